@@ -1,0 +1,33 @@
+/** Every code a {@link SepError} can carry. Each has a row in `docs/errors.md`. */
+export const SEP_ERROR_CODES = [
+  "bad-option",
+  "bad-question-file",
+  "bad-artefact",
+  "missing-input",
+  "output-locked",
+  "output-differs",
+  "model-not-found",
+  "unsupported-model",
+  "bad-checkpoint",
+  "bad-tokenizer",
+  "prompt-too-long",
+  "probe-mismatch",
+  "too-few-questions",
+  "interrupted",
+] as const;
+
+export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];
+
+/**
+ * The one error class of this package. The message says what went wrong, what was got against what was
+ * expected, and what to do; `code` is stable and listed in `docs/errors.md`.
+ */
+export class SepError extends Error {
+  readonly code: SepErrorCode;
+
+  constructor(code: SepErrorCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.name = "SepError";
+    this.code = code;
+  }
+}
