@@ -1,0 +1,193 @@
+import { stat } from "node:fs/promises";
+import { relative } from "node:path";
+import { SepError } from "../errors.ts";
+import { fingerprintFile } from "../store/fingerprint.ts";
+import type { Json } from "../store/json.ts";
+import { acquireLock } from "../store/lock.ts";
+import {
+  type Manifest,
+  type ManifestWarning,
+  readManifest,
+  staleReasons,
+  writeManifest,
+} from "../store/manifest.ts";
+import { readTool } from "./version.ts";
+import type { Workspace } from "./workspace.ts";
+
+export const STEP_NAMES = ["prepare", "generate", "entropy", "trace", "dataset", "train", "eval"] as const;
+export type StepName = (typeof STEP_NAMES)[number];
+
+/** What a running step reports; the progress bar, the notebook and the server all render these. */
+export type StepEvent =
+  /** `done` of `total` units were already on disk from an interrupted run. */
+  | {
+      readonly kind: "started";
+      readonly step: StepName;
+      readonly part: string;
+      readonly unit: string;
+      readonly done: number;
+      readonly total: number;
+    }
+  | {
+      readonly kind: "advanced";
+      readonly step: StepName;
+      readonly part: string;
+      readonly done: number;
+      readonly total: number;
+      readonly detail?: string;
+    }
+  | { readonly kind: "note"; readonly step: StepName; readonly part: string; readonly message: string }
+  | {
+      readonly kind: "warning";
+      readonly step: StepName;
+      readonly part: string;
+      readonly warning: ManifestWarning;
+    };
+
+/** What a step did. */
+export interface StepResult {
+  readonly step: StepName;
+  readonly part: string;
+  readonly status: "ran" | "up-to-date";
+  /** Absolute paths. */
+  readonly outputs: readonly string[];
+  readonly counts: Readonly<Record<string, number>>;
+  readonly warnings: readonly ManifestWarning[];
+}
+
+/** One run of one step: what it reads, writes and depends on. */
+export interface StepDefinition {
+  readonly step: StepName;
+  /** "math", "ood", or "" for a step over both. */
+  readonly part: string;
+  /** Paths; all must exist. */
+  readonly inputs: readonly string[];
+  /** Paths, the main output first; its manifest and lock stand beside it. */
+  readonly outputs: readonly string[];
+  readonly settings: Readonly<Record<string, Json>>;
+  /**
+   * What to do when outputs exist that other settings or inputs made: "redo" for steps that are cheap to run
+   * again, "refuse" for those whose work would be lost.
+   */
+  readonly whenStale: "redo" | "refuse";
+}
+
+/** What a step's body hands back when its outputs are complete. */
+export interface StepOutcome {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly warnings: readonly ManifestWarning[];
+}
+
+/**
+ * Runs a step once: takes its lock, skips it when its outputs are current, says why when they are stale, runs
+ * the body, and writes the manifest last, so that a manifest always describes complete outputs.
+ * @throws SepError `missing-input`, `output-locked`, `output-differs`
+ */
+export async function* runStep(
+  workspace: Workspace,
+  definition: StepDefinition,
+  { force = false }: { readonly force?: boolean },
+  body: () => AsyncGenerator<StepEvent, StepOutcome>,
+): AsyncGenerator<StepEvent, StepResult> {
+  const { step, part, outputs, settings } = definition;
+  const main = outputs[0] as string;
+  const name = (path: string): string => relative(workspace.root, path).replaceAll("\\", "/");
+  for (const path of definition.inputs) await requireInput(path, step);
+  await using _lock = await acquireLock(`${main}.lock`);
+
+  const inputs = await fingerprintAll(definition.inputs, name);
+  const manifestPath = manifestPathOf(main);
+  const previous = force ? null : await readManifest(manifestPath);
+  if (previous !== null) {
+    const reasons = [
+      ...staleReasons(previous, { settings, inputs }),
+      ...(await lostOutputs(outputs, previous, name)),
+    ];
+    if (reasons.length === 0) {
+      yield { kind: "note", step, part, message: `${name(main)} is up to date` };
+      return {
+        step,
+        part,
+        status: "up-to-date",
+        outputs,
+        counts: previous.counts,
+        warnings: previous.warnings,
+      };
+    }
+    if (definition.whenStale === "refuse" && (await exists(main))) {
+      throw new SepError(
+        "output-differs",
+        `${name(main)} was made differently: ${reasons.join("; ")}. Use --force to replace it, or --out for another folder.`,
+      );
+    }
+    yield {
+      kind: "note",
+      step,
+      part,
+      message: `${name(main)} is stale: ${reasons.join("; ")}; running again`,
+    };
+  }
+
+  const events = body();
+  let next = await events.next();
+  while (!next.done) {
+    yield next.value;
+    next = await events.next();
+  }
+  const { counts, warnings } = next.value;
+  const manifest: Manifest = {
+    tool: readTool(),
+    step,
+    settings,
+    inputs,
+    outputs: await fingerprintAll(outputs, name),
+    counts,
+    warnings,
+  };
+  await writeManifest(manifestPath, manifest);
+  return { step, part, status: "ran", outputs, counts, warnings };
+}
+
+/** The manifest beside a step's main output. */
+export const manifestPathOf = (mainOutput: string): string => `${mainOutput}.manifest.json`;
+
+async function requireInput(path: string, step: StepName): Promise<void> {
+  if (await exists(path)) return;
+  throw new SepError(
+    "missing-input",
+    `\`sep ${step}\` reads ${path}, which does not exist. Run the steps before it, or \`sep run\`.`,
+  );
+}
+
+async function fingerprintAll(
+  paths: readonly string[],
+  name: (path: string) => string,
+): Promise<Record<string, string>> {
+  const entries: Record<string, string> = {};
+  for (const path of paths) entries[name(path)] = await fingerprintFile(path);
+  return entries;
+}
+
+async function lostOutputs(
+  outputs: readonly string[],
+  previous: Manifest,
+  name: (path: string) => string,
+): Promise<string[]> {
+  const reasons: string[] = [];
+  for (const path of outputs) {
+    if (!(await exists(path))) reasons.push(`${name(path)} is gone`);
+    else if ((await fingerprintFile(path)) !== previous.outputs[name(path)])
+      reasons.push(`${name(path)} was edited`);
+  }
+  return reasons;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}

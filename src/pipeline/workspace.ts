@@ -1,0 +1,46 @@
+import { join } from "node:path";
+
+/** The two question sets of one study: in distribution, and out of distribution. */
+export const SPLIT_SOURCES = ["math", "ood"] as const;
+export type DataSetName = (typeof SPLIT_SOURCES)[number];
+
+/** The probe data sets, by question: in-distribution train, validation and test, and all of the second set. */
+export const PROBE_SPLITS = ["math_train", "math_val", "math_test", "ood_test"] as const;
+export type ProbeSplit = (typeof PROBE_SPLITS)[number];
+
+/** Every file of a study, below one folder. The names are those that Python pipelines of this kind use. */
+export interface Workspace {
+  readonly root: string;
+  raw(set: DataSetName): string;
+  runs(set: DataSetName): string;
+  semanticEntropy(set: DataSetName): string;
+  hiddenStates(set: DataSetName): string;
+  hiddenStatesIndex(set: DataSetName): string;
+  probeDataset(split: ProbeSplit): string;
+  readonly accuracyProbe: string;
+  readonly seProbe: string;
+  readonly entropyBaseline: string;
+  readonly seThreshold: string;
+  readonly probeEval: string;
+  readonly report: string;
+}
+
+export function openWorkspace(root: string): Workspace {
+  const data = (name: string): string => join(root, "data", name);
+  const artifacts = (...names: string[]): string => join(root, "artifacts", ...names);
+  return {
+    root,
+    raw: (set) => data(`${set}_raw.jsonl`),
+    runs: (set) => data(`${set}_runs.jsonl`),
+    semanticEntropy: (set) => data(`${set}_semantic_entropy.jsonl`),
+    hiddenStates: (set) => artifacts(`${set}_hidden_states.safetensors`),
+    hiddenStatesIndex: (set) => artifacts(`${set}_hidden_states.index.jsonl`),
+    probeDataset: (split) => artifacts("probe_datasets", `${split}.npz`),
+    accuracyProbe: artifacts("models", "accuracy_probe.json"),
+    seProbe: artifacts("models", "se_probe.json"),
+    entropyBaseline: artifacts("models", "entropy_baseline.json"),
+    seThreshold: artifacts("models", "se_threshold.json"),
+    probeEval: artifacts("models", "probe_eval.json"),
+    report: artifacts("report.html"),
+  };
+}
