@@ -14,6 +14,8 @@ export const SEP_ERROR_CODES = [
   "probe-mismatch",
   "too-few-questions",
   "interrupted",
+  "not-json",
+  "one-class",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

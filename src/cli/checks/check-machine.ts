@@ -1,0 +1,112 @@
+import { constants } from "node:fs";
+import { access, stat, statfs } from "node:fs/promises";
+import { availableParallelism, cpus, freemem, homedir, totalmem } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import type { Check } from "./check.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Node's version against the one that package.json asks for. */
+export function checkNode(version: string = process.versions.node): Check {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [wantedMajor, wantedMinor] = OLDEST_NODE;
+  const isNewEnough = major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+  return {
+    name: "node",
+    detail: `${version} on ${process.platform} ${process.arch}`,
+    ...(isNewEnough
+      ? { status: "ok" }
+      : {
+          status: "broken",
+          advice: `Install Node ${wantedMajor}.${wantedMinor} or newer from https://nodejs.org.`,
+        }),
+  };
+}
+
+export function checkCpu(): Check {
+  const model = cpus()[0]?.model.trim() || "unknown model";
+  return { name: "cpu", status: "ok", detail: `${availableParallelism()} threads, ${model}` };
+}
+
+/** Memory: the embedded model's run takes less than 1 GB. */
+export function checkMemory(freeBytes: number = freemem(), totalBytes: number = totalmem()): Check {
+  const detail = `${formatGigabytes(freeBytes)} free of ${formatGigabytes(totalBytes)}`;
+  if (freeBytes >= RUN_BYTES) return { name: "memory", status: "ok", detail };
+  return {
+    name: "memory",
+    status: "warning",
+    detail,
+    advice: "Close something, or use --limit: a run of the embedded model takes up to 1 GB.",
+  };
+}
+
+/** Can the workspace be written, and is there room? */
+export async function checkWorkspace(folder: string): Promise<Check> {
+  const root = resolve(folder);
+  const existing = await nearestExisting(root);
+  try {
+    await access(existing, constants.W_OK);
+  } catch (error) {
+    if (!["EACCES", "EROFS", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    return {
+      name: "workspace",
+      status: "broken",
+      detail: `${root} cannot be written`,
+      advice: "Choose another folder with --out.",
+    };
+  }
+  const { bavail, bsize } = await statfs(existing);
+  const freeBytes = bavail * bsize;
+  const detail = `${root}, ${formatGigabytes(freeBytes)} free`;
+  if (freeBytes >= RUN_BYTES) return { name: "workspace", status: "ok", detail };
+  return {
+    name: "workspace",
+    status: "warning",
+    detail,
+    advice:
+      "Free some space or choose another disk with --out: hidden states of larger models take gigabytes.",
+  };
+}
+
+/** Where Python's Hugging Face tools keep models, by their own rules. */
+export async function checkHuggingFaceCache(env: Environment): Promise<Check> {
+  const { path, reason } = locateHuggingFaceCache(env);
+  if (await exists(path)) return { name: "hf-cache", status: "ok", detail: `${path} (${reason})` };
+  return {
+    name: "hf-cache",
+    status: "absent",
+    detail: `${path} (${reason}) does not exist`,
+    advice: "Not needed: --model takes a checkpoint's directory.",
+  };
+}
+
+/** @see https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables */
+export function locateHuggingFaceCache(env: Environment): { readonly path: string; readonly reason: string } {
+  if (env.HF_HUB_CACHE) return { path: env.HF_HUB_CACHE, reason: "HF_HUB_CACHE" };
+  if (env.HF_HOME) return { path: join(env.HF_HOME, "hub"), reason: "HF_HOME" };
+  if (env.XDG_CACHE_HOME)
+    return { path: join(env.XDG_CACHE_HOME, "huggingface", "hub"), reason: "XDG_CACHE_HOME" };
+  return { path: join(homedir(), ".cache", "huggingface", "hub"), reason: "default" };
+}
+
+async function nearestExisting(path: string): Promise<string> {
+  const parent = dirname(path);
+  return parent === path || (await exists(path)) ? path : nearestExisting(parent);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+const formatGigabytes = (sizeBytes: number): string => `${(sizeBytes / 1e9).toFixed(1)} GB`;
+
+/** As in package.json's "engines". */
+const OLDEST_NODE = [20, 19] as const;
+/** The bound on memory that the embedded model's run keeps; its files are smaller. */
+const RUN_BYTES = 1e9;

@@ -1,0 +1,52 @@
+import type { OptionTable, OptionValues } from "./option-spec.ts";
+import { parseOptions } from "./options.ts";
+
+/** What the CLI needs of an output stream; `process.stdout` is one. */
+export interface OutputStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** Everything a command touches of the world around it, so that tests can stand in for it. */
+export interface CliContext {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted by the first Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Milliseconds; only differences count. */
+  readonly now: () => number;
+}
+
+/** One command of `sep`. */
+export interface Command {
+  readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  readonly options: OptionTable;
+  /** Whole command lines, without a prompt, each with what it does. */
+  readonly examples: readonly { readonly line: string; readonly meaning: string }[];
+  /**
+   * @returns the exit code
+   * @throws SepError `bad-option` for bad arguments, other codes from the work itself
+   */
+  run(args: readonly string[], context: CliContext): Promise<number>;
+}
+
+/** A command as its file writes it: its body gets the values of its own option table. */
+export interface CommandDefinition<Table extends OptionTable> extends Omit<Command, "run" | "options"> {
+  readonly options: Table;
+  run(values: OptionValues<Table>, context: CliContext): Promise<number>;
+}
+
+/** Ties a command's body to its option table. */
+export function defineCommand<const Table extends OptionTable>(
+  definition: CommandDefinition<Table>,
+): Command {
+  const { name, options } = definition;
+  return {
+    ...definition,
+    run: (args, context) => definition.run(parseOptions(name, options, args), context),
+  };
+}

@@ -1,0 +1,23 @@
+import type { Command } from "./command.ts";
+import { DATASET } from "./commands/dataset.ts";
+import { DOCTOR } from "./commands/doctor.ts";
+import { ENTROPY } from "./commands/entropy.ts";
+import { EVAL } from "./commands/eval.ts";
+import { GENERATE } from "./commands/generate.ts";
+import { PREPARE } from "./commands/prepare.ts";
+import { RUN } from "./commands/run.ts";
+import { TRACE } from "./commands/trace.ts";
+import { TRAIN } from "./commands/train.ts";
+
+/** Every command, in the order that help lists them. */
+export const COMMANDS: readonly Command[] = [
+  RUN,
+  PREPARE,
+  GENERATE,
+  ENTROPY,
+  TRACE,
+  DATASET,
+  TRAIN,
+  EVAL,
+  DOCTOR,
+];

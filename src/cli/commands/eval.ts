@@ -1,0 +1,23 @@
+import { evaluateProbes } from "../../pipeline/evaluate-probes.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { printEvaluation } from "../print-evaluation.ts";
+import { oneStep, runSteps } from "../run-steps.ts";
+import { OUTPUT_OPTIONS } from "../step-options.ts";
+
+/** Step 7: how good the probes are. */
+export const EVAL: Command = defineCommand({
+  name: "eval",
+  summary: "step 7: score the probes, artifacts/models/probe_eval.json and artifacts/report.html",
+  options: OUTPUT_OPTIONS,
+  examples: [
+    { line: "sep eval", meaning: "AUROCs with intervals and p-values, and the report" },
+    { line: "sep eval --out my-study --json", meaning: "the same for a script" },
+  ],
+  async run(values, context) {
+    const { force } = values;
+    await runSteps(values, context, (workspace) => oneStep(evaluateProbes(workspace, { force })));
+    await printEvaluation(values, context);
+    return EXIT.ok;
+  },
+});

@@ -1,0 +1,78 @@
+import { runPipeline } from "../../pipeline/run-pipeline.ts";
+import { TRACE_POSITIONS } from "../../tracing/positions.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { readSampler } from "../model-values.ts";
+import { printEvaluation } from "../print-evaluation.ts";
+import { formatDuration } from "../progress-meter.ts";
+import { runSteps } from "../run-steps.ts";
+import {
+  EQUIVALENCE_OPTION,
+  MODEL_OPTIONS,
+  OUTPUT_OPTIONS,
+  PROBE_INPUT_OPTIONS,
+  QUESTION_OPTIONS,
+  SAMPLING_OPTIONS,
+  SEED_OPTION,
+  THRESHOLD_OPTIONS,
+  TRACE_OPTIONS,
+} from "../step-options.ts";
+
+const OPTIONS = {
+  ...QUESTION_OPTIONS,
+  ...MODEL_OPTIONS,
+  ...SAMPLING_OPTIONS,
+  ...EQUIVALENCE_OPTION,
+  ...TRACE_OPTIONS,
+  ...PROBE_INPUT_OPTIONS,
+  ...THRESHOLD_OPTIONS,
+  ...SEED_OPTION,
+  ...OUTPUT_OPTIONS,
+};
+
+/** All steps. */
+export const RUN: Command = defineCommand({
+  name: "run",
+  summary: "all seven steps: from questions to probes and a report",
+  options: OPTIONS,
+  examples: [
+    { line: "sep run", meaning: "the built-in questions and the embedded model, offline" },
+    {
+      line: "sep run --model ./Qwen3-0.6B --runs 3 --limit 5 --out smoke-test",
+      meaning: "a quick try of a checkpoint",
+    },
+    {
+      line: "sep run --dataset my-questions.jsonl --ood none --model ./Qwen3-0.6B",
+      meaning: "your questions, without a second set",
+    },
+  ],
+  async run(values, context) {
+    const startMs = context.now();
+    await runSteps(values, context, (workspace) =>
+      runPipeline(workspace, {
+        dataset: values.dataset,
+        ood: values.ood === "none" ? null : values.ood,
+        limit: values.limit,
+        model: values.model,
+        threads: values.threads,
+        runs: values.runs,
+        sampler: readSampler(values),
+        promptFormat: values["prompt-format"],
+        enableThinking: !values["no-thinking"],
+        equivalence: values.equivalence,
+        positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
+        layers: values.layers,
+        position: values.position,
+        layer: values.layer,
+        seThreshold: values["se-threshold"],
+        seed: values.seed,
+        force: values.force,
+        signal: context.signal,
+      }),
+    );
+    await printEvaluation(values, context);
+    if (!values.json && !values.quiet)
+      context.stdout.write(`Time    ${formatDuration(context.now() - startMs)}\n`);
+    return EXIT.ok;
+  },
+});

@@ -1,0 +1,46 @@
+import { loadModel } from "../../models/load-model.ts";
+import { traceRuns } from "../../pipeline/trace-runs.ts";
+import type { Workspace } from "../../pipeline/workspace.ts";
+import { TRACE_POSITIONS } from "../../tracing/positions.ts";
+import { type Command, defineCommand } from "../command.ts";
+import type { OptionValues } from "../option-spec.ts";
+import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
+import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
+
+const OPTIONS = { ...MODEL_OPTIONS, ...TRACE_OPTIONS, ...SET_OPTION, ...OUTPUT_OPTIONS };
+
+/** Step 4: hidden states. */
+export const TRACE: Command = defineCommand({
+  name: "trace",
+  summary: "step 4: read hidden states, artifacts/{math,ood}_hidden_states.safetensors",
+  options: OPTIONS,
+  examples: [
+    { line: "sep trace", meaning: "every layer at every position" },
+    {
+      line: "sep trace --model ./Qwen3-0.6B --positions think-end,last-token --layers 14,20,28",
+      meaning: "two positions and three layers of a checkpoint on disk",
+    },
+  ],
+  run(values, context) {
+    return runStepCommand(values, context, (workspace) => traceSets(workspace, values, context.signal));
+  },
+});
+
+async function* traceSets(
+  workspace: Workspace,
+  values: OptionValues<typeof OPTIONS>,
+  signal: AbortSignal,
+): Steps {
+  const { positions, layers, dtype, force } = values;
+  await using model = await loadModel(values.model, { threads: values.threads });
+  return yield* eachSet("trace", values.set, workspace.runs, (set) =>
+    traceRuns(workspace, set, {
+      model,
+      positions: positions === "all" ? TRACE_POSITIONS : positions,
+      layers,
+      dtype,
+      signal,
+      force,
+    }),
+  );
+}

@@ -1,0 +1,134 @@
+import { describe, expect, it } from "vitest";
+import { choice, flag, number, text, texts } from "./option-spec.ts";
+import { describeOptions, parseOptions } from "./options.ts";
+import { PROBE_INPUT_OPTIONS, THRESHOLD_OPTIONS, TRACE_OPTIONS } from "./step-options.ts";
+
+const TABLE = {
+  out: text("DIR", ".", "Folder."),
+  model: text("DIR", undefined, "Model."),
+  limit: number({ integer: true, min: 1 }, undefined, "How many.", "all"),
+  temperature: number({ min: 0 }, 0.6, "Heat."),
+  "top-p": number({ above: 0, max: 1 }, 0.9, "Nucleus."),
+  "min-p": number({ min: 0, below: 1 }, 0, "Share."),
+  backend: choice(["local", "hf"], "local", "Engine.", "Servers come later"),
+  stop: texts("TEXT", "Stop here."),
+  json: flag("JSON."),
+  "no-thinking": flag("No reasoning."),
+};
+const parse = (...args: string[]) => parseOptions("try", TABLE, args);
+
+describe("parseOptions", () => {
+  it("fills in the defaults", () => {
+    expect(parse()).toEqual({
+      out: ".",
+      model: undefined,
+      limit: undefined,
+      temperature: 0.6,
+      "top-p": 0.9,
+      "min-p": 0,
+      backend: "local",
+      stop: [],
+      json: false,
+      "no-thinking": false,
+    });
+  });
+
+  it("reads values after a space and after =, flags, and repeated options", () => {
+    expect(
+      parse(
+        "--out",
+        "a b",
+        "--temperature=0",
+        "--limit",
+        "5",
+        "--json",
+        "--stop",
+        "x",
+        "--stop=--y",
+        "--no-thinking",
+      ),
+    ).toMatchObject({
+      out: "a b",
+      temperature: 0,
+      limit: 5,
+      json: true,
+      stop: ["x", "--y"],
+      "no-thinking": true,
+    });
+  });
+
+  it("takes the last of an option given twice", () => {
+    expect(parse("--limit", "5", "--limit", "6").limit).toBe(6);
+  });
+
+  it.each([
+    [["--temperature", "hot"], "Got --temperature hot, expected a number >= 0."],
+    [["--temperature", "-1"], "Got --temperature -1, expected a number >= 0."],
+    [["--temperature", "0x10"], "Got --temperature 0x10, expected a number >= 0."],
+    [["--temperature", "1e999"], "Got --temperature 1e999, expected a number >= 0."],
+    [["--temperature="], 'Got --temperature "", expected a number >= 0.'],
+    [["--limit", "0"], "Got --limit 0, expected an integer >= 1."],
+    [["--limit", "1.5"], "Got --limit 1.5, expected an integer >= 1."],
+    [["--limit", "9007199254740993"], "Got --limit 9007199254740993, expected an integer >= 1."],
+    [["--top-p", "0"], "Got --top-p 0, expected a number > 0 and <= 1."],
+    [["--top-p", "1.1"], "Got --top-p 1.1, expected a number > 0 and <= 1."],
+    [["--min-p", "1"], "Got --min-p 1, expected a number >= 0 and < 1."],
+    [["--backend", "vllm"], "Got --backend vllm, expected local or hf. Servers come later."],
+    [["--out="], 'Got --out "", expected a text that is not empty.'],
+    [["--json=yes"], "Got --json=yes, but --json takes no value."],
+    [["--out"], "--out needs a value"],
+    [["--out", "--json"], "--out needs a value"],
+    [["--temprature", "1"], "`sep try` has no option --temprature. Did you mean --temperature?"],
+    [["--frobnicate"], "`sep try` has no option --frobnicate. See `sep try --help`."],
+    [["--toString"], "`sep try` has no option --toString."],
+    [["-x"], "`sep try` has no option -x."],
+    [["five"], '`sep try` takes options only, got "five".'],
+  ])("refuses %j", (args, message) => {
+    expect(() => parse(...args)).toThrow(
+      expect.objectContaining({ code: "bad-option", message: expect.stringContaining(message) }),
+    );
+  });
+});
+
+describe("the steps' own kinds of option", () => {
+  const trace = (...args: string[]) => parseOptions("trace", TRACE_OPTIONS, args);
+
+  it("reads lists of positions and layers", () => {
+    expect(trace()).toEqual({ positions: "all", layers: "all" });
+    expect(trace("--positions", "think-end,last-token", "--layers", "0, 4")).toEqual({
+      positions: ["think-end", "last-token"],
+      layers: [0, 4],
+    });
+    expect(() => trace("--positions", "think-end,middle")).toThrow(
+      /Got --positions think-end,middle, expected all/,
+    );
+    expect(() => trace("--layers", "1,-2")).toThrow(/Got --layers 1,-2, expected all, or layers from 0/);
+    expect(() => trace("--layers", "1,,2")).toThrow(/expected/);
+  });
+
+  it("reads a threshold by rule or in nats", () => {
+    const threshold = (...args: string[]) => parseOptions("train", THRESHOLD_OPTIONS, args)["se-threshold"];
+    expect(threshold()).toBe("best-split");
+    expect(threshold("--se-threshold", "median")).toBe("median");
+    expect(threshold("--se-threshold", "0.5")).toBe(0.5);
+    expect(() => threshold("--se-threshold", "mean")).toThrow(
+      /expected best-split, median, even or a number >= 0/,
+    );
+  });
+
+  it("reads a probe's position", () => {
+    expect(() => parseOptions("dataset", PROBE_INPUT_OPTIONS, ["--position", "tbg"])).toThrow(
+      /expected before-generation, second-to-last, think-end or last-token/,
+    );
+  });
+});
+
+it("describes options within the given width", () => {
+  const help = describeOptions(TABLE, 60);
+  expect(help).toContain("  --temperature N     Heat. [0.6]");
+  expect(help).toContain("  --limit N           How many. [all]");
+  expect(help).toContain("  --backend local|hf  Engine. [local]");
+  const wide = describeOptions({ text: flag("word ".repeat(40).trim()) }, 50);
+  expect(wide.split("\n").length).toBeGreaterThan(3);
+  for (const line of wide.split("\n")) expect(line.length).toBeLessThanOrEqual(50);
+});

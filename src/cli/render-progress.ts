@@ -1,0 +1,166 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { SepError } from "../errors.ts";
+import type { StepEvent } from "../pipeline/step.ts";
+import type { CliContext } from "./command.ts";
+import { createPaint } from "./paint.ts";
+import {
+  createProgressMeter,
+  formatLiveLine,
+  formatPlainLine,
+  type Progress,
+  type ProgressMeter,
+  partLabel,
+} from "./progress-meter.ts";
+
+/** How events are shown: JSON lines, nothing but warnings, or for people. */
+export interface ProgressMode {
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** Shows events one by one; `finish` is called once after the last one. */
+interface ProgressView {
+  show(event: StepEvent): void;
+  finish(): void;
+}
+
+/**
+ * Drives a step (or several) to its end and shows its events. For people: a live line a part on a terminal,
+ * else a plain line now and then, with notes and warnings between them, all on stderr. With `json`: one JSON
+ * line an event on stdout.
+ * @returns what the iterator returned
+ * @throws SepError `interrupted` when the signal is aborted; the iterator is closed first, so that its locks
+ * are given back
+ */
+export async function renderProgress<Result>(
+  events: AsyncGenerator<StepEvent, Result>,
+  mode: ProgressMode,
+  context: CliContext,
+): Promise<Result> {
+  const view = createView(mode, context);
+  let lastTurnMs = context.now();
+  try {
+    for (;;) {
+      const next = await events.next();
+      if (next.done) return next.value;
+      view.show(next.value);
+      if (context.now() - lastTurnMs >= TURN_MS) {
+        // A step that never waits for anything would keep Ctrl-C from being heard.
+        await nextTurn();
+        lastTurnMs = context.now();
+      }
+      if (context.signal.aborted) throw new SepError("interrupted", "Stopped before the end.");
+    }
+  } finally {
+    view.finish();
+    await events.return(undefined as Result);
+  }
+}
+
+function createView(mode: ProgressMode, context: CliContext): ProgressView {
+  if (mode.json) return createJsonView(context);
+  if (mode.quiet) return createQuietView(context);
+  return context.stderr.isTTY === true && context.env.TERM !== "dumb"
+    ? createLiveView(context)
+    : createPlainView(context);
+}
+
+function createJsonView({ stdout }: CliContext): ProgressView {
+  return { show: (event) => stdout.write(`${JSON.stringify(event)}\n`), finish: () => undefined };
+}
+
+function createQuietView(context: CliContext): ProgressView {
+  return {
+    show(event) {
+      if (event.kind === "warning") context.stderr.write(`${formatMessage(event, context)}\n`);
+    },
+    finish: () => undefined,
+  };
+}
+
+function createLiveView(context: CliContext): ProgressView {
+  const { stderr, now } = context;
+  let meter: ProgressMeter | null = null;
+  let drawnMs = Number.NEGATIVE_INFINITY;
+  const draw = (progress: Progress): void => {
+    // One column stays free: a full line makes some terminals wrap.
+    stderr.write(`\r${formatLiveLine(progress, (stderr.columns ?? 80) - 1)}${CLEAR_TO_END}`);
+    drawnMs = now();
+  };
+  const close = (): void => {
+    if (meter === null) return;
+    draw(meter.read(now()));
+    stderr.write("\n");
+    meter = null;
+  };
+  return {
+    show(event) {
+      if (event.kind === "note" || event.kind === "warning") {
+        stderr.write(`\r${CLEAR_TO_END}${formatMessage(event, context)}\n`);
+        if (meter?.follows(event) === true) draw(meter.read(now()));
+        return;
+      }
+      if (meter === null || !meter.follows(event)) {
+        close();
+        meter = createProgressMeter(event, now());
+        draw(meter.read(now()));
+        return;
+      }
+      const progress = meter.update(event, now());
+      if (now() - drawnMs >= REDRAW_MS) draw(progress);
+    },
+    finish: close,
+  };
+}
+
+function createPlainView(context: CliContext): ProgressView {
+  const { stderr, now } = context;
+  let meter: ProgressMeter | null = null;
+  let printed = { done: -1, ms: 0 };
+  const print = (progress: Progress): void => {
+    stderr.write(`${formatPlainLine(progress)}\n`);
+    printed = { done: progress.done, ms: now() };
+  };
+  const close = (): void => {
+    const progress = meter?.read(now());
+    if (progress !== undefined && progress.done !== printed.done) print(progress);
+    meter = null;
+  };
+  return {
+    show(event) {
+      if (event.kind === "note" || event.kind === "warning") {
+        stderr.write(`${formatMessage(event, context)}\n`);
+        return;
+      }
+      if (meter === null || !meter.follows(event)) {
+        close();
+        meter = createProgressMeter(event, now());
+        print(meter.read(now()));
+        return;
+      }
+      const progress = meter.update(event, now());
+      const waitedMs = now() - printed.ms;
+      const tenths = (done: number): number => Math.floor((done / Math.max(1, progress.total)) * 10);
+      const grew = tenths(progress.done) > tenths(printed.done);
+      if ((grew && waitedMs >= PLAIN_MIN_MS) || waitedMs >= PLAIN_MAX_MS) print(progress);
+    },
+    finish: close,
+  };
+}
+
+function formatMessage(event: Extract<StepEvent, { kind: "note" | "warning" }>, context: CliContext): string {
+  const paint = createPaint(context.stderr, context.env);
+  if (event.kind === "note") return paint("gray", `${partLabel(event)}: ${event.message}`);
+  const { code, message } = event.warning;
+  return `${paint("yellow", "warning")} ${partLabel(event)}: ${message} [${code}]`;
+}
+
+const CLEAR_TO_END = "\u001b[K";
+/** A frame of the live line: fast enough to look alive, slow enough not to cost anything. */
+const REDRAW_MS = 80;
+/** Plain lines: a tenth of the work at most this often, … */
+const PLAIN_MIN_MS = 2_000;
+/** … and at least this often while events come, however slow the work is. */
+const PLAIN_MAX_MS = 30_000;
+/** How long a step may go on before the event loop gets a turn. */
+const TURN_MS = 50;

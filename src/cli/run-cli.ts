@@ -1,0 +1,88 @@
+import { SepError } from "../errors.ts";
+import { readTool } from "../pipeline/version.ts";
+import type { CliContext, Command } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
+import { describeCli, describeCommand } from "./describe-command.ts";
+import { EXIT } from "./exit.ts";
+import { createPaint } from "./paint.ts";
+import { suggestName } from "./suggest-name.ts";
+
+/**
+ * The command line interface: finds the command, runs it, and turns errors into a line and an exit code.
+ * @param args without the interpreter and the script
+ * @returns 0 ok, 1 failed, 2 wrong usage, 130 interrupted
+ */
+export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
+  const [first, ...rest] = args;
+  const name = first ?? "";
+  if (name === "--version" || name === "-v") return print(context, readTool().version);
+  if (name === "--help" || name === "-h") return print(context, describeCli(COMMANDS));
+  if (name === "help") return printHelp(rest, context);
+  if (name === "") {
+    context.stderr.write(`${describeCli(COMMANDS)}\n`);
+    return EXIT.usage;
+  }
+  const command = COMMANDS.find((each) => each.name === name);
+  if (command === undefined) return fail("sep", unknownCommand(name), rest, context);
+  if (asksForHelp(rest)) return print(context, describeCommand(command, columnsOf(context)));
+  try {
+    return await command.run(rest, context);
+  } catch (error) {
+    return fail(`sep ${name}`, error, rest, context);
+  }
+}
+
+function printHelp([name]: readonly string[], context: CliContext): number {
+  if (name === undefined) return print(context, describeCli(COMMANDS));
+  const command = COMMANDS.find((each) => each.name === name);
+  if (command === undefined) return fail("sep help", unknownCommand(name), [], context);
+  return print(context, describeCommand(command, columnsOf(context)));
+}
+
+function unknownCommand(name: string): SepError {
+  const suggestion = suggestName(
+    name,
+    COMMANDS.map((command: Command) => command.name),
+  );
+  const guess = suggestion === null ? "" : ` Did you mean \`sep ${suggestion}\`?`;
+  return new SepError("bad-option", `There is no command "${name}".${guess} See \`sep --help\`.`);
+}
+
+/** One line for people on stderr, one JSON object for machines on stdout, the stack for those who ask. */
+function fail(prefix: string, error: unknown, args: readonly string[], context: CliContext): number {
+  const { signal, stderr, stdout, env } = context;
+  const interrupted = signal.aborted || (error instanceof SepError && error.code === "interrupted");
+  const code = interrupted ? "interrupted" : error instanceof SepError ? error.code : "unexpected";
+  const message = interrupted
+    ? "Stopped. Finished work is on disk: run the same command again to go on from there."
+    : error instanceof Error
+      ? error.message
+      : String(error);
+  const pointer = code === "unexpected" ? "set SEP_DEBUG=1 for the stack" : `${code}; see docs/errors.md`;
+  const paint = createPaint(stderr, env);
+  stderr.write(
+    `${paint(interrupted ? "yellow" : "red", prefix)}: ${message} ${paint("gray", `[${pointer}]`)}\n`,
+  );
+  if (env.SEP_DEBUG === "1") stderr.write(`${describeStack(error)}\n`);
+  if (args.includes("--json")) stdout.write(`${JSON.stringify({ kind: "error", code, message })}\n`);
+  if (interrupted) return EXIT.interrupted;
+  return code === "bad-option" ? EXIT.usage : EXIT.failed;
+}
+
+function describeStack(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.stack ?? error.message;
+  return error.cause === undefined ? own : `${own}\ncaused by: ${describeStack(error.cause)}`;
+}
+
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return (end === -1 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
+}
+
+function print({ stdout }: CliContext, text: string): number {
+  stdout.write(`${text}\n`);
+  return EXIT.ok;
+}
+
+const columnsOf = ({ stdout }: CliContext): number => Math.min(stdout.columns ?? 100, 110);

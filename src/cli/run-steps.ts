@@ -1,0 +1,94 @@
+import { stat } from "node:fs/promises";
+import { relative, resolve } from "node:path";
+import type { StepEvent, StepName, StepResult } from "../pipeline/step.ts";
+import { type DataSetName, openWorkspace, SPLIT_SOURCES, type Workspace } from "../pipeline/workspace.ts";
+import type { CliContext } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { renderProgress } from "./render-progress.ts";
+
+/** The values of `OUTPUT_OPTIONS`. */
+export interface OutputValues {
+  readonly out: string;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** Work of one command: yields the steps' events, returns their results. */
+export type Steps = AsyncGenerator<StepEvent, readonly StepResult[]>;
+
+/**
+ * Runs a command's steps in its workspace with the progress display that its options ask for. With `json`, the
+ * results are the last line.
+ * @returns the results, one a part of a step
+ */
+export async function runSteps(
+  values: OutputValues,
+  context: CliContext,
+  createSteps: (workspace: Workspace) => Steps,
+): Promise<readonly StepResult[]> {
+  const workspace = openWorkspace(resolve(values.out));
+  const results = await renderProgress(createSteps(workspace), values, context);
+  if (values.json) context.stdout.write(`${JSON.stringify({ kind: "result", results })}\n`);
+  return results;
+}
+
+/**
+ * `runSteps`, and then what was done, a paragraph a result.
+ * @returns the exit code
+ */
+export async function runStepCommand(
+  values: OutputValues,
+  context: CliContext,
+  createSteps: (workspace: Workspace) => Steps,
+): Promise<number> {
+  const results = await runSteps(values, context, createSteps);
+  if (!values.json && !values.quiet)
+    for (const result of results) context.stdout.write(`${describeResult(result)}\n`);
+  return EXIT.ok;
+}
+
+/** One step over both sets as a command's work. */
+export async function* oneStep(step: AsyncGenerator<StepEvent, StepResult>): Steps {
+  return [yield* step];
+}
+
+/**
+ * One step a question set. With `both`, a set whose input is not there is skipped and a note says so, unless
+ * it is the first set: that one's absence is the step's own error.
+ */
+export async function* eachSet(
+  step: StepName,
+  choice: DataSetName | "both",
+  inputPath: (set: DataSetName) => string,
+  run: (set: DataSetName) => AsyncGenerator<StepEvent, StepResult>,
+): Steps {
+  const results: StepResult[] = [];
+  for (const set of choice === "both" ? SPLIT_SOURCES : [choice]) {
+    if (choice === "both" && set === "ood" && !(await isFile(inputPath(set)))) {
+      yield { kind: "note", step, part: set, message: `skipped, there is no ${inputPath(set)}` };
+      continue;
+    }
+    results.push(yield* run(set));
+  }
+  return results;
+}
+
+function describeResult({ step, part, status, outputs, counts }: StepResult): string {
+  const label = part === "" ? step : `${step} ${part}`;
+  const facts = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
+  const files = outputs.map((path) => relative(process.cwd(), path) || path);
+  const verb = status === "ran" ? "wrote" : "kept";
+  return [
+    `${label}: ${verb} ${files.join(", ")}`,
+    ...(facts.length > 0 ? [`  ${facts.join(", ")}`] : []),
+  ].join("\n");
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,61 @@
+import type { OnnxGraph, TensorName } from "../onnx/graph.ts";
+import type { DecoderConfig } from "./decoder-config.ts";
+import type { GraphWeights } from "./graph-weights.ts";
+
+/**
+ * The residual stream while a graph is built: its value is `base`, plus `pending` where a block's output was
+ * not added yet. Norms add it, since onnxruntime has one fused operator for sum and norm.
+ */
+export interface ResidualStream {
+  readonly base: TensorName;
+  readonly pending: TensorName | null;
+}
+
+/** A block's result: the resolved residual it started from, and the stream after it. */
+export interface BlockOutput {
+  /** [N, D] the residual at the block's entry: layer l for block l (from 0). */
+  readonly entered: TensorName;
+  readonly stream: ResidualStream;
+}
+
+/** What every part of a decoder graph may use. N = B * S tokens are kept flat between the attentions. */
+export interface GraphScope {
+  readonly graph: OnnxGraph;
+  readonly weights: GraphWeights;
+  readonly config: DecoderConfig;
+  readonly inputs: {
+    /** [B, S] int64 */
+    readonly tokenIds: TensorName;
+    /** [B, S] int64 */
+    readonly positionIds: TensorName;
+    /** [R, headSize / 2] float32 */
+    readonly ropeCos: TensorName;
+    readonly ropeSin: TensorName;
+    /** [T] float32: 0 where the suffix holds a token, very negative in its unused capacity */
+    readonly suffixMask: TensorName;
+    /** [G * S, S] float32: 0 where a new token may look, very negative where it may not */
+    readonly newMask: TensorName;
+  };
+  /** Shape vectors that are computed once a run and shared by all layers. */
+  readonly shapes: AttentionShapes;
+  /** Name of a layer's key or value tensor. */
+  readonly cache: (kind: "prefix" | "suffix" | "new", layer: number, half: "k" | "v") => TensorName;
+}
+
+/** @see addAttention for what each letter counts */
+export interface AttentionShapes {
+  /** [B, S, H * headSize] */
+  readonly queries: TensorName;
+  /** [B, S, kvHeads * headSize] */
+  readonly keys: TensorName;
+  /** [B, S, kvHeads, headSize] */
+  readonly values: TensorName;
+  /** [kvHeads, B, G * S, headSize] */
+  readonly grouped: TensorName;
+  /** [kvHeads, B, G * S, X] */
+  readonly prefixScores: TensorName;
+  /** [kvHeads, 1, B * G * S, X] */
+  readonly foldedPrefixScores: TensorName;
+  /** [X, T, S] */
+  readonly spans: TensorName;
+}

@@ -1,0 +1,122 @@
+import { loadModel } from "../models/load-model.ts";
+import type { TracePosition } from "../tracing/positions.ts";
+import { buildDatasets } from "./build-datasets.ts";
+import { computeEntropy } from "./compute-entropy.ts";
+import { evaluateProbes } from "./evaluate-probes.ts";
+import { generateRuns } from "./generate-runs.ts";
+import { prepareQuestions } from "./prepare-questions.ts";
+import type { StepEvent, StepResult } from "./step.ts";
+import { resolveSampler, type SamplerChoice, STUDY_DEFAULTS } from "./study-defaults.ts";
+import { traceRuns } from "./trace-runs.ts";
+import { trainProbes } from "./train-probes.ts";
+import type { DataSetName, Workspace } from "./workspace.ts";
+
+/** A whole study. Every option has a default; `docs/cli.md` lists them with the flags of the same names. */
+export interface RunPipelineOptions {
+  /** Questions in distribution: a built-in set's name or a file. */
+  readonly dataset?: string;
+  /** Questions out of distribution; null leaves them out. */
+  readonly ood?: string | null;
+  /** Questions to take of each set; all when not given. */
+  readonly limit?: number | undefined;
+  /** A model's directory, or "pocket". */
+  readonly model?: string;
+  /** Samples a question. */
+  readonly runs?: number;
+  readonly sampler?: SamplerChoice;
+  readonly promptFormat?: "chat" | "notebook";
+  readonly enableThinking?: boolean;
+  readonly threads?: number | undefined;
+  readonly equivalence?: "math" | "exact";
+  /** Where hidden states are read; every position when not given. */
+  readonly positions?: readonly TracePosition[];
+  readonly layers?: "all" | readonly number[];
+  /** The position and layer that the probes read. */
+  readonly position?: TracePosition;
+  readonly layer?: number | undefined;
+  readonly seThreshold?: "best-split" | "median" | "even" | number;
+  readonly seed?: number;
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * All seven steps, one after the other: questions, answers, entropies, hidden states, data sets, probes,
+ * evaluation. Steps whose outputs are current are skipped, so a second run goes on where the first one stopped.
+ * @returns the result of each part of each step, in order
+ * @throws SepError as the steps do; the signal's reason when it is aborted between steps
+ */
+export async function* runPipeline(
+  workspace: Workspace,
+  options: RunPipelineOptions = {},
+): AsyncGenerator<StepEvent, readonly StepResult[]> {
+  const { seed = STUDY_DEFAULTS.seed, force = false, signal } = options;
+  const always = { seed, force, ...(signal === undefined ? {} : { signal }) };
+  const sources: readonly [DataSetName, string | null][] = [
+    ["math", options.dataset ?? STUDY_DEFAULTS.dataset],
+    ["ood", options.ood === undefined ? STUDY_DEFAULTS.ood : options.ood],
+  ];
+  const sets = sources.filter(([, source]) => source !== null).map(([set]) => set);
+  const results: StepResult[] = [];
+
+  for (const [set, source] of sources) {
+    if (source === null) continue;
+    results.push(yield* prepareQuestions(workspace, set, { ...always, source, limit: options.limit }));
+  }
+  results.push(...(yield* runModel(workspace, sets, options, always)));
+  for (const set of sets) {
+    signal?.throwIfAborted();
+    results.push(
+      yield* computeEntropy(workspace, set, { ...always, equivalence: options.equivalence ?? "math" }),
+    );
+  }
+  signal?.throwIfAborted();
+  results.push(
+    yield* buildDatasets(workspace, {
+      ...always,
+      position: options.position ?? "think-end",
+      layer: options.layer,
+    }),
+  );
+  results.push(
+    yield* trainProbes(workspace, { ...always, seThreshold: options.seThreshold ?? "best-split" }),
+  );
+  signal?.throwIfAborted();
+  results.push(yield* evaluateProbes(workspace, always));
+  return results;
+}
+
+/** The two steps that need the model, so that it is loaded once. */
+async function* runModel(
+  workspace: Workspace,
+  sets: readonly DataSetName[],
+  options: RunPipelineOptions,
+  always: { readonly seed: number; readonly force: boolean; readonly signal?: AbortSignal },
+): AsyncGenerator<StepEvent, StepResult[]> {
+  const { model: reference = STUDY_DEFAULTS.model } = options;
+  const results: StepResult[] = [];
+  await using model = await loadModel(reference, { threads: options.threads });
+  for (const set of sets) {
+    results.push(
+      yield* generateRuns(workspace, set, {
+        ...always,
+        model,
+        promptFormat: options.promptFormat ?? "chat",
+        enableThinking: options.enableThinking ?? true,
+        runs: options.runs ?? STUDY_DEFAULTS.runs,
+        sampler: resolveSampler(reference, options.sampler),
+      }),
+    );
+  }
+  for (const set of sets) {
+    results.push(
+      yield* traceRuns(workspace, set, {
+        ...always,
+        model,
+        ...(options.positions === undefined ? {} : { positions: options.positions }),
+        layers: options.layers ?? "all",
+      }),
+    );
+  }
+  return results;
+}

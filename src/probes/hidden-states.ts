@@ -1,0 +1,110 @@
+import { SepError } from "../errors.ts";
+import { readTensorRows } from "../store/safetensors.ts";
+import {
+  readSafetensorsHeader,
+  type SafetensorsHeader,
+  type TensorEntry,
+} from "../store/safetensors-header.ts";
+import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
+
+/** A file of traced hidden states, read one layer at a time. */
+export interface HiddenStates {
+  readonly path: string;
+  /** D */
+  readonly width: number;
+  /** L: layers are numbered 0 (embeddings) to L (after the last block, before the final norm). */
+  readonly lastLayer: number;
+  /** Those traced, in the order of {@link TRACE_POSITIONS}. */
+  readonly positions: readonly TracePosition[];
+  /** Where the states came from, as the trace wrote it. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** @returns how many rows there are at a position */
+  rowCount(position: TracePosition): number;
+  /**
+   * Reads some rows of one layer.
+   * @param rows indices into the position's rows, repeats allowed
+   * @returns [rows.length, D]
+   * @throws SepError `bad-option` for a position or layer that was not traced
+   */
+  read(position: TracePosition, layer: number, rows: ArrayLike<number>): Promise<Float32Array>;
+}
+
+/**
+ * Opens `*_hidden_states.safetensors`, whose tensors `{position}.layer.{l}` are [N, D].
+ * @throws SepError `bad-artefact` if it holds none, or their layers or widths do not agree
+ */
+export async function openHiddenStates(path: string): Promise<HiddenStates> {
+  const header = await readSafetensorsHeader(path);
+  const positions = TRACE_POSITIONS.filter((position) => header.tensors.has(tensorName(position, 0)));
+  const first = positions[0];
+  if (first === undefined) {
+    throw new SepError(
+      "bad-artefact",
+      `${path} holds no tensor named like "think-end.layer.0". Make it with \`sep trace\`.`,
+    );
+  }
+  const width = header.tensors.get(tensorName(first, 0))?.shape[1] ?? 0;
+  const lastLayer = countLayers(header, first) - 1;
+  for (const position of positions) checkPosition(path, header, position, { width, lastLayer });
+  const entryOf = (position: TracePosition, layer: number): TensorEntry => {
+    const entry = header.tensors.get(tensorName(position, layer));
+    if (entry !== undefined) return entry;
+    throw new SepError(
+      "bad-option",
+      `Layer ${layer} at ${position} was not traced; there are layers 0 to ${lastLayer} at ${positions.join(", ")}.`,
+    );
+  };
+  return {
+    path,
+    width,
+    lastLayer,
+    positions,
+    metadata: header.metadata,
+    rowCount: (position) => entryOf(position, 0).shape[0]!,
+    read: async (position, layer, rows) => readRepeatedRows(path, entryOf(position, layer), rows, width),
+  };
+}
+
+const tensorName = (position: TracePosition, layer: number): string => `${position}.layer.${layer}`;
+
+function countLayers(header: SafetensorsHeader, position: TracePosition): number {
+  let layers = 0;
+  while (header.tensors.has(tensorName(position, layers))) layers++;
+  return layers;
+}
+
+function checkPosition(
+  path: string,
+  header: SafetensorsHeader,
+  position: TracePosition,
+  { width, lastLayer }: { readonly width: number; readonly lastLayer: number },
+): void {
+  const rowCount = header.tensors.get(tensorName(position, 0))?.shape[0];
+  for (let layer = 0; layer <= lastLayer; layer++) {
+    const shape = header.tensors.get(tensorName(position, layer))?.shape;
+    if (shape?.length === 2 && shape[0] === rowCount && shape[1] === width) continue;
+    throw new SepError(
+      "bad-artefact",
+      `${path}: "${tensorName(position, layer)}" has shape [${shape ?? "missing"}], expected [${rowCount}, ${width}]. ` +
+        "Make it anew with `sep trace --force`.",
+    );
+  }
+}
+
+/** Samples of one question share a row before generation: each row is read from disk once. */
+async function readRepeatedRows(
+  path: string,
+  entry: TensorEntry,
+  rows: ArrayLike<number>,
+  width: number,
+): Promise<Float32Array> {
+  const distinct = [...new Set(Array.from(rows))].sort((a, b) => a - b);
+  const stored = await readTensorRows(path, entry, distinct);
+  const placeOf = new Map(distinct.map((row, place) => [row, place]));
+  const values = new Float32Array(rows.length * width);
+  for (let i = 0; i < rows.length; i++) {
+    const start = placeOf.get(rows[i]!)! * width;
+    values.set(stored.subarray(start, start + width), i * width);
+  }
+  return values;
+}

@@ -1,0 +1,96 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { findViolations, type SourceFile } from "./architecture-rules.ts";
+
+const ROOT = new URL("../", import.meta.url);
+
+function readSources(folder: string): SourceFile[] {
+  return readdirSync(new URL(folder, ROOT), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => {
+      const path = `${entry.parentPath.slice(ROOT.pathname.length)}/${entry.name}`.replaceAll("//", "/");
+      return { path, source: readFileSync(new URL(path, ROOT), "utf8") };
+    });
+}
+
+describe("the house", () => {
+  it("keeps its rules", () => {
+    const files = ["src/", "test/", "bench/"].flatMap(readSources);
+    expect(files.length).toBeGreaterThan(20);
+    expect(findViolations(files)).toEqual([]);
+  });
+});
+
+describe("the checker", () => {
+  const rng = { path: "src/math/rng.ts", source: "export const one = 1;\n" };
+  const check = (path: string, source: string, ...others: SourceFile[]): string[] =>
+    findViolations([{ path, source: `${source}\n` }, rng, ...others]);
+
+  it("lets a file import its own room and rooms before it", () => {
+    expect(check("src/store/a.ts", 'import { one } from "../math/rng.ts";')).toEqual([]);
+    expect(check("src/math/a.ts", 'import { one } from "./rng.ts";')).toEqual([]);
+    expect(check("src/index.ts", 'export { one } from "./math/rng.ts";')).toEqual([]);
+  });
+
+  it.each([
+    ["a plain import", 'import { a } from "../store/a.ts";'],
+    ["a type import", 'import type { A } from "../store/a.ts";'],
+    ["a re-export", 'export { a } from "../store/a.ts"; export const b = 1;'],
+    ["a dynamic import", 'export const load = () => import("../store/a.ts");'],
+  ])("sees %s of a later room", (_name, source) => {
+    const later = { path: "src/store/a.ts", source: "export const a = 1;\n" };
+    expect(check("src/math/b.ts", source, later)).toEqual([
+      'src/math/b.ts: math comes before store and imports "../store/a.ts"',
+    ]);
+  });
+
+  it.each([["node:fs"], ["fs"], ["fast-check"]])("keeps %s out of the pure rooms", (specifier) => {
+    const source = `import x from "${specifier}";`;
+    expect(check("src/text/a.ts", source)).toEqual([
+      `src/text/a.ts: text/ is pure and imports "${specifier}"`,
+    ]);
+    expect(check("src/store/a.ts", source)).toEqual([]);
+  });
+
+  it("wants imports to name a file", () => {
+    expect(check("src/store/a.ts", 'import { one } from "../math/rng.js";')).toHaveLength(1);
+    expect(check("src/store/a.ts", 'import { one } from "../math";')).toHaveLength(1);
+    const index = { path: "src/math/index.ts", source: 'export { one } from "./rng.ts";\n' };
+    expect(check("src/store/a.ts", 'import { one } from "../math/index.ts";', index)).toEqual([
+      'src/store/a.ts: imports the index "../math/index.ts", not a file',
+      "src/math/index.ts: the only barrel is src/index.ts",
+    ]);
+  });
+
+  it("lets nobody import a door", () => {
+    const door = { path: "src/cli/main.ts", source: "export const a = 1;\n" };
+    expect(check("src/index.ts", 'export { a } from "./cli/main.ts";', door)).toEqual([
+      "src/index.ts: imports the door cli/",
+    ]);
+    expect(check("src/cli/b.ts", 'import { a } from "./main.ts";', door)).toEqual([]);
+  });
+
+  it("knows the rooms", () => {
+    expect(check("src/attic/a.ts", "export const a = 1;")).toEqual(["src/attic/a.ts: no such room"]);
+  });
+
+  it.each([["utils"], ["helpers"], ["common"], ["types"]])("has no drawer called %s", (name) => {
+    expect(check(`src/math/${name}.ts`, "export const a = 1;")).toHaveLength(1);
+    expect(check(`test/${name}.ts`, "export const a = 1;")).toHaveLength(1);
+  });
+
+  it("wants kebab-case names", () => {
+    expect(check("src/math/logSumExp.ts", "export const a = 1;")).toHaveLength(1);
+  });
+
+  it("counts lines", () => {
+    const lines = (count: number): string => "export const a = 1;\n".repeat(count).trimEnd();
+    expect(check("src/math/a.ts", lines(400))).toEqual([]);
+    expect(check("src/math/a.ts", lines(401))).toEqual(["src/math/a.ts: 401 lines, at most 400"]);
+    expect(check("src/index.ts", lines(61))).toEqual(["src/index.ts: 61 lines, at most 60"]);
+  });
+
+  it("does not take a comment or a text for an import", () => {
+    expect(check("src/math/a.ts", '// import "node:fs"\nexport const a = \'import "node:fs"\';')).toEqual([]);
+  });
+});

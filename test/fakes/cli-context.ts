@@ -1,0 +1,45 @@
+import type { CliContext, OutputStream } from "../../src/cli/command.ts";
+
+/** A world for the CLI whose clock moves by hand and whose output is kept. */
+export interface FakeCli {
+  readonly context: CliContext;
+  /** Everything written so far. */
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly advance: (durationMs: number) => void;
+  readonly abort: () => void;
+}
+
+export interface FakeCliOptions {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export function createFakeCli({ isTTY = false, columns = 100, env = {} }: FakeCliOptions = {}): FakeCli {
+  let nowMs = 0;
+  const controller = new AbortController();
+  const written = { stdout: "", stderr: "" };
+  const stream = (name: "stdout" | "stderr"): OutputStream => ({
+    isTTY,
+    columns,
+    write(text) {
+      written[name] += text;
+    },
+  });
+  return {
+    context: {
+      stdout: stream("stdout"),
+      stderr: stream("stderr"),
+      env,
+      signal: controller.signal,
+      now: () => nowMs,
+    },
+    stdout: () => written.stdout,
+    stderr: () => written.stderr,
+    advance(durationMs) {
+      nowMs += durationMs;
+    },
+    abort: () => controller.abort(),
+  };
+}
