@@ -39,17 +39,18 @@ export function flag(help: string): OptionSpec<boolean> {
   };
 }
 
-/** Any non-empty text. */
+/** Any non-empty text. `defaultText` describes a default that is worked out later. */
 export function text<D extends string | undefined>(
   placeholder: string,
   initial: D,
   help: string,
+  defaultText: string | null = initial ?? null,
 ): OptionSpec<string | D> {
   return {
     takesValue: true,
     placeholder,
     help,
-    defaultText: initial ?? null,
+    defaultText,
     initial,
     expected: "a text that is not empty",
     parse: (given) => last(given) || undefined,

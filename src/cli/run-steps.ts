@@ -1,7 +1,7 @@
-import { stat } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import type { StepEvent, StepName, StepResult } from "../pipeline/step.ts";
 import { type DataSetName, openWorkspace, SPLIT_SOURCES, type Workspace } from "../pipeline/workspace.ts";
+import { isFile } from "../store/is-file.ts";
 import type { CliContext } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { renderProgress } from "./render-progress.ts";
@@ -82,13 +82,4 @@ function describeResult({ step, part, status, outputs, counts }: StepResult): st
     `${label}: ${verb} ${files.join(", ")}`,
     ...(facts.length > 0 ? [`  ${facts.join(", ")}`] : []),
   ].join("\n");
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
 }

@@ -1,4 +1,6 @@
+import { EQUIVALENCE_NAMES } from "../pipeline/compute-entropy.ts";
 import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
+import { PROMPT_FORMATS } from "../sampling/build-prompt.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
 import {
   choice,
@@ -23,13 +25,15 @@ export const OUTPUT_OPTIONS = {
 export const QUESTION_OPTIONS = {
   dataset: text(
     "NAME|PATH",
-    STUDY_DEFAULTS.dataset,
+    undefined,
     "In-distribution questions: arithmetic, or a JSONL file.",
+    STUDY_DEFAULTS.dataset,
   ),
   ood: text(
     "NAME|PATH|none",
-    STUDY_DEFAULTS.ood,
+    undefined,
     "Out-of-distribution questions: word-problems, a JSONL file, or none.",
+    STUDY_DEFAULTS.ood,
   ),
   limit: number({ integer: true, min: 1 }, undefined, "Questions to take of each set.", "all"),
 };
@@ -80,10 +84,11 @@ export const SAMPLING_OPTIONS = {
   ),
   stop: texts("TEXT", "Ends an answer where it appears."),
   "prompt-format": choice(
-    ["chat", "notebook"],
-    "chat",
-    "chat: the model's chat template; notebook: `Question: …` and `Answer:` lines.",
+    PROMPT_FORMATS,
+    "auto",
+    "chat: the model's chat template; notebook: `Question: …` and `Answer:` lines; auto: chat if there is a template.",
   ),
+  "system-prompt": text("TEXT", undefined, "System message of every prompt."),
   "no-thinking": flag("Ask the chat template for an answer without reasoning."),
 };
 
@@ -98,7 +103,7 @@ export const SET_OPTION = {
 
 export const EQUIVALENCE_OPTION = {
   equivalence: choice(
-    ["math", "exact"],
+    EQUIVALENCE_NAMES,
     "math",
     "When two answers mean the same: equal as mathematics, or the same text.",
     "Language models as judges (nli, cosine, judge) come with a later version",

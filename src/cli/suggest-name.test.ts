@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { suggestName } from "./suggest-name.ts";
 
-const NAMES = ["run", "generate", "entropy", "temperature", "top-p", "top-k"];
+const NAMES = ["run", "generate", "entropy", "eval", "temperature", "top-p", "top-k"];
 
 it.each([
   ["genrate", "generate"],
@@ -11,11 +11,13 @@ it.each([
   ["top-p", "top-p"],
   ["top-q", "top-p"],
   ["GENERATE", "generate"],
+  ["evaluate", "eval"],
+  ["temp", "temperature"],
 ])("takes %s for %s", (typed, name) => {
   expect(suggestName(typed, NAMES)).toBe(name);
 });
 
-it.each([["frobnicate"], ["x"], ["evaluate"], [""]])("does not guess at %s", (typed) => {
+it.each([["frobnicate"], ["x"], ["ge"], [""]])("does not guess at %s", (typed) => {
   expect(suggestName(typed, NAMES)).toBeNull();
 });
 

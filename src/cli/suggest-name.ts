@@ -1,8 +1,13 @@
 /**
- * The name nearest to what was typed, by edit distance (insert, delete, replace, swap of neighbours).
+ * The name that was meant: one that begins like what was typed (`evaluate` for `eval`), else the nearest by edit
+ * distance (insert, delete, replace, swap of neighbours).
  * @returns null when nothing is near: more than a third of the letters would have to change
  */
 export function suggestName(typed: string, names: readonly string[]): string | null {
+  const beginning = names.find(
+    (name) => typed.length >= 3 && (name.startsWith(typed) || typed.startsWith(name)),
+  );
+  if (beginning !== undefined) return beginning;
   let nearest: string | null = null;
   let nearestDistance = Number.POSITIVE_INFINITY;
   for (const name of names) {

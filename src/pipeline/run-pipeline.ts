@@ -1,22 +1,27 @@
 import { loadModel } from "../models/load-model.ts";
+import type { PromptFormat } from "../sampling/build-prompt.ts";
+import { isFile } from "../store/is-file.ts";
 import type { TracePosition } from "../tracing/positions.ts";
 import { buildDatasets } from "./build-datasets.ts";
-import { computeEntropy } from "./compute-entropy.ts";
+import { computeEntropy, type EquivalenceName } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
 import { generateRuns } from "./generate-runs.ts";
 import { prepareQuestions } from "./prepare-questions.ts";
-import type { StepEvent, StepResult } from "./step.ts";
+import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
 import { resolveSampler, type SamplerChoice, STUDY_DEFAULTS } from "./study-defaults.ts";
 import { traceRuns } from "./trace-runs.ts";
 import { trainProbes } from "./train-probes.ts";
-import type { DataSetName, Workspace } from "./workspace.ts";
+import { type DataSetName, SPLIT_SOURCES, type Workspace } from "./workspace.ts";
 
 /** A whole study. Every option has a default; `docs/cli.md` lists them with the flags of the same names. */
 export interface RunPipelineOptions {
-  /** Questions in distribution: a built-in set's name or a file. */
-  readonly dataset?: string;
-  /** Questions out of distribution; null leaves them out. */
-  readonly ood?: string | null;
+  /**
+   * Questions in distribution: a built-in set's name or a file. When not given: the raw file that is there if it
+   * was put there by hand, else the built-in set.
+   */
+  readonly dataset?: string | undefined;
+  /** The same for questions out of distribution; null leaves them out. */
+  readonly ood?: string | null | undefined;
   /** Questions to take of each set; all when not given. */
   readonly limit?: number | undefined;
   /** A model's directory, or "pocket". */
@@ -24,10 +29,12 @@ export interface RunPipelineOptions {
   /** Samples a question. */
   readonly runs?: number;
   readonly sampler?: SamplerChoice;
-  readonly promptFormat?: "chat" | "notebook";
-  readonly enableThinking?: boolean;
+  readonly promptFormat?: PromptFormat;
+  readonly systemPrompt?: string | undefined;
+  /** undefined leaves it to the chat template. */
+  readonly enableThinking?: boolean | undefined;
   readonly threads?: number | undefined;
-  readonly equivalence?: "math" | "exact";
+  readonly equivalence?: EquivalenceName;
   /** Where hidden states are read; every position when not given. */
   readonly positions?: readonly TracePosition[];
   readonly layers?: "all" | readonly number[];
@@ -52,16 +59,17 @@ export async function* runPipeline(
 ): AsyncGenerator<StepEvent, readonly StepResult[]> {
   const { seed = STUDY_DEFAULTS.seed, force = false, signal } = options;
   const always = { seed, force, ...(signal === undefined ? {} : { signal }) };
-  const sources: readonly [DataSetName, string | null][] = [
-    ["math", options.dataset ?? STUDY_DEFAULTS.dataset],
-    ["ood", options.ood === undefined ? STUDY_DEFAULTS.ood : options.ood],
-  ];
-  const sets = sources.filter(([, source]) => source !== null).map(([set]) => set);
+  const sets = SPLIT_SOURCES.filter((set) => set === "math" || options.ood !== null);
   const results: StepResult[] = [];
 
-  for (const [set, source] of sources) {
-    if (source === null) continue;
-    results.push(yield* prepareQuestions(workspace, set, { ...always, source, limit: options.limit }));
+  for (const set of sets) {
+    const chosen = set === "math" ? options.dataset : options.ood;
+    if (chosen == null && !force && (await isPlacedByHand(workspace.raw(set)))) {
+      yield { kind: "note", step: "prepare", part: set, message: `using ${workspace.raw(set)} as it is` };
+      continue;
+    }
+    const source = chosen ?? (set === "math" ? STUDY_DEFAULTS.dataset : STUDY_DEFAULTS.ood);
+    results.push(yield* prepareQuestions(workspace, set, { source, limit: options.limit, force }));
   }
   results.push(...(yield* runModel(workspace, sets, options, always)));
   for (const set of sets) {
@@ -101,8 +109,9 @@ async function* runModel(
       yield* generateRuns(workspace, set, {
         ...always,
         model,
-        promptFormat: options.promptFormat ?? "chat",
-        enableThinking: options.enableThinking ?? true,
+        promptFormat: options.promptFormat ?? "auto",
+        systemPrompt: options.systemPrompt,
+        enableThinking: options.enableThinking,
         runs: options.runs ?? STUDY_DEFAULTS.runs,
         sampler: resolveSampler(reference, options.sampler),
       }),
@@ -119,4 +128,9 @@ async function* runModel(
     );
   }
   return results;
+}
+
+/** Questions without a manifest were not written by `prepareQuestions`: they are the user's own. */
+async function isPlacedByHand(rawPath: string): Promise<boolean> {
+  return (await isFile(rawPath)) && !(await isFile(manifestPathOf(rawPath)));
 }

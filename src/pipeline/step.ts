@@ -70,12 +70,18 @@ export interface StepDefinition {
    * again, "refuse" for those whose work would be lost.
    */
   readonly whenStale: "redo" | "refuse";
+  /** Whether the existing outputs are a part of what is asked for now, so that the body can build on them. */
+  readonly extendsPrevious?: (previous: Manifest) => boolean;
+  /** Where the body keeps finished work while it runs. */
+  readonly journal?: string;
 }
 
 /** What a step's body hands back when its outputs are complete. */
 export interface StepOutcome {
   readonly counts: Readonly<Record<string, number>>;
   readonly warnings: readonly ManifestWarning[];
+  /** Called after the manifest is on disk: removes what only an interrupted run would need. */
+  readonly cleanUp?: () => Promise<void>;
 }
 
 /**
@@ -114,7 +120,8 @@ export async function* runStep(
         warnings: previous.warnings,
       };
     }
-    if (definition.whenStale === "refuse" && (await exists(main))) {
+    const extendable = definition.extendsPrevious?.(previous) ?? false;
+    if (definition.whenStale === "refuse" && !extendable && (await exists(main))) {
       throw new SepError(
         "output-differs",
         `${name(main)} was made differently: ${reasons.join("; ")}. Use --force to replace it, or --out for another folder.`,
@@ -124,8 +131,18 @@ export async function* runStep(
       kind: "note",
       step,
       part,
-      message: `${name(main)} is stale: ${reasons.join("; ")}; running again`,
+      message: `${name(main)} is ${extendable ? "extended" : "stale"}: ${reasons.join("; ")}`,
     };
+  } else if (
+    !force &&
+    definition.whenStale === "refuse" &&
+    (await exists(main)) &&
+    !(await hasJournal(definition))
+  ) {
+    throw new SepError(
+      "output-differs",
+      `${name(main)} exists and \`sep ${step}\` did not make it. Use --force to replace it, or --out for another folder.`,
+    );
   }
 
   const events = body();
@@ -134,7 +151,7 @@ export async function* runStep(
     yield next.value;
     next = await events.next();
   }
-  const { counts, warnings } = next.value;
+  const { counts, warnings, cleanUp } = next.value;
   const manifest: Manifest = {
     tool: readTool(),
     step,
@@ -145,8 +162,12 @@ export async function* runStep(
     warnings,
   };
   await writeManifest(manifestPath, manifest);
+  await cleanUp?.();
   return { step, part, status: "ran", outputs, counts, warnings };
 }
+
+const hasJournal = async ({ journal }: StepDefinition): Promise<boolean> =>
+  journal !== undefined && (await exists(journal));
 
 /** The manifest beside a step's main output. */
 export const manifestPathOf = (mainOutput: string): string => `${mainOutput}.manifest.json`;

@@ -12,8 +12,8 @@ export interface HiddenStates {
   readonly path: string;
   /** D */
   readonly width: number;
-  /** L: layers are numbered 0 (embeddings) to L (after the last block, before the final norm). */
-  readonly lastLayer: number;
+  /** Layers traced, ascending: 0 = embeddings, l = after block l, before the final norm. At least one. */
+  readonly layers: readonly number[];
   /** Those traced, in the order of {@link TRACE_POSITIONS}. */
   readonly positions: readonly TracePosition[];
   /** Where the states came from, as the trace wrote it. */
@@ -35,7 +35,8 @@ export interface HiddenStates {
  */
 export async function openHiddenStates(path: string): Promise<HiddenStates> {
   const header = await readSafetensorsHeader(path);
-  const positions = TRACE_POSITIONS.filter((position) => header.tensors.has(tensorName(position, 0)));
+  const layersOf = new Map(TRACE_POSITIONS.map((position) => [position, findLayers(header, position)]));
+  const positions = TRACE_POSITIONS.filter((position) => layersOf.get(position)!.length > 0);
   const first = positions[0];
   if (first === undefined) {
     throw new SepError(
@@ -43,44 +44,47 @@ export async function openHiddenStates(path: string): Promise<HiddenStates> {
       `${path} holds no tensor named like "think-end.layer.0". Make it with \`sep trace\`.`,
     );
   }
-  const width = header.tensors.get(tensorName(first, 0))?.shape[1] ?? 0;
-  const lastLayer = countLayers(header, first) - 1;
-  for (const position of positions) checkPosition(path, header, position, { width, lastLayer });
+  const layers = layersOf.get(first)!;
+  const width = header.tensors.get(tensorName(first, layers[0]!))?.shape[1] ?? 0;
+  for (const position of positions) checkPosition(path, header, position, { width, layers });
   const entryOf = (position: TracePosition, layer: number): TensorEntry => {
     const entry = header.tensors.get(tensorName(position, layer));
     if (entry !== undefined) return entry;
     throw new SepError(
       "bad-option",
-      `Layer ${layer} at ${position} was not traced; there are layers 0 to ${lastLayer} at ${positions.join(", ")}.`,
+      `Layer ${layer} at ${position} was not traced; there are layers ${layers.join(", ")} at ${positions.join(", ")}.`,
     );
   };
   return {
     path,
     width,
-    lastLayer,
+    layers,
     positions,
     metadata: header.metadata,
-    rowCount: (position) => entryOf(position, 0).shape[0]!,
+    rowCount: (position) => entryOf(position, layers[0]!).shape[0]!,
     read: async (position, layer, rows) => readRepeatedRows(path, entryOf(position, layer), rows, width),
   };
 }
 
 const tensorName = (position: TracePosition, layer: number): string => `${position}.layer.${layer}`;
 
-function countLayers(header: SafetensorsHeader, position: TracePosition): number {
-  let layers = 0;
-  while (header.tensors.has(tensorName(position, layers))) layers++;
-  return layers;
+/** Layers that a position has tensors of, ascending. */
+function findLayers(header: SafetensorsHeader, position: TracePosition): number[] {
+  const prefix = `${position}.layer.`;
+  return [...header.tensors.keys()]
+    .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+    .map((name) => Number(name.slice(prefix.length)))
+    .sort((a, b) => a - b);
 }
 
 function checkPosition(
   path: string,
   header: SafetensorsHeader,
   position: TracePosition,
-  { width, lastLayer }: { readonly width: number; readonly lastLayer: number },
+  { width, layers }: { readonly width: number; readonly layers: readonly number[] },
 ): void {
-  const rowCount = header.tensors.get(tensorName(position, 0))?.shape[0];
-  for (let layer = 0; layer <= lastLayer; layer++) {
+  const rowCount = header.tensors.get(tensorName(position, layers[0]!))?.shape[0];
+  for (const layer of layers) {
     const shape = header.tensors.get(tensorName(position, layer))?.shape;
     if (shape?.length === 2 && shape[0] === rowCount && shape[1] === width) continue;
     throw new SepError(

@@ -1,12 +1,15 @@
+import { SepError } from "../errors.ts";
 import { median } from "../math/quantile.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 
 export const SE_THRESHOLD_METHODS = ["best-split", "median", "even"] as const;
 export type SeThresholdMethod = (typeof SE_THRESHOLD_METHODS)[number];
+/** A way to choose the threshold, or the threshold itself in nats. */
+export type SeThresholdChoice = SeThresholdMethod | number;
 
 /** Where semantic entropy counts as high: label = SE > threshold. Content of `se_threshold.json`. */
 export interface SeThreshold {
-  readonly method: SeThresholdMethod;
+  readonly method: SeThresholdMethod | "given";
   /** nats */
   readonly threshold: number;
   /** Questions at or below the threshold. */
@@ -29,23 +32,38 @@ const LOWEST_CANDIDATE = 1e-10;
  * - `median`: the median.
  * - `even`: of the same points, the one whose two groups are nearest in size.
  * @param entropies [Q] one value a *training question*, nats, >= 0
+ * @throws SepError `too-few-questions` if Q = 0
  */
 export function chooseSeThreshold(
   entropies: ArrayLike<number>,
-  { method = "best-split" }: { readonly method?: SeThresholdMethod } = {},
+  { method = "best-split" }: { readonly method?: SeThresholdChoice } = {},
 ): SeThreshold {
-  const { threshold, tied } =
-    method === "median" ? { threshold: median(entropies), tied: 1 } : searchCandidates(entropies, method);
+  if (entropies.length === 0) {
+    throw new SepError(
+      "too-few-questions",
+      "There is no training question to choose an SE threshold from. Add questions.",
+    );
+  }
+  const { threshold, tied } = chooseThreshold(entropies, method);
   const high = Array.from(entropies).filter((entropy) => entropy > threshold).length;
   const low = entropies.length - high;
   return {
-    method,
+    method: typeof method === "number" ? "given" : method,
     threshold,
     low_count: low,
     high_count: high,
     tied_candidates: tied,
     warnings: describeDegeneracy(threshold, low, high),
   };
+}
+
+function chooseThreshold(
+  entropies: ArrayLike<number>,
+  method: SeThresholdChoice,
+): { threshold: number; tied: number } {
+  if (typeof method === "number") return { threshold: method, tied: 1 };
+  if (method === "median") return { threshold: median(entropies), tied: 1 };
+  return searchCandidates(entropies, method);
 }
 
 function searchCandidates(

@@ -60,7 +60,7 @@ export async function* sweepLayers(
       labels: Uint8Array.from(present, (row) => labels[target][row]!),
     }));
     const learnable = targets.filter((each) => hasBothClasses(each.labels));
-    for (let layer = 0; layer <= hidden.lastLayer; layer++) {
+    for (const layer of hidden.layers) {
       const features = await hidden.read(position, layer, ownStates);
       const scores = await scoreOutOfFold(
         multiplier,

@@ -91,9 +91,13 @@ function encodeElements(array: NpyArray): { readonly descr: string; readonly byt
 }
 
 function decodeElements(descr: string, shape: readonly number[], data: ArrayBuffer, count: number): NpyArray {
+  if (!/^(?:<f[48]|<i[48]|\|u1|\|b1|<U\d+)$/.test(descr))
+    throw new RangeError(
+      `numpy type ${descr} is not read, only <f4 <f8 <i4 <i8 |u1 |b1 <U${descr === "|O" ? "; save strings with dtype=str, not object" : ""}`,
+    );
   const width = Number(descr.slice(2));
   const sizeBytes = count * width * (descr.startsWith("<U") ? 4 : 1);
-  if (Number.isInteger(width) && data.byteLength !== sizeBytes)
+  if (data.byteLength !== sizeBytes)
     throw new RangeError(`${descr} [${shape}] takes ${sizeBytes} bytes, got ${data.byteLength}`);
   switch (descr) {
     case "<f4":
@@ -109,10 +113,6 @@ function decodeElements(descr: string, shape: readonly number[], data: ArrayBuff
     case "|b1":
       return { dtype: "b1", shape, data: new Uint8Array(data) };
   }
-  if (!/^<U\d+$/.test(descr))
-    throw new RangeError(
-      `numpy type ${descr} is not read, only <f4 <f8 <i4 <i8 |u1 |b1 <U${descr === "|O" ? "; save strings with dtype=str, not object" : ""}`,
-    );
   const cells = new Uint32Array(data);
   const texts = Array.from({ length: count }, (_, i) => {
     const codes = cells.subarray(i * width, (i + 1) * width);

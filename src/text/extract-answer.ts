@@ -74,7 +74,7 @@ function lastNumber(text: string): string | null {
 
 /** Sign, thousands separators, decimals, fraction, percent. A minus after a word or number is an operator. */
 const NUMBER =
-  /(?:(?<![\w)])[-−])?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:(?<=\d)(?:\.\d+)?|\.\d+)(?:\/\d+(?:\.\d+)?)?%?/g;
+  /(?:(?<![\w)])[-−])?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)(?:\/\d+(?:\.\d+)?)?%?/g;
 
 function lastLine(text: string): string {
   return (

@@ -1,20 +1,17 @@
 /**
  * An answer for comparison by text: lower case, without punctuation, articles and extra white space, as SQuAD's
  * scorer does it, but for one thing: in a text with digits, signs, operators and decimal points stay, because -5
- * is not 5, 1/2 is not 12, and 2x - 5 is not 2x + 5. Where nothing would be left, punctuation and articles stay.
+ * is not 5, 1/2 is not 12, and 2x - 5 is not 2x + 5. Where nothing would be left, articles stay, then punctuation.
  * @see Rajpurkar et al. 2016, SQuAD, `normalize_answer` of its evaluation script
  */
 export function normalizeAnswer(text: string): string {
   const lower = text.normalize("NFKC").replaceAll("\u2212", "-").toLowerCase();
   const punctuation = /\d/.test(lower) ? PUNCTUATION_AROUND_NUMBERS : PUNCTUATION;
-  const bare = collapse(
-    lower
-      .replaceAll("**", "") // emphasis in Markdown, not a power
-      .replace(THOUSANDS_COMMA, "")
-      .replace(punctuation, "")
-      .replace(/\b(?:a|an|the)\b/g, " "),
-  );
-  return bare === "" ? collapse(lower) : bare;
+  const words = lower
+    .replaceAll("**", "") // emphasis in Markdown, not a power
+    .replace(THOUSANDS_COMMA, "")
+    .replace(punctuation, "");
+  return collapse(words.replace(/\b(?:a|an|the)\b/g, " ")) || collapse(words) || collapse(lower);
 }
 
 const THOUSANDS_COMMA = /(?<=\d),(?=\d{3}(?!\d))/g;

@@ -12,7 +12,10 @@ export function normalizeMath(text: string): string {
   for (const [pattern, replacement] of REWRITES) plain = plain.replace(pattern, replacement);
   plain = replaceFractions(plain);
   plain = plain.replace(/[{}]/g, (brace, at: number) => (plain[at - 1] === "\\" ? brace : " "));
-  plain = plain.replace(/\s+/g, " ").trim();
+  plain = plain
+    .replace(/\s+/g, " ")
+    .replace(/ ?\^ ?/g, "^")
+    .trim();
   plain = plain.replace(/^[a-z]\w{0,2}(?:\([a-z]\))? ?= ?(?=[^=]+$)/i, "");
   return plain
     .replace(/^\+ ?(?=[\d.])/, "")

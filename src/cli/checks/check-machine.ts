@@ -44,14 +44,12 @@ export function checkMemory(freeBytes: number = freemem(), totalBytes: number = 
 export async function checkWorkspace(folder: string): Promise<Check> {
   const root = resolve(folder);
   const existing = await nearestExisting(root);
-  try {
-    await access(existing, constants.W_OK);
-  } catch (error) {
-    if (!["EACCES", "EROFS", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  const obstacle = await findObstacle(existing);
+  if (obstacle !== null) {
     return {
       name: "workspace",
       status: "broken",
-      detail: `${root} cannot be written`,
+      detail: `${root}: ${existing} ${obstacle}`,
       advice: "Choose another folder with --out.",
     };
   }
@@ -89,6 +87,19 @@ export function locateHuggingFaceCache(env: Environment): { readonly path: strin
   return { path: join(homedir(), ".cache", "huggingface", "hub"), reason: "default" };
 }
 
+/** @returns null if files can be made in a path, else why not */
+async function findObstacle(path: string): Promise<string | null> {
+  if (!(await stat(path)).isDirectory()) return "is not a folder";
+  try {
+    await access(path, constants.W_OK);
+    return null;
+  } catch (error) {
+    if (["EACCES", "EROFS", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? ""))
+      return "cannot be written";
+    throw error;
+  }
+}
+
 async function nearestExisting(path: string): Promise<string> {
   const parent = dirname(path);
   return parent === path || (await exists(path)) ? path : nearestExisting(parent);
@@ -99,7 +110,7 @@ async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
     throw error;
   }
 }

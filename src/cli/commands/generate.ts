@@ -38,7 +38,8 @@ async function* generateSets(
     generateRuns(workspace, set, {
       model,
       promptFormat: values["prompt-format"],
-      enableThinking: !values["no-thinking"],
+      systemPrompt: values["system-prompt"],
+      enableThinking: values["no-thinking"] ? false : undefined,
       runs: values.runs,
       sampler: resolveSampler(values.model, readSampler(values)),
       seed: values.seed,

@@ -1,5 +1,6 @@
 import { prepareQuestions } from "../../pipeline/prepare-questions.ts";
 import type { StepResult } from "../../pipeline/step.ts";
+import { STUDY_DEFAULTS } from "../../pipeline/study-defaults.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { runStepCommand, type Steps } from "../run-steps.ts";
@@ -21,7 +22,7 @@ export const PREPARE: Command = defineCommand({
     { line: "sep prepare --limit 20", meaning: "the first 20 questions of each set" },
   ],
   run(values, context) {
-    const { dataset, ood, limit, force } = values;
+    const { dataset = STUDY_DEFAULTS.dataset, ood = STUDY_DEFAULTS.ood, limit, force } = values;
     return runStepCommand(values, context, (workspace) =>
       prepareBoth(workspace, { dataset, ood, limit, force }),
     );

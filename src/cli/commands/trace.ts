@@ -31,14 +31,13 @@ async function* traceSets(
   values: OptionValues<typeof OPTIONS>,
   signal: AbortSignal,
 ): Steps {
-  const { positions, layers, dtype, force } = values;
+  const { positions, layers, force } = values;
   await using model = await loadModel(values.model, { threads: values.threads });
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
       model,
       positions: positions === "all" ? TRACE_POSITIONS : positions,
       layers,
-      dtype,
       signal,
       force,
     }),

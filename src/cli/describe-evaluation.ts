@@ -1,0 +1,89 @@
+import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
+import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
+import type { Paint } from "./paint.ts";
+
+/**
+ * An evaluation as a table for people: a block a split with each score's AUROC, 95% interval, p-value and
+ * counts, then the warnings. Wide enough for 80 columns.
+ */
+export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string {
+  const blocks = EVALUATED_SPLITS.flatMap((split) => {
+    const result = evaluation[split];
+    return result === undefined ? [] : [describeSplit(split, result, paint)];
+  });
+  const { method, threshold } = evaluation.se_threshold;
+  return [
+    ...blocks,
+    `Semantic entropy above ${threshold.toFixed(3)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
+    ...describeWarnings(evaluation, paint),
+  ].join("\n\n");
+}
+
+function describeSplit(split: EvaluatedSplit, { counts, scores }: SplitEvaluation, paint: Paint): string {
+  const { rows, questions, incorrect, high_semantic_entropy: high } = counts;
+  const title = `${paint("bold", split)}  ${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
+  const table = SCORES.map(([key, name]) => describeScore(name, scores[key]));
+  return [title, paint("gray", HEADER), ...table].join("\n");
+}
+
+function describeScore(name: string, score: ScoreEvaluation): string {
+  const interval = score.auc_intervals.find(({ level }) => level === SHOWN_LEVEL);
+  const p = score.permutation?.p_value ?? null;
+  return [
+    `  ${name}`.padEnd(36),
+    (score.auc === null ? "none" : score.auc.toFixed(3)).padStart(6),
+    (interval === undefined ? "none" : `${interval.low.toFixed(2)} to ${interval.high.toFixed(2)}`).padStart(
+      14,
+    ),
+    (p === null ? "none" : p.toFixed(3)).padStart(7),
+    `${score.positive_count}/${score.row_count}`.padStart(12),
+  ].join("");
+}
+
+function describeProbes({ probes }: ProbeEval): string {
+  const names = [
+    ["accuracy_probe", "accuracy probe"],
+    ["se_probe", "SE probe"],
+  ] as const;
+  const parts = names.flatMap(([key, name]) => {
+    const probe = probes[key];
+    return probe === null ? [] : [`the ${name} layer ${probe.layer} at ${probe.position}`];
+  });
+  return parts.length === 0 ? "" : ` Hidden states read: ${parts.join(", ")}.`;
+}
+
+function describeWarnings({ warnings }: ProbeEval, paint: Paint): string[] {
+  if (warnings.length === 0) return [];
+  const lines = warnings.map(({ code, message }) => `  ${message} ${paint("gray", `[${code}]`)}`);
+  return [[paint("yellow", "Warnings"), ...lines].join("\n")];
+}
+
+const percent = (part: number, whole: number): string =>
+  whole === 0 ? "0%" : `${Math.round((part / whole) * 100)}%`;
+
+/** Of the levels in the file. */
+const SHOWN_LEVEL = 0.95;
+
+const TITLES: Readonly<Record<EvaluatedSplit, string>> = {
+  math_val: "validation",
+  math_test: "test",
+  ood_test: "out of distribution",
+};
+
+const SCORES = [
+  ["accuracy_probe", "accuracy probe"],
+  ["se_probe", "SE probe"],
+  ["entropy_baseline", "entropy baseline"],
+  ["semantic_entropy", "semantic entropy itself"],
+  ["discrete_semantic_entropy", "discrete semantic entropy itself"],
+  ["se_probe_high_se", "SE probe: finds high entropy?"],
+] as const;
+
+const HEADER = [
+  "  finds wrong answers?".padEnd(36),
+  "AUROC".padStart(6),
+  "95% interval".padStart(14),
+  "p".padStart(7),
+  "positives".padStart(12),
+].join("");

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { createFakeCli } from "../../test/fakes/cli-context.ts";
+import { COMMANDS } from "./commands.ts";
+import { runCli } from "./run-cli.ts";
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const cli = createFakeCli({ env });
+  const code = await runCli(args, cli.context);
+  return { code, stdout: cli.stdout(), stderr: cli.stderr() };
+}
+
+describe("help and version", () => {
+  it.each([["--help"], ["-h"], ["help"]])("%s lists every command on stdout", async (arg) => {
+    const { code, stdout, stderr } = await run([arg]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    for (const { name, summary } of COMMANDS)
+      expect(stdout).toMatch(new RegExp(`^ {2}${name} +${summary.slice(0, 8)}`, "m"));
+  });
+
+  it("without a command shows the same on stderr, as wrong usage", async () => {
+    const { code, stdout, stderr } = await run([]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("Usage: sep COMMAND");
+  });
+
+  it.each([["--version"], ["-v"]])("%s prints the version", async (arg) => {
+    expect((await run([arg])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it.each(COMMANDS.map(({ name }) => [name]))("%s --help shows usage, options and examples", async (name) => {
+    const { code, stdout } = await run([name, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`Usage: sep ${name} [options]`);
+    expect(stdout).toContain("--out DIR");
+    expect(stdout).toMatch(new RegExp(`Examples:\n {2}# .+\n {2}sep ${name}`));
+    expect(stdout).toBe((await run(["help", name])).stdout);
+    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(110);
+  });
+});
+
+describe("errors", () => {
+  it.each([
+    [["genrate"], 'There is no command "genrate". Did you mean `sep generate`?'],
+    [["frobnicate"], 'There is no command "frobnicate". See `sep --help`.'],
+    [["help", "evaluate"], "Did you mean `sep eval`?"],
+    [["run", "--temprature", "1"], "`sep run` has no option --temprature. Did you mean --temperature?"],
+    [["generate", "--temperature", "hot"], "sep generate: Got --temperature hot, expected a number >= 0."],
+    [["generate", "--backend", "vllm"], "Servers (vllm, nnsight) come with a later version"],
+    [["train", "math"], '`sep train` takes options only, got "math".'],
+  ])("%j is wrong usage", async (args, message) => {
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(message);
+    expect(stderr).toContain("[bad-option; see docs/errors.md]");
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  it("of the work itself give code 1, and JSON for machines", async () => {
+    const args = ["entropy", "--out", "/nowhere", "--json", "--set", "math"];
+    const { code, stdout, stderr } = await run(args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^sep entropy: .*math_runs\.jsonl.* \[missing-input; see docs\/errors\.md\]\n$/);
+    expect(JSON.parse(stdout)).toEqual({
+      kind: "error",
+      code: "missing-input",
+      message: expect.stringContaining("math_runs.jsonl"),
+    });
+  });
+
+  it("show their stack only when asked", async () => {
+    const args = ["entropy", "--out", "/nowhere", "--set", "math"];
+    expect((await run(args)).stderr).not.toMatch(/^ +at /m);
+    expect((await run(args, { SEP_DEBUG: "1" })).stderr).toMatch(/^ +at /m);
+  });
+
+  it("after Ctrl-C are no errors: finished work is kept", async () => {
+    const cli = createFakeCli();
+    cli.abort();
+    expect(await runCli(["entropy", "--out", "/nowhere"], cli.context)).toBe(130);
+    expect(cli.stderr()).toContain(
+      "run the same command again to go on from there. [interrupted; see docs/errors.md]",
+    );
+  });
+});

@@ -1,0 +1,33 @@
+import type { ManifestWarning } from "../store/manifest.ts";
+import type { SplitEvaluation } from "./evaluate-split.ts";
+
+/** What identifies a probe in an evaluation. */
+export interface ProbeSummary {
+  readonly position: string | null;
+  readonly layer: number | null;
+  readonly C: number;
+  readonly training_rows: number;
+  readonly training_questions: number;
+  /** Out-of-fold AUROC within the training questions, at the chosen layer and C. */
+  readonly cv_auc: number | null;
+}
+
+/** Content of `artifacts/models/probe_eval.json`: one key a split, as older files have, then how it was made. */
+export interface ProbeEval {
+  readonly math_val: SplitEvaluation;
+  readonly math_test: SplitEvaluation;
+  /** Absent where there is no second question set. */
+  readonly ood_test?: SplitEvaluation;
+  readonly se_threshold: { readonly method: string; readonly threshold: number };
+  /** null for a probe that could not be trained; a warning says why. */
+  readonly probes: Readonly<Record<"accuracy_probe" | "se_probe" | "entropy_baseline", ProbeSummary | null>>;
+  /** Provenance of the hidden states, as the trace wrote it. */
+  readonly source: Readonly<Record<string, string>>;
+  readonly settings: { readonly seed: number; readonly resamples: number; readonly permutations: number };
+  /** All warnings of training and evaluation, each with the split it is about. */
+  readonly warnings: readonly ManifestWarning[];
+}
+
+/** Splits of a probe evaluation, in the order they are shown. */
+export const EVALUATED_SPLITS = ["math_val", "math_test", "ood_test"] as const;
+export type EvaluatedSplit = (typeof EVALUATED_SPLITS)[number];

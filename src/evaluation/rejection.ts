@@ -1,0 +1,60 @@
+import { rankScores } from "../math/rank-scores.ts";
+
+/**
+ * Accuracy when only the least uncertain share is answered. Tied scores at the border count by their mean.
+ * @param uncertainty [n] higher = more uncertain
+ * @param incorrect   [n] 1 = wrong
+ * @param coverage    share answered, in (0, 1]; rounded up to whole rows
+ * @throws RangeError if n = 0, a score is NaN, or the coverage is outside (0, 1]
+ */
+export function accuracyAtCoverage(
+  uncertainty: ArrayLike<number>,
+  incorrect: ArrayLike<number>,
+  coverage: number,
+): number {
+  if (!(coverage > 0 && coverage <= 1)) throw new RangeError(`Coverage ${coverage} is outside (0, 1].`);
+  const answered = Math.ceil(coverage * incorrect.length - 1e-9); // 0.9 * 10 is not to become 10 by rounding
+  return cumulativeCorrect(uncertainty, incorrect)[answered]! / answered;
+}
+
+/**
+ * Prediction-rejection ratio: how much of the oracle's gain over random rejection a score achieves, from the mean
+ * accuracy over every number of answers given. 1 is the oracle, 0 is random, below 0 is worse than random.
+ * @param uncertainty [n] higher = more uncertain
+ * @param incorrect   [n] 1 = wrong
+ * @returns NaN if all answers are right or all are wrong
+ * @throws RangeError if n = 0 or a score is NaN
+ * @see Malinin and Gales 2021; the areas are those of IINemo/lm-polygraph
+ */
+export function predictionRejectionRatio(
+  uncertainty: ArrayLike<number>,
+  incorrect: ArrayLike<number>,
+): number {
+  const random = 1 - Array.from(incorrect).reduce((sum, wrong) => sum + wrong, 0) / incorrect.length;
+  if (random === 0 || random === 1) return Number.NaN;
+  const achieved = meanAccuracy(cumulativeCorrect(uncertainty, incorrect));
+  const oracle = meanAccuracy(cumulativeCorrect(incorrect, incorrect));
+  return (achieved - random) / (oracle - random);
+}
+
+/** [n + 1] expected number right among the k least uncertain, for k = 0..n. */
+function cumulativeCorrect(uncertainty: ArrayLike<number>, incorrect: ArrayLike<number>): Float64Array {
+  const { order, groupStarts } = rankScores(uncertainty);
+  const cumulative = new Float64Array(order.length + 1);
+  for (let g = 0; g + 1 < groupStarts.length; g++) {
+    const start = groupStarts[g]!;
+    const end = groupStarts[g + 1]!;
+    let right = 0;
+    for (let i = start; i < end; i++) right += 1 - incorrect[order[i]!]!;
+    for (let i = start; i < end; i++) {
+      cumulative[i + 1] = cumulative[start]! + (right * (i + 1 - start)) / (end - start);
+    }
+  }
+  return cumulative;
+}
+
+function meanAccuracy(cumulative: Float64Array): number {
+  let sum = 0;
+  for (let answered = 1; answered < cumulative.length; answered++) sum += cumulative[answered]! / answered;
+  return sum / (cumulative.length - 1);
+}

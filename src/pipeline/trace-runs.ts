@@ -1,0 +1,241 @@
+import { rm } from "node:fs/promises";
+import type { LanguageModel } from "../models/language-model.ts";
+import { everyLayer } from "../models/language-model.ts";
+import { type LayerName, resolveLayer } from "../models/layer-names.ts";
+import { readRuns } from "../sampling/read-runs.ts";
+import { fingerprintFile } from "../store/fingerprint.ts";
+import { type Json, stableStringify } from "../store/json.ts";
+import { readJsonl, writeJsonl } from "../store/jsonl.ts";
+import { openJsonlAppender } from "../store/jsonl-appender.ts";
+import type { ManifestWarning } from "../store/manifest.ts";
+import {
+  createHiddenStates,
+  type HiddenStatesShape,
+  type HiddenStatesWriter,
+  reopenHiddenStates,
+} from "../tracing/hidden-states-writer.ts";
+import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
+import { traceAnswers } from "../tracing/trace-answers.ts";
+import { planTrace, type QuestionTrace, type TracePlan } from "../tracing/trace-plan.ts";
+import { describeModel } from "./describe-model.ts";
+import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
+import { mapConcurrently } from "./map-concurrently.ts";
+import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
+import { warnOfBadRuns } from "./warn-of-bad-runs.ts";
+import type { DataSetName, Workspace } from "./workspace.ts";
+
+export interface TraceRunsOptions {
+  readonly model: LanguageModel;
+  readonly positions?: readonly TracePosition[];
+  /** Residual layers, 0 .. L or TransformerLens' hook names; all by default. */
+  readonly layers?: "all" | readonly LayerName[];
+  readonly force?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Step 4: the residual stream of every sampled answer at the chosen positions and layers. An interrupted trace
+ * goes on where it stopped.
+ * @throws SepError `missing-input`, `output-locked`, `bad-option`, `bad-checkpoint`
+ */
+export async function* traceRuns(
+  workspace: Workspace,
+  set: DataSetName,
+  { model, positions = TRACE_POSITIONS, layers = "all", force = false, signal }: TraceRunsOptions,
+): AsyncGenerator<StepEvent, StepResult> {
+  const resolved =
+    layers === "all"
+      ? everyLayer(model.config)
+      : [...new Set(layers.map((layer) => resolveLayer(layer, model.config.blockCount)))].sort(
+          (a, b) => a - b,
+        );
+  const settings = {
+    model: describeModel(model),
+    positions: TRACE_POSITIONS.filter((position) => positions.includes(position)),
+    layers: resolved,
+    norm_state: "residual",
+    dtype: "float32",
+  };
+  const definition = {
+    step: "trace",
+    part: set,
+    inputs: [workspace.runs(set)],
+    outputs: [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
+    settings,
+    whenStale: "redo",
+  } as const;
+  return yield* runStep(workspace, definition, { force }, () =>
+    traceMissing(workspace, set, { model, settings, force, signal }),
+  );
+}
+
+interface TraceMissingOptions {
+  readonly model: LanguageModel;
+  readonly settings: {
+    readonly positions: readonly TracePosition[];
+    readonly layers: readonly number[];
+    readonly [key: string]: Json;
+  };
+  readonly force: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function* traceMissing(
+  workspace: Workspace,
+  set: DataSetName,
+  { model, settings, force, signal }: TraceMissingOptions,
+): AsyncGenerator<StepEvent, StepOutcome> {
+  const { layers, positions } = settings;
+  const runsPath = workspace.runs(set);
+  const loaded = await readRuns(runsPath);
+  const plan = planTrace(loaded.runs, {
+    positions,
+    endTokenIds: model.endTokenIds,
+    decode: model.tokenizer.decode,
+  });
+  const output = workspace.hiddenStates(set);
+  const shape = describeShape(model, set, plan, settings);
+  const journalSettings = { ...settings, runs_sha256: await fingerprintFile(runsPath) };
+  const unfinished = await openUnfinished(output, shape, journalSettings, force);
+  await using writer = unfinished.writer;
+
+  const missing = plan.questions.filter(({ questionId }) => !unfinished.done.has(questionId));
+  const total = plan.questions.length;
+  let done = total - missing.length;
+  const event = { step: "trace", part: set } as const;
+  yield { kind: "started", ...event, unit: "question", done, total };
+  {
+    await using journal = await openJsonlAppender(unfinished.journal);
+    const traced = mapConcurrently(
+      missing,
+      async (question, abort) => {
+        await traceQuestion(model, question, layers, writer, abort);
+        return question.questionId;
+      },
+      { concurrency: model.concurrency, signal },
+    );
+    for await (const questionId of traced) {
+      await journal.append([{ question_id: questionId }]);
+      done += 1;
+      yield { kind: "advanced", ...event, done, total };
+    }
+  }
+  await writeJsonl(workspace.hiddenStatesIndex(set), indexRows(plan));
+  await writer.finish(output);
+  const warnings = [...warnOfBadRuns(loaded), ...warnOfMissing(plan, loaded.runs.length)];
+  for (const warning of warnings) yield { kind: "warning", ...event, warning };
+  return {
+    counts: {
+      questions: total,
+      runs: loaded.runs.length,
+      layers: layers.length,
+      hidden_size: model.config.hiddenSize,
+      ...Object.fromEntries([...plan.rowCounts].map(([position, rows]) => [`rows_${position}`, rows])),
+    },
+    warnings,
+    cleanUp: () => removeJournal(unfinished.journal),
+  };
+}
+
+async function traceQuestion(
+  model: LanguageModel,
+  { runs, rows }: QuestionTrace,
+  layers: readonly number[],
+  writer: HiddenStatesWriter,
+  signal: AbortSignal,
+): Promise<void> {
+  const rowsOfRun = runs.map((run) => rows.filter(({ run_id }) => run_id === run.run_id));
+  const { beforeGeneration, answers } = await traceAnswers(
+    model,
+    runs[0]?.prompt_tokens ?? [],
+    runs.map(({ tokens }, index) => ({
+      tokenIds: tokens,
+      indices: (rowsOfRun[index] ?? []).map(({ token_index }) => token_index),
+    })),
+    { layers, signal },
+  );
+  for (const { position, row } of rows.filter(({ run_id }) => run_id === null)) {
+    await writer.write(position, row, beforeGeneration);
+  }
+  for (const [index, ofRun] of rowsOfRun.entries()) {
+    for (const [i, { position, row }] of ofRun.entries()) {
+      await writer.write(position, row, answers[index]?.[i] as Float32Array);
+    }
+  }
+}
+
+function describeShape(
+  { provenance, config }: LanguageModel,
+  set: DataSetName,
+  { rowCounts }: TracePlan,
+  { layers }: TraceMissingOptions["settings"],
+): HiddenStatesShape {
+  const { id, weights_sha256, tokenizer_sha256, dtype } = provenance;
+  return {
+    rowCounts,
+    layers,
+    hiddenSize: config.hiddenSize,
+    metadata: {
+      dataset: set,
+      model: id,
+      weights_sha256,
+      tokenizer_sha256,
+      dtype,
+      norm_state: "residual",
+      layers: layers.join(","),
+      block_count: String(config.blockCount),
+      hidden_size: String(config.hiddenSize),
+    },
+  };
+}
+
+/** Goes on with an unfinished trace of exactly the same runs, layers and positions; else starts a new one. */
+async function openUnfinished(
+  output: string,
+  shape: HiddenStatesShape,
+  settings: Readonly<Record<string, Json>>,
+  force: boolean,
+): Promise<{
+  readonly writer: HiddenStatesWriter;
+  readonly done: ReadonlySet<string>;
+  readonly journal: string;
+}> {
+  const partial = `${output}.partial`;
+  const journal = `${partial}.done.jsonl`;
+  const before = force ? null : await readJournalSettings(journal);
+  if (before !== null && stableStringify(before) === stableStringify(settings)) {
+    // the output itself: complete, but its step was stopped before it could say so
+    const writer = (await reopenHiddenStates(partial, shape)) ?? (await reopenHiddenStates(output, shape));
+    if (writer !== null) return { writer, done: await readDone(journal), journal };
+  }
+  await removeJournal(journal);
+  await rm(partial, { force: true });
+  const writer = await createHiddenStates(partial, shape);
+  await writeJournalSettings(journal, settings);
+  return { writer, done: new Set(), journal };
+}
+
+async function readDone(journal: string): Promise<ReadonlySet<string>> {
+  await (await openJsonlAppender(journal))[Symbol.asyncDispose](); // mends its end; makes it if it is not there
+  const { rows } = await readJsonl(journal, {
+    parse: (value) => (value as { question_id: string }).question_id,
+  });
+  return new Set(rows);
+}
+
+function* indexRows({ questions }: TracePlan): Generator<unknown> {
+  for (const { rows } of questions) yield* rows;
+}
+
+function warnOfMissing({ missing }: TracePlan, runs: number): ManifestWarning[] {
+  return [...missing].flatMap(([position, count]) =>
+    count === 0
+      ? []
+      : [
+          {
+            code: "position-missing",
+            message: `${count} of ${runs} answers have no ${position} token and so no hidden state there.`,
+          },
+        ],
+  );
+}

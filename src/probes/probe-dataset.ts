@@ -1,0 +1,93 @@
+import { SepError } from "../errors.ts";
+import { type NpyArray, npyNumbers } from "../store/npy.ts";
+import { readNpz, writeNpz } from "../store/npz.ts";
+import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
+
+/** One split's rows, one a sampled answer; the content of `artifacts/probe_datasets/*.npz`. */
+export interface ProbeDataset {
+  /** Where X is read; see `stateRows` for every other place. */
+  readonly position: TracePosition;
+  readonly layer: number;
+  readonly width: number;
+  /** [n, D] residual stream at `position` and `layer`. */
+  readonly X: Float32Array;
+  /** [n] 1 = the answer is right. */
+  readonly correct: Uint8Array;
+  /** [n] nats; NaN where there was no reasoning. */
+  readonly meanThinkEntropy: Float64Array;
+  /** [n] of the row's question, nats, weighted by likelihood (Farquhar et al.); NaN where not computed. */
+  readonly semanticEntropy: Float64Array;
+  /** [n] of the row's question, nats, by counts: the target of the SE probe; NaN where not computed. */
+  readonly discreteSemanticEntropy: Float64Array;
+  readonly questionIds: readonly string[];
+  readonly runIds: Int32Array;
+  /** For each traced position [n]: row in the hidden-state tensors, -1 where the sample has no such token. */
+  readonly stateRows: Readonly<Partial<Record<TracePosition, Int32Array>>>;
+}
+
+/** Writes a split. The first six keys are those of Python pipelines of this kind. */
+export async function writeProbeDataset(path: string, dataset: ProbeDataset): Promise<void> {
+  const count = dataset.questionIds.length;
+  const vector = (data: Float64Array): NpyArray => ({ dtype: "f8", shape: [count], data });
+  await writeNpz(path, {
+    X_hidden: { dtype: "f4", shape: [count, dataset.width], data: dataset.X },
+    y_correct: { dtype: "i4", shape: [count], data: Int32Array.from(dataset.correct) },
+    mean_think_entropy: vector(dataset.meanThinkEntropy),
+    semantic_entropy: vector(dataset.semanticEntropy),
+    question_ids: { dtype: "U", shape: [count], data: dataset.questionIds },
+    run_ids: { dtype: "i4", shape: [count], data: dataset.runIds },
+    discrete_semantic_entropy: vector(dataset.discreteSemanticEntropy),
+    position: { dtype: "U", shape: [1], data: [dataset.position] },
+    layer: { dtype: "i4", shape: [1], data: Int32Array.of(dataset.layer) },
+    ...Object.fromEntries(
+      Object.entries(dataset.stateRows).map(([position, data]): [string, NpyArray] => [
+        `rows_${position}`,
+        { dtype: "i4", shape: [count], data },
+      ]),
+    ),
+  });
+}
+
+/**
+ * Reads a split.
+ * @throws SepError `bad-artefact` if a key is missing or its length is not that of the others
+ */
+export async function readProbeDataset(path: string): Promise<ProbeDataset> {
+  const arrays = await readNpz(path);
+  const fail = (reason: string): never => {
+    throw new SepError("bad-artefact", `${path}: ${reason}. Make it anew with \`sep dataset\`.`);
+  };
+  const find = (key: string): NpyArray => arrays[key] ?? fail(`"${key}" is missing`);
+  const strings = (key: string): readonly string[] => {
+    const array = find(key);
+    return array.dtype === "U" ? array.data : fail(`"${key}" holds ${array.dtype}, expected strings`);
+  };
+  const questionIds = strings("question_ids");
+  const numbers = (key: string): Float64Array => {
+    const values = npyNumbers(find(key));
+    if (values.length === questionIds.length) return values;
+    return fail(`"${key}" has ${values.length} rows, "question_ids" has ${questionIds.length}`);
+  };
+  const hidden = find("X_hidden");
+  const width = hidden.shape[1] ?? fail(`"X_hidden" has shape [${hidden.shape}], expected [n, D]`);
+  const position = TRACE_POSITIONS.find((name) => name === strings("position")[0]);
+  return {
+    position:
+      position ?? fail(`position is "${strings("position")[0]}", expected ${TRACE_POSITIONS.join(", ")}`),
+    layer: npyNumbers(find("layer"))[0]!,
+    width,
+    X: hidden.dtype === "f4" ? hidden.data : Float32Array.from(npyNumbers(hidden)),
+    correct: Uint8Array.from(numbers("y_correct")),
+    meanThinkEntropy: numbers("mean_think_entropy"),
+    semanticEntropy: numbers("semantic_entropy"),
+    discreteSemanticEntropy: numbers("discrete_semantic_entropy"),
+    questionIds,
+    runIds: Int32Array.from(numbers("run_ids")),
+    stateRows: Object.fromEntries(
+      TRACE_POSITIONS.filter((name) => arrays[`rows_${name}`] !== undefined).map((name) => [
+        name,
+        Int32Array.from(numbers(`rows_${name}`)),
+      ]),
+    ),
+  };
+}

@@ -1,0 +1,49 @@
+import type { Row } from "../store/row-fields.ts";
+import type { Question } from "./question.ts";
+
+/** `plain`: `{id, question, answer}`; `gsm8k`: an answer that explains itself and ends in `#### 18`. */
+export type QuestionFormat = "plain" | "gsm8k";
+
+/** Whether this is a row of GSM8K. */
+export const isGsm8kRow = (row: Row): boolean =>
+  typeof row.answer === "string" && FINAL_ANSWER.test(row.answer);
+
+/**
+ * One question from one line of a file.
+ * @param line from 1; names a question without id (`gsm8k-0001`, `q-0001`)
+ * @throws TypeError with the reason, for the problem report
+ */
+export function parseQuestion(
+  row: Row,
+  { format, line }: { format: QuestionFormat; line: number },
+): Question {
+  const number = String(line).padStart(4, "0");
+  const id = textOf(row, "id", `${format === "gsm8k" ? "gsm8k" : "q"}-${number}`);
+  const question = textOf(row, "question");
+  const answer = textOf(row, "answer");
+  return { id, question, answer: format === "gsm8k" ? finalAnswer(answer) : answer };
+}
+
+/** Numbers are taken as text: `"answer": 18` is common. */
+function textOf(row: Row, name: string, otherwise?: string): string {
+  const value = row[name];
+  if (value === undefined || value === null) {
+    if (otherwise !== undefined) return otherwise;
+    throw new TypeError(`"${name}" is missing`);
+  }
+  if (typeof value !== "string" && typeof value !== "number")
+    throw new TypeError(`"${name}" is ${JSON.stringify(value).slice(0, 40)}, expected text`);
+  const text = String(value);
+  if (text.trim() === "") throw new TypeError(`"${name}" is empty`);
+  return text;
+}
+
+function finalAnswer(answer: string): string {
+  const final = FINAL_ANSWER.exec(answer)?.[1];
+  if (final === undefined)
+    throw new TypeError('"answer" has no final line "#### …", as the others of this file have');
+  return final.trim().replace(/(?<=\d),(?=\d{3})/g, "");
+}
+
+/** Cobbe et al. 2021, GSM8K: the last line of every solution. */
+const FINAL_ANSWER = /(?:^|\n)####[ \t]*(\S[^\n]*)\s*$/;

@@ -1,0 +1,12 @@
+/** Rows by their question, questions in the order in which they first appear, rows in their own order. */
+export function groupByQuestion<T extends { readonly question_id: string }>(
+  rows: readonly T[],
+): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) {
+    const group = groups.get(row.question_id);
+    if (group === undefined) groups.set(row.question_id, [row]);
+    else group.push(row);
+  }
+  return groups;
+}

@@ -1,0 +1,106 @@
+import type { LanguageModel } from "../models/language-model.ts";
+import type { Question } from "../questions/question.ts";
+import { extractAnswer } from "../text/extract-answer.ts";
+import { mathEquivalent } from "../text/math-equivalent.ts";
+import { buildPrompt, type Prompt, type PromptOptions } from "./build-prompt.ts";
+import type { RunRecord } from "./run-record.ts";
+import { type SampledAnswer, sampleAnswers } from "./sample-answers.ts";
+import type { SamplerSettings } from "./sampler-settings.ts";
+import { splitReasoning } from "./split-reasoning.ts";
+
+export interface RecordRunsOptions {
+  readonly dataset: string;
+  readonly sampler: SamplerSettings;
+  readonly seed: number;
+  readonly promptFormat?: PromptOptions["format"];
+  readonly systemPrompt?: string | undefined;
+  readonly enableThinking?: boolean | undefined;
+}
+
+/** Answers questions and says what came out, as rows of the runs file. */
+export interface RunRecorder {
+  sample(question: Question, runIds: readonly number[], signal?: AbortSignal): Promise<RunRecord[]>;
+  /**
+   * An earlier record of the same model and sampler, judged by the question's present reference answer.
+   * @returns null if the question was worded differently then
+   */
+  renew(question: Question, earlier: RunRecord): RunRecord | null;
+}
+
+/** A recorder that asks `model` with one prompt format and sampler. */
+export function createRunRecorder(
+  model: LanguageModel,
+  { dataset, sampler, seed, promptFormat = "auto", systemPrompt, enableThinking }: RecordRunsOptions,
+): RunRecorder {
+  const ask = ({ question }: Question): Prompt =>
+    buildPrompt(model.tokenizer, question, { format: promptFormat, systemPrompt, enableThinking });
+  return {
+    async sample(question, runIds, signal) {
+      const prompt = ask(question);
+      const answers = await sampleAnswers(model, prompt.tokenIds, {
+        runIds,
+        sampler,
+        seed,
+        streamKey: question.id,
+        signal,
+      });
+      return answers.map((answer) => ({
+        dataset,
+        question_id: question.id,
+        run_id: answer.runId,
+        prompt: prompt.text,
+        ...describeAnswer(model, prompt, answer, question.answer),
+        prompt_tokens: prompt.tokenIds,
+        seed,
+        model: model.provenance.id,
+        sampler,
+      }));
+    },
+    renew(question, earlier) {
+      if (earlier.prompt !== ask(question).text) return null;
+      return { ...earlier, is_correct: isCorrect(earlier.extracted_answer, question.answer) };
+    },
+  };
+}
+
+function describeAnswer(
+  { tokenizer }: LanguageModel,
+  { opensReasoning }: Prompt,
+  { text, tokenIds, logprobs, entropies, finishReason }: SampledAnswer,
+  reference: string,
+): Omit<
+  RunRecord,
+  "dataset" | "question_id" | "run_id" | "prompt" | "prompt_tokens" | "seed" | "model" | "sampler"
+> {
+  const { status, span, thinkText, answerText } = splitReasoning(tokenizer, {
+    text,
+    tokenIds,
+    opensReasoning,
+  });
+  const extracted = extractAnswer(answerText)?.answer ?? null;
+  const thinkEntropies = span === null ? [] : entropies.slice(...span);
+  return {
+    output_text: text,
+    think_text: thinkText,
+    answer_text: answerText,
+    tokens: tokenIds,
+    think_token_indices: span,
+    token_entropies: entropies.map(roundStatistic),
+    token_logprobs: logprobs.map(roundStatistic),
+    mean_think_entropy: thinkEntropies.length === 0 ? null : roundStatistic(mean(thinkEntropies)),
+    is_correct: isCorrect(extracted, reference),
+    extracted_answer: extracted,
+    think_status: status,
+    finish_reason: finishReason,
+  };
+}
+
+const isCorrect = (extracted: string | null, reference: string): boolean =>
+  extracted !== null && mathEquivalent(extracted, reference);
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Float32 logits carry about seven digits; more of them would only make the file longer. */
+const STATISTIC_DECIMALS = 7;
+const roundStatistic = (value: number): number => Number(value.toFixed(STATISTIC_DECIMALS));

@@ -1,0 +1,152 @@
+import { SepError } from "../errors.ts";
+import { createRng, type Rng } from "../math/rng.ts";
+import { extendRows } from "../models/extend-rows.ts";
+import { emptyKvBlock, selectKvRows } from "../models/kv-block.ts";
+import type { LanguageModel } from "../models/language-model.ts";
+import { chooseToken } from "./choose-token.ts";
+import type { SamplerSettings } from "./sampler-settings.ts";
+import { tokenStatistics } from "./token-statistics.ts";
+
+/** One answer drawn from a model. */
+export interface SampledAnswer {
+  readonly runId: number;
+  /** [T] generated tokens, the end token included. */
+  readonly tokenIds: readonly number[];
+  /** Without end token and stop string. */
+  readonly text: string;
+  /** [T] nats; temperature 1, full vocabulary. */
+  readonly logprobs: readonly number[];
+  /** [T] nats; temperature 1, full vocabulary. */
+  readonly entropies: readonly number[];
+  /** `stop`: an end token, stop token or stop string; `length`: cut off. */
+  readonly finishReason: "stop" | "length";
+}
+
+export interface SampleAnswersOptions {
+  /** Which samples of the question to draw; each has its own random stream. */
+  readonly runIds: readonly number[];
+  readonly sampler: SamplerSettings;
+  readonly seed: number;
+  /** What the streams are keyed on beside seed and run id: the question's id. */
+  readonly streamKey: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Draws answers to one prompt, all at once over one shared prefix. An answer depends on the model, the prompt,
+ * the sampler, the seed, the stream key and its own run id, and on nothing else: not on how many are drawn, in
+ * which order, or before or after an interruption.
+ * @param promptIds [P]
+ * @returns one answer per run id, in that order
+ * @throws SepError `prompt-too-long`
+ */
+export async function sampleAnswers(
+  model: LanguageModel,
+  promptIds: readonly number[],
+  { runIds, sampler, seed, streamKey, signal }: SampleAnswersOptions,
+): Promise<SampledAnswer[]> {
+  const { config, session } = model;
+  const room = config.maxPositions - promptIds.length;
+  if (room < 1) {
+    throw new SepError(
+      "prompt-too-long",
+      `The prompt has ${promptIds.length} tokens, and the model takes ${config.maxPositions} with the answer. Shorten the question or the system prompt.`,
+    );
+  }
+  const { prefix, logits: firstLogits } = await model.prefill(promptIds, { signal });
+  const drafts = runIds.map((runId) =>
+    createDraft(runId, promptIds, createRng("sample", seed, streamKey, runId)),
+  );
+  const limit = Math.min(sampler.maxNewTokens, room);
+
+  let active = drafts;
+  let suffix = emptyKvBlock(config, active.length);
+  let logitsOf = (_row: number): Float32Array => firstLogits;
+  while (active.length > 0) {
+    active.forEach((draft, row) => {
+      addToken(draft, logitsOf(row), model, sampler, limit);
+    });
+    const going = active.flatMap((draft, row) => (draft.finishReason === null ? [row] : []));
+    if (going.length === 0) break;
+    if (going.length < active.length) suffix = selectKvRows(config, suffix, going);
+    active = going.map((row) => active[row] as Draft);
+    const step = await extendRows(
+      session,
+      active.map(({ tokenIds }) => tokenIds.slice(-1)),
+      { prefix, suffix, predict: active.map((_, row) => ({ row, offset: 0 })), signal },
+    );
+    suffix = step.suffix;
+    logitsOf = (row) => step.logits.subarray(row * config.vocabularySize, (row + 1) * config.vocabularySize);
+  }
+  return drafts.map((draft) => finishDraft(draft));
+}
+
+/** An answer that is being drawn. */
+interface Draft {
+  readonly runId: number;
+  readonly rng: Rng;
+  readonly seen: Set<number>;
+  readonly tokenIds: number[];
+  readonly logprobs: number[];
+  readonly entropies: number[];
+  text: string;
+  finishReason: "stop" | "length" | null;
+}
+
+const createDraft = (runId: number, promptIds: readonly number[], rng: Rng): Draft => ({
+  runId,
+  rng,
+  seen: new Set(promptIds),
+  tokenIds: [],
+  logprobs: [],
+  entropies: [],
+  text: "",
+  finishReason: null,
+});
+
+function addToken(
+  draft: Draft,
+  logits: Float32Array,
+  model: LanguageModel,
+  sampler: SamplerSettings,
+  limit: number,
+): void {
+  const tokenId = chooseToken(logits, sampler, draft.seen, draft.rng.next());
+  const { logprob, entropy } = tokenStatistics(logits, tokenId);
+  draft.tokenIds.push(tokenId);
+  draft.logprobs.push(logprob);
+  draft.entropies.push(entropy);
+  draft.seen.add(tokenId);
+  const { decode } = model.tokenizer;
+  if (model.endTokenIds.has(tokenId) || sampler.stopTokenIds.includes(tokenId)) {
+    draft.text = decode(draft.tokenIds.slice(0, -1));
+    draft.finishReason = "stop";
+  } else if (endsInStopString(draft.tokenIds, sampler.stopStrings, decode)) {
+    draft.text = cutAtStopString(decode(draft.tokenIds), sampler.stopStrings);
+    draft.finishReason = "stop";
+  } else if (draft.tokenIds.length >= limit) {
+    draft.text = decode(draft.tokenIds);
+    draft.finishReason = "length";
+  }
+}
+
+function finishDraft({ runId, tokenIds, text, logprobs, entropies, finishReason }: Draft): SampledAnswer {
+  return { runId, tokenIds, text, logprobs, entropies, finishReason: finishReason ?? "length" };
+}
+
+/** Looks at the last tokens only: a stop string of n characters spans at most n tokens. */
+function endsInStopString(
+  tokenIds: readonly number[],
+  stopStrings: readonly string[],
+  decode: (tokenIds: readonly number[]) => string,
+): boolean {
+  if (stopStrings.length === 0) return false;
+  const longest = Math.max(...stopStrings.map((stop) => Buffer.byteLength(stop)));
+  const tail = decode(tokenIds.slice(-longest));
+  return stopStrings.some((stop) => tail.includes(stop));
+}
+
+function cutAtStopString(text: string, stopStrings: readonly string[]): string {
+  const found = stopStrings.map((stop) => text.indexOf(stop)).filter((index) => index >= 0);
+  return found.length === 0 ? text : text.slice(0, Math.min(...found));
+}

@@ -1,0 +1,19 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { findDuplicateKey } from "./duplicate-key.ts";
+
+test.each([
+  ['{"a":1,"b":{"a":2}}', null],
+  ['{"a":1,"b":[{"a":2},{"a":3}], "c":"a", "d":"a:"}', null],
+  ['{"a":1, "b":2, "a" :3}', "a"],
+  ['{"x":{"dtype":1,"dtype":2}}', "dtype"],
+  ['{"a\\"":1,"a\\u0022":2}', 'a"'],
+  ['{"__proto__":1,"constructor":2}', null],
+  ['["a","a"]', null],
+])("%s", (json, duplicate) => {
+  expect(findDuplicateKey(json)).toBe(duplicate);
+});
+
+test("whatever JSON.stringify writes has none", () => {
+  fc.assert(fc.property(fc.json(), (json) => findDuplicateKey(JSON.stringify(JSON.parse(json))) === null));
+});

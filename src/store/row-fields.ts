@@ -1,0 +1,69 @@
+/** One row of an artefact as JSON gives it, before its fields are checked. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** @throws TypeError if the value is not an object */
+export function asRow(value: unknown): Row {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new TypeError(`expected an object, got ${show(value)}`);
+  return value as Row;
+}
+
+/** @throws TypeError naming the field, as all of these */
+export function stringField(row: Row, name: string): string {
+  const value = present(row, name);
+  if (typeof value !== "string") throw wrong(name, "a string", value);
+  return value;
+}
+
+export function booleanField(row: Row, name: string): boolean {
+  const value = present(row, name);
+  if (typeof value !== "boolean") throw wrong(name, "true or false", value);
+  return value;
+}
+
+/** A finite number. JSON has no others, but a writer may have put text or null. */
+export function numberField(row: Row, name: string): number {
+  const value = present(row, name);
+  if (typeof value !== "number") throw wrong(name, "a number", value);
+  return value;
+}
+
+/** A whole number from 0. */
+export function countField(row: Row, name: string): number {
+  const value = present(row, name);
+  if (!Number.isSafeInteger(value) || (value as number) < 0)
+    throw wrong(name, "a whole number from 0", value);
+  return value as number;
+}
+
+export function numbersField(row: Row, name: string): readonly number[] {
+  const value = present(row, name);
+  if (!Array.isArray(value)) throw wrong(name, "a list of numbers", value);
+  const at = value.findIndex((item) => typeof item !== "number");
+  if (at !== -1) throw wrong(`${name}[${at}]`, "a number", value[at]);
+  return value;
+}
+
+/** What `read` gives, or null where the field is null. */
+export function orNull<T>(row: Row, name: string, read: (row: Row, name: string) => T): T | null {
+  return present(row, name) === null ? null : read(row, name);
+}
+
+export function oneOfField<T extends string>(row: Row, name: string, choices: readonly T[]): T {
+  const value = present(row, name);
+  if (!choices.includes(value as T)) throw wrong(name, `one of ${choices.join(", ")}`, value);
+  return value as T;
+}
+
+function present(row: Row, name: string): unknown {
+  if (!Object.hasOwn(row, name)) throw new TypeError(`"${name}" is missing`);
+  return row[name];
+}
+
+const wrong = (name: string, expected: string, got: unknown): TypeError =>
+  new TypeError(`"${name}" is ${show(got)}, expected ${expected}`);
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+}

@@ -1,0 +1,97 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { COMMANDS } from "../src/cli/commands.ts";
+import { parseOptions } from "../src/cli/options.ts";
+import { SEP_ERROR_CODES } from "../src/errors.ts";
+
+const ROOT = new URL("../", import.meta.url);
+const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");
+const PAGES = [
+  "README.md",
+  "CHANGELOG.md",
+  ...readdirSync(new URL("docs/", ROOT)).map((name) => `docs/${name}`),
+];
+
+it("docs/errors.md has a row for each error code, in order, and no other", () => {
+  const rows = [...read("docs/errors.md").matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, code]) => code);
+  expect(rows).toEqual([...SEP_ERROR_CODES]);
+});
+
+it("docs/dependencies.md has a row for each dependency", () => {
+  const { dependencies, devDependencies } = JSON.parse(read("package.json")) as Record<
+    string,
+    Record<string, string>
+  >;
+  const rows = [...read("docs/dependencies.md").matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+  expect(rows.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).sort());
+});
+
+describe.each(PAGES)("%s", (page) => {
+  it("links to files that exist", () => {
+    const links = [...read(page).matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, link]) => link as string);
+    const missing = links
+      .filter((link) => !/^https?:/.test(link))
+      .filter((link) => !existsSync(new URL(link, new URL(page, ROOT))));
+    expect(missing).toEqual([]);
+  });
+
+  it("shows commands that the CLI understands", () => {
+    for (const line of sepCommands(read(page))) expect(() => checkCommand(line), line).not.toThrow();
+  });
+});
+
+it("README.md names every command", () => {
+  for (const { name } of COMMANDS) expect(read("README.md")).toContain(`sep ${name}`);
+});
+
+it("docs/cli.md names every option of every command", () => {
+  const page = read("docs/cli.md");
+  for (const { options } of COMMANDS)
+    for (const name of Object.keys(options)) expect(page).toContain(`\`--${name}`);
+});
+
+it("the help's examples are commands that the CLI understands", () => {
+  const lines = COMMANDS.flatMap(({ examples }) => examples.map(({ line }) => line));
+  expect(lines.length).toBeGreaterThan(COMMANDS.length);
+  for (const line of lines) expect(() => checkCommand(line), line).not.toThrow();
+});
+
+describe("the checker of commands", () => {
+  it("finds them in bash blocks only, with comments and continued lines", () => {
+    const page = [
+      "```bash",
+      "npx sep run --limit 5 \\",
+      "  --runs 3 # quick",
+      "npm ci",
+      "sep eval",
+      "```",
+      "sep nonsense",
+      "```text",
+      "sep nonsense",
+      "```",
+    ];
+    expect(sepCommands(page.join("\n"))).toEqual(["sep run --limit 5 --runs 3", "sep eval"]);
+  });
+
+  it.each([["sep evaluate"], ["sep run --limitt 5"], ["sep run --limit five"], ["sep eval --model x"]])(
+    "refuses %s",
+    (line) => {
+      expect(() => checkCommand(line)).toThrow();
+    },
+  );
+});
+
+/** The command lines of a page's bash blocks that call `sep`. */
+function sepCommands(markdown: string): string[] {
+  return [...markdown.matchAll(/^```bash\n(.*?)^```/gms)]
+    .flatMap(([, block]) => (block as string).replace(/\\\n\s*/g, "").split("\n"))
+    .map((line) => line.replace(/\s+#.*$/, "").replace(/^npx /, ""))
+    .filter((line) => line.startsWith("sep "));
+}
+
+function checkCommand(line: string): void {
+  const [, name, ...args] = line.split(/\s+/);
+  const command = COMMANDS.find((each) => each.name === name);
+  if (command === undefined) throw new Error(`no command ${name}`);
+  parseOptions(command.name, command.options, args);
+}
