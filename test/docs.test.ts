@@ -13,7 +13,7 @@ const PAGES = [
 ];
 
 it("docs/errors.md has a row for each error code, in order, and no other", () => {
-  const rows = [...read("docs/errors.md").matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, code]) => code);
+  const rows = [...read("docs/errors.md").matchAll(/^\| `([a-z-]+)` +\|/gm)].map(([, code]) => code);
   expect(rows).toEqual([...SEP_ERROR_CODES]);
 });
 
@@ -22,7 +22,7 @@ it("docs/dependencies.md has a row for each dependency", () => {
     string,
     Record<string, string>
   >;
-  const rows = [...read("docs/dependencies.md").matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+  const rows = [...read("docs/dependencies.md").matchAll(/^\| `([^`]+)` +\|/gm)].map(([, name]) => name);
   expect(rows.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).sort());
 });
 

@@ -137,7 +137,8 @@ export function joinWithOr(words: readonly string[]): string {
   return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }
 
-function describeRange({ integer, min, above, max, below }: NumberRange): string {
+/** "an integer >= 1" */
+export function describeRange({ integer, min, above, max, below }: NumberRange): string {
   const bounds = [
     ...(min === undefined ? [] : [`>= ${min}`]),
     ...(above === undefined ? [] : [`> ${above}`]),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { choice, flag, number, text, texts } from "./option-spec.ts";
 import { describeOptions, parseOptions } from "./options.ts";
-import { PROBE_INPUT_OPTIONS, THRESHOLD_OPTIONS, TRACE_OPTIONS } from "./step-options.ts";
+import { POSITION_OPTIONS, TRACE_OPTIONS, TRAINING_OPTIONS } from "./step-options.ts";
 
 const TABLE = {
   out: text("DIR", ".", "Folder."),
@@ -107,7 +107,7 @@ describe("the steps' own kinds of option", () => {
   });
 
   it("reads a threshold by rule or in nats", () => {
-    const threshold = (...args: string[]) => parseOptions("train", THRESHOLD_OPTIONS, args)["se-threshold"];
+    const threshold = (...args: string[]) => parseOptions("train", TRAINING_OPTIONS, args)["se-threshold"];
     expect(threshold()).toBe("best-split");
     expect(threshold("--se-threshold", "median")).toBe("median");
     expect(threshold("--se-threshold", "0.5")).toBe(0.5);
@@ -117,7 +117,7 @@ describe("the steps' own kinds of option", () => {
   });
 
   it("reads a probe's position", () => {
-    expect(() => parseOptions("dataset", PROBE_INPUT_OPTIONS, ["--position", "tbg"])).toThrow(
+    expect(() => parseOptions("dataset", POSITION_OPTIONS, ["--position", "tbg"])).toThrow(
       /expected before-generation, second-to-last, think-end or last-token/,
     );
   });

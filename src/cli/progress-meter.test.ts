@@ -5,7 +5,7 @@ const started = {
   kind: "started",
   step: "generate",
   part: "math",
-  unit: "answers",
+  unit: "answer",
   done: 600,
   total: 1000,
 } as const;
@@ -19,7 +19,7 @@ describe("createProgressMeter", () => {
     // 100 answers in 10 s on top of 600 from an interrupted run: 10 a second, 300 left.
     expect(meter.update(advanced(700), 15_000)).toEqual({
       label: "generate math",
-      unit: "answers",
+      unit: "answer",
       done: 700,
       total: 1000,
       detail: "",

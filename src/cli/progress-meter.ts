@@ -6,7 +6,7 @@ type CountedEvent = Extract<StepEvent, { kind: "started" | "advanced" }>;
 export interface Progress {
   /** "generate math" */
   readonly label: string;
-  /** What is counted: "questions". */
+  /** What is counted, in the singular: "question". */
   readonly unit: string;
   readonly done: number;
   readonly total: number;
@@ -58,12 +58,12 @@ export const partLabel = ({ step, part }: Pick<StepEvent, "step" | "part">): str
 
 /** The live line: bar, done/total, rate, ETA, elapsed; cut to `columns`. */
 export function formatLiveLine(progress: Progress, columns: number): string {
-  const { label, unit, done, total, detail, elapsedMs, ratePerSecond, etaMs } = progress;
+  const { label, done, total, detail, elapsedMs, ratePerSecond, etaMs } = progress;
   const filled = total === 0 ? BAR_WIDTH : Math.floor((done / total) * BAR_WIDTH);
   const line = [
     label.padEnd(LABEL_WIDTH),
     "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled),
-    `${done}/${total}${unit === "" ? "" : ` ${unit}`}`,
+    countDone(progress),
     ...(ratePerSecond === null ? [] : [`${formatRate(ratePerSecond)}/s`]),
     ...(etaMs === null || done === total ? [] : [`ETA ${formatDuration(etaMs)}`]),
     formatDuration(elapsedMs),
@@ -73,18 +73,11 @@ export function formatLiveLine(progress: Progress, columns: number): string {
 }
 
 /** The line for logs and pipes: no bar, one fact after another. */
-export function formatPlainLine({
-  label,
-  unit,
-  done,
-  total,
-  ratePerSecond,
-  etaMs,
-  elapsedMs,
-}: Progress): string {
+export function formatPlainLine(progress: Progress): string {
+  const { label, done, total, ratePerSecond, etaMs, elapsedMs } = progress;
   const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
   return [
-    `${label}: ${done}/${total}${unit === "" ? "" : ` ${unit}`} (${percent}%)`,
+    `${label}: ${countDone(progress)} (${percent}%)`,
     ...(ratePerSecond === null ? [] : [`${formatRate(ratePerSecond)}/s`]),
     ...(etaMs === null || done === total ? [] : [`ETA ${formatDuration(etaMs)}`]),
     `elapsed ${formatDuration(elapsedMs)}`,
@@ -99,6 +92,10 @@ export function formatDuration(durationMs: number): string {
   const minutes = Math.floor(seconds / 60) % 60;
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
+
+/** "3/10 questions"; the steps' units (question, fit, split) all take an s. */
+const countDone = ({ done, total, unit }: Progress): string =>
+  `${done}/${total}${unit === "" ? "" : ` ${unit}s`}`;
 
 const formatRate = (rate: number): string => (rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2));
 

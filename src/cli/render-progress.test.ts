@@ -9,7 +9,7 @@ const started = (part: string, done: number, total: number): StepEvent => ({
   kind: "started",
   step: "generate",
   part,
-  unit: "answers",
+  unit: "answer",
   done,
   total,
 });

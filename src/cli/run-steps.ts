@@ -1,7 +1,7 @@
 import { relative, resolve } from "node:path";
+import { fileExists } from "../pipeline/file-exists.ts";
 import type { StepEvent, StepName, StepResult } from "../pipeline/step.ts";
 import { type DataSetName, openWorkspace, SPLIT_SOURCES, type Workspace } from "../pipeline/workspace.ts";
-import { isFile } from "../store/is-file.ts";
 import type { CliContext } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { renderProgress } from "./render-progress.ts";
@@ -64,7 +64,7 @@ export async function* eachSet(
 ): Steps {
   const results: StepResult[] = [];
   for (const set of choice === "both" ? SPLIT_SOURCES : [choice]) {
-    if (choice === "both" && set === "ood" && !(await isFile(inputPath(set)))) {
+    if (choice === "both" && set === "ood" && !(await fileExists(inputPath(set)))) {
       yield { kind: "note", step, part: set, message: `skipped, there is no ${inputPath(set)}` };
       continue;
     }

@@ -1,11 +1,16 @@
-import { EQUIVALENCE_NAMES } from "../pipeline/compute-entropy.ts";
+import { EQUIVALENCE_NAMES, type EquivalenceName } from "../pipeline/compute-entropy.ts";
 import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
-import { PROMPT_FORMATS } from "../sampling/build-prompt.ts";
+import type { DataSetName } from "../pipeline/workspace.ts";
+import type { ClassWeight } from "../probes/fit-logistic.ts";
+import { SE_THRESHOLD_METHODS, type SeThresholdChoice } from "../probes/se-threshold.ts";
+import { PROMPT_FORMATS, type PromptFormat } from "../sampling/build-prompt.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
 import {
   choice,
+  describeRange,
   flag,
   joinWithOr,
+  type NumberRange,
   number,
   type OptionSpec,
   parseNumber,
@@ -14,7 +19,12 @@ import {
 } from "./option-spec.ts";
 
 /** Options of every step. */
-export const OUTPUT_OPTIONS = {
+export const OUTPUT_OPTIONS: {
+  readonly out: OptionSpec<string>;
+  readonly force: OptionSpec<boolean>;
+  readonly json: OptionSpec<boolean>;
+  readonly quiet: OptionSpec<boolean>;
+} = {
   out: text("DIR", ".", "Folder of the study; data/ and artifacts/ are in it."),
   force: flag("Replace outputs that other settings or inputs made."),
   json: flag("Print one JSON line an event on stdout, the result last."),
@@ -22,7 +32,11 @@ export const OUTPUT_OPTIONS = {
 };
 
 /** Where the questions come from. */
-export const QUESTION_OPTIONS = {
+export const QUESTION_OPTIONS: {
+  readonly dataset: OptionSpec<string | undefined>;
+  readonly ood: OptionSpec<string | undefined>;
+  readonly limit: OptionSpec<number | undefined>;
+} = {
   dataset: text(
     "NAME|PATH",
     undefined,
@@ -39,7 +53,12 @@ export const QUESTION_OPTIONS = {
 };
 
 /** Which model, and how it runs. */
-export const MODEL_OPTIONS = {
+export const MODEL_OPTIONS: {
+  readonly model: OptionSpec<string>;
+  readonly backend: OptionSpec<"local" | "hf">;
+  readonly dtype: OptionSpec<"float32">;
+  readonly threads: OptionSpec<number | undefined>;
+} = {
   model: text(
     "DIR|pocket",
     STUDY_DEFAULTS.model,
@@ -61,7 +80,19 @@ export const MODEL_OPTIONS = {
 };
 
 /** How answers are drawn. */
-export const SAMPLING_OPTIONS = {
+export const SAMPLING_OPTIONS: {
+  readonly runs: OptionSpec<number>;
+  readonly temperature: OptionSpec<number>;
+  readonly "top-p": OptionSpec<number>;
+  readonly "top-k": OptionSpec<number>;
+  readonly "min-p": OptionSpec<number>;
+  readonly "repetition-penalty": OptionSpec<number>;
+  readonly "max-new-tokens": OptionSpec<number | undefined>;
+  readonly stop: OptionSpec<readonly string[]>;
+  readonly "prompt-format": OptionSpec<PromptFormat>;
+  readonly "system-prompt": OptionSpec<string | undefined>;
+  readonly "no-thinking": OptionSpec<boolean>;
+} = {
   runs: number({ integer: true, min: 1 }, STUDY_DEFAULTS.runs, "Answers a question."),
   temperature: number({ min: 0 }, STUDY_DEFAULTS.temperature, "Sampling temperature; 0 is greedy."),
   "top-p": number({ above: 0, max: 1 }, STUDY_DEFAULTS.topP, "Nucleus sampling; 1 is off."),
@@ -92,16 +123,22 @@ export const SAMPLING_OPTIONS = {
   "no-thinking": flag("Ask the chat template for an answer without reasoning."),
 };
 
-export const SEED_OPTION = {
+export const SEED_OPTION: {
+  readonly seed: OptionSpec<number>;
+} = {
   seed: number({ integer: true, min: 0 }, STUDY_DEFAULTS.seed, "Seed of everything random."),
 };
 
 /** Which question set a step works on. */
-export const SET_OPTION = {
+export const SET_OPTION: {
+  readonly set: OptionSpec<"both" | DataSetName>;
+} = {
   set: choice(["both", "math", "ood"], "both", "Question set; a missing ood set is skipped with a note."),
 };
 
-export const EQUIVALENCE_OPTION = {
+export const EQUIVALENCE_OPTION: {
+  readonly equivalence: OptionSpec<EquivalenceName>;
+} = {
   equivalence: choice(
     EQUIVALENCE_NAMES,
     "math",
@@ -111,7 +148,10 @@ export const EQUIVALENCE_OPTION = {
 };
 
 /** What is traced. */
-export const TRACE_OPTIONS = {
+export const TRACE_OPTIONS: {
+  readonly positions: OptionSpec<"all" | readonly TracePosition[]>;
+  readonly layers: OptionSpec<"all" | readonly number[]>;
+} = {
   positions: list(
     `LIST|all`,
     `Token positions, separated by commas: ${TRACE_POSITIONS.join(", ")}.`,
@@ -126,33 +166,66 @@ export const TRACE_OPTIONS = {
   ),
 };
 
-/** What the probes read. */
-export const PROBE_INPUT_OPTIONS = {
-  position: choice(
-    TRACE_POSITIONS,
-    "think-end" satisfies TracePosition,
-    "Token position that the probes read.",
+/** Which token's hidden states become the probes' data. */
+export const POSITION_OPTIONS: {
+  readonly position: OptionSpec<TracePosition>;
+  readonly "missing-position": OptionSpec<"drop" | "refuse">;
+} = {
+  position: choice(TRACE_POSITIONS, "think-end", "Token position that the probes read."),
+  "missing-position": choice(
+    ["drop", "refuse"],
+    "drop",
+    "Answers without that token, e.g. with reasoning cut off: drop and count them, or stop.",
   ),
-  layer: number({ integer: true, min: 0 }, undefined, "Layer that the probes read.", "the last"),
 };
 
-/** How high a semantic entropy counts as high. */
-export const THRESHOLD_OPTIONS = {
-  "se-threshold": seThreshold(),
+/** How the probes are fitted. */
+export const TRAINING_OPTIONS: {
+  readonly "se-threshold": OptionSpec<SeThresholdChoice>;
+  readonly layer: OptionSpec<number | "best">;
+  readonly c: OptionSpec<number | "cv">;
+  readonly "class-weight": OptionSpec<ClassWeight>;
+} = {
+  "se-threshold": wordOrNumber(
+    SE_THRESHOLD_METHODS,
+    "best-split",
+    { min: 0 },
+    "Semantic entropy above this counts as high; a rule on the training questions, or nats.",
+  ),
+  layer: wordOrNumber(
+    ["best"],
+    "best",
+    { integer: true, min: 0 },
+    "Layer that the probes read; best: by cross-validation.",
+  ),
+  c: wordOrNumber(["cv"], "cv", { above: 0 }, "Inverse L2 penalty; cv: by cross-validation."),
+  "class-weight": choice(["none", "balanced"], "none", "Weight of the classes in the fit."),
 };
 
-function seThreshold(): OptionSpec<"best-split" | "median" | "even" | number> {
-  const rules = ["best-split", "median", "even"] as const;
+/** Layer of the data sets' `X_hidden`; training reads all traced layers whatever it is. */
+export const EXPORT_OPTIONS: {
+  readonly layer: OptionSpec<number | "last">;
+} = {
+  layer: wordOrNumber(["last"], "last", { integer: true, min: 0 }, "Layer of X_hidden in the data sets."),
+};
+
+/** One of a few words, or a number. */
+function wordOrNumber<const W extends string>(
+  words: readonly W[],
+  initial: W,
+  range: NumberRange,
+  help: string,
+): OptionSpec<W | number> {
   return {
     takesValue: true,
-    placeholder: `${rules.join("|")}|N`,
-    help: "Semantic entropy above this counts as high; a rule on the training questions, or nats.",
-    defaultText: "best-split",
-    initial: "best-split",
-    expected: `${rules.join(", ")} or a number >= 0`,
+    placeholder: `${words.join("|")}|N`,
+    help,
+    defaultText: initial,
+    initial,
+    expected: joinWithOr([...words, describeRange(range)]),
     parse: (given) => {
       const text = given.at(-1) as string;
-      return rules.find((rule) => rule === text) ?? parseNumber(text, { min: 0 });
+      return words.find((word) => word === text) ?? parseNumber(text, range);
     },
   };
 }

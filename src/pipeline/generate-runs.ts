@@ -5,7 +5,7 @@ import { loadQuestions } from "../questions/load-questions.ts";
 import type { Question } from "../questions/question.ts";
 import type { PromptFormat } from "../sampling/build-prompt.ts";
 import { readRuns } from "../sampling/read-runs.ts";
-import { createRunRecorder, type RunRecorder } from "../sampling/record-runs.ts";
+import { createRunRecorder, type RecordRunsOptions, type RunRecorder } from "../sampling/record-runs.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import type { SamplerSettings } from "../sampling/sampler-settings.ts";
 import { type Json, stableStringify } from "../store/json.ts";
@@ -14,6 +14,7 @@ import { openJsonlAppender } from "../store/jsonl-appender.ts";
 import type { Manifest, ManifestWarning } from "../store/manifest.ts";
 import { describeModel } from "./describe-model.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
+import { openLocalEngine } from "./local-engine.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
 import { runStep, type StepDefinition, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
@@ -82,6 +83,12 @@ function sameSampling({ settings: { runs: _, ...before } }: Manifest, now: Setti
   return stableStringify(before) === stableStringify(now);
 }
 
+/** The part of the options that a recorder takes; plain data, since it goes to other threads. */
+const describeRecording = (
+  dataset: DataSetName,
+  { sampler, seed = 42, promptFormat = "auto", systemPrompt, enableThinking }: GenerateRunsOptions,
+): RecordRunsOptions => ({ dataset, sampler, seed, promptFormat, systemPrompt, enableThinking });
+
 const journalOf = (output: string): string => `${output}.partial`;
 
 async function* sampleMissing(
@@ -100,8 +107,13 @@ async function* sampleMissing(
   }
   await claimJournal(journal, settings);
 
-  const record = createRunRecorder(model, { ...options, seed: options.seed ?? 42, dataset: set });
-  const finished = await readFinished([output, journal], questions, runs, record);
+  const recording = describeRecording(set, options);
+  const finished = await readFinished(
+    [output, journal],
+    questions,
+    runs,
+    createRunRecorder(model, recording),
+  );
   const missing = questions.flatMap((question) => {
     const runIds = Array.from({ length: runs }, (_, run) => run).filter(
       (run) => !finished.has(keyOf(question.id, run)),
@@ -114,11 +126,12 @@ async function* sampleMissing(
   yield { kind: "started", ...event, unit: "question", done, total };
 
   {
+    await using engine = await openLocalEngine(model, missing.length);
     await using appender = await openJsonlAppender(journal);
     const sampled = mapConcurrently(
       missing,
-      ({ question, runIds }, abort) => record.sample(question, runIds, abort),
-      { concurrency: model.concurrency, signal },
+      ({ question, runIds }, abort) => engine.sample(question, runIds, recording, abort),
+      { concurrency: engine.concurrency, signal },
     );
     for await (const records of sampled) {
       await appender.append(records);

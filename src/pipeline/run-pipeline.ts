@@ -1,10 +1,12 @@
 import { loadModel } from "../models/load-model.ts";
+import type { ClassWeight } from "../probes/fit-logistic.ts";
+import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { PromptFormat } from "../sampling/build-prompt.ts";
-import { isFile } from "../store/is-file.ts";
 import type { TracePosition } from "../tracing/positions.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { computeEntropy, type EquivalenceName } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
+import { fileExists } from "./file-exists.ts";
 import { generateRuns } from "./generate-runs.ts";
 import { prepareQuestions } from "./prepare-questions.ts";
 import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
@@ -40,8 +42,11 @@ export interface RunPipelineOptions {
   readonly layers?: "all" | readonly number[];
   /** The position and layer that the probes read. */
   readonly position?: TracePosition;
-  readonly layer?: number | undefined;
-  readonly seThreshold?: "best-split" | "median" | "even" | number;
+  readonly layer?: number | "best";
+  readonly missingPosition?: "drop" | "refuse";
+  readonly seThreshold?: SeThresholdChoice;
+  readonly C?: number | "cv";
+  readonly classWeight?: ClassWeight;
   readonly seed?: number;
   readonly force?: boolean;
   readonly signal?: AbortSignal;
@@ -72,29 +77,18 @@ export async function* runPipeline(
     results.push(yield* prepareQuestions(workspace, set, { source, limit: options.limit, force }));
   }
   results.push(...(yield* runModel(workspace, sets, options, always)));
-  for (const set of sets) {
-    signal?.throwIfAborted();
-    results.push(
-      yield* computeEntropy(workspace, set, { ...always, equivalence: options.equivalence ?? "math" }),
-    );
-  }
   signal?.throwIfAborted();
-  results.push(
-    yield* buildDatasets(workspace, {
-      ...always,
-      position: options.position ?? "think-end",
-      layer: options.layer,
-    }),
-  );
-  results.push(
-    yield* trainProbes(workspace, { ...always, seThreshold: options.seThreshold ?? "best-split" }),
-  );
+  const { position = "think-end", layer = "best", missingPosition = "drop" } = options;
+  const exported = layer === "best" ? "last" : layer;
+  results.push(yield* buildDatasets(workspace, { ...always, position, layer: exported, missingPosition }));
+  const { seThreshold = "best-split", C = "cv", classWeight = "none" } = options;
+  results.push(yield* trainProbes(workspace, { ...always, layer, seThreshold, C, classWeight }));
   signal?.throwIfAborted();
   results.push(yield* evaluateProbes(workspace, always));
   return results;
 }
 
-/** The two steps that need the model, so that it is loaded once. */
+/** Steps 2 to 4: the model is loaded once, and let go before probes are fitted. */
 async function* runModel(
   workspace: Workspace,
   sets: readonly DataSetName[],
@@ -102,6 +96,7 @@ async function* runModel(
   always: { readonly seed: number; readonly force: boolean; readonly signal?: AbortSignal },
 ): AsyncGenerator<StepEvent, StepResult[]> {
   const { model: reference = STUDY_DEFAULTS.model } = options;
+  const { signal } = always;
   const results: StepResult[] = [];
   await using model = await loadModel(reference, { threads: options.threads });
   for (const set of sets) {
@@ -118,6 +113,11 @@ async function* runModel(
     );
   }
   for (const set of sets) {
+    signal?.throwIfAborted();
+    const { equivalence = "math" } = options;
+    results.push(yield* computeEntropy(workspace, set, { equivalence, force: always.force }));
+  }
+  for (const set of sets) {
     results.push(
       yield* traceRuns(workspace, set, {
         ...always,
@@ -132,5 +132,5 @@ async function* runModel(
 
 /** Questions without a manifest were not written by `prepareQuestions`: they are the user's own. */
 async function isPlacedByHand(rawPath: string): Promise<boolean> {
-  return (await isFile(rawPath)) && !(await isFile(manifestPathOf(rawPath)));
+  return (await fileExists(rawPath)) && !(await fileExists(manifestPathOf(rawPath)));
 }

@@ -5,7 +5,7 @@ import type { SamplerSettings } from "../sampling/sampler-settings.ts";
 export const STUDY_DEFAULTS = {
   dataset: "arithmetic",
   ood: "word-problems",
-  model: POCKET_MODEL,
+  model: POCKET_MODEL as string,
   runs: 10,
   seed: 42,
   temperature: 0.6,

@@ -15,10 +15,10 @@ import {
   reopenHiddenStates,
 } from "../tracing/hidden-states-writer.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
-import { traceAnswers } from "../tracing/trace-answers.ts";
 import { planTrace, type QuestionTrace, type TracePlan } from "../tracing/trace-plan.ts";
 import { describeModel } from "./describe-model.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
+import { type LocalEngine, openLocalEngine } from "./local-engine.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { warnOfBadRuns } from "./warn-of-bad-runs.ts";
@@ -105,14 +105,15 @@ async function* traceMissing(
   const event = { step: "trace", part: set } as const;
   yield { kind: "started", ...event, unit: "question", done, total };
   {
+    await using engine = await openLocalEngine(model, missing.length);
     await using journal = await openJsonlAppender(unfinished.journal);
     const traced = mapConcurrently(
       missing,
       async (question, abort) => {
-        await traceQuestion(model, question, layers, writer, abort);
+        await traceQuestion(engine, question, layers, writer, abort);
         return question.questionId;
       },
-      { concurrency: model.concurrency, signal },
+      { concurrency: engine.concurrency, signal },
     );
     for await (const questionId of traced) {
       await journal.append([{ question_id: questionId }]);
@@ -138,21 +139,21 @@ async function* traceMissing(
 }
 
 async function traceQuestion(
-  model: LanguageModel,
+  engine: LocalEngine,
   { runs, rows }: QuestionTrace,
   layers: readonly number[],
   writer: HiddenStatesWriter,
   signal: AbortSignal,
 ): Promise<void> {
   const rowsOfRun = runs.map((run) => rows.filter(({ run_id }) => run_id === run.run_id));
-  const { beforeGeneration, answers } = await traceAnswers(
-    model,
+  const { beforeGeneration, answers } = await engine.trace(
     runs[0]?.prompt_tokens ?? [],
     runs.map(({ tokens }, index) => ({
       tokenIds: tokens,
       indices: (rowsOfRun[index] ?? []).map(({ token_index }) => token_index),
     })),
-    { layers, signal },
+    layers,
+    signal,
   );
   for (const { position, row } of rows.filter(({ run_id }) => run_id === null)) {
     await writer.write(position, row, beforeGeneration);

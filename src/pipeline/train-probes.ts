@@ -21,7 +21,7 @@ export interface TrainProbesOptions {
   readonly C?: number | "cv";
   /** "best" chooses the layer by cross-validation, for each probe. */
   readonly layer?: number | "best" | undefined;
-  /** Positions to sweep; all traced ones if left out. The probes read the data set's own position. */
+  /** Positions to sweep beside the data set's own, which the probes read; all traced ones if left out. */
   readonly positions?: readonly TracePosition[];
   readonly classWeight?: ClassWeight;
   readonly seed?: number;
@@ -153,7 +153,7 @@ function sweepRowsOf(
   const foldCount = Math.min(FOLDS, new Set(train.questionIds).size);
   return {
     stateRows: Object.fromEntries(
-      positions.flatMap((position) => {
+      [...new Set([...positions, train.position])].flatMap((position) => {
         const own = train.stateRows[position];
         return own === undefined ? [] : [[position, own]];
       }),

@@ -15,5 +15,8 @@ test.each([
 });
 
 test("whatever JSON.stringify writes has none", () => {
-  fc.assert(fc.property(fc.json(), (json) => findDuplicateKey(JSON.stringify(JSON.parse(json))) === null));
+  fc.assert(
+    fc.property(fc.json(), (json) => findDuplicateKey(JSON.stringify(JSON.parse(json))) === null),
+    { seed: 1 },
+  );
 });

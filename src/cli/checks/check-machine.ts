@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { availableParallelism, cpus, freemem, homedir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { fileExists } from "../../pipeline/file-exists.ts";
 import type { Check } from "./check.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -69,7 +70,7 @@ export async function checkWorkspace(folder: string): Promise<Check> {
 /** Where Python's Hugging Face tools keep models, by their own rules. */
 export async function checkHuggingFaceCache(env: Environment): Promise<Check> {
   const { path, reason } = locateHuggingFaceCache(env);
-  if (await exists(path)) return { name: "hf-cache", status: "ok", detail: `${path} (${reason})` };
+  if (await fileExists(path)) return { name: "hf-cache", status: "ok", detail: `${path} (${reason})` };
   return {
     name: "hf-cache",
     status: "absent",
@@ -102,17 +103,7 @@ async function findObstacle(path: string): Promise<string | null> {
 
 async function nearestExisting(path: string): Promise<string> {
   const parent = dirname(path);
-  return parent === path || (await exists(path)) ? path : nearestExisting(parent);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
-    throw error;
-  }
+  return parent === path || (await fileExists(path)) ? path : nearestExisting(parent);
 }
 
 const formatGigabytes = (sizeBytes: number): string => `${(sizeBytes / 1e9).toFixed(1)} GB`;

@@ -10,12 +10,12 @@ import {
   EQUIVALENCE_OPTION,
   MODEL_OPTIONS,
   OUTPUT_OPTIONS,
-  PROBE_INPUT_OPTIONS,
+  POSITION_OPTIONS,
   QUESTION_OPTIONS,
   SAMPLING_OPTIONS,
   SEED_OPTION,
-  THRESHOLD_OPTIONS,
   TRACE_OPTIONS,
+  TRAINING_OPTIONS,
 } from "../step-options.ts";
 
 const OPTIONS = {
@@ -24,8 +24,8 @@ const OPTIONS = {
   ...SAMPLING_OPTIONS,
   ...EQUIVALENCE_OPTION,
   ...TRACE_OPTIONS,
-  ...PROBE_INPUT_OPTIONS,
-  ...THRESHOLD_OPTIONS,
+  ...POSITION_OPTIONS,
+  ...TRAINING_OPTIONS,
   ...SEED_OPTION,
   ...OUTPUT_OPTIONS,
 };
@@ -64,8 +64,11 @@ export const RUN: Command = defineCommand({
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
         layers: values.layers,
         position: values.position,
+        missingPosition: values["missing-position"],
         layer: values.layer,
         seThreshold: values["se-threshold"],
+        C: values.c,
+        classWeight: values["class-weight"],
         seed: values.seed,
         force: values.force,
         signal: context.signal,

@@ -1,0 +1,51 @@
+import type { LanguageModel } from "../models/language-model.ts";
+import type { Question } from "../questions/question.ts";
+import { createRunRecorder, type RecordRunsOptions } from "../sampling/record-runs.ts";
+import type { RunRecord } from "../sampling/run-record.ts";
+import { type AnswerToTrace, type TracedAnswers, traceAnswers } from "../tracing/trace-answers.ts";
+import { canStartModelWorkers, startModelWorkers } from "./model-workers.ts";
+
+/** What the steps ask of the local model, wherever it runs. */
+export interface LocalEngine extends AsyncDisposable {
+  /** Questions to have under way at a time. */
+  readonly concurrency: number;
+  sample(
+    question: Question,
+    runIds: readonly number[],
+    options: RecordRunsOptions,
+    signal?: AbortSignal,
+  ): Promise<RunRecord[]>;
+  trace(
+    promptIds: readonly number[],
+    answers: readonly AnswerToTrace[],
+    layers: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<TracedAnswers>;
+}
+
+/**
+ * An engine for some questions. onnxruntime's Node binding runs a pass on the thread that asks for it, so several
+ * passes of a small model at a time take several threads of our own, each with the model loaded; a large model
+ * uses onnxruntime's threads within one pass and stays on this thread.
+ * @param questions how many there are to do
+ */
+export async function openLocalEngine(model: LanguageModel, questions: number): Promise<LocalEngine> {
+  const workers = Math.min(model.concurrency, Math.floor(questions / QUESTIONS_WORTH_A_WORKER));
+  if (workers > 1 && canStartModelWorkers()) return startModelWorkers(model.provenance.id, workers);
+  return runHere(model);
+}
+
+/** Starting a worker takes about as long as this many questions to the embedded model. */
+const QUESTIONS_WORTH_A_WORKER = 8;
+
+/** The engine on this thread. */
+export function runHere(model: LanguageModel): LocalEngine {
+  return {
+    concurrency: 1,
+    sample: (question, runIds, options, signal) =>
+      createRunRecorder(model, options).sample(question, runIds, signal),
+    trace: (promptIds, answers, layers, signal) =>
+      traceAnswers(model, promptIds, answers, { layers, signal }),
+    [Symbol.asyncDispose]: async () => undefined, // the model belongs to whoever loaded it
+  };
+}
