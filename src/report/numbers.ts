@@ -18,7 +18,10 @@ export function formatPValue(value: number | null): string {
 }
 
 /** The interval of a level as "0.71 to 0.93", or a dash. */
-export function formatInterval(intervals: readonly Interval[], { level = 0.95, digits = 2 } = {}): string {
+export function formatInterval(
+  intervals: readonly Interval[],
+  { level = 0.95, digits = 2 }: { readonly level?: number; readonly digits?: number } = {},
+): string {
   const interval = intervals.find((candidate) => candidate.level === level);
   return interval === undefined
     ? MISSING

@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { splitReasoning } from "./split-reasoning.ts";
+
+/** One token a word; the think tags are tokens of their own, or are spelled out in three pieces. */
+function wordTokenizer(tags: "tokens" | "pieces") {
+  const words = ["<think>", "</think>", "a", "b", "c", "<", "</", "think", ">"];
+  const ids = (text: string): number[] =>
+    text.split(" ").map((word) => {
+      const id = words.indexOf(word);
+      if (id < 0) throw new Error(`no token for ${word}`);
+      return id;
+    });
+  return {
+    ids,
+    decode: (tokenIds: readonly number[]): string => tokenIds.map((id) => words[id]).join(""),
+    tokenId: (token: string): number | null =>
+      tags === "tokens" && words.includes(token) ? words.indexOf(token) : null,
+  };
+}
+
+describe("splitReasoning", () => {
+  const tokenizer = wordTokenizer("tokens");
+  const split = (words: string, opensReasoning = false) => {
+    const tokenIds = tokenizer.ids(words);
+    return splitReasoning(tokenizer, { text: tokenizer.decode(tokenIds), tokenIds, opensReasoning });
+  };
+
+  it("finds the span so that tokens[end] is the closing tag", () => {
+    expect(split("<think> a b </think> c")).toEqual({
+      status: "closed",
+      span: [1, 3],
+      thinkText: "ab",
+      answerText: "c",
+    });
+  });
+
+  it("starts at token 0 where the prompt's template opened the reasoning", () => {
+    expect(split("a b </think> c", true)).toEqual({
+      status: "closed",
+      span: [0, 2],
+      thinkText: "ab",
+      answerText: "c",
+    });
+  });
+
+  it("calls reasoning without an end truncated, and finds no answer in it", () => {
+    expect(split("<think> a b")).toEqual({
+      status: "truncated",
+      span: [1, 3],
+      thinkText: "ab",
+      answerText: "",
+    });
+    expect(split("a b", true)).toMatchObject({ status: "truncated", span: [0, 2], answerText: "" });
+  });
+
+  it("takes an answer without tags, or with a closing one only, as an answer", () => {
+    expect(split("a b c")).toEqual({ status: "none", span: null, thinkText: "", answerText: "abc" });
+    expect(split("a </think> c")).toMatchObject({ status: "none", span: null });
+  });
+
+  it("ends at the first closing tag after the opening one", () => {
+    expect(split("</think> <think> a </think> b </think> c")).toMatchObject({
+      status: "closed",
+      span: [2, 3],
+      thinkText: "a",
+    });
+  });
+
+  it("handles empty reasoning", () => {
+    expect(split("<think> </think> c")).toEqual({
+      status: "closed",
+      span: [1, 1],
+      thinkText: "",
+      answerText: "c",
+    });
+  });
+
+  it("finds tags that the tokenizer spells in pieces", () => {
+    const pieces = wordTokenizer("pieces");
+    const tokenIds = pieces.ids("< think > a b </ think > c");
+    const text = pieces.decode(tokenIds);
+    expect(splitReasoning(pieces, { text, tokenIds, opensReasoning: false })).toEqual({
+      status: "closed",
+      span: [3, 7], // token 7 completes the closing tag
+      thinkText: "ab",
+      answerText: "c",
+    });
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import type { RunRecord } from "../sampling/run-record.ts";
+import { locatePosition, TRACE_POSITIONS } from "./positions.ts";
+import { planTrace } from "./trace-plan.ts";
+
+const END = 9;
+const CLOSE = 8;
+const ends: ReadonlySet<number> = new Set([END]);
+
+/** Prompt of 3 tokens, then: think 5, `</think>`, answer 6 7, end. */
+const closed = {
+  question_id: "q",
+  run_id: 0,
+  prompt_tokens: [1, 2, 3],
+  tokens: [5, CLOSE, 6, 7, END],
+  think_token_indices: [0, 1] as const,
+  think_status: "closed",
+} as unknown as RunRecord;
+
+const locate = (run: Partial<RunRecord>): (number | null)[] =>
+  TRACE_POSITIONS.map((position) => locatePosition({ ...closed, ...run }, position, ends));
+
+describe("locatePosition", () => {
+  it("reads before-generation, second-to-last, think-end, last-token at the right tokens", () => {
+    const sequence = [...closed.prompt_tokens, ...closed.tokens];
+    const at = locate({});
+    expect(at).toEqual([2, 6, 4, 7]);
+    expect(at.map((index) => sequence[index as number])).toEqual([3, 7, CLOSE, END]);
+  });
+
+  it("takes the last answer token as second-to-last where generation was cut off", () => {
+    expect(locate({ tokens: [5, 6], think_status: "truncated", think_token_indices: [0, 2] })).toEqual([
+      2,
+      4,
+      null,
+      4,
+    ]);
+  });
+
+  it("knows that an answer of an end token only has no second-to-last token", () => {
+    expect(locate({ tokens: [END], think_status: "none", think_token_indices: null })).toEqual([
+      2,
+      null,
+      null,
+      3,
+    ]);
+  });
+});
+
+describe("planTrace", () => {
+  const truncated = {
+    ...closed,
+    run_id: 1,
+    tokens: [5],
+    think_status: "truncated",
+    think_token_indices: [0, 1],
+  } as RunRecord;
+  const other = { ...closed, question_id: "r" };
+  const plan = planTrace([closed, truncated, other], {
+    positions: TRACE_POSITIONS,
+    endTokenIds: ends,
+    decode: (ids) => ids.map((id) => `t${id}`).join(""),
+  });
+
+  it("reads the prompt once a question and each answer once a run", () => {
+    expect(Object.fromEntries(plan.rowCounts)).toEqual({
+      "before-generation": 2,
+      "second-to-last": 3,
+      "think-end": 2,
+      "last-token": 3,
+    });
+    expect(plan.missing.get("think-end")).toBe(1);
+  });
+
+  it("numbers the rows of each position without gaps and says which token each is", () => {
+    for (const position of TRACE_POSITIONS) {
+      const rows = plan.questions.flatMap(({ rows }) => rows).filter((row) => row.position === position);
+      expect(rows.map(({ row }) => row)).toEqual(rows.map((_, index) => index));
+    }
+    const thinkEnd = plan.questions[1]?.rows.find(({ position }) => position === "think-end");
+    expect(thinkEnd).toEqual({
+      position: "think-end",
+      row: 1,
+      question_id: "r",
+      run_id: 0,
+      token_index: 4,
+      token_id: CLOSE,
+      token: "t8",
+    });
+  });
+});
