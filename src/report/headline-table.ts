@@ -34,8 +34,9 @@ const SHOWN_FIRST: readonly EvaluatedSplit[] = ["math_test", "ood_test", "math_v
 
 function drawSplitTable(title: string, split: SplitEvaluation): SafeHtml {
   const { counts } = split;
-  return html`<div class="wide" role="region" tabindex="0" aria-label="${title}: scores"><table>
-<caption><strong>${title}</strong> <span class="quiet">${counts.questions} questions, ${counts.rows} answers, ${counts.incorrect} of them wrong</span></caption>
+  return html`<h3>${title} <span class="quiet">${counts.questions} questions, ${counts.rows} answers, ${counts.incorrect} of them wrong</span></h3>
+<div class="wide" role="region" tabindex="0" aria-label="${title}: scores"><table>
+<caption class="unseen">${title}: scores, their AUROC, interval, p-value and counts</caption>
 <thead><tr><th scope="col">Score</th><th scope="col">AUROC</th><th scope="col">95% interval</th><th scope="col">p</th><th scope="col">AUPRC</th><th scope="col">PRR</th><th scope="col">Accuracy at 80%</th><th scope="col">Rows</th></tr></thead>
 <tbody>
 <tr class="group"><th scope="rowgroup" colspan="8">Telling wrong answers from right ones</th></tr>

@@ -25,13 +25,14 @@ p { margin: .5rem 0; max-width: 44rem; }
 .warnings { background: var(--warn); color: var(--warn-ink); border-radius: .5rem; padding: .9rem 1.1rem; margin: 1.5rem 0; }
 .warnings h2 { margin: 0 0 .3rem; font-size: 1.05rem; }
 .warnings ul { margin: 0; padding-left: 1.2rem; }
-.wide { overflow-x: auto; margin: 1rem 0 1.75rem; }
+.wide { position: relative; overflow-x: auto; margin: .4rem 0 1.75rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .93rem; }
 caption { text-align: left; padding: 0 0 .5rem; }
 th, td { padding: .38rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 thead th { font-weight: 600; color: var(--quiet); font-size: .85rem; }
 tbody th { font-weight: 500; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .group th { color: var(--quiet); font-size: .85rem; padding-top: .9rem; font-weight: 600; }
 .settings th { width: 15rem; font-weight: 500; color: var(--quiet); }
 .settings td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
@@ -54,6 +55,7 @@ summary:focus-visible, .wide:focus-visible { outline: 2px solid var(--series-1);
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--paper); border-radius: .4rem; padding: .7rem .9rem; margin: .4rem 0; font: .85rem/1.5 ui-monospace, SFMono-Regular, Consolas, monospace; max-height: 24rem; overflow-y: auto; }
 @media (max-width: 40rem) {
   body { font-size: 15px; } h1 { font-size: 1.5rem; } header { padding-top: 1.5rem; }
+  th, td { padding: .38rem .45rem; } th:first-child { white-space: normal; }
   .settings th { width: 40%; white-space: normal; }
 }
 @media print { details { display: block; } .wide { overflow: visible; } }
