@@ -145,13 +145,7 @@ export async function* runStep(
     );
   }
 
-  const events = body();
-  let next = await events.next();
-  while (!next.done) {
-    yield next.value;
-    next = await events.next();
-  }
-  const { counts, warnings, cleanUp } = next.value;
+  const { counts, warnings, cleanUp } = yield* body();
   const manifest: Manifest = {
     tool: readTool(),
     step,
