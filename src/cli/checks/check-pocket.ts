@@ -1,4 +1,5 @@
-import { loadModel, POCKET_MODEL } from "../../models/load-model.ts";
+import { POCKET_MODEL } from "../../models/find-checkpoint.ts";
+import { loadModel } from "../../models/load-model.ts";
 import { type Check, oneLine } from "./check.ts";
 
 /** Loads the embedded model and runs one forward pass. */
