@@ -1,6 +1,7 @@
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { DecoderSession } from "./decoder-session.ts";
 import { extendRows } from "./extend-rows.ts";
+import type { GenerationDefaults } from "./generation-defaults.ts";
 import { emptyKvBlock, type KvBlock, trimKv } from "./kv-block.ts";
 import { type LayerName, resolveLayer } from "./layer-names.ts";
 import type { TextTokenizer } from "./text-tokenizer.ts";
@@ -24,6 +25,8 @@ export interface LanguageModel extends AsyncDisposable {
   readonly tokenizer: TextTokenizer;
   /** Tokens that end an answer. */
   readonly endTokenIds: ReadonlySet<number>;
+  /** How the model's authors sample from it; null where they do not say. */
+  readonly generationDefaults: GenerationDefaults | null;
   /** Questions worth sampling side by side on this machine. */
   readonly concurrency: number;
   readonly session: DecoderSession;
@@ -66,7 +69,7 @@ export interface Trace {
 /** The parts of a loaded checkpoint that make a {@link LanguageModel}. */
 export type LanguageModelParts = Pick<
   LanguageModel,
-  "provenance" | "config" | "tokenizer" | "endTokenIds" | "concurrency" | "session"
+  "provenance" | "config" | "tokenizer" | "endTokenIds" | "generationDefaults" | "concurrency" | "session"
 >;
 
 export function createLanguageModel(parts: LanguageModelParts): LanguageModel {

@@ -2,10 +2,12 @@ import { availableParallelism } from "node:os";
 import { SepError } from "../errors.ts";
 import { findArchitecture } from "./architectures/registry.ts";
 import { buildDecoder } from "./build-decoder.ts";
-import { type Checkpoint, weightFiles } from "./checkpoint.ts";
+import { weightFiles } from "./checkpoint.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { openDecoderSession } from "./decoder-session.ts";
+import { readEndTokens } from "./end-tokens.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
+import { readGenerationDefaults } from "./generation-defaults.ts";
 import { createGraphFolder } from "./graph-folder.ts";
 import { createLanguageModel, type LanguageModel } from "./language-model.ts";
 import type { WeightIndex } from "./weight-index.ts";
@@ -50,6 +52,7 @@ export async function loadModel(
     config,
     tokenizer,
     endTokenIds: readEndTokens(checkpoint),
+    generationDefaults: readGenerationDefaults(checkpoint.generation),
     concurrency: small ? available : 1,
     session,
   });
@@ -67,16 +70,6 @@ function checkSizes(config: DecoderConfig, path: string): DecoderConfig {
     throw new SepError("bad-checkpoint", `${path}: head size ${headSize}, expected an even integer.`);
   }
   return config;
-}
-
-/** Every token that ends an answer: from generation_config.json, else config.json, else the tokenizer. */
-function readEndTokens({ generation, config, tokenizer }: Checkpoint): ReadonlySet<number> {
-  const stated = [generation, config]
-    .map((source) => source?.integers("eos_token_id") ?? [])
-    .find((ids) => ids.length > 0);
-  if (stated !== undefined) return new Set(stated);
-  const own = tokenizer.endToken === null ? null : tokenizer.tokenId(tokenizer.endToken);
-  return new Set(own === null ? [] : [own]);
 }
 
 const countParameters = (weights: WeightIndex): number =>

@@ -1,113 +1,74 @@
 import { rm } from "node:fs/promises";
 import { SepError } from "../errors.ts";
-import type { LanguageModel } from "../models/language-model.ts";
-import { loadQuestions } from "../questions/load-questions.ts";
 import type { Question } from "../questions/question.ts";
-import type { PromptFormat } from "../sampling/build-prompt.ts";
 import { readRuns } from "../sampling/read-runs.ts";
-import { createRunRecorder, type RecordRunsOptions, type RunRecorder } from "../sampling/record-runs.ts";
+import { createRunRecorder, type RunRecorder } from "../sampling/record-runs.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
-import type { SamplerSettings } from "../sampling/sampler-settings.ts";
 import { type Json, stableStringify } from "../store/json.ts";
-import { describeProblems, writeJsonl } from "../store/jsonl.ts";
+import { writeJsonl } from "../store/jsonl.ts";
 import { openJsonlAppender } from "../store/jsonl-appender.ts";
 import type { Manifest, ManifestWarning } from "../store/manifest.ts";
-import { describeModel } from "./describe-model.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
 import { openLocalEngine } from "./local-engine.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
+import { type GenerateRunsOptions, type GenerationPlan, planGeneration } from "./plan-generation.ts";
 import { runStep, type StepDefinition, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
-
-export interface GenerateRunsOptions {
-  readonly model: LanguageModel;
-  readonly sampler: SamplerSettings;
-  /** K: samples a question. */
-  readonly runs?: number;
-  readonly seed?: number;
-  readonly promptFormat?: PromptFormat;
-  readonly systemPrompt?: string | undefined;
-  readonly enableThinking?: boolean | undefined;
-  readonly force?: boolean;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /**
  * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is
  * on disk at once, so that an interrupted run goes on where it stopped and ends with the same bytes. More runs or
- * more questions extend what is there; any other change is refused without `force`.
- * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long`
+ * more questions extend what is there, and another correctness rule judges it again; any other change is refused
+ * without `force`.
+ * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long`, `too-few-questions` when
+ *   every question is a shot, and `bad-option` as `buildPrompt` does
  */
 export async function* generateRuns(
   workspace: Workspace,
   set: DataSetName,
   options: GenerateRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { runs = 10, force = false } = options;
-  const settings = describeSettings(set, options);
+  const { force = false } = options;
+  const plan = await planGeneration(workspace, set, options);
   const output = workspace.runs(set);
   const definition: StepDefinition = {
     step: "generate",
     part: set,
     inputs: [workspace.raw(set)],
     outputs: [output],
-    settings: { ...settings, runs },
+    settings: { ...plan.sampling, ...plan.judging },
     whenStale: "refuse",
-    extendsPrevious: (previous) => sameSampling(previous, settings),
+    extendsPrevious: (previous) => sameSampling(previous, plan),
     journal: journalOf(output),
   };
   return yield* runStep(workspace, definition, { force }, () =>
-    sampleMissing(workspace, set, { ...options, runs, force }, settings),
+    sampleMissing(workspace, set, { ...options, force }, plan),
   );
 }
 
-type Settings = Readonly<Record<string, Json>>;
-
-/** All that an answer depends on, beside its question and its run id. */
-function describeSettings(
-  set: DataSetName,
-  { model, sampler, seed = 42, promptFormat = "auto", systemPrompt, enableThinking }: GenerateRunsOptions,
-): Settings {
-  return {
-    dataset: set,
-    model: describeModel(model),
-    sampler: { ...sampler },
-    seed,
-    prompt_format: promptFormat,
-    system_prompt: systemPrompt ?? null,
-    enable_thinking: enableThinking ?? null,
-  };
+/** Whether the answers that are there are among those that are asked for now, whatever judges them. */
+function sameSampling({ settings }: Manifest, { sampling, judging }: GenerationPlan): boolean {
+  const before = Object.entries(settings).filter(([key]) => !Object.hasOwn(judging, key));
+  return stableStringify(Object.fromEntries(before)) === stableStringify(sampling);
 }
-
-function sameSampling({ settings: { runs: _, ...before } }: Manifest, now: Settings): boolean {
-  return stableStringify(before) === stableStringify(now);
-}
-
-/** The part of the options that a recorder takes; plain data, since it goes to other threads. */
-const describeRecording = (
-  dataset: DataSetName,
-  { sampler, seed = 42, promptFormat = "auto", systemPrompt, enableThinking }: GenerateRunsOptions,
-): RecordRunsOptions => ({ dataset, sampler, seed, promptFormat, systemPrompt, enableThinking });
 
 const journalOf = (output: string): string => `${output}.partial`;
 
 async function* sampleMissing(
   workspace: Workspace,
   set: DataSetName,
-  options: GenerateRunsOptions & { readonly runs: number; readonly force: boolean },
-  settings: Settings,
+  { model, force, signal }: GenerateRunsOptions & { readonly force: boolean },
+  plan: GenerationPlan,
 ): AsyncGenerator<StepEvent, StepOutcome> {
-  const { runs, model, signal } = options;
-  const { questions, problems } = await loadQuestions(workspace.raw(set));
+  const { questions, runs, recording } = plan;
   const output = workspace.runs(set);
   const journal = journalOf(output);
-  if (options.force) {
+  if (force) {
     await removeJournal(journal);
     await rm(output, { force: true });
   }
-  await claimJournal(journal, settings);
+  await claimJournal(journal, plan.sampling);
 
-  const recording = describeRecording(set, options);
   const finished = await readFinished(
     [output, journal],
     questions,
@@ -124,6 +85,7 @@ async function* sampleMissing(
   let done = total - missing.length;
   const event = { step: "generate", part: set } as const;
   yield { kind: "started", ...event, unit: "question", done, total };
+  for (const message of plan.notes) yield { kind: "note", ...event, message };
 
   {
     await using engine = await openLocalEngine(model, missing.length);
@@ -144,10 +106,10 @@ async function* sampleMissing(
     Array.from({ length: runs }, (_, run) => finished.get(keyOf(id, run)) as RunRecord),
   );
   await writeJsonl(output, ordered);
-  const warnings = [...warnOfLines(problems.length, describeProblems(problems)), ...warnOfReasoning(ordered)];
+  const warnings = [...plan.warnings, ...warnOfReasoning(ordered)];
   for (const warning of warnings) yield { kind: "warning", ...event, warning };
   return {
-    counts: countRuns(total, ordered),
+    counts: { ...countRuns(total, ordered), left_out_as_shots: plan.leftOutAsShots },
     warnings,
     cleanUp: () => removeJournal(journal),
   };
@@ -156,7 +118,7 @@ async function* sampleMissing(
 const keyOf = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);
 
 /** Unfinished work that was made with other settings is never mixed in, and never dropped unasked. */
-async function claimJournal(journal: string, settings: Settings): Promise<void> {
+async function claimJournal(journal: string, settings: Readonly<Record<string, Json>>): Promise<void> {
   const before = await readJournalSettings(journal);
   if (before === null) return writeJournalSettings(journal, settings);
   if (stableStringify(before) === stableStringify(settings)) return;
@@ -206,12 +168,6 @@ function countRuns(questions: number, runs: readonly RunRecord[]): Record<string
     cut_off_by_length: count((run) => run.finish_reason === "length"),
     tokens: runs.reduce((sum, run) => sum + run.tokens.length, 0),
   };
-}
-
-function warnOfLines(count: number, reasons: string): ManifestWarning[] {
-  return count === 0
-    ? []
-    : [{ code: "bad-lines", message: `${count} question lines were left out: ${reasons}` }];
 }
 
 function warnOfReasoning(runs: readonly RunRecord[]): ManifestWarning[] {

@@ -59,10 +59,7 @@ export async function* prepareQuestions(
       warnings.push(warning);
       yield { kind: "warning", step: "prepare", part: set, warning };
     }
-    await writeJsonl(
-      workspace.raw(set),
-      questions.map(({ id, question, answer }) => ({ id, question, answer })),
-    );
+    await writeJsonl(workspace.raw(set), questions);
     yield { kind: "advanced", step: "prepare", part: set, done: total, total };
     return { counts: { questions: total, bad_lines: problems.length }, warnings };
   });

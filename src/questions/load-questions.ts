@@ -15,9 +15,9 @@ export interface LoadedQuestions {
 }
 
 /**
- * Loads a question set: a built-in one by its name, or a JSONL file of `{id, question, answer}` or in GSM8K's
- * format, which is told by the first answer in it. A line that is malformed, lacks a field, or repeats an id
- * becomes a problem; the others survive.
+ * Loads a question set: a built-in one by its name, or a JSONL file of `{id, question, answer, aliases?}` or in
+ * GSM8K's format, which is told by the first answer in it. A line that is malformed, lacks a field, or repeats an
+ * id becomes a problem; the others survive.
  * @param limit take the first so many good questions
  * @throws SepError `bad-option` for a limit below 1; `missing-input` if there is no such file;
  *   `bad-question-file` if no line of it is a question

@@ -21,16 +21,34 @@ export function parseQuestion(
   const id = textOf(row, "id", `${format === "gsm8k" ? "gsm8k" : "q"}-${number}`);
   const question = textOf(row, "question");
   const answer = textOf(row, "answer");
-  return { id, question, answer: format === "gsm8k" ? finalAnswer(answer) : answer };
+  const aliases = aliasesOf(row);
+  const solution = format === "gsm8k" ? withoutCalculations(answer) : textOf(row, "solution", "");
+  return {
+    id,
+    question,
+    answer: format === "gsm8k" ? finalAnswer(answer) : answer,
+    ...(aliases.length === 0 ? {} : { aliases }),
+    ...(solution === "" ? {} : { solution }),
+  };
+}
+
+function aliasesOf(row: Row): string[] {
+  const { aliases } = row;
+  if (aliases === undefined || aliases === null) return [];
+  if (!Array.isArray(aliases))
+    throw new TypeError(`"aliases" is ${JSON.stringify(aliases).slice(0, 40)}, expected a list of texts`);
+  return aliases.map((alias: unknown, at) => asText(alias, `aliases[${at}]`));
 }
 
 /** Numbers are taken as text: `"answer": 18` is common. */
 function textOf(row: Row, name: string, otherwise?: string): string {
   const value = row[name];
-  if (value === undefined || value === null) {
-    if (otherwise !== undefined) return otherwise;
-    throw new TypeError(`"${name}" is missing`);
-  }
+  if (value !== undefined && value !== null) return asText(value, name);
+  if (otherwise !== undefined) return otherwise;
+  throw new TypeError(`"${name}" is missing`);
+}
+
+function asText(value: unknown, name: string): string {
   if (typeof value !== "string" && typeof value !== "number")
     throw new TypeError(`"${name}" is ${JSON.stringify(value).slice(0, 40)}, expected text`);
   const text = String(value);
@@ -47,3 +65,6 @@ function finalAnswer(answer: string): string {
 
 /** Cobbe et al. 2021, GSM8K: the last line of every solution. */
 const FINAL_ANSWER = /(?:^|\n)####[ \t]*(\S[^\n]*)\s*$/;
+
+/** GSM8K writes what a calculator would be asked into its solutions: `3 * 4 = <<3*4=12>>12`. */
+const withoutCalculations = (answer: string): string => answer.replace(/<<[^<>\n]*>>/g, "").trim();

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 
 /** The question sets that come with this package. */
-export const BUILT_IN_QUESTIONS = ["arithmetic", "word-problems"] as const;
+export const BUILT_IN_QUESTIONS = ["arithmetic", "word-problems", "general"] as const;
 
 /**
  * The file that a question source stands for: a built-in set by its name, else the path itself.

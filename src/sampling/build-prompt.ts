@@ -1,13 +1,10 @@
 import { SepError } from "../errors.ts";
-import type { ChatMessage, TextTokenizer } from "../models/text-tokenizer.ts";
-import { THINK_CLOSE, THINK_OPEN } from "./split-reasoning.ts";
-
-/**
- * How a question becomes a prompt: `chat` is the model's own chat template, `notebook` is
- * `Question: …\nAnswer:`, `auto` is chat where the model has a template and notebook where not.
- */
-export const PROMPT_FORMATS = ["auto", "chat", "notebook"] as const;
-export type PromptFormat = (typeof PROMPT_FORMATS)[number];
+import type { ChatMessage } from "../models/chat-template.ts";
+import type { TextTokenizer } from "../models/text-tokenizer.ts";
+import { renderFewShot } from "./few-shot.ts";
+import { type PromptFormat, resolvePromptFormat } from "./prompt-format.ts";
+import { fillTemplate } from "./prompt-template.ts";
+import { findThinkTags, type ThinkTags } from "./split-reasoning.ts";
 
 export interface PromptOptions {
   readonly format?: PromptFormat;
@@ -23,35 +20,101 @@ export interface Prompt {
   readonly opensReasoning: boolean;
 }
 
-/** @throws SepError `bad-option` when the chat format is asked for and the model has none */
+/**
+ * The prompt that asks a question.
+ * @throws SepError `bad-option` when a chat format is asked for and the model has none, or when its template has no
+ *   place for the system prompt; `bad-tokenizer` when its template fails
+ */
 export function buildPrompt(
   tokenizer: TextTokenizer,
   question: string,
-  { format = "auto", systemPrompt, enableThinking }: PromptOptions = {},
+  { format: asked = "auto", systemPrompt, enableThinking }: PromptOptions = {},
 ): Prompt {
-  const { renderChat } = tokenizer;
-  if (format === "notebook" || (format === "auto" && renderChat === null)) {
+  const format = resolvePromptFormat(asked, tokenizer);
+  const tags = findThinkTags(tokenizer);
+  if (format === "chat") return chatPrompt(tokenizer, tags, question, systemPrompt, enableThinking);
+  if (format === "reasoning") {
+    const request = `${question}\n\n${requestReasoning(tags)}`;
+    return chatPrompt(tokenizer, tags, request, systemPrompt, enableThinking);
+  }
+  if (format === "notebook") {
     const head = systemPrompt === undefined ? "" : `${systemPrompt}\n\n`;
-    const text = `${head}Question: ${question}\nAnswer:`;
-    return { text, tokenIds: tokenizer.encode(text, { specialTokens: true }), opensReasoning: false };
+    return barePrompt(tokenizer, `${head}Question: ${question}\nAnswer:`, false);
   }
-  if (renderChat === null) {
-    throw new SepError(
-      "bad-option",
-      "Got prompt format chat, and this model has no chat template. Use --prompt-format notebook.",
-    );
-  }
-  const messages: ChatMessage[] = [
-    ...(systemPrompt === undefined ? [] : [{ role: "system", content: systemPrompt } as const]),
-    { role: "user", content: question },
-  ];
-  const text = renderChat(messages, { addGenerationPrompt: true, enableThinking });
-  const turns = renderChat(messages, { addGenerationPrompt: false, enableThinking });
+  if (format.kind === "few-shot")
+    return barePrompt(tokenizer, renderFewShot(format.shots, question, systemPrompt), false);
+  const { text, tail } = fillTemplate(format.template, question, systemPrompt);
+  return barePrompt(tokenizer, text, opens(tail, tags));
+}
+
+/** In the user's turn, since not every chat template has a system message. */
+const requestReasoning = ({ open, close }: ThinkTags): string =>
+  `First reason step by step between ${open} and ${close}. Then give only the final answer, as short as possible, in \\boxed{}.`;
+
+function barePrompt(tokenizer: TextTokenizer, text: string, opensReasoning: boolean): Prompt {
+  const plain = tokenizer.encode(text, { specialTokens: false });
+  const whole = tokenizer.encode(text, { specialTokens: true });
+  // a template may itself begin with the token that would be put in front
+  const doubled = whole.length > plain.length && whole[0] === plain[0] && whole[1] === plain[0];
+  return { text, tokenIds: doubled ? plain : whole, opensReasoning };
+}
+
+function chatPrompt(
+  tokenizer: TextTokenizer,
+  tags: ThinkTags,
+  question: string,
+  systemPrompt: string | undefined,
+  enableThinking: boolean | undefined,
+): Prompt {
+  const render = renderWith(tokenizer, question, systemPrompt, enableThinking);
+  const text = render(true);
+  const turns = render(false);
   // only what the template adds for the assistant counts: a question may itself mention the tags
   const added = text.startsWith(turns) ? text.slice(turns.length) : "";
   return {
     text,
     tokenIds: tokenizer.encode(text, { specialTokens: false }), // the template has them already
-    opensReasoning: added.lastIndexOf(THINK_OPEN) > added.lastIndexOf(THINK_CLOSE),
+    opensReasoning: opens(added, tags),
   };
 }
+
+/** A function of whether the assistant's turn is begun; it never loses a message in silence. */
+function renderWith(
+  { renderChat }: TextTokenizer,
+  question: string,
+  systemPrompt: string | undefined,
+  enableThinking: boolean | undefined,
+): (addGenerationPrompt: boolean) => string {
+  if (renderChat === null) {
+    throw new SepError(
+      "bad-option",
+      "Got a chat prompt format, and this model has no chat template. Use --prompt-format notebook or few-shot.",
+    );
+  }
+  const user: ChatMessage = { role: "user", content: question };
+  if (systemPrompt === undefined)
+    return (addGenerationPrompt) => renderChat([user], { addGenerationPrompt, enableThinking });
+  const messages: ChatMessage[] = [{ role: "system", content: systemPrompt }, user];
+  return (addGenerationPrompt) => {
+    const options = { addGenerationPrompt, enableThinking };
+    let text: string | null = null;
+    let cause: unknown;
+    try {
+      text = renderChat(messages, options);
+    } catch (error) {
+      cause = error;
+      renderChat([user], options); // where this fails too, the system message is not the reason
+    }
+    if (text?.includes(systemPrompt.trim())) return text;
+    const reason = cause instanceof Error ? cause.message : "the template drops it";
+    throw new SepError(
+      "bad-option",
+      `Got a system prompt, and this model's chat template takes none (${reason}). Leave out --system-prompt, or write the whole prompt with --prompt-format FILE.`,
+      { cause },
+    );
+  };
+}
+
+/** Whether the text leaves the reasoning open. */
+const opens = (text: string, { open, close }: ThinkTags): boolean =>
+  text.lastIndexOf(open) > text.lastIndexOf(close);

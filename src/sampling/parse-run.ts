@@ -9,6 +9,7 @@ import {
   type Row,
   stringField,
 } from "../store/row-fields.ts";
+import { CORRECTNESS_RULES } from "../text/correctness-rule.ts";
 import type { RunRecord, ThinkStatus } from "./run-record.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
@@ -33,6 +34,8 @@ export function parseRun(value: unknown): RunRecord {
     token_logprobs: numbersField(row, "token_logprobs"),
     mean_think_entropy: orNull(row, "mean_think_entropy", numberField),
     is_correct: booleanField(row, "is_correct"),
+    // runs of other tools do not have it, and are judged as mathematics
+    correctness: "correctness" in row ? oneOfField(row, "correctness", CORRECTNESS_RULES) : "math",
     extracted_answer: orNull(row, "extracted_answer", stringField),
     think_status: oneOfField(row, "think_status", THINK_STATUSES),
     finish_reason: oneOfField(row, "finish_reason", ["stop", "length"]),

@@ -1,8 +1,9 @@
 import type { LanguageModel } from "../models/language-model.ts";
 import type { Question } from "../questions/question.ts";
-import { extractAnswer } from "../text/extract-answer.ts";
-import { mathEquivalent } from "../text/math-equivalent.ts";
-import { buildPrompt, type Prompt, type PromptOptions } from "./build-prompt.ts";
+import type { CorrectnessRule } from "../text/correctness-rule.ts";
+import { buildPrompt, type Prompt } from "./build-prompt.ts";
+import { judgeAnswer } from "./judge-answer.ts";
+import type { PromptFormat } from "./prompt-format.ts";
 import type { RunRecord } from "./run-record.ts";
 import { type SampledAnswer, sampleAnswers } from "./sample-answers.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
@@ -12,7 +13,8 @@ export interface RecordRunsOptions {
   readonly dataset: string;
   readonly sampler: SamplerSettings;
   readonly seed: number;
-  readonly promptFormat?: PromptOptions["format"];
+  readonly correctness: CorrectnessRule;
+  readonly promptFormat?: PromptFormat;
   readonly systemPrompt?: string | undefined;
   readonly enableThinking?: boolean | undefined;
 }
@@ -21,7 +23,7 @@ export interface RecordRunsOptions {
 export interface RunRecorder {
   sample(question: Question, runIds: readonly number[], signal?: AbortSignal): Promise<RunRecord[]>;
   /**
-   * An earlier record of the same model and sampler, judged by the question's present reference answer.
+   * An earlier record of the same model and sampler, judged by the present rule and reference answer.
    * @returns null if the question was worded differently then
    */
   renew(question: Question, earlier: RunRecord): RunRecord | null;
@@ -30,7 +32,15 @@ export interface RunRecorder {
 /** A recorder that asks `model` with one prompt format and sampler. */
 export function createRunRecorder(
   model: LanguageModel,
-  { dataset, sampler, seed, promptFormat = "auto", systemPrompt, enableThinking }: RecordRunsOptions,
+  {
+    dataset,
+    sampler,
+    seed,
+    correctness,
+    promptFormat = "auto",
+    systemPrompt,
+    enableThinking,
+  }: RecordRunsOptions,
 ): RunRecorder {
   const ask = ({ question }: Question): Prompt =>
     buildPrompt(model.tokenizer, question, { format: promptFormat, systemPrompt, enableThinking });
@@ -49,7 +59,7 @@ export function createRunRecorder(
         question_id: question.id,
         run_id: answer.runId,
         prompt: prompt.text,
-        ...describeAnswer(model, prompt, answer, question.answer),
+        ...describeAnswer(model, prompt, answer, question, correctness),
         prompt_tokens: prompt.tokenIds,
         seed,
         model: model.provenance.id,
@@ -58,7 +68,7 @@ export function createRunRecorder(
     },
     renew(question, earlier) {
       if (earlier.prompt !== ask(question).text) return null;
-      return { ...earlier, is_correct: isCorrect(earlier.extracted_answer, question.answer) };
+      return { ...earlier, ...judgeAnswer(earlier.answer_text, question, correctness) };
     },
   };
 }
@@ -67,7 +77,8 @@ function describeAnswer(
   { tokenizer }: LanguageModel,
   { opensReasoning }: Prompt,
   { text, tokenIds, logprobs, entropies, finishReason }: SampledAnswer,
-  reference: string,
+  question: Question,
+  correctness: CorrectnessRule,
 ): Omit<
   RunRecord,
   "dataset" | "question_id" | "run_id" | "prompt" | "prompt_tokens" | "seed" | "model" | "sampler"
@@ -77,7 +88,6 @@ function describeAnswer(
     tokenIds,
     opensReasoning,
   });
-  const extracted = extractAnswer(answerText)?.answer ?? null;
   const thinkEntropies = span === null ? [] : entropies.slice(...span);
   return {
     output_text: text,
@@ -88,15 +98,11 @@ function describeAnswer(
     token_entropies: entropies.map(roundStatistic),
     token_logprobs: logprobs.map(roundStatistic),
     mean_think_entropy: thinkEntropies.length === 0 ? null : roundStatistic(mean(thinkEntropies)),
-    is_correct: isCorrect(extracted, reference),
-    extracted_answer: extracted,
+    ...judgeAnswer(answerText, question, correctness),
     think_status: status,
     finish_reason: finishReason,
   };
 }
-
-const isCorrect = (extracted: string | null, reference: string): boolean =>
-  extracted !== null && mathEquivalent(extracted, reference);
 
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;

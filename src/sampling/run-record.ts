@@ -1,3 +1,4 @@
+import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
 /** How the model's reasoning span ended in the *generated* tokens. */
@@ -34,6 +35,8 @@ export interface RunRecord {
   /** Mean of `token_entropies` over the reasoning span; null where there was none. */
   readonly mean_think_entropy: number | null;
   readonly is_correct: boolean;
+  /** The rule that found and judged the answer. */
+  readonly correctness: CorrectnessRule;
   /** The answer extracted from `answer_text`; null when none was found. */
   readonly extracted_answer: string | null;
   readonly think_status: ThinkStatus;

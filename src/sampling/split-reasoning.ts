@@ -1,8 +1,32 @@
 import type { TextTokenizer } from "../models/text-tokenizer.ts";
 import type { ThinkStatus } from "./run-record.ts";
 
-export const THINK_OPEN = "<think>";
-export const THINK_CLOSE = "</think>";
+/** What stands around a model's reasoning. */
+export interface ThinkTags {
+  readonly open: string;
+  readonly close: string;
+}
+
+/** Tags that reasoning models have among their tokens, the commonest first. */
+export const KNOWN_THINK_TAGS: readonly ThinkTags[] = [
+  { open: "<think>", close: "</think>" }, // DeepSeek-R1, Qwen3, SmolLM3
+  { open: "[THINK]", close: "[/THINK]" }, // Magistral
+  { open: "<seed:think>", close: "</seed:think>" }, // Seed-OSS
+  { open: "<|START_THINKING|>", close: "<|END_THINKING|>" }, // Command A Reasoning
+  { open: "<|THINK_START|>", close: "<|THINK_END|>" }, // Step-Audio
+  { open: "<thought>", close: "</thought>" }, // EXAONE Deep
+  { open: "<thinking>", close: "</thinking>" },
+  { open: "<reasoning>", close: "</reasoning>" },
+];
+
+/**
+ * The tags of a model: the first known pair of which its tokenizer has both as tokens of their own, else
+ * `<think>` and `</think>`, which it then spells in pieces.
+ */
+export function findThinkTags({ addedTokens }: Pick<TextTokenizer, "addedTokens">): ThinkTags {
+  const own = KNOWN_THINK_TAGS.find(({ open, close }) => addedTokens.has(open) && addedTokens.has(close));
+  return own ?? (KNOWN_THINK_TAGS[0] as ThinkTags);
+}
 
 /** A generated answer taken apart. */
 export interface Reasoning {
@@ -20,30 +44,31 @@ export interface Reasoning {
  * @param opensReasoning the prompt's template already opened it, so that it starts at token 0
  */
 export function splitReasoning(
-  tokenizer: Pick<TextTokenizer, "tokenId" | "decode">,
+  tokenizer: Pick<TextTokenizer, "tokenId" | "decode" | "addedTokens">,
   {
     text,
     tokenIds,
     opensReasoning,
   }: { readonly text: string; readonly tokenIds: readonly number[]; readonly opensReasoning: boolean },
 ): Reasoning {
-  const start = opensReasoning ? 0 : findTag(tokenizer, tokenIds, THINK_OPEN, 0) + 1;
-  const openAt = opensReasoning ? 0 : text.indexOf(THINK_OPEN);
+  const { open, close } = findThinkTags(tokenizer);
+  const start = opensReasoning ? 0 : findTag(tokenizer, tokenIds, open, 0) + 1;
+  const openAt = opensReasoning ? 0 : text.indexOf(open);
   if (openAt < 0 || (start === 0 && !opensReasoning)) {
     return { status: "none", span: null, thinkText: "", answerText: text.trim() };
   }
-  const textStart = opensReasoning ? 0 : openAt + THINK_OPEN.length;
-  const close = findTag(tokenizer, tokenIds, THINK_CLOSE, start);
-  const closeAt = text.indexOf(THINK_CLOSE, textStart);
-  if (close < 0 || closeAt < 0) {
+  const textStart = opensReasoning ? 0 : openAt + open.length;
+  const closeToken = findTag(tokenizer, tokenIds, close, start);
+  const closeAt = text.indexOf(close, textStart);
+  if (closeToken < 0 || closeAt < 0) {
     const thinkText = text.slice(textStart).trim();
     return { status: "truncated", span: [start, tokenIds.length], thinkText, answerText: "" };
   }
   return {
     status: "closed",
-    span: [start, close],
+    span: [start, closeToken],
     thinkText: text.slice(textStart, closeAt).trim(),
-    answerText: text.slice(closeAt + THINK_CLOSE.length).trim(),
+    answerText: text.slice(closeAt + close.length).trim(),
   };
 }
 

@@ -1,5 +1,7 @@
-/** Which pattern an answer was found by. */
-export type AnswerRule = "boxed" | "hash" | "answer-marker" | "last-number" | "last-line";
+import { lastBoxed } from "./last-boxed.ts";
+
+/** Which pattern an answer was found by; the last one in open answers only. */
+export type AnswerRule = "boxed" | "hash" | "answer-marker" | "last-number" | "last-line" | "first-sentence";
 
 export interface ExtractedAnswer {
   readonly answer: string;
@@ -7,9 +9,9 @@ export interface ExtractedAnswer {
 }
 
 /**
- * The final answer in a text that may explain itself first. The first rule that finds something wins: the last
- * whole `\boxed{…}`; the last "Answer: …" or "answer is …"; the last GSM8K line `#### 18`; the last number;
- * the last line with anything on it. Time is linear in the text.
+ * The final answer to a question of mathematics, in a text that may explain itself first. The first rule that
+ * finds something wins: the last whole `\boxed{…}`; the last "Answer: …" or "answer is …"; the last GSM8K line
+ * `#### 18`; the last number; the last line with anything on it. Time is linear in the text.
  * @param text what the model said after its reasoning
  * @returns null if the text is blank
  */
@@ -28,28 +30,6 @@ const RULES: readonly (readonly [AnswerRule, (text: string) => string | null])[]
   ["last-number", lastNumber],
   ["last-line", (text) => tidy(lastLine(text))],
 ];
-
-/**
- * The content of the `\boxed{…}` or `\fbox{…}` that begins last among those whose braces close. One pass with
- * a stack: a box cut off by the token limit hides none before it.
- */
-function lastBoxed(text: string): string | null {
-  const open: { readonly at: number; readonly boxed: boolean }[] = [];
-  let best: { readonly at: number; readonly content: string } | null = null;
-  for (let i = 0; i < text.length; i++) {
-    const char = text[i];
-    if (char === "\\") {
-      i += 1; // an escaped brace is no brace
-    } else if (char === "{") {
-      open.push({ at: i + 1, boxed: /\\f?box(?:ed)?\s{0,3}$/.test(text.slice(Math.max(0, i - 10), i)) });
-    } else if (char === "}") {
-      const opened = open.pop();
-      if (opened?.boxed && (best === null || opened.at > best.at))
-        best = { at: opened.at, content: text.slice(opened.at, i).trim() };
-    }
-  }
-  return best?.content ?? null;
-}
 
 function afterLastMarker(text: string): string | null {
   let found: string | null = null;

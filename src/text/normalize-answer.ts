@@ -5,7 +5,7 @@
  * @see Rajpurkar et al. 2016, SQuAD, `normalize_answer` of its evaluation script
  */
 export function normalizeAnswer(text: string): string {
-  const lower = text.normalize("NFKC").replaceAll("\u2212", "-").toLowerCase();
+  const lower = text.normalize("NFKC").replaceAll("\u2212", "-").replaceAll("\u2019", "'").toLowerCase();
   const punctuation = /\d/.test(lower) ? PUNCTUATION_AROUND_NUMBERS : PUNCTUATION;
   const words = lower
     .replaceAll("**", "") // emphasis in Markdown, not a power

@@ -16,6 +16,7 @@ export function makeRun(changes: Partial<RunRecord> = {}): RunRecord {
     token_logprobs: [-0.5, -0.25, 0],
     mean_think_entropy: 0.5,
     is_correct: true,
+    correctness: "math",
     extracted_answer: "2",
     think_status: "closed",
     finish_reason: "stop",

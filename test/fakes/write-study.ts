@@ -93,6 +93,7 @@ function makeRun(
     token_logprobs: [-0.1, -0.2 - 0.1 * rng.next(), -0.01, -0.1, -0.1],
     mean_think_entropy: entropy,
     is_correct: right,
+    correctness: "math",
     extracted_answer: truncated ? null : answer,
     think_status: truncated ? "truncated" : "closed",
     finish_reason: truncated ? "length" : "stop",

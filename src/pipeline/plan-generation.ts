@@ -1,0 +1,158 @@
+import { SepError } from "../errors.ts";
+import type { LanguageModel } from "../models/language-model.ts";
+import { type LoadedQuestions, loadQuestions } from "../questions/load-questions.ts";
+import type { Question } from "../questions/question.ts";
+import { buildPrompt } from "../sampling/build-prompt.ts";
+import { leaveOutShots, takeShots } from "../sampling/few-shot.ts";
+import { chooseCorrectness } from "../sampling/judge-answer.ts";
+import {
+  describePromptFormat,
+  type PromptFormat,
+  resolvePromptFormat,
+  stopStringsOf,
+} from "../sampling/prompt-format.ts";
+import type { RecordRunsOptions } from "../sampling/record-runs.ts";
+import type { SamplerSettings } from "../sampling/sampler-settings.ts";
+import type { Json } from "../store/json.ts";
+import { describeProblems } from "../store/jsonl.ts";
+import type { ManifestWarning } from "../store/manifest.ts";
+import type { CorrectnessRule } from "../text/correctness-rule.ts";
+import { describeModel } from "./describe-model.ts";
+import { fileExists } from "./file-exists.ts";
+import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
+import type { DataSetName, Workspace } from "./workspace.ts";
+
+/** A format, or `few-shot` with the set's own first five questions, which are then not asked. */
+export type StudyPromptFormat = PromptFormat | "few-shot";
+
+export interface GenerateRunsOptions {
+  readonly model: LanguageModel;
+  readonly sampler: SamplerSettings;
+  /** Where the sampler's settings come from, for the record; see `resolveSampler`. */
+  readonly samplerSources?: ResolvedSampler["sources"];
+  /** K: samples a question. */
+  readonly runs?: number;
+  /** Questions to take, from the first; all when not given. */
+  readonly limit?: number | undefined;
+  readonly seed?: number;
+  readonly promptFormat?: StudyPromptFormat;
+  readonly systemPrompt?: string | undefined;
+  readonly enableThinking?: boolean | undefined;
+  /** `auto`: `math` where most reference answers are mathematical, else `contains`. */
+  readonly correctness?: CorrectnessRule | "auto" | undefined;
+  readonly force?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a generate step will do, settled before it starts. */
+export interface GenerationPlan {
+  /** Those that are asked. */
+  readonly questions: readonly Question[];
+  readonly runs: number;
+  /** All that an answer's tokens depend on, beside its question and its run id. */
+  readonly sampling: Readonly<Record<string, Json>>;
+  /** What decides which answers there are and how they are judged, but not their tokens. */
+  readonly judging: Readonly<Record<string, Json>>;
+  readonly recording: RecordRunsOptions;
+  readonly leftOutAsShots: number;
+  readonly notes: readonly string[];
+  readonly warnings: readonly ManifestWarning[];
+}
+
+/** Settles what is asked, how, and by which rule it will be judged. */
+export async function planGeneration(
+  workspace: Workspace,
+  set: DataSetName,
+  options: GenerateRunsOptions,
+): Promise<GenerationPlan> {
+  const { model, runs = 10, limit, seed = 42, systemPrompt, enableThinking } = options;
+  const { questions: all, problems } = await loadIfThere(workspace.raw(set), limit);
+  const format = settleFormat(options.promptFormat ?? "auto", all, model);
+  const questions = typeof format === "object" && format.kind === "few-shot" ? leaveOutShots(all, format.shots) : all;
+  if (questions.length === 0 && all.length > 0) {
+    throw new SepError(
+      "too-few-questions",
+      `All ${all.length} ${set} questions are shots of the few-shot prompt, and a shot is never asked. Take more questions, or give other shots with --shots.`,
+    );
+  }
+  const { correctness: asked = "auto" } = options;
+  const correctness = asked === "auto" ? chooseCorrectness(questions) : asked;
+  const sampler = {
+    ...options.sampler,
+    stopStrings: [...new Set([...options.sampler.stopStrings, ...stopStringsOf(format)])],
+  };
+  return {
+    questions,
+    runs,
+    sampling: {
+      dataset: set,
+      model: describeModel(model),
+      sampler,
+      seed,
+      prompt_format: describePromptFormat(format),
+      system_prompt: systemPrompt ?? null,
+      enable_thinking: enableThinking ?? null,
+    },
+    judging: {
+      runs,
+      limit: limit ?? null,
+      correctness,
+      sampler_sources: options.samplerSources === undefined ? null : { ...options.samplerSources },
+    },
+    recording: { dataset: set, sampler, seed, correctness, promptFormat: format, systemPrompt, enableThinking },
+    leftOutAsShots: all.length - questions.length,
+    notes: [
+      ...(asked === "auto" && correctness !== "math" ? [`answers are judged as open ones (${correctness})`] : []),
+      ...[describeUnfollowed(model, sampler)].filter((note) => note !== null),
+    ],
+    warnings: [
+      ...warnOfLines(problems.length, describeProblems(problems)),
+      ...warnOfThinking(model, questions[0], { format, systemPrompt, enableThinking }),
+    ],
+  };
+}
+
+/** A missing file is for the step itself to report. */
+const loadIfThere = async (
+  path: string,
+  limit: number | undefined,
+): Promise<Pick<LoadedQuestions, "questions" | "problems">> =>
+  (await fileExists(path)) ? loadQuestions(path, { limit }) : { questions: [], problems: [] };
+
+function settleFormat(
+  asked: StudyPromptFormat,
+  questions: readonly Question[],
+  { tokenizer }: LanguageModel,
+): Exclude<PromptFormat, "auto"> {
+  if (asked === "few-shot") return { kind: "few-shot", shots: takeShots(questions) };
+  return resolvePromptFormat(asked, tokenizer);
+}
+
+function warnOfLines(count: number, reasons: string): ManifestWarning[] {
+  return count === 0
+    ? []
+    : [{ code: "bad-lines", message: `${count} question lines were left out: ${reasons}` }];
+}
+
+/** A template that does not know the switch renders the same prompt either way. */
+function warnOfThinking(
+  { tokenizer }: LanguageModel,
+  question: Question | undefined,
+  options: {
+    readonly format: PromptFormat;
+    readonly systemPrompt: string | undefined;
+    readonly enableThinking: boolean | undefined;
+  },
+): ManifestWarning[] {
+  if (options.enableThinking === undefined || question === undefined) return [];
+  const asked = buildPrompt(tokenizer, question.question, options);
+  const plain = buildPrompt(tokenizer, question.question, { ...options, enableThinking: undefined });
+  if (options.enableThinking || asked.text !== plain.text) return [];
+  return [
+    {
+      code: "thinking-not-switchable",
+      message:
+        "Reasoning was to be switched off, and the prompt does not change by it: this model's chat template has no such switch, or the prompt format does not use the template.",
+    },
+  ];
+}
