@@ -90,7 +90,7 @@ function start(options: readonly string[]): {
 /** Waits until a run holds the lock of the sampling step. */
 async function waitForLock(out: string): Promise<void> {
   for (let tries = 0; tries < 2000; tries++) {
-    const names = await readdir(join(out, "data")).catch(() => []);
+    const names: readonly string[] = await readdir(join(out, "data")).catch(() => []);
     if (names.includes("math_runs.jsonl.lock")) return;
     await delay(10);
   }

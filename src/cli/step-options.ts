@@ -3,7 +3,6 @@ import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
 import type { DataSetName } from "../pipeline/workspace.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
 import { SE_THRESHOLD_METHODS, type SeThresholdChoice } from "../probes/se-threshold.ts";
-import { PROMPT_FORMATS, type PromptFormat } from "../sampling/build-prompt.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
 import {
   choice,
@@ -15,7 +14,6 @@ import {
   type OptionSpec,
   parseNumber,
   text,
-  texts,
 } from "./option-spec.ts";
 
 /** Options of every step. */
@@ -35,20 +33,23 @@ export const OUTPUT_OPTIONS: {
 export const QUESTION_OPTIONS: {
   readonly dataset: OptionSpec<string | undefined>;
   readonly ood: OptionSpec<string | undefined>;
-  readonly limit: OptionSpec<number | undefined>;
 } = {
   dataset: text(
     "NAME|PATH",
     undefined,
-    "In-distribution questions: arithmetic, or a JSONL file.",
+    "In-distribution questions: arithmetic, word-problems, general, or a JSONL file.",
     STUDY_DEFAULTS.dataset,
   ),
   ood: text(
     "NAME|PATH|none",
     undefined,
-    "Out-of-distribution questions: word-problems, a JSONL file, or none.",
+    "Out-of-distribution questions: a set as above, a JSONL file, or none.",
     STUDY_DEFAULTS.ood,
   ),
+};
+
+/** How many of the questions. */
+export const LIMIT_OPTION: { readonly limit: OptionSpec<number | undefined> } = {
   limit: number({ integer: true, min: 1 }, undefined, "Questions to take of each set.", "all"),
 };
 
@@ -79,50 +80,6 @@ export const MODEL_OPTIONS: {
   threads: number({ integer: true, min: 1 }, undefined, "Threads of the engine.", "the engine's choice"),
 };
 
-/** How answers are drawn. */
-export const SAMPLING_OPTIONS: {
-  readonly runs: OptionSpec<number>;
-  readonly temperature: OptionSpec<number>;
-  readonly "top-p": OptionSpec<number>;
-  readonly "top-k": OptionSpec<number>;
-  readonly "min-p": OptionSpec<number>;
-  readonly "repetition-penalty": OptionSpec<number>;
-  readonly "max-new-tokens": OptionSpec<number | undefined>;
-  readonly stop: OptionSpec<readonly string[]>;
-  readonly "prompt-format": OptionSpec<PromptFormat>;
-  readonly "system-prompt": OptionSpec<string | undefined>;
-  readonly "no-thinking": OptionSpec<boolean>;
-} = {
-  runs: number({ integer: true, min: 1 }, STUDY_DEFAULTS.runs, "Answers a question."),
-  temperature: number({ min: 0 }, STUDY_DEFAULTS.temperature, "Sampling temperature; 0 is greedy."),
-  "top-p": number({ above: 0, max: 1 }, STUDY_DEFAULTS.topP, "Nucleus sampling; 1 is off."),
-  "top-k": number({ integer: true, min: 0 }, STUDY_DEFAULTS.topK, "Keep this many tokens; 0 keeps all."),
-  "min-p": number(
-    { min: 0, below: 1 },
-    STUDY_DEFAULTS.minP,
-    "Keep tokens of this share of the likeliest one's probability; 0 keeps all.",
-  ),
-  "repetition-penalty": number(
-    { above: 0 },
-    STUDY_DEFAULTS.repetitionPenalty,
-    "Weakens tokens that were seen before; 1 is off.",
-  ),
-  "max-new-tokens": number(
-    { integer: true, min: 1 },
-    undefined,
-    "Where generation is cut off.",
-    "2048; pocket: 160",
-  ),
-  stop: texts("TEXT", "Ends an answer where it appears."),
-  "prompt-format": choice(
-    PROMPT_FORMATS,
-    "auto",
-    "chat: the model's chat template; notebook: `Question: …` and `Answer:` lines; auto: chat if there is a template.",
-  ),
-  "system-prompt": text("TEXT", undefined, "System message of every prompt."),
-  "no-thinking": flag("Ask the chat template for an answer without reasoning."),
-};
-
 export const SEED_OPTION: {
   readonly seed: OptionSpec<number>;
 } = {
@@ -137,12 +94,12 @@ export const SET_OPTION: {
 };
 
 export const EQUIVALENCE_OPTION: {
-  readonly equivalence: OptionSpec<EquivalenceName>;
+  readonly equivalence: OptionSpec<EquivalenceName | "auto">;
 } = {
   equivalence: choice(
-    EQUIVALENCE_NAMES,
-    "math",
-    "When two answers mean the same: equal as mathematics, or the same text.",
+    ["auto", ...EQUIVALENCE_NAMES],
+    "auto",
+    "When two answers mean the same: equal as mathematics, or the same words; auto: as they were judged.",
     "Language models as judges (nli, cosine, judge) come with a later version",
   ),
 };

@@ -10,6 +10,7 @@ import type { RunRecord } from "../sampling/run-record.ts";
 import { describeProblems, writeJsonl } from "../store/jsonl.ts";
 import { normalizeAnswer } from "../text/normalize-answer.ts";
 import { findEntropyWarnings } from "./entropy-warnings.ts";
+import { fileExists } from "./file-exists.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
@@ -17,8 +18,11 @@ export const EQUIVALENCE_NAMES = ["math", "exact"] as const;
 export type EquivalenceName = (typeof EQUIVALENCE_NAMES)[number];
 
 export interface ComputeEntropyOptions {
-  /** `math` compares the extracted answers, `exact` the normalised answer texts. */
-  readonly equivalence?: EquivalenceName | undefined;
+  /**
+   * When two extracted answers mean the same: `math` as mathematics, `exact` as normalised text; `auto` is `math` for
+   * runs that were judged as mathematics, else `exact`.
+   */
+  readonly equivalence?: EquivalenceName | "auto" | undefined;
   readonly force?: boolean | undefined;
 }
 
@@ -31,8 +35,9 @@ export interface ComputeEntropyOptions {
 export async function* computeEntropy(
   workspace: Workspace,
   set: DataSetName,
-  { equivalence: name = "math", force = false }: ComputeEntropyOptions = {},
+  { equivalence: asked = "auto", force = false }: ComputeEntropyOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
+  const name = asked === "auto" ? await chooseEquivalence(workspace.runs(set)) : asked;
   const equivalence = createEquivalence(name);
   const definition = {
     step: "entropy",
@@ -43,6 +48,13 @@ export async function* computeEntropy(
     whenStale: "redo",
   } as const;
   return yield* runStep(workspace, definition, { force }, () => measure(workspace, set, equivalence));
+}
+
+/** A missing file is for the step itself to report. */
+async function chooseEquivalence(runsPath: string): Promise<EquivalenceName> {
+  if (!(await fileExists(runsPath))) return "math";
+  const { runs } = await readRuns(runsPath);
+  return runs.every(({ correctness }) => correctness === "math") ? "math" : "exact";
 }
 
 function createEquivalence(name: EquivalenceName): Equivalence {
@@ -111,7 +123,7 @@ async function* measure(
 /** One sample cannot disagree with itself: its entropy is 0 whatever the model knows. */
 const MIN_SAMPLES = 2;
 
-function comparedText(run: RunRecord, equivalence: Equivalence): string | null {
-  if (equivalence.name === "math") return run.extracted_answer;
-  return normalizeAnswer(run.answer_text) || null;
+/** The answer that was judged, so that a sample's correctness and its cluster are about the same text. */
+function comparedText({ extracted_answer: answer }: RunRecord, { name }: Equivalence): string | null {
+  return answer === null || name === "math" ? answer : normalizeAnswer(answer) || null;
 }

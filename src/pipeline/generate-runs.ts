@@ -67,7 +67,6 @@ async function* sampleMissing(
     await removeJournal(journal);
     await rm(output, { force: true });
   }
-  await claimJournal(journal, plan.sampling);
 
   const finished = await readFinished(
     [output, journal],
@@ -75,6 +74,7 @@ async function* sampleMissing(
     runs,
     createRunRecorder(model, recording),
   );
+  await claimJournal(journal, plan.sampling);
   const missing = questions.flatMap((question) => {
     const runIds = Array.from({ length: runs }, (_, run) => run).filter(
       (run) => !finished.has(keyOf(question.id, run)),
@@ -128,7 +128,10 @@ async function claimJournal(journal: string, settings: Readonly<Record<string, J
   );
 }
 
-/** Runs that are already on disk and are asked for. A question that was reworded is asked again. */
+/**
+ * Runs that are already on disk. A question that was reworded is asked again.
+ * @throws SepError `output-differs` if there are runs that are not asked for: writing the output would lose them
+ */
 async function readFinished(
   paths: readonly string[],
   questions: readonly Question[],
@@ -137,12 +140,23 @@ async function readFinished(
 ): Promise<Map<string, RunRecord>> {
   const byId = new Map(questions.map((question) => [question.id, question]));
   const finished = new Map<string, RunRecord>();
+  let surplus = 0;
   for (const path of paths) {
     for (const run of await readRunsIfThere(path)) {
       const question = byId.get(run.question_id);
-      const current = question === undefined || run.run_id >= runs ? null : record.renew(question, run);
+      if (question === undefined || run.run_id >= runs) {
+        surplus += 1;
+        continue;
+      }
+      const current = record.renew(question, run);
       if (current !== null) finished.set(keyOf(run.question_id, run.run_id), current);
     }
+  }
+  if (surplus > 0) {
+    throw new SepError(
+      "output-differs",
+      `${paths[0]} has ${surplus} answers that are not asked for: of other questions, or beyond ${runs} a question. Ask for as many as before, use --force to drop them, or --out for another folder.`,
+    );
   }
   return finished;
 }

@@ -68,7 +68,8 @@ export async function planGeneration(
   const { model, runs = 10, limit, seed = 42, systemPrompt, enableThinking } = options;
   const { questions: all, problems } = await loadIfThere(workspace.raw(set), limit);
   const format = settleFormat(options.promptFormat ?? "auto", all, model);
-  const questions = typeof format === "object" && format.kind === "few-shot" ? leaveOutShots(all, format.shots) : all;
+  const questions =
+    typeof format === "object" && format.kind === "few-shot" ? leaveOutShots(all, format.shots) : all;
   if (questions.length === 0 && all.length > 0) {
     throw new SepError(
       "too-few-questions",
@@ -99,10 +100,20 @@ export async function planGeneration(
       correctness,
       sampler_sources: options.samplerSources === undefined ? null : { ...options.samplerSources },
     },
-    recording: { dataset: set, sampler, seed, correctness, promptFormat: format, systemPrompt, enableThinking },
+    recording: {
+      dataset: set,
+      sampler,
+      seed,
+      correctness,
+      promptFormat: format,
+      systemPrompt,
+      enableThinking,
+    },
     leftOutAsShots: all.length - questions.length,
     notes: [
-      ...(asked === "auto" && correctness !== "math" ? [`answers are judged as open ones (${correctness})`] : []),
+      ...(asked === "auto" && correctness !== "math"
+        ? [`answers are judged as open ones (${correctness})`]
+        : []),
       ...[describeUnfollowed(model, sampler)].filter((note) => note !== null),
     ],
     warnings: [

@@ -1,16 +1,18 @@
 import { loadModel } from "../models/load-model.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
-import type { PromptFormat } from "../sampling/build-prompt.ts";
+import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../tracing/positions.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { computeEntropy, type EquivalenceName } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
 import { fileExists } from "./file-exists.ts";
 import { generateRuns } from "./generate-runs.ts";
+import type { StudyPromptFormat } from "./plan-generation.ts";
 import { prepareQuestions } from "./prepare-questions.ts";
+import { resolveSampler, type SamplerChoice, type SamplerPreset } from "./resolve-sampler.ts";
 import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
-import { resolveSampler, type SamplerChoice, STUDY_DEFAULTS } from "./study-defaults.ts";
+import { STUDY_DEFAULTS } from "./study-defaults.ts";
 import { traceRuns } from "./trace-runs.ts";
 import { trainProbes } from "./train-probes.ts";
 import { type DataSetName, SPLIT_SOURCES, type Workspace } from "./workspace.ts";
@@ -31,12 +33,15 @@ export interface RunPipelineOptions {
   /** Samples a question. */
   readonly runs?: number;
   readonly sampler?: SamplerChoice;
-  readonly promptFormat?: PromptFormat;
+  /** Whose settings hold where `sampler` has none. */
+  readonly samplerPreset?: SamplerPreset;
+  readonly promptFormat?: StudyPromptFormat;
   readonly systemPrompt?: string | undefined;
   /** undefined leaves it to the chat template. */
   readonly enableThinking?: boolean | undefined;
+  readonly correctness?: CorrectnessRule | "auto";
   readonly threads?: number | undefined;
-  readonly equivalence?: EquivalenceName;
+  readonly equivalence?: EquivalenceName | "auto";
   /** Where hidden states are read; every position when not given. */
   readonly positions?: readonly TracePosition[];
   readonly layers?: "all" | readonly number[];
@@ -99,6 +104,7 @@ async function* runModel(
   const { signal } = always;
   const results: StepResult[] = [];
   await using model = await loadModel(reference, { threads: options.threads });
+  const sampler = resolveSampler(model, options.sampler, options.samplerPreset);
   for (const set of sets) {
     results.push(
       yield* generateRuns(workspace, set, {
@@ -108,13 +114,16 @@ async function* runModel(
         systemPrompt: options.systemPrompt,
         enableThinking: options.enableThinking,
         runs: options.runs ?? STUDY_DEFAULTS.runs,
-        sampler: resolveSampler(reference, options.sampler),
+        limit: options.limit,
+        sampler: sampler.settings,
+        samplerSources: sampler.sources,
+        correctness: options.correctness,
       }),
     );
   }
   for (const set of sets) {
     signal?.throwIfAborted();
-    const { equivalence = "math" } = options;
+    const { equivalence = "auto" } = options;
     results.push(yield* computeEntropy(workspace, set, { equivalence, force: always.force }));
   }
   for (const set of sets) {

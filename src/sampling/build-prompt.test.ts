@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ChatMessage, ChatOptions, TextTokenizer } from "../models/text-tokenizer.ts";
+import type { ChatMessage, ChatOptions } from "../models/chat-template.ts";
+import type { TextTokenizer } from "../models/text-tokenizer.ts";
 import { buildPrompt } from "./build-prompt.ts";
 
 const tokenizerWith = (renderChat: TextTokenizer["renderChat"]): TextTokenizer => ({
@@ -7,6 +8,7 @@ const tokenizerWith = (renderChat: TextTokenizer["renderChat"]): TextTokenizer =
   encode: (text, { specialTokens }) => [...(specialTokens ? [1] : []), ...Buffer.from(text)],
   decode: (tokenIds) => Buffer.from(tokenIds).toString(),
   tokenId: () => null,
+  addedTokens: new Map(),
   endToken: null,
   renderChat,
 });

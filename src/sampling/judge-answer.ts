@@ -27,8 +27,7 @@ export function judgeAnswer(
     return { is_correct, correctness, extracted_answer: extracted };
   }
   const extracted = extractOpenAnswer(text)?.answer ?? null;
-  const is_correct =
-    extracted !== null && matchesOpenAnswer(correctness, extracted, { accepted, question });
+  const is_correct = extracted !== null && matchesOpenAnswer(correctness, extracted, { accepted, question });
   return { is_correct, correctness, extracted_answer: extracted };
 }
 

@@ -15,6 +15,9 @@ function wordTokenizer(tags: "tokens" | "pieces") {
     decode: (tokenIds: readonly number[]): string => tokenIds.map((id) => words[id]).join(""),
     tokenId: (token: string): number | null =>
       tags === "tokens" && words.includes(token) ? words.indexOf(token) : null,
+    addedTokens: new Map(
+      tags === "tokens" ? words.slice(0, 2).map((word, id) => [word, { id, special: false }]) : [],
+    ),
   };
 }
 

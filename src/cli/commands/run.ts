@@ -2,17 +2,18 @@ import { runPipeline } from "../../pipeline/run-pipeline.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { readSampler } from "../model-values.ts";
 import { printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
 import { runSteps } from "../run-steps.ts";
+import { SAMPLING_OPTIONS } from "../sampling-options.ts";
+import { readSamplingChoices } from "../sampling-values.ts";
 import {
   EQUIVALENCE_OPTION,
+  LIMIT_OPTION,
   MODEL_OPTIONS,
   OUTPUT_OPTIONS,
   POSITION_OPTIONS,
   QUESTION_OPTIONS,
-  SAMPLING_OPTIONS,
   SEED_OPTION,
   TRACE_OPTIONS,
   TRAINING_OPTIONS,
@@ -20,6 +21,7 @@ import {
 
 const OPTIONS = {
   ...QUESTION_OPTIONS,
+  ...LIMIT_OPTION,
   ...MODEL_OPTIONS,
   ...SAMPLING_OPTIONS,
   ...EQUIVALENCE_OPTION,
@@ -48,6 +50,7 @@ export const RUN: Command = defineCommand({
   ],
   async run(values, context) {
     const startMs = context.now();
+    const choices = await readSamplingChoices(values);
     await runSteps(values, context, (workspace) =>
       runPipeline(workspace, {
         dataset: values.dataset,
@@ -55,11 +58,7 @@ export const RUN: Command = defineCommand({
         limit: values.limit,
         model: values.model,
         threads: values.threads,
-        runs: values.runs,
-        sampler: readSampler(values),
-        promptFormat: values["prompt-format"],
-        systemPrompt: values["system-prompt"],
-        enableThinking: values["no-thinking"] ? false : undefined,
+        ...choices,
         equivalence: values.equivalence,
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
         layers: values.layers,
