@@ -26,7 +26,7 @@ export function createChatRenderer(source: string, tokens: Readonly<Record<strin
   let template: Template | null = null;
   return (messages, { addGenerationPrompt, enableThinking }) => {
     try {
-      template ??= new Template(source);
+      template ??= readTemplate(source);
       return template.render({
         ...tokens,
         messages,
@@ -34,7 +34,7 @@ export function createChatRenderer(source: string, tokens: Readonly<Record<strin
         // defined and empty, as transformers has them: some templates only ask whether they are none
         tools: null,
         documents: null,
-        strftime_now: formatTemplateDate,
+        [DATE_FUNCTION]: formatTemplateDate,
         ...(enableThinking === undefined ? {} : { enable_thinking: enableThinking }),
       });
     } catch (cause) {
@@ -46,6 +46,15 @@ export function createChatRenderer(source: string, tokens: Readonly<Record<strin
     }
   };
 }
+
+/** Puts our date in the place of the library's own, which reads the clock and the locale. */
+function readTemplate(source: string): Template {
+  const template = new Template(source);
+  template.parsed.body.unshift(...new Template(`{% set strftime_now = ${DATE_FUNCTION} %}`).parsed.body);
+  return template;
+}
+
+const DATE_FUNCTION = "sep_template_date";
 
 /**
  * Templates that write today's date get this one, the date that Llama 3.1's own template falls back to: with the
