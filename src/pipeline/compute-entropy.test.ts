@@ -6,8 +6,9 @@ import { makeRun } from "../../test/fakes/make-run.ts";
 import type { SemanticEntropyRecord } from "../entropy/semantic-entropy-record.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import { writeJsonl } from "../store/jsonl.ts";
+import { readManifest } from "../store/manifest.ts";
 import { computeEntropy } from "./compute-entropy.ts";
-import type { StepEvent, StepResult } from "./step.ts";
+import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 let folder: string;
@@ -93,17 +94,34 @@ test("worked by hand: every estimate of two questions", async () => {
   });
 });
 
-test("the exact relation compares normalised texts", async () => {
+test("the exact relation compares the extracted answers, normalised", async () => {
   await writeJsonl(workspace.runs("math"), [
-    answering("q1", 0, "x", { answer_text: "The 1/2." }),
-    answering("q1", 1, "x", { answer_text: "0.5" }),
-    answering("q1", 2, "x", { answer_text: "1/2" }),
-    answering("q1", 3, "x", { answer_text: " " }),
+    answering("q1", 0, "The 1/2.", { answer_text: "The 1/2. Or so." }),
+    answering("q1", 1, "0.5"),
+    answering("q1", 2, "1/2"),
+    answering("q1", 3, null, { answer_text: "" }),
   ]);
   await run({ equivalence: "exact" });
   const [record] = await readRecords();
   expect(record?.answers).toEqual(["1/2", "0.5", "1/2", null]);
   expect(record?.clusters.map(({ member_run_ids }) => member_run_ids)).toEqual([[0, 2], [1], [3]]);
+});
+
+test("auto takes the relation that fits how the answers were judged, and the manifest says which", async () => {
+  const used = async (): Promise<unknown> => {
+    await run();
+    return (await readManifest(manifestPathOf(workspace.semanticEntropy("math"))))?.settings.equivalence;
+  };
+  await writeJsonl(workspace.runs("math"), [answering("q1", 0, "1/2"), answering("q1", 1, "0.5")]);
+  expect(await used()).toMatchObject({ name: "math" });
+  expect((await readRecords())[0]?.cluster_count).toBe(1);
+  const open = { correctness: "contains" } as const;
+  await writeJsonl(workspace.runs("math"), [
+    answering("q1", 0, "1/2", open),
+    answering("q1", 1, "0.5", open),
+  ]);
+  expect(await used()).toMatchObject({ name: "exact" });
+  expect((await readRecords())[0]?.cluster_count).toBe(2);
 });
 
 test("what is left out is counted and shown, and the rest is unchanged by it", async () => {

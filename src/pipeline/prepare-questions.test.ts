@@ -80,6 +80,22 @@ test("a built-in set is named in the manifest", async () => {
   expect(manifest?.settings).toMatchObject({ source: "arithmetic", limit: 5 });
 });
 
+test("aliases and worked solutions stay with their question", async () => {
+  const questions = [
+    { id: "a", question: "1?", answer: "8", aliases: ["eight"] },
+    { id: "b", question: "2?", answer: "9", solution: "8 + 1 = 9\n#### 9" },
+  ];
+  await writeFile(source, questions.map((question) => JSON.stringify(question)).join("\n"));
+  await run({ source });
+  const written = await readFile(workspace.raw("math"), "utf8");
+  expect(
+    written
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line)),
+  ).toEqual(questions);
+});
+
 test("a useless source leaves what there is", async () => {
   await writeFile(source, LINES);
   await run({ source });

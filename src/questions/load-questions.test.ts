@@ -36,6 +36,24 @@ test("a plain file: numbers as text, missing ids from the line", async () => {
   ]);
 });
 
+test("aliases are kept; what is no list of texts is a problem", async () => {
+  await writeLines(
+    { id: "a", question: "1?", answer: "8", aliases: ["eight", 8] },
+    { id: "b", question: "2?", answer: "8", aliases: "eight" },
+    { id: "c", question: "3?", answer: "8", aliases: ["eight", ""] },
+    { id: "d", question: "4?", answer: "8", aliases: [] },
+  );
+  const { questions, problems } = await loadQuestions(path);
+  expect(questions).toEqual([
+    { id: "a", question: "1?", answer: "8", aliases: ["eight", "8"] },
+    { id: "d", question: "4?", answer: "8" },
+  ]);
+  expect(problems.map(({ line, reason }) => [line, reason])).toEqual([
+    [2, '"aliases" is "eight", expected a list of texts'],
+    [3, '"aliases[1]" is empty'],
+  ]);
+});
+
 test("a file in GSM8K's format, from the data set itself", async () => {
   const excerpt = fileURLToPath(new URL("../../test/fixtures/gsm8k-excerpt.jsonl", import.meta.url));
   const { questions, problems, format } = await loadQuestions(excerpt);
@@ -46,6 +64,7 @@ test("a file in GSM8K's format, from the data set itself", async () => {
     ["gsm8k-0003", "70000"],
   ]);
   expect(questions[0]?.question).toMatch(/^Janet’s ducks lay 16 eggs/);
+  expect(questions[0]?.solution).toMatch(/^Janet sells 16 - 3 - 4 = 9 duck eggs[^<]*#### 18$/s);
 });
 
 test("GSM8K's final answer loses its commas; a row without one is a problem", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { splitReasoning } from "./split-reasoning.ts";
+import { findThinkTags, splitReasoning } from "./split-reasoning.ts";
 
 /** One token a word; the think tags are tokens of their own, or are spelled out in three pieces. */
 function wordTokenizer(tags: "tokens" | "pieces") {
@@ -88,5 +88,24 @@ describe("splitReasoning", () => {
       thinkText: "ab",
       answerText: "c",
     });
+  });
+
+  it("uses the tags that the tokenizer has as tokens, and the common ones where it has none", () => {
+    const having = (...texts: string[]) => ({
+      addedTokens: new Map(texts.map((text, id) => [text, { id, special: true }])),
+    });
+    expect(findThinkTags(having("[THINK]", "[/THINK]"))).toEqual({ open: "[THINK]", close: "[/THINK]" });
+    expect(findThinkTags(having("<think>", "</think>", "[THINK]", "[/THINK]")).open).toBe("<think>");
+    expect(findThinkTags(having("[THINK]")).open, "half a pair").toBe("<think>");
+    const words = ["[THINK]", "[/THINK]", "a", "<think>"];
+    const magistral = {
+      ...having("[THINK]", "[/THINK]"),
+      tokenId: (token: string) => (words.includes(token) ? words.indexOf(token) : null),
+      decode: (tokenIds: readonly number[]) => tokenIds.map((id) => words[id]).join(""),
+    };
+    const tokenIds = [0, 2, 3, 1, 2];
+    expect(
+      splitReasoning(magistral, { text: magistral.decode(tokenIds), tokenIds, opensReasoning: false }),
+    ).toEqual({ status: "closed", span: [1, 3], thinkText: "a<think>", answerText: "a" });
   });
 });
