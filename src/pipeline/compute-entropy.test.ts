@@ -8,7 +8,8 @@ import type { RunRecord } from "../sampling/run-record.ts";
 import { writeJsonl } from "../store/jsonl.ts";
 import { readManifest } from "../store/manifest.ts";
 import { computeEntropy } from "./compute-entropy.ts";
-import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
+import { manifestPathOf } from "./output-ownership.ts";
+import type { StepEvent, StepResult } from "./step.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 let folder: string;

@@ -9,8 +9,9 @@ import { readRuns } from "../sampling/read-runs.ts";
 import type { SamplerSettings } from "../sampling/sampler-settings.ts";
 import { writeJsonl } from "../store/jsonl.ts";
 import { generateRuns } from "./generate-runs.ts";
+import { manifestPathOf } from "./output-ownership.ts";
 import type { GenerateRunsOptions } from "./plan-generation.ts";
-import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
+import type { StepEvent, StepResult } from "./step.ts";
 import { traceRuns } from "./trace-runs.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 

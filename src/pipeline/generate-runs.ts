@@ -39,7 +39,6 @@ export async function* generateRuns(
     settings: { ...plan.sampling, ...plan.judging },
     whenStale: "refuse",
     extendsPrevious: (previous) => sameSampling(previous, plan),
-    journal: journalOf(output),
   };
   return yield* runStep(workspace, definition, { force }, () =>
     sampleMissing(workspace, set, { ...options, force }, plan),

@@ -10,8 +10,9 @@ import { readRuns } from "../sampling/read-runs.ts";
 import { writeJsonl } from "../store/jsonl.ts";
 import { readManifest } from "../store/manifest.ts";
 import { generateRuns } from "./generate-runs.ts";
+import { manifestPathOf } from "./output-ownership.ts";
 import type { GenerateRunsOptions } from "./plan-generation.ts";
-import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
+import type { StepEvent, StepResult } from "./step.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../test/golden/checkpoints/qwen3-tied", import.meta.url));
