@@ -6,7 +6,7 @@ import { addProjections, type Project } from "../parts/projections.ts";
 import { addSequentialBlock } from "../parts/residual-block.ts";
 import { addSelfAttention } from "../parts/self-attention.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
-import { readLlamaLikeConfig } from "./llama-like.ts";
+import { type ReadLlamaLikeOptions, readLlamaLikeConfig } from "./llama-like.ts";
 import { readSlidingLayers, withSlidingBlocks } from "./sliding-blocks.ts";
 
 /** Gemma 2: norms before and after each sublayer, a window in every other block, scores and logits soft-capped. */
@@ -43,10 +43,13 @@ export const GEMMA_DEFAULTS = {
 } as const;
 
 /** @param config with the defaults of its class */
-export function readGemmaConfig(config: ConfigReader): DecoderConfig {
+export function readGemmaConfig(
+  config: ConfigReader,
+  options: Pick<ReadLlamaLikeOptions, "readRopes"> = {},
+): DecoderConfig {
   config.allow("use_bidirectional_attention", [false, null]);
   // old configs state `hidden_act` too, and transformers does not read it
-  const decoder = readLlamaLikeConfig(config, { activation: "hidden_activation" });
+  const decoder = readLlamaLikeConfig(config, { activation: "hidden_activation", ...options });
   const attentionScale = 1 / Math.sqrt(config.number("query_pre_attn_scalar"));
   const bias = config.flag("attention_bias");
   return {

@@ -59,12 +59,11 @@ function readGemma3Config(stated: ConfigReader): DecoderConfig {
   });
   // transformers reads the field and computes nothing with it
   config.allow("attn_logit_softcapping", [null]);
-  const decoder = readGemmaConfig(config);
+  const decoder = readGemmaConfig(config, { readRopes });
   const pattern = config.size("sliding_window_pattern");
   const sliding = readSlidingLayers(config, decoder.blockCount, (layer) => (layer + 1) % pattern !== 0);
-  const ropes = readRopes(config, decoder.headSize);
   const blocks = decoder.blocks.map((block, layer) => ({ ...block, rope: sliding[layer] ? 1 : 0 }));
-  return withSlidingBlocks({ ...decoder, ropes, blocks }, config.size("sliding_window"), sliding);
+  return withSlidingBlocks({ ...decoder, blocks }, config.size("sliding_window"), sliding);
 }
 
 /** Of the blocks that see everything, and of those that slide. */

@@ -6,13 +6,14 @@ import { addGatedMlp } from "../parts/gated-mlp.ts";
 import type { Project } from "../parts/projections.ts";
 import { addSequentialBlock } from "../parts/residual-block.ts";
 import { addSelfAttention } from "../parts/self-attention.ts";
-import { type ReadRopeOptions, readRopeSettings } from "../rope-settings.ts";
+import type { RopeSettings } from "../rope.ts";
+import { readRopeSettings } from "../rope-settings.ts";
 import { readActivation } from "./read-activation.ts";
 
 export interface ReadLlamaLikeOptions {
   /** Name of the field with the nonlinearity. */
   readonly activation?: string;
-  readonly rope?: Partial<ReadRopeOptions>;
+  readonly readRopes?: (config: ConfigReader, headSize: number) => readonly RopeSettings[];
 }
 
 /**
@@ -21,7 +22,10 @@ export interface ReadLlamaLikeOptions {
  */
 export function readLlamaLikeConfig(
   config: ConfigReader,
-  { activation = "hidden_act", rope = {} }: ReadLlamaLikeOptions = {},
+  {
+    activation = "hidden_act",
+    readRopes = (source, headSize) => [readRopeSettings(source, { headSize })],
+  }: ReadLlamaLikeOptions = {},
 ): DecoderConfig {
   const hiddenSize = config.size("hidden_size");
   const headCount = config.size("num_attention_heads");
@@ -40,7 +44,7 @@ export function readLlamaLikeConfig(
     maxPositions: config.size("max_position_embeddings"),
     normEpsilon: config.number("rms_norm_eps"),
     activation: readActivation(config, activation),
-    ropes: [readRopeSettings(config, { headSize, ...rope })],
+    ropes: readRopes(config, headSize),
     blocks: equalBlocks(blockCount, { sliding: false, rope: 0, attentionScale: 1 / Math.sqrt(headSize) }),
     tiedEmbeddings: config.flag("tie_word_embeddings", false),
   };

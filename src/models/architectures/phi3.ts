@@ -1,5 +1,6 @@
 import { addFusedGatedMlp } from "../parts/gated-mlp.ts";
 import { addFusedProjections } from "../parts/projections.ts";
+import { readRopeSettings } from "../rope-settings.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { addLlamaBlock, readLlamaLikeConfig } from "./llama-like.ts";
 import { withSlidingBlocks } from "./sliding-blocks.ts";
@@ -19,7 +20,9 @@ export const phi3: Architecture = {
     });
     const rotaryShare = config.number("partial_rotary_factor", 1);
     const decoder = readLlamaLikeConfig(config, {
-      rope: { rotaryShare, kinds: ["default", "longrope"] },
+      readRopes: (_, headSize) => [
+        readRopeSettings(config, { headSize, rotaryShare, kinds: ["default", "longrope"] }),
+      ],
     });
     const original = config.size("original_max_position_embeddings");
     const stretched = decoder.ropes[0]?.scaling.kind === "longrope";

@@ -15,12 +15,8 @@ export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Proj
   const { graph, config, shapes, cache } = scope;
   const { kvHeadCount, headSize } = config;
   const group = config.headCount / kvHeadCount;
-  const { attentionScale } = config.blocks[layer] as BlockSettings;
-  const scale = { alpha: { float: attentionScale / (config.attentionSoftcap ?? 1) }, transB: 1 };
 
-  const split = graph.add("Reshape", [q, shapes.queryGroups]);
-  const byHead = graph.add("Transpose", [split], { perm: [2, 0, 3, 1, 4] });
-  const queries = graph.add("Reshape", [byHead, graph.integers([0, 0, -1, headSize])]);
+  const { queries, scale } = addScaledQueries(scope, layer, q);
   const newKeys = cache("new", layer, "k");
   const newValues = cache("new", layer, "v");
   const keyHeads = graph.add("Reshape", [k, shapes.keyHeads]);
@@ -53,6 +49,22 @@ export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Proj
   const heads = graph.add("Reshape", [mixed, graph.integers([0, 0, group, -1, headSize])]);
   const byToken = graph.add("Transpose", [heads], { perm: [1, 3, 0, 2, 4] });
   return graph.add("Reshape", [byToken, graph.integers([-1, config.headCount * headSize])]);
+}
+
+/** Queries [kvHeads, B, G * S, headSize], and how their products with keys are scaled. */
+function addScaledQueries({ graph, config, shapes }: GraphScope, layer: number, q: TensorName) {
+  const { attentionScale } = config.blocks[layer] as BlockSettings;
+  const factor = attentionScale / (config.attentionSoftcap ?? 1);
+  const split = graph.add("Reshape", [q, shapes.queryGroups]);
+  const byHead = graph.add("Transpose", [split], { perm: [2, 0, 3, 1, 4] });
+  const queries = graph.add("Reshape", [byHead, graph.integers([0, 0, -1, config.headSize])]);
+  if (factor !== 1) return { queries, scale: { alpha: { float: factor }, transB: 1 } };
+  // With a factor of 1 onnxruntime multiplies a single row by another kernel than two or more, see addPaddedProduct;
+  // doubling and halving is exact.
+  return {
+    queries: graph.add("Mul", [queries, graph.scalar(2)]),
+    scale: { alpha: { float: 0.5 }, transB: 1 },
+  };
 }
 
 /**
