@@ -41,7 +41,7 @@ describe.each(CASES)("%s against Python transformers", (name) => {
     expectAllClose(got.logits, expected.logits, RELATIVE_TOLERANCE * scaleOf(expected.logits));
   };
 
-  it.each([1024, 256, 64, 7])("prefill in chunks of %i tokens", async (chunkTokens) => {
+  it.each([1024, 256, 100, 64, 7])("prefill in chunks of %i tokens", async (chunkTokens) => {
     const places = positions.map((offset) => ({ row: 0, offset }));
     const { residuals, logits, finalNorms } = await extendRows(model.session, [tokenIds], {
       prefix: emptyKvBlock(model.config, 1),

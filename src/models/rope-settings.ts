@@ -25,14 +25,7 @@ const FIELDS: Readonly<Record<RopeScaling["kind"], readonly string[]>> = {
   default: [],
   linear: ["factor"],
   llama3: ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
-  yarn: [
-    "factor",
-    "original_max_position_embeddings",
-    "beta_fast",
-    "beta_slow",
-    "attention_factor",
-    "truncate",
-  ],
+  yarn: ["factor", "original_max_position_embeddings", "beta_fast", "beta_slow", "attention_factor"],
   longrope: ["factor", "original_max_position_embeddings", "short_factor", "long_factor", "attention_factor"],
 };
 
@@ -117,7 +110,6 @@ function readScaling(
         originalMaxPositions: readOriginalMaxPositions(config, section),
         betaFast: section.number("beta_fast", YARN_BETAS.fast),
         betaSlow: section.number("beta_slow", YARN_BETAS.slow),
-        truncate: section.flag("truncate", true),
         magnitude: section.number("attention_factor", factor > 1 ? 0.1 * Math.log(factor) + 1 : 1),
       };
     }

@@ -23,8 +23,6 @@ export type RopeScaling =
       /** Rotations within the original context above which a pair is left alone, and below which it is stretched. */
       readonly betaFast: number;
       readonly betaSlow: number;
-      /** Round the bounds of the ramp to whole pairs. */
-      readonly truncate: boolean;
       readonly magnitude: number;
     }
   /** Within the original context only, where LongRoPE uses its short factors. */
@@ -83,14 +81,16 @@ export function ropeTables(
   return { cos, sin };
 }
 
+/** Leaves short waves alone, divides long ones' frequencies by the factor, and blends in between; float32 throughout. */
 function stretchLlama3(frequency: number, scaling: Extract<RopeScaling, { kind: "llama3" }>): number {
   const { factor, lowFrequencyFactor, highFrequencyFactor, originalMaxPositions } = scaling;
-  const wavelength = (2 * Math.PI) / frequency;
+  const round = Math.fround;
+  const wavelength = round((2 * Math.PI) / frequency);
   if (wavelength < originalMaxPositions / highFrequencyFactor) return frequency;
   if (wavelength > originalMaxPositions / lowFrequencyFactor) return frequency / factor;
-  const share =
-    (originalMaxPositions / wavelength - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor);
-  return ((1 - share) * frequency) / factor + share * frequency;
+  const rotations = round(round(originalMaxPositions / wavelength) - lowFrequencyFactor);
+  const kept = round(rotations / (highFrequencyFactor - lowFrequencyFactor));
+  return round(round(round(1 - kept) * frequency) / factor) + round(kept * frequency);
 }
 
 /** Keeps the pairs that turn fast, divides the slow ones by the factor, and blends in between; float32 throughout. */
@@ -99,13 +99,12 @@ function stretchYarn(
   { theta, rotarySize }: RopeSettings,
   scaling: Extract<RopeScaling, { kind: "yarn" }>,
 ): Float32Array {
-  const { factor, originalMaxPositions, betaFast, betaSlow, truncate } = scaling;
+  const { factor, originalMaxPositions, betaFast, betaSlow } = scaling;
   const round = Math.fround;
   const pairThatTurns = (rotations: number): number =>
     (rotarySize * Math.log(originalMaxPositions / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
-  const [first, last] = [pairThatTurns(betaFast), pairThatTurns(betaSlow)];
-  const low = Math.max(truncate ? Math.floor(first) : first, 0);
-  const high = Math.min(truncate ? Math.ceil(last) : last, rotarySize - 1);
+  const low = Math.max(Math.floor(pairThatTurns(betaFast)), 0);
+  const high = Math.min(Math.ceil(pairThatTurns(betaSlow)), rotarySize - 1);
   // transformers widens an empty ramp by this much, so that it does not divide by zero
   const width = high === low ? 0.001 : high - low;
   return wavelengths.map((wave, i) => {

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 INITIALIZER_RANGE = 0.15
 GENERAL = dict(vocab_size=264, initializer_range=INITIALIZER_RANGE, bos_token_id=None, eos_token_id=257)
 WIDE = dict(**GENERAL, hidden_size=48, num_hidden_layers=3, num_attention_heads=6, intermediate_size=80, max_position_embeddings=512)
-SMALL = dict(**GENERAL, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=56, max_position_embeddings=512, pad_token_id=None)
+SMALL = dict(**GENERAL, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=48, max_position_embeddings=512, pad_token_id=None)
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ def edit_config(folder: Path, remove: list[str], **fields: object) -> None:
     path = folder / "config.json"
     config = {key: value for key, value in json.loads(path.read_text()).items() if key not in remove}
     path.write_text(json.dumps({**config, **fields}, indent=2) + "\n")
+
+
+def respell_layer_types(folder: Path) -> None:
+    """Before transformers 4.53, windows followed from other fields alone."""
+    edit_config(folder, ["layer_types"])
 
 
 def respell_gpt2(folder: Path) -> None:
@@ -68,7 +73,7 @@ CASES = {
     "qwen3-untied-bf16": Case(hf.Qwen3ForCausalLM, hf.Qwen3Config(**WIDE, num_key_value_heads=3, head_dim=8, tie_word_embeddings=False, attention_bias=True, rope_theta=1e6), torch.bfloat16),
     # a window in the last block, yarn
     "qwen3-window-yarn": Case(hf.Qwen3ForCausalLM, hf.Qwen3Config(**SMALL, num_key_value_heads=2, head_dim=12, tie_word_embeddings=True, use_sliding_window=True, sliding_window=40, max_window_layers=2,
-        rope_parameters=dict(rope_type="yarn", rope_theta=10_000.0, factor=4.0, original_max_position_embeddings=128)), torch.bfloat16),
+        rope_parameters=dict(rope_type="yarn", rope_theta=100.0, factor=4.0, original_max_position_embeddings=4096)), torch.bfloat16),
     "llama-untied-llama3-rope": Case(hf.LlamaForCausalLM, hf.LlamaConfig(**WIDE, num_key_value_heads=2, tie_word_embeddings=False, rope_theta=10000.0, rope_scaling=dict(
         rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64)), torch.float32),
     # no GQA, stored in float16 over several shards
@@ -82,9 +87,9 @@ CASES = {
     "mistral-full": Case(hf.MistralForCausalLM, hf.MistralConfig(**SMALL, num_key_value_heads=4, sliding_window=None, tie_word_embeddings=True), torch.float32),
     "qwen2-tied": Case(hf.Qwen2ForCausalLM, hf.Qwen2Config(**SMALL, num_key_value_heads=2, tie_word_embeddings=True, rope_theta=1e6), torch.float32),
     # windows in the later blocks, MHA
-    "qwen2-window": Case(hf.Qwen2ForCausalLM, hf.Qwen2Config(**SMALL, num_key_value_heads=4, tie_word_embeddings=False, use_sliding_window=True, sliding_window=30, max_window_layers=1), torch.bfloat16),
+    "qwen2-window": Case(hf.Qwen2ForCausalLM, hf.Qwen2Config(**SMALL, num_key_value_heads=4, tie_word_embeddings=False, use_sliding_window=True, sliding_window=30, max_window_layers=1), torch.bfloat16, respell_layer_types),
     # windows in every other block, both soft caps, head_dim and query scale of its own, MQA
-    "gemma2-softcaps": Case(hf.Gemma2ForCausalLM, hf.Gemma2Config(**SMALL, num_key_value_heads=1, head_dim=12, query_pre_attn_scalar=20, sliding_window=50, attn_logit_softcapping=3.0, final_logit_softcapping=4.0), torch.bfloat16),
+    "gemma2-softcaps": Case(hf.Gemma2ForCausalLM, hf.Gemma2Config(**SMALL, num_key_value_heads=1, head_dim=12, query_pre_attn_scalar=20, sliding_window=50, attn_logit_softcapping=3.0, final_logit_softcapping=4.0), torch.bfloat16, respell_layer_types),
     # none of them, biases, layers of given types, MHA, untied
     "gemma2-plain": Case(hf.Gemma2ForCausalLM, hf.Gemma2Config(**SMALL, num_key_value_heads=4, head_dim=6, query_pre_attn_scalar=6, sliding_window=35, attn_logit_softcapping=None, final_logit_softcapping=None,
         attention_bias=True, tie_word_embeddings=False, hidden_activation="gelu", layer_types=["full_attention", "full_attention", "sliding_attention"]), torch.bfloat16),
