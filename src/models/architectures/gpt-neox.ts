@@ -6,6 +6,7 @@ import { addSelfAttention } from "../parts/self-attention.ts";
 import { DEFAULT_ROPE_THETA, readRopeSettings } from "../rope-settings.ts";
 import type { Architecture } from "./architecture.ts";
 import { readActivation } from "./read-activation.ts";
+import { refuseWindows } from "./sliding-blocks.ts";
 
 /** GPT-NeoX and Pythia: a share of each head is rotated, and both sublayers read the same stream. */
 export const gptNeox: Architecture = {
@@ -29,6 +30,7 @@ export const gptNeox: Architecture = {
     // names that transformers does not read here
     config.allow("head_dim", [headSize, null]);
     config.allow("rope_theta", [theta, null]);
+    refuseWindows(config);
     const bias = config.flag("attention_bias");
     return {
       ...PLAIN_DECODER,

@@ -5,6 +5,7 @@ import { addSequentialBlock } from "../parts/residual-block.ts";
 import { addSelfAttention } from "../parts/self-attention.ts";
 import type { Architecture } from "./architecture.ts";
 import { readActivation } from "./read-activation.ts";
+import { refuseWindows } from "./sliding-blocks.ts";
 
 /** Second names of fields in transformers' config class, which could contradict the first. */
 const ALIASES = [
@@ -25,6 +26,7 @@ export const gpt2: Architecture = {
       scale_attn_by_inverse_layer_idx: false,
       tie_word_embeddings: true,
     });
+    refuseWindows(config);
     for (const [alias, field] of ALIASES) config.allow(alias, [config.size(field)]);
     const hiddenSize = config.size("n_embd");
     const headCount = config.size("n_head");

@@ -1,6 +1,7 @@
 import { addProjections } from "../parts/projections.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { addLlamaBlock, readLlamaLikeConfig } from "./llama-like.ts";
+import { refuseWindows } from "./sliding-blocks.ts";
 
 /** Llama 2 and 3, and the many models that are saved as such: SmolLM2, TinyLlama, Yi, the DeepSeek-R1 distillates. */
 export const llama: Architecture = {
@@ -13,6 +14,7 @@ export const llama: Architecture = {
       attention_bias: false,
       mlp_bias: false,
     });
+    refuseWindows(config);
     const attention = config.flag("attention_bias");
     return {
       ...readLlamaLikeConfig(config),

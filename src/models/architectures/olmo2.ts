@@ -4,6 +4,7 @@ import { addSequentialBlock } from "../parts/residual-block.ts";
 import { addSelfAttention } from "../parts/self-attention.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { readLlamaLikeConfig } from "./llama-like.ts";
+import { refuseWindows } from "./sliding-blocks.ts";
 
 /** OLMo 2: x + norm(attention(x)), then x + norm(mlp(x)); queries and keys are normed over all their heads at once. */
 export const olmo2: Architecture = {
@@ -15,6 +16,7 @@ export const olmo2: Architecture = {
       rms_norm_eps: 1e-5,
       attention_bias: false,
     });
+    refuseWindows(config);
     const bias = config.flag("attention_bias");
     return {
       ...readLlamaLikeConfig(config),

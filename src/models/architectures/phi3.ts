@@ -18,6 +18,7 @@ export const phi3: Architecture = {
       original_max_position_embeddings: 4096,
       rms_norm_eps: 1e-5,
     });
+    config.allow("layer_types", [null]);
     const rotaryShare = config.number("partial_rotary_factor", 1);
     const decoder = readLlamaLikeConfig(config, {
       readRopes: (_, headSize) => [

@@ -50,3 +50,18 @@ export function readSlidingLayers(
   }
   return types.map((type) => type === "sliding_attention");
 }
+
+/**
+ * For architectures without windows: transformers' forward pass ignores these fields there, and its cache does not.
+ * @throws SepError `unsupported-model`
+ */
+export function refuseWindows(config: ConfigReader): void {
+  config.allow("sliding_window", [null]);
+  const other = config.texts("layer_types")?.find((type) => type !== "full_attention");
+  if (other !== undefined) {
+    throw new SepError(
+      "unsupported-model",
+      `${config.path}: "layer_types" has "${other}"; for this architecture the local engine implements full_attention.`,
+    );
+  }
+}
