@@ -27,9 +27,11 @@ export const gptNeox: Architecture = {
     const headSize = hiddenSize / headCount;
     const blockCount = config.size("num_hidden_layers");
     const theta = config.number("rotary_emb_base");
+    const rotaryShare = config.number("rotary_pct");
     // names that transformers does not read here
     config.allow("head_dim", [headSize, null]);
     config.allow("rope_theta", [theta, null]);
+    config.allow("partial_rotary_factor", [rotaryShare, null]);
     refuseWindows(config);
     const bias = config.flag("attention_bias");
     return {
@@ -47,7 +49,7 @@ export const gptNeox: Architecture = {
       normEpsilon: config.number("layer_norm_eps"),
       activation: readActivation(config, "hidden_act"),
       biases: { queryKeyValue: bias, attentionOutput: bias, mlp: true },
-      ropes: [readRopeSettings(config, { headSize, theta, rotaryShare: config.number("rotary_pct") })],
+      ropes: [readRopeSettings(config, { headSize, theta, rotaryShare })],
       blocks: equalBlocks(blockCount, { sliding: false, rope: 0, attentionScale: 1 / Math.sqrt(headSize) }),
       parallelResidual: config.flag("use_parallel_residual"),
       tiedEmbeddings: config.flag("tie_word_embeddings"),

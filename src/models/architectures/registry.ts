@@ -34,6 +34,7 @@ const GENERAL_LIMITS: readonly (readonly [field: string, harmless: readonly unkn
   ["add_cross_attention", [false]],
   ["per_layer_config", [null]],
   ["attention_chunk_size", [null]],
+  ["use_mrope", [false]],
   ["num_experts", [null, 0]],
   ["num_local_experts", [null, 0]],
   ["n_routed_experts", [null, 0]],

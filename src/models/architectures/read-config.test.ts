@@ -35,6 +35,7 @@ const REFUSED: readonly (readonly [readonly string[], Fields, readonly string[]]
   [EVERY, { add_cross_attention: true }, ["add_cross_attention", "true"]],
   [EVERY, { per_layer_config: { 0: {} } }, ["per_layer_config"]],
   [EVERY, { attention_chunk_size: 8192 }, ["attention_chunk_size", "8192"]],
+  [EVERY, { use_mrope: true }, ["use_mrope", "true"]],
   [EVERY, { num_experts: 8 }, ["num_experts", "8"]],
   [EVERY, { num_local_experts: 8 }, ["num_local_experts", "8"]],
   [EVERY, { n_routed_experts: 64 }, ["n_routed_experts", "64"]],
@@ -79,6 +80,7 @@ const REFUSED: readonly (readonly [readonly string[], Fields, readonly string[]]
   ],
   [["phi3"], { partial_rotary_factor: 1.5 }, ["1.5"]],
   [["gpt_neox"], { rotary_pct: 0.1 }, ["0.1"]],
+  [["gpt_neox"], { partial_rotary_factor: 0.5 }, ["partial_rotary_factor", "0.5"]],
   [["gpt_neox"], { rope_theta: 500_000 }, ["rope_theta", "500000"]],
   [
     ["qwen2", "gemma2"],
@@ -192,5 +194,68 @@ describe("takes the defaults of each config class for absent fields", () => {
     ["gpt2", { maxPositions: 1024, intermediateSize: 128, activation: "gelu-tanh", tiedEmbeddings: true }],
   ])("%s", (modelType, expected) => {
     expect(read(modelType, { num_key_value_heads: undefined })).toMatchObject(expected);
+  });
+});
+
+describe("reads configs in the spelling they were published in", () => {
+  it("Qwen2.5-0.5B: a window that is switched off", () => {
+    const fields = {
+      hidden_size: 896,
+      num_attention_heads: 14,
+      num_hidden_layers: 24,
+      num_key_value_heads: 2,
+      max_position_embeddings: 32_768,
+      max_window_layers: 24,
+      rope_theta: 1_000_000,
+      sliding_window: 32_768,
+      tie_word_embeddings: true,
+      use_mrope: false,
+      use_sliding_window: false,
+    };
+    const config = read("qwen2", fields);
+    expect(config).toMatchObject({ headSize: 64, window: null, tiedEmbeddings: true });
+    expect(config.ropes[0]?.theta).toBe(1_000_000);
+  });
+
+  it("Gemma 3 4B: a text part that states only what differs from the defaults", () => {
+    const text_config = {
+      hidden_size: 2560,
+      intermediate_size: 10_240,
+      model_type: "gemma3_text",
+      num_hidden_layers: 34,
+      rope_scaling: { factor: 8, rope_type: "linear" },
+      sliding_window: 1024,
+    };
+    const config = read("gemma3", { text_config, vision_config: {} });
+    expect(config).toMatchObject({ headCount: 8, kvHeadCount: 4, headSize: 256, window: 1024 });
+    expect(config).toMatchObject({ vocabularySize: 262_208, tiedEmbeddings: true });
+    expect(config.ropes).toEqual([
+      { theta: 1_000_000, rotarySize: 256, scaling: { kind: "linear", factor: 8 } },
+      { theta: 10_000, rotarySize: 256, scaling: { kind: "default" } },
+    ]);
+    const global = config.blocks.flatMap(({ sliding }, layer) => (sliding ? [] : [layer]));
+    expect(global).toEqual([5, 11, 17, 23, 29]);
+  });
+
+  it("Phi-4-mini: a window beyond the context, which LongRoPE bounds", () => {
+    const factors = Array.from({ length: 48 }, (_, i) => 1 + i);
+    const config = read("phi3", {
+      hidden_size: 3072,
+      num_attention_heads: 24,
+      num_key_value_heads: 8,
+      max_position_embeddings: 131_072,
+      original_max_position_embeddings: 4096,
+      partial_rotary_factor: 0.75,
+      rope_scaling: { long_factor: factors, short_factor: factors, type: "longrope" },
+      sliding_window: 262_144,
+    });
+    expect(config).toMatchObject({ maxPositions: 4096, window: null });
+    expect(config.ropes[0]).toMatchObject({ rotarySize: 96, scaling: { kind: "longrope" } });
+  });
+
+  it("GPT-NeoX 20B: without the residual's flag", () => {
+    const config = read("gpt_neox", { hidden_act: "gelu_fast", rotary_emb_base: 10_000, rotary_pct: 0.25 });
+    expect(config).toMatchObject({ parallelResidual: true, activation: "gelu-tanh" });
+    expect(config.ropes[0]?.rotarySize).toBe(2);
   });
 });
