@@ -16,7 +16,11 @@ const LARGEST_CODE = 127;
  */
 export function quantiseRows(
   values: Float32Array,
-  { outSize, inSize, transposed }: { readonly outSize: number; readonly inSize: number; readonly transposed: boolean },
+  {
+    outSize,
+    inSize,
+    transposed,
+  }: { readonly outSize: number; readonly inSize: number; readonly transposed: boolean },
 ): QuantisedMatrix {
   const codes = new Int8Array(values.length);
   const scales = new Float32Array(outSize);

@@ -13,9 +13,12 @@ export interface ModelProvenance {
   readonly weights_sha256: string;
   /** SHA-256 of `tokenizer.json`. */
   readonly tokenizer_sha256: string;
-  /** Arithmetic of the forward pass. */
-  readonly dtype: "float32";
+  /** Arithmetic of the linear maps; all else is float32. */
+  readonly dtype: ModelDtype;
 }
+
+export const MODEL_DTYPES = ["float32", "int8"] as const;
+export type ModelDtype = (typeof MODEL_DTYPES)[number];
 
 /** A causal language model whose residual stream can be read at every layer. */
 export interface LanguageModel extends AsyncDisposable {

@@ -7,13 +7,16 @@ import type { DecoderConfig } from "./decoder-config.ts";
 import { openDecoderSession } from "./decoder-session.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { createGraphFolder } from "./graph-folder.ts";
-import { createLanguageModel, type LanguageModel } from "./language-model.ts";
+import { openInt8Weights } from "./int8-weights.ts";
+import { createLanguageModel, type LanguageModel, type ModelDtype } from "./language-model.ts";
 import { rotaryPairs } from "./rope.ts";
 import type { WeightIndex } from "./weight-index.ts";
 
 export interface LoadModelOptions {
   /** Threads for the forward pass; all that this machine offers by default. */
   readonly threads?: number | undefined;
+  /** Arithmetic of the linear maps: `int8` is about twice as fast, for sampling; traces want `float32`. */
+  readonly dtype?: ModelDtype | undefined;
 }
 
 /**
@@ -29,24 +32,33 @@ const SMALL_MODEL_PARAMETERS = 20_000_000;
  */
 export async function loadModel(
   reference: string,
-  { threads }: LoadModelOptions = {},
+  { threads, dtype = "float32" }: LoadModelOptions = {},
 ): Promise<LanguageModel> {
   const checkpoint = await findCheckpoint(reference);
   const { weights, tokenizer } = checkpoint;
   const architecture = findArchitecture(checkpoint.config);
   const config = checkSizes(architecture.readConfig(checkpoint.config), checkpoint.config.path);
 
+  const weightsSha256 = await checkpoint.fingerprintWeights();
   const graph = buildDecoder(architecture, config, weights);
-  await using folder = await createGraphFolder(graph, weightFiles(weights));
+  const int8 = dtype === "int8" ? await openInt8Weights(weights, graph.linears, weightsSha256) : null;
+  const { model, files } =
+    int8 === null
+      ? { model: graph.model, files: weightFiles(weights) }
+      : {
+          model: buildDecoder(architecture, config, weights, { int8 }).model,
+          files: [...weightFiles(weights), ...weightFiles(int8)],
+        };
+  await using folder = await createGraphFolder(model, files);
   const available = threads ?? availableParallelism();
   const small = countParameters(weights) < SMALL_MODEL_PARAMETERS;
   const session = await openDecoderSession(folder.modelPath, config, { threads: small ? 1 : available });
   return createLanguageModel({
     provenance: {
       id: reference,
-      weights_sha256: await checkpoint.fingerprintWeights(),
+      weights_sha256: weightsSha256,
       tokenizer_sha256: tokenizer.sha256,
-      dtype: "float32",
+      dtype,
     },
     config,
     tokenizer,

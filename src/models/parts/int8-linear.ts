@@ -19,7 +19,13 @@ export interface Int8Weight {
 export function addInt8Linear(scope: GraphScope, x: TensorName, { codes, scales }: Int8Weight): TensorName {
   const { graph } = scope;
   const rows = quantiseRowsOf(scope, x);
-  const product = graph.add("MatMulIntegerToFloat", [rows.codes, codes, graph.scalar(1), scales, graph.byte(ZERO_POINT)]);
+  const product = graph.add("MatMulIntegerToFloat", [
+    rows.codes,
+    codes,
+    graph.scalar(1),
+    scales,
+    graph.byte(ZERO_POINT),
+  ]);
   return graph.add("Mul", [product, rows.scales]);
 }
 
