@@ -27,8 +27,10 @@ export interface LanguageModel extends AsyncDisposable {
   readonly tokenizer: TextTokenizer;
   /** Tokens that end an answer. */
   readonly endTokenIds: ReadonlySet<number>;
-  /** Questions worth sampling side by side on this machine. */
-  readonly concurrency: number;
+  /** Copies of this model worth running side by side on this machine, each on a thread of its own. */
+  readonly workers: number;
+  /** onnxruntime's threads within each. */
+  readonly threadsPerWorker: number;
   readonly session: DecoderSession;
   /** Runs a prompt and keeps its keys and values as a prefix that any number of samples share. */
   prefill(
@@ -69,7 +71,7 @@ export interface Trace {
 /** The parts of a loaded checkpoint that make a {@link LanguageModel}. */
 export type LanguageModelParts = Pick<
   LanguageModel,
-  "provenance" | "config" | "tokenizer" | "endTokenIds" | "concurrency" | "session"
+  "provenance" | "config" | "tokenizer" | "endTokenIds" | "workers" | "threadsPerWorker" | "session"
 >;
 
 export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
