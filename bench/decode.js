@@ -1,7 +1,7 @@
 // Decoding speed of the local engine with the prompt's keys and values shared by all samples, beside a naive run
 // that keeps a copy of them per sample. Both are the same graph on the same weights, in turn, in one process.
 //
-//   npm run bench:decode [-- --model DIRECTORY --threads N --steps N --repeats N]
+//   npm run bench:decode [-- --model DIRECTORY --dtype int8 --threads N --steps N --repeats N]
 import { parseArgs } from "node:util";
 import { extendRows } from "../dist/models/extend-rows.js";
 import { emptyKvBlock, selectKvRows, trimKv } from "../dist/models/kv-block.js";
@@ -14,6 +14,7 @@ const { values } = parseArgs({
   options: {
     model: { type: "string", default: "pocket" },
     threads: { type: "string" },
+    dtype: { type: "string", default: "float32" },
     steps: { type: "string", default: "64" },
     repeats: { type: "string", default: "5" },
   },
@@ -21,7 +22,7 @@ const { values } = parseArgs({
 const steps = Number(values.steps);
 const repeats = Number(values.repeats);
 const threads = values.threads === undefined ? undefined : Number(values.threads);
-const model = await loadModel(values.model, { threads });
+const model = await loadModel(values.model, { threads, dtype: values.dtype });
 const { config, session } = model;
 
 console.log(

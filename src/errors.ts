@@ -14,6 +14,7 @@ export const SEP_ERROR_CODES = [
   "probe-mismatch",
   "too-few-questions",
   "interrupted",
+  "disk-full",
   "not-json",
   "one-class",
 ] as const;

@@ -34,7 +34,7 @@ describe("the graph", () => {
   ])("of %s has %i blocks and %i nodes", async (name, blocks, nodes) => {
     const { architecture, config, weights } = await open(name);
     expect(config.blockCount).toBe(blocks);
-    expect(countNodes(buildDecoder(architecture, config, weights))).toBe(nodes);
+    expect(countNodes(buildDecoder(architecture, config, weights).model)).toBe(nodes);
   });
 });
 

@@ -3,7 +3,7 @@ import { createGraph, type TensorName } from "../onnx/graph.ts";
 import type { Architecture, TensorNames } from "./architectures/architecture.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
-import type { GraphScope } from "./graph-scope.ts";
+import type { GraphScope, LinearWeight } from "./graph-scope.ts";
 import { createGraphWeights } from "./graph-weights.ts";
 import { addAttentionShapes } from "./parts/attention-shapes.ts";
 import { addEmbedding } from "./parts/embedding.ts";
@@ -18,7 +18,7 @@ import type { WeightIndex } from "./weight-index.ts";
  * read. Outputs: `logits` [rows, V]; `final_norm` [rows, D]; `residual.{l}` [rows, D] for l = 0 .. L (0 = the
  * embeddings as the first block receives them, l = after block l, always before the final norm); the new keys and
  * values.
- * @returns the serialised model, whose external data are the weight files' base names
+ * @param int8 the linear maps' weights in int8; null computes them in float32
  * @throws SepError `bad-checkpoint` when weights are missing or misshapen, `unsupported-model` when the checkpoint has
  *   weights that the graph does not compute with
  */
@@ -26,7 +26,8 @@ export function buildDecoder(
   architecture: Architecture,
   config: DecoderConfig,
   index: WeightIndex,
-): Uint8Array {
+  { int8 = null }: { readonly int8?: WeightIndex | null } = {},
+): DecoderGraph {
   const graph = createGraph("decoder");
   const names = DECODER_TENSORS;
   const { hiddenSize, vocabularySize } = config;
@@ -40,8 +41,18 @@ export function buildDecoder(
     prefixKeys: names.cache("prefix", 0, "k"),
     suffixKeys: names.cache("suffix", 0, "k"),
   });
-  const weights = createGraphWeights(graph, index);
-  const scope: GraphScope = { graph, weights, config, root, inputs, shapes, cache: names.cache };
+  const weights = createGraphWeights(graph, index, int8);
+  const scope: GraphScope = {
+    graph,
+    weights,
+    config,
+    root,
+    inputs,
+    shapes,
+    cache: names.cache,
+    linears: [],
+    quantisedRows: new Map(),
+  };
 
   const tap = (layer: number, residual: TensorName): void => {
     graph.addNamed("Gather", [residual, traceRows], [names.residual(layer)], { axis: 0 });
@@ -64,7 +75,14 @@ export function buildDecoder(
   graph.addNamed("Identity", [addSoftcap(scope, logits)], [names.logits]);
   graph.output(names.logits, "float32", ["predicted", vocabularySize]);
   refuseUnusedWeights(scope, tensors, index);
-  return graph.serialize();
+  return { model: graph.serialize(), linears: scope.linears };
+}
+
+export interface DecoderGraph {
+  /** The serialised model, whose external data are the weight files' base names. */
+  readonly model: Uint8Array;
+  /** The weights that can be quantised. */
+  readonly linears: readonly LinearWeight[];
 }
 
 /** What stands before the trunk's names in this checkpoint. */

@@ -32,7 +32,8 @@ function tokenFeeds({ tokenIds, rows, prefix, suffix, traceRows, logitRows }: De
     [names.tokenIds]: integers(tokenIds, [rows, tokens]),
     [names.positionIds]: new Tensor("int64", positions, [rows, tokens]),
     [names.traceRows]: integers(traceRows, [traceRows.length]),
-    [names.logitRows]: integers(logitRows, [logitRows.length]),
+    // at least one row, fetched or not: onnxruntime 1.30 gives reductions of nothing a wrong shape
+    [names.logitRows]: integers(logitRows.length > 0 ? logitRows : [0], [Math.max(1, logitRows.length)]),
   };
 }
 

@@ -27,10 +27,23 @@ export interface GraphScope {
   /** What the checkpoint puts before its trunk's names, e.g. `model.`. */
   readonly root: string;
   readonly inputs: DecoderInputs;
+  /** The linear maps that the graph has so far, in order. */
+  readonly linears: LinearWeight[];
+  /** Activations that were quantised so far, by their float32 tensor. */
+  readonly quantisedRows: Map<TensorName, { readonly codes: TensorName; readonly scales: TensorName }>;
   /** Shape vectors that are computed once a run and shared by all layers. */
   readonly shapes: AttentionShapes;
   /** Name of a layer's key or value tensor. */
   readonly cache: (kind: "prefix" | "suffix" | "new", layer: number, half: "k" | "v") => TensorName;
+}
+
+/** A linear map's weight as the checkpoint has it. */
+export interface LinearWeight {
+  /** Of the tensor. */
+  readonly name: string;
+  readonly outSize: number;
+  readonly inSize: number;
+  readonly layout: "out-in" | "in-out";
 }
 
 /** The graph's inputs beside the cache. */

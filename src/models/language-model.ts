@@ -14,9 +14,12 @@ export interface ModelProvenance {
   readonly weights_sha256: string;
   /** SHA-256 of `tokenizer.json`. */
   readonly tokenizer_sha256: string;
-  /** Arithmetic of the forward pass. */
-  readonly dtype: "float32";
+  /** Arithmetic of the linear maps; all else is float32. */
+  readonly dtype: ModelDtype;
 }
+
+export const MODEL_DTYPES = ["float32", "int8"] as const;
+export type ModelDtype = (typeof MODEL_DTYPES)[number];
 
 /** A causal language model whose residual stream can be read at every layer. */
 export interface LanguageModel extends AsyncDisposable {
@@ -27,8 +30,10 @@ export interface LanguageModel extends AsyncDisposable {
   readonly endTokenIds: ReadonlySet<number>;
   /** How the model's authors sample from it; null where they do not say. */
   readonly generationDefaults: GenerationDefaults | null;
-  /** Questions worth sampling side by side on this machine. */
-  readonly concurrency: number;
+  /** Copies of this model worth running side by side on this machine, each on a thread of its own. */
+  readonly workers: number;
+  /** onnxruntime's threads within each. */
+  readonly threadsPerWorker: number;
   readonly session: DecoderSession;
   /** Runs a prompt and keeps its keys and values as a prefix that any number of samples share. */
   prefill(
@@ -69,7 +74,14 @@ export interface Trace {
 /** The parts of a loaded checkpoint that make a {@link LanguageModel}. */
 export type LanguageModelParts = Pick<
   LanguageModel,
-  "provenance" | "config" | "tokenizer" | "endTokenIds" | "generationDefaults" | "concurrency" | "session"
+  | "provenance"
+  | "config"
+  | "tokenizer"
+  | "endTokenIds"
+  | "generationDefaults"
+  | "workers"
+  | "threadsPerWorker"
+  | "session"
 >;
 
 export function createLanguageModel(parts: LanguageModelParts): LanguageModel {

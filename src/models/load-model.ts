@@ -1,28 +1,33 @@
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { SepError } from "../errors.ts";
 import { findArchitecture } from "./architectures/registry.ts";
 import { buildDecoder } from "./build-decoder.ts";
 import { weightFiles } from "./checkpoint.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
-import { openDecoderSession } from "./decoder-session.ts";
+import { type DecoderSession, openDecoderSession } from "./decoder-session.ts";
 import { readEndTokens } from "./end-tokens.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { readGenerationDefaults } from "./generation-defaults.ts";
 import { createGraphFolder } from "./graph-folder.ts";
-import { createLanguageModel, type LanguageModel } from "./language-model.ts";
+import type { LinearWeight } from "./graph-scope.ts";
+import { openInt8Weights } from "./int8-weights.ts";
+import { createLanguageModel, type LanguageModel, type ModelDtype } from "./language-model.ts";
+import { createLazySession } from "./lazy-session.ts";
+import { planThreads } from "./plan-threads.ts";
 import { rotaryPairs } from "./rope.ts";
 import type { WeightIndex } from "./weight-index.ts";
 
 export interface LoadModelOptions {
   /** Threads for the forward pass; all that this machine offers by default. */
   readonly threads?: number | undefined;
+  /** Arithmetic of the linear maps: `int8` is about twice as fast, for sampling; traces want `float32`. */
+  readonly dtype?: ModelDtype | undefined;
+  /** The weights' fingerprint where the caller has computed it already, so that they are not read for it again. */
+  readonly trustedSha256?: string | undefined;
 }
 
-/**
- * Below this many parameters a pass is too short to gain from several threads, and running several questions
- * side by side, one thread each, uses the cores better.
- */
-const SMALL_MODEL_PARAMETERS = 20_000_000;
+/** The operators of a model smaller than this are done before a second thread has joined in. */
+const WORTH_SPLITTING_BYTES = 80_000_000;
 
 /**
  * Loads a causal language model.
@@ -31,31 +36,39 @@ const SMALL_MODEL_PARAMETERS = 20_000_000;
  */
 export async function loadModel(
   reference: string,
-  { threads }: LoadModelOptions = {},
+  { threads, dtype = "float32", trustedSha256 }: LoadModelOptions = {},
 ): Promise<LanguageModel> {
   const checkpoint = await findCheckpoint(reference);
   const { weights, tokenizer } = checkpoint;
   const architecture = findArchitecture(checkpoint.config);
   const config = checkSizes(architecture.readConfig(checkpoint.config), checkpoint.config.path);
 
-  const graph = buildDecoder(architecture, config, weights);
-  await using folder = await createGraphFolder(graph, weightFiles(weights));
+  const weightsSha256 = trustedSha256 ?? (await checkpoint.fingerprintWeights());
+  const { linears, model } = buildDecoder(architecture, config, weights);
+  const int8 = dtype === "int8" ? await openInt8Weights(weights, linears, weightsSha256) : null;
+  const bytes = loadedBytes(weights, linears, dtype);
   const available = threads ?? availableParallelism();
-  const small = countParameters(weights) < SMALL_MODEL_PARAMETERS;
-  const session = await openDecoderSession(folder.modelPath, config, { threads: small ? 1 : available });
+  const open = async (): Promise<DecoderSession> => {
+    const graph = int8 === null ? model : buildDecoder(architecture, config, weights, { int8 }).model;
+    const files = [...weightFiles(weights), ...(int8 === null ? [] : weightFiles(int8))];
+    await using folder = await createGraphFolder(graph, files);
+    return openDecoderSession(folder.modelPath, config, {
+      threads: bytes < WORTH_SPLITTING_BYTES ? 1 : available,
+    });
+  };
   return createLanguageModel({
     provenance: {
       id: reference,
-      weights_sha256: await checkpoint.fingerprintWeights(),
+      weights_sha256: weightsSha256,
       tokenizer_sha256: tokenizer.sha256,
-      dtype: "float32",
+      dtype,
     },
     config,
     tokenizer,
     endTokenIds: readEndTokens(checkpoint),
     generationDefaults: readGenerationDefaults(checkpoint.generation),
-    concurrency: small ? available : 1,
-    session,
+    ...planThreads(bytes, available, totalmem()),
+    session: createLazySession(config, open),
   });
 }
 
@@ -79,8 +92,15 @@ function checkSizes(config: DecoderConfig, path: string): DecoderConfig {
   return config;
 }
 
-const countParameters = (weights: WeightIndex): number =>
-  [...weights.values()].reduce(
-    (total, { shape }) => total + shape.reduce((size, dimension) => size * dimension, 1),
+/** About what a session keeps: the linear maps packed for their kernels, and the rest as it is stored. */
+function loadedBytes(weights: WeightIndex, linears: readonly LinearWeight[], dtype: ModelDtype): number {
+  const names = new Set(linears.map(({ name }) => name));
+  const packed = linears.reduce((sum, { outSize, inSize }) => sum + outSize * inSize, 0) * BYTES_OF[dtype];
+  const rest = [...weights].reduce(
+    (sum, [name, { byteLength }]) => sum + (names.has(name) ? 0 : byteLength),
     0,
   );
+  return packed + rest;
+}
+
+const BYTES_OF: Readonly<Record<ModelDtype, number>> = { float32: 4, int8: 1 };

@@ -58,6 +58,8 @@ export interface OnnxGraph {
   integers(values: readonly number[]): TensorName;
   /** A float32 constant without dimensions; equal ones share one initializer. */
   scalar(value: number): TensorName;
+  /** The same for uint8. */
+  byte(value: number): TensorName;
   /** A constant whose bytes stay in a weight file. */
   external(name: TensorName, type: OnnxType, dimensions: readonly number[], data: ExternalData): TensorName;
   input(name: TensorName, type: OnnxType, dimensions: readonly Dimension[]): TensorName;
@@ -71,6 +73,7 @@ const CONTRIB_DOMAIN = "com.microsoft";
 /** Operators of onnxruntime's own domain; all others are standard ONNX. */
 const CONTRIB_OPS: ReadonlySet<string> = new Set([
   "FusedMatMul",
+  "MatMulIntegerToFloat",
   "MatMulNBits",
   "QuickGelu",
   "RotaryEmbedding",
@@ -85,6 +88,7 @@ export function createGraph(name = "graph"): OnnxGraph {
   const inputs: EncodedField[] = [];
   const outputs: EncodedField[] = [];
   const sharedIntegers = new Map<string, TensorName>();
+  const sharedBytes = new Map<number, TensorName>();
   const sharedScalars = new Map<number, TensorName>();
   let counter = 0;
 
@@ -116,6 +120,14 @@ export function createGraph(name = "graph"): OnnxGraph {
     scalar(value) {
       const tensor = sharedScalars.get(value) ?? graph.constant(Float32Array.of(value), []);
       sharedScalars.set(value, tensor);
+      return tensor;
+    },
+    byte(value) {
+      const tensor = sharedBytes.get(value) ?? graph.fresh();
+      if (!sharedBytes.has(value)) {
+        sharedBytes.set(value, tensor);
+        initializers.push(encodeInlineTensor(tensor, "uint8", [], Uint8Array.of(value)));
+      }
       return tensor;
     },
     external(tensor, type, dimensions, data) {

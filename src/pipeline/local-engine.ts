@@ -24,15 +24,19 @@ export interface LocalEngine extends AsyncDisposable {
 }
 
 /**
- * An engine for some questions. onnxruntime's Node binding runs a pass on the thread that asks for it, so several
- * passes of a small model at a time take several threads of our own, each with the model loaded; a large model
- * uses onnxruntime's threads within one pass and stays on this thread.
+ * An engine for some questions. onnxruntime's Node binding runs a pass on the thread that asks for it, so copies of a
+ * model only run side by side on threads of our own, each with the model loaded.
  * @param questions how many there are to do
  */
 export async function openLocalEngine(model: LanguageModel, questions: number): Promise<LocalEngine> {
-  const workers = Math.min(model.concurrency, Math.floor(questions / QUESTIONS_WORTH_A_WORKER));
-  if (workers > 1 && canStartModelWorkers()) return startModelWorkers(model.provenance.id, workers);
-  return runHere(model);
+  const workers = Math.min(model.workers, Math.floor(questions / QUESTIONS_WORTH_A_WORKER));
+  if (workers < 2 || !canStartModelWorkers()) return runHere(model);
+  const { id, dtype, weights_sha256 } = model.provenance;
+  return startModelWorkers(id, workers, {
+    threads: model.threadsPerWorker,
+    dtype,
+    trustedSha256: weights_sha256,
+  });
 }
 
 /** Starting a worker takes about as long as this many questions to the embedded model. */

@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import type { LoadModelOptions } from "../models/load-model.ts";
 import type { LocalEngine } from "./local-engine.ts";
 import { type PackedError, unpackError } from "./worker-error.ts";
 
@@ -15,6 +16,7 @@ export type WorkerResponse =
 export interface WorkerSetup {
   /** @see loadModel */
   readonly model: string;
+  readonly options: LoadModelOptions;
 }
 
 const RUNS_FROM_SOURCE = import.meta.url.endsWith(".ts");
@@ -23,9 +25,16 @@ const RUNS_FROM_SOURCE = import.meta.url.endsWith(".ts");
 export const canStartModelWorkers = (): boolean =>
   !RUNS_FROM_SOURCE || Boolean((process.features as { readonly typescript?: unknown }).typescript);
 
-/** Starts threads that each load the model and do one job at a time. */
-export async function startModelWorkers(model: string, count: number): Promise<LocalEngine> {
-  const workers = Array.from({ length: count }, () => startWorker({ model }));
+/**
+ * Starts threads that each load the model and do one job at a time.
+ * @param options for each one's `loadModel`
+ */
+export async function startModelWorkers(
+  model: string,
+  count: number,
+  options: LoadModelOptions = { threads: 1 },
+): Promise<LocalEngine> {
+  const workers = Array.from({ length: count }, () => startWorker({ model, options }));
   const idle = [...workers];
   const submit = async (
     kind: "sample" | "trace",

@@ -1,5 +1,6 @@
 import type { TensorName } from "../../onnx/graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
+import { addInt8Linear } from "./int8-linear.ts";
 
 /** How a weight lies in the checkpoint: `out-in` as PyTorch's Linear has it, `in-out` as GPT-2's Conv1D. */
 export interface LinearLayout {
@@ -13,13 +14,20 @@ export interface LinearLayout {
  * @returns [N, outSize]
  */
 export function addLinear(
-  { graph, weights }: GraphScope,
+  scope: GraphScope,
   x: TensorName,
   name: string,
   outSize: number,
   inSize: number,
   { layout = "out-in", bias = false }: LinearLayout & { readonly bias?: boolean } = {},
 ): TensorName {
+  const { graph, weights } = scope;
+  scope.linears.push({ name: `${name}.weight`, outSize, inSize, layout });
+  const int8 = weights.int8(`${name}.weight`, outSize, inSize);
+  if (int8 !== null) {
+    const product = addInt8Linear(scope, x, int8);
+    return bias ? graph.add("Add", [product, weights.float32(`${name}.bias`, [outSize])]) : product;
+  }
   const transposed = layout === "out-in";
   const shape = transposed ? [outSize, inSize] : [inSize, outSize];
   const operands = [x, weights.float32(`${name}.weight`, shape)];
