@@ -91,6 +91,16 @@ describe("generateRuns", () => {
     expect(await readFile(workspace.runs("math"))).toEqual(five);
   });
 
+  it("never loses answers because fewer are asked for, unless forced", async () => {
+    await finish(generate({ runs: 3 }));
+    const before = await readFile(workspace.runs("math"));
+    await expect(finish(generate({ runs: 2 }))).rejects.toThrow(/has 6 answers that are not asked for/);
+    await expect(finish(generate({ limit: 2 }))).rejects.toMatchObject({ code: "output-differs" });
+    expect(await readFile(workspace.runs("math"))).toEqual(before);
+    const { result } = await finish(generate({ runs: 2, limit: 2, force: true }));
+    expect(result.counts).toMatchObject({ questions: 2, runs: 4 });
+  });
+
   it("is up to date when nothing changed", async () => {
     await finish(generate());
     const { result, events } = await finish(generate());

@@ -108,6 +108,7 @@ async function* runModel(
         systemPrompt: options.systemPrompt,
         enableThinking: options.enableThinking,
         runs: options.runs ?? STUDY_DEFAULTS.runs,
+        limit: options.limit,
         sampler: resolveSampler(reference, options.sampler),
       }),
     );

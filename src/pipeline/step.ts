@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import { relative } from "node:path";
 import { SepError } from "../errors.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
@@ -11,6 +10,7 @@ import {
   staleReasons,
   writeManifest,
 } from "../store/manifest.ts";
+import { fileExists } from "./file-exists.ts";
 import { readTool } from "./version.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -121,7 +121,7 @@ export async function* runStep(
       };
     }
     const extendable = definition.extendsPrevious?.(previous) ?? false;
-    if (definition.whenStale === "refuse" && !extendable && (await exists(main))) {
+    if (definition.whenStale === "refuse" && !extendable && (await fileExists(main))) {
       throw new SepError(
         "output-differs",
         `${name(main)} was made differently: ${reasons.join("; ")}. Use --force to replace it, or --out for another folder.`,
@@ -136,7 +136,7 @@ export async function* runStep(
   } else if (
     !force &&
     definition.whenStale === "refuse" &&
-    (await exists(main)) &&
+    (await fileExists(main)) &&
     !(await hasJournal(definition))
   ) {
     throw new SepError(
@@ -161,13 +161,13 @@ export async function* runStep(
 }
 
 const hasJournal = async ({ journal }: StepDefinition): Promise<boolean> =>
-  journal !== undefined && (await exists(journal));
+  journal !== undefined && (await fileExists(journal));
 
 /** The manifest beside a step's main output. */
 export const manifestPathOf = (mainOutput: string): string => `${mainOutput}.manifest.json`;
 
 async function requireInput(path: string, step: StepName): Promise<void> {
-  if (await exists(path)) return;
+  if (await fileExists(path)) return;
   throw new SepError(
     "missing-input",
     `\`sep ${step}\` reads ${path}, which does not exist. Run the steps before it, or \`sep run\`.`,
@@ -190,19 +190,9 @@ async function lostOutputs(
 ): Promise<string[]> {
   const reasons: string[] = [];
   for (const path of outputs) {
-    if (!(await exists(path))) reasons.push(`${name(path)} is gone`);
+    if (!(await fileExists(path))) reasons.push(`${name(path)} is gone`);
     else if ((await fingerprintFile(path)) !== previous.outputs[name(path)])
       reasons.push(`${name(path)} was edited`);
   }
   return reasons;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
 }
