@@ -7,12 +7,19 @@ import type { DecoderConfig } from "./decoder-config.ts";
 import { openDecoderSession } from "./decoder-session.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { createGraphFolder } from "./graph-folder.ts";
-import { createLanguageModel, type LanguageModel } from "./language-model.ts";
+import type { HubOptions } from "./hub/hub.ts";
+import { createLanguageModel, type LanguageModel, type ModelName } from "./language-model.ts";
 import type { WeightIndex } from "./weight-index.ts";
 
 export interface LoadModelOptions {
   /** Threads for the forward pass; all that this machine offers by default. */
   readonly threads?: number | undefined;
+  /** Where and how to look for models of the hub. */
+  readonly hub?: HubOptions | undefined;
+  /** Ends a download. */
+  readonly signal?: AbortSignal | undefined;
+  /** What to call a model that was located before, when the reference is only where it is. */
+  readonly name?: ModelName | undefined;
 }
 
 /**
@@ -23,14 +30,14 @@ const SMALL_MODEL_PARAMETERS = 20_000_000;
 
 /**
  * Loads a causal language model.
- * @param reference what {@link findCheckpoint} knows: the embedded model's name, or a folder
- * @throws SepError `model-not-found`, `bad-checkpoint`, `bad-tokenizer`, `unsupported-model`
+ * @param reference what {@link locateCheckpoint} knows: the embedded model's name, a folder, a model of the hub
+ * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `unsupported-model`, and those of {@link locateCheckpoint}
  */
 export async function loadModel(
   reference: string,
-  { threads }: LoadModelOptions = {},
+  { threads, hub, signal, name }: LoadModelOptions = {},
 ): Promise<LanguageModel> {
-  const checkpoint = await findCheckpoint(reference);
+  const checkpoint = await findCheckpoint(reference, { hub, signal });
   const { weights, tokenizer } = checkpoint;
   const architecture = findArchitecture(checkpoint.config);
   const config = checkSizes(architecture.readConfig(checkpoint.config), checkpoint.config.path);
@@ -42,11 +49,12 @@ export async function loadModel(
   const session = await openDecoderSession(folder.modelPath, config, { threads: small ? 1 : available });
   return createLanguageModel({
     provenance: {
-      id: reference,
+      ...(name ?? { id: reference, revision: checkpoint.commit }),
       weights_sha256: await checkpoint.fingerprintWeights(),
       tokenizer_sha256: tokenizer.sha256,
       dtype: "float32",
     },
+    path: checkpoint.path,
     config,
     tokenizer,
     endTokenIds: readEndTokens(checkpoint),

@@ -31,7 +31,7 @@ export interface LocalEngine extends AsyncDisposable {
  */
 export async function openLocalEngine(model: LanguageModel, questions: number): Promise<LocalEngine> {
   const workers = Math.min(model.concurrency, Math.floor(questions / QUESTIONS_WORTH_A_WORKER));
-  if (workers > 1 && canStartModelWorkers()) return startModelWorkers(model.provenance.id, workers);
+  if (workers > 1 && canStartModelWorkers()) return startModelWorkers(model.path, workers, model.provenance);
   return runHere(model);
 }
 

@@ -8,8 +8,8 @@ import { packError } from "./worker-error.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("model-worker runs as a worker thread only.");
-const { model } = workerData as WorkerSetup;
-const engine = loadModel(model, { threads: 1 }).then(runHere);
+const { path, name } = workerData as WorkerSetup;
+const engine = loadModel(path, { threads: 1, name }).then(runHere);
 engine.catch(() => undefined); // a model that does not load fails each job with its reason
 const aborts = new Map<number, AbortController>();
 

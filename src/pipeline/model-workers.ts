@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import type { ModelName } from "../models/language-model.ts";
 import type { LocalEngine } from "./local-engine.ts";
 import { type PackedError, unpackError } from "./worker-error.ts";
 
@@ -13,8 +14,9 @@ export type WorkerResponse =
 
 /** What a worker is started with. */
 export interface WorkerSetup {
-  /** @see loadModel */
-  readonly model: string;
+  /** Where the model is. @see loadModel */
+  readonly path: string;
+  readonly name: ModelName;
 }
 
 const RUNS_FROM_SOURCE = import.meta.url.endsWith(".ts");
@@ -24,8 +26,12 @@ export const canStartModelWorkers = (): boolean =>
   !RUNS_FROM_SOURCE || Boolean((process.features as { readonly typescript?: unknown }).typescript);
 
 /** Starts threads that each load the model and do one job at a time. */
-export async function startModelWorkers(model: string, count: number): Promise<LocalEngine> {
-  const workers = Array.from({ length: count }, () => startWorker({ model }));
+export async function startModelWorkers(
+  path: string,
+  count: number,
+  name: ModelName = { id: path, revision: null },
+): Promise<LocalEngine> {
+  const workers = Array.from({ length: count }, () => startWorker({ path, name }));
   const idle = [...workers];
   const submit = async (
     kind: "sample" | "trace",

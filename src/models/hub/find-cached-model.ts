@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readIfThere } from "../../store/read-if-there.ts";
 import { weightFileNames } from "../weight-index.ts";
 import { OPTIONAL_FILES, REQUIRED_FILES } from "./choose-files.ts";
 import { locateModelCache, type ModelCache } from "./hub-cache.ts";
@@ -52,8 +52,14 @@ export async function inspectSnapshot(cache: ModelCache, commit: string): Promis
 }
 
 async function readRef(cache: ModelCache, revision: string): Promise<string | null> {
-  const commit = (await readIfThere(cache.ref(revision)))?.trim() ?? "";
-  return isCommitHash(commit) ? commit : null;
+  try {
+    const commit = (await readIfThere(cache.ref(revision)))?.trim() ?? "";
+    return isCommitHash(commit) ? commit : null;
+  } catch (error) {
+    // a branch "a" is a file where "a/b" has a folder, and the other way round
+    if (["ENOTDIR", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return null;
+    throw error;
+  }
 }
 
 /** The files of a commit, if Python's huggingface_hub (2 or newer) has noted them. Other formats say nothing. */
@@ -66,15 +72,6 @@ async function readTree(cache: ModelCache, commit: string): Promise<ReadonlySet<
   } catch (error) {
     // a note of another program that was cut short: as good as none
     if (error instanceof SyntaxError || error instanceof TypeError) return null;
-    throw error;
-  }
-}
-
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return null;
     throw error;
   }
 }
