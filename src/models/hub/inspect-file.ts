@@ -1,4 +1,4 @@
-import { SepError } from "../../errors.ts";
+import { explainNoHub } from "./fetch-json.ts";
 import type { Hub } from "./hub.ts";
 import type { HubModelId } from "./hub-model-id.ts";
 import type { PullNote } from "./pull-event.ts";
@@ -38,10 +38,7 @@ export async function* inspectFile(
   const etag = normalizeEtag(headers.get("x-linked-etag") ?? headers.get("etag"));
   const size = headers.get("x-linked-size") ?? (linked ? null : headers.get("content-length"));
   if (etag === null || size === null || !/^\d{1,15}$/.test(size)) {
-    throw new SepError(
-      "hub-unreachable",
-      `${hub.settings.endpoint} does not answer like a Hugging Face hub: ${file} of ${id.repo} has ETag ${etag ?? "none"} and size ${size ?? "none"}. Check HF_ENDPOINT, proxies and firewalls.`,
-    );
+    throw explainNoHub(hub, `${file} of ${id.repo} has ETag ${etag ?? "none"} and size ${size ?? "none"}`);
   }
   return { id, commit, file, etag, sizeBytes: Number(size), url };
 }

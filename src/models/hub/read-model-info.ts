@@ -1,8 +1,7 @@
-import { SepError } from "../../errors.ts";
+import { explainNoHub, fetchJson } from "./fetch-json.ts";
 import type { Hub } from "./hub.ts";
 import { type HubModelId, isCommitHash } from "./hub-model-id.ts";
 import type { PullNote } from "./pull-event.ts";
-import { describeLoss, sendToHub } from "./send-to-hub.ts";
 
 /** What the hub says about a model at a revision. */
 export interface HubModelInfo {
@@ -25,43 +24,21 @@ export async function* readModelInfo(
   id: HubModelId,
   { tries, signal }: { readonly tries?: number | undefined; readonly signal?: AbortSignal | undefined },
 ): AsyncGenerator<PullNote, HubModelInfo> {
-  const { endpoint } = hub.settings;
-  const answer = yield* sendToHub(hub, {
-    method: "GET",
-    url: `${endpoint}/api/models/${id.repo}/revision/${encodeURIComponent(id.revision)}`,
-    subject: { ...id, file: null },
-    follow: "hub",
-    signal,
-    ...(tries === undefined ? {} : { tries }),
-  });
-  const fail = (problem: string, cause?: unknown): never => {
-    throw new SepError(
-      "hub-unreachable",
-      `${endpoint} does not answer like a Hugging Face hub: ${problem}. Check HF_ENDPOINT, proxies and firewalls.`,
-      { cause },
-    );
-  };
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  try {
-    for await (const chunk of answer.read()) {
-      sizeBytes += chunk.length;
-      if (sizeBytes > MAX_INFO_BYTES) break;
-      chunks.push(chunk);
-    }
-  } catch (cause) {
-    signal?.throwIfAborted();
-    return fail(`its answer about ${id.repo} breaks off (${describeLoss(cause)})`, cause);
-  }
-  if (sizeBytes > MAX_INFO_BYTES) return fail(`its answer about ${id.repo} exceeds ${MAX_INFO_BYTES} bytes`);
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.concat(chunks).toString("utf8"));
-  } catch (cause) {
-    return fail(`its answer about ${id.repo} is not JSON`, cause);
-  }
+  const url = `${hub.settings.endpoint}/api/models/${id.repo}/revision/${encodeURIComponent(id.revision)}`;
+  const value = yield* fetchJson(
+    hub,
+    {
+      method: "GET",
+      url,
+      subject: { ...id, file: null },
+      follow: "hub",
+      signal,
+      ...(tries === undefined ? {} : { tries }),
+    },
+    MAX_INFO_BYTES,
+  );
   const { sha, siblings } = (value ?? {}) as { readonly sha?: unknown; readonly siblings?: unknown };
-  if (typeof sha !== "string" || !isCommitHash(sha)) return fail(`${id.repo} has no commit hash`);
+  if (typeof sha !== "string" || !isCommitHash(sha)) throw explainNoHub(hub, `${url} names no commit`);
   const files = Array.isArray(siblings) ? siblings.map(fileNameOf) : [];
   return { commit: sha, files: files.filter((name) => name !== null) };
 }
