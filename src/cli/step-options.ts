@@ -63,9 +63,9 @@ export const MODEL_OPTIONS: {
   readonly threads: OptionSpec<number | undefined>;
 } = {
   model: text(
-    "DIR|pocket",
+    "ID|DIR|pocket",
     STUDY_DEFAULTS.model,
-    "A checkpoint's directory in Hugging Face format, or the embedded model.",
+    "A model of the Hugging Face hub (org/name, org/name@revision), a checkpoint's directory, or the embedded model.",
   ),
   backend: choice(
     ["local", "hf"],

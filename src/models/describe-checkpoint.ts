@@ -34,7 +34,7 @@ export async function describeCheckpoint(folder: string): Promise<CheckpointDesc
   const numbers = weights.value === null ? null : countNumbers(weights.value);
   return {
     modelType,
-    obstacle: obstacle ?? weights.problem ?? (tokenizer ? null : "tokenizer.json is missing"),
+    obstacle: obstacle ?? weights.problem?.replaceAll(join(folder, "/"), "") ?? (tokenizer ? null : NO_TOKENIZER),
     config,
     parameters: numbers === null ? null : Object.values(numbers).reduce((sum, count) => sum + count, 0),
     dtypes: numbers ?? {},
@@ -42,6 +42,8 @@ export async function describeCheckpoint(folder: string): Promise<CheckpointDesc
     license: readLicense(await readIfThere(join(folder, "README.md"))),
   };
 }
+
+const NO_TOKENIZER = "tokenizer.json is missing";
 
 async function describeConfig(
   folder: string,

@@ -35,7 +35,7 @@ export async function* locateCheckpoint(
   const local = await locateLocally(reference);
   if (local !== null) return local;
   const id = parseHubModelId(reference);
-  if (id === null) throw unknownReference(reference, "which is none of these");
+  if (id === null) throw unknownReference(reference);
   const { folder, commit } = yield* fetchModel(await openHub(hub), id, signal);
   return { path: folder, commit };
 }
@@ -62,7 +62,8 @@ export async function locateLocally(reference: string): Promise<CheckpointLocati
 /** `.`, `/`, `~` at the beginning, a drive or a backslash: no model of the hub has such a name. */
 const looksLikePath = (reference: string): boolean => /^[./~]|^[A-Za-z]:|\\/.test(reference);
 
-const unknownReference = (reference: string, problem: string): SepError =>
+/** The error for a reference that is nothing that is known. */
+export const unknownReference = (reference: string, problem = "which is none of these"): SepError =>
   new SepError(
     "model-not-found",
     `Got the model "${reference}", ${problem}. Expected "${POCKET_MODEL}" (the embedded model), a folder with config.json, tokenizer.json and model.safetensors, or a model of the Hugging Face hub as "org/name" or "org/name@revision".`,

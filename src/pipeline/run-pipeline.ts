@@ -1,4 +1,4 @@
-import { loadModel } from "../models/load-model.ts";
+import type { HubOptions } from "../models/hub/hub.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { PromptFormat } from "../sampling/build-prompt.ts";
@@ -8,6 +8,7 @@ import { computeEntropy, type EquivalenceName } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
 import { fileExists } from "./file-exists.ts";
 import { generateRuns } from "./generate-runs.ts";
+import { openModel } from "./open-model.ts";
 import { prepareQuestions } from "./prepare-questions.ts";
 import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
 import { resolveSampler, type SamplerChoice, STUDY_DEFAULTS } from "./study-defaults.ts";
@@ -26,8 +27,10 @@ export interface RunPipelineOptions {
   readonly ood?: string | null | undefined;
   /** Questions to take of each set; all when not given. */
   readonly limit?: number | undefined;
-  /** A model's directory, or "pocket". */
+  /** "pocket", a model's directory, or a model of the Hugging Face hub: "org/name", "org/name@revision". */
   readonly model?: string;
+  /** Where and how to look for models of the hub; by the environment's variables when not given. */
+  readonly hub?: HubOptions | undefined;
   /** Samples a question. */
   readonly runs?: number;
   readonly sampler?: SamplerChoice;
@@ -98,7 +101,7 @@ async function* runModel(
   const { model: reference = STUDY_DEFAULTS.model } = options;
   const { signal } = always;
   const results: StepResult[] = [];
-  await using model = await loadModel(reference, { threads: options.threads });
+  await using model = yield* openModel(reference, { threads: options.threads, hub: options.hub, signal });
   for (const set of sets) {
     results.push(
       yield* generateRuns(workspace, set, {

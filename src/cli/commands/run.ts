@@ -56,6 +56,7 @@ export const RUN: Command = defineCommand({
         ood: values.ood === "none" ? null : values.ood,
         limit: values.limit,
         model: values.model,
+        hub: { env: context.env },
         threads: values.threads,
         runs: values.runs,
         sampler: readSampler(values),

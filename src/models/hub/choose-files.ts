@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
 import { SHARD_INDEX, SINGLE_FILE } from "../weight-index.ts";
-import { oneLine } from "./explain-refusal.ts";
 import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
+import { printableLine } from "./printable-line.ts";
 
 /** Without these no checkpoint can be used. */
 export const REQUIRED_FILES: readonly string[] = ["config.json", "tokenizer.json"];
@@ -53,7 +53,7 @@ export function chooseFiles(id: HubModelId, names: readonly string[]): ChosenFil
 function explainFormats(id: HubModelId, names: readonly string[]): SepError {
   const found = Object.entries(FORMATS).flatMap(([format, pattern]) => {
     const example = names.find((name) => pattern.test(name));
-    return example === undefined ? [] : [`${format} (${oneLine(example)})`];
+    return example === undefined ? [] : [`${format} (${printableLine(example)})`];
   });
   const gguf = names.some((name) => name.endsWith(".gguf"))
     ? " Of a GGUF repository download one file, and give its path."

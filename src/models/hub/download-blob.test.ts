@@ -70,7 +70,12 @@ describe("a download that is cut off", () => {
     const events = await collect(pullModel(faulty.stage.hub, ID));
     await expectWhole(faulty.stage, faulty.model);
     expect(faulty.ranges()).toEqual(["bytes=123456-"]);
-    expect(events[0]).toMatchObject({ kind: "planned", receivedBytes: 123_456 });
+    expect(events[0]).toMatchObject({
+      kind: "planned",
+      files: expect.arrayContaining([
+        { file: "model.safetensors", receivedBytes: 123_456, totalBytes: WEIGHTS.length },
+      ]),
+    });
   });
 
   it("needs no more bytes when all of them had come", async () => {

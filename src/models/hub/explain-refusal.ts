@@ -1,6 +1,7 @@
 import { SepError } from "../../errors.ts";
 import type { Hub } from "./hub.ts";
 import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
+import { printableLine } from "./printable-line.ts";
 
 /** What a request to the hub was about. */
 export interface HubSubject extends HubModelId {
@@ -20,7 +21,7 @@ export function explainRefusal(
   const { endpoint } = hub.settings;
   const { repo, revision, file } = subject;
   const page = `${endpoint}/${repo}`;
-  const said = oneLine(headers.get("x-error-message"));
+  const said = printableLine(headers.get("x-error-message"));
   switch (headers.get("x-error-code")) {
     case "GatedRepo":
       return new SepError(
@@ -72,11 +73,3 @@ export function explainRefusal(
     `${endpoint} answered ${status}${said === "" ? "" : ` (${said})`} when asked for ${file ?? "the model"} of ${repo}. Is HF_ENDPOINT right?`,
   );
 }
-
-/** A server's text on a terminal: printable, on one line, and not too long. */
-export function oneLine(text: string | null): string {
-  const printable = (text ?? "").replace(/[^\x20-\x7e\u00a0-\uffff]+/g, " ").trim();
-  return printable.length <= MAX_SAID ? printable : `${printable.slice(0, MAX_SAID)}…`;
-}
-
-const MAX_SAID = 200;

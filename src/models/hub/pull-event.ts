@@ -1,12 +1,7 @@
 /** What a download reports. */
 export type PullEvent =
-  /** Once, when it is known what is missing. `receivedBytes` lie there from an interrupted download. */
-  | {
-      readonly kind: "planned";
-      readonly files: readonly string[];
-      readonly receivedBytes: number;
-      readonly totalBytes: number;
-    }
+  /** Once, when it is known what is missing; of some of it, a part may lie there from an interrupted download. */
+  | { readonly kind: "planned"; readonly files: readonly PlannedFile[]; readonly totalBytes: number }
   /** Now and then while a file comes in; may go back when a damaged beginning is dropped. */
   | {
       readonly kind: "received";
@@ -22,6 +17,13 @@ export type PullEvent =
       readonly totalBytes: number;
     }
   | PullNote;
+
+/** A file that will be downloaded. */
+export interface PlannedFile {
+  readonly file: string;
+  readonly receivedBytes: number;
+  readonly totalBytes: number;
+}
 
 /** Something to know that is not an error: a wait, another try. */
 export interface PullNote {

@@ -10,7 +10,7 @@ import { locateModelCache, type ModelCache } from "./hub-cache.ts";
 import type { HubModelId } from "./hub-model-id.ts";
 import { type HubFile, inspectFile } from "./inspect-file.ts";
 import { obtainFile } from "./obtain-file.ts";
-import type { PullEvent, PullNote } from "./pull-event.ts";
+import type { PlannedFile, PullEvent, PullNote } from "./pull-event.ts";
 import { type HubModelInfo, readModelInfo } from "./read-model-info.ts";
 import { runConcurrently } from "./run-concurrently.ts";
 import { sizeIfThere } from "./size-if-there.ts";
@@ -109,13 +109,13 @@ async function* inspectMissing(
 
 /** @throws SepError `disk-full` before anything is downloaded that would not fit */
 async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFile[]): Promise<PullEvent> {
-  let receivedBytes = 0;
-  let totalBytes = 0;
-  for (const { etag, sizeBytes } of sources) {
+  const files: PlannedFile[] = [];
+  for (const { file, etag, sizeBytes } of sources) {
     const there = (await sizeIfThere(cache.blob(etag))) ?? (await sizeIfThere(cache.incomplete(etag))) ?? 0;
-    receivedBytes += Math.min(there, sizeBytes);
-    totalBytes += sizeBytes;
+    files.push({ file, receivedBytes: Math.min(there, sizeBytes), totalBytes: sizeBytes });
   }
+  const totalBytes = files.reduce((sum, file) => sum + file.totalBytes, 0);
+  const receivedBytes = files.reduce((sum, file) => sum + file.receivedBytes, 0);
   const { cacheFolder } = hub.settings;
   await mkdir(cacheFolder, { recursive: true });
   const { bavail, bsize } = await statfs(cacheFolder);
@@ -126,7 +126,7 @@ async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFi
       `The download needs ${formatGigabytes(missingBytes)}, and the disk of ${cacheFolder} has ${formatGigabytes(bavail * bsize)} left. Free some space, or move the cache with HF_HOME or HF_HUB_CACHE.`,
     );
   }
-  return { kind: "planned", files: sources.map(({ file }) => file), receivedBytes, totalBytes };
+  return { kind: "planned", files, totalBytes };
 }
 
 /** Notes as Python does that a commit has no such file, so that nobody has to ask again. */
