@@ -66,7 +66,6 @@ describe("errors", () => {
     [["help", "models", "fetch"], 'There is no command "models fetch", expected'],
     [["models", "pull"], "`sep models pull` needs MODEL."],
     [["models", "pull", "a/b", "c/d"], '`sep models pull` takes one MODEL only, got "c/d".'],
-    [["models", "pull", "a b"], 'Got "a b", expected a model of the hub as "org/name"'],
   ])("%j is wrong usage", async (args, message) => {
     const { code, stdout, stderr } = await run(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -34,7 +34,8 @@ export async function describeCheckpoint(folder: string): Promise<CheckpointDesc
   const numbers = weights.value === null ? null : countNumbers(weights.value);
   return {
     modelType,
-    obstacle: obstacle ?? weights.problem?.replaceAll(join(folder, "/"), "") ?? (tokenizer ? null : NO_TOKENIZER),
+    obstacle:
+      obstacle ?? weights.problem?.replaceAll(join(folder, "/"), "") ?? (tokenizer ? null : NO_TOKENIZER),
     config,
     parameters: numbers === null ? null : Object.values(numbers).reduce((sum, count) => sum + count, 0),
     dtypes: numbers ?? {},

@@ -26,7 +26,7 @@ export interface LocateCheckpointOptions {
  * Finds what a model reference stands for, in this order: `pocket`; a folder; a model of the Hugging Face hub,
  * `org/name`, `name` or either with `@revision`, which is looked up in the cache and else downloaded. What looks
  * like a path is never asked of the hub.
- * @throws SepError `model-not-found`, and those of the hub; see `pullModel` and `fetchModel`
+ * @throws SepError `model-not-found`, and those of the hub; see `pullRepository` and `fetchModel`
  */
 export async function* locateCheckpoint(
   reference: string,

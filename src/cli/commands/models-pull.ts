@@ -1,7 +1,4 @@
-import { SepError } from "../../errors.ts";
-import { openHub } from "../../models/hub/hub.ts";
-import { type HubModelId, parseHubModelId } from "../../models/hub/hub-model-id.ts";
-import { pullModel } from "../../models/hub/pull-model.ts";
+import { pullModel } from "../../models/pull-model.ts";
 import { reportPull } from "../../pipeline/open-model.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -28,31 +25,11 @@ export const MODELS_PULL: Command = defineCommand({
     },
   ],
   async run(values, context) {
-    const id = readId(values.model);
-    const hub = await openHub({ env: context.env });
-    if (hub.settings.offline) {
-      throw new SepError(
-        "model-not-cached",
-        "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids asking the hub. Unset it to pull a model.",
-      );
-    }
-    const { signal } = context;
-    const pull = reportPull(values.model, pullModel(hub, id, { signal }));
-    const { commit, folder } = await renderProgress(pull, values, context);
-    if (values.json) {
-      context.stdout.write(`${JSON.stringify({ kind: "result", ...id, commit, folder })}\n`);
-    } else if (!values.quiet) {
-      context.stdout.write(`${id.repo} ${commit}\n${folder}\n`);
-    }
+    const { model } = values;
+    const pull = reportPull(model, pullModel(model, { hub: { env: context.env }, signal: context.signal }));
+    const { path, commit } = await renderProgress(pull, values, context);
+    if (values.json) context.stdout.write(`${JSON.stringify({ kind: "result", model, commit, path })}\n`);
+    else if (!values.quiet) context.stdout.write(`${model} ${commit}\n${path}\n`);
     return EXIT.ok;
   },
 });
-
-function readId(text: string): HubModelId {
-  const id = parseHubModelId(text);
-  if (id !== null) return id;
-  throw new SepError(
-    "bad-option",
-    `Got "${text}", expected a model of the hub as "org/name" or "org/name@revision".`,
-  );
-}

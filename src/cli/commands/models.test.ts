@@ -48,10 +48,9 @@ describe("sep models pull", () => {
     expect(counts.at(-1)).toBe(events[0]?.total);
     expect(events.at(-1)).toEqual({
       kind: "result",
-      repo: model.id,
-      revision: "main",
+      model: model.id,
       commit: model.refs.get("main"),
-      folder: expect.stringContaining("snapshots"),
+      path: expect.stringContaining("snapshots"),
     });
   });
 
@@ -108,7 +107,9 @@ describe("sep models list", () => {
     const folder = stage.cacheOf(model).snapshot(model.refs.get("main") as string);
     const shard = (await readdir(folder)).find((name) => name.includes("-00002-")) as string;
     await rm(join(folder, shard));
-    expect((await sep(stage, ["models", "list"])).stdout).toMatch(/llama +no: .*00002.* does not exist/);
+    expect((await sep(stage, ["models", "list"])).stdout).toMatch(
+      /llama +no: model-00002-of-00003\.safetensors does not exist/,
+    );
   });
 });
 

@@ -6,7 +6,7 @@ import { createFakeModel, etagOf, type FakeFile, type FakeModel } from "../../..
 import { createHubStage, type HubStage } from "../../../test/fakes/hub-stage.ts";
 import { drain } from "./drain.ts";
 import type { PullEvent } from "./pull-event.ts";
-import { pullModel } from "./pull-model.ts";
+import { pullRepository } from "./pull-repository.ts";
 
 const WEIGHTS = Buffer.alloc(600_000, "weights that do not repeat every few bytes, ".repeat(97));
 const ID = { repo: "tiny/model", revision: "main" };
@@ -53,7 +53,7 @@ async function leave(stage: HubStage, model: FakeModel, content: Uint8Array): Pr
 describe("a download that is cut off", () => {
   it("goes on from its last byte, in the same process", async () => {
     await using faulty = await createFaultyStage([{ dropAfter: 200_000 }, { dropAfter: 100_000 }]);
-    const events = await collect(pullModel(faulty.stage.hub, ID));
+    const events = await collect(pullRepository(faulty.stage.hub, ID));
     await expectWhole(faulty.stage, faulty.model);
     const [first, second, third] = faulty.ranges();
     expect(first).toBeNull();
@@ -67,7 +67,7 @@ describe("a download that is cut off", () => {
   it("goes on from its last byte, in another process", async () => {
     await using faulty = await createFaultyStage([]);
     await leave(faulty.stage, faulty.model, WEIGHTS.subarray(0, 123_456));
-    const events = await collect(pullModel(faulty.stage.hub, ID));
+    const events = await collect(pullRepository(faulty.stage.hub, ID));
     await expectWhole(faulty.stage, faulty.model);
     expect(faulty.ranges()).toEqual(["bytes=123456-"]);
     expect(events[0]).toMatchObject({
@@ -81,7 +81,7 @@ describe("a download that is cut off", () => {
   it("needs no more bytes when all of them had come", async () => {
     await using faulty = await createFaultyStage([]);
     await leave(faulty.stage, faulty.model, WEIGHTS);
-    await drain(pullModel(faulty.stage.hub, ID));
+    await drain(pullRepository(faulty.stage.hub, ID));
     await expectWhole(faulty.stage, faulty.model);
     expect(faulty.ranges()).toEqual([]);
   });
@@ -92,19 +92,19 @@ describe("a download that is cut off", () => {
   ])("starts again where the server %s", async (_name, fault) => {
     await using faulty = await createFaultyStage([fault]);
     await leave(faulty.stage, faulty.model, WEIGHTS.subarray(0, 5_000));
-    await drain(pullModel(faulty.stage.hub, ID));
+    await drain(pullRepository(faulty.stage.hub, ID));
     await expectWhole(faulty.stage, faulty.model);
   });
 
   it("is given up after five tries without a byte, and kept", async () => {
     const nothing = { endAfter: 0 };
     await using faulty = await createFaultyStage([{ endAfter: 300_000 }, ...Array(5).fill(nothing)]);
-    await expect(drain(pullModel(faulty.stage.hub, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository(faulty.stage.hub, ID))).rejects.toMatchObject({
       code: "download-damaged",
       message: expect.stringMatching(/breaks off after 300000 of 600000 bytes .*goes on from there/),
     });
     expect(faulty.stage.waitsMs).toEqual([1000, 2000, 4000, 8000]);
-    await drain(pullModel(faulty.stage.hub, ID));
+    await drain(pullRepository(faulty.stage.hub, ID));
     await expectWhole(faulty.stage, faulty.model);
     expect(faulty.ranges().at(-1)).toBe("bytes=300000-");
   });
@@ -114,21 +114,21 @@ describe("a damaged download", () => {
   it("is dropped and explained", async () => {
     await using faulty = await createFaultyStage([{ corrupt: true }]);
     const { stage, model } = faulty;
-    await expect(drain(pullModel(stage.hub, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository(stage.hub, ID))).rejects.toMatchObject({
       code: "download-damaged",
       message: expect.stringContaining(`does not have the checksum ${etagOf(weightsOf(model))}`),
     });
     const blobs = await readdir(dirname(stage.cacheOf(model).blob("x")));
     expect(blobs.filter((name) => name.startsWith(etagOf(weightsOf(model))))).toEqual([]);
     await expect(readFile(stage.cacheOf(model).ref("main"))).rejects.toThrow("ENOENT");
-    await drain(pullModel(stage.hub, ID));
+    await drain(pullRepository(stage.hub, ID));
     await expectWhole(stage, model);
   });
 
   it("starts again when the damage may come from before", async () => {
     await using faulty = await createFaultyStage([]);
     await leave(faulty.stage, faulty.model, Buffer.alloc(1_000));
-    const events = await collect(pullModel(faulty.stage.hub, ID));
+    const events = await collect(pullRepository(faulty.stage.hub, ID));
     await expectWhole(faulty.stage, faulty.model);
     expect(notes(events)).toEqual(["model.safetensors: what was there is damaged, starting again"]);
     expect(faulty.ranges()).toEqual(["bytes=1000-", null]);
@@ -137,7 +137,7 @@ describe("a damaged download", () => {
   it("starts again when there is more than there should be", async () => {
     await using faulty = await createFaultyStage([]);
     await leave(faulty.stage, faulty.model, Buffer.alloc(600_001));
-    await drain(pullModel(faulty.stage.hub, ID));
+    await drain(pullRepository(faulty.stage.hub, ID));
     await expectWhole(faulty.stage, faulty.model);
   });
 
@@ -147,7 +147,7 @@ describe("a damaged download", () => {
       fault: ({ path, method }) =>
         method === "GET" && /cache.*config\.json/.test(path) ? { corrupt: true } : null,
     });
-    await expect(drain(pullModel(stage.hub, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository(stage.hub, ID))).rejects.toMatchObject({
       code: "download-damaged",
       message: expect.stringMatching(/^config\.json of tiny\/model does not have the checksum [0-9a-f]{40},/),
     });
@@ -163,7 +163,7 @@ describe("a damaged download", () => {
       headers.set("x-linked-size", "599999");
       return new Response(null, { status: answer.status, headers });
     };
-    await expect(drain(pullModel({ ...stage.hub, fetch: lying }, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository({ ...stage.hub, fetch: lying }, ID))).rejects.toMatchObject({
       code: "download-damaged",
       message: expect.stringContaining("is larger than the 599999 bytes that the hub states"),
     });
@@ -181,7 +181,7 @@ describe("a disk without room", () => {
       headers.set("x-linked-size", String(2 ** 49));
       return new Response(null, { status: answer.status, headers });
     };
-    await expect(drain(pullModel({ ...stage.hub, fetch: huge }, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository({ ...stage.hub, fetch: huge }, ID))).rejects.toMatchObject({
       code: "disk-full",
       message: expect.stringMatching(
         /^The download needs 562950\.0 GB, and the disk of .* has [\d.]+ GB left\./,
@@ -197,7 +197,7 @@ describe("a disk without room", () => {
     const path = stage.cacheOf(model).incomplete(etagOf(weightsOf(model)));
     await mkdir(dirname(path), { recursive: true });
     await symlink("/dev/full", path);
-    await expect(drain(pullModel(stage.hub, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository(stage.hub, ID))).rejects.toMatchObject({
       code: "disk-full",
       message: expect.stringContaining(`The disk of ${stage.cacheFolder} is full.`),
     });
@@ -208,7 +208,7 @@ describe("two at once", () => {
   it("load each file once", async () => {
     const model = createFakeModel(ID.repo, CONTENTS);
     await using stage = await createHubStage([model]);
-    const both = [stage.hub, await stage.openHub()].map((hub) => collect(pullModel(hub, ID)));
+    const both = [stage.hub, await stage.openHub()].map((hub) => collect(pullRepository(hub, ID)));
     await Promise.all(both);
     await expectWhole(stage, model);
     expect(stage.downloads().filter((download) => download.startsWith("cdn"))).toHaveLength(1);
@@ -221,11 +221,11 @@ describe("two at once", () => {
       release = settle;
     });
     await using faulty = await createFaultyStage([{ wait }]);
-    const pulled = drain(pullModel(faulty.stage.hub, ID, { signal: abort.signal }));
+    const pulled = drain(pullRepository(faulty.stage.hub, ID, { signal: abort.signal }));
     setTimeout(() => abort.abort(new Error("enough")), 50);
     await expect(pulled).rejects.toThrow("enough");
     release();
-    await drain(pullModel(faulty.stage.hub, ID));
+    await drain(pullRepository(faulty.stage.hub, ID));
     await expectWhole(faulty.stage, faulty.model);
   });
 });

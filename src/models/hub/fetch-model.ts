@@ -3,18 +3,18 @@ import { type CachedModel, findCachedModel } from "./find-cached-model.ts";
 import type { Hub } from "./hub.ts";
 import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
 import type { PullEvent, PullNote } from "./pull-event.ts";
-import { type PulledModel, pullModel } from "./pull-model.ts";
+import { type PulledCommit, pullRepository } from "./pull-repository.ts";
 
 /**
  * Finds a model in the cache, and asks the hub only for what is not there. A model of which the cache has all
  * that is needed is used even when the hub gives no answer.
- * @throws SepError `model-not-cached` when the hub must not be asked, and as `pullModel` does
+ * @throws SepError `model-not-cached` when the hub must not be asked, and as `pullRepository` does
  */
 export async function* fetchModel(
   hub: Hub,
   id: HubModelId,
   signal?: AbortSignal,
-): AsyncGenerator<PullEvent, PulledModel> {
+): AsyncGenerator<PullEvent, PulledCommit> {
   const cached = await findCachedModel(hub.settings, id);
   const isUsable = cached !== null && cached.missing.length === 0;
   if (isUsable && cached.unknown.length === 0) return cached;
@@ -26,10 +26,10 @@ export async function* fetchModel(
   if (!isUsable) {
     // weights that are there are not loaded again only because the branch has moved on
     const pinned = cached !== null && hasWeights(cached) ? { ...id, revision: cached.commit } : id;
-    return yield* pullModel(hub, pinned, { signal });
+    return yield* pullRepository(hub, pinned, { signal });
   }
   try {
-    return yield* pullModel(hub, { ...id, revision: cached.commit }, { tries: 1, signal });
+    return yield* pullRepository(hub, { ...id, revision: cached.commit }, { tries: 1, signal });
   } catch (error) {
     if (!(error instanceof SepError) || !["hub-unreachable", "cache-not-writable"].includes(error.code)) {
       throw error;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Fault, SeenRequest } from "../../../test/fakes/fake-hub.ts";
 import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
 import { drain } from "./drain.ts";
-import { pullModel } from "./pull-model.ts";
+import { pullRepository } from "./pull-repository.ts";
 
 const ID = { repo: "tiny/qwen3-tied", revision: "main" };
 
@@ -25,20 +25,20 @@ describe.each([
 ])("asking for %s", (_name, isHit) => {
   it.each([[429], [500], [502], [503], [504]])("tries again after %i", async (status) => {
     await using stage = await createFaultyStage(isHit, [{ status }, { status }]);
-    const { commit } = await drain(pullModel(stage.hub, ID));
+    const { commit } = await drain(pullRepository(stage.hub, ID));
     expect(commit).toMatch(/^[0-9a-f]{40}$/);
     expect(stage.waitsMs.toSorted()).toEqual([1000, isHit === isHead ? 1000 : 2000]);
   });
 
   it("tries again after a lost connection", async () => {
     await using stage = await createFaultyStage(isHit, [{ dropAfter: 0 }]);
-    await drain(pullModel(stage.hub, ID));
+    await drain(pullRepository(stage.hub, ID));
     expect(stage.fake.requests.filter(isHit).length).toBeGreaterThan(1);
   });
 
   it("gives up after five tries", async () => {
     await using stage = await createFaultyStage(isHit, Array(100).fill({ status: 503 }));
-    await expect(drain(pullModel(stage.hub, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository(stage.hub, ID))).rejects.toMatchObject({
       code: "hub-unreachable",
       message: expect.stringMatching(/^http:\/\/127.* cannot be used: it answered 503\. Check the network/),
     });
@@ -62,19 +62,19 @@ describe("being asked to wait", () => {
     ["RateLimit that is not used up", { ratelimit: '"api";r=12;t=55' }, 1000],
   ])("%s is kept to, and shown", async (_name, headers, waitMs) => {
     await using stage = await createFaultyStage(isApi, [{ status: 429, headers }]);
-    const first = await pullModel(stage.hub, ID).next();
+    const first = await pullRepository(stage.hub, ID).next();
     expect(first.value).toMatchObject({
       kind: "note",
       message: expect.stringContaining(`answered 429; trying again in ${waitMs / 1000} s`),
     });
     await using again = await createFaultyStage(isApi, [{ status: 429, headers }]);
-    await drain(pullModel(again.hub, ID));
+    await drain(pullRepository(again.hub, ID));
     expect(again.waitsMs).toEqual([waitMs]);
   });
 
   it("for too long ends the work with the reason", async () => {
     await using stage = await createFaultyStage(isApi, [{ status: 429, headers: { "retry-after": "3600" } }]);
-    await expect(drain(pullModel(stage.hub, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository(stage.hub, ID))).rejects.toMatchObject({
       code: "hub-unreachable",
       message: expect.stringContaining("answered 429 and asks to wait 3600 s"),
     });
@@ -86,7 +86,7 @@ describe("what is no hub", () => {
   it("is named when nothing listens there", async () => {
     await using stage = await createHubStage([]);
     const hub = await stage.openHub({ HF_ENDPOINT: "http://127.0.0.1:1" });
-    await expect(drain(pullModel(hub, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository(hub, ID))).rejects.toMatchObject({
       code: "hub-unreachable",
       message: expect.stringMatching(/^http:\/\/127\.0\.0\.1:1 cannot be used: it gives no answer \(.+\)\./),
     });
@@ -99,7 +99,7 @@ describe("what is no hub", () => {
         cause: Object.assign(new Error("self-signed certificate"), { code: "DEPTH_ZERO_SELF_SIGNED_CERT" }),
       });
     };
-    await expect(drain(pullModel({ ...stage.hub, fetch: untrusted }, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository({ ...stage.hub, fetch: untrusted }, ID))).rejects.toMatchObject({
       code: "hub-unreachable",
       message: expect.stringContaining("DEPTH_ZERO_SELF_SIGNED_CERT"),
     });
@@ -113,7 +113,7 @@ describe("what is no hub", () => {
   ])("is seen when it answers with %s", async (_name, respond) => {
     await using stage = await createHubStage([]);
     const portal: typeof fetch = async () => respond();
-    await expect(drain(pullModel({ ...stage.hub, fetch: portal }, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository({ ...stage.hub, fetch: portal }, ID))).rejects.toMatchObject({
       code: "hub-unreachable",
       message: expect.stringContaining("does not answer like a Hugging Face hub"),
     });
@@ -127,7 +127,7 @@ describe("what is no hub", () => {
     await using stage = await createHubStage([createGoldenModel("qwen3-tied")]);
     const vague: typeof fetch = async (input, init) =>
       init?.method === "HEAD" ? new Response(null, { headers: { ...headers } }) : fetch(input, init);
-    await expect(drain(pullModel({ ...stage.hub, fetch: vague }, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository({ ...stage.hub, fetch: vague }, ID))).rejects.toMatchObject({
       code: "hub-unreachable",
       message: expect.stringContaining("does not answer like a Hugging Face hub"),
     });
@@ -137,7 +137,7 @@ describe("what is no hub", () => {
     await using stage = await createHubStage([]);
     const circle: typeof fetch = async (input) =>
       new Response(null, { status: 302, headers: { location: String(input) } });
-    await expect(drain(pullModel({ ...stage.hub, fetch: circle }, ID))).rejects.toMatchObject({
+    await expect(drain(pullRepository({ ...stage.hub, fetch: circle }, ID))).rejects.toMatchObject({
       code: "hub-unreachable",
       message: expect.stringContaining("redirects more than 8 times"),
     });
@@ -147,7 +147,9 @@ describe("what is no hub", () => {
     await using stage = await createHubStage([]);
     const rude: typeof fetch = async () =>
       new Response(null, { status: 403, headers: { "x-error-message": `\u009b31m${"long ".repeat(100)}` } });
-    const error = await drain(pullModel({ ...stage.hub, fetch: rude }, ID)).catch((thrown: Error) => thrown);
+    const error = await drain(pullRepository({ ...stage.hub, fetch: rude }, ID)).catch(
+      (thrown: Error) => thrown,
+    );
     expect((error as Error).message).toMatch(/refuses access to tiny\/qwen3-tied \(31mlong .*…\)/);
     expect((error as Error).message).not.toContain("\u009b");
   });

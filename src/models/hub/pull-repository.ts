@@ -15,14 +15,14 @@ import { type HubModelInfo, readModelInfo } from "./read-model-info.ts";
 import { runConcurrently } from "./run-concurrently.ts";
 import { sizeIfThere } from "./size-if-there.ts";
 
-export interface PullModelOptions {
+export interface PullRepositoryOptions {
   /** How often to ask for the model at all; once where a cached copy would do. */
   readonly tries?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** A model in the cache. */
-export interface PulledModel {
+export interface PulledCommit {
   readonly commit: string;
   /** The snapshot: a folder in Hugging Face format. */
   readonly folder: string;
@@ -38,11 +38,11 @@ const DOWNLOADS_AT_A_TIME = 4;
  * @throws SepError `hub-unreachable`, `gated-model`, `model-not-found`, `revision-not-found`, `hub-file-missing`,
  *   `hub-token-refused`, `no-safetensors`, `download-damaged`, `disk-full`, `cache-not-writable`, `output-locked`
  */
-export async function* pullModel(
+export async function* pullRepository(
   hub: Hub,
   id: HubModelId,
-  { tries, signal }: PullModelOptions = {},
-): AsyncGenerator<PullEvent, PulledModel> {
+  { tries, signal }: PullRepositoryOptions = {},
+): AsyncGenerator<PullEvent, PulledCommit> {
   const { cacheFolder } = hub.settings;
   const cache = locateModelCache(cacheFolder, id.repo);
   const info = yield* readModelInfo(hub, id, { tries, signal });

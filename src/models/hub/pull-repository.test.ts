@@ -5,7 +5,7 @@ import { createFakeModel, etagOf, pushCommit } from "../../../test/fakes/fake-mo
 import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
 import { drain } from "./drain.ts";
 import type { PullEvent } from "./pull-event.ts";
-import { pullModel } from "./pull-model.ts";
+import { pullRepository } from "./pull-repository.ts";
 
 const ID = { repo: "tiny/qwen3-tied", revision: "main" };
 const WANTED = [
@@ -17,13 +17,13 @@ const WANTED = [
   "tokenizer_config.json",
 ];
 
-describe("pullModel", () => {
+describe("pullRepository", () => {
   it("downloads config, tokenizer and safetensors, and lays them out as Python does", async () => {
     const model = createGoldenModel("qwen3-tied");
     await using stage = await createHubStage([model]);
     const commit = model.refs.get("main") as string;
     const cache = stage.cacheOf(model);
-    const pulled = await drain(pullModel(stage.hub, ID));
+    const pulled = await drain(pullRepository(stage.hub, ID));
     expect(pulled).toEqual({ commit, folder: cache.snapshot(commit) });
     expect((await readdir(pulled.folder)).sort()).toEqual(WANTED);
     expect(await readFile(cache.ref("main"), "utf8")).toBe(commit);
@@ -46,7 +46,7 @@ describe("pullModel", () => {
     const model = createGoldenModel("qwen3-tied");
     await using stage = await createHubStage([model]);
     const events: PullEvent[] = [];
-    for await (const event of pullModel(stage.hub, ID)) events.push(event);
+    for await (const event of pullRepository(stage.hub, ID)) events.push(event);
     const sizes = [...(model.commits.get(model.refs.get("main") as string)?.files ?? [])]
       .filter(([name]) => WANTED.includes(name))
       .map(([, { content }]) => content.length);
@@ -65,10 +65,10 @@ describe("pullModel", () => {
   it("asks once more and downloads nothing when all is there", async () => {
     const model = createGoldenModel("qwen3-tied");
     await using stage = await createHubStage([model]);
-    await drain(pullModel(stage.hub, ID));
+    await drain(pullRepository(stage.hub, ID));
     stage.fake.clear();
     const events: PullEvent[] = [];
-    for await (const event of pullModel(stage.hub, ID)) events.push(event);
+    for await (const event of pullRepository(stage.hub, ID)) events.push(event);
     expect(events).toEqual([{ kind: "planned", files: [], totalBytes: 0 }]);
     expect(stage.fake.requests.map(({ path }) => path)).toEqual([
       "/api/models/tiny/qwen3-tied/revision/main",
@@ -78,13 +78,13 @@ describe("pullModel", () => {
   it("takes a new commit, and shares with the old one what has not changed", async () => {
     const model = createGoldenModel("qwen3-tied");
     await using stage = await createHubStage([model]);
-    const before = await drain(pullModel(stage.hub, ID));
+    const before = await drain(pullRepository(stage.hub, ID));
     const contents = Object.fromEntries(
       [...(model.commits.get(before.commit)?.files ?? [])].map(([name, { content }]) => [name, content]),
     );
     const commit = pushCommit(model, { ...contents, "generation_config.json": '{"eos_token_id": 1}' });
     stage.fake.clear();
-    const after = await drain(pullModel(stage.hub, ID));
+    const after = await drain(pullRepository(stage.hub, ID));
     expect(after.commit).toBe(commit);
     expect(stage.downloads()).toEqual(["hub generation_config.json"]);
     expect(await readlink(join(after.folder, "model.safetensors"))).toBe(
@@ -98,7 +98,7 @@ describe("pullModel", () => {
   it("downloads the shards that the index names", async () => {
     const model = createGoldenModel("llama-tied-f16-sharded");
     await using stage = await createHubStage([model]);
-    const { folder } = await drain(pullModel(stage.hub, { repo: model.id, revision: "main" }));
+    const { folder } = await drain(pullRepository(stage.hub, { repo: model.id, revision: "main" }));
     expect((await readdir(folder)).filter((name) => name.startsWith("model"))).toEqual([
       "model-00001-of-00003.safetensors",
       "model-00002-of-00003.safetensors",
@@ -114,7 +114,7 @@ describe("pullModel", () => {
     model.refs.set("v1.0", commit);
     await using stage = await createHubStage([model]);
     for (const revision of ["refs/pr/1", "v1.0", commit]) {
-      expect((await drain(pullModel(stage.hub, { ...ID, revision }))).commit).toBe(commit);
+      expect((await drain(pullRepository(stage.hub, { ...ID, revision }))).commit).toBe(commit);
     }
     const refs = await readdir(join(stage.cacheOf(model).folder, "refs"), { recursive: true });
     expect(refs.sort()).toEqual(["refs", join("refs", "pr"), join("refs", "pr", "1"), "v1.0"]);
@@ -124,7 +124,7 @@ describe("pullModel", () => {
     const model = createGoldenModel("qwen3-tied", "private");
     await using stage = await createHubStage([model], { renamed: { "old/name": model.id } });
     const hub = await stage.openHub({ HF_TOKEN: "hf_granted" });
-    const { folder } = await drain(pullModel(hub, { repo: "old/name", revision: "main" }));
+    const { folder } = await drain(pullRepository(hub, { repo: "old/name", revision: "main" }));
     expect(folder).toContain("models--old--name");
     expect((await readdir(folder)).sort()).toEqual(WANTED);
   });
@@ -132,7 +132,7 @@ describe("pullModel", () => {
   it("keeps the token from the storage server", async () => {
     const model = createGoldenModel("qwen3-tied", "gated");
     await using stage = await createHubStage([model]);
-    await drain(pullModel(await stage.openHub({ HF_TOKEN: "hf_granted" }), ID));
+    await drain(pullRepository(await stage.openHub({ HF_TOKEN: "hf_granted" }), ID));
     const seen = (server: string) =>
       new Set(
         stage.fake.requests
@@ -147,22 +147,22 @@ describe("pullModel", () => {
     const model = createGoldenModel("qwen3-tied");
     await using stage = await createHubStage([model]);
     const hub = await stage.openHub({ HF_HUB_DISABLE_SYMLINKS: "1" });
-    const { folder } = await drain(pullModel(hub, ID));
+    const { folder } = await drain(pullRepository(hub, ID));
     expect((await lstat(join(folder, "model.safetensors"))).isFile()).toBe(true);
     stage.fake.clear();
-    await drain(pullModel(hub, ID));
+    await drain(pullRepository(hub, ID));
     expect(stage.downloads()).toEqual([]);
   });
 });
 
-describe("pullModel refuses", () => {
+describe("pullRepository refuses", () => {
   const explain = async (
     model: ReturnType<typeof createFakeModel>,
     { token, revision = "main" }: { token?: string; revision?: string } = {},
   ) => {
     await using stage = await createHubStage([model]);
     const hub = await stage.openHub(token === undefined ? {} : { HF_TOKEN: token });
-    const error = await drain(pullModel(hub, { repo: model.id, revision })).catch(
+    const error = await drain(pullRepository(hub, { repo: model.id, revision })).catch(
       (thrown: unknown) => thrown,
     );
     return { code: (error as { code: string }).code, message: (error as Error).message };
