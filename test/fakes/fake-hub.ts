@@ -120,12 +120,16 @@ function serveHub(
   const [, kind, rest = ""] = path.split(
     new RegExp(`^/(?:api/models/|api/(resolve-cache)/models/)?${model.id}/?(?:revision/|tree/|resolve/)?`),
   );
-  const isApi = path.startsWith("/api/models/");
-  const revision = isApi ? rest || "main" : (rest.split("/")[0] as string);
+  const isInfo = path.startsWith("/api/models/") && !path.includes("/tree/");
+  const revision = isInfo ? rest || "main" : (rest.split("/")[0] as string);
   const commit = model.commits.get(model.refs.get(revision) ?? revision);
   if (commit === undefined) return refuse(404, "RevisionNotFound", `Invalid rev id: ${revision}`);
-  if (isApi) return json(path.includes("/tree/") ? describeTree(commit) : describeModel(model, commit));
-
+  if (isInfo) return json(describeModel(model, commit));
+  const name = rest.slice(revision.length + 1);
+  if (path.startsWith("/api/models/")) {
+    // of folders, the fake models have the root only
+    return name === "" ? json(describeTree(commit)) : refuse(404, "EntryNotFound", `${name} does not exist`);
+  }
   if (model.access === "gated" && token !== FAKE_TOKENS.granted) {
     return token === null
       ? refuse(401, "GatedRepo", `Access to model ${model.id} is restricted. Please log in.`)
@@ -135,7 +139,6 @@ function serveHub(
           `Access to model ${model.id} is restricted. Visit its page to ask for access.`,
         );
   }
-  const name = rest.slice(revision.length + 1);
   const file = commit.files.get(name);
   const common = { "x-repo-commit": commit.hash, "accept-ranges": "bytes" };
   if (file === undefined) {

@@ -61,6 +61,17 @@ const isDownload = ({ server, method, path }: SeenRequest): boolean =>
 
 const lastOf = (path: string): string => path.split("/").at(-1) ?? "";
 
+/** A model of the hub whose files never change, for comparing caches entry by entry; it cannot be loaded. */
+export function createPlainModel(): FakeModel {
+  return createFakeModel("tiny/plain", {
+    "config.json": '{"model_type": "none"}\n',
+    "tokenizer.json": "{}\n",
+    "tokenizer_config.json": '{"model_max_length": 8}\n',
+    "model.safetensors": Buffer.alloc(30_000, "not really weights "),
+    "README.md": "# Plain\n",
+  });
+}
+
 /** A model of the hub with a tiny checkpoint of test/golden, and files beside it that must not be downloaded. */
 export function createGoldenModel(checkpoint: string, access: FakeModel["access"] = "public"): FakeModel {
   const folder = new URL(`../golden/checkpoints/${checkpoint}/`, import.meta.url);
