@@ -21,6 +21,8 @@ export interface Fault {
   readonly dropAfter?: number;
   /** Send this many bytes of the body and end the answer as if that were all. */
   readonly endAfter?: number;
+  /** Send this many bytes of the body, and then nothing more while the connection stays. */
+  readonly holdAfter?: number;
   /** Send other bytes than the file's. */
   readonly corrupt?: boolean;
   /** Send all of the file although a part was asked for. */
@@ -225,13 +227,13 @@ async function answer(
   const sent = Buffer.from(isPart ? body.subarray(start) : body);
   if (fault?.corrupt) sent.fill(0x2a);
   const part = isPart ? { "content-range": `bytes ${start}-${body.length - 1}/${body.length}` } : {};
-  const cut = fault?.endAfter ?? fault?.dropAfter;
+  const cut = fault?.endAfter ?? fault?.dropAfter ?? fault?.holdAfter;
   const length = fault?.endAfter === undefined ? { "content-length": String(sent.length) } : {};
   response.writeHead(isPart ? 206 : status, { ...headers, ...part, ...length });
   if (method === "HEAD") response.end();
   else if (cut === undefined) response.end(sent);
   else if (fault?.endAfter !== undefined) response.end(sent.subarray(0, cut));
-  else response.write(sent.subarray(0, cut), () => response.destroy());
+  else response.write(sent.subarray(0, cut), () => fault?.dropAfter !== undefined && response.destroy());
 }
 
 function listen(

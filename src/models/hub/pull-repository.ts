@@ -117,7 +117,7 @@ async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFi
   const totalBytes = files.reduce((sum, file) => sum + file.totalBytes, 0);
   const receivedBytes = files.reduce((sum, file) => sum + file.receivedBytes, 0);
   const { cacheFolder } = hub.settings;
-  await mkdir(cacheFolder, { recursive: true });
+  await makeCacheFolder(cacheFolder);
   const { bavail, bsize } = await statfs(cacheFolder);
   const missingBytes = totalBytes - receivedBytes;
   if (missingBytes > bavail * bsize) {
@@ -127,6 +127,15 @@ async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFi
     );
   }
   return { kind: "planned", files, totalBytes };
+}
+
+/** @see https://bford.info/cachedir/, by which backups know what they need not keep */
+const CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Models of the Hugging Face hub.\n";
+
+async function makeCacheFolder(cacheFolder: string): Promise<void> {
+  await mkdir(cacheFolder, { recursive: true });
+  const tag = join(cacheFolder, "CACHEDIR.TAG");
+  if ((await sizeIfThere(tag)) === null) await writeFile(tag, CACHE_TAG);
 }
 
 /** Notes as Python does that a commit has no such file, so that nobody has to ask again. */

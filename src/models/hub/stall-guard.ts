@@ -11,15 +11,10 @@ export interface StallGuard {
 /** Longer than a slow server thinks; a dead connection would otherwise hang until the system gives it up. */
 const STALLED_AFTER_MS = 30_000;
 
-export function openStallGuard(
-  signal: AbortSignal | undefined,
-  stalledAfterMs: number = STALLED_AFTER_MS,
-): StallGuard {
+export function openStallGuard(signal: AbortSignal | undefined): StallGuard {
   const stalled = new AbortController();
-  const timer = setTimeout(
-    () => stalled.abort(new Error(`no data for ${Math.round(stalledAfterMs / 1_000)} s`)),
-    stalledAfterMs,
-  );
+  const reason = new Error(`no data for ${STALLED_AFTER_MS / 1_000} s`);
+  const timer = setTimeout(() => stalled.abort(reason), STALLED_AFTER_MS);
   return {
     signal: signal === undefined ? stalled.signal : AbortSignal.any([signal, stalled.signal]),
     touch: () => {
