@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Fault, SeenRequest } from "../../../test/fakes/fake-hub.ts";
 import { createFakeModel, etagOf, type FakeFile, type FakeModel } from "../../../test/fakes/fake-model.ts";
@@ -188,6 +188,18 @@ describe("a disk without room", () => {
       ),
     });
     expect(stage.downloads()).toEqual([]);
+  });
+
+  it("is told from one that cannot be written", async () => {
+    const model = createFakeModel(ID.repo, CONTENTS);
+    await using stage = await createHubStage([model]);
+    const file = join(stage.cacheFolder, "file");
+    await writeFile(file, "");
+    const hub = await stage.openHub({ HF_HUB_CACHE: file });
+    await expect(drain(pullRepository(hub, ID))).rejects.toMatchObject({
+      code: "cache-not-writable",
+      message: expect.stringMatching(/\/file cannot be written \(.*\)\. Choose another cache with HF_HOME/),
+    });
   });
 
   // a device that has no room for anything stands in for the file

@@ -128,7 +128,7 @@ function request(
     url,
     headers,
     subject: { ...id, file },
-    follow: "anywhere",
+    follow: "content",
     signal,
   });
 }

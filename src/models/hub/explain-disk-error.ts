@@ -14,7 +14,7 @@ export function explainDiskError(error: unknown, cacheFolder: string): unknown {
       { cause: error },
     );
   }
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
+  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"].includes(code ?? "")) {
     return new SepError(
       "cache-not-writable",
       `${cacheFolder} cannot be written (${(error as Error).message}). Choose another cache with HF_HOME or HF_HUB_CACHE.`,

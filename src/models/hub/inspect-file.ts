@@ -31,7 +31,7 @@ export async function* inspectFile(
 ): AsyncGenerator<PullNote, HubFile> {
   const url = `${hub.settings.endpoint}/${id.repo}/resolve/${commit}/${encodeURIComponent(file)}`;
   const subject = { ...id, file };
-  const answer = yield* sendToHub(hub, { method: "HEAD", url, subject, follow: "hub", signal });
+  const answer = yield* sendToHub(hub, { method: "HEAD", url, subject, follow: "description", signal });
   await answer.discard();
   const { status, headers } = answer;
   const linked = status >= 300;

@@ -77,7 +77,7 @@ async function listIfThere<Entry>(list: () => Promise<Entry[]>): Promise<Entry[]
   try {
     return await list();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
     throw error;
   }
 }

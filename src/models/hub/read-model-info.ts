@@ -31,7 +31,7 @@ export async function* readModelInfo(
       method: "GET",
       url,
       subject: { ...id, file: null },
-      follow: "hub",
+      follow: "content",
       signal,
       ...(tries === undefined ? {} : { tries }),
     },

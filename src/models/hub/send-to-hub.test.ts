@@ -82,6 +82,26 @@ describe("being asked to wait", () => {
   });
 });
 
+describe("a mirror that sends us to the hub", () => {
+  it("is followed, and the token stays with the mirror", async () => {
+    const model = createGoldenModel("qwen3-tied");
+    await using stage = await createHubStage([model]);
+    const mirrored: [string, string | null][] = [];
+    const mirror: typeof fetch = async (input, init) => {
+      const url = new URL(String(input));
+      if (url.origin !== "https://mirror.example") return fetch(input, init);
+      mirrored.push([url.pathname, new Headers(init?.headers).get("authorization")]);
+      const location = `${stage.fake.endpoint}${url.pathname}`;
+      return new Response(null, { status: 302, headers: { location } });
+    };
+    const hub = await stage.openHub({ HF_ENDPOINT: "https://mirror.example", HF_TOKEN: "hf_granted" });
+    const { commit } = await drain(pullRepository({ ...hub, fetch: mirror }, ID));
+    expect(commit).toBe(model.refs.get("main"));
+    expect(mirrored).toContainEqual(["/api/models/tiny/qwen3-tied/revision/main", "Bearer hf_granted"]);
+    expect(stage.fake.requests.map(({ authorization }) => authorization).filter(Boolean)).toEqual([]);
+  });
+});
+
 describe("what is no hub", () => {
   it("is named when nothing listens there", async () => {
     await using stage = await createHubStage([]);

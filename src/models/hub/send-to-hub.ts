@@ -11,8 +11,8 @@ export interface HubRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** For errors. */
   readonly subject: HubSubject;
-  /** Whether to go on where the hub sends us to another server, which stores the large files. */
-  readonly follow: "hub" | "anywhere";
+  /** "description": stop where the hub says what a file is and sends us to the server that stores it. */
+  readonly follow: "description" | "content";
   /** How often to try in all. */
   readonly tries?: number;
   readonly signal?: AbortSignal | undefined;
@@ -101,7 +101,8 @@ async function followRedirects(hub: Hub, request: HubRequest, guard: StallGuard)
     const location =
       response.status >= 300 && response.status < 400 ? response.headers.get("location") : null;
     const next = location === null ? null : new URL(location, url);
-    const isDone = next === null || (request.follow === "hub" && next.origin !== home);
+    const describes = request.follow === "description" && response.headers.has("x-linked-etag");
+    const isDone = next === null || (describes && next.origin !== home);
     if (isDone) return openResponse(response, guard);
     await response.body?.cancel();
     if (!/^https?:$/.test(next.protocol)) throw new Error(`redirects to ${next.protocol}`);
