@@ -22,8 +22,9 @@ import { readManifest } from "../store/manifest.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
 import { fileExists } from "./file-exists.ts";
 import { gatherReport } from "./gather-report.ts";
+import { manifestPathOf } from "./output-ownership.ts";
 import { readProbeFeatures, type ScoredSplit, type StudyProbes, scoreSplit } from "./score-split.ts";
-import { manifestPathOf, runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
+import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { summariseProbe } from "./summarise-probe.ts";
 import type { Workspace } from "./workspace.ts";
 

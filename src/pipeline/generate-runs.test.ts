@@ -9,7 +9,8 @@ import { readRuns } from "../sampling/read-runs.ts";
 import type { SamplerSettings } from "../sampling/sampler-settings.ts";
 import { writeJsonl } from "../store/jsonl.ts";
 import { type GenerateRunsOptions, generateRuns } from "./generate-runs.ts";
-import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
+import { manifestPathOf } from "./output-ownership.ts";
+import type { StepEvent, StepResult } from "./step.ts";
 import { traceRuns } from "./trace-runs.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 

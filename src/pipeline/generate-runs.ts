@@ -56,7 +56,6 @@ export async function* generateRuns(
     settings: { ...settings, runs, limit: limit ?? null },
     whenStale: "refuse",
     extendsPrevious: (previous) => sameSampling(previous, settings),
-    journal: journalOf(output),
   };
   return yield* runStep(workspace, definition, { force }, () =>
     sampleMissing(workspace, set, { ...options, runs, force }, settings),
