@@ -10,7 +10,7 @@ import { createHubStage, type HubStage } from "./fakes/hub-stage.ts";
 /** The command as it is installed; the tests' set-up has built it. */
 const SEP = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const WEIGHTS = Buffer.alloc(3_000_000, "weights that do not repeat every few bytes, ".repeat(97));
-const CONTENTS = { "config.json": "{}", "tokenizer.json": "{}", "model.safetensors": WEIGHTS };
+const CONTENTS = { "config.json": "{}", "tokenizer.json": "{ }", "model.safetensors": WEIGHTS };
 const MODEL = createFakeModel("tiny/model", CONTENTS);
 const FILE = [...MODEL.commits.values()][0]?.files.get("model.safetensors") as FakeFile;
 
@@ -102,7 +102,7 @@ describe("sep models pull", () => {
     const second = pull(stage);
     await new Promise<void>((settle) => {
       second.child.stderr?.on("data", (chunk: Buffer) => {
-        if (String(chunk).includes("another process downloads it, waiting")) settle();
+        if (String(chunk).includes("model.safetensors: is being downloaded already")) settle();
       });
     });
     release();

@@ -13,7 +13,7 @@ export interface FakeFile {
 
 export interface FakeCommit {
   readonly hash: string;
-  readonly files: ReadonlyMap<string, FakeFile>;
+  readonly files: Map<string, FakeFile>;
 }
 
 /** A model repository of the fake hub. */

@@ -93,7 +93,7 @@ describe("a copy that other programs made", () => {
     await rm(join(folder, "generation_config.json"));
     await rm(dirname(cache.absent(commit, "x")), { recursive: true });
     stage.fake.clear();
-    return { stage, folder, commit, cache, [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose]() };
+    return { stage, folder, commit, cache, model, [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose]() };
   }
 
   it("is asked about once, completed, and then known", async () => {
@@ -139,24 +139,49 @@ describe("a copy that other programs made", () => {
     expect(stage.fake.requests).toEqual([]);
   });
 
-  // root may write everywhere
-  it.skipIf(process.getuid?.() === 0)("is used from a folder that cannot be written", async () => {
+  it("is used as it is, with a note, when the hub no longer shows the model", async () => {
     await using partial = await createPartialStage();
-    const { stage, folder } = partial;
+    const { stage, folder, commit, model } = partial;
+    model.commits.delete(commit);
+    const expected = { folder, notes: [expect.stringContaining("lacks generation_config.json")] };
+    expect(await collect(fetchModel(stage.hub, ID))).toEqual(expected);
+    const refused = await stage.openHub({ HF_TOKEN: "hf_expired" });
+    expect(await collect(fetchModel(refused, ID))).toEqual(expected);
+  });
+
+  it("gives way to the newest commit when it is unfinished and gone from the hub", async () => {
+    await using partial = await createPartialStage();
+    const { stage, folder, commit, model } = partial;
+    await rm(join(folder, "tokenizer.json"));
+    const newest = pushCommit(model, {
+      "config.json": "{}",
+      "tokenizer.json": "{ }",
+      "model.safetensors": "new",
+    });
+    model.commits.delete(commit);
+    expect((await drain(fetchModel(stage.hub, ID))).commit).toBe(newest);
+  });
+
+  // root may write everywhere
+  it.skipIf(process.getuid?.() === 0)("cannot be completed in a folder that cannot be written", async () => {
+    await using partial = await createPartialStage();
+    const { stage, folder, commit, model } = partial;
     const readOnly = join(stage.cacheFolder, "shared");
     await cp(dirname(dirname(folder)), join(readOnly, "models--tiny--qwen3-tied"), {
       recursive: true,
       verbatimSymlinks: true,
     });
     const hub = await stage.openHub({ HF_HUB_CACHE: readOnly });
+    await chmod(join(readOnly, "models--tiny--qwen3-tied"), 0o500);
     await chmod(readOnly, 0o500);
     try {
-      expect(await collect(fetchModel(hub, ID))).toEqual({
-        folder: folder.replace(stage.cacheFolder, readOnly),
-        notes: [expect.stringContaining("using the cached tiny/qwen3-tied")],
-      });
+      await expect(drain(fetchModel(hub, ID))).rejects.toMatchObject({ code: "cache-not-writable" });
+      // the hub has no such file either: there is nothing to complete
+      model.commits.get(commit)?.files.delete("generation_config.json");
+      expect((await collect(fetchModel(hub, ID))).notes).toEqual([]);
     } finally {
       await chmod(readOnly, 0o700);
+      await chmod(join(readOnly, "models--tiny--qwen3-tied"), 0o700);
     }
   });
 });

@@ -1,4 +1,4 @@
-import { SepError } from "../../errors.ts";
+import { SepError, type SepErrorCode } from "../../errors.ts";
 import { type CachedModel, findCachedModel } from "./find-cached-model.ts";
 import type { Hub } from "./hub.ts";
 import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
@@ -26,18 +26,34 @@ export async function* fetchModel(
   if (!isUsable) {
     // weights that are there are not loaded again only because the branch has moved on
     const pinned = cached !== null && hasWeights(cached) ? { ...id, revision: cached.commit } : id;
-    return yield* pullRepository(hub, pinned, { signal });
+    try {
+      return yield* pullRepository(hub, pinned, { signal });
+    } catch (error) {
+      // the commit is gone from the hub, as after a squashed history
+      if (pinned === id || !hasCode(error, ["revision-not-found"])) throw error;
+    }
+    return yield* pullRepository(hub, id, { signal });
   }
   try {
     return yield* pullRepository(hub, { ...id, revision: cached.commit }, { tries: 1, signal });
   } catch (error) {
-    if (!(error instanceof SepError) || !["hub-unreachable", "cache-not-writable"].includes(error.code)) {
-      throw error;
-    }
+    if (!hasCode(error, NO_ANSWER)) throw error;
     yield warnOfUnknown(id, cached);
     return cached;
   }
 }
+
+/** The hub does not say what the commit has: it cannot be reached, or no longer shows the model to us. */
+const NO_ANSWER: readonly SepErrorCode[] = [
+  "hub-unreachable",
+  "revision-not-found",
+  "model-not-found",
+  "gated-model",
+  "hub-token-refused",
+];
+
+const hasCode = (error: unknown, codes: readonly SepErrorCode[]): boolean =>
+  error instanceof SepError && codes.includes(error.code);
 
 const hasWeights = ({ missing }: CachedModel): boolean =>
   !missing.some((name) => name.endsWith(".safetensors"));

@@ -51,7 +51,8 @@ export async function inspectSnapshot(cache: ModelCache, commit: string): Promis
   return { commit, folder, missing, unknown };
 }
 
-async function readRef(cache: ModelCache, revision: string): Promise<string | null> {
+/** The commit hash that the cache has for a branch or tag; null if it has none. */
+export async function readRef(cache: ModelCache, revision: string): Promise<string | null> {
   try {
     const commit = (await readIfThere(cache.ref(revision)))?.trim() ?? "";
     return isCommitHash(commit) ? commit : null;

@@ -1,16 +1,18 @@
-import { mkdir, statfs, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SepError } from "../../errors.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 import { type ChosenFiles, chooseFiles } from "./choose-files.ts";
 import { explainDiskError } from "./explain-disk-error.ts";
+import { readRef } from "./find-cached-model.ts";
 import type { Hub } from "./hub.ts";
 import { locateModelCache, type ModelCache } from "./hub-cache.ts";
 import type { HubModelId } from "./hub-model-id.ts";
 import { type HubFile, inspectFile } from "./inspect-file.ts";
 import { obtainFile } from "./obtain-file.ts";
-import type { PlannedFile, PullEvent, PullNote } from "./pull-event.ts";
+import { planDownload } from "./plan-download.ts";
+import type { PullEvent, PullNote } from "./pull-event.ts";
 import { type HubModelInfo, readModelInfo } from "./read-model-info.ts";
 import { runConcurrently } from "./run-concurrently.ts";
 import { sizeIfThere } from "./size-if-there.ts";
@@ -50,7 +52,7 @@ export async function* pullRepository(
   try {
     yield* obtainFiles(hub, cache, id, info, chosen, signal);
     await noteAbsent(cache, info.commit, chosen.absent);
-    if (id.revision !== info.commit) await writeAtomic(cache.ref(id.revision), info.commit);
+    await noteRevision(cache, id.revision, info.commit);
   } catch (error) {
     throw explainDiskError(error, cacheFolder);
   }
@@ -107,44 +109,23 @@ async function* inspectMissing(
   });
 }
 
-/** @throws SepError `disk-full` before anything is downloaded that would not fit */
-async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFile[]): Promise<PullEvent> {
-  const files: PlannedFile[] = [];
-  for (const { file, etag, sizeBytes } of sources) {
-    const there = (await sizeIfThere(cache.blob(etag))) ?? (await sizeIfThere(cache.incomplete(etag))) ?? 0;
-    files.push({ file, receivedBytes: Math.min(there, sizeBytes), totalBytes: sizeBytes });
-  }
-  const totalBytes = files.reduce((sum, file) => sum + file.totalBytes, 0);
-  const receivedBytes = files.reduce((sum, file) => sum + file.receivedBytes, 0);
-  const { cacheFolder } = hub.settings;
-  await makeCacheFolder(cacheFolder);
-  const { bavail, bsize } = await statfs(cacheFolder);
-  const missingBytes = totalBytes - receivedBytes;
-  if (missingBytes > bavail * bsize) {
-    throw new SepError(
-      "disk-full",
-      `The download needs ${formatGigabytes(missingBytes)}, and the disk of ${cacheFolder} has ${formatGigabytes(bavail * bsize)} left. Free some space, or move the cache with HF_HOME or HF_HUB_CACHE.`,
-    );
-  }
-  return { kind: "planned", files, totalBytes };
-}
-
-/** @see https://bford.info/cachedir/, by which backups know what they need not keep */
-const CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Models of the Hugging Face hub.\n";
-
-async function makeCacheFolder(cacheFolder: string): Promise<void> {
-  await mkdir(cacheFolder, { recursive: true });
-  const tag = join(cacheFolder, "CACHEDIR.TAG");
-  if ((await sizeIfThere(tag)) === null) await writeFile(tag, CACHE_TAG);
-}
-
 /** Notes as Python does that a commit has no such file, so that nobody has to ask again. */
 async function noteAbsent(cache: ModelCache, commit: string, names: readonly string[]): Promise<void> {
   for (const name of names) {
     const path = cache.absent(commit, name);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, "");
+    if ((await sizeIfThere(path)) !== null) continue;
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, "");
+    } catch (error) {
+      // a cache that others look after: the hub will be asked again, which is all that the note would save
+      if (!["EACCES", "EPERM", "EROFS"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    }
   }
 }
 
-const formatGigabytes = (sizeBytes: number): string => `${(sizeBytes / 1e9).toFixed(1)} GB`;
+/** Which commit a branch or tag is. A cache that says so already may be one that cannot be written. */
+async function noteRevision(cache: ModelCache, revision: string, commit: string): Promise<void> {
+  if (revision === commit || (await readRef(cache, revision)) === commit) return;
+  await writeAtomic(cache.ref(revision), commit);
+}

@@ -31,7 +31,7 @@ export async function* waitForLock(
       const size = (await sizeIfThere(growing)) ?? 0;
       if (size !== lastSize) polls = 0;
       else if (polls >= PATIENT_POLLS) throw error;
-      if (lastSize === -1) yield { kind: "note", message: `${file}: another process downloads it, waiting` };
+      if (lastSize === -1) yield { kind: "note", message: `${file}: is being downloaded already, waiting` };
       lastSize = size;
     }
     await sleep(POLL_MS, signal);
