@@ -1,5 +1,4 @@
-import { mkdir, statfs, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, statfs } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
 import type { Hub } from "./hub.ts";
 import type { ModelCache } from "./hub-cache.ts";
@@ -25,7 +24,7 @@ export async function planDownload(
   const totalBytes = files.reduce((sum, file) => sum + file.totalBytes, 0);
   const receivedBytes = files.reduce((sum, file) => sum + file.receivedBytes, 0);
   const { cacheFolder } = hub.settings;
-  await makeCacheFolder(cacheFolder);
+  await mkdir(cacheFolder, { recursive: true });
   const { bavail, bsize } = await statfs(cacheFolder);
   const missingBytes = totalBytes - receivedBytes;
   if (missingBytes > bavail * bsize) {
@@ -35,15 +34,6 @@ export async function planDownload(
     );
   }
   return { kind: "planned", files, totalBytes };
-}
-
-/** @see https://bford.info/cachedir/, by which backups know what they need not keep */
-const CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Models of the Hugging Face hub.\n";
-
-async function makeCacheFolder(cacheFolder: string): Promise<void> {
-  await mkdir(cacheFolder, { recursive: true });
-  const tag = join(cacheFolder, "CACHEDIR.TAG");
-  if ((await sizeIfThere(tag)) === null) await writeFile(tag, CACHE_TAG);
 }
 
 const formatGigabytes = (sizeBytes: number): string => `${(sizeBytes / 1e9).toFixed(1)} GB`;
