@@ -17,6 +17,16 @@ export const SEP_ERROR_CODES = [
   "disk-full",
   "not-json",
   "one-class",
+  "gated-model",
+  "revision-not-found",
+  "hub-file-missing",
+  "hub-token-refused",
+  "hub-unreachable",
+  "model-not-cached",
+  "no-safetensors",
+  "download-damaged",
+  "disk-full",
+  "cache-not-writable",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import { COMMANDS } from "../src/cli/commands.ts";
+import { findCommand } from "../src/cli/find-command.ts";
 import { parseOptions } from "../src/cli/options.ts";
 import { SEP_ERROR_CODES } from "../src/errors.ts";
 
@@ -82,12 +83,16 @@ describe("the checker of commands", () => {
     expect(sepCommands(page.join("\n"))).toEqual(["sep run --limit 5 --runs 3", "sep eval"]);
   });
 
-  it.each([["sep evaluate"], ["sep run --limitt 5"], ["sep run --limit five"], ["sep eval --model x"]])(
-    "refuses %s",
-    (line) => {
-      expect(() => checkCommand(line)).toThrow();
-    },
-  );
+  it.each([
+    ["sep models fetch a/b"],
+    ["sep models pull"],
+    ["sep evaluate"],
+    ["sep run --limitt 5"],
+    ["sep run --limit five"],
+    ["sep eval --model x"],
+  ])("refuses %s", (line) => {
+    expect(() => checkCommand(line)).toThrow();
+  });
 });
 
 /** The command lines of a page's bash blocks that call `sep`. */
@@ -99,10 +104,9 @@ function sepCommands(markdown: string): string[] {
 }
 
 function checkCommand(line: string): void {
-  const [, name, ...args] = line.split(/\s+/);
-  const command = COMMANDS.find((each) => each.name === name);
-  if (command === undefined) throw new Error(`no command ${name}`);
-  parseOptions(command.name, command.options, args);
+  const { command, name, rest } = findCommand(COMMANDS, line.split(/\s+/).slice(1));
+  if (command === null) throw new Error(`no command ${name}`);
+  parseOptions(command.name, command.options, rest);
 }
 
 /** What the type checker says of a module of this package's user. */

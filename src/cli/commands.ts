@@ -4,6 +4,9 @@ import { DOCTOR } from "./commands/doctor.ts";
 import { ENTROPY } from "./commands/entropy.ts";
 import { EVAL } from "./commands/eval.ts";
 import { GENERATE } from "./commands/generate.ts";
+import { MODELS_INFO } from "./commands/models-info.ts";
+import { MODELS_LIST } from "./commands/models-list.ts";
+import { MODELS_PULL } from "./commands/models-pull.ts";
 import { PREPARE } from "./commands/prepare.ts";
 import { RUN } from "./commands/run.ts";
 import { TRACE } from "./commands/trace.ts";
@@ -19,5 +22,8 @@ export const COMMANDS: readonly Command[] = [
   DATASET,
   TRAIN,
   EVAL,
+  MODELS_LIST,
+  MODELS_INFO,
+  MODELS_PULL,
   DOCTOR,
 ];

@@ -19,10 +19,11 @@ export function describeCli(commands: readonly Command[]): string {
 
 /** The help of one command: usage, every option with its default, examples. */
 export function describeCommand({ name, summary, options, examples }: Command, columns: number): string {
+  const operands = Object.values(options).flatMap((spec) => (spec.isOperand ? [spec.placeholder] : []));
   return [
     `sep ${name}: ${summary}`,
     "",
-    `Usage: sep ${name} [options]`,
+    `Usage: sep ${[name, ...operands].join(" ")} [options]`,
     "",
     "Options:",
     describeOptions(options, columns),

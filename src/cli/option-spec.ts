@@ -1,5 +1,7 @@
 /** One command-line option: how its help reads, and how its text becomes a value. */
 export interface OptionSpec<T> {
+  /** Also given without its name, and must be given: `sep models pull MODEL`. */
+  readonly isOperand?: boolean;
   /** false for a flag, which is true when given. */
   readonly takesValue: boolean;
   /** What stands for the value in help: "N", "DIR", "math|exact". Empty for a flag. */
@@ -55,6 +57,11 @@ export function text<D extends string | undefined>(
     expected: "a text that is not empty",
     parse: (given) => last(given) || undefined,
   };
+}
+
+/** What a command works on, given with or without its name. A table has one at most. */
+export function operand(placeholder: string, help: string): OptionSpec<string> {
+  return { ...text(placeholder, "", help, null), isOperand: true };
 }
 
 /** Any texts; the option may be repeated. */

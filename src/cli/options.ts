@@ -17,6 +17,9 @@ export function parseOptions<Table extends OptionTable>(
   for (const [name, spec] of Object.entries(table)) {
     const texts = given.get(name);
     if (texts === undefined) {
+      if (spec.isOperand) {
+        throw usage(`\`sep ${command}\` needs ${spec.placeholder}. See \`sep ${command} --help\`.`);
+      }
       values[name] = spec.initial;
       continue;
     }
@@ -31,7 +34,9 @@ export function parseOptions<Table extends OptionTable>(
 /** The options part of a command's help, one option a paragraph line, wrapped to `width` columns. */
 export function describeOptions(table: OptionTable, width: number): string {
   const rows = Object.entries(table).map(([name, spec]) => ({
-    left: `  --${name}${spec.takesValue ? ` ${spec.placeholder}` : ""}`,
+    left: spec.isOperand
+      ? `  ${spec.placeholder}`
+      : `  --${name}${spec.takesValue ? ` ${spec.placeholder}` : ""}`,
     right: spec.defaultText === null ? spec.help : `${spec.help} [${spec.defaultText}]`,
   }));
   const column = Math.min(32, Math.max(...rows.map(({ left }) => left.length)) + 2);
@@ -54,10 +59,17 @@ function collect(command: string, table: OptionTable, args: readonly string[]): 
   const given = new Map<string, string[]>();
   for (const token of tokens) {
     if (token.kind === "option-terminator") continue;
-    if (token.kind === "positional")
-      throw usage(
-        `\`sep ${command}\` takes options only, got "${token.value}". See \`sep ${command} --help\`.`,
-      );
+    if (token.kind === "positional") {
+      const operand = Object.keys(table).find((name) => table[name]?.isOperand);
+      if (operand === undefined || given.has(operand)) {
+        const takes = operand === undefined ? "options only" : `one ${table[operand]?.placeholder} only`;
+        throw usage(
+          `\`sep ${command}\` takes ${takes}, got "${token.value}". See \`sep ${command} --help\`.`,
+        );
+      }
+      given.set(operand, [token.value]);
+      continue;
+    }
     const spec = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
     if (spec === undefined) throw unknownOption(command, table, token.rawName);
     if (!spec.takesValue && token.value !== undefined)

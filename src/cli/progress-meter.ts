@@ -1,4 +1,5 @@
 import type { StepEvent } from "../pipeline/step.ts";
+import { formatBytes } from "./format-bytes.ts";
 
 type CountedEvent = Extract<StepEvent, { kind: "started" | "advanced" }>;
 
@@ -64,7 +65,7 @@ export function formatLiveLine(progress: Progress, columns: number): string {
     label.padEnd(LABEL_WIDTH),
     "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled),
     countDone(progress),
-    ...(ratePerSecond === null ? [] : [`${formatRate(ratePerSecond)}/s`]),
+    ...(ratePerSecond === null ? [] : [`${formatRate(progress, ratePerSecond)}/s`]),
     ...(etaMs === null || done === total ? [] : [`ETA ${formatDuration(etaMs)}`]),
     formatDuration(elapsedMs),
     ...(detail === "" ? [] : [detail]),
@@ -78,7 +79,7 @@ export function formatPlainLine(progress: Progress): string {
   const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
   return [
     `${label}: ${countDone(progress)} (${percent}%)`,
-    ...(ratePerSecond === null ? [] : [`${formatRate(ratePerSecond)}/s`]),
+    ...(ratePerSecond === null ? [] : [`${formatRate(progress, ratePerSecond)}/s`]),
     ...(etaMs === null || done === total ? [] : [`ETA ${formatDuration(etaMs)}`]),
     `elapsed ${formatDuration(elapsedMs)}`,
   ].join(", ");
@@ -93,11 +94,16 @@ export function formatDuration(durationMs: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
-/** "3/10 questions"; the steps' units (question, fit, split) all take an s. */
+/** "3/10 questions"; the steps' units (question, fit, split) all take an s. Bytes: "0.3/1.2 GB". */
 const countDone = ({ done, total, unit }: Progress): string =>
-  `${done}/${total}${unit === "" ? "" : ` ${unit}s`}`;
+  unit === "byte"
+    ? `${formatBytes(done, total).replace(/ .*/, "")}/${formatBytes(total)}`
+    : `${done}/${total}${unit === "" ? "" : ` ${unit}s`}`;
 
-const formatRate = (rate: number): string => (rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2));
+function formatRate({ unit }: Progress, rate: number): string {
+  if (unit === "byte") return formatBytes(rate);
+  return rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2);
+}
 
 const BAR_WIDTH = 24;
 /** Fits "generate math". */

@@ -28,15 +28,26 @@ describe("help and version", () => {
   });
 
   it.each(COMMANDS.map(({ name }) => [name]))("%s --help shows usage, options and examples", async (name) => {
-    const { code, stdout } = await run([name, "--help"]);
+    const words = name.split(" ");
+    const { code, stdout } = await run([...words, "--help"]);
     expect(code).toBe(0);
-    expect(stdout).toContain(`Usage: sep ${name} [options]`);
-    expect(stdout).toContain("--out DIR");
+    expect(stdout).toMatch(new RegExp(`^Usage: sep ${name}( MODEL)? \\[options\\]$`, "m"));
+    expect(stdout).toContain("--json");
     expect(stdout).toMatch(new RegExp(`Examples:\n {2}# .+\n {2}sep ${name}`));
-    expect(stdout).toBe((await run(["help", name])).stdout);
+    expect(stdout).toBe((await run(["help", ...words])).stdout);
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(110);
   });
 });
+
+it.each([[["models", "--help"]], [["help", "models"]]])(
+  "%j lists the commands that begin so",
+  async (args) => {
+    const { code, stdout } = await run(args);
+    expect(code).toBe(0);
+    const listed = [...stdout.matchAll(/^ {2}([a-z ]+?) {2}/gm)].map(([, name]) => name);
+    expect(listed).toEqual(["models list", "models info", "models pull"]);
+  },
+);
 
 describe("errors", () => {
   it.each([
@@ -47,6 +58,14 @@ describe("errors", () => {
     [["generate", "--temperature", "hot"], "sep generate: Got --temperature hot, expected a number >= 0."],
     [["generate", "--backend", "vllm"], "Servers (vllm, nnsight) come with a later version"],
     [["train", "math"], '`sep train` takes options only, got "math".'],
+    [
+      ["models"],
+      'There is no command "models", expected `sep models list`, `sep models info` or `sep models pull`.',
+    ],
+    [["models", "fetch", "a/b"], 'There is no command "models fetch", expected'],
+    [["help", "models", "fetch"], 'There is no command "models fetch", expected'],
+    [["models", "pull"], "`sep models pull` needs MODEL."],
+    [["models", "pull", "a/b", "c/d"], '`sep models pull` takes one MODEL only, got "c/d".'],
   ])("%j is wrong usage", async (args, message) => {
     const { code, stdout, stderr } = await run(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

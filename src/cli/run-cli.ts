@@ -4,6 +4,8 @@ import type { CliContext, Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { describeCli, describeCommand } from "./describe-command.ts";
 import { EXIT } from "./exit.ts";
+import { type FoundCommand, findCommand } from "./find-command.ts";
+import { joinWithOr } from "./option-spec.ts";
 import { createPaint } from "./paint.ts";
 import { suggestName } from "./suggest-name.ts";
 
@@ -13,8 +15,8 @@ import { suggestName } from "./suggest-name.ts";
  * @returns 0 ok, 1 failed, 2 wrong usage, 130 interrupted
  */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
-  const [first, ...rest] = args;
-  const name = first ?? "";
+  const found = findCommand(COMMANDS, args);
+  const { command, name, rest } = found;
   if (name === "--version" || name === "-v") return print(context, readTool().version);
   if (name === "--help" || name === "-h") return print(context, describeCli(COMMANDS));
   if (name === "help") return printHelp(rest, context);
@@ -22,8 +24,10 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
     context.stderr.write(`${describeCli(COMMANDS)}\n`);
     return EXIT.usage;
   }
-  const command = COMMANDS.find((each) => each.name === name);
-  if (command === undefined) return fail("sep", unknownCommand(name), rest, context);
+  if (command === null) {
+    if (found.group.length > 0 && asksForHelp(rest)) return print(context, describeCli(found.group));
+    return fail("sep", unknownCommand(found), rest, context);
+  }
   if (asksForHelp(rest)) return print(context, describeCommand(command, columnsOf(context)));
   try {
     return await command.run(rest, context);
@@ -32,14 +36,22 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
   }
 }
 
-function printHelp([name]: readonly string[], context: CliContext): number {
-  if (name === undefined) return print(context, describeCli(COMMANDS));
-  const command = COMMANDS.find((each) => each.name === name);
-  if (command === undefined) return fail("sep help", unknownCommand(name), [], context);
+function printHelp(words: readonly string[], context: CliContext): number {
+  if (words.length === 0) return print(context, describeCli(COMMANDS));
+  const found = findCommand(COMMANDS, words);
+  const { command, group } = found;
+  if (command === null) {
+    if (group.length > 0 && words.length === 1) return print(context, describeCli(group));
+    return fail("sep help", unknownCommand(found), [], context);
+  }
   return print(context, describeCommand(command, columnsOf(context)));
 }
 
-function unknownCommand(name: string): SepError {
+function unknownCommand({ name, group }: FoundCommand): SepError {
+  if (group.length > 0) {
+    const known = joinWithOr(group.map((command) => `\`sep ${command.name}\``));
+    return new SepError("bad-option", `There is no command "${name}", expected ${known}.`);
+  }
   const suggestion = suggestName(
     name,
     COMMANDS.map((command: Command) => command.name),

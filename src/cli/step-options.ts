@@ -1,3 +1,4 @@
+import { MODEL_DTYPES, type ModelDtype } from "../models/language-model.ts";
 import { EQUIVALENCE_NAMES, type EquivalenceName } from "../pipeline/compute-entropy.ts";
 import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
 import type { DataSetName } from "../pipeline/workspace.ts";
@@ -57,13 +58,13 @@ export const LIMIT_OPTION: { readonly limit: OptionSpec<number | undefined> } = 
 export const MODEL_OPTIONS: {
   readonly model: OptionSpec<string>;
   readonly backend: OptionSpec<"local" | "hf">;
-  readonly dtype: OptionSpec<"float32">;
+  readonly dtype: OptionSpec<ModelDtype>;
   readonly threads: OptionSpec<number | undefined>;
 } = {
   model: text(
-    "DIR|pocket",
+    "ID|DIR|pocket",
     STUDY_DEFAULTS.model,
-    "A checkpoint's directory in Hugging Face format, or the embedded model.",
+    "A model of the Hugging Face hub (org/name, org/name@revision), a checkpoint's directory, or the embedded model.",
   ),
   backend: choice(
     ["local", "hf"],
@@ -72,9 +73,9 @@ export const MODEL_OPTIONS: {
     "Servers (vllm, nnsight) come with a later version",
   ),
   dtype: choice(
-    ["float32"],
+    MODEL_DTYPES,
     "float32",
-    "Precision of the computation.",
+    "Arithmetic of the model's matrices; int8 draws answers faster. `sep run` reads hidden states in float32 always.",
     "Half-precision checkpoints load as they are and are computed in float32",
   ),
   threads: number({ integer: true, min: 1 }, undefined, "Threads of the engine.", "the engine's choice"),

@@ -1,26 +1,20 @@
-import { stat } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { SepError } from "../errors.ts";
 import { type Checkpoint, openCheckpointFolder } from "./checkpoint.ts";
-
-/** Name of the model that ships with this package. */
-export const POCKET_MODEL = "pocket";
+import { drain } from "./hub/drain.ts";
+import {
+  type CheckpointLocation,
+  type LocateCheckpointOptions,
+  locateCheckpoint,
+} from "./locate-checkpoint.ts";
 
 /**
- * Opens what a model reference stands for: `pocket`, or a folder in Hugging Face format.
- * @throws SepError `model-not-found`, and as the opener does
+ * Opens what a model reference stands for; downloads it without a word if it is a model of the hub that is not in
+ * the cache. Use `locateCheckpoint` to see the download's progress.
+ * @throws SepError as `locateCheckpoint` and the opener do
  */
-export async function findCheckpoint(reference: string): Promise<Checkpoint> {
-  if (reference === POCKET_MODEL) {
-    return openCheckpointFolder(fileURLToPath(new URL("../../models/pocket", import.meta.url)));
-  }
-  const found = await stat(reference).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
-    throw error;
-  });
-  if (found?.isDirectory()) return openCheckpointFolder(reference);
-  throw new SepError(
-    "model-not-found",
-    `No model "${reference}": expected "${POCKET_MODEL}" (the embedded model) or a directory with config.json, tokenizer.json and model.safetensors.`,
-  );
+export async function findCheckpoint(
+  reference: string,
+  options: LocateCheckpointOptions = {},
+): Promise<Checkpoint & CheckpointLocation> {
+  const location = await drain(locateCheckpoint(reference, options));
+  return { ...(await openCheckpointFolder(location.path)), ...location };
 }

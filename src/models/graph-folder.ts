@@ -1,5 +1,5 @@
-import { copyFile, link, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { copyFile, link, mkdir, mkdtemp, readdir, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { isProcessAlive } from "../store/process-identity.ts";
 import { cacheFolder } from "./cache-folder.ts";
 
@@ -17,7 +17,8 @@ const ABANDONED_AFTER_MS = 3_600_000;
 
 /**
  * Puts a graph and its weight files into one folder, as onnxruntime demands. The weights are hard links where the
- * file system allows it: nothing is copied, and nothing is converted.
+ * file system allows it: nothing is copied, and nothing is converted. Links, of which the Hugging Face cache is made,
+ * are followed first, since a hard link to a link would lead nowhere from here.
  * @param weightFiles absolute paths with distinct base names
  */
 export async function createGraphFolder(
@@ -29,7 +30,7 @@ export async function createGraphFolder(
   try {
     const modelPath = join(folder, "model.onnx");
     await writeFile(modelPath, model);
-    for (const file of weightFiles) await placeFile(resolve(file), join(folder, basename(file)));
+    for (const file of weightFiles) await placeFile(await realpath(file), join(folder, basename(file)));
     return { modelPath, [Symbol.asyncDispose]: remove };
   } catch (error) {
     await remove();

@@ -6,10 +6,16 @@ import { emptyKvBlock, type KvBlock, trimKv } from "./kv-block.ts";
 import { type LayerName, resolveLayer } from "./layer-names.ts";
 import type { TextTokenizer } from "./text-tokenizer.ts";
 
-/** What identifies the weights and the tokenizer; part of every artefact made with them. */
-export interface ModelProvenance {
+/** What a model is called. */
+export interface ModelName {
   /** As the user named it. */
   readonly id: string;
+  /** Commit hash of a model from the hub; null for others. */
+  readonly revision: string | null;
+}
+
+/** What identifies the weights and the tokenizer; part of every artefact made with them. */
+export interface ModelProvenance extends ModelName {
   /** SHA-256 over the weight files' bytes and `config.json`. */
   readonly weights_sha256: string;
   /** SHA-256 of `tokenizer.json`. */
@@ -24,6 +30,8 @@ export type ModelDtype = (typeof MODEL_DTYPES)[number];
 /** A causal language model whose residual stream can be read at every layer. */
 export interface LanguageModel extends AsyncDisposable {
   readonly provenance: ModelProvenance;
+  /** Where the checkpoint is on this machine; loads the same model again, whatever the hub does. */
+  readonly path: string;
   readonly config: DecoderConfig;
   readonly tokenizer: TextTokenizer;
   /** Tokens that end an answer. */
@@ -75,6 +83,7 @@ export interface Trace {
 export type LanguageModelParts = Pick<
   LanguageModel,
   | "provenance"
+  | "path"
   | "config"
   | "tokenizer"
   | "endTokenIds"

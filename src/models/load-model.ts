@@ -10,8 +10,14 @@ import { findCheckpoint } from "./find-checkpoint.ts";
 import { readGenerationDefaults } from "./generation-defaults.ts";
 import { createGraphFolder } from "./graph-folder.ts";
 import type { LinearWeight } from "./graph-scope.ts";
+import type { HubOptions } from "./hub/hub.ts";
 import { openInt8Weights } from "./int8-weights.ts";
-import { createLanguageModel, type LanguageModel, type ModelDtype } from "./language-model.ts";
+import {
+  createLanguageModel,
+  type LanguageModel,
+  type ModelDtype,
+  type ModelName,
+} from "./language-model.ts";
 import { createLazySession } from "./lazy-session.ts";
 import { planThreads } from "./plan-threads.ts";
 import { rotaryPairs } from "./rope.ts";
@@ -24,6 +30,12 @@ export interface LoadModelOptions {
   readonly dtype?: ModelDtype | undefined;
   /** The weights' fingerprint where the caller has computed it already, so that they are not read for it again. */
   readonly trustedSha256?: string | undefined;
+  /** Where and how to look for models of the hub. */
+  readonly hub?: HubOptions | undefined;
+  /** Ends a download. */
+  readonly signal?: AbortSignal | undefined;
+  /** What to call a model that was located before, when the reference is only where it is. */
+  readonly name?: ModelName | undefined;
 }
 
 /** The operators of a model smaller than this are done before a second thread has joined in. */
@@ -31,14 +43,14 @@ const WORTH_SPLITTING_BYTES = 80_000_000;
 
 /**
  * Loads a causal language model.
- * @param reference what {@link findCheckpoint} knows: the embedded model's name, or a folder
- * @throws SepError `model-not-found`, `bad-checkpoint`, `bad-tokenizer`, `unsupported-model`
+ * @param reference what {@link locateCheckpoint} knows: the embedded model's name, a folder, a model of the hub
+ * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `unsupported-model`, and those of {@link locateCheckpoint}
  */
 export async function loadModel(
   reference: string,
-  { threads, dtype = "float32", trustedSha256 }: LoadModelOptions = {},
+  { threads, dtype = "float32", trustedSha256, hub, signal, name }: LoadModelOptions = {},
 ): Promise<LanguageModel> {
-  const checkpoint = await findCheckpoint(reference);
+  const checkpoint = await findCheckpoint(reference, { hub, signal });
   const { weights, tokenizer } = checkpoint;
   const architecture = findArchitecture(checkpoint.config);
   const config = checkSizes(architecture.readConfig(checkpoint.config), checkpoint.config.path);
@@ -58,11 +70,12 @@ export async function loadModel(
   };
   return createLanguageModel({
     provenance: {
-      id: reference,
+      ...(name ?? { id: reference, revision: checkpoint.commit }),
       weights_sha256: weightsSha256,
       tokenizer_sha256: tokenizer.sha256,
       dtype,
     },
+    path: checkpoint.path,
     config,
     tokenizer,
     endTokenIds: readEndTokens(checkpoint),

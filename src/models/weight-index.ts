@@ -16,8 +16,10 @@ export interface StoredWeight {
 /** Every weight of a checkpoint by its name, over all of its files. */
 export type WeightIndex = ReadonlyMap<string, StoredWeight>;
 
-const SINGLE_FILE = "model.safetensors";
-const SHARD_INDEX = "model.safetensors.index.json";
+/** All weights in one file. */
+export const SINGLE_FILE = "model.safetensors";
+/** Which shard holds which tensor. */
+export const SHARD_INDEX = "model.safetensors.index.json";
 
 /**
  * Finds a checkpoint's weights: `model.safetensors`, or the shards that `model.safetensors.index.json` names.

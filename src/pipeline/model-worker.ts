@@ -8,8 +8,8 @@ import { packError } from "./worker-error.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("model-worker runs as a worker thread only.");
-const { model, options } = workerData as WorkerSetup;
-const engine = loadModel(model, options).then(runHere);
+const { path, options } = workerData as WorkerSetup;
+const engine = loadModel(path, options).then(runHere);
 engine.catch(() => undefined); // a model that does not load fails each job with its reason
 const aborts = new Map<number, AbortController>();
 

@@ -12,11 +12,14 @@ export type WorkerResponse =
   | { readonly id: number; readonly kind: "done"; readonly result: unknown }
   | { readonly id: number; readonly kind: "failed"; readonly error: PackedError };
 
+/** What is said to `loadModel` in a worker; plain data, since it goes to another thread. */
+export type WorkerModelOptions = Pick<LoadModelOptions, "threads" | "dtype" | "trustedSha256" | "name">;
+
 /** What a worker is started with. */
 export interface WorkerSetup {
-  /** @see loadModel */
-  readonly model: string;
-  readonly options: LoadModelOptions;
+  /** Where the model is. @see loadModel */
+  readonly path: string;
+  readonly options: WorkerModelOptions;
 }
 
 const RUNS_FROM_SOURCE = import.meta.url.endsWith(".ts");
@@ -27,14 +30,15 @@ export const canStartModelWorkers = (): boolean =>
 
 /**
  * Starts threads that each load the model and do one job at a time.
+ * @param path where the model is
  * @param options for each one's `loadModel`
  */
 export async function startModelWorkers(
-  model: string,
+  path: string,
   count: number,
-  options: LoadModelOptions = { threads: 1 },
+  options: WorkerModelOptions = { threads: 1 },
 ): Promise<LocalEngine> {
-  const workers = Array.from({ length: count }, () => startWorker({ model, options }));
+  const workers = Array.from({ length: count }, () => startWorker({ path, options }));
   const idle = [...workers];
   const submit = async (
     kind: "sample" | "trace",

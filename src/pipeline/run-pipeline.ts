@@ -1,4 +1,5 @@
-import { loadModel } from "../models/load-model.ts";
+import type { HubOptions } from "../models/hub/hub.ts";
+import type { ModelDtype } from "../models/language-model.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
@@ -7,6 +8,7 @@ import { buildDatasets } from "./build-datasets.ts";
 import { computeEntropy, type EquivalenceName } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
 import { generateRuns } from "./generate-runs.ts";
+import { openModel } from "./open-model.ts";
 import { isHandMade } from "./output-ownership.ts";
 import type { StudyPromptFormat } from "./plan-generation.ts";
 import { prepareQuestions } from "./prepare-questions.ts";
@@ -28,8 +30,10 @@ export interface RunPipelineOptions {
   readonly ood?: string | null | undefined;
   /** Questions to take of each set; all when not given. */
   readonly limit?: number | undefined;
-  /** A model's directory, or "pocket". */
+  /** "pocket", a model's directory, or a model of the Hugging Face hub: "org/name", "org/name@revision". */
   readonly model?: string;
+  /** Where and how to look for models of the hub; by the environment's variables when not given. */
+  readonly hub?: HubOptions | undefined;
   /** Samples a question. */
   readonly runs?: number;
   readonly sampler?: SamplerChoice;
@@ -41,6 +45,8 @@ export interface RunPipelineOptions {
   readonly enableThinking?: boolean | undefined;
   readonly correctness?: CorrectnessRule | "auto";
   readonly threads?: number | undefined;
+  /** Arithmetic that answers are drawn with; hidden states are always read in float32. */
+  readonly dtype?: ModelDtype | undefined;
   readonly equivalence?: EquivalenceName | "auto";
   /** Where hidden states are read; every position when not given. */
   readonly positions?: readonly TracePosition[];
@@ -103,7 +109,10 @@ async function* runModel(
   const { model: reference = STUDY_DEFAULTS.model } = options;
   const { signal } = always;
   const results: StepResult[] = [];
-  await using model = await loadModel(reference, { threads: options.threads });
+  const opening = { threads: options.threads, hub: options.hub, signal };
+  await using model = yield* openModel(reference, { ...opening, dtype: options.dtype });
+  // hidden states are read in float32 whatever the answers were drawn in; opened, it takes no memory before it runs
+  await using tracer = yield* openModel(reference, opening);
   const sampler = resolveSampler(model, options.sampler, options.samplerPreset);
   for (const set of sets) {
     results.push(
@@ -130,7 +139,7 @@ async function* runModel(
     results.push(
       yield* traceRuns(workspace, set, {
         ...always,
-        model,
+        model: tracer,
         ...(options.positions === undefined ? {} : { positions: options.positions }),
         layers: options.layers ?? "all",
       }),

@@ -19,12 +19,15 @@ import type { Workspace } from "./workspace.ts";
 export const STEP_NAMES = ["prepare", "generate", "entropy", "trace", "dataset", "train", "eval"] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
+/** What takes time: a step, or the download of a model that a step needs. */
+export type ActivityName = StepName | "download";
+
 /** What a running step reports; the progress bar, the notebook and the server all render these. */
 export type StepEvent =
-  /** `done` of `total` units were already on disk from an interrupted run. */
+  /** `done` of `total` units were already on disk from an interrupted run. The unit "byte" is shown as megabytes. */
   | {
       readonly kind: "started";
-      readonly step: StepName;
+      readonly step: ActivityName;
       readonly part: string;
       readonly unit: string;
       readonly done: number;
@@ -32,16 +35,16 @@ export type StepEvent =
     }
   | {
       readonly kind: "advanced";
-      readonly step: StepName;
+      readonly step: ActivityName;
       readonly part: string;
       readonly done: number;
       readonly total: number;
       readonly detail?: string;
     }
-  | { readonly kind: "note"; readonly step: StepName; readonly part: string; readonly message: string }
+  | { readonly kind: "note"; readonly step: ActivityName; readonly part: string; readonly message: string }
   | {
       readonly kind: "warning";
-      readonly step: StepName;
+      readonly step: ActivityName;
       readonly part: string;
       readonly warning: ManifestWarning;
     };

@@ -171,7 +171,7 @@ function describeShape(
   { rowCounts }: TracePlan,
   { layers }: TraceMissingOptions["settings"],
 ): HiddenStatesShape {
-  const { id, weights_sha256, tokenizer_sha256, dtype } = provenance;
+  const { id, revision, weights_sha256, tokenizer_sha256, dtype } = provenance;
   return {
     rowCounts,
     layers,
@@ -179,6 +179,7 @@ function describeShape(
     metadata: {
       dataset: set,
       model: id,
+      ...(revision === null ? {} : { model_revision: revision }),
       weights_sha256,
       tokenizer_sha256,
       dtype,

@@ -1,13 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import {
-  checkHuggingFaceCache,
-  checkMemory,
-  checkNode,
-  checkWorkspace,
-  locateHuggingFaceCache,
-} from "./check-machine.ts";
+import { checkHuggingFaceCache, checkMemory, checkNode, checkWorkspace } from "./check-machine.ts";
 
 describe("checkNode", () => {
   it.each([["20.19.0"], ["20.20.2"], ["22.0.0"], ["24.1.0"]])("accepts %s", (version) => {
@@ -24,17 +18,6 @@ it("warns of little memory", () => {
 });
 
 describe("the Hugging Face cache", () => {
-  it("is found by the rules of the Python library", () => {
-    const all = { HF_HUB_CACHE: "/a", HF_HOME: "/b", XDG_CACHE_HOME: "/c" };
-    expect(locateHuggingFaceCache(all)).toEqual({ path: "/a", reason: "HF_HUB_CACHE" });
-    expect(locateHuggingFaceCache({ ...all, HF_HUB_CACHE: "" })).toEqual({
-      path: "/b/hub",
-      reason: "HF_HOME",
-    });
-    expect(locateHuggingFaceCache({ XDG_CACHE_HOME: "/c" }).path).toBe("/c/huggingface/hub");
-    expect(locateHuggingFaceCache({}).path).toMatch(/\.cache\/huggingface\/hub$/);
-  });
-
   it("may be absent", async () => {
     expect(await checkHuggingFaceCache({ HF_HUB_CACHE: tmpdir() })).toMatchObject({ status: "ok" });
     expect(await checkHuggingFaceCache({ HF_HUB_CACHE: "/nowhere" })).toMatchObject({ status: "absent" });

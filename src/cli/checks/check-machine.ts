@@ -1,11 +1,10 @@
 import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
-import { availableParallelism, cpus, freemem, homedir, totalmem } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import { dirname, resolve } from "node:path";
+import { type Environment, locateHubCache } from "../../models/hub/hub-settings.ts";
 import { fileExists } from "../../pipeline/file-exists.ts";
 import type { Check } from "./check.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Node's version against the one that package.json asks for. */
 export function checkNode(version: string = process.versions.node): Check {
@@ -69,23 +68,14 @@ export async function checkWorkspace(folder: string): Promise<Check> {
 
 /** Where Python's Hugging Face tools keep models, by their own rules. */
 export async function checkHuggingFaceCache(env: Environment): Promise<Check> {
-  const { path, reason } = locateHuggingFaceCache(env);
+  const { path, reason } = locateHubCache(env);
   if (await fileExists(path)) return { name: "hf-cache", status: "ok", detail: `${path} (${reason})` };
   return {
     name: "hf-cache",
     status: "absent",
     detail: `${path} (${reason}) does not exist`,
-    advice: "Not needed: --model takes a checkpoint's directory.",
+    advice: "Made by the first `sep models pull`, or by the first --model that names a model of the hub.",
   };
-}
-
-/** @see https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables */
-export function locateHuggingFaceCache(env: Environment): { readonly path: string; readonly reason: string } {
-  if (env.HF_HUB_CACHE) return { path: env.HF_HUB_CACHE, reason: "HF_HUB_CACHE" };
-  if (env.HF_HOME) return { path: join(env.HF_HOME, "hub"), reason: "HF_HOME" };
-  if (env.XDG_CACHE_HOME)
-    return { path: join(env.XDG_CACHE_HOME, "huggingface", "hub"), reason: "XDG_CACHE_HOME" };
-  return { path: join(homedir(), ".cache", "huggingface", "hub"), reason: "default" };
 }
 
 /** @returns null if files can be made in a path, else why not */

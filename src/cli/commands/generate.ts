@@ -1,8 +1,8 @@
-import { loadModel } from "../../models/load-model.ts";
 import { generateRuns } from "../../pipeline/generate-runs.ts";
+import { openModel } from "../../pipeline/open-model.ts";
 import { resolveSampler } from "../../pipeline/resolve-sampler.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
-import { type Command, defineCommand } from "../command.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
 import type { OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
@@ -32,17 +32,22 @@ export const GENERATE: Command = defineCommand({
     { line: "sep generate --set ood --seed 7", meaning: "the out-of-distribution questions only" },
   ],
   run(values, context) {
-    return runStepCommand(values, context, (workspace) => generateSets(workspace, values, context.signal));
+    return runStepCommand(values, context, (workspace) => generateSets(workspace, values, context));
   },
 });
 
 async function* generateSets(
   workspace: Workspace,
   values: OptionValues<typeof OPTIONS>,
-  signal: AbortSignal,
+  { signal, env }: CliContext,
 ): Steps {
   const { sampler: chosen, samplerPreset, ...choices } = await readSamplingChoices(values);
-  await using model = await loadModel(values.model, { threads: values.threads });
+  await using model = yield* openModel(values.model, {
+    threads: values.threads,
+    dtype: values.dtype,
+    hub: { env },
+    signal,
+  });
   const { settings, sources } = resolveSampler(model, chosen, samplerPreset);
   return yield* eachSet("generate", values.set, workspace.raw, (set) =>
     generateRuns(workspace, set, {

@@ -1,8 +1,8 @@
-import { loadModel } from "../../models/load-model.ts";
+import { openModel } from "../../pipeline/open-model.ts";
 import { traceRuns } from "../../pipeline/trace-runs.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
-import { type Command, defineCommand } from "../command.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
 import type { OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
@@ -22,17 +22,18 @@ export const TRACE: Command = defineCommand({
     },
   ],
   run(values, context) {
-    return runStepCommand(values, context, (workspace) => traceSets(workspace, values, context.signal));
+    return runStepCommand(values, context, (workspace) => traceSets(workspace, values, context));
   },
 });
 
 async function* traceSets(
   workspace: Workspace,
   values: OptionValues<typeof OPTIONS>,
-  signal: AbortSignal,
+  { signal, env }: CliContext,
 ): Steps {
   const { positions, layers, force } = values;
-  await using model = await loadModel(values.model, { threads: values.threads });
+  const { threads, dtype } = values;
+  await using model = yield* openModel(values.model, { threads, dtype, hub: { env }, signal });
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
       model,

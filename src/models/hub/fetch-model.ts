@@ -1,0 +1,76 @@
+import { SepError, type SepErrorCode } from "../../errors.ts";
+import { type CachedModel, findCachedModel } from "./find-cached-model.ts";
+import type { Hub } from "./hub.ts";
+import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
+import type { PullEvent, PullNote } from "./pull-event.ts";
+import { type PulledCommit, pullRepository } from "./pull-repository.ts";
+
+/**
+ * Finds a model in the cache, and asks the hub only for what is not there. A model of which the cache has all
+ * that is needed is used even when the hub gives no answer.
+ * @throws SepError `model-not-cached` when the hub must not be asked, and as `pullRepository` does
+ */
+export async function* fetchModel(
+  hub: Hub,
+  id: HubModelId,
+  signal?: AbortSignal,
+): AsyncGenerator<PullEvent, PulledCommit> {
+  const cached = await findCachedModel(hub.settings, id);
+  const isUsable = cached !== null && cached.missing.length === 0;
+  if (isUsable && cached.unknown.length === 0) return cached;
+  if (hub.settings.offline) {
+    if (!isUsable) throw explainOffline(hub, id, cached);
+    yield warnOfUnknown(id, cached);
+    return cached;
+  }
+  if (!isUsable) {
+    // weights that are there are not loaded again only because the branch has moved on
+    const pinned = cached !== null && hasWeights(cached) ? { ...id, revision: cached.commit } : id;
+    try {
+      return yield* pullRepository(hub, pinned, { signal });
+    } catch (error) {
+      // the commit is gone from the hub, as after a squashed history
+      if (pinned === id || !hasCode(error, ["revision-not-found"])) throw error;
+    }
+    return yield* pullRepository(hub, id, { signal });
+  }
+  try {
+    return yield* pullRepository(hub, { ...id, revision: cached.commit }, { tries: 1, signal });
+  } catch (error) {
+    if (!hasCode(error, NO_ANSWER)) throw error;
+    yield warnOfUnknown(id, cached);
+    return cached;
+  }
+}
+
+/** The hub does not say what the commit has: it cannot be reached, or no longer shows the model to us. */
+const NO_ANSWER: readonly SepErrorCode[] = [
+  "hub-unreachable",
+  "revision-not-found",
+  "model-not-found",
+  "gated-model",
+  "hub-token-refused",
+];
+
+const hasCode = (error: unknown, codes: readonly SepErrorCode[]): boolean =>
+  error instanceof SepError && codes.includes(error.code);
+
+const hasWeights = ({ missing }: CachedModel): boolean =>
+  !missing.some((name) => name.endsWith(".safetensors"));
+
+function warnOfUnknown(id: HubModelId, { unknown }: CachedModel): PullNote {
+  return {
+    kind: "note",
+    message: `using the cached ${formatHubModelId(id)}, which lacks ${unknown.join(", ")}: whether the model has such files is not known without the hub`,
+  };
+}
+
+function explainOffline({ settings }: Hub, id: HubModelId, cached: CachedModel | null): SepError {
+  const name = formatHubModelId(id);
+  return new SepError(
+    "model-not-cached",
+    `${name} is not in ${settings.cacheFolder}${
+      cached === null ? "" : ` as a whole: ${cached.missing.join(", ")} is missing`
+    }, and HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids asking the hub. Unset it, or run \`sep models pull ${name}\` where there is a network.`,
+  );
+}

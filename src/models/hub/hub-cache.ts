@@ -1,0 +1,49 @@
+import { join } from "node:path";
+
+/** Where the parts of one model are in the Hugging Face cache. */
+export interface ModelCache {
+  /** `models--org--name` */
+  readonly folder: string;
+  /** File contents, each named by its ETag. */
+  readonly blob: (etag: string) => string;
+  /** A download under way. Its name differs from Python's, whose processes cannot see this program's locks. */
+  readonly incomplete: (etag: string) => string;
+  readonly lock: (etag: string) => string;
+  /** Folder with the files of one commit. */
+  readonly snapshot: (commit: string) => string;
+  /** A file that holds the commit hash of a branch or tag. */
+  readonly ref: (revision: string) => string;
+  /** An empty file that says that the commit has no such file. */
+  readonly absent: (commit: string, file: string) => string;
+  /** Python's list of a commit's files. */
+  readonly tree: (commit: string) => string;
+}
+
+/**
+ * Layout of the cache that Python's huggingface_hub reads and writes.
+ * @see https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+ */
+export function locateModelCache(cacheFolder: string, repo: string): ModelCache {
+  const name = [MODEL_PREFIX, ...repo.split("/")].join(SEPARATOR);
+  const folder = join(cacheFolder, name);
+  return {
+    folder,
+    blob: (etag) => join(folder, "blobs", etag),
+    incomplete: (etag) => join(folder, "blobs", `${etag}.sep.incomplete`),
+    lock: (etag) => join(cacheFolder, ".locks", name, `${etag}.sep.lock`),
+    snapshot: (commit) => join(folder, "snapshots", commit),
+    ref: (revision) => join(folder, "refs", ...revision.split("/")),
+    absent: (commit, file) => join(folder, ".no_exist", commit, file),
+    tree: (commit) => join(folder, "trees", `${commit}.json`),
+  };
+}
+
+/** `models--org--name` -> `org/name`; null for anything else that lies in the cache. */
+export function repoOfFolder(name: string): string | null {
+  const [kind, ...parts] = name.split(SEPARATOR);
+  return kind === MODEL_PREFIX && parts.length > 0 && parts.every(Boolean) ? parts.join("/") : null;
+}
+
+const MODEL_PREFIX = "models";
+/** Not allowed in a repository's name, so it can stand for the slash. */
+const SEPARATOR = "--";

@@ -1,0 +1,36 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type Environment, type HubSettings, readHubSettings, readHubToken } from "./hub-settings.ts";
+
+/** The Hugging Face hub, or a mirror of it, and the cache of its models on this machine. */
+export interface Hub {
+  readonly settings: HubSettings;
+  /** Sent to the hub's own address only. */
+  readonly token: string | null;
+  readonly fetch: typeof fetch;
+  readonly sleep: (durationMs: number, signal?: AbortSignal) => Promise<void>;
+}
+
+export interface HubOptions {
+  /** `process.env` by default. */
+  readonly env?: Environment | undefined;
+  readonly fetch?: typeof fetch | undefined;
+  /** How to wait between tries. @throws the signal's reason when it is aborted */
+  readonly sleep?: Hub["sleep"] | undefined;
+}
+
+/** @throws SepError `bad-option` if the environment names no usable endpoint */
+export async function openHub({
+  env = process.env,
+  fetch: send = fetch,
+  sleep = sleepFor,
+}: HubOptions = {}): Promise<Hub> {
+  return { settings: readHubSettings(env), token: await readHubToken(env), fetch: send, sleep };
+}
+
+async function sleepFor(durationMs: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  await delay(durationMs, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    throw error;
+  });
+}

@@ -1,0 +1,83 @@
+import { readdir, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { readIfThere } from "../../store/read-if-there.ts";
+import { locateModelCache, type ModelCache, repoOfFolder } from "./hub-cache.ts";
+import type { HubSettings } from "./hub-settings.ts";
+import { sizeIfThere } from "./size-if-there.ts";
+
+/** One commit of a model in the cache. */
+export interface CachedCommit {
+  /** `org/name` */
+  readonly repo: string;
+  readonly commit: string;
+  /** Branches and tags that are known to be this commit. */
+  readonly revisions: readonly string[];
+  /** The snapshot. */
+  readonly folder: string;
+  /** Of its files; what it shares with other commits counts too. */
+  readonly sizeBytes: number;
+}
+
+/**
+ * Every model in the Hugging Face cache, whoever put it there, by name.
+ * @returns [] if there is no cache
+ */
+export async function listCachedModels({ cacheFolder }: HubSettings): Promise<CachedCommit[]> {
+  const commits: CachedCommit[] = [];
+  for (const name of (await foldersIn(cacheFolder)).sort()) {
+    const repo = repoOfFolder(name);
+    if (repo === null) continue;
+    const cache = locateModelCache(cacheFolder, repo);
+    const refs = await readRefs(cache);
+    for (const commit of (await foldersIn(join(cache.folder, "snapshots"))).sort()) {
+      const folder = cache.snapshot(commit);
+      const revisions = [...refs].filter(([, hash]) => hash === commit).map(([revision]) => revision);
+      commits.push({ repo, commit, revisions: revisions.sort(), folder, sizeBytes: await sizeOf(folder) });
+    }
+  }
+  return commits;
+}
+
+/** Branch or tag -> commit hash. Names may have slashes, so that their files lie in folders. */
+async function readRefs({ folder }: ModelCache): Promise<ReadonlyMap<string, string>> {
+  const root = join(folder, "refs");
+  const refs = new Map<string, string>();
+  for (const file of await filesBelow(root)) {
+    const commit = await readIfThere(join(root, file));
+    if (commit !== null) refs.set(file.replaceAll("\\", "/"), commit.trim());
+  }
+  return refs;
+}
+
+/** Bytes of the files below a folder, each content once. Links that lead nowhere count nothing. */
+async function sizeOf(folder: string): Promise<number> {
+  const sizes = new Map<string, number>();
+  for (const file of await filesBelow(folder)) {
+    const path = join(folder, file);
+    const sizeBytes = await sizeIfThere(path);
+    if (sizeBytes !== null) sizes.set(await realpath(path), sizeBytes);
+  }
+  return [...sizes.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
+}
+
+/** Relative paths; those of links too, as the cache's files are links. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await listIfThere(() => readdir(folder, { recursive: true, withFileTypes: true }));
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await listIfThere(() => readdir(folder, { withFileTypes: true }));
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+async function listIfThere<Entry>(list: () => Promise<Entry[]>): Promise<Entry[]> {
+  try {
+    return await list();
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
+    throw error;
+  }
+}
