@@ -14,7 +14,6 @@ export const SEP_ERROR_CODES = [
   "probe-mismatch",
   "too-few-questions",
   "interrupted",
-  "disk-full",
   "not-json",
   "one-class",
   "gated-model",
