@@ -10,6 +10,7 @@ export const SEP_ERROR_CODES = [
   "unsupported-model",
   "bad-checkpoint",
   "bad-tokenizer",
+  "disk-full",
   "prompt-too-long",
   "probe-mismatch",
   "too-few-questions",

@@ -12,6 +12,8 @@ export interface ConfigReader {
   text(field: string, fallback?: string): string;
   /** One non-negative integer or a list of them; [] when absent. */
   integers(field: string): readonly number[];
+  /** A list of finite numbers. */
+  numbers(field: string): readonly number[];
   /** A nested object, or null when it is absent or null. */
   section(field: string): ConfigReader | null;
   /** Throws `unsupported-model` unless the field is absent or one of the values that the graph implements. */
@@ -59,6 +61,11 @@ export function createConfigReader(path: string, fields: Readonly<Record<string,
       const list: readonly unknown[] = Array.isArray(value) ? value : [value];
       const whole = list.every((item) => Number.isSafeInteger(item) && (item as number) >= 0);
       return whole ? (list as readonly number[]) : fail(field, "an integer from 0, or a list of them");
+    },
+    numbers(field) {
+      const value = fields[field];
+      const finite = Array.isArray(value) && value.every((item) => Number.isFinite(item));
+      return finite ? value : fail(field, "a list of numbers");
     },
     section(field) {
       if (!present(field)) return null;

@@ -10,6 +10,8 @@ export interface RopeSettings {
 export type RopeScaling =
   | { readonly kind: "default" }
   | { readonly kind: "linear"; readonly factor: number }
+  /** [headSize / 2] what each frequency is divided by: how GGUF files store Llama 3's stretch. */
+  | { readonly kind: "frequency_factors"; readonly factors: readonly number[] }
   | {
       readonly kind: "llama3";
       readonly factor: number;
@@ -37,6 +39,8 @@ export function readRopeSettings(config: ConfigReader): RopeSettings {
       return { theta, scaling: { kind } };
     case "linear":
       return { theta, scaling: { kind, factor: section.number("factor") } };
+    case "frequency_factors":
+      return { theta, scaling: { kind, factors: section.numbers("factors") } };
     case "llama3":
       return {
         theta,
@@ -59,6 +63,7 @@ export function readRopeSettings(config: ConfigReader): RopeSettings {
 /**
  * Angle per position of each rotated pair, in float32 as PyTorch computes it.
  * @returns [headSize / 2] radians per position
+ * @throws SepError `bad-checkpoint` for another number of factors than frequencies
  * @see Su et al. 2021 (RoFormer), eq. 15; Llama 3.1's frequency-dependent stretch as in transformers'
  *   `_compute_llama3_parameters`
  */
@@ -68,6 +73,15 @@ export function inverseFrequencies({ theta, scaling }: RopeSettings, headSize: n
     (_, i) => 1 / Math.fround(theta ** Math.fround((2 * i) / headSize)),
   );
   if (scaling.kind === "linear") return frequencies.map((frequency) => frequency / scaling.factor);
+  if (scaling.kind === "frequency_factors") {
+    const { factors } = scaling;
+    if (factors.length !== frequencies.length)
+      throw new SepError(
+        "bad-checkpoint",
+        `${factors.length} factors for ${frequencies.length} rotary frequencies; there must be one for each.`,
+      );
+    return frequencies.map((frequency, i) => frequency / (factors[i] as number));
+  }
   if (scaling.kind === "llama3") return frequencies.map((frequency) => stretchLlama3(frequency, scaling));
   return frequencies;
 }

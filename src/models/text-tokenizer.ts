@@ -34,26 +34,55 @@ export interface ChatOptions {
   readonly enableThinking?: boolean | undefined;
 }
 
+/** What a tokenizer is made from, whatever file it stands in. */
+export interface TextTokenizerParts {
+  /** Named in errors. */
+  readonly path: string;
+  /** As in `tokenizer.json`. */
+  readonly tokenizer: object;
+  /** As in `tokenizer_config.json`: the special tokens. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly chatTemplate: string | null;
+  readonly sha256: string;
+}
+
 /** Loads `tokenizer.json`, `tokenizer_config.json` and the chat template of a checkpoint. */
 export async function loadTextTokenizer(directory: string): Promise<TextTokenizer> {
   const path = join(directory, "tokenizer.json");
-  const tokenizerJson = await readJsonFile(path);
+  const tokenizer = await readJsonFile(path);
   const config = (await readJsonFile(join(directory, "tokenizer_config.json"), { optional: true })) ?? {};
+  const chatTemplate = await readChatTemplate(directory, config);
+  return createTextTokenizer({
+    path,
+    tokenizer,
+    config,
+    chatTemplate,
+    sha256: fingerprint(await readFile(path)),
+  });
+}
+
+/** @throws SepError `bad-tokenizer` */
+export function createTextTokenizer({
+  path,
+  tokenizer: parts,
+  config,
+  chatTemplate,
+  sha256,
+}: TextTokenizerParts): TextTokenizer {
   let tokenizer: Tokenizer;
   try {
-    tokenizer = new Tokenizer(tokenizerJson, config);
+    tokenizer = new Tokenizer(parts, config);
   } catch (cause) {
     throw new SepError("bad-tokenizer", `${path} cannot be used: ${(cause as Error).message}`, { cause });
   }
-  const template = await readChatTemplate(directory, config);
   return {
-    sha256: fingerprint(await readFile(path)),
+    sha256,
     encode: (text, { specialTokens }) => tokenizer.encode(text, { add_special_tokens: specialTokens }).ids,
     decode: (tokenIds) =>
       tokenizer.decode([...tokenIds], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
     tokenId: (token) => tokenizer.token_to_id(token) ?? null,
     endToken: tokenText(config.eos_token),
-    renderChat: template === null ? null : createChatRenderer(template, config),
+    renderChat: chatTemplate === null ? null : createChatRenderer(path, chatTemplate, config),
   };
 }
 
@@ -73,10 +102,18 @@ async function readChatTemplate(directory: string, config: Record<string, unknow
 }
 
 function createChatRenderer(
+  path: string,
   source: string,
-  config: Record<string, unknown>,
+  config: Readonly<Record<string, unknown>>,
 ): (messages: readonly ChatMessage[], options: ChatOptions) => string {
-  const template = new Template(source);
+  let template: Template;
+  try {
+    template = new Template(source);
+  } catch (cause) {
+    throw new SepError("bad-tokenizer", `${path}: its chat template is none: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
   return (messages, { addGenerationPrompt, enableThinking }) => {
     try {
       return template.render({

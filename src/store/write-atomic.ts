@@ -1,18 +1,26 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+
+/** Ending of the files that {@link writeAtomic} works on; one that is left over belongs to a process that died. */
+export const TEMPORARY_ENDING = ".tmp";
 
 /**
  * Writes a whole file so that a reader or a crash sees either the old content or all of the new one: the bytes
  * go to a temporary file beside it, are flushed to disk, and then take its name.
+ * @param content the bytes, or a function that writes them where they do not fit into memory
  */
-export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
+export async function writeAtomic(
+  path: string,
+  content: string | Uint8Array | ((file: FileHandle) => Promise<void>),
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  const temporary = `${path}.${randomBytes(6).toString("hex")}${TEMPORARY_ENDING}`;
   try {
     const file = await open(temporary, "wx");
     try {
-      await file.writeFile(content);
+      if (typeof content === "function") await content(file);
+      else await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();
