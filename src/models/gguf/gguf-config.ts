@@ -52,7 +52,11 @@ export function readGgufConfig(
     ...shared,
     ...(architecture === "gpt2"
       ? gpt2Fields(metadata)
-      : llamaFields(metadata, architecture, frequencyFactors)),
+      : {
+          ...llamaFields(metadata, architecture, frequencyFactors),
+          attention_bias: tensors.has("blk.0.attn_q.bias"),
+          mlp_bias: tensors.has("blk.0.ffn_up.bias"),
+        }),
   };
 }
 

@@ -11,7 +11,7 @@ import { createGgufMetadata } from "./gguf-metadata.ts";
 import { createGgufTokenizer } from "./gguf-tokenizer.ts";
 import { readGgufVocabulary } from "./gguf-vocabulary.ts";
 import { openGgufWeights } from "./gguf-weights.ts";
-import { planWeights } from "./weight-plan.ts";
+import { type PlannedWeight, planWeights } from "./weight-plan.ts";
 
 /**
  * Opens a GGUF file of the architectures llama, qwen2, qwen3 and gpt2 as the Hugging Face checkpoint that it was made
@@ -21,20 +21,7 @@ import { planWeights } from "./weight-plan.ts";
 export async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
   // a hard link, which the graph's folder makes, is none to a symbolic link's target
   const header = await readGgufHeader(await realpath(path));
-  const metadata = createGgufMetadata(path, header.metadata);
-  const architecture = readGgufArchitecture(metadata);
-  const vocabulary = readGgufVocabulary(metadata, header.tensors.get("token_embd.weight")?.shape[0] ?? 0);
-  const fields = readGgufConfig(header, metadata, {
-    frequencyFactors: await readFrequencyFactors(header),
-    endTokenIds: vocabulary.endTokenIds,
-  });
-  const config = createConfigReader(path, fields);
-  const tokenizer = createGgufTokenizer(metadata, vocabulary, architecture);
-  const plan = planWeights(header, architecture, {
-    blockCount: config.size(architecture === "gpt2" ? "n_layer" : "num_hidden_layers"),
-    headCount: config.size(architecture === "gpt2" ? "n_head" : "num_attention_heads"),
-    kvHeadCount: config.size(architecture === "gpt2" ? "n_head" : "num_key_value_heads"),
-  });
+  const { config, tokenizer, plan } = interpretGguf(header, await readFrequencyFactors(header));
   let hash: Promise<string> | null = null;
   const hashFile = (): Promise<string> => {
     hash ??= fingerprintFile(header.path);
@@ -42,6 +29,34 @@ export async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
   };
   const weights = await openGgufWeights(header, plan, { fingerprint: hashFile });
   return { config, generation: null, weights, tokenizer, fingerprintWeights: hashFile };
+}
+
+/**
+ * All that a header says about the model.
+ * @param frequencyFactors the values of `rope_freqs.weight`, or null
+ * @throws SepError `bad-checkpoint`, `unsupported-model`, `bad-tokenizer`
+ */
+export function interpretGguf(
+  header: Pick<GgufHeader, "path" | "metadata" | "tensors">,
+  frequencyFactors: Float32Array | null,
+): { readonly plan: PlannedWeight[] } & Pick<Checkpoint, "config" | "tokenizer"> {
+  const metadata = createGgufMetadata(header.path, header.metadata);
+  const architecture = readGgufArchitecture(metadata);
+  const vocabulary = readGgufVocabulary(metadata, header.tensors.get("token_embd.weight")?.shape[0] ?? 0);
+  const { endTokenIds } = vocabulary;
+  const fields = readGgufConfig(header, metadata, { frequencyFactors, endTokenIds });
+  const config = createConfigReader(header.path, fields);
+  const size = (field: string, gpt2Field: string): number =>
+    config.size(architecture === "gpt2" ? gpt2Field : field);
+  return {
+    config,
+    plan: planWeights(header, architecture, {
+      blockCount: size("num_hidden_layers", "n_layer"),
+      headCount: size("num_attention_heads", "n_head"),
+      kvHeadCount: size("num_key_value_heads", "n_head"),
+    }),
+    tokenizer: createGgufTokenizer(metadata, vocabulary, architecture),
+  };
 }
 
 /** The divisors of the rotary frequencies that Llama 3.1 and later come with. */
