@@ -10,13 +10,13 @@ export const SEP_ERROR_CODES = [
   "unsupported-model",
   "bad-checkpoint",
   "bad-tokenizer",
-  "disk-full",
   "prompt-too-long",
   "probe-mismatch",
   "too-few-questions",
   "interrupted",
   "not-json",
   "one-class",
+  "disk-full",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -14,8 +14,11 @@ const FILE = process.env.SEP_SMOLLM2_GGUF;
 /** As the generator samples. */
 const STRIDE = 19;
 const TOKEN_STRIDE = 251;
-/** Of the largest magnitude among a row's sampled values: the project's promise. Measured: see the test's output. */
-const RELATIVE_TOLERANCE = 1e-3;
+/**
+ * Of the largest magnitude among a row's sampled values: float32 sums in another order than PyTorch's, over 30 blocks.
+ * Measured: at most 5.2e-6; the project promises 1e-3.
+ */
+const RELATIVE_TOLERANCE = 1e-4;
 
 describe.skipIf(FILE === undefined)("SmolLM2-135M-Instruct in Q4_1 (set SEP_SMOLLM2_GGUF)", () => {
   let model: LanguageModel;
