@@ -1,4 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { parseOptions } from "../src/cli/options.ts";
@@ -50,6 +52,13 @@ it("docs/cli.md names every option of every command", () => {
     for (const name of Object.keys(options)) expect(page).toContain(`\`--${name}`);
 });
 
+it("README.md's library examples pass the type checker against the built package", () => {
+  const examples = [...read("README.md").matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code as string);
+  expect(examples.length).toBeGreaterThan(1);
+  for (const example of examples) expect(typeErrors(example)).toEqual([]);
+  expect(typeErrors('import { nonsense } from "semantic-entropy-probes";')).toHaveLength(1);
+});
+
 it("the help's examples are commands that the CLI understands", () => {
   const lines = COMMANDS.flatMap(({ examples }) => examples.map(({ line }) => line));
   expect(lines.length).toBeGreaterThan(COMMANDS.length);
@@ -94,4 +103,28 @@ function checkCommand(line: string): void {
   const command = COMMANDS.find((each) => each.name === name);
   if (command === undefined) throw new Error(`no command ${name}`);
   parseOptions(command.name, command.options, args);
+}
+
+/** What the type checker says of a module of this package's user. */
+function typeErrors(source: string): string[] {
+  // Inside the package, so that its own name resolves through the `exports` of package.json.
+  const path = fileURLToPath(new URL("example.mts", ROOT));
+  const options: ts.CompilerOptions = {
+    target: ts.ScriptTarget.ES2023,
+    lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    types: ["node"],
+    strict: true,
+    skipLibCheck: true,
+    noEmit: true,
+  };
+  const host = ts.createCompilerHost(options);
+  const { getSourceFile, fileExists } = host;
+  host.fileExists = (name) => name === path || fileExists(name);
+  host.getSourceFile = (name, version, ...rest) =>
+    name === path ? ts.createSourceFile(name, source, version) : getSourceFile(name, version, ...rest);
+  return ts
+    .getPreEmitDiagnostics(ts.createProgram([path], options, host))
+    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"));
 }

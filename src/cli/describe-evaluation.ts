@@ -5,7 +5,7 @@ import type { Paint } from "./paint.ts";
 
 /**
  * An evaluation as a table for people: a block a split with each score's AUROC, 95% interval, p-value and
- * counts, then the warnings. Wide enough for 80 columns.
+ * counts, then the warnings. The rows fit into 80 columns.
  */
 export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string {
   const blocks = EVALUATED_SPLITS.flatMap((split) => {

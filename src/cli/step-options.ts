@@ -35,7 +35,6 @@ export const OUTPUT_OPTIONS: {
 export const QUESTION_OPTIONS: {
   readonly dataset: OptionSpec<string | undefined>;
   readonly ood: OptionSpec<string | undefined>;
-  readonly limit: OptionSpec<number | undefined>;
 } = {
   dataset: text(
     "NAME|PATH",
@@ -49,6 +48,10 @@ export const QUESTION_OPTIONS: {
     "Out-of-distribution questions: word-problems, a JSONL file, or none.",
     STUDY_DEFAULTS.ood,
   ),
+};
+
+/** How many of the questions. */
+export const LIMIT_OPTION: { readonly limit: OptionSpec<number | undefined> } = {
   limit: number({ integer: true, min: 1 }, undefined, "Questions to take of each set.", "all"),
 };
 

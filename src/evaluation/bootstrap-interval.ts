@@ -29,7 +29,7 @@ export interface BootstrapOptions {
 }
 
 export const DEFAULT_RESAMPLES = 1000;
-export const DEFAULT_LEVELS: readonly number[] = [0.9, 0.95];
+const DEFAULT_LEVELS: readonly number[] = [0.9, 0.95];
 
 /**
  * Bias-corrected and accelerated (BCa) bootstrap intervals that resample whole questions, since the samples of one

@@ -44,7 +44,7 @@ export const SCORE_NAMES = [
 export type ScoreName = (typeof SCORE_NAMES)[number];
 
 /** How good probabilities are as such. */
-export interface CalibrationEvaluation {
+interface CalibrationEvaluation {
   readonly ece: number;
   readonly brier: number;
 }

@@ -76,7 +76,7 @@ describe("permutationTest", () => {
       const { p_value } = permutationTest(scores, labels, questions, { permutations: 99, seed: trial });
       if (p_value! <= 0.1) rejected++;
     }
-    // 0.1 +- three standard errors of 0.0173; permuting rows instead would reject about 0.3 of these
+    // 0.1 +- three standard errors of 0.0173; permuting rows instead rejects 0.26 of these
     expect(rejected / trials).toBeGreaterThan(0.048);
     expect(rejected / trials).toBeLessThan(0.152);
   });

@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { SepError } from "../errors.ts";
+import { readIfThere } from "../store/read-if-there.ts";
 
 /**
  * A JSON object from a checkpoint's file.
@@ -15,13 +15,10 @@ export async function readJsonFile(
   path: string,
   { optional = false }: { readonly optional?: boolean } = {},
 ): Promise<Record<string, unknown> | null> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+  const text = await readIfThere(path);
+  if (text === null) {
     if (optional) return null;
-    throw new SepError("bad-checkpoint", `${path} does not exist, and a checkpoint needs it.`, { cause });
+    throw new SepError("bad-checkpoint", `${path} does not exist, and a checkpoint needs it.`);
   }
   let value: unknown;
   try {

@@ -4,6 +4,7 @@ import { Template } from "@huggingface/jinja";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { SepError } from "../errors.ts";
 import { fingerprint } from "../store/fingerprint.ts";
+import { readIfThere } from "../store/read-if-there.ts";
 import { readJsonFile } from "./read-json-file.ts";
 
 export interface ChatMessage {
@@ -88,11 +89,8 @@ export function createTextTokenizer({
 
 /** The template stands in `chat_template.jinja` or in the tokenizer's config, there alone or among named ones. */
 async function readChatTemplate(directory: string, config: Record<string, unknown>): Promise<string | null> {
-  try {
-    return await readFile(join(directory, "chat_template.jinja"), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
+  const own = await readIfThere(join(directory, "chat_template.jinja"));
+  if (own !== null) return own;
   const stored = config.chat_template;
   if (typeof stored === "string") return stored;
   if (!Array.isArray(stored)) return null;

@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import { chooseAnswerThreshold } from "../evaluation/answer-threshold.ts";
 import { DEFAULT_RESAMPLES } from "../evaluation/bootstrap-interval.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../evaluation/evaluate-split.ts";
@@ -13,23 +12,19 @@ import {
 import { hasBothClasses } from "../probes/cross-validate.ts";
 import { type HiddenStates, openHiddenStates } from "../probes/hidden-states.ts";
 import { createMatrixMultiplier } from "../probes/matrix-multiplier.ts";
-import { type ProbeDataset, readProbeDataset } from "../probes/probe-dataset.ts";
+import { readProbeDataset } from "../probes/probe-dataset.ts";
 import { readProbeFile, weightsPathOf } from "../probes/probe-file.ts";
 import type { SeThreshold } from "../probes/se-threshold.ts";
-import type { Question } from "../questions/question.ts";
-import { findUncertainQuestions } from "../report/find-uncertain-questions.ts";
 import { renderReport } from "../report/render-report.ts";
-import type { ReportContent } from "../report/report-content.ts";
-import { readRuns } from "../sampling/read-runs.ts";
 import { type Json, stableStringify } from "../store/json.ts";
-import { readJsonl } from "../store/jsonl.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import { readManifest } from "../store/manifest.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
-import { describeSettings } from "./describe-settings.ts";
 import { fileExists } from "./file-exists.ts";
-import { readProbeFeatures, type StudyProbes, scoreSplit } from "./score-split.ts";
-import { manifestPathOf, runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
+import { gatherReport } from "./gather-report.ts";
+import { manifestPathOf } from "./output-ownership.ts";
+import { readProbeFeatures, type ScoredSplit, type StudyProbes, scoreSplit } from "./score-split.ts";
+import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { summariseProbe } from "./summarise-probe.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -44,14 +39,6 @@ export interface EvaluateProbesOptions {
 }
 
 const STEP = { step: "eval", part: "" } as const;
-
-/** A split with its data set and scores. */
-interface ScoredSplit {
-  readonly split: EvaluatedSplit;
-  readonly dataset: ProbeDataset;
-  readonly hidden: HiddenStates;
-  readonly scores: SplitScores;
-}
 
 /**
  * Step 7: scores the held-out questions with every probe and writes `probe_eval.json` and `report.html`. Without a
@@ -229,29 +216,6 @@ function assemble(
     source: hidden.metadata,
     settings,
     warnings,
-  };
-}
-
-async function gatherReport(
-  workspace: Workspace,
-  evaluation: ProbeEval,
-  scored: readonly ScoredSplit[],
-  { accuracy, se }: StudyProbes,
-): Promise<ReportContent> {
-  const entropies = await readSemanticEntropy(workspace.semanticEntropy("math"));
-  const { runs } = await readRuns(workspace.runs("math"));
-  const questions = (await fileExists(workspace.raw("math")))
-    ? (await readJsonl(workspace.raw("math"), { parse: (value) => value as Question })).rows
-    : [];
-  const test = scored.find(({ split }) => split === "math_test")!.scores;
-  const trained = accuracy.kind === "untrained" ? se : accuracy;
-  return {
-    evaluation,
-    scores: Object.fromEntries(scored.map(({ split, scores }) => [split, scores])),
-    layerScores: trained.kind === "untrained" ? [] : trained.training.layer_scores,
-    entropies: entropies.map((record) => record.discrete_semantic_entropy),
-    uncertainQuestions: findUncertainQuestions(test, entropies, runs, questions),
-    settings: describeSettings(evaluation, runs),
   };
 }
 

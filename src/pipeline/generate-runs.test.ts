@@ -9,7 +9,8 @@ import { readRuns } from "../sampling/read-runs.ts";
 import type { SamplerSettings } from "../sampling/sampler-settings.ts";
 import { writeJsonl } from "../store/jsonl.ts";
 import { type GenerateRunsOptions, generateRuns } from "./generate-runs.ts";
-import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
+import { manifestPathOf } from "./output-ownership.ts";
+import type { StepEvent, StepResult } from "./step.ts";
 import { traceRuns } from "./trace-runs.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
@@ -89,6 +90,16 @@ describe("generateRuns", () => {
     const { events } = await finish(generate({ runs: 5 }));
     expect(events.some((event) => event.kind === "note" && event.message.includes("extended"))).toBe(true);
     expect(await readFile(workspace.runs("math"))).toEqual(five);
+  });
+
+  it("never loses answers because fewer are asked for, unless forced", async () => {
+    await finish(generate({ runs: 3 }));
+    const before = await readFile(workspace.runs("math"));
+    await expect(finish(generate({ runs: 2 }))).rejects.toThrow(/has 6 answers that are not asked for/);
+    await expect(finish(generate({ limit: 2 }))).rejects.toMatchObject({ code: "output-differs" });
+    expect(await readFile(workspace.runs("math"))).toEqual(before);
+    const { result } = await finish(generate({ runs: 2, limit: 2, force: true }));
+    expect(result.counts).toMatchObject({ questions: 2, runs: 4 });
   });
 
   it("is up to date when nothing changed", async () => {

@@ -24,6 +24,8 @@ export interface GenerateRunsOptions {
   readonly sampler: SamplerSettings;
   /** K: samples a question. */
   readonly runs?: number;
+  /** Questions to take, from the first; all when not given. */
+  readonly limit?: number | undefined;
   readonly seed?: number;
   readonly promptFormat?: PromptFormat;
   readonly systemPrompt?: string | undefined;
@@ -43,7 +45,7 @@ export async function* generateRuns(
   set: DataSetName,
   options: GenerateRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { runs = 10, force = false } = options;
+  const { runs = 10, limit, force = false } = options;
   const settings = describeSettings(set, options);
   const output = workspace.runs(set);
   const definition: StepDefinition = {
@@ -51,10 +53,9 @@ export async function* generateRuns(
     part: set,
     inputs: [workspace.raw(set)],
     outputs: [output],
-    settings: { ...settings, runs },
+    settings: { ...settings, runs, limit: limit ?? null },
     whenStale: "refuse",
     extendsPrevious: (previous) => sameSampling(previous, settings),
-    journal: journalOf(output),
   };
   return yield* runStep(workspace, definition, { force }, () =>
     sampleMissing(workspace, set, { ...options, runs, force }, settings),
@@ -79,7 +80,10 @@ function describeSettings(
   };
 }
 
-function sameSampling({ settings: { runs: _, ...before } }: Manifest, now: Settings): boolean {
+function sameSampling(
+  { settings: { runs: _runs, limit: _limit, ...before } }: Manifest,
+  now: Settings,
+): boolean {
   return stableStringify(before) === stableStringify(now);
 }
 
@@ -97,15 +101,14 @@ async function* sampleMissing(
   options: GenerateRunsOptions & { readonly runs: number; readonly force: boolean },
   settings: Settings,
 ): AsyncGenerator<StepEvent, StepOutcome> {
-  const { runs, model, signal } = options;
-  const { questions, problems } = await loadQuestions(workspace.raw(set));
+  const { runs, limit, model, signal } = options;
+  const { questions, problems } = await loadQuestions(workspace.raw(set), { limit });
   const output = workspace.runs(set);
   const journal = journalOf(output);
   if (options.force) {
     await removeJournal(journal);
     await rm(output, { force: true });
   }
-  await claimJournal(journal, settings);
 
   const recording = describeRecording(set, options);
   const finished = await readFinished(
@@ -114,6 +117,7 @@ async function* sampleMissing(
     runs,
     createRunRecorder(model, recording),
   );
+  await claimJournal(journal, settings);
   const missing = questions.flatMap((question) => {
     const runIds = Array.from({ length: runs }, (_, run) => run).filter(
       (run) => !finished.has(keyOf(question.id, run)),
@@ -166,7 +170,10 @@ async function claimJournal(journal: string, settings: Settings): Promise<void> 
   );
 }
 
-/** Runs that are already on disk and are asked for. A question that was reworded is asked again. */
+/**
+ * Runs that are already on disk. A question that was reworded is asked again.
+ * @throws SepError `output-differs` if there are runs that are not asked for: writing the output would lose them
+ */
 async function readFinished(
   paths: readonly string[],
   questions: readonly Question[],
@@ -175,12 +182,23 @@ async function readFinished(
 ): Promise<Map<string, RunRecord>> {
   const byId = new Map(questions.map((question) => [question.id, question]));
   const finished = new Map<string, RunRecord>();
+  let surplus = 0;
   for (const path of paths) {
     for (const run of await readRunsIfThere(path)) {
       const question = byId.get(run.question_id);
-      const current = question === undefined || run.run_id >= runs ? null : record.renew(question, run);
+      if (question === undefined || run.run_id >= runs) {
+        surplus += 1;
+        continue;
+      }
+      const current = record.renew(question, run);
       if (current !== null) finished.set(keyOf(run.question_id, run.run_id), current);
     }
+  }
+  if (surplus > 0) {
+    throw new SepError(
+      "output-differs",
+      `${paths[0]} has ${surplus} answers that are not asked for: of other questions, or beyond ${runs} a question. Ask for as many as before, use --force to drop them, or --out for another folder.`,
+    );
   }
   return finished;
 }

@@ -1,6 +1,7 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { SepError } from "../errors.ts";
 import { type Json, stableStringify } from "../store/json.ts";
+import { readIfThere } from "../store/read-if-there.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
 
 /**
@@ -9,10 +10,11 @@ import { writeAtomic } from "../store/write-atomic.ts";
  */
 export async function readJournalSettings(journal: string): Promise<Json | null> {
   const path = settingsPathOf(journal);
+  const text = await readIfThere(path);
+  if (text === null) return null;
   try {
-    return JSON.parse(await readFile(path, "utf8")) as Json;
+    return JSON.parse(text) as Json;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw new SepError(
       "bad-artefact",
       `${path} cannot be read: ${(cause as Error).message}. Use --force to start anew.`,

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readManifest } from "../store/manifest.ts";
+import { manifestPathOf } from "./output-ownership.ts";
 import { prepareQuestions } from "./prepare-questions.ts";
-import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
+import type { StepEvent, StepResult } from "./step.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 let folder: string;
@@ -54,7 +55,7 @@ test("good questions are written in one schema and the bad lines are counted and
   expect(manifest).not.toContain(folder);
 });
 
-test("it is up to date until the source, the limit or the output changes", async () => {
+test("it is up to date until the source or the limit changes", async () => {
   await writeFile(source, LINES);
   await run({ source });
   expect((await run({ source })).result).toMatchObject({ status: "up-to-date", counts: { questions: 2 } });
@@ -68,9 +69,17 @@ test("it is up to date until the source, the limit or the output changes", async
   const changed = await run({ source, limit: 1 });
   expect(JSON.stringify(changed.events)).toContain("source_sha256 was");
   expect(await readFile(workspace.raw("math"), "utf8")).toContain("one?");
+});
 
+test("questions that were edited, or put there by hand, are not replaced unless forced", async () => {
+  await writeFile(source, LINES);
+  await run({ source });
   await writeFile(workspace.raw("math"), "edited");
-  expect((await run({ source, limit: 1 })).result.status).toBe("ran");
+  await expect(run({ source })).rejects.toThrow(/was edited since it was made/);
+  await rm(manifestPathOf(workspace.raw("math")));
+  await expect(run({ source })).rejects.toThrow(/`sep prepare` did not make it/);
+  expect(await readFile(workspace.raw("math"), "utf8")).toBe("edited");
+  expect((await run({ source, force: true })).result.status).toBe("ran");
 });
 
 test("a built-in set is named in the manifest", async () => {

@@ -6,10 +6,10 @@ import type { TracePosition } from "../tracing/positions.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { computeEntropy, type EquivalenceName } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
-import { fileExists } from "./file-exists.ts";
 import { generateRuns } from "./generate-runs.ts";
+import { isHandMade } from "./output-ownership.ts";
 import { prepareQuestions } from "./prepare-questions.ts";
-import { manifestPathOf, type StepEvent, type StepResult } from "./step.ts";
+import type { StepEvent, StepResult } from "./step.ts";
 import { resolveSampler, type SamplerChoice, STUDY_DEFAULTS } from "./study-defaults.ts";
 import { traceRuns } from "./trace-runs.ts";
 import { trainProbes } from "./train-probes.ts";
@@ -19,7 +19,7 @@ import { type DataSetName, SPLIT_SOURCES, type Workspace } from "./workspace.ts"
 export interface RunPipelineOptions {
   /**
    * Questions in distribution: a built-in set's name or a file. When not given: the raw file that is there if it
-   * was put there by hand, else the built-in set.
+   * was put there or edited by hand, else the built-in set.
    */
   readonly dataset?: string | undefined;
   /** The same for questions out of distribution; null leaves them out. */
@@ -69,7 +69,7 @@ export async function* runPipeline(
 
   for (const set of sets) {
     const chosen = set === "math" ? options.dataset : options.ood;
-    if (chosen == null && !force && (await isPlacedByHand(workspace.raw(set)))) {
+    if (chosen == null && !force && (await isHandMade(workspace, workspace.raw(set)))) {
       yield { kind: "note", step: "prepare", part: set, message: `using ${workspace.raw(set)} as it is` };
       continue;
     }
@@ -108,6 +108,7 @@ async function* runModel(
         systemPrompt: options.systemPrompt,
         enableThinking: options.enableThinking,
         runs: options.runs ?? STUDY_DEFAULTS.runs,
+        limit: options.limit,
         sampler: resolveSampler(reference, options.sampler),
       }),
     );
@@ -128,9 +129,4 @@ async function* runModel(
     );
   }
   return results;
-}
-
-/** Questions without a manifest were not written by `prepareQuestions`: they are the user's own. */
-async function isPlacedByHand(rawPath: string): Promise<boolean> {
-  return (await fileExists(rawPath)) && !(await fileExists(manifestPathOf(rawPath)));
 }

@@ -1,4 +1,5 @@
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
+import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
 import type { HiddenStates } from "../probes/hidden-states.ts";
 import { type Probe, requireProbeFits, scoreProbe } from "../probes/probe.ts";
 import type { ProbeDataset } from "../probes/probe-dataset.ts";
@@ -9,6 +10,14 @@ export interface StudyProbes {
   readonly accuracy: Probe | UntrainedProbe;
   readonly se: Probe | UntrainedProbe;
   readonly baseline: Probe | UntrainedProbe;
+}
+
+/** A split with its data set and scores. */
+export interface ScoredSplit {
+  readonly split: EvaluatedSplit;
+  readonly dataset: ProbeDataset;
+  readonly hidden: HiddenStates;
+  readonly scores: SplitScores;
 }
 
 /**

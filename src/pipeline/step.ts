@@ -1,5 +1,4 @@
-import { stat } from "node:fs/promises";
-import { relative } from "node:path";
+import { rm } from "node:fs/promises";
 import { SepError } from "../errors.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import type { Json } from "../store/json.ts";
@@ -11,6 +10,9 @@ import {
   staleReasons,
   writeManifest,
 } from "../store/manifest.ts";
+import { writeAtomic } from "../store/write-atomic.ts";
+import { fileExists } from "./file-exists.ts";
+import { manifestPathOf, nameWithin, refuseForeign, runningPathOf } from "./output-ownership.ts";
 import { readTool } from "./version.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -72,8 +74,6 @@ export interface StepDefinition {
   readonly whenStale: "redo" | "refuse";
   /** Whether the existing outputs are a part of what is asked for now, so that the body can build on them. */
   readonly extendsPrevious?: (previous: Manifest) => boolean;
-  /** Where the body keeps finished work while it runs. */
-  readonly journal?: string;
 }
 
 /** What a step's body hands back when its outputs are complete. */
@@ -97,17 +97,22 @@ export async function* runStep(
 ): AsyncGenerator<StepEvent, StepResult> {
   const { step, part, outputs, settings } = definition;
   const main = outputs[0] as string;
-  const name = (path: string): string => relative(workspace.root, path).replaceAll("\\", "/");
+  const name = (path: string): string => nameWithin(workspace, path);
   for (const path of definition.inputs) await requireInput(path, step);
   await using _lock = await acquireLock(`${main}.lock`);
 
   const inputs = await fingerprintAll(definition.inputs, name);
   const manifestPath = manifestPathOf(main);
+  const runningPath = runningPathOf(main);
   const previous = force ? null : await readManifest(manifestPath);
+  if (!force && !(await fileExists(runningPath))) {
+    for (const path of outputs) await refuseForeign(path, previous?.outputs[name(path)], step, name(path));
+  }
   if (previous !== null) {
+    const gone = await missingOutputs(outputs);
     const reasons = [
       ...staleReasons(previous, { settings, inputs }),
-      ...(await lostOutputs(outputs, previous, name)),
+      ...gone.map((path) => `${name(path)} is gone`),
     ];
     if (reasons.length === 0) {
       yield { kind: "note", step, part, message: `${name(main)} is up to date` };
@@ -121,30 +126,18 @@ export async function* runStep(
       };
     }
     const extendable = definition.extendsPrevious?.(previous) ?? false;
-    if (definition.whenStale === "refuse" && !extendable && (await exists(main))) {
+    if (definition.whenStale === "refuse" && !extendable && !gone.includes(main)) {
       throw new SepError(
         "output-differs",
         `${name(main)} was made differently: ${reasons.join("; ")}. Use --force to replace it, or --out for another folder.`,
       );
     }
-    yield {
-      kind: "note",
-      step,
-      part,
-      message: `${name(main)} is ${extendable ? "extended" : "stale"}: ${reasons.join("; ")}`,
-    };
-  } else if (
-    !force &&
-    definition.whenStale === "refuse" &&
-    (await exists(main)) &&
-    !(await hasJournal(definition))
-  ) {
-    throw new SepError(
-      "output-differs",
-      `${name(main)} exists and \`sep ${step}\` did not make it. Use --force to replace it, or --out for another folder.`,
-    );
+    const state = extendable ? "extended" : "stale";
+    yield { kind: "note", step, part, message: `${name(main)} is ${state}: ${reasons.join("; ")}` };
   }
 
+  // says, after a kill, that outputs without a manifest are this step's own
+  await writeAtomic(runningPath, "");
   const { counts, warnings, cleanUp } = yield* body();
   const manifest: Manifest = {
     tool: readTool(),
@@ -157,17 +150,12 @@ export async function* runStep(
   };
   await writeManifest(manifestPath, manifest);
   await cleanUp?.();
+  await rm(runningPath, { force: true });
   return { step, part, status: "ran", outputs, counts, warnings };
 }
 
-const hasJournal = async ({ journal }: StepDefinition): Promise<boolean> =>
-  journal !== undefined && (await exists(journal));
-
-/** The manifest beside a step's main output. */
-export const manifestPathOf = (mainOutput: string): string => `${mainOutput}.manifest.json`;
-
 async function requireInput(path: string, step: StepName): Promise<void> {
-  if (await exists(path)) return;
+  if (await fileExists(path)) return;
   throw new SepError(
     "missing-input",
     `\`sep ${step}\` reads ${path}, which does not exist. Run the steps before it, or \`sep run\`.`,
@@ -183,26 +171,8 @@ async function fingerprintAll(
   return entries;
 }
 
-async function lostOutputs(
-  outputs: readonly string[],
-  previous: Manifest,
-  name: (path: string) => string,
-): Promise<string[]> {
-  const reasons: string[] = [];
-  for (const path of outputs) {
-    if (!(await exists(path))) reasons.push(`${name(path)} is gone`);
-    else if ((await fingerprintFile(path)) !== previous.outputs[name(path)])
-      reasons.push(`${name(path)} was edited`);
-  }
-  return reasons;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
+async function missingOutputs(outputs: readonly string[]): Promise<string[]> {
+  const missing: string[] = [];
+  for (const path of outputs) if (!(await fileExists(path))) missing.push(path);
+  return missing;
 }

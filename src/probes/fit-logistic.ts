@@ -32,7 +32,7 @@ export interface LogisticFit {
 }
 
 /** Fits this precise are told apart from the optimum by no rank statistic. */
-export const EXACT_TOLERANCE = 1e-8;
+const EXACT_TOLERANCE = 1e-8;
 /** Enough for comparing layers and penalties: AUROC moves by less than 3e-4. */
 export const SWEEP_TOLERANCE = 1e-2;
 const MAX_NEWTON_STEPS = 200;

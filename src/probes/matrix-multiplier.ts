@@ -2,7 +2,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { createGraph } from "../onnx/graph.ts";
 
 /** Sizes of one product. */
-export interface ProductShape {
+interface ProductShape {
   /** Rows of A and of the product. */
   readonly m: number;
   /** Columns of A, summed over. */

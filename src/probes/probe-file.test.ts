@@ -79,5 +79,11 @@ describe("scoreProbe", () => {
     expect(() => requireProbeFits(probe, fits)).not.toThrow();
     expect(() => requireProbeFits(probe, { ...fits, width: 3 })).toThrow(/expects width 2, trace has 3/);
     expect(() => requireProbeFits(probe, { ...fits, source: { model: "other" } })).toThrow(/"m".*"other"/);
+    expect(() => requireProbeFits(probe, { ...fits, source: { norm_state: "final" } })).toThrow(/norm_state/);
+    const hashed = { ...probe, source: { model: "m", weights_sha256: "1" } };
+    const renamed = { model: "copy of m", weights_sha256: "1" };
+    expect(() => requireProbeFits(hashed, { ...fits, source: renamed })).not.toThrow();
+    const retrained = { model: "m", weights_sha256: "2" };
+    expect(() => requireProbeFits(hashed, { ...fits, source: retrained })).toThrow(/weights_sha256 "1".*"2"/);
   });
 });

@@ -26,7 +26,7 @@ export interface ProbeDescription {
 }
 
 /** How a probe came to be. */
-export interface ProbeTraining {
+interface ProbeTraining {
   readonly row_count: number;
   readonly question_count: number;
   /** Rows with label 1. */
@@ -87,16 +87,14 @@ export function requireProbeFits(
       `Probe expects width ${probe.width}, trace has ${width}. Refit with \`sep train\`.`,
     );
   }
-  for (const key of IDENTITY_KEYS) {
-    const fitted = probe.source[key];
-    const found = source[key];
-    if (fitted === undefined || found === undefined || fitted === found) continue;
+  const known = (key: string): boolean => probe.source[key] !== undefined && source[key] !== undefined;
+  // The same weights may go by two names, so the name only counts where there is no hash.
+  const identity = known("weights_sha256") ? "weights_sha256" : "model";
+  for (const key of [identity, "norm_state"].filter(known)) {
+    if (probe.source[key] === source[key]) continue;
     throw new SepError(
       "probe-mismatch",
-      `Probe was fitted on ${key} "${fitted}", this trace has "${found}". Refit with \`sep train\`.`,
+      `Probe was fitted on ${key} "${probe.source[key]}", this trace has "${source[key]}". Refit with \`sep train\`.`,
     );
   }
 }
-
-/** Keys of a trace's metadata that decide what a hidden state means. */
-const IDENTITY_KEYS = ["model", "model_hash", "norm_state"] as const;

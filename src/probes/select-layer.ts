@@ -6,7 +6,7 @@ import type { MatrixMultiplier } from "./matrix-multiplier.ts";
 import { fitScaler } from "./scaler.ts";
 
 /** What the probes of one sweep predict. */
-export const PROBE_TARGETS = ["incorrect", "high-semantic-entropy"] as const;
+const PROBE_TARGETS = ["incorrect", "high-semantic-entropy"] as const;
 export type ProbeTarget = (typeof PROBE_TARGETS)[number];
 
 /** Training rows as a sweep sees them. */
@@ -35,7 +35,7 @@ export interface LayerScore {
  */
 export const SWEEP_C = 1e-2;
 /** The penalties tried at the kept layer. */
-export const C_GRID: readonly number[] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100];
+const C_GRID: readonly number[] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100];
 
 /**
  * Scores every layer at every position by cross-validation inside the given (training) rows, reading one layer

@@ -16,7 +16,7 @@ export interface QuestionSplit {
 }
 
 export const DEFAULT_RATIOS: SplitRatios = { train: 0.7, val: 0.15, test: 0.15 };
-export const DEFAULT_SPLIT_SEED = 42;
+const DEFAULT_SPLIT_SEED = 42;
 
 /**
  * Divides questions, never rows, into three parts. The same set of ids gives the same parts whatever their

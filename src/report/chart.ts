@@ -3,8 +3,8 @@ import { parseHTML } from "linkedom";
 import { type SafeHtml, trustedHtml } from "./html.ts";
 
 /** Charts are drawn at about a phone's width, so that their text stays readable there. */
-export const CHART_WIDTH = 440;
-export const CHART_HEIGHT = 320;
+const CHART_WIDTH = 440;
+const CHART_HEIGHT = 320;
 
 /**
  * Draws a chart as inline SVG, without a browser.

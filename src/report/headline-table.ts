@@ -12,7 +12,7 @@ export const SPLIT_TITLES: Readonly<Record<EvaluatedSplit, string>> = {
 };
 
 /** How each score is called in running text. */
-export const SCORE_TITLES: Readonly<Record<ScoreName, string>> = {
+const SCORE_TITLES: Readonly<Record<ScoreName, string>> = {
   accuracy_probe: "Accuracy probe",
   se_probe: "SE probe",
   entropy_baseline: "Entropy baseline",

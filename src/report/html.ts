@@ -19,8 +19,7 @@ export function html(
 export const trustedHtml = (markup: string): SafeHtml => ({ markup });
 
 /** Escapes text for HTML content and double-quoted attributes. */
-export const escapeHtml = (text: string): string =>
-  text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 
 const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",

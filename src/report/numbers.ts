@@ -1,7 +1,7 @@
 import type { Interval } from "../evaluation/bootstrap-interval.ts";
 
 /** What stands where there is no number. */
-export const MISSING = "–";
+const MISSING = "–";
 
 /** A number with a fixed number of digits, or a dash for null. */
 export const formatNumber = (value: number | null, digits = 3): string =>

@@ -8,7 +8,7 @@ export interface Series {
 }
 
 /** The looks, in the order in which a chart's lines take them. */
-export const LOOKS: readonly Omit<Series, "name">[] = [
+const LOOKS: readonly Omit<Series, "name">[] = [
   { color: "var(--series-1)", dash: "none" },
   { color: "var(--series-2)", dash: "7 3" },
   { color: "var(--series-3)", dash: "2 3" },

@@ -18,7 +18,7 @@ header { padding-top: 2.5rem; }
 main { padding-bottom: 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .5rem; letter-spacing: -.01em; }
 h2 { font-size: 1.3rem; margin: 2.75rem 0 .75rem; letter-spacing: -.005em; }
-h3 { font-size: 1rem; margin: 0 0 .25rem; overflow-wrap: anywhere; white-space: pre-wrap; }
+h3 { font-size: 1rem; margin: 1.2rem 0 .25rem; overflow-wrap: anywhere; white-space: pre-wrap; }
 p { margin: .5rem 0; max-width: 44rem; }
 .lead { font-size: 1.1rem; }
 .quiet { color: var(--quiet); font-size: .9em; font-weight: 400; }
@@ -46,6 +46,7 @@ details { margin: .35rem 0; }
 summary { cursor: pointer; }
 summary:focus-visible, .wide:focus-visible { outline: 2px solid var(--series-1); outline-offset: 2px; }
 .cards { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem; }
+.cards h3 { margin-top: 0; }
 .cards article { background: var(--panel); border-radius: .5rem; padding: .9rem 1.1rem; }
 .groups { list-style: none; margin: .4rem 0 0; padding: 0; }
 .count { display: inline-block; min-width: 2.4em; font-variant-numeric: tabular-nums; color: var(--quiet); }

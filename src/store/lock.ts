@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { constants, copyFile, link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { constants, copyFile, link, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { SepError } from "../errors.ts";
 import { isProcessAlive, readProcessStart } from "./process-identity.ts";
+import { readIfThere } from "./read-if-there.ts";
 
 /**
  * Takes an exclusive lock that lasts until it is disposed of or its process ends. A lock left by a process of
@@ -93,13 +94,8 @@ const NO_HARD_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 /** @returns null if there is no lock */
 async function readOwner(path: string): Promise<LockOwner | null> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+  const text = await readIfThere(path);
+  if (text === null) return null;
   try {
     return parseOwner(JSON.parse(text));
   } catch (cause) {

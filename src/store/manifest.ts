@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { SepError } from "../errors.ts";
 import { type Json, stableStringify } from "./json.ts";
+import { readIfThere } from "./read-if-there.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
 /** Where an artefact came from: written beside the outputs of every step, after they are complete. */
@@ -26,13 +26,8 @@ export interface ManifestWarning {
 
 /** @returns null if there is no manifest yet */
 export async function readManifest(path: string): Promise<Manifest | null> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+  const text = await readIfThere(path);
+  if (text === null) return null;
   try {
     return JSON.parse(text) as Manifest;
   } catch (cause) {

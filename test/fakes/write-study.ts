@@ -178,7 +178,7 @@ async function writeStates(
   await mkdir(dirname(workspace.hiddenStates(set)), { recursive: true });
   await writeSafetensors(workspace.hiddenStates(set), tensors, {
     model: "fake-model",
-    model_hash: "abc123",
+    weights_sha256: "abc123",
     norm_state: "residual",
   });
   await writeJsonl(workspace.hiddenStatesIndex(set), states.index);

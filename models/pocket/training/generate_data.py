@@ -182,7 +182,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="JSONL file to write")
-    parser.add_argument("--count", type=int, default=300_000)
+    parser.add_argument("--count", type=int, default=400_000)
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     args = parser.parse_args()
     form_rng = Random(args.seed + 1)

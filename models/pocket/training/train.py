@@ -136,7 +136,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="JSONL file of generate_data.py")
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder of build_tokenizer.py")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and log.jsonl")
-    parser.add_argument("--steps", type=int, default=5600)
+    parser.add_argument("--steps", type=int, default=5600, help="length of the learning rate schedule")
+    parser.add_argument("--stop-at", type=int, default=4000, help="step after which the run ends")
     parser.add_argument("--save-every", type=int, default=400)
     args = parser.parse_args()
     torch.set_num_threads(THREADS)
@@ -148,7 +149,8 @@ def main() -> None:
     stream = batches(encode(args.data, tokenizer), np.random.default_rng(SEED), tokenizer.pad_token_id)
     checks = held_out_examples(QUICK_CHECK_SEED, QUICK_CHECK_PER_CATEGORY)
     started, tokens, checking, recent = time.monotonic(), 0, 0.0, 0.0
-    for step in range(1, args.steps + 1):
+    last = min(args.steps, args.stop_at)
+    for step in range(1, last + 1):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step - 1, args.steps)
         inputs, labels = next(stream)
@@ -164,10 +166,10 @@ def main() -> None:
         if step % 50 == 0:
             seconds = time.monotonic() - started
             log(args.out / "log.jsonl", {
-                "step": step, "loss": round(recent, 4), "tokens": tokens, "seconds": round(seconds),
+                "step": step, "loss": round(recent, 4), "tokens": tokens, "seconds": round(seconds), "seconds_checking": round(checking),
                 "tokens_per_second": round(tokens / (seconds - checking)),
             })
-        if step % args.save_every == 0 or step == args.steps:
+        if step % args.save_every == 0 or step == last:
             before = time.monotonic()
             save(model, args.tokenizer, args.out / "latest")
             model.eval()

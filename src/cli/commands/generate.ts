@@ -6,9 +6,23 @@ import { type Command, defineCommand } from "../command.ts";
 import { readSampler } from "../model-values.ts";
 import type { OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
-import { MODEL_OPTIONS, OUTPUT_OPTIONS, SAMPLING_OPTIONS, SEED_OPTION, SET_OPTION } from "../step-options.ts";
+import {
+  LIMIT_OPTION,
+  MODEL_OPTIONS,
+  OUTPUT_OPTIONS,
+  SAMPLING_OPTIONS,
+  SEED_OPTION,
+  SET_OPTION,
+} from "../step-options.ts";
 
-const OPTIONS = { ...MODEL_OPTIONS, ...SAMPLING_OPTIONS, ...SEED_OPTION, ...SET_OPTION, ...OUTPUT_OPTIONS };
+const OPTIONS = {
+  ...LIMIT_OPTION,
+  ...MODEL_OPTIONS,
+  ...SAMPLING_OPTIONS,
+  ...SEED_OPTION,
+  ...SET_OPTION,
+  ...OUTPUT_OPTIONS,
+};
 
 /** Step 2: answers to each question. */
 export const GENERATE: Command = defineCommand({
@@ -18,8 +32,8 @@ export const GENERATE: Command = defineCommand({
   examples: [
     { line: "sep generate", meaning: "ten answers a question from the embedded model" },
     {
-      line: "sep generate --model ./Qwen3-0.6B --runs 3 --temperature 0.7 --max-new-tokens 512",
-      meaning: "three answers from a checkpoint on disk",
+      line: "sep generate --model ./Qwen3-0.6B --runs 3 --limit 5 --temperature 0.7 --max-new-tokens 512",
+      meaning: "three answers to five questions from a checkpoint on disk",
     },
     { line: "sep generate --set ood --seed 7", meaning: "the out-of-distribution questions only" },
   ],
@@ -41,6 +55,7 @@ async function* generateSets(
       systemPrompt: values["system-prompt"],
       enableThinking: values["no-thinking"] ? false : undefined,
       runs: values.runs,
+      limit: values.limit,
       sampler: resolveSampler(values.model, readSampler(values)),
       seed: values.seed,
       signal,

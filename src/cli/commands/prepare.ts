@@ -4,9 +4,9 @@ import { STUDY_DEFAULTS } from "../../pipeline/study-defaults.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { runStepCommand, type Steps } from "../run-steps.ts";
-import { OUTPUT_OPTIONS, QUESTION_OPTIONS } from "../step-options.ts";
+import { LIMIT_OPTION, OUTPUT_OPTIONS, QUESTION_OPTIONS } from "../step-options.ts";
 
-const OPTIONS = { ...QUESTION_OPTIONS, ...OUTPUT_OPTIONS };
+const OPTIONS = { ...QUESTION_OPTIONS, ...LIMIT_OPTION, ...OUTPUT_OPTIONS };
 
 /** Step 1: the question files. */
 export const PREPARE: Command = defineCommand({

@@ -8,6 +8,7 @@ import { formatDuration } from "../progress-meter.ts";
 import { runSteps } from "../run-steps.ts";
 import {
   EQUIVALENCE_OPTION,
+  LIMIT_OPTION,
   MODEL_OPTIONS,
   OUTPUT_OPTIONS,
   POSITION_OPTIONS,
@@ -20,6 +21,7 @@ import {
 
 const OPTIONS = {
   ...QUESTION_OPTIONS,
+  ...LIMIT_OPTION,
   ...MODEL_OPTIONS,
   ...SAMPLING_OPTIONS,
   ...EQUIVALENCE_OPTION,

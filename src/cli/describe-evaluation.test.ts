@@ -1,0 +1,71 @@
+import { expect, it } from "vitest";
+import { evaluateSplit, type SplitScores } from "../evaluation/evaluate-split.ts";
+import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { describeEvaluation } from "./describe-evaluation.ts";
+
+/** Twelve answers to six questions; every score finds the wrong ones. */
+function scoresOf(wrong: readonly number[]): SplitScores {
+  const scores = Float64Array.from(wrong, (label, row) => 0.8 * label + row / 100);
+  return {
+    questionIds: wrong.map((_, row) => `q${row >> 1}`),
+    incorrect: Uint8Array.from(wrong),
+    highSemanticEntropy: Uint8Array.from(wrong),
+    accuracyProbe: scores,
+    seProbe: scores,
+    entropyBaseline: scores.map(() => 0.5),
+    semanticEntropy: scores,
+    discreteSemanticEntropy: scores,
+  };
+}
+
+const split = (wrong: readonly number[]) =>
+  evaluateSplit(scoresOf(wrong), { tau: null, control: null, resamples: 50, permutations: 50 });
+
+const EVALUATION: ProbeEval = {
+  math_val: split([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+  math_test: split([0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1]),
+  se_threshold: { method: "best-split", threshold: 0.51234 },
+  probes: {
+    accuracy_probe: {
+      position: "think-end",
+      layer: 3,
+      C: 0.01,
+      training_rows: 70,
+      training_questions: 7,
+      cv_auc: 0.8,
+    },
+    se_probe: null,
+    entropy_baseline: null,
+  },
+  source: {},
+  settings: { seed: 42, resamples: 50, permutations: 50 },
+  warnings: [{ code: "few-questions", message: "math_val: 6 questions" }],
+};
+
+it("shows each split's AUROC with interval, p-value and counts, and the warnings", () => {
+  const lines = describeEvaluation(EVALUATION, (_style, text) => text).split("\n");
+  expect(lines).toContain(
+    "math_test  test: 12 answers to 6 questions, 50% wrong, 50% of high semantic entropy",
+  );
+  const row = (name: string, from: string) =>
+    lines
+      .slice(lines.findIndex((line) => line.startsWith(from)))
+      .find((line) => line.startsWith(`  ${name}`));
+  expect(row("accuracy probe", "math_test")).toMatch(/ 1\.000 {2}1\.00 to 1\.00 {2}0\.\d{3} +6\/12$/);
+  expect(row("entropy baseline", "math_test")).toMatch(/ 0\.500 {2}0\.50 to 0\.50 {2}1\.000 +6\/12$/);
+  // One class only: nothing is made up.
+  expect(row("accuracy probe", "math_val")).toMatch(/ none +none +none +12\/12$/);
+  expect(lines).toContain(
+    "Semantic entropy above 0.512 nats (best-split) counts as high. Hidden states read: the accuracy probe layer 3 at think-end.",
+  );
+  expect(lines.at(-1)).toBe("  math_val: 6 questions [few-questions]");
+  expect(lines.some((line) => line.startsWith("ood_test"))).toBe(false);
+});
+
+it("keeps its rows within 80 columns", () => {
+  const rows = describeEvaluation(EVALUATION, (_style, text) => text)
+    .split("\n")
+    .filter((line) => /^ {2}\w.* \d+\/\d+$/.test(line));
+  expect(rows).toHaveLength(12);
+  for (const row of rows) expect(row.length).toBeLessThanOrEqual(80);
+});
