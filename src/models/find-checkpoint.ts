@@ -23,6 +23,6 @@ export async function findCheckpoint(reference: string): Promise<Checkpoint> {
   if (found?.isFile() && reference.toLowerCase().endsWith(".gguf")) return openGgufCheckpoint(reference);
   throw new SepError(
     "model-not-found",
-    `No model "${reference}": expected "${POCKET_MODEL}" (the embedded model) a directory with config.json, tokenizer.json and model.safetensors, or a .gguf file.`,
+    `No model "${reference}": expected "${POCKET_MODEL}" (the embedded model), a directory with config.json, tokenizer.json and model.safetensors, or a .gguf file.`,
   );
 }

@@ -14,7 +14,7 @@ export interface ChatMessage {
 
 /** Text to token ids and back, and the model's own chat format. */
 export interface TextTokenizer {
-  /** SHA-256 of `tokenizer.json`. */
+  /** SHA-256 of `tokenizer.json`, or of what stands for it. */
   readonly sha256: string;
   /** @param specialTokens add the ones a bare text starts (or ends) with, such as BOS */
   encode(text: string, options: { readonly specialTokens: boolean }): number[];
@@ -108,9 +108,13 @@ function createChatRenderer(
   try {
     template = new Template(source);
   } catch (cause) {
-    throw new SepError("bad-tokenizer", `${path}: its chat template is none: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new SepError(
+      "bad-tokenizer",
+      `${path}: its chat template cannot be parsed: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
   }
   return (messages, { addGenerationPrompt, enableThinking }) => {
     try {

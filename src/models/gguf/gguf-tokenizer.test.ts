@@ -156,7 +156,7 @@ describe("metadata that make no tokenizer", () => {
       "tokenizer.chat_template",
       "{% if %}",
       "bad-tokenizer",
-      /its chat template is none/,
+      /its chat template cannot be parsed/,
     ],
     [
       "a template that is no text",

@@ -48,7 +48,12 @@ export async function openGgufWeights(
   const file = join(folder, `${await fingerprint()}-${CONVERSION}.safetensors`);
   if (!(await isWhole(file, layout))) {
     await removeAbandoned(folder);
-    await writeConverted(file, layout, { path, modifiedMs, weights: converted });
+    await writeConverted(file, layout, { path, modifiedMs, weights: converted }).catch(
+      async (error: unknown) => {
+        // Windows replaces no file that another process maps; that process has made the same one
+        if (!(await isWhole(file, layout))) throw error;
+      },
+    );
   }
   for (const [name, { dtype, shape, begin, end }] of layout.entries) {
     index.set(name, { dtype, shape, file, byteOffset: begin, byteLength: end - begin });
