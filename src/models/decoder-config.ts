@@ -1,6 +1,12 @@
 import type { RopeSettings } from "./rope.ts";
 
-/** The sizes of a decoder-only transformer, whatever its checkpoint calls them. */
+/** The norms of the residual stream: RMS, RMS with 1 + weight (Gemma), or layer norm with a bias. */
+export type NormKind = "rms" | "rms-plus-one" | "layer";
+
+/** Nonlinearity of the feed-forward network; `gelu-tanh` is the tanh approximation of GELU. */
+export type Activation = "silu" | "gelu" | "gelu-tanh" | "relu";
+
+/** A decoder-only transformer, whatever its checkpoint calls its parts: sizes, and what the graph depends on. */
 export interface DecoderConfig {
   readonly modelType: string;
   /** L: transformer blocks; there are L + 1 residual layers. */
@@ -17,8 +23,59 @@ export interface DecoderConfig {
   readonly vocabularySize: number;
   /** Longest prompt + answer the model was made for, tokens. */
   readonly maxPositions: number;
+  readonly norm: NormKind;
   readonly normEpsilon: number;
-  readonly rope: RopeSettings;
+  readonly activation: Activation;
+  /** Factor on the token embeddings. */
+  readonly embeddingScale: number;
+  /** Which projections have a bias in every block. */
+  readonly biases: Biases;
+  /** The rotary settings that blocks choose from; none where positions are learned. */
+  readonly ropes: readonly RopeSettings[];
+  /** Tokens that a sliding block looks back on, the token itself included; null without such blocks. */
+  readonly window: number | null;
+  /** [L] */
+  readonly blocks: readonly BlockSettings[];
+  /** c of c tanh(score / c) on attention scores. */
+  readonly attentionSoftcap: number | null;
+  /** c of c tanh(logit / c). */
+  readonly logitSoftcap: number | null;
+  /** Attention and feed-forward network read the same input, and their outputs are added together (GPT-NeoX). */
+  readonly parallelResidual: boolean;
   /** The output head is the embedding matrix. */
   readonly tiedEmbeddings: boolean;
 }
+
+export interface Biases {
+  readonly queryKeyValue: boolean;
+  readonly attentionOutput: boolean;
+  readonly mlp: boolean;
+}
+
+/** What may differ from block to block. */
+export interface BlockSettings {
+  /** Sees the last `window` tokens only. */
+  readonly sliding: boolean;
+  /** Index into `ropes`; null turns nothing. */
+  readonly rope: number | null;
+  /** Factor on the products of queries and keys. */
+  readonly attentionScale: number;
+}
+
+/** Settings that most architectures share; each spreads them and states what differs. */
+export const PLAIN_DECODER: Pick<
+  DecoderConfig,
+  "norm" | "embeddingScale" | "biases" | "window" | "attentionSoftcap" | "logitSoftcap" | "parallelResidual"
+> = {
+  norm: "rms",
+  embeddingScale: 1,
+  biases: { queryKeyValue: false, attentionOutput: false, mlp: false },
+  window: null,
+  attentionSoftcap: null,
+  logitSoftcap: null,
+  parallelResidual: false,
+};
+
+/** L blocks that are all alike. */
+export const equalBlocks = (blockCount: number, settings: BlockSettings): readonly BlockSettings[] =>
+  Array.from({ length: blockCount }, () => settings);

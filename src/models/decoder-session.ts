@@ -1,8 +1,9 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
-import { DECODER_TENSORS as names } from "./build-decoder.ts";
+import { InferenceSession, type Tensor } from "onnxruntime-node";
+import { SepError } from "../errors.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
+import { createDecoderFeeds } from "./decoder-feeds.ts";
+import { DECODER_TENSORS as names } from "./decoder-tensors.ts";
 import type { KvBlock, KvStep } from "./kv-block.ts";
-import { inverseFrequencies, ropeTables } from "./rope.ts";
 
 /** One forward pass over S new tokens in each of B rows. */
 export interface DecoderPass {
@@ -39,11 +40,10 @@ export interface DecoderPassResult {
 /** A decoder graph loaded in onnxruntime. Several passes may run at the same time. */
 export interface DecoderSession extends AsyncDisposable {
   readonly config: DecoderConfig;
+  /** @throws SepError `prompt-too-long` when a token lies beyond the model's context */
   run(pass: DecoderPass): Promise<DecoderPassResult>;
 }
 
-/** Finite, so that a row of masked scores cannot become NaN, and far below any real score. */
-const MASKED = -1e30;
 /** onnxruntime severity: errors only, so that its warnings stay off the user's screen. */
 const LOG_ERRORS_ONLY = 3;
 
@@ -59,17 +59,14 @@ export async function openDecoderSession(
     graphOptimizationLevel: "all",
     logSeverityLevel: LOG_ERRORS_ONLY,
   });
-  const rope = createRopeFeeds(config);
-  const causalMask = createCausalMasks(config.headCount / config.kvHeadCount);
+  const createFeeds = createDecoderFeeds(config);
 
   return {
     config,
     async run(pass) {
-      const feeds = { ...cacheFeeds(config, pass), ...tokenFeeds(pass) };
       const tokens = pass.tokenIds.length / pass.rows;
-      Object.assign(feeds, rope(pass.prefix.length + pass.suffix.length + tokens));
-      feeds[names.newMask] = causalMask(tokens);
-      const fetched = await session.run(feeds, fetchNames(config, pass));
+      requirePositions(config, pass.prefix.length + pass.suffix.length + tokens);
+      const fetched = await session.run(createFeeds(pass), fetchNames(config, pass));
       const read = (name: string): Float32Array => (fetched[name] as Tensor).data as Float32Array;
       return {
         logits: pass.logitRows.length > 0 ? read(names.logits) : new Float32Array(0),
@@ -80,6 +77,15 @@ export async function openDecoderSession(
     },
     [Symbol.asyncDispose]: () => session.release(),
   };
+}
+
+/** Beyond its context a model's positions are not defined, or turn by other rules than the graph's. */
+function requirePositions({ maxPositions, modelType }: DecoderConfig, needed: number): void {
+  if (needed <= maxPositions) return;
+  throw new SepError(
+    "prompt-too-long",
+    `Got ${needed} tokens, and this ${modelType} model takes ${maxPositions}. Shorten the text.`,
+  );
 }
 
 function fetchNames(config: DecoderConfig, pass: DecoderPass): string[] {
@@ -100,81 +106,4 @@ function readKv(config: DecoderConfig, read: (name: string) => Float32Array): Om
   const half = (side: "k" | "v"): Float32Array[] =>
     Array.from({ length: config.blockCount }, (_, layer) => read(names.cache("new", layer, side)));
   return { keys: half("k"), values: half("v") };
-}
-
-function tokenFeeds({
-  tokenIds,
-  rows,
-  prefix,
-  suffix,
-  traceRows,
-  logitRows,
-}: DecoderPass): Record<string, Tensor> {
-  const tokens = tokenIds.length / rows;
-  const first = prefix.length + suffix.length;
-  const positions = new BigInt64Array(tokenIds.length);
-  for (let i = 0; i < positions.length; i++) positions[i] = BigInt(first + (i % tokens));
-  const suffixMask = new Float32Array(suffix.capacity).fill(MASKED, suffix.length);
-  return {
-    [names.tokenIds]: integers(tokenIds, [rows, tokens]),
-    [names.positionIds]: new Tensor("int64", positions, [rows, tokens]),
-    [names.suffixMask]: new Tensor("float32", suffixMask, [suffix.capacity]),
-    [names.traceRows]: integers(traceRows, [traceRows.length]),
-    [names.logitRows]: integers(logitRows, [logitRows.length]),
-  };
-}
-
-const integers = (values: readonly number[], dimensions: readonly number[]): Tensor =>
-  new Tensor("int64", BigInt64Array.from(values, BigInt), dimensions);
-
-function cacheFeeds(config: DecoderConfig, { prefix, suffix }: DecoderPass): Record<string, Tensor> {
-  const feeds: Record<string, Tensor> = {};
-  const add = (kind: "prefix" | "suffix", block: KvBlock): void => {
-    const shape = [config.kvHeadCount, block.rows, block.capacity, config.headSize];
-    for (let layer = 0; layer < config.blockCount; layer++) {
-      feeds[names.cache(kind, layer, "k")] = new Tensor("float32", block.keys[layer] as Float32Array, shape);
-      feeds[names.cache(kind, layer, "v")] = new Tensor(
-        "float32",
-        block.values[layer] as Float32Array,
-        shape,
-      );
-    }
-  };
-  add("prefix", prefix);
-  add("suffix", suffix);
-  return feeds;
-}
-
-/** Rotary tables that grow with the longest position asked for. */
-function createRopeFeeds(config: DecoderConfig): (positions: number) => Record<string, Tensor> {
-  const frequencies = inverseFrequencies(config.rope, config.headSize);
-  let count = 0;
-  let feeds: Record<string, Tensor> = {};
-  return (positions) => {
-    if (positions > count) {
-      count = Math.max(256, 2 ** Math.ceil(Math.log2(positions)));
-      const { cos, sin } = ropeTables(frequencies, count);
-      const shape = [count, config.headSize / 2];
-      feeds = {
-        [names.ropeCos]: new Tensor("float32", cos, shape),
-        [names.ropeSin]: new Tensor("float32", sin, shape),
-      };
-    }
-    return feeds;
-  };
-}
-
-/** [group * S, S] masks in which new token s sees new tokens 0 .. s; the last size is kept. */
-function createCausalMasks(group: number): (tokens: number) => Tensor {
-  let kept: Tensor | null = null;
-  return (tokens) => {
-    if (kept === null || kept.dims[1] !== tokens) {
-      const mask = new Float32Array(group * tokens * tokens);
-      for (let row = 0; row < group * tokens; row++) {
-        mask.fill(MASKED, row * tokens + (row % tokens) + 1, (row + 1) * tokens);
-      }
-      kept = new Tensor("float32", mask, [group * tokens, tokens]);
-    }
-    return kept;
-  };
 }

@@ -1,4 +1,5 @@
 import type { OnnxGraph, TensorName } from "../onnx/graph.ts";
+import type { MaskKind } from "./attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { GraphWeights } from "./graph-weights.ts";
 
@@ -23,23 +24,35 @@ export interface GraphScope {
   readonly graph: OnnxGraph;
   readonly weights: GraphWeights;
   readonly config: DecoderConfig;
-  readonly inputs: {
-    /** [B, S] int64 */
-    readonly tokenIds: TensorName;
-    /** [B, S] int64 */
-    readonly positionIds: TensorName;
-    /** [R, headSize / 2] float32 */
-    readonly ropeCos: TensorName;
-    readonly ropeSin: TensorName;
-    /** [T] float32: 0 where the suffix holds a token, very negative in its unused capacity */
-    readonly suffixMask: TensorName;
-    /** [G * S, S] float32: 0 where a new token may look, very negative where it may not */
-    readonly newMask: TensorName;
-  };
+  /** What the checkpoint puts before its trunk's names, e.g. `model.`. */
+  readonly root: string;
+  readonly inputs: DecoderInputs;
   /** Shape vectors that are computed once a run and shared by all layers. */
   readonly shapes: AttentionShapes;
   /** Name of a layer's key or value tensor. */
   readonly cache: (kind: "prefix" | "suffix" | "new", layer: number, half: "k" | "v") => TensorName;
+}
+
+/** The graph's inputs beside the cache. */
+export interface DecoderInputs {
+  /** [B, S] int64 */
+  readonly tokenIds: TensorName;
+  /** [B, S] int64 */
+  readonly positionIds: TensorName;
+  /** One for each entry of the config's `ropes`. */
+  readonly ropes: readonly RopeTables[];
+  /** [T] float32, with masks of kind `spans`: very negative in the suffix's unused capacity */
+  readonly suffixMask: TensorName;
+  /** [G * S, S] float32, with masks of kind `spans`: very negative where a new token may not look */
+  readonly newMask: TensorName;
+  /** [G * S, X + T + S] float32, by the kind of mask */
+  readonly wholeMask: (kind: Exclude<MaskKind, "spans">) => TensorName;
+}
+
+/** Both [R, pairs] float32. */
+export interface RopeTables {
+  readonly cos: TensorName;
+  readonly sin: TensorName;
 }
 
 /** @see addAttention for what each letter counts */
@@ -48,8 +61,10 @@ export interface AttentionShapes {
   readonly queries: TensorName;
   /** [B, S, kvHeads * headSize] */
   readonly keys: TensorName;
+  /** [B, S, kvHeads, G, headSize] */
+  readonly queryGroups: TensorName;
   /** [B, S, kvHeads, headSize] */
-  readonly values: TensorName;
+  readonly keyHeads: TensorName;
   /** [kvHeads, B, G * S, headSize] */
   readonly grouped: TensorName;
   /** [kvHeads, B, G * S, X] */

@@ -8,6 +8,8 @@ const GRAPH_TYPES: Readonly<Record<string, OnnxType>> = { F32: "float32", F16: "
 /** The checkpoint's tensors as constants of a graph; their bytes stay in the weight files. */
 export interface GraphWeights {
   has(name: string): boolean;
+  /** Whether the graph reads this tensor by now. */
+  used(name: string): boolean;
   /** A weight as float32. Half-precision ones are widened when the model is loaded. */
   float32(name: string, shape: readonly number[]): TensorName;
   /** A weight as it is stored, for operators that read few of its rows. */
@@ -23,6 +25,7 @@ export function createGraphWeights(graph: OnnxGraph, index: WeightIndex): GraphW
   const widened = new Map<string, TensorName>();
   const weights: GraphWeights = {
     has: (name) => index.has(name),
+    used: (name) => stored.has(name),
     stored(name, shape) {
       const known = stored.get(name);
       if (known !== undefined) return known;

@@ -8,6 +8,7 @@ import { openDecoderSession } from "./decoder-session.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { createGraphFolder } from "./graph-folder.ts";
 import { createLanguageModel, type LanguageModel } from "./language-model.ts";
+import { rotaryPairs } from "./rope.ts";
 import type { WeightIndex } from "./weight-index.ts";
 
 export interface LoadModelOptions {
@@ -56,15 +57,21 @@ export async function loadModel(
 }
 
 function checkSizes(config: DecoderConfig, path: string): DecoderConfig {
-  const { headCount, kvHeadCount, headSize } = config;
+  const { headCount, kvHeadCount, headSize, ropes } = config;
   if (headCount % kvHeadCount !== 0) {
     throw new SepError(
       "bad-checkpoint",
       `${path}: ${headCount} query heads do not divide among ${kvHeadCount} key/value heads.`,
     );
   }
-  if (!Number.isInteger(headSize) || headSize % 2 !== 0) {
-    throw new SepError("bad-checkpoint", `${path}: head size ${headSize}, expected an even integer.`);
+  if (!Number.isInteger(headSize)) {
+    throw new SepError("bad-checkpoint", `${path}: head size ${headSize}, expected an integer.`);
+  }
+  if (ropes.some((rope) => 2 * rotaryPairs(rope) > headSize)) {
+    throw new SepError(
+      "bad-checkpoint",
+      `${path}: head size ${headSize}, expected an even one, since whole heads are rotated in pairs.`,
+    );
   }
   return config;
 }

@@ -56,6 +56,8 @@ export interface OnnxGraph {
   /** A small constant stored in the model file; equal int64 constants share one initializer. */
   constant(values: Float32Array, dimensions: readonly number[]): TensorName;
   integers(values: readonly number[]): TensorName;
+  /** A float32 constant without dimensions; equal ones share one initializer. */
+  scalar(value: number): TensorName;
   /** A constant whose bytes stay in a weight file. */
   external(name: TensorName, type: OnnxType, dimensions: readonly number[], data: ExternalData): TensorName;
   input(name: TensorName, type: OnnxType, dimensions: readonly Dimension[]): TensorName;
@@ -72,6 +74,7 @@ const CONTRIB_OPS: ReadonlySet<string> = new Set([
   "MatMulNBits",
   "QuickGelu",
   "RotaryEmbedding",
+  "SkipLayerNormalization",
   "SkipSimplifiedLayerNormalization",
 ]);
 
@@ -82,6 +85,7 @@ export function createGraph(name = "graph"): OnnxGraph {
   const inputs: EncodedField[] = [];
   const outputs: EncodedField[] = [];
   const sharedIntegers = new Map<string, TensorName>();
+  const sharedScalars = new Map<number, TensorName>();
   let counter = 0;
 
   const graph: OnnxGraph = {
@@ -107,6 +111,11 @@ export function createGraph(name = "graph"): OnnxGraph {
       sharedIntegers.set(key, tensor);
       const words = BigInt64Array.from(values, BigInt);
       initializers.push(encodeInlineTensor(tensor, "int64", [values.length], rawBytes(words)));
+      return tensor;
+    },
+    scalar(value) {
+      const tensor = sharedScalars.get(value) ?? graph.constant(Float32Array.of(value), []);
+      sharedScalars.set(value, tensor);
       return tensor;
     },
     external(tensor, type, dimensions, data) {

@@ -6,9 +6,38 @@ import type { BlockOutput, GraphScope, ResidualStream } from "../graph-scope.ts"
 export interface Architecture {
   /** Values of `model_type` in `config.json`. */
   readonly modelTypes: readonly string[];
+  /**
+   * @throws SepError `unsupported-model` naming a field whose value would change the forward pass in a way that the
+   *   graph does not compute
+   */
   readConfig(config: ConfigReader): DecoderConfig;
   /** Adds block `layer` (from 0) to the graph. */
   addBlock(scope: GraphScope, layer: number, stream: ResidualStream): BlockOutput;
-  /** Names of the tensors outside the blocks. */
-  readonly tensors: { readonly embedding: string; readonly finalNorm: string; readonly head: string };
+  readonly tensors: TensorNames;
 }
+
+/** Names of the tensors outside the blocks, without `.weight`. */
+export interface TensorNames {
+  /** What stands before the trunk's names; checkpoints differ, and the first that fits is taken. */
+  readonly roots: readonly string[];
+  /** Below the root. */
+  readonly embedding: string;
+  /** Below the root; null without learned positions. */
+  readonly positions: string | null;
+  /** Below the root. */
+  readonly finalNorm: string;
+  /** Full names of an output head that is not tied; the first that is there is taken. */
+  readonly heads: readonly string[];
+  /** Below the root: stored tensors that take no part in the forward pass, such as masks that old versions saved. */
+  readonly ignored: RegExp;
+}
+
+/** The names that most checkpoints use. */
+export const COMMON_TENSORS: TensorNames = {
+  roots: ["model."],
+  embedding: "embed_tokens",
+  positions: null,
+  finalNorm: "norm",
+  heads: ["lm_head"],
+  ignored: /\.rotary_emb\.inv_freq$/,
+};

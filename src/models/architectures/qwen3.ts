@@ -1,14 +1,19 @@
-import { addPreNormBlock } from "../parts/pre-norm-block.ts";
-import type { Architecture } from "./architecture.ts";
-import { llama, readLlamaLikeConfig } from "./llama.ts";
+import { addNormedHeadProjections } from "../parts/projections.ts";
+import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
+import { addLlamaBlock } from "./llama-like.ts";
+import { readQwenConfig } from "./qwen2.ts";
 
 /** Qwen3, dense: Llama with a norm on every query and key head. */
 export const qwen3: Architecture = {
   modelTypes: ["qwen3"],
-  readConfig(config) {
-    config.allow("use_sliding_window", [false]);
-    return readLlamaLikeConfig(config);
+  readConfig(stated) {
+    const config = stated.withDefaults({ head_dim: 128, attention_bias: false });
+    const bias = config.flag("attention_bias");
+    return {
+      ...readQwenConfig(config),
+      biases: { queryKeyValue: bias, attentionOutput: bias, mlp: false },
+    };
   },
-  addBlock: (scope, layer, stream) => addPreNormBlock(scope, layer, stream, { queryKeyNorm: true }),
-  tensors: llama.tensors,
+  addBlock: (scope, layer, stream) => addLlamaBlock(scope, layer, stream, addNormedHeadProjections),
+  tensors: COMMON_TENSORS,
 };

@@ -30,36 +30,39 @@ afterAll(async () => {
   await rm(cache, { recursive: true });
 });
 
-describe.each(["llama-k", "llama-f16", "qwen3-mixed"])("%s against Python transformers", (name) => {
-  it("has the same residuals and logits", async () => {
-    const expected = await readGolden(golden(`${name}.safetensors`));
-    await using model = await loadModel(golden(`${name}.gguf`));
-    const positions = [...expected.get("positions")!];
-    const places = positions.map((offset) => ({ row: 0, offset }));
-    const { config, session } = model;
-    const { residuals, logits, finalNorms } = await extendRows(session, [[...expected.get("token_ids")!]], {
-      prefix: emptyKvBlock(config, 1),
-      suffix: emptyKvBlock(config, 1),
-      predict: places,
-      trace: places,
-      layers: everyLayer(config),
-      finalNorm: true,
+describe.each(["llama-k", "llama-f16", "qwen3-mixed", "qwen2", "gpt2"])(
+  "%s against Python transformers",
+  (name) => {
+    it("has the same residuals and logits", async () => {
+      const expected = await readGolden(golden(`${name}.safetensors`));
+      await using model = await loadModel(golden(`${name}.gguf`));
+      const positions = [...expected.get("positions")!];
+      const places = positions.map((offset) => ({ row: 0, offset }));
+      const { config, session } = model;
+      const { residuals, logits, finalNorms } = await extendRows(session, [[...expected.get("token_ids")!]], {
+        prefix: emptyKvBlock(config, 1),
+        suffix: emptyKvBlock(config, 1),
+        predict: places,
+        trace: places,
+        layers: everyLayer(config),
+        finalNorm: true,
+      });
+      const close = (got: ArrayLike<number>, tensor: string): void => {
+        const values = expected.get(tensor)!;
+        expectAllClose(got, values, RELATIVE_TOLERANCE * scaleOf(values));
+      };
+      close(
+        residuals.flatMap((row) => [...row]),
+        "residuals",
+      );
+      close(
+        finalNorms.flatMap((row) => [...row]),
+        "final_norm",
+      );
+      close(logits, "logits");
     });
-    const close = (got: ArrayLike<number>, tensor: string): void => {
-      const values = expected.get(tensor)!;
-      expectAllClose(got, values, RELATIVE_TOLERANCE * scaleOf(values));
-    };
-    close(
-      residuals.flatMap((row) => [...row]),
-      "residuals",
-    );
-    close(
-      finalNorms.flatMap((row) => [...row]),
-      "final_norm",
-    );
-    close(logits, "logits");
-  });
-});
+  },
+);
 
 describe.each(["qwen2", "gpt2"])("%s", (name) => {
   it("has Hugging Face's weights, bit for bit", async () => {

@@ -1,21 +1,28 @@
 import type { TensorName } from "../../onnx/graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
 
+/** How a weight lies in the checkpoint: `out-in` as PyTorch's Linear has it, `in-out` as GPT-2's Conv1D. */
+export interface LinearLayout {
+  readonly layout?: "out-in" | "in-out";
+}
+
 /**
- * x W^T (+ b), with W in the checkpoint's [out, in] layout.
+ * x W^T (+ b).
  * @param x [N, inSize]
- * @param weight name of `[outSize, inSize]` in the checkpoint; a `.bias` beside a `.weight` is added when present
+ * @param name of the weight without `.weight`; a bias is `.bias` beside it
  * @returns [N, outSize]
  */
 export function addLinear(
   { graph, weights }: GraphScope,
   x: TensorName,
-  weight: string,
+  name: string,
   outSize: number,
   inSize: number,
+  { layout = "out-in", bias = false }: LinearLayout & { readonly bias?: boolean } = {},
 ): TensorName {
-  const operands = [x, weights.float32(weight, [outSize, inSize])];
-  const bias = weight.replace(/\.weight$/, ".bias");
-  if (weights.has(bias)) operands.push(weights.float32(bias, [outSize]));
-  return graph.add("Gemm", operands, { transB: 1 });
+  const transposed = layout === "out-in";
+  const shape = transposed ? [outSize, inSize] : [inSize, outSize];
+  const operands = [x, weights.float32(`${name}.weight`, shape)];
+  if (bias) operands.push(weights.float32(`${name}.bias`, [outSize]));
+  return graph.add("Gemm", operands, transposed ? { transB: 1 } : {});
 }

@@ -2,39 +2,25 @@
 
 Writes test/golden/checkpoints/NAME/ (a checkpoint in Hugging Face format) and test/golden/decoder-NAME.safetensors:
   token_ids [T], positions [P], residuals [P, L + 1, D] (before the final norm), final_norm [P, D], logits [P, V]
-Run from the repository root: python test/golden/generate/decoders.py
+Run from the repository root: python test/golden/generate/decoders.py [NAME ...]
 """
 
 import json
+import sys
 from pathlib import Path
 
 import torch
 import transformers
+from decoder_cases import CASES
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers import PreTrainedTokenizerFast
 
 GOLDEN = Path(__file__).parent.parent
 SEED = 7
-# beyond one prefill chunk (256), beyond 64 = the original context of the llama3 rope below
+# beyond one prefill chunk (256), beyond every window, and beyond 64 = the original context of the llama3 rope
 SEQUENCE_TOKENS = 300
 POSITIONS = [0, 1, 2, 31, 63, 64, 100, 254, 255, 256, 257, 298, 299]
-# large enough that every nonlinearity matters; the default 0.02 would let wrong graphs pass
-INITIALIZER_RANGE = 0.15
-
-SIZES = dict(hidden_size=48, num_hidden_layers=3, num_attention_heads=6, intermediate_size=80, vocab_size=264,
-             max_position_embeddings=512, initializer_range=INITIALIZER_RANGE, bos_token_id=None, eos_token_id=257)
-
-CASES = {
-    # GQA of 3, heads wider than hidden / heads, tied embeddings
-    "qwen3-tied": (Qwen3ForCausalLM, Qwen3Config(**SIZES, num_key_value_heads=2, head_dim=16, tie_word_embeddings=True), torch.float32),
-    # stored in bfloat16, biases on the projections
-    "qwen3-untied-bf16": (Qwen3ForCausalLM, Qwen3Config(**SIZES, num_key_value_heads=3, head_dim=8, tie_word_embeddings=False, attention_bias=True, rope_theta=1e6), torch.bfloat16),
-    "llama-untied-llama3-rope": (LlamaForCausalLM, LlamaConfig(**SIZES, num_key_value_heads=2, tie_word_embeddings=False, rope_theta=10000.0, rope_scaling=dict(
-        rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64)), torch.float32),
-    # no GQA, stored in float16 over several shards
-    "llama-tied-f16-sharded": (LlamaForCausalLM, LlamaConfig(**SIZES, num_key_value_heads=6, tie_word_embeddings=True), torch.float16),
-}
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
@@ -49,42 +35,61 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def shake_norms(model: torch.nn.Module) -> None:
-    """Norm weights start as ones, which would hide a forgotten or swapped one; biases start as zeros."""
+    """Norm weights start as ones (Gemma's, which are one too small, as zeros), which would hide a forgotten or swapped
+    one; biases start as zeros."""
+    centers = {
+        id(module.weight): 0 if "Gemma" in type(module).__name__ else 1
+        for module in model.modules() if type(module).__name__.endswith("Norm")
+    }
     for name, parameter in model.named_parameters():
-        if "norm" in name:
-            parameter.data.uniform_(0.5, 1.5)
+        if id(parameter) in centers:
+            center = centers[id(parameter)]
+            parameter.data.uniform_(center - 0.5, center + 0.5)
         if name.endswith(".bias"):
             parameter.data.normal_(0, 0.3)
 
 
 @torch.no_grad()
 def run(model: torch.nn.Module, token_ids: torch.Tensor) -> dict[str, torch.Tensor]:
-    after_last_block = []
-    hook = model.model.layers[-1].register_forward_hook(
-        lambda _module, _args, output: after_last_block.append(output[0] if isinstance(output, tuple) else output))
+    """The residual stream is read where it is, at the blocks' doors, and compared with what transformers reports."""
+    trunk = model.get_decoder()
+    blocks = trunk.h if hasattr(trunk, "h") else trunk.layers
+    final_norm = next(getattr(trunk, name) for name in ("norm", "ln_f", "final_layer_norm") if hasattr(trunk, name))
+    residuals, normed = [], []
+    hooks = [blocks[0].register_forward_pre_hook(lambda _, args, kwargs: residuals.append(args[0] if args else kwargs["hidden_states"]), with_kwargs=True)]
+    for block in blocks:
+        hooks.append(block.register_forward_hook(lambda _module, _args, output: residuals.append(output[0] if isinstance(output, tuple) else output)))
+    hooks.append(final_norm.register_forward_hook(lambda _module, _args, output: normed.append(output)))
     output = model(token_ids[None], output_hidden_states=True)
-    hook.remove()
-    # hidden_states[-1] is after the final norm; the residual of the last layer is the last block's own output
-    residuals = torch.stack([*output.hidden_states[:-1], after_last_block[0]])[:, 0]
+    for hook in hooks:
+        hook.remove()
+    # hidden_states[-1] is after the final norm; all before it are the residual stream
+    for ours, theirs in zip([*residuals[:-1], normed[0]], output.hidden_states, strict=True):
+        assert torch.equal(ours, theirs)
+    stacked = torch.stack(residuals)[:, 0]
     return {
-        "residuals": residuals[:, POSITIONS].transpose(0, 1).contiguous(),
-        "final_norm": output.hidden_states[-1][0, POSITIONS].contiguous(),
+        "residuals": stacked[:, POSITIONS].transpose(0, 1).contiguous(),
+        "final_norm": normed[0][0, POSITIONS].contiguous(),
         "logits": output.logits[0, POSITIONS].contiguous(),
     }
 
 
 def main() -> None:
-    for name, (model_class, config, stored_dtype) in CASES.items():
+    for name in sys.argv[1:] or CASES:
+        case = CASES[name]
         torch.manual_seed(SEED)
         folder = GOLDEN / "checkpoints" / name
-        model = model_class(config)
+        model = case.model(case.config)
         shake_norms(model)
-        shard = {"max_shard_size": "60KB"} if "sharded" in name else {}
-        model.to(stored_dtype).save_pretrained(folder, **shard)
+        model.to(case.stored).save_pretrained(folder, **({"max_shard_size": "60KB"} if case.sharded else {}))
+        if case.respell is not None:
+            case.respell(folder)
         tokenizer = byte_tokenizer()
         tokenizer.save_pretrained(folder)
-        model = model_class.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-        token_ids = torch.randint(0, config.vocab_size, (SEQUENCE_TOKENS,))
+        model, loaded = case.model.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+        assert not loaded["missing_keys"] and not loaded["mismatched_keys"], loaded
+        model.eval()
+        token_ids = torch.randint(0, case.config.get_text_config().vocab_size, (SEQUENCE_TOKENS,))
         tensors = run(model, token_ids)
         greedy = model.generate(token_ids[None, :20], max_new_tokens=24, do_sample=False, pad_token_id=0)[0, 20:]
         save_file(
