@@ -1,7 +1,9 @@
 import { type Checkpoint, openCheckpointFolder } from "./checkpoint.ts";
+import { openGgufCheckpoint } from "./gguf/open-gguf.ts";
 import { drain } from "./hub/drain.ts";
 import {
   type CheckpointLocation,
+  isGgufPath,
   type LocateCheckpointOptions,
   locateCheckpoint,
 } from "./locate-checkpoint.ts";
@@ -16,5 +18,6 @@ export async function findCheckpoint(
   options: LocateCheckpointOptions = {},
 ): Promise<Checkpoint & CheckpointLocation> {
   const location = await drain(locateCheckpoint(reference, options));
-  return { ...(await openCheckpointFolder(location.path)), ...location };
+  const open = isGgufPath(location.path) ? openGgufCheckpoint : openCheckpointFolder;
+  return { ...(await open(location.path)), ...location };
 }

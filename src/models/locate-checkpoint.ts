@@ -11,7 +11,7 @@ export const POCKET_MODEL = "pocket";
 
 /** Where a model is on this machine. */
 export interface CheckpointLocation {
-  /** A folder in Hugging Face format. */
+  /** A folder in Hugging Face format, or a `.gguf` file. */
   readonly path: string;
   /** Commit of the hub's repository; null for models that are not from there. */
   readonly commit: string | null;
@@ -23,7 +23,7 @@ export interface LocateCheckpointOptions {
 }
 
 /**
- * Finds what a model reference stands for, in this order: `pocket`; a folder; a model of the Hugging Face hub,
+ * Finds what a model reference stands for, in this order: `pocket`; a folder or a `.gguf` file; a model of the Hugging Face hub,
  * `org/name`, `name` or either with `@revision`, which is looked up in the cache and else downloaded. What looks
  * like a path is never asked of the hub.
  * @throws SepError `model-not-found`, and those of the hub; see `pullRepository` and `fetchModel`
@@ -53,18 +53,24 @@ export async function locateLocally(reference: string): Promise<CheckpointLocati
     if (["ENOENT", "ENOTDIR", "ENAMETOOLONG", "EINVAL"].includes(error.code ?? "")) return null;
     throw error;
   });
-  if (found?.isDirectory()) return { path: reference, commit: null };
+  if (found?.isDirectory() || (found?.isFile() && isGgufPath(reference))) {
+    return { path: reference, commit: null };
+  }
   if (found !== null) throw unknownReference(reference, "which is a file");
   if (looksLikePath(reference)) throw unknownReference(reference, "where there is nothing");
   return null;
 }
 
-/** `.`, `/`, `~` at the beginning, a drive or a backslash: no model of the hub has such a name. */
-const looksLikePath = (reference: string): boolean => /^[./~]|^[A-Za-z]:|\\/.test(reference);
+/** Whether a path is named as GGUF files are. */
+export const isGgufPath = (path: string): boolean => path.toLowerCase().endsWith(".gguf");
+
+/** `.`, `/`, `~` at the beginning, a drive, a backslash or a file's ending: no model of the hub has such a name. */
+const looksLikePath = (reference: string): boolean =>
+  /^[./~]|^[A-Za-z]:|\\/.test(reference) || isGgufPath(reference);
 
 /** The error for a reference that is nothing that is known. */
 export const unknownReference = (reference: string, problem = "which is none of these"): SepError =>
   new SepError(
     "model-not-found",
-    `Got the model "${reference}", ${problem}. Expected "${POCKET_MODEL}" (the embedded model), a folder with config.json, tokenizer.json and model.safetensors, or a model of the Hugging Face hub as "org/name" or "org/name@revision".`,
+    `Got the model "${reference}", ${problem}. Expected "${POCKET_MODEL}" (the embedded model), a folder with config.json, tokenizer.json and model.safetensors, a .gguf file, or a model of the Hugging Face hub as "org/name" or "org/name@revision".`,
   );

@@ -13,7 +13,7 @@ export interface ReadRopeOptions {
   readonly kinds?: readonly RopeScaling["kind"][];
 }
 
-const USUAL_KINDS = ["default", "linear", "llama3", "yarn"] as const;
+const USUAL_KINDS = ["default", "linear", "llama3", "yarn", "frequency_factors"] as const;
 
 /** transformers' `default_theta`. */
 export const DEFAULT_ROPE_THETA = 10_000;
@@ -26,6 +26,7 @@ const FIELDS: Readonly<Record<RopeScaling["kind"], readonly string[]>> = {
   linear: ["factor"],
   llama3: ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
   yarn: ["factor", "original_max_position_embeddings", "beta_fast", "beta_slow", "attention_factor"],
+  frequency_factors: ["factors"],
   longrope: ["factor", "original_max_position_embeddings", "short_factor", "long_factor", "attention_factor"],
 };
 
@@ -113,6 +114,8 @@ function readScaling(
         magnitude: section.number("attention_factor", factor > 1 ? 0.1 * Math.log(factor) + 1 : 1),
       };
     }
+    case "frequency_factors":
+      return { kind, factors: readFactors(section, "factors", pairs) };
     case "longrope":
       return readLongRope(config, section, pairs);
   }
@@ -126,15 +129,18 @@ function readOriginalMaxPositions(config: ConfigReader, section: ConfigReader): 
 }
 
 function readLongRope(config: ConfigReader, section: ConfigReader, pairs: number): RopeScaling {
-  const shortFactors = section.numbers("short_factor");
-  if (shortFactors.length !== pairs) {
-    throw new SepError(
-      "bad-checkpoint",
-      `${section.path}: "short_factor" has ${shortFactors.length} numbers, expected ${pairs}, one for each turned pair.`,
-    );
-  }
+  const shortFactors = readFactors(section, "short_factor", pairs);
   const original = readOriginalMaxPositions(config, section);
   const factor = section.number("factor", config.size("max_position_embeddings") / original);
   const inferred = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
   return { kind: "longrope", shortFactors, magnitude: section.number("attention_factor", inferred) };
+}
+
+function readFactors(section: ConfigReader, field: string, pairs: number): readonly number[] {
+  const factors = section.numbers(field);
+  if (factors.length === pairs) return factors;
+  throw new SepError(
+    "bad-checkpoint",
+    `${section.path}: "${field}" has ${factors.length} numbers, expected ${pairs}, one for each turned pair.`,
+  );
 }

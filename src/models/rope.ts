@@ -9,6 +9,8 @@ export interface RopeSettings {
 export type RopeScaling =
   | { readonly kind: "default" }
   | { readonly kind: "linear"; readonly factor: number }
+  /** [pairs] what each frequency is divided by: how GGUF files store Llama 3's stretch. */
+  | { readonly kind: "frequency_factors"; readonly factors: readonly number[] }
   | {
       readonly kind: "llama3";
       readonly factor: number;
@@ -50,6 +52,8 @@ export function inverseFrequencies(rope: RopeSettings): Float32Array {
   if (scaling.kind === "yarn") return stretchYarn(wavelengths, rope, scaling);
   const frequencies = wavelengths.map((wave) => 1 / wave);
   if (scaling.kind === "linear") return frequencies.map((frequency) => frequency / scaling.factor);
+  if (scaling.kind === "frequency_factors")
+    return frequencies.map((frequency, i) => frequency / (scaling.factors[i] as number));
   if (scaling.kind === "llama3") return frequencies.map((frequency) => stretchLlama3(frequency, scaling));
   return frequencies;
 }

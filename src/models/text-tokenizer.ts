@@ -9,7 +9,7 @@ import { readJsonFile } from "./read-json-file.ts";
 
 /** Text to token ids and back, and the model's own chat format. */
 export interface TextTokenizer {
-  /** SHA-256 of `tokenizer.json`. */
+  /** SHA-256 of `tokenizer.json`, or of what stands for it. */
   readonly sha256: string;
   /** @param specialTokens add the ones a bare text starts (or ends) with, such as BOS */
   encode(text: string, options: { readonly specialTokens: boolean }): number[];

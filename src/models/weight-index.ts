@@ -7,7 +7,7 @@ import { readJsonFile } from "./read-json-file.ts";
 export interface StoredWeight {
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** Absolute path of the safetensors file. */
+  /** Absolute path of the safetensors or GGUF file. */
   readonly file: string;
   readonly byteOffset: number;
   readonly byteLength: number;
