@@ -152,13 +152,6 @@ describe("metadata that make no tokenizer", () => {
       /bos_token_id", which is missing/,
     ],
     [
-      "a template that is none",
-      "tokenizer.chat_template",
-      "{% if %}",
-      "bad-tokenizer",
-      /its chat template cannot be parsed/,
-    ],
-    [
       "a template that is no text",
       "tokenizer.chat_template",
       7,

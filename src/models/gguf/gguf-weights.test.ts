@@ -27,7 +27,7 @@ let folder: string;
 let cache: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "sep-gguf-cache-"));
-  cache = join(folder, "cache", "gguf");
+  cache = join(folder, "cache", "gguf-v1");
   vi.stubEnv("SEP_CACHE", join(folder, "cache"));
 });
 afterEach(async () => {
