@@ -1,0 +1,41 @@
+// Our engine, as `sep generate` runs it: copies of the model on threads of their own. See ../generate.js.
+import { readFileSync } from "node:fs";
+import { loadModel } from "../../dist/models/load-model.js";
+import { openLocalEngine } from "../../dist/pipeline/local-engine.js";
+import { mapConcurrently } from "../../dist/pipeline/map-concurrently.js";
+
+const { model: path, prompts, samples, sampler, dtype } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const model = await loadModel(path, { dtype });
+const engine = await openLocalEngine(model, prompts.length);
+const options = { dataset: "bench", sampler, seed: 1, correctness: "math", promptFormat: asItIs() };
+const question = ({ text }, id) => ({ id: String(id), question: text, answer: "0" });
+const runIds = Array.from({ length: samples }, (_, run) => run);
+// every copy is loaded and warm before the clock starts
+await drain(prompts.slice(0, 2).map(question), 8);
+
+const began = performance.now();
+const tokens = await drain(prompts.map(question), null);
+console.log(
+  JSON.stringify({
+    tokens,
+    seconds: (performance.now() - began) / 1000,
+    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+  }),
+);
+await engine[Symbol.asyncDispose]();
+await model[Symbol.asyncDispose]();
+
+async function drain(questions, maxNewTokens) {
+  const chosen = maxNewTokens === null ? options : { ...options, sampler: { ...sampler, maxNewTokens } };
+  let count = 0;
+  const sampled = mapConcurrently(questions, (item, signal) => engine.sample(item, runIds, chosen, signal), {
+    concurrency: engine.concurrency,
+  });
+  for await (const runs of sampled) for (const run of runs) count += run.tokens.length;
+  return count;
+}
+
+/** The prompts are whole texts already. */
+function asItIs() {
+  return { kind: "template", template: { name: "prompt", text: "{question}" } };
+}
