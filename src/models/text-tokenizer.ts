@@ -71,7 +71,12 @@ export function createTextTokenizer(parts: TokenizerParts): TextTokenizer {
     sha256,
     encode: (text, { specialTokens }) => tokenizer.encode(text, { add_special_tokens: specialTokens }).ids,
     decode: (tokenIds) =>
-      tokenizer.decode([...tokenIds], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
+      tokenIds.length === 0
+        ? "" // the library refuses no tokens at all, and an answer may be its end token alone
+        : tokenizer.decode([...tokenIds], {
+            skip_special_tokens: false,
+            clean_up_tokenization_spaces: false,
+          }),
     tokenId: (token) => tokenizer.token_to_id(token) ?? null,
     addedTokens: new Map(
       [...tokenizer.get_added_tokens_decoder()].map(([id, { content, special }]) => [
