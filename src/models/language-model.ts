@@ -5,6 +5,7 @@ import type { GenerationDefaults } from "./generation-defaults.ts";
 import { emptyKvBlock, type KvBlock, trimKv } from "./kv-block.ts";
 import { type LayerName, resolveLayer } from "./layer-names.ts";
 import type { TextTokenizer } from "./text-tokenizer.ts";
+import type { VocabularySession } from "./vocabulary-session.ts";
 
 /** What a model is called. */
 export interface ModelName {
@@ -43,6 +44,7 @@ export interface LanguageModel extends AsyncDisposable {
   /** onnxruntime's threads within each. */
   readonly threadsPerWorker: number;
   readonly session: DecoderSession;
+  readonly vocabulary: VocabularySession;
   /** Runs a prompt and keeps its keys and values as a prefix that any number of samples share. */
   prefill(
     tokenIds: readonly number[],
@@ -91,6 +93,7 @@ export type LanguageModelParts = Pick<
   | "workers"
   | "threadsPerWorker"
   | "session"
+  | "vocabulary"
 >;
 
 export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
@@ -131,7 +134,10 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
         finalNorms: options.finalNorm ? joinRows(finalNorms) : null,
       };
     },
-    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await session[Symbol.asyncDispose]();
+      await parts.vocabulary[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -21,6 +21,7 @@ import {
 import { createLazySession } from "./lazy-session.ts";
 import { planThreads } from "./plan-threads.ts";
 import { rotaryPairs } from "./rope.ts";
+import { createVocabularySession } from "./vocabulary-session.ts";
 import type { WeightIndex } from "./weight-index.ts";
 
 export interface LoadModelOptions {
@@ -60,13 +61,12 @@ export async function loadModel(
   const int8 = dtype === "int8" ? await openInt8Weights(weights, linears, weightsSha256) : null;
   const bytes = loadedBytes(weights, linears, dtype);
   const available = threads ?? availableParallelism();
+  const passThreads = bytes < WORTH_SPLITTING_BYTES ? 1 : available;
   const open = async (): Promise<DecoderSession> => {
     const graph = int8 === null ? model : buildDecoder(architecture, config, weights, { int8 }).model;
     const files = [...weightFiles(weights), ...(int8 === null ? [] : weightFiles(int8))];
     await using folder = await createGraphFolder(graph, files);
-    return openDecoderSession(folder.modelPath, config, {
-      threads: bytes < WORTH_SPLITTING_BYTES ? 1 : available,
-    });
+    return openDecoderSession(folder.modelPath, config, { threads: passThreads });
   };
   return createLanguageModel({
     provenance: {
@@ -82,6 +82,7 @@ export async function loadModel(
     generationDefaults: readGenerationDefaults(checkpoint.generation),
     ...planThreads(bytes, available, totalmem()),
     session: createLazySession(config, open),
+    vocabulary: createVocabularySession(passThreads),
   });
 }
 

@@ -12,6 +12,7 @@ export type TokenFilters = Pick<
  * @param logits [V] raw, left as they are
  * @param seen token ids of prompt and answer so far, for the repetition penalty
  * @param uniform random number in [0, 1); not used when the temperature is 0
+ * @param mass of the raw logits at this temperature where it is known; it is summed here where it is not
  * @returns a token id; at temperature 0 the most likely one, the lowest id among equals
  * @see Holtzman et al. 2020 (top-p); Keskar et al. 2019, section 4.1 (repetition penalty); Nguyen et al. 2024 (min-p)
  */
@@ -20,11 +21,21 @@ export function chooseToken(
   filters: TokenFilters,
   seen: ReadonlySet<number>,
   uniform: number,
+  mass: VocabularyMass | null = null,
 ): number {
   const scores = penalise(logits, filters.repetitionPenalty, seen);
   if (filters.temperature === 0) return argmax(scores);
-  const kept = keptTokens(scores, filters);
-  return kept === null ? drawFromAll(scores, filters.temperature, uniform) : draw(kept, uniform);
+  const own = mass !== null && scores === logits ? mass : sumMass(scores, filters.temperature);
+  const kept = keptTokens(scores, filters, own);
+  return kept === null ? drawFromAll(scores, filters.temperature, uniform, own) : draw(kept, uniform);
+}
+
+/** The weights of a whole vocabulary, summed. */
+export interface VocabularyMass {
+  /** The highest score. */
+  readonly highest: number;
+  /** Sum of exp((score - highest) / temperature), >= 1. */
+  readonly total: number;
 }
 
 /** A token that the filters kept, and its weight relative to the most likely one. */
@@ -41,15 +52,13 @@ export interface KeptToken {
 export function keptTokens(
   scores: Float32Array,
   { temperature, topK, topP, minP }: Omit<TokenFilters, "repetitionPenalty">,
+  mass: VocabularyMass = sumMass(scores, temperature),
 ): readonly KeptToken[] | null {
   if (topK === 0 && topP >= 1 && minP === 0) return null;
-  const highest = scores[argmax(scores)] as number;
-  const byWeight = likelyTokens(scores, { temperature, topK, topP, minP, highest });
+  const byWeight = likelyTokens(scores, { temperature, topK, topP, minP }, mass);
   const afterTopK = topK > 0 && topK < byWeight.length ? cutTopK(byWeight, topK) : byWeight;
   const afterTopP =
-    topP < 1
-      ? cutTopP(afterTopK, topP, topK > 0 ? weightOf(afterTopK) : totalWeight(scores, highest, temperature))
-      : afterTopK;
+    topP < 1 ? cutTopP(afterTopK, topP, topK > 0 ? weightOf(afterTopK) : mass.total) : afterTopK;
   return minP > 0 ? afterTopP.filter(({ weight }) => weight >= minP) : afterTopP;
 }
 
@@ -59,15 +68,10 @@ export function keptTokens(
  */
 function likelyTokens(
   scores: Float32Array,
-  {
-    temperature,
-    topK,
-    topP,
-    minP,
-    highest,
-  }: Omit<TokenFilters, "repetitionPenalty"> & { readonly highest: number },
+  { temperature, topK, topP, minP }: Omit<TokenFilters, "repetitionPenalty">,
+  { highest, total }: VocabularyMass,
 ): KeptToken[] {
-  const needed = topP < 1 && topK === 0 ? topP * totalWeight(scores, highest, temperature) : 0;
+  const needed = topP < 1 && topK === 0 ? topP * total : 0;
   for (let window = FIRST_WINDOW; ; window *= 2) {
     const lowest = highest - window * temperature;
     const tokens: KeptToken[] = [];
@@ -115,25 +119,30 @@ function draw(kept: readonly KeptToken[], uniform: number): number {
   return (kept[kept.length - 1] as KeptToken).id; // the rounding of the sum left a rest of about 1e-16
 }
 
-function drawFromAll(scores: Float32Array, temperature: number, uniform: number): number {
-  const best = argmax(scores);
-  const highest = scores[best] as number;
-  let rest = uniform * totalWeight(scores, highest, temperature);
+function drawFromAll(
+  scores: Float32Array,
+  temperature: number,
+  uniform: number,
+  { highest, total }: VocabularyMass,
+): number {
+  let rest = uniform * total;
   for (let id = 0; id < scores.length; id++) {
     rest -= Math.exp(((scores[id] as number) - highest) / temperature);
     if (rest < 0) return id;
   }
-  return best;
+  return argmax(scores); // the rounding of the sum left a rest
 }
 
 const weightOf = (tokens: readonly KeptToken[]): number =>
   tokens.reduce((sum, { weight }) => sum + weight, 0);
 
-function totalWeight(scores: Float32Array, highest: number, temperature: number): number {
+function sumMass(scores: Float32Array, temperature: number): VocabularyMass {
+  const highest = scores[argmax(scores)] as number;
   let total = 0;
-  for (let id = 0; id < scores.length; id++)
+  for (let id = 0; id < scores.length; id++) {
     total += Math.exp(((scores[id] as number) - highest) / temperature);
-  return total;
+  }
+  return { highest, total };
 }
 
 function argmax(scores: Float32Array): number {

@@ -3,9 +3,8 @@ import { createRng, type Rng } from "../math/rng.ts";
 import { extendRows } from "../models/extend-rows.ts";
 import { emptyKvBlock, selectKvRows } from "../models/kv-block.ts";
 import type { LanguageModel } from "../models/language-model.ts";
-import { chooseToken } from "./choose-token.ts";
+import { chooseToken, type VocabularyMass } from "./choose-token.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
-import { tokenStatistics } from "./token-statistics.ts";
 
 /** One answer drawn from a model. */
 export interface SampledAnswer {
@@ -61,10 +60,11 @@ export async function sampleAnswers(
 
   let active = drafts;
   let suffix = emptyKvBlock(config, active.length);
-  let logitsOf = (_row: number): Float32Array => firstLogits;
+  const first = await readPredictions(model, firstLogits, sampler);
+  let predictions = active.map(() => first[0] as Prediction);
   while (active.length > 0) {
     active.forEach((draft, row) => {
-      addToken(draft, logitsOf(row), model, sampler, limit);
+      addToken(draft, predictions[row] as Prediction, model, sampler, limit);
     });
     const going = active.flatMap((draft, row) => (draft.finishReason === null ? [row] : []));
     if (going.length === 0) break;
@@ -76,9 +76,45 @@ export async function sampleAnswers(
       { prefix, suffix, predict: active.map((_, row) => ({ row, offset: 0 })), signal },
     );
     suffix = step.suffix;
-    logitsOf = (row) => step.logits.subarray(row * config.vocabularySize, (row + 1) * config.vocabularySize);
+    predictions = await readPredictions(model, step.logits, sampler);
   }
   return drafts.map((draft) => finishDraft(draft));
+}
+
+/** What the model predicts after one row. */
+interface Prediction {
+  /** [V] */
+  readonly logits: Float32Array;
+  /** At the sampler's temperature; null for greedy decoding, which needs none. */
+  readonly mass: VocabularyMass | null;
+  /** Nats, at temperature 1. */
+  readonly entropy: number;
+  /** ln p of a token, nats, at temperature 1. */
+  logprob(tokenId: number): number;
+}
+
+/** @param logits [rows, V] */
+async function readPredictions(
+  { vocabulary, config }: LanguageModel,
+  logits: Float32Array,
+  { temperature }: SamplerSettings,
+): Promise<Prediction[]> {
+  const size = config.vocabularySize;
+  const rows = logits.length / size;
+  const measures = await vocabulary.measure(logits, rows, temperature || 1);
+  return Array.from({ length: rows }, (_, row) => {
+    const own = logits.subarray(row * size, (row + 1) * size);
+    const highest = measures.highest[row] as number;
+    const highestLogprob = measures.highestLogprob[row] as number;
+    const total = Math.exp(-(measures.temperedLogprob[row] as number));
+    return {
+      logits: own,
+      mass: temperature === 0 ? null : { highest, total },
+      // rounding can leave a hair below zero where one token has all the probability
+      entropy: Math.max(0, measures.entropy[row] as number),
+      logprob: (tokenId) => Math.min(0, (own[tokenId] as number) - highest + highestLogprob),
+    };
+  });
 }
 
 /** An answer that is being drawn. */
@@ -106,15 +142,14 @@ const createDraft = (runId: number, promptIds: readonly number[], rng: Rng): Dra
 
 function addToken(
   draft: Draft,
-  logits: Float32Array,
+  { logits, mass, entropy, logprob }: Prediction,
   model: LanguageModel,
   sampler: SamplerSettings,
   limit: number,
 ): void {
-  const tokenId = chooseToken(logits, sampler, draft.seen, draft.rng.next());
-  const { logprob, entropy } = tokenStatistics(logits, tokenId);
+  const tokenId = chooseToken(logits, sampler, draft.seen, draft.rng.next(), mass);
   draft.tokenIds.push(tokenId);
-  draft.logprobs.push(logprob);
+  draft.logprobs.push(logprob(tokenId));
   draft.entropies.push(entropy);
   draft.seen.add(tokenId);
   const { decode } = model.tokenizer;
