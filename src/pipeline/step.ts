@@ -10,7 +10,7 @@ import {
   staleReasons,
   writeManifest,
 } from "../store/manifest.ts";
-import { writeAtomic } from "../store/write-atomic.ts";
+import { removeLeftovers, writeAtomic } from "../store/write-atomic.ts";
 import { fileExists } from "./file-exists.ts";
 import { manifestPathOf, nameWithin, refuseForeign, runningPathOf } from "./output-ownership.ts";
 import { readTool } from "./version.ts";
@@ -103,6 +103,7 @@ export async function* runStep(
   const name = (path: string): string => nameWithin(workspace, path);
   for (const path of definition.inputs) await requireInput(path, step);
   await using _lock = await acquireLock(`${main}.lock`);
+  for (const path of outputs) await removeLeftovers(path);
 
   const inputs = await fingerprintAll(definition.inputs, name);
   const manifestPath = manifestPathOf(main);

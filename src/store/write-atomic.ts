@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 
 /** Ending of the files that {@link writeAtomic} works on; one that is left over belongs to a process that died. */
 export const TEMPORARY_ENDING = ".tmp";
@@ -30,4 +30,24 @@ export async function writeAtomic(
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/**
+ * Removes what killed writers of a file, and of files named after it, have left. Only for who holds the file's lock:
+ * a live writer's work looks the same.
+ */
+export async function removeLeftovers(path: string): Promise<void> {
+  const folder = dirname(path);
+  for (const name of await readdir(folder).catch(nothingThere)) {
+    const rest = name.startsWith(basename(path)) ? name.slice(basename(path).length) : "";
+    if (LEFTOVER.test(rest)) await rm(join(folder, name), { force: true });
+  }
+}
+
+/** What {@link writeAtomic} puts behind a name; locks have temporary files of another form. */
+const LEFTOVER = /^(?:\.[a-z.]+)?\.[0-9a-f]{12}\.tmp$/;
+
+function nothingThere(error: NodeJS.ErrnoException): string[] {
+  if (error.code === "ENOENT") return [];
+  throw error;
 }
