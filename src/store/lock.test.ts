@@ -113,3 +113,24 @@ test("this process is alive under its own start only", async () => {
   expect(await isProcessAlive(process.pid, start)).toBe(true);
   expect(await isProcessAlive(process.pid, null)).toBe(true);
 });
+
+test("what was left by processes that were killed while they took the lock goes; the living are not disturbed", async () => {
+  const dead = startChild();
+  const living = startChild();
+  const [deadPid, livingPid] = [dead.pid as number, living.pid as number];
+  const start = await readProcessStart(deadPid);
+  await killAndWait(dead);
+  const nonce = "00112233445566ff";
+  await writeFile(`${lockPath()}.${deadPid}.${nonce}.tmp`, "");
+  await writeFile(
+    `${lockPath()}.${nonce}`,
+    JSON.stringify({ pid: deadPid, hostname: hostname(), startedAt: start, nonce }),
+  );
+  await writeFile(`${lockPath()}.${livingPid}.${nonce}.tmp`, "");
+  await using _lock = await acquireLock(lockPath());
+  expect((await readdir(folder)).sort()).toEqual([
+    "runs.jsonl.lock",
+    `runs.jsonl.lock.${livingPid}.${nonce}.tmp`,
+  ]);
+  await killAndWait(living);
+});

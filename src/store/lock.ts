@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { constants, copyFile, link, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { constants, copyFile, link, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { SepError } from "../errors.ts";
 import { isProcessAlive, readProcessStart } from "./process-identity.ts";
 import { readIfThere } from "./read-if-there.ts";
@@ -22,13 +22,14 @@ export async function acquireLock(path: string): Promise<AsyncDisposable> {
     nonce: randomBytes(8).toString("hex"),
   };
   // Whole before it gets its name: a kill can leave this file half written, never the lock itself.
-  const temporary = `${path}.${owner.nonce}.tmp`;
+  const temporary = `${path}.${owner.pid}.${owner.nonce}.tmp`;
   try {
     await writeFile(temporary, `${JSON.stringify(owner)}\n`, { flag: "wx" });
     await claimLock(path, temporary);
   } finally {
     await rm(temporary, { force: true });
   }
+  await removeDeadAttempts(path);
   return { [Symbol.asyncDispose]: () => releaseLock(path, owner.nonce) };
 }
 
@@ -121,6 +122,21 @@ function parseOwner(value: unknown): LockOwner {
     throw new TypeError("a lock holds pid, hostname, startedAt and nonce");
   }
   return { pid, hostname: host, startedAt, nonce };
+}
+
+/** Removes what processes left that were killed while they tried to take this lock. */
+async function removeDeadAttempts(path: string): Promise<void> {
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(`${basename(path)}.`)) continue;
+    const attempt = join(dirname(path), name);
+    const rest = name.slice(basename(path).length);
+    const pid = /^\.(\d+)\.[0-9a-f]{16}\.tmp$/.exec(rest)?.[1];
+    const taker = /^\.[0-9a-f]{16}$/.test(rest) ? await readOwner(attempt) : null;
+    const dead =
+      (pid !== undefined && !(await isProcessAlive(Number(pid), null))) ||
+      (taker?.hostname === hostname() && !(await isProcessAlive(taker.pid, taker.startedAt)));
+    if (dead) await rm(attempt, { force: true });
+  }
 }
 
 async function releaseLock(path: string, nonce: string): Promise<void> {
