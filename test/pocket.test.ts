@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { extendRows } from "../src/models/extend-rows.ts";
-import { emptyKvBlock } from "../src/models/kv-block.ts";
 import { everyLayer, type LanguageModel } from "../src/models/language-model.ts";
 import { loadModel } from "../src/models/load-model.ts";
+import { extendRows } from "../src/models/session/extend-rows.ts";
+import { emptyKvBlock } from "../src/models/session/kv-block.ts";
 import { buildPrompt } from "../src/sampling/build-prompt.ts";
 import { sampleAnswers } from "../src/sampling/sample-answers.ts";
 import type { SamplerSettings } from "../src/sampling/sampler-settings.ts";

@@ -1,4 +1,4 @@
-import type { GenerationDefaults } from "../models/generation-defaults.ts";
+import type { GenerationDefaults } from "../models/checkpoint/generation-defaults.ts";
 import { SAMPLER_PRESETS, type SamplerPreset } from "../pipeline/resolve-sampler.ts";
 import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
 import { PLAIN_PROMPT_FORMATS } from "../sampling/prompt-format.ts";

@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { scaleOf } from "../../test/expect-all-close.ts";
 import { readTensors } from "../../test/read-tensors.ts";
-import { extendRows } from "./extend-rows.ts";
-import { emptyKvBlock } from "./kv-block.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { loadModel } from "./load-model.ts";
+import { extendRows } from "./session/extend-rows.ts";
+import { emptyKvBlock } from "./session/kv-block.ts";
 
 const golden = (name: string): string => fileURLToPath(new URL(`../../test/golden/${name}`, import.meta.url));
 

@@ -1,11 +1,11 @@
-import type { DecoderConfig } from "./decoder-config.ts";
-import type { DecoderSession } from "./decoder-session.ts";
-import { extendRows } from "./extend-rows.ts";
-import type { GenerationDefaults } from "./generation-defaults.ts";
-import { emptyKvBlock, type KvBlock, trimKv } from "./kv-block.ts";
+import type { GenerationDefaults } from "./checkpoint/generation-defaults.ts";
+import type { DecoderConfig } from "./graph/decoder-config.ts";
 import { type LayerName, resolveLayer } from "./layer-names.ts";
-import type { TextTokenizer } from "./text-tokenizer.ts";
-import type { VocabularySession } from "./vocabulary-session.ts";
+import type { DecoderSession } from "./session/decoder-session.ts";
+import { extendRows } from "./session/extend-rows.ts";
+import { emptyKvBlock, type KvBlock, trimKv } from "./session/kv-block.ts";
+import type { VocabularySession } from "./session/vocabulary-session.ts";
+import type { TextTokenizer } from "./tokenizer/text-tokenizer.ts";
 
 /** What a model is called. */
 export interface ModelName {

@@ -1,28 +1,28 @@
 import { availableParallelism, totalmem } from "node:os";
 import { SepError } from "../errors.ts";
 import { findArchitecture } from "./architectures/registry.ts";
-import { buildDecoder } from "./build-decoder.ts";
-import { weightFiles } from "./checkpoint.ts";
-import type { DecoderConfig } from "./decoder-config.ts";
-import { type DecoderSession, openDecoderSession } from "./decoder-session.ts";
-import { readEndTokens } from "./end-tokens.ts";
-import { findCheckpoint } from "./find-checkpoint.ts";
-import { readGenerationDefaults } from "./generation-defaults.ts";
-import { createGraphFolder } from "./graph-folder.ts";
-import type { LinearWeight } from "./graph-scope.ts";
+import { weightFiles } from "./checkpoint/checkpoint.ts";
+import { readEndTokens } from "./checkpoint/end-tokens.ts";
+import { findCheckpoint } from "./checkpoint/find-checkpoint.ts";
+import { readGenerationDefaults } from "./checkpoint/generation-defaults.ts";
+import { openInt8Weights } from "./checkpoint/int8-weights.ts";
+import type { WeightIndex } from "./checkpoint/weight-index.ts";
+import { buildDecoder } from "./graph/build-decoder.ts";
+import type { DecoderConfig } from "./graph/decoder-config.ts";
+import type { LinearWeight } from "./graph/graph-scope.ts";
+import { rotaryPairs } from "./graph/rope.ts";
 import type { HubOptions } from "./hub/hub.ts";
-import { openInt8Weights } from "./int8-weights.ts";
 import {
   createLanguageModel,
   type LanguageModel,
   type ModelDtype,
   type ModelName,
 } from "./language-model.ts";
-import { createLazySession } from "./lazy-session.ts";
-import { planThreads } from "./plan-threads.ts";
-import { rotaryPairs } from "./rope.ts";
-import { createVocabularySession } from "./vocabulary-session.ts";
-import type { WeightIndex } from "./weight-index.ts";
+import { type DecoderSession, openDecoderSession } from "./session/decoder-session.ts";
+import { createGraphFolder } from "./session/graph-folder.ts";
+import { createLazySession } from "./session/lazy-session.ts";
+import { planThreads } from "./session/plan-threads.ts";
+import { createVocabularySession } from "./session/vocabulary-session.ts";
 
 export interface LoadModelOptions {
   /** Threads for the forward pass; all that this machine offers by default. */

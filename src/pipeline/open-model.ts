@@ -1,8 +1,8 @@
+import { locateCheckpoint } from "../models/checkpoint/locate-checkpoint.ts";
 import type { HubOptions } from "../models/hub/hub.ts";
 import type { PullEvent } from "../models/hub/pull-event.ts";
 import type { LanguageModel, ModelDtype } from "../models/language-model.ts";
 import { loadModel } from "../models/load-model.ts";
-import { locateCheckpoint } from "../models/locate-checkpoint.ts";
 import type { StepEvent } from "./step.ts";
 
 export interface OpenModelOptions {

@@ -1,7 +1,7 @@
 import { SepError } from "../errors.ts";
-import type { GenerationDefaults } from "../models/generation-defaults.ts";
+import type { GenerationDefaults } from "../models/checkpoint/generation-defaults.ts";
+import { POCKET_MODEL } from "../models/checkpoint/locate-checkpoint.ts";
 import type { LanguageModel } from "../models/language-model.ts";
-import { POCKET_MODEL } from "../models/locate-checkpoint.ts";
 import type { SamplerSettings } from "../sampling/sampler-settings.ts";
 import { STUDY_DEFAULTS } from "./study-defaults.ts";
 

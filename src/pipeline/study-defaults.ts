@@ -1,4 +1,4 @@
-import { POCKET_MODEL } from "../models/locate-checkpoint.ts";
+import { POCKET_MODEL } from "../models/checkpoint/locate-checkpoint.ts";
 
 /** Where nothing else is said. Sampling follows the reasoning pipelines this package continues. */
 export const STUDY_DEFAULTS = {

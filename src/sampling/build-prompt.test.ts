@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ChatMessage, ChatOptions } from "../models/chat-template.ts";
-import type { TextTokenizer } from "../models/text-tokenizer.ts";
+import type { ChatMessage, ChatOptions } from "../models/tokenizer/chat-template.ts";
+import type { TextTokenizer } from "../models/tokenizer/text-tokenizer.ts";
 import { buildPrompt } from "./build-prompt.ts";
 import { createPromptTemplate } from "./prompt-template.ts";
 

@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
-import type { ChatMessage } from "../models/chat-template.ts";
-import type { TextTokenizer } from "../models/text-tokenizer.ts";
+import type { ChatMessage } from "../models/tokenizer/chat-template.ts";
+import type { TextTokenizer } from "../models/tokenizer/text-tokenizer.ts";
 import { renderFewShot } from "./few-shot.ts";
 import { type PromptFormat, resolvePromptFormat } from "./prompt-format.ts";
 import { fillTemplate } from "./prompt-template.ts";

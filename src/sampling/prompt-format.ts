@@ -1,4 +1,4 @@
-import type { TextTokenizer } from "../models/text-tokenizer.ts";
+import type { TextTokenizer } from "../models/tokenizer/text-tokenizer.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import { type Json, stableStringify } from "../store/json.ts";
 import { type Shot, stopStringsOfShots } from "./few-shot.ts";

@@ -1,8 +1,8 @@
 import { SepError } from "../errors.ts";
 import { createRng, type Rng } from "../math/rng.ts";
-import { extendRows } from "../models/extend-rows.ts";
-import { emptyKvBlock, selectKvRows } from "../models/kv-block.ts";
 import type { LanguageModel } from "../models/language-model.ts";
+import { extendRows } from "../models/session/extend-rows.ts";
+import { emptyKvBlock, selectKvRows } from "../models/session/kv-block.ts";
 import { chooseToken, type VocabularyMass } from "./choose-token.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 

@@ -1,4 +1,4 @@
-import type { TextTokenizer } from "../models/text-tokenizer.ts";
+import type { TextTokenizer } from "../models/tokenizer/text-tokenizer.ts";
 import type { ThinkStatus } from "./run-record.ts";
 
 /** What stands around a model's reasoning. */

@@ -1,6 +1,6 @@
-import { extendRows } from "../models/extend-rows.ts";
-import { emptyKvBlock, trimKv } from "../models/kv-block.ts";
 import type { LanguageModel } from "../models/language-model.ts";
+import { extendRows } from "../models/session/extend-rows.ts";
+import { emptyKvBlock, trimKv } from "../models/session/kv-block.ts";
 
 /** Where to read one answer: token indices in `[...prompt, ...answer]`. */
 export interface AnswerToTrace {

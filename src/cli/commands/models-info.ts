@@ -1,11 +1,18 @@
 import { SepError } from "../../errors.ts";
-import type { DecoderConfig } from "../../models/decoder-config.ts";
-import { type CheckpointDescription, describeCheckpoint } from "../../models/describe-checkpoint.ts";
+import {
+  type CheckpointDescription,
+  describeCheckpoint,
+} from "../../models/checkpoint/describe-checkpoint.ts";
+import {
+  type CheckpointLocation,
+  locateLocally,
+  unknownReference,
+} from "../../models/checkpoint/locate-checkpoint.ts";
+import type { DecoderConfig } from "../../models/graph/decoder-config.ts";
 import { findCachedModel } from "../../models/hub/find-cached-model.ts";
 import { parseHubModelId } from "../../models/hub/hub-model-id.ts";
 import { readHubSettings } from "../../models/hub/hub-settings.ts";
 import { printableLine } from "../../models/hub/printable-line.ts";
-import { type CheckpointLocation, locateLocally, unknownReference } from "../../models/locate-checkpoint.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { formatBytes } from "../format-bytes.ts";

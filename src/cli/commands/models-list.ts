@@ -1,4 +1,4 @@
-import { describeCheckpoint } from "../../models/describe-checkpoint.ts";
+import { describeCheckpoint } from "../../models/checkpoint/describe-checkpoint.ts";
 import { readHubSettings } from "../../models/hub/hub-settings.ts";
 import { type CachedCommit, listCachedModels } from "../../models/hub/list-cached-models.ts";
 import { printableLine } from "../../models/hub/printable-line.ts";

@@ -1,4 +1,4 @@
-import { pullModel } from "../../models/pull-model.ts";
+import { pullModel } from "../../models/checkpoint/pull-model.ts";
 import { reportPull } from "../../pipeline/open-model.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";

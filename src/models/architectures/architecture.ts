@@ -1,6 +1,6 @@
-import type { ConfigReader } from "../config-reader.ts";
-import type { DecoderConfig } from "../decoder-config.ts";
-import type { BlockOutput, GraphScope, ResidualStream } from "../graph-scope.ts";
+import type { ConfigReader } from "../checkpoint/config-reader.ts";
+import type { DecoderConfig } from "../graph/decoder-config.ts";
+import type { BlockOutput, GraphScope, ResidualStream } from "../graph/graph-scope.ts";
 
 /** One family of checkpoints: how its config reads, and how its block is put together from `parts/`. */
 export interface Architecture {

@@ -1,10 +1,10 @@
-import type { ConfigReader } from "../config-reader.ts";
-import type { DecoderConfig } from "../decoder-config.ts";
-import type { BlockOutput, GraphScope, ResidualStream } from "../graph-scope.ts";
-import { addGatedMlp } from "../parts/gated-mlp.ts";
-import { addProjections, type Project } from "../parts/projections.ts";
-import { addSequentialBlock } from "../parts/residual-block.ts";
-import { addSelfAttention } from "../parts/self-attention.ts";
+import type { ConfigReader } from "../checkpoint/config-reader.ts";
+import type { DecoderConfig } from "../graph/decoder-config.ts";
+import type { BlockOutput, GraphScope, ResidualStream } from "../graph/graph-scope.ts";
+import { addGatedMlp } from "../graph/parts/gated-mlp.ts";
+import { addProjections, type Project } from "../graph/parts/projections.ts";
+import { addSequentialBlock } from "../graph/parts/residual-block.ts";
+import { addSelfAttention } from "../graph/parts/self-attention.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { type ReadLlamaLikeOptions, readLlamaLikeConfig } from "./llama-like.ts";
 import { readSlidingLayers, withSlidingBlocks } from "./sliding-blocks.ts";

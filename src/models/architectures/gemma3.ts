@@ -1,9 +1,9 @@
 import { SepError } from "../../errors.ts";
-import type { ConfigReader } from "../config-reader.ts";
-import type { DecoderConfig } from "../decoder-config.ts";
-import { addNormedHeadProjections } from "../parts/projections.ts";
-import type { RopeSettings } from "../rope.ts";
-import { readRopeSection } from "../rope-settings.ts";
+import type { ConfigReader } from "../checkpoint/config-reader.ts";
+import type { DecoderConfig } from "../graph/decoder-config.ts";
+import { addNormedHeadProjections } from "../graph/parts/projections.ts";
+import type { RopeSettings } from "../graph/rope.ts";
+import { readRopeSection } from "../graph/rope-settings.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { addGemmaBlock, GEMMA_DEFAULTS, readGemmaConfig } from "./gemma2.ts";
 import { readSlidingLayers, withSlidingBlocks } from "./sliding-blocks.ts";

@@ -1,9 +1,9 @@
-import { type DecoderConfig, equalBlocks, PLAIN_DECODER } from "../decoder-config.ts";
-import { addMlp } from "../parts/mlp.ts";
-import { addInterleavedProjections } from "../parts/projections.ts";
-import { addParallelBlock, addSequentialBlock } from "../parts/residual-block.ts";
-import { addSelfAttention } from "../parts/self-attention.ts";
-import { DEFAULT_ROPE_THETA, readRopeSettings } from "../rope-settings.ts";
+import { type DecoderConfig, equalBlocks, PLAIN_DECODER } from "../graph/decoder-config.ts";
+import { addMlp } from "../graph/parts/mlp.ts";
+import { addInterleavedProjections } from "../graph/parts/projections.ts";
+import { addParallelBlock, addSequentialBlock } from "../graph/parts/residual-block.ts";
+import { addSelfAttention } from "../graph/parts/self-attention.ts";
+import { DEFAULT_ROPE_THETA, readRopeSettings } from "../graph/rope-settings.ts";
 import type { Architecture } from "./architecture.ts";
 import { readActivation } from "./read-activation.ts";
 import { refuseWindows } from "./sliding-blocks.ts";

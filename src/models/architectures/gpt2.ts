@@ -1,8 +1,8 @@
-import { type DecoderConfig, PLAIN_DECODER } from "../decoder-config.ts";
-import { addMlp } from "../parts/mlp.ts";
-import { addFusedProjections } from "../parts/projections.ts";
-import { addSequentialBlock } from "../parts/residual-block.ts";
-import { addSelfAttention } from "../parts/self-attention.ts";
+import { type DecoderConfig, PLAIN_DECODER } from "../graph/decoder-config.ts";
+import { addMlp } from "../graph/parts/mlp.ts";
+import { addFusedProjections } from "../graph/parts/projections.ts";
+import { addSequentialBlock } from "../graph/parts/residual-block.ts";
+import { addSelfAttention } from "../graph/parts/self-attention.ts";
 import type { Architecture } from "./architecture.ts";
 import { readActivation } from "./read-activation.ts";
 import { refuseWindows } from "./sliding-blocks.ts";

@@ -1,13 +1,13 @@
 import type { TensorName } from "../../onnx/graph.ts";
-import type { ConfigReader } from "../config-reader.ts";
-import { type DecoderConfig, equalBlocks, PLAIN_DECODER } from "../decoder-config.ts";
-import type { BlockOutput, GraphScope, ResidualStream } from "../graph-scope.ts";
-import { addGatedMlp } from "../parts/gated-mlp.ts";
-import type { Project } from "../parts/projections.ts";
-import { addSequentialBlock } from "../parts/residual-block.ts";
-import { addSelfAttention } from "../parts/self-attention.ts";
-import type { RopeSettings } from "../rope.ts";
-import { readRopeSettings } from "../rope-settings.ts";
+import type { ConfigReader } from "../checkpoint/config-reader.ts";
+import { type DecoderConfig, equalBlocks, PLAIN_DECODER } from "../graph/decoder-config.ts";
+import type { BlockOutput, GraphScope, ResidualStream } from "../graph/graph-scope.ts";
+import { addGatedMlp } from "../graph/parts/gated-mlp.ts";
+import type { Project } from "../graph/parts/projections.ts";
+import { addSequentialBlock } from "../graph/parts/residual-block.ts";
+import { addSelfAttention } from "../graph/parts/self-attention.ts";
+import type { RopeSettings } from "../graph/rope.ts";
+import { readRopeSettings } from "../graph/rope-settings.ts";
 import { readActivation } from "./read-activation.ts";
 
 export interface ReadLlamaLikeOptions {

@@ -1,7 +1,7 @@
-import { addGatedMlp } from "../parts/gated-mlp.ts";
-import { addNormedProjections } from "../parts/projections.ts";
-import { addSequentialBlock } from "../parts/residual-block.ts";
-import { addSelfAttention } from "../parts/self-attention.ts";
+import { addGatedMlp } from "../graph/parts/gated-mlp.ts";
+import { addNormedProjections } from "../graph/parts/projections.ts";
+import { addSequentialBlock } from "../graph/parts/residual-block.ts";
+import { addSelfAttention } from "../graph/parts/self-attention.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { readLlamaLikeConfig } from "./llama-like.ts";
 import { refuseWindows } from "./sliding-blocks.ts";

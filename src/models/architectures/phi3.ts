@@ -1,6 +1,6 @@
-import { addFusedGatedMlp } from "../parts/gated-mlp.ts";
-import { addFusedProjections } from "../parts/projections.ts";
-import { readRopeSettings } from "../rope-settings.ts";
+import { addFusedGatedMlp } from "../graph/parts/gated-mlp.ts";
+import { addFusedProjections } from "../graph/parts/projections.ts";
+import { readRopeSettings } from "../graph/rope-settings.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { addLlamaBlock, readLlamaLikeConfig } from "./llama-like.ts";
 import { withSlidingBlocks } from "./sliding-blocks.ts";

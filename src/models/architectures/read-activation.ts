@@ -1,5 +1,5 @@
-import type { ConfigReader } from "../config-reader.ts";
-import type { Activation } from "../decoder-config.ts";
+import type { ConfigReader } from "../checkpoint/config-reader.ts";
+import type { Activation } from "../graph/decoder-config.ts";
 
 /** transformers' names (`ACT2FN`); those of one row are the same function up to rounding. */
 const ACTIVATIONS: Readonly<Record<string, Activation>> = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SepError } from "../../errors.ts";
-import { createConfigReader } from "../config-reader.ts";
-import type { DecoderConfig } from "../decoder-config.ts";
+import { createConfigReader } from "../checkpoint/config-reader.ts";
+import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { findArchitecture } from "./registry.ts";
 
 type Fields = Readonly<Record<string, unknown>>;

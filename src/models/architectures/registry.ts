@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import type { ConfigReader } from "../config-reader.ts";
+import type { ConfigReader } from "../checkpoint/config-reader.ts";
 import type { Architecture } from "./architecture.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3, gemma3Text } from "./gemma3.ts";

@@ -1,6 +1,6 @@
 import { SepError } from "../../errors.ts";
-import type { ConfigReader } from "../config-reader.ts";
-import type { DecoderConfig } from "../decoder-config.ts";
+import type { ConfigReader } from "../checkpoint/config-reader.ts";
+import type { DecoderConfig } from "../graph/decoder-config.ts";
 
 /** Values of `layer_types` that the graph computes. */
 const LAYER_TYPES = ["full_attention", "sliding_attention"];

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import golden from "../../../test/golden/gguf/tokenizers.json" with { type: "json" };
-import type { TextTokenizer } from "../text-tokenizer.ts";
+import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { readGgufHeader } from "./gguf-header.ts";
 import { createGgufMetadata } from "./gguf-metadata.ts";
 import { createGgufTokenizer } from "./gguf-tokenizer.ts";

@@ -1,6 +1,6 @@
 import { SepError } from "../../errors.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
-import { createTextTokenizer, type TextTokenizer } from "../text-tokenizer.ts";
+import { createTextTokenizer, type TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { byteLevelParts } from "./byte-level-tokenizer.ts";
 import type { GgufArchitecture } from "./gguf-config.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";

@@ -7,13 +7,13 @@ import { expectAllClose, scaleOf } from "../../../test/expect-all-close.ts";
 import { decodeFloat16 } from "../../math/half.ts";
 import { readTensor } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
-import type { Checkpoint } from "../checkpoint.ts";
-import { extendRows } from "../extend-rows.ts";
-import { findCheckpoint } from "../find-checkpoint.ts";
-import { emptyKvBlock } from "../kv-block.ts";
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { findCheckpoint } from "../checkpoint/find-checkpoint.ts";
+import type { StoredWeight } from "../checkpoint/weight-index.ts";
 import { everyLayer } from "../language-model.ts";
 import { loadModel } from "../load-model.ts";
-import type { StoredWeight } from "../weight-index.ts";
+import { extendRows } from "../session/extend-rows.ts";
+import { emptyKvBlock } from "../session/kv-block.ts";
 
 const golden = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/gguf/${name}`, import.meta.url));

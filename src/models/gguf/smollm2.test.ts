@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import golden from "../../../test/golden/gguf/smollm2.json" with { type: "json" };
 import { readTensor } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
-import { extendRows } from "../extend-rows.ts";
-import { emptyKvBlock } from "../kv-block.ts";
 import { everyLayer, type LanguageModel } from "../language-model.ts";
 import { loadModel } from "../load-model.ts";
+import { extendRows } from "../session/extend-rows.ts";
+import { emptyKvBlock } from "../session/kv-block.ts";
 
 const GOLDEN = fileURLToPath(new URL("../../../test/golden/gguf/smollm2.safetensors", import.meta.url));
 /** The GGUF file takes 98 MB, so the test runs only where there is one; see `smollm2.py` for how to get it. */

@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import { SHARD_INDEX, SINGLE_FILE } from "../weight-index.ts";
+import { SHARD_INDEX, SINGLE_FILE } from "../checkpoint/weight-index.ts";
 import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
 import { printableLine } from "./printable-line.ts";
 

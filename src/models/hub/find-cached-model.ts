@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { readIfThere } from "../../store/read-if-there.ts";
-import { weightFileNames } from "../weight-index.ts";
+import { weightFileNames } from "../checkpoint/weight-index.ts";
 import { OPTIONAL_FILES, REQUIRED_FILES } from "./choose-files.ts";
 import { locateModelCache, type ModelCache } from "./hub-cache.ts";
 import { type HubModelId, isCommitHash } from "./hub-model-id.ts";

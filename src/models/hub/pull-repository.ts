@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SepError } from "../../errors.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
-import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
+import { SHARD_INDEX, weightFileNames } from "../checkpoint/weight-index.ts";
 import { type ChosenFiles, chooseFiles } from "./choose-files.ts";
 import { explainDiskError } from "./explain-disk-error.ts";
 import { readRef } from "./find-cached-model.ts";

@@ -1,0 +1,46 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fingerprint, fingerprintFile } from "../../store/fingerprint.ts";
+import { loadTextTokenizer, type TextTokenizer } from "../tokenizer/text-tokenizer.ts";
+import { type ConfigReader, createConfigReader } from "./config-reader.ts";
+import { readJsonFile } from "./read-json-file.ts";
+import { readWeightIndex, type WeightIndex } from "./weight-index.ts";
+
+/** A model on disk, opened: all that is needed to build its graph and to speak with it. */
+export interface Checkpoint {
+  /** `config.json`, or what stands for it. */
+  readonly config: ConfigReader;
+  /** `generation_config.json`; null where there is none. */
+  readonly generation: ConfigReader | null;
+  readonly weights: WeightIndex;
+  readonly tokenizer: TextTokenizer;
+  /** SHA-256 over config and weights. */
+  fingerprintWeights(): Promise<string>;
+}
+
+/**
+ * Opens a folder in Hugging Face format: `config.json`, `tokenizer.json`, `model.safetensors` or its shards.
+ * @throws SepError `bad-checkpoint`, `bad-tokenizer`
+ */
+export async function openCheckpointFolder(directory: string): Promise<Checkpoint> {
+  const configPath = join(directory, "config.json");
+  const generationPath = join(directory, "generation_config.json");
+  const config = createConfigReader(configPath, await readJsonFile(configPath));
+  const generation = await readJsonFile(generationPath, { optional: true });
+  const weights = await readWeightIndex(directory);
+  return {
+    config,
+    generation: generation === null ? null : createConfigReader(generationPath, generation),
+    weights,
+    tokenizer: await loadTextTokenizer(directory),
+    async fingerprintWeights() {
+      const hashes = [fingerprint(await readFile(configPath))];
+      for (const file of weightFiles(weights)) hashes.push(await fingerprintFile(file));
+      return fingerprint(hashes.join("\n"));
+    },
+  };
+}
+
+/** The files that hold a checkpoint's weights, sorted. */
+export const weightFiles = (weights: WeightIndex): string[] =>
+  [...new Set([...weights.values()].map(({ file }) => file))].sort();

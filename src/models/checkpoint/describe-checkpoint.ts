@@ -1,0 +1,110 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { SepError } from "../../errors.ts";
+import { readIfThere } from "../../store/read-if-there.ts";
+import { findArchitecture } from "../architectures/registry.ts";
+import type { DecoderConfig } from "../graph/decoder-config.ts";
+import { sizeIfThere } from "../hub/size-if-there.ts";
+import { createConfigReader } from "./config-reader.ts";
+import { readJsonFile } from "./read-json-file.ts";
+import { readWeightIndex, type WeightIndex } from "./weight-index.ts";
+
+/** What a checkpoint's folder says about itself, without loading it. */
+export interface CheckpointDescription {
+  /** `model_type` of config.json; null if there is none. */
+  readonly modelType: string | null;
+  /** Why the local engine cannot run it; null if nothing is in the way. */
+  readonly obstacle: string | null;
+  /** Sizes of the network; null if the engine cannot read them. */
+  readonly config: DecoderConfig | null;
+  /** Numbers in all weights; null without safetensors weights. */
+  readonly parameters: number | null;
+  /** Numbers stored as each of safetensors' types: `{ BF16: 596049920 }`. */
+  readonly dtypes: Readonly<Record<string, number>>;
+  readonly files: readonly { readonly name: string; readonly sizeBytes: number }[];
+  /** From the front matter of README.md. */
+  readonly license: string | null;
+}
+
+/** Describes a folder in Hugging Face format; what is missing or damaged becomes its `obstacle`. */
+export async function describeCheckpoint(folder: string): Promise<CheckpointDescription> {
+  const { modelType, config, obstacle } = await describeConfig(folder);
+  const weights = await explain(() => readWeightIndex(folder));
+  const tokenizer = (await sizeIfThere(join(folder, "tokenizer.json"))) !== null;
+  const numbers = weights.value === null ? null : countNumbers(weights.value);
+  return {
+    modelType,
+    obstacle:
+      obstacle ?? weights.problem?.replaceAll(join(folder, "/"), "") ?? (tokenizer ? null : NO_TOKENIZER),
+    config,
+    parameters: numbers === null ? null : Object.values(numbers).reduce((sum, count) => sum + count, 0),
+    dtypes: numbers ?? {},
+    files: await listFiles(folder),
+    license: readLicense(await readIfThere(join(folder, "README.md"))),
+  };
+}
+
+const NO_TOKENIZER = "tokenizer.json is missing";
+
+async function describeConfig(
+  folder: string,
+): Promise<Pick<CheckpointDescription, "modelType" | "config" | "obstacle">> {
+  const path = join(folder, "config.json");
+  const fields = await explain(async () => {
+    const found = await readJsonFile(path, { optional: true });
+    if (found === null) throw new SepError("bad-checkpoint", "config.json is missing");
+    return found;
+  });
+  if (fields.value === null) return { modelType: null, config: null, obstacle: fields.problem };
+  const reader = createConfigReader(path, fields.value);
+  const { model_type: modelType } = fields.value;
+  const { value: config, problem } = await explain(async () => findArchitecture(reader).readConfig(reader));
+  return {
+    modelType: typeof modelType === "string" ? modelType : null,
+    config,
+    obstacle: problem?.replaceAll(path, "config.json") ?? null,
+  };
+}
+
+/** What came of an attempt, or why nothing did. */
+async function explain<Value>(
+  attempt: () => Promise<Value>,
+): Promise<
+  { readonly value: Value; readonly problem: null } | { readonly value: null; readonly problem: string }
+> {
+  try {
+    return { value: await attempt(), problem: null };
+  } catch (error) {
+    if (!(error instanceof SepError)) throw error;
+    return { value: null, problem: error.message };
+  }
+}
+
+function countNumbers(weights: WeightIndex): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { dtype, shape } of weights.values()) {
+    const size = shape.reduce((product, dimension) => product * dimension, 1);
+    counts[dtype] = (counts[dtype] ?? 0) + size;
+  }
+  return counts;
+}
+
+async function listFiles(folder: string): Promise<CheckpointDescription["files"]> {
+  const files: { name: string; sizeBytes: number }[] = [];
+  for (const entry of (await readdir(folder, { withFileTypes: true })).sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  )) {
+    const sizeBytes = entry.isDirectory() ? null : await sizeIfThere(join(folder, entry.name));
+    if (sizeBytes !== null) files.push({ name: entry.name, sizeBytes });
+  }
+  return files;
+}
+
+/** `license: apache-2.0`, or with `license: other` the name beside it. */
+function readLicense(readme: string | null): string | null {
+  const matter = /^---\r?\n(.*?)\r?\n---\s*$/ms.exec(readme ?? "")?.[1] ?? "";
+  const field = (name: string): string | null =>
+    new RegExp(`^${name}:[ \\t]*["']?([^"'\\r\\n#]+?)["']?[ \\t]*$`, "m").exec(matter)?.[1] ?? null;
+  const license = field("license");
+  return license === "other" ? (field("license_name") ?? license) : license;
+}

@@ -1,0 +1,129 @@
+import { SepError } from "../../errors.ts";
+import { createGraph, type TensorName } from "../../onnx/graph.ts";
+import type { Architecture, TensorNames } from "../architectures/architecture.ts";
+import type { WeightIndex } from "../checkpoint/weight-index.ts";
+import type { DecoderConfig } from "./decoder-config.ts";
+import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
+import type { GraphScope, LinearWeight } from "./graph-scope.ts";
+import { createGraphWeights } from "./graph-weights.ts";
+import { addAttentionShapes } from "./parts/attention-shapes.ts";
+import { addEmbedding } from "./parts/embedding.ts";
+import { addLinear } from "./parts/linear.ts";
+import { addResidualNorm } from "./parts/norm.ts";
+
+/**
+ * Builds the decoder as one ONNX graph that serves chunked prefill, decoding and tracing.
+ *
+ * Inputs: those of {@link declareDecoderTensors}, and `trace_rows`, `logit_rows` [any]: which of the B * S tokens to
+ * read. Outputs: `logits` [rows, V]; `final_norm` [rows, D]; `residual.{l}` [rows, D] for l = 0 .. L (0 = the
+ * embeddings as the first block receives them, l = after block l, always before the final norm); the new keys and
+ * values.
+ * @param int8 the linear maps' weights in int8; null computes them in float32
+ * @throws SepError `bad-checkpoint` when weights are missing or misshapen, `unsupported-model` when the checkpoint has
+ *   weights that the graph does not compute with
+ */
+export function buildDecoder(
+  architecture: Architecture,
+  config: DecoderConfig,
+  index: WeightIndex,
+  { int8 = null }: { readonly int8?: WeightIndex | null } = {},
+): DecoderGraph {
+  const graph = createGraph("decoder");
+  const names = DECODER_TENSORS;
+  const { hiddenSize, vocabularySize } = config;
+  const { tensors } = architecture;
+  const root = findRoot(tensors, index);
+  const inputs = declareDecoderTensors(graph, config);
+  const traceRows = graph.input(names.traceRows, "int64", ["traced"]);
+  const logitRows = graph.input(names.logitRows, "int64", ["predicted"]);
+  const shapes = addAttentionShapes(graph, config, {
+    tokenIds: inputs.tokenIds,
+    prefixKeys: names.cache("prefix", 0, "k"),
+    suffixKeys: names.cache("suffix", 0, "k"),
+  });
+  const weights = createGraphWeights(graph, index, int8);
+  const scope: GraphScope = {
+    graph,
+    weights,
+    config,
+    root,
+    inputs,
+    shapes,
+    cache: names.cache,
+    linears: [],
+    quantisedRows: new Map(),
+  };
+
+  const tap = (layer: number, residual: TensorName): void => {
+    graph.addNamed("Gather", [residual, traceRows], [names.residual(layer)], { axis: 0 });
+    graph.output(names.residual(layer), "float32", ["traced", hiddenSize]);
+  };
+  let stream = addEmbedding(scope, tensors);
+  for (let layer = 0; layer < config.blockCount; layer++) {
+    const block = architecture.addBlock(scope, layer, stream);
+    tap(layer, block.entered);
+    stream = block.stream;
+  }
+  const { normed, residual } = addResidualNorm(scope, stream, `${root}${tensors.finalNorm}`);
+  tap(config.blockCount, residual);
+  graph.addNamed("Gather", [normed, traceRows], [names.finalNorm], { axis: 0 });
+  graph.output(names.finalNorm, "float32", ["traced", hiddenSize]);
+
+  const predicting = graph.add("Gather", [normed, logitRows], { axis: 0 });
+  const head = findHead(scope, tensors);
+  const logits = addLinear(scope, predicting, head, vocabularySize, hiddenSize);
+  graph.addNamed("Identity", [addSoftcap(scope, logits)], [names.logits]);
+  graph.output(names.logits, "float32", ["predicted", vocabularySize]);
+  refuseUnusedWeights(scope, tensors, index);
+  return { model: graph.serialize(), linears: scope.linears };
+}
+
+export interface DecoderGraph {
+  /** The serialised model, whose external data are the weight files' base names. */
+  readonly model: Uint8Array;
+  /** The weights that can be quantised. */
+  readonly linears: readonly LinearWeight[];
+}
+
+/** What stands before the trunk's names in this checkpoint. */
+function findRoot({ roots, embedding }: TensorNames, index: WeightIndex): string {
+  const found = roots.find((root) => index.has(`${root}${embedding}.weight`));
+  if (found !== undefined) return found;
+  const candidates = roots.map((root) => `"${root}${embedding}.weight"`).join(" or ");
+  throw new SepError(
+    "bad-checkpoint",
+    `The checkpoint has no tensor ${candidates}, which its config implies.`,
+  );
+}
+
+/**
+ * A head that is stored is taken even where the config ties it to the embeddings: it holds the same values, or the
+ * config is wrong, and transformers takes it too.
+ */
+function findHead({ weights, config, root }: GraphScope, { heads, embedding }: TensorNames): string {
+  const stored = heads.find((head) => weights.has(`${head}.weight`));
+  return stored ?? (config.tiedEmbeddings ? `${root}${embedding}` : (heads[0] as string));
+}
+
+function addSoftcap({ graph, config }: GraphScope, logits: TensorName): TensorName {
+  if (config.logitSoftcap === null) return logits;
+  const cap = graph.scalar(config.logitSoftcap);
+  return graph.add("Mul", [graph.add("Tanh", [graph.add("Div", [logits, cap])]), cap]);
+}
+
+/** A trunk with more weights than the graph computes with is another model than the graph. */
+function refuseUnusedWeights(
+  { weights, config, root }: GraphScope,
+  { ignored }: TensorNames,
+  index: WeightIndex,
+): void {
+  const unused = [...index.keys()].filter(
+    (name) => name.startsWith(root) && !weights.used(name) && !ignored.test(name.slice(root.length)),
+  );
+  if (unused.length === 0) return;
+  const others = unused.length > 1 ? ` and ${unused.length - 1} more` : "";
+  throw new SepError(
+    "unsupported-model",
+    `The checkpoint has the tensor "${unused[0]}"${others}, which the graph of a ${config.modelType} with this config does not use. It is of another kind than its config says.`,
+  );
+}

@@ -1,0 +1,89 @@
+import type { OnnxGraph, TensorName } from "../../onnx/graph.ts";
+import type { MaskKind } from "../session/attention-masks.ts";
+import type { DecoderConfig } from "./decoder-config.ts";
+import type { GraphWeights } from "./graph-weights.ts";
+
+/**
+ * The residual stream while a graph is built: its value is `base`, plus `pending` where a block's output was
+ * not added yet. Norms add it, since onnxruntime has one fused operator for sum and norm.
+ */
+export interface ResidualStream {
+  readonly base: TensorName;
+  readonly pending: TensorName | null;
+}
+
+/** A block's result: the resolved residual it started from, and the stream after it. */
+export interface BlockOutput {
+  /** [N, D] the residual at the block's entry: layer l for block l (from 0). */
+  readonly entered: TensorName;
+  readonly stream: ResidualStream;
+}
+
+/** What every part of a decoder graph may use. N = B * S tokens are kept flat between the attentions. */
+export interface GraphScope {
+  readonly graph: OnnxGraph;
+  readonly weights: GraphWeights;
+  readonly config: DecoderConfig;
+  /** What the checkpoint puts before its trunk's names, e.g. `model.`. */
+  readonly root: string;
+  readonly inputs: DecoderInputs;
+  /** The linear maps that the graph has so far, in order. */
+  readonly linears: LinearWeight[];
+  /** Activations that were quantised so far, by their float32 tensor. */
+  readonly quantisedRows: Map<TensorName, { readonly codes: TensorName; readonly scales: TensorName }>;
+  /** Shape vectors that are computed once a run and shared by all layers. */
+  readonly shapes: AttentionShapes;
+  /** Name of a layer's key or value tensor. */
+  readonly cache: (kind: "prefix" | "suffix" | "new", layer: number, half: "k" | "v") => TensorName;
+}
+
+/** A linear map's weight as the checkpoint has it. */
+export interface LinearWeight {
+  /** Of the tensor. */
+  readonly name: string;
+  readonly outSize: number;
+  readonly inSize: number;
+  readonly layout: "out-in" | "in-out";
+}
+
+/** The graph's inputs beside the cache. */
+export interface DecoderInputs {
+  /** [B, S] int64 */
+  readonly tokenIds: TensorName;
+  /** [B, S] int64 */
+  readonly positionIds: TensorName;
+  /** One for each entry of the config's `ropes`. */
+  readonly ropes: readonly RopeTables[];
+  /** [T] float32, with masks of kind `spans`: very negative in the suffix's unused capacity */
+  readonly suffixMask: TensorName;
+  /** [G * S, S] float32, with masks of kind `spans`: very negative where a new token may not look */
+  readonly newMask: TensorName;
+  /** [G * S, X + T + S] float32, by the kind of mask */
+  readonly wholeMask: (kind: Exclude<MaskKind, "spans">) => TensorName;
+}
+
+/** Both [R, pairs] float32. */
+export interface RopeTables {
+  readonly cos: TensorName;
+  readonly sin: TensorName;
+}
+
+/** @see addAttention for what each letter counts */
+export interface AttentionShapes {
+  /** [B, S, H * headSize] */
+  readonly queries: TensorName;
+  /** [B, S, kvHeads * headSize] */
+  readonly keys: TensorName;
+  /** [B, S, kvHeads, G, headSize] */
+  readonly queryGroups: TensorName;
+  /** [B, S, kvHeads, headSize] */
+  readonly keyHeads: TensorName;
+  /** [kvHeads, B, G * S, headSize] */
+  readonly grouped: TensorName;
+  /** [kvHeads, B, G * S, X] */
+  readonly prefixScores: TensorName;
+  /** [kvHeads, 1, B * G * S, X] */
+  readonly foldedPrefixScores: TensorName;
+  /** [X, T, S] */
+  readonly spans: TensorName;
+}

@@ -1,0 +1,30 @@
+import { ONNX_TYPES, type TensorName } from "../../../onnx/graph.ts";
+import type { TensorNames } from "../../architectures/architecture.ts";
+import type { GraphScope, ResidualStream } from "../graph-scope.ts";
+
+/**
+ * The stream as the first block receives it: token embeddings, scaled where the config says so, plus learned positions
+ * where the architecture has them.
+ */
+export function addEmbedding(scope: GraphScope, { embedding, positions }: TensorNames): ResidualStream {
+  const { graph, config, inputs, root } = scope;
+  const rows = addLookUp(scope, `${root}${embedding}.weight`, config.vocabularySize, inputs.tokenIds);
+  const base =
+    config.embeddingScale === 1 ? rows : graph.add("Mul", [rows, graph.scalar(config.embeddingScale)]);
+  if (positions === null) return { base, pending: null };
+  const table = `${root}${positions}.weight`;
+  return { base, pending: addLookUp(scope, table, config.maxPositions, inputs.positionIds) };
+}
+
+/** Reads the table as it is stored, so that a half-precision one is not widened whole. @returns [N, D] */
+function addLookUp(
+  { graph, weights, config }: GraphScope,
+  name: string,
+  rowCount: number,
+  ids: TensorName,
+): TensorName {
+  const { tensor, type } = weights.stored(name, [rowCount, config.hiddenSize]);
+  const flat = graph.add("Reshape", [ids, graph.integers([-1])]);
+  const rows = graph.add("Gather", [tensor, flat], { axis: 0 });
+  return type === "float32" ? rows : graph.add("Cast", [rows], { to: ONNX_TYPES.float32 });
+}

@@ -1,0 +1,21 @@
+import type { TensorName } from "../../../onnx/graph.ts";
+import type { GraphScope } from "../graph-scope.ts";
+import { addActivation } from "./activation.ts";
+import { addLinear, type LinearLayout } from "./linear.ts";
+
+/**
+ * Feed-forward network without a gate: down(activation(up(x))).
+ * @param x [N, D]
+ * @param names of the two weights
+ * @returns [N, D]
+ */
+export function addMlp(
+  scope: GraphScope,
+  x: TensorName,
+  { up, down, ...layout }: { readonly up: string; readonly down: string } & LinearLayout,
+): TensorName {
+  const { hiddenSize, intermediateSize, biases } = scope.config;
+  const options = { ...layout, bias: biases.mlp };
+  const raised = addLinear(scope, x, up, intermediateSize, hiddenSize, options);
+  return addLinear(scope, addActivation(scope, raised), down, hiddenSize, intermediateSize, options);
+}

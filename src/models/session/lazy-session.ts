@@ -1,0 +1,23 @@
+import type { DecoderConfig } from "../graph/decoder-config.ts";
+import type { DecoderSession } from "./decoder-session.ts";
+
+/**
+ * A session that opens at its first pass: a model whose work is done on other threads never fills memory on this one.
+ * @param open called once; a failure is the failure of every pass
+ */
+export function createLazySession(
+  config: DecoderConfig,
+  open: () => Promise<DecoderSession>,
+): DecoderSession {
+  let opened: Promise<DecoderSession> | null = null;
+  return {
+    config,
+    async run(pass) {
+      opened ??= open();
+      return (await opened).run(pass);
+    },
+    async [Symbol.asyncDispose]() {
+      await (await opened)?.[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Tokenizer } from "@huggingface/tokenizers";
+import { SepError } from "../../errors.ts";
+import { fingerprint } from "../../store/fingerprint.ts";
+import { readIfThere } from "../../store/read-if-there.ts";
+import { readJsonFile } from "../checkpoint/read-json-file.ts";
+import { createChatRenderer, type RenderChat } from "./chat-template.ts";
+
+/** Text to token ids and back, and the model's own chat format. */
+export interface TextTokenizer {
+  /** SHA-256 of `tokenizer.json`, or of what stands for it. */
+  readonly sha256: string;
+  /** @param specialTokens add the ones a bare text starts (or ends) with, such as BOS */
+  encode(text: string, options: { readonly specialTokens: boolean }): number[];
+  /** All tokens as text, special ones included. */
+  decode(tokenIds: readonly number[]): string;
+  /** The id of a token that stands for exactly this text, or null. */
+  tokenId(token: string): number | null;
+  /** Tokens that are matched as a whole before the text around them is split, by their text. */
+  readonly addedTokens: ReadonlyMap<string, AddedToken>;
+  /** End-of-sequence token of the tokenizer's own config, or null. */
+  readonly endToken: string | null;
+  /** null for models without a chat format. */
+  readonly renderChat: RenderChat | null;
+}
+
+export interface AddedToken {
+  readonly id: number;
+  /** A control token, which no text that people write contains. */
+  readonly special: boolean;
+}
+
+/** What a tokenizer is made of, wherever it comes from. */
+export interface TokenizerParts {
+  /** Shown in errors. */
+  readonly path: string;
+  readonly sha256: string;
+  /** As in `tokenizer.json`. */
+  readonly tokenizer: Readonly<Record<string, unknown>>;
+  /** As in `tokenizer_config.json`. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** A Jinja program, or null. */
+  readonly chatTemplate: string | null;
+}
+
+/** Loads `tokenizer.json`, `tokenizer_config.json` and the chat template of a checkpoint. */
+export async function loadTextTokenizer(directory: string): Promise<TextTokenizer> {
+  const path = join(directory, "tokenizer.json");
+  const tokenizer = await readJsonFile(path);
+  const config = (await readJsonFile(join(directory, "tokenizer_config.json"), { optional: true })) ?? {};
+  return createTextTokenizer({
+    path,
+    sha256: fingerprint(await readFile(path)),
+    tokenizer,
+    config,
+    chatTemplate: await readChatTemplate(directory, config),
+  });
+}
+
+/** @throws SepError `bad-tokenizer` */
+export function createTextTokenizer(parts: TokenizerParts): TextTokenizer {
+  const { path, sha256, config, chatTemplate } = parts;
+  let tokenizer: Tokenizer;
+  try {
+    tokenizer = new Tokenizer(parts.tokenizer, config);
+  } catch (cause) {
+    throw new SepError("bad-tokenizer", `${path} cannot be used: ${(cause as Error).message}`, { cause });
+  }
+  return {
+    sha256,
+    encode: (text, { specialTokens }) => tokenizer.encode(text, { add_special_tokens: specialTokens }).ids,
+    decode: (tokenIds) =>
+      tokenIds.length === 0
+        ? "" // the library refuses no tokens at all, and an answer may be its end token alone
+        : tokenizer.decode([...tokenIds], {
+            skip_special_tokens: false,
+            clean_up_tokenization_spaces: false,
+          }),
+    tokenId: (token) => tokenizer.token_to_id(token) ?? null,
+    addedTokens: new Map(
+      [...tokenizer.get_added_tokens_decoder()].map(([id, { content, special }]) => [
+        content,
+        { id, special: special === true },
+      ]),
+    ),
+    endToken: tokenText(config.eos_token),
+    renderChat: chatTemplate === null ? null : createChatRenderer(chatTemplate, readTemplateTokens(config)),
+  };
+}
+
+/** What chat templates write at the beginning and the end. */
+function readTemplateTokens(config: Readonly<Record<string, unknown>>): Record<string, string> {
+  const names = ["bos_token", "eos_token", "unk_token", "pad_token"];
+  return Object.fromEntries(names.map((name) => [name, tokenText(config[name]) ?? ""]));
+}
+
+/** The template stands in `chat_template.jinja` or in the tokenizer's config, there alone or among named ones. */
+async function readChatTemplate(directory: string, config: Record<string, unknown>): Promise<string | null> {
+  const own = await readIfThere(join(directory, "chat_template.jinja"));
+  if (own !== null) return own;
+  const stored = config.chat_template;
+  if (typeof stored === "string") return stored;
+  if (!Array.isArray(stored)) return null;
+  const named = stored as readonly { readonly name?: unknown; readonly template?: unknown }[];
+  const chosen = named.find(({ name }) => name === "default") ?? named[0];
+  return typeof chosen?.template === "string" ? chosen.template : null;
+}
+
+/** Tokens are stored as text, or as an object that holds it. */
+function tokenText(token: unknown): string | null {
+  if (typeof token === "string") return token;
+  if (typeof token !== "object" || token === null || !("content" in token)) return null;
+  return typeof token.content === "string" ? token.content : null;
+}
