@@ -118,7 +118,7 @@ describe("the steps' own kinds of option", () => {
 
   it("reads a probe's position", () => {
     expect(() => parseOptions("dataset", POSITION_OPTIONS, ["--position", "tbg"])).toThrow(
-      /expected before-generation, second-to-last, think-end or last-token/,
+      /expected auto, before-generation, second-to-last, think-end or last-token/,
     );
   });
 });

@@ -126,10 +126,14 @@ export const TRACE_OPTIONS: {
 
 /** Which token's hidden states become the probes' data. */
 export const POSITION_OPTIONS: {
-  readonly position: OptionSpec<TracePosition>;
+  readonly position: OptionSpec<TracePosition | "auto">;
   readonly "missing-position": OptionSpec<"drop" | "refuse">;
 } = {
-  position: choice(TRACE_POSITIONS, "think-end", "Token position that the probes read."),
+  position: choice(
+    ["auto", ...TRACE_POSITIONS],
+    "auto",
+    "Token position that the probes read; auto is think-end where answers reason, else second-to-last.",
+  ),
   "missing-position": choice(
     ["drop", "refuse"],
     "drop",

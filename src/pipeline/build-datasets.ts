@@ -10,13 +10,14 @@ import { readRuns } from "../sampling/read-runs.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import type { TracePosition } from "../tracing/positions.ts";
+import { choosePosition } from "./choose-position.ts";
 import { fileExists } from "./file-exists.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { type DataSetName, PROBE_SPLITS, type ProbeSplit, type Workspace } from "./workspace.ts";
 
 export interface BuildDatasetsOptions {
-  /** Where `X_hidden` is read; samples without that token are dropped and counted. */
-  readonly position?: TracePosition;
+  /** Where `X_hidden` is read; samples without that token are dropped and counted. See `choosePosition` for "auto". */
+  readonly position?: TracePosition | "auto";
   /** Layer of `X_hidden`; the last traced one if left out. The layer sweep of training does not depend on it. */
   readonly layer?: number | "last" | undefined;
   /** Whether samples without the position, e.g. with truncated reasoning, are dropped or refused. */
@@ -38,7 +39,7 @@ const STEP = { step: "dataset", part: "" } as const;
 export async function* buildDatasets(
   workspace: Workspace,
   {
-    position = "think-end",
+    position: asked = "auto",
     layer = "last",
     missingPosition = "drop",
     ratios = DEFAULT_RATIOS,
@@ -47,6 +48,7 @@ export async function* buildDatasets(
     signal,
   }: BuildDatasetsOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
+  const position = asked === "auto" ? await choosePosition(workspace.hiddenStates("math")) : asked;
   const withOod = await fileExists(workspace.hiddenStates("ood"));
   const oodEntropies = withOod && (await fileExists(workspace.semanticEntropy("ood")));
   const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
@@ -68,6 +70,7 @@ export async function* buildDatasets(
     StepOutcome
   > {
     yield { kind: "started", ...STEP, unit: "split", done: 0, total: splits.length };
+    yield { kind: "note", ...STEP, message: `probes read the ${position} token` };
     const counts: Record<string, number> = {};
     const warnings: ManifestWarning[] = [];
     let done = 0;

@@ -52,7 +52,7 @@ export interface RunPipelineOptions {
   readonly positions?: readonly TracePosition[];
   readonly layers?: "all" | readonly number[];
   /** The position and layer that the probes read. */
-  readonly position?: TracePosition;
+  readonly position?: TracePosition | "auto";
   readonly layer?: number | "best";
   readonly missingPosition?: "drop" | "refuse";
   readonly seThreshold?: SeThresholdChoice;
@@ -89,7 +89,7 @@ export async function* runPipeline(
   }
   results.push(...(yield* runModel(workspace, sets, options, always)));
   signal?.throwIfAborted();
-  const { position = "think-end", layer = "best", missingPosition = "drop" } = options;
+  const { position = "auto", layer = "best", missingPosition = "drop" } = options;
   const exported = layer === "best" ? "last" : layer;
   results.push(yield* buildDatasets(workspace, { ...always, position, layer: exported, missingPosition }));
   const { seThreshold = "best-split", C = "cv", classWeight = "none" } = options;
