@@ -3,7 +3,7 @@
 // tokens, sampler and threads, in turn. Every engine loads, warms up, and is timed from its first prompt to its last.
 //
 //   npm run bench:generate -- --model SmolLM2-135M-Instruct.Q4_1.gguf --questions gsm8k_test.jsonl --shots gsm8k_train.jsonl \
-//     [--python PYTHON-WITH-TRANSFORMERS] [--llama FOLDER-WITH-NODE-LLAMA-CPP] [--count N --samples K --new-tokens N --rounds N]
+//     [--python PYTHON-WITH-TRANSFORMERS] [--llama FOLDER-WITH-NODE-LLAMA-CPP] [--count N --samples K --new-tokens N --rounds N --prompts five-shot]
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     samples: { type: "string", default: "10" },
     "new-tokens": { type: "string", default: "64" },
     rounds: { type: "string", default: "3" },
+    prompts: { type: "string", default: "zero-shot,five-shot" },
   },
 });
 const sampler = {
@@ -55,7 +56,7 @@ const engines = [
 let endTokens;
 const folder = mkdtempSync(join(tmpdir(), "bench-generate-"));
 try {
-  for (const kind of ["zero-shot", "five-shot"]) {
+  for (const kind of values.prompts.split(",")) {
     const prompts = await makePrompts(kind);
     const lengths = prompts.map(({ ids }) => ids.length);
     console.log(
