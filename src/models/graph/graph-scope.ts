@@ -19,18 +19,22 @@ export interface BlockOutput {
   readonly stream: ResidualStream;
 }
 
-/** What every part of a decoder graph may use. N = B * S tokens are kept flat between the attentions. */
-export interface GraphScope {
+/** What a linear map needs of the graph that it is added to. */
+export interface LinearScope {
   readonly graph: OnnxGraph;
   readonly weights: GraphWeights;
-  readonly config: DecoderConfig;
-  /** What the checkpoint puts before its trunk's names, e.g. `model.`. */
-  readonly root: string;
-  readonly inputs: DecoderInputs;
   /** The linear maps that the graph has so far, in order. */
   readonly linears: LinearWeight[];
   /** Activations that were quantised so far, by their float32 tensor. */
   readonly quantisedRows: Map<TensorName, { readonly codes: TensorName; readonly scales: TensorName }>;
+}
+
+/** What every part of a decoder graph may use. N = B * S tokens are kept flat between the attentions. */
+export interface GraphScope extends LinearScope {
+  readonly config: DecoderConfig;
+  /** What the checkpoint puts before its trunk's names, e.g. `model.`. */
+  readonly root: string;
+  readonly inputs: DecoderInputs;
   /** Shape vectors that are computed once a run and shared by all layers. */
   readonly shapes: AttentionShapes;
   /** Name of a layer's key or value tensor. */

@@ -1,5 +1,5 @@
 import type { TensorName } from "../../../onnx/graph.ts";
-import type { GraphScope } from "../graph-scope.ts";
+import type { LinearScope } from "../graph-scope.ts";
 
 /** A linear map's weight as int8 codes and scales, stored beside the checkpoint's own. */
 export interface Int8Weight {
@@ -16,7 +16,7 @@ export interface Int8Weight {
  * @returns [N, outSize] float32
  * @see Dettmers et al. 2022 (LLM.int8), section 2.1: vector-wise quantisation
  */
-export function addInt8Linear(scope: GraphScope, x: TensorName, { codes, scales }: Int8Weight): TensorName {
+export function addInt8Linear(scope: LinearScope, x: TensorName, { codes, scales }: Int8Weight): TensorName {
   const { graph } = scope;
   const rows = quantiseRowsOf(scope, x);
   const product = graph.add("MatMulIntegerToFloat", [
@@ -36,7 +36,7 @@ const SMALLEST_SCALE = 1e-30;
 
 /** [N, inSize] codes and [N, 1] scales of an activation, shared by all maps that read it. */
 function quantiseRowsOf(
-  { graph, quantisedRows }: GraphScope,
+  { graph, quantisedRows }: LinearScope,
   x: TensorName,
 ): { readonly codes: TensorName; readonly scales: TensorName } {
   const known = quantisedRows.get(x);

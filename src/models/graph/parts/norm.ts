@@ -1,5 +1,14 @@
-import type { Attribute, TensorName } from "../../../onnx/graph.ts";
+import type { Attribute, OnnxGraph, TensorName } from "../../../onnx/graph.ts";
+import type { DecoderConfig } from "../decoder-config.ts";
 import type { GraphScope, ResidualStream } from "../graph-scope.ts";
+import type { GraphWeights } from "../graph-weights.ts";
+
+/** What a norm needs of the graph that it is added to. */
+export interface NormScope {
+  readonly graph: OnnxGraph;
+  readonly weights: GraphWeights;
+  readonly config: Pick<DecoderConfig, "norm" | "normEpsilon">;
+}
 
 /** The stream behind a norm, and the stream itself. */
 export interface NormedResidual {
@@ -21,14 +30,31 @@ export function addResidualNorm(
 ): NormedResidual {
   const { graph, config } = scope;
   if (pending === null) return { normed: addNorm(scope, base, name, config.hiddenSize), residual: base };
-  const { parameters, operator } = readNorm(scope, name, config.hiddenSize);
-  const normed = graph.fresh();
   const residual = graph.fresh();
+  return { normed: addSumNorm(scope, [base, pending], name, config.hiddenSize, residual), residual };
+}
+
+/**
+ * Norm of a sum, in one operator.
+ * @param addends two tensors [N, width]
+ * @param sum     a name for the sum itself; "" where nobody reads it
+ * @returns [N, width]
+ */
+export function addSumNorm(
+  scope: NormScope,
+  addends: readonly [TensorName, TensorName],
+  name: string,
+  width: number,
+  sum: TensorName = "",
+): TensorName {
+  const { graph, config } = scope;
+  const { parameters, operator } = readNorm(scope, name, width);
+  const normed = graph.fresh();
   const skip = operator === "LayerNormalization" ? "SkipLayerNormalization" : `Skip${operator}`;
-  graph.addNamed(skip, [base, pending, ...parameters], [normed, "", "", residual], {
+  graph.addNamed(skip, [...addends, ...parameters], sum === "" ? [normed] : [normed, "", "", sum], {
     epsilon: { float: config.normEpsilon },
   });
-  return { normed, residual };
+  return normed;
 }
 
 /** The stream with what is pending added, for a sublayer without a norm in front of it. */
@@ -42,7 +68,7 @@ export function addResidual({ graph }: GraphScope, { base, pending }: ResidualSt
  * @param x [N, width]
  * @returns [N, width]
  */
-export function addNorm(scope: GraphScope, x: TensorName, name: string, width: number): TensorName {
+export function addNorm(scope: NormScope, x: TensorName, name: string, width: number): TensorName {
   const { operator, parameters, attributes } = readNorm(scope, name, width);
   return scope.graph.add(operator, [x, ...parameters], attributes);
 }
@@ -59,7 +85,7 @@ export function addHeadNorm(scope: GraphScope, x: TensorName, name: string): Ten
 }
 
 function readNorm(
-  { graph, weights, config }: GraphScope,
+  { graph, weights, config }: NormScope,
   name: string,
   width: number,
 ): {
