@@ -1,7 +1,7 @@
 import type { TensorName } from "../../../onnx/graph.ts";
 import { addActivation } from "../../graph/parts/activation.ts";
 import { addLinear } from "../../graph/parts/linear.ts";
-import { addSumNorm } from "../../graph/parts/norm.ts";
+import { addNorm } from "../../graph/parts/norm.ts";
 import type { EncoderScope, Queries } from "../encoder-scope.ts";
 import { addEncoderAttention } from "./attention.ts";
 
@@ -38,7 +38,7 @@ export function addEncoderBlock(
   const mixed = addLinear(scope, attended, `${block}.attention.output.dense`, hiddenSize, hiddenSize, {
     bias: true,
   });
-  const middle = addSumNorm(scope, [asked, mixed], `${block}.attention.output.LayerNorm`, hiddenSize);
+  const middle = addNorm(scope, graph.add("Add", [asked, mixed]), `${block}.attention.output.LayerNorm`, hiddenSize);
   const raised = addLinear(scope, middle, `${block}.intermediate.dense`, intermediateSize, hiddenSize, {
     bias: true,
   });
@@ -46,7 +46,7 @@ export function addEncoderBlock(
   const lowered = addLinear(scope, activated, `${block}.output.dense`, hiddenSize, intermediateSize, {
     bias: true,
   });
-  return addSumNorm(scope, [middle, lowered], `${block}.output.LayerNorm`, hiddenSize);
+  return addNorm(scope, graph.add("Add", [middle, lowered]), `${block}.output.LayerNorm`, hiddenSize);
 }
 
 /** [N, D] -> [B, D] */

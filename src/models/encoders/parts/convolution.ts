@@ -1,6 +1,6 @@
 import type { TensorName } from "../../../onnx/graph.ts";
 import { addActivation } from "../../graph/parts/activation.ts";
-import { addSumNorm } from "../../graph/parts/norm.ts";
+import { addNorm } from "../../graph/parts/norm.ts";
 import type { Convolution } from "../encoder-config.ts";
 import type { EncoderScope } from "../encoder-scope.ts";
 
@@ -33,6 +33,6 @@ export function addConvolution(
   );
   const masked = graph.add("Mul", [graph.add("Transpose", [convolved], { perm: [0, 2, 1] }), tokenMask]);
   const activated = addActivation(graph, activation, graph.add("Reshape", [masked, flat]));
-  const normed = addSumNorm(scope, [x, activated], `${root}encoder.conv.LayerNorm`, hiddenSize);
+  const normed = addNorm(scope, graph.add("Add", [x, activated]), `${root}encoder.conv.LayerNorm`, hiddenSize);
   return graph.add("Mul", [normed, graph.add("Reshape", [tokenMask, graph.integers([-1, 1])])]);
 }

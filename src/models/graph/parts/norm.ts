@@ -23,38 +23,9 @@ export interface NormedResidual {
  * @param name of the weight without `.weight`
  * @see Zhang and Sennrich 2019 (RMS); Ba et al. 2016 (layer norm)
  */
-export function addResidualNorm(
-  scope: GraphScope,
-  { base, pending }: ResidualStream,
-  name: string,
-): NormedResidual {
-  const { graph, config } = scope;
-  if (pending === null) return { normed: addNorm(scope, base, name, config.hiddenSize), residual: base };
-  const residual = graph.fresh();
-  return { normed: addSumNorm(scope, [base, pending], name, config.hiddenSize, residual), residual };
-}
-
-/**
- * Norm of a sum, in one operator.
- * @param addends two tensors [N, width]
- * @param sum     a name for the sum itself; "" where nobody reads it
- * @returns [N, width]
- */
-export function addSumNorm(
-  scope: NormScope,
-  addends: readonly [TensorName, TensorName],
-  name: string,
-  width: number,
-  sum: TensorName = "",
-): TensorName {
-  const { graph, config } = scope;
-  const { parameters, operator } = readNorm(scope, name, width);
-  const normed = graph.fresh();
-  const skip = operator === "LayerNormalization" ? "SkipLayerNormalization" : `Skip${operator}`;
-  graph.addNamed(skip, [...addends, ...parameters], sum === "" ? [normed] : [normed, "", "", sum], {
-    epsilon: { float: config.normEpsilon },
-  });
-  return normed;
+export function addResidualNorm(scope: GraphScope, stream: ResidualStream, name: string): NormedResidual {
+  const { residual } = addResidual(scope, stream);
+  return { normed: addNorm(scope, residual, name, scope.config.hiddenSize), residual };
 }
 
 /** The stream with what is pending added, for a sublayer without a norm in front of it. */
