@@ -74,6 +74,7 @@ const CONTRIB_DOMAIN = "com.microsoft";
 const CONTRIB_OPS: ReadonlySet<string> = new Set([
   "FusedMatMul",
   "MatMulIntegerToFloat",
+  "MatMulNBits",
   "QuickGelu",
   "RotaryEmbedding",
   "SkipLayerNormalization",

@@ -1,7 +1,7 @@
 import { createGraph, ONNX_TYPES } from "../../onnx/graph.ts";
 import type { WeightIndex } from "../checkpoint/weight-index.ts";
 import type { LinearWeight } from "../graph/graph-scope.ts";
-import { createGraphWeights } from "../graph/graph-weights.ts";
+import { createGraphWeights, type QuantisedWeights } from "../graph/graph-weights.ts";
 import { findRoot, refuseUnusedWeights } from "../graph/trunk.ts";
 import type { EncoderArchitecture } from "./encoder-architecture.ts";
 import type { EncoderConfig } from "./encoder-config.ts";
@@ -15,8 +15,8 @@ import { addEncoderEmbeddings } from "./parts/embeddings.ts";
 export interface BuildEncoderOptions {
   /** Logits of so many labels from each text's first token; null gives every token's last hidden state. */
   readonly labelCount: number | null;
-  /** The linear maps' weights in int8; null computes them in float32. */
-  readonly int8?: WeightIndex | null;
+  /** The linear maps' weights in fewer bits; null computes them in float32. */
+  readonly quantised?: QuantisedWeights | null;
 }
 
 export interface EncoderGraph {
@@ -40,11 +40,11 @@ export function buildEncoder(
   architecture: EncoderArchitecture,
   config: EncoderConfig,
   index: WeightIndex,
-  { labelCount, int8 = null }: BuildEncoderOptions,
+  { labelCount, quantised = null }: BuildEncoderOptions,
 ): EncoderGraph {
   const graph = createGraph("encoder");
   const root = findRoot(index, architecture.roots, "embeddings.word_embeddings.weight");
-  const weights = createGraphWeights(graph, index, int8);
+  const weights = createGraphWeights(graph, index, quantised);
   const batch = ["B", "S"] as const;
   const tokenIds = graph.input(names.tokenIds, "int64", batch);
   const mask = graph.add("Cast", [graph.input(names.mask, "int64", batch)], { to: ONNX_TYPES.float32 });

@@ -1,6 +1,5 @@
 import type { TensorName } from "../../../onnx/graph.ts";
 import type { LinearScope } from "../graph-scope.ts";
-import { addInt8Linear } from "./int8-linear.ts";
 
 /** How a weight lies in the checkpoint: `out-in` as PyTorch's Linear has it, `in-out` as GPT-2's Conv1D. */
 export interface LinearLayout {
@@ -9,7 +8,8 @@ export interface LinearLayout {
 
 interface LinearOptions extends LinearLayout {
   readonly bias?: boolean;
-  /** In float32 also where the model is loaded in int8: for maps that are small, or computed once. */
+  readonly isHead?: boolean;
+  /** In float32 also where the model is loaded in fewer bits: for maps that are small. */
   readonly exact?: boolean;
 }
 
@@ -25,18 +25,19 @@ export function addLinear(
   name: string,
   outSize: number,
   inSize: number,
-  { layout = "out-in", bias = false, exact = false }: LinearOptions = {},
+  { layout = "out-in", bias = false, isHead = false, exact = false }: LinearOptions = {},
 ): TensorName {
   const { graph, weights } = scope;
-  if (!exact) scope.linears.push({ name: `${name}.weight`, outSize, inSize, layout });
-  const int8 = exact ? null : weights.int8(`${name}.weight`, outSize, inSize);
-  if (int8 !== null) {
-    const product = addInt8Linear(scope, x, int8);
+  const weight = { name: `${name}.weight`, outSize, inSize, layout, isHead };
+  if (!exact) scope.linears.push(weight);
+  const quantised = exact ? null : weights.quantised(weight);
+  if (quantised !== null) {
+    const product = quantised.format.add(scope, x, weight, quantised.parts);
     return bias ? graph.add("Add", [product, weights.float32(`${name}.bias`, [outSize])]) : product;
   }
   const transposed = layout === "out-in";
   const shape = transposed ? [outSize, inSize] : [inSize, outSize];
-  const operands = [x, weights.float32(`${name}.weight`, shape)];
+  const operands = [x, weights.float32(weight.name, shape)];
   if (bias) operands.push(weights.float32(`${name}.bias`, [outSize]));
   return graph.add("Gemm", operands, transposed ? { transB: 1 } : {});
 }
