@@ -8,7 +8,7 @@ import { createGraphWeights, type QuantisedWeights } from "./graph-weights.ts";
 import { addAttentionShapes } from "./parts/attention-shapes.ts";
 import { addEmbedding } from "./parts/embedding.ts";
 import { addLinear } from "./parts/linear.ts";
-import { addResidualNorm } from "./parts/norm.ts";
+import { addNorm } from "./parts/norm.ts";
 import { findRoot, refuseUnusedWeights } from "./trunk.ts";
 
 /**
@@ -60,12 +60,11 @@ export function buildDecoder(
   };
   let stream = addEmbedding(scope, tensors);
   for (let layer = 0; layer < config.blockCount; layer++) {
-    const block = architecture.addBlock(scope, layer, stream);
-    tap(layer, block.entered);
-    stream = block.stream;
+    tap(layer, stream);
+    stream = architecture.addBlock(scope, layer, stream);
   }
-  const { normed, residual } = addResidualNorm(scope, stream, `${root}${tensors.finalNorm}`);
-  tap(config.blockCount, residual);
+  tap(config.blockCount, stream);
+  const normed = addNorm(scope, stream, `${root}${tensors.finalNorm}`, hiddenSize);
   graph.addNamed("Gather", [normed, traceRows], [names.finalNorm], { axis: 0 });
   graph.output(names.finalNorm, "float32", ["traced", hiddenSize]);
 

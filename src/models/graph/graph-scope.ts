@@ -3,22 +3,6 @@ import type { MaskKind } from "../session/attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { GraphWeights } from "./graph-weights.ts";
 
-/**
- * The residual stream while a graph is built: its value is `base`, plus `pending` where a block's output was
- * not added yet. Norms add it, since onnxruntime has one fused operator for sum and norm.
- */
-export interface ResidualStream {
-  readonly base: TensorName;
-  readonly pending: TensorName | null;
-}
-
-/** A block's result: the resolved residual it started from, and the stream after it. */
-export interface BlockOutput {
-  /** [N, D] the residual at the block's entry: layer l for block l (from 0). */
-  readonly entered: TensorName;
-  readonly stream: ResidualStream;
-}
-
 /** What a linear map needs of the graph that it is added to. */
 export interface LinearScope {
   readonly graph: OnnxGraph;

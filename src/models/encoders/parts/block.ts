@@ -38,7 +38,12 @@ export function addEncoderBlock(
   const mixed = addLinear(scope, attended, `${block}.attention.output.dense`, hiddenSize, hiddenSize, {
     bias: true,
   });
-  const middle = addNorm(scope, graph.add("Add", [asked, mixed]), `${block}.attention.output.LayerNorm`, hiddenSize);
+  const middle = addNorm(
+    scope,
+    graph.add("Add", [asked, mixed]),
+    `${block}.attention.output.LayerNorm`,
+    hiddenSize,
+  );
   const raised = addLinear(scope, middle, `${block}.intermediate.dense`, intermediateSize, hiddenSize, {
     bias: true,
   });

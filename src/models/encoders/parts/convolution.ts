@@ -33,6 +33,11 @@ export function addConvolution(
   );
   const masked = graph.add("Mul", [graph.add("Transpose", [convolved], { perm: [0, 2, 1] }), tokenMask]);
   const activated = addActivation(graph, activation, graph.add("Reshape", [masked, flat]));
-  const normed = addNorm(scope, graph.add("Add", [x, activated]), `${root}encoder.conv.LayerNorm`, hiddenSize);
+  const normed = addNorm(
+    scope,
+    graph.add("Add", [x, activated]),
+    `${root}encoder.conv.LayerNorm`,
+    hiddenSize,
+  );
   return graph.add("Mul", [normed, graph.add("Reshape", [tokenMask, graph.integers([-1, 1])])]);
 }
