@@ -6,6 +6,7 @@ import { fingerprint } from "../../store/fingerprint.ts";
 import { readIfThere } from "../../store/read-if-there.ts";
 import { readJsonFile } from "../checkpoint/read-json-file.ts";
 import { createChatRenderer, type RenderChat } from "./chat-template.ts";
+import { withExactCharsmaps } from "./exact-normalizer.ts";
 
 /** Text to token ids and back, and the model's own chat format. */
 export interface TextTokenizer {
@@ -64,6 +65,7 @@ export function createTextTokenizer(parts: TokenizerParts): TextTokenizer {
   let tokenizer: Tokenizer;
   try {
     tokenizer = new Tokenizer(parts.tokenizer, config);
+    tokenizer.normalizer = withExactCharsmaps(parts.tokenizer.normalizer, tokenizer.normalizer);
   } catch (cause) {
     throw new SepError("bad-tokenizer", `${path} cannot be used: ${(cause as Error).message}`, { cause });
   }
