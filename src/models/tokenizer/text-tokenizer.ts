@@ -47,16 +47,21 @@ export interface TokenizerParts {
 
 /** Loads `tokenizer.json`, `tokenizer_config.json` and the chat template of a checkpoint. */
 export async function loadTextTokenizer(directory: string): Promise<TextTokenizer> {
+  return createTextTokenizer(await readTokenizerParts(directory));
+}
+
+/** Reads the files that {@link loadTextTokenizer} makes a tokenizer of. */
+export async function readTokenizerParts(directory: string): Promise<TokenizerParts> {
   const path = join(directory, "tokenizer.json");
   const tokenizer = await readJsonFile(path);
   const config = (await readJsonFile(join(directory, "tokenizer_config.json"), { optional: true })) ?? {};
-  return createTextTokenizer({
+  return {
     path,
     sha256: fingerprint(await readFile(path)),
     tokenizer,
     config,
     chatTemplate: await readChatTemplate(directory, config),
-  });
+  };
 }
 
 /** @throws SepError `bad-tokenizer` */
