@@ -3,8 +3,8 @@ import { type LoadEncoderOptions, loadEncoder } from "./load-encoder.ts";
 import { type Pooling, poolTokens } from "./pool-tokens.ts";
 import { readSentenceSettings } from "./read-sentence-settings.ts";
 
-/** A text as a direction. */
-export interface EmbeddedText {
+/** A text as a direction: texts with similar meanings have similar ones. */
+export interface TextEmbedding {
   /** [D], of length 1 */
   readonly vector: Float32Array;
   /** The text was longer than the model takes, and its end was cut off. */
@@ -21,7 +21,7 @@ export interface EmbeddingModel extends AsyncDisposable {
   embed(
     texts: readonly string[],
     options?: { readonly signal?: AbortSignal | undefined },
-  ): Promise<readonly EmbeddedText[]>;
+  ): Promise<readonly TextEmbedding[]>;
 }
 
 /**
