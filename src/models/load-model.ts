@@ -1,4 +1,3 @@
-import { availableParallelism, totalmem } from "node:os";
 import { SepError } from "../errors.ts";
 import { findArchitecture } from "./architectures/registry.ts";
 import { weightFiles } from "./checkpoint/checkpoint.ts";
@@ -7,6 +6,8 @@ import { findCheckpoint } from "./checkpoint/find-checkpoint.ts";
 import { readGenerationDefaults } from "./checkpoint/generation-defaults.ts";
 import { openInt8Weights } from "./checkpoint/int8-weights.ts";
 import type { WeightIndex } from "./checkpoint/weight-index.ts";
+import { DEVICES, type DeviceChoice } from "./device/device.ts";
+import { type Device, resolveDevice } from "./device/resolve-device.ts";
 import { buildDecoder } from "./graph/build-decoder.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
 import type { LinearWeight } from "./graph/graph-scope.ts";
@@ -29,6 +30,10 @@ export interface LoadModelOptions {
   readonly threads?: number | undefined;
   /** Arithmetic of the linear maps: `int8` is about twice as fast, for sampling; traces want `float32`. */
   readonly dtype?: ModelDtype | undefined;
+  /** What to compute on, the processor by default; a device that {@link resolveDevice} gave is not tried again. */
+  readonly device?: DeviceChoice | Device | undefined;
+  /** Bound on what all copies of the model take in memory; a quarter of what there is by default. */
+  readonly memoryBytes?: number | undefined;
   /** The weights' fingerprint where the caller has computed it already, so that they are not read for it again. */
   readonly trustedSha256?: string | undefined;
   /** Where and how to look for models of the hub. */
@@ -45,28 +50,30 @@ const WORTH_SPLITTING_BYTES = 80_000_000;
 /**
  * Loads a causal language model.
  * @param reference what {@link locateCheckpoint} knows: the embedded model's name, a folder, a model of the hub
- * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `unsupported-model`, and those of {@link locateCheckpoint}
+ * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `unsupported-model`, `model-too-large`, those of
+ *   {@link resolveDevice} and those of {@link locateCheckpoint}
  */
-export async function loadModel(
-  reference: string,
-  { threads, dtype = "float32", trustedSha256, hub, signal, name }: LoadModelOptions = {},
-): Promise<LanguageModel> {
+export async function loadModel(reference: string, options: LoadModelOptions = {}): Promise<LanguageModel> {
+  const { dtype = "float32", trustedSha256, hub, signal, name } = options;
+  const { name: device } = await resolveDevice(options.device, { dtype });
   const checkpoint = await findCheckpoint(reference, { hub, signal });
   const { weights, tokenizer } = checkpoint;
   const architecture = findArchitecture(checkpoint.config);
   const config = checkSizes(architecture.readConfig(checkpoint.config), checkpoint.config.path);
 
   const weightsSha256 = trustedSha256 ?? (await checkpoint.fingerprintWeights());
-  const { linears, model } = buildDecoder(architecture, config, weights);
-  const int8 = dtype === "int8" ? await openInt8Weights(weights, linears, weightsSha256) : null;
+  const { operators } = DEVICES[device];
+  const { linears, model } = buildDecoder(architecture, config, weights, { operators });
   const bytes = loadedBytes(weights, linears, dtype);
-  const available = threads ?? availableParallelism();
-  const passThreads = bytes < WORTH_SPLITTING_BYTES ? 1 : available;
+  const { threads, ...plan } = planThreads(bytes, { ...options, device });
+  const passThreads = bytes < WORTH_SPLITTING_BYTES ? 1 : threads;
+  const int8 = dtype === "int8" ? await openInt8Weights(weights, linears, weightsSha256) : null;
   const open = async (): Promise<DecoderSession> => {
-    const graph = int8 === null ? model : buildDecoder(architecture, config, weights, { int8 }).model;
+    const graph =
+      int8 === null ? model : buildDecoder(architecture, config, weights, { int8, operators }).model;
     const files = [...weightFiles(weights), ...(int8 === null ? [] : weightFiles(int8))];
     await using folder = await createGraphFolder(graph, files);
-    return openDecoderSession(folder.modelPath, config, { threads: passThreads });
+    return openDecoderSession(folder.modelPath, config, { threads: passThreads, device });
   };
   return createLanguageModel({
     provenance: {
@@ -74,13 +81,14 @@ export async function loadModel(
       weights_sha256: weightsSha256,
       tokenizer_sha256: tokenizer.sha256,
       dtype,
+      device,
     },
     path: checkpoint.path,
     config,
     tokenizer,
     endTokenIds: readEndTokens(checkpoint),
     generationDefaults: readGenerationDefaults(checkpoint.generation),
-    ...planThreads(bytes, available, totalmem()),
+    ...plan,
     session: createLazySession(config, open),
     vocabulary: createVocabularySession(passThreads),
   });
