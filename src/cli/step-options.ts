@@ -84,7 +84,7 @@ export const MODEL_OPTIONS: {
   device: choice(
     DEVICE_CHOICES,
     "cpu",
-    "What computes the model; auto: cuda, dml or coreml where one works, else cpu. What each needs: docs/devices.md.",
+    "What computes the model; auto: cuda or dml where one works, else cpu. What each needs: docs/devices.md.",
     "`sep doctor` shows which work here",
   ),
   threads: number(

@@ -73,7 +73,8 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
       int8 === null ? model : buildDecoder(architecture, config, weights, { int8, operators }).model;
     const files = [...weightFiles(weights), ...(int8 === null ? [] : weightFiles(int8))];
     await using folder = await createGraphFolder(graph, files);
-    return openDecoderSession(folder.modelPath, config, { threads: passThreads, device });
+    // awaited: the folder must be there until the session is open
+    return await openDecoderSession(folder.modelPath, config, { threads: passThreads, device });
   };
   return createLanguageModel({
     provenance: {

@@ -48,7 +48,7 @@ describe("checkEngine", () => {
         status: "ok",
         detail: "computes the embedded model, at most 1.3e-6 of its scale off the cpu",
       },
-      { name: "device auto", status: "ok", detail: "dml; it tries cuda, dml, coreml, cpu" },
+      { name: "device auto", status: "ok", detail: "dml; it tries cuda, dml, cpu" },
     ]);
   });
 

@@ -7,9 +7,11 @@ import { type Check, oneLine } from "./check.ts";
 /** onnxruntime, and what it can compute on here. */
 export async function checkEngine(attempt: typeof tryDevice = tryDevice): Promise<Check[]> {
   const version = ortEnvironment.versions.node ?? "unknown version";
-  const trials = new Map<DeviceName, DeviceTrial>();
-  // one after the other: two drivers at once are one more thing that may go wrong
-  for (const device of DEVICE_NAMES) trials.set(device, await tryKindly(device, attempt));
+  const trials = new Map(
+    await Promise.all(
+      DEVICE_NAMES.map(async (device) => [device, await tryKindly(device, attempt)] as const),
+    ),
+  );
   const auto = await resolveDevice("auto", {
     attempt: async (device) => trials.get(device) as DeviceTrial,
   });

@@ -10,10 +10,11 @@ export type DeviceChoice = DeviceName | "auto";
 export const DEVICE_CHOICES: readonly DeviceChoice[] = [...DEVICE_NAMES, "auto"];
 
 /**
- * What `auto` tries before it takes the processor. WebGPU must be asked for: onnxruntime calls it experimental, and a
- * driver that imitates a graphics card on the processor cannot be told from a real one.
+ * What `auto` tries before it takes the processor. The others must be asked for: Core ML has kernels for a part of the
+ * graph only, and onnxruntime calls WebGPU experimental; besides, a driver that imitates a graphics card on the
+ * processor cannot be told from a real one.
  */
-export const AUTO_DEVICES: readonly DeviceName[] = ["cuda", "dml", "coreml"];
+export const AUTO_DEVICES: readonly DeviceName[] = ["cuda", "dml"];
 
 /** What not every device's kernels can do; the graph is built without what its device lacks. */
 export interface DeviceOperators {

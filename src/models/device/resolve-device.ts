@@ -47,5 +47,5 @@ const hasDtype = (device: DeviceName, dtype: ModelDtype): boolean => {
 const lacksDtype = (device: DeviceName, dtype: ModelDtype): SepError =>
   new SepError(
     "bad-option",
-    `Got --dtype ${dtype} with --device ${device}, and that device has no kernels for ${dtype}. Leave out one of the two.`,
+    `Got --dtype ${dtype} with --device ${device}, expected float32 there: ${dtype} is computed on the cpu only.`,
   );

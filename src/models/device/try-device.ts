@@ -97,7 +97,11 @@ process.stdin.on("data", (chunk) => chunks.push(chunk)).on("end", async () => {
   const { onnxruntime, provider, modelPath, referencePath, passes } = deserialize(Buffer.concat(chunks));
   const { InferenceSession, Tensor } = require(onnxruntime);
   const compute = async (path, name) => {
-    const session = await InferenceSession.create(path, { executionProviders: [name], logSeverityLevel: 4 });
+    const session = await InferenceSession.create(path, {
+      executionProviders: [name],
+      intraOpNumThreads: 1,
+      logSeverityLevel: 4,
+    });
     const results = [];
     for (const feeds of passes) {
       const tensors = feeds.map(([input, { type, data, dims }]) => [input, new Tensor(type, data, dims)]);

@@ -1,7 +1,7 @@
 import { InferenceSession, type Tensor } from "onnxruntime-node";
 import { SepError } from "../../errors.ts";
 import { DEVICES, type DeviceName } from "../device/device.ts";
-import { describeFailure, deviceUnavailable } from "../device/device-error.ts";
+import { blameDevice, requireContent } from "../device/device-error.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { createDecoderFeeds } from "./decoder-feeds.ts";
@@ -67,7 +67,7 @@ export async function openDecoderSession(
     graphOptimizationLevel: "all",
     logSeverityLevel: LOG_ERRORS_ONLY,
   });
-  const session = await opening.catch((error) => explain(device, "did not load the model", error));
+  const session = await opening.catch((error) => blameDevice(device, "did not load the model", error));
   const createFeeds = createDecoderFeeds(config);
 
   return {
@@ -77,7 +77,7 @@ export async function openDecoderSession(
       requirePositions(config, pass.prefix.length + pass.suffix.length + tokens);
       const fetched = await session
         .run(createFeeds(pass), fetchNames(config, pass))
-        .catch((error) => explain(device, "failed in a forward pass", error));
+        .catch((error) => blameDevice(device, "failed in a forward pass", error));
       const read = (name: string): Float32Array => (fetched[name] as Tensor).data as Float32Array;
       const readSum = (name: string): Float32Array => requireContent(device, read(name));
       // a row of the embeddings may be all zeros; what has gone through a block is not
@@ -92,21 +92,6 @@ export async function openDecoderSession(
     },
     [Symbol.asyncDispose]: () => session.release(),
   };
-}
-
-/** On the processor, errors are not about the device and stay as they are. */
-function explain(device: DeviceName, problem: string, error: unknown): never {
-  if (device === "cpu") throw error;
-  throw deviceUnavailable(device, `${problem}: ${describeFailure(error)}`, error);
-}
-
-/** onnxruntime writes a WebGPU device's lack of memory to its log and goes on with buffers that are not there. */
-function requireContent(device: DeviceName, values: Float32Array): Float32Array {
-  if (device === "cpu" || values.some((value) => value !== values[0])) return values;
-  throw deviceUnavailable(
-    device,
-    `computed ${values.length} times the same number; its memory may not suffice`,
-  );
 }
 
 /** Beyond its context a model's positions are not defined, or turn by other rules than the graph's. */

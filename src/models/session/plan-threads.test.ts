@@ -44,6 +44,14 @@ describe("planThreads", () => {
     );
   });
 
+  it.each([
+    [0.0108, 0.001, "about 0.011 GiB once it is loaded, and --memory allows 0.0010 GiB"],
+    [131, 16, "about 131 GiB once it is loaded, and --memory allows 16 GiB"],
+  ])("writes %d and %d GiB as one reads them", (size, bound, message) => {
+    const plan = () => planThreads(size * GIB, { ...CPU, memoryBytes: bound * GIB }, machine(2, 24));
+    expect(plan).toThrow(message);
+  });
+
   it("runs one copy on a graphics card, whose memory is not the machine's", () => {
     const asked = { device: "cuda", memoryBytes: GIB } as const;
     expect(planThreads(2 * GIB, asked, machine(16, 24))).toEqual({

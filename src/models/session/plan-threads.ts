@@ -41,7 +41,7 @@ export function planThreads(
   if (memoryBytes !== undefined && modelBytes > memoryBytes) {
     throw new SepError(
       "model-too-large",
-      `The model takes about ${formatGib(modelBytes)} once it is loaded, and --memory allows ${formatGib(memoryBytes)}. Allow more, use --dtype int8, or a smaller model.`,
+      `The model takes about ${formatGib(modelBytes)} once it is loaded, and --memory allows ${formatGib(memoryBytes)}. Allow more, or use another --dtype or a smaller model.`,
     );
   }
   const affordable = Math.floor((memoryBytes ?? SHARE_OF_MEMORY * machine.memoryBytes) / modelBytes);
@@ -49,4 +49,7 @@ export function planThreads(
   return { workers, threadsPerWorker: Math.floor(threads / workers), threads };
 }
 
-const formatGib = (sizeBytes: number): string => `${(sizeBytes / 2 ** 30).toPrecision(2)} GiB`;
+function formatGib(sizeBytes: number): string {
+  const size = sizeBytes / 2 ** 30;
+  return `${size < 10 ? size.toPrecision(2) : Math.round(size)} GiB`;
+}
