@@ -26,6 +26,8 @@ export const SEP_ERROR_CODES = [
   "download-damaged",
   "disk-full",
   "cache-not-writable",
+  "device-unavailable",
+  "model-too-large",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

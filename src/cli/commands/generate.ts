@@ -3,6 +3,7 @@ import { openModel } from "../../pipeline/open-model.ts";
 import { resolveSampler } from "../../pipeline/resolve-sampler.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { readModelChoices } from "../model-values.ts";
 import type { OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
@@ -43,8 +44,7 @@ async function* generateSets(
 ): Steps {
   const { sampler: chosen, samplerPreset, ...choices } = await readSamplingChoices(values);
   await using model = yield* openModel(values.model, {
-    threads: values.threads,
-    dtype: values.dtype,
+    ...readModelChoices(values),
     hub: { env },
     signal,
   });

@@ -2,6 +2,7 @@ import { runPipeline } from "../../pipeline/run-pipeline.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { readModelChoices } from "../model-values.ts";
 import { printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
 import { runSteps } from "../run-steps.ts";
@@ -58,8 +59,7 @@ export const RUN: Command = defineCommand({
         limit: values.limit,
         model: values.model,
         hub: { env: context.env },
-        threads: values.threads,
-        dtype: values.dtype,
+        ...readModelChoices(values),
         ...choices,
         equivalence: values.equivalence,
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,

@@ -1,4 +1,5 @@
 import type { OnnxGraph, TensorName } from "../../onnx/graph.ts";
+import type { DeviceOperators } from "../device/device.ts";
 import type { MaskKind } from "../session/attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { GraphWeights } from "./graph-weights.ts";
@@ -27,6 +28,7 @@ export interface GraphScope {
   /** What the checkpoint puts before its trunk's names, e.g. `model.`. */
   readonly root: string;
   readonly inputs: DecoderInputs;
+  readonly operators: DeviceOperators;
   /** The linear maps that the graph has so far, in order. */
   readonly linears: LinearWeight[];
   /** Activations that were quantised so far, by their float32 tensor. */
