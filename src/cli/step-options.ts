@@ -78,7 +78,7 @@ export const MODEL_OPTIONS: {
   dtype: choice(
     MODEL_DTYPES,
     "float32",
-    "Arithmetic of the model's matrices; int8 draws answers faster. `sep run` reads hidden states in float32 always.",
+    "Arithmetic of the model's matrices; int8 draws answers fastest, int4 takes least memory. `sep run` reads hidden states in float32 always.",
     "Half-precision checkpoints load as they are and are computed in float32",
   ),
   device: choice(

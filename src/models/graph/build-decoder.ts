@@ -6,7 +6,7 @@ import { DEVICES, type DeviceOperators } from "../device/device.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
 import type { GraphScope, LinearWeight } from "./graph-scope.ts";
-import { createGraphWeights } from "./graph-weights.ts";
+import { createGraphWeights, type QuantisedWeights } from "./graph-weights.ts";
 import { addAttentionShapes } from "./parts/attention-shapes.ts";
 import { addEmbedding } from "./parts/embedding.ts";
 import { addLinear } from "./parts/linear.ts";
@@ -19,7 +19,7 @@ import { addResidualNorm } from "./parts/norm.ts";
  * read. Outputs: `logits` [rows, V]; `final_norm` [rows, D]; `residual.{l}` [rows, D] for l = 0 .. L (0 = the
  * embeddings as the first block receives them, l = after block l, always before the final norm); the new keys and
  * values.
- * @param int8 the linear maps' weights in int8; null computes them in float32
+ * @param quantised the linear maps' weights in fewer bits; null computes them in float32
  * @param operators what the device can do; the processor's by default
  * @throws SepError `bad-checkpoint` when weights are missing or misshapen, `unsupported-model` when the checkpoint has
  *   weights that the graph does not compute with
@@ -29,9 +29,9 @@ export function buildDecoder(
   config: DecoderConfig,
   index: WeightIndex,
   {
-    int8 = null,
+    quantised = null,
     operators = DEVICES.cpu.operators,
-  }: { readonly int8?: WeightIndex | null; readonly operators?: DeviceOperators } = {},
+  }: { readonly quantised?: QuantisedWeights | null; readonly operators?: DeviceOperators } = {},
 ): DecoderGraph {
   const graph = createGraph("decoder");
   const names = DECODER_TENSORS;
@@ -46,7 +46,7 @@ export function buildDecoder(
     prefixKeys: names.cache("prefix", 0, "k"),
     suffixKeys: names.cache("suffix", 0, "k"),
   });
-  const weights = createGraphWeights(graph, index, int8);
+  const weights = createGraphWeights(graph, index, quantised);
   const scope: GraphScope = {
     graph,
     weights,
@@ -77,7 +77,7 @@ export function buildDecoder(
 
   const predicting = graph.add("Gather", [normed, logitRows], { axis: 0 });
   const head = findHead(scope, tensors);
-  const logits = addLinear(scope, predicting, head, vocabularySize, hiddenSize);
+  const logits = addLinear(scope, predicting, head, vocabularySize, hiddenSize, { isHead: true });
   graph.addNamed("Identity", [addSoftcap(scope, logits)], [names.logits]);
   graph.output(names.logits, "float32", ["predicted", vocabularySize]);
   refuseUnusedWeights(scope, tensors, index);

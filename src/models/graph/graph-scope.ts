@@ -46,6 +46,8 @@ export interface LinearWeight {
   readonly outSize: number;
   readonly inSize: number;
   readonly layout: "out-in" | "in-out";
+  /** It turns the last stream into logits. */
+  readonly isHead: boolean;
 }
 
 /** The graph's inputs beside the cache. */

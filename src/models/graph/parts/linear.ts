@@ -1,6 +1,5 @@
 import type { TensorName } from "../../../onnx/graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
-import { addInt8Linear } from "./int8-linear.ts";
 
 /** How a weight lies in the checkpoint: `out-in` as PyTorch's Linear has it, `in-out` as GPT-2's Conv1D. */
 export interface LinearLayout {
@@ -19,18 +18,23 @@ export function addLinear(
   name: string,
   outSize: number,
   inSize: number,
-  { layout = "out-in", bias = false }: LinearLayout & { readonly bias?: boolean } = {},
+  {
+    layout = "out-in",
+    bias = false,
+    isHead = false,
+  }: LinearLayout & { readonly bias?: boolean; readonly isHead?: boolean } = {},
 ): TensorName {
   const { graph, weights } = scope;
-  scope.linears.push({ name: `${name}.weight`, outSize, inSize, layout });
-  const int8 = weights.int8(`${name}.weight`, outSize, inSize);
-  if (int8 !== null) {
-    const product = addInt8Linear(scope, x, int8);
+  const weight = { name: `${name}.weight`, outSize, inSize, layout, isHead };
+  scope.linears.push(weight);
+  const quantised = weights.quantised(weight);
+  if (quantised !== null) {
+    const product = quantised.format.add(scope, x, weight, quantised.parts);
     return bias ? graph.add("Add", [product, weights.float32(`${name}.bias`, [outSize])]) : product;
   }
   const transposed = layout === "out-in";
   const shape = transposed ? [outSize, inSize] : [inSize, outSize];
-  const operands = [x, weights.float32(`${name}.weight`, shape)];
+  const operands = [x, weights.float32(weight.name, shape)];
   if (bias) operands.push(weights.float32(`${name}.bias`, [outSize]));
   return graph.add("Gemm", operands, transposed ? { transB: 1 } : {});
 }
