@@ -32,7 +32,7 @@ export interface DeviceTraits {
   readonly provider: InferenceSession.ExecutionProviderConfig;
   /** What it takes to have it; completes "It needs …". */
   readonly needs: string;
-  /** Arithmetic that it has kernels for. */
+  /** Arithmetic that may be asked of it. */
   readonly dtypes: readonly ModelDtype[] | "all";
   readonly operators: DeviceOperators;
   /** Variables that its libraries must find when they are loaded. */
