@@ -28,6 +28,7 @@ export const SEP_ERROR_CODES = [
   "cache-not-writable",
   "device-unavailable",
   "model-too-large",
+  "bad-nli-model",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

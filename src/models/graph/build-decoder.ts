@@ -1,4 +1,3 @@
-import { SepError } from "../../errors.ts";
 import { createGraph, type TensorName } from "../../onnx/graph.ts";
 import type { Architecture, TensorNames } from "../architectures/architecture.ts";
 import type { WeightIndex } from "../checkpoint/weight-index.ts";
@@ -10,7 +9,8 @@ import { createGraphWeights, type QuantisedWeights } from "./graph-weights.ts";
 import { addAttentionShapes } from "./parts/attention-shapes.ts";
 import { addEmbedding } from "./parts/embedding.ts";
 import { addLinear } from "./parts/linear.ts";
-import { addResidualNorm } from "./parts/norm.ts";
+import { addNorm } from "./parts/norm.ts";
+import { findRoot, refuseUnusedWeights } from "./trunk.ts";
 
 /**
  * Builds the decoder as one ONNX graph that serves chunked prefill, decoding and tracing.
@@ -37,7 +37,7 @@ export function buildDecoder(
   const names = DECODER_TENSORS;
   const { hiddenSize, vocabularySize } = config;
   const { tensors } = architecture;
-  const root = findRoot(tensors, index);
+  const root = findRoot(index, tensors.roots, `${tensors.embedding}.weight`);
   const inputs = declareDecoderTensors(graph, config);
   const traceRows = graph.input(names.traceRows, "int64", ["traced"]);
   const logitRows = graph.input(names.logitRows, "int64", ["predicted"]);
@@ -66,12 +66,11 @@ export function buildDecoder(
   };
   let stream = addEmbedding(scope, tensors);
   for (let layer = 0; layer < config.blockCount; layer++) {
-    const block = architecture.addBlock(scope, layer, stream);
-    tap(layer, block.entered);
-    stream = block.stream;
+    tap(layer, stream);
+    stream = architecture.addBlock(scope, layer, stream);
   }
-  const { normed, residual } = addResidualNorm(scope, stream, `${root}${tensors.finalNorm}`);
-  tap(config.blockCount, residual);
+  tap(config.blockCount, stream);
+  const normed = addNorm(scope, stream, `${root}${tensors.finalNorm}`, hiddenSize);
   graph.addNamed("Gather", [normed, traceRows], [names.finalNorm], { axis: 0 });
   graph.output(names.finalNorm, "float32", ["traced", hiddenSize]);
 
@@ -80,7 +79,7 @@ export function buildDecoder(
   const logits = addLinear(scope, predicting, head, vocabularySize, hiddenSize, { isHead: true });
   graph.addNamed("Identity", [addSoftcap(scope, logits)], [names.logits]);
   graph.output(names.logits, "float32", ["predicted", vocabularySize]);
-  refuseUnusedWeights(scope, tensors, index);
+  refuseUnusedWeights(index, { weights, root, ignored: tensors.ignored, modelType: config.modelType });
   return { model: graph.serialize(), linears: scope.linears };
 }
 
@@ -89,17 +88,6 @@ export interface DecoderGraph {
   readonly model: Uint8Array;
   /** The weights that can be quantised. */
   readonly linears: readonly LinearWeight[];
-}
-
-/** What stands before the trunk's names in this checkpoint. */
-function findRoot({ roots, embedding }: TensorNames, index: WeightIndex): string {
-  const found = roots.find((root) => index.has(`${root}${embedding}.weight`));
-  if (found !== undefined) return found;
-  const candidates = roots.map((root) => `"${root}${embedding}.weight"`).join(" or ");
-  throw new SepError(
-    "bad-checkpoint",
-    `The checkpoint has no tensor ${candidates}, which its config implies.`,
-  );
 }
 
 /**
@@ -115,21 +103,4 @@ function addSoftcap({ graph, config }: GraphScope, logits: TensorName): TensorNa
   if (config.logitSoftcap === null) return logits;
   const cap = graph.scalar(config.logitSoftcap);
   return graph.add("Mul", [graph.add("Tanh", [graph.add("Div", [logits, cap])]), cap]);
-}
-
-/** A trunk with more weights than the graph computes with is another model than the graph. */
-function refuseUnusedWeights(
-  { weights, config, root }: GraphScope,
-  { ignored }: TensorNames,
-  index: WeightIndex,
-): void {
-  const unused = [...index.keys()].filter(
-    (name) => name.startsWith(root) && !weights.used(name) && !ignored.test(name.slice(root.length)),
-  );
-  if (unused.length === 0) return;
-  const others = unused.length > 1 ? ` and ${unused.length - 1} more` : "";
-  throw new SepError(
-    "unsupported-model",
-    `The checkpoint has the tensor "${unused[0]}"${others}, which the graph of a ${config.modelType} with this config does not use. It is of another kind than its config says.`,
-  );
 }

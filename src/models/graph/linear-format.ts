@@ -1,7 +1,7 @@
 import type { TensorName } from "../../onnx/graph.ts";
 import type { TensorSpec } from "../../store/safetensors.ts";
 import type { TensorData } from "../../store/tensor-bytes.ts";
-import type { GraphScope, LinearWeight } from "./graph-scope.ts";
+import type { LinearScope, LinearWeight } from "./graph-scope.ts";
 
 /** A way to keep the weight of a linear map in fewer bits, and to compute with it. */
 export interface LinearFormat {
@@ -18,5 +18,5 @@ export interface LinearFormat {
    * @param parts one for each of {@link tensors}
    * @returns [N, outSize] float32
    */
-  add(scope: GraphScope, x: TensorName, weight: LinearWeight, parts: readonly TensorName[]): TensorName;
+  add(scope: LinearScope, x: TensorName, weight: LinearWeight, parts: readonly TensorName[]): TensorName;
 }

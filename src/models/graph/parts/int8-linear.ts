@@ -1,6 +1,6 @@
 import { quantiseRows } from "../../../math/quantise-rows.ts";
 import type { TensorName } from "../../../onnx/graph.ts";
-import type { GraphScope } from "../graph-scope.ts";
+import type { LinearScope } from "../graph-scope.ts";
 import type { LinearFormat } from "../linear-format.ts";
 
 /**
@@ -39,7 +39,7 @@ const SMALLEST_SCALE = 1e-30;
 
 /** [N, inSize] codes and [N, 1] scales of an activation, shared by all maps that read it. */
 function quantiseRowsOf(
-  { graph, quantisedRows }: GraphScope,
+  { graph, quantisedRows }: LinearScope,
   x: TensorName,
 ): { readonly codes: TensorName; readonly scales: TensorName } {
   const known = quantisedRows.get(x);

@@ -1,9 +1,16 @@
 import type { TensorName } from "../../../onnx/graph.ts";
-import type { GraphScope } from "../graph-scope.ts";
+import type { LinearScope } from "../graph-scope.ts";
 
 /** How a weight lies in the checkpoint: `out-in` as PyTorch's Linear has it, `in-out` as GPT-2's Conv1D. */
 export interface LinearLayout {
   readonly layout?: "out-in" | "in-out";
+}
+
+interface LinearOptions extends LinearLayout {
+  readonly bias?: boolean;
+  readonly isHead?: boolean;
+  /** In float32 also where the model is loaded in fewer bits: for maps that are small. */
+  readonly exact?: boolean;
 }
 
 /**
@@ -13,21 +20,17 @@ export interface LinearLayout {
  * @returns [N, outSize]
  */
 export function addLinear(
-  scope: GraphScope,
+  scope: LinearScope,
   x: TensorName,
   name: string,
   outSize: number,
   inSize: number,
-  {
-    layout = "out-in",
-    bias = false,
-    isHead = false,
-  }: LinearLayout & { readonly bias?: boolean; readonly isHead?: boolean } = {},
+  { layout = "out-in", bias = false, isHead = false, exact = false }: LinearOptions = {},
 ): TensorName {
   const { graph, weights } = scope;
   const weight = { name: `${name}.weight`, outSize, inSize, layout, isHead };
-  scope.linears.push(weight);
-  const quantised = weights.quantised(weight);
+  if (!exact) scope.linears.push(weight);
+  const quantised = exact ? null : weights.quantised(weight);
   if (quantised !== null) {
     const product = quantised.format.add(scope, x, weight, quantised.parts);
     return bias ? graph.add("Add", [product, weights.float32(`${name}.bias`, [outSize])]) : product;
