@@ -34,6 +34,7 @@ export function parseRun(value: unknown): RunRecord {
     token_logprobs: numbersField(row, "token_logprobs"),
     mean_think_entropy: orNull(row, "mean_think_entropy", numberField),
     is_correct: booleanField(row, "is_correct"),
+    ...("question" in row ? { question: stringField(row, "question") } : {}),
     // runs of other tools do not have it, and are judged as mathematics
     correctness: "correctness" in row ? oneOfField(row, "correctness", CORRECTNESS_RULES) : "math",
     extracted_answer: orNull(row, "extracted_answer", stringField),
