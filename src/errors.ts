@@ -26,6 +26,7 @@ export const SEP_ERROR_CODES = [
   "download-damaged",
   "disk-full",
   "cache-not-writable",
+  "unknown-runs-format",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -1,5 +1,5 @@
 import { MODEL_DTYPES, type ModelDtype } from "../models/language-model.ts";
-import { EQUIVALENCE_NAMES, type EquivalenceName } from "../pipeline/compute-entropy.ts";
+import { EQUIVALENCE_NAMES, type EquivalenceName } from "../pipeline/choose-equivalence.ts";
 import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
 import type { DataSetName } from "../pipeline/workspace.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";

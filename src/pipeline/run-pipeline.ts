@@ -1,3 +1,5 @@
+import type { EstimateChoice } from "../entropy/estimates/estimate-registry.ts";
+import type { SeModeName } from "../entropy/se-mode.ts";
 import type { HubOptions } from "../models/hub/hub.ts";
 import type { ModelDtype } from "../models/language-model.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
@@ -5,7 +7,8 @@ import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../tracing/positions.ts";
 import { buildDatasets } from "./build-datasets.ts";
-import { computeEntropy, type EquivalenceName } from "./compute-entropy.ts";
+import type { EquivalenceName } from "./choose-equivalence.ts";
+import { computeEntropy } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
 import { generateRuns } from "./generate-runs.ts";
 import { openModel } from "./open-model.ts";
@@ -48,6 +51,8 @@ export interface RunPipelineOptions {
   /** Arithmetic that answers are drawn with; hidden states are always read in float32. */
   readonly dtype?: ModelDtype | undefined;
   readonly equivalence?: EquivalenceName | "auto";
+  readonly estimates?: EstimateChoice | undefined;
+  readonly seMode?: SeModeName | undefined;
   /** Where hidden states are read; every position when not given. */
   readonly positions?: readonly TracePosition[];
   readonly layers?: "all" | readonly number[];
@@ -132,8 +137,10 @@ async function* runModel(
   }
   for (const set of sets) {
     signal?.throwIfAborted();
-    const { equivalence = "auto" } = options;
-    results.push(yield* computeEntropy(workspace, set, { equivalence, force: always.force }));
+    const { equivalence = "auto", estimates, seMode } = options;
+    results.push(
+      yield* computeEntropy(workspace, set, { equivalence, estimates, seMode, force: always.force }),
+    );
   }
   for (const set of sets) {
     results.push(

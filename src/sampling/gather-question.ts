@@ -6,7 +6,10 @@ import type { SampledQuestion } from "./sampled-question.ts";
  * @param runs     [K] K >= 1, of one question
  * @param question its text, for runs that do not have it
  */
-export function gatherQuestion(runs: readonly RunRecord[], question: string | null = null): SampledQuestion {
+export function gatherQuestion(
+  runs: readonly RunRecord[],
+  question: string | null = null,
+): SampledQuestion & { readonly extracted: readonly (string | null)[] } {
   const first = runs[0] as RunRecord;
   return {
     id: first.question_id,

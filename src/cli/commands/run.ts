@@ -1,6 +1,7 @@
 import { runPipeline } from "../../pipeline/run-pipeline.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
 import { EXIT } from "../exit.ts";
 import { printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
@@ -25,6 +26,7 @@ const OPTIONS = {
   ...MODEL_OPTIONS,
   ...SAMPLING_OPTIONS,
   ...EQUIVALENCE_OPTION,
+  ...ESTIMATE_OPTIONS,
   ...TRACE_OPTIONS,
   ...POSITION_OPTIONS,
   ...TRAINING_OPTIONS,
@@ -62,6 +64,8 @@ export const RUN: Command = defineCommand({
         dtype: values.dtype,
         ...choices,
         equivalence: values.equivalence,
+        estimates: values.estimates,
+        seMode: values["se-mode"],
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
         layers: values.layers,
         position: values.position,
