@@ -26,6 +26,8 @@ export const SEP_ERROR_CODES = [
   "download-damaged",
   "disk-full",
   "cache-not-writable",
+  "judge-failed",
+  "bad-clusters-file",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];
