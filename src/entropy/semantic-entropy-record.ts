@@ -48,7 +48,7 @@ export function describeSemanticEntropy(
   runs: readonly RunRecord[],
   answers: readonly (string | null)[],
   clusters: AnswerClusters,
-  equivalence: Equivalence,
+  equivalence: Pick<Equivalence, "name">,
 ): SemanticEntropyRecord {
   const { clusterIds, clusterCount } = clusters;
   const sumLogprobs = runs.map((run) => sum(run.token_logprobs));

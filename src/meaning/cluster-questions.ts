@@ -59,7 +59,7 @@ const MAX_ANSWERS_FOR_ALL_PAIRS = 30;
 
 function groupAll(
   answers: readonly (string | null)[],
-  { question, texts }: ComparedTexts,
+  { texts }: ComparedTexts,
   pairs: readonly JudgedPair[],
   clustering: Clustering,
 ): JudgedClusters {
@@ -75,7 +75,7 @@ function groupAll(
     pairs,
     orderSensitivity:
       clustering === "greedy" && share > 0
-        ? measureOrderSensitivity({ samplesOf, unanswered }, same, `${question}\n${texts.join("\n")}`)
+        ? measureOrderSensitivity({ samplesOf, unanswered }, same, texts.join("\n"))
         : null,
   };
 

@@ -165,5 +165,8 @@ describe("hybrid", () => {
     await createHybridEquivalence(createNliEquivalence(entailer)).compare([pair("7", "8"), pair("A", "a")]);
     expect(entailer.calls).toEqual([]);
     expect(decideWithoutModel(pair("seven", "8"))).toBeNull();
+    const alone = createHybridEquivalence(null);
+    expect(await alone.compare([pair("7", "8")])).toEqual([{ same: false, rule: "math" }]);
+    await expect(alone.compare([pair("seven", "8")])).rejects.toThrow(RangeError);
   });
 });

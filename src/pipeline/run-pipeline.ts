@@ -5,9 +5,11 @@ import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../tracing/positions.ts";
 import { buildDatasets } from "./build-datasets.ts";
-import { computeEntropy, type EquivalenceName } from "./compute-entropy.ts";
+import { computeEntropy } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
 import { generateRuns } from "./generate-runs.ts";
+import type { MeaningChoice } from "./meaning-choice.ts";
+import { createMeaningModels, type MeaningModels } from "./meaning-models.ts";
 import { openModel } from "./open-model.ts";
 import { isHandMade } from "./output-ownership.ts";
 import type { StudyPromptFormat } from "./plan-generation.ts";
@@ -47,7 +49,10 @@ export interface RunPipelineOptions {
   readonly threads?: number | undefined;
   /** Arithmetic that answers are drawn with; hidden states are always read in float32. */
   readonly dtype?: ModelDtype | undefined;
-  readonly equivalence?: EquivalenceName | "auto";
+  /** When two answers mean the same, and how pairs become groups. */
+  readonly meaning?: MeaningChoice | undefined;
+  /** Where models of meaning come from; the hub and its cache when not given. */
+  readonly models?: MeaningModels | undefined;
   /** Where hidden states are read; every position when not given. */
   readonly positions?: readonly TracePosition[];
   readonly layers?: "all" | readonly number[];
@@ -130,10 +135,11 @@ async function* runModel(
       }),
     );
   }
+  const { models = createMeaningModels({ hub: options.hub, threads: options.threads }) } = options;
   for (const set of sets) {
     signal?.throwIfAborted();
-    const { equivalence = "auto" } = options;
-    results.push(yield* computeEntropy(workspace, set, { equivalence, force: always.force }));
+    const { force } = always;
+    results.push(yield* computeEntropy(workspace, set, { ...options.meaning, models, force, signal }));
   }
   for (const set of sets) {
     results.push(

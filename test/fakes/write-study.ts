@@ -4,7 +4,6 @@ import { describeSemanticEntropy } from "../../src/entropy/semantic-entropy-reco
 import { logistic } from "../../src/math/logistic.ts";
 import { normalQuantile } from "../../src/math/normal.ts";
 import { createRng, type Rng } from "../../src/math/rng.ts";
-import type { Equivalence } from "../../src/meaning/equivalence.ts";
 import { type DataSetName, openWorkspace, type Workspace } from "../../src/pipeline/workspace.ts";
 import type { RunRecord } from "../../src/sampling/run-record.ts";
 import { writeJsonl } from "../../src/store/jsonl.ts";
@@ -122,7 +121,7 @@ function describeEntropy(own: readonly RunRecord[]): unknown {
     clusterCount: distinct.length,
     nonTransitiveShare: 0,
   };
-  return describeSemanticEntropy(own, answers, clusters, { name: "exact" } as unknown as Equivalence);
+  return describeSemanticEntropy(own, answers, clusters, { name: "exact" });
 }
 
 interface StateRows {

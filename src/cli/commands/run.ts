@@ -2,13 +2,13 @@ import { runPipeline } from "../../pipeline/run-pipeline.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
 import { printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
 import { runSteps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
 import {
-  EQUIVALENCE_OPTION,
   LIMIT_OPTION,
   MODEL_OPTIONS,
   OUTPUT_OPTIONS,
@@ -24,7 +24,7 @@ const OPTIONS = {
   ...LIMIT_OPTION,
   ...MODEL_OPTIONS,
   ...SAMPLING_OPTIONS,
-  ...EQUIVALENCE_OPTION,
+  ...MEANING_OPTIONS,
   ...TRACE_OPTIONS,
   ...POSITION_OPTIONS,
   ...TRAINING_OPTIONS,
@@ -61,7 +61,7 @@ export const RUN: Command = defineCommand({
         threads: values.threads,
         dtype: values.dtype,
         ...choices,
-        equivalence: values.equivalence,
+        meaning: readMeaningChoice(values),
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
         layers: values.layers,
         position: values.position,
