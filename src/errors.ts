@@ -26,6 +26,8 @@ export const SEP_ERROR_CODES = [
   "download-damaged",
   "disk-full",
   "cache-not-writable",
+  "judge-failed",
+  "bad-clusters-file",
   "unknown-runs-format",
 ] as const;
 

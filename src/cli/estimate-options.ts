@@ -32,6 +32,17 @@ export const ESTIMATE_OPTIONS: {
   },
 };
 
+/** Who judges whether answers are true. */
+export const P_TRUE_OPTION: {
+  readonly "p-true-model": OptionSpec<string | undefined>;
+} = {
+  "p-true-model": text(
+    "ID|DIR|pocket",
+    undefined,
+    "Language model that says how likely its answers are true, as --model has it, for the estimate p_false.",
+  ),
+};
+
 /** Samples that were drawn elsewhere. */
 export const IMPORT_OPTIONS: {
   readonly runs: OptionSpec<string | undefined>;

@@ -1,8 +1,9 @@
-import { entailmentLabel } from "./entailment-label.ts";
-import { type EntailmentMatrix, type EntailmentProbs, requireSquare } from "./pair-matrix.ts";
+import type { EntailmentProbs } from "../meaning/entailer.ts";
+import { likeliestLabel, sameByLabels } from "../meaning/entailment-rule.ts";
+import { type EntailmentMatrix, requireSquare } from "./pair-matrix.ts";
 
 /** When two answers mean the same, by what an NLI model says in both directions. */
-export type VerdictRule =
+export type AgreementRule =
   /** Entailment both ways. */
   | { readonly name: "strict" }
   /** No contradiction, and not neutral both ways. */
@@ -31,7 +32,7 @@ export type ClusterAssignment =
  */
 export function clusterByVerdicts(
   entailment: EntailmentMatrix,
-  rule: VerdictRule,
+  rule: AgreementRule,
   assignment: ClusterAssignment,
 ): number[] {
   requireSquare(entailment);
@@ -45,13 +46,12 @@ export function clusterByVerdicts(
   });
 }
 
-function agree(rule: VerdictRule, there: EntailmentProbs, back: EntailmentProbs): boolean {
+function agree(rule: AgreementRule, there: EntailmentProbs, back: EntailmentProbs): boolean {
   if (rule.name === "threshold")
     return there.entailment >= rule.threshold && back.entailment >= rule.threshold;
-  const labels = [entailmentLabel(there), entailmentLabel(back)];
-  if (rule.name === "strict") return labels.every((label) => label === "entailment");
-  if (labels.includes("contradiction")) return false;
-  return rule.name === "no-contradiction" || labels.includes("entailment");
+  const [forward, backward] = [likeliestLabel(there), likeliestLabel(back)];
+  if (rule.name === "no-contradiction") return forward !== "contradiction" && backward !== "contradiction";
+  return sameByLabels(rule.name, forward, backward);
 }
 
 /** @returns [n] the sample that founded each one's cluster */

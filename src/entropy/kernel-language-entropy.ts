@@ -1,5 +1,5 @@
 import { symmetricEigen } from "../math/symmetric-eigen.ts";
-import { entailmentLabel } from "./entailment-label.ts";
+import { likeliestLabel } from "../meaning/entailment-rule.ts";
 import { type AffinityMatrix, type EntailmentMatrix, mapPairs, requireSquare } from "./pair-matrix.ts";
 
 /** A function of the graph's Laplacian that spreads each sample over those near to it. */
@@ -25,7 +25,7 @@ export function semanticGraph(
   const weigh = (i: number, j: number): number => {
     const probs = entailment[i]![j]!;
     if (soft) return probs.entailment + probs.neutral / 2;
-    return { entailment: 1, neutral: 0.5, contradiction: 0 }[entailmentLabel(probs)];
+    return { entailment: 1, neutral: 0.5, contradiction: 0 }[likeliestLabel(probs)];
   };
   return mapPairs(entailment.length, (i, j) => weigh(i, j) + weigh(j, i));
 }

@@ -1,9 +1,4 @@
-/** What an NLI model says of a hypothesis given a premise; the three sum to 1. */
-export interface EntailmentProbs {
-  readonly entailment: number;
-  readonly neutral: number;
-  readonly contradiction: number;
-}
+import type { EntailmentProbs } from "../meaning/entailer.ts";
 
 /** [K][K] of each ordered pair of samples: [i][j] with sample i as the premise and j as the hypothesis. */
 export type EntailmentMatrix = readonly (readonly EntailmentProbs[])[];

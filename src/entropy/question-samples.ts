@@ -1,5 +1,7 @@
+import type { EntailmentProbs } from "../meaning/entailer.ts";
+import type { PairEvidence } from "../meaning/pair-evidence.ts";
 import type { SampledQuestion } from "../sampling/sampled-question.ts";
-import type { AffinityMatrix, EntailmentMatrix, EntailmentProbs } from "./pair-matrix.ts";
+import type { AffinityMatrix, EntailmentMatrix } from "./pair-matrix.ts";
 
 /** All that the estimates can draw on: one question's samples, grouped by meaning. null: not known. */
 export interface QuestionSamples extends SampledQuestion {
@@ -15,16 +17,6 @@ export interface QuestionSamples extends SampledQuestion {
   readonly sentenceVerdicts: readonly (readonly EntailmentProbs[])[] | null;
   /** ln of the probability that the model gives to its answer being true. */
   readonly logPTrue: number | null;
-}
-
-/** What is known of each ordered pair of a question's distinct answers. */
-export interface PairEvidence {
-  /** [N] distinct answers. */
-  readonly texts: readonly string[];
-  /** [N][N] null where no NLI model ran. */
-  readonly entailment: EntailmentMatrix | null;
-  /** [N, N] null where nothing was embedded. */
-  readonly similarity: AffinityMatrix | null;
 }
 
 /**

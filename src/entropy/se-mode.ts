@@ -1,9 +1,9 @@
-import type { ClusterAssignment, VerdictRule } from "./cluster-by-verdicts.ts";
+import type { AgreementRule, ClusterAssignment } from "./cluster-by-verdicts.ts";
 
 /** One published variant of semantic entropy: how answers are grouped, weighed and summed up. */
 export interface SeMode {
   /** How answers are grouped where an NLI model compares them. */
-  readonly rule: VerdictRule;
+  readonly rule: AgreementRule;
   readonly assignment: ClusterAssignment;
   /** Whether the NLI model reads "{question} {answer}", or the answer alone. */
   readonly withQuestion: boolean;

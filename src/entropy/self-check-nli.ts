@@ -1,5 +1,5 @@
+import type { EntailmentProbs } from "../meaning/entailer.ts";
 import { supportShare } from "./luq.ts";
-import type { EntailmentProbs } from "./pair-matrix.ts";
 
 /**
  * SelfCheck-NLI: how strongly the samples contradict an answer, sentence by sentence: the mean over samples of

@@ -1,5 +1,5 @@
 import { logSumExp } from "../math/log-sum-exp.ts";
-import type { EntailmentProbs } from "./pair-matrix.ts";
+import type { EntailmentProbs } from "../meaning/entailer.ts";
 
 /**
  * Semantic density of one answer among others, with a minus sign: -sum p_i k(d_i) / sum p_i, where d_i is what the NLI

@@ -1,71 +1,84 @@
-import { loadQuestions } from "../questions/load-questions.ts";
 import { gatherQuestion } from "../sampling/gather-question.ts";
-import { groupByQuestion } from "../sampling/group-by-question.ts";
-import { readRuns } from "../sampling/read-runs.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
-import { chooseEquivalence, type EquivalenceName } from "./choose-equivalence.ts";
-import { fileExists } from "./file-exists.ts";
-import type { AnsweredQuestion } from "./group-questions.ts";
-import { describeEstimates, type EstimateOptions, measureQuestions } from "./measure-questions.ts";
-import { runStep, type StepEvent, type StepResult } from "./step.ts";
+import { writeJsonl } from "../store/jsonl.ts";
+import type { QuestionOf } from "./cluster-runs.ts";
+import { describeEstimates, type EstimateOptions, needs } from "./estimate-options.ts";
+import { loadSamples } from "./load-samples.ts";
+import { checkMeaningChoice, type MeaningChoice } from "./meaning-choice.ts";
+import { createMeaningModels, type MeaningModels } from "./meaning-models.ts";
+import { type AnsweredQuestion, measureQuestions, readsQuestions } from "./measure-questions.ts";
+import { openGrouping, readQuestionTexts } from "./open-grouping.ts";
+import { findAnswerStates, readAnswerStates } from "./read-answer-states.ts";
+import { requireInput, runStep, type StepDefinition, type StepEvent, type StepResult } from "./step.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
-export interface ComputeEntropyOptions extends EstimateOptions {
-  /** See `chooseEquivalence`. */
-  readonly equivalence?: EquivalenceName | "auto" | undefined;
+export interface ComputeEntropyOptions extends MeaningChoice, EstimateOptions {
+  /** A clusters file, such as an edited copy of this step's output, in place of a relation. */
+  readonly clustersFile?: string | undefined;
+  /** Where models of meaning come from; the hub and its cache when not given. */
+  readonly models?: MeaningModels | undefined;
   readonly force?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Step 3: groups each question's samples by meaning and writes every entropy to
  * `data/{set}_semantic_entropy.jsonl`, in the order in which the questions first appear among the runs; a
- * question's samples are taken by run id, so that the order of lines does not matter.
- * @throws SepError `too-few-questions` if no question has two samples, and as `runStep`
+ * question's samples are taken by run id, so that the order of lines does not matter. The verdicts behind the groups
+ * are in `data/{set}_pair_verdicts.jsonl`.
+ * @throws SepError `too-few-questions` if no question has two samples, those of `openGrouping`, and as `runStep`
  */
 export async function* computeEntropy(
   workspace: Workspace,
   set: DataSetName,
-  { equivalence: asked = "auto", force = false, ...options }: ComputeEntropyOptions = {},
+  { models = createMeaningModels(), force = false, signal, ...choice }: ComputeEntropyOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
+  checkMeaningChoice(choice);
+  const estimates = describeEstimates(choice);
   const path = workspace.runs(set);
-  const raw = workspace.raw(set);
-  const { runs } = (await fileExists(path)) ? await readRuns(path) : { runs: [] }; // for the step itself to report
-  const readsRaw = (await fileExists(raw)) && runs.some((run) => run.question === undefined);
-  const equivalence = chooseEquivalence(
-    asked,
-    runs.map((run) => run.correctness),
-  );
-  const definition = {
+  await requireInput(path, "entropy");
+  const samples = await loadSamples(path);
+  await using grouping = yield* openGrouping(samples, { ...choice, models, signal });
+  const states = needs(choice, "hidden_states") ? await findAnswerStates(workspace, set) : [];
+  const readsRaw = readsQuestions(choice, choice, grouping) && samples.questions.some(lacksQuestion);
+  const definition: StepDefinition = {
     step: "entropy",
     part: set,
-    inputs: [path, ...(readsRaw ? [raw] : [])],
-    outputs: [workspace.semanticEntropy(set)],
-    settings: { equivalence: equivalence.provenance, ...describeEstimates(options) },
+    inputs: [path, ...(readsRaw ? [workspace.raw(set)] : []), ...states],
+    outputs: [workspace.semanticEntropy(set), workspace.pairVerdicts(set)],
+    settings: { ...grouping.settings, ...estimates },
     whenStale: "redo",
-  } as const;
+  };
   return yield* runStep(workspace, definition, { force }, async function* () {
-    const loaded = await readRuns(path);
-    const questions = gatherQuestions(loaded.runs, readsRaw ? await readQuestionTexts(raw) : new Map());
-    const output = workspace.semanticEntropy(set);
-    return yield* measureQuestions({ ...loaded, path, questions }, equivalence, {
-      ...options,
-      part: set,
-      output,
-    });
+    const loaded = await loadSamples(path);
+    const rawOf: QuestionOf | null = readsRaw
+      ? await readQuestionTexts(workspace.raw(set), loaded.questions.filter(lacksQuestion).flat())
+      : null;
+    const statesOf = states.length === 0 ? null : await readAnswerStates(workspace, set);
+    const questions: AnsweredQuestion[] = [];
+    for (const runs of loaded.questions) {
+      const words = rawOf !== null && lacksQuestion(runs) ? rawOf(runs[0]!) : null;
+      const question = gatherQuestion(runs, words);
+      const hiddenStates = (await statesOf?.(question.id, question.runIds)) ?? null;
+      questions.push({ ...question, hiddenStates });
+    }
+    return yield* measureQuestions(
+      { ...loaded, questions },
+      {
+        ...choice,
+        part: set,
+        grouping,
+        choice,
+        models,
+        signal,
+        async write(records, verdicts) {
+          await writeJsonl(workspace.pairVerdicts(set), verdicts);
+          await writeJsonl(workspace.semanticEntropy(set), records);
+        },
+      },
+    );
   });
 }
 
-function gatherQuestions(runs: readonly RunRecord[], texts: ReadonlyMap<string, string>): AnsweredQuestion[] {
-  return [...groupByQuestion(runs)].map(([id, samples]) =>
-    gatherQuestion(
-      samples.toSorted((a, b) => a.run_id - b.run_id),
-      texts.get(id) ?? null,
-    ),
-  );
-}
-
-/** Runs of version 0.1 do not have their question by itself; the prompt has it among other words. */
-async function readQuestionTexts(path: string): Promise<ReadonlyMap<string, string>> {
-  const { questions } = await loadQuestions(path);
-  return new Map(questions.map(({ id, question }) => [id, question]));
-}
+/** Runs of version 0.1 do not say what was asked; their prompt has it among other words, and is no substitute. */
+const lacksQuestion = (runs: readonly RunRecord[]): boolean => runs[0]!.question === undefined;

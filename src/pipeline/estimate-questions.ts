@@ -2,14 +2,16 @@ import { clusterByVerdicts } from "../entropy/cluster-by-verdicts.ts";
 import { ESTIMATE_NEEDS, type EstimateNeed } from "../entropy/estimates/estimate.ts";
 import { chooseEstimates, type EstimateChoice } from "../entropy/estimates/estimate-registry.ts";
 import { createEstimateMeter, type EstimateCost } from "../entropy/estimates/measure-estimates.ts";
-import { type PairEvidence, type QuestionSamples, spreadEvidence } from "../entropy/question-samples.ts";
+import { type QuestionSamples, spreadEvidence } from "../entropy/question-samples.ts";
 import { SE_MODES, type SeModeName } from "../entropy/se-mode.ts";
 import { describeQuestion, type SemanticEntropyRecord } from "../entropy/semantic-entropy-record.ts";
+import type { PairEvidence } from "../meaning/pair-evidence.ts";
 import type { SampledQuestion } from "../sampling/sampled-question.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
+import type { QuestionExtras } from "./question-extras.ts";
 
 /** One question whose samples were grouped by meaning. */
-export interface GroupedQuestion {
+export interface GroupedQuestion extends Partial<QuestionExtras> {
   readonly samples: SampledQuestion;
   /** [K] what was compared. */
   readonly answers: readonly (string | null)[];
@@ -37,6 +39,8 @@ export interface EstimateQuestionsOptions {
 export interface EstimatedQuestions {
   /** One a question, in order. */
   readonly records: readonly SemanticEntropyRecord[];
+  /** One a question: whether the mode grouped its samples anew. */
+  readonly regrouped: readonly boolean[];
   /** One an estimate. */
   readonly costs: readonly EstimateCost[];
   readonly warnings: readonly ManifestWarning[];
@@ -53,33 +57,36 @@ export function estimateQuestions(
 ): EstimatedQuestions {
   const mode = seMode ?? "nature";
   const meter = createEstimateMeter(chooseEstimates(estimates), mode, now);
-  let regrouped = 0;
+  const regrouped: boolean[] = [];
   const records = questions.map((question) => {
     const samples = joinEvidence(question);
+    const context = { mode, equivalence, nonTransitiveShare: question.nonTransitiveShare };
+    regrouped.push(seMode !== undefined && samples.entailment !== null);
     if (seMode === undefined || samples.entailment === null)
-      return describeQuestion(samples, meter.measure(samples), { mode, equivalence, ...pick(question) });
-    regrouped += 1;
+      return describeQuestion(samples, meter.measure(samples), context);
     const { rule, assignment } = SE_MODES[seMode];
     const own = { ...samples, clusterIds: clusterByVerdicts(samples.entailment, rule, assignment) };
-    return describeQuestion(own, meter.measure(own), { mode, equivalence, ...pick(question) });
+    // the share is about the relation's verdicts, not the mode's
+    return describeQuestion(own, meter.measure(own), { ...context, nonTransitiveShare: null });
   });
   const costs = meter.costs();
   return {
     records,
+    regrouped,
     costs,
-    warnings: [
-      ...warnOfMode(seMode, { regrouped, total: questions.length, equivalence }),
-      ...warnOfMissing(costs, questions.length),
-    ],
+    warnings: [...warnOfMode(seMode, regrouped, equivalence), ...warnOfMissing(costs, questions.length)],
   };
 }
 
-const pick = ({ nonTransitiveShare }: GroupedQuestion): Pick<GroupedQuestion, "nonTransitiveShare"> => ({
-  nonTransitiveShare,
-});
-
 /** What this study's models saw counts before what came with samples from elsewhere. */
-function joinEvidence({ samples, answers, clusterIds, evidence }: GroupedQuestion): QuestionSamples {
+function joinEvidence({
+  samples,
+  answers,
+  clusterIds,
+  evidence,
+  sentenceVerdicts = null,
+  logPTrue = null,
+}: GroupedQuestion): QuestionSamples {
   const { entailment, similarity } =
     evidence === null ? { entailment: null, similarity: null } : spreadEvidence(answers, evidence);
   return {
@@ -88,21 +95,23 @@ function joinEvidence({ samples, answers, clusterIds, evidence }: GroupedQuestio
     clusterIds,
     entailment: entailment ?? samples.entailment,
     similarity,
-    sentenceVerdicts: null,
-    logPTrue: null,
+    sentenceVerdicts,
+    logPTrue,
   };
 }
 
 function warnOfMode(
   mode: SeModeName | undefined,
-  { regrouped, total, equivalence }: { regrouped: number; total: number; equivalence: string },
+  regrouped: readonly boolean[],
+  equivalence: string,
 ): ManifestWarning[] {
-  if (mode === undefined || regrouped === total) return [];
+  const others = regrouped.filter((anew) => !anew).length;
+  if (mode === undefined || others === 0) return [];
   return [
     {
       code: "mode-without-nli",
       message:
-        `the mode ${mode} groups answers by an NLI model's verdicts, and ${total - regrouped} of ${total} questions ` +
+        `the mode ${mode} groups answers by an NLI model's verdicts, and ${others} of ${regrouped.length} questions ` +
         `have none: their groups are those of "${equivalence}", and weights and formula alone are the mode's`,
     },
   ];

@@ -7,10 +7,11 @@ import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../tracing/positions.ts";
 import { buildDatasets } from "./build-datasets.ts";
-import type { EquivalenceName } from "./choose-equivalence.ts";
 import { computeEntropy } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
 import { generateRuns } from "./generate-runs.ts";
+import type { MeaningChoice } from "./meaning-choice.ts";
+import { createMeaningModels, type MeaningModels } from "./meaning-models.ts";
 import { openModel } from "./open-model.ts";
 import { isHandMade } from "./output-ownership.ts";
 import type { StudyPromptFormat } from "./plan-generation.ts";
@@ -50,7 +51,10 @@ export interface RunPipelineOptions {
   readonly threads?: number | undefined;
   /** Arithmetic that answers are drawn with; hidden states are always read in float32. */
   readonly dtype?: ModelDtype | undefined;
-  readonly equivalence?: EquivalenceName | "auto";
+  /** When two answers mean the same, and how pairs become groups. */
+  readonly meaning?: MeaningChoice | undefined;
+  /** Where models of meaning come from; the hub and its cache when not given. */
+  readonly models?: MeaningModels | undefined;
   readonly estimates?: EstimateChoice | undefined;
   readonly seMode?: SeModeName | undefined;
   /** Where hidden states are read; every position when not given. */
@@ -135,12 +139,12 @@ async function* runModel(
       }),
     );
   }
+  const { models = createMeaningModels({ hub: options.hub, threads: options.threads }) } = options;
   for (const set of sets) {
     signal?.throwIfAborted();
-    const { equivalence = "auto", estimates, seMode } = options;
-    results.push(
-      yield* computeEntropy(workspace, set, { equivalence, estimates, seMode, force: always.force }),
-    );
+    const { meaning, estimates, seMode } = options;
+    const chosen = { ...meaning, estimates, seMode };
+    results.push(yield* computeEntropy(workspace, set, { ...chosen, models, force: always.force, signal }));
   }
   for (const set of sets) {
     results.push(

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createFakeMeaningModels } from "../../test/fakes/fake-meaning-models.ts";
 import { makeRun } from "../../test/fakes/make-run.ts";
+import { createTableEntailer } from "../../test/fakes/table-entailer.ts";
 import oatml from "../../test/fixtures/foreign/oatml.json" with { type: "json" };
 import { ESTIMATES } from "../entropy/estimates/estimate-registry.ts";
 import { meanClusterSurprisal } from "../entropy/mean-cluster-surprisal.ts";
@@ -44,7 +46,7 @@ async function drive(step: AsyncGenerator<StepEvent, StepResult>): Promise<Score
 }
 
 const score = (path: string, options: Parameters<typeof scoreRuns>[2] = {}): Promise<Scored> =>
-  drive(scoreRuns(openWorkspace(folder), path, { now: () => 0, ...options }));
+  drive(scoreRuns(openWorkspace(folder), path, { equivalence: "exact", now: () => 0, ...options }));
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -59,7 +61,7 @@ test("answers alone: discrete semantic entropy, null for what needs log-probabil
   expect(records).toMatchObject([
     {
       question_id: "a",
-      answers: ["lima", "lima", "quito"],
+      answers: ["Lima", "lima", "Quito"],
       clusters: [{ member_run_ids: [0, 1] }, { member_run_ids: [2] }],
       cluster_probs: [expect.closeTo(2 / 3, 14), expect.closeTo(1 / 3, 14)],
       cluster_weights: "counts",
@@ -99,9 +101,10 @@ test("a study's own runs have the numbers that the study has", async () => {
       makeRun({ run_id, extracted_answer, token_logprobs: [-run_id, -1, 0] }),
     ),
   );
-  const own = await drive(computeEntropy(workspace, "math", { estimates: "all", now: () => 0 }));
+  const options = { estimates: "all", equivalence: "auto", now: () => 0 } as const;
+  const own = await drive(computeEntropy(workspace, "math", options));
   const output = join(folder, "elsewhere.jsonl");
-  const scored = await score(workspace.runs("math"), { estimates: "all", output });
+  const scored = await score(workspace.runs("math"), { ...options, output });
   expect(scored.records).toEqual(own.records);
   expect(scored.records[0]?.cluster_count).toBe(3);
   expect(scored.result.outputs).toEqual([output]);
@@ -161,12 +164,29 @@ test("it runs again when the file or the choice changes, and only then", async (
   expect((await score(path, { seMode: "kuhn", estimates: ["luq"] })).result.counts.questions).toBe(2);
 });
 
+test("auto goes by what the answers are; a model that it needs and cannot have is an error", async () => {
+  const path = join(folder, "poll.jsonl");
+  await writeFile(path, '{"answers":["\\\\boxed{1/2}","0.5","So it is 2"]}\n');
+  const { records } = await score(path, { equivalence: "auto", models: createFakeMeaningModels() });
+  expect(records[0]).toMatchObject({ equivalence: "math", answers: ["1/2", "0.5", "2"], cluster_count: 2 });
+  await writeFile(path, '{"answers":["Lima","Quito"]}\n');
+  const open = score(path, { equivalence: "auto", models: createFakeMeaningModels() });
+  await expect(open).rejects.toMatchObject({ code: "model-not-cached" });
+  const entailer = createTableEntailer({});
+  await expect(
+    score(path, { equivalence: "nli", models: createFakeMeaningModels({ entailer }) }),
+  ).rejects.toMatchObject({
+    code: "missing-input",
+    message: expect.stringContaining('Put it in as "question"'),
+  });
+});
+
 test("what stands in the way is an error that says so", async () => {
   const path = join(folder, "poll.jsonl");
   await writeFile(path, '{"answers":["alone"]}\nnonsense');
   await expect(score(path)).rejects.toMatchObject({
     code: "too-few-questions",
-    message: expect.stringMatching(/got 1 usable runs of 1 questions\. line 2: partial last line/),
+    message: expect.stringMatching(/got 1 questions with one\. line 2: partial last line/),
   });
   await expect(score(join(folder, "none"))).rejects.toMatchObject({ code: "missing-input" });
   await expect(score(path, { estimates: ["nonsense"] })).rejects.toMatchObject({ code: "bad-option" });

@@ -167,7 +167,8 @@ export async function* runStep(
   return { step, part, status: "ran", outputs, counts, warnings };
 }
 
-async function requireInput(path: string, step: StepName): Promise<void> {
+/** @throws SepError `missing-input` */
+export async function requireInput(path: string, step: StepName): Promise<void> {
   if (await fileExists(path)) return;
   throw new SepError(
     "missing-input",

@@ -3,13 +3,13 @@ import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
 import { EXIT } from "../exit.ts";
+import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
 import { printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
 import { runSteps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
 import {
-  EQUIVALENCE_OPTION,
   LIMIT_OPTION,
   MODEL_OPTIONS,
   OUTPUT_OPTIONS,
@@ -25,7 +25,7 @@ const OPTIONS = {
   ...LIMIT_OPTION,
   ...MODEL_OPTIONS,
   ...SAMPLING_OPTIONS,
-  ...EQUIVALENCE_OPTION,
+  ...MEANING_OPTIONS,
   ...ESTIMATE_OPTIONS,
   ...TRACE_OPTIONS,
   ...POSITION_OPTIONS,
@@ -63,7 +63,7 @@ export const RUN: Command = defineCommand({
         threads: values.threads,
         dtype: values.dtype,
         ...choices,
-        equivalence: values.equivalence,
+        meaning: readMeaningChoice(values),
         estimates: values.estimates,
         seMode: values["se-mode"],
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,

@@ -1,7 +1,8 @@
+import type { EntailmentProbs } from "../../meaning/entailer.ts";
 import type { SampledQuestion } from "../../sampling/sampled-question.ts";
 import { splitSentences } from "../../text/split-sentences.ts";
 import { likeliestSample } from "../likeliest-sample.ts";
-import type { AffinityMatrix, EntailmentMatrix, EntailmentProbs } from "../pair-matrix.ts";
+import type { AffinityMatrix, EntailmentMatrix } from "../pair-matrix.ts";
 import type { QuestionSamples } from "../question-samples.ts";
 import { verbalisedConfidence } from "../verbalised-confidence.ts";
 import { ESTIMATE_NEEDS, type EstimateNeed } from "./estimate.ts";
@@ -92,7 +93,7 @@ function spanEntropies(
 }
 
 /** Index of the sample that stands for the model's answer: the one that says what the best answer says, else the likeliest. */
-function findMainAnswer({ best, texts, sumLogprobs }: QuestionSamples): number | null {
+export function findMainAnswer({ best, texts, sumLogprobs }: SampledQuestion): number | null {
   if (best !== null) {
     const at = texts.indexOf(best.text);
     return at === -1 ? null : at;
