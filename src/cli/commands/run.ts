@@ -61,6 +61,7 @@ export const RUN: Command = defineCommand({
         threads: values.threads,
         dtype: values.dtype,
         ...choices,
+        adaptive: values.adaptive,
         meaning: readMeaningChoice(values),
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
         layers: values.layers,
