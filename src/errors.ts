@@ -29,6 +29,7 @@ export const SEP_ERROR_CODES = [
   "bad-nli-model",
   "judge-failed",
   "bad-clusters-file",
+  "unknown-runs-format",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

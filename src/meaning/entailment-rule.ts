@@ -1,3 +1,5 @@
+import type { EntailmentProbs } from "./entailer.ts";
+
 /**
  * When two answers mean the same, by what entails what: `strict`, each entails the other; `lenient`, neither
  * contradicts the other, and they are not neutral both ways; `threshold`, both probabilities of entailment are at
@@ -19,4 +21,10 @@ export function sameByLabels(
   if (forward === null || backward === null) return false;
   const contradicts = forward === "contradiction" || backward === "contradiction";
   return !contradicts && (forward === "entailment" || backward === "entailment");
+}
+
+/** Of equal probabilities the more cautious label: contradiction, neutral, entailment. */
+export function likeliestLabel({ entailment, neutral, contradiction }: EntailmentProbs): EntailmentLabel {
+  if (contradiction >= neutral && contradiction >= entailment) return "contradiction";
+  return neutral >= entailment ? "neutral" : "entailment";
 }

@@ -1,3 +1,4 @@
+import { normalizedLaplacian } from "../math/normalized-laplacian.ts";
 import { symmetricEigen } from "../math/symmetric-eigen.ts";
 
 /**
@@ -13,11 +14,7 @@ import { symmetricEigen } from "../math/symmetric-eigen.ts";
 export function groupSpectrally(affinity: readonly (readonly number[])[]): readonly number[] {
   const n = affinity.length;
   if (n === 0) return [];
-  const scales = affinity.map((row) => 1 / Math.sqrt(row.reduce((sum, value) => sum + value, 0)));
-  const laplacian = affinity.map((row, i) =>
-    row.map((value, j) => (i === j ? 1 : 0) - value * scales[i]! * scales[j]!),
-  );
-  const { values, vectors } = symmetricEigen(laplacian);
+  const { values, vectors } = symmetricEigen(normalizedLaplacian(affinity));
   const k = countGroups(values);
   if (k === n) return [...affinity.keys()];
   return assign(affinity.map((_, i) => vectors.slice(0, k).map((vector) => vector[i]!)));

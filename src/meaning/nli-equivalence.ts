@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
-import type { Entailer, EntailmentProbs, EntailmentVerdict } from "./entailer.ts";
-import { type EntailmentLabel, type EntailmentRule, sameByLabels } from "./entailment-rule.ts";
+import type { Entailer, EntailmentVerdict } from "./entailer.ts";
+import { type EntailmentRule, likeliestLabel, sameByLabels } from "./entailment-rule.ts";
 import type { Equivalence } from "./equivalence.ts";
 
 export interface NliEquivalenceOptions {
@@ -47,18 +47,13 @@ export function createNliEquivalence(
         const same =
           rule === "threshold"
             ? forward.entailment >= threshold && backward.entailment >= threshold
-            : sameByLabels(rule, likeliest(forward), likeliest(backward));
+            : sameByLabels(rule, likeliestLabel(forward), likeliestLabel(backward));
         return { same, rule: "nli", forward, backward };
       });
     },
   };
 }
 
-/** What a model of inference reads of an answer: alone, "Paris" entails nothing. */
-export const statementOf = (question: string, answer: string): string => `${question} ${answer}`;
-
-/** Of equal probabilities the more cautious label: contradiction, neutral, entailment. */
-function likeliest({ entailment, neutral, contradiction }: EntailmentProbs): EntailmentLabel {
-  if (contradiction >= neutral && contradiction >= entailment) return "contradiction";
-  return neutral >= entailment ? "neutral" : "entailment";
-}
+/** What a model of inference reads of an answer: alone, "Paris" entails nothing. "" for no question. */
+export const statementOf = (question: string, answer: string): string =>
+  question === "" ? answer : `${question} ${answer}`;

@@ -15,13 +15,16 @@ export type Grouping =
     }
   | { readonly kind: "edited"; readonly clusters: EditedClusters; readonly questionOf: QuestionOf };
 
-/** The words of the question that a run answers. */
-export type QuestionOf = (run: RunRecord) => string;
+/** What grouping knows of a sample, whoever drew it. */
+export type AnswerSample = Pick<RunRecord, "question_id" | "run_id" | "extracted_answer">;
+
+/** The words of the question that a sample answers. */
+export type QuestionOf = (sample: AnswerSample) => string;
 
 /** One question's samples, grouped. */
 export interface ClusteredRuns {
   /** [K] */
-  readonly samples: readonly RunRecord[];
+  readonly samples: readonly AnswerSample[];
   /** [K] the texts that were compared; null where a sample has no answer. */
   readonly answers: readonly (string | null)[];
   readonly clusters: JudgedClusters;
@@ -40,7 +43,7 @@ export interface ClusterRunsOptions {
  * @param questions each one's samples by run id
  */
 export async function* clusterRuns(
-  questions: readonly (readonly RunRecord[])[],
+  questions: readonly (readonly AnswerSample[])[],
   grouping: Grouping,
   { evidence: models, signal }: ClusterRunsOptions = {},
 ): AsyncGenerator<ClusteredRuns, void> {

@@ -79,6 +79,7 @@ test("worked by hand: every estimate of two questions", async () => {
     regular_entropy: 1,
     mean_token_entropy: (0.25 + 0.25 + 0.25 + 2) / 4,
     cluster_count: 3,
+    cluster_weights: "mean_logprobs",
     run_ids: [0, 1, 2, 3],
     equivalence: "math",
     accuracy: 0.5,

@@ -1,24 +1,18 @@
-import { describeSemanticEntropy, type SemanticEntropyRecord } from "../entropy/semantic-entropy-record.ts";
-import { describeClustering, describePairVerdicts } from "../meaning/cluster-record.ts";
+import { gatherQuestion } from "../sampling/gather-question.ts";
+import type { RunRecord } from "../sampling/run-record.ts";
 import { writeJsonl } from "../store/jsonl.ts";
-import { type ClusteredRuns, clusterRuns } from "./cluster-runs.ts";
-import { findEntropyWarnings } from "./entropy-warnings.ts";
+import type { QuestionOf } from "./cluster-runs.ts";
+import { describeEstimates, type EstimateOptions, needs } from "./estimate-options.ts";
 import { loadSamples } from "./load-samples.ts";
 import { checkMeaningChoice, type MeaningChoice } from "./meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "./meaning-models.ts";
-import { countMeaning, findMeaningWarnings } from "./meaning-warnings.ts";
-import { type OpenGrouping, openGrouping, readQuestionTexts } from "./open-grouping.ts";
-import {
-  requireInput,
-  runStep,
-  type StepDefinition,
-  type StepEvent,
-  type StepOutcome,
-  type StepResult,
-} from "./step.ts";
+import { type AnsweredQuestion, measureQuestions, readsQuestions } from "./measure-questions.ts";
+import { openGrouping, readQuestionTexts } from "./open-grouping.ts";
+import { findAnswerStates, readAnswerStates } from "./read-answer-states.ts";
+import { requireInput, runStep, type StepDefinition, type StepEvent, type StepResult } from "./step.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
-export interface ComputeEntropyOptions extends MeaningChoice {
+export interface ComputeEntropyOptions extends MeaningChoice, EstimateOptions {
   /** A clusters file, such as an edited copy of this step's output, in place of a relation. */
   readonly clustersFile?: string | undefined;
   /** Where models of meaning come from; the hub and its cache when not given. */
@@ -40,63 +34,51 @@ export async function* computeEntropy(
   { models = createMeaningModels(), force = false, signal, ...choice }: ComputeEntropyOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   checkMeaningChoice(choice);
-  await requireInput(workspace.runs(set), "entropy");
-  const samples = await loadSamples(workspace.runs(set));
+  const estimates = describeEstimates(choice);
+  const path = workspace.runs(set);
+  await requireInput(path, "entropy");
+  const samples = await loadSamples(path);
   await using grouping = yield* openGrouping(samples, { ...choice, models, signal });
+  const states = needs(choice, "hidden_states") ? await findAnswerStates(workspace, set) : [];
+  const readsRaw = readsQuestions(choice, choice, grouping) && samples.questions.some(lacksQuestion);
   const definition: StepDefinition = {
     step: "entropy",
     part: set,
-    inputs: [workspace.runs(set), ...(grouping.readsQuestions ? [workspace.raw(set)] : [])],
+    inputs: [path, ...(readsRaw ? [workspace.raw(set)] : []), ...states],
     outputs: [workspace.semanticEntropy(set), workspace.pairVerdicts(set)],
-    settings: grouping.settings,
+    settings: { ...grouping.settings, ...estimates },
     whenStale: "redo",
   };
-  return yield* runStep(workspace, definition, { force }, () => measure(workspace, set, grouping, signal));
+  return yield* runStep(workspace, definition, { force }, async function* () {
+    const loaded = await loadSamples(path);
+    const rawOf: QuestionOf | null = readsRaw
+      ? await readQuestionTexts(workspace.raw(set), loaded.questions.filter(lacksQuestion).flat())
+      : null;
+    const statesOf = states.length === 0 ? null : await readAnswerStates(workspace, set);
+    const questions: AnsweredQuestion[] = [];
+    for (const runs of loaded.questions) {
+      const words = rawOf !== null && lacksQuestion(runs) ? rawOf(runs[0]!) : null;
+      const question = gatherQuestion(runs, words);
+      const hiddenStates = (await statesOf?.(question.id, question.runIds)) ?? null;
+      questions.push({ ...question, hiddenStates });
+    }
+    return yield* measureQuestions(
+      { ...loaded, questions },
+      {
+        ...choice,
+        part: set,
+        grouping,
+        choice,
+        models,
+        signal,
+        async write(records, verdicts) {
+          await writeJsonl(workspace.pairVerdicts(set), verdicts);
+          await writeJsonl(workspace.semanticEntropy(set), records);
+        },
+      },
+    );
+  });
 }
 
-async function* measure(
-  workspace: Workspace,
-  set: DataSetName,
-  grouping: OpenGrouping,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<StepEvent, StepOutcome> {
-  const { runs, questions, problems, duplicates, tooFewSamples } = await loadSamples(workspace.runs(set));
-  const questionOf = grouping.readsQuestions ? await readQuestionTexts(workspace.raw(set), runs) : () => ""; // not read
-
-  const at = { step: "entropy", part: set } as const;
-  const total = questions.length;
-  yield { kind: "started", ...at, unit: "question", done: 0, total };
-  const clustered: ClusteredRuns[] = [];
-  for await (const each of clusterRuns(questions, grouping.create(questionOf), { signal })) {
-    clustered.push(each);
-    yield { kind: "advanced", ...at, done: clustered.length, total };
-  }
-  const records = clustered.map(({ samples, answers, clusters }) => ({
-    ...describeSemanticEntropy(samples, answers, clusters, grouping),
-    ...describeClustering(clusters, grouping.clustering),
-  }));
-  const warnings = [
-    ...findEntropyWarnings(records, { problems, duplicates, tooFewSamples }),
-    ...findMeaningWarnings(clustered),
-  ];
-  for (const warning of warnings) yield { kind: "warning", ...at, warning };
-
-  const verdicts = clustered.map(({ samples, clusters }) =>
-    describePairVerdicts(samples[0]!.question_id, clusters),
-  );
-  await writeJsonl(workspace.pairVerdicts(set), verdicts);
-  await writeJsonl(workspace.semanticEntropy(set), records);
-  const counts = {
-    questions: total,
-    runs: records.reduce((sum, record) => sum + record.run_ids.length, 0),
-    no_answer: countUnanswered(records),
-    ...countMeaning(clustered),
-    bad_lines: problems.length,
-    duplicate_runs: duplicates.length,
-    questions_with_too_few_samples: tooFewSamples,
-  };
-  return { counts, warnings };
-}
-
-const countUnanswered = (records: readonly Pick<SemanticEntropyRecord, "answers">[]): number =>
-  records.reduce((sum, { answers }) => sum + answers.filter((answer) => answer === null).length, 0);
+/** Runs of version 0.1 do not say what was asked; their prompt has it among other words, and is no substitute. */
+const lacksQuestion = (runs: readonly RunRecord[]): boolean => runs[0]!.question === undefined;

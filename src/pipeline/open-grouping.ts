@@ -5,12 +5,18 @@ import { leavesUndecided } from "../meaning/hybrid-equivalence.ts";
 import { loadQuestions } from "../questions/load-questions.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import type { Json } from "../store/json.ts";
-import type { Grouping, QuestionOf } from "./cluster-runs.ts";
-import type { LoadedSamples } from "./load-samples.ts";
+import type { AnswerSample, Grouping, QuestionOf } from "./cluster-runs.ts";
 import { type MeaningChoice, settleEquivalence } from "./meaning-choice.ts";
 import type { MeaningModels } from "./meaning-models.ts";
 import { openEquivalence } from "./open-equivalence.ts";
 import type { StepEvent } from "./step.ts";
+
+/** Samples that are to be grouped, and what kind of answers they are. */
+export interface GroupableSamples {
+  readonly questions: readonly (readonly AnswerSample[])[];
+  /** All, also those of questions that are left out. */
+  readonly runs: readonly (AnswerSample & Pick<RunRecord, "correctness">)[];
+}
 
 /** What will group answers, settled and with its models open. */
 export interface OpenGrouping extends AsyncDisposable {
@@ -38,7 +44,7 @@ export interface OpenGroupingOptions extends MeaningChoice {
  * @throws SepError `bad-option`, `bad-clusters-file`, and those of `openEquivalence`
  */
 export async function* openGrouping(
-  samples: LoadedSamples,
+  samples: GroupableSamples,
   options: OpenGroupingOptions,
 ): AsyncGenerator<StepEvent, OpenGrouping> {
   const { equivalence: asked = "auto", clustersFile, clustering = "greedy", models, signal } = options;
@@ -67,7 +73,7 @@ export async function* openGrouping(
   };
 }
 
-async function openEdited(path: string, { questions, runs }: LoadedSamples): Promise<OpenGrouping> {
+async function openEdited(path: string, { questions, runs }: GroupableSamples): Promise<OpenGrouping> {
   const wanted = questions.map((samples) => ({
     questionId: samples[0]!.question_id,
     runIds: samples.map((run) => run.run_id),

@@ -1,3 +1,5 @@
+import type { EstimateChoice } from "../entropy/estimates/estimate-registry.ts";
+import type { SeModeName } from "../entropy/se-mode.ts";
 import { SepError } from "../errors.ts";
 import type { HubOptions } from "../models/hub/hub.ts";
 import type { ModelDtype } from "../models/language-model.ts";
@@ -57,6 +59,8 @@ export interface RunPipelineOptions {
   readonly adaptive?: boolean | undefined;
   /** Where models of meaning come from; the hub and its cache when not given. */
   readonly models?: MeaningModels | undefined;
+  readonly estimates?: EstimateChoice | undefined;
+  readonly seMode?: SeModeName | undefined;
   /** Where hidden states are read; every position when not given. */
   readonly positions?: readonly TracePosition[];
   readonly layers?: "all" | readonly number[];
@@ -147,9 +151,9 @@ async function* runModel(
   }
   for (const set of sets) {
     signal?.throwIfAborted();
-    const { meaning, models } = options;
-    const { force } = always;
-    results.push(yield* computeEntropy(workspace, set, { ...meaning, models, force, signal }));
+    const { meaning, models, estimates, seMode } = options;
+    const chosen = { ...meaning, estimates, seMode };
+    results.push(yield* computeEntropy(workspace, set, { ...chosen, models, force: always.force, signal }));
   }
   for (const set of sets) {
     results.push(

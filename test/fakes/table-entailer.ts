@@ -9,16 +9,19 @@ export interface TableEntailer extends Entailer {
 /**
  * A model of inference that reads its verdicts from a table: `"A > B"` -> what A makes of B, as one of the words or as
  * [entailment, neutral, contradiction]. Pairs that are not in it are neutral.
- * @param options.question stands in front of each text of the table, as it does in what the model is asked
+ * @param options.question stands in front of each text of the table, as it does in what the model is asked; null: none
  */
 export function createTableEntailer(
   table: Readonly<
     Record<string, "entailment" | "neutral" | "contradiction" | readonly [number, number, number]>
   >,
-  { question = "?", tellsContradiction = true }: { question?: string; tellsContradiction?: boolean } = {},
+  {
+    question = "?",
+    tellsContradiction = true,
+  }: { question?: string | null; tellsContradiction?: boolean } = {},
 ): TableEntailer {
   const calls: (readonly (readonly [string, string])[])[] = [];
-  const plain = (text: string): string => text.slice(question.length + 1);
+  const plain = (text: string): string => (question === null ? text : text.slice(question.length + 1));
   return {
     name: "table",
     provenance: { name: "table" },

@@ -1,6 +1,7 @@
 import { runPipeline } from "../../pipeline/run-pipeline.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
 import { EXIT } from "../exit.ts";
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
 import { printEvaluation } from "../print-evaluation.ts";
@@ -25,6 +26,7 @@ const OPTIONS = {
   ...MODEL_OPTIONS,
   ...SAMPLING_OPTIONS,
   ...MEANING_OPTIONS,
+  ...ESTIMATE_OPTIONS,
   ...TRACE_OPTIONS,
   ...POSITION_OPTIONS,
   ...TRAINING_OPTIONS,
@@ -63,6 +65,8 @@ export const RUN: Command = defineCommand({
         ...choices,
         adaptive: values.adaptive,
         meaning: readMeaningChoice(values),
+        estimates: values.estimates,
+        seMode: values["se-mode"],
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
         layers: values.layers,
         position: values.position,

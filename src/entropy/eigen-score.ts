@@ -1,0 +1,34 @@
+import { symmetricEigen } from "../math/symmetric-eigen.ts";
+import { mapPairs } from "./pair-matrix.ts";
+
+/**
+ * EigenScore: the mean logarithm of the eigenvalues of the samples' covariance, Z J Z' + 0.001 I, where J takes each
+ * sample's mean over its features away.
+ * @param Z [K][D] one hidden state a sample, usually of the last token at the middle layer
+ * @returns nats, from ln 0.001
+ * @throws RangeError if K = 0, D = 0, or the widths differ
+ * @see Chen et al. 2024, "INSIDE", equation 6; `EigenScore` of lm-polygraph. The authors' code divides the covariance
+ *   by D - 1 and takes decimal logarithms.
+ */
+export function eigenScore(Z: readonly ArrayLike<number>[]): number {
+  if (Z.length === 0) throw new RangeError("no samples");
+  const rows = Z.map((row) => {
+    if (row.length === 0 || row.length !== Z[0]!.length)
+      throw new RangeError(`hidden states of ${Z[0]!.length} and ${row.length} numbers`);
+    const values = Float64Array.from(row);
+    const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+    return values.map((x) => x - mean);
+  });
+  const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, x, d) => sum + x * b[d]!, 0);
+  const covariance = mapPairs(
+    rows.length,
+    (i, j) => dot(rows[i]!, rows[j]!) + (i === j ? REGULARISATION : 0),
+  );
+  const { values } = symmetricEigen(covariance);
+  // no eigenvalue is below the regularisation; rounding of large ones can put it there
+  const logs = values.map((value) => Math.log(Math.max(value, REGULARISATION)));
+  return logs.reduce((sum, value) => sum + value, 0) / logs.length;
+}
+
+/** The authors' alpha. */
+const REGULARISATION = 1e-3;
