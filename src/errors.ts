@@ -26,6 +26,7 @@ export const SEP_ERROR_CODES = [
   "download-damaged",
   "disk-full",
   "cache-not-writable",
+  "bad-nli-model",
   "judge-failed",
   "bad-clusters-file",
   "unknown-runs-format",

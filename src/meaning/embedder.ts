@@ -1,19 +1,16 @@
+import type { TextEmbedding } from "../models/encoders/load-text-embedder.ts";
 import type { Json } from "../store/json.ts";
 
-export interface TextEmbedding {
-  /** [D] of length 1 (L2). */
-  readonly vector: Float32Array;
-  /** Whether the text had to be cut to the model's length. */
-  readonly truncated: boolean;
-}
-
-/** A model that turns texts into vectors whose cosine says how alike they are. */
+/** Turns texts into vectors whose cosine tells how near their meanings are. */
 export interface TextEmbedder extends AsyncDisposable {
-  /** As the user named it. */
+  /** As the user named the model. */
   readonly name: string;
-  /** Everything that decides its vectors: model, revision, hashes, arithmetic, pooling, longest text. */
+  /** Everything that decides its vectors, for the artefacts that they shape. */
   readonly provenance: Json;
-  /** @returns [N] one embedding a text, in their order */
+  /**
+   * @param texts [N]; equal ones are computed once
+   * @returns [N]
+   */
   embed(
     texts: readonly string[],
     options?: { readonly signal?: AbortSignal | undefined },

@@ -1,6 +1,6 @@
 import type { Json } from "../store/json.ts";
 
-/** What a model makes of a premise and a hypothesis: three probabilities that sum to 1. */
+/** How likely the hypothesis follows from the premise, is left open by it, or is denied by it; sums to 1. */
 export interface EntailmentProbs {
   readonly entailment: number;
   readonly neutral: number;
@@ -8,26 +8,26 @@ export interface EntailmentProbs {
 }
 
 export interface EntailmentVerdict extends EntailmentProbs {
-  /** Whether the pair had to be cut to the model's length. */
+  /** The pair was longer than the model takes, and its end was cut off. */
   readonly truncated: boolean;
 }
 
-/** A model of natural language inference. */
+/** Tells how far one text follows from another. */
 export interface Entailer extends AsyncDisposable {
-  /** As the user named it. */
+  /** As the user named the model. */
   readonly name: string;
-  /** Everything that decides its probabilities: model, revision, hashes, arithmetic, label order, longest text. */
+  /** Everything that decides its verdicts, for the artefacts that they shape. */
   readonly provenance: Json;
-  /** SHA-256 of all that decides a verdict. */
+  /** SHA-256 of what decides its verdicts: equal ones give equal verdicts, whatever the model is called. */
   readonly fingerprint: string;
   /**
-   * false where the model tells entailment from its absence only: neutral is then the probability of no entailment,
-   * and contradiction is 0.
+   * false for a model that knows entailment and its absence only: `neutral` is then the probability of its absence and
+   * `contradiction` is 0, and a rule that asks for contradictions cannot be used.
    */
   readonly tellsContradiction: boolean;
   /**
-   * @param pairs [N] as many as there are: they are batched by length, and equal ones are computed once
-   * @returns [N] one verdict a pair, in their order
+   * @param pairs [N] ordered; equal ones are computed once
+   * @returns [N]
    */
   classify(
     pairs: readonly (readonly [premise: string, hypothesis: string])[],

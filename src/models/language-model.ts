@@ -25,7 +25,7 @@ export interface ModelProvenance extends ModelName {
   readonly dtype: ModelDtype;
 }
 
-export const MODEL_DTYPES = ["float32", "int8"] as const;
+export const MODEL_DTYPES = ["float32", "int8", "int4"] as const;
 export type ModelDtype = (typeof MODEL_DTYPES)[number];
 
 /** A causal language model whose residual stream can be read at every layer. */

@@ -5,11 +5,13 @@ import { weightFiles } from "./checkpoint/checkpoint.ts";
 import { readEndTokens } from "./checkpoint/end-tokens.ts";
 import { findCheckpoint } from "./checkpoint/find-checkpoint.ts";
 import { readGenerationDefaults } from "./checkpoint/generation-defaults.ts";
-import { openInt8Weights } from "./checkpoint/int8-weights.ts";
+import { openQuantisedWeights } from "./checkpoint/quantised-weights.ts";
 import type { WeightIndex } from "./checkpoint/weight-index.ts";
 import { buildDecoder } from "./graph/build-decoder.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
 import type { LinearWeight } from "./graph/graph-scope.ts";
+import type { QuantisedWeights } from "./graph/graph-weights.ts";
+import { QUANTISATIONS } from "./graph/quantisation.ts";
 import { rotaryPairs } from "./graph/rope.ts";
 import type { HubOptions } from "./hub/hub.ts";
 import {
@@ -27,7 +29,7 @@ import { createVocabularySession } from "./session/vocabulary-session.ts";
 export interface LoadModelOptions {
   /** Threads for the forward pass; all that this machine offers by default. */
   readonly threads?: number | undefined;
-  /** Arithmetic of the linear maps: `int8` is about twice as fast, for sampling; traces want `float32`. */
+  /** Arithmetic of the linear maps: `int8` is about twice as fast, `int4` smallest; traces want `float32`. */
   readonly dtype?: ModelDtype | undefined;
   /** The weights' fingerprint where the caller has computed it already, so that they are not read for it again. */
   readonly trustedSha256?: string | undefined;
@@ -58,13 +60,17 @@ export async function loadModel(
 
   const weightsSha256 = trustedSha256 ?? (await checkpoint.fingerprintWeights());
   const { linears, model } = buildDecoder(architecture, config, weights);
-  const int8 = dtype === "int8" ? await openInt8Weights(weights, linears, weightsSha256) : null;
-  const bytes = loadedBytes(weights, linears, dtype);
+  const quantisation = QUANTISATIONS[dtype];
+  const quantised: QuantisedWeights | null = quantisation && {
+    quantisation,
+    index: await openQuantisedWeights(quantisation, weights, linears, weightsSha256),
+  };
+  const bytes = loadedBytes(weights, linears, quantised);
   const available = threads ?? availableParallelism();
   const passThreads = bytes < WORTH_SPLITTING_BYTES ? 1 : available;
   const open = async (): Promise<DecoderSession> => {
-    const graph = int8 === null ? model : buildDecoder(architecture, config, weights, { int8 }).model;
-    const files = [...weightFiles(weights), ...(int8 === null ? [] : weightFiles(int8))];
+    const graph = quantised ? buildDecoder(architecture, config, weights, { quantised }).model : model;
+    const files = [...weightFiles(weights), ...(quantised ? weightFiles(quantised.index) : [])];
     await using folder = await createGraphFolder(graph, files);
     return openDecoderSession(folder.modelPath, config, { threads: passThreads });
   };
@@ -107,14 +113,18 @@ function checkSizes(config: DecoderConfig, path: string): DecoderConfig {
 }
 
 /** About what a session keeps: the linear maps packed for their kernels, and the rest as it is stored. */
-function loadedBytes(weights: WeightIndex, linears: readonly LinearWeight[], dtype: ModelDtype): number {
+function loadedBytes(
+  weights: WeightIndex,
+  linears: readonly LinearWeight[],
+  quantised: QuantisedWeights | null,
+): number {
   const names = new Set(linears.map(({ name }) => name));
-  const packed = linears.reduce((sum, { outSize, inSize }) => sum + outSize * inSize, 0) * BYTES_OF[dtype];
+  const packed = quantised
+    ? [...quantised.index.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
+    : linears.reduce((sum, { outSize, inSize }) => sum + 4 * outSize * inSize, 0);
   const rest = [...weights].reduce(
     (sum, [name, { byteLength }]) => sum + (names.has(name) ? 0 : byteLength),
     0,
   );
   return packed + rest;
 }
-
-const BYTES_OF: Readonly<Record<ModelDtype, number>> = { float32: 4, int8: 1 };

@@ -231,3 +231,58 @@ async function freshWorkspace(questions: typeof QUESTIONS): Promise<Workspace> {
 async function writeQuestions(target: Workspace, questions: typeof QUESTIONS): Promise<void> {
   await writeJsonl(target.raw("math"), questions);
 }
+
+describe("generateRuns, adaptively", () => {
+  const adaptive = { seThreshold: 0.5, meaning: { equivalence: "exact" } } as const;
+  /** With a peaked sampler some answers of the tiny model agree. */
+  const often = { sampler: { ...SAMPLER, temperature: 0.05, maxNewTokens: 2 }, runs: 6 };
+  const readLines = async (): Promise<string[]> =>
+    (await readFile(workspace.runs("math"), "utf8")).trimEnd().split("\n");
+
+  it("draws the beginning of what it would draw, says what it saved, and goes on to all of it", async () => {
+    const { events, result } = await finish(generate({ ...often, adaptive }));
+    const some = await readLines();
+    expect(result.counts).toMatchObject({ runs: some.length, answers_saved: 36 - some.length });
+    expect(some.length).toBeLessThan(36);
+    expect(new Set((await readRuns(workspace.runs("math"))).runs.map((run) => run.question_id)).size).toBe(6);
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        message: expect.stringMatching(/^\d+ of 36 answers \(\d+\.\d%\) were not drawn/),
+      }),
+    );
+    const extended = await finish(generate(often));
+    const all = await readLines();
+    expect(extended.result.counts).toMatchObject({ runs: 36 });
+    expect(extended.result.counts.answers_saved).toBeUndefined();
+    expect(all.filter((line) => some.includes(line))).toEqual(some);
+
+    workspace = await freshWorkspace(QUESTIONS);
+    await finish(generate(often));
+    expect(await readLines()).toEqual(all);
+  });
+
+  it("goes on after a stop, and from a torn journal, to the same bytes", async () => {
+    await finish(generate({ ...often, adaptive }));
+    const whole = await readFile(workspace.runs("math"));
+    for (const keep of [0.2, 0.6, 1]) {
+      workspace = await freshWorkspace(QUESTIONS);
+      await stopEarly(generate({ ...often, adaptive }), 4);
+      const journal = `${workspace.runs("math")}.partial`;
+      const content = await readFile(journal);
+      await writeFile(journal, content.subarray(0, Math.floor(content.length * keep)));
+      await finish(generate({ ...often, adaptive }));
+      expect(await readFile(workspace.runs("math")), `${keep} of the journal`).toEqual(whole);
+    }
+  });
+
+  it("is up to date with the same threshold, and draws more for one that leaves more open", async () => {
+    await finish(generate({ ...often, adaptive }));
+    expect((await finish(generate({ ...often, adaptive }))).result.status).toBe("up-to-date");
+    const before = await readLines();
+    const other = { ...adaptive, seThreshold: 1.5 };
+    const { result } = await finish(generate({ ...often, adaptive: other }));
+    expect(result.status).toBe("ran");
+    const after = await readLines();
+    expect(after.filter((line) => before.includes(line))).toEqual(before);
+  });
+});

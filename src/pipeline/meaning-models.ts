@@ -1,3 +1,4 @@
+import { createCachedJudge } from "../meaning/cached-judge.ts";
 import type { TextEmbedder } from "../meaning/embedder.ts";
 import type { Entailer } from "../meaning/entailer.ts";
 import type { JudgeModel } from "../meaning/judge-model.ts";
@@ -46,12 +47,15 @@ export function createMeaningModels({ hub, threads }: MeaningModelsOptions = {})
     async *openJudge(reference, url, signal) {
       if (url === undefined) {
         const model = yield* openModel(reference, { hub, threads, signal });
-        return { judge: createLocalJudge(model), [Symbol.asyncDispose]: () => model[Symbol.asyncDispose]() };
+        return {
+          judge: await createCachedJudge(createLocalJudge(model)),
+          [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
+        };
       }
       const { env = process.env, fetch: send = fetch, sleep = sleepFor } = hub ?? {};
       const apiKey = env.OPENAI_API_KEY || undefined;
       const judge = createServerJudge({ url, model: reference, apiKey, fetch: send, sleep });
-      return { judge, [Symbol.asyncDispose]: async () => undefined };
+      return { judge: await createCachedJudge(judge), [Symbol.asyncDispose]: async () => undefined };
     },
   };
 }

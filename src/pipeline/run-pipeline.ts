@@ -1,11 +1,13 @@
 import type { EstimateChoice } from "../entropy/estimates/estimate-registry.ts";
 import type { SeModeName } from "../entropy/se-mode.ts";
+import { SepError } from "../errors.ts";
 import type { HubOptions } from "../models/hub/hub.ts";
 import type { ModelDtype } from "../models/language-model.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../tracing/positions.ts";
+import type { AdaptiveOptions } from "./adaptive-k.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { computeEntropy } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
@@ -53,6 +55,8 @@ export interface RunPipelineOptions {
   readonly dtype?: ModelDtype | undefined;
   /** When two answers mean the same, and how pairs become groups. */
   readonly meaning?: MeaningChoice | undefined;
+  /** Draw no more answers than it takes to tell on which side of `seThreshold`, in nats, a question is. */
+  readonly adaptive?: boolean | undefined;
   /** Where models of meaning come from; the hub and its cache when not given. */
   readonly models?: MeaningModels | undefined;
   readonly estimates?: EstimateChoice | undefined;
@@ -86,6 +90,8 @@ export async function* runPipeline(
   const always = { seed, force, ...(signal === undefined ? {} : { signal }) };
   const sets = SPLIT_SOURCES.filter((set) => set === "math" || options.ood !== null);
   const results: StepResult[] = [];
+  const { models = createMeaningModels({ hub: options.hub, threads: options.threads }) } = options;
+  const adaptive = settleAdaptive(options, models);
 
   for (const set of sets) {
     const chosen = set === "math" ? options.dataset : options.ood;
@@ -96,7 +102,7 @@ export async function* runPipeline(
     const source = chosen ?? (set === "math" ? STUDY_DEFAULTS.dataset : STUDY_DEFAULTS.ood);
     results.push(yield* prepareQuestions(workspace, set, { source, limit: options.limit, force }));
   }
-  results.push(...(yield* runModel(workspace, sets, options, always)));
+  results.push(...(yield* runModel(workspace, sets, { ...options, models, adaptive }, always)));
   signal?.throwIfAborted();
   const { position = "auto", layer = "best", missingPosition = "drop" } = options;
   const exported = layer === "best" ? "last" : layer;
@@ -112,7 +118,10 @@ export async function* runPipeline(
 async function* runModel(
   workspace: Workspace,
   sets: readonly DataSetName[],
-  options: RunPipelineOptions,
+  options: Omit<RunPipelineOptions, "adaptive"> & {
+    readonly models: MeaningModels;
+    readonly adaptive: AdaptiveOptions | undefined;
+  },
   always: { readonly seed: number; readonly force: boolean; readonly signal?: AbortSignal },
 ): AsyncGenerator<StepEvent, StepResult[]> {
   const { model: reference = STUDY_DEFAULTS.model } = options;
@@ -136,13 +145,13 @@ async function* runModel(
         sampler: sampler.settings,
         samplerSources: sampler.sources,
         correctness: options.correctness,
+        adaptive: options.adaptive,
       }),
     );
   }
-  const { models = createMeaningModels({ hub: options.hub, threads: options.threads }) } = options;
   for (const set of sets) {
     signal?.throwIfAborted();
-    const { meaning, estimates, seMode } = options;
+    const { meaning, models, estimates, seMode } = options;
     const chosen = { ...meaning, estimates, seMode };
     results.push(yield* computeEntropy(workspace, set, { ...chosen, models, force: always.force, signal }));
   }
@@ -157,4 +166,17 @@ async function* runModel(
     );
   }
   return results;
+}
+
+/** The threshold of a rule is known only when all answers are there. */
+function settleAdaptive(
+  { adaptive = false, seThreshold = "best-split", meaning }: RunPipelineOptions,
+  models: MeaningModels,
+): AdaptiveOptions | undefined {
+  if (!adaptive) return undefined;
+  if (typeof seThreshold === "number") return { seThreshold, meaning, models };
+  throw new SepError(
+    "bad-option",
+    `Got adaptive sampling with the entropy threshold ${seThreshold}, which takes all answers to work out. Give nats with --se-threshold; \`sep train\` writes those of an earlier study to se_threshold.json.`,
+  );
 }

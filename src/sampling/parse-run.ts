@@ -34,12 +34,13 @@ export function parseRun(value: unknown): RunRecord {
     token_logprobs: numbersField(row, "token_logprobs"),
     mean_think_entropy: orNull(row, "mean_think_entropy", numberField),
     is_correct: booleanField(row, "is_correct"),
-    ...("question" in row ? { question: stringField(row, "question") } : {}),
     // runs of other tools do not have it, and are judged as mathematics
     correctness: "correctness" in row ? oneOfField(row, "correctness", CORRECTNESS_RULES) : "math",
     extracted_answer: orNull(row, "extracted_answer", stringField),
     think_status: oneOfField(row, "think_status", THINK_STATUSES),
     finish_reason: oneOfField(row, "finish_reason", ["stop", "length"]),
+    // at the place where it is written, so that a run that is read and written again has the same bytes
+    ...("question" in row ? { question: stringField(row, "question") } : {}),
     prompt_tokens: numbersField(row, "prompt_tokens"),
     seed: numberField(row, "seed"),
     model: stringField(row, "model"),

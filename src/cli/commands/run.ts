@@ -63,6 +63,7 @@ export const RUN: Command = defineCommand({
         threads: values.threads,
         dtype: values.dtype,
         ...choices,
+        adaptive: values.adaptive,
         meaning: readMeaningChoice(values),
         estimates: values.estimates,
         seMode: values["se-mode"],

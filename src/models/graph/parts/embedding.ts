@@ -1,19 +1,20 @@
 import { ONNX_TYPES, type TensorName } from "../../../onnx/graph.ts";
 import type { TensorNames } from "../../architectures/architecture.ts";
-import type { GraphScope, ResidualStream } from "../graph-scope.ts";
+import type { GraphScope } from "../graph-scope.ts";
 
 /**
  * The stream as the first block receives it: token embeddings, scaled where the config says so, plus learned positions
  * where the architecture has them.
+ * @returns [N, D]
  */
-export function addEmbedding(scope: GraphScope, { embedding, positions }: TensorNames): ResidualStream {
+export function addEmbedding(scope: GraphScope, { embedding, positions }: TensorNames): TensorName {
   const { graph, config, inputs, root } = scope;
   const rows = addLookUp(scope, `${root}${embedding}.weight`, config.vocabularySize, inputs.tokenIds);
   const base =
     config.embeddingScale === 1 ? rows : graph.add("Mul", [rows, graph.scalar(config.embeddingScale)]);
-  if (positions === null) return { base, pending: null };
+  if (positions === null) return base;
   const table = `${root}${positions}.weight`;
-  return { base, pending: addLookUp(scope, table, config.maxPositions, inputs.positionIds) };
+  return graph.add("Add", [base, addLookUp(scope, table, config.maxPositions, inputs.positionIds)]);
 }
 
 /** Reads the table as it is stored, so that a half-precision one is not widened whole. @returns [N, D] */
