@@ -1,4 +1,5 @@
 import { symmetricEigen } from "../math/symmetric-eigen.ts";
+import { dot, mean } from "../math/vector.ts";
 import { mapPairs } from "./pair-matrix.ts";
 
 /**
@@ -16,13 +17,13 @@ export function eigenScore(Z: readonly ArrayLike<number>[]): number {
     if (row.length === 0 || row.length !== Z[0]!.length)
       throw new RangeError(`hidden states of ${Z[0]!.length} and ${row.length} numbers`);
     const values = Float64Array.from(row);
-    const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
-    return values.map((x) => x - mean);
+    const centre = mean(values);
+    return values.map((x) => x - centre);
   });
-  const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, x, d) => sum + x * b[d]!, 0);
+  const below = rows.map((row, i) => rows.slice(0, i + 1).map((other) => dot(row, other)));
   const covariance = mapPairs(
     rows.length,
-    (i, j) => dot(rows[i]!, rows[j]!) + (i === j ? REGULARISATION : 0),
+    (i, j) => below[Math.max(i, j)]![Math.min(i, j)]! + (i === j ? REGULARISATION : 0),
   );
   const { values } = symmetricEigen(covariance);
   // no eigenvalue is below the regularisation; rounding of large ones can put it there

@@ -12,6 +12,10 @@ export interface EvidenceModels extends AsyncDisposable {
   readonly embedder: TextEmbedder | undefined;
 }
 
+/** Whether an NLI model groups the answers; `hybrid` has none where words and numbers decide every pair. */
+export const groupsByNli = ({ name, readsQuestions }: OpenGrouping): boolean =>
+  name === "nli" || (name === "hybrid" && readsQuestions);
+
 /**
  * Whether an NLI model will read pairs for estimates: where they need verdicts that grouping does not leave, and the
  * user has named a model, or grouping has one. No model is fetched unasked.
@@ -19,12 +23,11 @@ export interface EvidenceModels extends AsyncDisposable {
 export function wantsEntailer(
   options: EstimateOptions,
   { nliModel }: MeaningChoice,
-  { name, readsQuestions }: OpenGrouping,
+  grouping: OpenGrouping,
 ): boolean {
-  const grouped = name === "nli" || (name === "hybrid" && readsQuestions);
-  if (!grouped && nliModel === undefined) return false;
+  if (!groupsByNli(grouping) && nliModel === undefined) return false;
   if (needs(options, "sentence_verdicts")) return true;
-  return name !== "nli" && (options.seMode !== undefined || needs(options, "entailment"));
+  return grouping.name !== "nli" && (options.seMode !== undefined || needs(options, "entailment"));
 }
 
 /** @throws SepError as the models do when they are opened */

@@ -13,7 +13,7 @@ import { type AnswerSample, type ClusteredRuns, clusterRuns, type QuestionOf } f
 import { findEntropyWarnings } from "./entropy-warnings.ts";
 import type { EstimateOptions } from "./estimate-options.ts";
 import { estimateQuestions, type GroupedQuestion } from "./estimate-questions.ts";
-import { openEvidenceModels, wantsEntailer } from "./evidence-models.ts";
+import { groupsByNli, openEvidenceModels, wantsEntailer } from "./evidence-models.ts";
 import type { MeaningChoice } from "./meaning-choice.ts";
 import type { MeaningModels } from "./meaning-models.ts";
 import { countMeaning, findMeaningWarnings } from "./meaning-warnings.ts";
@@ -82,6 +82,10 @@ export async function* measureQuestions(
   const questionOf = readsQuestions(options, choice, grouping) ? createQuestionOf(questions) : () => "";
   const withQuestion = options.seMode === undefined || SE_MODES[options.seMode].withQuestion;
   const shownOf: QuestionOf = withQuestion ? questionOf : () => "";
+  // Where no model is asked, a question of one answer has a whole matrix all the same: numbers for such questions alone
+  // would be a biased choice of questions.
+  const asksNli = groupsByNli(grouping) || evidence.entailer !== undefined;
+  const asksCosine = grouping.name === "cosine" || evidence.embedder !== undefined;
   const extras = { entailer: evidence.entailer, pTrueModel: options.pTrueModel, signal };
 
   yield { kind: "started", ...at, unit: "question", done: 0, total };
@@ -96,7 +100,11 @@ export async function* measureQuestions(
       answers: each.answers,
       clusterIds: each.clusters.clusterIds,
       nonTransitiveShare: each.clusters.nonTransitiveShare,
-      evidence: each.evidence,
+      evidence: {
+        ...each.evidence,
+        entailment: asksNli ? each.evidence.entailment : null,
+        similarity: asksCosine ? each.evidence.similarity : null,
+      },
       ...(await askAboutMainAnswer(samples, shownOf(each.samples[0]!), extras)),
     });
     clustered.push(each);
