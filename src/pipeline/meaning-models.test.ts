@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { drain } from "../models/hub/drain.ts";
 import { createMeaningModels } from "./meaning-models.ts";
-import type { StepEvent } from "./step.ts";
 
 const golden = (name: string): string => fileURLToPath(new URL(`../../test/golden/${name}`, import.meta.url));
 
@@ -17,13 +17,6 @@ afterAll(async () => {
   vi.unstubAllEnvs();
   await rm(cache, { recursive: true });
 });
-
-async function open<T>(opening: AsyncGenerator<StepEvent, T>): Promise<T> {
-  for (;;) {
-    const next = await opening.next();
-    if (next.done) return next.value;
-  }
-}
 
 const LABELS = { labels: ["yes", "no"] } as const;
 
@@ -38,7 +31,7 @@ test("a judge with an address is asked there, with the environment's key, and no
       },
     },
   });
-  await using opened = await open(models.openJudge("judge-7b", "http://judge:8000"));
+  await using opened = await drain(models.openJudge("judge-7b", "http://judge:8000"));
   expect(await opened.judge.complete("Same?", LABELS)).toBe("yes");
   expect(await opened.judge.complete("Same?", LABELS)).toBe("yes");
   expect(asked).toEqual([
@@ -51,18 +44,18 @@ test("a judge with an address is asked there, with the environment's key, and no
 
 test("a judge without one is a model on the local engine", async () => {
   const models = createMeaningModels({ threads: 1 });
-  await using opened = await open(models.openJudge(golden("checkpoints/qwen3-tied"), undefined));
+  await using opened = await drain(models.openJudge(golden("checkpoints/qwen3-tied"), undefined));
   expect(["yes", "no"]).toContain(await opened.judge.complete("Same?", LABELS));
 });
 
 test("the entailer and the embedder are those of the reference", async () => {
   const models = createMeaningModels({ threads: 1 });
-  await using entailer = await open(models.openEntailer(golden("nli/tiny")));
+  await using entailer = await drain(models.openEntailer(golden("nli/tiny")));
   const [verdict] = await entailer.classify([
     ["What is the capital of France? Paris", "What is the capital of France? It is Paris"],
   ]);
   expect(verdict?.entailment).toBeGreaterThan(0.9);
-  const { embedder, defaultThreshold } = await open(models.openEmbedder(golden("sentences/mean")));
+  const { embedder, defaultThreshold } = await drain(models.openEmbedder(golden("sentences/mean")));
   await using _closing = embedder;
   const [embedding] = await embedder.embed(["Paris"]);
   expect(Math.hypot(...embedding!.vector)).toBeCloseTo(1, 5); // float32
