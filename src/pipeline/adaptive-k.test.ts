@@ -6,23 +6,18 @@ import { createTableEntailer } from "../../test/fakes/table-entailer.ts";
 import { discreteSemanticEntropy } from "../entropy/discrete-semantic-entropy.ts";
 import { clusterAnswers } from "../meaning/cluster-answers.ts";
 import { createMathEquivalence } from "../meaning/math-equivalence.ts";
+import { drain } from "../models/hub/drain.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import { type AdaptiveK, type AdaptiveOptions, openAdaptiveK } from "./adaptive-k.ts";
 import { sampleQuestion } from "./sample-question.ts";
 
 const QUESTION = { id: "q1", question: "?", answer: "x" };
 
-async function open(
+const open = (
   total: number,
   options: AdaptiveOptions,
   correctness: RunRecord["correctness"] = "math",
-): Promise<AdaptiveK> {
-  const opening = openAdaptiveK(total, correctness, options);
-  for (;;) {
-    const next = await opening.next();
-    if (next.done) return next.value;
-  }
-}
+): Promise<AdaptiveK> => drain(openAdaptiveK(total, correctness, options));
 
 const runsOf = (answers: readonly (string | null)[]): RunRecord[] =>
   answers.map((answer, run_id) => makeRun({ run_id, extracted_answer: answer }));

@@ -2,12 +2,12 @@ import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { finishStep } from "../../test/fakes/finish-step.ts";
 import { makeRun } from "../../test/fakes/make-run.ts";
 import type { SemanticEntropyRecord } from "../entropy/semantic-entropy-record.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import { writeJsonl } from "../store/jsonl.ts";
 import { computeEntropy } from "./compute-entropy.ts";
-import type { StepEvent, StepResult } from "./step.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 let folder: string;
@@ -18,17 +18,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function run(
-  options?: Parameters<typeof computeEntropy>[2],
-): Promise<{ readonly events: StepEvent[]; readonly result: StepResult }> {
-  const events: StepEvent[] = [];
-  const step = computeEntropy(workspace, "math", options);
-  for (;;) {
-    const next = await step.next();
-    if (next.done) return { events, result: next.value };
-    events.push(next.value);
-  }
-}
+const run = (options?: Parameters<typeof computeEntropy>[2]): ReturnType<typeof finishStep> =>
+  finishStep(computeEntropy(workspace, "math", options));
 
 const readRecords = async (): Promise<SemanticEntropyRecord[]> =>
   (await readFile(workspace.semanticEntropy("math"), "utf8"))

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createFakeMeaningModels } from "../../test/fakes/fake-meaning-models.ts";
+import { finishStep } from "../../test/fakes/finish-step.ts";
 import { makeRun } from "../../test/fakes/make-run.ts";
 import { createTableEntailer } from "../../test/fakes/table-entailer.ts";
 import type { SemanticEntropyRecord } from "../entropy/semantic-entropy-record.ts";
@@ -14,7 +15,6 @@ import { writeJsonl } from "../store/jsonl.ts";
 import { readManifest } from "../store/manifest.ts";
 import { type ComputeEntropyOptions, computeEntropy } from "./compute-entropy.ts";
 import { manifestPathOf } from "./output-ownership.ts";
-import type { StepEvent, StepResult } from "./step.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 let workspace: Workspace;
@@ -23,17 +23,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(workspace.root, { recursive: true }));
 
-async function run(
-  options?: ComputeEntropyOptions,
-): Promise<{ readonly events: StepEvent[]; readonly result: StepResult }> {
-  const events: StepEvent[] = [];
-  const step = computeEntropy(workspace, "math", options);
-  for (;;) {
-    const next = await step.next();
-    if (next.done) return { events, result: next.value };
-    events.push(next.value);
-  }
-}
+const run = (options?: ComputeEntropyOptions): ReturnType<typeof finishStep> =>
+  finishStep(computeEntropy(workspace, "math", options));
 
 async function readLines<T>(path: string): Promise<T[]> {
   return (await readFile(path, "utf8"))

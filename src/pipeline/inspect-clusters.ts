@@ -2,7 +2,8 @@ import { discreteSemanticEntropy } from "../entropy/discrete-semantic-entropy.ts
 import { SepError } from "../errors.ts";
 import type { JudgedPair } from "../meaning/compare-pairs.ts";
 import { loadQuestions } from "../questions/load-questions.ts";
-import { clusterRuns } from "./cluster-runs.ts";
+import type { RunRecord } from "../sampling/run-record.ts";
+import { clusterRuns, type QuestionOf } from "./cluster-runs.ts";
 import { fileExists } from "./file-exists.ts";
 import { loadSamples } from "./load-samples.ts";
 import type { MeaningChoice } from "./meaning-choice.ts";
@@ -86,9 +87,7 @@ async function* computeView(
   const own = loaded.questions.filter(([first]) => first!.question_id === questionId);
   if (own.length === 0) return null;
   await using grouping = yield* openGrouping({ ...loaded, questions: own }, { ...choice, models, signal });
-  const questionOf = grouping.readsQuestions
-    ? await readQuestionTexts(workspace.raw(set), own.flat())
-    : () => ""; // not read
+  const questionOf = grouping.readsQuestions ? await readWords(workspace.raw(set), own.flat()) : () => "";
   for await (const { samples, answers, clusters } of clusterRuns(own, grouping.create(questionOf), {
     signal,
   }))
@@ -105,6 +104,12 @@ async function* computeView(
       discreteSemanticEntropy: discreteSemanticEntropy(clusters.clusterIds),
     };
   return null;
+}
+
+/** Runs of version 0.1 do not say what was asked. */
+async function readWords(path: string, [first, ...others]: readonly RunRecord[]): Promise<QuestionOf> {
+  const { question } = first!;
+  return question === undefined ? readQuestionTexts(path, [first!, ...others]) : () => question;
 }
 
 async function readQuestion(path: string, questionId: string): Promise<string | null> {
