@@ -29,6 +29,9 @@ export const SEP_ERROR_CODES = [
   "device-unavailable",
   "model-too-large",
   "bad-nli-model",
+  "judge-failed",
+  "bad-clusters-file",
+  "unknown-runs-format",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

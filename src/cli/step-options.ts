@@ -1,6 +1,5 @@
 import { DEVICE_CHOICES, type DeviceChoice } from "../models/device/device.ts";
 import { MODEL_DTYPES, type ModelDtype } from "../models/language-model.ts";
-import { EQUIVALENCE_NAMES, type EquivalenceName } from "../pipeline/compute-entropy.ts";
 import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
 import type { DataSetName } from "../pipeline/workspace.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
@@ -112,17 +111,6 @@ export const SET_OPTION: {
   readonly set: OptionSpec<"both" | DataSetName>;
 } = {
   set: choice(["both", "math", "ood"], "both", "Question set; a missing ood set is skipped with a note."),
-};
-
-export const EQUIVALENCE_OPTION: {
-  readonly equivalence: OptionSpec<EquivalenceName | "auto">;
-} = {
-  equivalence: choice(
-    ["auto", ...EQUIVALENCE_NAMES],
-    "auto",
-    "When two answers mean the same: equal as mathematics, or the same words; auto: as they were judged.",
-    "Language models as judges (nli, cosine, judge) come with a later version",
-  ),
 };
 
 /** What is traced. */

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import type { EstimateCost } from "../entropy/estimates/measure-estimates.ts";
 import { SepError } from "../errors.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import type { Json } from "../store/json.ts";
@@ -40,6 +41,14 @@ export type StepEvent =
       readonly done: number;
       readonly total: number;
       readonly detail?: string;
+    }
+  /** What each of the estimates that were asked for took. */
+  | {
+      readonly kind: "estimates";
+      readonly step: ActivityName;
+      readonly part: string;
+      readonly questions: number;
+      readonly costs: readonly EstimateCost[];
     }
   | { readonly kind: "note"; readonly step: ActivityName; readonly part: string; readonly message: string }
   | {
@@ -158,7 +167,8 @@ export async function* runStep(
   return { step, part, status: "ran", outputs, counts, warnings };
 }
 
-async function requireInput(path: string, step: StepName): Promise<void> {
+/** @throws SepError `missing-input` */
+export async function requireInput(path: string, step: StepName): Promise<void> {
   if (await fileExists(path)) return;
   throw new SepError(
     "missing-input",

@@ -1,7 +1,9 @@
 import { runPipeline } from "../../pipeline/run-pipeline.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
 import { EXIT } from "../exit.ts";
+import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
 import { readModelChoices } from "../model-values.ts";
 import { printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
@@ -9,7 +11,6 @@ import { runSteps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
 import {
-  EQUIVALENCE_OPTION,
   LIMIT_OPTION,
   MODEL_OPTIONS,
   OUTPUT_OPTIONS,
@@ -25,7 +26,8 @@ const OPTIONS = {
   ...LIMIT_OPTION,
   ...MODEL_OPTIONS,
   ...SAMPLING_OPTIONS,
-  ...EQUIVALENCE_OPTION,
+  ...MEANING_OPTIONS,
+  ...ESTIMATE_OPTIONS,
   ...TRACE_OPTIONS,
   ...POSITION_OPTIONS,
   ...TRAINING_OPTIONS,
@@ -61,7 +63,10 @@ export const RUN: Command = defineCommand({
         hub: { env: context.env },
         ...readModelChoices(values),
         ...choices,
-        equivalence: values.equivalence,
+        adaptive: values.adaptive,
+        meaning: readMeaningChoice(values),
+        estimates: values.estimates,
+        seMode: values["se-mode"],
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
         layers: values.layers,
         position: values.position,
