@@ -5,7 +5,7 @@ import type { Equivalence } from "./equivalence.ts";
 export function createMathEquivalence(): Equivalence {
   return {
     name: "math",
-    provenance: { name: "math", version: 1 },
+    provenance: { name: "math", version: 2 },
     sameMeaning: async (pairs) => pairs.map(([a, b]) => mathEquivalent(a, b)),
   };
 }

@@ -28,7 +28,7 @@ export interface ExtractedAnswer {
  *
  * Time is linear in the text, and nothing but the text is looked at.
  * @param text what the model said after its reasoning
- * @returns null if the text is blank
+ * @returns null if the text is blank, or nothing but emphasis and full stops
  */
 export function extractAnswer(text: string): ExtractedAnswer | null {
   for (const [rule, find] of RULES) {
@@ -44,7 +44,7 @@ const RULES: readonly (readonly [AnswerRule, (text: string) => string | null])[]
   ["hash", afterLastHash],
   ["last-formula", lastFormula],
   ["last-number", lastNumber],
-  ["last-line", (text) => tidy(lastLine(text))],
+  ["last-line", lastLine],
 ];
 
 /** "Answer:", "the answers are", and a heading of its own. */
@@ -109,8 +109,8 @@ function lastLine(text: string): string {
   return (
     text
       .split("\n")
-      .findLast((line) => line.trim() !== "")
-      ?.trim() ?? ""
+      .map(tidy)
+      .findLast((line) => line !== "") ?? ""
   );
 }
 

@@ -52,8 +52,8 @@ export function createComplexArithmetic({
     ["abs", (z) => real(D.hypot(z.re, z.im))],
     ["floor", ofReal((x) => x.floor())],
     ["ceiling", ofReal((x) => x.ceil())],
-    ["max", choose(D.max)],
-    ["min", choose(D.min)],
+    ["max", choose((...values) => D.max(...values))],
+    ["min", choose((...values) => D.min(...values))],
   ]);
   const constants: Readonly<Record<ConstantName, () => Complex | null>> = {
     pi: () => real(D.acos(-1)),

@@ -38,7 +38,7 @@ export function powerOfRational(base: Rational, exponent: Rational): Rational | 
   const times = exponent.top < 0n ? -exponent.top : exponent.top;
   if (root === null || times > MAX_EXPONENT) return null;
   if (BigInt(Math.max(bits(root.top), bits(root.bottom)) - 1) * times > MAX_EXPONENT) return null;
-  if (times === 0n && root.top === 0n) return null;
+  if (exponent.top <= 0n && root.top === 0n) return null;
   const [top, bottom] = [root.top ** times, root.bottom ** times];
   if (exponent.top >= 0n) return { top, bottom };
   return top < 0n ? { top: -bottom, bottom: -top } : { top: bottom, bottom: top };
