@@ -11,7 +11,7 @@ const VALUES: Readonly<Record<string, readonly [string, string]>> = JSON.parse(
   readFileSync(new URL("../../../test/golden/complex-values.json", import.meta.url), "utf8"),
 );
 
-const valueOf = (formula: string, digits: number, point = 0): Complex | null => {
+const evaluated = (formula: string, digits: number, point = 0): Complex | null => {
   const answer = parseAnswer(formula);
   if (answer.kind !== "quantity") return null;
   return evaluate(answer.expression, createComplexArithmetic({ digits, point }), { left: 1e6 });
@@ -23,7 +23,7 @@ test.each(Object.entries(VALUES))("%s is mpmath's value", (formula, expected) =>
     [30, "1e-24"],
     [60, "1e-38"],
   ] as const) {
-    const value = valueOf(formula, digits);
+    const value = evaluated(formula, digits);
     const size = expected.map((part) => new Decimal(part).abs()).reduce((a, b) => Decimal.max(a, b));
     for (const [part, want] of [
       [value?.re, expected[0]],
@@ -44,7 +44,7 @@ test.each([
   "\\arcsin 2",
 ])("%s has no value", (formula) => {
   expect(parseAnswer(formula).kind).toBe("quantity");
-  expect(valueOf(formula, 30)).toBeNull();
+  expect(evaluated(formula, 30)).toBeNull();
 });
 
 it("gives each symbol both signs over four points, and not the same to all", () => {

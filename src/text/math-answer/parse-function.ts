@@ -10,6 +10,7 @@ import {
   sum,
   wholeNumber,
 } from "./expression.ts";
+import { readArguments } from "./read-arguments.ts";
 import { ANGLE_FUNCTIONS, FUNCTIONS } from "./vocabulary.ts";
 
 /** What this needs of the grammar of factors, of which functions are a part. */
@@ -120,16 +121,8 @@ function parseScript(cursor: Cursor, { parsePower }: FactorGrammar): Expression 
 /** In brackets, or without them what multiplies up to the next function: `\sin 2x \cos x` is (sin 2x)(cos x). */
 function parseArguments(cursor: Cursor, grammar: FactorGrammar): Expression[] | null {
   const open = peek(cursor);
-  if (isMark(open, "(") || isMark(open, "{")) {
-    const args: Expression[] = [];
-    do {
-      cursor.at++;
-      const arg = cursor.parseSum(cursor);
-      if (arg === null) return null;
-      args.push(arg);
-    } while (isMark(peek(cursor), ","));
-    return accept(cursor, isMark(open, "(") ? ")" : "}") ? args : null;
-  }
+  if (isMark(open, "(")) return readArguments(cursor, ")");
+  if (isMark(open, "{")) return readArguments(cursor, "}");
   const factors: Expression[] = [];
   do {
     const factor = grammar.parsePower(cursor);

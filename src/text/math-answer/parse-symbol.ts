@@ -1,5 +1,6 @@
 import { accept, type Cursor, isMark, peek } from "./cursor.ts";
 import { call, constant, type Expression, product, symbol } from "./expression.ts";
+import { readArguments } from "./read-arguments.ts";
 import { readSubscript } from "./read-number.ts";
 import { readNumberWords } from "./read-number-words.ts";
 import type { Token } from "./tokenize.ts";
@@ -38,14 +39,8 @@ export function parseSymbol(cursor: Cursor, letter: string): Expression | null {
     name += "^-1";
   }
   if (!/^[fghFGHP]/.test(name) || !isMark(peek(cursor), "(")) return symbol(name);
-  const args: Expression[] = [];
-  do {
-    cursor.at++;
-    const arg = cursor.parseSum(cursor);
-    if (arg === null) return null;
-    args.push(arg);
-  } while (isMark(peek(cursor), ","));
-  return accept(cursor, ")") ? call(`apply ${name}`, ...args) : null;
+  const args = readArguments(cursor, ")");
+  return args === null ? null : call(`apply ${name}`, ...args);
 }
 
 const INVERSE = ["^", "{", "-", "1", "}"];

@@ -1,6 +1,7 @@
 """Verdicts of math-verify (0.9.0, latex2sympy2_extended 1.11.0, sympy 1.14.0, Python 3.11) on pairs of answers.
 
 Run: python math_verify.py > ../math-equivalence.jsonl
+With --time it goes through the pairs of that file once and prints how long that took, for bench/math.js.
 
 The pairs are those of math_equivalence_pairs.txt, then random ones with sympy's own word on whether they are equal.
 Each answer goes through `parse` with its default configurations, as a formula in dollars where it is one, else as it
@@ -12,6 +13,7 @@ import json
 import random
 import re
 import sys
+import time
 from pathlib import Path
 
 # This file has the package's name, so its own folder must not be searched for it.
@@ -88,8 +90,17 @@ def drawn(rng: random.Random, count: int):
         yield f"random: {name}", *sides, same
 
 
-pairs = Path(__file__).with_name("math_equivalence_pairs.txt").read_text().splitlines()
-for category, a, b, equal in [*written(pairs), *drawn(random.Random(0), 500)]:
+if sys.argv[1:] == ["--time"]:
+    table = Path(__file__).parent.with_name("math-equivalence.jsonl").read_text().splitlines()
+    pairs = [(row["a"], row["b"]) for row in map(json.loads, table)]
+    start = time.perf_counter()
+    for a, b in pairs:
+        verify(read(a), read(b))
+    print(time.perf_counter() - start)
+    sys.exit()
+
+lines = Path(__file__).with_name("math_equivalence_pairs.txt").read_text().splitlines()
+for category, a, b, equal in [*written(lines), *drawn(random.Random(0), 500)]:
     read_a, read_b = read(a), read(b)
     verdicts = [verify(read_a, read_b), verify(read_b, read_a)] if read_a and read_b else None
     row = {"category": category, "a": a, "b": b, "equal": equal, "math_verify": verdicts}
