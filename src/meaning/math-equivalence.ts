@@ -9,7 +9,7 @@ import type { Equivalence } from "./equivalence.ts";
 export function createMathEquivalence(): Equivalence {
   return {
     name: "math",
-    provenance: { name: "math", version: 1 },
+    provenance: { name: "math", version: 2 },
     compare: async (pairs) =>
       pairs.map(({ first, second }) => ({
         same: mathEquivalent(first, second),
