@@ -103,7 +103,10 @@ function diagonaliseTridiagonal(d: Float64Array, e: Float64Array, basis: readonl
   for (let low = 0; low < n; low++) {
     for (let steps = 0; ; steps++) {
       let high = low;
-      while (high < n - 1 && Math.abs(e[high]!) > Number.EPSILON * (Math.abs(d[high]!) + Math.abs(d[high + 1]!)))
+      while (
+        high < n - 1 &&
+        Math.abs(e[high]!) > Number.EPSILON * (Math.abs(d[high]!) + Math.abs(d[high + 1]!))
+      )
         high++;
       if (high === low) break;
       if (steps === MAX_STEPS) throw new RangeError("an eigenvalue that does not converge");
@@ -116,7 +119,13 @@ function diagonaliseTridiagonal(d: Float64Array, e: Float64Array, basis: readonl
 const MAX_STEPS = 100;
 
 /** One implicitly shifted QL step on the unreduced block low..high, chasing the bulge upwards. */
-function stepQl(d: Float64Array, e: Float64Array, basis: readonly Float64Array[], low: number, high: number): void {
+function stepQl(
+  d: Float64Array,
+  e: Float64Array,
+  basis: readonly Float64Array[],
+  low: number,
+  high: number,
+): void {
   const gap = (d[low + 1]! - d[low]!) / (2 * e[low]!);
   const root = Math.hypot(gap, 1);
   // Wilkinson's shift: the eigenvalue of the leading 2 x 2 block that is nearer to d[low]

@@ -13,8 +13,7 @@ export interface LogisticTask {
   readonly classWeight: ClassWeight;
 }
 
-export const CLASS_WEIGHTS = ["none", "balanced"] as const;
-export type ClassWeight = (typeof CLASS_WEIGHTS)[number];
+export type ClassWeight = "none" | "balanced";
 
 /** A fitted regression: P(label = 1) = logistic(Z w + b). */
 export interface LogisticFit {
@@ -49,11 +48,14 @@ export async function fitLogistic(
 ): Promise<LogisticFit[]> {
   const fits = await solveRowSpace(
     design,
-    tasks.map((task) => ({
-      loss: "logistic",
-      outcomes: task.labels,
-      costs: rowCosts(task, design.rowCount),
-    })),
+    tasks.map(({ labels, C, classWeight }) => {
+      if (labels.length === design.rowCount)
+        return { loss: "logistic", outcomes: labels, costs: rowCosts(labels, C, classWeight) };
+      throw new SepError(
+        "bad-option",
+        `A fit got ${labels.length} labels for ${design.rowCount} rows; give one a row.`,
+      );
+    }),
     { tolerance, preconditioner },
   );
   const exact = tolerance < SWEEP_TOLERANCE ? design.exact : null;
@@ -62,14 +64,14 @@ export async function fitLogistic(
   return fits.map(({ duals: _, ...fit }, a) => ({ ...fit, coefficients: weights[a]! }));
 }
 
-/** [n] C times each row's class weight. */
-function rowCosts({ labels, C, classWeight }: LogisticTask, rowCount: number): Float64Array {
-  if (labels.length !== rowCount) {
-    throw new SepError(
-      "bad-option",
-      `A fit got ${labels.length} labels for ${rowCount} rows; give one a row.`,
-    );
-  }
+/**
+ * What each row's loss is multiplied by.
+ * @param labels [n] 0 or 1, both present
+ * @returns [n] C times the row's class weight
+ * @throws SepError `one-class` if the labels are all equal, `bad-option` for C <= 0
+ */
+export function rowCosts(labels: ArrayLike<number>, C: number, classWeight: ClassWeight): Float64Array {
+  const rowCount = labels.length;
   if (!(C > 0)) throw new SepError("bad-option", `C is ${C}; it must be a positive number.`);
   let positives = 0;
   for (let i = 0; i < rowCount; i++) positives += labels[i]!;

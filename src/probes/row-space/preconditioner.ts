@@ -63,7 +63,12 @@ export function createDeflatedPreconditioner(
       }
       return { share, intercept, extraEnergy, corrections };
     });
-    await multiplier.multiply(stacked, inside, corrections, { m: 2 * n, k: rank, n: count, transposeB: false });
+    await multiplier.multiply(stacked, inside, corrections, {
+      m: 2 * n,
+      k: rank,
+      n: count,
+      transposeB: false,
+    });
     return results;
   };
 }
