@@ -128,11 +128,23 @@ function createExactProducts(
     },
     combine(dual) {
       const weights = new Float64Array(width);
-      for (let row = 0; row < rowCount; row++) {
-        const scale = dual[row]!;
-        if (scale === 0) continue;
+      const whole = rowCount - (rowCount % 4);
+      for (let row = 0; row < whole; row += 4) {
+        // four rows at a time: the sums are read and written a quarter as often
+        const [a, b, c, d] = [dual[row]!, dual[row + 1]!, dual[row + 2]!, dual[row + 3]!];
         const start = row * width;
-        for (let j = 0; j < width; j++) weights[j] = weights[j]! + scale * features[start + j]!;
+        for (let j = 0, at = start; j < width; j++, at++) {
+          weights[j] =
+            weights[j]! +
+            a * features[at]! +
+            b * features[at + width]! +
+            c * features[at + 2 * width]! +
+            d * features[at + 3 * width]!;
+        }
+      }
+      for (let row = whole; row < rowCount; row++) {
+        const start = row * width;
+        for (let j = 0; j < width; j++) weights[j] = weights[j]! + dual[row]! * features[start + j]!;
       }
       return weights;
     },

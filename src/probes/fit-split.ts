@@ -37,6 +37,8 @@ export interface SplitScores {
 
 /** Fits on all folds but some. */
 export interface SplitFitter {
+  /** Features that are the same in every row. */
+  readonly constantFeatures: number;
   /** @param excluded folds that are not trained on, and scored */
   fit(excluded: readonly number[], tasks: readonly SplitTask[]): Promise<SplitScores>;
 }
@@ -71,6 +73,7 @@ export function createSplitFitter(
   let gram = new Float32Array(0);
 
   return {
+    constantFeatures: scalerOf(mergeMoments(moments)).constantFeatures,
     async fit(excluded, tasks) {
       const trained = rowsWhere(foldOf, (fold) => !excluded.includes(fold));
       const held = rowsWhere(foldOf, (fold) => excluded.includes(fold));
@@ -184,5 +187,8 @@ function rowsWhere(foldOf: ArrayLike<number>, test: (fold: number) => boolean): 
   return Int32Array.from(rows);
 }
 
-const pick = (values: Uint8Array, rows: Int32Array): Uint8Array =>
-  Uint8Array.from(rows, (row) => values[row]!);
+function pick(values: Uint8Array, rows: Int32Array): Uint8Array {
+  const picked = new Uint8Array(rows.length);
+  for (let i = 0; i < rows.length; i++) picked[i] = values[rows[i]!]!;
+  return picked;
+}

@@ -6,7 +6,6 @@ import { type ClassWeight, SWEEP_TOLERANCE } from "../fit-logistic.ts";
 import { createSplitFitter, type SplitFitter, type SplitTask } from "../fit-split.ts";
 import type { MatrixMultiplier } from "../matrix-multiplier.ts";
 import type { ProbeKind } from "../probe-kind.ts";
-import { fitScaler } from "../scaler.ts";
 
 /** What every job on one position and window says. All of a job is plain data, since it may go to another thread. */
 interface JobBase {
@@ -82,11 +81,7 @@ export async function runProbeJob(
     tolerance: SWEEP_TOLERANCE,
   });
   if (job.job === "permute") return permute(fitter, job);
-  const everyRow = Array.from(job.foldOf.keys());
-  return {
-    constantFeatures: fitScaler(features, width, everyRow).constantFeatures,
-    splits: await scoreSplits(fitter, job),
-  };
+  return { constantFeatures: fitter.constantFeatures, splits: await scoreSplits(fitter, job) };
 }
 
 async function scoreSplits(

@@ -1,10 +1,12 @@
 import { combineFast, type DesignMatrix } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../matrix-multiplier.ts";
 
-/** Blocks of rows that K is made in: it is symmetric, so each block stops at its diagonal, saving almost half. */
-const BLOCKS = 8;
-/** Below this many rows a product is too small to be cut. */
-const ROWS_WORTH_CUTTING = 600;
+/**
+ * Most blocks of rows that K is made in: it is symmetric, so each block stops at its diagonal, saving almost half.
+ */
+const MOST_BLOCKS = 8;
+/** A product of fewer rows is too small to be cut further. */
+const ROWS_OF_A_BLOCK = 100;
 
 /**
  * Computes K = Z Z^T.
@@ -18,7 +20,7 @@ export async function computeGram(
   width: number,
   gram: Float32Array,
 ): Promise<void> {
-  const blocks = rowCount < ROWS_WORTH_CUTTING ? 1 : BLOCKS;
+  const blocks = Math.min(MOST_BLOCKS, Math.max(1, Math.floor(rowCount / ROWS_OF_A_BLOCK)));
   const height = Math.ceil(rowCount / blocks);
   const block = new Float32Array(height * rowCount);
   for (let top = 0; top < rowCount; top += height) {

@@ -32,9 +32,9 @@ export interface SolveRowSpaceOptions {
 /** Share of the gradient's norm that an inner solve leaves; less costs more inner steps than it saves outer ones. */
 const FORCING = 0.3;
 /** The same once gradients are exact: each one costs many inner steps. */
-const EXACT_FORCING = 1e-3;
+const EXACT_FORCING = 1e-4;
 /** Where float32 products hand over to exact gradients. */
-const HAND_OVER = 1e-3;
+const HAND_OVER = 5e-4;
 /** Relative error that float32 products reach on any data worth fitting; below it, gradients are taken in float64. */
 const FLOAT32_TOLERANCE = 1e-4;
 /** What is left after a whole Newton step, as a share of the step's length in the Hessian's norm. */
