@@ -132,7 +132,10 @@ async function loadProbes(workspace: Workspace): Promise<StudyProbes> {
   return { accuracy: accuracy!, se: se!, baseline: baseline! };
 }
 
-/** The accuracy probe refitted on shuffled training labels, on every split whose rows all have its features. */
+/**
+ * The accuracy probe refitted on shuffled training labels, on every split whose rows all have its features; for
+ * logistic probes only.
+ */
 async function makeControls(
   workspace: Workspace,
   { accuracy }: StudyProbes,
@@ -140,7 +143,7 @@ async function makeControls(
   seed: number,
 ): Promise<Map<EvaluatedSplit, ShuffledControl>> {
   const controls = new Map<EvaluatedSplit, ShuffledControl>();
-  if (accuracy.kind === "untrained") return controls;
+  if (accuracy.kind !== "logistic") return controls;
   const train = await readProbeDataset(workspace.probeDataset("math_train"));
   const { rows, features } = await readProbeFeatures(accuracy, train, scored[0]!.hidden);
   await using multiplier = await createMatrixMultiplier();
