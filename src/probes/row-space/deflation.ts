@@ -12,7 +12,7 @@ export interface Deflation {
   /** k */
   readonly rank: number;
   /** [k] eigenvalues, ascending. */
-  readonly values: Float64Array;
+  readonly values: readonly number[];
   /** [k,n] rows are K e_j: projections of the training rows on orthonormal weight vectors v_j = Z^T e_j. */
   readonly projections: Float32Array;
   /** [2n,k] the duals e_j as columns, and under them the projections. */
