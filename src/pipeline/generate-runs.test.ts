@@ -138,6 +138,20 @@ describe("generateRuns", () => {
     expect(await readFile(workspace.runs("math"))).not.toEqual(before);
   });
 
+  it("knows answers of another device, whose kernels round otherwise", async () => {
+    await finishStep(generate());
+    const elsewhere = { ...model, provenance: { ...model.provenance, device: "webgpu" as const } };
+    const refused = finishStep(generate({ model: elsewhere }));
+    await expect(refused).rejects.toMatchObject({ code: "output-differs" });
+    await expect(refused).rejects.toThrow(/made differently: model\.device was "cpu" and is now "webgpu"\. /);
+    await finishStep(traceRuns(workspace, "math", { model }));
+    const { events } = await finishStep(traceRuns(workspace, "math", { model: elsewhere }));
+    expect(events[0]).toMatchObject({
+      kind: "note",
+      message: expect.stringMatching(/is stale: model\.device was "cpu" and is now "webgpu"$/),
+    });
+  });
+
   it("never mixes unfinished answers of other settings in, and never replaces a file it did not make", async () => {
     await stopEarly(generate(), 2);
     await expect(finishStep(generate({ seed: 1 }))).rejects.toThrow(/unfinished answers/);

@@ -1,6 +1,7 @@
 import type { EstimateChoice } from "../entropy/estimates/estimate-registry.ts";
 import type { SeModeName } from "../entropy/se-mode.ts";
 import { SepError } from "../errors.ts";
+import type { DeviceChoice } from "../models/device/device.ts";
 import type { HubOptions } from "../models/hub/hub.ts";
 import type { ModelDtype } from "../models/language-model.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
@@ -19,6 +20,7 @@ import { isHandMade } from "./output-ownership.ts";
 import type { StudyPromptFormat } from "./plan-generation.ts";
 import { prepareQuestions } from "./prepare-questions.ts";
 import { resolveSampler, type SamplerChoice, type SamplerPreset } from "./resolve-sampler.ts";
+import { settleDevice } from "./settle-device.ts";
 import type { StepEvent, StepResult } from "./step.ts";
 import { STUDY_DEFAULTS } from "./study-defaults.ts";
 import { traceRuns } from "./trace-runs.ts";
@@ -51,6 +53,10 @@ export interface RunPipelineOptions {
   readonly enableThinking?: boolean | undefined;
   readonly correctness?: CorrectnessRule | "auto";
   readonly threads?: number | undefined;
+  /** What to compute on, the processor by default. */
+  readonly device?: DeviceChoice | undefined;
+  /** Bound on what all copies of the model take in memory; a quarter of what there is by default. */
+  readonly memoryBytes?: number | undefined;
   /** Arithmetic that answers are drawn with; hidden states are always read in float32. */
   readonly dtype?: ModelDtype | undefined;
   /** When two answers mean the same, and how pairs become groups. */
@@ -127,10 +133,12 @@ async function* runModel(
   const { model: reference = STUDY_DEFAULTS.model } = options;
   const { signal } = always;
   const results: StepResult[] = [];
-  const opening = { threads: options.threads, hub: options.hub, signal };
-  await using model = yield* openModel(reference, { ...opening, dtype: options.dtype });
+  const { threads, memoryBytes, hub, dtype = "float32" } = options;
+  const device = yield* settleDevice(options.device, { dtype });
+  const opening = { device, threads, memoryBytes, hub, signal };
+  await using model = yield* openModel(reference, { ...opening, dtype });
   // hidden states are read in float32 whatever the answers were drawn in; opened, it takes no memory before it runs
-  await using tracer = yield* openModel(reference, opening);
+  await using float32 = dtype === "float32" ? null : yield* openModel(reference, opening);
   const sampler = resolveSampler(model, options.sampler, options.samplerPreset);
   for (const set of sets) {
     results.push(
@@ -159,7 +167,7 @@ async function* runModel(
     results.push(
       yield* traceRuns(workspace, set, {
         ...always,
-        model: tracer,
+        model: float32 ?? model,
         ...(options.positions === undefined ? {} : { positions: options.positions }),
         layers: options.layers ?? "all",
       }),

@@ -20,8 +20,8 @@ import type { Workspace } from "./workspace.ts";
 export const STEP_NAMES = ["prepare", "generate", "entropy", "trace", "dataset", "train", "eval"] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
-/** What takes time: a step, or the download of a model that a step needs. */
-export type ActivityName = StepName | "download";
+/** What there are events about: a step, or what a step needs first: a model's download, and what to compute on. */
+export type ActivityName = StepName | "download" | "device";
 
 /** What a running step reports; the progress bar, the notebook and the server all render these. */
 export type StepEvent =

@@ -7,6 +7,7 @@ import { resolveSampler } from "../../pipeline/resolve-sampler.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
+import { readModelChoices } from "../model-values.ts";
 import { number, type OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
@@ -61,8 +62,7 @@ async function* generateSets(
   const adaptive = readAdaptive(values, createMeaningModels({ hub: { env }, threads: values.threads }));
   const { sampler: chosen, samplerPreset, ...choices } = await readSamplingChoices(values);
   await using model = yield* openModel(values.model, {
-    threads: values.threads,
-    dtype: values.dtype,
+    ...readModelChoices(values),
     hub: { env },
     signal,
   });

@@ -4,6 +4,7 @@ import { type Command, defineCommand } from "../command.ts";
 import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
 import { EXIT } from "../exit.ts";
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
+import { readModelChoices } from "../model-values.ts";
 import { printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
 import { runSteps } from "../run-steps.ts";
@@ -60,8 +61,7 @@ export const RUN: Command = defineCommand({
         limit: values.limit,
         model: values.model,
         hub: { env: context.env },
-        threads: values.threads,
-        dtype: values.dtype,
+        ...readModelChoices(values),
         ...choices,
         adaptive: values.adaptive,
         meaning: readMeaningChoice(values),
