@@ -34,7 +34,7 @@ const describeMissing = ({ missing }: EstimateCost): string =>
   Object.entries(missing)
     .map(([need, count]) =>
       need === "finite"
-        ? `infinite in ${count}`
+        ? `infinite or undefined in ${count}`
         : `${ESTIMATE_NEEDS[need as keyof typeof ESTIMATE_NEEDS]}, in ${count}`,
     )
     .join("; ");

@@ -19,12 +19,13 @@ export type ClusterAssignment =
   | "first"
   /** The last one whose first member it matches: a later founder takes members away from an earlier one. */
   | "last"
-  /** That of the last earlier answer, first member or not, that it matches. */
+  /** That of the last earlier answer, first member or not, that it matches; equal answers count as one. */
   | "chain";
 
 /**
  * Groups samples by NLI verdicts as published code does.
  * @param entailment [K][K] with sample i as the premise
+ * @param answers    [K]
  * @returns [K] cluster of each sample, numbered in order of first appearance
  * @throws RangeError if K = 0 or the matrix is not square
  * @see Farquhar et al. 2024, Methods ("first"); `get_semantic_ids` of OATML/semantic-entropy-probes and
@@ -34,11 +35,11 @@ export function clusterByVerdicts(
   entailment: EntailmentMatrix,
   rule: AgreementRule,
   assignment: ClusterAssignment,
+  answers: readonly (string | null)[],
 ): number[] {
   requireSquare(entailment);
   const same = (i: number, j: number): boolean => agree(rule, entailment[i]![j]!, entailment[j]![i]!);
-  const groups =
-    assignment === "chain" ? chain(entailment.length, same) : found(entailment.length, same, assignment);
+  const groups = assignment === "chain" ? chain(answers, same) : found(answers.length, same, assignment);
   const numbers = new Map<number, number>();
   return groups.map((group) => {
     if (!numbers.has(group)) numbers.set(group, numbers.size);
@@ -65,8 +66,11 @@ function found(n: number, same: (i: number, j: number) => boolean, assignment: "
 }
 
 /** @returns [n] group of each sample; every pair is looked at, in order, and a later match overwrites an earlier one */
-function chain(n: number, same: (i: number, j: number) => boolean): number[] {
-  const groups = Array.from({ length: n }, (_, i) => i);
-  for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) if (same(i, j)) groups[j] = groups[i]!;
-  return groups;
+function chain(answers: readonly (string | null)[], same: (i: number, j: number) => boolean): number[] {
+  const firsts = answers.map((answer) => answers.indexOf(answer));
+  const different = [...new Set(firsts)];
+  const groups = [...firsts];
+  for (const [at, i] of different.entries())
+    for (const j of different.slice(at + 1)) if (same(i, j)) groups[j] = groups[i]!;
+  return firsts.map((first) => groups[first]!);
 }

@@ -51,7 +51,7 @@ test("worked by hand: groups that a model is sure of", () => {
   expect(luq(matrix)).toBeCloseTo(1 - 2 / 12, 14);
   for (const name of ["strict", "lenient", "no-contradiction"] as const)
     for (const assignment of ["first", "last", "chain"] as const)
-      expect(clusterByVerdicts(matrix, { name }, assignment)).toEqual([0, 1, 0, 2]);
+      expect(clusterByVerdicts(matrix, { name }, assignment, ["a", "b", "c", "d"])).toEqual([0, 1, 0, 2]);
   const alike = semanticGraph(groups([0, 0, 0]));
   const apart = semanticGraph(groups([0, 1, 2]));
   expect(kernelLanguageEntropy(apart, HEAT_KERNEL)).toBeCloseTo(1, 12); // no edges: the kernel is the identity
@@ -252,7 +252,7 @@ test("misuse is refused", () => {
     () => maxTokenEntropy([]),
     () => maxTokenEntropy([[1], []]),
     () => meanClusterSurprisal([0], [], "sum"),
-    () => clusterByVerdicts([], { name: "strict" }, "first"),
+    () => clusterByVerdicts([], { name: "strict" }, "first", []),
   ])
     expect(misuse, misuse.toString()).toThrow(RangeError);
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createFakeMeaningModels } from "../../test/fakes/fake-meaning-models.ts";
+import { finishStep } from "../../test/fakes/finish-step.ts";
 import { makeRun } from "../../test/fakes/make-run.ts";
 import { createTableEntailer } from "../../test/fakes/table-entailer.ts";
 import { writeStudy } from "../../test/fakes/write-study.ts";
@@ -32,13 +33,9 @@ afterEach(() => rm(workspace.root, { recursive: true }));
 async function run(
   options: ComputeEntropyOptions,
 ): Promise<{ readonly result: StepResult; readonly records: readonly SemanticEntropyRecord[] }> {
-  const step = computeEntropy(workspace, "math", { now: () => 0, ...options });
-  for (;;) {
-    const next = await step.next();
-    if (!next.done) continue;
-    const lines = (await readFile(workspace.semanticEntropy("math"), "utf8")).trimEnd().split("\n");
-    return { result: next.value, records: lines.map((line) => JSON.parse(line)) };
-  }
+  const { result } = await finishStep(computeEntropy(workspace, "math", { now: () => 0, ...options }));
+  const lines = (await readFile(workspace.semanticEntropy("math"), "utf8")).trimEnd().split("\n");
+  return { result, records: lines.map((line) => JSON.parse(line)) };
 }
 
 /** Samples of one question that say what was asked. */

@@ -65,7 +65,10 @@ export function estimateQuestions(
     if (seMode === undefined || samples.entailment === null)
       return describeQuestion(samples, meter.measure(samples), context);
     const { rule, assignment } = SE_MODES[seMode];
-    const own = { ...samples, clusterIds: clusterByVerdicts(samples.entailment, rule, assignment) };
+    const own = {
+      ...samples,
+      clusterIds: clusterByVerdicts(samples.entailment, rule, assignment, samples.answers),
+    };
     // the share is about the relation's verdicts, not the mode's
     return describeQuestion(own, meter.measure(own), { ...context, nonTransitiveShare: null });
   });
@@ -130,7 +133,7 @@ function warnOfMissing(costs: readonly EstimateCost[], total: number): ManifestW
     const where = `null for ${count} of ${total} questions`;
     const listed = estimates.join(", ");
     if (need === "finite")
-      return { code: "estimate-infinite", message: `${listed}: ${where}, being infinite there` };
+      return { code: "estimate-infinite", message: `${listed}: ${where}, being infinite or undefined there` };
     const rest = estimates.includes("semantic_entropy")
       ? "; discrete_semantic_entropy does without them"
       : "";

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createFakeMeaningModels } from "../../test/fakes/fake-meaning-models.ts";
+import { finishStep } from "../../test/fakes/finish-step.ts";
 import { makeRun } from "../../test/fakes/make-run.ts";
 import { createTableEntailer } from "../../test/fakes/table-entailer.ts";
 import oatml from "../../test/fixtures/foreign/oatml.json" with { type: "json" };
@@ -33,16 +34,9 @@ interface Scored {
 }
 
 async function drive(step: AsyncGenerator<StepEvent, StepResult>): Promise<Scored> {
-  const events: StepEvent[] = [];
-  for (;;) {
-    const next = await step.next();
-    if (!next.done) {
-      events.push(next.value);
-      continue;
-    }
-    const lines = (await readFile(next.value.outputs[0]!, "utf8")).trimEnd().split("\n");
-    return { events, result: next.value, records: lines.map((line) => JSON.parse(line)) };
-  }
+  const finished = await finishStep(step);
+  const lines = (await readFile(finished.result.outputs[0]!, "utf8")).trimEnd().split("\n");
+  return { ...finished, records: lines.map((line) => JSON.parse(line)) };
 }
 
 const score = (path: string, options: Parameters<typeof scoreRuns>[2] = {}): Promise<Scored> =>

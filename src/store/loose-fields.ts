@@ -25,11 +25,12 @@ export function looseFlag(row: Row, ...names: readonly string[]): boolean | null
   throw wrong(name, value, "true or false");
 }
 
+/** A finite number: 1e999 in JSON is no number that anything can be computed with. */
 export function looseNumber(row: Row, ...names: readonly string[]): number | null {
   const found = first(row, names);
   if (found === null) return null;
   const [name, value] = found;
-  if (typeof value === "number") return value;
+  if (typeof value === "number") return finiteOrNull(value);
   throw wrong(name, value, "a number");
 }
 
@@ -42,17 +43,21 @@ export function looseList(row: Row, ...names: readonly string[]): readonly unkno
 }
 
 /**
- * A list of numbers.
+ * A list of finite numbers.
  * @returns null where the list is not there, or lacks one of its numbers
  */
 export function looseNumbers(value: unknown, name: string): readonly number[] | null {
   if (value === undefined || value === null) return null;
   if (!Array.isArray(value)) throw wrong(name, value, "a list of numbers");
-  if (value.some((item) => item === null)) return null;
+  if (value.some((item) => item === null || Math.abs(item) === Number.POSITIVE_INFINITY)) return null;
   const at = value.findIndex((item) => typeof item !== "number");
   if (at !== -1) throw wrong(`${name}[${at}]`, value[at], "a number");
   return value;
 }
+
+/** @returns null for what is no finite number */
+export const finiteOrNull = (value: unknown): number | null =>
+  typeof value === "number" && Number.isFinite(value) ? value : null;
 
 /** The first of the names whose value is there. */
 function first(row: Row, names: readonly string[]): [name: string, value: unknown] | null {

@@ -78,6 +78,11 @@ export const GRAPH_ESTIMATES: readonly Estimate[] = MEASURES.flatMap(({ of: meas
     needs,
     published: "same" as const,
     checkedAgainst: suffix === "cosine" ? "formula in Python" : "lm-polygraph",
-    compute: (samples) => measure(affinity(samples)),
+    compute: (samples) => {
+      const W = affinity(samples);
+      // verdicts from elsewhere may deny that a sample follows from itself; no node is in such a graph
+      const isGraph = W.every((row) => row.some((w) => w > 0));
+      return isGraph ? measure(W) : Number.NaN;
+    },
   })),
 );

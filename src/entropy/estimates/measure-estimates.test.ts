@@ -105,6 +105,18 @@ test("an infinite number is null too, and said to be", () => {
   expect(meter.costs().at(-1)?.missing).toEqual({ finite: 1 });
 });
 
+test("verdicts that deny a sample to itself make no graph: null, not an error", () => {
+  const meter = createEstimateMeter(
+    chooseEstimates(["eigv_entail", "eigv_contra"]),
+    "nature",
+    tickingClock(),
+  );
+  const none = mapPairs(each!.texts.length, () => ({ entailment: 0, neutral: 1, contradiction: 0 }));
+  const values = meter.measure(makeSamples(each!, { entailment: none }));
+  expect([values.eigv_entail, values.eigv_contra]).toEqual([null, expect.closeTo(1, 12)]);
+  expect(meter.costs().find(({ name }) => name === "eigv_entail")?.missing).toEqual({ finite: 1 });
+});
+
 test("the main answer: what the best answer says, else the likeliest sample; SelfCheck takes it apart", () => {
   const measure = (changes: Parameters<typeof makeSamples>[1]): Record<string, number | null> =>
     createEstimateMeter(ESTIMATES, "nature", tickingClock()).measure(makeSamples(each!, changes));

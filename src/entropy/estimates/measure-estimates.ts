@@ -8,7 +8,7 @@ export interface EstimateCost {
   readonly name: string;
   /** Questions that have a number. */
   readonly computed: number;
-  /** Questions without one, by what they lack; "finite" where the number would be infinite. */
+  /** Questions without one, by what they lack; "finite" where the number would be infinite or undefined. */
   readonly missing: Readonly<Partial<Record<EstimateNeed | "finite", number>>>;
   /** Of the estimate's own arithmetic. */
   readonly durationMs: number;

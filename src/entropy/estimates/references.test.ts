@@ -6,6 +6,7 @@ import uqlm from "../../../test/golden/estimates-uqlm.json" with { type: "json" 
 import { cosineAffinity } from "../affinity.ts";
 import { answerInconsistency, cosineAgreement } from "../answer-consistency.ts";
 import { clusterByVerdicts } from "../cluster-by-verdicts.ts";
+import { type EntailmentMatrix, mapPairs } from "../pair-matrix.ts";
 import { SE_MODE_NAMES, SE_MODES } from "../se-mode.ts";
 import { selfCheckNli } from "../self-check-nli.ts";
 import { semanticDensity } from "../semantic-density.ts";
@@ -29,6 +30,13 @@ function compute(name: string, at: number, changes = {}): number {
   if (estimate === undefined) throw new Error(`no estimate ${name}`);
   return estimate.compute(makeSamples(ESTIMATE_CASES[at]!, changes), "nature");
 }
+
+/** @param probs [K][K] of contradiction, neutral, entailment */
+const toMatrix = (probs: readonly (readonly (readonly number[])[])[]): EntailmentMatrix =>
+  mapPairs(probs.length, (i, j) => {
+    const [contradiction, neutral, entailment] = probs[i]![j]! as [number, number, number];
+    return { entailment, neutral, contradiction };
+  });
 
 const cases = ESTIMATE_CASES.map((each, at) => [at, each.texts.length, each] as const);
 
@@ -111,20 +119,14 @@ test.each(cases)("uqlm, case %d of %d samples", (at, _k, each) => {
 });
 
 test("uqlm's clusterer puts an answer into two clusters, and takes entailment one way for two; ours does neither", () => {
-  const { members, probs } = uqlm.overlapping;
+  const { members, probs, texts } = uqlm.overlapping;
   expect(members).toEqual([
     [0, 2],
     [1, 2],
   ]);
-  const entailment = probs.map((row) =>
-    row.map(([contradiction, neutral, entails]) => ({
-      contradiction: contradiction!,
-      neutral: neutral!,
-      entailment: entails!,
-    })),
-  );
-  expect(clusterByVerdicts(entailment, { name: "strict" }, "first")).toEqual([0, 1, 2]);
-  expect(clusterByVerdicts(entailment, { name: "lenient" }, "first")).toEqual([0, 1, 0]);
+  const entailment = toMatrix(probs);
+  expect(clusterByVerdicts(entailment, { name: "strict" }, "first", texts)).toEqual([0, 1, 2]);
+  expect(clusterByVerdicts(entailment, { name: "lenient" }, "first", texts)).toEqual([0, 1, 0]);
 });
 
 test.each(cases)("published formulas, case %d of %d samples", (at, _k, each) => {
@@ -133,7 +135,9 @@ test.each(cases)("published formulas, case %d of %d samples", (at, _k, each) => 
   const { entailment } = makeSamples(each);
   const others = entailment![each.best]!.filter((_, i) => i !== each.best);
   expectClose(selfCheckNli([others]), expected.selfcheck_nli_of_best, "selfcheck_nli");
-  expect(clusterByVerdicts(entailment!, { name: "lenient" }, "first")).toEqual(expected.lenient_clusters);
+  expect(clusterByVerdicts(entailment!, { name: "lenient" }, "first", each.texts)).toEqual(
+    expected.lenient_clusters,
+  );
 });
 
 test.each(cases)("the modes, case %d of %d samples: clusters and semantic entropy", (at, _k, each) => {
@@ -141,11 +145,18 @@ test.each(cases)("the modes, case %d of %d samples: clusters and semantic entrop
   const { entailment } = makeSamples(each);
   for (const mode of SE_MODE_NAMES) {
     const { rule, assignment } = SE_MODES[mode];
-    const clusterIds = clusterByVerdicts(entailment!, rule, assignment);
+    const clusterIds = clusterByVerdicts(entailment!, rule, assignment, each.texts);
     expect(clusterIds, mode).toEqual(expected.clusters[mode]);
     const estimate = ESTIMATES.find(({ name }) => name === "semantic_entropy")!;
     expectClose(estimate.compute(makeSamples(each, { clusterIds }), mode), expected.modes[mode], mode);
   }
+});
+
+test("Kuhn's code groups different answers, so that equal ones stay together", () => {
+  const { texts, probs, clusters } = published.repeated;
+  const { rule, assignment } = SE_MODES.kuhn;
+  expect(clusterByVerdicts(toMatrix(probs), rule, assignment, texts)).toEqual(clusters);
+  expect(clusters).toEqual([0, 1, 1, 0]);
 });
 
 test("every two modes group some of these cases differently, and give other numbers", () => {

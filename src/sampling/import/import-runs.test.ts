@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { makeRun } from "../../../test/fakes/make-run.ts";
 import oatml from "../../../test/fixtures/foreign/oatml.json" with { type: "json" };
@@ -188,6 +189,17 @@ test("plain questions: texts, objects, columns, whole-answer log-probabilities, 
   expect(list.questions).toEqual(questions);
 });
 
+test("numbers that are beyond all numbers are missing ones", async () => {
+  const { questions } = await importLines(
+    '{"answers":["x","y"],"logprobs":[1e999,-1]}',
+    '{"answers":["x","y"],"logprobs":[[-1],[-1e999]]}',
+    '{"answers":["x","y"],"logprobs":[[-1],[-Infinity]]}',
+  );
+  for (const question of questions)
+    expect(question).toMatchObject({ tokenLogprobs: null, sumLogprobs: null });
+  expect(questions).toHaveLength(3);
+});
+
 test("what cannot be used is named with its reason, and the others survive", async () => {
   const { questions, problems } = await importLines(
     '{"broken',
@@ -262,4 +274,31 @@ test("a first line longer than what is read at once, and a byte order mark", asy
     answers: ["c"],
   });
   expect(questions.map(({ texts }) => texts[0]?.length)).toEqual([long.length, 1]);
+});
+
+test("whatever JSON a file holds, it is read or refused with a reason", async () => {
+  const row = fc.oneof(
+    fc.jsonValue(),
+    fc.record({ question_id: fc.jsonValue(), answer_text: fc.jsonValue(), token_entropies: fc.jsonValue() }),
+    fc.record({ answers: fc.array(fc.jsonValue()), logprobs: fc.jsonValue(), best_answer: fc.jsonValue() }),
+    fc.record({
+      sample_texts: fc.jsonValue(),
+      sample_log_probs: fc.jsonValue(),
+      semantic_matrix_entail: fc.jsonValue(),
+    }),
+    fc.dictionary(fc.string(), fc.record({ responses: fc.jsonValue(), most_likely_answer: fc.jsonValue() })),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(row, { maxLength: 4 }), async (rows) => {
+      const read = await importLines(...rows).catch((error: unknown) => error);
+      if (read instanceof Error) {
+        expect(read).toMatchObject({ code: "unknown-runs-format" });
+        return;
+      }
+      const { questions } = read as ImportedRuns;
+      for (const { texts, runIds, extracted } of extractAnswers(questions).questions)
+        expect([texts.length, extracted.length]).toEqual([runIds.length, runIds.length]);
+    }),
+    { seed: 1, numRuns: 300 },
+  );
 });

@@ -1,4 +1,11 @@
-import { looseFlag, looseList, looseNumber, looseNumbers, looseText } from "../../store/loose-fields.ts";
+import {
+  finiteOrNull,
+  looseFlag,
+  looseList,
+  looseNumber,
+  looseNumbers,
+  looseText,
+} from "../../store/loose-fields.ts";
 import { asRow, type Row } from "../../store/row-fields.ts";
 import type { BestAnswer, SampledQuestion } from "../sampled-question.ts";
 import { type ForeignAnswer, gatherAnswers, TEXT_ONLY } from "./foreign-answer.ts";
@@ -60,7 +67,7 @@ function readAnswer(answer: unknown, columns: Row): ForeignAnswer {
     runId: looseNumber(row, "run_id"),
     text: String(text ?? ""),
     tokenLogprobs: nonEmpty(typeof logprobs === "number" ? null : looseNumbers(logprobs, "token_logprobs")),
-    sumLogprob: typeof logprobs === "number" ? logprobs : null,
+    sumLogprob: finiteOrNull(logprobs),
     tokenCount: looseNumber(row, "token_count"),
     tokenEntropies: nonEmpty(looseNumbers(row.token_entropies, "token_entropies")),
     isCorrect: looseFlag(row, "is_correct"),

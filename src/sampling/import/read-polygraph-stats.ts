@@ -1,4 +1,4 @@
-import { looseList, looseNumbers } from "../../store/loose-fields.ts";
+import { finiteOrNull, looseList, looseNumbers } from "../../store/loose-fields.ts";
 import { asRow, type Row } from "../../store/row-fields.ts";
 import type { BestAnswer, SampledQuestion } from "../sampled-question.ts";
 import { type ForeignAnswer, gatherAnswers, TEXT_ONLY } from "./foreign-answer.ts";
@@ -52,8 +52,7 @@ function readSample(text: unknown, i: number, of: (name: string) => unknown): Fo
     const list = of(name);
     return Array.isArray(list) ? list[i] : undefined;
   };
-  const whole = at("sample_log_probs");
-  const sumLogprob = typeof whole === "number" ? whole : null;
+  const sumLogprob = finiteOrNull(at("sample_log_probs"));
   const tokens = at("sample_tokens");
   const logprobs = looseNumbers(at("sample_log_likelihoods"), "sample_log_likelihoods");
   return {

@@ -164,6 +164,14 @@ def expected(case: dict) -> dict:
     }
 
 
+def repeated() -> dict:
+    """a and c agree, b and c agree: c goes to b. The second a is a like the first, and does not follow c."""
+    texts = ["a", "b", "c", "a"]
+    agree = {("a", "c"), ("b", "c"), ("c", "a"), ("c", "b"), ("a", "a"), ("b", "b"), ("c", "c")}
+    probs = np.array([[[0.1, 0.1, 0.8] if (s, t) in agree else [0.8, 0.1, 0.1] for t in texts] for s in texts])
+    return {"texts": texts, "probs": probs.tolist(), "clusters": renumbered(kuhn_clusters(probs, texts))}
+
+
 def p_true_prompt(question: str, brainstormed: list[str], answer: str, shots: list[dict]) -> str:
     """As OATML/semantic-entropy-probes puts it together: shots end in a space before each newline, the question not."""
     text = ""
@@ -188,6 +196,7 @@ ASKED = {"question": "Who wrote Emma?", "brainstormed": ["Austen ", "Jane Austen
 print(json.dumps({
     "versions": {"numpy": np.__version__, "scipy": scipy.__version__},
     "cases": [expected(case) for case in cases()],
+    "repeated": repeated(),
     "p_true": {
         "shots": SHOTS, "asked": ASKED,
         "few_shot": p_true_prompt(**ASKED, shots=SHOTS), "zero_shot": p_true_prompt(**ASKED, shots=[]),
