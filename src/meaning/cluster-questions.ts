@@ -64,7 +64,7 @@ function groupAll(
   clustering: Clustering,
 ): JudgedClusters {
   const n = texts.length;
-  const same = lookUp(pairs);
+  const same = lookUp(n, pairs);
   const samplesOf = texts.map((text) => answers.filter((answer) => answer === text).length);
   const unanswered = answers.filter((answer) => answer === null).length;
   const share = nonTransitiveShare(n, same);

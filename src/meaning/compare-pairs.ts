@@ -40,10 +40,16 @@ export function allPairs(n: number): (readonly [number, number])[] {
   return pairs;
 }
 
-/** @returns whether two items are the same, in either order; those without a verdict are not */
-export function lookUp(pairs: readonly JudgedPair[]): (i: number, j: number) => boolean {
-  const same = new Set(pairs.flatMap((each) => (each.same ? [keyOf(...each.pair)] : [])));
-  return (i, j) => same.has(i < j ? keyOf(i, j) : keyOf(j, i));
+/**
+ * @param pairs of n items
+ * @returns whether two items are the same, in either order; those without a verdict are not
+ */
+export function lookUp(n: number, pairs: readonly JudgedPair[]): (i: number, j: number) => boolean {
+  const same = new Uint8Array(n * n);
+  for (const {
+    pair: [i, j],
+    same: verdict,
+  } of pairs)
+    if (verdict) same[i * n + j] = same[j * n + i] = 1;
+  return (i, j) => same[i * n + j] === 1;
 }
-
-const keyOf = (i: number, j: number): string => `${i} ${j}`;

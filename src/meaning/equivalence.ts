@@ -13,6 +13,8 @@ export interface Equivalence {
   readonly name: string;
   /** Everything that decides its verdicts (model and revision, thresholds …), for the artefacts it shapes. */
   readonly provenance: Json;
+  /** Pairs that are worth asking about in one call where there are many; as many as convenient when not given. */
+  readonly batchPairs?: number | undefined;
   /**
    * Verdicts on many pairs at once, of one question or of many, so that a model can batch them.
    * @returns [N] in the pairs' order. `same` is symmetric: the order within a pair does not matter

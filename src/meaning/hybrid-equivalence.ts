@@ -14,6 +14,7 @@ export function createHybridEquivalence(undecided: Equivalence | null): Equivale
   return {
     name: "hybrid",
     provenance: { name: "hybrid", version: 1, undecided: undecided?.provenance ?? null },
+    batchPairs: undecided?.batchPairs,
     async compare(pairs, options) {
       const decided = pairs.map(decideWithoutModel);
       const rest = pairs.filter((_, i) => decided[i] === null);

@@ -28,6 +28,8 @@ export function createJudgeEquivalence(
       rule: isDirected ? rule : null,
       model: model.provenance,
     },
+    // prompts gain nothing from being many, and a judge may be slow: finished questions should show
+    batchPairs: 4 * model.concurrency,
     async compare(pairs, { signal } = {}) {
       const prompts = pairs.flatMap(({ question, first, second }) => [
         write(question, first, second),

@@ -52,7 +52,9 @@ export async function* clusterRuns(
     // the answers that were judged, so that a sample's correctness and its cluster are about the same text
     answers: samples.map((run) => run.extracted_answer),
   }));
-  for (const window of windowsOf(all)) {
+  const asked = grouping.kind === "relation" ? grouping.equivalence.batchPairs : undefined;
+  const size = asked ?? PAIRS_PER_WINDOW;
+  for (const window of windowsOf(all, size)) {
     signal?.throwIfAborted();
     const clusters = await groupWindow(window, grouping, signal);
     const judged = clusters.map((each, i) => ({
@@ -81,14 +83,15 @@ async function groupWindow(
 /** Enough for a model to batch texts of one length; with few a slow model goes long without a sign of life. */
 const PAIRS_PER_WINDOW = 256;
 
-function* windowsOf(questions: readonly Answered[]): Generator<readonly Answered[]> {
+/** Questions in stretches that have about `size` pairs each, and at least one question. */
+function* windowsOf(questions: readonly Answered[], size: number): Generator<readonly Answered[]> {
   let window: Answered[] = [];
   let pairs = 0;
   for (const question of questions) {
     window.push(question);
     const n = distinctTexts(question.answers).length;
     pairs += (n * (n - 1)) / 2;
-    if (pairs < PAIRS_PER_WINDOW) continue;
+    if (pairs < size) continue;
     yield window;
     window = [];
     pairs = 0;

@@ -198,6 +198,29 @@ test.each<[ComputeEntropyOptions, RegExp]>([
 });
 
 describe("judge and cosine", () => {
+  test("a judge, which may be slow, is asked about few questions at a time", async () => {
+    await write(...Array.from({ length: 6 }, (_, q) => answering(`q${q}`, ["a", "b", "c"])));
+    let asked = 0;
+    const judge: JudgeModel = {
+      name: "fake",
+      provenance: "fake",
+      concurrency: 1,
+      complete: async () => {
+        asked += 1;
+        return "neutral";
+      },
+    };
+    const step = computeEntropy(workspace, "math", {
+      models: createFakeMeaningModels({ judge }),
+      equivalence: "judge",
+      judgeModel: "j",
+    });
+    const askedBefore: number[] = [];
+    for await (const event of step) if (event.kind === "advanced") askedBefore.push(asked);
+    // three pairs a question, each asked about both ways; two questions at a time have the four pairs of a batch
+    expect(askedBefore).toEqual([12, 12, 24, 24, 36, 36]);
+  });
+
   test("a judge's replies that are no verdict are counted and shown", async () => {
     await write(answering("q1", ["Paris", "It is Paris", "Lyon"]));
     const judge: JudgeModel = {
