@@ -26,6 +26,13 @@ export const SEP_ERROR_CODES = [
   "download-damaged",
   "disk-full",
   "cache-not-writable",
+  "bad-notebook",
+  "no-such-cell",
+  "stale-revision",
+  "notebook-failed",
+  "kernel-died",
+  "no-results",
+  "port-taken",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -1,0 +1,380 @@
+import { type GraphCell, descendantsOf } from "../graph/cell-graph.ts";
+import { CellStopped } from "./cell-stopped.ts";
+import type { CellStatus, StatusChange } from "./cell-status.ts";
+
+/** A cell as the scheduler sees it. */
+export interface ScheduledCell extends Pick<GraphCell, "id" | "defines" | "inputs" | "upstream"> {
+  readonly disabled: boolean;
+  /** Why it cannot run. */
+  readonly problem: string | null;
+  /** Changes when its code, its inputs or its switches change. */
+  readonly version: string;
+}
+
+/** What runs the cells. */
+export interface SchedulerHost {
+  /**
+   * Runs a cell once and hands back the names it defines. `signal` is aborted when the run is not wanted any more.
+   * Rejects with {@link CellStopped} when the cell chose not to run.
+   */
+  run(
+    id: number,
+    inputs: ReadonlyMap<string, unknown>,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, unknown>>;
+  report(id: number, change: StatusChange): void;
+  /** Nothing runs and nothing waits. */
+  idle(): void;
+  readonly now: () => number;
+}
+
+export interface SchedulerOptions {
+  /** Run what depends on a cell after it; else only mark it as stale. */
+  readonly isLazy?: boolean;
+  /** A run that takes longer lets cells that do not depend on it go first, so that nothing can block everything. */
+  readonly patienceMs?: number;
+}
+
+/** Decides which cell runs when. */
+export interface Scheduler {
+  /**
+   * Takes over a changed notebook. Cells that changed, and what depends on them, become stale; those among them
+   * that run or wait already do so with the new code, and nothing else runs.
+   */
+  define(cells: readonly ScheduledCell[]): void;
+  /** Runs these cells, before them what they need and is not there, and after them what depends on them. */
+  run(ids: readonly number[]): void;
+  runAll(): void;
+  runStale(): void;
+  /** Changes the value of a name from outside, as a moved slider does: what reads it runs, its own cell does not. */
+  setValue(name: string, value: unknown): void;
+  /** Gives up everything that runs or waits. */
+  interrupt(): void;
+  setLazy(isLazy: boolean): void;
+  readonly values: ReadonlyMap<string, unknown>;
+  statusOf(id: number): CellStatus;
+}
+
+interface Run {
+  readonly controller: AbortController;
+  readonly startMs: number;
+  /** While true nothing else starts. */
+  holdsTheLine: boolean;
+}
+
+interface CellState {
+  cell: ScheduledCell;
+  status: CellStatus;
+  /** Of the last run; aborted when its values are not used any more. */
+  controller: AbortController | null;
+  /** Its values are of older code or inputs. */
+  isOutdated: boolean;
+  /** Of the code that made its values; null when it has none. */
+  valuesVersion: string | null;
+}
+
+/**
+ * Runs one cell at a time, in the order of dependencies and then of the notebook. A new wish overtakes an old one:
+ * a running cell whose inputs change is aborted and runs again, and what it still does then is not looked at.
+ */
+export function createScheduler(host: SchedulerHost, options: SchedulerOptions = {}): Scheduler {
+  const { patienceMs = 500 } = options;
+  let isLazy = options.isLazy ?? false;
+  let order: readonly ScheduledCell[] = [];
+  const states = new Map<number, CellState>();
+  const values = new Map<string, unknown>();
+  const running = new Map<number, Run>();
+  /** Cells that wait, and whether something that they read has changed; without that they need not run. */
+  const queue = new Map<number, boolean>();
+  let pumpIsDue = false;
+
+  const stateOf = (id: number): CellState => states.get(id) as CellState;
+  const report = (id: number, status: CellStatus, more: Omit<StatusChange, "status"> = {}): void => {
+    const state = stateOf(id);
+    state.status = status;
+    if (status === "stale") state.isOutdated = true;
+    host.report(id, { status, ...more });
+  };
+
+  function forgetValues(id: number): void {
+    const state = stateOf(id);
+    state.valuesVersion = null;
+    state.controller?.abort(new Error("The cell's values are not used any more."));
+    for (const name of state.cell.defines) values.delete(name);
+  }
+
+  function abandon(id: number, reason: string): void {
+    running.get(id)?.controller.abort(new Error(reason));
+    running.delete(id);
+  }
+
+  function define(cells: readonly ScheduledCell[]): void {
+    const ids = new Set(cells.map(({ id }) => id));
+    for (const id of [...states.keys()]) {
+      if (ids.has(id)) continue;
+      abandon(id, "The cell was deleted.");
+      forgetValues(id);
+      states.delete(id);
+      queue.delete(id);
+    }
+    const changed = new Set<number>();
+    const fresh = new Set<number>();
+    for (const cell of cells) {
+      const state = states.get(cell.id);
+      if (state === undefined) {
+        states.set(cell.id, { cell, status: "idle", controller: null, isOutdated: false, valuesVersion: null });
+        fresh.add(cell.id);
+      } else if (state.cell.version !== cell.version) {
+        for (const name of state.cell.defines) if (!cell.defines.includes(name)) values.delete(name);
+        if (running.has(cell.id)) restart(cell.id);
+        state.cell = cell;
+        changed.add(cell.id);
+      } else state.cell = cell;
+    }
+    order = sortByDependency(cells);
+    const affected = new Set([...changed, ...descendantsOf(order, [...changed, ...fresh])]);
+    for (const id of affected) {
+      const { status } = stateOf(id);
+      if (queue.has(id)) queue.set(id, true);
+      else if (running.has(id)) restart(id);
+      else if (status !== "idle") report(id, "stale");
+    }
+    pump();
+  }
+
+  function restart(id: number): void {
+    abandon(id, "The cell, or what it reads, has changed.");
+    enqueue(id, true);
+  }
+
+  function enqueue(id: number, isDue: boolean): void {
+    if (!queue.has(id)) report(id, "queued");
+    queue.set(id, isDue || queue.get(id) === true);
+  }
+
+  function request(ids: Iterable<number>): void {
+    const wanted = new Set([...ids].filter((id) => states.has(id)));
+    for (const id of missingAncestors(wanted)) wanted.add(id);
+    for (const id of wanted) {
+      if (running.has(id)) abandon(id, "The cell was started again.");
+      enqueue(id, true);
+    }
+    follow(wanted);
+    pump();
+  }
+
+  /** What depends on cells that will run: it runs too, or it is marked. */
+  function follow(ids: ReadonlySet<number>): void {
+    for (const id of descendantsOf(order, ids)) {
+      if (ids.has(id)) continue;
+      if (isLazy) {
+        if (stateOf(id).status !== "idle" && !queue.has(id) && !running.has(id)) report(id, "stale");
+        continue;
+      }
+      if (running.has(id)) abandon(id, "What the cell reads has changed.");
+      enqueue(id, false);
+    }
+  }
+
+  /** Cells above whose values are not there or not current. */
+  function missingAncestors(ids: ReadonlySet<number>): Set<number> {
+    const found = new Set<number>();
+    const pending = [...ids];
+    while (pending.length > 0) {
+      for (const id of stateOf(pending.pop() as number).cell.upstream) {
+        const { status, cell } = stateOf(id);
+        if (found.has(id) || ids.has(id) || cell.disabled || SETTLED.has(status)) continue;
+        found.add(id);
+        pending.push(id);
+      }
+    }
+    return found;
+  }
+
+  function pump(): void {
+    if (pumpIsDue) return;
+    pumpIsDue = true;
+    // after the caller is done: several wishes at once become one
+    queueMicrotask(() => {
+      pumpIsDue = false;
+      step();
+    });
+  }
+
+  function step(): void {
+    if ([...running.values()].some(({ holdsTheLine }) => holdsTheLine)) return;
+    for (const cell of order) {
+      const isDue = queue.get(cell.id);
+      if (isDue === undefined) continue;
+      // a cell that cannot run waits for nobody, least of all on a circle
+      const mustWait = cell.problem === null && !cell.disabled;
+      if (mustWait && cell.upstream.some((id) => isPending(id))) continue;
+      queue.delete(cell.id);
+      if (settleWithoutRun(cell, isDue)) return step();
+      void start(cell);
+      return;
+    }
+    if (queue.size === 0 && running.size === 0) host.idle();
+  }
+
+  /** Whether a cell will still change, itself or through what it depends on. */
+  function isPending(id: number): boolean {
+    return queue.has(id) || running.has(id);
+  }
+
+  /** Cells that cannot run, or need not. */
+  function settleWithoutRun(cell: ScheduledCell, isDue: boolean): boolean {
+    const { id } = cell;
+    const state = stateOf(id);
+    if (cell.disabled) {
+      forgetValues(id);
+      report(id, "disabled");
+      markDependents(id, true);
+      return true;
+    }
+    if (cell.problem !== null) {
+      fail(id, { name: "Error", message: cell.problem });
+      return true;
+    }
+    const obstacle = cell.upstream.find((source) => stateOf(source).valuesVersion === null);
+    if (obstacle !== undefined) {
+      forgetValues(id);
+      const { status, cell: above } = stateOf(obstacle);
+      const waits = status === "waiting" || (status === "blocked" && blockedByWaiting(obstacle));
+      report(id, "blocked", { blockedBy: above.id, isCalm: waits || status === "disabled" });
+      markDependents(id, true);
+      return true;
+    }
+    if (!isDue && !state.isOutdated && state.valuesVersion === cell.version) {
+      report(id, statusWithValues(cell));
+      return true;
+    }
+    return false;
+  }
+
+  /** What was made from stale values is stale itself. */
+  function statusWithValues({ upstream }: ScheduledCell): CellStatus {
+    return upstream.some((source) => stateOf(source).status === "stale") ? "stale" : "done";
+  }
+
+  function blockedByWaiting(id: number): boolean {
+    return stateOf(id).cell.upstream.some((source) => {
+      const { status } = stateOf(source);
+      return status === "waiting" || (status === "blocked" && blockedByWaiting(source));
+    });
+  }
+
+  /** Tells the cells that read this one that they are due; with `force` also those that do not wait yet. */
+  function markDependents(id: number, force: boolean): void {
+    for (const { id: other, upstream } of order) {
+      if (!upstream.includes(id)) continue;
+      if (queue.has(other)) queue.set(other, true);
+      else if (force && !isLazy && stateOf(other).valuesVersion !== null) enqueue(other, true);
+    }
+  }
+
+  async function start(cell: ScheduledCell): Promise<void> {
+    const { id } = cell;
+    const run: Run = { controller: new AbortController(), startMs: host.now(), holdsTheLine: true };
+    const state = stateOf(id);
+    state.controller?.abort(new Error("The cell runs again."));
+    state.controller = run.controller;
+    running.set(id, run);
+    report(id, "running");
+    const patience = setTimeout(() => {
+      run.holdsTheLine = false;
+      step();
+    }, patienceMs);
+    const inputs = new Map(cell.inputs.map((name) => [name, values.get(name)]));
+    const isCurrent = (): boolean => running.get(id) === run;
+    try {
+      const defined = await host.run(id, inputs, run.controller.signal);
+      if (!isCurrent()) return;
+      running.delete(id);
+      for (const [name, value] of defined) values.set(name, value);
+      state.valuesVersion = cell.version;
+      state.isOutdated = false;
+      report(id, statusWithValues(cell), { durationMs: host.now() - run.startMs });
+      markDependents(id, false);
+    } catch (error) {
+      if (!isCurrent()) return;
+      running.delete(id);
+      run.controller.abort(new Error("The cell did not come to its end."));
+      if (error instanceof CellStopped) stopped(id, cell, error);
+      else fail(id, error, host.now() - run.startMs);
+    } finally {
+      clearTimeout(patience);
+      pump();
+    }
+  }
+
+  /** A cell that did not want to run keeps what an earlier run of the same code gave, marked as stale. */
+  function stopped(id: number, cell: ScheduledCell, { message }: CellStopped): void {
+    if (stateOf(id).valuesVersion === cell.version) {
+      report(id, "stale", { message });
+      return;
+    }
+    forgetValues(id);
+    report(id, "waiting", { message });
+    markDependents(id, true);
+  }
+
+  function fail(id: number, error: unknown, durationMs?: number): void {
+    forgetValues(id);
+    report(id, "error", { error, ...(durationMs === undefined ? {} : { durationMs }) });
+    markDependents(id, true);
+  }
+
+  return {
+    define,
+    run: request,
+    runAll: () => request(order.map(({ id }) => id)),
+    runStale: () =>
+      request(
+        order.flatMap(({ id, disabled }) =>
+          !disabled && ["idle", "stale", "interrupted"].includes(stateOf(id).status) ? [id] : [],
+        ),
+      ),
+    setValue(name, value) {
+      values.set(name, value);
+      const readers = order.filter(({ inputs }) => inputs.includes(name)).map(({ id }) => id);
+      if (!isLazy) return request(readers);
+      for (const id of [...readers, ...descendantsOf(order, readers)])
+        if (stateOf(id).status !== "idle" && !isPending(id)) report(id, "stale");
+    },
+    interrupt() {
+      for (const id of [...running.keys()]) {
+        abandon(id, "Interrupted.");
+        report(id, "interrupted");
+      }
+      for (const id of [...queue.keys()]) {
+        queue.delete(id);
+        report(id, stateOf(id).valuesVersion === null ? "idle" : "stale");
+      }
+      pump();
+    },
+    setLazy(lazy) {
+      isLazy = lazy;
+    },
+    values,
+    statusOf: (id) => states.get(id)?.status ?? "idle",
+  };
+}
+
+/** A wish for a cell below does not run these again. */
+const SETTLED: ReadonlySet<CellStatus> = new Set(["done", "running", "queued", "waiting", "error"]);
+
+/** Above before below; among equals in the order of the notebook. Cells on a circle come last. */
+function sortByDependency(cells: readonly ScheduledCell[]): ScheduledCell[] {
+  const sorted: ScheduledCell[] = [];
+  const placed = new Set<number>();
+  const known = new Set(cells.map(({ id }) => id));
+  let rest = [...cells];
+  while (rest.length > 0) {
+    const next = rest.find(({ upstream }) => upstream.every((id) => placed.has(id) || !known.has(id))) ?? rest[0]!;
+    sorted.push(next);
+    placed.add(next.id);
+    rest = rest.filter((cell) => cell !== next);
+  }
+  return sorted;
+}
