@@ -41,6 +41,7 @@ export const BUILTIN_NAMES = [
   "ui",
   "md",
   "html",
+  "table",
   "Plot",
   "progress",
   "cache",

@@ -51,8 +51,11 @@ export interface Scheduler {
   /** Gives up everything that runs or waits. */
   interrupt(): void;
   setLazy(isLazy: boolean): void;
+  /** Changes a name's value and runs nothing. */
+  setQuietly(name: string, value: unknown): void;
   readonly values: ReadonlyMap<string, unknown>;
   statusOf(id: number): CellStatus;
+  isIdle(): boolean;
 }
 
 interface Run {
@@ -342,6 +345,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
       for (const id of [...readers, ...descendantsOf(order, readers)])
         if (stateOf(id).status !== "idle" && !isPending(id)) report(id, "stale");
     },
+    setQuietly: (name, value) => values.set(name, value),
     interrupt() {
       for (const id of [...running.keys()]) {
         abandon(id, "Interrupted.");
@@ -357,6 +361,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
       isLazy = lazy;
     },
     values,
+    isIdle: () => queue.size === 0 && running.size === 0,
     statusOf: (id) => states.get(id)?.status ?? "idle",
   };
 }
