@@ -10,6 +10,7 @@ import { MODELS_LIST } from "./commands/models-list.ts";
 import { MODELS_PULL } from "./commands/models-pull.ts";
 import { NOTEBOOK_APP } from "./commands/notebook-app.ts";
 import { NOTEBOOK_CHECK } from "./commands/notebook-check.ts";
+import { NOTEBOOK_EXPORT } from "./commands/notebook-export.ts";
 import { NOTEBOOK_RUN } from "./commands/notebook-run.ts";
 import { PREPARE } from "./commands/prepare.ts";
 import { RUN } from "./commands/run.ts";
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   EDIT,
   NOTEBOOK_RUN,
   NOTEBOOK_APP,
+  NOTEBOOK_EXPORT,
   NOTEBOOK_CHECK,
   MODELS_LIST,
   MODELS_INFO,

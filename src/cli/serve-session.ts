@@ -29,7 +29,7 @@ export async function serveSession(
   context.stdout.write(`${paint("bold", "Notebook")}  ${paint("cyan", address)}\n`);
   if (agent !== null) {
     const header = token === null ? "" : `, with the header Authorization: Bearer ${token}`;
-    context.stdout.write(`${paint("bold", "Agents")}    http://localhost:${port}/mcp (MCP, streamable HTTP)${header}\n`);
+    context.stdout.write(`${paint("bold", "Agents")}    http://127.0.0.1:${port}/mcp (MCP, streamable HTTP)${header}\n`);
   }
   if (token === null) {
     context.stdout.write(

@@ -90,6 +90,7 @@ export interface CellSource {
   /** Not there in app mode: code stays on the server. */
   readonly source: string;
   readonly revision: string;
+  readonly pinned: boolean;
   readonly disabled: boolean;
   readonly defines: readonly string[];
   readonly upstream: readonly number[];

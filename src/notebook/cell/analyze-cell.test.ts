@@ -66,8 +66,14 @@ describe.each(["js", "ts"] as const)("analyzeCell, %s", (kind) => {
     ["(1, 2) // said so", [2]],
     ["await Promise.resolve(3)", [3]],
     ["1 + 1;", []],
+    ["const a = 1;\na + 1", [2]],
+    ["const a = 1;\n(a)", [1]],
+    ["const a = 1;\na + 1 // said so", [2]],
+    ["const a = 1;\na + 1;", []],
+    ["const a = 1;\n(await import('m')).specifier", ["m"]],
+    ["const list = [1]\nlist.map((x) => x + 1)", [[2]]],
+    ["'use strict'\nif (true) 3", []],
   ])("shows the value of %s", async (source, expected) => {
-    // TypeScript has no reader for a bare expression with a semicolon: it is a statement in both
     expect((await run(source, {}, kind)).shown).toEqual(expected);
   });
 

@@ -3,7 +3,7 @@ import { analyze, type Reference, type Variable } from "eslint-scope";
 import type { NotebookCell } from "../format/notebook-file.ts";
 import { CELL_TYPES } from "../format/notebook-file.ts";
 import { BUILTIN_NAMES, type CellAnalysis, type CellProblem, IMPORT_CALL, IMPORT_META } from "./cell-code.ts";
-import { isImportNode, rewriteImports } from "./rewrite-imports.ts";
+import { applySplices, isImportNode, rewriteImports, type Splice } from "./rewrite-imports.ts";
 import { stripTypes } from "./strip-types.ts";
 import { templateSource } from "./template-source.ts";
 
@@ -25,17 +25,25 @@ export async function analyzeCell({ kind, type, source }: Pick<NotebookCell, "ki
   }
   if (kind === "markdown" || kind === "html") {
     const template = templateSource(kind === "markdown" ? "md" : "html", source);
-    return "problem" in template ? failed(template.problem) : analyzeScript(template.source, null, true);
+    return "problem" in template ? failed(template.problem) : analyzeScript(template.source, template.source, null, true);
   }
-  if (kind === "js") return analyzeScript(source, null, null);
+  if (kind === "js") return analyzeScript(source, source, null, null);
   const stripped = await stripTypes(source);
   if ("problem" in stripped) return failed(stripped.problem);
   const { code, sourceMap, isExpression } = stripped;
-  return analyzeScript(isExpression ? code.replace(/;\s*$/, "") : code, sourceMap, isExpression);
+  return analyzeScript(isExpression ? code.replace(/;\s*$/, "") : code, source, sourceMap, isExpression);
 }
 
-/** @param isExpression null when it is not known yet */
-function analyzeScript(source: string, sourceMap: string | null, isExpression: boolean | null): CellAnalysis {
+/**
+ * @param written the source as the author wrote it, with its types
+ * @param isExpression null when it is not known yet
+ */
+function analyzeScript(
+  source: string,
+  written: string,
+  sourceMap: string | null,
+  isExpression: boolean | null,
+): CellAnalysis {
   const expression = isExpression === false ? null : parseExpression(source);
   let program: Program | Expression;
   try {
@@ -52,7 +60,7 @@ function analyzeScript(source: string, sourceMap: string | null, isExpression: b
   const problem =
     checkExports(nodes, source) ?? checkAssignments(through, source) ?? checkBuiltins(defines);
   const body = {
-    text: rewriteImports(source, nodes.filter(isImportNode)),
+    text: applySplices(source, [...rewriteImports(source, nodes.filter(isImportNode)), ...showLast(program, source, written)]),
     isExpression: expression !== null,
     sourceMap,
   };
@@ -75,6 +83,20 @@ function parseExpression(source: string): Expression | null {
     // not an expression: the caller parses it as statements, and reports what is wrong with those
     return null;
   }
+}
+
+/** An expression at the end of a cell is shown, unless a semicolon ends it. */
+function showLast(program: Program | Expression, source: string, written: string): Splice[] {
+  const last = program.type === "Program" ? program.body.at(-1) : undefined;
+  if (last?.type !== "ExpressionStatement" || last.directive !== undefined) return [];
+  if (/;\s*(?:\/\/[^\n]*\s*|\/\*[\s\S]*?\*\/\s*)*$/.test(written)) return [];
+  const { start, end } = last;
+  // the semicolon that taking the types out has put there goes
+  const expressionEnd = source[end - 1] === ";" ? end - 1 : end;
+  return [
+    { start: expressionEnd, end, text: "), true)" },
+    { start, end: start, text: "; display(await (" },
+  ];
 }
 
 /** Whether nothing but blanks and comments follows. A semicolon makes a statement of an expression: nothing is shown. */

@@ -3,16 +3,29 @@ import { IMPORT_CALL, IMPORT_META } from "./cell-code.ts";
 
 type ImportNode = ImportDeclaration | ImportExpression | MetaProperty;
 
+/** A piece of a text that becomes another one. */
+export interface Splice {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
 /**
  * Turns imports into calls, since a cell's body runs inside a function: `import { a } from "b"` becomes
  * `const { a } = await __sepImport("b")`. Line breaks are kept, so that lines keep their numbers.
  */
-export function rewriteImports(source: string, nodes: readonly ImportNode[]): string {
+export const rewriteImports = (source: string, nodes: readonly ImportNode[]): Splice[] =>
+  nodes.map((node) => ({
+    start: node.start,
+    end: node.end,
+    text: rewrite(node, source.slice(node.start, node.end)),
+  }));
+
+/** Applies splices that do not overlap; of two at one place the later one in the list ends up in front. */
+export function applySplices(source: string, splices: readonly Splice[]): string {
   let text = source;
-  for (const node of [...nodes].sort((a, b) => b.start - a.start)) {
-    const replaced = text.slice(node.start, node.end);
-    text = text.slice(0, node.start) + rewrite(node, replaced) + text.slice(node.end);
-  }
+  for (const { start, end, text: insert } of [...splices].sort((a, b) => b.start - a.start))
+    text = text.slice(0, start) + insert + text.slice(end);
   return text;
 }
 

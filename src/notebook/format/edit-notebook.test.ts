@@ -105,7 +105,7 @@ describe("editNotebook", () => {
   it("adds the first cell of an empty notebook", () => {
     const empty = parseNotebook("<notebook>\n</notebook>\n");
     expect(editNotebook(empty, { kind: "add", id: 1, after: null, cellKind: "ts", source: "a\nb" }).text).toBe(
-      '<notebook>\n  <script id="1" type="text/x-typescript">\n    a\n    b\n  </script>\n</notebook>\n',
+      '<notebook>\n  <script id="1" type="text/x-typescript" pinned>\n    a\n    b\n  </script>\n</notebook>\n',
     );
   });
 

@@ -83,7 +83,8 @@ function changeText(file: NotebookFile, edit: NotebookEdit): string {
     case "add": {
       const at = insertionPoint(file, edit.after);
       const body = indentLines(encodeSource(tidySource(edit.source)), CONTENT_INDENT).join("\n");
-      const tag = `<script id="${edit.id}" type="${CELL_TYPES[edit.cellKind]}">`;
+      const isCode = edit.cellKind === "ts" || edit.cellKind === "js";
+      const tag = `<script id="${edit.id}" type="${CELL_TYPES[edit.cellKind]}"${isCode ? " pinned" : ""}>`;
       return splice(text, at, at, `\n${CELL_INDENT}${tag}\n${body}\n${CELL_INDENT}</script>`);
     }
   }

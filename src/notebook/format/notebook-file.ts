@@ -12,6 +12,8 @@ export interface NotebookCell {
   readonly type: string;
   /** Without the indentation that the file gives it. */
   readonly source: string;
+  /** Its code is shown, not only what it gives. */
+  readonly pinned: boolean;
   /** Left out of every run, and with it what depends on it. */
   readonly disabled: boolean;
   /** Where its element begins and ends in the text, and its content between the tags. */

@@ -57,6 +57,7 @@ function readCells(text: string, tags: readonly Tag[], path: string): NotebookCe
       type,
       kind: kindOf(type),
       source: dedent(decodeSource(text.slice(open.end, close.start))),
+      pinned: open.attributes.has("pinned"),
       disabled: open.attributes.has("disabled"),
       span: { start: open.start, contentStart: open.end, contentEnd: close.start, end: close.end },
     });

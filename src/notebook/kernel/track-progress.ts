@@ -107,7 +107,7 @@ function takeEvent(shown: Progress, event: EventLike): Progress {
   if (event.kind === "note" || event.kind === "warning") {
     const text = String(event.kind === "note" ? event.message : event.warning?.message);
     const message = { level: event.kind as "note" | "warning", text };
-    return { ...shown, messages: [...shown.messages, message].slice(-MAX_MESSAGES) };
+    return { ...shown, label: label || shown.label, messages: [...shown.messages, message].slice(-MAX_MESSAGES) };
   }
   return {
     ...shown,

@@ -69,6 +69,7 @@ export function createCellView(first: CellSource, firstState: CellState, actions
   const conflict = element("div", { class: "conflict", role: "alert", hidden: true });
   const preview = element("pre", { class: "code-preview" }, text);
   const code = element("div", { class: "code" }, preview);
+  const foldLine = element("button", { type: "button", class: "fold-line", "aria-expanded": false, onclick: () => view.toggleCode(false) });
   const status = element("div", { class: "status" });
   const run = element("button", { type: "button", class: "run", "aria-label": "Run cell", title: "Run (Shift-Enter)", onclick: () => actions.run(id, false) }, icon("M5 3.5v9l7.5-4.5z"));
   const gutter = element("div", { class: "gutter" }, isText ? null : run, status);
@@ -76,7 +77,7 @@ export function createCellView(first: CellSource, firstState: CellState, actions
     "section",
     { class: `cell ${isText ? "is-text" : "is-code"}`, "data-id": id, tabindex: -1, "aria-label": `Cell ${id}`, onfocusin: () => actions.select(id), onpointerdown: () => actions.select(id), ondblclick: () => openText() },
     actions.isApp ? null : gutter,
-    element("div", { class: "body" }, outputs.node, progress.node, error, notice, conflict, actions.isApp ? null : code),
+    element("div", { class: "body" }, outputs.node, progress.node, error, notice, conflict, ...(actions.isApp ? [] : [isText ? null : foldLine, code])),
     actions.isApp ? null : drawCellMenu(first, (action) => actions.menu(id, action)),
   );
 
@@ -95,6 +96,7 @@ export function createCellView(first: CellSource, firstState: CellState, actions
     node.dataset.status = state.status;
     node.classList.toggle("dirty", isDirty());
     node.classList.toggle("disabled", source.disabled);
+    foldLine.textContent = text.split("\n").find((line) => line.trim() !== "") ?? "empty";
     node.classList.toggle("empty", outputs.isEmpty);
     drawStatus(status, state, isText);
     const shown = state.error ?? (source.problem === null ? null : { ...source.problem, stack: null });
@@ -204,8 +206,10 @@ export function createCellView(first: CellSource, firstState: CellState, actions
     },
     toggleCode(isHidden = !node.classList.contains("folded")) {
       node.classList.toggle("folded", isHidden);
+      foldLine.setAttribute("aria-expanded", String(!isHidden));
     },
   };
+  if (!isText) view.toggleCode(!first.pinned && first.source !== "");
   refresh();
   return view;
 }

@@ -16,8 +16,8 @@ export function createControl(spec: ControlSpec, value: ControlValue, change: Ch
   const made = makeInput(spec, value, change);
   const isBare = spec.type === "button" || spec.type === "run-button" || spec.type === "table";
   const node = isBare
-    ? element("div", { class: `control ${spec.type}` }, made.node)
-    : element("label", { class: `control ${spec.type}` }, element("span", { class: "label" }, spec.label), made.node);
+    ? element("div", { class: `control control-${spec.type}` }, made.node)
+    : element("label", { class: `control control-${spec.type}` }, element("span", { class: "label" }, spec.label), made.node);
   return { node, show: made.show };
 }
 

@@ -21,7 +21,7 @@ export function createProgress(): { readonly node: HTMLElement; show(progress: P
       if (total === null) bar.removeAttribute("value");
       else bar.value = total === 0 ? 1 : done / total;
       facts.textContent = [
-        total === null ? String(done) : `${done} / ${total}`,
+        ...(total !== null ? [`${done} / ${total}`] : done > 0 ? [String(done)] : []),
         ...(detail === "" || isFinished ? [] : [detail]),
         isFinished ? formatTime(elapsedMs) : etaMs === null ? formatTime(elapsedMs) : `${formatTime(etaMs)} left`,
       ].join(" · ");

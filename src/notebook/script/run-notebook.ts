@@ -63,6 +63,7 @@ export async function* runNotebook(
   } finally {
     signal?.removeEventListener("abort", abort);
   }
+  await session.keepResults();
   const states = session.cells().map(({ id }) => ({ id, ...session.stateOf(id) }));
   const counts: Record<string, number> = {};
   for (const { status } of states) counts[status] = (counts[status] ?? 0) + 1;

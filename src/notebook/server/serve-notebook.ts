@@ -73,7 +73,7 @@ export async function serveNotebook(session: Session, options: ServeOptions): Pr
 
   const port = await listen(server, host, options.port ?? 0);
   policy = { hosts: allowedHosts(host, port), token, cookieName: `sep_${port}` };
-  const name = host === "0.0.0.0" || host === "::" || host === "127.0.0.1" ? "localhost" : host;
+  const name = host === "0.0.0.0" || host === "::" ? "localhost" : host;
   return {
     port,
     token,

@@ -6,6 +6,8 @@ import { createCellStates } from "./cell-states.ts";
 import { openDraftJournal } from "./draft-journal.ts";
 import { type KernelLink, startKernel } from "./kernel-link.ts";
 import { type NotebookDocument, openDocument, type WantedEdit } from "./notebook-document.ts";
+import { writeResults } from "./results-file.ts";
+import { storageFolderOf } from "./storage-folder.ts";
 
 export interface SessionOptions {
   /** Arguments that the notebook reads as `args`. */
@@ -45,10 +47,9 @@ export interface Session extends AsyncDisposable {
   restart(message?: string): void;
   /** Resolves when nothing runs or waits any more. */
   settled(): Promise<void>;
+  /** Keeps what the cells show now, for exports. Happens by itself when a run has come to its end. */
+  keepResults(): Promise<void>;
 }
-
-/** The folder beside a notebook for what belongs to it and is no part of it: cache, drafts, results. */
-export const storageFolderOf = (path: string): string => join(dirname(path), ".sep-notebook");
 
 /** Opens a notebook. Nothing runs until somebody asks. @throws SepError `missing-input`, `bad-notebook` */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<Session> {
@@ -64,6 +65,8 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   const idleWaiters = new Set<() => void>();
   let kernel: KernelState = { status: "starting", isLazy: options.isLazy ?? false, message: null };
   let isClosed = false;
+  let hasRun = false;
+  let keeping: NodeJS.Timeout | undefined;
   let controlOrigin: string | null = null;
 
   const setKernel = (change: Partial<KernelState>): void => {
@@ -82,10 +85,25 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     if (message.kind === "idle") {
       setKernel({ status: "ready" });
       wakeWaiters();
+      if (hasRun) keepLater();
     }
+    if (message.kind === "status" && message.status === "running") hasRun = true;
     if (message.kind === "status" && message.status === "running") setKernel({ status: "busy", message: null });
     states.take(message);
     if (message.kind === "control") tell({ ...message, origin: controlOrigin });
+  }
+
+  const keepResults = (): Promise<void> =>
+    writeResults(document.path, {
+      cells: document.notebook.cells.map(({ cell: { id }, revision }) => {
+        const { status, error } = states.stateOf(id);
+        return { id, revision, status, error: error?.message ?? null, outputs: states.outputsOf(id) };
+      }),
+    });
+  function keepLater(): void {
+    clearTimeout(keeping);
+    // a folder that cannot be written to must not end the session; whoever exports hears that there is nothing
+    keeping = setTimeout(() => void keepResults().catch(() => undefined), KEEP_MS);
   }
 
   function open(): KernelLink {
@@ -134,6 +152,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       type: cell.type,
       source: cell.source,
       revision,
+      pinned: cell.pinned,
       disabled: cell.disabled,
       defines: graph.defines,
       upstream: graph.upstream,
@@ -193,6 +212,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       if (!answered && link === current) restart("The kernel did not react to the interrupt, so it was killed and started again; its values are gone.");
     },
     restart,
+    keepResults,
     async settled() {
       for (;;) {
         const woken = new Promise<void>((resolve) => idleWaiters.add(resolve));
@@ -203,6 +223,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     },
     async [Symbol.asyncDispose]() {
       isClosed = true;
+      clearTimeout(keeping);
       watcher?.close();
       current.kill();
       await current.ended;
@@ -235,5 +256,7 @@ function watchFile(document: NotebookDocument, changed: () => void): FSWatcher {
 
 /** How long a kernel may take to hear an interrupt. */
 const INTERRUPT_GRACE_MS = 1_500;
+/** A moving slider ends many runs; its last one counts. */
+const KEEP_MS = 1_000;
 /** Editors write a file in several steps. */
 const WATCH_MS = 60;
