@@ -97,7 +97,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     await page.keyboard.press("ControlOrMeta+Enter");
     await expect.poll(() => cell(3).locator(".error").innerText()).toContain("line 1: SyntaxError");
     expect(await cell(3).locator(".error-line").innerText()).toBe("const double = k *;");
-    await expect.poll(() => status(4)).toBe("error");
+    await expect.poll(() => status(4)).toBe("blocked");
     await type(3, "const double = k * 100;");
     await page.keyboard.press("ControlOrMeta+Enter");
     await expect.poll(() => text(4)).toContain("above 301");
@@ -254,25 +254,22 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     expect(await page.locator(".graph .node").count()).toBe(200);
   });
 
-  it.each([
-    ["desktop, dark", 1200, "dark"],
-    ["phone, light", 390, "light"],
-  ] as const)("trains a probe in the shipped notebook: %s", async (_name, width, colorScheme) => {
+  it("trains a probe in the shipped notebook, in the dark and on a phone", async () => {
     const shipped = fileURLToPath(new URL("../notebooks/probe_training_auto.html", import.meta.url));
     stage = await stageNotebook(await readFile(shipped, "utf8"));
     await mkdir(join(stage.folder, "study"), { recursive: true });
     const session = await stage.open({ args: ["--k", "3", "--questions", "10", "--out", join(stage.folder, "study")] });
     const { address } = await stage.serve(session);
-    await page.setViewportSize({ width, height: 900 });
-    await page.emulateMedia({ colorScheme });
+    await page.emulateMedia({ colorScheme: "dark" });
     await page.goto(address);
     await page.getByRole("button", { name: "Run notebook" }).click();
     await page.getByRole("button", { name: "Sample answers" }).click();
-    await expect.poll(() => cell(6).locator(".progress-facts").innerText(), { timeout: 20_000 }).toMatch(/\d+ \/ 10/);
+    await expect.poll(() => cell(6).locator(".progress-facts").innerText()).toMatch(/\d+ \/ 10/);
     await page.getByRole("button", { name: "Train probes" }).click({ timeout: 30_000 });
-    await expect.poll(() => status(20), { timeout: 30_000 }).toBe("done");
+    await expect.poll(() => status(20)).toBe("done");
     expect(await page.locator(".charts svg[aria-label]").count()).toBeGreaterThanOrEqual(3);
     expect(await page.locator(".cell[data-status=error]").count()).toBe(0);
+    await page.setViewportSize({ width: 390, height: 844 });
     const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
     expect(overflow, "pixels that stick out to the right").toBeLessThanOrEqual(0);
   });

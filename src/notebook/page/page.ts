@@ -139,7 +139,11 @@ function openCell(source: CellSource, state: CellState): CellView {
     goTo,
   });
   const draft = drafts?.find(source.id, source.draft) ?? null;
-  if (draft !== null && draft.text !== source.source) cell.takeDraft(draft.text, draft.base);
+  if (draft !== null && draft.text !== source.source) {
+    cell.takeDraft(draft.text, draft.base);
+    // the page may have been closed before the server had it
+    if (draft !== source.draft) drafts?.keep(source.id, draft);
+  }
   if (!isApp) near.observe(cell.node);
   return cell;
 }

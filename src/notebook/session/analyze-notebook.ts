@@ -5,7 +5,7 @@ import { compileCell } from "../cell/compile-cell.ts";
 import { hasExpressions } from "../cell/template-source.ts";
 import { cellRevision } from "../format/cell-revision.ts";
 import type { NotebookCell, NotebookFile } from "../format/notebook-file.ts";
-import { buildGraph, type GraphCell } from "../graph/cell-graph.ts";
+import { type AnalyzedCell, buildGraph, type GraphCell } from "../graph/cell-graph.ts";
 import type { KernelCell } from "../kernel/messages.ts";
 
 /** A notebook with everything that is known without running it. */
@@ -27,9 +27,11 @@ export type NotebookAnalyzer = (file: NotebookFile) => Promise<AnalyzedNotebook>
 
 export function createAnalyzer(): NotebookAnalyzer {
   let known = new Map<string, CellAnalysis>();
+  /** What each cell defined and read when it could last be read. */
+  const lastGood = new Map<number, CellAnalysis>();
   return async (file) => {
     const next = new Map<string, CellAnalysis>();
-    const analyzed: { readonly id: number; readonly analysis: CellAnalysis }[] = [];
+    const analyzed: AnalyzedCell[] = [];
     for (const cell of file.cells) {
       const key = JSON.stringify([cell.type, cell.source]);
       const analysis = known.get(key) ?? next.get(key) ?? (await analyzeCell(cell));
@@ -37,7 +39,8 @@ export function createAnalyzer(): NotebookAnalyzer {
       analyzed.push({ id: cell.id, analysis });
     }
     known = next;
-    const graph = buildGraph(analyzed);
+    for (const { id, analysis } of analyzed) if (analysis.problem === null) lastGood.set(id, analysis);
+    const graph = buildGraph(keepBrokenNames(analyzed, lastGood));
     const cells = file.cells.map((cell, at) => {
       const own = graph[at] as GraphCell;
       const { analysis } = analyzed[at]!;
@@ -46,6 +49,20 @@ export function createAnalyzer(): NotebookAnalyzer {
     });
     return { file, cells };
   };
+}
+
+/**
+ * A cell that is being typed and cannot be read for now keeps its names, so that what depends on it still does.
+ * A name that another cell defines meanwhile is that cell's.
+ */
+function keepBrokenNames(cells: readonly AnalyzedCell[], lastGood: ReadonlyMap<number, CellAnalysis>): AnalyzedCell[] {
+  const taken = new Set(cells.flatMap(({ analysis }) => analysis.defines));
+  return cells.map(({ id, analysis }) => {
+    const before = lastGood.get(id);
+    if (analysis.problem === null || analysis.defines.length > 0 || before === undefined) return { id, analysis };
+    const defines = before.defines.filter((name) => !taken.has(name));
+    return { id, analysis: { ...analysis, defines, reads: before.reads } };
+  });
 }
 
 /** Text that shows the same whatever runs. */

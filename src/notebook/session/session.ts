@@ -182,7 +182,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       return () => listeners.delete(listener);
     },
     async edit(edits, { run = false, origin = null } = {}) {
-      const readers = edits.flatMap((edit) => (edit.kind === "delete" ? readersOf(document, edit.id) : []));
+      const readers = edits.flatMap((edit) => (edit.kind === "add" || edit.kind === "move" ? [] : readersOf(document, edit.id)));
       const changed = await document.apply(edits);
       for (const edit of edits) if (edit.kind === "source" || edit.kind === "delete") await drafts.set(edit.id, null);
       define();
@@ -231,7 +231,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   };
 }
 
-/** Cells that read from a cell that goes. */
+/** Cells that read from a cell that goes, or that may lose a name. */
 const readersOf = ({ notebook }: NotebookDocument, id: number): number[] =>
   notebook.cells.flatMap(({ graph }) => (graph.upstream.includes(id) ? [graph.id] : []));
 
