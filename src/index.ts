@@ -2,10 +2,10 @@
 
 export { discreteSemanticEntropy } from "./entropy/discrete-semantic-entropy.ts";
 export { meanTokenEntropy } from "./entropy/mean-token-entropy.ts";
+export { readSemanticEntropy } from "./entropy/read-semantic-entropy.ts";
 export { regularEntropy } from "./entropy/regular-entropy.ts";
 export { semanticEntropy } from "./entropy/semantic-entropy.ts";
 export { sumLogprobSemanticEntropy } from "./entropy/sum-logprob-semantic-entropy.ts";
-export { readSemanticEntropy } from "./entropy/read-semantic-entropy.ts";
 export { SEP_ERROR_CODES, SepError, type SepErrorCode } from "./errors.ts";
 export { bootstrapInterval } from "./evaluation/bootstrap-interval.ts";
 export { brierScore, expectedCalibrationError } from "./evaluation/calibration.ts";

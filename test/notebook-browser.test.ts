@@ -50,7 +50,8 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     const made = await context.newPage();
     made.setDefaultTimeout(15_000);
     made.on("console", (message) => {
-      if (message.type() === "error" && !/ERR_CONNECTION|409|Failed to load resource/.test(message.text())) complaints.push(message.text());
+      if (message.type() === "error" && !/ERR_CONNECTION|409|Failed to load resource/.test(message.text()))
+        complaints.push(message.text());
     });
     made.on("pageerror", (error) => complaints.push(error.message));
     return made;
@@ -117,10 +118,17 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     await page.getByRole("button", { name: "Sample", exact: true }).click();
     const bar = cell(3).locator("progress");
     const seen: number[] = [];
-    await expect.poll(async () => {
-      seen.push(await bar.evaluate((node) => (node as unknown as { value: number }).value).catch(() => 0));
-      return text(3);
-    }, { interval: 60 }).toBe("20");
+    await expect
+      .poll(
+        async () => {
+          seen.push(
+            await bar.evaluate((node) => (node as unknown as { value: number }).value).catch(() => 0),
+          );
+          return text(3);
+        },
+        { interval: 60 },
+      )
+      .toBe("20");
     expect(new Set(seen.filter((value) => value > 0 && value < 1)).size).toBeGreaterThan(3);
     await page.getByRole("slider").focus();
     await page.keyboard.press("ArrowRight");
@@ -201,7 +209,15 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     await page.keyboard.press("Shift+Enter");
     await expect.poll(() => text(6)).toBe("6");
     await page.keyboard.press("Alt+ArrowUp");
-    await expect.poll(() => page.locator("section.cell").evaluateAll((all) => all.map((each) => (each as unknown as { dataset: { id: string } }).dataset.id).join())).toBe("1,2,3,4,6,5");
+    await expect
+      .poll(() =>
+        page
+          .locator("section.cell")
+          .evaluateAll((all) =>
+            all.map((each) => (each as unknown as { dataset: { id: string } }).dataset.id).join(),
+          ),
+      )
+      .toBe("1,2,3,4,6,5");
     await page.keyboard.press("d");
     await page.keyboard.press("d");
     await expect.poll(() => cell(6).count()).toBe(0);
@@ -226,11 +242,22 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
   });
 
   it("exports a page that opens from disk and loads nothing", async () => {
-    stage = await stageNotebook(notebookText([...SOURCES, 'display(Plot.dot([[1, 2], [3, 4]]).plot());\ntable([{ a: 1, b: "<b>x</b>" }])']));
+    stage = await stageNotebook(
+      notebookText([
+        ...SOURCES,
+        'display(Plot.dot([[1, 2], [3, 4]]).plot());\ntable([{ a: 1, b: "<b>x</b>" }])',
+      ]),
+    );
     const session = await stage.open();
     session.run("all");
     await session.settled();
-    const results = session.cells().map(({ id, revision }) => ({ id, revision, status: session.stateOf(id).status, error: null, outputs: session.outputsOf(id) }));
+    const results = session.cells().map(({ id, revision }) => ({
+      id,
+      revision,
+      status: session.stateOf(id).status,
+      error: null,
+      outputs: session.outputsOf(id),
+    }));
     const { html, stale } = await renderExport(session.document.notebook, { cells: results });
     expect(stale).toEqual([]);
     const target = join(stage.folder, "out.html");
@@ -245,7 +272,10 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
   });
 
   it("is quick with 200 cells", async () => {
-    await open(["const c1 = 1;", ...Array.from({ length: 199 }, (_, at) => `const c${at + 2} = c${at + 1} + 1;`)]);
+    await open([
+      "const c1 = 1;",
+      ...Array.from({ length: 199 }, (_, at) => `const c${at + 2} = c${at + 1} + 1;`),
+    ]);
     // editors are made when they come into sight
     expect(await page.locator(".cm-editor").count()).toBeLessThan(80);
     await page.getByRole("button", { name: "Run notebook" }).click();
@@ -258,7 +288,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     const shipped = fileURLToPath(new URL("../notebooks/probe_training_auto.html", import.meta.url));
     stage = await stageNotebook(await readFile(shipped, "utf8"));
     await mkdir(join(stage.folder, "study"), { recursive: true });
-    const session = await stage.open({ args: ["--k", "3", "--questions", "10", "--out", join(stage.folder, "study")] });
+    const session = await stage.open({
+      args: ["--k", "3", "--questions", "10", "--out", join(stage.folder, "study")],
+    });
     const { address } = await stage.serve(session);
     await page.emulateMedia({ colorScheme: "dark" });
     await page.goto(address);

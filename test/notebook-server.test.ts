@@ -11,14 +11,24 @@ const SOURCES = [
   "const other = 1;",
 ];
 
+/** A tool's answer, as JSON. */
+// biome-ignore lint/suspicious/noExplicitAny: the assertions say what is in it
+type ToolValue = Record<string, any>;
+
 /** One raw request: `fetch` sets Host, Origin and others by itself. */
 function send(
   port: number,
-  { method = "GET", path = "/", headers = {}, body }: { method?: string; path?: string; headers?: Record<string, string>; body?: string },
+  {
+    method = "GET",
+    path = "/",
+    headers = {},
+    body,
+  }: { method?: string; path?: string; headers?: Record<string, string>; body?: string },
 ): Promise<{ status: number; headers: Record<string, unknown>; text: string }> {
   return new Promise((resolve, reject) => {
     const sent = request({ port, host: "127.0.0.1", method, path, headers }, (response) => {
-      const finish = (text: string): void => resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
+      const finish = (text: string): void =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
       if (response.headers["content-type"] === "text/event-stream") {
         response.once("data", (data) => {
           finish(String(data));
@@ -55,11 +65,44 @@ describe("the server", () => {
     for (const path of ["/", "/page.js", "/events", "/api/run", "/mcp", "/nothing"]) {
       const method = path === "/mcp" || path.startsWith("/api") ? "POST" : "GET";
       const headers = method === "POST" ? json : {};
-      expect((await send(port, { method, path, headers: { ...headers, host: "rebind.example" }, body: "{}" })).status, path).toBe(421);
-      expect((await send(port, { method, path, headers: { ...headers, origin: "http://localhost:3000" }, body: "{}" })).status, path).toBe(403);
-      expect((await send(port, { method, path, headers: { ...headers, "sec-fetch-site": "cross-site" }, body: "{}" })).status, path).toBe(403);
+      expect(
+        (await send(port, { method, path, headers: { ...headers, host: "rebind.example" }, body: "{}" }))
+          .status,
+        path,
+      ).toBe(421);
+      expect(
+        (
+          await send(port, {
+            method,
+            path,
+            headers: { ...headers, origin: "http://localhost:3000" },
+            body: "{}",
+          })
+        ).status,
+        path,
+      ).toBe(403);
+      expect(
+        (
+          await send(port, {
+            method,
+            path,
+            headers: { ...headers, "sec-fetch-site": "cross-site" },
+            body: "{}",
+          })
+        ).status,
+        path,
+      ).toBe(403);
     }
-    expect((await send(port, { method: "POST", path: "/api/run", headers: { "content-type": "text/plain" }, body: '{"ids":"all"}' })).status).toBe(415);
+    expect(
+      (
+        await send(port, {
+          method: "POST",
+          path: "/api/run",
+          headers: { "content-type": "text/plain" },
+          body: '{"ids":"all"}',
+        })
+      ).status,
+    ).toBe(415);
     expect(session.stateOf(3).status).toBe("idle");
   });
 
@@ -67,28 +110,47 @@ describe("the server", () => {
     const closed = await stage.serve(session, { hasToken: true });
     for (const path of ["/", "/page.js", "/events", "/mcp"]) {
       const method = path === "/mcp" ? "POST" : "GET";
-      expect((await send(closed.port, { method, path, headers: method === "POST" ? json : {}, body: "{}" })).status, path).toBe(401);
+      expect(
+        (await send(closed.port, { method, path, headers: method === "POST" ? json : {}, body: "{}" }))
+          .status,
+        path,
+      ).toBe(401);
     }
     const entered = await send(closed.port, { path: `/?access_token=${closed.token}` });
     expect(entered.status).toBe(303);
     const [cookie = ""] = String(entered.headers["set-cookie"]).split(";");
     expect((await send(closed.port, { path: "/events", headers: { cookie } })).text).toContain("snapshot");
-    expect((await send(closed.port, { path: "/", headers: { authorization: `Bearer ${closed.token}` } })).status).toBe(200);
+    expect(
+      (await send(closed.port, { path: "/", headers: { authorization: `Bearer ${closed.token}` } })).status,
+    ).toBe(200);
     expect(closed.token).toHaveLength(32);
   });
 
-  it.each(["/../package.json", "/..%2fpackage.json", "/page.js/../../package.json", "/%2e%2e/stage.html", "//etc/passwd", "/page.css%00.html"])(
-    "has no file at %s",
-    async (path) => expect((await send(port, { path })).status).toBe(404),
-  );
+  it.each([
+    "/../package.json",
+    "/..%2fpackage.json",
+    "/page.js/../../package.json",
+    "/%2e%2e/stage.html",
+    "//etc/passwd",
+    "/page.css%00.html",
+  ])("has no file at %s", async (path) => expect((await send(port, { path })).status).toBe(404));
 
   it("refuses a body that grows too large without a length", async () => {
     const chunk = "x".repeat(1 << 20);
     const answer = new Promise<number>((resolve, reject) => {
-      const sent = request({ port, host: "127.0.0.1", method: "POST", path: "/api/run", headers: { ...json, "transfer-encoding": "chunked" } }, (response) => {
-        resolve(response.statusCode ?? 0);
-        sent.destroy();
-      });
+      const sent = request(
+        {
+          port,
+          host: "127.0.0.1",
+          method: "POST",
+          path: "/api/run",
+          headers: { ...json, "transfer-encoding": "chunked" },
+        },
+        (response) => {
+          resolve(response.statusCode ?? 0);
+          sent.destroy();
+        },
+      );
       sent.on("error", reject);
       for (let part = 0; part < 18; part += 1) sent.write(chunk);
       sent.end();
@@ -104,18 +166,32 @@ describe("the server", () => {
   });
 
   it("says what is wrong with a body", async () => {
-    const answer = await send(port, { method: "POST", path: "/api/run", headers: json, body: '{"ids":"some"}' });
+    const answer = await send(port, {
+      method: "POST",
+      path: "/api/run",
+      headers: json,
+      body: '{"ids":"some"}',
+    });
     expect([answer.status, JSON.parse(answer.text).error]).toEqual([400, expect.stringContaining("ids")]);
-    expect((await send(port, { method: "POST", path: "/api/run", headers: json, body: "{" })).status).toBe(400);
+    expect((await send(port, { method: "POST", path: "/api/run", headers: json, body: "{" })).status).toBe(
+      400,
+    );
   });
 
   it("gives readers of an app no code and no way to change it", async () => {
     const app = await stage.serve(session, { mode: "app", agent: null });
     const { text } = await send(app.port, { path: "/events" });
     expect(text).not.toContain("ui.slider");
-    expect((await send(app.port, { method: "POST", path: "/api/edit", headers: json, body: "{}" })).status).toBe(404);
-    expect((await send(app.port, { method: "POST", path: "/api/run", headers: json, body: '{"ids":"all"}' })).status).toBe(404);
-    expect((await send(app.port, { method: "POST", path: "/mcp", headers: json, body: "{}" })).status).toBe(404);
+    expect(
+      (await send(app.port, { method: "POST", path: "/api/edit", headers: json, body: "{}" })).status,
+    ).toBe(404);
+    expect(
+      (await send(app.port, { method: "POST", path: "/api/run", headers: json, body: '{"ids":"all"}' }))
+        .status,
+    ).toBe(404);
+    expect((await send(app.port, { method: "POST", path: "/mcp", headers: json, body: "{}" })).status).toBe(
+      404,
+    );
   });
 });
 
@@ -129,7 +205,9 @@ describe("an agent", () => {
     const server = await stage.serve(session, { hasToken: true });
     client = new Client({ name: "test", version: "1.0.0" });
     await client.connect(
-      new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${server.port}/mcp`), { requestInit: { headers: { authorization: `Bearer ${server.token}` } } }),
+      new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${server.port}/mcp`), {
+        requestInit: { headers: { authorization: `Bearer ${server.token}` } },
+      }),
     );
   });
   afterAll(async () => {
@@ -137,7 +215,7 @@ describe("an agent", () => {
     await stage[Symbol.asyncDispose]();
   });
 
-  async function call(name: string, args: Record<string, unknown> = {}): Promise<Record<string, any>> {
+  async function call(name: string, args: Record<string, unknown> = {}): Promise<ToolValue> {
     const answer = await client.callTool({ name, arguments: args });
     const [first] = answer.content as { text: string }[];
     if (answer.isError) throw new Error(first?.text);
@@ -147,12 +225,31 @@ describe("an agent", () => {
   it("finds all tools", async () => {
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name).sort()).toEqual(
-      ["add_cell", "delete_cell", "edit_cells", "get_errors", "get_graph", "get_outputs", "get_variable", "interrupt", "list_cells", "read_cell", "run_cells", "run_stale", "set_input"].sort(),
+      [
+        "add_cell",
+        "delete_cell",
+        "edit_cells",
+        "get_errors",
+        "get_graph",
+        "get_outputs",
+        "get_variable",
+        "interrupt",
+        "list_cells",
+        "read_cell",
+        "run_cells",
+        "run_stale",
+        "set_input",
+      ].sort(),
     );
   });
 
   it("reads, runs, moves an input, and reads values", async () => {
-    expect((await call("list_cells")).cells.map((cell: { status: string }) => cell.status)).toEqual(["done", "idle", "idle", "idle"]);
+    expect((await call("list_cells")).cells.map((cell: { status: string }) => cell.status)).toEqual([
+      "done",
+      "idle",
+      "idle",
+      "idle",
+    ]);
     await call("run_stale");
     expect(await call("get_variable", { name: "double" })).toMatchObject({ type: "Number", text: "6" });
     const { cells } = await call("get_outputs", { ids: [2, 3] });
@@ -160,25 +257,39 @@ describe("an agent", () => {
     expect(cells[1].outputs).toEqual([{ kind: "text", text: "6" }]);
     await call("set_input", { key: "2:0", value: 5 });
     expect(await call("get_variable", { name: "double" })).toMatchObject({ text: "10" });
-    await expect(call("set_input", { key: "2:0", value: 99 })).rejects.toThrow("expected a number from 1 to 10");
+    await expect(call("set_input", { key: "2:0", value: 99 })).rejects.toThrow(
+      "expected a number from 1 to 10",
+    );
     expect((await call("get_graph")).cells[2]).toMatchObject({ reads: ["k"], readsFrom: [2] });
   });
 
   it("edits in batches with revisions, all or nothing", async () => {
     const [, , cell, last] = (await call("list_cells")).cells;
     await expect(
-      call("edit_cells", { edits: [{ id: 4, source: "const other = 2;", revision: last.revision }, { id: 3, source: "x", revision: "000000000000" }] }),
+      call("edit_cells", {
+        edits: [
+          { id: 4, source: "const other = 2;", revision: last.revision },
+          { id: 3, source: "x", revision: "000000000000" },
+        ],
+      }),
     ).rejects.toThrow("stale-revision");
     expect(await readFile(stage.path, "utf8")).toBe(notebookText(SOURCES));
-    await call("edit_cells", { edits: [{ id: 3, source: "const double = k * 20;", revision: cell.revision }] });
+    await call("edit_cells", {
+      edits: [{ id: 3, source: "const double = k * 20;", revision: cell.revision }],
+    });
     expect(await call("get_variable", { name: "double" })).toMatchObject({ text: "100" });
-    expect(await readFile(stage.path, "utf8")).toBe(notebookText(SOURCES).replace("const double = k * 2;\n    double", "const double = k * 20;"));
+    expect(await readFile(stage.path, "utf8")).toBe(
+      notebookText(SOURCES).replace("const double = k * 2;\n    double", "const double = k * 20;"),
+    );
   });
 
   it("adds, finds errors, deletes, and shows it live", async () => {
     const seen: string[] = [];
     const stop = session.listen((event) => seen.push(event.kind));
-    const { changed } = await call("add_cell", { after: 3, source: 'const bad = 1;\nthrow new TypeError("no " + double);' });
+    const { changed } = await call("add_cell", {
+      after: 3,
+      source: 'const bad = 1;\nthrow new TypeError("no " + double);',
+    });
     const [{ id, revision }] = changed;
     const { errors } = await call("get_errors");
     expect(errors).toEqual([expect.objectContaining({ id, message: "TypeError: no 100", line: 2 })]);

@@ -11,9 +11,16 @@ export const SERVER_OPTIONS: {
   readonly args: OptionSpec<readonly string[]>;
 } = {
   notebook: operand("FILE", "Notebook: an Observable Notebook 2 HTML file."),
-  port: number({ integer: true, min: 0, max: 65535 }, undefined, "Port to listen on; 0 takes a free one.", "4802, or a free one"),
+  port: number(
+    { integer: true, min: 0, max: 65535 },
+    undefined,
+    "Port to listen on; 0 takes a free one.",
+    "4802, or a free one",
+  ),
   host: text("ADDRESS", "127.0.0.1", "Address to listen on."),
-  "no-token": flag("Let in everybody on this machine without a token. Other web pages and other machines stay out."),
+  "no-token": flag(
+    "Let in everybody on this machine without a token. Other web pages and other machines stay out.",
+  ),
   "let-anyone-in": flag("With --no-token and a --host that others reach: yes, they may all run code here."),
   "no-open": flag("Do not open a browser."),
   args: restArguments("What the notebook reads as `args`: `-- --k 20` gives `{ k: 20 }`."),

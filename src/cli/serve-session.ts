@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { SepError } from "../errors.ts";
 import { type AgentHandler, type NotebookServer, serveNotebook } from "../notebook/server/serve-notebook.ts";
-import type { Session } from "../notebook/session/session.ts";
+import type { Session } from "../notebook/session/session-contract.ts";
 import type { CliContext } from "./command.ts";
 import type { SERVER_OPTIONS } from "./notebook-options.ts";
 import type { OptionValues } from "./option-spec.ts";
@@ -21,15 +21,25 @@ export async function serveSession(
   agent: AgentHandler | null,
   context: CliContext,
 ): Promise<void> {
-  const options = { mode, host: values.host, hasToken: !values["no-token"], letsAnyoneIn: values["let-anyone-in"], agent };
+  const options = {
+    mode,
+    host: values.host,
+    hasToken: !values["no-token"],
+    letsAnyoneIn: values["let-anyone-in"],
+    agent,
+  };
   const open = (port: number): Promise<NotebookServer> => serveNotebook(session, { ...options, port });
-  await using server = await (values.port === undefined ? open(USUAL_PORT).catch((error: unknown) => retryAnywhere(error, open)) : open(values.port));
+  await using server = await (values.port === undefined
+    ? open(USUAL_PORT).catch((error: unknown) => retryAnywhere(error, open))
+    : open(values.port));
   const { address, port, token } = server;
   const paint = createPaint(context.stdout, context.env);
   context.stdout.write(`${paint("bold", "Notebook")}  ${paint("cyan", address)}\n`);
   if (agent !== null) {
     const header = token === null ? "" : `, with the header Authorization: Bearer ${token}`;
-    context.stdout.write(`${paint("bold", "Agents")}    http://127.0.0.1:${port}/mcp (MCP, streamable HTTP)${header}\n`);
+    context.stdout.write(
+      `${paint("bold", "Agents")}    http://127.0.0.1:${port}/mcp (MCP, streamable HTTP)${header}\n`,
+    );
   }
   if (token === null) {
     context.stdout.write(
@@ -44,7 +54,10 @@ export async function serveSession(
   });
 }
 
-function retryAnywhere(error: unknown, open: (port: number) => Promise<NotebookServer>): Promise<NotebookServer> {
+function retryAnywhere(
+  error: unknown,
+  open: (port: number) => Promise<NotebookServer>,
+): Promise<NotebookServer> {
   if (error instanceof SepError && error.code === "port-taken") return open(0);
   throw error;
 }
@@ -52,7 +65,11 @@ function retryAnywhere(error: unknown, open: (port: number) => Promise<NotebookS
 /** Opens the machine's browser. Where there is none, the printed address is enough. */
 function openBrowser(address: string, { env }: CliContext): void {
   const [program, ...args] =
-    process.platform === "darwin" ? ["open", address] : process.platform === "win32" ? ["cmd", "/c", "start", "", address] : ["xdg-open", address];
+    process.platform === "darwin"
+      ? ["open", address]
+      : process.platform === "win32"
+        ? ["cmd", "/c", "start", "", address]
+        : ["xdg-open", address];
   if (process.platform === "linux" && env.DISPLAY === undefined && env.WAYLAND_DISPLAY === undefined) return;
   const child = spawn(program as string, args, { stdio: "ignore", detached: true });
   child.on("error", () => undefined);

@@ -10,7 +10,12 @@ export type Output =
   /** Markup by the notebook's own code. */
   | { readonly kind: "html"; readonly html: string; readonly isSvg?: boolean }
   | TableOutput
-  | { readonly kind: "control"; readonly key: string; readonly control: ControlSpec; readonly value: ControlValue };
+  | {
+      readonly kind: "control";
+      readonly key: string;
+      readonly control: ControlSpec;
+      readonly value: ControlValue;
+    };
 
 /** Rows of texts; numbers are marked, so that they stand on the right. */
 export interface TableOutput {
@@ -37,7 +42,12 @@ interface Labelled {
 
 /** An input, as the page draws it. */
 export type ControlSpec =
-  | (Labelled & { readonly type: "slider" | "number"; readonly min: number; readonly max: number; readonly step: number })
+  | (Labelled & {
+      readonly type: "slider" | "number";
+      readonly min: number;
+      readonly max: number;
+      readonly step: number;
+    })
   /** Two ends of an interval. */
   | (Labelled & { readonly type: "range"; readonly min: number; readonly max: number; readonly step: number })
   | (Labelled & { readonly type: "select"; readonly options: readonly string[] })
@@ -128,9 +138,24 @@ export type ServerEvent =
       readonly outputs: readonly (readonly [number, readonly Output[]])[];
       readonly kernel: KernelState;
     }
-  | { readonly kind: "cells"; readonly title: string; readonly cells: readonly CellSource[]; readonly origin: string | null }
+  | {
+      readonly kind: "cells";
+      readonly title: string;
+      readonly cells: readonly CellSource[];
+      readonly origin: string | null;
+    }
   | { readonly kind: "state"; readonly id: number; readonly state: CellState }
   /** Replaces what a cell shows from position `from` on. */
-  | { readonly kind: "outputs"; readonly id: number; readonly from: number; readonly outputs: readonly Output[] }
-  | { readonly kind: "control"; readonly key: string; readonly value: ControlValue; readonly origin: string | null }
+  | {
+      readonly kind: "outputs";
+      readonly id: number;
+      readonly from: number;
+      readonly outputs: readonly Output[];
+    }
+  | {
+      readonly kind: "control";
+      readonly key: string;
+      readonly value: ControlValue;
+      readonly origin: string | null;
+    }
   | { readonly kind: "kernel"; readonly kernel: KernelState };

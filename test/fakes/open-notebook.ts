@@ -3,15 +3,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { NotebookServer, ServeOptions } from "../../src/notebook/server/serve-notebook.ts";
-import type { Session, SessionOptions } from "../../src/notebook/session/session.ts";
+import type { Session, SessionOptions } from "../../src/notebook/session/session-contract.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const built = (path: string): string => new URL(`dist/notebook/${path}.js`, ROOT).href;
 
 // the kernel is a process of its own, which runs what is built
-const sessions = (await import(built("session/session"))) as typeof import("../../src/notebook/session/session.ts");
-const servers = (await import(built("server/serve-notebook"))) as typeof import("../../src/notebook/server/serve-notebook.ts");
-const agents = (await import(built("mcp/agent-handler"))) as typeof import("../../src/notebook/mcp/agent-handler.ts");
+const sessions = (await import(
+  built("session/session")
+)) as typeof import("../../src/notebook/session/session.ts");
+const servers = (await import(
+  built("server/serve-notebook")
+)) as typeof import("../../src/notebook/server/serve-notebook.ts");
+const agents = (await import(
+  built("mcp/agent-handler")
+)) as typeof import("../../src/notebook/mcp/agent-handler.ts");
 
 /** A notebook in a folder of its own, in which this package is installed. */
 export interface NotebookStage extends AsyncDisposable {
@@ -27,7 +33,10 @@ export interface NotebookStage extends AsyncDisposable {
 export function notebookText(sources: readonly string[], title = "Stage"): string {
   const cells = sources.map((source, at) => {
     const type = source.startsWith("#") ? "text/markdown" : "text/x-typescript";
-    const body = source.split("\n").map((line) => (line === "" ? "" : `    ${line}`)).join("\n");
+    const body = source
+      .split("\n")
+      .map((line) => (line === "" ? "" : `    ${line}`))
+      .join("\n");
     return `  <script id="${at + 1}" type="${type}" pinned>\n${body}\n  </script>\n`;
   });
   return `<!doctype html>\n<notebook theme="air">\n  <title>${title}</title>\n${cells.join("")}</notebook>\n`;
@@ -53,7 +62,12 @@ export async function stageNotebook(text: string): Promise<NotebookStage> {
       return session;
     },
     async serve(session, options = {}) {
-      const server = await servers.serveNotebook(session, { mode: "edit", hasToken: false, agent: agents.createAgentHandler(session), ...options });
+      const server = await servers.serveNotebook(session, {
+        mode: "edit",
+        hasToken: false,
+        agent: agents.createAgentHandler(session),
+        ...options,
+      });
       opened.push(server);
       return server;
     },

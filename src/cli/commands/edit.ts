@@ -19,13 +19,23 @@ export const EDIT: Command = defineCommand({
     lazy: flag("Only mark what depends on a change; else it runs at once."),
   },
   examples: [
-    { line: "sep edit notebooks/probe_training_auto.html", meaning: "prints an address with a token, and opens it" },
-    { line: "sep edit notebooks/probe_training_auto.html --mcp --no-token", meaning: "with an agent, and without a token" },
+    {
+      line: "sep edit notebooks/probe_training_auto.html",
+      meaning: "prints an address with a token, and opens it",
+    },
+    {
+      line: "sep edit notebooks/probe_training_auto.html --mcp --no-token",
+      meaning: "with an agent, and without a token",
+    },
     { line: "sep edit --new mine.html", meaning: "a new notebook" },
   ],
   async run(values, context) {
     if (values.new) await createNotebook(values.notebook);
-    await using session = await openSession(values.notebook, { args: values.args, isLazy: values.lazy, watches: true });
+    await using session = await openSession(values.notebook, {
+      args: values.args,
+      isLazy: values.lazy,
+      watches: true,
+    });
     if (values.run) session.run("all");
     await serveSession(session, "edit", values, values.mcp ? createAgentHandler(session) : null, context);
     return EXIT.ok;

@@ -11,7 +11,10 @@ export const NOTEBOOK_APP: Command = defineCommand({
   options: SERVER_OPTIONS,
   examples: [
     { line: "sep notebook app notebooks/probe_training_auto.html", meaning: "runs all cells first" },
-    { line: "sep notebook app notebooks/probe_training_auto.html --port 8080 --no-open", meaning: "on a fixed port" },
+    {
+      line: "sep notebook app notebooks/probe_training_auto.html --port 8080 --no-open",
+      meaning: "on a fixed port",
+    },
   ],
   async run(values, context) {
     await using session = await openSession(values.notebook, { args: values.args });

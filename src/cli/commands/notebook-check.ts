@@ -12,21 +12,32 @@ export const NOTEBOOK_CHECK: Command = defineCommand({
   summary: "look for mistakes in a notebook without running it",
   options: { notebook: operand("FILE", "Notebook to check."), json: OUTPUT_OPTIONS.json },
   examples: [
-    { line: "sep notebook check notebooks/analysis.html", meaning: "syntax, names defined twice or nowhere, circles" },
-    { line: "sep notebook check notebooks/analysis.html --json", meaning: "the same for a script; exit code 1 if there is something" },
+    {
+      line: "sep notebook check notebooks/analysis.html",
+      meaning: "syntax, names defined twice or nowhere, circles",
+    },
+    {
+      line: "sep notebook check notebooks/analysis.html --json",
+      meaning: "the same for a script; exit code 1 if there is something",
+    },
   ],
   async run({ notebook, json }, { stdout, env }) {
     const document = await openDocument(notebook);
     const findings = checkNotebook(document.notebook);
     const cells = document.notebook.cells.length;
-    if (json) stdout.write(`${JSON.stringify({ kind: "check", ok: findings.length === 0, cells, findings })}\n`);
+    if (json)
+      stdout.write(`${JSON.stringify({ kind: "check", ok: findings.length === 0, cells, findings })}\n`);
     else {
       const paint = createPaint(stdout, env);
       for (const { cell, line, column, message } of findings) {
         const place = line === null ? "" : `:${line}${column === null ? "" : `:${column}`}`;
         stdout.write(`${paint("red", `cell ${cell}${place}`)}  ${message}\n`);
       }
-      stdout.write(findings.length === 0 ? `${cells} cells, nothing wrong.\n` : `${findings.length} to correct in ${cells} cells.\n`);
+      stdout.write(
+        findings.length === 0
+          ? `${cells} cells, nothing wrong.\n`
+          : `${findings.length} to correct in ${cells} cells.\n`,
+      );
     }
     return findings.length === 0 ? EXIT.ok : EXIT.failed;
   },

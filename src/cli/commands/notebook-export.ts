@@ -21,8 +21,14 @@ export const NOTEBOOK_EXPORT: Command = defineCommand({
     args: restArguments("With --run: what the notebook reads as `args`."),
   },
   examples: [
-    { line: "sep notebook export notebooks/probe_training_auto.html", meaning: "what `sep edit` or `sep notebook run` last showed" },
-    { line: "sep notebook export notebooks/probe_training_auto.html --run --to study.html -- --k 4", meaning: "run it first" },
+    {
+      line: "sep notebook export notebooks/probe_training_auto.html",
+      meaning: "what `sep edit` or `sep notebook run` last showed",
+    },
+    {
+      line: "sep notebook export notebooks/probe_training_auto.html --run --to study.html -- --k 4",
+      meaning: "run it first",
+    },
   ],
   async run(values, context) {
     const { path, notebook } = await openDocument(values.notebook);
@@ -41,7 +47,10 @@ export const NOTEBOOK_EXPORT: Command = defineCommand({
     if (values.json) context.stdout.write(`${JSON.stringify({ kind: "export", ok, path: target, stale })}\n`);
     else {
       context.stdout.write(`${target}\n`);
-      if (stale.length > 0) context.stderr.write(`Results of cell ${stale.join(", ")} are missing or of older code; --run makes them anew.\n`);
+      if (stale.length > 0)
+        context.stderr.write(
+          `Results of cell ${stale.join(", ")} are missing or of older code; --run makes them anew.\n`,
+        );
     }
     return ok ? EXIT.ok : EXIT.failed;
   },

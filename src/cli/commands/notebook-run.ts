@@ -21,8 +21,14 @@ export const NOTEBOOK_RUN: Command = defineCommand({
   },
   examples: [
     { line: "sep notebook run notebooks/probe_training_auto.html", meaning: "run buttons count as pressed" },
-    { line: "sep notebook run notebooks/probe_training_auto.html -- --k 4 --questions 10", meaning: "with arguments" },
-    { line: "sep notebook run notebooks/probe_training_auto.html --json", meaning: "one JSON line an event; exit code 1 if a cell failed" },
+    {
+      line: "sep notebook run notebooks/probe_training_auto.html -- --k 4 --questions 10",
+      meaning: "with arguments",
+    },
+    {
+      line: "sep notebook run notebooks/probe_training_auto.html --json",
+      meaning: "one JSON line an event; exit code 1 if a cell failed",
+    },
   ],
   async run(values, context) {
     const events = runNotebook(values.notebook, { args: values.args, signal: context.signal });
@@ -39,7 +45,8 @@ function showEvent(event: ScriptEvent, isQuiet: boolean, { stdout, stderr, env }
   const paint = createPaint(stderr, env);
   if (event.kind === "progress") {
     const { label, done, total, detail } = event.progress;
-    if (!isQuiet && stderr.isTTY) stderr.write(`\r${label} ${done}${total === null ? "" : `/${total}`} ${detail}\u001b[K`);
+    if (!isQuiet && stderr.isTTY)
+      stderr.write(`\r${label} ${done}${total === null ? "" : `/${total}`} ${detail}\u001b[K`);
     return;
   }
   const { cell, state, outputs } = event;
@@ -49,16 +56,24 @@ function showEvent(event: ScriptEvent, isQuiet: boolean, { stdout, stderr, env }
     stderr.write(`${paint("red", `cell ${cell}${place}`)}: ${state.error.message}\n`);
   } else if (!isQuiet) {
     const time = state.durationMs === null ? "" : ` ${formatDuration(state.durationMs)}`;
-    stderr.write(`${paint("gray", `cell ${cell}: ${state.status}${time}${state.message === null ? "" : `. ${state.message}`}`)}\n`);
+    stderr.write(
+      `${paint("gray", `cell ${cell}: ${state.status}${time}${state.message === null ? "" : `. ${state.message}`}`)}\n`,
+    );
   }
   for (const output of outputs) stdout.write(`${outputText(output)}\n`);
 }
 
-function finish(result: ScriptResult, { json: isJson, quiet: isQuiet }: { readonly json: boolean; readonly quiet: boolean }, context: CliContext): number {
+function finish(
+  result: ScriptResult,
+  { json: isJson, quiet: isQuiet }: { readonly json: boolean; readonly quiet: boolean },
+  context: CliContext,
+): number {
   if (isJson) context.stdout.write(`${JSON.stringify({ kind: "result", ...result })}\n`);
   else if (!isQuiet || !result.ok) {
     const counts = Object.entries(result.counts).map(([status, count]) => `${count} ${status}`);
-    context.stderr.write(`${counts.join(", ")}${result.ok ? "" : `. Failed: cell ${result.failed.join(", ")}`}\n`);
+    context.stderr.write(
+      `${counts.join(", ")}${result.ok ? "" : `. Failed: cell ${result.failed.join(", ")}`}\n`,
+    );
   }
   return result.ok ? EXIT.ok : EXIT.failed;
 }

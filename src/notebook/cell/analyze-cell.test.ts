@@ -4,15 +4,28 @@ import { analyzeCell } from "./analyze-cell.ts";
 import { BUILTIN_NAMES } from "./cell-code.ts";
 import { compileCell } from "./compile-cell.ts";
 
-const TYPES = { js: "module", ts: "text/x-typescript", markdown: "text/markdown", html: "text/html", unsupported: "application/sql" };
-const analyze = (source: string, kind: keyof typeof TYPES = "ts") => analyzeCell({ kind, type: TYPES[kind], source });
+const TYPES = {
+  js: "module",
+  ts: "text/x-typescript",
+  markdown: "text/markdown",
+  html: "text/html",
+  unsupported: "application/sql",
+};
+const analyze = (source: string, kind: keyof typeof TYPES = "ts") =>
+  analyzeCell({ kind, type: TYPES[kind], source });
 
 /** Runs a cell the way the kernel does; modules are named by their specifier. */
-async function run(source: string, inputs: Readonly<Record<string, unknown>> = {}, kind: keyof typeof TYPES = "ts") {
+async function run(
+  source: string,
+  inputs: Readonly<Record<string, unknown>> = {},
+  kind: keyof typeof TYPES = "ts",
+) {
   const shown: unknown[] = [];
   const names = Object.keys(inputs);
   const compiled = compileCell(await analyze(source, kind), names);
-  const call = runInThisContext(compiled?.code ?? "") as (...values: unknown[]) => Promise<Record<string, unknown>>;
+  const call = runInThisContext(compiled?.code ?? "") as (
+    ...values: unknown[]
+  ) => Promise<Record<string, unknown>>;
   const builtins: Record<string, unknown> = {
     display: (value: unknown) => shown.push(value),
     md: String.raw,
@@ -20,7 +33,11 @@ async function run(source: string, inputs: Readonly<Record<string, unknown>> = {
   const values = await call(
     ...names.map((name) => inputs[name]),
     ...BUILTIN_NAMES.map((name) => builtins[name]),
-    async (specifier: string) => ({ specifier, default: `default of ${specifier}`, named: `named of ${specifier}` }),
+    async (specifier: string) => ({
+      specifier,
+      default: `default of ${specifier}`,
+      named: `named of ${specifier}`,
+    }),
     { url: "here" },
   );
   return { values, shown };
@@ -78,15 +95,24 @@ describe.each(["js", "ts"] as const)("analyzeCell, %s", (kind) => {
   });
 
   it("hands over what it defines, imports and their meta", async () => {
-    const source = "import d, { named as n } from 'm';\nimport * as all from 'm';\nconst url = import.meta.url;\nconst late = (await import('l')).specifier;";
+    const source =
+      "import d, { named as n } from 'm';\nimport * as all from 'm';\nconst url = import.meta.url;\nconst late = (await import('l')).specifier;";
     const { values } = await run(source, {}, kind);
-    expect(values).toEqual({ d: "default of m", n: "named of m", all: expect.objectContaining({ specifier: "m" }), url: "here", late: "l" });
+    expect(values).toEqual({
+      d: "default of m",
+      n: "named of m",
+      all: expect.objectContaining({ specifier: "m" }),
+      url: "here",
+      late: "l",
+    });
   });
 });
 
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: cells of text have expressions
 describe("analyzeCell", () => {
   it("takes types out, and keeps imports that only other cells use", async () => {
-    const source = "import { named } from 'm';\nimport type { T } from 'm';\ninterface I { a: number }\nconst k: number = (x as number) satisfies number;";
+    const source =
+      "import { named } from 'm';\nimport type { T } from 'm';\ninterface I { a: number }\nconst k: number = (x as number) satisfies number;";
     const analysis = await analyze(source);
     expect(analysis.defines).toEqual(["named", "k"]);
     expect(analysis.imports).toEqual(["m"]);
@@ -103,6 +129,9 @@ describe("analyzeCell", () => {
   });
 
   it("says which kinds it runs", async () => {
-    expect((await analyze("select 1", "unsupported")).problem?.message).toContain('type "application/sql" cannot run');
+    expect((await analyze("select 1", "unsupported")).problem?.message).toContain(
+      'type "application/sql" cannot run',
+    );
   });
 });
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: cells of text have expressions

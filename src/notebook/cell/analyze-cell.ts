@@ -1,4 +1,4 @@
-import { type Expression, type Node, parse, parseExpressionAt, type Program } from "acorn";
+import { type Expression, type Node, type Program, parse, parseExpressionAt } from "acorn";
 import { analyze, type Reference, type Variable } from "eslint-scope";
 import type { NotebookCell } from "../format/notebook-file.ts";
 import { CELL_TYPES } from "../format/notebook-file.ts";
@@ -18,14 +18,24 @@ const PARSE = {
  * Finds out what a cell defines and what it reads, without running it.
  * Cells of Markdown and HTML are templates whose `${…}` are expressions.
  */
-export async function analyzeCell({ kind, type, source }: Pick<NotebookCell, "kind" | "type" | "source">): Promise<CellAnalysis> {
+export async function analyzeCell({
+  kind,
+  type,
+  source,
+}: Pick<NotebookCell, "kind" | "type" | "source">): Promise<CellAnalysis> {
   if (kind === "unsupported") {
     const known = Object.values(CELL_TYPES).join(", ");
-    return failed({ message: `Cells of type "${type}" cannot run here, expected ${known}. Write it as TypeScript.`, line: null, column: null });
+    return failed({
+      message: `Cells of type "${type}" cannot run here, expected ${known}. Write it as TypeScript.`,
+      line: null,
+      column: null,
+    });
   }
   if (kind === "markdown" || kind === "html") {
     const template = templateSource(kind === "markdown" ? "md" : "html", source);
-    return "problem" in template ? failed(template.problem) : analyzeScript(template.source, template.source, null, true);
+    return "problem" in template
+      ? failed(template.problem)
+      : analyzeScript(template.source, template.source, null, true);
   }
   if (kind === "js") return analyzeScript(source, source, null, null);
   const stripped = await stripTypes(source);
@@ -55,19 +65,27 @@ function analyzeScript(
   const [moduleScope] = scopes.globalScope?.childScopes ?? [];
   const defines = (moduleScope?.variables ?? []).map(({ name }: Variable) => name);
   const through = scopes.globalScope?.through ?? [];
-  const reads = [...new Set(through.map(({ identifier }: Reference) => (identifier as { name: string }).name))];
+  const reads = [
+    ...new Set(through.map(({ identifier }: Reference) => (identifier as { name: string }).name)),
+  ];
   const nodes = collectNodes(program);
-  const problem =
-    checkExports(nodes, source) ?? checkAssignments(through, source) ?? checkBuiltins(defines);
+  const problem = checkExports(nodes, source) ?? checkAssignments(through, source) ?? checkBuiltins(defines);
   const body = {
-    text: applySplices(source, [...rewriteImports(source, nodes.filter(isImportNode)), ...showLast(program, source, written)]),
+    text: applySplices(source, [
+      ...rewriteImports(source, nodes.filter(isImportNode)),
+      ...showLast(program, source, written),
+    ]),
     isExpression: expression !== null,
     sourceMap,
   };
   return {
     defines,
     reads,
-    imports: nodes.flatMap((node) => (node.type === "ImportDeclaration" ? [String((node as unknown as { source: { value: unknown } }).source.value)] : [])),
+    imports: nodes.flatMap((node) =>
+      node.type === "ImportDeclaration"
+        ? [String((node as unknown as { source: { value: unknown } }).source.value)]
+        : [],
+    ),
     body: problem === null ? body : null,
     problem,
   };
@@ -100,8 +118,7 @@ function showLast(program: Program | Expression, source: string, written: string
 }
 
 /** Whether nothing but blanks and comments follows. A semicolon makes a statement of an expression: nothing is shown. */
-const isBlank = (rest: string): boolean =>
-  /^(?:\s|\/\/[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/.test(rest);
+const isBlank = (rest: string): boolean => /^(?:\s|\/\/[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/.test(rest);
 
 /** The scope analysis wants a program. */
 const wrap = (node: Program | Expression): Node =>
@@ -135,7 +152,10 @@ const isNode = (value: unknown): value is Node =>
 function checkExports(nodes: readonly Node[], source: string): CellProblem | null {
   const node = nodes.find(({ type }) => type.startsWith("Export"));
   if (node === undefined) return null;
-  return { message: "A cell exports its top-level names by itself: take `export` out.", ...placeOf(source, node.start) };
+  return {
+    message: "A cell exports its top-level names by itself: take `export` out.",
+    ...placeOf(source, node.start),
+  };
 }
 
 /** Only the cell that defines a name may change it; else what a name holds would depend on the order of runs. */
@@ -151,18 +171,27 @@ function checkAssignments(references: readonly Reference[], source: string): Cel
 
 function checkBuiltins(defines: readonly string[]): CellProblem | null {
   const taken = defines.find(
-    (name) => (BUILTIN_NAMES as readonly string[]).includes(name) || name === IMPORT_CALL || name === IMPORT_META,
+    (name) =>
+      (BUILTIN_NAMES as readonly string[]).includes(name) || name === IMPORT_CALL || name === IMPORT_META,
   );
   return taken === undefined
     ? null
     : { message: `${taken} is a name of the notebook itself. Choose another one.`, line: null, column: null };
 }
 
-const failed = (problem: CellProblem): CellAnalysis => ({ defines: [], reads: [], imports: [], body: null, problem });
+const failed = (problem: CellProblem): CellAnalysis => ({
+  defines: [],
+  reads: [],
+  imports: [],
+  body: null,
+  problem,
+});
 
 function describeSyntaxError(error: unknown): CellProblem {
   if (!(error instanceof SyntaxError)) throw error;
-  const { loc } = error as SyntaxError & { readonly loc?: { readonly line: number; readonly column: number } };
+  const { loc } = error as SyntaxError & {
+    readonly loc?: { readonly line: number; readonly column: number };
+  };
   return {
     message: `SyntaxError: ${error.message.replace(/ \(\d+:\d+\)$/, "")}`,
     line: loc?.line ?? null,

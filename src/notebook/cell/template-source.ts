@@ -30,14 +30,19 @@ function expressionEnd(text: string, from: number): number | CellProblem {
   const line = text.slice(0, from).split("\n").length;
   const problem = (message: string): CellProblem => ({ message, line, column: null });
   try {
-    const { end } = parseExpressionAt(text, from, { ecmaVersion: "latest", sourceType: "module", allowAwaitOutsideFunction: true, preserveParens: true });
+    const { end } = parseExpressionAt(text, from, {
+      ecmaVersion: "latest",
+      sourceType: "module",
+      allowAwaitOutsideFunction: true,
+      preserveParens: true,
+    });
     const gap = /^(?:\s|\/\*[\s\S]*?\*\/)*/.exec(text.slice(end))?.[0].length ?? 0;
     if (text[end + gap] === "}") return end + gap;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     return problem(`SyntaxError in \${…}: ${error.message.replace(/ \(\d+:\d+\)$/, "")}`);
   }
-  return problem("SyntaxError in ${…}: there is no closing brace behind the expression.");
+  return problem("SyntaxError: there is no closing brace behind the expression.");
 }
 
 const escapeLiteral = (text: string): string => text.replace(/[\\`]|\$(?=\{)/g, "\\$&");

@@ -30,12 +30,22 @@ export async function renderExport(
   const stale: number[] = [];
   const sections = cells.map(({ cell, revision, kernelCell }) => {
     const result = resultOf.get(cell.id);
-    const isMissing = kernelCell !== null && !cell.disabled && (result === undefined || result.revision !== revision || result.status === "stale");
+    const isMissing =
+      kernelCell !== null &&
+      !cell.disabled &&
+      (result === undefined || result.revision !== revision || result.status === "stale");
     if (isMissing) stale.push(cell.id);
     const outputs = (result?.outputs ?? []).map(drawOutput).join("\n");
-    const error = result?.error ? `<div class="error"><strong>${escapeHtml(result.error)}</strong></div>` : "";
-    const code = showsCode && cell.kind !== "markdown" ? `<details class="source"><summary>Code</summary><pre>${escapeHtml(cell.source)}</pre></details>` : "";
-    return outputs + error + code === "" ? "" : `<section class="cell"><div class="body"><div class="outputs">${outputs}</div>${error}${code}</div></section>`;
+    const error = result?.error
+      ? `<div class="error"><strong>${escapeHtml(result.error)}</strong></div>`
+      : "";
+    const code =
+      showsCode && cell.kind !== "markdown"
+        ? `<details class="source"><summary>Code</summary><pre>${escapeHtml(cell.source)}</pre></details>`
+        : "";
+    return outputs + error + code === ""
+      ? ""
+      : `<section class="cell"><div class="body"><div class="outputs">${outputs}</div>${error}${code}</div></section>`;
   });
   const html = `<!doctype html>
 <html lang="en">
@@ -87,7 +97,9 @@ function describeValue(value: ControlValue): string {
 function drawTable({ columns, rows, total }: TableOutput): string {
   const kind = (at: number): string => (columns[at]?.isNumeric ? ' class="numeric"' : "");
   const head = columns.map(({ name }, at) => `<th scope="col"${kind(at)}>${escapeHtml(name)}</th>`).join("");
-  const body = rows.slice(0, MAX_ROWS).map((row) => `<tr>${row.map((text, at) => `<td${kind(at)}>${escapeHtml(text)}</td>`).join("")}</tr>`);
+  const body = rows
+    .slice(0, MAX_ROWS)
+    .map((row) => `<tr>${row.map((text, at) => `<td${kind(at)}>${escapeHtml(text)}</td>`).join("")}</tr>`);
   const more = total > MAX_ROWS ? `<div class="table-foot">The first ${MAX_ROWS} of ${total} rows</div>` : "";
   return `<div class="table"><div class="table-scroll"><table><thead><tr>${head}</tr></thead><tbody>${body.join("")}</tbody></table></div>${more}</div>`;
 }
@@ -96,7 +108,11 @@ async function readStyle(): Promise<string> {
   try {
     return await readFile(new URL("../page/page.css", import.meta.url), "utf8");
   } catch (error) {
-    throw new SepError("missing-input", "The page's style is not built. Run `npm run build` in the package.", { cause: error });
+    throw new SepError(
+      "missing-input",
+      "The page's style is not built. Run `npm run build` in the package.",
+      { cause: error },
+    );
   }
 }
 

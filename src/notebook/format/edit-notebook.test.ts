@@ -34,7 +34,10 @@ const sources = (text: string): string[] => parseNotebook(text).cells.map(({ sou
 function changedLines(before: string, after: string): string[] {
   const a = before.split("\n");
   const b = after.split("\n");
-  return [...a.filter((line) => !b.includes(line)).map((line) => `-${line}`), ...b.filter((line) => !a.includes(line)).map((line) => `+${line}`)];
+  return [
+    ...a.filter((line) => !b.includes(line)).map((line) => `-${line}`),
+    ...b.filter((line) => !a.includes(line)).map((line) => `+${line}`),
+  ];
 }
 
 describe("parseNotebook", () => {
@@ -64,14 +67,33 @@ describe("parseNotebook", () => {
 
   it("reads anything without hanging or breaking", () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom("<", ">", "/", "script", "notebook", "!--", "-->", '"', "'", "=", "a", " ", "\n") }), (inner) => {
-        const text = `<notebook>${inner}</notebook>`;
-        try {
-          expect(parseNotebook(text).text).toBe(text);
-        } catch (error) {
-          expect((error as { code?: string }).code).toBe("bad-notebook");
-        }
-      }),
+      fc.property(
+        fc.string({
+          unit: fc.constantFrom(
+            "<",
+            ">",
+            "/",
+            "script",
+            "notebook",
+            "!--",
+            "-->",
+            '"',
+            "'",
+            "=",
+            "a",
+            " ",
+            "\n",
+          ),
+        }),
+        (inner) => {
+          const text = `<notebook>${inner}</notebook>`;
+          try {
+            expect(parseNotebook(text).text).toBe(text);
+          } catch (error) {
+            expect((error as { code?: string }).code).toBe("bad-notebook");
+          }
+        },
+      ),
       { seed: 7, numRuns: 500 },
     );
   });
@@ -81,22 +103,40 @@ describe("editNotebook", () => {
   const file = parseNotebook(TEXT);
 
   it("changes the edited lines and nothing else", () => {
-    const edited = editNotebook(file, { kind: "source", id: 7, source: 'const k: number = 4;\n\nconst text = "</script>";' });
-    expect(changedLines(TEXT, edited.text)).toEqual(["-    const k: number = 3;", "+    const k: number = 4;"]);
+    const edited = editNotebook(file, {
+      kind: "source",
+      id: 7,
+      source: 'const k: number = 4;\n\nconst text = "</script>";',
+    });
+    expect(changedLines(TEXT, edited.text)).toEqual([
+      "-    const k: number = 3;",
+      "+    const k: number = 4;",
+    ]);
     expect(edited.cells[1]?.source).toContain("= 4");
   });
 
   it("gives the same bytes for the same source", () => {
-    for (const { id, source } of file.cells) expect(editNotebook(file, { kind: "source", id, source }).text).toBe(TEXT);
+    for (const { id, source } of file.cells)
+      expect(editNotebook(file, { kind: "source", id, source }).text).toBe(TEXT);
   });
 
   it("adds, moves, deletes and disables", () => {
-    const added = editNotebook(file, { kind: "add", id: nextCellId(file), after: 1, cellKind: "js", source: "x" });
+    const added = editNotebook(file, {
+      kind: "add",
+      id: nextCellId(file),
+      after: 1,
+      cellKind: "js",
+      source: "x",
+    });
     expect(added.cells.map(({ id }) => id)).toEqual([1, 9, 7, 8, 3]);
-    expect(editNotebook(added, { kind: "delete", id: 9 }).text).toBe(TEXT.replace("<script>1", '<script id="8">1'));
+    expect(editNotebook(added, { kind: "delete", id: 9 }).text).toBe(
+      TEXT.replace("<script>1", '<script id="8">1'),
+    );
     const moved = editNotebook(file, { kind: "move", id: 7, after: 8 });
     expect(moved.cells.map(({ id }) => id)).toEqual([1, 8, 7, 3]);
-    expect(editNotebook(file, { kind: "move", id: 7, after: null }).cells.map(({ id }) => id)).toEqual([7, 1, 8, 3]);
+    expect(editNotebook(file, { kind: "move", id: 7, after: null }).cells.map(({ id }) => id)).toEqual([
+      7, 1, 8, 3,
+    ]);
     const disabled = editNotebook(file, { kind: "disable", id: 7, disabled: true });
     expect(disabled.cells[1]?.disabled).toBe(true);
     expect(editNotebook(disabled, { kind: "disable", id: 7, disabled: false }).text).toBe(TEXT);
@@ -104,7 +144,9 @@ describe("editNotebook", () => {
 
   it("adds the first cell of an empty notebook", () => {
     const empty = parseNotebook("<notebook>\n</notebook>\n");
-    expect(editNotebook(empty, { kind: "add", id: 1, after: null, cellKind: "ts", source: "a\nb" }).text).toBe(
+    expect(
+      editNotebook(empty, { kind: "add", id: 1, after: null, cellKind: "ts", source: "a\nb" }).text,
+    ).toBe(
       '<notebook>\n  <script id="1" type="text/x-typescript" pinned>\n    a\n    b\n  </script>\n</notebook>\n',
     );
   });
@@ -117,21 +159,26 @@ describe("editNotebook", () => {
   });
 
   it("names the cell that is not there", () => {
-    expect(() => editNotebook(file, { kind: "delete", id: 99 })).toThrow("There is no cell 99, expected one of 1, 7, 8, 3");
+    expect(() => editNotebook(file, { kind: "delete", id: 99 })).toThrow(
+      "There is no cell 99, expected one of 1, 7, 8, 3",
+    );
   });
 
   it("reads back every source it writes, and leaves every other cell alone", () => {
     const unit = fc.constantFrom("a", " ", "\t", "\n", "</script>", "<\\/script>", "<!--", "-->", "`", "é");
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.constantFrom(1, 7, 8, 3), fc.string({ unit })), { maxLength: 5 }), (edits) => {
-        let now = file;
-        for (const [id, source] of edits) {
-          const others = now.cells.filter((cell) => cell.id !== id).map(cellRevision);
-          now = editNotebook(now, { kind: "source", id, source });
-          expect(now.cells.find((cell) => cell.id === id)?.source).toBe(tidySource(source));
-          expect(now.cells.filter((cell) => cell.id !== id).map(cellRevision)).toEqual(others);
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom(1, 7, 8, 3), fc.string({ unit })), { maxLength: 5 }),
+        (edits) => {
+          let now = file;
+          for (const [id, source] of edits) {
+            const others = now.cells.filter((cell) => cell.id !== id).map(cellRevision);
+            now = editNotebook(now, { kind: "source", id, source });
+            expect(now.cells.find((cell) => cell.id === id)?.source).toBe(tidySource(source));
+            expect(now.cells.filter((cell) => cell.id !== id).map(cellRevision)).toEqual(others);
+          }
+        },
+      ),
       { seed: 11, numRuns: 500 },
     );
   });

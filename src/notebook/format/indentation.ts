@@ -23,7 +23,12 @@ export function dedent(content: string): string {
 
 /** Source as a file can hold it: no blank lines at its ends, and no indentation that all lines share. */
 export const tidySource = (source: string): string =>
-  dedent(source.replace(/\r\n?/g, "\n").replace(/^(?:[ \t]*\n)+/, "").trimEnd());
+  dedent(
+    source
+      .replace(/\r\n?/g, "\n")
+      .replace(/^(?:[ \t]*\n)+/, "")
+      .trimEnd(),
+  );
 
 /** Puts the indentation before each line that is not blank. */
 export function indentLines(source: string, indent: string): string[] {

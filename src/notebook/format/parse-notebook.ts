@@ -35,7 +35,10 @@ function readTitle(text: string, tags: readonly Tag[]): string {
 function readCells(text: string, tags: readonly Tag[], path: string): NotebookCell[] {
   const cells: NotebookCell[] = [];
   const taken = new Set<number>();
-  let largest = tags.reduce((most, { attributes }) => Math.max(most, Math.floor(Number(attributes.get("id"))) || 0), 0);
+  let largest = tags.reduce(
+    (most, { attributes }) => Math.max(most, Math.floor(Number(attributes.get("id"))) || 0),
+    0,
+  );
   for (const [at, open] of tags.entries()) {
     if (open.name !== "script" || open.isEnd) continue;
     const close = tags[at + 1];

@@ -45,7 +45,9 @@ export function buildGraph(cells: readonly AnalyzedCell[]): GraphCell[] {
   const circles = findCircles(graph);
   return graph.map((cell) => {
     const circle = circles.get(cell.id);
-    return circle === undefined || cell.problem !== null ? cell : { ...cell, problem: describeCircle(circle) };
+    return circle === undefined || cell.problem !== null
+      ? cell
+      : { ...cell, problem: describeCircle(circle) };
   });
 }
 

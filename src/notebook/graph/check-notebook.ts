@@ -27,10 +27,20 @@ export function checkNotebook({ cells }: Pick<AnalyzedNotebook, "cells">): Noteb
 }
 
 /** Names that code may ask for with `typeof` to find out where it runs. */
-const MODULE_NAMES: ReadonlySet<string> = new Set(["arguments", "require", "module", "exports", "window", "document"]);
+const MODULE_NAMES: ReadonlySet<string> = new Set([
+  "arguments",
+  "require",
+  "module",
+  "exports",
+  "window",
+  "document",
+]);
 
 /** The first place where a name stands as a word of its own. */
-function placeOfName(source: string, name: string): { readonly line: number | null; readonly column: number | null } {
+function placeOfName(
+  source: string,
+  name: string,
+): { readonly line: number | null; readonly column: number | null } {
   for (const [at, line] of source.split("\n").entries()) {
     const column = line.search(new RegExp(`(?<![\\w$.])${name.replace(/\$/g, "\\$")}(?![\\w$])`));
     if (column !== -1) return { line: at + 1, column: column + 1 };

@@ -30,7 +30,11 @@ export function collectOutputs(send: (from: number, outputs: readonly Output[]) 
       outputs.push(
         outputs.length < MAX_OUTPUTS
           ? output
-          : { kind: "log", level: "warn", text: `What the cell shows after its first ${MAX_OUTPUTS} outputs is left out.` },
+          : {
+              kind: "log",
+              level: "warn",
+              text: `What the cell shows after its first ${MAX_OUTPUTS} outputs is left out.`,
+            },
       );
       timer ??= setTimeout(flush, BATCH_MS);
     },

@@ -1,5 +1,5 @@
 import type { ControlValue } from "../wire.ts";
-import { checkValue, Control } from "./controls.ts";
+import { type Control, checkValue } from "./controls.ts";
 import type { KernelSettings } from "./messages.ts";
 
 /** What `view` gives to the cell that made an input; other cells get the input's value. */
@@ -26,7 +26,11 @@ export interface ControlHost {
 export interface ControlBoard {
   /** A run of a cell begins: its inputs are counted from the first. */
   beginCell(id: number): {
-    add(control: Control): { readonly key: string; readonly value: ControlValue; readonly binding: ControlBinding };
+    add(control: Control): {
+      readonly key: string;
+      readonly value: ControlValue;
+      readonly binding: ControlBinding;
+    };
   };
   /** What other cells get for a name that a cell defined. */
   bind(name: string, id: number, value: unknown): unknown;
@@ -85,7 +89,9 @@ export function createControlBoard(
     set(key, value) {
       const entry = entries.get(key);
       if (entry === undefined) {
-        throw new RangeError(`There is no input ${key}, expected one of ${[...entries.keys()].join(", ") || "none: no cell with inputs ran yet"}.`);
+        throw new RangeError(
+          `There is no input ${key}, expected one of ${[...entries.keys()].join(", ") || "none: no cell with inputs ran yet"}.`,
+        );
       }
       const { control, names } = entry;
       entry.value = checkValue(control.spec, value);

@@ -8,7 +8,11 @@ export class Control {
   /** What cells read, out of what the page sends. */
   readonly read: (value: ControlValue) => unknown;
 
-  constructor(spec: ControlSpec, initial: ControlValue, read: (value: ControlValue) => unknown = (value) => value) {
+  constructor(
+    spec: ControlSpec,
+    initial: ControlValue,
+    read: (value: ControlValue) => unknown = (value) => value,
+  ) {
     this.spec = spec;
     this.initial = checkValue(spec, initial);
     this.read = read;
@@ -25,30 +29,81 @@ interface NumberOptions {
 /** The inputs that notebooks can use, as `ui.…`. */
 export const ui = {
   /** A number between two bounds. */
-  slider({ min = 0, max = 100, step = 1, value = min, label = "" }: NumberOptions & { readonly value?: number } = {}): Control {
+  slider({
+    min = 0,
+    max = 100,
+    step = 1,
+    value = min,
+    label = "",
+  }: NumberOptions & { readonly value?: number } = {}): Control {
     return new Control({ type: "slider", min, max, step, label }, value);
   },
   /** A number to type. */
-  number({ min = -Infinity, max = Infinity, step = 1, value = 0, label = "" }: NumberOptions & { readonly value?: number } = {}): Control {
+  number({
+    min = -Infinity,
+    max = Infinity,
+    step = 1,
+    value = 0,
+    label = "",
+  }: NumberOptions & { readonly value?: number } = {}): Control {
     // JSON has no infinity
-    return new Control({ type: "number", min: Math.max(min, -1e300), max: Math.min(max, 1e300), step, label }, value);
+    return new Control(
+      { type: "number", min: Math.max(min, -1e300), max: Math.min(max, 1e300), step, label },
+      value,
+    );
   },
   /** Two ends of an interval. */
-  range({ min = 0, max = 100, step = 1, value = [min, max], label = "" }: NumberOptions & { readonly value?: readonly number[] } = {}): Control {
+  range({
+    min = 0,
+    max = 100,
+    step = 1,
+    value = [min, max],
+    label = "",
+  }: NumberOptions & { readonly value?: readonly number[] } = {}): Control {
     return new Control({ type: "range", min, max, step, label }, value);
   },
   /** One of some words. */
-  select({ options, value = options[0] ?? "", label = "" }: { readonly options: readonly string[]; readonly value?: string; readonly label?: string }): Control {
+  select({
+    options,
+    value = options[0] ?? "",
+    label = "",
+  }: {
+    readonly options: readonly string[];
+    readonly value?: string;
+    readonly label?: string;
+  }): Control {
     return new Control({ type: "select", options, label }, value);
   },
   /** Some of some words. */
-  multiselect({ options, value = [], label = "" }: { readonly options: readonly string[]; readonly value?: readonly string[]; readonly label?: string }): Control {
+  multiselect({
+    options,
+    value = [],
+    label = "",
+  }: {
+    readonly options: readonly string[];
+    readonly value?: readonly string[];
+    readonly label?: string;
+  }): Control {
     return new Control({ type: "multiselect", options, label }, value);
   },
-  checkbox({ value = false, label = "" }: { readonly value?: boolean; readonly label?: string } = {}): Control {
+  checkbox({
+    value = false,
+    label = "",
+  }: {
+    readonly value?: boolean;
+    readonly label?: string;
+  } = {}): Control {
     return new Control({ type: "checkbox", label }, value);
   },
-  text({ value = "", label = "", placeholder = "" }: { readonly value?: string; readonly label?: string; readonly placeholder?: string } = {}): Control {
+  text({
+    value = "",
+    label = "",
+    placeholder = "",
+  }: {
+    readonly value?: string;
+    readonly label?: string;
+    readonly placeholder?: string;
+  } = {}): Control {
     return new Control({ type: "text", label, placeholder }, value);
   },
   /** Counts how often it was pressed. */
@@ -66,10 +121,16 @@ export const ui = {
   /** Rows to choose from; its value is the rows that are chosen. */
   table<Row extends Readonly<Record<string, unknown>>>(
     rows: readonly Row[],
-    { columns, label = "", multiple = true }: { readonly columns?: readonly string[]; readonly label?: string; readonly multiple?: boolean } = {},
+    {
+      columns,
+      label = "",
+      multiple = true,
+    }: { readonly columns?: readonly string[]; readonly label?: string; readonly multiple?: boolean } = {},
   ): Control {
-    return new Control({ type: "table", label, isMultiple: multiple, table: makeTable(rows, columns) }, [], (value) =>
-      (value as readonly number[]).map((at) => rows[at]),
+    return new Control(
+      { type: "table", label, isMultiple: multiple, table: makeTable(rows, columns) },
+      [],
+      (value) => (value as readonly number[]).map((at) => rows[at]),
     );
   },
 };
@@ -80,18 +141,25 @@ export const ui = {
  */
 export function checkValue(spec: ControlSpec, value: ControlValue): ControlValue {
   const refuse = (expected: string): never => {
-    throw new RangeError(`The input "${spec.label}" got ${JSON.stringify(value)?.slice(0, 80)}, expected ${expected}.`);
+    throw new RangeError(
+      `The input "${spec.label}" got ${JSON.stringify(value)?.slice(0, 80)}, expected ${expected}.`,
+    );
   };
   switch (spec.type) {
     case "slider":
     case "number":
       return isWithin(value, spec) ? value : refuse(`a number from ${spec.min} to ${spec.max}`);
     case "range":
-      return Array.isArray(value) && value.length === 2 && value.every((end) => isWithin(end, spec)) && value[0] <= value[1]
+      return Array.isArray(value) &&
+        value.length === 2 &&
+        value.every((end) => isWithin(end, spec)) &&
+        value[0] <= value[1]
         ? value
         : refuse(`two numbers from ${spec.min} to ${spec.max}, the smaller one first`);
     case "select":
-      return typeof value === "string" && spec.options.includes(value) ? value : refuse(spec.options.join(", "));
+      return typeof value === "string" && spec.options.includes(value)
+        ? value
+        : refuse(spec.options.join(", "));
     case "multiselect":
       return Array.isArray(value) && value.every((word) => spec.options.includes(word))
         ? value
@@ -104,11 +172,14 @@ export function checkValue(spec: ControlSpec, value: ControlValue): ControlValue
     case "button":
       return Number.isSafeInteger(value) ? value : refuse("a count");
     case "table":
-      return Array.isArray(value) && value.every((row) => Number.isSafeInteger(row) && row >= 0 && row < spec.table.total)
+      return Array.isArray(value) &&
+        value.every((row) => Number.isSafeInteger(row) && row >= 0 && row < spec.table.total)
         ? value
         : refuse(`a list of row numbers below ${spec.table.total}`);
     case "file":
-      return value === null || (typeof value === "object" && "base64" in value) ? value : refuse("a file or null");
+      return value === null || (typeof value === "object" && "base64" in value)
+        ? value
+        : refuse("a file or null");
   }
 }
 

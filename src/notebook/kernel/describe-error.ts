@@ -30,7 +30,9 @@ function findPlace(
   const column = Number(match[2]);
   if (code === null || code.sourceMap === null) return { line, column };
   const entry = new SourceMap(JSON.parse(code.sourceMap)).findEntry(line - 1, column - 1);
-  return "originalLine" in entry ? { line: entry.originalLine + 1, column: entry.originalColumn + 1 } : { line, column };
+  return "originalLine" in entry
+    ? { line: entry.originalLine + 1, column: entry.originalColumn + 1 }
+    : { line, column };
 }
 
 /** The frames that tell the reader something: not those of this kernel and of Node. */

@@ -29,7 +29,9 @@ export function createImporter(path: string, bundleFolder: string): ImportModule
 }
 
 async function bundleLocal(specifier: string, notebook: string, bundleFolder: string): Promise<string> {
-  const entry = specifier.startsWith("file:") ? fileURLToPath(specifier) : resolve(dirname(notebook), specifier);
+  const entry = specifier.startsWith("file:")
+    ? fileURLToPath(specifier)
+    : resolve(dirname(notebook), specifier);
   if (!existsSync(entry)) throw new Error(`${specifier} is not there: there is no file ${entry}.`);
   const { outputFiles } = await build({
     entryPoints: [entry],
@@ -55,7 +57,10 @@ async function bundleLocal(specifier: string, notebook: string, bundleFolder: st
 function explain(error: unknown, specifier: string, path: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== "ERR_MODULE_NOT_FOUND" || !/^(@[\w.-]+\/)?[\w.-]+(\/|$)/.test(specifier)) return error;
-  const name = specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+  const name = specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
   return new Error(
     `There is no package "${name}" in reach of ${dirname(path)}. Install it there: \`npm install ${name}\`.`,
     { cause: error },
@@ -78,7 +83,11 @@ function registerResolver(): void {
   isRegistered = true;
   const hooks = nodeModule as unknown as {
     readonly registerHooks?: (hooks: {
-      resolve: (specifier: string, context: ResolveContext, next: (specifier: string, context: ResolveContext) => unknown) => unknown;
+      resolve: (
+        specifier: string,
+        context: ResolveContext,
+        next: (specifier: string, context: ResolveContext) => unknown,
+      ) => unknown;
     }) => void;
   };
   if (hooks.registerHooks !== undefined) {

@@ -20,7 +20,9 @@ process.on("disconnect", () => process.exit(0));
 // Ctrl-C reaches the whole group; whoever forked this process ends it
 process.on("SIGINT", () => undefined);
 for (const name of ["unhandledRejection", "uncaughtException"] as const) {
-  process.on(name, (error: unknown) => console.error("A cell's work failed after the cell had ended:", error));
+  process.on(name, (error: unknown) =>
+    console.error("A cell's work failed after the cell had ended:", error),
+  );
 }
 
 function captureConsole({ log }: Kernel): void {

@@ -16,7 +16,8 @@ import type { FromKernel, KernelCell, KernelSettings, ToKernel } from "./message
 import { parseArguments } from "./parse-arguments.ts";
 import { cacheOnDisk } from "./persistent-cache.ts";
 import { createPlot } from "./plot-in-kernel.ts";
-import { createScheduler, type Scheduler } from "./scheduler.ts";
+import { createScheduler } from "./scheduler.ts";
+import type { Scheduler } from "./scheduler-contract.ts";
 import { showValue, Table } from "./show-value.ts";
 import { trackProgress } from "./track-progress.ts";
 
@@ -70,12 +71,14 @@ export function createKernel(settings: KernelSettings, send: (message: FromKerne
     const builtins: Readonly<Record<BuiltinName, unknown>> = {
       ...shared,
       display(value: unknown, isValueOfCell = false): unknown {
-        if (value instanceof Control) throw new TypeError("An input is shown with view(…): `const k = view(ui.slider(…))`.");
+        if (value instanceof Control)
+          throw new TypeError("An input is shown with view(…): `const k = view(ui.slider(…))`.");
         if (!isValueOfCell || value !== undefined) outputs.add(showValue(value));
         return value;
       },
       view(control: unknown): unknown {
-        if (!(control instanceof Control)) throw new TypeError("view(…) needs an input: ui.slider, ui.select and so on.");
+        if (!(control instanceof Control))
+          throw new TypeError("view(…) needs an input: ui.slider, ui.select and so on.");
         const { key, value, binding } = controls.add(control);
         outputs.add({ kind: "control", key, control: control.spec, value });
         return binding;
@@ -100,7 +103,9 @@ export function createKernel(settings: KernelSettings, send: (message: FromKerne
     try {
       const defined = await contexts.run({ outputs }, () => compile(cell)(...values));
       const settled = await Promise.all(
-        Object.entries(defined).map(async ([name, value]) => [name, board.bind(name, id, await value)] as const),
+        Object.entries(defined).map(
+          async ([name, value]) => [name, board.bind(name, id, await value)] as const,
+        ),
       );
       outputs.finish(!signal.aborted);
       if (!hasProgress && !signal.aborted) send({ kind: "progress", id, progress: null });
@@ -114,14 +119,20 @@ export function createKernel(settings: KernelSettings, send: (message: FromKerne
   function compile({ id, version, compiled }: KernelCell): CellFunction {
     const known = functions.get(id);
     if (known?.version === version) return known.call;
-    const call = new Script(compiled?.code ?? "", { filename: cellFileName(id) }).runInThisContext() as CellFunction;
+    const call = new Script(compiled?.code ?? "", {
+      filename: cellFileName(id),
+    }).runInThisContext() as CellFunction;
     functions.set(id, { version, call });
     return call;
   }
 
-  function report(id: number, { status, error, message, durationMs, blockedBy, isCalm = false }: StatusChange): void {
+  function report(
+    id: number,
+    { status, error, message, durationMs, blockedBy, isCalm = false }: StatusChange,
+  ): void {
     const cell = cells.get(id);
-    const shown = error === undefined ? null : (cell?.shownProblem ?? describeError(error, id, cell?.compiled ?? null));
+    const shown =
+      error === undefined ? null : (cell?.shownProblem ?? describeError(error, id, cell?.compiled ?? null));
     send({
       kind: "status",
       id,
@@ -163,7 +174,11 @@ export function createKernel(settings: KernelSettings, send: (message: FromKerne
     },
     log(level, values) {
       const context = contexts.getStore();
-      context?.outputs.add({ kind: "log", level, text: values.map((value) => (typeof value === "string" ? value : inspect(value))).join(" ") });
+      context?.outputs.add({
+        kind: "log",
+        level,
+        text: values.map((value) => (typeof value === "string" ? value : inspect(value))).join(" "),
+      });
       return context !== undefined;
     },
   };
@@ -187,18 +202,31 @@ function answer(send: (message: FromKernel) => void, request: number, act: () =>
   try {
     send({ kind: "answer", request, value: act() ?? null, error: null });
   } catch (error) {
-    send({ kind: "answer", request, value: null, error: error instanceof Error ? error.message : String(error) });
+    send({
+      kind: "answer",
+      request,
+      value: null,
+      error: error instanceof Error ? error.message : String(error),
+    });
   }
 }
 
 /** A value's text, for those who look from outside; long ones are cut. */
-function inspectValue(values: ReadonlyMap<string, unknown>, name: string): { readonly type: string; readonly text: string } {
+function inspectValue(
+  values: ReadonlyMap<string, unknown>,
+  name: string,
+): { readonly type: string; readonly text: string } {
   if (!values.has(name)) {
-    throw new RangeError(`${name} has no value, expected one of ${[...values.keys()].join(", ") || "none: nothing ran yet"}.`);
+    throw new RangeError(
+      `${name} has no value, expected one of ${[...values.keys()].join(", ") || "none: nothing ran yet"}.`,
+    );
   }
   const value = values.get(name);
   const text = inspect(value, { depth: 6, maxArrayLength: 200, maxStringLength: 10_000 });
-  return { type: value === null ? "null" : (Object.getPrototypeOf(Object(value))?.constructor?.name ?? typeof value), text: text.slice(0, MAX_INSPECTED) };
+  return {
+    type: value === null ? "null" : (Object.getPrototypeOf(Object(value))?.constructor?.name ?? typeof value),
+    text: text.slice(0, MAX_INSPECTED),
+  };
 }
 
 const PROGRESS_MS = 50;

@@ -23,7 +23,10 @@ export function md(pieces: TemplateStringsArray, ...values: readonly unknown[]):
     inserted.push(markupOf(value));
     return `${all}${PLACE}${inserted.length - 1}${PLACE}${piece}`;
   });
-  const rendered = renderMarkdown(text).replace(PLACES, (_whole, index: string) => inserted[Number(index)] ?? "");
+  const rendered = renderMarkdown(text).replace(
+    PLACES,
+    (_whole, index: string) => inserted[Number(index)] ?? "",
+  );
   return new Markup(rendered);
 }
 
@@ -40,7 +43,9 @@ function insert(value: unknown): string {
 /** Markup, or an element of a document such as a chart. */
 export const isMarkupLike = (value: unknown): value is Markup | { readonly outerHTML: string } =>
   value instanceof Markup ||
-  (typeof value === "object" && value !== null && typeof (value as { outerHTML?: unknown }).outerHTML === "string");
+  (typeof value === "object" &&
+    value !== null &&
+    typeof (value as { outerHTML?: unknown }).outerHTML === "string");
 
 export const markupOf = (value: Markup | { readonly outerHTML: string }): string =>
   value instanceof Markup ? value.markup : value.outerHTML;

@@ -1,7 +1,7 @@
 import type { CellCode } from "../cell/cell-code.ts";
 import type { ControlValue, Output, Progress, ShownError } from "../wire.ts";
 import type { CellStatus } from "./cell-status.ts";
-import type { ScheduledCell } from "./scheduler.ts";
+import type { ScheduledCell } from "./scheduler-contract.ts";
 
 /** A cell as the kernel gets it. */
 export interface KernelCell extends ScheduledCell {
@@ -50,8 +50,18 @@ export type FromKernel =
       readonly durationMs: number | null;
     }
   /** Replaces what the cell shows from position `from` on. */
-  | { readonly kind: "outputs"; readonly id: number; readonly from: number; readonly outputs: readonly Output[] }
+  | {
+      readonly kind: "outputs";
+      readonly id: number;
+      readonly from: number;
+      readonly outputs: readonly Output[];
+    }
   | { readonly kind: "progress"; readonly id: number; readonly progress: Progress | null }
   | { readonly kind: "control"; readonly key: string; readonly value: ControlValue }
   | { readonly kind: "idle" }
-  | { readonly kind: "answer"; readonly request: number; readonly value: unknown; readonly error: string | null };
+  | {
+      readonly kind: "answer";
+      readonly request: number;
+      readonly value: unknown;
+      readonly error: string | null;
+    };

@@ -18,4 +18,5 @@ export function parseArguments(words: readonly string[]): NotebookArguments {
   return { ...values, _: rest };
 }
 
-const readWord = (word: string): string | number => (word.trim() !== "" && Number.isFinite(Number(word)) ? Number(word) : word);
+const readWord = (word: string): string | number =>
+  word.trim() !== "" && Number.isFinite(Number(word)) ? Number(word) : word;

@@ -17,7 +17,10 @@ export async function cacheOnDisk<Result>(
   deps: unknown,
   make: () => Promise<Result> | Result,
 ): Promise<Result> {
-  const key = createHash("sha256").update(JSON.stringify([codeVersion, name])).update(stableStringify(deps as Json)).digest("hex");
+  const key = createHash("sha256")
+    .update(JSON.stringify([codeVersion, name]))
+    .update(stableStringify(deps as Json))
+    .digest("hex");
   const path = join(folder, `${name.replace(/[^\w-]+/g, "_").slice(0, 60)}-${key.slice(0, 24)}.bin`);
   const kept = await readFile(path).catch(nothingThere);
   if (kept !== null) return deserialize(kept) as Result;

@@ -15,7 +15,8 @@ export function createPlot(): PlotLibrary {
       x: { labelAnchor: "center", labelArrow: "none", labelOffset: 36, ...options.x },
       style: { background: "none", fontSize: "12px", ...(options.style as object) } as never,
     });
-  const legend: PlotLibrary["legend"] = (options) => plotLibrary.legend({ document: own, ...options } as typeof options);
+  const legend: PlotLibrary["legend"] = (options) =>
+    plotLibrary.legend({ document: own, ...options } as typeof options);
   // `Plot.dot(…).plot()` reaches the library's own plot, which looks for the document of a page
   Object.assign(plotLibrary.Mark.prototype, {
     plot(this: plotLibrary.Markish, { marks = [], ...options }: plotLibrary.PlotOptions = {}) {

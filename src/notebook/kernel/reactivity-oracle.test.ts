@@ -106,7 +106,9 @@ function openTheirs(cells: readonly RandomCell[]) {
   const redefine = (cell: RandomCell): void => {
     let variable = variables.get(cell.name);
     if (variable === undefined) {
-      variable = main.variable({ fulfilled: (value: unknown) => Object.assign(values, { [cell.name]: value }) });
+      variable = main.variable({
+        fulfilled: (value: unknown) => Object.assign(values, { [cell.name]: value }),
+      });
       variables.set(cell.name, variable);
     }
     variable.define(cell.name, [...cell.reads], (...inputs: unknown[]) => {

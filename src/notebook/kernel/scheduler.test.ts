@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { CellStopped } from "./cell-stopped.ts";
 import type { StatusChange } from "./cell-status.ts";
-import { createScheduler, type Scheduler, type SchedulerOptions } from "./scheduler.ts";
+import { CellStopped } from "./cell-stopped.ts";
+import { createScheduler } from "./scheduler.ts";
+import type { Scheduler, SchedulerOptions } from "./scheduler-contract.ts";
 
 type Body = (inputs: ReadonlyMap<string, unknown>, signal: AbortSignal) => unknown;
 
@@ -70,7 +71,8 @@ function open(specs: readonly Spec[], options: SchedulerOptions = {}) {
   };
 }
 
-const sum: Body = (inputs) => [...inputs.values()].reduce((total: number, value) => total + (value as number), 1);
+const sum: Body = (inputs) =>
+  [...inputs.values()].reduce((total: number, value) => total + (value as number), 1);
 
 const CHAIN: readonly Spec[] = [
   { name: "k", body: () => 1 },
@@ -136,18 +138,29 @@ describe("createScheduler", () => {
 
   it("is not wedged by a cell that never settles", async () => {
     const never: Body = () => new Promise(() => undefined);
-    const notebook = open([{ name: "stuck", body: never }, { name: "below", reads: ["stuck"] }, { name: "free" }]);
+    const notebook = open([
+      { name: "stuck", body: never },
+      { name: "below", reads: ["stuck"] },
+      { name: "free" },
+    ]);
     notebook.scheduler.runAll();
     await expect.poll(() => notebook.status()).toEqual({ stuck: "running", below: "queued", free: "done" });
     const ran = await notebook.after(() =>
-      notebook.define([{ name: "stuck", version: "2" }, { name: "below", reads: ["stuck"] }, { name: "free" }]),
+      notebook.define([
+        { name: "stuck", version: "2" },
+        { name: "below", reads: ["stuck"] },
+        { name: "free" },
+      ]),
     );
     expect(ran).toEqual(["stuck", "below"]);
     expect(notebook.scheduler.values.get("below")).toBe(2);
   });
 
   it("gives up on interrupt, whatever the cell does", async () => {
-    const notebook = open([{ name: "stuck", body: () => new Promise(() => undefined) }, { name: "below", reads: ["stuck"] }]);
+    const notebook = open([
+      { name: "stuck", body: () => new Promise(() => undefined) },
+      { name: "below", reads: ["stuck"] },
+    ]);
     notebook.scheduler.runAll();
     await expect.poll(() => notebook.status().stuck).toBe("running");
     await notebook.after(() => notebook.scheduler.interrupt());
@@ -160,7 +173,11 @@ describe("createScheduler", () => {
       if (fails) throw new Error("no");
       return 1;
     };
-    const notebook = open([{ name: "a", body }, { name: "b", reads: ["a"] }, { name: "c", reads: ["b"] }]);
+    const notebook = open([
+      { name: "a", body },
+      { name: "b", reads: ["a"] },
+      { name: "c", reads: ["b"] },
+    ]);
     expect(await notebook.after(() => notebook.scheduler.runAll())).toEqual(["a"]);
     expect(notebook.status()).toEqual({ a: "error", b: "blocked", c: "blocked" });
     expect(notebook.changes.get("b")).toMatchObject({ blockedBy: 1, isCalm: false });

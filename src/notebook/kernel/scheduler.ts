@@ -1,79 +1,21 @@
-import { type GraphCell, descendantsOf } from "../graph/cell-graph.ts";
-import { CellStopped } from "./cell-stopped.ts";
+import { descendantsOf } from "../graph/cell-graph.ts";
+import { sortByDependency } from "../graph/sort-by-dependency.ts";
 import type { CellStatus, StatusChange } from "./cell-status.ts";
-
-/** A cell as the scheduler sees it. */
-export interface ScheduledCell extends Pick<GraphCell, "id" | "defines" | "inputs" | "upstream"> {
-  readonly disabled: boolean;
-  /** Why it cannot run. */
-  readonly problem: string | null;
-  /** Changes when its code, its inputs or its switches change. */
-  readonly version: string;
-}
-
-/** What runs the cells. */
-export interface SchedulerHost {
-  /**
-   * Runs a cell once and hands back the names it defines. `signal` is aborted when the run is not wanted any more.
-   * Rejects with {@link CellStopped} when the cell chose not to run.
-   */
-  run(
-    id: number,
-    inputs: ReadonlyMap<string, unknown>,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, unknown>>;
-  report(id: number, change: StatusChange): void;
-  /** Nothing runs and nothing waits. */
-  idle(): void;
-  readonly now: () => number;
-}
-
-export interface SchedulerOptions {
-  /** Run what depends on a cell after it; else only mark it as stale. */
-  readonly isLazy?: boolean;
-  /** A run that takes longer lets cells that do not depend on it go first, so that nothing can block everything. */
-  readonly patienceMs?: number;
-}
-
-/** Decides which cell runs when. */
-export interface Scheduler {
-  /**
-   * Takes over a changed notebook. Cells that changed, and what depends on them, become stale; those among them
-   * that run or wait already do so with the new code, and nothing else runs.
-   */
-  define(cells: readonly ScheduledCell[]): void;
-  /** Runs these cells, before them what they need and is not there, and after them what depends on them. */
-  run(ids: readonly number[]): void;
-  runAll(): void;
-  runStale(): void;
-  /** Changes the value of a name from outside, as a moved slider does: what reads it runs, its own cell does not. */
-  setValue(name: string, value: unknown): void;
-  /** Gives up everything that runs or waits. */
-  interrupt(): void;
-  setLazy(isLazy: boolean): void;
-  /** Changes a name's value and runs nothing. */
-  setQuietly(name: string, value: unknown): void;
-  readonly values: ReadonlyMap<string, unknown>;
-  statusOf(id: number): CellStatus;
-  isIdle(): boolean;
-}
+import { CellStopped } from "./cell-stopped.ts";
+import {
+  type CellState,
+  findObstacle,
+  freshState,
+  missingAncestors,
+  statusWithValues,
+} from "./schedule-state.ts";
+import type { ScheduledCell, Scheduler, SchedulerHost, SchedulerOptions } from "./scheduler-contract.ts";
 
 interface Run {
   readonly controller: AbortController;
   readonly startMs: number;
   /** While true nothing else starts. */
   holdsTheLine: boolean;
-}
-
-interface CellState {
-  cell: ScheduledCell;
-  status: CellStatus;
-  /** Of the last run; aborted when its values are not used any more. */
-  controller: AbortController | null;
-  /** Its values are of older code or inputs. */
-  isOutdated: boolean;
-  /** Of the code that made its values; null when it has none. */
-  valuesVersion: string | null;
 }
 
 /**
@@ -125,7 +67,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
     for (const cell of cells) {
       const state = states.get(cell.id);
       if (state === undefined) {
-        states.set(cell.id, { cell, status: "idle", controller: null, isOutdated: false, valuesVersion: null });
+        states.set(cell.id, freshState(cell));
         fresh.add(cell.id);
       } else if (state.cell.version !== cell.version) {
         for (const name of state.cell.defines) if (!cell.defines.includes(name)) values.delete(name);
@@ -157,7 +99,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
 
   function request(ids: Iterable<number>): void {
     const wanted = new Set([...ids].filter((id) => states.has(id)));
-    for (const id of missingAncestors(wanted)) wanted.add(id);
+    for (const id of missingAncestors(wanted, stateOf)) wanted.add(id);
     for (const id of wanted) {
       if (running.has(id)) abandon(id, "The cell was started again.");
       enqueue(id, true);
@@ -179,21 +121,6 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
     }
   }
 
-  /** Cells above whose values are not there or not current. */
-  function missingAncestors(ids: ReadonlySet<number>): Set<number> {
-    const found = new Set<number>();
-    const pending = [...ids];
-    while (pending.length > 0) {
-      for (const id of stateOf(pending.pop() as number).cell.upstream) {
-        const { status, cell } = stateOf(id);
-        if (found.has(id) || ids.has(id) || cell.disabled || SETTLED.has(status)) continue;
-        found.add(id);
-        pending.push(id);
-      }
-    }
-    return found;
-  }
-
   function pump(): void {
     if (pumpIsDue) return;
     pumpIsDue = true;
@@ -213,8 +140,8 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
       const mustWait = cell.problem === null && !cell.disabled;
       if (mustWait && cell.upstream.some((id) => isPending(id))) continue;
       queue.delete(cell.id);
-      if (settleWithoutRun(cell, isDue)) return step();
-      void start(cell);
+      if (settleWithoutRun(cell, isDue)) step();
+      else void start(cell);
       return;
     }
     if (queue.size === 0 && running.size === 0) host.idle();
@@ -239,32 +166,18 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
       fail(id, { name: "Error", message: cell.problem });
       return true;
     }
-    const obstacle = cell.upstream.find((source) => stateOf(source).valuesVersion === null);
-    if (obstacle !== undefined) {
+    const obstacle = findObstacle(cell, stateOf);
+    if (obstacle !== null) {
       forgetValues(id);
-      const { status, cell: above } = stateOf(obstacle);
-      const waits = status === "waiting" || (status === "blocked" && blockedByWaiting(obstacle));
-      report(id, "blocked", { blockedBy: above.id, isCalm: waits || status === "disabled" });
+      report(id, "blocked", { ...obstacle });
       markDependents(id, true);
       return true;
     }
     if (!isDue && !state.isOutdated && state.valuesVersion === cell.version) {
-      report(id, statusWithValues(cell));
+      report(id, statusWithValues(cell, stateOf));
       return true;
     }
     return false;
-  }
-
-  /** What was made from stale values is stale itself. */
-  function statusWithValues({ upstream }: ScheduledCell): CellStatus {
-    return upstream.some((source) => stateOf(source).status === "stale") ? "stale" : "done";
-  }
-
-  function blockedByWaiting(id: number): boolean {
-    return stateOf(id).cell.upstream.some((source) => {
-      const { status } = stateOf(source);
-      return status === "waiting" || (status === "blocked" && blockedByWaiting(source));
-    });
   }
 
   /** Tells the cells that read this one that they are due; with `force` also those that do not wait yet. */
@@ -297,7 +210,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
       for (const [name, value] of defined) values.set(name, value);
       state.valuesVersion = cell.version;
       state.isOutdated = false;
-      report(id, statusWithValues(cell), { durationMs: host.now() - run.startMs });
+      report(id, statusWithValues(cell, stateOf), { durationMs: host.now() - run.startMs });
       markDependents(id, false);
     } catch (error) {
       if (!isCurrent()) return;
@@ -364,22 +277,4 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
     isIdle: () => queue.size === 0 && running.size === 0,
     statusOf: (id) => states.get(id)?.status ?? "idle",
   };
-}
-
-/** A wish for a cell below does not run these again. */
-const SETTLED: ReadonlySet<CellStatus> = new Set(["done", "running", "queued", "waiting", "error"]);
-
-/** Above before below; among equals in the order of the notebook. Cells on a circle come last. */
-function sortByDependency(cells: readonly ScheduledCell[]): ScheduledCell[] {
-  const sorted: ScheduledCell[] = [];
-  const placed = new Set<number>();
-  const known = new Set(cells.map(({ id }) => id));
-  let rest = [...cells];
-  while (rest.length > 0) {
-    const next = rest.find(({ upstream }) => upstream.every((id) => placed.has(id) || !known.has(id))) ?? rest[0]!;
-    sorted.push(next);
-    placed.add(next.id);
-    rest = rest.filter((cell) => cell !== next);
-  }
-  return sorted;
 }

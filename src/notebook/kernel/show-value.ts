@@ -17,12 +17,20 @@ export function showValue(value: unknown): Output {
   if (isMarkupLike(value)) {
     const markup = markupOf(value);
     if (markup.length > MAX_MARKUP) {
-      return { kind: "text", text: `Markup of ${markup.length} characters is too large to show; at most ${MAX_MARKUP} are.`, isCut: true };
+      return {
+        kind: "text",
+        text: `Markup of ${markup.length} characters is too large to show; at most ${MAX_MARKUP} are.`,
+        isCut: true,
+      };
     }
-    return /^\s*<(svg|figure)\b/i.test(markup) ? { kind: "html", html: markup, isSvg: true } : { kind: "html", html: markup };
+    return /^\s*<(svg|figure)\b/i.test(markup)
+      ? { kind: "html", html: markup, isSvg: true }
+      : { kind: "html", html: markup };
   }
   const text = typeof value === "string" ? value : formatValue(value);
-  return text.length > MAX_TEXT ? { kind: "text", text: text.slice(0, MAX_TEXT), isCut: true } : { kind: "text", text };
+  return text.length > MAX_TEXT
+    ? { kind: "text", text: text.slice(0, MAX_TEXT), isCut: true }
+    : { kind: "text", text };
 }
 
 /** A value as text, with limits on depth and length. */

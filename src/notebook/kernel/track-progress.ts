@@ -66,14 +66,19 @@ async function* follow<Item, Result>(
   const startMs = now();
   let lastTurnMs = startMs;
   let shown = begin(label, total);
-  const iterator = (Symbol.asyncIterator in work ? work[Symbol.asyncIterator]() : work[Symbol.iterator]()) as AsyncIterator<Item, Result>;
+  const iterator = (
+    Symbol.asyncIterator in work ? work[Symbol.asyncIterator]() : work[Symbol.iterator]()
+  ) as AsyncIterator<Item, Result>;
   show(shown);
   try {
     for (;;) {
       signal.throwIfAborted();
       const next = await iterator.next();
       if (next.done) return next.value;
-      shown = timed(isEvent(next.value) ? takeEvent(shown, next.value) : { ...shown, done: shown.done + 1 }, now() - startMs);
+      shown = timed(
+        isEvent(next.value) ? takeEvent(shown, next.value) : { ...shown, done: shown.done + 1 },
+        now() - startMs,
+      );
       show(shown);
       yield next.value;
       if (now() - lastTurnMs >= TURN_MS) {
@@ -107,7 +112,11 @@ function takeEvent(shown: Progress, event: EventLike): Progress {
   if (event.kind === "note" || event.kind === "warning") {
     const text = String(event.kind === "note" ? event.message : event.warning?.message);
     const message = { level: event.kind as "note" | "warning", text };
-    return { ...shown, label: label || shown.label, messages: [...shown.messages, message].slice(-MAX_MESSAGES) };
+    return {
+      ...shown,
+      label: label || shown.label,
+      messages: [...shown.messages, message].slice(-MAX_MESSAGES),
+    };
   }
   return {
     ...shown,

@@ -2,7 +2,7 @@ import { toNodeHandler } from "@modelcontextprotocol/node";
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import { readTool } from "../../pipeline/version.ts";
 import type { AgentHandler } from "../server/serve-notebook.ts";
-import type { Session } from "../session/session.ts";
+import type { Session } from "../session/session-contract.ts";
 import { registerEditTools } from "./edit-tools.ts";
 import { registerReadTools } from "./read-tools.ts";
 import { registerRunTools } from "./run-tools.ts";
@@ -13,7 +13,10 @@ import { registerRunTools } from "./run-tools.ts";
  */
 export function createAgentHandler(session: Session): AgentHandler {
   const handler = createMcpHandler(() => {
-    const server = new McpServer({ name: "sep-notebook", version: readTool().version }, { instructions: INSTRUCTIONS });
+    const server = new McpServer(
+      { name: "sep-notebook", version: readTool().version },
+      { instructions: INSTRUCTIONS },
+    );
     registerReadTools(server, session);
     registerEditTools(server, session);
     registerRunTools(server, session);

@@ -1,10 +1,13 @@
 import { findCell } from "../format/edit-notebook.ts";
 import { outputText } from "../script/output-text.ts";
-import type { Session } from "../session/session.ts";
+import type { Session } from "../session/session-contract.ts";
 import type { CellSource, Output } from "../wire.ts";
 
 /** A cell in a few words, for lists. */
-export function summarizeCell(session: Session, { id, kind, revision, disabled, defines, upstream, source, problem }: CellSource): Record<string, unknown> {
+export function summarizeCell(
+  session: Session,
+  { id, kind, revision, disabled, defines, upstream, source, problem }: CellSource,
+): Record<string, unknown> {
   const { status, message, error, durationMs } = session.stateOf(id);
   return {
     id,
@@ -30,7 +33,9 @@ export function describeOutputs(outputs: readonly Output[], maxChars: number): R
       kind: output.kind === "html" && output.isSvg === true ? "chart" : output.kind,
       text: isCut ? text.slice(0, maxChars) : text,
       ...(isCut ? { cutFrom: text.length } : {}),
-      ...(output.kind === "control" ? { key: output.key, control: output.control.type, value: output.value } : {}),
+      ...(output.kind === "control"
+        ? { key: output.key, control: output.control.type, value: output.value }
+        : {}),
     };
   });
 }

@@ -1,7 +1,7 @@
 import type { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod/v4";
 import type { WantedEdit } from "../session/notebook-document.ts";
-import type { Session } from "../session/session.ts";
+import type { Session } from "../session/session-contract.ts";
 import { sourceOf, summarizeCell } from "./describe-cell.ts";
 import { settleFor } from "./settle.ts";
 import { answerTool } from "./tool-answer.ts";
@@ -23,10 +23,20 @@ export function registerEditTools(server: McpServer, session: Session): void {
     "edit_cells",
     {
       description: "Replaces the source of cells: all of them or, if one revision is stale, none.",
-      inputSchema: z.object({ edits: z.array(z.object({ id, source: z.string(), revision })).min(1).max(100), run }),
+      inputSchema: z.object({
+        edits: z
+          .array(z.object({ id, source: z.string(), revision }))
+          .min(1)
+          .max(100),
+        run,
+      }),
       annotations: WRITES,
     },
-    ({ edits, run: runs }) => apply(edits.map(({ id: cell, source, revision: base }) => ({ kind: "source", id: cell, source, base })), runs),
+    ({ edits, run: runs }) =>
+      apply(
+        edits.map(({ id: cell, source, revision: base }) => ({ kind: "source", id: cell, source, base })),
+        runs,
+      ),
   );
   server.registerTool(
     "add_cell",

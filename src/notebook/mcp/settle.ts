@@ -1,4 +1,4 @@
-import type { Session } from "../session/session.ts";
+import type { Session } from "../session/session-contract.ts";
 
 /**
  * Waits until nothing runs, but not for ever: long work goes on without the agent waiting for it.

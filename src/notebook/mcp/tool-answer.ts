@@ -9,12 +9,17 @@ export interface ToolAnswer {
 }
 
 /** Runs a tool's body; what goes wrong becomes an answer that the agent can read. */
-export async function answerTool(act: () => Promise<Record<string, unknown>> | Record<string, unknown>): Promise<ToolAnswer> {
+export async function answerTool(
+  act: () => Promise<Record<string, unknown>> | Record<string, unknown>,
+): Promise<ToolAnswer> {
   try {
     const value = await act();
     return { content: [{ type: "text", text: JSON.stringify(value, null, 1) }], structuredContent: value };
   } catch (error) {
     const code = error instanceof SepError ? ` [${error.code}]` : "";
-    return { content: [{ type: "text", text: `${error instanceof Error ? error.message : String(error)}${code}` }], isError: true };
+    return {
+      content: [{ type: "text", text: `${error instanceof Error ? error.message : String(error)}${code}` }],
+      isError: true,
+    };
   }
 }

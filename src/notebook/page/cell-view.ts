@@ -1,55 +1,14 @@
 import type { EditorView } from "@codemirror/view";
 import { tidySource } from "../format/indentation.ts";
-import type { CellSource, CellState, ControlValue, Output } from "../wire.ts";
-import { drawCellMenu, type MenuAction } from "./cell-menu.ts";
+import type { CellSource, CellState } from "../wire.ts";
+import type { CellActions, CellView } from "./cell-contract.ts";
+import { drawError } from "./cell-error.ts";
+import { drawCellMenu } from "./cell-menu.ts";
 import { drawStatus } from "./cell-status-line.ts";
 import { createEditor, markLine, setText } from "./code-editor.ts";
 import { element, icon } from "./element.ts";
 import { createOutputList } from "./output-list.ts";
 import { createProgress } from "./progress-view.ts";
-
-/** What a cell asks of the page. */
-export interface CellActions {
-  readonly isApp: boolean;
-  run(id: number, moves: boolean): void;
-  save(): void;
-  typed(id: number): void;
-  select(id: number): void;
-  leave(id: number): void;
-  step(id: number, direction: -1 | 1): void;
-  menu(id: number, action: MenuAction): void;
-  setControl(key: string, value: ControlValue): void;
-  names(id: number): readonly string[];
-  goTo(id: number): void;
-}
-
-/** A cell on the page, with the text that is typed into it. */
-export interface CellView {
-  readonly node: HTMLElement;
-  readonly source: CellSource;
-  readonly state: CellState;
-  /** What is in the editor. */
-  readonly text: string;
-  /** What that text began from. */
-  readonly baseRevision: string;
-  readonly isDirty: boolean;
-  /** Somebody else changed the cell while this text was typed. */
-  readonly hasConflict: boolean;
-  /** Takes over the cell as the server has it. Typed text stays. */
-  takeSource(source: CellSource): void;
-  /** The server has this text now, as this revision. */
-  saved(text: string, revision: string): void;
-  takeDraft(text: string, base: string): void;
-  takeState(state: CellState): void;
-  replaceOutputs(from: number, outputs: readonly Output[]): void;
-  showControl(key: string, value: ControlValue): void;
-  focusEditor(at?: "start" | "end"): void;
-  /** Marks the cell for the keyboard. */
-  setSelected(isSelected: boolean): void;
-  toggleCode(isHidden?: boolean): void;
-  /** Makes the editor now; until then a plain text stands in its place. */
-  prepare(): void;
-}
 
 export function createCellView(first: CellSource, firstState: CellState, actions: CellActions): CellView {
   let source = first;
@@ -69,15 +28,47 @@ export function createCellView(first: CellSource, firstState: CellState, actions
   const conflict = element("div", { class: "conflict", role: "alert", hidden: true });
   const preview = element("pre", { class: "code-preview" }, text);
   const code = element("div", { class: "code" }, preview);
-  const foldLine = element("button", { type: "button", class: "fold-line", "aria-expanded": false, onclick: () => view.toggleCode(false) });
+  const foldLine = element("button", {
+    type: "button",
+    class: "fold-line",
+    "aria-expanded": false,
+    onclick: () => view.toggleCode(false),
+  });
   const status = element("div", { class: "status" });
-  const run = element("button", { type: "button", class: "run", "aria-label": "Run cell", title: "Run (Shift-Enter)", onclick: () => actions.run(id, false) }, icon("M5 3.5v9l7.5-4.5z"));
+  const run = element(
+    "button",
+    {
+      type: "button",
+      class: "run",
+      "aria-label": "Run cell",
+      title: "Run (Shift-Enter)",
+      onclick: () => actions.run(id, false),
+    },
+    icon("M5 3.5v9l7.5-4.5z"),
+  );
   const gutter = element("div", { class: "gutter" }, isText ? null : run, status);
   const node = element(
     "section",
-    { class: `cell ${isText ? "is-text" : "is-code"}`, "data-id": id, tabindex: -1, "aria-label": `Cell ${id}`, onfocusin: () => actions.select(id), onpointerdown: () => actions.select(id), ondblclick: () => openText() },
+    {
+      class: `cell ${isText ? "is-text" : "is-code"}`,
+      "data-id": id,
+      tabindex: -1,
+      "aria-label": `Cell ${id}`,
+      onfocusin: () => actions.select(id),
+      onpointerdown: () => actions.select(id),
+      ondblclick: () => openText(),
+    },
     actions.isApp ? null : gutter,
-    element("div", { class: "body" }, outputs.node, progress.node, error, notice, conflict, ...(actions.isApp ? [] : [isText ? null : foldLine, code])),
+    element(
+      "div",
+      { class: "body" },
+      outputs.node,
+      progress.node,
+      error,
+      notice,
+      conflict,
+      ...(actions.isApp ? [] : [isText ? null : foldLine, code]),
+    ),
     actions.isApp ? null : drawCellMenu(first, (action) => actions.menu(id, action)),
   );
 
@@ -90,7 +81,8 @@ export function createCellView(first: CellSource, firstState: CellState, actions
     node.classList.toggle("editing", next);
   }
   const isDirty = (): boolean => tidySource(text) !== base.source;
-  const hasConflict = (): boolean => isDirty() && base.revision !== source.revision && tidySource(text) !== source.source;
+  const hasConflict = (): boolean =>
+    isDirty() && base.revision !== source.revision && tidySource(text) !== source.source;
 
   function refresh(): void {
     node.dataset.status = state.status;
@@ -100,7 +92,7 @@ export function createCellView(first: CellSource, firstState: CellState, actions
     node.classList.toggle("empty", outputs.isEmpty);
     drawStatus(status, state, isText);
     const shown = state.error ?? (source.problem === null ? null : { ...source.problem, stack: null });
-    drawError(shown);
+    drawError(error, shown);
     const calm = state.status === "waiting" || (state.status === "stale" && state.message !== null);
     notice.hidden = !calm && state.status !== "blocked";
     notice.textContent = state.message ?? "";
@@ -108,17 +100,33 @@ export function createCellView(first: CellSource, firstState: CellState, actions
     conflict.hidden = !hasConflict();
     if (editor !== null) markLine(editor, shown?.line ?? null);
   }
-  function drawError(shown: CellState["error"]): void {
-    error.hidden = shown === null;
-    if (shown === null) return;
-    const place = shown.line === null ? "" : `line ${shown.line}: `;
-    const stack = shown.stack === null || shown.stack.split("\n").length < 2 ? null : element("details", {}, element("summary", {}, "Where it came from"), element("pre", {}, shown.stack));
-    error.replaceChildren(element("strong", {}, `${place}${shown.message}`), stack ?? "");
-  }
   conflict.append(
     element("span", {}, "This cell was changed elsewhere while you typed."),
-    element("button", { type: "button", onclick: () => { base = { source: source.source, revision: source.revision }; refresh(); actions.typed(id); } }, "Keep mine"),
-    element("button", { type: "button", onclick: () => { base = { source: source.source, revision: source.revision }; putText(source.source); refresh(); actions.typed(id); } }, "Take theirs"),
+    element(
+      "button",
+      {
+        type: "button",
+        onclick: () => {
+          base = { source: source.source, revision: source.revision };
+          refresh();
+          actions.typed(id);
+        },
+      },
+      "Keep mine",
+    ),
+    element(
+      "button",
+      {
+        type: "button",
+        onclick: () => {
+          base = { source: source.source, revision: source.revision };
+          putText(source.source);
+          refresh();
+          actions.typed(id);
+        },
+      },
+      "Take theirs",
+    ),
   );
   function putText(next: string): void {
     text = next;
@@ -198,7 +206,8 @@ export function createCellView(first: CellSource, firstState: CellState, actions
       view.toggleCode(false);
       view.prepare();
       editor?.focus();
-      if (at !== undefined) editor?.dispatch({ selection: { anchor: at === "start" ? 0 : (editor.state.doc.length ?? 0) } });
+      if (at !== undefined)
+        editor?.dispatch({ selection: { anchor: at === "start" ? 0 : (editor.state.doc.length ?? 0) } });
     },
     setSelected(isSelected) {
       node.classList.toggle("selected", isSelected);

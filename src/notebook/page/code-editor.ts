@@ -1,11 +1,24 @@
-import { autocompletion, type CompletionContext, type CompletionResult, completeAnyWord } from "@codemirror/autocomplete";
+import {
+  autocompletion,
+  type CompletionContext,
+  type CompletionResult,
+  completeAnyWord,
+} from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { javascript } from "@codemirror/lang-javascript";
 import { html } from "@codemirror/lang-html";
+import { javascript } from "@codemirror/lang-javascript";
 import { markdown } from "@codemirror/lang-markdown";
 import { bracketMatching, HighlightStyle, indentOnInput, syntaxHighlighting } from "@codemirror/language";
 import { EditorState, Prec, StateEffect, StateField } from "@codemirror/state";
-import { Decoration, type DecorationSet, drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import {
+  Decoration,
+  type DecorationSet,
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  keymap,
+  lineNumbers,
+} from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import type { CellKind } from "../format/notebook-file.ts";
 
@@ -23,18 +36,25 @@ export interface EditorActions {
 }
 
 /** Makes an editor. */
-export function createEditor(parent: HTMLElement, text: string, kind: CellKind, actions: EditorActions): EditorView {
+export function createEditor(
+  parent: HTMLElement,
+  text: string,
+  kind: CellKind,
+  actions: EditorActions,
+): EditorView {
   const act = (run: () => void) => () => {
     run();
     return true;
   };
-  const atEdge = (direction: -1 | 1) => (view: EditorView): boolean => {
-    const { main } = view.state.selection;
-    const line = view.state.doc.lineAt(main.head);
-    const isEdge = main.empty && line.number === (direction === -1 ? 1 : view.state.doc.lines);
-    if (isEdge) actions.step(direction);
-    return isEdge;
-  };
+  const atEdge =
+    (direction: -1 | 1) =>
+    (view: EditorView): boolean => {
+      const { main } = view.state.selection;
+      const line = view.state.doc.lineAt(main.head);
+      const isEdge = main.empty && line.number === (direction === -1 ? 1 : view.state.doc.lines);
+      if (isEdge) actions.step(direction);
+      return isEdge;
+    };
   return new EditorView({
     parent,
     state: EditorState.create({
@@ -65,7 +85,9 @@ export function createEditor(parent: HTMLElement, text: string, kind: CellKind, 
         syntaxHighlighting(STYLE),
         ERROR_LINE,
         EditorView.lineWrapping,
-        EditorView.contentAttributes.of({ "aria-label": kind === "markdown" ? "Text of the cell" : "Code of the cell" }),
+        EditorView.contentAttributes.of({
+          "aria-label": kind === "markdown" ? "Text of the cell" : "Code of the cell",
+        }),
         EditorView.updateListener.of(({ docChanged, state }) => {
           if (docChanged) actions.changed(state.doc.toString());
         }),
@@ -110,7 +132,9 @@ const ERROR_LINE = StateField.define<DecorationSet>({
       if (!effect.is(MARK)) continue;
       const isThere = effect.value !== null && effect.value >= 1 && effect.value <= state.doc.lines;
       next = isThere
-        ? Decoration.set([Decoration.line({ class: "error-line" }).range(state.doc.line(effect.value as number).from)])
+        ? Decoration.set([
+            Decoration.line({ class: "error-line" }).range(state.doc.line(effect.value as number).from),
+          ])
         : Decoration.none;
     }
     return next;
@@ -125,7 +149,10 @@ const STYLE = HighlightStyle.define([
   { tag: [tags.number, tags.bool, tags.null], color: "var(--code-number)" },
   { tag: [tags.comment], color: "var(--quiet)", fontStyle: "italic" },
   { tag: [tags.typeName, tags.className], color: "var(--code-type)" },
-  { tag: [tags.function(tags.variableName), tags.function(tags.propertyName)], color: "var(--code-function)" },
+  {
+    tag: [tags.function(tags.variableName), tags.function(tags.propertyName)],
+    color: "var(--code-function)",
+  },
   { tag: [tags.heading], fontWeight: "650" },
   { tag: [tags.strong], fontWeight: "650" },
   { tag: [tags.emphasis], fontStyle: "italic" },

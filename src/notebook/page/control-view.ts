@@ -17,7 +17,12 @@ export function createControl(spec: ControlSpec, value: ControlValue, change: Ch
   const isBare = spec.type === "button" || spec.type === "run-button" || spec.type === "table";
   const node = isBare
     ? element("div", { class: `control control-${spec.type}` }, made.node)
-    : element("label", { class: `control control-${spec.type}` }, element("span", { class: "label" }, spec.label), made.node);
+    : element(
+        "label",
+        { class: `control control-${spec.type}` },
+        element("span", { class: "label" }, spec.label),
+        made.node,
+      );
   return { node, show: made.show };
 }
 
@@ -26,14 +31,24 @@ function makeInput(spec: ControlSpec, value: ControlValue, change: Change): Cont
     case "slider":
       return makeSlider(spec, value as number, change);
     case "number": {
-      const input = element("input", { type: "number", min: spec.min > -1e300 ? spec.min : null, max: spec.max < 1e300 ? spec.max : null, step: spec.step, value: Number(value) });
+      const input = element("input", {
+        type: "number",
+        min: spec.min > -1e300 ? spec.min : null,
+        max: spec.max < 1e300 ? spec.max : null,
+        step: spec.step,
+        value: Number(value),
+      });
       input.onchange = () => input.checkValidity() && input.value !== "" && change(input.valueAsNumber);
       return { node: input, show: (next) => setUnlessActive(input, String(next)) };
     }
     case "range":
       return makeRange(spec, value as readonly number[], change);
     case "select": {
-      const select = element("select", {}, ...spec.options.map((word) => element("option", { value: word }, word)));
+      const select = element(
+        "select",
+        {},
+        ...spec.options.map((word) => element("option", { value: word }, word)),
+      );
       select.value = String(value);
       select.onchange = () => change(select.value);
       return { node: select, show: (next) => setUnlessActive(select, String(next)) };
@@ -67,11 +82,20 @@ function makeInput(spec: ControlSpec, value: ControlValue, change: Change): Cont
       return { node: input, show: () => undefined };
     }
     case "table":
-      return createTable(spec.table, { chosen: value as readonly number[], isMultiple: spec.isMultiple, label: spec.label, choose: change });
+      return createTable(spec.table, {
+        chosen: value as readonly number[],
+        isMultiple: spec.isMultiple,
+        label: spec.label,
+        choose: change,
+      });
   }
 }
 
-function makeSlider({ min, max, step }: { readonly min: number; readonly max: number; readonly step: number }, value: number, change: Change): ControlView {
+function makeSlider(
+  { min, max, step }: { readonly min: number; readonly max: number; readonly step: number },
+  value: number,
+  change: Change,
+): ControlView {
   const input = element("input", { type: "range", min, max, step, value });
   const shown = element("output", {}, String(value));
   const paint = (): void => {
@@ -93,10 +117,24 @@ function makeSlider({ min, max, step }: { readonly min: number; readonly max: nu
   };
 }
 
-function makeRange({ min, max, step }: { readonly min: number; readonly max: number; readonly step: number }, value: readonly number[], change: Change): ControlView {
-  const [low, high] = [0, 1].map((end) => element("input", { type: "number", min, max, step, value: value[end] ?? min, "aria-label": end === 0 ? "from" : "to" })) as [HTMLInputElement, HTMLInputElement];
+function makeRange(
+  { min, max, step }: { readonly min: number; readonly max: number; readonly step: number },
+  value: readonly number[],
+  change: Change,
+): ControlView {
+  const [low, high] = [0, 1].map((end) =>
+    element("input", {
+      type: "number",
+      min,
+      max,
+      step,
+      value: value[end] ?? min,
+      "aria-label": end === 0 ? "from" : "to",
+    }),
+  ) as [HTMLInputElement, HTMLInputElement];
   const tell = (): void => {
-    if (low.checkValidity() && high.checkValidity() && low.valueAsNumber <= high.valueAsNumber) change([low.valueAsNumber, high.valueAsNumber]);
+    if (low.checkValidity() && high.checkValidity() && low.valueAsNumber <= high.valueAsNumber)
+      change([low.valueAsNumber, high.valueAsNumber]);
   };
   low.onchange = tell;
   high.onchange = tell;
@@ -110,7 +148,9 @@ function makeRange({ min, max, step }: { readonly min: number; readonly max: num
 }
 
 function makeMultiselect(options: readonly string[], value: readonly string[], change: Change): ControlView {
-  const boxes = options.map((word) => element("input", { type: "checkbox", value: word, checked: value.includes(word) }));
+  const boxes = options.map((word) =>
+    element("input", { type: "checkbox", value: word, checked: value.includes(word) }),
+  );
   const tell = (): void => change(boxes.flatMap((box) => (box.checked ? [box.value] : [])));
   for (const box of boxes) box.onchange = tell;
   return {
@@ -121,7 +161,11 @@ function makeMultiselect(options: readonly string[], value: readonly string[], c
   };
 }
 
-function makeButton({ type, label }: { readonly type: "button" | "run-button"; readonly label: string }, value: ControlValue, change: Change): ControlView {
+function makeButton(
+  { type, label }: { readonly type: "button" | "run-button"; readonly label: string },
+  value: ControlValue,
+  change: Change,
+): ControlView {
   let count = Number(value);
   const button = element("button", { type: "button", class: type === "run-button" ? "primary" : "" }, label);
   const show = (next: ControlValue): void => {
@@ -145,6 +189,7 @@ function setUnlessActive(input: HTMLInputElement | HTMLSelectElement, value: str
 async function toBase64(file: File): Promise<string> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   let binary = "";
-  for (let at = 0; at < bytes.length; at += 0x8000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  for (let at = 0; at < bytes.length; at += 0x8000)
+    binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
   return btoa(binary);
 }

@@ -9,7 +9,10 @@ export interface DraftKeeper {
 }
 
 /** @param path tells notebooks of one address apart */
-export function createDraftKeeper(path: string, send: (id: number, draft: Draft | null) => void): DraftKeeper {
+export function createDraftKeeper(
+  path: string,
+  send: (id: number, draft: Draft | null) => void,
+): DraftKeeper {
   const timers = new Map<number, ReturnType<typeof setTimeout>>();
   const keyOf = (id: number): string => `sep-draft:${path}:${id}`;
   const cancel = (id: number): void => {
@@ -20,7 +23,10 @@ export function createDraftKeeper(path: string, send: (id: number, draft: Draft 
     keep(id, draft) {
       localStorage.setItem(keyOf(id), JSON.stringify(draft));
       cancel(id);
-      timers.set(id, setTimeout(() => send(id, draft), SEND_MS));
+      timers.set(
+        id,
+        setTimeout(() => send(id, draft), SEND_MS),
+      );
     },
     forget(id) {
       cancel(id);

@@ -31,7 +31,18 @@ export function svgElement(
 
 /** A small picture in a button; the button's label says what it does. */
 export const icon = (path: string): SVGElement =>
-  svgElement("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, svgElement("path", { d: path, fill: "none", stroke: "currentColor", "stroke-width": 1.5, "stroke-linecap": "round", "stroke-linejoin": "round" }));
+  svgElement(
+    "svg",
+    { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
+    svgElement("path", {
+      d: path,
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": 1.5,
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
+    }),
+  );
 
 function setProperties(made: Element, properties: ElementProperties): void {
   for (const [name, value] of Object.entries(properties)) {

@@ -24,7 +24,30 @@ export function createHelp(): HTMLDialogElement {
     "dialog",
     { class: "help", "aria-label": "Keyboard" },
     element("h2", {}, "Keyboard"),
-    element("table", {}, element("tbody", {}, ...KEYS.map(([keys, meaning]) => element("tr", {}, element("th", { scope: "row" }, ...keys.split(/(\s+or\s+|\s+)/).map((part) => (part.trim() === "" || part.trim() === "or" ? part : element("kbd", {}, part)))), element("td", {}, meaning))))),
+    element(
+      "table",
+      {},
+      element(
+        "tbody",
+        {},
+        ...KEYS.map(([keys, meaning]) =>
+          element(
+            "tr",
+            {},
+            element(
+              "th",
+              { scope: "row" },
+              ...keys
+                .split(/(\s+or\s+|\s+)/)
+                .map((part) =>
+                  part.trim() === "" || part.trim() === "or" ? part : element("kbd", {}, part),
+                ),
+            ),
+            element("td", {}, meaning),
+          ),
+        ),
+      ),
+    ),
     element("form", { method: "dialog" }, element("button", {}, "Close")),
   );
   dialog.onclick = (event) => {

@@ -65,6 +65,7 @@ export function listenToKeys(actions: KeyboardActions): void {
 /** Whether the keys belong to what has the focus. */
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof Element &&
-  target.closest("input, select, textarea, button, summary, dialog, [contenteditable=true], [role=link]") !== null;
+  target.closest("input, select, textarea, button, summary, dialog, [contenteditable=true], [role=link]") !==
+    null;
 
 const DOUBLE_MS = 600;

@@ -1,4 +1,4 @@
-import type { CellView } from "./cell-view.ts";
+import type { CellView } from "./cell-contract.ts";
 import type { MenuAction } from "./cell-menu.ts";
 import type { DraftKeeper } from "./draft-keeper.ts";
 import { type ServerConnection, ServerRefusal } from "./server-connection.ts";
@@ -35,7 +35,9 @@ export function createNotebookEdits(host: EditHost): NotebookEdits {
       return (await server.post("/api/edit", { edits, run, origin: server.origin })) as EditAnswer;
     } catch (error) {
       const hint = error instanceof ServerRefusal ? "" : " What you typed is kept.";
-      toasts.show(`Not saved: ${error instanceof Error ? error.message : String(error)}${hint}`, { isBad: true });
+      toasts.show(`Not saved: ${error instanceof Error ? error.message : String(error)}${hint}`, {
+        isBad: true,
+      });
       return null;
     }
   }
@@ -68,10 +70,15 @@ export function createNotebookEdits(host: EditHost): NotebookEdits {
         if (next !== undefined) host.focus(next);
       }
       if (cell.isDirty) await save([id], true);
-      else await server.post("/api/run", { ids: [id] }).catch((error: Error) => toasts.show(error.message, { isBad: true }));
+      else
+        await server
+          .post("/api/run", { ids: [id] })
+          .catch((error: Error) => toasts.show(error.message, { isBad: true }));
     },
     async saveAll() {
-      const ids = host.order().filter((id) => cells.get(id)?.isDirty === true && cells.get(id)?.hasConflict === false);
+      const ids = host
+        .order()
+        .filter((id) => cells.get(id)?.isDirty === true && cells.get(id)?.hasConflict === false);
       if (ids.length > 0 && (await save(ids, false))) toasts.show("Saved.");
     },
     async add(after, kind) {
@@ -88,8 +95,10 @@ export function createNotebookEdits(host: EditHost): NotebookEdits {
       const at = order.indexOf(id);
       const base = cell.source.revision;
       if (action === "fold") return cell.toggleCode();
-      if (action === "add-code" || action === "add-text") return edits.add(id, action === "add-code" ? "ts" : "markdown");
-      if (action === "disable") return void (await send([{ kind: "disable", id, disabled: !cell.source.disabled, base }], true));
+      if (action === "add-code" || action === "add-text")
+        return edits.add(id, action === "add-code" ? "ts" : "markdown");
+      if (action === "disable")
+        return void (await send([{ kind: "disable", id, disabled: !cell.source.disabled, base }], true));
       if (action === "delete") {
         const { kind, source } = cell.source;
         const neighbour = order[at + 1] ?? order[at - 1];
@@ -97,7 +106,18 @@ export function createNotebookEdits(host: EditHost): NotebookEdits {
         host.drafts()?.forget(id);
         if (neighbour !== undefined) host.focus(neighbour);
         const text = cell.isDirty ? cell.text : source;
-        const undo = (): void => void send([{ kind: "add", after: order[at - 1] ?? null, cellKind: kind === "unsupported" ? "ts" : kind, source: text }], false);
+        const undo = (): void =>
+          void send(
+            [
+              {
+                kind: "add",
+                after: order[at - 1] ?? null,
+                cellKind: kind === "unsupported" ? "ts" : kind,
+                source: text,
+              },
+            ],
+            false,
+          );
         return toasts.show("Cell deleted.", { undo });
       }
       const target = action === "up" ? (at < 1 ? undefined : (order[at - 2] ?? null)) : order[at + 1];
@@ -111,5 +131,6 @@ export function createNotebookEdits(host: EditHost): NotebookEdits {
 
 /** Waits until what was asked for has come back through the stream of events. */
 async function untilThere(isThere: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 100 && !isThere(); turn += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let turn = 0; turn < 100 && !isThere(); turn += 1)
+    await new Promise((resolve) => setTimeout(resolve, 20));
 }

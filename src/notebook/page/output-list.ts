@@ -36,11 +36,13 @@ export function createOutputList(change: (key: string, value: ControlValue) => v
     replace(from, outputs) {
       const next = [...list.slice(0, from), ...outputs.map((output, at) => draw(output, list[from + at]))];
       const nodes = next.map((shown) => shown.node);
-      if (nodes.length !== node.children.length || nodes.some((each, at) => node.children[at] !== each)) reconcile(node, nodes);
+      if (nodes.length !== node.children.length || nodes.some((each, at) => node.children[at] !== each))
+        reconcile(node, nodes);
       list = next;
     },
     showControl(key, value) {
-      for (const { output, control } of list) if (output.kind === "control" && output.key === key) control?.show(value);
+      for (const { output, control } of list)
+        if (output.kind === "control" && output.key === key) control?.show(value);
     },
     get isEmpty() {
       return list.length === 0;
@@ -52,7 +54,8 @@ export function createOutputList(change: (key: string, value: ControlValue) => v
 function reconcile(parent: HTMLElement, nodes: readonly HTMLElement[]): void {
   const keep = new Set<Element>(nodes);
   for (const child of [...parent.children]) if (!keep.has(child)) child.remove();
-  for (const [at, node] of nodes.entries()) if (parent.children[at] !== node) parent.insertBefore(node, parent.children[at] ?? null);
+  for (const [at, node] of nodes.entries())
+    if (parent.children[at] !== node) parent.insertBefore(node, parent.children[at] ?? null);
 }
 
 function isSame(a: Output, b: Output): boolean {
@@ -65,7 +68,12 @@ function isSame(a: Output, b: Output): boolean {
 function drawOutput(output: Exclude<Output, { kind: "control" }>): HTMLElement {
   switch (output.kind) {
     case "text":
-      return element("pre", { class: "text" }, output.text, output.isCut === true ? element("span", { class: "quiet" }, "\n… cut here") : null);
+      return element(
+        "pre",
+        { class: "text" },
+        output.text,
+        output.isCut === true ? element("span", { class: "quiet" }, "\n… cut here") : null,
+      );
     case "log":
       return element("pre", { class: `log ${output.level}` }, output.text);
     case "table":

@@ -1,19 +1,42 @@
 import type { CellSource, CellState, KernelState, ServerEvent } from "../wire.ts";
-import { type CellView, createCellView } from "./cell-view.ts";
+import type { CellView } from "./cell-contract.ts";
+import { createCellView } from "./cell-view.ts";
 import { createControlSender } from "./control-sender.ts";
 import { createDraftKeeper, type DraftKeeper } from "./draft-keeper.ts";
 import { element } from "./element.ts";
 import { createGraphPanel } from "./graph-panel.ts";
 import { createHelp } from "./help-dialog.ts";
+import { bindKeys } from "./key-bindings.ts";
 import { listenToKeys } from "./keyboard.ts";
 import { createNotebookEdits } from "./notebook-edits.ts";
 import { connect } from "./server-connection.ts";
 import { createToasts } from "./toasts.ts";
 import { createToolbar } from "./toolbar.ts";
 
-const FRESH: CellState = { status: "idle", error: null, message: null, isCalm: false, durationMs: null, runs: 0, progress: null };
+const FRESH: CellState = {
+  status: "idle",
+  error: null,
+  message: null,
+  isCalm: false,
+  durationMs: null,
+  runs: 0,
+  progress: null,
+};
 /** Names that every cell has, and the library's most used ones, for completion. */
-const KNOWN_NAMES = ["display", "view", "ui", "md", "html", "table", "Plot", "progress", "cache", "stop", "args", "invalidation"];
+const KNOWN_NAMES = [
+  "display",
+  "view",
+  "ui",
+  "md",
+  "html",
+  "table",
+  "Plot",
+  "progress",
+  "cache",
+  "stop",
+  "args",
+  "invalidation",
+];
 
 const app = document.querySelector("#app") as HTMLElement;
 const main = element("main", { "aria-label": "Notebook" });
@@ -35,10 +58,21 @@ const server = connect(receive, (up) => {
   document.body.classList.toggle("offline", !up);
   refresh();
 });
-const refuse = (error: unknown): void => toasts.show(error instanceof Error ? error.message : String(error), { isBad: true });
+const refuse = (error: unknown): void =>
+  toasts.show(error instanceof Error ? error.message : String(error), { isBad: true });
 const post = (route: string, body: unknown): Promise<unknown> => server.post(route, body).catch(refuse);
-const edits = createNotebookEdits({ server, cells, order: () => order, drafts: () => drafts, toasts, refresh: () => refresh(), focus });
-const sendControl = createControlSender((key, value) => server.post("/api/control", { key, value, origin: server.origin }).catch(refuse));
+const edits = createNotebookEdits({
+  server,
+  cells,
+  order: () => order,
+  drafts: () => drafts,
+  toasts,
+  refresh: () => refresh(),
+  focus,
+});
+const sendControl = createControlSender((key, value) =>
+  server.post("/api/control", { key, value, origin: server.origin }).catch(refuse),
+);
 const graph = createGraphPanel((id) => goTo(id));
 const toolbar = createToolbar({
   runAll: () => void edits.saveAll().then(() => post("/api/run", { ids: "all" })),
@@ -67,7 +101,10 @@ function receive(event: ServerEvent): void {
       ({ title, path, kernel } = event);
       isApp = event.mode === "app";
       if (app.firstElementChild?.className === "loading") layOut();
-      drafts ??= createDraftKeeper(path, (id, draft) => void server.post("/api/draft", { id, draft }).catch(() => undefined));
+      drafts ??= createDraftKeeper(
+        path,
+        (id, draft) => void server.post("/api/draft", { id, draft }).catch(() => undefined),
+      );
       takeCells(event.cells, new Map(event.states));
       for (const [id, outputs] of event.outputs) cells.get(id)?.replaceOutputs(0, outputs);
       for (const [id, state] of event.states) cells.get(id)?.takeState(state);
@@ -83,10 +120,12 @@ function receive(event: ServerEvent): void {
       cells.get(event.id)?.replaceOutputs(event.from, event.outputs);
       break;
     case "control":
-      if (event.origin !== server.origin || event.value === false) for (const cell of cells.values()) cell.showControl(event.key, event.value);
+      if (event.origin !== server.origin || event.value === false)
+        for (const cell of cells.values()) cell.showControl(event.key, event.value);
       return;
     case "kernel":
-      if (event.kernel.message !== null && event.kernel.message !== kernel.message) toasts.show(event.kernel.message, { isBad: true });
+      if (event.kernel.message !== null && event.kernel.message !== kernel.message)
+        toasts.show(event.kernel.message, { isBad: true });
       kernel = event.kernel;
       break;
   }
@@ -94,7 +133,11 @@ function receive(event: ServerEvent): void {
 }
 
 function layOut(): void {
-  app.replaceChildren(...(isApp ? [main] : [toolbar.node, element("div", { class: "desk" }, main, graph.node)]), toasts.node, help);
+  app.replaceChildren(
+    ...(isApp ? [main] : [toolbar.node, element("div", { class: "desk" }, main, graph.node)]),
+    toasts.node,
+    help,
+  );
   document.body.classList.add(isApp ? "app-mode" : "edit-mode");
 }
 
@@ -135,7 +178,12 @@ function openCell(source: CellSource, state: CellState): CellView {
     },
     menu: (id, action) => void edits.menu(id, action),
     setControl: sendControl,
-    names: (own) => [...new Set([...order.flatMap((id) => (id === own ? [] : (cells.get(id)?.source.defines ?? []))), ...KNOWN_NAMES])],
+    names: (own) => [
+      ...new Set([
+        ...order.flatMap((id) => (id === own ? [] : (cells.get(id)?.source.defines ?? []))),
+        ...KNOWN_NAMES,
+      ]),
+    ],
     goTo,
   });
   const draft = drafts?.find(source.id, source.draft) ?? null;
@@ -194,7 +242,9 @@ function refresh(): void {
     document.title = title || "Notebook";
     if (isApp) return;
     const shown = order.flatMap((id) => cells.get(id) ?? []);
-    const runnable = shown.filter(({ source }) => source.kind === "ts" || source.kind === "js" || source.source.includes("${"));
+    const runnable = shown.filter(
+      ({ source }) => source.kind === "ts" || source.kind === "js" || source.source.includes("${"),
+    );
     toolbar.show({
       title,
       path,
@@ -211,32 +261,31 @@ function drawEmpty(): HTMLElement {
   return element(
     "div",
     { class: "nothing" },
-    element("p", {}, "An empty notebook. Cells of code read each other's names, and run again when those change."),
-    element("button", { type: "button", class: "primary", onclick: () => void edits.add(null, "ts") }, "Add code"),
+    element(
+      "p",
+      {},
+      "An empty notebook. Cells of code read each other's names, and run again when those change.",
+    ),
+    element(
+      "button",
+      { type: "button", class: "primary", onclick: () => void edits.add(null, "ts") },
+      "Add code",
+    ),
     element("button", { type: "button", onclick: () => void edits.add(null, "markdown") }, "Add text"),
   );
 }
 
-listenToKeys({
-  go(direction) {
-    const at = selected === null ? (direction === 1 ? -1 : order.length) : order.indexOf(selected);
-    const next = order[at + direction];
-    if (next !== undefined) focus(next);
-  },
-  edit: () => selected !== null && !isApp && cells.get(selected)?.focusEditor(),
-  add: (where, kind) => {
-    if (isApp) return;
-    const at = selected === null ? order.length - 1 : order.indexOf(selected);
-    void edits.add(order[where === "above" ? at - 1 : at] ?? null, kind);
-  },
-  move: (direction) => selected !== null && void edits.menu(selected, direction === -1 ? "up" : "down"),
-  fold: () => selected !== null && cells.get(selected)?.toggleCode(),
-  disable: () => selected !== null && void edits.menu(selected, "disable"),
-  remove: () => selected !== null && void edits.menu(selected, "delete"),
-  run: (moves) => selected !== null && void edits.run(selected, moves),
-  runStale: () => void runStale(),
-  interrupt: () => void post("/api/interrupt", {}),
-  save: () => void edits.saveAll(),
-  toggleGraph,
-  help: () => help.showModal(),
-});
+listenToKeys(
+  bindKeys({
+    isApp: () => isApp,
+    order: () => order,
+    selected: () => selected,
+    cells,
+    edits,
+    focus,
+    runStale: () => void runStale(),
+    interrupt: () => void post("/api/interrupt", {}),
+    toggleGraph,
+    help: () => help.showModal(),
+  }),
+);

@@ -23,7 +23,11 @@ export function createProgress(): { readonly node: HTMLElement; show(progress: P
       facts.textContent = [
         ...(total !== null ? [`${done} / ${total}`] : done > 0 ? [String(done)] : []),
         ...(detail === "" || isFinished ? [] : [detail]),
-        isFinished ? formatTime(elapsedMs) : etaMs === null ? formatTime(elapsedMs) : `${formatTime(etaMs)} left`,
+        isFinished
+          ? formatTime(elapsedMs)
+          : etaMs === null
+            ? formatTime(elapsedMs)
+            : `${formatTime(etaMs)} left`,
       ].join(" · ");
       notes.replaceChildren(...messages.map(({ level, text }) => element("li", { class: level }, text)));
     },

@@ -22,7 +22,10 @@ export class ServerRefusal extends Error {
  * Listens to the server; the browser connects again by itself, and each time the server begins with all there is.
  * @param connected called when the line is up or down
  */
-export function connect(receive: (event: ServerEvent) => void, connected: (isUp: boolean) => void): ServerConnection {
+export function connect(
+  receive: (event: ServerEvent) => void,
+  connected: (isUp: boolean) => void,
+): ServerConnection {
   const origin = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16)).join("");
   const open = (): void => {
     const events = new EventSource("/events");
@@ -48,7 +51,8 @@ export function connect(receive: (event: ServerEvent) => void, connected: (isUp:
         body: JSON.stringify(body),
       });
       const answer = (await response.json()) as { readonly error?: string };
-      if (!response.ok) throw new ServerRefusal(response.status, answer.error ?? `The server answered ${response.status}.`);
+      if (!response.ok)
+        throw new ServerRefusal(response.status, answer.error ?? `The server answered ${response.status}.`);
       return answer;
     },
   };

@@ -22,21 +22,39 @@ export function createTable(table: TableOutput, choice: TableChoice | null = nul
   const pages = Math.max(1, Math.ceil(order.length / PAGE_ROWS));
 
   function draw(): void {
-    head.replaceChildren(...(choice === null ? [] : [element("th", { class: "pick" })]), ...table.columns.map(drawHead));
+    head.replaceChildren(
+      ...(choice === null ? [] : [element("th", { class: "pick" })]),
+      ...table.columns.map(drawHead),
+    );
     body.replaceChildren(...order.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS).map(drawRow));
     foot.replaceChildren(...drawFoot());
   }
   function drawHead({ name, isNumeric }: TableOutput["columns"][number], column: number): HTMLElement {
     const isOwn = sorted?.column === column;
     const sort = isOwn ? (sorted?.isDown ? "descending" : "ascending") : "none";
-    const button = element("button", { type: "button", onclick: () => sortBy(column) }, name, isOwn ? (sorted?.isDown ? " ↓" : " ↑") : "");
+    const button = element(
+      "button",
+      { type: "button", onclick: () => sortBy(column) },
+      name,
+      isOwn ? (sorted?.isDown ? " ↓" : " ↑") : "",
+    );
     return element("th", { scope: "col", "aria-sort": sort, class: isNumeric ? "numeric" : "" }, button);
   }
   function drawRow(at: number): HTMLElement {
     const row = table.rows[at] as readonly string[];
-    const cells = row.map((text, column) => element("td", { class: table.columns[column]?.isNumeric ? "numeric" : "", title: text.length > 60 ? text : null }, text));
+    const cells = row.map((text, column) =>
+      element(
+        "td",
+        { class: table.columns[column]?.isNumeric ? "numeric" : "", title: text.length > 60 ? text : null },
+        text,
+      ),
+    );
     if (choice === null) return element("tr", {}, ...cells);
-    const pick = element("input", { type: choice.isMultiple ? "checkbox" : "radio", checked: chosen.has(at), "aria-label": `row ${at + 1}` });
+    const pick = element("input", {
+      type: choice.isMultiple ? "checkbox" : "radio",
+      checked: chosen.has(at),
+      "aria-label": `row ${at + 1}`,
+    });
     const toggle = (): void => {
       const isIn = chosen.has(at);
       if (!choice.isMultiple) chosen.clear();
@@ -47,16 +65,39 @@ export function createTable(table: TableOutput, choice: TableChoice | null = nul
     };
     pick.onclick = (event) => event.stopPropagation();
     pick.onchange = toggle;
-    return element("tr", { class: chosen.has(at) ? "chosen" : "", onclick: toggle }, element("td", { class: "pick" }, pick), ...cells);
+    return element(
+      "tr",
+      { class: chosen.has(at) ? "chosen" : "", onclick: toggle },
+      element("td", { class: "pick" }, pick),
+      ...cells,
+    );
   }
   function drawFoot(): (HTMLElement | string)[] {
     const { total } = table;
     const cut = total > table.rows.length ? `, the first ${table.rows.length} of ${total}` : "";
-    const count = element("span", {}, `${table.rows.length} ${table.rows.length === 1 ? "row" : "rows"}${cut}${chosen.size > 0 ? `, ${chosen.size} chosen` : ""}`);
+    const count = element(
+      "span",
+      {},
+      `${table.rows.length} ${table.rows.length === 1 ? "row" : "rows"}${cut}${chosen.size > 0 ? `, ${chosen.size} chosen` : ""}`,
+    );
     if (pages === 1) return table.rows.length > 8 || choice !== null ? [count] : [];
     const turn = (by: number, text: string): HTMLElement =>
-      element("button", { type: "button", disabled: page + by < 0 || page + by >= pages, onclick: () => { page += by; draw(); } }, text);
-    return [count, element("span", { class: "pages" }, turn(-1, "‹ Back"), ` ${page + 1} / ${pages} `, turn(1, "Next ›"))];
+      element(
+        "button",
+        {
+          type: "button",
+          disabled: page + by < 0 || page + by >= pages,
+          onclick: () => {
+            page += by;
+            draw();
+          },
+        },
+        text,
+      );
+    return [
+      count,
+      element("span", { class: "pages" }, turn(-1, "‹ Back"), ` ${page + 1} / ${pages} `, turn(1, "Next ›")),
+    ];
   }
   function sortBy(column: number): void {
     sorted = { column, isDown: sorted?.column === column ? !sorted.isDown : false };
@@ -72,7 +113,17 @@ export function createTable(table: TableOutput, choice: TableChoice | null = nul
 
   draw();
   return {
-    node: element("div", { class: "table" }, choice?.label ? element("div", { class: "label" }, choice.label) : null, element("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": choice?.label || "Table" }, element("table", {}, element("thead", {}, head), body)), foot),
+    node: element(
+      "div",
+      { class: "table" },
+      choice?.label ? element("div", { class: "label" }, choice.label) : null,
+      element(
+        "div",
+        { class: "table-scroll", tabindex: 0, role: "region", "aria-label": choice?.label || "Table" },
+        element("table", {}, element("thead", {}, head), body),
+      ),
+      foot,
+    ),
     show(value: ControlValue) {
       chosen.clear();
       for (const at of value as readonly number[]) chosen.add(at);

@@ -13,7 +13,19 @@ export function createToasts(): Toasts {
     show(text, { isBad = false, undo } = {}) {
       const toast = element("div", { class: isBad ? "toast bad" : "toast" }, text);
       if (undo !== undefined) {
-        toast.append(element("button", { type: "button", onclick: () => { toast.remove(); undo(); } }, "Undo"));
+        toast.append(
+          element(
+            "button",
+            {
+              type: "button",
+              onclick: () => {
+                toast.remove();
+                undo();
+              },
+            },
+            "Undo",
+          ),
+        );
       }
       node.append(toast);
       setTimeout(() => toast.remove(), isBad || undo !== undefined ? LONG_MS : SHORT_MS);

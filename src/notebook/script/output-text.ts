@@ -31,10 +31,18 @@ function labelOf(html: string): string {
 
 function tableText({ columns, rows, total }: TableOutput): string {
   const shown = rows.slice(0, MAX_ROWS);
-  const cut = (text: string): string => (text.length > MAX_WIDTH ? `${text.slice(0, MAX_WIDTH - 1)}…` : text).replace(/\s+/g, " ");
-  const widths = columns.map(({ name }, at) => Math.max(name.length, ...shown.map((row) => cut(row[at] ?? "").length)));
+  const cut = (text: string): string =>
+    (text.length > MAX_WIDTH ? `${text.slice(0, MAX_WIDTH - 1)}…` : text).replace(/\s+/g, " ");
+  const widths = columns.map(({ name }, at) =>
+    Math.max(name.length, ...shown.map((row) => cut(row[at] ?? "").length)),
+  );
   const line = (cells: readonly string[]): string =>
-    cells.map((cell, at) => (columns[at]?.isNumeric ? cut(cell).padStart(widths[at] ?? 0) : cut(cell).padEnd(widths[at] ?? 0))).join("  ").trimEnd();
+    cells
+      .map((cell, at) =>
+        columns[at]?.isNumeric ? cut(cell).padStart(widths[at] ?? 0) : cut(cell).padEnd(widths[at] ?? 0),
+      )
+      .join("  ")
+      .trimEnd();
   const more = total > shown.length ? [`… ${total - shown.length} more rows`] : [];
   return [line(columns.map(({ name }) => name)), ...shown.map(line), ...more].join("\n");
 }

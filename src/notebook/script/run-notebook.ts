@@ -1,11 +1,16 @@
-import type { CellState, Output, Progress, ServerEvent } from "../wire.ts";
 import { openSession } from "../session/session.ts";
+import type { CellState, Output, Progress, ServerEvent } from "../wire.ts";
 
 /** What happens while a notebook runs as a script. */
 export type ScriptEvent =
   | { readonly kind: "progress"; readonly cell: number; readonly progress: Progress }
   /** A cell has come to its end, with all that it shows. */
-  | { readonly kind: "cell"; readonly cell: number; readonly state: CellState; readonly outputs: readonly Output[] };
+  | {
+      readonly kind: "cell";
+      readonly cell: number;
+      readonly state: CellState;
+      readonly outputs: readonly Output[];
+    };
 
 /** How a run of a notebook ended. */
 export interface ScriptResult {
@@ -57,8 +62,10 @@ export async function* runNotebook(
       }
       if (event.kind !== "state") continue;
       const { id, state } = event;
-      if (state.status === "running" && state.progress !== null) yield { kind: "progress", cell: id, progress: state.progress };
-      else if (ENDED.has(state.status)) yield { kind: "cell", cell: id, state, outputs: session.outputsOf(id) };
+      if (state.status === "running" && state.progress !== null)
+        yield { kind: "progress", cell: id, progress: state.progress };
+      else if (ENDED.has(state.status))
+        yield { kind: "cell", cell: id, state, outputs: session.outputsOf(id) };
     }
   } finally {
     signal?.removeEventListener("abort", abort);
@@ -73,4 +80,11 @@ export async function* runNotebook(
   return { ok: failed.length === 0 && session.kernel.status !== "dead", counts, failed };
 }
 
-const ENDED: ReadonlySet<CellState["status"]> = new Set(["done", "error", "waiting", "blocked", "disabled", "interrupted"]);
+const ENDED: ReadonlySet<CellState["status"]> = new Set([
+  "done",
+  "error",
+  "waiting",
+  "blocked",
+  "disabled",
+  "interrupted",
+]);

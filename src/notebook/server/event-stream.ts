@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Session } from "../session/session.ts";
+import type { Session } from "../session/session-contract.ts";
 import type { CellSource, ServerEvent } from "../wire.ts";
 
 /**
@@ -7,7 +7,11 @@ import type { CellSource, ServerEvent } from "../wire.ts";
  * A reader of an app gets no code.
  */
 export function streamEvents(session: Session, mode: "edit" | "app", response: ServerResponse): void {
-  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" });
+  response.writeHead(200, {
+    "content-type": "text/event-stream",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+  });
   const send = (event: ServerEvent): void => {
     response.write(`data: ${JSON.stringify(mode === "app" ? withoutCode(event) : event)}\n\n`);
   };

@@ -8,8 +8,12 @@ const OPEN: GatePolicy = { hosts: allowedHosts("127.0.0.1", 4802), token: null, 
 const CLOSED: GatePolicy = { ...OPEN, token: TOKEN };
 const json = { "content-type": "application/json" };
 
-const ask = (policy: GatePolicy, method: string, url: string, headers: Record<string, string | string[]> = {}): Admission =>
-  admitRequest({ method, url, headers: { host: HOST, ...headers } }, policy);
+const ask = (
+  policy: GatePolicy,
+  method: string,
+  url: string,
+  headers: Record<string, string | string[]> = {},
+): Admission => admitRequest({ method, url, headers: { host: HOST, ...headers } }, policy);
 const statusOf = (admission: Admission): number =>
   admission.kind === "admitted" ? 200 : admission.kind === "redirected" ? 303 : admission.status;
 
@@ -49,7 +53,9 @@ describe.each(ROUTES)("%s %s", (method, url) => {
     ["a request of another port's page", { "sec-fetch-site": "same-site" }, 403],
   ])("refuses %s, with and without a token", (_name, headers, status) => {
     expect(statusOf(ask(OPEN, method, url, { ...own, ...headers }))).toBe(status);
-    expect(statusOf(ask(CLOSED, method, url, { ...own, ...headers, authorization: `Bearer ${TOKEN}` }))).toBe(status);
+    expect(statusOf(ask(CLOSED, method, url, { ...own, ...headers, authorization: `Bearer ${TOKEN}` }))).toBe(
+      status,
+    );
   });
 
   it.each<[string, Record<string, string>, number]>([
@@ -67,8 +73,12 @@ describe.each(ROUTES)("%s %s", (method, url) => {
 
   it("lets its own page in, and programs without a browser", () => {
     expect(ask(OPEN, method, url, own).kind).toBe("admitted");
-    expect(ask(OPEN, method, url, { ...own, origin: `http://${HOST}`, "sec-fetch-site": "same-origin" }).kind).toBe("admitted");
-    expect(ask(OPEN, method, url, { ...own, host: "127.0.0.1:4802", "sec-fetch-site": "none" }).kind).toBe("admitted");
+    expect(
+      ask(OPEN, method, url, { ...own, origin: `http://${HOST}`, "sec-fetch-site": "same-origin" }).kind,
+    ).toBe("admitted");
+    expect(ask(OPEN, method, url, { ...own, host: "127.0.0.1:4802", "sec-fetch-site": "none" }).kind).toBe(
+      "admitted",
+    );
     expect(ask(OPEN, method, url, { ...own, host: "[::1]:4802" }).kind).toBe("admitted");
   });
 

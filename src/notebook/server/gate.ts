@@ -36,9 +36,11 @@ export const MAX_BODY_BYTES: number = 16 * 1024 * 1024;
 export function admitRequest({ method, url, headers }: RequestFacts, policy: GatePolicy): Admission {
   const host = single(headers.host)?.toLowerCase();
   // a name that somebody else's DNS points at this machine is not in the list
-  if (host === undefined || !policy.hosts.includes(host)) return refuse(421, "This server does not answer to that Host.");
+  if (host === undefined || !policy.hosts.includes(host))
+    return refuse(421, "This server does not answer to that Host.");
   const origin = single(headers.origin);
-  if (headers.origin !== undefined && origin !== `http://${host}`) return refuse(403, "Requests from other origins are refused.");
+  if (headers.origin !== undefined && origin !== `http://${host}`)
+    return refuse(403, "Requests from other origins are refused.");
   const site = single(headers["sec-fetch-site"]);
   if (headers["sec-fetch-site"] !== undefined && site !== "same-origin" && site !== "none")
     return refuse(403, "Requests that another page makes are refused.");
@@ -48,7 +50,8 @@ export function admitRequest({ method, url, headers }: RequestFacts, policy: Gat
     const type = single(headers["content-type"])?.split(";")[0]?.trim().toLowerCase();
     if (type !== "application/json") return refuse(415, "POST needs Content-Type: application/json.");
     const length = single(headers["content-length"]);
-    if (length !== undefined && !(Number(length) <= MAX_BODY_BYTES)) return refuse(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
+    if (length !== undefined && !(Number(length) <= MAX_BODY_BYTES))
+      return refuse(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
   }
   return policy.token === null ? ADMITTED : checkToken(method, url, headers, policy.token, policy.cookieName);
 }
@@ -61,7 +64,8 @@ function checkToken(
   cookieName: string,
 ): Admission {
   const bearer = /^Bearer\s+(\S+)$/i.exec(single(headers.authorization) ?? "")?.[1];
-  if (isEqual(bearer, token) || isEqual(readCookie(single(headers.cookie), cookieName), token)) return ADMITTED;
+  if (isEqual(bearer, token) || isEqual(readCookie(single(headers.cookie), cookieName), token))
+    return ADMITTED;
   const [path = "", query = ""] = url.split("?", 2);
   if (method === "GET" && path === "/" && isEqual(new URLSearchParams(query).get("access_token"), token)) {
     return {
@@ -70,7 +74,10 @@ function checkToken(
       cookie: `${cookieName}=${token}; HttpOnly; SameSite=Strict; Path=/`,
     };
   }
-  return refuse(401, "A token is needed: open the address that `sep` printed, or send Authorization: Bearer.");
+  return refuse(
+    401,
+    "A token is needed: open the address that `sep` printed, or send Authorization: Bearer.",
+  );
 }
 
 const ADMITTED: Admission = { kind: "admitted" };

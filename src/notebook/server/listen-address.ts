@@ -11,7 +11,10 @@ export function allowedHosts(host: string, port: number): string[] {
   const names = LOOPBACK.includes(host)
     ? LOOPBACK
     : EVERYWHERE.includes(host)
-      ? [...LOOPBACK, ...Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address))]
+      ? [
+          ...LOOPBACK,
+          ...Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
+        ]
       : [host];
   return names.map((name) => `${name.includes(":") ? `[${name}]` : name}:${port}`.toLowerCase());
 }

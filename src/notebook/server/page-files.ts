@@ -19,7 +19,11 @@ export async function readPageFiles(): Promise<ReadonlyMap<string, PageFile>> {
     try {
       files.set(path, { type, body: await readFile(new URL(`../page${path}`, import.meta.url)) });
     } catch (error) {
-      throw new SepError("missing-input", `The page's ${path} is not built. Run \`npm run build\` in the package.`, { cause: error });
+      throw new SepError(
+        "missing-input",
+        `The page's ${path} is not built. Run \`npm run build\` in the package.`,
+        { cause: error },
+      );
     }
   }
   return files;

@@ -1,6 +1,6 @@
 import * as z from "zod/v4";
 import type { WantedEdit } from "../session/notebook-document.ts";
-import type { Session } from "../session/session.ts";
+import type { Session } from "../session/session-contract.ts";
 import type { ControlValue } from "../wire.ts";
 
 /** What a POST route does with a body that was checked. */
@@ -19,7 +19,12 @@ const EDIT_SCHEMA: z.ZodType<WantedEdit> = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("disable"), id, disabled: z.boolean(), base }),
   z.object({ kind: z.literal("delete"), id, base }),
   z.object({ kind: z.literal("move"), id, after }),
-  z.object({ kind: z.literal("add"), after, cellKind: z.enum(["ts", "js", "markdown", "html"]), source: z.string() }),
+  z.object({
+    kind: z.literal("add"),
+    after,
+    cellKind: z.enum(["ts", "js", "markdown", "html"]),
+    source: z.string(),
+  }),
 ]);
 
 export const CONTROL_VALUE_SCHEMA: z.ZodType<ControlValue> = z.union([
@@ -36,15 +41,21 @@ export const CONTROL_VALUE_SCHEMA: z.ZodType<ControlValue> = z.union([
 export const ROUTES: ReadonlyMap<string, Route> = new Map([
   [
     "/api/edit",
-    route(z.object({ edits: z.array(EDIT_SCHEMA).min(1).max(500), run: z.boolean().default(false), origin }), async (body, session) => {
-      const changed = await session.edit(body.edits, { run: body.run, origin: body.origin });
-      const revisions = new Map(session.cells().map((cell) => [cell.id, cell.revision]));
-      return { changed: changed.map((each) => ({ id: each, revision: revisions.get(each) })) };
-    }),
+    route(
+      z.object({ edits: z.array(EDIT_SCHEMA).min(1).max(500), run: z.boolean().default(false), origin }),
+      async (body, session) => {
+        const changed = await session.edit(body.edits, { run: body.run, origin: body.origin });
+        const revisions = new Map(session.cells().map((cell) => [cell.id, cell.revision]));
+        return { changed: changed.map((each) => ({ id: each, revision: revisions.get(each) })) };
+      },
+    ),
   ],
   [
     "/api/run",
-    route(z.object({ ids: z.union([z.array(id), z.literal("all"), z.literal("stale")]) }), async ({ ids }, session) => session.run(ids)),
+    route(
+      z.object({ ids: z.union([z.array(id), z.literal("all"), z.literal("stale")]) }),
+      async ({ ids }, session) => session.run(ids),
+    ),
   ],
   [
     "/api/control",
@@ -56,13 +67,17 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map([
   ],
   [
     "/api/draft",
-    route(z.object({ id, draft: z.object({ text: z.string(), base, atMs: z.number() }).nullable() }), ({ id: cell, draft }, session) =>
-      session.saveDraft(cell, draft),
+    route(
+      z.object({ id, draft: z.object({ text: z.string(), base, atMs: z.number() }).nullable() }),
+      ({ id: cell, draft }, session) => session.saveDraft(cell, draft),
     ),
   ],
   ["/api/interrupt", route(z.object({}), (_body, session) => session.interrupt())],
   ["/api/restart", route(z.object({}), async (_body, session) => session.restart())],
-  ["/api/lazy", route(z.object({ isLazy: z.boolean() }), async ({ isLazy }, session) => session.setLazy(isLazy))],
+  [
+    "/api/lazy",
+    route(z.object({ isLazy: z.boolean() }), async ({ isLazy }, session) => session.setLazy(isLazy)),
+  ],
 ]);
 
 function route<Body>(

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { ZodError } from "zod/v4";
 import { SepError } from "../../errors.ts";
-import type { Session } from "../session/session.ts";
+import type { Session } from "../session/session-contract.ts";
 import { streamEvents } from "./event-stream.ts";
 import { admitRequest, type GatePolicy, MAX_BODY_BYTES } from "./gate.ts";
 import { allowedHosts, checkExposure } from "./listen-address.ts";
@@ -11,7 +11,11 @@ import { type PageFile, readPageFiles } from "./page-files.ts";
 import { ROUTES } from "./routes.ts";
 
 /** Answers requests of an agent; made by the MCP room. */
-export type AgentHandler = (request: IncomingMessage, response: ServerResponse, body: unknown) => Promise<void>;
+export type AgentHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: unknown,
+) => Promise<void>;
 
 export interface ServeOptions {
   readonly mode: "edit" | "app";
@@ -51,7 +55,8 @@ export async function serveNotebook(session: Session, options: ServeOptions): Pr
     for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
     const { method = "", url = "" } = request;
     const admission = admitRequest({ method, url, headers: request.headers }, policy);
-    if (admission.kind === "refused") return sendJson(response, admission.status, { error: admission.reason });
+    if (admission.kind === "refused")
+      return sendJson(response, admission.status, { error: admission.reason });
     if (admission.kind === "redirected") {
       response.writeHead(303, { location: admission.location, "set-cookie": admission.cookie }).end();
       return;
@@ -90,7 +95,15 @@ function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const isTaken = error.code === "EADDRINUSE";
-      reject(isTaken ? new SepError("port-taken", `Port ${port} is in use. Take another one with --port, or --port 0 for any.`, { cause: error }) : error);
+      reject(
+        isTaken
+          ? new SepError(
+              "port-taken",
+              `Port ${port} is in use. Take another one with --port, or --port 0 for any.`,
+              { cause: error },
+            )
+          : error,
+      );
     });
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
@@ -126,23 +139,42 @@ function sendError(response: ServerResponse, error: unknown): void {
     response.destroy();
     return;
   }
-  if (error instanceof HttpError) return sendJson(response, error.status, { error: error.message });
-  if (error instanceof ZodError) return sendJson(response, 400, { error: error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ") });
-  if (error instanceof SepError) return sendJson(response, STATUS_OF[error.code] ?? 400, { error: error.message, code: error.code });
-  sendJson(response, 500, { error: error instanceof Error ? error.message : String(error) });
+  const { status, body } = describeFailure(error);
+  sendJson(response, status, body);
 }
 
-const STATUS_OF: Partial<Record<SepError["code"], number>> = { "stale-revision": 409, "no-such-cell": 404, "kernel-died": 503 };
+function describeFailure(error: unknown): { readonly status: number; readonly body: Record<string, string> } {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof HttpError) return { status: error.status, body: { error: message } };
+  if (error instanceof SepError)
+    return { status: STATUS_OF[error.code] ?? 400, body: { error: message, code: error.code } };
+  if (error instanceof ZodError) {
+    const issues = error.issues.map(({ path, message: issue }) => `${path.join(".")}: ${issue}`);
+    return { status: 400, body: { error: issues.join("; ") } };
+  }
+  return { status: 500, body: { error: message } };
+}
+
+const STATUS_OF: Partial<Record<SepError["code"], number>> = {
+  "stale-revision": 409,
+  "no-such-cell": 404,
+  "kernel-died": 503,
+};
 
 const sendFile = (response: ServerResponse, { type, body }: PageFile): void => {
-  response.writeHead(200, { "content-type": `${type}; charset=utf-8`, "cache-control": "no-store" }).end(body);
+  response
+    .writeHead(200, { "content-type": `${type}; charset=utf-8`, "cache-control": "no-store" })
+    .end(body);
 };
 
 function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" }).end(JSON.stringify(value));
+  response
+    .writeHead(status, { "content-type": "application/json", "cache-control": "no-store" })
+    .end(JSON.stringify(value));
 }
 
-const notFound = (response: ServerResponse): void => sendJson(response, 404, { error: "There is nothing here." });
+const notFound = (response: ServerResponse): void =>
+  sendJson(response, 404, { error: "There is nothing here." });
 
 const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
   [

@@ -55,11 +55,15 @@ export function createAnalyzer(): NotebookAnalyzer {
  * A cell that is being typed and cannot be read for now keeps its names, so that what depends on it still does.
  * A name that another cell defines meanwhile is that cell's.
  */
-function keepBrokenNames(cells: readonly AnalyzedCell[], lastGood: ReadonlyMap<number, CellAnalysis>): AnalyzedCell[] {
+function keepBrokenNames(
+  cells: readonly AnalyzedCell[],
+  lastGood: ReadonlyMap<number, CellAnalysis>,
+): AnalyzedCell[] {
   const taken = new Set(cells.flatMap(({ analysis }) => analysis.defines));
   return cells.map(({ id, analysis }) => {
     const before = lastGood.get(id);
-    if (analysis.problem === null || analysis.defines.length > 0 || before === undefined) return { id, analysis };
+    if (analysis.problem === null || analysis.defines.length > 0 || before === undefined)
+      return { id, analysis };
     const defines = before.defines.filter((name) => !taken.has(name));
     return { id, analysis: { ...analysis, defines, reads: before.reads } };
   });
@@ -109,4 +113,5 @@ function ancestorsOf(id: number, graph: readonly GraphCell[]): Set<number> {
   return found;
 }
 
-const hash = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
+const hash = (value: unknown): string =>
+  createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);

@@ -57,14 +57,20 @@ export function createCellStates(tell: (event: ServerEvent) => void): CellStates
           runs: before.runs + (status === "running" ? 1 : 0),
         });
         // what an error or a block makes untrue must not stay on the page
-        if ((status === "blocked" || status === "disabled") && (outputs.get(id)?.length ?? 0) > 0) setOutputs(id, 0, []);
+        if ((status === "blocked" || status === "disabled") && (outputs.get(id)?.length ?? 0) > 0)
+          setOutputs(id, 0, []);
       } else if (message.kind === "outputs") setOutputs(message.id, message.from, message.outputs);
       else if (message.kind === "progress") setState(message.id, { progress: message.progress });
       else if (message.kind === "control") {
         for (const [id, shown] of outputs) {
           const at = shown.findIndex((output) => output.kind === "control" && output.key === message.key);
           if (at === -1) continue;
-          outputs.set(id, shown.map((output, index) => (index === at && output.kind === "control" ? { ...output, value: message.value } : output)));
+          outputs.set(
+            id,
+            shown.map((output, index) =>
+              index === at && output.kind === "control" ? { ...output, value: message.value } : output,
+            ),
+          );
         }
       }
     },
@@ -72,7 +78,12 @@ export function createCellStates(tell: (event: ServerEvent) => void): CellStates
       for (const [id, { status, runs }] of states) {
         if (runs === 0) continue;
         const wasBusy = status === "running" || status === "queued";
-        setState(id, { status: wasBusy ? "interrupted" : status === "idle" ? "idle" : "stale", progress: null, message: null, runs: 0 });
+        setState(id, {
+          status: wasBusy ? "interrupted" : status === "idle" ? "idle" : "stale",
+          progress: null,
+          message: null,
+          runs: 0,
+        });
       }
     },
   };

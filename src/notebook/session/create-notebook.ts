@@ -3,7 +3,9 @@ import { basename, dirname } from "node:path";
 
 /** Begins a notebook with one cell. A file that is there already stays as it is. */
 export async function createNotebook(path: string): Promise<void> {
-  const title = basename(path).replace(/\.html?$/i, "").replace(/[-_]+/g, " ");
+  const title = basename(path)
+    .replace(/\.html?$/i, "")
+    .replace(/[-_]+/g, " ");
   await mkdir(dirname(path), { recursive: true });
   try {
     await writeFile(path, STARTER.replace("TITLE", title.replace(/[<&]/g, "")), { flag: "wx" });

@@ -25,10 +25,14 @@ export interface KernelLink {
  * @param receive gets everything but answers
  */
 export function startKernel(settings: KernelSettings, receive: (message: FromKernel) => void): KernelLink {
-  const child: ChildProcess = fork(fileURLToPath(new URL("../kernel/kernel-process.js", import.meta.url)), [], {
-    execArgv: ["--enable-source-maps"],
-    stdio: ["ignore", process.stderr, process.stderr, "ipc"],
-  });
+  const child: ChildProcess = fork(
+    fileURLToPath(new URL("../kernel/kernel-process.js", import.meta.url)),
+    [],
+    {
+      execArgv: ["--enable-source-maps"],
+      stdio: ["ignore", process.stderr, process.stderr, "ipc"],
+    },
+  );
   const open = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
   let requests = 0;
   child.on("message", (message: FromKernel) => {
@@ -43,7 +47,10 @@ export function startKernel(settings: KernelSettings, receive: (message: FromKer
     child.once("error", (error) => resolve(error.message));
   });
   void ended.then((how) => {
-    const error = new SepError("kernel-died", `The kernel ended (${how}) before it could answer. Run the cells again.`);
+    const error = new SepError(
+      "kernel-died",
+      `The kernel ended (${how}) before it could answer. Run the cells again.`,
+    );
     for (const { reject } of open.values()) reject(error);
     open.clear();
   });
@@ -58,7 +65,8 @@ export function startKernel(settings: KernelSettings, receive: (message: FromKer
       requests += 1;
       const request = requests;
       return new Promise((resolve, reject) => {
-        if (!child.connected) return reject(new SepError("kernel-died", "The kernel has ended. Start it again."));
+        if (!child.connected)
+          return reject(new SepError("kernel-died", "The kernel has ended. Start it again."));
         open.set(request, { resolve, reject });
         send({ ...message, request } as ToKernel);
       });

@@ -112,6 +112,10 @@ async function readNotebook(path: string): Promise<string> {
     return await readFile(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw new SepError("missing-input", `There is no notebook ${path}. \`sep edit --new ${path}\` begins one.`, { cause: error });
+    throw new SepError(
+      "missing-input",
+      `There is no notebook ${path}. \`sep edit --new ${path}\` begins one.`,
+      { cause: error },
+    );
   }
 }

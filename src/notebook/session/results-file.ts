@@ -20,7 +20,8 @@ export interface CellResult {
   readonly outputs: readonly Output[];
 }
 
-const resultsPath = (notebook: string): string => join(storageFolderOf(notebook), `${basename(notebook)}.results.json`);
+const resultsPath = (notebook: string): string =>
+  join(storageFolderOf(notebook), `${basename(notebook)}.results.json`);
 
 export async function writeResults(notebook: string, results: NotebookResults): Promise<void> {
   await writeAtomic(resultsPath(notebook), JSON.stringify(results));
@@ -30,7 +31,10 @@ export async function writeResults(notebook: string, results: NotebookResults): 
 export async function readResults(notebook: string): Promise<NotebookResults> {
   const text = await readIfThere(resultsPath(notebook));
   if (text === null) {
-    throw new SepError("no-results", `${notebook} has no results yet: it never ran here. Add --run, or run it first with \`sep edit\` or \`sep notebook run\`.`);
+    throw new SepError(
+      "no-results",
+      `${notebook} has no results yet: it never ran here. Add --run, or run it first with \`sep edit\` or \`sep notebook run\`.`,
+    );
   }
   return JSON.parse(text) as NotebookResults;
 }

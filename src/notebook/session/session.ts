@@ -1,55 +1,14 @@
-import { type FSWatcher, watch } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import type { FromKernel } from "../kernel/messages.ts";
-import type { CellSource, CellState, ControlValue, Draft, KernelState, Output, ServerEvent } from "../wire.ts";
+import type { CellSource, ControlValue, KernelState, ServerEvent } from "../wire.ts";
 import { createCellStates } from "./cell-states.ts";
 import { openDraftJournal } from "./draft-journal.ts";
 import { type KernelLink, startKernel } from "./kernel-link.ts";
-import { type NotebookDocument, openDocument, type WantedEdit } from "./notebook-document.ts";
+import { type NotebookDocument, openDocument } from "./notebook-document.ts";
 import { writeResults } from "./results-file.ts";
+import type { Session, SessionOptions } from "./session-contract.ts";
 import { storageFolderOf } from "./storage-folder.ts";
-
-export interface SessionOptions {
-  /** Arguments that the notebook reads as `args`. */
-  readonly args?: readonly string[];
-  readonly pressesRunButtons?: boolean;
-  readonly isLazy?: boolean;
-  /** Take over what other programs write into the file. */
-  readonly watches?: boolean;
-}
-
-export type RunWish = readonly number[] | "all" | "stale";
-
-/** An open notebook with its kernel: what the page, the agent and the script all work on. */
-export interface Session extends AsyncDisposable {
-  readonly document: NotebookDocument;
-  readonly kernel: KernelState;
-  cells(): readonly CellSource[];
-  stateOf(id: number): CellState;
-  outputsOf(id: number): readonly Output[];
-  /** @returns what takes the listener off again */
-  listen(listener: (event: ServerEvent) => void): () => void;
-  /**
-   * Changes and saves cells; with `run` the changed ones run then, unless nothing ever ran.
-   * @param origin who wants it, so that they know their own changes when they come back
-   * @throws SepError `stale-revision`, `no-such-cell`
-   */
-  edit(edits: readonly WantedEdit[], options?: { readonly run?: boolean; readonly origin?: string | null }): Promise<readonly number[]>;
-  run(wish: RunWish): void;
-  /** @throws SepError `bad-option` */
-  setControl(key: string, value: ControlValue, origin?: string | null): Promise<void>;
-  setLazy(isLazy: boolean): void;
-  saveDraft(id: number, draft: Draft | null): Promise<void>;
-  /** @throws SepError `bad-option` for a name without a value */
-  inspect(name: string): Promise<unknown>;
-  /** Stops what runs; a kernel that does not react is killed and started again. */
-  interrupt(): Promise<void>;
-  restart(message?: string): void;
-  /** Resolves when nothing runs or waits any more. */
-  settled(): Promise<void>;
-  /** Keeps what the cells show now, for exports. Happens by itself when a run has come to its end. */
-  keepResults(): Promise<void>;
-}
+import { watchDocument } from "./watch-document.ts";
 
 /** Opens a notebook. Nothing runs until somebody asks. @throws SepError `missing-input`, `bad-notebook` */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<Session> {
@@ -88,7 +47,8 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       if (hasRun) keepLater();
     }
     if (message.kind === "status" && message.status === "running") hasRun = true;
-    if (message.kind === "status" && message.status === "running") setKernel({ status: "busy", message: null });
+    if (message.kind === "status" && message.status === "running")
+      setKernel({ status: "busy", message: null });
     states.take(message);
     if (message.kind === "control") tell({ ...message, origin: controlOrigin });
   }
@@ -133,7 +93,10 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   let current = open();
   const define = (): void => {
     states.follow(document.notebook);
-    current.send({ kind: "define", cells: document.notebook.cells.flatMap(({ kernelCell }) => kernelCell ?? []) });
+    current.send({
+      kind: "define",
+      cells: document.notebook.cells.flatMap(({ kernelCell }) => kernelCell ?? []),
+    });
   };
 
   function restart(message = "The kernel was started again; its values are gone."): void {
@@ -167,7 +130,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     define();
     tellCells(null);
   };
-  const watcher = options.watches ? watchFile(document, takeOver) : null;
+  const watcher = options.watches ? watchDocument(document, takeOver) : null;
 
   return {
     document,
@@ -182,12 +145,16 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       return () => listeners.delete(listener);
     },
     async edit(edits, { run = false, origin = null } = {}) {
-      const readers = edits.flatMap((edit) => (edit.kind === "add" || edit.kind === "move" ? [] : readersOf(document, edit.id)));
+      const readers = edits.flatMap((edit) =>
+        edit.kind === "add" || edit.kind === "move" ? [] : readersOf(document, edit.id),
+      );
       const changed = await document.apply(edits);
-      for (const edit of edits) if (edit.kind === "source" || edit.kind === "delete") await drafts.set(edit.id, null);
+      for (const edit of edits)
+        if (edit.kind === "source" || edit.kind === "delete") await drafts.set(edit.id, null);
       define();
       tellCells(origin);
-      if (run && changed.length + readers.length > 0) current.send({ kind: "run", ids: [...changed, ...readers] });
+      if (run && changed.length + readers.length > 0)
+        current.send({ kind: "run", ids: [...changed, ...readers] });
       return changed;
     },
     run: (wish) => current.send({ kind: "run", ids: wish }),
@@ -206,10 +173,16 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       const link = current;
       link.send({ kind: "interrupt" });
       const answered = await Promise.race([
-        link.request({ kind: "ping" }).then(() => true, () => true),
+        link.request({ kind: "ping" }).then(
+          () => true,
+          () => true,
+        ),
         new Promise<boolean>((resolve) => setTimeout(resolve, INTERRUPT_GRACE_MS, false)),
       ]);
-      if (!answered && link === current) restart("The kernel did not react to the interrupt, so it was killed and started again; its values are gone.");
+      if (!answered && link === current)
+        restart(
+          "The kernel did not react to the interrupt, so it was killed and started again; its values are gone.",
+        );
     },
     restart,
     keepResults,
@@ -235,28 +208,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
 const readersOf = ({ notebook }: NotebookDocument, id: number): number[] =>
   notebook.cells.flatMap(({ graph }) => (graph.upstream.includes(id) ? [graph.id] : []));
 
-/** Calls back when somebody else has written the file. A file that cannot be read as a notebook is left for later. */
-function watchFile(document: NotebookDocument, changed: () => void): FSWatcher {
-  let timer: NodeJS.Timeout | null = null;
-  const reload = (): void => {
-    document.reload().then(
-      (isNew) => {
-        if (isNew) changed();
-      },
-      // half-written or just being replaced: the next event brings it
-      () => undefined,
-    );
-  };
-  return watch(dirname(document.path), (_event, name) => {
-    if (name !== basename(document.path)) return;
-    if (timer !== null) clearTimeout(timer);
-    timer = setTimeout(reload, WATCH_MS);
-  });
-}
-
 /** How long a kernel may take to hear an interrupt. */
 const INTERRUPT_GRACE_MS = 1_500;
 /** A moving slider ends many runs; its last one counts. */
 const KEEP_MS = 1_000;
-/** Editors write a file in several steps. */
-const WATCH_MS = 60;
