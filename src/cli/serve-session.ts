@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { SepError } from "../errors.ts";
-import { type AgentHandler, type NotebookServer, serveNotebook } from "../notebook/server/serve-notebook.ts";
+import type { AgentHandler, NotebookServer } from "../notebook/server/serve-notebook.ts";
 import type { Session } from "../notebook/session/session-contract.ts";
 import type { CliContext } from "./command.ts";
+import { loadServer } from "./notebook-door.ts";
 import type { SERVER_OPTIONS } from "./notebook-options.ts";
 import type { OptionValues } from "./option-spec.ts";
 import { createPaint } from "./paint.ts";
@@ -21,6 +22,7 @@ export async function serveSession(
   agent: AgentHandler | null,
   context: CliContext,
 ): Promise<void> {
+  const { serveNotebook } = await loadServer();
   const options = {
     mode,
     host: values.host,

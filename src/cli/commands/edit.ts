@@ -1,8 +1,6 @@
-import { createAgentHandler } from "../../notebook/mcp/agent-handler.ts";
-import { createNotebook } from "../../notebook/session/create-notebook.ts";
-import { openSession } from "../../notebook/session/session.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { loadAgents, loadCreation, loadSession } from "../notebook-door.ts";
 import { SERVER_OPTIONS } from "../notebook-options.ts";
 import { flag } from "../option-spec.ts";
 import { serveSession } from "../serve-session.ts";
@@ -30,14 +28,16 @@ export const EDIT: Command = defineCommand({
     { line: "sep edit --new mine.html", meaning: "a new notebook" },
   ],
   async run(values, context) {
-    if (values.new) await createNotebook(values.notebook);
+    const { openSession } = await loadSession();
+    const agents = values.mcp ? await loadAgents() : null;
+    if (values.new) await (await loadCreation()).createNotebook(values.notebook);
     await using session = await openSession(values.notebook, {
       args: values.args,
       isLazy: values.lazy,
       watches: true,
     });
     if (values.run) session.run("all");
-    await serveSession(session, "edit", values, values.mcp ? createAgentHandler(session) : null, context);
+    await serveSession(session, "edit", values, agents?.createAgentHandler(session) ?? null, context);
     return EXIT.ok;
   },
 });

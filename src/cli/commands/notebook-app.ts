@@ -1,6 +1,6 @@
-import { openSession } from "../../notebook/session/session.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { loadSession } from "../notebook-door.ts";
 import { SERVER_OPTIONS } from "../notebook-options.ts";
 import { serveSession } from "../serve-session.ts";
 
@@ -17,6 +17,7 @@ export const NOTEBOOK_APP: Command = defineCommand({
     },
   ],
   async run(values, context) {
+    const { openSession } = await loadSession();
     await using session = await openSession(values.notebook, { args: values.args });
     session.run("all");
     await serveSession(session, "app", values, null, context);

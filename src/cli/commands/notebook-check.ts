@@ -1,5 +1,3 @@
-import { checkNotebook } from "../../notebook/graph/check-notebook.ts";
-import { openDocument } from "../../notebook/session/notebook-document.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { operand } from "../option-spec.ts";
@@ -22,6 +20,8 @@ export const NOTEBOOK_CHECK: Command = defineCommand({
     },
   ],
   async run({ notebook, json }, { stdout, env }) {
+    const { checkNotebook } = await import("../../notebook/graph/check-notebook.ts");
+    const { openDocument } = await import("../../notebook/session/notebook-document.ts");
     const document = await openDocument(notebook);
     const findings = checkNotebook(document.notebook);
     const cells = document.notebook.cells.length;

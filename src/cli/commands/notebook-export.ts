@@ -1,8 +1,4 @@
 import { writeFile } from "node:fs/promises";
-import { renderExport } from "../../notebook/export/render-export.ts";
-import { runNotebook } from "../../notebook/script/run-notebook.ts";
-import { openDocument } from "../../notebook/session/notebook-document.ts";
-import { readResults } from "../../notebook/session/results-file.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { flag, operand, restArguments, text } from "../option-spec.ts";
@@ -31,6 +27,10 @@ export const NOTEBOOK_EXPORT: Command = defineCommand({
     },
   ],
   async run(values, context) {
+    const { renderExport } = await import("../../notebook/export/render-export.ts");
+    const { runNotebook } = await import("../../notebook/script/run-notebook.ts");
+    const { openDocument } = await import("../../notebook/session/notebook-document.ts");
+    const { readResults } = await import("../../notebook/session/results-file.ts");
     const { path, notebook } = await openDocument(values.notebook);
     let ok = true;
     if (values.run) {

@@ -1,5 +1,5 @@
-import { outputText } from "../../notebook/script/output-text.ts";
-import { runNotebook, type ScriptEvent, type ScriptResult } from "../../notebook/script/run-notebook.ts";
+import type { ScriptEvent, ScriptResult } from "../../notebook/script/run-notebook.ts";
+import type { Output } from "../../notebook/wire.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { operand, restArguments } from "../option-spec.ts";
@@ -31,17 +31,24 @@ export const NOTEBOOK_RUN: Command = defineCommand({
     },
   ],
   async run(values, context) {
+    const { runNotebook } = await import("../../notebook/script/run-notebook.ts");
+    const { outputText } = await import("../../notebook/script/output-text.ts");
     const events = runNotebook(values.notebook, { args: values.args, signal: context.signal });
     for (;;) {
       const next = await events.next();
       if (next.done) return finish(next.value, values, context);
       if (values.json) context.stdout.write(`${JSON.stringify(next.value)}\n`);
-      else showEvent(next.value, values.quiet, context);
+      else showEvent(next.value, outputText, values.quiet, context);
     }
   },
 });
 
-function showEvent(event: ScriptEvent, isQuiet: boolean, { stdout, stderr, env }: CliContext): void {
+function showEvent(
+  event: ScriptEvent,
+  outputText: (output: Output) => string,
+  isQuiet: boolean,
+  { stdout, stderr, env }: CliContext,
+): void {
   const paint = createPaint(stderr, env);
   if (event.kind === "progress") {
     const { label, done, total, detail } = event.progress;

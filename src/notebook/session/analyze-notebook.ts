@@ -31,13 +31,14 @@ export function createAnalyzer(): NotebookAnalyzer {
   const lastGood = new Map<number, CellAnalysis>();
   return async (file) => {
     const next = new Map<string, CellAnalysis>();
-    const analyzed: AnalyzedCell[] = [];
-    for (const cell of file.cells) {
-      const key = JSON.stringify([cell.type, cell.source]);
-      const analysis = known.get(key) ?? next.get(key) ?? (await analyzeCell(cell));
-      next.set(key, analysis);
-      analyzed.push({ id: cell.id, analysis });
-    }
+    const analyzed: AnalyzedCell[] = await Promise.all(
+      file.cells.map(async (cell) => {
+        const key = JSON.stringify([cell.type, cell.source]);
+        const analysis = known.get(key) ?? (await analyzeCell(cell));
+        next.set(key, analysis);
+        return { id: cell.id, analysis };
+      }),
+    );
     known = next;
     for (const { id, analysis } of analyzed) if (analysis.problem === null) lastGood.set(id, analysis);
     const graph = buildGraph(keepBrokenNames(analyzed, lastGood));
