@@ -29,7 +29,6 @@ export const SEP_ERROR_CODES = [
   "bad-notebook",
   "no-such-cell",
   "stale-revision",
-  "notebook-failed",
   "kernel-died",
   "no-results",
   "port-taken",

@@ -28,14 +28,17 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu"],
 });
 try {
-  const page = await browser.newPage({ viewport: { width: 1100, height: 760 }, colorScheme: "light" });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 760 }, colorScheme: "light" });
   await page.goto(await readAddress());
   await page.getByRole("button", { name: "Run notebook" }).click();
   await page.getByRole("button", { name: "Sample answers" }).waitFor();
   await show(page, 4, 120);
   await page.locator('[data-id="4"] .fold-line').click();
   await page.getByRole("button", { name: "Sample answers" }).click();
-  await page.waitForFunction(() => Number(document.querySelector('[data-id="6"] progress')?.value) > 0.25);
+  await page.waitForFunction(() => {
+    const bar = document.querySelector('[data-id="6"] .progress');
+    return bar?.textContent.includes("generate") && Number(bar.querySelector("progress").value) > 0.25;
+  });
   await page.locator('[data-id="6"] .status').click();
   await page.keyboard.press("g");
   await page.screenshot({ path: pathOf("notebook-sampling") });
