@@ -14,6 +14,7 @@ const lines = (text: string) =>
     .map((line) => JSON.parse(line));
 
 it("runs a notebook as a script, with arguments, local files, this package and a cache", async () => {
+  // biome-ignore-start lint/suspicious/noTemplateCurlyInString: templates of the cells
   await using stage = await stageNotebook(
     notebookText([
       "# Script",
@@ -23,6 +24,7 @@ it("runs a notebook as a script, with arguments, local files, this package and a
       'const kept = await cache("kept", [k], () => process.pid);\n`pid ${kept}`',
     ]),
   );
+  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: templates of the cells
   await writeFile(join(stage.folder, "own.ts"), "export const double = (x: number): number => 2 * x;\n");
   const first = sep("notebook", "run", stage.path, "--", "--k", "20");
   expect([first.status, first.stdout]).toEqual([0, expect.stringContaining("logged 40 function")]);

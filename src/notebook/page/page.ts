@@ -1,3 +1,5 @@
+import { BUILTIN_NAMES } from "../cell/cell-code.ts";
+import { FRESH_STATE } from "../fresh-state.ts";
 import type { CellSource, CellState, KernelState, ServerEvent } from "../wire.ts";
 import type { CellView } from "./cell-contract.ts";
 import { createCellView } from "./cell-view.ts";
@@ -12,31 +14,6 @@ import { createNotebookEdits } from "./notebook-edits.ts";
 import { connect } from "./server-connection.ts";
 import { createToasts } from "./toasts.ts";
 import { createToolbar } from "./toolbar.ts";
-
-const FRESH: CellState = {
-  status: "idle",
-  error: null,
-  message: null,
-  isCalm: false,
-  durationMs: null,
-  runs: 0,
-  progress: null,
-};
-/** Names that every cell has, and the library's most used ones, for completion. */
-const KNOWN_NAMES = [
-  "display",
-  "view",
-  "ui",
-  "md",
-  "html",
-  "table",
-  "Plot",
-  "progress",
-  "cache",
-  "stop",
-  "args",
-  "invalidation",
-];
 
 const app = document.querySelector("#app") as HTMLElement;
 const main = element("main", { "aria-label": "Notebook" });
@@ -151,7 +128,7 @@ function takeCells(sources: readonly CellSource[], states: ReadonlyMap<number, C
   for (const source of sources) {
     const known = cells.get(source.id);
     if (known !== undefined) known.takeSource(source);
-    else cells.set(source.id, openCell(source, states.get(source.id) ?? FRESH));
+    else cells.set(source.id, openCell(source, states.get(source.id) ?? FRESH_STATE));
   }
   order = sources.map(({ id }) => id);
   for (const [at, id] of order.entries()) {
@@ -181,7 +158,7 @@ function openCell(source: CellSource, state: CellState): CellView {
     names: (own) => [
       ...new Set([
         ...order.flatMap((id) => (id === own ? [] : (cells.get(id)?.source.defines ?? []))),
-        ...KNOWN_NAMES,
+        ...BUILTIN_NAMES,
       ]),
     ],
     goTo,

@@ -1,3 +1,4 @@
+import { FRESH_STATE } from "../fresh-state.ts";
 import { renderMarkdown } from "../kernel/markup.ts";
 import type { FromKernel } from "../kernel/messages.ts";
 import type { CellState, Output, ServerEvent } from "../wire.ts";
@@ -18,7 +19,7 @@ export interface CellStates {
 export function createCellStates(tell: (event: ServerEvent) => void): CellStates {
   const states = new Map<number, CellState>();
   const outputs = new Map<number, readonly Output[]>();
-  const stateOf = (id: number): CellState => states.get(id) ?? FRESH;
+  const stateOf = (id: number): CellState => states.get(id) ?? FRESH_STATE;
   const setState = (id: number, change: Partial<CellState>): void => {
     const state = { ...stateOf(id), ...change };
     states.set(id, state);
@@ -41,7 +42,7 @@ export function createCellStates(tell: (event: ServerEvent) => void): CellStates
         const [before] = outputs.get(cell.id) ?? [];
         if (before?.kind === "html" && before.html === html) continue;
         setOutputs(cell.id, 0, [{ kind: "html", html }]);
-        setState(cell.id, { ...FRESH, status: "done" });
+        setState(cell.id, { ...FRESH_STATE, status: "done" });
       }
     },
     take(message) {
@@ -88,13 +89,3 @@ export function createCellStates(tell: (event: ServerEvent) => void): CellStates
     },
   };
 }
-
-const FRESH: CellState = {
-  status: "idle",
-  error: null,
-  message: null,
-  isCalm: false,
-  durationMs: null,
-  runs: 0,
-  progress: null,
-};
