@@ -32,6 +32,12 @@ export const SEP_ERROR_CODES = [
   "judge-failed",
   "bad-clusters-file",
   "unknown-runs-format",
+  "bad-notebook",
+  "no-such-cell",
+  "stale-revision",
+  "kernel-died",
+  "no-results",
+  "port-taken",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

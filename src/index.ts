@@ -2,6 +2,7 @@
 
 export { discreteSemanticEntropy } from "./entropy/discrete-semantic-entropy.ts";
 export { meanTokenEntropy } from "./entropy/mean-token-entropy.ts";
+export { readSemanticEntropy } from "./entropy/read-semantic-entropy.ts";
 export { regularEntropy } from "./entropy/regular-entropy.ts";
 export { semanticEntropy } from "./entropy/semantic-entropy.ts";
 export { sumLogprobSemanticEntropy } from "./entropy/sum-logprob-semantic-entropy.ts";
@@ -13,6 +14,7 @@ export type { ProbeEval } from "./evaluation/probe-eval.ts";
 export { accuracyAtCoverage, predictionRejectionRatio } from "./evaluation/rejection.ts";
 export { auroc } from "./math/auroc.ts";
 export { averagePrecision } from "./math/average-precision.ts";
+export { rocCurve } from "./math/roc-curve.ts";
 export { clusterAnswers } from "./meaning/cluster-answers.ts";
 export type { Equivalence } from "./meaning/equivalence.ts";
 export { createExactEquivalence } from "./meaning/exact-equivalence.ts";
@@ -28,6 +30,7 @@ export { generateRuns } from "./pipeline/generate-runs.ts";
 export { prepareQuestions } from "./pipeline/prepare-questions.ts";
 export { resolveSampler } from "./pipeline/resolve-sampler.ts";
 export { type RunPipelineOptions, runPipeline } from "./pipeline/run-pipeline.ts";
+export { scoreStudy } from "./pipeline/score-study.ts";
 export type { StepEvent, StepResult } from "./pipeline/step.ts";
 export { traceRuns } from "./pipeline/trace-runs.ts";
 export { trainProbes } from "./pipeline/train-probes.ts";

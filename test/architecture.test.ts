@@ -72,6 +72,9 @@ describe("the checker", () => {
       "src/index.ts: imports the door cli/",
     ]);
     expect(check("src/cli/b.ts", 'import { a } from "./main.ts";', door)).toEqual([]);
+    const other = { path: "src/notebook/a.ts", source: "export const a = 1;\n" };
+    expect(check("src/pipeline/b.ts", 'import { a } from "../notebook/a.ts";', other)).toHaveLength(1);
+    expect(check("src/cli/b.ts", 'import { a } from "../notebook/a.ts";', other)).toEqual([]);
   });
 
   it("knows the rooms", () => {

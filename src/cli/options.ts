@@ -37,7 +37,9 @@ export function describeOptions(table: OptionTable, width: number): string {
   const rows = Object.entries(table).map(([name, spec]) => ({
     left: spec.isOperand
       ? `  ${spec.placeholder}`
-      : `  --${name}${spec.takesValue ? ` ${spec.placeholder}` : ""}`,
+      : spec.isRest
+        ? `  -- ${spec.placeholder}`
+        : `  --${name}${spec.takesValue ? ` ${spec.placeholder}` : ""}`,
     right: spec.defaultText === null ? spec.help : `${spec.help} [${spec.defaultText}]`,
   }));
   const column = Math.min(32, Math.max(...rows.map(({ left }) => left.length)) + 2);
@@ -58,8 +60,13 @@ function collect(command: string, table: OptionTable, args: readonly string[]): 
   );
   const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
   const given = new Map<string, string[]>();
+  const rest = Object.keys(table).find((name) => table[name]?.isRest);
   for (const token of tokens) {
-    if (token.kind === "option-terminator") continue;
+    if (token.kind === "option-terminator") {
+      if (rest === undefined) continue;
+      given.set(rest, args.slice(token.index + 1));
+      break;
+    }
     if (token.kind === "positional") {
       const operand = Object.keys(table).find((name) => table[name]?.isOperand);
       if (operand === undefined || given.has(operand)) {
