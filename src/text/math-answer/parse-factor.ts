@@ -46,8 +46,12 @@ export function startsFactor(cursor: Cursor): boolean {
   if (FUNCTIONS.has(token.text) || CONSTANTS.has(token.text)) return true;
   if (token.kind === "command") return SYMBOL_COMMANDS.has(token.text) || BRACKET_COMMANDS.has(token.text);
   const isSymbol = token.text.length === 1 || isProductOfSymbols(token.text) || isPointNames(token.text);
-  return isSymbol && !startsUnit(cursor);
+  return isSymbol && !startsUnit(cursor) && !(/^[xX]$/.test(token.text) && isBetweenNumbers(cursor));
 }
+
+/** What is next has a number before and after it. */
+export const isBetweenNumbers = (cursor: Cursor): boolean =>
+  peek(cursor, -1)?.kind === "number" && peek(cursor, 1)?.kind === "number";
 
 const BRACKET_COMMANDS: ReadonlySet<string> = new Set(["frac", "binom", "lfloor", "lceil"]);
 

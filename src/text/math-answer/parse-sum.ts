@@ -1,6 +1,6 @@
 import { accept, type Cursor, descend, isCommand, isMark, peek } from "./cursor.ts";
 import { type Expression, negative, product, quotient, sum } from "./expression.ts";
-import { parsePower, startsFactor } from "./parse-factor.ts";
+import { isBetweenNumbers, parsePower, startsFactor } from "./parse-factor.ts";
 
 /** Terms with their signs: the whole of an expression. */
 export function parseSum(cursor: Cursor): Expression | null {
@@ -18,14 +18,17 @@ export function parseSum(cursor: Cursor): Expression | null {
 
 const isSign = (cursor: Cursor): boolean => {
   const next = peek(cursor);
-  return isMark(next, "+") || isMark(next, "-") || isCommand(next, "pm") || isCommand(next, "mp");
+  if (isMark(next, "+") || isMark(next, "-") || isCommand(next, "pm") || isCommand(next, "mp")) return true;
+  return next?.kind === "word" && MINUS_WORDS.has(next.text.toLowerCase());
 };
+
+const MINUS_WORDS: ReadonlySet<string> = new Set(["minus", "negative"]);
 
 function readSigns(cursor: Cursor): number {
   let sign = 1;
   for (; isSign(cursor); cursor.at++) {
-    const text = peek(cursor)?.text;
-    if (text === "-") sign = -sign;
+    const text = peek(cursor)?.text.toLowerCase() ?? "";
+    if (text === "-" || MINUS_WORDS.has(text)) sign = -sign;
     else if (text !== "+") {
       cursor.sawPlusMinus = true;
       sign *= text === "pm" ? cursor.plusMinus : -cursor.plusMinus;
@@ -38,7 +41,7 @@ function parseProduct(cursor: Cursor): Expression | null {
   let value = parseJuxtaposed(cursor);
   while (value !== null) {
     const divides = accept(cursor, "/") || acceptRatio(cursor);
-    if (!divides && !accept(cursor, "*")) return value;
+    if (!divides && !acceptTimes(cursor)) return value;
     const sign = readSigns(cursor);
     // 1/2x is one half of x, where a/bc divides by bc.
     const next: Expression | null =
@@ -56,12 +59,22 @@ function parseProduct(cursor: Cursor): Expression | null {
   return null;
 }
 
-/** `3:4`; not `2:05`, which is a time. */
-function acceptRatio(cursor: Cursor): boolean {
-  const [before, after] = [peek(cursor, -1), peek(cursor, 1)];
-  if (before?.kind !== "number" || after?.kind !== "number" || after.text.startsWith("0")) return false;
-  return accept(cursor, ":");
+/** Also the letter in `3 x 10^8`, as no number follows a symbol. */
+function acceptTimes(cursor: Cursor): boolean {
+  const isLetter = /^[xX]$/.test(peek(cursor)?.text ?? "") && isBetweenNumbers(cursor);
+  if (isLetter) cursor.at++;
+  return isLetter || accept(cursor, "*");
 }
+
+/** `3:4`; not `2:05` and `4:20`, which are times, and not `1:2:3`, which is no one number. */
+function acceptRatio(cursor: Cursor): boolean {
+  if (!isBetweenNumbers(cursor) || isMark(peek(cursor, -2), ":") || isMark(peek(cursor, 2), ":"))
+    return false;
+  const [hours, colon, minutes] = [-1, 0, 1].map((ahead) => peek(cursor, ahead)?.text ?? "");
+  return !TIME.test(`${hours}${colon}${minutes}`) && accept(cursor, ":");
+}
+
+const TIME = /^\d{1,2}:[0-5]\d$/;
 
 /** Factors side by side; a whole number right before a fraction of numbers is added to it, as in `1\frac{1}{2}`. */
 function parseJuxtaposed(cursor: Cursor): Expression | null {

@@ -1,5 +1,5 @@
 import { type Cursor, isMark, peek } from "./cursor.ts";
-import { type Expression, exactNumber, wholeNumber } from "./expression.ts";
+import { type Expression, exactNumber, quotient, wholeNumber } from "./expression.ts";
 import { rational } from "./rational.ts";
 
 /**
@@ -8,6 +8,10 @@ import { rational } from "./rational.ts";
  */
 export function readNumberWords(cursor: Cursor): Expression | null {
   const start = cursor.at;
+  if (nextWord(cursor, false) === "half") {
+    cursor.at++;
+    return quotient(wholeNumber(1), wholeNumber(2));
+  }
   let total = 0;
   let group: number | null = null;
   for (let word = nextWord(cursor, group !== null); word !== null; word = nextWord(cursor, true)) {

@@ -26,7 +26,14 @@ export function readNumber(cursor: Cursor): Expression | null {
     if (base === null) return null;
     cursor.unit = `base ${base}`;
   }
+  if (digits.includes(".") && accept(cursor, "…")) return parseNumeral(repeat(digits));
   return parseNumeral(digits);
+}
+
+/** Of `0.1666…` it is 0.1 and 6 again and again; what is not three times there is only cut off, as in `3.14159…`. */
+function repeat(digits: string): string {
+  const [, before, again] = /^(\d*\.\d{0,12}?)(\d{1,6}?)\2{2,12}$/.exec(digits) ?? [];
+  return again === undefined ? digits : `${before}r${again}`;
 }
 
 /** `1` or `{12}` after an underscore, as it is written. */

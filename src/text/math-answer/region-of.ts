@@ -35,15 +35,19 @@ export function regionOf(answer: Answer, work: Work): Region | null {
     case "relation":
       return regionOfRelation(answer, work);
     case "list": {
+      if (answer.items.some(({ kind }) => kind === "relation") && unknownOf(answer) === null) return null;
       const regions: Region[] = [];
       for (const item of answer.items) {
         const region = item.kind === "relation" || item.kind === "tuple" ? regionOf(item, work) : null;
         if (region === null) return null;
         regions.push(region);
       }
-      // "x > 1, x < 3" means both, "x < 1, x > 3" either.
+      // "x > 1, x < 3" means both, "x < 1, x > 3" either; "x ≠ ±1" means both.
       const both = regions.reduce(intersectRegions);
-      return answer.joiner === "and" || (answer.joiner === "," && both.length > 0)
+      const excludes = answer.items.every(
+        (item) => item.kind === "relation" && item.operators.includes("!="),
+      );
+      return excludes || answer.joiner === "and" || (answer.joiner === "," && both.length > 0)
         ? both
         : uniteIntervals(regions.flat());
     }
@@ -86,12 +90,15 @@ function regionOfRelation({ sides, operators }: Relation, work: Work): Region | 
   return sides.filter(isUnknown).length === 1 ? region : null;
 }
 
-/** The one side that is a symbol or a function of one, as it is written. */
-export function unknownOf({ sides }: Relation): string | null {
-  const unknowns = sides.filter(isUnknown);
+/** What a relation, or each relation of a list, says something about; null if it is not one unknown alone. */
+export function unknownOf(answer: Answer): string | null {
+  if (answer.kind === "list") {
+    const [first, ...others] = answer.items.map(unknownOf);
+    return first !== undefined && others.every((other) => other === first) ? first : null;
+  }
+  const unknowns = answer.kind === "relation" ? answer.sides.filter(isUnknown) : [];
   const unknown = unknowns.length === 1 ? unknowns[0] : undefined;
-  if (unknown?.kind !== "quantity") return null;
-  return "name" in unknown.expression ? unknown.expression.name : null;
+  return unknown?.kind === "quantity" && "name" in unknown.expression ? unknown.expression.name : null;
 }
 
 const INFINITY = new Decimal(Number.POSITIVE_INFINITY);

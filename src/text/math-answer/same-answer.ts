@@ -70,9 +70,7 @@ function sameRelations(a: Answer, b: Answer, work: Work, same: Same): boolean {
   const [nameA, nameB] = [a, b].map((each) => (each.kind === "relation" ? assignmentOf(each) : null));
   if (a.kind === "relation" && b.kind === "relation") {
     if (nameA && nameB && nameA.name === nameB.name && same(nameA.value, nameB.value)) return true;
-    if (sameRelation(a, b, work)) return true;
-    const unknown = unknownOf(a);
-    return unknown !== null && unknown === unknownOf(b) && sameAsRegions(a, b, work);
+    return sameRelation(a, b, work) || sameAsRegions(a, b, work);
   }
   const assigned = nameA ?? nameB;
   if (assigned && same(assigned.value, a.kind === "relation" ? b : a)) return true;
@@ -81,6 +79,8 @@ function sameRelations(a: Answer, b: Answer, work: Work, same: Same): boolean {
 
 /** As sets of real numbers: inequalities, intervals, and what unions and differences make of them. */
 function sameAsRegions(a: Answer, b: Answer, work: Work): boolean {
+  const [unknownA, unknownB] = [unknownOf(a), unknownOf(b)];
+  if (unknownA !== null && unknownB !== null && unknownA !== unknownB) return false;
   const [regionA, regionB] = [regionOf(a, work), regionOf(b, work)];
   return regionA !== null && regionB !== null && sameRegion(regionA, regionB);
 }

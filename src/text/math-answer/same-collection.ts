@@ -7,11 +7,11 @@ export type Same = (a: Answer, b: Answer) => boolean;
 type Tuple = Extract<Answer, { kind: "tuple" }>;
 type Matrix = Extract<Answer, { kind: "matrix" }>;
 
-/** What a set or list holds, and whether the order says anything. */
+/** What a set or list holds. */
 export interface Contents {
   readonly items: readonly Answer[];
-  /** The items have different names, as in `x = 1, y = 2`, so that each has its place. */
-  readonly ordered: boolean;
+  /** As they are written, where they have different names: `x = 1, y = 2`. Then each value has its place. */
+  readonly named: readonly Answer[] | null;
 }
 
 /**
@@ -19,18 +19,19 @@ export interface Contents {
  * equation and have no order; lists within it, as ± makes them, are opened; `k \in \mathbb{Z}` beside a formula is
  * left out.
  */
-export function contentsOf({ items: written }: ListAnswer | SetAnswer): Contents {
-  const items = written.flatMap((item) => (item.kind === "list" ? item.items : [item]));
+export function contentsOf(collection: ListAnswer | SetAnswer): Contents {
+  const items = collection.items.flatMap((item) => (item.kind === "list" ? item.items : [item]));
   const said = items.filter((item) => !isDomain(item));
   const names = new Set<string>();
-  const values = (said.length === 0 ? items : said).map((item) => {
+  const written = said.length === 0 ? items : said;
+  const values = written.map((item) => {
     const assignment = item.kind === "relation" ? assignmentOf(item) : null;
     if (assignment !== null) names.add(assignment.name.replace(/_.*/, ""));
     return assignment?.value ?? item;
   });
   return {
     items: values.flatMap((value) => (value.kind === "list" ? value.items : [value])),
-    ordered: names.size > 1,
+    named: names.size > 1 ? written : null,
   };
 }
 
@@ -57,7 +58,8 @@ export function sameCollection(a: Answer, b: Answer, same: Same): boolean {
   if (b.kind === "tuple") return sameAsTuple(b, a, same);
   const [contentsA, contentsB] = [contents(a), contents(b)];
   if (contentsA === null || contentsB === null) return false;
-  return contentsA.ordered || contentsB.ordered
+  if (contentsA.named && contentsB.named) return sameUnordered(contentsA.named, contentsB.named, same);
+  return contentsA.named || contentsB.named
     ? sameOrdered(contentsA.items, contentsB.items, same)
     : sameUnordered(contentsA.items, contentsB.items, same);
 }
@@ -65,7 +67,7 @@ export function sameCollection(a: Answer, b: Answer, same: Same): boolean {
 /** Of a single answer, it is that answer: {5} is 5. */
 function contents(answer: Answer): Contents | null {
   if (answer.kind === "set" || answer.kind === "list") return contentsOf(answer);
-  return answer.kind === "quantity" ? { items: [answer], ordered: false } : null;
+  return answer.kind === "quantity" ? { items: [answer], named: null } : null;
 }
 
 function sameAsTuple(tuple: Tuple, other: Answer, same: Same): boolean {

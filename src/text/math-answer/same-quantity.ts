@@ -35,8 +35,8 @@ const isRounded = (expression: Expression): boolean =>
 const ABSOLUTE_TOLERANCE = 1e-4;
 /** Keeps 0.00001 and 0.00002 apart. */
 const RELATIVE_TOLERANCE = 1e-3;
-/** What a program prints for 0.1 + 0.2. */
-const NOISE = { absolute: 1e-6, relative: 1e-12 };
+/** What a program prints for 0.1 + 0.2: below 1 relative to the number, and in large ones the last digits of a float. */
+const NOISE = { absolute: 1e-6, relative: 1e-14 };
 
 /**
  * A decimal fraction stands for what rounds to it and, next to an exact number, also for what was cut off: less than
@@ -47,11 +47,16 @@ function sameRounded(a: Expression, b: Expression, work: Work): boolean {
   if ([a, b].some((each) => contains(each, ({ kind }) => kind === "symbol"))) return false;
   const [x, y] = [evaluate(a, arithmetic, work), evaluate(b, arithmetic, work)];
   if (x === null || y === null) return false;
-  const apart = sizeOf({ re: x.re.minus(y.re), im: x.im.minus(y.im) }).toNumber();
-  const size = Math.max(sizeOf(x).toNumber(), sizeOf(y).toNumber());
-  const noise = Math.max(NOISE.absolute * Math.min(1, size), NOISE.relative * size);
-  if (apart <= noise) return true;
-  if (apart > Math.min(ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE * size)) return false;
+  const [sizeX, sizeY] = [sizeOf(x), sizeOf(y)];
+  const larger = sizeX.gt(sizeY) ? sizeX : sizeY;
+  // Infinite where it is out of a float's range, which leaves the relative bounds.
+  const size = larger.toNumber();
+  const relative = sizeOf({ re: x.re.minus(y.re), im: x.im.minus(y.im) })
+    .div(larger)
+    .toNumber();
+  const apart = relative * size;
+  if (relative <= Math.max(NOISE.absolute * Math.min(1, 1 / size), NOISE.relative)) return true;
+  if (apart > ABSOLUTE_TOLERANCE || relative > RELATIVE_TOLERANCE) return false;
   const steps = [a, b].map((each) => roundingStep(each, work));
   const room = Math.max(...steps);
   return steps.every((step) => step > 0) ? apart <= (room / 2) * (1 + BINARY) : apart < room * (1 - BINARY);

@@ -52,19 +52,27 @@ export function tokenize(text: string): readonly Token[] {
 export function joinTokens(tokens: readonly Token[]): string {
   let joined = "";
   let before: Token | undefined;
-  for (const token of tokens) {
-    const [wasWord, isWord] = [before, token].map((each) => each?.kind === "word" || each?.kind === "number");
-    if (isWord && wasWord && (token.spaced || before?.kind === token.kind)) joined += " ";
-    joined += token.kind === "word" ? token.text.toLowerCase() : token.text;
+  const isWordlike = (token: Token | undefined): boolean =>
+    token?.kind === "word" || token?.kind === "number";
+  tokens.forEach((token, at) => {
+    if (isBraceAroundOne(tokens, at)) return;
+    const parts = isWordlike(before) && isWordlike(token) && (token.spaced || before?.kind === token.kind);
+    joined += (parts ? " " : "") + (token.kind === "word" ? token.text.toLowerCase() : token.text);
     before = token;
-  }
+  });
   return joined;
 }
+
+/** `x_{1}` is `x_1`. */
+const isBraceAroundOne = (tokens: readonly Token[], at: number): boolean =>
+  (tokens[at]?.text === "{" && tokens[at + 2]?.text === "}") ||
+  (tokens[at]?.text === "}" && tokens[at - 2]?.text === "{");
 
 function prepare(text: string): string {
   const plain = spellInAscii(text)
     .trim()
     .replace(/^(\*\*|[`"'])(.+)\1$/s, "$2")
+    .replace(/^(?:US(?=\\?\$)|(?:Rs\.?|USD|EUR|GBP|INR)\s?(?=[$\d]))/, "") // before an amount
     .replace(/(?<=\d)\{,\}(?=\d{3}(?!\d))/g, "")
     .replace(/(?<=\d)\{,\}(?=\d)/g, ".");
   // A text that was escaped once too often; in a matrix two backslashes end a row.
@@ -106,7 +114,7 @@ const ALIASES: ReadonlyMap<string, Pick<Token, "kind" | "text">> = new Map([
   ...["approx", "simeq", "~="].map((name) => [name, mark("≈")] as const),
   ...["times", "cdot", "ast"].map((name) => [name, mark("*")] as const),
   ...["vert", "lvert", "rvert", "mid"].map((name) => [name, mark("|")] as const),
-  ...["dots", "ldots", "cdots"].map((name) => [name, mark("…")] as const),
+  ...["dots", "ldots", "cdots", "..."].map((name) => [name, mark("…")] as const),
   ...["emptyset", "varnothing"].map((name) => [name, command("emptyset")] as const),
   ["lt", mark("<")],
   ["gt", mark(">")],
@@ -132,7 +140,7 @@ const ALIASES: ReadonlyMap<string, Pick<Token, "kind" | "text">> = new Map([
 const TOKEN = new RegExp(
   [
     /(?<rowBreak>\\\\(?:\[[^\]\n]{0,8}\])?)/,
-    /(?<pair><=|>=|(?<!\d)!=|==|~=|:=|\*\*)/,
+    /(?<pair><=|>=|\.\.\.|(?<!\d)!=|==|~=|:=|\*\*)/,
     /(?<gap>[\s~$]+|\\[ ,;:!>()[\]]|\\(?:q?quad|(?:left|right|[bB]igg?[lrm]?)(?:(?=[^a-zA-Z.])|\.)|displaystyle|textstyle|limits|thinspace|hspace\*?\{[^{}]{0,12}\})(?![a-zA-Z]))/,
     /\\mathbb\s?\{?\s?(?<field>[CNQRZ])\s?\}?/,
     /(?<font>\\(?:text(?:bf|it|rm|sf|tt|normal|color\{[^{}]{0,12}\})?|math(?:rm|bf|it|sf|tt|cal|frak|bb)|mbox|hbox|operatorname|emph|rm|bf|it|boldsymbol|bm|boxed|fbox|underline|overline|overrightarrow|vec|hat|widehat|bar|tilde|phantom)(?![a-zA-Z])\*?\s*)/,
