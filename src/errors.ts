@@ -26,7 +26,18 @@ export const SEP_ERROR_CODES = [
   "download-damaged",
   "disk-full",
   "cache-not-writable",
+  "device-unavailable",
+  "model-too-large",
   "bad-nli-model",
+  "judge-failed",
+  "bad-clusters-file",
+  "unknown-runs-format",
+  "bad-notebook",
+  "no-such-cell",
+  "stale-revision",
+  "kernel-died",
+  "no-results",
+  "port-taken",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

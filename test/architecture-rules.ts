@@ -25,15 +25,20 @@ export const ROOMS = [
   "report",
   "pipeline",
   "index",
+  "notebook",
   "cli",
 ] as const;
 
 const PURE_ROOMS = new Set(["math", "text"]);
-const DOORS = new Set(["cli"]);
+/** Packages that are arithmetic and nothing else, in a browser as in Node. */
+const PURE_PACKAGES = new Set(["decimal.js"]);
+const DOORS = new Set(["notebook", "cli"]);
+/** The door that opens the others. */
+const COMMAND_LINE = "cli";
 const DRAWERS = new Set(["utils", "util", "helpers", "helper", "common", "types"]);
 const BARREL = "src/index.ts";
 const MAX_LINES = 400;
-const MAX_BARREL_LINES = 60;
+const MAX_BARREL_LINES = 90;
 
 /**
  * Where the house's rules are broken. Tests may import whatever they need; the rules about names and length
@@ -83,13 +88,15 @@ function checkImports({ path, source }: SourceFile, paths: ReadonlySet<string>):
   const room = roomOf(path);
   return importsOf(source).flatMap((specifier) => {
     if (!specifier.startsWith(".")) {
-      return PURE_ROOMS.has(room) ? [`${path}: ${room}/ is pure and imports "${specifier}"`] : [];
+      const isAllowed = !PURE_ROOMS.has(room) || PURE_PACKAGES.has(specifier);
+      return isAllowed ? [] : [`${path}: ${room}/ is pure and imports "${specifier}"`];
     }
     const target = posix.join(dirname(path), specifier);
     if (!paths.has(target)) return [`${path}: "${specifier}" does not name a file of src/`];
     if (basename(target) === "index.ts") return [`${path}: imports the index "${specifier}", not a file`];
     if (roomOf(target) === room) return [];
-    if (DOORS.has(roomOf(target))) return [`${path}: imports the door ${roomOf(target)}/`];
+    if (DOORS.has(roomOf(target)) && room !== COMMAND_LINE)
+      return [`${path}: imports the door ${roomOf(target)}/`];
     return roomIndex(target) < roomIndex(path)
       ? []
       : [`${path}: ${room} comes before ${roomOf(target)} and imports "${specifier}"`];

@@ -52,6 +52,10 @@ describe("the checker", () => {
     expect(check("src/store/a.ts", source)).toEqual([]);
   });
 
+  it("lets arithmetic into the pure rooms", () => {
+    expect(check("src/text/a.ts", 'import { Decimal } from "decimal.js";')).toEqual([]);
+  });
+
   it("wants imports to name a file", () => {
     expect(check("src/store/a.ts", 'import { one } from "../math/rng.js";')).toHaveLength(1);
     expect(check("src/store/a.ts", 'import { one } from "../math";')).toHaveLength(1);
@@ -68,6 +72,9 @@ describe("the checker", () => {
       "src/index.ts: imports the door cli/",
     ]);
     expect(check("src/cli/b.ts", 'import { a } from "./main.ts";', door)).toEqual([]);
+    const other = { path: "src/notebook/a.ts", source: "export const a = 1;\n" };
+    expect(check("src/pipeline/b.ts", 'import { a } from "../notebook/a.ts";', other)).toHaveLength(1);
+    expect(check("src/cli/b.ts", 'import { a } from "../notebook/a.ts";', other)).toEqual([]);
   });
 
   it("knows the rooms", () => {
@@ -87,7 +94,7 @@ describe("the checker", () => {
     const lines = (count: number): string => "export const a = 1;\n".repeat(count).trimEnd();
     expect(check("src/math/a.ts", lines(400))).toEqual([]);
     expect(check("src/math/a.ts", lines(401))).toEqual(["src/math/a.ts: 401 lines, at most 400"]);
-    expect(check("src/index.ts", lines(61))).toEqual(["src/index.ts: 61 lines, at most 60"]);
+    expect(check("src/index.ts", lines(91))).toEqual(["src/index.ts: 91 lines, at most 90"]);
   });
 
   it("does not take a comment or a text for an import", () => {

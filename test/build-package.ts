@@ -5,8 +5,8 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** Vitest's global set-up: tests of the command run what users run, built from the present sources. */
 export default function buildPackage(): void {
-  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
-    cwd: ROOT,
-    stdio: "inherit",
-  });
+  const node = (...args: readonly string[]): unknown =>
+    execFileSync(process.execPath, args, { cwd: ROOT, stdio: "inherit" });
+  node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
+  node("src/notebook/page/build-page.js");
 }

@@ -12,7 +12,9 @@ const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8")
 const PAGES = [
   "README.md",
   "CHANGELOG.md",
-  ...readdirSync(new URL("docs/", ROOT)).map((name) => `docs/${name}`),
+  ...readdirSync(new URL("docs/", ROOT))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
 ];
 
 it("docs/errors.md has a row for each error code, in order, and no other", () => {

@@ -1,12 +1,18 @@
 import type { Command } from "./command.ts";
+import { CLUSTERS } from "./commands/clusters.ts";
 import { DATASET } from "./commands/dataset.ts";
 import { DOCTOR } from "./commands/doctor.ts";
+import { EDIT } from "./commands/edit.ts";
 import { ENTROPY } from "./commands/entropy.ts";
 import { EVAL } from "./commands/eval.ts";
 import { GENERATE } from "./commands/generate.ts";
 import { MODELS_INFO } from "./commands/models-info.ts";
 import { MODELS_LIST } from "./commands/models-list.ts";
 import { MODELS_PULL } from "./commands/models-pull.ts";
+import { NOTEBOOK_APP } from "./commands/notebook-app.ts";
+import { NOTEBOOK_CHECK } from "./commands/notebook-check.ts";
+import { NOTEBOOK_EXPORT } from "./commands/notebook-export.ts";
+import { NOTEBOOK_RUN } from "./commands/notebook-run.ts";
 import { PREPARE } from "./commands/prepare.ts";
 import { RUN } from "./commands/run.ts";
 import { TRACE } from "./commands/trace.ts";
@@ -22,6 +28,12 @@ export const COMMANDS: readonly Command[] = [
   DATASET,
   TRAIN,
   EVAL,
+  CLUSTERS,
+  EDIT,
+  NOTEBOOK_RUN,
+  NOTEBOOK_APP,
+  NOTEBOOK_EXPORT,
+  NOTEBOOK_CHECK,
   MODELS_LIST,
   MODELS_INFO,
   MODELS_PULL,

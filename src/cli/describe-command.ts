@@ -20,10 +20,11 @@ export function describeCli(commands: readonly Command[]): string {
 /** The help of one command: usage, every option with its default, examples. */
 export function describeCommand({ name, summary, options, examples }: Command, columns: number): string {
   const operands = Object.values(options).flatMap((spec) => (spec.isOperand ? [spec.placeholder] : []));
+  const rest = Object.values(options).some((spec) => spec.isRest) ? " [-- ARGS]" : "";
   return [
     `sep ${name}: ${summary}`,
     "",
-    `Usage: sep ${[name, ...operands].join(" ")} [options]`,
+    `Usage: sep ${[name, ...operands].join(" ")} [options]${rest}`,
     "",
     "Options:",
     describeOptions(options, columns),

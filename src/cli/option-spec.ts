@@ -2,6 +2,8 @@
 export interface OptionSpec<T> {
   /** Also given without its name, and must be given: `sep models pull MODEL`. */
   readonly isOperand?: boolean;
+  /** Takes all that stands behind `--`. */
+  readonly isRest?: boolean;
   /** false for a flag, which is true when given. */
   readonly takesValue: boolean;
   /** What stands for the value in help: "N", "DIR", "math|exact". Empty for a flag. */
@@ -62,6 +64,11 @@ export function text<D extends string | undefined>(
 /** What a command works on, given with or without its name. A table has one at most. */
 export function operand(placeholder: string, help: string): OptionSpec<string> {
   return { ...text(placeholder, "", help, null), isOperand: true };
+}
+
+/** Everything behind `--`, as it is. A table has one at most. */
+export function restArguments(help: string): OptionSpec<readonly string[]> {
+  return { ...texts("ARGS", help), help, isRest: true, parse: (given) => given };
 }
 
 /** Any texts; the option may be repeated. */

@@ -2,6 +2,7 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { SepError } from "../errors.ts";
 import type { OptionTable, OptionValues } from "./option-spec.ts";
 import { suggestName } from "./suggest-name.ts";
+import { wrap } from "./wrap.ts";
 
 /**
  * Reads a command's arguments against its option table.
@@ -36,7 +37,9 @@ export function describeOptions(table: OptionTable, width: number): string {
   const rows = Object.entries(table).map(([name, spec]) => ({
     left: spec.isOperand
       ? `  ${spec.placeholder}`
-      : `  --${name}${spec.takesValue ? ` ${spec.placeholder}` : ""}`,
+      : spec.isRest
+        ? `  -- ${spec.placeholder}`
+        : `  --${name}${spec.takesValue ? ` ${spec.placeholder}` : ""}`,
     right: spec.defaultText === null ? spec.help : `${spec.help} [${spec.defaultText}]`,
   }));
   const column = Math.min(32, Math.max(...rows.map(({ left }) => left.length)) + 2);
@@ -57,8 +60,13 @@ function collect(command: string, table: OptionTable, args: readonly string[]): 
   );
   const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
   const given = new Map<string, string[]>();
+  const rest = Object.keys(table).find((name) => table[name]?.isRest);
   for (const token of tokens) {
-    if (token.kind === "option-terminator") continue;
+    if (token.kind === "option-terminator") {
+      if (rest === undefined) continue;
+      given.set(rest, args.slice(token.index + 1));
+      break;
+    }
     if (token.kind === "positional") {
       const operand = Object.keys(table).find((name) => table[name]?.isOperand);
       if (operand === undefined || given.has(operand)) {
@@ -97,14 +105,3 @@ function unknownOption(command: string, table: OptionTable, rawName: string): Se
 const usage = (message: string): SepError => new SepError("bad-option", message);
 
 const quoteIfEmpty = (text: string): string => (text === "" ? '""' : text);
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1);
-    if (line !== undefined && line.length + 1 + word.length <= width)
-      lines[lines.length - 1] = `${line} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-}

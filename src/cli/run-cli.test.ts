@@ -27,16 +27,22 @@ describe("help and version", () => {
     expect((await run([arg])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it.each(COMMANDS.map(({ name }) => [name]))("%s --help shows usage, options and examples", async (name) => {
-    const words = name.split(" ");
-    const { code, stdout } = await run([...words, "--help"]);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(new RegExp(`^Usage: sep ${name}( MODEL)? \\[options\\]$`, "m"));
-    expect(stdout).toContain("--json");
-    expect(stdout).toMatch(new RegExp(`Examples:\n {2}# .+\n {2}sep ${name}`));
-    expect(stdout).toBe((await run(["help", ...words])).stdout);
-    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(110);
-  });
+  it.each(COMMANDS.map(({ name, options }) => [name, options] as const))(
+    "%s --help shows usage, options and examples",
+    async (name, options) => {
+      const words = name.split(" ");
+      const { code, stdout } = await run([...words, "--help"]);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(
+        new RegExp(`^Usage: sep ${name}( [A-Z_]+)? \\[options\\]( \\[-- ARGS\\])?$`, "m"),
+      );
+      for (const [option, { isOperand, isRest }] of Object.entries(options))
+        if (!isOperand && !isRest) expect(stdout).toContain(`--${option}`);
+      expect(stdout).toMatch(new RegExp(`Examples:\n {2}# .+\n {2}sep ${name}`));
+      expect(stdout).toBe((await run(["help", ...words])).stdout);
+      for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(110);
+    },
+  );
 });
 
 it.each([[["models", "--help"]], [["help", "models"]]])(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createRng } from "../math/rng.ts";
+import { createLabelPermuter } from "../probes/permute-labels.ts";
 import { permutationTest } from "./permutation-test.ts";
-import { createLabelPermuter } from "./permute-labels.ts";
 
 describe("createLabelPermuter", () => {
   it("exchanges one label a question among all questions, whatever their sizes", () => {

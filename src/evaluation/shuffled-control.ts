@@ -5,8 +5,8 @@ import { hasBothClasses } from "../probes/cross-validate.ts";
 import { createFastDesign } from "../probes/design-matrix.ts";
 import { type ClassWeight, fitLogistic, SWEEP_TOLERANCE } from "../probes/fit-logistic.ts";
 import type { MatrixMultiplier } from "../probes/matrix-multiplier.ts";
+import { createLabelPermuter } from "../probes/permute-labels.ts";
 import { applyScaler, fitScaler } from "../probes/scaler.ts";
-import { createLabelPermuter } from "./permute-labels.ts";
 
 /** AUROC, against the true labels, of probes that were trained on labels shuffled between questions. */
 export interface ShuffledControl {

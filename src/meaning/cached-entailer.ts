@@ -87,19 +87,23 @@ function parseEntry(row: unknown): [string, EntailmentVerdict] | null {
 /** Rounding of three probabilities. */
 const SUM_TOLERANCE = 1e-9;
 
-function explainWriteError(folder: string): (error: NodeJS.ErrnoException) => never {
+/** @param what it is that is kept in the folder, for the message */
+export function explainWriteError(
+  folder: string,
+  what: string = "NLI verdicts",
+): (error: NodeJS.ErrnoException) => never {
   return (error) => {
     if (["EACCES", "EPERM", "EROFS"].includes(error.code ?? "")) {
       throw new SepError(
         "cache-not-writable",
-        `${folder} cannot be written, and NLI verdicts are kept there. Set SEP_CACHE to a folder that can.`,
+        `${folder} cannot be written, and ${what} are kept there. Set SEP_CACHE to a folder that can.`,
         { cause: error },
       );
     }
     if (error.code !== "ENOSPC") throw error;
     throw new SepError(
       "disk-full",
-      `The disk of ${folder} has no room for NLI verdicts. Free some, or set SEP_CACHE to a folder on another disk.`,
+      `The disk of ${folder} has no room for ${what}. Free some, or set SEP_CACHE to a folder on another disk.`,
       { cause: error },
     );
   };

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { chooseAnswerThreshold } from "../evaluation/answer-threshold.ts";
 import { DEFAULT_RESAMPLES } from "../evaluation/bootstrap-interval.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../evaluation/evaluate-split.ts";
@@ -10,10 +9,10 @@ import {
   type ShuffledProbes,
 } from "../evaluation/shuffled-control.ts";
 import { hasBothClasses } from "../probes/cross-validate.ts";
-import { type HiddenStates, openHiddenStates } from "../probes/hidden-states.ts";
+import type { HiddenStates } from "../probes/hidden-states.ts";
 import { createMatrixMultiplier } from "../probes/matrix-multiplier.ts";
 import { readProbeDataset } from "../probes/probe-dataset.ts";
-import { readProbeFile, weightsPathOf } from "../probes/probe-file.ts";
+import { weightsPathOf } from "../probes/probe-file.ts";
 import type { SeThreshold } from "../probes/se-threshold.ts";
 import { renderReport } from "../report/render-report.ts";
 import { type Json, stableStringify } from "../store/json.ts";
@@ -23,7 +22,8 @@ import { writeAtomic } from "../store/write-atomic.ts";
 import { fileExists } from "./file-exists.ts";
 import { gatherReport } from "./gather-report.ts";
 import { manifestPathOf } from "./output-ownership.ts";
-import { readProbeFeatures, type ScoredSplit, type StudyProbes, scoreSplit } from "./score-split.ts";
+import { readProbeFeatures, type ScoredSplit, type StudyProbes } from "./score-split.ts";
+import { scoreStudy } from "./score-study.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { summariseProbe } from "./summarise-probe.ts";
 import type { Workspace } from "./workspace.ts";
@@ -72,15 +72,7 @@ export async function* evaluateProbes(
     // Scoring, then for each split its evaluation, then the report.
     const total = splits.length + 2;
     yield { kind: "started", ...STEP, unit: "part", done: 0, total };
-    const probes = await loadProbes(workspace);
-    const threshold = JSON.parse(await readFile(workspace.seThreshold, "utf8")) as SeThreshold;
-    const scored: ScoredSplit[] = [];
-    for (const split of splits) {
-      const dataset = await readProbeDataset(workspace.probeDataset(split));
-      const hidden = await openHiddenStates(workspace.hiddenStates(split === "ood_test" ? "ood" : "math"));
-      const scores = await scoreSplit(dataset, hidden, probes, threshold.threshold);
-      scored.push({ split, dataset, hidden, scores });
-    }
+    const { probes, threshold, splits: scored } = await scoreStudy(workspace);
     const controls = await makeControls(workspace, probes, scored, seed);
     yield { kind: "advanced", ...STEP, done: 1, total, detail: "scores" };
 
@@ -125,14 +117,10 @@ async function listInputs(workspace: Workspace, withOod: boolean): Promise<strin
   ];
 }
 
-async function loadProbes(workspace: Workspace): Promise<StudyProbes> {
-  const [accuracy, se, baseline] = await Promise.all(
-    [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline].map(readProbeFile),
-  );
-  return { accuracy: accuracy!, se: se!, baseline: baseline! };
-}
-
-/** The accuracy probe refitted on shuffled training labels, on every split whose rows all have its features. */
+/**
+ * The accuracy probe refitted on shuffled training labels, on every split whose rows all have its features; for
+ * logistic probes only.
+ */
 async function makeControls(
   workspace: Workspace,
   { accuracy }: StudyProbes,
@@ -140,7 +128,7 @@ async function makeControls(
   seed: number,
 ): Promise<Map<EvaluatedSplit, ShuffledControl>> {
   const controls = new Map<EvaluatedSplit, ShuffledControl>();
-  if (accuracy.kind === "untrained") return controls;
+  if (accuracy.kind !== "logistic") return controls;
   const train = await readProbeDataset(workspace.probeDataset("math_train"));
   const { rows, features } = await readProbeFeatures(accuracy, train, scored[0]!.hidden);
   await using multiplier = await createMatrixMultiplier();

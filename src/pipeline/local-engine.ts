@@ -1,9 +1,10 @@
 import type { LanguageModel } from "../models/language-model.ts";
+import { canStartWorkers } from "../onnx/worker-threads.ts";
 import type { Question } from "../questions/question.ts";
 import { createRunRecorder, type RecordRunsOptions } from "../sampling/record-runs.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import { type AnswerToTrace, type TracedAnswers, traceAnswers } from "../tracing/trace-answers.ts";
-import { canStartModelWorkers, startModelWorkers } from "./model-workers.ts";
+import { startModelWorkers } from "./model-workers.ts";
 
 /** What the steps ask of the local model, wherever it runs. */
 export interface LocalEngine extends AsyncDisposable {
@@ -30,12 +31,13 @@ export interface LocalEngine extends AsyncDisposable {
  */
 export async function openLocalEngine(model: LanguageModel, questions: number): Promise<LocalEngine> {
   const workers = Math.min(model.workers, Math.floor(questions / QUESTIONS_WORTH_A_WORKER));
-  if (workers < 2 || !canStartModelWorkers()) return runHere(model);
-  const { id, revision, dtype, weights_sha256 } = model.provenance;
+  if (workers < 2 || !canStartWorkers()) return runHere(model);
+  const { id, revision, dtype, device, weights_sha256 } = model.provenance;
   return startModelWorkers(model.path, workers, {
     name: { id, revision },
     threads: model.threadsPerWorker,
     dtype,
+    device: { name: device },
     trustedSha256: weights_sha256,
   });
 }

@@ -1,5 +1,6 @@
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
+import { readFeatures } from "../probes/feature-source.ts";
 import type { HiddenStates } from "../probes/hidden-states.ts";
 import { type Probe, requireProbeFits, scoreProbe } from "../probes/probe.ts";
 import type { ProbeDataset } from "../probes/probe-dataset.ts";
@@ -51,7 +52,7 @@ export async function scoreSplit(
 
 /**
  * The features a hidden-state probe reads.
- * @returns the rows that have them, and [rows, D]
+ * @returns the rows that have them, and [rows, width]
  */
 export async function readProbeFeatures(
   probe: Probe,
@@ -59,16 +60,20 @@ export async function readProbeFeatures(
   hidden: HiddenStates,
 ): Promise<{ readonly rows: readonly number[]; readonly features: Float32Array }> {
   requireProbeFits(probe, { width: hidden.width, source: hidden.metadata });
-  const states = probe.position === null ? undefined : dataset.stateRows[probe.position];
-  if (probe.position === null || probe.layer === null || states === undefined) {
+  const { position, layer, layer_count } = probe;
+  const states = position === null ? undefined : dataset.stateRows[position];
+  if (position === null || layer === null || states === undefined) {
     return { rows: [], features: new Float32Array(0) };
   }
   const rows = Array.from(states.keys()).filter((row) => states[row]! >= 0);
-  const features = await hidden.read(
-    probe.position,
-    probe.layer,
-    rows.map((row) => states[row]!),
-  );
+  if (rows.length === 0) return { rows, features: new Float32Array(0) };
+  const { features } = await readFeatures({
+    kind: "file",
+    path: hidden.path,
+    position,
+    layers: Array.from({ length: layer_count }, (_, l) => layer + l),
+    rows: Int32Array.from(rows, (row) => states[row]!),
+  });
   return { rows, features };
 }
 

@@ -1,12 +1,14 @@
+import { SepError } from "../errors.ts";
+import { describeProbe } from "../probes/describe-probe.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
-import { groupedStratifiedFolds } from "../probes/grouped-folds.ts";
+import { type FitProbesEvent, type FittedProbes, fitProbes } from "../probes/fit-probes.ts";
 import { type HiddenStates, openHiddenStates } from "../probes/hidden-states.ts";
-import { createMatrixMultiplier, type MatrixMultiplier } from "../probes/matrix-multiplier.ts";
 import { type ProbeDataset, readProbeDataset } from "../probes/probe-dataset.ts";
 import { saveProbe, weightsPathOf } from "../probes/probe-file.ts";
-import { chooseSeThreshold, type SeThreshold, type SeThresholdChoice } from "../probes/se-threshold.ts";
-import { type LayerScore, type SweepRows, sweepLayers } from "../probes/select-layer.ts";
-import { trainEntropyBaseline, trainHiddenStateProbe } from "../probes/train-probe.ts";
+import type { ProbeKind } from "../probes/probe-kind.ts";
+import type { SeThreshold, SeThresholdChoice } from "../probes/se-threshold.ts";
+import type { ProbeTarget } from "../probes/select-layer.ts";
+import { trainEntropyBaseline } from "../probes/train-entropy-baseline.ts";
 import { type Json, stableStringify } from "../store/json.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
@@ -17,53 +19,67 @@ import type { Workspace } from "./workspace.ts";
 export interface TrainProbesOptions {
   /** How semantic entropy becomes a label, or the threshold itself in nats. */
   readonly seThreshold?: SeThresholdChoice;
+  /** What the probes are. The entropy baseline is a logistic regression whatever it is. */
+  readonly kind?: ProbeKind;
   /** "cv" chooses the penalty by cross-validation. */
   readonly C?: number | "cv";
-  /** "best" chooses the layer by cross-validation, for each probe. */
+  /** "best" chooses the layer by cross-validation, for each probe; the first one of a window. */
   readonly layer?: number | "best" | undefined;
-  /** Positions to sweep beside the data set's own, which the probes read; all traced ones if left out. */
-  readonly positions?: readonly TracePosition[];
+  /** How many layers in a row a probe reads. */
+  readonly window?: number;
+  /** Positions to choose from with the layer; "dataset" is the data sets' own, and scores the others besides. */
+  readonly positions?: "dataset" | "all" | readonly TracePosition[];
   readonly classWeight?: ClassWeight;
+  /** Whether to estimate the whole procedure, its choices included, within the training questions. */
+  readonly nested?: boolean;
+  /** Label permutations, each refitted, to test the probes with; 0 for no test. */
+  readonly permutations?: number;
   readonly seed?: number;
   readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
 const STEP = { step: "train", part: "" } as const;
-const FOLDS = 5;
-/** The three probes, after the sweep over layers. */
-const PROBE_COUNT = 3;
 
 /**
  * Step 6: chooses the SE threshold, sweeps all layers and positions by grouped cross-validation, and fits the accuracy
  * probe, the SE probe and the entropy baseline on the training questions.
- * @throws SepError `missing-input`, `too-few-questions` for fewer than two training questions, `bad-artefact`, and
- * those of `runStep`
+ * @throws SepError `missing-input`, `too-few-questions` for fewer than two training questions, `bad-artefact`,
+ * `bad-option` for a position or layer that was not traced, and those of `runStep`
  */
 export async function* trainProbes(
   workspace: Workspace,
   {
     seThreshold = "best-split",
+    kind = "logistic",
     C = "cv",
     layer = "best",
-    positions,
+    window = 1,
+    positions = "dataset",
     classWeight = "none",
+    nested = false,
+    permutations = 0,
     seed = 42,
     force = false,
     signal,
   }: TrainProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
+  const chosenPositions = typeof positions === "string" ? positions : [...positions];
   const definition = {
     ...STEP,
     inputs: [workspace.probeDataset("math_train"), workspace.hiddenStates("math")],
     outputs: [...probes, ...probes.map(weightsPathOf), workspace.seThreshold],
     settings: {
       seThreshold,
+      kind,
       C,
       layer,
-      positions: positions === undefined ? "all" : [...positions],
+      window,
+      positions: chosenPositions,
       classWeight,
+      nested,
+      permutations,
       seed,
     },
     whenStale: "redo" as const,
@@ -74,106 +90,112 @@ export async function* trainProbes(
   > {
     const train = await readProbeDataset(workspace.probeDataset("math_train"));
     const hidden = await openHiddenStates(workspace.hiddenStates("math"));
-    const threshold = chooseSeThreshold(entropyOfEachQuestion(train), { method: seThreshold });
-    await writeAtomic(workspace.seThreshold, `${stableStringify(threshold as unknown as Json, 2)}\n`);
-    const rows = sweepRowsOf(train, threshold, seed, positions ?? hidden.positions);
-    await using multiplier = await createMatrixMultiplier();
-    const scores = yield* sweep(multiplier, hidden, rows, classWeight, signal);
-    const warnings = [...threshold.warnings];
-    const options = { position: train.position, layer, C, classWeight, seed };
     const { questionIds } = train;
-    const swept = scores.length;
-    const total = swept + PROBE_COUNT;
-    const stateRows = train.stateRows[train.position]!;
-    for (const [done, target, path] of [
-      [1, "incorrect", workspace.accuracyProbe],
-      [2, "high-semantic-entropy", workspace.seProbe],
+    const fitting = fitProbes(
+      { path: hidden.path, stateRows: takePositions(train, hidden, positions) },
+      {
+        incorrect: { labels: train.correct.map((correct) => 1 - correct) },
+        "high-semantic-entropy": { values: train.discreteSemanticEntropy, threshold: seThreshold },
+      } satisfies Record<ProbeTarget, unknown>,
+      questionIds,
+      {
+        kind,
+        C,
+        layer,
+        window,
+        position: positions === "dataset" ? train.position : "best",
+        classWeight,
+        nested,
+        permutations,
+        seed,
+        signal,
+      },
+    );
+    const { fitted, total } = yield* report(fitting);
+    const threshold = fitted.targets["high-semantic-entropy" satisfies ProbeTarget]!.threshold!;
+    await writeAtomic(workspace.seThreshold, `${stableStringify(threshold as unknown as Json, 2)}\n`);
+    const warnings = [...threshold.warnings];
+    const source = hidden.metadata;
+    for (const [target, path] of [
+      ["incorrect", workspace.accuracyProbe],
+      ["high-semantic-entropy", workspace.seProbe],
     ] as const) {
-      const probe = await trainHiddenStateProbe(
-        multiplier,
-        hidden,
-        { target, labels: rows.labels[target], questionIds },
-        stateRows,
-        rows.folds,
-        scores,
-        options,
-      );
+      const probe = describeProbe(fitted, target, questionIds, { kind, classWeight, seed, source });
       await saveProbe(path, probe);
       warnings.push(...probe.warnings);
-      yield { kind: "advanced", ...STEP, done: swept + done, total, detail: `${target} probe` };
     }
+    const { labels } = fitted.targets["incorrect" satisfies ProbeTarget]!;
     const baseline = await trainEntropyBaseline(
-      { target: "incorrect", labels: rows.labels.incorrect, questionIds },
+      { target: "incorrect", labels, questionIds },
       train.meanThinkEntropy,
-      { classWeight, seed, source: hidden.metadata },
+      { classWeight, seed, source },
     );
     await saveProbe(workspace.entropyBaseline, baseline);
     warnings.push(...baseline.warnings);
     yield { kind: "advanced", ...STEP, done: total, total, detail: "entropy baseline" };
     for (const warning of warnings) yield { kind: "warning", ...STEP, warning };
-    return { counts: countTraining(train, rows, threshold), warnings: withoutRepeats(warnings) };
+    return { counts: countTraining(train, labels, threshold), warnings: withoutRepeats(warnings) };
   });
 }
 
-async function* sweep(
-  multiplier: MatrixMultiplier,
-  hidden: HiddenStates,
-  rows: SweepRows,
-  classWeight: ClassWeight,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<StepEvent, LayerScore[]> {
-  const swept = hidden.positions.filter((position) => rows.stateRows[position]?.some((row) => row >= 0));
-  const total = swept.length * hidden.layers.length + PROBE_COUNT;
-  yield { kind: "started", ...STEP, unit: "fit", done: 0, total };
-  const scores: LayerScore[] = [];
-  for await (const score of sweepLayers(multiplier, hidden, rows, { classWeight })) {
-    signal?.throwIfAborted();
-    scores.push(score);
-    yield {
-      kind: "advanced",
-      ...STEP,
-      done: scores.length,
-      total,
-      detail: `layer ${score.layer} at ${score.position}`,
-    };
+/** Renders a fit as the step's progress, which counts the entropy baseline besides. */
+async function* report(
+  fitting: AsyncGenerator<FitProbesEvent, FittedProbes>,
+): AsyncGenerator<StepEvent, { readonly fitted: FittedProbes; readonly total: number }> {
+  let total = 0;
+  try {
+    for (;;) {
+      const step = await fitting.next();
+      if (step.done) return { fitted: step.value, total };
+      const event = step.value;
+      total = event.total + 1;
+      if (event.kind === "started") yield { kind: "started", ...STEP, unit: "fit", done: 0, total };
+      else yield { kind: "advanced", ...STEP, done: event.done, total, detail: describeEvent(event) };
+    }
+  } finally {
+    await fitting.return({} as FittedProbes); // ends its threads when nobody asks for more
   }
-  return scores;
 }
 
-function sweepRowsOf(
+function describeEvent(event: Exclude<FitProbesEvent, { readonly kind: "started" }>): string {
+  switch (event.kind) {
+    case "scored":
+      return `layer ${event.score.layer} at ${event.score.position}`;
+    case "fitted":
+      return `${event.target} probe`;
+    case "permuted":
+      return `permutations of ${event.target}`;
+  }
+}
+
+/** The positions that are swept, each with its rows. */
+function takePositions(
   train: ProbeDataset,
-  { threshold }: SeThreshold,
-  seed: number,
-  positions: readonly TracePosition[],
-): SweepRows {
-  const incorrect = train.correct.map((correct) => 1 - correct);
-  const high = Uint8Array.from(train.discreteSemanticEntropy, (entropy) => (entropy > threshold ? 1 : 0));
-  // One assignment serves both targets, so it is stratified on both labels at once.
-  const joint = incorrect.map((wrong, row) => wrong + 2 * high[row]!);
-  const foldCount = Math.min(FOLDS, new Set(train.questionIds).size);
-  return {
-    stateRows: Object.fromEntries(
-      [...new Set([...positions, train.position])].flatMap((position) => {
-        const own = train.stateRows[position];
-        return own === undefined ? [] : [[position, own]];
-      }),
-    ),
-    labels: { incorrect, "high-semantic-entropy": high },
-    folds: { foldOf: groupedStratifiedFolds(train.questionIds, joint, foldCount, seed), foldCount },
-  };
+  hidden: HiddenStates,
+  positions: "dataset" | "all" | readonly TracePosition[],
+): Partial<Record<TracePosition, Int32Array>> {
+  const wanted = typeof positions === "string" ? hidden.positions : positions;
+  return Object.fromEntries(
+    wanted.map((position) => {
+      const own = train.stateRows[position];
+      if (own !== undefined) return [position, own];
+      throw new SepError(
+        "bad-option",
+        `Position ${position} was not traced in ${hidden.path}; there are ${hidden.positions.join(", ")}. Choose some of them with --positions.`,
+      );
+    }),
+  );
 }
 
-/** Each training question once: its rows share the value, and dropped samples must not weigh on the threshold. */
-function entropyOfEachQuestion({ questionIds, discreteSemanticEntropy }: ProbeDataset): Float64Array {
-  const values = new Map(questionIds.map((question, row) => [question, discreteSemanticEntropy[row]!]));
-  return Float64Array.from(values.values());
-}
-
-function countTraining(train: ProbeDataset, rows: SweepRows, threshold: SeThreshold): Record<string, number> {
+function countTraining(
+  { questionIds }: ProbeDataset,
+  incorrect: Uint8Array,
+  threshold: SeThreshold,
+): Record<string, number> {
   return {
-    rows: train.questionIds.length,
-    questions: new Set(train.questionIds).size,
-    incorrect: rows.labels.incorrect.reduce((sum, label) => sum + label, 0),
+    rows: questionIds.length,
+    questions: new Set(questionIds).size,
+    incorrect: incorrect.reduce((sum, label) => sum + label, 0),
     high_semantic_entropy_questions: threshold.high_count,
   };
 }

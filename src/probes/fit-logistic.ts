@@ -1,12 +1,7 @@
 import { SepError } from "../errors.ts";
 import type { DesignMatrix } from "./design-matrix.ts";
-import {
-  type LogisticColumnState,
-  startColumn,
-  takeGradient,
-  takeInnerStep,
-  weighDirection,
-} from "./logistic-column.ts";
+import type { Preconditioner } from "./row-space/preconditioner.ts";
+import { solveRowSpace } from "./row-space/solve.ts";
 
 /** One regression among those fitted together on one design matrix. */
 export interface LogisticTask {
@@ -31,69 +26,52 @@ export interface LogisticFit {
   readonly newtonSteps: number;
 }
 
-/** Fits this precise are told apart from the optimum by no rank statistic. */
-const EXACT_TOLERANCE = 1e-8;
-/** Enough for comparing layers and penalties: AUROC moves by less than 3e-4. */
+/** As exact as the float32 numbers that coefficients are stored in. */
+export const EXACT_TOLERANCE = 1e-7;
+/** Enough for comparing layers and penalties: AUROC moves by less than 5e-4. */
 export const SWEEP_TOLERANCE = 1e-2;
-const MAX_NEWTON_STEPS = 200;
 
 /**
  * Exact L2-penalised logistic regressions, many at once:
  * min over w, b of ½||w||² + C Σ_i c_i log(1 + exp(-y_i (z_i·w + b))), y = ±1, the intercept unpenalised.
- * Newton's method with conjugate gradients; each pass over the matrix serves all columns still at work.
- * @param tolerance bound on the relative error of the coefficients
+ * @param tolerance bound on the relative error of the coefficients; below 1e-4, gradients are taken in float64
  * @throws SepError `one-class` if a task's labels are all equal, `bad-option` for C <= 0 or a wrong length
- * @see Lin, Weng, Keerthi 2008, "Trust region Newton method for logistic regression"
+ * @see solveRowSpace for the method
  */
 export async function fitLogistic(
   design: DesignMatrix,
   tasks: readonly LogisticTask[],
-  { tolerance = EXACT_TOLERANCE }: { readonly tolerance?: number } = {},
+  {
+    tolerance = EXACT_TOLERANCE,
+    preconditioner,
+  }: { readonly tolerance?: number; readonly preconditioner?: Preconditioner } = {},
 ): Promise<LogisticFit[]> {
-  const columns = tasks.map((task) =>
-    startColumn(task.labels, rowCosts(task, design.rowCount), design.width),
-  );
-  for (;;) {
-    const inner = columns.filter((column) => column.phase === "inner");
-    const fresh = columns.filter((column) => column.phase === "gradient");
-    const active = [...inner, ...fresh];
-    if (active.length === 0) break;
-    if (inner.length > 0) {
-      await design.predict(
-        inner.map((column) => column.direction),
-        inner.map((column) => column.directionPredictions),
+  const fits = await solveRowSpace(
+    design,
+    tasks.map(({ labels, C, classWeight }) => {
+      if (labels.length === design.rowCount)
+        return { loss: "logistic", outcomes: labels, costs: rowCosts(labels, C, classWeight) };
+      throw new SepError(
+        "bad-option",
+        `A fit got ${labels.length} labels for ${design.rowCount} rows; give one a row.`,
       );
-      inner.forEach(weighDirection);
-    }
-    await design.combine(
-      active.map((column) => column.backward),
-      active.map((column) => column.product),
-    );
-    for (const column of fresh) takeGradient(column, tolerance, MAX_NEWTON_STEPS);
-    inner.forEach(takeInnerStep);
-  }
-  return columns.map(readFit);
+    }),
+    { tolerance, preconditioner },
+  );
+  const exact = tolerance < SWEEP_TOLERANCE ? design.exact : null;
+  const duals = fits.map((fit) => fit.duals);
+  const weights = exact === null ? await design.combine(duals) : duals.map(exact.combine);
+  return fits.map(({ duals: _, ...fit }, a) => ({ ...fit, coefficients: weights[a]! }));
 }
 
-function readFit({ weights, intercept, gradientNorm, phase, newtonSteps }: LogisticColumnState): LogisticFit {
-  const norm = Math.hypot(...weights);
-  return {
-    coefficients: weights,
-    intercept,
-    relativeError: norm > 0 ? gradientNorm / norm : 0,
-    converged: phase === "converged",
-    newtonSteps,
-  };
-}
-
-/** [n] C times each row's class weight. */
-function rowCosts({ labels, C, classWeight }: LogisticTask, rowCount: number): Float64Array {
-  if (labels.length !== rowCount) {
-    throw new SepError(
-      "bad-option",
-      `A fit got ${labels.length} labels for ${rowCount} rows; give one a row.`,
-    );
-  }
+/**
+ * What each row's loss is multiplied by.
+ * @param labels [n] 0 or 1, both present
+ * @returns [n] C times the row's class weight
+ * @throws SepError `one-class` if the labels are all equal, `bad-option` for C <= 0
+ */
+export function rowCosts(labels: ArrayLike<number>, C: number, classWeight: ClassWeight): Float64Array {
+  const rowCount = labels.length;
   if (!(C > 0)) throw new SepError("bad-option", `C is ${C}; it must be a positive number.`);
   let positives = 0;
   for (let i = 0; i < rowCount; i++) positives += labels[i]!;
@@ -106,5 +84,7 @@ function rowCosts({ labels, C, classWeight }: LogisticTask, rowCount: number): F
   }
   const positiveCost = classWeight === "balanced" ? (C * rowCount) / (2 * positives) : C;
   const negativeCost = classWeight === "balanced" ? (C * rowCount) / (2 * (rowCount - positives)) : C;
-  return Float64Array.from(labels, (label) => (label === 1 ? positiveCost : negativeCost));
+  const costs = new Float64Array(rowCount).fill(negativeCost);
+  for (let i = 0; i < rowCount; i++) if (labels[i] === 1) costs[i] = positiveCost;
+  return costs;
 }

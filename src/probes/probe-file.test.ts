@@ -11,6 +11,7 @@ const probe: Probe = {
   features: "hidden-state",
   position: "think-end",
   layer: 2,
+  layer_count: 1,
   width: 2,
   source: { model: "m", norm_state: "residual" },
   C: 0.01,
@@ -26,11 +27,15 @@ const probe: Probe = {
     layer_scores: [],
     penalty_scores: [],
     relative_error: 1e-9,
+    calibration: null,
+    nested: null,
+    permutation: null,
   },
   warnings: [],
   mean: Float32Array.of(1, 2),
   scale: Float32Array.of(2, 0.5),
   coefficients: Float32Array.of(0.25, -1.5),
+  hidden: null,
 };
 
 describe("probe files", () => {

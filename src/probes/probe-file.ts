@@ -17,8 +17,7 @@ export interface UntrainedProbe {
   readonly warnings: readonly ManifestWarning[];
 }
 
-const FORMAT = { format: "semantic-entropy-probe", version: 1 } as const;
-const WEIGHT_NAMES = ["mean", "scale", "coefficients"] as const;
+const FORMAT = { format: "semantic-entropy-probe", version: 2 } as const;
 
 /** Where the weights of a probe are kept: beside its JSON, under the same name. */
 export const weightsPathOf = (jsonPath: string): string => jsonPath.replace(/\.json$/, ".safetensors");
@@ -41,7 +40,7 @@ export async function saveProbe(path: string, probe: Probe | UntrainedProbe): Pr
  */
 export async function loadProbe(path: string): Promise<Probe> {
   const probe = await readProbeFile(path);
-  if (probe.kind === "logistic") return probe;
+  if (probe.kind !== "untrained") return probe;
   throw new SepError(
     "one-class",
     `${path} could not be trained: ${probe.warnings.map(({ message }) => message).join(" ")}`,
@@ -67,23 +66,34 @@ export async function readProbeFile(path: string): Promise<Probe | UntrainedProb
       `${weightsPath} is not the file that ${path} was written with. Refit with \`sep train\`.`,
     );
   }
-  const [mean, scale, coefficients] = await Promise.all(
-    WEIGHT_NAMES.map(async (name) => {
-      const entry = tensors.get(name);
-      if (entry?.shape.length === 1 && entry.shape[0] === description.width)
-        return readTensor(weightsPath, entry);
-      throw new SepError(
-        "bad-artefact",
-        `${weightsPath}: "${name}" has shape [${entry?.shape ?? "missing"}], expected [${description.width}]. Refit with \`sep train\`.`,
-      );
-    }),
-  );
-  return { ...description, mean: mean!, scale: scale!, coefficients: coefficients! };
+  const read = async (name: string, shape: readonly number[]): Promise<Float32Array> => {
+    const entry = tensors.get(name);
+    if (entry !== undefined && entry.shape.join() === shape.join()) return readTensor(weightsPath, entry);
+    throw new SepError(
+      "bad-artefact",
+      `${weightsPath}: "${name}" has shape [${entry?.shape ?? "missing"}], expected [${shape}]. Refit with \`sep train\`.`,
+    );
+  };
+  const { width, kind } = description;
+  const units = kind === "mlp" ? (tensors.get("hidden_biases")?.shape[0] ?? 0) : width;
+  return {
+    ...description,
+    mean: await read("mean", [width]),
+    scale: await read("scale", [width]),
+    coefficients: await read("coefficients", [units]),
+    hidden:
+      kind === "mlp"
+        ? {
+            weights: await read("hidden_weights", [width, units]),
+            biases: await read("hidden_biases", [units]),
+          }
+        : null,
+  };
 }
 
 type StoredProbe = { readonly format: string; readonly version: number } & {
   readonly weights: { readonly file: string; readonly sha256: string };
-} & (Omit<Probe, (typeof WEIGHT_NAMES)[number]> | UntrainedProbe);
+} & (Omit<Probe, "mean" | "scale" | "coefficients" | "hidden"> | UntrainedProbe);
 
 async function readStored(path: string): Promise<StoredProbe> {
   let text: string;
@@ -108,12 +118,18 @@ function separateWeights(probe: Probe | UntrainedProbe): {
 } {
   if (probe.kind === "untrained")
     return { description: { ...probe } as unknown as Record<string, Json>, tensors: [] };
-  const { mean, scale, coefficients, ...description } = probe;
-  const tensors = Object.entries({ mean, scale, coefficients }).map(([name, data]) => ({
-    name,
-    dtype: "F32" as const,
-    shape: [data.length],
-    data,
-  }));
+  const { mean, scale, coefficients, hidden, ...description } = probe;
+  const { width } = probe;
+  const layer = hidden === null ? [] : [hidden.weights, hidden.biases];
+  const tensors = [
+    { name: "mean", shape: [width], data: mean },
+    { name: "scale", shape: [width], data: scale },
+    { name: "coefficients", shape: [coefficients.length], data: coefficients },
+    ...layer.map((data, i) => ({
+      name: i === 0 ? "hidden_weights" : "hidden_biases",
+      shape: i === 0 ? [width, data.length / width] : [data.length],
+      data,
+    })),
+  ].map((tensor) => ({ ...tensor, dtype: "F32" as const }));
   return { description: description as unknown as Record<string, Json>, tensors };
 }

@@ -7,6 +7,15 @@ export interface Scaler {
   readonly constantFeatures: number;
 }
 
+/** What a scaler is made of; those of several groups of rows can be merged. */
+export interface Moments {
+  readonly count: number;
+  /** [d] */
+  readonly mean: Float64Array;
+  /** [d] sum of squared deviations from the mean. */
+  readonly squares: Float64Array;
+}
+
 /**
  * Learns each feature's mean and standard deviation on some rows.
  * @param features [n,d] row-major
@@ -18,23 +27,60 @@ export function fitScaler(
   width: number,
   rows: ArrayLike<number>,
 ): Scaler {
+  return scalerOf(measureMoments(features, width, rows));
+}
+
+/** Mean and squared deviations of each feature over some rows; zeros for no rows. */
+export function measureMoments(
+  features: Float32Array | Float64Array,
+  width: number,
+  rows: ArrayLike<number>,
+): Moments {
   const count = rows.length;
   const mean = new Float64Array(width);
-  const variance = new Float64Array(width);
+  const squares = new Float64Array(width);
   for (let i = 0; i < count; i++) {
     const start = rows[i]! * width;
     for (let j = 0; j < width; j++) mean[j] = mean[j]! + features[start + j]!;
   }
-  for (let j = 0; j < width; j++) mean[j] = mean[j]! / count;
+  if (count > 0) for (let j = 0; j < width; j++) mean[j] = mean[j]! / count;
   for (let i = 0; i < count; i++) {
     const start = rows[i]! * width;
     for (let j = 0; j < width; j++) {
       const deviation = features[start + j]! - mean[j]!;
-      variance[j] = variance[j]! + deviation * deviation;
+      squares[j] = squares[j]! + deviation * deviation;
     }
   }
+  return { count, mean, squares };
+}
+
+/**
+ * The moments of all groups' rows together, from each group's own: folds are measured once, whatever the number of
+ * training sets that they are part of.
+ * @see Chan, Golub, LeVeque 1983, "Algorithms for computing the sample variance"
+ */
+export function mergeMoments(groups: readonly Moments[]): Moments {
+  const count = groups.reduce((sum, group) => sum + group.count, 0);
+  const width = groups[0]?.mean.length ?? 0;
+  const mean = new Float64Array(width);
+  const squares = new Float64Array(width);
+  for (const group of groups) {
+    const share = group.count / count;
+    for (let j = 0; j < width; j++) mean[j] = mean[j]! + share * group.mean[j]!;
+  }
+  for (const group of groups) {
+    for (let j = 0; j < width; j++) {
+      const shift = group.mean[j]! - mean[j]!;
+      squares[j] = squares[j]! + group.squares[j]! + group.count * shift * shift;
+    }
+  }
+  return { count, mean, squares };
+}
+
+/** @param moments of at least one row */
+export function scalerOf({ count, mean, squares }: Moments): Scaler {
   let constantFeatures = 0;
-  const scale = variance.map((sum, j) => {
+  const scale = squares.map((sum, j) => {
     const spread = sum / count;
     if (!isConstant(spread, mean[j]!, count)) return Math.sqrt(spread);
     constantFeatures++;
@@ -55,10 +101,11 @@ export function applyScaler(
   out: Float32Array = new Float32Array(rows.length * mean.length),
 ): Float32Array {
   const width = mean.length;
+  const factor = scale.map((each) => 1 / each); // half the time of dividing, and float32 does not see the difference
   for (let i = 0; i < rows.length; i++) {
     const from = rows[i]! * width;
     const to = i * width;
-    for (let j = 0; j < width; j++) out[to + j] = (features[from + j]! - mean[j]!) / scale[j]!;
+    for (let j = 0; j < width; j++) out[to + j] = (features[from + j]! - mean[j]!) * factor[j]!;
   }
   return out;
 }

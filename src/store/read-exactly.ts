@@ -2,11 +2,16 @@ import type { FileHandle } from "node:fs/promises";
 import { SepError } from "../errors.ts";
 
 /**
- * `length` bytes from byte `position` of an open file, in memory of their own (aligned for any typed array).
+ * `length` bytes from byte `position` of an open file.
+ * @param bytes where they go, `length` long; if left out, memory of their own (aligned for any typed array)
  * @throws SepError `bad-artefact` if the file ends before that
  */
-export async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.from(new ArrayBuffer(length));
+export async function readExactly(
+  file: FileHandle,
+  position: number,
+  length: number,
+  bytes: Buffer = Buffer.from(new ArrayBuffer(length)),
+): Promise<Buffer> {
   let done = 0;
   while (done < length) {
     const wanted = Math.min(length - done, MAX_READ_BYTES);

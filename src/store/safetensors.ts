@@ -41,7 +41,7 @@ export async function readTensor(path: string, entry: TensorEntry): Promise<Floa
 
 /**
  * Some rows (first dimension) of a tensor, in the order asked for; no other row is read. Rows that follow one
- * another in the file are read at once.
+ * another in the file are read at once, and float32 straight to where they belong.
  * @returns [rows.length * product of the other dimensions]
  * @throws RangeError for a row that is not there; SepError as `readTensor`
  */
@@ -65,8 +65,13 @@ export async function readTensorRows(
       let next = i + 1;
       while (next < rows.length && rows[next] === (rows[i] as number) + (next - i)) next++;
       const begin = entry.begin + (rows[i] as number) * rowBytes;
-      const bytes = await readExactly(file, begin, (next - i) * rowBytes);
-      values.set(decodeTensor(bytes, entry.dtype), i * rowLength);
+      const byteLength = (next - i) * rowBytes;
+      if (entry.dtype === "F32") {
+        await readExactly(file, begin, byteLength, Buffer.from(values.buffer, i * rowBytes, byteLength));
+      } else {
+        const bytes = await readExactly(file, begin, byteLength);
+        values.set(decodeTensor(bytes, entry.dtype), i * rowLength);
+      }
       i = next;
     }
   } finally {

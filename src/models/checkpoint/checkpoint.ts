@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fingerprint, fingerprintFile } from "../../store/fingerprint.ts";
+import { fingerprint } from "../../store/fingerprint.ts";
+import { fingerprintStoredFile } from "../hub/fingerprint-stored-file.ts";
 import { loadTextTokenizer, type TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { type ConfigReader, createConfigReader } from "./config-reader.ts";
 import { readJsonFile } from "./read-json-file.ts";
@@ -43,7 +44,7 @@ export async function fingerprintCheckpoint(
   weightFiles: readonly string[],
 ): Promise<string> {
   const hashes = [fingerprint(await readFile(configPath))];
-  for (const file of weightFiles) hashes.push(await fingerprintFile(file));
+  for (const file of weightFiles) hashes.push(await fingerprintStoredFile(file));
   return fingerprint(hashes.join("\n"));
 }
 

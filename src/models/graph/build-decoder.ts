@@ -1,6 +1,7 @@
 import { createGraph, type TensorName } from "../../onnx/graph.ts";
 import type { Architecture, TensorNames } from "../architectures/architecture.ts";
 import type { WeightIndex } from "../checkpoint/weight-index.ts";
+import { DEVICES, type DeviceOperators } from "../device/device.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
 import type { GraphScope, LinearWeight } from "./graph-scope.ts";
@@ -19,6 +20,7 @@ import { findRoot, refuseUnusedWeights } from "./trunk.ts";
  * embeddings as the first block receives them, l = after block l, always before the final norm); the new keys and
  * values.
  * @param quantised the linear maps' weights in fewer bits; null computes them in float32
+ * @param operators what the device can do; the processor's by default
  * @throws SepError `bad-checkpoint` when weights are missing or misshapen, `unsupported-model` when the checkpoint has
  *   weights that the graph does not compute with
  */
@@ -26,7 +28,10 @@ export function buildDecoder(
   architecture: Architecture,
   config: DecoderConfig,
   index: WeightIndex,
-  { quantised = null }: { readonly quantised?: QuantisedWeights | null } = {},
+  {
+    quantised = null,
+    operators = DEVICES.cpu.operators,
+  }: { readonly quantised?: QuantisedWeights | null; readonly operators?: DeviceOperators } = {},
 ): DecoderGraph {
   const graph = createGraph("decoder");
   const names = DECODER_TENSORS;
@@ -50,6 +55,7 @@ export function buildDecoder(
     inputs,
     shapes,
     cache: names.cache,
+    operators,
     linears: [],
     quantisedRows: new Map(),
   };

@@ -1,4 +1,5 @@
 import type { OnnxGraph, TensorName } from "../../onnx/graph.ts";
+import type { DeviceOperators } from "../device/device.ts";
 import type { MaskKind } from "../session/attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { GraphWeights } from "./graph-weights.ts";
@@ -19,6 +20,7 @@ export interface GraphScope extends LinearScope {
   /** What the checkpoint puts before its trunk's names, e.g. `model.`. */
   readonly root: string;
   readonly inputs: DecoderInputs;
+  readonly operators: DeviceOperators;
   /** Shape vectors that are computed once a run and shared by all layers. */
   readonly shapes: AttentionShapes;
   /** Name of a layer's key or value tensor. */

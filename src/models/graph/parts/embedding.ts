@@ -17,15 +17,17 @@ export function addEmbedding(scope: GraphScope, { embedding, positions }: Tensor
   return graph.add("Add", [base, addLookUp(scope, table, config.maxPositions, inputs.positionIds)]);
 }
 
-/** Reads the table as it is stored, so that a half-precision one is not widened whole. @returns [N, D] */
+/** Reads the table as it is stored where the device can, so that a half-precision one is not widened whole. @returns [N, D] */
 function addLookUp(
-  { graph, weights, config }: GraphScope,
+  { graph, weights, config, operators }: GraphScope,
   name: string,
   rowCount: number,
   ids: TensorName,
 ): TensorName {
-  const { tensor, type } = weights.stored(name, [rowCount, config.hiddenSize]);
   const flat = graph.add("Reshape", [ids, graph.integers([-1])]);
+  const shape = [rowCount, config.hiddenSize];
+  if (!operators.halfLookUp) return graph.add("Gather", [weights.float32(name, shape), flat], { axis: 0 });
+  const { tensor, type } = weights.stored(name, shape);
   const rows = graph.add("Gather", [tensor, flat], { axis: 0 });
   return type === "float32" ? rows : graph.add("Cast", [rows], { to: ONNX_TYPES.float32 });
 }

@@ -1,0 +1,79 @@
+import { spawn } from "node:child_process";
+import { SepError } from "../errors.ts";
+import type { AgentHandler, NotebookServer } from "../notebook/server/serve-notebook.ts";
+import type { Session } from "../notebook/session/session-contract.ts";
+import type { CliContext } from "./command.ts";
+import { loadServer } from "./notebook-door.ts";
+import type { SERVER_OPTIONS } from "./notebook-options.ts";
+import type { OptionValues } from "./option-spec.ts";
+import { createPaint } from "./paint.ts";
+
+/** Where a notebook is served when nothing else is said. */
+const USUAL_PORT = 4802;
+
+/**
+ * Serves a notebook until Ctrl-C, says where, and opens a browser there.
+ * @param agent answers at /mcp; null when that was not asked for
+ */
+export async function serveSession(
+  session: Session,
+  mode: "edit" | "app",
+  values: OptionValues<typeof SERVER_OPTIONS>,
+  agent: AgentHandler | null,
+  context: CliContext,
+): Promise<void> {
+  const { serveNotebook } = await loadServer();
+  const options = {
+    mode,
+    host: values.host,
+    hasToken: !values["no-token"],
+    letsAnyoneIn: values["let-anyone-in"],
+    agent,
+  };
+  const open = (port: number): Promise<NotebookServer> => serveNotebook(session, { ...options, port });
+  await using server = await (values.port === undefined
+    ? open(USUAL_PORT).catch((error: unknown) => retryAnywhere(error, open))
+    : open(values.port));
+  const { address, port, token } = server;
+  const paint = createPaint(context.stdout, context.env);
+  context.stdout.write(`${paint("bold", "Notebook")}  ${paint("cyan", address)}\n`);
+  if (agent !== null) {
+    const header = token === null ? "" : `, with the header Authorization: Bearer ${token}`;
+    context.stdout.write(
+      `${paint("bold", "Agents")}    http://127.0.0.1:${port}/mcp (MCP, streamable HTTP)${header}\n`,
+    );
+  }
+  if (token === null) {
+    context.stdout.write(
+      `${paint("yellow", "No token:")} every program of every user on this machine can run code through this port. Web pages cannot: requests from other origins are refused.\n`,
+    );
+  }
+  context.stdout.write(paint("gray", "Nothing runs until you run it. Ctrl-C ends.\n"));
+  if (!values["no-open"]) openBrowser(address, context);
+  await new Promise<void>((resolve) => {
+    if (context.signal.aborted) resolve();
+    context.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function retryAnywhere(
+  error: unknown,
+  open: (port: number) => Promise<NotebookServer>,
+): Promise<NotebookServer> {
+  if (error instanceof SepError && error.code === "port-taken") return open(0);
+  throw error;
+}
+
+/** Opens the machine's browser. Where there is none, the printed address is enough. */
+function openBrowser(address: string, { env }: CliContext): void {
+  const [program, ...args] =
+    process.platform === "darwin"
+      ? ["open", address]
+      : process.platform === "win32"
+        ? ["cmd", "/c", "start", "", address]
+        : ["xdg-open", address];
+  if (process.platform === "linux" && env.DISPLAY === undefined && env.WAYLAND_DISPLAY === undefined) return;
+  const child = spawn(program as string, args, { stdio: "ignore", detached: true });
+  child.on("error", () => undefined);
+  child.unref();
+}

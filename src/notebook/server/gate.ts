@@ -1,0 +1,102 @@
+import { timingSafeEqual } from "node:crypto";
+
+/** What the gate looks at of a request. */
+export interface RequestFacts {
+  readonly method: string;
+  /** As the client sent it: path and query. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** Who is let in. */
+export interface GatePolicy {
+  /** Names with port under which the server is reached: "127.0.0.1:4802". */
+  readonly hosts: readonly string[];
+  /** null lets in everybody who reaches the server and passes the other checks. */
+  readonly token: string | null;
+  /** Has the port in it: browsers share cookies between the ports of a host. */
+  readonly cookieName: string;
+}
+
+/** Whether a request goes on to its route. */
+export type Admission =
+  | { readonly kind: "admitted" }
+  /** The token in an address becomes a cookie, and the address loses it. */
+  | { readonly kind: "redirected"; readonly location: string; readonly cookie: string }
+  | { readonly kind: "refused"; readonly status: number; readonly reason: string };
+
+/** A request's body may not be larger; files that a reader hands over are the largest. */
+export const MAX_BODY_BYTES: number = 16 * 1024 * 1024;
+
+/**
+ * The one check that every request passes before any route is looked at. Whoever gets through can run code on this
+ * machine, so that a web page, another program's page on another port, and names that resolve to this machine
+ * without being it must all fail here. It holds without a token too.
+ */
+export function admitRequest({ method, url, headers }: RequestFacts, policy: GatePolicy): Admission {
+  const host = single(headers.host)?.toLowerCase();
+  // a name that somebody else's DNS points at this machine is not in the list
+  if (host === undefined || !policy.hosts.includes(host))
+    return refuse(421, "This server does not answer to that Host.");
+  const origin = single(headers.origin);
+  if (headers.origin !== undefined && origin !== `http://${host}`)
+    return refuse(403, "Requests from other origins are refused.");
+  const site = single(headers["sec-fetch-site"]);
+  if (headers["sec-fetch-site"] !== undefined && site !== "same-origin" && site !== "none")
+    return refuse(403, "Requests that another page makes are refused.");
+  if (method !== "GET" && method !== "POST") return refuse(405, "Only GET and POST are answered.");
+  if (method === "POST") {
+    // a form of a foreign page cannot send this type without asking first, and is never allowed to
+    const type = single(headers["content-type"])?.split(";")[0]?.trim().toLowerCase();
+    if (type !== "application/json") return refuse(415, "POST needs Content-Type: application/json.");
+    const length = single(headers["content-length"]);
+    if (length !== undefined && !(Number(length) <= MAX_BODY_BYTES))
+      return refuse(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
+  }
+  return policy.token === null ? ADMITTED : checkToken(method, url, headers, policy.token, policy.cookieName);
+}
+
+function checkToken(
+  method: string,
+  url: string,
+  headers: RequestFacts["headers"],
+  token: string,
+  cookieName: string,
+): Admission {
+  const bearer = /^Bearer\s+(\S+)$/i.exec(single(headers.authorization) ?? "")?.[1];
+  if (isEqual(bearer, token) || isEqual(readCookie(single(headers.cookie), cookieName), token))
+    return ADMITTED;
+  const [path = "", query = ""] = url.split("?", 2);
+  if (method === "GET" && path === "/" && isEqual(new URLSearchParams(query).get("access_token"), token)) {
+    return {
+      kind: "redirected",
+      location: "/",
+      cookie: `${cookieName}=${token}; HttpOnly; SameSite=Strict; Path=/`,
+    };
+  }
+  return refuse(
+    401,
+    "A token is needed: open the address that `sep` printed, or send Authorization: Bearer.",
+  );
+}
+
+const ADMITTED: Admission = { kind: "admitted" };
+const refuse = (status: number, reason: string): Admission => ({ kind: "refused", status, reason });
+
+/** A header that is there more than once is no header to rely on. */
+const single = (value: string | readonly string[] | undefined): string | undefined =>
+  typeof value === "string" ? value : undefined;
+
+/** Compares in a time that does not tell how much was right. */
+function isEqual(given: string | null | undefined, expected: string): boolean {
+  const a = Buffer.from(given ?? "");
+  const b = Buffer.from(expected);
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+const readCookie = (header: string | undefined, name: string): string | undefined =>
+  header
+    ?.split(";")
+    .map((pair) => pair.trim())
+    .find((pair) => pair.startsWith(`${name}=`))
+    ?.slice(name.length + 1);

@@ -1,0 +1,77 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { SepError } from "../../errors.ts";
+import type { FromKernel, KernelSettings, ToKernel } from "../kernel/messages.ts";
+
+/** A message without the number that {@link KernelLink.request} gives it. */
+type Request = ToKernel extends infer Message
+  ? Message extends { readonly request: number }
+    ? Omit<Message, "request">
+    : never
+  : never;
+
+/** The process that a notebook's cells run in, from outside. */
+export interface KernelLink {
+  send(message: ToKernel): void;
+  /** @throws SepError `kernel-died`, or an Error with what the kernel has against it */
+  request(message: Request): Promise<unknown>;
+  /** Ends the process at once, whatever it is doing. */
+  kill(): void;
+  readonly ended: Promise<string>;
+}
+
+/**
+ * Starts a kernel. Its own output goes to stderr, so that stdout stays for results.
+ * @param receive gets everything but answers
+ */
+export function startKernel(settings: KernelSettings, receive: (message: FromKernel) => void): KernelLink {
+  const child: ChildProcess = fork(
+    fileURLToPath(new URL("../kernel/kernel-process.js", import.meta.url)),
+    [],
+    {
+      execArgv: ["--enable-source-maps"],
+      stdio: ["ignore", process.stderr, process.stderr, "ipc"],
+    },
+  );
+  const open = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  let requests = 0;
+  child.on("message", (message: FromKernel) => {
+    if (message.kind !== "answer") return receive(message);
+    const { request, value, error } = message;
+    if (error === null) open.get(request)?.resolve(value);
+    else open.get(request)?.reject(new SepError("bad-option", error));
+    open.delete(request);
+  });
+  const ended = new Promise<string>((resolve) => {
+    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+    child.once("error", (error) => resolve(error.message));
+  });
+  void ended.then((how) => {
+    const error = new SepError(
+      "kernel-died",
+      `The kernel ended (${how}) before it could answer. Run the cells again.`,
+    );
+    for (const { reject } of open.values()) reject(error);
+    open.clear();
+  });
+  const send = (message: ToKernel): void => {
+    // a kernel that has just died cannot hear; `ended` says so
+    if (child.connected) child.send(message, () => undefined);
+  };
+  send({ kind: "open", settings });
+  return {
+    send,
+    request(message) {
+      requests += 1;
+      const request = requests;
+      return new Promise((resolve, reject) => {
+        if (!child.connected)
+          return reject(new SepError("kernel-died", "The kernel has ended. Start it again."));
+        open.set(request, { resolve, reject });
+        send({ ...message, request } as ToKernel);
+      });
+    },
+    kill: () => void child.kill("SIGKILL"),
+    ended,
+  };
+}

@@ -1,0 +1,121 @@
+import { readFile, realpath } from "node:fs/promises";
+import { SepError } from "../../errors.ts";
+import { writeAtomic } from "../../store/write-atomic.ts";
+import { cellRevision } from "../format/cell-revision.ts";
+import { editNotebook, findCell, nextCellId } from "../format/edit-notebook.ts";
+import { tidySource } from "../format/indentation.ts";
+import type { CellKind, NotebookFile } from "../format/notebook-file.ts";
+import { parseNotebook } from "../format/parse-notebook.ts";
+import { type AnalyzedNotebook, createAnalyzer } from "./analyze-notebook.ts";
+
+/** A change that somebody wants; `base` is the revision of the cell that they saw. */
+export type WantedEdit =
+  | { readonly kind: "source"; readonly id: number; readonly source: string; readonly base: string }
+  | { readonly kind: "disable"; readonly id: number; readonly disabled: boolean; readonly base: string }
+  | { readonly kind: "delete"; readonly id: number; readonly base: string }
+  | { readonly kind: "move"; readonly id: number; readonly after: number | null }
+  | {
+      readonly kind: "add";
+      readonly after: number | null;
+      readonly cellKind: Exclude<CellKind, "unsupported">;
+      readonly source: string;
+    };
+
+/** A notebook file that is open: what is in memory is what is on disk. */
+export interface NotebookDocument {
+  readonly path: string;
+  readonly notebook: AnalyzedNotebook;
+  /**
+   * Makes all changes or none, and saves. What changed on disk meanwhile is taken over first.
+   * @returns the cells that were changed or added
+   * @throws SepError `stale-revision`, `no-such-cell`
+   */
+  apply(edits: readonly WantedEdit[]): Promise<readonly number[]>;
+  /** Takes over what somebody else wrote. @returns whether there was anything */
+  reload(): Promise<boolean>;
+}
+
+/** @throws SepError `missing-input`, `bad-notebook` */
+export async function openDocument(path: string): Promise<NotebookDocument> {
+  const target = await realpath(path).catch(() => path);
+  const analyze = createAnalyzer();
+  let notebook = await analyze(parseNotebook(await readNotebook(target), path));
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One change of the file at a time. */
+  const inTurn = <Result>(act: () => Promise<Result>): Promise<Result> => {
+    const result = last.then(act);
+    last = result.catch(() => undefined);
+    return result;
+  };
+  const takeOver = async (): Promise<boolean> => {
+    const text = await readNotebook(target);
+    if (text === notebook.file.text) return false;
+    notebook = await analyze(parseNotebook(text, path));
+    return true;
+  };
+  return {
+    path: target,
+    get notebook() {
+      return notebook;
+    },
+    apply: (edits) =>
+      inTurn(async () => {
+        await takeOver();
+        const { file, changed } = applyEdits(notebook.file, edits);
+        if (file.text !== notebook.file.text) {
+          const next = await analyze(file);
+          await writeAtomic(target, file.text);
+          notebook = next;
+        }
+        return changed;
+      }),
+    reload: () => inTurn(takeOver),
+  };
+}
+
+function applyEdits(
+  before: NotebookFile,
+  edits: readonly WantedEdit[],
+): { readonly file: NotebookFile; readonly changed: readonly number[] } {
+  let file = before;
+  const changed: number[] = [];
+  for (const edit of edits) {
+    if (edit.kind === "add") {
+      const id = nextCellId(file);
+      file = editNotebook(file, { ...edit, id });
+      changed.push(id);
+      continue;
+    }
+    // compared with the file as it was: one batch may change a cell twice
+    if (edit.kind !== "move") checkBase(before, edit);
+    file = editNotebook(file, edit);
+    if (edit.kind !== "delete") changed.push(edit.id);
+  }
+  return { file, changed };
+}
+
+function checkBase(file: NotebookFile, edit: Extract<WantedEdit, { readonly base: string }>): void {
+  const cell = findCell(file, edit.id);
+  const revision = cellRevision(cell);
+  // whoever wants what is there already has no quarrel
+  const isThere = edit.kind === "source" && tidySource(edit.source) === cell.source;
+  if (edit.base === revision || isThere) return;
+  throw new SepError(
+    "stale-revision",
+    `Cell ${edit.id} has changed: it is at revision ${revision}, and the edit was made from ${edit.base}. Read the cell again and edit what is there now.`,
+  );
+}
+
+async function readNotebook(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw new SepError(
+      "missing-input",
+      `There is no notebook ${path}. \`sep edit --new ${path}\` begins one.`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,133 @@
+import { parentPort, Worker } from "node:worker_threads";
+import { type PackedError, packError, unpackError } from "./worker-error.ts";
+
+// onnxruntime's Node binding runs a pass on the thread that asks for it: work only goes side by side on threads of
+// our own. These are theirs: jobs go out, results come back, both by structured clone.
+
+/** Threads that do one job each at a time; more jobs wait for the first that is free. */
+export interface WorkerThreads<Job, Result> extends AsyncDisposable {
+  readonly count: number;
+  /**
+   * @param signal tells the thread to give the job up; a job that still waits is not begun
+   * @throws the job's own error with its code, or that of the thread if it died
+   */
+  submit(job: Job, signal?: AbortSignal): Promise<Result>;
+}
+
+type Request =
+  | { readonly id: number; readonly kind: "job"; readonly job: unknown }
+  | { readonly id: number; readonly kind: "abort" };
+type Response =
+  | { readonly id: number; readonly kind: "done"; readonly result: unknown }
+  | { readonly id: number; readonly kind: "failed"; readonly error: PackedError };
+
+/**
+ * The file of a thread's entry point, beside the module that starts it.
+ * @param moduleUrl `import.meta.url` of that module
+ * @param name      the entry's file name without extension
+ */
+export const workerFile = (moduleUrl: string, name: string): URL =>
+  new URL(`./${name}${moduleUrl.endsWith(".ts") ? ".ts" : ".js"}`, moduleUrl);
+
+/** Threads load plain JavaScript; the TypeScript sources only where Node itself strips types. */
+export const canStartWorkers = (): boolean =>
+  !import.meta.url.endsWith(".ts") ||
+  Boolean((process.features as { readonly typescript?: unknown }).typescript);
+
+/**
+ * Starts threads; dispose them after use, which ends them whatever they are at.
+ * @param file  an entry point that calls {@link serveJobs}
+ * @param setup what each of them finds in its `workerData`
+ */
+export function startWorkerThreads<Job, Result>(
+  file: URL,
+  count: number,
+  setup: unknown,
+): WorkerThreads<Job, Result> {
+  const threads = Array.from({ length: count }, () => startThread(file, setup));
+  const idle = [...threads];
+  const waiting: ((thread: Thread) => void)[] = [];
+  return {
+    count,
+    async submit(job, signal) {
+      const thread = idle.pop() ?? (await new Promise<Thread>((resolve) => waiting.push(resolve)));
+      try {
+        return (await thread.run(job, signal)) as Result;
+      } finally {
+        const next = waiting.shift();
+        if (next === undefined) idle.push(thread);
+        else next(thread);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(threads.map(({ terminate }) => terminate()));
+    },
+  };
+}
+
+/** Runs in a thread: does the jobs that its parent sends. */
+export function serveJobs<Job>(run: (job: Job, signal: AbortSignal) => Promise<unknown>): void {
+  const port = parentPort;
+  if (port === null) throw new Error("serveJobs runs in a worker thread only.");
+  const aborts = new Map<number, AbortController>();
+  port.on("message", async (request: Request) => {
+    if (request.kind === "abort") {
+      aborts.get(request.id)?.abort();
+      return;
+    }
+    const abort = new AbortController();
+    aborts.set(request.id, abort);
+    try {
+      const result = await run(request.job as Job, abort.signal);
+      port.postMessage({ id: request.id, kind: "done", result } satisfies Response);
+    } catch (error) {
+      port.postMessage({ id: request.id, kind: "failed", error: packError(error) } satisfies Response);
+    } finally {
+      aborts.delete(request.id);
+    }
+  });
+}
+
+interface Thread {
+  run(job: unknown, signal?: AbortSignal): Promise<unknown>;
+  terminate(): Promise<number>;
+}
+
+function startThread(file: URL, setup: unknown): Thread {
+  const worker = new Worker(file, { workerData: setup });
+  const waiting = new Map<number, { resolve(result: unknown): void; reject(error: unknown): void }>();
+  let nextId = 0;
+  let dead: Error | null = null;
+  const settle = ({ id, ...answer }: Response): void => {
+    const job = waiting.get(id);
+    waiting.delete(id);
+    if (answer.kind === "done") job?.resolve(answer.result);
+    else job?.reject(unpackError(answer.error));
+  };
+  const failAll = (error: Error): void => {
+    dead ??= error;
+    for (const { reject } of waiting.values()) reject(dead);
+    waiting.clear();
+  };
+  worker.on("message", settle);
+  worker.on("error", failAll);
+  worker.on("exit", (code) => failAll(new Error(`A worker thread stopped with code ${code}.`)));
+  return {
+    async run(job, signal) {
+      signal?.throwIfAborted();
+      if (dead !== null) throw dead;
+      const id = nextId++;
+      const abort = (): void => worker.postMessage({ id, kind: "abort" } satisfies Request);
+      signal?.addEventListener("abort", abort, { once: true });
+      try {
+        return await new Promise((resolve, reject) => {
+          waiting.set(id, { resolve, reject });
+          worker.postMessage({ id, kind: "job", job } satisfies Request);
+        });
+      } finally {
+        signal?.removeEventListener("abort", abort);
+      }
+    },
+    terminate: () => worker.terminate(),
+  };
+}

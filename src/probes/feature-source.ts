@@ -1,0 +1,64 @@
+import type { TracePosition } from "../tracing/positions.ts";
+import { openHiddenStates } from "./hidden-states.ts";
+
+/**
+ * Where the features of one position and window of layers are; plain data, so that whichever thread works on them
+ * reads them itself.
+ */
+export type FeatureSource =
+  | {
+      readonly kind: "file";
+      /** A hidden-states file. */
+      readonly path: string;
+      readonly position: TracePosition;
+      readonly layers: readonly number[];
+      /** [N] rows of its tensors. */
+      readonly rows: Int32Array;
+    }
+  | {
+      readonly kind: "arrays";
+      /** One [N, D] a layer. */
+      readonly layers: readonly Float32Array[];
+      readonly rowCount: number;
+    };
+
+/** Features of a window: the layers' states side by side in each row. */
+export interface Features {
+  /** [N, width] */
+  readonly features: Float32Array;
+  /** D times the number of layers */
+  readonly width: number;
+}
+
+/**
+ * Reads the features, one layer at a time.
+ * @throws SepError as `openHiddenStates` and its `read`
+ */
+export async function readFeatures(source: FeatureSource): Promise<Features> {
+  if (source.kind === "arrays") {
+    const { layers, rowCount } = source;
+    return concatenate(layers.length, rowCount, async (l) => layers[l]!);
+  }
+  const { path, position, layers, rows } = source;
+  const hidden = await openHiddenStates(path);
+  return concatenate(layers.length, rows.length, (l) => hidden.read(position, layers[l]!, rows));
+}
+
+async function concatenate(
+  count: number,
+  rowCount: number,
+  readLayer: (l: number) => Promise<Float32Array>,
+): Promise<Features> {
+  const first = await readLayer(0);
+  const own = first.length / rowCount;
+  if (count === 1) return { features: first, width: own };
+  const width = own * count;
+  const features = new Float32Array(rowCount * width);
+  for (let l = 0; l < count; l++) {
+    const states = l === 0 ? first : await readLayer(l);
+    for (let row = 0; row < rowCount; row++) {
+      features.set(states.subarray(row * own, (row + 1) * own), row * width + l * own);
+    }
+  }
+  return { features, width };
+}

@@ -1,0 +1,126 @@
+import { dot } from "../math/vector.ts";
+import { createFastDesign } from "./design-matrix.ts";
+import type { Features } from "./feature-source.ts";
+import { type ClassWeight, EXACT_TOLERANCE, rowCosts } from "./fit-logistic.ts";
+import { meanDifferenceDuals, ROWS_WORTH_DEFLATING, type SplitTask } from "./fit-split.ts";
+import type { MatrixMultiplier } from "./matrix-multiplier.ts";
+import type { ProbeKind } from "./probe-kind.ts";
+import type { HiddenLayer, ProbeWeights } from "./probe-weights.ts";
+import { deflate } from "./row-space/deflation.ts";
+import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
+import { solveRowSpace } from "./row-space/solve.ts";
+import { applyScaler, fitScaler } from "./scaler.ts";
+import { trainMlp } from "./train-mlp.ts";
+
+/** A probe fitted on all rows. */
+export interface FinalFit {
+  readonly weights: ProbeWeights;
+  readonly constantFeatures: number;
+  /** Bound of the coefficients' relative error; null for kinds that have no optimum to be at. */
+  readonly relativeError: number | null;
+  readonly converged: boolean;
+}
+
+/** Directions taken out before a fit of few columns: finding more would take longer than it saves. */
+const FINAL_RANK = 32;
+
+/**
+ * Fits the probes that are kept, on all rows; regressions to their exact optimum.
+ * @param tasks their vectors are over the rows of the features
+ * @returns one a task
+ * @throws SepError `one-class`
+ */
+export async function fitFinal(
+  multiplier: MatrixMultiplier,
+  { features, width }: Features,
+  tasks: readonly SplitTask[],
+  options: FinalOptions,
+): Promise<FinalFit[]> {
+  const count = features.length / width;
+  const rows = Array.from({ length: count }, (_, row) => row);
+  const { mean, scale, constantFeatures } = fitScaler(features, width, rows);
+  const standardised = applyScaler({ mean, scale }, features, rows);
+  const shared = { mean: Float32Array.from(mean), scale: Float32Array.from(scale) };
+  const fits =
+    options.kind === "mlp"
+      ? await fitMlps(multiplier, standardised, width, tasks, options)
+      : await fitLinear(multiplier, standardised, width, tasks, options);
+  return fits.map(({ coefficients, intercept, hidden, relativeError, converged }) => ({
+    weights: { ...shared, coefficients: Float32Array.from(coefficients), intercept, hidden },
+    constantFeatures,
+    relativeError,
+    converged,
+  }));
+}
+
+export interface FinalOptions {
+  readonly kind: ProbeKind;
+  readonly classWeight: ClassWeight;
+  readonly seed: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A fit in units of the standardised features. */
+interface StandardisedFit extends Pick<FinalFit, "relativeError" | "converged"> {
+  readonly coefficients: ArrayLike<number>;
+  readonly intercept: number;
+  readonly hidden: HiddenLayer | null;
+}
+
+async function fitLinear(
+  multiplier: MatrixMultiplier,
+  standardised: Float32Array,
+  width: number,
+  tasks: readonly SplitTask[],
+  { kind, classWeight, signal }: FinalOptions,
+): Promise<StandardisedFit[]> {
+  const count = standardised.length / width;
+  const design = createFastDesign(multiplier, standardised, count, width);
+  if (kind === "mean-difference") {
+    return tasks.map(({ labels }) => {
+      const duals = meanDifferenceDuals(labels);
+      const coefficients = design.exact.combine(duals);
+      // halfway between the means, so that the score's sign says which one is nearer
+      const middle = design.exact.combine(duals.map((dual) => Math.abs(dual) / 2));
+      const intercept = -dot(coefficients, middle);
+      return { coefficients, intercept, hidden: null, relativeError: null, converged: true };
+    });
+  }
+  const space = count >= ROWS_WORTH_DEFLATING ? await deflate(multiplier, design, FINAL_RANK) : null;
+  const fits = await solveRowSpace(
+    design,
+    tasks.map(({ labels, values, C }) => ({
+      loss: kind === "ridge" ? "squared" : "logistic",
+      outcomes: kind === "ridge" ? (values ?? labels) : labels,
+      costs: rowCosts(labels, C, classWeight),
+    })),
+    {
+      tolerance: EXACT_TOLERANCE,
+      preconditioner: space === null ? undefined : createDeflatedPreconditioner(space, multiplier),
+      signal,
+    },
+  );
+  return fits.map((fit) => ({ ...fit, coefficients: design.exact.combine(fit.duals), hidden: null }));
+}
+
+async function fitMlps(
+  multiplier: MatrixMultiplier,
+  standardised: Float32Array,
+  width: number,
+  tasks: readonly SplitTask[],
+  { classWeight, seed, signal }: FinalOptions,
+): Promise<StandardisedFit[]> {
+  const fits: StandardisedFit[] = [];
+  for (const { labels, C } of tasks) {
+    const costs = rowCosts(labels, C, classWeight);
+    const mlp = await trainMlp(multiplier, standardised, width, labels, costs, { seed, signal });
+    fits.push({
+      coefficients: mlp.output,
+      intercept: mlp.outputBias[0]!,
+      hidden: { weights: mlp.hidden, biases: mlp.hiddenBias },
+      relativeError: null,
+      converged: true,
+    });
+  }
+  return fits;
+}

@@ -1,0 +1,303 @@
+import { SepError } from "../errors.ts";
+import { type FoldAssignment, hasBothClasses } from "./cross-validate.ts";
+import type { ClassWeight } from "./fit-logistic.ts";
+import { groupedStratifiedFolds } from "./grouped-folds.ts";
+import { inOrder } from "./jobs/in-order.ts";
+import { planWorkers } from "./jobs/plan-workers.ts";
+import { openProbeEngine } from "./jobs/probe-engine.ts";
+import type { ScoreJob, ScoreResult } from "./jobs/probe-job.ts";
+import { PENALTY_GRIDS, type ProbeKind } from "./probe-kind.ts";
+import type { SeThreshold } from "./se-threshold.ts";
+import { type LayerScore, scoreLayer } from "./select-layer.ts";
+import { estimateNested, type NestedEstimate } from "./sweep/estimate-nested.ts";
+import { describeKept, type FittedProbe, planKept, type WantedProbe } from "./sweep/keep-probe.ts";
+import { makeOutcome, type OutcomePlan, type ProbeTargetSpec, planOutcomes } from "./sweep/outcomes.ts";
+import {
+  choose,
+  createScoreTable,
+  planSplits,
+  type ScoreTable,
+  type SweepSplit,
+} from "./sweep/score-table.ts";
+import { type PermutationEstimate, planPermutations } from "./sweep/test-permutations.ts";
+import { listUnits, type ProbeFeatures, type ProbeUnit } from "./sweep/units.ts";
+
+export interface FitProbesOptions {
+  readonly kind?: ProbeKind;
+  /** Penalties to choose from by cross-validation, or the one to use; "cv" tries a grid that suits the kind. */
+  readonly C?: "cv" | number | readonly number[];
+  /** How many layers that follow one another a probe reads side by side. */
+  readonly window?: number;
+  /**
+   * Where probes are kept: "best" is chosen by cross-validation, of the positions that all rows have. All positions
+   * are scored whatever this is.
+   */
+  readonly position?: string;
+  /** The same for the layer, the first one of a window. */
+  readonly layer?: number | "best";
+  readonly classWeight?: ClassWeight;
+  /** How many folds, or which; by question, with about the same share of every combination of labels. */
+  readonly folds?: number | FoldAssignment;
+  /** Whether to estimate the procedure itself, its choices of layer, position, penalty and threshold included. */
+  readonly nested?: boolean;
+  /** Label permutations, each refitted, to test the kept probes with; 0 for no test. */
+  readonly permutations?: number;
+  /** Which probes are fitted on all rows: each target's best, or one at every position and layer besides. */
+  readonly keep?: "best" | "every";
+  readonly seed?: number;
+  /** Threads; as many as processors and memory allow if left out. */
+  readonly workers?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What happens during a fit; `done` counts up to `total`. */
+export type FitProbesEvent = { readonly done: number; readonly total: number } & (
+  | { readonly kind: "started" }
+  | { readonly kind: "scored"; readonly score: LayerScore<string> }
+  | { readonly kind: "fitted"; readonly target: string; readonly probe: FittedProbe }
+  | { readonly kind: "permuted"; readonly target: string }
+);
+
+export interface FittedProbes {
+  readonly folds: FoldAssignment;
+  /** One a position and layer, in order. */
+  readonly layerScores: readonly LayerScore<string>[];
+  readonly targets: Readonly<Record<string, FittedTarget>>;
+}
+
+/** What was fitted to one target. */
+export interface FittedTarget {
+  /** [N] */
+  readonly labels: Uint8Array;
+  /** What made the labels of values; null for a target that has labels. */
+  readonly threshold: SeThreshold | null;
+  /** null if the labels are all the same. */
+  readonly best: FittedProbe | null;
+  /** With `keep: "every"`, one at each position and layer, in the order of the layer scores; else empty. */
+  readonly everywhere: readonly FittedProbe[];
+  /** null if not asked for, or the labels are all the same. */
+  readonly nested: NestedEstimate | null;
+  readonly permutation: PermutationEstimate | null;
+}
+
+const DEFAULT_FOLDS = 5;
+/** The penalty where none can be told from another. */
+const MIDDLE_PENALTY = 1e-2;
+
+/**
+ * Fits probes of every target at every position and layer, scores them by cross-validation over questions, and keeps
+ * the best. Features are standardised inside each fold.
+ * @param targets     by name
+ * @param questionIds [N] the question of each row
+ * @returns yields one event a position and layer, a kept probe and a finished part of a test
+ * @throws SepError `bad-option`, `too-few-questions`, `bad-artefact`; the signal's reason when it is aborted
+ */
+export async function* fitProbes(
+  features: ProbeFeatures,
+  targets: Readonly<Record<string, ProbeTargetSpec>>,
+  questionIds: readonly string[],
+  options: FitProbesOptions = {},
+): AsyncGenerator<FitProbesEvent, FittedProbes> {
+  const { kind = "logistic", classWeight = "none", seed = 42, nested = false, keep = "best" } = options;
+  const { signal, permutations = 0 } = options;
+  const settings = { kind, classWeight, seed };
+  const names = Object.keys(targets);
+  const specs = Object.values(targets);
+  const base = specs.map((spec, target) => makeOutcome(names[target]!, spec, questionIds, () => true));
+  const folds = assignFolds(questionIds, base, options.folds ?? DEFAULT_FOLDS, seed);
+  const foldOf = Uint8Array.from(folds.foldOf);
+  const plan = nested
+    ? planOutcomes(names, specs, base, questionIds, foldOf, folds.foldCount)
+    : { outcomes: base, without: [] };
+  const units = await listUnits(features, questionIds.length, options.window ?? 1);
+  const candidates = findCandidates(units, options.position ?? "best", options.layer ?? "best");
+  const penalties = listPenalties(kind, options.C ?? "cv");
+  const splits = planSplits(specs.length, plan, folds.foldCount, nested);
+  const learnable = [...base.keys()].filter((target) => hasBothClasses(base[target]!.labels));
+
+  const engine = await openProbeEngine(options.workers ?? planWorkers(units, splits.length), signal);
+  await using _engine = engine;
+  const tests = learnable.map((target) =>
+    planPermutations(units, candidates, base[target]!.labels, questionIds, foldOf, {
+      permutations,
+      folds: folds.foldCount,
+      parts: Math.ceil(engine.concurrency / folds.foldCount),
+      ...settings,
+    }),
+  );
+  const fits = learnable.length * (keep === "every" ? units.length : 1);
+  const total = units.length + fits + tests.reduce((sum, test) => sum + test.jobCount, 0);
+  let done = 0;
+  yield { kind: "started", done, total };
+
+  const results: ScoreResult[] = [];
+  const layerScores: LayerScore<string>[] = [];
+  const table = createScoreTable(units, results, splits, penalties, folds.foldCount);
+  const jobs = units.map((unit) => scoreJob(unit, foldOf, plan, penalties, splits, settings));
+  for await (const result of inOrder(jobs, engine.score)) {
+    const unit = results.push(result) - 1;
+    const score = scoreLayer(table, unit, result.constantFeatures, names);
+    layerScores.push(score);
+    yield { kind: "scored", done: ++done, total, score };
+  }
+
+  const choices = new Map(learnable.map((target) => [target, chooseProbe(table, candidates, target)]));
+  const wanted = listWanted(table, choices, keep);
+  const kept = new Map<number, FittedProbe[]>(learnable.map((target) => [target, []]));
+  const best = new Map<number, FittedProbe>();
+  const fitJobs = wanted.map(({ unit, probes }) => planKept(table, unit, probes, base, settings));
+  let next = 0;
+  for await (const fitted of inOrder(fitJobs, engine.fit)) {
+    const { unit, probes } = wanted[next++]!;
+    for (const [i, probe] of probes.entries()) {
+      const { target } = probe;
+      const own = await describeKept(table, unit, probe, fitted[i]!, base[target]!, foldOf, kind);
+      kept.get(target)!.push(own);
+      const choice = choices.get(target)!;
+      if (choice.unit === unit) best.set(target, choice.isKnown ? own : warnOfChoice(names[target]!, own));
+      yield { kind: "fitted", done: ++done, total, target: names[target]!, probe: own };
+    }
+  }
+
+  const fitted: [string, FittedTarget][] = [];
+  for (const [target, name] of names.entries()) {
+    const { labels, threshold } = base[target]!;
+    const choice = choices.get(target);
+    if (choice === undefined) {
+      fitted.push([name, { labels, threshold, best: null, everywhere: [], nested: null, permutation: null }]);
+      continue;
+    }
+    const running = tests[learnable.indexOf(target)]!.run(engine, choice.unit, penalties[choice.penalty]!);
+    let step = await running.next();
+    for (; !step.done; step = await running.next()) {
+      yield { kind: "permuted", done: ++done, total, target: name };
+    }
+    fitted.push([
+      name,
+      {
+        labels,
+        threshold,
+        best: best.get(target)!,
+        everywhere: keep === "every" ? kept.get(target)! : [],
+        nested: nested ? estimateNested(table, plan, target, candidates, foldOf) : null,
+        permutation: step.value,
+      },
+    ]);
+  }
+  return { folds, layerScores, targets: Object.fromEntries(fitted) };
+}
+
+/** Where a target's probe is kept, and whether that is more than a guess. */
+interface ProbeChoice {
+  readonly unit: number;
+  readonly penalty: number;
+  readonly isKnown: boolean;
+}
+
+function chooseProbe(table: ScoreTable, candidates: readonly number[], target: number): ProbeChoice {
+  const { penalties } = table;
+  const known = choose(candidates, penalties.length, (unit, penalty) =>
+    table.meanArea(unit, target, penalty),
+  );
+  if (known !== null) return { unit: known.unit, penalty: known.penalty, isKnown: true };
+  const penalty = Math.max(0, penalties.indexOf(MIDDLE_PENALTY));
+  return { unit: candidates.at(-1)!, penalty, isKnown: candidates.length === 1 };
+}
+
+/** The probes to fit on all rows, by unit, so that those of one unit share its reading and its products. */
+function listWanted(
+  table: ScoreTable,
+  choices: ReadonlyMap<number, ProbeChoice>,
+  keep: "best" | "every",
+): { readonly unit: number; readonly probes: readonly WantedProbe[] }[] {
+  return [...table.units.keys()].flatMap((unit) => {
+    const probes = [...choices].flatMap(([target, choice]) => {
+      if (choice.unit === unit) return [{ target, penalty: choice.penalty }];
+      return keep === "every" ? [{ target, penalty: chooseProbe(table, [unit], target).penalty }] : [];
+    });
+    return probes.length === 0 ? [] : [{ unit, probes }];
+  });
+}
+
+/** One assignment serves all targets, so it is stratified on all labels at once. */
+function assignFolds(
+  questionIds: readonly string[],
+  outcomes: readonly { readonly labels: Uint8Array }[],
+  wanted: number | FoldAssignment,
+  seed: number,
+): FoldAssignment {
+  if (typeof wanted !== "number") {
+    if (wanted.foldOf.length === questionIds.length) return wanted;
+    throw new SepError(
+      "bad-option",
+      `The folds are of ${wanted.foldOf.length} rows, there are ${questionIds.length}; give one a row.`,
+    );
+  }
+  const joint = questionIds.map((_, row) =>
+    outcomes.reduce((sum, { labels }, target) => sum + (labels[row]! << target), 0),
+  );
+  const foldCount = Math.min(wanted, new Set(questionIds).size);
+  return { foldOf: groupedStratifiedFolds(questionIds, joint, foldCount, seed), foldCount };
+}
+
+/**
+ * Places of the units that a probe may be kept at. Where the position is to be chosen, those that most rows have: one
+ * that others lack is scored on other rows, and would leave them without a score.
+ */
+function findCandidates(
+  units: readonly ProbeUnit[],
+  position: string,
+  layer: number | "best",
+): readonly number[] {
+  const most = Math.max(...units.map(({ present }) => present.length));
+  const found = [...units.keys()].filter((place) => {
+    const unit = units[place]!;
+    const isPlaced = position === "best" ? unit.present.length === most : unit.position === position;
+    return isPlaced && (layer === "best" || unit.layer === layer);
+  });
+  if (found.length > 0) return found;
+  const positions = [...new Set(units.map((unit) => unit.position))];
+  const layers = [...new Set(units.map((unit) => unit.layer))];
+  throw new SepError(
+    "bad-option",
+    `No probe can read layer ${layer} at position ${position}; there are layers ${layers.join(", ")} at ${positions.join(", ")}.`,
+  );
+}
+
+function listPenalties(kind: ProbeKind, C: "cv" | number | readonly number[]): readonly number[] {
+  if (kind === "mean-difference" || C === "cv") return PENALTY_GRIDS[kind];
+  const penalties = (typeof C === "number" ? [C] : [...C]).sort((a, b) => a - b);
+  if (penalties.length > 0 && penalties.every((penalty) => penalty > 0 && Number.isFinite(penalty)))
+    return penalties;
+  throw new SepError("bad-option", `C is ${penalties.join(", ") || "empty"}; it must be positive numbers.`);
+}
+
+function warnOfChoice(target: string, probe: FittedProbe): FittedProbe {
+  const warning = {
+    code: "no-layer-score",
+    message: `The ${target} probe's layers could not be compared (no fold has both classes); layer ${probe.layer} was taken. Add questions.`,
+  };
+  return { ...probe, warnings: [warning, ...probe.warnings] };
+}
+
+function scoreJob(
+  { source, present }: ProbeUnit,
+  foldOf: Uint8Array,
+  { outcomes }: OutcomePlan,
+  penalties: readonly number[],
+  splits: readonly SweepSplit[],
+  settings: Pick<ScoreJob, "kind" | "classWeight" | "seed">,
+): ScoreJob {
+  return {
+    job: "score",
+    source,
+    foldOf: Uint8Array.from(present, (row) => foldOf[row]!),
+    outcomes: outcomes.map(({ labels, values }) => ({
+      labels: Uint8Array.from(present, (row) => labels[row]!),
+      values: values === null ? null : Float64Array.from(present, (row) => values[row]!),
+    })),
+    penalties,
+    splits,
+    ...settings,
+  };
+}

@@ -1,0 +1,137 @@
+import { auroc } from "../../math/auroc.ts";
+import { hasBothClasses } from "../cross-validate.ts";
+import { type FeatureSource, readFeatures } from "../feature-source.ts";
+import { type FinalFit, fitFinal } from "../fit-final.ts";
+import { type ClassWeight, SWEEP_TOLERANCE } from "../fit-logistic.ts";
+import { createSplitFitter, type SplitFitter, type SplitTask } from "../fit-split.ts";
+import type { MatrixMultiplier } from "../matrix-multiplier.ts";
+import type { ProbeKind } from "../probe-kind.ts";
+
+/** What every job on one position and window says. All of a job is plain data, since it may go to another thread. */
+interface JobBase {
+  readonly source: FeatureSource;
+  readonly kind: ProbeKind;
+  readonly classWeight: ClassWeight;
+  readonly seed: number;
+}
+
+/** Fits probes without some folds, and scores those folds. */
+export interface ScoreJob extends JobBase {
+  readonly job: "score";
+  /** [N] */
+  readonly foldOf: Uint8Array;
+  /** Vectors [N] that probes are fitted to. */
+  readonly outcomes: readonly Omit<SplitTask, "C">[];
+  readonly penalties: readonly number[];
+  /** The folds left out of each split, and which outcomes it fits. */
+  readonly splits: readonly { readonly excluded: readonly number[]; readonly outcomes: readonly number[] }[];
+}
+
+export interface ScoreResult {
+  readonly constantFeatures: number;
+  /** [split][outcome in the split's order][penalty] */
+  readonly splits: readonly (readonly (readonly SplitFit[])[])[];
+}
+
+/** One fit on one split. */
+export interface SplitFit {
+  /** AUROC within each excluded fold; null where it has one class, or the training rows do. */
+  readonly areas: readonly (number | null)[];
+  /** [m] of the held rows, ascending, for a split that leaves one fold out; null where there are none. */
+  readonly scores: Float64Array | null;
+}
+
+/** Fits the probes that are kept, on all rows. */
+export interface FitJob extends JobBase {
+  readonly job: "fit";
+  readonly tasks: readonly SplitTask[];
+}
+
+/** One a task. */
+export type FitResult = readonly FinalFit[];
+
+/** Fits on labels drawn under the null hypothesis that they say nothing about the features. */
+export interface PermuteJob extends JobBase {
+  readonly job: "permute";
+  readonly foldOf: Uint8Array;
+  /** Folds to leave out, one at a time. */
+  readonly folds: readonly number[];
+  /** [draw][N] */
+  readonly draws: readonly Uint8Array[];
+  readonly C: number;
+}
+
+/** [draw][fold in the job's order] AUROC within the fold; NaN where it has one class. */
+export type PermuteResult = readonly Float64Array[];
+
+export type ProbeJob = ScoreJob | FitJob | PermuteJob;
+/** Does one job on this thread. */
+export async function runProbeJob(
+  job: ProbeJob,
+  multiplier: MatrixMultiplier,
+  signal?: AbortSignal,
+): Promise<ScoreResult | FitResult | PermuteResult> {
+  const { kind, classWeight, seed } = job;
+  const { features, width } = await readFeatures(job.source);
+  signal?.throwIfAborted();
+  const options = { kind, classWeight, seed, signal };
+  if (job.job === "fit") return fitFinal(multiplier, { features, width }, job.tasks, options);
+  const fitter = createSplitFitter(multiplier, features, width, job.foldOf, {
+    ...options,
+    tolerance: SWEEP_TOLERANCE,
+  });
+  if (job.job === "permute") return permute(fitter, job);
+  return { constantFeatures: fitter.constantFeatures, splits: await scoreSplits(fitter, job) };
+}
+
+async function scoreSplits(
+  fitter: SplitFitter,
+  { splits, outcomes, penalties, foldOf }: ScoreJob,
+): Promise<SplitFit[][][]> {
+  const results: SplitFit[][][] = [];
+  for (const { excluded, outcomes: chosen } of splits) {
+    const tasks = chosen.flatMap((outcome) => penalties.map((C) => ({ ...outcomes[outcome]!, C })));
+    const { held, scores } = await fitter.fit(excluded, tasks);
+    const fits = tasks.map(({ labels }, task): SplitFit => {
+      const own = scores[task]!;
+      return {
+        areas: excluded.map((fold) => foldArea(own, labels, held, foldOf, fold)),
+        scores: excluded.length === 1 ? own : null,
+      };
+    });
+    results.push(chosen.map((_, o) => fits.slice(o * penalties.length, (o + 1) * penalties.length)));
+  }
+  return results;
+}
+
+async function permute(
+  fitter: SplitFitter,
+  { folds, draws, C, foldOf }: PermuteJob,
+): Promise<Float64Array[]> {
+  const areas = draws.map(() => new Float64Array(folds.length));
+  for (const [f, fold] of folds.entries()) {
+    const tasks = draws.map((labels) => ({ labels, values: null, C }));
+    const { held, scores } = await fitter.fit([fold], tasks);
+    scores.forEach((own, draw) => {
+      areas[draw]![f] = foldArea(own, draws[draw]!, held, foldOf, fold) ?? Number.NaN;
+    });
+  }
+  return areas;
+}
+
+function foldArea(
+  scores: Float64Array | null,
+  labels: Uint8Array,
+  held: Int32Array,
+  foldOf: Uint8Array,
+  fold: number,
+): number | null {
+  if (scores === null) return null;
+  const places = Array.from(held.keys()).filter((place) => foldOf[held[place]!] === fold);
+  const own = Uint8Array.from(places, (place) => labels[held[place]!]!);
+  if (!hasBothClasses(own)) return null;
+  return auroc(
+    Float64Array.from(places, (place) => scores[place]!),
+    own,
+  );
+}

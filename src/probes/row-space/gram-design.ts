@@ -1,0 +1,75 @@
+import { combineFast, type DesignMatrix } from "../design-matrix.ts";
+import type { MatrixMultiplier } from "../matrix-multiplier.ts";
+
+/**
+ * Most blocks of rows that K is made in: it is symmetric, so each block stops at its diagonal, saving almost half.
+ */
+const MOST_BLOCKS = 8;
+/** A product of fewer rows is too small to be cut further. */
+const ROWS_OF_A_BLOCK = 100;
+
+/**
+ * Computes K = Z Z^T.
+ * @param features [n,d]; may be longer
+ * @param gram     [n,n] is written here; may be longer
+ */
+export async function computeGram(
+  multiplier: MatrixMultiplier,
+  features: Float32Array,
+  rowCount: number,
+  width: number,
+  gram: Float32Array,
+): Promise<void> {
+  const blocks = Math.min(MOST_BLOCKS, Math.max(1, Math.floor(rowCount / ROWS_OF_A_BLOCK)));
+  const height = Math.ceil(rowCount / blocks);
+  const block = new Float32Array(height * rowCount);
+  for (let top = 0; top < rowCount; top += height) {
+    const bottom = Math.min(top + height, rowCount);
+    const own = features.subarray(top * width, bottom * width);
+    const shape = { m: bottom - top, k: width, n: bottom, transposeB: true };
+    await multiplier.multiply(own, features, block, shape);
+    for (let i = top; i < bottom; i++) {
+      const from = (i - top) * bottom;
+      gram.set(block.subarray(from, from + bottom), i * rowCount);
+    }
+  }
+  mirror(gram, rowCount);
+}
+
+/**
+ * A design whose K is at hand: right where rows are fewer than twice the features, since each iteration then reads
+ * the smaller matrix.
+ * @param gram     [n,n] K = Z Z^T, see {@link computeGram}
+ * @param features [n,d]; may be longer, not copied
+ */
+export function createGramDesign(
+  multiplier: MatrixMultiplier,
+  gram: Float32Array,
+  features: Float32Array,
+  rowCount: number,
+  width: number,
+): DesignMatrix {
+  return {
+    rowCount,
+    width,
+    applyGram: (vectors, count, out) =>
+      multiplier.multiply(gram, vectors, out, { m: rowCount, k: rowCount, n: count, transposeB: true }),
+    combine: (duals) => combineFast(multiplier, features, rowCount, width, duals),
+    exact: null,
+  };
+}
+
+const TILE = 32;
+
+/** Copies the lower triangle to the upper one, tile by tile. */
+function mirror(gram: Float32Array, n: number): void {
+  for (let top = 0; top < n; top += TILE) {
+    const bottom = Math.min(top + TILE, n);
+    for (let left = top; left < n; left += TILE) {
+      const right = Math.min(left + TILE, n);
+      for (let i = top; i < bottom; i++) {
+        for (let j = Math.max(left, i + 1); j < right; j++) gram[i * n + j] = gram[j * n + i]!;
+      }
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import type { ManifestWarning } from "../../store/manifest.ts";
+import { type Calibration, calibrateScores } from "../calibrate-scores.ts";
+import type { FinalFit } from "../fit-final.ts";
+import type { ClassWeight } from "../fit-logistic.ts";
+import type { FitJob } from "../jobs/probe-job.ts";
+import type { ProbeKind } from "../probe-kind.ts";
+import { type ProbeWeights, scaleScore } from "../probe-weights.ts";
+import { type PenaltyScore, scorePenalties } from "../select-layer.ts";
+import { spreadScores } from "./estimate-nested.ts";
+import type { Outcome } from "./outcomes.ts";
+import type { ScoreTable } from "./score-table.ts";
+
+/** A probe fitted on all rows that have its position. */
+export interface FittedProbe {
+  readonly position: string;
+  /** The first of its window. */
+  readonly layer: number;
+  readonly layerCount: number;
+  readonly C: number;
+  /** Mean over folds of the AUROC within the fold, out of fold; null if no fold has both classes. */
+  readonly auroc: number | null;
+  /** [N] scores of each row by the fit without its fold, on the scale of `weights`; NaN where there is none. */
+  readonly outOfFold: Float64Array;
+  readonly penaltyScores: readonly PenaltyScore[];
+  /** P(label = 1) = logistic(score) */
+  readonly weights: ProbeWeights;
+  /**
+   * What made probabilities of the scores of kinds that do not predict any: the probe's own score, such as semantic
+   * entropy in nats from ridge, is (score - offset) / slope. null where nothing was done.
+   */
+  readonly calibration: Calibration | null;
+  /** Rows that have the position, ascending; it was fitted on all of them. */
+  readonly rows: Int32Array;
+  /** Bound of the coefficients' relative error; null for kinds that have no optimum to be at. */
+  readonly relativeError: number | null;
+  readonly warnings: readonly ManifestWarning[];
+}
+
+/** A probe to fit on one unit. */
+export interface WantedProbe {
+  readonly target: number;
+  /** Place of the penalty. */
+  readonly penalty: number;
+}
+
+export interface KeepSettings {
+  readonly kind: ProbeKind;
+  readonly classWeight: ClassWeight;
+  readonly seed: number;
+}
+
+/** The job that fits some targets' probes on one unit. */
+export function planKept(
+  table: ScoreTable,
+  unit: number,
+  wanted: readonly WantedProbe[],
+  base: readonly Outcome[],
+  settings: KeepSettings,
+): FitJob {
+  const { present, source } = table.units[unit]!;
+  const tasks = wanted.map(({ target, penalty }) => {
+    const { labels, values } = base[target]!;
+    return {
+      labels: Uint8Array.from(present, (row) => labels[row]!),
+      values: values === null ? null : Float64Array.from(present, (row) => values[row]!),
+      C: table.penalties[penalty]!,
+    };
+  });
+  return { job: "fit", source, tasks, ...settings };
+}
+
+/** A fitted probe with what is known of it out of fold. */
+export async function describeKept(
+  table: ScoreTable,
+  unit: number,
+  { target, penalty }: WantedProbe,
+  fit: FinalFit,
+  { labels }: Outcome,
+  foldOf: ArrayLike<number>,
+  kind: ProbeKind,
+): Promise<FittedProbe> {
+  const { position, layer, layerCount, present } = table.units[unit]!;
+  const scores = new Float64Array(foldOf.length).fill(Number.NaN);
+  for (let fold = 0; fold < table.foldCount; fold++) {
+    spreadScores(scores, table.fitOf(unit, [fold], target, penalty).scores, present, foldOf, fold);
+  }
+  const isCalibrated = kind === "logistic" || kind === "mlp";
+  const calibration = isCalibrated ? null : await calibrateScores(scores, labels);
+  const width = fit.weights.mean.length;
+  return {
+    position,
+    layer,
+    layerCount,
+    C: table.penalties[penalty]!,
+    auroc: table.meanArea(unit, target, penalty),
+    outOfFold:
+      calibration === null ? scores : scores.map((score) => calibration.slope * score + calibration.offset),
+    penaltyScores: scorePenalties(table, unit, target),
+    weights: calibration === null ? fit.weights : scaleScore(fit.weights, calibration),
+    calibration,
+    rows: present,
+    relativeError: fit.relativeError,
+    warnings: [
+      ...(fit.constantFeatures === width ? [describeConstant(width)] : []),
+      ...(fit.converged ? [] : [describeNotConverged(fit.relativeError ?? Number.NaN)]),
+      ...(isCalibrated || calibration !== null ? [] : [NOT_CALIBRATED]),
+    ],
+  };
+}
+
+const describeConstant = (width: number): ManifestWarning => ({
+  code: "constant-features",
+  message: `All ${width} features are the same in every training row, so the probe's scores are all the same.`,
+});
+
+const describeNotConverged = (relativeError: number): ManifestWarning => ({
+  code: "not-converged",
+  message: `The fit stopped with coefficients within ${relativeError.toExponential(1)} of the optimum.`,
+});
+
+const NOT_CALIBRATED: ManifestWarning = {
+  code: "not-calibrated",
+  message:
+    "Scores out of fold do not rise with the label, so nothing could be made of them that deserves to be called a " +
+    "probability: the probe's scores rank, and mean no more.",
+};

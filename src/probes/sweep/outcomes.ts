@@ -1,0 +1,99 @@
+import { SepError } from "../../errors.ts";
+import { chooseSeThreshold, type SeThreshold, type SeThresholdChoice } from "../se-threshold.ts";
+
+/** What probes are fitted to tell apart: labels, or numbers with the rule that makes labels of them. */
+export type ProbeTargetSpec =
+  | {
+      /** [N] 0 or 1; 1 is the uncertain side, such as a wrong answer. */
+      readonly labels: ArrayLike<number>;
+    }
+  | {
+      /** [N] one number a question, such as its semantic entropy in nats, on each of the question's rows. */
+      readonly values: ArrayLike<number>;
+      /** Where a value counts as high, label 1; chosen anew inside each outer fold of a nested estimate. */
+      readonly threshold: SeThresholdChoice;
+    };
+
+/** A target's labels as they are within some questions. */
+export interface Outcome {
+  /** [N] */
+  readonly labels: Uint8Array;
+  /** [N] the numbers behind the labels; null where there are none. */
+  readonly values: Float64Array | null;
+  readonly threshold: SeThreshold | null;
+}
+
+/** The different label vectors that a sweep fits, and which belongs where. */
+export interface OutcomePlan {
+  /** The targets' own, made of all rows, at the targets' places; then those made without some fold. */
+  readonly outcomes: readonly Outcome[];
+  /** [target][fold] place of the outcome whose threshold was chosen without the fold; the target's own if it is equal. */
+  readonly without: readonly (readonly number[])[];
+}
+
+/**
+ * A target's labels; a threshold is chosen on the questions of some rows, and labels are made of all.
+ * @param isOwn whether a row may be looked at
+ * @throws SepError `bad-option` for a length that is not the rows' or a value that is no number, `too-few-questions`
+ */
+export function makeOutcome(
+  name: string,
+  spec: ProbeTargetSpec,
+  questionIds: readonly string[],
+  isOwn: (row: number) => boolean,
+): Outcome {
+  const given = "labels" in spec ? spec.labels : spec.values;
+  if (given.length !== questionIds.length) {
+    throw new SepError(
+      "bad-option",
+      `Target ${name} has ${given.length} rows, there are ${questionIds.length} question ids; give one a row.`,
+    );
+  }
+  if ("labels" in spec) {
+    const wrong = Array.from(spec.labels).find((label) => label !== 0 && label !== 1);
+    if (wrong !== undefined)
+      throw new SepError("bad-option", `Target ${name} has a label ${wrong}; labels are 0 or 1.`);
+    return { labels: Uint8Array.from(spec.labels), values: null, threshold: null };
+  }
+  const values = Float64Array.from(spec.values);
+  if (values.some((value) => !Number.isFinite(value)))
+    throw new SepError(
+      "bad-option",
+      `Target ${name} has a value that is not a finite number; leave its rows out.`,
+    );
+  // Each question once: its rows share the value, and dropped rows must not weigh on the threshold.
+  const byQuestion = new Map<string, number>();
+  questionIds.forEach((question, row) => {
+    if (isOwn(row)) byQuestion.set(question, values[row]!);
+  });
+  const threshold = chooseSeThreshold(Float64Array.from(byQuestion.values()), { method: spec.threshold });
+  return {
+    labels: Uint8Array.from(values, (value) => (value > threshold.threshold ? 1 : 0)),
+    values,
+    threshold,
+  };
+}
+
+/**
+ * Adds to the targets' labels those with thresholds chosen without each fold.
+ * @param base [target]
+ */
+export function planOutcomes(
+  names: readonly string[],
+  specs: readonly ProbeTargetSpec[],
+  base: readonly Outcome[],
+  questionIds: readonly string[],
+  foldOf: ArrayLike<number>,
+  foldCount: number,
+): OutcomePlan {
+  const outcomes = [...base];
+  const without = specs.map((spec, target) =>
+    Array.from({ length: foldCount }, (_, fold) => {
+      if ("labels" in spec) return target;
+      const own = makeOutcome(names[target]!, spec, questionIds, (row) => foldOf[row] !== fold);
+      if (own.labels.every((label, row) => label === base[target]!.labels[row])) return target;
+      return outcomes.push(own) - 1;
+    }),
+  );
+  return { outcomes, without };
+}

@@ -1,0 +1,161 @@
+import { quantile } from "../../math/quantile.ts";
+import { createRng } from "../../math/rng.ts";
+import { inOrder } from "../jobs/in-order.ts";
+import type { ProbeEngine } from "../jobs/probe-engine.ts";
+import type { PermuteJob, PermuteResult } from "../jobs/probe-job.ts";
+import { createLabelPermuter, type LabelPermuter } from "../permute-labels.ts";
+import type { ProbeUnit } from "./units.ts";
+
+/** An AUROC against those of probes refitted on permuted labels. */
+export interface PermutationTest {
+  /** Mean over folds of the AUROC within the fold. */
+  readonly auroc: number;
+  /** (1 + #{permuted >= observed}) / (1 + permutations) */
+  readonly p_value: number;
+  /** 5%, 50% and 95% of the permuted AUROCs. */
+  readonly null_quantiles: readonly [number, number, number];
+}
+
+/** What a permutation test with refitting found. */
+export interface PermutationEstimate {
+  readonly permutations: number;
+  readonly scheme: LabelPermuter["scheme"];
+  /** Questions whose labels can change places; below 2 nothing is tested. */
+  readonly exchangeable_questions: number;
+  /** Of the chosen position, layer and penalty, as if they had been fixed beforehand; null if nothing can be tested. */
+  readonly chosen: PermutationTest | null;
+  /**
+   * Of the best of all positions and layers that could have been chosen, each permutation taking its own best; by
+   * ridge probes (or mean differences, if those are asked for) at one penalty.
+   */
+  readonly best_of_all: PermutationTest | null;
+}
+
+/** A test that can be run once the probe is chosen; how many jobs it takes is known before. */
+export interface PlannedTest {
+  readonly jobCount: number;
+  /** @returns yields once a job; null if no test was asked for */
+  run(engine: ProbeEngine, unit: number, C: number): AsyncGenerator<void, PermutationEstimate | null>;
+}
+
+export interface PlanPermutationsOptions extends Omit<PermuteSettings, "C"> {
+  readonly permutations: number;
+  /** Number of folds. */
+  readonly folds: number;
+  /** Into how many jobs the draws of one fold are divided, so that every thread has some. */
+  readonly parts: number;
+}
+
+/** The settings that all jobs of a test share. */
+type PermuteSettings = Pick<PermuteJob, "kind" | "C" | "classWeight" | "seed">;
+
+/**
+ * Plans the test of one target's probe against labels permuted by question, since rows of a question share its
+ * difficulty.
+ * @param candidates places of the units that could be chosen
+ * @param labels     [N]
+ * @param foldOf     [N]
+ */
+export function planPermutations(
+  units: readonly ProbeUnit[],
+  candidates: readonly number[],
+  labels: Uint8Array,
+  questionIds: readonly string[],
+  foldOf: Uint8Array,
+  { permutations, folds, parts, ...settings }: PlanPermutationsOptions,
+): PlannedTest {
+  const permuter = createLabelPermuter(labels, questionIds);
+  const { scheme, exchangeableQuestions } = permuter;
+  const isPossible = permutations > 0 && exchangeableQuestions > 1;
+  const everyFold = Array.from({ length: folds }, (_, fold) => fold);
+  return {
+    jobCount: isPossible ? folds * parts + candidates.length : 0,
+    async *run(engine, unit, C) {
+      if (permutations === 0) return null;
+      const found = { permutations, scheme, exchangeable_questions: exchangeableQuestions };
+      if (!isPossible) return { ...found, chosen: null, best_of_all: null };
+      const rng = createRng("permuted-probes", settings.seed);
+      const draws = [labels, ...Array.from({ length: permutations }, () => permuter.draw(rng))];
+      const own = everyFold.flatMap((fold) =>
+        divide(draws, parts).map((part) =>
+          permuteJob(units[unit]!, foldOf, [fold], part, { ...settings, C }),
+        ),
+      );
+      const areas: PermuteResult[] = [];
+      for await (const result of inOrder(own, engine.permute)) {
+        areas.push(result);
+        yield;
+      }
+      const byFold = everyFold.map((fold) => areas.slice(fold * parts, (fold + 1) * parts).flat());
+      const screening = screeningSettings({ ...settings, C });
+      const all = candidates.map((place) => permuteJob(units[place]!, foldOf, everyFold, draws, screening));
+      const screened: Float64Array[] = [];
+      for await (const result of inOrder(all, engine.permute)) {
+        screened.push(meanAreas([result]));
+        yield;
+      }
+      return { ...found, chosen: testAreas(meanAreas(byFold)), best_of_all: testAreas(bestAreas(screened)) };
+    },
+  };
+}
+
+function permuteJob(
+  { source, present }: ProbeUnit,
+  foldOf: Uint8Array,
+  folds: readonly number[],
+  draws: readonly Uint8Array[],
+  settings: PermuteSettings,
+): PermuteJob {
+  const take = (values: Uint8Array): Uint8Array => Uint8Array.from(present, (row) => values[row]!);
+  const own = present.length === foldOf.length ? draws : draws.map(take);
+  return { job: "permute", source, foldOf: take(foldOf), folds, draws: own, ...settings };
+}
+
+/**
+ * The ridge penalty that bends as a logistic one does: near even odds the log loss curves by p (1 - p) = 1/4.
+ * A mean difference stays one.
+ */
+function screeningSettings({ kind, C, ...rest }: PermuteSettings): PermuteSettings {
+  if (kind === "mean-difference" || kind === "ridge") return { kind, C, ...rest };
+  return { kind: "ridge", C: C / 4, ...rest };
+}
+
+/** As equal parts as whole items allow, in order. */
+function divide<T>(items: readonly T[], parts: number): T[][] {
+  const size = Math.ceil(items.length / parts);
+  return Array.from({ length: parts }, (_, part) => items.slice(part * size, (part + 1) * size));
+}
+
+/** [draw] mean AUROC over folds, some of them in each result; NaN where no fold has one. */
+function meanAreas(results: readonly PermuteResult[]): Float64Array {
+  return Float64Array.from(results[0]!, (_, draw) => {
+    const areas = results.flatMap((result) => [...result[draw]!]).filter((area) => !Number.isNaN(area));
+    return areas.reduce((sum, area) => sum + area, 0) / areas.length;
+  });
+}
+
+/** [draw] the best of all units; NaN where none has one. */
+function bestAreas(units: readonly Float64Array[]): Float64Array {
+  return Float64Array.from(units[0]!, (_, draw) => {
+    const known = units.map((areas) => areas[draw]!).filter((area) => !Number.isNaN(area));
+    return known.length === 0 ? Number.NaN : Math.max(...known);
+  });
+}
+
+/**
+ * @param areas [draw] the observed first
+ * @returns null if the observed one is unknown, or all others are
+ */
+function testAreas(areas: Float64Array): PermutationTest | null {
+  const observed = areas[0]!;
+  const permuted = areas.subarray(1);
+  const known = permuted.filter((area) => !Number.isNaN(area));
+  if (Number.isNaN(observed) || known.length === 0) return null;
+  // Sums in another order may differ in the last bits and must count as equal; an unknown area counts against us.
+  const atLeast = permuted.filter((area) => !(area < observed - 1e-12)).length;
+  return {
+    auroc: observed,
+    p_value: (1 + atLeast) / (1 + permuted.length),
+    null_quantiles: [quantile(known, 0.05), quantile(known, 0.5), quantile(known, 0.95)],
+  };
+}

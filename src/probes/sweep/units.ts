@@ -1,0 +1,102 @@
+import { SepError } from "../../errors.ts";
+import type { TracePosition } from "../../tracing/positions.ts";
+import type { FeatureSource } from "../feature-source.ts";
+import { openHiddenStates } from "../hidden-states.ts";
+
+/** Hidden states in a file of `sep trace`; each thread reads its own layers from it. */
+export interface FileFeatures {
+  readonly path: string;
+  /** For each position to look at [N]: row of the file's tensors, -1 where the sample has no such token. */
+  readonly stateRows: Readonly<Partial<Record<TracePosition, Int32Array>>>;
+}
+
+/** Hidden states in memory. */
+export interface ArrayFeatures {
+  /** For each position, under any name, one [N, D] a layer from layer 0. */
+  readonly layersAt: Readonly<Record<string, readonly Float32Array[]>>;
+}
+
+/** Hidden states to fit probes on. */
+export type ProbeFeatures = FileFeatures | ArrayFeatures;
+
+/** One place that probes read: a position and a window of layers. */
+export interface ProbeUnit {
+  readonly position: string;
+  /** The first of the window. */
+  readonly layer: number;
+  readonly layerCount: number;
+  /** Rows of the data set that have this position, ascending. */
+  readonly present: Int32Array;
+  /** Features of one layer. */
+  readonly width: number;
+  readonly source: FeatureSource;
+}
+
+/**
+ * Lists the units: every position, every window of `window` layers that follow one another.
+ * @param rowCount N
+ * @throws SepError `bad-option` if there is none, or arrays have other sizes than they must
+ */
+export async function listUnits(
+  features: ProbeFeatures,
+  rowCount: number,
+  window: number,
+): Promise<ProbeUnit[]> {
+  if (!Number.isInteger(window) || window < 1)
+    throw new SepError("bad-option", `The window is ${window} layers; it must be an integer >= 1.`);
+  const units =
+    "path" in features ? await listFileUnits(features, window) : listArrayUnits(features, rowCount, window);
+  if (units.length > 0) return units;
+  throw new SepError(
+    "bad-option",
+    `There is no position with ${window === 1 ? "a layer" : `${window} layers in a row`} to fit a probe on. Trace more layers or positions, or choose a smaller window.`,
+  );
+}
+
+async function listFileUnits({ path, stateRows }: FileFeatures, window: number): Promise<ProbeUnit[]> {
+  const hidden = await openHiddenStates(path);
+  return hidden.positions.flatMap((position) => {
+    const rows = stateRows[position];
+    if (rows === undefined) return [];
+    const present = Int32Array.from(rows.keys()).filter((row) => rows[row]! >= 0);
+    if (present.length === 0) return [];
+    const own = Int32Array.from(present, (row) => rows[row]!);
+    return windowsOf(hidden.layers, window).map((layers) => ({
+      position,
+      layer: layers[0]!,
+      layerCount: window,
+      present,
+      width: hidden.width,
+      source: { kind: "file", path, position, layers, rows: own },
+    }));
+  });
+}
+
+function listArrayUnits({ layersAt }: ArrayFeatures, rowCount: number, window: number): ProbeUnit[] {
+  return Object.entries(layersAt).flatMap(([position, arrays]) => {
+    const size = arrays[0]?.length ?? 0;
+    const width = size / rowCount;
+    const wrong = arrays.find((array) => array.length !== size);
+    if (!Number.isInteger(width) || width === 0 || wrong !== undefined) {
+      throw new SepError(
+        "bad-option",
+        `The layers at ${position} have ${(wrong ?? arrays[0])?.length ?? 0} numbers, expected the same multiple of ${rowCount} rows each.`,
+      );
+    }
+    return windowsOf([...arrays.keys()], window).map((layers) => ({
+      position,
+      layer: layers[0]!,
+      layerCount: window,
+      present: Int32Array.from({ length: rowCount }, (_, row) => row),
+      width,
+      source: { kind: "arrays", layers: layers.map((layer) => arrays[layer]!), rowCount },
+    }));
+  });
+}
+
+/** Runs of `window` layers without a gap. */
+function windowsOf(layers: readonly number[], window: number): number[][] {
+  return layers
+    .map((_, first) => layers.slice(first, first + window))
+    .filter((own) => own.length === window && own.at(-1)! - own[0]! === window - 1);
+}
