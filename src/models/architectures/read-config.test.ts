@@ -133,7 +133,16 @@ describe("refuses what the graph does not compute", () => {
     for (const word of words) expect(error?.message).toContain(word);
   });
 
-  it.each(["mixtral", "qwen3_moe", "gemma", "cohere", "mamba", "bert"])("model_type %s", (modelType) => {
+  it("an encoder, naming what it is for", () => {
+    expect(() => read("deberta-v2", {})).toThrow(
+      expect.objectContaining({
+        code: "unsupported-model",
+        message: expect.stringMatching(/"deberta-v2" is an encoder.*docs\/nli\.md/) as string,
+      }) as Error,
+    );
+  });
+
+  it.each(["mixtral", "qwen3_moe", "gemma", "cohere", "mamba", "t5"])("model_type %s", (modelType) => {
     expect(() => read(modelType, {})).toThrow(
       expect.objectContaining({
         code: "unsupported-model",

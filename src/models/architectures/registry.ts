@@ -1,5 +1,6 @@
 import { SepError } from "../../errors.ts";
 import type { ConfigReader } from "../checkpoint/config-reader.ts";
+import { isEncoderType } from "../encoders/registry.ts";
 import type { Architecture } from "./architecture.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3, gemma3Text } from "./gemma3.ts";
@@ -48,6 +49,12 @@ const GENERAL_LIMITS: readonly (readonly [field: string, harmless: readonly unkn
 export function findArchitecture(config: ConfigReader): Architecture {
   const modelType = config.text("model_type");
   const found = ARCHITECTURES.find((architecture) => architecture.modelTypes.includes(modelType));
+  if (isEncoderType(modelType)) {
+    throw new SepError(
+      "unsupported-model",
+      `${config.path}: model_type "${modelType}" is an encoder, which compares texts and writes none. Use it for the meaning of answers; see docs/nli.md.`,
+    );
+  }
   if (found === undefined) {
     const known = ARCHITECTURES.flatMap((architecture) => architecture.modelTypes).join(", ");
     throw new SepError(

@@ -17,7 +17,9 @@ export interface EncoderOutput {
 
 /** An encoder graph loaded in onnxruntime: one that was built here, or a model that was exported elsewhere. */
 export interface EncoderSession extends AsyncDisposable {
-  /** Runs some inputs as one batch, padded on the right to the longest. */
+  /** The length that every batch is padded to, where an export has a fixed one; else null. */
+  readonly fixedLength: number | null;
+  /** Runs some inputs as one batch, padded on the right to the longest, or to the fixed length. */
   run(inputs: readonly EncoderInput[]): Promise<EncoderOutput>;
 }
 
@@ -40,12 +42,18 @@ export async function openEncoderSession(
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
     logSeverityLevel: LOG_ERRORS_ONLY,
+    // a batch's operators are long: threads that wait for the next one by spinning save nothing, and on a machine with
+    // other work they take up to a third of it
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
   });
   try {
     const output = chooseOutput(session, modelPath, outputs);
+    const fixedLength = readFixedLength(session, modelPath);
     return {
+      fixedLength,
       async run(inputs) {
-        const { [output]: tensor } = await session.run(makeFeeds(session.inputNames, inputs), [output]);
+        const feeds = makeFeeds(session.inputNames, inputs, fixedLength);
+        const { [output]: tensor } = await session.run(feeds, [output]);
         const { data, dims } = tensor as Tensor;
         return { values: data as Float32Array, shape: dims };
       },
@@ -78,9 +86,27 @@ function chooseOutput(
   );
 }
 
+/** @throws SepError `unsupported-model` for exports of one text at a time, or with tokens of another type */
+function readFixedLength({ inputMetadata }: InferenceSession, modelPath: string): number | null {
+  const ids = inputMetadata.find(({ name }) => name === names.tokenIds);
+  const { type, shape } = ids?.isTensor ? ids : { type: "nothing", shape: [] };
+  const [rows, length] = shape;
+  if (type === "int64" && shape.length === 2 && typeof rows === "string") {
+    return typeof length === "number" ? length : null;
+  }
+  throw new SepError(
+    "unsupported-model",
+    `${modelPath} takes ${names.tokenIds} as ${type} [${shape.join(", ")}], expected int64 [batch, sequence] for any batch. Export it with dynamic axes.`,
+  );
+}
+
 /** What stands for padding does not matter: it is masked. Every vocabulary has a token 0. */
-function makeFeeds(wanted: readonly string[], inputs: readonly EncoderInput[]): Record<string, Tensor> {
-  const length = Math.max(...inputs.map(({ tokenIds }) => tokenIds.length));
+function makeFeeds(
+  wanted: readonly string[],
+  inputs: readonly EncoderInput[],
+  fixedLength: number | null,
+): Record<string, Tensor> {
+  const length = fixedLength ?? Math.max(...inputs.map(({ tokenIds }) => tokenIds.length));
   const dims = [inputs.length, length];
   const fill = (value: (input: EncoderInput, index: number) => number): Tensor => {
     const values = new BigInt64Array(inputs.length * length);

@@ -36,6 +36,11 @@ export interface Encoder extends AsyncDisposable {
 export interface EncoderParts extends TextEncoderParts {
   readonly provenance: EncoderProvenance;
   readonly session: EncoderSession;
+  /**
+   * Quantised exports scale a whole batch's activations together: a text's result would depend on the texts beside it,
+   * so each is a batch of its own.
+   */
+  readonly oneAtATime: boolean;
 }
 
 /**
@@ -45,7 +50,7 @@ export interface EncoderParts extends TextEncoderParts {
 const BATCH_TOKENS = 640;
 
 export function createEncoder(parts: EncoderParts): Encoder {
-  const { provenance, session } = parts;
+  const { provenance, session, oneAtATime } = parts;
   return {
     provenance,
     async run<Result>(
@@ -59,7 +64,7 @@ export function createEncoder(parts: EncoderParts): Encoder {
       const results = new Map<string, Result>();
       const distinctKeys = [...distinct.keys()];
       const lengths = encoded.map(({ tokenIds }) => tokenIds.length);
-      for (const batch of planBatches(lengths, BATCH_TOKENS)) {
+      for (const batch of planBatches(lengths, oneAtATime ? 1 : BATCH_TOKENS)) {
         signal?.throwIfAborted();
         const output = await session.run(batch.map((index) => encoded[index] as EncodedText));
         for (const [row, index] of batch.entries()) {

@@ -86,6 +86,7 @@ export async function loadEncoder<Plan extends EncoderPlan>(
       template,
       maxTokens,
       session,
+      oneAtATime: found.kind === "onnx" && dtype === "int8",
       provenance: {
         ...(name ?? { id: reference, revision: commit }),
         file: found.files[0] as string,

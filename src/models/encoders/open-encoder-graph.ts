@@ -74,9 +74,11 @@ export async function openExportedEncoder(
 ): Promise<OpenedGraph> {
   const options = { threads, outputs: outputsOf(labelCount) };
   const path = join(folder, model);
-  if (data.length === 0) return { session: await openEncoderSession(path, options), positions: null };
+  if (data.length === 0) return describe(await openEncoderSession(path, options));
   // in the Hugging Face cache both are links to elsewhere, and onnxruntime wants the data beside the model
   const beside = data.map((name) => join(folder, name));
   await using place = await createGraphFolder(await readFile(path), beside);
-  return { session: await openEncoderSession(place.modelPath, options), positions: null };
+  return describe(await openEncoderSession(place.modelPath, options));
 }
+
+const describe = (session: EncoderSession): OpenedGraph => ({ session, positions: session.fixedLength });

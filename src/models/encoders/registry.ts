@@ -7,6 +7,10 @@ import { roberta } from "./roberta.ts";
 
 const ARCHITECTURES: readonly EncoderArchitecture[] = [bert, debertaV2, roberta];
 
+/** Whether checkpoints of a `model_type` are encoders that can be computed. */
+export const isEncoderType = (modelType: string): boolean =>
+  ARCHITECTURES.some((architecture) => architecture.modelTypes.includes(modelType));
+
 /** Fields that mean another forward pass in any encoder, and the values that do not. */
 const GENERAL_LIMITS: readonly (readonly [field: string, harmless: readonly unknown[]])[] = [
   ["quantization_config", [null]],
