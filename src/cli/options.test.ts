@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { choice, flag, number, text, texts } from "./option-spec.ts";
 import { describeOptions, parseOptions } from "./options.ts";
-import { POSITION_OPTIONS, TRACE_OPTIONS, TRAINING_OPTIONS } from "./step-options.ts";
+import { POSITION_OPTIONS, TRACE_OPTIONS } from "./step-options.ts";
+import { TRAINING_OPTIONS, TRAINING_POSITIONS_OPTION } from "./training-options.ts";
 
 const TABLE = {
   out: text("DIR", ".", "Folder."),
