@@ -1,9 +1,11 @@
 // Sampling speed on real prompts: K answers to GSM8K questions, zero-shot (chat template) and five-shot, by our engine
-// in float32 and int8, by Python transformers' generate, and by llama.cpp (node-llama-cpp), on the same weights, prompt
-// tokens, sampler and threads, in turn. Every engine loads, warms up, and is timed from its first prompt to its last.
+// in float32, int8 and int4, by Python transformers' generate, and by llama.cpp (its server through xllamacpp, and
+// node-llama-cpp), on the same weights, prompt tokens, sampler and threads, in turn. Every engine loads, warms up, and is
+// timed from its first prompt to its last.
 //
 //   npm run bench:generate -- --model SmolLM2-135M-Instruct.Q4_1.gguf --questions gsm8k_test.jsonl --shots gsm8k_train.jsonl \
-//     [--python PYTHON-WITH-TRANSFORMERS] [--llama FOLDER-WITH-NODE-LLAMA-CPP] [--count N --samples K --new-tokens N --rounds N --prompts five-shot]
+//     [--python PYTHON-WITH-TRANSFORMERS] [--llama FOLDER-WITH-NODE-LLAMA-CPP]
+//     [--llama-python PYTHON-WITH-XLLAMACPP] [--count N --samples K --new-tokens N --rounds N --prompts five-shot]
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     shots: { type: "string" },
     python: { type: "string" },
     llama: { type: "string" },
+    "llama-python": { type: "string" },
     count: { type: "string", default: "8" },
     samples: { type: "string", default: "10" },
     "new-tokens": { type: "string", default: "64" },
@@ -43,12 +46,17 @@ const script = (name) => fileURLToPath(new URL(`generate/${name}`, import.meta.u
 const engines = [
   { name: "ours, float32", run: (job) => [process.execPath, script("ours.js"), job("float32")] },
   { name: "ours, int8", run: (job) => [process.execPath, script("ours.js"), job("int8")] },
+  { name: "ours, int4", run: (job) => [process.execPath, script("ours.js"), job("int4")] },
   values.python && {
     name: "transformers",
     run: (job) => [values.python, script("transformers_generate.py"), job("float32")],
   },
+  values["llama-python"] && {
+    name: "llama.cpp server",
+    run: (job) => [values["llama-python"], script("llama_server.py"), job("float32")],
+  },
   values.llama && {
-    name: "llama.cpp",
+    name: "node-llama-cpp",
     run: (job) => [process.execPath, script("llama.js"), job("float32"), resolve(values.llama)],
   },
 ].filter(Boolean);
@@ -75,7 +83,7 @@ try {
       const seconds = median(runs.map((run) => run.seconds));
       const peak = median(runs.map(({ peakRssBytes }) => peakRssBytes)) / 2 ** 20;
       console.log(
-        `  ${name.padEnd(14)} ${speed.toFixed(0).padStart(5)} tokens/s   ${seconds.toFixed(1).padStart(6)} s   ${runs[0].tokens} tokens   peak ${peak.toFixed(0)} MiB`,
+        `  ${name.padEnd(16)} ${speed.toFixed(0).padStart(5)} tokens/s   ${seconds.toFixed(1).padStart(6)} s   ${runs[0].tokens} tokens   peak ${peak.toFixed(0)} MiB`,
       );
     }
   }

@@ -26,6 +26,12 @@ export const SEP_ERROR_CODES = [
   "download-damaged",
   "disk-full",
   "cache-not-writable",
+  "device-unavailable",
+  "model-too-large",
+  "bad-nli-model",
+  "judge-failed",
+  "bad-clusters-file",
+  "unknown-runs-format",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { CLUSTERS } from "./commands/clusters.ts";
 import { DATASET } from "./commands/dataset.ts";
 import { DOCTOR } from "./commands/doctor.ts";
 import { ENTROPY } from "./commands/entropy.ts";
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   DATASET,
   TRAIN,
   EVAL,
+  CLUSTERS,
   MODELS_LIST,
   MODELS_INFO,
   MODELS_PULL,

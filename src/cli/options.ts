@@ -2,6 +2,7 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { SepError } from "../errors.ts";
 import type { OptionTable, OptionValues } from "./option-spec.ts";
 import { suggestName } from "./suggest-name.ts";
+import { wrap } from "./wrap.ts";
 
 /**
  * Reads a command's arguments against its option table.
@@ -97,14 +98,3 @@ function unknownOption(command: string, table: OptionTable, rawName: string): Se
 const usage = (message: string): SepError => new SepError("bad-option", message);
 
 const quoteIfEmpty = (text: string): string => (text === "" ? '""' : text);
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1);
-    if (line !== undefined && line.length + 1 + word.length <= width)
-      lines[lines.length - 1] = `${line} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-}

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { SepError } from "../errors.ts";
 import type { StepEvent } from "../pipeline/step.ts";
 import type { CliContext } from "./command.ts";
+import { formatEstimates } from "./format-estimates.ts";
 import { createPaint } from "./paint.ts";
 import {
   createProgressMeter,
@@ -95,7 +96,7 @@ function createLiveView(context: CliContext): ProgressView {
   };
   return {
     show(event) {
-      if (event.kind === "note" || event.kind === "warning") {
+      if (isMessage(event)) {
         stderr.write(`\r${CLEAR_TO_END}${formatMessage(event, context)}\n`);
         if (meter?.follows(event) === true) draw(meter.read(now()));
         return;
@@ -128,7 +129,7 @@ function createPlainView(context: CliContext): ProgressView {
   };
   return {
     show(event) {
-      if (event.kind === "note" || event.kind === "warning") {
+      if (isMessage(event)) {
         stderr.write(`${formatMessage(event, context)}\n`);
         return;
       }
@@ -148,8 +149,14 @@ function createPlainView(context: CliContext): ProgressView {
   };
 }
 
-function formatMessage(event: Extract<StepEvent, { kind: "note" | "warning" }>, context: CliContext): string {
+type MessageEvent = Exclude<StepEvent, { kind: "started" | "advanced" }>;
+
+const isMessage = (event: StepEvent): event is MessageEvent =>
+  event.kind !== "started" && event.kind !== "advanced";
+
+function formatMessage(event: MessageEvent, context: CliContext): string {
   const paint = createPaint(context.stderr, context.env);
+  if (event.kind === "estimates") return formatEstimates(event);
   if (event.kind === "note") return paint("gray", `${partLabel(event)}: ${event.message}`);
   const { code, message } = event.warning;
   return `${paint("yellow", "warning")} ${partLabel(event)}: ${message} [${code}]`;

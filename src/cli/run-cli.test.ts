@@ -31,7 +31,7 @@ describe("help and version", () => {
     const words = name.split(" ");
     const { code, stdout } = await run([...words, "--help"]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(new RegExp(`^Usage: sep ${name}( MODEL)? \\[options\\]$`, "m"));
+    expect(stdout).toMatch(new RegExp(`^Usage: sep ${name}( [A-Z_]+)? \\[options\\]$`, "m"));
     expect(stdout).toContain("--json");
     expect(stdout).toMatch(new RegExp(`Examples:\n {2}# .+\n {2}sep ${name}`));
     expect(stdout).toBe((await run(["help", ...words])).stdout);

@@ -21,6 +21,7 @@ export const SAMPLING_OPTIONS: {
   readonly "system-prompt": OptionSpec<string | undefined>;
   readonly "no-thinking": OptionSpec<boolean>;
   readonly correctness: OptionSpec<CorrectnessRule | "auto">;
+  readonly adaptive: OptionSpec<boolean>;
 } = {
   runs: number({ integer: true, min: 1 }, STUDY_DEFAULTS.runs, "Answers a question."),
   sampler: choice(
@@ -65,6 +66,9 @@ export const SAMPLING_OPTIONS: {
     ["auto", ...CORRECTNESS_RULES],
     "auto",
     "When an answer is right; auto: math if most reference answers are mathematical, else contains.",
+  ),
+  adaptive: flag(
+    "Stop where further answers cannot change whether the entropy is above --se-threshold; docs/adaptive-k.md.",
   ),
 };
 

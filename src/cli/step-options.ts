@@ -1,5 +1,5 @@
+import { DEVICE_CHOICES, type DeviceChoice } from "../models/device/device.ts";
 import { MODEL_DTYPES, type ModelDtype } from "../models/language-model.ts";
-import { EQUIVALENCE_NAMES, type EquivalenceName } from "../pipeline/compute-entropy.ts";
 import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
 import type { DataSetName } from "../pipeline/workspace.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
@@ -57,7 +57,9 @@ export const MODEL_OPTIONS: {
   readonly model: OptionSpec<string>;
   readonly backend: OptionSpec<"local" | "hf">;
   readonly dtype: OptionSpec<ModelDtype>;
+  readonly device: OptionSpec<DeviceChoice>;
   readonly threads: OptionSpec<number | undefined>;
+  readonly memory: OptionSpec<number | undefined>;
 } = {
   model: text(
     "ID|DIR|pocket",
@@ -73,10 +75,27 @@ export const MODEL_OPTIONS: {
   dtype: choice(
     MODEL_DTYPES,
     "float32",
-    "Arithmetic of the model's matrices; int8 draws answers faster. `sep run` reads hidden states in float32 always.",
+    "Arithmetic of the model's matrices; int8 draws answers fastest, int4 takes least memory. `sep run` reads hidden states in float32 always.",
     "Half-precision checkpoints load as they are and are computed in float32",
   ),
-  threads: number({ integer: true, min: 1 }, undefined, "Threads of the engine.", "the engine's choice"),
+  device: choice(
+    DEVICE_CHOICES,
+    "cpu",
+    "What computes the model; auto: cuda or dml where one works, else cpu. What each needs: docs/devices.md.",
+    "`sep doctor` shows which work here",
+  ),
+  threads: number(
+    { integer: true, min: 1 },
+    undefined,
+    "Threads of the engine.",
+    "all that this machine or container has",
+  ),
+  memory: number(
+    { above: 0 },
+    undefined,
+    "GiB that the copies of the model may take together.",
+    "a quarter of what this machine or container has",
+  ),
 };
 
 export const SEED_OPTION: {
@@ -90,17 +109,6 @@ export const SET_OPTION: {
   readonly set: OptionSpec<"both" | DataSetName>;
 } = {
   set: choice(["both", "math", "ood"], "both", "Question set; a missing ood set is skipped with a note."),
-};
-
-export const EQUIVALENCE_OPTION: {
-  readonly equivalence: OptionSpec<EquivalenceName | "auto">;
-} = {
-  equivalence: choice(
-    ["auto", ...EQUIVALENCE_NAMES],
-    "auto",
-    "When two answers mean the same: equal as mathematics, or the same words; auto: as they were judged.",
-    "Language models as judges (nli, cosine, judge) come with a later version",
-  ),
 };
 
 /** Token positions, as a list. */

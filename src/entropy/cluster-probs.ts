@@ -1,4 +1,5 @@
 import { logSumExp } from "../math/log-sum-exp.ts";
+import { groupByCluster } from "./group-by-cluster.ts";
 
 /**
  * The probability of each meaning: the share of its samples' weights exp(l_i) in all samples' weights.
@@ -9,27 +10,10 @@ import { logSumExp } from "../math/log-sum-exp.ts";
  * @see Farquhar et al. 2024, Methods, "Computing the semantic entropy"
  */
 export function clusterProbs(clusterIds: readonly number[], logWeights: readonly number[]): number[] {
-  if (clusterIds.length === 0) throw new RangeError("no samples");
-  if (clusterIds.length !== logWeights.length)
-    throw new RangeError(`${clusterIds.length} cluster ids for ${logWeights.length} weights`);
   const members = groupByCluster(clusterIds, logWeights);
   const total = logSumExp(logWeights);
   if (total === -Infinity) throw new RangeError("every sample has probability 0");
   const probs = members.map((weights) => Math.exp(logSumExp(weights) - total));
   const sum = probs.reduce((a, b) => a + b, 0);
   return probs.map((p) => p / sum); // takes away the rounding of exp and log
-}
-
-function groupByCluster(clusterIds: readonly number[], logWeights: readonly number[]): number[][] {
-  const members: number[][] = [];
-  clusterIds.forEach((id, i) => {
-    if (!Number.isInteger(id) || id < 0 || id >= clusterIds.length)
-      throw new RangeError(`cluster id ${id} of ${clusterIds.length} samples`);
-    members[id] ??= [];
-    members[id].push(logWeights[i] as number);
-  });
-  for (let id = 0; id < members.length; id++) {
-    if (members[id] === undefined) throw new RangeError(`no sample in cluster ${id} of ${members.length}`);
-  }
-  return members;
 }

@@ -4,10 +4,10 @@ import { asRow, numberField, numbersField, stringField } from "../store/row-fiel
 import type { SemanticEntropyRecord } from "./semantic-entropy-record.ts";
 
 /** What later steps read of a question's entropies. */
-export type StoredSemanticEntropy = Pick<
-  SemanticEntropyRecord,
-  "question_id" | "clusters" | "semantic_entropy" | "discrete_semantic_entropy"
->;
+export interface StoredSemanticEntropy
+  extends Pick<SemanticEntropyRecord, "question_id" | "clusters" | "discrete_semantic_entropy"> {
+  readonly semantic_entropy: number;
+}
 
 /**
  * Reads `math_semantic_entropy.jsonl` / `ood_semantic_entropy.jsonl`.

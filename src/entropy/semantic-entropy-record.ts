@@ -1,12 +1,6 @@
-import type { AnswerClusters } from "../meaning/cluster-answers.ts";
-import type { Equivalence } from "../meaning/equivalence.ts";
-import type { RunRecord } from "../sampling/run-record.ts";
 import { clusterProbs } from "./cluster-probs.ts";
-import { discreteSemanticEntropy } from "./discrete-semantic-entropy.ts";
-import { meanTokenEntropy } from "./mean-token-entropy.ts";
-import { regularEntropy } from "./regular-entropy.ts";
-import { semanticEntropy } from "./semantic-entropy.ts";
-import { sumLogprobSemanticEntropy } from "./sum-logprob-semantic-entropy.ts";
+import type { QuestionSamples } from "./question-samples.ts";
+import { SE_MODES, type SeModeName } from "./se-mode.ts";
 
 /**
  * Every uncertainty estimate of one question, one line of `math_semantic_entropy.jsonl`. Entropies in nats. The
@@ -17,61 +11,69 @@ export interface SemanticEntropyRecord {
   /** [K] the texts that were compared, by `run_ids`; null where a sample has no answer. */
   readonly answers: readonly (string | null)[];
   readonly clusters: readonly { readonly cluster_id: number; readonly member_run_ids: readonly number[] }[];
-  /** [C] share of each cluster, weighted by exp(mean token log-probability). */
+  /** [C] share of each cluster in the samples' weights. */
   readonly cluster_probs: readonly number[];
-  /** The Nature estimate, over mean token log-probabilities of all generated tokens, reasoning included. */
-  readonly semantic_entropy: number;
+  /** Of the variant that was asked for; null where log-probabilities are missing. */
+  readonly semantic_entropy: number | null;
   /** The target of the SE probe: over counts of samples. */
   readonly discrete_semantic_entropy: number;
-  /** Over whole-sequence probabilities. */
-  readonly sum_logprob_semantic_entropy: number;
-  /** -mean over samples of the mean token log-probability. */
-  readonly regular_entropy: number;
-  /** Over all generated tokens, then over samples. */
-  readonly mean_token_entropy: number;
-  readonly cluster_count: number;
+  /** What weighs a sample in `cluster_probs`; "counts" where its log-probability is not known. */
+  readonly cluster_weights: "mean_logprobs" | "sum_logprobs" | "counts";
   /** [K] */
   readonly run_ids: readonly number[];
   /** Name of the relation that grouped the answers. */
   readonly equivalence: string;
-  /** Share of the samples that are correct. */
-  readonly accuracy: number;
+  /** Share of the samples that are correct; null where that is not known. */
+  readonly accuracy: number | null;
   /** See `AnswerClusters`; null if not computed. */
   readonly non_transitive_share: number | null;
+  /** The other estimates by their names: numbers, null where the question lacks what one needs. */
+  readonly [estimate: string]: unknown;
+}
+
+/** What a record has beside the samples and their estimates. */
+export interface RecordContext {
+  readonly mode: SeModeName;
+  readonly equivalence: string;
+  readonly nonTransitiveShare: number | null;
 }
 
 /**
- * @param runs    [K] samples of one question, K >= 1
- * @param answers [K] what was compared
+ * @param estimates by name, `discrete_semantic_entropy` and `semantic_entropy` among them
  */
-export function describeSemanticEntropy(
-  runs: readonly RunRecord[],
-  answers: readonly (string | null)[],
-  clusters: AnswerClusters,
-  equivalence: Equivalence,
+export function describeQuestion(
+  samples: QuestionSamples,
+  estimates: Readonly<Record<string, number | null>>,
+  { mode, equivalence, nonTransitiveShare }: RecordContext,
 ): SemanticEntropyRecord {
-  const { clusterIds, clusterCount } = clusters;
-  const sumLogprobs = runs.map((run) => sum(run.token_logprobs));
-  const meanLogprobs = runs.map((run, i) => (sumLogprobs[i] as number) / run.tokens.length);
+  const { id, answers, clusterIds, runIds, isCorrect } = samples;
+  const { semantic_entropy = null, ...others } = estimates;
+  const weights = weigh(samples, mode);
   return {
-    question_id: (runs[0] as RunRecord).question_id,
+    question_id: id,
     answers,
-    clusters: Array.from({ length: clusterCount }, (_, id) => ({
-      cluster_id: id,
-      member_run_ids: runs.filter((_run, i) => clusterIds[i] === id).map((run) => run.run_id),
+    clusters: Array.from({ length: Math.max(...clusterIds) + 1 }, (_, cluster) => ({
+      cluster_id: cluster,
+      member_run_ids: runIds.filter((_run, i) => clusterIds[i] === cluster),
     })),
-    cluster_probs: clusterProbs(clusterIds, meanLogprobs),
-    semantic_entropy: semanticEntropy(clusterIds, meanLogprobs),
-    discrete_semantic_entropy: discreteSemanticEntropy(clusterIds),
-    sum_logprob_semantic_entropy: sumLogprobSemanticEntropy(clusterIds, sumLogprobs),
-    regular_entropy: regularEntropy(meanLogprobs),
-    mean_token_entropy: meanTokenEntropy(runs.map((run) => run.token_entropies)),
-    cluster_count: clusterCount,
-    run_ids: runs.map((run) => run.run_id),
-    equivalence: equivalence.name,
-    accuracy: runs.filter((run) => run.is_correct).length / runs.length,
-    non_transitive_share: clusters.nonTransitiveShare,
+    cluster_probs: clusterProbs(clusterIds, weights.logWeights),
+    semantic_entropy,
+    ...(others as { readonly discrete_semantic_entropy: number }),
+    cluster_weights: weights.name,
+    run_ids: runIds,
+    equivalence,
+    accuracy: isCorrect && isCorrect.filter((correct) => correct).length / isCorrect.length,
+    non_transitive_share: nonTransitiveShare,
   };
 }
 
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+function weigh(
+  { sumLogprobs, tokenCounts, runIds }: QuestionSamples,
+  mode: SeModeName,
+): { readonly name: SemanticEntropyRecord["cluster_weights"]; readonly logWeights: readonly number[] } {
+  if (SE_MODES[mode].weights === "sum" && sumLogprobs !== null)
+    return { name: "sum_logprobs", logWeights: sumLogprobs };
+  if (SE_MODES[mode].weights === "mean" && sumLogprobs !== null && tokenCounts !== null)
+    return { name: "mean_logprobs", logWeights: sumLogprobs.map((sum, i) => sum / tokenCounts[i]!) };
+  return { name: "counts", logWeights: runIds.map(() => 0) };
+}

@@ -1,4 +1,12 @@
 import type { Json } from "../store/json.ts";
+import type { PairVerdict } from "./pair-verdict.ts";
+
+/** Two answers to one question, the one that came first in front; their texts differ. */
+export interface AnswerPair {
+  readonly question: string;
+  readonly first: string;
+  readonly second: string;
+}
 
 /** A way to tell whether two answers to a question say the same. */
 export interface Equivalence {
@@ -6,13 +14,11 @@ export interface Equivalence {
   /** Everything that decides its verdicts (model and revision, thresholds …), for the artefacts it shapes. */
   readonly provenance: Json;
   /**
-   * Verdicts on many pairs at once, so that a model can batch them.
-   * @param pairs   [N] answers, the one that came first in front; never equal texts
-   * @param context the question that all of them answer
-   * @returns [N] symmetric: the order within a pair does not matter
+   * Verdicts on many pairs at once, of one question or of many, so that a model can batch them.
+   * @returns [N] in the pairs' order. `same` is symmetric: the order within a pair does not matter
    */
-  sameMeaning(
-    pairs: readonly (readonly [string, string])[],
-    context: { readonly question: string },
-  ): Promise<readonly boolean[]>;
+  compare(
+    pairs: readonly AnswerPair[],
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<readonly PairVerdict[]>;
 }

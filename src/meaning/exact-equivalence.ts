@@ -1,11 +1,16 @@
 import { normalizeAnswer } from "../text/normalize-answer.ts";
 import type { Equivalence } from "./equivalence.ts";
 
-/** The same words; see `normalizeAnswer`. Version 1 compared whole texts where version 2 is given extracted answers. */
+/** The same words; see `normalizeAnswer`. */
 export function createExactEquivalence(): Equivalence {
   return {
     name: "exact",
-    provenance: { name: "exact", version: 2 },
-    sameMeaning: async (pairs) => pairs.map(([a, b]) => normalizeAnswer(a) === normalizeAnswer(b)),
+    // version 1 compared whole texts; version 2 was given extracted answers, already normalised
+    provenance: { name: "exact", version: 3 },
+    compare: async (pairs) =>
+      pairs.map(({ first, second }) => ({ same: sameWords(first, second), rule: "exact" })),
   };
 }
+
+/** Whether two answers are the same once case, punctuation and articles are gone. */
+export const sameWords = (a: string, b: string): boolean => normalizeAnswer(a) === normalizeAnswer(b);

@@ -1,4 +1,5 @@
 import type { GenerationDefaults } from "./checkpoint/generation-defaults.ts";
+import type { DeviceName } from "./device/device.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
 import { type LayerName, resolveLayer } from "./layer-names.ts";
 import type { DecoderSession } from "./session/decoder-session.ts";
@@ -23,9 +24,11 @@ export interface ModelProvenance extends ModelName {
   readonly tokenizer_sha256: string;
   /** Arithmetic of the linear maps; all else is float32. */
   readonly dtype: ModelDtype;
+  /** What it is computed on: other kernels round differently. */
+  readonly device: DeviceName;
 }
 
-export const MODEL_DTYPES = ["float32", "int8"] as const;
+export const MODEL_DTYPES = ["float32", "int8", "int4"] as const;
 export type ModelDtype = (typeof MODEL_DTYPES)[number];
 
 /** A causal language model whose residual stream can be read at every layer. */

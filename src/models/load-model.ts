@@ -1,15 +1,19 @@
-import { availableParallelism, totalmem } from "node:os";
 import { SepError } from "../errors.ts";
+import { layoutSafetensors } from "../store/safetensors.ts";
 import { findArchitecture } from "./architectures/registry.ts";
 import { weightFiles } from "./checkpoint/checkpoint.ts";
 import { readEndTokens } from "./checkpoint/end-tokens.ts";
 import { findCheckpoint } from "./checkpoint/find-checkpoint.ts";
 import { readGenerationDefaults } from "./checkpoint/generation-defaults.ts";
-import { openInt8Weights } from "./checkpoint/int8-weights.ts";
+import { openQuantisedWeights } from "./checkpoint/quantised-weights.ts";
 import type { WeightIndex } from "./checkpoint/weight-index.ts";
+import { DEVICES, type DeviceChoice } from "./device/device.ts";
+import { type Device, resolveDevice } from "./device/resolve-device.ts";
 import { buildDecoder } from "./graph/build-decoder.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
 import type { LinearWeight } from "./graph/graph-scope.ts";
+import type { QuantisedWeights } from "./graph/graph-weights.ts";
+import { QUANTISATIONS, type Quantisation } from "./graph/quantisation.ts";
 import { rotaryPairs } from "./graph/rope.ts";
 import type { HubOptions } from "./hub/hub.ts";
 import {
@@ -27,8 +31,12 @@ import { createVocabularySession } from "./session/vocabulary-session.ts";
 export interface LoadModelOptions {
   /** Threads for the forward pass; all that this machine offers by default. */
   readonly threads?: number | undefined;
-  /** Arithmetic of the linear maps: `int8` is about twice as fast, for sampling; traces want `float32`. */
+  /** Arithmetic of the linear maps: `int8` is about twice as fast, `int4` smallest; traces want `float32`. */
   readonly dtype?: ModelDtype | undefined;
+  /** What to compute on, the processor by default; a device that {@link resolveDevice} gave is not tried again. */
+  readonly device?: DeviceChoice | Device | undefined;
+  /** Bound on what all copies of the model take in memory; a quarter of what there is by default. */
+  readonly memoryBytes?: number | undefined;
   /** The weights' fingerprint where the caller has computed it already, so that they are not read for it again. */
   readonly trustedSha256?: string | undefined;
   /** Where and how to look for models of the hub. */
@@ -45,28 +53,36 @@ const WORTH_SPLITTING_BYTES = 80_000_000;
 /**
  * Loads a causal language model.
  * @param reference what {@link locateCheckpoint} knows: the embedded model's name, a folder, a model of the hub
- * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `unsupported-model`, and those of {@link locateCheckpoint}
+ * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `unsupported-model`, `model-too-large`, those of
+ *   {@link resolveDevice} and those of {@link locateCheckpoint}
  */
-export async function loadModel(
-  reference: string,
-  { threads, dtype = "float32", trustedSha256, hub, signal, name }: LoadModelOptions = {},
-): Promise<LanguageModel> {
+export async function loadModel(reference: string, options: LoadModelOptions = {}): Promise<LanguageModel> {
+  const { dtype = "float32", trustedSha256, hub, signal, name } = options;
+  const { name: device } = await resolveDevice(options.device, { dtype });
   const checkpoint = await findCheckpoint(reference, { hub, signal });
   const { weights, tokenizer } = checkpoint;
   const architecture = findArchitecture(checkpoint.config);
   const config = checkSizes(architecture.readConfig(checkpoint.config), checkpoint.config.path);
 
   const weightsSha256 = trustedSha256 ?? (await checkpoint.fingerprintWeights());
-  const { linears, model } = buildDecoder(architecture, config, weights);
-  const int8 = dtype === "int8" ? await openInt8Weights(weights, linears, weightsSha256) : null;
-  const bytes = loadedBytes(weights, linears, dtype);
-  const available = threads ?? availableParallelism();
-  const passThreads = bytes < WORTH_SPLITTING_BYTES ? 1 : available;
+  const { operators } = DEVICES[device];
+  const { linears, model } = buildDecoder(architecture, config, weights, { operators });
+  const quantisation = QUANTISATIONS[dtype];
+  const bytes = loadedBytes(weights, linears, quantisation);
+  const { threads, ...plan } = planThreads(bytes, { ...options, device });
+  const passThreads = bytes < WORTH_SPLITTING_BYTES ? 1 : threads;
+  const quantised: QuantisedWeights | null = quantisation && {
+    quantisation,
+    index: await openQuantisedWeights(quantisation, weights, linears, weightsSha256),
+  };
   const open = async (): Promise<DecoderSession> => {
-    const graph = int8 === null ? model : buildDecoder(architecture, config, weights, { int8 }).model;
-    const files = [...weightFiles(weights), ...(int8 === null ? [] : weightFiles(int8))];
+    const graph = quantised
+      ? buildDecoder(architecture, config, weights, { quantised, operators }).model
+      : model;
+    const files = [...weightFiles(weights), ...(quantised ? weightFiles(quantised.index) : [])];
     await using folder = await createGraphFolder(graph, files);
-    return openDecoderSession(folder.modelPath, config, { threads: passThreads });
+    // awaited: the folder must be there until the session is open
+    return await openDecoderSession(folder.modelPath, config, { threads: passThreads, device });
   };
   return createLanguageModel({
     provenance: {
@@ -74,13 +90,14 @@ export async function loadModel(
       weights_sha256: weightsSha256,
       tokenizer_sha256: tokenizer.sha256,
       dtype,
+      device,
     },
     path: checkpoint.path,
     config,
     tokenizer,
     endTokenIds: readEndTokens(checkpoint),
     generationDefaults: readGenerationDefaults(checkpoint.generation),
-    ...planThreads(bytes, available, totalmem()),
+    ...plan,
     session: createLazySession(config, open),
     vocabulary: createVocabularySession(passThreads),
   });
@@ -107,14 +124,18 @@ function checkSizes(config: DecoderConfig, path: string): DecoderConfig {
 }
 
 /** About what a session keeps: the linear maps packed for their kernels, and the rest as it is stored. */
-function loadedBytes(weights: WeightIndex, linears: readonly LinearWeight[], dtype: ModelDtype): number {
+function loadedBytes(
+  weights: WeightIndex,
+  linears: readonly LinearWeight[],
+  quantisation: Quantisation | null,
+): number {
   const names = new Set(linears.map(({ name }) => name));
-  const packed = linears.reduce((sum, { outSize, inSize }) => sum + outSize * inSize, 0) * BYTES_OF[dtype];
+  const packed = quantisation
+    ? layoutSafetensors(linears.flatMap((linear) => quantisation.formatOf(linear).tensors(linear))).totalBytes
+    : linears.reduce((sum, { outSize, inSize }) => sum + 4 * outSize * inSize, 0);
   const rest = [...weights].reduce(
     (sum, [name, { byteLength }]) => sum + (names.has(name) ? 0 : byteLength),
     0,
   );
   return packed + rest;
 }
-
-const BYTES_OF: Readonly<Record<ModelDtype, number>> = { float32: 4, int8: 1 };

@@ -77,8 +77,6 @@ const CONTRIB_OPS: ReadonlySet<string> = new Set([
   "MatMulNBits",
   "QuickGelu",
   "RotaryEmbedding",
-  "SkipLayerNormalization",
-  "SkipSimplifiedLayerNormalization",
 ]);
 
 /** An empty ONNX graph. */

@@ -2,14 +2,12 @@ import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { finishStep } from "../../test/fakes/finish-step.ts";
 import { makeRun } from "../../test/fakes/make-run.ts";
 import type { SemanticEntropyRecord } from "../entropy/semantic-entropy-record.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import { writeJsonl } from "../store/jsonl.ts";
-import { readManifest } from "../store/manifest.ts";
 import { computeEntropy } from "./compute-entropy.ts";
-import { manifestPathOf } from "./output-ownership.ts";
-import type { StepEvent, StepResult } from "./step.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 let folder: string;
@@ -20,17 +18,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function run(
-  options?: Parameters<typeof computeEntropy>[2],
-): Promise<{ readonly events: StepEvent[]; readonly result: StepResult }> {
-  const events: StepEvent[] = [];
-  const step = computeEntropy(workspace, "math", options);
-  for (;;) {
-    const next = await step.next();
-    if (next.done) return { events, result: next.value };
-    events.push(next.value);
-  }
-}
+const run = (options?: Parameters<typeof computeEntropy>[2]): ReturnType<typeof finishStep> =>
+  finishStep(computeEntropy(workspace, "math", options));
 
 const readRecords = async (): Promise<SemanticEntropyRecord[]> =>
   (await readFile(workspace.semanticEntropy("math"), "utf8"))
@@ -81,10 +70,14 @@ test("worked by hand: every estimate of two questions", async () => {
     regular_entropy: 1,
     mean_token_entropy: (0.25 + 0.25 + 0.25 + 2) / 4,
     cluster_count: 3,
+    cluster_weights: "mean_logprobs",
     run_ids: [0, 1, 2, 3],
     equivalence: "math",
     accuracy: 0.5,
     non_transitive_share: 0,
+    clustering: "greedy",
+    pair_rules: { math: 3 },
+    order_sensitivity: null,
   });
   expect(second).toMatchObject({
     question_id: "q1",
@@ -95,7 +88,7 @@ test("worked by hand: every estimate of two questions", async () => {
   });
 });
 
-test("the exact relation compares the extracted answers, normalised", async () => {
+test("the exact relation compares the extracted answers by their words", async () => {
   await writeJsonl(workspace.runs("math"), [
     answering("q1", 0, "The 1/2.", { answer_text: "The 1/2. Or so." }),
     answering("q1", 1, "0.5"),
@@ -104,25 +97,8 @@ test("the exact relation compares the extracted answers, normalised", async () =
   ]);
   await run({ equivalence: "exact" });
   const [record] = await readRecords();
-  expect(record?.answers).toEqual(["1/2", "0.5", "1/2", null]);
+  expect(record?.answers).toEqual(["The 1/2.", "0.5", "1/2", null]);
   expect(record?.clusters.map(({ member_run_ids }) => member_run_ids)).toEqual([[0, 2], [1], [3]]);
-});
-
-test("auto takes the relation that fits how the answers were judged, and the manifest says which", async () => {
-  const used = async (): Promise<unknown> => {
-    await run();
-    return (await readManifest(manifestPathOf(workspace.semanticEntropy("math"))))?.settings.equivalence;
-  };
-  await writeJsonl(workspace.runs("math"), [answering("q1", 0, "1/2"), answering("q1", 1, "0.5")]);
-  expect(await used()).toMatchObject({ name: "math" });
-  expect((await readRecords())[0]?.cluster_count).toBe(1);
-  const open = { correctness: "contains" } as const;
-  await writeJsonl(workspace.runs("math"), [
-    answering("q1", 0, "1/2", open),
-    answering("q1", 1, "0.5", open),
-  ]);
-  expect(await used()).toMatchObject({ name: "exact" });
-  expect((await readRecords())[0]?.cluster_count).toBe(2);
 });
 
 test("what is left out is counted and shown, and the rest is unchanged by it", async () => {
@@ -138,6 +114,9 @@ test("what is left out is counted and shown, and the rest is unchanged by it", a
     questions: 2,
     runs: 6,
     no_answer: 1,
+    pairs: 4,
+    pairs_by_math: 4,
+    order_sensitive_questions: 0,
     bad_lines: 1,
     duplicate_runs: 1,
     questions_with_too_few_samples: 1,
@@ -174,8 +153,24 @@ test("samples that all agree, and a relation that is not transitive, are pointed
   // 50% is 0.5 and 50, which are not each other.
   const answers = ["50%", "0.5", "50"].map((answer, i) => answering("q1", i, answer));
   await writeJsonl(workspace.runs("math"), answers);
-  expect((await run()).result.warnings.map(({ code }) => code)).toContain("non-transitive");
-  expect((await readRecords())[0]).toMatchObject({ non_transitive_share: 1 });
+  const { result } = await run();
+  expect(result.warnings.find(({ code }) => code === "non-transitive")?.message).toBe(
+    "in 1 of 1 questions some answers are equal to a third but not to each other: in 1 the number of clusters " +
+      "depends on the order of the samples, and discrete semantic entropy by up to 0.637 nats",
+  );
+  expect(result.counts.order_sensitive_questions).toBe(1);
+  expect((await readRecords())[0]).toMatchObject({
+    non_transitive_share: 1,
+    discrete_semantic_entropy: 0,
+    order_sensitivity: {
+      orders: 6,
+      exhaustive: true,
+      min_discrete_semantic_entropy: 0,
+      max_discrete_semantic_entropy: expect.closeTo(Math.log(3) - (2 / 3) * Math.LN2, 14),
+      min_cluster_count: 1,
+      max_cluster_count: 2,
+    },
+  });
 });
 
 test("no runs, and no question with two samples, are errors", async () => {
@@ -185,5 +180,5 @@ test("no runs, and no question with two samples, are errors", async () => {
     code: "too-few-questions",
     message: /2 usable runs of 2 questions/,
   });
-  await expect(run({ equivalence: "nli" as "math" })).rejects.toMatchObject({ code: "bad-option" });
+  await expect(run({ equivalence: "maths" as "math" })).rejects.toMatchObject({ code: "bad-option" });
 });

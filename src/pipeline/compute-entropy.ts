@@ -1,129 +1,84 @@
-import { describeSemanticEntropy, type SemanticEntropyRecord } from "../entropy/semantic-entropy-record.ts";
-import { SepError } from "../errors.ts";
-import { clusterAnswers } from "../meaning/cluster-answers.ts";
-import type { Equivalence } from "../meaning/equivalence.ts";
-import { createExactEquivalence } from "../meaning/exact-equivalence.ts";
-import { createMathEquivalence } from "../meaning/math-equivalence.ts";
-import { groupByQuestion } from "../sampling/group-by-question.ts";
-import { readRuns } from "../sampling/read-runs.ts";
+import { gatherQuestion } from "../sampling/gather-question.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
-import { describeProblems, writeJsonl } from "../store/jsonl.ts";
-import { normalizeAnswer } from "../text/normalize-answer.ts";
-import { findEntropyWarnings } from "./entropy-warnings.ts";
-import { fileExists } from "./file-exists.ts";
-import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
+import { writeJsonl } from "../store/jsonl.ts";
+import type { QuestionOf } from "./cluster-runs.ts";
+import { describeEstimates, type EstimateOptions, needs } from "./estimate-options.ts";
+import { loadSamples } from "./load-samples.ts";
+import { checkMeaningChoice, type MeaningChoice } from "./meaning-choice.ts";
+import { createMeaningModels, type MeaningModels } from "./meaning-models.ts";
+import { type AnsweredQuestion, measureQuestions, readsQuestions } from "./measure-questions.ts";
+import { openGrouping, readQuestionTexts } from "./open-grouping.ts";
+import { findAnswerStates, readAnswerStates } from "./read-answer-states.ts";
+import { requireInput, runStep, type StepDefinition, type StepEvent, type StepResult } from "./step.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
-export const EQUIVALENCE_NAMES = ["math", "exact"] as const;
-export type EquivalenceName = (typeof EQUIVALENCE_NAMES)[number];
-
-export interface ComputeEntropyOptions {
-  /**
-   * When two extracted answers mean the same: `math` as mathematics, `exact` as normalised text; `auto` is `math` for
-   * runs that were judged as mathematics, else `exact`.
-   */
-  readonly equivalence?: EquivalenceName | "auto" | undefined;
+export interface ComputeEntropyOptions extends MeaningChoice, EstimateOptions {
+  /** A clusters file, such as an edited copy of this step's output, in place of a relation. */
+  readonly clustersFile?: string | undefined;
+  /** Where models of meaning come from; the hub and its cache when not given. */
+  readonly models?: MeaningModels | undefined;
   readonly force?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Step 3: groups each question's samples by meaning and writes every entropy to
  * `data/{set}_semantic_entropy.jsonl`, in the order in which the questions first appear among the runs; a
- * question's samples are taken by run id, so that the order of lines does not matter.
- * @throws SepError `too-few-questions` if no question has two samples, and as `runStep`
+ * question's samples are taken by run id, so that the order of lines does not matter. The verdicts behind the groups
+ * are in `data/{set}_pair_verdicts.jsonl`.
+ * @throws SepError `too-few-questions` if no question has two samples, those of `openGrouping`, and as `runStep`
  */
 export async function* computeEntropy(
   workspace: Workspace,
   set: DataSetName,
-  { equivalence: asked = "auto", force = false }: ComputeEntropyOptions = {},
+  { models = createMeaningModels(), force = false, signal, ...choice }: ComputeEntropyOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
-  const name = asked === "auto" ? await chooseEquivalence(workspace.runs(set)) : asked;
-  const equivalence = createEquivalence(name);
-  const definition = {
+  checkMeaningChoice(choice);
+  const estimates = describeEstimates(choice);
+  const path = workspace.runs(set);
+  await requireInput(path, "entropy");
+  const samples = await loadSamples(path);
+  await using grouping = yield* openGrouping(samples, { ...choice, models, signal });
+  const states = needs(choice, "hidden_states") ? await findAnswerStates(workspace, set) : [];
+  const readsRaw = readsQuestions(choice, choice, grouping) && samples.questions.some(lacksQuestion);
+  const definition: StepDefinition = {
     step: "entropy",
     part: set,
-    inputs: [workspace.runs(set)],
-    outputs: [workspace.semanticEntropy(set)],
-    settings: { equivalence: equivalence.provenance },
+    inputs: [path, ...(readsRaw ? [workspace.raw(set)] : []), ...states],
+    outputs: [workspace.semanticEntropy(set), workspace.pairVerdicts(set)],
+    settings: { ...grouping.settings, ...estimates },
     whenStale: "redo",
-  } as const;
-  return yield* runStep(workspace, definition, { force }, () => measure(workspace, set, equivalence));
-}
-
-/** A missing file is for the step itself to report. */
-async function chooseEquivalence(runsPath: string): Promise<EquivalenceName> {
-  if (!(await fileExists(runsPath))) return "math";
-  const { runs } = await readRuns(runsPath);
-  return runs.every(({ correctness }) => correctness === "math") ? "math" : "exact";
-}
-
-function createEquivalence(name: EquivalenceName): Equivalence {
-  switch (name) {
-    case "math":
-      return createMathEquivalence();
-    case "exact":
-      return createExactEquivalence();
-  }
-  throw new SepError(
-    "bad-option",
-    `equivalence is ${JSON.stringify(name)}, expected one of ${EQUIVALENCE_NAMES.join(", ")}.`,
-  );
-}
-
-async function* measure(
-  workspace: Workspace,
-  set: DataSetName,
-  equivalence: Equivalence,
-): AsyncGenerator<StepEvent, StepOutcome> {
-  const { runs, problems, duplicates } = await readRuns(workspace.runs(set));
-  const byQuestion = groupByQuestion(runs);
-  const questions = [...byQuestion.values()]
-    .filter((samples) => samples.length >= MIN_SAMPLES)
-    .map((samples) => samples.toSorted((a, b) => a.run_id - b.run_id));
-  if (questions.length === 0)
-    throw new SepError(
-      "too-few-questions",
-      `No question in ${workspace.runs(set)} has ${MIN_SAMPLES} samples, got ${runs.length} usable runs of ` +
-        `${byQuestion.size} questions. ${problems.length > 0 ? `${describeProblems(problems)}. ` : ""}` +
-        "Sample more with `sep generate --runs`.",
-    );
-
-  const at = { step: "entropy", part: set } as const;
-  const total = questions.length;
-  yield { kind: "started", ...at, unit: "question", done: 0, total };
-  const records: SemanticEntropyRecord[] = [];
-  for (const samples of questions) {
-    const answers = samples.map((run) => comparedText(run, equivalence));
-    // The prompt holds the question; a runs file alone does not have it by itself.
-    const clusters = await clusterAnswers(answers, equivalence, {
-      question: (samples[0] as RunRecord).prompt,
-    });
-    records.push(describeSemanticEntropy(samples, answers, clusters, equivalence));
-    yield { kind: "advanced", ...at, done: records.length, total };
-  }
-  const tooFewSamples = byQuestion.size - questions.length;
-  const warnings = findEntropyWarnings(records, { problems, duplicates, tooFewSamples });
-  for (const warning of warnings) yield { kind: "warning", ...at, warning };
-
-  await writeJsonl(workspace.semanticEntropy(set), records);
-  const counts = {
-    questions: total,
-    runs: records.reduce((sum, record) => sum + record.run_ids.length, 0),
-    no_answer: records.reduce(
-      (sum, { answers }) => sum + answers.filter((answer) => answer === null).length,
-      0,
-    ),
-    bad_lines: problems.length,
-    duplicate_runs: duplicates.length,
-    questions_with_too_few_samples: tooFewSamples,
   };
-  return { counts, warnings };
+  return yield* runStep(workspace, definition, { force }, async function* () {
+    const loaded = await loadSamples(path);
+    const rawOf: QuestionOf | null = readsRaw
+      ? await readQuestionTexts(workspace.raw(set), loaded.questions.filter(lacksQuestion).flat())
+      : null;
+    const statesOf = states.length === 0 ? null : await readAnswerStates(workspace, set);
+    const questions: AnsweredQuestion[] = [];
+    for (const runs of loaded.questions) {
+      const words = rawOf !== null && lacksQuestion(runs) ? rawOf(runs[0]!) : null;
+      const question = gatherQuestion(runs, words);
+      const hiddenStates = (await statesOf?.(question.id, question.runIds)) ?? null;
+      questions.push({ ...question, hiddenStates });
+    }
+    return yield* measureQuestions(
+      { ...loaded, questions },
+      {
+        ...choice,
+        part: set,
+        grouping,
+        choice,
+        models,
+        signal,
+        async write(records, verdicts) {
+          await writeJsonl(workspace.pairVerdicts(set), verdicts);
+          await writeJsonl(workspace.semanticEntropy(set), records);
+        },
+      },
+    );
+  });
 }
 
-/** One sample cannot disagree with itself: its entropy is 0 whatever the model knows. */
-const MIN_SAMPLES = 2;
-
-/** The answer that was judged, so that a sample's correctness and its cluster are about the same text. */
-function comparedText({ extracted_answer: answer }: RunRecord, { name }: Equivalence): string | null {
-  return answer === null || name === "math" ? answer : normalizeAnswer(answer) || null;
-}
+/** Runs of version 0.1 do not say what was asked; their prompt has it among other words, and is no substitute. */
+const lacksQuestion = (runs: readonly RunRecord[]): boolean => runs[0]!.question === undefined;

@@ -48,12 +48,6 @@ export function findEntropyWarnings(
       "no-disagreement",
       "the samples of every question agree: all entropies are 0 and no SE probe can be trained on them",
     );
-  const broken = records.filter((record) => (record.non_transitive_share ?? 0) > 0).length;
-  if (broken > 0)
-    warn(
-      "non-transitive",
-      `in ${broken} questions some answers are equal to a third but not to each other: clusters depend on sample order`,
-    );
   if (records.length < FEW_QUESTIONS)
     warn("few-questions", `${records.length} questions: figures over fewer than ${FEW_QUESTIONS} are noise`);
   return warnings;

@@ -8,10 +8,12 @@ import { type Json, stableStringify } from "../store/json.ts";
 import { writeJsonl } from "../store/jsonl.ts";
 import { openJsonlAppender } from "../store/jsonl-appender.ts";
 import type { Manifest, ManifestWarning } from "../store/manifest.ts";
+import { type AdaptiveK, openAdaptiveK } from "./adaptive-k.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
 import { openLocalEngine } from "./local-engine.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
 import { type GenerateRunsOptions, type GenerationPlan, planGeneration } from "./plan-generation.ts";
+import { allRunIds, sampleQuestion } from "./sample-question.ts";
 import { runStep, type StepDefinition, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
@@ -19,7 +21,7 @@ import type { DataSetName, Workspace } from "./workspace.ts";
  * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is
  * on disk at once, so that an interrupted run goes on where it stopped and ends with the same bytes. More runs or
  * more questions extend what is there, and another correctness rule judges it again; any other change is refused
- * without `force`.
+ * without `force`. With `adaptive`, a question gets the first so many of its K answers.
  * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long`, `too-few-questions` when
  *   every question is a shot, and `bad-option` as `buildPrompt` does
  */
@@ -29,7 +31,12 @@ export async function* generateRuns(
   options: GenerateRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
   const { force = false } = options;
-  const plan = await planGeneration(workspace, set, options);
+  const settled = await planGeneration(workspace, set, options);
+  await using adaptive =
+    options.adaptive === undefined
+      ? null
+      : yield* openAdaptiveK(settled.runs, settled.recording.correctness, options.adaptive, options.signal);
+  const plan = { ...settled, judging: { ...settled.judging, adaptive: adaptive?.settings ?? null } };
   const output = workspace.runs(set);
   const definition: StepDefinition = {
     step: "generate",
@@ -41,7 +48,7 @@ export async function* generateRuns(
     extendsPrevious: (previous) => sameSampling(previous, plan),
   };
   return yield* runStep(workspace, definition, { force }, () =>
-    sampleMissing(workspace, set, { ...options, force }, plan),
+    sampleMissing(workspace, set, { ...options, force }, plan, adaptive),
   );
 }
 
@@ -58,6 +65,7 @@ async function* sampleMissing(
   set: DataSetName,
   { model, force, signal }: GenerateRunsOptions & { readonly force: boolean },
   plan: GenerationPlan,
+  adaptive: AdaptiveK | null,
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { questions, runs, recording } = plan;
   const output = workspace.runs(set);
@@ -74,12 +82,12 @@ async function* sampleMissing(
     createRunRecorder(model, recording),
   );
   await claimJournal(journal, plan.sampling);
-  const missing = questions.flatMap((question) => {
-    const runIds = Array.from({ length: runs }, (_, run) => run).filter(
-      (run) => !finished.has(keyOf(question.id, run)),
-    );
-    return runIds.length === 0 ? [] : [{ question, runIds }];
-  });
+  const runsOf = ({ id }: Question): RunRecord[] =>
+    Array.from({ length: runs }, (_, run) => finished.get(keyOf(id, run))).filter((run) => run !== undefined);
+  const nextRunIds = adaptive === null ? allRunIds(runs) : adaptive.nextRunIds;
+  const missing: Question[] = [];
+  for (const question of questions)
+    if ((await nextRunIds(question, runsOf(question), signal)).length > 0) missing.push(question);
   const total = questions.length;
   let done = total - missing.length;
   const event = { step: "generate", part: set } as const;
@@ -91,7 +99,7 @@ async function* sampleMissing(
     await using appender = await openJsonlAppender(journal);
     const sampled = mapConcurrently(
       missing,
-      ({ question, runIds }, abort) => engine.sample(question, runIds, recording, abort),
+      (question, abort) => sampleQuestion(engine, question, runsOf(question), nextRunIds, recording, abort),
       { concurrency: engine.concurrency, signal },
     );
     for await (const records of sampled) {
@@ -101,18 +109,25 @@ async function* sampleMissing(
       yield { kind: "advanced", ...event, done, total };
     }
   }
-  const ordered = questions.flatMap(({ id }) =>
-    Array.from({ length: runs }, (_, run) => finished.get(keyOf(id, run)) as RunRecord),
-  );
+  const ordered = questions.flatMap(runsOf);
   await writeJsonl(output, ordered);
   const warnings = [...plan.warnings, ...warnOfReasoning(ordered)];
   for (const warning of warnings) yield { kind: "warning", ...event, warning };
+  const saved = total * runs - ordered.length;
+  if (adaptive !== null) yield { kind: "note", ...event, message: describeSaving(saved, total * runs) };
   return {
-    counts: { ...countRuns(total, ordered), left_out_as_shots: plan.leftOutAsShots },
+    counts: {
+      ...countRuns(total, ordered),
+      ...(adaptive === null ? {} : { answers_saved: saved }),
+      left_out_as_shots: plan.leftOutAsShots,
+    },
     warnings,
     cleanUp: () => removeJournal(journal),
   };
 }
+
+const describeSaving = (saved: number, all: number): string =>
+  `${saved} of ${all} answers (${((saved / Math.max(1, all)) * 100).toFixed(1)}%) were not drawn: they could not have changed on which side of the threshold their question is`;
 
 const keyOf = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);
 

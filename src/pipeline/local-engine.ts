@@ -32,11 +32,12 @@ export interface LocalEngine extends AsyncDisposable {
 export async function openLocalEngine(model: LanguageModel, questions: number): Promise<LocalEngine> {
   const workers = Math.min(model.workers, Math.floor(questions / QUESTIONS_WORTH_A_WORKER));
   if (workers < 2 || !canStartWorkers()) return runHere(model);
-  const { id, revision, dtype, weights_sha256 } = model.provenance;
+  const { id, revision, dtype, device, weights_sha256 } = model.provenance;
   return startModelWorkers(model.path, workers, {
     name: { id, revision },
     threads: model.threadsPerWorker,
     dtype,
+    device: { name: device },
     trustedSha256: weights_sha256,
   });
 }

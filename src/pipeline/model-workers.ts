@@ -8,7 +8,10 @@ export type ModelJob =
   | { readonly kind: "trace"; readonly job: Parameters<LocalEngine["trace"]> };
 
 /** What is said to `loadModel` in a worker; plain data, since it goes to another thread. */
-export type WorkerModelOptions = Pick<LoadModelOptions, "threads" | "dtype" | "trustedSha256" | "name">;
+export type WorkerModelOptions = Pick<
+  LoadModelOptions,
+  "threads" | "dtype" | "device" | "trustedSha256" | "name"
+>;
 
 /** What a worker is started with. */
 export interface WorkerSetup {

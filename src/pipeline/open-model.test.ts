@@ -73,3 +73,12 @@ it("loads a model of the hub under its name, with its download in the live displ
   expect(events).toEqual([]);
   expect(stage.fake.requests).toEqual([]);
 });
+
+it("looks for the device before it downloads a model that would be of no use without it", async () => {
+  const golden = createGoldenModel("qwen3-tied");
+  await using stage = await createHubStage([golden]);
+  const missing = process.platform === "win32" ? "coreml" : "dml";
+  const opening = openModel(golden.id, { device: missing, hub: { env: stage.env } });
+  await expect(opening.next()).rejects.toMatchObject({ code: "device-unavailable" });
+  expect(stage.fake.requests).toEqual([]);
+});

@@ -1,16 +1,14 @@
 import { locateCheckpoint } from "../models/checkpoint/locate-checkpoint.ts";
-import type { HubOptions } from "../models/hub/hub.ts";
 import type { PullEvent } from "../models/hub/pull-event.ts";
-import type { LanguageModel, ModelDtype } from "../models/language-model.ts";
-import { loadModel } from "../models/load-model.ts";
+import type { LanguageModel } from "../models/language-model.ts";
+import { type LoadModelOptions, loadModel } from "../models/load-model.ts";
+import { settleDevice } from "./settle-device.ts";
 import type { StepEvent } from "./step.ts";
 
-export interface OpenModelOptions {
-  readonly threads?: number | undefined;
-  readonly dtype?: ModelDtype | undefined;
-  readonly hub?: HubOptions | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export type OpenModelOptions = Pick<
+  LoadModelOptions,
+  "threads" | "dtype" | "device" | "memoryBytes" | "hub" | "signal"
+>;
 
 /**
  * `loadModel` for steps: a model of the hub that is not in the cache is downloaded first, with events of its own
@@ -19,10 +17,12 @@ export interface OpenModelOptions {
  */
 export async function* openModel(
   reference: string,
-  { threads, dtype, hub, signal }: OpenModelOptions = {},
+  { hub, signal, ...options }: OpenModelOptions = {},
 ): AsyncGenerator<StepEvent, LanguageModel> {
+  // before the download: without its device the model is of no use
+  const device = yield* settleDevice(options.device, { dtype: options.dtype });
   const { path, commit } = yield* reportPull(reference, locateCheckpoint(reference, { hub, signal }));
-  return loadModel(path, { threads, dtype, name: { id: reference, revision: commit } });
+  return loadModel(path, { ...options, device, name: { id: reference, revision: commit } });
 }
 
 /**

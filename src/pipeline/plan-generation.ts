@@ -17,6 +17,7 @@ import type { Json } from "../store/json.ts";
 import { describeProblems } from "../store/jsonl.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
+import type { AdaptiveOptions } from "./adaptive-k.ts";
 import { describeModel } from "./describe-model.ts";
 import { fileExists } from "./file-exists.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
@@ -40,6 +41,8 @@ export interface GenerateRunsOptions {
   readonly enableThinking?: boolean | undefined;
   /** `auto`: `math` where most reference answers are mathematical, else `contains`. */
   readonly correctness?: CorrectnessRule | "auto" | undefined;
+  /** Draw no more of the `runs` answers than it takes to tell on which side of a threshold a question is. */
+  readonly adaptive?: AdaptiveOptions | undefined;
   readonly force?: boolean;
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,3 +1,7 @@
+import type { EstimateChoice } from "../entropy/estimates/estimate-registry.ts";
+import type { SeModeName } from "../entropy/se-mode.ts";
+import { SepError } from "../errors.ts";
+import type { DeviceChoice } from "../models/device/device.ts";
 import type { HubOptions } from "../models/hub/hub.ts";
 import type { ModelDtype } from "../models/language-model.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
@@ -5,15 +9,19 @@ import type { ProbeKind } from "../probes/probe-kind.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../tracing/positions.ts";
+import type { AdaptiveOptions } from "./adaptive-k.ts";
 import { buildDatasets } from "./build-datasets.ts";
-import { computeEntropy, type EquivalenceName } from "./compute-entropy.ts";
+import { computeEntropy } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
 import { generateRuns } from "./generate-runs.ts";
+import type { MeaningChoice } from "./meaning-choice.ts";
+import { createMeaningModels, type MeaningModels } from "./meaning-models.ts";
 import { openModel } from "./open-model.ts";
 import { isHandMade } from "./output-ownership.ts";
 import type { StudyPromptFormat } from "./plan-generation.ts";
 import { prepareQuestions } from "./prepare-questions.ts";
 import { resolveSampler, type SamplerChoice, type SamplerPreset } from "./resolve-sampler.ts";
+import { settleDevice } from "./settle-device.ts";
 import type { StepEvent, StepResult } from "./step.ts";
 import { STUDY_DEFAULTS } from "./study-defaults.ts";
 import { traceRuns } from "./trace-runs.ts";
@@ -46,9 +54,20 @@ export interface RunPipelineOptions {
   readonly enableThinking?: boolean | undefined;
   readonly correctness?: CorrectnessRule | "auto";
   readonly threads?: number | undefined;
+  /** What to compute on, the processor by default. */
+  readonly device?: DeviceChoice | undefined;
+  /** Bound on what all copies of the model take in memory; a quarter of what there is by default. */
+  readonly memoryBytes?: number | undefined;
   /** Arithmetic that answers are drawn with; hidden states are always read in float32. */
   readonly dtype?: ModelDtype | undefined;
-  readonly equivalence?: EquivalenceName | "auto";
+  /** When two answers mean the same, and how pairs become groups. */
+  readonly meaning?: MeaningChoice | undefined;
+  /** Draw no more answers than it takes to tell on which side of `seThreshold`, in nats, a question is. */
+  readonly adaptive?: boolean | undefined;
+  /** Where models of meaning come from; the hub and its cache when not given. */
+  readonly models?: MeaningModels | undefined;
+  readonly estimates?: EstimateChoice | undefined;
+  readonly seMode?: SeModeName | undefined;
   /** Where hidden states are read; every position when not given. */
   readonly positions?: readonly TracePosition[];
   readonly layers?: "all" | readonly number[];
@@ -84,6 +103,8 @@ export async function* runPipeline(
   const always = { seed, force, ...(signal === undefined ? {} : { signal }) };
   const sets = SPLIT_SOURCES.filter((set) => set === "math" || options.ood !== null);
   const results: StepResult[] = [];
+  const { models = createMeaningModels({ hub: options.hub, threads: options.threads }) } = options;
+  const adaptive = settleAdaptive(options, models);
 
   for (const set of sets) {
     const chosen = set === "math" ? options.dataset : options.ood;
@@ -94,7 +115,7 @@ export async function* runPipeline(
     const source = chosen ?? (set === "math" ? STUDY_DEFAULTS.dataset : STUDY_DEFAULTS.ood);
     results.push(yield* prepareQuestions(workspace, set, { source, limit: options.limit, force }));
   }
-  results.push(...(yield* runModel(workspace, sets, options, always)));
+  results.push(...(yield* runModel(workspace, sets, { ...options, models, adaptive }, always)));
   signal?.throwIfAborted();
   const { position = "auto", layer = "best", missingPosition = "drop" } = options;
   const exported = layer === "best" ? "last" : layer;
@@ -112,16 +133,21 @@ export async function* runPipeline(
 async function* runModel(
   workspace: Workspace,
   sets: readonly DataSetName[],
-  options: RunPipelineOptions,
+  options: Omit<RunPipelineOptions, "adaptive"> & {
+    readonly models: MeaningModels;
+    readonly adaptive: AdaptiveOptions | undefined;
+  },
   always: { readonly seed: number; readonly force: boolean; readonly signal?: AbortSignal },
 ): AsyncGenerator<StepEvent, StepResult[]> {
   const { model: reference = STUDY_DEFAULTS.model } = options;
   const { signal } = always;
   const results: StepResult[] = [];
-  const opening = { threads: options.threads, hub: options.hub, signal };
-  await using model = yield* openModel(reference, { ...opening, dtype: options.dtype });
+  const { threads, memoryBytes, hub, dtype = "float32" } = options;
+  const device = yield* settleDevice(options.device, { dtype });
+  const opening = { device, threads, memoryBytes, hub, signal };
+  await using model = yield* openModel(reference, { ...opening, dtype });
   // hidden states are read in float32 whatever the answers were drawn in; opened, it takes no memory before it runs
-  await using tracer = yield* openModel(reference, opening);
+  await using float32 = dtype === "float32" ? null : yield* openModel(reference, opening);
   const sampler = resolveSampler(model, options.sampler, options.samplerPreset);
   for (const set of sets) {
     results.push(
@@ -136,23 +162,38 @@ async function* runModel(
         sampler: sampler.settings,
         samplerSources: sampler.sources,
         correctness: options.correctness,
+        adaptive: options.adaptive,
       }),
     );
   }
   for (const set of sets) {
     signal?.throwIfAborted();
-    const { equivalence = "auto" } = options;
-    results.push(yield* computeEntropy(workspace, set, { equivalence, force: always.force }));
+    const { meaning, models, estimates, seMode } = options;
+    const chosen = { ...meaning, estimates, seMode };
+    results.push(yield* computeEntropy(workspace, set, { ...chosen, models, force: always.force, signal }));
   }
   for (const set of sets) {
     results.push(
       yield* traceRuns(workspace, set, {
         ...always,
-        model: tracer,
+        model: float32 ?? model,
         ...(options.positions === undefined ? {} : { positions: options.positions }),
         layers: options.layers ?? "all",
       }),
     );
   }
   return results;
+}
+
+/** The threshold of a rule is known only when all answers are there. */
+function settleAdaptive(
+  { adaptive = false, seThreshold = "best-split", meaning }: RunPipelineOptions,
+  models: MeaningModels,
+): AdaptiveOptions | undefined {
+  if (!adaptive) return undefined;
+  if (typeof seThreshold === "number") return { seThreshold, meaning, models };
+  throw new SepError(
+    "bad-option",
+    `Got adaptive sampling with the entropy threshold ${seThreshold}, which takes all answers to work out. Give nats with --se-threshold; \`sep train\` writes those of an earlier study to se_threshold.json.`,
+  );
 }

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import type { EstimateCost } from "../entropy/estimates/measure-estimates.ts";
 import { SepError } from "../errors.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import type { Json } from "../store/json.ts";
@@ -19,8 +20,8 @@ import type { Workspace } from "./workspace.ts";
 export const STEP_NAMES = ["prepare", "generate", "entropy", "trace", "dataset", "train", "eval"] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
-/** What takes time: a step, or the download of a model that a step needs. */
-export type ActivityName = StepName | "download";
+/** What there are events about: a step, or what a step needs first: a model's download, and what to compute on. */
+export type ActivityName = StepName | "download" | "device";
 
 /** What a running step reports; the progress bar, the notebook and the server all render these. */
 export type StepEvent =
@@ -40,6 +41,14 @@ export type StepEvent =
       readonly done: number;
       readonly total: number;
       readonly detail?: string;
+    }
+  /** What each of the estimates that were asked for took. */
+  | {
+      readonly kind: "estimates";
+      readonly step: ActivityName;
+      readonly part: string;
+      readonly questions: number;
+      readonly costs: readonly EstimateCost[];
     }
   | { readonly kind: "note"; readonly step: ActivityName; readonly part: string; readonly message: string }
   | {
@@ -158,7 +167,8 @@ export async function* runStep(
   return { step, part, status: "ran", outputs, counts, warnings };
 }
 
-async function requireInput(path: string, step: StepName): Promise<void> {
+/** @throws SepError `missing-input` */
+export async function requireInput(path: string, step: StepName): Promise<void> {
   if (await fileExists(path)) return;
   throw new SepError(
     "missing-input",

@@ -171,7 +171,7 @@ function describeShape(
   { rowCounts }: TracePlan,
   { layers }: TraceMissingOptions["settings"],
 ): HiddenStatesShape {
-  const { id, revision, weights_sha256, tokenizer_sha256, dtype } = provenance;
+  const { id, revision, weights_sha256, tokenizer_sha256, dtype, device } = provenance;
   return {
     rowCounts,
     layers,
@@ -183,6 +183,7 @@ function describeShape(
       weights_sha256,
       tokenizer_sha256,
       dtype,
+      device,
       norm_state: "residual",
       layers: layers.join(","),
       block_count: String(config.blockCount),

@@ -14,6 +14,7 @@ export interface Workspace {
   raw(set: DataSetName): string;
   runs(set: DataSetName): string;
   semanticEntropy(set: DataSetName): string;
+  pairVerdicts(set: DataSetName): string;
   hiddenStates(set: DataSetName): string;
   hiddenStatesIndex(set: DataSetName): string;
   probeDataset(split: ProbeSplit): string;
@@ -33,6 +34,7 @@ export function openWorkspace(root: string): Workspace {
     raw: (set) => data(`${set}_raw.jsonl`),
     runs: (set) => data(`${set}_runs.jsonl`),
     semanticEntropy: (set) => data(`${set}_semantic_entropy.jsonl`),
+    pairVerdicts: (set) => data(`${set}_pair_verdicts.jsonl`),
     hiddenStates: (set) => artifacts(`${set}_hidden_states.safetensors`),
     hiddenStatesIndex: (set) => artifacts(`${set}_hidden_states.index.jsonl`),
     probeDataset: (split) => artifacts("probe_datasets", `${split}.npz`),

@@ -39,6 +39,8 @@ export function parseRun(value: unknown): RunRecord {
     extracted_answer: orNull(row, "extracted_answer", stringField),
     think_status: oneOfField(row, "think_status", THINK_STATUSES),
     finish_reason: oneOfField(row, "finish_reason", ["stop", "length"]),
+    // at the place where it is written, so that a run that is read and written again has the same bytes
+    ...("question" in row ? { question: stringField(row, "question") } : {}),
     prompt_tokens: numbersField(row, "prompt_tokens"),
     seed: numberField(row, "seed"),
     model: stringField(row, "model"),

@@ -60,6 +60,7 @@ export function createRunRecorder(
         run_id: answer.runId,
         prompt: prompt.text,
         ...describeAnswer(model, prompt, answer, question, correctness),
+        question: question.question,
         prompt_tokens: prompt.tokenIds,
         seed,
         model: model.provenance.id,
@@ -68,7 +69,11 @@ export function createRunRecorder(
     },
     renew(question, earlier) {
       if (earlier.prompt !== ask(question).text) return null;
-      return { ...earlier, ...judgeAnswer(earlier.answer_text, question, correctness) };
+      return {
+        ...earlier,
+        question: question.question,
+        ...judgeAnswer(earlier.answer_text, question, correctness),
+      };
     },
   };
 }
@@ -81,7 +86,15 @@ function describeAnswer(
   correctness: CorrectnessRule,
 ): Omit<
   RunRecord,
-  "dataset" | "question_id" | "run_id" | "prompt" | "prompt_tokens" | "seed" | "model" | "sampler"
+  | "dataset"
+  | "question_id"
+  | "run_id"
+  | "prompt"
+  | "question"
+  | "prompt_tokens"
+  | "seed"
+  | "model"
+  | "sampler"
 > {
   const { status, span, thinkText, answerText } = splitReasoning(tokenizer, {
     text,

@@ -35,6 +35,8 @@ export interface RunRecord {
   /** Mean of `token_entropies` over the reasoning span; null where there was none. */
   readonly mean_think_entropy: number | null;
   readonly is_correct: boolean;
+  /** What was asked; runs of other tools, and of version 0.1, do not have it. */
+  readonly question?: string;
   /** The rule that found and judged the answer. */
   readonly correctness: CorrectnessRule;
   /** The answer extracted from `answer_text`; null when none was found. */

@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { SepError } from "../errors.ts";
+import { appendOnce } from "./append-once.ts";
 import { stringifyRow } from "./stringify-row.ts";
 
 /** An open JSONL file that grows by whole rows. Dispose of it to flush and close. */
@@ -31,7 +31,7 @@ export async function openJsonlAppender(path: string): Promise<JsonlAppender> {
   return {
     cutBytes,
     async append(rows) {
-      if (rows.length > 0) await writeOnce(file, path, rows.map((row) => `${stringifyRow(row)}\n`).join(""));
+      if (rows.length > 0) await appendOnce(file, path, rows.map((row) => `${stringifyRow(row)}\n`).join(""));
     },
     async [Symbol.asyncDispose]() {
       try {
@@ -41,17 +41,6 @@ export async function openJsonlAppender(path: string): Promise<JsonlAppender> {
       }
     },
   };
-}
-
-async function writeOnce(file: FileHandle, path: string, text: string): Promise<void> {
-  const bytes = Buffer.from(text);
-  const { bytesWritten } = await file.write(bytes);
-  if (bytesWritten < bytes.length) {
-    throw new SepError(
-      "interrupted",
-      `Only ${bytesWritten} of ${bytes.length} bytes went into ${path}; is the disk full? Free some space and run again.`,
-    );
-  }
 }
 
 /** @returns the number of bytes cut off */

@@ -23,11 +23,18 @@ export interface JsonlContent<T> {
  * problems and the others survive; blank lines are passed over. A last line without newline that is not JSON
  * is the trace of an interrupted writer and its problem says so.
  * @param parse turns one line's value into a row; what it throws becomes the problem's reason
+ * @param parseJson turns one line into its value
  * @throws SepError `missing-input` if there is no such file
  */
 export async function readJsonl<T>(
   path: string,
-  { parse }: { readonly parse: (value: unknown, line: number) => T },
+  {
+    parse,
+    parseJson = JSON.parse,
+  }: {
+    readonly parse: (value: unknown, line: number) => T;
+    readonly parseJson?: (text: string) => unknown;
+  },
 ): Promise<JsonlContent<T>> {
   const rows: T[] = [];
   const problems: LineProblem[] = [];
@@ -39,7 +46,7 @@ export async function readJsonl<T>(
     const reject = (reason: string): void => void problems.push({ line, reason, excerpt: excerptOf(text) });
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = parseJson(text);
     } catch (error) {
       reject(ended ? `not JSON: ${messageOf(error)}` : "partial last line: the writer was interrupted");
       continue;

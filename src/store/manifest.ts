@@ -47,19 +47,33 @@ export async function writeManifest(path: string, manifest: Manifest): Promise<v
  */
 export function staleReasons(manifest: Manifest, now: Pick<Manifest, "settings" | "inputs">): string[] {
   return [
-    ...changedKeys(manifest.settings, now.settings).map(
-      (key) => `${key} was ${show(manifest.settings[key])} and is now ${show(now.settings[key])}`,
+    ...changes(manifest.settings, now.settings).map(
+      ({ key, before, after }) => `${key} was ${show(before)} and is now ${show(after)}`,
     ),
-    ...changedKeys(manifest.inputs, now.inputs).map((path) => `${path} has changed`),
+    ...changes(manifest.inputs, now.inputs).map(({ key }) => `${key} has changed`),
   ];
 }
 
-function changedKeys(
-  before: Readonly<Record<string, Json>>,
-  after: Readonly<Record<string, Json>>,
-): string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].filter((key) => show(before[key]) !== show(after[key])).sort();
+interface Change {
+  /** With dots between the names of groups of settings: "model.device". */
+  readonly key: string;
+  readonly before: Json | undefined;
+  readonly after: Json | undefined;
 }
+
+type Settings = Readonly<Record<string, Json>>;
+
+function changes(before: Settings, after: Settings, prefix = ""): Change[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  return keys.flatMap((name) => {
+    const [old, now] = [before[name], after[name]];
+    const key = `${prefix}${name}`;
+    if (isGroup(old) && isGroup(now)) return changes(old, now, `${key}.`);
+    return show(old) === show(now) ? [] : [{ key, before: old, after: now }];
+  });
+}
+
+const isGroup = (value: Json | undefined): value is Settings =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const show = (value: Json | undefined): string => (value === undefined ? "not set" : stableStringify(value));

@@ -8,7 +8,18 @@ test.each<[text: string, answer: string, rule: AnswerRule]>([
   ["first \\boxed{7}, then cut off: \\boxed{1 + \\frac{1", "7", "boxed"],
   ["stray { before \\boxed{7}", "7", "boxed"],
   ["\\boxed{\\{1, 2\\}}", "\\{1, 2\\}", "boxed"],
-  ["\\fbox{3} and \\boxed {4}", "4", "boxed"],
+  ["not \\fbox{3} but \\boxed {4}", "4", "boxed"],
+  ["\\boxed{x = 1} or \\boxed{x = 2}.", "x = 1, x = 2", "boxed"],
+  ["$\\boxed{1}$, $\\boxed{2}$, and $\\boxed{3}$", "1, 2, 3", "boxed"],
+  ["$\\boxed{5}$ and so, again, $\\boxed{5}$", "5", "boxed"],
+  ["\\boxed{5} and \\boxed{5}", "5", "boxed"],
+  ["\\boxed{\\boxed{5}}", "5", "boxed"],
+  ["\\boxed{x = \\fbox{5}}", "x = \\fbox{5}", "boxed"],
+  ["\\boxed 5", "5", "boxed"],
+  ["so \\boxed -3/4.", "-3/4", "boxed"],
+  ["\\boxed{1} no, \\boxed 1,234.", "1,234", "boxed"],
+  ["a \\boxed x", "x", "boxed"],
+  ["\\boxed{\\text{no solution}}", "\\text{no solution}", "boxed"],
   ["Answer: 5\nbut \\boxed{6}\nAnswer: 7", "6", "boxed"],
   ["Step 1: 2 + 2\nAnswer: 4.", "4", "answer-marker"],
   ["**Answer:** **12**", "12", "answer-marker"],
@@ -16,9 +27,28 @@ test.each<[text: string, answer: string, rule: AnswerRule]>([
   ["The answer is 42. I checked 3 times.", "42", "answer-marker"],
   ["Answer: 3.5", "3.5", "answer-marker"],
   ["answer: $18$", "18", "answer-marker"],
+  ["The final answer is $\\frac{1}{2}$. I hope it is correct.", "\\frac{1}{2}", "answer-marker"],
+  ["Answer: x=1 or x=2", "x=1 or x=2", "answer-marker"],
+  ["The answers are $x = 1$ and $x = 2$.", "$x = 1$ and $x = 2$", "answer-marker"],
+  ["### Final Answer\n\n\\[ 7 \\]", "7", "answer-marker"],
+  ["**Final Answer**\n12", "12", "answer-marker"],
+  ["The answer is therefore 18 apples, as we saw.", "18", "answer-marker"],
+  ["The answer is then clearly $\\sqrt{2}$, since 2 is not a square.", "\\sqrt{2}", "answer-marker"],
+  ["Answer: Catch-22", "Catch-22", "answer-marker"],
+  ["Answer: 5\nAnswer:\n", "5", "answer-marker"],
   ["She has 16 - 3 = 13.\n#### 1,013", "1,013", "hash"],
   ["#### -7", "-7", "hash"],
   ["#### Step 1\nthen 5", "5", "last-number"],
+  ["Dividing by 4, we get $x = \\frac{1}{2}$.", "x = \\frac{1}{2}", "last-formula"],
+  ["Hence \\[ 2\\pi \\]", "2\\pi", "last-formula"],
+  ["It is $\\pi$.", "\\pi", "last-formula"],
+  ["With $x$ apples there are 3.", "3", "last-number"],
+  ["So $x = 3$, which leaves 4.", "4", "last-number"],
+  ["There are 5 values of $x$.", "5", "last-number"],
+  ["It costs $5 and not $6", "6", "last-number"],
+  ["We find x = 1 or x = 2.", "x = 1 or x = 2", "last-number"],
+  ["So n = 1, 2, or 4", "n = 1, 2, or 4", "last-number"],
+  ["x = 1 and y = 2", "2", "last-number"],
   ["There are 3 boxes, so -12 in all", "-12", "last-number"],
   ["from 20-5 it is 15%", "15%", "last-number"],
   ["1,234,567 apples", "1,234,567", "last-number"],
@@ -49,9 +79,55 @@ test("whatever stands in a balanced box is found, whatever stands before it", ()
 });
 
 test("hostile texts take linear time", () => {
-  const hostile = ["\\boxed{", "answer is", "answer:\n", "1,111", "####", " ", "1", ".", "{", "$"];
+  const hostile = [
+    "\\boxed{",
+    "\\boxed{1},",
+    "\\boxed 1",
+    "answer is ",
+    "answer: x y ",
+    "\\[",
+    "$x$",
+    "x = 1, ",
+    "answer is",
+    "answer:\n",
+    "1,111",
+    "####",
+    " ",
+    "1",
+    ".",
+    "{",
+    "$",
+  ];
   const startedAt = performance.now();
   for (const piece of hostile) extractAnswer(piece.repeat(30_000));
   // About 0.1 s; quadratic time would be minutes. A wide margin, as this is the only clock in the tests.
   expect(performance.now() - startedAt).toBeLessThan(10_000);
+});
+
+test("5,000 random texts: no error, and nothing that is not in the text", () => {
+  const pieces = fc.constantFrom(
+    ..."\\boxed{ \\fbox{ } { \\boxed \\text{and} and or , . $ $$ \\( \\) \\[ \\] Answer: answer is are #### ** \\ x = 1 2,345 -3 1/2 5% \n".split(
+      " ",
+    ),
+    " ",
+    "\n",
+  );
+  const text = fc.oneof(
+    fc.string(),
+    fc.array(pieces, { maxLength: 40 }).map((parts) => parts.join("")),
+  );
+  const plain = (from: string): string => from.replaceAll("**", "");
+  fc.assert(
+    fc.property(text, (from) => {
+      const found = extractAnswer(from);
+      if (found === null) {
+        expect(from.replace(/[\s*.$]/g, "")).toBe("");
+        return;
+      }
+      // Several boxes are joined by commas, with the text in between left out.
+      const parts = found.rule === "boxed" ? found.answer.split(/, /) : [found.answer];
+      for (const part of parts) expect(plain(from)).toContain(plain(part).trim());
+    }),
+    { seed: 1, numRuns: 5000 },
+  );
 });

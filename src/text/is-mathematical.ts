@@ -1,21 +1,32 @@
-import { normalizeMath } from "./normalize-math.ts";
-import { parseQuantity } from "./parse-quantity.ts";
+import type { Answer } from "./math-answer/answer.ts";
+import { parseAnswer } from "./math-answer/parse-answer.ts";
 
 /**
  * Whether a reference answer is a number, with or without a unit, or a mathematical expression, so that
- * `mathEquivalent` is the way to compare with it.
+ * `mathEquivalent` is the way to compare with it. Letters alone are not, nor are numbers in words.
  */
 export function isMathematical(answer: string): boolean {
-  const plain = normalizeMath(answer);
-  if (parseQuantity(plain) !== null) return true;
-  return plain.length <= MAX_LENGTH && EXPRESSION.test(answer) && !PROSE.test(plain);
+  return answer.length <= MAX_LENGTH && SIGN_OF_MATHEMATICS.test(answer) && isFormula(parseAnswer(answer));
 }
 
 /** An expression is short. */
 const MAX_LENGTH = 300;
 
-/** A LaTeX command, a power or an equation, a number with an operator, or numbers in parentheses. */
-const EXPRESSION = /\\[a-z]+|[\^=]|\d ?[+*/] ?[\da-z(]|[+*/] ?\d|^[([{]-?\d.*[)\]}]$/i;
+/** A digit, a LaTeX command, a relation, a power, or what Unicode has for them. */
+const SIGN_OF_MATHEMATICS = /\d|\\[a-z]|[=<>^≤≥π√∞²³½]/i;
 
-/** Two words in a row, which no expression has. */
-const PROSE = /(?<![\\a-z])[a-z]{3,} [a-z]{2,}/i;
+function isFormula(answer: Answer): boolean {
+  switch (answer.kind) {
+    case "text":
+    case "choice":
+      return false;
+    case "quantity":
+      return answer.expression.kind !== "symbol";
+    case "list":
+    case "set":
+    case "tuple":
+      return answer.items.every(isFormula);
+    default:
+      return true;
+  }
+}

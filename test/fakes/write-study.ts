@@ -1,11 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { describeSemanticEntropy } from "../../src/entropy/semantic-entropy-record.ts";
 import { logistic } from "../../src/math/logistic.ts";
 import { normalQuantile } from "../../src/math/normal.ts";
 import { createRng, type Rng } from "../../src/math/rng.ts";
-import type { Equivalence } from "../../src/meaning/equivalence.ts";
+import { estimateQuestions } from "../../src/pipeline/estimate-questions.ts";
 import { type DataSetName, openWorkspace, type Workspace } from "../../src/pipeline/workspace.ts";
+import { gatherQuestion } from "../../src/sampling/gather-question.ts";
 import type { RunRecord } from "../../src/sampling/run-record.ts";
 import { writeJsonl } from "../../src/store/jsonl.ts";
 import { writeSafetensors } from "../../src/store/safetensors.ts";
@@ -117,12 +117,14 @@ function makeRun(
 function describeEntropy(own: readonly RunRecord[]): unknown {
   const answers = own.map((run) => run.extracted_answer);
   const distinct = [...new Set(answers)];
-  const clusters = {
+  const question = {
+    samples: gatherQuestion(own),
+    answers,
     clusterIds: answers.map((answer) => distinct.indexOf(answer)),
-    clusterCount: distinct.length,
     nonTransitiveShare: 0,
+    evidence: null,
   };
-  return describeSemanticEntropy(own, answers, clusters, { name: "exact" } as unknown as Equivalence);
+  return estimateQuestions([question], { equivalence: "exact", now: () => 0 }).records[0];
 }
 
 interface StateRows {

@@ -1,19 +1,60 @@
 import { describe, expect, it } from "vitest";
+import { DEVICE_NAMES } from "../../models/device/device.ts";
 import { checkEngine } from "./check-engine.ts";
 
+const names = ["onnxruntime-node", ...DEVICE_NAMES.map((device) => `device ${device}`), "device auto"];
+
 describe("checkEngine", () => {
-  it("finds onnxruntime and runs a graph on the CPU", async () => {
+  it("finds onnxruntime and computes the embedded model on the processor", async () => {
     const checks = await checkEngine();
-    expect(checks[0]).toMatchObject({ name: "onnxruntime-node", status: "ok" });
-    expect(checks[0]?.detail).toMatch(/^\d+\.\d+\.\d+/);
-    expect(checks.find(({ name }) => name === "provider cpu")).toEqual({
-      name: "provider cpu",
-      status: "ok",
-      detail: "runs a graph",
-    });
-    // Whatever else this machine has, it is at most absent: nothing but the CPU is needed.
-    for (const { name, status } of checks)
+    expect(checks.map(({ name }) => name)).toEqual(names);
+    expect(checks[0]).toMatchObject({ status: "ok", detail: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+    expect(checks[1]).toEqual({ name: "device cpu", status: "ok", detail: "computes the embedded model" });
+    // Whatever else this machine has, it is at most absent: nothing but the processor is needed.
+    for (const { name, status, advice } of checks) {
       expect([name, status]).toEqual([name, expect.stringMatching(/ok|absent/)]);
-    for (const { status, advice } of checks) if (status === "absent") expect(advice).toBeTruthy();
+      if (status === "absent") expect(advice).toMatch(/^Needs .+\.$/);
+    }
+  });
+
+  it("says what each device lacks, and what auto takes", async () => {
+    const checks = await checkEngine(async (device) =>
+      ["cpu", "dml"].includes(device)
+        ? { works: true, error: 1.26e-6 }
+        : { works: false, reason: `no ${device}` },
+    );
+    expect(checks.slice(1)).toEqual([
+      { name: "device cpu", status: "ok", detail: "computes the embedded model" },
+      {
+        name: "device cuda",
+        status: "absent",
+        detail: "no cuda",
+        advice: expect.stringContaining("CUDA 12"),
+      },
+      {
+        name: "device webgpu",
+        status: "absent",
+        detail: "no webgpu",
+        advice: expect.stringContaining("Vulkan"),
+      },
+      {
+        name: "device coreml",
+        status: "absent",
+        detail: "no coreml",
+        advice: expect.stringContaining("macOS"),
+      },
+      {
+        name: "device dml",
+        status: "ok",
+        detail: "computes the embedded model, at most 1.3e-6 of its scale off the cpu",
+      },
+      { name: "device auto", status: "ok", detail: "dml; it tries cuda, dml, cpu" },
+    ]);
+  });
+
+  it("is broken when the processor is", async () => {
+    const checks = await checkEngine(() => Promise.reject(new Error("the model is\n damaged")));
+    expect(checks[1]).toMatchObject({ status: "broken", detail: "the model is damaged" });
+    expect(checks.at(-1)).toMatchObject({ detail: expect.stringMatching(/^cpu/) });
   });
 });

@@ -1,86 +1,47 @@
-import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
-import { listSupportedBackends, env as ortEnvironment } from "onnxruntime-node";
-import { createGraph } from "../../onnx/graph.ts";
+import { env as ortEnvironment } from "onnxruntime-node";
+import { AUTO_DEVICES, DEVICE_NAMES, DEVICES, type DeviceName } from "../../models/device/device.ts";
+import { resolveDevice } from "../../models/device/resolve-device.ts";
+import { type DeviceTrial, tryDevice } from "../../models/device/try-device.ts";
 import { type Check, oneLine } from "./check.ts";
 
-/** onnxruntime, and which of its execution providers can run a graph on this machine. */
-export async function checkEngine(): Promise<Check[]> {
+/** onnxruntime, and what it can compute on here. */
+export async function checkEngine(attempt: typeof tryDevice = tryDevice): Promise<Check[]> {
   const version = ortEnvironment.versions.node ?? "unknown version";
-  const providers = await Promise.all(
-    listSupportedBackends().map(async ({ name }) => describeProvider(name, await tryProvider(name))),
+  const trials = new Map(
+    await Promise.all(
+      DEVICE_NAMES.map(async (device) => [device, await tryKindly(device, attempt)] as const),
+    ),
   );
-  return [{ name: "onnxruntime-node", status: "ok", detail: version }, ...providers];
-}
-
-function describeProvider(name: string, failure: string | null): Check {
-  const check = { name: `provider ${name}` };
-  if (failure === null) return { ...check, status: "ok", detail: "runs a graph" };
-  if (name === "cpu")
-    return {
-      ...check,
-      status: "broken",
-      detail: failure,
-      advice: "Reinstall: npm rebuild onnxruntime-node.",
-    };
-  return { ...check, status: "absent", detail: failure, advice: "Not needed: the engine runs on the CPU." };
-}
-
-/**
- * Runs a graph of one node on a provider, in a process of its own: a missing driver may print to stderr from
- * native code, or take the process down.
- * @returns null if it ran, else why not
- */
-async function tryProvider(name: string): Promise<string | null> {
-  const require = createRequire(import.meta.url);
-  const child = spawn(
-    process.execPath,
-    ["-e", PROBE, require.resolve("onnxruntime-node"), name, tinyModel()],
-    { stdio: ["ignore", "pipe", "ignore"], timeout: PROBE_TIMEOUT_MS },
-  );
-  let output = "";
-  child.stdout.setEncoding("utf8");
-  child.stdout.on("data", (chunk: string) => {
-    output += chunk;
+  const auto = await resolveDevice("auto", {
+    attempt: async (device) => trials.get(device) as DeviceTrial,
   });
-  return new Promise((settle) => {
-    child.on("error", (error) => settle(oneLine(error)));
-    child.on("close", (code, signal) => {
-      if (code === 0) settle(null);
-      else settle(shorten(oneLine(output)) || `the process ended with ${signal ?? `code ${code}`}`);
-    });
-  });
+  return [
+    { name: "onnxruntime-node", status: "ok", detail: version },
+    ...[...trials].map(([device, trial]) => describeTrial(device, trial)),
+    { name: "device auto", status: "ok", detail: `${auto.name}; it tries ${AUTO_DEVICES.join(", ")}, cpu` },
+  ];
 }
 
-/** Prints why it failed. */
-const PROBE = `(async () => {
-const [path, name, model] = process.argv.slice(1);
-try {
-  const { InferenceSession, Tensor } = require(path);
-  const options = { executionProviders: [name], logSeverityLevel: 4 };
-  const session = await InferenceSession.create(Buffer.from(model, "base64"), options);
-  const { y } = await session.run({ x: new Tensor("float32", [3], [1]) });
-  if (y.data[0] !== 3) throw new Error("it computed " + y.data[0] + " instead of 3");
-} catch (error) {
-  console.log(error.message);
-  process.exitCode = 1;
-}
-})();`;
-
-/** y = x, as base64. */
-function tinyModel(): string {
-  const graph = createGraph("probe");
-  graph.input("x", "float32", [1]);
-  graph.addNamed("Identity", ["x"], ["y"]);
-  graph.output("y", "float32", [1]);
-  return Buffer.from(graph.serialize()).toString("base64");
+/** An embedded model that is damaged is reported by its own check too. */
+async function tryKindly(device: DeviceName, attempt: typeof tryDevice): Promise<DeviceTrial> {
+  try {
+    return await attempt(device);
+  } catch (error) {
+    return { works: false, reason: oneLine(error) };
+  }
 }
 
-/** Without the place in onnxruntime's sources and the condition that did not hold. */
-function shorten(text: string): string {
-  const reason = text.replace(/^.* was false\.? ?/, "");
-  return reason.length <= 120 ? reason : `${reason.slice(0, 119)}…`;
+function describeTrial(device: DeviceName, trial: DeviceTrial): Check {
+  const name = `device ${device}`;
+  if (trial.works) {
+    const compared =
+      device === "cpu" ? "" : `, at most ${trial.error.toExponential(1)} of its scale off the cpu`;
+    return { name, status: "ok", detail: `computes the embedded model${compared}` };
+  }
+  return {
+    name,
+    status: device === "cpu" ? "broken" : "absent",
+    detail: trial.reason,
+    advice: `Needs ${DEVICES[device].needs}.`,
+  };
 }
-
-/** Loading onnxruntime takes well under a second; a driver that hangs must not hang the doctor. */
-const PROBE_TIMEOUT_MS = 20_000;

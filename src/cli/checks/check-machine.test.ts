@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { checkHuggingFaceCache, checkMemory, checkNode, checkWorkspace } from "./check-machine.ts";
+import { checkCpu, checkHuggingFaceCache, checkMemory, checkNode, checkWorkspace } from "./check-machine.ts";
 
 describe("checkNode", () => {
   it.each([["20.19.0"], ["20.20.2"], ["22.0.0"], ["24.1.0"]])("accepts %s", (version) => {
@@ -10,6 +10,11 @@ describe("checkNode", () => {
   it.each([["20.18.3"], ["18.20.0"]])("refuses %s", (version) => {
     expect(checkNode(version)).toMatchObject({ status: "broken", advice: expect.stringContaining("20.19") });
   });
+});
+
+it("counts the threads that this process may use", () => {
+  expect(checkCpu({ threads: 1_000_000, memoryBytes: 1 }).detail).toMatch(/^1000000 threads, /);
+  expect(checkCpu({ threads: 0, memoryBytes: 1 }).detail).toMatch(/^0 threads of \d+, by the limits /);
 });
 
 it("warns of little memory", () => {

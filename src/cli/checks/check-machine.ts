@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
-import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import { dirname, resolve } from "node:path";
 import { type Environment, locateHubCache } from "../../models/hub/hub-settings.ts";
+import { type Machine, readMachine } from "../../models/session/machine.ts";
 import { fileExists } from "../../pipeline/file-exists.ts";
 import type { Check } from "./check.ts";
 
@@ -23,13 +24,18 @@ export function checkNode(version: string = process.versions.node): Check {
   };
 }
 
-export function checkCpu(): Check {
+export function checkCpu({ threads }: Machine = readMachine()): Check {
   const model = cpus()[0]?.model.trim() || "unknown model";
-  return { name: "cpu", status: "ok", detail: `${availableParallelism()} threads, ${model}` };
+  const all = availableParallelism();
+  const limit = threads < all ? ` of ${all}, by the limits of this container or service` : "";
+  return { name: "cpu", status: "ok", detail: `${threads} threads${limit}, ${model}` };
 }
 
 /** Memory: the embedded model's run takes less than 1 GB. */
-export function checkMemory(freeBytes: number = freemem(), totalBytes: number = totalmem()): Check {
+export function checkMemory(
+  freeBytes: number = process.availableMemory(),
+  totalBytes: number = readMachine().memoryBytes,
+): Check {
   const detail = `${formatGigabytes(freeBytes)} free of ${formatGigabytes(totalBytes)}`;
   if (freeBytes >= RUN_BYTES) return { name: "memory", status: "ok", detail };
   return {

@@ -1,23 +1,100 @@
-import { computeEntropy } from "../../pipeline/compute-entropy.ts";
-import { type Command, defineCommand } from "../command.ts";
-import { eachSet, runStepCommand } from "../run-steps.ts";
-import { EQUIVALENCE_OPTION, OUTPUT_OPTIONS, SET_OPTION } from "../step-options.ts";
+import { SepError } from "../../errors.ts";
+import { type ComputeEntropyOptions, computeEntropy } from "../../pipeline/compute-entropy.ts";
+import { createMeaningModels } from "../../pipeline/meaning-models.ts";
+import { openModel } from "../../pipeline/open-model.ts";
+import { scoreRuns } from "../../pipeline/score-runs.ts";
+import type { Workspace } from "../../pipeline/workspace.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { ESTIMATE_OPTIONS, IMPORT_OPTIONS, P_TRUE_OPTION } from "../estimate-options.ts";
+import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
+import { type OptionSpec, type OptionValues, text } from "../option-spec.ts";
+import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
+import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION } from "../step-options.ts";
+
+const CLUSTERS_OPTION: { readonly clusters: OptionSpec<string | undefined> } = {
+  clusters: text(
+    "FILE",
+    undefined,
+    "Clusters to take in place of an equivalence, such as an edited copy of this step's output; needs --set.",
+  ),
+};
+
+const OPTIONS = {
+  ...MEANING_OPTIONS,
+  ...CLUSTERS_OPTION,
+  ...ESTIMATE_OPTIONS,
+  ...P_TRUE_OPTION,
+  ...IMPORT_OPTIONS,
+  threads: MODEL_OPTIONS.threads,
+  ...SET_OPTION,
+  ...OUTPUT_OPTIONS,
+};
 
 /** Step 3: semantic entropies. */
 export const ENTROPY: Command = defineCommand({
   name: "entropy",
   summary: "step 3: group answers by meaning, data/{math,ood}_semantic_entropy.jsonl",
-  options: { ...EQUIVALENCE_OPTION, ...SET_OPTION, ...OUTPUT_OPTIONS },
+  options: OPTIONS,
   examples: [
-    { line: "sep entropy", meaning: "answers equal as mathematics are one meaning" },
-    { line: "sep entropy --equivalence exact --set math", meaning: "only the same text is the same meaning" },
+    { line: "sep entropy", meaning: "answers equal as mathematics are one meaning; open answers: hybrid" },
+    {
+      line: "sep entropy --equivalence exact --set math",
+      meaning: "only the same words are the same meaning",
+    },
+    {
+      line: "sep entropy --equivalence judge --judge-model Qwen/Qwen3-0.6B",
+      meaning: "a language model says what means the same",
+    },
+    {
+      line: "sep entropy --set math --clusters edited.jsonl",
+      meaning: "entropies of clusters that were corrected by hand",
+    },
+    { line: "sep entropy --estimates all", meaning: "every estimate of uncertainty, and what each takes" },
+    {
+      line: "sep entropy --runs samples.jsonl --to scores.jsonl",
+      meaning: "samples that another tool drew",
+    },
   ],
   run(values, context) {
-    const { equivalence, force, set: choice } = values;
-    return runStepCommand(values, context, (workspace) =>
-      eachSet("entropy", choice, workspace.runs, (set) =>
-        computeEntropy(workspace, set, { equivalence, force }),
-      ),
-    );
+    checkOptions(values);
+    return runStepCommand(values, context, (workspace) => runEntropy(workspace, values, context));
   },
 });
+
+function checkOptions({ clusters, runs, to, set }: OptionValues<typeof OPTIONS>): void {
+  if (clusters !== undefined && runs === undefined && set === "both")
+    throw new SepError(
+      "bad-option",
+      "Got --clusters for both question sets, and a file has the clusters of one. Say which with --set math or --set ood.",
+    );
+  if (runs === undefined && to !== undefined)
+    throw new SepError("bad-option", "--to names where the scores of --runs go, and there is no --runs.");
+  const other = clusters !== undefined ? "--clusters" : set !== "both" ? "--set" : null;
+  if (runs !== undefined && other !== null)
+    throw new SepError("bad-option", `Got --runs and ${other}, which is about a study's own runs.`);
+}
+
+async function* runEntropy(
+  workspace: Workspace,
+  values: OptionValues<typeof OPTIONS>,
+  { env, now, signal }: CliContext,
+): Steps {
+  const { clusters, estimates, force, runs, set: choice, threads, to } = values;
+  const reference = values["p-true-model"];
+  await using pTrueModel =
+    reference === undefined ? null : yield* openModel(reference, { threads, hub: { env }, signal });
+  const options: ComputeEntropyOptions = {
+    ...readMeaningChoice(values),
+    estimates,
+    seMode: values["se-mode"],
+    pTrueModel: pTrueModel ?? undefined,
+    models: createMeaningModels({ hub: { env }, threads }),
+    now,
+    force,
+    signal,
+  };
+  if (runs !== undefined) return [yield* scoreRuns(workspace, runs, { ...options, output: to })];
+  return yield* eachSet("entropy", choice, workspace.runs, (set) =>
+    computeEntropy(workspace, set, { ...options, clustersFile: clusters }),
+  );
+}

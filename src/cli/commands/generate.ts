@@ -1,18 +1,32 @@
+import { SepError } from "../../errors.ts";
+import type { AdaptiveOptions } from "../../pipeline/adaptive-k.ts";
 import { generateRuns } from "../../pipeline/generate-runs.ts";
+import { createMeaningModels, type MeaningModels } from "../../pipeline/meaning-models.ts";
 import { openModel } from "../../pipeline/open-model.ts";
 import { resolveSampler } from "../../pipeline/resolve-sampler.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
-import type { OptionValues } from "../option-spec.ts";
+import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
+import { readModelChoices } from "../model-values.ts";
+import { number, type OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
 import { LIMIT_OPTION, MODEL_OPTIONS, OUTPUT_OPTIONS, SEED_OPTION, SET_OPTION } from "../step-options.ts";
 
+const { clustering: _greedyOnly, ...RELATION_OPTIONS } = MEANING_OPTIONS;
+
+/** What `--adaptive` reads. */
+const ADAPTIVE_OPTIONS = {
+  "se-threshold": number({ min: 0 }, undefined, "Of --adaptive: nats of discrete semantic entropy."),
+  ...RELATION_OPTIONS,
+};
+
 const OPTIONS = {
   ...LIMIT_OPTION,
   ...MODEL_OPTIONS,
   ...SAMPLING_OPTIONS,
+  ...ADAPTIVE_OPTIONS,
   ...SEED_OPTION,
   ...SET_OPTION,
   ...OUTPUT_OPTIONS,
@@ -30,6 +44,10 @@ export const GENERATE: Command = defineCommand({
       meaning: "three answers to five questions from a checkpoint on disk",
     },
     { line: "sep generate --set ood --seed 7", meaning: "the out-of-distribution questions only" },
+    {
+      line: "sep generate --adaptive --se-threshold 0.9",
+      meaning: "no more answers than it takes to tell which questions are above 0.9 nats",
+    },
   ],
   run(values, context) {
     return runStepCommand(values, context, (workspace) => generateSets(workspace, values, context));
@@ -41,10 +59,10 @@ async function* generateSets(
   values: OptionValues<typeof OPTIONS>,
   { signal, env }: CliContext,
 ): Steps {
+  const adaptive = readAdaptive(values, createMeaningModels({ hub: { env }, threads: values.threads }));
   const { sampler: chosen, samplerPreset, ...choices } = await readSamplingChoices(values);
   await using model = yield* openModel(values.model, {
-    threads: values.threads,
-    dtype: values.dtype,
+    ...readModelChoices(values),
     hub: { env },
     signal,
   });
@@ -57,8 +75,31 @@ async function* generateSets(
       sampler: settings,
       samplerSources: sources,
       seed: values.seed,
+      adaptive,
       signal,
       force: values.force,
     }),
   );
+}
+
+function readAdaptive(
+  values: OptionValues<typeof OPTIONS>,
+  models: MeaningModels,
+): AdaptiveOptions | undefined {
+  const { "se-threshold": seThreshold } = values;
+  if (values.adaptive && seThreshold !== undefined)
+    return { seThreshold, meaning: readMeaningChoice({ ...values, clustering: "greedy" }), models };
+  if (values.adaptive)
+    throw new SepError(
+      "bad-option",
+      "Got --adaptive without --se-threshold, expected the threshold in nats.",
+    );
+  const specs = Object.entries(ADAPTIVE_OPTIONS) as [
+    keyof typeof ADAPTIVE_OPTIONS,
+    { readonly initial: unknown },
+  ][];
+  const [idle] = specs.find(([name, { initial }]) => values[name] !== initial) ?? [];
+  if (idle !== undefined)
+    throw new SepError("bad-option", `Got --${idle} without --adaptive, and nothing else here reads it.`);
+  return undefined;
 }

@@ -1,14 +1,16 @@
 import { runPipeline } from "../../pipeline/run-pipeline.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
 import { EXIT } from "../exit.ts";
+import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
+import { readModelChoices } from "../model-values.ts";
 import { printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
 import { runSteps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
 import {
-  EQUIVALENCE_OPTION,
   LIMIT_OPTION,
   MODEL_OPTIONS,
   OUTPUT_OPTIONS,
@@ -24,7 +26,8 @@ const OPTIONS = {
   ...LIMIT_OPTION,
   ...MODEL_OPTIONS,
   ...SAMPLING_OPTIONS,
-  ...EQUIVALENCE_OPTION,
+  ...MEANING_OPTIONS,
+  ...ESTIMATE_OPTIONS,
   ...TRACE_OPTIONS,
   ...POSITION_OPTIONS,
   ...TRAINING_OPTIONS,
@@ -58,10 +61,12 @@ export const RUN: Command = defineCommand({
         limit: values.limit,
         model: values.model,
         hub: { env: context.env },
-        threads: values.threads,
-        dtype: values.dtype,
+        ...readModelChoices(values),
         ...choices,
-        equivalence: values.equivalence,
+        adaptive: values.adaptive,
+        meaning: readMeaningChoice(values),
+        estimates: values.estimates,
+        seMode: values["se-mode"],
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
         layers: values.layers,
         position: values.position,

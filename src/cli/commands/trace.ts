@@ -3,6 +3,7 @@ import { traceRuns } from "../../pipeline/trace-runs.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { readModelChoices } from "../model-values.ts";
 import type { OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
@@ -32,8 +33,7 @@ async function* traceSets(
   { signal, env }: CliContext,
 ): Steps {
   const { positions, layers, force } = values;
-  const { threads, dtype } = values;
-  await using model = yield* openModel(values.model, { threads, dtype, hub: { env }, signal });
+  await using model = yield* openModel(values.model, { ...readModelChoices(values), hub: { env }, signal });
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
       model,

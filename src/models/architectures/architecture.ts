@@ -1,6 +1,7 @@
+import type { TensorName } from "../../onnx/graph.ts";
 import type { ConfigReader } from "../checkpoint/config-reader.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
-import type { BlockOutput, GraphScope, ResidualStream } from "../graph/graph-scope.ts";
+import type { GraphScope } from "../graph/graph-scope.ts";
 
 /** One family of checkpoints: how its config reads, and how its block is put together from `parts/`. */
 export interface Architecture {
@@ -11,8 +12,12 @@ export interface Architecture {
    *   graph does not compute
    */
   readConfig(config: ConfigReader): DecoderConfig;
-  /** Adds block `layer` (from 0) to the graph. */
-  addBlock(scope: GraphScope, layer: number, stream: ResidualStream): BlockOutput;
+  /**
+   * Adds block `layer` (from 0) to the graph.
+   * @param x [N, D] the residual stream as it enters the block
+   * @returns [N, D] the stream after the block
+   */
+  addBlock(scope: GraphScope, layer: number, x: TensorName): TensorName;
   readonly tensors: TensorNames;
 }
 

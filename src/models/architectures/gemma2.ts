@@ -1,6 +1,7 @@
+import type { TensorName } from "../../onnx/graph.ts";
 import type { ConfigReader } from "../checkpoint/config-reader.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
-import type { BlockOutput, GraphScope, ResidualStream } from "../graph/graph-scope.ts";
+import type { GraphScope } from "../graph/graph-scope.ts";
 import { addGatedMlp } from "../graph/parts/gated-mlp.ts";
 import { addProjections, type Project } from "../graph/parts/projections.ts";
 import { addSequentialBlock } from "../graph/parts/residual-block.ts";
@@ -67,9 +68,9 @@ export function readGemmaConfig(
 export function addGemmaBlock(
   scope: GraphScope,
   layer: number,
-  stream: ResidualStream,
+  stream: TensorName,
   project: Project,
-): BlockOutput {
+): TensorName {
   const block = `${scope.root}layers.${layer}`;
   return addSequentialBlock(scope, stream, {
     attention: {

@@ -1,7 +1,7 @@
 import type { TensorName } from "../../onnx/graph.ts";
 import type { ConfigReader } from "../checkpoint/config-reader.ts";
 import { type DecoderConfig, equalBlocks, PLAIN_DECODER } from "../graph/decoder-config.ts";
-import type { BlockOutput, GraphScope, ResidualStream } from "../graph/graph-scope.ts";
+import type { GraphScope } from "../graph/graph-scope.ts";
 import { addGatedMlp } from "../graph/parts/gated-mlp.ts";
 import type { Project } from "../graph/parts/projections.ts";
 import { addSequentialBlock } from "../graph/parts/residual-block.ts";
@@ -54,10 +54,10 @@ export function readLlamaLikeConfig(
 export function addLlamaBlock(
   scope: GraphScope,
   layer: number,
-  stream: ResidualStream,
+  stream: TensorName,
   project: Project,
   addMlp: (scope: GraphScope, x: TensorName, prefix: string) => TensorName = addGatedMlp,
-): BlockOutput {
+): TensorName {
   const block = `${scope.root}layers.${layer}`;
   return addSequentialBlock(scope, stream, {
     attention: {

@@ -10,6 +10,7 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   gelu_fast: "gelu-tanh",
   gelu_pytorch_tanh: "gelu-tanh",
   relu: "relu",
+  tanh: "tanh",
 };
 
 /** @throws SepError `unsupported-model` for a function that is not implemented */

@@ -26,7 +26,7 @@ const ARCHITECTURES: readonly Architecture[] = [
   olmo2,
 ];
 
-/** Fields that mean another forward pass in any architecture, and the values that do not. */
+/** Fields that mean another forward pass in any decoder, and the values that do not. */
 const GENERAL_LIMITS: readonly (readonly [field: string, harmless: readonly unknown[]])[] = [
   ["quantization_config", [null]],
   ["is_causal", [true]],

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fingerprint, fingerprintFile } from "../../store/fingerprint.ts";
+import { fingerprint } from "../../store/fingerprint.ts";
+import { fingerprintStoredFile } from "../hub/fingerprint-stored-file.ts";
 import { loadTextTokenizer, type TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { type ConfigReader, createConfigReader } from "./config-reader.ts";
 import { readJsonFile } from "./read-json-file.ts";
@@ -33,12 +34,18 @@ export async function openCheckpointFolder(directory: string): Promise<Checkpoin
     generation: generation === null ? null : createConfigReader(generationPath, generation),
     weights,
     tokenizer: await loadTextTokenizer(directory),
-    async fingerprintWeights() {
-      const hashes = [fingerprint(await readFile(configPath))];
-      for (const file of weightFiles(weights)) hashes.push(await fingerprintFile(file));
-      return fingerprint(hashes.join("\n"));
-    },
+    fingerprintWeights: () => fingerprintCheckpoint(configPath, weightFiles(weights)),
   };
+}
+
+/** SHA-256 over the hashes of a checkpoint's config and weight files. */
+export async function fingerprintCheckpoint(
+  configPath: string,
+  weightFiles: readonly string[],
+): Promise<string> {
+  const hashes = [fingerprint(await readFile(configPath))];
+  for (const file of weightFiles) hashes.push(await fingerprintStoredFile(file));
+  return fingerprint(hashes.join("\n"));
 }
 
 /** The files that hold a checkpoint's weights, sorted. */

@@ -19,6 +19,8 @@ export interface ConfigReader {
   numbers(field: string): readonly number[];
   /** A list of strings, or null when it is absent or null. */
   texts(field: string): readonly string[] | null;
+  /** The field as it stands, for those that are spelled in several ways. */
+  value(field: string): unknown;
   /** A nested object, or null when it is absent or null. */
   section(field: string): ConfigReader | null;
   /** The same config, with values for fields that are absent; a field that is null stays so. */
@@ -83,6 +85,7 @@ export function createConfigReader(path: string, fields: Readonly<Record<string,
     numbers: (field) => list<number>(field, Number.isFinite, "a list of numbers"),
     texts: (field) =>
       present(field) ? list<string>(field, (item) => typeof item === "string", "a list of strings") : null,
+    value: (field) => fields[field],
     section(field) {
       if (!present(field)) return null;
       const value = fields[field];

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { SepError } from "../../errors.ts";
-import { fetchModel } from "../hub/fetch-model.ts";
+import { type FetchModelOptions, fetchModel } from "../hub/fetch-model.ts";
 import { type HubOptions, openHub } from "../hub/hub.ts";
 import { parseHubModelId } from "../hub/hub-model-id.ts";
 import type { PullEvent } from "../hub/pull-event.ts";
@@ -17,9 +17,8 @@ export interface CheckpointLocation {
   readonly commit: string | null;
 }
 
-export interface LocateCheckpointOptions {
+export interface LocateCheckpointOptions extends FetchModelOptions {
   readonly hub?: HubOptions | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -30,13 +29,13 @@ export interface LocateCheckpointOptions {
  */
 export async function* locateCheckpoint(
   reference: string,
-  { hub, signal }: LocateCheckpointOptions = {},
+  { hub, choice, signal }: LocateCheckpointOptions = {},
 ): AsyncGenerator<PullEvent, CheckpointLocation> {
   const local = await locateLocally(reference);
   if (local !== null) return local;
   const id = parseHubModelId(reference);
   if (id === null) throw unknownReference(reference);
-  const { folder, commit } = yield* fetchModel(await openHub(hub), id, signal);
+  const { folder, commit } = yield* fetchModel(await openHub(hub), id, { choice, signal });
   return { path: folder, commit };
 }
 

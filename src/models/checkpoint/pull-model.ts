@@ -14,7 +14,7 @@ import type { CheckpointLocation, LocateCheckpointOptions } from "./locate-check
  */
 export async function* pullModel(
   reference: string,
-  { hub: options, signal }: LocateCheckpointOptions = {},
+  { hub: options, choice, signal }: LocateCheckpointOptions = {},
 ): AsyncGenerator<PullEvent, CheckpointLocation> {
   const id = parseHubModelId(reference);
   if (id === null) {
@@ -30,6 +30,6 @@ export async function* pullModel(
       "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids asking the hub. Unset it to pull a model.",
     );
   }
-  const { folder, commit } = yield* pullRepository(hub, id, { signal });
+  const { folder, commit } = yield* pullRepository(hub, id, { choice, signal });
   return { path: folder, commit };
 }

@@ -15,19 +15,28 @@ export async function readJsonFile(
   path: string,
   { optional = false }: { readonly optional?: boolean } = {},
 ): Promise<Record<string, unknown> | null> {
-  const text = await readIfThere(path);
-  if (text === null) {
+  const value = await readJsonValue(path);
+  if (value === undefined) {
     if (optional) return null;
     throw new SepError("bad-checkpoint", `${path} does not exist, and a checkpoint needs it.`);
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new SepError("bad-checkpoint", `${path} is not valid JSON: ${(cause as Error).message}`, { cause });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new SepError("bad-checkpoint", `${path} holds no JSON object.`);
   }
   return value as Record<string, unknown>;
+}
+
+/**
+ * Any JSON from a checkpoint's file.
+ * @returns undefined if the file is absent
+ * @throws SepError `bad-checkpoint`
+ */
+export async function readJsonValue(path: string): Promise<unknown> {
+  const text = await readIfThere(path);
+  if (text === null) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SepError("bad-checkpoint", `${path} is not valid JSON: ${(cause as Error).message}`, { cause });
+  }
 }

@@ -1,9 +1,9 @@
 import { open, realpath } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
-import { fingerprintFile } from "../../store/fingerprint.ts";
 import { readExactly } from "../../store/read-exactly.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { createConfigReader } from "../checkpoint/config-reader.ts";
+import { fingerprintStoredFile } from "../hub/fingerprint-stored-file.ts";
 import { createDequantizer } from "./dequantize.ts";
 import { readGgufArchitecture, readGgufConfig } from "./gguf-config.ts";
 import { type GgufHeader, readGgufHeader } from "./gguf-header.ts";
@@ -24,7 +24,7 @@ export async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
   const { config, tokenizer, plan } = interpretGguf(header, await readFrequencyFactors(header));
   let hash: Promise<string> | null = null;
   const hashFile = (): Promise<string> => {
-    hash ??= fingerprintFile(header.path);
+    hash ??= fingerprintStoredFile(header.path);
     return hash;
   };
   const weights = await openGgufWeights(header, plan, { fingerprint: hashFile });

@@ -1,15 +1,16 @@
-import { SepError } from "../../errors.ts";
 import { createGraph, type TensorName } from "../../onnx/graph.ts";
 import type { Architecture, TensorNames } from "../architectures/architecture.ts";
 import type { WeightIndex } from "../checkpoint/weight-index.ts";
+import { DEVICES, type DeviceOperators } from "../device/device.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
 import type { GraphScope, LinearWeight } from "./graph-scope.ts";
-import { createGraphWeights } from "./graph-weights.ts";
+import { createGraphWeights, type QuantisedWeights } from "./graph-weights.ts";
 import { addAttentionShapes } from "./parts/attention-shapes.ts";
 import { addEmbedding } from "./parts/embedding.ts";
 import { addLinear } from "./parts/linear.ts";
-import { addResidualNorm } from "./parts/norm.ts";
+import { addNorm } from "./parts/norm.ts";
+import { findRoot, refuseUnusedWeights } from "./trunk.ts";
 
 /**
  * Builds the decoder as one ONNX graph that serves chunked prefill, decoding and tracing.
@@ -18,7 +19,8 @@ import { addResidualNorm } from "./parts/norm.ts";
  * read. Outputs: `logits` [rows, V]; `final_norm` [rows, D]; `residual.{l}` [rows, D] for l = 0 .. L (0 = the
  * embeddings as the first block receives them, l = after block l, always before the final norm); the new keys and
  * values.
- * @param int8 the linear maps' weights in int8; null computes them in float32
+ * @param quantised the linear maps' weights in fewer bits; null computes them in float32
+ * @param operators what the device can do; the processor's by default
  * @throws SepError `bad-checkpoint` when weights are missing or misshapen, `unsupported-model` when the checkpoint has
  *   weights that the graph does not compute with
  */
@@ -26,13 +28,16 @@ export function buildDecoder(
   architecture: Architecture,
   config: DecoderConfig,
   index: WeightIndex,
-  { int8 = null }: { readonly int8?: WeightIndex | null } = {},
+  {
+    quantised = null,
+    operators = DEVICES.cpu.operators,
+  }: { readonly quantised?: QuantisedWeights | null; readonly operators?: DeviceOperators } = {},
 ): DecoderGraph {
   const graph = createGraph("decoder");
   const names = DECODER_TENSORS;
   const { hiddenSize, vocabularySize } = config;
   const { tensors } = architecture;
-  const root = findRoot(tensors, index);
+  const root = findRoot(index, tensors.roots, `${tensors.embedding}.weight`);
   const inputs = declareDecoderTensors(graph, config);
   const traceRows = graph.input(names.traceRows, "int64", ["traced"]);
   const logitRows = graph.input(names.logitRows, "int64", ["predicted"]);
@@ -41,7 +46,7 @@ export function buildDecoder(
     prefixKeys: names.cache("prefix", 0, "k"),
     suffixKeys: names.cache("suffix", 0, "k"),
   });
-  const weights = createGraphWeights(graph, index, int8);
+  const weights = createGraphWeights(graph, index, quantised);
   const scope: GraphScope = {
     graph,
     weights,
@@ -50,6 +55,7 @@ export function buildDecoder(
     inputs,
     shapes,
     cache: names.cache,
+    operators,
     linears: [],
     quantisedRows: new Map(),
   };
@@ -60,21 +66,20 @@ export function buildDecoder(
   };
   let stream = addEmbedding(scope, tensors);
   for (let layer = 0; layer < config.blockCount; layer++) {
-    const block = architecture.addBlock(scope, layer, stream);
-    tap(layer, block.entered);
-    stream = block.stream;
+    tap(layer, stream);
+    stream = architecture.addBlock(scope, layer, stream);
   }
-  const { normed, residual } = addResidualNorm(scope, stream, `${root}${tensors.finalNorm}`);
-  tap(config.blockCount, residual);
+  tap(config.blockCount, stream);
+  const normed = addNorm(scope, stream, `${root}${tensors.finalNorm}`, hiddenSize);
   graph.addNamed("Gather", [normed, traceRows], [names.finalNorm], { axis: 0 });
   graph.output(names.finalNorm, "float32", ["traced", hiddenSize]);
 
   const predicting = graph.add("Gather", [normed, logitRows], { axis: 0 });
   const head = findHead(scope, tensors);
-  const logits = addLinear(scope, predicting, head, vocabularySize, hiddenSize);
+  const logits = addLinear(scope, predicting, head, vocabularySize, hiddenSize, { isHead: true });
   graph.addNamed("Identity", [addSoftcap(scope, logits)], [names.logits]);
   graph.output(names.logits, "float32", ["predicted", vocabularySize]);
-  refuseUnusedWeights(scope, tensors, index);
+  refuseUnusedWeights(index, { weights, root, ignored: tensors.ignored, modelType: config.modelType });
   return { model: graph.serialize(), linears: scope.linears };
 }
 
@@ -83,17 +88,6 @@ export interface DecoderGraph {
   readonly model: Uint8Array;
   /** The weights that can be quantised. */
   readonly linears: readonly LinearWeight[];
-}
-
-/** What stands before the trunk's names in this checkpoint. */
-function findRoot({ roots, embedding }: TensorNames, index: WeightIndex): string {
-  const found = roots.find((root) => index.has(`${root}${embedding}.weight`));
-  if (found !== undefined) return found;
-  const candidates = roots.map((root) => `"${root}${embedding}.weight"`).join(" or ");
-  throw new SepError(
-    "bad-checkpoint",
-    `The checkpoint has no tensor ${candidates}, which its config implies.`,
-  );
 }
 
 /**
@@ -109,21 +103,4 @@ function addSoftcap({ graph, config }: GraphScope, logits: TensorName): TensorNa
   if (config.logitSoftcap === null) return logits;
   const cap = graph.scalar(config.logitSoftcap);
   return graph.add("Mul", [graph.add("Tanh", [graph.add("Div", [logits, cap])]), cap]);
-}
-
-/** A trunk with more weights than the graph computes with is another model than the graph. */
-function refuseUnusedWeights(
-  { weights, config, root }: GraphScope,
-  { ignored }: TensorNames,
-  index: WeightIndex,
-): void {
-  const unused = [...index.keys()].filter(
-    (name) => name.startsWith(root) && !weights.used(name) && !ignored.test(name.slice(root.length)),
-  );
-  if (unused.length === 0) return;
-  const others = unused.length > 1 ? ` and ${unused.length - 1} more` : "";
-  throw new SepError(
-    "unsupported-model",
-    `The checkpoint has the tensor "${unused[0]}"${others}, which the graph of a ${config.modelType} with this config does not use. It is of another kind than its config says.`,
-  );
 }

@@ -4,7 +4,7 @@ import type { RopeSettings } from "./rope.ts";
 export type NormKind = "rms" | "rms-plus-one" | "layer";
 
 /** Nonlinearity of the feed-forward network; `gelu-tanh` is the tanh approximation of GELU. */
-export type Activation = "silu" | "gelu" | "gelu-tanh" | "relu";
+export type Activation = "silu" | "gelu" | "gelu-tanh" | "relu" | "tanh";
 
 /** A decoder-only transformer, whatever its checkpoint calls its parts: sizes, and what the graph depends on. */
 export interface DecoderConfig {

@@ -1,36 +1,26 @@
 import type { OnnxGraph, TensorName } from "../../onnx/graph.ts";
+import type { DeviceOperators } from "../device/device.ts";
 import type { MaskKind } from "../session/attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { GraphWeights } from "./graph-weights.ts";
 
-/**
- * The residual stream while a graph is built: its value is `base`, plus `pending` where a block's output was
- * not added yet. Norms add it, since onnxruntime has one fused operator for sum and norm.
- */
-export interface ResidualStream {
-  readonly base: TensorName;
-  readonly pending: TensorName | null;
-}
-
-/** A block's result: the resolved residual it started from, and the stream after it. */
-export interface BlockOutput {
-  /** [N, D] the residual at the block's entry: layer l for block l (from 0). */
-  readonly entered: TensorName;
-  readonly stream: ResidualStream;
-}
-
-/** What every part of a decoder graph may use. N = B * S tokens are kept flat between the attentions. */
-export interface GraphScope {
+/** What a linear map needs of the graph that it is added to. */
+export interface LinearScope {
   readonly graph: OnnxGraph;
   readonly weights: GraphWeights;
-  readonly config: DecoderConfig;
-  /** What the checkpoint puts before its trunk's names, e.g. `model.`. */
-  readonly root: string;
-  readonly inputs: DecoderInputs;
   /** The linear maps that the graph has so far, in order. */
   readonly linears: LinearWeight[];
   /** Activations that were quantised so far, by their float32 tensor. */
   readonly quantisedRows: Map<TensorName, { readonly codes: TensorName; readonly scales: TensorName }>;
+}
+
+/** What every part of a decoder graph may use. N = B * S tokens are kept flat between the attentions. */
+export interface GraphScope extends LinearScope {
+  readonly config: DecoderConfig;
+  /** What the checkpoint puts before its trunk's names, e.g. `model.`. */
+  readonly root: string;
+  readonly inputs: DecoderInputs;
+  readonly operators: DeviceOperators;
   /** Shape vectors that are computed once a run and shared by all layers. */
   readonly shapes: AttentionShapes;
   /** Name of a layer's key or value tensor. */
@@ -44,6 +34,8 @@ export interface LinearWeight {
   readonly outSize: number;
   readonly inSize: number;
   readonly layout: "out-in" | "in-out";
+  /** It turns the last stream into logits. */
+  readonly isHead: boolean;
 }
 
 /** The graph's inputs beside the cache. */

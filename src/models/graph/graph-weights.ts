@@ -1,11 +1,27 @@
 import { basename } from "node:path";
 import { SepError } from "../../errors.ts";
 import type { OnnxGraph, OnnxType, TensorName } from "../../onnx/graph.ts";
-import { int8Codes, int8Scales } from "../checkpoint/int8-weights.ts";
 import type { StoredWeight, WeightIndex } from "../checkpoint/weight-index.ts";
-import type { Int8Weight } from "./parts/int8-linear.ts";
+import type { LinearWeight } from "./graph-scope.ts";
+import type { LinearFormat } from "./linear-format.ts";
+import type { Quantisation } from "./quantisation.ts";
 
 const GRAPH_TYPES: Readonly<Record<string, OnnxType>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+
+/** Types that weights in fewer bits are made of. */
+const CODE_TYPES: Readonly<Record<string, OnnxType>> = { F32: "float32", I8: "int8", U8: "uint8" };
+
+/** All linear maps' weights in fewer bits. */
+export interface QuantisedWeights {
+  readonly quantisation: Quantisation;
+  readonly index: WeightIndex;
+}
+
+/** One of them as constants of a graph. */
+export interface QuantisedWeight {
+  readonly format: LinearFormat;
+  readonly parts: readonly TensorName[];
+}
 
 /** The checkpoint's tensors as constants of a graph; their bytes stay in the weight files. */
 export interface GraphWeights {
@@ -14,8 +30,8 @@ export interface GraphWeights {
   used(name: string): boolean;
   /** A weight as float32. Half-precision ones are widened when the model is loaded. */
   float32(name: string, shape: readonly number[]): TensorName;
-  /** A linear map's weight in int8; null where the model is not loaded in int8. */
-  int8(name: string, outSize: number, inSize: number): Int8Weight | null;
+  /** A linear map's weight in fewer bits; null where the model is computed in float32. */
+  quantised(weight: LinearWeight): QuantisedWeight | null;
   /** A weight as it is stored, for operators that read few of its rows. */
   stored(name: string, shape: readonly number[]): { readonly tensor: TensorName; readonly type: OnnxType };
 }
@@ -27,28 +43,29 @@ export interface GraphWeights {
 export function createGraphWeights(
   graph: OnnxGraph,
   index: WeightIndex,
-  int8Index: WeightIndex | null = null,
+  quantised: QuantisedWeights | null = null,
 ): GraphWeights {
   const stored = new Map<string, { tensor: TensorName; type: OnnxType }>();
   const widened = new Map<string, TensorName>();
-  const quantised = new Map<string, Int8Weight>();
+  const inFewerBits = new Map<string, QuantisedWeight>();
   const weights: GraphWeights = {
     has: (name) => index.has(name),
-    used: (name) => stored.has(name) || quantised.has(name),
-    int8(name, outSize, inSize) {
-      if (int8Index === null) return null;
-      const known = quantised.get(name);
+    used: (name) => stored.has(name) || inFewerBits.has(name),
+    quantised(weight) {
+      if (quantised === null) return null;
+      const known = inFewerBits.get(weight.name);
       if (known !== undefined) return known;
-      const place = (tensor: string, type: OnnxType, shape: readonly number[]): TensorName => {
-        const { file, byteOffset, byteLength } = int8Index.get(tensor) as StoredWeight;
-        return graph.external(tensor, type, shape, { file: basename(file), byteOffset, byteLength });
-      };
-      const weight = {
-        codes: place(int8Codes(name), "int8", [inSize, outSize]),
-        scales: place(int8Scales(name), "float32", [outSize]),
-      };
-      quantised.set(name, weight);
-      return weight;
+      const format = quantised.quantisation.formatOf(weight);
+      const parts = format.tensors(weight).map(({ name, dtype, shape }) => {
+        const { file, byteOffset, byteLength } = quantised.index.get(name) as StoredWeight;
+        return graph.external(name, CODE_TYPES[dtype] as OnnxType, shape, {
+          file: basename(file),
+          byteOffset,
+          byteLength,
+        });
+      });
+      inFewerBits.set(weight.name, { format, parts });
+      return { format, parts };
     },
     stored(name, shape) {
       const known = stored.get(name);

@@ -1,9 +1,16 @@
 import { SepError, type SepErrorCode } from "../../errors.ts";
+import { type FileChoice, LANGUAGE_MODEL_FILES } from "./file-choice.ts";
 import { type CachedModel, findCachedModel } from "./find-cached-model.ts";
 import type { Hub } from "./hub.ts";
 import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
 import type { PullEvent, PullNote } from "./pull-event.ts";
 import { type PulledCommit, pullRepository } from "./pull-repository.ts";
+
+export interface FetchModelOptions {
+  /** Which of its files are wanted; a language model's by default. */
+  readonly choice?: FileChoice | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Finds a model in the cache, and asks the hub only for what is not there. A model of which the cache has all
@@ -13,9 +20,9 @@ import { type PulledCommit, pullRepository } from "./pull-repository.ts";
 export async function* fetchModel(
   hub: Hub,
   id: HubModelId,
-  signal?: AbortSignal,
+  { choice = LANGUAGE_MODEL_FILES, signal }: FetchModelOptions = {},
 ): AsyncGenerator<PullEvent, PulledCommit> {
-  const cached = await findCachedModel(hub.settings, id);
+  const cached = await findCachedModel(hub.settings, id, choice);
   const isUsable = cached !== null && cached.missing.length === 0;
   if (isUsable && cached.unknown.length === 0) return cached;
   if (hub.settings.offline) {
@@ -25,17 +32,17 @@ export async function* fetchModel(
   }
   if (!isUsable) {
     // weights that are there are not loaded again only because the branch has moved on
-    const pinned = cached !== null && hasWeights(cached) ? { ...id, revision: cached.commit } : id;
+    const pinned = cached !== null && hasWeights(cached, choice) ? { ...id, revision: cached.commit } : id;
     try {
-      return yield* pullRepository(hub, pinned, { signal });
+      return yield* pullRepository(hub, pinned, { choice, signal });
     } catch (error) {
       // the commit is gone from the hub, as after a squashed history
       if (pinned === id || !hasCode(error, ["revision-not-found"])) throw error;
     }
-    return yield* pullRepository(hub, id, { signal });
+    return yield* pullRepository(hub, id, { choice, signal });
   }
   try {
-    return yield* pullRepository(hub, { ...id, revision: cached.commit }, { tries: 1, signal });
+    return yield* pullRepository(hub, { ...id, revision: cached.commit }, { choice, tries: 1, signal });
   } catch (error) {
     if (!hasCode(error, NO_ANSWER)) throw error;
     yield warnOfUnknown(id, cached);
@@ -55,8 +62,8 @@ const NO_ANSWER: readonly SepErrorCode[] = [
 const hasCode = (error: unknown, codes: readonly SepErrorCode[]): boolean =>
   error instanceof SepError && codes.includes(error.code);
 
-const hasWeights = ({ missing }: CachedModel): boolean =>
-  !missing.some((name) => name.endsWith(".safetensors"));
+const hasWeights = ({ missing }: CachedModel, { weights }: FileChoice): boolean =>
+  !missing.some((name) => weights.includes(name) || name.endsWith(".safetensors"));
 
 function warnOfUnknown(id: HubModelId, { unknown }: CachedModel): PullNote {
   return {

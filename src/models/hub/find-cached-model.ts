@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { readIfThere } from "../../store/read-if-there.ts";
-import { weightFileNames } from "../checkpoint/weight-index.ts";
-import { OPTIONAL_FILES, REQUIRED_FILES } from "./choose-files.ts";
+import { SHARD_INDEX, weightFileNames } from "../checkpoint/weight-index.ts";
+import { type FileChoice, LANGUAGE_MODEL_FILES } from "./file-choice.ts";
 import { locateModelCache, type ModelCache } from "./hub-cache.ts";
 import { type HubModelId, isCommitHash } from "./hub-model-id.ts";
 import type { HubSettings } from "./hub-settings.ts";
@@ -26,29 +26,46 @@ export interface CachedModel {
 export async function findCachedModel(
   { cacheFolder }: HubSettings,
   { repo, revision }: HubModelId,
+  choice: FileChoice = LANGUAGE_MODEL_FILES,
 ): Promise<CachedModel | null> {
   const cache = locateModelCache(cacheFolder, repo);
   const commit = isCommitHash(revision) ? revision : await readRef(cache, revision);
-  return commit === null ? null : inspectSnapshot(cache, commit);
+  return commit === null ? null : inspectSnapshot(cache, commit, choice);
 }
 
 /** What the cache has of one commit. @returns null if there is nothing */
-export async function inspectSnapshot(cache: ModelCache, commit: string): Promise<CachedModel | null> {
+async function inspectSnapshot(
+  cache: ModelCache,
+  commit: string,
+  { required, optional, weights }: FileChoice,
+): Promise<CachedModel | null> {
   const folder = cache.snapshot(commit);
   if ((await sizeIfThere(folder)) === null) return null;
   const isThere = async (name: string): Promise<boolean> => (await sizeIfThere(join(folder, name))) !== null;
   const missing: string[] = [];
-  for (const name of [...REQUIRED_FILES, ...(await weightFileNames(folder))]) {
+  for (const name of [...required, ...(await findWeights(folder, weights, isThere))]) {
     if (!(await isThere(name))) missing.push(name);
   }
   const listed = await readTree(cache, commit);
   const unknown: string[] = [];
-  for (const name of OPTIONAL_FILES) {
+  for (const name of optional) {
     const isKnownAbsent =
       (await sizeIfThere(cache.absent(commit, name))) !== null || (listed !== null && !listed.has(name));
     if (!isKnownAbsent && !(await isThere(name))) unknown.push(name);
   }
   return { commit, folder, missing, unknown };
+}
+
+/** The weight files that a snapshot needs to be whole: those it has of the choice, or the ones that are preferred. */
+async function findWeights(
+  folder: string,
+  weights: readonly string[],
+  isThere: (name: string) => Promise<boolean>,
+): Promise<readonly string[]> {
+  for (const name of weights) {
+    if (await isThere(name)) return name === SHARD_INDEX ? weightFileNames(folder) : [name];
+  }
+  return weights.slice(0, 1);
 }
 
 /** The commit hash that the cache has for a branch or tag; null if it has none. */

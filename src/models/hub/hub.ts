@@ -27,7 +27,8 @@ export async function openHub({
   return { settings: readHubSettings(env), token: await readHubToken(env), fetch: send, sleep };
 }
 
-async function sleepFor(durationMs: number, signal?: AbortSignal): Promise<void> {
+/** @throws the signal's reason when it is aborted */
+export async function sleepFor(durationMs: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   await delay(durationMs, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
     signal?.throwIfAborted();

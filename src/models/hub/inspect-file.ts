@@ -8,7 +8,7 @@ import { sendToHub } from "./send-to-hub.ts";
 export interface HubFile {
   readonly id: HubModelId;
   readonly commit: string;
-  /** Its name, in the repository's root. */
+  /** Its name, with its folder. */
   readonly file: string;
   /** Names the content, and the blob in the cache: SHA-256 of large files, git's SHA-1 of small ones. */
   readonly etag: string;
@@ -29,7 +29,7 @@ export async function* inspectFile(
   file: string,
   signal?: AbortSignal,
 ): AsyncGenerator<PullNote, HubFile> {
-  const url = `${hub.settings.endpoint}/${id.repo}/resolve/${commit}/${encodeURIComponent(file)}`;
+  const url = `${hub.settings.endpoint}/${id.repo}/resolve/${commit}/${file.split("/").map(encodeURIComponent).join("/")}`;
   const subject = { ...id, file };
   const answer = yield* sendToHub(hub, { method: "HEAD", url, subject, follow: "description", signal });
   await answer.discard();

@@ -5,6 +5,7 @@ import { writeAtomic } from "../../store/write-atomic.ts";
 import { SHARD_INDEX, weightFileNames } from "../checkpoint/weight-index.ts";
 import { type ChosenFiles, chooseFiles } from "./choose-files.ts";
 import { explainDiskError } from "./explain-disk-error.ts";
+import { type FileChoice, LANGUAGE_MODEL_FILES } from "./file-choice.ts";
 import { readRef } from "./find-cached-model.ts";
 import type { Hub } from "./hub.ts";
 import { locateModelCache, type ModelCache } from "./hub-cache.ts";
@@ -18,6 +19,8 @@ import { runConcurrently } from "./run-concurrently.ts";
 import { sizeIfThere } from "./size-if-there.ts";
 
 export interface PullRepositoryOptions {
+  /** Which of its files are wanted; a language model's by default. */
+  readonly choice?: FileChoice | undefined;
   /** How often to ask for the model at all; once where a cached copy would do. */
   readonly tries?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -36,19 +39,19 @@ const DOWNLOADS_AT_A_TIME = 4;
 
 /**
  * Asks the hub for a model's newest commit and downloads what the cache lacks of it: config, tokenizer and
- * safetensors weights. The branch's new commit is noted last, so that the cache never names one that is not whole.
+ * weights. The branch's new commit is noted last, so that the cache never names one that is not whole.
  * @throws SepError `hub-unreachable`, `gated-model`, `model-not-found`, `revision-not-found`, `hub-file-missing`,
  *   `hub-token-refused`, `no-safetensors`, `download-damaged`, `disk-full`, `cache-not-writable`, `output-locked`
  */
 export async function* pullRepository(
   hub: Hub,
   id: HubModelId,
-  { tries, signal }: PullRepositoryOptions = {},
+  { choice = LANGUAGE_MODEL_FILES, tries, signal }: PullRepositoryOptions = {},
 ): AsyncGenerator<PullEvent, PulledCommit> {
   const { cacheFolder } = hub.settings;
   const cache = locateModelCache(cacheFolder, id.repo);
   const info = yield* readModelInfo(hub, id, { tries, signal });
-  const chosen = chooseFiles(id, info.files);
+  const chosen = chooseFiles(id, info.files, choice);
   try {
     yield* obtainFiles(hub, cache, id, info, chosen, signal);
     await noteAbsent(cache, info.commit, chosen.absent);

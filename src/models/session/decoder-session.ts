@@ -1,5 +1,7 @@
 import { InferenceSession, type Tensor } from "onnxruntime-node";
 import { SepError } from "../../errors.ts";
+import { DEVICES, type DeviceName } from "../device/device.ts";
+import { blameDevice, requireContent } from "../device/device-error.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { createDecoderFeeds } from "./decoder-feeds.ts";
@@ -47,18 +49,25 @@ export interface DecoderSession extends AsyncDisposable {
 /** onnxruntime severity: errors only, so that its warnings stay off the user's screen. */
 const LOG_ERRORS_ONLY = 3;
 
-/** @param threads onnxruntime's threads within one pass */
+/**
+ * @param threads onnxruntime's threads within one pass
+ * @throws SepError `device-unavailable` when a device other than the processor fails, here or in a pass
+ */
 export async function openDecoderSession(
   modelPath: string,
   config: DecoderConfig,
-  { threads }: { readonly threads: number },
+  { threads, device = "cpu" }: { readonly threads: number; readonly device?: DeviceName },
 ): Promise<DecoderSession> {
-  const session = await InferenceSession.create(modelPath, {
+  const { provider, environment } = DEVICES[device];
+  Object.assign(process.env, environment);
+  const opening = InferenceSession.create(modelPath, {
+    executionProviders: [provider],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
     logSeverityLevel: LOG_ERRORS_ONLY,
   });
+  const session = await opening.catch((error) => blameDevice(device, "did not load the model", error));
   const createFeeds = createDecoderFeeds(config);
 
   return {
@@ -66,12 +75,18 @@ export async function openDecoderSession(
     async run(pass) {
       const tokens = pass.tokenIds.length / pass.rows;
       requirePositions(config, pass.prefix.length + pass.suffix.length + tokens);
-      const fetched = await session.run(createFeeds(pass), fetchNames(config, pass));
+      const fetched = await session
+        .run(createFeeds(pass), fetchNames(config, pass))
+        .catch((error) => blameDevice(device, "failed in a forward pass", error));
       const read = (name: string): Float32Array => (fetched[name] as Tensor).data as Float32Array;
+      const readSum = (name: string): Float32Array => requireContent(device, read(name));
+      // a row of the embeddings may be all zeros; what has gone through a block is not
+      const readResidual = (layer: number): Float32Array =>
+        (layer === 0 ? read : readSum)(names.residual(layer));
       return {
-        logits: pass.logitRows.length > 0 ? read(names.logits) : new Float32Array(0),
-        residuals: pass.traceRows.length > 0 ? pass.layers.map((layer) => read(names.residual(layer))) : [],
-        finalNorm: pass.finalNorm && pass.traceRows.length > 0 ? read(names.finalNorm) : null,
+        logits: pass.logitRows.length > 0 ? readSum(names.logits) : new Float32Array(0),
+        residuals: pass.traceRows.length > 0 ? pass.layers.map(readResidual) : [],
+        finalNorm: pass.finalNorm && pass.traceRows.length > 0 ? readSum(names.finalNorm) : null,
         kv: pass.keepKv ? { tokens, ...readKv(config, read) } : null,
       };
     },

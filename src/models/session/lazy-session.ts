@@ -17,7 +17,9 @@ export function createLazySession(
       return (await opened).run(pass);
     },
     async [Symbol.asyncDispose]() {
-      await (await opened)?.[Symbol.asyncDispose]();
+      // one that did not open has told the pass that opened it, and holds nothing
+      const session = await opened?.catch(() => null);
+      await session?.[Symbol.asyncDispose]();
     },
   };
 }

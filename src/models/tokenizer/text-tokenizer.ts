@@ -6,6 +6,7 @@ import { fingerprint } from "../../store/fingerprint.ts";
 import { readIfThere } from "../../store/read-if-there.ts";
 import { readJsonFile } from "../checkpoint/read-json-file.ts";
 import { createChatRenderer, type RenderChat } from "./chat-template.ts";
+import { withExactCharsmaps } from "./exact-normalizer.ts";
 
 /** Text to token ids and back, and the model's own chat format. */
 export interface TextTokenizer {
@@ -46,16 +47,21 @@ export interface TokenizerParts {
 
 /** Loads `tokenizer.json`, `tokenizer_config.json` and the chat template of a checkpoint. */
 export async function loadTextTokenizer(directory: string): Promise<TextTokenizer> {
+  return createTextTokenizer(await readTokenizerParts(directory));
+}
+
+/** Reads the files that {@link loadTextTokenizer} makes a tokenizer of. */
+export async function readTokenizerParts(directory: string): Promise<TokenizerParts> {
   const path = join(directory, "tokenizer.json");
   const tokenizer = await readJsonFile(path);
   const config = (await readJsonFile(join(directory, "tokenizer_config.json"), { optional: true })) ?? {};
-  return createTextTokenizer({
+  return {
     path,
     sha256: fingerprint(await readFile(path)),
     tokenizer,
     config,
     chatTemplate: await readChatTemplate(directory, config),
-  });
+  };
 }
 
 /** @throws SepError `bad-tokenizer` */
@@ -64,6 +70,7 @@ export function createTextTokenizer(parts: TokenizerParts): TextTokenizer {
   let tokenizer: Tokenizer;
   try {
     tokenizer = new Tokenizer(parts.tokenizer, config);
+    tokenizer.normalizer = withExactCharsmaps(parts.tokenizer.normalizer, tokenizer.normalizer);
   } catch (cause) {
     throw new SepError("bad-tokenizer", `${path} cannot be used: ${(cause as Error).message}`, { cause });
   }

@@ -1,4 +1,3 @@
-import { availableParallelism, totalmem } from "node:os";
 import { planThreads } from "../../models/session/plan-threads.ts";
 import type { ProbeUnit } from "../sweep/units.ts";
 
@@ -19,6 +18,6 @@ export function planWorkers(units: readonly ProbeUnit[], fits: number): number {
   const work = fits * sizes.reduce((sum, size) => sum + size.work, 0);
   if (work < WORK_WORTH_WORKERS) return 1;
   const largest = Math.max(...sizes.map(({ bytes }) => bytes));
-  const { workers } = planThreads(largest, availableParallelism(), totalmem());
+  const { workers } = planThreads(largest, { device: "cpu" });
   return Math.min(workers, units.length);
 }

@@ -1,9 +1,9 @@
-import type { TensorName } from "../../../onnx/graph.ts";
-import type { GraphScope } from "../graph-scope.ts";
+import type { OnnxGraph, TensorName } from "../../../onnx/graph.ts";
+import type { Activation } from "../decoder-config.ts";
 
-/** The config's nonlinearity, element by element. */
-export function addActivation({ graph, config }: GraphScope, x: TensorName): TensorName {
-  switch (config.activation) {
+/** A nonlinearity, element by element. */
+export function addActivation(graph: OnnxGraph, activation: Activation, x: TensorName): TensorName {
+  switch (activation) {
     case "silu":
       // QuickGelu is x * sigmoid(alpha * x): with alpha 1 that is SiLU in one pass
       return graph.add("QuickGelu", [x], { alpha: { float: 1 } });
@@ -13,5 +13,7 @@ export function addActivation({ graph, config }: GraphScope, x: TensorName): Ten
       return graph.add("Gelu", [x], { approximate: "tanh" });
     case "relu":
       return graph.add("Relu", [x]);
+    case "tanh":
+      return graph.add("Tanh", [x]);
   }
 }

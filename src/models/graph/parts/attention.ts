@@ -1,4 +1,4 @@
-import type { OnnxGraph, TensorName } from "../../../onnx/graph.ts";
+import type { TensorName } from "../../../onnx/graph.ts";
 import { maskKindOf } from "../../session/attention-masks.ts";
 import type { BlockSettings } from "../decoder-config.ts";
 import type { GraphScope } from "../graph-scope.ts";
@@ -17,6 +17,8 @@ export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Proj
   const group = config.headCount / kvHeadCount;
 
   const { queries, scale } = addScaledQueries(scope, layer, q);
+  const multiplyKeys = (rows: TensorName, keys: TensorName): TensorName =>
+    addKeyProduct(scope, rows, keys, scale);
   const newKeys = cache("new", layer, "k");
   const newValues = cache("new", layer, "v");
   const keyHeads = graph.add("Reshape", [k, shapes.keyHeads]);
@@ -25,10 +27,10 @@ export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Proj
   graph.addNamed("Transpose", [valueHeads], [newValues], { perm: [2, 0, 1, 3] });
 
   const folded = graph.add("Reshape", [queries, graph.integers([0, 1, -1, headSize])]);
-  const foldedScores = graph.add("FusedMatMul", [folded, cache("prefix", layer, "k")], scale);
+  const foldedScores = multiplyKeys(folded, cache("prefix", layer, "k"));
   const prefixScores = graph.add("Reshape", [foldedScores, shapes.prefixScores]);
-  const suffixScores = graph.add("FusedMatMul", [queries, cache("suffix", layer, "k")], scale);
-  const newScores = graph.add("FusedMatMul", [queries, newKeys], scale);
+  const suffixScores = multiplyKeys(queries, cache("suffix", layer, "k"));
+  const newScores = multiplyKeys(queries, newKeys);
   const scores = addMaskedScores(scope, layer, [prefixScores, suffixScores, newScores]);
   const weights = graph.add("Softmax", [scores], { axis: -1 });
   const [onPrefix, onSuffix, onNew] = [graph.fresh(), graph.fresh(), graph.fresh()];
@@ -38,10 +40,10 @@ export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Proj
   const prefixValues = cache("prefix", layer, "v");
   const fromPrefix =
     group === 1
-      ? addPaddedProduct(graph, foldedWeights, prefixValues)
-      : graph.add("MatMul", [foldedWeights, prefixValues]);
+      ? addPaddedProduct(scope, foldedWeights, prefixValues)
+      : addValueProduct(scope, foldedWeights, prefixValues);
   const fromOwn = graph.add("Add", [
-    graph.add("MatMul", [onSuffix, cache("suffix", layer, "v")]),
+    addValueProduct(scope, onSuffix, cache("suffix", layer, "v")),
     graph.add("MatMul", [onNew, newValues]),
   ]);
   const mixed = graph.add("Add", [graph.add("Reshape", [fromPrefix, shapes.grouped]), fromOwn]);
@@ -51,20 +53,35 @@ export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Proj
   return graph.add("Reshape", [byToken, graph.integers([-1, config.headCount * headSize])]);
 }
 
-/** Queries [kvHeads, B, G * S, headSize], and how their products with keys are scaled. */
-function addScaledQueries({ graph, config, shapes }: GraphScope, layer: number, q: TensorName) {
+/** Queries [kvHeads, B, G * S, headSize], and what their products with keys are still to be multiplied by. */
+function addScaledQueries(
+  { graph, config, shapes, operators }: GraphScope,
+  layer: number,
+  q: TensorName,
+): { readonly queries: TensorName; readonly scale: number } {
   const { attentionScale } = config.blocks[layer] as BlockSettings;
   const factor = attentionScale / (config.attentionSoftcap ?? 1);
   const split = graph.add("Reshape", [q, shapes.queryGroups]);
   const byHead = graph.add("Transpose", [split], { perm: [2, 0, 3, 1, 4] });
   const queries = graph.add("Reshape", [byHead, graph.integers([0, 0, -1, config.headSize])]);
-  if (factor !== 1) return { queries, scale: { alpha: { float: factor }, transB: 1 } };
+  const scaled = (by: number): TensorName => graph.add("Mul", [queries, graph.scalar(by)]);
+  if (!operators.fusedMatMul) return { queries: scaled(factor), scale: 1 };
   // With a factor of 1 onnxruntime multiplies a single row by another kernel than two or more, see addPaddedProduct;
   // doubling and halving is exact.
-  return {
-    queries: graph.add("Mul", [queries, graph.scalar(2)]),
-    scale: { alpha: { float: 0.5 }, transB: 1 },
-  };
+  return factor === 1 ? { queries: scaled(2), scale: 0.5 } : { queries, scale: factor };
+}
+
+/** scale x queries keys^T; scale is 1 where there is no operator that takes it along. */
+function addKeyProduct(
+  { graph, operators }: GraphScope,
+  queries: TensorName,
+  keys: TensorName,
+  scale: number,
+): TensorName {
+  if (operators.fusedMatMul) {
+    return graph.add("FusedMatMul", [queries, keys], { alpha: { float: scale }, transB: 1 });
+  }
+  return graph.add("MatMul", [queries, graph.add("Transpose", [keys], { perm: [0, 1, 3, 2] })]);
 }
 
 /**
@@ -93,13 +110,27 @@ function addMaskedScores(
   return graph.add("Add", [scores, inputs.wholeMask(kind)]);
 }
 
+/** weights x values over a span that may be empty; with a token of zeros behind it where the device needs one. */
+function addValueProduct(
+  { graph, operators }: GraphScope,
+  weights: TensorName,
+  values: TensorName,
+): TensorName {
+  if (operators.emptyMatMul) return graph.add("MatMul", [weights, values]);
+  return graph.add("MatMul", [
+    graph.add("Pad", [weights, graph.integers([0, 0, 0, 0, 0, 0, 0, 1])]),
+    graph.add("Pad", [values, graph.integers([0, 0, 0, 0, 0, 0, 1, 0])]),
+  ]);
+}
+
 /**
  * weights x values with a row of zeros below the weights. onnxruntime multiplies a single row by another kernel,
  * with another rounding, than two or more; without the padding, a sample that is alone in its batch would differ
  * in its last bits from the same sample beside others.
  */
-function addPaddedProduct(graph: OnnxGraph, weights: TensorName, values: TensorName): TensorName {
+function addPaddedProduct(scope: GraphScope, weights: TensorName, values: TensorName): TensorName {
+  const { graph } = scope;
   const padded = graph.add("Pad", [weights, graph.integers([0, 0, 0, 0, 0, 0, 1, 0])]);
-  const product = graph.add("MatMul", [padded, values]);
+  const product = addValueProduct(scope, padded, values);
   return graph.add("Slice", [product, graph.integers([0]), graph.integers([-1]), graph.integers([2])]);
 }

@@ -30,7 +30,8 @@ export function addFusedGatedMlp(scope: GraphScope, x: TensorName, prefix: strin
 }
 
 function addGatedDown(scope: GraphScope, gate: TensorName, up: TensorName, prefix: string): TensorName {
-  const { hiddenSize, intermediateSize, biases } = scope.config;
-  const gated = scope.graph.add("Mul", [addActivation(scope, gate), up]);
+  const { graph, config } = scope;
+  const { hiddenSize, intermediateSize, activation, biases } = config;
+  const gated = graph.add("Mul", [addActivation(graph, activation, gate), up]);
   return addLinear(scope, gated, `${prefix}.down_proj`, hiddenSize, intermediateSize, { bias: biases.mlp });
 }

@@ -1,33 +1,36 @@
+import { quantiseRows } from "../../../math/quantise-rows.ts";
 import type { TensorName } from "../../../onnx/graph.ts";
-import type { GraphScope } from "../graph-scope.ts";
-
-/** A linear map's weight as int8 codes and scales, stored beside the checkpoint's own. */
-export interface Int8Weight {
-  /** [inSize, outSize] int8 */
-  readonly codes: TensorName;
-  /** [outSize] float32 */
-  readonly scales: TensorName;
-}
+import type { LinearScope } from "../graph-scope.ts";
+import type { LinearFormat } from "../linear-format.ts";
 
 /**
- * x W^T with both sides in int8 and the sums in int32. Each row of x gets a scale of its own, from its largest
- * magnitude, so that a row's result does not depend on the rows beside it, and integer sums are exact in any order.
- * @param x [N, inSize] float32
- * @returns [N, outSize] float32
+ * x W^T with both sides in int8 and the sums in int32: codes [inSize, outSize] and scales [outSize]. Each row of x
+ * gets a scale of its own, from its largest magnitude, so that a row's result does not depend on the rows beside it,
+ * and integer sums are exact in any order.
  * @see Dettmers et al. 2022 (LLM.int8), section 2.1: vector-wise quantisation
  */
-export function addInt8Linear(scope: GraphScope, x: TensorName, { codes, scales }: Int8Weight): TensorName {
-  const { graph } = scope;
-  const rows = quantiseRowsOf(scope, x);
-  const product = graph.add("MatMulIntegerToFloat", [
-    rows.codes,
-    codes,
-    graph.scalar(1),
-    scales,
-    graph.byte(ZERO_POINT),
-  ]);
-  return graph.add("Mul", [product, rows.scales]);
-}
+export const INT8_LINEAR: LinearFormat = {
+  tensors: ({ name, outSize, inSize }) => [
+    { name: `${name}.codes`, dtype: "I8", shape: [inSize, outSize] },
+    { name: `${name}.scales`, dtype: "F32", shape: [outSize] },
+  ],
+  quantise(values, { outSize, inSize, layout }) {
+    const { codes, scales } = quantiseRows(values, { outSize, inSize, transposed: layout === "in-out" });
+    return [codes, scales];
+  },
+  add(scope, x, _weight, [codes, scales]) {
+    const { graph } = scope;
+    const rows = quantiseRowsOf(scope, x);
+    const product = graph.add("MatMulIntegerToFloat", [
+      rows.codes,
+      codes as TensorName,
+      graph.scalar(1),
+      scales as TensorName,
+      graph.byte(ZERO_POINT),
+    ]);
+    return graph.add("Mul", [product, rows.scales]);
+  },
+};
 
 /** Activations are unsigned around this: the processors' integer kernels take unsigned times signed. */
 const ZERO_POINT = 128;
@@ -36,7 +39,7 @@ const SMALLEST_SCALE = 1e-30;
 
 /** [N, inSize] codes and [N, 1] scales of an activation, shared by all maps that read it. */
 function quantiseRowsOf(
-  { graph, quantisedRows }: GraphScope,
+  { graph, quantisedRows }: LinearScope,
   x: TensorName,
 ): { readonly codes: TensorName; readonly scales: TensorName } {
   const known = quantisedRows.get(x);

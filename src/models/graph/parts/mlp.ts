@@ -14,8 +14,9 @@ export function addMlp(
   x: TensorName,
   { up, down, ...layout }: { readonly up: string; readonly down: string } & LinearLayout,
 ): TensorName {
-  const { hiddenSize, intermediateSize, biases } = scope.config;
+  const { hiddenSize, intermediateSize, activation, biases } = scope.config;
   const options = { ...layout, bias: biases.mlp };
   const raised = addLinear(scope, x, up, intermediateSize, hiddenSize, options);
-  return addLinear(scope, addActivation(scope, raised), down, hiddenSize, intermediateSize, options);
+  const activated = addActivation(scope.graph, activation, raised);
+  return addLinear(scope, activated, down, hiddenSize, intermediateSize, options);
 }

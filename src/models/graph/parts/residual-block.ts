@@ -1,6 +1,6 @@
 import type { TensorName } from "../../../onnx/graph.ts";
-import type { BlockOutput, GraphScope, ResidualStream } from "../graph-scope.ts";
-import { addNorm, addResidual, addResidualNorm, type NormedResidual } from "./norm.ts";
+import type { GraphScope } from "../graph-scope.ts";
+import { addNorm } from "./norm.ts";
 
 /** One of a block's two halves; norms by name, absent where there is none. */
 export interface Sublayer {
@@ -18,33 +18,31 @@ export interface Sublayers {
 /** x + attention(x), then x + mlp(x), with norms in front, behind, or both. */
 export function addSequentialBlock(
   scope: GraphScope,
-  stream: ResidualStream,
+  x: TensorName,
   { attention, mlp }: Sublayers,
-): BlockOutput {
-  const first = enter(scope, stream, attention);
-  const middle = { base: first.residual, pending: addOutput(scope, attention, first.normed) };
-  const second = enter(scope, middle, mlp);
-  const pending = addOutput(scope, mlp, second.normed);
-  return { entered: first.residual, stream: { base: second.residual, pending } };
+): TensorName {
+  const { graph } = scope;
+  const middle = graph.add("Add", [x, addSublayer(scope, attention, x)]);
+  return graph.add("Add", [middle, addSublayer(scope, mlp, middle)]);
 }
 
 /** x + attention(x) + mlp(x): both read the stream as it enters the block. */
 export function addParallelBlock(
   scope: GraphScope,
-  stream: ResidualStream,
+  x: TensorName,
   { attention, mlp }: Sublayers,
-): BlockOutput {
-  const first = enter(scope, stream, attention);
-  const second = enter(scope, { base: first.residual, pending: null }, mlp);
-  const attended = addOutput(scope, attention, first.normed);
-  const pending = scope.graph.add("Add", [addOutput(scope, mlp, second.normed), attended]);
-  return { entered: first.residual, stream: { base: first.residual, pending } };
+): TensorName {
+  const { graph } = scope;
+  const attended = addSublayer(scope, attention, x);
+  return graph.add("Add", [x, graph.add("Add", [addSublayer(scope, mlp, x), attended])]);
 }
 
-const enter = (scope: GraphScope, stream: ResidualStream, { normBefore }: Sublayer): NormedResidual =>
-  normBefore === undefined ? addResidual(scope, stream) : addResidualNorm(scope, stream, normBefore);
-
-function addOutput(scope: GraphScope, { compute, normAfter }: Sublayer, x: TensorName): TensorName {
-  const output = compute(x);
-  return normAfter === undefined ? output : addNorm(scope, output, normAfter, scope.config.hiddenSize);
+function addSublayer(
+  scope: GraphScope,
+  { normBefore, compute, normAfter }: Sublayer,
+  x: TensorName,
+): TensorName {
+  const width = scope.config.hiddenSize;
+  const output = compute(normBefore === undefined ? x : addNorm(scope, x, normBefore, width));
+  return normAfter === undefined ? output : addNorm(scope, output, normAfter, width);
 }

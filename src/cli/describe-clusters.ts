@@ -1,0 +1,151 @@
+import type { JudgedPair } from "../meaning/compare-pairs.ts";
+import { printableLine } from "../models/hub/printable-line.ts";
+import type { ClusterView, InspectedQuestion } from "../pipeline/inspect-clusters.ts";
+import type { Paint } from "./paint.ts";
+import { wrap } from "./wrap.ts";
+
+/** How the answers to a question are grouped, as text for people, at most `columns` wide. */
+export function describeClusters(
+  { set, questionId, question, views }: InspectedQuestion,
+  paint: Paint,
+  columns: number,
+): string {
+  const title = `${set} ${printableLine(questionId)}${question === null ? "" : `: ${printableLine(question, 400)}`}`;
+  return [
+    ...wrap(title, columns).map((line) => paint("bold", line)),
+    "",
+    views.map((view) => describeView(view, paint, columns)).join("\n\n"),
+  ].join("\n");
+}
+
+function describeView(view: ClusterView, paint: Paint, columns: number): string {
+  const { source, equivalence, clustering, clusterIds, answers, nonTransitiveShare: share } = view;
+  const groups = new Set(clusterIds).size;
+  const how = clustering === null ? equivalence : `${equivalence}, ${clustering}`;
+  const counts = `${groups} ${groups === 1 ? "group" : "groups"} of ${answers.length} samples`;
+  const head = `${source}: ${how}: ${counts}, discrete semantic entropy ${view.discreteSemanticEntropy.toFixed(3)}`;
+  const order = orderTexts(view);
+  const tables = [
+    verdictTable(view, order, columns),
+    probabilityTable("P(row entails column), percent", view, order, columns, entailmentOf),
+    probabilityTable("cosine, percent", view, order, columns, (pair) =>
+      pair.rule === "cosine" ? pair.similarity : null,
+    ),
+  ];
+  return [
+    paint("cyan", cut(head, columns)),
+    ...groupLines(view, order, columns),
+    ...tables.filter((lines) => lines.length > 0).flatMap((lines) => ["", ...lines]),
+    ...(share !== null && share > 0
+      ? ["", cut(`${percent(share)}% of the triples contradict themselves: a = b, b = c, a != c`, columns)]
+      : []),
+  ].join("\n");
+}
+
+/** Indices of the different answers, group by group: so the matrices show the groups as blocks. */
+function orderTexts({ texts, answers, clusterIds }: ClusterView): readonly number[] {
+  const clusterOf = texts.map((text) => clusterIds[answers.indexOf(text)]!);
+  return [...texts.keys()].sort((a, b) => clusterOf[a]! - clusterOf[b]! || a - b);
+}
+
+/** A line an answer, with its number in the matrices; a letter where a group begins. */
+function groupLines(
+  { texts, answers, clusterIds, runIds }: ClusterView,
+  order: readonly number[],
+  columns: number,
+): string[] {
+  const rows = [...new Set(clusterIds)]
+    .sort((a, b) => a - b)
+    .flatMap((cluster) => {
+      const members = [...clusterIds.keys()].filter((k) => clusterIds[k] === cluster);
+      const own = [...order, null].flatMap((index) => {
+        const text = index === null ? null : texts[index]!;
+        const runs = members.filter((k) => answers[k] === text).map((k) => runIds[k]!);
+        return runs.length === 0
+          ? []
+          : [{ text, runs, number: index === null ? "" : order.indexOf(index) + 1 }];
+      });
+      return own.map((row, i) => ({ ...row, cluster: i === 0 ? String(cluster) : "" }));
+    });
+  const lines = rows.map(({ cluster, number, runs, text }) => {
+    const shown = text === null ? "(no answer)" : printableLine(text, 400);
+    return `${cluster.padStart(5)}  ${String(number).padStart(2)}  ${shown}  (${runs.length === 1 ? "run" : `${runs.length} runs:`} ${runs.join(" ")})`;
+  });
+  return ["group  no  answer", ...lines].map((line) => cut(line, columns));
+}
+
+/** Which rule called a pair the same. */
+function verdictTable(view: ClusterView, order: readonly number[], columns: number): string[] {
+  if (view.pairs.length === 0) return [];
+  const rules = [...new Set(view.pairs.map(({ rule }) => rule))].sort();
+  const legend = `same meaning, by ${rules.map((rule) => `${rule[0]} ${rule}`).join(", ")}; . not the same`;
+  return [
+    cut(legend, columns),
+    ...matrix(order, columns, (i, j) => {
+      if (i === j) return "=";
+      const pair = findPair(view.pairs, i, j);
+      if (pair === undefined) return "";
+      return pair.same ? pair.rule[0]! : ".";
+    }),
+  ];
+}
+
+function probabilityTable(
+  title: string,
+  { pairs }: ClusterView,
+  order: readonly number[],
+  columns: number,
+  read: (pair: JudgedPair, isForward: boolean) => number | null,
+): string[] {
+  if (!pairs.some((pair) => read(pair, true) !== null)) return [];
+  return [
+    cut(title, columns),
+    ...matrix(order, columns, (i, j) => {
+      const pair = i === j ? undefined : findPair(pairs, i, j);
+      const value = pair && read(pair, i < j);
+      return value == null ? "" : percent(value);
+    }),
+  ];
+}
+
+const entailmentOf = (pair: JudgedPair, isForward: boolean): number | null =>
+  pair.rule === "nli" ? (isForward ? pair.forward : pair.backward).entailment : null;
+
+const findPair = (pairs: readonly JudgedPair[], i: number, j: number): JudgedPair | undefined =>
+  pairs.find(({ pair: [a, b] }) => a === Math.min(i, j) && b === Math.max(i, j));
+
+/** Rows and columns by their numbers; as many blocks of columns as it takes. */
+function matrix(
+  order: readonly number[],
+  columns: number,
+  cell: (row: number, column: number) => string,
+): string[] {
+  const width = 4;
+  const perBlock = Math.max(1, Math.floor((columns - width) / width));
+  const lines: string[] = [];
+  for (let start = 0; start < order.length; start += perBlock) {
+    const block = order.slice(start, start + perBlock);
+    const line = (head: string, cells: readonly string[]): void =>
+      void lines.push(
+        [head, ...cells]
+          .map((text) => text.padStart(width))
+          .join("")
+          .trimEnd(),
+      );
+    line(
+      "",
+      block.map((_, i) => String(start + i + 1)),
+    );
+    for (const [i, row] of order.entries())
+      line(
+        String(i + 1),
+        block.map((column) => cell(row, column)),
+      );
+  }
+  return lines;
+}
+
+const percent = (share: number): string => String(Math.round(share * 100));
+
+const cut = (line: string, columns: number): string =>
+  line.length <= columns ? line : `${line.slice(0, columns - 1)}…`;

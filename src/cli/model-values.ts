@@ -1,0 +1,16 @@
+import type { LoadModelOptions } from "../models/load-model.ts";
+import type { OptionValues } from "./option-spec.ts";
+import type { MODEL_OPTIONS } from "./step-options.ts";
+
+type ModelValues = OptionValues<typeof MODEL_OPTIONS>;
+
+/** How the model runs. */
+export type ModelChoices = Pick<LoadModelOptions, "dtype" | "threads" | "memoryBytes"> &
+  Pick<ModelValues, "device">;
+
+const BYTES_PER_GIB = 2 ** 30;
+
+/** What the model options ask for, in the library's words. */
+export function readModelChoices({ dtype, device, threads, memory }: ModelValues): ModelChoices {
+  return { dtype, device, threads, memoryBytes: memory === undefined ? undefined : memory * BYTES_PER_GIB };
+}

@@ -1,0 +1,51 @@
+import type { EntailmentProbs } from "../meaning/entailer.ts";
+import type { PairEvidence } from "../meaning/pair-evidence.ts";
+import type { SampledQuestion } from "../sampling/sampled-question.ts";
+import type { AffinityMatrix, EntailmentMatrix } from "./pair-matrix.ts";
+
+/** All that the estimates can draw on: one question's samples, grouped by meaning. null: not known. */
+export interface QuestionSamples extends SampledQuestion {
+  /** [K] what was compared; null where a sample has no answer. */
+  readonly answers: readonly (string | null)[];
+  /** [K] cluster of each sample, from 0. */
+  readonly clusterIds: readonly number[];
+  /** [K][K] with sample i as the premise. */
+  readonly entailment: EntailmentMatrix | null;
+  /** [K, K] in [-1, 1]. */
+  readonly similarity: AffinityMatrix | null;
+  /** [S][N] each sentence of the answer that is checked (premise), each other sample (hypothesis). */
+  readonly sentenceVerdicts: readonly (readonly EntailmentProbs[])[] | null;
+  /** ln of the probability that the model gives to its answer being true. */
+  readonly logPTrue: number | null;
+}
+
+/**
+ * Evidence on distinct answers, spread over the samples that gave them. Samples without an answer say the same as
+ * each other, and contradict every text.
+ * @param answers [K] each null or one of `texts`
+ * @throws RangeError if an answer is not among them
+ */
+export function spreadEvidence(
+  answers: readonly (string | null)[],
+  { texts, entailment, similarity }: PairEvidence,
+): Pick<QuestionSamples, "entailment" | "similarity"> {
+  const placeOf = new Map(texts.map((text, place) => [text, place]));
+  const places = answers.map((answer) => {
+    if (answer === null) return null;
+    const place = placeOf.get(answer);
+    if (place === undefined) throw new RangeError(`no evidence on the answer ${JSON.stringify(answer)}`);
+    return place;
+  });
+  const spread = <T>(matrix: readonly (readonly T[])[] | null, same: T, different: T): T[][] | null =>
+    matrix &&
+    places.map((i) =>
+      places.map((j) => (i === null || j === null ? (i === j ? same : different) : matrix[i]![j]!)),
+    );
+  return {
+    entailment: spread(entailment, SURE_ENTAILMENT, SURE_CONTRADICTION),
+    similarity: spread(similarity, 1, 0),
+  };
+}
+
+const SURE_ENTAILMENT: EntailmentProbs = { entailment: 1, neutral: 0, contradiction: 0 };
+const SURE_CONTRADICTION: EntailmentProbs = { entailment: 0, neutral: 0, contradiction: 1 };

@@ -1,0 +1,110 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { SepError } from "../errors.ts";
+import { cacheFolder } from "../models/checkpoint/cache-folder.ts";
+import { fingerprint } from "../store/fingerprint.ts";
+import { createSharedLog } from "../store/shared-log.ts";
+import type { Entailer, EntailmentVerdict } from "./entailer.ts";
+
+export interface CachedEntailerOptions {
+  /** Where verdicts are kept; `nli-verdicts` in this tool's own cache by default. */
+  readonly folder?: string | undefined;
+}
+
+/** Pairs that are classified before their verdicts are written: what an abort or a kill can lose. */
+const PAIRS_AT_A_TIME = 512;
+
+/**
+ * An entailer that keeps its verdicts on disk, one file for each set of weights and settings, and computes no pair
+ * twice. Any number of processes may use one folder.
+ * @param entailer computes what is not known; disposed of with this one
+ * @throws SepError from `classify`: `cache-not-writable`, `disk-full`, and the entailer's own
+ */
+export async function createCachedEntailer(
+  entailer: Entailer,
+  { folder = cacheFolder("nli-verdicts") }: CachedEntailerOptions = {},
+): Promise<Entailer> {
+  const log = createSharedLog(join(folder, `${entailer.fingerprint}.jsonl`));
+  const known = new Map<string, EntailmentVerdict>();
+  const refresh = async (): Promise<void> => {
+    for (const row of await log.readNew()) {
+      const entry = parseEntry(row);
+      if (entry !== null) known.set(...entry);
+    }
+  };
+  await refresh();
+  const { name, provenance, tellsContradiction } = entailer;
+  return {
+    name,
+    provenance,
+    fingerprint: entailer.fingerprint,
+    tellsContradiction,
+    async classify(pairs, options) {
+      await refresh();
+      const keys = pairs.map(([premise, hypothesis]) => fingerprint(JSON.stringify([premise, hypothesis])));
+      const missing = new Map(
+        keys.flatMap((key, index) => (known.has(key) ? [] : [[key, pairs[index] as (typeof pairs)[number]]])),
+      );
+      const entries = [...missing];
+      for (let start = 0; start < entries.length; start += PAIRS_AT_A_TIME) {
+        const chunk = entries.slice(start, start + PAIRS_AT_A_TIME);
+        const verdicts = await entailer.classify(
+          chunk.map(([, pair]) => pair),
+          options,
+        );
+        const rows = chunk.map(([key], index) => formatEntry(key, verdicts[index] as EntailmentVerdict));
+        await mkdir(folder, { recursive: true })
+          .then(() => log.append(rows))
+          .catch(explainWriteError(folder));
+        for (const [index, [key]] of chunk.entries()) known.set(key, verdicts[index] as EntailmentVerdict);
+      }
+      return keys.map((key) => known.get(key) as EntailmentVerdict);
+    },
+    [Symbol.asyncDispose]: () => entailer[Symbol.asyncDispose](),
+  };
+}
+
+/** `[key, entailment, neutral, contradiction]`, and 1 behind them for a pair that was cut. */
+const formatEntry = (key: string, verdict: EntailmentVerdict): readonly (string | number)[] => [
+  key,
+  verdict.entailment,
+  verdict.neutral,
+  verdict.contradiction,
+  ...(verdict.truncated ? [1] : []),
+];
+
+/** @returns null for what this program did not write: the pair is computed anew */
+function parseEntry(row: unknown): [string, EntailmentVerdict] | null {
+  if (!Array.isArray(row)) return null;
+  const [key, entailment, neutral, contradiction, cut] = row as unknown[];
+  const probs = [entailment, neutral, contradiction];
+  if (typeof key !== "string" || !probs.every((p) => typeof p === "number" && p >= 0 && p <= 1)) return null;
+  const [a, b, c] = probs as [number, number, number];
+  if (Math.abs(a + b + c - 1) > SUM_TOLERANCE) return null;
+  return [key, { entailment: a, neutral: b, contradiction: c, truncated: cut === 1 }];
+}
+
+/** Rounding of three probabilities. */
+const SUM_TOLERANCE = 1e-9;
+
+/** @param what it is that is kept in the folder, for the message */
+export function explainWriteError(
+  folder: string,
+  what: string = "NLI verdicts",
+): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    if (["EACCES", "EPERM", "EROFS"].includes(error.code ?? "")) {
+      throw new SepError(
+        "cache-not-writable",
+        `${folder} cannot be written, and ${what} are kept there. Set SEP_CACHE to a folder that can.`,
+        { cause: error },
+      );
+    }
+    if (error.code !== "ENOSPC") throw error;
+    throw new SepError(
+      "disk-full",
+      `The disk of ${folder} has no room for ${what}. Free some, or set SEP_CACHE to a folder on another disk.`,
+      { cause: error },
+    );
+  };
+}

@@ -1,0 +1,48 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { cacheFolder } from "../models/checkpoint/cache-folder.ts";
+import { fingerprint } from "../store/fingerprint.ts";
+import { stableStringify } from "../store/json.ts";
+import { createSharedLog } from "../store/shared-log.ts";
+import { explainWriteError } from "./cached-entailer.ts";
+import type { JudgeModel } from "./judge-model.ts";
+
+export interface CachedJudgeOptions {
+  /** Where replies are kept; `judge-replies` in this tool's own cache by default. */
+  readonly folder?: string | undefined;
+}
+
+/**
+ * A judge that keeps each reply on disk as soon as it has it, one file for each provenance, and is asked nothing twice.
+ * Any number of processes may use one folder.
+ * @throws SepError from `complete`: `cache-not-writable`, `disk-full`, and the judge's own
+ */
+export async function createCachedJudge(
+  judge: JudgeModel,
+  { folder = cacheFolder("judge-replies") }: CachedJudgeOptions = {},
+): Promise<JudgeModel> {
+  const { name, provenance, concurrency } = judge;
+  const log = createSharedLog(join(folder, `${fingerprint(stableStringify(provenance))}.jsonl`));
+  const known = new Map<string, string>();
+  for (const row of await log.readNew()) if (isEntry(row)) known.set(...row);
+  return {
+    name,
+    provenance,
+    concurrency,
+    async complete(prompt, options) {
+      const key = fingerprint(JSON.stringify([prompt, options.labels]));
+      const before = known.get(key);
+      if (before !== undefined) return before;
+      const reply = await judge.complete(prompt, options);
+      await mkdir(folder, { recursive: true })
+        .then(() => log.append([[key, reply]]))
+        .catch(explainWriteError(folder, "a judge's replies"));
+      known.set(key, reply);
+      return reply;
+    },
+  };
+}
+
+/** What this program did not write is asked anew. */
+const isEntry = (row: unknown): row is [string, string] =>
+  Array.isArray(row) && row.length === 2 && row.every((item) => typeof item === "string");

@@ -1,0 +1,35 @@
+import type { TextEmbedder } from "./embedder.ts";
+import type { Equivalence } from "./equivalence.ts";
+
+/**
+ * The same meaning where sentence vectors are alike. The answers alone are embedded: with the question in front, all
+ * answers to it would be alike. Each text is embedded once, however many pairs it is in.
+ * @param options.threshold least cosine, in [-1, 1]: it belongs to the model, and is no probability
+ */
+export function createCosineEquivalence(
+  embedder: TextEmbedder,
+  { threshold }: { readonly threshold: number },
+): Equivalence {
+  return {
+    name: "cosine",
+    provenance: { name: "cosine", version: 1, threshold, model: embedder.provenance },
+    async compare(pairs, options) {
+      const texts = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
+      const embeddings = await embedder.embed(texts, options);
+      const byText = new Map(texts.map((text, i) => [text, embeddings[i]!]));
+      return pairs.map(({ first, second }) => {
+        const [a, b] = [byText.get(first)!, byText.get(second)!];
+        const similarity = cosine(a.vector, b.vector);
+        const truncated = a.truncated || b.truncated;
+        return { same: similarity >= threshold, rule: "cosine", similarity, truncated };
+      });
+    },
+  };
+}
+
+/** Of vectors of length 1. @returns in [-1, 1] */
+export function cosine(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return Math.min(1, Math.max(-1, sum)); // float32 lengths are 1 within rounding
+}

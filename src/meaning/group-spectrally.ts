@@ -1,0 +1,84 @@
+import { normalizedLaplacian } from "../math/normalized-laplacian.ts";
+import { symmetricEigen } from "../math/symmetric-eigen.ts";
+
+/**
+ * Spectral groups: how alike the items are, not only whether they are the same, decides how many groups there are
+ * (the largest gap between eigenvalues of the graph's normalised Laplacian) and who is in them (the eigenvectors below
+ * the gap, made as axis-parallel as they can be). No start value, no order, no random numbers. Two items alone are one
+ * group if they are more than a third alike.
+ * @param affinity [n][n] symmetric, in [0, 1], 1 on the diagonal
+ * @returns [n] group of each item, from 0
+ * @see von Luxburg 2007, "A tutorial on spectral clustering"; Damle, Minden and Ying 2019, "Simple, direct and
+ * efficient multi-way spectral clustering"
+ */
+export function groupSpectrally(affinity: readonly (readonly number[])[]): readonly number[] {
+  const n = affinity.length;
+  if (n === 0) return [];
+  const { values, vectors } = symmetricEigen(normalizedLaplacian(affinity));
+  const k = countGroups(values);
+  if (k === n) return [...affinity.keys()];
+  return assign(affinity.map((_, i) => vectors.slice(0, k).map((vector) => vector[i]!)));
+}
+
+/**
+ * The number of eigenvalues below the widest gap. Beyond the last stands 1, the eigenvalue of things that have nothing
+ * to do with each other, so that n groups are among the choices.
+ * @param values [n] ascending
+ */
+function countGroups(values: readonly number[]): number {
+  const ends = [...values.slice(1), Math.max(1, values.at(-1)!)];
+  const gaps = ends.map((end, i) => end - values[i]!);
+  const widest = Math.max(...gaps);
+  return 1 + gaps.findIndex((gap) => gap >= widest - TIE);
+}
+
+/** Gaps that differ by rounding only are equal; the fewer groups win. */
+const TIE = 1e-9;
+
+/** @param rows [n][k] orthonormal columns @returns [n] the axis that each row lies along after the best rotation */
+function assign(rows: readonly (readonly number[])[]): number[] {
+  const axes = polarFactor(choosePivots(rows).map((pivot) => rows[pivot]!));
+  return rows.map((row) => {
+    const along = axes.map((axis) => Math.abs(inner(row, axis)));
+    const longest = Math.max(...along);
+    return along.findIndex((length) => length >= longest - TIE);
+  });
+}
+
+/** k rows that span the space as well as they can: QR with column pivoting. */
+function choosePivots(rows: readonly (readonly number[])[]): number[] {
+  const rest = rows.map((row) => [...row]);
+  const pivots: number[] = [];
+  for (let step = 0; step < rows[0]!.length; step++) {
+    const lengths = rest.map((row) => inner(row, row));
+    const longest = Math.max(...lengths);
+    const pivot = lengths.findIndex((length) => length >= longest - TIE);
+    pivots.push(pivot);
+    const direction = rest[pivot]!.map((value) => value / Math.sqrt(lengths[pivot]!));
+    for (const row of rest) {
+      const along = inner(row, direction);
+      for (const [c, value] of direction.entries()) row[c] = row[c]! - along * value;
+    }
+  }
+  return pivots;
+}
+
+/**
+ * The nearest orthonormal set of vectors: (P P^T)^(-1/2) P.
+ * @param P [k][k] linearly independent rows
+ */
+function polarFactor(P: readonly (readonly number[])[]): number[][] {
+  const { values, vectors } = symmetricEigen(P.map((a) => P.map((b) => inner(a, b))));
+  return P.map((_, i) =>
+    P.map((_row, column) => {
+      let sum = 0;
+      for (const [e, vector] of vectors.entries())
+        for (const [j, row] of P.entries())
+          sum += (vector[i]! * vector[j]! * row[column]!) / Math.sqrt(values[e]!);
+      return sum;
+    }),
+  );
+}
+
+const inner = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((sum, value, i) => sum + value * b[i]!, 0);

@@ -1,0 +1,72 @@
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { LanguageModel } from "../models/language-model.ts";
+import { loadModel } from "../models/load-model.ts";
+import { scoreContinuations } from "../models/score-continuations.ts";
+import { createJudgeEquivalence } from "./judge-equivalence.ts";
+import { JUDGE_LABELS, type JudgeLabel } from "./judge-prompt.ts";
+import { createLocalJudge } from "./local-judge.ts";
+
+const CHECKPOINT = fileURLToPath(new URL("../../test/golden/checkpoints/qwen3-tied", import.meta.url));
+
+let model: LanguageModel;
+beforeAll(async () => {
+  model = await loadModel(CHECKPOINT, { threads: 1 });
+});
+afterAll(() => model[Symbol.asyncDispose]());
+
+/** What the plain model gives to the spellings of a word right after the prompt. */
+async function probability(prompt: string, label: JudgeLabel): Promise<number> {
+  const encode = (text: string): number[] => model.tokenizer.encode(text, { specialTokens: false });
+  const capital = label.replace(/^./, (letter) => letter.toUpperCase());
+  const texts = [label, capital, ` ${label}`, ` ${capital}`];
+  const spellings = new Map(texts.map((text) => [encode(text).join(), encode(text)]));
+  const scores = await scoreContinuations(model, encode(prompt), [...spellings.values()]);
+  return scores.reduce((sum, score) => sum + Math.exp(score), 0);
+}
+
+test("it replies with the likeliest of the words that are asked for", async () => {
+  const judge = createLocalJudge(model);
+  for (const prompt of ["Same?", "Is it so?", "One and two", "Yes or no"]) {
+    const reply = await judge.complete(prompt, { labels: JUDGE_LABELS });
+    const bare = model.tokenizer.renderChat === null ? `${prompt}\nResponse:` : null;
+    expect(bare, "this checkpoint has no chat template").not.toBeNull();
+    const probabilities = await Promise.all(JUDGE_LABELS.map((label) => probability(bare!, label)));
+    expect(reply).toBe(JUDGE_LABELS[probabilities.indexOf(Math.max(...probabilities))]);
+  }
+  expect(await judge.complete("Same?", { labels: ["no"] })).toBe("no");
+});
+
+test("as a relation it always gives a verdict, and its provenance names the weights", async () => {
+  const relation = createJudgeEquivalence(createLocalJudge(model));
+  const [verdict] = await relation.compare([{ question: "Q", first: "a", second: "b" }]);
+  expect(verdict).toMatchObject({ rule: "judge", labels: [expect.any(String), expect.any(String)] });
+  expect(relation.provenance).toMatchObject({
+    model: { engine: "local", scoring: "labels", model: { weights_sha256: expect.any(String) } },
+  });
+});
+
+test("a model that reasons is asked through its template, with its reasoning closed", async () => {
+  let asked = "";
+  const reasoning: LanguageModel = {
+    ...model,
+    tokenizer: {
+      ...model.tokenizer,
+      renderChat: (messages, { addGenerationPrompt }) =>
+        `User: ${messages.map(({ content }) => content).join()}\n${addGenerationPrompt ? "Bot: <think>" : ""}`,
+    },
+    prefill: (tokenIds, options) => {
+      asked = model.tokenizer.decode(tokenIds);
+      return model.prefill(tokenIds, options);
+    },
+  };
+  await createLocalJudge(reasoning).complete("Same?", { labels: ["yes", "no"] });
+  expect(asked).toBe("User: Same?\nBot: <think>\n</think>\n\n");
+});
+
+test("a prompt that does not fit is refused", async () => {
+  const long = "word ".repeat(model.config.maxPositions + 1);
+  await expect(createLocalJudge(model).complete(long, { labels: ["no"] })).rejects.toMatchObject({
+    code: "prompt-too-long",
+  });
+});

@@ -1,0 +1,69 @@
+import { SepError } from "../errors.ts";
+import { logSumExp } from "../math/log-sum-exp.ts";
+import type { LanguageModel } from "../models/language-model.ts";
+import { scoreContinuations } from "../models/score-continuations.ts";
+import type { TextTokenizer } from "../models/tokenizer/text-tokenizer.ts";
+import { buildPrompt } from "../sampling/build-prompt.ts";
+import { createPromptTemplate } from "../sampling/prompt-template.ts";
+import { findThinkTags } from "../sampling/split-reasoning.ts";
+import type { JudgeModel } from "./judge-model.ts";
+import type { JudgeLabel } from "./judge-prompt.ts";
+
+/**
+ * A judge on the local engine. It does not write: of the words that the prompt asks for it gives the one that the model
+ * is most likely to begin its reply with, all tokens of it counted, so that every prompt gets an answer. A model that
+ * reasons is asked without its reasoning.
+ * @throws SepError (on asking) `prompt-too-long`
+ */
+export function createLocalJudge(model: LanguageModel): JudgeModel {
+  const { tokenizer, config, provenance } = model;
+  return {
+    name: provenance.id,
+    provenance: { engine: "local", scoring: "labels", version: 1, model: { ...provenance } },
+    concurrency: 1,
+    async complete(prompt, { labels, signal }) {
+      const promptIds = encodePrompt(tokenizer, prompt);
+      const spellings = labels.flatMap((label) =>
+        spellOut(tokenizer, label).map((tokenIds) => ({ label, tokenIds })),
+      );
+      const longest = Math.max(...spellings.map(({ tokenIds }) => tokenIds.length));
+      if (promptIds.length + longest > config.maxPositions) throw tooLong(promptIds.length, model);
+      const scores = await scoreContinuations(
+        model,
+        promptIds,
+        spellings.map(({ tokenIds }) => tokenIds),
+        { signal },
+      );
+      const totals = labels.map((label) => logSumExp(scores.filter((_, i) => spellings[i]!.label === label)));
+      return labels[totals.indexOf(Math.max(...totals))]!;
+    },
+  };
+}
+
+/** The token sequences by which a reply may begin with a word: bare or after a space, with or without a capital. */
+function spellOut(tokenizer: TextTokenizer, label: JudgeLabel): (readonly number[])[] {
+  const capital = `${label[0]!.toUpperCase()}${label.slice(1)}`;
+  const texts = [label, capital, ` ${label}`, ` ${capital}`];
+  const sequences = texts.map((text) => tokenizer.encode(text, { specialTokens: false }));
+  return [...new Map(sequences.map((tokenIds) => [tokenIds.join(), tokenIds])).values()];
+}
+
+/** As a chat where the model has a template, else as a plain text that the reply follows. */
+function encodePrompt(tokenizer: TextTokenizer, text: string): readonly number[] {
+  const format = tokenizer.renderChat === null ? PLAIN : "chat";
+  const prompt = buildPrompt(tokenizer, text, { format, enableThinking: false });
+  if (!prompt.opensReasoning) return prompt.tokenIds;
+  const closed = `\n${findThinkTags(tokenizer).close}\n\n`;
+  return [...prompt.tokenIds, ...tokenizer.encode(closed, { specialTokens: false })];
+}
+
+const PLAIN = {
+  kind: "template",
+  template: createPromptTemplate("judge", "{question}\nResponse:"),
+} as const;
+
+const tooLong = (length: number, { provenance, config }: LanguageModel): SepError =>
+  new SepError(
+    "prompt-too-long",
+    `A judge's prompt has ${length} tokens, and ${provenance.id} takes ${config.maxPositions} with the reply. Use another --judge-model, or another --equivalence.`,
+  );

@@ -1,0 +1,59 @@
+import { SepError } from "../errors.ts";
+import type { Entailer, EntailmentVerdict } from "./entailer.ts";
+import { type EntailmentRule, likeliestLabel, sameByLabels } from "./entailment-rule.ts";
+import type { Equivalence } from "./equivalence.ts";
+
+export interface NliEquivalenceOptions {
+  readonly rule?: EntailmentRule | undefined;
+  /** For the rule `threshold`: least probability of entailment, both ways. */
+  readonly threshold?: number | undefined;
+}
+
+/** The papers' code has no such rule; this is the value of the pipelines that do. */
+export const DEFAULT_NLI_THRESHOLD = 0.6;
+
+/**
+ * The same meaning by inference: each answer, with its question in front, is held against the other both ways.
+ * @throws SepError `bad-option` for `lenient` with a model that does not tell contradictions
+ * @see Farquhar et al. 2024, Methods, "Clustering by semantic equivalence"
+ */
+export function createNliEquivalence(
+  entailer: Entailer,
+  { rule = "strict", threshold = DEFAULT_NLI_THRESHOLD }: NliEquivalenceOptions = {},
+): Equivalence {
+  if (rule === "lenient" && !entailer.tellsContradiction) {
+    throw new SepError(
+      "bad-option",
+      `The rule lenient asks for contradictions, and ${entailer.name} tells entailment from its absence only. Use the rule strict or threshold, or a model with three labels.`,
+    );
+  }
+  return {
+    name: "nli",
+    provenance: {
+      name: "nli",
+      version: 1,
+      rule,
+      threshold: rule === "threshold" ? threshold : null,
+      model: entailer.provenance,
+    },
+    async compare(pairs, options) {
+      const statements = pairs.flatMap(({ question, first, second }) => {
+        const [a, b] = [statementOf(question, first), statementOf(question, second)] as const;
+        return [[a, b] as const, [b, a] as const];
+      });
+      const probs = await entailer.classify(statements, options);
+      return pairs.map((_, i) => {
+        const [forward, backward] = probs.slice(2 * i, 2 * i + 2) as [EntailmentVerdict, EntailmentVerdict];
+        const same =
+          rule === "threshold"
+            ? forward.entailment >= threshold && backward.entailment >= threshold
+            : sameByLabels(rule, likeliestLabel(forward), likeliestLabel(backward));
+        return { same, rule: "nli", forward, backward };
+      });
+    },
+  };
+}
+
+/** What a model of inference reads of an answer: alone, "Paris" entails nothing. "" for no question. */
+export const statementOf = (question: string, answer: string): string =>
+  question === "" ? answer : `${question} ${answer}`;

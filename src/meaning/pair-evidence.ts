@@ -1,0 +1,100 @@
+import type { JudgedPair } from "./compare-pairs.ts";
+import { allPairs } from "./compare-pairs.ts";
+import { cosine } from "./cosine-equivalence.ts";
+import type { TextEmbedder } from "./embedder.ts";
+import type { Entailer, EntailmentProbs } from "./entailer.ts";
+import { statementOf } from "./nli-equivalence.ts";
+
+/** What models saw in one question's answers, for estimates that read more than the clusters. */
+export interface PairEvidence {
+  /** [N] the different answers. */
+  readonly texts: readonly string[];
+  /** [N][N] of row entailing column, 1 on the diagonal; null where a pair has none. */
+  readonly entailment: readonly (readonly EntailmentProbs[])[] | null;
+  /** [N][N] cosine similarity, 1 on the diagonal; null where a pair has none. */
+  readonly similarity: readonly (readonly number[])[] | null;
+}
+
+/** A question whose pairs were judged; `JudgedClusters` with its question is one. */
+export interface JudgedQuestion {
+  readonly question: string;
+  readonly texts: readonly string[];
+  readonly pairs: readonly JudgedPair[];
+}
+
+export interface PairEvidenceModels {
+  /** Asked about the pairs that no verdict of `nli` is there for, such as numbers. */
+  readonly entailer?: Entailer | undefined;
+  readonly embedder?: TextEmbedder | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The evidence behind the verdicts on many questions' answers, as full matrices. What the verdicts do not hold is
+ * computed where a model is given, in one batch; a matrix that would have holes is null.
+ * @returns one a question, in their order
+ */
+export async function gatherPairEvidence(
+  questions: readonly JudgedQuestion[],
+  { entailer, embedder, signal }: PairEvidenceModels = {},
+): Promise<readonly PairEvidence[]> {
+  const known = questions.map((question) => readVerdicts(question));
+  const ordered = questions.map(({ texts }) =>
+    allPairs(texts.length).flatMap(([i, j]) => [
+      [i, j],
+      [j, i],
+    ]),
+  );
+  if (entailer !== undefined) {
+    const missing = ordered.flatMap((pairs, q) =>
+      pairs.filter(([i, j]) => known[q]!.entailment[i!]![j!] === undefined).map(([i, j]) => [q, i, j]),
+    ) as [number, number, number][];
+    const statements = missing.map(([q, i, j]) => {
+      const { question, texts } = questions[q]!;
+      return [statementOf(question, texts[i]!), statementOf(question, texts[j]!)] as const;
+    });
+    const verdicts = statements.length === 0 ? [] : await entailer.classify(statements, { signal });
+    for (const [at, [q, i, j]] of missing.entries()) known[q]!.entailment[i]![j] = verdicts[at]!;
+  }
+  if (embedder !== undefined) {
+    const texts = [...new Set(questions.flatMap((question) => question.texts))];
+    const embeddings = texts.length === 0 ? [] : await embedder.embed(texts, { signal });
+    const vectorOf = new Map(texts.map((text, i) => [text, embeddings[i]!.vector]));
+    for (const [q, question] of questions.entries())
+      for (const [i, j] of ordered[q] as [number, number][])
+        known[q]!.similarity[i]![j] = cosine(
+          vectorOf.get(question.texts[i]!)!,
+          vectorOf.get(question.texts[j]!)!,
+        );
+  }
+  return questions.map(({ texts }, q) => ({
+    texts,
+    entailment: whole(known[q]!.entailment),
+    similarity: whole(known[q]!.similarity),
+  }));
+}
+
+type Sparse<T> = (T | undefined)[][];
+
+const CERTAIN: EntailmentProbs = { entailment: 1, neutral: 0, contradiction: 0 };
+
+function readVerdicts({ texts, pairs }: JudgedQuestion): {
+  readonly entailment: Sparse<EntailmentProbs>;
+  readonly similarity: Sparse<number>;
+} {
+  const square = <T>(diagonal: T): Sparse<T> =>
+    texts.map((_, i) => texts.map((_text, j) => (i === j ? diagonal : undefined)));
+  const [entailment, similarity] = [square(CERTAIN), square(1)];
+  for (const { pair, ...verdict } of pairs) {
+    const [i, j] = pair;
+    if (verdict.rule === "nli") {
+      entailment[i]![j] = verdict.forward;
+      entailment[j]![i] = verdict.backward;
+    }
+    if (verdict.rule === "cosine") similarity[i]![j] = similarity[j]![i] = verdict.similarity;
+  }
+  return { entailment, similarity };
+}
+
+const whole = <T>(matrix: Sparse<T>): readonly (readonly T[])[] | null =>
+  matrix.some((row) => row.includes(undefined)) ? null : (matrix as T[][]);

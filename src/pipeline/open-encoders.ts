@@ -1,0 +1,54 @@
+import { createCachedEntailer } from "../meaning/cached-entailer.ts";
+import type { Entailer } from "../meaning/entailer.ts";
+import { createNliEntailer, DEFAULT_NLI_MODEL, resolveNliModel } from "../meaning/nli-entailer.ts";
+import {
+  COSINE_THRESHOLD,
+  createSentenceEmbedder,
+  DEFAULT_EMBEDDING_MODEL,
+} from "../meaning/sentence-embedder.ts";
+import { locateEncoder } from "../models/encoders/locate-encoder.ts";
+import type { HubOptions } from "../models/hub/hub.ts";
+import type { OpenEmbedder } from "./meaning-models.ts";
+import { reportPull } from "./open-model.ts";
+import type { StepEvent } from "./step.ts";
+
+export interface OpenEncoderOptions {
+  readonly hub?: HubOptions | undefined;
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A model of inference whose verdicts are kept on disk; it is downloaded first if it has to be.
+ * @param reference a folder, a model of the hub, or a short name
+ * @throws SepError as `locateEncoder`, `createNliEntailer` and `createCachedEntailer` do
+ */
+export async function* openEntailer(
+  reference: string = DEFAULT_NLI_MODEL,
+  { hub, threads, signal }: OpenEncoderOptions = {},
+): AsyncGenerator<StepEvent, Entailer> {
+  const id = resolveNliModel(reference);
+  const { path, commit } = yield* reportPull(id, locateEncoder(id, { use: "classify", hub, signal }));
+  const entailer = await createNliEntailer(path, { threads, name: { id, revision: commit } });
+  try {
+    return await createCachedEntailer(entailer);
+  } catch (error) {
+    await entailer[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * A sentence embedder; it is downloaded first if it has to be.
+ * @param reference a folder, or a model of the hub
+ * @throws SepError as `locateEncoder` and `createSentenceEmbedder` do
+ */
+export async function* openEmbedder(
+  reference: string = DEFAULT_EMBEDDING_MODEL,
+  { hub, threads, signal }: OpenEncoderOptions = {},
+): AsyncGenerator<StepEvent, OpenEmbedder> {
+  const pull = locateEncoder(reference, { use: "embed", hub, signal });
+  const { path, commit } = yield* reportPull(reference, pull);
+  const embedder = await createSentenceEmbedder(path, { threads, name: { id: reference, revision: commit } });
+  return { embedder, defaultThreshold: COSINE_THRESHOLD };
+}

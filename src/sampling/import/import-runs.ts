@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import { SepError } from "../../errors.ts";
+import { parsePythonJson } from "../../store/python-json.ts";
+import { detectLineFormat, detectValueFormat, RUNS_FORMATS, type RunsFormat } from "./detect-runs-format.ts";
+import { readHead } from "./read-head.ts";
+import { readJsonRuns } from "./read-json-runs.ts";
+import { type ReadRuns, readRunLines } from "./read-run-lines.ts";
+
+/** Samples that were drawn elsewhere. */
+export interface ImportedRuns extends ReadRuns {
+  readonly format: RunsFormat;
+}
+
+/**
+ * Reads samples made elsewhere; which tool wrote them is told by what is in the file. docs/import.md has the formats.
+ * @throws SepError `missing-input`; `unknown-runs-format` if no format fits, or nothing in the file can be used
+ */
+export async function importRuns(path: string): Promise<ImportedRuns> {
+  const head = await readHead(path);
+  refusePickle(path, head.magic);
+  const lineFormat = detectLineFormat(head.lines);
+  if (lineFormat !== null) return refuseNothing(path, lineFormat, await readRunLines(path, lineFormat));
+  const value = await readValue(path);
+  const format = detectValueFormat(value);
+  if (format === null) throw unknown(path, `holds ${describe(value)}, which is no format that is known`);
+  return refuseNothing(path, format, readOrExplain(path, value, format));
+}
+
+/** `torch.save` writes a zip archive, `pickle.dump` a protocol mark. */
+function refusePickle(path: string, magic: Uint8Array): void {
+  const isPickle = magic[0] === 0x80;
+  const isZip = magic[0] === 0x50 && magic[1] === 0x4b;
+  if (!isPickle && !isZip) return;
+  const load = isPickle
+    ? "pickle.load(open(sys.argv[1], 'rb'))"
+    : "{'stats': torch.load(sys.argv[1], weights_only=False)['stats']}";
+  throw new SepError(
+    "unknown-runs-format",
+    `${path} is a Python pickle, which only Python can read. Make JSON of it: python -c "import json, pickle, sys, torch; json.dump(${load}, open(sys.argv[2], 'w'), default=lambda o: o.tolist())" ${path} runs.json`,
+  );
+}
+
+async function readValue(path: string): Promise<unknown> {
+  try {
+    return parsePythonJson(await readFile(path, "utf8"));
+  } catch (cause) {
+    if (cause instanceof SyntaxError)
+      throw unknown(path, `is neither JSON nor JSON lines (${cause.message})`, cause);
+    if ((cause as NodeJS.ErrnoException).code === "ERR_STRING_TOO_LONG")
+      throw unknown(
+        path,
+        "is one JSON value of more than half a gigabyte, which is too long to parse. Write one question a line instead",
+        cause,
+      );
+    throw cause;
+  }
+}
+
+function readOrExplain(path: string, value: unknown, format: "plain-json" | "oatml" | "polygraph"): ReadRuns {
+  try {
+    return readJsonRuns(value, format);
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw unknown(path, `looks like ${RUNS_FORMATS[format]}, and ${cause.message}`, cause);
+  }
+}
+
+function refuseNothing(path: string, format: RunsFormat, read: ReadRuns): ImportedRuns {
+  if (read.questions.length > 0) return { format, ...read };
+  const reasons = read.problems.slice(0, 3).map(({ line, reason }) => `${line}: ${reason}`);
+  throw unknown(
+    path,
+    `looks like ${RUNS_FORMATS[format]}, and nothing in it can be used: ${reasons.join("; ")}`,
+  );
+}
+
+const unknown = (path: string, what: string, cause?: unknown): SepError =>
+  new SepError(
+    "unknown-runs-format",
+    `${path} ${what}. docs/import.md lists the formats; the simplest is one {"question": …, "answers": […]} a line.`,
+    { cause },
+  );
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  return `an object with ${Object.keys(value).slice(0, 5).join(", ") || "no keys"}`;
+}
