@@ -13,9 +13,9 @@ export interface Deflation {
   readonly rank: number;
   /** [k] eigenvalues, ascending. */
   readonly values: readonly number[];
-  /** [k,n] rows are K e_j: projections of the training rows on orthonormal weight vectors v_j = Z^T e_j. */
-  readonly projections: Float32Array;
-  /** [2n,k] the duals e_j as columns, and under them the projections. */
+  /** [k,n] rows e_j, the duals of orthonormal weights v_j = Z^T e_j. */
+  readonly duals: Float32Array;
+  /** [2n,k] the duals as columns, and under them their images K e_j. */
   readonly stacked: Float32Array;
 }
 
@@ -73,13 +73,13 @@ async function project(
   });
   const shape = { m: rank, k: count, n, transposeB: false };
   const duals = new Float32Array(rank * n);
-  const projections = new Float32Array(rank * n);
+  const dualImages = new Float32Array(rank * n);
   await multiplier.multiply(mixing, block, duals, shape);
-  await multiplier.multiply(mixing, images, projections, shape);
+  await multiplier.multiply(mixing, images, dualImages, shape);
   const stacked = new Float32Array(2 * n * rank);
   stacked.set(transpose(duals, rank, n));
-  stacked.set(transpose(projections, rank, n), n * rank);
-  return { rank, values, projections, stacked };
+  stacked.set(transpose(dualImages, rank, n), n * rank);
+  return { rank, values, duals, stacked };
 }
 
 /** Orthonormal rows with the span of the given ones; those that add nothing but rounding noise are dropped. */
