@@ -91,7 +91,7 @@ describe("sep models list", () => {
       kind: "models",
       cache: { path: stage.cacheFolder, reason: "HF_HUB_CACHE" },
       models: [
-        { repo: "tiny/bert", revisions: ["main"], obstacle: expect.stringContaining("not implemented") },
+        { repo: "tiny/bert", revisions: ["main"], obstacle: expect.stringContaining("is an encoder") },
         { repo: "tiny/qwen3-tied", modelType: "qwen3", obstacle: null },
       ],
     });
