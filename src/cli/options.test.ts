@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { choice, flag, number, text, texts } from "./option-spec.ts";
 import { describeOptions, parseOptions } from "./options.ts";
-import { POSITION_OPTIONS, TRACE_OPTIONS, TRAINING_OPTIONS } from "./step-options.ts";
+import { POSITION_OPTIONS, TRACE_OPTIONS } from "./step-options.ts";
+import { TRAINING_OPTIONS, TRAINING_POSITIONS_OPTION } from "./training-options.ts";
 
 const TABLE = {
   out: text("DIR", ".", "Folder."),
@@ -114,6 +115,28 @@ describe("the steps' own kinds of option", () => {
     expect(() => threshold("--se-threshold", "mean")).toThrow(
       /expected best-split, median, even or a number >= 0/,
     );
+  });
+
+  it("reads where probes of a training may read", () => {
+    const train = (...args: string[]) => parseOptions("train", TRAINING_POSITIONS_OPTION, args).positions;
+    expect(train()).toBe("dataset");
+    expect(train("--positions", "dataset")).toBe("dataset");
+    expect(train("--positions", "all")).toBe("all");
+    expect(train("--positions", "think-end, last-token")).toEqual(["think-end", "last-token"]);
+    expect(() => train("--positions", "everywhere")).toThrow(/expected dataset, all, or some of/);
+  });
+
+  it("reads what probes are, their window, and how they are tested", () => {
+    const train = (...args: string[]) => parseOptions("train", TRAINING_OPTIONS, args);
+    expect(train()).toMatchObject({ probe: "logistic", window: 1, nested: false, permutations: 0 });
+    expect(train("--probe", "ridge", "--window", "5", "--nested", "--permutations", "1000")).toMatchObject({
+      probe: "ridge",
+      window: 5,
+      nested: true,
+      permutations: 1000,
+    });
+    expect(() => train("--probe", "svm")).toThrow(/logistic, ridge, mean-difference or mlp/);
+    expect(() => train("--window", "0")).toThrow(/an integer >= 1/);
   });
 
   it("reads a probe's position", () => {

@@ -2,8 +2,6 @@ import { DEVICE_CHOICES, type DeviceChoice } from "../models/device/device.ts";
 import { MODEL_DTYPES, type ModelDtype } from "../models/language-model.ts";
 import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
 import type { DataSetName } from "../pipeline/workspace.ts";
-import type { ClassWeight } from "../probes/fit-logistic.ts";
-import { SE_THRESHOLD_METHODS, type SeThresholdChoice } from "../probes/se-threshold.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
 import {
   choice,
@@ -113,17 +111,20 @@ export const SET_OPTION: {
   set: choice(["both", "math", "ood"], "both", "Question set; a missing ood set is skipped with a note."),
 };
 
+/** Token positions, as a list. */
+export const POSITION_LIST: OptionSpec<"all" | readonly TracePosition[]> = list(
+  `LIST|all`,
+  `Token positions, separated by commas: ${TRACE_POSITIONS.join(", ")}.`,
+  `all, or some of ${joinWithOr(TRACE_POSITIONS)} separated by commas`,
+  (word) => TRACE_POSITIONS.find((position) => position === word),
+);
+
 /** What is traced. */
 export const TRACE_OPTIONS: {
   readonly positions: OptionSpec<"all" | readonly TracePosition[]>;
   readonly layers: OptionSpec<"all" | readonly number[]>;
 } = {
-  positions: list(
-    `LIST|all`,
-    `Token positions, separated by commas: ${TRACE_POSITIONS.join(", ")}.`,
-    `all, or some of ${joinWithOr(TRACE_POSITIONS)} separated by commas`,
-    (word) => TRACE_POSITIONS.find((position) => position === word),
-  ),
+  positions: POSITION_LIST,
   layers: list(
     "LIST|all",
     "Layers, separated by commas; 0 is the embeddings.",
@@ -149,29 +150,6 @@ export const POSITION_OPTIONS: {
   ),
 };
 
-/** How the probes are fitted. */
-export const TRAINING_OPTIONS: {
-  readonly "se-threshold": OptionSpec<SeThresholdChoice>;
-  readonly layer: OptionSpec<number | "best">;
-  readonly c: OptionSpec<number | "cv">;
-  readonly "class-weight": OptionSpec<ClassWeight>;
-} = {
-  "se-threshold": wordOrNumber(
-    SE_THRESHOLD_METHODS,
-    "best-split",
-    { min: 0 },
-    "Semantic entropy above this counts as high; a rule on the training questions, or nats.",
-  ),
-  layer: wordOrNumber(
-    ["best"],
-    "best",
-    { integer: true, min: 0 },
-    "Layer that the probes read; best: by cross-validation.",
-  ),
-  c: wordOrNumber(["cv"], "cv", { above: 0 }, "Inverse L2 penalty; cv: by cross-validation."),
-  "class-weight": choice(["none", "balanced"], "none", "Weight of the classes in the fit."),
-};
-
 /** Layer of the data sets' `X_hidden`; training reads all traced layers whatever it is. */
 export const EXPORT_OPTIONS: {
   readonly layer: OptionSpec<number | "last">;
@@ -180,7 +158,7 @@ export const EXPORT_OPTIONS: {
 };
 
 /** One of a few words, or a number. */
-function wordOrNumber<const W extends string>(
+export function wordOrNumber<const W extends string>(
   words: readonly W[],
   initial: W,
   range: NumberRange,

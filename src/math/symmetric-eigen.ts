@@ -1,31 +1,27 @@
-/** Eigenvalues and eigenvectors of a symmetric matrix. */
+/** Eigenvalues of a symmetric matrix in ascending order, each with its vector. */
 export interface SymmetricEigen {
-  /** [n] ascending. */
+  /** [n] */
   readonly values: readonly number[];
-  /** [n][n]: row i is the eigenvector of `values[i]`, of length 1; its entry of largest size is positive. */
+  /** [n][n] `vectors[k]` has length 1 and belongs to `values[k]`; its component of largest size is positive. */
   readonly vectors: readonly (readonly number[])[];
 }
 
 /**
- * Eigenvalues and eigenvectors of a small symmetric matrix: Householder reflections to a tridiagonal one, then QL
- * steps with implicit shifts. About 6 n^3 operations.
- * @param A [n, n] symmetric to rounding; the mean of both halves is taken
- * @throws RangeError if it is not square, not finite, or not symmetric
- * @see Golub and Van Loan, Matrix Computations, sections 8.3.1 and 8.3.3
+ * All eigenvalues and eigenvectors of a symmetric matrix of up to some hundred rows: Householder reflections to a
+ * tridiagonal one, then QL steps with implicit shifts; about 6 n^3 operations. Vectors of equal eigenvalues are some
+ * orthonormal basis of theirs.
+ * @param matrix [n][n] only its lower triangle is read
+ * @throws RangeError if an element is not finite
+ * @see Golub and Van Loan, Matrix Computations, 8.3.1 and 8.3.3
  */
-export function symmetricEigen(A: readonly ArrayLike<number>[]): SymmetricEigen {
-  const { diagonal, offDiagonal, basis } = tridiagonalise(copySymmetric(A));
+export function symmetricEigen(matrix: readonly ArrayLike<number>[]): SymmetricEigen {
+  const { diagonal, offDiagonal, basis } = tridiagonalise(copySymmetric(matrix));
   diagonaliseTridiagonal(diagonal, offDiagonal, basis);
-  const order = [...diagonal.keys()].sort((i, j) => diagonal[i]! - diagonal[j]!);
+  const order = [...diagonal.keys()].sort((a, b) => diagonal[a]! - diagonal[b]! || a - b);
   return {
-    values: order.map((i) => diagonal[i]!),
-    vectors: order.map((i) => withPositivePeak(basis[i]!)),
+    values: order.map((k) => diagonal[k]!),
+    vectors: order.map((k) => withPositivePeak(basis[k]!)),
   };
-}
-
-function withPositivePeak(vector: Float64Array): number[] {
-  const peak = vector.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
-  return Array.from(vector, (value) => (peak < 0 ? -value : value));
 }
 
 interface Tridiagonal {
@@ -171,28 +167,24 @@ function rotateRows(first: Float64Array, second: Float64Array, c: number, s: num
   }
 }
 
-function copySymmetric(A: readonly ArrayLike<number>[]): Float64Array[] {
-  const n = A.length;
-  let largest = 0;
-  for (const row of A) {
-    if (row.length !== n) throw new RangeError(`a row of ${row.length} in a matrix of ${n} rows`);
-    for (let i = 0; i < n; i++) {
-      if (!Number.isFinite(row[i])) throw new RangeError(`a matrix entry of ${row[i]}`);
-      largest = Math.max(largest, Math.abs(row[i]!));
+function copySymmetric(matrix: readonly ArrayLike<number>[]): Float64Array[] {
+  const n = matrix.length;
+  const copy = Array.from({ length: n }, () => new Float64Array(n));
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      const value = matrix[i]![j]!;
+      if (!Number.isFinite(value)) throw new RangeError(`a matrix element of ${value}`);
+      copy[i]![j] = value;
+      copy[j]![i] = value;
     }
   }
-  return Array.from({ length: n }, (_, i) =>
-    Float64Array.from({ length: n }, (_, j) => {
-      const [above, below] = [A[i]![j]!, A[j]![i]!];
-      if (Math.abs(above - below) > ASYMMETRY * largest)
-        throw new RangeError(`entries [${i}, ${j}] and [${j}, ${i}] are ${above} and ${below}`);
-      return (above + below) / 2;
-    }),
-  );
+  return copy;
 }
 
-/** Rounding of a float32 product of matrices, relative to the largest entry. */
-const ASYMMETRY = 1e-5;
+function withPositivePeak(vector: Float64Array): number[] {
+  const peak = vector.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
+  return Array.from(vector, (value) => (peak < 0 ? -value : value));
+}
 
 function identity(n: number): Float64Array[] {
   return Array.from({ length: n }, (_, i) => {

@@ -5,6 +5,7 @@ import type { DeviceChoice } from "../models/device/device.ts";
 import type { HubOptions } from "../models/hub/hub.ts";
 import type { ModelDtype } from "../models/language-model.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
+import type { ProbeKind } from "../probes/probe-kind.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../tracing/positions.ts";
@@ -75,8 +76,14 @@ export interface RunPipelineOptions {
   readonly layer?: number | "best";
   readonly missingPosition?: "drop" | "refuse";
   readonly seThreshold?: SeThresholdChoice;
+  readonly probe?: ProbeKind;
+  /** Layers in a row that a probe reads. */
+  readonly window?: number;
   readonly C?: number | "cv";
   readonly classWeight?: ClassWeight;
+  readonly nested?: boolean;
+  /** Label permutations to refit and test the probes with; 0 for no test. */
+  readonly probePermutations?: number;
   readonly seed?: number;
   readonly force?: boolean;
   readonly signal?: AbortSignal;
@@ -113,8 +120,10 @@ export async function* runPipeline(
   const { position = "auto", layer = "best", missingPosition = "drop" } = options;
   const exported = layer === "best" ? "last" : layer;
   results.push(yield* buildDatasets(workspace, { ...always, position, layer: exported, missingPosition }));
-  const { seThreshold = "best-split", C = "cv", classWeight = "none" } = options;
-  results.push(yield* trainProbes(workspace, { ...always, layer, seThreshold, C, classWeight }));
+  const { seThreshold = "best-split", probe = "logistic", C = "cv", classWeight = "none" } = options;
+  const { window = 1, nested = false, probePermutations: permutations = 0 } = options;
+  const training = { layer, window, seThreshold, kind: probe, C, classWeight, nested, permutations };
+  results.push(yield* trainProbes(workspace, { ...always, ...training }));
   signal?.throwIfAborted();
   results.push(yield* evaluateProbes(workspace, always));
   return results;

@@ -10,7 +10,7 @@ import { deflate } from "./row-space/deflation.ts";
 import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
 import { solveRowSpace } from "./row-space/solve.ts";
 import { applyScaler, fitScaler } from "./scaler.ts";
-import { trainMlp } from "./train-mlp.ts";
+import { startMlp, trainMlp } from "./train-mlp.ts";
 
 /** A probe fitted on all rows. */
 export interface FinalFit {
@@ -113,7 +113,8 @@ async function fitMlps(
   const fits: StandardisedFit[] = [];
   for (const { labels, C } of tasks) {
     const costs = rowCosts(labels, C, classWeight);
-    const mlp = await trainMlp(multiplier, standardised, width, labels, costs, { seed, signal });
+    const start = startMlp(width, seed);
+    const mlp = await trainMlp(multiplier, start, standardised, labels, costs, { signal });
     fits.push({
       coefficients: mlp.output,
       intercept: mlp.outputBias[0]!,

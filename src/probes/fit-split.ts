@@ -7,7 +7,7 @@ import { computeGram, createGramDesign } from "./row-space/gram-design.ts";
 import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
 import { solveRowSpace } from "./row-space/solve.ts";
 import { applyScaler, type Moments, measureMoments, mergeMoments, scalerOf } from "./scaler.ts";
-import { scoreMlp, trainMlp } from "./train-mlp.ts";
+import { scoreMlp, startMlp, trainMlp } from "./train-mlp.ts";
 
 /** One probe to fit on a split's training rows. Vectors are over all rows, of which the split takes its own. */
 export interface SplitTask {
@@ -169,7 +169,8 @@ async function scoreMlps(
   const scores: Float64Array[] = [];
   for (const { labels, C } of tasks) {
     const costs = rowCosts(labels, C, classWeight);
-    const mlp = await trainMlp(multiplier, standardised, width, labels, costs, { seed, signal });
+    const start = startMlp(width, seed);
+    const mlp = await trainMlp(multiplier, start, standardised, labels, costs, { signal });
     scores.push(await scoreMlp(multiplier, mlp, heldFeatures, m));
   }
   return scores;

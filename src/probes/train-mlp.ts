@@ -27,7 +27,8 @@ const SMALLEST_SCALE = 1e-8;
 /**
  * Trains a small network by Adam on all rows at a time:
  * min of (½||weights||² + Σ_i costs_i log-loss_i) / Σ costs, biases unpenalised. Not convex: what comes out depends on
- * the seed and the number of epochs.
+ * the start and the number of epochs.
+ * @param start    is changed, and handed back
  * @param features [n,d] standardised; may be longer
  * @param labels   [n] 0 or 1
  * @param costs    [n] C times the row's class weight
@@ -35,18 +36,24 @@ const SMALLEST_SCALE = 1e-8;
  */
 export async function trainMlp(
   multiplier: MatrixMultiplier,
+  start: Mlp,
   features: Float32Array,
-  width: number,
   labels: ArrayLike<number>,
   costs: Float64Array,
-  { seed, signal }: { readonly seed: number; readonly signal?: AbortSignal | undefined },
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Mlp> {
   const n = labels.length;
-  const mlp = startMlp(width, seed);
+  const mlp = start;
+  const width = mlp.hidden.length / MLP_UNITS;
   const total = costs.reduce((sum, cost) => sum + cost, 0);
   const turned = transpose(features, n, width);
   const activations = new Float32Array(n * MLP_UNITS);
-  const gradient = startMlp(width, seed);
+  const gradient = {
+    hidden: new Float32Array(width * MLP_UNITS),
+    hiddenBias: new Float32Array(MLP_UNITS),
+    output: new Float32Array(MLP_UNITS),
+    outputBias: new Float32Array(1),
+  };
   const parameters = [mlp.hidden, mlp.hiddenBias, mlp.output, mlp.outputBias];
   const slopes = [gradient.hidden, gradient.hiddenBias, gradient.output, gradient.outputBias];
   const moments = parameters.map(

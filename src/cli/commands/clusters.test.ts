@@ -13,7 +13,7 @@ let root: string;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "sep-clusters-"));
   const workspace = openWorkspace(root);
-  const answers = ["4", "4.0", "four", null];
+  const answers = ["4", "4.0", "cannot say", null];
   await writeJsonl(
     workspace.runs("math"),
     answers.map((answer, run_id) => makeRun({ question_id: "q1", run_id, extracted_answer: answer })),

@@ -82,7 +82,7 @@ describe("sep models list", () => {
     const [titles, bert, qwen, , total] = stdout.trimEnd().split("\n");
     expect(titles).toMatch(/^model +revision +size +type +engine$/);
     expect(bert).toMatch(
-      /^tiny\/bert +main [0-9a-f]{7} +\d+ B +bert +no: config\.json: model_type "bert" is not/,
+      /^tiny\/bert +main [0-9a-f]{7} +\d+ B +bert +no: config\.json: model_type "bert" is an encoder/,
     );
     expect(qwen).toMatch(/^tiny\/qwen3-tied +main [0-9a-f]{7} +\d+ kB +qwen3 +runs$/);
     expect(total).toBe(`349 kB in ${stage.cacheFolder} (HF_HUB_CACHE)`);
@@ -91,7 +91,7 @@ describe("sep models list", () => {
       kind: "models",
       cache: { path: stage.cacheFolder, reason: "HF_HUB_CACHE" },
       models: [
-        { repo: "tiny/bert", revisions: ["main"], obstacle: expect.stringContaining("not implemented") },
+        { repo: "tiny/bert", revisions: ["main"], obstacle: expect.stringContaining("is an encoder") },
         { repo: "tiny/qwen3-tied", modelType: "qwen3", obstacle: null },
       ],
     });

@@ -18,8 +18,8 @@ import {
   QUESTION_OPTIONS,
   SEED_OPTION,
   TRACE_OPTIONS,
-  TRAINING_OPTIONS,
 } from "../step-options.ts";
+import { TRAINING_OPTIONS } from "../training-options.ts";
 
 const OPTIONS = {
   ...QUESTION_OPTIONS,
@@ -73,8 +73,12 @@ export const RUN: Command = defineCommand({
         missingPosition: values["missing-position"],
         layer: values.layer,
         seThreshold: values["se-threshold"],
+        probe: values.probe,
+        window: values.window,
         C: values.c,
         classWeight: values["class-weight"],
+        nested: values.nested,
+        probePermutations: values.permutations,
         seed: values.seed,
         force: values.force,
         signal: context.signal,

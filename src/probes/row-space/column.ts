@@ -30,6 +30,8 @@ export interface RowSpaceColumn {
   /** Minus the gradient at first, then what the inner solve has left of it. */
   readonly residual: Float64Array;
   interceptResidual: number;
+  /** K residual */
+  readonly image: Float64Array;
   /** Second derivative of the loss at each row. */
   readonly curvature: Float64Array;
   curvatureSum: number;
@@ -48,6 +50,8 @@ export interface RowSpaceColumn {
   weightNorm: number;
   gradientNorm: number;
   innerSteps: number;
+  bestInnerNorm: number;
+  stalledInnerSteps: number;
   newtonSteps: number;
 }
 
@@ -64,6 +68,7 @@ export function startColumn(task: RowSpaceTask): RowSpaceColumn {
     predictions: rows().fill(intercept),
     residual: rows(),
     interceptResidual: 0,
+    image: rows(),
     curvature: rows(),
     curvatureSum: 0,
     direction: rows(),
@@ -78,6 +83,8 @@ export function startColumn(task: RowSpaceTask): RowSpaceColumn {
     weightNorm: 0,
     gradientNorm: Number.POSITIVE_INFINITY,
     innerSteps: 0,
+    bestInnerNorm: Number.POSITIVE_INFINITY,
+    stalledInnerSteps: 0,
     newtonSteps: 0,
   };
   if (outcomes.length !== costs.length) throw new RangeError("outcomes and costs differ in length");
@@ -125,23 +132,24 @@ export function beginInnerSolve(column: RowSpaceColumn, residualNorm: number): v
   column.decrement = 0;
   column.residualEnergy = 0;
   column.innerSteps = 0;
+  column.bestInnerNorm = residualNorm;
+  column.stalledInnerSteps = 0;
 }
 
 /**
- * One conjugate-gradient step on (I + W K) step = residual.
- * @param images       [n, stride] holds K residual at column `offset`
- * @param residualGram residual · K residual
+ * One conjugate-gradient step on (I + W K) step = residual, with the fresh image of the residual.
+ * @param residualGram residual · image
+ * @param stride       columns that were preconditioned together, this one at `offset`
  * @returns whether the step could be taken: rounding alone can make the curvature along it vanish
  */
 export function takeInnerStep(
   column: RowSpaceColumn,
-  images: Float32Array,
-  stride: number,
-  offset: number,
   residualGram: number,
   { share, intercept, extraEnergy, corrections }: Preconditioned,
+  stride: number,
+  offset: number,
 ): boolean {
-  const { direction, directionImage, step, stepImage, residual, curvature } = column;
+  const { direction, directionImage, step, stepImage, residual, image, curvature } = column;
   const count = residual.length;
   const energy = share * residualGram + extraEnergy;
   const keep = column.innerSteps === 0 ? 0 : energy / column.residualEnergy;
@@ -153,30 +161,30 @@ export function takeInnerStep(
   const imageStart = count * stride;
   for (let i = 0, at = offset; i < count; i++, at += stride) {
     let towards = share * residual[i]!;
-    let image = share * images[at]!;
+    let towardsImage = share * image[i]!;
     if (corrections !== null) {
       towards += corrections[at]!;
-      image += corrections[imageStart + at]!;
+      towardsImage += corrections[imageStart + at]!;
     }
     if (keep !== 0) {
       towards += keep * direction[i]!;
-      image += keep * directionImage[i]!;
+      towardsImage += keep * directionImage[i]!;
     }
-    const curved = curvature[i]! * (image + along);
+    const curved = curvature[i]! * (towardsImage + along);
     direction[i] = towards;
-    directionImage[i] = image;
+    directionImage[i] = towardsImage;
     interceptImage += curved;
-    bend += image * (towards + curved);
+    bend += towardsImage * (towards + curved);
   }
   bend += along * interceptImage;
   if (!(bend > 0)) return false;
   const length = energy / bend;
   for (let i = 0; i < count; i++) {
     const towards = direction[i]!;
-    const image = directionImage[i]!;
+    const towardsImage = directionImage[i]!;
     step[i] = step[i]! + length * towards;
-    stepImage[i] = stepImage[i]! + length * image;
-    residual[i] = residual[i]! - length * (towards + curvature[i]! * (image + along));
+    stepImage[i] = stepImage[i]! + length * towardsImage;
+    residual[i] = residual[i]! - length * (towards + curvature[i]! * (towardsImage + along));
   }
   column.interceptStep += length * along;
   column.interceptResidual -= length * interceptImage;

@@ -13,9 +13,9 @@ export interface Deflation {
   readonly rank: number;
   /** [k] eigenvalues, ascending. */
   readonly values: readonly number[];
-  /** [k,n] rows are K e_j: projections of the training rows on orthonormal weight vectors v_j = Z^T e_j. */
-  readonly projections: Float32Array;
-  /** [2n,k] the duals e_j as columns, and under them the projections. */
+  /** [k,n] rows e_j, the duals of orthonormal weights v_j = Z^T e_j. */
+  readonly duals: Float32Array;
+  /** [2n,k] the duals as columns, and under them their images K e_j. */
   readonly stacked: Float32Array;
 }
 
@@ -38,6 +38,7 @@ export async function deflate(
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     block = await orthonormalise(multiplier, await orthonormalise(multiplier, images, n), n);
     const count = block.length / n;
+    if (count === 0) return null;
     const columns = new Float32Array(n * count);
     await design.applyGram(block, count, columns);
     images = transpose(columns, n, count);
@@ -55,24 +56,30 @@ async function project(
   images: Float32Array,
   n: number,
 ): Promise<Deflation | null> {
-  const found = await eigenOfRows(multiplier, block, images, n);
-  const { kept, values } = found;
-  const rank = kept.length;
-  if (rank === 0) return null;
   const count = block.length / n;
+  const products = new Float32Array(count * count);
+  await multiplier.multiply(block, images, products, { m: count, k: n, n: count, transposeB: true });
+  const found = symmetricEigen(
+    Array.from({ length: count }, (_, i) => products.subarray(i * count, (i + 1) * count)),
+  );
+  const first = found.values.findIndex((value) => value > NOISE * found.values.at(-1)!);
+  if (first === -1) return null;
+  const values = found.values.slice(first);
+  const kept = found.vectors.slice(first);
+  const rank = kept.length;
   const mixing = new Float32Array(rank * count);
   kept.forEach((vector, j) => {
     for (let i = 0; i < count; i++) mixing[j * count + i] = vector[i]! / Math.sqrt(values[j]!);
   });
   const shape = { m: rank, k: count, n, transposeB: false };
   const duals = new Float32Array(rank * n);
-  const projections = new Float32Array(rank * n);
+  const dualImages = new Float32Array(rank * n);
   await multiplier.multiply(mixing, block, duals, shape);
-  await multiplier.multiply(mixing, images, projections, shape);
+  await multiplier.multiply(mixing, images, dualImages, shape);
   const stacked = new Float32Array(2 * n * rank);
   stacked.set(transpose(duals, rank, n));
-  stacked.set(transpose(projections, rank, n), n * rank);
-  return { rank, values, projections, stacked };
+  stacked.set(transpose(dualImages, rank, n), n * rank);
+  return { rank, values, duals, stacked };
 }
 
 /** Orthonormal rows with the span of the given ones; those that add nothing but rounding noise are dropped. */
@@ -99,27 +106,6 @@ async function orthonormalise(
 
 /** Eigenvalues relative to the largest that float32 products can tell from zero. */
 const NOISE = 1e-6;
-
-/** Eigenpairs of left · right^T [k,k], symmetric, without those that are noise. */
-async function eigenOfRows(
-  multiplier: MatrixMultiplier,
-  left: Float32Array,
-  right: Float32Array,
-  n: number,
-): Promise<{ readonly kept: readonly (readonly number[])[]; readonly values: readonly number[] }> {
-  const count = left.length / n;
-  if (count === 0) return { kept: [], values: [] };
-  const products = new Float32Array(count * count);
-  await multiplier.multiply(left, right, products, { m: count, k: n, n: count, transposeB: true });
-  const symmetric = Array.from({ length: count }, (_, i) =>
-    Float64Array.from({ length: count }, (_, j) => (products[i * count + j]! + products[j * count + i]!) / 2),
-  );
-  const { values, vectors } = symmetricEigen(symmetric);
-  const floor = NOISE * Math.max(0, values.at(-1)!);
-  const first = values.findIndex((value) => value > floor);
-  if (first === -1) return { kept: [], values: [] };
-  return { kept: vectors.slice(first), values: values.slice(first) };
-}
 
 /** Any start will do that is not blind to the leading directions; xorshift makes one quickly, the same each time. */
 function randomBlock(rank: number, n: number): Float32Array {

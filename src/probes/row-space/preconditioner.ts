@@ -15,10 +15,10 @@ export interface Preconditioned {
   readonly corrections: Float32Array | null;
 }
 
-/** Preconditions the residuals of all active columns, [A,n] in `vectors`, at once. */
+/** Preconditions the residuals of all active columns at once, given their images [n,A]. */
 export type Preconditioner = (
   columns: readonly RowSpaceColumn[],
-  vectors: Float32Array,
+  images: Float32Array,
 ) => Promise<readonly Preconditioned[]>;
 
 /**
@@ -36,20 +36,22 @@ export const balanceIntercept: Preconditioner = async (columns) =>
  * largest direction needs.
  */
 export function createDeflatedPreconditioner(
-  { rank, values, projections, stacked }: Deflation,
+  { rank, values, duals, stacked }: Deflation,
   multiplier: MatrixMultiplier,
 ): Preconditioner {
-  const n = projections.length / rank;
+  const n = duals.length / rank;
   const tail = values[0]!;
   let inside = new Float32Array(0);
   let corrections = new Float32Array(0);
-  return async (columns, vectors) => {
+  return async (columns, images) => {
     const count = columns.length;
     if (inside.length < rank * count) {
       inside = new Float32Array(rank * count);
       corrections = new Float32Array(2 * n * count);
     }
-    await multiplier.multiply(projections, vectors, inside, { m: rank, k: n, n: count, transposeB: true });
+    // Projections of the weights Z^T residual on v_j = Z^T e_j, through the image: what the residual has outside the
+    // rows' span would be rounding noise in a product with the residual itself.
+    await multiplier.multiply(duals, images, inside, { m: rank, k: n, n: count, transposeB: false });
     const results = columns.map(({ interceptResidual, curvatureSum }, a) => {
       const bend = curvatureSum / n;
       const share = 1 / (1 + bend * tail);
