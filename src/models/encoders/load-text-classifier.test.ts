@@ -1,13 +1,18 @@
-import { copyFile, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose, scaleOf } from "../../../test/expect-all-close.ts";
 import golden from "../../../test/golden/nli.json" with { type: "json" };
+import { createConfigReader } from "../checkpoint/config-reader.ts";
+import { readJsonFile } from "../checkpoint/read-json-file.ts";
+import { readWeightIndex } from "../checkpoint/weight-index.ts";
+import { buildEncoder } from "./build-encoder.ts";
 import type { LoadEncoderOptions } from "./load-encoder.ts";
 import { loadTextClassifier } from "./load-text-classifier.ts";
 import type { Processor } from "./quantised-exports.ts";
+import { findEncoderArchitecture } from "./registry.ts";
 
 const folder = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/nli/${name}`, import.meta.url));
@@ -121,6 +126,41 @@ describe("an export to ONNX", () => {
     expectAllClose(flat(results), expected, QUANTISED_TOLERANCE * scaleOf(expected));
     expect(flat(await classifier.classify(PAIRS.slice(2)))).toEqual(flat(results.slice(2)));
   });
+});
+
+/** A folder with the DeBERTa of the goldens as an export whose weights lie beside it, both links as in the hub's cache. */
+async function exportWithData(root: string): Promise<string> {
+  const source = folder("deberta");
+  const blobs = join(root, "blobs");
+  const target = join(root, "snapshot");
+  await mkdir(join(target, "onnx"), { recursive: true });
+  await mkdir(blobs);
+  for (const name of ["config.json", "tokenizer.json", "tokenizer_config.json"])
+    await copyFile(join(source, name), join(target, name));
+  const config = createConfigReader("config.json", await readJsonFile(join(source, "config.json")));
+  const architecture = findEncoderArchitecture(config);
+  const weights = await readWeightIndex(source);
+  const beside = new Map(
+    [...weights].map(([name, weight]) => [name, { ...weight, file: "/x/model.onnx_data" }] as const),
+  );
+  const graph = buildEncoder(architecture, architecture.readConfig(config), beside, { labelCount: 3 });
+  await writeFile(join(blobs, "a"), graph.model);
+  await copyFile(join(source, "model.safetensors"), join(blobs, "b"));
+  await symlink("../../blobs/a", join(target, "onnx/model.onnx"));
+  await symlink("../../blobs/b", join(target, "onnx/model.onnx_data"));
+  return target;
+}
+
+it("an export whose weights lie beside it is read through links", async () => {
+  const root = await mkdtemp(join(tmpdir(), "sep-export-"));
+  try {
+    await using classifier = await loadTextClassifier(await exportWithData(root));
+    const expected = golden.logits.deberta.flat();
+    expectAllClose(flat(await classifier.classify(PAIRS)), expected, RELATIVE_TOLERANCE * scaleOf(expected));
+    expect(classifier.provenance.file).toBe("onnx/model.onnx");
+  } finally {
+    await rm(root, { recursive: true });
+  }
 });
 
 describe("refuses", () => {
