@@ -2,7 +2,7 @@
 StandardScaler and LogisticRegression, folds by question, all cores.
 
 Run: python bench/probes/sklearn_probes.py JOB.json; prints one JSON line.
-Job: {"data", "layers": [..], "penalties": [..], "permutations", "C", "layer"}
+Job: {"data", "layers": [..], "penalties": [..], "tol", "permutations", "C", "layer"}
 """
 import json
 import resource
@@ -28,8 +28,8 @@ def read(path, name):
         return file.get_tensor(name)
 
 
-def make_probe(**settings):
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, **settings))
+def make_probe(job, **settings):
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=10_000, tol=job["tol"], **settings))
 
 
 def search_layers(job):
@@ -41,7 +41,7 @@ def search_layers(job):
         for target in TARGETS:
             y = read(job["data"], target)
             search = GridSearchCV(
-                make_probe(),
+                make_probe(job),
                 {"logisticregression__C": job["penalties"]},
                 cv=GroupKFold(5),
                 scoring="roc_auc",
@@ -65,7 +65,7 @@ def permute(job):
     folds = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(5)]
     start = time.perf_counter()
     permutation_test_score(
-        make_probe(C=job["C"]), X, y, cv=folds, scoring="roc_auc", n_permutations=job["permutations"], n_jobs=-1,
+        make_probe(job, C=job["C"]), X, y, cv=folds, scoring="roc_auc", n_permutations=job["permutations"], n_jobs=-1,
         random_state=0,
     )
     return time.perf_counter() - start, []
