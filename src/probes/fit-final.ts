@@ -21,8 +21,8 @@ export interface FinalFit {
   readonly converged: boolean;
 }
 
-/** Directions taken out before a fit of few columns: finding more would take longer than it saves. */
-const FINAL_RANK = 32;
+/** Steps towards the directions taken out before a fit of few columns: more would take longer than they save. */
+const DEFLATION_STEPS = 4;
 
 /**
  * Fits the probes that are kept, on all rows; regressions to their exact optimum.
@@ -86,7 +86,7 @@ async function fitLinear(
       return { coefficients, intercept, hidden: null, relativeError: null, converged: true };
     });
   }
-  const space = count >= ROWS_WORTH_DEFLATING ? await deflate(multiplier, design, FINAL_RANK) : null;
+  const space = count >= ROWS_WORTH_DEFLATING ? await deflate(multiplier, design, DEFLATION_STEPS) : null;
   const fits = await solveRowSpace(
     design,
     tasks.map(({ labels, values, C }) => ({

@@ -36,11 +36,10 @@ export const balanceIntercept: Preconditioner = async (columns) =>
  * largest direction needs.
  */
 export function createDeflatedPreconditioner(
-  { rank, values, duals, stacked }: Deflation,
+  { rank, values, tail, duals, stacked }: Deflation,
   multiplier: MatrixMultiplier,
 ): Preconditioner {
   const n = duals.length / rank;
-  const tail = values[0]!;
   let inside = new Float32Array(0);
   let corrections = new Float32Array(0);
   return async (columns, images) => {
