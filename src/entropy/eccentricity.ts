@@ -1,5 +1,6 @@
 import { normalizedLaplacian } from "../math/normalized-laplacian.ts";
 import { symmetricEigen } from "../math/symmetric-eigen.ts";
+import { mean } from "../math/vector.ts";
 import { type AffinityMatrix, requireSquare } from "./pair-matrix.ts";
 
 /**
@@ -22,6 +23,6 @@ const EIGENVALUE_THRESHOLD = 0.9;
 
 /** Norm of a vector minus its mean. */
 function spread(vector: readonly number[]): number {
-  const mean = vector.reduce((sum, x) => sum + x, 0) / vector.length;
-  return Math.hypot(...vector.map((x) => x - mean));
+  const centre = mean(vector);
+  return Math.hypot(...vector.map((x) => x - centre));
 }

@@ -27,8 +27,7 @@ export function eigenScore(Z: readonly ArrayLike<number>[]): number {
   );
   const { values } = symmetricEigen(covariance);
   // no eigenvalue is below the regularisation; rounding of large ones can put it there
-  const logs = values.map((value) => Math.log(Math.max(value, REGULARISATION)));
-  return logs.reduce((sum, value) => sum + value, 0) / logs.length;
+  return mean(values.map((value) => Math.log(Math.max(value, REGULARISATION))));
 }
 
 /** The authors' alpha. */

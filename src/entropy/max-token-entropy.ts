@@ -1,3 +1,5 @@
+import { mean } from "../math/vector.ts";
+
 /**
  * Entropy of each sample's most uncertain token, averaged over the samples.
  * @param tokenEntropies [K][T_i] nats
@@ -11,5 +13,5 @@ export function maxTokenEntropy(tokenEntropies: readonly (readonly number[])[]):
     if (entropies.length === 0) throw new RangeError("a sample without tokens");
     return entropies.reduce((most, value) => Math.max(most, value));
   });
-  return largest.reduce((sum, value) => sum + value, 0) / largest.length;
+  return mean(largest);
 }

@@ -1,3 +1,5 @@
+import { mean } from "../math/vector.ts";
+
 /**
  * Mean entropy of the next-token distribution: over each sample's tokens, then over the samples, so that a long
  * sample counts no more than a short one.
@@ -7,10 +9,7 @@
  */
 export function meanTokenEntropy(tokenEntropies: readonly (readonly number[])[]): number {
   if (tokenEntropies.length === 0) throw new RangeError("no samples");
+  if (tokenEntropies.some((entropies) => entropies.length === 0))
+    throw new RangeError("a sample without tokens");
   return mean(tokenEntropies.map(mean));
-}
-
-function mean(values: readonly number[]): number {
-  if (values.length === 0) throw new RangeError("a sample without tokens");
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,3 +1,5 @@
+import { mean } from "../math/vector.ts";
+
 /**
  * Regular (predictive) entropy, the Monte Carlo estimate -mean l_i: how unlikely the samples are, whatever they
  * mean.
@@ -8,5 +10,5 @@
  */
 export function regularEntropy(meanLogprobs: readonly number[]): number {
   if (meanLogprobs.length === 0) throw new RangeError("no samples");
-  return 0 - meanLogprobs.reduce((sum, value) => sum + value, 0) / meanLogprobs.length; // 0 -, so never -0
+  return 0 - mean(meanLogprobs); // 0 -, so never -0
 }

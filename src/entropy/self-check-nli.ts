@@ -1,3 +1,4 @@
+import { mean } from "../math/vector.ts";
 import type { EntailmentProbs } from "../meaning/entailer.ts";
 import { supportShare } from "./luq.ts";
 
@@ -15,5 +16,5 @@ export function selfCheckNli(verdicts: readonly (readonly EntailmentProbs[])[]):
     if (samples.length === 0) throw new RangeError("no samples");
     return samples.reduce((sum, probs) => sum + 1 - supportShare(probs), 0) / samples.length;
   });
-  return scores.reduce((sum, score) => sum + score, 0) / scores.length;
+  return mean(scores);
 }

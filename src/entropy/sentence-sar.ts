@@ -1,4 +1,5 @@
 import { logSumExp } from "../math/log-sum-exp.ts";
+import { mean } from "../math/vector.ts";
 import { requireSquare } from "./pair-matrix.ts";
 
 /**
@@ -24,7 +25,7 @@ export function sentenceSar(
       ),
     ),
   );
-  return 0 - raised.reduce((sum, value) => sum + value, 0) / raised.length;
+  return 0 - mean(raised);
 }
 
 /** The authors' t. */

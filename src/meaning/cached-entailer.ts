@@ -1,10 +1,7 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { SepError } from "../errors.ts";
 import { cacheFolder } from "../models/checkpoint/cache-folder.ts";
 import { fingerprint } from "../store/fingerprint.ts";
-import { createSharedLog } from "../store/shared-log.ts";
 import type { Entailer, EntailmentVerdict } from "./entailer.ts";
+import { openCacheLog } from "./open-cache-log.ts";
 
 export interface CachedEntailerOptions {
   /** Where verdicts are kept; `nli-verdicts` in this tool's own cache by default. */
@@ -24,7 +21,7 @@ export async function createCachedEntailer(
   entailer: Entailer,
   { folder = cacheFolder("nli-verdicts") }: CachedEntailerOptions = {},
 ): Promise<Entailer> {
-  const log = createSharedLog(join(folder, `${entailer.fingerprint}.jsonl`));
+  const log = openCacheLog(folder, entailer.fingerprint, "NLI verdicts");
   const known = new Map<string, EntailmentVerdict>();
   const refresh = async (): Promise<void> => {
     for (const row of await log.readNew()) {
@@ -53,9 +50,7 @@ export async function createCachedEntailer(
           options,
         );
         const rows = chunk.map(([key], index) => formatEntry(key, verdicts[index] as EntailmentVerdict));
-        await mkdir(folder, { recursive: true })
-          .then(() => log.append(rows))
-          .catch(explainWriteError(folder));
+        await log.append(rows);
         for (const [index, [key]] of chunk.entries()) known.set(key, verdicts[index] as EntailmentVerdict);
       }
       return keys.map((key) => known.get(key) as EntailmentVerdict);
@@ -86,25 +81,3 @@ function parseEntry(row: unknown): [string, EntailmentVerdict] | null {
 
 /** Rounding of three probabilities. */
 const SUM_TOLERANCE = 1e-9;
-
-/** @param what it is that is kept in the folder, for the message */
-export function explainWriteError(
-  folder: string,
-  what: string = "NLI verdicts",
-): (error: NodeJS.ErrnoException) => never {
-  return (error) => {
-    if (["EACCES", "EPERM", "EROFS"].includes(error.code ?? "")) {
-      throw new SepError(
-        "cache-not-writable",
-        `${folder} cannot be written, and ${what} are kept there. Set SEP_CACHE to a folder that can.`,
-        { cause: error },
-      );
-    }
-    if (error.code !== "ENOSPC") throw error;
-    throw new SepError(
-      "disk-full",
-      `The disk of ${folder} has no room for ${what}. Free some, or set SEP_CACHE to a folder on another disk.`,
-      { cause: error },
-    );
-  };
-}

@@ -1,11 +1,8 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { cacheFolder } from "../models/checkpoint/cache-folder.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import { stableStringify } from "../store/json.ts";
-import { createSharedLog } from "../store/shared-log.ts";
-import { explainWriteError } from "./cached-entailer.ts";
 import type { JudgeModel } from "./judge-model.ts";
+import { openCacheLog } from "./open-cache-log.ts";
 
 export interface CachedJudgeOptions {
   /** Where replies are kept; `judge-replies` in this tool's own cache by default. */
@@ -22,7 +19,7 @@ export async function createCachedJudge(
   { folder = cacheFolder("judge-replies") }: CachedJudgeOptions = {},
 ): Promise<JudgeModel> {
   const { name, provenance, concurrency } = judge;
-  const log = createSharedLog(join(folder, `${fingerprint(stableStringify(provenance))}.jsonl`));
+  const log = openCacheLog(folder, fingerprint(stableStringify(provenance)), "a judge's replies");
   const known = new Map<string, string>();
   for (const row of await log.readNew()) if (isEntry(row)) known.set(...row);
   return {
@@ -34,9 +31,7 @@ export async function createCachedJudge(
       const before = known.get(key);
       if (before !== undefined) return before;
       const reply = await judge.complete(prompt, options);
-      await mkdir(folder, { recursive: true })
-        .then(() => log.append([[key, reply]]))
-        .catch(explainWriteError(folder, "a judge's replies"));
+      await log.append([[key, reply]]);
       known.set(key, reply);
       return reply;
     },

@@ -1,3 +1,4 @@
+import { mean } from "../math/vector.ts";
 import type { LanguageModel } from "../models/language-model.ts";
 import type { Question } from "../questions/question.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
@@ -116,9 +117,6 @@ function describeAnswer(
     finish_reason: finishReason,
   };
 }
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Float32 logits carry about seven digits; more of them would only make the file longer. */
 const STATISTIC_DECIMALS = 7;

@@ -1,3 +1,4 @@
+import { mean } from "../../math/vector.ts";
 import type { EntailmentProbs } from "../../meaning/entailer.ts";
 import type { SampledQuestion } from "../../sampling/sampled-question.ts";
 import { splitSentences } from "../../text/split-sentences.ts";
@@ -115,5 +116,5 @@ function findStatedConfidence({ texts, best }: SampledQuestion): number | null {
   const stated = (best === null ? texts : [best.text])
     .map(verbalisedConfidence)
     .filter((confidence) => confidence !== null);
-  return stated.length === 0 ? null : stated.reduce((sum, value) => sum + value, 0) / stated.length;
+  return stated.length === 0 ? null : mean(stated);
 }

@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
 import { fingerprintCheckpoint } from "../checkpoint/checkpoint.ts";
@@ -7,6 +6,7 @@ import { isGgufPath } from "../checkpoint/locate-checkpoint.ts";
 import { readJsonFile } from "../checkpoint/read-json-file.ts";
 import { drain } from "../hub/drain.ts";
 import type { ModelName } from "../language-model.ts";
+import { readMachine } from "../session/machine.ts";
 import { readTextTemplate } from "../tokenizer/text-template.ts";
 import { createTextTokenizer, readTokenizerParts } from "../tokenizer/text-tokenizer.ts";
 import { createEncoder, type Encoder } from "./encoder.ts";
@@ -18,7 +18,7 @@ import { detectProcessor } from "./quantised-exports.ts";
 import { readMaxTokens } from "./read-max-tokens.ts";
 
 export interface LoadEncoderOptions extends Omit<LocateEncoderOptions, "use"> {
-  /** Threads of a forward pass; all that this machine offers by default. */
+  /** Threads of a forward pass; all that this process may use by default. */
   readonly threads?: number | undefined;
   /** Longest input, if it is to be shorter than the model's own. */
   readonly maxTokens?: number | undefined;
@@ -51,7 +51,7 @@ export async function loadEncoder<Plan extends EncoderPlan>(
   options: LocateEncoderOptions & LoadEncoderOptions,
   prepare: (config: ConfigReader, folder: string) => Promise<Plan>,
 ): Promise<LoadedEncoder<Plan>> {
-  const { use, dtype = "float32", weights = "auto", threads = availableParallelism(), name } = options;
+  const { use, dtype = "float32", weights = "auto", threads = readMachine().threads, name } = options;
   const processor = options.processor ?? (await detectProcessor());
   const { path: folder, commit } = await drain(locateEncoder(reference, { ...options, processor }));
   if (isGgufPath(folder)) {

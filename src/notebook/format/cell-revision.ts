@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { fingerprint } from "../../store/fingerprint.ts";
 import type { NotebookCell } from "./notebook-file.ts";
 
 /** A short name for a cell's content: an edit that was made from another revision is refused. */
@@ -7,8 +7,5 @@ export function cellRevision({
   type,
   disabled,
 }: Pick<NotebookCell, "source" | "type" | "disabled">): string {
-  return createHash("sha256")
-    .update(JSON.stringify([type, disabled, source]))
-    .digest("hex")
-    .slice(0, 12);
+  return fingerprint(JSON.stringify([type, disabled, source])).slice(0, 12);
 }

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
+import { fingerprint } from "../../store/fingerprint.ts";
 import { type Json, stableStringify } from "../../store/json.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 
@@ -17,10 +17,7 @@ export async function cacheOnDisk<Result>(
   deps: unknown,
   make: () => Promise<Result> | Result,
 ): Promise<Result> {
-  const key = createHash("sha256")
-    .update(JSON.stringify([codeVersion, name]))
-    .update(stableStringify(deps as Json))
-    .digest("hex");
+  const key = fingerprint(`${JSON.stringify([codeVersion, name])}${stableStringify(deps as Json)}`);
   const path = join(folder, `${name.replace(/[^\w-]+/g, "_").slice(0, 60)}-${key.slice(0, 24)}.bin`);
   const kept = await readFile(path).catch(nothingThere);
   if (kept !== null) return deserialize(kept) as Result;

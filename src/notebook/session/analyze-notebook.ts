@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { fingerprint } from "../../store/fingerprint.ts";
 import { analyzeCell } from "../cell/analyze-cell.ts";
 import type { CellAnalysis } from "../cell/cell-code.ts";
 import { compileCell } from "../cell/compile-cell.ts";
@@ -114,5 +114,4 @@ function ancestorsOf(id: number, graph: readonly GraphCell[]): Set<number> {
   return found;
 }
 
-const hash = (value: unknown): string =>
-  createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
+const hash = (value: unknown): string => fingerprint(JSON.stringify(value)).slice(0, 16);

@@ -1,3 +1,4 @@
+import { mean } from "../../math/vector.ts";
 import type { ScoreJob, ScoreResult, SplitFit } from "../jobs/probe-job.ts";
 import type { OutcomePlan } from "./outcomes.ts";
 import type { ProbeUnit } from "./units.ts";
@@ -113,7 +114,7 @@ export function choose(
 /** Mean of those that are known; null if none is. */
 export function meanOf(areas: readonly (number | null)[]): number | null {
   const known = areas.filter((area) => area !== null);
-  return known.length === 0 ? null : known.reduce((sum, area) => sum + area, 0) / known.length;
+  return known.length === 0 ? null : mean(known);
 }
 
 const distinct = (values: readonly number[]): number[] => [...new Set(values)];

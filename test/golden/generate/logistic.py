@@ -13,6 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from hashed import hashed
+
 CASES = [
     {"n": 120, "d": 8, "C": 1.0, "class_weight": "none"},
     {"n": 120, "d": 8, "C": 1e-5, "class_weight": "none"},
@@ -21,17 +23,6 @@ CASES = [
     {"n": 60, "d": 150, "C": 0.1, "class_weight": "none"},
     {"n": 60, "d": 150, "C": 10.0, "class_weight": "balanced"},
 ]
-
-
-def hashed(i, j):
-    """A reproducible number in [0, 1) from two integers: 32-bit multiply-xorshift."""
-    h = (i * 0x9E3779B1 + j * 0x85EBCA77 + 0x165667B1) & 0xFFFFFFFF
-    h ^= h >> 15
-    h = (h * 0x2C1B3C6D) & 0xFFFFFFFF
-    h ^= h >> 12
-    h = (h * 0x297A2D39) & 0xFFFFFFFF
-    h ^= h >> 15
-    return h / 2**32
 
 
 def make(n, d):

@@ -15,23 +15,14 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from hashed import hashed
+
 FOLDS = 5
 ROWS_A_QUESTION = 3
 # The sizes take each way through the solver: few or many features for the rows, deflated from 200 training rows on.
 SIZES = [(150, 8), (150, 200), (300, 40), (300, 250)]
 PENALTIES = [0.001, 0.3]
 warnings.simplefilter("ignore")
-
-
-def hashed(i, j):
-    """A reproducible number in [0, 1) from two integers: 32-bit multiply-xorshift."""
-    h = (i * 0x9E3779B1 + j * 0x85EBCA77 + 0x165667B1) & 0xFFFFFFFF
-    h ^= h >> 15
-    h = (h * 0x2C1B3C6D) & 0xFFFFFFFF
-    h ^= h >> 12
-    h = (h * 0x297A2D39) & 0xFFFFFFFF
-    h ^= h >> 15
-    return h / 2**32
 
 
 def make(n, d):
