@@ -5,8 +5,10 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { runCli } from "../src/cli/run-cli.ts";
 import { createNliEntailer } from "../src/meaning/nli-entailer.ts";
+import { manifestPathOf } from "../src/pipeline/output-ownership.ts";
 import { openWorkspace } from "../src/pipeline/workspace.ts";
 import { writeJsonl } from "../src/store/jsonl.ts";
+import { readManifest } from "../src/store/manifest.ts";
 import { createFakeCli } from "./fakes/cli-context.ts";
 import { makeRun } from "./fakes/make-run.ts";
 import golden from "./golden/nli-tiny.json" with { type: "json" };
@@ -109,6 +111,19 @@ describe("sep entropy with a model of inference", () => {
     const before = await readFile(join(cache, "nli-verdicts", files[0]!), "utf8");
     await sep("entropy", "--nli-model", MODEL, "--threads", "1", "--force");
     expect(await readFile(join(cache, "nli-verdicts", files[0]!), "utf8")).toBe(before);
+  });
+
+  test("eight bits give the same groups, and verdicts of their own", async () => {
+    const { code } = await sep("entropy", "--nli-model", MODEL, "--threads", "1", "--force");
+    expect(code).toBe(0);
+    const inFloat = await groups();
+    const kept = (await readdir(join(cache, "nli-verdicts"))).length;
+    const { stderr } = await sep("entropy", "--nli-model", MODEL, "--nli-dtype", "int8", "--threads", "1");
+    expect(stderr).not.toContain("error");
+    expect(await groups()).toEqual(inFloat);
+    expect((await readdir(join(cache, "nli-verdicts"))).length).toBe(kept + 1);
+    const manifest = await readManifest(manifestPathOf(openWorkspace(root).semanticEntropy("math")));
+    expect(JSON.stringify(manifest?.settings)).toContain('"dtype":"int8"');
   });
 
   test.each([

@@ -1,6 +1,7 @@
 import { CLUSTERINGS, type Clustering } from "../meaning/cluster-questions.ts";
 import { ENTAILMENT_RULES, type EntailmentRule } from "../meaning/entailment-rule.ts";
 import { JUDGE_PROMPTS, type JudgePromptName } from "../meaning/judge-prompt.ts";
+import { ENCODER_DTYPES, type EncoderDtype } from "../models/encoders/encoder-files.ts";
 import { EQUIVALENCE_NAMES, type EquivalenceName, type MeaningChoice } from "../pipeline/meaning-choice.ts";
 import { choice, number, type OptionSpec, type OptionValues, text } from "./option-spec.ts";
 
@@ -8,6 +9,7 @@ import { choice, number, type OptionSpec, type OptionValues, text } from "./opti
 export const MEANING_OPTIONS: {
   readonly equivalence: OptionSpec<EquivalenceName | "auto">;
   readonly "nli-model": OptionSpec<string | undefined>;
+  readonly "nli-dtype": OptionSpec<EncoderDtype | undefined>;
   readonly "nli-rule": OptionSpec<EntailmentRule | undefined>;
   readonly "nli-threshold": OptionSpec<number | undefined>;
   readonly "cosine-model": OptionSpec<string | undefined>;
@@ -28,6 +30,14 @@ export const MEANING_OPTIONS: {
     "Model of inference for nli and hybrid.",
     "cross-encoder/nli-deberta-v3-small",
   ),
+  "nli-dtype": {
+    ...choice(
+      ENCODER_DTYPES,
+      "float32",
+      "Arithmetic of the model of inference; int8 is twice as fast; docs/nli.md.",
+    ),
+    initial: undefined,
+  },
   "nli-rule": {
     ...choice(
       ENTAILMENT_RULES,
@@ -82,6 +92,7 @@ export function readMeaningChoice(values: OptionValues<typeof MEANING_OPTIONS>):
   return {
     equivalence: values.equivalence,
     nliModel: values["nli-model"],
+    nliDtype: values["nli-dtype"],
     nliRule: values["nli-rule"],
     nliThreshold: values["nli-threshold"],
     cosineModel: values["cosine-model"],

@@ -45,7 +45,7 @@ export async function* openEvidenceModels(
   },
 ): AsyncGenerator<StepEvent, EvidenceModels> {
   const entailer = wantsEntailer(options, choice, grouping)
-    ? yield* models.openEntailer(choice.nliModel, signal)
+    ? yield* models.openEntailer(choice, signal)
     : undefined;
   const wantsEmbedder = choice.cosineModel !== undefined && grouping.name !== "cosine";
   try {

@@ -2,6 +2,7 @@ import { SepError } from "../errors.ts";
 import { CLUSTERINGS, type Clustering } from "../meaning/cluster-questions.ts";
 import { ENTAILMENT_RULES, type EntailmentRule } from "../meaning/entailment-rule.ts";
 import { JUDGE_PROMPTS, type JudgePromptName } from "../meaning/judge-prompt.ts";
+import { ENCODER_DTYPES, type EncoderDtype } from "../models/encoders/encoder-files.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 
 /**
@@ -12,12 +13,17 @@ import type { CorrectnessRule } from "../text/correctness-rule.ts";
 export const EQUIVALENCE_NAMES = ["math", "exact", "nli", "cosine", "judge", "hybrid"] as const;
 export type EquivalenceName = (typeof EQUIVALENCE_NAMES)[number];
 
+/** Which model of inference. */
+export type EntailerChoice = Pick<MeaningChoice, "nliModel" | "nliDtype">;
+
 /** How answers are grouped by meaning. */
 export interface MeaningChoice {
   /** `auto` is `math` for runs that were judged as mathematics, else `hybrid`. */
   readonly equivalence?: EquivalenceName | "auto" | undefined;
   /** Model of inference of `nli` and `hybrid`: of the hub, a directory, or an alias. */
   readonly nliModel?: string | undefined;
+  /** Arithmetic of the model of inference. */
+  readonly nliDtype?: EncoderDtype | undefined;
   /** Of `nli` and `hybrid`; without `threshold` also of the judge. */
   readonly nliRule?: EntailmentRule | undefined;
   readonly nliThreshold?: number | undefined;
@@ -47,8 +53,9 @@ export function settleEquivalence(
 
 /** @throws SepError `bad-option` for words that are none of the choices, and choices that contradict each other */
 export function checkMeaningChoice(choice: MeaningChoice): void {
-  const { equivalence = "auto", nliRule, nliThreshold, judgePrompt, clustering } = choice;
+  const { equivalence = "auto", nliDtype, nliRule, nliThreshold, judgePrompt, clustering } = choice;
   requireOneOf("equivalence", equivalence, ["auto", ...EQUIVALENCE_NAMES]);
+  requireOneOf("nli dtype", nliDtype ?? "float32", ENCODER_DTYPES);
   requireOneOf("nli rule", nliRule ?? "strict", ENTAILMENT_RULES);
   requireOneOf("judge prompt", judgePrompt ?? "entailment", JUDGE_PROMPTS);
   requireOneOf("clustering", clustering ?? "greedy", CLUSTERINGS);

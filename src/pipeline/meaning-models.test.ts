@@ -50,7 +50,7 @@ test("a judge without one is a model on the local engine", async () => {
 
 test("the entailer and the embedder are those of the reference", async () => {
   const models = createMeaningModels({ threads: 1 });
-  await using entailer = await drain(models.openEntailer(golden("nli/tiny")));
+  await using entailer = await drain(models.openEntailer({ nliModel: golden("nli/tiny") }));
   const [verdict] = await entailer.classify([
     ["What is the capital of France? Paris", "What is the capital of France? It is Paris"],
   ]);

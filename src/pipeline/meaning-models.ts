@@ -5,14 +5,14 @@ import type { JudgeModel } from "../meaning/judge-model.ts";
 import { createLocalJudge } from "../meaning/local-judge.ts";
 import { createServerJudge } from "../meaning/server-judge.ts";
 import { type HubOptions, sleepFor } from "../models/hub/hub.ts";
+import type { EntailerChoice } from "./meaning-choice.ts";
 import { openEmbedder, openEntailer } from "./open-encoders.ts";
 import { openModel } from "./open-model.ts";
 import type { StepEvent } from "./step.ts";
 
 /** Opens the models that meaning may need, each at its first use; downloads have events of their own. */
 export interface MeaningModels {
-  /** @param reference the default model when not given */
-  openEntailer(reference: string | undefined, signal?: AbortSignal): AsyncGenerator<StepEvent, Entailer>;
+  openEntailer(choice: EntailerChoice, signal?: AbortSignal): AsyncGenerator<StepEvent, Entailer>;
   /** @param reference the default model when not given */
   openEmbedder(reference: string | undefined, signal?: AbortSignal): AsyncGenerator<StepEvent, OpenEmbedder>;
   /** @param url of a server; the local engine when not given */
@@ -42,7 +42,7 @@ export interface MeaningModelsOptions {
 /** The real ones: of the Hugging Face hub, a directory, or a server. */
 export function createMeaningModels({ hub, threads }: MeaningModelsOptions = {}): MeaningModels {
   return {
-    openEntailer: (reference, signal) => openEntailer(reference, { hub, threads, signal }),
+    openEntailer: (choice, signal) => openEntailer(choice, { hub, threads, signal }),
     openEmbedder: (reference, signal) => openEmbedder(reference, { hub, threads, signal }),
     async *openJudge(reference, url, signal) {
       if (url === undefined) {

@@ -8,6 +8,7 @@ import {
 } from "../meaning/sentence-embedder.ts";
 import { locateEncoder } from "../models/encoders/locate-encoder.ts";
 import type { HubOptions } from "../models/hub/hub.ts";
+import type { EntailerChoice } from "./meaning-choice.ts";
 import type { OpenEmbedder } from "./meaning-models.ts";
 import { reportPull } from "./open-model.ts";
 import type { StepEvent } from "./step.ts";
@@ -20,16 +21,15 @@ export interface OpenEncoderOptions {
 
 /**
  * A model of inference whose verdicts are kept on disk; it is downloaded first if it has to be.
- * @param reference a folder, a model of the hub, or a short name
  * @throws SepError as `locateEncoder`, `createNliEntailer` and `createCachedEntailer` do
  */
 export async function* openEntailer(
-  reference: string = DEFAULT_NLI_MODEL,
+  { nliModel = DEFAULT_NLI_MODEL, nliDtype: dtype }: EntailerChoice,
   { hub, threads, signal }: OpenEncoderOptions = {},
 ): AsyncGenerator<StepEvent, Entailer> {
-  const id = resolveNliModel(reference);
-  const { path, commit } = yield* reportPull(id, locateEncoder(id, { use: "classify", hub, signal }));
-  const entailer = await createNliEntailer(path, { threads, name: { id, revision: commit } });
+  const id = resolveNliModel(nliModel);
+  const { path, commit } = yield* reportPull(id, locateEncoder(id, { use: "classify", dtype, hub, signal }));
+  const entailer = await createNliEntailer(path, { threads, dtype, name: { id, revision: commit } });
   try {
     return await createCachedEntailer(entailer);
   } catch (error) {

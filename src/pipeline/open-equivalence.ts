@@ -56,7 +56,7 @@ export async function* openEquivalence(
     case "nli":
     case "hybrid": {
       if (name === "hybrid" && !leavesPairs) return withoutModel(createHybridEquivalence(null));
-      const opening = models.openEntailer(choice.nliModel, signal);
+      const opening = models.openEntailer(choice, signal);
       const entailer = yield* nameWaysOut(opening, name, "inference");
       try {
         const nli = createNliEquivalence(entailer, { rule: choice.nliRule, threshold: choice.nliThreshold });

@@ -30,8 +30,9 @@ export function createFakeMeaningModels({
   }
   return {
     log,
-    async *openEntailer(reference) {
-      const { model, close } = yield* open("entailer", reference, entailer);
+    async *openEntailer({ nliModel, nliDtype }) {
+      const kind = nliDtype === undefined ? "entailer" : `${nliDtype} entailer`;
+      const { model, close } = yield* open(kind, nliModel, entailer);
       return { ...model, [Symbol.asyncDispose]: close };
     },
     async *openEmbedder(reference) {
