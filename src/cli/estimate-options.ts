@@ -1,6 +1,7 @@
 import type { EstimateChoice } from "../entropy/estimates/estimate-registry.ts";
 import { SE_MODE_NAMES, type SeModeName } from "../entropy/se-mode.ts";
-import { joinWithOr, type OptionSpec, text } from "./option-spec.ts";
+import { DEFAULT_P_TRUE_SHOTS } from "../pipeline/read-p-true-shots.ts";
+import { joinWithOr, number, type OptionSpec, text } from "./option-spec.ts";
 
 /** Which numbers `sep entropy` computes. */
 export const ESTIMATE_OPTIONS: {
@@ -33,13 +34,25 @@ export const ESTIMATE_OPTIONS: {
 };
 
 /** Who judges whether answers are true. */
-export const P_TRUE_OPTION: {
+export const P_TRUE_OPTIONS: {
   readonly "p-true-model": OptionSpec<string | undefined>;
+  readonly "p-true-shots": OptionSpec<string | undefined>;
+  readonly "p-true-shot-count": OptionSpec<number>;
 } = {
   "p-true-model": text(
     "ID|DIR|pocket",
     undefined,
     "Language model that says how likely its answers are true, as --model has it, for the estimate p_false.",
+  ),
+  "p-true-shots": text(
+    "FILE",
+    undefined,
+    "Runs of other questions, known to be right or wrong, to show it as examples; any format of docs/import.md.",
+  ),
+  "p-true-shot-count": number(
+    { min: 1, integer: true },
+    DEFAULT_P_TRUE_SHOTS,
+    "Questions of --p-true-shots to show.",
   ),
 };
 

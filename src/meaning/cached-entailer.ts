@@ -8,8 +8,8 @@ export interface CachedEntailerOptions {
   readonly folder?: string | undefined;
 }
 
-/** Pairs that are classified before their verdicts are written: what an abort or a kill can lose. */
-const PAIRS_AT_A_TIME = 512;
+/** Pairs that are classified before their verdicts are written: what an abort or a kill can lose, some seconds' work. */
+const PAIRS_AT_A_TIME = 128;
 
 /**
  * An entailer that keeps its verdicts on disk, one file for each set of weights and settings, and computes no pair
@@ -42,7 +42,8 @@ export async function createCachedEntailer(
       const missing = new Map(
         keys.flatMap((key, index) => (known.has(key) ? [] : [[key, pairs[index] as (typeof pairs)[number]]])),
       );
-      const entries = [...missing];
+      // by length, so that a chunk's batches need as little padding as if all pairs were one
+      const entries = [...missing].sort(([, a], [, b]) => lengthOf(a) - lengthOf(b));
       for (let start = 0; start < entries.length; start += PAIRS_AT_A_TIME) {
         const chunk = entries.slice(start, start + PAIRS_AT_A_TIME);
         const verdicts = await entailer.classify(
@@ -58,6 +59,9 @@ export async function createCachedEntailer(
     [Symbol.asyncDispose]: () => entailer[Symbol.asyncDispose](),
   };
 }
+
+const lengthOf = ([premise, hypothesis]: readonly [string, string]): number =>
+  premise.length + hypothesis.length;
 
 /** `[key, entailment, neutral, contradiction]`, and 1 behind them for a pair that was cut. */
 const formatEntry = (key: string, verdict: EntailmentVerdict): readonly (string | number)[] => [

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +21,7 @@ import { writeJsonl } from "../store/jsonl.ts";
 import { readManifest } from "../store/manifest.ts";
 import { type ComputeEntropyOptions, computeEntropy } from "./compute-entropy.ts";
 import { manifestPathOf } from "./output-ownership.ts";
+import { readPTrueShots } from "./read-p-true-shots.ts";
 import type { StepResult } from "./step.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
@@ -204,6 +205,32 @@ test("a language model says how likely its answers are true", async () => {
   const logp = await logPTrue(model, prompt);
   const { records } = await run({ equivalence: "exact", estimates: ["p_false"], pTrueModel: model });
   expect(records[0]?.p_false).toBe(1 - Math.exp(logp));
+  const shots = join(workspace.root, "shots.jsonl");
+  const examples = [
+    { question: "What is s1?", answers: ["x", "y"], is_correct: [true, false] },
+    { question: "What is s2?", answers: ["z", "z"], is_correct: [false, false] },
+  ];
+  await writeFile(shots, examples.map((line) => JSON.stringify(line)).join("\n"));
+  const pTrueShots = await readPTrueShots(shots, { count: 2 });
+  expect(pTrueShots.map(({ question }) => question).sort()).toEqual(["What is s1?", "What is s2?"]);
+  expect(pTrueShots.find(({ question }) => question === "What is s1?")).toEqual({
+    question: "What is s1?",
+    answer: "x",
+    brainstormed: ["y"],
+    correct: true,
+  });
+  const asked = { equivalence: "exact", estimates: ["p_false"], pTrueModel: model } as const;
+  const shown = await run({ ...asked, pTrueShots });
+  const ownCase = { question: "What is q1?", brainstormed: ["a", "c", "a"], answer: "a" };
+  expect(shown.records[0]?.p_false).toBe(
+    1 - Math.exp(await logPTrue(model, buildPTruePrompt(ownCase, pTrueShots))),
+  );
+  expect((await run({ ...asked, pTrueShots })).result.status).toBe("up-to-date");
+  await expect(run({ ...asked, pTrueShots: [{ ...ownCase, correct: true }] })).rejects.toThrow(
+    "would be in its own prompt",
+  );
+  await expect(readPTrueShots(shots, { count: 3 })).rejects.toThrow("has 2 questions");
+  await expect(readPTrueShots(shots, { count: 1 })).rejects.toThrow("teaches a model to say so");
   await expect(run({ equivalence: "exact", pTrueModel: model })).rejects.toMatchObject({
     code: "bad-option",
     message: expect.stringContaining("--estimates p_false"),

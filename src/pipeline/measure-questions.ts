@@ -1,3 +1,4 @@
+import type { PTrueShot } from "../entropy/p-true.ts";
 import { SE_MODES } from "../entropy/se-mode.ts";
 import type { SemanticEntropyRecord } from "../entropy/semantic-entropy-record.ts";
 import { SepError } from "../errors.ts";
@@ -86,7 +87,9 @@ export async function* measureQuestions(
   // would be a biased choice of questions.
   const asksNli = groupsByNli(grouping) || evidence.entailer !== undefined;
   const asksCosine = grouping.name === "cosine" || evidence.embedder !== undefined;
-  const extras = { entailer: evidence.entailer, pTrueModel: options.pTrueModel, signal };
+  const { pTrueModel, pTrueShots } = options;
+  refuseOwnShots(questions, pTrueShots);
+  const extras = { entailer: evidence.entailer, pTrueModel, pTrueShots, signal };
 
   yield { kind: "started", ...at, unit: "question", done: 0, total };
   const clustered: ClusteredRuns[] = [];
@@ -94,7 +97,7 @@ export async function* measureQuestions(
   const groups = clusterRuns(questions.map(toSamples), grouping.create(shownOf), { evidence, signal });
   for await (const each of groups) {
     const samples = questions[clustered.length]!;
-    if (options.pTrueModel !== undefined) questionOf(each.samples[0]!); // refuses a question without words
+    if (pTrueModel !== undefined) questionOf(each.samples[0]!); // refuses a question without words
     grouped.push({
       samples,
       answers: each.answers,
@@ -139,6 +142,20 @@ export async function* measureQuestions(
     questions_with_too_few_samples: tooFewSamples,
   };
   return { counts, warnings };
+}
+
+/** A question that is its own example has its answer's verdict in the prompt. */
+function refuseOwnShots(
+  questions: readonly SampledQuestion[],
+  shots: readonly PTrueShot[] | undefined = [],
+): void {
+  const asked = new Set(questions.map(({ question }) => question));
+  const own = shots.find(({ question }) => asked.has(question));
+  if (own === undefined) return;
+  throw new SepError(
+    "bad-option",
+    `An example for p(True) asks ${JSON.stringify(own.question)}, which is one of the questions to be measured: its verdict would be in its own prompt. Give a runs file of other questions.`,
+  );
 }
 
 function createQuestionOf(questions: readonly SampledQuestion[]): QuestionOf {

@@ -1,5 +1,5 @@
 import { findMainAnswer } from "../entropy/estimates/known.ts";
-import { buildPTruePrompt, logPTrue } from "../entropy/p-true.ts";
+import { buildPTruePrompt, logPTrue, type PTrueShot } from "../entropy/p-true.ts";
 import type { QuestionSamples } from "../entropy/question-samples.ts";
 import type { Entailer } from "../meaning/entailer.ts";
 import { statementOf } from "../meaning/nli-equivalence.ts";
@@ -14,6 +14,7 @@ export type QuestionExtras = Pick<QuestionSamples, "sentenceVerdicts" | "logPTru
 export interface ExtraModels {
   readonly entailer: Entailer | undefined;
   readonly pTrueModel: LanguageModel | undefined;
+  readonly pTrueShots: readonly PTrueShot[] | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -24,7 +25,7 @@ export interface ExtraModels {
 export async function askAboutMainAnswer(
   samples: SampledQuestion,
   question: string,
-  { entailer, pTrueModel, signal }: ExtraModels,
+  { entailer, pTrueModel, pTrueShots, signal }: ExtraModels,
 ): Promise<QuestionExtras> {
   const main = findMainAnswer(samples);
   const others = samples.texts.filter((_, sample) => sample !== main);
@@ -47,7 +48,10 @@ export async function askAboutMainAnswer(
         ? null
         : await logPTrue(
             pTrueModel,
-            buildPTruePrompt({ question: samples.question ?? "", brainstormed: samples.texts, answer }),
+            buildPTruePrompt(
+              { question: samples.question ?? "", brainstormed: samples.texts, answer },
+              pTrueShots,
+            ),
             { signal },
           ),
   };

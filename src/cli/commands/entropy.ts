@@ -1,11 +1,13 @@
+import type { PTrueShot } from "../../entropy/p-true.ts";
 import { SepError } from "../../errors.ts";
 import { type ComputeEntropyOptions, computeEntropy } from "../../pipeline/compute-entropy.ts";
 import { createMeaningModels } from "../../pipeline/meaning-models.ts";
 import { openModel } from "../../pipeline/open-model.ts";
+import { readPTrueShots } from "../../pipeline/read-p-true-shots.ts";
 import { scoreRuns } from "../../pipeline/score-runs.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
-import { ESTIMATE_OPTIONS, IMPORT_OPTIONS, P_TRUE_OPTION } from "../estimate-options.ts";
+import { ESTIMATE_OPTIONS, IMPORT_OPTIONS, P_TRUE_OPTIONS } from "../estimate-options.ts";
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
 import { type OptionSpec, type OptionValues, text } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
@@ -23,7 +25,7 @@ const OPTIONS = {
   ...MEANING_OPTIONS,
   ...CLUSTERS_OPTION,
   ...ESTIMATE_OPTIONS,
-  ...P_TRUE_OPTION,
+  ...P_TRUE_OPTIONS,
   ...IMPORT_OPTIONS,
   threads: MODEL_OPTIONS.threads,
   ...SET_OPTION,
@@ -74,6 +76,11 @@ function checkOptions({ clusters, runs, to, set }: OptionValues<typeof OPTIONS>)
     throw new SepError("bad-option", `Got --runs and ${other}, which is about a study's own runs.`);
 }
 
+const readShots = async (values: OptionValues<typeof OPTIONS>): Promise<PTrueShot[] | undefined> =>
+  values["p-true-shots"] === undefined
+    ? undefined
+    : readPTrueShots(values["p-true-shots"], { count: values["p-true-shot-count"] });
+
 async function* runEntropy(
   workspace: Workspace,
   values: OptionValues<typeof OPTIONS>,
@@ -88,6 +95,7 @@ async function* runEntropy(
     estimates,
     seMode: values["se-mode"],
     pTrueModel: pTrueModel ?? undefined,
+    pTrueShots: await readShots(values),
     models: createMeaningModels({ hub: { env }, threads }),
     now,
     force,
