@@ -112,7 +112,7 @@ it("keeps what was computed before it was stopped", async () => {
   await expect(cached.classify(pairs)).rejects.toMatchObject({ name: "AbortError" });
   const second = await open();
   await second.entailer.classify(pairs);
-  expect(second.classifier.asked).toHaveLength(700 - 512);
+  expect(second.classifier.asked).toHaveLength(700 - 128);
 });
 
 // root may write everywhere

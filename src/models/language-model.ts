@@ -1,4 +1,3 @@
-import { SepError } from "../errors.ts";
 import type { GenerationDefaults } from "./checkpoint/generation-defaults.ts";
 import type { DeviceName } from "./device/device.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
@@ -149,13 +148,8 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
 export const everyLayer = ({ blockCount }: Pick<DecoderConfig, "blockCount">): number[] =>
   Array.from({ length: blockCount + 1 }, (_, layer) => layer);
 
-function requireTokens(tokenIds: readonly number[], { vocabularySize, maxPositions }: DecoderConfig): void {
+function requireTokens(tokenIds: readonly number[], { vocabularySize }: DecoderConfig): void {
   if (tokenIds.length === 0) throw new RangeError("Got 0 tokens, expected at least 1.");
-  if (tokenIds.length > maxPositions)
-    throw new SepError(
-      "prompt-too-long",
-      `Got ${tokenIds.length} tokens, and the model takes ${maxPositions}. Shorten the text.`,
-    );
   const wrong = tokenIds.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
   if (wrong !== undefined)
     throw new RangeError(`Got token id ${wrong}, expected 0 to ${vocabularySize - 1}.`);
