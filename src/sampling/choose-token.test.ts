@@ -83,18 +83,24 @@ describe("chooseToken", () => {
             expect(expected.size).toBe(scores.length);
             return;
           }
-          const total = kept.reduce((sum, { weight }) => sum + weight, 0);
+          const total = kept.weights.reduce((sum, weight) => sum + weight, 0);
           const drawable = [...expected].filter(([, p]) => p > 1e-12);
-          expect(kept.filter(({ weight }) => weight / total > 1e-12).map(({ id }) => id)).toEqual(
+          expect([...kept.ids].filter((_, i) => kept.weights[i]! / total > 1e-12)).toEqual(
             drawable.map(([id]) => id),
           );
           drawable.forEach(([id, p], i) => {
-            expect(kept[i]!.weight / total, `token ${id}`).toBeCloseTo(p, 9);
+            expect(kept.weights[i]! / total, `token ${id}`).toBeCloseTo(p, 9);
           });
         },
       ),
       { seed: 1, numRuns: 500 },
     );
+  });
+
+  it("sorts by score and then by id, over both signs, zeros and denormals", () => {
+    const scores = Float32Array.from([-0, 1e-40, -2, 0, 3, -1e-40, -2, 3, 0.5, -700, 2 ** -149]);
+    const kept = keptTokens(scores, { ...OFF, topK: 11 });
+    expect([...kept!.ids]).toEqual([4, 7, 8, 1, 10, 0, 3, 5, 2, 6, 9]);
   });
 
   it("takes the most likely token at temperature 0, the first of equals", () => {

@@ -38,28 +38,32 @@ export interface VocabularyMass {
   readonly total: number;
 }
 
-/** A token that the filters kept, and its weight relative to the most likely one. */
-export interface KeptToken {
-  readonly id: number;
-  /** exp((score - highest score) / temperature), in (0, 1] */
-  readonly weight: number;
+/** Tokens that the filters kept, most likely first (equals by id). */
+export interface KeptTokens {
+  /** [N] */
+  readonly ids: Uint32Array;
+  /** [N] exp((score - highest score) / temperature), in [0, 1] */
+  readonly weights: Float64Array;
 }
 
 /**
- * The tokens that top-k, top-p and min-p keep, most likely first (equals by id).
+ * The tokens that top-k, top-p and min-p keep, at least one.
  * @returns null when no filter is on
  */
 export function keptTokens(
   scores: Float32Array,
   { temperature, topK, topP, minP }: Omit<TokenFilters, "repetitionPenalty">,
   mass: VocabularyMass = sumMass(scores, temperature),
-): readonly KeptToken[] | null {
+): KeptTokens | null {
   if (topK === 0 && topP >= 1 && minP === 0) return null;
-  const byWeight = likelyTokens(scores, { temperature, topK, topP, minP }, mass);
-  const afterTopK = topK > 0 && topK < byWeight.length ? cutTopK(byWeight, topK) : byWeight;
+  const likely = likelyTokens(scores, { temperature, topK, topP, minP }, mass);
+  const { weights } = likely;
+  const afterTopK = topK > 0 && topK < weights.length ? countAtLeast(weights, weights[topK - 1]!) : null;
+  const total = topK > 0 ? sum(weights.subarray(0, afterTopK ?? undefined)) : mass.total;
   const afterTopP =
-    topP < 1 ? cutTopP(afterTopK, topP, topK > 0 ? weightOf(afterTopK) : mass.total) : afterTopK;
-  return minP > 0 ? afterTopP.filter(({ weight }) => weight >= minP) : afterTopP;
+    topP < 1 ? countNucleus(weights.subarray(0, afterTopK ?? undefined), topP * total) : afterTopK;
+  const count = Math.min(afterTopP ?? weights.length, minP > 0 ? countAtLeast(weights, minP) : Infinity);
+  return { ids: likely.ids.subarray(0, count), weights: weights.subarray(0, count) };
 }
 
 /**
@@ -70,23 +74,23 @@ function likelyTokens(
   scores: Float32Array,
   { temperature, topK, topP, minP }: Omit<TokenFilters, "repetitionPenalty">,
   { highest, total }: VocabularyMass,
-): KeptToken[] {
+): KeptTokens {
   const needed = topP < 1 && topK === 0 ? topP * total : 0;
   for (let window = FIRST_WINDOW; ; window *= 2) {
     const lowest = highest - window * temperature;
-    const tokens: KeptToken[] = [];
+    let count = 0;
     let weight = 0;
     for (let id = 0; id < scores.length; id++) {
       const score = scores[id] as number;
       if (score < lowest) continue;
-      const token = { id, weight: Math.exp((score - highest) / temperature) };
-      tokens.push(token);
-      weight += token.weight;
+      count += 1;
+      weight += Math.exp((score - highest) / temperature);
     }
-    const everything = tokens.length === scores.length || window > WIDEST_WINDOW;
-    const enough =
-      tokens.length >= topK && weight >= needed && (topK > 0 || topP < 1 || Math.exp(-window) < minP);
-    if (everything || enough) return tokens.sort((a, b) => b.weight - a.weight || a.id - b.id);
+    const everything = count === scores.length || window > WIDEST_WINDOW;
+    const enough = count >= topK && weight >= needed && (topK > 0 || topP < 1 || Math.exp(-window) < minP);
+    if (!everything && !enough) continue;
+    const ids = sortDescending(scores, lowest, count);
+    return { ids, weights: Float64Array.from(ids, (id) => Math.exp((scores[id]! - highest) / temperature)) };
   }
 }
 
@@ -95,28 +99,54 @@ const FIRST_WINDOW = 8;
 /** e^-800 is 0 in double precision: nothing below can be drawn. */
 const WIDEST_WINDOW = 800;
 
-function cutTopK(tokens: readonly KeptToken[], topK: number): readonly KeptToken[] {
-  const lowest = (tokens[topK - 1] as KeptToken).weight;
-  return tokens.filter(({ weight }) => weight >= lowest);
+/**
+ * Ids of the `count` scores from `lowest` up, highest first, equals by id. A score's 32 bits, turned so that they
+ * ascend where it descends, and its id in the bits below are one exact double: typed arrays sort those natively,
+ * where a nucleus of a hundred thousand tokens would take a comparison function longer than the forward pass.
+ */
+function sortDescending(scores: Float32Array, lowest: number, count: number): Uint32Array {
+  const bitsOf = new Uint32Array(scores.buffer, scores.byteOffset, scores.length);
+  const keys = new Float64Array(count);
+  let filled = 0;
+  for (let id = 0; id < scores.length; id++) {
+    const score = scores[id] as number;
+    if (score < lowest) continue;
+    const bits = score === 0 ? 0 : (bitsOf[id] as number); // -0 is no lower than 0
+    const descending = bits > SIGN ? bits : SIGN - 1 - bits;
+    keys[filled++] = descending * ID_RANGE + id;
+  }
+  keys.sort();
+  return Uint32Array.from(keys, (key) => key % ID_RANGE);
 }
 
-/** The fewest tokens, most likely first, whose share of `total` reaches `topP`; at least one. */
-function cutTopP(tokens: readonly KeptToken[], topP: number, total: number): readonly KeptToken[] {
+/** The sign's bit of a float32; the patterns of negative numbers grow as these fall, and lie above it. */
+const SIGN = 2 ** 31;
+/** Of token ids; 32 bits and these 21 are what a double holds. */
+const ID_RANGE = 2 ** 21;
+
+/** How many of descending weights reach `least`. */
+function countAtLeast(weights: Float64Array, least: number): number {
+  const count = weights.findIndex((weight) => weight < least);
+  return count === -1 ? weights.length : count;
+}
+
+/** The fewest of descending weights that sum up to `mass`; all of them if they do not. */
+function countNucleus(weights: Float64Array, mass: number): number {
   let reached = 0;
-  for (let count = 0; count < tokens.length; count++) {
-    reached += (tokens[count] as KeptToken).weight;
-    if (reached >= topP * total) return tokens.slice(0, count + 1);
+  for (let count = 0; count < weights.length; count++) {
+    reached += weights[count] as number;
+    if (reached >= mass) return count + 1;
   }
-  return tokens;
+  return weights.length;
 }
 
-function draw(kept: readonly KeptToken[], uniform: number): number {
-  let rest = uniform * weightOf(kept);
-  for (const { id, weight } of kept) {
-    rest -= weight;
-    if (rest < 0) return id;
+function draw({ ids, weights }: KeptTokens, uniform: number): number {
+  let rest = uniform * sum(weights);
+  for (let i = 0; i < ids.length; i++) {
+    rest -= weights[i] as number;
+    if (rest < 0) return ids[i] as number;
   }
-  return (kept[kept.length - 1] as KeptToken).id; // the rounding of the sum left a rest of about 1e-16
+  return ids[ids.length - 1] as number; // the rounding of the sum left a rest of about 1e-16
 }
 
 function drawFromAll(
@@ -133,8 +163,7 @@ function drawFromAll(
   return argmax(scores); // the rounding of the sum left a rest
 }
 
-const weightOf = (tokens: readonly KeptToken[]): number =>
-  tokens.reduce((sum, { weight }) => sum + weight, 0);
+const sum = (weights: Float64Array): number => weights.reduce((total, weight) => total + weight, 0);
 
 function sumMass(scores: Float32Array, temperature: number): VocabularyMass {
   const highest = scores[argmax(scores)] as number;
