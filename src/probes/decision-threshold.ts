@@ -1,11 +1,10 @@
 /**
  * When to answer: at a score that is at most `threshold`. Plain data, as it stands in JSON.
- * - `coverage`: at least this share of a new question's answers is given.
- * - `risk`: at most this share of all of a new question's answers is given and wrong.
- * - `selective-risk`: at most this share of the answers that are given is wrong.
+ * - `coverage`: at least the target share of a new question's answers is given.
+ * - `risk`: at most the target share of all of a new question's answers is given and wrong.
  */
 export interface DecisionThreshold {
-  readonly kind: "risk" | "selective-risk" | "coverage";
+  readonly kind: "risk" | "coverage";
   /** The share asked for, in (0, 1). */
   readonly target: number;
   /** In the units of the score itself, before any calibration map; higher scores are more uncertain. */
@@ -17,4 +16,5 @@ export interface DecisionThreshold {
 }
 
 /** Whether to give an answer of this score. @returns false for NaN: what cannot be judged is not answered */
-export const isAnswered = ({ threshold }: DecisionThreshold, score: number): boolean => score <= threshold;
+export const isAnswered = ({ threshold }: Pick<DecisionThreshold, "threshold">, score: number): boolean =>
+  score <= threshold;
