@@ -275,9 +275,7 @@ const isWeak = ({ smallest_auc }: PowerEvaluation): boolean =>
   smallest_auc === null || smallest_auc > NOTABLE_AUROC;
 
 function describeWeakness({ smallest_auc, power }: PowerEvaluation, questions: number): ManifestWarning {
-  const size = `${questions} questions with these labels`;
-  const found =
-    smallest_auc === null ? "no AUROC at all" : `only an AUROC of ${smallest_auc.toFixed(2)} or more`;
-  const message = `${size} show ${found} in ${100 * power}% of all studies: a score that is not significant here may still be good. Add questions.`;
+  const found = smallest_auc === null ? "no AUROC" : `only an AUROC of ${smallest_auc.toFixed(2)} or more`;
+  const message = `${questions} questions with these labels show ${found} in ${100 * power}% of studies: a score that is not significant here may still be good. Add questions.`;
   return { code: "low-power", message };
 }

@@ -19,7 +19,7 @@ export function fitCalibrationMaps({
   highSemanticEntropy,
   discreteSemanticEntropy,
 }: SplitScores): Readonly<Record<"accuracy_probe" | "se_probe" | "entropy_baseline", CalibrationMaps>> {
-  const fit = (scores: Float64Array, labels: Uint8Array): CalibrationMaps => ({
+  const fitBoth = (scores: Float64Array, labels: Uint8Array): CalibrationMaps => ({
     platt: fitCalibration(scores, labels, "platt"),
     isotonic: fitCalibration(scores, labels, "isotonic"),
   });
@@ -27,9 +27,9 @@ export function fitCalibrationMaps({
     Number.isNaN(discreteSemanticEntropy[row]) ? Number.NaN : score,
   );
   return {
-    accuracy_probe: fit(accuracyProbe, incorrect),
-    se_probe: fit(labelled, highSemanticEntropy),
-    entropy_baseline: fit(entropyBaseline, incorrect),
+    accuracy_probe: fitBoth(accuracyProbe, incorrect),
+    se_probe: fitBoth(labelled, highSemanticEntropy),
+    entropy_baseline: fitBoth(entropyBaseline, incorrect),
   };
 }
 

@@ -108,7 +108,8 @@ export async function* evaluateProbes(
       { kind: "coverage", target: targetCoverage },
     ] as const;
     const decisions = decideSplits(scored, targets, settings);
-    const warnings = await gatherWarnings(workspace, evaluations, tauWarnings);
+    const ownWarnings = [...tauWarnings, ...warnOfMaps(maps, probes)];
+    const warnings = await gatherWarnings(workspace, evaluations, ownWarnings);
     const evaluation = {
       ...assemble(evaluations, probes, threshold, scored[0]!.hidden, settings, warnings),
       calibration_maps: maps,
@@ -163,11 +164,28 @@ function chooseTau({ accuracyProbe, incorrect }: SplitScores): {
   return { tau: null, warnings: [{ code: "no-tau", message }] };
 }
 
+/** Probes without a calibration map: whoever shows their scores as probabilities should know. */
+function warnOfMaps(
+  maps: ReturnType<typeof fitCalibrationMaps>,
+  { accuracy, se, baseline }: StudyProbes,
+): ManifestWarning[] {
+  const parts = [
+    ["accuracy probe", accuracy, maps.accuracy_probe],
+    ["SE probe", se, maps.se_probe],
+    ["entropy baseline", baseline, maps.entropy_baseline],
+  ] as const;
+  return parts.flatMap(([name, probe, { platt }]) => {
+    if (probe.kind === "untrained" || platt !== null) return [];
+    const message = `The ${name} is not calibrated: on math_val its scores do not rise with its label, or there is one class.`;
+    return [{ code: "no-calibration", message }];
+  });
+}
+
 /** The warnings of the data sets and of training come first: what follows rests on them. */
 async function gatherWarnings(
   workspace: Workspace,
   evaluations: Readonly<Partial<Record<EvaluatedSplit, SplitEvaluation>>>,
-  tauWarnings: readonly ManifestWarning[],
+  chosenWarnings: readonly ManifestWarning[],
 ): Promise<ManifestWarning[]> {
   const earlier = await Promise.all(
     [workspace.probeDataset("math_train"), workspace.accuracyProbe].map((main) =>
@@ -178,7 +196,7 @@ async function gatherWarnings(
     evaluation.warnings.map(({ code, message }) => ({ code, message: `${split}: ${message}` })),
   );
   const before = earlier.flatMap((manifest) => manifest?.warnings ?? []);
-  return [...before, ...tauWarnings, ...own];
+  return [...before, ...chosenWarnings, ...own];
 }
 
 function assemble(
