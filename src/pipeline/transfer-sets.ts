@@ -6,8 +6,10 @@ import { type HiddenStates, openHiddenStates } from "../probes/hidden-states.ts"
 import { type ProbeDataset, readProbeDataset } from "../probes/probe-dataset.ts";
 import { joinRows, selectRows } from "../probes/select-rows.ts";
 import { splitQuestions } from "../probes/split-questions.ts";
+import type { Question } from "../questions/question.ts";
+import { readJsonl } from "../store/jsonl.ts";
 import { fileExists } from "./file-exists.ts";
-import { type DataSetName, openWorkspace, PROBE_SPLITS, type Workspace } from "./workspace.ts";
+import { type DataSetName, openWorkspace, PROBE_SPLITS, SPLIT_SOURCES, type Workspace } from "./workspace.ts";
 
 /** A question set of a workspace, divided by question. */
 export interface TransferSet {
@@ -30,7 +32,10 @@ export async function listTransferInputs(workspaces: readonly Workspace[]): Prom
     const withOod = await hasSecondSet(workspace);
     for (const split of PROBE_SPLITS)
       if (withOod || split !== "ood_test") paths.push(workspace.probeDataset(split));
-    paths.push(workspace.hiddenStates("math"), ...(withOod ? [workspace.hiddenStates("ood")] : []));
+    for (const set of withOod ? SPLIT_SOURCES : (["math"] as const)) {
+      paths.push(workspace.hiddenStates(set));
+      if (await fileExists(workspace.raw(set))) paths.push(workspace.raw(set));
+    }
   }
   return paths;
 }
@@ -39,7 +44,7 @@ export async function listTransferInputs(workspaces: readonly Workspace[]): Prom
  * Opens every question set of some workspaces. The first set's training questions are those of the study, its
  * validation and test questions together are tested on; the second set, which the study only tests on, is divided in
  * the same shares.
- * @throws SepError `bad-option` for a folder that is given twice, fewer than two data sets or different positions,
+ * @throws SepError `bad-option` for a folder that is given twice, fewer than two data sets, shared questions or different positions,
  * `probe-mismatch` for states of different models, `missing-input`, `bad-artefact`
  */
 export async function openTransferSets(folders: readonly string[], seed: number): Promise<TransferSet[]> {
@@ -63,7 +68,40 @@ export async function openTransferSets(folders: readonly string[], seed: number)
     );
   }
   for (const other of sets.slice(1)) requireSameStates(sets[0]!, other);
+  await requireOwnQuestions(sets);
   return sets;
+}
+
+/** What a set asks: the texts of its questions, or where these are not there, their ids. */
+interface AskedQuestions {
+  readonly ids: ReadonlySet<string>;
+  readonly texts: ReadonlySet<string> | null;
+}
+
+/** A question in two data sets would be trained on in one and tested on in the other. */
+async function requireOwnQuestions(sets: readonly TransferSet[]): Promise<void> {
+  const asked = await Promise.all(sets.map(readAsked));
+  asked.forEach((own, place) => {
+    for (const [before, other] of asked.slice(0, place).entries()) {
+      const [mine, theirs] =
+        own.texts !== null && other.texts !== null ? [own.texts, other.texts] : [own.ids, other.ids];
+      const shared = [...mine].filter((question) => theirs.has(question)).length;
+      if (shared === 0) continue;
+      throw new SepError(
+        "bad-option",
+        `${sets[before]!.name} and ${sets[place]!.name} share ${shared} questions: probes would be tried on questions that they were trained on. Compare data sets of different questions.`,
+      );
+    }
+  });
+}
+
+async function readAsked({ workspace, set, train, test }: TransferSet): Promise<AskedQuestions> {
+  const ids = new Set([...train.questionIds, ...test.questionIds]);
+  const path = workspace.raw(set);
+  if (!(await fileExists(path))) return { ids, texts: null };
+  const { rows } = await readJsonl(path, { parse: (value) => value as Question });
+  const own = rows.filter(({ id }) => ids.has(id));
+  return { ids, texts: own.length === ids.size ? new Set(own.map(({ question }) => question.trim())) : null };
 }
 
 /** What a comparison says about a data set. */
