@@ -197,13 +197,18 @@ function averageParts(parts: readonly MeanPart[], options: InferenceOptions): Tr
   const starts = parts.map((_, i) => parts.slice(0, i).reduce((sum, own) => sum + own.questionIds.length, 0));
   const meanOf = (probe: TransferProbe, weights: Float64Array): number =>
     mean(parts.map((part, i) => partMean(part, probe, weights.subarray(starts[i]))));
-  const measure = (statistic: (weights: Float64Array) => number): BootstrapResult =>
-    bootstrapInterval(questionIds, statistic, drawing(options));
+  const measure = (
+    statistic: (weights: Float64Array) => number,
+    method: "bca" | "percentile" = "bca",
+  ): BootstrapResult => bootstrapInterval(questionIds, statistic, { method, ...drawing(options) });
   return {
     count: parts.reduce((sum, { ranked }) => sum + ranked.length, 0),
     se_probe: measure((weights) => meanOf("se_probe", weights)),
     accuracy_probe: measure((weights) => meanOf("accuracy_probe", weights)),
-    difference: measure((weights) => meanOf("se_probe", weights) - meanOf("accuracy_probe", weights)),
+    difference: measure(
+      (weights) => meanOf("se_probe", weights) - meanOf("accuracy_probe", weights),
+      "percentile",
+    ),
   };
 }
 

@@ -51,7 +51,7 @@ export function pairedTest(
     auc_difference: bootstrapInterval(
       questionIds,
       (weights) => rankedAuroc(ranked, labels, weights) - rankedAuroc(otherRanked, labels, weights),
-      { seed, ...(resamples === undefined ? {} : { resamples }) },
+      { method: "percentile", seed, ...(resamples === undefined ? {} : { resamples }) },
     ),
     p_value: parts.length < 2 ? null : (1 + atLeast) / (1 + permutations),
     permutations,
