@@ -48,7 +48,7 @@ function describeTarget(group: readonly Decision[], paint: Paint): string[] {
 function describeDecision({ score, threshold, reason, achieved }: Decision): string[] {
   const name = `    ${NAMES[score as ScoreName]}`.padEnd(NAME_WIDTH);
   if (threshold === null)
-    return wrap(`none: ${reason}`, TEXT_WIDTH - 32).map(
+    return wrap(`none: ${reason}`, TEXT_WIDTH - NAME_WIDTH).map(
       (line, i) => `${i === 0 ? name : " ".repeat(NAME_WIDTH)}  ${line}`,
     );
   return SPLITS.flatMap(([split, title], i) => {
