@@ -20,7 +20,7 @@ export const TRANSFER: Command = defineCommand({
   summary: "probes trained on each data set, tried on every other: artifacts/transfer.json",
   options: {
     folders: operands(
-      "DIR…",
+      "DIRS",
       "Folders of finished studies, traced on the same model; each question set of them is a data set.",
     ),
     ...FITTING_OPTIONS,
