@@ -26,6 +26,8 @@ export interface ScoreCurves {
 export const CURVE_GRID: readonly number[] = Array.from({ length: 51 }, (_, i) => i / 50);
 
 const CURVE_NAMES = ["roc", "precision_recall", "risk_coverage"] as const;
+/** Shares of counts differ from the grid in the last bits; a corner at a grid point must count as at it. */
+const ROUNDING = 1e-9;
 /** More than any plot shows. */
 const DIGITS = 1e6;
 
@@ -107,11 +109,11 @@ function drawCurves(
   let fromBelow = 0;
   CURVE_GRID.forEach((share, i) => {
     // ROC: go down from the highest scores until the share of zeros lies above the border.
-    while (fromTop > 0 && allZeros - zeros[fromTop - 1]! <= share * allZeros) fromTop--;
+    while (fromTop > 0 && allZeros - zeros[fromTop - 1]! <= share * allZeros + ROUNDING) fromTop--;
     roc[i] = interpolateRate(zeros, ones, fromTop, share);
     while (
       byRecall > 0 &&
-      (allOnes - ones[byRecall]! < share * allOnes || isEmpty(zeros, ones, byRecall, groups))
+      (allOnes - ones[byRecall]! < share * allOnes - ROUNDING || isEmpty(zeros, ones, byRecall, groups))
     )
       byRecall--;
     const called = allOnes - ones[byRecall]!;

@@ -74,7 +74,7 @@ for n, digits in [(40, 9), (150, 1)]:
     scores = np.round(0.4 * labels + rng.random(n), digits)
     fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)
     # At a border that several corners share, the highest one.
-    roc = [max(np.interp(x, fpr, tpr), tpr[fpr <= x].max()) for x in GRID]
+    roc = [max(np.interp(x, fpr, tpr), tpr[fpr <= x + 1e-12].max()) for x in GRID]
     precision, recall, _ = precision_recall_curve(labels, scores)
     # of the thresholds that reach the recall, the highest; at 0 the highest score's
     pr = [precision[:-1][(recall[:-1] >= x - 1e-12)][-1] for x in GRID]
