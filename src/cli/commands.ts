@@ -17,6 +17,7 @@ import { PREPARE } from "./commands/prepare.ts";
 import { RUN } from "./commands/run.ts";
 import { TRACE } from "./commands/trace.ts";
 import { TRAIN } from "./commands/train.ts";
+import { TRANSFER } from "./commands/transfer.ts";
 
 /** Every command, in the order that help lists them. */
 export const COMMANDS: readonly Command[] = [
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   DATASET,
   TRAIN,
   EVAL,
+  TRANSFER,
   CLUSTERS,
   EDIT,
   NOTEBOOK_RUN,

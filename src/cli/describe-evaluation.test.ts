@@ -21,9 +21,63 @@ function scoresOf(wrong: readonly number[]): SplitScores {
 const split = (wrong: readonly number[]) =>
   evaluateSplit(scoresOf(wrong), { tau: null, control: null, resamples: 50, permutations: 50 });
 
+const point = (estimate: number) => ({ estimate, intervals: [], resamples: 0, failed_resamples: 0 });
+
+const TEST = split([0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1]);
+
 const EVALUATION: ProbeEval = {
+  decisions: [
+    {
+      score: "accuracy_probe",
+      kind: "risk",
+      target: 0.1,
+      threshold: {
+        kind: "risk",
+        target: 0.1,
+        threshold: 0.25,
+        guarantee: "A promise of twenty words.",
+        calibration_questions: 30,
+      },
+      reason: null,
+      achieved: {
+        math_test: {
+          question_count: 6,
+          coverage: point(0.5),
+          risk: point(0.1),
+          error_when_answering: 0.2,
+        },
+      },
+    },
+    {
+      score: "se_probe",
+      kind: "risk",
+      target: 0.1,
+      threshold: null,
+      reason: "5 calibration questions cannot promise a risk of 0.1.",
+      achieved: {},
+    },
+  ],
   math_val: split([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
-  math_test: split([0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1]),
+  math_test: {
+    ...TEST,
+    consistently_wrong: {
+      ...TEST.consistently_wrong,
+      low_entropy_questions: 2,
+      question_count: 1,
+      single_cluster_count: 0,
+      questions: [
+        {
+          question_id: "q9",
+          discrete_semantic_entropy: 0.1,
+          answer: "42",
+          cluster_share: 2 / 3,
+          row_count: 2,
+          incorrect_count: 2,
+          accuracy_probe: 0.9,
+        },
+      ],
+    },
+  },
   se_threshold: { method: "best-split", threshold: 0.51234 },
   probes: {
     accuracy_probe: {
@@ -68,4 +122,27 @@ it("keeps its rows within 80 columns", () => {
     .filter((line) => /^ {2}\w.* \d+\/\d+$/.test(line));
   expect(rows).toHaveLength(12);
   for (const row of rows) expect(row.length).toBeLessThanOrEqual(80);
+});
+
+it("shows below a split how the probes compare and what semantic entropy cannot see", () => {
+  const lines = describeEvaluation(EVALUATION, (_style, text) => text).split("\n");
+  expect(lines).toContain(
+    "  SE probe minus accuracy probe: +0.000, +0.000 to +0.000; p 1.000, after Holm for 10 pairs 1.000",
+  );
+  expect(lines).toContain(
+    "  Consistently wrong: 1 of 2 questions of low semantic entropy, 0 with one meaning only.",
+  );
+  expect(lines).toContain('    q9: mostly "42" (67%), 2 of 2 wrong, accuracy probe 0.90');
+  // Six rows of one class have neither.
+  expect(lines.filter((line) => line.includes("minus accuracy probe"))).toHaveLength(1);
+});
+
+it("shows what each threshold promised and what came of it", () => {
+  const lines = describeEvaluation(EVALUATION, (_style, text) => text).split("\n");
+  const from = lines.indexOf("When to answer");
+  expect(lines[from + 1]).toBe("  At most 10% of all answers given and wrong");
+  expect(lines[from + 3]).toMatch(/^ {4}accuracy probe +0\.25 +test +50% +10% +20%$/);
+  expect(lines[from + 4]).toMatch(/^ {4}SE probe +none: 5 calibration questions cannot/);
+  expect(lines.join(" ").replace(/\s+/g, " ")).toContain("A promise of twenty words.");
+  for (const line of lines.slice(from, from + 6)) expect(line.length).toBeLessThanOrEqual(80);
 });

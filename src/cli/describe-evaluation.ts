@@ -1,6 +1,8 @@
 import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
+import { describeDecisions } from "./describe-decisions.ts";
+import { describeFindings } from "./describe-findings.ts";
 import type { Paint } from "./paint.ts";
 
 /**
@@ -16,15 +18,17 @@ export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string 
   return [
     ...blocks,
     `Semantic entropy above ${threshold.toFixed(3)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
+    ...describeDecisions(evaluation.decisions ?? [], paint),
     ...describeWarnings(evaluation, paint),
   ].join("\n\n");
 }
 
-function describeSplit(split: EvaluatedSplit, { counts, scores }: SplitEvaluation, paint: Paint): string {
+function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, paint: Paint): string {
+  const { counts, scores } = evaluation;
   const { rows, questions, incorrect, high_semantic_entropy: high } = counts;
   const title = `${paint("bold", split)}  ${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
   const table = SCORES.map(([key, name]) => describeScore(name, scores[key]));
-  return [title, paint("gray", HEADER), ...table].join("\n");
+  return [title, paint("gray", HEADER), ...table, ...describeFindings(evaluation)].join("\n");
 }
 
 function describeScore(name: string, score: ScoreEvaluation): string {

@@ -2,6 +2,8 @@
 export interface OptionSpec<T> {
   /** Also given without its name, and must be given: `sep models pull MODEL`. */
   readonly isOperand?: boolean;
+  /** An operand that may be given more than once: `sep transfer DIR DIR`. */
+  readonly isRepeatable?: boolean;
   /** Takes all that stands behind `--`. */
   readonly isRest?: boolean;
   /** false for a flag, which is true when given. */
@@ -64,6 +66,11 @@ export function text<D extends string | undefined>(
 /** What a command works on, given with or without its name. A table has one at most. */
 export function operand(placeholder: string, help: string): OptionSpec<string> {
   return { ...text(placeholder, "", help, null), isOperand: true };
+}
+
+/** Several of what a command works on; at least one must be given. */
+export function operands(placeholder: string, help: string): OptionSpec<readonly string[]> {
+  return { ...texts(placeholder, help), help, isOperand: true, isRepeatable: true };
 }
 
 /** Everything behind `--`, as it is. A table has one at most. */

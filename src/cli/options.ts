@@ -69,13 +69,13 @@ function collect(command: string, table: OptionTable, args: readonly string[]): 
     }
     if (token.kind === "positional") {
       const operand = Object.keys(table).find((name) => table[name]?.isOperand);
-      if (operand === undefined || given.has(operand)) {
+      if (operand === undefined || (given.has(operand) && !table[operand]?.isRepeatable)) {
         const takes = operand === undefined ? "options only" : `one ${table[operand]?.placeholder} only`;
         throw usage(
           `\`sep ${command}\` takes ${takes}, got "${token.value}". See \`sep ${command} --help\`.`,
         );
       }
-      given.set(operand, [token.value]);
+      given.set(operand, [...(given.get(operand) ?? []), token.value]);
       continue;
     }
     const spec = Object.hasOwn(table, token.name) ? table[token.name] : undefined;

@@ -15,13 +15,56 @@ export function expectedCalibrationError(
   labels: ArrayLike<number>,
   { bins = DEFAULT_BINS }: { readonly bins?: number } = {},
 ): number {
+  const gaps = reliabilityBins(probabilities, labels, { bins }).map(
+    ({ row_count, mean_probability, positive_share }) =>
+      row_count * Math.abs(mean_probability - positive_share),
+  );
+  return gaps.reduce((sum, gap) => sum + gap, 0) / labels.length;
+}
+
+/** Rows whose probabilities lie close together. */
+export interface ReliabilityBin {
+  /** From here, and below `high`; the last bin includes 1. */
+  readonly low: number;
+  readonly high: number;
+  readonly row_count: number;
+  readonly mean_probability: number;
+  /** Share of label 1. */
+  readonly positive_share: number;
+}
+
+/**
+ * The reliability diagram's data: bins of equal width, those without rows left out.
+ * @param probabilities [n] of label 1, in [0, 1]
+ * @param labels        [n] 0 or 1
+ * @throws RangeError as {@link expectedCalibrationError}
+ */
+export function reliabilityBins(
+  probabilities: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  { bins = DEFAULT_BINS }: { readonly bins?: number } = {},
+): ReliabilityBin[] {
   requireProbabilities(probabilities, labels);
-  const excess = new Float64Array(bins); // sum of (probability - label) in each bin
+  const sums = Array.from({ length: bins }, () => ({ rows: 0, probability: 0, positives: 0 }));
   for (let i = 0; i < labels.length; i++) {
-    const bin = Math.min(Math.floor(probabilities[i]! * bins), bins - 1);
-    excess[bin] = excess[bin]! + probabilities[i]! - labels[i]!;
+    const bin = sums[Math.min(Math.floor(probabilities[i]! * bins), bins - 1)]!;
+    bin.rows++;
+    bin.probability += probabilities[i]!;
+    bin.positives += labels[i]!;
   }
-  return excess.reduce((sum, value) => sum + Math.abs(value), 0) / labels.length;
+  return sums.flatMap(({ rows, probability, positives }, i) =>
+    rows === 0
+      ? []
+      : [
+          {
+            low: i / bins,
+            high: (i + 1) / bins,
+            row_count: rows,
+            mean_probability: probability / rows,
+            positive_share: positives / rows,
+          },
+        ],
+  );
 }
 
 /**

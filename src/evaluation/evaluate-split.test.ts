@@ -46,7 +46,8 @@ describe("evaluateSplit", () => {
     const result = evaluateSplit(makeSplit(), QUICK);
     expect(result.auc_entropy_baseline).toBe(0.5);
     expect(result.p_value_auc_entropy).toBe(1);
-    expect(result.warnings).toEqual([
+    // Thirty questions show an AUROC of 0.77 in four of five studies, and say so besides.
+    expect(result.warnings.filter(({ code }) => code !== "low-power")).toEqual([
       {
         code: "tied-scores",
         message: expect.stringContaining("entropy baseline: all 60 scores are the same"),

@@ -1,9 +1,16 @@
-import { rankedAuroc } from "../math/auroc.ts";
-import { rankScores } from "../math/rank-scores.ts";
 import { mean } from "../math/vector.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
-import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
-import { brierScore, expectedCalibrationError } from "./calibration.ts";
+import type { BootstrapResult } from "./bootstrap-interval.ts";
+import { compareScores, type PairedComparison } from "./compare-scores.ts";
+import { type CommonAnswer, type ConsistentlyWrong, findConsistentlyWrong } from "./consistently-wrong.ts";
+import type { ConstantControl } from "./constant-control.ts";
+import { evaluatePower, type PowerEvaluation } from "./detectable-auroc.ts";
+import { countEntropies, type EntropyBin } from "./entropy-histogram.ts";
+import {
+  type CalibrationEvaluation,
+  type CalibrationMaps,
+  evaluateCalibration,
+} from "./evaluate-calibration.ts";
 import {
   evaluateRejection,
   evaluateScore,
@@ -12,6 +19,7 @@ import {
   type RejectionEvaluation,
   type ScoreEvaluation,
 } from "./evaluate-score.ts";
+import { evaluateCurves, type ScoreCurves } from "./score-curves.ts";
 import type { ShuffledControl } from "./shuffled-control.ts";
 
 /** One split's labels and scores. Every score: [n], higher = more uncertain, NaN where there is none. */
@@ -43,11 +51,9 @@ export const SCORE_NAMES = [
 ] as const;
 export type ScoreName = (typeof SCORE_NAMES)[number];
 
-/** How good probabilities are as such. */
-interface CalibrationEvaluation {
-  readonly ece: number;
-  readonly brier: number;
-}
+/** The probabilities that are held against the labels they predict. */
+export const CALIBRATED_NAMES = ["accuracy_probe", "entropy_baseline", "se_probe_high_se"] as const;
+type CalibratedName = (typeof CALIBRATED_NAMES)[number];
 
 /**
  * One split of `probe_eval.json`. Label 1 is incorrect and a higher score more uncertain, except `mean_conf_acc_*` and
@@ -91,28 +97,49 @@ export interface SplitEvaluation {
   readonly scores: Readonly<Record<ScoreName | "se_probe_high_se", ScoreEvaluation>>;
   readonly rejection: Readonly<Record<ScoreName, RejectionEvaluation | null>>;
   /** The accuracy probe and the baseline against incorrectness, the SE probe against its own labels. */
-  readonly calibration: Readonly<
-    Record<"accuracy_probe" | "entropy_baseline" | "se_probe_high_se", CalibrationEvaluation | null>
-  >;
+  readonly calibration: Readonly<Record<CalibratedName, CalibrationEvaluation | null>>;
   /** AUROC of the SE probe minus that of the accuracy probe, against incorrectness, on the same resamples. */
   readonly auc_difference_se_minus_accuracy: BootstrapResult | null;
   /** The accuracy probe refitted on shuffled labels: near 0.5 unless something leaks. */
   readonly shuffled_label_control: ShuffledControl | null;
+  /** What an accuracy probe reaches that sees nothing. */
+  readonly constant_feature_control: ConstantControl | null;
+  /** Every pair of scores against incorrectness, with Holm's correction. */
+  readonly paired_comparisons: readonly PairedComparison<ScoreName>[];
+  /** The smallest AUROC against incorrectness that so many questions would show; null with one class. */
+  readonly power: PowerEvaluation | null;
+  /** ROC, precision-recall and risk-coverage curves with bands; null where one class only has the score. */
+  readonly curves: Readonly<Record<ScoreName | "se_probe_high_se", ScoreCurves | null>>;
+  readonly entropy_histogram: readonly EntropyBin[];
+  /** What semantic entropy cannot see. */
+  readonly consistently_wrong: ConsistentlyWrong;
   readonly warnings: readonly ManifestWarning[];
 }
 
-/**
- * Evaluates every score on one split.
- * @param tau     the accuracy probe's answer threshold on P(correct), chosen elsewhere; null if there is none
- * @param control made with {@link ShuffledControl}'s maker; null if not made
- */
+/** What is made elsewhere for the evaluation of a split. */
+export interface EvaluateSplitOptions extends InferenceOptions {
+  /** The accuracy probe's answer threshold on P(correct); null if there is none. */
+  readonly tau: number | null;
+  /** null if not made. */
+  readonly control: ShuffledControl | null;
+  readonly constantControl?: ConstantControl | null;
+  /** Fitted on other rows than the split's; none by default. */
+  readonly maps?: Readonly<Record<CalibratedName, CalibrationMaps>>;
+  /** What the samples of each question mostly say, as far as known. */
+  readonly answers?: ReadonlyMap<string, CommonAnswer>;
+}
+
+/** Evaluates every score on one split. */
 export function evaluateSplit(
   split: SplitScores,
   {
     tau,
     control,
+    constantControl = null,
+    maps = NO_MAPS,
+    answers = new Map(),
     ...inference
-  }: { readonly tau: number | null; readonly control: ShuffledControl | null } & InferenceOptions,
+  }: EvaluateSplitOptions,
 ): SplitEvaluation {
   const { questionIds, incorrect, highSemanticEntropy } = split;
   const questions = new Set(questionIds).size;
@@ -138,6 +165,22 @@ export function evaluateSplit(
     discrete_semantic_entropy: rate("discrete semantic entropy", split.discreteSemanticEntropy, incorrect),
     se_probe_high_se: rate("SE probe against SE labels", seProbeWithLabel, highSemanticEntropy),
   };
+  const comparisons = compareScores(
+    {
+      se_probe: split.seProbe,
+      accuracy_probe: split.accuracyProbe,
+      entropy_baseline: split.entropyBaseline,
+      semantic_entropy: split.semanticEntropy,
+      discrete_semantic_entropy: split.discreteSemanticEntropy,
+    },
+    incorrect,
+    questionIds,
+    inference,
+  );
+  const power = evaluatePower(incorrect, questionIds);
+  if (power !== null && isWeak(power)) warnings.push(describeWeakness(power, questions));
+  const draw = (own: Float64Array, labels: Uint8Array): ScoreCurves | null =>
+    evaluateCurves(own, labels, questionIds, inference);
   return {
     auc_accuracy_probe: scores.accuracy_probe.auc,
     auc_se_probe: scores.se_probe.auc,
@@ -173,12 +216,27 @@ export function evaluateSplit(
       discrete_semantic_entropy: evaluateRejection(split.discreteSemanticEntropy, incorrect),
     },
     calibration: {
-      accuracy_probe: calibrate(split.accuracyProbe, incorrect),
-      entropy_baseline: calibrate(split.entropyBaseline, incorrect),
-      se_probe_high_se: calibrate(seProbeWithLabel, highSemanticEntropy),
+      accuracy_probe: evaluateCalibration(split.accuracyProbe, incorrect, maps.accuracy_probe),
+      entropy_baseline: evaluateCalibration(split.entropyBaseline, incorrect, maps.entropy_baseline),
+      se_probe_high_se: evaluateCalibration(seProbeWithLabel, highSemanticEntropy, maps.se_probe_high_se),
     },
-    auc_difference_se_minus_accuracy: compareProbes(split, inference),
+    auc_difference_se_minus_accuracy:
+      comparisons.find(({ first, second }) => first === "se_probe" && second === "accuracy_probe")
+        ?.auc_difference ?? null,
     shuffled_label_control: control,
+    constant_feature_control: constantControl,
+    paired_comparisons: comparisons,
+    power,
+    curves: {
+      accuracy_probe: draw(split.accuracyProbe, incorrect),
+      se_probe: draw(split.seProbe, incorrect),
+      entropy_baseline: draw(split.entropyBaseline, incorrect),
+      semantic_entropy: draw(split.semanticEntropy, incorrect),
+      discrete_semantic_entropy: draw(split.discreteSemanticEntropy, incorrect),
+      se_probe_high_se: draw(seProbeWithLabel, highSemanticEntropy),
+    },
+    entropy_histogram: countEntropies(split.discreteSemanticEntropy, incorrect, questionIds),
+    consistently_wrong: findConsistentlyWrong(split, answers, inference),
     warnings,
   };
 }
@@ -207,26 +265,17 @@ function answerAt(
   };
 }
 
-function calibrate(probabilities: Float64Array, labels: Uint8Array): CalibrationEvaluation | null {
-  const rows = Array.from(probabilities.keys()).filter((row) => !Number.isNaN(probabilities[row]));
-  if (rows.length === 0) return null;
-  const own = rows.map((row) => probabilities[row]!);
-  const ownLabels = rows.map((row) => labels[row]!);
-  return { ece: expectedCalibrationError(own, ownLabels), brier: brierScore(own, ownLabels) };
-}
+const NO_MAP: CalibrationMaps = { platt: null, isotonic: null };
+const NO_MAPS = { accuracy_probe: NO_MAP, entropy_baseline: NO_MAP, se_probe_high_se: NO_MAP };
 
-function compareProbes(
-  { accuracyProbe, seProbe, incorrect, questionIds }: SplitScores,
-  { resamples, seed }: InferenceOptions,
-): BootstrapResult | null {
-  const wrong = count(incorrect);
-  const missing = accuracyProbe.some(Number.isNaN) || seProbe.some(Number.isNaN);
-  if (missing || wrong === 0 || wrong === incorrect.length) return null;
-  const accuracy = rankScores(accuracyProbe);
-  const se = rankScores(seProbe);
-  return bootstrapInterval(
-    questionIds,
-    (weights) => rankedAuroc(se, incorrect, weights) - rankedAuroc(accuracy, incorrect, weights),
-    { ...(resamples === undefined ? {} : { resamples }), ...(seed === undefined ? {} : { seed }) },
-  );
+/** An AUROC that published probes reach; a split that would miss it often says little by finding nothing. */
+const NOTABLE_AUROC = 0.75;
+
+const isWeak = ({ smallest_auc }: PowerEvaluation): boolean =>
+  smallest_auc === null || smallest_auc > NOTABLE_AUROC;
+
+function describeWeakness({ smallest_auc, power }: PowerEvaluation, questions: number): ManifestWarning {
+  const found = smallest_auc === null ? "no AUROC" : `only an AUROC of ${smallest_auc.toFixed(2)} or more`;
+  const message = `${questions} questions with these labels show ${found} in ${100 * power}% of studies: a score that is not significant here may still be good. Add questions.`;
+  return { code: "low-power", message };
 }

@@ -1,4 +1,6 @@
 import type { ManifestWarning } from "../store/manifest.ts";
+import type { CalibrationMaps } from "./evaluate-calibration.ts";
+import type { DecisionEvaluation } from "./evaluate-decision.ts";
 import type { SplitEvaluation } from "./evaluate-split.ts";
 
 /** What identifies a probe in an evaluation. */
@@ -24,6 +26,15 @@ export interface ProbeEval {
   /** Provenance of the hidden states, as the trace wrote it. */
   readonly source: Readonly<Record<string, string>>;
   readonly settings: { readonly seed: number; readonly resamples: number; readonly permutations: number };
+  /**
+   * Fitted on `math_val`, by probe: what makes calibrated probabilities of its scores, of its own label. Absent in
+   * files of earlier versions, as is `decisions`.
+   */
+  readonly calibration_maps?: Readonly<
+    Record<"accuracy_probe" | "entropy_baseline" | "se_probe", CalibrationMaps>
+  >;
+  /** Thresholds chosen on `math_val`, and what they achieve on the other splits. */
+  readonly decisions?: readonly DecisionEvaluation<EvaluatedSplit>[];
   /** All warnings of training and evaluation, each with the split it is about. */
   readonly warnings: readonly ManifestWarning[];
 }

@@ -3,15 +3,8 @@ import { DEFAULT_RESAMPLES } from "../evaluation/bootstrap-interval.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../evaluation/evaluate-split.ts";
 import { DEFAULT_PERMUTATIONS } from "../evaluation/permutation-test.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
-import {
-  fitShuffledProbes,
-  type ShuffledControl,
-  type ShuffledProbes,
-} from "../evaluation/shuffled-control.ts";
 import { hasBothClasses } from "../probes/cross-validate.ts";
 import type { HiddenStates } from "../probes/hidden-states.ts";
-import { createMatrixMultiplier } from "../probes/matrix-multiplier.ts";
-import { readProbeDataset } from "../probes/probe-dataset.ts";
 import { weightsPathOf } from "../probes/probe-file.ts";
 import type { SeThreshold } from "../probes/se-threshold.ts";
 import { renderReport } from "../report/render-report.ts";
@@ -19,10 +12,13 @@ import { type Json, stableStringify } from "../store/json.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import { readManifest } from "../store/manifest.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
+import { readCommonAnswers } from "./common-answers.ts";
+import { decideSplits, fitCalibrationMaps } from "./decide-splits.ts";
 import { fileExists } from "./file-exists.ts";
 import { gatherReport } from "./gather-report.ts";
+import { makeControls } from "./make-controls.ts";
 import { manifestPathOf } from "./output-ownership.ts";
-import { readProbeFeatures, type ScoredSplit, type StudyProbes } from "./score-split.ts";
+import type { ScoredSplit, StudyProbes } from "./score-split.ts";
 import { scoreStudy } from "./score-study.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { summariseProbe } from "./summarise-probe.ts";
@@ -33,10 +29,17 @@ export interface EvaluateProbesOptions {
   readonly resamples?: number;
   /** Label permutations behind each p-value. */
   readonly permutations?: number;
+  /** Share of all answers that may be given and wrong, in (0, 1); a threshold is chosen that promises it. */
+  readonly targetRisk?: number;
+  /** Share of answers to be given, in (0, 1). */
+  readonly targetCoverage?: number;
   readonly seed?: number;
   readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
+
+export const DEFAULT_TARGET_RISK = 0.1;
+export const DEFAULT_TARGET_COVERAGE = 0.8;
 
 const STEP = { step: "eval", part: "" } as const;
 
@@ -50,6 +53,8 @@ export async function* evaluateProbes(
   {
     resamples = DEFAULT_RESAMPLES,
     permutations = DEFAULT_PERMUTATIONS,
+    targetRisk = DEFAULT_TARGET_RISK,
+    targetCoverage = DEFAULT_TARGET_COVERAGE,
     seed = 42,
     force = false,
     signal,
@@ -62,7 +67,7 @@ export async function* evaluateProbes(
     ...STEP,
     inputs: await listInputs(workspace, withOod),
     outputs: [workspace.probeEval, workspace.report],
-    settings,
+    settings: { ...settings, targetRisk, targetCoverage },
     whenStale: "redo" as const,
   };
   return yield* runStep(workspace, definition, { force }, async function* (): AsyncGenerator<
@@ -78,15 +83,38 @@ export async function* evaluateProbes(
 
     const validation = scored.find(({ split }) => split === "math_val")!.scores;
     const { tau, warnings: tauWarnings } = chooseTau(validation);
+    const maps = fitCalibrationMaps(validation);
+    const ownMaps = { ...maps, se_probe_high_se: maps.se_probe };
+    const answers = {
+      math: await readCommonAnswers(workspace, "math"),
+      ood: await readCommonAnswers(workspace, "ood"),
+    };
     const evaluations: Partial<Record<EvaluatedSplit, SplitEvaluation>> = {};
     for (const [done, { split, scores }] of scored.entries()) {
       signal?.throwIfAborted();
-      const control = controls.get(split) ?? null;
-      evaluations[split] = evaluateSplit(scores, { tau, control, ...settings });
+      evaluations[split] = evaluateSplit(scores, {
+        tau,
+        control: controls.shuffled.get(split) ?? null,
+        constantControl: controls.constant?.evaluate(scores.incorrect) ?? null,
+        // what the maps do to the rows that they were fitted on says nothing
+        ...(split === "math_val" ? {} : { maps: ownMaps }),
+        answers: answers[split === "ood_test" ? "ood" : "math"],
+        ...settings,
+      });
       yield { kind: "advanced", ...STEP, done: done + 2, total, detail: split };
     }
-    const warnings = await gatherWarnings(workspace, evaluations, tauWarnings);
-    const evaluation = assemble(evaluations, probes, threshold, scored[0]!.hidden, settings, warnings);
+    const targets = [
+      { kind: "risk", target: targetRisk },
+      { kind: "coverage", target: targetCoverage },
+    ] as const;
+    const decisions = decideSplits(scored, targets, settings);
+    const ownWarnings = [...tauWarnings, ...warnOfMaps(maps, probes)];
+    const warnings = await gatherWarnings(workspace, evaluations, ownWarnings);
+    const evaluation = {
+      ...assemble(evaluations, probes, threshold, scored[0]!.hidden, settings, warnings),
+      calibration_maps: maps,
+      decisions,
+    };
     await writeAtomic(workspace.probeEval, `${stableStringify(evaluation as unknown as Json, 2)}\n`);
     await writeAtomic(
       workspace.report,
@@ -101,7 +129,12 @@ export async function* evaluateProbes(
 async function listInputs(workspace: Workspace, withOod: boolean): Promise<string[]> {
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
   const ood = withOod ? [workspace.probeDataset("ood_test"), workspace.hiddenStates("ood")] : [];
-  const texts = (await fileExists(workspace.raw("math"))) ? [workspace.raw("math")] : [];
+  const optional = [
+    workspace.raw("math"),
+    ...(withOod ? [workspace.runs("ood"), workspace.semanticEntropy("ood")] : []),
+  ];
+  const texts: string[] = [];
+  for (const path of optional) if (await fileExists(path)) texts.push(path);
   return [
     ...probes,
     ...probes.map(weightsPathOf),
@@ -115,39 +148,6 @@ async function listInputs(workspace: Workspace, withOod: boolean): Promise<strin
     ...texts,
     ...ood,
   ];
-}
-
-/**
- * The accuracy probe refitted on shuffled training labels, on every split whose rows all have its features; for
- * logistic probes only.
- */
-async function makeControls(
-  workspace: Workspace,
-  { accuracy }: StudyProbes,
-  scored: readonly ScoredSplit[],
-  seed: number,
-): Promise<Map<EvaluatedSplit, ShuffledControl>> {
-  const controls = new Map<EvaluatedSplit, ShuffledControl>();
-  if (accuracy.kind !== "logistic") return controls;
-  const train = await readProbeDataset(workspace.probeDataset("math_train"));
-  const { rows, features } = await readProbeFeatures(accuracy, train, scored[0]!.hidden);
-  await using multiplier = await createMatrixMultiplier();
-  const shuffled: ShuffledProbes | null = await fitShuffledProbes(
-    multiplier,
-    features,
-    accuracy.width,
-    Uint8Array.from(rows, (row) => 1 - train.correct[row]!),
-    rows.map((row) => train.questionIds[row]!),
-    { C: accuracy.C, classWeight: accuracy.class_weight, seed },
-  );
-  if (shuffled === null) return controls;
-  for (const { split, dataset, hidden, scores } of scored) {
-    const own = await readProbeFeatures(accuracy, dataset, hidden);
-    const labels = Uint8Array.from(own.rows, (row) => scores.incorrect[row]!);
-    const control = shuffled.evaluate(own.features, labels);
-    if (control !== null) controls.set(split, control);
-  }
-  return controls;
 }
 
 function chooseTau({ accuracyProbe, incorrect }: SplitScores): {
@@ -164,11 +164,28 @@ function chooseTau({ accuracyProbe, incorrect }: SplitScores): {
   return { tau: null, warnings: [{ code: "no-tau", message }] };
 }
 
+/** Probes without a calibration map: whoever shows their scores as probabilities should know. */
+function warnOfMaps(
+  maps: ReturnType<typeof fitCalibrationMaps>,
+  { accuracy, se, baseline }: StudyProbes,
+): ManifestWarning[] {
+  const parts = [
+    ["accuracy probe", accuracy, maps.accuracy_probe],
+    ["SE probe", se, maps.se_probe],
+    ["entropy baseline", baseline, maps.entropy_baseline],
+  ] as const;
+  return parts.flatMap(([name, probe, { platt }]) => {
+    if (probe.kind === "untrained" || platt !== null) return [];
+    const message = `The ${name} is not calibrated: on math_val its scores do not rise with its label, or there is one class.`;
+    return [{ code: "no-calibration", message }];
+  });
+}
+
 /** The warnings of the data sets and of training come first: what follows rests on them. */
 async function gatherWarnings(
   workspace: Workspace,
   evaluations: Readonly<Partial<Record<EvaluatedSplit, SplitEvaluation>>>,
-  tauWarnings: readonly ManifestWarning[],
+  chosenWarnings: readonly ManifestWarning[],
 ): Promise<ManifestWarning[]> {
   const earlier = await Promise.all(
     [workspace.probeDataset("math_train"), workspace.accuracyProbe].map((main) =>
@@ -179,7 +196,7 @@ async function gatherWarnings(
     evaluation.warnings.map(({ code, message }) => ({ code, message: `${split}: ${message}` })),
   );
   const before = earlier.flatMap((manifest) => manifest?.warnings ?? []);
-  return [...before, ...tauWarnings, ...own];
+  return [...before, ...chosenWarnings, ...own];
 }
 
 function assemble(

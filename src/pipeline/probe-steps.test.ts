@@ -72,6 +72,70 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
     expect(evaluation.source).toMatchObject({ model: "fake-model", norm_state: "residual" });
   });
 
+  it("compares scores, draws curves and says what the study could find", () => {
+    const { math_test: test } = evaluation;
+    expect(test.paired_comparisons).toHaveLength(10); // five scores
+    for (const { p_value, p_value_holm } of test.paired_comparisons)
+      expect(p_value_holm).toBeGreaterThanOrEqual(p_value!);
+    expect(test.constant_feature_control).toMatchObject({
+      auc: 0.5,
+      auprc: test.counts.incorrect / test.counts.rows,
+    });
+    expect(test.calibration.accuracy_probe!.brier).toBeLessThan(test.constant_feature_control!.brier);
+    expect(test.power!.smallest_auc).toBeGreaterThan(0.6); // 22 questions
+    expect(test.power!.design_effect).toBeGreaterThan(1);
+    const { y, low, high } = test.curves.accuracy_probe!.roc;
+    expect([y.length, low.length, high.length]).toEqual([51, 51, 51]);
+    expect(y.at(-1)).toBe(1);
+    // The curve's area is the AUROC, but for what the grid cuts off.
+    const area = y.slice(1).reduce((sum, value, i) => sum + (value + y[i]!) / 100, 0);
+    expect(Math.abs(area - test.auc_accuracy_probe!)).toBeLessThan(0.01);
+    const spread = test.entropy_histogram.reduce((sum, bin) => sum + bin.question_count, 0);
+    expect(spread).toBe(test.counts.questions);
+  });
+
+  it("calibrates on validation and keeps the maps", () => {
+    const { calibration_maps: maps, math_val: val, math_test: test } = evaluation;
+    expect(maps!.accuracy_probe).toMatchObject({
+      platt: { method: "platt" },
+      isotonic: { method: "isotonic" },
+    });
+    expect(val.calibration.accuracy_probe!.platt).toBeNull();
+    const { bins, platt } = test.calibration.accuracy_probe!;
+    expect(platt!.ece).toBeGreaterThanOrEqual(0);
+    expect(bins.reduce((sum, bin) => sum + bin.row_count, 0)).toBe(test.counts.rows);
+  });
+
+  it("promises a risk and a coverage, and reports what came of it", () => {
+    const { decisions } = evaluation;
+    expect(decisions!.map(({ score, kind }) => `${score} ${kind}`)).toContain("accuracy_probe risk");
+    expect(decisions).toHaveLength(10);
+    const coverage = decisions!.find(({ score, kind }) => score === "accuracy_probe" && kind === "coverage")!;
+    expect(coverage.threshold).toMatchObject({ target: 0.8, calibration_questions: 23 });
+    expect(Object.keys(coverage.achieved).sort()).toEqual(["math_test", "ood_test"]);
+    const { coverage: achieved, risk, error_when_answering: error } = coverage.achieved.ood_test!;
+    expect(achieved.estimate).toBeGreaterThan(0.6); // 0.8 on average over studies of 23 and 150 questions
+    expect(risk.estimate).toBeLessThan(
+      evaluation.ood_test!.counts.incorrect / evaluation.ood_test!.counts.rows,
+    );
+    expect(error).toBeGreaterThan(0);
+    // 23 questions are enough for a risk of 0.1 and too few for one of 0.01
+    expect(decisions!.find(({ kind }) => kind === "risk")!.threshold).not.toBeNull();
+  });
+
+  it("lists the consistently wrong with what they say", () => {
+    const { consistently_wrong: found } = evaluation.ood_test!;
+    expect(found.question_count).toBe(found.questions.length);
+    for (const question of found.questions) {
+      expect(question.question_id).toMatch(/^ood-/);
+      expect(question.answer).toMatch(/^\d+$/);
+      expect(question.cluster_share).toBeGreaterThan(0);
+      expect(question.discrete_semantic_entropy).toBeLessThanOrEqual(evaluation.se_threshold.threshold);
+      expect(2 * question.incorrect_count).toBeGreaterThan(question.row_count);
+    }
+    expect(found.low_entropy_incorrect_rows).toBeLessThan(found.incorrect_rows);
+  });
+
   it("counts its progress up to its total", () => {
     for (const step of ["dataset", "train", "eval"]) {
       const own = events.filter((event) => event.step === step);
@@ -99,6 +163,23 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
   });
 });
 
+describe("what is asked of a decision", () => {
+  it("is part of the settings, and is refused with a reason where it cannot be promised", async () => {
+    const workspace = await makeStudy({ questions: 40, withOod: false });
+    await runSteps(workspace);
+    const { counts, status } = await drain(
+      evaluateProbes(workspace, { ...QUICK, targetRisk: 0.02, targetCoverage: 0.5 }),
+    );
+    expect(status).toBe("ran");
+    expect(counts.math_val_questions).toBe(6);
+    const { decisions } = await readEvaluation(workspace);
+    const [risk, coverage] = decisions!;
+    expect(risk).toMatchObject({ kind: "risk", target: 0.02, threshold: null, achieved: {} });
+    expect(risk!.reason).toMatch(/6 calibration questions .* at least 49/);
+    expect(coverage!.threshold).toMatchObject({ kind: "coverage", target: 0.5 });
+  });
+});
+
 describe("degenerate studies", () => {
   it("work without a second question set, and forget an earlier one", async () => {
     const workspace = await makeStudy({ withOod: false });
@@ -121,6 +202,9 @@ describe("degenerate studies", () => {
     expect(test.mean_conf_acc_correct).toBeNull();
     expect(probes.accuracy_probe).toBeNull();
     const codes = warnings.map(({ code }) => code);
+    expect(test.power).toBeNull();
+    expect(test.curves.accuracy_probe).toBeNull();
+    expect(test.paired_comparisons).toEqual([]);
     for (const code of ["one-class", "se-threshold-zero", "se-one-class", "no-tau"])
       expect(codes).toContain(code);
     expect(await readFile(workspace.report, "utf8")).toContain("one class");

@@ -77,7 +77,8 @@ export async function readProbeFeatures(
   return { rows, features };
 }
 
-async function scoreStates(
+/** P(label 1) of every row by a hidden-state probe; NaN where it was not trained or a row lacks its feature. */
+export async function scoreStates(
   probe: Probe | UntrainedProbe,
   dataset: ProbeDataset,
   hidden: HiddenStates,

@@ -17,7 +17,16 @@ import { manifestPathOf, nameWithin, refuseForeign, runningPathOf } from "./outp
 import { readTool } from "./version.ts";
 import type { Workspace } from "./workspace.ts";
 
-export const STEP_NAMES = ["prepare", "generate", "entropy", "trace", "dataset", "train", "eval"] as const;
+export const STEP_NAMES = [
+  "prepare",
+  "generate",
+  "entropy",
+  "trace",
+  "dataset",
+  "train",
+  "eval",
+  "transfer",
+] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
 /** What there are events about: a step, or what a step needs first: a model's download, and what to compute on. */

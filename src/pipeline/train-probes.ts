@@ -1,7 +1,7 @@
 import { SepError } from "../errors.ts";
 import { describeProbe } from "../probes/describe-probe.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
-import { type FitProbesEvent, type FittedProbes, fitProbes } from "../probes/fit-probes.ts";
+import { fitProbes } from "../probes/fit-probes.ts";
 import { type HiddenStates, openHiddenStates } from "../probes/hidden-states.ts";
 import { type ProbeDataset, readProbeDataset } from "../probes/probe-dataset.ts";
 import { saveProbe, weightsPathOf } from "../probes/probe-file.ts";
@@ -13,6 +13,7 @@ import { type Json, stableStringify } from "../store/json.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
 import type { TracePosition } from "../tracing/positions.ts";
+import { reportFit } from "./report-fit.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -111,7 +112,7 @@ export async function* trainProbes(
         signal,
       },
     );
-    const { fitted, total } = yield* report(fitting);
+    const { fitted, total } = yield* reportFit(fitting, STEP, 1);
     const threshold = fitted.targets["high-semantic-entropy" satisfies ProbeTarget]!.threshold!;
     await writeAtomic(workspace.seThreshold, `${stableStringify(threshold as unknown as Json, 2)}\n`);
     const warnings = [...threshold.warnings];
@@ -136,36 +137,6 @@ export async function* trainProbes(
     for (const warning of warnings) yield { kind: "warning", ...STEP, warning };
     return { counts: countTraining(train, labels, threshold), warnings: withoutRepeats(warnings) };
   });
-}
-
-/** Renders a fit as the step's progress, which counts the entropy baseline besides. */
-async function* report(
-  fitting: AsyncGenerator<FitProbesEvent, FittedProbes>,
-): AsyncGenerator<StepEvent, { readonly fitted: FittedProbes; readonly total: number }> {
-  let total = 0;
-  try {
-    for (;;) {
-      const step = await fitting.next();
-      if (step.done) return { fitted: step.value, total };
-      const event = step.value;
-      total = event.total + 1;
-      if (event.kind === "started") yield { kind: "started", ...STEP, unit: "fit", done: 0, total };
-      else yield { kind: "advanced", ...STEP, done: event.done, total, detail: describeEvent(event) };
-    }
-  } finally {
-    await fitting.return({} as FittedProbes); // ends its threads when nobody asks for more
-  }
-}
-
-function describeEvent(event: Exclude<FitProbesEvent, { readonly kind: "started" }>): string {
-  switch (event.kind) {
-    case "scored":
-      return `layer ${event.score.layer} at ${event.score.position}`;
-    case "fitted":
-      return `${event.target} probe`;
-    case "permuted":
-      return `permutations of ${event.target}`;
-  }
 }
 
 /** The positions that are swept, each with its rows. */

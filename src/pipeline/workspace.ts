@@ -24,6 +24,8 @@ export interface Workspace {
   readonly seThreshold: string;
   readonly probeEval: string;
   readonly report: string;
+  /** Of a comparison of several studies. */
+  readonly transfer: string;
 }
 
 export function openWorkspace(root: string): Workspace {
@@ -44,5 +46,6 @@ export function openWorkspace(root: string): Workspace {
     seThreshold: artifacts("models", "se_threshold.json"),
     probeEval: artifacts("models", "probe_eval.json"),
     report: artifacts("report.html"),
+    transfer: artifacts("transfer.json"),
   };
 }

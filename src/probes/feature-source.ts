@@ -20,6 +20,11 @@ export type FeatureSource =
       /** One [N, D] a layer. */
       readonly layers: readonly Float32Array[];
       readonly rowCount: number;
+    }
+  | {
+      readonly kind: "stacked";
+      /** Of equal width; the rows of one after those of the other. */
+      readonly parts: readonly FeatureSource[];
     };
 
 /** Features of a window: the layers' states side by side in each row. */
@@ -39,9 +44,22 @@ export async function readFeatures(source: FeatureSource): Promise<Features> {
     const { layers, rowCount } = source;
     return concatenate(layers.length, rowCount, async (l) => layers[l]!);
   }
+  if (source.kind === "stacked") return stack(source.parts);
   const { path, position, layers, rows } = source;
   const hidden = await openHiddenStates(path);
   return concatenate(layers.length, rows.length, (l) => hidden.read(position, layers[l]!, rows));
+}
+
+async function stack(parts: readonly FeatureSource[]): Promise<Features> {
+  const read: Features[] = [];
+  for (const part of parts) read.push(await readFeatures(part));
+  const features = new Float32Array(read.reduce((sum, part) => sum + part.features.length, 0));
+  let start = 0;
+  for (const part of read) {
+    features.set(part.features, start);
+    start += part.features.length;
+  }
+  return { features, width: read[0]!.width };
 }
 
 async function concatenate(

@@ -151,7 +151,7 @@ export async function* fitProbes(
     const { unit, probes } = wanted[next++]!;
     for (const [i, probe] of probes.entries()) {
       const { target } = probe;
-      const own = await describeKept(table, unit, probe, fitted[i]!, base[target]!, foldOf, kind);
+      const own = describeKept(table, unit, probe, fitted[i]!, base[target]!, foldOf, kind);
       kept.get(target)!.push(own);
       const choice = choices.get(target)!;
       if (choice.unit === unit) best.set(target, choice.isKnown ? own : warnOfChoice(names[target]!, own));

@@ -1,22 +1,53 @@
-import { evaluateProbes } from "../../pipeline/evaluate-probes.ts";
+import {
+  DEFAULT_TARGET_COVERAGE,
+  DEFAULT_TARGET_RISK,
+  evaluateProbes,
+} from "../../pipeline/evaluate-probes.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { number, type OptionSpec } from "../option-spec.ts";
 import { printEvaluation } from "../print-evaluation.ts";
 import { oneStep, runSteps } from "../run-steps.ts";
 import { OUTPUT_OPTIONS } from "../step-options.ts";
+
+const TARGET_OPTIONS: {
+  readonly "target-risk": OptionSpec<number>;
+  readonly "target-coverage": OptionSpec<number>;
+} = {
+  "target-risk": number(
+    { above: 0, below: 1 },
+    DEFAULT_TARGET_RISK,
+    "Share of all answers that may be given and wrong; a threshold that promises it is chosen on the validation questions.",
+  ),
+  "target-coverage": number(
+    { above: 0, below: 1 },
+    DEFAULT_TARGET_COVERAGE,
+    "Share of all answers that is to be given; the same.",
+  ),
+};
 
 /** Step 7: how good the probes are. */
 export const EVAL: Command = defineCommand({
   name: "eval",
   summary: "step 7: score the probes, artifacts/models/probe_eval.json and artifacts/report.html",
-  options: OUTPUT_OPTIONS,
+  options: { ...TARGET_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [
     { line: "sep eval", meaning: "AUROCs with intervals and p-values, and the report" },
+    {
+      line: "sep eval --target-risk 0.05 --target-coverage 0.9",
+      meaning: "also the thresholds that promise so much",
+    },
     { line: "sep eval --out my-study --json", meaning: "the same for a script" },
   ],
   async run(values, context) {
     const { force } = values;
-    await runSteps(values, context, (workspace) => oneStep(evaluateProbes(workspace, { force })));
+    const options = {
+      targetRisk: values["target-risk"],
+      targetCoverage: values["target-coverage"],
+      force,
+      signal: context.signal,
+    };
+    await runSteps(values, context, (workspace) => oneStep(evaluateProbes(workspace, options)));
     await printEvaluation(values, context);
     return EXIT.ok;
   },

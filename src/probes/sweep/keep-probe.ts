@@ -70,7 +70,7 @@ export function planKept(
 }
 
 /** A fitted probe with what is known of it out of fold. */
-export async function describeKept(
+export function describeKept(
   table: ScoreTable,
   unit: number,
   { target, penalty }: WantedProbe,
@@ -78,14 +78,14 @@ export async function describeKept(
   { labels }: Outcome,
   foldOf: ArrayLike<number>,
   kind: ProbeKind,
-): Promise<FittedProbe> {
+): FittedProbe {
   const { position, layer, layerCount, present } = table.units[unit]!;
   const scores = new Float64Array(foldOf.length).fill(Number.NaN);
   for (let fold = 0; fold < table.foldCount; fold++) {
     spreadScores(scores, table.fitOf(unit, [fold], target, penalty).scores, present, foldOf, fold);
   }
   const isCalibrated = kind === "logistic" || kind === "mlp";
-  const calibration = isCalibrated ? null : await calibrateScores(scores, labels);
+  const calibration = isCalibrated ? null : calibrateScores(scores, labels);
   const width = fit.weights.mean.length;
   return {
     position,

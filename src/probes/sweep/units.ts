@@ -16,8 +16,14 @@ export interface ArrayFeatures {
   readonly layersAt: Readonly<Record<string, readonly Float32Array[]>>;
 }
 
+/** Hidden states of several data sets, the rows of one after those of the other. */
+export interface StackedFeatures {
+  /** Of the same model; what all of them have is looked at. */
+  readonly parts: readonly FileFeatures[];
+}
+
 /** Hidden states to fit probes on. */
-export type ProbeFeatures = FileFeatures | ArrayFeatures;
+export type ProbeFeatures = FileFeatures | ArrayFeatures | StackedFeatures;
 
 /** One place that probes read: a position and a window of layers. */
 export interface ProbeUnit {
@@ -45,7 +51,11 @@ export async function listUnits(
   if (!Number.isInteger(window) || window < 1)
     throw new SepError("bad-option", `The window is ${window} layers; it must be an integer >= 1.`);
   const units =
-    "path" in features ? await listFileUnits(features, window) : listArrayUnits(features, rowCount, window);
+    "path" in features
+      ? await listFileUnits(features, window)
+      : "parts" in features
+        ? await listStackedUnits(features, window)
+        : listArrayUnits(features, rowCount, window);
   if (units.length > 0) return units;
   throw new SepError(
     "bad-option",
@@ -69,6 +79,27 @@ async function listFileUnits({ path, stateRows }: FileFeatures, window: number):
       width: hidden.width,
       source: { kind: "file", path, position, layers, rows: own },
     }));
+  });
+}
+
+async function listStackedUnits({ parts }: StackedFeatures, window: number): Promise<ProbeUnit[]> {
+  const listed = await Promise.all(parts.map((part) => listFileUnits(part, window)));
+  const sizes = parts.map(({ stateRows }) => Object.values(stateRows)[0]?.length ?? 0);
+  const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0));
+  const [first = []] = listed;
+  return first.flatMap((unit) => {
+    const own = listed.map((units) =>
+      units.find(({ position, layer }) => position === unit.position && layer === unit.layer),
+    );
+    if (!own.every((found) => found !== undefined && found.width === unit.width)) return [];
+    const found = own as ProbeUnit[];
+    return {
+      ...unit,
+      present: Int32Array.from(
+        found.flatMap(({ present }, i) => Array.from(present, (row) => row + starts[i]!)),
+      ),
+      source: { kind: "stacked", parts: found.map(({ source }) => source) },
+    };
   });
 }
 

@@ -1,0 +1,134 @@
+import type { BootstrapResult } from "../evaluation/bootstrap-interval.ts";
+import {
+  TRANSFER_SETTINGS,
+  type TransferCell,
+  type TransferEval,
+  type TransferProbe,
+  type TransferSetting,
+  UNTRAINED_SCORES,
+  type UntrainedScore,
+} from "../evaluation/transfer-eval.ts";
+import type { Paint } from "./paint.ts";
+
+/**
+ * A comparison of data sets as tables for people: the data sets by number, AUROC by source and target for each probe,
+ * and the means. A matrix is as wide as there are data sets.
+ */
+export function describeTransfer(transfer: TransferEval, paint: Paint): string {
+  const { datasets, warnings } = transfer;
+  const list = datasets.map(
+    ({ name, train_questions, test_questions, test_incorrect_share }, i) =>
+      `  ${i + 1}  ${name}: ${train_questions} training questions, ${test_questions} test questions, ${Math.round(100 * test_incorrect_share)}% of answers wrong`,
+  );
+  return [
+    [paint("bold", "Data sets"), ...list].join("\n"),
+    describeMatrix(transfer, "accuracy_probe", paint),
+    describeMatrix(transfer, "se_probe", paint),
+    describeMeans(transfer, paint),
+    ...(warnings.length === 0
+      ? []
+      : [
+          [
+            paint("yellow", "Warnings"),
+            ...warnings.map(({ code, message }) => `  ${message} ${paint("gray", `[${code}]`)}`),
+          ].join("\n"),
+        ]),
+  ].join("\n\n");
+}
+
+function describeMatrix(transfer: TransferEval, probe: TransferProbe, paint: Paint): string {
+  const { datasets, matrix, leave_one_out: pooled, untrained } = transfer;
+  const header = [
+    "  trained on \\ tried on".padEnd(NAME_WIDTH),
+    ...datasets.map((_, i) => String(i + 1).padStart(CELL_WIDTH)),
+  ];
+  const row = (name: string, areas: readonly (number | null)[]): string =>
+    [`  ${name}`.padEnd(NAME_WIDTH), ...areas.map((area) => formatArea(area).padStart(CELL_WIDTH))].join("");
+  const areaOf = (cell: TransferCell | undefined): number | null => cell?.[probe].auc ?? null;
+  return [
+    paint("bold", `${PROBES[probe]}: AUROC for wrong answers`),
+    paint("gray", header.join("")),
+    ...datasets.map(({ name: source }, i) =>
+      row(
+        String(i + 1),
+        datasets.map(({ name: target }) =>
+          areaOf(matrix.find((cell) => cell.source === source && cell.target === target)),
+        ),
+      ),
+    ),
+    ...(pooled.length === 0
+      ? []
+      : [
+          row(
+            "all but the target",
+            datasets.map(({ name }) => areaOf(pooled.find(({ target }) => target === name))),
+          ),
+        ]),
+    ...(probe === "se_probe"
+      ? UNTRAINED_SCORES.map((name) =>
+          row(
+            `(${UNTRAINED[name]})`,
+            untrained.map((own) => own[name].auc),
+          ),
+        )
+      : []),
+  ].join("\n");
+}
+
+function describeMeans({ overall }: TransferEval, paint: Paint): string {
+  const rows = TRANSFER_SETTINGS.map((setting) => {
+    const own = overall[setting];
+    const name = `  ${SETTINGS[setting]}`.padEnd(NAME_WIDTH);
+    if (own === null) return `${name}${"none".padStart(10)}`;
+    return [
+      name,
+      formatArea(own.se_probe?.estimate ?? null).padStart(10),
+      formatArea(own.accuracy_probe?.estimate ?? null).padStart(10),
+      formatDifference(own.difference).padStart(12),
+      formatInterval(own.difference).padStart(18),
+    ].join("");
+  });
+  return [paint("bold", "Means over data sets"), paint("gray", MEANS_HEADER), ...rows].join("\n");
+}
+
+const formatArea = (area: number | null): string => (area === null ? "none" : area.toFixed(3));
+
+const signed = (value: number): string => `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(3)}`;
+
+const formatDifference = (result: BootstrapResult | null): string =>
+  result === null ? "none" : signed(result.estimate);
+
+function formatInterval(result: BootstrapResult | null): string {
+  const interval = result?.intervals.find(({ level }) => level === SHOWN_LEVEL);
+  return interval === undefined ? "none" : `${signed(interval.low)} to ${signed(interval.high)}`;
+}
+
+/** Of the levels in the file. */
+const SHOWN_LEVEL = 0.95;
+const NAME_WIDTH = 30;
+const CELL_WIDTH = 8;
+
+const PROBES: Readonly<Record<TransferProbe, string>> = {
+  se_probe: "SE probe",
+  accuracy_probe: "Accuracy probe",
+};
+
+const UNTRAINED: Readonly<Record<UntrainedScore, string>> = {
+  semantic_entropy: "semantic entropy",
+  discrete_semantic_entropy: "discrete semantic entropy",
+  mean_think_entropy: "mean think entropy",
+};
+
+const SETTINGS: Readonly<Record<TransferSetting, string>> = {
+  in_distribution: "in distribution",
+  single_source: "from another data set",
+  leave_one_out: "from all other data sets",
+};
+
+const MEANS_HEADER = [
+  "  probes trained".padEnd(NAME_WIDTH),
+  "SE probe".padStart(10),
+  "accuracy".padStart(10),
+  "difference".padStart(12),
+  "95% interval".padStart(18),
+].join("");

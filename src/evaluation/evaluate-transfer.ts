@@ -1,0 +1,232 @@
+import { rankedAuroc } from "../math/auroc.ts";
+import { type RankedScores, rankScores } from "../math/rank-scores.ts";
+import { mean } from "../math/vector.ts";
+import { hasBothClasses } from "../probes/cross-validate.ts";
+import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
+import { holmCorrect } from "./compare-scores.ts";
+import type { InferenceOptions } from "./evaluate-score.ts";
+import { pairedTest } from "./paired-test.ts";
+import {
+  type OverallMean,
+  TRANSFER_PROBES,
+  TRANSFER_SETTINGS,
+  type TransferArea,
+  type TransferCell,
+  type TransferEval,
+  type TransferMean,
+  type TransferProbe,
+  type TransferSetting,
+  UNTRAINED_SCORES,
+  type UntrainedScore,
+} from "./transfer-eval.ts";
+
+/** A probe's scores of a target's rows [n], higher = more uncertain; null for a probe that could not be trained. */
+type Scores = Float64Array | null;
+
+/** The test rows of one data set, with the scores of every probe. */
+export interface TransferTarget {
+  readonly name: string;
+  readonly questionIds: readonly string[];
+  /** [n] 1 = wrong */
+  readonly incorrect: Uint8Array;
+  /** NaN where there is none. */
+  readonly untrained: Readonly<Record<UntrainedScore, Float64Array>>;
+  /** [source] in the order of the data sets. */
+  readonly bySource: readonly Readonly<Record<TransferProbe, Scores>>[];
+  /** Trained on all other data sets; null with fewer than three. */
+  readonly leaveOneOut: Readonly<Record<TransferProbe, Scores>> | null;
+}
+
+type TransferScores = Pick<TransferEval, "matrix" | "leave_one_out" | "untrained" | "by_target" | "overall">;
+
+/**
+ * Compares probes over data sets. Rows that lack a score of some probe are left out of the target altogether, so that
+ * all numbers of a target are about the same rows.
+ * @param targets as many as sources, in the same order
+ */
+export function evaluateTransfer(
+  targets: readonly TransferTarget[],
+  options: InferenceOptions = {},
+): TransferScores {
+  const complete = targets.map(keepCompleteRows);
+  const names = targets.map(({ name }) => name);
+  const matrix = complete.flatMap((_, source) =>
+    complete.map((target) => describeCell(names[source]!, target, target.bySource[source]!, options)),
+  );
+  const pooled = complete.flatMap((target) =>
+    target.leaveOneOut === null ? [] : [describeCell(null, target, target.leaveOneOut, options)],
+  );
+  const corrected = holmCorrect([...matrix, ...pooled].map(({ difference }) => difference?.p_value ?? null));
+  const correct = (cells: readonly TransferCell[], start: number): TransferCell[] =>
+    cells.map((cell, i) =>
+      cell.difference === null
+        ? cell
+        : { ...cell, difference: { ...cell.difference, p_value_holm: corrected[start + i]! } },
+    );
+  const parts = complete.map(
+    (target, place) =>
+      Object.fromEntries(
+        TRANSFER_SETTINGS.map((setting) => [setting, gatherPart(target, place, setting)]),
+      ) as Record<TransferSetting, MeanPart | null>,
+  );
+  const bySetting = <Result>(
+    measure: (setting: TransferSetting) => Result,
+  ): Record<TransferSetting, Result> =>
+    Object.fromEntries(TRANSFER_SETTINGS.map((setting) => [setting, measure(setting)])) as Record<
+      TransferSetting,
+      Result
+    >;
+  return {
+    matrix: correct(matrix, 0),
+    leave_one_out: correct(pooled, matrix.length),
+    untrained: targets.map((target) => ({
+      target: target.name,
+      ...(Object.fromEntries(
+        UNTRAINED_SCORES.map((name) => [name, measureArea(target, target.untrained[name], options)]),
+      ) as Record<UntrainedScore, TransferArea>),
+    })),
+    by_target: parts.map((own, place) => ({
+      target: names[place]!,
+      ...bySetting((setting) => {
+        const part = own[setting];
+        return part === null ? null : averageParts([part], options);
+      }),
+    })),
+    overall: bySetting((setting) => {
+      const own = parts.flatMap((part) => (part[setting] === null ? [] : [part[setting]]));
+      return own.length === parts.length ? averageOverall(own, options) : null;
+    }),
+  };
+}
+
+function keepCompleteRows(target: TransferTarget): TransferTarget {
+  const all = [...target.bySource, ...(target.leaveOneOut === null ? [] : [target.leaveOneOut])].flatMap(
+    (scores) => TRANSFER_PROBES.flatMap((probe) => scores[probe] ?? []),
+  );
+  const rows = target.questionIds.flatMap((_, row) =>
+    all.some((scores) => Number.isNaN(scores[row])) ? [] : [row],
+  );
+  if (rows.length === target.questionIds.length) return target;
+  const pick = (scores: Scores): Scores => scores && Float64Array.from(rows, (row) => scores[row]!);
+  const pickBoth = (scores: Readonly<Record<TransferProbe, Scores>>): Record<TransferProbe, Scores> => ({
+    se_probe: pick(scores.se_probe),
+    accuracy_probe: pick(scores.accuracy_probe),
+  });
+  return {
+    ...target,
+    questionIds: rows.map((row) => target.questionIds[row]!),
+    incorrect: Uint8Array.from(rows, (row) => target.incorrect[row]!),
+    bySource: target.bySource.map(pickBoth),
+    leaveOneOut: target.leaveOneOut && pickBoth(target.leaveOneOut),
+  };
+}
+
+function describeCell(
+  source: string | null,
+  target: TransferTarget,
+  { se_probe: se, accuracy_probe: accuracy }: Readonly<Record<TransferProbe, Scores>>,
+  options: InferenceOptions,
+): TransferCell {
+  const { name, incorrect, questionIds } = target;
+  const isComparable = se !== null && accuracy !== null && hasBothClasses(incorrect);
+  const test = isComparable ? pairedTest(se, accuracy, incorrect, questionIds, options) : null;
+  return {
+    source,
+    target: name,
+    se_probe: measureArea(target, se, options),
+    accuracy_probe: measureArea(target, accuracy, options),
+    difference: test && {
+      auc_difference: test.auc_difference,
+      p_value: test.p_value,
+      p_value_holm: null,
+    },
+  };
+}
+
+function measureArea(
+  { incorrect, questionIds }: Pick<TransferTarget, "incorrect" | "questionIds">,
+  scores: Scores,
+  options: InferenceOptions,
+): TransferArea {
+  const rows =
+    scores === null ? [] : questionIds.flatMap((_, row) => (Number.isNaN(scores[row]) ? [] : [row]));
+  const labels = rows.map((row) => incorrect[row]!);
+  if (scores === null || !hasBothClasses(labels)) return { auc: null, auc_intervals: [] };
+  const ranked = rankScores(rows.map((row) => scores[row]!));
+  const { estimate, intervals } = bootstrapInterval(
+    rows.map((row) => questionIds[row]!),
+    (weights) => rankedAuroc(ranked, labels, weights),
+    drawing(options),
+  );
+  return { auc: estimate, auc_intervals: intervals };
+}
+
+/** What one target brings to a mean: the scores of each probe of a setting, ranked. */
+interface MeanPart {
+  readonly questionIds: readonly string[];
+  readonly incorrect: Uint8Array;
+  /** [source] */
+  readonly ranked: readonly Readonly<Record<TransferProbe, RankedScores>>[];
+}
+
+/** @returns null where the target has one class, or no probe pair of the setting */
+function gatherPart(target: TransferTarget, place: number, setting: TransferSetting): MeanPart | null {
+  const { bySource, leaveOneOut, questionIds, incorrect } = target;
+  const pairs =
+    setting === "in_distribution"
+      ? [bySource[place]!]
+      : setting === "single_source"
+        ? bySource.filter((_, source) => source !== place)
+        : leaveOneOut === null
+          ? []
+          : [leaveOneOut];
+  const ranked = pairs.flatMap(({ se_probe, accuracy_probe }) =>
+    se_probe === null || accuracy_probe === null || !hasBothClasses(incorrect)
+      ? []
+      : [{ se_probe: rankScores(se_probe), accuracy_probe: rankScores(accuracy_probe) }],
+  );
+  return ranked.length === 0 ? null : { questionIds, incorrect, ranked };
+}
+
+/**
+ * Means over parts and, within each, over its probes. Questions are resampled over all parts together: how many of each
+ * part are drawn varies, which the means by part do not depend on.
+ */
+function averageParts(parts: readonly MeanPart[], options: InferenceOptions): TransferMean {
+  const questionIds = parts.flatMap((part, i) => part.questionIds.map((question) => `${i}/${question}`));
+  const starts = parts.map((_, i) => parts.slice(0, i).reduce((sum, own) => sum + own.questionIds.length, 0));
+  const meanOf = (probe: TransferProbe, weights: Float64Array): number =>
+    mean(parts.map((part, i) => partMean(part, probe, weights.subarray(starts[i]))));
+  const measure = (
+    statistic: (weights: Float64Array) => number,
+    method: "bca" | "percentile" = "bca",
+  ): BootstrapResult => bootstrapInterval(questionIds, statistic, { method, ...drawing(options) });
+  return {
+    count: parts.reduce((sum, { ranked }) => sum + ranked.length, 0),
+    se_probe: measure((weights) => meanOf("se_probe", weights)),
+    accuracy_probe: measure((weights) => meanOf("accuracy_probe", weights)),
+    difference: measure(
+      (weights) => meanOf("se_probe", weights) - meanOf("accuracy_probe", weights),
+      "percentile",
+    ),
+  };
+}
+
+const partMean = ({ ranked, incorrect }: MeanPart, probe: TransferProbe, weights?: Float64Array): number =>
+  mean(ranked.map((own) => rankedAuroc(own[probe], incorrect, weights)));
+
+function averageOverall(parts: readonly MeanPart[], options: InferenceOptions): OverallMean {
+  const differences = parts.map((part) => partMean(part, "se_probe") - partMean(part, "accuracy_probe"));
+  const centre = mean(differences);
+  const squares = differences.reduce((sum, difference) => sum + (difference - centre) ** 2, 0);
+  const count = differences.length;
+  return {
+    ...averageParts(parts, options),
+    standard_error_over_datasets: count < 2 ? null : Math.sqrt(squares / (count - 1) / count),
+  };
+}
+
+const drawing = ({ resamples, seed }: InferenceOptions): { resamples?: number; seed?: number } => ({
+  ...(resamples === undefined ? {} : { resamples }),
+  ...(seed === undefined ? {} : { seed }),
+});

@@ -1,0 +1,104 @@
+import type { DecisionThreshold } from "./decision-threshold.ts";
+
+/** A threshold, or why there is none. */
+export type ThresholdChoice =
+  | { readonly threshold: DecisionThreshold; readonly reason: null }
+  | { readonly threshold: null; readonly reason: string };
+
+/** What is asked of a decision. */
+export interface DecisionTarget {
+  readonly kind: DecisionThreshold["kind"];
+  /** In (0, 1). */
+  readonly target: number;
+}
+
+/** Sums of shares in another order may differ in the last bits; a bound that is met exactly must count as met. */
+const ROUNDING = 1e-9;
+
+/**
+ * Chooses when to answer from questions that nothing else was fitted on, by conformal risk control. A question's loss
+ * is a share of its own answers: those that are given and wrong, or those that are not given. With Q questions, the
+ * threshold is the highest score (risk) or the lowest (coverage) at which (sum of losses + 1) / (Q + 1) keeps within
+ * the bound; the 1 stands for the new question, of which nothing is known. With one answer a question, coverage is
+ * split conformal prediction's quantile.
+ * @param scores      [n] higher = more uncertain; rows where it is NaN are never answered
+ * @param incorrect   [n] 1 = wrong; not looked at for coverage
+ * @param questionIds [n]
+ * @returns the reason where no threshold meets the target
+ * @throws RangeError for a target outside (0, 1)
+ * @see Angelopoulos, Bates, Fisch, Lei and Schuster 2024, "Conformal risk control", theorem 1
+ */
+export function chooseDecisionThreshold(
+  scores: ArrayLike<number>,
+  incorrect: ArrayLike<number>,
+  questionIds: readonly string[],
+  { kind, target }: DecisionTarget,
+): ThresholdChoice {
+  if (!(target > 0 && target < 1)) throw new RangeError(`The target ${kind} is ${target}, outside (0, 1).`);
+  const questions = new Set(questionIds).size;
+  const bound = kind === "risk" ? target : 1 - target;
+  const needed = Math.ceil(1 / bound - ROUNDING) - 1;
+  if (questions < needed) {
+    const reason = `${questions} calibration questions cannot promise a ${kind} of ${target}: that takes at least ${needed}.`;
+    return { threshold: null, reason };
+  }
+  const steps = lossesByThreshold(scores, incorrect, questionIds, kind);
+  const meets = (loss: number): boolean => (loss + 1) / (questions + 1) <= bound + ROUNDING;
+  const found =
+    kind === "risk" ? steps.findLast(({ loss }) => meets(loss)) : steps.find(({ loss }) => meets(loss));
+  if (found === undefined) return { threshold: null, reason: explainNone(kind, target, steps.length) };
+  return {
+    threshold: {
+      kind,
+      target,
+      threshold: found.score,
+      guarantee: describeGuarantee(kind, target, questions),
+      calibration_questions: questions,
+    },
+    reason: null,
+  };
+}
+
+/**
+ * Each distinct score, ascending, with the questions' losses added up if it is the threshold. Losses are monotone in
+ * the threshold: more answers, more of them wrong and fewer missing.
+ */
+function lossesByThreshold(
+  scores: ArrayLike<number>,
+  incorrect: ArrayLike<number>,
+  questionIds: readonly string[],
+  kind: DecisionThreshold["kind"],
+): { readonly score: number; readonly loss: number }[] {
+  const sizes = new Map<string, number>();
+  for (const question of questionIds) sizes.set(question, (sizes.get(question) ?? 0) + 1);
+  const order = Array.from({ length: scores.length }, (_, row) => row)
+    .filter((row) => !Number.isNaN(scores[row]))
+    .sort((a, b) => scores[a]! - scores[b]!);
+  const steps: { score: number; loss: number }[] = [];
+  let loss = kind === "risk" ? 0 : sizes.size;
+  for (const row of order) {
+    const share = 1 / sizes.get(questionIds[row]!)!;
+    loss += kind === "risk" ? share * incorrect[row]! : -share;
+    const last = steps.at(-1);
+    if (last !== undefined && last.score === scores[row]) last.loss = loss;
+    else steps.push({ score: scores[row]!, loss });
+  }
+  return steps;
+}
+
+function explainNone(kind: DecisionThreshold["kind"], target: number, steps: number): string {
+  if (steps === 0) return "No calibration answer has the score.";
+  if (kind === "coverage") return `Too many calibration answers lack the score for a coverage of ${target}.`;
+  return `Even the least uncertain calibration answers are wrong too often for a risk of ${target}: never answering is all that keeps it.`;
+}
+
+function describeGuarantee(kind: DecisionThreshold["kind"], target: number, questions: number): string {
+  const promise =
+    kind === "risk"
+      ? `the expected share of its answers that are given and wrong is at most ${target}`
+      : `the expected share of its answers that are given is at least ${target}`;
+  return (
+    `For a new question drawn like the ${questions} calibration questions (exchangeable with them), ${promise}; ` +
+    "the expectation is over the new question and the calibration questions together."
+  );
+}
