@@ -23,7 +23,7 @@ function drawSplit(title: string, found: ConsistentlyWrong, texts: ReadonlyMap<s
   const among =
     probe.auc === null
       ? ""
-      : ` Among answers to questions of low entropy the accuracy probe still has AUROC ${formatNumber(probe.auc)}.`;
+      : ` Among answers to questions of low entropy the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
   return html`<h3>${title}</h3>
 <p>${found.question_count} of ${found.low_entropy_questions} questions of low semantic entropy are mostly answered wrongly, ${found.single_cluster_count} of them with one meaning only. They hold ${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers.${among}</p>
 ${found.questions.length === 0 ? "" : drawTable(title, found.questions, texts)}`;

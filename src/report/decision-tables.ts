@@ -1,10 +1,10 @@
 import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { ScoreName } from "../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit, ProbeEval } from "../evaluation/probe-eval.ts";
-import { HELD_OUT_SPLITS } from "./figure.ts";
+import { HELD_OUT_SPLITS, type HeldOutSplit } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
 import { formatPercent } from "./numbers.ts";
-import { SCORE_TITLES, SPLIT_TITLES } from "./titles.ts";
+import { SCORE_TITLES } from "./titles.ts";
 
 type Decision = DecisionEvaluation<EvaluatedSplit>;
 
@@ -36,16 +36,17 @@ ${guarantee === null ? "" : html`<p class="quiet">${guarantee}${elsewhere}</p>`}
 }
 
 function drawRows({ score, threshold, reason, achieved }: Decision): SafeHtml[] {
-  const name = html`<th scope="row">${SCORE_TITLES[score as ScoreName]}</th>`;
+  const title = SCORE_TITLES[score as ScoreName];
   if (threshold === null)
-    return [html`<tr>${name}<td colspan="5" class="words">none: ${reason ?? ""}</td></tr>`];
-  return HELD_OUT_SPLITS.flatMap((split) => {
-    const own = achieved[split];
-    if (own === undefined) return [];
     return [
-      html`<tr>${name}<td>${Number(threshold.threshold.toPrecision(3))}</td><td>${SHORT_TITLES[split] ?? SPLIT_TITLES[split]}</td><td>${formatPercent(own.coverage.estimate)}</td><td>${formatPercent(own.risk.estimate, 1)}</td><td>${formatPercent(own.error_when_answering, 1)}</td></tr>`,
+      html`<tr><th scope="row">${title}</th><td colspan="5" class="words">none: ${reason ?? ""}</td></tr>`,
     ];
+  const tried = HELD_OUT_SPLITS.filter((split) => achieved[split] !== undefined);
+  const head = html`<th scope="rowgroup" rowspan="${tried.length}">${title}</th><td rowspan="${tried.length}">${Number(threshold.threshold.toPrecision(3))}</td>`;
+  return tried.map((split, i) => {
+    const { coverage, risk, error_when_answering: error } = achieved[split]!;
+    return html`<tr>${i === 0 ? head : ""}<td>${SHORT_TITLES[split]}</td><td>${formatPercent(coverage.estimate)}</td><td>${formatPercent(risk.estimate, 1)}</td><td>${formatPercent(error, 1)}</td></tr>`;
   });
 }
 
-const SHORT_TITLES: Readonly<Partial<Record<EvaluatedSplit, string>>> = { ood_test: "Other questions" };
+const SHORT_TITLES: Readonly<Record<HeldOutSplit, string>> = { math_test: "Test", ood_test: "Others" };

@@ -23,7 +23,7 @@ export function makeLayerMap(title: string, scores: readonly LayerScore[], targe
   const chart =
     best === null
       ? null
-      : drawChart(`${title}, by position and layer. ${summary}`, {
+      : drawChart(`${title}. ${summary}`, {
           height: 70 + 44 * positions.length,
           marginLeft: 118,
           x: {

@@ -19,14 +19,12 @@ export function makeFigures(content: ReportContent): ReadonlyMap<FigureName, Fig
     if (own === undefined) return [];
     return [...CURVES.map((curve) => makeCurveFigure(curve, split, own)), makeReliabilityFigure(split, own)];
   });
-  const wrong = ["Wrong answers, by layer", layerScores, "incorrect"] as const;
-  const high = ["High semantic entropy, by layer", layerScores, "high-semantic-entropy"] as const;
   const figures = [
     ...splits,
-    makeLayerFigure(...wrong, probes.accuracy_probe),
-    makeLayerFigure(...high, probes.se_probe),
-    makeLayerMap(...wrong),
-    makeLayerMap(...high),
+    makeLayerFigure("Wrong answers, by layer", layerScores, "incorrect", probes.accuracy_probe),
+    makeLayerFigure("High semantic entropy, by layer", layerScores, "high-semantic-entropy", probes.se_probe),
+    makeLayerMap("Wrong answers, by position and layer", layerScores, "incorrect"),
+    makeLayerMap("High semantic entropy, by position and layer", layerScores, "high-semantic-entropy"),
     makeEntropyFigure(entropies, threshold),
     makeEntropyScatter(testScores, threshold.threshold),
     ...(transfer === null ? [] : [makeTransferFigure(transfer)]),

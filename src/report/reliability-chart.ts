@@ -55,6 +55,7 @@ export function makeReliabilityFigure(split: HeldOutSplit, evaluation: SplitEval
                 stroke: series[i]!.color,
                 strokeDasharray: series[i]!.dash,
                 strokeWidth: 1.5,
+                strokeOpacity: 0.5,
               }),
               dot(bins, {
                 x: "mean_probability",

@@ -39,6 +39,7 @@ summary { cursor: pointer; }
 a:focus-visible, pre:focus-visible, summary:focus-visible, .wide:focus-visible { outline: 2px solid var(--series-1); outline-offset: 2px; }
 .files { margin: .2rem 0 0; font-size: .85rem; }
 .files a { color: var(--quiet); margin-right: .6rem; }
+th[rowspan], td[rowspan] { vertical-align: top; }
 .words { white-space: normal !important; text-align: left; overflow-wrap: anywhere; min-width: 9rem; }
 .list > summary { padding: .3rem 0; }
 .list > details > summary { display: block; padding: .3rem .2rem; border-bottom: 1px solid var(--rule); overflow-wrap: anywhere; }
