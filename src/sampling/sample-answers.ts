@@ -15,10 +15,12 @@ export interface SampledAnswer {
   readonly text: string;
   /** [T] nats; temperature 1, full vocabulary. */
   readonly logprobs: readonly number[];
-  /** [T] nats; temperature 1, full vocabulary. */
+  /** [T] nats; temperature 1; over what, its backend says. */
   readonly entropies: readonly number[];
   /** `stop`: an end token, stop token or stop string; `length`: cut off. */
   readonly finishReason: "stop" | "length";
+  /** The seed of this answer alone, where a server was given one. */
+  readonly sampleSeed?: number;
 }
 
 export interface SampleAnswersOptions {
