@@ -38,6 +38,12 @@ export const SEP_ERROR_CODES = [
   "kernel-died",
   "no-results",
   "port-taken",
+  "server-unreachable",
+  "server-refused",
+  "server-mismatch",
+  "no-logprobs",
+  "bad-states",
+  "launch-failed",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];
