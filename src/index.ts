@@ -59,6 +59,7 @@ export { traceRuns } from "./pipeline/trace-runs.ts";
 export { trainProbes } from "./pipeline/train-probes.ts";
 export { transferProbes } from "./pipeline/transfer-probes.ts";
 export { openWorkspace, type Workspace } from "./pipeline/workspace.ts";
+export { writeReport } from "./pipeline/write-report.ts";
 export { applyCalibration, type CalibrationMap } from "./probes/calibration-map.ts";
 export { chooseDecisionThreshold } from "./probes/choose-decision-threshold.ts";
 export type { DecisionThreshold } from "./probes/decision-threshold.ts";

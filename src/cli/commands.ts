@@ -14,6 +14,7 @@ import { NOTEBOOK_CHECK } from "./commands/notebook-check.ts";
 import { NOTEBOOK_EXPORT } from "./commands/notebook-export.ts";
 import { NOTEBOOK_RUN } from "./commands/notebook-run.ts";
 import { PREPARE } from "./commands/prepare.ts";
+import { REPORT } from "./commands/report.ts";
 import { RUN } from "./commands/run.ts";
 import { TRACE } from "./commands/trace.ts";
 import { TRAIN } from "./commands/train.ts";
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   TRAIN,
   EVAL,
   TRANSFER,
+  REPORT,
   CLUSTERS,
   EDIT,
   NOTEBOOK_RUN,

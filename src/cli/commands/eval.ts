@@ -3,11 +3,12 @@ import {
   DEFAULT_TARGET_RISK,
   evaluateProbes,
 } from "../../pipeline/evaluate-probes.ts";
+import { writeReport } from "../../pipeline/write-report.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { number, type OptionSpec } from "../option-spec.ts";
 import { printEvaluation } from "../print-evaluation.ts";
-import { oneStep, runSteps } from "../run-steps.ts";
+import { runSteps } from "../run-steps.ts";
 import { OUTPUT_OPTIONS } from "../step-options.ts";
 
 const TARGET_OPTIONS: {
@@ -47,7 +48,11 @@ export const EVAL: Command = defineCommand({
       force,
       signal: context.signal,
     };
-    await runSteps(values, context, (workspace) => oneStep(evaluateProbes(workspace, options)));
+    const { signal } = context;
+    await runSteps(values, context, async function* (workspace) {
+      const evaluated = yield* evaluateProbes(workspace, options);
+      return [evaluated, yield* writeReport(workspace, { force, signal })];
+    });
     await printEvaluation(values, context);
     return EXIT.ok;
   },
