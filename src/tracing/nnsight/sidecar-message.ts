@@ -27,33 +27,44 @@ export interface ReadRequest {
   }[];
 }
 
-const count = z.int().positive();
-
-const READY = z.object({
-  kind: z.literal("ready"),
-  block_count: count,
-  hidden_size: count,
-  vocabulary_size: count,
+/** What it loaded. */
+export interface SidecarModel {
+  readonly block_count: number;
+  readonly hidden_size: number;
+  readonly vocabulary_size: number;
   /** The class of transformers that computes. */
-  architecture: z.string(),
+  readonly architecture: string;
   /** Where its blocks are: `model.layers`, `transformer.h`. */
-  blocks: z.string(),
-  device: z.string(),
-  dtype: z.string(),
-  versions: z.record(z.string(), z.string()),
-});
+  readonly blocks: string;
+  readonly device: string;
+  readonly dtype: string;
+  /** Of Python and the packages that compute. */
+  readonly versions: Readonly<Record<string, string>>;
+}
 
-const MESSAGE = z.discriminatedUnion("kind", [
+/** What the process says; see `sidecars/nnsight_states.py`. */
+export type SidecarMessage =
+  | { readonly kind: "progress"; readonly message: string }
+  | ({ readonly kind: "ready" } & SidecarModel)
+  | { readonly kind: "states"; readonly id: number; readonly file: string }
+  | { readonly kind: "error"; readonly id: number | null; readonly code: string; readonly message: string };
+
+const MESSAGE: z.ZodType<SidecarMessage> = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("progress"), message: z.string() }),
-  READY,
+  z.object({
+    kind: z.literal("ready"),
+    block_count: z.int().positive(),
+    hidden_size: z.int().positive(),
+    vocabulary_size: z.int().positive(),
+    architecture: z.string(),
+    blocks: z.string(),
+    device: z.string(),
+    dtype: z.string(),
+    versions: z.record(z.string(), z.string()),
+  }),
   z.object({ kind: z.literal("states"), id: z.int(), file: z.string() }),
   z.object({ kind: z.literal("error"), id: z.int().nullable(), code: z.string(), message: z.string() }),
 ]);
-
-/** What the process says; see `sidecars/nnsight_states.py`. */
-export type SidecarMessage = z.infer<typeof MESSAGE>;
-/** What it loaded. */
-export type SidecarModel = Omit<z.infer<typeof READY>, "kind">;
 
 /** @returns null for a line that is none of the protocol's */
 export function parseSidecarMessage(line: string): SidecarMessage | null {
