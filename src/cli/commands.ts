@@ -15,6 +15,7 @@ import { NOTEBOOK_EXPORT } from "./commands/notebook-export.ts";
 import { NOTEBOOK_RUN } from "./commands/notebook-run.ts";
 import { PREPARE } from "./commands/prepare.ts";
 import { RUN } from "./commands/run.ts";
+import { SCORE } from "./commands/score.ts";
 import { TRACE } from "./commands/trace.ts";
 import { TRAIN } from "./commands/train.ts";
 import { TRANSFER } from "./commands/transfer.ts";
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   TRAIN,
   EVAL,
   TRANSFER,
+  SCORE,
   CLUSTERS,
   EDIT,
   NOTEBOOK_RUN,
