@@ -16,6 +16,7 @@ import { NOTEBOOK_RUN } from "./commands/notebook-run.ts";
 import { PREPARE } from "./commands/prepare.ts";
 import { REPORT } from "./commands/report.ts";
 import { RUN } from "./commands/run.ts";
+import { SCORE } from "./commands/score.ts";
 import { TRACE } from "./commands/trace.ts";
 import { TRAIN } from "./commands/train.ts";
 import { TRANSFER } from "./commands/transfer.ts";
@@ -31,7 +32,11 @@ export const COMMANDS: readonly Command[] = [
   TRAIN,
   EVAL,
   TRANSFER,
+<<<<<<< .merge_file_koftGW
   REPORT,
+=======
+  SCORE,
+>>>>>>> .merge_file_9vRHkn
   CLUSTERS,
   EDIT,
   NOTEBOOK_RUN,
