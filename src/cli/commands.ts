@@ -32,11 +32,8 @@ export const COMMANDS: readonly Command[] = [
   TRAIN,
   EVAL,
   TRANSFER,
-<<<<<<< .merge_file_koftGW
   REPORT,
-=======
   SCORE,
->>>>>>> .merge_file_9vRHkn
   CLUSTERS,
   EDIT,
   NOTEBOOK_RUN,
