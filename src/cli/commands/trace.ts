@@ -32,13 +32,14 @@ async function* traceSets(
   values: OptionValues<typeof OPTIONS>,
   { signal, env }: CliContext,
 ): Steps {
-  const { positions, layers, force } = values;
+  const { positions, layers, answers, force } = values;
   await using model = yield* openModel(values.model, { ...readModelChoices(values), hub: { env }, signal });
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
       model,
       positions: positions === "all" ? TRACE_POSITIONS : positions,
       layers,
+      answers,
       signal,
       force,
     }),
