@@ -63,6 +63,7 @@ export { openWorkspace, type Workspace } from "./pipeline/workspace.ts";
 export { applyCalibration, type CalibrationMap } from "./probes/calibration-map.ts";
 export { chooseDecisionThreshold } from "./probes/choose-decision-threshold.ts";
 export type { DecisionThreshold } from "./probes/decision-threshold.ts";
+export { exportProbe } from "./probes/export/export-probe.ts";
 export { fitCalibration } from "./probes/fit-calibration.ts";
 export { fitLogistic } from "./probes/fit-logistic.ts";
 export { fitProbes } from "./probes/fit-probes.ts";
