@@ -15,6 +15,7 @@ export const ROOMS = [
   "store",
   "onnx",
   "models",
+  "servers",
   "questions",
   "sampling",
   "meaning",

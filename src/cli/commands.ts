@@ -16,6 +16,7 @@ import { NOTEBOOK_RUN } from "./commands/notebook-run.ts";
 import { PREPARE } from "./commands/prepare.ts";
 import { PROBE_EXPORT } from "./commands/probe-export.ts";
 import { PROBE_INFO } from "./commands/probe-info.ts";
+import { REPORT } from "./commands/report.ts";
 import { RUN } from "./commands/run.ts";
 import { SCORE } from "./commands/score.ts";
 import { TRACE } from "./commands/trace.ts";
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   TRAIN,
   EVAL,
   TRANSFER,
+  REPORT,
   SCORE,
   PROBE_INFO,
   PROBE_EXPORT,

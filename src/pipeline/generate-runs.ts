@@ -10,7 +10,6 @@ import { openJsonlAppender } from "../store/jsonl-appender.ts";
 import type { Manifest, ManifestWarning } from "../store/manifest.ts";
 import { type AdaptiveK, openAdaptiveK } from "./adaptive-k.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
-import { openLocalEngine } from "./local-engine.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
 import { type GenerateRunsOptions, type GenerationPlan, planGeneration } from "./plan-generation.ts";
 import { allRunIds, sampleQuestion } from "./sample-question.ts";
@@ -63,11 +62,12 @@ const journalOf = (output: string): string => `${output}.partial`;
 async function* sampleMissing(
   workspace: Workspace,
   set: DataSetName,
-  { model, force, signal }: GenerateRunsOptions & { readonly force: boolean },
+  { force, signal }: GenerateRunsOptions & { readonly force: boolean },
   plan: GenerationPlan,
   adaptive: AdaptiveK | null,
 ): AsyncGenerator<StepEvent, StepOutcome> {
-  const { questions, runs, recording } = plan;
+  const { backend, questions, runs } = plan;
+  const recorder = createRunRecorder(backend, plan.recording);
   const output = workspace.runs(set);
   const journal = journalOf(output);
   if (force) {
@@ -75,12 +75,7 @@ async function* sampleMissing(
     await rm(output, { force: true });
   }
 
-  const finished = await readFinished(
-    [output, journal],
-    questions,
-    runs,
-    createRunRecorder(model, recording),
-  );
+  const finished = await readFinished([output, journal], questions, runs, recorder);
   await claimJournal(journal, plan.sampling);
   const runsOf = ({ id }: Question): RunRecord[] =>
     Array.from({ length: runs }, (_, run) => finished.get(keyOf(id, run))).filter((run) => run !== undefined);
@@ -94,13 +89,21 @@ async function* sampleMissing(
   yield { kind: "started", ...event, unit: "question", done, total };
   for (const message of plan.notes) yield { kind: "note", ...event, message };
 
+  if (missing.length > 0) await backend.check?.(missing.map(recorder.promptOf), signal);
   {
-    await using engine = await openLocalEngine(model, missing.length);
+    await using sampler = await backend.openSampler(missing.length);
     await using appender = await openJsonlAppender(journal);
     const sampled = mapConcurrently(
       missing,
-      (question, abort) => sampleQuestion(engine, question, runsOf(question), nextRunIds, recording, abort),
-      { concurrency: engine.concurrency, signal },
+      (asked, abort) =>
+        sampleQuestion(
+          (question, runIds, stop) => recorder.sample(sampler, question, runIds, stop),
+          asked,
+          runsOf(asked),
+          nextRunIds,
+          abort,
+        ),
+      { concurrency: sampler.concurrency, signal },
     );
     for await (const records of sampled) {
       await appender.append(records);

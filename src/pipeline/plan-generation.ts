@@ -1,7 +1,9 @@
 import { SepError } from "../errors.ts";
 import type { LanguageModel } from "../models/language-model.ts";
+import type { ModelProfile } from "../models/model-profile.ts";
 import { type LoadedQuestions, loadQuestions } from "../questions/load-questions.ts";
 import type { Question } from "../questions/question.ts";
+import type { AnswerBackend } from "../sampling/answer-backend.ts";
 import { buildPrompt } from "../sampling/build-prompt.ts";
 import { leaveOutShots, takeShots } from "../sampling/few-shot.ts";
 import { chooseCorrectness } from "../sampling/judge-answer.ts";
@@ -18,8 +20,8 @@ import { describeProblems } from "../store/jsonl.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
-import { describeModel } from "./describe-model.ts";
 import { fileExists } from "./file-exists.ts";
+import { answerBackendOf } from "./local-backend.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
@@ -27,7 +29,8 @@ import type { DataSetName, Workspace } from "./workspace.ts";
 export type StudyPromptFormat = PromptFormat | "few-shot";
 
 export interface GenerateRunsOptions {
-  readonly model: LanguageModel;
+  /** A loaded model, which runs on the local engine, or another backend. */
+  readonly model: LanguageModel | AnswerBackend;
   readonly sampler: SamplerSettings;
   /** Where the sampler's settings come from, for the record; see `resolveSampler`. */
   readonly samplerSources?: ResolvedSampler["sources"];
@@ -49,6 +52,7 @@ export interface GenerateRunsOptions {
 
 /** What a generate step will do, settled before it starts. */
 export interface GenerationPlan {
+  readonly backend: AnswerBackend;
   /** Those that are asked. */
   readonly questions: readonly Question[];
   readonly runs: number;
@@ -68,7 +72,9 @@ export async function planGeneration(
   set: DataSetName,
   options: GenerateRunsOptions,
 ): Promise<GenerationPlan> {
-  const { model, runs = 10, limit, seed = 42, systemPrompt, enableThinking } = options;
+  const backend = answerBackendOf(options.model);
+  const { model, identity } = backend;
+  const { runs = 10, limit, seed = 42, systemPrompt, enableThinking } = options;
   const { questions: all, problems } = await loadIfThere(workspace.raw(set), limit);
   const format = settleFormat(options.promptFormat ?? "auto", all, model);
   const questions =
@@ -86,11 +92,12 @@ export async function planGeneration(
     stopStrings: [...new Set([...options.sampler.stopStrings, ...stopStringsOf(format)])],
   };
   return {
+    backend,
     questions,
     runs,
     sampling: {
       dataset: set,
-      model: describeModel(model),
+      model: identity,
       sampler,
       seed,
       prompt_format: describePromptFormat(format),
@@ -136,7 +143,7 @@ const loadIfThere = async (
 function settleFormat(
   asked: StudyPromptFormat,
   questions: readonly Question[],
-  { tokenizer }: LanguageModel,
+  { tokenizer }: ModelProfile,
 ): Exclude<PromptFormat, "auto"> {
   if (asked === "few-shot") return { kind: "few-shot", shots: takeShots(questions) };
   return resolvePromptFormat(asked, tokenizer);
@@ -150,7 +157,7 @@ function warnOfLines(count: number, reasons: string): ManifestWarning[] {
 
 /** A template that does not know the switch renders the same prompt either way. */
 function warnOfThinking(
-  { tokenizer }: LanguageModel,
+  { tokenizer }: ModelProfile,
   question: Question | undefined,
   options: {
     readonly format: PromptFormat;

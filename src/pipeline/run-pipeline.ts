@@ -27,6 +27,7 @@ import { STUDY_DEFAULTS } from "./study-defaults.ts";
 import { traceRuns } from "./trace-runs.ts";
 import { trainProbes } from "./train-probes.ts";
 import { type DataSetName, SPLIT_SOURCES, type Workspace } from "./workspace.ts";
+import { writeReport } from "./write-report.ts";
 
 /** A whole study. Every option has a default; `docs/cli.md` lists them with the flags of the same names. */
 export interface RunPipelineOptions {
@@ -90,8 +91,8 @@ export interface RunPipelineOptions {
 }
 
 /**
- * All seven steps, one after the other: questions, answers, entropies, hidden states, data sets, probes,
- * evaluation. Steps whose outputs are current are skipped, so a second run goes on where the first one stopped.
+ * All seven steps and the report, one after the other: questions, answers, entropies, hidden states, data sets,
+ * probes, evaluation. Steps whose outputs are current are skipped, so a second run goes on where the first one stopped.
  * @returns the result of each part of each step, in order
  * @throws SepError as the steps do; the signal's reason when it is aborted between steps
  */
@@ -126,6 +127,7 @@ export async function* runPipeline(
   results.push(yield* trainProbes(workspace, { ...always, ...training }));
   signal?.throwIfAborted();
   results.push(yield* evaluateProbes(workspace, always));
+  results.push(yield* writeReport(workspace, always));
   return results;
 }
 

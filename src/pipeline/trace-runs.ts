@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { SepError } from "../errors.ts";
 import type { LanguageModel } from "../models/language-model.ts";
 import { everyLayer } from "../models/language-model.ts";
 import { type LayerName, resolveLayer } from "../models/layer-names.ts";
@@ -15,17 +16,18 @@ import {
   reopenHiddenStates,
 } from "../tracing/hidden-states-writer.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
+import type { StateBackend, StateReader } from "../tracing/state-backend.ts";
 import { planTrace, type QuestionTrace, type TracePlan } from "../tracing/trace-plan.ts";
-import { describeModel } from "./describe-model.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
-import { type LocalEngine, openLocalEngine } from "./local-engine.ts";
+import { stateBackendOf } from "./local-backend.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { warnOfBadRuns } from "./warn-of-bad-runs.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
 export interface TraceRunsOptions {
-  readonly model: LanguageModel;
+  /** A loaded model, which runs on the local engine, or another backend. */
+  readonly model: LanguageModel | StateBackend;
   readonly positions?: readonly TracePosition[];
   /** Residual layers, 0 .. L or TransformerLens' hook names; all by default. */
   readonly layers?: "all" | readonly LayerName[];
@@ -43,17 +45,13 @@ export async function* traceRuns(
   set: DataSetName,
   { model, positions = TRACE_POSITIONS, layers = "all", force = false, signal }: TraceRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
-  const resolved =
-    layers === "all"
-      ? everyLayer(model.config)
-      : [...new Set(layers.map((layer) => resolveLayer(layer, model.config.blockCount)))].sort(
-          (a, b) => a - b,
-        );
+  const backend = stateBackendOf(model);
+  const resolved = resolveLayers(backend, layers);
   const settings = {
-    model: describeModel(model),
+    model: backend.identity,
     positions: TRACE_POSITIONS.filter((position) => positions.includes(position)),
     layers: resolved,
-    norm_state: "residual",
+    norm_state: backend.normState,
     dtype: "float32",
   };
   const definition = {
@@ -65,12 +63,29 @@ export async function* traceRuns(
     whenStale: "redo",
   } as const;
   return yield* runStep(workspace, definition, { force }, () =>
-    traceMissing(workspace, set, { model, settings, force, signal }),
+    traceMissing(workspace, set, { backend, settings, force, signal }),
+  );
+}
+
+/** @throws SepError `bad-option` for layers that the model has not or the backend cannot read */
+function resolveLayers(
+  { name, model, layers: readable }: StateBackend,
+  asked: "all" | readonly LayerName[],
+): readonly number[] {
+  if (asked === "all") return readable ?? everyLayer(model.config);
+  const resolved = [...new Set(asked.map((layer) => resolveLayer(layer, model.config.blockCount)))].sort(
+    (a, b) => a - b,
+  );
+  const missing = resolved.filter((layer) => readable !== undefined && !readable.includes(layer));
+  if (missing.length === 0) return resolved;
+  throw new SepError(
+    "bad-option",
+    `Got --layers with ${missing.join(", ")}, and this ${name} backend reads ${readable?.join(", ")} only.`,
   );
 }
 
 interface TraceMissingOptions {
-  readonly model: LanguageModel;
+  readonly backend: StateBackend;
   readonly settings: {
     readonly positions: readonly TracePosition[];
     readonly layers: readonly number[];
@@ -83,9 +98,10 @@ interface TraceMissingOptions {
 async function* traceMissing(
   workspace: Workspace,
   set: DataSetName,
-  { model, settings, force, signal }: TraceMissingOptions,
+  { backend, settings, force, signal }: TraceMissingOptions,
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { layers, positions } = settings;
+  const { model } = backend;
   const runsPath = workspace.runs(set);
   const loaded = await readRuns(runsPath);
   const plan = planTrace(loaded.runs, {
@@ -94,7 +110,7 @@ async function* traceMissing(
     decode: model.tokenizer.decode,
   });
   const output = workspace.hiddenStates(set);
-  const shape = describeShape(model, set, plan, settings);
+  const shape = describeShape(backend, set, plan, settings);
   const journalSettings = { ...settings, runs_sha256: await fingerprintFile(runsPath) };
   const unfinished = await openUnfinished(output, shape, journalSettings, force);
   await using writer = unfinished.writer;
@@ -105,15 +121,15 @@ async function* traceMissing(
   const event = { step: "trace", part: set } as const;
   yield { kind: "started", ...event, unit: "question", done, total };
   {
-    await using engine = await openLocalEngine(model, missing.length);
+    await using reader = await backend.openReader(missing.length);
     await using journal = await openJsonlAppender(unfinished.journal);
     const traced = mapConcurrently(
       missing,
       async (question, abort) => {
-        await traceQuestion(engine, question, layers, writer, abort);
+        await traceQuestion(reader, question, layers, writer, abort);
         return question.questionId;
       },
-      { concurrency: engine.concurrency, signal },
+      { concurrency: reader.concurrency, signal },
     );
     for await (const questionId of traced) {
       await journal.append([{ question_id: questionId }]);
@@ -139,21 +155,20 @@ async function* traceMissing(
 }
 
 async function traceQuestion(
-  engine: LocalEngine,
+  reader: StateReader,
   { runs, rows }: QuestionTrace,
   layers: readonly number[],
   writer: HiddenStatesWriter,
   signal: AbortSignal,
 ): Promise<void> {
   const rowsOfRun = runs.map((run) => rows.filter(({ run_id }) => run_id === run.run_id));
-  const { beforeGeneration, answers } = await engine.trace(
+  const { beforeGeneration, answers } = await reader.read(
     runs[0]?.prompt_tokens ?? [],
     runs.map(({ tokens }, index) => ({
       tokenIds: tokens,
       indices: (rowsOfRun[index] ?? []).map(({ token_index }) => token_index),
     })),
-    layers,
-    signal,
+    { layers, signal },
   );
   for (const { position, row } of rows.filter(({ run_id }) => run_id === null)) {
     await writer.write(position, row, beforeGeneration);
@@ -166,25 +181,20 @@ async function traceQuestion(
 }
 
 function describeShape(
-  { provenance, config }: LanguageModel,
+  { name, model: { config }, metadata, normState }: StateBackend,
   set: DataSetName,
   { rowCounts }: TracePlan,
   { layers }: TraceMissingOptions["settings"],
 ): HiddenStatesShape {
-  const { id, revision, weights_sha256, tokenizer_sha256, dtype, device } = provenance;
   return {
     rowCounts,
     layers,
     hiddenSize: config.hiddenSize,
     metadata: {
       dataset: set,
-      model: id,
-      ...(revision === null ? {} : { model_revision: revision }),
-      weights_sha256,
-      tokenizer_sha256,
-      dtype,
-      device,
-      norm_state: "residual",
+      ...metadata,
+      backend: name,
+      norm_state: normState,
       layers: layers.join(","),
       block_count: String(config.blockCount),
       hidden_size: String(config.hiddenSize),

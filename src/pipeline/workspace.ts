@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { FIGURE_FOLDER } from "../report/figure.ts";
 
 /** The two question sets of one study: in distribution, and out of distribution. */
 export const SPLIT_SOURCES = ["math", "ood"] as const;
@@ -24,6 +25,8 @@ export interface Workspace {
   readonly seThreshold: string;
   readonly probeEval: string;
   readonly report: string;
+  /** A file of one of the report's figures. */
+  figure(file: string): string;
   /** Of a comparison of several studies. */
   readonly transfer: string;
 }
@@ -46,6 +49,7 @@ export function openWorkspace(root: string): Workspace {
     seThreshold: artifacts("models", "se_threshold.json"),
     probeEval: artifacts("models", "probe_eval.json"),
     report: artifacts("report.html"),
+    figure: (file) => artifacts(FIGURE_FOLDER, file),
     transfer: artifacts("transfer.json"),
   };
 }

@@ -1,12 +1,13 @@
 import { mean } from "../math/vector.ts";
-import type { LanguageModel } from "../models/language-model.ts";
+import type { ModelProfile } from "../models/model-profile.ts";
 import type { Question } from "../questions/question.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
+import type { AnswerBackend, AnswerSampler } from "./answer-backend.ts";
 import { buildPrompt, type Prompt } from "./build-prompt.ts";
 import { judgeAnswer } from "./judge-answer.ts";
 import type { PromptFormat } from "./prompt-format.ts";
 import type { RunRecord } from "./run-record.ts";
-import { type SampledAnswer, sampleAnswers } from "./sample-answers.ts";
+import type { SampledAnswer } from "./sample-answers.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 import { splitReasoning } from "./split-reasoning.ts";
 
@@ -22,7 +23,14 @@ export interface RecordRunsOptions {
 
 /** Answers questions and says what came out, as rows of the runs file. */
 export interface RunRecorder {
-  sample(question: Question, runIds: readonly number[], signal?: AbortSignal): Promise<RunRecord[]>;
+  promptOf(question: Question): Prompt;
+  /** @param sampler of the recorder's backend */
+  sample(
+    sampler: Pick<AnswerSampler, "draw">,
+    question: Question,
+    runIds: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<RunRecord[]>;
   /**
    * An earlier record of the same model and sampler, judged by the present rule and reference answer.
    * @returns null if the question was worded differently then
@@ -30,9 +38,9 @@ export interface RunRecorder {
   renew(question: Question, earlier: RunRecord): RunRecord | null;
 }
 
-/** A recorder that asks `model` with one prompt format and sampler. */
+/** A recorder of what a backend answers to one prompt format and sampler. */
 export function createRunRecorder(
-  model: LanguageModel,
+  { name, model, tokenEntropies }: Pick<AnswerBackend, "name" | "model" | "tokenEntropies">,
   {
     dataset,
     sampler,
@@ -46,9 +54,10 @@ export function createRunRecorder(
   const ask = ({ question }: Question): Prompt =>
     buildPrompt(model.tokenizer, question, { format: promptFormat, systemPrompt, enableThinking });
   return {
-    async sample(question, runIds, signal) {
+    promptOf: ask,
+    async sample({ draw }, question, runIds, signal) {
       const prompt = ask(question);
-      const answers = await sampleAnswers(model, prompt.tokenIds, {
+      const answers = await draw(prompt, {
         runIds,
         sampler,
         seed,
@@ -66,6 +75,9 @@ export function createRunRecorder(
         seed,
         model: model.provenance.id,
         sampler,
+        backend: name,
+        token_entropies_over: tokenEntropies,
+        ...(answer.sampleSeed === undefined ? {} : { sample_seed: answer.sampleSeed }),
       }));
     },
     renew(question, earlier) {
@@ -80,7 +92,7 @@ export function createRunRecorder(
 }
 
 function describeAnswer(
-  { tokenizer }: LanguageModel,
+  { tokenizer }: ModelProfile,
   { opensReasoning }: Prompt,
   { text, tokenIds, logprobs, entropies, finishReason }: SampledAnswer,
   question: Question,
@@ -96,6 +108,9 @@ function describeAnswer(
   | "seed"
   | "model"
   | "sampler"
+  | "backend"
+  | "token_entropies_over"
+  | "sample_seed"
 > {
   const { status, span, thinkText, answerText } = splitReasoning(tokenizer, {
     text,

@@ -1,8 +1,9 @@
 import { evaluateProbes } from "../../pipeline/evaluate-probes.ts";
+import { writeReport } from "../../pipeline/write-report.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { printEvaluation } from "../print-evaluation.ts";
-import { oneStep, runSteps } from "../run-steps.ts";
+import { runSteps } from "../run-steps.ts";
 import { OUTPUT_OPTIONS } from "../step-options.ts";
 import { TARGET_OPTIONS } from "../training-options.ts";
 
@@ -21,13 +22,17 @@ export const EVAL: Command = defineCommand({
   ],
   async run(values, context) {
     const { force } = values;
+    const { signal } = context;
     const options = {
       targetRisk: values["target-risk"],
       targetCoverage: values["target-coverage"],
       force,
-      signal: context.signal,
+      signal,
     };
-    await runSteps(values, context, (workspace) => oneStep(evaluateProbes(workspace, options)));
+    await runSteps(values, context, async function* (workspace) {
+      const evaluated = yield* evaluateProbes(workspace, options);
+      return [evaluated, yield* writeReport(workspace, { force, signal })];
+    });
     await printEvaluation(values, context);
     return EXIT.ok;
   },
