@@ -12,6 +12,7 @@ import { readManifest } from "../store/manifest.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
 import { readCommonAnswers } from "./common-answers.ts";
 import { decideSplits, fitCalibrationMaps } from "./decide-splits.ts";
+import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "./decision-defaults.ts";
 import { fileExists } from "./file-exists.ts";
 import { makeControls } from "./make-controls.ts";
 import { manifestPathOf } from "./output-ownership.ts";
@@ -35,9 +36,6 @@ export interface EvaluateProbesOptions {
   readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
-
-export const DEFAULT_TARGET_RISK = 0.1;
-export const DEFAULT_TARGET_COVERAGE = 0.8;
 
 const STEP = { step: "eval", part: "" } as const;
 

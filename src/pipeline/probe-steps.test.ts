@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StudyShape, writeStudy } from "../../test/fakes/write-study.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { loadProbe } from "../probes/probe-file.ts";
 import { readNpz } from "../store/npz.ts";
 import { type BuildDatasetsOptions, buildDatasets } from "./build-datasets.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
@@ -93,6 +94,22 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
     expect(Math.abs(area - test.auc_accuracy_probe!)).toBeLessThan(0.01);
     const spread = test.entropy_histogram.reduce((sum, bin) => sum + bin.question_count, 0);
     expect(spread).toBe(test.counts.questions);
+  });
+
+  it("keeps with each probe what the evaluation finds on validation", async () => {
+    const targets = evaluation.decisions!.filter(({ score }) => score === "se_probe");
+    const se = await loadProbe(workspace.seProbe);
+    expect(se.calibration_map).toEqual(evaluation.calibration_maps!.se_probe.platt);
+    expect(se.decisions.map(({ kind, target }) => [kind, target])).toEqual([
+      ["risk", 0.1],
+      ["coverage", 0.8],
+    ]);
+    expect(se.decisions.map(({ threshold }) => threshold)).toEqual(targets.map(({ threshold }) => threshold));
+    const accuracy = await loadProbe(workspace.accuracyProbe);
+    expect(accuracy.calibration_map).toEqual(evaluation.calibration_maps!.accuracy_probe.platt);
+    const baseline = await loadProbe(workspace.entropyBaseline);
+    expect(baseline.calibration_map).toEqual(evaluation.calibration_maps!.entropy_baseline.platt);
+    expect(baseline.asking).toBeNull(); // nobody generated these runs
   });
 
   it("calibrates on validation and keeps the maps", () => {

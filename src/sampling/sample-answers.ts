@@ -183,7 +183,8 @@ function endsInStopString(
   return stopStrings.some((stop) => tail.includes(stop));
 }
 
-function cutAtStopString(text: string, stopStrings: readonly string[]): string {
+/** The text in front of the first stop string in it; all of it where there is none. */
+export function cutAtStopString(text: string, stopStrings: readonly string[]): string {
   const found = stopStrings.map((stop) => text.indexOf(stop)).filter((index) => index >= 0);
   return found.length === 0 ? text : text.slice(0, Math.min(...found));
 }
