@@ -107,7 +107,7 @@ async function* reportStart(starting: AsyncGenerator<string, Sidecar>): AsyncGen
       yield {
         kind: "note",
         ...at,
-        message: `${model.architecture} in ${model.dtype} on ${model.device}: ${versions.join(", ")}`,
+        message: `${model.architecture} in ${model.dtype} on ${model.device}, blocks at ${model.blocks}: ${versions.join(", ")}`,
       };
       return next.value;
     }
