@@ -1,14 +1,34 @@
+import type { LanguageModel } from "../../models/language-model.ts";
 import { openModel } from "../../pipeline/open-model.ts";
+import { openNnsight } from "../../pipeline/open-nnsight.ts";
+import type { StepEvent } from "../../pipeline/step.ts";
 import { traceRuns } from "../../pipeline/trace-runs.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
+import type { StateBackend } from "../../tracing/state-backend.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { readModelChoices } from "../model-values.ts";
-import type { OptionValues } from "../option-spec.ts";
+import { NNSIGHT_OPTIONS, readNnsightChoices, refuseNnsightOptions } from "../nnsight-options.ts";
+import { choice, type OptionSpec, type OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
 
-const OPTIONS = { ...MODEL_OPTIONS, ...TRACE_OPTIONS, ...SET_OPTION, ...OUTPUT_OPTIONS };
+const BACKEND_OPTION: { readonly backend: OptionSpec<"local" | "hf" | "nnsight"> } = {
+  backend: choice(
+    ["local", "hf", "nnsight"],
+    "local",
+    "What reads the states: the engine (hf is another name of it), or Python with nnsight; docs/backends.md.",
+  ),
+};
+
+const OPTIONS = {
+  ...MODEL_OPTIONS,
+  ...BACKEND_OPTION,
+  ...NNSIGHT_OPTIONS,
+  ...TRACE_OPTIONS,
+  ...SET_OPTION,
+  ...OUTPUT_OPTIONS,
+};
 
 /** Step 4: hidden states. */
 export const TRACE: Command = defineCommand({
@@ -21,6 +41,10 @@ export const TRACE: Command = defineCommand({
       line: "sep trace --model ./Qwen3-0.6B --positions think-end,last-token --layers 14,20,28",
       meaning: "two positions and three layers of a checkpoint on disk",
     },
+    {
+      line: "sep trace --backend nnsight --python ./venv/bin/python --model EleutherAI/pythia-160m",
+      meaning: "by Python's transformers, under nnsight",
+    },
   ],
   run(values, context) {
     return runStepCommand(values, context, (workspace) => traceSets(workspace, values, context));
@@ -30,10 +54,11 @@ export const TRACE: Command = defineCommand({
 async function* traceSets(
   workspace: Workspace,
   values: OptionValues<typeof OPTIONS>,
-  { signal, env }: CliContext,
+  context: CliContext,
 ): Steps {
   const { positions, layers, answers, force } = values;
-  await using model = yield* openModel(values.model, { ...readModelChoices(values), hub: { env }, signal });
+  const { signal } = context;
+  await using model = yield* openBackend(values, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
       model,
@@ -44,4 +69,15 @@ async function* traceSets(
       force,
     }),
   );
+}
+
+async function* openBackend(
+  values: OptionValues<typeof OPTIONS>,
+  { signal, env }: CliContext,
+): AsyncGenerator<StepEvent, (LanguageModel | StateBackend) & AsyncDisposable> {
+  const hub = { env };
+  if (values.backend === "nnsight")
+    return yield* openNnsight(values.model, { ...readNnsightChoices(values), hub, env, signal });
+  refuseNnsightOptions(values);
+  return yield* openModel(values.model, { ...readModelChoices(values), hub, signal });
 }
