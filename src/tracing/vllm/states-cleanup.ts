@@ -11,8 +11,10 @@ export interface RequestNames {
   next(): string;
   /** Whether a file was written for the request of this name. */
   isOf(path: string, name: string): boolean;
-  /** Removes files of this process's requests, and of processes of this machine that have ended: a crash left them. */
-  sweep(folder: string): Promise<void>;
+  /** Removes the files of processes of this machine that have ended: a crash left them. */
+  sweepDead(folder: string): Promise<void>;
+  /** Removes the files of requests named here; those that were given up may have been written later. */
+  sweepOwn(folder: string): Promise<void>;
 }
 
 /** vLLM names a file by its request's id, with more in front and behind; the id is ours to choose. */
@@ -23,14 +25,16 @@ export function createRequestNames(): RequestNames {
   return {
     next: () => `${own}-${count++}`,
     isOf: (path, name) => new RegExp(`(^|-)${name}-.*\\.safetensors$`).test(basename(path)),
-    async sweep(folder) {
-      const names = await readdir(folder).catch(() => [] as string[]);
-      for (const name of names) {
-        const found = new RegExp(`sep-${host}-(\\d+)-[0-9a-f]{12}-\\d+-`).exec(name);
-        if (found === null) continue;
-        const isOver = name.includes(`${own}-`) || !(await isProcessAlive(Number(found[1]), null));
-        if (isOver) await rm(join(folder, name), { force: true });
-      }
-    },
+    sweepDead: (folder) =>
+      removeWhere(folder, async (name) => {
+        const pid = new RegExp(`sep-${host}-(\\d+)-[0-9a-f]{12}-\\d+-`).exec(name)?.[1];
+        return pid !== undefined && !(await isProcessAlive(Number(pid), null));
+      }),
+    sweepOwn: (folder) => removeWhere(folder, async (name) => name.includes(`${own}-`)),
   };
+}
+
+async function removeWhere(folder: string, test: (name: string) => Promise<boolean>): Promise<void> {
+  const names = await readdir(folder).catch(() => [] as string[]); // a folder that is gone has nothing left
+  for (const name of names) if (await test(name)) await rm(join(folder, name), { force: true });
 }

@@ -91,7 +91,7 @@ export function createVllmStates({
           );
         },
         async [Symbol.asyncDispose]() {
-          for (const folder of folders) await names.sweep(folder);
+          for (const folder of folders) await names.sweepOwn(folder);
         },
       };
     },
@@ -127,7 +127,7 @@ async function readSequence(
     const folder = dirname(path);
     if (!folders.has(folder)) {
       folders.add(folder);
-      await names.sweep(folder).catch(() => undefined); // only tidies up
+      await names.sweepDead(folder);
     }
     try {
       return await readStatesFile(path, indices, { tokenIds, ...expected }, { waitMs, signal });
