@@ -44,6 +44,10 @@ export const SEP_ERROR_CODES = [
   "no-logprobs",
   "bad-states",
   "launch-failed",
+  "python-missing",
+  "nnsight-missing",
+  "out-of-memory",
+  "sidecar-failed",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

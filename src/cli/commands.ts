@@ -16,6 +16,7 @@ import { NOTEBOOK_RUN } from "./commands/notebook-run.ts";
 import { PREPARE } from "./commands/prepare.ts";
 import { REPORT } from "./commands/report.ts";
 import { RUN } from "./commands/run.ts";
+import { SCORE } from "./commands/score.ts";
 import { TRACE } from "./commands/trace.ts";
 import { TRAIN } from "./commands/train.ts";
 import { TRANSFER } from "./commands/transfer.ts";
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   EVAL,
   TRANSFER,
   REPORT,
+  SCORE,
   CLUSTERS,
   EDIT,
   NOTEBOOK_RUN,

@@ -33,7 +33,7 @@ export function stateBackendContract(
   };
   const read = async (answers: readonly AnswerToTrace[], layers = layersOf(), signal?: AbortSignal) => {
     await using reader = await getBackend().openReader(1);
-    return reader.read(encode(PROMPT), answers, { layers, signal });
+    return await reader.read(encode(PROMPT), answers, { layers, signal }); // before it is closed
   };
   const toTrace = (texts: readonly string[]): AnswerToTrace[] => {
     const start = encode(PROMPT).length;
