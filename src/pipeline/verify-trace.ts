@@ -94,7 +94,8 @@ export async function* verifyTrace(
     }
   }
   const ofModel = checkModel(hidden, backend);
-  const { check, largest } = await readAgain(hidden, pick(usable, sample, seed), runOf, {
+  const readable = usable.filter((row) => isReadable(row, runOf(row) as RunRecord));
+  const { check, largest } = await readAgain(hidden, pick(readable, sample, seed), runOf, {
     backend,
     obstacle: ofModel.failed > 0 ? "the states are not of this model" : null,
     signal,
@@ -152,6 +153,10 @@ function checkModel(
   }
   return tally.finish();
 }
+
+/** Whether a row is at a token that a trace reads: the prompt's last one, or one of the answer. */
+const isReadable = ({ token_index }: TraceRow, { prompt_tokens, tokens }: RunRecord): boolean =>
+  token_index >= prompt_tokens.length - 1 && token_index < prompt_tokens.length + tokens.length;
 
 /** Rows spread over positions and questions. */
 function pick(rows: readonly TraceRow[], count: number, seed: number): readonly TraceRow[] {
