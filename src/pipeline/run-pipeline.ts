@@ -10,6 +10,7 @@ import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../tracing/positions.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
+import { asBest } from "./best-answer.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { computeEntropy } from "./compute-entropy.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
@@ -25,6 +26,7 @@ import { settleDevice } from "./settle-device.ts";
 import type { StepEvent, StepResult } from "./step.ts";
 import { STUDY_DEFAULTS } from "./study-defaults.ts";
 import { traceRuns } from "./trace-runs.ts";
+import type { AnswerRole } from "./traced-answers.ts";
 import { trainProbes } from "./train-probes.ts";
 import { type DataSetName, SPLIT_SOURCES, type Workspace } from "./workspace.ts";
 import { writeReport } from "./write-report.ts";
@@ -54,6 +56,8 @@ export interface RunPipelineOptions {
   /** undefined leaves it to the chat template. */
   readonly enableThinking?: boolean | undefined;
   readonly correctness?: CorrectnessRule | "auto";
+  /** Temperature of one careful answer a question that probes are trained and judged on; none when not given. */
+  readonly bestTemperature?: number | undefined;
   readonly threads?: number | undefined;
   /** What to compute on, the processor by default. */
   readonly device?: DeviceChoice | undefined;
@@ -72,6 +76,8 @@ export interface RunPipelineOptions {
   /** Where hidden states are read; every position when not given. */
   readonly positions?: readonly TracePosition[];
   readonly layers?: "all" | readonly number[];
+  /** Whose hidden states; `auto` is the best answers' where there are any, else the samples'. */
+  readonly answers?: AnswerRole | "auto";
   /** The position and layer that the probes read. */
   readonly position?: TracePosition | "auto";
   readonly layer?: number | "best";
@@ -151,22 +157,24 @@ async function* runModel(
   // hidden states are read in float32 whatever the answers were drawn in; opened, it takes no memory before it runs
   await using float32 = dtype === "float32" ? null : yield* openModel(reference, opening);
   const sampler = resolveSampler(model, options.sampler, options.samplerPreset);
-  for (const set of sets) {
-    results.push(
-      yield* generateRuns(workspace, set, {
-        ...always,
-        model,
-        promptFormat: options.promptFormat ?? "auto",
-        systemPrompt: options.systemPrompt,
-        enableThinking: options.enableThinking,
-        runs: options.runs ?? STUDY_DEFAULTS.runs,
-        limit: options.limit,
-        sampler: sampler.settings,
-        samplerSources: sampler.sources,
-        correctness: options.correctness,
-        adaptive: options.adaptive,
-      }),
-    );
+  const generation = {
+    ...always,
+    model,
+    promptFormat: options.promptFormat ?? "auto",
+    systemPrompt: options.systemPrompt,
+    enableThinking: options.enableThinking,
+    runs: options.runs ?? STUDY_DEFAULTS.runs,
+    limit: options.limit,
+    sampler: sampler.settings,
+    samplerSources: sampler.sources,
+    correctness: options.correctness,
+  };
+  for (const set of sets)
+    results.push(yield* generateRuns(workspace, set, { ...generation, adaptive: options.adaptive }));
+  const { bestTemperature } = options;
+  if (bestTemperature !== undefined) {
+    const best = asBest(sampler.settings, sampler.sources, bestTemperature);
+    for (const set of sets) results.push(yield* generateRuns(workspace, set, { ...generation, ...best }));
   }
   for (const set of sets) {
     signal?.throwIfAborted();
@@ -181,6 +189,7 @@ async function* runModel(
         model: float32 ?? model,
         ...(options.positions === undefined ? {} : { positions: options.positions }),
         layers: options.layers ?? "all",
+        answers: options.answers ?? "auto",
       }),
     );
   }

@@ -22,6 +22,7 @@ import { readJournalSettings, removeJournal, writeJournalSettings } from "./jour
 import { stateBackendOf } from "./local-backend.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
+import { type AnswerRole, answersPath, findBestAnswers } from "./traced-answers.ts";
 import { warnOfBadRuns } from "./warn-of-bad-runs.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
@@ -33,12 +34,14 @@ export interface TraceRunsOptions {
   readonly indices?: PositionIndices;
   /** Residual layers, 0 .. L or TransformerLens' hook names; all by default. */
   readonly layers?: "all" | readonly LayerName[];
+  /** Whose states: `auto` is the best answers' where the study has them, else the samples'. */
+  readonly answers?: AnswerRole | "auto";
   readonly force?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Step 4: the residual stream of every sampled answer at the chosen positions and layers. An interrupted trace
+ * Step 4: the residual stream of every sampled answer, or of each question's best one, at the chosen positions and layers. An interrupted trace
  * goes on where it stopped.
  * @throws SepError `missing-input`, `output-locked`, `bad-option`, `bad-checkpoint`
  */
@@ -50,12 +53,16 @@ export async function* traceRuns(
     positions = TRACE_POSITIONS,
     indices = "exact",
     layers = "all",
+    answers: asked = "auto",
     force = false,
     signal,
   }: TraceRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
   const backend = stateBackendOf(model);
   const resolved = resolveLayers(backend, layers);
+  const best = asked === "samples" ? null : await findBestAnswers(workspace, set);
+  const answers = asked === "auto" ? (best === null ? "samples" : "best") : asked;
+  const source = answersPath(workspace, set, answers);
   const settings = {
     model: backend.identity,
     positions: TRACE_POSITIONS.filter((position) => positions.includes(position)),
@@ -63,17 +70,18 @@ export async function* traceRuns(
     norm_state: backend.normState,
     dtype: "float32",
     ...(indices === "exact" ? {} : { indices }),
+    answers,
   };
   const definition = {
     step: "trace",
     part: set,
-    inputs: [workspace.runs(set)],
+    inputs: [source],
     outputs: [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
     settings,
     whenStale: "redo",
   } as const;
   return yield* runStep(workspace, definition, { force }, () =>
-    traceMissing(workspace, set, { backend, settings, force, signal }),
+    traceMissing(workspace, set, source, { backend, settings, force, signal }),
   );
 }
 
@@ -100,6 +108,7 @@ interface TraceMissingOptions {
     readonly positions: readonly TracePosition[];
     readonly layers: readonly number[];
     readonly indices?: PositionIndices;
+    readonly answers: AnswerRole;
     readonly [key: string]: Json;
   };
   readonly force: boolean;
@@ -109,12 +118,12 @@ interface TraceMissingOptions {
 async function* traceMissing(
   workspace: Workspace,
   set: DataSetName,
+  source: string,
   { backend, settings, force, signal }: TraceMissingOptions,
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { layers, positions } = settings;
   const { model } = backend;
-  const runsPath = workspace.runs(set);
-  const loaded = await readRuns(runsPath);
+  const loaded = await readRuns(source);
   const plan = planTrace(loaded.runs, {
     positions,
     indices: settings.indices ?? "exact",
@@ -123,7 +132,7 @@ async function* traceMissing(
   });
   const output = workspace.hiddenStates(set);
   const shape = describeShape(backend, set, plan, settings);
-  const journalSettings = { ...settings, runs_sha256: await fingerprintFile(runsPath) };
+  const journalSettings = { ...settings, runs_sha256: await fingerprintFile(source) };
   const unfinished = await openUnfinished(output, shape, journalSettings, force);
   await using writer = unfinished.writer;
 
@@ -199,7 +208,7 @@ function describeShape(
   { name, model: { config }, metadata, normState }: StateBackend,
   set: DataSetName,
   { rowCounts }: TracePlan,
-  { layers, indices = "exact" }: TraceMissingOptions["settings"],
+  { layers, answers, indices = "exact" }: TraceMissingOptions["settings"],
 ): HiddenStatesShape {
   return {
     rowCounts,
@@ -207,6 +216,7 @@ function describeShape(
     hiddenSize: config.hiddenSize,
     metadata: {
       dataset: set,
+      answers,
       ...metadata,
       backend: name,
       norm_state: normState,

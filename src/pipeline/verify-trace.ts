@@ -14,6 +14,7 @@ import type { TraceRow } from "../tracing/trace-plan.ts";
 import { createTally, type TraceCheck } from "../tracing/trace-verdict.ts";
 import { stateBackendOf } from "./local-backend.ts";
 import { requireInput, type StepEvent } from "./step.ts";
+import { tracedAnswersPath } from "./traced-answers.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
 export interface VerifyTraceOptions {
@@ -53,11 +54,12 @@ export async function* verifyTrace(
   { model, sample = DEFAULT_SAMPLE, seed = 42, signal }: VerifyTraceOptions,
 ): AsyncGenerator<StepEvent, TraceVerdict> {
   const backend = stateBackendOf(model);
-  for (const path of [workspace.runs(set), workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)])
+  const answers = await tracedAnswersPath(workspace, set);
+  for (const path of [answers, workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)])
     await requireInput(path, "trace");
   const hidden = await openHiddenStates(workspace.hiddenStates(set));
   const rows = await readIndex(workspace.hiddenStatesIndex(set));
-  const { runs } = await readRuns(workspace.runs(set));
+  const { runs } = await readRuns(answers);
   const runOf = findRuns(runs);
   const rowCounts = new Map(hidden.positions.map((position) => [position, hidden.rowCount(position)]));
   const ofRows = checkRows(rows, runOf, {

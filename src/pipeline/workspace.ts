@@ -14,6 +14,8 @@ export interface Workspace {
   readonly root: string;
   raw(set: DataSetName): string;
   runs(set: DataSetName): string;
+  /** One careful answer a question, where a study has them; the same schema. */
+  bestRuns(set: DataSetName): string;
   semanticEntropy(set: DataSetName): string;
   pairVerdicts(set: DataSetName): string;
   hiddenStates(set: DataSetName): string;
@@ -38,6 +40,7 @@ export function openWorkspace(root: string): Workspace {
     root,
     raw: (set) => data(`${set}_raw.jsonl`),
     runs: (set) => data(`${set}_runs.jsonl`),
+    bestRuns: (set) => data(`${set}_best_runs.jsonl`),
     semanticEntropy: (set) => data(`${set}_semantic_entropy.jsonl`),
     pairVerdicts: (set) => data(`${set}_pair_verdicts.jsonl`),
     hiddenStates: (set) => artifacts(`${set}_hidden_states.safetensors`),

@@ -1,5 +1,6 @@
 import { SepError } from "../../errors.ts";
 import type { AdaptiveOptions } from "../../pipeline/adaptive-k.ts";
+import { asBest } from "../../pipeline/best-answer.ts";
 import { generateRuns } from "../../pipeline/generate-runs.ts";
 import { createMeaningModels, type MeaningModels } from "../../pipeline/meaning-models.ts";
 import { openModel } from "../../pipeline/open-model.ts";
@@ -45,6 +46,10 @@ export const GENERATE: Command = defineCommand({
     },
     { line: "sep generate --set ood --seed 7", meaning: "the out-of-distribution questions only" },
     {
+      line: "sep generate --temperature 1 --best-answer",
+      meaning: "also one answer at temperature 0.1, for the probes",
+    },
+    {
       line: "sep generate --adaptive --se-threshold 0.9",
       meaning: "no more answers than it takes to tell which questions are above 0.9 nats",
     },
@@ -60,26 +65,31 @@ async function* generateSets(
   { signal, env }: CliContext,
 ): Steps {
   const adaptive = readAdaptive(values, createMeaningModels({ hub: { env }, threads: values.threads }));
-  const { sampler: chosen, samplerPreset, ...choices } = await readSamplingChoices(values);
+  const { sampler: chosen, samplerPreset, bestTemperature, ...choices } = await readSamplingChoices(values);
   await using model = yield* openModel(values.model, {
     ...readModelChoices(values),
     hub: { env },
     signal,
   });
   const { settings, sources } = resolveSampler(model, chosen, samplerPreset);
-  return yield* eachSet("generate", values.set, workspace.raw, (set) =>
-    generateRuns(workspace, set, {
-      model,
-      ...choices,
-      limit: values.limit,
-      sampler: settings,
-      samplerSources: sources,
-      seed: values.seed,
-      adaptive,
-      signal,
-      force: values.force,
-    }),
+  const always = {
+    model,
+    ...choices,
+    limit: values.limit,
+    sampler: settings,
+    samplerSources: sources,
+    seed: values.seed,
+    signal,
+    force: values.force,
+  };
+  const samples = yield* eachSet("generate", values.set, workspace.raw, (set) =>
+    generateRuns(workspace, set, { ...always, adaptive }),
   );
+  if (bestTemperature === undefined) return samples;
+  const best = yield* eachSet("generate", values.set, workspace.raw, (set) =>
+    generateRuns(workspace, set, { ...always, ...asBest(settings, sources, bestTemperature) }),
+  );
+  return [...samples, ...best];
 }
 
 function readAdaptive(

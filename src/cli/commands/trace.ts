@@ -1,23 +1,37 @@
 import { resolve } from "node:path";
+import type { LanguageModel } from "../../models/language-model.ts";
 import { fileExists } from "../../pipeline/file-exists.ts";
 import { openModel } from "../../pipeline/open-model.ts";
+import { openNnsight } from "../../pipeline/open-nnsight.ts";
 import type { StepEvent } from "../../pipeline/step.ts";
 import { traceRuns } from "../../pipeline/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../../pipeline/verify-trace.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../../pipeline/workspace.ts";
 import { POSITION_INDICES, TRACE_POSITIONS } from "../../tracing/positions.ts";
+import type { StateBackend } from "../../tracing/state-backend.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { describeVerdict } from "../describe-verdict.ts";
 import { EXIT } from "../exit.ts";
 import { readModelChoices } from "../model-values.ts";
-import { choice, flag, number, type OptionValues } from "../option-spec.ts";
+import { NNSIGHT_OPTIONS, readNnsightChoices, refuseNnsightOptions } from "../nnsight-options.ts";
+import { choice, flag, number, type OptionSpec, type OptionValues } from "../option-spec.ts";
 import { createPaint } from "../paint.ts";
 import { renderProgress } from "../render-progress.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
 
+const BACKEND_OPTION: { readonly backend: OptionSpec<"local" | "hf" | "nnsight"> } = {
+  backend: choice(
+    ["local", "hf", "nnsight"],
+    "local",
+    "What reads the states: the engine (hf is another name of it), or Python with nnsight; docs/backends.md.",
+  ),
+};
+
 const OPTIONS = {
   ...MODEL_OPTIONS,
+  ...BACKEND_OPTION,
+  ...NNSIGHT_OPTIONS,
   ...TRACE_OPTIONS,
   indices: choice(
     POSITION_INDICES,
@@ -44,6 +58,10 @@ export const TRACE: Command = defineCommand({
       meaning: "two positions and three layers of a checkpoint on disk",
     },
     { line: "sep trace --verify", meaning: "are the stored states those of the tokens that they say?" },
+    {
+      line: "sep trace --backend nnsight --python ./venv/bin/python --model EleutherAI/pythia-160m",
+      meaning: "by Python's transformers, under nnsight",
+    },
   ],
   run(values, context) {
     if (values.verify) return verifySets(values, context);
@@ -54,16 +72,18 @@ export const TRACE: Command = defineCommand({
 async function* traceSets(
   workspace: Workspace,
   values: OptionValues<typeof OPTIONS>,
-  { signal, env }: CliContext,
+  context: CliContext,
 ): Steps {
-  const { positions, layers, force } = values;
-  await using model = yield* openModel(values.model, { ...readModelChoices(values), hub: { env }, signal });
+  const { positions, layers, answers, force } = values;
+  const { signal } = context;
+  await using model = yield* openBackend(values, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
       model,
       positions: positions === "all" ? TRACE_POSITIONS : positions,
       layers,
       indices: values.indices,
+      answers,
       signal,
       force,
     }),
@@ -83,15 +103,26 @@ async function verifySets(values: OptionValues<typeof OPTIONS>, context: CliCont
 
 async function* findVerdicts(
   values: OptionValues<typeof OPTIONS>,
-  { signal, env }: CliContext,
+  context: CliContext,
 ): AsyncGenerator<StepEvent, readonly TraceVerdict[]> {
   const workspace = openWorkspace(resolve(values.out));
-  await using model = yield* openModel(values.model, { ...readModelChoices(values), hub: { env }, signal });
+  await using model = yield* openBackend(values, context);
   const verdicts: TraceVerdict[] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set]) {
     if (values.set === "both" && set !== "math" && !(await fileExists(workspace.hiddenStates(set)))) continue;
     const { "verify-sample": sample } = values;
-    verdicts.push(yield* verifyTrace(workspace, set, { model, sample, signal }));
+    verdicts.push(yield* verifyTrace(workspace, set, { model, sample, signal: context.signal }));
   }
   return verdicts;
+}
+
+async function* openBackend(
+  values: OptionValues<typeof OPTIONS>,
+  { signal, env }: CliContext,
+): AsyncGenerator<StepEvent, (LanguageModel | StateBackend) & AsyncDisposable> {
+  const hub = { env };
+  if (values.backend === "nnsight")
+    return yield* openNnsight(values.model, { ...readNnsightChoices(values), hub, env, signal });
+  refuseNnsightOptions(values);
+  return yield* openModel(values.model, { ...readModelChoices(values), hub, signal });
 }

@@ -3,6 +3,7 @@ import type { DeviceOperators } from "../device/device.ts";
 import type { MaskKind } from "../session/attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { GraphWeights } from "./graph-weights.ts";
+import type { TableLimits } from "./large-tables.ts";
 
 /** What a linear map needs of the graph that it is added to. */
 export interface LinearScope {
@@ -21,6 +22,7 @@ export interface GraphScope extends LinearScope {
   readonly root: string;
   readonly inputs: DecoderInputs;
   readonly operators: DeviceOperators;
+  readonly tables: TableLimits;
   /** Shape vectors that are computed once a run and shared by all layers. */
   readonly shapes: AttentionShapes;
   /** Name of a layer's key or value tensor. */
@@ -40,8 +42,8 @@ export interface LinearWeight {
 
 /** The graph's inputs beside the cache. */
 export interface DecoderInputs {
-  /** [B, S] int64 */
-  readonly tokenIds: TensorName;
+  /** `ids` [B, S] int64, or [N, D] float32 where the table is not in the graph */
+  readonly tokens: { readonly ids: TensorName } | { readonly embeddings: TensorName };
   /** [B, S] int64 */
   readonly positionIds: TensorName;
   /** One for each entry of the config's `ropes`. */
