@@ -15,9 +15,9 @@ import {
   type HiddenStatesWriter,
   reopenHiddenStates,
 } from "../tracing/hidden-states-writer.ts";
-import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
+import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
 import type { StateBackend, StateReader } from "../tracing/state-backend.ts";
-import { planTrace, type QuestionTrace, type TracePlan } from "../tracing/trace-plan.ts";
+import { planTrace, type QuestionTrace, type TracePlan, type TraceRow } from "../tracing/trace-plan.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
 import { stateBackendOf } from "./local-backend.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
@@ -30,6 +30,8 @@ export interface TraceRunsOptions {
   /** A loaded model, which runs on the local engine, or another backend. */
   readonly model: LanguageModel | StateBackend;
   readonly positions?: readonly TracePosition[];
+  /** How positions are counted; `exact` unless numbers are to stand beside those of the published code. */
+  readonly indices?: PositionIndices;
   /** Residual layers, 0 .. L or TransformerLens' hook names; all by default. */
   readonly layers?: "all" | readonly LayerName[];
   /** Whose states: `auto` is the best answers' where the study has them, else the samples'. */
@@ -49,6 +51,7 @@ export async function* traceRuns(
   {
     model,
     positions = TRACE_POSITIONS,
+    indices = "exact",
     layers = "all",
     answers: asked = "auto",
     force = false,
@@ -66,6 +69,7 @@ export async function* traceRuns(
     layers: resolved,
     norm_state: backend.normState,
     dtype: "float32",
+    ...(indices === "exact" ? {} : { indices }),
     answers,
   };
   const definition = {
@@ -103,6 +107,7 @@ interface TraceMissingOptions {
   readonly settings: {
     readonly positions: readonly TracePosition[];
     readonly layers: readonly number[];
+    readonly indices?: PositionIndices;
     readonly answers: AnswerRole;
     readonly [key: string]: Json;
   };
@@ -121,6 +126,7 @@ async function* traceMissing(
   const loaded = await readRuns(source);
   const plan = planTrace(loaded.runs, {
     positions,
+    indices: settings.indices ?? "exact",
     endTokenIds: model.endTokenIds,
     decode: model.tokenizer.decode,
   });
@@ -176,16 +182,19 @@ async function traceQuestion(
   writer: HiddenStatesWriter,
   signal: AbortSignal,
 ): Promise<void> {
-  const rowsOfRun = runs.map((run) => rows.filter(({ run_id }) => run_id === run.run_id));
+  const prompt = runs[0]?.prompt_tokens ?? [];
+  // positions counted as the published code does may fall on the prompt's last token
+  const isPrompt = ({ token_index }: TraceRow): boolean => token_index < prompt.length;
+  const rowsOfRun = runs.map((run) => rows.filter((row) => row.run_id === run.run_id && !isPrompt(row)));
   const { beforeGeneration, answers } = await reader.read(
-    runs[0]?.prompt_tokens ?? [],
+    prompt,
     runs.map(({ tokens }, index) => ({
       tokenIds: tokens,
       indices: (rowsOfRun[index] ?? []).map(({ token_index }) => token_index),
     })),
     { layers, signal },
   );
-  for (const { position, row } of rows.filter(({ run_id }) => run_id === null)) {
+  for (const { position, row } of rows.filter(isPrompt)) {
     await writer.write(position, row, beforeGeneration);
   }
   for (const [index, ofRun] of rowsOfRun.entries()) {
@@ -199,7 +208,7 @@ function describeShape(
   { name, model: { config }, metadata, normState }: StateBackend,
   set: DataSetName,
   { rowCounts }: TracePlan,
-  { layers, answers }: TraceMissingOptions["settings"],
+  { layers, answers, indices = "exact" }: TraceMissingOptions["settings"],
 ): HiddenStatesShape {
   return {
     rowCounts,
@@ -211,6 +220,7 @@ function describeShape(
       ...metadata,
       backend: name,
       norm_state: normState,
+      indices,
       layers: layers.join(","),
       block_count: String(config.blockCount),
       hidden_size: String(config.hiddenSize),

@@ -1,15 +1,22 @@
+import { resolve } from "node:path";
 import type { LanguageModel } from "../../models/language-model.ts";
+import { fileExists } from "../../pipeline/file-exists.ts";
 import { openModel } from "../../pipeline/open-model.ts";
 import { openNnsight } from "../../pipeline/open-nnsight.ts";
 import type { StepEvent } from "../../pipeline/step.ts";
 import { traceRuns } from "../../pipeline/trace-runs.ts";
-import type { Workspace } from "../../pipeline/workspace.ts";
-import { TRACE_POSITIONS } from "../../tracing/positions.ts";
+import { type TraceVerdict, verifyTrace } from "../../pipeline/verify-trace.ts";
+import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../../pipeline/workspace.ts";
+import { POSITION_INDICES, TRACE_POSITIONS } from "../../tracing/positions.ts";
 import type { StateBackend } from "../../tracing/state-backend.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { describeVerdict } from "../describe-verdict.ts";
+import { EXIT } from "../exit.ts";
 import { readModelChoices } from "../model-values.ts";
 import { NNSIGHT_OPTIONS, readNnsightChoices, refuseNnsightOptions } from "../nnsight-options.ts";
-import { choice, type OptionSpec, type OptionValues } from "../option-spec.ts";
+import { choice, flag, number, type OptionSpec, type OptionValues } from "../option-spec.ts";
+import { createPaint } from "../paint.ts";
+import { renderProgress } from "../render-progress.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
 
@@ -26,6 +33,15 @@ const OPTIONS = {
   ...BACKEND_OPTION,
   ...NNSIGHT_OPTIONS,
   ...TRACE_OPTIONS,
+  indices: choice(
+    POSITION_INDICES,
+    "exact",
+    "How positions are counted; oatml-compat: as the published code of semantic entropy probes does; docs/positions.md.",
+  ),
+  verify: flag(
+    "Check a trace that is there instead: tokens, places, vectors, and a sample read again by this model.",
+  ),
+  "verify-sample": number({ integer: true, min: 0 }, 32, "Of --verify: rows of each set to read again."),
   ...SET_OPTION,
   ...OUTPUT_OPTIONS,
 };
@@ -41,12 +57,14 @@ export const TRACE: Command = defineCommand({
       line: "sep trace --model ./Qwen3-0.6B --positions think-end,last-token --layers 14,20,28",
       meaning: "two positions and three layers of a checkpoint on disk",
     },
+    { line: "sep trace --verify", meaning: "are the stored states those of the tokens that they say?" },
     {
       line: "sep trace --backend nnsight --python ./venv/bin/python --model EleutherAI/pythia-160m",
       meaning: "by Python's transformers, under nnsight",
     },
   ],
   run(values, context) {
+    if (values.verify) return verifySets(values, context);
     return runStepCommand(values, context, (workspace) => traceSets(workspace, values, context));
   },
 });
@@ -64,11 +82,38 @@ async function* traceSets(
       model,
       positions: positions === "all" ? TRACE_POSITIONS : positions,
       layers,
+      indices: values.indices,
       answers,
       signal,
       force,
     }),
   );
+}
+
+/** @returns the exit code: failed if any check of any set did */
+async function verifySets(values: OptionValues<typeof OPTIONS>, context: CliContext): Promise<number> {
+  const { json, quiet } = values;
+  const verdicts = await renderProgress(findVerdicts(values, context), { json, quiet }, context);
+  if (json) context.stdout.write(`${JSON.stringify({ kind: "verdict", verdicts })}\n`);
+  const paint = createPaint(context.stdout, context.env);
+  for (const verdict of verdicts)
+    if (!json && (!quiet || !verdict.passed)) context.stdout.write(`${describeVerdict(verdict, paint)}\n`);
+  return verdicts.every(({ passed }) => passed) ? EXIT.ok : EXIT.failed;
+}
+
+async function* findVerdicts(
+  values: OptionValues<typeof OPTIONS>,
+  context: CliContext,
+): AsyncGenerator<StepEvent, readonly TraceVerdict[]> {
+  const workspace = openWorkspace(resolve(values.out));
+  await using model = yield* openBackend(values, context);
+  const verdicts: TraceVerdict[] = [];
+  for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set]) {
+    if (values.set === "both" && set !== "math" && !(await fileExists(workspace.hiddenStates(set)))) continue;
+    const { "verify-sample": sample } = values;
+    verdicts.push(yield* verifyTrace(workspace, set, { model, sample, signal: context.signal }));
+  }
+  return verdicts;
 }
 
 async function* openBackend(
