@@ -23,6 +23,7 @@ import type { AdaptiveOptions } from "./adaptive-k.ts";
 import { fileExists } from "./file-exists.ts";
 import { answerBackendOf } from "./local-backend.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
+import { isInShard } from "./shard.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
 /** A format, or `few-shot` with the set's own first five questions, which are then not asked. */
@@ -93,7 +94,8 @@ export async function planGeneration(
   };
   return {
     backend,
-    questions,
+    // last: what all questions decide is the same in every shard
+    questions: questions.filter(({ id }) => isInShard(id, workspace.shard)),
     runs,
     sampling: {
       dataset: set,

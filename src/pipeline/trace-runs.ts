@@ -3,7 +3,6 @@ import { SepError } from "../errors.ts";
 import type { LanguageModel } from "../models/language-model.ts";
 import { everyLayer } from "../models/language-model.ts";
 import { type LayerName, resolveLayer } from "../models/layer-names.ts";
-import { readRuns } from "../sampling/read-runs.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Json, stableStringify } from "../store/json.ts";
 import { readJsonl, writeJsonl } from "../store/jsonl.ts";
@@ -21,6 +20,7 @@ import { planTrace, type QuestionTrace, type TracePlan } from "../tracing/trace-
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
 import { stateBackendOf } from "./local-backend.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
+import { readShardRuns } from "./read-shard-runs.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { warnOfBadRuns } from "./warn-of-bad-runs.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
@@ -103,7 +103,7 @@ async function* traceMissing(
   const { layers, positions } = settings;
   const { model } = backend;
   const runsPath = workspace.runs(set);
-  const loaded = await readRuns(runsPath);
+  const loaded = await readShardRuns(runsPath, workspace.shard);
   const plan = planTrace(loaded.runs, {
     positions,
     endTokenIds: model.endTokenIds,

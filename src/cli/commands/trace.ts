@@ -11,6 +11,7 @@ import { readModelChoices } from "../model-values.ts";
 import { NNSIGHT_OPTIONS, readNnsightChoices, refuseNnsightOptions } from "../nnsight-options.ts";
 import { choice, type OptionSpec, type OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
+import { SHARD_OPTION, shardOrStudyRuns } from "../shard-option.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
 
 const BACKEND_OPTION: { readonly backend: OptionSpec<"local" | "hf" | "nnsight"> } = {
@@ -27,6 +28,7 @@ const OPTIONS = {
   ...NNSIGHT_OPTIONS,
   ...TRACE_OPTIONS,
   ...SET_OPTION,
+  ...SHARD_OPTION,
   ...OUTPUT_OPTIONS,
 };
 
@@ -52,10 +54,11 @@ export const TRACE: Command = defineCommand({
 });
 
 async function* traceSets(
-  workspace: Workspace,
+  study: Workspace,
   values: OptionValues<typeof OPTIONS>,
   context: CliContext,
 ): Steps {
+  const workspace = await shardOrStudyRuns(study, values.shard);
   const { positions, layers, force } = values;
   const { signal } = context;
   await using model = yield* openBackend(values, context);
