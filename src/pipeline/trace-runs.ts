@@ -3,7 +3,6 @@ import { SepError } from "../errors.ts";
 import type { LanguageModel } from "../models/language-model.ts";
 import { everyLayer } from "../models/language-model.ts";
 import { type LayerName, resolveLayer } from "../models/layer-names.ts";
-import { readRuns } from "../sampling/read-runs.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Json, stableStringify } from "../store/json.ts";
 import { readJsonl, writeJsonl } from "../store/jsonl.ts";
@@ -21,6 +20,7 @@ import { planTrace, type QuestionTrace, type TracePlan, type TraceRow } from "..
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
 import { stateBackendOf } from "./local-backend.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
+import { readShardRuns } from "./read-shard-runs.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { type AnswerRole, answersPath, findBestAnswers } from "./traced-answers.ts";
 import { warnOfBadRuns } from "./warn-of-bad-runs.ts";
@@ -123,7 +123,7 @@ async function* traceMissing(
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { layers, positions } = settings;
   const { model } = backend;
-  const loaded = await readRuns(source);
+  const loaded = await readShardRuns(source, workspace.shard);
   const plan = planTrace(loaded.runs, {
     positions,
     indices: settings.indices ?? "exact",

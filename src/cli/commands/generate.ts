@@ -13,6 +13,7 @@ import { number, type OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
+import { SHARD_OPTION, shardWorkspace } from "../shard-option.ts";
 import { LIMIT_OPTION, MODEL_OPTIONS, OUTPUT_OPTIONS, SEED_OPTION, SET_OPTION } from "../step-options.ts";
 
 const { clustering: _greedyOnly, ...RELATION_OPTIONS } = MEANING_OPTIONS;
@@ -30,6 +31,7 @@ const OPTIONS = {
   ...ADAPTIVE_OPTIONS,
   ...SEED_OPTION,
   ...SET_OPTION,
+  ...SHARD_OPTION,
   ...OUTPUT_OPTIONS,
 };
 
@@ -44,6 +46,7 @@ export const GENERATE: Command = defineCommand({
       line: "sep generate --model ./Qwen3-0.6B --runs 3 --limit 5 --temperature 0.7 --max-new-tokens 512",
       meaning: "three answers to five questions from a checkpoint on disk",
     },
+    { line: "sep generate --shard 2/8", meaning: "the second eighth of the questions" },
     { line: "sep generate --set ood --seed 7", meaning: "the out-of-distribution questions only" },
     {
       line: "sep generate --temperature 1 --best-answer",
@@ -60,10 +63,11 @@ export const GENERATE: Command = defineCommand({
 });
 
 async function* generateSets(
-  workspace: Workspace,
+  study: Workspace,
   values: OptionValues<typeof OPTIONS>,
   { signal, env }: CliContext,
 ): Steps {
+  const workspace = shardWorkspace(study, values.shard);
   const adaptive = readAdaptive(values, createMeaningModels({ hub: { env }, threads: values.threads }));
   const { sampler: chosen, samplerPreset, bestTemperature, ...choices } = await readSamplingChoices(values);
   await using model = yield* openModel(values.model, {

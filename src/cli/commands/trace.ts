@@ -18,6 +18,7 @@ import { choice, flag, number, type OptionSpec, type OptionValues } from "../opt
 import { createPaint } from "../paint.ts";
 import { renderProgress } from "../render-progress.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
+import { SHARD_OPTION, shardOrStudyRuns } from "../shard-option.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
 
 const BACKEND_OPTION: { readonly backend: OptionSpec<"local" | "hf" | "nnsight"> } = {
@@ -43,6 +44,7 @@ const OPTIONS = {
   ),
   "verify-sample": number({ integer: true, min: 0 }, 32, "Of --verify: rows of each set to read again."),
   ...SET_OPTION,
+  ...SHARD_OPTION,
   ...OUTPUT_OPTIONS,
 };
 
@@ -70,10 +72,11 @@ export const TRACE: Command = defineCommand({
 });
 
 async function* traceSets(
-  workspace: Workspace,
+  study: Workspace,
   values: OptionValues<typeof OPTIONS>,
   context: CliContext,
 ): Steps {
+  const workspace = await shardOrStudyRuns(study, values.shard);
   const { positions, layers, answers, force } = values;
   const { signal } = context;
   await using model = yield* openBackend(values, context);
