@@ -1,4 +1,5 @@
-import { openModel } from "../../pipeline/open-model.ts";
+import { openLocalBackend } from "../../pipeline/open-local-backend.ts";
+import { openVllmStates } from "../../pipeline/open-vllm.ts";
 import { traceRuns } from "../../pipeline/trace-runs.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
@@ -7,8 +8,25 @@ import { readModelChoices } from "../model-values.ts";
 import type { OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
+import {
+  BACKEND_OPTIONS,
+  readLocalDtype,
+  readVllmChoice,
+  SERVE_OPTIONS,
+  VLLM_OPTIONS,
+  VLLM_STATE_OPTIONS,
+} from "../vllm-options.ts";
 
-const OPTIONS = { ...MODEL_OPTIONS, ...TRACE_OPTIONS, ...SET_OPTION, ...OUTPUT_OPTIONS };
+const OPTIONS = {
+  ...MODEL_OPTIONS,
+  ...BACKEND_OPTIONS,
+  ...VLLM_OPTIONS,
+  ...VLLM_STATE_OPTIONS,
+  ...SERVE_OPTIONS,
+  ...TRACE_OPTIONS,
+  ...SET_OPTION,
+  ...OUTPUT_OPTIONS,
+};
 
 /** Step 4: hidden states. */
 export const TRACE: Command = defineCommand({
@@ -20,6 +38,10 @@ export const TRACE: Command = defineCommand({
     {
       line: "sep trace --model ./Qwen3-0.6B --positions think-end,last-token --layers 14,20,28",
       meaning: "two positions and three layers of a checkpoint on disk",
+    },
+    {
+      line: "sep trace --backend vllm --model Qwen/Qwen3-8B --layers 0,18,36 --vllm-url http://localhost:8000",
+      meaning: "from a server that `sep vllm-command` with the same layers started",
     },
   ],
   run(values, context) {
@@ -33,10 +55,18 @@ async function* traceSets(
   { signal, env }: CliContext,
 ): Steps {
   const { positions, layers, force } = values;
-  await using model = yield* openModel(values.model, { ...readModelChoices(values), hub: { env }, signal });
+  const vllm = readVllmChoice(values);
+  await using opened =
+    vllm === null
+      ? yield* openLocalBackend(values.model, {
+          ...readModelChoices({ ...values, dtype: readLocalDtype(values.dtype) }),
+          hub: { env },
+          signal,
+        })
+      : yield* openVllmStates(values.model, layers, vllm, { root: workspace.root, hub: { env }, signal });
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
-      model,
+      model: opened.backend,
       positions: positions === "all" ? TRACE_POSITIONS : positions,
       layers,
       signal,
