@@ -22,6 +22,7 @@ import { SCORE } from "./commands/score.ts";
 import { TRACE } from "./commands/trace.ts";
 import { TRAIN } from "./commands/train.ts";
 import { TRANSFER } from "./commands/transfer.ts";
+import { VLLM_COMMAND } from "./commands/vllm-command.ts";
 
 /** Every command, in the order that help lists them. */
 export const COMMANDS: readonly Command[] = [
@@ -47,5 +48,6 @@ export const COMMANDS: readonly Command[] = [
   MODELS_LIST,
   MODELS_INFO,
   MODELS_PULL,
+  VLLM_COMMAND,
   DOCTOR,
 ];

@@ -33,8 +33,8 @@ export const NNSIGHT_OPTIONS: {
 const LOCAL_OPTIONS = ["dtype", "device", "threads", "memory"] as const;
 
 type Values = OptionValues<
-  typeof NNSIGHT_OPTIONS & Pick<typeof MODEL_OPTIONS, (typeof LOCAL_OPTIONS)[number]>
->;
+  typeof NNSIGHT_OPTIONS & Pick<typeof MODEL_OPTIONS, Exclude<(typeof LOCAL_OPTIONS)[number], "dtype">>
+> & { readonly dtype: string | undefined };
 
 /**
  * What the options say of nnsight.
@@ -43,7 +43,9 @@ type Values = OptionValues<
 export function readNnsightChoices(
   values: Values,
 ): Pick<OpenNnsightOptions, "python" | "device" | "dtype" | "remote"> {
-  const idle = LOCAL_OPTIONS.find((name) => values[name] !== MODEL_OPTIONS[name].initial);
+  const idle = LOCAL_OPTIONS.find(
+    (name) => values[name] !== (name === "dtype" ? undefined : MODEL_OPTIONS[name].initial),
+  );
   if (idle !== undefined)
     throw new SepError(
       "bad-option",

@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
-import type { LanguageModel } from "../../models/language-model.ts";
 import { fileExists } from "../../pipeline/file-exists.ts";
-import { openModel } from "../../pipeline/open-model.ts";
+import type { OpenBackend } from "../../pipeline/open-backend.ts";
+import { openLocalBackend } from "../../pipeline/open-local-backend.ts";
 import { openNnsight } from "../../pipeline/open-nnsight.ts";
+import { openVllmStates } from "../../pipeline/open-vllm.ts";
 import type { StepEvent } from "../../pipeline/step.ts";
 import { traceRuns } from "../../pipeline/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../../pipeline/verify-trace.ts";
@@ -14,24 +15,34 @@ import { describeVerdict } from "../describe-verdict.ts";
 import { EXIT } from "../exit.ts";
 import { readModelChoices } from "../model-values.ts";
 import { NNSIGHT_OPTIONS, readNnsightChoices, refuseNnsightOptions } from "../nnsight-options.ts";
-import { choice, flag, number, type OptionSpec, type OptionValues } from "../option-spec.ts";
+import { choice, flag, number, type OptionValues } from "../option-spec.ts";
 import { createPaint } from "../paint.ts";
 import { renderProgress } from "../render-progress.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { SHARD_OPTION, shardOrStudyRuns } from "../shard-option.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
+import {
+  BACKEND_OPTIONS,
+  readLocalDtype,
+  readVllmChoice,
+  SERVE_OPTIONS,
+  VLLM_OPTIONS,
+  VLLM_STATE_OPTIONS,
+} from "../vllm-options.ts";
 
-const BACKEND_OPTION: { readonly backend: OptionSpec<"local" | "hf" | "nnsight"> } = {
-  backend: choice(
-    ["local", "hf", "nnsight"],
-    "local",
-    "What reads the states: the engine (hf is another name of it), or Python with nnsight; docs/backends.md.",
-  ),
-};
+const STATE_BACKENDS = ["local", "hf", "vllm", "nnsight"] as const;
 
 const OPTIONS = {
   ...MODEL_OPTIONS,
-  ...BACKEND_OPTION,
+  ...BACKEND_OPTIONS,
+  backend: choice(
+    STATE_BACKENDS,
+    "local",
+    "What reads the states: the engine (hf is another name of it), vLLM, or Python with nnsight; docs/backends.md.",
+  ),
+  ...VLLM_OPTIONS,
+  ...VLLM_STATE_OPTIONS,
+  ...SERVE_OPTIONS,
   ...NNSIGHT_OPTIONS,
   ...TRACE_OPTIONS,
   indices: choice(
@@ -61,6 +72,10 @@ export const TRACE: Command = defineCommand({
     },
     { line: "sep trace --verify", meaning: "are the stored states those of the tokens that they say?" },
     {
+      line: "sep trace --backend vllm --model Qwen/Qwen3-8B --layers 0,18,36 --vllm-url http://localhost:8000",
+      meaning: "from a server that `sep vllm-command` with the same layers started",
+    },
+    {
       line: "sep trace --backend nnsight --python ./venv/bin/python --model EleutherAI/pythia-160m",
       meaning: "by Python's transformers, under nnsight",
     },
@@ -79,10 +94,10 @@ async function* traceSets(
   const workspace = await shardOrStudyRuns(study, values.shard);
   const { positions, layers, answers, force } = values;
   const { signal } = context;
-  await using model = yield* openBackend(values, context);
+  await using opened = yield* openBackend(values, workspace, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
-      model,
+      model: opened.backend,
       positions: positions === "all" ? TRACE_POSITIONS : positions,
       layers,
       indices: values.indices,
@@ -109,7 +124,8 @@ async function* findVerdicts(
   context: CliContext,
 ): AsyncGenerator<StepEvent, readonly TraceVerdict[]> {
   const workspace = openWorkspace(resolve(values.out));
-  await using model = yield* openBackend(values, context);
+  await using opened = yield* openBackend(values, workspace, context);
+  const model = opened.backend;
   const verdicts: TraceVerdict[] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set]) {
     if (values.set === "both" && set !== "math" && !(await fileExists(workspace.hiddenStates(set)))) continue;
@@ -121,11 +137,18 @@ async function* findVerdicts(
 
 async function* openBackend(
   values: OptionValues<typeof OPTIONS>,
+  { root }: Workspace,
   { signal, env }: CliContext,
-): AsyncGenerator<StepEvent, (LanguageModel | StateBackend) & AsyncDisposable> {
+): AsyncGenerator<StepEvent, OpenBackend<StateBackend>> {
   const hub = { env };
   if (values.backend === "nnsight")
     return yield* openNnsight(values.model, { ...readNnsightChoices(values), hub, env, signal });
   refuseNnsightOptions(values);
-  return yield* openModel(values.model, { ...readModelChoices(values), hub, signal });
+  const vllm = readVllmChoice(values);
+  if (vllm !== null) return yield* openVllmStates(values.model, values.layers, vllm, { root, hub, signal });
+  return yield* openLocalBackend(values.model, {
+    ...readModelChoices({ ...values, dtype: readLocalDtype(values.dtype) }),
+    hub,
+    signal,
+  });
 }
