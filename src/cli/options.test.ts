@@ -99,6 +99,7 @@ describe("the steps' own kinds of option", () => {
     expect(trace("--positions", "think-end,last-token", "--layers", "0, 4")).toEqual({
       positions: ["think-end", "last-token"],
       layers: [0, 4],
+      answers: "auto",
     });
     expect(() => trace("--positions", "think-end,middle")).toThrow(
       /Got --positions think-end,middle, expected all/,
