@@ -69,6 +69,7 @@ export { type Probe, scoreProbe } from "./probes/probe.ts";
 export { loadProbe } from "./probes/probe-file.ts";
 export { splitQuestions } from "./probes/split-questions.ts";
 export type { Question } from "./questions/question.ts";
+export { PROJECTIONS, projectStates } from "./report/project-states.ts";
 export { buildPrompt } from "./sampling/build-prompt.ts";
 export { type Shot, takeShots } from "./sampling/few-shot.ts";
 export type { PromptFormat } from "./sampling/prompt-format.ts";
