@@ -49,6 +49,7 @@ export { buildDatasets } from "./pipeline/build-datasets.ts";
 export { computeEntropy } from "./pipeline/compute-entropy.ts";
 export { evaluateProbes } from "./pipeline/evaluate-probes.ts";
 export { generateRuns } from "./pipeline/generate-runs.ts";
+export { createMeaningModels } from "./pipeline/meaning-models.ts";
 export { prepareQuestions } from "./pipeline/prepare-questions.ts";
 export { resolveSampler } from "./pipeline/resolve-sampler.ts";
 export { type RunPipelineOptions, runPipeline } from "./pipeline/run-pipeline.ts";
