@@ -42,12 +42,12 @@ async function compareWithNnsight() {
   for (const path of ["pocket", ...golden, ...positionals]) {
     const model = await loadModel(path);
     const tokenIds = await tokensOf(path, model);
-    const { backend, notes } = await drain(
+    const { opened, notes } = await drain(
       openNnsight(path, { python: values.python, device: "cpu", dtype: values.dtype }),
     );
     const layers = everyLayer(model.config);
     const expected = await readLocally(model, tokenIds, layers);
-    const reader = await backend.openReader(1);
+    const reader = await opened.backend.openReader(1);
     // one token for a prompt, all others for an answer to it
     const { beforeGeneration, answers } = await reader.read(
       tokenIds.slice(0, 1),
@@ -67,7 +67,7 @@ async function compareWithNnsight() {
     ];
     console.log(`| ${cells.join(" | ")} |`);
     await reader[Symbol.asyncDispose]();
-    await backend[Symbol.asyncDispose]();
+    await opened[Symbol.asyncDispose]();
     await model[Symbol.asyncDispose]();
   }
   console.log(`\nworst: ${worst.toExponential(1)}; ${versions}`);
@@ -140,7 +140,7 @@ async function drain(opening) {
   const notes = [];
   for (;;) {
     const next = await opening.next();
-    if (next.done) return { backend: next.value, notes };
+    if (next.done) return { opened: next.value, notes };
     if (next.value.kind === "note") notes.push(next.value.message);
   }
 }

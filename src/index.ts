@@ -52,6 +52,7 @@ export { generateRuns } from "./pipeline/generate-runs.ts";
 export { prepareQuestions } from "./pipeline/prepare-questions.ts";
 export { resolveSampler } from "./pipeline/resolve-sampler.ts";
 export { type RunPipelineOptions, runPipeline } from "./pipeline/run-pipeline.ts";
+export { createScorer, type ScoredQuestion, scoreQuestion } from "./pipeline/score-question.ts";
 export { scoreRuns } from "./pipeline/score-runs.ts";
 export { scoreStudy } from "./pipeline/score-study.ts";
 export type { StepEvent, StepResult } from "./pipeline/step.ts";

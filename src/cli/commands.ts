@@ -17,9 +17,11 @@ import { NOTEBOOK_RUN } from "./commands/notebook-run.ts";
 import { PREPARE } from "./commands/prepare.ts";
 import { REPORT } from "./commands/report.ts";
 import { RUN } from "./commands/run.ts";
+import { SCORE } from "./commands/score.ts";
 import { TRACE } from "./commands/trace.ts";
 import { TRAIN } from "./commands/train.ts";
 import { TRANSFER } from "./commands/transfer.ts";
+import { VLLM_COMMAND } from "./commands/vllm-command.ts";
 
 /** Every command, in the order that help lists them. */
 export const COMMANDS: readonly Command[] = [
@@ -34,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   EVAL,
   TRANSFER,
   REPORT,
+  SCORE,
   CLUSTERS,
   EDIT,
   NOTEBOOK_RUN,
@@ -43,5 +46,6 @@ export const COMMANDS: readonly Command[] = [
   MODELS_LIST,
   MODELS_INFO,
   MODELS_PULL,
+  VLLM_COMMAND,
   DOCTOR,
 ];

@@ -62,7 +62,10 @@ describe("errors", () => {
     [["help", "evaluate"], "Did you mean `sep eval`?"],
     [["run", "--temprature", "1"], "`sep run` has no option --temprature. Did you mean --temperature?"],
     [["generate", "--temperature", "hot"], "sep generate: Got --temperature hot, expected a number >= 0."],
-    [["generate", "--backend", "vllm"], "Servers (vllm, nnsight) come with a later version"],
+    [["generate", "--backend", "sglang"], "Got --backend sglang, expected local, hf or vllm"],
+    [["generate", "--dtype", "bfloat16"], "Half-precision checkpoints load as they are"],
+    [["generate", "--backend", "vllm", "--dtype", "int8"], "Got --dtype int8 with vLLM"],
+    [["generate", "--backend", "vllm", "--vllm-url", "localhost"], "expected an address like"],
     [["train", "math"], '`sep train` takes options only, got "math".'],
     [
       ["models"],

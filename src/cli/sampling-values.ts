@@ -44,7 +44,11 @@ export async function readSamplingChoices(values: SamplingValues): Promise<Sampl
   };
 }
 
-async function readPromptFormat(name: string, shots: string | undefined): Promise<StudyPromptFormat> {
+/**
+ * A prompt format by its name, or the template of a file.
+ * @throws SepError `bad-option`, `bad-question-file`
+ */
+export async function readPromptFormat(name: string, shots: string | undefined): Promise<StudyPromptFormat> {
   if (name === "few-shot") {
     if (shots === undefined) return name;
     const { questions } = await loadQuestions(shots, { limit: SHOT_COUNT });
@@ -69,7 +73,7 @@ async function readPromptFormat(name: string, shots: string | undefined): Promis
 }
 
 /** The text itself, or the content of `@FILE` without the line break at its end. */
-async function readSystemPrompt(given: string | undefined): Promise<string | undefined> {
+export async function readSystemPrompt(given: string | undefined): Promise<string | undefined> {
   if (given === undefined || !given.startsWith("@")) return given;
   const path = given.slice(1);
   const text = await readIfThere(path);

@@ -9,6 +9,7 @@ import type { OpenRequest } from "../tracing/nnsight/sidecar-message.ts";
 import { type Sidecar, startSidecar } from "../tracing/nnsight/start-sidecar.ts";
 import type { StateBackend } from "../tracing/state-backend.ts";
 import { reportPull } from "./open-model.ts";
+import type { OpenBackend } from "./open-vllm.ts";
 import type { StepEvent } from "./step.ts";
 
 export interface OpenNnsightOptions {
@@ -42,7 +43,7 @@ export async function* openNnsight(
     env = process.env,
     signal,
   }: OpenNnsightOptions = {},
-): AsyncGenerator<StepEvent, StateBackend & AsyncDisposable> {
+): AsyncGenerator<StepEvent, OpenBackend<StateBackend>> {
   if (remote) checkRemote(reference, env);
   const choice = remote ? PROFILE_FILES : undefined;
   const { path, commit } = yield* reportPull(reference, locateCheckpoint(reference, { hub, choice, signal }));
@@ -72,7 +73,7 @@ export async function* openNnsight(
   const sidecar = yield* reportStart(startSidecar(request, { python, env, signal }));
   try {
     const backend = createNnsightBackend({ sidecar, profile, fingerprints });
-    return { ...backend, [Symbol.asyncDispose]: () => sidecar[Symbol.asyncDispose]() };
+    return { backend, [Symbol.asyncDispose]: () => sidecar[Symbol.asyncDispose]() };
   } catch (error) {
     await sidecar[Symbol.asyncDispose]();
     throw error;

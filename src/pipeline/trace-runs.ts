@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import { SepError } from "../errors.ts";
 import type { LanguageModel } from "../models/language-model.ts";
-import { everyLayer } from "../models/language-model.ts";
-import { type LayerName, resolveLayer } from "../models/layer-names.ts";
+import type { LayerName } from "../models/layer-names.ts";
+import { resolveLayers } from "../models/resolve-layers.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Json, stableStringify } from "../store/json.ts";
 import { readJsonl, writeJsonl } from "../store/jsonl.ts";
@@ -46,7 +46,7 @@ export async function* traceRuns(
   { model, positions = TRACE_POSITIONS, layers = "all", force = false, signal }: TraceRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
   const backend = stateBackendOf(model);
-  const resolved = resolveLayers(backend, layers);
+  const resolved = chooseLayers(backend, layers);
   const settings = {
     model: backend.identity,
     positions: TRACE_POSITIONS.filter((position) => positions.includes(position)),
@@ -68,14 +68,12 @@ export async function* traceRuns(
 }
 
 /** @throws SepError `bad-option` for layers that the model has not or the backend cannot read */
-function resolveLayers(
+function chooseLayers(
   { name, model, layers: readable }: StateBackend,
   asked: "all" | readonly LayerName[],
 ): readonly number[] {
-  if (asked === "all") return readable ?? everyLayer(model.config);
-  const resolved = [...new Set(asked.map((layer) => resolveLayer(layer, model.config.blockCount)))].sort(
-    (a, b) => a - b,
-  );
+  if (asked === "all" && readable !== undefined) return readable;
+  const resolved = resolveLayers(model.config, asked);
   const missing = resolved.filter((layer) => readable !== undefined && !readable.includes(layer));
   if (missing.length === 0) return resolved;
   throw new SepError(

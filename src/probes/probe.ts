@@ -140,7 +140,7 @@ export function requireProbeFits(
   const known = (key: string): boolean => probe.source[key] !== undefined && source[key] !== undefined;
   // The same weights may go by two names, so the name only counts where there is no hash.
   const identity = known("weights_sha256") ? "weights_sha256" : "model";
-  for (const key of [identity, "tokenizer_sha256", "norm_state", "indices"].filter(known)) {
+  for (const key of [identity, "tokenizer_sha256", "dtype", "norm_state", "indices"].filter(known)) {
     if (probe.source[key] !== source[key])
       refuse(`Probe was fitted on ${key} "${probe.source[key]}", this trace has "${source[key]}".`);
   }

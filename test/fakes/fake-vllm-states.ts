@@ -86,9 +86,11 @@ export async function poolTokens(
 ): Promise<unknown> {
   const tokenIds = body.input as readonly number[];
   const { finalNorms, hiddenSize } = await model.trace(tokenIds, { layers: [], finalNorm: true });
-  const data = tokenIds.map((_, i) => [
-    ...(finalNorms as Float32Array).subarray(i * hiddenSize, (i + 1) * hiddenSize),
-  ]);
+  const states = finalNorms as Float32Array;
+  const data =
+    body.encoding_format === "base64"
+      ? Buffer.from(states.buffer, states.byteOffset, states.byteLength).toString("base64")
+      : tokenIds.map((_, i) => [...states.subarray(i * hiddenSize, (i + 1) * hiddenSize)]);
   return {
     id: "pool-1",
     object: "list",

@@ -22,13 +22,13 @@ export const EVAL: Command = defineCommand({
   ],
   async run(values, context) {
     const { force } = values;
+    const { signal } = context;
     const options = {
       targetRisk: values["target-risk"],
       targetCoverage: values["target-coverage"],
       force,
-      signal: context.signal,
+      signal,
     };
-    const { signal } = context;
     await runSteps(values, context, async function* (workspace) {
       const evaluated = yield* evaluateProbes(workspace, options);
       return [evaluated, yield* writeReport(workspace, { force, signal })];

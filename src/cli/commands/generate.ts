@@ -2,7 +2,8 @@ import { SepError } from "../../errors.ts";
 import type { AdaptiveOptions } from "../../pipeline/adaptive-k.ts";
 import { generateRuns } from "../../pipeline/generate-runs.ts";
 import { createMeaningModels, type MeaningModels } from "../../pipeline/meaning-models.ts";
-import { openModel } from "../../pipeline/open-model.ts";
+import { openLocalBackend } from "../../pipeline/open-local-backend.ts";
+import { openVllmAnswers } from "../../pipeline/open-vllm.ts";
 import { resolveSampler } from "../../pipeline/resolve-sampler.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
@@ -14,6 +15,14 @@ import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
 import { SHARD_OPTION, shardWorkspace } from "../shard-option.ts";
 import { LIMIT_OPTION, MODEL_OPTIONS, OUTPUT_OPTIONS, SEED_OPTION, SET_OPTION } from "../step-options.ts";
+import {
+  BACKEND_OPTIONS,
+  readLocalDtype,
+  readVllmChoice,
+  SERVE_OPTIONS,
+  VLLM_ANSWER_OPTIONS,
+  VLLM_OPTIONS,
+} from "../vllm-options.ts";
 
 const { clustering: _greedyOnly, ...RELATION_OPTIONS } = MEANING_OPTIONS;
 
@@ -26,6 +35,10 @@ const ADAPTIVE_OPTIONS = {
 const OPTIONS = {
   ...LIMIT_OPTION,
   ...MODEL_OPTIONS,
+  ...BACKEND_OPTIONS,
+  ...VLLM_OPTIONS,
+  ...VLLM_ANSWER_OPTIONS,
+  ...SERVE_OPTIONS,
   ...SAMPLING_OPTIONS,
   ...ADAPTIVE_OPTIONS,
   ...SEED_OPTION,
@@ -46,6 +59,14 @@ export const GENERATE: Command = defineCommand({
       meaning: "three answers to five questions from a checkpoint on disk",
     },
     { line: "sep generate --shard 2/8", meaning: "the second eighth of the questions" },
+    {
+      line: "sep generate --backend vllm --model Qwen/Qwen3-8B --gpu-mem-utilization 0.9",
+      meaning: "starts vLLM here, and ends it afterwards",
+    },
+    {
+      line: "sep generate --backend vllm --model Qwen/Qwen3-8B --vllm-url http://gpu1:8000,http://gpu2:8000",
+      meaning: "from two servers that run already",
+    },
     { line: "sep generate --set ood --seed 7", meaning: "the out-of-distribution questions only" },
     {
       line: "sep generate --adaptive --se-threshold 0.9",
@@ -65,15 +86,20 @@ async function* generateSets(
   const workspace = shardWorkspace(study, values.shard);
   const adaptive = readAdaptive(values, createMeaningModels({ hub: { env }, threads: values.threads }));
   const { sampler: chosen, samplerPreset, ...choices } = await readSamplingChoices(values);
-  await using model = yield* openModel(values.model, {
-    ...readModelChoices(values),
-    hub: { env },
-    signal,
-  });
-  const { settings, sources } = resolveSampler(model, chosen, samplerPreset);
+  const vllm = readVllmChoice(values);
+  await using opened =
+    vllm === null
+      ? yield* openLocalBackend(values.model, {
+          ...readModelChoices({ ...values, dtype: readLocalDtype(values.dtype) }),
+          hub: { env },
+          signal,
+        })
+      : yield* openVllmAnswers(values.model, vllm, { root: workspace.root, hub: { env }, signal });
+  const { backend } = opened;
+  const { settings, sources } = resolveSampler(backend.model, chosen, samplerPreset);
   return yield* eachSet("generate", values.set, workspace.raw, (set) =>
     generateRuns(workspace, set, {
-      model,
+      model: backend,
       ...choices,
       limit: values.limit,
       sampler: settings,

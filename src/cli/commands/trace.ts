@@ -1,6 +1,7 @@
-import type { LanguageModel } from "../../models/language-model.ts";
-import { openModel } from "../../pipeline/open-model.ts";
+import { openLocalBackend } from "../../pipeline/open-local-backend.ts";
 import { openNnsight } from "../../pipeline/open-nnsight.ts";
+import type { OpenBackend } from "../../pipeline/open-vllm.ts";
+import { openVllmStates } from "../../pipeline/open-vllm.ts";
 import type { StepEvent } from "../../pipeline/step.ts";
 import { traceRuns } from "../../pipeline/trace-runs.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
@@ -8,23 +9,27 @@ import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import type { StateBackend } from "../../tracing/state-backend.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { readModelChoices } from "../model-values.ts";
-import { NNSIGHT_OPTIONS, readNnsightChoices, refuseNnsightOptions } from "../nnsight-options.ts";
-import { choice, type OptionSpec, type OptionValues } from "../option-spec.ts";
+import { NNSIGHT_OPTIONS, readNnsightChoice, STATE_BACKEND_OPTION } from "../nnsight-options.ts";
+import type { OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { SHARD_OPTION, shardOrStudyRuns } from "../shard-option.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
-
-const BACKEND_OPTION: { readonly backend: OptionSpec<"local" | "hf" | "nnsight"> } = {
-  backend: choice(
-    ["local", "hf", "nnsight"],
-    "local",
-    "What reads the states: the engine (hf is another name of it), or Python with nnsight; docs/backends.md.",
-  ),
-};
+import {
+  BACKEND_OPTIONS,
+  readLocalDtype,
+  readVllmChoice,
+  SERVE_OPTIONS,
+  VLLM_OPTIONS,
+  VLLM_STATE_OPTIONS,
+} from "../vllm-options.ts";
 
 const OPTIONS = {
   ...MODEL_OPTIONS,
-  ...BACKEND_OPTION,
+  ...BACKEND_OPTIONS,
+  ...STATE_BACKEND_OPTION,
+  ...VLLM_OPTIONS,
+  ...VLLM_STATE_OPTIONS,
+  ...SERVE_OPTIONS,
   ...NNSIGHT_OPTIONS,
   ...TRACE_OPTIONS,
   ...SET_OPTION,
@@ -44,6 +49,10 @@ export const TRACE: Command = defineCommand({
       meaning: "two positions and three layers of a checkpoint on disk",
     },
     {
+      line: "sep trace --backend vllm --model Qwen/Qwen3-8B --layers 0,18,36 --vllm-url http://localhost:8000",
+      meaning: "from a server that `sep vllm-command` with the same layers started",
+    },
+    {
       line: "sep trace --backend nnsight --python ./venv/bin/python --model EleutherAI/pythia-160m",
       meaning: "by Python's transformers, under nnsight",
     },
@@ -60,26 +69,28 @@ async function* traceSets(
 ): Steps {
   const workspace = await shardOrStudyRuns(study, values.shard);
   const { positions, layers, force } = values;
-  const { signal } = context;
-  await using model = yield* openBackend(values, context);
+  await using opened = yield* openBackend(workspace, values, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
-      model,
+      model: opened.backend,
       positions: positions === "all" ? TRACE_POSITIONS : positions,
       layers,
-      signal,
+      signal: context.signal,
       force,
     }),
   );
 }
 
 async function* openBackend(
-  values: OptionValues<typeof OPTIONS>,
+  { root }: Workspace,
+  { backend, ...values }: OptionValues<typeof OPTIONS>,
   { signal, env }: CliContext,
-): AsyncGenerator<StepEvent, (LanguageModel | StateBackend) & AsyncDisposable> {
+): AsyncGenerator<StepEvent, OpenBackend<StateBackend>> {
   const hub = { env };
-  if (values.backend === "nnsight")
-    return yield* openNnsight(values.model, { ...readNnsightChoices(values), hub, env, signal });
-  refuseNnsightOptions(values);
-  return yield* openModel(values.model, { ...readModelChoices(values), hub, signal });
+  const nnsight = readNnsightChoice({ backend, ...values });
+  if (nnsight !== null) return yield* openNnsight(values.model, { ...nnsight, hub, env, signal });
+  const vllm = backend === "nnsight" ? null : readVllmChoice({ backend, ...values });
+  if (vllm !== null) return yield* openVllmStates(values.model, values.layers, vllm, { root, hub, signal });
+  const dtype = readLocalDtype(values.dtype);
+  return yield* openLocalBackend(values.model, { ...readModelChoices({ ...values, dtype }), hub, signal });
 }

@@ -16,6 +16,8 @@ export interface ServedAnswer {
   readonly finishReason: "stop" | "length";
   /** The stop token that ended it, where one did that the request did not name. */
   readonly stopToken: number | null;
+  /** The server writes hidden states of each answer to a file. */
+  readonly extractsStates: boolean;
 }
 
 /**
@@ -50,6 +52,7 @@ export function readAnswer(text: string, source: string): ServedAnswer {
     highest: steps.map(({ top }) => top[0] ?? -Infinity),
     finishReason: reason,
     stopToken: typeof stop === "number" ? stop : null,
+    extractsStates: body.kv_transfer_params?.hidden_states_path != null,
   };
 }
 
@@ -97,6 +100,7 @@ interface Choice {
 interface Body {
   readonly choices?: readonly Choice[];
   readonly prompt_token_ids?: readonly number[] | null;
+  readonly kv_transfer_params?: { readonly hidden_states_path?: unknown } | null;
 }
 
 function parse(text: string, source: string): Body {

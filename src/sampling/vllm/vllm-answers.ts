@@ -1,6 +1,7 @@
 import { SepError } from "../../errors.ts";
 import { createRng } from "../../math/rng.ts";
 import type { ModelProfile } from "../../models/model-profile.ts";
+import { allOrNone } from "../../servers/all-or-none.ts";
 import { checkTokenizer } from "../../servers/check-tokenizer.ts";
 import { explainServerRefusal } from "../../servers/explain-refusal.ts";
 import type { ServedModel } from "../../servers/find-served-model.ts";
@@ -44,7 +45,8 @@ export function createVllmAnswers({
   concurrency = DEFAULT_CONCURRENCY,
 }: VllmAnswersOptions): AnswerBackend {
   const { id, revision } = model.provenance;
-  const room = served.maxModelLength ?? model.config.maxPositions;
+  // one less: to be traced, prompt and answer are sent as a prompt, which needs room for a token after it
+  const room = (served.maxModelLength ?? model.config.maxPositions) - 1;
   const drawOne = async (
     prompt: Prompt,
     runId: number,
@@ -93,7 +95,9 @@ export function createVllmAnswers({
           options.signal?.throwIfAborted();
           requireRoom(prompt, room);
           if (api === "chat") requireChat(prompt);
-          return drawAll(options, (runId, signal) => drawOne(prompt, runId, { ...options, signal }));
+          return allOrNone(options.runIds, options.signal, (runId, signal) =>
+            drawOne(prompt, runId, { ...options, signal }),
+          );
         },
         [Symbol.asyncDispose]: async () => undefined,
       };
@@ -104,24 +108,6 @@ export function createVllmAnswers({
 /** The seed that one answer is drawn with; 31 bits, which every server takes. */
 export const sampleSeedOf = (seed: number, streamKey: string, runId: number): number =>
   createRng("server-sample", seed, streamKey, runId).integer(2 ** 31);
-
-/** When one answer fails, the others are not waited for. */
-async function drawAll(
-  { runIds, signal }: SampleAnswersOptions,
-  draw: (runId: number, signal: AbortSignal) => Promise<SampledAnswer>,
-): Promise<readonly SampledAnswer[]> {
-  const stop = new AbortController();
-  const giveUp = (): void => stop.abort(signal?.reason);
-  signal?.addEventListener("abort", giveUp, { once: true });
-  const drawing = runIds.map((runId) => draw(runId, stop.signal));
-  try {
-    return await Promise.all(drawing);
-  } finally {
-    stop.abort();
-    signal?.removeEventListener("abort", giveUp);
-    await Promise.allSettled(drawing);
-  }
-}
 
 interface RequestOptions extends AnswerRequestOptions {
   readonly key: string;
@@ -202,6 +188,12 @@ async function checkLogprobs(
       key: "check",
     });
   const [plain, shaped] = [await ask(1, 1), await ask(0.5, 0.5)];
+  if (plain.extractsStates) {
+    throw new SepError(
+      "server-mismatch",
+      "The server extracts hidden states, and would leave a file behind for every answer. Draw answers from a server without extract_hidden_states, and give this one to `sep trace`, or to `sep run` as --vllm-states-url.",
+    );
+  }
   const [got, wanted] = [shaped.highest[0] as number, plain.highest[0] as number];
   if (Math.abs(got - wanted) < RAW_TOLERANCE) return;
   throw new SepError(
