@@ -72,8 +72,8 @@ export { assessRisk, type Probe, parseProbe, requireProbeFits, scoreProbe } from
 export { loadProbe, saveProbe } from "./probes/probe-file.ts";
 export { splitQuestions } from "./probes/split-questions.ts";
 export type { Question } from "./questions/question.ts";
-export type { AnswerBackend } from "./sampling/answer-backend.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
+export type { AnswerBackend } from "./sampling/answer-backend.ts";
 export { buildPrompt } from "./sampling/build-prompt.ts";
 export { type Shot, takeShots } from "./sampling/few-shot.ts";
 export type { PromptFormat } from "./sampling/prompt-format.ts";

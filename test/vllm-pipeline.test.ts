@@ -31,7 +31,7 @@ const SAMPLER: SamplerSettings = {
   stopTokenIds: [],
 };
 const RUNS = 4;
-const QUESTIONS = 8;
+const QUESTIONS = 10;
 const LAYERS = [0, 2, 4];
 const SEED = 42;
 
@@ -162,22 +162,15 @@ describe("the pipeline on vLLM", () => {
     expect(largest).toBeLessThan(1e-4); // float32: one sequence there, over the prompt's keys here
   });
 
-  it.each([1, 2])(
-    "ends with the same bytes where a fifth of all requests goes wrong, draw %i",
-    async (draw) => {
-      const rng = createRng("faults", draw);
-      const seen = new Set<string>();
-      const fault = (): FakeFault | null => {
-        if (rng.next() >= 0.2) return null;
-        const chosen = FAULTS[rng.integer(FAULTS.length)] as FakeFault;
-        seen.add(JSON.stringify(chosen));
-        return chosen;
-      };
-      const disturbed = await runOnVllm(`faults-${draw}`, fault, { limitMs: 3_000 });
-      expect(seen.size, "all kinds of faults were met").toBe(FAULTS.length);
-      expect(await bytesOf(disturbed)).toEqual(await bytesOf(undisturbed));
-    },
-  );
+  it("ends with the same bytes where a fifth of all requests goes wrong", { timeout: 120_000 }, async () => {
+    const rng = createRng("faults", 1);
+    let next = 0;
+    const fault = (): FakeFault | null =>
+      rng.next() < 0.2 ? (FAULTS[next++ % FAULTS.length] as FakeFault) : null;
+    const disturbed = await runOnVllm("faults", fault, { limitMs: 2_000 });
+    expect(next, "every kind of fault was met").toBeGreaterThanOrEqual(FAULTS.length);
+    expect(await bytesOf(disturbed)).toEqual(await bytesOf(undisturbed));
+  });
 });
 
 const FAULTS: readonly FakeFault[] = [

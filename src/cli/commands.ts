@@ -7,6 +7,7 @@ import { ENTROPY } from "./commands/entropy.ts";
 import { EVAL } from "./commands/eval.ts";
 import { GENERATE } from "./commands/generate.ts";
 import { IMPORT } from "./commands/import.ts";
+import { MERGE } from "./commands/merge.ts";
 import { MODELS_INFO } from "./commands/models-info.ts";
 import { MODELS_LIST } from "./commands/models-list.ts";
 import { MODELS_PULL } from "./commands/models-pull.ts";
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   GENERATE,
   ENTROPY,
   TRACE,
+  MERGE,
   DATASET,
   TRAIN,
   EVAL,

@@ -71,6 +71,8 @@ function checkOptions({ clusters, runs, to, set, shard }: OptionValues<typeof OP
       "bad-option",
       "Got --clusters for both question sets, and a file has the clusters of one. Say which with --set math or --set ood.",
     );
+  if (clusters !== undefined && shard !== null)
+    throw new SepError("bad-option", "Got --clusters and --shard, and a clusters file has all questions.");
   if (runs === undefined && to !== undefined)
     throw new SepError("bad-option", "--to names where the scores of --runs go, and there is no --runs.");
   const other =

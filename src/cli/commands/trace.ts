@@ -14,7 +14,7 @@ import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { describeVerdict } from "../describe-verdict.ts";
 import { EXIT } from "../exit.ts";
 import { readModelChoices } from "../model-values.ts";
-import { NNSIGHT_OPTIONS, readNnsightChoices, refuseNnsightOptions } from "../nnsight-options.ts";
+import { NNSIGHT_OPTIONS, readNnsightChoice, STATE_BACKEND_OPTION } from "../nnsight-options.ts";
 import { choice, flag, number, type OptionValues } from "../option-spec.ts";
 import { createPaint } from "../paint.ts";
 import { renderProgress } from "../render-progress.ts";
@@ -30,16 +30,10 @@ import {
   VLLM_STATE_OPTIONS,
 } from "../vllm-options.ts";
 
-const STATE_BACKENDS = ["local", "hf", "vllm", "nnsight"] as const;
-
 const OPTIONS = {
   ...MODEL_OPTIONS,
   ...BACKEND_OPTIONS,
-  backend: choice(
-    STATE_BACKENDS,
-    "local",
-    "What reads the states: the engine (hf is another name of it), vLLM, or Python with nnsight; docs/backends.md.",
-  ),
+  ...STATE_BACKEND_OPTION,
   ...VLLM_OPTIONS,
   ...VLLM_STATE_OPTIONS,
   ...SERVE_OPTIONS,
@@ -93,8 +87,7 @@ async function* traceSets(
 ): Steps {
   const workspace = await shardOrStudyRuns(study, values.shard);
   const { positions, layers, answers, force } = values;
-  const { signal } = context;
-  await using opened = yield* openBackend(values, workspace, context);
+  await using opened = yield* openBackend(workspace, values, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
       model: opened.backend,
@@ -102,7 +95,7 @@ async function* traceSets(
       layers,
       indices: values.indices,
       answers,
-      signal,
+      signal: context.signal,
       force,
     }),
   );
@@ -124,7 +117,7 @@ async function* findVerdicts(
   context: CliContext,
 ): AsyncGenerator<StepEvent, readonly TraceVerdict[]> {
   const workspace = openWorkspace(resolve(values.out));
-  await using opened = yield* openBackend(values, workspace, context);
+  await using opened = yield* openBackend(workspace, values, context);
   const model = opened.backend;
   const verdicts: TraceVerdict[] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set]) {
@@ -136,19 +129,15 @@ async function* findVerdicts(
 }
 
 async function* openBackend(
-  values: OptionValues<typeof OPTIONS>,
   { root }: Workspace,
+  { backend, ...values }: OptionValues<typeof OPTIONS>,
   { signal, env }: CliContext,
 ): AsyncGenerator<StepEvent, OpenBackend<StateBackend>> {
   const hub = { env };
-  if (values.backend === "nnsight")
-    return yield* openNnsight(values.model, { ...readNnsightChoices(values), hub, env, signal });
-  refuseNnsightOptions(values);
-  const vllm = readVllmChoice(values);
+  const nnsight = readNnsightChoice({ backend, ...values });
+  if (nnsight !== null) return yield* openNnsight(values.model, { ...nnsight, hub, env, signal });
+  const vllm = backend === "nnsight" ? null : readVllmChoice({ backend, ...values });
   if (vllm !== null) return yield* openVllmStates(values.model, values.layers, vllm, { root, hub, signal });
-  return yield* openLocalBackend(values.model, {
-    ...readModelChoices({ ...values, dtype: readLocalDtype(values.dtype) }),
-    hub,
-    signal,
-  });
+  const dtype = readLocalDtype(values.dtype);
+  return yield* openLocalBackend(values.model, { ...readModelChoices({ ...values, dtype }), hub, signal });
 }
