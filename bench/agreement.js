@@ -1,5 +1,6 @@
 // How far the local engine's residual streams are from other backends', all layers and all positions: the largest
-// difference relative to the largest value of the layer where it is worst. Prints the tables of docs/backends.md.
+// difference relative to the largest value of all, and in the layer where it is worst relative to that layer's largest
+// value. Prints the tables of docs/backends.md.
 //
 //   npm run bench:agreement -- --python PATH [--dtype bfloat16] [MODEL ...]   nnsight: the embedded model, the
 //                                                    checkpoints of test/golden, and the folders that are named
@@ -34,17 +35,19 @@ async function compareWithNnsight() {
   const golden = readdirSync(checkpoints).map((name) => `${checkpoints}${name}`);
   let versions;
   let worst = 0;
-  console.log("| checkpoint | class of transformers | its blocks | blocks | tokens | largest difference |");
-  console.log("| --- | --- | --- | --- | --- | --- |");
+  console.log(
+    "| checkpoint | class of transformers | its blocks | blocks | tokens | difference | in the worst layer |",
+  );
+  console.log("| --- | --- | --- | --- | --- | --- | --- |");
   for (const path of ["pocket", ...golden, ...positionals]) {
     const model = await loadModel(path);
     const tokenIds = await tokensOf(path, model);
-    const { backend, notes } = await drain(
+    const { opened, notes } = await drain(
       openNnsight(path, { python: values.python, device: "cpu", dtype: values.dtype }),
     );
     const layers = everyLayer(model.config);
     const expected = await readLocally(model, tokenIds, layers);
-    const reader = await backend.openReader(1);
+    const reader = await opened.backend.openReader(1);
     // one token for a prompt, all others for an answer to it
     const { beforeGeneration, answers } = await reader.read(
       tokenIds.slice(0, 1),
@@ -52,19 +55,20 @@ async function compareWithNnsight() {
       { layers },
     );
     const got = [beforeGeneration, ...answers[0]];
-    const error = largestDifference(got, expected, layers.length);
-    worst = Math.max(worst, error);
+    const { all, worstLayer } = largestDifferences(got, expected, layers.length);
+    worst = Math.max(worst, worstLayer);
     versions = notes.at(-1);
     const cells = [
       path.split("/").at(-1),
       ...describe(notes),
       layers.length - 1,
       tokenIds.length,
-      error.toExponential(1),
+      all.toExponential(1),
+      worstLayer.toExponential(1),
     ];
     console.log(`| ${cells.join(" | ")} |`);
     await reader[Symbol.asyncDispose]();
-    await backend[Symbol.asyncDispose]();
+    await opened[Symbol.asyncDispose]();
     await model[Symbol.asyncDispose]();
   }
   console.log(`\nworst: ${worst.toExponential(1)}; ${versions}`);
@@ -85,9 +89,14 @@ async function compareWithFile(file, reference) {
   const values = await readTensor(file, states);
   const size = layers.length * model.config.hiddenSize;
   const got = tokenIds.map((_, row) => values.subarray(row * size, (row + 1) * size));
-  const error = largestDifference(got, await readLocally(model, tokenIds, layers), layers.length);
+  const { all, worstLayer } = largestDifferences(
+    got,
+    await readLocally(model, tokenIds, layers),
+    layers.length,
+  );
+  const [ofAll, ofWorst] = [all, worstLayer].map((each) => each.toExponential(1));
   console.log(
-    `${reference}: ${states.dtype} [${states.shape}], largest difference ${error.toExponential(1)}`,
+    `${reference}: ${states.dtype} [${states.shape}]: difference ${ofAll}, in the worst layer ${ofWorst}`,
   );
   await model[Symbol.asyncDispose]();
 }
@@ -99,22 +108,26 @@ async function readLocally(model, tokenIds, layers) {
   return tokenIds.map((_, row) => residuals.subarray(row * size, (row + 1) * size));
 }
 
-/** Of any layer: its largest difference by its largest value. */
-function largestDifference(got, expected, layerCount) {
+/** Of all layers, and of the layer where it is worst: the largest difference by the largest value. */
+function largestDifferences(got, expected, layerCount) {
   const width = expected[0].length / layerCount;
-  let worst = 0;
+  const [all, ofLayer] = [
+    { error: 0, scale: 0 },
+    { error: 0, scale: 1 },
+  ];
   for (let layer = 0; layer < layerCount; layer++) {
-    let error = 0;
-    let scale = 0;
+    let [error, scale] = [0, 0];
     for (const [row, state] of expected.entries()) {
       for (let i = layer * width; i < (layer + 1) * width; i++) {
         error = Math.max(error, Math.abs(got[row][i] - state[i]));
         scale = Math.max(scale, Math.abs(state[i]));
       }
     }
-    worst = Math.max(worst, error / scale);
+    if (error / scale > ofLayer.error / ofLayer.scale) Object.assign(ofLayer, { error, scale });
+    all.error = Math.max(all.error, error);
+    all.scale = Math.max(all.scale, scale);
   }
-  return worst;
+  return { all: all.error / all.scale, worstLayer: ofLayer.error / ofLayer.scale };
 }
 
 async function tokensOf(path, model) {
@@ -128,7 +141,7 @@ async function drain(opening) {
   const notes = [];
   for (;;) {
     const next = await opening.next();
-    if (next.done) return { backend: next.value, notes };
+    if (next.done) return { opened: next.value, notes };
     if (next.value.kind === "note") notes.push(next.value.message);
   }
 }

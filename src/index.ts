@@ -49,6 +49,7 @@ export { buildDatasets } from "./pipeline/build-datasets.ts";
 export { computeEntropy } from "./pipeline/compute-entropy.ts";
 export { evaluateProbes } from "./pipeline/evaluate-probes.ts";
 export { generateRuns } from "./pipeline/generate-runs.ts";
+export { createMeaningModels } from "./pipeline/meaning-models.ts";
 export { prepareQuestions } from "./pipeline/prepare-questions.ts";
 export { resolveSampler } from "./pipeline/resolve-sampler.ts";
 export { type RunPipelineOptions, runPipeline } from "./pipeline/run-pipeline.ts";
@@ -71,6 +72,7 @@ export { assessRisk, type Probe, parseProbe, requireProbeFits, scoreProbe } from
 export { loadProbe, saveProbe } from "./probes/probe-file.ts";
 export { splitQuestions } from "./probes/split-questions.ts";
 export type { Question } from "./questions/question.ts";
+export { PROJECTIONS, projectStates } from "./report/project-states.ts";
 export type { AnswerBackend } from "./sampling/answer-backend.ts";
 export { buildPrompt } from "./sampling/build-prompt.ts";
 export { type Shot, takeShots } from "./sampling/few-shot.ts";

@@ -10,6 +10,7 @@ import { EXPORT_STATES } from "./commands/export-states.ts";
 import { EXPORT_TABLE } from "./commands/export-table.ts";
 import { GENERATE } from "./commands/generate.ts";
 import { IMPORT } from "./commands/import.ts";
+import { MERGE } from "./commands/merge.ts";
 import { MODELS_INFO } from "./commands/models-info.ts";
 import { MODELS_LIST } from "./commands/models-list.ts";
 import { MODELS_PULL } from "./commands/models-pull.ts";
@@ -26,6 +27,7 @@ import { SCORE } from "./commands/score.ts";
 import { TRACE } from "./commands/trace.ts";
 import { TRAIN } from "./commands/train.ts";
 import { TRANSFER } from "./commands/transfer.ts";
+import { VLLM_COMMAND } from "./commands/vllm-command.ts";
 
 /** Every command, in the order that help lists them. */
 export const COMMANDS: readonly Command[] = [
@@ -34,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   GENERATE,
   ENTROPY,
   TRACE,
+  MERGE,
   DATASET,
   TRAIN,
   EVAL,
@@ -55,5 +58,6 @@ export const COMMANDS: readonly Command[] = [
   MODELS_LIST,
   MODELS_INFO,
   MODELS_PULL,
+  VLLM_COMMAND,
   DOCTOR,
 ];

@@ -71,7 +71,7 @@ export const MODEL_OPTIONS: {
     ["local", "hf"],
     "local",
     "Engine; hf is another name of the local one.",
-    "Servers (vllm, nnsight) come with a later version",
+    "vLLM is for sep generate, trace and run",
   ),
   dtype: choice(
     MODEL_DTYPES,

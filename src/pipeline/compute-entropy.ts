@@ -40,7 +40,7 @@ export async function* computeEntropy(
   const path = workspace.runs(set);
   const bestPath = await findBestAnswers(workspace, set);
   await requireInput(path, "entropy");
-  const samples = await loadSamples(path);
+  const samples = await loadSamples(path, workspace.shard);
   await using grouping = yield* openGrouping(samples, { ...choice, models, signal });
   const states = needs(choice, "hidden_states") ? await findAnswerStates(workspace, set) : [];
   const readsRaw = readsQuestions(choice, choice, grouping) && samples.questions.some(lacksQuestion);
@@ -58,7 +58,7 @@ export async function* computeEntropy(
     whenStale: "redo",
   };
   return yield* runStep(workspace, definition, { force }, async function* () {
-    const loaded = await loadSamples(path);
+    const loaded = await loadSamples(path, workspace.shard);
     const rawOf: QuestionOf | null = readsRaw
       ? await readQuestionTexts(workspace.raw(set), loaded.questions.filter(lacksQuestion).flat())
       : null;

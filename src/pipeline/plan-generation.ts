@@ -23,6 +23,7 @@ import type { AdaptiveOptions } from "./adaptive-k.ts";
 import { fileExists } from "./file-exists.ts";
 import { answerBackendOf } from "./local-backend.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
+import { isInShard } from "./shard.ts";
 import type { AnswerRole } from "./traced-answers.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
@@ -101,7 +102,8 @@ export async function planGeneration(
   };
   return {
     backend,
-    questions,
+    // last: what all questions decide is the same in every shard
+    questions: questions.filter(({ id }) => isInShard(id, workspace.shard)),
     runs,
     sampling: {
       dataset: set,

@@ -1,9 +1,8 @@
 import { rm } from "node:fs/promises";
 import { SepError } from "../errors.ts";
 import type { LanguageModel } from "../models/language-model.ts";
-import { everyLayer } from "../models/language-model.ts";
-import { type LayerName, resolveLayer } from "../models/layer-names.ts";
-import { readRuns } from "../sampling/read-runs.ts";
+import type { LayerName } from "../models/layer-names.ts";
+import { resolveLayers } from "../models/resolve-layers.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Json, stableStringify } from "../store/json.ts";
 import { readJsonl, writeJsonl } from "../store/jsonl.ts";
@@ -21,6 +20,7 @@ import { planTrace, type QuestionTrace, type TracePlan, type TraceRow } from "..
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
 import { stateBackendOf } from "./local-backend.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
+import { readShardRuns } from "./read-shard-runs.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { type AnswerRole, answersPath, findBestAnswers } from "./traced-answers.ts";
 import { warnOfBadRuns } from "./warn-of-bad-runs.ts";
@@ -59,7 +59,7 @@ export async function* traceRuns(
   }: TraceRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
   const backend = stateBackendOf(model);
-  const resolved = resolveLayers(backend, layers);
+  const resolved = chooseLayers(backend, layers);
   const best = asked === "samples" ? null : await findBestAnswers(workspace, set);
   const answers = asked === "auto" ? (best === null ? "samples" : "best") : asked;
   const source = answersPath(workspace, set, answers);
@@ -86,14 +86,12 @@ export async function* traceRuns(
 }
 
 /** @throws SepError `bad-option` for layers that the model has not or the backend cannot read */
-function resolveLayers(
+function chooseLayers(
   { name, model, layers: readable }: StateBackend,
   asked: "all" | readonly LayerName[],
 ): readonly number[] {
-  if (asked === "all") return readable ?? everyLayer(model.config);
-  const resolved = [...new Set(asked.map((layer) => resolveLayer(layer, model.config.blockCount)))].sort(
-    (a, b) => a - b,
-  );
+  if (asked === "all" && readable !== undefined) return readable;
+  const resolved = resolveLayers(model.config, asked);
   const missing = resolved.filter((layer) => readable !== undefined && !readable.includes(layer));
   if (missing.length === 0) return resolved;
   throw new SepError(
@@ -123,7 +121,7 @@ async function* traceMissing(
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { layers, positions } = settings;
   const { model } = backend;
-  const loaded = await readRuns(source);
+  const loaded = await readShardRuns(source, workspace.shard);
   const plan = planTrace(loaded.runs, {
     positions,
     indices: settings.indices ?? "exact",

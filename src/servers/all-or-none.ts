@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.ts";
+
 /**
  * Applies an async function to all items at the same time. When one fails, the others are aborted and awaited.
  * @returns in the items' order
@@ -8,14 +10,13 @@ export async function allOrNone<T, R>(
   apply: (item: T, signal: AbortSignal) => Promise<R>,
 ): Promise<readonly R[]> {
   const stop = new AbortController();
-  const giveUp = (): void => stop.abort(signal?.reason);
-  signal?.addEventListener("abort", giveUp, { once: true });
+  const end = onAbort(signal, () => stop.abort(signal?.reason));
   const working = items.map((item) => apply(item, stop.signal));
   try {
     return await Promise.all(working);
   } finally {
     stop.abort();
-    signal?.removeEventListener("abort", giveUp);
+    end();
     await Promise.allSettled(working);
   }
 }

@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.ts";
+
 /** What came of one request. */
 export type Outcome = Answered | Lost;
 
@@ -36,11 +38,11 @@ export async function sendOnce(
   signal?.throwIfAborted();
   const stop = new AbortController();
   // by hand, since AbortSignal.any holds on to what it made while the longer-lived of its signals lives
-  const giveUp = (): void => stop.abort(signal?.reason);
-  const letGo = (): void => stop.abort(dead?.reason);
+  const ends = [
+    onAbort(signal, () => stop.abort(signal?.reason)),
+    onAbort(dead, () => stop.abort(dead?.reason)),
+  ];
   const timer = setTimeout(() => stop.abort(new Error(`no answer within ${limitMs / 1_000} s`)), limitMs);
-  signal?.addEventListener("abort", giveUp, { once: true });
-  dead?.addEventListener("abort", letGo, { once: true });
   try {
     const response = await send(url, { ...init, signal: stop.signal });
     const text = await response.text();
@@ -50,8 +52,7 @@ export async function sendOnce(
     return { kind: "lost", reason: describeLoss(stop.signal.aborted ? stop.signal.reason : cause), cause };
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", giveUp);
-    dead?.removeEventListener("abort", letGo);
+    for (const end of ends) end();
   }
 }
 

@@ -142,7 +142,7 @@ async function* openProbedModel(
       "The probe does not say which model it was fitted on. Name it with --model.",
     );
   const dtype = MODEL_DTYPES.find((name) => name === source.dtype) ?? "float32";
-  const choices = readModelChoices({ ...values, model: reference, dtype });
+  const choices = readModelChoices({ ...values, dtype });
   return yield* openModel(reference, { ...choices, hub: { env }, signal });
 }
 

@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
-import type { LanguageModel } from "../../models/language-model.ts";
 import { fileExists } from "../../pipeline/file-exists.ts";
-import { openModel } from "../../pipeline/open-model.ts";
+import type { OpenBackend } from "../../pipeline/open-backend.ts";
+import { openLocalBackend } from "../../pipeline/open-local-backend.ts";
 import { openNnsight } from "../../pipeline/open-nnsight.ts";
+import { openVllmStates } from "../../pipeline/open-vllm.ts";
 import type { StepEvent } from "../../pipeline/step.ts";
 import { traceRuns } from "../../pipeline/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../../pipeline/verify-trace.ts";
@@ -13,24 +14,29 @@ import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { describeVerdict } from "../describe-verdict.ts";
 import { EXIT } from "../exit.ts";
 import { readModelChoices } from "../model-values.ts";
-import { NNSIGHT_OPTIONS, readNnsightChoices, refuseNnsightOptions } from "../nnsight-options.ts";
-import { choice, flag, number, type OptionSpec, type OptionValues } from "../option-spec.ts";
+import { NNSIGHT_OPTIONS, readNnsightChoice, STATE_BACKEND_OPTION } from "../nnsight-options.ts";
+import { choice, flag, number, type OptionValues } from "../option-spec.ts";
 import { createPaint } from "../paint.ts";
 import { renderProgress } from "../render-progress.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
+import { SHARD_OPTION, shardOrStudyRuns } from "../shard-option.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
-
-const BACKEND_OPTION: { readonly backend: OptionSpec<"local" | "hf" | "nnsight"> } = {
-  backend: choice(
-    ["local", "hf", "nnsight"],
-    "local",
-    "What reads the states: the engine (hf is another name of it), or Python with nnsight; docs/backends.md.",
-  ),
-};
+import {
+  BACKEND_OPTIONS,
+  readLocalDtype,
+  readVllmChoice,
+  SERVE_OPTIONS,
+  VLLM_OPTIONS,
+  VLLM_STATE_OPTIONS,
+} from "../vllm-options.ts";
 
 const OPTIONS = {
   ...MODEL_OPTIONS,
-  ...BACKEND_OPTION,
+  ...BACKEND_OPTIONS,
+  ...STATE_BACKEND_OPTION,
+  ...VLLM_OPTIONS,
+  ...VLLM_STATE_OPTIONS,
+  ...SERVE_OPTIONS,
   ...NNSIGHT_OPTIONS,
   ...TRACE_OPTIONS,
   indices: choice(
@@ -43,6 +49,7 @@ const OPTIONS = {
   ),
   "verify-sample": number({ integer: true, min: 0 }, 32, "Of --verify: rows of each set to read again."),
   ...SET_OPTION,
+  ...SHARD_OPTION,
   ...OUTPUT_OPTIONS,
 };
 
@@ -59,6 +66,10 @@ export const TRACE: Command = defineCommand({
     },
     { line: "sep trace --verify", meaning: "are the stored states those of the tokens that they say?" },
     {
+      line: "sep trace --backend vllm --model Qwen/Qwen3-8B --layers 0,18,36 --vllm-url http://localhost:8000",
+      meaning: "from a server that `sep vllm-command` with the same layers started",
+    },
+    {
       line: "sep trace --backend nnsight --python ./venv/bin/python --model EleutherAI/pythia-160m",
       meaning: "by Python's transformers, under nnsight",
     },
@@ -70,21 +81,21 @@ export const TRACE: Command = defineCommand({
 });
 
 async function* traceSets(
-  workspace: Workspace,
+  study: Workspace,
   values: OptionValues<typeof OPTIONS>,
   context: CliContext,
 ): Steps {
+  const workspace = await shardOrStudyRuns(study, values.shard);
   const { positions, layers, answers, force } = values;
-  const { signal } = context;
-  await using model = yield* openBackend(values, context);
+  await using opened = yield* openBackend(workspace, values, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
-      model,
+      model: opened.backend,
       positions: positions === "all" ? TRACE_POSITIONS : positions,
       layers,
       indices: values.indices,
       answers,
-      signal,
+      signal: context.signal,
       force,
     }),
   );
@@ -106,7 +117,8 @@ async function* findVerdicts(
   context: CliContext,
 ): AsyncGenerator<StepEvent, readonly TraceVerdict[]> {
   const workspace = openWorkspace(resolve(values.out));
-  await using model = yield* openBackend(values, context);
+  await using opened = yield* openBackend(workspace, values, context);
+  const model = opened.backend;
   const verdicts: TraceVerdict[] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set]) {
     if (values.set === "both" && set !== "math" && !(await fileExists(workspace.hiddenStates(set)))) continue;
@@ -117,12 +129,15 @@ async function* findVerdicts(
 }
 
 async function* openBackend(
-  values: OptionValues<typeof OPTIONS>,
+  { root }: Workspace,
+  { backend, ...values }: OptionValues<typeof OPTIONS>,
   { signal, env }: CliContext,
-): AsyncGenerator<StepEvent, (LanguageModel | StateBackend) & AsyncDisposable> {
+): AsyncGenerator<StepEvent, OpenBackend<StateBackend>> {
   const hub = { env };
-  if (values.backend === "nnsight")
-    return yield* openNnsight(values.model, { ...readNnsightChoices(values), hub, env, signal });
-  refuseNnsightOptions(values);
-  return yield* openModel(values.model, { ...readModelChoices(values), hub, signal });
+  const nnsight = readNnsightChoice({ backend, ...values });
+  if (nnsight !== null) return yield* openNnsight(values.model, { ...nnsight, hub, env, signal });
+  const vllm = backend === "nnsight" ? null : readVllmChoice({ backend, ...values });
+  if (vllm !== null) return yield* openVllmStates(values.model, values.layers, vllm, { root, hub, signal });
+  const dtype = readLocalDtype(values.dtype);
+  return yield* openLocalBackend(values.model, { ...readModelChoices({ ...values, dtype }), hub, signal });
 }

@@ -6,12 +6,18 @@ import type { DecoderConfig } from "./decoder-config.ts";
 import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
 import type { GraphScope, LinearWeight } from "./graph-scope.ts";
 import { createGraphWeights, type QuantisedWeights } from "./graph-weights.ts";
-import { TABLE_LIMITS, type TableLimits } from "./large-tables.ts";
 import { addAttentionShapes } from "./parts/attention-shapes.ts";
 import { addEmbedding } from "./parts/embedding.ts";
 import { addHead } from "./parts/head.ts";
 import { addNorm } from "./parts/norm.ts";
 import { findRoot, refuseUnusedWeights } from "./trunk.ts";
+
+/**
+ * onnxruntime maps a table into memory to look rows up in it, and every page that a token has touched stays there: after
+ * a few questions that is half of the table. Reading rows from the file takes two microseconds each, which only the
+ * passes of models with small tables would notice.
+ */
+const FEED_FROM_BYTES = 2 ** 24;
 
 /**
  * Builds the decoder as one ONNX graph that serves chunked prefill, decoding and tracing.
@@ -22,7 +28,7 @@ import { findRoot, refuseUnusedWeights } from "./trunk.ts";
  * values.
  * @param quantised the linear maps' weights in fewer bits; null computes them in float32
  * @param operators what the device can do; the processor's by default
- * @param tables from which sizes on the vocabulary's tables spare memory; others are for tests
+ * @param feedFromBytes size of an embedding table from which on its rows are fed to the graph; tests set it
  * @throws SepError `bad-checkpoint` when weights are missing or misshapen, `unsupported-model` when the checkpoint has
  *   weights that the graph does not compute with
  */
@@ -30,7 +36,11 @@ export function buildDecoder(
   architecture: Architecture,
   config: DecoderConfig,
   index: WeightIndex,
-  { quantised = null, operators = DEVICES.cpu.operators, tables = TABLE_LIMITS }: BuildDecoderOptions = {},
+  {
+    quantised = null,
+    operators = DEVICES.cpu.operators,
+    feedFromBytes = FEED_FROM_BYTES,
+  }: BuildDecoderOptions = {},
 ): DecoderGraph {
   const graph = createGraph("decoder");
   const names = DECODER_TENSORS;
@@ -39,7 +49,7 @@ export function buildDecoder(
   const root = findRoot(index, tensors.roots, `${tensors.embedding}.weight`);
   const weights = createGraphWeights(graph, index, quantised);
   const table = weights.locate(`${root}${tensors.embedding}.weight`, [vocabularySize, hiddenSize]);
-  const fed = operators.sharesMemory && table.byteLength >= tables.lookUpBytes;
+  const fed = operators.sharesMemory && table.byteLength >= feedFromBytes;
   const inputs = declareDecoderTensors(graph, config, { embeddings: fed });
   const traceRows = graph.input(names.traceRows, "int64", ["traced"]);
   const logitRows = graph.input(names.logitRows, "int64", ["predicted"]);
@@ -57,7 +67,6 @@ export function buildDecoder(
     shapes,
     cache: names.cache,
     operators,
-    tables,
     linears: [],
     quantisedRows: new Map(),
   };
@@ -86,7 +95,7 @@ export function buildDecoder(
 export interface BuildDecoderOptions {
   readonly quantised?: QuantisedWeights | null;
   readonly operators?: DeviceOperators;
-  readonly tables?: TableLimits;
+  readonly feedFromBytes?: number;
 }
 
 export interface DecoderGraph {

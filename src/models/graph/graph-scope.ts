@@ -3,7 +3,6 @@ import type { DeviceOperators } from "../device/device.ts";
 import type { MaskKind } from "../session/attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { GraphWeights } from "./graph-weights.ts";
-import type { TableLimits } from "./large-tables.ts";
 
 /** What a linear map needs of the graph that it is added to. */
 export interface LinearScope {
@@ -22,7 +21,6 @@ export interface GraphScope extends LinearScope {
   readonly root: string;
   readonly inputs: DecoderInputs;
   readonly operators: DeviceOperators;
-  readonly tables: TableLimits;
   /** Shape vectors that are computed once a run and shared by all layers. */
   readonly shapes: AttentionShapes;
   /** Name of a layer's key or value tensor. */

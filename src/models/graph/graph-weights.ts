@@ -37,8 +37,6 @@ export interface GraphWeights {
    * @throws SepError as {@link createGraphWeights} says
    */
   locate(name: string, shape: readonly number[]): StoredWeight;
-  /** Some rows of a weight as float32: those from `begin` to before `end`. */
-  float32Rows(name: string, shape: readonly number[], begin: number, end: number): TensorName;
   /** A weight as it is stored, for operators that read few of its rows. */
   stored(name: string, shape: readonly number[]): { readonly tensor: TensorName; readonly type: OnnxType };
 }
@@ -106,18 +104,6 @@ export function createGraphWeights(
       const tensor = graph.external(name, type, shape, { file: basename(file), byteOffset, byteLength });
       stored.set(name, { tensor, type });
       return { tensor, type };
-    },
-    float32Rows(name, shape, begin, end) {
-      const { file, dtype, byteOffset, byteLength } = weights.locate(name, shape);
-      const type = GRAPH_TYPES[dtype] as OnnxType;
-      const [rowCount, ...row] = shape as [number, ...number[]];
-      const rowBytes = byteLength / rowCount;
-      const tensor = graph.external(`${name}[${begin}:${end}]`, type, [end - begin, ...row], {
-        file: basename(file),
-        byteOffset: byteOffset + begin * rowBytes,
-        byteLength: (end - begin) * rowBytes,
-      });
-      return type === "float32" ? tensor : graph.add("Cast", [tensor], { to: 1 });
     },
     float32(name, shape) {
       const known = widened.get(name);

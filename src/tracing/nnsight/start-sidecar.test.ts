@@ -123,7 +123,7 @@ describe("a process that does not get ready", () => {
   it.each([
     ["no-nnsight", "nnsight-missing", /No module named 'nnsight'.*pip install nnsight/],
     ["no-cuda", "device-unavailable", /finds no CUDA device.*--nnsight-device cpu/],
-    ["load-out-of-memory", "out-of-memory", /does not fit.*--nnsight-dtype bfloat16/],
+    ["load-out-of-memory", "out-of-memory", /does not fit.*--dtype bfloat16/],
     ["bad-dtype", "bad-option", /int8 is no floating-point type.*float32/],
     ["encoder-decoder", "unsupported-model", /T5.*encoder and a decoder.*Use another model/],
     ["other-failure", "sidecar-failed", /unknown model type.*SEP_DEBUG=1/],

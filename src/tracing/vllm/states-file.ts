@@ -43,12 +43,12 @@ export async function readStatesFile(
   const untilMs = now() + waitMs;
   for (;;) {
     signal?.throwIfAborted();
-    const problem = await tryRead(path, indices, expected);
-    if (Array.isArray(problem)) return problem as readonly Float32Array[];
-    if (now() >= untilMs) {
+    const found = await tryRead(path, indices, expected);
+    if ("states" in found) return found.states;
+    if (found.isFinal || now() >= untilMs) {
       throw new SepError(
         "bad-states",
-        `${path}, which the server named for its hidden states, ${problem as string}, ${waitMs / 1_000} s after the answer. ${ADVICE}`,
+        `${path}, which the server named for its hidden states, ${found.problem}. ${ADVICE}`,
       );
     }
     await sleep(POLL_MS, signal);
@@ -58,40 +58,50 @@ export async function readStatesFile(
 const ADVICE =
   "Is the server's folder visible from here, was it started as `sep vllm-command` says, with the layers of --layers, and without prefix caching?";
 
-/** The states, or what is wrong with the file so far. */
+type Attempt =
+  | { readonly states: readonly Float32Array[] }
+  /** `isFinal`: no waiting makes it better. */
+  | { readonly problem: string; readonly isFinal: boolean };
+
+const notYet = (problem: string): Attempt => ({ problem, isFinal: false });
+const never = (problem: string): Attempt => ({ problem, isFinal: true });
+
 async function tryRead(
   path: string,
   indices: readonly number[],
   { tokenIds, layerCount, hiddenSize }: ExpectedFile,
-): Promise<readonly Float32Array[] | string> {
-  if (await isLocked(`${path}.lock`)) return "is still being written";
+): Promise<Attempt> {
+  if (await isLocked(`${path}.lock`)) return notYet("is still being written");
   let tensors: ReadonlyMap<string, TensorEntry>;
   try {
     ({ tensors } = await readSafetensorsHeader(path));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "is not there";
-    if (error instanceof SepError) return "is not whole";
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return notYet("is not there");
+    if (error instanceof SepError) return notYet("is not whole");
     throw error;
   }
   const states = tensors.get("hidden_states");
   const ids = tensors.get("token_ids");
-  if (states === undefined || ids === undefined) return "has no hidden_states and token_ids";
+  if (states === undefined || ids === undefined) return never("has no hidden_states and token_ids");
   const shape = [tokenIds.length, layerCount, hiddenSize];
   if (states.shape.join() !== shape.join())
-    return `has hidden states of [${states.shape}], expected [${shape}]: tokens, layers, width`;
+    return never(`has hidden states of [${states.shape}], expected [${shape}]: tokens, layers, width`);
   const written = await readTensorRows(path, ids, [...tokenIds.keys()]);
   const differs = tokenIds.findIndex((id, index) => written[index] !== id);
   if (differs !== -1)
-    return `is of other tokens: token ${differs} is ${written[differs]}, expected ${tokenIds[differs]}`;
+    return never(
+      `is of other tokens: token ${differs} is ${written[differs]}, expected ${tokenIds[differs]}`,
+    );
   const flat = await readTensorRows(path, states, indices);
   const size = layerCount * hiddenSize;
   for (let start = 0; start < flat.length; start += hiddenSize) {
     const norm = normOf(flat.subarray(start, start + hiddenSize));
     if (norm > 0 && Number.isFinite(norm)) continue;
     const token = indices[Math.floor(start / size)];
-    return `has a state that is ${norm === 0 ? "all zero" : "not finite"}, of token ${token}, layer ${(start % size) / hiddenSize} of the extracted ones`;
+    const place = `token ${token}, layer ${(start % size) / hiddenSize} of the extracted ones`;
+    return never(`has a state that is ${norm === 0 ? "all zero" : "not finite"}, of ${place}`);
   }
-  return indices.map((_, i) => flat.slice(i * size, (i + 1) * size));
+  return { states: indices.map((_, i) => flat.slice(i * size, (i + 1) * size)) };
 }
 
 function normOf(vector: Float32Array): number {
