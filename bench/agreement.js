@@ -63,7 +63,8 @@ async function compareWithNnsight() {
       ...describe(notes),
       layers.length - 1,
       tokenIds.length,
-      error.toExponential(1),
+      all.toExponential(1),
+      worstLayer.toExponential(1),
     ];
     console.log(`| ${cells.join(" | ")} |`);
     await reader[Symbol.asyncDispose]();

@@ -15,6 +15,8 @@ import { NOTEBOOK_CHECK } from "./commands/notebook-check.ts";
 import { NOTEBOOK_EXPORT } from "./commands/notebook-export.ts";
 import { NOTEBOOK_RUN } from "./commands/notebook-run.ts";
 import { PREPARE } from "./commands/prepare.ts";
+import { PROBE_EXPORT } from "./commands/probe-export.ts";
+import { PROBE_INFO } from "./commands/probe-info.ts";
 import { REPORT } from "./commands/report.ts";
 import { RUN } from "./commands/run.ts";
 import { SCORE } from "./commands/score.ts";
@@ -37,6 +39,8 @@ export const COMMANDS: readonly Command[] = [
   TRANSFER,
   REPORT,
   SCORE,
+  PROBE_INFO,
+  PROBE_EXPORT,
   CLUSTERS,
   EDIT,
   NOTEBOOK_RUN,

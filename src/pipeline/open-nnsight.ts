@@ -8,8 +8,8 @@ import { createNnsightBackend } from "../tracing/nnsight/nnsight-backend.ts";
 import type { OpenRequest } from "../tracing/nnsight/sidecar-message.ts";
 import { type Sidecar, startSidecar } from "../tracing/nnsight/start-sidecar.ts";
 import type { StateBackend } from "../tracing/state-backend.ts";
+import type { OpenBackend } from "./open-backend.ts";
 import { reportPull } from "./open-model.ts";
-import type { OpenBackend } from "./open-vllm.ts";
 import type { StepEvent } from "./step.ts";
 
 export interface OpenNnsightOptions {
@@ -28,7 +28,7 @@ export interface OpenNnsightOptions {
 
 /**
  * Opens a model in a Python process under nnsight. A model of the hub is downloaded first, as `openModel` does; for NDIF all
- * but its weights. Dispose of the backend to end the process.
+ * but its weights. Dispose of it to end the process.
  * @throws SepError `unsupported-model` for GGUF, `bad-option` for NDIF without a key or with a model that has no name
  *   there, and as `locateCheckpoint`, `loadModelProfile` and `startSidecar` do
  */

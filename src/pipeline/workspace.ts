@@ -18,6 +18,8 @@ export interface Workspace {
   readonly shard: Shard | null;
   raw(set: DataSetName): string;
   runs(set: DataSetName): string;
+  /** One careful answer a question, where a study has them; the same schema. */
+  bestRuns(set: DataSetName): string;
   semanticEntropy(set: DataSetName): string;
   pairVerdicts(set: DataSetName): string;
   hiddenStates(set: DataSetName): string;
@@ -43,6 +45,7 @@ export function openWorkspace(root: string): Workspace {
     shard: null,
     raw: (set) => data(`${set}_raw.jsonl`),
     runs: (set) => data(`${set}_runs.jsonl`),
+    bestRuns: (set) => data(`${set}_best_runs.jsonl`),
     semanticEntropy: (set) => data(`${set}_semantic_entropy.jsonl`),
     pairVerdicts: (set) => data(`${set}_pair_verdicts.jsonl`),
     hiddenStates: (set) => artifacts(`${set}_hidden_states.safetensors`),
@@ -75,10 +78,11 @@ export function openShard(root: string, shard: Shard): Workspace {
 export async function withStudyRuns(workspace: Workspace): Promise<Workspace> {
   if (workspace.shard === null) return workspace;
   const study = openWorkspace(workspace.root);
-  const paths = new Map<DataSetName, string>();
+  const sources = new Map<DataSetName, Workspace>();
   for (const set of SPLIT_SOURCES) {
     const isOwn = (await fileExists(workspace.runs(set))) || !(await fileExists(study.runs(set)));
-    paths.set(set, (isOwn ? workspace : study).runs(set));
+    sources.set(set, isOwn ? workspace : study);
   }
-  return { ...workspace, runs: (set) => paths.get(set) as string };
+  const source = (set: DataSetName): Workspace => sources.get(set) as Workspace;
+  return { ...workspace, runs: (set) => source(set).runs(set), bestRuns: (set) => source(set).bestRuns(set) };
 }

@@ -1,5 +1,6 @@
 import { SepError } from "../../errors.ts";
 import type { AdaptiveOptions } from "../../pipeline/adaptive-k.ts";
+import { asBest } from "../../pipeline/best-answer.ts";
 import { generateRuns } from "../../pipeline/generate-runs.ts";
 import { createMeaningModels, type MeaningModels } from "../../pipeline/meaning-models.ts";
 import { openLocalBackend } from "../../pipeline/open-local-backend.ts";
@@ -69,6 +70,10 @@ export const GENERATE: Command = defineCommand({
     },
     { line: "sep generate --set ood --seed 7", meaning: "the out-of-distribution questions only" },
     {
+      line: "sep generate --temperature 1 --best-answer",
+      meaning: "also one answer at temperature 0.1, for the probes",
+    },
+    {
       line: "sep generate --adaptive --se-threshold 0.9",
       meaning: "no more answers than it takes to tell which questions are above 0.9 nats",
     },
@@ -85,7 +90,7 @@ async function* generateSets(
 ): Steps {
   const workspace = shardWorkspace(study, values.shard);
   const adaptive = readAdaptive(values, createMeaningModels({ hub: { env }, threads: values.threads }));
-  const { sampler: chosen, samplerPreset, ...choices } = await readSamplingChoices(values);
+  const { sampler: chosen, samplerPreset, bestTemperature, ...choices } = await readSamplingChoices(values);
   const vllm = readVllmChoice(values);
   await using opened =
     vllm === null
@@ -97,19 +102,24 @@ async function* generateSets(
       : yield* openVllmAnswers(values.model, vllm, { root: workspace.root, hub: { env }, signal });
   const { backend } = opened;
   const { settings, sources } = resolveSampler(backend.model, chosen, samplerPreset);
-  return yield* eachSet("generate", values.set, workspace.raw, (set) =>
-    generateRuns(workspace, set, {
-      model: backend,
-      ...choices,
-      limit: values.limit,
-      sampler: settings,
-      samplerSources: sources,
-      seed: values.seed,
-      adaptive,
-      signal,
-      force: values.force,
-    }),
+  const always = {
+    model: backend,
+    ...choices,
+    limit: values.limit,
+    sampler: settings,
+    samplerSources: sources,
+    seed: values.seed,
+    signal,
+    force: values.force,
+  };
+  const samples = yield* eachSet("generate", values.set, workspace.raw, (set) =>
+    generateRuns(workspace, set, { ...always, adaptive }),
   );
+  if (bestTemperature === undefined) return samples;
+  const best = yield* eachSet("generate", values.set, workspace.raw, (set) =>
+    generateRuns(workspace, set, { ...always, ...asBest(settings, sources, bestTemperature) }),
+  );
+  return [...samples, ...best];
 }
 
 function readAdaptive(
