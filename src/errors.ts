@@ -48,6 +48,8 @@ export const SEP_ERROR_CODES = [
   "nnsight-missing",
   "out-of-memory",
   "sidecar-failed",
+  "shards-missing",
+  "shards-differ",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

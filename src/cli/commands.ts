@@ -6,6 +6,8 @@ import { EDIT } from "./commands/edit.ts";
 import { ENTROPY } from "./commands/entropy.ts";
 import { EVAL } from "./commands/eval.ts";
 import { GENERATE } from "./commands/generate.ts";
+import { IMPORT } from "./commands/import.ts";
+import { MERGE } from "./commands/merge.ts";
 import { MODELS_INFO } from "./commands/models-info.ts";
 import { MODELS_LIST } from "./commands/models-list.ts";
 import { MODELS_PULL } from "./commands/models-pull.ts";
@@ -14,6 +16,8 @@ import { NOTEBOOK_CHECK } from "./commands/notebook-check.ts";
 import { NOTEBOOK_EXPORT } from "./commands/notebook-export.ts";
 import { NOTEBOOK_RUN } from "./commands/notebook-run.ts";
 import { PREPARE } from "./commands/prepare.ts";
+import { PROBE_EXPORT } from "./commands/probe-export.ts";
+import { PROBE_INFO } from "./commands/probe-info.ts";
 import { REPORT } from "./commands/report.ts";
 import { RUN } from "./commands/run.ts";
 import { SCORE } from "./commands/score.ts";
@@ -29,12 +33,16 @@ export const COMMANDS: readonly Command[] = [
   GENERATE,
   ENTROPY,
   TRACE,
+  MERGE,
   DATASET,
   TRAIN,
   EVAL,
   TRANSFER,
   REPORT,
   SCORE,
+  PROBE_INFO,
+  PROBE_EXPORT,
+  IMPORT,
   CLUSTERS,
   EDIT,
   NOTEBOOK_RUN,

@@ -2,7 +2,7 @@ import type { LoadModelOptions } from "../models/load-model.ts";
 import type { OptionValues } from "./option-spec.ts";
 import type { MODEL_OPTIONS } from "./step-options.ts";
 
-type ModelValues = OptionValues<typeof MODEL_OPTIONS>;
+type ModelValues = OptionValues<Omit<typeof MODEL_OPTIONS, "backend">>;
 
 /** How the model runs. */
 export type ModelChoices = Pick<LoadModelOptions, "dtype" | "threads" | "memoryBytes"> &

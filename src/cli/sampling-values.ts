@@ -21,6 +21,8 @@ export interface SamplingChoices {
   readonly systemPrompt: string | undefined;
   readonly enableThinking: boolean | undefined;
   readonly correctness: CorrectnessRule | "auto";
+  /** Of the best answer; undefined for none. */
+  readonly bestTemperature: number | undefined;
 }
 
 /** @throws SepError `bad-option` for a file that is not there or not a template; `bad-question-file` for shots */
@@ -41,6 +43,7 @@ export async function readSamplingChoices(values: SamplingValues): Promise<Sampl
     systemPrompt: await readSystemPrompt(values["system-prompt"]),
     enableThinking: values["no-thinking"] ? false : undefined,
     correctness: values.correctness,
+    bestTemperature: values["best-answer"] ? values["best-temperature"] : undefined,
   };
 }
 

@@ -95,7 +95,10 @@ export const VLLM_STATE_OPTIONS: { readonly "vllm-states": OptionSpec<StateRoute
   ),
 };
 
-type VllmValues = OptionValues<typeof BACKEND_OPTIONS & typeof SERVE_OPTIONS & typeof VLLM_OPTIONS> & {
+type VllmValues = OptionValues<
+  Pick<typeof BACKEND_OPTIONS, "dtype"> & typeof SERVE_OPTIONS & typeof VLLM_OPTIONS
+> & {
+  readonly backend: string;
   readonly "vllm-api"?: AnswerApi;
   readonly "vllm-states"?: StateRoute;
   readonly "vllm-states-url"?: string | undefined;

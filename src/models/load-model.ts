@@ -66,7 +66,7 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
 
   const weightsSha256 = trustedSha256 ?? (await checkpoint.fingerprintWeights());
   const { operators } = DEVICES[device];
-  const { linears, model } = buildDecoder(architecture, config, weights, { operators });
+  const { linears, model, embeddingTable } = buildDecoder(architecture, config, weights, { operators });
   const quantisation = QUANTISATIONS[dtype];
   const bytes = loadedBytes(weights, linears, quantisation);
   const { threads, ...plan } = planThreads(bytes, { ...options, device });
@@ -82,7 +82,11 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
     const files = [...weightFiles(weights), ...(quantised ? weightFiles(quantised.index) : [])];
     await using folder = await createGraphFolder(graph, files);
     // awaited: the folder must be there until the session is open
-    return await openDecoderSession(folder.modelPath, config, { threads: passThreads, device });
+    return await openDecoderSession(folder.modelPath, config, {
+      threads: passThreads,
+      device,
+      embeddingTable,
+    });
   };
   return createLanguageModel({
     provenance: {

@@ -8,6 +8,7 @@ import type { Json } from "../store/json.ts";
 import { readManifest } from "../store/manifest.ts";
 import { manifestPathOf } from "./output-ownership.ts";
 import { scoreStates } from "./score-split.ts";
+import { tracedAnswersPath } from "./traced-answers.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface CalibrateProbeOptions {
@@ -53,7 +54,7 @@ export async function calibrateProbe(
 
 /** How the generate step asked the model. @returns null for runs that it did not make */
 export async function readAsking(workspace: Workspace): Promise<AskingRecord | null> {
-  const manifest = await readManifest(manifestPathOf(workspace.runs("math")));
+  const manifest = await readManifest(manifestPathOf(await tracedAnswersPath(workspace, "math")));
   if (manifest === null || manifest.step !== "generate") return null;
   const { prompt_format, system_prompt, enable_thinking, sampler } = manifest.settings;
   return {

@@ -1,8 +1,8 @@
 import type { AnswerBackend } from "../sampling/answer-backend.ts";
 import type { StateBackend } from "../tracing/state-backend.ts";
 import { createLocalBackend } from "./local-backend.ts";
+import type { OpenBackend } from "./open-backend.ts";
 import { type OpenModelOptions, openModel } from "./open-model.ts";
-import type { OpenBackend } from "./open-vllm.ts";
 import type { StepEvent } from "./step.ts";
 
 /**

@@ -17,6 +17,7 @@ import type { StateBackend } from "../tracing/state-backend.ts";
 import { createVllmPooledStates } from "../tracing/vllm/vllm-pooled-states.ts";
 import { createVllmStates } from "../tracing/vllm/vllm-states.ts";
 import { createDisposables, type Disposables } from "./disposables.ts";
+import type { OpenBackend } from "./open-backend.ts";
 import { reportPull } from "./open-model.ts";
 import { statesFolder } from "./states-folder.ts";
 import type { StepEvent } from "./step.ts";
@@ -27,11 +28,6 @@ export interface OpenVllmOptions {
   readonly root: string;
   readonly hub?: HubOptions | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** A backend, and what has to be ended after it. */
-export interface OpenBackend<Backend> extends AsyncDisposable {
-  readonly backend: Backend;
 }
 
 /**

@@ -23,6 +23,8 @@ import type { AdaptiveOptions } from "./adaptive-k.ts";
 import { fileExists } from "./file-exists.ts";
 import { answerBackendOf } from "./local-backend.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
+import { isInShard } from "./shard.ts";
+import type { AnswerRole } from "./traced-answers.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
 /** A format, or `few-shot` with the set's own first five questions, which are then not asked. */
@@ -36,6 +38,11 @@ export interface GenerateRunsOptions {
   readonly samplerSources?: ResolvedSampler["sources"];
   /** K: samples a question. */
   readonly runs?: number;
+  /**
+   * `best`: in place of samples one careful answer a question, which counts as the model's own; written to
+   * `data/{set}_best_runs.jsonl`.
+   */
+  readonly answers?: AnswerRole;
   /** Questions to take, from the first; all when not given. */
   readonly limit?: number | undefined;
   readonly seed?: number;
@@ -74,7 +81,9 @@ export async function planGeneration(
 ): Promise<GenerationPlan> {
   const backend = answerBackendOf(options.model);
   const { model, identity } = backend;
-  const { runs = 10, limit, seed = 42, systemPrompt, enableThinking } = options;
+  const { answers = "samples", limit, seed = 42, systemPrompt, enableThinking } = options;
+  const { runs = answers === "best" ? 1 : 10 } = options;
+  const stream = answers === "best" ? answers : undefined;
   const { questions: all, problems } = await loadIfThere(workspace.raw(set), limit);
   const format = settleFormat(options.promptFormat ?? "auto", all, model);
   const questions =
@@ -93,7 +102,8 @@ export async function planGeneration(
   };
   return {
     backend,
-    questions,
+    // last: what all questions decide is the same in every shard
+    questions: questions.filter(({ id }) => isInShard(id, workspace.shard)),
     runs,
     sampling: {
       dataset: set,
@@ -103,6 +113,7 @@ export async function planGeneration(
       prompt_format: describePromptFormat(format),
       system_prompt: systemPrompt ?? null,
       enable_thinking: enableThinking ?? null,
+      ...(stream === undefined ? {} : { stream }),
     },
     judging: {
       runs,
@@ -118,6 +129,7 @@ export async function planGeneration(
       promptFormat: format,
       systemPrompt,
       enableThinking,
+      stream,
     },
     leftOutAsShots: all.length - questions.length,
     notes: [

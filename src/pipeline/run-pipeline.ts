@@ -12,6 +12,7 @@ import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../tracing/positions.ts";
 import type { StateBackend } from "../tracing/state-backend.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
+import { asBest } from "./best-answer.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { computeEntropy } from "./compute-entropy.ts";
 import { createDisposables } from "./disposables.ts";
@@ -29,6 +30,7 @@ import { settleDevice } from "./settle-device.ts";
 import type { StepEvent, StepResult } from "./step.ts";
 import { STUDY_DEFAULTS } from "./study-defaults.ts";
 import { traceRuns } from "./trace-runs.ts";
+import type { AnswerRole } from "./traced-answers.ts";
 import { trainProbes } from "./train-probes.ts";
 import type { VllmChoice } from "./vllm-choice.ts";
 import { type DataSetName, SPLIT_SOURCES, type Workspace } from "./workspace.ts";
@@ -61,6 +63,8 @@ export interface RunPipelineOptions {
   /** undefined leaves it to the chat template. */
   readonly enableThinking?: boolean | undefined;
   readonly correctness?: CorrectnessRule | "auto";
+  /** Temperature of one careful answer a question that probes are trained and judged on; none when not given. */
+  readonly bestTemperature?: number | undefined;
   readonly threads?: number | undefined;
   /** What to compute on, the processor by default. */
   readonly device?: DeviceChoice | undefined;
@@ -79,6 +83,8 @@ export interface RunPipelineOptions {
   /** Where hidden states are read; every position when not given. */
   readonly positions?: readonly TracePosition[];
   readonly layers?: "all" | readonly number[];
+  /** Whose hidden states; `auto` is the best answers' where there are any, else the samples'. */
+  readonly answers?: AnswerRole | "auto";
   /** The position and layer that the probes read. */
   readonly position?: TracePosition | "auto";
   readonly layer?: number | "best";
@@ -166,22 +172,24 @@ async function* runModel(
       vllm === undefined ? null : yield* openVllmAnswers(model, vllm, { root, hub, signal });
     const answers = (local?.answers ?? served?.backend) as AnswerBackend;
     const sampler = resolveSampler(answers.model, options.sampler, options.samplerPreset);
-    for (const set of sets) {
-      results.push(
-        yield* generateRuns(workspace, set, {
-          ...always,
-          model: answers,
-          promptFormat: options.promptFormat ?? "auto",
-          systemPrompt: options.systemPrompt,
-          enableThinking: options.enableThinking,
-          runs: options.runs ?? STUDY_DEFAULTS.runs,
-          limit: options.limit,
-          sampler: sampler.settings,
-          samplerSources: sampler.sources,
-          correctness: options.correctness,
-          adaptive: options.adaptive,
-        }),
-      );
+    const generation = {
+      ...always,
+      model: answers,
+      promptFormat: options.promptFormat ?? "auto",
+      systemPrompt: options.systemPrompt,
+      enableThinking: options.enableThinking,
+      runs: options.runs ?? STUDY_DEFAULTS.runs,
+      limit: options.limit,
+      sampler: sampler.settings,
+      samplerSources: sampler.sources,
+      correctness: options.correctness,
+    };
+    for (const set of sets)
+      results.push(yield* generateRuns(workspace, set, { ...generation, adaptive: options.adaptive }));
+    const { bestTemperature } = options;
+    if (bestTemperature !== undefined) {
+      const best = asBest(sampler.settings, sampler.sources, bestTemperature);
+      for (const set of sets) results.push(yield* generateRuns(workspace, set, { ...generation, ...best }));
     }
   }
   for (const set of sets) {
@@ -207,6 +215,7 @@ async function* runModel(
         model: states,
         ...(options.positions === undefined ? {} : { positions: options.positions }),
         layers,
+        answers: options.answers ?? "auto",
       }),
     );
   }

@@ -8,7 +8,7 @@ import { buildPrompt } from "../sampling/build-prompt.ts";
 import type { ThinkStatus } from "../sampling/run-record.ts";
 import { type SampledAnswer, sampleAnswers } from "../sampling/sample-answers.ts";
 import { splitReasoning } from "../sampling/split-reasoning.ts";
-import { locatePosition, type TracePosition } from "../tracing/positions.ts";
+import { indicesOf, locatePosition, type TracePosition } from "../tracing/positions.ts";
 import { type WatchedModel, watchModel } from "../tracing/watch-model.ts";
 import { type AskingChoice, settleAsking } from "./settle-asking.ts";
 
@@ -119,8 +119,12 @@ export function createScorer(
         tokens: answer.tokenIds,
         think_token_indices: reasoning.span,
         think_status: reasoning.status,
+        finish_reason: answer.finishReason,
       };
-      const index = probe.position === null ? null : locatePosition(run, probe.position, model.endTokenIds);
+      const index =
+        probe.position === null
+          ? null
+          : locatePosition(run, probe.position, model.endTokenIds, indicesOf(probe.source));
       const thinkEntropies = reasoning.span === null ? [] : answer.entropies.slice(...reasoning.span);
       const features =
         probe.features === "mean-think-entropy"

@@ -2,12 +2,12 @@ import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { finishStep } from "../../test/fakes/finish-step.ts";
 import { makeTransfer } from "../../test/fakes/make-transfer.ts";
 import { writeStudy } from "../../test/fakes/write-study.ts";
 import { listFigures } from "../report/figure.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
-import type { StepEvent, StepResult } from "./step.ts";
 import { trainProbes } from "./train-probes.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 import { writeReport } from "./write-report.ts";
@@ -19,14 +19,14 @@ describe("writeReport", () => {
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), "sep-report-"));
     workspace = await writeStudy(root, { questions: 40 });
-    for (const step of [buildDatasets(workspace), trainProbes(workspace)]) await drain(step);
-    await drain(evaluateProbes(workspace, { resamples: 50, permutations: 19 }));
+    for (const step of [buildDatasets(workspace), trainProbes(workspace)]) await finishStep(step);
+    await finishStep(evaluateProbes(workspace, { resamples: 50, permutations: 19 }));
   });
   afterAll(() => rm(root, { recursive: true, force: true }));
 
   it("writes the page and two files a figure, and counts them", async () => {
-    const events: StepEvent[] = [];
-    const { status, outputs, counts } = await drain(writeReport(workspace), events);
+    const { events, result } = await finishStep(writeReport(workspace));
+    const { status, outputs, counts } = result;
     expect(status).toBe("ran");
     const names = listFigures(true, false);
     expect(counts).toEqual({ figures: names.length });
@@ -39,48 +39,37 @@ describe("writeReport", () => {
   });
 
   it("takes a comparison of data sets, the study's own or another", async () => {
-    await drain(writeReport(workspace));
+    await finishStep(writeReport(workspace));
     expect(await readFile(workspace.report, "utf8")).not.toContain("Transfer to other data sets");
     const elsewhere = join(root, "elsewhere.json");
     await writeFile(elsewhere, JSON.stringify(makeTransfer()));
-    expect((await drain(writeReport(workspace, { transfer: elsewhere }))).status).toBe("ran");
+    const { result } = await finishStep(writeReport(workspace, { transfer: elsewhere }));
+    expect(result.status).toBe("ran");
     expect(await readFile(workspace.report, "utf8")).toContain("Transfer to other data sets");
     await writeFile(workspace.transfer, JSON.stringify(makeTransfer()));
-    expect((await drain(writeReport(workspace))).status).toBe("ran");
+    await finishStep(writeReport(workspace));
     expect(await readFile(workspace.figure("transfer.csv"), "utf8")).toMatch(
       /^source,target,probe,auroc\na\/math,/,
     );
     await rm(workspace.transfer);
     await writeFile(elsewhere, "{}");
-    await expect(drain(writeReport(workspace, { transfer: elsewhere }))).rejects.toThrow(
+    await expect(finishStep(writeReport(workspace, { transfer: elsewhere }))).rejects.toThrow(
       /elsewhere\.json is not a file of `sep transfer`: it has no `matrix`/,
     );
   });
 
   it("keeps a figure that was edited by hand", async () => {
-    await drain(writeReport(workspace, { force: true }));
+    await finishStep(writeReport(workspace, { force: true }));
     const figure = workspace.figure("roc-test.svg");
     await appendFile(figure, "<!-- mine -->");
     await appendFile(workspace.probeEval, "\n");
-    await expect(drain(writeReport(workspace))).rejects.toThrow(/roc-test\.svg/);
+    await expect(finishStep(writeReport(workspace))).rejects.toThrow(/roc-test\.svg/);
     expect(await readFile(figure, "utf8")).toContain("<!-- mine -->");
   });
 
   it("says what to run first", async () => {
-    await expect(drain(writeReport(openWorkspace(join(root, "none"))))).rejects.toThrow(
+    await expect(finishStep(writeReport(openWorkspace(join(root, "none"))))).rejects.toThrow(
       /`sep report` reads .*probe_eval\.json, which does not exist/,
     );
   });
 });
-
-async function drain(
-  step: AsyncGenerator<StepEvent, StepResult>,
-  events: StepEvent[] = [],
-): Promise<StepResult> {
-  let next = await step.next();
-  while (!next.done) {
-    events.push(next.value);
-    next = await step.next();
-  }
-  return next.value;
-}

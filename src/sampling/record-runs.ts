@@ -19,6 +19,8 @@ export interface RecordRunsOptions {
   readonly promptFormat?: PromptFormat;
   readonly systemPrompt?: string | undefined;
   readonly enableThinking?: boolean | undefined;
+  /** Names random streams of its own, beside those of a question's samples. */
+  readonly stream?: string | undefined;
 }
 
 /** Answers questions and says what came out, as rows of the runs file. */
@@ -49,6 +51,7 @@ export function createRunRecorder(
     promptFormat = "auto",
     systemPrompt,
     enableThinking,
+    stream,
   }: RecordRunsOptions,
 ): RunRecorder {
   const ask = ({ question }: Question): Prompt =>
@@ -61,7 +64,7 @@ export function createRunRecorder(
         runIds,
         sampler,
         seed,
-        streamKey: question.id,
+        streamKey: stream === undefined ? question.id : JSON.stringify([stream, question.id]),
         signal,
       });
       return answers.map((answer) => ({

@@ -92,6 +92,7 @@ export const RUN: Command = defineCommand({
         seMode: values["se-mode"],
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
         layers: values.layers,
+        answers: values.answers,
         position: values.position,
         missingPosition: values["missing-position"],
         layer: values.layer,

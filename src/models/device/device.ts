@@ -24,6 +24,8 @@ export interface DeviceOperators {
   readonly emptyMatMul: boolean;
   /** Reading rows of float16 and bfloat16 tables. Where it is missing, the tables are widened when they are loaded. */
   readonly halfLookUp: boolean;
+  /** Computes in the process's own memory, which large tables would fill. */
+  readonly sharesMemory: boolean;
 }
 
 /** What the engine knows of a device. */
@@ -41,7 +43,7 @@ export interface DeviceTraits {
 
 const GRAPHICS_CARD = {
   dtypes: ["float32"],
-  operators: { fusedMatMul: false, emptyMatMul: false, halfLookUp: false },
+  operators: { fusedMatMul: false, emptyMatMul: false, halfLookUp: false, sharesMemory: false },
   environment: {},
 } as const;
 /** COREML_FLAG_CREATE_MLPROGRAM and COREML_FLAG_USE_CPU_AND_GPU: the older format and the Neural Engine are float16. */
@@ -52,7 +54,7 @@ export const DEVICES: Readonly<Record<DeviceName, DeviceTraits>> = {
     provider: "cpu",
     needs: "an installation of onnxruntime-node that is whole: npm rebuild onnxruntime-node",
     dtypes: "all",
-    operators: { fusedMatMul: true, emptyMatMul: true, halfLookUp: true },
+    operators: { fusedMatMul: true, emptyMatMul: true, halfLookUp: true, sharesMemory: true },
     environment: {},
   },
   cuda: {
@@ -60,7 +62,7 @@ export const DEVICES: Readonly<Record<DeviceName, DeviceTraits>> = {
     provider: "cuda",
     needs:
       "Linux on x64, an NVIDIA card, CUDA 12 and cuDNN 9 where the loader finds them, and onnxruntime's CUDA libraries: ONNXRUNTIME_NODE_INSTALL=true npm rebuild onnxruntime-node",
-    operators: { fusedMatMul: true, emptyMatMul: false, halfLookUp: true },
+    operators: { fusedMatMul: true, emptyMatMul: false, halfLookUp: true, sharesMemory: false },
     // the binding cannot switch TensorFloat-32 off, which has ten bits of mantissa and is on by default
     environment: { NVIDIA_TF32_OVERRIDE: "0" },
   },
@@ -78,6 +80,6 @@ export const DEVICES: Readonly<Record<DeviceName, DeviceTraits>> = {
     ...GRAPHICS_CARD,
     provider: "dml",
     needs: "Windows 10 or newer and a graphics card with Direct3D 12",
-    operators: { fusedMatMul: true, emptyMatMul: false, halfLookUp: false },
+    operators: { fusedMatMul: true, emptyMatMul: false, halfLookUp: false, sharesMemory: false },
   },
 };

@@ -1,6 +1,6 @@
 import { createGraph, type TensorName } from "../../onnx/graph.ts";
-import type { Architecture, TensorNames } from "../architectures/architecture.ts";
-import type { WeightIndex } from "../checkpoint/weight-index.ts";
+import type { Architecture } from "../architectures/architecture.ts";
+import type { StoredWeight, WeightIndex } from "../checkpoint/weight-index.ts";
 import { DEVICES, type DeviceOperators } from "../device/device.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
@@ -8,9 +8,16 @@ import type { GraphScope, LinearWeight } from "./graph-scope.ts";
 import { createGraphWeights, type QuantisedWeights } from "./graph-weights.ts";
 import { addAttentionShapes } from "./parts/attention-shapes.ts";
 import { addEmbedding } from "./parts/embedding.ts";
-import { addLinear } from "./parts/linear.ts";
+import { addHead } from "./parts/head.ts";
 import { addNorm } from "./parts/norm.ts";
 import { findRoot, refuseUnusedWeights } from "./trunk.ts";
+
+/**
+ * onnxruntime maps a table into memory to look rows up in it, and every page that a token has touched stays there: after
+ * a few questions that is half of the table. Reading rows from the file takes two microseconds each, which only the
+ * passes of models with small tables would notice.
+ */
+const FEED_FROM_BYTES = 2 ** 24;
 
 /**
  * Builds the decoder as one ONNX graph that serves chunked prefill, decoding and tracing.
@@ -21,6 +28,7 @@ import { findRoot, refuseUnusedWeights } from "./trunk.ts";
  * values.
  * @param quantised the linear maps' weights in fewer bits; null computes them in float32
  * @param operators what the device can do; the processor's by default
+ * @param feedFromBytes size of an embedding table from which on its rows are fed to the graph; tests set it
  * @throws SepError `bad-checkpoint` when weights are missing or misshapen, `unsupported-model` when the checkpoint has
  *   weights that the graph does not compute with
  */
@@ -31,22 +39,25 @@ export function buildDecoder(
   {
     quantised = null,
     operators = DEVICES.cpu.operators,
-  }: { readonly quantised?: QuantisedWeights | null; readonly operators?: DeviceOperators } = {},
+    feedFromBytes = FEED_FROM_BYTES,
+  }: BuildDecoderOptions = {},
 ): DecoderGraph {
   const graph = createGraph("decoder");
   const names = DECODER_TENSORS;
   const { hiddenSize, vocabularySize } = config;
   const { tensors } = architecture;
   const root = findRoot(index, tensors.roots, `${tensors.embedding}.weight`);
-  const inputs = declareDecoderTensors(graph, config);
+  const weights = createGraphWeights(graph, index, quantised);
+  const table = weights.locate(`${root}${tensors.embedding}.weight`, [vocabularySize, hiddenSize]);
+  const fed = operators.sharesMemory && table.byteLength >= feedFromBytes;
+  const inputs = declareDecoderTensors(graph, config, { embeddings: fed });
   const traceRows = graph.input(names.traceRows, "int64", ["traced"]);
   const logitRows = graph.input(names.logitRows, "int64", ["predicted"]);
   const shapes = addAttentionShapes(graph, config, {
-    tokenIds: inputs.tokenIds,
+    positionIds: inputs.positionIds,
     prefixKeys: names.cache("prefix", 0, "k"),
     suffixKeys: names.cache("suffix", 0, "k"),
   });
-  const weights = createGraphWeights(graph, index, quantised);
   const scope: GraphScope = {
     graph,
     weights,
@@ -75,12 +86,16 @@ export function buildDecoder(
   graph.output(names.finalNorm, "float32", ["traced", hiddenSize]);
 
   const predicting = graph.add("Gather", [normed, logitRows], { axis: 0 });
-  const head = findHead(scope, tensors);
-  const logits = addLinear(scope, predicting, head, vocabularySize, hiddenSize, { isHead: true });
-  graph.addNamed("Identity", [addSoftcap(scope, logits)], [names.logits]);
+  graph.addNamed("Identity", [addHead(scope, predicting, tensors)], [names.logits]);
   graph.output(names.logits, "float32", ["predicted", vocabularySize]);
   refuseUnusedWeights(index, { weights, root, ignored: tensors.ignored, modelType: config.modelType });
-  return { model: graph.serialize(), linears: scope.linears };
+  return { model: graph.serialize(), linears: scope.linears, embeddingTable: fed ? table : null };
+}
+
+export interface BuildDecoderOptions {
+  readonly quantised?: QuantisedWeights | null;
+  readonly operators?: DeviceOperators;
+  readonly feedFromBytes?: number;
 }
 
 export interface DecoderGraph {
@@ -88,19 +103,6 @@ export interface DecoderGraph {
   readonly model: Uint8Array;
   /** The weights that can be quantised. */
   readonly linears: readonly LinearWeight[];
-}
-
-/**
- * A head that is stored is taken even where the config ties it to the embeddings: it holds the same values, or the
- * config is wrong, and transformers takes it too.
- */
-function findHead({ weights, config, root }: GraphScope, { heads, embedding }: TensorNames): string {
-  const stored = heads.find((head) => weights.has(`${head}.weight`));
-  return stored ?? (config.tiedEmbeddings ? `${root}${embedding}` : (heads[0] as string));
-}
-
-function addSoftcap({ graph, config }: GraphScope, logits: TensorName): TensorName {
-  if (config.logitSoftcap === null) return logits;
-  const cap = graph.scalar(config.logitSoftcap);
-  return graph.add("Mul", [graph.add("Tanh", [graph.add("Div", [logits, cap])]), cap]);
+  /** Where the embeddings are if the graph takes `embeddings` [B * S, D] instead of `token_ids`. */
+  readonly embeddingTable: StoredWeight | null;
 }

@@ -7,6 +7,7 @@ import { rotaryPairs } from "./rope.ts";
 /** Names of the decoder graph's inputs and outputs, shared with the session that runs it. */
 export const DECODER_TENSORS = {
   tokenIds: "token_ids",
+  embeddings: "embeddings",
   positionIds: "position_ids",
   rope: (index: number, half: "cos" | "sin"): string => `rope_${half}.${index}`,
   suffixMask: "suffix_mask",
@@ -23,12 +24,16 @@ export const DECODER_TENSORS = {
 
 /**
  * Declares the inputs that a config's graph takes, and the outputs with new keys and values:
- * `token_ids`, `position_ids` [B, S]; per rope `rope_cos.{i}`, `rope_sin.{i}` [R, pairs]; by the kinds of masks in use
+ * `token_ids` [B, S] or `embeddings` [B * S, D]; `position_ids` [B, S]; per rope `rope_cos.{i}`, `rope_sin.{i}` [R, pairs]; by the kinds of masks in use
  * `suffix_mask` [T] and `new_mask` [G * S, S], `full_mask` and `sliding_mask` [G * S, X + T + S]; per layer
  * `prefix.{l}.k|v` [kvHeads, 1, X, headSize], `suffix.{l}.k|v` [kvHeads, B, T, headSize] and the output
  * `new.{l}.k|v` [kvHeads, B, S, headSize].
  */
-export function declareDecoderTensors(graph: OnnxGraph, config: DecoderConfig): DecoderInputs {
+export function declareDecoderTensors(
+  graph: OnnxGraph,
+  config: DecoderConfig,
+  { embeddings }: { readonly embeddings: boolean },
+): DecoderInputs {
   const names = DECODER_TENSORS;
   const { kvHeadCount, headSize } = config;
   for (let layer = 0; layer < config.blockCount; layer++) {
@@ -47,7 +52,9 @@ export function declareDecoderTensors(graph: OnnxGraph, config: DecoderConfig): 
     }
   }
   return {
-    tokenIds: graph.input(names.tokenIds, "int64", ["B", "S"]),
+    tokens: embeddings
+      ? { embeddings: graph.input(names.embeddings, "float32", ["BS", config.hiddenSize]) }
+      : { ids: graph.input(names.tokenIds, "int64", ["B", "S"]) },
     positionIds: graph.input(names.positionIds, "int64", ["B", "S"]),
     ropes: config.ropes.map((rope, index) => {
       const shape = ["R", rotaryPairs(rope)];

@@ -40,8 +40,8 @@ export interface LinearWeight {
 
 /** The graph's inputs beside the cache. */
 export interface DecoderInputs {
-  /** [B, S] int64 */
-  readonly tokenIds: TensorName;
+  /** `ids` [B, S] int64, or [N, D] float32 where the table is not in the graph */
+  readonly tokens: { readonly ids: TensorName } | { readonly embeddings: TensorName };
   /** [B, S] int64 */
   readonly positionIds: TensorName;
   /** One for each entry of the config's `ropes`. */

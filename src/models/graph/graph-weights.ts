@@ -32,6 +32,11 @@ export interface GraphWeights {
   float32(name: string, shape: readonly number[]): TensorName;
   /** A linear map's weight in fewer bits; null where the model is computed in float32. */
   quantised(weight: LinearWeight): QuantisedWeight | null;
+  /**
+   * Where a weight is stored, for those who read it themselves; it counts as used.
+   * @throws SepError as {@link createGraphWeights} says
+   */
+  locate(name: string, shape: readonly number[]): StoredWeight;
   /** A weight as it is stored, for operators that read few of its rows. */
   stored(name: string, shape: readonly number[]): { readonly tensor: TensorName; readonly type: OnnxType };
 }
@@ -45,12 +50,13 @@ export function createGraphWeights(
   index: WeightIndex,
   quantised: QuantisedWeights | null = null,
 ): GraphWeights {
+  const located = new Set<string>();
   const stored = new Map<string, { tensor: TensorName; type: OnnxType }>();
   const widened = new Map<string, TensorName>();
   const inFewerBits = new Map<string, QuantisedWeight>();
   const weights: GraphWeights = {
     has: (name) => index.has(name),
-    used: (name) => stored.has(name) || inFewerBits.has(name),
+    used: (name) => located.has(name) || inFewerBits.has(name),
     quantised(weight) {
       if (quantised === null) return null;
       const known = inFewerBits.get(weight.name);
@@ -67,9 +73,7 @@ export function createGraphWeights(
       inFewerBits.set(weight.name, { format, parts });
       return { format, parts };
     },
-    stored(name, shape) {
-      const known = stored.get(name);
-      if (known !== undefined) return known;
+    locate(name, shape) {
       const weight = index.get(name);
       if (weight === undefined) {
         throw new SepError(
@@ -83,14 +87,20 @@ export function createGraphWeights(
           `Tensor "${name}" is [${weight.shape.join(", ")}], and the config implies [${shape.join(", ")}].`,
         );
       }
-      const type = GRAPH_TYPES[weight.dtype];
-      if (type === undefined) {
+      if (GRAPH_TYPES[weight.dtype] === undefined) {
         throw new SepError(
           "unsupported-model",
           `Tensor "${name}" is ${weight.dtype}; F32, F16 and BF16 are implemented.`,
         );
       }
-      const { file, byteOffset, byteLength } = weight;
+      located.add(name);
+      return weight;
+    },
+    stored(name, shape) {
+      const known = stored.get(name);
+      if (known !== undefined) return known;
+      const { file, dtype, byteOffset, byteLength } = weights.locate(name, shape);
+      const type = GRAPH_TYPES[dtype] as OnnxType;
       const tensor = graph.external(name, type, shape, { file: basename(file), byteOffset, byteLength });
       stored.set(name, { tensor, type });
       return { tensor, type };

@@ -4,32 +4,45 @@ import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { inverseFrequencies, ropeTables, rotaryMagnitude, rotaryPairs } from "../graph/rope.ts";
 import { maskKinds, newTokenMask, suffixMask, wholeMask } from "./attention-masks.ts";
 import type { DecoderPass } from "./decoder-session.ts";
+import type { EmbeddingRows } from "./embedding-rows.ts";
 import type { KvBlock } from "./kv-block.ts";
 
 type Feeds = Record<string, Tensor>;
 
 /** Makes the graph's inputs for one pass; rotary tables and masks that serve the next pass too are kept. */
-export function createDecoderFeeds(config: DecoderConfig): (pass: DecoderPass) => Feeds {
+export function createDecoderFeeds(
+  config: DecoderConfig,
+  embeddings: EmbeddingRows | null = null,
+): (pass: DecoderPass) => Feeds {
   const ropes = createRopeFeeds(config);
   const masks = createMaskFeeds(config);
   return (pass) => {
     const tokens = pass.tokenIds.length / pass.rows;
     return {
       ...cacheFeeds(config, pass),
-      ...tokenFeeds(pass),
+      ...(embeddings === null ? idFeeds(pass) : embeddingFeeds(pass, embeddings)),
+      ...placeFeeds(pass),
       ...ropes(pass.prefix.length + pass.suffix.length + tokens),
       ...masks(pass),
     };
   };
 }
 
-function tokenFeeds({ tokenIds, rows, prefix, suffix, traceRows, logitRows }: DecoderPass): Feeds {
+const idFeeds = ({ tokenIds, rows }: DecoderPass): Feeds => ({
+  [names.tokenIds]: integers(tokenIds, [rows, tokenIds.length / rows]),
+});
+
+function embeddingFeeds({ tokenIds }: DecoderPass, embeddings: EmbeddingRows): Feeds {
+  const values = embeddings.read(tokenIds);
+  return { [names.embeddings]: floats(values, [tokenIds.length, values.length / tokenIds.length]) };
+}
+
+function placeFeeds({ tokenIds, rows, prefix, suffix, traceRows, logitRows }: DecoderPass): Feeds {
   const tokens = tokenIds.length / rows;
   const first = prefix.length + suffix.length;
   const positions = new BigInt64Array(tokenIds.length);
   for (let i = 0; i < positions.length; i++) positions[i] = BigInt(first + (i % tokens));
   return {
-    [names.tokenIds]: integers(tokenIds, [rows, tokens]),
     [names.positionIds]: new Tensor("int64", positions, [rows, tokens]),
     [names.traceRows]: integers(traceRows, [traceRows.length]),
     // at least one row, fetched or not: onnxruntime 1.30 gives reductions of nothing a wrong shape

@@ -1,10 +1,12 @@
 import { InferenceSession, type Tensor } from "onnxruntime-node";
 import { SepError } from "../../errors.ts";
+import type { StoredWeight } from "../checkpoint/weight-index.ts";
 import { DEVICES, type DeviceName } from "../device/device.ts";
 import { blameDevice, requireContent } from "../device/device-error.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { createDecoderFeeds } from "./decoder-feeds.ts";
+import { openEmbeddingRows } from "./embedding-rows.ts";
 import type { KvBlock, KvStep } from "./kv-block.ts";
 
 /** One forward pass over S new tokens in each of B rows. */
@@ -46,17 +48,24 @@ export interface DecoderSession extends AsyncDisposable {
   run(pass: DecoderPass): Promise<DecoderPassResult>;
 }
 
+export interface OpenDecoderOptions {
+  readonly threads: number;
+  readonly device?: DeviceName;
+  readonly embeddingTable?: StoredWeight | null;
+}
+
 /** onnxruntime severity: errors only, so that its warnings stay off the user's screen. */
 const LOG_ERRORS_ONLY = 3;
 
 /**
  * @param threads onnxruntime's threads within one pass
+ * @param embeddingTable where the embeddings are if the graph wants them fed
  * @throws SepError `device-unavailable` when a device other than the processor fails, here or in a pass
  */
 export async function openDecoderSession(
   modelPath: string,
   config: DecoderConfig,
-  { threads, device = "cpu" }: { readonly threads: number; readonly device?: DeviceName },
+  { threads, device = "cpu", embeddingTable = null }: OpenDecoderOptions,
 ): Promise<DecoderSession> {
   const { provider, environment } = DEVICES[device];
   Object.assign(process.env, environment);
@@ -68,7 +77,8 @@ export async function openDecoderSession(
     logSeverityLevel: LOG_ERRORS_ONLY,
   });
   const session = await opening.catch((error) => blameDevice(device, "did not load the model", error));
-  const createFeeds = createDecoderFeeds(config);
+  const embeddings = embeddingTable && (await openEmbeddingRows(embeddingTable));
+  const createFeeds = createDecoderFeeds(config, embeddings);
 
   return {
     config,
@@ -90,7 +100,10 @@ export async function openDecoderSession(
         kv: pass.keepKv ? { tokens, ...readKv(config, read) } : null,
       };
     },
-    [Symbol.asyncDispose]: () => session.release(),
+    async [Symbol.asyncDispose]() {
+      await session.release();
+      await embeddings?.[Symbol.asyncDispose]();
+    },
   };
 }
 

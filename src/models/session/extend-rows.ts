@@ -62,7 +62,7 @@ export async function extendRows(
 ): Promise<ExtendRowsResult> {
   const { vocabularySize, hiddenSize } = session.config;
   const longest = Math.max(...tokens.map((row) => row.length));
-  const logits = new Float32Array(predict.length * vocabularySize);
+  let logits: Float32Array | null = null;
   const residuals = trace.map(() => new Float32Array(layers.length * hiddenSize));
   const finalNorms = finalNorm ? trace.map(() => new Float32Array(hiddenSize)) : [];
   let suffix = before;
@@ -85,9 +85,15 @@ export async function extendRows(
       finalNorm,
       keepKv: keepKv || end < longest,
     });
-    toPredict.forEach(({ index }, i) => {
-      logits.set(pass.logits.subarray(i * vocabularySize, (i + 1) * vocabularySize), index * vocabularySize);
-    });
+    if (toPredict.length === predict.length) {
+      logits = pass.logits; // as always in decoding: megabytes that need no copy, since places keep their order
+    } else {
+      logits ??= new Float32Array(predict.length * vocabularySize);
+      for (const [i, { index }] of toPredict.entries()) {
+        const row = pass.logits.subarray(i * vocabularySize, (i + 1) * vocabularySize);
+        logits.set(row, index * vocabularySize);
+      }
+    }
     toTrace.forEach(({ index }, i) => {
       const row = (source: Float32Array): Float32Array =>
         source.subarray(i * hiddenSize, (i + 1) * hiddenSize);
@@ -98,7 +104,7 @@ export async function extendRows(
     });
     if (pass.kv !== null) suffix = appendKv(session.config, suffix, pass.kv);
   }
-  return { suffix, logits, residuals, finalNorms };
+  return { suffix, logits: logits ?? new Float32Array(0), residuals, finalNorms };
 }
 
 function placesWithin(

@@ -19,7 +19,7 @@ export function explainSidecarError(code: string, message: string): SepError {
     case "out-of-memory":
       return new SepError(
         "out-of-memory",
-        `The model does not fit: ${message}. Use --nnsight-dtype bfloat16, another --nnsight-device, a smaller model, or fewer tokens a pass (SEP_NNSIGHT_TOKENS_PER_PASS, 4096 if not set).`,
+        `The model does not fit: ${message}. Use --dtype bfloat16, another --nnsight-device, a smaller model, or fewer tokens a pass (SEP_NNSIGHT_TOKENS_PER_PASS, 4096 if not set).`,
       );
     case "bad-option":
       return new SepError("bad-option", `nnsight: ${message}. Expected for example float32 or bfloat16.`);
@@ -59,7 +59,7 @@ export function explainSidecarEnd(how: string, printed: string): SepError {
   if (how === "SIGKILL")
     return new SepError(
       "out-of-memory",
-      "The Python process of --backend nnsight was killed, most likely because the memory was full. Use --nnsight-dtype bfloat16 or a smaller model.",
+      "The Python process of --backend nnsight was killed, most likely because the memory was full. Use --dtype bfloat16 or a smaller model.",
     );
   const last = printed.trimEnd().split("\n").slice(-5).join("\n");
   return new SepError(

@@ -7,10 +7,10 @@ export function addAttentionShapes(
   graph: OnnxGraph,
   { headCount, kvHeadCount, headSize }: DecoderConfig,
   {
-    tokenIds,
+    positionIds,
     prefixKeys,
     suffixKeys,
-  }: { readonly tokenIds: TensorName; readonly prefixKeys: TensorName; readonly suffixKeys: TensorName },
+  }: { readonly positionIds: TensorName; readonly prefixKeys: TensorName; readonly suffixKeys: TensorName },
 ): AttentionShapes {
   const group = headCount / kvHeadCount;
   const join = (...parts: TensorName[]): TensorName => graph.add("Concat", parts, { axis: 0 });
@@ -18,9 +18,9 @@ export function addAttentionShapes(
   const dimensions = (tensor: TensorName, start: number, end: number): TensorName =>
     graph.add("Shape", [tensor], { start, end });
 
-  const batch = dimensions(tokenIds, 0, 2); // [B, S]
-  const rows = dimensions(tokenIds, 0, 1);
-  const tokens = dimensions(tokenIds, 1, 2);
+  const batch = dimensions(positionIds, 0, 2); // [B, S]
+  const rows = dimensions(positionIds, 0, 1);
+  const tokens = dimensions(positionIds, 1, 2);
   const prefixLength = dimensions(prefixKeys, 2, 3);
   const suffixCapacity = dimensions(suffixKeys, 2, 3);
   const queriesPerRow = graph.add("Mul", [tokens, constant(group)]);

@@ -9,7 +9,11 @@ import type { GraphScope } from "../graph-scope.ts";
  */
 export function addEmbedding(scope: GraphScope, { embedding, positions }: TensorNames): TensorName {
   const { graph, config, inputs, root } = scope;
-  const rows = addLookUp(scope, `${root}${embedding}.weight`, config.vocabularySize, inputs.tokenIds);
+  const { tokens } = inputs;
+  const rows =
+    "embeddings" in tokens
+      ? tokens.embeddings
+      : addLookUp(scope, `${root}${embedding}.weight`, config.vocabularySize, tokens.ids);
   const base =
     config.embeddingScale === 1 ? rows : graph.add("Mul", [rows, graph.scalar(config.embeddingScale)]);
   if (positions === null) return base;
