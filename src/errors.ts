@@ -38,6 +38,18 @@ export const SEP_ERROR_CODES = [
   "kernel-died",
   "no-results",
   "port-taken",
+  "server-unreachable",
+  "server-refused",
+  "server-mismatch",
+  "no-logprobs",
+  "bad-states",
+  "launch-failed",
+  "python-missing",
+  "nnsight-missing",
+  "out-of-memory",
+  "sidecar-failed",
+  "shards-missing",
+  "shards-differ",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -2,18 +2,19 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LanguageModel } from "../src/models/language-model.ts";
 import { loadModel } from "../src/models/load-model.ts";
-import { runHere } from "../src/pipeline/local-engine.ts";
-import type { RecordRunsOptions } from "../src/sampling/record-runs.ts";
+import { runHere } from "../src/pipeline/local-backend.ts";
+import type { Prompt } from "../src/sampling/build-prompt.ts";
+import type { SampleAnswersOptions } from "../src/sampling/sample-answers.ts";
 
 // Worker threads load JavaScript, so this is the built package, as users run it.
 const BUILT = new URL("../dist/pipeline/model-workers.js", import.meta.url).href;
 const { startModelWorkers } = (await import(BUILT)) as typeof import("../src/pipeline/model-workers.ts");
 
 const CHECKPOINT = fileURLToPath(new URL("golden/checkpoints/llama-untied-llama3-rope", import.meta.url));
-const QUESTION = { id: "q", question: "Why?", answer: "42" };
-const OPTIONS: RecordRunsOptions = {
-  dataset: "math",
-  correctness: "math",
+const promptOf = (tokenIds: readonly number[]): Prompt => ({ text: "Why?", tokenIds, opensReasoning: false });
+const PROMPT = promptOf([1, 2, 3, 4]);
+const OPTIONS: Omit<SampleAnswersOptions, "runIds"> = {
+  streamKey: "q",
   seed: 1,
   sampler: {
     temperature: 1,
@@ -38,33 +39,39 @@ describe("startModelWorkers", () => {
     await using workers = await startModelWorkers(CHECKPOINT, 2);
     const here = runHere(model);
     const both = await Promise.all([
-      workers.sample(QUESTION, [0, 1], OPTIONS),
-      workers.sample(QUESTION, [2], OPTIONS),
+      workers.draw(PROMPT, { ...OPTIONS, runIds: [0, 1] }),
+      workers.draw(PROMPT, { ...OPTIONS, runIds: [2] }),
     ]);
-    expect(both.flat()).toEqual(await here.sample(QUESTION, [0, 1, 2], OPTIONS));
+    expect(both.flat()).toEqual(await here.draw(PROMPT, { ...OPTIONS, runIds: [0, 1, 2] }));
     const answers = [{ tokenIds: [5, 6, 7], indices: [3, 5] }];
-    const traced = await workers.trace([1, 2, 3], answers, [0, 3]);
-    expect(traced).toEqual(await here.trace([1, 2, 3], answers, [0, 3]));
+    const traced = await workers.read([1, 2, 3], answers, { layers: [0, 3] });
+    expect(traced).toEqual(await here.read([1, 2, 3], answers, { layers: [0, 3] }));
   });
 
   it("passes errors on with their codes", async () => {
     await using workers = await startModelWorkers(CHECKPOINT, 1);
-    const long = { ...QUESTION, question: "why ".repeat(200) };
-    await expect(workers.sample(long, [0], OPTIONS)).rejects.toMatchObject({
+    const long = promptOf(Array.from({ length: 2000 }, () => 5));
+    await expect(workers.draw(long, { ...OPTIONS, runIds: [0] })).rejects.toMatchObject({
       code: "prompt-too-long",
       message: expect.stringContaining("Shorten the question"),
     });
     await using lost = await startModelWorkers("/nowhere", 1);
-    await expect(lost.sample(QUESTION, [0], OPTIONS)).rejects.toMatchObject({ code: "model-not-found" });
+    await expect(lost.draw(PROMPT, { ...OPTIONS, runIds: [0] })).rejects.toMatchObject({
+      code: "model-not-found",
+    });
   });
 
   it("stops a job that is aborted and takes the next one", async () => {
     await using workers = await startModelWorkers(CHECKPOINT, 1);
     const abort = new AbortController();
-    const endless = { ...OPTIONS, sampler: { ...OPTIONS.sampler, maxNewTokens: 400 } };
-    const job = workers.sample(QUESTION, [0, 1, 2, 3], endless, abort.signal);
+    const job = workers.draw(PROMPT, {
+      ...OPTIONS,
+      runIds: [0, 1, 2, 3],
+      sampler: { ...OPTIONS.sampler, maxNewTokens: 400 },
+      signal: abort.signal,
+    });
     setTimeout(() => abort.abort(), 30);
     await expect(job).rejects.toThrow(/abort/i);
-    expect(await workers.sample(QUESTION, [0], OPTIONS)).toHaveLength(1);
+    expect(await workers.draw(PROMPT, { ...OPTIONS, runIds: [0] })).toHaveLength(1);
   });
 });

@@ -1,14 +1,17 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Browser, chromium } from "playwright-core";
+import axe from "axe-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildDatasets } from "../src/pipeline/build-datasets.ts";
 import { evaluateProbes } from "../src/pipeline/evaluate-probes.ts";
 import { trainProbes } from "../src/pipeline/train-probes.ts";
 import type { Workspace } from "../src/pipeline/workspace.ts";
+import { writeReport } from "../src/pipeline/write-report.ts";
+import { makeTransfer } from "./fakes/make-transfer.ts";
 import { writeStudy } from "./fakes/write-study.ts";
 
 /** Debian's package, or what the environment names; CI installs it. */
@@ -17,7 +20,26 @@ const VIEWS = [
   { name: "desktop, light", width: 1200, colorScheme: "light" },
   { name: "desktop, dark", width: 1200, colorScheme: "dark" },
   { name: "phone, light", width: 375, colorScheme: "light" },
+  { name: "phone, dark", width: 375, colorScheme: "dark" },
 ] as const;
+
+/** Each with a chart, a table or questions below it. */
+const HEADINGS = [
+  "How this was made",
+  "How well each score works",
+  "Is one score better than another?",
+  "ROC curves",
+  "Precision and recall",
+  "Risk and coverage",
+  "When to answer",
+  "Do the probabilities mean what they say?",
+  "Where in the model it can be read",
+  "Semantic entropy",
+  "What semantic entropy cannot see",
+  "Transfer to other data sets",
+  "The most uncertain test questions",
+  "All held-out questions",
+];
 
 describe.skipIf(!existsSync(CHROMIUM))("the report in Chromium", () => {
   let root: string;
@@ -27,9 +49,11 @@ describe.skipIf(!existsSync(CHROMIUM))("the report in Chromium", () => {
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), "sep-report-"));
     workspace = await writeStudy(root);
-    for (const step of [buildDatasets(workspace), trainProbes(workspace), evaluateProbes(workspace)]) {
-      while (!(await step.next()).done);
+    for (const step of [buildDatasets, trainProbes, evaluateProbes]) {
+      for await (const _event of step(workspace));
     }
+    await writeFile(workspace.transfer, JSON.stringify(makeTransfer()));
+    for await (const _event of writeReport(workspace));
     // root may not use Chromium's sandbox, and CI is root
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
   });
@@ -51,7 +75,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the report in Chromium", () => {
     expect(requests, "one file and nothing else").toEqual([url]);
 
     expect(await page.locator("h1").count()).toBe(1);
-    for (const heading of ["ROC curves", "Where in the model it can be read", "Semantic entropy"]) {
+    for (const heading of HEADINGS) {
       expect(await page.getByRole("heading", { name: heading, exact: true }).count(), heading).toBe(1);
     }
     const charts = await page.locator("figure svg[role=img]").all();
@@ -61,6 +85,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the report in Chromium", () => {
       expect(box?.width ?? 0).toBeGreaterThan(150);
       expect(box?.height ?? 0).toBeGreaterThan(80);
     }
+    expect(await findFaults(page)).toEqual([]);
     const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
     expect(overflow, "pixels that stick out to the right").toBeLessThanOrEqual(0);
     await page.close();
@@ -75,4 +100,32 @@ describe.skipIf(!existsSync(CHROMIUM))("the report in Chromium", () => {
     expect(await page.locator("details[open]").count()).toBeGreaterThan(0);
     await page.close();
   });
+
+  it("draws each figure as a file too", async () => {
+    const folder = join(workspace.report, "..", "figures");
+    const drawings = (await readdir(folder)).filter((name) => name.endsWith(".svg"));
+    const page = await browser.newPage();
+    await page.goto(pathToFileURL(workspace.report).href);
+    expect(await page.locator("figure").count()).toBe(drawings.length);
+    for (const name of drawings) {
+      await page.goto(pathToFileURL(join(folder, name)).href);
+      expect(await page.evaluate("document.documentElement.localName"), name).toBe("svg");
+      expect(await page.evaluate("document.documentElement.getBBox().width"), name).toBeGreaterThan(150);
+    }
+    await page.close();
+  });
 });
+
+/** Rules of axe that are broken, each with the first place where. */
+async function findFaults(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const faults = await page.evaluate("axe.run().then(({ violations }) => violations)");
+  return (faults as Fault[]).map(({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html}`);
+}
+
+/** What is used of a violation that axe finds. */
+interface Fault {
+  readonly id: string;
+  readonly help: string;
+  readonly nodes: readonly { readonly html: string }[];
+}

@@ -1,13 +1,22 @@
 // Our engine, as `sep generate` runs it: copies of the model on threads of their own. See ../generate.js.
 import { readFileSync } from "node:fs";
 import { loadModel } from "../../dist/models/load-model.js";
-import { openLocalEngine } from "../../dist/pipeline/local-engine.js";
+import { createLocalBackend } from "../../dist/pipeline/local-backend.js";
 import { mapConcurrently } from "../../dist/pipeline/map-concurrently.js";
+import { createRunRecorder } from "../../dist/sampling/record-runs.js";
 
 const { model: path, prompts, samples, sampler, dtype } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const model = await loadModel(path, { dtype });
-const engine = await openLocalEngine(model, prompts.length);
-const options = { dataset: "bench", sampler, seed: 1, correctness: "math", promptFormat: asItIs() };
+const backend = createLocalBackend(model);
+const engine = await backend.openSampler(prompts.length);
+const recorder = (settings) =>
+  createRunRecorder(backend, {
+    dataset: "bench",
+    sampler: settings,
+    seed: 1,
+    correctness: "math",
+    promptFormat: asItIs(),
+  });
 const question = ({ text }, id) => ({ id: String(id), question: text, answer: "0" });
 const runIds = Array.from({ length: samples }, (_, run) => run);
 // every copy is loaded and warm before the clock starts
@@ -26,9 +35,9 @@ await engine[Symbol.asyncDispose]();
 await model[Symbol.asyncDispose]();
 
 async function drain(questions, maxNewTokens) {
-  const chosen = maxNewTokens === null ? options : { ...options, sampler: { ...sampler, maxNewTokens } };
+  const { sample } = recorder(maxNewTokens === null ? sampler : { ...sampler, maxNewTokens });
   let count = 0;
-  const sampled = mapConcurrently(questions, (item, signal) => engine.sample(item, runIds, chosen, signal), {
+  const sampled = mapConcurrently(questions, (item, signal) => sample(engine, item, runIds, signal), {
     concurrency: engine.concurrency,
   });
   for await (const runs of sampled) for (const run of runs) count += run.tokens.length;

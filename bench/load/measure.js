@@ -1,13 +1,15 @@
 // One process's share of ../load.js: loads a model as `sep generate` does, samples, and says what that took.
 import { loadModel } from "../../dist/models/load-model.js";
-import { openLocalEngine } from "../../dist/pipeline/local-engine.js";
+import { createLocalBackend } from "../../dist/pipeline/local-backend.js";
 import { mapConcurrently } from "../../dist/pipeline/map-concurrently.js";
+import { createRunRecorder } from "../../dist/sampling/record-runs.js";
 
 const [, , reference, dtype, questionCount, samples, maxNewTokens] = process.argv;
 
 const began = performance.now();
 const model = await loadModel(reference, { dtype });
-const engine = await openLocalEngine(model, Number(questionCount));
+const backend = createLocalBackend(model);
+const engine = await backend.openSampler(Number(questionCount));
 const sampler = {
   temperature: 0.7,
   topP: 0.9,
@@ -24,12 +26,17 @@ const questions = Array.from({ length: Number(questionCount) }, (_, i) => ({
   question: `Tom has ${i + 2} baskets with ${i + 3} apples each and eats one. How many apples are left?`,
   answer: "0",
 }));
+const recorder = createRunRecorder(backend, options);
 const runIds = Array.from({ length: Number(samples) }, (_, run) => run);
-const sampled = mapConcurrently(questions, (item, signal) => engine.sample(item, runIds, options, signal), {
+const sampled = mapConcurrently(questions, (item, signal) => recorder.sample(engine, item, runIds, signal), {
   concurrency: engine.concurrency,
 });
 // the sessions open at their first pass
-await engine.sample(questions[0], [0], { ...options, sampler: { ...sampler, maxNewTokens: 1 } });
+await createRunRecorder(backend, { ...options, sampler: { ...sampler, maxNewTokens: 1 } }).sample(
+  engine,
+  questions[0],
+  [0],
+);
 const loadMs = performance.now() - began;
 const sampleBegan = performance.now();
 let tokens = 0;

@@ -12,6 +12,8 @@ export interface OutputStream {
 export interface CliContext {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  /** UTF-8 in pieces of any length. */
+  readonly stdin: AsyncIterable<Uint8Array>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal;

@@ -19,7 +19,9 @@ export function describeCli(commands: readonly Command[]): string {
 
 /** The help of one command: usage, every option with its default, examples. */
 export function describeCommand({ name, summary, options, examples }: Command, columns: number): string {
-  const operands = Object.values(options).flatMap((spec) => (spec.isOperand ? [spec.placeholder] : []));
+  const operands = Object.values(options).flatMap((spec) =>
+    spec.isOperand ? [spec.isOptional ? `[${spec.placeholder}]` : spec.placeholder] : [],
+  );
   const rest = Object.values(options).some((spec) => spec.isRest) ? " [-- ARGS]" : "";
   return [
     `sep ${name}: ${summary}`,

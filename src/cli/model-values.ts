@@ -2,7 +2,7 @@ import type { LoadModelOptions } from "../models/load-model.ts";
 import type { OptionValues } from "./option-spec.ts";
 import type { MODEL_OPTIONS } from "./step-options.ts";
 
-type ModelValues = OptionValues<typeof MODEL_OPTIONS>;
+type ModelValues = OptionValues<Omit<typeof MODEL_OPTIONS, "backend">>;
 
 /** How the model runs. */
 export type ModelChoices = Pick<LoadModelOptions, "dtype" | "threads" | "memoryBytes"> &
@@ -11,6 +11,11 @@ export type ModelChoices = Pick<LoadModelOptions, "dtype" | "threads" | "memoryB
 const BYTES_PER_GIB = 2 ** 30;
 
 /** What the model options ask for, in the library's words. */
-export function readModelChoices({ dtype, device, threads, memory }: ModelValues): ModelChoices {
+export function readModelChoices({
+  dtype,
+  device,
+  threads,
+  memory,
+}: Omit<ModelValues, "model" | "backend">): ModelChoices {
   return { dtype, device, threads, memoryBytes: memory === undefined ? undefined : memory * BYTES_PER_GIB };
 }

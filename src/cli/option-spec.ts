@@ -2,6 +2,8 @@
 export interface OptionSpec<T> {
   /** Also given without its name, and must be given: `sep models pull MODEL`. */
   readonly isOperand?: boolean;
+  /** An operand that need not be given. */
+  readonly isOptional?: boolean;
   /** An operand that may be given more than once: `sep transfer DIR DIR`. */
   readonly isRepeatable?: boolean;
   /** Takes all that stands behind `--`. */
@@ -66,6 +68,17 @@ export function text<D extends string | undefined>(
 /** What a command works on, given with or without its name. A table has one at most. */
 export function operand(placeholder: string, help: string): OptionSpec<string> {
   return { ...text(placeholder, "", help, null), isOperand: true };
+}
+
+/** A sentence, quoted or not, that a command works on unless it gets that in another way. */
+export function optionalSentence(placeholder: string, help: string): OptionSpec<string | undefined> {
+  return {
+    ...text(placeholder, undefined, help),
+    isOperand: true,
+    isOptional: true,
+    isRepeatable: true,
+    parse: (given) => given.join(" ").trim() || undefined,
+  };
 }
 
 /** Several of what a command works on; at least one must be given. */

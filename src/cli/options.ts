@@ -18,7 +18,7 @@ export function parseOptions<Table extends OptionTable>(
   for (const [name, spec] of Object.entries(table)) {
     const texts = given.get(name);
     if (texts === undefined) {
-      if (spec.isOperand) {
+      if (spec.isOperand && !spec.isOptional) {
         throw usage(`\`sep ${command}\` needs ${spec.placeholder}. See \`sep ${command} --help\`.`);
       }
       values[name] = spec.initial;

@@ -34,7 +34,7 @@ describe("help and version", () => {
       const { code, stdout } = await run([...words, "--help"]);
       expect(code).toBe(0);
       expect(stdout).toMatch(
-        new RegExp(`^Usage: sep ${name}( [A-Z_]+)? \\[options\\]( \\[-- ARGS\\])?$`, "m"),
+        new RegExp(`^Usage: sep ${name}( \\[?[A-Z_]+\\]?)? \\[options\\]( \\[-- ARGS\\])?$`, "m"),
       );
       for (const [option, { isOperand, isRest }] of Object.entries(options))
         if (!isOperand && !isRest) expect(stdout).toContain(`--${option}`);
@@ -62,7 +62,10 @@ describe("errors", () => {
     [["help", "evaluate"], "Did you mean `sep eval`?"],
     [["run", "--temprature", "1"], "`sep run` has no option --temprature. Did you mean --temperature?"],
     [["generate", "--temperature", "hot"], "sep generate: Got --temperature hot, expected a number >= 0."],
-    [["generate", "--backend", "vllm"], "Servers (vllm, nnsight) come with a later version"],
+    [["generate", "--backend", "sglang"], "Got --backend sglang, expected local, hf or vllm"],
+    [["generate", "--dtype", "bfloat16"], "Half-precision checkpoints load as they are"],
+    [["generate", "--backend", "vllm", "--dtype", "int8"], "Got --dtype int8 with vLLM"],
+    [["generate", "--backend", "vllm", "--vllm-url", "localhost"], "expected an address like"],
     [["train", "math"], '`sep train` takes options only, got "math".'],
     [
       ["models"],

@@ -22,6 +22,8 @@ export const SAMPLING_OPTIONS: {
   readonly "no-thinking": OptionSpec<boolean>;
   readonly correctness: OptionSpec<CorrectnessRule | "auto">;
   readonly adaptive: OptionSpec<boolean>;
+  readonly "best-answer": OptionSpec<boolean>;
+  readonly "best-temperature": OptionSpec<number>;
 } = {
   runs: number({ integer: true, min: 1 }, STUDY_DEFAULTS.runs, "Answers a question."),
   sampler: choice(
@@ -69,6 +71,14 @@ export const SAMPLING_OPTIONS: {
   ),
   adaptive: flag(
     "Stop where further answers cannot change whether the entropy is above --se-threshold; docs/adaptive-k.md.",
+  ),
+  "best-answer": flag(
+    "Also draw one careful answer a question, which probes are then trained and judged on; docs/best-answers.md.",
+  ),
+  "best-temperature": number(
+    { min: 0 },
+    STUDY_DEFAULTS.bestTemperature,
+    "Of --best-answer: its sampling temperature; 0 is greedy.",
   ),
 };
 

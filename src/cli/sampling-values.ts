@@ -21,6 +21,8 @@ export interface SamplingChoices {
   readonly systemPrompt: string | undefined;
   readonly enableThinking: boolean | undefined;
   readonly correctness: CorrectnessRule | "auto";
+  /** Of the best answer; undefined for none. */
+  readonly bestTemperature: number | undefined;
 }
 
 /** @throws SepError `bad-option` for a file that is not there or not a template; `bad-question-file` for shots */
@@ -41,10 +43,15 @@ export async function readSamplingChoices(values: SamplingValues): Promise<Sampl
     systemPrompt: await readSystemPrompt(values["system-prompt"]),
     enableThinking: values["no-thinking"] ? false : undefined,
     correctness: values.correctness,
+    bestTemperature: values["best-answer"] ? values["best-temperature"] : undefined,
   };
 }
 
-async function readPromptFormat(name: string, shots: string | undefined): Promise<StudyPromptFormat> {
+/**
+ * A prompt format by its name, or the template of a file.
+ * @throws SepError `bad-option`, `bad-question-file`
+ */
+export async function readPromptFormat(name: string, shots: string | undefined): Promise<StudyPromptFormat> {
   if (name === "few-shot") {
     if (shots === undefined) return name;
     const { questions } = await loadQuestions(shots, { limit: SHOT_COUNT });
@@ -69,7 +76,7 @@ async function readPromptFormat(name: string, shots: string | undefined): Promis
 }
 
 /** The text itself, or the content of `@FILE` without the line break at its end. */
-async function readSystemPrompt(given: string | undefined): Promise<string | undefined> {
+export async function readSystemPrompt(given: string | undefined): Promise<string | undefined> {
   if (given === undefined || !given.startsWith("@")) return given;
   const path = given.slice(1);
   const text = await readIfThere(path);

@@ -1,10 +1,10 @@
-import { spawn } from "node:child_process";
 import { SepError } from "../errors.ts";
 import type { AgentHandler, NotebookServer } from "../notebook/server/serve-notebook.ts";
 import type { Session } from "../notebook/session/session-contract.ts";
 import type { CliContext } from "./command.ts";
 import { loadServer } from "./notebook-door.ts";
 import type { SERVER_OPTIONS } from "./notebook-options.ts";
+import { openBrowser } from "./open-browser.ts";
 import type { OptionValues } from "./option-spec.ts";
 import { createPaint } from "./paint.ts";
 
@@ -62,18 +62,4 @@ function retryAnywhere(
 ): Promise<NotebookServer> {
   if (error instanceof SepError && error.code === "port-taken") return open(0);
   throw error;
-}
-
-/** Opens the machine's browser. Where there is none, the printed address is enough. */
-function openBrowser(address: string, { env }: CliContext): void {
-  const [program, ...args] =
-    process.platform === "darwin"
-      ? ["open", address]
-      : process.platform === "win32"
-        ? ["cmd", "/c", "start", "", address]
-        : ["xdg-open", address];
-  if (process.platform === "linux" && env.DISPLAY === undefined && env.WAYLAND_DISPLAY === undefined) return;
-  const child = spawn(program as string, args, { stdio: "ignore", detached: true });
-  child.on("error", () => undefined);
-  child.unref();
 }

@@ -1,6 +1,7 @@
 import { DEVICE_CHOICES, type DeviceChoice } from "../models/device/device.ts";
 import { MODEL_DTYPES, type ModelDtype } from "../models/language-model.ts";
 import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
+import type { AnswerRole } from "../pipeline/traced-answers.ts";
 import type { DataSetName } from "../pipeline/workspace.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
 import {
@@ -70,7 +71,7 @@ export const MODEL_OPTIONS: {
     ["local", "hf"],
     "local",
     "Engine; hf is another name of the local one.",
-    "Servers (vllm, nnsight) come with a later version",
+    "vLLM is for sep generate, trace and run",
   ),
   dtype: choice(
     MODEL_DTYPES,
@@ -123,6 +124,7 @@ export const POSITION_LIST: OptionSpec<"all" | readonly TracePosition[]> = list(
 export const TRACE_OPTIONS: {
   readonly positions: OptionSpec<"all" | readonly TracePosition[]>;
   readonly layers: OptionSpec<"all" | readonly number[]>;
+  readonly answers: OptionSpec<AnswerRole | "auto">;
 } = {
   positions: POSITION_LIST,
   layers: list(
@@ -130,6 +132,11 @@ export const TRACE_OPTIONS: {
     "Layers, separated by commas; 0 is the embeddings.",
     "all, or layers from 0 separated by commas",
     (word) => parseNumber(word, { integer: true, min: 0 }),
+  ),
+  answers: choice(
+    ["auto", "samples", "best"],
+    "auto",
+    "Whose states are read; auto is the best answers' where there are any, else the samples'.",
   ),
 };
 

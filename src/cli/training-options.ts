@@ -1,3 +1,4 @@
+import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "../pipeline/decision-defaults.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
 import { PROBE_KINDS, type ProbeKind } from "../probes/probe-kind.ts";
 import { SE_THRESHOLD_METHODS, type SeThresholdChoice } from "../probes/se-threshold.ts";
@@ -51,4 +52,21 @@ export const TRAINING_POSITIONS_OPTION: {
     expected: `dataset, ${POSITION_LIST.expected}`,
     parse: (given) => (given.at(-1) === "dataset" ? "dataset" : POSITION_LIST.parse(given)),
   },
+};
+
+/** What decisions are to promise. */
+export const TARGET_OPTIONS: {
+  readonly "target-risk": OptionSpec<number>;
+  readonly "target-coverage": OptionSpec<number>;
+} = {
+  "target-risk": number(
+    { above: 0, below: 1 },
+    DEFAULT_TARGET_RISK,
+    "Share of all answers that may be given and wrong; a threshold that promises it is chosen on the validation questions.",
+  ),
+  "target-coverage": number(
+    { above: 0, below: 1 },
+    DEFAULT_TARGET_COVERAGE,
+    "Share of all answers that is to be given; the same.",
+  ),
 };

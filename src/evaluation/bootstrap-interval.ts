@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
 import { normalCdf, normalQuantile } from "../math/normal.ts";
-import { quantile } from "../math/quantile.ts";
+import { quantiles } from "../math/quantile.ts";
 import { createRng } from "../math/rng.ts";
 import { studentQuantile } from "../math/student.ts";
 import { mean } from "../math/vector.ts";
@@ -40,6 +40,8 @@ export const DEFAULT_RESAMPLES = 1000;
 const DEFAULT_LEVELS: readonly number[] = [0.9, 0.95];
 /** Its normal quantiles are finite, and no number of resamples tells it from 1. */
 const HIGHEST_LEVEL = 1 - 1e-12;
+/** Of statistics of order 1, as all here are. */
+const ROUNDING = 1e-12;
 
 /**
  * Bootstrap intervals that resample whole questions, since the samples of one question are not independent;
@@ -96,7 +98,8 @@ export function bootstrapInterval(
 
 function percentileInterval(replicates: readonly number[], level: number): Interval {
   const tail = (1 - level) / 2;
-  return { level, low: quantile(replicates, tail), high: quantile(replicates, 1 - tail) };
+  const [low, high] = quantiles(replicates, [tail, 1 - tail]);
+  return { level, low: low!, high: high! };
 }
 
 /**
@@ -111,8 +114,9 @@ export function bcaInterval(
   leftOut: readonly number[],
   level: number,
 ): Interval {
-  const below = replicates.filter((replicate) => replicate < estimate).length;
-  const atOrBelow = replicates.filter((replicate) => replicate <= estimate).length;
+  // Sums in another order differ in the last bits; shares of few questions are often equal, and must count as equal.
+  const below = replicates.filter((replicate) => replicate < estimate - ROUNDING).length;
+  const atOrBelow = replicates.filter((replicate) => replicate <= estimate + ROUNDING).length;
   const share = (below + atOrBelow) / (2 * replicates.length);
   const tail = (1 - level) / 2;
   // With every resample on one side the correction is infinite; nothing is known about the bias, so none is made.
@@ -124,7 +128,8 @@ export function bcaInterval(
     // Far out the formula passes its pole and would come back on the other side; what it tends to there is the end.
     return stretch > 0 ? normalCdf(bias + shifted / stretch) : shifted > 0 ? 1 : 0;
   };
-  return { level, low: quantile(replicates, adjust(tail)), high: quantile(replicates, adjust(1 - tail)) };
+  const [low, high] = quantiles(replicates, [adjust(tail), adjust(1 - tail)]);
+  return { level, low: low!, high: high! };
 }
 
 /** The level at which a normal interval is as wide as Student's, for the mean of so many questions. */

@@ -1,4 +1,3 @@
-import { mean } from "../math/vector.ts";
 import { chooseDecisionThreshold, type DecisionTarget } from "../probes/choose-decision-threshold.ts";
 import { type DecisionThreshold, isAnswered } from "../probes/decision-threshold.ts";
 import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
@@ -63,30 +62,36 @@ function tryThreshold(
   { scores, incorrect, questionIds }: DecisionRows,
   options: Pick<InferenceOptions, "resamples" | "seed">,
 ): AchievedDecision {
-  const sizes = new Map<string, number>();
-  for (const question of questionIds) sizes.set(question, (sizes.get(question) ?? 0) + 1);
-  const answered = Array.from(scores, (value) => (isAnswered(threshold, value) ? 1 : 0));
-  const meanOverQuestions = (loss: (row: number) => number): BootstrapResult => {
-    const shares = questionIds.map((question, row) => loss(row) / sizes.get(question)!);
-    return bootstrapInterval(
-      questionIds,
+  const rowsOf = new Map<string, { rows: number; answered: number; wrong: number }>();
+  questionIds.forEach((question, row) => {
+    const sums = rowsOf.get(question) ?? { rows: 0, answered: 0, wrong: 0 };
+    const answered = isAnswered(threshold, scores[row]!) ? 1 : 0;
+    sums.rows += 1;
+    sums.answered += answered;
+    sums.wrong += answered * incorrect[row]!;
+    rowsOf.set(question, sums);
+  });
+  const questions = [...rowsOf.values()];
+  const meanOverQuestions = (shares: readonly number[]): BootstrapResult =>
+    bootstrapInterval(
+      [...rowsOf.keys()],
       (weights) => {
         let total = 0;
-        let questions = 0;
-        weights.forEach((weight, row) => {
-          total += weight * shares[row]!;
-          questions += weight / sizes.get(questionIds[row]!)!;
-        });
-        return total / questions;
+        let count = 0;
+        for (let question = 0; question < shares.length; question++) {
+          total += weights[question]! * shares[question]!;
+          count += weights[question]!;
+        }
+        return total / count;
       },
       options,
     );
-  };
-  const given = Array.from(incorrect).filter((_, row) => answered[row] === 1);
+  const given = questions.reduce((sum, { answered }) => sum + answered, 0);
+  const wrong = questions.reduce((sum, each) => sum + each.wrong, 0);
   return {
-    question_count: sizes.size,
-    coverage: meanOverQuestions((row) => answered[row]!),
-    risk: meanOverQuestions((row) => answered[row]! * incorrect[row]!),
-    error_when_answering: given.length === 0 ? null : mean(given),
+    question_count: questions.length,
+    coverage: meanOverQuestions(questions.map(({ answered, rows }) => answered / rows)),
+    risk: meanOverQuestions(questions.map((each) => each.wrong / each.rows)),
+    error_when_answering: given === 0 ? null : wrong / given,
   };
 }

@@ -1,4 +1,4 @@
-import { quantile } from "../math/quantile.ts";
+import { quantiles } from "../math/quantile.ts";
 import { type RankedScores, rankScores } from "../math/rank-scores.ts";
 import { createRng } from "../math/rng.ts";
 import { DEFAULT_RESAMPLES } from "./bootstrap-interval.ts";
@@ -55,18 +55,19 @@ export function evaluateCurves(
   );
   const isKnown = drawn.length * 2 >= resamples && drawn.length > 0;
   const band = (name: (typeof CURVE_NAMES)[number]): CurveBand => {
-    const at = (probability: number): number[] =>
-      isKnown
-        ? CURVE_GRID.map((_, i) =>
-            round(
-              quantile(
-                drawn.map((curve) => curve[name][i]!),
-                probability,
-              ),
-            ),
-          )
-        : [];
-    return { y: Array.from(curves[name], round), low: at(0.05), high: at(0.95) };
+    const ends = isKnown
+      ? CURVE_GRID.map((_, i) =>
+          quantiles(
+            drawn.map((curve) => curve[name][i]!),
+            [0.05, 0.95],
+          ),
+        )
+      : [];
+    return {
+      y: Array.from(curves[name], round),
+      low: ends.map(([low]) => round(low!)),
+      high: ends.map(([, high]) => round(high!)),
+    };
   };
   return {
     roc: band("roc"),

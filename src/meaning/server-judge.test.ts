@@ -24,6 +24,7 @@ function serving(
       return answer;
     },
     sleep: async (durationMs) => void waitsMs.push(durationMs),
+    random: () => 0,
     ...changes,
   };
   return { options, asked, waitsMs };

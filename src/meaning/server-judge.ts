@@ -1,6 +1,9 @@
 import { SepError } from "../errors.ts";
+import { createRng } from "../math/rng.ts";
 import type { Hub } from "../models/hub/hub.ts";
-import { retryDelayMs } from "../models/hub/retry-delay.ts";
+import { describeOutcome, retryRequests } from "../servers/retry-requests.ts";
+import { sendOnce } from "../servers/send-once.ts";
+import { parseServerAddress } from "../servers/server-address.ts";
 import type { JudgeModel } from "./judge-model.ts";
 
 export interface ServerJudgeOptions {
@@ -14,6 +17,8 @@ export interface ServerJudgeOptions {
   readonly concurrency?: number | undefined;
   readonly fetch: typeof fetch;
   readonly sleep: Hub["sleep"];
+  /** In [0, 1): shortens the waits between tries by up to a half. */
+  readonly random?: (() => number) | undefined;
 }
 
 /**
@@ -23,7 +28,9 @@ export interface ServerJudgeOptions {
  */
 export function createServerJudge(options: ServerJudgeOptions): JudgeModel {
   const { url, model, concurrency = 8 } = options;
-  const endpoint = endpointOf(url);
+  const endpoint = `${parseServerAddress(url, "--judge-url").api}/chat/completions`;
+  const jitter = createRng("jitter", process.pid);
+  const random = options.random ?? (() => jitter.next());
   return {
     name: model,
     concurrency,
@@ -35,7 +42,7 @@ export function createServerJudge(options: ServerJudgeOptions): JudgeModel {
       temperature: 0,
       max_tokens: MAX_TOKENS,
     },
-    complete: (prompt, { signal }) => ask(endpoint, prompt, options, signal),
+    complete: (prompt, { signal }) => ask(endpoint, prompt, { ...options, random }, signal),
   };
 }
 
@@ -45,23 +52,12 @@ const MAX_TOKENS = 1024;
 const REQUEST_LIMIT_MS = 300_000;
 /** With 1 + 2 + 4 + 8 s between them. */
 const TRIES = 5;
-
-function endpointOf(url: string): string {
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new SepError(
-      "bad-option",
-      `Got --judge-url ${url}, expected an address like http://localhost:8000/v1.`,
-    );
-  }
-  const { origin, pathname } = new URL(url); // leaves out a password, which belongs into no artefact
-  const path = pathname.replace(/\/(?:chat\/completions)?\/*$/, "");
-  return `${origin}${path === "" ? "/v1" : path}/chat/completions`;
-}
+const FIRST_DELAY_MS = 1_000;
 
 async function ask(
   endpoint: string,
   prompt: string,
-  { model, apiKey, fetch: send, sleep }: ServerJudgeOptions,
+  { model, apiKey, fetch, sleep, random }: ServerJudgeOptions & { readonly random: () => number },
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const request: RequestInit = {
@@ -77,33 +73,13 @@ async function ask(
       max_tokens: MAX_TOKENS,
     }),
   };
-  for (let failures = 1; ; failures++) {
-    signal?.throwIfAborted();
-    let reason: string;
-    let headers: Headers | null = null;
-    let cause: unknown;
-    try {
-      const limit = AbortSignal.timeout(REQUEST_LIMIT_MS);
-      const either = signal === undefined ? limit : AbortSignal.any([signal, limit]);
-      const response = await send(endpoint, { ...request, signal: either });
-      const text = await response.text();
-      if (response.ok) return readReply(text, endpoint);
-      if (!isPassing(response.status))
-        throw failed(endpoint, `answered ${response.status}: ${excerpt(text)}`);
-      reason = `answered ${response.status}: ${excerpt(text)}`;
-      headers = response.headers;
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (error instanceof SepError) throw error;
-      cause = error;
-      reason = `gives no answer (${error instanceof Error ? error.message : String(error)})`;
-    }
-    if (failures >= TRIES) throw failed(endpoint, reason, cause);
-    await sleep(retryDelayMs(failures, headers), signal);
-  }
+  const outcome = await retryRequests(
+    () => sendOnce(endpoint, request, { fetch, limitMs: REQUEST_LIMIT_MS, signal }),
+    { tries: TRIES, firstDelayMs: FIRST_DELAY_MS, sleep, random, signal },
+  );
+  if (outcome.kind === "answered" && outcome.status < 300) return readReply(outcome.text, endpoint);
+  throw failed(endpoint, describeOutcome(outcome), outcome.kind === "lost" ? outcome.cause : undefined);
 }
-
-const isPassing = (status: number): boolean => status === 408 || status === 429 || status >= 500;
 
 function readReply(text: string, endpoint: string): string {
   let content: unknown;

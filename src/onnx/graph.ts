@@ -79,8 +79,11 @@ const CONTRIB_OPS: ReadonlySet<string> = new Set([
   "RotaryEmbedding",
 ]);
 
-/** An empty ONNX graph. */
-export function createGraph(name = "graph"): OnnxGraph {
+/**
+ * An empty ONNX graph.
+ * @param metadata kept in the model file, for whoever reads it
+ */
+export function createGraph(name = "graph", metadata: Readonly<Record<string, string>> = {}): OnnxGraph {
   const nodes: EncodedField[] = [];
   const initializers: EncodedField[] = [];
   const inputs: EncodedField[] = [];
@@ -147,6 +150,9 @@ export function createGraph(name = "graph"): OnnxGraph {
         messageField(7, body),
         messageField(8, [stringField(1, ""), varintField(2, OPSET)]),
         messageField(8, [stringField(1, CONTRIB_DOMAIN), varintField(2, 1)]),
+        ...Object.entries(metadata).map(([key, value]) =>
+          messageField(14, [stringField(1, key), stringField(2, value)]),
+        ),
       ]);
     },
   };

@@ -25,13 +25,11 @@ const runsOf = (answers: readonly (string | null)[]): RunRecord[] =>
 /** Draws from a list of all K answers. @returns run ids in the order drawn, a list a round */
 async function drawFrom(all: readonly RunRecord[], adaptive: AdaptiveK, there: readonly RunRecord[] = []) {
   const rounds: (readonly number[])[] = [];
-  const engine = {
-    sample: async (_question: unknown, runIds: readonly number[]) => {
-      rounds.push(runIds);
-      return runIds.map((id) => all[id]!);
-    },
+  const sample = async (_question: unknown, runIds: readonly number[]) => {
+    rounds.push(runIds);
+    return runIds.map((id) => all[id]!);
   };
-  const drawn = await sampleQuestion(engine, QUESTION, there, adaptive.nextRunIds, {} as never);
+  const drawn = await sampleQuestion(sample, QUESTION, there, adaptive.nextRunIds);
   return { rounds, runs: [...there, ...drawn].toSorted((a, b) => a.run_id - b.run_id) };
 }
 

@@ -13,6 +13,7 @@ import type { TracePosition } from "../tracing/positions.ts";
 import { choosePosition } from "./choose-position.ts";
 import { fileExists } from "./file-exists.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
+import { tracedAnswersPath } from "./traced-answers.ts";
 import { type DataSetName, PROBE_SPLITS, type ProbeSplit, type Workspace } from "./workspace.ts";
 
 export interface BuildDatasetsOptions {
@@ -52,15 +53,15 @@ export async function* buildDatasets(
   const withOod = await fileExists(workspace.hiddenStates("ood"));
   const oodEntropies = withOod && (await fileExists(workspace.semanticEntropy("ood")));
   const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
-  const inputsOf = (set: DataSetName, entropies: boolean): string[] => [
-    workspace.runs(set),
+  const inputsOf = async (set: DataSetName, entropies: boolean): Promise<string[]> => [
+    await tracedAnswersPath(workspace, set),
     ...(entropies ? [workspace.semanticEntropy(set)] : []),
     workspace.hiddenStates(set),
     workspace.hiddenStatesIndex(set),
   ];
   const definition = {
     ...STEP,
-    inputs: [...inputsOf("math", true), ...(withOod ? inputsOf("ood", oodEntropies) : [])],
+    inputs: [...(await inputsOf("math", true)), ...(withOod ? await inputsOf("ood", oodEntropies) : [])],
     outputs: splits.map((split) => workspace.probeDataset(split)),
     settings: { position, layer, missingPosition, ratios: { ...ratios }, seed },
     whenStale: "redo" as const,
@@ -149,7 +150,7 @@ async function loadSet(
     );
   }
   const index = await readStateRowIndex(workspace.hiddenStatesIndex(set));
-  const { runs, problems, duplicates } = await readRuns(workspace.runs(set));
+  const { runs, problems, duplicates } = await readRuns(await tracedAnswersPath(workspace, set));
   const entropies = withEntropies
     ? new Map(
         (await readSemanticEntropy(workspace.semanticEntropy(set))).map((record) => [

@@ -1,4 +1,5 @@
 import { gatherQuestion } from "../sampling/gather-question.ts";
+import { readRuns } from "../sampling/read-runs.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import { writeJsonl } from "../store/jsonl.ts";
 import type { QuestionOf } from "./cluster-runs.ts";
@@ -10,6 +11,7 @@ import { type AnsweredQuestion, measureQuestions, readsQuestions } from "./measu
 import { openGrouping, readQuestionTexts } from "./open-grouping.ts";
 import { findAnswerStates, readAnswerStates } from "./read-answer-states.ts";
 import { requireInput, runStep, type StepDefinition, type StepEvent, type StepResult } from "./step.ts";
+import { findBestAnswers } from "./traced-answers.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
 export interface ComputeEntropyOptions extends MeaningChoice, EstimateOptions {
@@ -36,29 +38,37 @@ export async function* computeEntropy(
   checkMeaningChoice(choice);
   const estimates = describeEstimates(choice);
   const path = workspace.runs(set);
+  const bestPath = await findBestAnswers(workspace, set);
   await requireInput(path, "entropy");
-  const samples = await loadSamples(path);
+  const samples = await loadSamples(path, workspace.shard);
   await using grouping = yield* openGrouping(samples, { ...choice, models, signal });
   const states = needs(choice, "hidden_states") ? await findAnswerStates(workspace, set) : [];
   const readsRaw = readsQuestions(choice, choice, grouping) && samples.questions.some(lacksQuestion);
   const definition: StepDefinition = {
     step: "entropy",
     part: set,
-    inputs: [path, ...(readsRaw ? [workspace.raw(set)] : []), ...states],
+    inputs: [
+      path,
+      ...(bestPath === null ? [] : [bestPath]),
+      ...(readsRaw ? [workspace.raw(set)] : []),
+      ...states,
+    ],
     outputs: [workspace.semanticEntropy(set), workspace.pairVerdicts(set)],
     settings: { ...grouping.settings, ...estimates },
     whenStale: "redo",
   };
   return yield* runStep(workspace, definition, { force }, async function* () {
-    const loaded = await loadSamples(path);
+    const loaded = await loadSamples(path, workspace.shard);
     const rawOf: QuestionOf | null = readsRaw
       ? await readQuestionTexts(workspace.raw(set), loaded.questions.filter(lacksQuestion).flat())
       : null;
     const statesOf = states.length === 0 ? null : await readAnswerStates(workspace, set);
+    const best = bestPath === null ? [] : (await readRuns(bestPath)).runs;
+    const bestOf = new Map(best.map((run) => [run.question_id, run]));
     const questions: AnsweredQuestion[] = [];
     for (const runs of loaded.questions) {
       const words = rawOf !== null && lacksQuestion(runs) ? rawOf(runs[0]!) : null;
-      const question = gatherQuestion(runs, words);
+      const question = gatherQuestion(runs, words, bestOf.get(runs[0]!.question_id) ?? null);
       const hiddenStates = (await statesOf?.(question.id, question.runIds)) ?? null;
       questions.push({ ...question, hiddenStates });
     }

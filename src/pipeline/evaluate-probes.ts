@@ -5,22 +5,21 @@ import { DEFAULT_PERMUTATIONS } from "../evaluation/permutation-test.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
 import { hasBothClasses } from "../probes/cross-validate.ts";
 import type { HiddenStates } from "../probes/hidden-states.ts";
-import { weightsPathOf } from "../probes/probe-file.ts";
 import type { SeThreshold } from "../probes/se-threshold.ts";
-import { renderReport } from "../report/render-report.ts";
 import { type Json, stableStringify } from "../store/json.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import { readManifest } from "../store/manifest.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
 import { readCommonAnswers } from "./common-answers.ts";
 import { decideSplits, fitCalibrationMaps } from "./decide-splits.ts";
+import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "./decision-defaults.ts";
 import { fileExists } from "./file-exists.ts";
-import { gatherReport } from "./gather-report.ts";
 import { makeControls } from "./make-controls.ts";
 import { manifestPathOf } from "./output-ownership.ts";
 import type { ScoredSplit, StudyProbes } from "./score-split.ts";
 import { scoreStudy } from "./score-study.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
+import { listStudyInputs } from "./study-inputs.ts";
 import { summariseProbe } from "./summarise-probe.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -38,14 +37,11 @@ export interface EvaluateProbesOptions {
   readonly signal?: AbortSignal;
 }
 
-export const DEFAULT_TARGET_RISK = 0.1;
-export const DEFAULT_TARGET_COVERAGE = 0.8;
-
 const STEP = { step: "eval", part: "" } as const;
 
 /**
- * Step 7: scores the held-out questions with every probe and writes `probe_eval.json` and `report.html`. Without a
- * second question set there is no `ood_test`, and a warning says so.
+ * Step 7: scores the held-out questions with every probe and writes `probe_eval.json`. Without a second
+ * question set there is no `ood_test`, and a warning says so.
  * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`, and those of `runStep`
  */
 export async function* evaluateProbes(
@@ -65,8 +61,8 @@ export async function* evaluateProbes(
   const settings = { resamples, permutations, seed };
   const definition = {
     ...STEP,
-    inputs: await listInputs(workspace, withOod),
-    outputs: [workspace.probeEval, workspace.report],
+    inputs: await listStudyInputs(workspace, withOod),
+    outputs: [workspace.probeEval],
     settings: { ...settings, targetRisk, targetCoverage },
     whenStale: "redo" as const,
   };
@@ -74,7 +70,7 @@ export async function* evaluateProbes(
     StepEvent,
     StepOutcome
   > {
-    // Scoring, then for each split its evaluation, then the report.
+    // Scoring, then for each split its evaluation, then the thresholds.
     const total = splits.length + 2;
     yield { kind: "started", ...STEP, unit: "part", done: 0, total };
     const { probes, threshold, splits: scored } = await scoreStudy(workspace);
@@ -116,38 +112,10 @@ export async function* evaluateProbes(
       decisions,
     };
     await writeAtomic(workspace.probeEval, `${stableStringify(evaluation as unknown as Json, 2)}\n`);
-    await writeAtomic(
-      workspace.report,
-      renderReport(await gatherReport(workspace, evaluation, scored, probes)),
-    );
-    yield { kind: "advanced", ...STEP, done: total, total, detail: "report" };
+    yield { kind: "advanced", ...STEP, done: total, total, detail: "thresholds" };
     for (const warning of warnings) yield { kind: "warning", ...STEP, warning };
     return { counts: countRows(scored), warnings };
   });
-}
-
-async function listInputs(workspace: Workspace, withOod: boolean): Promise<string[]> {
-  const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
-  const ood = withOod ? [workspace.probeDataset("ood_test"), workspace.hiddenStates("ood")] : [];
-  const optional = [
-    workspace.raw("math"),
-    ...(withOod ? [workspace.runs("ood"), workspace.semanticEntropy("ood")] : []),
-  ];
-  const texts: string[] = [];
-  for (const path of optional) if (await fileExists(path)) texts.push(path);
-  return [
-    ...probes,
-    ...probes.map(weightsPathOf),
-    workspace.seThreshold,
-    workspace.probeDataset("math_train"),
-    workspace.probeDataset("math_val"),
-    workspace.probeDataset("math_test"),
-    workspace.hiddenStates("math"),
-    workspace.runs("math"),
-    workspace.semanticEntropy("math"),
-    ...texts,
-    ...ood,
-  ];
 }
 
 function chooseTau({ accuracyProbe, incorrect }: SplitScores): {

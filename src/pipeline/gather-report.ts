@@ -1,35 +1,71 @@
-import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import { readSemanticEntropy, type StoredSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import type { TransferEval } from "../evaluation/transfer-eval.ts";
 import type { Question } from "../questions/question.ts";
-import { findUncertainQuestions } from "../report/find-uncertain-questions.ts";
-import type { ReportContent } from "../report/report-content.ts";
+import { describeQuestions } from "../report/describe-questions.ts";
+import type { ReportContent, ReportQuestion } from "../report/report-content.ts";
 import { readRuns } from "../sampling/read-runs.ts";
+import type { RunRecord } from "../sampling/run-record.ts";
 import { readJsonl } from "../store/jsonl.ts";
 import { describeSettings } from "./describe-settings.ts";
 import { fileExists } from "./file-exists.ts";
-import type { ScoredSplit, StudyProbes } from "./score-split.ts";
-import type { Workspace } from "./workspace.ts";
+import { scoreStudy } from "./score-study.ts";
+import type { DataSetName, Workspace } from "./workspace.ts";
 
-/** Collects what the report shows; the question texts are optional, since other tools may have made the runs. */
+/**
+ * Collects what the report shows.
+ * @param transfer null for none
+ * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`
+ */
 export async function gatherReport(
   workspace: Workspace,
   evaluation: ProbeEval,
-  scored: readonly ScoredSplit[],
-  { accuracy, se }: StudyProbes,
+  transfer: TransferEval | null,
 ): Promise<ReportContent> {
-  const entropies = await readSemanticEntropy(workspace.semanticEntropy("math"));
-  const { runs } = await readRuns(workspace.runs("math"));
-  const questions = (await fileExists(workspace.raw("math")))
-    ? (await readJsonl(workspace.raw("math"), { parse: (value) => value as Question })).rows
-    : [];
-  const test = scored.find(({ split }) => split === "math_test")!.scores;
+  const { probes, splits } = await scoreStudy(workspace);
+  const scoresOf = (name: string): SplitScores | undefined =>
+    splits.find(({ split }) => split === name)?.scores;
+  const test = scoresOf("math_test")!;
+  const ood = scoresOf("ood_test");
+  const { accuracy, se } = probes;
   const trained = accuracy.kind === "untrained" ? se : accuracy;
+  const texts = await readTexts(workspace, "math");
   return {
     evaluation,
-    scores: Object.fromEntries(scored.map(({ split, scores }) => [split, scores])),
+    testScores: test,
     layerScores: trained.kind === "untrained" ? [] : trained.training.layer_scores,
-    entropies: entropies.map((record) => record.discrete_semantic_entropy),
-    uncertainQuestions: findUncertainQuestions(test, entropies, runs, questions),
-    settings: describeSettings(evaluation, runs),
+    entropies: texts.entropies.map((record) => record.discrete_semantic_entropy),
+    questions: {
+      math_test: describe(test, texts),
+      ...(ood === undefined ? {} : { ood_test: describe(ood, await readTexts(workspace, "ood")) }),
+    },
+    transfer,
+    settings: describeSettings(evaluation, texts.runs),
+  };
+}
+
+interface StudyTexts {
+  readonly entropies: readonly StoredSemanticEntropy[];
+  readonly runs: readonly RunRecord[];
+  readonly questions: readonly Question[];
+}
+
+const describe = (scores: SplitScores, { entropies, runs, questions }: StudyTexts): ReportQuestion[] =>
+  describeQuestions(scores, entropies, runs, questions);
+
+/** A set's answers and questions; what other tools did not write is left empty. */
+async function readTexts(workspace: Workspace, set: DataSetName): Promise<StudyTexts> {
+  const [entropyPath, runsPath, rawPath] = [
+    workspace.semanticEntropy(set),
+    workspace.runs(set),
+    workspace.raw(set),
+  ];
+  return {
+    entropies: (await fileExists(entropyPath)) ? await readSemanticEntropy(entropyPath) : [],
+    runs: (await fileExists(runsPath)) ? (await readRuns(runsPath)).runs : [],
+    questions: (await fileExists(rawPath))
+      ? (await readJsonl(rawPath, { parse: (value) => value as Question })).rows
+      : [],
   };
 }

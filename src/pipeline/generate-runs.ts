@@ -10,18 +10,19 @@ import { openJsonlAppender } from "../store/jsonl-appender.ts";
 import type { Manifest, ManifestWarning } from "../store/manifest.ts";
 import { type AdaptiveK, openAdaptiveK } from "./adaptive-k.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
-import { openLocalEngine } from "./local-engine.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
 import { type GenerateRunsOptions, type GenerationPlan, planGeneration } from "./plan-generation.ts";
 import { allRunIds, sampleQuestion } from "./sample-question.ts";
 import { runStep, type StepDefinition, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
+import { answersPath } from "./traced-answers.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
 /**
  * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is
  * on disk at once, so that an interrupted run goes on where it stopped and ends with the same bytes. More runs or
  * more questions extend what is there, and another correctness rule judges it again; any other change is refused
- * without `force`. With `adaptive`, a question gets the first so many of its K answers.
+ * without `force`. With `adaptive`, a question gets the first so many of its K answers. With `answers: "best"`, one careful
+ * answer a question instead, in a file of its own.
  * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long`, `too-few-questions` when
  *   every question is a shot, and `bad-option` as `buildPrompt` does
  */
@@ -37,10 +38,11 @@ export async function* generateRuns(
       ? null
       : yield* openAdaptiveK(settled.runs, settled.recording.correctness, options.adaptive, options.signal);
   const plan = { ...settled, judging: { ...settled.judging, adaptive: adaptive?.settings ?? null } };
-  const output = workspace.runs(set);
+  const output = answersPath(workspace, set, options.answers);
+  const part = options.answers === "best" ? `${set} best` : set;
   const definition: StepDefinition = {
     step: "generate",
-    part: set,
+    part,
     inputs: [workspace.raw(set)],
     outputs: [output],
     settings: { ...plan.sampling, ...plan.judging },
@@ -48,7 +50,7 @@ export async function* generateRuns(
     extendsPrevious: (previous) => sameSampling(previous, plan),
   };
   return yield* runStep(workspace, definition, { force }, () =>
-    sampleMissing(workspace, set, { ...options, force }, plan, adaptive),
+    sampleMissing(output, part, { ...options, force }, plan, adaptive),
   );
 }
 
@@ -61,26 +63,21 @@ function sameSampling({ settings }: Manifest, { sampling, judging }: GenerationP
 const journalOf = (output: string): string => `${output}.partial`;
 
 async function* sampleMissing(
-  workspace: Workspace,
-  set: DataSetName,
-  { model, force, signal }: GenerateRunsOptions & { readonly force: boolean },
+  output: string,
+  part: string,
+  { force, signal }: GenerateRunsOptions & { readonly force: boolean },
   plan: GenerationPlan,
   adaptive: AdaptiveK | null,
 ): AsyncGenerator<StepEvent, StepOutcome> {
-  const { questions, runs, recording } = plan;
-  const output = workspace.runs(set);
+  const { backend, questions, runs } = plan;
+  const recorder = createRunRecorder(backend, plan.recording);
   const journal = journalOf(output);
   if (force) {
     await removeJournal(journal);
     await rm(output, { force: true });
   }
 
-  const finished = await readFinished(
-    [output, journal],
-    questions,
-    runs,
-    createRunRecorder(model, recording),
-  );
+  const finished = await readFinished([output, journal], questions, runs, recorder);
   await claimJournal(journal, plan.sampling);
   const runsOf = ({ id }: Question): RunRecord[] =>
     Array.from({ length: runs }, (_, run) => finished.get(keyOf(id, run))).filter((run) => run !== undefined);
@@ -90,17 +87,25 @@ async function* sampleMissing(
     if ((await nextRunIds(question, runsOf(question), signal)).length > 0) missing.push(question);
   const total = questions.length;
   let done = total - missing.length;
-  const event = { step: "generate", part: set } as const;
+  const event = { step: "generate", part } as const;
   yield { kind: "started", ...event, unit: "question", done, total };
   for (const message of plan.notes) yield { kind: "note", ...event, message };
 
+  if (missing.length > 0) await backend.check?.(missing.map(recorder.promptOf), signal);
   {
-    await using engine = await openLocalEngine(model, missing.length);
+    await using sampler = await backend.openSampler(missing.length);
     await using appender = await openJsonlAppender(journal);
     const sampled = mapConcurrently(
       missing,
-      (question, abort) => sampleQuestion(engine, question, runsOf(question), nextRunIds, recording, abort),
-      { concurrency: engine.concurrency, signal },
+      (asked, abort) =>
+        sampleQuestion(
+          (question, runIds, stop) => recorder.sample(sampler, question, runIds, stop),
+          asked,
+          runsOf(asked),
+          nextRunIds,
+          abort,
+        ),
+      { concurrency: sampler.concurrency, signal },
     );
     for await (const records of sampled) {
       await appender.append(records);

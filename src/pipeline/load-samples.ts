@@ -1,8 +1,10 @@
 import { SepError } from "../errors.ts";
 import { groupByQuestion } from "../sampling/group-by-question.ts";
-import { type LoadedRuns, readRuns } from "../sampling/read-runs.ts";
+import type { LoadedRuns } from "../sampling/read-runs.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import { describeProblems } from "../store/jsonl.ts";
+import { readShardRuns } from "./read-shard-runs.ts";
+import type { Shard } from "./shard.ts";
 
 /** A runs file by question, as entropies need it. */
 export interface LoadedSamples extends LoadedRuns {
@@ -14,16 +16,17 @@ export interface LoadedSamples extends LoadedRuns {
 
 /**
  * Reads a runs file and leaves out questions that have too few samples to disagree.
- * @throws SepError `missing-input`; `too-few-questions` if no question has two samples
+ * @param shard leave out the questions of other shards, too
+ * @throws SepError `missing-input`; `too-few-questions` if no question has two samples, but for a shard, which may have none
  */
-export async function loadSamples(path: string): Promise<LoadedSamples> {
-  const loaded = await readRuns(path);
+export async function loadSamples(path: string, shard: Shard | null = null): Promise<LoadedSamples> {
+  const loaded = await readShardRuns(path, shard);
   const byQuestion = groupByQuestion(loaded.runs);
   const questions = [...byQuestion.values()]
     .filter((samples) => samples.length >= MIN_SAMPLES)
     .map((samples) => samples.toSorted((a, b) => a.run_id - b.run_id));
   const { runs, problems } = loaded;
-  if (questions.length === 0)
+  if (questions.length === 0 && shard === null)
     throw new SepError(
       "too-few-questions",
       `No question in ${path} has ${MIN_SAMPLES} samples, got ${runs.length} usable runs of ` +

@@ -1,7 +1,7 @@
 import { workerData } from "node:worker_threads";
 import { loadModel } from "../models/load-model.ts";
 import { serveJobs } from "../onnx/worker-threads.ts";
-import { runHere } from "./local-engine.ts";
+import { runHere } from "./local-backend.ts";
 import type { ModelJob, WorkerSetup } from "./model-workers.ts";
 
 // The entry point of a worker thread: loads the model, then does the jobs that its parent sends.
@@ -11,6 +11,6 @@ const engine = loadModel(path, options).then(runHere);
 engine.catch(() => undefined); // a model that does not load fails each job with its reason
 
 serveJobs<ModelJob>(async ({ kind, job }, signal) => {
-  const { sample, trace } = await engine;
-  return kind === "sample" ? sample(job[0], job[1], job[2], signal) : trace(job[0], job[1], job[2], signal);
+  const { draw, read } = await engine;
+  return kind === "draw" ? draw(job[0], { ...job[1], signal }) : read(job[0], job[1], { ...job[2], signal });
 });

@@ -1,11 +1,11 @@
 import type { LoadModelOptions } from "../models/load-model.ts";
 import { startWorkerThreads, workerFile } from "../onnx/worker-threads.ts";
-import type { LocalEngine } from "./local-engine.ts";
+import type { LocalEngine } from "./local-backend.ts";
 
 /** One job for a worker; it and its result cross the thread boundary by structured clone. */
 export type ModelJob =
-  | { readonly kind: "sample"; readonly job: Parameters<LocalEngine["sample"]> }
-  | { readonly kind: "trace"; readonly job: Parameters<LocalEngine["trace"]> };
+  | { readonly kind: "draw"; readonly job: Parameters<LocalEngine["draw"]> }
+  | { readonly kind: "read"; readonly job: Parameters<LocalEngine["read"]> };
 
 /** What is said to `loadModel` in a worker; plain data, since it goes to another thread. */
 export type WorkerModelOptions = Pick<
@@ -38,13 +38,11 @@ export async function startModelWorkers(
   );
   return {
     concurrency: count,
-    sample: (question, runIds, options, signal) =>
-      threads.submit({ kind: "sample", job: [question, runIds, options] }, signal) as ReturnType<
-        LocalEngine["sample"]
-      >,
-    trace: (promptIds, answers, layers, signal) =>
-      threads.submit({ kind: "trace", job: [promptIds, answers, layers] }, signal) as ReturnType<
-        LocalEngine["trace"]
+    draw: (prompt, { signal, ...options }) =>
+      threads.submit({ kind: "draw", job: [prompt, options] }, signal) as ReturnType<LocalEngine["draw"]>,
+    read: (promptIds, answers, { signal, ...options }) =>
+      threads.submit({ kind: "read", job: [promptIds, answers, options] }, signal) as ReturnType<
+        LocalEngine["read"]
       >,
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };

@@ -1,7 +1,9 @@
 import { SepError } from "../errors.ts";
 import type { LanguageModel } from "../models/language-model.ts";
+import type { ModelProfile } from "../models/model-profile.ts";
 import { type LoadedQuestions, loadQuestions } from "../questions/load-questions.ts";
 import type { Question } from "../questions/question.ts";
+import type { AnswerBackend } from "../sampling/answer-backend.ts";
 import { buildPrompt } from "../sampling/build-prompt.ts";
 import { leaveOutShots, takeShots } from "../sampling/few-shot.ts";
 import { chooseCorrectness } from "../sampling/judge-answer.ts";
@@ -18,21 +20,29 @@ import { describeProblems } from "../store/jsonl.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
-import { describeModel } from "./describe-model.ts";
 import { fileExists } from "./file-exists.ts";
+import { answerBackendOf } from "./local-backend.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
+import { isInShard } from "./shard.ts";
+import type { AnswerRole } from "./traced-answers.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
 /** A format, or `few-shot` with the set's own first five questions, which are then not asked. */
 export type StudyPromptFormat = PromptFormat | "few-shot";
 
 export interface GenerateRunsOptions {
-  readonly model: LanguageModel;
+  /** A loaded model, which runs on the local engine, or another backend. */
+  readonly model: LanguageModel | AnswerBackend;
   readonly sampler: SamplerSettings;
   /** Where the sampler's settings come from, for the record; see `resolveSampler`. */
   readonly samplerSources?: ResolvedSampler["sources"];
   /** K: samples a question. */
   readonly runs?: number;
+  /**
+   * `best`: in place of samples one careful answer a question, which counts as the model's own; written to
+   * `data/{set}_best_runs.jsonl`.
+   */
+  readonly answers?: AnswerRole;
   /** Questions to take, from the first; all when not given. */
   readonly limit?: number | undefined;
   readonly seed?: number;
@@ -49,6 +59,7 @@ export interface GenerateRunsOptions {
 
 /** What a generate step will do, settled before it starts. */
 export interface GenerationPlan {
+  readonly backend: AnswerBackend;
   /** Those that are asked. */
   readonly questions: readonly Question[];
   readonly runs: number;
@@ -68,7 +79,11 @@ export async function planGeneration(
   set: DataSetName,
   options: GenerateRunsOptions,
 ): Promise<GenerationPlan> {
-  const { model, runs = 10, limit, seed = 42, systemPrompt, enableThinking } = options;
+  const backend = answerBackendOf(options.model);
+  const { model, identity } = backend;
+  const { answers = "samples", limit, seed = 42, systemPrompt, enableThinking } = options;
+  const { runs = answers === "best" ? 1 : 10 } = options;
+  const stream = answers === "best" ? answers : undefined;
   const { questions: all, problems } = await loadIfThere(workspace.raw(set), limit);
   const format = settleFormat(options.promptFormat ?? "auto", all, model);
   const questions =
@@ -86,16 +101,19 @@ export async function planGeneration(
     stopStrings: [...new Set([...options.sampler.stopStrings, ...stopStringsOf(format)])],
   };
   return {
-    questions,
+    backend,
+    // last: what all questions decide is the same in every shard
+    questions: questions.filter(({ id }) => isInShard(id, workspace.shard)),
     runs,
     sampling: {
       dataset: set,
-      model: describeModel(model),
+      model: identity,
       sampler,
       seed,
       prompt_format: describePromptFormat(format),
       system_prompt: systemPrompt ?? null,
       enable_thinking: enableThinking ?? null,
+      ...(stream === undefined ? {} : { stream }),
     },
     judging: {
       runs,
@@ -111,6 +129,7 @@ export async function planGeneration(
       promptFormat: format,
       systemPrompt,
       enableThinking,
+      stream,
     },
     leftOutAsShots: all.length - questions.length,
     notes: [
@@ -136,7 +155,7 @@ const loadIfThere = async (
 function settleFormat(
   asked: StudyPromptFormat,
   questions: readonly Question[],
-  { tokenizer }: LanguageModel,
+  { tokenizer }: ModelProfile,
 ): Exclude<PromptFormat, "auto"> {
   if (asked === "few-shot") return { kind: "few-shot", shots: takeShots(questions) };
   return resolvePromptFormat(asked, tokenizer);
@@ -150,7 +169,7 @@ function warnOfLines(count: number, reasons: string): ManifestWarning[] {
 
 /** A template that does not know the switch renders the same prompt either way. */
 function warnOfThinking(
-  { tokenizer }: LanguageModel,
+  { tokenizer }: ModelProfile,
   question: Question | undefined,
   options: {
     readonly format: PromptFormat;

@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StudyShape, writeStudy } from "../../test/fakes/write-study.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { loadProbe } from "../probes/probe-file.ts";
 import { readNpz } from "../store/npz.ts";
 import { type BuildDatasetsOptions, buildDatasets } from "./build-datasets.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
 import type { StepEvent, StepResult } from "./step.ts";
 import { type TrainProbesOptions, trainProbes } from "./train-probes.ts";
 import type { Workspace } from "./workspace.ts";
+import { writeReport } from "./write-report.ts";
 
 const QUICK = { resamples: 100, permutations: 99 };
 const roots: string[] = [];
@@ -94,6 +96,22 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
     expect(spread).toBe(test.counts.questions);
   });
 
+  it("keeps with each probe what the evaluation finds on validation", async () => {
+    const targets = evaluation.decisions!.filter(({ score }) => score === "se_probe");
+    const se = await loadProbe(workspace.seProbe);
+    expect(se.calibration_map).toEqual(evaluation.calibration_maps!.se_probe.platt);
+    expect(se.decisions.map(({ kind, target }) => [kind, target])).toEqual([
+      ["risk", 0.1],
+      ["coverage", 0.8],
+    ]);
+    expect(se.decisions.map(({ threshold }) => threshold)).toEqual(targets.map(({ threshold }) => threshold));
+    const accuracy = await loadProbe(workspace.accuracyProbe);
+    expect(accuracy.calibration_map).toEqual(evaluation.calibration_maps!.accuracy_probe.platt);
+    const baseline = await loadProbe(workspace.entropyBaseline);
+    expect(baseline.calibration_map).toEqual(evaluation.calibration_maps!.entropy_baseline.platt);
+    expect(baseline.asking).toBeNull(); // nobody generated these runs
+  });
+
   it("calibrates on validation and keeps the maps", () => {
     const { calibration_maps: maps, math_val: val, math_test: test } = evaluation;
     expect(maps!.accuracy_probe).toMatchObject({
@@ -150,7 +168,7 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
     const before = await readFile(workspace.probeEval);
     const report = await readFile(workspace.report, "utf8");
     const again = await runSteps(workspace);
-    expect(again.results.map((result) => result.status)).toEqual(["up-to-date", "up-to-date", "up-to-date"]);
+    expect(again.results.map((result) => result.status)).toEqual(Array(4).fill("up-to-date"));
     await runSteps(workspace, {}, { force: true });
     expect((await readFile(workspace.probeEval)).equals(before)).toBe(true);
     expect(await readFile(workspace.report, "utf8")).toBe(report);
@@ -245,6 +263,7 @@ async function runSteps(
     buildDatasets(workspace, building),
     trainProbes(workspace, training),
     evaluateProbes(workspace, { ...QUICK, force: training.force ?? false }),
+    writeReport(workspace, { force: training.force ?? false }),
   ]) {
     results.push(await drain(step, events));
   }

@@ -27,7 +27,8 @@ export async function readAnswerStates(
     Math.abs(each - middle) < Math.abs(best - middle) ? each : best,
   );
   return async (questionId, runIds) => {
-    if (!states.positions.includes(POSITION)) return null;
+    // rows of best answers have the run ids of samples
+    if (!states.positions.includes(POSITION) || states.metadata.answers === "best") return null;
     const rows = runIds.map((runId) => index.rowOf(POSITION, questionId, runId));
     if (rows.includes(-1)) return null;
     const flat = await states.read(POSITION, layer, rows);

@@ -1,7 +1,7 @@
 import { SepError } from "../errors.ts";
 import type { GenerationDefaults } from "../models/checkpoint/generation-defaults.ts";
 import { POCKET_MODEL } from "../models/checkpoint/locate-checkpoint.ts";
-import type { LanguageModel } from "../models/language-model.ts";
+import type { ModelProfile } from "../models/model-profile.ts";
 import type { SamplerSettings } from "../sampling/sampler-settings.ts";
 import { STUDY_DEFAULTS } from "./study-defaults.ts";
 
@@ -27,7 +27,7 @@ export interface ResolvedSampler {
  * @throws SepError `bad-option` for the preset `model` where the model's authors recommend nothing
  */
 export function resolveSampler(
-  model: Pick<LanguageModel, "provenance" | "generationDefaults">,
+  model: Pick<ModelProfile, "provenance" | "generationDefaults">,
   chosen: SamplerChoice = {},
   preset: SamplerPreset = "study",
 ): ResolvedSampler {
@@ -65,7 +65,7 @@ export function resolveSampler(
  * @returns null where it follows all of it, or where there is nothing
  */
 export function describeUnfollowed(
-  { generationDefaults }: Pick<LanguageModel, "generationDefaults">,
+  { generationDefaults }: Pick<ModelProfile, "generationDefaults">,
   sampler: SamplerSettings,
 ): string | null {
   const differing = DISTRIBUTION_SETTINGS.flatMap((key) => {
@@ -92,7 +92,7 @@ const OFF: Required<GenerationDefaults> = { temperature: 1, topP: 1, topK: 0, mi
 function requireRecommended({
   provenance,
   generationDefaults,
-}: Pick<LanguageModel, "provenance" | "generationDefaults">): GenerationDefaults {
+}: Pick<ModelProfile, "provenance" | "generationDefaults">): GenerationDefaults {
   if (generationDefaults !== null) return generationDefaults;
   throw new SepError(
     "bad-option",

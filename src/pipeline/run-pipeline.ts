@@ -7,16 +7,21 @@ import type { ModelDtype } from "../models/language-model.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
 import type { ProbeKind } from "../probes/probe-kind.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
+import type { AnswerBackend } from "../sampling/answer-backend.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../tracing/positions.ts";
+import type { StateBackend } from "../tracing/state-backend.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
+import { asBest } from "./best-answer.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { computeEntropy } from "./compute-entropy.ts";
+import { createDisposables } from "./disposables.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
 import { generateRuns } from "./generate-runs.ts";
 import type { MeaningChoice } from "./meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "./meaning-models.ts";
-import { openModel } from "./open-model.ts";
+import { openLocalBackend } from "./open-local-backend.ts";
+import { openVllmAnswers, openVllmStates } from "./open-vllm.ts";
 import { isHandMade } from "./output-ownership.ts";
 import type { StudyPromptFormat } from "./plan-generation.ts";
 import { prepareQuestions } from "./prepare-questions.ts";
@@ -25,8 +30,11 @@ import { settleDevice } from "./settle-device.ts";
 import type { StepEvent, StepResult } from "./step.ts";
 import { STUDY_DEFAULTS } from "./study-defaults.ts";
 import { traceRuns } from "./trace-runs.ts";
+import type { AnswerRole } from "./traced-answers.ts";
 import { trainProbes } from "./train-probes.ts";
+import type { VllmChoice } from "./vllm-choice.ts";
 import { type DataSetName, SPLIT_SOURCES, type Workspace } from "./workspace.ts";
+import { writeReport } from "./write-report.ts";
 
 /** A whole study. Every option has a default; `docs/cli.md` lists them with the flags of the same names. */
 export interface RunPipelineOptions {
@@ -41,6 +49,8 @@ export interface RunPipelineOptions {
   readonly limit?: number | undefined;
   /** "pocket", a model's directory, or a model of the Hugging Face hub: "org/name", "org/name@revision". */
   readonly model?: string;
+  /** vLLM servers that draw the answers and read the states; the local engine when not given. */
+  readonly vllm?: VllmChoice | undefined;
   /** Where and how to look for models of the hub; by the environment's variables when not given. */
   readonly hub?: HubOptions | undefined;
   /** Samples a question. */
@@ -53,6 +63,8 @@ export interface RunPipelineOptions {
   /** undefined leaves it to the chat template. */
   readonly enableThinking?: boolean | undefined;
   readonly correctness?: CorrectnessRule | "auto";
+  /** Temperature of one careful answer a question that probes are trained and judged on; none when not given. */
+  readonly bestTemperature?: number | undefined;
   readonly threads?: number | undefined;
   /** What to compute on, the processor by default. */
   readonly device?: DeviceChoice | undefined;
@@ -71,6 +83,8 @@ export interface RunPipelineOptions {
   /** Where hidden states are read; every position when not given. */
   readonly positions?: readonly TracePosition[];
   readonly layers?: "all" | readonly number[];
+  /** Whose hidden states; `auto` is the best answers' where there are any, else the samples'. */
+  readonly answers?: AnswerRole | "auto";
   /** The position and layer that the probes read. */
   readonly position?: TracePosition | "auto";
   readonly layer?: number | "best";
@@ -89,9 +103,14 @@ export interface RunPipelineOptions {
   readonly signal?: AbortSignal;
 }
 
+type ModelOptions = Pick<
+  RunPipelineOptions,
+  "model" | "hub" | "threads" | "memoryBytes" | "device" | "dtype"
+>;
+
 /**
- * All seven steps, one after the other: questions, answers, entropies, hidden states, data sets, probes,
- * evaluation. Steps whose outputs are current are skipped, so a second run goes on where the first one stopped.
+ * All seven steps and the report, one after the other: questions, answers, entropies, hidden states, data sets,
+ * probes, evaluation. Steps whose outputs are current are skipped, so a second run goes on where the first one stopped.
  * @returns the result of each part of each step, in order
  * @throws SepError as the steps do; the signal's reason when it is aborted between steps
  */
@@ -126,10 +145,14 @@ export async function* runPipeline(
   results.push(yield* trainProbes(workspace, { ...always, ...training }));
   signal?.throwIfAborted();
   results.push(yield* evaluateProbes(workspace, always));
+  results.push(yield* writeReport(workspace, always));
   return results;
 }
 
-/** Steps 2 to 4: the model is loaded once, and let go before probes are fitted. */
+/**
+ * Steps 2 to 4. A local model is loaded once, and let go before probes are fitted; a server is there only for its own
+ * steps, so that two never share one GPU.
+ */
 async function* runModel(
   workspace: Workspace,
   sets: readonly DataSetName[],
@@ -139,50 +162,91 @@ async function* runModel(
   },
   always: { readonly seed: number; readonly force: boolean; readonly signal?: AbortSignal },
 ): AsyncGenerator<StepEvent, StepResult[]> {
-  const { model: reference = STUDY_DEFAULTS.model } = options;
-  const { signal } = always;
   const results: StepResult[] = [];
-  const { threads, memoryBytes, hub, dtype = "float32" } = options;
-  const device = yield* settleDevice(options.device, { dtype });
-  const opening = { device, threads, memoryBytes, hub, signal };
-  await using model = yield* openModel(reference, { ...opening, dtype });
-  // hidden states are read in float32 whatever the answers were drawn in; opened, it takes no memory before it runs
-  await using float32 = dtype === "float32" ? null : yield* openModel(reference, opening);
-  const sampler = resolveSampler(model, options.sampler, options.samplerPreset);
-  for (const set of sets) {
-    results.push(
-      yield* generateRuns(workspace, set, {
-        ...always,
-        model,
-        promptFormat: options.promptFormat ?? "auto",
-        systemPrompt: options.systemPrompt,
-        enableThinking: options.enableThinking,
-        runs: options.runs ?? STUDY_DEFAULTS.runs,
-        limit: options.limit,
-        sampler: sampler.settings,
-        samplerSources: sampler.sources,
-        correctness: options.correctness,
-        adaptive: options.adaptive,
-      }),
-    );
+  const { root } = workspace;
+  const { vllm, model = STUDY_DEFAULTS.model, layers = "all", hub } = options;
+  const { signal } = always;
+  await using local = vllm === undefined ? yield* openLocalPair(options, signal) : null;
+  {
+    await using served =
+      vllm === undefined ? null : yield* openVllmAnswers(model, vllm, { root, hub, signal });
+    const answers = (local?.answers ?? served?.backend) as AnswerBackend;
+    const sampler = resolveSampler(answers.model, options.sampler, options.samplerPreset);
+    const generation = {
+      ...always,
+      model: answers,
+      promptFormat: options.promptFormat ?? "auto",
+      systemPrompt: options.systemPrompt,
+      enableThinking: options.enableThinking,
+      runs: options.runs ?? STUDY_DEFAULTS.runs,
+      limit: options.limit,
+      sampler: sampler.settings,
+      samplerSources: sampler.sources,
+      correctness: options.correctness,
+    };
+    for (const set of sets)
+      results.push(yield* generateRuns(workspace, set, { ...generation, adaptive: options.adaptive }));
+    const { bestTemperature } = options;
+    if (bestTemperature !== undefined) {
+      const best = asBest(sampler.settings, sampler.sources, bestTemperature);
+      for (const set of sets) results.push(yield* generateRuns(workspace, set, { ...generation, ...best }));
+    }
   }
   for (const set of sets) {
     signal?.throwIfAborted();
     const { meaning, models, estimates, seMode } = options;
     const chosen = { ...meaning, estimates, seMode };
-    results.push(yield* computeEntropy(workspace, set, { ...chosen, models, force: always.force, signal }));
+    results.push(
+      yield* computeEntropy(workspace, set, {
+        ...chosen,
+        models,
+        force: always.force,
+        signal,
+      }),
+    );
   }
+  await using served =
+    vllm === undefined ? null : yield* openVllmStates(model, layers, vllm, { root, hub, signal });
+  const states = (local?.states ?? served?.backend) as StateBackend;
   for (const set of sets) {
     results.push(
       yield* traceRuns(workspace, set, {
         ...always,
-        model: float32 ?? model,
+        model: states,
         ...(options.positions === undefined ? {} : { positions: options.positions }),
-        layers: options.layers ?? "all",
+        layers,
+        answers: options.answers ?? "auto",
       }),
     );
   }
   return results;
+}
+
+/** The local model draws and is read; hidden states in float32, whatever the answers are drawn in. */
+async function* openLocalPair(
+  { model = STUDY_DEFAULTS.model, hub, threads, memoryBytes, device: asked, dtype = "float32" }: ModelOptions,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<
+  StepEvent,
+  { readonly answers: AnswerBackend; readonly states: StateBackend } & AsyncDisposable
+> {
+  const device = yield* settleDevice(asked, { dtype });
+  const opening = { device, threads, memoryBytes, hub, signal };
+  const parts = createDisposables();
+  let isOpen = false;
+  try {
+    const drawing = parts.use(yield* openLocalBackend(model, { ...opening, dtype }));
+    // opened, it takes no memory before it runs
+    const reading = dtype === "float32" ? drawing : parts.use(yield* openLocalBackend(model, opening));
+    isOpen = true;
+    return {
+      answers: drawing.backend,
+      states: reading.backend,
+      [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose](),
+    };
+  } finally {
+    if (!isOpen) await parts[Symbol.asyncDispose]();
+  }
 }
 
 /** The threshold of a rule is known only when all answers are there. */

@@ -1,7 +1,5 @@
 import type { Question } from "../questions/question.ts";
-import type { RecordRunsOptions } from "../sampling/record-runs.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
-import type { LocalEngine } from "./local-engine.ts";
 
 /**
  * Says which answers a question still lacks.
@@ -24,20 +22,24 @@ export function allRunIds(runs: number): NextRunIds {
 
 /**
  * Draws answers to a question until it lacks none.
+ * @param sample draws and records the answers with these run ids
  * @returns what was drawn
  */
 export async function sampleQuestion(
-  engine: Pick<LocalEngine, "sample">,
+  sample: (
+    question: Question,
+    runIds: readonly number[],
+    signal?: AbortSignal,
+  ) => Promise<readonly RunRecord[]>,
   question: Question,
   there: readonly RunRecord[],
   nextRunIds: NextRunIds,
-  recording: RecordRunsOptions,
   signal?: AbortSignal,
 ): Promise<readonly RunRecord[]> {
   const drawn: RunRecord[] = [];
   for (;;) {
     const runIds = await nextRunIds(question, [...there, ...drawn], signal);
     if (runIds.length === 0) return drawn;
-    drawn.push(...(await engine.sample(question, runIds, recording, signal)));
+    drawn.push(...(await sample(question, runIds, signal)));
   }
 }

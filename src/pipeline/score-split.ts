@@ -2,9 +2,9 @@ import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
 import { readFeatures } from "../probes/feature-source.ts";
 import type { HiddenStates } from "../probes/hidden-states.ts";
+import type { UntrainedProbe } from "../probes/probe.ts";
 import { type Probe, requireProbeFits, scoreProbe } from "../probes/probe.ts";
 import type { ProbeDataset } from "../probes/probe-dataset.ts";
-import type { UntrainedProbe } from "../probes/probe-file.ts";
 
 /** The three probes of a study, as they were read. */
 export interface StudyProbes {

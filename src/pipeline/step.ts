@@ -26,11 +26,14 @@ export const STEP_NAMES = [
   "train",
   "eval",
   "transfer",
+  "import",
+  "report",
 ] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
-/** What there are events about: a step, or what a step needs first: a model's download, and what to compute on. */
-export type ActivityName = StepName | "download" | "device";
+/** What there are events about: a step, or what a step needs first: a model's download, what to
+ * compute on, and a server. */
+export type ActivityName = StepName | "download" | "device" | "server";
 
 /** What a running step reports; the progress bar, the notebook and the server all render these. */
 export type StepEvent =

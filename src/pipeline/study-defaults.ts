@@ -8,6 +8,8 @@ export const STUDY_DEFAULTS = {
   runs: 10,
   seed: 42,
   temperature: 0.6,
+  /** Of a question's best answer, as in the papers. */
+  bestTemperature: 0.1,
   topP: 0.9,
   topK: 0,
   minP: 0,

@@ -1,6 +1,5 @@
 import type { ProbeSummary } from "../evaluation/probe-eval.ts";
-import type { Probe } from "../probes/probe.ts";
-import type { UntrainedProbe } from "../probes/probe-file.ts";
+import type { Probe, UntrainedProbe } from "../probes/probe.ts";
 
 /** What an evaluation says about the probe it used. @returns null for a probe that could not be trained */
 export function summariseProbe(probe: Probe | UntrainedProbe): ProbeSummary | null {

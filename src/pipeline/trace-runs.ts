@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
+import { SepError } from "../errors.ts";
 import type { LanguageModel } from "../models/language-model.ts";
-import { everyLayer } from "../models/language-model.ts";
-import { type LayerName, resolveLayer } from "../models/layer-names.ts";
-import { readRuns } from "../sampling/read-runs.ts";
+import type { LayerName } from "../models/layer-names.ts";
+import { resolveLayers } from "../models/resolve-layers.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Json, stableStringify } from "../store/json.ts";
 import { readJsonl, writeJsonl } from "../store/jsonl.ts";
@@ -14,66 +14,99 @@ import {
   type HiddenStatesWriter,
   reopenHiddenStates,
 } from "../tracing/hidden-states-writer.ts";
-import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
-import { planTrace, type QuestionTrace, type TracePlan } from "../tracing/trace-plan.ts";
-import { describeModel } from "./describe-model.ts";
+import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
+import type { StateBackend, StateReader } from "../tracing/state-backend.ts";
+import { planTrace, type QuestionTrace, type TracePlan, type TraceRow } from "../tracing/trace-plan.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
-import { type LocalEngine, openLocalEngine } from "./local-engine.ts";
+import { stateBackendOf } from "./local-backend.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
+import { readShardRuns } from "./read-shard-runs.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
+import { type AnswerRole, answersPath, findBestAnswers } from "./traced-answers.ts";
 import { warnOfBadRuns } from "./warn-of-bad-runs.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
 export interface TraceRunsOptions {
-  readonly model: LanguageModel;
+  /** A loaded model, which runs on the local engine, or another backend. */
+  readonly model: LanguageModel | StateBackend;
   readonly positions?: readonly TracePosition[];
+  /** How positions are counted; `exact` unless numbers are to stand beside those of the published code. */
+  readonly indices?: PositionIndices;
   /** Residual layers, 0 .. L or TransformerLens' hook names; all by default. */
   readonly layers?: "all" | readonly LayerName[];
+  /** Whose states: `auto` is the best answers' where the study has them, else the samples'. */
+  readonly answers?: AnswerRole | "auto";
   readonly force?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Step 4: the residual stream of every sampled answer at the chosen positions and layers. An interrupted trace
+ * Step 4: the residual stream of every sampled answer, or of each question's best one, at the chosen positions and layers. An interrupted trace
  * goes on where it stopped.
  * @throws SepError `missing-input`, `output-locked`, `bad-option`, `bad-checkpoint`
  */
 export async function* traceRuns(
   workspace: Workspace,
   set: DataSetName,
-  { model, positions = TRACE_POSITIONS, layers = "all", force = false, signal }: TraceRunsOptions,
+  {
+    model,
+    positions = TRACE_POSITIONS,
+    indices = "exact",
+    layers = "all",
+    answers: asked = "auto",
+    force = false,
+    signal,
+  }: TraceRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
-  const resolved =
-    layers === "all"
-      ? everyLayer(model.config)
-      : [...new Set(layers.map((layer) => resolveLayer(layer, model.config.blockCount)))].sort(
-          (a, b) => a - b,
-        );
+  const backend = stateBackendOf(model);
+  const resolved = chooseLayers(backend, layers);
+  const best = asked === "samples" ? null : await findBestAnswers(workspace, set);
+  const answers = asked === "auto" ? (best === null ? "samples" : "best") : asked;
+  const source = answersPath(workspace, set, answers);
   const settings = {
-    model: describeModel(model),
+    model: backend.identity,
     positions: TRACE_POSITIONS.filter((position) => positions.includes(position)),
     layers: resolved,
-    norm_state: "residual",
+    norm_state: backend.normState,
     dtype: "float32",
+    ...(indices === "exact" ? {} : { indices }),
+    answers,
   };
   const definition = {
     step: "trace",
     part: set,
-    inputs: [workspace.runs(set)],
+    inputs: [source],
     outputs: [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
     settings,
     whenStale: "redo",
   } as const;
   return yield* runStep(workspace, definition, { force }, () =>
-    traceMissing(workspace, set, { model, settings, force, signal }),
+    traceMissing(workspace, set, source, { backend, settings, force, signal }),
+  );
+}
+
+/** @throws SepError `bad-option` for layers that the model has not or the backend cannot read */
+function chooseLayers(
+  { name, model, layers: readable }: StateBackend,
+  asked: "all" | readonly LayerName[],
+): readonly number[] {
+  if (asked === "all" && readable !== undefined) return readable;
+  const resolved = resolveLayers(model.config, asked);
+  const missing = resolved.filter((layer) => readable !== undefined && !readable.includes(layer));
+  if (missing.length === 0) return resolved;
+  throw new SepError(
+    "bad-option",
+    `Got --layers with ${missing.join(", ")}, and this ${name} backend reads ${readable?.join(", ")} only.`,
   );
 }
 
 interface TraceMissingOptions {
-  readonly model: LanguageModel;
+  readonly backend: StateBackend;
   readonly settings: {
     readonly positions: readonly TracePosition[];
     readonly layers: readonly number[];
+    readonly indices?: PositionIndices;
+    readonly answers: AnswerRole;
     readonly [key: string]: Json;
   };
   readonly force: boolean;
@@ -83,19 +116,21 @@ interface TraceMissingOptions {
 async function* traceMissing(
   workspace: Workspace,
   set: DataSetName,
-  { model, settings, force, signal }: TraceMissingOptions,
+  source: string,
+  { backend, settings, force, signal }: TraceMissingOptions,
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { layers, positions } = settings;
-  const runsPath = workspace.runs(set);
-  const loaded = await readRuns(runsPath);
+  const { model } = backend;
+  const loaded = await readShardRuns(source, workspace.shard);
   const plan = planTrace(loaded.runs, {
     positions,
+    indices: settings.indices ?? "exact",
     endTokenIds: model.endTokenIds,
     decode: model.tokenizer.decode,
   });
   const output = workspace.hiddenStates(set);
-  const shape = describeShape(model, set, plan, settings);
-  const journalSettings = { ...settings, runs_sha256: await fingerprintFile(runsPath) };
+  const shape = describeShape(backend, set, plan, settings);
+  const journalSettings = { ...settings, runs_sha256: await fingerprintFile(source) };
   const unfinished = await openUnfinished(output, shape, journalSettings, force);
   await using writer = unfinished.writer;
 
@@ -105,15 +140,15 @@ async function* traceMissing(
   const event = { step: "trace", part: set } as const;
   yield { kind: "started", ...event, unit: "question", done, total };
   {
-    await using engine = await openLocalEngine(model, missing.length);
+    await using reader = await backend.openReader(missing.length);
     await using journal = await openJsonlAppender(unfinished.journal);
     const traced = mapConcurrently(
       missing,
       async (question, abort) => {
-        await traceQuestion(engine, question, layers, writer, abort);
+        await traceQuestion(reader, question, layers, writer, abort);
         return question.questionId;
       },
-      { concurrency: engine.concurrency, signal },
+      { concurrency: reader.concurrency, signal },
     );
     for await (const questionId of traced) {
       await journal.append([{ question_id: questionId }]);
@@ -139,23 +174,25 @@ async function* traceMissing(
 }
 
 async function traceQuestion(
-  engine: LocalEngine,
+  reader: StateReader,
   { runs, rows }: QuestionTrace,
   layers: readonly number[],
   writer: HiddenStatesWriter,
   signal: AbortSignal,
 ): Promise<void> {
-  const rowsOfRun = runs.map((run) => rows.filter(({ run_id }) => run_id === run.run_id));
-  const { beforeGeneration, answers } = await engine.trace(
-    runs[0]?.prompt_tokens ?? [],
+  const prompt = runs[0]?.prompt_tokens ?? [];
+  // positions counted as the published code does may fall on the prompt's last token
+  const isPrompt = ({ token_index }: TraceRow): boolean => token_index < prompt.length;
+  const rowsOfRun = runs.map((run) => rows.filter((row) => row.run_id === run.run_id && !isPrompt(row)));
+  const { beforeGeneration, answers } = await reader.read(
+    prompt,
     runs.map(({ tokens }, index) => ({
       tokenIds: tokens,
       indices: (rowsOfRun[index] ?? []).map(({ token_index }) => token_index),
     })),
-    layers,
-    signal,
+    { layers, signal },
   );
-  for (const { position, row } of rows.filter(({ run_id }) => run_id === null)) {
+  for (const { position, row } of rows.filter(isPrompt)) {
     await writer.write(position, row, beforeGeneration);
   }
   for (const [index, ofRun] of rowsOfRun.entries()) {
@@ -166,25 +203,22 @@ async function traceQuestion(
 }
 
 function describeShape(
-  { provenance, config }: LanguageModel,
+  { name, model: { config }, metadata, normState }: StateBackend,
   set: DataSetName,
   { rowCounts }: TracePlan,
-  { layers }: TraceMissingOptions["settings"],
+  { layers, answers, indices = "exact" }: TraceMissingOptions["settings"],
 ): HiddenStatesShape {
-  const { id, revision, weights_sha256, tokenizer_sha256, dtype, device } = provenance;
   return {
     rowCounts,
     layers,
     hiddenSize: config.hiddenSize,
     metadata: {
       dataset: set,
-      model: id,
-      ...(revision === null ? {} : { model_revision: revision }),
-      weights_sha256,
-      tokenizer_sha256,
-      dtype,
-      device,
-      norm_state: "residual",
+      answers,
+      ...metadata,
+      backend: name,
+      norm_state: normState,
+      indices,
       layers: layers.join(","),
       block_count: String(config.blockCount),
       hidden_size: String(config.hiddenSize),

@@ -13,6 +13,8 @@ import { type Json, stableStringify } from "../store/json.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
 import type { TracePosition } from "../tracing/positions.ts";
+import { calibrateProbe, readAsking } from "./calibrate-probe.ts";
+import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "./decision-defaults.ts";
 import { reportFit } from "./report-fit.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import type { Workspace } from "./workspace.ts";
@@ -35,6 +37,10 @@ export interface TrainProbesOptions {
   readonly nested?: boolean;
   /** Label permutations, each refitted, to test the probes with; 0 for no test. */
   readonly permutations?: number;
+  /** Share of all answers that may be given and wrong, in (0, 1): a threshold that promises it is kept with each probe. */
+  readonly targetRisk?: number;
+  /** Share of answers to be given, in (0, 1); the same. */
+  readonly targetCoverage?: number;
   readonly seed?: number;
   readonly force?: boolean;
   readonly signal?: AbortSignal;
@@ -44,7 +50,8 @@ const STEP = { step: "train", part: "" } as const;
 
 /**
  * Step 6: chooses the SE threshold, sweeps all layers and positions by grouped cross-validation, and fits the accuracy
- * probe, the SE probe and the entropy baseline on the training questions.
+ * probe, the SE probe and the entropy baseline on the training questions. The validation questions then give each its
+ * calibration map and its decision thresholds, so that a probe's own two files are all it takes to use it.
  * @throws SepError `missing-input`, `too-few-questions` for fewer than two training questions, `bad-artefact`,
  * `bad-option` for a position or layer that was not traced, and those of `runStep`
  */
@@ -60,16 +67,23 @@ export async function* trainProbes(
     classWeight = "none",
     nested = false,
     permutations = 0,
+    targetRisk = DEFAULT_TARGET_RISK,
+    targetCoverage = DEFAULT_TARGET_COVERAGE,
     seed = 42,
     force = false,
     signal,
   }: TrainProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
+  const asking = await readAsking(workspace);
   const chosenPositions = typeof positions === "string" ? positions : [...positions];
   const definition = {
     ...STEP,
-    inputs: [workspace.probeDataset("math_train"), workspace.hiddenStates("math")],
+    inputs: [
+      workspace.probeDataset("math_train"),
+      workspace.probeDataset("math_val"),
+      workspace.hiddenStates("math"),
+    ],
     outputs: [...probes, ...probes.map(weightsPathOf), workspace.seThreshold],
     settings: {
       seThreshold,
@@ -81,6 +95,9 @@ export async function* trainProbes(
       classWeight,
       nested,
       permutations,
+      targetRisk,
+      targetCoverage,
+      asking: asking as unknown as Json,
       seed,
     },
     whenStale: "redo" as const,
@@ -117,12 +134,18 @@ export async function* trainProbes(
     await writeAtomic(workspace.seThreshold, `${stableStringify(threshold as unknown as Json, 2)}\n`);
     const warnings = [...threshold.warnings];
     const source = hidden.metadata;
+    const validation = await readProbeDataset(workspace.probeDataset("math_val"));
+    const targets = [
+      { kind: "risk", target: targetRisk },
+      { kind: "coverage", target: targetCoverage },
+    ] as const;
+    const calibrating = { hidden, seThreshold: threshold.threshold, targets, asking };
     for (const [target, path] of [
       ["incorrect", workspace.accuracyProbe],
       ["high-semantic-entropy", workspace.seProbe],
     ] as const) {
       const probe = describeProbe(fitted, target, questionIds, { kind, classWeight, seed, source });
-      await saveProbe(path, probe);
+      await saveProbe(path, await calibrateProbe(probe, validation, calibrating));
       warnings.push(...probe.warnings);
     }
     const { labels } = fitted.targets["incorrect" satisfies ProbeTarget]!;
@@ -131,7 +154,7 @@ export async function* trainProbes(
       train.meanThinkEntropy,
       { classWeight, seed, source },
     );
-    await saveProbe(workspace.entropyBaseline, baseline);
+    await saveProbe(workspace.entropyBaseline, await calibrateProbe(baseline, validation, calibrating));
     warnings.push(...baseline.warnings);
     yield { kind: "advanced", ...STEP, done: total, total, detail: "entropy baseline" };
     for (const warning of warnings) yield { kind: "warning", ...STEP, warning };

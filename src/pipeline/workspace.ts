@@ -1,4 +1,7 @@
 import { join } from "node:path";
+import { FIGURE_FOLDER } from "../report/figure.ts";
+import { fileExists } from "./file-exists.ts";
+import { type Shard, shardFolder } from "./shard.ts";
 
 /** The two question sets of one study: in distribution, and out of distribution. */
 export const SPLIT_SOURCES = ["math", "ood"] as const;
@@ -11,8 +14,12 @@ export type ProbeSplit = (typeof PROBE_SPLITS)[number];
 /** Every file of a study, below one folder. The names are those that Python pipelines of this kind use. */
 export interface Workspace {
   readonly root: string;
+  /** The part of the questions that the steps work on; null: all. */
+  readonly shard: Shard | null;
   raw(set: DataSetName): string;
   runs(set: DataSetName): string;
+  /** One careful answer a question, where a study has them; the same schema. */
+  bestRuns(set: DataSetName): string;
   semanticEntropy(set: DataSetName): string;
   pairVerdicts(set: DataSetName): string;
   hiddenStates(set: DataSetName): string;
@@ -24,6 +31,8 @@ export interface Workspace {
   readonly seThreshold: string;
   readonly probeEval: string;
   readonly report: string;
+  /** A file of one of the report's figures. */
+  figure(file: string): string;
   /** Of a comparison of several studies. */
   readonly transfer: string;
 }
@@ -33,8 +42,10 @@ export function openWorkspace(root: string): Workspace {
   const artifacts = (...names: string[]): string => join(root, "artifacts", ...names);
   return {
     root,
+    shard: null,
     raw: (set) => data(`${set}_raw.jsonl`),
     runs: (set) => data(`${set}_runs.jsonl`),
+    bestRuns: (set) => data(`${set}_best_runs.jsonl`),
     semanticEntropy: (set) => data(`${set}_semantic_entropy.jsonl`),
     pairVerdicts: (set) => data(`${set}_pair_verdicts.jsonl`),
     hiddenStates: (set) => artifacts(`${set}_hidden_states.safetensors`),
@@ -46,6 +57,32 @@ export function openWorkspace(root: string): Workspace {
     seThreshold: artifacts("models", "se_threshold.json"),
     probeEval: artifacts("models", "probe_eval.json"),
     report: artifacts("report.html"),
+    figure: (file) => artifacts(FIGURE_FOLDER, file),
     transfer: artifacts("transfer.json"),
   };
+}
+
+/** The folder of a study whose folders each have the files of a shard. */
+export const shardsFolder = (root: string): string => join(root, "shards");
+
+/**
+ * A shard of a study: the questions are the study's, all that generate, entropy and trace write is the shard's own, below
+ * `shards/2-of-8/`. Names in manifests are relative to the study's folder.
+ */
+export function openShard(root: string, shard: Shard): Workspace {
+  const own = openWorkspace(join(shardsFolder(root), shardFolder(shard)));
+  return { ...own, root, shard, raw: openWorkspace(root).raw };
+}
+
+/** The same for steps that read runs: the study's, of which only the shard's are used, where the shard drew none. */
+export async function withStudyRuns(workspace: Workspace): Promise<Workspace> {
+  if (workspace.shard === null) return workspace;
+  const study = openWorkspace(workspace.root);
+  const sources = new Map<DataSetName, Workspace>();
+  for (const set of SPLIT_SOURCES) {
+    const isOwn = (await fileExists(workspace.runs(set))) || !(await fileExists(study.runs(set)));
+    sources.set(set, isOwn ? workspace : study);
+  }
+  const source = (set: DataSetName): Workspace => sources.get(set) as Workspace;
+  return { ...workspace, runs: (set) => source(set).runs(set), bestRuns: (set) => source(set).bestRuns(set) };
 }

@@ -1,8 +1,7 @@
 import type { TracePosition } from "../tracing/positions.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
 import type { FittedProbes } from "./fit-probes.ts";
-import type { Probe } from "./probe.ts";
-import type { UntrainedProbe } from "./probe-file.ts";
+import type { Probe, UntrainedProbe } from "./probe.ts";
 import type { ProbeKind } from "./probe-kind.ts";
 import type { LayerScore, ProbeTarget } from "./select-layer.ts";
 
@@ -53,6 +52,9 @@ export function describeProbe(
       nested: nested === null ? null : { auroc: nested.auroc, folds: nested.folds },
       permutation,
     },
+    calibration_map: null,
+    decisions: [],
+    asking: null,
     warnings: best.warnings,
   };
 }

@@ -1,10 +1,7 @@
 import { SepError } from "../errors.ts";
+import type { SafetensorsHeader, TensorEntry } from "../store/parse-safetensors.ts";
 import { readTensorRows } from "../store/safetensors.ts";
-import {
-  readSafetensorsHeader,
-  type SafetensorsHeader,
-  type TensorEntry,
-} from "../store/safetensors-header.ts";
+import { readSafetensorsHeader } from "../store/safetensors-header.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
 
 /** A file of traced hidden states, read one layer at a time. */

@@ -2,41 +2,11 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { makeProbe } from "../../test/fakes/make-probe.ts";
 import { type Probe, requireProbeFits, scoreProbe } from "./probe.ts";
 import { loadProbe, readProbeFile, saveProbe, weightsPathOf } from "./probe-file.ts";
 
-const probe: Probe = {
-  kind: "logistic",
-  target: "incorrect",
-  features: "hidden-state",
-  position: "think-end",
-  layer: 2,
-  layer_count: 1,
-  width: 2,
-  source: { model: "m", norm_state: "residual" },
-  C: 0.01,
-  class_weight: "none",
-  intercept: -0.5,
-  training: {
-    row_count: 10,
-    question_count: 5,
-    positive_count: 4,
-    dropped_rows: 0,
-    seed: 42,
-    folds: 5,
-    layer_scores: [],
-    penalty_scores: [],
-    relative_error: 1e-9,
-    calibration: null,
-    nested: null,
-    permutation: null,
-  },
-  warnings: [],
-  mean: Float32Array.of(1, 2),
-  scale: Float32Array.of(2, 0.5),
-  coefficients: Float32Array.of(0.25, -1.5),
-  hidden: null,
-};
+const probe: Probe = makeProbe();
 
 describe("probe files", () => {
   let path: string;
@@ -90,5 +60,14 @@ describe("scoreProbe", () => {
     expect(() => requireProbeFits(hashed, { ...fits, source: renamed })).not.toThrow();
     const retrained = { model: "m", weights_sha256: "2" };
     expect(() => requireProbeFits(hashed, { ...fits, source: retrained })).toThrow(/weights_sha256 "1".*"2"/);
+    const worded = { ...probe, source: { tokenizer_sha256: "1" } };
+    expect(() => requireProbeFits(worded, { ...fits, source: { tokenizer_sha256: "2" } })).toThrow(
+      /tokenizer_sha256 "1".*"2"/,
+    );
+    expect(() => requireProbeFits(probe, { ...fits, position: "think-end", layer: 2 })).not.toThrow();
+    expect(() => requireProbeFits(probe, { ...fits, position: "last-token" })).toThrow(
+      /position "think-end".*"last-token"/,
+    );
+    expect(() => requireProbeFits(probe, { ...fits, layer: 3 })).toThrow(/layer 2.*layer 3/);
   });
 });

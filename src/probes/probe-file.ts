@@ -3,21 +3,10 @@ import { basename, dirname, join } from "node:path";
 import { SepError } from "../errors.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Json, stableStringify } from "../store/json.ts";
-import type { ManifestWarning } from "../store/manifest.ts";
-import { readTensor, writeSafetensors } from "../store/safetensors.ts";
-import { readSafetensorsHeader } from "../store/safetensors-header.ts";
+import { writeSafetensors } from "../store/safetensors.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
-import type { Probe } from "./probe.ts";
-import type { ProbeTarget } from "./select-layer.ts";
-
-/** Stands in for a probe that could not be trained, with the reason. */
-export interface UntrainedProbe {
-  readonly kind: "untrained";
-  readonly target: ProbeTarget;
-  readonly warnings: readonly ManifestWarning[];
-}
-
-const FORMAT = { format: "semantic-entropy-probe", version: 2 } as const;
+import { PROBE_FORMAT, parseStoredProbe, requireTrained } from "./parse-probe.ts";
+import type { Probe, UntrainedProbe } from "./probe.ts";
 
 /** Where the weights of a probe are kept: beside its JSON, under the same name. */
 export const weightsPathOf = (jsonPath: string): string => jsonPath.replace(/\.json$/, ".safetensors");
@@ -30,7 +19,7 @@ export async function saveProbe(path: string, probe: Probe | UntrainedProbe): Pr
   const { description, tensors } = separateWeights(probe);
   await writeSafetensors(weightsPath, tensors);
   const weights = { file: basename(weightsPath), sha256: await fingerprintFile(weightsPath) };
-  await writeAtomic(path, `${stableStringify({ ...FORMAT, ...description, weights }, 2)}\n`);
+  await writeAtomic(path, `${stableStringify({ ...PROBE_FORMAT, ...description, weights }, 2)}\n`);
 }
 
 /**
@@ -39,76 +28,35 @@ export async function saveProbe(path: string, probe: Probe | UntrainedProbe): Pr
  * if it could not be trained
  */
 export async function loadProbe(path: string): Promise<Probe> {
-  const probe = await readProbeFile(path);
-  if (probe.kind !== "untrained") return probe;
-  throw new SepError(
-    "one-class",
-    `${path} could not be trained: ${probe.warnings.map(({ message }) => message).join(" ")}`,
-  );
+  return requireTrained(await readProbeFile(path), path);
 }
 
 /** As {@link loadProbe}, but hands back the stand-in of a probe that could not be trained. */
 export async function readProbeFile(path: string): Promise<Probe | UntrainedProbe> {
-  const stored = await readStored(path);
-  if (stored.format !== FORMAT.format || stored.version !== FORMAT.version) {
-    throw new SepError(
-      "bad-artefact",
-      `${path} is format "${stored.format}" version ${stored.version}, expected "${FORMAT.format}" version ${FORMAT.version}. Make it anew with \`sep train\`.`,
-    );
-  }
-  const { format: _format, version: _version, weights, ...description } = stored;
-  if (description.kind === "untrained") return description;
-  const weightsPath = join(dirname(path), weights.file);
-  const { tensors } = await readSafetensorsHeader(weightsPath);
-  if ((await fingerprintFile(weightsPath)) !== weights.sha256) {
-    throw new SepError(
-      "bad-artefact",
-      `${weightsPath} is not the file that ${path} was written with. Refit with \`sep train\`.`,
-    );
-  }
-  const read = async (name: string, shape: readonly number[]): Promise<Float32Array> => {
-    const entry = tensors.get(name);
-    if (entry !== undefined && entry.shape.join() === shape.join()) return readTensor(weightsPath, entry);
-    throw new SepError(
-      "bad-artefact",
-      `${weightsPath}: "${name}" has shape [${entry?.shape ?? "missing"}], expected [${shape}]. Refit with \`sep train\`.`,
-    );
-  };
-  const { width, kind } = description;
-  const units = kind === "mlp" ? (tensors.get("hidden_biases")?.shape[0] ?? 0) : width;
-  return {
-    ...description,
-    mean: await read("mean", [width]),
-    scale: await read("scale", [width]),
-    coefficients: await read("coefficients", [units]),
-    hidden:
-      kind === "mlp"
-        ? {
-            weights: await read("hidden_weights", [width, units]),
-            biases: await read("hidden_biases", [units]),
-          }
-        : null,
-  };
+  const json = (await readOrExplain(path)).toString("utf8");
+  const weightsPath = await findWeights(path, json);
+  const weights = weightsPath === null ? new Uint8Array() : await readOrExplain(weightsPath);
+  return parseStoredProbe(json, weights, { json: path, weights: weightsPath ?? path });
 }
 
-type StoredProbe = { readonly format: string; readonly version: number } & {
-  readonly weights: { readonly file: string; readonly sha256: string };
-} & (Omit<Probe, "mean" | "scale" | "coefficients" | "hidden"> | UntrainedProbe);
-
-async function readStored(path: string): Promise<StoredProbe> {
-  let text: string;
+/** The weights lie beside the JSON file, under the name that is in it. @returns null where it has none */
+async function findWeights(path: string, json: string): Promise<string | null> {
   try {
-    text = await readFile(path, "utf8");
+    const { weights, kind } = JSON.parse(json) as { weights?: { file?: unknown }; kind?: unknown };
+    const isThere = kind !== "untrained" && typeof weights?.file === "string";
+    // a name, never a way out of the folder: the file may come from somebody else
+    return isThere ? join(dirname(path), basename(weights.file as string)) : null;
+  } catch {
+    return null; // whoever parses it says what is wrong
+  }
+}
+
+async function readOrExplain(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
     throw new SepError("missing-input", `${path} does not exist. Make it with \`sep train\`.`, { cause });
-  }
-  try {
-    return JSON.parse(text) as StoredProbe;
-  } catch (cause) {
-    throw new SepError("bad-artefact", `${path} is not valid JSON. Make it anew with \`sep train\`.`, {
-      cause,
-    });
   }
 }
 

@@ -25,7 +25,7 @@ export interface HiddenLayer {
  * @param features [n, width] row-major, n whole
  * @returns [n] NaN where a feature is NaN
  */
-export function scoreRows(probe: ProbeWeights, features: Float32Array): Float64Array {
+export function scoreRows(probe: ProbeWeights, features: ArrayLike<number>): Float64Array {
   const { mean, scale, coefficients, intercept, hidden } = probe;
   const width = mean.length;
   const standardised = new Float64Array(width);

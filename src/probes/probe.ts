@@ -1,8 +1,12 @@
 import { SepError } from "../errors.ts";
 import { logistic } from "../math/logistic.ts";
+import type { SamplerSettings } from "../sampling/sampler-settings.ts";
+import type { Json } from "../store/json.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import type { TracePosition } from "../tracing/positions.ts";
 import type { Calibration } from "./calibrate-scores.ts";
+import type { CalibrationMap } from "./calibration-map.ts";
+import type { DecisionTarget, ThresholdChoice } from "./choose-decision-threshold.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
 import type { ProbeKind } from "./probe-kind.ts";
 import { type ProbeWeights, scoreRows } from "./probe-weights.ts";
@@ -33,7 +37,29 @@ export interface ProbeDescription {
   readonly C: number;
   readonly class_weight: ClassWeight;
   readonly training: ProbeTraining;
+  /**
+   * From the score to a calibrated P(label 1), fitted on validation questions that the probe was not fitted on; null
+   * where the score does not rise with the label there, or one class is all there is.
+   */
+  readonly calibration_map: CalibrationMap | null;
+  /** When to answer, chosen on the same questions: a threshold for each target, or why there is none. */
+  readonly decisions: readonly ProbeDecision[];
+  /** How the model was asked; null where the runs do not say, being of another tool. */
+  readonly asking: AskingRecord | null;
   readonly warnings: readonly ManifestWarning[];
+}
+
+/** What was asked of a decision, and the threshold that promises it or the reason why none does. */
+export type ProbeDecision = DecisionTarget & ThresholdChoice;
+
+/** What of the model's input, beside the question, decides its hidden states; as the generate step recorded it. */
+export interface AskingRecord {
+  /** A format's name, or for few-shot prompts and templates a hash of their text. */
+  readonly prompt_format: Json;
+  readonly system_prompt: string | null;
+  readonly enable_thinking: boolean | null;
+  /** How the answers were drawn that the probe was fitted and calibrated on. */
+  readonly sampler: SamplerSettings;
 }
 
 /** How a probe came to be. */
@@ -60,16 +86,23 @@ interface ProbeTraining {
   readonly permutation: PermutationEstimate | null;
 }
 
+/** Stands in for a probe that could not be trained, with the reason. */
+export interface UntrainedProbe {
+  readonly kind: "untrained";
+  readonly target: ProbeTarget;
+  readonly warnings: readonly ManifestWarning[];
+}
+
 /** A probe ready to score: P(label = 1) = logistic(score). */
 export interface Probe extends ProbeDescription, ProbeWeights {}
 
 /**
  * Scores rows with a probe.
- * @param features [n, width] row-major
+ * @param features [n, width] row-major: one vector, or a matrix
  * @returns [n] P(label = 1), in [0, 1]; higher is more uncertain; NaN where a feature is NaN
  * @throws SepError `probe-mismatch` if the features are not a whole number of rows of the probe's width
  */
-export function scoreProbe(probe: Probe, features: Float32Array): Float64Array {
+export function scoreProbe(probe: Probe, features: ArrayLike<number>): Float64Array {
   const { width } = probe;
   if (features.length % width !== 0) {
     throw new SepError(
@@ -80,30 +113,39 @@ export function scoreProbe(probe: Probe, features: Float32Array): Float64Array {
   return scoreRows(probe, features).map(logistic);
 }
 
+/** Where features come from, as far as it is known. */
+export interface FeatureOrigin {
+  /** Of one layer. */
+  readonly width: number;
+  /** As a trace has it: `weights_sha256`, `tokenizer_sha256`, `norm_state`, … What is missing is not checked. */
+  readonly source: Readonly<Record<string, string>>;
+  /** Where they were read, if that is not chosen by the probe. */
+  readonly position?: TracePosition;
+  readonly layer?: number;
+}
+
 /**
  * Checks that a probe belongs to what it is about to score.
- * @param width of one layer
  * @throws SepError `probe-mismatch` naming what differs
  */
 export function requireProbeFits(
   probe: ProbeDescription,
-  { width, source }: { readonly width: number; readonly source: Readonly<Record<string, string>> },
+  { width, source, position, layer }: FeatureOrigin,
 ): void {
+  const refuse = (message: string): never => {
+    throw new SepError("probe-mismatch", `${message} Refit with \`sep train\`.`);
+  };
   const expected = probe.width / probe.layer_count;
-  if (expected !== width) {
-    throw new SepError(
-      "probe-mismatch",
-      `Probe expects width ${expected}, trace has ${width}. Refit with \`sep train\`.`,
-    );
-  }
+  if (expected !== width) refuse(`Probe expects width ${expected}, trace has ${width}.`);
   const known = (key: string): boolean => probe.source[key] !== undefined && source[key] !== undefined;
   // The same weights may go by two names, so the name only counts where there is no hash.
   const identity = known("weights_sha256") ? "weights_sha256" : "model";
-  for (const key of [identity, "norm_state"].filter(known)) {
-    if (probe.source[key] === source[key]) continue;
-    throw new SepError(
-      "probe-mismatch",
-      `Probe was fitted on ${key} "${probe.source[key]}", this trace has "${source[key]}". Refit with \`sep train\`.`,
-    );
+  for (const key of [identity, "tokenizer_sha256", "dtype", "norm_state", "indices"].filter(known)) {
+    if (probe.source[key] !== source[key])
+      refuse(`Probe was fitted on ${key} "${probe.source[key]}", this trace has "${source[key]}".`);
   }
+  if (position !== undefined && position !== probe.position)
+    refuse(`Probe reads position "${probe.position}", these states are of "${position}".`);
+  if (layer !== undefined && layer !== probe.layer)
+    refuse(`Probe reads layer ${probe.layer}, these states are of layer ${layer}.`);
 }

@@ -2,8 +2,7 @@ import { hasBothClasses } from "./cross-validate.ts";
 import { describeUntrained } from "./describe-probe.ts";
 import { createExactDesign } from "./design-matrix.ts";
 import { type ClassWeight, fitLogistic } from "./fit-logistic.ts";
-import type { Probe } from "./probe.ts";
-import type { UntrainedProbe } from "./probe-file.ts";
+import type { Probe, UntrainedProbe } from "./probe.ts";
 import { applyScaler, fitScaler } from "./scaler.ts";
 import type { ProbeTarget } from "./select-layer.ts";
 
@@ -81,6 +80,9 @@ export async function trainEntropyBaseline(
       nested: null,
       permutation: null,
     },
+    calibration_map: null,
+    decisions: [],
+    asking: null,
     warnings: scaler.constantFeatures === 1 ? [{ code: "constant-features", message }] : [],
   };
 }

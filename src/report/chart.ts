@@ -22,6 +22,10 @@ export function drawChart(label: string, options: PlotOptions): SafeHtml {
     ...options,
     x: { labelAnchor: "center", labelArrow: "none", labelOffset: 40, ...options.x },
   }) as unknown as SvgElement;
+  // Plot names its groups for readers of the source; on groups without a role such names are not allowed.
+  for (const group of svg.querySelectorAll("g[aria-label]")) group.removeAttribute("aria-label");
+  // As a file of its own it needs the namespace, which a page does not.
+  svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", label);
   return trustedHtml(svg.outerHTML);
@@ -31,4 +35,6 @@ export function drawChart(label: string, options: PlotOptions): SafeHtml {
 interface SvgElement {
   readonly outerHTML: string;
   setAttribute(name: string, value: string): void;
+  removeAttribute(name: string): void;
+  querySelectorAll(selector: string): Iterable<SvgElement>;
 }

@@ -1,6 +1,7 @@
 import { rectY, ruleX, ruleY, text } from "@observablehq/plot";
 import { drawChart } from "./chart.ts";
-import { html, type SafeHtml } from "./html.ts";
+import type { Figure } from "./figure.ts";
+import { html } from "./html.ts";
 
 const BIN_COUNT = 20;
 
@@ -8,26 +9,24 @@ const BIN_COUNT = 20;
  * How many questions have which semantic entropy, with the threshold above which it counts as high.
  * @param entropies [Q] nats
  */
-export function drawEntropyFigure(
+export function makeEntropyFigure(
   entropies: readonly number[],
   { method, threshold }: { readonly method: string; readonly threshold: number },
-): SafeHtml {
+): Figure {
   const high = entropies.filter((entropy) => entropy > threshold).length;
   const agreeing = entropies.filter((entropy) => entropy === 0).length;
   const summary =
     `${entropies.length} questions: the samples of ${agreeing} all agree, and ${high} lie above the threshold of ` +
     `${threshold.toFixed(3)} nats (${method}).`;
-  if (entropies.length === 0) {
-    return html`<figure><figcaption>Semantic entropy</figcaption><p class="quiet">No question has semantic entropy.</p></figure>`;
-  }
   const largest = Math.max(...entropies, threshold, 0.1);
   const step = largest / BIN_COUNT;
+  const bins = binEntropies(entropies, step);
   const chart = drawChart(`Histogram of discrete semantic entropy. ${summary}`, {
     marginTop: 34,
     x: { label: "Discrete semantic entropy, nats", domain: [0, largest + step] },
     y: { label: "Questions", grid: true },
     marks: [
-      rectY(binEntropies(entropies, step), {
+      rectY(bins, {
         x1: "from",
         x2: "to",
         y: "count",
@@ -45,7 +44,18 @@ export function drawEntropyFigure(
       }),
     ],
   });
-  return html`<figure><figcaption>Semantic entropy of the questions</figcaption>${chart}<p class="quiet">${summary}</p></figure>`;
+  return {
+    name: "entropy-histogram",
+    title: "Semantic entropy of the questions",
+    aside: null,
+    chart: entropies.length === 0 ? null : chart,
+    empty: "No question has semantic entropy.",
+    below: entropies.length === 0 ? null : html`<p class="quiet">${summary}</p>`,
+    data: {
+      columns: ["from_nats", "to_nats", "questions"],
+      rows: bins.map(({ from, to, count }) => [from, to, count]),
+    },
+  };
 }
 
 /** Counts in bins [i step, (i + 1) step). */

@@ -3,22 +3,7 @@ import { SCORE_NAMES, type ScoreName, type SplitEvaluation } from "../evaluation
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
 import { html, type SafeHtml } from "./html.ts";
 import { formatInterval, formatNumber, formatPercent, formatPValue } from "./numbers.ts";
-
-/** How each split is called in running text. */
-export const SPLIT_TITLES: Readonly<Record<EvaluatedSplit, string>> = {
-  math_val: "Validation",
-  math_test: "Test",
-  ood_test: "Other questions (out of distribution)",
-};
-
-/** How each score is called in running text. */
-const SCORE_TITLES: Readonly<Record<ScoreName, string>> = {
-  accuracy_probe: "Accuracy probe",
-  se_probe: "SE probe",
-  entropy_baseline: "Entropy baseline",
-  semantic_entropy: "Semantic entropy itself",
-  discrete_semantic_entropy: "Discrete semantic entropy",
-};
+import { SCORE_TITLES, SPLIT_TITLES } from "./titles.ts";
 
 /** One table a split: every score with its AUROC, interval, p-value and counts. */
 export function drawHeadlineTables(evaluation: ProbeEval): SafeHtml {

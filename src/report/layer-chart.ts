@@ -2,24 +2,29 @@ import { dot, line, ruleY } from "@observablehq/plot";
 import type { ProbeSummary } from "../evaluation/probe-eval.ts";
 import type { LayerScore, ProbeTarget } from "../probes/select-layer.ts";
 import { drawChart } from "./chart.ts";
+import type { Figure } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
 import { formatNumber } from "./numbers.ts";
 import { drawLegend, makeSeries } from "./series.ts";
 
 /** AUROC by layer, one line a position, of one target, from cross-validation on the training questions. */
-export function drawLayerFigure(
+export function makeLayerFigure(
   title: string,
   scores: readonly LayerScore[],
   target: ProbeTarget,
   chosen: ProbeSummary | null,
-): SafeHtml {
+): Figure {
   const points = scores.flatMap((score) => {
     const area = score.auroc[target];
     return area === null ? [] : [{ position: score.position, layer: score.layer, auroc: area }];
   });
-  if (points.length === 0) {
-    return html`<figure><figcaption>${title}</figcaption><p class="quiet">No layer has a score; see the warnings.</p></figure>`;
-  }
+  const data = {
+    columns: ["position", "layer", "auroc", "rows"],
+    rows: scores.map((score) => [score.position, score.layer, score.auroc[target], score.row_count]),
+  };
+  const name = `layers-${target}` as const;
+  const empty = "No layer has a score; see the warnings.";
+  if (points.length === 0) return { name, title, aside: null, chart: null, empty, below: null, data };
   const series = makeSeries([...new Set(scores.map((score) => score.position))]);
   const kept = points.filter((point) => point.position === chosen?.position && point.layer === chosen.layer);
   const lowest = Math.min(0.45, ...points.map((point) => point.auroc));
@@ -46,7 +51,15 @@ export function drawLayerFigure(
       dot(kept, { x: "layer", y: "auroc", r: 6, stroke: "currentColor", strokeWidth: 2 }),
     ],
   });
-  return html`<figure><figcaption>${title}${kept.length > 0 ? html` <span class="quiet">(ring: the probe)</span>` : ""}</figcaption>${chart}${drawLegend(best)}${drawNumbers(title, scores, target)}</figure>`;
+  return {
+    name,
+    title,
+    aside: kept.length > 0 ? html`(ring: the probe)` : null,
+    chart,
+    empty,
+    below: html`${drawLegend(best)}${drawNumbers(title, scores, target)}`,
+    data,
+  };
 }
 
 function describeBest(

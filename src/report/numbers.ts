@@ -7,9 +7,13 @@ const MISSING = "–";
 export const formatNumber = (value: number | null, digits = 3): string =>
   value === null ? MISSING : value.toFixed(digits);
 
-/** A share as whole percent. */
-export const formatPercent = (value: number | null): string =>
-  value === null ? MISSING : `${(100 * value).toFixed(0)}%`;
+/** A share in percent. */
+export const formatPercent = (value: number | null, digits = 0): string =>
+  value === null ? MISSING : `${(100 * value).toFixed(digits)}%`;
+
+/** A difference, with its sign. */
+export const formatSigned = (value: number, digits = 3): string =>
+  `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 
 /** A p-value: small ones as a bound, so that no p-value reads as zero. */
 export function formatPValue(value: number | null): string {

@@ -1,11 +1,15 @@
+import { csvParse } from "d3-dsv";
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
-import { evaluateSplit, type SplitScores } from "../evaluation/evaluate-split.ts";
+import { makeTransfer } from "../../test/fakes/make-transfer.ts";
+import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
 import { createRng } from "../math/rng.ts";
+import { figureCsv, figureSvg, listFigures } from "./figure.ts";
 import { html } from "./html.ts";
+import { makeFigures } from "./make-figures.ts";
 import { renderReport } from "./render-report.ts";
-import type { ReportContent } from "./report-content.ts";
+import type { ReportContent, ReportQuestion } from "./report-content.ts";
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror=alert(1)>' </style></pre></title>&amp;\u2028\u0000`;
 
@@ -18,8 +22,42 @@ describe("html", () => {
   });
 });
 
+describe("a figure's files", () => {
+  const content = makeContent("");
+  const figures = [...makeFigures(content).values()];
+
+  it("are SVG that stands alone, and says why where there is nothing to draw", () => {
+    for (const figure of figures) {
+      const { document } = parseHTML(figureSvg(figure));
+      const svg = document.querySelector("svg")!;
+      expect(svg.getAttribute("xmlns"), figure.name).toBe("http://www.w3.org/2000/svg");
+      expect(svg.querySelector("style")!.textContent).toContain("--series-1");
+      expect(figure.chart === null, figure.name).toBe(svg.textContent.includes(figure.empty));
+    }
+  });
+
+  it("are CSV with the numbers of the evaluation", () => {
+    const roc = csvParse(figureCsv(figures.find(({ name }) => name === "roc-test")!));
+    expect(roc.columns).toEqual([
+      "score",
+      "false_positive_rate",
+      "true_positive_rate",
+      "band_low",
+      "band_high",
+    ]);
+    const own = roc.filter(({ score }) => score === "se_probe");
+    const { y, low } = content.evaluation.math_test.curves.se_probe!.roc;
+    expect(own.map((row) => Number(row.true_positive_rate))).toEqual(y);
+    expect(own.map((row) => Number(row.band_low))).toEqual(low);
+    expect(figureCsv({ ...figures[0]!, data: { columns: ["a", "b"], rows: [['x,"y"', null]] } })).toBe(
+      'a,b\n"x,""y""",\n',
+    );
+  });
+});
+
 describe("renderReport", () => {
-  const page = renderReport(makeContent(HOSTILE));
+  const hostile = makeContent(HOSTILE);
+  const page = renderReport(hostile, makeFigures(hostile));
   const { document } = parseHTML(page);
   const count = (selector: string): number => document.querySelectorAll(selector).length;
 
@@ -32,15 +70,17 @@ describe("renderReport", () => {
       [...element.attributes].filter(({ name }) => name.startsWith("on")),
     );
     expect(handlers).toEqual([]);
-    // Question, id, reference, answer, example, a warning and a setting's name and value are all shown as text.
-    expect(page.split("&lt;script&gt;alert(1)&lt;/script&gt;").length - 1).toBe(8);
+    // A warning, and a setting's name and value; question, id, reference, answer and example on the card and in the
+    // list, there with a line of the id and the question; the question and its answer among the consistently wrong.
+    expect(page.split("&lt;script&gt;alert(1)&lt;/script&gt;").length - 1).toBe(3 + 5 + 7 + 2);
     expect(document.querySelector("article h3")!.textContent).toContain("<script>alert(1)</script>");
   });
 
   it("loads nothing", () => {
     expect(page).toContain("default-src 'none'");
     const loading = [...document.querySelectorAll("[src], [href], [srcset], [data], [action], [poster]")];
-    expect(loading.map((element) => element.tagName)).toEqual([]);
+    const links = loading.map((element) => element.getAttribute("href"));
+    expect(links.filter((link) => !/^figures\/[a-z-]+\.(svg|csv)$/.test(link ?? ""))).toEqual([]);
     expect(document.querySelector("style")!.textContent).not.toMatch(/url\(|@import/);
     expect(
       page.match(/https?:\/\/[^"\s<]*/g)?.filter((url) => !url.startsWith("http://www.w3.org/")) ?? [],
@@ -48,8 +88,8 @@ describe("renderReport", () => {
   });
 
   it("names every chart and table for those who cannot see them", () => {
-    // Two ROC charts, two layer charts, one histogram.
-    expect(count('figure > svg[role="img"][aria-label]')).toBe(5);
+    // No reliability here: no probe was calibrated; four of layers, two of entropy, one of transfer.
+    expect(count('figure > svg[role="img"][aria-label]')).toBe(listFigures(true, true).length);
     expect(document.querySelector("figure > svg")!.getAttribute("aria-label")).toMatch(
       /ROC curves, Test\. Accuracy probe: AUROC 0\.\d{3}/,
     );
@@ -73,14 +113,18 @@ describe("renderReport", () => {
       { tau: null, control: null, resamples: 10, permutations: 9 },
     );
     const { ood_test: _absent, ...rest } = evaluation;
-    const empty = renderReport({
+    const content = {
       evaluation: { ...rest, math_test: nothing, math_val: nothing },
-      scores: { math_test: { ...makeScores(3), incorrect: new Uint8Array(60) } },
+      testScores: { ...makeScores(3), seProbe: new Float64Array(60).fill(Number.NaN) },
       layerScores: [],
       entropies: [],
-      uncertainQuestions: [],
+      questions: {},
+      transfer: null,
       settings: [],
-    });
+    };
+    const figures = makeFigures(content);
+    expect([...figures.keys()]).toEqual(listFigures(false, false));
+    const empty = renderReport(content, figures);
     expect(empty).toContain("No curve");
     expect(empty).toContain("No layer has a score");
     expect(empty).not.toContain("NaN");
@@ -118,7 +162,7 @@ function makeContent(text: string): ReportContent {
   };
   const evaluation: ProbeEval = {
     math_val: evaluateSplit(test, options),
-    math_test: evaluateSplit(test, options),
+    math_test: withBlindSpot(evaluateSplit(test, options), text),
     ood_test: evaluateSplit(makeScores(2), options),
     se_threshold: { method: "best-split", threshold: 0.5 },
     probes: { accuracy_probe: summary, se_probe: summary, entropy_baseline: null },
@@ -128,7 +172,7 @@ function makeContent(text: string): ReportContent {
   };
   return {
     evaluation,
-    scores: { math_val: test, math_test: test, ood_test: makeScores(2) },
+    testScores: test,
     layerScores: [0, 1, 2].map((layer) => ({
       position: "think-end" as const,
       layer,
@@ -137,17 +181,37 @@ function makeContent(text: string): ReportContent {
       auroc: { incorrect: 0.5 + layer / 10, "high-semantic-entropy": 0.6 },
     })),
     entropies: [0, 0, 0.3, 0.7, 1.2],
-    uncertainQuestions: [
-      {
-        id: `id${text}`,
-        question: `Question ${text}`,
-        reference: `42${text}`,
-        semanticEntropy: 1.2,
-        accuracyProbe: 0.8,
-        seProbe: null,
-        groups: [{ answer: `41${text}`, sampleCount: 2, correctCount: 0, example: `Thought ${text}` }],
-      },
-    ],
+    questions: { math_test: [makeQuestion(text)] },
+    transfer: makeTransfer(),
     settings: [[`Name${text}`, `Value${text}`]],
   };
 }
+
+const withBlindSpot = (evaluation: SplitEvaluation, text: string): SplitEvaluation => ({
+  ...evaluation,
+  consistently_wrong: {
+    ...evaluation.consistently_wrong,
+    question_count: 1,
+    questions: [
+      {
+        question_id: `id${text}`,
+        discrete_semantic_entropy: 0,
+        answer: `41${text}`,
+        cluster_share: 1,
+        row_count: 2,
+        incorrect_count: 2,
+        accuracy_probe: null,
+      },
+    ],
+  },
+});
+
+const makeQuestion = (text: string): ReportQuestion => ({
+  id: `id${text}`,
+  question: `Question ${text}`,
+  reference: `42${text}`,
+  semanticEntropy: 1.2,
+  accuracyProbe: 0.8,
+  seProbe: null,
+  groups: [{ answer: `41${text}`, sampleCount: 2, correctCount: 0, example: `Thought ${text}` }],
+});

@@ -1,20 +1,26 @@
-import type { EvaluatedSplit, ProbeEval } from "../evaluation/probe-eval.ts";
-import { drawEntropyFigure } from "./entropy-chart.ts";
-import { drawHeadlineTables, SPLIT_TITLES } from "./headline-table.ts";
+import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { drawBlindSpot } from "./blind-spot.ts";
+import { drawComparisons } from "./comparison-table.ts";
+import { drawDecisions } from "./decision-tables.ts";
+import { drawFigure, type Figure, type FigureName } from "./figure.ts";
+import { drawHeadlineTables } from "./headline-table.ts";
 import { html, type SafeHtml, trustedHtml } from "./html.ts";
-import { drawLayerFigure } from "./layer-chart.ts";
-import { formatInterval, formatNumber } from "./numbers.ts";
-import { drawQuestionCards } from "./question-cards.ts";
+import { formatInterval, formatNumber, formatPercent } from "./numbers.ts";
+import { drawAllQuestions, drawUncertainQuestions } from "./question-sections.ts";
 import type { ReportContent } from "./report-content.ts";
-import { drawRocFigure } from "./roc-chart.ts";
 import { STYLE_SHEET } from "./style-sheet.ts";
 
 /**
  * The report as one HTML page that loads nothing: no script, no font, no network.
  * Everything that comes from a question, a model or a file name is escaped.
+ * @param figures of the same content; see `makeFigures`
  */
-export function renderReport(content: ReportContent): string {
-  const { evaluation, layerScores, settings } = content;
+export function renderReport(content: ReportContent, figures: ReadonlyMap<FigureName, Figure>): string {
+  const { evaluation, transfer } = content;
+  const charts = (...starts: readonly string[]): SafeHtml =>
+    html`<div class="charts">${[...figures]
+      .filter(([name]) => starts.some((start) => name.startsWith(start)))
+      .map(([, figure]) => drawFigure(figure))}</div>`;
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -31,27 +37,45 @@ ${drawSummary(evaluation)}
 </header>
 <main>
 ${drawWarnings(evaluation)}
-<section aria-labelledby="scores"><h2 id="scores">How well each score works</h2>
-<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p permutes labels between questions. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. Accuracy at 80%: among the least uncertain 80% of the answers.</p>
+${drawSettings(content)}
+${drawSection(
+  "scores",
+  "How well each score works",
+  html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p permutes labels between questions. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. Accuracy at 80%: among the least uncertain 80% of the answers.</p>
 ${drawHeadlineTables(evaluation)}
-${drawFurther(evaluation)}
-</section>
-<section aria-labelledby="roc"><h2 id="roc">ROC curves</h2><div class="charts">${drawRocFigures(content)}</div></section>
-<section aria-labelledby="layers"><h2 id="layers">Where in the model it can be read</h2>
-<p class="quiet">Cross-validated on the training questions only. Layer 0 is the embeddings; layer l is the residual stream after block l.</p>
-<div class="charts">${drawLayerFigure("Wrong answers, by layer", layerScores, "incorrect", evaluation.probes.accuracy_probe)}${drawLayerFigure("High semantic entropy, by layer", layerScores, "high-semantic-entropy", evaluation.probes.se_probe)}</div></section>
-<section aria-labelledby="entropy"><h2 id="entropy">Semantic entropy</h2><div class="charts">${drawEntropyFigure(content.entropies, evaluation.se_threshold)}</div></section>
-<section aria-labelledby="questions"><h2 id="questions">The most uncertain test questions</h2>
-<p class="quiet">Answers are grouped by meaning; open one to read a sample of it.</p>
-${drawQuestionCards(content.uncertainQuestions)}</section>
-<section aria-labelledby="settings"><h2 id="settings">How this was made</h2>
-<div class="wide" role="region" tabindex="0" aria-label="Settings"><table class="settings"><caption class="quiet">Settings and provenance</caption><tbody>${settings.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`)}</tbody></table></div></section>
+${drawFurther(evaluation)}`,
+)}
+${drawSection(
+  "comparisons",
+  "Is one score better than another?",
+  html`<p class="quiet">Differences on the same answers: intervals from resampled questions, p by drawing the sign of what each question adds to the difference; Holm's correction is for all pairs of a split.</p>
+${drawComparisons(evaluation)}`,
+)}
+${drawSection("curves", "ROC curves", html`<p class="quiet">Bands: pointwise 90% of curves of resampled questions.</p>${charts("roc")}`)}
+${drawSection("precision", "Precision and recall", charts("precision-recall"))}
+${drawSection("coverage", "Risk and coverage", charts("risk-coverage"))}
+${drawSection("decisions", "When to answer", drawDecisions(evaluation))}
+${drawSection("reliability", "Do the probabilities mean what they say?", html`<p class="quiet">A dot is a tenth of the range, as large as it has answers; on the dashed line a probability is what it says. Calibration is Platt's, fitted on the validation questions.</p>${charts("reliability")}`)}
+${drawSection("layers", "Where in the model it can be read", html`<p class="quiet">Cross-validated on the training questions only. Layer 0 is the embeddings; layer l is the residual stream after block l.</p>${charts("layers-", "layer-map-")}`)}
+${drawSection("entropy", "Semantic entropy", charts("entropy-"))}
+${drawSection("blind-spot", "What semantic entropy cannot see", html`<p class="quiet">A model that is wrong in the same way each time has low semantic entropy. Entropy over samples, and a probe trained to predict it, cannot find these questions.</p>${drawBlindSpot(content)}`)}
+${transfer === null ? "" : drawSection("transfer", "Transfer to other data sets", html`<p class="quiet">AUROC against wrong answers on each data set's test questions; position ${transfer.position}.</p>${charts("transfer")}`)}
+${drawSection(
+  "questions",
+  "The most uncertain test questions",
+  html`<p class="quiet">Answers are grouped by meaning; open one to read a sample of it.</p>
+${drawUncertainQuestions(content)}`,
+)}
+${drawSection("all-questions", "All held-out questions", html`<p class="quiet">By semantic entropy, in nats, highest first; open one to see its groups.</p>${drawAllQuestions(content)}`)}
 </main>
 </body>
 </html>
 `;
   return page.markup;
 }
+
+const drawSection = (id: string, title: string, body: SafeHtml): SafeHtml =>
+  html`<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>${body}</section>`;
 
 function drawSummary({ math_test: test, ood_test: ood }: ProbeEval): SafeHtml {
   const accuracy = test.scores.accuracy_probe;
@@ -64,28 +88,32 @@ function drawWarnings({ warnings }: ProbeEval): SafeHtml {
   return html`<section class="warnings" aria-labelledby="warnings"><h2 id="warnings">Read this first</h2><ul>${warnings.map(({ message }) => html`<li>${message}</li>`)}</ul></section>`;
 }
 
+function drawSettings({ settings }: ReportContent): SafeHtml {
+  const rows = settings.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`);
+  return html`<section aria-labelledby="settings"><h2 id="settings">How this was made</h2>
+<div class="wide" role="region" tabindex="0" aria-label="Settings"><table class="settings"><caption class="unseen">Settings and provenance</caption><tbody>${rows.slice(0, FIRST_SETTINGS)}</tbody></table></div>
+<details><summary>All settings and origins</summary><div class="wide" role="region" tabindex="0" aria-label="All settings"><table class="settings"><caption class="unseen">Further settings and provenance</caption><tbody>${rows.slice(FIRST_SETTINGS)}</tbody></table></div></details></section>`;
+}
+
+/** Model, questions, sampler, probes: without these the numbers below say nothing. */
+const FIRST_SETTINGS = 7;
+
 function drawFurther({ math_test: test }: ProbeEval): SafeHtml {
-  const difference = test.auc_difference_se_minus_accuracy;
-  const control = test.shuffled_label_control;
+  const { shuffled_label_control: shuffled, constant_feature_control: constant, power } = test;
   const lines = [
-    difference === null
+    shuffled === null
       ? null
-      : html`<li>SE probe minus accuracy probe, AUROC on the same resamples: ${formatNumber(difference.estimate)} (95% interval ${formatInterval(difference.intervals, { digits: 3 })}).</li>`,
-    control === null
+      : html`<li>Control: the accuracy probe trained ${shuffled.repeats} times on shuffled labels has AUROC ${formatNumber(shuffled.auc_mean)} on average (${formatNumber(shuffled.auc_min)} to ${formatNumber(shuffled.auc_max)}); the average should be near 0.5.</li>`,
+    constant === null
       ? null
-      : html`<li>Control: the accuracy probe trained ${control.repeats} times on shuffled labels has AUROC ${formatNumber(control.auc_mean)} on average (${formatNumber(control.auc_min)} to ${formatNumber(control.auc_max)}); the average should be near 0.5.</li>`,
+      : html`<li>Control: an accuracy probe that sees the same numbers for every answer has AUROC ${formatNumber(constant.auc)}; it should be 0.5.</li>`,
+    power === null || power.smallest_auc === null
+      ? null
+      : html`<li>Power: with so many questions, an AUROC of ${formatNumber(power.smallest_auc, 2)} or more is found significant in ${formatPercent(power.power)} of studies.</li>`,
     html`<li>Mean P(correct) by the accuracy probe: ${formatNumber(test.mean_conf_acc_correct)} for right answers, ${formatNumber(test.mean_conf_acc_incorrect)} for wrong ones.</li>`,
     test.tau_answer === null
       ? null
       : html`<li>Answering only where P(correct) ≥ ${formatNumber(test.tau_answer)} (chosen on validation) keeps ${formatNumber(test.coverage_at_tau, 2)} of the answers, with accuracy ${formatNumber(test.accuracy_at_tau, 2)}.</li>`,
   ].filter((line) => line !== null);
   return html`<p>On the test questions:</p><ul>${lines}</ul>`;
-}
-
-function drawRocFigures({ scores }: ReportContent): SafeHtml[] {
-  const shown: readonly EvaluatedSplit[] = ["math_test", "ood_test"];
-  return shown.flatMap((split) => {
-    const own = scores[split];
-    return own === undefined ? [] : [drawRocFigure(SPLIT_TITLES[split], own)];
-  });
 }

@@ -1,24 +1,28 @@
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
-import type { EvaluatedSplit, ProbeEval } from "../evaluation/probe-eval.ts";
+import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import type { TransferEval } from "../evaluation/transfer-eval.ts";
 import type { LayerScore } from "../probes/select-layer.ts";
+import type { HeldOutSplit } from "./figure.ts";
 
 /** All that the report shows. */
 export interface ReportContent {
   readonly evaluation: ProbeEval;
-  /** The rows behind each evaluated split, for its curves. */
-  readonly scores: Readonly<Partial<Record<EvaluatedSplit, SplitScores>>>;
+  /** The rows of `math_test`. */
+  readonly testScores: SplitScores;
   /** Out-of-fold AUROC by position and layer, from training. */
   readonly layerScores: readonly LayerScore[];
   /** Discrete semantic entropy of every question of the first set, nats. */
   readonly entropies: readonly number[];
-  /** Most uncertain first. */
-  readonly uncertainQuestions: readonly UncertainQuestion[];
+  /** Of each held-out split, most uncertain first. */
+  readonly questions: Readonly<Partial<Record<HeldOutSplit, readonly ReportQuestion[]>>>;
+  /** A comparison with other data sets; null where there is none. */
+  readonly transfer: TransferEval | null;
   /** Name and value of each setting and origin. */
   readonly settings: readonly (readonly [string, string])[];
 }
 
 /** A question with its sampled answers grouped by meaning. */
-export interface UncertainQuestion {
+export interface ReportQuestion {
   readonly id: string;
   readonly question: string;
   readonly reference: string | null;

@@ -1,16 +1,8 @@
+import { PALETTE } from "./palette.ts";
+
 /** The report's style: one readable column, light or dark as the reader's system is, also on a phone and on paper. */
-export const STYLE_SHEET = `
-:root {
-  color-scheme: light dark;
-  --paper: #fcfcfa; --ink: #1c1d20; --quiet: #5c6068; --rule: #c9ccd1; --panel: #f1f2ef; --warn: #fff3d6; --warn-ink: #5f4300;
-  --series-1: #0067a3; --series-2: #c04f00; --series-3: #00795a; --series-4: #9c3d78; --right: #00684c; --wrong: #a63a00;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --paper: #16181c; --ink: #e9eaec; --quiet: #a3a8b1; --rule: #444952; --panel: #1f2228; --warn: #3a2f14; --warn-ink: #f3dca4;
-    --series-1: #64b9ee; --series-2: #f59a5d; --series-3: #4fcfa5; --series-4: #e39ac6; --right: #62d3ab; --wrong: #f59a5d;
-  }
-}
+export const STYLE_SHEET: string = `
+${PALETTE}
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 main, header { max-width: 60rem; margin: 0 auto; padding: 0 1.25rem; }
@@ -44,7 +36,17 @@ figure > svg { width: 100%; height: auto; overflow: visible; color: var(--ink); 
 .legend svg { vertical-align: middle; }
 details { margin: .35rem 0; }
 summary { cursor: pointer; }
-summary:focus-visible, .wide:focus-visible { outline: 2px solid var(--series-1); outline-offset: 2px; }
+a:focus-visible, pre:focus-visible, summary:focus-visible, .wide:focus-visible { outline: 2px solid var(--series-1); outline-offset: 2px; }
+.files { margin: .2rem 0 0; font-size: .85rem; }
+.files a { color: var(--quiet); margin-right: .6rem; }
+th[rowspan], td[rowspan] { vertical-align: top; }
+.words { white-space: normal !important; text-align: left; overflow-wrap: anywhere; min-width: 9rem; }
+.list > summary { padding: .3rem 0; }
+.list > details > summary { display: block; padding: .3rem .2rem; border-bottom: 1px solid var(--rule); overflow-wrap: anywhere; }
+.list > details[open] > summary { border-bottom-color: transparent; font-weight: 600; }
+.nats { display: inline-block; min-width: 3rem; font-variant-numeric: tabular-nums; color: var(--quiet); }
+.opened { background: var(--panel); border-radius: .5rem; padding: .5rem 1.1rem .9rem; margin-bottom: .6rem; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; }
 .cards { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem; }
 .cards h3 { margin-top: 0; }
 .cards article { background: var(--panel); border-radius: .5rem; padding: .9rem 1.1rem; }

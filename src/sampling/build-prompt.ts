@@ -18,6 +18,14 @@ export interface Prompt {
   readonly tokenIds: readonly number[];
   /** The template itself opened the reasoning, so that the answer starts inside it. */
   readonly opensReasoning: boolean;
+  /** What the chat template rendered, for servers that render it themselves; not of other formats. */
+  readonly chat?: ChatTurns;
+}
+
+export interface ChatTurns {
+  readonly messages: readonly ChatMessage[];
+  /** undefined leaves the template's default. */
+  readonly enableThinking: boolean | undefined;
 }
 
 /**
@@ -75,8 +83,14 @@ function chatPrompt(
     text,
     tokenIds: tokenizer.encode(text, { specialTokens: false }), // the template has them already
     opensReasoning: opens(added, tags),
+    chat: { messages: chatMessages(question, systemPrompt), enableThinking },
   };
 }
+
+const chatMessages = (question: string, systemPrompt: string | undefined): readonly ChatMessage[] => [
+  ...(systemPrompt === undefined ? [] : [{ role: "system", content: systemPrompt } as const]),
+  { role: "user", content: question },
+];
 
 /** A function of whether the assistant's turn is begun; it never loses a message in silence. */
 function renderWith(
@@ -91,10 +105,9 @@ function renderWith(
       "Got a chat prompt format, and this model has no chat template. Use --prompt-format notebook or few-shot.",
     );
   }
-  const user: ChatMessage = { role: "user", content: question };
+  const messages = chatMessages(question, systemPrompt);
   if (systemPrompt === undefined)
-    return (addGenerationPrompt) => renderChat([user], { addGenerationPrompt, enableThinking });
-  const messages: ChatMessage[] = [{ role: "system", content: systemPrompt }, user];
+    return (addGenerationPrompt) => renderChat(messages, { addGenerationPrompt, enableThinking });
   return (addGenerationPrompt) => {
     const options = { addGenerationPrompt, enableThinking };
     let text: string | null = null;
@@ -103,7 +116,7 @@ function renderWith(
       text = renderChat(messages, options);
     } catch (error) {
       cause = error;
-      renderChat([user], options); // where this fails too, the system message is not the reason
+      renderChat(messages.slice(-1), options); // where this fails too, the system message is not the reason
     }
     if (text?.includes(systemPrompt.trim())) return text;
     const reason = cause instanceof Error ? cause.message : "the template drops it";

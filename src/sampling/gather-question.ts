@@ -5,10 +5,12 @@ import type { SampledQuestion } from "./sampled-question.ts";
  * The runs of one question as one record.
  * @param runs     [K] K >= 1, of one question
  * @param question its text, for runs that do not have it
+ * @param best     the answer that counts as the model's own, where there is one
  */
 export function gatherQuestion(
   runs: readonly RunRecord[],
   question: string | null = null,
+  best: RunRecord | null = null,
 ): SampledQuestion & { readonly extracted: readonly (string | null)[] } {
   const first = runs[0] as RunRecord;
   return {
@@ -25,6 +27,11 @@ export function gatherQuestion(
     isCorrect: runs.map((run) => run.is_correct),
     hiddenStates: null,
     entailment: null,
-    best: null,
+    best: best && {
+      text: best.answer_text,
+      tokenLogprobs: best.token_logprobs,
+      tokenEntropies: best.token_entropies,
+      isCorrect: best.is_correct,
+    },
   };
 }

@@ -1,3 +1,4 @@
+import { BACKEND_NAMES } from "../models/model-profile.ts";
 import {
   asRow,
   booleanField,
@@ -10,6 +11,7 @@ import {
   stringField,
 } from "../store/row-fields.ts";
 import { CORRECTNESS_RULES } from "../text/correctness-rule.ts";
+import { TOKEN_ENTROPY_SUPPORTS } from "./answer-backend.ts";
 import type { RunRecord, ThinkStatus } from "./run-record.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
@@ -45,6 +47,11 @@ export function parseRun(value: unknown): RunRecord {
     seed: numberField(row, "seed"),
     model: stringField(row, "model"),
     sampler: asRow(row.sampler) as unknown as SamplerSettings,
+    ...("backend" in row ? { backend: oneOfField(row, "backend", BACKEND_NAMES) } : {}),
+    ...("token_entropies_over" in row
+      ? { token_entropies_over: oneOfField(row, "token_entropies_over", TOKEN_ENTROPY_SUPPORTS) }
+      : {}),
+    ...("sample_seed" in row ? { sample_seed: numberField(row, "sample_seed") } : {}),
   };
   checkTokens(run);
   return run;

@@ -1,12 +1,13 @@
 import { mean } from "../math/vector.ts";
-import type { LanguageModel } from "../models/language-model.ts";
+import type { ModelProfile } from "../models/model-profile.ts";
 import type { Question } from "../questions/question.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
+import type { AnswerBackend, AnswerSampler } from "./answer-backend.ts";
 import { buildPrompt, type Prompt } from "./build-prompt.ts";
 import { judgeAnswer } from "./judge-answer.ts";
 import type { PromptFormat } from "./prompt-format.ts";
 import type { RunRecord } from "./run-record.ts";
-import { type SampledAnswer, sampleAnswers } from "./sample-answers.ts";
+import type { SampledAnswer } from "./sample-answers.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 import { splitReasoning } from "./split-reasoning.ts";
 
@@ -18,11 +19,20 @@ export interface RecordRunsOptions {
   readonly promptFormat?: PromptFormat;
   readonly systemPrompt?: string | undefined;
   readonly enableThinking?: boolean | undefined;
+  /** Names random streams of its own, beside those of a question's samples. */
+  readonly stream?: string | undefined;
 }
 
 /** Answers questions and says what came out, as rows of the runs file. */
 export interface RunRecorder {
-  sample(question: Question, runIds: readonly number[], signal?: AbortSignal): Promise<RunRecord[]>;
+  promptOf(question: Question): Prompt;
+  /** @param sampler of the recorder's backend */
+  sample(
+    sampler: Pick<AnswerSampler, "draw">,
+    question: Question,
+    runIds: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<RunRecord[]>;
   /**
    * An earlier record of the same model and sampler, judged by the present rule and reference answer.
    * @returns null if the question was worded differently then
@@ -30,9 +40,9 @@ export interface RunRecorder {
   renew(question: Question, earlier: RunRecord): RunRecord | null;
 }
 
-/** A recorder that asks `model` with one prompt format and sampler. */
+/** A recorder of what a backend answers to one prompt format and sampler. */
 export function createRunRecorder(
-  model: LanguageModel,
+  { name, model, tokenEntropies }: Pick<AnswerBackend, "name" | "model" | "tokenEntropies">,
   {
     dataset,
     sampler,
@@ -41,18 +51,20 @@ export function createRunRecorder(
     promptFormat = "auto",
     systemPrompt,
     enableThinking,
+    stream,
   }: RecordRunsOptions,
 ): RunRecorder {
   const ask = ({ question }: Question): Prompt =>
     buildPrompt(model.tokenizer, question, { format: promptFormat, systemPrompt, enableThinking });
   return {
-    async sample(question, runIds, signal) {
+    promptOf: ask,
+    async sample({ draw }, question, runIds, signal) {
       const prompt = ask(question);
-      const answers = await sampleAnswers(model, prompt.tokenIds, {
+      const answers = await draw(prompt, {
         runIds,
         sampler,
         seed,
-        streamKey: question.id,
+        streamKey: stream === undefined ? question.id : JSON.stringify([stream, question.id]),
         signal,
       });
       return answers.map((answer) => ({
@@ -66,6 +78,9 @@ export function createRunRecorder(
         seed,
         model: model.provenance.id,
         sampler,
+        backend: name,
+        token_entropies_over: tokenEntropies,
+        ...(answer.sampleSeed === undefined ? {} : { sample_seed: answer.sampleSeed }),
       }));
     },
     renew(question, earlier) {
@@ -80,7 +95,7 @@ export function createRunRecorder(
 }
 
 function describeAnswer(
-  { tokenizer }: LanguageModel,
+  { tokenizer }: ModelProfile,
   { opensReasoning }: Prompt,
   { text, tokenIds, logprobs, entropies, finishReason }: SampledAnswer,
   question: Question,
@@ -96,6 +111,9 @@ function describeAnswer(
   | "seed"
   | "model"
   | "sampler"
+  | "backend"
+  | "token_entropies_over"
+  | "sample_seed"
 > {
   const { status, span, thinkText, answerText } = splitReasoning(tokenizer, {
     text,

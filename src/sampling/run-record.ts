@@ -1,4 +1,6 @@
+import type { BackendName } from "../models/model-profile.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
+import type { TokenEntropySupport } from "./answer-backend.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
 /** How the model's reasoning span ended in the *generated* tokens. */
@@ -28,7 +30,7 @@ export interface RunRecord {
    * `tokens[end]` is the `</think>` token. null where there was no reasoning.
    */
   readonly think_token_indices: readonly [number, number] | null;
-  /** [T] entropy of the next-token distribution at each generated token, nats, temperature 1, full vocabulary. */
+  /** [T] entropy of the next-token distribution at each generated token, nats, temperature 1. */
   readonly token_entropies: readonly number[];
   /** [T] log-probability of each generated token, nats, temperature 1, full vocabulary. */
   readonly token_logprobs: readonly number[];
@@ -48,4 +50,10 @@ export interface RunRecord {
   readonly seed: number;
   readonly model: string;
   readonly sampler: SamplerSettings;
+  /** Where the model ran; runs of other tools, and of version 0.1, do not have it, nor the next. */
+  readonly backend?: BackendName;
+  /** What `token_entropies` are computed over; the whole vocabulary where it is not said. */
+  readonly token_entropies_over?: TokenEntropySupport;
+  /** The seed that a server was given for this answer, made of `seed`, the question's id and the run's. */
+  readonly sample_seed?: number;
 }

@@ -15,10 +15,12 @@ export interface SampledAnswer {
   readonly text: string;
   /** [T] nats; temperature 1, full vocabulary. */
   readonly logprobs: readonly number[];
-  /** [T] nats; temperature 1, full vocabulary. */
+  /** [T] nats; temperature 1; over what, its backend says. */
   readonly entropies: readonly number[];
   /** `stop`: an end token, stop token or stop string; `length`: cut off. */
   readonly finishReason: "stop" | "length";
+  /** The seed of this answer alone, where a server was given one. */
+  readonly sampleSeed?: number;
 }
 
 export interface SampleAnswersOptions {
@@ -181,7 +183,8 @@ function endsInStopString(
   return stopStrings.some((stop) => tail.includes(stop));
 }
 
-function cutAtStopString(text: string, stopStrings: readonly string[]): string {
+/** The text in front of the first stop string in it; all of it where there is none. */
+export function cutAtStopString(text: string, stopStrings: readonly string[]): string {
   const found = stopStrings.map((stop) => text.indexOf(stop)).filter((index) => index >= 0);
   return found.length === 0 ? text : text.slice(0, Math.min(...found));
 }

@@ -77,8 +77,14 @@ export function describeProblems(problems: readonly LineProblem[], limit = 5): s
   return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join("; ");
 }
 
-/** Splits at the byte 0x0A only: other Unicode line ends may stand inside JSON strings. */
-async function* readLines(path: string): AsyncGenerator<{ readonly bytes: Buffer; readonly ended: boolean }> {
+/**
+ * The lines of a file as they are, without their newlines. Splits at the byte 0x0A only: other Unicode line ends may stand
+ * inside JSON strings.
+ * @throws SepError `missing-input` if there is no such file
+ */
+export async function* readLines(
+  path: string,
+): AsyncGenerator<{ readonly bytes: Buffer; readonly ended: boolean }> {
   let held: Buffer[] = [];
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: READ_SIZE })) {

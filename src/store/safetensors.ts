@@ -1,8 +1,8 @@
 import { open } from "node:fs/promises";
 import { SepError } from "../errors.ts";
+import { METADATA_KEY, type TensorEntry } from "./parse-safetensors.ts";
 import { readExactly } from "./read-exactly.ts";
 import { SAFETENSORS_DTYPE_BYTES, type SafetensorsDtype } from "./safetensors-dtype.ts";
-import { METADATA_KEY, type TensorEntry } from "./safetensors-header.ts";
 import { decodeTensor, encodeTensor, type TensorData } from "./tensor-bytes.ts";
 import { writeAtomic } from "./write-atomic.ts";
 

@@ -1,6 +1,7 @@
 import type { LanguageModel } from "../models/language-model.ts";
 import { extendRows } from "../models/session/extend-rows.ts";
 import { emptyKvBlock, trimKv } from "../models/session/kv-block.ts";
+import type { ReadStatesOptions } from "./state-backend.ts";
 
 /** Where to read one answer: token indices in `[...prompt, ...answer]`. */
 export interface AnswerToTrace {
@@ -23,13 +24,12 @@ const MAX_TOKENS_PER_PASS = 4096;
 /**
  * Reads the residual stream of several answers to one prompt. The prompt runs once, and the answers, however
  * long each is, run over its keys and values side by side.
- * @param layers residual layers, 0 .. L
  */
 export async function traceAnswers(
   model: LanguageModel,
   promptIds: readonly number[],
   answers: readonly AnswerToTrace[],
-  { layers, signal }: { readonly layers: readonly number[]; readonly signal?: AbortSignal | undefined },
+  { layers, signal }: ReadStatesOptions,
 ): Promise<TracedAnswers> {
   const { session, config } = model;
   const prompt = await extendRows(session, [promptIds], {

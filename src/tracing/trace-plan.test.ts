@@ -47,6 +47,49 @@ describe("locatePosition", () => {
   });
 });
 
+describe("locatePosition as OATML counts", () => {
+  /** Their `predict`, in their own terms: a list of states, of which the k-th is that of token P - 1 + k. */
+  function asPublished(
+    promptLength: number,
+    steps: number,
+    answerTokens: number,
+  ): { last: number; second: number } {
+    const hidden = Array.from({ length: steps }, (_, k) => promptLength - 1 + k);
+    const n = answerTokens === 0 ? 1 : answerTokens;
+    const at = (k: number): number => hidden.at(k) as number; // negative as in Python
+    if (steps === 1) return { last: at(0), second: at(0) };
+    return {
+      last: n - 1 >= steps ? at(-1) : at(n - 1),
+      second: n - 2 >= steps ? at(-2) : at(n - 2),
+    };
+  }
+
+  it.each([
+    { tokens: [END], answer: 0 },
+    { tokens: [6, END], answer: 1 },
+    { tokens: [6, 7, END], answer: 2 },
+    { tokens: [6, 7, 5, 4, END], answer: 4 },
+    { tokens: [6], answer: 1 },
+    { tokens: [6, 7, 5], answer: 3 },
+  ])("an answer of $tokens", ({ tokens, answer }) => {
+    const run = {
+      ...closed,
+      tokens,
+      think_status: "none",
+      think_token_indices: null,
+    } as unknown as RunRecord;
+    const own = (position: "last-token" | "second-to-last" | "before-generation"): number | null =>
+      locatePosition({ ...run, finish_reason: "length" }, position, ends, "oatml-compat");
+    const { last, second } = asPublished(3, tokens.length, answer);
+    expect([own("last-token"), own("second-to-last"), own("before-generation")]).toEqual([last, second, 2]);
+  });
+
+  it("takes a token that ended the answer by a stop text for no part of it", () => {
+    const run = { ...closed, tokens: [6, 7, 5], finish_reason: "stop" } as unknown as RunRecord;
+    expect(locatePosition(run, "second-to-last", ends, "oatml-compat")).toBe(asPublished(3, 3, 2).second);
+  });
+});
+
 describe("planTrace", () => {
   const truncated = {
     ...closed,

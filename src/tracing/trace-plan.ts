@@ -1,6 +1,6 @@
 import { groupByQuestion } from "../sampling/group-by-question.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
-import { locatePosition, type TracePosition } from "./positions.ts";
+import { locatePosition, type PositionIndices, type TracePosition } from "./positions.ts";
 
 /** One row of a hidden-states tensor: whose it is, and which token it was read at. One line of the index file. */
 export interface TraceRow {
@@ -40,10 +40,12 @@ export function planTrace(
   runs: readonly RunRecord[],
   {
     positions,
+    indices,
     endTokenIds,
     decode,
   }: {
     readonly positions: readonly TracePosition[];
+    readonly indices?: PositionIndices;
     readonly endTokenIds: ReadonlySet<number>;
     readonly decode: (tokenIds: readonly number[]) => string;
   },
@@ -56,7 +58,7 @@ export function planTrace(
     return before;
   };
   const place = (run: RunRecord, position: TracePosition): TraceRow[] => {
-    const index = locatePosition(run, position, endTokenIds);
+    const index = locatePosition(run, position, endTokenIds, indices);
     if (index === null) {
       count(missing, position);
       return [];

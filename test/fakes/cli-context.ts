@@ -13,10 +13,16 @@ export interface FakeCli {
 export interface FakeCliOptions {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly stdin?: AsyncIterable<Uint8Array>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export function createFakeCli({ isTTY = false, columns = 100, env = {} }: FakeCliOptions = {}): FakeCli {
+export function createFakeCli({
+  isTTY = false,
+  columns = 100,
+  stdin = nothing(),
+  env = {},
+}: FakeCliOptions = {}): FakeCli {
   let nowMs = 0;
   const controller = new AbortController();
   const written = { stdout: "", stderr: "" };
@@ -31,6 +37,7 @@ export function createFakeCli({ isTTY = false, columns = 100, env = {} }: FakeCl
     context: {
       stdout: stream("stdout"),
       stderr: stream("stderr"),
+      stdin,
       env,
       signal: controller.signal,
       now: () => nowMs,
@@ -42,4 +49,8 @@ export function createFakeCli({ isTTY = false, columns = 100, env = {} }: FakeCl
     },
     abort: () => controller.abort(),
   };
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  yield* [];
 }

@@ -11,6 +11,7 @@ import { ESTIMATE_OPTIONS, IMPORT_OPTIONS, P_TRUE_OPTIONS } from "../estimate-op
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
 import { type OptionSpec, type OptionValues, text } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
+import { SHARD_OPTION, shardOrStudyRuns } from "../shard-option.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION } from "../step-options.ts";
 
 const CLUSTERS_OPTION: { readonly clusters: OptionSpec<string | undefined> } = {
@@ -29,6 +30,7 @@ const OPTIONS = {
   ...IMPORT_OPTIONS,
   threads: MODEL_OPTIONS.threads,
   ...SET_OPTION,
+  ...SHARD_OPTION,
   ...OUTPUT_OPTIONS,
 };
 
@@ -63,15 +65,18 @@ export const ENTROPY: Command = defineCommand({
   },
 });
 
-function checkOptions({ clusters, runs, to, set }: OptionValues<typeof OPTIONS>): void {
+function checkOptions({ clusters, runs, to, set, shard }: OptionValues<typeof OPTIONS>): void {
   if (clusters !== undefined && runs === undefined && set === "both")
     throw new SepError(
       "bad-option",
       "Got --clusters for both question sets, and a file has the clusters of one. Say which with --set math or --set ood.",
     );
+  if (clusters !== undefined && shard !== null)
+    throw new SepError("bad-option", "Got --clusters and --shard, and a clusters file has all questions.");
   if (runs === undefined && to !== undefined)
     throw new SepError("bad-option", "--to names where the scores of --runs go, and there is no --runs.");
-  const other = clusters !== undefined ? "--clusters" : set !== "both" ? "--set" : null;
+  const other =
+    clusters !== undefined ? "--clusters" : set !== "both" ? "--set" : shard !== null ? "--shard" : null;
   if (runs !== undefined && other !== null)
     throw new SepError("bad-option", `Got --runs and ${other}, which is about a study's own runs.`);
 }
@@ -82,10 +87,11 @@ const readShots = async (values: OptionValues<typeof OPTIONS>): Promise<PTrueSho
     : readPTrueShots(values["p-true-shots"], { count: values["p-true-shot-count"] });
 
 async function* runEntropy(
-  workspace: Workspace,
+  study: Workspace,
   values: OptionValues<typeof OPTIONS>,
   { env, now, signal }: CliContext,
 ): Steps {
+  const workspace = await shardOrStudyRuns(study, values.shard);
   const { clusters, estimates, force, runs, set: choice, threads, to } = values;
   const reference = values["p-true-model"];
   await using pTrueModel =

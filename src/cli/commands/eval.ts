@@ -1,30 +1,11 @@
-import {
-  DEFAULT_TARGET_COVERAGE,
-  DEFAULT_TARGET_RISK,
-  evaluateProbes,
-} from "../../pipeline/evaluate-probes.ts";
+import { evaluateProbes } from "../../pipeline/evaluate-probes.ts";
+import { writeReport } from "../../pipeline/write-report.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { number, type OptionSpec } from "../option-spec.ts";
 import { printEvaluation } from "../print-evaluation.ts";
-import { oneStep, runSteps } from "../run-steps.ts";
+import { runSteps } from "../run-steps.ts";
 import { OUTPUT_OPTIONS } from "../step-options.ts";
-
-const TARGET_OPTIONS: {
-  readonly "target-risk": OptionSpec<number>;
-  readonly "target-coverage": OptionSpec<number>;
-} = {
-  "target-risk": number(
-    { above: 0, below: 1 },
-    DEFAULT_TARGET_RISK,
-    "Share of all answers that may be given and wrong; a threshold that promises it is chosen on the validation questions.",
-  ),
-  "target-coverage": number(
-    { above: 0, below: 1 },
-    DEFAULT_TARGET_COVERAGE,
-    "Share of all answers that is to be given; the same.",
-  ),
-};
+import { TARGET_OPTIONS } from "../training-options.ts";
 
 /** Step 7: how good the probes are. */
 export const EVAL: Command = defineCommand({
@@ -41,13 +22,17 @@ export const EVAL: Command = defineCommand({
   ],
   async run(values, context) {
     const { force } = values;
+    const { signal } = context;
     const options = {
       targetRisk: values["target-risk"],
       targetCoverage: values["target-coverage"],
       force,
-      signal: context.signal,
+      signal,
     };
-    await runSteps(values, context, (workspace) => oneStep(evaluateProbes(workspace, options)));
+    await runSteps(values, context, async function* (workspace) {
+      const evaluated = yield* evaluateProbes(workspace, options);
+      return [evaluated, yield* writeReport(workspace, { force, signal })];
+    });
     await printEvaluation(values, context);
     return EXIT.ok;
   },

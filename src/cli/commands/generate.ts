@@ -1,8 +1,10 @@
 import { SepError } from "../../errors.ts";
 import type { AdaptiveOptions } from "../../pipeline/adaptive-k.ts";
+import { asBest } from "../../pipeline/best-answer.ts";
 import { generateRuns } from "../../pipeline/generate-runs.ts";
 import { createMeaningModels, type MeaningModels } from "../../pipeline/meaning-models.ts";
-import { openModel } from "../../pipeline/open-model.ts";
+import { openLocalBackend } from "../../pipeline/open-local-backend.ts";
+import { openVllmAnswers } from "../../pipeline/open-vllm.ts";
 import { resolveSampler } from "../../pipeline/resolve-sampler.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
@@ -12,7 +14,16 @@ import { number, type OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
+import { SHARD_OPTION, shardWorkspace } from "../shard-option.ts";
 import { LIMIT_OPTION, MODEL_OPTIONS, OUTPUT_OPTIONS, SEED_OPTION, SET_OPTION } from "../step-options.ts";
+import {
+  BACKEND_OPTIONS,
+  readLocalDtype,
+  readVllmChoice,
+  SERVE_OPTIONS,
+  VLLM_ANSWER_OPTIONS,
+  VLLM_OPTIONS,
+} from "../vllm-options.ts";
 
 const { clustering: _greedyOnly, ...RELATION_OPTIONS } = MEANING_OPTIONS;
 
@@ -25,10 +36,15 @@ const ADAPTIVE_OPTIONS = {
 const OPTIONS = {
   ...LIMIT_OPTION,
   ...MODEL_OPTIONS,
+  ...BACKEND_OPTIONS,
+  ...VLLM_OPTIONS,
+  ...VLLM_ANSWER_OPTIONS,
+  ...SERVE_OPTIONS,
   ...SAMPLING_OPTIONS,
   ...ADAPTIVE_OPTIONS,
   ...SEED_OPTION,
   ...SET_OPTION,
+  ...SHARD_OPTION,
   ...OUTPUT_OPTIONS,
 };
 
@@ -43,7 +59,20 @@ export const GENERATE: Command = defineCommand({
       line: "sep generate --model ./Qwen3-0.6B --runs 3 --limit 5 --temperature 0.7 --max-new-tokens 512",
       meaning: "three answers to five questions from a checkpoint on disk",
     },
+    { line: "sep generate --shard 2/8", meaning: "the second eighth of the questions" },
+    {
+      line: "sep generate --backend vllm --model Qwen/Qwen3-8B --gpu-mem-utilization 0.9",
+      meaning: "starts vLLM here, and ends it afterwards",
+    },
+    {
+      line: "sep generate --backend vllm --model Qwen/Qwen3-8B --vllm-url http://gpu1:8000,http://gpu2:8000",
+      meaning: "from two servers that run already",
+    },
     { line: "sep generate --set ood --seed 7", meaning: "the out-of-distribution questions only" },
+    {
+      line: "sep generate --temperature 1 --best-answer",
+      meaning: "also one answer at temperature 0.1, for the probes",
+    },
     {
       line: "sep generate --adaptive --se-threshold 0.9",
       meaning: "no more answers than it takes to tell which questions are above 0.9 nats",
@@ -55,31 +84,42 @@ export const GENERATE: Command = defineCommand({
 });
 
 async function* generateSets(
-  workspace: Workspace,
+  study: Workspace,
   values: OptionValues<typeof OPTIONS>,
   { signal, env }: CliContext,
 ): Steps {
+  const workspace = shardWorkspace(study, values.shard);
   const adaptive = readAdaptive(values, createMeaningModels({ hub: { env }, threads: values.threads }));
-  const { sampler: chosen, samplerPreset, ...choices } = await readSamplingChoices(values);
-  await using model = yield* openModel(values.model, {
-    ...readModelChoices(values),
-    hub: { env },
+  const { sampler: chosen, samplerPreset, bestTemperature, ...choices } = await readSamplingChoices(values);
+  const vllm = readVllmChoice(values);
+  await using opened =
+    vllm === null
+      ? yield* openLocalBackend(values.model, {
+          ...readModelChoices({ ...values, dtype: readLocalDtype(values.dtype) }),
+          hub: { env },
+          signal,
+        })
+      : yield* openVllmAnswers(values.model, vllm, { root: workspace.root, hub: { env }, signal });
+  const { backend } = opened;
+  const { settings, sources } = resolveSampler(backend.model, chosen, samplerPreset);
+  const always = {
+    model: backend,
+    ...choices,
+    limit: values.limit,
+    sampler: settings,
+    samplerSources: sources,
+    seed: values.seed,
     signal,
-  });
-  const { settings, sources } = resolveSampler(model, chosen, samplerPreset);
-  return yield* eachSet("generate", values.set, workspace.raw, (set) =>
-    generateRuns(workspace, set, {
-      model,
-      ...choices,
-      limit: values.limit,
-      sampler: settings,
-      samplerSources: sources,
-      seed: values.seed,
-      adaptive,
-      signal,
-      force: values.force,
-    }),
+    force: values.force,
+  };
+  const samples = yield* eachSet("generate", values.set, workspace.raw, (set) =>
+    generateRuns(workspace, set, { ...always, adaptive }),
   );
+  if (bestTemperature === undefined) return samples;
+  const best = yield* eachSet("generate", values.set, workspace.raw, (set) =>
+    generateRuns(workspace, set, { ...always, ...asBest(settings, sources, bestTemperature) }),
+  );
+  return [...samples, ...best];
 }
 
 function readAdaptive(

@@ -5,6 +5,7 @@ import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
 import { EXIT } from "../exit.ts";
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
 import { readModelChoices } from "../model-values.ts";
+import { text } from "../option-spec.ts";
 import { printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
 import { runSteps } from "../run-steps.ts";
@@ -20,11 +21,31 @@ import {
   TRACE_OPTIONS,
 } from "../step-options.ts";
 import { TRAINING_OPTIONS } from "../training-options.ts";
+import {
+  BACKEND_OPTIONS,
+  readLocalDtype,
+  readVllmChoice,
+  SERVE_OPTIONS,
+  VLLM_ANSWER_OPTIONS,
+  VLLM_OPTIONS,
+  VLLM_STATE_OPTIONS,
+} from "../vllm-options.ts";
 
 const OPTIONS = {
   ...QUESTION_OPTIONS,
   ...LIMIT_OPTION,
   ...MODEL_OPTIONS,
+  ...BACKEND_OPTIONS,
+  ...VLLM_OPTIONS,
+  ...VLLM_ANSWER_OPTIONS,
+  ...VLLM_STATE_OPTIONS,
+  "vllm-states-url": text(
+    "URL,URL",
+    undefined,
+    "Servers for hidden states, since those that extract them draw no answers.",
+    "as --vllm-url",
+  ),
+  ...SERVE_OPTIONS,
   ...SAMPLING_OPTIONS,
   ...MEANING_OPTIONS,
   ...ESTIMATE_OPTIONS,
@@ -53,6 +74,7 @@ export const RUN: Command = defineCommand({
   ],
   async run(values, context) {
     const startMs = context.now();
+    const vllm = readVllmChoice(values);
     const choices = await readSamplingChoices(values);
     await runSteps(values, context, (workspace) =>
       runPipeline(workspace, {
@@ -61,7 +83,8 @@ export const RUN: Command = defineCommand({
         limit: values.limit,
         model: values.model,
         hub: { env: context.env },
-        ...readModelChoices(values),
+        ...readModelChoices({ ...values, dtype: vllm === null ? readLocalDtype(values.dtype) : "float32" }),
+        vllm: vllm ?? undefined,
         ...choices,
         adaptive: values.adaptive,
         meaning: readMeaningChoice(values),
@@ -69,6 +92,7 @@ export const RUN: Command = defineCommand({
         seMode: values["se-mode"],
         positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
         layers: values.layers,
+        answers: values.answers,
         position: values.position,
         missingPosition: values["missing-position"],
         layer: values.layer,

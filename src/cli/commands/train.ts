@@ -2,13 +2,19 @@ import { trainProbes } from "../../pipeline/train-probes.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { oneStep, runStepCommand } from "../run-steps.ts";
 import { OUTPUT_OPTIONS, SEED_OPTION } from "../step-options.ts";
-import { TRAINING_OPTIONS, TRAINING_POSITIONS_OPTION } from "../training-options.ts";
+import { TARGET_OPTIONS, TRAINING_OPTIONS, TRAINING_POSITIONS_OPTION } from "../training-options.ts";
 
 /** Step 6: the probes. */
 export const TRAIN: Command = defineCommand({
   name: "train",
   summary: "step 6: fit the probes, artifacts/models/",
-  options: { ...TRAINING_OPTIONS, ...TRAINING_POSITIONS_OPTION, ...SEED_OPTION, ...OUTPUT_OPTIONS },
+  options: {
+    ...TRAINING_OPTIONS,
+    ...TRAINING_POSITIONS_OPTION,
+    ...TARGET_OPTIONS,
+    ...SEED_OPTION,
+    ...OUTPUT_OPTIONS,
+  },
   examples: [
     { line: "sep train", meaning: "the split of semantic entropies that separates best is the threshold" },
     { line: "sep train --se-threshold median", meaning: "half of the training answers count as uncertain" },
@@ -30,6 +36,8 @@ export const TRAIN: Command = defineCommand({
           classWeight: values["class-weight"],
           nested: values.nested,
           permutations: values.permutations,
+          targetRisk: values["target-risk"],
+          targetCoverage: values["target-coverage"],
           seed: values.seed,
           force: values.force,
           signal: context.signal,

@@ -1,8 +1,9 @@
 import { type FileHandle, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
+import type { TensorEntry } from "../../store/parse-safetensors.ts";
 import { layoutSafetensors, type SafetensorsLayout, type TensorSpec } from "../../store/safetensors.ts";
-import { readSafetensorsHeader, type TensorEntry } from "../../store/safetensors-header.ts";
+import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 import { TEMPORARY_ENDING, writeAtomic } from "../../store/write-atomic.ts";
 import { writeExactly } from "../../store/write-exactly.ts";
 import { cacheFolder } from "./cache-folder.ts";

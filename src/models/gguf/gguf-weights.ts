@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
-import type { TensorEntry } from "../../store/safetensors-header.ts";
+import type { TensorEntry } from "../../store/parse-safetensors.ts";
 import { writeExactly } from "../../store/write-exactly.ts";
 import { openDerivedWeights } from "../checkpoint/derived-weights.ts";
 import type { StoredWeight, WeightIndex } from "../checkpoint/weight-index.ts";

@@ -26,15 +26,15 @@ export function chooseFiles(
 ): ChosenFiles {
   const there = new Set(names);
   const weights = wanted.find((name) => there.has(name));
-  if (weights === undefined) throw explainFormats(id, names, wanted);
+  if (weights === undefined && wanted.length > 0) throw explainFormats(id, names, wanted);
   for (const name of required) {
     if (!there.has(name)) throw explainMissing(id, name, there);
   }
   const small = [...optional, ...companions];
   // ONNX keeps what does not fit into one file beside it
-  const more = [`${weights}_data`, `${weights}.data`];
+  const withWeights = weights === undefined ? [] : [weights, `${weights}_data`, `${weights}.data`];
   return {
-    files: [...required, ...[...small, weights, ...more].filter((name) => there.has(name))],
+    files: [...required, ...[...small, ...withWeights].filter((name) => there.has(name))],
     absent: small.filter((name) => !there.has(name)),
     sharded: weights === SHARD_INDEX,
   };

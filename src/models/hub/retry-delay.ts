@@ -10,9 +10,13 @@ const LONGEST_DELAY_MS = 16_000;
  *   `RateLimit: "resolvers";r=0;t=55` means nothing left for 55 s
  */
 export function retryDelayMs(failures: number, headers: Headers | null): number {
-  const asked = headers === null ? null : (readRetryAfterMs(headers) ?? readRateLimitMs(headers));
+  const asked = headers === null ? null : askedDelayMs(headers);
   return asked ?? Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), LONGEST_DELAY_MS);
 }
+
+/** How long a refusal asks to wait; null if it does not say. */
+export const askedDelayMs = (headers: Headers): number | null =>
+  readRetryAfterMs(headers) ?? readRateLimitMs(headers);
 
 /** Seconds, or a date, which counts from the server's own clock. */
 function readRetryAfterMs(headers: Headers): number | null {

@@ -2,45 +2,50 @@ import type { StoredSemanticEntropy } from "../entropy/read-semantic-entropy.ts"
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import { mean } from "../math/vector.ts";
 import type { Question } from "../questions/question.ts";
+import { groupByQuestion } from "../sampling/group-by-question.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
-import type { AnswerGroup, UncertainQuestion } from "./report-content.ts";
+import type { AnswerGroup, ReportQuestion } from "./report-content.ts";
 
-const DEFAULT_COUNT = 10;
 const NO_ANSWER = "(no answer)";
 
 /**
- * The questions of a split with the highest discrete semantic entropy, with their answers grouped by meaning; equals
- * are ordered by the likelihood-weighted entropy, then by id.
+ * The questions of a split, those with the highest discrete semantic entropy first, with their answers grouped by
+ * meaning; equals are ordered by the likelihood-weighted entropy, then by id.
  * @param questions the question texts; those missing are shown by their prompt
  */
-export function findUncertainQuestions(
+export function describeQuestions(
   split: SplitScores,
   entropies: readonly StoredSemanticEntropy[],
   runs: readonly RunRecord[],
   questions: readonly Question[],
-  { count = DEFAULT_COUNT }: { readonly count?: number } = {},
-): UncertainQuestion[] {
-  const wanted = new Set(split.questionIds);
+): ReportQuestion[] {
+  const rowsOf = new Map<string, number[]>();
+  split.questionIds.forEach((id, row) => {
+    const rows = rowsOf.get(id);
+    if (rows === undefined) rowsOf.set(id, [row]);
+    else rows.push(row);
+  });
   const textOf = new Map(questions.map((question) => [question.id, question]));
+  const runsOf = groupByQuestion(runs);
   return entropies
-    .filter((record) => wanted.has(record.question_id))
+    .filter((record) => rowsOf.has(record.question_id))
     .toSorted(
       (a, b) =>
         b.discrete_semantic_entropy - a.discrete_semantic_entropy ||
         b.semantic_entropy - a.semantic_entropy ||
         (a.question_id < b.question_id ? -1 : 1),
     )
-    .slice(0, count)
     .map((record) => {
-      const own = runs.filter((run) => run.question_id === record.question_id);
+      const own = runsOf.get(record.question_id) ?? [];
+      const rows = rowsOf.get(record.question_id)!;
       const source = textOf.get(record.question_id);
       return {
         id: record.question_id,
         question: source?.question ?? own[0]?.prompt ?? record.question_id,
         reference: source?.answer ?? null,
         semanticEntropy: record.discrete_semantic_entropy,
-        accuracyProbe: meanOver(split, split.accuracyProbe, record.question_id),
-        seProbe: meanOver(split, split.seProbe, record.question_id),
+        accuracyProbe: meanOver(rows, split.accuracyProbe),
+        seProbe: meanOver(rows, split.seProbe),
         groups: record.clusters
           .map((cluster) => describeGroup(own.filter((run) => cluster.member_run_ids.includes(run.run_id))))
           .filter((group) => group.sampleCount > 0)
@@ -60,9 +65,7 @@ function describeGroup(runs: readonly RunRecord[]): AnswerGroup {
 }
 
 /** Mean of a score over a question's rows; null if none has it. */
-function meanOver({ questionIds }: SplitScores, scores: Float64Array, question: string): number | null {
-  const own = Array.from(scores).filter(
-    (score, row) => questionIds[row] === question && !Number.isNaN(score),
-  );
+function meanOver(rows: readonly number[], scores: Float64Array): number | null {
+  const own = rows.map((row) => scores[row]!).filter((score) => !Number.isNaN(score));
   return own.length === 0 ? null : mean(own);
 }

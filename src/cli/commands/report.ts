@@ -1,0 +1,45 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { openWorkspace } from "../../pipeline/workspace.ts";
+import { writeReport } from "../../pipeline/write-report.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { openBrowser } from "../open-browser.ts";
+import { flag, text } from "../option-spec.ts";
+import { oneStep, runStepCommand } from "../run-steps.ts";
+import { OUTPUT_OPTIONS } from "../step-options.ts";
+
+/** The page that shows an evaluation. */
+export const REPORT: Command = defineCommand({
+  name: "report",
+  summary: "the evaluation as a page, artifacts/report.html, and its figures as SVG and CSV",
+  options: {
+    transfer: text(
+      "FILE",
+      undefined,
+      "A comparison of data sets by `sep transfer` to show; artifacts/transfer.json if it is there.",
+    ),
+    open: flag("Open the page in the browser."),
+    ...OUTPUT_OPTIONS,
+  },
+  examples: [
+    {
+      line: "sep report --open",
+      meaning: "write the report of `sep eval` if it is not current, and look at it",
+    },
+    {
+      line: "sep report --transfer comparison/artifacts/transfer.json",
+      meaning: "with the matrix of a comparison that stands elsewhere",
+    },
+  ],
+  async run(values, context) {
+    const { transfer, force } = values;
+    const chosen = transfer === undefined ? {} : { transfer };
+    const code = await runStepCommand(values, context, (workspace) =>
+      oneStep(writeReport(workspace, { ...chosen, force, signal: context.signal })),
+    );
+    const address = pathToFileURL(openWorkspace(resolve(values.out)).report).href;
+    if (values.open) openBrowser(address, context);
+    if (!values.json && !values.quiet) context.stdout.write(`Report  ${address}\n`);
+    return code;
+  },
+});

@@ -1,0 +1,35 @@
+import type { ScoredQuestion } from "../pipeline/score-question.ts";
+import type { Paint } from "./paint.ts";
+import { wrap } from "./wrap.ts";
+
+const RISKS = {
+  incorrect: "that the answer is wrong",
+  "high-semantic-entropy": "that the model's answers would disagree in meaning",
+} as const satisfies Record<ScoredQuestion["risk_of"], string>;
+
+/** One scored question for people. */
+export function describeScore(scored: ScoredQuestion, paint: Paint, columns: number): string {
+  const { answer, risk, score, risk_of, decision, guarantee, read_at, warnings } = scored;
+  const colour = decision === "abstain" ? "yellow" : "green";
+  const where = read_at === null ? "" : `, read at ${read_at.position} ${JSON.stringify(read_at.token)}`;
+  const rows: readonly (readonly [string, string])[] = [
+    ["Answer", answer === null ? "not generated" : answer || "(empty)"],
+    [
+      "Risk",
+      risk !== null
+        ? `${risk.toFixed(3)} ${RISKS[risk_of]} (score ${score?.toFixed(3)}${where})`
+        : score !== null
+          ? `not calibrated; score ${score.toFixed(3)} ${RISKS[risk_of]}${where}`
+          : "unknown",
+    ],
+    ["Decision", decision === null ? "none" : paint(colour, decision)],
+  ];
+  return [
+    ...rows.map(([name, value]) => `${paint("bold", name.padEnd(NAME_WIDTH))}${value}`),
+    ...[guarantee, ...warnings].flatMap((text) =>
+      wrap(text, columns - NAME_WIDTH).map((line) => " ".repeat(NAME_WIDTH) + paint("gray", line)),
+    ),
+  ].join("\n");
+}
+
+const NAME_WIDTH = 10;

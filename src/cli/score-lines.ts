@@ -1,0 +1,63 @@
+import { SepError } from "../errors.ts";
+import type { QuestionScorer, ScoredQuestion } from "../pipeline/score-question.ts";
+import { asRow, stringField } from "../store/row-fields.ts";
+import { readLines } from "./read-lines.ts";
+
+/** What a line of a stream is answered with; `id` is as it was given, null where there was none. */
+export type ScoredLine =
+  | ({ readonly id: string | number | null } & ScoredQuestion)
+  | {
+      readonly id: string | number | null;
+      /** From 1. */
+      readonly line: number;
+      readonly error: { readonly code: string; readonly message: string };
+    };
+
+/**
+ * Answers a stream of `{"id"?, "question"}` lines, one JSON value each, in their order and as they come. A line that
+ * cannot be used, or whose question cannot be answered, is answered with the error; blank lines with nothing.
+ * @throws what is no SepError, and SepError `interrupted`
+ */
+export async function* scoreLines(
+  scorer: QuestionScorer,
+  stream: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<ScoredLine> {
+  let line = 0;
+  for await (const text of readLines(stream)) {
+    line += 1;
+    if (text.trim() === "") continue;
+    let id: string | number | null = null;
+    try {
+      const row = parseRow(text);
+      if (typeof row.id === "string" || typeof row.id === "number") id = row.id;
+      const question = readQuestion(row);
+      yield { id, ...(await scorer.score(question, { id: String(id ?? question), signal })) };
+    } catch (error) {
+      if (signal.aborted || !(error instanceof SepError)) throw error;
+      yield { id, line, error: { code: error.code, message: error.message } };
+    }
+  }
+}
+
+const parseRow = (text: string): ReturnType<typeof asRow> => asBadLine(() => asRow(JSON.parse(text)));
+
+const readQuestion = (row: ReturnType<typeof asRow>): string =>
+  asBadLine(() => {
+    const question = stringField(row, "question");
+    if (question.trim() === "") throw new TypeError('"question" is empty');
+    return question;
+  });
+
+function asBadLine<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new SepError(
+      "bad-question-file",
+      `The line cannot be used: ${reason}. Write {"id": "1", "question": "…"} on one line.`,
+      { cause },
+    );
+  }
+}

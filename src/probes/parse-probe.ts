@@ -1,0 +1,140 @@
+import { SepError } from "../errors.ts";
+import { parseSafetensors } from "../store/parse-safetensors.ts";
+import { asRow, countField, numberField, oneOfField, type Row } from "../store/row-fields.ts";
+import { decodeTensor } from "../store/tensor-bytes.ts";
+import type { CalibrationMap } from "./calibration-map.ts";
+import type { Probe, UntrainedProbe } from "./probe.ts";
+import { PROBE_KINDS } from "./probe-kind.ts";
+
+export const PROBE_FORMAT = { format: "semantic-entropy-probe", version: 3 } as const;
+
+/**
+ * Reads a probe from the content of its two files. Needs nothing of Node: the hash is computed by Web Crypto, which
+ * browsers have on pages from https and localhost.
+ * @param json    the text of `*.json`
+ * @param weights the bytes of the `*.safetensors` beside it
+ * @throws SepError `bad-artefact` if it is no probe, or the weights are not those it was written with; `one-class` if
+ * it could not be trained
+ */
+export async function parseProbe(json: string, weights: Uint8Array): Promise<Probe> {
+  return requireTrained(await parseStoredProbe(json, weights, { json: "The probe", weights: "The weights" }));
+}
+
+/** What the two files are called, for messages. */
+export interface ProbeNames {
+  readonly json: string;
+  readonly weights: string;
+}
+
+/** As {@link parseProbe}, but hands back the stand-in of a probe that could not be trained. */
+export async function parseStoredProbe(
+  json: string,
+  weights: Uint8Array,
+  names: ProbeNames,
+): Promise<Probe | UntrainedProbe> {
+  const { weights: stored, ...description } = parseDescription(json, names.json);
+  if (description.kind === "untrained") return description;
+  const sha256 = await hashBytes(weights);
+  if (sha256 !== stored.sha256)
+    throw refuse(
+      names.weights,
+      `has the SHA-256 ${sha256}, expected ${stored.sha256} of the file that ${names.json} was written with`,
+    );
+  const { tensors } = parseSafetensors(weights, names.weights);
+  const read = (name: string, shape: readonly number[]): Float32Array => {
+    const entry = tensors.get(name);
+    if (entry === undefined || entry.shape.join() !== shape.join())
+      throw refuse(names.weights, `"${name}" has shape [${entry?.shape ?? "missing"}], expected [${shape}]`);
+    // a copy, since the bytes may begin anywhere
+    return decodeTensor(weights.slice(entry.begin, entry.end), entry.dtype);
+  };
+  const { width, kind } = description;
+  const units = kind === "mlp" ? (tensors.get("hidden_biases")?.shape[0] ?? 0) : width;
+  return {
+    ...description,
+    mean: read("mean", [width]),
+    scale: read("scale", [width]),
+    coefficients: read("coefficients", [units]),
+    hidden:
+      kind === "mlp"
+        ? { weights: read("hidden_weights", [width, units]), biases: read("hidden_biases", [units]) }
+        : null,
+  };
+}
+
+/** @throws SepError `one-class` */
+export function requireTrained(probe: Probe | UntrainedProbe, name = "The probe"): Probe {
+  if (probe.kind !== "untrained") return probe;
+  const reasons = probe.warnings.map(({ message }) => message).join(" ");
+  throw new SepError("one-class", `${name} could not be trained: ${reasons}`);
+}
+
+/** The content of a probe's JSON file. */
+type StoredProbe = { readonly weights: { readonly file: string; readonly sha256: string } } & (
+  | Omit<Probe, "mean" | "scale" | "coefficients" | "hidden">
+  | UntrainedProbe
+);
+
+/** The JSON file, with the fields checked that scoring rests on. */
+function parseDescription(json: string, name: string): StoredProbe {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw refuse(name, "is not valid JSON", cause);
+  }
+  const { format, version, ...row } = (value ?? {}) as Row;
+  if (format !== PROBE_FORMAT.format || version !== PROBE_FORMAT.version)
+    throw refuse(
+      name,
+      `is format "${format}" version ${version}, expected "${PROBE_FORMAT.format}" version ${PROBE_FORMAT.version}`,
+    );
+  try {
+    if (typeof asRow(row.weights).sha256 !== "string") throw new TypeError('"weights" has no "sha256"');
+    if (row.kind !== "untrained") checkTrained(row);
+  } catch (cause) {
+    throw refuse(name, (cause as Error).message, cause);
+  }
+  return row as unknown as StoredProbe;
+}
+
+function checkTrained(row: Row): void {
+  oneOfField(row, "kind", PROBE_KINDS);
+  const [width, layers] = [countField(row, "width"), countField(row, "layer_count")];
+  if (width === 0 || layers === 0 || width % layers !== 0)
+    throw new TypeError(`"width" is ${width} of ${layers} layers, expected some for each`);
+  numberField(row, "intercept");
+  asRow(row.source);
+  if (!Array.isArray(row.decisions)) throw new TypeError('"decisions" is not a list');
+  if (row.calibration_map !== null) checkMap(asRow(row.calibration_map) as Row & Partial<CalibrationMap>);
+}
+
+function checkMap(map: Row): void {
+  const method = oneOfField(map, "method", ["platt", "isotonic"]);
+  if (method === "platt") {
+    if (!(numberField(map, "slope") > 0)) throw new TypeError('"slope" is not above 0');
+    numberField(map, "offset");
+    return;
+  }
+  const { x, y } = map as { readonly x: unknown; readonly y: unknown };
+  if (!isAscending(x) || !isAscending(y) || x.length !== y.length || x.length === 0)
+    throw new TypeError('"calibration_map" is not two lists of ascending numbers');
+}
+
+const isAscending = (values: unknown): values is number[] =>
+  Array.isArray(values) &&
+  values.every((value, i) => typeof value === "number" && (i === 0 || value >= values[i - 1]));
+
+async function hashBytes(bytes: Uint8Array): Promise<string> {
+  const { subtle } = globalThis.crypto;
+  if (subtle === undefined)
+    throw new SepError(
+      "bad-artefact",
+      "The weights cannot be checked: this page has no Web Crypto. Serve it by https, or from localhost.",
+    );
+  const digest = new Uint8Array(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+const refuse = (name: string, reason: string, cause?: unknown): SepError =>
+  new SepError("bad-artefact", `${name} ${reason}. Make it anew with \`sep train\`.`, { cause });

@@ -1,0 +1,71 @@
+import { cell, text } from "@observablehq/plot";
+import { TRANSFER_PROBES, type TransferEval, type TransferProbe } from "../evaluation/transfer-eval.ts";
+import { drawChart } from "./chart.ts";
+import type { Figure } from "./figure.ts";
+import { formatNumber } from "./numbers.ts";
+import { shadeOf } from "./shade.ts";
+
+const TITLES: Readonly<Record<TransferProbe, string>> = {
+  se_probe: "SE probe",
+  accuracy_probe: "Accuracy probe",
+};
+
+/** AUROC against incorrectness of probes trained on one data set, tried on each. */
+export function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
+  const names = datasets.map(({ name }) => name);
+  const cells = matrix.flatMap((each) =>
+    TRANSFER_PROBES.flatMap((probe) => {
+      const area = each[probe].auc;
+      return area === null
+        ? []
+        : [
+            {
+              probe: TITLES[probe],
+              source: each.source ?? "",
+              target: each.target,
+              area,
+              shade: shadeOf(area),
+            },
+          ];
+    }),
+  );
+  const summary = cells
+    .map(({ probe, source, target, area }) => `${probe} from ${source} to ${target}: ${formatNumber(area)}`)
+    .join(". ");
+  const chart =
+    cells.length === 0
+      ? null
+      : drawChart(`Transfer between data sets. ${summary}.`, {
+          height: 110 + 2 * 36 * names.length,
+          marginLeft: 118,
+          marginRight: 20,
+          facet: { data: cells, y: "probe" },
+          fy: { label: null, axis: "right", domain: TRANSFER_PROBES.map((probe) => TITLES[probe]) },
+          x: { type: "band", domain: names, label: "Tried on", padding: 0.04 },
+          y: { type: "band", domain: names, label: "Trained on", padding: 0.04 },
+          opacity: { type: "identity" },
+          marks: [
+            cell(cells, { x: "target", y: "source", fill: "var(--series-1)", fillOpacity: "shade" }),
+            text(cells, {
+              x: "target",
+              y: "source",
+              text: ({ area }) => formatNumber(area, 2),
+              fill: "currentColor",
+            }),
+          ],
+        });
+  return {
+    name: "transfer",
+    title: "Trained on one data set, tried on another",
+    aside: null,
+    chart,
+    empty: "No data set has both right and wrong answers.",
+    below: null,
+    data: {
+      columns: ["source", "target", "probe", "auroc"],
+      rows: matrix.flatMap((each) =>
+        TRANSFER_PROBES.map((probe) => [each.source, each.target, probe, each[probe].auc]),
+      ),
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import { onAbort } from "./on-abort.ts";
+
+/** What came of one request. */
+export type Outcome = Answered | Lost;
+
+/** The server answered, whatever it said. */
+export interface Answered {
+  readonly kind: "answered";
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** No whole answer came: no connection, one that broke, or none in time. */
+export interface Lost {
+  readonly kind: "lost";
+  readonly reason: string;
+  readonly cause: unknown;
+}
+
+export interface SendOnceOptions {
+  readonly fetch: typeof fetch;
+  readonly limitMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Aborted when no answer is to be expected any more: the request is lost then. */
+  readonly dead?: AbortSignal | undefined;
+}
+
+/**
+ * One request, read to its end.
+ * @throws the signal's reason when it is aborted; nothing else
+ */
+export async function sendOnce(
+  url: string,
+  init: RequestInit,
+  { fetch: send, limitMs, signal, dead }: SendOnceOptions,
+): Promise<Outcome> {
+  signal?.throwIfAborted();
+  const stop = new AbortController();
+  // by hand, since AbortSignal.any holds on to what it made while the longer-lived of its signals lives
+  const ends = [
+    onAbort(signal, () => stop.abort(signal?.reason)),
+    onAbort(dead, () => stop.abort(dead?.reason)),
+  ];
+  const timer = setTimeout(() => stop.abort(new Error(`no answer within ${limitMs / 1_000} s`)), limitMs);
+  try {
+    const response = await send(url, { ...init, signal: stop.signal });
+    const text = await response.text();
+    return { kind: "answered", status: response.status, headers: response.headers, text };
+  } catch (cause) {
+    signal?.throwIfAborted();
+    return { kind: "lost", reason: describeLoss(stop.signal.aborted ? stop.signal.reason : cause), cause };
+  } finally {
+    clearTimeout(timer);
+    for (const end of ends) end();
+  }
+}
+
+/** "ECONNREFUSED", "no answer within 300 s": what is known about a connection that failed. */
+function describeLoss(error: unknown): string {
+  const { message, cause } = error as { readonly message?: string; readonly cause?: unknown };
+  const { code, message: inner } = (cause ?? {}) as { readonly code?: string; readonly message?: string };
+  return code ?? inner ?? message ?? String(error);
+}

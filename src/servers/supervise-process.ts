@@ -1,0 +1,37 @@
+import { spawn } from "node:child_process";
+
+// The entry point of a process that stands between this program and a server it has started. It ends the server, and
+// all that the server has started, when its standard input closes: when it is told to, and also when this program was
+// killed and could tell nobody.
+// Arguments: milliseconds to wait between SIGTERM and SIGKILL, the program, its arguments.
+
+const [graceMs, program, ...args] = process.argv.slice(2) as [string, string, ...string[]];
+const server = spawn(program, args, { stdio: ["ignore", "inherit", "inherit"], detached: true });
+
+const signalAll = (signal: NodeJS.Signals): void => {
+  if (server.pid === undefined) return;
+  try {
+    process.kill(-server.pid, signal); // the whole group
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+};
+
+server.once("error", (error: NodeJS.ErrnoException) => {
+  process.stderr.write(`${program}: ${error.message}\n`);
+  process.exit(error.code === "ENOENT" ? 127 : 126);
+});
+server.once("exit", (code) => {
+  signalAll("SIGKILL"); // workers that it left
+  process.exit(code ?? 1);
+});
+
+let stopping = false;
+const stop = (): void => {
+  if (stopping) return;
+  stopping = true;
+  signalAll("SIGTERM");
+  setTimeout(() => signalAll("SIGKILL"), Number(graceMs));
+};
+process.stdin.once("end", stop).once("close", stop).once("error", stop).resume();
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, stop);

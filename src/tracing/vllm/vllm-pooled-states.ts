@@ -1,0 +1,123 @@
+import { SepError } from "../../errors.ts";
+import type { ModelProfile } from "../../models/model-profile.ts";
+import { allOrNone } from "../../servers/all-or-none.ts";
+import { explainServerRefusal } from "../../servers/explain-refusal.ts";
+import type { ServedModel } from "../../servers/find-served-model.ts";
+import type { ServerPool } from "../../servers/server-pool.ts";
+import type { StateBackend } from "../state-backend.ts";
+import { gatherStates, planSequences, type Sequence } from "./sequences.ts";
+
+export interface VllmPooledStatesOptions {
+  readonly model: ModelProfile;
+  readonly pool: ServerPool;
+  readonly served: ServedModel;
+  readonly concurrency?: number | undefined;
+}
+
+const DEFAULT_CONCURRENCY = 8;
+
+/**
+ * The last layer alone, after the final norm, from a vLLM server that was started with `--runner pooling --convert embed`:
+ * for versions and models that cannot extract hidden states. It is not the residual stream, and is labelled so.
+ * @see https://docs.vllm.ai/en/stable/models/pooling_models/, "Pooling API"
+ */
+export function createVllmPooledStates({
+  model,
+  pool,
+  served,
+  concurrency = DEFAULT_CONCURRENCY,
+}: VllmPooledStatesOptions): StateBackend {
+  const { id, revision } = model.provenance;
+  const { blockCount, hiddenSize } = model.config;
+  return {
+    name: "vllm",
+    model,
+    identity: {
+      backend: "vllm",
+      model: id,
+      revision,
+      served_as: served.name,
+      tokenizer_sha256: model.tokenizer.sha256,
+      from: "pooling",
+    },
+    metadata: {
+      model: id,
+      ...(revision === null ? {} : { model_revision: revision }),
+      tokenizer_sha256: model.tokenizer.sha256,
+      dtype: "server",
+    },
+    normState: "final-norm",
+    layers: [blockCount],
+    async openReader() {
+      return {
+        concurrency: concurrency * pool.servers.length,
+        async read(promptIds, answers, { signal }) {
+          signal?.throwIfAborted();
+          const states = await allOrNone(planSequences(promptIds, answers), signal, (sequence, stop) =>
+            poolSequence(sequence, hiddenSize, { pool, served, signal: stop }),
+          );
+          return gatherStates(answers, states);
+        },
+        [Symbol.asyncDispose]: async () => undefined,
+      };
+    },
+  };
+}
+
+interface PoolOptions {
+  readonly pool: ServerPool;
+  readonly served: ServedModel;
+  readonly signal: AbortSignal;
+}
+
+/** @returns per index: [D] */
+async function poolSequence(
+  { tokenIds, indices }: Sequence,
+  hiddenSize: number,
+  { pool, served, signal }: PoolOptions,
+): Promise<readonly Float32Array[]> {
+  const body = {
+    model: served.name,
+    input: tokenIds,
+    task: "token_embed",
+    use_activation: false,
+    add_special_tokens: false,
+    encoding_format: "base64",
+  };
+  const answer = await pool.post("/pooling", body, { at: "root", key: tokenIds.join(), signal });
+  if (answer.status >= 400) throw explainServerRefusal("A server", answer);
+  const flat = readVectors(answer.text);
+  if (flat.length !== tokenIds.length * hiddenSize) {
+    throw new SepError(
+      "bad-states",
+      `The server gave ${flat.length} numbers for ${tokenIds.length} tokens, expected ${tokenIds.length * hiddenSize}, ${hiddenSize} a token. Start it with --runner pooling --convert embed, without prefix caching.`,
+    );
+  }
+  return indices.map((index) => {
+    const vector = flat.slice(index * hiddenSize, (index + 1) * hiddenSize);
+    if (vector.every(Number.isFinite) && vector.some((value) => value !== 0)) return vector;
+    throw new SepError(
+      "bad-states",
+      `The server gave a state of token ${index} that is all zero or not finite. Its weights or its version may be at fault.`,
+    );
+  });
+}
+
+/** float32 in base64, or, from versions that do not know that, lists of numbers. */
+function readVectors(text: string): Float32Array {
+  let data: unknown;
+  try {
+    data = (JSON.parse(text) as { readonly data?: readonly { readonly data?: unknown }[] }).data?.[0]?.data;
+  } catch {
+    data = undefined; // told below
+  }
+  if (typeof data === "string") {
+    const bytes = Buffer.from(data, "base64");
+    return new Float32Array(Uint8Array.from(bytes).buffer, 0, Math.floor(bytes.length / 4));
+  }
+  if (Array.isArray(data)) return Float32Array.from(data.flat() as number[]);
+  throw new SepError(
+    "server-refused",
+    `A server answered /pooling with ${JSON.stringify(text.slice(0, 200))}, expected data[0].data.`,
+  );
+}

@@ -1,0 +1,41 @@
+import type { Probe } from "../../src/probes/probe.ts";
+
+/** A small probe of two features whose numbers can be worked out by hand. */
+export function makeProbe(changes: Partial<Probe> = {}): Probe {
+  return {
+    kind: "logistic",
+    target: "incorrect",
+    features: "hidden-state",
+    position: "think-end",
+    layer: 2,
+    layer_count: 1,
+    width: 2,
+    source: { model: "m", norm_state: "residual" },
+    C: 0.01,
+    class_weight: "none",
+    intercept: -0.5,
+    training: {
+      row_count: 10,
+      question_count: 5,
+      positive_count: 4,
+      dropped_rows: 0,
+      seed: 42,
+      folds: 5,
+      layer_scores: [],
+      penalty_scores: [],
+      relative_error: 1e-9,
+      calibration: null,
+      nested: null,
+      permutation: null,
+    },
+    calibration_map: { method: "platt", slope: 2, offset: 0.25 },
+    decisions: [{ kind: "risk", target: 0.1, threshold: null, reason: "too few" }],
+    asking: null,
+    warnings: [],
+    mean: Float32Array.of(1, 2),
+    scale: Float32Array.of(2, 0.5),
+    coefficients: Float32Array.of(0.25, -1.5),
+    hidden: null,
+    ...changes,
+  };
+}

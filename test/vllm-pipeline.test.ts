@@ -1,0 +1,187 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRng } from "../src/math/rng.ts";
+import { drain } from "../src/models/hub/drain.ts";
+import type { LanguageModel } from "../src/models/language-model.ts";
+import { loadModel } from "../src/models/load-model.ts";
+import { computeEntropy } from "../src/pipeline/compute-entropy.ts";
+import { generateRuns } from "../src/pipeline/generate-runs.ts";
+import { openVllmAnswers, openVllmStates } from "../src/pipeline/open-vllm.ts";
+import { prepareQuestions } from "../src/pipeline/prepare-questions.ts";
+import { traceRuns } from "../src/pipeline/trace-runs.ts";
+import { openWorkspace, type Workspace } from "../src/pipeline/workspace.ts";
+import { loadQuestions } from "../src/questions/load-questions.ts";
+import { readRuns } from "../src/sampling/read-runs.ts";
+import type { RunRecord } from "../src/sampling/run-record.ts";
+import type { SamplerSettings } from "../src/sampling/sampler-settings.ts";
+import { type FakeFault, startFakeVllm } from "./fakes/fake-vllm.ts";
+import { createLocalStreams } from "./fakes/local-streams.ts";
+import { readTensors } from "./read-tensors.ts";
+
+const SAMPLER: SamplerSettings = {
+  temperature: 1.2,
+  topP: 0.95,
+  topK: 0,
+  minP: 0,
+  repetitionPenalty: 1,
+  maxNewTokens: 60,
+  stopStrings: [],
+  stopTokenIds: [],
+};
+const RUNS = 4;
+const QUESTIONS = 10;
+const LAYERS = [0, 2, 4];
+const SEED = 42;
+
+let model: LanguageModel;
+let root: string;
+let streamOf: ReturnType<typeof createLocalStreams>;
+let local: Workspace;
+
+beforeAll(async () => {
+  model = await loadModel("pocket", { threads: 1 });
+  root = await mkdtemp(join(tmpdir(), "sep-vllm-"));
+  local = await freshStudy("local");
+  const { questions } = await loadQuestions(local.raw("math"));
+  streamOf = createLocalStreams(
+    SEED,
+    questions.map(({ id }) => id),
+    RUNS,
+  );
+  await drain(generateRuns(local, "math", { model, sampler: SAMPLER, runs: RUNS, seed: SEED }));
+  await drain(computeEntropy(local, "math", {}));
+  await drain(traceRuns(local, "math", { model, layers: LAYERS }));
+});
+afterAll(async () => {
+  await model[Symbol.asyncDispose]();
+  await rm(root, { recursive: true, force: true });
+});
+
+async function freshStudy(name: string): Promise<Workspace> {
+  const workspace = openWorkspace(join(root, name));
+  await drain(prepareQuestions(workspace, "math", { source: "word-problems", limit: QUESTIONS }));
+  return workspace;
+}
+
+/** Steps 2 to 4 on fake servers, of which some requests go wrong. */
+async function runOnVllm(
+  name: string,
+  fault: (n: number) => FakeFault | null = () => null,
+  { limitMs, signal }: { readonly limitMs?: number; readonly signal?: AbortSignal } = {},
+): Promise<Workspace> {
+  const workspace = await freshStudy(name);
+  const folder = join(root, `${name}-states`);
+  await using answering = await startFakeVllm({ model, streamOf, fault });
+  await using extracting = await startFakeVllm({ model, states: { folder, layers: LAYERS }, fault });
+  const choice = { urls: answering.url, statesUrls: extracting.url, limitMs, concurrency: 4 };
+  // waits of the real lengths would only make the test longer
+  const hub = {
+    sleep: (durationMs: number) => new Promise<void>((done) => setTimeout(done, Math.min(durationMs, 20))),
+  };
+  const options = { root: workspace.root, hub, signal };
+  {
+    await using answers = await drain(openVllmAnswers("pocket", choice, options));
+    const drawing = { sampler: SAMPLER, runs: RUNS, seed: SEED, signal };
+    await drain(generateRuns(workspace, "math", { ...drawing, model: answers.backend }));
+  }
+  await drain(computeEntropy(workspace, "math", { signal }));
+  await using states = await drain(openVllmStates("pocket", LAYERS, choice, options));
+  await drain(traceRuns(workspace, "math", { model: states.backend, layers: LAYERS, signal }));
+  expect(await readdir(folder), "no file of hidden states is left").toEqual([]);
+  return workspace;
+}
+
+const bytesOf = async (workspace: Workspace): Promise<Record<string, string>> => {
+  const files = [
+    workspace.runs("math"),
+    workspace.semanticEntropy("math"),
+    workspace.hiddenStates("math"),
+    workspace.hiddenStatesIndex("math"),
+  ];
+  return Object.fromEntries(
+    await Promise.all(
+      files.map(async (file) => [
+        file.slice(workspace.root.length),
+        (await readFile(file)).toString("base64"),
+      ]),
+    ),
+  );
+};
+
+describe("the pipeline on vLLM", () => {
+  let undisturbed: Workspace;
+  beforeAll(async () => {
+    undisturbed = await runOnVllm("vllm");
+  });
+
+  it("gives the local engine's answers, with its log-probabilities", async () => {
+    const ours = (await readRuns(local.runs("math"))).runs;
+    const theirs = (await readRuns(undisturbed.runs("math"))).runs;
+    expect(theirs.length).toBe(QUESTIONS * RUNS);
+    const plain = ({ token_logprobs, token_entropies, mean_think_entropy, ...run }: RunRecord) => ({
+      ...run,
+      backend: null,
+      token_entropies_over: null,
+      sample_seed: null,
+    });
+    expect(theirs.map(plain)).toEqual(ours.map(plain));
+    expect(new Set(theirs.map(({ backend }) => backend))).toEqual(new Set(["vllm"]));
+    expect(new Set(theirs.map(({ sample_seed }) => sample_seed)).size).toBe(QUESTIONS * RUNS);
+    for (const [i, run] of theirs.entries()) {
+      for (const [t, logprob] of run.token_logprobs.entries())
+        expect(Math.abs(logprob - ours[i]!.token_logprobs[t]!)).toBeLessThan(1e-4); // float32, in another order
+      for (const [t, entropy] of run.token_entropies.entries())
+        expect(entropy, "the top 20 alone have less").toBeLessThan(ours[i]!.token_entropies[t]! + 1e-4);
+    }
+    expect(theirs.some(({ think_status }) => think_status === "closed")).toBe(true);
+  });
+
+  it("gives the same clusters and semantic entropies", async () => {
+    const read = async (workspace: Workspace) =>
+      (await readFile(workspace.semanticEntropy("math"), "utf8"))
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { clusters: unknown; semantic_entropy: number });
+    const [ours, theirs] = [await read(local), await read(undisturbed)];
+    expect(theirs.map(({ clusters }) => clusters)).toEqual(ours.map(({ clusters }) => clusters));
+    expect(theirs.some(({ semantic_entropy }) => semantic_entropy > 0)).toBe(true);
+    for (const [i, { semantic_entropy }] of theirs.entries())
+      expect(Math.abs(semantic_entropy - ours[i]!.semantic_entropy)).toBeLessThan(1e-4);
+  });
+
+  it("gives the same hidden states", async () => {
+    const ours = await readTensors(local.hiddenStates("math"));
+    const theirs = await readTensors(undisturbed.hiddenStates("math"));
+    expect(Object.keys(theirs)).toEqual(Object.keys(ours));
+    let largest = 0;
+    for (const [name, tensor] of Object.entries(ours))
+      for (const [i, value] of tensor.entries())
+        largest = Math.max(largest, Math.abs(value - theirs[name]![i]!) / (1 + Math.abs(value)));
+    expect(largest).toBeLessThan(1e-4); // float32: one sequence there, over the prompt's keys here
+  });
+
+  it("ends with the same bytes where a fifth of all requests goes wrong", { timeout: 120_000 }, async () => {
+    const rng = createRng("faults", 1);
+    let next = 0;
+    const fault = (): FakeFault | null =>
+      rng.next() < 0.2 ? (FAULTS[next++ % FAULTS.length] as FakeFault) : null;
+    const disturbed = await runOnVllm("faults", fault, { limitMs: 2_000 });
+    expect(next, "every kind of fault was met").toBeGreaterThanOrEqual(FAULTS.length);
+    expect(await bytesOf(disturbed)).toEqual(await bytesOf(undisturbed));
+  });
+});
+
+const FAULTS: readonly FakeFault[] = [
+  { kind: "status", status: 429, retryAfter: "1" },
+  { kind: "status", status: 500 },
+  { kind: "status", status: 503 },
+  { kind: "reset" },
+  { kind: "hang" },
+  { kind: "cut" },
+  { kind: "file", file: "late" },
+  { kind: "file", file: "short" },
+  { kind: "file", file: "other-ids" },
+  { kind: "file", file: "zero" },
+];
