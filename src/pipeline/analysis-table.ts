@@ -53,9 +53,12 @@ export async function buildAnalysisTable(workspace: Workspace): Promise<readonly
     makeColumn(
       name,
       rows.map((row) => row[name]),
+      { isCount: COUNTS.has(name) },
     ),
   );
 }
+
+const COUNTS: ReadonlySet<string> = new Set(["run_id", "generated_tokens", "cluster_id", "cluster_count"]);
 
 const keyOf = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);
 

@@ -8,7 +8,7 @@ import { writeTable } from "./table-file.ts";
 
 const COLUMNS: readonly TableColumn[] = [
   makeColumn("question_id", ["a", 'say "b", c', "", null]),
-  makeColumn("run_id", [0, 1, 2, -3]),
+  makeColumn("run_id", [0, 1, 2, -3], { isCount: true }),
   makeColumn("semantic_entropy", [0, 1, Number.NaN, 2]),
   makeColumn("share", [0.1, 1e-300, null, 123456789.125]),
   makeColumn("is_correct", [true, false, undefined, true]),
@@ -25,7 +25,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const cellsOf = (row: number): Record<string, unknown> =>
   Object.fromEntries(COLUMNS.map(({ name, cells }) => [name, cells[row]]));
 
-test("columns know their types; a measure is a number even where it is whole", () => {
+test("columns know their types; a number that happens to be whole is a number", () => {
   expect(COLUMNS.map(({ type }) => type)).toEqual([
     "string",
     "integer",
