@@ -34,7 +34,7 @@ const body = (seed) =>
     endTokenIds: new Set([0]),
   });
 
-await using pool = createServerPool(parseServerAddresses(url, "url"));
+const pool = createServerPool(parseServerAddresses(url, "url"));
 const official = new OpenAI({ baseURL: url, apiKey: "none", maxRetries: 5 });
 const clients = {
   "ours, sent and received": (i) => pool.post("/completions", body(i), { key: String(i) }),
@@ -52,6 +52,7 @@ const results = Object.fromEntries(Object.keys(clients).map((name) => [name, []]
 for (const send of Object.values(clients)) await measure(send, 200);
 for (let round = 0; round < ROUNDS; round++)
   for (const [name, send] of Object.entries(clients)) results[name].push(await measure(send, REQUESTS));
+await pool[Symbol.asyncDispose]();
 server.kill();
 
 console.log(`${REQUESTS} requests, ${CONCURRENCY} at a time, median of ${ROUNDS} rounds in turn`);

@@ -12,6 +12,7 @@ import { type AdaptiveK, openAdaptiveK } from "./adaptive-k.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
 import { type GenerateRunsOptions, type GenerationPlan, planGeneration } from "./plan-generation.ts";
+import { prepareBackend } from "./prepare-backend.ts";
 import { allRunIds, sampleQuestion } from "./sample-question.ts";
 import { runStep, type StepDefinition, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { answersPath, bestPart } from "./traced-answers.ts";
@@ -91,7 +92,10 @@ async function* sampleMissing(
   yield { kind: "started", ...event, unit: "question", done, total };
   for (const message of plan.notes) yield { kind: "note", ...event, message };
 
-  if (missing.length > 0) await backend.check?.(missing.map(recorder.promptOf), signal);
+  if (missing.length > 0) {
+    yield* prepareBackend(backend);
+    await backend.check?.(missing.map(recorder.promptOf), signal);
+  }
   {
     await using sampler = await backend.openSampler(missing.length);
     await using appender = await openJsonlAppender(journal);
