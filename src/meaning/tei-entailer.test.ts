@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFakeClassifier, entailmentOf } from "../../test/fakes/fake-classifier.ts";
 import { type FakeTeiOptions, startFakeTei } from "../../test/fakes/fake-tei.ts";
+import { createRng } from "../math/rng.ts";
 import { loadTextClassifier, type TextClassifier } from "../models/encoders/load-text-classifier.ts";
 import { parseServerAddresses } from "../servers/server-address.ts";
 import { createServerPool } from "../servers/server-pool.ts";
@@ -48,11 +49,12 @@ test("it gives what the same model gives here, whatever the order of the labels"
 });
 
 test("equal pairs are asked once, a batch that is too large in halves, and an overloaded server again", async () => {
+  const rng = createRng("overload");
   const { server, pool, waitsMs } = await open({
     classifier: reader(),
     maxBatch: 5,
     statedBatch: 64,
-    isOverloaded: (n) => n % 3 === 1,
+    isOverloaded: () => rng.next() < 0.3,
   });
   await using _server = server;
   await using entailer = await createTeiEntailer(pool);

@@ -38,7 +38,9 @@ export async function buildAnalysisTable(workspace: Workspace): Promise<readonly
     const splits = await readSplits(workspace, set, probes);
     const path = await tracedAnswersPath(workspace, set);
     if (await fileExists(path)) {
-      const estimates = await readEstimates(workspace, set);
+      const found = await readEstimates(workspace, set);
+      // a best answer is in no cluster, and has the run id of a sample
+      const estimates = path === workspace.runs(set) ? found : withoutClusters(found);
       for (const run of (await readRuns(path)).runs) rows.push(describeRun(set, run, estimates, splits));
     } else {
       // data sets that were imported come without their texts
@@ -98,6 +100,11 @@ interface QuestionEstimates {
   readonly numbers: Readonly<Record<string, number | null>>;
   readonly clusterOf: ReadonlyMap<number, number>;
 }
+
+const withoutClusters = (
+  estimates: ReadonlyMap<string, QuestionEstimates>,
+): ReadonlyMap<string, QuestionEstimates> =>
+  new Map([...estimates].map(([id, { numbers }]) => [id, { numbers, clusterOf: new Map() }]));
 
 async function readEstimates(
   workspace: Workspace,
