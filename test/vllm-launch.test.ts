@@ -46,6 +46,11 @@ it("starts a server for answers, another for hidden states, and ends both", {
   expect(evaluation.source.backend).toBe("vllm");
   await expectNoServer(answers);
   await expectNoServer(states);
+  // with nothing to do, no server is started
+  await rm(join(out, "artifacts", "vllm-answers.log"));
+  const again = await start(["run", ...study, ...VLLM, "--out", out]).done;
+  expect(again.code).toBe(0);
+  expect(again.stderr).not.toContain("starting");
 });
 
 it.each([

@@ -1,124 +1,163 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { everyLayer, type LanguageModel } from "../src/models/language-model.ts";
+import type { LanguageModel } from "../src/models/language-model.ts";
 import { loadModel } from "../src/models/load-model.ts";
-import { sampleAnswers } from "../src/sampling/sample-answers.ts";
-import { expectAllClose, scaleOf } from "./expect-all-close.ts";
-import { readTensors } from "./read-tensors.ts";
+import { readAnswer } from "../src/sampling/vllm/read-answer.ts";
+import { explainServerRefusal } from "../src/servers/explain-refusal.ts";
+import { readStatesFile } from "../src/tracing/vllm/states-file.ts";
+import { type FakeVllm, startFakeVllm } from "./fakes/fake-vllm.ts";
 
-// What a real vLLM answered (fixtures/vllm/record.py), held against the engine: the same model in float32 by other
-// kernels. Measured: log-probabilities 4e-7 apart, hidden states 5e-7 of their scale.
-const LOGPROB_TOLERANCE = 1e-5;
-const RELATIVE_TOLERANCE = 1e-5;
-
-interface Completion {
-  readonly index: number;
-  readonly token_ids: readonly number[];
-  readonly finish_reason: string;
-  readonly logprobs: { readonly token_logprobs: readonly number[] };
-}
+// What a real vLLM 0.32 answered, with the embedded model; see fixtures/vllm/record.py.
 
 interface Exchange {
+  readonly server: "plain" | "extracting";
   readonly name: string;
-  readonly server: string;
+  readonly method: string;
+  readonly path: string;
+  readonly request: Readonly<Record<string, unknown>> | null;
   readonly status: number;
-  readonly request: { readonly prompt: readonly number[]; readonly max_tokens: number };
-  readonly response: {
-    readonly choices: readonly Completion[];
-    readonly error?: { readonly message: string };
-  };
+  readonly response: Readonly<Record<string, unknown>>;
 }
 
-const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/vllm/${name}`, import.meta.url));
+const FOLDER = new URL("fixtures/vllm/", import.meta.url);
+const EXCHANGES = readFileSync(new URL("exchanges.jsonl", FOLDER), "utf8")
+  .trim()
+  .split("\n")
+  .map((line) => JSON.parse(line) as Exchange);
+const recorded = (name: string): Exchange => EXCHANGES.find((each) => each.name === name) as Exchange;
 
 let model: LanguageModel;
-let exchanges: readonly Exchange[];
+let fake: FakeVllm;
 beforeAll(async () => {
   model = await loadModel("pocket", { threads: 1 });
-  exchanges = (await readFile(fixture("exchanges.jsonl"), "utf8"))
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Exchange);
+  fake = await startFakeVllm({ model, maxModelLength: 1024 });
 });
-afterAll(() => model[Symbol.asyncDispose]());
+afterAll(async () => {
+  await fake[Symbol.asyncDispose]();
+  await model[Symbol.asyncDispose]();
+});
 
-const recorded = (name: string, server = "plain"): Exchange =>
-  exchanges.find((each) => each.name === name && each.server === server) as Exchange;
-
-/** [T] the engine's log-probabilities of an answer's tokens. */
-async function logprobsOf(prompt: readonly number[], tokenIds: readonly number[]): Promise<number[]> {
-  const logprobs: number[] = [];
-  for (const [i, tokenId] of tokenIds.entries()) {
-    const { logits } = await model.prefill([...prompt, ...tokenIds.slice(0, i)]);
-    const highest = Math.max(...logits);
-    const mass = logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0);
-    logprobs.push((logits[tokenId] as number) - highest - Math.log(mass));
-  }
-  return logprobs;
-}
-
-describe("a real vLLM", () => {
-  it("decodes greedily to the engine's tokens, with its log-probabilities", async () => {
-    const { request, response } = recorded("completion-greedy");
-    const [choice] = response.choices as [Completion];
-    const [drawn] = await sampleAnswers(model, request.prompt, {
-      runIds: [0],
-      sampler: {
-        temperature: 0,
-        topP: 1,
-        topK: 0,
-        minP: 0,
-        repetitionPenalty: 1,
-        maxNewTokens: 160,
-        stopStrings: [],
-        stopTokenIds: [],
-      },
-      seed: 1,
-      streamKey: "",
-    });
-    expect(choice.token_ids).toEqual(drawn?.tokenIds);
-    expectAllClose(choice.logprobs.token_logprobs, drawn?.logprobs ?? [], LOGPROB_TOLERANCE);
+describe("our client reads what vLLM answers", () => {
+  it.each(["completion-greedy", "chat-greedy"])("%s: tokens, log-probabilities, entropies", (name) => {
+    const answer = readAnswer(JSON.stringify(recorded(name).response), "vLLM");
+    expect(answer.tokenIds.length).toBe(answer.logprobs.length);
+    expect(answer.finishReason).toBe("stop");
+    expect(model.endTokenIds.has(answer.tokenIds.at(-1) as number)).toBe(true);
+    expect(answer.extractsStates).toBe(false);
+    // at temperature 0 the token that was drawn is the likeliest one
+    for (const [t, logprob] of answer.logprobs.entries()) expect(answer.highest[t]).toBe(logprob);
+    for (const entropy of answer.entropies) expect(entropy).toBeGreaterThanOrEqual(0);
   });
 
-  it("gives log-probabilities before temperature and top-p: those of the engine", async () => {
-    const { request, response } = recorded("completion-samples");
-    const texts = new Set(response.choices.map(({ token_ids }) => token_ids.join()));
-    expect(texts.size, "different answers").toBeGreaterThan(1);
-    for (const { token_ids, logprobs } of response.choices)
-      expectAllClose(logprobs.token_logprobs, await logprobsOf(request.prompt, token_ids), LOGPROB_TOLERANCE);
-  });
-
-  it("draws the same answers again from the same seed", () => {
-    const ids = (name: string) => recorded(name).response.choices.map(({ token_ids }) => token_ids);
-    expect(ids("completion-samples-again")).toEqual(ids("completion-samples"));
-  });
-
-  it("cuts an answer to the room that the prompt leaves, without a word", () => {
-    const { request, response, status } = recorded("completion-no-room");
-    const room = 1024 - request.prompt.length;
-    expect(request.max_tokens).toBeGreaterThan(room);
-    expect(status).toBe(200);
-    expect(response.choices[0]?.token_ids.length).toBeLessThanOrEqual(room);
+  it("the hidden states' file, which are the local engine's", async () => {
+    const { request } = recorded("hidden-states");
+    const tokenIds = request?.prompt as readonly number[];
+    const path = fileURLToPath(new URL("hidden-states.safetensors", FOLDER));
+    const { blockCount, hiddenSize } = model.config;
+    const indices = [0, 15, tokenIds.length - 1];
+    const states = await readStatesFile(
+      path,
+      indices,
+      { tokenIds, layerCount: blockCount + 1, hiddenSize },
+      { waitMs: 0 },
+    );
+    const { residuals } = await model.trace(tokenIds, { positions: indices });
+    const flat = states.flatMap((each) => [...each]);
+    let largest = 0;
+    for (const [i, value] of residuals.entries())
+      largest = Math.max(largest, Math.abs(value - flat[i]!) / (1 + Math.abs(value)));
+    expect(largest).toBeLessThan(1e-3); // float32 in two programs
   });
 
   it.each([
-    ["error-wrong-model", 404, /`another` does not exist/],
-    ["error-full", 400, /max_tokens must be at least 1/],
-    ["error-too-long", 400, /context length|longer|at least 1/],
-    ["error-logprobs-over-max", 400, /greater than max allowed: 20/],
-    ["error-token-out-of-vocabulary", 400, /out of vocabulary/],
-  ])("answers %s with %i", (name, status, message) => {
-    const exchange = recorded(name);
-    expect(exchange.status).toBe(status);
-    expect(exchange.response.error?.message).toMatch(message);
-  });
-
-  it("writes hidden states that are the engine's residual stream at every layer and token", async () => {
-    const tensors = await readTensors(fixture("hidden-states.safetensors"));
-    const { request } = recorded("hidden-states", "extracting");
-    expect([...(tensors.token_ids ?? [])]).toEqual(request.prompt);
-    const { residuals } = await model.trace(request.prompt, { layers: everyLayer(model.config) });
-    expectAllClose(tensors.hidden_states as Float32Array, residuals, RELATIVE_TOLERANCE * scaleOf(residuals));
+    ["error-wrong-model", "server-refused"],
+    ["error-too-long", "prompt-too-long"],
+    ["error-answer-too-long", "prompt-too-long"],
+    ["error-logprobs-over-max", "no-logprobs"],
+    ["error-chat-logprobs-over-max", "no-logprobs"],
+    ["error-token-out-of-vocabulary", "server-refused"],
+    ["error-no-such-path", "server-refused"],
+  ])("%s is the error %s", (name, code) => {
+    const { status, response } = recorded(name);
+    const error = explainServerRefusal("vLLM", {
+      kind: "answered",
+      status,
+      headers: new Headers(),
+      text: JSON.stringify(response),
+    });
+    expect(error.code).toBe(code);
   });
 });
+
+describe("the fake server answers as vLLM does", () => {
+  const ask = async ({ method, path, request }: Exchange) => {
+    const response = await fetch(fake.url.replace(/\/v1$/, path), {
+      method,
+      ...(request === null ? {} : { body: JSON.stringify(request) }),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+
+  it.each([
+    "models",
+    "version",
+    "tokenize",
+    "completion-greedy",
+    "completion-samples",
+    "completion-no-logprobs",
+    "completion-cut-off",
+    "completion-default-length",
+    "completion-stop-token",
+    "completion-no-room",
+    "chat",
+    "chat-greedy",
+    "error-wrong-model",
+    "error-too-long",
+    "error-full",
+    "error-answer-too-long",
+    "error-logprobs-over-max",
+    "error-chat-logprobs-over-max",
+  ])("%s: status and shape", async (name) => {
+    const exchange = EXCHANGES.find((each) => each.name === name && each.server === "plain") as Exchange;
+    const { status, body } = await ask(exchange);
+    expect(status).toBe(exchange.status);
+    expect(missingShape(body, exchange.response)).toEqual([]);
+  });
+
+  it.each(["completion-greedy", "completion-cut-off", "completion-stop-token", "chat-greedy"])(
+    "%s: the same tokens, and log-probabilities",
+    async (name) => {
+      const exchange = recorded(name);
+      const { body } = await ask(exchange);
+      const read = (value: unknown) => readAnswer(JSON.stringify(value), "x");
+      const [ours, theirs] = [read(body), read(exchange.response)];
+      expect(ours.tokenIds).toEqual(theirs.tokenIds);
+      expect(ours.promptIds).toEqual(theirs.promptIds);
+      expect(ours.finishReason).toBe(theirs.finishReason);
+      expect(ours.stopToken).toBe(theirs.stopToken);
+      for (const [t, logprob] of theirs.logprobs.entries()) {
+        expect(Math.abs(ours.logprobs[t]! - logprob)).toBeLessThan(1e-4); // float32 in two programs
+        expect(Math.abs(ours.entropies[t]! - theirs.entropies[t]!)).toBeLessThan(1e-4);
+      }
+    },
+  );
+});
+
+/** Where `got` has something that `wanted` has not, or something of another type. */
+function missingShape(got: unknown, wanted: unknown, path = "answer"): string[] {
+  if (Array.isArray(got)) {
+    if (!Array.isArray(wanted)) return [`${path} is no list`];
+    return got.length === 0 || wanted.length === 0 ? [] : missingShape(got[0], wanted[0], `${path}[0]`);
+  }
+  if (typeof got === "object" && got !== null) {
+    if (typeof wanted !== "object" || wanted === null) return [`${path} is no object`];
+    const known = wanted as Readonly<Record<string, unknown>>;
+    // the keys of top_logprobs are tokens
+    if (/top_logprobs\[0\]$/.test(path) && !("token" in known)) return [];
+    return Object.entries(got).flatMap(([key, value]) =>
+      key in known ? missingShape(value, known[key], `${path}.${key}`) : [`${path}.${key} is unknown`],
+    );
+  }
+  return typeof got === typeof wanted || got === null || wanted === null ? [] : [`${path} is ${typeof got}`];
+}

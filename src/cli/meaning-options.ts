@@ -9,6 +9,7 @@ import { choice, number, type OptionSpec, type OptionValues, text } from "./opti
 export const MEANING_OPTIONS: {
   readonly equivalence: OptionSpec<EquivalenceName | "auto">;
   readonly "nli-model": OptionSpec<string | undefined>;
+  readonly "nli-url": OptionSpec<string | undefined>;
   readonly "nli-dtype": OptionSpec<EncoderDtype | undefined>;
   readonly "nli-rule": OptionSpec<EntailmentRule | undefined>;
   readonly "nli-threshold": OptionSpec<number | undefined>;
@@ -29,6 +30,12 @@ export const MEANING_OPTIONS: {
     undefined,
     "Model of inference for nli and hybrid.",
     "cross-encoder/nli-deberta-v3-small",
+  ),
+  "nli-url": text(
+    "URL",
+    undefined,
+    "A text-embeddings-inference server with the model of inference; its key in TEI_API_KEY.",
+    "the local engine",
   ),
   "nli-dtype": {
     ...choice(
@@ -92,6 +99,7 @@ export function readMeaningChoice(values: OptionValues<typeof MEANING_OPTIONS>):
   return {
     equivalence: values.equivalence,
     nliModel: values["nli-model"],
+    nliUrl: values["nli-url"],
     nliDtype: values["nli-dtype"],
     nliRule: values["nli-rule"],
     nliThreshold: values["nli-threshold"],

@@ -95,10 +95,11 @@ describe("the steps' own kinds of option", () => {
   const trace = (...args: string[]) => parseOptions("trace", TRACE_OPTIONS, args);
 
   it("reads lists of positions and layers", () => {
-    expect(trace()).toEqual({ positions: "all", layers: "all" });
+    expect(trace()).toEqual({ positions: "all", layers: "all", answers: "auto" });
     expect(trace("--positions", "think-end,last-token", "--layers", "0, 4")).toEqual({
       positions: ["think-end", "last-token"],
       layers: [0, 4],
+      answers: "auto",
     });
     expect(() => trace("--positions", "think-end,middle")).toThrow(
       /Got --positions think-end,middle, expected all/,

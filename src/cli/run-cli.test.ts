@@ -34,7 +34,7 @@ describe("help and version", () => {
       const { code, stdout } = await run([...words, "--help"]);
       expect(code).toBe(0);
       expect(stdout).toMatch(
-        new RegExp(`^Usage: sep ${name}( [A-Z_]+)? \\[options\\]( \\[-- ARGS\\])?$`, "m"),
+        new RegExp(`^Usage: sep ${name}( \\[?[A-Z_]+\\]?)? \\[options\\]( \\[-- ARGS\\])?$`, "m"),
       );
       for (const [option, { isOperand, isRest }] of Object.entries(options))
         if (!isOperand && !isRest) expect(stdout).toContain(`--${option}`);

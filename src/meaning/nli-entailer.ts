@@ -105,8 +105,12 @@ const ENTAILING = [
 ] as const;
 const CONTRADICTING = ["The shop is closed on Sundays.", "The shop is open on Sundays."] as const;
 
-/** Labels in a wrong order, or premise and hypothesis taken for each other, turn every verdict around in silence. */
-async function testEntailer({ name, tellsContradiction, classify }: Entailer): Promise<void> {
+/**
+ * Judges two known pairs: labels in a wrong order, or premise and hypothesis taken for each other, turn every verdict
+ * around in silence.
+ * @throws SepError `bad-nli-model`
+ */
+export async function testEntailer({ name, tellsContradiction, classify }: Entailer): Promise<void> {
   const [first, second] = (await classify([ENTAILING, CONTRADICTING])) as [
     EntailmentVerdict,
     EntailmentVerdict,

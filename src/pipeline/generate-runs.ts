@@ -12,9 +12,10 @@ import { type AdaptiveK, openAdaptiveK } from "./adaptive-k.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
 import { type GenerateRunsOptions, type GenerationPlan, planGeneration } from "./plan-generation.ts";
+import { prepareBackend } from "./prepare-backend.ts";
 import { allRunIds, sampleQuestion } from "./sample-question.ts";
 import { runStep, type StepDefinition, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
-import { answersPath } from "./traced-answers.ts";
+import { answersPath, bestPart } from "./traced-answers.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
 /**
@@ -39,7 +40,7 @@ export async function* generateRuns(
       : yield* openAdaptiveK(settled.runs, settled.recording.correctness, options.adaptive, options.signal);
   const plan = { ...settled, judging: { ...settled.judging, adaptive: adaptive?.settings ?? null } };
   const output = answersPath(workspace, set, options.answers);
-  const part = options.answers === "best" ? `${set} best` : set;
+  const part = options.answers === "best" ? bestPart(set) : set;
   const definition: StepDefinition = {
     step: "generate",
     part,
@@ -91,7 +92,10 @@ async function* sampleMissing(
   yield { kind: "started", ...event, unit: "question", done, total };
   for (const message of plan.notes) yield { kind: "note", ...event, message };
 
-  if (missing.length > 0) await backend.check?.(missing.map(recorder.promptOf), signal);
+  if (missing.length > 0) {
+    yield* prepareBackend(backend);
+    await backend.check?.(missing.map(recorder.promptOf), signal);
+  }
   {
     await using sampler = await backend.openSampler(missing.length);
     await using appender = await openJsonlAppender(journal);

@@ -14,7 +14,7 @@ export const EQUIVALENCE_NAMES = ["math", "exact", "nli", "cosine", "judge", "hy
 export type EquivalenceName = (typeof EQUIVALENCE_NAMES)[number];
 
 /** Which model of inference. */
-export type EntailerChoice = Pick<MeaningChoice, "nliModel" | "nliDtype">;
+export type EntailerChoice = Pick<MeaningChoice, "nliModel" | "nliDtype" | "nliUrl">;
 
 /** How answers are grouped by meaning. */
 export interface MeaningChoice {
@@ -22,6 +22,8 @@ export interface MeaningChoice {
   readonly equivalence?: EquivalenceName | "auto" | undefined;
   /** Model of inference of `nli` and `hybrid`: of the hub, a directory, or an alias. */
   readonly nliModel?: string | undefined;
+  /** A text-embeddings-inference server that has the model of inference. */
+  readonly nliUrl?: string | undefined;
   /** Arithmetic of the model of inference. */
   readonly nliDtype?: EncoderDtype | undefined;
   /** Of `nli` and `hybrid`; without `threshold` also of the judge. */
@@ -59,6 +61,11 @@ export function checkMeaningChoice(choice: MeaningChoice): void {
   requireOneOf("nli rule", nliRule ?? "strict", ENTAILMENT_RULES);
   requireOneOf("judge prompt", judgePrompt ?? "entailment", JUDGE_PROMPTS);
   requireOneOf("clustering", clustering ?? "greedy", CLUSTERINGS);
+  if (choice.nliUrl !== undefined && (choice.nliModel !== undefined || nliDtype !== undefined))
+    throw new SepError(
+      "bad-option",
+      "Got an nli server and an nli model or dtype: the server has its own. Leave out --nli-model and --nli-dtype, or --nli-url.",
+    );
   if (nliThreshold !== undefined && nliRule !== "threshold")
     throw new SepError(
       "bad-option",

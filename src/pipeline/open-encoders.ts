@@ -6,8 +6,11 @@ import {
   createSentenceEmbedder,
   DEFAULT_EMBEDDING_MODEL,
 } from "../meaning/sentence-embedder.ts";
+import { createTeiEntailer } from "../meaning/tei-entailer.ts";
 import { locateEncoder } from "../models/encoders/locate-encoder.ts";
 import type { HubOptions } from "../models/hub/hub.ts";
+import { parseServerAddress } from "../servers/server-address.ts";
+import { createServerPool } from "../servers/server-pool.ts";
 import type { EntailerChoice } from "./meaning-choice.ts";
 import type { OpenEmbedder } from "./meaning-models.ts";
 import { reportPull } from "./open-model.ts";
@@ -24,12 +27,31 @@ export interface OpenEncoderOptions {
  * @throws SepError as `locateEncoder`, `createNliEntailer` and `createCachedEntailer` do
  */
 export async function* openEntailer(
-  { nliModel = DEFAULT_NLI_MODEL, nliDtype: dtype }: EntailerChoice,
+  { nliModel = DEFAULT_NLI_MODEL, nliDtype: dtype, nliUrl }: EntailerChoice,
   { hub, threads, signal }: OpenEncoderOptions = {},
 ): AsyncGenerator<StepEvent, Entailer> {
+  if (nliUrl !== undefined) return openServedEntailer(nliUrl, { hub, signal });
   const id = resolveNliModel(nliModel);
   const { path, commit } = yield* reportPull(id, locateEncoder(id, { use: "classify", dtype, hub, signal }));
-  const entailer = await createNliEntailer(path, { threads, dtype, name: { id, revision: commit } });
+  return keepVerdicts(await createNliEntailer(path, { threads, dtype, name: { id, revision: commit } }));
+}
+
+async function openServedEntailer(
+  url: string,
+  { hub, signal }: Pick<OpenEncoderOptions, "hub" | "signal">,
+): Promise<Entailer> {
+  const servers = [parseServerAddress(url, "--nli-url")];
+  const apiKey = (hub?.env ?? process.env).TEI_API_KEY || undefined;
+  const pool = createServerPool(servers, { apiKey, sleep: hub?.sleep });
+  try {
+    return await keepVerdicts(await createTeiEntailer(pool, signal));
+  } catch (error) {
+    await pool[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function keepVerdicts(entailer: Entailer): Promise<Entailer> {
   try {
     return await createCachedEntailer(entailer);
   } catch (error) {

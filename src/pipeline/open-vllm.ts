@@ -7,15 +7,15 @@ import { loadModelProfile, PROFILE_FILES } from "../models/load-model-profile.ts
 import type { ModelProfile } from "../models/model-profile.ts";
 import { resolveLayers } from "../models/resolve-layers.ts";
 import type { AnswerBackend } from "../sampling/answer-backend.ts";
-import { createVllmAnswers } from "../sampling/vllm/vllm-answers.ts";
+import { createVllmAnswers, describeVllmAnswers } from "../sampling/vllm/vllm-answers.ts";
 import { findServedModel, type ServedModel } from "../servers/find-served-model.ts";
 import { launchServer } from "../servers/launch-server.ts";
 import { buildServeArguments, type ServePurpose } from "../servers/serve-command.ts";
 import { parseServerAddresses, type ServerAddress } from "../servers/server-address.ts";
 import { createServerPool, type ServerPool } from "../servers/server-pool.ts";
 import type { StateBackend } from "../tracing/state-backend.ts";
-import { createVllmPooledStates } from "../tracing/vllm/vllm-pooled-states.ts";
-import { createVllmStates } from "../tracing/vllm/vllm-states.ts";
+import { createVllmPooledStates, describeVllmPooledStates } from "../tracing/vllm/vllm-pooled-states.ts";
+import { createVllmStates, describeVllmStates } from "../tracing/vllm/vllm-states.ts";
 import { createDisposables, type Disposables } from "./disposables.ts";
 import type { OpenBackend } from "./open-backend.ts";
 import { reportPull } from "./open-model.ts";
@@ -31,23 +31,33 @@ export interface OpenVllmOptions {
 }
 
 /**
- * Answers from vLLM: the servers that the choice names, or one that is started here.
+ * Answers from vLLM: the servers that the choice names, or one that is started here once there is something to ask.
  * @param reference as for `locateCheckpoint`; config and tokenizer are read here, the weights are not
- * @throws SepError `server-mismatch`, `server-unreachable`, `server-refused`, `launch-failed`, and as
- *   `locateCheckpoint` and `loadModelProfile` do
+ * @throws SepError as `locateCheckpoint` and `loadModelProfile` do; from `prepare`, `server-mismatch`,
+ *   `server-unreachable`, `server-refused`, `launch-failed`
  */
 export async function* openVllmAnswers(
   reference: string,
   choice: VllmChoice,
   options: OpenVllmOptions,
 ): AsyncGenerator<StepEvent, OpenBackend<AnswerBackend>> {
+  if (choice.urls !== undefined) parseServerAddresses(choice.urls, "--vllm-url"); // a slip should show at once
   const { model, path } = yield* openProfile(reference, options);
-  return yield* holdParts(async function* (parts) {
-    const own = { path, model, choice, options, parts };
-    const servers = yield* findServers(choice.urls, { kind: "answers" }, own);
-    const { api, concurrency } = choice;
-    return createVllmAnswers({ model, ...(await connect(servers, own)), api, concurrency });
-  });
+  const { api, concurrency } = choice;
+  const parts = createDisposables();
+  const own = { path, model, choice, options, parts };
+  let ready: AnswerBackend | null = null;
+  const backend: AnswerBackend = {
+    ...describeVllmAnswers(model, api),
+    async *prepare() {
+      if (ready !== null) return;
+      const servers = yield* findServers(choice.urls, { kind: "answers" }, own);
+      ready = createVllmAnswers({ model, ...(await connect(servers, own)), api, concurrency });
+    },
+    check: async (prompts, signal) => ready?.check?.(prompts, signal),
+    openSampler: (questions) => (ready ?? NOTHING_TO_DO).openSampler(questions),
+  };
+  return { backend, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
 }
 
 /**
@@ -61,36 +71,41 @@ export async function* openVllmStates(
   choice: VllmChoice,
   options: OpenVllmOptions,
 ): AsyncGenerator<StepEvent, OpenBackend<StateBackend>> {
+  const urls = choice.statesUrls ?? choice.urls;
+  if (urls !== undefined) parseServerAddresses(urls, "--vllm-url");
   const { model, path } = yield* openProfile(reference, options);
   const extracted = resolveLayers(model.config, layers);
-  return yield* holdParts(async function* (parts) {
-    const own = { path, model, choice, options, parts };
-    const urls = choice.statesUrls ?? choice.urls;
-    const purpose: ServePurpose =
-      choice.stateRoute === "pooling"
+  const isPooling = choice.stateRoute === "pooling";
+  const parts = createDisposables();
+  const own = { path, model, choice, options, parts };
+  let ready: StateBackend | null = null;
+  const backend: StateBackend = {
+    ...(isPooling ? describeVllmPooledStates(model) : describeVllmStates(model, extracted)),
+    async *prepare() {
+      if (ready !== null) return;
+      const folder = urls === undefined && !isPooling ? await makeFolder(parts) : "";
+      const purpose: ServePurpose = isPooling
         ? { kind: "pooling" }
-        : { kind: "states", layers: extracted, folder: urls === undefined ? await makeFolder(parts) : "" };
-    const servers = yield* findServers(urls, purpose, own);
-    const connected = { model, ...(await connect(servers, own)), concurrency: choice.concurrency };
-    return purpose.kind === "pooling"
-      ? createVllmPooledStates(connected)
-      : createVllmStates({ ...connected, layers: extracted });
-  });
+        : { kind: "states", layers: extracted, folder };
+      const servers = yield* findServers(urls, purpose, own);
+      const connected = { model, ...(await connect(servers, own)), concurrency: choice.concurrency };
+      ready = isPooling
+        ? createVllmPooledStates(connected)
+        : createVllmStates({ ...connected, layers: extracted });
+    },
+    openReader: (questions) => (ready ?? NOTHING_TO_DO).openReader(questions),
+  };
+  return { backend, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
 }
 
-/** Opens something of several parts, which are ended if it fails or is not waited for. */
-async function* holdParts<Backend>(
-  openIt: (parts: Disposables) => AsyncGenerator<StepEvent, Backend>,
-): AsyncGenerator<StepEvent, OpenBackend<Backend>> {
-  const parts = createDisposables();
-  let isOpen = false;
-  try {
-    const backend = yield* openIt(parts);
-    isOpen = true;
-    return { backend, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
-  } finally {
-    if (!isOpen) await parts[Symbol.asyncDispose]();
-  }
+/** A step that has nothing to do opens its backend too, and never asks it. */
+const NOTHING_TO_DO: Pick<AnswerBackend, "openSampler"> & Pick<StateBackend, "openReader"> = {
+  openSampler: async () => ({ ...IDLE, draw: notReady }),
+  openReader: async () => ({ ...IDLE, read: notReady }),
+};
+const IDLE = { concurrency: 1, [Symbol.asyncDispose]: async () => undefined };
+async function notReady(): Promise<never> {
+  throw new Error("a vLLM backend was used without `prepare`"); // a defect of the caller
 }
 
 /** What is known of a model without its weights; its small files are downloaded if they have to be. */
@@ -115,7 +130,7 @@ async function* findServers(
   urls: string | undefined,
   purpose: ServePurpose,
   { path, model, choice, options: { root, hub, signal }, parts }: Parts & { readonly path: string },
-): AsyncGenerator<StepEvent, readonly ServerAddress[]> {
+): AsyncGenerator<string, readonly ServerAddress[]> {
   if (urls !== undefined) return parseServerAddresses(urls, "--vllm-url");
   const { id, revision } = model.provenance;
   const launching = launchServer({
@@ -130,18 +145,8 @@ async function* findServers(
     logPath: join(root, "artifacts", `vllm-${purpose.kind}.log`),
     signal,
   });
-  try {
-    for (;;) {
-      const next = await launching.next();
-      if (next.done) {
-        parts.use(next.value);
-        return [next.value.address];
-      }
-      yield { kind: "note", step: "server", part: "", message: next.value };
-    }
-  } finally {
-    await launching.return(undefined as never);
-  }
+  const server = parts.use(yield* launching);
+  return [server.address];
 }
 
 /** vLLM downloads for itself what is of the hub, at the commit that the tokenizer here is of. */

@@ -26,6 +26,7 @@ export const STEP_NAMES = [
   "train",
   "eval",
   "transfer",
+  "import",
   "report",
 ] as const;
 export type StepName = (typeof STEP_NAMES)[number];

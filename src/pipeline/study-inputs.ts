@@ -11,6 +11,8 @@ export async function listStudyInputs(workspace: Workspace, withOod: boolean): P
   const ood = withOod ? [workspace.probeDataset("ood_test"), workspace.hiddenStates("ood")] : [];
   const optional = [
     workspace.raw("math"),
+    workspace.runs("math"),
+    workspace.semanticEntropy("math"),
     ...(withOod ? [workspace.raw("ood"), workspace.runs("ood"), workspace.semanticEntropy("ood")] : []),
   ];
   const texts: string[] = [];
@@ -23,8 +25,6 @@ export async function listStudyInputs(workspace: Workspace, withOod: boolean): P
     workspace.probeDataset("math_val"),
     workspace.probeDataset("math_test"),
     workspace.hiddenStates("math"),
-    workspace.runs("math"),
-    workspace.semanticEntropy("math"),
     ...texts,
     ...ood,
   ];

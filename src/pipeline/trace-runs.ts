@@ -20,6 +20,7 @@ import { planTrace, type QuestionTrace, type TracePlan, type TraceRow } from "..
 import { readJournalSettings, removeJournal, writeJournalSettings } from "./journal.ts";
 import { stateBackendOf } from "./local-backend.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
+import { prepareBackend } from "./prepare-backend.ts";
 import { readShardRuns } from "./read-shard-runs.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { type AnswerRole, answersPath, findBestAnswers } from "./traced-answers.ts";
@@ -139,6 +140,7 @@ async function* traceMissing(
   let done = total - missing.length;
   const event = { step: "trace", part: set } as const;
   yield { kind: "started", ...event, unit: "question", done, total };
+  if (missing.length > 0) yield* prepareBackend(backend);
   {
     await using reader = await backend.openReader(missing.length);
     await using journal = await openJsonlAppender(unfinished.journal);

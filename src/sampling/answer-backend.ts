@@ -18,6 +18,11 @@ export interface AnswerBackend {
   readonly identity: Json;
   readonly tokenEntropies: TokenEntropySupport;
   /**
+   * Gets ready what takes time, such as a server; asked only where there is something to do, and again for every set.
+   * @returns how it gets on, as sentences
+   */
+  prepare?(): AsyncGenerator<string, void>;
+  /**
    * Said once all prompts are known and before any is asked.
    * @throws SepError for prompts that this backend cannot answer
    */

@@ -1,3 +1,6 @@
+import { decodeFloat16 } from "../math/half.ts";
+import { decodeObjects } from "./npy-objects.ts";
+
 /** One numpy array in C order; the data's length is the product of the shape. */
 export type NpyArray =
   | { readonly dtype: "f4"; readonly shape: readonly number[]; readonly data: Float32Array }
@@ -48,7 +51,8 @@ export function encodeNpy(array: NpyArray): Uint8Array {
 }
 
 /**
- * Reads NPY bytes of versions 1 to 3; an array in Fortran order is brought into C order.
+ * Reads NPY bytes of versions 1 to 3; an array in Fortran order is brought into C order, half floats become float32,
+ * and objects strings or integers.
  * @throws RangeError for what is damaged, or of another element type
  */
 export function decodeNpy(bytes: Uint8Array): NpyArray {
@@ -91,15 +95,16 @@ function encodeElements(array: NpyArray): { readonly descr: string; readonly byt
 }
 
 function decodeElements(descr: string, shape: readonly number[], data: ArrayBuffer, count: number): NpyArray {
-  if (!/^(?:<f[48]|<i[48]|\|u1|\|b1|<U\d+)$/.test(descr))
-    throw new RangeError(
-      `numpy type ${descr} is not read, only <f4 <f8 <i4 <i8 |u1 |b1 <U${descr === "|O" ? "; save strings with dtype=str, not object" : ""}`,
-    );
+  if (descr === "|O") return decodeObjects(new Uint8Array(data), shape);
+  if (!/^(?:<f[248]|<i[48]|\|u1|\|b1|<U\d+)$/.test(descr))
+    throw new RangeError(`numpy type ${descr} is not read, only <f2 <f4 <f8 <i4 <i8 |u1 |b1 <U and |O`);
   const width = Number(descr.slice(2));
   const sizeBytes = count * width * (descr.startsWith("<U") ? 4 : 1);
   if (data.byteLength !== sizeBytes)
     throw new RangeError(`${descr} [${shape}] takes ${sizeBytes} bytes, got ${data.byteLength}`);
   switch (descr) {
+    case "<f2":
+      return { dtype: "f4", shape, data: decodeFloat16(new Uint16Array(data)) };
     case "<f4":
       return { dtype: "f4", shape, data: new Float32Array(data) };
     case "<f8":

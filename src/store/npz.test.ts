@@ -87,8 +87,9 @@ const npy = (header: string, dataBytes: number): Uint8Array =>
 
 test.each([
   [">f4", 4, /numpy type >f4 is not read/],
-  ["<f2", 2, /numpy type <f2/],
-  ["|O", 1, /dtype=str, not object/],
+  ["<f2", 4, /takes 2 bytes, got 4/],
+  ["|O", 1, /array of objects/],
+  ["|S3", 3, /numpy type \|S3 is not read/],
   ["<f4", 3, /takes 4 bytes, got 3/],
   ["<f4", 8, /takes 4 bytes, got 8/],
   ["<U2", 4, /takes 8 bytes, got 4/],

@@ -19,6 +19,11 @@ export interface StateBackend {
   readonly normState: NormState;
   /** The layers that it can read where it cannot read all of 0 .. L. */
   readonly layers?: readonly number[] | undefined;
+  /**
+   * Gets ready what takes time, such as a server; asked only where there is something to do, and again for every set.
+   * @returns how it gets on, as sentences
+   */
+  prepare?(): AsyncGenerator<string, void>;
   /** @param questions how many there are to do */
   openReader(questions: number): Promise<StateReader>;
 }

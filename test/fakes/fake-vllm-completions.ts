@@ -42,12 +42,10 @@ export async function drawCompletions(
   | { readonly body: Readonly<Record<string, unknown>>; readonly promptIds: readonly number[] }
 > {
   const promptIds = readPrompt(body, isChat, model);
-  const maxTokens = Number(body.max_tokens ?? 16);
-  if (promptIds.length + maxTokens > maxModelLength) {
-    return {
-      refusal: `This model's maximum context length is ${maxModelLength} tokens. However, you requested ${maxTokens} output tokens and your prompt contains ${promptIds.length} input tokens. Please reduce the length of the messages.`,
-    };
-  }
+  const asked = Number(body.max_tokens ?? 16);
+  const refusal = refuseLength(promptIds.length, asked, maxModelLength);
+  if (refusal !== null) return { refusal };
+  const maxTokens = Math.min(asked, maxModelLength - promptIds.length);
   const {
     temperature = 1,
     top_p: topP = 1,
@@ -94,6 +92,20 @@ export async function drawCompletions(
       kv_transfer_params: null,
     },
   };
+}
+
+/** vLLM's words; what of an answer has no room is cut off without any. */
+function refuseLength(promptLength: number, asked: number, most: number): string | null {
+  if (asked > most) {
+    return `max_tokens=${asked} cannot be greater than max_model_len=${most}. Please request fewer output tokens. (parameter=max_tokens, value=${asked})`;
+  }
+  if (promptLength > most) {
+    return `This model's maximum context length is ${most} tokens. However, your prompt contains ${promptLength} input tokens, which exceeds this limit even without any output tokens. Please reduce the length of the input prompt.`;
+  }
+  const room = most - promptLength;
+  return room < 1
+    ? `max_tokens must be at least 1, got ${room}. (parameter=max_tokens, value=${room})`
+    : null;
 }
 
 function readPrompt(body: Body, isChat: boolean, { tokenizer }: LanguageModel): readonly number[] {

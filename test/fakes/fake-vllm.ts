@@ -153,7 +153,7 @@ async function route(
   if (path === "/health" && !options.isPlain) return { status: 200, text: "" };
   if (path === "/version") return { status: 200, body: { version: "0.19.0" } };
   if (body.model !== undefined && body.model !== name)
-    return bad(`The model \`${body.model}\` does not exist.`, 404);
+    return bad(`The model \`${body.model}\` does not exist. Valid aliases: ${name}.`, 404);
   if (path === "/tokenize" && !options.isPlain) {
     const tokens = model.tokenizer.encode(String(body.prompt), {
       specialTokens: body.add_special_tokens !== false,

@@ -3,7 +3,7 @@ import { loadModel } from "../../src/models/load-model.ts";
 import { startFakeVllm } from "./fake-vllm.ts";
 
 const [command, , ...args] = process.argv.slice(2);
-const valueOf = (name: string): string | undefined => args[args.indexOf(name) + 1];
+const argument = (name: string): string | undefined => args[args.indexOf(name) + 1];
 const has = (name: string): boolean => args.includes(name);
 
 if (command !== "serve") throw new Error(`no such command: ${command}`);
@@ -14,12 +14,12 @@ if (process.env.FAKE_VLLM_FAILS === "1") {
 }
 const model = await loadModel(process.env.FAKE_VLLM_MODEL as string, { threads: 1 });
 const transfer = has("--kv_transfer_config")
-  ? (JSON.parse(valueOf("--kv_transfer_config") as string) as {
+  ? (JSON.parse(argument("--kv_transfer_config") as string) as {
       readonly kv_connector_extra_config: { readonly shared_storage_path: string };
     })
   : null;
 const speculative = has("--speculative_config")
-  ? (JSON.parse(valueOf("--speculative_config") as string) as {
+  ? (JSON.parse(argument("--speculative_config") as string) as {
       readonly draft_model_config: {
         readonly hf_config: { readonly eagle_aux_hidden_state_layer_ids: readonly number[] };
       };
@@ -27,8 +27,8 @@ const speculative = has("--speculative_config")
   : null;
 const server = await startFakeVllm({
   model,
-  name: valueOf("--served-model-name") as string,
-  port: Number(valueOf("--port")),
+  name: argument("--served-model-name") as string,
+  port: Number(argument("--port")),
   ...(transfer === null || speculative === null
     ? {}
     : {

@@ -44,7 +44,6 @@ export function createVllmAnswers({
   api = "completions",
   concurrency = DEFAULT_CONCURRENCY,
 }: VllmAnswersOptions): AnswerBackend {
-  const { id, revision } = model.provenance;
   // one less: to be traced, prompt and answer are sent as a prompt, which needs room for a token after it
   const room = (served.maxModelLength ?? model.config.maxPositions) - 1;
   const drawOne = async (
@@ -66,18 +65,7 @@ export function createVllmAnswers({
     return { runId, ...describe(answer, model, sampler), sampleSeed };
   };
   return {
-    name: "vllm",
-    model,
-    identity: {
-      backend: "vllm",
-      model: id,
-      revision,
-      served_as: served.name,
-      tokenizer_sha256: model.tokenizer.sha256,
-      api,
-      token_entropies_over: "top-20",
-    },
-    tokenEntropies: "top-20",
+    ...describeVllmAnswers(model, api),
     async check(prompts, signal) {
       for (const prompt of prompts) requireRoom(prompt, room);
       const first = prompts[0];
@@ -102,6 +90,27 @@ export function createVllmAnswers({
         [Symbol.asyncDispose]: async () => undefined,
       };
     },
+  };
+}
+
+/** What is known of such a backend without a server. */
+export function describeVllmAnswers(
+  model: ModelProfile,
+  api: AnswerApi = "completions",
+): Pick<AnswerBackend, "name" | "model" | "identity" | "tokenEntropies"> {
+  const { id, revision } = model.provenance;
+  return {
+    name: "vllm",
+    model,
+    identity: {
+      backend: "vllm",
+      model: id,
+      revision,
+      tokenizer_sha256: model.tokenizer.sha256,
+      api,
+      token_entropies_over: "top-20",
+    },
+    tokenEntropies: "top-20",
   };
 }
 

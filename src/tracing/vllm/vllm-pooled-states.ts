@@ -27,27 +27,9 @@ export function createVllmPooledStates({
   served,
   concurrency = DEFAULT_CONCURRENCY,
 }: VllmPooledStatesOptions): StateBackend {
-  const { id, revision } = model.provenance;
-  const { blockCount, hiddenSize } = model.config;
+  const { hiddenSize } = model.config;
   return {
-    name: "vllm",
-    model,
-    identity: {
-      backend: "vllm",
-      model: id,
-      revision,
-      served_as: served.name,
-      tokenizer_sha256: model.tokenizer.sha256,
-      from: "pooling",
-    },
-    metadata: {
-      model: id,
-      ...(revision === null ? {} : { model_revision: revision }),
-      tokenizer_sha256: model.tokenizer.sha256,
-      dtype: "server",
-    },
-    normState: "final-norm",
-    layers: [blockCount],
+    ...describeVllmPooledStates(model),
     async openReader() {
       return {
         concurrency: concurrency * pool.servers.length,
@@ -61,6 +43,27 @@ export function createVllmPooledStates({
         [Symbol.asyncDispose]: async () => undefined,
       };
     },
+  };
+}
+
+/** What is known of such a backend without a server. */
+export function describeVllmPooledStates(
+  model: ModelProfile,
+): Pick<StateBackend, "name" | "model" | "identity" | "metadata" | "normState" | "layers"> {
+  const { id, revision } = model.provenance;
+  const tokenizer_sha256 = model.tokenizer.sha256;
+  return {
+    name: "vllm",
+    model,
+    identity: { backend: "vllm", model: id, revision, tokenizer_sha256, from: "pooling" },
+    metadata: {
+      model: id,
+      ...(revision === null ? {} : { model_revision: revision }),
+      tokenizer_sha256,
+      dtype: "server",
+    },
+    normState: "final-norm",
+    layers: [model.config.blockCount],
   };
 }
 

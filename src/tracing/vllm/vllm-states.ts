@@ -44,26 +44,8 @@ export function createVllmStates({
   concurrency = DEFAULT_CONCURRENCY,
   waitMs = WAIT_MS,
 }: VllmStatesOptions): StateBackend {
-  const { id, revision } = model.provenance;
   return {
-    name: "vllm",
-    model,
-    identity: {
-      backend: "vllm",
-      model: id,
-      revision,
-      served_as: served.name,
-      tokenizer_sha256: model.tokenizer.sha256,
-      from: "extract_hidden_states",
-    },
-    metadata: {
-      model: id,
-      ...(revision === null ? {} : { model_revision: revision }),
-      tokenizer_sha256: model.tokenizer.sha256,
-      dtype: "server",
-    },
-    normState: "residual",
-    layers: extracted,
+    ...describeVllmStates(model, extracted),
     async openReader(): Promise<StateReader> {
       const names = createRequestNames();
       const folders = new Set<string>();
@@ -95,6 +77,28 @@ export function createVllmStates({
         },
       };
     },
+  };
+}
+
+/** What is known of such a backend without a server. */
+export function describeVllmStates(
+  model: ModelProfile,
+  extracted: readonly number[],
+): Pick<StateBackend, "name" | "model" | "identity" | "metadata" | "normState" | "layers"> {
+  const { id, revision } = model.provenance;
+  const tokenizer_sha256 = model.tokenizer.sha256;
+  return {
+    name: "vllm",
+    model,
+    identity: { backend: "vllm", model: id, revision, tokenizer_sha256, from: "extract_hidden_states" },
+    metadata: {
+      model: id,
+      ...(revision === null ? {} : { model_revision: revision }),
+      tokenizer_sha256,
+      dtype: "server",
+    },
+    normState: "residual",
+    layers: extracted,
   };
 }
 

@@ -1,0 +1,113 @@
+import { createRng } from "./rng.ts";
+import { symmetricEigen } from "./symmetric-eigen.ts";
+
+/** Points along the directions in which they differ most. */
+export interface PrincipalComponents {
+  /** [count][n] coordinate of each point; the one of largest size is positive. */
+  readonly scores: readonly Float64Array[];
+  /** [count] of all variance, in [0, 1] */
+  readonly varianceShares: readonly number[];
+}
+
+/** Directions beyond the wanted ones: they make the wanted ones converge where their variances are close. */
+const SPARE_DIRECTIONS = 10;
+/** Each turn squares how far the wanted directions stand out of the others. */
+const TURNS = 12;
+
+/**
+ * The first principal components, by a randomised subspace iteration: n D (count + 10) operations a turn instead of
+ * the n D min(n, D) of all components.
+ * @param points [n, D], rows one after the other
+ * @param count of components, 1 .. min(n, D)
+ * @throws RangeError if there are fewer points or columns than components, or a number is not finite
+ * @see Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1
+ */
+export function principalComponents(
+  points: ArrayLike<number>,
+  width: number,
+  count: number,
+): PrincipalComponents {
+  const n = points.length / width;
+  if (!Number.isInteger(n) || n < count || width < count)
+    throw new RangeError(`Got ${n} points of ${width} columns, expected at least ${count} of either.`);
+  const X = centre(points, width);
+  const rng = createRng("principal components", n, width);
+  const size = Math.min(count + SPARE_DIRECTIONS, n, width);
+  let directions = orthonormalise(
+    Array.from({ length: size }, () => Float64Array.from({ length: width }, () => rng.next() - 0.5)),
+  );
+  for (let turn = 0; turn < TURNS; turn++)
+    directions = orthonormalise(directions.map((direction) => transposeTimes(X, times(X, direction))));
+  // within the subspace the components are exact
+  const images = directions.map((direction) => times(X, direction));
+  const { values, vectors } = symmetricEigen(images.map((a) => images.map((b) => dot(a, b))));
+  const total = X.reduce((sum, row) => sum + dot(row, row), 0);
+  const kept = Array.from({ length: count }, (_, k) => size - 1 - k);
+  return {
+    scores: kept.map((k) => {
+      const scores = new Float64Array(n);
+      images.forEach((image, at) => {
+        const weight = vectors[k]?.[at] as number;
+        for (let i = 0; i < n; i++) scores[i] = (scores[i] as number) + weight * (image[i] as number);
+      });
+      return withPositivePeak(scores);
+    }),
+    varianceShares: kept.map((k) => (total === 0 ? 0 : Math.max(0, values[k] as number) / total)),
+  };
+}
+
+/** Rows of their own, without the mean. */
+function centre(points: ArrayLike<number>, width: number): Float64Array[] {
+  const n = points.length / width;
+  const rows = Array.from({ length: n }, (_, i) =>
+    Float64Array.from({ length: width }, (_, d) => points[i * width + d] as number),
+  );
+  const mean = new Float64Array(width);
+  for (const row of rows)
+    for (let d = 0; d < width; d++) mean[d] = (mean[d] as number) + (row[d] as number) / n;
+  if (!mean.every(Number.isFinite)) throw new RangeError("Got a point with a number that is not finite.");
+  for (const row of rows) for (let d = 0; d < width; d++) row[d] = (row[d] as number) - (mean[d] as number);
+  return rows;
+}
+
+const times = (X: readonly Float64Array[], v: Float64Array): Float64Array =>
+  Float64Array.from(X, (row) => dot(row, v));
+
+function transposeTimes(X: readonly Float64Array[], u: Float64Array): Float64Array {
+  const product = new Float64Array(X[0]?.length ?? 0);
+  X.forEach((row, i) => {
+    const weight = u[i] as number;
+    for (let d = 0; d < product.length; d++)
+      product[d] = (product[d] as number) + weight * (row[d] as number);
+  });
+  return product;
+}
+
+/** Gram-Schmidt, twice, since once leaves rounding along what was taken out; a vector with nothing left becomes zero. */
+function orthonormalise(vectors: readonly Float64Array[]): Float64Array[] {
+  const basis: Float64Array[] = [];
+  for (const vector of vectors) {
+    const rest = Float64Array.from(vector);
+    const before = Math.sqrt(dot(rest, rest));
+    for (const _ of [1, 2]) {
+      for (const known of basis) {
+        const overlap = dot(rest, known);
+        for (let d = 0; d < rest.length; d++) rest[d] = (rest[d] as number) - overlap * (known[d] as number);
+      }
+    }
+    const norm = Math.sqrt(dot(rest, rest));
+    basis.push(norm > 1e-12 * before ? rest.map((value) => value / norm) : new Float64Array(rest.length));
+  }
+  return basis;
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
+  return sum;
+}
+
+function withPositivePeak(values: Float64Array): Float64Array {
+  const peak = values.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
+  return peak < 0 ? values.map((value) => -value) : values;
+}

@@ -1,0 +1,197 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRng } from "../src/math/rng.ts";
+import type { LanguageModel } from "../src/models/language-model.ts";
+import { loadModel } from "../src/models/load-model.ts";
+import { parseServerAddresses } from "../src/servers/server-address.ts";
+import { createServerPool, type ServerPoolOptions } from "../src/servers/server-pool.ts";
+import { type FakeFault, type FakeVllm, startFakeVllm } from "./fakes/fake-vllm.ts";
+
+const SEP = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+
+let model: LanguageModel;
+let root: string;
+beforeAll(async () => {
+  model = await loadModel("pocket", { threads: 1 });
+  root = await mkdtemp(join(tmpdir(), "sep-faults-"));
+});
+afterAll(async () => {
+  await model[Symbol.asyncDispose]();
+  await rm(root, { recursive: true, force: true });
+});
+
+describe("sep run on vLLM", () => {
+  it("killed again and again, on servers with faults, ends with the bytes of an undisturbed run", {
+    timeout: 240_000,
+  }, async () => {
+    const undisturbed = join(root, "undisturbed");
+    const states = join(root, "states");
+    {
+      await using answering = await startFakeVllm({ model });
+      await using extracting = await startFakeVllm({ model, states: { folder: states, layers: [0, 4] } });
+      const startedMs = performance.now();
+      expect(await run(undisturbed, answering, extracting)).toEqual({ code: 0, killed: false });
+      expect(performance.now() - startedMs).toBeGreaterThan(0);
+    }
+    const expected = await hashFiles(undisturbed);
+    expect(Object.keys(expected)).toContain(join("artifacts", "models", "probe_eval.json"));
+
+    const rng = createRng("faults", 3);
+    const faults: readonly FakeFault[] = [
+      { kind: "status", status: 429, retryAfter: "0" },
+      { kind: "status", status: 500 },
+      { kind: "reset" },
+      { kind: "cut" },
+      { kind: "file", file: "late" },
+      { kind: "file", file: "truncated" },
+    ];
+    const fault = (): FakeFault | null =>
+      rng.next() < 0.1 ? (faults[rng.integer(faults.length - 1)] as FakeFault) : null;
+    await using answering = await startFakeVllm({ model, fault });
+    await using extracting = await startFakeVllm({
+      model,
+      fault,
+      states: { folder: states, layers: [0, 4] },
+    });
+    const disturbed = join(root, "disturbed");
+    let kills = 0;
+    for (let lifeMs = 1_500; ; lifeMs *= 1.3) {
+      const { code, killed } = await run(disturbed, answering, extracting, lifeMs);
+      if (!killed) {
+        expect(code).toBe(0);
+        break;
+      }
+      kills += 1;
+    }
+    expect(kills).toBeGreaterThan(2);
+    expect(await hashFiles(disturbed)).toEqual(expected);
+    expect(await readdir(states), "what a killed run left was deleted by the next").toEqual([]);
+  });
+});
+
+describe("a pool of servers", () => {
+  const post = (urls: readonly string[], options: ServerPoolOptions = {}) => {
+    const pool = createServerPool(parseServerAddresses(urls.join(","), "--vllm-url"), {
+      sleep: (durationMs) => delay(Math.min(durationMs, 20)).then(() => undefined),
+      ...options,
+    });
+    const ask = async (key: string): Promise<number> =>
+      (await pool.post("/completions", { model: "pocket", prompt: [1, 2], max_tokens: 1 }, { key })).status;
+    return { pool, ask };
+  };
+
+  it("gives a key always to one server, and all keys to both", async () => {
+    await using first = await startFakeVllm({ model });
+    await using second = await startFakeVllm({ model });
+    const { pool, ask } = post([first.url, second.url]);
+    await using _pool = pool;
+    const counts: number[] = [];
+    for (const key of ["a", "b", "c", "d", "e", "f"]) {
+      const before = first.requests.length;
+      for (let i = 0; i < 3; i++) expect(await ask(key)).toBe(200);
+      counts.push(first.requests.length - before);
+    }
+    expect(counts.every((count) => count === 0 || count === 3)).toBe(true);
+    expect(new Set(counts).size).toBe(2);
+  });
+
+  it("goes on at the other server when one dies in the middle", async () => {
+    const dying = await startFakeVllm({ model });
+    await using other = await startFakeVllm({ model });
+    const { pool, ask } = post([dying.url, other.url]);
+    await using _pool = pool;
+    const keys = Array.from({ length: 12 }, (_, i) => `q${i}`);
+    const asking = keys.map(ask);
+    await dying.kill();
+    expect(await Promise.all(asking)).toEqual(keys.map(() => 200));
+    expect(await Promise.all(keys.map(ask))).toEqual(keys.map(() => 200));
+  });
+
+  it("finds out about a server that is gone with its connections open, and goes on at the other", async () => {
+    await using frozen = await startFakeVllm({ model });
+    await using other = await startFakeVllm({ model });
+    frozen.freeze();
+    // the limit of a request alone would take an hour
+    const { pool, ask } = post([frozen.url, other.url], { healthEveryMs: 100, limitMs: 3_600_000 });
+    await using _pool = pool;
+    const keys = Array.from({ length: 8 }, (_, i) => `q${i}`);
+    expect(await Promise.all(keys.map(ask))).toEqual(keys.map(() => 200));
+    expect(frozen.requests.some(({ path }) => path === "/v1/completions")).toBe(true);
+  });
+
+  it("gives up with an error that says so when no server answers", async () => {
+    const gone = await startFakeVllm({ model });
+    await gone.kill();
+    const { pool, ask } = post([gone.url], { tries: 3 });
+    await using _pool = pool;
+    await expect(ask("a")).rejects.toMatchObject({
+      code: "server-unreachable",
+      message: expect.stringContaining("ECONNREFUSED"),
+    });
+  });
+
+  it("waits as long as it is told to, and longer after each failure", async () => {
+    const faults: (FakeFault | null)[] = [
+      { kind: "status", status: 429, retryAfter: "7" },
+      { kind: "status", status: 500 },
+      { kind: "reset" },
+      null,
+    ];
+    await using server = await startFakeVllm({ model, fault: (n) => faults[n] ?? null });
+    const waitsMs: number[] = [];
+    const { pool, ask } = post([server.url], {
+      sleep: async (durationMs) => void waitsMs.push(durationMs),
+      random: () => 0,
+    });
+    await using _pool = pool;
+    expect(await ask("a")).toBe(200);
+    expect(waitsMs).toEqual([7_000, 500, 1_000]);
+  });
+});
+
+async function run(
+  out: string,
+  answering: FakeVllm,
+  extracting: FakeVllm,
+  lifeMs?: number,
+): Promise<{ readonly code: number | null; readonly killed: boolean }> {
+  const study = ["--limit", "8", "--ood", "none", "--runs", "3", "--max-new-tokens", "40", "--layers", "0,4"];
+  const servers = ["--backend", "vllm", "--vllm-url", answering.url, "--vllm-states-url", extracting.url];
+  const child = spawn(process.execPath, [SEP, "run", ...study, ...servers, "--out", out], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  let killed = false;
+  const timer =
+    lifeMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          killed = true;
+          child.kill("SIGKILL");
+        }, lifeMs);
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  clearTimeout(timer);
+  if (!killed) expect(code, stderr).toBe(0);
+  return { code, killed };
+}
+
+async function hashFiles(folder: string): Promise<Record<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const hashes: Record<string, string> = {};
+  for (const entry of entries.filter((item) => item.isFile())) {
+    const path = join(entry.parentPath, entry.name);
+    hashes[path.slice(folder.length + 1)] = createHash("sha256")
+      .update(await readFile(path))
+      .digest("hex");
+  }
+  return hashes;
+}
