@@ -62,7 +62,6 @@ export { trainProbes } from "./pipeline/train-probes.ts";
 export { transferProbes } from "./pipeline/transfer-probes.ts";
 export { openWorkspace, type Workspace } from "./pipeline/workspace.ts";
 export { writeReport } from "./pipeline/write-report.ts";
-export { applyCalibration, type CalibrationMap } from "./probes/calibration-map.ts";
 export { chooseDecisionThreshold } from "./probes/choose-decision-threshold.ts";
 export { exportProbe } from "./probes/export/export-probe.ts";
 export { fitCalibration } from "./probes/fit-calibration.ts";

@@ -39,7 +39,7 @@ const COMMAND_LINE = "cli";
 const DRAWERS = new Set(["utils", "util", "helpers", "helper", "common", "types"]);
 const BARREL = "src/index.ts";
 const MAX_LINES = 400;
-const MAX_BARREL_LINES = 90;
+const MAX_BARREL_LINES = 110;
 
 /**
  * Where the house's rules are broken. Tests may import whatever they need; the rules about names and length

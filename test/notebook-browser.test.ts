@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type NotebookStage, notebookText, stageNotebook } from "./fakes/open-notebook.ts";
 
 /** Debian's package, or what the environment names; CI installs it. */
@@ -41,6 +42,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
   });
   afterEach(async () => {
     await page.context().close();
+    vi.unstubAllEnvs();
     await stage[Symbol.asyncDispose]();
     expect(complaints).toEqual([]);
   });
@@ -284,14 +286,16 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     expect(await page.locator(".graph .node").count()).toBe(200);
   });
 
-  it("trains a probe in the shipped notebook, in the dark and on a phone", async () => {
-    const shipped = fileURLToPath(new URL("../notebooks/probe_training_auto.html", import.meta.url));
-    stage = await stageNotebook(await readFile(shipped, "utf8"));
-    await mkdir(join(stage.folder, "study"), { recursive: true });
-    const session = await stage.open({
-      args: ["--k", "3", "--questions", "10", "--out", join(stage.folder, "study")],
-    });
-    const { address } = await stage.serve(session);
+  it("trains a probe and explores the study in the shipped notebooks, in the dark and on a phone", async () => {
+    const readShipped = (name: string): Promise<string> =>
+      readFile(new URL(`../notebooks/${name}.html`, import.meta.url), "utf8");
+    vi.stubEnv("HF_HOME", join(tmpdir(), "sep-no-models"));
+    await using training = await stageNotebook(await readShipped("probe_training_auto"));
+    stage = training;
+    const study = join(training.folder, "study");
+    await mkdir(study, { recursive: true });
+    const session = await training.open({ args: ["--k", "3", "--questions", "10", "--out", study] });
+    const { address } = await training.serve(session);
     await page.emulateMedia({ colorScheme: "dark" });
     await page.goto(address);
     await page.getByRole("button", { name: "Run notebook" }).click();
@@ -304,5 +308,37 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     await page.setViewportSize({ width: 390, height: 844 });
     const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
     expect(overflow, "pixels that stick out to the right").toBeLessThanOrEqual(0);
+    await page.setViewportSize({ width: 1200, height: 1000 });
+
+    // the threshold decides which side a question is on and what the SE probe learns, and nothing before that
+    const runsOf = (id: number): number => session.stateOf(id).runs;
+    const before = { entropy: runsOf(12), sides: runsOf(23) };
+    await cell(22).getByRole("slider").focus();
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(() => runsOf(23)).toBe(before.sides + 1);
+    await expect.poll(() => text(23)).toMatch(/of low entropy: [\s\S]+of high entropy: /);
+    await expect.poll(() => status(17)).toBe("stale");
+    expect(runsOf(12)).toBe(before.entropy);
+    // a relation whose model is not here says so, and asks before it downloads
+    await cell(11).getByRole("combobox").selectOption("nli");
+    await expect.poll(() => cell(12).locator(".error").innerText()).toContain("press “Download that model”");
+    await cell(11).getByRole("combobox").selectOption("exact");
+    await expect.poll(() => status(23)).toBe("done");
+
+    stage = await stageNotebook(await readShipped("analysis"));
+    const exploring = await stage.open({ args: ["--out", study] });
+    await page.goto((await stage.serve(exploring)).address);
+    await page.getByRole("button", { name: "Run notebook" }).click();
+    const picture = cell(16).locator("svg[aria-label='Hidden states in two dimensions']");
+    await expect.poll(() => picture.innerHTML().catch(() => "")).toContain("% of the variance");
+    const dots = await picture.locator("circle").count();
+    expect(dots).toBeGreaterThanOrEqual(3);
+    expect(await cell(9).locator("svg circle, svg path").count()).toBeGreaterThanOrEqual(dots);
+    await cell(11).getByLabel("Projection").selectOption("UMAP");
+    await expect.poll(() => picture.innerHTML()).not.toContain("% of the variance");
+    expect(await picture.locator("circle").count()).toBe(dots);
+    await cell(6).getByLabel("Answers").selectOption("right");
+    await expect.poll(() => text(7)).toMatch(/^\d+ of \d+ answers\.$/);
+    expect(await page.locator(".cell[data-status=error]").count()).toBe(0);
   });
 });

@@ -5,6 +5,9 @@ import { DOCTOR } from "./commands/doctor.ts";
 import { EDIT } from "./commands/edit.ts";
 import { ENTROPY } from "./commands/entropy.ts";
 import { EVAL } from "./commands/eval.ts";
+import { EXPORT_DATASETS } from "./commands/export-datasets.ts";
+import { EXPORT_STATES } from "./commands/export-states.ts";
+import { EXPORT_TABLE } from "./commands/export-table.ts";
 import { GENERATE } from "./commands/generate.ts";
 import { IMPORT } from "./commands/import.ts";
 import { MERGE } from "./commands/merge.ts";
@@ -43,6 +46,9 @@ export const COMMANDS: readonly Command[] = [
   PROBE_INFO,
   PROBE_EXPORT,
   IMPORT,
+  EXPORT_TABLE,
+  EXPORT_STATES,
+  EXPORT_DATASETS,
   CLUSTERS,
   EDIT,
   NOTEBOOK_RUN,

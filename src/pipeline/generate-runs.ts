@@ -15,7 +15,7 @@ import { type GenerateRunsOptions, type GenerationPlan, planGeneration } from ".
 import { prepareBackend } from "./prepare-backend.ts";
 import { allRunIds, sampleQuestion } from "./sample-question.ts";
 import { runStep, type StepDefinition, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
-import { answersPath } from "./traced-answers.ts";
+import { answersPath, bestPart } from "./traced-answers.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
 /**
@@ -40,7 +40,7 @@ export async function* generateRuns(
       : yield* openAdaptiveK(settled.runs, settled.recording.correctness, options.adaptive, options.signal);
   const plan = { ...settled, judging: { ...settled.judging, adaptive: adaptive?.settings ?? null } };
   const output = answersPath(workspace, set, options.answers);
-  const part = options.answers === "best" ? `${set} best` : set;
+  const part = options.answers === "best" ? bestPart(set) : set;
   const definition: StepDefinition = {
     step: "generate",
     part,

@@ -99,6 +99,30 @@ async function expectSameAsWhole(): Promise<void> {
 }
 
 describe("mergeShards", () => {
+  it("joins best answers, and the states of those", async () => {
+    const alone = openWorkspace(await freshFolder());
+    const best = { answers: "best", runs: 1 };
+    for (const workspace of [alone, shard(1, 2), shard(2, 2)]) {
+      await generate(workspace);
+      await generate(workspace, best);
+      await trace(workspace);
+      await entropy(workspace);
+    }
+    const { results } = await merge();
+    expect(results.map(({ step, part }) => `${step} ${part}`)).toEqual([
+      "generate math",
+      "generate math best",
+      "trace math",
+      "entropy math",
+    ]);
+    for (const of of [...outputsOf(alone), alone.bestRuns("math")].map((path) =>
+      path.slice(alone.root.length),
+    ))
+      expect((await readFile(`${root}${of}`)).equals(await readFile(`${alone.root}${of}`)), of).toBe(true);
+    await generate(study, best); // and the study's own step takes them as its own
+    await rm(alone.root, { recursive: true });
+  });
+
   // 20 shards of 11 questions: some have none
   it.each([1, 3, 20])("of %i makes the bytes of a run without shards", async (count) => {
     for (let index = count; index >= 1; index--) await runSteps(shard(index, count));

@@ -9,6 +9,7 @@ import { mergeHiddenStates } from "./merge-hidden-states.ts";
 import { type MergedLines, mergeQuestionLines } from "./merge-question-lines.ts";
 import { readQuestionLines } from "./question-lines.ts";
 import { runStep, type StepDefinition, type StepEvent, type StepName, type StepResult } from "./step.ts";
+import { bestPart } from "./traced-answers.ts";
 import { type DataSetName, openWorkspace, SPLIT_SOURCES, shardsFolder, type Workspace } from "./workspace.ts";
 
 export interface MergeShardsOptions {
@@ -19,12 +20,15 @@ export interface MergeShardsOptions {
 /** A step whose outputs are merged. */
 interface Mergeable {
   readonly step: StepName & ("generate" | "trace" | "entropy");
+  /** What the step calls its part of a set. */
+  readonly partOf?: (set: DataSetName) => string;
   readonly outputs: (workspace: Workspace, set: DataSetName) => readonly string[];
 }
 
 /** Entropy last: some estimates read hidden states. */
 const MERGEABLE: readonly Mergeable[] = [
   { step: "generate", outputs: (workspace, set) => [workspace.runs(set)] },
+  { step: "generate", partOf: bestPart, outputs: (workspace, set) => [workspace.bestRuns(set)] },
   {
     step: "trace",
     outputs: (workspace, set) => [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
@@ -67,7 +71,7 @@ export async function* mergeShards(
 async function* mergeStep(
   study: Workspace,
   set: DataSetName,
-  { step, outputs }: Mergeable,
+  { step, partOf, outputs }: Mergeable,
   finished: readonly FinishedShard[],
   { force, signal }: { readonly force: boolean; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<StepEvent, StepResult> {
@@ -75,16 +79,17 @@ async function* mergeStep(
   const { manifest, workspace } = finished.find(hasQuestions) ?? finished[0]!;
   const like = { manifest, workspace, shard: workspace.shard! };
   const written = outputs(study, set);
+  const part = partOf?.(set) ?? set;
   const definition: StepDefinition = {
     step,
-    part: set,
+    part,
     inputs: Object.keys(manifest.inputs).map((name) => join(study.root, studyName(like, name))),
     outputs: written,
     settings: manifest.settings,
     whenStale: step === "generate" ? "refuse" : "redo",
   };
   return yield* runStep(study, definition, { force }, async function* () {
-    const at = { step, part: set } as const;
+    const at = { step, part } as const;
     const counts = sumCounts(finished);
     const total = counts.questions ?? 0;
     yield { kind: "started", ...at, unit: "question", done: 0, total };

@@ -17,6 +17,9 @@ export type AnswerRole = "samples" | "best";
 export const answersPath = (workspace: Workspace, set: DataSetName, role: AnswerRole = "samples"): string =>
   role === "best" ? workspace.bestRuns(set) : workspace.runs(set);
 
+/** What the step that draws a set's best answers calls its part. */
+export const bestPart = (set: DataSetName): string => `${set} best`;
+
 /**
  * The best answers of a study, if it has them.
  * @throws SepError `output-differs` if the samples beside them were asked for in another way

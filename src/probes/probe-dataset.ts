@@ -25,11 +25,16 @@ export interface ProbeDataset {
   readonly stateRows: Readonly<Partial<Record<TracePosition, Int32Array>>>;
 }
 
-/** Writes a split. The first six keys are those of Python pipelines of this kind. */
+/** Writes a split. */
 export async function writeProbeDataset(path: string, dataset: ProbeDataset): Promise<void> {
+  await writeNpz(path, toDatasetArrays(dataset));
+}
+
+/** A split's arrays by name. The first six keys are those of Python pipelines of this kind. */
+export function toDatasetArrays(dataset: ProbeDataset): Record<string, NpyArray> {
   const count = dataset.questionIds.length;
   const vector = (data: Float64Array): NpyArray => ({ dtype: "f8", shape: [count], data });
-  await writeNpz(path, {
+  return {
     X_hidden: { dtype: "f4", shape: [count, dataset.width], data: dataset.X },
     y_correct: { dtype: "i4", shape: [count], data: Int32Array.from(dataset.correct) },
     mean_think_entropy: vector(dataset.meanThinkEntropy),
@@ -45,7 +50,7 @@ export async function writeProbeDataset(path: string, dataset: ProbeDataset): Pr
         { dtype: "i4", shape: [count], data },
       ]),
     ),
-  });
+  };
 }
 
 /**

@@ -87,7 +87,8 @@ async function* traceSets(
 ): Steps {
   const workspace = await shardOrStudyRuns(study, values.shard);
   const { positions, layers, answers, force } = values;
-  await using opened = yield* openBackend(workspace, values, context);
+  const { signal } = context;
+  await using opened = yield* openBackend(values, workspace, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
       model: opened.backend,
@@ -95,7 +96,7 @@ async function* traceSets(
       layers,
       indices: values.indices,
       answers,
-      signal: context.signal,
+      signal,
       force,
     }),
   );
@@ -117,7 +118,7 @@ async function* findVerdicts(
   context: CliContext,
 ): AsyncGenerator<StepEvent, readonly TraceVerdict[]> {
   const workspace = openWorkspace(resolve(values.out));
-  await using opened = yield* openBackend(workspace, values, context);
+  await using opened = yield* openBackend(values, workspace, context);
   const model = opened.backend;
   const verdicts: TraceVerdict[] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set]) {
@@ -129,15 +130,18 @@ async function* findVerdicts(
 }
 
 async function* openBackend(
+  values: OptionValues<typeof OPTIONS>,
   { root }: Workspace,
-  { backend, ...values }: OptionValues<typeof OPTIONS>,
   { signal, env }: CliContext,
 ): AsyncGenerator<StepEvent, OpenBackend<StateBackend>> {
   const hub = { env };
-  const nnsight = readNnsightChoice({ backend, ...values });
+  const nnsight = readNnsightChoice(values);
   if (nnsight !== null) return yield* openNnsight(values.model, { ...nnsight, hub, env, signal });
-  const vllm = backend === "nnsight" ? null : readVllmChoice({ backend, ...values });
+  const vllm = readVllmChoice(values);
   if (vllm !== null) return yield* openVllmStates(values.model, values.layers, vllm, { root, hub, signal });
-  const dtype = readLocalDtype(values.dtype);
-  return yield* openLocalBackend(values.model, { ...readModelChoices({ ...values, dtype }), hub, signal });
+  return yield* openLocalBackend(values.model, {
+    ...readModelChoices({ ...values, dtype: readLocalDtype(values.dtype) }),
+    hub,
+    signal,
+  });
 }

@@ -21,6 +21,9 @@ export function outputText(output: Output): string {
 
 function textOf(html: string): string {
   const { document } = parseHTML(`<!doctype html><html><body>${html}</body></html>`);
+  for (const style of document.querySelectorAll("style")) style.remove();
+  for (const chart of document.querySelectorAll("svg"))
+    chart.replaceWith(`\n[chart${labelOf(chart.outerHTML)}]\n`);
   return (document.body.textContent ?? "").replace(/\n\s*\n\s*/g, "\n\n").trim();
 }
 

@@ -1,0 +1,50 @@
+import { parquetWriteBuffer } from "hyparquet-writer";
+import type { TableColumn } from "./table.ts";
+import { writeAtomic } from "./write-atomic.ts";
+
+export const TABLE_FORMATS = ["parquet", "csv", "jsonl"] as const;
+export type TableFormat = (typeof TABLE_FORMATS)[number];
+
+const PARQUET_TYPES = {
+  string: "STRING",
+  integer: "INT32",
+  number: "DOUBLE",
+  boolean: "BOOLEAN",
+} as const satisfies Record<TableColumn["type"], string>;
+
+/**
+ * Writes a table, all or nothing. In CSV, a cell that is null is empty, and the text that is empty is quoted; a text
+ * with a comma, quote or line break is quoted as RFC 4180 has it. In JSONL, null stays null.
+ */
+export async function writeTable(
+  path: string,
+  columns: readonly TableColumn[],
+  format: TableFormat,
+): Promise<void> {
+  const count = columns[0]?.cells.length ?? 0;
+  const rows = Array.from({ length: count }, (_, row) => columns.map(({ cells }) => cells[row] ?? null));
+  if (format === "parquet") {
+    const columnData = columns.map(({ name, type, cells }) => ({
+      name,
+      type: PARQUET_TYPES[type],
+      data: [...cells],
+      nullable: true,
+    }));
+    return writeAtomic(path, new Uint8Array(parquetWriteBuffer({ columnData })));
+  }
+  const lines =
+    format === "csv"
+      ? [columns.map(({ name }) => quote(name)), ...rows.map((cells) => cells.map(quote))].map((cells) =>
+          cells.join(","),
+        )
+      : rows.map((cells) =>
+          JSON.stringify(Object.fromEntries(columns.map(({ name }, i) => [name, cells[i]]))),
+        );
+  return writeAtomic(path, lines.map((line) => `${line}\n`).join(""));
+}
+
+function quote(cell: string | number | boolean | null): string {
+  if (cell === null) return "";
+  const text = String(cell);
+  return text === "" || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
