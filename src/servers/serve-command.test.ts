@@ -8,7 +8,7 @@ const RECORDED = JSON.parse(
   readFileSync(new URL("../../test/fixtures/vllm/servers.json", import.meta.url), "utf8"),
 ) as { readonly servers: { readonly extracting: readonly string[] } };
 
-const valueOf = (args: readonly string[], name: string): unknown =>
+const settingOf = (args: readonly string[], name: string): unknown =>
   JSON.parse(args[args.indexOf(name) + 1] as string);
 
 it("extracts hidden states as the server of the recordings did", () => {
@@ -21,12 +21,12 @@ it("extracts hidden states as the server of the recordings did", () => {
     expect(extracting).toContain(flag);
     expect(args).toContain(flag);
   }
-  expect(valueOf(args, "--speculative_config")).toEqual(valueOf(extracting, "--speculative_config"));
-  const { kv_connector_module_path: _ofTheRecording, ...wanted } = valueOf(
+  expect(settingOf(args, "--speculative_config")).toEqual(settingOf(extracting, "--speculative_config"));
+  const { kv_connector_module_path: _ofTheRecording, ...wanted } = settingOf(
     extracting,
     "--kv_transfer_config",
   ) as Record<string, unknown>;
-  expect(valueOf(args, "--kv_transfer_config")).toEqual({
+  expect(settingOf(args, "--kv_transfer_config")).toEqual({
     ...wanted,
     kv_connector: "ExampleHiddenStatesConnector", // which the recording's is without CUDA
   });
