@@ -169,7 +169,7 @@ describe("the pipeline on vLLM", () => {
     let next = 0;
     const fault = (): FakeFault | null =>
       rng.next() < 0.2 ? (FAULTS[next++ % FAULTS.length] as FakeFault) : null;
-    const disturbed = await runOnVllm("faults", fault, { limitMs: 2_000 });
+    const disturbed = await runOnVllm("faults", fault, { limitMs: 6_000 });
     expect(next, "every kind of fault was met").toBeGreaterThanOrEqual(FAULTS.length);
     expect(await bytesOf(disturbed)).toEqual(await bytesOf(undisturbed));
   });
