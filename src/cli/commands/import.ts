@@ -31,7 +31,7 @@ export const IMPORT: Command = defineCommand({
   },
   examples: [
     {
-      line: "sep import old/probe_datasets/math_train.npz old/probe_datasets/math_val.npz old/probe_datasets/math_test.npz --layer 28 --out study",
+      line: "sep import old/math_train.npz old/math_val.npz old/math_test.npz --layer 28 --out study",
       meaning: "data sets of the last of 28 blocks; sep train and sep eval then run on them",
     },
   ],
