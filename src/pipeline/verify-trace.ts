@@ -46,7 +46,7 @@ const DEFAULT_SAMPLE = 32;
 /**
  * Checks a trace against its runs: that each row is at the token that its index names, that the vectors are what states
  * can be, and that reading a sample of them again gives the same.
- * @throws SepError `missing-input`, `bad-artefact` for files that cannot be read at all
+ * @throws SepError `missing-input`, `bad-artefact` for files that cannot be read at all, `bad-option` for imported states
  */
 export async function* verifyTrace(
   workspace: Workspace,
@@ -58,6 +58,12 @@ export async function* verifyTrace(
   for (const path of [answers, workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)])
     await requireInput(path, "trace");
   const hidden = await openHiddenStates(workspace.hiddenStates(set));
+  if (hidden.metadata.backend === "imported") {
+    throw new SepError(
+      "bad-option",
+      `${hidden.path} was imported, and its rows do not say which tokens they are of. Trace the answers again with \`sep trace --out\` another folder.`,
+    );
+  }
   const rows = await readIndex(workspace.hiddenStatesIndex(set));
   const { runs } = await readRuns(answers);
   const runOf = findRuns(runs);
