@@ -34,6 +34,8 @@ const RUNS = 4;
 const QUESTIONS = 10;
 const LAYERS = [0, 2, 4];
 const SEED = 42;
+/** A whole study each. */
+const HOOK_LIMIT_MS = 60_000;
 
 let model: LanguageModel;
 let root: string;
@@ -53,7 +55,7 @@ beforeAll(async () => {
   await drain(generateRuns(local, "math", { model, sampler: SAMPLER, runs: RUNS, seed: SEED }));
   await drain(computeEntropy(local, "math", {}));
   await drain(traceRuns(local, "math", { model, layers: LAYERS }));
-});
+}, HOOK_LIMIT_MS);
 afterAll(async () => {
   await model[Symbol.asyncDispose]();
   await rm(root, { recursive: true, force: true });
@@ -114,7 +116,7 @@ describe("the pipeline on vLLM", () => {
   let undisturbed: Workspace;
   beforeAll(async () => {
     undisturbed = await runOnVllm("vllm");
-  });
+  }, HOOK_LIMIT_MS);
 
   it("gives the local engine's answers, with its log-probabilities", async () => {
     const ours = (await readRuns(local.runs("math"))).runs;
@@ -167,7 +169,7 @@ describe("the pipeline on vLLM", () => {
     let next = 0;
     const fault = (): FakeFault | null =>
       rng.next() < 0.2 ? (FAULTS[next++ % FAULTS.length] as FakeFault) : null;
-    const disturbed = await runOnVllm("faults", fault, { limitMs: 2_000 });
+    const disturbed = await runOnVllm("faults", fault, { limitMs: 6_000 });
     expect(next, "every kind of fault was met").toBeGreaterThanOrEqual(FAULTS.length);
     expect(await bytesOf(disturbed)).toEqual(await bytesOf(undisturbed));
   });
