@@ -26,6 +26,8 @@ What goes wrong is {"kind": "error", "id", "code", "message"}; id is null before
 input does, so that it does not outlive whoever started it, however that ended.
 """
 
+import collections
+import contextlib
 import json
 import os
 import queue
@@ -38,6 +40,10 @@ MAX_TOKENS_PER_PASS = int(os.environ.get("SEP_NNSIGHT_TOKENS_PER_PASS", "4096"))
 # Before anything is imported that might print: the protocol's lines get a descriptor of their own.
 PROTOCOL = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
 os.dup2(2, 1)
+
+
+# Files that may not have been read yet; more than are asked for at a time.
+WRITTEN = collections.deque(maxlen=16)
 
 
 class Failure(Exception):
@@ -58,6 +64,12 @@ def read_requests(requests):
         if line.strip():
             requests.put(json.loads(line))
     # nobody is left to read an answer; a pass that is under way is of no use either
+    for file in WRITTEN:
+        for name in (file, file + ".partial"):
+            with contextlib.suppress(OSError):
+                os.remove(name)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(file))
     os._exit(0)
 
 
@@ -243,6 +255,7 @@ def answer(model, save_file, request):
     torch = model.torch
     states = model.read(request["sequences"], request["layers"])
     tokens = [each["token_ids"][place] for each in request["sequences"] for place in each["positions"]]
+    WRITTEN.append(request["file"])
     # whole before it has its name
     partial = request["file"] + ".partial"
     save_file({"states": states.contiguous(), "token_ids": torch.tensor(tokens, dtype=torch.int64)}, partial)
