@@ -93,7 +93,7 @@ async function poolSequence(
   if (flat.length !== tokenIds.length * hiddenSize) {
     throw new SepError(
       "bad-states",
-      `The server gave ${flat.length} numbers for ${tokenIds.length} tokens, expected ${tokenIds.length * hiddenSize}, ${hiddenSize} a token. Start it with the command that `sep vllm-command --purpose pooling` prints.`,
+      `The server gave ${flat.length} numbers for ${tokenIds.length} tokens, expected ${tokenIds.length * hiddenSize}, ${hiddenSize} a token. Start it with the command that sep vllm-command --purpose pooling prints.`,
     );
   }
   return indices.map((index) => {
