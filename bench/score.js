@@ -82,26 +82,38 @@ async function traceAgain(question) {
 }
 
 const times = kinds.map(() => []);
+const processorTimes = kinds.map(() => []);
 for (const [, ask] of kinds) await ask(questions[0]);
 for (let round = 0; round < Number(values.rounds); round++) {
   // one question after the other, in every way: whatever slows the machine slows all of them
   const sums = kinds.map(() => 0);
+  const processorSums = kinds.map(() => 0);
   for (const question of questions) {
     for (const [i, [, ask]] of kinds.entries()) {
       const startMs = performance.now();
+      const before = process.cpuUsage();
       await ask(question);
+      const { user, system } = process.cpuUsage(before);
       sums[i] += performance.now() - startMs;
+      processorSums[i] += (user + system) / 1000;
     }
   }
-  for (const [i, sum] of sums.entries()) times[i].push(sum / questions.length);
+  for (const [i, sum] of sums.entries()) {
+    times[i].push(sum / questions.length);
+    processorTimes[i].push(processorSums[i] / questions.length);
+  }
 }
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
-const plain = median(times[0]);
-console.log(`${values.model}, ${questions.length} questions, ${values.rounds} rounds, medians`);
+// processor time does not see what else the machine does
+console.log(
+  `${values.model}, ${questions.length} questions, ${values.rounds} rounds, medians, ms a question`,
+);
+console.log(`${"".padEnd(34)} ${"time".padStart(9)} ${"".padStart(9)} ${"processor".padStart(9)}`);
 for (const [i, [name]] of kinds.entries()) {
-  const own = median(times[i]);
-  console.log(
-    `${name.padEnd(34)} ${own.toFixed(2).padStart(9)} ms/question ${(own / plain).toFixed(3).padStart(7)} x`,
-  );
+  const columns = [times, processorTimes].flatMap((list) => {
+    const own = median(list[i]);
+    return [own.toFixed(2), `${(own / median(list[0])).toFixed(3)} x`];
+  });
+  console.log([name.padEnd(34), ...columns.map((text) => text.padStart(9))].join(" "));
 }
 await model[Symbol.asyncDispose]();

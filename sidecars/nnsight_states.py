@@ -7,9 +7,9 @@
 One JSON object a line, on standard input and standard output. Standard output carries nothing else: what libraries
 print there goes to standard error. The first line in is
 
-    {"kind": "open", "model", "revision", "device", "dtype", "remote"}
+    {"kind": "open", "model", "folder", "revision", "device", "dtype", "remote"}
 
-- model: a folder, or with `remote` a model of NDIF; revision: a commit or null
+- model: a folder, or with `remote` a model of NDIF; revision: of the latter, or null; folder: where the tokenizer is
 - device: "auto", "cpu", "cuda", "cuda:1", "mps", ...; dtype: "auto" or a name of torch's, such as "bfloat16"
 - remote: false; true for NDIF, whose key is in NDIF_API_KEY; "local" to go through NDIF's way of sending work, here
 
@@ -126,7 +126,7 @@ class Model:
         self.remote = request["remote"]
         self.device = "remote" if self.remote is True else choose_device(self.torch, request["device"])
         dtype = choose_dtype(self.torch, request["dtype"])
-        self.wrapper = self.load(request["model"], request["revision"], dtype)
+        self.wrapper = self.load(request, dtype)
         self.module = self.wrapper._module if hasattr(self.wrapper, "_module") else self.wrapper._model
         config = self.module.config
         if getattr(config, "is_encoder_decoder", False):
@@ -134,7 +134,8 @@ class Model:
         self.config = config.get_text_config() if hasattr(config, "get_text_config") else config
         self.path, self.blocks = self.find_blocks()
 
-    def load(self, reference, revision, dtype):
+    def load(self, request, dtype):
+        reference, revision = request["model"], request["revision"]
         # 0.8 calls LanguageModel by the name of what it wraps
         wrap = getattr(self.nnsight, "TransformersModel", None)
         options = {} if revision is None else {"revision": revision}
@@ -143,6 +144,8 @@ class Model:
         else:
             wrap = self.nnsight.LanguageModel
         if self.remote is True:
+            # without weights, the pipeline behind it finds no tokenizer by itself
+            options["tokenizer"] = self.transformers.AutoTokenizer.from_pretrained(request["folder"])
             return wrap(reference, **options)
         major = int(self.transformers.__version__.split(".")[0])
         options["dtype" if major >= 5 else "torch_dtype"] = dtype

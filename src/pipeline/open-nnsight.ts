@@ -64,6 +64,7 @@ export async function* openNnsight(
   const request: OpenRequest = {
     kind: "open",
     model: onNdif?.repo ?? path,
+    folder: path,
     // NDIF keys its models by the branch that they were loaded from
     revision: onNdif === null || onNdif.revision === "main" ? null : onNdif.revision,
     device,

@@ -29,7 +29,7 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
     workspace = await makeStudy({ questions: 150, truncatedShare: 0.05 });
     ({ results, events } = await runSteps(workspace));
     evaluation = await readEvaluation(workspace);
-  });
+  }, 60_000); // a machine that does other things besides
 
   it("writes the splits with the promised keys, 70/15/15 by question", async () => {
     const arrays = await readNpz(workspace.probeDataset("math_train"));

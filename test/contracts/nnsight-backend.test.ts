@@ -17,7 +17,15 @@ let backend: StateBackend;
 beforeAll(async () => {
   model = await loadModel("pocket", { threads: 1 });
   const starting = startSidecar(
-    { kind: "open", model: model.path, revision: null, device: "cpu", dtype: "float32", remote: false },
+    {
+      kind: "open",
+      model: model.path,
+      folder: model.path,
+      revision: null,
+      device: "cpu",
+      dtype: "float32",
+      remote: false,
+    },
     { python: FAKE },
   );
   let next = await starting.next();

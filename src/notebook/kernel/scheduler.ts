@@ -1,14 +1,7 @@
 import { descendantsOf } from "../graph/cell-graph.ts";
-import { sortByDependency } from "../graph/sort-by-dependency.ts";
-import type { CellStatus, StatusChange } from "./cell-status.ts";
+import { createCellLedger } from "./cell-ledger.ts";
 import { CellStopped } from "./cell-stopped.ts";
-import {
-  type CellState,
-  findObstacle,
-  freshState,
-  missingAncestors,
-  statusWithValues,
-} from "./schedule-state.ts";
+import { findObstacle, missingAncestors, statusWithValues } from "./schedule-state.ts";
 import type { ScheduledCell, Scheduler, SchedulerHost, SchedulerOptions } from "./scheduler-contract.ts";
 
 interface Run {
@@ -25,28 +18,12 @@ interface Run {
 export function createScheduler(host: SchedulerHost, options: SchedulerOptions = {}): Scheduler {
   const { patienceMs = 500 } = options;
   let isLazy = options.isLazy ?? false;
-  let order: readonly ScheduledCell[] = [];
-  const states = new Map<number, CellState>();
-  const values = new Map<string, unknown>();
+  const ledger = createCellLedger(host);
+  const { values, order, stateOf, report, forgetValues } = ledger;
   const running = new Map<number, Run>();
   /** Cells that wait, and whether something that they read has changed; without that they need not run. */
   const queue = new Map<number, boolean>();
   let pumpIsDue = false;
-
-  const stateOf = (id: number): CellState => states.get(id) as CellState;
-  const report = (id: number, status: CellStatus, more: Omit<StatusChange, "status"> = {}): void => {
-    const state = stateOf(id);
-    state.status = status;
-    if (status === "stale") state.isOutdated = true;
-    host.report(id, { status, ...more });
-  };
-
-  function forgetValues(id: number): void {
-    const state = stateOf(id);
-    state.valuesVersion = null;
-    state.controller?.abort(new Error("The cell's values are not used any more."));
-    for (const name of state.cell.defines) values.delete(name);
-  }
 
   function abandon(id: number, reason: string): void {
     running.get(id)?.controller.abort(new Error(reason));
@@ -54,31 +31,14 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
   }
 
   function define(cells: readonly ScheduledCell[]): void {
-    const ids = new Set(cells.map(({ id }) => id));
-    for (const id of [...states.keys()]) {
-      if (ids.has(id)) continue;
+    for (const id of ledger.missingFrom(cells)) {
       abandon(id, "The cell was deleted.");
-      forgetValues(id);
-      states.delete(id);
       queue.delete(id);
+      ledger.remove(id);
     }
-    const changed = new Set<number>();
-    const fresh = new Set<number>();
-    for (const cell of cells) {
-      const state = states.get(cell.id);
-      if (state === undefined) {
-        states.set(cell.id, freshState(cell));
-        fresh.add(cell.id);
-      } else if (state.cell.version !== cell.version) {
-        for (const name of state.cell.defines) if (!cell.defines.includes(name)) values.delete(name);
-        if (running.has(cell.id)) restart(cell.id);
-        state.cell = cell;
-        changed.add(cell.id);
-      } else state.cell = cell;
-    }
-    order = sortByDependency(cells);
-    const affected = new Set([...changed, ...descendantsOf(order, [...changed, ...fresh])]);
-    for (const id of affected) {
+    const { changed, fresh } = ledger.take(cells);
+    for (const id of changed) if (running.has(id)) restart(id);
+    for (const id of new Set([...changed, ...descendantsOf(order(), [...changed, ...fresh])])) {
       const { status } = stateOf(id);
       if (queue.has(id)) queue.set(id, true);
       else if (running.has(id)) restart(id);
@@ -98,7 +58,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
   }
 
   function request(ids: Iterable<number>): void {
-    const wanted = new Set([...ids].filter((id) => states.has(id)));
+    const wanted = new Set([...ids].filter((id) => ledger.has(id)));
     for (const id of missingAncestors(wanted, stateOf)) wanted.add(id);
     for (const id of wanted) {
       if (running.has(id)) abandon(id, "The cell was started again.");
@@ -110,7 +70,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
 
   /** What depends on cells that will run: it runs too, or it is marked. */
   function follow(ids: ReadonlySet<number>): void {
-    for (const id of descendantsOf(order, ids)) {
+    for (const id of descendantsOf(order(), ids)) {
       if (ids.has(id)) continue;
       if (isLazy) {
         if (stateOf(id).status !== "idle" && !queue.has(id) && !running.has(id)) report(id, "stale");
@@ -133,7 +93,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
 
   function step(): void {
     if ([...running.values()].some(({ holdsTheLine }) => holdsTheLine)) return;
-    for (const cell of order) {
+    for (const cell of order()) {
       const isDue = queue.get(cell.id);
       if (isDue === undefined) continue;
       // a cell that cannot run waits for nobody, least of all on a circle
@@ -182,7 +142,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
 
   /** Tells the cells that read this one that they are due; with `force` also those that do not wait yet. */
   function markDependents(id: number, force: boolean): void {
-    for (const { id: other, upstream } of order) {
+    for (const { id: other, upstream } of order()) {
       if (!upstream.includes(id)) continue;
       if (queue.has(other)) queue.set(other, true);
       else if (force && !isLazy && stateOf(other).valuesVersion !== null) enqueue(other, true);
@@ -207,9 +167,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
       const defined = await host.run(id, inputs, run.controller.signal);
       if (!isCurrent()) return;
       running.delete(id);
-      for (const [name, value] of defined) values.set(name, value);
-      state.valuesVersion = cell.version;
-      state.isOutdated = false;
+      ledger.keepValues(cell, defined);
       report(id, statusWithValues(cell, stateOf), { durationMs: host.now() - run.startMs });
       markDependents(id, false);
     } catch (error) {
@@ -244,18 +202,20 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
   return {
     define,
     run: request,
-    runAll: () => request(order.map(({ id }) => id)),
+    runAll: () => request(order().map(({ id }) => id)),
     runStale: () =>
       request(
-        order.flatMap(({ id, disabled }) =>
+        order().flatMap(({ id, disabled }) =>
           !disabled && ["idle", "stale", "interrupted"].includes(stateOf(id).status) ? [id] : [],
         ),
       ),
     setValue(name, value) {
       values.set(name, value);
-      const readers = order.filter(({ inputs }) => inputs.includes(name)).map(({ id }) => id);
+      const readers = order()
+        .filter(({ inputs }) => inputs.includes(name))
+        .map(({ id }) => id);
       if (!isLazy) return request(readers);
-      for (const id of [...readers, ...descendantsOf(order, readers)])
+      for (const id of [...readers, ...descendantsOf(order(), readers)])
         if (stateOf(id).status !== "idle" && !isPending(id)) report(id, "stale");
     },
     setQuietly: (name, value) => values.set(name, value),
@@ -275,6 +235,6 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
     },
     values,
     isIdle: () => queue.size === 0 && running.size === 0,
-    statusOf: (id) => states.get(id)?.status ?? "idle",
+    statusOf: (id) => (ledger.has(id) ? stateOf(id).status : "idle"),
   };
 }

@@ -5,6 +5,8 @@ export interface OpenRequest {
   readonly kind: "open";
   /** A folder in Hugging Face format, or with `remote` a model of the hub. */
   readonly model: string;
+  /** Where its tokenizer is on this machine. */
+  readonly folder: string;
   readonly revision: string | null;
   /** `auto`, or PyTorch's name: `cpu`, `cuda`, `cuda:1`, `mps`. */
   readonly device: string;

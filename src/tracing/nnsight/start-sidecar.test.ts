@@ -12,6 +12,7 @@ const SCRIPT = fileURLToPath(new URL("../../../sidecars/nnsight_states.py", impo
 const OPEN: OpenRequest = {
   kind: "open",
   model: "somewhere",
+  folder: "somewhere",
   revision: null,
   device: "cpu",
   dtype: "float32",
