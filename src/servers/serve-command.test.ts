@@ -56,7 +56,7 @@ it("passes on what is given, and nothing else", () => {
     purpose: { kind: "pooling" },
   }).join(" ");
   expect(all).toBe(
-    "serve org/name --revision abc --served-model-name mine --host 0.0.0.0 --port 8001 --gpu-memory-utilization 0.85 --max-num-seqs 64 --tensor-parallel-size 2 --dtype bfloat16 --max-model-len 4096 --enforce-eager --runner pooling --convert embed --no-enable-prefix-caching --no-enable-chunked-prefill",
+    'serve org/name --revision abc --served-model-name mine --host 0.0.0.0 --port 8001 --gpu-memory-utilization 0.85 --max-num-seqs 64 --tensor-parallel-size 2 --dtype bfloat16 --max-model-len 4096 --enforce-eager --runner pooling --convert embed --pooler-config {"task":"token_embed"} --no-enable-prefix-caching --no-enable-chunked-prefill',
   );
 });
 

@@ -55,7 +55,10 @@ export function buildServeArguments(options: ServeOptions): readonly string[] {
 
 function argumentsFor(purpose: ServePurpose): readonly string[] {
   if (purpose.kind === "answers") return ["--max-logprobs", "20", "--logprobs-mode", "raw_logprobs"];
-  if (purpose.kind === "pooling") return ["--runner", "pooling", "--convert", "embed", ...WHOLE_PROMPTS];
+  if (purpose.kind === "pooling") {
+    const pooler = JSON.stringify({ task: "token_embed" }); // a vector a token, and not one for all
+    return ["--runner", "pooling", "--convert", "embed", "--pooler-config", pooler, ...WHOLE_PROMPTS];
+  }
   const { layers, folder } = purpose;
   const speculative = {
     method: "extract_hidden_states",

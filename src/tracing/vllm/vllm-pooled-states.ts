@@ -17,7 +17,7 @@ export interface VllmPooledStatesOptions {
 const DEFAULT_CONCURRENCY = 8;
 
 /**
- * The last layer alone, after the final norm, from a vLLM server that was started with `--runner pooling --convert embed`:
+ * The last layer alone, after the final norm, from a vLLM server that was started with `sep vllm-command --purpose pooling`:
  * for versions and models that cannot extract hidden states. It is not the residual stream, and is labelled so.
  * @see https://docs.vllm.ai/en/stable/models/pooling_models/, "Pooling API"
  */
@@ -93,7 +93,7 @@ async function poolSequence(
   if (flat.length !== tokenIds.length * hiddenSize) {
     throw new SepError(
       "bad-states",
-      `The server gave ${flat.length} numbers for ${tokenIds.length} tokens, expected ${tokenIds.length * hiddenSize}, ${hiddenSize} a token. Start it with --runner pooling --convert embed, without prefix caching.`,
+      `The server gave ${flat.length} numbers for ${tokenIds.length} tokens, expected ${tokenIds.length * hiddenSize}, ${hiddenSize} a token. Start it with the command that sep vllm-command --purpose pooling prints.`,
     );
   }
   return indices.map((index) => {
