@@ -6,11 +6,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { computeEntropy } from "../dist/pipeline/compute-entropy.js";
-import { generateRuns } from "../dist/pipeline/generate-runs.js";
-import { openModel } from "../dist/pipeline/open-model.js";
-import { prepareQuestions } from "../dist/pipeline/prepare-questions.js";
-import { resolveSampler } from "../dist/pipeline/resolve-sampler.js";
+import { computeEntropy } from "../dist/pipeline/entropy/compute-entropy.js";
+import { openModel } from "../dist/pipeline/models/open-model.js";
+import { generateRuns } from "../dist/pipeline/sampling/generate-runs.js";
+import { prepareQuestions } from "../dist/pipeline/sampling/prepare-questions.js";
+import { resolveSampler } from "../dist/pipeline/sampling/resolve-sampler.js";
 import { openWorkspace } from "../dist/pipeline/workspace.js";
 
 const { values } = parseArgs({

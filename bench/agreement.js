@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { everyLayer } from "../dist/models/language-model.js";
 import { loadModel } from "../dist/models/load-model.js";
-import { openNnsight } from "../dist/pipeline/open-nnsight.js";
+import { openNnsight } from "../dist/pipeline/models/open-nnsight.js";
 import { readTensor } from "../dist/store/safetensors.js";
 import { readSafetensorsHeader } from "../dist/store/safetensors-header.js";
 

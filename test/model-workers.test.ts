@@ -2,13 +2,15 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LanguageModel } from "../src/models/language-model.ts";
 import { loadModel } from "../src/models/load-model.ts";
-import { runHere } from "../src/pipeline/local-backend.ts";
+import { runHere } from "../src/pipeline/models/local-backend.ts";
 import type { Prompt } from "../src/sampling/build-prompt.ts";
 import type { SampleAnswersOptions } from "../src/sampling/sample-answers.ts";
 
 // Worker threads load JavaScript, so this is the built package, as users run it.
-const BUILT = new URL("../dist/pipeline/model-workers.js", import.meta.url).href;
-const { startModelWorkers } = (await import(BUILT)) as typeof import("../src/pipeline/model-workers.ts");
+const BUILT = new URL("../dist/pipeline/models/model-workers.js", import.meta.url).href;
+const { startModelWorkers } = (await import(
+  BUILT
+)) as typeof import("../src/pipeline/models/model-workers.ts");
 
 const CHECKPOINT = fileURLToPath(new URL("golden/checkpoints/llama-untied-llama3-rope", import.meta.url));
 const promptOf = (tokenIds: readonly number[]): Prompt => ({ text: "Why?", tokenIds, opensReasoning: false });

@@ -1,7 +1,7 @@
 // One process's share of ../load.js: loads a model as `sep generate` does, samples, and says what that took.
 import { loadModel } from "../../dist/models/load-model.js";
-import { createLocalBackend } from "../../dist/pipeline/local-backend.js";
 import { mapConcurrently } from "../../dist/pipeline/map-concurrently.js";
+import { createLocalBackend } from "../../dist/pipeline/models/local-backend.js";
 import { createRunRecorder } from "../../dist/sampling/record-runs.js";
 
 const [, , reference, dtype, questionCount, samples, maxNewTokens] = process.argv;

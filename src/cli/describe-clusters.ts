@@ -1,6 +1,6 @@
 import type { JudgedPair } from "../meaning/compare-pairs.ts";
 import { printableLine } from "../models/hub/printable-line.ts";
-import type { ClusterView, InspectedQuestion } from "../pipeline/inspect-clusters.ts";
+import type { ClusterView, InspectedQuestion } from "../pipeline/entropy/inspect-clusters.ts";
 import type { Paint } from "./paint.ts";
 import { wrap } from "./wrap.ts";
 

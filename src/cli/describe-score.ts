@@ -1,4 +1,4 @@
-import type { ScoredQuestion } from "../pipeline/score-question.ts";
+import type { ScoredQuestion } from "../pipeline/score/score-question.ts";
 import type { Paint } from "./paint.ts";
 import { wrap } from "./wrap.ts";
 

@@ -1,4 +1,4 @@
-import type { TraceVerdict } from "../pipeline/verify-trace.ts";
+import type { TraceVerdict } from "../pipeline/tracing/verify-trace.ts";
 import type { Paint } from "./paint.ts";
 
 /** What was found about a trace, a check a line, with examples of what failed. */

@@ -1,5 +1,5 @@
 import type { GenerationDefaults } from "../models/checkpoint/generation-defaults.ts";
-import { SAMPLER_PRESETS, type SamplerPreset } from "../pipeline/resolve-sampler.ts";
+import { SAMPLER_PRESETS, type SamplerPreset } from "../pipeline/sampling/resolve-sampler.ts";
 import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
 import { PLAIN_PROMPT_FORMATS } from "../sampling/prompt-format.ts";
 import { CORRECTNESS_RULES, type CorrectnessRule } from "../text/correctness-rule.ts";

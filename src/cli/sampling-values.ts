@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
-import type { StudyPromptFormat } from "../pipeline/plan-generation.ts";
-import type { SamplerChoice, SamplerPreset } from "../pipeline/resolve-sampler.ts";
+import type { StudyPromptFormat } from "../pipeline/sampling/plan-generation.ts";
+import type { SamplerChoice, SamplerPreset } from "../pipeline/sampling/resolve-sampler.ts";
 import { loadQuestions } from "../questions/load-questions.ts";
 import { SHOT_COUNT, takeShots } from "../sampling/few-shot.ts";
 import { PLAIN_PROMPT_FORMATS } from "../sampling/prompt-format.ts";

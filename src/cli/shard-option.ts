@@ -1,4 +1,4 @@
-import { parseShard, type Shard } from "../pipeline/shard.ts";
+import { parseShard, type Shard } from "../pipeline/shards/shard.ts";
 import { openShard, type Workspace, withStudyRuns } from "../pipeline/workspace.ts";
 import type { OptionSpec } from "./option-spec.ts";
 

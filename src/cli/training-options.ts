@@ -1,4 +1,4 @@
-import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "../pipeline/decision-defaults.ts";
+import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "../pipeline/probes/decision-defaults.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
 import { PROBE_KINDS, type ProbeKind } from "../probes/probe-kind.ts";
 import { SE_THRESHOLD_METHODS, type SeThresholdChoice } from "../probes/se-threshold.ts";

@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
 import { MODEL_DTYPES, type ModelDtype } from "../models/language-model.ts";
-import { STATE_ROUTES, type StateRoute, type VllmChoice } from "../pipeline/vllm-choice.ts";
+import { STATE_ROUTES, type StateRoute, type VllmChoice } from "../pipeline/models/vllm-choice.ts";
 import { ANSWER_APIS, type AnswerApi } from "../sampling/vllm/answer-request.ts";
 import { choice, flag, number, type OptionSpec, type OptionValues, text } from "./option-spec.ts";
 

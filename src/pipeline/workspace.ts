@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { FIGURE_FOLDER } from "../report/figure.ts";
 import { fileExists } from "./file-exists.ts";
-import { type Shard, shardFolder } from "./shard.ts";
+import { type Shard, shardFolder } from "./shards/shard.ts";
 
 /** The two question sets of one study: in distribution, and out of distribution. */
 export const SPLIT_SOURCES = ["math", "ood"] as const;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import type { LanguageModel } from "../../src/models/language-model.ts";
 import { loadModel } from "../../src/models/load-model.ts";
-import { createLocalBackend } from "../../src/pipeline/local-backend.ts";
+import { createLocalBackend } from "../../src/pipeline/models/local-backend.ts";
 import { answerBackendContract } from "./answer-backend-contract.ts";
 import { stateBackendContract } from "./state-backend-contract.ts";
 

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { logistic } from "../../src/math/logistic.ts";
 import { normalQuantile } from "../../src/math/normal.ts";
 import { createRng, type Rng } from "../../src/math/rng.ts";
-import { estimateQuestions } from "../../src/pipeline/estimate-questions.ts";
+import { estimateQuestions } from "../../src/pipeline/entropy/estimate-questions.ts";
 import { type DataSetName, openWorkspace, type Workspace } from "../../src/pipeline/workspace.ts";
 import { gatherQuestion } from "../../src/sampling/gather-question.ts";
 import type { RunRecord } from "../../src/sampling/run-record.ts";

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { SepError } from "../../errors.ts";
+import { type InspectedQuestion, inspectClusters } from "../../pipeline/entropy/inspect-clusters.ts";
 import { fileExists } from "../../pipeline/file-exists.ts";
-import { type InspectedQuestion, inspectClusters } from "../../pipeline/inspect-clusters.ts";
-import { createMeaningModels } from "../../pipeline/meaning-models.ts";
+import { createMeaningModels } from "../../pipeline/meaning/meaning-models.ts";
 import type { StepEvent } from "../../pipeline/step.ts";
 import { openWorkspace, SPLIT_SOURCES } from "../../pipeline/workspace.ts";
 import { readRuns } from "../../sampling/read-runs.ts";

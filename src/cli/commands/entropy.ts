@@ -1,10 +1,10 @@
 import type { PTrueShot } from "../../entropy/p-true.ts";
 import { SepError } from "../../errors.ts";
-import { type ComputeEntropyOptions, computeEntropy } from "../../pipeline/compute-entropy.ts";
-import { createMeaningModels } from "../../pipeline/meaning-models.ts";
-import { openModel } from "../../pipeline/open-model.ts";
-import { readPTrueShots } from "../../pipeline/read-p-true-shots.ts";
-import { scoreRuns } from "../../pipeline/score-runs.ts";
+import { type ComputeEntropyOptions, computeEntropy } from "../../pipeline/entropy/compute-entropy.ts";
+import { readPTrueShots } from "../../pipeline/entropy/read-p-true-shots.ts";
+import { scoreRuns } from "../../pipeline/entropy/score-runs.ts";
+import { createMeaningModels } from "../../pipeline/meaning/meaning-models.ts";
+import { openModel } from "../../pipeline/models/open-model.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { ESTIMATE_OPTIONS, IMPORT_OPTIONS, P_TRUE_OPTIONS } from "../estimate-options.ts";

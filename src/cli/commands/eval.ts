@@ -1,5 +1,5 @@
-import { evaluateProbes } from "../../pipeline/evaluate-probes.ts";
-import { writeReport } from "../../pipeline/write-report.ts";
+import { evaluateProbes } from "../../pipeline/probes/evaluate-probes.ts";
+import { writeReport } from "../../pipeline/report/write-report.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { printEvaluation } from "../print-evaluation.ts";

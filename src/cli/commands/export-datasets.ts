@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { exportDatasets } from "../../pipeline/export-arrays.ts";
+import { exportDatasets } from "../../pipeline/exchange/export-arrays.ts";
 import { openWorkspace, PROBE_SPLITS, type ProbeSplit } from "../../pipeline/workspace.ts";
 import { ARRAY_OPTIONS } from "../array-options.ts";
 import { type Command, defineCommand } from "../command.ts";

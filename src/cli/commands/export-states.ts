@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { exportStates } from "../../pipeline/export-arrays.ts";
+import { exportStates } from "../../pipeline/exchange/export-arrays.ts";
 import { openWorkspace, SPLIT_SOURCES } from "../../pipeline/workspace.ts";
 import { ARRAY_OPTIONS } from "../array-options.ts";
 import { type Command, defineCommand } from "../command.ts";

@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { buildAnalysisTable } from "../../pipeline/analysis-table.ts";
+import { buildAnalysisTable } from "../../pipeline/exchange/analysis-table.ts";
 import { openWorkspace } from "../../pipeline/workspace.ts";
 import { TABLE_FORMATS, writeTable } from "../../store/table-file.ts";
 import { type Command, defineCommand } from "../command.ts";

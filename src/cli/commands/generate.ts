@@ -1,11 +1,11 @@
 import { SepError } from "../../errors.ts";
-import type { AdaptiveOptions } from "../../pipeline/adaptive-k.ts";
-import { asBest } from "../../pipeline/best-answer.ts";
-import { generateRuns } from "../../pipeline/generate-runs.ts";
-import { createMeaningModels, type MeaningModels } from "../../pipeline/meaning-models.ts";
-import { openLocalBackend } from "../../pipeline/open-local-backend.ts";
-import { openVllmAnswers } from "../../pipeline/open-vllm.ts";
-import { resolveSampler } from "../../pipeline/resolve-sampler.ts";
+import { createMeaningModels, type MeaningModels } from "../../pipeline/meaning/meaning-models.ts";
+import { openLocalBackend } from "../../pipeline/models/open-local-backend.ts";
+import { openVllmAnswers } from "../../pipeline/models/open-vllm.ts";
+import type { AdaptiveOptions } from "../../pipeline/sampling/adaptive-k.ts";
+import { asBest } from "../../pipeline/sampling/best-answer.ts";
+import { generateRuns } from "../../pipeline/sampling/generate-runs.ts";
+import { resolveSampler } from "../../pipeline/sampling/resolve-sampler.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";

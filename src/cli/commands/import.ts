@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import { importArrays } from "../../pipeline/import-arrays.ts";
+import { importArrays } from "../../pipeline/exchange/import-arrays.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { choice, number, operands, text } from "../option-spec.ts";

@@ -1,4 +1,4 @@
-import { prepareQuestions } from "../../pipeline/prepare-questions.ts";
+import { prepareQuestions } from "../../pipeline/sampling/prepare-questions.ts";
 import type { StepResult } from "../../pipeline/step.ts";
 import { STUDY_DEFAULTS } from "../../pipeline/study-defaults.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";

@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
 import { fileExists } from "../../pipeline/file-exists.ts";
-import type { OpenBackend } from "../../pipeline/open-backend.ts";
-import { openLocalBackend } from "../../pipeline/open-local-backend.ts";
-import { openNnsight } from "../../pipeline/open-nnsight.ts";
-import { openVllmStates } from "../../pipeline/open-vllm.ts";
+import type { OpenBackend } from "../../pipeline/models/open-backend.ts";
+import { openLocalBackend } from "../../pipeline/models/open-local-backend.ts";
+import { openNnsight } from "../../pipeline/models/open-nnsight.ts";
+import { openVllmStates } from "../../pipeline/models/open-vllm.ts";
 import type { StepEvent } from "../../pipeline/step.ts";
-import { traceRuns } from "../../pipeline/trace-runs.ts";
-import { type TraceVerdict, verifyTrace } from "../../pipeline/verify-trace.ts";
+import { traceRuns } from "../../pipeline/tracing/trace-runs.ts";
+import { type TraceVerdict, verifyTrace } from "../../pipeline/tracing/verify-trace.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../../pipeline/workspace.ts";
 import { POSITION_INDICES, TRACE_POSITIONS } from "../../tracing/positions.ts";
 import type { StateBackend } from "../../tracing/state-backend.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
-import { transferProbes } from "../../pipeline/transfer-probes.ts";
+import { transferProbes } from "../../pipeline/probes/transfer-probes.ts";
 import { openWorkspace } from "../../pipeline/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { describeTransfer } from "../describe-transfer.ts";

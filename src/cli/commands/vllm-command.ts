@@ -1,5 +1,5 @@
 import { resolveLayers } from "../../models/resolve-layers.ts";
-import { openProfile, plainName, servedModelOf } from "../../pipeline/open-vllm.ts";
+import { openProfile, plainName, servedModelOf } from "../../pipeline/models/open-vllm.ts";
 import { buildServeArguments, quoteForShell, type ServePurpose } from "../../servers/serve-command.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";

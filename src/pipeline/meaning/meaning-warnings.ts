@@ -1,0 +1,63 @@
+import type { JudgedPair } from "../../meaning/compare-pairs.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
+import type { ClusteredRuns } from "../entropy/cluster-runs.ts";
+
+/** What the reader of clusters must know about them: where the relation, its model or the order leaves room for doubt. */
+export function findMeaningWarnings(questions: readonly ClusteredRuns[]): ManifestWarning[] {
+  const warnings: ManifestWarning[] = [];
+  const warn = (code: string, message: string): void => void warnings.push({ code, message });
+  const clusters = questions.map((each) => each.clusters);
+  const broken = clusters.filter(({ nonTransitiveShare: share }) => (share ?? 0) > 0);
+  if (broken.length > 0)
+    warn(
+      "non-transitive",
+      `in ${broken.length} of ${clusters.length} questions some answers are equal to a third but not to each other${describeOrders(questions)}`,
+    );
+  const pairs = clusters.flatMap((each) => each.pairs);
+  const unparsed = countUnparsed(pairs);
+  if (unparsed > 0)
+    warn(
+      "judge-unparsed",
+      `${unparsed} of ${countRule(pairs, "judge")} pairs have a reply of the judge that is none of the words it was asked for: they count as not the same`,
+    );
+  const truncated = pairs.filter(isTruncated).length;
+  if (truncated > 0)
+    warn(
+      "meaning-truncated",
+      `${truncated} of ${pairs.length} pairs are longer than the model reads: it judged their beginnings`,
+    );
+  return warnings;
+}
+
+/** Counts for the manifest: pairs by rule, and the questions whose cluster count depends on the samples' order. */
+export function countMeaning(questions: readonly ClusteredRuns[]): Record<string, number> {
+  const pairs = questions.flatMap(({ clusters }) => clusters.pairs);
+  const rules = [...new Set(pairs.map(({ rule }) => rule))].sort();
+  return {
+    pairs: pairs.length,
+    ...Object.fromEntries(rules.map((rule) => [`pairs_by_${rule}`, countRule(pairs, rule)])),
+    order_sensitive_questions: questions.filter(isOrderSensitive).length,
+  };
+}
+
+function describeOrders(questions: readonly ClusteredRuns[]): string {
+  const orders = questions.flatMap(({ clusters }) => clusters.orderSensitivity ?? []);
+  if (orders.length === 0) return "";
+  const moved = questions.filter(isOrderSensitive).length;
+  const widest = Math.max(...orders.map(({ minEntropy, maxEntropy }) => maxEntropy - minEntropy));
+  return `: in ${moved} the number of clusters depends on the order of the samples, and discrete semantic entropy by up to ${widest.toFixed(3)} nats`;
+}
+
+const isOrderSensitive = ({ clusters: { orderSensitivity: order } }: ClusteredRuns): boolean =>
+  order !== null && order.minClusters < order.maxClusters;
+
+const countRule = (pairs: readonly JudgedPair[], rule: JudgedPair["rule"]): number =>
+  pairs.filter((pair) => pair.rule === rule).length;
+
+const countUnparsed = (pairs: readonly JudgedPair[]): number =>
+  pairs.filter((pair) => pair.rule === "judge" && pair.labels.includes(null)).length;
+
+function isTruncated(pair: JudgedPair): boolean {
+  if (pair.rule === "nli") return pair.forward.truncated || pair.backward.truncated;
+  return pair.rule === "cosine" && pair.truncated;
+}

@@ -1,0 +1,115 @@
+import { SepError, type SepErrorCode } from "../../errors.ts";
+import { createCosineEquivalence } from "../../meaning/cosine-equivalence.ts";
+import type { EntailmentRule } from "../../meaning/entailment-rule.ts";
+import type { Equivalence } from "../../meaning/equivalence.ts";
+import { createExactEquivalence } from "../../meaning/exact-equivalence.ts";
+import { createHybridEquivalence } from "../../meaning/hybrid-equivalence.ts";
+import { createJudgeEquivalence } from "../../meaning/judge-equivalence.ts";
+import { createMathEquivalence } from "../../meaning/math-equivalence.ts";
+import { createNliEquivalence } from "../../meaning/nli-equivalence.ts";
+import type { StepEvent } from "../step.ts";
+import { checkMeaningChoice, type EquivalenceName, type MeaningChoice } from "./meaning-choice.ts";
+import type { MeaningModels } from "./meaning-models.ts";
+
+/** A relation and the model behind it, if it has one. */
+export interface OpenEquivalence extends AsyncDisposable {
+  readonly equivalence: Equivalence;
+  /** Whether its verdicts depend on the question's words, so that these have to be known. */
+  readonly readsQuestions: boolean;
+}
+
+export interface OpenEquivalenceOptions {
+  readonly models: MeaningModels;
+  /** For `hybrid`: whether any pair will be left for the model; without one left, it is not opened. */
+  readonly leavesPairs: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Opens the relation of a name, with the model that it needs. There is no other relation in its place where the model
+ * cannot be had: that would change every number.
+ * @throws SepError `bad-option`, and those of the models, with the ways out
+ */
+export async function* openEquivalence(
+  name: EquivalenceName,
+  choice: MeaningChoice,
+  { models, leavesPairs, signal }: OpenEquivalenceOptions,
+): AsyncGenerator<StepEvent, OpenEquivalence> {
+  checkMeaningChoice({ ...choice, equivalence: name });
+  switch (name) {
+    case "math":
+      return withoutModel(createMathEquivalence());
+    case "exact":
+      return withoutModel(createExactEquivalence());
+    case "cosine": {
+      const opening = models.openEmbedder(choice.cosineModel, signal);
+      const { embedder, defaultThreshold } = yield* nameWaysOut(opening, "cosine", "sentence embedding");
+      const { cosineThreshold: threshold = defaultThreshold } = choice;
+      return owning(embedder, createCosineEquivalence(embedder, { threshold }), false);
+    }
+    case "judge": {
+      const opened = yield* models.openJudge(choice.judgeModel!, choice.judgeUrl, signal);
+      const { judgePrompt: prompt, nliRule } = choice;
+      const rule = nliRule as Exclude<EntailmentRule, "threshold"> | undefined;
+      return owning(opened, createJudgeEquivalence(opened.judge, { prompt, rule }), true);
+    }
+    case "nli":
+    case "hybrid": {
+      if (name === "hybrid" && !leavesPairs) return withoutModel(createHybridEquivalence(null));
+      const opening = models.openEntailer(choice, signal);
+      const entailer = yield* nameWaysOut(opening, name, "inference");
+      try {
+        const nli = createNliEquivalence(entailer, { rule: choice.nliRule, threshold: choice.nliThreshold });
+        return owning(entailer, name === "nli" ? nli : createHybridEquivalence(nli), true);
+      } catch (error) {
+        await entailer[Symbol.asyncDispose]();
+        throw error;
+      }
+    }
+  }
+}
+
+const withoutModel = (equivalence: Equivalence): OpenEquivalence => ({
+  equivalence,
+  readsQuestions: false,
+  [Symbol.asyncDispose]: async () => undefined,
+});
+
+const owning = (
+  model: AsyncDisposable,
+  equivalence: Equivalence,
+  readsQuestions: boolean,
+): OpenEquivalence => ({
+  equivalence,
+  readsQuestions,
+  [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
+});
+
+/** A model that cannot be had is an error that says how to go on without it. */
+async function* nameWaysOut<Result>(
+  opening: AsyncGenerator<StepEvent, Result>,
+  name: EquivalenceName,
+  kind: string,
+): AsyncGenerator<StepEvent, Result> {
+  try {
+    return yield* opening;
+  } catch (error) {
+    if (!(error instanceof SepError) || !NOT_TO_BE_HAD.has(error.code)) throw error;
+    throw new SepError(
+      error.code,
+      `The equivalence ${name} needs a model of sentence ${kind}: ${error.message} Or compare without a model: --equivalence exact (the same words) or math (equal as mathematics).`,
+      { cause: error },
+    );
+  }
+}
+
+const NOT_TO_BE_HAD: ReadonlySet<SepErrorCode> = new Set([
+  "model-not-found",
+  "model-not-cached",
+  "hub-unreachable",
+  "hub-token-refused",
+  "gated-model",
+  "cache-not-writable",
+  "disk-full",
+  "download-damaged",
+]);

@@ -1,0 +1,251 @@
+import { rm } from "node:fs/promises";
+import { readSemanticEntropy } from "../../entropy/read-semantic-entropy.ts";
+import { SepError } from "../../errors.ts";
+import { assembleDataset, type QuestionEntropies, selectUsableRuns } from "../../probes/assemble-dataset.ts";
+import { type HiddenStates, openHiddenStates } from "../../probes/hidden-states.ts";
+import { readStateRowIndex, type StateRowIndex } from "../../probes/hidden-states-index.ts";
+import { writeProbeDataset } from "../../probes/probe-dataset.ts";
+import { DEFAULT_RATIOS, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
+import { readRuns } from "../../sampling/read-runs.ts";
+import type { RunRecord } from "../../sampling/run-record.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
+import type { TracePosition } from "../../tracing/positions.ts";
+import { fileExists } from "../file-exists.ts";
+import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { tracedAnswersPath } from "../tracing/traced-answers.ts";
+import { type DataSetName, PROBE_SPLITS, type ProbeSplit, type Workspace } from "../workspace.ts";
+import { choosePosition } from "./choose-position.ts";
+
+export interface BuildDatasetsOptions {
+  /** Where `X_hidden` is read; samples without that token are dropped and counted. See `choosePosition` for "auto". */
+  readonly position?: TracePosition | "auto";
+  /** Layer of `X_hidden`; the last traced one if left out. The layer sweep of training does not depend on it. */
+  readonly layer?: number | "last" | undefined;
+  /** Whether samples without the position, e.g. with truncated reasoning, are dropped or refused. */
+  readonly missingPosition?: "drop" | "refuse";
+  readonly ratios?: SplitRatios;
+  readonly seed?: number;
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+const STEP = { step: "dataset", part: "" } as const;
+
+/**
+ * Step 5: joins runs, entropies and hidden states into probe data sets, split by question. The second question set is
+ * optional; without its hidden states there is no `ood_test`.
+ * @throws SepError `missing-input`, `bad-option` for a position or layer that was not traced, `bad-artefact`, and
+ * those of `runStep`
+ */
+export async function* buildDatasets(
+  workspace: Workspace,
+  {
+    position: asked = "auto",
+    layer = "last",
+    missingPosition = "drop",
+    ratios = DEFAULT_RATIOS,
+    seed = 42,
+    force = false,
+    signal,
+  }: BuildDatasetsOptions = {},
+): AsyncGenerator<StepEvent, StepResult> {
+  const position = asked === "auto" ? await choosePosition(workspace.hiddenStates("math")) : asked;
+  const withOod = await fileExists(workspace.hiddenStates("ood"));
+  const oodEntropies = withOod && (await fileExists(workspace.semanticEntropy("ood")));
+  const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
+  const inputsOf = async (set: DataSetName, entropies: boolean): Promise<string[]> => [
+    await tracedAnswersPath(workspace, set),
+    ...(entropies ? [workspace.semanticEntropy(set)] : []),
+    workspace.hiddenStates(set),
+    workspace.hiddenStatesIndex(set),
+  ];
+  const definition = {
+    ...STEP,
+    inputs: [...(await inputsOf("math", true)), ...(withOod ? await inputsOf("ood", oodEntropies) : [])],
+    outputs: splits.map((split) => workspace.probeDataset(split)),
+    settings: { position, layer, missingPosition, ratios: { ...ratios }, seed },
+    whenStale: "redo" as const,
+  };
+  return yield* runStep(workspace, definition, { force }, async function* (): AsyncGenerator<
+    StepEvent,
+    StepOutcome
+  > {
+    yield { kind: "started", ...STEP, unit: "split", done: 0, total: splits.length };
+    yield { kind: "note", ...STEP, message: `probes read the ${position} token` };
+    const counts: Record<string, number> = {};
+    const warnings: ManifestWarning[] = [];
+    let done = 0;
+    const sets: readonly [DataSetName, boolean][] = withOod
+      ? [
+          ["math", true],
+          ["ood", oodEntropies],
+        ]
+      : [["math", true]];
+    for (const [set, entropies] of sets) {
+      const source = await loadSet(workspace, set, entropies, position);
+      requireUsable(source, missingPosition);
+      const own = describeDropped(source);
+      for (const warning of own) yield { kind: "warning", ...STEP, warning };
+      warnings.push(...own);
+      countDropped(source, counts);
+      for (const [split, questions] of splitSet(source, ratios, seed)) {
+        signal?.throwIfAborted();
+        const wanted = new Set(questions);
+        const runs = source.usable.runs.filter((run) => wanted.has(run.question_id));
+        const chosen = layer === "last" ? source.hidden.layers.at(-1)! : layer;
+        await writeProbeDataset(
+          workspace.probeDataset(split),
+          await assembleDataset(runs, source.hidden, source.index, source.entropies, {
+            position,
+            layer: chosen,
+          }),
+        );
+        counts[`${split}_rows`] = runs.length;
+        counts[`${split}_questions`] = new Set(runs.map((run) => run.question_id)).size;
+        done++;
+        yield {
+          kind: "advanced",
+          ...STEP,
+          done,
+          total: splits.length,
+          detail: `${split}: ${runs.length} rows`,
+        };
+      }
+    }
+    if (!withOod) {
+      await rm(workspace.probeDataset("ood_test"), { force: true }); // one of an earlier study would be scored
+      const warning = {
+        code: "no-ood",
+        message: "There is no second question set, so nothing is said about questions of another kind.",
+      };
+      yield { kind: "warning", ...STEP, warning };
+      warnings.push(warning);
+    }
+    return { counts, warnings };
+  });
+}
+
+interface SourceSet {
+  readonly set: DataSetName;
+  readonly hidden: HiddenStates;
+  readonly index: StateRowIndex;
+  readonly entropies: ReadonlyMap<string, QuestionEntropies> | null;
+  readonly allRuns: readonly RunRecord[];
+  readonly usable: ReturnType<typeof selectUsableRuns>;
+  readonly badLines: number;
+  readonly position: TracePosition;
+}
+
+async function loadSet(
+  workspace: Workspace,
+  set: DataSetName,
+  withEntropies: boolean,
+  position: TracePosition,
+): Promise<SourceSet> {
+  const hidden = await openHiddenStates(workspace.hiddenStates(set));
+  if (!hidden.positions.includes(position)) {
+    throw new SepError(
+      "bad-option",
+      `Position ${position} was not traced in ${hidden.path}; there are ${hidden.positions.join(", ")}. Choose one of them with --position.`,
+    );
+  }
+  const index = await readStateRowIndex(workspace.hiddenStatesIndex(set));
+  const { runs, problems, duplicates } = await readRuns(await tracedAnswersPath(workspace, set));
+  const entropies = withEntropies
+    ? new Map(
+        (await readSemanticEntropy(workspace.semanticEntropy(set))).map((record) => [
+          record.question_id,
+          { semantic: record.semantic_entropy, discrete: record.discrete_semantic_entropy },
+        ]),
+      )
+    : null;
+  const usable = selectUsableRuns(runs, index, entropies, position);
+  return {
+    set,
+    hidden,
+    index,
+    entropies,
+    allRuns: runs,
+    usable,
+    badLines: problems.length + duplicates.length,
+    position,
+  };
+}
+
+/** Questions are split before rows are dropped, so that a longer token limit does not move questions around. */
+function splitSet(
+  { set, allRuns }: SourceSet,
+  ratios: SplitRatios,
+  seed: number,
+): [ProbeSplit, readonly string[]][] {
+  const questions = allRuns.map((run) => run.question_id);
+  if (set === "ood") return [["ood_test", questions]];
+  const { train, val, test } = splitQuestions(questions, { ratios, seed });
+  return [
+    ["math_train", train],
+    ["math_val", val],
+    ["math_test", test],
+  ];
+}
+
+function requireUsable({ set, usable, allRuns, position }: SourceSet, policy: "drop" | "refuse"): void {
+  if (usable.runs.length === 0) {
+    throw new SepError(
+      "bad-option",
+      `None of the ${allRuns.length} ${set} samples has a ${position} token with semantic entropy. ` +
+        "Use another position (--position last-token), or a model that closes its reasoning.",
+    );
+  }
+  if (policy === "refuse" && usable.withoutPosition > 0) {
+    throw new SepError(
+      "bad-option",
+      `${usable.withoutPosition} of ${allRuns.length} ${set} samples have no ${position} token. Allow more tokens, or let them be dropped.`,
+    );
+  }
+}
+
+function describeDropped({
+  set,
+  usable,
+  allRuns,
+  badLines,
+  entropies,
+  position,
+}: SourceSet): ManifestWarning[] {
+  const warnings: ManifestWarning[] = [];
+  if (usable.withoutPosition > 0) {
+    warnings.push({
+      code: "dropped-rows",
+      message:
+        `${set}: ${usable.withoutPosition} of ${allRuns.length} samples have no ${position} token ` +
+        `(${usable.truncated} with reasoning cut off by the token limit) and were dropped, so what follows is about ` +
+        "the others only.",
+    });
+  }
+  if (usable.withoutEntropy > 0) {
+    warnings.push({
+      code: "dropped-rows",
+      message: `${set}: ${usable.withoutEntropy} samples were dropped because their question has no semantic entropy.`,
+    });
+  }
+  if (badLines > 0) {
+    warnings.push({
+      code: "bad-lines",
+      message: `${set}: ${badLines} lines of the runs file were left out.`,
+    });
+  }
+  if (entropies === null) {
+    warnings.push({
+      code: "no-entropy",
+      message: `${set}: semantic entropy was not computed, so its measures are null. Run \`sep entropy\`.`,
+    });
+  }
+  return warnings;
+}
+
+function countDropped({ set, usable, allRuns }: SourceSet, counts: Record<string, number>): void {
+  counts[`${set}_samples`] = allRuns.length;
+  counts[`${set}_dropped_without_position`] = usable.withoutPosition;
+  counts[`${set}_dropped_truncated`] = usable.truncated;
+  counts[`${set}_dropped_without_entropy`] = usable.withoutEntropy;
+}

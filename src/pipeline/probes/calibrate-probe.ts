@@ -1,0 +1,66 @@
+import { chooseDecisionThreshold, type DecisionTarget } from "../../probes/choose-decision-threshold.ts";
+import { fitCalibration } from "../../probes/fit-calibration.ts";
+import type { HiddenStates } from "../../probes/hidden-states.ts";
+import { type AskingRecord, type Probe, scoreProbe, type UntrainedProbe } from "../../probes/probe.ts";
+import type { ProbeDataset } from "../../probes/probe-dataset.ts";
+import type { SamplerSettings } from "../../sampling/sampler-settings.ts";
+import type { Json } from "../../store/json.ts";
+import { readManifest } from "../../store/manifest.ts";
+import { manifestPathOf } from "../output-ownership.ts";
+import { tracedAnswersPath } from "../tracing/traced-answers.ts";
+import type { Workspace } from "../workspace.ts";
+import { scoreStates } from "./score-split.ts";
+
+export interface CalibrateProbeOptions {
+  readonly hidden: HiddenStates;
+  /** Of high semantic entropy, nats. */
+  readonly seThreshold: number;
+  readonly targets: readonly DecisionTarget[];
+  readonly asking: AskingRecord | null;
+}
+
+/**
+ * Completes a fitted probe with what only other questions can tell: how its scores become probabilities, and above
+ * which score not to answer.
+ * @param validation rows of questions that nothing was fitted or chosen on
+ */
+export async function calibrateProbe(
+  probe: Probe | UntrainedProbe,
+  validation: ProbeDataset,
+  { hidden, seThreshold, targets, asking }: CalibrateProbeOptions,
+): Promise<Probe | UntrainedProbe> {
+  if (probe.kind === "untrained") return probe;
+  const scores =
+    probe.features === "hidden-state"
+      ? await scoreStates(probe, validation, hidden)
+      : scoreProbe(probe, Float32Array.from(validation.meanThinkEntropy));
+  const incorrect = validation.correct.map((correct) => 1 - correct);
+  const { discreteSemanticEntropy: entropies, questionIds } = validation;
+  const isIncorrectness = probe.target === "incorrect";
+  const labels = isIncorrectness ? incorrect : Uint8Array.from(entropies, (h) => (h > seThreshold ? 1 : 0));
+  const labelled = scores.map((score, row) =>
+    isIncorrectness || !Number.isNaN(entropies[row]) ? score : Number.NaN,
+  );
+  return {
+    ...probe,
+    calibration_map: fitCalibration(labelled, labels, "platt"),
+    decisions: targets.map((target) => ({
+      ...target,
+      ...chooseDecisionThreshold(scores, incorrect, questionIds, target),
+    })),
+    asking,
+  };
+}
+
+/** How the generate step asked the model. @returns null for runs that it did not make */
+export async function readAsking(workspace: Workspace): Promise<AskingRecord | null> {
+  const manifest = await readManifest(manifestPathOf(await tracedAnswersPath(workspace, "math")));
+  if (manifest === null || manifest.step !== "generate") return null;
+  const { prompt_format, system_prompt, enable_thinking, sampler } = manifest.settings;
+  return {
+    prompt_format: prompt_format as Json,
+    system_prompt: system_prompt as string | null,
+    enable_thinking: enable_thinking as boolean | null,
+    sampler: sampler as unknown as SamplerSettings,
+  };
+}

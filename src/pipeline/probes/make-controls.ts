@@ -1,0 +1,45 @@
+import { type ConstantProbe, fitConstantProbe } from "../../evaluation/constant-control.ts";
+import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
+import { fitShuffledProbes, type ShuffledControl } from "../../evaluation/shuffled-control.ts";
+import { createMatrixMultiplier } from "../../probes/matrix-multiplier.ts";
+import { readProbeDataset } from "../../probes/probe-dataset.ts";
+import type { Workspace } from "../workspace.ts";
+import { readProbeFeatures, type ScoredSplit, type StudyProbes } from "./score-split.ts";
+
+/** What the accuracy probe is held against. */
+export interface Controls {
+  /** Refitted on shuffled training labels, on every split whose rows all have its features. */
+  readonly shuffled: ReadonlyMap<EvaluatedSplit, ShuffledControl>;
+  /** Refitted on features that say nothing; null if not made. */
+  readonly constant: ConstantProbe | null;
+}
+
+/** Refits the accuracy probe on what it should learn nothing from; for logistic probes only. */
+export async function makeControls(
+  workspace: Workspace,
+  { accuracy }: StudyProbes,
+  scored: readonly ScoredSplit[],
+  seed: number,
+): Promise<Controls> {
+  const controls = new Map<EvaluatedSplit, ShuffledControl>();
+  if (accuracy.kind !== "logistic") return { shuffled: controls, constant: null };
+  const train = await readProbeDataset(workspace.probeDataset("math_train"));
+  const { rows, features } = await readProbeFeatures(accuracy, train, scored[0]!.hidden);
+  const labels = Uint8Array.from(rows, (row) => 1 - train.correct[row]!);
+  const settings = { C: accuracy.C, classWeight: accuracy.class_weight };
+  const constant = await fitConstantProbe(labels, settings);
+  await using multiplier = await createMatrixMultiplier();
+  const questions = rows.map((row) => train.questionIds[row]!);
+  const shuffled = await fitShuffledProbes(multiplier, features, accuracy.width, labels, questions, {
+    ...settings,
+    seed,
+  });
+  if (shuffled === null) return { shuffled: controls, constant };
+  for (const { split, dataset, hidden, scores } of scored) {
+    const own = await readProbeFeatures(accuracy, dataset, hidden);
+    const ownLabels = Uint8Array.from(own.rows, (row) => scores.incorrect[row]!);
+    const control = shuffled.evaluate(own.features, ownLabels);
+    if (control !== null) controls.set(split, control);
+  }
+  return { shuffled: controls, constant };
+}

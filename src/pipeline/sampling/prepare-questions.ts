@@ -1,0 +1,66 @@
+import { basename } from "node:path";
+import { loadQuestions } from "../../questions/load-questions.ts";
+import { locateQuestions } from "../../questions/question-source.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
+import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
+import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
+
+export interface PrepareQuestionsOptions {
+  /** A built-in set's name, or the path of a JSONL file; see `loadQuestions`. */
+  readonly source: string;
+  /** Take the first so many questions. */
+  readonly limit?: number | undefined;
+  readonly force?: boolean | undefined;
+}
+
+/**
+ * Step 1: writes one question set to `data/{set}_raw.jsonl`.
+ * @throws SepError as `loadQuestions` and `runStep`
+ */
+export async function* prepareQuestions(
+  workspace: Workspace,
+  set: DataSetName,
+  { source, limit, force = false }: PrepareQuestionsOptions,
+): AsyncGenerator<StepEvent, StepResult> {
+  const { questions, problems, format, path } = await loadQuestions(source, { limit });
+  const definition = {
+    step: "prepare",
+    part: set,
+    // The source may lie anywhere and move with the machine: its content counts, so it stands in the settings.
+    inputs: [],
+    outputs: [workspace.raw(set)],
+    settings: {
+      source: locateQuestions(source).builtIn ? source : basename(path),
+      source_sha256: await fingerprintFile(path),
+      limit: limit ?? null,
+    },
+    whenStale: "redo",
+  } as const;
+  return yield* runStep(workspace, definition, { force }, async function* (): AsyncGenerator<
+    StepEvent,
+    StepOutcome
+  > {
+    const total = questions.length;
+    const warnings: ManifestWarning[] = [];
+    yield { kind: "started", step: "prepare", part: set, unit: "question", done: 0, total };
+    yield {
+      kind: "note",
+      step: "prepare",
+      part: set,
+      message: `${path}: ${total} questions, format ${format}`,
+    };
+    if (problems.length > 0) {
+      const warning = {
+        code: "bad-lines",
+        message: `${problems.length} lines of ${basename(path)} were left out: ${describeProblems(problems)}`,
+      };
+      warnings.push(warning);
+      yield { kind: "warning", step: "prepare", part: set, warning };
+    }
+    await writeJsonl(workspace.raw(set), questions);
+    yield { kind: "advanced", step: "prepare", part: set, done: total, total };
+    return { counts: { questions: total, bad_lines: problems.length }, warnings };
+  });
+}
