@@ -5,6 +5,7 @@ const config: ViteUserConfig = defineConfig({
     globalSetup: "test/build-package.ts",
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     testTimeout: 120_000,
+    hookTimeout: 60_000,
     // browsers and child processes on a busy machine
     expect: { poll: { timeout: 20_000 } },
     pool: "forks",

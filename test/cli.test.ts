@@ -78,7 +78,7 @@ describe("the installed command", () => {
     expect(last.kind).toBe("result");
     expect(last.results.map(({ step }) => step)).toEqual([
       ...["prepare", "prepare", "generate", "generate", "entropy", "entropy", "trace", "trace"],
-      ...["dataset", "train", "eval"],
+      ...["dataset", "train", "eval", "report"],
     ]);
     expect(last.results.filter(({ status }) => status !== "up-to-date")).toEqual([]);
   });

@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const fixture = (name: string): string =>
-  fileURLToPath(new URL(`../../test/fixtures/foreign/${name}`, import.meta.url));
+  fileURLToPath(new URL(`../../../test/fixtures/foreign/${name}`, import.meta.url));
 
 interface Scored {
   readonly events: readonly StepEvent[];

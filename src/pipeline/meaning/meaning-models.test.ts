@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { drain } from "../../models/hub/drain.ts";
 import { createMeaningModels } from "./meaning-models.ts";
 
-const golden = (name: string): string => fileURLToPath(new URL(`../../test/golden/${name}`, import.meta.url));
+const golden = (name: string): string =>
+  fileURLToPath(new URL(`../../../test/golden/${name}`, import.meta.url));
 
 let cache: string;
 beforeAll(async () => {
