@@ -202,6 +202,22 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     expect(await text(4)).toBe("above 7 run 1");
   });
 
+  it("starts the kernel again when asked, with the inputs where they were", async () => {
+    await open([...SOURCES, "const pid = process.pid;\npid"]);
+    await page.getByRole("button", { name: "Run notebook" }).click();
+    await expect.poll(() => text(6)).toMatch(/^\d+$/);
+    const before = await text(6);
+    await page.getByRole("slider").fill("9");
+    await expect.poll(() => text(4)).toMatch(/^above 19 /);
+    await page.getByRole("button", { name: "Start the kernel again" }).click();
+    await expect.poll(() => status(6)).toBe("stale");
+    await page.getByRole("button", { name: /Run stale/ }).click();
+    await expect.poll(() => status(6)).toBe("done");
+    await expect.poll(() => text(6)).toMatch(/^\d+$/);
+    expect(await text(6)).not.toBe(before);
+    await expect.poll(() => text(4)).toBe("above 19 run 1");
+  });
+
   it("adds, moves and deletes cells by keyboard, and takes a deletion back", async () => {
     await open(SOURCES);
     await cell(5).locator(".status").click();
