@@ -102,7 +102,7 @@ export const SCORE: Command = defineCommand({
 async function answerOne(scorer: QuestionScorer, values: Values, context: CliContext): Promise<number> {
   const { stdout, env, signal } = context;
   const scored = await scorer.score(values.question as string, { signal });
-  if (values.json) stdout.write(`${JSON.stringify({ kind: "score", ...scored })}\n`);
+  if (values.json) stdout.write(`${JSON.stringify({ kind: "score", ...scored, notes: scorer.notes })}\n`);
   else {
     const columns = Math.min(stdout.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
     stdout.write(`${describeScore(scored, createPaint(stdout, env), columns)}\n`);
@@ -122,7 +122,8 @@ async function answerStream(
   for await (const line of scoreLines(scorer, stdin, signal)) {
     count += 1;
     if ("error" in line) failed += 1;
-    stdout.write(`${JSON.stringify(line satisfies ScoredLine)}\n`);
+    const notes = "error" in line ? {} : { notes: scorer.notes };
+    stdout.write(`${JSON.stringify({ ...(line satisfies ScoredLine), ...notes })}\n`);
   }
   if (failed === 0) return EXIT.ok;
   stderr.write(`${failed} of ${count} lines could not be answered; their lines say why.\n`);
