@@ -5,6 +5,7 @@ import { explainServerRefusal } from "../../servers/explain-refusal.ts";
 import type { ServedModel } from "../../servers/find-served-model.ts";
 import type { ServerPool } from "../../servers/server-pool.ts";
 import type { StateBackend } from "../state-backend.ts";
+import { describeVllmModel } from "./describe-vllm-model.ts";
 import { gatherStates, planSequences, type Sequence } from "./sequences.ts";
 
 export interface VllmPooledStatesOptions {
@@ -50,18 +51,8 @@ export function createVllmPooledStates({
 export function describeVllmPooledStates(
   model: ModelProfile,
 ): Pick<StateBackend, "name" | "model" | "identity" | "metadata" | "normState" | "layers"> {
-  const { id, revision } = model.provenance;
-  const tokenizer_sha256 = model.tokenizer.sha256;
   return {
-    name: "vllm",
-    model,
-    identity: { backend: "vllm", model: id, revision, tokenizer_sha256, from: "pooling" },
-    metadata: {
-      model: id,
-      ...(revision === null ? {} : { model_revision: revision }),
-      tokenizer_sha256,
-      dtype: "server",
-    },
+    ...describeVllmModel(model, "pooling"),
     normState: "final-norm",
     layers: [model.config.blockCount],
   };

@@ -7,6 +7,7 @@ import { explainServerRefusal } from "../../servers/explain-refusal.ts";
 import type { ServedModel } from "../../servers/find-served-model.ts";
 import type { ServerPool } from "../../servers/server-pool.ts";
 import type { StateBackend, StateReader } from "../state-backend.ts";
+import { describeVllmModel } from "./describe-vllm-model.ts";
 import { gatherStates, planSequences, type Sequence } from "./sequences.ts";
 import { createRequestNames, type RequestNames } from "./states-cleanup.ts";
 import { readStatesFile } from "./states-file.ts";
@@ -85,21 +86,7 @@ export function describeVllmStates(
   model: ModelProfile,
   extracted: readonly number[],
 ): Pick<StateBackend, "name" | "model" | "identity" | "metadata" | "normState" | "layers"> {
-  const { id, revision } = model.provenance;
-  const tokenizer_sha256 = model.tokenizer.sha256;
-  return {
-    name: "vllm",
-    model,
-    identity: { backend: "vllm", model: id, revision, tokenizer_sha256, from: "extract_hidden_states" },
-    metadata: {
-      model: id,
-      ...(revision === null ? {} : { model_revision: revision }),
-      tokenizer_sha256,
-      dtype: "server",
-    },
-    normState: "residual",
-    layers: extracted,
-  };
+  return { ...describeVllmModel(model, "extract_hidden_states"), normState: "residual", layers: extracted };
 }
 
 interface ReadOptions {
