@@ -66,6 +66,11 @@ describe("errors", () => {
     [["generate", "--dtype", "bfloat16"], "Half-precision checkpoints load as they are"],
     [["generate", "--backend", "vllm", "--dtype", "int8"], "Got --dtype int8 with vLLM"],
     [["generate", "--backend", "vllm", "--vllm-url", "localhost"], "expected an address like"],
+    [["generate", "--launch"], "Got --launch with --backend local, expected --backend vllm"],
+    [
+      ["generate", "--backend", "vllm", "--launch", "--vllm-url", "http://localhost:8000"],
+      "Got --launch with --vllm-url http://localhost:8000, expected",
+    ],
     [["train", "math"], '`sep train` takes options only, got "math".'],
     [
       ["models"],

@@ -56,11 +56,15 @@ export const SERVE_OPTIONS: {
 
 /** Which vLLM servers, and how they are asked. */
 export const VLLM_OPTIONS: {
+  readonly launch: OptionSpec<boolean>;
   readonly "vllm-url": OptionSpec<string | undefined>;
   readonly "vllm-model": OptionSpec<string | undefined>;
   readonly "vllm-concurrency": OptionSpec<number | undefined>;
   readonly "vllm-timeout": OptionSpec<number | undefined>;
 } = {
+  launch: flag(
+    "Of --backend vllm: start vllm serve here and end it afterwards; so it is without --vllm-url.",
+  ),
   "vllm-url": text(
     "URL,URL",
     undefined,
@@ -106,16 +110,22 @@ type VllmValues = OptionValues<
 
 /**
  * The servers that the options ask for; null for the local engine.
- * @throws SepError `bad-option` for an arithmetic that vLLM does not have
+ * @throws SepError `bad-option` for an arithmetic that vLLM does not have, or a server to start beside ones that run
  */
 export function readVllmChoice(values: VllmValues): VllmChoice | null {
+  const { launch, "vllm-url": urls } = values;
+  if (launch && (values.backend !== "vllm" || urls !== undefined))
+    throw new SepError(
+      "bad-option",
+      `Got --launch with ${urls === undefined ? `--backend ${values.backend}` : `--vllm-url ${urls}`}, expected --backend vllm and no server's address: it starts one.`,
+    );
   if (values.backend !== "vllm") return null;
   const { dtype, "vllm-timeout": seconds } = values;
   const known = VLLM_DTYPES.find((name) => name === dtype);
   if (dtype !== undefined && known === undefined)
     throw new SepError("bad-option", `Got --dtype ${dtype} with vLLM, expected ${VLLM_DTYPES.join(", ")}.`);
   return {
-    urls: values["vllm-url"],
+    urls,
     statesUrls: values["vllm-states-url"],
     servedName: values["vllm-model"],
     api: values["vllm-api"],
