@@ -80,7 +80,8 @@ export function figureSvg({ chart, empty, title }: Figure): string {
   const drawn =
     chart ??
     html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 440 60" width="440" height="60" font-family="sans-serif" font-size="12"><text x="10" y="24" fill="currentColor">${title}</text><text x="10" y="44" fill="currentColor">${empty}</text></svg>`;
-  const style = `<style>${PALETTE}\nsvg { color: var(--ink); font-family: system-ui, sans-serif; }</style>`;
+  // on a page the chart inherits its font, by an attribute that a rule must outdo here
+  const style = `<style>${PALETTE}\nsvg { color: var(--ink); font-family: system-ui, sans-serif !important; }</style>`;
   return `${drawn.markup.replace(/^<svg[^>]*>/, (tag) => `${tag}${trustedHtml(style).markup}`)}\n`;
 }
 

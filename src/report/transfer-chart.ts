@@ -38,7 +38,7 @@ export function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
       : drawChart(`Transfer between data sets. ${summary}.`, {
           height: 110 + 2 * 36 * names.length,
           marginLeft: 118,
-          marginRight: 20,
+          marginRight: 110,
           facet: { data: cells, y: "probe" },
           fy: { label: null, axis: "right", domain: TRANSFER_PROBES.map((probe) => TITLES[probe]) },
           x: { type: "band", domain: names, label: "Tried on", padding: 0.04 },
