@@ -2,7 +2,7 @@
 StandardScaler and LogisticRegression, folds by question, all cores.
 
 Run: python bench/probes/sklearn_probes.py JOB.json; prints one JSON line.
-Job: {"data", "layers": [..], "penalties": [..], "tol", "permutations", "C", "layer"}
+Job: {"data", "layers": [..], "penalties": [..], "dtype", "tol", "permutations", "C", "layer"}
 """
 import json
 import resource
@@ -37,7 +37,7 @@ def search_layers(job):
     found = []
     start = time.perf_counter()
     for layer in job["layers"]:
-        X = read(job["data"], f"think-end.layer.{layer}")
+        X = read(job["data"], f"think-end.layer.{layer}").astype(job["dtype"])
         for target in TARGETS:
             y = read(job["data"], target)
             search = GridSearchCV(
@@ -60,7 +60,8 @@ def search_layers(job):
 
 def permute(job):
     """permutation_test_score of one layer's accuracy probe at a given C."""
-    X, y = read(job["data"], f"think-end.layer.{job['layer']}"), read(job["data"], "incorrect")
+    X = read(job["data"], f"think-end.layer.{job['layer']}").astype(job["dtype"])
+    y = read(job["data"], "incorrect")
     group, fold = read(job["data"], "group"), read(job["data"], "fold")
     folds = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(5)]
     start = time.perf_counter()

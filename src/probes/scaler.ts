@@ -102,10 +102,21 @@ export function applyScaler(
 ): Float32Array {
   const width = mean.length;
   const factor = scale.map((each) => 1 / each); // half the time of dividing, and float32 does not see the difference
-  for (let i = 0; i < rows.length; i++) {
+  const whole = rows.length - (rows.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    // four rows at a time: means and factors are read a quarter as often
+    const [a, b, c, d] = [rows[i]! * width, rows[i + 1]! * width, rows[i + 2]! * width, rows[i + 3]! * width];
+    for (let j = 0, to = i * width; j < width; j++, to++) {
+      const [centre, each] = [mean[j]!, factor[j]!];
+      out[to] = (features[a + j]! - centre) * each;
+      out[to + width] = (features[b + j]! - centre) * each;
+      out[to + 2 * width] = (features[c + j]! - centre) * each;
+      out[to + 3 * width] = (features[d + j]! - centre) * each;
+    }
+  }
+  for (let i = whole; i < rows.length; i++) {
     const from = rows[i]! * width;
-    const to = i * width;
-    for (let j = 0; j < width; j++) out[to + j] = (features[from + j]! - mean[j]!) * factor[j]!;
+    for (let j = 0; j < width; j++) out[i * width + j] = (features[from + j]! - mean[j]!) * factor[j]!;
   }
   return out;
 }
