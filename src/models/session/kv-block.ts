@@ -23,10 +23,14 @@ export interface KvStep {
 type KvSizes = Pick<DecoderConfig, "blockCount" | "kvHeadCount" | "headSize">;
 
 /**
- * Suffixes grow by this many tokens at a time. The capacity follows from the length alone, so that a sample's
- * arithmetic, rounding included, does not depend on how many samples are drawn beside it.
+ * Suffixes grow by this many tokens at a time, the first time by half of it: many answers are no longer. The capacity
+ * follows from the length alone, so that a sample's arithmetic, rounding included, does not depend on how many samples
+ * are drawn beside it.
  */
 const CAPACITY_STEP = 32;
+
+const capacityFor = (length: number): number =>
+  length <= CAPACITY_STEP / 2 ? CAPACITY_STEP / 2 : Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP;
 
 /** A block that holds no tokens yet. */
 export function emptyKvBlock({ blockCount }: KvSizes, rows: number): KvBlock {
@@ -40,7 +44,7 @@ export function appendKv(sizes: KvSizes, block: KvBlock, step: KvStep): KvBlock 
   const roomy =
     length <= block.capacity
       ? block
-      : resize(sizes, block, everyRow(block), Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP);
+      : resize(sizes, block, everyRow(block), capacityFor(length));
   const { headSize, kvHeadCount } = sizes;
   const write = (target: Float32Array, source: Float32Array): void => {
     for (let lane = 0; lane < kvHeadCount * block.rows; lane++) {
