@@ -52,7 +52,12 @@ export function createFastDesign(
       if (inner.length < count * width) inner = new Float32Array(count * width);
       if (count === 1) {
         // one row on the left takes half the time of one column on the right
-        await multiplier.multiply(vectors, features, inner, { m: 1, k: rowCount, n: width, transposeB: false });
+        await multiplier.multiply(vectors, features, inner, {
+          m: 1,
+          k: rowCount,
+          n: width,
+          transposeB: false,
+        });
         await multiplier.multiply(inner, features, out, { m: 1, k: width, n: rowCount, transposeB: true });
         return;
       }

@@ -41,10 +41,7 @@ export function emptyKvBlock({ blockCount }: KvSizes, rows: number): KvBlock {
 /** The block with `step`'s tokens appended. Writes into the given block's arrays where they have room. */
 export function appendKv(sizes: KvSizes, block: KvBlock, step: KvStep): KvBlock {
   const length = block.length + step.tokens;
-  const roomy =
-    length <= block.capacity
-      ? block
-      : resize(sizes, block, everyRow(block), capacityFor(length));
+  const roomy = length <= block.capacity ? block : resize(sizes, block, everyRow(block), capacityFor(length));
   const { headSize, kvHeadCount } = sizes;
   const write = (target: Float32Array, source: Float32Array): void => {
     for (let lane = 0; lane < kvHeadCount * block.rows; lane++) {
