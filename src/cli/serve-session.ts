@@ -13,12 +13,14 @@ const USUAL_PORT = 4802;
 
 /**
  * Serves a notebook until Ctrl-C, says where, and opens a browser there.
+ * @param isRunning whether its cells have been started already
  * @param agent answers at /mcp; null when that was not asked for
  */
 export async function serveSession(
   session: Session,
   mode: "edit" | "app",
   values: OptionValues<typeof SERVER_OPTIONS>,
+  isRunning: boolean,
   agent: AgentHandler | null,
   context: CliContext,
 ): Promise<void> {
@@ -48,7 +50,9 @@ export async function serveSession(
       `${paint("yellow", "No token:")} every program of every user on this machine can run code through this port. Web pages cannot: requests from other origins are refused.\n`,
     );
   }
-  context.stdout.write(paint("gray", "Nothing runs until you run it. Ctrl-C ends.\n"));
+  context.stdout.write(
+    paint("gray", `${isRunning ? "All cells run now." : "Nothing runs until you run it."} Ctrl-C ends.\n`),
+  );
   if (!values["no-open"]) openBrowser(address, context);
   await new Promise<void>((resolve) => {
     if (context.signal.aborted) resolve();

@@ -37,7 +37,8 @@ export const EDIT: Command = defineCommand({
       watches: true,
     });
     if (values.run) session.run("all");
-    await serveSession(session, "edit", values, agents?.createAgentHandler(session) ?? null, context);
+    const agent = agents?.createAgentHandler(session) ?? null;
+    await serveSession(session, "edit", values, values.run, agent, context);
     return EXIT.ok;
   },
 });

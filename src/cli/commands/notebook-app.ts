@@ -20,7 +20,7 @@ export const NOTEBOOK_APP: Command = defineCommand({
     const { openSession } = await loadSession();
     await using session = await openSession(values.notebook, { args: values.args });
     session.run("all");
-    await serveSession(session, "app", values, null, context);
+    await serveSession(session, "app", values, true, null, context);
     return EXIT.ok;
   },
 });

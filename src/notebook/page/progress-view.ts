@@ -16,7 +16,7 @@ export function createProgress(): { readonly node: HTMLElement; show(progress: P
       if (progress === null) return;
       const { done, total, detail, elapsedMs, etaMs, messages, isFinished } = progress;
       node.classList.toggle("finished", isFinished);
-      label.textContent = progress.label || "Working";
+      label.textContent = progress.label || (isFinished ? "Done" : "Working");
       bar.setAttribute("aria-label", label.textContent);
       if (total === null) bar.removeAttribute("value");
       else bar.value = total === 0 ? 1 : done / total;
