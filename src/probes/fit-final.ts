@@ -1,6 +1,5 @@
 import { dot } from "../math/vector.ts";
 import { createFastDesign } from "./design-matrix.ts";
-import type { Features } from "./feature-source.ts";
 import { type ClassWeight, EXACT_TOLERANCE, rowCosts } from "./fit-logistic.ts";
 import { meanDifferenceDuals, ROWS_WORTH_DEFLATING, type SplitTask } from "./fit-split.ts";
 import type { MatrixMultiplier } from "./matrix-multiplier.ts";
@@ -9,7 +8,7 @@ import type { HiddenLayer, ProbeWeights } from "./probe-weights.ts";
 import { deflate } from "./row-space/deflation.ts";
 import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
 import { solveRowSpace } from "./row-space/solve.ts";
-import { applyScaler, fitScaler } from "./scaler.ts";
+import type { StandardisedRows } from "./scaler.ts";
 import { startMlp, trainMlp } from "./train-mlp.ts";
 
 /** A probe fitted on all rows. */
@@ -26,25 +25,22 @@ const DEFLATION_STEPS = 4;
 
 /**
  * Fits the probes that are kept, on all rows; regressions to their exact optimum.
- * @param tasks their vectors are over the rows of the features
+ * @param tasks their vectors are over the same rows
  * @returns one a task
  * @throws SepError `one-class`
  */
 export async function fitFinal(
   multiplier: MatrixMultiplier,
-  { features, width }: Features,
+  { scaler, values, width }: StandardisedRows,
   tasks: readonly SplitTask[],
   options: FinalOptions,
 ): Promise<FinalFit[]> {
-  const count = features.length / width;
-  const rows = Array.from({ length: count }, (_, row) => row);
-  const { mean, scale, constantFeatures } = fitScaler(features, width, rows);
-  const standardised = applyScaler({ mean, scale }, features, rows);
+  const { mean, scale, constantFeatures } = scaler;
   const shared = { mean: Float32Array.from(mean), scale: Float32Array.from(scale) };
   const fits =
     options.kind === "mlp"
-      ? await fitMlps(multiplier, standardised, width, tasks, options)
-      : await fitLinear(multiplier, standardised, width, tasks, options);
+      ? await fitMlps(multiplier, values, width, tasks, options)
+      : await fitLinear(multiplier, values, width, tasks, options);
   return fits.map(({ coefficients, intercept, hidden, relativeError, converged }) => ({
     weights: { ...shared, coefficients: Float32Array.from(coefficients), intercept, hidden },
     constantFeatures,

@@ -13,10 +13,10 @@ import { estimateNested, type NestedEstimate } from "./sweep/estimate-nested.ts"
 import { describeKept, type FittedProbe, planKept, type WantedProbe } from "./sweep/keep-probe.ts";
 import { makeOutcome, type OutcomePlan, type ProbeTargetSpec, planOutcomes } from "./sweep/outcomes.ts";
 import {
-  choose,
+  chooseProbe,
   createScoreTable,
+  type ProbeChoice,
   planSplits,
-  type ScoreTable,
   type SweepSplit,
 } from "./sweep/score-table.ts";
 import { type PermutationEstimate, planPermutations } from "./sweep/test-permutations.ts";
@@ -81,9 +81,6 @@ export interface FittedTarget {
 }
 
 const DEFAULT_FOLDS = 5;
-/** The penalty where none can be told from another. */
-const MIDDLE_PENALTY = 1e-2;
-
 /**
  * Fits probes of every target at every position and layer, scores them by cross-validation over questions, and keeps
  * the best. Features are standardised inside each fold.
@@ -125,15 +122,16 @@ export async function* fitProbes(
       ...settings,
     }),
   );
-  const fits = learnable.length * (keep === "every" ? units.length : 1);
-  const total = units.length + fits + tests.reduce((sum, test) => sum + test.jobCount, 0);
+  const fitCount = learnable.length * (keep === "every" ? units.length : 1);
+  const total = units.length + fitCount + tests.reduce((sum, test) => sum + test.jobCount, 0);
   let done = 0;
   yield { kind: "started", done, total };
 
   const results: ScoreResult[] = [];
   const layerScores: LayerScore<string>[] = [];
   const table = createScoreTable(units, results, splits, penalties, folds.foldCount);
-  const jobs = units.map((unit) => scoreJob(unit, foldOf, plan, penalties, splits, settings));
+  const kept = keep === "every" ? learnable : [];
+  const jobs = units.map((unit) => scoreJob(unit, foldOf, plan, penalties, splits, { kept, ...settings }));
   for await (const result of inOrder(jobs, engine.score)) {
     const unit = results.push(result) - 1;
     const score = scoreLayer(table, unit, result.constantFeatures, names);
@@ -142,17 +140,26 @@ export async function* fitProbes(
   }
 
   const choices = new Map(learnable.map((target) => [target, chooseProbe(table, candidates, target)]));
-  const wanted = listWanted(table, choices, keep);
-  const kept = new Map<number, FittedProbe[]>(learnable.map((target) => [target, []]));
+  const wanted =
+    keep === "every"
+      ? results.map((result, unit) => ({ unit, probes: result.kept.map(({ wanted: own }) => own) }))
+      : groupByUnit(choices);
+  const fits =
+    keep === "every"
+      ? results.map((result) => result.kept.map(({ fit }) => fit))
+      : inOrder(
+          wanted.map(({ unit, probes }) => planKept(table, unit, probes, base, settings)),
+          engine.fit,
+        );
+  const everywhere = new Map<number, FittedProbe[]>(learnable.map((target) => [target, []]));
   const best = new Map<number, FittedProbe>();
-  const fitJobs = wanted.map(({ unit, probes }) => planKept(table, unit, probes, base, settings));
   let next = 0;
-  for await (const fitted of inOrder(fitJobs, engine.fit)) {
+  for await (const fitted of fits) {
     const { unit, probes } = wanted[next++]!;
     for (const [i, probe] of probes.entries()) {
       const { target } = probe;
       const own = describeKept(table, unit, probe, fitted[i]!, base[target]!, foldOf, kind);
-      kept.get(target)!.push(own);
+      everywhere.get(target)!.push(own);
       const choice = choices.get(target)!;
       if (choice.unit === unit) best.set(target, choice.isKnown ? own : warnOfChoice(names[target]!, own));
       yield { kind: "fitted", done: ++done, total, target: names[target]!, probe: own };
@@ -178,7 +185,7 @@ export async function* fitProbes(
         labels,
         threshold,
         best: best.get(target)!,
-        everywhere: keep === "every" ? kept.get(target)! : [],
+        everywhere: keep === "every" ? everywhere.get(target)! : [],
         nested: nested ? estimateNested(table, plan, target, candidates, foldOf) : null,
         permutation: step.value,
       },
@@ -187,36 +194,17 @@ export async function* fitProbes(
   return { folds, layerScores, targets: Object.fromEntries(fitted) };
 }
 
-/** Where a target's probe is kept, and whether that is more than a guess. */
-interface ProbeChoice {
-  readonly unit: number;
-  readonly penalty: number;
-  readonly isKnown: boolean;
-}
-
-function chooseProbe(table: ScoreTable, candidates: readonly number[], target: number): ProbeChoice {
-  const { penalties } = table;
-  const known = choose(candidates, penalties.length, (unit, penalty) =>
-    table.meanArea(unit, target, penalty),
-  );
-  if (known !== null) return { unit: known.unit, penalty: known.penalty, isKnown: true };
-  const penalty = Math.max(0, penalties.indexOf(MIDDLE_PENALTY));
-  return { unit: candidates.at(-1)!, penalty, isKnown: candidates.length === 1 };
-}
-
 /** The probes to fit on all rows, by unit, so that those of one unit share its reading and its products. */
-function listWanted(
-  table: ScoreTable,
+function groupByUnit(
   choices: ReadonlyMap<number, ProbeChoice>,
-  keep: "best" | "every",
 ): { readonly unit: number; readonly probes: readonly WantedProbe[] }[] {
-  return [...table.units.keys()].flatMap((unit) => {
-    const probes = [...choices].flatMap(([target, choice]) => {
-      if (choice.unit === unit) return [{ target, penalty: choice.penalty }];
-      return keep === "every" ? [{ target, penalty: chooseProbe(table, [unit], target).penalty }] : [];
-    });
-    return probes.length === 0 ? [] : [{ unit, probes }];
-  });
+  const units = [...new Set([...choices.values()].map(({ unit }) => unit))].sort((a, b) => a - b);
+  return units.map((unit) => ({
+    unit,
+    probes: [...choices].flatMap(([target, choice]) =>
+      choice.unit === unit ? [{ target, penalty: choice.penalty }] : [],
+    ),
+  }));
 }
 
 /** One assignment serves all targets, so it is stratified on all labels at once. */
@@ -286,7 +274,7 @@ function scoreJob(
   { outcomes }: OutcomePlan,
   penalties: readonly number[],
   splits: readonly SweepSplit[],
-  settings: Pick<ScoreJob, "kind" | "classWeight" | "seed">,
+  settings: Pick<ScoreJob, "kind" | "classWeight" | "seed" | "kept">,
 ): ScoreJob {
   return {
     job: "score",

@@ -8,6 +8,7 @@ import { createSplitFitter } from "./fit-split.ts";
 import { runProbeJob, type ScoreResult } from "./jobs/probe-job.ts";
 import { createMatrixMultiplier, type MatrixMultiplier } from "./matrix-multiplier.ts";
 import type { ProbeKind } from "./probe-kind.ts";
+import { standardiseRows } from "./scaler.ts";
 
 interface GoldenProbe {
   readonly kind: ProbeKind;
@@ -72,6 +73,7 @@ describe.each(cases)("scikit-learn's probes, n=$n d=$d", ({ n, d, positives, mov
         outcomes: [{ labels, values: kind === "ridge" ? rows.values : null }],
         penalties: [C],
         splits: FOLDS.map((fold) => ({ excluded: [fold], outcomes: [0] })),
+        kept: [],
       },
       multiplier,
     )) as ScoreResult;
@@ -81,7 +83,7 @@ describe.each(cases)("scikit-learn's probes, n=$n d=$d", ({ n, d, positives, mov
   });
 
   it.each(named)("%s: the kept probe", async (_name, probe) => {
-    const [fit] = await fitFinal(multiplier, { features, width: d }, [taskOf(probe)], {
+    const [fit] = await fitFinal(multiplier, standardiseRows(features, d), [taskOf(probe)], {
       kind: probe.kind,
       classWeight: probe.class_weight,
       seed: 1,

@@ -6,7 +6,14 @@ import { deflate } from "./row-space/deflation.ts";
 import { computeGram, createGramDesign } from "./row-space/gram-design.ts";
 import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
 import { solveRowSpace } from "./row-space/solve.ts";
-import { applyScaler, type Moments, measureMoments, mergeMoments, scalerOf } from "./scaler.ts";
+import {
+  applyScaler,
+  type Moments,
+  measureMoments,
+  mergeMoments,
+  type StandardisedRows,
+  scalerOf,
+} from "./scaler.ts";
 import { scoreMlp, startMlp, trainMlp } from "./train-mlp.ts";
 
 /** One probe to fit on a split's training rows. Vectors are over all rows, of which the split takes its own. */
@@ -41,6 +48,8 @@ export interface SplitFitter {
   readonly constantFeatures: number;
   /** @param excluded folds that are not trained on, and scored */
   fit(excluded: readonly number[], tasks: readonly SplitTask[]): Promise<SplitScores>;
+  /** All rows, standardised together; good until the next fit, which takes their memory. */
+  standardiseAll(): StandardisedRows;
 }
 
 /** Tasks that are solved together; their vectors take 80 bytes a row each, and a product does 16 at the price of one. */
@@ -69,11 +78,16 @@ export function createSplitFitter(
       rowsWhere(foldOf, (own) => own === fold),
     ),
   );
+  const all = scalerOf(mergeMoments(moments));
   const standardised = new Float32Array(features.length);
   let gram = new Float32Array(0);
 
   return {
-    constantFeatures: scalerOf(mergeMoments(moments)).constantFeatures,
+    constantFeatures: all.constantFeatures,
+    standardiseAll() {
+      const everyRow = rowsWhere(foldOf, () => true);
+      return { scaler: all, values: applyScaler(all, features, everyRow, standardised), width };
+    },
     async fit(excluded, tasks) {
       const trained = rowsWhere(foldOf, (fold) => !excluded.includes(fold));
       const held = rowsWhere(foldOf, (fold) => excluded.includes(fold));

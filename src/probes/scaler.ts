@@ -121,6 +121,21 @@ export function applyScaler(
   return out;
 }
 
+/** Rows that are standardised together. */
+export interface StandardisedRows {
+  readonly scaler: Scaler;
+  /** [n,d] */
+  readonly values: Float32Array;
+  readonly width: number;
+}
+
+/** Standardises all rows over themselves. @param features [n,d] row-major */
+export function standardiseRows(features: Float32Array, width: number): StandardisedRows {
+  const rows = Array.from({ length: features.length / width }, (_, row) => row);
+  const scaler = fitScaler(features, width, rows);
+  return { scaler, values: applyScaler(scaler, features, rows), width };
+}
+
 /** scikit-learn's bound on the rounding error of a computed variance: at or below it, the feature is constant. */
 function isConstant(variance: number, mean: number, count: number): boolean {
   const epsilon = Number.EPSILON;

@@ -6,6 +6,9 @@ import { type ClassWeight, SWEEP_TOLERANCE } from "../fit-logistic.ts";
 import { createSplitFitter, type SplitFitter, type SplitTask } from "../fit-split.ts";
 import type { MatrixMultiplier } from "../matrix-multiplier.ts";
 import type { ProbeKind } from "../probe-kind.ts";
+import { standardiseRows } from "../scaler.ts";
+import type { WantedProbe } from "../sweep/keep-probe.ts";
+import { chooseProbe, createScoreTable } from "../sweep/score-table.ts";
 
 /** What every job on one position and window says. All of a job is plain data, since it may go to another thread. */
 interface JobBase {
@@ -25,12 +28,16 @@ export interface ScoreJob extends JobBase {
   readonly penalties: readonly number[];
   /** The folds left out of each split, and which outcomes it fits. */
   readonly splits: readonly { readonly excluded: readonly number[]; readonly outcomes: readonly number[] }[];
+  /** Outcomes to fit on all rows besides, each at its best penalty. */
+  readonly kept: readonly number[];
 }
 
 export interface ScoreResult {
   readonly constantFeatures: number;
   /** [split][outcome in the split's order][penalty] */
   readonly splits: readonly (readonly (readonly SplitFit[])[])[];
+  /** One a kept outcome. */
+  readonly kept: readonly { readonly wanted: WantedProbe; readonly fit: FinalFit }[];
 }
 
 /** One fit on one split. */
@@ -75,13 +82,30 @@ export async function runProbeJob(
   const { features, width } = await readFeatures(job.source);
   signal?.throwIfAborted();
   const options = { kind, classWeight, seed, signal };
-  if (job.job === "fit") return fitFinal(multiplier, { features, width }, job.tasks, options);
+  if (job.job === "fit") return fitFinal(multiplier, standardiseRows(features, width), job.tasks, options);
   const fitter = createSplitFitter(multiplier, features, width, job.foldOf, {
     ...options,
     tolerance: SWEEP_TOLERANCE,
   });
   if (job.job === "permute") return permute(fitter, job);
-  return { constantFeatures: fitter.constantFeatures, splits: await scoreSplits(fitter, job) };
+  const splits = await scoreSplits(fitter, job);
+  const wanted = chooseKept(job, splits);
+  const tasks = wanted.map(({ target, penalty }) => ({
+    ...job.outcomes[target]!,
+    C: job.penalties[penalty]!,
+  }));
+  const fits = wanted.length > 0 ? await fitFinal(multiplier, fitter.standardiseAll(), tasks, options) : [];
+  return {
+    constantFeatures: fitter.constantFeatures,
+    splits,
+    kept: wanted.map((own, i) => ({ wanted: own, fit: fits[i]! })),
+  };
+}
+
+function chooseKept({ kept, splits, penalties }: ScoreJob, found: ScoreResult["splits"]): WantedProbe[] {
+  const foldCount = splits.filter(({ excluded }) => excluded.length === 1).length;
+  const table = createScoreTable([], [{ splits: found }], splits, penalties, foldCount);
+  return kept.map((target) => ({ target, penalty: chooseProbe(table, [0], target).penalty }));
 }
 
 async function scoreSplits(

@@ -57,7 +57,7 @@ export interface ScoreTable {
 /** @param results [unit] */
 export function createScoreTable(
   units: readonly ProbeUnit[],
-  results: readonly ScoreResult[],
+  results: readonly Pick<ScoreResult, "splits">[],
   splits: readonly SweepSplit[],
   penalties: readonly number[],
   foldCount: number,
@@ -109,6 +109,27 @@ export function choose(
     }
   }
   return best;
+}
+
+/** Where a target's probe is kept, and whether that is more than a guess. */
+export interface ProbeChoice {
+  readonly unit: number;
+  readonly penalty: number;
+  readonly isKnown: boolean;
+}
+
+/** The penalty where none can be told from another. */
+const MIDDLE_PENALTY = 1e-2;
+
+/** @param candidates units to choose from */
+export function chooseProbe(table: ScoreTable, candidates: readonly number[], target: number): ProbeChoice {
+  const { penalties } = table;
+  const known = choose(candidates, penalties.length, (unit, penalty) =>
+    table.meanArea(unit, target, penalty),
+  );
+  if (known !== null) return { unit: known.unit, penalty: known.penalty, isKnown: true };
+  const penalty = Math.max(0, penalties.indexOf(MIDDLE_PENALTY));
+  return { unit: candidates.at(-1)!, penalty, isKnown: candidates.length === 1 };
 }
 
 /** Mean of those that are known; null if none is. */
