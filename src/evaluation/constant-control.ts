@@ -4,7 +4,7 @@ import { logistic } from "../math/logistic.ts";
 import { hasBothClasses } from "../probes/cross-validate.ts";
 import { createExactDesign } from "../probes/design-matrix.ts";
 import { type ClassWeight, fitLogistic } from "../probes/fit-logistic.ts";
-import { applyScaler, fitScaler } from "../probes/scaler.ts";
+import { standardiseRows } from "../probes/scaler.ts";
 import { brierScore, expectedCalibrationError } from "./calibration.ts";
 
 /** What a probe reaches whose features say nothing: the floor that the other numbers stand on. */
@@ -37,13 +37,9 @@ export async function fitConstantProbe(
 ): Promise<ConstantProbe | null> {
   if (!hasBothClasses(labels)) return null;
   const features = new Float32Array(labels.length).fill(1);
-  const rows = Array.from(labels.keys());
-  const scaler = fitScaler(features, 1, rows);
-  const standardised = applyScaler(scaler, features, rows);
-  const [fit] = await fitLogistic(createExactDesign(standardised, rows.length, 1), [
-    { labels, C, classWeight },
-  ]);
-  const probability = logistic(fit!.coefficients[0]! * standardised[0]! + fit!.intercept);
+  const { values } = standardiseRows(features, 1);
+  const [fit] = await fitLogistic(createExactDesign(values, labels.length, 1), [{ labels, C, classWeight }]);
+  const probability = logistic(fit!.coefficients[0]! * values[0]! + fit!.intercept);
   return {
     evaluate(incorrect) {
       if (!hasBothClasses(incorrect)) return null;

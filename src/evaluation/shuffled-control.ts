@@ -6,7 +6,7 @@ import { createFastDesign } from "../probes/design-matrix.ts";
 import { type ClassWeight, fitLogistic, SWEEP_TOLERANCE } from "../probes/fit-logistic.ts";
 import type { MatrixMultiplier } from "../probes/matrix-multiplier.ts";
 import { createLabelPermuter } from "../probes/permute-labels.ts";
-import { applyScaler, fitScaler } from "../probes/scaler.ts";
+import { applyScaler, standardiseRows } from "../probes/scaler.ts";
 
 /** AUROC, against the true labels, of probes that were trained on labels shuffled between questions. */
 export interface ShuffledControl {
@@ -59,9 +59,8 @@ export async function fitShuffledProbes(
   const rng = createRng("shuffled-control", seed);
   const drawn = Array.from({ length: repeats }, () => permuter.draw(rng)).filter(hasBothClasses);
   if (drawn.length === 0) return null;
-  const rows = Array.from(labels.keys());
-  const scaler = fitScaler(features, width, rows);
-  const design = createFastDesign(multiplier, applyScaler(scaler, features, rows), rows.length, width);
+  const { scaler, values } = standardiseRows(features, width);
+  const design = createFastDesign(multiplier, values, labels.length, width);
   const fits = await fitLogistic(
     design,
     drawn.map((shuffled) => ({ labels: shuffled, C, classWeight })),

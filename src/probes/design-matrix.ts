@@ -49,19 +49,8 @@ export function createFastDesign(
     rowCount,
     width,
     async applyGram(vectors, count, out) {
-      if (inner.length < count * width) inner = new Float32Array(count * width);
-      if (count === 1) {
-        // one row on the left takes half the time of one column on the right
-        await multiplier.multiply(vectors, features, inner, {
-          m: 1,
-          k: rowCount,
-          n: width,
-          transposeB: false,
-        });
-        await multiplier.multiply(inner, features, out, { m: 1, k: width, n: rowCount, transposeB: true });
-        return;
-      }
       transposed ??= transpose(features, rowCount, width);
+      if (inner.length < count * width) inner = new Float32Array(count * width);
       const n = count;
       // [d,A] = Z^T vectors^T, then [n,A] = Z [d,A]: the large matrix on the left of both
       await multiplier.multiply(transposed, vectors, inner, { m: width, k: rowCount, n, transposeB: true });

@@ -81,6 +81,7 @@ export interface FittedTarget {
 }
 
 const DEFAULT_FOLDS = 5;
+
 /**
  * Fits probes of every target at every position and layer, scores them by cross-validation over questions, and keeps
  * the best. Features are standardised inside each fold.

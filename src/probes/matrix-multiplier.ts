@@ -41,8 +41,10 @@ export async function createMatrixMultiplier({
     sessions.set(key, known);
     return known;
   };
-  return {
+  const multiplier: MatrixMultiplier = {
     async multiply(a, b, out, { m, k, n, transposeA = false, transposeB }) {
+      // one row on the left takes half the time of one column on the right, and lies in memory as it does
+      if (n === 1 && m > 1) return multiplier.multiply(b, a, out, { m: 1, k, n: m, transposeB: !transposeA });
       const session = await sessionFor(transposeA, transposeB);
       const feeds = {
         A: new Tensor("float32", a.subarray(0, m * k), transposeA ? [k, m] : [m, k]),
@@ -54,6 +56,7 @@ export async function createMatrixMultiplier({
       for (const session of await Promise.all(sessions.values())) await session.release();
     },
   };
+  return multiplier;
 }
 
 async function openSession(

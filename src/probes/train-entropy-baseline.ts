@@ -3,7 +3,7 @@ import { describeUntrained } from "./describe-probe.ts";
 import { createExactDesign } from "./design-matrix.ts";
 import { type ClassWeight, fitLogistic } from "./fit-logistic.ts";
 import type { Probe, UntrainedProbe } from "./probe.ts";
-import { applyScaler, fitScaler } from "./scaler.ts";
+import { standardiseRows } from "./scaler.ts";
 import type { ProbeTarget } from "./select-layer.ts";
 
 /** The training rows of one target. */
@@ -43,9 +43,8 @@ export async function trainEntropyBaseline(
   }
   if (!hasBothClasses(ownLabels)) return describeUntrained(target, ownLabels);
   const features = Float32Array.from(rows, (row) => meanThinkEntropy[row]!);
-  const everyRow = Array.from(rows.keys());
-  const scaler = fitScaler(features, 1, everyRow);
-  const design = createExactDesign(applyScaler(scaler, features, everyRow), rows.length, 1);
+  const { scaler, values } = standardiseRows(features, 1);
+  const design = createExactDesign(values, rows.length, 1);
   const [fit] = await fitLogistic(design, [{ labels: ownLabels, C: BASELINE_C, classWeight }]);
   const { coefficients, intercept, relativeError } = fit!;
   const message =

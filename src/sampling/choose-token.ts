@@ -38,7 +38,7 @@ export interface VocabularyMass {
   readonly total: number;
 }
 
-/** Tokens that the filters kept, most likely first (equals by id); theirs until the next ones are asked for. */
+/** Tokens that the filters kept, most likely first (equals by id); good until the next are asked for. */
 export interface KeptTokens {
   /** [N] */
   readonly ids: Uint32Array;

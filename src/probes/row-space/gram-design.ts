@@ -53,9 +53,7 @@ export function createGramDesign(
     rowCount,
     width,
     applyGram: (vectors, count, out) =>
-      count === 1 // K is symmetric, and one row on the left takes half the time of one column on the right
-        ? multiplier.multiply(vectors, gram, out, { m: 1, k: rowCount, n: rowCount, transposeB: true })
-        : multiplier.multiply(gram, vectors, out, { m: rowCount, k: rowCount, n: count, transposeB: true }),
+      multiplier.multiply(gram, vectors, out, { m: rowCount, k: rowCount, n: count, transposeB: true }),
     combine: (duals) => combineFast(multiplier, features, rowCount, width, duals),
     exact: null,
   };
