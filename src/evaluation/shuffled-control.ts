@@ -3,7 +3,7 @@ import { createRng } from "../math/rng.ts";
 import { mean } from "../math/vector.ts";
 import { hasBothClasses } from "../probes/cross-validate.ts";
 import { createFastDesign } from "../probes/design-matrix.ts";
-import { type ClassWeight, fitLogistic, SWEEP_TOLERANCE } from "../probes/fit-logistic.ts";
+import { type ClassWeight, fitLogistic, sweepTolerance } from "../probes/fit-logistic.ts";
 import type { MatrixMultiplier } from "../probes/matrix-multiplier.ts";
 import { createLabelPermuter } from "../probes/permute-labels.ts";
 import { applyScaler, standardiseRows } from "../probes/scaler.ts";
@@ -64,7 +64,7 @@ export async function fitShuffledProbes(
   const fits = await fitLogistic(
     design,
     drawn.map((shuffled) => ({ labels: shuffled, C, classWeight })),
-    { tolerance: SWEEP_TOLERANCE },
+    { tolerance: sweepTolerance(labels.length) },
   );
   return {
     evaluate(splitFeatures, incorrect) {

@@ -1,4 +1,5 @@
 import { transpose } from "../math/transpose.ts";
+import { createExactProducts, type ExactProducts } from "./exact-products.ts";
 import type { MatrixMultiplier } from "./matrix-multiplier.ts";
 
 /**
@@ -23,14 +24,6 @@ export interface DesignMatrix {
 
 /** A design that has exact products, too. */
 export type ExactDesignMatrix = DesignMatrix & { readonly exact: ExactProducts };
-
-/** Products that accumulate in float64. */
-export interface ExactProducts {
-  /** @returns Z w [n] */
-  predict(weights: Float64Array): Float64Array;
-  /** @returns Z^T u [d] */
-  combine(dual: Float64Array): Float64Array;
-}
 
 /**
  * A design whose products run in float32 on onnxruntime as Z (Z^T ·): right where rows are many more than features,
@@ -75,13 +68,15 @@ export function createExactDesign(
     rowCount,
     width,
     async applyGram(vectors, count, out) {
-      for (let a = 0; a < count; a++) {
-        const dual = Float64Array.from(vectors.subarray(a * rowCount, (a + 1) * rowCount));
-        const image = exact.predict(exact.combine(dual));
+      const duals = Array.from({ length: count }, (_, a) =>
+        Float64Array.from(vectors.subarray(a * rowCount, (a + 1) * rowCount)),
+      );
+      const images = exact.predict(exact.combine(duals));
+      for (const [a, image] of images.entries()) {
         for (let i = 0; i < rowCount; i++) out[i * count + a] = image[i]!;
       }
     },
-    combine: async (duals) => duals.map(exact.combine),
+    combine: async (duals) => exact.combine(duals),
     exact,
   };
 }
@@ -105,48 +100,21 @@ export async function combineFast(
   return duals.map((_, a) => Float64Array.from(weights.subarray(a * width, (a + 1) * width)));
 }
 
-function createExactProducts(
-  features: Float32Array | Float64Array,
+/** Z w for each w by one float32 product. */
+export async function predictFast(
+  multiplier: MatrixMultiplier,
+  features: Float32Array,
   rowCount: number,
   width: number,
-): ExactProducts {
-  return {
-    predict(weights) {
-      const predictions = new Float64Array(rowCount);
-      for (let row = 0; row < rowCount; row++) {
-        const start = row * width;
-        let even = 0; // two sums: each addition waits for the one before it
-        let odd = 0;
-        for (let j = 0; j + 1 < width; j += 2) {
-          even += features[start + j]! * weights[j]!;
-          odd += features[start + j + 1]! * weights[j + 1]!;
-        }
-        if (width % 2 === 1) even += features[start + width - 1]! * weights[width - 1]!;
-        predictions[row] = even + odd;
-      }
-      return predictions;
-    },
-    combine(dual) {
-      const weights = new Float64Array(width);
-      const whole = rowCount - (rowCount % 4);
-      for (let row = 0; row < whole; row += 4) {
-        // four rows at a time: the sums are read and written a quarter as often
-        const [a, b, c, d] = [dual[row]!, dual[row + 1]!, dual[row + 2]!, dual[row + 3]!];
-        const start = row * width;
-        for (let j = 0, at = start; j < width; j++, at++) {
-          weights[j] =
-            weights[j]! +
-            a * features[at]! +
-            b * features[at + width]! +
-            c * features[at + 2 * width]! +
-            d * features[at + 3 * width]!;
-        }
-      }
-      for (let row = whole; row < rowCount; row++) {
-        const start = row * width;
-        for (let j = 0; j < width; j++) weights[j] = weights[j]! + dual[row]! * features[start + j]!;
-      }
-      return weights;
-    },
-  };
+  weights: readonly Float64Array[],
+): Promise<Float64Array[]> {
+  const count = weights.length;
+  const stacked = new Float32Array(count * width);
+  weights.forEach((each, a) => {
+    stacked.set(each, a * width);
+  });
+  const products = new Float32Array(rowCount * count);
+  const shape = { m: rowCount, k: width, n: count, transposeB: true };
+  await multiplier.multiply(features, stacked, products, shape);
+  return weights.map((_, a) => Float64Array.from({ length: rowCount }, (__, i) => products[i * count + a]!));
 }

@@ -5,8 +5,10 @@ import { meanDifferenceDuals, ROWS_WORTH_DEFLATING, type SplitTask } from "./fit
 import type { MatrixMultiplier } from "./matrix-multiplier.ts";
 import type { ProbeKind } from "./probe-kind.ts";
 import type { HiddenLayer, ProbeWeights } from "./probe-weights.ts";
-import { deflate } from "./row-space/deflation.ts";
+import { type Deflation, deflate } from "./row-space/deflation.ts";
+import { createGramDesign } from "./row-space/gram-design.ts";
 import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
+import type { SharedGram } from "./row-space/shared-gram.ts";
 import { solveRowSpace } from "./row-space/solve.ts";
 import type { StandardisedRows } from "./scaler.ts";
 import { startMlp, trainMlp } from "./train-mlp.ts";
@@ -31,16 +33,16 @@ const DEFLATION_STEPS = 4;
  */
 export async function fitFinal(
   multiplier: MatrixMultiplier,
-  { scaler, values, width }: StandardisedRows,
+  rows: StandardisedRows,
   tasks: readonly SplitTask[],
   options: FinalOptions,
 ): Promise<FinalFit[]> {
-  const { mean, scale, constantFeatures } = scaler;
+  const { mean, scale, constantFeatures } = rows.scaler;
   const shared = { mean: Float32Array.from(mean), scale: Float32Array.from(scale) };
   const fits =
     options.kind === "mlp"
-      ? await fitMlps(multiplier, values, width, tasks, options)
-      : await fitLinear(multiplier, values, width, tasks, options);
+      ? await fitMlps(multiplier, rows, tasks, options)
+      : await fitLinear(multiplier, rows, tasks, options);
   return fits.map(({ coefficients, intercept, hidden, relativeError, converged }) => ({
     weights: { ...shared, coefficients: Float32Array.from(coefficients), intercept, hidden },
     constantFeatures,
@@ -53,6 +55,8 @@ export interface FinalOptions {
   readonly kind: ProbeKind;
   readonly classWeight: ClassWeight;
   readonly seed: number;
+  /** K of the standardised rows and its leading directions, if they are at hand. */
+  readonly shared?: Pick<SharedGram, "gram" | "deflation"> | null;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -65,29 +69,32 @@ interface StandardisedFit extends Pick<FinalFit, "relativeError" | "converged"> 
 
 async function fitLinear(
   multiplier: MatrixMultiplier,
-  standardised: Float32Array,
-  width: number,
+  { values, width }: StandardisedRows,
   tasks: readonly SplitTask[],
-  { kind, classWeight, signal }: FinalOptions,
+  { kind, classWeight, shared = null, signal }: FinalOptions,
 ): Promise<StandardisedFit[]> {
-  const count = standardised.length / width;
-  const design = createFastDesign(multiplier, standardised, count, width);
+  const count = values.length / width;
+  const design =
+    shared === null
+      ? createFastDesign(multiplier, values, count, width)
+      : createGramDesign(multiplier, shared.gram, values, count, width);
   if (kind === "mean-difference") {
-    return tasks.map(({ labels }) => {
-      const duals = meanDifferenceDuals(labels);
-      const coefficients = design.exact.combine(duals);
-      // halfway between the means, so that the score's sign says which one is nearer
-      const middle = design.exact.combine(duals.map((dual) => Math.abs(dual) / 2));
-      const intercept = -dot(coefficients, middle);
+    const duals = tasks.map(({ labels }) => meanDifferenceDuals(labels));
+    // halfway between the means, so that the score's sign says which one is nearer
+    const middles = design.exact.combine(duals.map((own) => own.map((dual) => Math.abs(dual) / 2)));
+    return design.exact.combine(duals).map((coefficients, a) => {
+      const intercept = -dot(coefficients, middles[a]!);
       return { coefficients, intercept, hidden: null, relativeError: null, converged: true };
     });
   }
-  const space = count >= ROWS_WORTH_DEFLATING ? await deflate(multiplier, design, DEFLATION_STEPS) : null;
+  const findSpace = (): Promise<Deflation | null> =>
+    shared === null ? deflate(multiplier, design, DEFLATION_STEPS) : Promise.resolve(shared.deflation);
+  const space = count >= ROWS_WORTH_DEFLATING ? await findSpace() : null;
   const fits = await solveRowSpace(
     design,
-    tasks.map(({ labels, values, C }) => ({
+    tasks.map(({ labels, values: amounts, C }) => ({
       loss: kind === "ridge" ? "squared" : "logistic",
-      outcomes: kind === "ridge" ? (values ?? labels) : labels,
+      outcomes: kind === "ridge" ? (amounts ?? labels) : labels,
       costs: rowCosts(labels, C, classWeight),
     })),
     {
@@ -96,13 +103,13 @@ async function fitLinear(
       signal,
     },
   );
-  return fits.map((fit) => ({ ...fit, coefficients: design.exact.combine(fit.duals), hidden: null }));
+  const weights = design.exact.combine(fits.map(({ duals }) => duals));
+  return fits.map((fit, a) => ({ ...fit, coefficients: weights[a]!, hidden: null }));
 }
 
 async function fitMlps(
   multiplier: MatrixMultiplier,
-  standardised: Float32Array,
-  width: number,
+  { values, width }: StandardisedRows,
   tasks: readonly SplitTask[],
   { classWeight, seed, signal }: FinalOptions,
 ): Promise<StandardisedFit[]> {
@@ -110,7 +117,7 @@ async function fitMlps(
   for (const { labels, C } of tasks) {
     const costs = rowCosts(labels, C, classWeight);
     const start = startMlp(width, seed);
-    const mlp = await trainMlp(multiplier, start, standardised, labels, costs, { signal });
+    const mlp = await trainMlp(multiplier, start, values, labels, costs, { signal });
     fits.push({
       coefficients: mlp.output,
       intercept: mlp.outputBias[0]!,

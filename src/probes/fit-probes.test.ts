@@ -224,7 +224,13 @@ describe("a nested estimate", () => {
     const { nested } = fitted.targets.high!;
     const foldOf = Uint8Array.from(fitted.folds.foldOf);
     await using multiplier = await createMatrixMultiplier();
-    const settings = { kind: "logistic", classWeight: "none", tolerance: 1e-2, seed: 42 } as const;
+    const settings = {
+      kind: "logistic",
+      classWeight: "none",
+      tolerance: 1e-2,
+      seed: 42,
+      shares: true,
+    } as const;
     const fitters = layers.map((layer) => createSplitFitter(multiplier, layer, 8, foldOf, settings));
     const folds = [0, 1, 2, 3, 4];
     for (const outer of folds) {

@@ -52,7 +52,11 @@ describe.each(cases)("scikit-learn's probes, n=$n d=$d", ({ n, d, positives, mov
 
   it.each(named)("%s: scores out of fold", async (_name, probe) => {
     const settings = { kind: probe.kind, classWeight: probe.class_weight, seed: 1 };
-    const fitter = createSplitFitter(multiplier, features, d, foldOf, { ...settings, tolerance: 1e-4 });
+    const fitter = createSplitFitter(multiplier, features, d, foldOf, {
+      ...settings,
+      tolerance: 1e-4,
+      shares: true,
+    });
     expect(fitter.constantFeatures).toBe(1);
     const scores = new Float64Array(n);
     for (const fold of FOLDS) {
@@ -114,7 +118,13 @@ describe.each(cases)("scikit-learn's probes, n=$n d=$d", ({ n, d, positives, mov
 
 describe("createSplitFitter", () => {
   const { features, labels, foldOf } = makeHashedRows(60, 5);
-  const settings = { kind: "logistic", classWeight: "none", tolerance: 1e-4, seed: 1 } as const;
+  const settings = {
+    kind: "logistic",
+    classWeight: "none",
+    tolerance: 1e-4,
+    seed: 1,
+    shares: false,
+  } as const;
 
   it("learns nothing from the rows it leaves out", async () => {
     const task = { labels, values: null, C: 1 };

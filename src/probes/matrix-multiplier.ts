@@ -1,5 +1,6 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { createGraph } from "../onnx/graph.ts";
+import { type CodedProducts, createCodedProducts } from "./coded-products.ts";
 
 /** Sizes of one product. */
 export interface ProductShape {
@@ -20,6 +21,8 @@ export interface ProductShape {
  * B in every call, so the larger matrix belongs on the left; up to 16 columns of B take the time of one.
  */
 export interface MatrixMultiplier extends AsyncDisposable {
+  /** Products in whole numbers. */
+  readonly coded: CodedProducts;
   /** out [m,n] = A [m,k] B. The arrays may be longer than the shape needs; `out` is written in place. */
   multiply(a: Float32Array, b: Float32Array, out: Float32Array, shape: ProductShape): Promise<void>;
 }
@@ -41,7 +44,9 @@ export async function createMatrixMultiplier({
     sessions.set(key, known);
     return known;
   };
+  const coded = createCodedProducts(threads);
   const multiplier: MatrixMultiplier = {
+    coded,
     async multiply(a, b, out, { m, k, n, transposeA = false, transposeB }) {
       // one row on the left takes half the time of one column on the right, and lies in memory as it does
       if (n === 1 && m > 1) return multiplier.multiply(b, a, out, { m: 1, k, n: m, transposeB: !transposeA });
@@ -54,6 +59,7 @@ export async function createMatrixMultiplier({
     },
     async [Symbol.asyncDispose]() {
       for (const session of await Promise.all(sessions.values())) await session.release();
+      await coded[Symbol.asyncDispose]();
     },
   };
   return multiplier;

@@ -2,8 +2,8 @@ import { auroc } from "../../math/auroc.ts";
 import { hasBothClasses } from "../cross-validate.ts";
 import { type FeatureSource, readFeatures } from "../feature-source.ts";
 import { type FinalFit, fitFinal } from "../fit-final.ts";
-import { type ClassWeight, SWEEP_TOLERANCE } from "../fit-logistic.ts";
-import { createSplitFitter, type SplitFitter, type SplitTask } from "../fit-split.ts";
+import { type ClassWeight, sweepTolerance } from "../fit-logistic.ts";
+import { createSplitFitter, pickRows, type SplitFitter, type SplitTask } from "../fit-split.ts";
 import type { MatrixMultiplier } from "../matrix-multiplier.ts";
 import type { ProbeKind } from "../probe-kind.ts";
 import { standardiseRows } from "../scaler.ts";
@@ -85,21 +85,33 @@ export async function runProbeJob(
   if (job.job === "fit") return fitFinal(multiplier, standardiseRows(features, width), job.tasks, options);
   const fitter = createSplitFitter(multiplier, features, width, job.foldOf, {
     ...options,
-    tolerance: SWEEP_TOLERANCE,
+    tolerance: sweepTolerance(job.foldOf.length),
+    shares: (job.job === "score" ? job.splits : job.folds).length > 1,
   });
   if (job.job === "permute") return permute(fitter, job);
   const splits = await scoreSplits(fitter, job);
   const wanted = chooseKept(job, splits);
-  const tasks = wanted.map(({ target, penalty }) => ({
-    ...job.outcomes[target]!,
-    C: job.penalties[penalty]!,
-  }));
-  const fits = wanted.length > 0 ? await fitFinal(multiplier, fitter.standardiseAll(), tasks, options) : [];
+  const fits = wanted.length > 0 ? await fitKept(multiplier, fitter, job, wanted, signal) : [];
   return {
     constantFeatures: fitter.constantFeatures,
     splits,
     kept: wanted.map((own, i) => ({ wanted: own, fit: fits[i]! })),
   };
+}
+
+/** Fits on all rows what the splits' scores have chosen. */
+function fitKept(
+  multiplier: MatrixMultiplier,
+  fitter: SplitFitter,
+  { outcomes, penalties, kind, classWeight, seed }: ScoreJob,
+  wanted: readonly WantedProbe[],
+  signal: AbortSignal | undefined,
+): Promise<FinalFit[]> {
+  const { order, shared, ...rows } = fitter.standardiseAll();
+  const tasks = wanted.map(({ target, penalty }) =>
+    pickRows({ ...outcomes[target]!, C: penalties[penalty]! }, order),
+  );
+  return fitFinal(multiplier, rows, tasks, { kind, classWeight, seed, shared, signal });
 }
 
 function chooseKept({ kept, splits, penalties }: ScoreJob, found: ScoreResult["splits"]): WantedProbe[] {

@@ -56,8 +56,45 @@ export async function deflate(
     images.set(block, count * n);
     count += width;
   }
+  const found = basis.subarray(0, count * n);
   const isComplete = count < steps * BLOCK;
-  return project(multiplier, basis.subarray(0, count * n), images.subarray(0, count * n), n, isComplete);
+  // the lower half is dropped: those values are mixtures, and the smallest kept one has to bound what is left
+  const dropped = isComplete ? 0 : Math.floor(count / 2);
+  return project(multiplier, found, images.subarray(0, count * n), n, { isComplete, dropped });
+}
+
+/**
+ * Finds the leading eigenpairs from a good guess, by one product with K: those of a training set from those of all
+ * rows.
+ * @param guess [k,n] duals, about in their span
+ */
+export async function refineDeflation(
+  multiplier: MatrixMultiplier,
+  design: DesignMatrix,
+  guess: Float32Array,
+): Promise<Deflation | null> {
+  const n = design.rowCount;
+  const block = await orthonormalise(multiplier, guess, n);
+  const width = block.length / n;
+  const columns = new Float32Array(n * width);
+  await design.applyGram(block, width, columns);
+  const images = transpose(columns, n, width);
+  return project(multiplier, block, images, n, { isComplete: false, dropped: 0 });
+}
+
+/**
+ * [k,n] the leading duals of some of the rows, about: {@link refineDeflation} starts from them.
+ * @param rows [n] places among all N rows
+ */
+export function restrictDeflation({ rank, stacked }: Deflation, rows: Int32Array): Float32Array {
+  const total = stacked.length / (2 * rank);
+  const restricted = new Float32Array(rank * rows.length);
+  for (let i = 0; i < rows.length; i++) {
+    // the images, not the duals: K once more makes them purer
+    const from = (total + rows[i]!) * rank;
+    for (let j = 0; j < rank; j++) restricted[j * rows.length + i] = stacked[from + j]!;
+  }
+  return restricted;
 }
 
 /** Where finding more directions begins to cost more than it saves, measured at 400, 1600 and 4000 rows. */
@@ -81,16 +118,16 @@ async function removeSpan(
 }
 
 /**
- * Rayleigh-Ritz: the best eigenpairs within the span of the orthonormal rows of `block`, given K times them. The lower
- * half is dropped: those values are mixtures, and the smallest kept one has to bound what is left.
- * @param isComplete whether K is zero outside that span: then all pairs are exact, and kept
+ * Rayleigh-Ritz: the best eigenpairs within the span of the orthonormal rows of `block`, given K times them.
+ * @param isComplete whether K is zero outside that span: then all pairs are exact
+ * @param dropped    how many of the lowest pairs to leave out
  */
 async function project(
   multiplier: MatrixMultiplier,
   block: Float32Array,
   images: Float32Array,
   n: number,
-  isComplete: boolean,
+  { isComplete, dropped }: { readonly isComplete: boolean; readonly dropped: number },
 ): Promise<Deflation | null> {
   const count = block.length / n;
   if (count === 0) return null;
@@ -101,7 +138,7 @@ async function project(
   );
   const least = found.values.findIndex((value) => value > NOISE * found.values.at(-1)!);
   if (least === -1) return null;
-  const first = isComplete ? least : Math.max(least, Math.floor(count / 2));
+  const first = Math.max(least, dropped);
   const values = found.values.slice(first);
   const kept = found.vectors.slice(first);
   const rank = kept.length;

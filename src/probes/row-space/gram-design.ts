@@ -1,4 +1,5 @@
-import { combineFast, type DesignMatrix } from "../design-matrix.ts";
+import { combineFast, type ExactDesignMatrix } from "../design-matrix.ts";
+import { createExactProducts } from "../exact-products.ts";
 import type { MatrixMultiplier } from "../matrix-multiplier.ts";
 
 /**
@@ -36,9 +37,11 @@ export async function computeGram(
   mirror(gram, rowCount);
 }
 
+/** Whether K is the smaller matrix to iterate on: rows are fewer than twice the features. */
+export const isGramSmaller = (rowCount: number, width: number): boolean => rowCount < 2 * width;
+
 /**
- * A design whose K is at hand: right where rows are fewer than twice the features, since each iteration then reads
- * the smaller matrix.
+ * A design whose K is at hand.
  * @param gram     [n,n] K = Z Z^T, see {@link computeGram}
  * @param features [n,d]; may be longer, not copied
  */
@@ -48,14 +51,14 @@ export function createGramDesign(
   features: Float32Array,
   rowCount: number,
   width: number,
-): DesignMatrix {
+): ExactDesignMatrix {
   return {
     rowCount,
     width,
     applyGram: (vectors, count, out) =>
       multiplier.multiply(gram, vectors, out, { m: rowCount, k: rowCount, n: count, transposeB: true }),
     combine: (duals) => combineFast(multiplier, features, rowCount, width, duals),
-    exact: null,
+    exact: createExactProducts(features, rowCount, width),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { DesignMatrix } from "../design-matrix.ts";
+import type { ExactProducts } from "../exact-products.ts";
 import { type RowSpaceTask, startColumn } from "./column.ts";
 import { balanceIntercept, type Preconditioner } from "./preconditioner.ts";
-import { advance, createSearch, type Search } from "./search.ts";
+import { type Accuracy, advance, createSearch, type Search, takeExactGradients } from "./search.ts";
 
 /** A fitted regression in the row space: w = Z^T duals. */
 export interface RowSpaceFit {
@@ -22,7 +23,7 @@ export interface SolveRowSpaceOptions {
 }
 
 /** Relative error that float32 products reach on any data worth fitting; below it, gradients are taken in float64. */
-const FLOAT32_TOLERANCE = 1e-4;
+export const FLOAT32_TOLERANCE = 1e-4;
 
 /**
  * Fits many regressions on one design at once. Each pass over the matrix serves all columns still at work, whatever
@@ -37,18 +38,29 @@ export async function solveRowSpace(
   { tolerance, preconditioner = balanceIntercept, signal }: SolveRowSpaceOptions,
 ): Promise<RowSpaceFit[]> {
   const exact = tolerance < FLOAT32_TOLERANCE ? design.exact : null;
-  const all = tasks.map((task) => createSearch(startColumn(task), tolerance, exact));
+  const accuracy: Accuracy = { tolerance, isExact: exact !== null };
+  const all = tasks.map((task) => createSearch(startColumn(task), accuracy));
   const vectors = new Float32Array(all.length * design.rowCount);
   const images = new Float32Array(all.length * design.rowCount);
-  for (let active = all; active.length > 0; active = active.filter(({ phase }) => phase !== "done")) {
+  for (
+    let left: readonly Search[] = all;
+    left.length > 0;
+    left = left.filter(({ phase }) => phase !== "done")
+  ) {
     signal?.throwIfAborted();
+    const active = left.filter(({ phase }) => phase !== "exact");
+    if (active.length === 0) {
+      takeExactGradients(left, exact!);
+      continue;
+    }
     active.forEach(({ column }, a) => {
       vectors.set(column.residual, a * design.rowCount);
     });
     await design.applyGram(vectors, active.length, images);
-    active.forEach((search, a) => {
-      takeImage(search, images, active.length, a);
+    active.forEach(({ column: { image } }, a) => {
+      for (let i = 0, at = a; i < image.length; i++, at += active.length) image[i] = images[at]!;
     });
+    if (exact !== null) replaceImages(active, images, exact);
     const preconditioned = await preconditioner(
       active.map(({ column }) => column),
       images,
@@ -66,21 +78,20 @@ export async function solveRowSpace(
   }));
 }
 
-/**
- * Hands a column its image K residual.
- * @param images [n, stride] the column at `offset`; replaced by the exact image where that is wanted
- */
-function takeImage(
-  { column, precision, exact }: Search,
+/** Replaces the images, K residual, of columns that no longer trust fast products. @param images [n, active] */
+function replaceImages(
+  active: readonly Search[],
   images: Float32Array,
-  stride: number,
-  offset: number,
+  { combine, predict }: ExactProducts,
 ): void {
-  const { image, residual } = column;
-  if (exact !== null && precision === "float64") {
-    image.set(exact.predict(exact.combine(residual)));
-    for (let i = 0, at = offset; i < image.length; i++, at += stride) images[at] = image[i]!;
-    return;
+  const distrustful = active.filter(({ precision }) => precision === "exact");
+  if (distrustful.length === 0) return;
+  const exact = predict(combine(distrustful.map(({ column }) => column.residual)));
+  for (const [a, search] of distrustful.entries()) {
+    const { image } = search.column;
+    image.set(exact[a]!);
+    for (let i = 0, at = active.indexOf(search); i < image.length; i++, at += active.length) {
+      images[at] = image[i]!;
+    }
   }
-  for (let i = 0, at = offset; i < image.length; i++, at += stride) image[i] = images[at]!;
 }

@@ -1,0 +1,173 @@
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { createGraph, ONNX_TYPES, type OnnxGraph, type TensorName } from "../onnx/graph.ts";
+
+/** Rows in whole numbers, each on its own scale: a number is about (code - zero) · scale. */
+interface CodedRows<Codes> {
+  readonly rowCount: number;
+  readonly codes: Codes;
+  /** [rows] > 0 */
+  readonly scales: Float32Array;
+}
+
+/** Codes [rows, k] of seven bits, zero at 64. */
+export type LeftRows = CodedRows<Uint8Array>;
+/** Codes [k, rows] of eight bits, zero at 0. */
+export type RightRows = CodedRows<Int8Array>;
+
+/**
+ * Products of rows that are rounded to whole numbers: three times as fast as float32 on processors that multiply
+ * bytes, for what need not be more exact than a hundredth of its typical size.
+ */
+export interface CodedProducts extends AsyncDisposable {
+  /**
+   * @param rows    [m,k] row-major; may be longer
+   * @param factors [k] each column is multiplied by its own first
+   */
+  encodeLeft(rows: Float32Array, m: number, k: number, factors: Float32Array): Promise<LeftRows>;
+  /** @param rows [m,k] row-major; may be longer */
+  encodeRight(rows: Float32Array, m: number, k: number): Promise<RightRows>;
+  /**
+   * @param onto [m,n] is added to
+   * @returns the sum [m,n], and the same transposed [n,m]
+   */
+  multiply(
+    left: LeftRows,
+    right: RightRows,
+    onto: Float32Array,
+  ): Promise<readonly [Float32Array, Float32Array]>;
+}
+
+/** Left codes are 1 to 127: sums of two products then fit the 16 bits that processors without VNNI keep them in. */
+const LEFT_ZERO = 64;
+const LEFT_LARGEST = 63;
+const RIGHT_LARGEST = 127;
+/** Rows that are encoded at once; the buffers of a step are of this many. */
+const ROWS_AT_ONCE = 128;
+
+/** {@link CodedProducts}; dispose them after use. Sessions are opened when they are first needed. */
+export function createCodedProducts(threads: number): CodedProducts {
+  const sessions = new Map<() => OnnxGraph, Promise<InferenceSession>>();
+  const sessionFor = (build: () => OnnxGraph): Promise<InferenceSession> => {
+    const session = sessions.get(build) ?? openSession(build(), threads);
+    sessions.set(build, session);
+    return session;
+  };
+  return {
+    async encodeLeft(rows, m, k, factors) {
+      const session = await sessionFor(buildLeftEncoder);
+      const codes = new Uint8Array(m * k);
+      const scales = new Float32Array(m);
+      for (let top = 0; top < m; top += ROWS_AT_ONCE) {
+        const bottom = Math.min(top + ROWS_AT_ONCE, m);
+        const shape = [bottom - top, k];
+        await session.run(
+          {
+            rows: new Tensor("float32", rows.subarray(top * k, bottom * k), shape),
+            factors: new Tensor("float32", factors, [k]),
+          },
+          {
+            codes: new Tensor("uint8", codes.subarray(top * k, bottom * k), shape),
+            scales: new Tensor("float32", scales.subarray(top, bottom), [bottom - top, 1]),
+          },
+        );
+      }
+      return { rowCount: m, codes, scales };
+    },
+    async encodeRight(rows, m, k) {
+      const session = await sessionFor(buildRightEncoder);
+      const codes = new Int8Array(m * k);
+      const scales = new Float32Array(m);
+      await session.run(
+        { rows: new Tensor("float32", rows.subarray(0, m * k), [m, k]) },
+        { codes: new Tensor("int8", codes, [k, m]), scales: new Tensor("float32", scales, [1, m]) },
+      );
+      return { rowCount: m, codes, scales };
+    },
+    async multiply(left, right, onto) {
+      const session = await sessionFor(buildProduct);
+      const [m, n] = [left.rowCount, right.rowCount];
+      const k = left.codes.length / m;
+      const sum = new Float32Array(m * n);
+      const turned = new Float32Array(m * n);
+      await session.run(
+        {
+          left: new Tensor("uint8", left.codes, [m, k]),
+          leftScales: new Tensor("float32", left.scales, [m, 1]),
+          right: new Tensor("int8", right.codes, [k, n]),
+          rightScales: new Tensor("float32", right.scales, [1, n]),
+          onto: new Tensor("float32", onto.subarray(0, m * n), [m, n]),
+        },
+        {
+          sum: new Tensor("float32", sum, [m, n]),
+          turned: new Tensor("float32", turned, [n, m]),
+        },
+      );
+      return [sum, turned];
+    },
+    async [Symbol.asyncDispose]() {
+      for (const session of await Promise.all(sessions.values())) await session.release();
+    },
+  };
+}
+
+function buildLeftEncoder(): OnnxGraph {
+  const graph = createGraph("left codes");
+  graph.input("rows", "float32", ["m", "k"]);
+  graph.input("factors", "float32", ["k"]);
+  const scaled = graph.add("Mul", ["rows", "factors"]);
+  const whole = addScaling(graph, scaled, LEFT_LARGEST, "scales");
+  graph.addNamed("QuantizeLinear", [whole, graph.scalar(1), graph.byte(LEFT_ZERO)], ["codes"]);
+  graph.output("codes", "uint8", ["m", "k"]);
+  graph.output("scales", "float32", ["m", 1]);
+  return graph;
+}
+
+function buildRightEncoder(): OnnxGraph {
+  const graph = createGraph("right codes");
+  graph.input("rows", "float32", ["m", "k"]);
+  const scales = graph.fresh();
+  const whole = addScaling(graph, "rows", RIGHT_LARGEST, scales);
+  const codes = graph.add("QuantizeLinear", [whole, graph.scalar(1)], { output_dtype: ONNX_TYPES.int8 });
+  graph.addNamed("Transpose", [codes], ["codes"], { perm: [1, 0] });
+  graph.addNamed("Transpose", [scales], ["scales"], { perm: [1, 0] });
+  graph.output("codes", "int8", ["k", "m"]);
+  graph.output("scales", "float32", [1, "m"]);
+  return graph;
+}
+
+/**
+ * Rows divided by what makes the largest magnitude of each the largest code; a row of zeros stays one.
+ * @param scales name of that divisor [m,1]
+ */
+function addScaling(graph: OnnxGraph, rows: TensorName, largestCode: number, scales: TensorName): TensorName {
+  const sizes = graph.add("ReduceMax", [graph.add("Abs", [rows]), graph.integers([1])], { keepdims: 1 });
+  const largest = graph.add("Max", [sizes, graph.scalar(1e-30)]);
+  graph.addNamed("Div", [largest, graph.scalar(largestCode)], [scales]);
+  return graph.add("Mul", [rows, graph.add("Reciprocal", [scales])]);
+}
+
+function buildProduct(): OnnxGraph {
+  const graph = createGraph("product of codes");
+  graph.input("left", "uint8", ["m", "k"]);
+  graph.input("leftScales", "float32", ["m", 1]);
+  graph.input("right", "int8", ["k", "n"]);
+  graph.input("rightScales", "float32", [1, "n"]);
+  graph.input("onto", "float32", ["m", "n"]);
+  const counts = graph.add("MatMulInteger", ["left", "right", graph.byte(LEFT_ZERO)]);
+  const rows = graph.add("Mul", [graph.add("Cast", [counts], { to: ONNX_TYPES.float32 }), "leftScales"]);
+  graph.addNamed("Add", ["onto", graph.add("Mul", [rows, "rightScales"])], ["sum"]);
+  graph.addNamed("Transpose", ["sum"], ["turned"], { perm: [1, 0] });
+  graph.output("sum", "float32", ["m", "n"]);
+  graph.output("turned", "float32", ["n", "m"]);
+  return graph;
+}
+
+async function openSession(graph: OnnxGraph, threads: number): Promise<InferenceSession> {
+  return InferenceSession.create(graph.serialize(), {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    enableMemPattern: false, // shapes change with every call
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
+  });
+}
