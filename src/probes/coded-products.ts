@@ -22,19 +22,28 @@ export interface CodedProducts extends AsyncDisposable {
   /**
    * @param rows    [m,k] row-major; may be longer
    * @param factors [k] each column is multiplied by its own first
+   * @param codes   [m,k] is written here; may be longer
    */
-  encodeLeft(rows: Float32Array, m: number, k: number, factors: Float32Array): Promise<LeftRows>;
+  encodeLeft(
+    rows: Float32Array,
+    m: number,
+    k: number,
+    factors: Float32Array,
+    codes: Uint8Array,
+  ): Promise<LeftRows>;
   /** @param rows [m,k] row-major; may be longer */
   encodeRight(rows: Float32Array, m: number, k: number): Promise<RightRows>;
   /**
-   * @param onto [m,n] is added to
-   * @returns the sum [m,n], and the same transposed [n,m]
+   * out [m,n] = onto [m,n] + left · right
+   * @param transposed [n,m] = the same, transposed; all three may be longer
    */
   multiply(
     left: LeftRows,
     right: RightRows,
     onto: Float32Array,
-  ): Promise<readonly [Float32Array, Float32Array]>;
+    out: Float32Array,
+    transposed: Float32Array,
+  ): Promise<void>;
 }
 
 /** Left codes are 1 to 127: sums of two products then fit the 16 bits that processors without VNNI keep them in. */
@@ -53,9 +62,8 @@ export function createCodedProducts(threads: number): CodedProducts {
     return session;
   };
   return {
-    async encodeLeft(rows, m, k, factors) {
+    async encodeLeft(rows, m, k, factors, codes) {
       const session = await sessionFor(buildLeftEncoder);
-      const codes = new Uint8Array(m * k);
       const scales = new Float32Array(m);
       for (let top = 0; top < m; top += ROWS_AT_ONCE) {
         const bottom = Math.min(top + ROWS_AT_ONCE, m);
@@ -71,7 +79,7 @@ export function createCodedProducts(threads: number): CodedProducts {
           },
         );
       }
-      return { rowCount: m, codes, scales };
+      return { rowCount: m, codes: codes.subarray(0, m * k), scales };
     },
     async encodeRight(rows, m, k) {
       const session = await sessionFor(buildRightEncoder);
@@ -83,12 +91,10 @@ export function createCodedProducts(threads: number): CodedProducts {
       );
       return { rowCount: m, codes, scales };
     },
-    async multiply(left, right, onto) {
+    async multiply(left, right, onto, out, transposed) {
       const session = await sessionFor(buildProduct);
       const [m, n] = [left.rowCount, right.rowCount];
       const k = left.codes.length / m;
-      const sum = new Float32Array(m * n);
-      const turned = new Float32Array(m * n);
       await session.run(
         {
           left: new Tensor("uint8", left.codes, [m, k]),
@@ -98,11 +104,10 @@ export function createCodedProducts(threads: number): CodedProducts {
           onto: new Tensor("float32", onto.subarray(0, m * n), [m, n]),
         },
         {
-          sum: new Tensor("float32", sum, [m, n]),
-          turned: new Tensor("float32", turned, [n, m]),
+          out: new Tensor("float32", out.subarray(0, m * n), [m, n]),
+          transposed: new Tensor("float32", transposed.subarray(0, m * n), [n, m]),
         },
       );
-      return [sum, turned];
     },
     async [Symbol.asyncDispose]() {
       for (const session of await Promise.all(sessions.values())) await session.release();
@@ -155,10 +160,10 @@ function buildProduct(): OnnxGraph {
   graph.input("onto", "float32", ["m", "n"]);
   const counts = graph.add("MatMulInteger", ["left", "right", graph.byte(LEFT_ZERO)]);
   const rows = graph.add("Mul", [graph.add("Cast", [counts], { to: ONNX_TYPES.float32 }), "leftScales"]);
-  graph.addNamed("Add", ["onto", graph.add("Mul", [rows, "rightScales"])], ["sum"]);
-  graph.addNamed("Transpose", ["sum"], ["turned"], { perm: [1, 0] });
-  graph.output("sum", "float32", ["m", "n"]);
-  graph.output("turned", "float32", ["n", "m"]);
+  graph.addNamed("Add", ["onto", graph.add("Mul", [rows, "rightScales"])], ["out"]);
+  graph.addNamed("Transpose", ["out"], ["transposed"], { perm: [1, 0] });
+  graph.output("out", "float32", ["m", "n"]);
+  graph.output("transposed", "float32", ["n", "m"]);
   return graph;
 }
 

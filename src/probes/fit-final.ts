@@ -1,12 +1,12 @@
 import { dot } from "../math/vector.ts";
-import { createFastDesign } from "./design-matrix.ts";
+import { createExactProducts, type ExactProducts } from "./exact-products.ts";
 import { type ClassWeight, EXACT_TOLERANCE, rowCosts } from "./fit-logistic.ts";
 import { meanDifferenceDuals, ROWS_WORTH_DEFLATING, type SplitTask } from "./fit-split.ts";
 import type { MatrixMultiplier } from "./matrix-multiplier.ts";
 import type { ProbeKind } from "./probe-kind.ts";
 import type { HiddenLayer, ProbeWeights } from "./probe-weights.ts";
 import { type Deflation, deflate } from "./row-space/deflation.ts";
-import { createGramDesign } from "./row-space/gram-design.ts";
+import { createGramDesign, createIterativeDesign } from "./row-space/gram-design.ts";
 import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
 import type { SharedGram } from "./row-space/shared-gram.ts";
 import { solveRowSpace } from "./row-space/solve.ts";
@@ -74,19 +74,11 @@ async function fitLinear(
   { kind, classWeight, shared = null, signal }: FinalOptions,
 ): Promise<StandardisedFit[]> {
   const count = values.length / width;
+  if (kind === "mean-difference") return fitMeanDifferences(createExactProducts(values, count, width), tasks);
   const design =
     shared === null
-      ? createFastDesign(multiplier, values, count, width)
+      ? await createIterativeDesign(multiplier, values, count, width)
       : createGramDesign(multiplier, shared.gram, values, count, width);
-  if (kind === "mean-difference") {
-    const duals = tasks.map(({ labels }) => meanDifferenceDuals(labels));
-    // halfway between the means, so that the score's sign says which one is nearer
-    const middles = design.exact.combine(duals.map((own) => own.map((dual) => Math.abs(dual) / 2)));
-    return design.exact.combine(duals).map((coefficients, a) => {
-      const intercept = -dot(coefficients, middles[a]!);
-      return { coefficients, intercept, hidden: null, relativeError: null, converged: true };
-    });
-  }
   const findSpace = (): Promise<Deflation | null> =>
     shared === null ? deflate(multiplier, design, DEFLATION_STEPS) : Promise.resolve(shared.deflation);
   const space = count >= ROWS_WORTH_DEFLATING ? await findSpace() : null;
@@ -103,8 +95,17 @@ async function fitLinear(
       signal,
     },
   );
-  const weights = design.exact.combine(fits.map(({ duals }) => duals));
-  return fits.map((fit, a) => ({ ...fit, coefficients: weights[a]!, hidden: null }));
+  return fits.map(({ weights, ...fit }) => ({ ...fit, coefficients: weights, hidden: null }));
+}
+
+function fitMeanDifferences({ combine }: ExactProducts, tasks: readonly SplitTask[]): StandardisedFit[] {
+  const duals = tasks.map(({ labels }) => meanDifferenceDuals(labels));
+  // halfway between the means, so that the score's sign says which one is nearer
+  const middles = combine(duals.map((own) => own.map((dual) => Math.abs(dual) / 2)));
+  return combine(duals).map((coefficients, a) => {
+    const intercept = -dot(coefficients, middles[a]!);
+    return { coefficients, intercept, hidden: null, relativeError: null, converged: true };
+  });
 }
 
 async function fitMlps(

@@ -3,9 +3,9 @@ import { type ClassWeight, rowCosts } from "./fit-logistic.ts";
 import type { MatrixMultiplier } from "./matrix-multiplier.ts";
 import type { ProbeKind } from "./probe-kind.ts";
 import { type Deflation, deflate, refineDeflation } from "./row-space/deflation.ts";
-import { computeGram, createGramDesign, isGramSmaller } from "./row-space/gram-design.ts";
+import { createIterativeDesign, isGramSmaller } from "./row-space/gram-design.ts";
 import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
-import { type SharedGram, shareGram } from "./row-space/shared-gram.ts";
+import { type FoldRows, type SharedGram, shareGram } from "./row-space/shared-gram.ts";
 import { solveRowSpace } from "./row-space/solve.ts";
 import { createSplitDesign, type SplitDesign } from "./row-space/split-design.ts";
 import {
@@ -69,8 +69,6 @@ export interface OrderedRows extends StandardisedRows {
 
 /** Tasks that are solved together; their vectors take 80 bytes a row each, and a product does 16 at the price of one. */
 const TASKS_AT_ONCE = 64;
-/** With fewer rows, K is made from nothing as quickly, and scales change more from fold to fold. */
-const ROWS_WORTH_SHARING = 1000;
 /** With fewer training rows, finding the leading directions takes longer than it saves. */
 export const ROWS_WORTH_DEFLATING = 200;
 
@@ -94,8 +92,7 @@ export function createSplitFitter(
   const order = Int32Array.from(rowsOf.flatMap((rows) => [...rows]));
   const { kind, shares } = options;
   const isIterative = kind === "logistic" || kind === "ridge";
-  const isShared =
-    shares && isIterative && foldOf.length >= ROWS_WORTH_SHARING && isGramSmaller(foldOf.length, width);
+  const isShared = shares && isIterative && isGramSmaller(foldOf.length, width);
   const standardised = new Float32Array(features.length);
   let gram = new Float32Array(0);
   let shared: SharedGram | null = null;
@@ -109,21 +106,22 @@ export function createSplitFitter(
     trained: applyScaler(scaler, features, trained, standardised),
     held: applyScaler(scaler, features, held, standardised.subarray(trained.length * width)),
   });
+  const allocate = (size: number): Float32Array => {
+    if (gram.length < size) gram = new Float32Array(size);
+    return gram;
+  };
   const makeDesign = async (split: Split): Promise<SplitDesign> => {
     const n = split.trained.length;
-    const usesGram = isIterative && isGramSmaller(n, width);
-    if (usesGram && gram.length < n * n) gram = new Float32Array(n * n);
     if (isShared) {
-      shared ??= await shareGram(multiplier, standardiseAll(), startsOf(rowsOf));
-      return createSplitDesign(multiplier, shared, split.scaler, split.excluded, gram);
+      shared ??= await shareGram(multiplier, standardiseAll(), placesOfFolds(rowsOf));
+      return createSplitDesign(multiplier, shared, split.scaler, split.excluded, allocate(n * n));
     }
-    const own = standardise(split);
-    if (usesGram) await computeGram(multiplier, own.trained, n, width, gram);
-    const design = usesGram
-      ? createGramDesign(multiplier, gram, own.trained, n, width)
-      : createFastDesign(multiplier, own.trained, n, width);
+    const { trained, held } = standardise(split);
+    const design = isIterative
+      ? await createIterativeDesign(multiplier, trained, n, width, allocate)
+      : createFastDesign(multiplier, trained, n, width);
     const predictHeld: SplitDesign["predictHeld"] = (weights) =>
-      predictFast(multiplier, own.held, split.held.length, width, weights);
+      predictFast(multiplier, held, split.held.length, width, weights);
     return { ...design, leading: null, predictHeld };
   };
 
@@ -162,11 +160,14 @@ interface Split {
   readonly held: Int32Array;
 }
 
-/** [folds + 1] where each fold's rows begin when all are in order of their folds. */
-function startsOf(rowsOf: readonly Int32Array[]): number[] {
-  const starts = [0];
-  for (const rows of rowsOf) starts.push(starts.at(-1)! + rows.length);
-  return starts;
+/** Where each fold's rows are when all are in order of their folds. */
+function placesOfFolds(rowsOf: readonly Int32Array[]): FoldRows[] {
+  let end = 0;
+  return rowsOf.map(({ length }) => {
+    const start = end;
+    end += length;
+    return { start, end };
+  });
 }
 
 /** The rows of a split, standardised by those trained on. */
@@ -204,7 +205,7 @@ async function scoreLinear(
       })),
       { tolerance, preconditioner, signal },
     );
-    const products = await design.predictHeld(await design.combine(fits.map(({ duals }) => duals)));
+    const products = await design.predictHeld(fits.map(({ weights }) => weights));
     products.forEach((product, a) => {
       scores.push(product.map((value) => value + fits[a]!.intercept));
     });
@@ -244,8 +245,10 @@ function rowsWhere(foldOf: ArrayLike<number>, test: (fold: number) => boolean): 
 
 /** A task's vectors over some of the rows. */
 export function pickRows({ labels, values, C }: SplitTask, rows: Int32Array): SplitTask {
+  const picked = new Uint8Array(rows.length);
+  for (let i = 0; i < rows.length; i++) picked[i] = labels[rows[i]!]!;
   return {
-    labels: Uint8Array.from(rows, (row) => labels[row]!),
+    labels: picked,
     values: values === null ? null : Float64Array.from(rows, (row) => values[row]!),
     C,
   };

@@ -1,4 +1,4 @@
-import { combineFast, type ExactDesignMatrix } from "../design-matrix.ts";
+import { combineFast, createFastDesign, type ExactDesignMatrix } from "../design-matrix.ts";
 import { createExactProducts } from "../exact-products.ts";
 import type { MatrixMultiplier } from "../matrix-multiplier.ts";
 
@@ -39,6 +39,24 @@ export async function computeGram(
 
 /** Whether K is the smaller matrix to iterate on: rows are fewer than twice the features. */
 export const isGramSmaller = (rowCount: number, width: number): boolean => rowCount < 2 * width;
+
+/**
+ * The design whose iterations read the smaller matrix, K or the features.
+ * @param features [n,d]; may be longer, not copied
+ * @param allocate gives K its memory, if it is made
+ */
+export async function createIterativeDesign(
+  multiplier: MatrixMultiplier,
+  features: Float32Array,
+  rowCount: number,
+  width: number,
+  allocate: (size: number) => Float32Array = (size) => new Float32Array(size),
+): Promise<ExactDesignMatrix> {
+  if (!isGramSmaller(rowCount, width)) return createFastDesign(multiplier, features, rowCount, width);
+  const gram = allocate(rowCount ** 2);
+  await computeGram(multiplier, features, rowCount, width, gram);
+  return createGramDesign(multiplier, gram, features, rowCount, width);
+}
 
 /**
  * A design whose K is at hand.

@@ -11,6 +11,8 @@ export interface Search {
   phase: "gradient" | "inner" | "exact" | "done";
   /** How far products can be trusted: `exact` where fast ones no longer bring the exact gradient down. */
   precision: "fast" | "fast between exact gradients" | "exact";
+  /** [d] where the last exact gradient was taken; null before the first. */
+  weights: Float64Array | null;
   /** Whether the last Newton step could be taken whole. */
   isNear: boolean;
   converged: boolean;
@@ -31,6 +33,7 @@ export const createSearch = (column: RowSpaceColumn, accuracy: Accuracy): Search
   accuracy,
   phase: "gradient",
   precision: "fast",
+  weights: null,
   isNear: false,
   converged: false,
   bestNorm: Number.POSITIVE_INFINITY,
@@ -129,7 +132,9 @@ function reachGoal(search: Search, converged: boolean): void {
 export function takeExactGradients(searches: readonly Search[], { combine, predict }: ExactProducts): void {
   const weights = combine(searches.map(({ column }) => column.duals));
   const predictions = predict(weights);
-  searches.forEach(({ column }, a) => {
+  searches.forEach((search, a) => {
+    const { column } = search;
+    search.weights = weights[a]!;
     column.weightNorm = Math.sqrt(dot(weights[a]!, weights[a]!));
     column.predictions.set(predictions[a]!.map((prediction) => prediction + column.intercept));
     linearise(column);

@@ -15,13 +15,24 @@ export interface SharedGram {
   readonly deflation: Deflation | null;
   /** One a fold, in order. */
   readonly folds: readonly FoldRows[];
+  /** What training sets' K are made with; null where each is made from nothing. */
+  readonly coded: CodedFolds | null;
 }
 
-/** The rows of a fold. */
+/** The places of a fold's rows. */
 export interface FoldRows {
   readonly start: number;
   readonly end: number;
-  readonly coded: RightRows;
+}
+
+interface CodedFolds {
+  /** Each fold's rows, by its place. */
+  readonly rows: ReadonlyMap<number, RightRows>;
+  /** Memory for one block of K, of the largest fold's size, and for that fold's codes. */
+  readonly codes: Uint8Array;
+  readonly known: Float32Array;
+  readonly block: Float32Array;
+  readonly transposed: Float32Array;
 }
 
 /** The places of folds' rows among all, in order. */
@@ -30,24 +41,42 @@ export const placesOf = (folds: readonly FoldRows[]): Int32Array =>
     folds.flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i)),
   );
 
-/** @param starts [folds + 1] where each fold begins, and the number of rows */
+/** With fewer rows, K is made from nothing as quickly, and scales change more from fold to fold. */
+const ROWS_WORTH_CODING = 1000;
+
+/** @param folds of the rows, in order */
 export async function shareGram(
   multiplier: MatrixMultiplier,
   rows: StandardisedRows,
-  starts: ArrayLike<number>,
+  folds: readonly FoldRows[],
 ): Promise<SharedGram> {
   const { values, width } = rows;
   const rowCount = values.length / width;
   const gram = new Float32Array(rowCount * rowCount);
   await computeGram(multiplier, values, rowCount, width, gram);
-  const folds: FoldRows[] = [];
-  for (let fold = 0; fold + 1 < starts.length; fold++) {
-    const [start, end] = [starts[fold]!, starts[fold + 1]!];
-    const own = values.subarray(start * width, end * width);
-    folds.push({ start, end, coded: await multiplier.coded.encodeRight(own, end - start, width) });
-  }
   const design = createGramDesign(multiplier, gram, values, rowCount, width);
-  return { rows, gram, deflation: await deflate(multiplier, design), folds };
+  const deflation = await deflate(multiplier, design);
+  const coded = rowCount < ROWS_WORTH_CODING ? null : await codeFolds(multiplier, rows, folds);
+  return { rows, gram, deflation, folds, coded };
+}
+
+async function codeFolds(
+  { coded }: MatrixMultiplier,
+  { values, width }: StandardisedRows,
+  folds: readonly FoldRows[],
+): Promise<CodedFolds> {
+  const rows = new Map<number, RightRows>();
+  for (const { start, end } of folds) {
+    rows.set(start, await coded.encodeRight(values.subarray(start * width), end - start, width));
+  }
+  const largest = Math.max(...folds.map(({ start, end }) => end - start));
+  return {
+    rows,
+    codes: new Uint8Array(largest * width),
+    known: new Float32Array(largest ** 2),
+    block: new Float32Array(largest ** 2),
+    transposed: new Float32Array(largest ** 2),
+  };
 }
 
 /** How features of a training set differ from those of all rows: (z - shift) · factor. */
@@ -88,71 +117,63 @@ const FEATURES_WORTH_CORRECTING = 1 / 8;
  */
 export async function rescaleGram(
   multiplier: MatrixMultiplier,
-  { rows: { values, width }, gram: all }: SharedGram,
+  shared: SharedGram,
   trained: readonly FoldRows[],
-  { shift, factor, large }: ScaleChange,
+  scales: ScaleChange,
   gram: Float32Array,
 ): Promise<void> {
+  const { values, width } = shared.rows;
+  const { shift, factor, large } = scales;
   const places = placesOf(trained);
-  const n = places.length;
-  if (large.length > FEATURES_WORTH_CORRECTING * width) {
+  if (shared.coded === null || large.length > FEATURES_WORTH_CORRECTING * width) {
     const own = applyScaler({ mean: shift, scale: factor.map((each) => 1 / each) }, values, places);
-    await computeGram(multiplier, own, n, width, gram);
+    await computeGram(multiplier, own, places.length, width, gram);
     return;
   }
   const change = Float32Array.from(factor, (each) => each * each - 1);
   for (const j of large) change[j] = 0;
+  await addChanges(multiplier, shared, shared.coded, trained, change, gram);
+  if (large.length > 0) await correctGram(multiplier, values, width, scales, places, gram);
+}
+
+/** gram [n,n] <- what all rows' K has for the rows of some folds + Σ_j change_j z_j z_j^T, block by block. */
+async function addChanges(
+  { coded }: MatrixMultiplier,
+  { rows: { values, width }, gram: all }: SharedGram,
+  { rows: codedRows, codes, known, block, transposed }: CodedFolds,
+  trained: readonly FoldRows[],
+  change: Float32Array,
+  gram: Float32Array,
+): Promise<void> {
+  const total = values.length / width;
+  const n = trained.reduce((sum, { start, end }) => sum + end - start, 0);
   let top = 0;
   for (const { start, end } of trained) {
-    const own = values.subarray(start * width, end * width);
-    const rows = await multiplier.coded.encodeLeft(own, end - start, width, change);
+    const height = end - start;
+    const rows = await coded.encodeLeft(values.subarray(start * width), height, width, change, codes);
     let left = 0;
     for (const other of trained) {
       if (other.start > start) break; // K is symmetric
-      const columns = other.coded.rowCount;
-      const known = takeBlock(all, values.length / width, start, other.start, end - start, columns);
-      const [sum, turned] = await multiplier.coded.multiply(rows, other.coded, known);
-      const isDiagonal = left === top;
+      const columns = other.end - other.start;
+      for (let i = 0; i < height; i++) {
+        const from = (start + i) * total + other.start;
+        known.set(all.subarray(from, from + columns), i * columns);
+      }
+      await coded.multiply(rows, codedRows.get(other.start)!, known, block, transposed);
       // the lower triangle, and its mirror image
-      setRows(gram, n, top, left, sum, columns, (i) => [0, isDiagonal ? i + 1 : columns]);
-      setRows(gram, n, left, top, turned, end - start, (i) => [isDiagonal ? i : 0, end - start]);
+      const isDiagonal = other.start === start;
+      for (let i = 0; i < height; i++) {
+        const end = isDiagonal ? i + 1 : columns;
+        gram.set(block.subarray(i * columns, i * columns + end), (top + i) * n + left);
+      }
+      for (let i = 0; i < columns; i++) {
+        const begin = isDiagonal ? i : 0;
+        const own = transposed.subarray(i * height + begin, (i + 1) * height);
+        gram.set(own, (left + i) * n + top + begin);
+      }
       left += columns;
     }
-    top += end - start;
-  }
-  if (large.length > 0) await correctGram(multiplier, values, width, { shift, factor, large }, places, gram);
-}
-
-/** [height, width] of a matrix with rows of a length, from a place on. */
-function takeBlock(
-  matrix: Float32Array,
-  length: number,
-  top: number,
-  left: number,
-  height: number,
-  width: number,
-): Float32Array {
-  const block = new Float32Array(height * width);
-  for (let i = 0; i < height; i++) {
-    const from = (top + i) * length + left;
-    block.set(matrix.subarray(from, from + width), i * width);
-  }
-  return block;
-}
-
-/** Writes a block's rows into a matrix at a place, of each row what `range` says. */
-function setRows(
-  matrix: Float32Array,
-  length: number,
-  top: number,
-  left: number,
-  block: Float32Array,
-  width: number,
-  range: (row: number) => readonly [number, number],
-): void {
-  for (let i = 0; i < block.length / width; i++) {
-    const [begin, end] = range(i);
-    matrix.set(block.subarray(i * width + begin, i * width + end), (top + i) * length + left + begin);
+    top += height;
   }
 }
 

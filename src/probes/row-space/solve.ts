@@ -4,10 +4,10 @@ import { type RowSpaceTask, startColumn } from "./column.ts";
 import { balanceIntercept, type Preconditioner } from "./preconditioner.ts";
 import { type Accuracy, advance, createSearch, type Search, takeExactGradients } from "./search.ts";
 
-/** A fitted regression in the row space: w = Z^T duals. */
+/** A fitted regression. */
 export interface RowSpaceFit {
-  /** [n] */
-  readonly duals: Float64Array;
+  /** [d] */
+  readonly weights: Float64Array;
   readonly intercept: number;
   /** Gradient's norm over the weights' norm where it was last taken: a bound of the weights' relative error. */
   readonly relativeError: number;
@@ -23,7 +23,7 @@ export interface SolveRowSpaceOptions {
 }
 
 /** Relative error that float32 products reach on any data worth fitting; below it, gradients are taken in float64. */
-export const FLOAT32_TOLERANCE = 1e-4;
+const FLOAT32_TOLERANCE = 1e-4;
 
 /**
  * Fits many regressions on one design at once. Each pass over the matrix serves all columns still at work, whatever
@@ -69,8 +69,10 @@ export async function solveRowSpace(
       advance(search, preconditioned[a]!, active.length, a);
     });
   }
-  return all.map(({ column, converged }) => ({
-    duals: column.duals,
+  const duals = all.map(({ column }) => column.duals);
+  const weights = exact === null ? await design.combine(duals) : all.map((search) => search.weights!);
+  return all.map(({ column, converged }, a) => ({
+    weights: weights[a]!,
     intercept: column.intercept,
     relativeError: column.weightNorm > 0 ? column.gradientNorm / column.weightNorm : 0,
     converged,
