@@ -17,6 +17,7 @@ import {
   scalerOf,
 } from "./scaler.ts";
 import { scoreMlp, startMlp, trainMlp } from "./train-mlp.ts";
+import { createWorkspace, type Workspace } from "./workspace.ts";
 
 /** One probe to fit on a split's training rows. Vectors are over all rows, of which the split takes its own. */
 export interface SplitTask {
@@ -38,6 +39,8 @@ export interface SplitFitterOptions {
    * to about a thousandth of the weights.
    */
   readonly shares: boolean;
+  /** Of no other fitter that is in use. */
+  readonly workspace?: Workspace;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -90,11 +93,10 @@ export function createSplitFitter(
   const moments = rowsOf.map((rows) => measureMoments(features, width, rows));
   const all = scalerOf(mergeMoments(moments));
   const order = Int32Array.from(rowsOf.flatMap((rows) => [...rows]));
-  const { kind, shares } = options;
+  const { kind, shares, workspace = createWorkspace() } = options;
   const isIterative = kind === "logistic" || kind === "ridge";
   const isShared = shares && isIterative && isGramSmaller(foldOf.length, width);
-  const standardised = new Float32Array(features.length);
-  let gram = new Float32Array(0);
+  const standardised = workspace.take("standardised rows", features.length);
   let shared: SharedGram | null = null;
 
   const standardiseAll = (): StandardisedRows => ({
@@ -106,14 +108,11 @@ export function createSplitFitter(
     trained: applyScaler(scaler, features, trained, standardised),
     held: applyScaler(scaler, features, held, standardised.subarray(trained.length * width)),
   });
-  const allocate = (size: number): Float32Array => {
-    if (gram.length < size) gram = new Float32Array(size);
-    return gram;
-  };
+  const allocate = (size: number): Float32Array => workspace.take("K of a split", size);
   const makeDesign = async (split: Split): Promise<SplitDesign> => {
     const n = split.trained.length;
     if (isShared) {
-      shared ??= await shareGram(multiplier, standardiseAll(), placesOfFolds(rowsOf));
+      shared ??= await shareGram(multiplier, standardiseAll(), placesOfFolds(rowsOf), workspace);
       return createSplitDesign(multiplier, shared, split.scaler, split.excluded, allocate(n * n));
     }
     const { trained, held } = standardise(split);

@@ -9,6 +9,7 @@ import type { ProbeKind } from "../probe-kind.ts";
 import { standardiseRows } from "../scaler.ts";
 import type { WantedProbe } from "../sweep/keep-probe.ts";
 import { chooseProbe, createScoreTable } from "../sweep/score-table.ts";
+import { createWorkspace, type Workspace } from "../workspace.ts";
 
 /** What every job on one position and window says. All of a job is plain data, since it may go to another thread. */
 interface JobBase {
@@ -72,10 +73,14 @@ export interface PermuteJob extends JobBase {
 export type PermuteResult = readonly Float64Array[];
 
 export type ProbeJob = ScoreJob | FitJob | PermuteJob;
-/** Does one job on this thread. */
+/**
+ * Does one job on this thread.
+ * @param workspace of no other job that is under way
+ */
 export async function runProbeJob(
   job: ProbeJob,
   multiplier: MatrixMultiplier,
+  workspace: Workspace = createWorkspace(),
   signal?: AbortSignal,
 ): Promise<ScoreResult | FitResult | PermuteResult> {
   const { kind, classWeight, seed } = job;
@@ -85,6 +90,7 @@ export async function runProbeJob(
   if (job.job === "fit") return fitFinal(multiplier, standardiseRows(features, width), job.tasks, options);
   const fitter = createSplitFitter(multiplier, features, width, job.foldOf, {
     ...options,
+    workspace,
     tolerance: sweepTolerance(job.foldOf.length),
     shares: (job.job === "score" ? job.splits : job.folds).length > 1,
   });

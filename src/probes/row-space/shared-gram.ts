@@ -1,6 +1,7 @@
 import type { RightRows } from "../coded-products.ts";
 import type { MatrixMultiplier } from "../matrix-multiplier.ts";
 import { applyScaler, type Scaler, type StandardisedRows } from "../scaler.ts";
+import type { Workspace } from "../workspace.ts";
 import { type Deflation, deflate } from "./deflation.ts";
 import { computeGram, createGramDesign } from "./gram-design.ts";
 
@@ -17,6 +18,7 @@ export interface SharedGram {
   readonly folds: readonly FoldRows[];
   /** What training sets' K are made with; null where each is made from nothing. */
   readonly coded: CodedFolds | null;
+  readonly workspace: Workspace;
 }
 
 /** The places of a fold's rows. */
@@ -49,15 +51,16 @@ export async function shareGram(
   multiplier: MatrixMultiplier,
   rows: StandardisedRows,
   folds: readonly FoldRows[],
+  workspace: Workspace,
 ): Promise<SharedGram> {
   const { values, width } = rows;
   const rowCount = values.length / width;
-  const gram = new Float32Array(rowCount * rowCount);
+  const gram = workspace.take("K of all rows", rowCount * rowCount);
   await computeGram(multiplier, values, rowCount, width, gram);
   const design = createGramDesign(multiplier, gram, values, rowCount, width);
   const deflation = await deflate(multiplier, design);
   const coded = rowCount < ROWS_WORTH_CODING ? null : await codeFolds(multiplier, rows, folds);
-  return { rows, gram, deflation, folds, coded };
+  return { rows, gram, deflation, folds, coded, workspace };
 }
 
 async function codeFolds(
@@ -126,7 +129,8 @@ export async function rescaleGram(
   const { shift, factor, large } = scales;
   const places = placesOf(trained);
   if (shared.coded === null || large.length > FEATURES_WORTH_CORRECTING * width) {
-    const own = applyScaler({ mean: shift, scale: factor.map((each) => 1 / each) }, values, places);
+    const own = shared.workspace.take("rows of a split", places.length * width);
+    applyScaler({ mean: shift, scale: factor.map((each) => 1 / each) }, values, places, own);
     await computeGram(multiplier, own, places.length, width, gram);
     return;
   }
