@@ -31,8 +31,11 @@ export interface CodedProducts extends AsyncDisposable {
     factors: Float32Array,
     codes: Uint8Array,
   ): Promise<LeftRows>;
-  /** @param rows [m,k] row-major; may be longer */
-  encodeRight(rows: Float32Array, m: number, k: number): Promise<RightRows>;
+  /**
+   * @param rows    [m,k] row-major; may be longer
+   * @param factors [k] as above
+   */
+  encodeRight(rows: Float32Array, m: number, k: number, factors: Float32Array): Promise<RightRows>;
   /**
    * out [m,n] = onto [m,n] + left · right
    * @param transposed [n,m] = the same, transposed; all three may be longer
@@ -81,12 +84,15 @@ export function createCodedProducts(threads: number): CodedProducts {
       }
       return { rowCount: m, codes: codes.subarray(0, m * k), scales };
     },
-    async encodeRight(rows, m, k) {
+    async encodeRight(rows, m, k, factors) {
       const session = await sessionFor(buildRightEncoder);
       const codes = new Int8Array(m * k);
       const scales = new Float32Array(m);
       await session.run(
-        { rows: new Tensor("float32", rows.subarray(0, m * k), [m, k]) },
+        {
+          rows: new Tensor("float32", rows.subarray(0, m * k), [m, k]),
+          factors: new Tensor("float32", factors, [k]),
+        },
         { codes: new Tensor("int8", codes, [k, m]), scales: new Tensor("float32", scales, [1, m]) },
       );
       return { rowCount: m, codes, scales };
@@ -119,8 +125,7 @@ function buildLeftEncoder(): OnnxGraph {
   const graph = createGraph("left codes");
   graph.input("rows", "float32", ["m", "k"]);
   graph.input("factors", "float32", ["k"]);
-  const scaled = graph.add("Mul", ["rows", "factors"]);
-  const whole = addScaling(graph, scaled, LEFT_LARGEST, "scales");
+  const whole = addScaling(graph, LEFT_LARGEST, "scales");
   graph.addNamed("QuantizeLinear", [whole, graph.scalar(1), graph.byte(LEFT_ZERO)], ["codes"]);
   graph.output("codes", "uint8", ["m", "k"]);
   graph.output("scales", "float32", ["m", 1]);
@@ -130,8 +135,9 @@ function buildLeftEncoder(): OnnxGraph {
 function buildRightEncoder(): OnnxGraph {
   const graph = createGraph("right codes");
   graph.input("rows", "float32", ["m", "k"]);
+  graph.input("factors", "float32", ["k"]);
   const scales = graph.fresh();
-  const whole = addScaling(graph, "rows", RIGHT_LARGEST, scales);
+  const whole = addScaling(graph, RIGHT_LARGEST, scales);
   const codes = graph.add("QuantizeLinear", [whole, graph.scalar(1)], { output_dtype: ONNX_TYPES.int8 });
   graph.addNamed("Transpose", [codes], ["codes"], { perm: [1, 0] });
   graph.addNamed("Transpose", [scales], ["scales"], { perm: [1, 0] });
@@ -141,10 +147,12 @@ function buildRightEncoder(): OnnxGraph {
 }
 
 /**
- * Rows divided by what makes the largest magnitude of each the largest code; a row of zeros stays one.
+ * Rows times their columns' factors, divided by what makes the largest magnitude of each the largest code; a row of zeros
+ * stays one.
  * @param scales name of that divisor [m,1]
  */
-function addScaling(graph: OnnxGraph, rows: TensorName, largestCode: number, scales: TensorName): TensorName {
+function addScaling(graph: OnnxGraph, largestCode: number, scales: TensorName): TensorName {
+  const rows = graph.add("Mul", ["rows", "factors"]);
   const sizes = graph.add("ReduceMax", [graph.add("Abs", [rows]), graph.integers([1])], { keepdims: 1 });
   const largest = graph.add("Max", [sizes, graph.scalar(1e-30)]);
   graph.addNamed("Div", [largest, graph.scalar(largestCode)], [scales]);

@@ -57,7 +57,7 @@ const MAX_INNER_STEPS = 500;
 const MAX_FAR_INNER_STEPS = 8;
 /** Inner steps without progress, after which rounding, not the method, is the limit. */
 const STALLED_INNER_STEPS = 40;
-/** The same for gradients in a row that are no smaller than the best one. */
+/** The same for gradients in a row, after whole steps, that are no smaller than the best one. */
 const STALLED_STEPS = 5;
 /** Residuals of intercepts at their optimum, relative to the sum of the costs. */
 const ROUNDING = 1e-13;
@@ -101,7 +101,8 @@ function takeGradient(search: Search, norm: number): boolean {
   const { column } = search;
   column.gradientNorm = norm;
   const floor = ROUNDING * column.task.costs.reduce((sum, cost) => sum + cost, 0);
-  search.stalledSteps = norm < search.bestNorm ? 0 : search.stalledSteps + 1;
+  // far from the optimum, steps lower the objective, not always the gradient
+  search.stalledSteps = norm < search.bestNorm || !search.isNear ? 0 : search.stalledSteps + 1;
   search.bestNorm = Math.min(norm, search.bestNorm);
   const isSmall = norm <= goalOf(search) * column.weightNorm + floor;
   const isStuck = column.newtonSteps >= MAX_NEWTON_STEPS || search.stalledSteps >= STALLED_STEPS;

@@ -2,7 +2,9 @@ import type { DesignMatrix } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../matrix-multiplier.ts";
 import type { Scaler } from "../scaler.ts";
 import { restrictDeflation } from "./deflation.ts";
-import { changeScale, placesOf, rescaleGram, type SharedGram } from "./shared-gram.ts";
+import { rescaleGram } from "./rescale-gram.ts";
+import { changeScale } from "./scale-change.ts";
+import { placesOf, type SharedGram } from "./shared-gram.ts";
 
 /** The design of the rows trained on, with the means to score the others. */
 export interface SplitDesign extends DesignMatrix {
@@ -28,11 +30,11 @@ export async function createSplitDesign(
   const { rows, folds } = shared;
   const { values, width } = rows;
   const rowCount = values.length / width;
-  const trained = folds.filter((_, fold) => !excluded.includes(fold));
+  const trained = folds.filter(({ start, end }, fold) => end > start && !excluded.includes(fold));
   const held = folds.filter((_, fold) => excluded.includes(fold));
   const places = placesOf(trained);
   const n = places.length;
-  const change = changeScale(rows.scaler, scaler);
+  const change = changeScale(rows.scaler, scaler, shared.coded);
   const { shift, factor } = change;
   await rescaleGram(multiplier, shared, trained, change, gram);
   return {
