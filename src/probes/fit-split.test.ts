@@ -139,6 +139,35 @@ describe("createSplitFitter", () => {
     for (const place of inThree) expect(scores[0]![place]).toBe(known.scores[0]![place]);
   });
 
+  it("scores what it fits from one K of all rows as what it fits from a K of its own", async () => {
+    const many = makeHashedRows(1050, 600); // enough for eight bits
+    const tasks = [0.001, 1].map((C) => ({ labels: many.labels, values: null, C }));
+    const [shared, own] = [true, false].map((shares) =>
+      createSplitFitter(multiplier, many.features, 600, many.foldOf, {
+        ...settings,
+        tolerance: 1e-2,
+        shares,
+      }),
+    );
+    for (const excluded of [[0], [4]]) {
+      const [found, known] = [await shared!.fit(excluded, tasks), await own!.fit(excluded, tasks)];
+      expect([...found.held]).toEqual([...known.held]);
+      for (const [task, scores] of found.scores.entries()) {
+        // Both stop at a relative error of 1e-2.
+        expectAllClose(scores!, known.scores[task]!, 3e-2 * scaleOf(known.scores[task]!));
+      }
+    }
+    const { order, shared: made, values, width } = shared!.standardiseAll();
+    expect(made?.coded).not.toBeNull();
+    expect([...order].sort((a, b) => a - b)).toEqual([...order.keys()]);
+    const again = standardiseRows(many.features, 600);
+    expectAllClose(
+      values.subarray(0, width),
+      again.values.subarray(order[0]! * 600, order[0]! * 600 + 600),
+      1e-5,
+    );
+  });
+
   it("has no scores for a task whose training rows have one class, beside one that does", async () => {
     const lonely = labels.map((_, row) => (foldOf[row] === 0 && row % 2 === 0 ? 1 : 0));
     const fitter = createSplitFitter(multiplier, features, 5, foldOf, settings);
