@@ -4,8 +4,8 @@ import { mean } from "../math/vector.ts";
 import { hasBothClasses } from "../probes/cross-validate.ts";
 import { createFastDesign } from "../probes/design-matrix.ts";
 import { type ClassWeight, fitLogistic, sweepTolerance } from "../probes/fit-logistic.ts";
-import type { MatrixMultiplier } from "../probes/matrix-multiplier.ts";
 import { createLabelPermuter } from "../probes/permute-labels.ts";
+import type { MatrixMultiplier } from "../probes/products/matrix-multiplier.ts";
 import { applyScaler, standardiseRows } from "../probes/scaler.ts";
 
 /** AUROC, against the true labels, of probes that were trained on labels shuffled between questions. */

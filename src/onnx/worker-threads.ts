@@ -97,7 +97,10 @@ interface Thread {
 const YOUNG_MB = 64;
 
 function startThread(file: URL, setup: unknown): Thread {
-  const worker = new Worker(file, { workerData: setup, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
+  const worker = new Worker(file, {
+    workerData: setup,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+  });
   const waiting = new Map<number, { resolve(result: unknown): void; reject(error: unknown): void }>();
   let nextId = 0;
   let dead: Error | null = null;

@@ -1,6 +1,6 @@
 import { transpose } from "../math/transpose.ts";
-import { createExactProducts, type ExactProducts } from "./exact-products.ts";
-import type { MatrixMultiplier } from "./matrix-multiplier.ts";
+import { createExactProducts, type ExactProducts } from "./products/exact-products.ts";
+import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 
 /**
  * The standardised rows Z [n,d] of a regression, seen only through products. Weights are kept as w = Z^T u for

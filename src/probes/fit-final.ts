@@ -1,11 +1,11 @@
 import { dot } from "../math/vector.ts";
-import { createExactProducts, type ExactProducts } from "./exact-products.ts";
 import { type ClassWeight, EXACT_TOLERANCE, rowCosts } from "./fit-logistic.ts";
-import { meanDifferenceDuals, ROWS_WORTH_DEFLATING, type SplitTask } from "./fit-split.ts";
-import type { MatrixMultiplier } from "./matrix-multiplier.ts";
+import { meanDifferenceDuals, type SplitTask } from "./fit-split.ts";
 import type { ProbeKind } from "./probe-kind.ts";
 import type { HiddenLayer, ProbeWeights } from "./probe-weights.ts";
-import { type Deflation, deflate } from "./row-space/deflation.ts";
+import { createExactProducts, type ExactProducts } from "./products/exact-products.ts";
+import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
+import { type Deflation, deflate, ROWS_WORTH_DEFLATING } from "./row-space/deflation.ts";
 import { createGramDesign, createIterativeDesign } from "./row-space/gram-design.ts";
 import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
 import type { SharedGram } from "./row-space/shared-gram.ts";
@@ -38,13 +38,13 @@ export async function fitFinal(
   options: FinalOptions,
 ): Promise<FinalFit[]> {
   const { mean, scale, constantFeatures } = rows.scaler;
-  const shared = { mean: Float32Array.from(mean), scale: Float32Array.from(scale) };
+  const scaler = { mean: Float32Array.from(mean), scale: Float32Array.from(scale) };
   const fits =
     options.kind === "mlp"
       ? await fitMlps(multiplier, rows, tasks, options)
       : await fitLinear(multiplier, rows, tasks, options);
   return fits.map(({ coefficients, intercept, hidden, relativeError, converged }) => ({
-    weights: { ...shared, coefficients: Float32Array.from(coefficients), intercept, hidden },
+    weights: { ...scaler, coefficients: Float32Array.from(coefficients), intercept, hidden },
     constantFeatures,
     relativeError,
     converged,

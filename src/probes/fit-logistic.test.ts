@@ -5,7 +5,7 @@ import { auroc } from "../math/auroc.ts";
 import { dot } from "../math/vector.ts";
 import { createExactDesign, createFastDesign } from "./design-matrix.ts";
 import { type ClassWeight, fitLogistic, type LogisticFit } from "./fit-logistic.ts";
-import { createMatrixMultiplier, type MatrixMultiplier } from "./matrix-multiplier.ts";
+import { createMatrixMultiplier, type MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { applyScaler, fitScaler } from "./scaler.ts";
 
 interface GoldenCase {

@@ -7,10 +7,11 @@ import { expectAllClose } from "../../test/expect-all-close.ts";
 import { plantLayers } from "../../test/fakes/planted-layers.ts";
 import { auroc } from "../math/auroc.ts";
 import { writeSafetensors } from "../store/safetensors.ts";
+import { sweepTolerance } from "./fit-logistic.ts";
 import { type FitProbesEvent, type FitProbesOptions, type FittedProbes, fitProbes } from "./fit-probes.ts";
 import { createSplitFitter, type SplitTask } from "./fit-split.ts";
-import { createMatrixMultiplier } from "./matrix-multiplier.ts";
 import { scoreRows } from "./probe-weights.ts";
+import { createMatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { chooseSeThreshold } from "./se-threshold.ts";
 import type { ProbeTargetSpec } from "./sweep/outcomes.ts";
 import type { ProbeFeatures } from "./sweep/units.ts";
@@ -224,13 +225,8 @@ describe("a nested estimate", () => {
     const { nested } = fitted.targets.high!;
     const foldOf = Uint8Array.from(fitted.folds.foldOf);
     await using multiplier = await createMatrixMultiplier();
-    const settings = {
-      kind: "logistic",
-      classWeight: "none",
-      tolerance: 1e-2,
-      seed: 42,
-      shares: true,
-    } as const;
+    const basics = { kind: "logistic", classWeight: "none", seed: 42, shares: true } as const;
+    const settings = { ...basics, tolerance: sweepTolerance(foldOf.length) };
     const fitters = layers.map((layer) => createSplitFitter(multiplier, layer, 8, foldOf, settings));
     const folds = [0, 1, 2, 3, 4];
     for (const outer of folds) {

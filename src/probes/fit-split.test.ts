@@ -6,8 +6,8 @@ import { fitFinal } from "./fit-final.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
 import { createSplitFitter } from "./fit-split.ts";
 import { runProbeJob, type ScoreResult } from "./jobs/probe-job.ts";
-import { createMatrixMultiplier, type MatrixMultiplier } from "./matrix-multiplier.ts";
 import type { ProbeKind } from "./probe-kind.ts";
+import { createMatrixMultiplier, type MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { standardiseRows } from "./scaler.ts";
 
 interface GoldenProbe {

@@ -1,8 +1,9 @@
 import { createFastDesign, predictFast } from "./design-matrix.ts";
 import { type ClassWeight, rowCosts } from "./fit-logistic.ts";
-import type { MatrixMultiplier } from "./matrix-multiplier.ts";
 import type { ProbeKind } from "./probe-kind.ts";
-import { type Deflation, deflate, refineDeflation } from "./row-space/deflation.ts";
+import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
+import { createScratch, type Scratch } from "./products/scratch.ts";
+import { type Deflation, deflate, ROWS_WORTH_DEFLATING, refineDeflation } from "./row-space/deflation.ts";
 import { createIterativeDesign, isGramSmaller } from "./row-space/gram-design.ts";
 import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
 import { type FoldRows, type SharedGram, shareGram } from "./row-space/shared-gram.ts";
@@ -17,7 +18,6 @@ import {
   scalerOf,
 } from "./scaler.ts";
 import { scoreMlp, startMlp, trainMlp } from "./train-mlp.ts";
-import { createWorkspace, type Workspace } from "./workspace.ts";
 
 /** One probe to fit on a split's training rows. Vectors are over all rows, of which the split takes its own. */
 export interface SplitTask {
@@ -40,7 +40,7 @@ export interface SplitFitterOptions {
    */
   readonly shares: boolean;
   /** Of no other fitter that is in use. */
-  readonly workspace?: Workspace;
+  readonly scratch?: Scratch;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -72,8 +72,6 @@ export interface OrderedRows extends StandardisedRows {
 
 /** Tasks that are solved together; their vectors take 80 bytes a row each, and a product does 16 at the price of one. */
 const TASKS_AT_ONCE = 64;
-/** With fewer training rows, finding the leading directions takes longer than it saves. */
-export const ROWS_WORTH_DEFLATING = 200;
 
 /**
  * Prepares one layer's features for fits on many splits: each fold's moments are taken once, and the large matrices
@@ -93,10 +91,10 @@ export function createSplitFitter(
   const moments = rowsOf.map((rows) => measureMoments(features, width, rows));
   const all = scalerOf(mergeMoments(moments));
   const order = Int32Array.from(rowsOf.flatMap((rows) => [...rows]));
-  const { kind, shares, workspace = createWorkspace() } = options;
+  const { kind, shares, scratch = createScratch() } = options;
   const isIterative = kind === "logistic" || kind === "ridge";
   const isShared = shares && isIterative && isGramSmaller(foldOf.length, width);
-  const standardised = workspace.take("standardised rows", features.length);
+  const standardised = scratch.take("standardised rows", features.length);
   let shared: SharedGram | null = null;
 
   const standardiseAll = (): StandardisedRows => ({
@@ -108,11 +106,11 @@ export function createSplitFitter(
     trained: applyScaler(scaler, features, trained, standardised),
     held: applyScaler(scaler, features, held, standardised.subarray(trained.length * width)),
   });
-  const allocate = (size: number): Float32Array => workspace.take("K of a split", size);
+  const allocate = (size: number): Float32Array => scratch.take("K of a split", size);
   const makeDesign = async (split: Split): Promise<SplitDesign> => {
     const n = split.trained.length;
     if (isShared) {
-      shared ??= await shareGram(multiplier, standardiseAll(), placesOfFolds(rowsOf), workspace);
+      shared ??= await shareGram(multiplier, standardiseAll(), placesOfFolds(rowsOf), scratch);
       return createSplitDesign(multiplier, shared, split.scaler, split.excluded, allocate(n * n));
     }
     const { trained, held } = standardise(split);

@@ -5,8 +5,8 @@ import { hashed } from "../../test/fakes/hashed.ts";
 import { makeHashedRows } from "../../test/fakes/hashed-rows.ts";
 import { auroc } from "../math/auroc.ts";
 import { rowCosts } from "./fit-logistic.ts";
-import { createMatrixMultiplier } from "./matrix-multiplier.ts";
 import { scoreRows } from "./probe-weights.ts";
+import { createMatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { applyScaler, fitScaler } from "./scaler.ts";
 import { MLP_UNITS, scoreMlp, startMlp, trainMlp } from "./train-mlp.ts";
 

@@ -1,7 +1,7 @@
 import { logistic } from "../math/logistic.ts";
 import { createRng } from "../math/rng.ts";
 import { transpose } from "../math/transpose.ts";
-import type { MatrixMultiplier } from "./matrix-multiplier.ts";
+import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 
 /** A network with one hidden layer: logit = output · relu(hidden^T z + hiddenBias) + outputBias. */
 export interface Mlp {

@@ -1,8 +1,8 @@
 import { type ConstantProbe, fitConstantProbe } from "../../evaluation/constant-control.ts";
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
 import { fitShuffledProbes, type ShuffledControl } from "../../evaluation/shuffled-control.ts";
-import { createMatrixMultiplier } from "../../probes/matrix-multiplier.ts";
 import { readProbeDataset } from "../../probes/probe-dataset.ts";
+import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
 import type { Workspace } from "../workspace.ts";
 import { readProbeFeatures, type ScoredSplit, type StudyProbes } from "./score-split.ts";
 

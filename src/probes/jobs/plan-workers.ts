@@ -12,8 +12,8 @@ export function planWorkers(units: readonly ProbeUnit[], fits: number): number {
   const sizes = units.map(({ present, width, layerCount }) => {
     const rows = present.length;
     const total = width * layerCount;
-    // the states, and the same standardised; then K, or a transposed copy where rows are many
-    return { bytes: 4 * (2 * rows * total + rows * Math.min(rows, total)), work: rows * rows * total };
+    // the states, the same standardised and in eight bits; then K of all rows and of some, or a transposed copy of each
+    return { bytes: 9 * rows * total + 8 * rows * Math.min(rows, total), work: rows * rows * total };
   });
   const work = fits * sizes.reduce((sum, size) => sum + size.work, 0);
   if (work < WORK_WORTH_WORKERS) return 1;

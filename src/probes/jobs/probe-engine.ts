@@ -1,6 +1,6 @@
 import { canStartWorkers, startWorkerThreads, workerFile } from "../../onnx/worker-threads.ts";
-import { createMatrixMultiplier } from "../matrix-multiplier.ts";
-import { createWorkspace } from "../workspace.ts";
+import { createMatrixMultiplier } from "../products/matrix-multiplier.ts";
+import { createScratch } from "../products/scratch.ts";
 import {
   type FitJob,
   type FitResult,
@@ -46,14 +46,14 @@ function startEngine(workers: number, signal: AbortSignal | undefined): ProbeEng
 
 async function openEngineHere(signal: AbortSignal | undefined): Promise<ProbeEngine> {
   const multiplier = await createMatrixMultiplier();
-  const workspace = createWorkspace();
+  const scratch = createScratch();
   const closed = new AbortController();
   const either = signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]);
   let last: Promise<unknown> = Promise.resolve();
   const run = (job: ProbeJob): Promise<unknown> => {
     const turn = last.then(() => {
       either.throwIfAborted();
-      return runProbeJob(job, multiplier, workspace, either);
+      return runProbeJob(job, multiplier, scratch, either);
     });
     last = turn.catch(() => undefined); // whoever handed the job in hears of it
     return turn;

@@ -4,12 +4,12 @@ import { type FeatureSource, readFeatures } from "../feature-source.ts";
 import { type FinalFit, fitFinal } from "../fit-final.ts";
 import { type ClassWeight, sweepTolerance } from "../fit-logistic.ts";
 import { createSplitFitter, pickRows, type SplitFitter, type SplitTask } from "../fit-split.ts";
-import type { MatrixMultiplier } from "../matrix-multiplier.ts";
 import type { ProbeKind } from "../probe-kind.ts";
+import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
+import { createScratch, type Scratch } from "../products/scratch.ts";
 import { standardiseRows } from "../scaler.ts";
 import type { WantedProbe } from "../sweep/keep-probe.ts";
 import { chooseProbe, createScoreTable } from "../sweep/score-table.ts";
-import { createWorkspace, type Workspace } from "../workspace.ts";
 
 /** What every job on one position and window says. All of a job is plain data, since it may go to another thread. */
 interface JobBase {
@@ -75,12 +75,12 @@ export type PermuteResult = readonly Float64Array[];
 export type ProbeJob = ScoreJob | FitJob | PermuteJob;
 /**
  * Does one job on this thread.
- * @param workspace of no other job that is under way
+ * @param scratch of no other job that is under way
  */
 export async function runProbeJob(
   job: ProbeJob,
   multiplier: MatrixMultiplier,
-  workspace: Workspace = createWorkspace(),
+  scratch: Scratch = createScratch(),
   signal?: AbortSignal,
 ): Promise<ScoreResult | FitResult | PermuteResult> {
   const { kind, classWeight, seed } = job;
@@ -90,7 +90,7 @@ export async function runProbeJob(
   if (job.job === "fit") return fitFinal(multiplier, standardiseRows(features, width), job.tasks, options);
   const fitter = createSplitFitter(multiplier, features, width, job.foldOf, {
     ...options,
-    workspace,
+    scratch,
     tolerance: sweepTolerance(job.foldOf.length),
     shares: (job.job === "score" ? job.splits : job.folds).length > 1,
   });

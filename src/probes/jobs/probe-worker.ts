@@ -1,11 +1,11 @@
 import { serveJobs } from "../../onnx/worker-threads.ts";
-import { createMatrixMultiplier } from "../matrix-multiplier.ts";
-import { createWorkspace } from "../workspace.ts";
+import { createMatrixMultiplier } from "../products/matrix-multiplier.ts";
+import { createScratch } from "../products/scratch.ts";
 import { type ProbeJob, runProbeJob } from "./probe-job.ts";
 
 // The entry point of a worker thread: fits probes, one job at a time.
 
 const multiplier = createMatrixMultiplier();
-const workspace = createWorkspace();
+const scratch = createScratch();
 
-serveJobs<ProbeJob>(async (job, signal) => runProbeJob(job, await multiplier, workspace, signal));
+serveJobs<ProbeJob>(async (job, signal) => runProbeJob(job, await multiplier, scratch, signal));

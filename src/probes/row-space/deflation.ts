@@ -2,7 +2,7 @@ import { factorCholesky, invertLower } from "../../math/cholesky.ts";
 import { symmetricEigen } from "../../math/symmetric-eigen.ts";
 import { transpose } from "../../math/transpose.ts";
 import type { DesignMatrix } from "../design-matrix.ts";
-import type { MatrixMultiplier } from "../matrix-multiplier.ts";
+import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 
 /**
  * The leading eigenpairs of K = Z Z^T, about. Hidden states have a few directions of large variance and many of
@@ -20,6 +20,9 @@ export interface Deflation {
   /** [2n,k] the duals as columns, and under them their images K e_j. */
   readonly stacked: Float32Array;
 }
+
+/** With fewer rows, finding the leading directions takes longer than it saves. */
+export const ROWS_WORTH_DEFLATING = 200;
 
 /** Vectors of one step: as many as a product takes at the price of one. Half of the pairs found are kept. */
 const BLOCK = 16;

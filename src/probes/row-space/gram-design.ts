@@ -1,6 +1,6 @@
 import { combineFast, createFastDesign, type ExactDesignMatrix } from "../design-matrix.ts";
-import { createExactProducts } from "../exact-products.ts";
-import type { MatrixMultiplier } from "../matrix-multiplier.ts";
+import { createExactProducts } from "../products/exact-products.ts";
+import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 
 /**
  * Most blocks of rows that K is made in: it is symmetric, so each block stops at its diagonal, saving almost half.

@@ -1,4 +1,4 @@
-import type { MatrixMultiplier } from "../matrix-multiplier.ts";
+import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import type { RowSpaceColumn } from "./column.ts";
 import type { Deflation } from "./deflation.ts";
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeHashedRows } from "../../../test/fakes/hashed-rows.ts";
-import { createMatrixMultiplier, type MatrixMultiplier } from "../matrix-multiplier.ts";
+import { createMatrixMultiplier, type MatrixMultiplier } from "../products/matrix-multiplier.ts";
+import { createScratch } from "../products/scratch.ts";
 import { applyScaler, fitScaler, standardiseRows } from "../scaler.ts";
-import { createWorkspace } from "../workspace.ts";
 import { computeGram } from "./gram-design.ts";
 import { rescaleGram } from "./rescale-gram.ts";
 import { changeScale } from "./scale-change.ts";
@@ -25,7 +25,7 @@ afterAll(async () => {
 /** K of all folds but some, both ways, each centred: the intercept takes up what an uncentred one has besides. */
 async function compare(features: Float32Array, excluded: readonly number[]) {
   const rows = standardiseRows(features, WIDTH);
-  const shared = await shareGram(multiplier, rows, FOLDS, createWorkspace());
+  const shared = await shareGram(multiplier, rows, FOLDS, createScratch());
   const trained = FOLDS.filter(({ start, end }, fold) => end > start && !excluded.includes(fold));
   const places = placesOf(trained);
   const n = places.length;

@@ -1,4 +1,4 @@
-import type { MatrixMultiplier } from "../matrix-multiplier.ts";
+import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { applyScaler } from "../scaler.ts";
 import { computeGram } from "./gram-design.ts";
 import type { ScaleChange } from "./scale-change.ts";
@@ -23,7 +23,7 @@ export async function rescaleGram(
   const { shift, factor, corrected, isSmall } = scales;
   const places = placesOf(trained);
   if (shared.coded === null || !isSmall) {
-    const own = shared.workspace.take("rows of a split", places.length * width);
+    const own = shared.scratch.take("rows of a split", places.length * width);
     applyScaler({ mean: shift, scale: factor.map((each) => 1 / each) }, values, places, own);
     await computeGram(multiplier, own, places.length, width, gram);
     return;

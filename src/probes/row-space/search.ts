@@ -1,5 +1,5 @@
 import { dot } from "../../math/vector.ts";
-import type { ExactProducts } from "../exact-products.ts";
+import type { ExactProducts } from "../products/exact-products.ts";
 import { beginInnerSolve, linearise, type RowSpaceColumn, takeInnerStep, takeNewtonStep } from "./column.ts";
 import type { Preconditioned } from "./preconditioner.ts";
 

@@ -1,8 +1,8 @@
-import type { RightRows } from "../coded-products.ts";
-import type { MatrixMultiplier } from "../matrix-multiplier.ts";
+import type { RightRows } from "../products/coded-products.ts";
+import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
+import type { Scratch } from "../products/scratch.ts";
 import type { StandardisedRows } from "../scaler.ts";
-import type { Workspace } from "../workspace.ts";
-import { type Deflation, deflate } from "./deflation.ts";
+import { type Deflation, deflate, ROWS_WORTH_DEFLATING } from "./deflation.ts";
 import { computeGram, createGramDesign } from "./gram-design.ts";
 
 /**
@@ -18,7 +18,7 @@ export interface SharedGram {
   readonly folds: readonly FoldRows[];
   /** What training sets' K are made with; null where each is made from nothing. */
   readonly coded: CodedFolds | null;
-  readonly workspace: Workspace;
+  readonly scratch: Scratch;
 }
 
 /** The places of a fold's rows. */
@@ -54,16 +54,16 @@ export async function shareGram(
   multiplier: MatrixMultiplier,
   rows: StandardisedRows,
   folds: readonly FoldRows[],
-  workspace: Workspace,
+  scratch: Scratch,
 ): Promise<SharedGram> {
   const { values, width } = rows;
   const rowCount = values.length / width;
-  const gram = workspace.take("K of all rows", rowCount * rowCount);
+  const gram = scratch.take("K of all rows", rowCount * rowCount);
   await computeGram(multiplier, values, rowCount, width, gram);
   const design = createGramDesign(multiplier, gram, values, rowCount, width);
-  const deflation = await deflate(multiplier, design);
+  const deflation = rowCount < ROWS_WORTH_DEFLATING ? null : await deflate(multiplier, design);
   const coded = rowCount < ROWS_WORTH_CODING ? null : await codeFolds(multiplier, rows, folds);
-  return { rows, gram, deflation, folds, coded, workspace };
+  return { rows, gram, deflation, folds, coded, scratch };
 }
 
 /** In standard deviations. The steps of a row's codes grow with its peak; beyond this one, a feature is left out. */

@@ -1,5 +1,5 @@
 import type { DesignMatrix } from "../design-matrix.ts";
-import type { ExactProducts } from "../exact-products.ts";
+import type { ExactProducts } from "../products/exact-products.ts";
 import { type RowSpaceTask, startColumn } from "./column.ts";
 import { balanceIntercept, type Preconditioner } from "./preconditioner.ts";
 import { type Accuracy, advance, createSearch, type Search, takeExactGradients } from "./search.ts";

@@ -1,5 +1,5 @@
 import type { DesignMatrix } from "../design-matrix.ts";
-import type { MatrixMultiplier } from "../matrix-multiplier.ts";
+import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import type { Scaler } from "../scaler.ts";
 import { restrictDeflation } from "./deflation.ts";
 import { rescaleGram } from "./rescale-gram.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { makeHashedRows } from "../../test/fakes/hashed-rows.ts";
+import { makeHashedRows } from "../../../test/fakes/hashed-rows.ts";
 import { type CodedProducts, createCodedProducts } from "./coded-products.ts";
 
 const WIDTH = 300;

@@ -1,5 +1,5 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { createGraph } from "../onnx/graph.ts";
+import { createGraph } from "../../onnx/graph.ts";
 import { type CodedProducts, createCodedProducts } from "./coded-products.ts";
 
 /** Sizes of one product. */
