@@ -73,6 +73,7 @@ export interface PermuteJob extends JobBase {
 export type PermuteResult = readonly Float64Array[];
 
 export type ProbeJob = ScoreJob | FitJob | PermuteJob;
+
 /**
  * Does one job on this thread.
  * @param scratch of no other job that is under way
