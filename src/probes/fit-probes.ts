@@ -10,7 +10,13 @@ import { PENALTY_GRIDS, type ProbeKind } from "./probe-kind.ts";
 import type { SeThreshold } from "./se-threshold.ts";
 import { type LayerScore, scoreLayer } from "./select-layer.ts";
 import { estimateNested, type NestedEstimate } from "./sweep/estimate-nested.ts";
-import { describeKept, type FittedProbe, planKept, type WantedProbe } from "./sweep/keep-probe.ts";
+import {
+  describeKept,
+  type FittedProbe,
+  fitKept,
+  type OnUnit,
+  type WantedProbe,
+} from "./sweep/keep-probe.ts";
 import { makeOutcome, type OutcomePlan, type ProbeTargetSpec, planOutcomes } from "./sweep/outcomes.ts";
 import {
   chooseProbe,
@@ -141,25 +147,16 @@ export async function* fitProbes(
   }
 
   const choices = new Map(learnable.map((target) => [target, chooseProbe(table, candidates, target)]));
-  const wanted =
-    keep === "every"
-      ? results.map((result, unit) => ({ unit, probes: result.kept.map(({ wanted: own }) => own) }))
-      : groupByUnit(choices);
-  const fits =
-    keep === "every"
-      ? results.map((result) => result.kept.map(({ fit }) => fit))
-      : inOrder(
-          wanted.map(({ unit, probes }) => planKept(table, unit, probes, base, settings)),
-          engine.fit,
-        );
   const everywhere = new Map<number, FittedProbe[]>(learnable.map((target) => [target, []]));
   const best = new Map<number, FittedProbe>();
-  let next = 0;
-  for await (const fitted of fits) {
-    const { unit, probes } = wanted[next++]!;
-    for (const [i, probe] of probes.entries()) {
-      const { target } = probe;
-      const own = describeKept(table, unit, probe, fitted[i]!, base[target]!, foldOf, kind);
+  const fits =
+    keep === "every"
+      ? results.map((result, unit) => ({ unit, probes: result.kept }))
+      : fitKept(table, groupByUnit(choices), base, settings, engine.fit);
+  for await (const { unit, probes } of fits) {
+    for (const { wanted, fit } of probes) {
+      const { target } = wanted;
+      const own = describeKept(table, unit, wanted, fit, base[target]!, foldOf, kind);
       everywhere.get(target)!.push(own);
       const choice = choices.get(target)!;
       if (choice.unit === unit) best.set(target, choice.isKnown ? own : warnOfChoice(names[target]!, own));
@@ -196,9 +193,7 @@ export async function* fitProbes(
 }
 
 /** The probes to fit on all rows, by unit, so that those of one unit share its reading and its products. */
-function groupByUnit(
-  choices: ReadonlyMap<number, ProbeChoice>,
-): { readonly unit: number; readonly probes: readonly WantedProbe[] }[] {
+function groupByUnit(choices: ReadonlyMap<number, ProbeChoice>): OnUnit<WantedProbe>[] {
   const units = [...new Set([...choices.values()].map(({ unit }) => unit))].sort((a, b) => a - b);
   return units.map((unit) => ({
     unit,

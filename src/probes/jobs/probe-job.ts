@@ -8,7 +8,7 @@ import type { ProbeKind } from "../probe-kind.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { createScratch, type Scratch } from "../products/scratch.ts";
 import { standardiseRows } from "../scaler.ts";
-import type { WantedProbe } from "../sweep/keep-probe.ts";
+import type { KeptProbe, WantedProbe } from "../sweep/keep-probe.ts";
 import { chooseProbe, createScoreTable } from "../sweep/score-table.ts";
 
 /** What every job on one position and window says. All of a job is plain data, since it may go to another thread. */
@@ -38,7 +38,7 @@ export interface ScoreResult {
   /** [split][outcome in the split's order][penalty] */
   readonly splits: readonly (readonly (readonly SplitFit[])[])[];
   /** One a kept outcome. */
-  readonly kept: readonly { readonly wanted: WantedProbe; readonly fit: FinalFit }[];
+  readonly kept: readonly KeptProbe[];
 }
 
 /** One fit on one split. */
@@ -98,7 +98,7 @@ export async function runProbeJob(
   if (job.job === "permute") return permute(fitter, job);
   const splits = await scoreSplits(fitter, job);
   const wanted = chooseKept(job, splits);
-  const fits = wanted.length > 0 ? await fitKept(multiplier, fitter, job, wanted, signal) : [];
+  const fits = wanted.length > 0 ? await fitChosen(multiplier, fitter, job, wanted, signal) : [];
   return {
     constantFeatures: fitter.constantFeatures,
     splits,
@@ -107,7 +107,7 @@ export async function runProbeJob(
 }
 
 /** Fits on all rows what the splits' scores have chosen. */
-function fitKept(
+function fitChosen(
   multiplier: MatrixMultiplier,
   fitter: SplitFitter,
   { outcomes, penalties, kind, classWeight, seed }: ScoreJob,

@@ -2,6 +2,7 @@ import type { ManifestWarning } from "../../store/manifest.ts";
 import { type Calibration, calibrateScores } from "../calibrate-scores.ts";
 import type { FinalFit } from "../fit-final.ts";
 import type { ClassWeight } from "../fit-logistic.ts";
+import { inOrder } from "../jobs/in-order.ts";
 import type { FitJob } from "../jobs/probe-job.ts";
 import type { ProbeKind } from "../probe-kind.ts";
 import { type ProbeWeights, scaleScore } from "../probe-weights.ts";
@@ -49,8 +50,36 @@ export interface KeepSettings {
   readonly seed: number;
 }
 
+/** Probes of one unit. */
+export interface OnUnit<Probe> {
+  readonly unit: number;
+  readonly probes: readonly Probe[];
+}
+
+/** A probe that was wanted, fitted. */
+export interface KeptProbe {
+  readonly wanted: WantedProbe;
+  readonly fit: FinalFit;
+}
+
+/** Fits probes on all rows, those of one unit together. @param fit does a job */
+export async function* fitKept(
+  table: ScoreTable,
+  groups: readonly OnUnit<WantedProbe>[],
+  base: readonly Outcome[],
+  settings: KeepSettings,
+  fit: (job: FitJob) => Promise<readonly FinalFit[]>,
+): AsyncGenerator<OnUnit<KeptProbe>, void> {
+  const jobs = groups.map(({ unit, probes }) => planKept(table, unit, probes, base, settings));
+  let next = 0;
+  for await (const fits of inOrder(jobs, fit)) {
+    const { unit, probes } = groups[next++]!;
+    yield { unit, probes: probes.map((wanted, i) => ({ wanted, fit: fits[i]! })) };
+  }
+}
+
 /** The job that fits some targets' probes on one unit. */
-export function planKept(
+function planKept(
   table: ScoreTable,
   unit: number,
   wanted: readonly WantedProbe[],
