@@ -14,9 +14,10 @@ export interface Search {
   /** [d] where the last exact gradient was taken; null before the first. */
   weights: Float64Array | null;
   /** Whether the last Newton step could be taken whole. */
-  isNear: boolean;
+  isWhole: boolean;
   converged: boolean;
   bestNorm: number;
+  bestDecrement: number;
   stalledSteps: number;
 }
 
@@ -34,9 +35,10 @@ export const createSearch = (column: RowSpaceColumn, accuracy: Accuracy): Search
   phase: "gradient",
   precision: "fast",
   weights: null,
-  isNear: false,
+  isWhole: false,
   converged: false,
   bestNorm: Number.POSITIVE_INFINITY,
+  bestDecrement: Number.POSITIVE_INFINITY,
   stalledSteps: 0,
 });
 
@@ -57,7 +59,9 @@ const MAX_INNER_STEPS = 500;
 const MAX_FAR_INNER_STEPS = 8;
 /** Inner steps without progress, after which rounding, not the method, is the limit. */
 const STALLED_INNER_STEPS = 40;
-/** The same for gradients in a row, after whole steps, that are no smaller than the best one. */
+/** A step as long as this share of the weights lowers the objective, if not always the gradient. */
+const FAR = 0.1;
+/** The same for steps in a row, not far, after which neither the gradient nor what they gained is the smallest so far. */
 const STALLED_STEPS = 5;
 /** Residuals of intercepts at their optimum, relative to the sum of the costs. */
 const ROUNDING = 1e-13;
@@ -83,7 +87,7 @@ export function advance(
   const isLast =
     column.innerSteps > 0 &&
     (norm <= wanted ||
-      column.innerSteps >= (search.isNear ? MAX_INNER_STEPS : MAX_FAR_INNER_STEPS) ||
+      column.innerSteps >= (search.isWhole ? MAX_INNER_STEPS : MAX_FAR_INNER_STEPS) ||
       column.stalledInnerSteps >= STALLED_INNER_STEPS);
   const moved = takeInnerStep(column, residualGram, preconditioned, stride, offset);
   if (isLast || !moved) finishNewtonStep(search);
@@ -101,9 +105,12 @@ function takeGradient(search: Search, norm: number): boolean {
   const { column } = search;
   column.gradientNorm = norm;
   const floor = ROUNDING * column.task.costs.reduce((sum, cost) => sum + cost, 0);
-  // far from the optimum, steps lower the objective, not always the gradient
-  search.stalledSteps = norm < search.bestNorm || !search.isNear ? 0 : search.stalledSteps + 1;
+  const { decrement } = column;
+  const isFar = decrement > (FAR * column.weightNorm) ** 2;
+  const isBetter = norm < search.bestNorm || decrement < search.bestDecrement;
+  search.stalledSteps = isFar || isBetter ? 0 : search.stalledSteps + 1;
   search.bestNorm = Math.min(norm, search.bestNorm);
+  if (column.newtonSteps > 0) search.bestDecrement = Math.min(decrement, search.bestDecrement);
   const isSmall = norm <= goalOf(search) * column.weightNorm + floor;
   const isStuck = column.newtonSteps >= MAX_NEWTON_STEPS || search.stalledSteps >= STALLED_STEPS;
   if (isSmall || isStuck) {
@@ -121,6 +128,7 @@ function reachGoal(search: Search, converged: boolean): void {
     search.precision = "fast between exact gradients";
     search.phase = "exact";
     search.bestNorm = Number.POSITIVE_INFINITY;
+    search.bestDecrement = Number.POSITIVE_INFINITY;
     search.stalledSteps = 0;
     search.column.gradientNorm = Number.POSITIVE_INFINITY;
   } else {
@@ -155,9 +163,9 @@ function finishNewtonStep(search: Search): void {
   const left = LEFT_BY_STEP * Math.sqrt(column.decrement);
   const length = takeNewtonStep(column);
   // Near the optimum the next gradient would only confirm what the step's own size says already.
-  search.isNear = Math.abs(length - 1) < 0.3;
+  search.isWhole = Math.abs(length - 1) < 0.3;
   if (precision !== "fast") search.phase = "exact";
-  else if (search.isNear && left <= goalOf(search) * column.weightNorm) {
+  else if (search.isWhole && left <= goalOf(search) * column.weightNorm) {
     column.gradientNorm = left;
     reachGoal(search, true);
   } else search.phase = "gradient";
