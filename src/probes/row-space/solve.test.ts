@@ -49,7 +49,7 @@ describe("solveRowSpace", () => {
         costs: new Float64Array(n).fill(C),
       }));
       const found = await solveRowSpace(design, tasks, { tolerance: 1e-2, preconditioner });
-      const nearer = await solveRowSpace(design, tasks, { tolerance: 1e-4, preconditioner });
+      const nearer = await solveRowSpace(design, tasks, { tolerance: 1e-3, preconditioner });
       for (const [task, { weights, converged }] of found.entries()) {
         const known = nearer[task]!;
         expect(converged && known.converged).toBe(true);
