@@ -1,4 +1,5 @@
-import type { DesignMatrix } from "../design-matrix.ts";
+import { dot } from "../../math/vector.ts";
+import { combineFast, type DesignMatrix, predictFast } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import type { Scaler } from "../scaler.ts";
 import { restrictDeflation } from "./deflation.ts";
@@ -43,46 +44,32 @@ export async function createSplitDesign(
     applyGram: (vectors, count, out) =>
       multiplier.multiply(gram, vectors, out, { m: n, k: n, n: count, transposeB: true }),
     async combine(duals) {
-      const spread = new Float32Array(duals.length * rowCount);
-      const sums = duals.map((dual, a) => {
-        let from = 0;
-        for (const { start, end } of trained) {
-          spread.set(dual.subarray(from, from + end - start), a * rowCount + start);
-          from += end - start;
-        }
-        return dual.reduce((sum, each) => sum + each, 0);
-      });
-      const found = new Float32Array(duals.length * width);
-      const shape = { m: duals.length, k: rowCount, n: width, transposeB: false };
-      await multiplier.multiply(spread, values, found, shape);
-      return sums.map((sum, a) => {
-        const own = new Float64Array(width);
-        for (let j = 0; j < width; j++) own[j] = (found[a * width + j]! - shift[j]! * sum) * factor[j]!;
+      const spread = duals.map((dual) => {
+        const own = new Float64Array(rowCount);
+        for (let i = 0; i < n; i++) own[places[i]!] = dual[i]!;
         return own;
+      });
+      const found = await combineFast(multiplier, values, rowCount, width, spread);
+      return found.map((own, a) => {
+        const sum = duals[a]!.reduce((total, each) => total + each, 0);
+        return own.map((value, j) => (value - shift[j]! * sum) * factor[j]!);
       });
     },
     async predictHeld(weights) {
-      const count = weights.length;
-      const scaled = new Float32Array(count * width);
-      const offsets = weights.map((own, a) => {
-        let offset = 0;
-        for (let j = 0; j < width; j++) {
-          const weight = own[j]! * factor[j]!;
-          scaled[a * width + j] = weight;
-          offset += weight * shift[j]!;
-        }
-        return offset;
-      });
+      const scaled = weights.map((own) => own.map((weight, j) => weight * factor[j]!));
       const predictions = weights.map(() => new Float64Array(rowCount - n));
       let at = 0;
       for (const { start, end } of held) {
         const m = end - start;
-        const found = new Float32Array(m * count);
-        const shape = { m, k: width, n: count, transposeB: true };
-        await multiplier.multiply(values.subarray(start * width), scaled, found, shape);
-        for (let i = 0; i < m; i++, at++) {
-          for (let a = 0; a < count; a++) predictions[a]![at] = found[i * count + a]! - offsets[a]!;
-        }
+        const products = await predictFast(multiplier, values.subarray(start * width), m, width, scaled);
+        products.forEach((product, a) => {
+          const offset = dot(scaled[a]!, shift);
+          predictions[a]!.set(
+            product.map((value) => value - offset),
+            at,
+          );
+        });
+        at += m;
       }
       return predictions;
     },
