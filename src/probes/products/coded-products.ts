@@ -1,5 +1,6 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { type InferenceSession, Tensor } from "onnxruntime-node";
 import { createGraph, ONNX_TYPES, type OnnxGraph, type TensorName } from "../../onnx/graph.ts";
+import { openProductSession } from "./open-session.ts";
 
 /** Rows in whole numbers, each on its own scale: a number is about (code - zero) · scale. */
 interface CodedRows<Codes> {
@@ -60,7 +61,7 @@ const ROWS_AT_ONCE = 128;
 export function createCodedProducts(threads: number): CodedProducts {
   const sessions = new Map<() => OnnxGraph, Promise<InferenceSession>>();
   const sessionFor = (build: () => OnnxGraph): Promise<InferenceSession> => {
-    const session = sessions.get(build) ?? openSession(build(), threads);
+    const session = sessions.get(build) ?? openProductSession(build(), threads, true);
     sessions.set(build, session);
     return session;
   };
@@ -173,14 +174,4 @@ function buildProduct(): OnnxGraph {
   graph.output("out", "float32", ["m", "n"]);
   graph.output("transposed", "float32", ["n", "m"]);
   return graph;
-}
-
-async function openSession(graph: OnnxGraph, threads: number): Promise<InferenceSession> {
-  return InferenceSession.create(graph.serialize(), {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-    enableMemPattern: false, // shapes change with every call
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
-  });
 }

@@ -1,6 +1,7 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
-import { createGraph } from "../../onnx/graph.ts";
+import { type InferenceSession, Tensor } from "onnxruntime-node";
+import { createGraph, type OnnxGraph } from "../../onnx/graph.ts";
 import { type CodedProducts, createCodedProducts } from "./coded-products.ts";
+import { openProductSession } from "./open-session.ts";
 
 /** Sizes of one product. */
 export interface ProductShape {
@@ -40,7 +41,8 @@ export async function createMatrixMultiplier({
   const sessions = new Map<string, Promise<InferenceSession>>();
   const sessionFor = (transposeA: boolean, transposeB: boolean): Promise<InferenceSession> => {
     const key = `${transposeA} ${transposeB}`;
-    const known = sessions.get(key) ?? openSession(transposeA, transposeB, threads);
+    const known =
+      sessions.get(key) ?? openProductSession(buildProduct(transposeA, transposeB), threads, false);
     sessions.set(key, known);
     return known;
   };
@@ -65,24 +67,11 @@ export async function createMatrixMultiplier({
   return multiplier;
 }
 
-async function openSession(
-  transposeA: boolean,
-  transposeB: boolean,
-  threads: number,
-): Promise<InferenceSession> {
+function buildProduct(transposeA: boolean, transposeB: boolean): OnnxGraph {
   const graph = createGraph("product");
   graph.input("A", "float32", transposeA ? ["k", "m"] : ["m", "k"]);
   graph.input("B", "float32", transposeB ? ["n", "k"] : ["k", "n"]);
   graph.addNamed("Gemm", ["A", "B"], ["Y"], { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 });
   graph.output("Y", "float32", ["m", "n"]);
-  return InferenceSession.create(graph.serialize(), {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-    // Shapes change with every call, so memory plans would only accumulate.
-    enableMemPattern: false,
-    enableCpuMemArena: false,
-    // The sessions alternate; a spinning pool of one steals the cores of the other (twice as slow).
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
-  });
+  return graph;
 }
