@@ -1,15 +1,37 @@
+import { rm } from "node:fs/promises";
 import { relative } from "node:path";
 import { SepError } from "../errors.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { readManifest } from "../store/manifest.ts";
+import { readIfThere } from "../store/read-if-there.ts";
+import { writeAtomic } from "../store/write-atomic.ts";
 import { fileExists } from "./file-exists.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** The manifest beside a step's main output. */
 export const manifestPathOf = (mainOutput: string): string => `${mainOutput}.manifest.json`;
 
-/** There while a step's body runs, and after a kill: outputs without a manifest are then the step's own. */
-export const runningPathOf = (mainOutput: string): string => `${mainOutput}.running`;
+/** There while a step runs, and after a kill: outputs that no manifest describes are then the step's own. */
+const runningPathOf = (mainOutput: string): string => `${mainOutput}.running`;
+
+/**
+ * How far the run of a step got that is under way or was killed: "making" its outputs, or "made" them and has
+ * only its manifest to write and to clean up.
+ */
+export type RunState = "making" | "made";
+
+/** @returns null if no run is under way and none was killed */
+export async function readRunState(mainOutput: string): Promise<RunState | null> {
+  const text = await readIfThere(runningPathOf(mainOutput));
+  if (text === null) return null;
+  return text === "made" ? "made" : "making";
+}
+
+export const writeRunState = (mainOutput: string, state: RunState): Promise<void> =>
+  writeAtomic(runningPathOf(mainOutput), state);
+
+export const removeRunState = (mainOutput: string): Promise<void> =>
+  rm(runningPathOf(mainOutput), { force: true });
 
 /** A path as manifests have it: relative to the workspace, with forward slashes. */
 export const nameWithin = ({ root }: Workspace, path: string): string =>
@@ -20,7 +42,7 @@ export const nameWithin = ({ root }: Workspace, path: string): string =>
  * An output whose step was killed before it could write its manifest is not.
  */
 export async function isHandMade(workspace: Workspace, mainOutput: string): Promise<boolean> {
-  if (!(await fileExists(mainOutput)) || (await fileExists(runningPathOf(mainOutput)))) return false;
+  if (!(await fileExists(mainOutput)) || (await readRunState(mainOutput)) !== null) return false;
   const manifest = await readManifest(manifestPathOf(mainOutput));
   return manifest?.outputs[nameWithin(workspace, mainOutput)] !== (await fingerprintFile(mainOutput));
 }

@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import type { EstimateCost } from "../entropy/estimates/measure-estimates.ts";
 import { SepError } from "../errors.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
@@ -11,9 +10,16 @@ import {
   staleReasons,
   writeManifest,
 } from "../store/manifest.ts";
-import { removeLeftovers, writeAtomic } from "../store/write-atomic.ts";
+import { removeLeftovers } from "../store/write-atomic.ts";
 import { fileExists } from "./file-exists.ts";
-import { manifestPathOf, nameWithin, refuseForeign, runningPathOf } from "./output-ownership.ts";
+import {
+  manifestPathOf,
+  nameWithin,
+  readRunState,
+  refuseForeign,
+  removeRunState,
+  writeRunState,
+} from "./output-ownership.ts";
 import { readTool } from "./version.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -98,14 +104,14 @@ export interface StepDefinition {
   readonly whenStale: "redo" | "refuse";
   /** Whether the existing outputs are a part of what is asked for now, so that the body can build on them. */
   readonly extendsPrevious?: (previous: Manifest) => boolean;
+  /** Removes what only an interrupted run would need; called when the manifest is on disk. */
+  readonly cleanUp?: () => Promise<void>;
 }
 
 /** What a step's body hands back when its outputs are complete. */
 export interface StepOutcome {
   readonly counts: Readonly<Record<string, number>>;
   readonly warnings: readonly ManifestWarning[];
-  /** Called after the manifest is on disk: removes what only an interrupted run would need. */
-  readonly cleanUp?: () => Promise<void>;
 }
 
 /**
@@ -128,18 +134,27 @@ export async function* runStep(
 
   const inputs = await fingerprintAll(definition.inputs, name);
   const manifestPath = manifestPathOf(main);
-  const runningPath = runningPathOf(main);
+  const killed = await readRunState(main);
+  const finish = async (): Promise<void> => {
+    await definition.cleanUp?.();
+    await removeRunState(main);
+  };
   const previous = force ? null : await readManifest(manifestPath);
-  if (!force && !(await fileExists(runningPath))) {
+  if (!force && killed === null) {
     for (const path of outputs) await refuseForeign(path, previous?.outputs[name(path)], step, name(path));
   }
   if (previous !== null) {
     const gone = await missingOutputs(outputs);
+    const there = outputs.filter((path) => !gone.includes(path));
+    const replaced = killed === null ? [] : await changedOutputs(there, previous, name);
     const reasons = [
       ...staleReasons(previous, { settings, inputs }),
       ...gone.map((path) => `${name(path)} is gone`),
+      ...replaced.map((path) => `${name(path)} is of a run that was stopped`),
     ];
     if (reasons.length === 0) {
+      // stopped while it cleaned up; what one that was still making its outputs left is not this run's to remove
+      if (killed === "made") await finish();
       yield { kind: "note", step, part, message: `${name(main)} is up to date` };
       return {
         step,
@@ -161,9 +176,8 @@ export async function* runStep(
     yield { kind: "note", step, part, message: `${name(main)} is ${state}: ${reasons.join("; ")}` };
   }
 
-  // says, after a kill, that outputs without a manifest are this step's own
-  await writeAtomic(runningPath, "");
-  const { counts, warnings, cleanUp } = yield* body();
+  await writeRunState(main, "making");
+  const { counts, warnings } = yield* body();
   const manifest: Manifest = {
     tool: readTool(),
     step,
@@ -173,9 +187,9 @@ export async function* runStep(
     counts,
     warnings,
   };
+  await writeRunState(main, "made");
   await writeManifest(manifestPath, manifest);
-  await cleanUp?.();
-  await rm(runningPath, { force: true });
+  await finish();
   return { step, part, status: "ran", outputs, counts, warnings };
 }
 
@@ -195,6 +209,16 @@ async function fingerprintAll(
   const entries: Record<string, string> = {};
   for (const path of paths) entries[name(path)] = await fingerprintFile(path);
   return entries;
+}
+
+/** Those that a manifest does not describe. */
+async function changedOutputs(
+  paths: readonly string[],
+  { outputs }: Manifest,
+  name: (path: string) => string,
+): Promise<string[]> {
+  const found = await fingerprintAll(paths, name);
+  return paths.filter((path) => outputs[name(path)] !== found[name(path)]);
 }
 
 async function missingOutputs(outputs: readonly string[]): Promise<string[]> {

@@ -49,6 +49,7 @@ export async function* generateRuns(
     settings: { ...plan.sampling, ...plan.judging },
     whenStale: "refuse",
     extendsPrevious: (previous) => sameSampling(previous, plan),
+    cleanUp: () => removeJournal(journalOf(output)),
   };
   return yield* runStep(workspace, definition, { force }, () =>
     sampleMissing(output, part, { ...options, force }, plan, adaptive),
@@ -131,7 +132,6 @@ async function* sampleMissing(
       left_out_as_shots: plan.leftOutAsShots,
     },
     warnings,
-    cleanUp: () => removeJournal(journal),
   };
 }
 

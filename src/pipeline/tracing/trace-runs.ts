@@ -80,6 +80,7 @@ export async function* traceRuns(
     outputs: [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
     settings,
     whenStale: "redo",
+    cleanUp: () => removeJournal(journalOf(workspace.hiddenStates(set))),
   } as const;
   return yield* runStep(workspace, definition, { force }, () =>
     traceMissing(workspace, set, source, { backend, settings, force, signal }),
@@ -171,7 +172,6 @@ async function* traceMissing(
       ...Object.fromEntries([...plan.rowCounts].map(([position, rows]) => [`rows_${position}`, rows])),
     },
     warnings,
-    cleanUp: () => removeJournal(unfinished.journal),
   };
 }
 
@@ -228,6 +228,9 @@ function describeShape(
   };
 }
 
+const partialOf = (output: string): string => `${output}.partial`;
+const journalOf = (output: string): string => `${partialOf(output)}.done.jsonl`;
+
 /** Goes on with an unfinished trace of exactly the same runs, layers and positions; else starts a new one. */
 async function openUnfinished(
   output: string,
@@ -239,8 +242,8 @@ async function openUnfinished(
   readonly done: ReadonlySet<string>;
   readonly journal: string;
 }> {
-  const partial = `${output}.partial`;
-  const journal = `${partial}.done.jsonl`;
+  const partial = partialOf(output);
+  const journal = journalOf(output);
   const before = force ? null : await readJournalSettings(journal);
   if (before !== null && stableStringify(before) === stableStringify(settings)) {
     // the output itself: complete, but its step was stopped before it could say so
