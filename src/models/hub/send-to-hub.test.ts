@@ -3,6 +3,7 @@ import type { Fault, SeenRequest } from "../../../test/fakes/fake-hub.ts";
 import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
 import { drain } from "./drain.ts";
 import { pullRepository } from "./pull-repository.ts";
+import { sendToHub } from "./send-to-hub.ts";
 
 const ID = { repo: "tiny/qwen3-tied", revision: "main" };
 
@@ -79,6 +80,33 @@ describe("being asked to wait", () => {
       message: expect.stringContaining("answered 429 and asks to wait 3600 s"),
     });
     expect(stage.waitsMs).toEqual([]);
+  });
+});
+
+describe("a content that is not wanted any more", () => {
+  it("ends, also when all of it has come but its end", async () => {
+    await using stage = await createHubStage([createGoldenModel("qwen3-tied")]);
+    const stop = new AbortController();
+    const answer = await drain(
+      sendToHub(stage.hub, {
+        method: "GET",
+        url: `${stage.fake.endpoint}/tiny/qwen3-tied/resolve/main/model.safetensors`,
+        subject: { ...ID, file: "model.safetensors" },
+        follow: "content",
+        signal: stop.signal,
+      }),
+    );
+    const sizeBytes = Number(answer.headers.get("content-length"));
+    let received = 0;
+    const read = async (): Promise<void> => {
+      for await (const chunk of answer.read()) {
+        received += chunk.length;
+        if (received === sizeBytes) stop.abort(new Error("not wanted"));
+        else await new Promise((settle) => setImmediate(settle));
+      }
+    };
+    await expect(read()).rejects.toThrow("not wanted");
+    expect(received).toBe(sizeBytes);
   });
 });
 

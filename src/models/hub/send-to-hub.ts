@@ -117,7 +117,9 @@ function openResponse(response: Response, guard: StallGuard): HubResponse {
     headers: response.headers,
     async *read() {
       try {
-        for await (const chunk of response.body ?? []) {
+        // Node 20's own body never ends when it is aborted between its last byte and its end: this pipe does
+        const body = response.body?.pipeThrough(new TransformStream(), { signal: guard.signal });
+        for await (const chunk of body ?? []) {
           guard.touch();
           yield chunk as Uint8Array;
         }
