@@ -1,4 +1,4 @@
-import { transpose } from "../math/transpose.ts";
+import { transpose, transposeInto } from "../math/transpose.ts";
 import { createExactProducts, type ExactProducts } from "./products/exact-products.ts";
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 
@@ -11,7 +11,7 @@ export interface DesignMatrix {
   readonly rowCount: number;
   readonly width: number;
   /**
-   * out [n,A] = K vectors^T
+   * out [A,n] = vectors K
    * @param vectors [A,n]
    * @param count   A; the arrays may be longer
    */
@@ -38,16 +38,21 @@ export function createFastDesign(
 ): ExactDesignMatrix {
   let transposed: Float32Array | null = null;
   let inner = new Float32Array(0);
+  let columns = new Float32Array(0);
   return {
     rowCount,
     width,
     async applyGram(vectors, count, out) {
       transposed ??= transpose(features, rowCount, width);
-      if (inner.length < count * width) inner = new Float32Array(count * width);
+      if (inner.length < count * width) {
+        inner = new Float32Array(count * width);
+        columns = new Float32Array(count * rowCount);
+      }
       const n = count;
       // [d,A] = Z^T vectors^T, then [n,A] = Z [d,A]: the large matrix on the left of both
       await multiplier.multiply(transposed, vectors, inner, { m: width, k: rowCount, n, transposeB: true });
-      await multiplier.multiply(features, inner, out, { m: rowCount, k: width, n, transposeB: false });
+      await multiplier.multiply(features, inner, columns, { m: rowCount, k: width, n, transposeB: false });
+      transposeInto(columns, rowCount, count, out);
     },
     combine: (duals) => combineFast(multiplier, features, rowCount, width, duals),
     exact: createExactProducts(features, rowCount, width),
@@ -72,9 +77,7 @@ export function createExactDesign(
         Float64Array.from(vectors.subarray(a * rowCount, (a + 1) * rowCount)),
       );
       const images = exact.predict(exact.combine(duals));
-      for (const [a, image] of images.entries()) {
-        for (let i = 0; i < rowCount; i++) out[i * count + a] = image[i]!;
-      }
+      for (const [a, image] of images.entries()) out.set(image, a * rowCount);
     },
     combine: async (duals) => exact.combine(duals),
     exact,

@@ -82,6 +82,7 @@ async function fitLinear(
   const findSpace = (): Promise<Deflation | null> =>
     shared === null ? deflate(multiplier, design, DEFLATION_STEPS) : Promise.resolve(shared.deflation);
   const space = count >= ROWS_WORTH_DEFLATING ? await findSpace() : null;
+  await using preconditioner = space === null ? null : await createDeflatedPreconditioner(space, multiplier);
   const fits = await solveRowSpace(
     design,
     tasks.map(({ labels, values: amounts, C }) => ({
@@ -91,7 +92,7 @@ async function fitLinear(
     })),
     {
       tolerance: EXACT_TOLERANCE,
-      preconditioner: space === null ? undefined : createDeflatedPreconditioner(space, multiplier),
+      preconditioner: preconditioner ?? undefined,
       signal,
     },
   );

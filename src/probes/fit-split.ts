@@ -119,7 +119,7 @@ export function createSplitFitter(
       : createFastDesign(multiplier, trained, n, width);
     const predictHeld: SplitDesign["predictHeld"] = (weights) =>
       predictFast(multiplier, held, split.held.length, width, weights);
-    return { ...design, leading: null, predictHeld };
+    return { ...design, leading: null, predictHeld, [Symbol.asyncDispose]: () => Promise.resolve() };
   };
 
   return {
@@ -139,7 +139,7 @@ export function createSplitFitter(
       const found =
         kind === "mlp"
           ? await scoreMlps(multiplier, standardise(split), held.length, width, learnable, options)
-          : await scoreLinear(multiplier, await makeDesign(split), learnable, options);
+          : await scoreLinear(multiplier, () => makeDesign(split), learnable, options);
       let next = 0;
       return { held, scores: isLearnable.map((learnt) => (learnt ? found[next++]! : null)) };
     },
@@ -177,10 +177,11 @@ interface StandardisedSplit {
 
 async function scoreLinear(
   multiplier: MatrixMultiplier,
-  design: SplitDesign,
+  makeDesign: () => Promise<SplitDesign>,
   tasks: readonly SplitTask[],
   { kind, classWeight, tolerance, signal }: SplitFitterOptions,
 ): Promise<Float64Array[]> {
+  await using design = await makeDesign();
   if (kind === "mean-difference") {
     return design.predictHeld(await design.combine(tasks.map(({ labels }) => meanDifferenceDuals(labels))));
   }
@@ -190,7 +191,7 @@ async function scoreLinear(
       ? deflate(multiplier, design)
       : refineDeflation(multiplier, design, design.leading);
   const space = design.rowCount >= ROWS_WORTH_DEFLATING ? await findSpace() : null;
-  const preconditioner = space === null ? undefined : createDeflatedPreconditioner(space, multiplier);
+  await using preconditioner = space === null ? null : await createDeflatedPreconditioner(space, multiplier);
   for (let begin = 0; begin < tasks.length; begin += TASKS_AT_ONCE) {
     const own = tasks.slice(begin, begin + TASKS_AT_ONCE);
     const fits = await solveRowSpace(
@@ -200,7 +201,7 @@ async function scoreLinear(
         outcomes: kind === "ridge" ? (values ?? labels) : labels,
         costs: rowCosts(labels, C, classWeight),
       })),
-      { tolerance, preconditioner, signal },
+      { tolerance, preconditioner: preconditioner ?? undefined, signal },
     );
     const products = await design.predictHeld(fits.map(({ weights }) => weights));
     products.forEach((product, a) => {

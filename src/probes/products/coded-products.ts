@@ -61,7 +61,7 @@ const ROWS_AT_ONCE = 128;
 export function createCodedProducts(threads: number): CodedProducts {
   const sessions = new Map<() => OnnxGraph, Promise<InferenceSession>>();
   const sessionFor = (build: () => OnnxGraph): Promise<InferenceSession> => {
-    const session = sessions.get(build) ?? openProductSession(build(), threads, true);
+    const session = sessions.get(build) ?? openProductSession(build(), { threads, keepsMemory: true });
     sessions.set(build, session);
     return session;
   };

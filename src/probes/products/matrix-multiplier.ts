@@ -22,6 +22,8 @@ export interface ProductShape {
  * B in every call, so the larger matrix belongs on the left; up to 16 columns of B take the time of one.
  */
 export interface MatrixMultiplier extends AsyncDisposable {
+  /** onnxruntime threads of each product. */
+  readonly threads: number;
   /** Products in whole numbers. */
   readonly coded: CodedProducts;
   /** out [m,n] = A [m,k] B. The arrays may be longer than the shape needs; `out` is written in place. */
@@ -41,13 +43,13 @@ export async function createMatrixMultiplier({
   const sessions = new Map<string, Promise<InferenceSession>>();
   const sessionFor = (transposeA: boolean, transposeB: boolean): Promise<InferenceSession> => {
     const key = `${transposeA} ${transposeB}`;
-    const known =
-      sessions.get(key) ?? openProductSession(buildProduct(transposeA, transposeB), threads, false);
+    const known = sessions.get(key) ?? openProductSession(buildProduct(transposeA, transposeB), { threads });
     sessions.set(key, known);
     return known;
   };
   const coded = createCodedProducts(threads);
   const multiplier: MatrixMultiplier = {
+    threads,
     coded,
     async multiply(a, b, out, { m, k, n, transposeA = false, transposeB }) {
       // one row on the left takes half the time of one column on the right, and lies in memory as it does

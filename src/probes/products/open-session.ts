@@ -1,16 +1,24 @@
 import { InferenceSession } from "onnxruntime-node";
 import type { OnnxGraph } from "../../onnx/graph.ts";
 
-/**
- * A session of one small product, among others that take turns with it.
- * @param keepsMemory whether what its steps need between them is kept from call to call
- */
+export interface ProductSessionOptions {
+  readonly threads: number;
+  /** Whether what its steps need between them is kept from call to call. */
+  readonly keepsMemory?: boolean;
+  /** Constants of the graph, by the file that it has them in; they are copied. */
+  readonly given?: Readonly<Record<string, Float32Array>>;
+}
+
+/** A session of one small product, among others that take turns with it. */
 export async function openProductSession(
   graph: OnnxGraph,
-  threads: number,
-  keepsMemory: boolean,
+  { threads, keepsMemory = false, given = {} }: ProductSessionOptions,
 ): Promise<InferenceSession> {
   return InferenceSession.create(graph.serialize(), {
+    externalData: Object.entries(given).map(([path, { buffer, byteOffset, byteLength }]) => ({
+      path,
+      data: new Uint8Array(buffer, byteOffset, byteLength),
+    })),
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,

@@ -139,15 +139,12 @@ export function beginInnerSolve(column: RowSpaceColumn, residualNorm: number): v
 /**
  * One conjugate-gradient step on (I + W K) step = residual, with the fresh image of the residual.
  * @param residualGram residual · image
- * @param stride       columns that were preconditioned together, this one at `offset`
  * @returns whether the step could be taken: rounding alone can make the curvature along it vanish
  */
 export function takeInnerStep(
   column: RowSpaceColumn,
   residualGram: number,
   { share, intercept, extraEnergy, corrections }: Preconditioned,
-  stride: number,
-  offset: number,
 ): boolean {
   const { direction, directionImage, step, stepImage, residual, image, curvature } = column;
   const count = residual.length;
@@ -158,13 +155,12 @@ export function takeInnerStep(
   column.residualEnergy = energy;
   let bend = 0;
   let interceptImage = 0;
-  const imageStart = count * stride;
-  for (let i = 0, at = offset; i < count; i++, at += stride) {
+  for (let i = 0; i < count; i++) {
     let towards = share * residual[i]!;
     let towardsImage = share * image[i]!;
     if (corrections !== null) {
-      towards += corrections[at]!;
-      towardsImage += corrections[imageStart + at]!;
+      towards += corrections[i]!;
+      towardsImage += corrections[count + i]!;
     }
     if (keep !== 0) {
       towards += keep * direction[i]!;

@@ -1,6 +1,5 @@
 import { factorCholesky, invertLower } from "../../math/cholesky.ts";
 import { symmetricEigen } from "../../math/symmetric-eigen.ts";
-import { transpose } from "../../math/transpose.ts";
 import type { DesignMatrix } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 
@@ -17,8 +16,8 @@ export interface Deflation {
   readonly tail: number;
   /** [k,n] rows e_j, the duals of orthonormal weights v_j = Z^T e_j. */
   readonly duals: Float32Array;
-  /** [2n,k] the duals as columns, and under them their images K e_j. */
-  readonly stacked: Float32Array;
+  /** [k,n] their images K e_j. */
+  readonly images: Float32Array;
 }
 
 /** With fewer rows, finding the leading directions takes longer than it saves. */
@@ -53,10 +52,9 @@ export async function deflate(
     const width = block.length / n;
     if (width === 0) break;
     basis.set(block, count * n);
-    const columns = new Float32Array(n * width);
-    await design.applyGram(block, width, columns);
-    block = transpose(columns, n, width);
-    images.set(block, count * n);
+    const image = images.subarray(count * n, (count + width) * n);
+    await design.applyGram(block, width, image);
+    block = image.slice();
     count += width;
   }
   const found = basis.subarray(0, count * n);
@@ -79,9 +77,8 @@ export async function refineDeflation(
   const n = design.rowCount;
   const block = await orthonormalise(multiplier, guess, n);
   const width = block.length / n;
-  const columns = new Float32Array(n * width);
-  await design.applyGram(block, width, columns);
-  const images = transpose(columns, n, width);
+  const images = new Float32Array(block.length);
+  await design.applyGram(block, width, images);
   return project(multiplier, block, images, n, { isComplete: false, dropped: 0 });
 }
 
@@ -89,13 +86,12 @@ export async function refineDeflation(
  * [k,n] the leading duals of some of the rows, about: {@link refineDeflation} starts from them.
  * @param rows [n] places among all N rows
  */
-export function restrictDeflation({ rank, stacked }: Deflation, rows: Int32Array): Float32Array {
-  const total = stacked.length / (2 * rank);
+export function restrictDeflation({ rank, images }: Deflation, rows: Int32Array): Float32Array {
+  const total = images.length / rank;
   const restricted = new Float32Array(rank * rows.length);
-  for (let i = 0; i < rows.length; i++) {
+  for (let j = 0, at = 0; j < rank; j++) {
     // the images, not the duals: K once more makes them purer
-    const from = (total + rows[i]!) * rank;
-    for (let j = 0; j < rank; j++) restricted[j * rows.length + i] = stacked[from + j]!;
+    for (let i = 0; i < rows.length; i++) restricted[at++] = images[j * total + rows[i]!]!;
   }
   return restricted;
 }
@@ -154,10 +150,7 @@ async function project(
   const dualImages = new Float32Array(rank * n);
   await multiplier.multiply(mixing, block, duals, shape);
   await multiplier.multiply(mixing, images, dualImages, shape);
-  const stacked = new Float32Array(2 * n * rank);
-  stacked.set(transpose(duals, rank, n));
-  stacked.set(transpose(dualImages, rank, n), n * rank);
-  return { rank, values, tail: isComplete ? 0 : values[0]!, duals, stacked };
+  return { rank, values, tail: isComplete ? 0 : values[0]!, duals, images: dualImages };
 }
 
 /** Orthonormal rows with the span of the given ones; those that add nothing but rounding noise are dropped. */

@@ -1,4 +1,10 @@
-import { combineFast, createFastDesign, type ExactDesignMatrix } from "../design-matrix.ts";
+import { transposeInto } from "../../math/transpose.ts";
+import {
+  combineFast,
+  createFastDesign,
+  type DesignMatrix,
+  type ExactDesignMatrix,
+} from "../design-matrix.ts";
 import { createExactProducts } from "../products/exact-products.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 
@@ -73,10 +79,26 @@ export function createGramDesign(
   return {
     rowCount,
     width,
-    applyGram: (vectors, count, out) =>
-      multiplier.multiply(gram, vectors, out, { m: rowCount, k: rowCount, n: count, transposeB: true }),
+    applyGram: multiplyByGram(multiplier, gram, rowCount),
     combine: (duals) => combineFast(multiplier, features, rowCount, width, duals),
     exact: createExactProducts(features, rowCount, width),
+  };
+}
+
+/**
+ * Products with K as it is.
+ * @param gram [n,n]
+ */
+export function multiplyByGram(
+  multiplier: MatrixMultiplier,
+  gram: Float32Array,
+  n: number,
+): DesignMatrix["applyGram"] {
+  let columns = new Float32Array(0);
+  return async (vectors, count, out) => {
+    if (columns.length < count * n) columns = new Float32Array(count * n);
+    await multiplier.multiply(gram, vectors, columns, { m: n, k: n, n: count, transposeB: true });
+    transposeInto(columns, n, count, out);
   };
 }
 

@@ -66,16 +66,8 @@ const STALLED_STEPS = 5;
 /** Residuals of intercepts at their optimum, relative to the sum of the costs. */
 const ROUNDING = 1e-13;
 
-/**
- * Takes one step with the fresh image K residual.
- * @param offset the column's place among those that were preconditioned together
- */
-export function advance(
-  search: Search,
-  preconditioned: Preconditioned,
-  stride: number,
-  offset: number,
-): void {
+/** Takes one step with the fresh image K residual. */
+export function advance(search: Search, preconditioned: Preconditioned): void {
   const { column, accuracy, precision } = search;
   const residualGram = Math.max(dot(column.residual, column.image), 0); // rounding
   const norm = Math.sqrt(residualGram + column.interceptResidual ** 2);
@@ -89,7 +81,7 @@ export function advance(
     (norm <= wanted ||
       column.innerSteps >= (search.isWhole ? MAX_INNER_STEPS : MAX_FAR_INNER_STEPS) ||
       column.stalledInnerSteps >= STALLED_INNER_STEPS);
-  const moved = takeInnerStep(column, residualGram, preconditioned, stride, offset);
+  const moved = takeInnerStep(column, residualGram, preconditioned);
   if (isLast || !moved) finishNewtonStep(search);
 }
 

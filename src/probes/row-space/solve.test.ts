@@ -42,7 +42,8 @@ describe("solveRowSpace", () => {
       const { features, outcomes } = makeHardRows(n, d, seed);
       const { values } = standardiseRows(features, d);
       const design = await createIterativeDesign(multiplier, values, n, d);
-      const preconditioner = createDeflatedPreconditioner((await deflate(multiplier, design))!, multiplier);
+      const space = (await deflate(multiplier, design))!;
+      await using preconditioner = await createDeflatedPreconditioner(space, multiplier);
       const tasks = [1, 100, 1000].map((C) => ({
         loss: "logistic" as const,
         outcomes,

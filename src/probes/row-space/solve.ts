@@ -1,7 +1,7 @@
 import type { DesignMatrix } from "../design-matrix.ts";
 import type { ExactProducts } from "../products/exact-products.ts";
 import { type RowSpaceTask, startColumn } from "./column.ts";
-import { balanceIntercept, type Preconditioner } from "./preconditioner.ts";
+import { interceptBalance, type Preconditioner } from "./preconditioner.ts";
 import { type Accuracy, advance, createSearch, type Search, takeExactGradients } from "./search.ts";
 
 /** A fitted regression. */
@@ -35,7 +35,7 @@ const FLOAT32_TOLERANCE = 1e-4;
 export async function solveRowSpace(
   design: DesignMatrix,
   tasks: readonly RowSpaceTask[],
-  { tolerance, preconditioner = balanceIntercept, signal }: SolveRowSpaceOptions,
+  { tolerance, preconditioner = interceptBalance, signal }: SolveRowSpaceOptions,
 ): Promise<RowSpaceFit[]> {
   const exact = tolerance < FLOAT32_TOLERANCE ? design.exact : null;
   const accuracy: Accuracy = { tolerance, isExact: exact !== null };
@@ -58,15 +58,15 @@ export async function solveRowSpace(
     });
     await design.applyGram(vectors, active.length, images);
     active.forEach(({ column: { image } }, a) => {
-      for (let i = 0, at = a; i < image.length; i++, at += active.length) image[i] = images[at]!;
+      image.set(images.subarray(a * design.rowCount, (a + 1) * design.rowCount));
     });
     if (exact !== null) replaceImages(active, images, exact);
-    const preconditioned = await preconditioner(
+    const preconditioned = await preconditioner.precondition(
       active.map(({ column }) => column),
       images,
     );
     active.forEach((search, a) => {
-      advance(search, preconditioned[a]!, active.length, a);
+      advance(search, preconditioned[a]!);
     });
   }
   const duals = all.map(({ column }) => column.duals);
@@ -80,7 +80,7 @@ export async function solveRowSpace(
   }));
 }
 
-/** Replaces the images, K residual, of columns that no longer trust fast products. @param images [n, active] */
+/** Replaces the images, K residual, of columns that no longer trust fast products. @param images [active, n] */
 function replaceImages(
   active: readonly Search[],
   images: Float32Array,
@@ -92,8 +92,6 @@ function replaceImages(
   for (const [a, search] of distrustful.entries()) {
     const { image } = search.column;
     image.set(exact[a]!);
-    for (let i = 0, at = active.indexOf(search); i < image.length; i++, at += active.length) {
-      images[at] = image[i]!;
-    }
+    images.set(image, active.indexOf(search) * image.length);
   }
 }

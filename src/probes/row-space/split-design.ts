@@ -1,25 +1,31 @@
 import { dot } from "../../math/vector.ts";
 import { combineFast, type DesignMatrix, predictFast } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
+import { packMatrix } from "../products/packed-products.ts";
 import type { Scaler } from "../scaler.ts";
 import { restrictDeflation } from "./deflation.ts";
+import { multiplyByGram } from "./gram-design.ts";
 import { rescaleGram } from "./rescale-gram.ts";
 import { changeScale } from "./scale-change.ts";
 import { placesOf, type SharedGram } from "./shared-gram.ts";
 
 /** The design of the rows trained on, with the means to score the others. */
-export interface SplitDesign extends DesignMatrix {
+export interface SplitDesign extends DesignMatrix, AsyncDisposable {
   /** [k,n] about the leading duals, to start deflation from; null if it has to start from nothing. */
   readonly leading: Float32Array | null;
   /** @returns Z_held w [m] for each */
   predictHeld(weights: readonly Float64Array[]): Promise<Float64Array[]>;
 }
 
+/** With more rows, K is too large to be copied and packed for the few hundred products that it is used in. */
+const ROWS_WORTH_PACKING = 2500;
+
 /**
  * A design of all folds but some, each feature standardised over the rows trained on, made from what all splits share.
  * @param scaler   of the rows trained on
  * @param excluded folds that are held out
  * @param gram     [n,n] is written here; may be longer
+ * @returns dispose it after use
  */
 export async function createSplitDesign(
   multiplier: MatrixMultiplier,
@@ -38,11 +44,14 @@ export async function createSplitDesign(
   const change = changeScale(rows.scaler, scaler, shared.coded);
   const { shift, factor } = change;
   await rescaleGram(multiplier, shared, trained, change, gram);
+  const packed = n <= ROWS_WORTH_PACKING ? await packMatrix(multiplier, gram, { k: n, n }) : null;
   return {
     rowCount: n,
     width,
-    applyGram: (vectors, count, out) =>
-      multiplier.multiply(gram, vectors, out, { m: n, k: n, n: count, transposeB: true }),
+    applyGram:
+      packed === null
+        ? multiplyByGram(multiplier, gram, n)
+        : (vectors, count, out) => packed.multiply(vectors, count, out),
     async combine(duals) {
       const spread = duals.map((dual) => {
         const own = new Float64Array(rowCount);
@@ -75,5 +84,6 @@ export async function createSplitDesign(
     },
     exact: null,
     leading: shared.deflation === null ? null : restrictDeflation(shared.deflation, places),
+    [Symbol.asyncDispose]: async () => packed?.[Symbol.asyncDispose](),
   };
 }
