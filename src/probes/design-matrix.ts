@@ -16,6 +16,8 @@ export interface DesignMatrix {
    * @param count   A; the arrays may be longer
    */
   applyGram(vectors: Float32Array, count: number, out: Float32Array): Promise<void>;
+  /** [n,n] K, where it is at hand; may be longer. */
+  readonly gram: Float32Array | null;
   /** @returns for each of the [n] duals its weights Z^T u [d] */
   combine(duals: readonly Float64Array[]): Promise<Float64Array[]>;
   /** The same matrix in float64, for fits that must be more exact than float32 products allow; null if not there. */
@@ -54,6 +56,7 @@ export function createFastDesign(
       await multiplier.multiply(features, inner, columns, { m: rowCount, k: width, n, transposeB: false });
       transposeInto(columns, rowCount, count, out);
     },
+    gram: null,
     combine: (duals) => combineFast(multiplier, features, rowCount, width, duals),
     exact: createExactProducts(features, rowCount, width),
   };
@@ -79,6 +82,7 @@ export function createExactDesign(
       const images = exact.predict(exact.combine(duals));
       for (const [a, image] of images.entries()) out.set(image, a * rowCount);
     },
+    gram: null,
     combine: async (duals) => exact.combine(duals),
     exact,
   };

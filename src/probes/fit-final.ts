@@ -7,7 +7,7 @@ import { createExactProducts, type ExactProducts } from "./products/exact-produc
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { type Deflation, deflate, ROWS_WORTH_DEFLATING } from "./row-space/deflation.ts";
 import { createGramDesign, createIterativeDesign } from "./row-space/gram-design.ts";
-import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
+import { createDeflatedPasses } from "./row-space/passes.ts";
 import type { SharedGram } from "./row-space/shared-gram.ts";
 import { solveRowSpace } from "./row-space/solve.ts";
 import type { StandardisedRows } from "./scaler.ts";
@@ -82,7 +82,7 @@ async function fitLinear(
   const findSpace = (): Promise<Deflation | null> =>
     shared === null ? deflate(multiplier, design, DEFLATION_STEPS) : Promise.resolve(shared.deflation);
   const space = count >= ROWS_WORTH_DEFLATING ? await findSpace() : null;
-  await using preconditioner = space === null ? null : await createDeflatedPreconditioner(space, multiplier);
+  await using passes = space === null ? null : await createDeflatedPasses(multiplier, design, space);
   const fits = await solveRowSpace(
     design,
     tasks.map(({ labels, values: amounts, C }) => ({
@@ -92,7 +92,7 @@ async function fitLinear(
     })),
     {
       tolerance: EXACT_TOLERANCE,
-      preconditioner: preconditioner ?? undefined,
+      passes: passes ?? undefined,
       signal,
     },
   );

@@ -1,6 +1,5 @@
 import { SepError } from "../errors.ts";
 import type { DesignMatrix } from "./design-matrix.ts";
-import type { Preconditioner } from "./row-space/preconditioner.ts";
 import { solveRowSpace } from "./row-space/solve.ts";
 
 /** One regression among those fitted together on one design matrix. */
@@ -48,10 +47,7 @@ export function sweepTolerance(rowCount: number): number {
 export async function fitLogistic(
   design: DesignMatrix,
   tasks: readonly LogisticTask[],
-  {
-    tolerance = EXACT_TOLERANCE,
-    preconditioner,
-  }: { readonly tolerance?: number; readonly preconditioner?: Preconditioner } = {},
+  { tolerance = EXACT_TOLERANCE }: { readonly tolerance?: number } = {},
 ): Promise<LogisticFit[]> {
   const fits = await solveRowSpace(
     design,
@@ -63,7 +59,7 @@ export async function fitLogistic(
         `A fit got ${labels.length} labels for ${design.rowCount} rows; give one a row.`,
       );
     }),
-    { tolerance, preconditioner },
+    { tolerance },
   );
   return fits.map(({ weights, ...fit }) => ({ ...fit, coefficients: weights }));
 }

@@ -5,7 +5,7 @@ import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { createScratch, type Scratch } from "./products/scratch.ts";
 import { type Deflation, deflate, ROWS_WORTH_DEFLATING, refineDeflation } from "./row-space/deflation.ts";
 import { createIterativeDesign, isGramSmaller } from "./row-space/gram-design.ts";
-import { createDeflatedPreconditioner } from "./row-space/preconditioner.ts";
+import { createDeflatedPasses } from "./row-space/passes.ts";
 import { type FoldRows, type SharedGram, shareGram } from "./row-space/shared-gram.ts";
 import { solveRowSpace } from "./row-space/solve.ts";
 import { createSplitDesign, type SplitDesign } from "./row-space/split-design.ts";
@@ -119,7 +119,7 @@ export function createSplitFitter(
       : createFastDesign(multiplier, trained, n, width);
     const predictHeld: SplitDesign["predictHeld"] = (weights) =>
       predictFast(multiplier, held, split.held.length, width, weights);
-    return { ...design, leading: null, predictHeld, [Symbol.asyncDispose]: () => Promise.resolve() };
+    return { ...design, leading: null, predictHeld };
   };
 
   return {
@@ -139,7 +139,7 @@ export function createSplitFitter(
       const found =
         kind === "mlp"
           ? await scoreMlps(multiplier, standardise(split), held.length, width, learnable, options)
-          : await scoreLinear(multiplier, () => makeDesign(split), learnable, options);
+          : await scoreLinear(multiplier, await makeDesign(split), learnable, { ...options, scratch });
       let next = 0;
       return { held, scores: isLearnable.map((learnt) => (learnt ? found[next++]! : null)) };
     },
@@ -177,11 +177,10 @@ interface StandardisedSplit {
 
 async function scoreLinear(
   multiplier: MatrixMultiplier,
-  makeDesign: () => Promise<SplitDesign>,
+  design: SplitDesign,
   tasks: readonly SplitTask[],
-  { kind, classWeight, tolerance, signal }: SplitFitterOptions,
+  { kind, classWeight, tolerance, scratch, signal }: SplitFitterOptions,
 ): Promise<Float64Array[]> {
-  await using design = await makeDesign();
   if (kind === "mean-difference") {
     return design.predictHeld(await design.combine(tasks.map(({ labels }) => meanDifferenceDuals(labels))));
   }
@@ -191,7 +190,7 @@ async function scoreLinear(
       ? deflate(multiplier, design)
       : refineDeflation(multiplier, design, design.leading);
   const space = design.rowCount >= ROWS_WORTH_DEFLATING ? await findSpace() : null;
-  await using preconditioner = space === null ? null : await createDeflatedPreconditioner(space, multiplier);
+  await using passes = space === null ? null : await createDeflatedPasses(multiplier, design, space, scratch);
   for (let begin = 0; begin < tasks.length; begin += TASKS_AT_ONCE) {
     const own = tasks.slice(begin, begin + TASKS_AT_ONCE);
     const fits = await solveRowSpace(
@@ -201,7 +200,7 @@ async function scoreLinear(
         outcomes: kind === "ridge" ? (values ?? labels) : labels,
         costs: rowCosts(labels, C, classWeight),
       })),
-      { tolerance, preconditioner: preconditioner ?? undefined, signal },
+      { tolerance, passes: passes ?? undefined, scratch, signal },
     );
     const products = await design.predictHeld(fits.map(({ weights }) => weights));
     products.forEach((product, a) => {

@@ -1,6 +1,6 @@
 import { logistic } from "../../math/logistic.ts";
 import { dot } from "../../math/vector.ts";
-import type { Preconditioned } from "./preconditioner.ts";
+import type { Preconditioned } from "./passes.ts";
 
 /** What a regression minimises at each row: log loss of a 0/1 outcome, or half the squared error of any number. */
 export type Loss = "logistic" | "squared";
@@ -55,15 +55,25 @@ export interface RowSpaceColumn {
   newtonSteps: number;
 }
 
-/** A column at w = 0 with the intercept that is best there. */
-export function startColumn(task: RowSpaceTask): RowSpaceColumn {
+/** Vectors [n] of a column. */
+export const VECTORS_OF_A_COLUMN = 9;
+
+/**
+ * A column at w = 0 with the intercept that is best there.
+ * @param memory [9n] for its vectors, whatever is in it
+ */
+export function startColumn(task: RowSpaceTask, memory: Float64Array): RowSpaceColumn {
   const { outcomes, costs } = task;
   const count = outcomes.length;
-  const rows = (): Float64Array => new Float64Array(count);
+  let used = 0;
+  const rows = (): Float64Array => {
+    used += count;
+    return memory.subarray(used - count, used);
+  };
   const intercept = bestConstant(task);
   const column: RowSpaceColumn = {
     task,
-    duals: rows(),
+    duals: rows().fill(0),
     intercept,
     predictions: rows().fill(intercept),
     residual: rows(),

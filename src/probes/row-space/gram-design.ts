@@ -80,6 +80,7 @@ export function createGramDesign(
     rowCount,
     width,
     applyGram: multiplyByGram(multiplier, gram, rowCount),
+    gram,
     combine: (duals) => combineFast(multiplier, features, rowCount, width, duals),
     exact: createExactProducts(features, rowCount, width),
   };

@@ -1,7 +1,7 @@
 import { dot } from "../../math/vector.ts";
 import type { ExactProducts } from "../products/exact-products.ts";
 import { beginInnerSolve, linearise, type RowSpaceColumn, takeInnerStep, takeNewtonStep } from "./column.ts";
-import type { Preconditioned } from "./preconditioner.ts";
+import type { Preconditioned } from "./passes.ts";
 
 /** A column with where it is on its way to its optimum. */
 export interface Search {

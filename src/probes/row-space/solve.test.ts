@@ -5,7 +5,7 @@ import { createMatrixMultiplier, type MatrixMultiplier } from "../products/matri
 import { standardiseRows } from "../scaler.ts";
 import { deflate } from "./deflation.ts";
 import { createIterativeDesign } from "./gram-design.ts";
-import { createDeflatedPreconditioner } from "./preconditioner.ts";
+import { createDeflatedPasses } from "./passes.ts";
 import { solveRowSpace } from "./solve.ts";
 
 let multiplier: MatrixMultiplier;
@@ -43,15 +43,15 @@ describe("solveRowSpace", () => {
       const { values } = standardiseRows(features, d);
       const design = await createIterativeDesign(multiplier, values, n, d);
       const space = (await deflate(multiplier, design))!;
-      await using preconditioner = await createDeflatedPreconditioner(space, multiplier);
+      await using passes = await createDeflatedPasses(multiplier, design, space);
       const tasks = [1, 100, 1000].map((C) => ({
         loss: "logistic" as const,
         outcomes,
         costs: new Float64Array(n).fill(C),
       }));
-      const found = await solveRowSpace(design, tasks, { tolerance: 1e-2, preconditioner });
+      const found = await solveRowSpace(design, tasks, { tolerance: 1e-2, passes });
       expect(found.every(({ converged }) => converged)).toBe(true);
-      const nearer = await solveRowSpace(design, tasks.slice(0, 2), { tolerance: 1e-3, preconditioner });
+      const nearer = await solveRowSpace(design, tasks.slice(0, 2), { tolerance: 1e-3, passes });
       for (const [task, known] of nearer.entries()) {
         const off = found[task]!.weights.map((weight, j) => weight - known.weights[j]!);
         // What a sweep stops by, the size of its last step, is an estimate.

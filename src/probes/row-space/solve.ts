@@ -1,7 +1,8 @@
 import type { DesignMatrix } from "../design-matrix.ts";
 import type { ExactProducts } from "../products/exact-products.ts";
-import { type RowSpaceTask, startColumn } from "./column.ts";
-import { interceptBalance, type Preconditioner } from "./preconditioner.ts";
+import { createScratch, type Scratch } from "../products/scratch.ts";
+import { type RowSpaceTask, startColumn, VECTORS_OF_A_COLUMN } from "./column.ts";
+import { createBalancedPasses, type Passes } from "./passes.ts";
 import { type Accuracy, advance, createSearch, type Search, takeExactGradients } from "./search.ts";
 
 /** A fitted regression. */
@@ -18,7 +19,10 @@ export interface RowSpaceFit {
 export interface SolveRowSpaceOptions {
   /** Bound on the relative error of the weights. */
   readonly tolerance: number;
-  readonly preconditioner?: Preconditioner | undefined;
+  /** On this design. */
+  readonly passes?: Passes | undefined;
+  /** Of nothing else that is under way. */
+  readonly scratch?: Scratch | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -35,13 +39,20 @@ const FLOAT32_TOLERANCE = 1e-4;
 export async function solveRowSpace(
   design: DesignMatrix,
   tasks: readonly RowSpaceTask[],
-  { tolerance, preconditioner = interceptBalance, signal }: SolveRowSpaceOptions,
+  {
+    tolerance,
+    scratch = createScratch(),
+    passes = createBalancedPasses(design, scratch),
+    signal,
+  }: SolveRowSpaceOptions,
 ): Promise<RowSpaceFit[]> {
   const exact = tolerance < FLOAT32_TOLERANCE ? design.exact : null;
   const accuracy: Accuracy = { tolerance, isExact: exact !== null };
-  const all = tasks.map((task) => createSearch(startColumn(task), accuracy));
-  const vectors = new Float32Array(all.length * design.rowCount);
-  const images = new Float32Array(all.length * design.rowCount);
+  const size = VECTORS_OF_A_COLUMN * design.rowCount;
+  const memory = scratch.takeDoubles("regressions", tasks.length * size);
+  const all = tasks.map((task, a) =>
+    createSearch(startColumn(task, memory.subarray(a * size, (a + 1) * size)), accuracy),
+  );
   for (
     let left: readonly Search[] = all;
     left.length > 0;
@@ -53,17 +64,9 @@ export async function solveRowSpace(
       takeExactGradients(left, exact!);
       continue;
     }
-    active.forEach(({ column }, a) => {
-      vectors.set(column.residual, a * design.rowCount);
-    });
-    await design.applyGram(vectors, active.length, images);
-    active.forEach(({ column: { image } }, a) => {
-      image.set(images.subarray(a * design.rowCount, (a + 1) * design.rowCount));
-    });
-    if (exact !== null) replaceImages(active, images, exact);
-    const preconditioned = await preconditioner.precondition(
+    const preconditioned = await passes.take(
       active.map(({ column }) => column),
-      images,
+      exact === null ? null : (images) => replaceImages(active, images, exact),
     );
     active.forEach((search, a) => {
       advance(search, preconditioned[a]!);

@@ -1,7 +1,6 @@
 import { dot } from "../../math/vector.ts";
 import { combineFast, type DesignMatrix, predictFast } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
-import { packMatrix } from "../products/packed-products.ts";
 import type { Scaler } from "../scaler.ts";
 import { restrictDeflation } from "./deflation.ts";
 import { multiplyByGram } from "./gram-design.ts";
@@ -10,22 +9,18 @@ import { changeScale } from "./scale-change.ts";
 import { placesOf, type SharedGram } from "./shared-gram.ts";
 
 /** The design of the rows trained on, with the means to score the others. */
-export interface SplitDesign extends DesignMatrix, AsyncDisposable {
+export interface SplitDesign extends DesignMatrix {
   /** [k,n] about the leading duals, to start deflation from; null if it has to start from nothing. */
   readonly leading: Float32Array | null;
   /** @returns Z_held w [m] for each */
   predictHeld(weights: readonly Float64Array[]): Promise<Float64Array[]>;
 }
 
-/** With more rows, K is too large to be copied and packed for the few hundred products that it is used in. */
-const ROWS_WORTH_PACKING = 2500;
-
 /**
  * A design of all folds but some, each feature standardised over the rows trained on, made from what all splits share.
  * @param scaler   of the rows trained on
  * @param excluded folds that are held out
  * @param gram     [n,n] is written here; may be longer
- * @returns dispose it after use
  */
 export async function createSplitDesign(
   multiplier: MatrixMultiplier,
@@ -44,14 +39,11 @@ export async function createSplitDesign(
   const change = changeScale(rows.scaler, scaler, shared.coded);
   const { shift, factor } = change;
   await rescaleGram(multiplier, shared, trained, change, gram);
-  const packed = n <= ROWS_WORTH_PACKING ? await packMatrix(multiplier, gram, { k: n, n }) : null;
   return {
     rowCount: n,
     width,
-    applyGram:
-      packed === null
-        ? multiplyByGram(multiplier, gram, n)
-        : (vectors, count, out) => packed.multiply(vectors, count, out),
+    applyGram: multiplyByGram(multiplier, gram, n),
+    gram,
     async combine(duals) {
       const spread = duals.map((dual) => {
         const own = new Float64Array(rowCount);
@@ -84,6 +76,5 @@ export async function createSplitDesign(
     },
     exact: null,
     leading: shared.deflation === null ? null : restrictDeflation(shared.deflation, places),
-    [Symbol.asyncDispose]: async () => packed?.[Symbol.asyncDispose](),
   };
 }
