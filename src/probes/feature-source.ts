@@ -35,25 +35,33 @@ export interface Features {
   readonly width: number;
 }
 
+type Allocate = (size: number) => Float32Array;
+
 /**
  * Reads the features, one layer at a time.
+ * @param allocate gives them their memory, unless they are an array of the source
  * @throws SepError as `openHiddenStates` and its `read`
  */
-export async function readFeatures(source: FeatureSource): Promise<Features> {
+export async function readFeatures(
+  source: FeatureSource,
+  allocate: Allocate = (size) => new Float32Array(size),
+): Promise<Features> {
   if (source.kind === "arrays") {
     const { layers, rowCount } = source;
-    return concatenate(layers.length, rowCount, async (l) => layers[l]!);
+    return concatenate(layers.length, rowCount, async (l) => layers[l]!, allocate);
   }
-  if (source.kind === "stacked") return stack(source.parts);
+  if (source.kind === "stacked") return stack(source.parts, allocate);
   const { path, position, layers, rows } = source;
   const hidden = await openHiddenStates(path);
-  return concatenate(layers.length, rows.length, (l) => hidden.read(position, layers[l]!, rows));
+  const read = (l: number, own?: Allocate): Promise<Float32Array> =>
+    hidden.read(position, layers[l]!, rows, own);
+  return concatenate(layers.length, rows.length, read, allocate);
 }
 
-async function stack(parts: readonly FeatureSource[]): Promise<Features> {
+async function stack(parts: readonly FeatureSource[], allocate: Allocate): Promise<Features> {
   const read: Features[] = [];
   for (const part of parts) read.push(await readFeatures(part));
-  const features = new Float32Array(read.reduce((sum, part) => sum + part.features.length, 0));
+  const features = allocate(read.reduce((sum, part) => sum + part.features.length, 0));
   let start = 0;
   for (const part of read) {
     features.set(part.features, start);
@@ -65,13 +73,14 @@ async function stack(parts: readonly FeatureSource[]): Promise<Features> {
 async function concatenate(
   count: number,
   rowCount: number,
-  readLayer: (l: number) => Promise<Float32Array>,
+  readLayer: (l: number, allocate?: Allocate) => Promise<Float32Array>,
+  allocate: Allocate,
 ): Promise<Features> {
-  const first = await readLayer(0);
+  const first = await readLayer(0, count === 1 ? allocate : undefined);
   const own = first.length / rowCount;
   if (count === 1) return { features: first, width: own };
   const width = own * count;
-  const features = new Float32Array(rowCount * width);
+  const features = allocate(rowCount * width);
   for (let l = 0; l < count; l++) {
     const states = l === 0 ? first : await readLayer(l);
     for (let row = 0; row < rowCount; row++) {

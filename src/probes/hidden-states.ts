@@ -19,11 +19,17 @@ export interface HiddenStates {
   rowCount(position: TracePosition): number;
   /**
    * Reads some rows of one layer.
-   * @param rows indices into the position's rows, repeats allowed
+   * @param rows     indices into the position's rows, repeats allowed
+   * @param allocate gives the result its memory
    * @returns [rows.length, D]
    * @throws SepError `bad-option` for a position or layer that was not traced
    */
-  read(position: TracePosition, layer: number, rows: ArrayLike<number>): Promise<Float32Array>;
+  read(
+    position: TracePosition,
+    layer: number,
+    rows: ArrayLike<number>,
+    allocate?: (size: number) => Float32Array,
+  ): Promise<Float32Array>;
 }
 
 /**
@@ -59,7 +65,8 @@ export async function openHiddenStates(path: string): Promise<HiddenStates> {
     positions,
     metadata: header.metadata,
     rowCount: (position) => entryOf(position, layers[0]!).shape[0]!,
-    read: async (position, layer, rows) => readRepeatedRows(path, entryOf(position, layer), rows, width),
+    read: async (position, layer, rows, allocate) =>
+      readRepeatedRows(path, entryOf(position, layer), rows, width, allocate),
   };
 }
 
@@ -98,12 +105,15 @@ async function readRepeatedRows(
   entry: TensorEntry,
   rows: ArrayLike<number>,
   width: number,
+  allocate: (size: number) => Float32Array = (size) => new Float32Array(size),
 ): Promise<Float32Array> {
   const distinct = [...new Set(Array.from(rows))].sort((a, b) => a - b);
+  if (distinct.length === rows.length && distinct.every((row, i) => row === rows[i])) {
+    return readTensorRows(path, entry, distinct, allocate);
+  }
   const stored = await readTensorRows(path, entry, distinct);
-  if (distinct.length === rows.length && distinct.every((row, i) => row === rows[i])) return stored;
   const placeOf = new Map(distinct.map((row, place) => [row, place]));
-  const values = new Float32Array(rows.length * width);
+  const values = allocate(rows.length * width);
   for (let i = 0; i < rows.length; i++) {
     const start = placeOf.get(rows[i]!)! * width;
     values.set(stored.subarray(start, start + width), i * width);

@@ -42,6 +42,7 @@ export async function readTensor(path: string, entry: TensorEntry): Promise<Floa
 /**
  * Some rows (first dimension) of a tensor, in the order asked for; no other row is read. Rows that follow one
  * another in the file are read at once, and float32 straight to where they belong.
+ * @param allocate gives the result its memory
  * @returns [rows.length * product of the other dimensions]
  * @throws RangeError for a row that is not there; SepError as `readTensor`
  */
@@ -49,6 +50,7 @@ export async function readTensorRows(
   path: string,
   entry: TensorEntry,
   rows: readonly number[],
+  allocate: (size: number) => Float32Array = (size) => new Float32Array(size),
 ): Promise<Float32Array> {
   const [rowCount, ...rest] = entry.shape;
   if (rowCount === undefined) throw new RangeError("a tensor without dimensions has no rows");
@@ -58,7 +60,7 @@ export async function readTensorRows(
   }
   const rowLength = rest.reduce((product, extent) => product * extent, 1);
   const rowBytes = rowLength * SAFETENSORS_DTYPE_BYTES[entry.dtype];
-  const values = new Float32Array(rows.length * rowLength);
+  const values = allocate(rows.length * rowLength);
   const file = await open(path, "r");
   try {
     for (let i = 0; i < rows.length; ) {
@@ -67,7 +69,8 @@ export async function readTensorRows(
       const begin = entry.begin + (rows[i] as number) * rowBytes;
       const byteLength = (next - i) * rowBytes;
       if (entry.dtype === "F32") {
-        await readExactly(file, begin, byteLength, Buffer.from(values.buffer, i * rowBytes, byteLength));
+        const own = Buffer.from(values.buffer, values.byteOffset + i * rowBytes, byteLength);
+        await readExactly(file, begin, byteLength, own);
       } else {
         const bytes = await readExactly(file, begin, byteLength);
         values.set(decodeTensor(bytes, entry.dtype), i * rowLength);

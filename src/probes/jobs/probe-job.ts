@@ -85,7 +85,7 @@ export async function runProbeJob(
   signal?: AbortSignal,
 ): Promise<ScoreResult | FitResult | PermuteResult> {
   const { kind, classWeight, seed } = job;
-  const { features, width } = await readFeatures(job.source);
+  const { features, width } = await readFeatures(job.source, (size) => scratch.take("states", size));
   signal?.throwIfAborted();
   const options = { kind, classWeight, seed, signal };
   if (job.job === "fit") return fitFinal(multiplier, standardiseRows(features, width), job.tasks, options);
