@@ -39,10 +39,13 @@ export interface SplitFitterOptions {
    * to about a thousandth of the weights.
    */
   readonly shares: boolean;
-  /** Of no other fitter that is in use. */
+  /** Of no other fitter that is in use; see {@link MEMORY_OF_STATES}. */
   readonly scratch?: Scratch;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The scratch memory that features may be in: what is made of them takes it once they are not needed any more. */
+export const MEMORY_OF_STATES = "states";
 
 /** The held rows of a split with their scores. */
 export interface SplitScores {
@@ -106,7 +109,8 @@ export function createSplitFitter(
     trained: applyScaler(scaler, features, trained, standardised),
     held: applyScaler(scaler, features, held, standardised.subarray(trained.length * width)),
   });
-  const allocate = (size: number): Float32Array => scratch.take("K of a split", size);
+  const allocate = (size: number): Float32Array =>
+    scratch.take(isShared ? MEMORY_OF_STATES : "K of a split", size);
   const makeDesign = async (split: Split): Promise<SplitDesign> => {
     const n = split.trained.length;
     if (isShared) {

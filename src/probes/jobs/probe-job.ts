@@ -3,7 +3,13 @@ import { hasBothClasses } from "../cross-validate.ts";
 import { type FeatureSource, readFeatures } from "../feature-source.ts";
 import { type FinalFit, fitFinal } from "../fit-final.ts";
 import { type ClassWeight, sweepTolerance } from "../fit-logistic.ts";
-import { createSplitFitter, pickRows, type SplitFitter, type SplitTask } from "../fit-split.ts";
+import {
+  createSplitFitter,
+  MEMORY_OF_STATES,
+  pickRows,
+  type SplitFitter,
+  type SplitTask,
+} from "../fit-split.ts";
 import type { ProbeKind } from "../probe-kind.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { createScratch, type Scratch } from "../products/scratch.ts";
@@ -85,7 +91,7 @@ export async function runProbeJob(
   signal?: AbortSignal,
 ): Promise<ScoreResult | FitResult | PermuteResult> {
   const { kind, classWeight, seed } = job;
-  const { features, width } = await readFeatures(job.source, (size) => scratch.take("states", size));
+  const { features, width } = await readFeatures(job.source, (size) => scratch.take(MEMORY_OF_STATES, size));
   signal?.throwIfAborted();
   const options = { kind, classWeight, seed, signal };
   if (job.job === "fit") return fitFinal(multiplier, standardiseRows(features, width), job.tasks, options);

@@ -47,17 +47,15 @@ export async function packPass(
   const graph = createGraph("packed pass");
   graph.input("x", "float32", ["m", n]);
   graph.input("factors", "float32", ["m", k]);
-  if (K !== null) {
-    graph.addNamed("MatMul", ["x", addGiven(graph, "K", [n, n])], ["images"]);
-    graph.output("images", "float32", ["m", n]);
-  }
+  const parts = K === null ? [] : cutRows(K, n);
+  if (K !== null) addParts(graph, parts, n);
   const images = K === null ? "x" : "images";
   graph.addNamed("MatMul", [images, addGiven(graph, "P", [n, k])], ["inside"]);
   graph.output("inside", "float32", ["m", k]);
   graph.addNamed("MatMul", [graph.add("Mul", ["inside", "factors"]), addGiven(graph, "Q", [k, w])], ["out"]);
   graph.output("out", "float32", ["m", w]);
-  const given = K === null ? { P, Q } : { K: K.subarray(0, n * n), P, Q };
-  const session = await openProductSession(graph, { threads, given });
+  const given = Object.fromEntries(parts.map((part, i) => [`K${i}`, part]));
+  const session = await openProductSession(graph, { threads, given: { ...given, P, Q } });
   return {
     async run({ count, x, factors, images, inside, out }) {
       const tensor = (array: Float32Array, columns: number): Tensor =>
@@ -73,6 +71,30 @@ export async function packPass(
     },
     [Symbol.asyncDispose]: () => session.release(),
   };
+}
+
+/** Larger blocks of memory are fetched from the system and given back each time, which takes longer than packing. */
+const LARGEST_PART_BYTES = 4 * 1024 ** 2;
+
+/** K in parts of some rows each. */
+function cutRows(K: Float32Array, n: number): Float32Array[] {
+  const count = Math.ceil((n * n * Float32Array.BYTES_PER_ELEMENT) / LARGEST_PART_BYTES);
+  const height = Math.ceil(n / count);
+  return Array.from({ length: Math.ceil(n / height) }, (_, i) =>
+    K.subarray(i * height * n, Math.min((i + 1) * height, n) * n),
+  );
+}
+
+/** images = X K, as the sum of what each part of K has for its part of X. */
+function addParts(graph: OnnxGraph, parts: readonly Float32Array[], n: number): void {
+  const heights = parts.map(({ length }) => length / n);
+  const cuts = heights.length === 1 ? ["x"] : heights.map(() => graph.fresh());
+  if (heights.length > 1) graph.addNamed("Split", ["x", graph.integers(heights)], cuts, { axis: 1 });
+  const products = cuts.map((cut, i) =>
+    graph.add("MatMul", [cut, addGiven(graph, `K${i}`, [heights[i]!, n])]),
+  );
+  graph.addNamed("Sum", products, ["images"]);
+  graph.output("images", "float32", ["m", n]);
 }
 
 /** A constant whose numbers are handed over when the session is opened. */

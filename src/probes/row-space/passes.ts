@@ -48,8 +48,8 @@ export function createBalancedPasses(design: DesignMatrix, scratch: Scratch = cr
   };
 }
 
-/** With more rows, K is too large to be copied and packed for the few hundred products that it is used in. */
-const ROWS_WORTH_PACKING = 2500;
+/** With more rows, another copy of K would be of 100 MB and more. */
+const ROWS_WORTH_PACKING = 5000;
 
 /**
  * Solves exactly in the deflated space, as if curvature were the same at all rows, and scales the rest as its
