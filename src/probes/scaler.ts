@@ -39,17 +39,29 @@ export function measureMoments(
   const count = rows.length;
   const mean = new Float64Array(width);
   const squares = new Float64Array(width);
-  for (let i = 0; i < count; i++) {
-    const start = rows[i]! * width;
-    for (let j = 0; j < width; j++) mean[j] = mean[j]! + features[start + j]!;
+  const whole = count - (count % 4); // four rows at a time: the sums are read and written a quarter as often
+  const startOf = (i: number): number => rows[i]! * width;
+  for (let i = 0; i < whole; i += 4) {
+    const [a, b, c, d] = [startOf(i), startOf(i + 1), startOf(i + 2), startOf(i + 3)];
+    for (let j = 0; j < width; j++) {
+      mean[j] = mean[j]! + (features[a + j]! + features[b + j]! + (features[c + j]! + features[d + j]!));
+    }
+  }
+  for (let i = whole; i < count; i++) {
+    for (let j = 0; j < width; j++) mean[j] = mean[j]! + features[startOf(i) + j]!;
   }
   if (count > 0) for (let j = 0; j < width; j++) mean[j] = mean[j]! / count;
-  for (let i = 0; i < count; i++) {
-    const start = rows[i]! * width;
+  for (let i = 0; i < whole; i += 4) {
+    const [a, b, c, d] = [startOf(i), startOf(i + 1), startOf(i + 2), startOf(i + 3)];
     for (let j = 0; j < width; j++) {
-      const deviation = features[start + j]! - mean[j]!;
-      squares[j] = squares[j]! + deviation * deviation;
+      const centre = mean[j]!;
+      const [p, q] = [features[a + j]! - centre, features[b + j]! - centre];
+      const [r, s] = [features[c + j]! - centre, features[d + j]! - centre];
+      squares[j] = squares[j]! + (p * p + q * q + (r * r + s * s));
     }
+  }
+  for (let i = whole; i < count; i++) {
+    for (let j = 0; j < width; j++) squares[j] = squares[j]! + (features[startOf(i) + j]! - mean[j]!) ** 2;
   }
   return { count, mean, squares };
 }

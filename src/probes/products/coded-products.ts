@@ -61,7 +61,9 @@ const ROWS_AT_ONCE = 128;
 export function createCodedProducts(threads: number): CodedProducts {
   const sessions = new Map<() => OnnxGraph, Promise<InferenceSession>>();
   const sessionFor = (build: () => OnnxGraph): Promise<InferenceSession> => {
-    const session = sessions.get(build) ?? openProductSession(build(), { threads, keepsMemory: true });
+    // all rows on the right are encoded at once, and seldom: that memory is better given back
+    const keepsMemory = build !== buildRightEncoder;
+    const session = sessions.get(build) ?? openProductSession(build(), { threads, keepsMemory });
     sessions.set(build, session);
     return session;
   };
