@@ -55,8 +55,10 @@ export function measureMoments(
     const [a, b, c, d] = [startOf(i), startOf(i + 1), startOf(i + 2), startOf(i + 3)];
     for (let j = 0; j < width; j++) {
       const centre = mean[j]!;
-      const [p, q] = [features[a + j]! - centre, features[b + j]! - centre];
-      const [r, s] = [features[c + j]! - centre, features[d + j]! - centre];
+      const p = features[a + j]! - centre;
+      const q = features[b + j]! - centre;
+      const r = features[c + j]! - centre;
+      const s = features[d + j]! - centre;
       squares[j] = squares[j]! + (p * p + q * q + (r * r + s * s));
     }
   }
@@ -119,7 +121,8 @@ export function applyScaler(
     // four rows at a time: means and factors are read a quarter as often
     const [a, b, c, d] = [rows[i]! * width, rows[i + 1]! * width, rows[i + 2]! * width, rows[i + 3]! * width];
     for (let j = 0, to = i * width; j < width; j++, to++) {
-      const [centre, each] = [mean[j]!, factor[j]!];
+      const centre = mean[j]!;
+      const each = factor[j]!;
       out[to] = (features[a + j]! - centre) * each;
       out[to + width] = (features[b + j]! - centre) * each;
       out[to + 2 * width] = (features[c + j]! - centre) * each;

@@ -81,8 +81,10 @@ function combinePair(
     const [a0, a1, a2, a3] = [first[row]!, first[row + 1]!, first[row + 2]!, first[row + 3]!];
     const [b0, b1, b2, b3] = [second[row]!, second[row + 1]!, second[row + 2]!, second[row + 3]!];
     for (let j = 0, at = row * width; j < width; j++, at++) {
-      const [z0, z1] = [features[at]!, features[at + width]!];
-      const [z2, z3] = [features[at + 2 * width]!, features[at + 3 * width]!];
+      const z0 = features[at]!;
+      const z1 = features[at + width]!;
+      const z2 = features[at + 2 * width]!;
+      const z3 = features[at + 3 * width]!;
       outFirst[j] = outFirst[j]! + a0 * z0 + a1 * z1 + a2 * z2 + a3 * z3;
       outSecond[j] = outSecond[j]! + b0 * z0 + b1 * z1 + b2 * z2 + b3 * z3;
     }
