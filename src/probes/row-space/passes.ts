@@ -71,6 +71,7 @@ export async function createDeflatedPasses(
     Q.set(duals.subarray(j * n, (j + 1) * n), 2 * j * n);
     Q.set(dualImages.subarray(j * n, (j + 1) * n), (2 * j + 1) * n);
   }
+  // in one session with the rest, where images are never replaced on the way
   const isPacked = design.gram !== null && design.exact === null && n <= ROWS_WORTH_PACKING;
   const packed = await packPass(multiplier, { K: isPacked ? design.gram : null, P, Q }, { n, k: rank });
   return {
