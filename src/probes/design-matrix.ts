@@ -76,8 +76,9 @@ export function createExactDesign(
     rowCount,
     width,
     async applyGram(vectors, count, out) {
-      const duals = Array.from({ length: count }, (_, a) =>
-        Float64Array.from(vectors.subarray(a * rowCount, (a + 1) * rowCount)),
+      const duals = Array.from(
+        { length: count },
+        (_, a) => new Float64Array(vectors.subarray(a * rowCount, (a + 1) * rowCount)),
       );
       const images = exact.predict(exact.combine(duals));
       for (const [a, image] of images.entries()) out.set(image, a * rowCount);
@@ -104,7 +105,7 @@ export async function combineFast(
   const weights = new Float32Array(count * width);
   const shape = { m: count, k: rowCount, n: width, transposeB: false };
   await multiplier.multiply(stacked, features, weights, shape);
-  return duals.map((_, a) => Float64Array.from(weights.subarray(a * width, (a + 1) * width)));
+  return duals.map((_, a) => new Float64Array(weights.subarray(a * width, (a + 1) * width)));
 }
 
 /** Z w for each w by one float32 product. */
@@ -123,5 +124,9 @@ export async function predictFast(
   const products = new Float32Array(rowCount * count);
   const shape = { m: rowCount, k: width, n: count, transposeB: true };
   await multiplier.multiply(features, stacked, products, shape);
-  return weights.map((_, a) => Float64Array.from({ length: rowCount }, (__, i) => products[i * count + a]!));
+  return weights.map((_, a) => {
+    const own = new Float64Array(rowCount);
+    for (let i = 0, at = a; i < rowCount; i++, at += count) own[i] = products[at]!;
+    return own;
+  });
 }

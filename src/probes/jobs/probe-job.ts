@@ -176,11 +176,12 @@ function foldArea(
   fold: number,
 ): number | null {
   if (scores === null) return null;
-  const places = Array.from(held.keys()).filter((place) => foldOf[held[place]!] === fold);
-  const own = Uint8Array.from(places, (place) => labels[held[place]!]!);
-  if (!hasBothClasses(own)) return null;
-  return auroc(
-    Float64Array.from(places, (place) => scores[place]!),
-    own,
-  );
+  const ownLabels: number[] = [];
+  const ownScores: number[] = [];
+  for (let place = 0; place < held.length; place++) {
+    if (foldOf[held[place]!] !== fold) continue;
+    ownLabels.push(labels[held[place]!]!);
+    ownScores.push(scores[place]!);
+  }
+  return hasBothClasses(ownLabels) ? auroc(ownScores, ownLabels) : null;
 }

@@ -23,6 +23,7 @@ export interface RowSpaceTask {
  */
 export interface RowSpaceColumn {
   readonly task: RowSpaceTask;
+  readonly costSum: number;
   readonly duals: Float64Array;
   intercept: number;
   /** K u + b */
@@ -73,6 +74,7 @@ export function startColumn(task: RowSpaceTask, memory: Float64Array): RowSpaceC
   const intercept = bestConstant(task);
   const column: RowSpaceColumn = {
     task,
+    costSum: sumOf(costs),
     duals: rows().fill(0),
     intercept,
     predictions: rows().fill(intercept),
@@ -100,6 +102,12 @@ export function startColumn(task: RowSpaceTask, memory: Float64Array): RowSpaceC
   if (outcomes.length !== costs.length) throw new RangeError("outcomes and costs differ in length");
   linearise(column);
   return column;
+}
+
+function sumOf(values: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum;
 }
 
 function bestConstant({ loss, outcomes, costs }: RowSpaceTask): number {

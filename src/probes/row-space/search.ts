@@ -96,7 +96,7 @@ const goalOf = ({ precision, accuracy: { tolerance, isExact } }: Search): number
 function takeGradient(search: Search, norm: number): boolean {
   const { column } = search;
   column.gradientNorm = norm;
-  const floor = ROUNDING * column.task.costs.reduce((sum, cost) => sum + cost, 0);
+  const floor = ROUNDING * column.costSum;
   const { decrement } = column;
   const isFar = decrement > (FAR * column.weightNorm) ** 2;
   const isBetter = norm < search.bestNorm || decrement < search.bestDecrement;

@@ -51,13 +51,19 @@ export async function createSplitDesign(
         return own;
       });
       const found = await combineFast(multiplier, values, rowCount, width, spread);
-      return found.map((own, a) => {
-        const sum = duals[a]!.reduce((total, each) => total + each, 0);
-        return own.map((value, j) => (value - shift[j]! * sum) * factor[j]!);
+      found.forEach((own, a) => {
+        let sum = 0;
+        for (let i = 0; i < n; i++) sum += duals[a]![i]!;
+        for (let j = 0; j < width; j++) own[j] = (own[j]! - shift[j]! * sum) * factor[j]!;
       });
+      return found;
     },
     async predictHeld(weights) {
-      const scaled = weights.map((own) => own.map((weight, j) => weight * factor[j]!));
+      const scaled = weights.map((own) => {
+        const each = new Float64Array(width);
+        for (let j = 0; j < width; j++) each[j] = own[j]! * factor[j]!;
+        return each;
+      });
       const predictions = weights.map(() => new Float64Array(rowCount - n));
       let at = 0;
       for (const { start, end } of held) {
@@ -65,10 +71,7 @@ export async function createSplitDesign(
         const products = await predictFast(multiplier, values.subarray(start * width), m, width, scaled);
         products.forEach((product, a) => {
           const offset = dot(scaled[a]!, shift);
-          predictions[a]!.set(
-            product.map((value) => value - offset),
-            at,
-          );
+          for (let i = 0; i < m; i++) predictions[a]![at + i] = product[i]! - offset;
         });
         at += m;
       }
