@@ -1,4 +1,5 @@
 import { entropy } from "../math/entropy.ts";
+import { sum } from "../math/vector.ts";
 
 /** What the discrete semantic entropy of a question can still come to. */
 export interface EntropyBounds {
@@ -76,5 +77,3 @@ function joinLargest(sizes: readonly number[], further: number): number[] {
 
 const entropyOf = (sizes: readonly number[], total: number): number =>
   entropy(sizes.map((size) => size / total));
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -2,6 +2,7 @@ import { rankedAuroc } from "../math/auroc.ts";
 import { aurocComponents } from "../math/auroc-components.ts";
 import { rankScores } from "../math/rank-scores.ts";
 import { createRng } from "../math/rng.ts";
+import { sum } from "../math/vector.ts";
 import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
 import { DEFAULT_PERMUTATIONS } from "./permutation-test.ts";
@@ -75,5 +76,3 @@ function partsByQuestion(
   const share = (one.auroc - other.auroc) / parts.size;
   return [...parts.values()].map((part) => part + share);
 }
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

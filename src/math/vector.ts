@@ -10,9 +10,12 @@ export function addScaled(target: Float64Array, scale: number, direction: Float6
   for (let i = 0; i < target.length; i++) target[i] = target[i]! + scale * direction[i]!;
 }
 
-/** Arithmetic mean. @returns NaN for no values */
-export function mean(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return sum / values.length;
+/** In order. @returns 0 for no values */
+export function sum(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i]!;
+  return total;
 }
+
+/** Arithmetic mean. @returns NaN for no values */
+export const mean = (values: ArrayLike<number>): number => sum(values) / values.length;

@@ -40,21 +40,17 @@ export function createFastDesign(
 ): ExactDesignMatrix {
   let transposed: Float32Array | null = null;
   let inner = new Float32Array(0);
-  let columns = new Float32Array(0);
+  const multiplyIntoRows = createRowProducts(multiplier);
   return {
     rowCount,
     width,
     async applyGram(vectors, count, out) {
       transposed ??= transpose(features, rowCount, width);
-      if (inner.length < count * width) {
-        inner = new Float32Array(count * width);
-        columns = new Float32Array(count * rowCount);
-      }
+      if (inner.length < count * width) inner = new Float32Array(count * width);
       const n = count;
       // [d,A] = Z^T vectors^T, then [n,A] = Z [d,A]: the large matrix on the left of both
       await multiplier.multiply(transposed, vectors, inner, { m: width, k: rowCount, n, transposeB: true });
-      await multiplier.multiply(features, inner, columns, { m: rowCount, k: width, n, transposeB: false });
-      transposeInto(columns, rowCount, count, out);
+      await multiplyIntoRows(features, inner, out, { m: rowCount, k: width, n, transposeB: false });
     },
     gram: null,
     combine: (duals) => combineFast(multiplier, features, rowCount, width, duals),
@@ -86,6 +82,17 @@ export function createExactDesign(
     gram: null,
     combine: async (duals) => exact.combine(duals),
     exact,
+  };
+}
+
+/** Products whose columns are wanted as rows: out [n,m] = (A B)^T, by a product with the large matrix A on the left. */
+export function createRowProducts(multiplier: MatrixMultiplier): MatrixMultiplier["multiply"] {
+  let columns = new Float32Array(0);
+  return async (a, b, out, shape) => {
+    const { m, n } = shape;
+    if (columns.length < m * n) columns = new Float32Array(m * n);
+    await multiplier.multiply(a, b, columns, shape);
+    transposeInto(columns, m, n, out);
   };
 }
 

@@ -1,3 +1,4 @@
+import { type Allocate, allocateNew } from "../math/allocate.ts";
 import type { TracePosition } from "../tracing/positions.ts";
 import { openHiddenStates } from "./hidden-states.ts";
 
@@ -35,8 +36,6 @@ export interface Features {
   readonly width: number;
 }
 
-type Allocate = (size: number) => Float32Array;
-
 /**
  * Reads the features, one layer at a time.
  * @param allocate gives them their memory, unless they are an array of the source
@@ -44,7 +43,7 @@ type Allocate = (size: number) => Float32Array;
  */
 export async function readFeatures(
   source: FeatureSource,
-  allocate: Allocate = (size) => new Float32Array(size),
+  allocate: Allocate = allocateNew,
 ): Promise<Features> {
   if (source.kind === "arrays") {
     const { layers, rowCount } = source;

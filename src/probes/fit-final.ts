@@ -92,7 +92,7 @@ async function fitLinear(
     })),
     {
       tolerance: EXACT_TOLERANCE,
-      passes: passes ?? undefined,
+      passes,
       signal,
     },
   );

@@ -204,7 +204,7 @@ async function scoreLinear(
         outcomes: kind === "ridge" ? (values ?? labels) : labels,
         costs: rowCosts(labels, C, classWeight),
       })),
-      { tolerance, passes: passes ?? undefined, scratch, signal },
+      { tolerance, passes, scratch, signal },
     );
     const products = await design.predictHeld(fits.map(({ weights }) => weights));
     products.forEach((product, a) => {

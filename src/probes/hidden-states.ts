@@ -1,4 +1,5 @@
 import { SepError } from "../errors.ts";
+import { type Allocate, allocateNew } from "../math/allocate.ts";
 import type { SafetensorsHeader, TensorEntry } from "../store/parse-safetensors.ts";
 import { readTensorRows } from "../store/safetensors.ts";
 import { readSafetensorsHeader } from "../store/safetensors-header.ts";
@@ -28,7 +29,7 @@ export interface HiddenStates {
     position: TracePosition,
     layer: number,
     rows: ArrayLike<number>,
-    allocate?: (size: number) => Float32Array,
+    allocate?: Allocate,
   ): Promise<Float32Array>;
 }
 
@@ -105,7 +106,7 @@ async function readRepeatedRows(
   entry: TensorEntry,
   rows: ArrayLike<number>,
   width: number,
-  allocate: (size: number) => Float32Array = (size) => new Float32Array(size),
+  allocate: Allocate = allocateNew,
 ): Promise<Float32Array> {
   const distinct = [...new Set(Array.from(rows))].sort((a, b) => a - b);
   if (distinct.length === rows.length && distinct.every((row, i) => row === rows[i])) {

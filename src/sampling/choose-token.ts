@@ -1,3 +1,4 @@
+import { sum } from "../math/vector.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
 /** Settings that shape the distribution of one token. */
@@ -181,8 +182,6 @@ function drawFromAll(
   }
   return argmax(scores); // the rounding of the sum left a rest
 }
-
-const sum = (weights: Float64Array): number => weights.reduce((total, weight) => total + weight, 0);
 
 function sumMass(scores: Float32Array, temperature: number): VocabularyMass {
   const highest = scores[argmax(scores)] as number;

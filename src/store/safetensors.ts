@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { SepError } from "../errors.ts";
+import { type Allocate, allocateNew } from "../math/allocate.ts";
 import { METADATA_KEY, type TensorEntry } from "./parse-safetensors.ts";
 import { readExactly } from "./read-exactly.ts";
 import { SAFETENSORS_DTYPE_BYTES, type SafetensorsDtype } from "./safetensors-dtype.ts";
@@ -50,7 +51,7 @@ export async function readTensorRows(
   path: string,
   entry: TensorEntry,
   rows: readonly number[],
-  allocate: (size: number) => Float32Array = (size) => new Float32Array(size),
+  allocate: Allocate = allocateNew,
 ): Promise<Float32Array> {
   const [rowCount, ...rest] = entry.shape;
   if (rowCount === undefined) throw new RangeError("a tensor without dimensions has no rows");

@@ -47,15 +47,12 @@ export async function packPass(
   const graph = createGraph("packed pass");
   graph.input("x", "float32", ["m", n]);
   graph.input("factors", "float32", ["m", k]);
-  const parts = K === null ? [] : cutRows(K, n);
-  if (K !== null) addParts(graph, parts, n);
-  const images = K === null ? "x" : "images";
-  graph.addNamed("MatMul", [images, addGiven(graph, "P", [n, k])], ["inside"]);
+  const parts = K === null ? {} : addImages(graph, K, n);
+  graph.addNamed("MatMul", [K === null ? "x" : "images", addGiven(graph, "P", [n, k])], ["inside"]);
   graph.output("inside", "float32", ["m", k]);
   graph.addNamed("MatMul", [graph.add("Mul", ["inside", "factors"]), addGiven(graph, "Q", [k, w])], ["out"]);
   graph.output("out", "float32", ["m", w]);
-  const given = Object.fromEntries(parts.map((part, i) => [`K${i}`, part]));
-  const session = await openProductSession(graph, { threads, given: { ...given, P, Q } });
+  const session = await openProductSession(graph, { threads, given: { ...parts, P, Q } });
   return {
     async run({ count, x, factors, images, inside, out }) {
       const tensor = (array: Float32Array, columns: number): Tensor =>
@@ -76,25 +73,22 @@ export async function packPass(
 /** Larger blocks of memory are fetched from the system and given back each time, which takes longer than packing. */
 const LARGEST_PART_BYTES = 4 * 1024 ** 2;
 
-/** K in parts of some rows each. */
-function cutRows(K: Float32Array, n: number): Float32Array[] {
+/** images = X K, as the sum of what parts of K, of some rows each, have for their parts of X. @returns the parts, by name */
+function addImages(graph: OnnxGraph, K: Float32Array, n: number): Record<TensorName, Float32Array> {
   const count = Math.ceil((n * n * Float32Array.BYTES_PER_ELEMENT) / LARGEST_PART_BYTES);
   const height = Math.ceil(n / count);
-  return Array.from({ length: Math.ceil(n / height) }, (_, i) =>
-    K.subarray(i * height * n, Math.min((i + 1) * height, n) * n),
-  );
-}
-
-/** images = X K, as the sum of what each part of K has for its part of X. */
-function addParts(graph: OnnxGraph, parts: readonly Float32Array[], n: number): void {
-  const heights = parts.map(({ length }) => length / n);
-  const cuts = heights.length === 1 ? ["x"] : heights.map(() => graph.fresh());
-  if (heights.length > 1) graph.addNamed("Split", ["x", graph.integers(heights)], cuts, { axis: 1 });
-  const products = cuts.map((cut, i) =>
-    graph.add("MatMul", [cut, addGiven(graph, `K${i}`, [heights[i]!, n])]),
+  const tops = Array.from({ length: Math.ceil(n / height) }, (_, i) => i * height);
+  const heights = tops.map((top) => Math.min(height, n - top));
+  const cuts = tops.map(() => graph.fresh());
+  graph.addNamed("Split", ["x", graph.integers(heights)], cuts, { axis: 1 });
+  const names = tops.map((_, i) => `K${i}`);
+  const products = names.map((name, i) =>
+    graph.add("MatMul", [cuts[i]!, addGiven(graph, name, [heights[i]!, n])]),
   );
   graph.addNamed("Sum", products, ["images"]);
   graph.output("images", "float32", ["m", n]);
+  const partOf = (i: number): Float32Array => K.subarray(tops[i]! * n, (tops[i]! + heights[i]!) * n);
+  return Object.fromEntries(names.map((name, i) => [name, partOf(i)]));
 }
 
 /** A constant whose numbers are handed over when the session is opened. */

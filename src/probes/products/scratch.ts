@@ -12,22 +12,21 @@ export interface Scratch {
   takeDoubles(name: string, size: number): Float64Array;
 }
 
-export function createScratch(): Scratch {
-  const arrays = new Map<string, Float32Array>();
-  const doubles = new Map<string, Float64Array>();
-  return {
-    take(name, size) {
-      const array = largeEnough(arrays.get(name), size) ?? new Float32Array(size);
+export const createScratch = (): Scratch => ({
+  take: keepArrays((size) => new Float32Array(size)),
+  takeDoubles: keepArrays((size) => new Float64Array(size)),
+});
+
+function keepArrays<A extends Float32Array | Float64Array>(
+  make: (size: number) => A,
+): (name: string, size: number) => A {
+  const arrays = new Map<string, A>();
+  return (name, size) => {
+    let array = arrays.get(name);
+    if (array === undefined || array.length < size) {
+      array = make(size);
       arrays.set(name, array);
-      return array.subarray(0, size);
-    },
-    takeDoubles(name, size) {
-      const array = largeEnough(doubles.get(name), size) ?? new Float64Array(size);
-      doubles.set(name, array);
-      return array.subarray(0, size);
-    },
+    }
+    return array.subarray(0, size) as A;
   };
 }
-
-const largeEnough = <A extends ArrayLike<number>>(array: A | undefined, size: number): A | null =>
-  array !== undefined && array.length >= size ? array : null;

@@ -1,5 +1,5 @@
 import { logistic } from "../../math/logistic.ts";
-import { dot } from "../../math/vector.ts";
+import { dot, sum } from "../../math/vector.ts";
 import type { Preconditioned } from "./passes.ts";
 
 /** What a regression minimises at each row: log loss of a 0/1 outcome, or half the squared error of any number. */
@@ -74,7 +74,7 @@ export function startColumn(task: RowSpaceTask, memory: Float64Array): RowSpaceC
   const intercept = bestConstant(task);
   const column: RowSpaceColumn = {
     task,
-    costSum: sumOf(costs),
+    costSum: sum(costs),
     duals: rows().fill(0),
     intercept,
     predictions: rows().fill(intercept),
@@ -102,12 +102,6 @@ export function startColumn(task: RowSpaceTask, memory: Float64Array): RowSpaceC
   if (outcomes.length !== costs.length) throw new RangeError("outcomes and costs differ in length");
   linearise(column);
   return column;
-}
-
-function sumOf(values: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return sum;
 }
 
 function bestConstant({ loss, outcomes, costs }: RowSpaceTask): number {

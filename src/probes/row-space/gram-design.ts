@@ -1,7 +1,8 @@
-import { transposeInto } from "../../math/transpose.ts";
+import { type Allocate, allocateNew } from "../../math/allocate.ts";
 import {
   combineFast,
   createFastDesign,
+  createRowProducts,
   type DesignMatrix,
   type ExactDesignMatrix,
 } from "../design-matrix.ts";
@@ -56,7 +57,7 @@ export async function createIterativeDesign(
   features: Float32Array,
   rowCount: number,
   width: number,
-  allocate: (size: number) => Float32Array = (size) => new Float32Array(size),
+  allocate: Allocate = allocateNew,
 ): Promise<ExactDesignMatrix> {
   if (!isGramSmaller(rowCount, width)) return createFastDesign(multiplier, features, rowCount, width);
   const gram = allocate(rowCount ** 2);
@@ -95,12 +96,9 @@ export function multiplyByGram(
   gram: Float32Array,
   n: number,
 ): DesignMatrix["applyGram"] {
-  let columns = new Float32Array(0);
-  return async (vectors, count, out) => {
-    if (columns.length < count * n) columns = new Float32Array(count * n);
-    await multiplier.multiply(gram, vectors, columns, { m: n, k: n, n: count, transposeB: true });
-    transposeInto(columns, n, count, out);
-  };
+  const multiplyIntoRows = createRowProducts(multiplier);
+  return (vectors, count, out) =>
+    multiplyIntoRows(gram, vectors, out, { m: n, k: n, n: count, transposeB: true });
 }
 
 const TILE = 32;

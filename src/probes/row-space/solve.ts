@@ -19,8 +19,8 @@ export interface RowSpaceFit {
 export interface SolveRowSpaceOptions {
   /** Bound on the relative error of the weights. */
   readonly tolerance: number;
-  /** On this design. */
-  readonly passes?: Passes | undefined;
+  /** On this design; null for plain ones. */
+  readonly passes?: Passes | null;
   /** Of nothing else that is under way. */
   readonly scratch?: Scratch | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -39,13 +39,9 @@ const FLOAT32_TOLERANCE = 1e-4;
 export async function solveRowSpace(
   design: DesignMatrix,
   tasks: readonly RowSpaceTask[],
-  {
-    tolerance,
-    scratch = createScratch(),
-    passes = createBalancedPasses(design, scratch),
-    signal,
-  }: SolveRowSpaceOptions,
+  { tolerance, passes: given = null, scratch = createScratch(), signal }: SolveRowSpaceOptions,
 ): Promise<RowSpaceFit[]> {
+  const passes = given ?? createBalancedPasses(design, scratch);
   const exact = tolerance < FLOAT32_TOLERANCE ? design.exact : null;
   const accuracy: Accuracy = { tolerance, isExact: exact !== null };
   const size = VECTORS_OF_A_COLUMN * design.rowCount;

@@ -1,4 +1,4 @@
-import { dot } from "../../math/vector.ts";
+import { dot, sum } from "../../math/vector.ts";
 import { combineFast, type DesignMatrix, predictFast } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import type { Scaler } from "../scaler.ts";
@@ -52,9 +52,8 @@ export async function createSplitDesign(
       });
       const found = await combineFast(multiplier, values, rowCount, width, spread);
       found.forEach((own, a) => {
-        let sum = 0;
-        for (let i = 0; i < n; i++) sum += duals[a]![i]!;
-        for (let j = 0; j < width; j++) own[j] = (own[j]! - shift[j]! * sum) * factor[j]!;
+        const total = sum(duals[a]!);
+        for (let j = 0; j < width; j++) own[j] = (own[j]! - shift[j]! * total) * factor[j]!;
       });
       return found;
     },
@@ -64,14 +63,14 @@ export async function createSplitDesign(
         for (let j = 0; j < width; j++) each[j] = own[j]! * factor[j]!;
         return each;
       });
+      const offsets = scaled.map((each) => dot(each, shift));
       const predictions = weights.map(() => new Float64Array(rowCount - n));
       let at = 0;
       for (const { start, end } of held) {
         const m = end - start;
         const products = await predictFast(multiplier, values.subarray(start * width), m, width, scaled);
         products.forEach((product, a) => {
-          const offset = dot(scaled[a]!, shift);
-          for (let i = 0; i < m; i++) predictions[a]![at + i] = product[i]! - offset;
+          for (let i = 0; i < m; i++) predictions[a]![at + i] = product[i]! - offsets[a]!;
         });
         at += m;
       }
