@@ -24,6 +24,7 @@ import { PROBE_INFO } from "./commands/probe-info.ts";
 import { REPORT } from "./commands/report.ts";
 import { RUN } from "./commands/run.ts";
 import { SCORE } from "./commands/score.ts";
+import { STATUS } from "./commands/status.ts";
 import { TRACE } from "./commands/trace.ts";
 import { TRAIN } from "./commands/train.ts";
 import { TRANSFER } from "./commands/transfer.ts";
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command[] = [
   GENERATE,
   ENTROPY,
   TRACE,
+  STATUS,
   MERGE,
   DATASET,
   TRAIN,

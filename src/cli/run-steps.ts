@@ -1,7 +1,15 @@
 import { relative, resolve } from "node:path";
+import { requireCurrent } from "../pipeline/chain.ts";
+import type { StepPlan } from "../pipeline/decide-step.ts";
 import { fileExists } from "../pipeline/file-exists.ts";
-import type { StepEvent, StepName, StepResult } from "../pipeline/step.ts";
-import { type DataSetName, openWorkspace, SPLIT_SOURCES, type Workspace } from "../pipeline/workspace.ts";
+import type { StepEvent, StepResult } from "../pipeline/step.ts";
+import {
+  type DataSetName,
+  openWorkspace,
+  SPLIT_SOURCES,
+  type StepName,
+  type Workspace,
+} from "../pipeline/workspace.ts";
 import type { CliContext } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { renderProgress } from "./render-progress.ts";
@@ -55,21 +63,30 @@ export async function* oneStep(step: AsyncGenerator<StepEvent, StepResult>): Ste
 /**
  * One step a question set. With `both`, a set whose input is not there is skipped and a note says so, unless
  * it is the first set: that one's absence is the step's own error.
+ * @param run with a plan, it only says what it would do
+ * @param keepsWork whether the step refuses to replace its work, so that all sets are planned before the first is run
  */
 export async function* eachSet(
   step: StepName,
   choice: DataSetName | "both",
   inputPath: (set: DataSetName) => string,
-  run: (set: DataSetName) => AsyncGenerator<StepEvent, StepResult>,
+  run: (set: DataSetName, plan?: StepPlan) => AsyncGenerator<StepEvent, StepResult>,
+  { keepsWork = false }: { readonly keepsWork?: boolean } = {},
 ): Steps {
-  const results: StepResult[] = [];
+  const sets: DataSetName[] = [];
   for (const set of choice === "both" ? SPLIT_SOURCES : [choice]) {
     if (choice === "both" && set === "ood" && !(await fileExists(inputPath(set)))) {
       yield { kind: "note", step, part: set, message: `skipped, there is no ${inputPath(set)}` };
       continue;
     }
-    results.push(yield* run(set));
+    sets.push(set);
   }
+  // what the second set would be refused for should not show after hours of the first
+  const plan: StepPlan = { steps: [] };
+  await requireCurrent(sets.map(inputPath), step);
+  if (keepsWork) for (const set of sets) yield* run(set, plan);
+  const results: StepResult[] = [];
+  for (const set of sets) results.push(yield* run(set));
   return results;
 }
 

@@ -1,6 +1,6 @@
 import { DEVICE_CHOICES, type DeviceChoice } from "../models/device/device.ts";
 import { MODEL_DTYPES, type ModelDtype } from "../models/language-model.ts";
-import { STUDY_DEFAULTS } from "../pipeline/study-defaults.ts";
+import { STUDY_DEFAULTS } from "../pipeline/study-options.ts";
 import type { AnswerRole } from "../pipeline/tracing/traced-answers.ts";
 import type { DataSetName } from "../pipeline/workspace.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";

@@ -8,8 +8,10 @@ import { writeAtomic } from "../store/write-atomic.ts";
 import { fileExists } from "./file-exists.ts";
 import type { Workspace } from "./workspace.ts";
 
+export const MANIFEST_SUFFIX = ".manifest.json";
+
 /** The manifest beside a step's main output. */
-export const manifestPathOf = (mainOutput: string): string => `${mainOutput}.manifest.json`;
+export const manifestPathOf = (mainOutput: string): string => `${mainOutput}${MANIFEST_SUFFIX}`;
 
 /** There while a step runs, and after a kill: outputs that no manifest describes are then the step's own. */
 const runningPathOf = (mainOutput: string): string => `${mainOutput}.running`;

@@ -1,41 +1,20 @@
+import { stat } from "node:fs/promises";
 import type { EstimateCost } from "../entropy/estimates/measure-estimates.ts";
 import { SepError } from "../errors.ts";
-import { fingerprintFile } from "../store/fingerprint.ts";
-import type { Json } from "../store/json.ts";
 import { acquireLock } from "../store/lock.ts";
-import {
-  type Manifest,
-  type ManifestWarning,
-  readManifest,
-  staleReasons,
-  writeManifest,
-} from "../store/manifest.ts";
+import { type Manifest, type ManifestWarning, writeManifest } from "../store/manifest.ts";
 import { removeLeftovers } from "../store/write-atomic.ts";
-import { fileExists } from "./file-exists.ts";
+import { openChain, requireCurrent } from "./chain.ts";
 import {
-  manifestPathOf,
-  nameWithin,
-  readRunState,
-  refuseForeign,
-  removeRunState,
-  writeRunState,
-} from "./output-ownership.ts";
+  decideStep,
+  fingerprintAll,
+  requireInput,
+  type StepDefinition,
+  type StepPlan,
+} from "./decide-step.ts";
+import { manifestPathOf, nameWithin, removeRunState, writeRunState } from "./output-ownership.ts";
 import { readTool } from "./version.ts";
-import type { Workspace } from "./workspace.ts";
-
-export const STEP_NAMES = [
-  "prepare",
-  "generate",
-  "entropy",
-  "trace",
-  "dataset",
-  "train",
-  "eval",
-  "transfer",
-  "import",
-  "report",
-] as const;
-export type StepName = (typeof STEP_NAMES)[number];
+import type { StepName, Workspace } from "./workspace.ts";
 
 /** What there are events about: a step, or what a step needs first: a model's download, what to
  * compute on, and a server. */
@@ -76,36 +55,15 @@ export type StepEvent =
       readonly warning: ManifestWarning;
     };
 
-/** What a step did. */
+/** What a step did, or would do where it was only planned. */
 export interface StepResult {
   readonly step: StepName;
   readonly part: string;
-  readonly status: "ran" | "up-to-date";
+  readonly status: "ran" | "up-to-date" | "planned";
   /** Absolute paths. */
   readonly outputs: readonly string[];
   readonly counts: Readonly<Record<string, number>>;
   readonly warnings: readonly ManifestWarning[];
-}
-
-/** One run of one step: what it reads, writes and depends on. */
-export interface StepDefinition {
-  readonly step: StepName;
-  /** "math", "ood", or "" for a step over both. */
-  readonly part: string;
-  /** Paths; all must exist. */
-  readonly inputs: readonly string[];
-  /** Paths, the main output first; its manifest and lock stand beside it. */
-  readonly outputs: readonly string[];
-  readonly settings: Readonly<Record<string, Json>>;
-  /**
-   * What to do when outputs exist that other settings or inputs made: "redo" for steps that are cheap to run
-   * again, "refuse" for those whose work would be lost.
-   */
-  readonly whenStale: "redo" | "refuse";
-  /** Whether the existing outputs are a part of what is asked for now, so that the body can build on them. */
-  readonly extendsPrevious?: (previous: Manifest) => boolean;
-  /** Removes what only an interrupted run would need; called when the manifest is on disk. */
-  readonly cleanUp?: () => Promise<void>;
 }
 
 /** What a step's body hands back when its outputs are complete. */
@@ -114,70 +72,65 @@ export interface StepOutcome {
   readonly warnings: readonly ManifestWarning[];
 }
 
+/** How a step is run. */
+export interface StepControl {
+  /** Makes the outputs anew, whatever is there. */
+  readonly force?: boolean | undefined;
+  /** Only says what would be done, in this plan, and writes nothing. */
+  readonly plan?: StepPlan | undefined;
+}
+
 /**
- * Runs a step once: takes its lock, skips it when its outputs are current, says why when they are stale, runs
- * the body, and writes the manifest last, so that a manifest always describes complete outputs.
- * @throws SepError `missing-input`, `output-locked`, `output-differs`
+ * Runs a step once: holds its inputs against what they were made of, takes its lock, skips it when its outputs are
+ * current, says why when they are stale, runs the body, and writes the manifest last, so that a manifest always
+ * describes complete outputs.
+ * @throws SepError `missing-input`, `stale-input`, `output-locked`, `output-differs`
  */
 export async function* runStep(
   workspace: Workspace,
   definition: StepDefinition,
-  { force = false }: { readonly force?: boolean },
+  { force = false, plan }: StepControl,
   body: () => AsyncGenerator<StepEvent, StepOutcome>,
 ): AsyncGenerator<StepEvent, StepResult> {
   const { step, part, outputs, settings } = definition;
   const main = outputs[0] as string;
   const name = (path: string): string => nameWithin(workspace, path);
+  if (plan !== undefined) {
+    const { action, reasons } = await decideStep(workspace, definition, { force, plan });
+    if (action !== "keep") await definition.check?.();
+    plan.steps.push({ step, part, action, reasons, outputs });
+    return { step, part, status: "planned", outputs, counts: {}, warnings: [] };
+  }
+  const chain = openChain();
   for (const path of definition.inputs) await requireInput(path, step);
+  const signatures = await readSignatures(definition.inputs);
+  await requireCurrent(definition.inputs, step, chain); // before the lock, which makes folders
   await using _lock = await acquireLock(`${main}.lock`);
   for (const path of outputs) await removeLeftovers(path);
 
-  const inputs = await fingerprintAll(definition.inputs, name);
-  const manifestPath = manifestPathOf(main);
-  const killed = await readRunState(main);
+  const { action, reasons, inputs, previous, killed } = await decideStep(workspace, definition, {
+    force,
+    chain,
+  });
   const finish = async (): Promise<void> => {
     await definition.cleanUp?.();
     await removeRunState(main);
   };
-  const previous = force ? null : await readManifest(manifestPath);
-  if (!force && killed === null) {
-    for (const path of outputs) await refuseForeign(path, previous?.outputs[name(path)], step, name(path));
+  if (action === "keep") {
+    const { counts, warnings } = previous as Manifest;
+    // stopped while it cleaned up; what one that was still making its outputs left is not this run's to remove
+    if (killed === "made") await finish();
+    yield { kind: "note", step, part, message: `${name(main)} is up to date` };
+    return { step, part, status: "up-to-date", outputs, counts, warnings };
   }
-  if (previous !== null) {
-    const gone = await missingOutputs(outputs);
-    const there = outputs.filter((path) => !gone.includes(path));
-    const replaced = killed === null ? [] : await changedOutputs(there, previous, name);
-    const reasons = [
-      ...staleReasons(previous, { settings, inputs }),
-      ...gone.map((path) => `${name(path)} is gone`),
-      ...replaced.map((path) => `${name(path)} is of a run that was stopped`),
-    ];
-    if (reasons.length === 0) {
-      // stopped while it cleaned up; what one that was still making its outputs left is not this run's to remove
-      if (killed === "made") await finish();
-      yield { kind: "note", step, part, message: `${name(main)} is up to date` };
-      return {
-        step,
-        part,
-        status: "up-to-date",
-        outputs,
-        counts: previous.counts,
-        warnings: previous.warnings,
-      };
-    }
-    const extendable = definition.extendsPrevious?.(previous) ?? false;
-    if (definition.whenStale === "refuse" && !extendable && !gone.includes(main)) {
-      throw new SepError(
-        "output-differs",
-        `${name(main)} was made differently: ${reasons.join("; ")}. Use --force to replace it, or --out for another folder.`,
-      );
-    }
-    const state = extendable ? "extended" : "stale";
+  if (action !== "make") {
+    const state = action === "extend" ? "extended" : "stale";
     yield { kind: "note", step, part, message: `${name(main)} is ${state}: ${reasons.join("; ")}` };
   }
 
   await writeRunState(main, "making");
   const { counts, warnings } = yield* body();
+  await requireUnchanged(signatures, step, name);
   const manifest: Manifest = {
     tool: readTool(),
     step,
@@ -188,41 +141,32 @@ export async function* runStep(
     warnings,
   };
   await writeRunState(main, "made");
-  await writeManifest(manifestPath, manifest);
+  await writeManifest(manifestPathOf(main), manifest);
   await finish();
   return { step, part, status: "ran", outputs, counts, warnings };
 }
 
-/** @throws SepError `missing-input` */
-export async function requireInput(path: string, step: StepName): Promise<void> {
-  if (await fileExists(path)) return;
+/** Which version of a file there is, by what the file system says of it. */
+async function readSignatures(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const signatures = new Map<string, string>();
+  for (const path of paths) {
+    const { size, mtimeNs, ino } = await stat(path, { bigint: true });
+    signatures.set(path, `${size} ${mtimeNs} ${ino}`);
+  }
+  return signatures;
+}
+
+/** A body that read some inputs before they were replaced, and some after, has mixed two studies. */
+async function requireUnchanged(
+  before: ReadonlyMap<string, string>,
+  step: StepName,
+  name: (path: string) => string,
+): Promise<void> {
+  const after = await readSignatures([...before.keys()]);
+  const changed = [...before.keys()].filter((path) => before.get(path) !== after.get(path));
+  if (changed.length === 0) return;
   throw new SepError(
-    "missing-input",
-    `\`sep ${step}\` reads ${path}, which does not exist. Run the steps before it, or \`sep run\`.`,
+    "stale-input",
+    `${changed.map(name).join(", ")} changed while \`sep ${step}\` was reading. Run \`sep ${step}\` again when nothing else writes there.`,
   );
-}
-
-async function fingerprintAll(
-  paths: readonly string[],
-  name: (path: string) => string,
-): Promise<Record<string, string>> {
-  const entries: Record<string, string> = {};
-  for (const path of paths) entries[name(path)] = await fingerprintFile(path);
-  return entries;
-}
-
-/** Those that a manifest does not describe. */
-async function changedOutputs(
-  paths: readonly string[],
-  { outputs }: Manifest,
-  name: (path: string) => string,
-): Promise<string[]> {
-  const found = await fingerprintAll(paths, name);
-  return paths.filter((path) => outputs[name(path)] !== found[name(path)]);
-}
-
-async function missingOutputs(outputs: readonly string[]): Promise<string[]> {
-  const missing: string[] = [];
-  for (const path of outputs) if (!(await fileExists(path))) missing.push(path);
-  return missing;
 }

@@ -7,6 +7,21 @@ import { type Shard, shardFolder } from "./shards/shard.ts";
 export const SPLIT_SOURCES = ["math", "ood"] as const;
 export type DataSetName = (typeof SPLIT_SOURCES)[number];
 
+/** The steps of a study in the order in which they run, and those that stand beside them. */
+export const STEP_NAMES = [
+  "prepare",
+  "generate",
+  "entropy",
+  "trace",
+  "dataset",
+  "train",
+  "eval",
+  "transfer",
+  "import",
+  "report",
+] as const;
+export type StepName = (typeof STEP_NAMES)[number];
+
 /** The probe data sets, by question: in-distribution train, validation and test, and all of the second set. */
 export const PROBE_SPLITS = ["math_train", "math_val", "math_test", "ood_test"] as const;
 export type ProbeSplit = (typeof PROBE_SPLITS)[number];

@@ -112,12 +112,21 @@ async function* generateSets(
     signal,
     force: values.force,
   };
-  const samples = yield* eachSet("generate", values.set, workspace.raw, (set) =>
-    generateRuns(workspace, set, { ...always, adaptive }),
+  const samples = yield* eachSet(
+    "generate",
+    values.set,
+    workspace.raw,
+    (set, plan) => generateRuns(workspace, set, { ...always, adaptive, plan }),
+    { keepsWork: true },
   );
   if (bestTemperature === undefined) return samples;
-  const best = yield* eachSet("generate", values.set, workspace.raw, (set) =>
-    generateRuns(workspace, set, { ...always, ...asBest(settings, sources, bestTemperature) }),
+  const best = yield* eachSet(
+    "generate",
+    values.set,
+    workspace.raw,
+    (set, plan) =>
+      generateRuns(workspace, set, { ...always, ...asBest(settings, sources, bestTemperature), plan }),
+    { keepsWork: true },
   );
   return [...samples, ...best];
 }

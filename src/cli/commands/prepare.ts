@@ -1,6 +1,6 @@
 import { prepareQuestions } from "../../pipeline/sampling/prepare-questions.ts";
 import type { StepResult } from "../../pipeline/step.ts";
-import { STUDY_DEFAULTS } from "../../pipeline/study-defaults.ts";
+import { STUDY_DEFAULTS } from "../../pipeline/study-options.ts";
 import type { Workspace } from "../../pipeline/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { runStepCommand, type Steps } from "../run-steps.ts";

@@ -1,13 +1,18 @@
-import { runPipeline } from "../../pipeline/run-pipeline.ts";
+import { relative, resolve } from "node:path";
+import type { PlannedStep } from "../../pipeline/decide-step.ts";
+import { planPipeline, runPipeline } from "../../pipeline/run-pipeline.ts";
+import type { RunPipelineOptions } from "../../pipeline/study-options.ts";
+import { openWorkspace } from "../../pipeline/workspace.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
-import { type Command, defineCommand } from "../command.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
 import { EXIT } from "../exit.ts";
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
 import { readModelChoices } from "../model-values.ts";
-import { text } from "../option-spec.ts";
+import { flag, type OptionValues, text } from "../option-spec.ts";
 import { printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
+import { renderProgress } from "../render-progress.ts";
 import { runSteps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
@@ -53,6 +58,7 @@ const OPTIONS = {
   ...POSITION_OPTIONS,
   ...TRAINING_OPTIONS,
   ...SEED_OPTION,
+  "dry-run": flag("Print what each step would do, and why, and write nothing."),
   ...OUTPUT_OPTIONS,
 };
 
@@ -74,43 +80,67 @@ export const RUN: Command = defineCommand({
   ],
   async run(values, context) {
     const startMs = context.now();
-    const vllm = readVllmChoice(values);
-    const choices = await readSamplingChoices(values);
-    await runSteps(values, context, (workspace) =>
-      runPipeline(workspace, {
-        dataset: values.dataset,
-        ood: values.ood === "none" ? null : values.ood,
-        limit: values.limit,
-        model: values.model,
-        hub: { env: context.env },
-        ...readModelChoices({ ...values, dtype: vllm === null ? readLocalDtype(values.dtype) : "float32" }),
-        vllm: vllm ?? undefined,
-        ...choices,
-        adaptive: values.adaptive,
-        meaning: readMeaningChoice(values),
-        estimates: values.estimates,
-        seMode: values["se-mode"],
-        positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
-        layers: values.layers,
-        answers: values.answers,
-        position: values.position,
-        missingPosition: values["missing-position"],
-        layer: values.layer,
-        seThreshold: values["se-threshold"],
-        probe: values.probe,
-        window: values.window,
-        C: values.c,
-        classWeight: values["class-weight"],
-        nested: values.nested,
-        probePermutations: values.permutations,
-        seed: values.seed,
-        force: values.force,
-        signal: context.signal,
-      }),
-    );
+    const options = await readOptions(values, context);
+    if (values["dry-run"]) {
+      const planning = planPipeline(openWorkspace(resolve(values.out)), options);
+      const plan = await renderProgress(planning, values, context);
+      context.stdout.write(
+        values.json ? `${JSON.stringify({ kind: "plan", steps: plan })}\n` : describePlan(plan, values.out),
+      );
+      return EXIT.ok;
+    }
+    await runSteps(values, context, (workspace) => runPipeline(workspace, options));
     await printEvaluation(values, context);
     if (!values.json && !values.quiet)
       context.stdout.write(`Time    ${formatDuration(context.now() - startMs)}\n`);
     return EXIT.ok;
   },
 });
+
+async function readOptions(
+  values: OptionValues<typeof OPTIONS>,
+  { env, signal }: CliContext,
+): Promise<RunPipelineOptions> {
+  const vllm = readVllmChoice(values);
+  const choices = await readSamplingChoices(values);
+  return {
+    dataset: values.dataset,
+    ood: values.ood === "none" ? null : values.ood,
+    limit: values.limit,
+    model: values.model,
+    hub: { env: env },
+    ...readModelChoices({ ...values, dtype: vllm === null ? readLocalDtype(values.dtype) : "float32" }),
+    vllm: vllm ?? undefined,
+    ...choices,
+    adaptive: values.adaptive,
+    meaning: readMeaningChoice(values),
+    estimates: values.estimates,
+    seMode: values["se-mode"],
+    positions: values.positions === "all" ? TRACE_POSITIONS : values.positions,
+    layers: values.layers,
+    answers: values.answers,
+    position: values.position,
+    missingPosition: values["missing-position"],
+    layer: values.layer,
+    seThreshold: values["se-threshold"],
+    probe: values.probe,
+    window: values.window,
+    C: values.c,
+    classWeight: values["class-weight"],
+    nested: values.nested,
+    probePermutations: values.permutations,
+    seed: values.seed,
+    force: values.force,
+    signal,
+  };
+}
+
+/** A line a step, with its reasons below. */
+function describePlan(plan: readonly PlannedStep[], out: string): string {
+  const width = Math.max(0, ...plan.map(({ step, part }) => `${step} ${part}`.length));
+  const lines = plan.flatMap(({ step, part, action, reasons, outputs }) => [
+    `${`${step} ${part}`.padEnd(width)}  ${action.padEnd("extend".length)}  ${relative(resolve(out), outputs[0] as string)}`,
+    ...reasons.map((reason) => `${" ".repeat(width + 2)}        ${reason}`),
+  ]);
+  return `${lines.join("\n")}\n`;
+}

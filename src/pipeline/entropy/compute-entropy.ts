@@ -2,10 +2,11 @@ import { gatherQuestion } from "../../sampling/gather-question.ts";
 import { readRuns } from "../../sampling/read-runs.ts";
 import type { RunRecord } from "../../sampling/run-record.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
+import { requireInput, type StepDefinition } from "../decide-step.ts";
 import { checkMeaningChoice, type MeaningChoice } from "../meaning/meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
 import { openGrouping, readQuestionTexts } from "../meaning/open-grouping.ts";
-import { requireInput, runStep, type StepDefinition, type StepEvent, type StepResult } from "../step.ts";
+import { runStep, type StepControl, type StepEvent, type StepResult } from "../step.ts";
 import { findBestAnswers } from "../tracing/traced-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { QuestionOf } from "./cluster-runs.ts";
@@ -14,12 +15,11 @@ import { loadSamples } from "./load-samples.ts";
 import { type AnsweredQuestion, measureQuestions, readsQuestions } from "./measure-questions.ts";
 import { findAnswerStates, readAnswerStates } from "./read-answer-states.ts";
 
-export interface ComputeEntropyOptions extends MeaningChoice, EstimateOptions {
+export interface ComputeEntropyOptions extends MeaningChoice, EstimateOptions, StepControl {
   /** A clusters file, such as an edited copy of this step's output, in place of a relation. */
   readonly clustersFile?: string | undefined;
   /** Where models of meaning come from; the hub and its cache when not given. */
   readonly models?: MeaningModels | undefined;
-  readonly force?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface ComputeEntropyOptions extends MeaningChoice, EstimateOptions {
 export async function* computeEntropy(
   workspace: Workspace,
   set: DataSetName,
-  { models = createMeaningModels(), force = false, signal, ...choice }: ComputeEntropyOptions = {},
+  { models = createMeaningModels(), force, plan, signal, ...choice }: ComputeEntropyOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   checkMeaningChoice(choice);
   const estimates = describeEstimates(choice);
@@ -57,7 +57,7 @@ export async function* computeEntropy(
     settings: { ...grouping.settings, ...estimates },
     whenStale: "redo",
   };
-  return yield* runStep(workspace, definition, { force }, async function* () {
+  return yield* runStep(workspace, definition, { force, plan }, async function* () {
     const loaded = await loadSamples(path, workspace.shard);
     const rawOf: QuestionOf | null = readsRaw
       ? await readQuestionTexts(workspace.raw(set), loaded.questions.filter(lacksQuestion).flat())

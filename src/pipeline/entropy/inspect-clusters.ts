@@ -3,6 +3,7 @@ import { SepError } from "../../errors.ts";
 import type { JudgedPair } from "../../meaning/compare-pairs.ts";
 import { loadQuestions } from "../../questions/load-questions.ts";
 import type { RunRecord } from "../../sampling/run-record.ts";
+import { requireCurrent } from "../chain.ts";
 import { fileExists } from "../file-exists.ts";
 import type { MeaningChoice } from "../meaning/meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
@@ -59,6 +60,7 @@ export async function* inspectClusters(
   questionId: string,
   { models = createMeaningModels(), signal, ...choice }: InspectClustersOptions = {},
 ): AsyncGenerator<StepEvent, InspectedQuestion | null> {
+  await requireCurrent([workspace.semanticEntropy(set), workspace.pairVerdicts(set)], "clusters");
   const stored = await readStoredClusters(workspace, set, questionId);
   const computed =
     choice.equivalence === undefined

@@ -4,10 +4,11 @@ import { RUNS_FORMATS } from "../../sampling/import/detect-runs-format.ts";
 import { extractAnswers } from "../../sampling/import/extract-answers.ts";
 import { importRuns } from "../../sampling/import/import-runs.ts";
 import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
+import { requireInput, type StepDefinition } from "../decide-step.ts";
 import { checkMeaningChoice, type MeaningChoice } from "../meaning/meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
 import { openGrouping } from "../meaning/open-grouping.ts";
-import { requireInput, runStep, type StepDefinition, type StepEvent, type StepResult } from "../step.ts";
+import { runStep, type StepEvent, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { describeEstimates, type EstimateOptions } from "./estimate-options.ts";
 import {

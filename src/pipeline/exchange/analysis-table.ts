@@ -11,9 +11,10 @@ import type { RunRecord } from "../../sampling/run-record.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import { asRow, stringField } from "../../store/row-fields.ts";
 import { type Cell, makeColumn, type TableColumn } from "../../store/table.ts";
+import { requireCurrent } from "../chain.ts";
+import { requireInput } from "../decide-step.ts";
 import { fileExists } from "../file-exists.ts";
 import { type StudyProbes, scoreSplit } from "../probes/score-split.ts";
-import { requireInput } from "../step.ts";
 import { tracedAnswersPath } from "../tracing/traced-answers.ts";
 import {
   type DataSetName,
@@ -32,6 +33,7 @@ type TableRow = Readonly<Record<string, Cell | undefined>>;
  * @throws SepError `missing-input` if there are neither answers nor data sets; `bad-artefact`, `probe-mismatch`
  */
 export async function buildAnalysisTable(workspace: Workspace): Promise<readonly TableColumn[]> {
+  await requireCurrent(await listTableInputs(workspace), "export table");
   const probes = await readProbes(workspace);
   const rows: TableRow[] = [];
   for (const set of SPLIT_SOURCES) {
@@ -56,6 +58,17 @@ export async function buildAnalysisTable(workspace: Workspace): Promise<readonly
       { isCount: COUNTS.has(name) },
     ),
   );
+}
+
+/** All that a row may be joined from; what is not there is not read. */
+async function listTableInputs(workspace: Workspace): Promise<string[]> {
+  const answers = await Promise.all(SPLIT_SOURCES.map((set) => tracedAnswersPath(workspace, set)));
+  return [
+    ...answers,
+    ...SPLIT_SOURCES.flatMap((set) => [workspace.semanticEntropy(set), workspace.hiddenStates(set)]),
+    ...PROBE_SPLITS.map((split) => workspace.probeDataset(split)),
+    ...[workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline],
+  ];
 }
 
 const COUNTS: ReadonlySet<string> = new Set(["run_id", "generated_tokens", "cluster_id", "cluster_count"]);

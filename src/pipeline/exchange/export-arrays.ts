@@ -7,9 +7,16 @@ import { readJsonl } from "../../store/jsonl.ts";
 import type { NpyArray } from "../../store/npy.ts";
 import { asRow, countField, orNull, stringField } from "../../store/row-fields.ts";
 import type { TracePosition } from "../../tracing/positions.ts";
+import { requireCurrent } from "../chain.ts";
+import { requireInput } from "../decide-step.ts";
 import { fileExists } from "../file-exists.ts";
-import { requireInput } from "../step.ts";
-import { type DataSetName, PROBE_SPLITS, type ProbeSplit, type Workspace } from "../workspace.ts";
+import {
+  type DataSetName,
+  PROBE_SPLITS,
+  type ProbeSplit,
+  SPLIT_SOURCES,
+  type Workspace,
+} from "../workspace.ts";
 
 /** Which states. */
 export interface StatesChoice {
@@ -43,6 +50,7 @@ export async function exportStates(
   { format, ...choice }: StatesChoice & { readonly format: ArrayFormat },
 ): Promise<ExportedArrays> {
   await requireInput(workspace.hiddenStates(set), "trace");
+  await requireCurrent([workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)], "export states");
   const hidden = await openHiddenStates(workspace.hiddenStates(set));
   const { position, layer } = settle(hidden, choice);
   const { rows } = await readJsonl(workspace.hiddenStatesIndex(set), { parse: parseIndexLine });
@@ -80,6 +88,13 @@ export async function exportDatasets(
   { format, ...choice }: StatesChoice & { readonly format: ArrayFormat },
 ): Promise<readonly ExportedArrays[]> {
   await requireInput(workspace.probeDataset("math_train"), "dataset");
+  await requireCurrent(
+    [
+      ...PROBE_SPLITS.map((split) => workspace.probeDataset(split)),
+      ...SPLIT_SOURCES.map((set) => workspace.hiddenStates(set)),
+    ],
+    "export datasets",
+  );
   const written: ExportedArrays[] = [];
   for (const split of PROBE_SPLITS) {
     if (!(await fileExists(workspace.probeDataset(split)))) continue;

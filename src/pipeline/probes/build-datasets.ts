@@ -8,24 +8,26 @@ import { writeProbeDataset } from "../../probes/probe-dataset.ts";
 import { DEFAULT_RATIOS, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
 import { readRuns } from "../../sampling/read-runs.ts";
 import type { RunRecord } from "../../sampling/run-record.ts";
-import type { ManifestWarning } from "../../store/manifest.ts";
+import { type ManifestWarning, readManifest, staleReasons } from "../../store/manifest.ts";
 import type { TracePosition } from "../../tracing/positions.ts";
 import { fileExists } from "../file-exists.ts";
-import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { manifestPathOf } from "../output-ownership.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { tracedAnswersPath } from "../tracing/traced-answers.ts";
 import { type DataSetName, PROBE_SPLITS, type ProbeSplit, type Workspace } from "../workspace.ts";
 import { choosePosition } from "./choose-position.ts";
 
-export interface BuildDatasetsOptions {
+export interface BuildDatasetsOptions extends StepControl {
   /** Where `X_hidden` is read; samples without that token are dropped and counted. See `choosePosition` for "auto". */
   readonly position?: TracePosition | "auto";
   /** Layer of `X_hidden`; the last traced one if left out. The layer sweep of training does not depend on it. */
   readonly layer?: number | "last" | undefined;
   /** Whether samples without the position, e.g. with truncated reasoning, are dropped or refused. */
   readonly missingPosition?: "drop" | "refuse";
+  /** Question sets to use; the second one where it was traced, when not given. */
+  readonly sets?: readonly DataSetName[] | undefined;
   readonly ratios?: SplitRatios;
   readonly seed?: number;
-  readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -43,14 +45,16 @@ export async function* buildDatasets(
     position: asked = "auto",
     layer = "last",
     missingPosition = "drop",
+    sets: wanted,
     ratios = DEFAULT_RATIOS,
     seed = 42,
-    force = false,
+    force,
+    plan,
     signal,
   }: BuildDatasetsOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   const position = asked === "auto" ? await choosePosition(workspace.hiddenStates("math")) : asked;
-  const withOod = await fileExists(workspace.hiddenStates("ood"));
+  const withOod = wanted?.includes("ood") ?? (await fileExists(workspace.hiddenStates("ood")));
   const oodEntropies = withOod && (await fileExists(workspace.semanticEntropy("ood")));
   const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
   const inputsOf = async (set: DataSetName, entropies: boolean): Promise<string[]> => [
@@ -66,7 +70,7 @@ export async function* buildDatasets(
     settings: { position, layer, missingPosition, ratios: { ...ratios }, seed },
     whenStale: "redo" as const,
   };
-  return yield* runStep(workspace, definition, { force }, async function* (): AsyncGenerator<
+  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
     StepEvent,
     StepOutcome
   > {
@@ -112,7 +116,11 @@ export async function* buildDatasets(
         };
       }
     }
-    if (!withOod) {
+    if (withOod) {
+      const own = await warnOfOtherSettings(workspace);
+      for (const warning of own) yield { kind: "warning", ...STEP, warning };
+      warnings.push(...own);
+    } else {
       await rm(workspace.probeDataset("ood_test"), { force: true }); // one of an earlier study would be scored
       const warning = {
         code: "no-ood",
@@ -124,6 +132,25 @@ export async function* buildDatasets(
     return { counts, warnings };
   });
 }
+
+/** Probes are compared in and out of distribution, and only the questions are meant to differ there. */
+async function warnOfOtherSettings(workspace: Workspace): Promise<ManifestWarning[]> {
+  const [math, ood] = await Promise.all(
+    (["math", "ood"] as const).map(async (set) =>
+      readManifest(manifestPathOf(await tracedAnswersPath(workspace, set))),
+    ),
+  );
+  if (math == null || ood == null) return []; // files of other tools do not say how they were made
+  const differing = staleReasons(math, { settings: ood.settings, inputs: math.inputs }).filter(
+    (reason) => !ASKED_APART.some((key) => reason.startsWith(`${key} `) || reason.startsWith(`${key}.`)),
+  );
+  if (differing.length === 0) return [];
+  const message = `The two question sets were not asked alike: from math to ood, ${differing.join("; ")}. What differs between them is then not the questions alone.`;
+  return [{ code: "sets-differ", message }];
+}
+
+/** Settings that belong to a set of questions. */
+const ASKED_APART = ["dataset", "correctness", "limit", "prompt_format", "adaptive", "sampler_sources"];
 
 interface SourceSet {
   readonly set: DataSetName;

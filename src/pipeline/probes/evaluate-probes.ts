@@ -12,7 +12,7 @@ import { readManifest } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { fileExists } from "../file-exists.ts";
 import { manifestPathOf } from "../output-ownership.ts";
-import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { readCommonAnswers } from "./common-answers.ts";
 import { decideSplits, fitCalibrationMaps } from "./decide-splits.ts";
@@ -23,7 +23,7 @@ import { scoreStudy } from "./score-study.ts";
 import { listStudyInputs } from "./study-inputs.ts";
 import { summariseProbe } from "./summarise-probe.ts";
 
-export interface EvaluateProbesOptions {
+export interface EvaluateProbesOptions extends StepControl {
   /** Bootstrap resamples behind each interval. */
   readonly resamples?: number;
   /** Label permutations behind each p-value. */
@@ -33,7 +33,6 @@ export interface EvaluateProbesOptions {
   /** Share of answers to be given, in (0, 1). */
   readonly targetCoverage?: number;
   readonly seed?: number;
-  readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -52,7 +51,8 @@ export async function* evaluateProbes(
     targetRisk = DEFAULT_TARGET_RISK,
     targetCoverage = DEFAULT_TARGET_COVERAGE,
     seed = 42,
-    force = false,
+    force,
+    plan,
     signal,
   }: EvaluateProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
@@ -66,7 +66,7 @@ export async function* evaluateProbes(
     settings: { ...settings, targetRisk, targetCoverage },
     whenStale: "redo" as const,
   };
-  return yield* runStep(workspace, definition, { force }, async function* (): AsyncGenerator<
+  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
     StepEvent,
     StepOutcome
   > {

@@ -1,5 +1,6 @@
 import type { FitProbesEvent, FittedProbes } from "../../probes/fit-probes.ts";
-import type { StepEvent, StepName } from "../step.ts";
+import type { StepEvent } from "../step.ts";
+import type { StepName } from "../workspace.ts";
 
 /**
  * Renders a fit as a step's progress.

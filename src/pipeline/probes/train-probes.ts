@@ -13,13 +13,13 @@ import { type Json, stableStringify } from "../../store/json.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import type { TracePosition } from "../../tracing/positions.ts";
-import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { calibrateProbe, readAsking } from "./calibrate-probe.ts";
 import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "./decision-defaults.ts";
 import { reportFit } from "./report-fit.ts";
 
-export interface TrainProbesOptions {
+export interface TrainProbesOptions extends StepControl {
   /** How semantic entropy becomes a label, or the threshold itself in nats. */
   readonly seThreshold?: SeThresholdChoice;
   /** What the probes are. The entropy baseline is a logistic regression whatever it is. */
@@ -42,7 +42,6 @@ export interface TrainProbesOptions {
   /** Share of answers to be given, in (0, 1); the same. */
   readonly targetCoverage?: number;
   readonly seed?: number;
-  readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -70,7 +69,8 @@ export async function* trainProbes(
     targetRisk = DEFAULT_TARGET_RISK,
     targetCoverage = DEFAULT_TARGET_COVERAGE,
     seed = 42,
-    force = false,
+    force,
+    plan,
     signal,
   }: TrainProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
@@ -102,7 +102,7 @@ export async function* trainProbes(
     },
     whenStale: "redo" as const,
   };
-  return yield* runStep(workspace, definition, { force }, async function* (): AsyncGenerator<
+  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
     StepEvent,
     StepOutcome
   > {

@@ -7,17 +7,18 @@ import { figureCsv, figureSvg, listFigures } from "../../report/figure.ts";
 import { makeFigures } from "../../report/make-figures.ts";
 import { renderReport } from "../../report/render-report.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
+import { isCurrent, openChain } from "../chain.ts";
+import { requireInput } from "../decide-step.ts";
 import { fileExists } from "../file-exists.ts";
 import { nameWithin } from "../output-ownership.ts";
 import { listStudyInputs } from "../probes/study-inputs.ts";
-import { requireInput, runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { gatherReport } from "./gather-report.ts";
 
-export interface WriteReportOptions {
+export interface WriteReportOptions extends StepControl {
   /** A `transfer.json` to show; the study's own, if there is one, when not given. */
   readonly transfer?: string;
-  readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -29,11 +30,11 @@ const STEP = { step: "report", part: "" } as const;
  */
 export async function* writeReport(
   workspace: Workspace,
-  { transfer, force = false, signal }: WriteReportOptions = {},
+  { transfer, force, plan, signal }: WriteReportOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   await requireInput(workspace.probeEval, STEP.step);
   const withOod = await fileExists(workspace.probeDataset("ood_test"));
-  const compared = transfer === undefined ? await ownTransfer(workspace) : resolve(transfer);
+  const compared = transfer === undefined ? yield* findOwnTransfer(workspace) : resolve(transfer);
   const names = listFigures(withOod, compared !== null);
   const files = names.flatMap((name) => [workspace.figure(`${name}.svg`), workspace.figure(`${name}.csv`)]);
   const definition = {
@@ -47,7 +48,7 @@ export async function* writeReport(
     settings: { transfer: compared === null ? null : nameWithin(workspace, compared) },
     whenStale: "redo" as const,
   };
-  return yield* runStep(workspace, definition, { force }, async function* (): AsyncGenerator<
+  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
     StepEvent,
     StepOutcome
   > {
@@ -72,8 +73,15 @@ export async function* writeReport(
   });
 }
 
-const ownTransfer = async (workspace: Workspace): Promise<string | null> =>
-  (await fileExists(workspace.transfer)) ? workspace.transfer : null;
+/** A comparison that no longer fits the study is left out: it may be of other studies, so it is not made anew here. */
+async function* findOwnTransfer({ transfer }: Workspace): AsyncGenerator<StepEvent, string | null> {
+  if (!(await fileExists(transfer))) return null;
+  const file = await openChain().inspect(transfer);
+  if (isCurrent(file)) return transfer;
+  const message = `${transfer} is ${file.state} (${file.reasons.join(", ")}) and is left out; \`sep transfer\` makes it anew`;
+  yield { kind: "note", ...STEP, message };
+  return null;
+}
 
 /** @param key one that every such file has */
 async function readArtefact<T>(path: string, key: keyof T & string, maker: string): Promise<T> {

@@ -1,5 +1,5 @@
 import type { SamplerSettings } from "../../sampling/sampler-settings.ts";
-import { STUDY_DEFAULTS } from "../study-defaults.ts";
+import { STUDY_DEFAULTS } from "../study-options.ts";
 import type { GenerateRunsOptions } from "./plan-generation.ts";
 import type { ResolvedSampler } from "./resolve-sampler.ts";
 

@@ -8,10 +8,11 @@ import { type Json, stableStringify } from "../../store/json.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { openJsonlAppender } from "../../store/jsonl-appender.ts";
 import type { Manifest, ManifestWarning } from "../../store/manifest.ts";
+import type { StepDefinition } from "../decide-step.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../journal.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
 import { prepareBackend } from "../models/prepare-backend.ts";
-import { runStep, type StepDefinition, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { answersPath, bestPart } from "../tracing/traced-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { type AdaptiveK, openAdaptiveK } from "./adaptive-k.ts";
@@ -32,7 +33,7 @@ export async function* generateRuns(
   set: DataSetName,
   options: GenerateRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { force = false } = options;
+  const { force = false, plan: planned } = options;
   const settled = await planGeneration(workspace, set, options);
   await using adaptive =
     options.adaptive === undefined
@@ -49,9 +50,10 @@ export async function* generateRuns(
     settings: { ...plan.sampling, ...plan.judging },
     whenStale: "refuse",
     extendsPrevious: (previous) => sameSampling(previous, plan),
+    check: () => (force ? Promise.resolve() : checkKeepable(output, plan)),
     cleanUp: () => removeJournal(journalOf(output)),
   };
-  return yield* runStep(workspace, definition, { force }, () =>
+  return yield* runStep(workspace, definition, { force, plan: planned }, () =>
     sampleMissing(output, part, { ...options, force }, plan, adaptive),
   );
 }
@@ -80,7 +82,7 @@ async function* sampleMissing(
   }
 
   const finished = await readFinished([output, journal], questions, runs, recorder);
-  await claimJournal(journal, plan.sampling);
+  if (await requireSameJournal(journal, plan.sampling)) await writeJournalSettings(journal, plan.sampling);
   const runsOf = ({ id }: Question): RunRecord[] =>
     Array.from({ length: runs }, (_, run) => finished.get(keyOf(id, run))).filter((run) => run !== undefined);
   const nextRunIds = adaptive === null ? allRunIds(runs) : adaptive.nextRunIds;
@@ -140,11 +142,25 @@ const describeSaving = (saved: number, all: number): string =>
 
 const keyOf = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);
 
-/** Unfinished work that was made with other settings is never mixed in, and never dropped unasked. */
-async function claimJournal(journal: string, settings: Readonly<Record<string, Json>>): Promise<void> {
+/** Whether answers that are there can be built on, as `sampleMissing` does. */
+async function checkKeepable(output: string, plan: GenerationPlan): Promise<void> {
+  const journal = journalOf(output);
+  const recorder = createRunRecorder(plan.backend, plan.recording);
+  await readFinished([output, journal], plan.questions, plan.runs, recorder);
+  await requireSameJournal(journal, plan.sampling);
+}
+
+/**
+ * Unfinished work that was made with other settings is never mixed in, and never dropped unasked.
+ * @returns whether there is none
+ */
+async function requireSameJournal(
+  journal: string,
+  settings: Readonly<Record<string, Json>>,
+): Promise<boolean> {
   const before = await readJournalSettings(journal);
-  if (before === null) return writeJournalSettings(journal, settings);
-  if (stableStringify(before) === stableStringify(settings)) return;
+  if (before === null) return true;
+  if (stableStringify(before) === stableStringify(settings)) return false;
   throw new SepError(
     "output-differs",
     `${journal} holds unfinished answers that were drawn with other settings. Use the same settings to go on, --force to drop them, or --out for another folder.`,

@@ -22,6 +22,7 @@ import type { CorrectnessRule } from "../../text/correctness-rule.ts";
 import { fileExists } from "../file-exists.ts";
 import { answerBackendOf } from "../models/local-backend.ts";
 import { isInShard } from "../shards/shard.ts";
+import type { StepControl } from "../step.ts";
 import type { AnswerRole } from "../tracing/traced-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
@@ -30,7 +31,7 @@ import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
 /** A format, or `few-shot` with the set's own first five questions, which are then not asked. */
 export type StudyPromptFormat = PromptFormat | "few-shot";
 
-export interface GenerateRunsOptions {
+export interface GenerateRunsOptions extends StepControl {
   /** A loaded model, which runs on the local engine, or another backend. */
   readonly model: LanguageModel | AnswerBackend;
   readonly sampler: SamplerSettings;
@@ -45,6 +46,8 @@ export interface GenerateRunsOptions {
   readonly answers?: AnswerRole;
   /** Questions to take, from the first; all when not given. */
   readonly limit?: number | undefined;
+  /** In a plan: what the question file will hold, which an earlier step is to write. */
+  readonly pendingQuestions?: readonly Question[] | undefined;
   readonly seed?: number;
   readonly promptFormat?: StudyPromptFormat;
   readonly systemPrompt?: string | undefined;
@@ -53,7 +56,6 @@ export interface GenerateRunsOptions {
   readonly correctness?: CorrectnessRule | "auto" | undefined;
   /** Draw no more of the `runs` answers than it takes to tell on which side of a threshold a question is. */
   readonly adaptive?: AdaptiveOptions | undefined;
-  readonly force?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -84,7 +86,10 @@ export async function planGeneration(
   const { answers = "samples", limit, seed = 42, systemPrompt, enableThinking } = options;
   const { runs = answers === "best" ? 1 : 10 } = options;
   const stream = answers === "best" ? answers : undefined;
-  const { questions: all, problems } = await loadIfThere(workspace.raw(set), limit);
+  const { questions: all, problems } =
+    options.pendingQuestions === undefined
+      ? await loadIfThere(workspace.raw(set), limit)
+      : { questions: options.pendingQuestions, problems: [] };
   const format = settleFormat(options.promptFormat ?? "auto", all, model);
   const questions =
     typeof format === "object" && format.kind === "few-shot" ? leaveOutShots(all, format.shots) : all;

@@ -4,15 +4,14 @@ import { locateQuestions } from "../../questions/question-source.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
-export interface PrepareQuestionsOptions {
+export interface PrepareQuestionsOptions extends StepControl {
   /** A built-in set's name, or the path of a JSONL file; see `loadQuestions`. */
   readonly source: string;
   /** Take the first so many questions. */
   readonly limit?: number | undefined;
-  readonly force?: boolean | undefined;
 }
 
 /**
@@ -22,7 +21,7 @@ export interface PrepareQuestionsOptions {
 export async function* prepareQuestions(
   workspace: Workspace,
   set: DataSetName,
-  { source, limit, force = false }: PrepareQuestionsOptions,
+  { source, limit, force, plan }: PrepareQuestionsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
   const { questions, problems, format, path } = await loadQuestions(source, { limit });
   const definition = {
@@ -38,7 +37,7 @@ export async function* prepareQuestions(
     },
     whenStale: "redo",
   } as const;
-  return yield* runStep(workspace, definition, { force }, async function* (): AsyncGenerator<
+  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
     StepEvent,
     StepOutcome
   > {

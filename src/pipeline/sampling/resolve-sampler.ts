@@ -3,7 +3,7 @@ import type { GenerationDefaults } from "../../models/checkpoint/generation-defa
 import { POCKET_MODEL } from "../../models/checkpoint/locate-checkpoint.ts";
 import type { ModelProfile } from "../../models/model-profile.ts";
 import type { SamplerSettings } from "../../sampling/sampler-settings.ts";
-import { STUDY_DEFAULTS } from "../study-defaults.ts";
+import { STUDY_DEFAULTS } from "../study-options.ts";
 
 /** What a study may change of the sampler. */
 export type SamplerChoice = { readonly [Key in keyof SamplerSettings]?: SamplerSettings[Key] | undefined };

@@ -4,12 +4,14 @@ import { SepError } from "../../errors.ts";
 import { loadQuestions } from "../../questions/load-questions.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
-import { runStep, type StepDefinition, type StepEvent, type StepName, type StepResult } from "../step.ts";
+import type { StepDefinition } from "../decide-step.ts";
+import { runStep, type StepEvent, type StepResult } from "../step.ts";
 import { bestPart } from "../tracing/traced-answers.ts";
 import {
   type DataSetName,
   openWorkspace,
   SPLIT_SOURCES,
+  type StepName,
   shardsFolder,
   type Workspace,
 } from "../workspace.ts";

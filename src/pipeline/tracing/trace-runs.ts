@@ -22,12 +22,12 @@ import { mapConcurrently } from "../map-concurrently.ts";
 import { stateBackendOf } from "../models/local-backend.ts";
 import { prepareBackend } from "../models/prepare-backend.ts";
 import { readShardRuns } from "../shards/read-shard-runs.ts";
-import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { warnOfBadRuns } from "../warn-of-bad-runs.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { type AnswerRole, answersPath, findBestAnswers } from "./traced-answers.ts";
 
-export interface TraceRunsOptions {
+export interface TraceRunsOptions extends StepControl {
   /** A loaded model, which runs on the local engine, or another backend. */
   readonly model: LanguageModel | StateBackend;
   readonly positions?: readonly TracePosition[];
@@ -37,7 +37,6 @@ export interface TraceRunsOptions {
   readonly layers?: "all" | readonly LayerName[];
   /** Whose states: `auto` is the best answers' where the study has them, else the samples'. */
   readonly answers?: AnswerRole | "auto";
-  readonly force?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,6 +55,7 @@ export async function* traceRuns(
     layers = "all",
     answers: asked = "auto",
     force = false,
+    plan,
     signal,
   }: TraceRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
@@ -82,7 +82,7 @@ export async function* traceRuns(
     whenStale: "redo",
     cleanUp: () => removeJournal(journalOf(workspace.hiddenStates(set))),
   } as const;
-  return yield* runStep(workspace, definition, { force }, () =>
+  return yield* runStep(workspace, definition, { force, plan }, () =>
     traceMissing(workspace, set, source, { backend, settings, force, signal }),
   );
 }

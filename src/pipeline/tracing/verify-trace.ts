@@ -12,8 +12,9 @@ import { indicesOf, type TracePosition } from "../../tracing/positions.ts";
 import type { StateBackend, StateReader } from "../../tracing/state-backend.ts";
 import type { TraceRow } from "../../tracing/trace-plan.ts";
 import { createTally, type TraceCheck } from "../../tracing/trace-verdict.ts";
+import { requireInput } from "../decide-step.ts";
 import { stateBackendOf } from "../models/local-backend.ts";
-import { requireInput, type StepEvent } from "../step.ts";
+import type { StepEvent } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { tracedAnswersPath } from "./traced-answers.ts";
 

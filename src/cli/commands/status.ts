@@ -1,0 +1,93 @@
+import { resolve } from "node:path";
+import { type ChainFile, listChain } from "../../pipeline/chain.ts";
+import { inspectStudy } from "../../pipeline/inspect-study.ts";
+import { openWorkspace } from "../../pipeline/workspace.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { createPaint } from "../paint.ts";
+import { OUTPUT_OPTIONS } from "../step-options.ts";
+
+const { out, json } = OUTPUT_OPTIONS;
+
+/** Where each file of a study comes from, and whether it still follows from what it was made of. */
+export const STATUS: Command = defineCommand({
+  name: "status",
+  summary: "each file of a study: made when and of what, and whether it is current",
+  options: { out, json },
+  examples: [
+    { line: "sep status", meaning: "the study in this folder as a tree" },
+    { line: "sep status --out my-study --json", meaning: "the same for scripts, one line" },
+  ],
+  async run(values, { stdout, env }) {
+    const workspace = openWorkspace(resolve(values.out));
+    const files = await inspectStudy(workspace);
+    if (values.json) {
+      stdout.write(`${JSON.stringify({ kind: "status", files: files.map(describeFile) })}\n`);
+      return EXIT.ok;
+    }
+    if (files.length === 0) {
+      stdout.write(`There are no files of a study in ${workspace.root}.\n`);
+      return EXIT.ok;
+    }
+    const paint = createPaint(stdout, env);
+    const stateWidth = Math.max(...files.map(({ state }) => state.length));
+    const told = new Set<string>();
+    for (const { file, depth } of arrange(files)) {
+      // the files of one step were made together
+      const origin = file.maker === null || told.has(file.maker.manifestPath) ? "" : describeOrigin(file);
+      if (file.maker !== null) told.add(file.maker.manifestPath);
+      const color = file.state === "current" || file.state === "given" ? "green" : "red";
+      const indent = "  ".repeat(depth);
+      stdout.write(
+        `${paint(color, file.state.padEnd(stateWidth))}  ${indent}${file.name}${paint("gray", origin)}\n`,
+      );
+      for (const reason of file.reasons) stdout.write(`${" ".repeat(stateWidth + 2)}${indent}  ${reason}\n`);
+    }
+    const stale = files.filter(({ state }) => !["current", "given"].includes(state));
+    stdout.write(
+      stale.length === 0
+        ? `All ${files.length} files go together.\n`
+        : `${stale.length} of ${files.length} files are not current. \`sep run\` makes them anew; \`sep run --dry-run\` says how.\n`,
+    );
+    return EXIT.ok;
+  },
+});
+
+function describeOrigin({ maker, inputs }: ChainFile): string {
+  if (maker === null) return "";
+  const sources = inputs.map(({ file }) => file.name);
+  const shown = sources.slice(0, MOST_SOURCES).join(", ");
+  const more = sources.length > MOST_SOURCES ? ` and ${sources.length - MOST_SOURCES} more` : "";
+  const origin = sources.length === 0 ? "" : ` of ${shown}${more}`;
+  return `  \`sep ${maker.step}\`, ${formatTime(maker.madeAt)}${origin}`;
+}
+
+const MOST_SOURCES = 3;
+
+/** Local time to the minute: "2026-11-28 10:12". */
+const formatTime = (date: Date): string =>
+  new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16).replace("T", " ");
+
+/** Each file below the one of its inputs that is furthest down the chain. */
+function arrange(files: readonly ChainFile[]): { readonly file: ChainFile; readonly depth: number }[] {
+  const ordered = listChain(files).filter((file) => files.includes(file));
+  const below = new Map<ChainFile | null, ChainFile[]>();
+  for (const file of ordered) {
+    const parent = ordered.findLast((other) => file.inputs.some((input) => input.file === other)) ?? null;
+    below.set(parent, [...(below.get(parent) ?? []), file]);
+  }
+  const walk = (parent: ChainFile | null, depth: number): { file: ChainFile; depth: number }[] =>
+    (below.get(parent) ?? []).flatMap((file) => [{ file, depth }, ...walk(file, depth + 1)]);
+  return walk(null, 0);
+}
+
+function describeFile({ name, state, reasons, maker, inputs }: ChainFile): object {
+  return {
+    file: name,
+    state,
+    reasons,
+    step: maker?.step ?? null,
+    made_at: maker?.madeAt.toISOString() ?? null,
+    made_of: Object.fromEntries(inputs.map(({ file, sha256 }) => [file.name, sha256])),
+  };
+}
