@@ -159,15 +159,21 @@ function findConflict(files: readonly ChainFile[]): Conflict | null {
 function describeCauses(stale: readonly ChainFile[], conflict: Conflict | null): string {
   const isCause = ({ state, inputs }: ChainFile): boolean =>
     state !== "stale" || inputs.every(({ file }) => file.state === "missing" || isCurrent(file));
-  const causes = stale
-    .filter(isCause)
-    .map(({ name, state, reasons }) => `${name} is ${state}: ${reasons.join(", ")}`);
+  const causes = onePerStep(stale.filter(isCause)).map(
+    ({ name, state, reasons }) => `${name} is ${state}: ${reasons.join(", ")}`,
+  );
   if (conflict !== null) {
     const readers = conflict.readers.map(({ name }) => name).join(" and ");
     causes.push(`${readers} were made of two versions of ${conflict.name}, which is gone`);
   }
   const more = causes.length - MOST_CAUSES;
   return [...causes.slice(0, MOST_CAUSES), ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
+}
+
+/** The outputs of a step are stale together. */
+export function onePerStep(files: readonly ChainFile[]): ChainFile[] {
+  const of = ({ maker, path }: ChainFile): string => maker?.manifestPath ?? path;
+  return files.filter((file, i) => files.findIndex((other) => of(other) === of(file)) === i);
 }
 
 const MOST_CAUSES = 4;

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type ChainFile, listChain } from "../../pipeline/chain.ts";
+import { type ChainFile, isCurrent, listChain, onePerStep } from "../../pipeline/chain.ts";
 import { inspectStudy } from "../../pipeline/inspect-study.ts";
 import { openWorkspace } from "../../pipeline/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
@@ -31,19 +31,21 @@ export const STATUS: Command = defineCommand({
     }
     const paint = createPaint(stdout, env);
     const stateWidth = Math.max(...files.map(({ state }) => state.length));
-    const told = new Set<string>();
+    const firsts = new Set(onePerStep(files));
     for (const { file, depth } of arrange(files)) {
-      // the files of one step were made together
-      const origin = file.maker === null || told.has(file.maker.manifestPath) ? "" : describeOrigin(file);
-      if (file.maker !== null) told.add(file.maker.manifestPath);
-      const color = file.state === "current" || file.state === "given" ? "green" : "red";
+      const color = isCurrent(file) ? "green" : "red";
       const indent = "  ".repeat(depth);
+      // the files of one step were made together, and are stale together
+      const origin = firsts.has(file) ? describeOrigin(file) : "";
       stdout.write(
         `${paint(color, file.state.padEnd(stateWidth))}  ${indent}${file.name}${paint("gray", origin)}\n`,
       );
-      for (const reason of file.reasons) stdout.write(`${" ".repeat(stateWidth + 2)}${indent}  ${reason}\n`);
+      const own = file.reasons.filter((reason) => !reason.endsWith(" is stale"));
+      const reasons = !firsts.has(file) ? [] : own.length > 0 ? own : file.reasons;
+      for (const reason of reasons.slice(0, MOST_REASONS))
+        stdout.write(`${" ".repeat(stateWidth + 2)}${indent}  ${reason}\n`);
     }
-    const stale = files.filter(({ state }) => !["current", "given"].includes(state));
+    const stale = files.filter((file) => !isCurrent(file));
     stdout.write(
       stale.length === 0
         ? `All ${files.length} files go together.\n`
@@ -63,6 +65,7 @@ function describeOrigin({ maker, inputs }: ChainFile): string {
 }
 
 const MOST_SOURCES = 3;
+const MOST_REASONS = 4;
 
 /** Local time to the minute: "2026-11-28 10:12". */
 const formatTime = (date: Date): string =>

@@ -9,6 +9,7 @@ import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
 import { readTensor, writeSafetensors } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 import { fileExists } from "../file-exists.ts";
+import { manifestPathOf } from "../output-ownership.ts";
 import type { StepEvent, StepResult } from "../step.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
 import { buildDatasets } from "./build-datasets.ts";
@@ -214,6 +215,7 @@ async function rewriteMetadata(
     })),
   );
   await writeSafetensors(path, copies, { ...metadata, ...changes });
+  await rm(manifestPathOf(workspace.probeDataset("math_train")), { force: true }); // not of the states that were there
 }
 
 async function drain(

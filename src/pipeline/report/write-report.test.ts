@@ -6,6 +6,7 @@ import { finishStep } from "../../../test/fakes/finish-step.ts";
 import { makeTransfer } from "../../../test/fakes/make-transfer.ts";
 import { writeStudy } from "../../../test/fakes/write-study.ts";
 import { listFigures } from "../../report/figure.ts";
+import { manifestPathOf } from "../output-ownership.ts";
 import { buildDatasets } from "../probes/build-datasets.ts";
 import { evaluateProbes } from "../probes/evaluate-probes.ts";
 import { trainProbes } from "../probes/train-probes.ts";
@@ -63,6 +64,7 @@ describe("writeReport", () => {
     const figure = workspace.figure("roc-test.svg");
     await appendFile(figure, "<!-- mine -->");
     await appendFile(workspace.probeEval, "\n");
+    await rm(manifestPathOf(workspace.probeEval)); // the edited evaluation is meant
     await expect(finishStep(writeReport(workspace))).rejects.toThrow(/roc-test\.svg/);
     expect(await readFile(figure, "utf8")).toContain("<!-- mine -->");
   });
