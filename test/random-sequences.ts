@@ -9,15 +9,19 @@ import { listChain, openChain } from "../src/pipeline/chain.ts";
 import { computeEntropy } from "../src/pipeline/entropy/compute-entropy.ts";
 import { fileExists } from "../src/pipeline/file-exists.ts";
 import { inspectStudy } from "../src/pipeline/inspect-study.ts";
+import type { EquivalenceName } from "../src/pipeline/meaning/meaning-choice.ts";
 import { manifestPathOf } from "../src/pipeline/output-ownership.ts";
 import { buildDatasets } from "../src/pipeline/probes/build-datasets.ts";
-import { evaluateProbes } from "../src/pipeline/probes/evaluate-probes.ts";
-import { trainProbes } from "../src/pipeline/probes/train-probes.ts";
+import { type EvaluateProbesOptions, evaluateProbes } from "../src/pipeline/probes/evaluate-probes.ts";
+import { type TrainProbesOptions, trainProbes } from "../src/pipeline/probes/train-probes.ts";
 import { generateRuns } from "../src/pipeline/sampling/generate-runs.ts";
+import { resolveSampler } from "../src/pipeline/sampling/resolve-sampler.ts";
 import { traceRuns } from "../src/pipeline/tracing/trace-runs.ts";
 import { type DataSetName, openWorkspace, SPLIT_SOURCES, type Workspace } from "../src/pipeline/workspace.ts";
+import type { SamplerSettings } from "../src/sampling/sampler-settings.ts";
 import { fingerprintFile } from "../src/store/fingerprint.ts";
 import { readManifest } from "../src/store/manifest.ts";
+import type { TracePosition } from "../src/tracing/positions.ts";
 import { finishStep } from "./fakes/finish-step.ts";
 
 const SEP = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
@@ -40,7 +44,6 @@ const REFUSALS: readonly string[] = [
   "bad-artefact",
   "bad-question-file",
   "too-few-questions",
-  "bad-option",
   "one-class",
 ];
 
@@ -91,7 +94,7 @@ export async function runSequence(
       const killAfterMs = rng.next() < 0.25 ? 300 + rng.integer(2_500) : null;
       await step([name, ...sample(rng, options)], killAfterMs);
     }
-    await step(["eval", ...QUICK], null);
+    await step(["eval"], null);
     await step(["run", ...sample(rng, RUN_OPTIONS)], null);
     return { log, ...counts };
   } finally {
@@ -139,7 +142,6 @@ const C = [
   ["--c", "1"],
   ["--c", "0.1"],
 ];
-const QUICK = ["--resamples", "50", "--permutations", "50"];
 const RUN_OPTIONS: Choices = [LIMIT, ...DRAW, RELATION, PLACES, PLACE, C, FORCE];
 const STEPS: readonly (readonly [string, Choices])[] = [
   ["prepare", [LIMIT, FORCE]],
@@ -149,8 +151,8 @@ const STEPS: readonly (readonly [string, Choices])[] = [
   ["trace", [PLACES, FORCE]],
   ["dataset", [PLACE, SEED, FORCE]],
   ["train", [C, FORCE]],
-  ["eval", [[QUICK]]],
-  ["report", [[]]],
+  ["eval", []],
+  ["report", []],
   ["run", RUN_OPTIONS],
 ];
 
@@ -217,19 +219,17 @@ export async function openCleanRuns(): Promise<CleanRuns> {
     for (const set of SPLIT_SOURCES) {
       await mkdir(dirname(clean.raw(set)), { recursive: true });
       await copyFile(workspace.raw(set), clean.raw(set));
-      const { runs, sampler, seed, sampler_sources } = settings[`generate ${set}`] as never;
-      await finishStep(
-        generateRuns(clean, set, { model, runs, sampler, seed, samplerSources: sampler_sources }),
-      );
-      const { equivalence } = settings[`entropy ${set}`] as never;
-      await finishStep(computeEntropy(clean, set, { equivalence: nameOf(equivalence) as never }));
-      const { positions } = settings[`trace ${set}`] as never;
-      await finishStep(traceRuns(clean, set, { model, positions }));
+      const { generate, entropy, trace } = settings[set];
+      // as the command resolves it, since a manifest has its keys in another order
+      const { settings: sampler, sources } = resolveSampler(model, generate.sampler);
+      await finishStep(generateRuns(clean, set, { ...generate, model, sampler, samplerSources: sources }));
+      await finishStep(computeEntropy(clean, set, { equivalence: entropy.equivalence.name }));
+      await finishStep(traceRuns(clean, set, { model, positions: trace.positions }));
     }
-    const { position, layer, seed } = settings.dataset as never;
+    const { position, layer, seed } = settings.dataset;
     await finishStep(buildDatasets(clean, { position, layer, seed }));
-    await finishStep(trainProbes(clean, settings.train as never));
-    await finishStep(evaluateProbes(clean, settings.eval as never));
+    await finishStep(trainProbes(clean, settings.train));
+    await finishStep(evaluateProbes(clean, settings.eval));
     return clean;
   }
 
@@ -254,23 +254,38 @@ export async function openCleanRuns(): Promise<CleanRuns> {
   };
 }
 
-/** A relation's provenance is its name, or has it. */
-const nameOf = (equivalence: string | { readonly name: string }): string =>
-  typeof equivalence === "string" ? equivalence : equivalence.name;
+/** What the manifests of a study say of how it was made, as far as the commands here vary it. */
+interface StudySettings extends Readonly<Record<DataSetName, SetSettings>> {
+  readonly dataset: {
+    readonly position: TracePosition;
+    readonly layer: number | "last";
+    readonly seed: number;
+  };
+  readonly train: TrainProbesOptions;
+  readonly eval: EvaluateProbesOptions;
+}
 
-async function readSettings(workspace: Workspace): Promise<Record<string, object>> {
-  const settings: Record<string, object> = {};
-  const read = async (name: string, path: string): Promise<void> => {
-    settings[name] = (await readManifest(manifestPathOf(path)))?.settings ?? {};
+interface SetSettings {
+  readonly generate: { readonly runs: number; readonly sampler: SamplerSettings; readonly seed: number };
+  readonly entropy: { readonly equivalence: { readonly name: EquivalenceName } };
+  readonly trace: { readonly positions: readonly TracePosition[] };
+}
+
+async function readSettings(workspace: Workspace): Promise<StudySettings> {
+  const read = async <T>(path: string, keys: readonly (keyof T & string)[]): Promise<T> => {
+    const settings = (await readManifest(manifestPathOf(path)))?.settings ?? {};
+    return Object.fromEntries(keys.map((key) => [key, settings[key]])) as T;
   };
-  const perSet = async (set: DataSetName): Promise<void> => {
-    await read(`generate ${set}`, workspace.runs(set));
-    await read(`entropy ${set}`, workspace.semanticEntropy(set));
-    await read(`trace ${set}`, workspace.hiddenStates(set));
+  const readSet = async (set: DataSetName): Promise<SetSettings> => ({
+    generate: await read(workspace.runs(set), ["runs", "sampler", "seed"]),
+    entropy: await read(workspace.semanticEntropy(set), ["equivalence"]),
+    trace: await read(workspace.hiddenStates(set), ["positions"]),
+  });
+  return {
+    math: await readSet("math"),
+    ood: await readSet("ood"),
+    dataset: await read(workspace.probeDataset("math_train"), ["position", "layer", "seed"]),
+    train: await read(workspace.accuracyProbe, ["C", "seThreshold", "layer", "seed"]),
+    eval: await read(workspace.probeEval, ["resamples", "permutations", "seed"]),
   };
-  for (const set of SPLIT_SOURCES) await perSet(set);
-  await read("dataset", workspace.probeDataset("math_train"));
-  await read("train", workspace.accuracyProbe);
-  await read("eval", workspace.probeEval);
-  return settings;
 }
