@@ -1,13 +1,13 @@
 import { SepError } from "../errors.ts";
 import { describeProblems, readJsonl } from "../store/jsonl.ts";
-import { asRow, numberField, numbersField, stringField } from "../store/row-fields.ts";
+import { asRow, numberField, numbersField, orNull, stringField } from "../store/row-fields.ts";
 import type { SemanticEntropyRecord } from "./semantic-entropy-record.ts";
 
-/** What later steps read of a question's entropies. */
-export interface StoredSemanticEntropy
-  extends Pick<SemanticEntropyRecord, "question_id" | "clusters" | "discrete_semantic_entropy"> {
-  readonly semantic_entropy: number;
-}
+/** What later steps read of a question's entropies; `semantic_entropy` is null where log-probabilities are missing. */
+export type StoredSemanticEntropy = Pick<
+  SemanticEntropyRecord,
+  "question_id" | "clusters" | "semantic_entropy" | "discrete_semantic_entropy"
+>;
 
 /**
  * Reads `math_semantic_entropy.jsonl` / `ood_semantic_entropy.jsonl`.
@@ -31,7 +31,7 @@ function parseRecord(value: unknown): StoredSemanticEntropy {
       cluster_id: numberField(asRow(cluster), "cluster_id"),
       member_run_ids: numbersField(asRow(cluster), "member_run_ids"),
     })),
-    semantic_entropy: numberField(row, "semantic_entropy"),
+    semantic_entropy: orNull(row, "semantic_entropy", numberField),
     discrete_semantic_entropy: numberField(row, "discrete_semantic_entropy"),
   };
 }

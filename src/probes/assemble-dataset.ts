@@ -6,7 +6,8 @@ import type { ProbeDataset } from "./probe-dataset.ts";
 
 /** The entropies of one question, nats. */
 export interface QuestionEntropies {
-  readonly semantic: number;
+  /** null where log-probabilities are missing. */
+  readonly semantic: number | null;
   readonly discrete: number;
 }
 

@@ -10,7 +10,7 @@ const NO_ANSWER = "(no answer)";
 
 /**
  * The questions of a split, those with the highest discrete semantic entropy first, with their answers grouped by
- * meaning; equals are ordered by the likelihood-weighted entropy, then by id.
+ * meaning; equals are ordered by the likelihood-weighted entropy, those without it last, then by id.
  * @param questions the question texts; those missing are shown by their prompt
  */
 export function describeQuestions(
@@ -32,7 +32,7 @@ export function describeQuestions(
     .toSorted(
       (a, b) =>
         b.discrete_semantic_entropy - a.discrete_semantic_entropy ||
-        b.semantic_entropy - a.semantic_entropy ||
+        compareMissingLast(a.semantic_entropy, b.semantic_entropy) ||
         (a.question_id < b.question_id ? -1 : 1),
     )
     .map((record) => {
@@ -52,6 +52,12 @@ export function describeQuestions(
           .toSorted((a, b) => b.sampleCount - a.sampleCount),
       };
     });
+}
+
+/** Higher first. */
+function compareMissingLast(a: number | null, b: number | null): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  return b - a;
 }
 
 function describeGroup(runs: readonly RunRecord[]): AnswerGroup {

@@ -41,6 +41,7 @@ export function parseRun(value: unknown): RunRecord {
     extracted_answer: orNull(row, "extracted_answer", stringField),
     think_status: oneOfField(row, "think_status", THINK_STATUSES),
     finish_reason: oneOfField(row, "finish_reason", ["stop", "length"]),
+    ...("answer_token_count" in row ? { answer_token_count: countField(row, "answer_token_count") } : {}),
     // at the place where it is written, so that a run that is read and written again has the same bytes
     ...("question" in row ? { question: stringField(row, "question") } : {}),
     prompt_tokens: numbersField(row, "prompt_tokens"),
@@ -71,8 +72,11 @@ function checkTokens({
   token_logprobs,
   think_token_indices,
   think_status,
+  answer_token_count = tokens.length,
 }: RunRecord): void {
   if (tokens.length === 0) throw new TypeError('"tokens" is empty');
+  if (answer_token_count > tokens.length)
+    throw new TypeError(`"answer_token_count" is ${answer_token_count} for ${tokens.length} tokens`);
   for (const [name, list] of Object.entries({ token_entropies, token_logprobs })) {
     if (list.length !== tokens.length)
       throw new TypeError(`"${name}" has ${list.length} numbers for ${tokens.length} tokens`);
@@ -83,7 +87,7 @@ function checkTokens({
     return;
   }
   const [start, end] = think_token_indices;
-  const last = think_status === "closed" ? tokens.length - 1 : tokens.length; // `</think>` itself is at `end`
+  const last = think_status === "closed" ? answer_token_count - 1 : answer_token_count; // `</think>` itself is at `end`
   if (!(Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end <= last))
-    throw new TypeError(`"think_token_indices" is [${start}, ${end}] in ${tokens.length} tokens`);
+    throw new TypeError(`"think_token_indices" is [${start}, ${end}] in ${answer_token_count} tokens`);
 }

@@ -97,7 +97,7 @@ export function createRunRecorder(
 function describeAnswer(
   { tokenizer }: ModelProfile,
   { opensReasoning }: Prompt,
-  { text, tokenIds, logprobs, entropies, finishReason }: SampledAnswer,
+  { text, tokenIds, answerTokenCount, logprobs, entropies, finishReason }: SampledAnswer,
   question: Question,
   correctness: CorrectnessRule,
 ): Omit<
@@ -118,6 +118,7 @@ function describeAnswer(
   const { status, span, thinkText, answerText } = splitReasoning(tokenizer, {
     text,
     tokenIds,
+    answerTokenCount,
     opensReasoning,
   });
   const thinkEntropies = span === null ? [] : entropies.slice(...span);
@@ -133,6 +134,7 @@ function describeAnswer(
     ...judgeAnswer(answerText, question, correctness),
     think_status: status,
     finish_reason: finishReason,
+    answer_token_count: answerTokenCount,
   };
 }
 

@@ -17,7 +17,7 @@ export interface RunRecord {
   readonly run_id: number;
   /** The full prompt text as the model got it, chat template included. */
   readonly prompt: string;
-  /** Everything generated, without the end token. */
+  /** Everything generated, without the end token or stop string. */
   readonly output_text: string;
   /** The text between the think tags, "" if there was no reasoning. */
   readonly think_text: string;
@@ -26,8 +26,8 @@ export interface RunRecord {
   /** [T] generated token ids, the end token included when one was generated. */
   readonly tokens: readonly number[];
   /**
-   * Half-open span [start, end) of the reasoning's tokens within `tokens`. When `think_status` is "closed",
-   * `tokens[end]` is the `</think>` token. null where there was no reasoning.
+   * Half-open span [start, end) of the reasoning's tokens within `tokens`, tags and end token not included. When
+   * `think_status` is "closed", `tokens[end]` is the `</think>` token. null where there was no reasoning.
    */
   readonly think_token_indices: readonly [number, number] | null;
   /** [T] entropy of the next-token distribution at each generated token, nats, temperature 1. */
@@ -45,6 +45,11 @@ export interface RunRecord {
   readonly extracted_answer: string | null;
   readonly think_status: ThinkStatus;
   readonly finish_reason: "stop" | "length";
+  /**
+   * How many of `tokens`, from the first on, hold `output_text`: all but those of a stop string, a stop token or an end
+   * token. Runs of other tools, and of version 0.1, do not have it.
+   */
+  readonly answer_token_count?: number;
   /** [P] token ids of the prompt. */
   readonly prompt_tokens: readonly number[];
   readonly seed: number;

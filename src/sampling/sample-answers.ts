@@ -3,6 +3,7 @@ import { createRng, type Rng } from "../math/rng.ts";
 import type { LanguageModel } from "../models/language-model.ts";
 import { extendRows } from "../models/session/extend-rows.ts";
 import { emptyKvBlock, selectKvRows } from "../models/session/kv-block.ts";
+import { type AnswerExtent, cutAnswer, endsInStopString } from "./answer-end.ts";
 import { chooseToken, type VocabularyMass } from "./choose-token.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
@@ -13,6 +14,8 @@ export interface SampledAnswer {
   readonly tokenIds: readonly number[];
   /** Without end token and stop string. */
   readonly text: string;
+  /** Leading tokens that hold `text`: those that are not of a stop string, nor a stop or end token. */
+  readonly answerTokenCount: number;
   /** [T] nats; temperature 1, full vocabulary. */
   readonly logprobs: readonly number[];
   /** [T] nats; temperature 1; over what, its backend says. */
@@ -127,7 +130,8 @@ interface Draft {
   readonly tokenIds: number[];
   readonly logprobs: number[];
   readonly entropies: number[];
-  text: string;
+  /** Of the whole answer, once it has ended. */
+  extent: AnswerExtent;
   finishReason: "stop" | "length" | null;
 }
 
@@ -138,7 +142,7 @@ const createDraft = (runId: number, promptIds: readonly number[], rng: Rng): Dra
   tokenIds: [],
   logprobs: [],
   entropies: [],
-  text: "",
+  extent: { text: "", answerTokenCount: 0 },
   finishReason: null,
 });
 
@@ -154,37 +158,17 @@ function addToken(
   draft.logprobs.push(logprob(tokenId));
   draft.entropies.push(entropy);
   draft.seen.add(tokenId);
-  const { decode } = model.tokenizer;
-  if (model.endTokenIds.has(tokenId) || sampler.stopTokenIds.includes(tokenId)) {
-    draft.text = decode(draft.tokenIds.slice(0, -1));
-    draft.finishReason = "stop";
-  } else if (endsInStopString(draft.tokenIds, sampler.stopStrings, decode)) {
-    draft.text = cutAtStopString(decode(draft.tokenIds), sampler.stopStrings);
+  const { stopStrings, stopTokenIds } = sampler;
+  const isEndToken = (id: number): boolean => model.endTokenIds.has(id) || stopTokenIds.includes(id);
+  const ends = { isEndToken, stopStrings, decode: model.tokenizer.decode };
+  if (isEndToken(tokenId) || endsInStopString(draft.tokenIds, ends)) {
     draft.finishReason = "stop";
   } else if (draft.tokenIds.length >= limit) {
-    draft.text = decode(draft.tokenIds);
     draft.finishReason = "length";
   }
+  if (draft.finishReason !== null) draft.extent = cutAnswer(draft.tokenIds, ends);
 }
 
-function finishDraft({ runId, tokenIds, text, logprobs, entropies, finishReason }: Draft): SampledAnswer {
-  return { runId, tokenIds, text, logprobs, entropies, finishReason: finishReason ?? "length" };
-}
-
-/** Looks at the last tokens only: a stop string of n characters spans at most n tokens. */
-function endsInStopString(
-  tokenIds: readonly number[],
-  stopStrings: readonly string[],
-  decode: (tokenIds: readonly number[]) => string,
-): boolean {
-  if (stopStrings.length === 0) return false;
-  const longest = Math.max(...stopStrings.map((stop) => Buffer.byteLength(stop)));
-  const tail = decode(tokenIds.slice(-longest));
-  return stopStrings.some((stop) => tail.includes(stop));
-}
-
-/** The text in front of the first stop string in it; all of it where there is none. */
-export function cutAtStopString(text: string, stopStrings: readonly string[]): string {
-  const found = stopStrings.map((stop) => text.indexOf(stop)).filter((index) => index >= 0);
-  return found.length === 0 ? text : text.slice(0, Math.min(...found));
+function finishDraft({ runId, tokenIds, extent, logprobs, entropies, finishReason }: Draft): SampledAnswer {
+  return { runId, tokenIds, ...extent, logprobs, entropies, finishReason: finishReason ?? "length" };
 }

@@ -1,6 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { findThinkTags, splitReasoning } from "./split-reasoning.ts";
 
+const splitWhole = (
+  tokenizer: Parameters<typeof splitReasoning>[0],
+  tokenIds: readonly number[],
+  opensReasoning = false,
+) =>
+  splitReasoning(tokenizer, {
+    text: tokenizer.decode(tokenIds),
+    tokenIds,
+    answerTokenCount: tokenIds.length,
+    opensReasoning,
+  });
+
 /** One token a word; the think tags are tokens of their own, or are spelled out in three pieces. */
 function wordTokenizer(tags: "tokens" | "pieces") {
   const words = ["<think>", "</think>", "a", "b", "c", "<", "</", "think", ">"];
@@ -25,7 +37,7 @@ describe("splitReasoning", () => {
   const tokenizer = wordTokenizer("tokens");
   const split = (words: string, opensReasoning = false) => {
     const tokenIds = tokenizer.ids(words);
-    return splitReasoning(tokenizer, { text: tokenizer.decode(tokenIds), tokenIds, opensReasoning });
+    return splitWhole(tokenizer, tokenIds, opensReasoning);
   };
 
   it("finds the span so that tokens[end] is the closing tag", () => {
@@ -56,9 +68,34 @@ describe("splitReasoning", () => {
     expect(split("a b", true)).toMatchObject({ status: "truncated", span: [0, 2], answerText: "" });
   });
 
-  it("takes an answer without tags, or with a closing one only, as an answer", () => {
+  it("takes an answer without tags as an answer", () => {
     expect(split("a b c")).toEqual({ status: "none", span: null, thinkText: "", answerText: "abc" });
-    expect(split("a </think> c")).toMatchObject({ status: "none", span: null });
+  });
+
+  it("takes what a closing token alone closes as reasoning that the prompt opened", () => {
+    expect(split("a </think> b <think> c")).toEqual({
+      status: "closed",
+      span: [0, 1],
+      thinkText: "a",
+      answerText: "b<think>c",
+    });
+    expect(split("</think> c")).toMatchObject({ status: "closed", span: [0, 0], answerText: "c" });
+  });
+
+  it("leaves out opening tags that are repeated, at the head of the span too", () => {
+    const repeated = { status: "closed", thinkText: "ab", answerText: "c" };
+    expect(split("<think> <think> a <think> b </think> c")).toMatchObject({ ...repeated, span: [2, 5] });
+    expect(split("<think> a b </think> c", true)).toMatchObject({ ...repeated, span: [1, 3] });
+  });
+
+  it("takes spelled-out tags for text where the tags are tokens", () => {
+    expect(split("< think > a </ think >")).toMatchObject({ status: "none", answerText: "<think>a</think>" });
+    expect(split("<think> a </ think > b </think> c")).toMatchObject({
+      status: "closed",
+      span: [1, 6],
+      thinkText: "a</think>b",
+      answerText: "c",
+    });
   });
 
   it("ends at the first closing tag after the opening one", () => {
@@ -81,12 +118,31 @@ describe("splitReasoning", () => {
   it("finds tags that the tokenizer spells in pieces", () => {
     const pieces = wordTokenizer("pieces");
     const tokenIds = pieces.ids("< think > a b </ think > c");
-    const text = pieces.decode(tokenIds);
-    expect(splitReasoning(pieces, { text, tokenIds, opensReasoning: false })).toEqual({
+    expect(splitWhole(pieces, tokenIds)).toEqual({
       status: "closed",
       span: [3, 7], // token 7 completes the closing tag
       thinkText: "ab",
       answerText: "c",
+    });
+  });
+
+  it("takes a spelled-out opening tag for one at the beginning only", () => {
+    const pieces = wordTokenizer("pieces");
+    const split = (words: string, opensReasoning = false) =>
+      splitWhole(pieces, pieces.ids(words), opensReasoning);
+    expect(split("a < think > b")).toMatchObject({ status: "none", answerText: "a<think>b" });
+    expect(split("a < think > b </ think > c")).toMatchObject({ status: "none" });
+    expect(split("a </ think > c")).toMatchObject({ status: "none", answerText: "a</think>c" });
+    expect(split("a </ think > c", true)).toMatchObject({
+      status: "closed",
+      span: [0, 3],
+      thinkText: "a",
+      answerText: "c",
+    });
+    expect(split("< think > < think > a")).toMatchObject({
+      status: "truncated",
+      span: [6, 7],
+      thinkText: "a",
     });
   });
 
@@ -104,8 +160,11 @@ describe("splitReasoning", () => {
       decode: (tokenIds: readonly number[]) => tokenIds.map((id) => words[id]).join(""),
     };
     const tokenIds = [0, 2, 3, 1, 2];
-    expect(
-      splitReasoning(magistral, { text: magistral.decode(tokenIds), tokenIds, opensReasoning: false }),
-    ).toEqual({ status: "closed", span: [1, 3], thinkText: "a<think>", answerText: "a" });
+    expect(splitWhole(magistral, tokenIds)).toEqual({
+      status: "closed",
+      span: [1, 3],
+      thinkText: "a<think>",
+      answerText: "a",
+    });
   });
 });

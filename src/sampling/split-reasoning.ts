@@ -1,4 +1,5 @@
 import type { TextTokenizer } from "../models/tokenizer/text-tokenizer.ts";
+import { type AnswerExtent, countTokensOf } from "./answer-end.ts";
 import type { ThinkStatus } from "./run-record.ts";
 
 /** What stands around a model's reasoning. */
@@ -37,57 +38,99 @@ export interface Reasoning {
   readonly answerText: string;
 }
 
-/**
- * Finds the reasoning in what the model generated; the prompt is never looked at.
- * @param text the generated tokens as text, without end token and stop string
- * @param tokenIds [T] the generated tokens
- * @param opensReasoning the prompt's template already opened it, so that it starts at token 0
- */
-export function splitReasoning(
-  tokenizer: Pick<TextTokenizer, "tokenId" | "decode" | "addedTokens">,
-  {
-    text,
-    tokenIds,
-    opensReasoning,
-  }: { readonly text: string; readonly tokenIds: readonly number[]; readonly opensReasoning: boolean },
-): Reasoning {
-  const { open, close } = findThinkTags(tokenizer);
-  const start = opensReasoning ? 0 : findTag(tokenizer, tokenIds, open, 0) + 1;
-  const openAt = opensReasoning ? 0 : text.indexOf(open);
-  if (openAt < 0 || (start === 0 && !opensReasoning)) {
-    return { status: "none", span: null, thinkText: "", answerText: text.trim() };
-  }
-  const textStart = opensReasoning ? 0 : openAt + open.length;
-  const closeToken = findTag(tokenizer, tokenIds, close, start);
-  const closeAt = text.indexOf(close, textStart);
-  if (closeToken < 0 || closeAt < 0) {
-    const thinkText = text.slice(textStart).trim();
-    return { status: "truncated", span: [start, tokenIds.length], thinkText, answerText: "" };
-  }
-  return {
-    status: "closed",
-    span: [start, closeToken],
-    thinkText: text.slice(textStart, closeAt).trim(),
-    answerText: text.slice(closeAt + close.length).trim(),
-  };
+/** What was generated, and how the prompt ended. */
+export interface GeneratedAnswer extends AnswerExtent {
+  /** [T] the generated tokens */
+  readonly tokenIds: readonly number[];
+  /** The prompt's template already opened the reasoning, so that it starts at token 0. */
+  readonly opensReasoning: boolean;
 }
 
 /**
- * Index of the token that is the tag or, where the tokenizer has no such token, of the one that completes it.
- * @returns -1 if it does not occur from `from` on
+ * Finds the reasoning in what the model generated; the prompt is never looked at. It ends at the first closing tag, and
+ * an opening tag that is repeated at its head is no part of it. Where the tags are tokens, only these tokens count,
+ * wherever they stand, and not the same text spelled out; a closing one without an opening one ends what a prompt
+ * opened. Where they have to be spelled out, an opening one counts at the very beginning only: anywhere else it is talk
+ * about tags.
  */
-function findTag(
-  tokenizer: Pick<TextTokenizer, "tokenId" | "decode">,
-  tokenIds: readonly number[],
-  tag: string,
-  from: number,
-): number {
-  const id = tokenizer.tokenId(tag);
-  if (id !== null) return tokenIds.indexOf(id, from);
-  for (let end = from; end < tokenIds.length; end++) {
-    // each token is at least one character of the tag, so its last tokens hold all of it
-    const first = Math.max(from, end + 1 - tag.length);
-    if (tokenizer.decode(tokenIds.slice(first, end + 1)).includes(tag)) return end;
+export function splitReasoning(
+  tokenizer: Pick<TextTokenizer, "tokenId" | "decode" | "addedTokens">,
+  generated: GeneratedAnswer,
+): Reasoning {
+  const tags = findThinkTags(tokenizer);
+  const [openId, closeId] = [tokenizer.tokenId(tags.open), tokenizer.tokenId(tags.close)];
+  return openId === null || closeId === null
+    ? splitSpelled(tags, generated, tokenizer.decode)
+    : splitAtTokens({ openId, closeId }, generated, tokenizer.decode);
+}
+
+const answerOnly = (text: string): Reasoning => ({
+  status: "none",
+  span: null,
+  thinkText: "",
+  answerText: text.trim(),
+});
+
+function splitAtTokens(
+  { openId, closeId }: { readonly openId: number; readonly closeId: number },
+  { text, tokenIds, answerTokenCount, opensReasoning }: GeneratedAnswer,
+  decode: TextTokenizer["decode"],
+): Reasoning {
+  const own = tokenIds.slice(0, answerTokenCount);
+  const isBlank = (from: number, to: number): boolean => decode(own.slice(from, to)).trim() === "";
+  const firstOpen = own.indexOf(openId);
+  const firstClose = own.indexOf(closeId);
+  // a prompt opened what closes before it opens, unless there is nothing in it
+  const closesFirst =
+    firstClose >= 0 && (firstOpen < 0 || (firstClose < firstOpen && !isBlank(0, firstClose)));
+  if (!opensReasoning && !closesFirst && firstOpen < 0) return answerOnly(text);
+  let start = opensReasoning || closesFirst ? 0 : firstOpen + 1;
+  for (let open = own.indexOf(openId, start); open >= 0 && isBlank(start, open); ) {
+    start = open + 1;
+    open = own.indexOf(openId, start);
   }
-  return -1;
+  const close = own.indexOf(closeId, start);
+  const end = close < 0 ? own.length : close;
+  // the last token may hold the beginning of a stop string, which the text does not have
+  const behindText = decode(own).length - text.length;
+  const read = (tokens: readonly number[], to: number): string => {
+    const decoded = decode(tokens);
+    return decoded.slice(0, decoded.length - (to === own.length ? behindText : 0)).trim();
+  };
+  const reasoning = own.slice(start, end).filter((id) => id !== openId);
+  return {
+    status: close < 0 ? "truncated" : "closed",
+    span: [start, end],
+    thinkText: read(reasoning, end),
+    answerText: close < 0 ? "" : read(own.slice(close + 1), own.length),
+  };
+}
+
+function splitSpelled(
+  { open, close }: ThinkTags,
+  { text, tokenIds, answerTokenCount, opensReasoning }: GeneratedAnswer,
+  decode: TextTokenizer["decode"],
+): Reasoning {
+  let from = 0;
+  while (text.slice(from).trimStart().startsWith(open)) from = text.indexOf(open, from) + open.length;
+  if (from === 0 && !opensReasoning) return answerOnly(text);
+  const own = tokenIds.slice(0, answerTokenCount);
+  const tokensUpTo = (length: number): number => countTokensOf(own, text.slice(0, length), decode);
+  const start = tokensUpTo(from);
+  const closeAt = text.indexOf(close, from);
+  if (closeAt < 0)
+    return {
+      status: "truncated",
+      span: [start, own.length],
+      thinkText: text.slice(from).trim(),
+      answerText: "",
+    };
+  const behind = closeAt + close.length;
+  const end = tokensUpTo(behind) - 1; // the token that completes the tag
+  return {
+    status: "closed",
+    span: [Math.min(start, end), end],
+    thinkText: text.slice(from, closeAt).trim(),
+    answerText: text.slice(behind).trim(),
+  };
 }

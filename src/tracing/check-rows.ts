@@ -1,3 +1,4 @@
+import { countAnswerTokens, countTokensOf } from "../sampling/answer-end.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import { asRow, countField, oneOfField, orNull, stringField } from "../store/row-fields.ts";
 import { locatePosition, type PositionIndices, TRACE_POSITIONS } from "./positions.ts";
@@ -36,8 +37,10 @@ export function checkRows(
 ): readonly TraceCheck[] {
   const index = createTally("index");
   const token = createTally("token");
+  const answer = createTally("answer");
   const place = createTally("position");
   const seen = new Map<string, Set<number>>();
+  const answerTokens = new Map<RunRecord, number>();
   for (const row of rows) {
     const own = seen.get(row.position) ?? new Set();
     seen.set(row.position, own);
@@ -46,13 +49,18 @@ export function checkRows(
     own.add(row.row);
     if (run === null) continue;
     token.count(findTokenFault(row, run, decode));
-    place.count(findPlaceFault(row, run, locatePosition(run, row.position, endTokenIds, indices)));
+    const length = answerTokens.get(run) ?? countAnswerTokens(run, { endTokenIds, decode });
+    answerTokens.set(run, length);
+    place.count(findPlaceFault(row, run, length, locatePosition(run, row.position, length, indices)));
   }
   for (const [position, count] of rowCounts) {
     const missing = count - (seen.get(position)?.size ?? 0);
     for (let i = 0; i < missing; i++) index.count(`${missing} rows of ${position} have no line in the index`);
   }
-  return [index.finish(), token.finish(), place.finish()];
+  const recorded = [...answerTokens].filter(([run]) => run.answer_token_count !== undefined);
+  for (const [run, count] of recorded) answer.count(findAnswerFault(run, count, decode));
+  if (recorded.length === 0) answer.skip("the runs do not say how many of their tokens are the answer's");
+  return [index.finish(), token.finish(), answer.finish(), place.finish()];
 }
 
 export const nameRow = ({ position, row, question_id, run_id }: TraceRow): string =>
@@ -82,9 +90,22 @@ function findTokenFault(
   return `${nameRow(row)}: token ${id} reads ${JSON.stringify(text)}, the index says ${JSON.stringify(row.token)}`;
 }
 
+/** Holds what a run says of itself against its tokens, whatever ended it. */
+function findAnswerFault(
+  { question_id, run_id, tokens, output_text }: RunRecord,
+  count: number,
+  decode: CheckRowsOptions["decode"],
+): string | null {
+  if (decode(tokens.slice(0, count)) === output_text) return null;
+  const held = decode(tokens).startsWith(output_text) ? countTokensOf(tokens, output_text, decode) : null;
+  if (count === held) return null;
+  return `question ${question_id}, run ${run_id}: ${count} of ${tokens.length} tokens are the answer's by answer_token_count, ${held ?? "none"} by its text`;
+}
+
 function findPlaceFault(
   row: TraceRow,
   { prompt_tokens, tokens }: RunRecord,
+  answerTokens: number,
   expected: number | null,
 ): string | null {
   const [begin, end] = [prompt_tokens.length, prompt_tokens.length + tokens.length];
@@ -92,6 +113,6 @@ function findPlaceFault(
   const span =
     row.position === "before-generation"
       ? `the prompt ends at ${begin - 1}`
-      : `the answer spans ${begin} to ${end - 1}`;
+      : `tokens ${begin} to ${end - 1} were generated, ${answerTokens} of them are the answer's`;
   return `${nameRow(row)}: at token ${row.token_index}, expected ${expected ?? "none"}; ${span}`;
 }

@@ -17,40 +17,34 @@ export type PositionIndices = (typeof POSITION_INDICES)[number];
 export const indicesOf = ({ indices }: Readonly<Record<string, string>>): PositionIndices =>
   indices === "oatml-compat" ? indices : "exact";
 
-type PlacedRun = Pick<RunRecord, "prompt_tokens" | "tokens" | "think_token_indices" | "think_status"> & {
-  readonly finish_reason?: RunRecord["finish_reason"];
-};
+type PlacedRun = Pick<RunRecord, "prompt_tokens" | "tokens" | "think_token_indices" | "think_status">;
 
 /**
  * Absolute index of a position in the sequence `[...prompt_tokens, ...tokens]`.
  * - `before-generation` (TBG): the prompt's last token.
- * - `second-to-last` (SLT): the last answer token before the end token; where generation was cut off by length
- *   there is no end token and it is the last generated token.
+ * - `second-to-last` (SLT): the answer's last token, in front of the end token or stop string; where generation was cut
+ *   off by length there is neither, and it is the last generated token.
  * - `think-end`: the `</think>` token the model itself generated.
- * - `last-token`: the last generated token, the end token where one was generated.
+ * - `last-token`: the last generated token, which is the end token, or the last of a stop string, where there was one.
+ * @param answerTokens how many of `tokens` are the answer's; see `countAnswerTokens`
  * @returns null where the run has no such token (no closed reasoning, or an answer that is only an end token)
  */
 export function locatePosition(
   run: PlacedRun,
   position: TracePosition,
-  endTokenIds: ReadonlySet<number>,
+  answerTokens: number,
   indices: PositionIndices = "exact",
 ): number | null {
   const promptLength = run.prompt_tokens.length;
-  const answerLength = run.tokens.length;
   const hasCounted = position === "second-to-last" || position === "last-token";
-  if (indices === "oatml-compat" && hasCounted) return locateAsOatml(run, position, endTokenIds);
+  if (indices === "oatml-compat" && hasCounted) return locateAsOatml(run, position, answerTokens);
   switch (position) {
     case "before-generation":
       return promptLength - 1;
     case "last-token":
-      return answerLength === 0 ? null : promptLength + answerLength - 1;
-    case "second-to-last": {
-      const lastToken = run.tokens[answerLength - 1];
-      const ended = lastToken !== undefined && endTokenIds.has(lastToken);
-      const offset = answerLength - (ended ? 2 : 1);
-      return offset < 0 ? null : promptLength + offset;
-    }
+      return run.tokens.length === 0 ? null : promptLength + run.tokens.length - 1;
+    case "second-to-last":
+      return answerTokens === 0 ? null : promptLength + answerTokens - 1;
     case "think-end":
       return run.think_status === "closed" && run.think_token_indices !== null
         ? promptLength + run.think_token_indices[1]
@@ -61,18 +55,17 @@ export function locatePosition(
 /**
  * Their `hidden[k]` is the state that generated token k was predicted from, so the token before it, and they take
  * `hidden[n - 1]` for the last of n answer tokens and `hidden[n - 2]` for the second to last: both are one token
- * early. With one answer token, `hidden[-1]` is Python's last element.
+ * early. With one answer token, `hidden[-1]` is Python's last element. n is the number of tokens of the text before the
+ * end token or stop string, and 1 where that is empty.
  * @see OATML/semantic-entropy-probes, semantic_uncertainty/uncertainty/models/huggingface_models.py, `predict`
  */
 function locateAsOatml(
-  { prompt_tokens, tokens, finish_reason }: PlacedRun,
+  { prompt_tokens, tokens }: PlacedRun,
   position: "second-to-last" | "last-token",
-  endTokenIds: ReadonlySet<number>,
+  answerTokens: number,
 ): number | null {
   const steps = tokens.length;
   if (steps === 0) return null;
-  const isEnded = endTokenIds.has(tokens.at(-1) as number) || finish_reason === "stop";
-  const answerTokens = Math.max(1, isEnded ? steps - 1 : steps);
-  const step = steps === 1 ? 0 : answerTokens - (position === "last-token" ? 1 : 2);
+  const step = steps === 1 ? 0 : Math.max(1, answerTokens) - (position === "last-token" ? 1 : 2);
   return prompt_tokens.length - 1 + (step < 0 ? steps + step : step);
 }

@@ -1,11 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { countAnswerTokens } from "../sampling/answer-end.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import { locatePosition, TRACE_POSITIONS } from "./positions.ts";
 import { planTrace } from "./trace-plan.ts";
 
 const END = 9;
 const CLOSE = 8;
-const ends: ReadonlySet<number> = new Set([END]);
+const ending = {
+  endTokenIds: new Set([END]),
+  decode: (ids: readonly number[]) => ids.map((id) => `t${id}`).join(""),
+};
 
 /** Prompt of 3 tokens, then: think 5, `</think>`, answer 6 7, end. */
 const closed = {
@@ -17,8 +21,10 @@ const closed = {
   think_status: "closed",
 } as unknown as RunRecord;
 
-const locate = (run: Partial<RunRecord>): (number | null)[] =>
-  TRACE_POSITIONS.map((position) => locatePosition({ ...closed, ...run }, position, ends));
+const locate = (changes: Partial<RunRecord>): (number | null)[] => {
+  const run = { ...closed, ...changes };
+  return TRACE_POSITIONS.map((position) => locatePosition(run, position, countAnswerTokens(run, ending)));
+};
 
 describe("locatePosition", () => {
   it("reads before-generation, second-to-last, think-end, last-token at the right tokens", () => {
@@ -79,15 +85,21 @@ describe("locatePosition as OATML counts", () => {
       think_token_indices: null,
     } as unknown as RunRecord;
     const own = (position: "last-token" | "second-to-last" | "before-generation"): number | null =>
-      locatePosition({ ...run, finish_reason: "length" }, position, ends, "oatml-compat");
+      locatePosition(run, position, countAnswerTokens(run, ending), "oatml-compat");
     const { last, second } = asPublished(3, tokens.length, answer);
     expect([own("last-token"), own("second-to-last"), own("before-generation")]).toEqual([last, second, 2]);
   });
 
-  it("takes a token that ended the answer by a stop text for no part of it", () => {
-    const run = { ...closed, tokens: [6, 7, 5], finish_reason: "stop" } as unknown as RunRecord;
-    expect(locatePosition(run, "second-to-last", ends, "oatml-compat")).toBe(asPublished(3, 3, 2).second);
-  });
+  it.each([1, 2, 3])(
+    "takes the last %i tokens, which ended the answer by a stop text, for no part of it",
+    (stop) => {
+      const run = { ...closed, tokens: [6, 7, 5, 4, 3], answer_token_count: 5 - stop };
+      const own = (position: "last-token" | "second-to-last"): number | null =>
+        locatePosition(run, position, countAnswerTokens(run, ending), "oatml-compat");
+      const { last, second } = asPublished(3, 5, 5 - stop);
+      expect([own("last-token"), own("second-to-last")]).toEqual([last, second]);
+    },
+  );
 });
 
 describe("planTrace", () => {
@@ -101,8 +113,7 @@ describe("planTrace", () => {
   const other = { ...closed, question_id: "r" };
   const plan = planTrace([closed, truncated, other], {
     positions: TRACE_POSITIONS,
-    endTokenIds: ends,
-    decode: (ids) => ids.map((id) => `t${id}`).join(""),
+    ...ending,
   });
 
   it("reads the prompt once a question and each answer once a run", () => {

@@ -1,3 +1,4 @@
+import { countAnswerTokens } from "../sampling/answer-end.ts";
 import { groupByQuestion } from "../sampling/group-by-question.ts";
 import type { RunRecord } from "../sampling/run-record.ts";
 import { locatePosition, type PositionIndices, type TracePosition } from "./positions.ts";
@@ -57,8 +58,9 @@ export function planTrace(
     counts.set(position, before + 1);
     return before;
   };
+  const answerTokens = new Map(runs.map((run) => [run, countAnswerTokens(run, { endTokenIds, decode })]));
   const place = (run: RunRecord, position: TracePosition): TraceRow[] => {
-    const index = locatePosition(run, position, endTokenIds, indices);
+    const index = locatePosition(run, position, answerTokens.get(run) as number, indices);
     if (index === null) {
       count(missing, position);
       return [];

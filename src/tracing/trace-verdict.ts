@@ -14,6 +14,7 @@ export interface TraceCheck {
 export const TRACE_CHECKS = {
   index: "each row of the tensors has one line in the index, of a run that is there",
   token: "each row's token id and text are those of its run",
+  answer: "each run's recorded answer tokens hold its text, and no more",
   position:
     "each row is at its position's place, before-generation at the prompt's last token, others in the answer",
   finite: "no vector has a NaN or an infinity",

@@ -76,11 +76,13 @@ export function answerBackendContract(getBackend: () => AnswerBackend): void {
     const cut = await draw({ sampler: { maxNewTokens: 3 } as SamplerSettings });
     const stopped = whole.filter(({ finishReason }) => finishReason === "stop");
     expect(stopped.length, "some answers end by themselves").toBeGreaterThan(0);
-    for (const { tokenIds, text } of stopped) {
+    for (const { tokenIds, text, answerTokenCount } of stopped) {
+      expect(answerTokenCount).toBe(tokenIds.length - 1);
       expect(endTokenIds.has(tokenIds.at(-1) as number)).toBe(true);
       expect(text).toBe(tokenizer.decode(tokenIds.slice(0, -1)));
     }
-    for (const { tokenIds, text, finishReason } of cut) {
+    for (const { tokenIds, text, answerTokenCount, finishReason } of cut) {
+      expect(answerTokenCount).toBe(3);
       expect(finishReason).toBe("length");
       expect(tokenIds.length).toBe(3);
       expect(text).toBe(tokenizer.decode(tokenIds));
@@ -114,6 +116,8 @@ export function answerBackendContract(getBackend: () => AnswerBackend): void {
     });
     expect(byText!.finishReason).toBe("stop");
     expect(byText!.text).toBe(plain!.text.slice(0, plain!.text.indexOf(piece)));
+    expect(byText!.tokenIds.length).toBeGreaterThan(byText!.answerTokenCount);
+    expect(tokenizer.decode(byText!.tokenIds.slice(0, byText!.answerTokenCount))).toBe(byText!.text);
     const [byToken] = await draw({
       sampler: { temperature: 0, stopTokenIds: [token] } as unknown as SamplerSettings,
       runIds: [0],
@@ -121,6 +125,7 @@ export function answerBackendContract(getBackend: () => AnswerBackend): void {
     const end = plain!.tokenIds.indexOf(token);
     expect(byToken!.tokenIds).toEqual(plain!.tokenIds.slice(0, end + 1));
     expect(byToken!.text).toBe(tokenizer.decode(plain!.tokenIds.slice(0, end)));
+    expect(byToken!.answerTokenCount).toBe(end);
   });
 
   it("answers several questions at a time as it does one after the other", async () => {

@@ -261,6 +261,16 @@ function describeDropped({
       message: `${set}: ${badLines} lines of the runs file were left out.`,
     });
   }
+  const measured = new Set(usable.runs.map((run) => run.question_id));
+  const without = [...measured].filter((id) => entropies?.get(id)?.semantic === null).length;
+  if (without > 0) {
+    const rest =
+      without === measured.size ? "its measures are null" : "its measures are over the other questions alone";
+    warnings.push({
+      code: "no-likelihood",
+      message: `${set}: ${without} of ${measured.size} questions have no semantic_entropy, for want of log-probabilities, so ${rest}. The SE probe does without: its labels come from discrete_semantic_entropy.`,
+    });
+  }
   if (entropies === null) {
     warnings.push({
       code: "no-entropy",

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StudyShape, writeStudy } from "../../../test/fakes/write-study.ts";
+import type { SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
 import type { Question } from "../../questions/question.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
@@ -177,6 +178,32 @@ it("says null, and why, where a data set has one class", async () => {
   expect(overall.single_source).toBeNull();
   const codes = warnings.map(({ code }) => code);
   for (const code of ["one-class", "few-questions", "no-leave-one-out"]) expect(codes).toContain(code);
+});
+
+it("counts the questions of each target that have no semantic_entropy", async () => {
+  const out = openWorkspace(await makeFolder());
+  const studies: Workspace[] = [];
+  for (const every of [2, 1]) {
+    const study = await makeStudy(`every ${every}`, { questions: 60, withOod: false });
+    const path = study.semanticEntropy("math");
+    const { rows } = await readJsonl(path, { parse: (value) => value as SemanticEntropyRecord });
+    await writeJsonl(
+      path,
+      rows.map((row, i) => (i % every === 0 ? { ...row, semantic_entropy: null } : row)),
+    );
+    await drain(buildDatasets(study, { force: true }));
+    studies.push(study);
+  }
+  const folders = studies.map(({ root }) => root);
+  await drain(transferProbes(out, folders, QUICK));
+  const { untrained, warnings } = await readTransfer(out);
+  expect(untrained.map(({ semantic_entropy: { auc } }) => auc === null)).toEqual([false, true]);
+  expect(warnings.flatMap(({ code, message }) => (code === "no-likelihood" ? [message] : []))).toEqual([
+    expect.stringMatching(
+      /\d of 18 test questions have no semantic_entropy, .* over the other questions alone/,
+    ),
+    expect.stringMatching(/18 of 18 test questions have no semantic_entropy, so its AUROC is null/),
+  ]);
 });
 
 async function makeFolder(): Promise<string> {

@@ -239,12 +239,17 @@ function describeTraining(
 }
 
 function warnOfTargets(targets: readonly TransferTarget[]): ManifestWarning[] {
-  return targets.flatMap(({ name, questionIds, incorrect }) => {
+  return targets.flatMap(({ name, questionIds, incorrect, untrained }) => {
     const questions = new Set(questionIds).size;
+    const without = new Set(questionIds.filter((_, row) => Number.isNaN(untrained.semantic_entropy[row])))
+      .size;
+    const rest = without === questions ? "its AUROC is null" : "its AUROC is over the other questions alone";
+    const lacking = `${name}: ${without} of ${questions} test questions have no semantic_entropy, so ${rest}.`;
     const few = `${name}: ${questions} test questions: intervals and p-values of fewer than ${FEW_QUESTIONS} are rough. Add questions.`;
     const one = `${name}: its ${incorrect.length} test answers are all right or all wrong (one class); its AUROCs are null.`;
     return [
       ...(questions < FEW_QUESTIONS ? [{ code: "few-questions", message: few }] : []),
+      ...(without > 0 ? [{ code: "no-likelihood", message: lacking }] : []),
       ...(hasBothClasses(incorrect) ? [] : [{ code: "one-class", message: one }]),
     ];
   });

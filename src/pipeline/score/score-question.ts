@@ -119,12 +119,11 @@ export function createScorer(
         tokens: answer.tokenIds,
         think_token_indices: reasoning.span,
         think_status: reasoning.status,
-        finish_reason: answer.finishReason,
       };
       const index =
         probe.position === null
           ? null
-          : locatePosition(run, probe.position, model.endTokenIds, indicesOf(probe.source));
+          : locatePosition(run, probe.position, answer.answerTokenCount, indicesOf(probe.source));
       const thinkEntropies = reasoning.span === null ? [] : answer.entropies.slice(...reasoning.span);
       const features =
         probe.features === "mean-think-entropy"

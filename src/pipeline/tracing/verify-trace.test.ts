@@ -7,6 +7,7 @@ import { finishStep } from "../../../test/fakes/finish-step.ts";
 import { runCli } from "../../cli/run-cli.ts";
 import type { LanguageModel } from "../../models/language-model.ts";
 import { loadModel } from "../../models/load-model.ts";
+import type { RunRecord } from "../../sampling/run-record.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 import type { TraceRow } from "../../tracing/trace-plan.ts";
@@ -138,7 +139,7 @@ describe("verifyTrace", () => {
     expect(failures(verdict)).toMatchObject({ token: count, position: count });
     expect(failures(verdict).agreement).toBeGreaterThanOrEqual(count);
     expect(verdict.checks.find(({ name }) => name === "position")!.examples[0]).toMatch(
-      /^think-end row 0 \(question q0, run 0\): at token \d+, expected \d+; the answer spans \d+ to \d+$/,
+      /^think-end row 0 \(question q0, run 0\): at token \d+, expected \d+; tokens \d+ to \d+ were generated, \d+ of them are the answer's$/,
     );
   });
 
@@ -151,6 +152,39 @@ describe("verifyTrace", () => {
     await writeFile(workspace.hiddenStatesIndex("math"), index);
     await editIndex((row) => (row.row === 1 && row.position === "last-token" ? { ...row, run_id: 9 } : row));
     expect(failures(await verify(0))).toEqual({ index: 1 });
+  });
+
+  it("finds runs whose answer is said to be longer or shorter than its text, and the places that follow", async () => {
+    const runs = await readFile(workspace.runs("math"), "utf8");
+    const lines = runs.trimEnd().split("\n");
+    const edited = (change: (run: RunRecord) => object): string =>
+      lines
+        .map((line, i) => JSON.stringify(i === 0 ? change(JSON.parse(line)) : JSON.parse(line)))
+        .join("\n");
+    for (const by of [-1, 1]) {
+      const count = (run: RunRecord): number => (run.answer_token_count as number) + by;
+      await writeFile(
+        workspace.runs("math"),
+        edited((run) => ({ ...run, answer_token_count: count(run) })),
+      );
+      const verdict = await verify(0);
+      expect(failures(verdict)).toEqual({ answer: 1, position: 1 });
+      expect(verdict.checks.find(({ name }) => name === "answer")!.examples[0]).toMatch(
+        /^question q0, run 0: \d+ of \d+ tokens are the answer's by answer_token_count, \d+ by its text$/,
+      );
+    }
+    const silent = lines.map((line) => {
+      const { answer_token_count: _none, ...run } = JSON.parse(line) as RunRecord;
+      return JSON.stringify(run);
+    });
+    await writeFile(workspace.runs("math"), silent.join("\n"));
+    const verdict = await verify(0);
+    expect(failures(verdict)).toEqual({});
+    expect(verdict.checks.find(({ name }) => name === "answer")).toMatchObject({
+      checked: 0,
+      skipped: expect.stringContaining("do not say"),
+    });
+    await writeFile(workspace.runs("math"), runs);
   });
 
   it("does not compare with another model's states, and says so", async () => {

@@ -7,8 +7,9 @@ import { explainServerRefusal } from "../../servers/explain-refusal.ts";
 import type { ServedModel } from "../../servers/find-served-model.ts";
 import type { ServerPool } from "../../servers/server-pool.ts";
 import type { AnswerBackend } from "../answer-backend.ts";
+import { cutAnswer } from "../answer-end.ts";
 import type { Prompt } from "../build-prompt.ts";
-import { cutAtStopString, type SampleAnswersOptions, type SampledAnswer } from "../sample-answers.ts";
+import type { SampleAnswersOptions, SampledAnswer } from "../sample-answers.ts";
 import type { SamplerSettings } from "../sampler-settings.ts";
 import {
   type AnswerApi,
@@ -152,18 +153,17 @@ function requireSamePrompt({ promptIds }: ServedAnswer, { tokenIds }: Prompt, so
   );
 }
 
+/** The server's own text is not read: its token ids have all that was drawn, the tokens of a stop string too. */
 function describe(
   { tokenIds, logprobs, entropies, finishReason, stopToken }: ServedAnswer,
-  { tokenizer, endTokenIds }: ModelProfile,
+  { tokenizer: { decode }, endTokenIds }: ModelProfile,
   { stopTokenIds, stopStrings }: SamplerSettings,
 ): Omit<SampledAnswer, "runId"> {
-  const last = tokenIds.at(-1) as number;
-  const ended = endTokenIds.has(last) || stopTokenIds.includes(last) || stopToken === last;
-  const text =
-    finishReason === "stop" && ended
-      ? tokenizer.decode(tokenIds.slice(0, -1))
-      : cutAtStopString(tokenizer.decode(tokenIds), finishReason === "stop" ? stopStrings : []);
-  return { tokenIds, text, logprobs, entropies, finishReason };
+  const isStopped = finishReason === "stop";
+  const isEndToken = (id: number): boolean =>
+    isStopped && (endTokenIds.has(id) || stopTokenIds.includes(id) || stopToken === id);
+  const extent = cutAnswer(tokenIds, { isEndToken, stopStrings: isStopped ? stopStrings : [], decode });
+  return { tokenIds, ...extent, logprobs, entropies, finishReason };
 }
 
 function requireRoom({ tokenIds, text }: Prompt, room: number): void {
