@@ -50,6 +50,11 @@ export const SEP_ERROR_CODES = [
   "sidecar-failed",
   "shards-missing",
   "shards-differ",
+  "permission-denied",
+  "is-a-folder",
+  "not-a-folder",
+  "too-many-open-files",
+  "output-closed",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -1,5 +1,6 @@
 import type { EstimateCost } from "../entropy/estimates/measure-estimates.ts";
 import { SepError } from "../errors.ts";
+import { explainFileError } from "../store/file-error.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import type { Json } from "../store/json.ts";
 import { acquireLock } from "../store/lock.ts";
@@ -117,9 +118,23 @@ export interface StepOutcome {
 /**
  * Runs a step once: takes its lock, skips it when its outputs are current, says why when they are stale, runs
  * the body, and writes the manifest last, so that a manifest always describes complete outputs.
- * @throws SepError `missing-input`, `output-locked`, `output-differs`
+ * @throws SepError `missing-input`, `output-locked`, `output-differs`; what a file system refuses as `explainFileError`
+ *   says it
  */
 export async function* runStep(
+  workspace: Workspace,
+  definition: StepDefinition,
+  options: { readonly force?: boolean },
+  body: () => AsyncGenerator<StepEvent, StepOutcome>,
+): AsyncGenerator<StepEvent, StepResult> {
+  try {
+    return yield* runLocked(workspace, definition, options, body);
+  } catch (error) {
+    throw explainFileError(error, definition.outputs[0]);
+  }
+}
+
+async function* runLocked(
   workspace: Workspace,
   definition: StepDefinition,
   { force = false }: { readonly force?: boolean },
