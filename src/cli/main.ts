@@ -3,7 +3,6 @@ import { addAbortSignal } from "node:stream";
 import { SepError } from "../errors.ts";
 import { explainFileError } from "../store/file-error.ts";
 import { exitStatusOf } from "./exit.ts";
-import { runCli } from "./run-cli.ts";
 
 const controller = new AbortController();
 const { signal } = controller;
@@ -38,12 +37,23 @@ for (const [name, stream] of [
 // A command that waits for its next line stops waiting.
 addAbortSignal(signal, process.stdin);
 
-const status = await runCli(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  stdin: process.stdin,
-  env: process.env,
-  signal,
-  now: () => performance.now(),
+async function run(): Promise<number> {
+  // Loaded here and not above: where too few files may be open, not even the program's own can be, and that has to be said.
+  const { runCli } = await import("./run-cli.ts");
+  return runCli(process.argv.slice(2), {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdin: process.stdin,
+    env: process.env,
+    signal,
+    now: () => performance.now(),
+  });
+}
+
+const status = await run().catch((cause: unknown) => {
+  const error = explainFileError(cause);
+  if (!(error instanceof SepError)) throw cause;
+  process.stderr.write(`sep: ${error.message} [${error.code}; see docs/errors.md]\n`);
+  return exitStatusOf(error.code);
 });
 process.exitCode = signal.reason instanceof SepError ? exitStatusOf(signal.reason.code) : status;
