@@ -51,6 +51,11 @@ export const SEP_ERROR_CODES = [
   "shards-missing",
   "shards-differ",
   "stale-input",
+  "permission-denied",
+  "is-a-folder",
+  "not-a-folder",
+  "too-many-open-files",
+  "output-closed",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -109,7 +109,7 @@ describe("the installed command", () => {
     const { code, stderr } = await sep(["generate", "--json", "--out", out], (child) =>
       child.stdout?.destroy(),
     );
-    expect(code).toBe(130);
-    expect(stderr).not.toContain("EPIPE");
+    expect(code).toBe(141);
+    expect(stderr).not.toMatch(/EPIPE|Stopped/);
   });
 });

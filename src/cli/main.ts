@@ -1,7 +1,11 @@
 #!/usr/bin/env node
-import { runCli } from "./run-cli.ts";
+import { addAbortSignal } from "node:stream";
+import { SepError } from "../errors.ts";
+import { explainFileError } from "../store/file-error.ts";
+import { exitStatusOf } from "./exit.ts";
 
 const controller = new AbortController();
+const { signal } = controller;
 
 // The first signal stops gently; with its listener gone, the second one kills.
 for (const name of ["SIGINT", "SIGTERM"] as const) {
@@ -11,19 +15,45 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-// A reader that went away (`sep run | head`) ends the work; there is nobody left to tell.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    controller.abort();
+// Without its output the work is of no use. A reader that went away (`sep score --stdin | head`) has read what it
+// wanted: that ends in silence. A full disk behind `> file` is news.
+for (const [name, stream] of [
+  ["stdout", process.stdout],
+  ["stderr", process.stderr],
+] as const) {
+  stream.on("error", (cause: NodeJS.ErrnoException) => {
+    if (signal.aborted) return;
+    const isClosed = ["EPIPE", "EOF", "ERR_STREAM_DESTROYED"].includes(cause.code ?? "");
+    const lost = isClosed
+      ? new SepError("output-closed", `Nobody reads ${name} any more.`, { cause })
+      : explainFileError(cause, name);
+    if (!(lost instanceof SepError)) throw cause;
+    if (!isClosed && stream !== process.stderr) process.stderr.write(`sep: ${lost.message} [${lost.code}]\n`);
+    controller.abort(lost);
+    process.exitCode = exitStatusOf(lost.code);
   });
 }
 
-process.exitCode = await runCli(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  stdin: process.stdin,
-  env: process.env,
-  signal: controller.signal,
-  now: () => performance.now(),
+// A command that waits for its next line stops waiting.
+addAbortSignal(signal, process.stdin);
+
+async function run(): Promise<number> {
+  // Loaded here and not above: where too few files may be open, not even the program's own can be, and that has to be said.
+  const { runCli } = await import("./run-cli.ts");
+  return runCli(process.argv.slice(2), {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdin: process.stdin,
+    env: process.env,
+    signal,
+    now: () => performance.now(),
+  });
+}
+
+const status = await run().catch((cause: unknown) => {
+  const error = explainFileError(cause);
+  if (!(error instanceof SepError)) throw cause;
+  process.stderr.write(`sep: ${error.message} [${error.code}; see docs/errors.md]\n`);
+  return exitStatusOf(error.code);
 });
+process.exitCode = signal.reason instanceof SepError ? exitStatusOf(signal.reason.code) : status;

@@ -1,9 +1,10 @@
-import { SepError } from "../errors.ts";
+import { SepError, type SepErrorCode } from "../errors.ts";
 import { readTool } from "../pipeline/version.ts";
+import { explainFileError } from "../store/file-error.ts";
 import type { CliContext, Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { describeCli, describeCommand } from "./describe-command.ts";
-import { EXIT } from "./exit.ts";
+import { EXIT, exitStatusOf } from "./exit.ts";
 import { type FoundCommand, findCommand } from "./find-command.ts";
 import { joinWithOr } from "./option-spec.ts";
 import { createPaint } from "./paint.ts";
@@ -12,7 +13,7 @@ import { suggestName } from "./suggest-name.ts";
 /**
  * The command line interface: finds the command, runs it, and turns errors into a line and an exit code.
  * @param args without the interpreter and the script
- * @returns 0 ok, 1 failed, 2 wrong usage, 130 interrupted
+ * @returns the exit status; docs/errors.md lists them
  */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
   const found = findCommand(COMMANDS, args);
@@ -61,10 +62,17 @@ function unknownCommand({ name, group }: FoundCommand): SepError {
 }
 
 /** One line for people on stderr, one JSON object for machines on stdout, the stack for those who ask. */
-function fail(prefix: string, error: unknown, args: readonly string[], context: CliContext): number {
+function fail(prefix: string, thrown: unknown, args: readonly string[], context: CliContext): number {
   const { signal, stderr, stdout, env } = context;
+  // the output was lost: whoever noticed has told what there is to tell, and there may be nobody left to read it
+  if (signal.reason instanceof SepError) return exitStatusOf(signal.reason.code);
+  const error = explainFileError(thrown);
   const interrupted = signal.aborted || (error instanceof SepError && error.code === "interrupted");
-  const code = interrupted ? "interrupted" : error instanceof SepError ? error.code : "unexpected";
+  const code: SepErrorCode | "unexpected" = interrupted
+    ? "interrupted"
+    : error instanceof SepError
+      ? error.code
+      : "unexpected";
   const message = interrupted
     ? "Stopped. Finished work is on disk: run the same command again to go on from there."
     : error instanceof Error
@@ -77,8 +85,7 @@ function fail(prefix: string, error: unknown, args: readonly string[], context: 
   );
   if (env.SEP_DEBUG === "1") stderr.write(`${describeStack(error)}\n`);
   if (args.includes("--json")) stdout.write(`${JSON.stringify({ kind: "error", code, message })}\n`);
-  if (interrupted) return EXIT.interrupted;
-  return code === "bad-option" ? EXIT.usage : EXIT.failed;
+  return exitStatusOf(code);
 }
 
 function describeStack(error: unknown): string {

@@ -214,6 +214,17 @@ test.each([
   expect(verbalisedConfidence(text)).toBe(expected);
 });
 
+// By the square of their length these would take hours.
+test.each([
+  ["brackets", "confidence (".repeat(50_000)],
+  ["digits", "7".repeat(600_000)],
+  ["spaces", `confidence:${" ".repeat(600_000)}`],
+  ["digits and spaces", `${"5 ".repeat(200_000)}${" ".repeat(200_000)}`],
+])("a text of nothing but %s states no confidence", (_what, text) => {
+  expect(verbalisedConfidence(text)).toBe(null);
+  expect(verbalisedConfidence(`${text} Confidence: 85%`)).toBe(0.85);
+});
+
 test("misuse is refused", () => {
   for (const misuse of [
     () => degreeMatrixUncertainty([]),

@@ -17,14 +17,17 @@ export function verbalisedConfidence(text: string): number | null {
   return scale > 0 && confidence <= 1 ? confidence : null;
 }
 
-const NUMBER = "(?<number>\\d+(?:[.,]\\d+)?)\\s*(?:(?<unit>%|percent|per cent)|/\\s*(?<of>10|100)\\b)?";
+// Runs of digits, spaces and what stands in brackets are bounded: unbounded, a text of nothing else would take the square
+// of its length.
+const NUMBER =
+  "(?<number>\\d{1,9}(?:[.,]\\d{1,100}(?!\\d)|(?!\\d|[.,]\\d{101})))\\s{0,20}(?:(?<unit>%|percent|per cent)|/\\s{0,20}(?<of>10|100)\\b)?";
 const PATTERNS: readonly RegExp[] = [
   // Confidence: 85%   Probability (0 to 1) = 0.85   confidence level is about 7/10
   new RegExp(
-    `\\b(?:confidence|probability|certainty)\\b(?:\\s*\\([^)]*\\))?(?:\\s+(?:level|score|rating|estimate))?` +
-      `[\\s*_]*(?::|=|is|of)[\\s*_]*(?:about|around|approximately|roughly|~)?\\s*${NUMBER}`,
+    `\\b(?:confidence|probability|certainty)\\b(?:\\s{0,20}\\([^)]{0,200}\\))?(?:\\s{1,20}(?:level|score|rating|estimate))?` +
+      `[\\s*_]{0,20}(?::|=|is|of)[\\s*_]{0,20}(?:about|around|approximately|roughly|~)?\\s{0,20}${NUMBER}`,
     "gi",
   ),
   // 85% confident   80 percent sure
-  /(?<number>\d+(?:[.,]\d+)?)\s*(?<unit>%|percent|per cent)\s*(?:confident|sure|certain)\b/gi,
+  /(?<!\d)(?<number>\d{1,9}(?:[.,]\d{1,100})?)\s{0,20}(?<unit>%|percent|per cent)\s{0,20}(?:confident|sure|certain)\b/gi,
 ];

@@ -21,7 +21,7 @@ export async function createCachedEntailer(
   entailer: Entailer,
   { folder = cacheFolder("nli-verdicts") }: CachedEntailerOptions = {},
 ): Promise<Entailer> {
-  const log = openCacheLog(folder, entailer.fingerprint, "NLI verdicts");
+  const log = openCacheLog(folder, entailer.fingerprint);
   const known = new Map<string, EntailmentVerdict>();
   const refresh = async (): Promise<void> => {
     for (const row of await log.readNew()) {

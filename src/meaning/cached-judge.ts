@@ -19,7 +19,7 @@ export async function createCachedJudge(
   { folder = cacheFolder("judge-replies") }: CachedJudgeOptions = {},
 ): Promise<JudgeModel> {
   const { name, provenance, concurrency } = judge;
-  const log = openCacheLog(folder, fingerprint(stableStringify(provenance)), "a judge's replies");
+  const log = openCacheLog(folder, fingerprint(stableStringify(provenance)));
   const known = new Map<string, string>();
   for (const row of await log.readNew()) if (isEntry(row)) known.set(...row);
   return {

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { EstimateCost } from "../entropy/estimates/measure-estimates.ts";
 import { SepError } from "../errors.ts";
+import { explainFileError } from "../store/file-error.ts";
 import { acquireLock } from "../store/lock.ts";
 import { type Manifest, type ManifestWarning, writeManifest } from "../store/manifest.ts";
 import { removeLeftovers } from "../store/write-atomic.ts";
@@ -84,9 +85,23 @@ export interface StepControl {
  * Runs a step once: holds its inputs against what they were made of, takes its lock, skips it when its outputs are
  * current, says why when they are stale, runs the body, and writes the manifest last, so that a manifest always
  * describes complete outputs.
- * @throws SepError `missing-input`, `stale-input`, `output-locked`, `output-differs`
+ * @throws SepError `missing-input`, `stale-input`, `output-locked`, `output-differs`; what a file system refuses as
+ *   `explainFileError` says it
  */
 export async function* runStep(
+  workspace: Workspace,
+  definition: StepDefinition,
+  control: StepControl,
+  body: () => AsyncGenerator<StepEvent, StepOutcome>,
+): AsyncGenerator<StepEvent, StepResult> {
+  try {
+    return yield* runLocked(workspace, definition, control, body);
+  } catch (error) {
+    throw explainFileError(error, definition.outputs[0]);
+  }
+}
+
+async function* runLocked(
   workspace: Workspace,
   definition: StepDefinition,
   { force = false, plan }: StepControl,

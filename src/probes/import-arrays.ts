@@ -1,6 +1,7 @@
 import { SepError } from "../errors.ts";
 import { type NpyArray, npyNumbers } from "../store/npy.ts";
 import { readNpz } from "../store/npz.ts";
+import { listShortly, showShortly } from "../text/shorten.ts";
 
 /** Rows of hidden states with whose they are, as Python pipelines save them. */
 export interface ForeignStates {
@@ -42,7 +43,7 @@ export async function readForeignArrays(path: string): Promise<ForeignArrays> {
   };
   const source: Source = { find: (key) => arrays[key] ?? fail(`"${key}" is missing`), fail };
   if (arrays.X_hidden === undefined && arrays.hidden_states === undefined)
-    return fail(`it has ${Object.keys(arrays).join(", ") || "no arrays"}`);
+    return fail(`it has ${listShortly(Object.keys(arrays)) || "no arrays"}`);
   if (arrays.X_hidden === undefined) return { kind: "states", content: readStates(source, "hidden_states") };
   const states = readStates(source, "X_hidden");
   const column = (key: string): Float64Array => readColumn(source, key, states.questionIds.length);
@@ -76,7 +77,9 @@ function readStates({ find, fail }: Source, key: "hidden_states" | "X_hidden"): 
   const hidden = find(key);
   const [rows, width] = hidden.shape;
   if (hidden.shape.length !== 2 || rows !== count || width === undefined || width === 0)
-    return fail(`"${key}" has shape [${hidden.shape}] for ${count} question_ids, expected [${count}, D]`);
+    return fail(
+      `"${key}" has shape ${showShortly(hidden.shape)} for ${count} question_ids, expected [${count}, D]`,
+    );
   const runIds = Int32Array.from(readColumn({ find, fail }, "run_ids", count));
   const keys = new Set(questionIds.map((id, row) => JSON.stringify([id, runIds[row]])));
   if (keys.size < count) return fail(`${count - keys.size} rows repeat the question and run of another`);

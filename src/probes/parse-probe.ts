@@ -2,6 +2,7 @@ import { SepError } from "../errors.ts";
 import { parseSafetensors } from "../store/parse-safetensors.ts";
 import { asRow, countField, numberField, oneOfField, type Row } from "../store/row-fields.ts";
 import { decodeTensor } from "../store/tensor-bytes.ts";
+import { showShortly } from "../text/shorten.ts";
 import type { CalibrationMap } from "./calibration-map.ts";
 import type { Probe, UntrainedProbe } from "./probe.ts";
 import { PROBE_KINDS } from "./probe-kind.ts";
@@ -87,7 +88,7 @@ function parseDescription(json: string, name: string): StoredProbe {
   if (format !== PROBE_FORMAT.format || version !== PROBE_FORMAT.version)
     throw refuse(
       name,
-      `is format "${format}" version ${version}, expected "${PROBE_FORMAT.format}" version ${PROBE_FORMAT.version}`,
+      `is format ${showShortly(format)} version ${showShortly(version)}, expected "${PROBE_FORMAT.format}" version ${PROBE_FORMAT.version}`,
     );
   try {
     if (typeof asRow(row.weights).sha256 !== "string") throw new TypeError('"weights" has no "sha256"');

@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SepError } from "../errors.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Json, stableStringify } from "../store/json.ts";
+import { readBytesIfThere } from "../store/read-if-there.ts";
 import { writeSafetensors } from "../store/safetensors.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
 import { PROBE_FORMAT, parseStoredProbe, requireTrained } from "./parse-probe.ts";
@@ -33,9 +33,10 @@ export async function loadProbe(path: string): Promise<Probe> {
 
 /** As {@link loadProbe}, but hands back the stand-in of a probe that could not be trained. */
 export async function readProbeFile(path: string): Promise<Probe | UntrainedProbe> {
-  const json = (await readOrExplain(path)).toString("utf8");
+  const json = (await readOrExplain(path, MOST_JSON_BYTES)).toString("utf8");
   const weightsPath = await findWeights(path, json);
-  const weights = weightsPath === null ? new Uint8Array() : await readOrExplain(weightsPath);
+  const weights =
+    weightsPath === null ? new Uint8Array() : await readOrExplain(weightsPath, MOST_WEIGHTS_BYTES);
   return parseStoredProbe(json, weights, { json: path, weights: weightsPath ?? path });
 }
 
@@ -51,13 +52,15 @@ async function findWeights(path: string, json: string): Promise<string | null> {
   }
 }
 
-async function readOrExplain(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
-    throw new SepError("missing-input", `${path} does not exist. Make it with \`sep train\`.`, { cause });
-  }
+/** The JSON file has two numbers a validation answer at most. */
+const MOST_JSON_BYTES = 1 << 24;
+/** A network of 256 units on 100 layers of 10,000 numbers. */
+const MOST_WEIGHTS_BYTES = 1 << 30;
+
+async function readOrExplain(path: string, mostBytes: number): Promise<Buffer> {
+  const bytes = await readBytesIfThere(path, mostBytes);
+  if (bytes !== null) return bytes;
+  throw new SepError("missing-input", `${path} does not exist. Make it with \`sep train\`.`);
 }
 
 function separateWeights(probe: Probe | UntrainedProbe): {

@@ -1,4 +1,5 @@
 import type { Row } from "../store/row-fields.ts";
+import { showShortly } from "../text/shorten.ts";
 import type { Question } from "./question.ts";
 
 /** `plain`: `{id, question, answer}`; `gsm8k`: an answer that explains itself and ends in `#### 18`. */
@@ -36,7 +37,7 @@ function aliasesOf(row: Row): string[] {
   const { aliases } = row;
   if (aliases === undefined || aliases === null) return [];
   if (!Array.isArray(aliases))
-    throw new TypeError(`"aliases" is ${JSON.stringify(aliases).slice(0, 40)}, expected a list of texts`);
+    throw new TypeError(`"aliases" is ${showShortly(aliases, 40)}, expected a list of texts`);
   return aliases.map((alias: unknown, at) => asText(alias, `aliases[${at}]`));
 }
 
@@ -50,7 +51,7 @@ function textOf(row: Row, name: string, otherwise?: string): string {
 
 function asText(value: unknown, name: string): string {
   if (typeof value !== "string" && typeof value !== "number")
-    throw new TypeError(`"${name}" is ${JSON.stringify(value).slice(0, 40)}, expected text`);
+    throw new TypeError(`"${name}" is ${showShortly(value, 40)}, expected text`);
   const text = String(value);
   if (text.trim() === "") throw new TypeError(`"${name}" is empty`);
   return text;

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SepError } from "../errors.ts";
 import { sleepFor } from "../models/hub/hub.ts";
+import { makeFolder } from "../store/file-error.ts";
 import { sendOnce } from "./send-once.ts";
 import { parseServerAddress, type ServerAddress } from "./server-address.ts";
 
@@ -51,7 +52,7 @@ export async function* launchServer({
 }: LaunchOptions): AsyncGenerator<string, LaunchedServer> {
   signal?.throwIfAborted();
   const port = await findFreePort();
-  await mkdir(dirname(logPath), { recursive: true });
+  await makeFolder(dirname(logPath));
   const log = await open(logPath, "w");
   const supervisor = fileURLToPath(new URL("./supervise-process.js", import.meta.url));
   const words = [program, ...args, "--host", "127.0.0.1", "--port", String(port)];

@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { withFile } from "./file-error.ts";
 
 /** SHA-256 of a file's bytes, lower-case hex. Streams, so any size is fine. */
 export async function fingerprintFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  return hash.digest("hex");
+  return withFile(path, async () => {
+    const hash = createHash("sha256");
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+    return hash.digest("hex");
+  });
 }
 
 /** SHA-256 of a text (UTF-8) or bytes, lower-case hex. */

@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { appendOnce } from "./append-once.ts";
+import { makeFolder, withFile } from "./file-error.ts";
 import { stringifyRow } from "./stringify-row.ts";
 
 /** An open JSONL file that grows by whole rows. Dispose of it to flush and close. */
@@ -9,7 +10,7 @@ export interface JsonlAppender extends AsyncDisposable {
   readonly cutBytes: number;
   /**
    * Adds rows in one write call, so that a kill leaves at most one half line, at the very end.
-   * @throws SepError `not-json`, see `stringifyRow`; nothing is written then
+   * @throws SepError `not-json`, see `stringifyRow`; nothing is written then; `disk-full`
    */
   append(rows: readonly unknown[]): Promise<void>;
 }
@@ -19,11 +20,11 @@ export interface JsonlAppender extends AsyncDisposable {
  * lacks its newline gets it. The file is made if needed. One writer at a time; see `acquireLock`.
  */
 export async function openJsonlAppender(path: string): Promise<JsonlAppender> {
-  await mkdir(dirname(path), { recursive: true });
-  const file = await open(path, "a+");
+  await makeFolder(dirname(path));
+  const file = await withFile(path, () => open(path, "a+"));
   let cutBytes: number;
   try {
-    cutBytes = await mendEnd(file);
+    cutBytes = await withFile(path, () => mendEnd(file));
   } catch (error) {
     await file.close();
     throw error;
@@ -35,7 +36,7 @@ export async function openJsonlAppender(path: string): Promise<JsonlAppender> {
     },
     async [Symbol.asyncDispose]() {
       try {
-        await file.datasync();
+        await withFile(path, () => file.datasync());
       } finally {
         await file.close();
       }

@@ -1,5 +1,7 @@
 import { createReadStream } from "node:fs";
 import { SepError } from "../errors.ts";
+import { shorten } from "../text/shorten.ts";
+import { errnoOf, explainFileError } from "./file-error.ts";
 import { stringifyRow } from "./stringify-row.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
@@ -39,11 +41,17 @@ export async function readJsonl<T>(
   const rows: T[] = [];
   const problems: LineProblem[] = [];
   let line = 0;
-  for await (const { bytes, ended } of readLines(path)) {
+  for await (const { bytes, ended, sizeBytes } of readLines(path)) {
     line += 1;
+    if (sizeBytes > bytes.length) {
+      const reason = `the line has ${sizeBytes} bytes, at most ${MOST_LINE_BYTES} are read`;
+      problems.push({ line, reason, excerpt: shorten(decodeLine(bytes)) });
+      continue;
+    }
     const text = decodeLine(line === 1 ? withoutByteOrderMark(bytes) : bytes);
     if (text.trim() === "") continue;
-    const reject = (reason: string): void => void problems.push({ line, reason, excerpt: excerptOf(text) });
+    const reject = (reason: string): void =>
+      void problems.push({ line, reason: shorten(reason, MOST_REASON), excerpt: shorten(text) });
     let value: unknown;
     try {
       value = parseJson(text);
@@ -77,36 +85,58 @@ export function describeProblems(problems: readonly LineProblem[], limit = 5): s
   return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join("; ");
 }
 
+/** One line of a file. */
+interface Line {
+  /** Without the newline; only the beginning if the line is longer than can be used. */
+  readonly bytes: Buffer;
+  /** Of the whole line. */
+  readonly sizeBytes: number;
+  /** Whether there is a newline behind it. */
+  readonly ended: boolean;
+}
+
 /**
- * The lines of a file as they are, without their newlines. Splits at the byte 0x0A only: other Unicode line ends may stand
- * inside JSON strings.
+ * The lines of a file as they are. Splits at the byte 0x0A only: other Unicode line ends may stand inside JSON strings.
  * @throws SepError `missing-input` if there is no such file
  */
-export async function* readLines(
-  path: string,
-): AsyncGenerator<{ readonly bytes: Buffer; readonly ended: boolean }> {
+export async function* readLines(path: string): AsyncGenerator<Line> {
   let held: Buffer[] = [];
+  let sizeBytes = 0;
+  const hold = (bytes: Buffer): void => {
+    if (sizeBytes <= MOST_LINE_BYTES) held.push(bytes);
+    sizeBytes += bytes.length;
+  };
+  const take = (ended: boolean): Line => {
+    const tooLong = sizeBytes > MOST_LINE_BYTES;
+    const line = { bytes: tooLong ? held[0]!.subarray(0, READ_SIZE) : Buffer.concat(held), sizeBytes, ended };
+    held = [];
+    sizeBytes = 0;
+    return line;
+  };
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: READ_SIZE })) {
       const bytes = chunk as Buffer;
       let start = 0;
       for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
-        yield { bytes: Buffer.concat([...held, bytes.subarray(start, end)]), ended: true };
-        held = [];
+        hold(bytes.subarray(start, end));
+        yield take(true);
         start = end + 1;
       }
-      if (start < bytes.length) held.push(bytes.subarray(start));
+      if (start < bytes.length) hold(bytes.subarray(start));
     }
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+    if (errnoOf(cause) !== "ENOENT") throw explainFileError(cause, path);
     throw new SepError("missing-input", `${path} does not exist.`, { cause });
   }
-  if (held.length > 0) yield { bytes: Buffer.concat(held), ended: false };
+  if (sizeBytes > 0) yield take(false);
 }
 
 const NEWLINE = 0x0a;
 const READ_SIZE = 1 << 20;
-const EXCERPT_LENGTH = 80;
+/** A row of an answer of 100,000 tokens takes a tenth of it; the values that JSON makes of a line, up to ten times as much. */
+const MOST_LINE_BYTES = 1 << 26;
+/** Reasons quote what they are about. */
+const MOST_REASON = 300;
 
 const withoutByteOrderMark = (bytes: Buffer): Buffer =>
   bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? bytes.subarray(3) : bytes;
@@ -119,8 +149,5 @@ function decodeLine(bytes: Buffer): string {
     return `not UTF-8: ${bytes.toString("utf8")}`;
   }
 }
-
-const excerptOf = (text: string): string =>
-  text.length > EXCERPT_LENGTH ? `${text.slice(0, EXCERPT_LENGTH)}…` : text;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

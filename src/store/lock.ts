@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { constants, copyFile, link, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { constants, copyFile, link, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { SepError } from "../errors.ts";
+import { errnoOf, explainFileError, makeFolder, withFile } from "./file-error.ts";
 import { isProcessAlive, readProcessStart } from "./process-identity.ts";
 import { readIfThere } from "./read-if-there.ts";
 
@@ -11,10 +12,11 @@ import { readIfThere } from "./read-if-there.ts";
  * this machine that has ended is taken over; of several processes that try, one gets it.
  * @param path of the lock file; its folder is made if needed
  * @throws SepError `output-locked` if another process holds it, this one included, or if it comes from another
- *   machine, whose processes cannot be seen from here
+ *   machine, whose processes cannot be seen from here; `permission-denied`, `disk-full` and the others of
+ *   `explainFileError` if there can be no lock
  */
 export async function acquireLock(path: string): Promise<AsyncDisposable> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const owner: LockOwner = {
     pid: process.pid,
     hostname: hostname(),
@@ -24,8 +26,10 @@ export async function acquireLock(path: string): Promise<AsyncDisposable> {
   // Whole before it gets its name: a kill can leave this file half written, never the lock itself.
   const temporary = `${path}.${owner.pid}.${owner.nonce}.tmp`;
   try {
-    await writeFile(temporary, `${JSON.stringify(owner)}\n`, { flag: "wx" });
-    await claimLock(path, temporary);
+    await withFile(path, async () => {
+      await writeFile(temporary, `${JSON.stringify(owner)}\n`, { flag: "wx" });
+      await claimLock(path, temporary);
+    });
   } finally {
     await rm(temporary, { force: true });
   }
@@ -44,10 +48,17 @@ interface LockOwner {
 }
 
 async function claimLock(path: string, temporary: string): Promise<void> {
-  for (;;) {
+  for (let vanished = 0; ; ) {
     if (await linkIfFree(temporary, path)) return;
     const found = await readOwner(path);
-    if (found === null) continue; // released a moment ago
+    if (found === null) {
+      vanished += 1; // released a moment ago; a link that leads nowhere looks the same, every time
+      if (vanished < MOST_VANISHED) continue;
+      throw new SepError(
+        "output-locked",
+        `${path} is in the way, and is no lock that can be read. Delete it if nothing is writing beside it.`,
+      );
+    }
     if (found.hostname !== hostname()) {
       throw new SepError(
         "output-locked",
@@ -71,13 +82,16 @@ async function claimLock(path: string, temporary: string): Promise<void> {
   }
 }
 
+/** Locks that are given back just as they are looked at; as many in a row do not happen. */
+const MOST_VANISHED = 1000;
+
 /** @returns whether `path` was free and now is `temporary` */
 async function linkIfFree(temporary: string, path: string): Promise<boolean> {
   try {
     await link(temporary, path);
     return true;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "";
+    const code = errnoOf(error) ?? "";
     if (code === "EEXIST") return false;
     if (!NO_HARD_LINKS.includes(code)) throw error;
   }
@@ -85,8 +99,8 @@ async function linkIfFree(temporary: string, path: string): Promise<boolean> {
     await copyFile(temporary, path, constants.COPYFILE_EXCL);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
+    if (errnoOf(error) === "EEXIST") return false;
+    throw explainFileError(error, path);
   }
 }
 

@@ -1,3 +1,4 @@
+import { showShortly } from "../text/shorten.ts";
 import type { Row } from "./row-fields.ts";
 
 /**
@@ -66,4 +67,4 @@ function first(row: Row, names: readonly string[]): [name: string, value: unknow
 }
 
 const wrong = (name: string, value: unknown, expected: string): TypeError =>
-  new TypeError(`"${name}" is ${JSON.stringify(value).slice(0, 40)}, expected ${expected}`);
+  new TypeError(`"${name}" is ${showShortly(value, 40)}, expected ${expected}`);

@@ -1,4 +1,5 @@
 import { NameRegistry, Parser } from "pickleparser";
+import { listShortly, shorten, showShortly } from "../text/shorten.ts";
 import type { NpyArray } from "./npy.ts";
 
 /**
@@ -11,14 +12,16 @@ export function decodeObjects(pickle: Uint8Array, shape: readonly number[]): Npy
   const count = shape.reduce((product, extent) => product * extent, 1);
   const elements = readElements(pickle);
   if (elements.length !== count)
-    throw new RangeError(`shape [${shape}] takes ${count} objects, the pickle has ${elements.length}`);
+    throw new RangeError(
+      `shape [${listShortly(shape.map(String))}] takes ${count} objects, the pickle has ${elements.length}`,
+    );
   if (elements.every((value) => typeof value === "string"))
     return { dtype: "U", shape, data: elements as string[] };
   const odd = elements.find((value) => !Number.isInteger(value) || Math.abs(value as number) > MOST);
   if (odd === undefined)
     return { dtype: "i8", shape, data: BigInt64Array.from(elements as number[], BigInt) };
   throw new RangeError(
-    `an array of objects holds ${JSON.stringify(odd) ?? String(odd)}, expected strings only, or integers of 32 bits only`,
+    `an array of objects holds ${showShortly(odd)}, expected strings only, or integers of 32 bits only`,
   );
 }
 
@@ -56,14 +59,16 @@ function readElements(pickle: Uint8Array): readonly unknown[] {
   names.register("numpy", "dtype", make("dtype"));
   names.onMissingName = (module, name) => {
     throw new RangeError(
-      `an array of objects holds a Python ${module}.${name}, expected strings or integers`,
+      `an array of objects holds a Python ${shorten(`${module}.${name}`)}, expected strings or integers`,
     );
   };
   let array: unknown;
   try {
     array = new Parser({ nameResolver: names }).parse(pickle);
   } catch (cause) {
-    throw cause instanceof RangeError ? cause : new RangeError(`an array of objects is damaged: ${cause}`);
+    throw cause instanceof RangeError
+      ? cause
+      : new RangeError(`an array of objects is damaged: ${shorten(String(cause))}`);
   }
   // (version, shape, dtype, is Fortran, elements)
   const elements = array instanceof Pickled && array.kind === "array" ? array.state[4] : null;
@@ -77,5 +82,5 @@ function readScalar(dtype: Pickled, bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (type === "i8") return Number(view.getBigInt64(0, true));
   if (type === "i4") return view.getInt32(0, true);
-  throw new RangeError(`an array of objects holds a numpy ${type}, expected strings or integers`);
+  throw new RangeError(`an array of objects holds a numpy ${shorten(type)}, expected strings or integers`);
 }

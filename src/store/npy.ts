@@ -1,4 +1,5 @@
 import { decodeFloat16 } from "../math/half.ts";
+import { listShortly, shorten } from "../text/shorten.ts";
 import { decodeObjects } from "./npy-objects.ts";
 
 /** One numpy array in C order; the data's length is the product of the shape. */
@@ -27,7 +28,7 @@ export function npyNumbers(array: NpyArray): Float64Array {
 }
 
 /**
- * An array as NPY bytes (version 1.0, or 2.0 for a header beyond 65535 bytes).
+ * An array as NPY bytes, version 1.0.
  * @throws RangeError if data and shape disagree, or a string ends with NUL, which numpy would drop
  * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
@@ -39,14 +40,12 @@ export function encodeNpy(array: NpyArray): Uint8Array {
   const { descr, bytes } = encodeElements(array);
   const tuple = `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
   const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${tuple}, }`;
-  const version = header.length > 65_000 ? 2 : 1;
-  const prefixBytes = version === 1 ? 10 : 12;
+  const prefixBytes = 10;
   const padding = ALIGNMENT - ((prefixBytes + header.length + 1) % ALIGNMENT);
   const padded = `${header}${" ".repeat(padding % ALIGNMENT)}\n`;
   const prefix = Buffer.alloc(prefixBytes);
-  prefix.set([...MAGIC, version, 0]);
-  if (version === 1) prefix.writeUInt16LE(padded.length, 8);
-  else prefix.writeUInt32LE(padded.length, 8);
+  prefix.set([...MAGIC, 1, 0]);
+  prefix.writeUInt16LE(padded.length, 8);
   return Buffer.concat([prefix, Buffer.from(padded, "latin1"), bytes]);
 }
 
@@ -62,20 +61,22 @@ export function decodeNpy(bytes: Uint8Array): NpyArray {
   if (version < 1 || version > 3) throw new RangeError(`NPY version ${version}, expected 1 to 3`);
   const prefixBytes = version === 1 ? 10 : 12;
   const headerLength = version === 1 ? file.readUInt16LE(8) : file.readUInt32LE(8);
+  if (headerLength > MOST_HEADER_BYTES)
+    throw new RangeError(`the NPY header has ${headerLength} bytes, at most ${MOST_HEADER_BYTES} are read`);
   const header = file.toString("utf8", prefixBytes, prefixBytes + headerLength);
   const descr = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const extents = /'shape':\s*\(([\d,\sL]*)\)/.exec(header)?.[1];
   if (descr === undefined || order === undefined || extents === undefined)
-    throw new RangeError(`NPY header ${header.trim()} has no plain descr, fortran_order and shape`);
+    throw new RangeError(`NPY header ${shorten(header.trim())} has no plain descr, fortran_order and shape`);
   const shape = (extents.match(/\d+/g) ?? []).map(Number);
   const count = shape.reduce((product, extent) => product * extent, 1);
-  // A copy, so that the elements are aligned.
-  const data = new Uint8Array(file.subarray(prefixBytes + headerLength)).buffer;
-  const array = decodeElements(descr, shape, data, count);
+  const array = decodeElements(descr, shape, aligned(file.subarray(prefixBytes + headerLength)), count);
   return order === "True" && shape.length > 1 ? toCOrder(array) : array;
 }
 
+/** numpy's own limit, `max_header_size` of `numpy.load`: a header takes a hundred bytes. */
+const MOST_HEADER_BYTES = 10_000;
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 /** numpy pads its headers so that the data begins at a multiple of this. */
 const ALIGNMENT = 64;
@@ -94,31 +95,43 @@ function encodeElements(array: NpyArray): { readonly descr: string; readonly byt
   return { descr: `<U${width}`, bytes: new Uint8Array(cells.buffer) };
 }
 
-function decodeElements(descr: string, shape: readonly number[], data: ArrayBuffer, count: number): NpyArray {
-  if (descr === "|O") return decodeObjects(new Uint8Array(data), shape);
-  if (!/^(?:<f[248]|<i[48]|\|u1|\|b1|<U\d+)$/.test(descr))
-    throw new RangeError(`numpy type ${descr} is not read, only <f2 <f4 <f8 <i4 <i8 |u1 |b1 <U and |O`);
+/** The same bytes where typed arrays can lie over them, else a copy. */
+const aligned = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteOffset % BigInt64Array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
+
+function decodeElements(descr: string, shape: readonly number[], bytes: Uint8Array, count: number): NpyArray {
+  if (descr === "|O") return decodeObjects(bytes, shape);
+  // strings of no characters take no bytes: any number of them would fit a file
+  if (!/^(?:<f[248]|<i[48]|\|u1|\|b1|<U[1-9]\d*)$/.test(descr))
+    throw new RangeError(
+      `numpy type ${shorten(descr)} is not read, only <f2 <f4 <f8 <i4 <i8 |u1 |b1 <U and |O`,
+    );
   const width = Number(descr.slice(2));
   const sizeBytes = count * width * (descr.startsWith("<U") ? 4 : 1);
-  if (data.byteLength !== sizeBytes)
-    throw new RangeError(`${descr} [${shape}] takes ${sizeBytes} bytes, got ${data.byteLength}`);
+  if (bytes.byteLength !== sizeBytes)
+    throw new RangeError(
+      `${shorten(descr)} [${listShortly(shape.map(String))}] takes ${sizeBytes} bytes, got ${bytes.byteLength}`,
+    );
+  const elements = sizeBytes / (descr.startsWith("<U") ? 4 : width);
+  const over = <T>(Elements: new (buffer: ArrayBufferLike, byteOffset: number, length: number) => T): T =>
+    new Elements(bytes.buffer, bytes.byteOffset, elements);
   switch (descr) {
     case "<f2":
-      return { dtype: "f4", shape, data: decodeFloat16(new Uint16Array(data)) };
+      return { dtype: "f4", shape, data: decodeFloat16(over(Uint16Array)) };
     case "<f4":
-      return { dtype: "f4", shape, data: new Float32Array(data) };
+      return { dtype: "f4", shape, data: over(Float32Array) };
     case "<f8":
-      return { dtype: "f8", shape, data: new Float64Array(data) };
+      return { dtype: "f8", shape, data: over(Float64Array) };
     case "<i4":
-      return { dtype: "i4", shape, data: new Int32Array(data) };
+      return { dtype: "i4", shape, data: over(Int32Array) };
     case "<i8":
-      return { dtype: "i8", shape, data: new BigInt64Array(data) };
+      return { dtype: "i8", shape, data: over(BigInt64Array) };
     case "|u1":
-      return { dtype: "u1", shape, data: new Uint8Array(data) };
+      return { dtype: "u1", shape, data: over(Uint8Array) };
     case "|b1":
-      return { dtype: "b1", shape, data: new Uint8Array(data) };
+      return { dtype: "b1", shape, data: over(Uint8Array) };
   }
-  const cells = new Uint32Array(data);
+  const cells = over(Uint32Array);
   const texts = Array.from({ length: count }, (_, i) => {
     const codes = cells.subarray(i * width, (i + 1) * width);
     const length = codes.findLastIndex((code) => code !== 0) + 1;

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { SepError } from "../errors.ts";
+import { withFile } from "./file-error.ts";
 import { decodeNpy, encodeNpy, type NpyArray } from "./npy.ts";
 import { writeAtomic } from "./write-atomic.ts";
-import { decodeZip, encodeZip } from "./zip.ts";
+import { encodeZip, openZip } from "./zip.ts";
 
 /**
  * Writes arrays as `numpy.savez` does, all or nothing; equal arrays give equal bytes. `numpy.load` reads it.
@@ -22,18 +23,32 @@ export async function writeNpz(path: string, arrays: Readonly<Record<string, Npy
 
 /**
  * Reads a file of `numpy.savez` or `numpy.savez_compressed`.
- * @returns arrays by name; a name that is not there is undefined
- * @throws SepError `bad-artefact` if the file is damaged or has an array of another type
+ * @returns arrays by name; a name that is not there is undefined. Each is unpacked when it is first looked at, so that
+ *   what nobody asks for costs nothing.
+ * @throws SepError `bad-artefact` if the file is damaged; an array throws the same if it is, or if it has another type
  */
 export async function readNpz(path: string): Promise<Readonly<Partial<Record<string, NpyArray>>>> {
-  const bytes = await readFile(path);
-  try {
-    const arrays: Record<string, NpyArray> = Object.create(null);
-    for (const [file, content] of decodeZip(bytes)) arrays[file.replace(/\.npy$/, "")] = decodeNpy(content);
-    return arrays;
-  } catch (cause) {
-    throw asBadArtefact(`Cannot read ${path}`, cause);
+  const bytes = await withFile(path, () => readFile(path));
+  const explained = <Result>(work: () => Result): Result => {
+    try {
+      return work();
+    } catch (cause) {
+      throw asBadArtefact(`Cannot read ${path}`, cause);
+    }
+  };
+  const arrays: Record<string, NpyArray> = Object.create(null);
+  for (const [file, unpack] of explained(() => openZip(bytes))) {
+    let array: NpyArray | null = null;
+    Object.defineProperty(arrays, file.replace(/\.npy$/, ""), {
+      enumerable: true,
+      configurable: true, // a name may stand twice in a damaged archive: the last one counts, as in Python
+      get: () => {
+        array ??= explained(() => decodeNpy(unpack()));
+        return array;
+      },
+    });
   }
+  return arrays;
 }
 
 const asBadArtefact = (what: string, cause: unknown): SepError =>

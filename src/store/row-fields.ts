@@ -1,3 +1,5 @@
+import { showShortly } from "../text/shorten.ts";
+
 /** One row of an artefact as JSON gives it, before its fields are checked. */
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -63,7 +65,4 @@ function present(row: Row, name: string): unknown {
 const wrong = (name: string, expected: string, got: unknown): TypeError =>
   new TypeError(`"${name}" is ${show(got)}, expected ${expected}`);
 
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
-}
+const show = (value: unknown): string => showShortly(value, 40);

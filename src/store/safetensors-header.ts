@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import type { SepErrorCode } from "../errors.ts";
+import { withFile } from "./file-error.ts";
 import {
   LENGTH_BYTES,
   locateData,
@@ -21,7 +22,7 @@ export async function readSafetensorsHeader(
   { code = "bad-artefact" }: { readonly code?: SepErrorCode } = {},
 ): Promise<SafetensorsHeader> {
   const fail = refuseSafetensors(path, code);
-  const file = await open(path, "r");
+  const file = await withFile(path, () => open(path, "r"));
   try {
     const { size } = await file.stat();
     const dataBegin = locateData(await readExactly(file, 0, Math.min(LENGTH_BYTES, size)), size, fail);

@@ -1,6 +1,7 @@
 import { open } from "node:fs/promises";
 import { SepError } from "../errors.ts";
 import { type Allocate, allocateNew } from "../math/allocate.ts";
+import { withFile } from "./file-error.ts";
 import { METADATA_KEY, type TensorEntry } from "./parse-safetensors.ts";
 import { readExactly } from "./read-exactly.ts";
 import { SAFETENSORS_DTYPE_BYTES, type SafetensorsDtype } from "./safetensors-dtype.ts";
@@ -32,7 +33,7 @@ export interface SafetensorsLayout {
  * @throws SepError `bad-artefact` for types without a Float32 reading, and integers it cannot hold exactly
  */
 export async function readTensor(path: string, entry: TensorEntry): Promise<Float32Array> {
-  const file = await open(path, "r");
+  const file = await withFile(path, () => open(path, "r"));
   try {
     return decodeTensor(await readExactly(file, entry.begin, entry.end - entry.begin), entry.dtype);
   } finally {
@@ -62,7 +63,7 @@ export async function readTensorRows(
   const rowLength = rest.reduce((product, extent) => product * extent, 1);
   const rowBytes = rowLength * SAFETENSORS_DTYPE_BYTES[entry.dtype];
   const values = allocate(rows.length * rowLength);
-  const file = await open(path, "r");
+  const file = await withFile(path, () => open(path, "r"));
   try {
     for (let i = 0; i < rows.length; ) {
       let next = i + 1;

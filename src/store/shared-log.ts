@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { appendOnce } from "./append-once.ts";
+import { errnoOf, explainFileError, withFile } from "./file-error.ts";
 import { readExactly } from "./read-exactly.ts";
 import { stringifyRow } from "./stringify-row.ts";
 
@@ -12,7 +13,7 @@ export interface SharedLog {
   readNew(): Promise<readonly unknown[]>;
   /**
    * Adds rows in one write.
-   * @throws SepError `not-json`, `interrupted`
+   * @throws SepError `not-json`, `disk-full`
    */
   append(rows: readonly unknown[]): Promise<void>;
 }
@@ -30,7 +31,7 @@ export function createSharedLog(path: string): SharedLog {
     },
     async append(rows) {
       if (rows.length === 0) return;
-      const file = await open(path, "a");
+      const file = await withFile(path, () => open(path, "a"));
       try {
         // the newline in front ends what a killed writer may have left
         await appendOnce(file, path, `\n${rows.map(stringifyRow).join("\n")}\n`);
@@ -48,8 +49,8 @@ async function readFrom(path: string, offset: number): Promise<Buffer> {
   try {
     file = await open(path, "r");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
-    throw error;
+    if (errnoOf(error) === "ENOENT") return Buffer.alloc(0);
+    throw explainFileError(error, path);
   }
   try {
     const { size } = await file.stat();

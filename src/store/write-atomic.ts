@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { errnoOf, explainFileError, makeFolder } from "./file-error.ts";
 
 /** Ending of the files that {@link writeAtomic} works on; one that is left over belongs to a process that died. */
 export const TEMPORARY_ENDING = ".tmp";
@@ -9,12 +10,13 @@ export const TEMPORARY_ENDING = ".tmp";
  * Writes a whole file so that a reader or a crash sees either the old content or all of the new one: the bytes
  * go to a temporary file beside it, are flushed to disk, and then take its name.
  * @param content the bytes, or a function that writes them where they do not fit into memory
+ * @throws SepError as `explainFileError` says it; the old content stays then
  */
 export async function writeAtomic(
   path: string,
   content: string | Uint8Array | ((file: FileHandle) => Promise<void>),
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const temporary = `${path}.${randomBytes(6).toString("hex")}${TEMPORARY_ENDING}`;
   try {
     const file = await open(temporary, "wx");
@@ -28,7 +30,7 @@ export async function writeAtomic(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw explainWriteError(error, path, temporary);
   }
 }
 
@@ -47,7 +49,13 @@ export async function removeLeftovers(path: string): Promise<void> {
 /** What {@link writeAtomic} puts behind a name; locks have temporary files of another form. */
 const LEFTOVER = /^(?:\.[a-z.]+)?\.[0-9a-f]{12}\.tmp$/;
 
-function nothingThere(error: NodeJS.ErrnoException): string[] {
-  if (error.code === "ENOENT") return [];
-  throw error;
+function nothingThere(error: unknown): string[] {
+  if (["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "")) return [];
+  throw explainFileError(error);
+}
+
+/** The temporary file's name says nothing to people. */
+function explainWriteError(error: unknown, path: string, temporary: string): unknown {
+  const isTemporary = (error as NodeJS.ErrnoException).path === temporary;
+  return explainFileError(isTemporary ? Object.assign(error as Error, { path }) : error, path);
 }

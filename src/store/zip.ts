@@ -1,4 +1,5 @@
 import { crc32, inflateRawSync } from "node:zlib";
+import { shorten } from "../text/shorten.ts";
 
 /**
  * A ZIP archive of uncompressed entries. Equal entries give equal bytes: no clock, no owner, no attributes.
@@ -41,14 +42,17 @@ export function encodeZip(entries: ReadonlyMap<string, Uint8Array>): Uint8Array 
 }
 
 /**
- * The entries of a ZIP archive, stored or deflated, each held against its checksum. ZIP64 sizes are read where
- * an entry has them.
- * @throws RangeError if the archive is damaged, encrypted, or compressed in another way
+ * The entries of a ZIP archive, stored or deflated, by name; each is unpacked when it is asked for, and held against its
+ * checksum. ZIP64 sizes are read where an entry has them. All that is unpacked together is bounded by the archive's
+ * size, whatever sizes it declares.
+ * @throws RangeError if the archive is damaged, encrypted, compressed in another way, or unpacks to too much
  */
-export function decodeZip(bytes: Uint8Array): Map<string, Uint8Array> {
+export function openZip(bytes: Uint8Array): Map<string, () => Uint8Array> {
   const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { count, directory } = findDirectory(archive);
-  const entries = new Map<string, Uint8Array>();
+  const entries = new Map<string, () => Uint8Array>();
+  const most = Math.max(ALWAYS_UNPACKED_BYTES, archive.length * MOST_RATIO);
+  let unpacked = 0;
   let at = directory;
   for (let i = 0; i < count; i++) {
     if (archive.readUInt32LE(at) !== CENTRAL_SIGNATURE)
@@ -62,16 +66,24 @@ export function decodeZip(bytes: Uint8Array): Map<string, Uint8Array> {
       archive.readUInt32LE(at + 20),
       archive.readUInt32LE(at + 42),
     ]);
-    if ((archive.readUInt16LE(at + 8) & 1) === 1) throw new RangeError(`"${name}" is encrypted`);
+    const shown = shorten(name);
+    if ((archive.readUInt16LE(at + 8) & 1) === 1) throw new RangeError(`"${shown}" is encrypted`);
     const begin =
       localAt + LOCAL_HEADER_BYTES + archive.readUInt16LE(localAt + 26) + archive.readUInt16LE(localAt + 28);
     if (begin + packedSize > archive.length)
-      throw new RangeError(`"${name}" goes on after the archive's end`);
+      throw new RangeError(`"${shown}" goes on after the archive's end`);
     const packed = archive.subarray(begin, begin + packedSize);
-    const content = unpack(packed, { method: archive.readUInt16LE(at + 10), size, name });
-    if (crc32(content) !== archive.readUInt32LE(at + 16))
-      throw new RangeError(`"${name}" fails its checksum`);
-    entries.set(name, content);
+    const [method, checksum] = [archive.readUInt16LE(at + 10), archive.readUInt32LE(at + 16)];
+    entries.set(name, () => {
+      unpacked += size;
+      if (unpacked > most)
+        throw new RangeError(
+          `"${shown}" makes ${unpacked} bytes of an archive of ${archive.length}, at most ${most} are unpacked`,
+        );
+      const content = unpack(packed, { method, size, name: shown });
+      if (crc32(content) !== checksum) throw new RangeError(`"${shown}" fails its checksum`);
+      return content;
+    });
     at += 46 + nameLength + extraLength + archive.readUInt16LE(at + 32);
   }
   return entries;
@@ -89,6 +101,10 @@ const UTF8_NAMES = 0x800;
 /** 1 January 1980, the first day that the format can write. */
 const EARLIEST_DATE = 0x21;
 const IN_ZIP64 = 0xffffffff;
+/** Deflate packs zeros a thousandfold; hidden states hardly at all, padded strings and columns of one value fiftyfold. */
+const MOST_RATIO = 100;
+/** Whatever the ratio: small archives of nothing but such columns. */
+const ALWAYS_UNPACKED_BYTES = 1 << 26;
 
 function findDirectory(archive: Buffer): { readonly count: number; readonly directory: number } {
   // The end record stands last but for a comment of at most 65535 bytes.
@@ -127,8 +143,11 @@ function unpack(
   { method, size, name }: { readonly method: number; readonly size: number; readonly name: string },
 ): Uint8Array {
   if (method !== 0 && method !== 8) throw new RangeError(`"${name}" is compressed by method ${method}`);
-  // The declared size is also the limit, so that a small archive cannot unpack to fill the memory.
-  const content = method === 0 ? packed : inflateRawSync(packed, { maxOutputLength: Math.max(size, 1) });
+  // The declared size is the limit, and the room is taken at once: pieces and their sum would need it twice.
+  const content =
+    method === 0
+      ? packed
+      : inflateRawSync(packed, { maxOutputLength: Math.max(size, 1), chunkSize: Math.max(size + 1, 64) });
   if (content.length !== size)
     throw new RangeError(`"${name}" has ${content.length} bytes, expected ${size}`);
   return content;

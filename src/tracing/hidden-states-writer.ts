@@ -1,7 +1,9 @@
-import { type FileHandle, mkdir, open, rename, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SepError } from "../errors.ts";
+import { makeFolder, withFile } from "../store/file-error.ts";
 import { layoutSafetensors, type SafetensorsLayout } from "../store/safetensors.ts";
+import { writeExactly } from "../store/write-exactly.ts";
 import type { TracePosition } from "./positions.ts";
 
 /** Tensor of one position and layer in the hidden-states file: [rows of the position, D]. */
@@ -39,7 +41,8 @@ export async function reopenHiddenStates(
     ({ size }) => size,
     () => null,
   );
-  return size === layout.totalBytes ? createWriter(await open(path, "r+"), path, shape, layout) : null;
+  if (size !== layout.totalBytes) return null;
+  return createWriter(await withFile(path, () => open(path, "r+")), path, shape, layout);
 }
 
 /** A new file at `path` with its header written and all rows still zero. */
@@ -48,11 +51,18 @@ export async function createHiddenStates(
   shape: HiddenStatesShape,
 ): Promise<HiddenStatesWriter> {
   const layout = layOut(shape);
-  await mkdir(dirname(path), { recursive: true });
-  const file = await open(path, "w+");
-  await file.write(layout.header, 0, layout.header.length, 0);
-  await file.truncate(layout.totalBytes);
-  return createWriter(file, path, shape, layout);
+  await makeFolder(dirname(path));
+  return withFile(path, async () => {
+    const file = await open(path, "w+");
+    try {
+      await writeExactly(file, layout.header, 0);
+      await file.truncate(layout.totalBytes);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return createWriter(file, path, shape, layout);
+  });
 }
 
 function layOut({ rowCounts, layers, hiddenSize, metadata }: HiddenStatesShape): SafetensorsLayout {
@@ -80,12 +90,14 @@ function createWriter(
         checkVector(vector, `${position}, layer ${layer}, row ${row}`);
         const { begin } = entries.get(hiddenStatesTensor(position, layer)) as { readonly begin: number };
         const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
-        await file.write(bytes, 0, rowBytes, begin + row * rowBytes);
+        await withFile(path, () => writeExactly(file, bytes, begin + row * rowBytes));
       }
     },
     async finish(finalPath) {
-      await file.datasync();
-      await rename(path, finalPath);
+      await withFile(finalPath, async () => {
+        await file.datasync();
+        await rename(path, finalPath);
+      });
     },
     [Symbol.asyncDispose]: () => file.close(),
   };

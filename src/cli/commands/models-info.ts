@@ -5,6 +5,7 @@ import {
 } from "../../models/checkpoint/describe-checkpoint.ts";
 import {
   type CheckpointLocation,
+  isGgufPath,
   locateLocally,
   unknownReference,
 } from "../../models/checkpoint/locate-checkpoint.ts";
@@ -28,7 +29,10 @@ export const MODELS_INFO: Command = defineCommand({
   name: "models info",
   summary: "sizes, files, license and memory of a model on this machine",
   options: {
-    model: operand("MODEL", "pocket, a checkpoint's directory, or a cached org/name[@revision]."),
+    model: operand(
+      "MODEL",
+      "pocket, a checkpoint's directory, a .gguf file, or a cached org/name[@revision].",
+    ),
     json: OUTPUT_OPTIONS.json,
   },
   examples: [
@@ -91,7 +95,7 @@ function print(
   const rows: readonly (readonly [string, string | null])[] = [
     ["model", reference],
     ["commit", commit],
-    ["folder", path],
+    [isGgufPath(path) ? "file" : "folder", path],
     ["type", printableLine(modelType ?? "unknown")],
     ["engine", obstacle === null ? "runs" : `no: ${printableLine(obstacle)}`],
     ...(config === null ? [] : describeSizes(config)),

@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { type FileHandle, readdir, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { SepError } from "../../errors.ts";
+import { errnoOf, explainCacheError, makeFolder } from "../../store/file-error.ts";
 import type { TensorEntry } from "../../store/parse-safetensors.ts";
 import { layoutSafetensors, type SafetensorsLayout, type TensorSpec } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
@@ -23,7 +24,7 @@ export interface DerivedWeights {
 /**
  * Finds derived weights in the cache, or makes them. The file appears whole or not at all; two processes that make it
  * at once write the same bytes, and the later one replaces the earlier.
- * @throws SepError `disk-full`
+ * @throws SepError `disk-full`, `cache-not-writable`
  */
 export async function openDerivedWeights({
   kind,
@@ -73,7 +74,8 @@ async function make(
       await write(target, entries);
     });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    if (!["ENOSPC", "EDQUOT"].includes(errnoOf(error) ?? ""))
+      throw explainCacheError(error, dirname(file), "another folder with SEP_CACHE");
     throw new SepError(
       "disk-full",
       `${file} takes ${totalBytes} bytes, and the disk has no room for them. Free some, or set SEP_CACHE to a folder on another disk.`,
@@ -83,7 +85,9 @@ async function make(
 }
 
 async function removeAbandoned(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder).catch((error: unknown) => {
+    throw explainCacheError(error, folder, "another folder with SEP_CACHE");
+  });
   for (const name of await readdir(folder)) {
     if (!name.endsWith(TEMPORARY_ENDING)) continue;
     const { mtimeMs } = await stat(join(folder, name)).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })); // gone meanwhile

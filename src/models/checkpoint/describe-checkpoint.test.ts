@@ -18,6 +18,35 @@ it("counts numbers over all shards", async () => {
   expect(dtypes).toEqual({ F16: expected });
 });
 
+describe("a GGUF file", () => {
+  const gguf = (name: string): string =>
+    fileURLToPath(new URL(`../../../test/golden/gguf/${name}`, import.meta.url));
+
+  it.each([
+    ["llama-k.gguf", "llama", 2],
+    ["qwen3-mixed.gguf", "qwen3", 2],
+    ["gpt2.gguf", "gpt2", 1],
+  ])("%s is described by its header", async (name, modelType, blockCount) => {
+    const { files, dtypes, parameters, ...described } = await describeCheckpoint(gguf(name));
+    expect(described).toMatchObject({ modelType, obstacle: null, config: { blockCount } });
+    expect(files).toEqual([{ name, sizeBytes: expect.any(Number) }]);
+    expect(Object.values(dtypes).reduce((sum, count) => sum + count, 0)).toBe(parameters);
+    expect(parameters).toBeGreaterThan(1000);
+  });
+
+  it("that is none says what is in the way", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sep-describe-"));
+    const path = join(folder, "bad.gguf");
+    await writeFile(path, "hi");
+    expect(await describeCheckpoint(path)).toMatchObject({
+      modelType: null,
+      obstacle: expect.stringContaining("is not a whole GGUF file"),
+      files: [{ name: "bad.gguf", sizeBytes: 2 }],
+    });
+    await rm(folder, { recursive: true });
+  });
+});
+
 describe("a folder", () => {
   let folder: string;
   beforeEach(async () => {

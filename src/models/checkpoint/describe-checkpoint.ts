@@ -1,47 +1,89 @@
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { SepError } from "../../errors.ts";
 import { readIfThere } from "../../store/read-if-there.ts";
 import { findArchitecture } from "../architectures/registry.ts";
+import { type GgufHeader, readGgufHeader } from "../gguf/gguf-header.ts";
+import { interpretGguf, readFrequencyFactors } from "../gguf/open-gguf.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { sizeIfThere } from "../hub/size-if-there.ts";
 import { createConfigReader } from "./config-reader.ts";
+import { isGgufPath } from "./locate-checkpoint.ts";
 import { readJsonFile } from "./read-json-file.ts";
-import { readWeightIndex, type WeightIndex } from "./weight-index.ts";
+import { readWeightIndex } from "./weight-index.ts";
 
-/** What a checkpoint's folder says about itself, without loading it. */
+/** What a checkpoint says about itself, without loading it. */
 export interface CheckpointDescription {
-  /** `model_type` of config.json; null if there is none. */
+  /** `model_type` of config.json, `general.architecture` of a GGUF file; null if there is none. */
   readonly modelType: string | null;
   /** Why the local engine cannot run it; null if nothing is in the way. */
   readonly obstacle: string | null;
   /** Sizes of the network; null if the engine cannot read them. */
   readonly config: DecoderConfig | null;
-  /** Numbers in all weights; null without safetensors weights. */
+  /** Numbers in all weights; null where the weights cannot be listed. */
   readonly parameters: number | null;
-  /** Numbers stored as each of safetensors' types: `{ BF16: 596049920 }`. */
+  /** Numbers stored as each type of safetensors or GGUF: `{ BF16: 596049920 }`. */
   readonly dtypes: Readonly<Record<string, number>>;
   readonly files: readonly { readonly name: string; readonly sizeBytes: number }[];
-  /** From the front matter of README.md. */
+  /** From the front matter of README.md; `general.license` of a GGUF file. */
   readonly license: string | null;
 }
 
-/** Describes a folder in Hugging Face format; what is missing or damaged becomes its `obstacle`. */
-export async function describeCheckpoint(folder: string): Promise<CheckpointDescription> {
+/** Describes a folder in Hugging Face format or a GGUF file; what is missing or damaged becomes its `obstacle`. */
+export const describeCheckpoint = (path: string): Promise<CheckpointDescription> =>
+  isGgufPath(path) ? describeGguf(path) : describeFolder(path);
+
+async function describeFolder(folder: string): Promise<CheckpointDescription> {
   const { modelType, config, obstacle } = await describeConfig(folder);
   const weights = await explain(() => readWeightIndex(folder));
   const tokenizer = (await sizeIfThere(join(folder, "tokenizer.json"))) !== null;
-  const numbers = weights.value === null ? null : countNumbers(weights.value);
+  const numbers = weights.value === null ? null : countNumbers([...weights.value.values()]);
   return {
     modelType,
     obstacle:
       obstacle ?? weights.problem?.replaceAll(join(folder, "/"), "") ?? (tokenizer ? null : NO_TOKENIZER),
     config,
-    parameters: numbers === null ? null : Object.values(numbers).reduce((sum, count) => sum + count, 0),
+    parameters: numbers === null ? null : sumOf(numbers),
     dtypes: numbers ?? {},
     files: await listFiles(folder),
     license: readLicense(await readIfThere(join(folder, "README.md"))),
   };
+}
+
+async function describeGguf(path: string): Promise<CheckpointDescription> {
+  const files = [{ name: basename(path), sizeBytes: (await sizeIfThere(path)) ?? 0 }];
+  const header = await explain(() => readGgufHeader(path));
+  if (header.value === null)
+    return {
+      modelType: null,
+      obstacle: header.problem,
+      config: null,
+      parameters: null,
+      dtypes: {},
+      files,
+      license: null,
+    };
+  const { metadata, tensors } = header.value;
+  const numbers = countNumbers([...tensors.values()].map(({ type, shape }) => ({ dtype: type.name, shape })));
+  const config = await explain(() => readGgufDecoderConfig(header.value));
+  const textOf = (key: string): string | null => {
+    const value = metadata.get(key);
+    return typeof value === "string" ? value : null;
+  };
+  return {
+    modelType: textOf("general.architecture"),
+    obstacle: config.problem?.replaceAll(`${path}: `, "") ?? null,
+    config: config.value,
+    parameters: sumOf(numbers),
+    dtypes: numbers,
+    files,
+    license: textOf("general.license"),
+  };
+}
+
+async function readGgufDecoderConfig(header: GgufHeader): Promise<DecoderConfig> {
+  const { config } = interpretGguf(header, await readFrequencyFactors(header));
+  return findArchitecture(config).readConfig(config);
 }
 
 const NO_TOKENIZER = "tokenizer.json is missing";
@@ -80,14 +122,19 @@ async function explain<Value>(
   }
 }
 
-function countNumbers(weights: WeightIndex): Record<string, number> {
+function countNumbers(
+  weights: readonly { readonly dtype: string; readonly shape: readonly number[] }[],
+): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { dtype, shape } of weights.values()) {
+  for (const { dtype, shape } of weights) {
     const size = shape.reduce((product, dimension) => product * dimension, 1);
     counts[dtype] = (counts[dtype] ?? 0) + size;
   }
   return counts;
 }
+
+const sumOf = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0);
 
 async function listFiles(folder: string): Promise<CheckpointDescription["files"]> {
   const files: { name: string; sizeBytes: number }[] = [];

@@ -59,8 +59,8 @@ export function interpretGguf(
   };
 }
 
-/** The divisors of the rotary frequencies that Llama 3.1 and later come with. */
-async function readFrequencyFactors({ path, tensors }: GgufHeader): Promise<Float32Array | null> {
+/** The divisors of the rotary frequencies that Llama 3.1 and later come with; null for other models. */
+export async function readFrequencyFactors({ path, tensors }: GgufHeader): Promise<Float32Array | null> {
   const tensor = tensors.get("rope_freqs.weight");
   if (tensor === undefined) return null;
   const { type, shape, byteOffset, byteLength } = tensor;

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { errnoOf } from "../../store/file-error.ts";
 import { readIfThere } from "../../store/read-if-there.ts";
 import { SHARD_INDEX, weightFileNames } from "../checkpoint/weight-index.ts";
 import { type FileChoice, LANGUAGE_MODEL_FILES } from "./file-choice.ts";
@@ -75,7 +76,7 @@ export async function readRef(cache: ModelCache, revision: string): Promise<stri
     return isCommitHash(commit) ? commit : null;
   } catch (error) {
     // a branch "a" is a file where "a/b" has a folder, and the other way round
-    if (["ENOTDIR", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return null;
+    if (["ENOTDIR", "EISDIR"].includes(errnoOf(error) ?? "")) return null;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, rename, rm, symlink } from "node:fs/promises";
+import { copyFile, rename, rm, symlink } from "node:fs/promises";
 import { dirname, relative } from "node:path";
+import { makeFolder } from "../../store/file-error.ts";
 
 export interface LinkSnapshotOptions {
   readonly symlinks: boolean;
@@ -19,7 +20,7 @@ export async function linkSnapshot(
   pointer: string,
   { symlinks, isNewBlob }: LinkSnapshotOptions,
 ): Promise<void> {
-  await mkdir(dirname(pointer), { recursive: true });
+  await makeFolder(dirname(pointer));
   // Made beside it and then renamed: whoever looks sees the old file or the new one.
   const temporary = `${pointer}.${randomBytes(6).toString("hex")}.tmp`;
   try {

@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../../store/file-error.ts";
 import { downloadBlob } from "./download-blob.ts";
 import type { Hub } from "./hub.ts";
 import type { ModelCache } from "./hub-cache.ts";
@@ -24,7 +24,7 @@ export async function* obtainFile(
   const blob = cache.blob(etag);
   const incomplete = cache.incomplete(etag);
   const pointer = join(cache.snapshot(source.commit), file);
-  await mkdir(dirname(blob), { recursive: true });
+  await makeFolder(dirname(blob));
   {
     await using _lock = yield* waitForLock(hub, cache.lock(etag), incomplete, file, signal);
     if (!(await hasSize(pointer, sizeBytes))) {

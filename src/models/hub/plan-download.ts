@@ -1,5 +1,6 @@
-import { mkdir, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
+import { makeFolder } from "../../store/file-error.ts";
 import type { Hub } from "./hub.ts";
 import type { ModelCache } from "./hub-cache.ts";
 import type { HubFile } from "./inspect-file.ts";
@@ -24,7 +25,7 @@ export async function planDownload(
   const totalBytes = files.reduce((sum, file) => sum + file.totalBytes, 0);
   const receivedBytes = files.reduce((sum, file) => sum + file.receivedBytes, 0);
   const { cacheFolder } = hub.settings;
-  await mkdir(cacheFolder, { recursive: true });
+  await makeFolder(cacheFolder);
   const { bavail, bsize } = await statfs(cacheFolder);
   const missingBytes = totalBytes - receivedBytes;
   if (missingBytes > bavail * bsize) {

@@ -1,10 +1,10 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SepError } from "../../errors.ts";
+import { errnoOf, explainCacheError, makeFolder } from "../../store/file-error.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { SHARD_INDEX, weightFileNames } from "../checkpoint/weight-index.ts";
 import { type ChosenFiles, chooseFiles } from "./choose-files.ts";
-import { explainDiskError } from "./explain-disk-error.ts";
 import { type FileChoice, LANGUAGE_MODEL_FILES } from "./file-choice.ts";
 import { readRef } from "./find-cached-model.ts";
 import type { Hub } from "./hub.ts";
@@ -57,7 +57,7 @@ export async function* pullRepository(
     await noteAbsent(cache, info.commit, chosen.absent);
     await noteRevision(cache, id.revision, info.commit);
   } catch (error) {
-    throw explainDiskError(error, cacheFolder);
+    throw explainCacheError(error, cacheFolder, "another cache with HF_HOME or HF_HUB_CACHE");
   }
   return { commit: info.commit, folder: cache.snapshot(info.commit) };
 }
@@ -118,11 +118,11 @@ async function noteAbsent(cache: ModelCache, commit: string, names: readonly str
     const path = cache.absent(commit, name);
     if ((await sizeIfThere(path)) !== null) continue;
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       await writeFile(path, "");
     } catch (error) {
       // a cache that others look after: the hub will be asked again, which is all that the note would save
-      if (!["EACCES", "EPERM", "EROFS"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+      if (!["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "")) throw error;
     }
   }
 }

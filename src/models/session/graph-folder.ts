@@ -1,5 +1,6 @@
-import { copyFile, link, mkdir, mkdtemp, readdir, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, link, mkdtemp, readdir, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { errnoOf, explainCacheError, makeFolder } from "../../store/file-error.ts";
 import { isProcessAlive } from "../../store/process-identity.ts";
 import { cacheFolder } from "../checkpoint/cache-folder.ts";
 
@@ -25,7 +26,11 @@ export async function createGraphFolder(
   model: Uint8Array,
   weightFiles: readonly string[],
 ): Promise<GraphFolder> {
-  const folder = await makeFolder(cacheFolder("graphs"));
+  const root = cacheFolder("graphs");
+  const explain = (error: unknown): never => {
+    throw explainCacheError(error, root, "another folder with SEP_CACHE");
+  };
+  const folder = await makeFreshFolder(root).catch(explain);
   const remove = (): Promise<void> => removeFolder(folder);
   try {
     const modelPath = join(folder, "model.onnx");
@@ -34,7 +39,7 @@ export async function createGraphFolder(
     return { modelPath, [Symbol.asyncDispose]: remove };
   } catch (error) {
     await remove();
-    throw error;
+    return explain(error);
   }
 }
 
@@ -42,7 +47,7 @@ async function placeFile(source: string, target: string): Promise<void> {
   try {
     await link(source, target);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errnoOf(error);
     // another file system, or one without hard links or without the right to make them
     if (code !== "EXDEV" && code !== "EPERM" && code !== "ENOTSUP" && code !== "EMLINK") throw error;
     await copyFile(source, target);
@@ -50,8 +55,8 @@ async function placeFile(source: string, target: string): Promise<void> {
 }
 
 /** A fresh folder whose name says which process made it; those that dead processes left are removed. */
-async function makeFolder(root: string): Promise<string> {
-  await mkdir(root, { recursive: true });
+async function makeFreshFolder(root: string): Promise<string> {
+  await makeFolder(root);
   for (const name of await readdir(root)) {
     if (await isAbandoned(join(root, name), name)) await removeFolder(join(root, name));
   }

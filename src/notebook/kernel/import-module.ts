@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import nodeModule from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { makeFolder } from "../../store/file-error.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
 
 /** Imports a module as if the notebook's file did. */
@@ -48,7 +49,7 @@ async function bundleLocal(specifier: string, notebook: string, bundleFolder: st
   const name = fingerprint(contents).slice(0, 24);
   const bundle = join(bundleFolder, `${name}.mjs`);
   if (!existsSync(bundle)) {
-    await mkdir(bundleFolder, { recursive: true });
+    await makeFolder(bundleFolder);
     await writeFile(bundle, contents);
   }
   return pathToFileURL(bundle).href;

@@ -1,16 +1,17 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import { errnoOf, explainFileError, makeFolder } from "../../store/file-error.ts";
 
 /** Begins a notebook with one cell. A file that is there already stays as it is. */
 export async function createNotebook(path: string): Promise<void> {
   const title = basename(path)
     .replace(/\.html?$/i, "")
     .replace(/[-_]+/g, " ");
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   try {
     await writeFile(path, STARTER.replace("TITLE", title.replace(/[<&]/g, "")), { flag: "wx" });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if (errnoOf(error) !== "EEXIST") throw explainFileError(error, path);
   }
 }
 

@@ -1,5 +1,3 @@
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import { readIfThere } from "../../store/read-if-there.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import type { Draft } from "../wire.ts";
@@ -21,12 +19,7 @@ export async function openDraftJournal(path: string): Promise<DraftJournal> {
       if (draft === null) drafts.delete(id);
       else drafts.set(id, draft);
       const text = JSON.stringify([...drafts]);
-      last = last
-        .catch(() => undefined)
-        .then(async () => {
-          await mkdir(dirname(path), { recursive: true });
-          await writeAtomic(path, text);
-        });
+      last = last.catch(() => undefined).then(() => writeAtomic(path, text));
       await last;
     },
   };

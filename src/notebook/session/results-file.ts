@@ -27,9 +27,12 @@ export async function writeResults(notebook: string, results: NotebookResults): 
   await writeAtomic(resultsPath(notebook), JSON.stringify(results));
 }
 
+/** Outputs hold pictures; a string can have no more. */
+const MOST_RESULT_BYTES = 2 ** 29 - 24;
+
 /** @throws SepError `no-results` if the notebook never ran */
 export async function readResults(notebook: string): Promise<NotebookResults> {
-  const text = await readIfThere(resultsPath(notebook));
+  const text = await readIfThere(resultsPath(notebook), { mostBytes: MOST_RESULT_BYTES });
   if (text === null) {
     throw new SepError(
       "no-results",

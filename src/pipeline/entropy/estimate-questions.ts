@@ -2,6 +2,7 @@ import { clusterByVerdicts } from "../../entropy/cluster-by-verdicts.ts";
 import { ESTIMATE_NEEDS, type EstimateNeed } from "../../entropy/estimates/estimate.ts";
 import { chooseEstimates, type EstimateChoice } from "../../entropy/estimates/estimate-registry.ts";
 import { createEstimateMeter, type EstimateCost } from "../../entropy/estimates/measure-estimates.ts";
+import { exceedsComparedWords, MOST_COMPARED_WORDS } from "../../entropy/lexical-similarity.ts";
 import { type QuestionSamples, spreadEvidence } from "../../entropy/question-samples.ts";
 import { SE_MODES, type SeModeName } from "../../entropy/se-mode.ts";
 import { describeQuestion, type SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";
@@ -77,7 +78,11 @@ export function estimateQuestions(
     records,
     regrouped,
     costs,
-    warnings: [...warnOfMode(seMode, regrouped, equivalence), ...warnOfMissing(costs, questions.length)],
+    warnings: [
+      ...warnOfMode(seMode, regrouped, equivalence),
+      ...warnOfMissing(costs, questions.length),
+      ...(costs.some(({ name }) => name === "lexical_similarity") ? warnOfLongAnswers(questions) : []),
+    ],
   };
 }
 
@@ -116,6 +121,18 @@ function warnOfMode(
       message:
         `the mode ${mode} groups answers by an NLI model's verdicts, and ${others} of ${regrouped.length} questions ` +
         `have none: their groups are those of "${equivalence}", and weights and formula alone are the mode's`,
+    },
+  ];
+}
+
+function warnOfLongAnswers(questions: readonly GroupedQuestion[]): ManifestWarning[] {
+  const answers = questions.flatMap((question) => question.answers);
+  const long = answers.filter(exceedsComparedWords).length;
+  if (long === 0) return [];
+  return [
+    {
+      code: "long-answers",
+      message: `lexical_similarity: ${long} of ${answers.length} answers have more than ${MOST_COMPARED_WORDS} words, of which the first ${MOST_COMPARED_WORDS} are compared`,
     },
   ];
 }

@@ -9,6 +9,7 @@ import { makeRun } from "../../../test/fakes/make-run.ts";
 import { createTableEntailer } from "../../../test/fakes/table-entailer.ts";
 import oatml from "../../../test/fixtures/foreign/oatml.json" with { type: "json" };
 import { ESTIMATES } from "../../entropy/estimates/estimate-registry.ts";
+import { MOST_COMPARED_WORDS } from "../../entropy/lexical-similarity.ts";
 import { meanClusterSurprisal } from "../../entropy/mean-cluster-surprisal.ts";
 import { semanticEntropy } from "../../entropy/semantic-entropy.ts";
 import type { SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";
@@ -184,4 +185,21 @@ test("what stands in the way is an error that says so", async () => {
   });
   await expect(score(join(folder, "none"))).rejects.toMatchObject({ code: "missing-input" });
   await expect(score(path, { estimates: ["nonsense"] })).rejects.toMatchObject({ code: "bad-option" });
+});
+
+test("of answers that are longer than what is compared, the first words count, and a warning says how many", async () => {
+  const path = join(folder, "long.jsonl");
+  const words = (count: number, first: string): string =>
+    Array.from({ length: count }, (_, i) => `${first}${i % 1000}`).join(" ");
+  const [cut, long] = [words(MOST_COMPARED_WORDS, "w"), words(MOST_COMPARED_WORDS, "w")];
+  const row = (run_id: number, answer_text: string) =>
+    JSON.stringify({ question_id: "a", run_id, prompt: "", answer_text, token_logprobs: [-1] });
+  await writeFile(path, [row(0, `${cut} one two`), row(1, `${long} three`), row(2, "w0 w1")].join("\n"));
+  const { result, records } = await score(path, { estimates: ["lexical_similarity"] });
+  const pair = 4 / (MOST_COMPARED_WORDS + 2);
+  expect(records[0]).toMatchObject({ lexical_similarity: expect.closeTo(-(1 + 2 * pair) / 3, 12) });
+  expect(result.warnings).toContainEqual({
+    code: "long-answers",
+    message: expect.stringContaining("lexical_similarity: 2 of 3 answers have more than 16384 words"),
+  });
 });

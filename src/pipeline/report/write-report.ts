@@ -1,5 +1,5 @@
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { SepError } from "../../errors.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
@@ -61,7 +61,6 @@ export async function* writeReport(
     const figures = makeFigures(content);
     await writeAtomic(workspace.report, renderReport(content, figures));
     yield { kind: "advanced", ...STEP, done: 1, total, detail: "page" };
-    await mkdir(dirname(files[0]!), { recursive: true });
     for (const [i, name] of names.entries()) {
       signal?.throwIfAborted();
       const figure = figures.get(name)!;

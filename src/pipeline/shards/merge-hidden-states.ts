@@ -7,6 +7,7 @@ import { layoutSafetensors } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 import { stringifyRow } from "../../store/stringify-row.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
+import { writeExactly } from "../../store/write-exactly.ts";
 import type { TraceRow } from "../../tracing/trace-plan.ts";
 import type { FinishedShard } from "./find-shards.ts";
 import type { MergedLines } from "./merge-question-lines.ts";
@@ -47,7 +48,7 @@ export async function mergeHiddenStates(
   try {
     for (const path of paths) files.push(await open(path));
     await writeAtomic(states, async (target) => {
-      await target.write(layout.header, 0, layout.header.length, 0);
+      await writeExactly(target, layout.header, 0);
       for (const name of names) {
         const { begin, shape } = layout.entries.get(name)!;
         const sources = files.map((file, i) => readRows(file, headers[i]!.tensors.get(name)!));
@@ -100,7 +101,7 @@ async function mergeIndex(
         ofPosition.push(place);
         return `${stringifyRow({ ...row, row: ofPosition.length - 1 })}\n`;
       });
-      await file.write(rows.join(""));
+      await writeExactly(file, Buffer.from(rows.join("")), null);
     }
   });
   return owners;
@@ -142,7 +143,7 @@ async function writeRows(
   let heldBytes = 0;
   const flush = async (): Promise<void> => {
     const bytes = Buffer.concat(held);
-    await target.write(bytes, 0, bytes.length, at);
+    await writeExactly(target, bytes, at);
     at += bytes.length;
     held = [];
     heldBytes = 0;

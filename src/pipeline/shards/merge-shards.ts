@@ -4,6 +4,7 @@ import { SepError } from "../../errors.ts";
 import { loadQuestions } from "../../questions/load-questions.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
+import { writeExactly } from "../../store/write-exactly.ts";
 import type { StepDefinition } from "../decide-step.ts";
 import { runStep, type StepEvent, type StepResult } from "../step.ts";
 import { bestPart } from "../tracing/traced-answers.ts";
@@ -146,7 +147,7 @@ const NEWLINE = Buffer.from("\n");
 
 async function writeLines(file: FileHandle, questions: AsyncIterable<MergedLines>): Promise<void> {
   for await (const { lines } of questions)
-    await file.write(Buffer.concat(lines.flatMap((line) => [line, NEWLINE])));
+    await writeExactly(file, Buffer.concat(lines.flatMap((line) => [line, NEWLINE])), null);
 }
 
 /** Not of a shard's questions: the same in each. */

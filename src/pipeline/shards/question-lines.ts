@@ -15,8 +15,13 @@ export async function* readQuestionLines(path: string, key = "question_id"): Asy
   let questionId: string | null = null;
   let lines: Buffer[] = [];
   let number = 0;
-  for await (const { bytes } of readLines(path)) {
+  for await (const { bytes, sizeBytes } of readLines(path)) {
     number += 1;
+    if (sizeBytes > bytes.length)
+      throw new SepError(
+        "bad-artefact",
+        `${path}: line ${number} has ${sizeBytes} bytes, more than any row. Make the file again.`,
+      );
     if (bytes.length === 0) continue;
     const id = readId(bytes, key, `${path}: line ${number}`);
     if (id !== questionId && questionId !== null) {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
 import { parsePythonJson } from "../../store/python-json.ts";
+import { listShortly, shorten, showShortly } from "../../text/shorten.ts";
 import { detectLineFormat, detectValueFormat, RUNS_FORMATS, type RunsFormat } from "./detect-runs-format.ts";
 import { readHead } from "./read-head.ts";
 import { readJsonRuns } from "./read-json-runs.ts";
@@ -67,7 +68,7 @@ function readOrExplain(path: string, value: unknown, format: "plain-json" | "oat
 
 function refuseNothing(path: string, format: RunsFormat, read: ReadRuns): ImportedRuns {
   if (read.questions.length > 0) return { format, ...read };
-  const reasons = read.problems.slice(0, 3).map(({ line, reason }) => `${line}: ${reason}`);
+  const reasons = read.problems.slice(0, 3).map(({ line, reason }) => `${line}: ${shorten(reason)}`);
   throw unknown(
     path,
     `looks like ${RUNS_FORMATS[format]}, and nothing in it can be used: ${reasons.join("; ")}`,
@@ -83,6 +84,6 @@ const unknown = (path: string, what: string, cause?: unknown): SepError =>
 
 function describe(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  return `an object with ${Object.keys(value).slice(0, 5).join(", ") || "no keys"}`;
+  if (typeof value !== "object" || value === null) return showShortly(value);
+  return `an object with ${listShortly(Object.keys(value)) || "no keys"}`;
 }

@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { SepError } from "../../errors.ts";
+import { errnoOf, explainFileError } from "../../store/file-error.ts";
 
 /** The beginning of a file. */
 export interface FileHead {
@@ -10,21 +11,21 @@ export interface FileHead {
 }
 
 /**
- * Reads a file's first lines, however long the first one is.
+ * Reads a file's first lines, and of a longer first line its first 64 MiB.
  * @throws SepError `missing-input`
  */
 export async function readHead(path: string): Promise<FileHead> {
   const chunks: Buffer[] = [];
   let ended = true;
   try {
-    for await (const chunk of createReadStream(path)) {
+    for await (const chunk of createReadStream(path, { end: MOST_HEAD_BYTES })) {
       chunks.push(chunk as Buffer);
       if (!(chunk as Buffer).includes(NEWLINE)) continue;
       ended = false;
       break;
     }
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+    if (errnoOf(cause) !== "ENOENT") throw explainFileError(cause, path);
     throw new SepError("missing-input", `${path} does not exist.`, { cause });
   }
   const bytes = Buffer.concat(chunks);
@@ -38,3 +39,5 @@ export async function readHead(path: string): Promise<FileHead> {
 }
 
 const NEWLINE = 0x0a;
+/** As long as the longest line that is read; a file whose first line is longer is no file of lines. */
+const MOST_HEAD_BYTES = 1 << 26;

@@ -1,4 +1,5 @@
 import { asRow } from "../../store/row-fields.ts";
+import { showShortly } from "../../text/shorten.ts";
 import type { SampledQuestion } from "../sampled-question.ts";
 import type { ValueFormat } from "./detect-runs-format.ts";
 import { readOatmlEntry } from "./read-oatml-entry.ts";
@@ -18,7 +19,7 @@ export function readJsonRuns(value: unknown, format: ValueFormat): ReadRuns {
       questions.push(read());
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      problems.push({ line: place + 1, reason, excerpt: JSON.stringify(entry)?.slice(0, 80) ?? "" });
+      problems.push({ line: place + 1, reason, excerpt: showShortly(entry) });
     }
   }
   return { questions, problems, duplicates: [] };

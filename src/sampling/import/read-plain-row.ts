@@ -7,6 +7,7 @@ import {
   looseText,
 } from "../../store/loose-fields.ts";
 import { asRow, type Row } from "../../store/row-fields.ts";
+import { showShortly } from "../../text/shorten.ts";
 import type { BestAnswer, SampledQuestion } from "../sampled-question.ts";
 import { type ForeignAnswer, gatherAnswers, TEXT_ONLY } from "./foreign-answer.ts";
 
@@ -60,7 +61,7 @@ function readAnswer(answer: unknown, columns: Row): ForeignAnswer {
   const row: Row = isBare ? columns : { ...columns, ...asRow(answer) };
   const text = isBare ? answer : looseText(row, "text", "answer_text", "full_answer_text", "response");
   if (text !== null && typeof text !== "string" && typeof text !== "number")
-    throw new TypeError(`an answer is ${JSON.stringify(text)}, expected text`);
+    throw new TypeError(`an answer is ${showShortly(text)}, expected text`);
   const logprobs = row.token_logprobs ?? row.logprobs ?? row.logprob;
   return {
     ...TEXT_ONLY,

@@ -1,5 +1,6 @@
 import { type LineProblem, readJsonl } from "../../store/jsonl.ts";
 import { parsePythonJson } from "../../store/python-json.ts";
+import { shorten } from "../../text/shorten.ts";
 import { groupByQuestion } from "../group-by-question.ts";
 import type { SampledQuestion } from "../sampled-question.ts";
 import type { LineFormat } from "./detect-runs-format.ts";
@@ -40,8 +41,8 @@ function withoutRepeats(
     if (runId === null) return true;
     const earlier = lineOf.get(runId);
     if (earlier === undefined) return lineOf.set(runId, line);
-    const reason = `question "${question_id}" run ${runId} was already on line ${earlier}`;
-    duplicates.push({ line, reason, excerpt: text.slice(0, 80) });
+    const reason = `question "${shorten(question_id)}" run ${runId} was already on line ${earlier}`;
+    duplicates.push({ line, reason, excerpt: shorten(text) });
     return false;
   });
   let free = 0;
@@ -58,7 +59,8 @@ async function readPlain(path: string): Promise<ReadRuns> {
     parse: (value, line) => {
       const question = readPlainRow(value, line);
       const earlier = lineOf.get(question.id);
-      if (earlier !== undefined) throw new TypeError(`id "${question.id}" was already on line ${earlier}`);
+      if (earlier !== undefined)
+        throw new TypeError(`id "${shorten(question.id)}" was already on line ${earlier}`);
       lineOf.set(question.id, line);
       return question;
     },

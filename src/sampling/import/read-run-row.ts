@@ -1,5 +1,6 @@
 import { looseFlag, looseList, looseNumber, looseNumbers, looseText } from "../../store/loose-fields.ts";
 import { asRow, type Row } from "../../store/row-fields.ts";
+import { showShortly } from "../../text/shorten.ts";
 import { parseRun } from "../parse-run.ts";
 import { type ForeignAnswer, TEXT_ONLY } from "./foreign-answer.ts";
 
@@ -84,7 +85,7 @@ function readSpan(
   const [start, end] = span.map((index) => index - promptLength);
   if (span.length !== 2 || !(start! >= 0 && start! <= end! && end! <= length - promptLength))
     throw new TypeError(
-      `"think_token_indices" is [${span}] in ${length} tokens, ${promptLength} of the prompt`,
+      `"think_token_indices" is ${showShortly(span)} in ${length} tokens, ${promptLength} of the prompt`,
     );
   const closed = generated === null || generated.includes(CLOSE);
   return [start!, closed ? end! : length - promptLength];

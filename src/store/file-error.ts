@@ -1,0 +1,155 @@
+import { mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { SepError, type SepErrorCode } from "../errors.ts";
+
+/** What a file system says to a program, as this package's codes. */
+const CODE_OF: ReadonlyMap<string, SepErrorCode> = new Map([
+  ["ENOSPC", "disk-full"],
+  ["EDQUOT", "disk-full"],
+  ["EACCES", "permission-denied"],
+  ["EPERM", "permission-denied"],
+  ["EROFS", "permission-denied"],
+  ["EISDIR", "is-a-folder"],
+  ["ERR_FS_EISDIR", "is-a-folder"],
+  ["ENOTDIR", "not-a-folder"],
+  ["EMFILE", "too-many-open-files"],
+  ["ENFILE", "too-many-open-files"],
+]);
+
+/** Calls about sockets and processes fail with the same codes, and mean something else. */
+const OTHER_CALLS: ReadonlySet<string> = new Set(["connect", "listen", "bind", "kill", "getaddrinfo"]);
+
+/**
+ * Says in plain words what a file system refused.
+ * @param path of the file, where the error does not know it: errors of open files do not
+ * @returns a `SepError`, or the error itself if it is one already or about something else
+ */
+export function explainFileError(error: unknown, path?: string): unknown {
+  const system = systemErrorOf(error);
+  if (error instanceof SepError || system === null) return error;
+  const code = CODE_OF.get(system.code);
+  if (code === undefined) return error;
+  const place = system.path ?? path ?? "a file";
+  return new SepError(code, SENTENCE_OF[code as FileErrorCode](place, system), { cause: error });
+}
+
+type FileErrorCode =
+  | "disk-full"
+  | "permission-denied"
+  | "is-a-folder"
+  | "not-a-folder"
+  | "too-many-open-files";
+
+const SENTENCE_OF: Readonly<Record<FileErrorCode, (place: string, error: SystemError) => string>> = {
+  "disk-full": (place, { code }) =>
+    `The disk is full: ${place} cannot be written (${code}). Free some space and run the same command again; it goes on from what is done.`,
+  "permission-denied": (place, { code }) =>
+    code === "EROFS"
+      ? `${place} is on a read-only file system. Use another folder, or mount it for writing.`
+      : `No permission for ${place} (${code}). Change its permissions or owner, or use another folder.`,
+  "is-a-folder": (place) => `${place} is a folder, expected a file. Move the folder away, or name a file.`,
+  "not-a-folder": (place) =>
+    `${place} leads through a file, expected folders only. Move that file away, or use another path.`,
+  "too-many-open-files": (place, { code }) =>
+    code === "ENFILE"
+      ? `This machine has too many open files (ENFILE); ${place} cannot be opened. Close some programs and run the same command again.`
+      : `Too many files are open; ${place} cannot be opened (EMFILE). Raise the limit, for example with \`ulimit -n 4096\`, and run the same command again.`,
+};
+
+/**
+ * The same for a cache, which a setting moves elsewhere: `disk-full`, and `cache-not-writable` for all that keeps a
+ * folder from being written.
+ * @param elsewhere completes "Choose …": "another cache with HF_HOME"
+ */
+export function explainCacheError(error: unknown, folder: string, elsewhere: string): unknown {
+  const explained = explainFileError(error, folder);
+  if (!(explained instanceof SepError)) return error;
+  switch (explained.code) {
+    case "disk-full":
+      if (errnoOf(explained) === null) return explained; // found before anything was written, and says more
+      return new SepError(
+        "disk-full",
+        `The disk of ${folder} is full. Free some space and run the same again, which goes on where this stopped, or choose ${elsewhere}.`,
+        { cause: explained.cause },
+      );
+    case "permission-denied":
+    case "not-a-folder":
+      return new SepError(
+        "cache-not-writable",
+        `${folder} cannot be written (${(error as Error).message}). Choose ${elsewhere}.`,
+        { cause: explained.cause ?? explained },
+      );
+    default:
+      return explained;
+  }
+}
+
+/** What the system called an error of a file: "ENOSPC"; seen through a `SepError` that explains it. */
+export function errnoOf(error: unknown): string | null {
+  return systemErrorOf(error instanceof SepError ? error.cause : error)?.code ?? null;
+}
+
+/** Does something with a file; what the file system refuses comes out as `explainFileError` says it. */
+export async function withFile<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw explainFileError(error, path);
+  }
+}
+
+/**
+ * Makes a folder and those above it; one that is there is fine. `mkdir` with `recursive` would try for ever where a
+ * folder is there and takes no new ones, as below `/proc`.
+ * @throws SepError `permission-denied`, `not-a-folder`, `disk-full`
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const missing: string[] = [];
+  let at = path;
+  while (!(await isFolder(at, path))) {
+    missing.unshift(at);
+    at = dirname(at);
+  }
+  for (const folder of missing) {
+    try {
+      await mkdir(folder);
+    } catch (error) {
+      if (errnoOf(error) === "EEXIST" && (await isFolder(folder, path))) continue; // another process was quicker
+      if (errnoOf(error) !== "ENOENT") throw explainFileError(error, folder);
+      throw new SepError(
+        "permission-denied",
+        `The folder ${folder} cannot be made: ${dirname(folder)} takes no new folders. Use another folder.`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** @returns false if there is nothing; @throws SepError if there is something else, or it cannot be looked at */
+async function isFolder(path: string, wanted: string): Promise<boolean> {
+  const found = await stat(path).catch((error: unknown) => {
+    const code = errnoOf(error);
+    if (code === "ENOENT") return null;
+    if (code === "ENOTDIR") return "below a file";
+    throw explainFileError(error, path);
+  });
+  if (found === null || found === "below a file") return false;
+  if (found.isDirectory()) return true;
+  throw new SepError(
+    "not-a-folder",
+    `The folder ${wanted} cannot be made: ${path} is a file. Move that file away, or use another folder.`,
+  );
+}
+
+interface SystemError {
+  readonly code: string;
+  readonly path: string | undefined;
+}
+
+function systemErrorOf(error: unknown): SystemError | null {
+  if (!(error instanceof Error)) return null;
+  const { code, path, syscall, errno } = error as NodeJS.ErrnoException & { readonly info?: unknown };
+  if (typeof code !== "string" || (errno === undefined && !code.startsWith("ERR_FS_"))) return null;
+  if (syscall !== undefined && (OTHER_CALLS.has(syscall) || syscall.startsWith("spawn"))) return null;
+  return { code, path };
+}

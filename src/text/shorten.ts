@@ -1,0 +1,45 @@
+/** Characters of a text from a file that a message shows; enough to find it there. */
+const MOST_CHARACTERS = 80;
+/** Names of a list that a message shows. */
+const MOST_NAMES = 5;
+/** Lists and objects within lists that a message shows. */
+const MOST_DEPTH = 2;
+
+/** A text from outside as a message can hold it: its beginning, if it is long. */
+export function shorten(text: string, most: number = MOST_CHARACTERS): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
+}
+
+/** Names from outside: `a, b, c, d, e and 59,995 more`. */
+export function listShortly(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_NAMES).map((name) => shorten(name));
+  const rest = names.length - shown.length;
+  return `${shown.join(", ")}${rest > 0 ? ` and ${rest.toLocaleString("en")} more` : ""}`;
+}
+
+/**
+ * A value from outside as JSON, cut short. Only what is shown is looked at, so that a value of millions, or one that
+ * holds itself, costs nothing.
+ */
+export const showShortly = (value: unknown, most: number = MOST_CHARACTERS): string =>
+  shorten(show(value, 0), most);
+
+function show(value: unknown, depth: number): string {
+  if (typeof value === "string") return JSON.stringify(shorten(value));
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? String(value);
+  if (depth === MOST_DEPTH) return "…";
+  if (Array.isArray(value)) {
+    const shown = value.slice(0, MOST_NAMES).map((item) => show(item, depth + 1));
+    return `[${shown.join(",")}${value.length > MOST_NAMES ? ",…" : ""}]`;
+  }
+  const shown: string[] = [];
+  for (const key in value) {
+    if (shown.length === MOST_NAMES) {
+      shown.push("…");
+      break;
+    }
+    const item = (value as Readonly<Record<string, unknown>>)[key];
+    shown.push(`${JSON.stringify(shorten(key))}:${show(item, depth + 1)}`);
+  }
+  return `{${shown.join(",")}}`;
+}
