@@ -53,7 +53,7 @@ async function writeSet(workspace: Workspace, set: DataSetName, shape: StudyShap
     const rng = createRng("fake-study", set, seed, q);
     const id = `${set}-${String(q).padStart(4, "0")}`;
     const difficulty = gaussian(rng);
-    raw.push({ id, question: `What is ${q} + ${q}?${hostileText}`, answer: String(2 * q) });
+    raw.push({ id, question: `${askFor(set, q)}${hostileText}`, answer: String(2 * q) });
     const own = Array.from({ length: samples }, (_, run) => makeRun(set, id, q, run, difficulty, rng, shape));
     runs.push(...own);
     entropies.push(describeEntropy(own));
@@ -64,6 +64,9 @@ async function writeSet(workspace: Workspace, set: DataSetName, shape: StudyShap
   await writeJsonl(workspace.semanticEntropy(set), entropies);
   await writeStates(workspace, set, states, shape);
 }
+
+const askFor = (set: DataSetName, q: number): string =>
+  set === "math" ? `What is ${q} + ${q}?` : `Double the number ${q}.`;
 
 function makeRun(
   set: DataSetName,
@@ -83,7 +86,7 @@ function makeRun(
     dataset: set,
     question_id: id,
     run_id: run,
-    prompt: `What is ${q} + ${q}?`,
+    prompt: askFor(set, q),
     output_text: `<think>${thought}</think>\\boxed{${answer}}`,
     think_text: thought,
     answer_text: truncated ? "" : `\\boxed{${answer}}${hostileText}`,
