@@ -28,7 +28,7 @@ import type { AdaptiveOptions } from "./sampling/adaptive-k.ts";
 import { asBest } from "./sampling/best-answer.ts";
 import { generateRuns } from "./sampling/generate-runs.ts";
 import type { StudyPromptFormat } from "./sampling/plan-generation.ts";
-import { prepareQuestions } from "./sampling/prepare-questions.ts";
+import { prepareQuestions, warnOfOverlap } from "./sampling/prepare-questions.ts";
 import { resolveSampler, type SamplerChoice, type SamplerPreset } from "./sampling/resolve-sampler.ts";
 import type { StepEvent, StepResult } from "./step.ts";
 import { STUDY_DEFAULTS } from "./study-defaults.ts";
@@ -122,6 +122,7 @@ export async function* runPipeline(
   const always = { seed, force, ...(signal === undefined ? {} : { signal }) };
   const sets = SPLIT_SOURCES.filter((set) => set === "math" || options.ood !== null);
   const results: StepResult[] = [];
+  requireSamples(options.runs ?? STUDY_DEFAULTS.runs);
   const { models = createMeaningModels({ hub: options.hub, threads: options.threads }) } = options;
   const adaptive = settleAdaptive(options, models);
 
@@ -129,6 +130,7 @@ export async function* runPipeline(
     const chosen = set === "math" ? options.dataset : options.ood;
     if (chosen == null && !force && (await isHandMade(workspace, workspace.raw(set)))) {
       yield { kind: "note", step: "prepare", part: set, message: `using ${workspace.raw(set)} as it is` };
+      yield* warnOfOverlap(workspace, set);
       continue;
     }
     const source = chosen ?? (set === "math" ? STUDY_DEFAULTS.dataset : STUDY_DEFAULTS.ood);
@@ -147,6 +149,15 @@ export async function* runPipeline(
   results.push(yield* evaluateProbes(workspace, always));
   results.push(yield* writeReport(workspace, always));
   return results;
+}
+
+/** Said before anything is drawn. */
+function requireSamples(runs: number): void {
+  if (runs >= 2) return;
+  throw new SepError(
+    "bad-option",
+    `Got --runs ${runs}, and semantic entropy compares the answers to a question, so that it takes 2 or more. Give --runs 2 at least; papers use 10. \`sep generate --runs 1\` draws single answers without the other steps.`,
+  );
 }
 
 /**

@@ -21,7 +21,7 @@ import {
   writeRunState,
 } from "./output-ownership.ts";
 import { readTool } from "./version.ts";
-import type { Workspace } from "./workspace.ts";
+import { producerOf, type Workspace } from "./workspace.ts";
 
 export const STEP_NAMES = [
   "prepare",
@@ -196,10 +196,16 @@ export async function* runStep(
 /** @throws SepError `missing-input` */
 export async function requireInput(path: string, step: StepName): Promise<void> {
   if (await fileExists(path)) return;
-  throw new SepError(
-    "missing-input",
-    `\`sep ${step}\` reads ${path}, which does not exist. Run the steps before it, or \`sep run\`.`,
-  );
+  throw new SepError("missing-input", describeMissing(path, step));
+}
+
+function describeMissing(path: string, step: StepName): string {
+  const producer = producerOf(path);
+  if (producer === null)
+    return `\`sep ${step}\` reads ${path}, which does not exist. Give a file that is there.`;
+  const reads =
+    producer === step ? `${path} does not exist` : `\`sep ${step}\` reads ${path}, which does not exist`;
+  return `${reads}: \`${producer}\` writes it. Run \`${producer}\` first, or all steps with \`sep run\`.`;
 }
 
 async function fingerprintAll(

@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { SepError } from "../errors.ts";
+import { requireText } from "./require-text.ts";
 import { stringifyRow } from "./stringify-row.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
@@ -24,7 +25,7 @@ export interface JsonlContent<T> {
  * is the trace of an interrupted writer and its problem says so.
  * @param parse turns one line's value into a row; what it throws becomes the problem's reason
  * @param parseJson turns one line into its value
- * @throws SepError `missing-input` if there is no such file
+ * @throws SepError `missing-input` if there is no such file; `not-text` if it is UTF-16, compressed or otherwise binary
  */
 export async function readJsonl<T>(
   path: string,
@@ -41,9 +42,13 @@ export async function readJsonl<T>(
   let line = 0;
   for await (const { bytes, ended } of readLines(path)) {
     line += 1;
-    const text = decodeLine(line === 1 ? withoutByteOrderMark(bytes) : bytes);
+    const { text, isUtf8 } = decodeLine(line === 1 ? withoutByteOrderMark(bytes) : bytes);
     if (text.trim() === "") continue;
     const reject = (reason: string): void => void problems.push({ line, reason, excerpt: excerptOf(text) });
+    if (!isUtf8) {
+      reject("not UTF-8: save the file as UTF-8");
+      continue;
+    }
     let value: unknown;
     try {
       value = parseJson(text);
@@ -80,15 +85,18 @@ export function describeProblems(problems: readonly LineProblem[], limit = 5): s
 /**
  * The lines of a file as they are, without their newlines. Splits at the byte 0x0A only: other Unicode line ends may stand
  * inside JSON strings.
- * @throws SepError `missing-input` if there is no such file
+ * @throws SepError `missing-input` if there is no such file; `not-text` if it begins as no file of UTF-8 does
  */
 export async function* readLines(
   path: string,
 ): AsyncGenerator<{ readonly bytes: Buffer; readonly ended: boolean }> {
   let held: Buffer[] = [];
+  let isFirst = true;
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: READ_SIZE })) {
       const bytes = chunk as Buffer;
+      if (isFirst) requireText(path, bytes);
+      isFirst = false;
       let start = 0;
       for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
         yield { bytes: Buffer.concat([...held, bytes.subarray(start, end)]), ended: true };
@@ -111,12 +119,12 @@ const EXCERPT_LENGTH = 80;
 const withoutByteOrderMark = (bytes: Buffer): Buffer =>
   bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? bytes.subarray(3) : bytes;
 
-/** Bytes that are not UTF-8 are kept as they are seen wrongly, outside of JSON, so that the line is refused. */
-function decodeLine(bytes: Buffer): string {
+/** Bytes that are not UTF-8 become U+FFFD in the text. */
+function decodeLine(bytes: Buffer): { readonly text: string; readonly isUtf8: boolean } {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return { text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes), isUtf8: true };
   } catch {
-    return `not UTF-8: ${bytes.toString("utf8")}`;
+    return { text: bytes.toString("utf8"), isUtf8: false };
   }
 }
 
