@@ -56,6 +56,7 @@ export const SEP_ERROR_CODES = [
   "not-a-folder",
   "too-many-open-files",
   "output-closed",
+  "not-text",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

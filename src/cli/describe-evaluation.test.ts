@@ -8,6 +8,7 @@ function scoresOf(wrong: readonly number[]): SplitScores {
   const scores = Float64Array.from(wrong, (label, row) => 0.8 * label + row / 100);
   return {
     questionIds: wrong.map((_, row) => `q${row >> 1}`),
+    questionGroups: wrong.map((_, row) => `q${row >> 1}`),
     incorrect: Uint8Array.from(wrong),
     highSemanticEntropy: Uint8Array.from(wrong),
     accuracyProbe: scores,

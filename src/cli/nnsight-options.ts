@@ -61,7 +61,8 @@ export function readNnsightChoice(
       "bad-option",
       `Got --${idle} with --backend nnsight, which does not read it. Its device is --nnsight-device.`,
     );
-  const dtype = TORCH_DTYPES.find((name) => name === (values.dtype ?? "float32"));
+  const { dtype: asked = "float32" } = values;
+  const dtype = TORCH_DTYPES.find((name) => name === (asked === "half" ? "float16" : asked));
   if (dtype === undefined)
     throw new SepError(
       "bad-option",

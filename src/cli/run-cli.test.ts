@@ -63,7 +63,15 @@ describe("errors", () => {
     [["run", "--temprature", "1"], "`sep run` has no option --temprature. Did you mean --temperature?"],
     [["generate", "--temperature", "hot"], "sep generate: Got --temperature hot, expected a number >= 0."],
     [["generate", "--backend", "sglang"], "Got --backend sglang, expected local, hf or vllm"],
-    [["generate", "--dtype", "bfloat16"], "Half-precision checkpoints load as they are"],
+    [
+      ["generate", "--dtype", "fp8"],
+      "Got --dtype fp8, expected float32, int8, int4, auto, bfloat16, float16 or half",
+    ],
+    [
+      ["generate", "--max-new-tokens", "99999999"],
+      "Got --max-new-tokens 99999999, expected an integer >= 1 and <= 10000000",
+    ],
+    [["run", "--runs", "1"], "Got --runs 1, and semantic entropy compares the answers to a question"],
     [["generate", "--backend", "vllm", "--dtype", "int8"], "Got --dtype int8 with vLLM"],
     [["generate", "--backend", "vllm", "--vllm-url", "localhost"], "expected an address like"],
     [["generate", "--launch"], "Got --launch with --backend local, expected --backend vllm"],

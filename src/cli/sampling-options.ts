@@ -5,6 +5,9 @@ import { PLAIN_PROMPT_FORMATS } from "../sampling/prompt-format.ts";
 import { CORRECTNESS_RULES, type CorrectnessRule } from "../text/correctness-rule.ts";
 import { choice, flag, type NumberRange, number, type OptionSpec, text, texts } from "./option-spec.ts";
 
+/** No model of today takes more tokens. */
+const LONGEST_CONTEXT = 10_000_000;
+
 /** How answers are drawn. */
 export const SAMPLING_OPTIONS: {
   readonly runs: OptionSpec<number>;
@@ -45,9 +48,9 @@ export const SAMPLING_OPTIONS: {
     "Weakens tokens that were seen before; 1 is off.",
   ),
   "max-new-tokens": number(
-    { integer: true, min: 1 },
+    { integer: true, min: 1, max: LONGEST_CONTEXT },
     undefined,
-    "Where generation is cut off.",
+    "Where generation is cut off; less than the model's context.",
     "2048; pocket: 160",
   ),
   stop: texts("TEXT", "Ends an answer where it appears."),

@@ -1,12 +1,14 @@
 import { SepError } from "../errors.ts";
 import { MODEL_DTYPES, type ModelDtype } from "../models/language-model.ts";
 import { STATE_ROUTES, type StateRoute, type VllmChoice } from "../pipeline/models/vllm-choice.ts";
+import type { StepEvent } from "../pipeline/step.ts";
+import type { StepName } from "../pipeline/workspace.ts";
 import { ANSWER_APIS, type AnswerApi } from "../sampling/vllm/answer-request.ts";
 import { choice, flag, number, type OptionSpec, type OptionValues, text } from "./option-spec.ts";
 
 const BACKENDS = ["local", "hf", "vllm"] as const;
 /** What vLLM calls its arithmetic. */
-const VLLM_DTYPES = ["auto", "bfloat16", "float16", "float32"] as const;
+const VLLM_DTYPES = ["auto", "bfloat16", "float16", "half", "float32"] as const;
 type Dtype = ModelDtype | (typeof VLLM_DTYPES)[number];
 
 /** Where the model runs, and in which arithmetic: beside the model options of a step that has a choice. */
@@ -24,7 +26,7 @@ export const BACKEND_OPTIONS: {
     ...choice(
       [...new Set([...MODEL_DTYPES, ...VLLM_DTYPES])],
       "float32",
-      "Arithmetic of the model. Local: float32, int8 (draws answers fastest) or int4 (least memory); `sep run` reads hidden states in float32 always. vLLM: auto, bfloat16, float16 or float32.",
+      "Arithmetic of the model. Local: float32, int8 (draws answers fastest) or int4 (least memory), and the others mean float32; `sep run` reads hidden states in float32 always. vLLM: auto, bfloat16, float16, half or float32.",
     ),
     initial: undefined,
     defaultText: "float32; vllm: auto",
@@ -150,15 +152,20 @@ export function readServeOptions(
   };
 }
 
-/**
- * The arithmetic of the local engine.
- * @throws SepError `bad-option` for one that is vLLM's
- */
-export function readLocalDtype(dtype: Dtype | undefined): ModelDtype {
-  const known = MODEL_DTYPES.find((name) => name === (dtype ?? "float32"));
-  if (known !== undefined) return known;
-  throw new SepError(
-    "bad-option",
-    `Got --dtype ${dtype} with the local engine, expected ${MODEL_DTYPES.join(", ")}. Half-precision checkpoints load as they are and are computed in float32; ${dtype} is vLLM's, with --backend vllm.`,
-  );
+/** The arithmetic of the local engine, which computes checkpoints of half precision in float32; see `noteDtype`. */
+export const readLocalDtype = (dtype: Dtype | undefined): ModelDtype =>
+  MODEL_DTYPES.find((name) => name === dtype) ?? "float32";
+
+/** Says what an arithmetic that the local engine does not have means there, and then does some steps. */
+export async function* noteDtype<Result>(
+  step: StepName,
+  { backend, dtype }: { readonly backend: string; readonly dtype: Dtype | undefined },
+  steps: AsyncGenerator<StepEvent, Result>,
+): AsyncGenerator<StepEvent, Result> {
+  const isLocal = backend === "local" || backend === "hf";
+  if (isLocal && dtype !== undefined && dtype !== readLocalDtype(dtype)) {
+    const message = `--dtype ${dtype} is float32 here: weights load as the checkpoint has them, in half precision too, and are computed in float32. int8 and int4 take less memory; docs/dtype.md`;
+    yield { kind: "note", step, part: "", message };
+  }
+  return yield* steps;
 }

@@ -19,6 +19,7 @@ const ROWS = [
 
 const SPLIT = {
   questionIds: ROWS.map(([question]) => question),
+  questionGroups: ROWS.map(([question]) => question),
   incorrect: Uint8Array.from(ROWS, ([, wrong]) => wrong),
   discreteSemanticEntropy: Float64Array.from(ROWS, ([, , entropy]) => entropy),
   highSemanticEntropy: Uint8Array.from(ROWS, ([, , , high]) => high),

@@ -44,6 +44,7 @@ export interface ConsistentlyWrong {
 /** Columns of a split; see `SplitScores`. */
 interface Columns {
   readonly questionIds: readonly string[];
+  readonly questionGroups: readonly string[];
   readonly incorrect: Uint8Array;
   readonly highSemanticEntropy: Uint8Array;
   readonly discreteSemanticEntropy: Float64Array;
@@ -94,7 +95,7 @@ export function findConsistentlyWrong(
     "accuracy probe at low semantic entropy",
     accuracyProbe.map((score, row) => (onlyLow.has(row) ? score : Number.NaN)),
     incorrect,
-    questionIds,
+    split.questionGroups,
     options,
   );
   return {

@@ -8,8 +8,10 @@ function makeSplit(changes: Partial<SplitScores> = {}): SplitScores {
   const rows = Array.from({ length: 60 }, (_, row) => row);
   const incorrect = Uint8Array.from(rows, (row) => (Math.floor(row / 2) % 3 === 0 ? 1 : 0));
   const ranked = Float64Array.from(rows, (row) => 0.3 + 0.3 * incorrect[row]! + row / 1000);
+  const { questionIds = rows.map((row) => `q${Math.floor(row / 2)}`) } = changes;
   return {
-    questionIds: rows.map((row) => `q${Math.floor(row / 2)}`),
+    questionIds,
+    questionGroups: questionIds,
     incorrect,
     highSemanticEntropy: Uint8Array.from(rows, (row) => (row < 30 ? 1 : 0)),
     accuracyProbe: ranked,

@@ -25,6 +25,8 @@ import type { ShuffledControl } from "./shuffled-control.ts";
 /** One split's labels and scores. Every score: [n], higher = more uncertain, NaN where there is none. */
 export interface SplitScores {
   readonly questionIds: readonly string[];
+  /** [n] what counts as one question where questions must be independent: duplicates share a group. */
+  readonly questionGroups: readonly string[];
   /** [n] 1 = the answer is wrong. */
   readonly incorrect: Uint8Array;
   /** [n] 1 = semantic entropy above the threshold; rows without semantic entropy are NaN in `semanticEntropy`. */
@@ -141,17 +143,17 @@ export function evaluateSplit(
     ...inference
   }: EvaluateSplitOptions,
 ): SplitEvaluation {
-  const { questionIds, incorrect, highSemanticEntropy } = split;
-  const questions = new Set(questionIds).size;
+  const { questionIds, questionGroups, incorrect, highSemanticEntropy } = split;
+  const questions = new Set(questionGroups).size;
   const warnings: ManifestWarning[] = [];
   if (questions < FEW_QUESTIONS) {
     warnings.push({
       code: "few-questions",
-      message: `${questions} questions: intervals and p-values of fewer than ${FEW_QUESTIONS} are rough. Add questions.`,
+      message: `${questions} ${nounOf(questions, questionIds)}: intervals and p-values of fewer than ${FEW_QUESTIONS} are rough. Add questions.`,
     });
   }
   const rate = (name: string, scores: Float64Array, labels: Uint8Array): ScoreEvaluation => {
-    const { evaluation, warnings: own } = evaluateScore(name, scores, labels, questionIds, inference);
+    const { evaluation, warnings: own } = evaluateScore(name, scores, labels, questionGroups, inference);
     warnings.push(...own);
     return evaluation;
   };
@@ -174,13 +176,14 @@ export function evaluateSplit(
       discrete_semantic_entropy: split.discreteSemanticEntropy,
     },
     incorrect,
-    questionIds,
+    questionGroups,
     inference,
   );
-  const power = evaluatePower(incorrect, questionIds);
-  if (power !== null && isWeak(power)) warnings.push(describeWeakness(power, questions));
+  const power = evaluatePower(incorrect, questionGroups);
+  if (power !== null && isWeak(power))
+    warnings.push(describeWeakness(power, questions, nounOf(questions, questionIds)));
   const draw = (own: Float64Array, labels: Uint8Array): ScoreCurves | null =>
-    evaluateCurves(own, labels, questionIds, inference);
+    evaluateCurves(own, labels, questionGroups, inference);
   return {
     auc_accuracy_probe: scores.accuracy_probe.auc,
     auc_se_probe: scores.se_probe.auc,
@@ -203,7 +206,7 @@ export function evaluateSplit(
     ...answerAt(tau, split),
     counts: {
       rows: incorrect.length,
-      questions,
+      questions: new Set(questionIds).size,
       incorrect: count(incorrect),
       high_semantic_entropy: count(highSemanticEntropy),
     },
@@ -274,8 +277,16 @@ const NOTABLE_AUROC = 0.75;
 const isWeak = ({ smallest_auc }: PowerEvaluation): boolean =>
   smallest_auc === null || smallest_auc > NOTABLE_AUROC;
 
-function describeWeakness({ smallest_auc, power }: PowerEvaluation, questions: number): ManifestWarning {
+/** Says so where some of the questions are duplicates of others. */
+const nounOf = (groups: number, questionIds: readonly string[]): string =>
+  groups === new Set(questionIds).size ? "questions" : "different questions";
+
+function describeWeakness(
+  { smallest_auc, power }: PowerEvaluation,
+  questions: number,
+  noun: string,
+): ManifestWarning {
   const found = smallest_auc === null ? "no AUROC" : `only an AUROC of ${smallest_auc.toFixed(2)} or more`;
-  const message = `${questions} questions with these labels show ${found} in ${100 * power}% of studies: a score that is not significant here may still be good. Add questions.`;
+  const message = `${questions} ${noun} with these labels show ${found} in ${100 * power}% of studies: a score that is not significant here may still be good. Add questions.`;
   return { code: "low-power", message };
 }

@@ -26,7 +26,8 @@ type Scores = Float64Array | null;
 /** The test rows of one data set, with the scores of every probe. */
 export interface TransferTarget {
   readonly name: string;
-  readonly questionIds: readonly string[];
+  /** [n] what counts as one question: duplicates share a group, those in other targets as well. */
+  readonly questionGroups: readonly string[];
   /** [n] 1 = wrong */
   readonly incorrect: Uint8Array;
   /** NaN where there is none. */
@@ -103,10 +104,10 @@ function keepCompleteRows(target: TransferTarget): TransferTarget {
   const all = [...target.bySource, ...(target.leaveOneOut === null ? [] : [target.leaveOneOut])].flatMap(
     (scores) => TRANSFER_PROBES.flatMap((probe) => scores[probe] ?? []),
   );
-  const rows = target.questionIds.flatMap((_, row) =>
+  const rows = target.questionGroups.flatMap((_, row) =>
     all.some((scores) => Number.isNaN(scores[row])) ? [] : [row],
   );
-  if (rows.length === target.questionIds.length) return target;
+  if (rows.length === target.questionGroups.length) return target;
   const pick = (scores: Scores): Scores => scores && Float64Array.from(rows, (row) => scores[row]!);
   const pickBoth = (scores: Readonly<Record<TransferProbe, Scores>>): Record<TransferProbe, Scores> => ({
     se_probe: pick(scores.se_probe),
@@ -114,7 +115,7 @@ function keepCompleteRows(target: TransferTarget): TransferTarget {
   });
   return {
     ...target,
-    questionIds: rows.map((row) => target.questionIds[row]!),
+    questionGroups: rows.map((row) => target.questionGroups[row]!),
     incorrect: Uint8Array.from(rows, (row) => target.incorrect[row]!),
     bySource: target.bySource.map(pickBoth),
     leaveOneOut: target.leaveOneOut && pickBoth(target.leaveOneOut),
@@ -127,9 +128,9 @@ function describeCell(
   { se_probe: se, accuracy_probe: accuracy }: Readonly<Record<TransferProbe, Scores>>,
   options: InferenceOptions,
 ): TransferCell {
-  const { name, incorrect, questionIds } = target;
+  const { name, incorrect, questionGroups } = target;
   const isComparable = se !== null && accuracy !== null && hasBothClasses(incorrect);
-  const test = isComparable ? pairedTest(se, accuracy, incorrect, questionIds, options) : null;
+  const test = isComparable ? pairedTest(se, accuracy, incorrect, questionGroups, options) : null;
   return {
     source,
     target: name,
@@ -144,17 +145,17 @@ function describeCell(
 }
 
 function measureArea(
-  { incorrect, questionIds }: Pick<TransferTarget, "incorrect" | "questionIds">,
+  { incorrect, questionGroups }: Pick<TransferTarget, "incorrect" | "questionGroups">,
   scores: Scores,
   options: InferenceOptions,
 ): TransferArea {
   const rows =
-    scores === null ? [] : questionIds.flatMap((_, row) => (Number.isNaN(scores[row]) ? [] : [row]));
+    scores === null ? [] : questionGroups.flatMap((_, row) => (Number.isNaN(scores[row]) ? [] : [row]));
   const labels = rows.map((row) => incorrect[row]!);
   if (scores === null || !hasBothClasses(labels)) return { auc: null, auc_intervals: [] };
   const ranked = rankScores(rows.map((row) => scores[row]!));
   const { estimate, intervals } = bootstrapInterval(
-    rows.map((row) => questionIds[row]!),
+    rows.map((row) => questionGroups[row]!),
     (weights) => rankedAuroc(ranked, labels, weights),
     drawing(options),
   );
@@ -163,7 +164,7 @@ function measureArea(
 
 /** What one target brings to a mean: the scores of each probe of a setting, ranked. */
 interface MeanPart {
-  readonly questionIds: readonly string[];
+  readonly questionGroups: readonly string[];
   readonly incorrect: Uint8Array;
   /** [source] */
   readonly ranked: readonly Readonly<Record<TransferProbe, RankedScores>>[];
@@ -171,7 +172,7 @@ interface MeanPart {
 
 /** @returns null where the target has one class, or no probe pair of the setting */
 function gatherPart(target: TransferTarget, place: number, setting: TransferSetting): MeanPart | null {
-  const { bySource, leaveOneOut, questionIds, incorrect } = target;
+  const { bySource, leaveOneOut, questionGroups, incorrect } = target;
   const pairs =
     setting === "in_distribution"
       ? [bySource[place]!]
@@ -185,7 +186,7 @@ function gatherPart(target: TransferTarget, place: number, setting: TransferSett
       ? []
       : [{ se_probe: rankScores(se_probe), accuracy_probe: rankScores(accuracy_probe) }],
   );
-  return ranked.length === 0 ? null : { questionIds, incorrect, ranked };
+  return ranked.length === 0 ? null : { questionGroups, incorrect, ranked };
 }
 
 /**
@@ -193,14 +194,16 @@ function gatherPart(target: TransferTarget, place: number, setting: TransferSett
  * part are drawn varies, which the means by part do not depend on.
  */
 function averageParts(parts: readonly MeanPart[], options: InferenceOptions): TransferMean {
-  const questionIds = parts.flatMap((part, i) => part.questionIds.map((question) => `${i}/${question}`));
-  const starts = parts.map((_, i) => parts.slice(0, i).reduce((sum, own) => sum + own.questionIds.length, 0));
+  const questionGroups = parts.flatMap((part) => part.questionGroups);
+  const starts = parts.map((_, i) =>
+    parts.slice(0, i).reduce((sum, own) => sum + own.questionGroups.length, 0),
+  );
   const meanOf = (probe: TransferProbe, weights: Float64Array): number =>
     mean(parts.map((part, i) => partMean(part, probe, weights.subarray(starts[i]))));
   const measure = (
     statistic: (weights: Float64Array) => number,
     method: "bca" | "percentile" = "bca",
-  ): BootstrapResult => bootstrapInterval(questionIds, statistic, { method, ...drawing(options) });
+  ): BootstrapResult => bootstrapInterval(questionGroups, statistic, { method, ...drawing(options) });
   return {
     count: parts.reduce((sum, { ranked }) => sum + ranked.length, 0),
     se_probe: measure((weights) => meanOf("se_probe", weights)),

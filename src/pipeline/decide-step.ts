@@ -11,7 +11,7 @@ import {
   readRunState,
   refuseForeign,
 } from "./output-ownership.ts";
-import type { StepName, Workspace } from "./workspace.ts";
+import { producerOf, type StepName, type Workspace } from "./workspace.ts";
 
 /** One run of one step: what it reads, writes and depends on. */
 export interface StepDefinition {
@@ -153,10 +153,16 @@ export async function refuseForeignOutputs(
 /** @throws SepError `missing-input` */
 export async function requireInput(path: string, step: StepName): Promise<void> {
   if (await fileExists(path)) return;
-  throw new SepError(
-    "missing-input",
-    `\`sep ${step}\` reads ${path}, which does not exist. Run the steps before it, or \`sep run\`.`,
-  );
+  throw new SepError("missing-input", describeMissing(path, step));
+}
+
+function describeMissing(path: string, step: StepName): string {
+  const producer = producerOf(path);
+  if (producer === null)
+    return `\`sep ${step}\` reads ${path}, which does not exist. Give a file that is there.`;
+  const reads =
+    producer === step ? `${path} does not exist` : `\`sep ${step}\` reads ${path}, which does not exist`;
+  return `${reads}: \`${producer}\` writes it. Run \`${producer}\` first, or all steps with \`sep run\`.`;
 }
 
 /** Path as manifests have it -> SHA-256. */

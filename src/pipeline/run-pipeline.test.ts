@@ -59,10 +59,7 @@ describe("runPipeline refuses before it writes", () => {
     expect(await fileExists(empty.root)).toBe(false);
   });
 
-  async function leavesAsItIs(
-    running: AsyncGenerator<StepEvent, unknown>,
-    message: RegExp,
-  ): Promise<void> {
+  async function leavesAsItIs(running: AsyncGenerator<StepEvent, unknown>, message: RegExp): Promise<void> {
     const before = await readStudy();
     await expect(finish(running)).rejects.toThrow(message);
     expect(await readStudy()).toEqual(before);

@@ -21,10 +21,10 @@ export async function* runPipeline(
   await using study = yield* openStages(workspace, options);
   const plan: StepPlan = { steps: [] };
   for (const stage of study.stages) yield* foresee(workspace, stage, { force, plan }, "refusals");
-  for (const note of study.notes) yield note;
   const results: StepResult[] = [];
   for (const stage of study.stages) {
     signal?.throwIfAborted();
+    if (stage.announce !== undefined) yield* stage.announce();
     results.push(yield* stage.run({ force }));
     await stage.release?.();
   }
@@ -43,9 +43,9 @@ export async function* planPipeline(
   const { force = false, signal } = options;
   await using study = yield* openStages(workspace, options);
   const plan: StepPlan = { steps: [] };
-  for (const note of study.notes) yield note;
   for (const stage of study.stages) {
     signal?.throwIfAborted();
+    if (stage.announce !== undefined) yield* stage.announce();
     yield* foresee(workspace, stage, { force, plan }, "all");
   }
   return plan.steps;

@@ -21,7 +21,7 @@ import type { AdaptiveOptions } from "./sampling/adaptive-k.ts";
 import { asBest } from "./sampling/best-answer.ts";
 import { generateRuns } from "./sampling/generate-runs.ts";
 import type { GenerateRunsOptions } from "./sampling/plan-generation.ts";
-import { prepareQuestions } from "./sampling/prepare-questions.ts";
+import { prepareQuestions, warnOfOverlap } from "./sampling/prepare-questions.ts";
 import { resolveSampler } from "./sampling/resolve-sampler.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import { type RunPipelineOptions, STUDY_DEFAULTS } from "./study-options.ts";
@@ -39,6 +39,8 @@ export interface Stage {
   readonly writes: readonly string[];
   /** Whether it refuses to replace its work, and can say so before its inputs are there. */
   readonly keepsWork: boolean;
+  /** What is to be said before it is run or planned. */
+  readonly announce?: () => AsyncGenerator<StepEvent, void>;
   run(control: StepControl): AsyncGenerator<StepEvent, StepResult>;
   /** Lets go of what no later stage needs. */
   readonly release?: () => Promise<void>;
@@ -47,7 +49,6 @@ export interface Stage {
 /** The stages of a study, with the models that they run on. */
 export interface OpenStages extends AsyncDisposable {
   readonly stages: readonly Stage[];
-  readonly notes: readonly StepEvent[];
 }
 
 /**
@@ -60,24 +61,17 @@ export async function* openStages(
   options: RunPipelineOptions,
 ): AsyncGenerator<StepEvent, OpenStages> {
   const { models = createMeaningModels({ hub: options.hub, threads: options.threads }) } = options;
+  requireSamples(options.runs ?? STUDY_DEFAULTS.runs);
   checkMeaningChoice(options.meaning ?? {});
   checkPlace(options);
   const adaptive = settleAdaptive(options, models);
   const sets = SPLIT_SOURCES.filter((set) => set === "math" || options.ood !== null);
-  const notes: StepEvent[] = [];
   const sources = new Map<DataSetName, string>();
   for (const set of sets) {
     const chosen = set === "math" ? options.dataset : options.ood;
-    if (chosen == null && options.force !== true && (await isHandMade(workspace, workspace.raw(set)))) {
-      notes.push({
-        kind: "note",
-        step: "prepare",
-        part: set,
-        message: `using ${workspace.raw(set)} as it is`,
-      });
-    } else {
-      sources.set(set, chosen ?? (set === "math" ? STUDY_DEFAULTS.dataset : STUDY_DEFAULTS.ood));
-    }
+    const isGiven =
+      chosen == null && options.force !== true && (await isHandMade(workspace, workspace.raw(set)));
+    if (!isGiven) sources.set(set, chosen ?? (set === "math" ? STUDY_DEFAULTS.dataset : STUDY_DEFAULTS.ood));
   }
   const parts = createDisposables();
   let isOpen = false;
@@ -91,7 +85,7 @@ export async function* openStages(
       ...probeStages(workspace, sets, options),
     ];
     isOpen = true;
-    return { stages, notes, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
+    return { stages, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
   } finally {
     if (!isOpen) await parts[Symbol.asyncDispose]();
   }
@@ -148,6 +142,7 @@ function generateStages(
     reads: [workspace.raw(set)],
     writes: [answersPath(workspace, set, own.answers)],
     keepsWork: true,
+    ...(own.answers === "best" || sources.has(set) ? {} : { announce: () => announceGiven(workspace, set) }),
     async *run(control) {
       const source = sources.get(set);
       const isAhead = control.plan !== undefined && isPending(control.plan, workspace.raw(set));
@@ -163,6 +158,12 @@ function generateStages(
   // two servers never share one GPU; the local engine is kept for the hidden states
   const last = options.vllm === undefined ? null : stages.at(-1);
   return stages.map((each) => (each === last ? { ...each, release: () => end(opened) } : each));
+}
+
+/** The user's own question file needs no step, and gets the warnings of one. */
+async function* announceGiven(workspace: Workspace, set: DataSetName): AsyncGenerator<StepEvent, void> {
+  yield { kind: "note", step: "prepare", part: set, message: `using ${workspace.raw(set)} as it is` };
+  yield* warnOfOverlap(workspace, set);
 }
 
 function entropyStages(
@@ -300,6 +301,14 @@ async function* openBackends(
   const answers = keep(yield* openLocalBackend(model, { ...opening, dtype }));
   // hidden states are read in float32, whatever the answers are drawn in
   return { answers, states: dtype === "float32" ? answers : keep(yield* openLocalBackend(model, opening)) };
+}
+
+function requireSamples(runs: number): void {
+  if (runs >= 2) return;
+  throw new SepError(
+    "bad-option",
+    `Got --runs ${runs}, and semantic entropy compares the answers to a question, so that it takes 2 or more. Give --runs 2 at least; papers use 10. \`sep generate --runs 1\` draws single answers without the other steps.`,
+  );
 }
 
 /** A slip here should not show after hours. */

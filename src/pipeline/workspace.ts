@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { FIGURE_FOLDER } from "../report/figure.ts";
 import { fileExists } from "./file-exists.ts";
 import { type Shard, shardFolder } from "./shards/shard.ts";
@@ -76,6 +76,25 @@ export function openWorkspace(root: string): Workspace {
     transfer: artifacts("transfer.json"),
   };
 }
+
+/** Which command writes a file of a study, told by its name; null for any other file. */
+export function producerOf(path: string): string | null {
+  const file = `${basename(dirname(path))}/${basename(path)}`;
+  return PRODUCERS.find(([pattern]) => pattern.test(file))?.[1] ?? null;
+}
+
+const PRODUCERS: readonly (readonly [RegExp, string])[] = [
+  [/^data\/(math|ood)_raw\.jsonl$/, "sep prepare"],
+  [/^data\/(math|ood)_best_runs\.jsonl$/, "sep generate --best-answer"],
+  [/^data\/(math|ood)_runs\.jsonl$/, "sep generate"],
+  [/^data\/(math|ood)_(semantic_entropy|pair_verdicts)\.jsonl$/, "sep entropy"],
+  [/^artifacts\/(math|ood)_hidden_states\.(safetensors|index\.jsonl)$/, "sep trace"],
+  [/^probe_datasets\/(math_train|math_val|math_test|ood_test)\.npz$/, "sep dataset"],
+  [/^models\/(accuracy_probe|se_probe|entropy_baseline)\.(json|safetensors)$/, "sep train"],
+  [/^models\/se_threshold\.json$/, "sep train"],
+  [/^models\/probe_eval\.json$/, "sep eval"],
+  [/^artifacts\/transfer\.json$/, "sep transfer"],
+];
 
 /** The folder of a study whose folders each have the files of a shard. */
 export const shardsFolder = (root: string): string => join(root, "shards");

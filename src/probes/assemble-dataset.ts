@@ -53,7 +53,16 @@ export async function assembleDataset(
   hidden: HiddenStates,
   index: StateRowIndex,
   entropies: ReadonlyMap<string, QuestionEntropies> | null,
-  { position, layer }: { readonly position: TracePosition; readonly layer: number },
+  {
+    position,
+    layer,
+    groupOf,
+  }: {
+    readonly position: TracePosition;
+    readonly layer: number;
+    /** Of a question with duplicates, the id of the first of them. */
+    readonly groupOf: ReadonlyMap<string, string>;
+  },
 ): Promise<ProbeDataset> {
   const rowsAt = (place: TracePosition): Int32Array =>
     Int32Array.from(runs, (run) => index.rowOf(place, run.question_id, run.run_id));
@@ -73,6 +82,7 @@ export async function assembleDataset(
       (run) => entropies?.get(run.question_id)?.discrete ?? Number.NaN,
     ),
     questionIds: runs.map((run) => run.question_id),
+    questionGroups: runs.map((run) => groupOf.get(run.question_id) ?? run.question_id),
     runIds: Int32Array.from(runs, (run) => run.run_id),
     stateRows: Object.fromEntries(hidden.positions.map((place) => [place, rowsAt(place)])),
   };

@@ -44,6 +44,8 @@ export interface FitProbesOptions {
   readonly classWeight?: ClassWeight;
   /** How many folds, or which; by question, with about the same share of every combination of labels. */
   readonly folds?: number | FoldAssignment;
+  /** [N] questions that folds and permutations keep together, such as duplicates; each question by itself if left out. */
+  readonly groups?: readonly string[] | undefined;
   /** Whether to estimate the procedure itself, its choices of layer, position, penalty and threshold included. */
   readonly nested?: boolean;
   /** Label permutations, each refitted, to test the kept probes with; 0 for no test. */
@@ -103,12 +105,12 @@ export async function* fitProbes(
   options: FitProbesOptions = {},
 ): AsyncGenerator<FitProbesEvent, FittedProbes> {
   const { kind = "logistic", classWeight = "none", seed = 42, nested = false, keep = "best" } = options;
-  const { signal, permutations = 0 } = options;
+  const { signal, permutations = 0, groups = questionIds } = options;
   const settings = { kind, classWeight, seed };
   const names = Object.keys(targets);
   const specs = Object.values(targets);
   const base = specs.map((spec, target) => makeOutcome(names[target]!, spec, questionIds, () => true));
-  const folds = assignFolds(questionIds, base, options.folds ?? DEFAULT_FOLDS, seed);
+  const folds = assignFolds(groups, base, options.folds ?? DEFAULT_FOLDS, seed);
   const foldOf = Uint8Array.from(folds.foldOf);
   const plan = nested
     ? planOutcomes(names, specs, base, questionIds, foldOf, folds.foldCount)
@@ -122,7 +124,7 @@ export async function* fitProbes(
   const engine = await openProbeEngine(options.workers ?? planWorkers(units, splits.length), signal);
   await using _engine = engine;
   const tests = learnable.map((target) =>
-    planPermutations(units, candidates, base[target]!.labels, questionIds, foldOf, {
+    planPermutations(units, candidates, base[target]!.labels, groups, foldOf, {
       permutations,
       folds: folds.foldCount,
       parts: Math.ceil(engine.concurrency / folds.foldCount),
@@ -205,23 +207,23 @@ function groupByUnit(choices: ReadonlyMap<number, ProbeChoice>): OnUnit<WantedPr
 
 /** One assignment serves all targets, so it is stratified on all labels at once. */
 function assignFolds(
-  questionIds: readonly string[],
+  groups: readonly string[],
   outcomes: readonly { readonly labels: Uint8Array }[],
   wanted: number | FoldAssignment,
   seed: number,
 ): FoldAssignment {
   if (typeof wanted !== "number") {
-    if (wanted.foldOf.length === questionIds.length) return wanted;
+    if (wanted.foldOf.length === groups.length) return wanted;
     throw new SepError(
       "bad-option",
-      `The folds are of ${wanted.foldOf.length} rows, there are ${questionIds.length}; give one a row.`,
+      `The folds are of ${wanted.foldOf.length} rows, there are ${groups.length}; give one a row.`,
     );
   }
-  const joint = questionIds.map((_, row) =>
+  const joint = groups.map((_, row) =>
     outcomes.reduce((sum, { labels }, target) => sum + (labels[row]! << target), 0),
   );
-  const foldCount = Math.min(wanted, new Set(questionIds).size);
-  return { foldOf: groupedStratifiedFolds(questionIds, joint, foldCount, seed), foldCount };
+  const foldCount = Math.min(wanted, new Set(groups).size);
+  return { foldOf: groupedStratifiedFolds(groups, joint, foldCount, seed), foldCount };
 }
 
 /**

@@ -80,6 +80,7 @@ describe("probe data sets", () => {
     semanticEntropy: Float64Array.of(0.5, 0.75),
     discreteSemanticEntropy: Float64Array.of(0, Math.log(2)),
     questionIds: ["q1", "q2 ∑"],
+    questionGroups: ["q1", "q1"],
     runIds: Int32Array.of(0, 9),
     stateRows: { "think-end": Int32Array.of(5, -1), "before-generation": Int32Array.of(0, 1) },
   };

@@ -14,6 +14,8 @@ export interface ForeignStates {
 
 /** The same with labels: a probe data set. */
 export interface ForeignDataset extends ForeignStates {
+  /** [n] which questions are duplicates of one another, as `sep dataset` writes it; each question's own id without. */
+  readonly questionGroups: readonly string[];
   readonly correct: Uint8Array;
   /** [n] nats; NaN where there was no reasoning. */
   readonly meanThinkEntropy: Float64Array;
@@ -56,6 +58,7 @@ export async function readForeignArrays(path: string): Promise<ForeignArrays> {
     kind: "dataset",
     content: {
       ...states,
+      questionGroups: readGroups(source, arrays.question_group, states.questionIds),
       correct: Uint8Array.from(correct),
       meanThinkEntropy: column("mean_think_entropy"),
       discreteSemanticEntropy: column(hasBoth ? "discrete_semantic_entropy" : "semantic_entropy"),
@@ -89,6 +92,18 @@ function readStates({ find, fail }: Source, key: "hidden_states" | "X_hidden"): 
     width,
     X: hidden.dtype === "f4" ? hidden.data : Float32Array.from(npyNumbers(hidden)),
   };
+}
+
+function readGroups(
+  { fail }: Source,
+  groups: NpyArray | undefined,
+  questionIds: readonly string[],
+): readonly string[] {
+  if (groups === undefined) return questionIds;
+  const read = readIds(groups);
+  return read.length === questionIds.length
+    ? read
+    : fail(`"question_group" has ${read.length} rows for ${questionIds.length} question_ids`);
 }
 
 const readIds = (ids: NpyArray): readonly string[] =>

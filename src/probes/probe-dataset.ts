@@ -20,6 +20,11 @@ export interface ProbeDataset {
   /** [n] of the row's question, nats, by counts: the target of the SE probe; NaN where not computed. */
   readonly discreteSemanticEntropy: Float64Array;
   readonly questionIds: readonly string[];
+  /**
+   * [n] id of the first question of the row's group of duplicates; the question's own where it has none. Groups are what
+   * counts as independent.
+   */
+  readonly questionGroups: readonly string[];
   readonly runIds: Int32Array;
   /** For each traced position [n]: row in the hidden-state tensors, -1 where the sample has no such token. */
   readonly stateRows: Readonly<Partial<Record<TracePosition, Int32Array>>>;
@@ -50,6 +55,7 @@ export function toDatasetArrays(dataset: ProbeDataset): Record<string, NpyArray>
         { dtype: "i4", shape: [count], data },
       ]),
     ),
+    question_group: { dtype: "U", shape: [count], data: dataset.questionGroups },
   };
 }
 
@@ -68,6 +74,10 @@ export async function readProbeDataset(path: string): Promise<ProbeDataset> {
     return array.dtype === "U" ? array.data : fail(`"${key}" holds ${array.dtype}, expected strings`);
   };
   const questionIds = strings("question_ids");
+  // files of version 0.1 and of other tools do not have it
+  const questionGroups = arrays.question_group === undefined ? questionIds : strings("question_group");
+  if (questionGroups.length !== questionIds.length)
+    fail(`"question_group" has ${questionGroups.length} rows, "question_ids" has ${questionIds.length}`);
   const numbers = (key: string): Float64Array => {
     const values = npyNumbers(find(key));
     if (values.length === questionIds.length) return values;
@@ -87,6 +97,7 @@ export async function readProbeDataset(path: string): Promise<ProbeDataset> {
     semanticEntropy: numbers("semantic_entropy"),
     discreteSemanticEntropy: numbers("discrete_semantic_entropy"),
     questionIds,
+    questionGroups,
     runIds: Int32Array.from(numbers("run_ids")),
     stateRows: Object.fromEntries(
       TRACE_POSITIONS.filter((name) => arrays[`rows_${name}`] !== undefined).map((name) => [

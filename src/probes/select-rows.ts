@@ -16,6 +16,7 @@ export function selectRows(dataset: ProbeDataset, rows: readonly number[]): Prob
     semanticEntropy: Float64Array.from(rows, (row) => dataset.semanticEntropy[row]!),
     discreteSemanticEntropy: Float64Array.from(rows, (row) => dataset.discreteSemanticEntropy[row]!),
     questionIds: rows.map((row) => dataset.questionIds[row]!),
+    questionGroups: rows.map((row) => dataset.questionGroups[row]!),
     runIds: Int32Array.from(rows, (row) => dataset.runIds[row]!),
     stateRows: mapStateRows(dataset, (own) => Int32Array.from(rows, (row) => own[row]!)),
   };
@@ -39,6 +40,7 @@ export function joinRows(first: ProbeDataset, second: ProbeDataset): ProbeDatase
     semanticEntropy: join("semanticEntropy"),
     discreteSemanticEntropy: join("discreteSemanticEntropy"),
     questionIds: [...first.questionIds, ...second.questionIds],
+    questionGroups: [...first.questionGroups, ...second.questionGroups],
     runIds: Int32Array.from([...first.runIds, ...second.runIds]),
     stateRows: mapStateRows(first, (own, position) => {
       const other = second.stateRows[position];

@@ -19,6 +19,18 @@ describe("splitQuestions", () => {
     expect(splitQuestions(ids, { seed: 43 }).test).not.toEqual(split.test);
   });
 
+  it("keeps groups whole, and the ratios as well as they allow", () => {
+    const groupOf = new Map(ids.map((id, i) => [id, `q-${i - (i % 4)}`]));
+    const split = splitQuestions(ids, { groupOf });
+    const sideOf = new Map(
+      (["train", "val", "test"] as const).flatMap((part) => split[part].map((id) => [id, part])),
+    );
+    for (const id of ids) expect(sideOf.get(id)).toBe(sideOf.get(groupOf.get(id)!));
+    expect([split.train.length, split.val.length, split.test.length]).toEqual([140, 28, 32]);
+    expect(splitQuestions([...ids].reverse(), { groupOf })).toEqual(split);
+    expect(splitQuestions(ids, { groupOf: new Map(ids.map((id) => [id, id])) })).toEqual(splitQuestions(ids));
+  });
+
   it("refuses ratios that do not add up", () => {
     const ratios = { train: 0.7, val: 0.2, test: 0.2 };
     expect(() => splitQuestions(ids, { ratios })).toThrow(/add up to 1/);

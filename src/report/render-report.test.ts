@@ -139,6 +139,7 @@ function makeScores(seed: number): SplitScores {
     Float64Array.from(incorrect, (label) => (strength * label + rng.next()) / (1 + strength));
   return {
     questionIds: Array.from({ length: 60 }, (_, i) => `q${Math.floor(i / 2)}`),
+    questionGroups: Array.from({ length: 60 }, (_, i) => `q${Math.floor(i / 2)}`),
     incorrect,
     highSemanticEntropy: incorrect,
     accuracyProbe: noisy(0.9),

@@ -24,7 +24,7 @@ export interface AnswerBackend {
   prepare?(): AsyncGenerator<string, void>;
   /**
    * Said once all prompts are known and before any is asked.
-   * @throws SepError for prompts that this backend cannot answer
+   * @throws SepError for prompts that this backend cannot answer, but for those that are too long, which `draw` refuses
    */
   check?(prompts: readonly Prompt[], signal?: AbortSignal): Promise<void>;
   /** @param questions how many there are to do */

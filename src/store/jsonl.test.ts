@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { describeProblems, readJsonl, writeJsonl } from "./jsonl.ts";
@@ -69,11 +70,41 @@ test("malformed lines are reported by number and the good ones survive", async (
     "4 expected an object, got [1]",
     '5 "a" is "x", expected a number',
     "6 not JSON",
-    "8 not JSON",
+    "8 not UTF-8",
   ]);
   expect(problems[0]?.excerpt).toBe('{"a":');
-  expect(problems[4]?.excerpt).toMatch(/^not UTF-8/);
+  expect(problems[4]?.reason).toBe("not UTF-8: save the file as UTF-8");
   expect(describeProblems(problems, 1)).toMatch(/^line 3: not JSON.*; and 4 more$/);
+});
+
+test.each([
+  [
+    "UTF-16 with a byte order mark",
+    Buffer.from('\ufeff{"a":1}\n', "utf16le"),
+    "is UTF-16. Save it as UTF-8.",
+  ],
+  ["big-endian", Buffer.from('\ufeff{"a":1}\n', "utf16le").swap16(), "is UTF-16. Save it as UTF-8."],
+  ["UTF-16 without a mark", Buffer.from('{"a":1}\n', "utf16le"), "is UTF-16. Save it as UTF-8."],
+  ["gzip", gzipSync('{"a":1}\n'), "is compressed with gzip. Unpack it first."],
+  ["Parquet", Buffer.from("PAR1\x15\x04"), "is a Parquet table. Export it as JSONL."],
+  [
+    "any binary file",
+    Buffer.from("\x7fELF\x02\x01\x01\0\0\0"),
+    "is binary: byte 7 is zero. Give a text file.",
+  ],
+])("%s is named as what it is", async (_name, bytes, what) => {
+  await writeFile(path, bytes);
+  await expect(readJsonl(path, { parse: (value) => value })).rejects.toMatchObject({
+    code: "not-text",
+    message: `${path} ${what}`,
+  });
+});
+
+test("a byte order mark of UTF-8 is no part of the text, and zero bytes further on cost their line only", async () => {
+  await writeFile(path, '\ufeff{"a":1}\n\0\0\0\n{"a":2}\n');
+  const { rows, problems } = await readJsonl(path, { parse: (value) => value });
+  expect(rows).toEqual([{ a: 1 }, { a: 2 }]);
+  expect(problems).toHaveLength(1);
 });
 
 test("lines longer than one read come back whole", async () => {

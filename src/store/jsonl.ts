@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { SepError } from "../errors.ts";
 import { shorten } from "../text/shorten.ts";
 import { errnoOf, explainFileError } from "./file-error.ts";
+import { requireText } from "./require-text.ts";
 import { stringifyRow } from "./stringify-row.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
@@ -26,7 +27,7 @@ export interface JsonlContent<T> {
  * is the trace of an interrupted writer and its problem says so.
  * @param parse turns one line's value into a row; what it throws becomes the problem's reason
  * @param parseJson turns one line into its value
- * @throws SepError `missing-input` if there is no such file
+ * @throws SepError `missing-input` if there is no such file; `not-text` if it is UTF-16, compressed or otherwise binary
  */
 export async function readJsonl<T>(
   path: string,
@@ -45,13 +46,17 @@ export async function readJsonl<T>(
     line += 1;
     if (sizeBytes > bytes.length) {
       const reason = `the line has ${sizeBytes} bytes, at most ${MOST_LINE_BYTES} are read`;
-      problems.push({ line, reason, excerpt: shorten(decodeLine(bytes)) });
+      problems.push({ line, reason, excerpt: shorten(decodeLine(bytes).text) });
       continue;
     }
-    const text = decodeLine(line === 1 ? withoutByteOrderMark(bytes) : bytes);
+    const { text, isUtf8 } = decodeLine(line === 1 ? withoutByteOrderMark(bytes) : bytes);
     if (text.trim() === "") continue;
     const reject = (reason: string): void =>
       void problems.push({ line, reason: shorten(reason, MOST_REASON), excerpt: shorten(text) });
+    if (!isUtf8) {
+      reject("not UTF-8: save the file as UTF-8");
+      continue;
+    }
     let value: unknown;
     try {
       value = parseJson(text);
@@ -97,7 +102,7 @@ interface Line {
 
 /**
  * The lines of a file as they are. Splits at the byte 0x0A only: other Unicode line ends may stand inside JSON strings.
- * @throws SepError `missing-input` if there is no such file
+ * @throws SepError `missing-input` if there is no such file; `not-text` if it begins as no file of UTF-8 does
  */
 export async function* readLines(path: string): AsyncGenerator<Line> {
   let held: Buffer[] = [];
@@ -113,9 +118,12 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
     sizeBytes = 0;
     return line;
   };
+  let isFirst = true;
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: READ_SIZE })) {
       const bytes = chunk as Buffer;
+      if (isFirst) requireText(path, bytes);
+      isFirst = false;
       let start = 0;
       for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
         hold(bytes.subarray(start, end));
@@ -141,12 +149,12 @@ const MOST_REASON = 300;
 const withoutByteOrderMark = (bytes: Buffer): Buffer =>
   bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? bytes.subarray(3) : bytes;
 
-/** Bytes that are not UTF-8 are kept as they are seen wrongly, outside of JSON, so that the line is refused. */
-function decodeLine(bytes: Buffer): string {
+/** Bytes that are not UTF-8 become U+FFFD in the text. */
+function decodeLine(bytes: Buffer): { readonly text: string; readonly isUtf8: boolean } {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return { text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes), isUtf8: true };
   } catch {
-    return `not UTF-8: ${bytes.toString("utf8")}`;
+    return { text: bytes.toString("utf8"), isUtf8: false };
   }
 }
 

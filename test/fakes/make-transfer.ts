@@ -6,12 +6,11 @@ const NAMES = ["a/math", "b/math", "c/math"];
 /** Twelve answers to six questions; the accuracy probe is right at home, the SE probe everywhere but from `a` to `b`. */
 export function makeTransfer(): TransferEval {
   const incorrect = Uint8Array.of(0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1);
-  const questionIds = Array.from(incorrect, (_, row) => `q${row >> 1}`);
   const right = Float64Array.from(incorrect, (label, row) => label + row / 100);
   const wrong = right.map((score) => -score);
   const targets = NAMES.map((name, target) => ({
     name,
-    questionIds,
+    questionGroups: Array.from(incorrect, (_, row) => `${name}/q${row >> 1}`),
     incorrect,
     untrained: { semantic_entropy: right, discrete_semantic_entropy: right, mean_think_entropy: wrong },
     bySource: NAMES.map((_, source) => ({

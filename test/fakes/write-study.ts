@@ -28,6 +28,8 @@ export interface StudyShape {
   readonly allCorrect?: boolean;
   /** Put into questions, answers and reasoning. */
   readonly hostileText?: string;
+  /** What a question asks, of the q-th of a set; all differ by default. */
+  readonly ask?: (set: DataSetName, q: number) => string;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function writeStudy(root: string, shape: StudyShape = {}): Promise<
 }
 
 async function writeSet(workspace: Workspace, set: DataSetName, shape: StudyShape): Promise<void> {
-  const { questions = 60, samples = 6, seed = 7, hostileText = "" } = shape;
+  const { questions = 60, samples = 6, seed = 7, hostileText = "", ask = askFor } = shape;
   await mkdir(dirname(workspace.raw(set)), { recursive: true });
   const raw: unknown[] = [];
   const runs: RunRecord[] = [];
@@ -53,7 +55,7 @@ async function writeSet(workspace: Workspace, set: DataSetName, shape: StudyShap
     const rng = createRng("fake-study", set, seed, q);
     const id = `${set}-${String(q).padStart(4, "0")}`;
     const difficulty = gaussian(rng);
-    raw.push({ id, question: `What is ${q} + ${q}?${hostileText}`, answer: String(2 * q) });
+    raw.push({ id, question: `${ask(set, q)}${hostileText}`, answer: String(2 * q) });
     const own = Array.from({ length: samples }, (_, run) => makeRun(set, id, q, run, difficulty, rng, shape));
     runs.push(...own);
     entropies.push(describeEntropy(own));
@@ -65,6 +67,9 @@ async function writeSet(workspace: Workspace, set: DataSetName, shape: StudyShap
   await writeStates(workspace, set, states, shape);
 }
 
+const askFor = (set: DataSetName, q: number): string =>
+  set === "math" ? `What is ${q} + ${q}?` : `Double the number ${q}.`;
+
 function makeRun(
   set: DataSetName,
   id: string,
@@ -72,7 +77,14 @@ function makeRun(
   run: number,
   difficulty: number,
   rng: Rng,
-  { signal = 2, truncatedShare = 0, allCorrect = false, hostileText = "", seed = 7 }: StudyShape,
+  {
+    signal = 2,
+    truncatedShare = 0,
+    allCorrect = false,
+    hostileText = "",
+    seed = 7,
+    ask = askFor,
+  }: StudyShape,
 ): RunRecord {
   const truncated = rng.next() < truncatedShare;
   const right = allCorrect || (!truncated && rng.next() < logistic(-signal * difficulty));
@@ -83,7 +95,7 @@ function makeRun(
     dataset: set,
     question_id: id,
     run_id: run,
-    prompt: `What is ${q} + ${q}?`,
+    prompt: ask(set, q),
     output_text: `<think>${thought}</think>\\boxed{${answer}}`,
     think_text: thought,
     answer_text: truncated ? "" : `\\boxed{${answer}}${hostileText}`,

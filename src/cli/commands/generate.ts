@@ -18,6 +18,7 @@ import { SHARD_OPTION, shardWorkspace } from "../shard-option.ts";
 import { LIMIT_OPTION, MODEL_OPTIONS, OUTPUT_OPTIONS, SEED_OPTION, SET_OPTION } from "../step-options.ts";
 import {
   BACKEND_OPTIONS,
+  noteDtype,
   readLocalDtype,
   readVllmChoice,
   SERVE_OPTIONS,
@@ -79,7 +80,9 @@ export const GENERATE: Command = defineCommand({
     },
   ],
   run(values, context) {
-    return runStepCommand(values, context, (workspace) => generateSets(workspace, values, context));
+    return runStepCommand(values, context, (workspace) =>
+      noteDtype("generate", values, generateSets(workspace, values, context)),
+    );
   },
 });
 

@@ -28,6 +28,7 @@ import {
 import { TRAINING_OPTIONS } from "../training-options.ts";
 import {
   BACKEND_OPTIONS,
+  noteDtype,
   readLocalDtype,
   readVllmChoice,
   SERVE_OPTIONS,
@@ -82,14 +83,20 @@ export const RUN: Command = defineCommand({
     const startMs = context.now();
     const options = await readOptions(values, context);
     if (values["dry-run"]) {
-      const planning = planPipeline(openWorkspace(resolve(values.out)), options);
+      const planning = noteDtype(
+        "generate",
+        values,
+        planPipeline(openWorkspace(resolve(values.out)), options),
+      );
       const plan = await renderProgress(planning, values, context);
       context.stdout.write(
         values.json ? `${JSON.stringify({ kind: "plan", steps: plan })}\n` : describePlan(plan, values.out),
       );
       return EXIT.ok;
     }
-    await runSteps(values, context, (workspace) => runPipeline(workspace, options));
+    await runSteps(values, context, (workspace) =>
+      noteDtype("generate", values, runPipeline(workspace, options)),
+    );
     await printEvaluation(values, context);
     if (!values.json && !values.quiet)
       context.stdout.write(`Time    ${formatDuration(context.now() - startMs)}\n`);

@@ -23,6 +23,7 @@ import { SHARD_OPTION, shardOrStudyRuns } from "../shard-option.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
 import {
   BACKEND_OPTIONS,
+  noteDtype,
   readLocalDtype,
   readVllmChoice,
   SERVE_OPTIONS,
@@ -76,7 +77,9 @@ export const TRACE: Command = defineCommand({
   ],
   run(values, context) {
     if (values.verify) return verifySets(values, context);
-    return runStepCommand(values, context, (workspace) => traceSets(workspace, values, context));
+    return runStepCommand(values, context, (workspace) =>
+      noteDtype("trace", values, traceSets(workspace, values, context)),
+    );
   },
 });
 

@@ -12,9 +12,24 @@ import { type ManifestWarning, readManifest, staleReasons } from "../../store/ma
 import type { TracePosition } from "../../tracing/positions.ts";
 import { fileExists } from "../file-exists.ts";
 import { manifestPathOf } from "../output-ownership.ts";
+import {
+  type DuplicateGroups,
+  findShared,
+  groupDuplicates,
+  nameSome,
+  type QuestionTexts,
+  questionTexts,
+  warnOfDuplicates,
+} from "../question-overlap.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { tracedAnswersPath } from "../tracing/traced-answers.ts";
-import { type DataSetName, PROBE_SPLITS, type ProbeSplit, type Workspace } from "../workspace.ts";
+import {
+  type DataSetName,
+  PROBE_SPLITS,
+  type ProbeSplit,
+  SPLIT_SOURCES,
+  type Workspace,
+} from "../workspace.ts";
 import { choosePosition } from "./choose-position.ts";
 
 export interface BuildDatasetsOptions extends StepControl {
@@ -35,7 +50,8 @@ const STEP = { step: "dataset", part: "" } as const;
 
 /**
  * Step 5: joins runs, entropies and hidden states into probe data sets, split by question. The second question set is
- * optional; without its hidden states there is no `ood_test`.
+ * optional; without its hidden states there is no `ood_test`. Duplicates of a question go where it goes, and questions of
+ * the second set that the first asks as well are left out.
  * @throws SepError `missing-input`, `bad-option` for a position or layer that was not traced, `bad-artefact`, and
  * those of `runStep`
  */
@@ -54,8 +70,9 @@ export async function* buildDatasets(
   }: BuildDatasetsOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   const position = asked === "auto" ? await choosePosition(workspace.hiddenStates("math")) : asked;
-  const withOod = wanted?.includes("ood") ?? (await fileExists(workspace.hiddenStates("ood")));
-  const oodEntropies = withOod && (await fileExists(workspace.semanticEntropy("ood")));
+  const isOodTraced = wanted?.includes("ood") ?? (await fileExists(workspace.hiddenStates("ood")));
+  const oodEntropies = isOodTraced && (await fileExists(workspace.semanticEntropy("ood")));
+  const withOod = isOodTraced && !(await isOodKnown(workspace));
   const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
   const inputsOf = async (set: DataSetName, entropies: boolean): Promise<string[]> => [
     await tracedAnswersPath(workspace, set),
@@ -65,7 +82,7 @@ export async function* buildDatasets(
   ];
   const definition = {
     ...STEP,
-    inputs: [...(await inputsOf("math", true)), ...(withOod ? await inputsOf("ood", oodEntropies) : [])],
+    inputs: [...(await inputsOf("math", true)), ...(isOodTraced ? await inputsOf("ood", oodEntropies) : [])],
     outputs: splits.map((split) => workspace.probeDataset(split)),
     settings: { position, layer, missingPosition, ratios: { ...ratios }, seed },
     whenStale: "redo" as const,
@@ -85,10 +102,12 @@ export async function* buildDatasets(
           ["ood", oodEntropies],
         ]
       : [["math", true]];
+    let known: QuestionTexts = new Map();
     for (const [set, entropies] of sets) {
-      const source = await loadSet(workspace, set, entropies, position);
+      const source = await loadSet(workspace, set, { entropies, position, known });
+      if (set === "math") known = source.texts;
       requireUsable(source, missingPosition);
-      const own = describeDropped(source);
+      const own = [...warnOfDuplicates(set, source.duplicates), ...describeDropped(source)];
       for (const warning of own) yield { kind: "warning", ...STEP, warning };
       warnings.push(...own);
       countDropped(source, counts);
@@ -102,6 +121,7 @@ export async function* buildDatasets(
           await assembleDataset(runs, source.hidden, source.index, source.entropies, {
             position,
             layer: chosen,
+            groupOf: source.duplicates.groupOf,
           }),
         );
         counts[`${split}_rows`] = runs.length;
@@ -122,9 +142,12 @@ export async function* buildDatasets(
       warnings.push(...own);
     } else {
       await rm(workspace.probeDataset("ood_test"), { force: true }); // one of an earlier study would be scored
+      if (isOodTraced) counts.ood_also_in_math = (await readTexts(workspace, "ood")).size;
       const warning = {
         code: "no-ood",
-        message: "There is no second question set, so nothing is said about questions of another kind.",
+        message: isOodTraced
+          ? `All ${counts.ood_also_in_math} questions of the second set stand in the first, so nothing is said about questions of another kind. Give other questions with --ood.`
+          : "There is no second question set, so nothing is said about questions of another kind.",
       };
       yield { kind: "warning", ...STEP, warning };
       warnings.push(warning);
@@ -157,17 +180,38 @@ interface SourceSet {
   readonly hidden: HiddenStates;
   readonly index: StateRowIndex;
   readonly entropies: ReadonlyMap<string, QuestionEntropies> | null;
+  /** Without those of questions that the other set asks as well. */
   readonly allRuns: readonly RunRecord[];
+  readonly texts: QuestionTexts;
+  /** Questions of the other set, left out. */
+  readonly shared: readonly string[];
+  readonly duplicates: DuplicateGroups;
   readonly usable: ReturnType<typeof selectUsableRuns>;
   readonly badLines: number;
   readonly position: TracePosition;
 }
 
+/** What the questions of a set's traced answers ask. */
+const readTexts = async (workspace: Workspace, set: DataSetName): Promise<QuestionTexts> =>
+  questionTexts((await readRuns(await tracedAnswersPath(workspace, set))).runs);
+
+/** Whether the first set asks all questions of the second; false where files are missing, which the step reports. */
+async function isOodKnown(workspace: Workspace): Promise<boolean> {
+  const paths = await Promise.all(SPLIT_SOURCES.map((set) => tracedAnswersPath(workspace, set)));
+  if ((await Promise.all(paths.map(fileExists))).includes(false)) return false;
+  const ood = await readTexts(workspace, "ood");
+  return ood.size > 0 && findShared(ood, (await readTexts(workspace, "math")).values()).length === ood.size;
+}
+
+/** @param known questions of another set, which are left out */
 async function loadSet(
   workspace: Workspace,
   set: DataSetName,
-  withEntropies: boolean,
-  position: TracePosition,
+  {
+    entropies: withEntropies,
+    position,
+    known,
+  }: { readonly entropies: boolean; readonly position: TracePosition; readonly known: QuestionTexts },
 ): Promise<SourceSet> {
   const hidden = await openHiddenStates(workspace.hiddenStates(set));
   if (!hidden.positions.includes(position)) {
@@ -177,7 +221,12 @@ async function loadSet(
     );
   }
   const index = await readStateRowIndex(workspace.hiddenStatesIndex(set));
-  const { runs, problems, duplicates } = await readRuns(await tracedAnswersPath(workspace, set));
+  const { runs: all, problems, duplicates } = await readRuns(await tracedAnswersPath(workspace, set));
+  const asked = questionTexts(all);
+  const shared = findShared(asked, known.values());
+  const left = new Set(shared);
+  const runs = all.filter(({ question_id }) => !left.has(question_id));
+  const texts = new Map([...asked].filter(([id]) => !left.has(id)));
   const entropies = withEntropies
     ? new Map(
         (await readSemanticEntropy(workspace.semanticEntropy(set))).map((record) => [
@@ -193,6 +242,9 @@ async function loadSet(
     index,
     entropies,
     allRuns: runs,
+    texts,
+    shared,
+    duplicates: groupDuplicates(texts),
     usable,
     badLines: problems.length + duplicates.length,
     position,
@@ -201,13 +253,13 @@ async function loadSet(
 
 /** Questions are split before rows are dropped, so that a longer token limit does not move questions around. */
 function splitSet(
-  { set, allRuns }: SourceSet,
+  { set, allRuns, duplicates: { groupOf } }: SourceSet,
   ratios: SplitRatios,
   seed: number,
 ): [ProbeSplit, readonly string[]][] {
   const questions = allRuns.map((run) => run.question_id);
   if (set === "ood") return [["ood_test", questions]];
-  const { train, val, test } = splitQuestions(questions, { ratios, seed });
+  const { train, val, test } = splitQuestions(questions, { ratios, seed, groupOf });
   return [
     ["math_train", train],
     ["math_val", val],
@@ -238,8 +290,15 @@ function describeDropped({
   badLines,
   entropies,
   position,
+  shared,
 }: SourceSet): ManifestWarning[] {
   const warnings: ManifestWarning[] = [];
+  if (shared.length > 0) {
+    warnings.push({
+      code: "shared-questions",
+      message: `${set}: ${shared.length} questions stand in the other set as well, in the same words or nearly, and were left out: ${nameSome(shared)}.`,
+    });
+  }
   if (usable.withoutPosition > 0) {
     warnings.push({
       code: "dropped-rows",
@@ -280,7 +339,12 @@ function describeDropped({
   return warnings;
 }
 
-function countDropped({ set, usable, allRuns }: SourceSet, counts: Record<string, number>): void {
+function countDropped(
+  { set, usable, allRuns, duplicates, shared }: SourceSet,
+  counts: Record<string, number>,
+): void {
+  counts[`${set}_duplicate_questions`] = duplicates.sameCount + duplicates.nearCount;
+  if (set === "ood") counts.ood_also_in_math = shared.length;
   counts[`${set}_samples`] = allRuns.length;
   counts[`${set}_dropped_without_position`] = usable.withoutPosition;
   counts[`${set}_dropped_truncated`] = usable.truncated;

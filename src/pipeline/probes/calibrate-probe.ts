@@ -35,7 +35,7 @@ export async function calibrateProbe(
       ? await scoreStates(probe, validation, hidden)
       : scoreProbe(probe, Float32Array.from(validation.meanThinkEntropy));
   const incorrect = validation.correct.map((correct) => 1 - correct);
-  const { discreteSemanticEntropy: entropies, questionIds } = validation;
+  const { discreteSemanticEntropy: entropies, questionGroups } = validation;
   const isIncorrectness = probe.target === "incorrect";
   const labels = isIncorrectness ? incorrect : Uint8Array.from(entropies, (h) => (h > seThreshold ? 1 : 0));
   const labelled = scores.map((score, row) =>
@@ -46,7 +46,7 @@ export async function calibrateProbe(
     calibration_map: fitCalibration(labelled, labels, "platt"),
     decisions: targets.map((target) => ({
       ...target,
-      ...chooseDecisionThreshold(scores, incorrect, questionIds, target),
+      ...chooseDecisionThreshold(scores, incorrect, questionGroups, target),
     })),
     asking,
   };

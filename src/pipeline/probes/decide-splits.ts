@@ -39,10 +39,10 @@ export function decideSplits(
   targets: readonly DecisionTarget[],
   options: { readonly resamples: number; readonly seed: number },
 ): DecisionEvaluation<EvaluatedSplit>[] {
-  const rowsOf = ({ questionIds, incorrect, ...columns }: SplitScores, name: ScoreName): DecisionRows => ({
+  const rowsOf = ({ questionGroups, incorrect, ...columns }: SplitScores, name: ScoreName): DecisionRows => ({
     scores: columns[COLUMNS[name]],
     incorrect,
-    questionIds,
+    questionIds: questionGroups,
   });
   const validation = scored.find(({ split }) => split === "math_val")!.scores;
   const held = scored.filter(({ split }) => split !== "math_val");

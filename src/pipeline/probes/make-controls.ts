@@ -29,7 +29,7 @@ export async function makeControls(
   const settings = { C: accuracy.C, classWeight: accuracy.class_weight };
   const constant = await fitConstantProbe(labels, settings);
   await using multiplier = await createMatrixMultiplier();
-  const questions = rows.map((row) => train.questionIds[row]!);
+  const questions = rows.map((row) => train.questionGroups[row]!);
   const shuffled = await fitShuffledProbes(multiplier, features, accuracy.width, labels, questions, {
     ...settings,
     seed,

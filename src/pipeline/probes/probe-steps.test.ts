@@ -236,6 +236,68 @@ describe("degenerate studies", () => {
     expect(ood!.scores.accuracy_probe.auc_intervals[1]!.low).toBeLessThan(0.52);
   });
 
+  it("keep the same question under two ids on one side, and count it once", async () => {
+    const spell = ["What is 1? Say it.", "what is  1 -- say it", "WHAT IS 1: “Say it!”"];
+    const ask = (set: string, q: number): string =>
+      set === "math"
+        ? spell[Math.floor(q / 20)]!.replace("1", `${q % 20} + 7`)
+        : `What is ${q + 10} + 7? Say it.`;
+    const workspace = await makeStudy({ questions: 40, ask });
+    const { results } = await runSteps(workspace);
+    expect(results[0]!.counts).toMatchObject({
+      math_duplicate_questions: 20,
+      ood_duplicate_questions: 0,
+      ood_also_in_math: 10,
+      ood_test_questions: 30,
+    });
+    const codes = results[0]!.warnings.map(({ code, message }) => `${code}: ${message}`);
+    expect(codes).toContainEqual(
+      'duplicate-questions: math: 20 questions stand in the set already (20 the same, 0 nearly), such as "math-0020", which is "math-0000". Duplicates stay on one side of every split and count as one question.',
+    );
+    expect(codes).toContainEqual(
+      expect.stringMatching(
+        /^shared-questions: ood: 10 questions .* left out: "ood-0000", .*"ood-0004" and 5 more\.$/,
+      ),
+    );
+    const sideOf = new Map<string, string>();
+    for (const split of ["math_train", "math_val", "math_test"] as const) {
+      const { question_ids: ids, question_group: groups } = await readNpz(workspace.probeDataset(split));
+      for (const [row, id] of (ids!.data as string[]).entries()) {
+        const group = (groups!.data as string[])[row]!;
+        expect(group).toBe(
+          id < "math-0020" ? id : `math-${String(Number(id.slice(5)) - 20).padStart(4, "0")}`,
+        );
+        expect(sideOf.get(group) ?? split).toBe(split);
+        sideOf.set(group, split);
+      }
+    }
+    expect(sideOf.size).toBe(20);
+    const { math_test: test, warnings } = await readEvaluation(workspace);
+    expect(test.counts.questions).toBe(6);
+    expect(test.scores.accuracy_probe.question_count).toBe(3);
+    expect(warnings).toContainEqual({
+      code: "few-questions",
+      message: expect.stringMatching(/^math_test: 3 different questions: intervals/),
+    });
+    const probe = await loadProbe(workspace.accuracyProbe);
+    expect(probe.training.question_count).toBe(28);
+  });
+
+  it("go on without a second set whose questions are all in the first", async () => {
+    const workspace = await makeStudy({ questions: 20, ask: (_, q) => `What is ${q} + ${q}?` });
+    const { results } = await runSteps(workspace);
+    expect(results[0]!.counts.ood_also_in_math).toBe(20);
+    expect(results[0]!.warnings).toContainEqual({
+      code: "no-ood",
+      message: expect.stringMatching(/^All 20 questions of the second set stand in the first/),
+    });
+    expect((await readEvaluation(workspace)).ood_test).toBeUndefined();
+    expect(results.every(({ status }) => status === "ran")).toBe(true);
+    expect((await runSteps(workspace)).results.map(({ status }) => status)).toEqual(
+      Array(4).fill("up-to-date"),
+    );
+  });
+
   it("take another position, layer, penalty and threshold when told to", async () => {
     const workspace = await makeStudy({ questions: 40 });
     const training = { layer: 2, C: 0.5, seThreshold: 0.4 } as const;

@@ -35,6 +35,7 @@ export async function scoreSplit(
   const { baseline } = probes;
   return {
     questionIds: dataset.questionIds,
+    questionGroups: dataset.questionGroups,
     incorrect: dataset.correct.map((correct) => 1 - correct),
     highSemanticEntropy: Uint8Array.from(dataset.discreteSemanticEntropy, (entropy) =>
       entropy > threshold ? 1 : 0,

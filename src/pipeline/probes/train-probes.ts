@@ -108,7 +108,7 @@ export async function* trainProbes(
   > {
     const train = await readProbeDataset(workspace.probeDataset("math_train"));
     const hidden = await openHiddenStates(workspace.hiddenStates("math"));
-    const { questionIds } = train;
+    const { questionIds, questionGroups } = train;
     const fitting = fitProbes(
       { path: hidden.path, stateRows: takePositions(train, hidden, positions) },
       {
@@ -117,6 +117,7 @@ export async function* trainProbes(
       } satisfies Record<ProbeTarget, unknown>,
       questionIds,
       {
+        groups: questionGroups,
         kind,
         C,
         layer,

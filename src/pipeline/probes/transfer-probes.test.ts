@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StudyShape, writeStudy } from "../../../test/fakes/write-study.ts";
 import type { SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
+import { splitQuestions } from "../../probes/split-questions.ts";
 import type { Question } from "../../questions/question.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
 import { readTensor, writeSafetensors } from "../../store/safetensors.ts";
@@ -105,6 +106,35 @@ describe("transferProbes on three data sets with one planted signal", () => {
   });
 });
 
+describe("transferProbes leaves out", () => {
+  it("test questions that another set is trained on, by text, or by id where there is no text", async () => {
+    const study = await makeStudy("shared", { questions: 20, withOod: false });
+    const other = await makeStudy("shared", { questions: 60, withOod: false });
+    const out = openWorkspace(await makeFolder());
+    const { result } = await drain(transferProbes(out, [study.root, other.root], QUICK));
+    const { datasets, warnings } = await readTransfer(out);
+    const left = result.counts.test_questions_trained_on!;
+    expect(left).toBeGreaterThan(3);
+    expect(left).toBe(6 + 18 - datasets[0]!.test_questions - datasets[1]!.test_questions);
+    expect(warnings).toContainEqual({
+      code: "shared-questions",
+      message: expect.stringMatching(
+        /\/math: \d+ test questions stand in the training questions of another data set, .*"math-00/,
+      ),
+    });
+    for (const hasTexts of [true, false]) {
+      if (!hasTexts) await rm(other.raw("math"));
+      const [one, two] = await openTransferSets([study.root, other.root], 42);
+      for (const [{ test }, { train }] of [
+        [one!, two!],
+        [two!, one!],
+      ] as const)
+        expect(test.questionIds.filter((id) => train.questionIds.includes(id))).toEqual([]);
+      expect([one!.leftOut.length + two!.leftOut.length]).toEqual([left]);
+    }
+  });
+});
+
 describe("transferProbes refuses", () => {
   let study: Workspace;
   beforeAll(async () => {
@@ -126,12 +156,20 @@ describe("transferProbes refuses", () => {
     expect(await refusal([study.root, study.root])).toMatch(/given twice/);
   });
 
-  it("questions in two data sets, by text, or by id where there is no text", async () => {
-    const same = await makeStudy("refusals", { questions: 20, withOod: false, seed: 8 });
-    expect(await refusal([study.root, same.root])).toMatch(/share 20 questions/);
-    const other = await makeStudy("other words", { questions: 20, withOod: false });
-    await rm(other.raw("math"));
-    expect(await refusal([study.root, other.root])).toMatch(/share 20 questions/);
+  it("a set whose test questions are all trained on elsewhere", async () => {
+    const { train, test } = splitQuestions(
+      Array.from({ length: 20 }, (_, q) => `math-${String(q).padStart(4, "0")}`),
+    );
+    const tested = [...splitQuestions(train.concat(test)).val, ...test].map((id) => Number(id.slice(5)));
+    const trained = train.map((id) => Number(id.slice(5)));
+    const ask = (_: string, q: number): string => {
+      const other = tested.includes(q) ? trained[tested.indexOf(q)]! : q + 100;
+      return `What is ${other} + ${other}?`;
+    };
+    const other = await makeStudy("refusals", { questions: 20, withOod: false, ask });
+    expect(await refusal([study.root, other.root])).toMatch(
+      /^All 6 test questions of .*\/math stand in the training questions of .*\/math: /,
+    );
   });
 
   it("another model, norm state or width", async () => {

@@ -29,6 +29,7 @@ import {
   listTransferInputs,
   openTransferSets,
   type TransferSet,
+  warnOfLeftOut,
 } from "./transfer-sets.ts";
 
 export interface TransferProbesOptions {
@@ -116,7 +117,11 @@ export async function* transferProbes(
       targets.push(await scoreTarget(set, single, pooled[place] ?? null));
       yield { kind: "advanced", ...about, done: place + 1, total: sets.length, detail: set.name };
     }
-    warnings.push(...warnOfTargets(targets), ...warnOfUntrained(sets, single, pooled));
+    warnings.push(
+      ...warnOfLeftOut(sets),
+      ...warnOfTargets(targets),
+      ...warnOfUntrained(sets, single, pooled),
+    );
     const evaluation: TransferEval = {
       datasets: sets.map(describeTransferSet),
       position: sets[0]!.train.position,
@@ -128,7 +133,8 @@ export async function* transferProbes(
     };
     await writeAtomic(workspace.transfer, `${stableStringify(evaluation as unknown as Json, 2)}\n`);
     for (const warning of warnings) yield { kind: "warning", ...about, warning };
-    return { counts: { datasets: sets.length }, warnings };
+    const leftOut = sets.reduce((sum, set) => sum + set.leftOut.length, 0);
+    return { counts: { datasets: sets.length, test_questions_trained_on: leftOut }, warnings };
   });
 }
 
@@ -175,7 +181,7 @@ async function* fitPair(
       },
     },
     questionIds,
-    { ...settings, position, signal },
+    { ...settings, position, groups: labelGroups(sets), signal },
   );
   const { fitted } = yield* reportFit(fitting, { step: "transfer", part }, 0);
   const source = sets[0]!.hidden.metadata;
@@ -184,8 +190,21 @@ async function* fitPair(
   return { se_probe: describe(TARGETS.se_probe), accuracy_probe: describe(TARGETS.accuracy_probe) };
 }
 
+/** The groups of all training rows; questions that two sets share are in one. */
+function labelGroups(sets: readonly TransferSet[]): readonly string[] {
+  const labels = new Map<string, string>();
+  return sets.flatMap(({ train, groupOf }, i) =>
+    train.questionIds.map((id, row) => {
+      const group = groupOf.get(id)!;
+      const label = labels.get(group) ?? `${i}/${train.questionGroups[row]}`;
+      labels.set(group, label);
+      return label;
+    }),
+  );
+}
+
 async function scoreTarget(
-  { name, test, hidden }: TransferSet,
+  { name, test, hidden, groupOf }: TransferSet,
   single: readonly ProbePair[],
   pooled: ProbePair | null,
 ): Promise<TransferTarget> {
@@ -199,7 +218,7 @@ async function scoreTarget(
   for (const pair of single) bySource.push(await scorePair(pair));
   return {
     name,
-    questionIds: test.questionIds,
+    questionGroups: test.questionIds.map((id) => groupOf.get(id)!),
     incorrect: test.correct.map((correct) => 1 - correct),
     untrained: {
       semantic_entropy: test.semanticEntropy,
@@ -239,9 +258,9 @@ function describeTraining(
 }
 
 function warnOfTargets(targets: readonly TransferTarget[]): ManifestWarning[] {
-  return targets.flatMap(({ name, questionIds, incorrect, untrained }) => {
-    const questions = new Set(questionIds).size;
-    const without = new Set(questionIds.filter((_, row) => Number.isNaN(untrained.semantic_entropy[row])))
+  return targets.flatMap(({ name, questionGroups, incorrect, untrained }) => {
+    const questions = new Set(questionGroups).size;
+    const without = new Set(questionGroups.filter((_, row) => Number.isNaN(untrained.semantic_entropy[row])))
       .size;
     const rest = without === questions ? "its AUROC is null" : "its AUROC is over the other questions alone";
     const lacking = `${name}: ${without} of ${questions} test questions have no semantic_entropy, so ${rest}.`;

@@ -6,9 +6,12 @@ import { type HiddenStates, openHiddenStates } from "../../probes/hidden-states.
 import { type ProbeDataset, readProbeDataset } from "../../probes/probe-dataset.ts";
 import { joinRows, selectRows } from "../../probes/select-rows.ts";
 import { splitQuestions } from "../../probes/split-questions.ts";
+import { groupQuestions } from "../../questions/near-duplicates.ts";
 import type { Question } from "../../questions/question.ts";
 import { readJsonl } from "../../store/jsonl.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists } from "../file-exists.ts";
+import { nameSome } from "../question-overlap.ts";
 import {
   type DataSetName,
   openWorkspace,
@@ -18,13 +21,21 @@ import {
 } from "../workspace.ts";
 
 /** A question set of a workspace, divided by question. */
-export interface TransferSet {
+interface OpenedSet {
   readonly name: string;
   readonly workspace: Workspace;
   readonly set: DataSetName;
   readonly hidden: HiddenStates;
   readonly train: ProbeDataset;
   readonly test: ProbeDataset;
+}
+
+/** The same beside others. */
+export interface TransferSet extends OpenedSet {
+  /** What counts as one question, by question id: duplicates share a group, those in other sets as well. */
+  readonly groupOf: ReadonlyMap<string, string>;
+  /** Test questions that other sets are trained on; `test` is without them. */
+  readonly leftOut: readonly string[];
 }
 
 /** Whether a workspace's second question set is there. */
@@ -49,8 +60,8 @@ export async function listTransferInputs(workspaces: readonly Workspace[]): Prom
 /**
  * Opens every question set of some workspaces. The first set's training questions are those of the study, its
  * validation and test questions together are tested on; the second set, which the study only tests on, is divided in
- * the same shares.
- * @throws SepError `bad-option` for a folder that is given twice, fewer than two data sets, shared questions or different positions,
+ * the same shares. Test questions that another set is trained on are left out.
+ * @throws SepError `bad-option` for a folder that is given twice, fewer than two data sets, one without a question of its own or different positions,
  * `probe-mismatch` for states of different models, `missing-input`, `bad-artefact`
  */
 export async function openTransferSets(folders: readonly string[], seed: number): Promise<TransferSet[]> {
@@ -59,7 +70,7 @@ export async function openTransferSets(folders: readonly string[], seed: number)
   if (twice !== undefined) {
     throw new SepError("bad-option", `${twice} is given twice. Give each folder once.`);
   }
-  const sets: TransferSet[] = [];
+  const sets: OpenedSet[] = [];
   for (const root of roots) {
     const workspace = openWorkspace(root);
     const isAlone = roots.filter((other) => basename(other) === basename(root)).length === 1;
@@ -74,40 +85,94 @@ export async function openTransferSets(folders: readonly string[], seed: number)
     );
   }
   for (const other of sets.slice(1)) requireSameStates(sets[0]!, other);
-  await requireOwnQuestions(sets);
-  return sets;
+  return separateSets(sets);
 }
 
-/** What a set asks: the texts of its questions, or where these are not there, their ids. */
-interface AskedQuestions {
-  readonly ids: ReadonlySet<string>;
-  readonly texts: ReadonlySet<string> | null;
-}
-
-/** A question in two data sets would be trained on in one and tested on in the other. */
-async function requireOwnQuestions(sets: readonly TransferSet[]): Promise<void> {
-  const asked = await Promise.all(sets.map(readAsked));
-  asked.forEach((own, place) => {
-    for (const [before, other] of asked.slice(0, place).entries()) {
-      const [mine, theirs] =
-        own.texts !== null && other.texts !== null ? [own.texts, other.texts] : [own.ids, other.ids];
-      const shared = [...mine].filter((question) => theirs.has(question)).length;
-      if (shared === 0) continue;
+/**
+ * Leaves those questions out of each set's tests that some other set is trained on, in the same words or nearly, and
+ * gives what is left its groups.
+ * @throws SepError `bad-option` for a set of which nothing is left
+ */
+async function separateSets(sets: readonly OpenedSet[]): Promise<TransferSet[]> {
+  const texts = await Promise.all(sets.map(readTexts));
+  const groups = groupOverSets(sets, texts);
+  const trained = sets.map(({ train }, place) => ({
+    ids: new Set(train.questionIds),
+    groups: new Set(train.questionIds.map((id) => groups[place]!.get(id)!)),
+  }));
+  return sets.map((set, place) => {
+    const groupOf = groups[place]!;
+    const isTrained = (id: string, source: number): boolean =>
+      source !== place &&
+      (texts[place] !== null && texts[source] !== null
+        ? trained[source]!.groups.has(groupOf.get(id)!)
+        : trained[source]!.ids.has(id));
+    const sources = [...sets.keys()];
+    const questions = [...new Set(set.test.questionIds)];
+    const leftOut = questions.filter((id) => sources.some((source) => isTrained(id, source)));
+    if (leftOut.length === 0) return { ...set, groupOf, leftOut };
+    if (leftOut.length === questions.length) {
+      const on = sources.filter((source) => questions.some((id) => isTrained(id, source)));
       throw new SepError(
         "bad-option",
-        `${sets[before]!.name} and ${sets[place]!.name} share ${shared} questions: probes would be tried on questions that they were trained on. Compare data sets of different questions.`,
+        `All ${questions.length} test questions of ${set.name} stand in the training questions of ${on.map((source) => sets[source]!.name).join(", ")}: probes would be tried on questions that they were trained on. Compare data sets of different questions.`,
       );
     }
+    const left = new Set(leftOut);
+    const rows = set.test.questionIds.flatMap((id, row) => (left.has(id) ? [] : [row]));
+    return { ...set, test: selectRows(set.test, rows), groupOf, leftOut };
   });
 }
 
-async function readAsked({ workspace, set, train, test }: TransferSet): Promise<AskedQuestions> {
-  const ids = new Set([...train.questionIds, ...test.questionIds]);
+/**
+ * What counts as one question over all sets: a set's own groups, and with known texts, its duplicates in other sets.
+ * @returns [set] label by question id
+ */
+function groupOverSets(
+  sets: readonly OpenedSet[],
+  texts: readonly (ReadonlyMap<string, string> | null)[],
+): readonly ReadonlyMap<string, string>[] {
+  const known = texts.flatMap((own, place) => [...(own ?? [])].map(([id, text]) => ({ place, id, text })));
+  const { firstOf } = groupQuestions(known.map(({ text }) => text));
+  const found = sets.map(() => new Map<string, string>());
+  known.forEach(({ place, id }, i) => {
+    const first = known[firstOf[i]!]!;
+    found[place]!.set(id, `${first.place}/${first.id}`);
+  });
+  return sets.map(({ train, test }, place) => {
+    const own = joinRows(train, test);
+    return new Map(
+      own.questionIds.map((id, row) => [id, found[place]!.get(id) ?? `${place}/${own.questionGroups[row]}`]),
+    );
+  });
+}
+
+/** @returns null unless the texts of all of a set's questions are there */
+async function readTexts({
+  workspace,
+  set,
+  train,
+  test,
+}: OpenedSet): Promise<ReadonlyMap<string, string> | null> {
   const path = workspace.raw(set);
-  if (!(await fileExists(path))) return { ids, texts: null };
+  if (!(await fileExists(path))) return null;
   const { rows } = await readJsonl(path, { parse: (value) => value as Question });
-  const own = rows.filter(({ id }) => ids.has(id));
-  return { ids, texts: own.length === ids.size ? new Set(own.map(({ question }) => question.trim())) : null };
+  const texts = new Map(rows.map(({ id, question }) => [id, question]));
+  return [...train.questionIds, ...test.questionIds].every((id) => texts.has(id)) ? texts : null;
+}
+
+/** What was left out of the sets' tests, for people. */
+export function warnOfLeftOut(sets: readonly TransferSet[]): ManifestWarning[] {
+  return sets.flatMap(({ name, leftOut }) =>
+    leftOut.length === 0
+      ? []
+      : [
+          {
+            code: "shared-questions",
+            message: `${name}: ${leftOut.length} test questions stand in the training questions of another data set, in the same words or nearly, and were left out: ${nameSome(leftOut)}.`,
+          },
+        ],
+  );
 }
 
 /** What a comparison says about a data set. */
@@ -124,7 +189,7 @@ export function describeTransferSet({ name, workspace, set, train, test }: Trans
   };
 }
 
-async function openFirstSet(workspace: Workspace, name: string): Promise<TransferSet> {
+async function openFirstSet(workspace: Workspace, name: string): Promise<OpenedSet> {
   const [train, val, test] = await Promise.all(
     (["math_train", "math_val", "math_test"] as const).map((split) =>
       readProbeDataset(workspace.probeDataset(split)),
@@ -134,10 +199,11 @@ async function openFirstSet(workspace: Workspace, name: string): Promise<Transfe
   return { name, workspace, set: "math", hidden, train: train!, test: joinRows(val!, test!) };
 }
 
-async function openSecondSet(workspace: Workspace, name: string, seed: number): Promise<TransferSet> {
+async function openSecondSet(workspace: Workspace, name: string, seed: number): Promise<OpenedSet> {
   const all = await readProbeDataset(workspace.probeDataset("ood_test"));
   const hidden = await openHiddenStates(workspace.hiddenStates("ood"));
-  const own = new Set(splitQuestions(all.questionIds, { seed }).train);
+  const groupOf = new Map(all.questionIds.map((id, row) => [id, all.questionGroups[row]!]));
+  const own = new Set(splitQuestions(all.questionIds, { seed, groupOf }).train);
   const rowsWhere = (isTraining: boolean): number[] =>
     all.questionIds.flatMap((question, row) => (own.has(question) === isTraining ? [row] : []));
   return {
@@ -151,7 +217,7 @@ async function openSecondSet(workspace: Workspace, name: string, seed: number): 
 }
 
 /** A probe means something only for states of the model, at the place, that it was fitted on. */
-function requireSameStates(first: TransferSet, other: TransferSet): void {
+function requireSameStates(first: OpenedSet, other: OpenedSet): void {
   const refuse = (what: string, expected: string, got: string): never => {
     throw new SepError(
       "probe-mismatch",

@@ -48,6 +48,7 @@ describe("best answers", () => {
 
   const { settings, sources } = resolveSampler({
     provenance: { id: "pocket" } as LanguageModel["provenance"],
+    config: { maxPositions: 4096 } as LanguageModel["config"],
     generationDefaults: null,
   });
   const generate = (options: Partial<GenerateRunsOptions>): ReturnType<typeof generateRuns> =>

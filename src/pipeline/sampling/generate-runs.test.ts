@@ -9,10 +9,13 @@ import { loadModel } from "../../models/load-model.ts";
 import { readRuns } from "../../sampling/read-runs.ts";
 import type { SamplerSettings } from "../../sampling/sampler-settings.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
+import { readManifest } from "../../store/manifest.ts";
+import { computeEntropy } from "../entropy/compute-entropy.ts";
 import { manifestPathOf } from "../output-ownership.ts";
+import { mergeShards } from "../shards/merge-shards.ts";
 import type { StepEvent, StepResult } from "../step.ts";
 import { traceRuns } from "../tracing/trace-runs.ts";
-import { openWorkspace, type Workspace } from "../workspace.ts";
+import { openShard, openWorkspace, type Workspace } from "../workspace.ts";
 import { generateRuns } from "./generate-runs.ts";
 import type { GenerateRunsOptions } from "./plan-generation.ts";
 
@@ -58,6 +61,53 @@ describe("generateRuns", () => {
         /ENOENT/,
       );
     }
+  });
+
+  it("leaves out and names questions that are too long for the model, and goes on with the others", async () => {
+    const long = QUESTIONS.map((each, i) => (i % 3 === 1 ? { ...each, question: "why ".repeat(600) } : each));
+    workspace = await freshWorkspace(long);
+    const { result, events } = await finishStep(generate());
+    const whole = await readFile(workspace.runs("math"));
+    const { runs } = await readRuns(workspace.runs("math"));
+    expect([...new Set(runs.map(({ question_id }) => question_id))]).toEqual(["q0", "q2", "q3", "q5"]);
+    expect(result.counts).toMatchObject({ questions: 4, runs: 12, left_out_too_long: 2 });
+    expect(result.warnings).toMatchObject([
+      { code: "prompt-too-long", message: /^2 questions are too long for the model, .*: "q1", "q4"\. / },
+    ]);
+    expect(events.findLast(({ kind }) => kind === "advanced")).toMatchObject({ done: 6, total: 6 });
+    expect((await finishStep(generate())).result.status).toBe("up-to-date");
+    for (const stopAfter of [1, 3]) {
+      workspace = await freshWorkspace(long);
+      await stopEarly(generate(), stopAfter);
+      expect((await finishStep(generate())).result.counts).toEqual(result.counts);
+      expect(await readFile(workspace.runs("math"))).toEqual(whole);
+    }
+    workspace = await freshWorkspace(long);
+    for (const index of [1, 2, 3])
+      await finishStep(generate({}, openShard(workspace.root, { index, count: 3 })));
+    const merging = mergeShards(workspace.root);
+    for (let step = await merging.next(); !step.done; ) step = await merging.next();
+    expect(await readFile(workspace.runs("math"))).toEqual(whole);
+    expect((await readManifest(manifestPathOf(workspace.runs("math"))))?.counts).toEqual(result.counts);
+    await finishStep(traceRuns(workspace, "math", { model, layers: [2] }));
+    await finishStep(computeEntropy(workspace, "math"));
+  });
+
+  it("stops where every question is too long", async () => {
+    workspace = await freshWorkspace(QUESTIONS.map((each) => ({ ...each, question: "why ".repeat(600) })));
+    await expect(finishStep(generate())).rejects.toMatchObject({
+      code: "prompt-too-long",
+      message: expect.stringMatching(
+        /^All 6 questions are too long for the model\. "q0": The prompt has \d+ tokens, and the model takes 512/,
+      ),
+    });
+  });
+
+  it("warns of single answers, unless they are best ones", async () => {
+    const single = await finishStep(generate({ runs: 1 }));
+    expect(single.result.warnings.map(({ code }) => code)).toEqual(["one-sample"]);
+    const best = await finishStep(generate({ runs: 1, answers: "best" }));
+    expect(best.result.warnings).toEqual([]);
   });
 
   it("goes on from a journal that was cut in the middle of a line", async () => {
@@ -215,8 +265,11 @@ describe("traceRuns", () => {
   });
 });
 
-const generate = (options: Partial<GenerateRunsOptions> = {}): AsyncGenerator<StepEvent, StepResult> =>
-  generateRuns(workspace, "math", { model, sampler: SAMPLER, runs: 3, ...options });
+const generate = (
+  options: Partial<GenerateRunsOptions> = {},
+  into: Workspace = workspace,
+): AsyncGenerator<StepEvent, StepResult> =>
+  generateRuns(into, "math", { model, sampler: SAMPLER, runs: 3, ...options });
 
 /** Leaves the step after it has reported `count` finished questions, as a closed notebook cell would. */
 async function stopEarly(step: AsyncGenerator<StepEvent, StepResult>, count: number): Promise<void> {

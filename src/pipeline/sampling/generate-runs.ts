@@ -12,6 +12,7 @@ import type { StepDefinition } from "../decide-step.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../journal.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
 import { prepareBackend } from "../models/prepare-backend.ts";
+import { nameSome } from "../question-overlap.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { answersPath, bestPart } from "../tracing/traced-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
@@ -23,10 +24,10 @@ import { allRunIds, sampleQuestion } from "./sample-question.ts";
  * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is
  * on disk at once, so that an interrupted run goes on where it stopped and ends with the same bytes. More runs or
  * more questions extend what is there, and another correctness rule judges it again; any other change is refused
- * without `force`. With `adaptive`, a question gets the first so many of its K answers. With `answers: "best"`, one careful
+ * without `force`. A question that is too long for the model is left out and named. With `adaptive`, a question gets the first so many of its K answers. With `answers: "best"`, one careful
  * answer a question instead, in a file of its own.
- * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long`, `too-few-questions` when
- *   every question is a shot, and `bad-option` as `buildPrompt` does
+ * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long` when
+ *   no question fits into the model, `too-few-questions` when every question is a shot, and `bad-option` as `buildPrompt` does
  */
 export async function* generateRuns(
   workspace: Workspace,
@@ -54,7 +55,7 @@ export async function* generateRuns(
     cleanUp: () => removeJournal(journalOf(output)),
   };
   return yield* runStep(workspace, definition, { force, plan: planned }, () =>
-    sampleMissing(output, part, { ...options, force }, plan, adaptive),
+    sampleMissing(output, part, { ...options, force, isShard: workspace.shard !== null }, plan, adaptive),
   );
 }
 
@@ -69,7 +70,7 @@ const journalOf = (output: string): string => `${output}.partial`;
 async function* sampleMissing(
   output: string,
   part: string,
-  { force, signal }: GenerateRunsOptions & { readonly force: boolean },
+  { force, signal, isShard }: GenerateRunsOptions & { readonly force: boolean; readonly isShard: boolean },
   plan: GenerationPlan,
   adaptive: AdaptiveK | null,
 ): AsyncGenerator<StepEvent, StepOutcome> {
@@ -90,6 +91,7 @@ async function* sampleMissing(
   for (const question of questions)
     if ((await nextRunIds(question, runsOf(question), signal)).length > 0) missing.push(question);
   const total = questions.length;
+  const tooLong = new Map<string, SepError>();
   let done = total - missing.length;
   const event = { step: "generate", part } as const;
   yield { kind: "started", ...event, unit: "question", done, total };
@@ -104,14 +106,21 @@ async function* sampleMissing(
     await using appender = await openJsonlAppender(journal);
     const sampled = mapConcurrently(
       missing,
-      (asked, abort) =>
-        sampleQuestion(
-          (question, runIds, stop) => recorder.sample(sampler, question, runIds, stop),
-          asked,
-          runsOf(asked),
-          nextRunIds,
-          abort,
-        ),
+      async (asked, abort) => {
+        try {
+          return await sampleQuestion(
+            (question, runIds, stop) => recorder.sample(sampler, question, runIds, stop),
+            asked,
+            runsOf(asked),
+            nextRunIds,
+            abort,
+          );
+        } catch (error) {
+          if (!(error instanceof SepError && error.code === "prompt-too-long")) throw error;
+          tooLong.set(asked.id, error);
+          return [];
+        }
+      },
       { concurrency: sampler.concurrency, signal },
     );
     for await (const records of sampled) {
@@ -121,17 +130,23 @@ async function* sampleMissing(
       yield { kind: "advanced", ...event, done, total };
     }
   }
-  const ordered = questions.flatMap(runsOf);
+  const answered = questions.filter(({ id }) => !tooLong.has(id));
+  // a shard may have none but long questions, where the study has others
+  if (answered.length === 0 && tooLong.size > 0 && !isShard) throw noneFits(tooLong);
+  const ordered = answered.flatMap(runsOf);
   await writeJsonl(output, ordered);
-  const warnings = [...plan.warnings, ...warnOfReasoning(ordered)];
+  const left = questions.flatMap(({ id }) => (tooLong.has(id) ? [id] : []));
+  const warnings = [...plan.warnings, ...warnOfTooLong(left), ...warnOfReasoning(ordered)];
   for (const warning of warnings) yield { kind: "warning", ...event, warning };
-  const saved = total * runs - ordered.length;
-  if (adaptive !== null) yield { kind: "note", ...event, message: describeSaving(saved, total * runs) };
+  const all = answered.length * runs;
+  const saved = all - ordered.length;
+  if (adaptive !== null) yield { kind: "note", ...event, message: describeSaving(saved, all) };
   return {
     counts: {
-      ...countRuns(total, ordered),
+      ...countRuns(answered.length, ordered),
       ...(adaptive === null ? {} : { answers_saved: saved }),
       left_out_as_shots: plan.leftOutAsShots,
+      left_out_too_long: left.length,
     },
     warnings,
   };
@@ -221,6 +236,22 @@ function countRuns(questions: number, runs: readonly RunRecord[]): Record<string
     cut_off_by_length: count((run) => run.finish_reason === "length"),
     tokens: runs.reduce((sum, run) => sum + run.tokens.length, 0),
   };
+}
+
+/** The error of a set whose questions are all too long, with what is wrong with one of them. */
+function noneFits(tooLong: ReadonlyMap<string, SepError>): SepError {
+  const [id, cause] = [...tooLong][0]!;
+  return new SepError(
+    "prompt-too-long",
+    `All ${tooLong.size} questions are too long for the model. ${JSON.stringify(id)}: ${cause.message}`,
+    { cause },
+  );
+}
+
+function warnOfTooLong(ids: readonly string[]): ManifestWarning[] {
+  if (ids.length === 0) return [];
+  const message = `${ids.length} questions are too long for the model, and were left out: ${nameSome(ids)}. Shorten them or the prompt around them, or take a model with a longer context.`;
+  return [{ code: "prompt-too-long", message }];
 }
 
 function warnOfReasoning(runs: readonly RunRecord[]): ManifestWarning[] {

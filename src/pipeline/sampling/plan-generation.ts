@@ -145,6 +145,7 @@ export async function planGeneration(
     ],
     warnings: [
       ...warnOfLines(problems.length, describeProblems(problems)),
+      ...warnOfSingles(runs, answers),
       ...warnOfThinking(model, questions[0], { format, systemPrompt, enableThinking }),
     ],
   };
@@ -170,6 +171,14 @@ function warnOfLines(count: number, reasons: string): ManifestWarning[] {
   return count === 0
     ? []
     : [{ code: "bad-lines", message: `${count} question lines were left out: ${reasons}` }];
+}
+
+/** Whoever wants accuracies or best answers only may draw single ones. */
+function warnOfSingles(runs: number, answers: AnswerRole): ManifestWarning[] {
+  if (runs > 1 || answers === "best") return [];
+  const message =
+    "One answer a question has no semantic entropy, and `sep entropy` will refuse these runs. Draw further ones with --runs 2 or more; those that are there stay.";
+  return [{ code: "one-sample", message }];
 }
 
 /** A template that does not know the switch renders the same prompt either way. */

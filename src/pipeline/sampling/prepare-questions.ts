@@ -4,6 +4,8 @@ import { locateQuestions } from "../../questions/question-source.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
+import { fileExists } from "../file-exists.ts";
+import { findShared, groupDuplicates, nameSome, warnOfDuplicates } from "../question-overlap.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
@@ -37,7 +39,7 @@ export async function* prepareQuestions(
     },
     whenStale: "redo",
   } as const;
-  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
+  const result = yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
     StepEvent,
     StepOutcome
   > {
@@ -62,4 +64,29 @@ export async function* prepareQuestions(
     yield { kind: "advanced", step: "prepare", part: set, done: total, total };
     return { counts: { questions: total, bad_lines: problems.length }, warnings };
   });
+  if (plan === undefined) yield* warnOfOverlap(workspace, set);
+  return result;
+}
+
+/**
+ * Says before anything is drawn which questions the study will not count. It depends on both sets, so it is said again
+ * each time and is no part of the file's manifest; that of the data sets has it.
+ */
+export async function* warnOfOverlap(
+  workspace: Workspace,
+  set: DataSetName,
+): AsyncGenerator<StepEvent, void> {
+  const readTexts = async (of: DataSetName): Promise<ReadonlyMap<string, string>> => {
+    if (!(await fileExists(workspace.raw(of)))) return new Map();
+    const { questions } = await loadQuestions(workspace.raw(of));
+    return new Map(questions.map(({ id, question }) => [id, question]));
+  };
+  const texts = await readTexts(set);
+  const shared = set === "math" ? [] : findShared(texts, (await readTexts("math")).values());
+  const message = `${shared.length} of ${texts.size} questions stand in the first set as well, in the same words or nearly. \`sep dataset\` leaves them out of the second: ${nameSome(shared)}. Give other questions with --ood.`;
+  const warnings = [
+    ...warnOfDuplicates(set, groupDuplicates(texts)),
+    ...(shared.length === 0 ? [] : [{ code: "shared-questions", message }]),
+  ];
+  for (const warning of warnings) yield { kind: "warning", step: "prepare", part: set, warning };
 }

@@ -1,10 +1,12 @@
 import { expect, it } from "vitest";
+import type { DecoderConfig } from "../../models/graph/decoder-config.ts";
 import type { ModelProvenance } from "../../models/language-model.ts";
 import { describeUnfollowed, resolveSampler } from "./resolve-sampler.ts";
 
 const provenance = { id: "./m" } as ModelProvenance;
-const QWEN = { provenance, generationDefaults: { temperature: 0.7, topP: 0.8, topK: 20 } };
-const SILENT = { provenance, generationDefaults: null };
+const config = { maxPositions: 4096 } as DecoderConfig;
+const QWEN = { provenance, config, generationDefaults: { temperature: 0.7, topP: 0.8, topK: 20 } };
+const SILENT = { provenance, config, generationDefaults: null };
 
 it("samples every model alike, unless it is asked for the model's own settings", () => {
   expect(resolveSampler(QWEN)).toMatchObject({
@@ -18,8 +20,19 @@ it("samples every model alike, unless it is asked for the model's own settings",
 });
 
 it("leaves off what the model's authors leave open", () => {
-  const model = { provenance, generationDefaults: { topK: -1 } };
+  const model = { ...QWEN, generationDefaults: { topK: -1 } };
   expect(resolveSampler(model, {}, "model").settings).toMatchObject({ temperature: 1, topP: 1, topK: 0 });
+});
+
+it("refuses answers longer than the model's context", () => {
+  expect(resolveSampler(QWEN, { maxNewTokens: 4095 }).settings.maxNewTokens).toBe(4095);
+  for (const maxNewTokens of [4096, 99_999_999])
+    expect(() => resolveSampler(QWEN, { maxNewTokens })).toThrow(
+      expect.objectContaining({
+        code: "bad-option",
+        message: `Got --max-new-tokens ${maxNewTokens}, and ./m takes 4096 tokens, question and answer together. Give less than that.`,
+      }),
+    );
 });
 
 it("refuses to follow a model that recommends nothing", () => {

@@ -24,13 +24,15 @@ export interface ResolvedSampler {
 /**
  * The sampler of a study: what the user chose, on top of a preset. `study` is the same for every model, so that
  * their entropies can be compared; `model` is what the model's authors recommend, and whatever they leave open is off.
- * @throws SepError `bad-option` for the preset `model` where the model's authors recommend nothing
+ * @throws SepError `bad-option` for the preset `model` where the model's authors recommend nothing, or more tokens than
+ *   the model takes
  */
 export function resolveSampler(
-  model: Pick<ModelProfile, "provenance" | "generationDefaults">,
+  model: Pick<ModelProfile, "provenance" | "generationDefaults" | "config">,
   chosen: SamplerChoice = {},
   preset: SamplerPreset = "study",
 ): ResolvedSampler {
+  requireRoom(model, chosen.maxNewTokens);
   const recommended = preset === "model" ? requireRecommended(model) : {};
   const fallback = preset === "model" ? OFF : STUDY_DEFAULTS;
   const pick = (key: keyof GenerationDefaults): { value: number; source: SettingSource } => {
@@ -76,6 +78,18 @@ export function describeUnfollowed(
   });
   if (differing.length === 0) return null;
   return `sampling with ${differing.join(", ")}, which the model's generation_config.json recommends; --sampler model follows it`;
+}
+
+/** @throws SepError `bad-option` where an answer could be longer than the model's context */
+export function requireRoom(
+  { provenance, config }: Pick<ModelProfile, "provenance" | "config">,
+  maxNewTokens: number | undefined,
+): void {
+  if (maxNewTokens === undefined || maxNewTokens < config.maxPositions) return;
+  throw new SepError(
+    "bad-option",
+    `Got --max-new-tokens ${maxNewTokens}, and ${provenance.id} takes ${config.maxPositions} tokens, question and answer together. Give less than that.`,
+  );
 }
 
 const DISTRIBUTION_SETTINGS: readonly (keyof GenerationDefaults)[] = [

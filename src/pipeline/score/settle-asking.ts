@@ -11,7 +11,7 @@ import {
 } from "../../sampling/prompt-format.ts";
 import type { SamplerSettings } from "../../sampling/sampler-settings.ts";
 import { stableStringify } from "../../store/json.ts";
-import { resolveSampler } from "../sampling/resolve-sampler.ts";
+import { requireRoom, resolveSampler } from "../sampling/resolve-sampler.ts";
 
 /** What of the asking may be chosen when a question is scored. */
 export interface AskingChoice {
@@ -44,6 +44,7 @@ export function settleAsking(
   choice: AskingChoice,
 ): SettledAsking {
   const { sampling = "greedy", maxNewTokens } = choice;
+  requireRoom(model, maxNewTokens);
   const format = record === null ? (choice.promptFormat ?? "auto") : matchFormat(model, record, choice);
   const drawn = record?.sampler ?? resolveSampler(model).settings;
   return {

@@ -101,6 +101,13 @@ async function* mergeStep(
     const at = { step, part } as const;
     const counts = sumCounts(finished);
     const total = counts.questions ?? 0;
+    const { left_out_too_long: tooLong = 0 } = counts;
+    if (total === 0 && tooLong > 0) {
+      throw new SepError(
+        "prompt-too-long",
+        `All ${tooLong} questions of the shards are too long for the model. Shorten them or the prompt around them, or take a model with a longer context.`,
+      );
+    }
     yield { kind: "started", ...at, unit: "question", done: 0, total };
     const merged = (place: number): AsyncGenerator<MergedLines> =>
       mergeQuestionLines(

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
 import { parsePythonJson } from "../../store/python-json.ts";
+import { requireText } from "../../store/require-text.ts";
 import { listShortly, shorten, showShortly } from "../../text/shorten.ts";
 import { detectLineFormat, detectValueFormat, RUNS_FORMATS, type RunsFormat } from "./detect-runs-format.ts";
 import { readHead } from "./read-head.ts";
@@ -14,11 +15,12 @@ export interface ImportedRuns extends ReadRuns {
 
 /**
  * Reads samples made elsewhere; which tool wrote them is told by what is in the file. docs/import.md has the formats.
- * @throws SepError `missing-input`; `unknown-runs-format` if no format fits, or nothing in the file can be used
+ * @throws SepError `missing-input`, `not-text`; `unknown-runs-format` if no format fits, or nothing in the file can be used
  */
 export async function importRuns(path: string): Promise<ImportedRuns> {
   const head = await readHead(path);
-  refusePickle(path, head.magic);
+  refusePickle(path, head.beginning);
+  requireText(path, head.beginning);
   const lineFormat = detectLineFormat(head.lines);
   if (lineFormat !== null) return refuseNothing(path, lineFormat, await readRunLines(path, lineFormat));
   const value = await readValue(path);
@@ -28,9 +30,9 @@ export async function importRuns(path: string): Promise<ImportedRuns> {
 }
 
 /** `torch.save` writes a zip archive, `pickle.dump` a protocol mark. */
-function refusePickle(path: string, magic: Uint8Array): void {
-  const isPickle = magic[0] === 0x80;
-  const isZip = magic[0] === 0x50 && magic[1] === 0x4b;
+function refusePickle(path: string, beginning: Uint8Array): void {
+  const isPickle = beginning[0] === 0x80;
+  const isZip = beginning[0] === 0x50 && beginning[1] === 0x4b;
   if (!isPickle && !isZip) return;
   const load = isPickle
     ? "pickle.load(open(sys.argv[1], 'rb'))"

@@ -6,8 +6,8 @@ import { errnoOf, explainFileError } from "../../store/file-error.ts";
 export interface FileHead {
   /** Whole lines that are not blank, at least one if the file has any; a last one without newline counts. */
   readonly lines: readonly string[];
-  /** The first bytes. */
-  readonly magic: Uint8Array;
+  /** The first bytes, those of the first line and maybe more. */
+  readonly beginning: Uint8Array;
 }
 
 /**
@@ -35,7 +35,7 @@ export async function readHead(path: string): Promise<FileHead> {
     .replace(/^\uFEFF/, "")
     .split("\n")
     .filter((line) => line.trim() !== "");
-  return { lines, magic: bytes.subarray(0, 4) };
+  return { lines, beginning: bytes };
 }
 
 const NEWLINE = 0x0a;
