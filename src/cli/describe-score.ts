@@ -9,7 +9,18 @@ const RISKS = {
 
 /** One scored question for people. */
 export function describeScore(scored: ScoredQuestion, paint: Paint, columns: number): string {
-  const { answer, risk, score, risk_of, decision, guarantee, read_at, familiarity, warnings } = scored;
+  const {
+    answer,
+    risk,
+    score,
+    risk_of,
+    decision,
+    abstain_reason,
+    guarantee,
+    read_at,
+    familiarity,
+    warnings,
+  } = scored;
   const colour = decision === "abstain" ? "yellow" : "green";
   const where = read_at === null ? "" : `, read at ${read_at.position} ${JSON.stringify(read_at.token)}`;
   const rows: readonly (readonly [string, string])[] = [
@@ -23,7 +34,12 @@ export function describeScore(scored: ScoredQuestion, paint: Paint, columns: num
           : "unknown",
     ],
     ...(familiarity === null ? [] : [["Question", describeFamiliarity(familiarity, paint)] as const]),
-    ["Decision", decision === null ? "none" : paint(colour, decision)],
+    [
+      "Decision",
+      decision === null
+        ? "none"
+        : paint(colour, `${decision}${abstain_reason === "unfamiliar" ? " (unfamiliar)" : ""}`),
+    ],
   ];
   return [
     ...rows.map(([name, value]) => `${paint("bold", name.padEnd(NAME_WIDTH))}${value}`),

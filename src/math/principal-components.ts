@@ -16,13 +16,14 @@ export interface PrincipalComponents {
 /** Directions beyond the wanted ones: they make the wanted ones converge where their variances are close. */
 const SPARE_DIRECTIONS = 10;
 /** Each turn squares how far the wanted directions stand out of the others. */
-const TURNS = 12;
+const DEFAULT_TURNS = 12;
 
 /**
  * The first principal components, by a randomised subspace iteration: n D (count + 10) operations a turn instead of
  * the n D min(n, D) of all components.
  * @param points [n, D], rows one after the other
  * @param count of components, 1 .. min(n, D)
+ * @param turns fewer are faster, and leave the last components mixed with the next ones
  * @throws RangeError if there are fewer points or columns than components, or a number is not finite
  * @see Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1
  */
@@ -30,6 +31,7 @@ export function principalComponents(
   points: ArrayLike<number>,
   width: number,
   count: number,
+  { turns = DEFAULT_TURNS }: { readonly turns?: number } = {},
 ): PrincipalComponents {
   const n = points.length / width;
   if (!Number.isInteger(n) || n < count || width < count)
@@ -40,7 +42,7 @@ export function principalComponents(
   let directions = orthonormalise(
     Array.from({ length: size }, () => Float64Array.from({ length: width }, () => rng.next() - 0.5)),
   );
-  for (let turn = 0; turn < TURNS; turn++)
+  for (let turn = 0; turn < turns; turn++)
     directions = orthonormalise(directions.map((direction) => transposeTimes(X, times(X, direction))));
   // within the subspace the components are exact
   const images = directions.map((direction) => times(X, direction));

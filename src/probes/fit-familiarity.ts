@@ -15,7 +15,9 @@ const MOST_DIRECTIONS = 32;
 /** Questions a direction: variances of fewer are noise, whatever shrinks them. */
 const QUESTIONS_PER_DIRECTION = 5;
 /** Questions that the directions are fitted on; with more, they take longer than the probe and hardly move. */
-const MOST_QUESTIONS = 1000;
+const MOST_QUESTIONS = 500;
+/** A distance does not change when directions of nearly the same variance are mixed, so half the usual turns do. */
+const TURNS = 6;
 /** Variances below this share of the mean one are rounding. */
 const ROUNDING = 1e-9;
 
@@ -72,7 +74,7 @@ function describeStates(
   count: number,
 ): (FamiliaritySpace & Pick<Familiarity, "shrinkage">) | null {
   const n = standardised.length / width;
-  const { mean, directions, scores } = principalComponents(standardised, width, count);
+  const { mean, directions, scores } = principalComponents(standardised, width, count, { turns: TURNS });
   const variances = scores.map((own) => own.reduce((sum, score) => sum + score * score, 0) / n);
   const total = totalVariance(standardised, mean);
   const kept = variances.flatMap((variance, k) => (variance > (ROUNDING * total) / width ? [k] : []));
