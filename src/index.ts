@@ -75,7 +75,17 @@ export { exportProbe } from "./probes/export/export-probe.ts";
 export { fitCalibration } from "./probes/fit-calibration.ts";
 export { fitLogistic } from "./probes/fit-logistic.ts";
 export { fitProbes } from "./probes/fit-probes.ts";
-export { assessRisk, type Probe, parseProbe, requireProbeFits, scoreProbe } from "./probes/portable-probe.ts";
+export { pickStates } from "./probes/pick-states.ts";
+export {
+  assertStates,
+  assertThinkEntropies,
+  assessRisk,
+  type PlacedStates,
+  type Probe,
+  parseProbe,
+  requireProbeFits,
+  scoreProbe,
+} from "./probes/portable-probe.ts";
 export { loadProbe, saveProbe } from "./probes/probe-file.ts";
 export { splitQuestions } from "./probes/split-questions.ts";
 export type { Question } from "./questions/question.ts";

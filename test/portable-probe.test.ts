@@ -10,12 +10,14 @@ import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { assessRisk } from "../src/probes/assess-risk.ts";
 import { saveProbe } from "../src/probes/probe-file.ts";
+import { assertStates } from "../src/probes/score-probe.ts";
 import { makeProbe } from "./fakes/make-probe.ts";
 
 /** Debian's package, or what the environment names; CI installs it. */
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
 
+const PLACE = { position: "think-end", layer: 2, width: 2, normState: "residual" } as const;
 const PAGE = `<!doctype html><script type="module">
   import * as portable from "/dist/probes/portable-probe.js";
   globalThis.portable = portable;
@@ -85,11 +87,17 @@ describe.skipIf(!existsSync(CHROMIUM))("in Chromium, unbundled", () => {
             return `${(error as { code: string }).code}: ${(error as Error).message}`;
           }
         })();
-        return [portable.assessRisk(loaded, values as number[]), refused] as const;
+        const states = portable.assertStates(values as number[], {
+          position: "think-end",
+          layer: 2,
+          width: 2,
+          normState: "residual",
+        });
+        return [portable.assessRisk(loaded, states), refused] as const;
       },
       [features, origin] as const,
     );
-    for (const [i, { score, risk }] of assessRisk(probe, features).entries()) {
+    for (const [i, { score, risk }] of assessRisk(probe, assertStates(features, PLACE)).entries()) {
       // another version of V8 may round an exponential the other way
       expect(Math.abs(found[i]!.score / score - 1)).toBeLessThan(1e-15);
       expect(Math.abs(found[i]!.risk! / risk! - 1)).toBeLessThan(1e-15);

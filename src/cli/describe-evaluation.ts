@@ -19,6 +19,7 @@ export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string 
     ...blocks,
     `Semantic entropy above ${threshold.toFixed(3)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
     ...describeDecisions(evaluation.decisions ?? [], paint),
+    ...describeFamiliarity(evaluation, paint),
     ...describeWarnings(evaluation, paint),
   ].join("\n\n");
 }
@@ -35,7 +36,7 @@ function describeScore(name: string, score: ScoreEvaluation): string {
   const interval = score.auc_intervals.find(({ level }) => level === SHOWN_LEVEL);
   const p = score.permutation?.p_value ?? null;
   return [
-    `  ${name}`.padEnd(36),
+    `  ${name}`.padEnd(NAME_WIDTH),
     (score.auc === null ? "none" : score.auc.toFixed(3)).padStart(6),
     (interval === undefined ? "none" : `${interval.low.toFixed(2)} to ${interval.high.toFixed(2)}`).padStart(
       14,
@@ -46,15 +47,31 @@ function describeScore(name: string, score: ScoreEvaluation): string {
 }
 
 function describeProbes({ probes }: ProbeEval): string {
-  const names = [
-    ["accuracy_probe", "accuracy probe"],
-    ["se_probe", "SE probe"],
-  ] as const;
-  const parts = names.flatMap(([key, name]) => {
+  const parts = PROBES.flatMap(([key, name]) => {
     const probe = probes[key];
     return probe === null ? [] : [`the ${name} layer ${probe.layer} at ${probe.position}`];
   });
   return parts.length === 0 ? "" : ` Hidden states read: ${parts.join(", ")}.`;
+}
+
+/** Empty where no probe can tell. */
+function describeFamiliarity({ familiarity }: ProbeEval, paint: Paint): string[] {
+  const rows = PROBES.flatMap(([key, name]) => {
+    const found = familiarity?.[key];
+    if (found == null) return [];
+    const shares = EVALUATED_SPLITS.flatMap((split) => {
+      const own = found.splits[split];
+      if (own === undefined) return [];
+      return [
+        `${percent(own.unfamiliar_count, own.question_count)} of ${own.question_count} ${TITLES[split]}`,
+      ];
+    });
+    return [`    ${name}`.padEnd(NAME_WIDTH) + shares.join(", ")];
+  });
+  if (rows.length === 0) return [];
+  const { level } = (familiarity?.accuracy_probe ?? familiarity?.se_probe)!;
+  const title = `${paint("bold", "Unfamiliar questions")}\n  States unlike those of the training questions (p at most ${level})`;
+  return [[title, ...rows].join("\n")];
 }
 
 function describeWarnings({ warnings }: ProbeEval, paint: Paint): string[] {
@@ -75,6 +92,14 @@ const TITLES: Readonly<Record<EvaluatedSplit, string>> = {
   ood_test: "out of distribution",
 };
 
+const NAME_WIDTH = 36;
+
+/** Those that read hidden states. */
+const PROBES = [
+  ["accuracy_probe", "accuracy probe"],
+  ["se_probe", "SE probe"],
+] as const;
+
 const SCORES = [
   ["accuracy_probe", "accuracy probe"],
   ["se_probe", "SE probe"],
@@ -85,7 +110,7 @@ const SCORES = [
 ] as const;
 
 const HEADER = [
-  "  finds wrong answers?".padEnd(36),
+  "  finds wrong answers?".padEnd(NAME_WIDTH),
   "AUROC".padStart(6),
   "95% interval".padStart(14),
   "p".padStart(7),

@@ -9,7 +9,7 @@ export function describeProbeFile(probe: Probe | UntrainedProbe): readonly (read
       ...probe.warnings.map(({ code, message }) => [code, message] as const),
     ];
   }
-  const { source, training, layer, layer_count, C } = probe;
+  const { source, training, layer, layer_count, C, familiarity } = probe;
   const layers =
     layer === null
       ? ""
@@ -37,6 +37,14 @@ export function describeProbeFile(probe: Probe | UntrainedProbe): readonly (read
     ],
     ["AUROC", describeAuroc(probe)],
     ["calibration", describeMap(probe)],
+    ...(familiarity === null
+      ? []
+      : [
+          [
+            "familiarity",
+            `${familiarity.variances.length} directions of ${familiarity.training_questions} training questions, distances of ${familiarity.distances.length} validation questions`,
+          ] as const,
+        ]),
     ...probe.decisions.map(
       ({ kind, target, threshold, reason }) =>
         [

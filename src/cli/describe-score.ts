@@ -9,7 +9,18 @@ const RISKS = {
 
 /** One scored question for people. */
 export function describeScore(scored: ScoredQuestion, paint: Paint, columns: number): string {
-  const { answer, risk, score, risk_of, decision, guarantee, read_at, warnings } = scored;
+  const {
+    answer,
+    risk,
+    score,
+    risk_of,
+    decision,
+    abstain_reason,
+    guarantee,
+    read_at,
+    familiarity,
+    warnings,
+  } = scored;
   const colour = decision === "abstain" ? "yellow" : "green";
   const where = read_at === null ? "" : `, read at ${read_at.position} ${JSON.stringify(read_at.token)}`;
   const rows: readonly (readonly [string, string])[] = [
@@ -22,7 +33,13 @@ export function describeScore(scored: ScoredQuestion, paint: Paint, columns: num
           ? `not calibrated; score ${score.toFixed(3)} ${RISKS[risk_of]}${where}`
           : "unknown",
     ],
-    ["Decision", decision === null ? "none" : paint(colour, decision)],
+    ...(familiarity === null ? [] : [["Question", describeFamiliarity(familiarity, paint)] as const]),
+    [
+      "Decision",
+      decision === null
+        ? "none"
+        : paint(colour, `${decision}${abstain_reason === "unfamiliar" ? " (unfamiliar)" : ""}`),
+    ],
   ];
   return [
     ...rows.map(([name, value]) => `${paint("bold", name.padEnd(NAME_WIDTH))}${value}`),
@@ -30,6 +47,14 @@ export function describeScore(scored: ScoredQuestion, paint: Paint, columns: num
       wrap(text, columns - NAME_WIDTH).map((line) => " ".repeat(NAME_WIDTH) + paint("gray", line)),
     ),
   ].join("\n");
+}
+
+function describeFamiliarity(
+  { distance, p_value, is_unfamiliar }: NonNullable<ScoredQuestion["familiarity"]>,
+  paint: Paint,
+): string {
+  const word = is_unfamiliar ? paint("yellow", "unfamiliar") : "familiar";
+  return `${word} (p ${p_value.toFixed(3)}, distance ${distance.toFixed(1)} from the training states)`;
 }
 
 const NAME_WIDTH = 10;

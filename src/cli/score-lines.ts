@@ -14,7 +14,7 @@ export type ScoredLine =
     };
 
 /**
- * Answers a stream of `{"id"?, "question"}` lines, one JSON value each, in their order and as they come. A line that
+ * Scores a stream of `{"id"?, "question", "answer"?}` lines, one JSON value each, in their order and as they come. A line that
  * cannot be used, or whose question cannot be answered, is answered with the error; blank lines with nothing.
  * @throws what is no SepError, and SepError `interrupted`
  */
@@ -31,8 +31,8 @@ export async function* scoreLines(
     try {
       const row = parseRow(text);
       if (typeof row.id === "string" || typeof row.id === "number") id = row.id;
-      const question = readQuestion(row);
-      yield { id, ...(await scorer.score(question, { id: String(id ?? question), signal })) };
+      const { question, answer } = readQuestion(row);
+      yield { id, ...(await scorer.score(question, { id: String(id ?? question), answer, signal })) };
     } catch (error) {
       if (signal.aborted || !(error instanceof SepError)) throw error;
       yield { id, line, error: { code: error.code, message: error.message } };
@@ -42,12 +42,23 @@ export async function* scoreLines(
 
 const parseRow = (text: string): ReturnType<typeof asRow> => asBadLine(() => asRow(JSON.parse(text)));
 
-const readQuestion = (row: ReturnType<typeof asRow>): string =>
+const readQuestion = (
+  row: ReturnType<typeof asRow>,
+): { readonly question: string; readonly answer: string | undefined } =>
   asBadLine(() => {
+    const unknown = Object.keys(row).filter((key) => !KEYS.includes(key));
+    if (unknown.length > 0)
+      throw new TypeError(
+        `unknown key ${unknown.map((key) => JSON.stringify(key)).join(", ")}, expected ${KEYS.join(", ")}`,
+      );
+    if (!["string", "number", "undefined"].includes(typeof row.id) && row.id !== null)
+      throw new TypeError('"id" is neither text nor a number');
     const question = stringField(row, "question");
     if (question.trim() === "") throw new TypeError('"question" is empty');
-    return question;
+    return { question, answer: row.answer === undefined ? undefined : stringField(row, "answer") };
   });
+
+const KEYS: readonly string[] = ["id", "question", "answer"];
 
 function asBadLine<T>(read: () => T): T {
   try {

@@ -14,6 +14,23 @@ export interface ProbeSummary {
   readonly cv_auc: number | null;
 }
 
+/** How many questions a probe finds unlike those that it was trained on. */
+export interface FamiliarityEvaluation {
+  /** A p-value of at most this is unfamiliar: about this share of questions of the training kind is. */
+  readonly level: number;
+  /** Whose distances the p-values are held against; that split itself is not counted. */
+  readonly validation_questions: number;
+  readonly splits: Readonly<Partial<Record<EvaluatedSplit, UnfamiliarCount>>>;
+}
+
+export interface UnfamiliarCount {
+  /** Those with a state where the probe reads. */
+  readonly question_count: number;
+  readonly unfamiliar_count: number;
+  /** null without questions */
+  readonly unfamiliar_share: number | null;
+}
+
 /** Content of `artifacts/models/probe_eval.json`: one key a split, as older files have, then how it was made. */
 export interface ProbeEval {
   readonly math_val: SplitEvaluation;
@@ -35,6 +52,8 @@ export interface ProbeEval {
   >;
   /** Thresholds chosen on `math_val`, and what they achieve on the other splits. */
   readonly decisions?: readonly DecisionEvaluation<EvaluatedSplit>[];
+  /** Absent in files of earlier versions; null for a probe that cannot tell. */
+  readonly familiarity?: Readonly<Record<"accuracy_probe" | "se_probe", FamiliarityEvaluation | null>>;
   /** All warnings of training and evaluation, each with the split it is about. */
   readonly warnings: readonly ManifestWarning[];
 }

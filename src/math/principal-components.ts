@@ -3,6 +3,10 @@ import { symmetricEigen } from "./symmetric-eigen.ts";
 
 /** Points along the directions in which they differ most. */
 export interface PrincipalComponents {
+  /** [D] of the points */
+  readonly mean: Float64Array;
+  /** [count][D] the directions, of length 1 and at right angles; zero where the points have no further one. */
+  readonly directions: readonly Float64Array[];
   /** [count][n] coordinate of each point; the one of largest size is positive. */
   readonly scores: readonly Float64Array[];
   /** [count] of all variance, in [0, 1] */
@@ -12,13 +16,14 @@ export interface PrincipalComponents {
 /** Directions beyond the wanted ones: they make the wanted ones converge where their variances are close. */
 const SPARE_DIRECTIONS = 10;
 /** Each turn squares how far the wanted directions stand out of the others. */
-const TURNS = 12;
+const DEFAULT_TURNS = 12;
 
 /**
  * The first principal components, by a randomised subspace iteration: n D (count + 10) operations a turn instead of
  * the n D min(n, D) of all components.
  * @param points [n, D], rows one after the other
  * @param count of components, 1 .. min(n, D)
+ * @param turns fewer are faster, and leave the last components mixed with the next ones
  * @throws RangeError if there are fewer points or columns than components, or a number is not finite
  * @see Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1
  */
@@ -26,38 +31,41 @@ export function principalComponents(
   points: ArrayLike<number>,
   width: number,
   count: number,
+  { turns = DEFAULT_TURNS }: { readonly turns?: number } = {},
 ): PrincipalComponents {
   const n = points.length / width;
   if (!Number.isInteger(n) || n < count || width < count)
     throw new RangeError(`Got ${n} points of ${width} columns, expected at least ${count} of either.`);
-  const X = centre(points, width);
+  const { mean, rows: X } = centre(points, width);
   const rng = createRng("principal components", n, width);
   const size = Math.min(count + SPARE_DIRECTIONS, n, width);
   let directions = orthonormalise(
     Array.from({ length: size }, () => Float64Array.from({ length: width }, () => rng.next() - 0.5)),
   );
-  for (let turn = 0; turn < TURNS; turn++)
+  for (let turn = 0; turn < turns; turn++)
     directions = orthonormalise(directions.map((direction) => transposeTimes(X, times(X, direction))));
   // within the subspace the components are exact
   const images = directions.map((direction) => times(X, direction));
   const { values, vectors } = symmetricEigen(images.map((a) => images.map((b) => dot(a, b))));
   const total = X.reduce((sum, row) => sum + dot(row, row), 0);
   const kept = Array.from({ length: count }, (_, k) => size - 1 - k);
+  const scores = kept.map((k) => combine(images, vectors[k] as readonly number[]));
+  const signs = scores.map(signOfPeak);
   return {
-    scores: kept.map((k) => {
-      const scores = new Float64Array(n);
-      images.forEach((image, at) => {
-        const weight = vectors[k]?.[at] as number;
-        for (let i = 0; i < n; i++) scores[i] = (scores[i] as number) + weight * (image[i] as number);
-      });
-      return withPositivePeak(scores);
-    }),
+    mean,
+    directions: kept.map((k, c) =>
+      scale(combine(directions, vectors[k] as readonly number[]), signs[c] as number),
+    ),
+    scores: scores.map((own, c) => scale(own, signs[c] as number)),
     varianceShares: kept.map((k) => (total === 0 ? 0 : Math.max(0, values[k] as number) / total)),
   };
 }
 
 /** Rows of their own, without the mean. */
-function centre(points: ArrayLike<number>, width: number): Float64Array[] {
+function centre(
+  points: ArrayLike<number>,
+  width: number,
+): { readonly mean: Float64Array; readonly rows: Float64Array[] } {
   const n = points.length / width;
   const rows = Array.from({ length: n }, (_, i) =>
     Float64Array.from({ length: width }, (_, d) => points[i * width + d] as number),
@@ -67,7 +75,7 @@ function centre(points: ArrayLike<number>, width: number): Float64Array[] {
     for (let d = 0; d < width; d++) mean[d] = (mean[d] as number) + (row[d] as number) / n;
   if (!mean.every(Number.isFinite)) throw new RangeError("Got a point with a number that is not finite.");
   for (const row of rows) for (let d = 0; d < width; d++) row[d] = (row[d] as number) - (mean[d] as number);
-  return rows;
+  return { mean, rows };
 }
 
 const times = (X: readonly Float64Array[], v: Float64Array): Float64Array =>
@@ -107,7 +115,19 @@ function dot(a: Float64Array, b: Float64Array): number {
   return sum;
 }
 
-function withPositivePeak(values: Float64Array): Float64Array {
+function combine(vectors: readonly Float64Array[], weights: readonly number[]): Float64Array {
+  const sum = new Float64Array(vectors[0]?.length ?? 0);
+  vectors.forEach((vector, at) => {
+    const weight = weights[at] as number;
+    for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + weight * (vector[i] as number);
+  });
+  return sum;
+}
+
+const scale = (values: Float64Array, factor: number): Float64Array => values.map((value) => factor * value);
+
+/** @returns 1, or -1 where the value of largest size is negative */
+function signOfPeak(values: Float64Array): number {
   const peak = values.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
-  return peak < 0 ? values.map((value) => -value) : values;
+  return peak < 0 ? -1 : 1;
 }

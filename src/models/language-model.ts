@@ -75,6 +75,9 @@ export interface TraceOptions {
 
 /** Hidden states of one sequence; all shapes follow from the options alone. */
 export interface Trace {
+  /** What was traced, so that states can be told apart from those of another text or model. */
+  readonly tokenIds: readonly number[];
+  readonly provenance: ModelProvenance;
   readonly layers: readonly number[];
   readonly positions: readonly number[];
   readonly hiddenSize: number;
@@ -130,6 +133,8 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
         signal: options.signal,
       });
       return {
+        tokenIds,
+        provenance: parts.provenance,
         layers,
         positions,
         hiddenSize: config.hiddenSize,

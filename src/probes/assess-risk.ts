@@ -1,6 +1,9 @@
+import { SepError } from "../errors.ts";
 import { applyCalibration } from "./calibration-map.ts";
 import { type DecisionThreshold, isAnswered } from "./decision-threshold.ts";
-import { type Probe, type ProbeDecision, scoreProbe } from "./probe.ts";
+import { type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
+import type { Probe, ProbeDecision } from "./probe.ts";
+import { type ProbeInput, scoreProbe } from "./score-probe.ts";
 
 /** What a probe says of one row. */
 export interface RiskAssessment {
@@ -10,28 +13,65 @@ export interface RiskAssessment {
   readonly risk: number | null;
   /** null where the probe has no threshold for what is asked of the decision. */
   readonly decision: "answer" | "abstain" | null;
+  /** Why not to answer; null where that is not the decision. */
+  readonly abstain_reason: "risk" | "unfamiliar" | "no-state" | null;
+  /** How unlike the training states it is; null for a probe that does not know. */
+  readonly familiarity: FamiliarityAssessment | null;
+}
+
+export interface AssessRiskOptions {
+  /** What the decision is to promise; see `DecisionThreshold`. */
+  readonly decide?: DecisionThreshold["kind"];
+  /** `refuse`: abstain from what is unfamiliar, whatever its risk; `flag`: say so, and leave the decision to the risk. */
+  readonly unfamiliar?: "flag" | "refuse";
 }
 
 /**
  * Reads the risk of rows, and whether to answer.
- * @param features [n, width] row-major: one vector, or a matrix
- * @param decide   what the decision is to promise; see `DecisionThreshold`
  * @returns [n]
- * @throws SepError `probe-mismatch` as `scoreProbe`
+ * @throws SepError `probe-mismatch` as `scoreProbe`; `bad-option` as {@link requireFamiliarity}
  */
 export function assessRisk(
   probe: Probe,
-  features: ArrayLike<number>,
-  { decide = "risk" }: { readonly decide?: DecisionThreshold["kind"] } = {},
+  input: ProbeInput,
+  { decide = "risk", unfamiliar = "flag" }: AssessRiskOptions = {},
 ): RiskAssessment[] {
   const threshold = findDecision(probe, decide)?.threshold ?? null;
   const { calibration_map } = probe;
-  return Array.from(scoreProbe(probe, features), (score) => ({
-    score,
-    risk: calibration_map === null ? null : applyCalibration(calibration_map, score),
-    decision: threshold === null ? null : isAnswered(threshold, score) ? "answer" : "abstain",
-  }));
+  requireFamiliarity(probe, unfamiliar);
+  const familiarities = measureFamiliarity(probe, input);
+  return Array.from(scoreProbe(probe, input), (score, row) => {
+    const familiarity = familiarities[row] as FamiliarityAssessment | null;
+    const isRefused = unfamiliar === "refuse" && familiarity?.is_unfamiliar === true;
+    const isRisky = threshold !== null && !isAnswered(threshold, score);
+    const reason = isRefused ? "unfamiliar" : !isRisky ? null : Number.isNaN(score) ? "no-state" : "risk";
+    return {
+      score,
+      risk: calibration_map === null ? null : applyCalibration(calibration_map, score),
+      decision: reason !== null ? "abstain" : threshold === null ? null : "answer",
+      abstain_reason: reason,
+      familiarity,
+    };
+  });
 }
+
+/** @throws SepError `bad-option` if what is unfamiliar is to be refused and the probe cannot tell */
+export function requireFamiliarity(
+  { familiarity, features, warnings }: Pick<Probe, "familiarity" | "features" | "warnings">,
+  unfamiliar: AssessRiskOptions["unfamiliar"],
+): void {
+  if (unfamiliar !== "refuse" || familiarity !== null) return;
+  const known = warnings.find(({ code }) => code === NO_FAMILIARITY)?.message;
+  const reason =
+    known ?? (features === "hidden-state" ? "Its record does not say." : "It reads no hidden state.");
+  throw new SepError(
+    "bad-option",
+    `Unfamiliar questions are to be refused, and the probe cannot tell which are. ${reason} Flag them instead, or use another probe.`,
+  );
+}
+
+/** Code of the warning of a probe that cannot tell what is unfamiliar. */
+export const NO_FAMILIARITY = "no-familiarity";
 
 /** The decision of a kind; undefined for a probe that was never asked for one. */
 export const findDecision = (

@@ -55,6 +55,7 @@ export function describeProbe(
     calibration_map: null,
     decisions: [],
     asking: null,
+    familiarity: null,
     warnings: best.warnings,
   };
 }

@@ -4,10 +4,12 @@ import { asRow, countField, numberField, oneOfField, type Row } from "../store/r
 import { decodeTensor } from "../store/tensor-bytes.ts";
 import { showShortly } from "../text/shorten.ts";
 import type { CalibrationMap } from "./calibration-map.ts";
+import type { Familiarity } from "./familiarity.ts";
 import type { Probe, UntrainedProbe } from "./probe.ts";
 import { PROBE_KINDS } from "./probe-kind.ts";
+import type { DescribedProbe } from "./split-probe.ts";
 
-export const PROBE_FORMAT = { format: "semantic-entropy-probe", version: 3 } as const;
+export const PROBE_FORMAT = { format: "semantic-entropy-probe", version: 4 } as const;
 
 /**
  * Reads a probe from the content of its two files. Needs nothing of Node: the hash is computed by Web Crypto, which
@@ -51,8 +53,10 @@ export async function parseStoredProbe(
   };
   const { width, kind } = description;
   const units = kind === "mlp" ? (tensors.get("hidden_biases")?.shape[0] ?? 0) : width;
+  const { familiarity, ...told } = description;
   return {
-    ...description,
+    ...told,
+    familiarity: familiarity === null ? null : readFamiliarity(familiarity, width, tensors, read),
     mean: read("mean", [width]),
     scale: read("scale", [width]),
     coefficients: read("coefficients", [units]),
@@ -60,6 +64,23 @@ export async function parseStoredProbe(
       kind === "mlp"
         ? { weights: read("hidden_weights", [width, units]), biases: read("hidden_biases", [units]) }
         : null,
+  };
+}
+
+/** @param read a tensor of a shape, or refuses */
+function readFamiliarity(
+  { validation_questions, ...told }: NonNullable<DescribedProbe["familiarity"]>,
+  width: number,
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  read: (name: string, shape: readonly number[]) => Float32Array,
+): Familiarity {
+  const count = tensors.get("familiarity_variances")?.shape[0] ?? 0;
+  return {
+    ...told,
+    centre: read("familiarity_centre", [width]),
+    directions: read("familiarity_directions", [count, width]),
+    variances: read("familiarity_variances", [count]),
+    distances: read("familiarity_distances", [validation_questions]),
   };
 }
 
@@ -72,7 +93,7 @@ export function requireTrained(probe: Probe | UntrainedProbe, name = "The probe"
 
 /** The content of a probe's JSON file. */
 type StoredProbe = { readonly weights: { readonly file: string; readonly sha256: string } } & (
-  | Omit<Probe, "mean" | "scale" | "coefficients" | "hidden">
+  | DescribedProbe
   | UntrainedProbe
 );
 
@@ -107,7 +128,14 @@ function checkTrained(row: Row): void {
   numberField(row, "intercept");
   asRow(row.source);
   if (!Array.isArray(row.decisions)) throw new TypeError('"decisions" is not a list');
+  if (row.familiarity !== null) checkFamiliarity(asRow(row.familiarity));
   if (row.calibration_map !== null) checkMap(asRow(row.calibration_map) as Row & Partial<CalibrationMap>);
+}
+
+function checkFamiliarity(row: Row): void {
+  countField(row, "validation_questions");
+  for (const name of ["level", "residual_variance"])
+    if (!(numberField(row, name) > 0)) throw new TypeError(`"${name}" is not above 0`);
 }
 
 function checkMap(map: Row): void {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeProbe } from "../../test/fakes/make-probe.ts";
-import { assessRisk, fetchProbe, parseProbe } from "./portable-probe.ts";
+import { assertStates, assessRisk, fetchProbe, type PlacedStates, parseProbe } from "./portable-probe.ts";
 import { saveProbe, weightsPathOf } from "./probe-file.ts";
 
 const GUARANTEED = { kind: "risk", target: 0.1, guarantee: "for sure", calibration_questions: 30 } as const;
@@ -49,7 +49,7 @@ describe("a probe's two files", () => {
 
   it.each<[string, (text: string) => string, RegExp]>([
     ["JSON that is cut off", (text) => text.slice(0, -9), /not valid JSON/],
-    ["an older version", (text) => text.replace('"version": 3', '"version": 2'), /version 2, expected/],
+    ["an older version", (text) => text.replace('"version": 4', '"version": 2'), /version 2, expected/],
     ["no width", (text) => text.replace('"width": 2', '"width": 0'), /"width" is 0/],
     [
       "another width",
@@ -73,7 +73,9 @@ describe("a probe's two files", () => {
 
 describe("assessRisk", () => {
   // logits 2.75 and -0.5 (see scoreProbe), then 2z + 0.25
-  const [certain, unsure, unknown] = assessRisk(probe, [1, 2, 3, 1, Number.NaN, 0]);
+  const place = (values: readonly number[]): PlacedStates =>
+    assertStates(values, { position: "think-end", layer: 2, width: 2, normState: "residual" });
+  const [certain, unsure, unknown] = assessRisk(probe, place([1, 2, 3, 1, Number.NaN, 0]));
 
   it("calibrates the score and decides by it", () => {
     expect(unsure!.score).toBeCloseTo(1 / (1 + Math.exp(-2.75)), 12);
@@ -83,15 +85,21 @@ describe("assessRisk", () => {
   });
 
   it("does not answer what it cannot judge", () => {
-    expect(unknown).toEqual({ score: Number.NaN, risk: Number.NaN, decision: "abstain" });
+    expect(unknown).toEqual({
+      score: Number.NaN,
+      risk: Number.NaN,
+      decision: "abstain",
+      abstain_reason: "no-state",
+      familiarity: null,
+    });
+    expect([certain!.abstain_reason, unsure!.abstain_reason]).toEqual([null, "risk"]);
   });
 
   it("has no decision without a threshold, and no risk without a map", () => {
-    expect(assessRisk(probe, [3, 1], { decide: "coverage" })[0]!.decision).toBeNull();
-    expect(assessRisk(makeProbe({ calibration_map: null }), [3, 1])[0]).toMatchObject({
+    expect(assessRisk(probe, place([3, 1]), { decide: "coverage" })[0]!.decision).toBeNull();
+    expect(assessRisk(makeProbe({ calibration_map: null }), place([3, 1]))[0]).toMatchObject({
       risk: null,
       decision: null,
     });
-    expect(() => assessRisk(probe, [1, 2, 3])).toThrow(/width 2, got 3/);
   });
 });

@@ -4,16 +4,22 @@ import type { Probe } from "./probe.ts";
 
 /** The package's entry for browsers, `semantic-entropy-probes/probe`: nothing here or below needs Node or a package. */
 
-export { assessRisk, type RiskAssessment } from "./assess-risk.ts";
+export { type AssessRiskOptions, assessRisk, type RiskAssessment } from "./assess-risk.ts";
 export { applyCalibration, type CalibrationMap } from "./calibration-map.ts";
 export type { DecisionThreshold } from "./decision-threshold.ts";
+export { type Familiarity, type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
+export type { Probe, ProbeDescription } from "./probe.ts";
 export {
+  assertStates,
+  assertThinkEntropies,
   type FeatureOrigin,
-  type Probe,
-  type ProbeDescription,
+  type PlacedStates,
+  type ProbeInput,
   requireProbeFits,
+  type StatesPlace,
   scoreProbe,
-} from "./probe.ts";
+  type ThinkEntropies,
+} from "./score-probe.ts";
 export { parseProbe };
 
 /**

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { makeProbe } from "../../test/fakes/make-probe.ts";
-import { type Probe, requireProbeFits, scoreProbe } from "./probe.ts";
+import type { Probe } from "./probe.ts";
 import { loadProbe, readProbeFile, saveProbe, weightsPathOf } from "./probe-file.ts";
 
 const probe: Probe = makeProbe();
@@ -17,6 +17,28 @@ describe("probe files", () => {
   it("come back as they were saved", async () => {
     await saveProbe(path, probe);
     expect(await loadProbe(path)).toEqual(probe);
+    const knowing = makeProbe({
+      familiarity: {
+        centre: Float32Array.of(0, 0.5),
+        directions: Float32Array.of(0.6, 0.8),
+        variances: Float32Array.of(1.5),
+        residual_variance: 0.25,
+        shrinkage: 0.125,
+        training_questions: 12,
+        distances: Float32Array.of(1, 2, 3),
+        level: 0.05,
+      },
+    });
+    await saveProbe(path, knowing);
+    expect(await loadProbe(path)).toEqual(knowing);
+    const { familiarity } = JSON.parse(await readFile(path, "utf8"));
+    expect(familiarity).toEqual({
+      level: 0.05,
+      residual_variance: 0.25,
+      shrinkage: 0.125,
+      training_questions: 12,
+      validation_questions: 3,
+    });
   });
 
   it("say why a probe could not be trained", async () => {
@@ -37,37 +59,5 @@ describe("probe files", () => {
     await writeFile(path, "{");
     await expect(loadProbe(path)).rejects.toThrow(/not valid JSON/);
     await expect(loadProbe(`${path}.none`)).rejects.toMatchObject({ code: "missing-input" });
-  });
-});
-
-describe("scoreProbe", () => {
-  it("is the logistic of the standardised features", () => {
-    // ((3 - 1) / 2) * 0.25 + ((1 - 2) / 0.5) * -1.5 - 0.5 = 2.75; at the mean only the intercept is left
-    const [first, second] = scoreProbe(probe, Float32Array.of(3, 1, 1, 2));
-    expect(first).toBeCloseTo(1 / (1 + Math.exp(-2.75)), 15);
-    expect(second).toBeCloseTo(1 / (1 + Math.exp(0.5)), 15);
-  });
-
-  it("refuses another width or another model", () => {
-    expect(() => scoreProbe(probe, new Float32Array(3))).toThrow(/width 2, got 3 numbers/);
-    const fits = { width: 2, source: { model: "m", norm_state: "residual" } };
-    expect(() => requireProbeFits(probe, fits)).not.toThrow();
-    expect(() => requireProbeFits(probe, { ...fits, width: 3 })).toThrow(/expects width 2, trace has 3/);
-    expect(() => requireProbeFits(probe, { ...fits, source: { model: "other" } })).toThrow(/"m".*"other"/);
-    expect(() => requireProbeFits(probe, { ...fits, source: { norm_state: "final" } })).toThrow(/norm_state/);
-    const hashed = { ...probe, source: { model: "m", weights_sha256: "1" } };
-    const renamed = { model: "copy of m", weights_sha256: "1" };
-    expect(() => requireProbeFits(hashed, { ...fits, source: renamed })).not.toThrow();
-    const retrained = { model: "m", weights_sha256: "2" };
-    expect(() => requireProbeFits(hashed, { ...fits, source: retrained })).toThrow(/weights_sha256 "1".*"2"/);
-    const worded = { ...probe, source: { tokenizer_sha256: "1" } };
-    expect(() => requireProbeFits(worded, { ...fits, source: { tokenizer_sha256: "2" } })).toThrow(
-      /tokenizer_sha256 "1".*"2"/,
-    );
-    expect(() => requireProbeFits(probe, { ...fits, position: "think-end", layer: 2 })).not.toThrow();
-    expect(() => requireProbeFits(probe, { ...fits, position: "last-token" })).toThrow(
-      /position "think-end".*"last-token"/,
-    );
-    expect(() => requireProbeFits(probe, { ...fits, layer: 3 })).toThrow(/layer 2.*layer 3/);
   });
 });

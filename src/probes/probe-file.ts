@@ -7,6 +7,7 @@ import { writeSafetensors } from "../store/safetensors.ts";
 import { writeAtomic } from "../store/write-atomic.ts";
 import { PROBE_FORMAT, parseStoredProbe, requireTrained } from "./parse-probe.ts";
 import type { Probe, UntrainedProbe } from "./probe.ts";
+import { splitProbe } from "./split-probe.ts";
 
 /** Where the weights of a probe are kept: beside its JSON, under the same name. */
 export const weightsPathOf = (jsonPath: string): string => jsonPath.replace(/\.json$/, ".safetensors");
@@ -16,8 +17,14 @@ export const weightsPathOf = (jsonPath: string): string => jsonPath.replace(/\.j
  */
 export async function saveProbe(path: string, probe: Probe | UntrainedProbe): Promise<void> {
   const weightsPath = weightsPathOf(path);
-  const { description, tensors } = separateWeights(probe);
-  await writeSafetensors(weightsPath, tensors);
+  const { description, tensors } =
+    probe.kind === "untrained"
+      ? { description: { ...probe } as unknown as Record<string, Json>, tensors: [] }
+      : splitProbe(probe);
+  await writeSafetensors(
+    weightsPath,
+    tensors.map((tensor) => ({ ...tensor, dtype: "F32" })),
+  );
   const weights = { file: basename(weightsPath), sha256: await fingerprintFile(weightsPath) };
   await writeAtomic(path, `${stableStringify({ ...PROBE_FORMAT, ...description, weights }, 2)}\n`);
 }
@@ -61,26 +68,4 @@ async function readOrExplain(path: string, mostBytes: number): Promise<Buffer> {
   const bytes = await readBytesIfThere(path, mostBytes);
   if (bytes !== null) return bytes;
   throw new SepError("missing-input", `${path} does not exist. Make it with \`sep train\`.`);
-}
-
-function separateWeights(probe: Probe | UntrainedProbe): {
-  description: Readonly<Record<string, Json>>;
-  tensors: Parameters<typeof writeSafetensors>[1];
-} {
-  if (probe.kind === "untrained")
-    return { description: { ...probe } as unknown as Record<string, Json>, tensors: [] };
-  const { mean, scale, coefficients, hidden, ...description } = probe;
-  const { width } = probe;
-  const layer = hidden === null ? [] : [hidden.weights, hidden.biases];
-  const tensors = [
-    { name: "mean", shape: [width], data: mean },
-    { name: "scale", shape: [width], data: scale },
-    { name: "coefficients", shape: [coefficients.length], data: coefficients },
-    ...layer.map((data, i) => ({
-      name: i === 0 ? "hidden_weights" : "hidden_biases",
-      shape: i === 0 ? [width, data.length / width] : [data.length],
-      data,
-    })),
-  ].map((tensor) => ({ ...tensor, dtype: "F32" as const }));
-  return { description: description as unknown as Record<string, Json>, tensors };
 }

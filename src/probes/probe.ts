@@ -1,5 +1,3 @@
-import { SepError } from "../errors.ts";
-import { logistic } from "../math/logistic.ts";
 import type { SamplerSettings } from "../sampling/sampler-settings.ts";
 import type { Json } from "../store/json.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
@@ -7,9 +5,10 @@ import type { TracePosition } from "../tracing/positions.ts";
 import type { Calibration } from "./calibrate-scores.ts";
 import type { CalibrationMap } from "./calibration-map.ts";
 import type { DecisionTarget, ThresholdChoice } from "./choose-decision-threshold.ts";
+import type { Familiarity } from "./familiarity.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
 import type { ProbeKind } from "./probe-kind.ts";
-import { type ProbeWeights, scoreRows } from "./probe-weights.ts";
+import type { ProbeWeights } from "./probe-weights.ts";
 import type { LayerScore, PenaltyScore, ProbeTarget } from "./select-layer.ts";
 import type { NestedFold } from "./sweep/estimate-nested.ts";
 import type { PermutationEstimate } from "./sweep/test-permutations.ts";
@@ -94,58 +93,7 @@ export interface UntrainedProbe {
 }
 
 /** A probe ready to score: P(label = 1) = logistic(score). */
-export interface Probe extends ProbeDescription, ProbeWeights {}
-
-/**
- * Scores rows with a probe.
- * @param features [n, width] row-major: one vector, or a matrix
- * @returns [n] P(label = 1), in [0, 1]; higher is more uncertain; NaN where a feature is NaN
- * @throws SepError `probe-mismatch` if the features are not a whole number of rows of the probe's width
- */
-export function scoreProbe(probe: Probe, features: ArrayLike<number>): Float64Array {
-  const { width } = probe;
-  if (features.length % width !== 0) {
-    throw new SepError(
-      "probe-mismatch",
-      `The probe reads rows of width ${width}, got ${features.length} numbers. Trace the model it was fitted on, or refit with \`sep train\`.`,
-    );
-  }
-  return scoreRows(probe, features).map(logistic);
-}
-
-/** Where features come from, as far as it is known. */
-export interface FeatureOrigin {
-  /** Of one layer. */
-  readonly width: number;
-  /** As a trace has it: `weights_sha256`, `tokenizer_sha256`, `norm_state`, … What is missing is not checked. */
-  readonly source: Readonly<Record<string, string>>;
-  /** Where they were read, if that is not chosen by the probe. */
-  readonly position?: TracePosition;
-  readonly layer?: number;
-}
-
-/**
- * Checks that a probe belongs to what it is about to score.
- * @throws SepError `probe-mismatch` naming what differs
- */
-export function requireProbeFits(
-  probe: ProbeDescription,
-  { width, source, position, layer }: FeatureOrigin,
-): void {
-  const refuse = (message: string): never => {
-    throw new SepError("probe-mismatch", `${message} Refit with \`sep train\`.`);
-  };
-  const expected = probe.width / probe.layer_count;
-  if (expected !== width) refuse(`Probe expects width ${expected}, trace has ${width}.`);
-  const known = (key: string): boolean => probe.source[key] !== undefined && source[key] !== undefined;
-  // The same weights may go by two names, so the name only counts where there is no hash.
-  const identity = known("weights_sha256") ? "weights_sha256" : "model";
-  for (const key of [identity, "tokenizer_sha256", "dtype", "norm_state", "indices"].filter(known)) {
-    if (probe.source[key] !== source[key])
-      refuse(`Probe was fitted on ${key} "${probe.source[key]}", this trace has "${source[key]}".`);
-  }
-  if (position !== undefined && position !== probe.position)
-    refuse(`Probe reads position "${probe.position}", these states are of "${position}".`);
-  if (layer !== undefined && layer !== probe.layer)
-    refuse(`Probe reads layer ${probe.layer}, these states are of layer ${layer}.`);
+export interface Probe extends ProbeDescription, ProbeWeights {
+  /** What its training states were like; null where it reads none, or too few questions were there to tell. */
+  readonly familiarity: Familiarity | null;
 }

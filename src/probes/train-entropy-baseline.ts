@@ -82,6 +82,7 @@ export async function trainEntropyBaseline(
     calibration_map: null,
     decisions: [],
     asking: null,
+    familiarity: null,
     warnings: scaler.constantFeatures === 1 ? [{ code: "constant-features", message }] : [],
   };
 }

@@ -9,7 +9,11 @@ import { SCORE_TITLES } from "./titles.ts";
 type Decision = DecisionEvaluation<EvaluatedSplit>;
 
 /** The thresholds that were chosen on validation, what each promises, and what came of it elsewhere. */
-export function drawDecisions({ decisions = [] }: ProbeEval): SafeHtml {
+export function drawDecisions({ decisions = [], familiarity }: ProbeEval): SafeHtml {
+  return html`${drawThresholds(decisions)}${drawFamiliarity(familiarity)}`;
+}
+
+function drawThresholds(decisions: readonly Decision[]): SafeHtml {
   if (decisions.length === 0) return html`<p class="quiet">No threshold was chosen.</p>`;
   const groups = new Map<string, Decision[]>();
   for (const decision of decisions)
@@ -34,6 +38,35 @@ ${guarantee === null ? "" : html`<p class="quiet">${guarantee}${elsewhere}</p>`}
 <thead><tr><th scope="col">Score</th><th scope="col">Answer up to</th><th scope="col">On</th><th scope="col">Given</th><th scope="col">Given and wrong</th><th scope="col">Wrong among the given</th></tr></thead>
 <tbody>${group.flatMap(drawRows)}</tbody></table></div>`;
 }
+
+/** What thresholds say nothing about: questions of a kind that the probes were not trained on. */
+function drawFamiliarity(familiarity: ProbeEval["familiarity"]): SafeHtml {
+  const found = FAMILIARITY_TITLES.flatMap(([key, title]) => {
+    const own = familiarity?.[key];
+    return own == null ? [] : [{ title, own }];
+  });
+  const [first] = found;
+  if (first === undefined) return html``;
+  const { level, validation_questions: questions } = first.own;
+  const items = found.map(({ title, own }) => {
+    const shares = HELD_OUT_SPLITS.flatMap((split) => {
+      const counted = own.splits[split];
+      if (counted === undefined) return [];
+      return [
+        `${formatPercent(counted.unfamiliar_share)} of ${counted.question_count} (${SHORT_TITLES[split].toLowerCase()})`,
+      ];
+    });
+    return html`<li>${title}: ${shares.join(", ")}</li>`;
+  });
+  return html`<h3>Unfamiliar questions</h3>
+<p class="quiet">Questions whose states are unlike those that a probe was trained on, by their distance and ${questions} validation questions (p at most ${level}; of questions of the training kind, about ${formatPercent(level)} are). What a probe says of them is a guess.</p>
+<ul>${items}</ul>`;
+}
+
+const FAMILIARITY_TITLES = [
+  ["accuracy_probe", SCORE_TITLES.accuracy_probe],
+  ["se_probe", SCORE_TITLES.se_probe],
+] as const;
 
 function drawRows({ score, threshold, reason, achieved }: Decision): SafeHtml[] {
   const title = SCORE_TITLES[score as ScoreName];

@@ -36,6 +36,7 @@ export function makeProbe(changes: Partial<Probe> = {}): Probe {
     scale: Float32Array.of(2, 0.5),
     coefficients: Float32Array.of(0.25, -1.5),
     hidden: null,
+    familiarity: null,
     ...changes,
   };
 }

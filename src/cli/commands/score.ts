@@ -26,12 +26,17 @@ const OPTIONS = {
     "Probe that reads the risk, as `sep train` wrote it.",
   ),
   stdin: flag(
-    'Answer a stream: one {"id"?, "question"} a line on stdin, one JSON line each on stdout, in order.',
+    'Score a stream: one {"id"?, "question", "answer"?} a line on stdin, one JSON line each on stdout, in order. A given answer is read instead of generated.',
   ),
   decide: choice(
     ["risk", "coverage"],
     "risk",
     "Which of the probe's thresholds decides: the one that bounds wrong answers, or the one that promises answers.",
+  ),
+  unfamiliar: choice(
+    ["flag", "refuse"],
+    "flag",
+    "What to do with a question whose state is unlike those that the probe was trained on: say so, or abstain.",
   ),
   "skip-abstained": flag("Do not generate what is not to be answered; for probes of before-generation."),
   sampling: choice(
@@ -77,7 +82,8 @@ export const SCORE: Command = defineCommand({
     },
     {
       line: "sep score --probe shared/se_probe.json --stdin --skip-abstained",
-      meaning: "a stream of questions; those that are too risky cost one pass over the prompt",
+      meaning:
+        "a stream of questions, with or without answers; those that are too risky cost one pass over the prompt",
     },
   ],
   async run(values, context) {
@@ -165,6 +171,7 @@ async function readOptions(values: Values): Promise<Parameters<typeof createScor
     throw new SepError("bad-option", "Got --shots without --prompt-format few-shot.");
   return {
     decide: values.decide,
+    unfamiliar: values.unfamiliar,
     skipAbstained: values["skip-abstained"],
     sampling: values.sampling,
     maxNewTokens: values["max-new-tokens"],

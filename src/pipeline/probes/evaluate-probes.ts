@@ -17,6 +17,7 @@ import type { Workspace } from "../workspace.ts";
 import { readCommonAnswers } from "./common-answers.ts";
 import { decideSplits, fitCalibrationMaps } from "./decide-splits.ts";
 import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "./decision-defaults.ts";
+import { evaluateFamiliarity } from "./evaluate-familiarity.ts";
 import { makeControls } from "./make-controls.ts";
 import type { ScoredSplit, StudyProbes } from "./score-split.ts";
 import { scoreStudy } from "./score-study.ts";
@@ -110,6 +111,7 @@ export async function* evaluateProbes(
       ...assemble(evaluations, probes, threshold, scored[0]!.hidden, settings, warnings),
       calibration_maps: maps,
       decisions,
+      familiarity: await evaluateFamiliarity(probes, scored),
     };
     await writeAtomic(workspace.probeEval, `${stableStringify(evaluation as unknown as Json, 2)}\n`);
     yield { kind: "advanced", ...STEP, done: total, total, detail: "thresholds" };

@@ -4,7 +4,7 @@ import { fitShuffledProbes, type ShuffledControl } from "../../evaluation/shuffl
 import { readProbeDataset } from "../../probes/probe-dataset.ts";
 import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
 import type { Workspace } from "../workspace.ts";
-import { readProbeFeatures, type ScoredSplit, type StudyProbes } from "./score-split.ts";
+import { readProbeStates, type ScoredSplit, type StudyProbes } from "./score-split.ts";
 
 /** What the accuracy probe is held against. */
 export interface Controls {
@@ -24,21 +24,21 @@ export async function makeControls(
   const controls = new Map<EvaluatedSplit, ShuffledControl>();
   if (accuracy.kind !== "logistic") return { shuffled: controls, constant: null };
   const train = await readProbeDataset(workspace.probeDataset("math_train"));
-  const { rows, features } = await readProbeFeatures(accuracy, train, scored[0]!.hidden);
+  const { rows, values } = await readProbeStates(accuracy, train, scored[0]!.hidden);
   const labels = Uint8Array.from(rows, (row) => 1 - train.correct[row]!);
   const settings = { C: accuracy.C, classWeight: accuracy.class_weight };
   const constant = await fitConstantProbe(labels, settings);
   await using multiplier = await createMatrixMultiplier();
   const questions = rows.map((row) => train.questionGroups[row]!);
-  const shuffled = await fitShuffledProbes(multiplier, features, accuracy.width, labels, questions, {
+  const shuffled = await fitShuffledProbes(multiplier, values, accuracy.width, labels, questions, {
     ...settings,
     seed,
   });
   if (shuffled === null) return { shuffled: controls, constant };
   for (const { split, dataset, hidden, scores } of scored) {
-    const own = await readProbeFeatures(accuracy, dataset, hidden);
+    const own = await readProbeStates(accuracy, dataset, hidden);
     const ownLabels = Uint8Array.from(own.rows, (row) => scores.incorrect[row]!);
-    const control = shuffled.evaluate(own.features, ownLabels);
+    const control = shuffled.evaluate(own.values, ownLabels);
     if (control !== null) controls.set(split, control);
   }
   return { shuffled: controls, constant };

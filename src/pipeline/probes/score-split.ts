@@ -2,9 +2,14 @@ import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
 import { readFeatures } from "../../probes/feature-source.ts";
 import type { HiddenStates } from "../../probes/hidden-states.ts";
-import type { UntrainedProbe } from "../../probes/probe.ts";
-import { type Probe, requireProbeFits, scoreProbe } from "../../probes/probe.ts";
+import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
+import {
+  assertThinkEntropies,
+  type PlacedStates,
+  requireProbeFits,
+  scoreProbe,
+} from "../../probes/score-probe.ts";
 
 /** The three probes of a study, as they were read. */
 export interface StudyProbes {
@@ -45,37 +50,66 @@ export async function scoreSplit(
     entropyBaseline:
       baseline.kind === "untrained"
         ? missingScores(dataset)
-        : scoreProbe(baseline, Float32Array.from(dataset.meanThinkEntropy)),
+        : scoreProbe(baseline, assertThinkEntropies(Float32Array.from(dataset.meanThinkEntropy))),
     semanticEntropy: dataset.semanticEntropy,
     discreteSemanticEntropy: dataset.discreteSemanticEntropy,
   };
 }
 
+/** The states of those rows of a data set that have one where the probe reads. */
+export interface ProbeStates {
+  readonly rows: readonly number[];
+  /** [rows.length, probe.width] */
+  readonly values: Float32Array;
+  /** null for no rows */
+  readonly states: PlacedStates | null;
+}
+
 /**
- * The features a hidden-state probe reads.
- * @returns the rows that have them, and [rows, width]
+ * The states that a hidden-state probe reads.
+ * @param chosen rows to read; all by default
+ * @throws SepError `probe-mismatch`
  */
-export async function readProbeFeatures(
+export async function readProbeStates(
   probe: Probe,
   dataset: ProbeDataset,
   hidden: HiddenStates,
-): Promise<{ readonly rows: readonly number[]; readonly features: Float32Array }> {
+  chosen: Iterable<number> = dataset.questionIds.keys(),
+): Promise<ProbeStates> {
   requireProbeFits(probe, { width: hidden.width, source: hidden.metadata });
-  const { position, layer, layer_count } = probe;
-  const states = position === null ? undefined : dataset.stateRows[position];
-  if (position === null || layer === null || states === undefined) {
-    return { rows: [], features: new Float32Array(0) };
-  }
-  const rows = Array.from(states.keys()).filter((row) => states[row]! >= 0);
-  if (rows.length === 0) return { rows, features: new Float32Array(0) };
-  const { features } = await readFeatures({
+  const { position, layer, layer_count: layerCount } = probe;
+  const stateRows = position === null ? undefined : dataset.stateRows[position];
+  const rows = stateRows === undefined ? [] : Array.from(chosen).filter((row) => stateRows[row]! >= 0);
+  if (position === null || layer === null || stateRows === undefined || rows.length === 0)
+    return { rows: [], values: new Float32Array(0), states: null };
+  const { features: values } = await readFeatures({
     kind: "file",
     path: hidden.path,
     position,
-    layers: Array.from({ length: layer_count }, (_, l) => layer + l),
-    rows: Int32Array.from(rows, (row) => states[row]!),
+    layers: Array.from({ length: layerCount }, (_, l) => layer + l),
+    rows: Int32Array.from(rows, (row) => stateRows[row]!),
   });
-  return { rows, features };
+  const { width, metadata: source } = hidden;
+  return {
+    rows,
+    values,
+    states: { features: "hidden-state", values, position, layer, layerCount, width, source },
+  };
+}
+
+/** As {@link readProbeStates}, but of each question's first row that has one; duplicates of a question are one. */
+export function readQuestionStates(
+  probe: Probe,
+  dataset: ProbeDataset,
+  hidden: HiddenStates,
+): Promise<ProbeStates> {
+  const { position } = probe;
+  const stateRows = position === null ? undefined : dataset.stateRows[position];
+  const first = new Map<string, number>();
+  dataset.questionGroups.forEach((question, row) => {
+    if ((stateRows?.[row] ?? -1) >= 0 && !first.has(question)) first.set(question, row);
+  });
+  return readProbeStates(probe, dataset, hidden, first.values());
 }
 
 /** P(label 1) of every row by a hidden-state probe; NaN where it was not trained or a row lacks its feature. */
@@ -86,8 +120,9 @@ export async function scoreStates(
 ): Promise<Float64Array> {
   const scores = missingScores(dataset);
   if (probe.kind === "untrained") return scores;
-  const { rows, features } = await readProbeFeatures(probe, dataset, hidden);
-  scoreProbe(probe, features).forEach((score, i) => {
+  const { rows, states } = await readProbeStates(probe, dataset, hidden);
+  if (states === null) return scores;
+  scoreProbe(probe, states).forEach((score, i) => {
     scores[rows[i]!] = score;
   });
   return scores;

@@ -140,14 +140,15 @@ export async function* trainProbes(
       { kind: "risk", target: targetRisk },
       { kind: "coverage", target: targetCoverage },
     ] as const;
-    const calibrating = { hidden, seThreshold: threshold.threshold, targets, asking };
+    const calibrating = { train, hidden, seThreshold: threshold.threshold, targets, asking };
     for (const [target, path] of [
       ["incorrect", workspace.accuracyProbe],
       ["high-semantic-entropy", workspace.seProbe],
     ] as const) {
       const probe = describeProbe(fitted, target, questionIds, { kind, classWeight, seed, source });
-      await saveProbe(path, await calibrateProbe(probe, validation, calibrating));
-      warnings.push(...probe.warnings);
+      const calibrated = await calibrateProbe(probe, validation, calibrating);
+      await saveProbe(path, calibrated);
+      warnings.push(...calibrated.warnings);
     }
     const { labels } = fitted.targets["incorrect" satisfies ProbeTarget]!;
     const baseline = await trainEntropyBaseline(

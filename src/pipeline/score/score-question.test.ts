@@ -1,12 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scaleOf } from "../../../test/expect-all-close.ts";
-import { hashed } from "../../../test/fakes/hashed.ts";
 import { makeProbe } from "../../../test/fakes/make-probe.ts";
+import { asking, probeOf } from "../../../test/fakes/model-probe.ts";
 import type { LanguageModel } from "../../models/language-model.ts";
 import { loadModel } from "../../models/load-model.ts";
-import type { AskingRecord, Probe } from "../../probes/probe.ts";
-import { scoreProbe } from "../../probes/probe.ts";
+import { pickStates } from "../../probes/pick-states.ts";
+import type { Probe } from "../../probes/probe.ts";
+import { scoreProbe } from "../../probes/score-probe.ts";
 import { buildPrompt } from "../../sampling/build-prompt.ts";
 import { describePromptFormat } from "../../sampling/prompt-format.ts";
 import { sampleAnswers } from "../../sampling/sample-answers.ts";
@@ -27,45 +28,6 @@ afterAll(async () => {
   await model[Symbol.asyncDispose]();
   await pocket[Symbol.asyncDispose]();
 });
-
-const asking = (changes: Partial<AskingRecord> = {}): AskingRecord => ({
-  prompt_format: "notebook",
-  system_prompt: null,
-  enable_thinking: null,
-  sampler: {
-    temperature: 0.6,
-    topP: 1,
-    topK: 0,
-    minP: 0,
-    repetitionPenalty: 1,
-    maxNewTokens: 7,
-    stopStrings: [],
-    stopTokenIds: [],
-  },
-  ...changes,
-});
-
-/** A probe of two layers side by side, whose weights are arbitrary. */
-function probeOf(
-  { config, provenance }: LanguageModel,
-  position: TracePosition,
-  changes: Partial<Probe> = {},
-): Probe {
-  const width = 2 * config.hiddenSize;
-  const { weights_sha256, tokenizer_sha256, dtype, id } = provenance;
-  return makeProbe({
-    position,
-    layer: 1,
-    layer_count: 2,
-    width,
-    source: { model: id, weights_sha256, tokenizer_sha256, dtype, norm_state: "residual" },
-    mean: new Float32Array(width).fill(0.01),
-    scale: new Float32Array(width).fill(2),
-    coefficients: Float32Array.from({ length: width }, (_, j) => hashed(j, 3) - 0.5),
-    asking: asking(),
-    ...changes,
-  });
-}
 
 describe("watchModel", () => {
   it("sees what a trace of the whole sequence sees, to float32's rounding", async () => {
@@ -129,8 +91,18 @@ describe("scoreQuestion", () => {
         "last-token": [ids.length - 1, "<|im_end|>"],
       }[position];
       expect([token_index, token]).toEqual(expected);
-      const { residuals } = await pocket.trace(ids, { layers: [1, 2], positions: [token_index] });
-      expect(Math.abs(scored.score! - scoreProbe(probe, residuals)[0]!)).toBeLessThan(1e-5);
+      const trace = await pocket.trace(ids, { layers: [1, 2], positions: [token_index] });
+      const traced = {
+        model: pocket,
+        prompt: { tokenIds: prompt, opensReasoning: false },
+        answer: {
+          tokenIds: ids.slice(prompt.length),
+          text: scored.output_text!,
+          finishReason: scored.finish_reason!,
+        },
+      };
+      const states = pickStates(trace, probe, traced);
+      expect(Math.abs(scored.score! - scoreProbe(probe, states!)[0]!)).toBeLessThan(1e-5);
       expect(scored.risk).toBeCloseTo(
         1 / (1 + Math.exp(-(2 * Math.log(scored.score! / (1 - scored.score!)) + 0.25))),
         9,

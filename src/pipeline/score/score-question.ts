@@ -1,20 +1,31 @@
 import { SepError } from "../../errors.ts";
 import { mean } from "../../math/vector.ts";
 import type { LanguageModel } from "../../models/language-model.ts";
-import { assessRisk, findDecision, type RiskAssessment } from "../../probes/assess-risk.ts";
-import type { DecisionThreshold } from "../../probes/decision-threshold.ts";
-import { type Probe, requireProbeFits } from "../../probes/probe.ts";
+import {
+  type AssessRiskOptions,
+  assessRisk,
+  findDecision,
+  NO_FAMILIARITY,
+  type RiskAssessment,
+  requireFamiliarity,
+} from "../../probes/assess-risk.ts";
+import { sourceOf } from "../../probes/pick-states.ts";
+import type { Probe } from "../../probes/probe.ts";
+import {
+  assertStates,
+  assertThinkEntropies,
+  type ProbeInput,
+  requireProbeFits,
+} from "../../probes/score-probe.ts";
 import { buildPrompt } from "../../sampling/build-prompt.ts";
 import type { ThinkStatus } from "../../sampling/run-record.ts";
-import { type SampledAnswer, sampleAnswers } from "../../sampling/sample-answers.ts";
 import { splitReasoning } from "../../sampling/split-reasoning.ts";
 import { indicesOf, locatePosition, type TracePosition } from "../../tracing/positions.ts";
-import { type WatchedModel, watchModel } from "../../tracing/watch-model.ts";
+import { watchModel } from "../../tracing/watch-model.ts";
+import { generateAnswer, takeAnswer } from "./answer-source.ts";
 import { type AskingChoice, settleAsking } from "./settle-asking.ts";
 
-export interface ScoreQuestionOptions extends AskingChoice {
-  /** What the decision is to promise. */
-  readonly decide?: DecisionThreshold["kind"];
+export interface ScoreQuestionOptions extends AskingChoice, AssessRiskOptions {
   /**
    * Leaves out the answer where the risk is read before generating and says to abstain: it then costs one pass over
    * the prompt.
@@ -28,9 +39,12 @@ export interface ScoredQuestion {
   readonly question: string;
   /** What came after the reasoning; null if it was not generated. */
   readonly answer: string | null;
-  /** Everything generated, without the end token; null likewise. */
+  /** Everything generated or given, without the end token; null likewise. */
   readonly output_text: string | null;
+  /** Whether the answer was given, and read instead of generated. */
+  readonly is_given: boolean;
   readonly think_status: ThinkStatus | null;
+  /** A given answer is taken as complete: `stop`. */
   readonly finish_reason: "stop" | "length" | null;
   readonly prompt_tokens: number;
   readonly generated_tokens: number;
@@ -41,6 +55,9 @@ export interface ScoredQuestion {
   /** What the risk is of. */
   readonly risk_of: Probe["target"];
   readonly decision: RiskAssessment["decision"];
+  readonly abstain_reason: RiskAssessment["abstain_reason"];
+  /** How unlike the training questions' states the one that was read is; null without one, or a record of theirs. */
+  readonly familiarity: RiskAssessment["familiarity"];
   /** What the decision promises; where there is no decision, why. */
   readonly guarantee: string;
   /** Where the state was read, in prompt and answer together; null for a probe that reads none. */
@@ -53,32 +70,46 @@ export interface ScoredQuestion {
   readonly warnings: readonly string[];
 }
 
+export interface ScoreOptions {
+  /** What the answer's random numbers depend on, where it is not greedy. */
+  readonly id?: string;
+  /**
+   * The whole answer as the model would generate it, reasoning and its tags included: it is read instead of generated.
+   * See docs/probes.md for how it is tokenised, and ended.
+   */
+  readonly answer?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Scores questions with one probe and one model. */
 export interface QuestionScorer {
   /** What holds for every question, as sentences. */
   readonly notes: readonly string[];
-  /**
-   * @param id what the answer's random numbers depend on, where it is not greedy
-   * @throws SepError `prompt-too-long`, and as `buildPrompt`
-   */
-  score(
-    question: string,
-    options?: { readonly id?: string; readonly signal?: AbortSignal },
-  ): Promise<ScoredQuestion>;
+  /** @throws SepError `prompt-too-long`; `bad-option` for an answer that goes on after its end; and as `buildPrompt` */
+  score(question: string, options?: ScoreOptions): Promise<ScoredQuestion>;
 }
 
 /**
  * Gets ready to answer questions and say how risky the answers are, from the states of the very passes that generate
  * them.
  * @throws SepError `probe-mismatch` if the model, its tokenizer, arithmetic or prompts are not those of the probe;
- *   `bad-option` for a prompt whose text the probe's record does not have
+ *   `bad-option` for a prompt whose text the probe's record does not have, and to refuse what is unfamiliar by a probe
+ *   that cannot tell
  */
 export function createScorer(
   model: LanguageModel,
   probe: Probe,
-  { decide = "risk", skipAbstained = false, seed = 42, ...choice }: ScoreQuestionOptions = {},
+  {
+    decide = "risk",
+    unfamiliar = "flag",
+    skipAbstained = false,
+    seed = 42,
+    ...choice
+  }: ScoreQuestionOptions = {},
 ): QuestionScorer {
   requireModel(probe, model);
+  requireFamiliarity(probe, unfamiliar);
+  const assessing = { decide, unfamiliar };
   const { prompting, sampler, notes } = settleAsking(model, probe.asking, choice);
   const layers =
     probe.layer === null
@@ -93,29 +124,29 @@ export function createScorer(
   }
   return {
     notes,
-    async score(question, { id = question, signal } = {}) {
+    async score(question, { id = question, answer: given, signal } = {}) {
       const prompt = buildPrompt(model.tokenizer, question, prompting);
+      const promptIds = prompt.tokenIds;
       const watched = watchModel(model, layers);
-      const prefilled = await watched.model.prefill(prompt.tokenIds, { signal });
-      const early = isBefore ? assess(probe, watched.states[0] ?? null, decide) : null;
-      const head = { question, prompt_tokens: prompt.tokenIds.length };
-      if (skipAbstained && early?.decision === "abstain") {
+      const prefilled = await watched.model.prefill(promptIds, { signal });
+      const early = isBefore ? assess(probe, placeState(model, probe, watched.states[0]), assessing) : null;
+      const head = { question, is_given: given !== undefined, prompt_tokens: promptIds.length };
+      if (skipAbstained && early?.decision === "abstain" && given === undefined) {
         return {
           ...head,
           ...NO_ANSWER,
-          ...describe(probe, early, decide),
-          read_at: readAt(model, probe, prompt.tokenIds, prompt.tokenIds.length - 1),
+          ...describe(probe, early, assessing),
+          read_at: readAt(model, probe, promptIds, promptIds.length - 1),
         };
       }
-      const [sampled] = await sampleAnswers(
-        { ...watched.model, prefill: async () => prefilled },
-        prompt.tokenIds,
-        { runIds: [0], sampler, seed, streamKey: id, signal },
-      );
-      const answer = sampled as SampledAnswer;
+      const run = { watched, promptIds, prefilled, sampler, signal };
+      const { answer, readState, readEntropies, warnings } =
+        given === undefined
+          ? await generateAnswer(run, { seed, streamKey: id })
+          : await takeAnswer(model, run, given, { layers, readsEnd: probe.position === "last-token" });
       const reasoning = splitReasoning(model.tokenizer, { ...answer, opensReasoning: prompt.opensReasoning });
-      const run = {
-        prompt_tokens: prompt.tokenIds,
+      const placed = {
+        prompt_tokens: promptIds,
         tokens: answer.tokenIds,
         think_token_indices: reasoning.span,
         think_status: reasoning.status,
@@ -123,23 +154,24 @@ export function createScorer(
       const index =
         probe.position === null
           ? null
-          : locatePosition(run, probe.position, answer.answerTokenCount, indicesOf(probe.source));
-      const thinkEntropies = reasoning.span === null ? [] : answer.entropies.slice(...reasoning.span);
-      const features =
-        probe.features === "mean-think-entropy"
-          ? thinkEntropies.length === 0
-            ? null
-            : Float32Array.of(mean(thinkEntropies))
-          : await readState(watched, run, index);
+          : locatePosition(placed, probe.position, answer.answerTokenCount, indicesOf(probe.source));
+      const readFeatures = async (): Promise<ProbeInput | null> => {
+        if (probe.features === "hidden-state")
+          return index === null ? null : placeState(model, probe, await readState(index - promptIds.length));
+        const entropies = reasoning.span === null ? [] : await readEntropies(reasoning.span);
+        return entropies.length === 0 ? null : assertThinkEntropies(Float32Array.of(mean(entropies)));
+      };
+      const described = describe(probe, early ?? assess(probe, await readFeatures(), assessing), assessing);
       return {
         ...head,
         answer: reasoning.answerText,
         output_text: answer.text,
         think_status: reasoning.status,
         finish_reason: answer.finishReason,
-        generated_tokens: answer.tokenIds.length,
-        ...describe(probe, early ?? assess(probe, features, decide), decide),
-        read_at: index === null ? null : readAt(model, probe, [...run.prompt_tokens, ...run.tokens], index),
+        generated_tokens: given === undefined ? answer.tokenIds.length : 0,
+        ...described,
+        read_at: index === null ? null : readAt(model, probe, [...promptIds, ...answer.tokenIds], index),
+        warnings: [...described.warnings, ...warnings],
       };
     },
   };
@@ -153,29 +185,25 @@ export function scoreQuestion(
   model: LanguageModel,
   probe: Probe,
   question: string,
-  { signal, ...options }: ScoreQuestionOptions & { readonly signal?: AbortSignal } = {},
+  { answer, signal, ...options }: ScoreQuestionOptions & Omit<ScoreOptions, "id"> = {},
 ): Promise<ScoredQuestion> {
-  return createScorer(model, probe, options).score(question, signal === undefined ? {} : { signal });
+  return createScorer(model, probe, options).score(question, { answer, signal });
 }
 
 function requireModel(probe: Probe, { provenance, config }: LanguageModel): void {
-  const { id, weights_sha256, tokenizer_sha256, dtype } = provenance;
   const width = probe.features === "hidden-state" ? config.hiddenSize : probe.width;
-  const source = { model: id, weights_sha256, tokenizer_sha256, dtype, norm_state: "residual" };
-  requireProbeFits(probe, { width, source });
+  requireProbeFits(probe, { width, source: { ...sourceOf(provenance), norm_state: "residual" } });
 }
 
-/** @returns null where the answer has no such token */
-async function readState(
-  { states, readNext }: WatchedModel,
-  {
-    prompt_tokens,
-    tokens,
-  }: { readonly prompt_tokens: readonly number[]; readonly tokens: readonly number[] },
-  index: number | null,
-): Promise<Float32Array | null> {
-  if (index === null) return null;
-  return states[index - prompt_tokens.length + 1] ?? readNext(tokens.at(-1) as number);
+/** @param values of the token and layers that the probe reads, which `createScorer` saw to */
+function placeState(
+  { provenance, config }: LanguageModel,
+  { position, layer, layer_count: layerCount }: Probe,
+  values: Float32Array | undefined,
+): ProbeInput | null {
+  if (values === undefined || position === null || layer === null) return null;
+  const place = { position, layer, layerCount, width: config.hiddenSize, normState: "residual" } as const;
+  return assertStates(values, { ...place, source: sourceOf(provenance) });
 }
 
 const NO_ANSWER = {
@@ -186,22 +214,29 @@ const NO_ANSWER = {
   generated_tokens: 0,
 } as const;
 
-type Assessed = Pick<ScoredQuestion, "score" | "risk" | "decision">;
+type Assessed = Pick<ScoredQuestion, "score" | "risk" | "decision" | "abstain_reason" | "familiarity">;
 
 /** Without its features an answer cannot be judged, and is not given, as `isAnswered` has it. */
-function assess(probe: Probe, features: Float32Array | null, decide: DecisionThreshold["kind"]): Assessed {
-  if (features !== null) return assessRisk(probe, features, { decide })[0] as RiskAssessment;
-  const hasThreshold = (findDecision(probe, decide)?.threshold ?? null) !== null;
-  return { score: null, risk: null, decision: hasThreshold ? "abstain" : null };
+function assess(probe: Probe, input: ProbeInput | null, options: Required<AssessRiskOptions>): Assessed {
+  if (input !== null) return assessRisk(probe, input, options)[0] as RiskAssessment;
+  const hasThreshold = (findDecision(probe, options.decide)?.threshold ?? null) !== null;
+  return {
+    score: null,
+    risk: null,
+    decision: hasThreshold ? "abstain" : null,
+    abstain_reason: hasThreshold ? "no-state" : null,
+    familiarity: null,
+  };
 }
 
 function describe(
   probe: Probe,
   assessed: Assessed,
-  decide: DecisionThreshold["kind"],
+  { decide, unfamiliar }: Required<AssessRiskOptions>,
 ): Assessed & Pick<ScoredQuestion, "risk_of" | "guarantee" | "warnings"> {
   const decision = findDecision(probe, decide);
   const missing = `The answer has no ${probe.position ?? "reasoning"} token that the probe reads, so nothing is known of its risk.`;
+  const isUnfamiliar = assessed.familiarity?.is_unfamiliar === true;
   return {
     ...assessed,
     risk_of: probe.target,
@@ -209,13 +244,20 @@ function describe(
       decision?.threshold?.guarantee ??
       `No decision: ${decision?.reason ?? `the probe has no threshold of ${decide}.`}`,
     warnings: [
+      ...(isUnfamiliar
+        ? [`${UNFAMILIAR}${unfamiliar === "refuse" ? " It is not answered for that." : ""}`]
+        : []),
       ...(assessed.score === null ? [missing] : []),
       ...(assessed.score !== null && probe.calibration_map === null
         ? ["The probe is not calibrated: its scores rank, and mean no more."]
         : []),
+      ...probe.warnings.filter(({ code }) => code === NO_FAMILIARITY).map(({ message }) => message),
     ],
   };
 }
+
+const UNFAMILIAR =
+  "The state that was read is unlike those of the training questions: its risk, and what is promised, are guesses.";
 
 const readAt = (
   { tokenizer }: LanguageModel,

@@ -9,8 +9,10 @@ import { makeProbe } from "../../../test/fakes/make-probe.ts";
 import { readNpz } from "../../store/npz.ts";
 import { assessRisk } from "../assess-risk.ts";
 import type { CalibrationMap } from "../calibration-map.ts";
-import { type Probe, scoreProbe } from "../probe.ts";
+import type { Familiarity } from "../familiarity.ts";
+import type { Probe } from "../probe.ts";
 import { loadProbe } from "../probe-file.ts";
+import { assertStates, type PlacedStates, scoreProbe } from "../score-probe.ts";
 import { exportPathOf, exportProbe } from "./export-probe.ts";
 
 const golden = JSON.parse(
@@ -43,6 +45,18 @@ const linear = makeProbe({
   intercept: golden.classifier.intercept_[0],
   calibration_map: platt,
 });
+const familiarity: Familiarity = {
+  centre: new Float32Array(d),
+  directions: Float32Array.from({ length: 2 * d }, (_, i) => hashed(i, 9)),
+  variances: Float32Array.of(2, 1),
+  residual_variance: 0.5,
+  shrinkage: 0.1,
+  training_questions: 12,
+  distances: Float32Array.of(1, 2, 3),
+  level: 0.05,
+};
+const placed = (values = states): PlacedStates =>
+  assertStates(values, { position: "think-end", layer: 2, width: d, normState: "residual" });
 const units = 3;
 const network: Probe = {
   ...linear,
@@ -76,14 +90,14 @@ async function runOnnx(
 
 describe("scoring, against scikit-learn and numpy", () => {
   it("predicts the same probabilities", () => {
-    expectAllClose(scoreProbe(linear, states), golden.predict_proba, 1e-12); // float64 sums in another order
+    expectAllClose(scoreProbe(linear, placed()), golden.predict_proba, 1e-12); // float64 sums in another order
   });
 
   it.each([
     ["platt", platt, golden.platt.risk],
     ["isotonic", isotonic, golden.isotonic.risk],
   ] as const)("calibrates by %s", (_name, calibration_map, risk) => {
-    const own = assessRisk({ ...linear, calibration_map }, states).map((each) => each.risk as number);
+    const own = assessRisk({ ...linear, calibration_map }, placed()).map((each) => each.risk as number);
     expectAllClose(own, risk, 1e-12);
   });
 });
@@ -96,7 +110,7 @@ describe("ONNX", () => {
     ["a network", network],
   ])("%s computes what scoreProbe and assessRisk do", async (_name, probe) => {
     const { score, risk } = await runOnnx(probe, states);
-    const expected = assessRisk(probe, states);
+    const expected = assessRisk(probe, placed());
     // float32 all through
     expectAllClose(
       score!,
@@ -118,7 +132,7 @@ describe("ONNX", () => {
       calibration_map: { method: "platt", slope: 0.02, offset: 0 },
     } as const;
     const { risk } = await runOnnx(sure, states.subarray(0, d));
-    expectAllClose(risk!, [assessRisk(sure, states.subarray(0, d))[0]!.risk as number], 1e-6);
+    expectAllClose(risk!, [assessRisk(sure, placed(states.subarray(0, d)))[0]!.risk as number], 1e-6);
     expect(risk![0]).toBeLessThan(0.62);
   });
 });
@@ -128,6 +142,8 @@ describe("files", () => {
     const path = join(folder, "copy.json");
     expect(await exportProbe(network, path, "portable")).toEqual([path, join(folder, "copy.safetensors")]);
     expect(await loadProbe(path)).toEqual(network);
+    await exportProbe({ ...network, familiarity }, path, "portable");
+    expect((await loadProbe(path)).familiarity).toEqual(familiarity);
     await expect(exportProbe(network, join(folder, "copy.bin"), "portable")).rejects.toThrow(/\.json file/);
   });
 
@@ -143,17 +159,26 @@ describe("files", () => {
       position: "think-end",
       layer: 2,
     });
-    await exportProbe(linear, path, "npz");
+    await exportProbe({ ...linear, familiarity }, path, "npz");
+    expect((await readNpz(path)).familiarity_directions).toEqual({
+      dtype: "f4",
+      shape: [2, d],
+      data: familiarity.directions,
+    });
     expect((await readNpz(path)).platt!.data).toEqual(Float64Array.of(1.5, -0.25));
   });
 
   it("sklearn-json has what scikit-learn itself has", async () => {
     const path = join(folder, "probe.sklearn.json");
-    await exportProbe(linear, path, "sklearn-json");
+    await exportProbe({ ...linear, familiarity }, path, "sklearn-json");
     const { scaler, classifier, probe } = JSON.parse(await readFile(path, "utf8"));
     expect(scaler).toEqual(golden.scaler);
     expect(classifier).toEqual(golden.classifier);
-    expect(probe).toMatchObject({ target: "incorrect", calibration_map: platt });
+    expect(probe).toMatchObject({
+      target: "incorrect",
+      calibration_map: platt,
+      familiarity: { training_questions: 12, validation_questions: 3 },
+    });
     await expect(exportProbe(network, path, "sklearn-json")).rejects.toMatchObject({ code: "bad-option" });
   });
 

@@ -1,6 +1,7 @@
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../store/json.ts";
 import type { Probe } from "../probe.ts";
+import { splitProbe } from "../split-probe.ts";
 
 /**
  * The fitted attributes of scikit-learn's `StandardScaler` and `LogisticRegression`, under scikit-learn's names; class
@@ -8,16 +9,13 @@ import type { Probe } from "../probe.ts";
  * @throws SepError `bad-option` for an `mlp`, which is no linear model
  */
 export function toSklearn(probe: Probe): { readonly [key: string]: Json } {
+  const { mean, scale, coefficients, intercept, hidden } = probe;
   const {
-    mean,
-    scale,
-    coefficients,
-    intercept,
-    hidden,
     training: _training,
     warnings: _warnings,
+    intercept: _intercept,
     ...rest
-  } = probe;
+  } = splitProbe(probe).description;
   if (hidden !== null)
     throw new SepError(
       "bad-option",
@@ -27,6 +25,6 @@ export function toSklearn(probe: Probe): { readonly [key: string]: Json } {
     format: "sklearn-logistic-regression",
     scaler: { mean_: [...mean], scale_: [...scale] },
     classifier: { coef_: [[...coefficients]], intercept_: [intercept], classes_: [0, 1] },
-    probe: rest as unknown as Json,
+    probe: rest,
   };
 }

@@ -1,0 +1,102 @@
+import type { Probe } from "./probe.ts";
+import { type ProbeInput, requireInput } from "./score-probe.ts";
+
+/**
+ * What the states were like that a probe was fitted on, and how far those of other questions lie from them. Lengths are
+ * in units of the probe's own scaler, z = (x - mean) / scale.
+ */
+export interface Familiarity {
+  /** [width] mean of the training states' z */
+  readonly centre: Float32Array;
+  /** [k, width] orthonormal directions in which they differ most */
+  readonly directions: Float32Array;
+  /** [k] shrunk variances along them */
+  readonly variances: Float32Array;
+  /** Mean variance along any other direction. */
+  readonly residual_variance: number;
+  /** How far the variances were drawn towards their mean, in [0, 1]. */
+  readonly shrinkage: number;
+  readonly training_questions: number;
+  /** [n] ascending, of questions that nothing was fitted on: one state each */
+  readonly distances: Float32Array;
+  /** A p-value of at most this is unfamiliar. */
+  readonly level: number;
+}
+
+/** How unlike the training states a state is. */
+export interface FamiliarityAssessment {
+  /** Shrunk Mahalanobis distance from the training states; dimensionless, at least 0. */
+  readonly distance: number;
+  /**
+   * Share of questions of the training kind that lie as far out: (1 + validation questions at this distance or beyond) /
+   * (1 + validation questions). At or below the level at most as often as the level says, for a question drawn like
+   * them.
+   */
+  readonly p_value: number;
+  readonly is_unfamiliar: boolean;
+}
+
+/** What the JSON file has of it; the rest are tensors. */
+export type FamiliarityDescription = Pick<
+  Familiarity,
+  "level" | "residual_variance" | "shrinkage" | "training_questions"
+>;
+
+/** A p-value at or below this is called unfamiliar, so one in twenty familiar questions is. */
+export const FAMILIARITY_LEVEL = 0.05;
+
+/** Below this many validation questions no p-value reaches the level: the smallest is 1 / (n + 1). */
+export const FEWEST_VALIDATION_QUESTIONS: number = Math.ceil(1 / FAMILIARITY_LEVEL) - 1;
+
+/**
+ * Says of states how far they are from those that the probe was fitted on.
+ * @returns [n] one a row; null for a row with a NaN, and everywhere for a probe that does not know
+ * @throws SepError `probe-mismatch` as `scoreProbe`
+ * @see Laxhammar and Falkman 2015, "Inductive conformal anomaly detection", for the p-value; Lee et al. 2018, "A simple
+ *   unified framework for detecting out-of-distribution samples", for the distance
+ */
+export function measureFamiliarity(probe: Probe, input: ProbeInput): (FamiliarityAssessment | null)[] {
+  const values = requireInput(probe, input);
+  const { familiarity, width } = probe;
+  return Array.from({ length: values.length / width }, (_, row) => {
+    if (familiarity === null) return null;
+    const distance = measureDistance(probe, familiarity, values, row);
+    if (Number.isNaN(distance)) return null;
+    const { distances, level } = familiarity;
+    const beyond = distances.reduce((count, other) => count + (other >= distance ? 1 : 0), 0);
+    const p_value = (1 + beyond) / (1 + distances.length);
+    return { distance, p_value, is_unfamiliar: p_value <= level };
+  });
+}
+
+/** What distances are measured with. */
+export type FamiliaritySpace = Pick<Familiarity, "centre" | "directions" | "variances" | "residual_variance">;
+
+/**
+ * sqrt(sum_k (d_k · r)^2 / v_k + ||rest of r||^2 / residual variance), r = z - centre: the Mahalanobis distance by a
+ * covariance that is the same in all directions beyond the leading ones. Rounded to float32, as the distances that it is
+ * held against are stored.
+ * @param values [n, width] of which one row is measured
+ */
+export function measureDistance(
+  { mean, scale }: Pick<Probe, "mean" | "scale">,
+  { centre, directions, variances, residual_variance }: FamiliaritySpace,
+  values: ArrayLike<number>,
+  row: number,
+): number {
+  const width = centre.length;
+  const z = Float64Array.from(
+    centre,
+    (middle, j) => (values[row * width + j]! - mean[j]!) / scale[j]! - middle,
+  );
+  let rest = z.reduce((sum, each) => sum + each * each, 0);
+  let squared = 0;
+  for (const [k, variance] of variances.entries()) {
+    let along = 0;
+    for (let j = 0; j < width; j++) along += directions[k * width + j]! * z[j]!;
+    squared += (along * along) / variance;
+    rest -= along * along;
+  }
+  // rounding may leave a hair below zero
+  return Math.fround(Math.sqrt(squared + Math.max(0, rest) / residual_variance));
+}

@@ -1,0 +1,158 @@
+import { SepError } from "../errors.ts";
+import { logistic } from "../math/logistic.ts";
+import type { TracePosition } from "../tracing/positions.ts";
+import type { NormState } from "../tracing/state-backend.ts";
+import type { Probe, ProbeDescription } from "./probe.ts";
+import { scoreRows } from "./probe-weights.ts";
+
+/** Where features come from, as far as it is known. */
+export interface FeatureOrigin {
+  /** Of one layer. */
+  readonly width: number;
+  /** As a trace has it: `weights_sha256`, `tokenizer_sha256`, `norm_state`, … What is missing is not checked. */
+  readonly source: Readonly<Record<string, string>>;
+  /** Where they were read, if that is not chosen by the probe. */
+  readonly position?: TracePosition;
+  /** The first one of a window. */
+  readonly layer?: number;
+  readonly layerCount?: number;
+}
+
+/** Hidden states together with where they were read; see `pickStates` and {@link assertStates}. */
+export interface PlacedStates extends Required<FeatureOrigin> {
+  readonly features: "hidden-state";
+  /** [n, layerCount * width] row-major, the layers side by side. Its `source` has a `norm_state`. */
+  readonly values: ArrayLike<number>;
+}
+
+/** Mean token entropies of reasonings, which the entropy baseline reads. */
+export interface ThinkEntropies {
+  readonly features: "mean-think-entropy";
+  /** [n] nats; NaN where there is no reasoning */
+  readonly values: ArrayLike<number>;
+}
+
+/** What probes score. A bare array is not: nothing in it says where it was read. */
+export type ProbeInput = PlacedStates | ThinkEntropies;
+
+/** What whoever has bare hidden states must know of them. */
+export interface StatesPlace {
+  readonly position: TracePosition;
+  /** 0 = embeddings, l = after block l; the first one of a window. */
+  readonly layer: number;
+  /** Layers side by side in each row; 1 by default. */
+  readonly layerCount?: number;
+  /** Of one layer: the model's hidden size. */
+  readonly width: number;
+  /** `residual`: before the final norm. The last of transformers' `hidden_states` is `final-norm`. */
+  readonly normState: NormState;
+  /** What else is known of the model, by a trace's keys: `model`, `weights_sha256`, `tokenizer_sha256`, `dtype`, `indices`. */
+  readonly source?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Says of bare numbers where in which model they were read. Nothing can check that: a wrong word here is a wrong score.
+ * Where there is a trace, `pickStates` knows better.
+ * @param values [n, layerCount * width] row-major
+ * @throws SepError `probe-mismatch` if the numbers are not whole rows
+ */
+export function assertStates(
+  values: ArrayLike<number>,
+  { position, layer, layerCount = 1, width, normState, source = {} }: StatesPlace,
+): PlacedStates {
+  const rowWidth = layerCount * width;
+  if (!(rowWidth > 0) || values.length % rowWidth !== 0)
+    throw new SepError(
+      "probe-mismatch",
+      `Got ${values.length} numbers, expected whole rows of ${layerCount} × ${width}. Give the width of one layer and how many layers stand side by side.`,
+    );
+  return {
+    features: "hidden-state",
+    values,
+    position,
+    layer,
+    layerCount,
+    width,
+    source: { ...source, norm_state: normState },
+  };
+}
+
+/**
+ * Says of bare numbers that they are mean token entropies of reasonings, one an answer.
+ * @param values [n] nats
+ */
+export const assertThinkEntropies = (values: ArrayLike<number>): ThinkEntropies => ({
+  features: "mean-think-entropy",
+  values,
+});
+
+/**
+ * Scores rows with a probe.
+ * @returns [n] P(label = 1), in [0, 1]; higher is more uncertain; NaN where a feature is NaN
+ * @throws SepError `probe-mismatch` for a bare array, and for what was read elsewhere than the probe reads
+ */
+export function scoreProbe(probe: Probe, input: ProbeInput): Float64Array {
+  return scoreRows(probe, requireInput(probe, input)).map(logistic);
+}
+
+/** The numbers of what a probe is about to score, which has been found to be what it reads. */
+export function requireInput(probe: Probe, input: ProbeInput): ArrayLike<number> {
+  if (input.features !== probe.features) throw new SepError("probe-mismatch", describeOther(probe, input));
+  if (input.features === "hidden-state") {
+    if (input.source.norm_state === undefined)
+      throw new SepError(
+        "probe-mismatch",
+        "The states do not say whether they are before or after the final norm. Name it with assertStates.",
+      );
+    requireProbeFits(probe, input);
+  }
+  if (input.values.length % probe.width === 0) return input.values;
+  throw new SepError(
+    "probe-mismatch",
+    `The probe reads rows of width ${probe.width}, got ${input.values.length} numbers. Trace the model it was fitted on, or refit with \`sep train\`.`,
+  );
+}
+
+/** JavaScript does not see the types: arrays come here too. */
+function describeOther({ features }: Probe, input: ProbeInput | ArrayLike<number>): string {
+  if (!("features" in input))
+    return `Got ${input.length ?? "no"} bare numbers, which do not say where they were read. Take states from a trace with pickStates, or state their place with assertStates (of reasoning entropies: assertThinkEntropies).`;
+  return `The probe reads ${FEATURES[features]}, got ${FEATURES[input.features]}. Use another probe.`;
+}
+
+const FEATURES = {
+  "hidden-state": "hidden states",
+  "mean-think-entropy": "mean token entropies of reasonings",
+} as const satisfies Record<Probe["features"], string>;
+
+/**
+ * Checks that a probe belongs to what it is about to score.
+ * @throws SepError `probe-mismatch` naming what differs
+ */
+export function requireProbeFits(
+  probe: ProbeDescription,
+  { width, source, position, layer, layerCount }: FeatureOrigin,
+): void {
+  const refuse = (message: string, remedy = "Refit with `sep train`."): never => {
+    throw new SepError("probe-mismatch", `${message} ${remedy}`);
+  };
+  const expected = probe.width / probe.layer_count;
+  if (expected !== width) refuse(`Probe expects width ${expected}, trace has ${width}.`);
+  const known = (key: string): boolean => probe.source[key] !== undefined && source[key] !== undefined;
+  // The same weights may go by two names, so the name only counts where there is no hash.
+  const identity = known("weights_sha256") ? "weights_sha256" : "model";
+  for (const key of [identity, "tokenizer_sha256", "dtype", "norm_state", "indices"].filter(known)) {
+    if (probe.source[key] !== source[key])
+      refuse(`Probe was fitted on ${key} "${probe.source[key]}", this trace has "${source[key]}".`);
+  }
+  const elsewhere = "Read the states where the probe does, or refit with `sep train`.";
+  if (position !== undefined && position !== probe.position)
+    refuse(`Probe reads position "${probe.position}", these states are of "${position}".`, elsewhere);
+  if (layer !== undefined && layer !== probe.layer)
+    refuse(`Probe reads layer ${probe.layer}, these states are of layer ${layer}.`, elsewhere);
+  if (layerCount !== undefined && layerCount !== probe.layer_count)
+    refuse(
+      `Probe reads ${probe.layer_count} layers side by side, these states have ${layerCount}.`,
+      elsewhere,
+    );
+}
