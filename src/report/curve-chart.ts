@@ -1,10 +1,10 @@
 import { areaY, line, ruleX, ruleY } from "@observablehq/plot";
 import type { ScoreName, SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { CURVE_GRID, type ScoreCurves } from "../evaluation/score-curves.ts";
+import { formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure, SplitFigure } from "./figure.ts";
 import { HELD_OUT, type HeldOutSplit } from "./figure.ts";
-import { formatNumber, formatPercent } from "./numbers.ts";
 import { drawLegend, makeSeries } from "./series.ts";
 import { SCORE_TITLES, SPLIT_TITLES } from "./titles.ts";
 

@@ -1,4 +1,5 @@
 import { rectY, ruleX, ruleY, text } from "@observablehq/plot";
+import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
 import { html } from "./html.ts";
@@ -17,7 +18,7 @@ export function makeEntropyFigure(
   const agreeing = entropies.filter((entropy) => entropy === 0).length;
   const summary =
     `${entropies.length} questions: the samples of ${agreeing} all agree, and ${high} lie above the threshold of ` +
-    `${threshold.toFixed(3)} nats (${method}).`;
+    `${formatNumber(threshold)} nats (${method}).`;
   const largest = Math.max(...entropies, threshold, 0.1);
   const step = largest / BIN_COUNT;
   const bins = binEntropies(entropies, step);
@@ -35,7 +36,7 @@ export function makeEntropyFigure(
       }),
       ruleY([0], { stroke: "currentColor" }),
       ruleX([threshold], { stroke: "var(--series-2)", strokeWidth: 2 }),
-      text([`threshold ${threshold.toFixed(2)}`], {
+      text([`threshold ${formatNumber(threshold, 2)}`], {
         x: [threshold],
         frameAnchor: "top",
         dy: -14,

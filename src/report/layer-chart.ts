@@ -1,10 +1,10 @@
 import { dot, line, ruleY } from "@observablehq/plot";
 import type { ProbeSummary } from "../evaluation/probe-eval.ts";
 import type { LayerScore, ProbeTarget } from "../probes/select-layer.ts";
+import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
-import { formatNumber } from "./numbers.ts";
 import { drawLegend, makeSeries } from "./series.ts";
 
 /** AUROC by layer, one line a position, of one target, from cross-validation on the training questions. */
@@ -69,7 +69,7 @@ function describeBest(
   const own = points.filter((point) => point.position === position);
   if (own.length === 0) return "no score";
   const best = own.reduce((most, point) => (point.auroc > most.auroc ? point : most));
-  return `best ${best.auroc.toFixed(3)} at layer ${best.layer}`;
+  return `best ${formatNumber(best.auroc)} at layer ${best.layer}`;
 }
 
 function drawNumbers(title: string, scores: readonly LayerScore[], target: ProbeTarget): SafeHtml {

@@ -1,8 +1,8 @@
 import { cell, text } from "@observablehq/plot";
 import type { LayerScore, ProbeTarget } from "../probes/select-layer.ts";
+import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
-import { formatNumber } from "./numbers.ts";
 import { shadeOf } from "./shade.ts";
 
 /** AUROC of every position and layer as a map. */
@@ -49,7 +49,7 @@ export function makeLayerMap(title: string, scores: readonly LayerScore[], targe
                   text(cells, {
                     x: "layer",
                     y: "position",
-                    text: ({ area }) => area.toFixed(2),
+                    text: ({ area }) => formatNumber(area, 2),
                     fill: "currentColor",
                   }),
                 ]),

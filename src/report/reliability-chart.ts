@@ -1,9 +1,9 @@
 import { dot, line, ruleX } from "@observablehq/plot";
 import type { CalibrationQuality } from "../evaluation/evaluate-calibration.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import { type Figure, HELD_OUT, type HeldOutSplit } from "./figure.ts";
-import { formatNumber } from "./numbers.ts";
 import { drawLegend, makeSeries } from "./series.ts";
 import { SPLIT_TITLES } from "./titles.ts";
 

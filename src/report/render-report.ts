@@ -1,11 +1,11 @@
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { formatInterval, formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { drawBlindSpot } from "./blind-spot.ts";
 import { drawComparisons } from "./comparison-table.ts";
 import { drawDecisions } from "./decision-tables.ts";
 import { drawFigure, type Figure, type FigureName } from "./figure.ts";
 import { drawHeadlineTables } from "./headline-table.ts";
 import { html, type SafeHtml, trustedHtml } from "./html.ts";
-import { formatInterval, formatNumber, formatPercent } from "./numbers.ts";
 import { drawAllQuestions, drawUncertainQuestions } from "./question-sections.ts";
 import type { ReportContent } from "./report-content.ts";
 import { STYLE_SHEET } from "./style-sheet.ts";
@@ -41,7 +41,7 @@ ${drawSettings(content)}
 ${drawSection(
   "scores",
   "How well each score works",
-  html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p permutes labels between questions. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. Accuracy at 80%: among the least uncertain 80% of the answers.</p>
+  html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p permutes labels between questions, and ≤ marks the smallest p that so many permutations can give. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. Accuracy at 80%: among the least uncertain 80% of the answers.</p>
 ${drawHeadlineTables(evaluation)}
 ${drawFurther(evaluation)}`,
 )}

@@ -1,8 +1,8 @@
 import { cell, text } from "@observablehq/plot";
 import { TRANSFER_PROBES, type TransferEval, type TransferProbe } from "../evaluation/transfer-eval.ts";
+import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
-import { formatNumber } from "./numbers.ts";
 import { shadeOf } from "./shade.ts";
 
 const TITLES: Readonly<Record<TransferProbe, string>> = {

@@ -1,9 +1,10 @@
 import { evaluateProbes } from "../../pipeline/probes/evaluate-probes.ts";
 import { writeReport } from "../../pipeline/report/write-report.ts";
+import type { Workspace } from "../../pipeline/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { printEvaluation } from "../print-evaluation.ts";
-import { runSteps } from "../run-steps.ts";
+import { EVALUATED_STEPS, printEvaluation } from "../print-evaluation.ts";
+import { runSteps, type Steps } from "../run-steps.ts";
 import { OUTPUT_OPTIONS } from "../step-options.ts";
 import { TARGET_OPTIONS } from "../training-options.ts";
 
@@ -29,11 +30,12 @@ export const EVAL: Command = defineCommand({
       force,
       signal,
     };
-    await runSteps(values, context, async function* (workspace) {
+    const steps = async function* (workspace: Workspace): Steps {
       const evaluated = yield* evaluateProbes(workspace, options);
       return [evaluated, yield* writeReport(workspace, { force, signal })];
-    });
-    await printEvaluation(values, context);
+    };
+    const results = await runSteps(values, context, steps, EVALUATED_STEPS);
+    await printEvaluation(values, results, context);
     return EXIT.ok;
   },
 });

@@ -1,4 +1,5 @@
 import { runPipeline } from "../../pipeline/run-pipeline.ts";
+import type { Workspace } from "../../pipeline/workspace.ts";
 import { TRACE_POSITIONS } from "../../tracing/positions.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
@@ -6,9 +7,9 @@ import { EXIT } from "../exit.ts";
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
 import { readModelChoices } from "../model-values.ts";
 import { text } from "../option-spec.ts";
-import { printEvaluation } from "../print-evaluation.ts";
+import { EVALUATED_STEPS, printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
-import { runSteps } from "../run-steps.ts";
+import { runSteps, type Steps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
 import {
@@ -76,7 +77,7 @@ export const RUN: Command = defineCommand({
     const startMs = context.now();
     const vllm = readVllmChoice(values);
     const choices = await readSamplingChoices(values);
-    await runSteps(values, context, (workspace) =>
+    const steps = (workspace: Workspace): Steps =>
       runPipeline(workspace, {
         dataset: values.dataset,
         ood: values.ood === "none" ? null : values.ood,
@@ -106,9 +107,9 @@ export const RUN: Command = defineCommand({
         seed: values.seed,
         force: values.force,
         signal: context.signal,
-      }),
-    );
-    await printEvaluation(values, context);
+      });
+    const results = await runSteps(values, context, steps, EVALUATED_STEPS);
+    await printEvaluation(values, results, context);
     if (!values.json && !values.quiet)
       context.stdout.write(`Time    ${formatDuration(context.now() - startMs)}\n`);
     return EXIT.ok;
