@@ -2,7 +2,6 @@ import { rectY, ruleX, ruleY, text } from "@observablehq/plot";
 import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
-import { html } from "./html.ts";
 
 const BIN_COUNT = 20;
 
@@ -48,10 +47,26 @@ export function makeEntropyFigure(
   return {
     name: "entropy-histogram",
     title: "Semantic entropy of the questions",
-    aside: null,
+    heading: "Semantic entropy of the in-distribution questions",
     chart: entropies.length === 0 ? null : chart,
     empty: "No question has semantic entropy.",
-    below: entropies.length === 0 ? null : html`<p class="quiet">${summary}</p>`,
+    legend:
+      entropies.length === 0
+        ? []
+        : [
+            {
+              mark: { kind: "bar", color: "var(--series-1)" },
+              name: "Questions",
+              note: `in bins of ${formatNumber(step, 3)} nats`,
+            },
+            {
+              mark: { kind: "line", color: "var(--series-2)", dash: "none" },
+              name: "Threshold of high entropy",
+              note: `${formatNumber(threshold)} nats`,
+            },
+          ],
+    note: entropies.length === 0 ? null : summary,
+    below: null,
     data: {
       columns: ["from_nats", "to_nats", "questions"],
       rows: bins.map(({ from, to, count }) => [from, to, count]),

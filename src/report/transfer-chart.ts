@@ -3,6 +3,7 @@ import { TRANSFER_PROBES, type TransferEval, type TransferProbe } from "../evalu
 import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
+import { SHADE_ENTRY } from "./legend.ts";
 import { shadeOf } from "./shade.ts";
 
 const TITLES: Readonly<Record<TransferProbe, string>> = {
@@ -57,9 +58,11 @@ export function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
   return {
     name: "transfer",
     title: "Trained on one data set, tried on another",
-    aside: null,
+    heading: "Transfer: trained on one data set, tried on another",
     chart,
     empty: "No data set has both right and wrong answers.",
+    legend: chart === null ? [] : [SHADE_ENTRY],
+    note: null,
     below: null,
     data: {
       columns: ["source", "target", "probe", "auroc"],

@@ -13,6 +13,7 @@ import { runSteps, type Steps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
 import {
+  FIGURE_OPTIONS,
   LIMIT_OPTION,
   MODEL_OPTIONS,
   OUTPUT_OPTIONS,
@@ -53,6 +54,7 @@ const OPTIONS = {
   ...TRACE_OPTIONS,
   ...POSITION_OPTIONS,
   ...TRAINING_OPTIONS,
+  ...FIGURE_OPTIONS,
   ...SEED_OPTION,
   ...OUTPUT_OPTIONS,
 };
@@ -104,6 +106,7 @@ export const RUN: Command = defineCommand({
         classWeight: values["class-weight"],
         nested: values.nested,
         probePermutations: values.permutations,
+        figures: values.figures,
         seed: values.seed,
         force: values.force,
         signal: context.signal,
