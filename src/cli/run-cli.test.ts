@@ -66,6 +66,10 @@ describe("errors", () => {
     [["generate", "--dtype", "bfloat16"], "Half-precision checkpoints load as they are"],
     [["generate", "--backend", "vllm", "--dtype", "int8"], "Got --dtype int8 with vLLM"],
     [["generate", "--backend", "vllm", "--vllm-url", "localhost"], "expected an address like"],
+    [
+      ["report", "--figures", "svg,gif"],
+      "Got --figures svg,gif, expected some of svg, pdf or png separated by commas.",
+    ],
     [["generate", "--launch"], "Got --launch with --backend local, expected --backend vllm"],
     [
       ["generate", "--backend", "vllm", "--launch", "--vllm-url", "http://localhost:8000"],

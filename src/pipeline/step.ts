@@ -169,11 +169,11 @@ export async function* runStep(
     if (definition.whenStale === "refuse" && !extendable && !gone.includes(main)) {
       throw new SepError(
         "output-differs",
-        `${name(main)} was made differently: ${reasons.join("; ")}. Use --force to replace it, or --out for another folder.`,
+        `${name(main)} was made differently: ${listReasons(reasons)}. Use --force to replace it, or --out for another folder.`,
       );
     }
     const state = extendable ? "extended" : "stale";
-    yield { kind: "note", step, part, message: `${name(main)} is ${state}: ${reasons.join("; ")}` };
+    yield { kind: "note", step, part, message: `${name(main)} is ${state}: ${listReasons(reasons)}` };
   }
 
   await writeRunState(main, "making");
@@ -192,6 +192,14 @@ export async function* runStep(
   await finish();
   return { step, part, status: "ran", outputs, counts, warnings };
 }
+
+/** A step may have dozens of outputs; nobody reads so many reasons. */
+function listReasons(reasons: readonly string[]): string {
+  const left = reasons.length - SHOWN_REASONS;
+  return [...reasons.slice(0, SHOWN_REASONS), ...(left > 0 ? [`and ${left} more`] : [])].join("; ");
+}
+
+const SHOWN_REASONS = 8;
 
 /** @throws SepError `missing-input` */
 export async function requireInput(path: string, step: StepName): Promise<void> {

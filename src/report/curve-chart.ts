@@ -49,7 +49,7 @@ const LOOKS: Readonly<Record<CurveFigure, CurveLook>> = {
     x: "Coverage: answers given, the least uncertain first",
     y: "Risk: wrong answers among the given",
     note: ({ rejection }, score) =>
-      `accuracy at 80% ${formatPercent(rejection[score]?.accuracy_at_80 ?? null)}`,
+      `accuracy ${formatPercent(rejection[score]?.accuracy_at_80 ?? null)} at 80% coverage`,
   },
 };
 

@@ -1,19 +1,20 @@
 import { DOMParser } from "linkedom";
+import { CHART_WIDTH, FONT_SIZE } from "./chart.ts";
 import type { Figure } from "./figure.ts";
 import { html, type SafeHtml, trustedHtml } from "./html.ts";
 import { drawMark, type LegendEntry, MARK_HEIGHT, MARK_WIDTH } from "./legend.ts";
 import { printColour } from "./palette.ts";
+import { wrapText } from "./text-width.ts";
 
 /** Fonts of the same widths first: Arimo, in which PDF and PNG files are set, has those of Helvetica and Arial. */
 const FONT_FAMILY = "Helvetica, Arial, sans-serif";
-const FONT_SIZE = 12;
 const HEADING_SIZE = 14;
 /** Of a line of text, in ems; where in it letters stand. */
 const LINE_HEIGHT = 1.4;
 const BASELINE = 0.72;
+/** How much wider bold letters are. */
+const BOLD = 1.15;
 const MARGIN = 16;
-/** Of a figure without a chart. */
-const EMPTY_WIDTH = 440;
 
 /**
  * A figure as an SVG file that stands alone: heading, chart, legend and note in resolved colours on white, with
@@ -21,7 +22,7 @@ const EMPTY_WIDTH = 440;
  */
 export function figureSvg({ heading, chart, empty, legend, note }: Figure): string {
   const drawn = chart === null ? null : resolveChart(chart);
-  const width = drawn?.width ?? EMPTY_WIDTH;
+  const width = drawn?.width ?? CHART_WIDTH;
   const { parts, height } = stackBlocks([
     ...setText(heading, width, { size: HEADING_SIZE, bold: true }),
     gap(4),
@@ -69,7 +70,8 @@ function setText(
 ): Block[] {
   const height = LINE_HEIGHT * size;
   const weight = bold ? html` font-weight="bold"` : html``;
-  return wrapText(text, (width - left - MARGIN) / size).map((line) => ({
+  const room = (width - left - MARGIN) / size;
+  return wrapText(text, bold ? room / BOLD : room).map((line) => ({
     height,
     draw: (top) =>
       html`<text x="${left}" y="${round(top + BASELINE * height)}" font-size="${size}"${weight} fill="${printColour(color)}">${line}</text>`,
@@ -117,6 +119,8 @@ const parseSvg = (markup: string): SvgElement =>
 const OF_PAGES = ["class", "style", "aria-hidden", "aria-label", "font-variant"];
 
 function resolveAttributes(element: SvgElement): void {
+  // some converters to PDF fill lines, which paints a hairline of the text's colour
+  if (element.localName === "line") element.setAttribute("fill", "none");
   for (const name of OF_PAGES) element.removeAttribute(name);
   for (const { name, value } of [...element.attributes]) {
     const resolved = printColour(value);
@@ -128,35 +132,10 @@ function resolveAttributes(element: SvgElement): void {
 interface SvgElement {
   readonly attributes: Iterable<{ readonly name: string; readonly value: string }>;
   readonly innerHTML: string;
+  readonly localName: string;
   getAttribute(name: string): string | null;
   setAttribute(name: string, value: string): void;
   removeAttribute(name: string): void;
   querySelectorAll(selector: string): Iterable<SvgElement>;
   remove(): void;
-}
-
-/** Breaks a text at spaces into lines of at most `width` ems. */
-function wrapText(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    const joined = `${last} ${word}`;
-    if (last !== undefined && textWidth(joined) <= width) lines[lines.length - 1] = joined;
-    else lines.push(word);
-  }
-  return lines;
-}
-
-/**
- * About how wide a text is in a sans-serif font, in ems: rather too wide than too narrow, since the reader's font may
- * be a wide one.
- */
-export const textWidth = (text: string): number =>
-  [...text].reduce((sum, character) => sum + widthOf(character), 0);
-
-function widthOf(character: string): number {
-  if (/[ijlI.,:;'|!()[\] ftr/-]/.test(character)) return 0.34;
-  if (/[mwMW@%]/.test(character)) return 0.92;
-  if (/[A-Z]/.test(character)) return 0.72;
-  return character.charCodeAt(0) < 0x1100 ? 0.58 : 1;
 }

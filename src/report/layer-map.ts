@@ -25,8 +25,8 @@ export function makeLayerMap(title: string, scores: readonly LayerScore[], targe
     best === null
       ? null
       : drawChart(`${title}. ${summary}`, {
-          height: 70 + 44 * positions.length,
-          marginLeft: 118,
+          height: 78 + 44 * positions.length,
+          marginLeft: 140,
           x: {
             type: "band",
             domain: layers,

@@ -10,7 +10,7 @@ import { SPLIT_QUESTIONS, SPLIT_TITLES } from "./titles.ts";
 /** Whose probabilities are shown: each against the label that it predicts. */
 const SHOWN = [
   { name: "Accuracy probe", key: "accuracy_probe" },
-  { name: "SE probe, for high entropy", key: "se_probe_high_se" },
+  { name: "SE probe (high entropy)", key: "se_probe_high_se" },
 ] as const;
 
 /** How often label 1 is true where a probe says how likely it is, before and after calibration on validation. */
@@ -79,8 +79,8 @@ export function makeReliabilityFigure(split: HeldOutSplit, evaluation: SplitEval
             ...describeSeries(notes),
             {
               mark: { kind: "dot", color: "var(--quiet)" },
-              name: "A tenth of the range",
-              note: "as large as it has answers",
+              name: "Dot",
+              note: "a tenth of the range, larger with more answers",
             },
             { mark: REFERENCE_LINE, name: "Calibrated", note: "a probability is what it says" },
           ],
