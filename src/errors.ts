@@ -57,6 +57,7 @@ export const SEP_ERROR_CODES = [
   "too-many-open-files",
   "output-closed",
   "not-text",
+  "figures-unavailable",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -23,12 +23,14 @@ it("docs/errors.md has a row for each error code, in order, and no other", () =>
 });
 
 it("docs/dependencies.md has a row for each dependency", () => {
-  const { dependencies, devDependencies } = JSON.parse(read("package.json")) as Record<
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read("package.json")) as Record<
     string,
     Record<string, string>
   >;
   const rows = [...read("docs/dependencies.md").matchAll(/^\| `([^`]+)` +\|/gm)].map(([, name]) => name);
-  expect(rows.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).sort());
+  expect(rows.sort()).toEqual(
+    Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).sort(),
+  );
 });
 
 describe.each(PAGES)("%s", (page) => {

@@ -1,6 +1,7 @@
 import type { JudgedPair } from "../meaning/compare-pairs.ts";
 import { printableLine } from "../models/hub/printable-line.ts";
 import type { ClusterView, InspectedQuestion } from "../pipeline/entropy/inspect-clusters.ts";
+import { formatNumber } from "../text/format-numbers.ts";
 import type { Paint } from "./paint.ts";
 import { wrap } from "./wrap.ts";
 
@@ -23,7 +24,7 @@ function describeView(view: ClusterView, paint: Paint, columns: number): string 
   const groups = new Set(clusterIds).size;
   const how = clustering === null ? equivalence : `${equivalence}, ${clustering}`;
   const counts = `${groups} ${groups === 1 ? "group" : "groups"} of ${answers.length} samples`;
-  const head = `${source}: ${how}: ${counts}, discrete semantic entropy ${view.discreteSemanticEntropy.toFixed(3)}`;
+  const head = `${source}: ${how}: ${counts}, discrete semantic entropy ${formatNumber(view.discreteSemanticEntropy)}`;
   const order = orderTexts(view);
   const tables = [
     verdictTable(view, order, columns),
@@ -145,7 +146,7 @@ function matrix(
   return lines;
 }
 
-const percent = (share: number): string => String(Math.round(share * 100));
+const percent = (share: number): string => formatNumber(100 * share, 0);
 
 const cut = (line: string, columns: number): string =>
   line.length <= columns ? line : `${line.slice(0, columns - 1)}…`;

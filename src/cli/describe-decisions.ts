@@ -1,6 +1,7 @@
 import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { ScoreName } from "../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
+import { formatPercent, formatSignificant } from "../text/format-numbers.ts";
 import type { Paint } from "./paint.ts";
 import { wrap } from "./wrap.ts";
 
@@ -58,17 +59,17 @@ function describeDecision({ score, threshold, reason, achieved }: Decision): str
     return [
       [
         i === 0 ? name : " ".repeat(NAME_WIDTH),
-        (i === 0 ? Number(threshold.threshold.toPrecision(3)).toString() : "").padStart(9),
+        (i === 0 ? formatSignificant(threshold.threshold) : "").padStart(9),
         title.padStart(6),
         percent(own.coverage.estimate).padStart(8),
         percent(own.risk.estimate).padStart(11),
-        (error === null ? "none" : percent(error)).padStart(10),
+        percent(error).padStart(10),
       ].join(""),
     ];
   });
 }
 
-const percent = (share: number): string => `${Number((100 * share).toFixed(1))}%`;
+const percent = (share: number | null): string => formatPercent(share, 1);
 
 const NAME_WIDTH = 36;
 const TEXT_WIDTH = 76;

@@ -106,8 +106,9 @@ it("shows each split's AUROC with interval, p-value and counts, and the warnings
     lines
       .slice(lines.findIndex((line) => line.startsWith(from)))
       .find((line) => line.startsWith(`  ${name}`));
-  expect(row("accuracy probe", "math_test")).toMatch(/ 1\.000 {2}1\.00 to 1\.00 {2}0\.\d{3} +6\/12$/);
-  expect(row("entropy baseline", "math_test")).toMatch(/ 0\.500 {2}0\.50 to 0\.50 {2}1\.000 +6\/12$/);
+  expect(row("accuracy probe", "math_test")).toMatch(/ 1\.000 {2}1\.00 to 1\.00 {2}≤ 0\.020 +6\/12$/);
+  expect(lines).toContain("≤ marks the smallest p that 50 permutations can give.");
+  expect(row("entropy baseline", "math_test")).toMatch(/ 0\.500 {2}0\.50 to 0\.50 +1\.000 +6\/12$/);
   // One class only: nothing is made up.
   expect(row("accuracy probe", "math_val")).toMatch(/ none +none +none +12\/12$/);
   expect(lines).toContain(
@@ -128,7 +129,7 @@ it("keeps its rows within 80 columns", () => {
 it("shows below a split how the probes compare and what semantic entropy cannot see", () => {
   const lines = describeEvaluation(EVALUATION, (_style, text) => text).split("\n");
   expect(lines).toContain(
-    "  SE probe minus accuracy probe: +0.000, +0.000 to +0.000; p 1.000, after Holm for 10 pairs 1.000",
+    "  SE probe minus accuracy probe: +0.000, +0.000 to +0.000; p = 1.000, after Holm for 10 pairs p = 1.000",
   );
   expect(lines).toContain(
     "  Consistently wrong: 1 of 2 questions of low semantic entropy, 0 with one meaning only.",

@@ -1,6 +1,7 @@
 import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
+import { formatInterval, formatNumber, formatPercent, formatPValue } from "../text/format-numbers.ts";
 import { describeDecisions } from "./describe-decisions.ts";
 import { describeFindings } from "./describe-findings.ts";
 import type { Paint } from "./paint.ts";
@@ -17,7 +18,10 @@ export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string 
   const { method, threshold } = evaluation.se_threshold;
   return [
     ...blocks,
-    `Semantic entropy above ${threshold.toFixed(3)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
+    ...(blocks.some((block) => block.includes("≤"))
+      ? [`≤ marks the smallest p that ${evaluation.settings.permutations} permutations can give.`]
+      : []),
+    `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
     ...describeDecisions(evaluation.decisions ?? [], paint),
     ...describeFamiliarity(evaluation, paint),
     ...describeWarnings(evaluation, paint),
@@ -33,15 +37,12 @@ function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, paint
 }
 
 function describeScore(name: string, score: ScoreEvaluation): string {
-  const interval = score.auc_intervals.find(({ level }) => level === SHOWN_LEVEL);
-  const p = score.permutation?.p_value ?? null;
+  const { permutation } = score;
   return [
     `  ${name}`.padEnd(NAME_WIDTH),
-    (score.auc === null ? "none" : score.auc.toFixed(3)).padStart(6),
-    (interval === undefined ? "none" : `${interval.low.toFixed(2)} to ${interval.high.toFixed(2)}`).padStart(
-      14,
-    ),
-    (p === null ? "none" : p.toFixed(3)).padStart(7),
+    formatNumber(score.auc).padStart(6),
+    formatInterval(score.auc_intervals).padStart(14),
+    formatPValue(permutation?.p_value ?? null, permutation?.permutations ?? null).padStart(P_WIDTH),
     `${score.positive_count}/${score.row_count}`.padStart(12),
   ].join("");
 }
@@ -80,11 +81,9 @@ function describeWarnings({ warnings }: ProbeEval, paint: Paint): string[] {
   return [[paint("yellow", "Warnings"), ...lines].join("\n")];
 }
 
-const percent = (part: number, whole: number): string =>
-  whole === 0 ? "0%" : `${Math.round((part / whole) * 100)}%`;
+const percent = (part: number, whole: number): string => formatPercent(whole === 0 ? 0 : part / whole);
 
-/** Of the levels in the file. */
-const SHOWN_LEVEL = 0.95;
+const P_WIDTH = 9;
 
 const TITLES: Readonly<Record<EvaluatedSplit, string>> = {
   math_val: "validation",
@@ -113,6 +112,6 @@ const HEADER = [
   "  finds wrong answers?".padEnd(NAME_WIDTH),
   "AUROC".padStart(6),
   "95% interval".padStart(14),
-  "p".padStart(7),
+  "p".padStart(P_WIDTH),
   "positives".padStart(12),
 ].join("");

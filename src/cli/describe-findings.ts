@@ -1,5 +1,12 @@
 import type { ConsistentlyWrong } from "../evaluation/consistently-wrong.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import {
+  formatInterval,
+  formatNumber,
+  formatPEquation,
+  formatPercent,
+  formatSigned,
+} from "../text/format-numbers.ts";
 import { wrap } from "./wrap.ts";
 
 /** Questions that are listed; the file has them all. */
@@ -23,13 +30,12 @@ function describeComparison({ paired_comparisons: comparisons }: SplitEvaluation
   const found = comparisons.find(({ first, second }) => first === "se_probe" && second === "accuracy_probe");
   if (found === undefined) return [];
   const { estimate, intervals } = found.auc_difference;
-  const interval = intervals.find(({ level }) => level === SHOWN_LEVEL);
-  const range = interval === undefined ? "" : `, ${signed(interval.low)} to ${signed(interval.high)}`;
+  const range = intervals.length === 0 ? "" : `, ${formatInterval(intervals, { decimals: 3, signed: true })}`;
   const p =
     found.p_value === null
       ? ""
-      : `; p ${found.p_value.toFixed(3)}, after Holm for ${comparisons.length} pairs ${found.p_value_holm!.toFixed(3)}`;
-  return [`  SE probe minus accuracy probe: ${signed(estimate)}${range}${p}`];
+      : `; ${formatPEquation(found.p_value, found.permutations)}, after Holm for ${comparisons.length} pairs ${formatPEquation(found.p_value_holm, null)}`;
+  return [`  SE probe minus accuracy probe: ${formatSigned(estimate)}${range}${p}`];
 }
 
 function describeCalibration({ calibration }: SplitEvaluation): string[] {
@@ -37,15 +43,16 @@ function describeCalibration({ calibration }: SplitEvaluation): string[] {
   if (own === null) return [];
   const after = (["platt", "isotonic"] as const).flatMap((method) => {
     const quality = own[method];
-    return quality === null ? [] : [`${method} ${quality.ece.toFixed(3)}`];
+    return quality === null ? [] : [`${method} ${formatNumber(quality.ece)}`];
   });
-  return [`  Accuracy probe's calibration error: ${[own.ece.toFixed(3), ...after].join(", after ")}`];
+  return [`  Accuracy probe's calibration error: ${[formatNumber(own.ece), ...after].join(", after ")}`];
 }
 
 function describeBlindSpot(found: ConsistentlyWrong): string[] {
   const { question_count: wrong, low_entropy_questions: low, accuracy_probe: probe } = found;
   if (low === 0) return [];
-  const auc = probe.auc === null ? "" : ` Among them the accuracy probe has AUROC ${probe.auc.toFixed(3)}.`;
+  const auc =
+    probe.auc === null ? "" : ` Among them the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
   const share = `${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers`;
   return [
     `  Consistently wrong: ${wrong} of ${low} questions of low semantic entropy, ${found.single_cluster_count} with one meaning only.`,
@@ -61,8 +68,8 @@ function describeBlindSpot(found: ConsistentlyWrong): string[] {
 function describeQuestion(question: ConsistentlyWrong["questions"][number]): string {
   const { question_id, answer, cluster_share, incorrect_count, row_count, accuracy_probe } = question;
   const said = answer === null ? "" : ` mostly "${shorten(answer)}"`;
-  const share = cluster_share === null ? "" : ` (${Math.round(100 * cluster_share)}%)`;
-  const probe = accuracy_probe === null ? "" : `, accuracy probe ${accuracy_probe.toFixed(2)}`;
+  const share = cluster_share === null ? "" : ` (${formatPercent(cluster_share)})`;
+  const probe = accuracy_probe === null ? "" : `, accuracy probe ${formatNumber(accuracy_probe, 2)}`;
   return `    ${question_id}:${said}${share}, ${incorrect_count} of ${row_count} wrong${probe}`;
 }
 
@@ -70,8 +77,3 @@ function shorten(answer: string): string {
   const line = answer.replace(/\s+/g, " ");
   return line.length > SHOWN_ANSWER_LENGTH ? `${line.slice(0, SHOWN_ANSWER_LENGTH - 1)}…` : line;
 }
-
-const signed = (value: number): string => `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(3)}`;
-
-/** Of the levels in the file. */
-const SHOWN_LEVEL = 0.95;

@@ -1,4 +1,5 @@
 import type { Probe, UntrainedProbe } from "../probes/probe.ts";
+import { formatNumber, formatPEquation } from "../text/format-numbers.ts";
 
 /** What a probe file says of itself, a name and a value a row. */
 export function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [string, string])[] {
@@ -51,7 +52,7 @@ export function describeProbeFile(probe: Probe | UntrainedProbe): readonly (read
           kind,
           threshold === null
             ? `${target}: none. ${reason}`
-            : `${target}: answer up to score ${threshold.threshold.toFixed(4)}. ${threshold.guarantee}`,
+            : `${target}: answer up to score ${formatNumber(threshold.threshold, 4)}. ${threshold.guarantee}`,
         ] as const,
     ),
     ...probe.warnings.map(({ code, message }) => [code, message] as const),
@@ -74,17 +75,19 @@ function describeAsking({ asking }: Probe): string {
 function describeAuroc({ training, C }: Probe): string {
   const chosen = training.penalty_scores.find((score) => score.C === C)?.auroc ?? null;
   const nested = training.nested?.auroc ?? null;
-  const p = training.permutation?.best_of_all?.p_value ?? training.permutation?.chosen?.p_value ?? null;
+  const { permutation } = training;
+  const p = permutation?.best_of_all?.p_value ?? permutation?.chosen?.p_value ?? null;
   const parts = [
-    chosen === null ? "unknown" : `${chosen.toFixed(3)} out of fold`,
-    ...(nested === null ? [] : [`${nested.toFixed(3)} nested`]),
-    ...(p === null ? [] : [`p ${p}`]),
+    chosen === null ? "unknown" : `${formatNumber(chosen)} out of fold`,
+    ...(nested === null ? [] : [`${formatNumber(nested)} nested`]),
+    ...(p === null ? [] : [formatPEquation(p, permutation!.permutations)]),
   ];
   return `${parts.join(", ")}; see sep eval for held-out questions`;
 }
 
 function describeMap({ calibration_map: map }: Probe): string {
   if (map === null) return "none: on the validation questions scores do not rise with the label";
-  if (map.method === "platt") return `platt, slope ${map.slope.toFixed(4)}, offset ${map.offset.toFixed(4)}`;
+  if (map.method === "platt")
+    return `platt, slope ${formatNumber(map.slope, 4)}, offset ${formatNumber(map.offset, 4)}`;
   return `isotonic, ${map.x.length} points`;
 }

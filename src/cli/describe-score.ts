@@ -1,4 +1,5 @@
 import type { ScoredQuestion } from "../pipeline/score/score-question.ts";
+import { formatNumber } from "../text/format-numbers.ts";
 import type { Paint } from "./paint.ts";
 import { wrap } from "./wrap.ts";
 
@@ -28,9 +29,9 @@ export function describeScore(scored: ScoredQuestion, paint: Paint, columns: num
     [
       "Risk",
       risk !== null
-        ? `${risk.toFixed(3)} ${RISKS[risk_of]} (score ${score?.toFixed(3)}${where})`
+        ? `${formatNumber(risk)} ${RISKS[risk_of]} (score ${formatNumber(score)}${where})`
         : score !== null
-          ? `not calibrated; score ${score.toFixed(3)} ${RISKS[risk_of]}${where}`
+          ? `not calibrated; score ${formatNumber(score)} ${RISKS[risk_of]}${where}`
           : "unknown",
     ],
     ...(familiarity === null ? [] : [["Question", describeFamiliarity(familiarity, paint)] as const]),

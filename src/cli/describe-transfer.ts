@@ -1,4 +1,3 @@
-import type { BootstrapResult } from "../evaluation/bootstrap-interval.ts";
 import {
   TRANSFER_SETTINGS,
   type TransferCell,
@@ -8,6 +7,7 @@ import {
   UNTRAINED_SCORES,
   type UntrainedScore,
 } from "../evaluation/transfer-eval.ts";
+import { formatInterval, formatNumber, formatPercent, formatSigned } from "../text/format-numbers.ts";
 import type { Paint } from "./paint.ts";
 
 /**
@@ -18,7 +18,7 @@ export function describeTransfer(transfer: TransferEval, paint: Paint): string {
   const { datasets, warnings } = transfer;
   const list = datasets.map(
     ({ name, train_questions, test_questions, test_incorrect_share }, i) =>
-      `  ${i + 1}  ${name}: ${train_questions} training questions, ${test_questions} test questions, ${Math.round(100 * test_incorrect_share)}% of answers wrong`,
+      `  ${i + 1}  ${name}: ${train_questions} training questions, ${test_questions} test questions, ${formatPercent(test_incorrect_share)} of answers wrong`,
   );
   return [
     [paint("bold", "Data sets"), ...list].join("\n"),
@@ -43,7 +43,9 @@ function describeMatrix(transfer: TransferEval, probe: TransferProbe, paint: Pai
     ...datasets.map((_, i) => String(i + 1).padStart(CELL_WIDTH)),
   ];
   const row = (name: string, areas: readonly (number | null)[]): string =>
-    [`  ${name}`.padEnd(NAME_WIDTH), ...areas.map((area) => formatArea(area).padStart(CELL_WIDTH))].join("");
+    [`  ${name}`.padEnd(NAME_WIDTH), ...areas.map((area) => formatNumber(area).padStart(CELL_WIDTH))].join(
+      "",
+    );
   const areaOf = (cell: TransferCell | undefined): number | null => cell?.[probe].auc ?? null;
   return [
     paint("bold", `${PROBES[probe]}: AUROC for wrong answers`),
@@ -82,29 +84,15 @@ function describeMeans({ overall }: TransferEval, paint: Paint): string {
     if (own === null) return `${name}${"none".padStart(10)}`;
     return [
       name,
-      formatArea(own.se_probe?.estimate ?? null).padStart(10),
-      formatArea(own.accuracy_probe?.estimate ?? null).padStart(10),
-      formatDifference(own.difference).padStart(12),
-      formatInterval(own.difference).padStart(18),
+      formatNumber(own.se_probe?.estimate ?? null).padStart(10),
+      formatNumber(own.accuracy_probe?.estimate ?? null).padStart(10),
+      formatSigned(own.difference?.estimate ?? null).padStart(12),
+      formatInterval(own.difference?.intervals ?? [], { decimals: 3, signed: true }).padStart(18),
     ].join("");
   });
   return [paint("bold", "Means over data sets"), paint("gray", MEANS_HEADER), ...rows].join("\n");
 }
 
-const formatArea = (area: number | null): string => (area === null ? "none" : area.toFixed(3));
-
-const signed = (value: number): string => `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(3)}`;
-
-const formatDifference = (result: BootstrapResult | null): string =>
-  result === null ? "none" : signed(result.estimate);
-
-function formatInterval(result: BootstrapResult | null): string {
-  const interval = result?.intervals.find(({ level }) => level === SHOWN_LEVEL);
-  return interval === undefined ? "none" : `${signed(interval.low)} to ${signed(interval.high)}`;
-}
-
-/** Of the levels in the file. */
-const SHOWN_LEVEL = 0.95;
 const NAME_WIDTH = 30;
 const CELL_WIDTH = 8;
 

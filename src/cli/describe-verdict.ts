@@ -1,4 +1,5 @@
 import type { TraceVerdict } from "../pipeline/tracing/verify-trace.ts";
+import { formatSignificant } from "../text/format-numbers.ts";
 import type { Paint } from "./paint.ts";
 
 /** What was found about a trace, a check a line, with examples of what failed. */
@@ -14,7 +15,7 @@ export function describeVerdict(verdict: TraceVerdict, paint: Paint): string {
     ...(largest_difference === null
       ? []
       : [
-          `  largest difference of the second reading: ${largest_difference.toPrecision(2)} of a vector's scale`,
+          `  largest difference of the second reading: ${formatSignificant(largest_difference, 2)} of a vector's scale`,
         ]),
     `  ${passed ? paint("green", "passed") : paint("red", "failed")}`,
   ].join("\n");

@@ -178,3 +178,59 @@ describe("the end", () => {
     expect(cli.stderr().endsWith("\n")).toBe(true);
   });
 });
+
+describe("warnings", () => {
+  const warn = (
+    step: "entropy" | "trace" | "eval",
+    part: string,
+    message = "2 lines are bad",
+  ): StepEvent => ({
+    kind: "warning",
+    step,
+    part,
+    warning: { code: "bad-lines", message },
+  });
+  const events = [
+    warn("entropy", "math"),
+    warn("trace", "math"),
+    warn("trace", "ood"),
+    warn("trace", "math", "3 lines are bad"),
+    warn("eval", "", "few questions"),
+  ];
+
+  it("are printed once, with a reference to the first for another question set", async () => {
+    for (const quiet of [false, true]) {
+      const cli = createFakeCli();
+      await renderProgress(play(cli, events), { json: false, quiet }, cli.context);
+      expect(cli.stderr().trimEnd().split("\n")).toEqual([
+        "warning entropy math: 2 lines are bad [bad-lines]",
+        "warning trace ood: the same as for math [bad-lines]",
+        "warning trace math: 3 lines are bad [bad-lines]",
+        "warning eval: few questions [bad-lines]",
+      ]);
+    }
+  });
+
+  it("wait for the result that lists them, unless there is none", async () => {
+    const listing = { ...FOR_PEOPLE, listedLater: ["trace", "eval"] as const };
+    const cli = createFakeCli();
+    await renderProgress(play(cli, events), listing, cli.context);
+    expect(cli.stderr()).toBe("warning entropy math: 2 lines are bad [bad-lines]\n");
+    const failing = createFakeCli();
+    async function* fail(): AsyncGenerator<StepEvent, never> {
+      yield* events;
+      throw new Error("no result");
+    }
+    await expect(renderProgress(fail(), listing, failing.context)).rejects.toThrow("no result");
+    expect(failing.stderr()).toContain("warning eval: few questions");
+    const quiet = createFakeCli();
+    await renderProgress(play(quiet, events), { ...listing, quiet: true }, quiet.context);
+    expect(quiet.stderr()).toContain("warning eval: few questions");
+  });
+
+  it("are all there for machines", async () => {
+    const cli = createFakeCli();
+    await renderProgress(play(cli, events), { json: true, quiet: false }, cli.context);
+    expect(cli.stdout().trimEnd().split("\n")).toHaveLength(events.length);
+  });
+});

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { SepError } from "../errors.ts";
 import type { StepEvent } from "../pipeline/step.ts";
+import type { StepName } from "../pipeline/workspace.ts";
 import type { CliContext } from "./command.ts";
 import { formatEstimates } from "./format-estimates.ts";
 import { createPaint } from "./paint.ts";
@@ -17,6 +18,8 @@ import {
 export interface ProgressMode {
   readonly json: boolean;
   readonly quiet: boolean;
+  /** Steps whose warnings the command prints with its result; until then they wait, unless the work fails. */
+  readonly listedLater?: readonly StepName[];
 }
 
 /** Shows events one by one; `finish` is called once after the last one. */
@@ -28,7 +31,7 @@ interface ProgressView {
 /**
  * Drives a step (or several) to its end and shows its events. For people: a live line a part on a terminal,
  * else a plain line now and then, with notes and warnings between them, all on stderr. With `json`: one JSON
- * line an event on stdout.
+ * line an event on stdout. People see each warning once, however many steps come upon it.
  * @returns what the iterator returned
  * @throws SepError `interrupted` when the signal is aborted; the iterator is closed first, so that its locks
  * are given back
@@ -39,12 +42,14 @@ export async function renderProgress<Result>(
   context: CliContext,
 ): Promise<Result> {
   const view = createView(mode, context);
+  const warnings = mode.json ? null : createWarningFilter(mode);
   let lastTurnMs = context.now();
   try {
     for (;;) {
       const next = await events.next();
       if (next.done) return next.value;
-      view.show(next.value);
+      const event = warnings === null ? next.value : warnings.take(next.value);
+      if (event !== null) view.show(event);
       if (context.now() - lastTurnMs >= TURN_MS) {
         // A step that never waits for anything would keep Ctrl-C from being heard.
         await nextTurn();
@@ -52,10 +57,45 @@ export async function renderProgress<Result>(
       }
       if (context.signal.aborted) throw new SepError("interrupted", "Stopped before the end.");
     }
+  } catch (error) {
+    // there will be no result to list them with
+    for (const event of warnings?.waiting ?? []) view.show(event);
+    throw error;
   } finally {
     view.finish();
     await events.return(undefined as Result);
   }
+}
+
+type WarningEvent = Extract<StepEvent, { kind: "warning" }>;
+
+/** Lets each warning through once, and for another question set a reference to the first. */
+function createWarningFilter({ quiet, listedLater = [] }: ProgressMode): {
+  /** @returns what to show; null for nothing */
+  take(event: StepEvent): StepEvent | null;
+  /** Warnings that are to be listed with the result. */
+  readonly waiting: readonly WarningEvent[];
+} {
+  const partsOf = new Map<string, string[]>();
+  const waiting: WarningEvent[] = [];
+  return {
+    waiting,
+    take(event) {
+      if (event.kind !== "warning") return event;
+      const { code, message } = event.warning;
+      const key = `${code} ${message}`;
+      const parts = partsOf.get(key) ?? [];
+      if (parts.includes(event.part)) return null;
+      partsOf.set(key, [...parts, event.part]);
+      const shown =
+        parts[0] === undefined
+          ? event
+          : { ...event, warning: { code, message: `the same as for ${parts[0]}` } };
+      if (quiet || !listedLater.some((step) => step === event.step)) return shown;
+      waiting.push(shown);
+      return null;
+    },
+  };
 }
 
 function createView(mode: ProgressMode, context: CliContext): ProgressView {

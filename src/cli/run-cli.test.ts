@@ -74,6 +74,10 @@ describe("errors", () => {
     [["run", "--runs", "1"], "Got --runs 1, and semantic entropy compares the answers to a question"],
     [["generate", "--backend", "vllm", "--dtype", "int8"], "Got --dtype int8 with vLLM"],
     [["generate", "--backend", "vllm", "--vllm-url", "localhost"], "expected an address like"],
+    [
+      ["report", "--figures", "svg,gif"],
+      "Got --figures svg,gif, expected some of svg, pdf or png separated by commas.",
+    ],
     [["generate", "--launch"], "Got --launch with --backend local, expected --backend vllm"],
     [
       ["generate", "--backend", "vllm", "--launch", "--vllm-url", "http://localhost:8000"],

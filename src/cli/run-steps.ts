@@ -27,15 +27,17 @@ export type Steps = AsyncGenerator<StepEvent, readonly StepResult[]>;
 /**
  * Runs a command's steps in its workspace with the progress display that its options ask for. With `json`, the
  * results are the last line.
+ * @param listedLater steps whose warnings the command prints with its result
  * @returns the results, one a part of a step
  */
 export async function runSteps(
   values: OutputValues,
   context: CliContext,
   createSteps: (workspace: Workspace) => Steps,
+  listedLater: readonly StepName[] = [],
 ): Promise<readonly StepResult[]> {
   const workspace = openWorkspace(resolve(values.out));
-  const results = await renderProgress(createSteps(workspace), values, context);
+  const results = await renderProgress(createSteps(workspace), { ...values, listedLater }, context);
   if (values.json) context.stdout.write(`${JSON.stringify({ kind: "result", results })}\n`);
   return results;
 }

@@ -3,6 +3,7 @@ import { MODEL_DTYPES, type ModelDtype } from "../models/language-model.ts";
 import { STUDY_DEFAULTS } from "../pipeline/study-options.ts";
 import type { AnswerRole } from "../pipeline/tracing/traced-answers.ts";
 import type { DataSetName } from "../pipeline/workspace.ts";
+import { FIGURE_FORMATS, type FigureFormat } from "../report/figure.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../tracing/positions.ts";
 import {
   choice,
@@ -97,6 +98,25 @@ export const MODEL_OPTIONS: {
     "GiB that the copies of the model may take together.",
     "a quarter of what this machine or container has",
   ),
+};
+
+/** What the report's figures are written as. */
+export const FIGURE_OPTIONS: {
+  readonly figures: OptionSpec<readonly FigureFormat[] | undefined>;
+} = {
+  figures: {
+    takesValue: true,
+    placeholder: "LIST",
+    help: "Formats of the figures, beside CSV: svg, pdf, png.",
+    defaultText: "svg, or as they are there",
+    initial: undefined,
+    expected: `some of ${joinWithOr(FIGURE_FORMATS)} separated by commas`,
+    parse: (given) => {
+      const words = (given.at(-1) as string).split(",").map((word) => word.trim());
+      const formats = FIGURE_FORMATS.filter((format) => words.includes(format));
+      return words.every((word) => formats.some((format) => format === word)) ? formats : undefined;
+    },
+  },
 };
 
 export const SEED_OPTION: {

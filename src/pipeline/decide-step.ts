@@ -126,7 +126,7 @@ export async function decideStep(
   if (whenStale === "refuse" && !extendable && !gone.includes(main)) {
     throw new SepError(
       "output-differs",
-      `${name(main)} was made differently: ${reasons.join("; ")}. Use --force to replace it, or --out for another folder.`,
+      `${name(main)} was made differently: ${listReasons(reasons)}. Use --force to replace it, or --out for another folder.`,
     );
   }
   return { ...decided, action: extendable ? "extend" : "redo", reasons };
@@ -149,6 +149,14 @@ export async function refuseForeignOutputs(
     await refuseForeign(path, previous?.outputs[name], step, name);
   }
 }
+
+/** A step may have dozens of outputs; nobody reads so many reasons. */
+export function listReasons(reasons: readonly string[]): string {
+  const left = reasons.length - SHOWN_REASONS;
+  return [...reasons.slice(0, SHOWN_REASONS), ...(left > 0 ? [`and ${left} more`] : [])].join("; ");
+}
+
+const SHOWN_REASONS = 8;
 
 /** @throws SepError `missing-input` */
 export async function requireInput(path: string, step: StepName): Promise<void> {

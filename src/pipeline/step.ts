@@ -9,6 +9,7 @@ import { openChain, requireCurrent } from "./chain.ts";
 import {
   decideStep,
   fingerprintAll,
+  listReasons,
   requireInput,
   type StepDefinition,
   type StepPlan,
@@ -140,7 +141,7 @@ async function* runLocked(
   }
   if (action !== "make") {
     const state = action === "extend" ? "extended" : "stale";
-    yield { kind: "note", step, part, message: `${name(main)} is ${state}: ${reasons.join("; ")}` };
+    yield { kind: "note", step, part, message: `${name(main)} is ${state}: ${listReasons(reasons)}` };
   }
 
   await writeRunState(main, "making");

@@ -7,6 +7,7 @@ import type { ModelDtype } from "../models/language-model.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
 import type { ProbeKind } from "../probes/probe-kind.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
+import type { FigureFormat } from "../report/figure.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../tracing/positions.ts";
 import type { MeaningChoice } from "./meaning/meaning-choice.ts";
@@ -94,6 +95,8 @@ export interface RunPipelineOptions {
   readonly nested?: boolean;
   /** Label permutations to refit and test the probes with; 0 for no test. */
   readonly probePermutations?: number;
+  /** What the report's figures are written as, beside CSV; as they are there when not given, and SVG at first. */
+  readonly figures?: readonly FigureFormat[] | undefined;
   readonly seed?: number;
   readonly force?: boolean;
   readonly signal?: AbortSignal;

@@ -269,7 +269,12 @@ function probeStages(
       step: "report",
       reads: [workspace.probeEval, ...models, ...datasets, ...states],
       writes: [workspace.report],
-      run: (control) => writeReport(workspace, { ...(signal === undefined ? {} : { signal }), ...control }),
+      run: (control) =>
+        writeReport(workspace, {
+          figures: options.figures,
+          ...(signal === undefined ? {} : { signal }),
+          ...control,
+        }),
     },
   ];
 }

@@ -12,7 +12,7 @@ let model: LanguageModel;
 let text: TracedText & { readonly answer: NonNullable<TracedText["answer"]> };
 beforeAll(async () => {
   model = await loadModel(CHECKPOINT, { threads: 1 });
-  const answer = { tokenIds: [9, 10, 11], text: "abc", finishReason: "length" } as const;
+  const answer = { tokenIds: [9, 10, 11], text: "abc", answerTokenCount: 3 } as const;
   text = { model, prompt: { tokenIds: [5, 6, 7, 8], opensReasoning: false }, answer };
 });
 afterAll(() => model[Symbol.asyncDispose]());

@@ -1,7 +1,7 @@
 import type { ConsistentlyWrong, ConsistentlyWrongQuestion } from "../evaluation/consistently-wrong.ts";
+import { formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { HELD_OUT_SPLITS } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
-import { formatNumber, formatPercent } from "./numbers.ts";
 import type { ReportContent } from "./report-content.ts";
 import { SPLIT_TITLES } from "./titles.ts";
 
@@ -42,6 +42,6 @@ function drawTable(
     .slice(0, SHOWN)
     .map(
       (each) =>
-        html`<tr><th scope="row" class="words">${texts.get(each.question_id) ?? each.question_id}</th><td class="words">${each.answer ?? "–"}</td><td>${formatPercent(each.cluster_share)}</td><td>${each.incorrect_count} of ${each.row_count}</td><td>${formatNumber(each.discrete_semantic_entropy, 2)}</td><td>${formatPercent(each.accuracy_probe)}</td></tr>`,
+        html`<tr><th scope="row" class="words">${texts.get(each.question_id) ?? each.question_id}</th><td class="words">${each.answer ?? "none"}</td><td>${formatPercent(each.cluster_share)}</td><td>${each.incorrect_count} of ${each.row_count}</td><td>${formatNumber(each.discrete_semantic_entropy, 2)}</td><td>${formatPercent(each.accuracy_probe)}</td></tr>`,
     )}</tbody></table></div>${left > 0 ? html`<p class="quiet">${left} more are in probe_eval.json.</p>` : ""}</details>`;
 }

@@ -3,7 +3,8 @@ import { parseHTML } from "linkedom";
 import { type SafeHtml, trustedHtml } from "./html.ts";
 
 /** Charts are drawn at about a phone's width, so that their text stays readable there. */
-const CHART_WIDTH = 440;
+export const CHART_WIDTH = 440;
+export const FONT_SIZE = 12;
 const CHART_HEIGHT = 320;
 
 /**
@@ -16,7 +17,8 @@ export function drawChart(label: string, options: PlotOptions): SafeHtml {
     document: document as unknown as NonNullable<PlotOptions["document"]>,
     width: CHART_WIDTH,
     height: CHART_HEIGHT,
-    style: { background: "none", fontSize: "12px", fontFamily: "inherit" } as never,
+    style: { background: "none", fontSize: `${FONT_SIZE}px`, fontFamily: "inherit" } as never,
+    marginTop: 28,
     marginLeft: 45,
     marginBottom: 46,
     ...options,

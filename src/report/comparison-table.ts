@@ -1,9 +1,9 @@
 import type { PairedComparison } from "../evaluation/compare-scores.ts";
 import type { ScoreName } from "../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { formatInterval, formatPValue, formatSigned } from "../text/format-numbers.ts";
 import { HELD_OUT_SPLITS } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
-import { formatInterval, formatPValue, formatSigned } from "./numbers.ts";
 import { SCORE_TITLES, SPLIT_TITLES } from "./titles.ts";
 
 /** Every pair of scores on the same rows, one table a held-out split. */
@@ -23,4 +23,4 @@ const drawTable = (title: string, comparisons: readonly PairedComparison<ScoreNa
 <tbody>${comparisons.map(drawRow)}</tbody></table></div></details>`;
 
 const drawRow = (each: PairedComparison<ScoreName>): SafeHtml =>
-  html`<tr><th scope="row">${SCORE_TITLES[each.first]} minus ${SCORE_TITLES[each.second]}</th><td>${formatSigned(each.auc_difference.estimate)}</td><td>${formatInterval(each.auc_difference.intervals, { digits: 3 })}</td><td>${formatPValue(each.p_value)}</td><td>${formatPValue(each.p_value_holm)}</td><td>${each.row_count}</td></tr>`;
+  html`<tr><th scope="row">${SCORE_TITLES[each.first]} minus ${SCORE_TITLES[each.second]}</th><td>${formatSigned(each.auc_difference.estimate)}</td><td>${formatInterval(each.auc_difference.intervals, { decimals: 3, signed: true })}</td><td>${formatPValue(each.p_value, each.permutations)}</td><td>${formatPValue(each.p_value_holm, null)}</td><td>${each.row_count}</td></tr>`;

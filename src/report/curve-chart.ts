@@ -1,12 +1,12 @@
 import { areaY, line, ruleX, ruleY } from "@observablehq/plot";
 import type { ScoreName, SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { CURVE_GRID, type ScoreCurves } from "../evaluation/score-curves.ts";
+import { formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure, SplitFigure } from "./figure.ts";
 import { HELD_OUT, type HeldOutSplit } from "./figure.ts";
-import { formatNumber, formatPercent } from "./numbers.ts";
-import { drawLegend, makeSeries } from "./series.ts";
-import { SCORE_TITLES, SPLIT_TITLES } from "./titles.ts";
+import { describeSeries, type LegendEntry, makeSeries, REFERENCE_LINE } from "./legend.ts";
+import { SCORE_TITLES, SPLIT_QUESTIONS, SPLIT_TITLES } from "./titles.ts";
 
 /** The curves that a score has. */
 export type CurveFigure = Exclude<SplitFigure, "reliability">;
@@ -49,7 +49,7 @@ const LOOKS: Readonly<Record<CurveFigure, CurveLook>> = {
     x: "Coverage: answers given, the least uncertain first",
     y: "Risk: wrong answers among the given",
     note: ({ rejection }, score) =>
-      `accuracy at 80% ${formatPercent(rejection[score]?.accuracy_at_80 ?? null)}`,
+      `accuracy ${formatPercent(rejection[score]?.accuracy_at_80 ?? null)} at 80% coverage`,
   },
 };
 
@@ -93,10 +93,25 @@ export function makeCurveFigure(kind: CurveFigure, split: HeldOutSplit, evaluati
   return {
     name: `${kind}-${HELD_OUT[split]}`,
     title: SPLIT_TITLES[split],
-    aside: null,
+    heading: `${title}, ${SPLIT_QUESTIONS[split]}`,
     chart,
     empty: "No curve: no score has both right and wrong answers.",
-    below: drawLegend(notes),
+    legend:
+      chart === null
+        ? []
+        : [
+            ...describeSeries(notes),
+            BAND_ENTRY,
+            kind === "roc"
+              ? { mark: REFERENCE_LINE, name: "Chance", note: "AUROC 0.5" }
+              : {
+                  mark: REFERENCE_LINE,
+                  name: "Share of wrong answers",
+                  note: formatPercent(incorrect / rows),
+                },
+          ],
+    note: null,
+    below: null,
     data: {
       columns: ["score", ...AXES[kind], "band_low", "band_high"],
       rows: drawn.flatMap(({ score, y: values, low, high }) =>
@@ -105,6 +120,13 @@ export function makeCurveFigure(kind: CurveFigure, split: HeldOutSplit, evaluati
     },
   };
 }
+
+/** Of every score; this colour stands for all of them. */
+const BAND_ENTRY: LegendEntry = {
+  mark: { kind: "band", color: "var(--quiet)" },
+  name: "Bands",
+  note: "pointwise 90% of curves of resampled questions",
+};
 
 const DIAGONAL = [
   [0, 0],

@@ -1,9 +1,9 @@
 import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { ScoreName } from "../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit, ProbeEval } from "../evaluation/probe-eval.ts";
+import { formatPercent, formatSignificant } from "../text/format-numbers.ts";
 import { HELD_OUT_SPLITS, type HeldOutSplit } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
-import { formatPercent } from "./numbers.ts";
 import { SCORE_TITLES } from "./titles.ts";
 
 type Decision = DecisionEvaluation<EvaluatedSplit>;
@@ -75,7 +75,7 @@ function drawRows({ score, threshold, reason, achieved }: Decision): SafeHtml[] 
       html`<tr><th scope="row">${title}</th><td colspan="5" class="words">none: ${reason ?? ""}</td></tr>`,
     ];
   const tried = HELD_OUT_SPLITS.filter((split) => achieved[split] !== undefined);
-  const head = html`<th scope="rowgroup" rowspan="${tried.length}">${title}</th><td rowspan="${tried.length}">${Number(threshold.threshold.toPrecision(3))}</td>`;
+  const head = html`<th scope="rowgroup" rowspan="${tried.length}">${title}</th><td rowspan="${tried.length}">${formatSignificant(threshold.threshold)}</td>`;
   return tried.map((split, i) => {
     const { coverage, risk, error_when_answering: error } = achieved[split]!;
     return html`<tr>${i === 0 ? head : ""}<td>${SHORT_TITLES[split]}</td><td>${formatPercent(coverage.estimate)}</td><td>${formatPercent(risk.estimate, 1)}</td><td>${formatPercent(error, 1)}</td></tr>`;

@@ -1,7 +1,7 @@
 import { rectY, ruleX, ruleY, text } from "@observablehq/plot";
+import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
-import { html } from "./html.ts";
 
 const BIN_COUNT = 20;
 
@@ -17,7 +17,7 @@ export function makeEntropyFigure(
   const agreeing = entropies.filter((entropy) => entropy === 0).length;
   const summary =
     `${entropies.length} questions: the samples of ${agreeing} all agree, and ${high} lie above the threshold of ` +
-    `${threshold.toFixed(3)} nats (${method}).`;
+    `${formatNumber(threshold)} nats (${method}).`;
   const largest = Math.max(...entropies, threshold, 0.1);
   const step = largest / BIN_COUNT;
   const bins = binEntropies(entropies, step);
@@ -35,7 +35,7 @@ export function makeEntropyFigure(
       }),
       ruleY([0], { stroke: "currentColor" }),
       ruleX([threshold], { stroke: "var(--series-2)", strokeWidth: 2 }),
-      text([`threshold ${threshold.toFixed(2)}`], {
+      text([`threshold ${formatNumber(threshold, 2)}`], {
         x: [threshold],
         frameAnchor: "top",
         dy: -14,
@@ -47,10 +47,26 @@ export function makeEntropyFigure(
   return {
     name: "entropy-histogram",
     title: "Semantic entropy of the questions",
-    aside: null,
+    heading: "Semantic entropy of the in-distribution questions",
     chart: entropies.length === 0 ? null : chart,
     empty: "No question has semantic entropy.",
-    below: entropies.length === 0 ? null : html`<p class="quiet">${summary}</p>`,
+    legend:
+      entropies.length === 0
+        ? []
+        : [
+            {
+              mark: { kind: "bar", color: "var(--series-1)" },
+              name: "Questions",
+              note: `in bins of ${formatNumber(step, 3)} nats`,
+            },
+            {
+              mark: { kind: "line", color: "var(--series-2)", dash: "none" },
+              name: "Threshold of high entropy",
+              note: `${formatNumber(threshold)} nats`,
+            },
+          ],
+    note: entropies.length === 0 ? null : summary,
+    below: null,
     data: {
       columns: ["from_nats", "to_nats", "questions"],
       rows: bins.map(({ from, to, count }) => [from, to, count]),

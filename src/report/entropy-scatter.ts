@@ -1,8 +1,8 @@
 import { dot, ruleX } from "@observablehq/plot";
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
+import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
-import { html } from "./html.ts";
 
 /** Each test question's semantic entropy against what the SE probe says of it from one forward pass. */
 export function makeEntropyScatter(scores: SplitScores, threshold: number): Figure {
@@ -34,10 +34,23 @@ export function makeEntropyScatter(scores: SplitScores, threshold: number): Figu
   return {
     name: "entropy-against-se-probe",
     title: "Semantic entropy and the SE probe",
-    aside: null,
+    heading: "Semantic entropy and the SE probe, test questions",
     chart,
     empty: "No test question has both.",
-    below: html`<ul class="legend"><li><svg width="12" height="12" aria-hidden="true"><path d="M2 2L10 10M2 10L10 2" stroke="var(--series-2)" stroke-width="1.5"/></svg> mostly wrong</li><li><svg width="12" height="12" aria-hidden="true"><circle cx="6" cy="6" r="4" fill="none" stroke="var(--series-1)" stroke-width="1.5"/></svg> others</li><li class="quiet">line: the threshold of high entropy</li></ul>`,
+    legend:
+      chart === null
+        ? []
+        : [
+            { mark: { kind: "cross", color: "var(--series-2)" }, name: "Mostly answered wrongly", note: "" },
+            { mark: { kind: "circle", color: "var(--series-1)" }, name: "Other questions", note: "" },
+            {
+              mark: { kind: "line", color: "var(--rule)", dash: "none" },
+              name: "Threshold of high entropy",
+              note: `${formatNumber(threshold)} nats`,
+            },
+          ],
+    note: chart === null ? null : summary,
+    below: null,
     data: {
       columns: ["question_id", "discrete_semantic_entropy", "se_probe", "incorrect_share"],
       rows: questions.map(({ id, entropy, probe, wrongShare }) => [id, entropy, probe, wrongShare]),

@@ -1,22 +1,30 @@
 import { csvFormatRows } from "d3-dsv";
-import { html, type SafeHtml, trustedHtml } from "./html.ts";
-import { PALETTE } from "./palette.ts";
+import { html, type SafeHtml } from "./html.ts";
+import { drawLegend, type LegendEntry } from "./legend.ts";
 
-/** A chart, what is around it on the page, and the numbers it shows. */
+/** A chart, what is around it on the page and in a file, and the numbers it shows. */
 export interface Figure {
   /** Of its files, without their endings. */
   readonly name: FigureName;
+  /** Below a heading of the page. */
   readonly title: string;
-  /** Behind the title; null for nothing. */
-  readonly aside: SafeHtml | null;
-  /** One `<svg>`; null where there is nothing to draw. */
+  /** Where it stands alone: what it shows, and of which questions. */
+  readonly heading: string;
+  /** One `<svg>` in the colours of the page; null where there is nothing to draw. */
   readonly chart: SafeHtml | null;
   /** Why there is no chart. */
   readonly empty: string;
-  /** Legend and words below it; null for nothing. */
+  readonly legend: readonly LegendEntry[];
+  /** A sentence below the legend; null for none. */
+  readonly note: string | null;
+  /** What only the page has, below all that; null for nothing. */
   readonly below: SafeHtml | null;
   readonly data: FigureData;
 }
+
+/** What figures are written as, beside the CSV files of their numbers. */
+export const FIGURE_FORMATS = ["svg", "pdf", "png"] as const;
+export type FigureFormat = (typeof FIGURE_FORMATS)[number];
 
 /** What a figure shows, as a table. */
 export interface FigureData {
@@ -65,24 +73,16 @@ export function listFigures(withOod: boolean, withTransfer: boolean): FigureName
 export const FIGURE_FOLDER = "figures";
 
 /** A figure on a page, with links to its files. */
-export function drawFigure({ name, title, aside, chart, empty, below }: Figure): SafeHtml {
+export function drawFigure(
+  { name, title, chart, empty, legend, note, below }: Figure,
+  formats: readonly FigureFormat[],
+): SafeHtml {
   const body = chart ?? html`<p class="quiet">${empty}</p>`;
-  const note = aside === null ? "" : html` <span class="quiet">${aside}</span>`;
-  const file = `${FIGURE_FOLDER}/${name}`;
-  return html`<figure><figcaption>${title}${note}</figcaption>${body}${below ?? ""}<p class="files"><a href="${file}.svg" aria-label="${title}, ${name}: SVG file">SVG</a> <a href="${file}.csv" aria-label="${title}, ${name}: CSV file">CSV</a></p></figure>`;
-}
-
-/**
- * A figure as an SVG file that needs nothing beside it, light or dark as the viewer is. One that could not be drawn
- * says why.
- */
-export function figureSvg({ chart, empty, title }: Figure): string {
-  const drawn =
-    chart ??
-    html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 440 60" width="440" height="60" font-family="sans-serif" font-size="12"><text x="10" y="24" fill="currentColor">${title}</text><text x="10" y="44" fill="currentColor">${empty}</text></svg>`;
-  // on a page the chart inherits its font, by an attribute that a rule must outdo here
-  const style = `<style>${PALETTE}\nsvg { color: var(--ink); font-family: system-ui, sans-serif !important; }</style>`;
-  return `${drawn.markup.replace(/^<svg[^>]*>/, (tag) => `${tag}${trustedHtml(style).markup}`)}\n`;
+  const links = [...formats, "csv"].map((format) => {
+    const kind = format.toUpperCase();
+    return html`<a href="${FIGURE_FOLDER}/${name}.${format}" aria-label="${title}, ${name}: ${kind} file">${kind}</a> `;
+  });
+  return html`<figure><figcaption>${title}</figcaption>${body}${drawLegend(legend)}${note === null ? "" : html`<p class="quiet">${note}</p>`}${below ?? ""}<p class="files">${links}</p></figure>`;
 }
 
 /** A figure's numbers as CSV (RFC 4180, line feeds), with a line of names; null is an empty field. */

@@ -1,8 +1,8 @@
 import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
 import { SCORE_NAMES, type ScoreName, type SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
+import { formatInterval, formatNumber, formatPercent, formatPValue } from "../text/format-numbers.ts";
 import { html, type SafeHtml } from "./html.ts";
-import { formatInterval, formatNumber, formatPercent, formatPValue } from "./numbers.ts";
 import { SCORE_TITLES, SPLIT_TITLES } from "./titles.ts";
 
 /** One table a split: every score with its AUROC, interval, p-value and counts. */
@@ -36,5 +36,5 @@ function drawRow(
   score: ScoreEvaluation,
   rejection: SplitEvaluation["rejection"][ScoreName],
 ): SafeHtml {
-  return html`<tr><th scope="row">${name}</th><td><strong>${formatNumber(score.auc)}</strong></td><td>${formatInterval(score.auc_intervals)}</td><td>${formatPValue(score.permutation?.p_value ?? null)}</td><td>${formatNumber(score.auprc)}</td><td>${formatNumber(rejection?.prr ?? null)}</td><td>${formatPercent(rejection?.accuracy_at_80 ?? null)}</td><td>${score.row_count}</td></tr>`;
+  return html`<tr><th scope="row">${name}</th><td><strong>${formatNumber(score.auc)}</strong></td><td>${formatInterval(score.auc_intervals)}</td><td>${formatPValue(score.permutation?.p_value ?? null, score.permutation?.permutations ?? null)}</td><td>${formatNumber(score.auprc)}</td><td>${formatNumber(rejection?.prr ?? null)}</td><td>${formatPercent(rejection?.accuracy_at_80 ?? null)}</td><td>${score.row_count}</td></tr>`;
 }

@@ -1,11 +1,11 @@
 import { dot, line, ruleY } from "@observablehq/plot";
 import type { ProbeSummary } from "../evaluation/probe-eval.ts";
 import type { LayerScore, ProbeTarget } from "../probes/select-layer.ts";
+import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
-import { formatNumber } from "./numbers.ts";
-import { drawLegend, makeSeries } from "./series.ts";
+import { describeSeries, makeSeries, REFERENCE_LINE } from "./legend.ts";
 
 /** AUROC by layer, one line a position, of one target, from cross-validation on the training questions. */
 export function makeLayerFigure(
@@ -24,7 +24,9 @@ export function makeLayerFigure(
   };
   const name = `layers-${target}` as const;
   const empty = "No layer has a score; see the warnings.";
-  if (points.length === 0) return { name, title, aside: null, chart: null, empty, below: null, data };
+  const heading = `${title}, cross-validated`;
+  const nothing = { chart: null, empty, legend: [], note: null, below: null };
+  if (points.length === 0) return { name, title, heading, ...nothing, data };
   const series = makeSeries([...new Set(scores.map((score) => score.position))]);
   const kept = points.filter((point) => point.position === chosen?.position && point.layer === chosen.layer);
   const lowest = Math.min(0.45, ...points.map((point) => point.auroc));
@@ -54,10 +56,24 @@ export function makeLayerFigure(
   return {
     name,
     title,
-    aside: kept.length > 0 ? html`(ring: the probe)` : null,
+    heading,
     chart,
     empty,
-    below: html`${drawLegend(best)}${drawNumbers(title, scores, target)}`,
+    legend: [
+      ...describeSeries(best),
+      ...(kept.length === 0
+        ? []
+        : [
+            {
+              mark: { kind: "ring", color: "currentColor" } as const,
+              name: "The probe that was kept",
+              note: "",
+            },
+          ]),
+      { mark: REFERENCE_LINE, name: "Chance", note: "AUROC 0.5" },
+    ],
+    note: null,
+    below: drawNumbers(title, scores, target),
     data,
   };
 }
@@ -69,7 +85,7 @@ function describeBest(
   const own = points.filter((point) => point.position === position);
   if (own.length === 0) return "no score";
   const best = own.reduce((most, point) => (point.auroc > most.auroc ? point : most));
-  return `best ${best.auroc.toFixed(3)} at layer ${best.layer}`;
+  return `best ${formatNumber(best.auroc)} at layer ${best.layer}`;
 }
 
 function drawNumbers(title: string, scores: readonly LayerScore[], target: ProbeTarget): SafeHtml {

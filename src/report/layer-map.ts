@@ -1,8 +1,9 @@
 import { cell, text } from "@observablehq/plot";
 import type { LayerScore, ProbeTarget } from "../probes/select-layer.ts";
+import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
-import { formatNumber } from "./numbers.ts";
+import { SHADE_ENTRY } from "./legend.ts";
 import { shadeOf } from "./shade.ts";
 
 /** AUROC of every position and layer as a map. */
@@ -24,8 +25,8 @@ export function makeLayerMap(title: string, scores: readonly LayerScore[], targe
     best === null
       ? null
       : drawChart(`${title}. ${summary}`, {
-          height: 70 + 44 * positions.length,
-          marginLeft: 118,
+          height: 78 + 44 * positions.length,
+          marginLeft: 140,
           x: {
             type: "band",
             domain: layers,
@@ -33,7 +34,7 @@ export function makeLayerMap(title: string, scores: readonly LayerScore[], targe
             label: "Layer",
             padding: 0.04,
           },
-          y: { type: "band", domain: positions, label: null, padding: 0.04 },
+          y: { type: "band", domain: positions, label: "Token position", padding: 0.04 },
           marks: [
             cell(cells, {
               x: "layer",
@@ -49,7 +50,7 @@ export function makeLayerMap(title: string, scores: readonly LayerScore[], targe
                   text(cells, {
                     x: "layer",
                     y: "position",
-                    text: ({ area }) => area.toFixed(2),
+                    text: ({ area }) => formatNumber(area, 2),
                     fill: "currentColor",
                   }),
                 ]),
@@ -59,9 +60,21 @@ export function makeLayerMap(title: string, scores: readonly LayerScore[], targe
   return {
     name: `layer-map-${target}`,
     title,
-    aside: null,
+    heading: `${title}, cross-validated`,
     chart,
     empty: "No layer has a score; see the warnings.",
+    legend:
+      best === null
+        ? []
+        : [
+            SHADE_ENTRY,
+            {
+              mark: { kind: "frame", color: "currentColor" },
+              name: "Highest",
+              note: `${formatNumber(best.area)} at ${best.position}, layer ${best.layer}`,
+            },
+          ],
+    note: null,
     below: null,
     data: {
       columns: ["position", "layer", "auroc"],

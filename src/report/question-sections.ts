@@ -1,6 +1,6 @@
+import { formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { HELD_OUT_SPLITS } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
-import { formatNumber, formatPercent } from "./numbers.ts";
 import type { AnswerGroup, ReportContent, ReportQuestion } from "./report-content.ts";
 import { SPLIT_TITLES } from "./titles.ts";
 

@@ -1,16 +1,16 @@
 import { dot, line, ruleX } from "@observablehq/plot";
 import type { CalibrationQuality } from "../evaluation/evaluate-calibration.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import { type Figure, HELD_OUT, type HeldOutSplit } from "./figure.ts";
-import { formatNumber } from "./numbers.ts";
-import { drawLegend, makeSeries } from "./series.ts";
-import { SPLIT_TITLES } from "./titles.ts";
+import { describeSeries, makeSeries, REFERENCE_LINE } from "./legend.ts";
+import { SPLIT_QUESTIONS, SPLIT_TITLES } from "./titles.ts";
 
 /** Whose probabilities are shown: each against the label that it predicts. */
 const SHOWN = [
   { name: "Accuracy probe", key: "accuracy_probe" },
-  { name: "SE probe, for high entropy", key: "se_probe_high_se" },
+  { name: "SE probe (high entropy)", key: "se_probe_high_se" },
 ] as const;
 
 /** How often label 1 is true where a probe says how likely it is, before and after calibration on validation. */
@@ -36,8 +36,8 @@ export function makeReliabilityFigure(split: HeldOutSplit, evaluation: SplitEval
     found.length === 0
       ? null
       : drawChart(label, {
-          x: { domain: [0, 1], label: "Probability that the probe says", ticks: 5 },
-          y: { domain: [0, 1], label: "Share that is so", ticks: 5, grid: true },
+          x: { domain: [0, 1], label: "Predicted probability", ticks: 5 },
+          y: { domain: [0, 1], label: "Observed share", ticks: 5, grid: true },
           r: { range: [2, 7], domain: [0, rows] },
           marks: [
             ruleX([0], { stroke: "var(--rule)" }),
@@ -69,10 +69,23 @@ export function makeReliabilityFigure(split: HeldOutSplit, evaluation: SplitEval
   return {
     name: `reliability-${HELD_OUT[split]}`,
     title: SPLIT_TITLES[split],
-    aside: null,
+    heading: `Reliability, ${SPLIT_QUESTIONS[split]}`,
     chart,
     empty: "No probe has probabilities here.",
-    below: drawLegend(notes),
+    legend:
+      chart === null
+        ? []
+        : [
+            ...describeSeries(notes),
+            {
+              mark: { kind: "dot", color: "var(--quiet)" },
+              name: "Dot",
+              note: "a tenth of the range, larger with more answers",
+            },
+            { mark: REFERENCE_LINE, name: "Calibrated", note: "a probability is what it says" },
+          ],
+    note: null,
+    below: null,
     data: {
       columns: ["score", "calibration", "from", "to", "mean_probability", "positive_share", "rows"],
       rows: found.flatMap(({ score, map, quality }) =>

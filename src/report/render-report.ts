@@ -1,11 +1,11 @@
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { formatInterval, formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { drawBlindSpot } from "./blind-spot.ts";
 import { drawComparisons } from "./comparison-table.ts";
 import { drawDecisions } from "./decision-tables.ts";
-import { drawFigure, type Figure, type FigureName } from "./figure.ts";
+import { drawFigure, type Figure, type FigureFormat, type FigureName } from "./figure.ts";
 import { drawHeadlineTables } from "./headline-table.ts";
 import { html, type SafeHtml, trustedHtml } from "./html.ts";
-import { formatInterval, formatNumber, formatPercent } from "./numbers.ts";
 import { drawAllQuestions, drawUncertainQuestions } from "./question-sections.ts";
 import type { ReportContent } from "./report-content.ts";
 import { STYLE_SHEET } from "./style-sheet.ts";
@@ -14,13 +14,18 @@ import { STYLE_SHEET } from "./style-sheet.ts";
  * The report as one HTML page that loads nothing: no script, no font, no network.
  * Everything that comes from a question, a model or a file name is escaped.
  * @param figures of the same content; see `makeFigures`
+ * @param formats what the figures are written as, to be linked
  */
-export function renderReport(content: ReportContent, figures: ReadonlyMap<FigureName, Figure>): string {
+export function renderReport(
+  content: ReportContent,
+  figures: ReadonlyMap<FigureName, Figure>,
+  formats: readonly FigureFormat[],
+): string {
   const { evaluation, transfer } = content;
   const charts = (...starts: readonly string[]): SafeHtml =>
     html`<div class="charts">${[...figures]
       .filter(([name]) => starts.some((start) => name.startsWith(start)))
-      .map(([, figure]) => drawFigure(figure))}</div>`;
+      .map(([, figure]) => drawFigure(figure, formats))}</div>`;
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -41,7 +46,7 @@ ${drawSettings(content)}
 ${drawSection(
   "scores",
   "How well each score works",
-  html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p permutes labels between questions. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. Accuracy at 80%: among the least uncertain 80% of the answers.</p>
+  html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p permutes labels between questions, and ≤ marks the smallest p that so many permutations can give. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. Accuracy at 80%: among the least uncertain 80% of the answers.</p>
 ${drawHeadlineTables(evaluation)}
 ${drawFurther(evaluation)}`,
 )}
@@ -51,11 +56,11 @@ ${drawSection(
   html`<p class="quiet">Differences on the same answers: intervals from resampled questions, p by drawing the sign of what each question adds to the difference; Holm's correction is for all pairs of a split.</p>
 ${drawComparisons(evaluation)}`,
 )}
-${drawSection("curves", "ROC curves", html`<p class="quiet">Bands: pointwise 90% of curves of resampled questions.</p>${charts("roc")}`)}
+${drawSection("curves", "ROC curves", charts("roc"))}
 ${drawSection("precision", "Precision and recall", charts("precision-recall"))}
 ${drawSection("coverage", "Risk and coverage", charts("risk-coverage"))}
 ${drawSection("decisions", "When to answer", drawDecisions(evaluation))}
-${drawSection("reliability", "Do the probabilities mean what they say?", html`<p class="quiet">A dot is a tenth of the range, as large as it has answers; on the dashed line a probability is what it says. Calibration is Platt's, fitted on the validation questions.</p>${charts("reliability")}`)}
+${drawSection("reliability", "Do the probabilities mean what they say?", html`<p class="quiet">Calibration is Platt's, fitted on the validation questions.</p>${charts("reliability")}`)}
 ${drawSection("layers", "Where in the model it can be read", html`<p class="quiet">Cross-validated on the training questions only. Layer 0 is the embeddings; layer l is the residual stream after block l.</p>${charts("layers-", "layer-map-")}`)}
 ${drawSection("entropy", "Semantic entropy", charts("entropy-"))}
 ${drawSection("blind-spot", "What semantic entropy cannot see", html`<p class="quiet">A model that is wrong in the same way each time has low semantic entropy. Entropy over samples, and a probe trained to predict it, cannot find these questions.</p>${drawBlindSpot(content)}`)}

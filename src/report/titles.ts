@@ -8,6 +8,13 @@ export const SPLIT_TITLES: Readonly<Record<EvaluatedSplit, string>> = {
   ood_test: "Other questions (out of distribution)",
 };
 
+/** The same in a title that stands alone. */
+export const SPLIT_QUESTIONS: Readonly<Record<EvaluatedSplit, string>> = {
+  math_val: "validation questions",
+  math_test: "test questions",
+  ood_test: "out-of-distribution questions",
+};
+
 /** How each score is called in running text. */
 export const SCORE_TITLES: Readonly<Record<ScoreName, string>> = {
   accuracy_probe: "Accuracy probe",

@@ -1,14 +1,21 @@
 import { cell, text } from "@observablehq/plot";
 import { TRANSFER_PROBES, type TransferEval, type TransferProbe } from "../evaluation/transfer-eval.ts";
-import { drawChart } from "./chart.ts";
+import { formatNumber } from "../text/format-numbers.ts";
+import { CHART_WIDTH, drawChart, FONT_SIZE } from "./chart.ts";
 import type { Figure } from "./figure.ts";
-import { formatNumber } from "./numbers.ts";
+import { SHADE_ENTRY } from "./legend.ts";
 import { shadeOf } from "./shade.ts";
+import { shorten, textWidth } from "./text-width.ts";
 
 const TITLES: Readonly<Record<TransferProbe, string>> = {
   se_probe: "SE probe",
   accuracy_probe: "Accuracy probe",
 };
+
+const MARGIN_LEFT = 150;
+const MARGIN_RIGHT = 110;
+/** Between the names of rows and the axis, and left of them for its label. */
+const ROW_GAP = 32;
 
 /** AUROC against incorrectness of probes trained on one data set, tried on each. */
 export function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
@@ -29,6 +36,12 @@ export function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
           ];
     }),
   );
+  const places = new Map(names.map((name, i) => [name, i + 1]));
+  const columnWidth = (CHART_WIDTH - MARGIN_LEFT - MARGIN_RIGHT) / Math.max(names.length, 1);
+  const areNumbered = names.some((name) => textWidth(name) * FONT_SIZE > columnWidth);
+  const columnName = (name: string): string => (areNumbered ? String(places.get(name)) : name);
+  const rowName = (name: string): string =>
+    shorten(areNumbered ? `${places.get(name)} ${name}` : name, (MARGIN_LEFT - ROW_GAP) / FONT_SIZE);
   const summary = cells
     .map(({ probe, source, target, area }) => `${probe} from ${source} to ${target}: ${formatNumber(area)}`)
     .join(". ");
@@ -36,13 +49,13 @@ export function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
     cells.length === 0
       ? null
       : drawChart(`Transfer between data sets. ${summary}.`, {
-          height: 110 + 2 * 36 * names.length,
-          marginLeft: 118,
-          marginRight: 110,
+          height: 118 + 2 * 36 * names.length,
+          marginLeft: MARGIN_LEFT,
+          marginRight: MARGIN_RIGHT,
           facet: { data: cells, y: "probe" },
           fy: { label: null, axis: "right", domain: TRANSFER_PROBES.map((probe) => TITLES[probe]) },
-          x: { type: "band", domain: names, label: "Tried on", padding: 0.04 },
-          y: { type: "band", domain: names, label: "Trained on", padding: 0.04 },
+          x: { type: "band", domain: names, label: "Tried on", padding: 0.04, tickFormat: columnName },
+          y: { type: "band", domain: names, label: "Trained on", padding: 0.04, tickFormat: rowName },
           opacity: { type: "identity" },
           marks: [
             cell(cells, { x: "target", y: "source", fill: "var(--series-1)", fillOpacity: "shade" }),
@@ -57,9 +70,11 @@ export function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
   return {
     name: "transfer",
     title: "Trained on one data set, tried on another",
-    aside: null,
+    heading: "Transfer: trained on one data set, tried on another",
     chart,
     empty: "No data set has both right and wrong answers.",
+    legend: chart === null ? [] : [SHADE_ENTRY],
+    note: null,
     below: null,
     data: {
       columns: ["source", "target", "probe", "auroc"],

@@ -24,6 +24,11 @@ export interface ManifestWarning {
   readonly message: string;
 }
 
+/** Each warning once, where it came first. */
+export const withoutRepeats = (warnings: readonly ManifestWarning[]): ManifestWarning[] => [
+  ...new Map(warnings.map((warning) => [`${warning.code} ${warning.message}`, warning])).values(),
+];
+
 /** @returns null if there is no manifest yet */
 export async function readManifest(path: string): Promise<Manifest | null> {
   const text = await readIfThere(path);

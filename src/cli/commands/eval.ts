@@ -1,17 +1,18 @@
 import { evaluateProbes } from "../../pipeline/probes/evaluate-probes.ts";
 import { writeReport } from "../../pipeline/report/write-report.ts";
+import type { Workspace } from "../../pipeline/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { printEvaluation } from "../print-evaluation.ts";
-import { runSteps } from "../run-steps.ts";
-import { OUTPUT_OPTIONS } from "../step-options.ts";
+import { EVALUATED_STEPS, printEvaluation } from "../print-evaluation.ts";
+import { runSteps, type Steps } from "../run-steps.ts";
+import { FIGURE_OPTIONS, OUTPUT_OPTIONS } from "../step-options.ts";
 import { TARGET_OPTIONS } from "../training-options.ts";
 
 /** Step 7: how good the probes are. */
 export const EVAL: Command = defineCommand({
   name: "eval",
   summary: "step 7: score the probes, artifacts/models/probe_eval.json and artifacts/report.html",
-  options: { ...TARGET_OPTIONS, ...OUTPUT_OPTIONS },
+  options: { ...TARGET_OPTIONS, ...FIGURE_OPTIONS, ...OUTPUT_OPTIONS },
   examples: [
     { line: "sep eval", meaning: "AUROCs with intervals and p-values, and the report" },
     {
@@ -21,7 +22,7 @@ export const EVAL: Command = defineCommand({
     { line: "sep eval --out my-study --json", meaning: "the same for a script" },
   ],
   async run(values, context) {
-    const { force } = values;
+    const { force, figures } = values;
     const { signal } = context;
     const options = {
       targetRisk: values["target-risk"],
@@ -29,11 +30,12 @@ export const EVAL: Command = defineCommand({
       force,
       signal,
     };
-    await runSteps(values, context, async function* (workspace) {
+    const steps = async function* (workspace: Workspace): Steps {
       const evaluated = yield* evaluateProbes(workspace, options);
-      return [evaluated, yield* writeReport(workspace, { force, signal })];
-    });
-    await printEvaluation(values, context);
+      return [evaluated, yield* writeReport(workspace, { figures, force, signal })];
+    };
+    const results = await runSteps(values, context, steps, EVALUATED_STEPS);
+    await printEvaluation(values, results, context);
     return EXIT.ok;
   },
 });

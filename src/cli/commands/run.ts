@@ -10,13 +10,14 @@ import { EXIT } from "../exit.ts";
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
 import { readModelChoices } from "../model-values.ts";
 import { flag, type OptionValues, text } from "../option-spec.ts";
-import { printEvaluation } from "../print-evaluation.ts";
+import { EVALUATED_STEPS, printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
 import { renderProgress } from "../render-progress.ts";
 import { runSteps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
 import {
+  FIGURE_OPTIONS,
   LIMIT_OPTION,
   MODEL_OPTIONS,
   OUTPUT_OPTIONS,
@@ -58,6 +59,7 @@ const OPTIONS = {
   ...TRACE_OPTIONS,
   ...POSITION_OPTIONS,
   ...TRAINING_OPTIONS,
+  ...FIGURE_OPTIONS,
   ...SEED_OPTION,
   "dry-run": flag("Print what each step would do, and why, and write nothing."),
   ...OUTPUT_OPTIONS,
@@ -94,10 +96,13 @@ export const RUN: Command = defineCommand({
       );
       return EXIT.ok;
     }
-    await runSteps(values, context, (workspace) =>
-      noteDtype("generate", values, runPipeline(workspace, options)),
+    const results = await runSteps(
+      values,
+      context,
+      (workspace) => noteDtype("generate", values, runPipeline(workspace, options)),
+      EVALUATED_STEPS,
     );
-    await printEvaluation(values, context);
+    await printEvaluation(values, results, context);
     if (!values.json && !values.quiet)
       context.stdout.write(`Time    ${formatDuration(context.now() - startMs)}\n`);
     return EXIT.ok;
@@ -136,6 +141,7 @@ async function readOptions(
     classWeight: values["class-weight"],
     nested: values.nested,
     probePermutations: values.permutations,
+    figures: values.figures,
     seed: values.seed,
     force: values.force,
     signal,

@@ -2,13 +2,13 @@ import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
 import { transferProbes } from "../../pipeline/probes/transfer-probes.ts";
-import { openWorkspace } from "../../pipeline/workspace.ts";
+import { openWorkspace, type Workspace } from "../../pipeline/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { describeTransfer } from "../describe-transfer.ts";
 import { EXIT } from "../exit.ts";
 import { operands } from "../option-spec.ts";
 import { createPaint } from "../paint.ts";
-import { oneStep, runSteps } from "../run-steps.ts";
+import { oneStep, runSteps, type Steps } from "../run-steps.ts";
 import { OUTPUT_OPTIONS, SEED_OPTION } from "../step-options.ts";
 import { TRAINING_OPTIONS } from "../training-options.ts";
 
@@ -35,7 +35,7 @@ export const TRANSFER: Command = defineCommand({
     },
   ],
   async run(values, context) {
-    await runSteps(values, context, (workspace) =>
+    const steps = (workspace: Workspace): Steps =>
       oneStep(
         transferProbes(workspace, values.folders, {
           seThreshold: values["se-threshold"],
@@ -48,8 +48,8 @@ export const TRANSFER: Command = defineCommand({
           force: values.force,
           signal: context.signal,
         }),
-      ),
-    );
+      );
+    await runSteps(values, context, steps, ["transfer"]);
     if (values.json || values.quiet) return EXIT.ok;
     const { transfer } = openWorkspace(resolve(values.out));
     const found = JSON.parse(await readFile(transfer, "utf8")) as TransferEval;

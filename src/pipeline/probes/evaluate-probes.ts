@@ -7,8 +7,7 @@ import { hasBothClasses } from "../../probes/cross-validate.ts";
 import type { HiddenStates } from "../../probes/hidden-states.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { type Json, stableStringify } from "../../store/json.ts";
-import type { ManifestWarning } from "../../store/manifest.ts";
-import { readManifest } from "../../store/manifest.ts";
+import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { fileExists } from "../file-exists.ts";
 import { manifestPathOf } from "../output-ownership.ts";
@@ -105,8 +104,9 @@ export async function* evaluateProbes(
       { kind: "coverage", target: targetCoverage },
     ] as const;
     const decisions = decideSplits(scored, targets, settings);
-    const ownWarnings = [...tauWarnings, ...warnOfMaps(maps, probes)];
-    const warnings = await gatherWarnings(workspace, evaluations, ownWarnings);
+    const own = [...tauWarnings, ...warnOfMaps(maps, probes), ...warningsOfSplits(evaluations)];
+    // those of the data sets and of training come first: what follows rests on them
+    const warnings = withoutRepeats([...(await readEarlierWarnings(workspace)), ...own]);
     const evaluation = {
       ...assemble(evaluations, probes, threshold, scored[0]!.hidden, settings, warnings),
       calibration_maps: maps,
@@ -115,7 +115,7 @@ export async function* evaluateProbes(
     };
     await writeAtomic(workspace.probeEval, `${stableStringify(evaluation as unknown as Json, 2)}\n`);
     yield { kind: "advanced", ...STEP, done: total, total, detail: "thresholds" };
-    for (const warning of warnings) yield { kind: "warning", ...STEP, warning };
+    for (const warning of own) yield { kind: "warning", ...STEP, warning };
     return { counts: countRows(scored), warnings };
   });
 }
@@ -151,23 +151,19 @@ function warnOfMaps(
   });
 }
 
-/** The warnings of the data sets and of training come first: what follows rests on them. */
-async function gatherWarnings(
-  workspace: Workspace,
+/** Those of the data sets and of training, which the steps before have reported. */
+async function readEarlierWarnings(workspace: Workspace): Promise<ManifestWarning[]> {
+  const mains = [workspace.probeDataset("math_train"), workspace.accuracyProbe];
+  const manifests = await Promise.all(mains.map((main) => readManifest(manifestPathOf(main))));
+  return manifests.flatMap((manifest) => manifest?.warnings ?? []);
+}
+
+const warningsOfSplits = (
   evaluations: Readonly<Partial<Record<EvaluatedSplit, SplitEvaluation>>>,
-  chosenWarnings: readonly ManifestWarning[],
-): Promise<ManifestWarning[]> {
-  const earlier = await Promise.all(
-    [workspace.probeDataset("math_train"), workspace.accuracyProbe].map((main) =>
-      readManifest(manifestPathOf(main)),
-    ),
-  );
-  const own = Object.entries(evaluations).flatMap(([split, evaluation]) =>
+): ManifestWarning[] =>
+  Object.entries(evaluations).flatMap(([split, evaluation]) =>
     evaluation.warnings.map(({ code, message }) => ({ code, message: `${split}: ${message}` })),
   );
-  const before = earlier.flatMap((manifest) => manifest?.warnings ?? []);
-  return [...before, ...chosenWarnings, ...own];
-}
 
 function assemble(
   evaluations: Readonly<Partial<Record<EvaluatedSplit, SplitEvaluation>>>,

@@ -10,7 +10,7 @@ import type { SeThreshold, SeThresholdChoice } from "../../probes/se-threshold.t
 import type { ProbeTarget } from "../../probes/select-layer.ts";
 import { trainEntropyBaseline } from "../../probes/train-entropy-baseline.ts";
 import { type Json, stableStringify } from "../../store/json.ts";
-import type { ManifestWarning } from "../../store/manifest.ts";
+import { withoutRepeats } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import type { TracePosition } from "../../tracing/positions.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
@@ -159,8 +159,9 @@ export async function* trainProbes(
     await saveProbe(workspace.entropyBaseline, await calibrateProbe(baseline, validation, calibrating));
     warnings.push(...baseline.warnings);
     yield { kind: "advanced", ...STEP, done: total, total, detail: "entropy baseline" };
-    for (const warning of warnings) yield { kind: "warning", ...STEP, warning };
-    return { counts: countTraining(train, labels, threshold), warnings: withoutRepeats(warnings) };
+    const found = withoutRepeats(warnings);
+    for (const warning of found) yield { kind: "warning", ...STEP, warning };
+    return { counts: countTraining(train, labels, threshold), warnings: found };
   });
 }
 
@@ -194,8 +195,4 @@ function countTraining(
     incorrect: incorrect.reduce((sum, label) => sum + label, 0),
     high_semantic_entropy_questions: threshold.high_count,
   };
-}
-
-function withoutRepeats(warnings: readonly ManifestWarning[]): ManifestWarning[] {
-  return [...new Map(warnings.map((warning) => [warning.message, warning])).values()];
 }

@@ -1,5 +1,6 @@
 import type { ProbeEval, ProbeSummary } from "../../evaluation/probe-eval.ts";
 import type { RunRecord } from "../../sampling/run-record.ts";
+import { formatNumber } from "../../text/format-numbers.ts";
 import { readTool } from "../version.ts";
 
 /** Names and values of all that shaped a study, for its report. */
@@ -18,7 +19,7 @@ export function describeSettings(
     ["Accuracy probe", describeProbe(probes.accuracy_probe)],
     ["SE probe", describeProbe(probes.se_probe)],
     ["Entropy baseline", describeProbe(probes.entropy_baseline)],
-    ["SE threshold", `${se_threshold.threshold.toFixed(4)} nats (${se_threshold.method})`],
+    ["SE threshold", `${formatNumber(se_threshold.threshold, 4)} nats (${se_threshold.method})`],
     [
       "Inference",
       `${settings.resamples} resamples, ${settings.permutations} permutations, seed ${settings.seed}`,
@@ -30,7 +31,7 @@ export function describeSettings(
 function describeProbe(probe: ProbeSummary | null): string {
   if (probe === null) return "not trained";
   const place = probe.position === null ? "mean think entropy" : `${probe.position}, layer ${probe.layer}`;
-  const score = probe.cv_auc === null ? "" : `, cross-validated AUROC ${probe.cv_auc.toFixed(3)}`;
+  const score = probe.cv_auc === null ? "" : `, cross-validated AUROC ${formatNumber(probe.cv_auc)}`;
   return `${place}, C = ${probe.C}, ${probe.training_rows} rows of ${probe.training_questions} questions${score}`;
 }
 

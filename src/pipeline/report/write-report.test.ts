@@ -6,6 +6,7 @@ import { finishStep } from "../../../test/fakes/finish-step.ts";
 import { makeTransfer } from "../../../test/fakes/make-transfer.ts";
 import { writeStudy } from "../../../test/fakes/write-study.ts";
 import { listFigures } from "../../report/figure.ts";
+import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../output-ownership.ts";
 import { buildDatasets } from "../probes/build-datasets.ts";
 import { evaluateProbes } from "../probes/evaluate-probes.ts";
@@ -32,6 +33,7 @@ describe("writeReport", () => {
     const names = listFigures(true, false);
     expect(counts).toEqual({ figures: names.length });
     expect(outputs).toHaveLength(1 + 2 * names.length);
+    expect(result.warnings).toEqual([]);
     expect(await readdir(join(workspace.report, "..", "figures"))).toEqual(
       names.flatMap((name) => [`${name}.csv`, `${name}.svg`]).sort(),
     );
@@ -67,6 +69,43 @@ describe("writeReport", () => {
     await rm(manifestPathOf(workspace.probeEval)); // the edited evaluation is meant
     await expect(finishStep(writeReport(workspace))).rejects.toThrow(/roc-test\.svg/);
     expect(await readFile(figure, "utf8")).toContain("<!-- mine -->");
+  });
+
+  it("writes the formats asked for, keeps them, and removes those that are dropped", async () => {
+    const folder = join(workspace.report, "..", "figures");
+    const endings = async () =>
+      [...new Set((await readdir(folder)).map((name) => name.split(".")[1]))].sort();
+    const write = (options: Parameters<typeof writeReport>[1]) => finishStep(writeReport(workspace, options));
+    await write({ force: true, figures: ["png", "svg", "pdf"] });
+    expect(await endings()).toEqual(["csv", "pdf", "png", "svg"]);
+    expect(await readFile(workspace.report, "utf8")).toContain('href="figures/roc-test.pdf"');
+    const manifest = await readManifest(`${workspace.report}.manifest.json`);
+    expect(manifest!.settings.figures).toEqual(["svg", "pdf", "png"]);
+    expect(Object.keys(manifest!.outputs)).toContain("artifacts/figures/roc-test.png");
+    const pdf = await readFile(workspace.figure("roc-test.pdf"));
+    expect((await write({})).result.status).toBe("up-to-date");
+    await write({ force: true });
+    expect((await readFile(workspace.figure("roc-test.pdf"))).equals(pdf)).toBe(true);
+
+    await appendFile(workspace.figure("roc-test.pdf"), "% mine");
+    await write({ figures: ["svg"] });
+    expect((await readdir(folder)).filter((name) => /\.(pdf|png)$/.test(name))).toEqual(["roc-test.pdf"]);
+    expect(await readFile(workspace.report, "utf8")).not.toContain("figures/roc-test.pdf");
+    await rm(workspace.figure("roc-test.pdf"));
+  });
+
+  it("warns of letters that PDF and PNG figures cannot show, and not of SVG", async () => {
+    const elsewhere = join(root, "letters.json");
+    await writeFile(elsewhere, JSON.stringify(makeTransfer()).replaceAll("b/math", "科学/math"));
+    const svg = await finishStep(
+      writeReport(workspace, { force: true, transfer: elsewhere, figures: ["svg"] }),
+    );
+    expect(svg.result.warnings).toEqual([]);
+    const both = await finishStep(writeReport(workspace, { transfer: elsewhere, figures: ["svg", "png"] }));
+    expect(both.result.warnings).toEqual([
+      { code: "missing-letters", message: expect.stringContaining("lacks letters of transfer,") },
+    ]);
+    await finishStep(writeReport(workspace, { figures: ["svg"] }));
   });
 
   it("says what to run first", async () => {

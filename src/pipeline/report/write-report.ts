@@ -1,16 +1,26 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { SepError } from "../../errors.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
-import { figureCsv, figureSvg, listFigures } from "../../report/figure.ts";
+import {
+  FIGURE_FORMATS,
+  type FigureFormat,
+  type FigureName,
+  figureCsv,
+  listFigures,
+} from "../../report/figure.ts";
+import { figureSvg } from "../../report/figure-svg.ts";
 import { makeFigures } from "../../report/make-figures.ts";
+import { isPrintable, loadFigurePrinter } from "../../report/print-figure.ts";
 import { renderReport } from "../../report/render-report.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
+import { type Manifest, type ManifestWarning, readManifest } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { isCurrent, openChain } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
 import { fileExists } from "../file-exists.ts";
-import { nameWithin } from "../output-ownership.ts";
+import { manifestPathOf, nameWithin } from "../output-ownership.ts";
 import { listStudyInputs } from "../probes/study-inputs.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
@@ -19,24 +29,31 @@ import { gatherReport } from "./gather-report.ts";
 export interface WriteReportOptions extends StepControl {
   /** A `transfer.json` to show; the study's own, if there is one, when not given. */
   readonly transfer?: string;
+  /** What figures are written as, beside CSV; as they are there when not given, and SVG at first. */
+  readonly figures?: readonly FigureFormat[] | undefined;
   readonly signal?: AbortSignal;
 }
 
 const STEP = { step: "report", part: "" } as const;
 
 /**
- * Shows an evaluated study: `report.html`, and each of its figures as SVG and CSV files in `figures/` beside it.
- * @throws SepError `missing-input`, `bad-artefact`, and those of `runStep`
+ * Shows an evaluated study: `report.html`, and each of its figures in `figures/` beside it, in the formats asked for and
+ * as CSV. Files in formats that are no longer asked for are removed: they would show an older evaluation before long.
+ * @throws SepError `missing-input`, `bad-artefact`, `figures-unavailable`, and those of `runStep`
  */
 export async function* writeReport(
   workspace: Workspace,
-  { transfer, force, plan, signal }: WriteReportOptions = {},
+  { transfer, figures: asked, force, plan, signal }: WriteReportOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   await requireInput(workspace.probeEval, STEP.step);
   const withOod = await fileExists(workspace.probeDataset("ood_test"));
   const compared = transfer === undefined ? yield* findOwnTransfer(workspace) : resolve(transfer);
   const names = listFigures(withOod, compared !== null);
-  const files = names.flatMap((name) => [workspace.figure(`${name}.svg`), workspace.figure(`${name}.csv`)]);
+  const previous = await readManifest(manifestPathOf(workspace.report));
+  const formats =
+    asked === undefined ? formatsOf(previous) : FIGURE_FORMATS.filter((each) => asked.includes(each));
+  const endings = [...formats, "csv"];
+  const files = names.flatMap((name) => endings.map((ending) => workspace.figure(`${name}.${ending}`)));
   const definition = {
     ...STEP,
     inputs: [
@@ -45,13 +62,20 @@ export async function* writeReport(
       ...(await listStudyInputs(workspace, withOod)),
     ],
     outputs: [workspace.report, ...files],
-    settings: { transfer: compared === null ? null : nameWithin(workspace, compared) },
+    settings: {
+      transfer: compared === null ? null : nameWithin(workspace, compared),
+      figures: [...formats],
+    },
     whenStale: "redo" as const,
   };
   return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
     StepEvent,
     StepOutcome
   > {
+    // before anything is written: a package that is not there must not leave half a report
+    const printers = await Promise.all(
+      formats.map(async (format) => ({ format, print: await loadFigurePrinter(format) })),
+    );
     const total = names.length + 1;
     yield { kind: "started", ...STEP, unit: "file", done: 0, total };
     const evaluation = await readArtefact<ProbeEval>(workspace.probeEval, "math_test", "sep eval");
@@ -59,16 +83,23 @@ export async function* writeReport(
       compared === null ? null : await readArtefact<TransferEval>(compared, "matrix", "sep transfer");
     const content = await gatherReport(workspace, evaluation, comparison);
     const figures = makeFigures(content);
-    await writeAtomic(workspace.report, renderReport(content, figures));
+    await writeAtomic(workspace.report, renderReport(content, figures, formats));
     yield { kind: "advanced", ...STEP, done: 1, total, detail: "page" };
+    const unprintable: FigureName[] = [];
     for (const [i, name] of names.entries()) {
       signal?.throwIfAborted();
       const figure = figures.get(name)!;
-      await writeAtomic(workspace.figure(`${name}.svg`), figureSvg(figure));
+      const svg = figureSvg(figure);
+      if (formats.some((format) => format !== "svg") && !isPrintable(svg)) unprintable.push(name);
+      for (const { format, print } of printers)
+        await writeAtomic(workspace.figure(`${name}.${format}`), await print(svg, figure.heading));
       await writeAtomic(workspace.figure(`${name}.csv`), figureCsv(figure));
       yield { kind: "advanced", ...STEP, done: i + 2, total, detail: name };
     }
-    return { counts: { figures: names.length }, warnings: [] };
+    if (previous !== null) await removeDropped(workspace, previous, definition.outputs);
+    const warnings = unprintable.length === 0 ? [] : [describeLetters(unprintable)];
+    for (const warning of warnings) yield { kind: "warning", ...STEP, warning };
+    return { counts: { figures: names.length }, warnings };
   });
 }
 
@@ -81,6 +112,32 @@ async function* findOwnTransfer({ transfer }: Workspace): AsyncGenerator<StepEve
   yield { kind: "note", ...STEP, message };
   return null;
 }
+
+/** The formats of the files that a report has; those of earlier versions of this package are SVG. */
+function formatsOf(report: Manifest | null): readonly FigureFormat[] {
+  const there = Object.keys(report?.outputs ?? {});
+  const found = FIGURE_FORMATS.filter((format) => there.some((path) => path.endsWith(`.${format}`)));
+  return found.length === 0 ? ["svg"] : found;
+}
+
+/** Removes files of the report before that are not files of this one, unless somebody has edited them. */
+async function removeDropped(
+  workspace: Workspace,
+  { outputs }: Manifest,
+  kept: readonly string[],
+): Promise<void> {
+  const names = new Set(kept.map((path) => nameWithin(workspace, path)));
+  for (const [name, written] of Object.entries(outputs)) {
+    const path = resolve(workspace.root, name);
+    if (names.has(name) || !(await fileExists(path))) continue;
+    if ((await fingerprintFile(path)) === written) await rm(path);
+  }
+}
+
+const describeLetters = (names: readonly FigureName[]): ManifestWarning => ({
+  code: "missing-letters",
+  message: `The font of PDF and PNG figures lacks letters of ${names.join(", ")}, which show as boxes: it has Latin, Greek, Cyrillic and Hebrew. Take the SVG.`,
+});
 
 /** @param key one that every such file has */
 async function readArtefact<T>(path: string, key: keyof T & string, maker: string): Promise<T> {

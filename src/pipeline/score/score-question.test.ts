@@ -98,7 +98,7 @@ describe("scoreQuestion", () => {
         answer: {
           tokenIds: ids.slice(prompt.length),
           text: scored.output_text!,
-          finishReason: scored.finish_reason!,
+          answerTokenCount: ids.length - prompt.length - (scored.finish_reason === "stop" ? 1 : 0),
         },
       };
       const states = pickStates(trace, probe, traced);

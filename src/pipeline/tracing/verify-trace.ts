@@ -6,6 +6,7 @@ import { readRuns } from "../../sampling/read-runs.ts";
 import type { RunRecord } from "../../sampling/run-record.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
 import { describeProblems, readJsonl } from "../../store/jsonl.ts";
+import { formatSignificant } from "../../text/format-numbers.ts";
 import { checkRows, nameRow, parseTraceRow } from "../../tracing/check-rows.ts";
 import { createVectorChecker } from "../../tracing/check-vectors.ts";
 import { indicesOf, type TracePosition } from "../../tracing/positions.ts";
@@ -217,7 +218,7 @@ async function readAgain(
       tally.count(
         difference <= TOLERANCE
           ? null
-          : `${nameRow(row)}, layer ${layer}: differs by ${difference.toPrecision(2)} of its scale, at most ${TOLERANCE}`,
+          : `${nameRow(row)}, layer ${layer}: differs by ${formatSignificant(difference, 2)} of its scale, at most ${TOLERANCE}`,
       );
     }
   }

@@ -6,6 +6,7 @@ import { checkTokenizer } from "../../servers/check-tokenizer.ts";
 import { explainServerRefusal } from "../../servers/explain-refusal.ts";
 import type { ServedModel } from "../../servers/find-served-model.ts";
 import type { ServerPool } from "../../servers/server-pool.ts";
+import { formatNumber } from "../../text/format-numbers.ts";
 import type { AnswerBackend } from "../answer-backend.ts";
 import { cutAnswer } from "../answer-end.ts";
 import type { Prompt } from "../build-prompt.ts";
@@ -207,7 +208,7 @@ async function checkLogprobs(
   if (Math.abs(got - wanted) < RAW_TOLERANCE) return;
   throw new SepError(
     "no-logprobs",
-    `The server's log-probabilities change with the temperature: ${got.toFixed(3)} at 0.5 and ${wanted.toFixed(3)} at 1 for the likeliest token. Start it with --logprobs-mode raw_logprobs, or entropies would measure the sampler.`,
+    `The server's log-probabilities change with the temperature: ${formatNumber(got)} at 0.5 and ${formatNumber(wanted)} at 1 for the likeliest token. Start it with --logprobs-mode raw_logprobs, or entropies would measure the sampler.`,
   );
 }
 

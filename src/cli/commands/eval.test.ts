@@ -1,0 +1,60 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseHTML } from "linkedom";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createFakeCli } from "../../../test/fakes/cli-context.ts";
+import { writeStudy } from "../../../test/fakes/write-study.ts";
+import type { ProbeEval } from "../../evaluation/probe-eval.ts";
+import { runCli } from "../run-cli.ts";
+
+describe("sep eval", () => {
+  let root: string;
+  let evaluation: ProbeEval;
+
+  const run = async (...args: string[]): Promise<{ stdout: string; stderr: string }> => {
+    const cli = createFakeCli();
+    expect(await runCli([...args, "--out", root], cli.context)).toBe(0);
+    return { stdout: cli.stdout(), stderr: cli.stderr() };
+  };
+  const countOf = (text: string, part: string): number => text.split(part).length - 1;
+
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), "sep-eval-"));
+    const workspace = await writeStudy(root, { questions: 20 });
+    await run("dataset");
+    await run("train");
+    await run("eval");
+    evaluation = JSON.parse(await readFile(workspace.probeEval, "utf8")) as ProbeEval;
+  });
+  afterAll(() => rm(root, { recursive: true, force: true }));
+
+  it("prints each warning once: below the table, or alone when there is no table", async () => {
+    expect(evaluation.warnings.length).toBeGreaterThan(2);
+    const full = await run("eval", "--force");
+    const quiet = await run("eval", "--force", "--quiet");
+    const again = await run("eval");
+    for (const { message } of evaluation.warnings) {
+      expect(countOf(full.stdout, message), message).toBe(1);
+      expect(countOf(full.stderr, message), message).toBe(0);
+      expect(countOf(again.stdout + again.stderr, message), message).toBe(1);
+      expect(countOf(quiet.stderr, message), message).toBeLessThanOrEqual(1);
+    }
+    expect(quiet.stdout).toBe("");
+    expect(countOf(quiet.stderr, "[few-questions]")).toBeGreaterThan(0);
+  });
+
+  it("writes numbers as the report does", async () => {
+    const { stdout } = await run("eval");
+    const page = await readFile(join(root, "artifacts", "report.html"), "utf8");
+    expect(stdout).toMatch(/≤ 0\.001 +\d+\/\d+/);
+    expect(page).toMatch(/<td>≤ 0\.001<\/td>/);
+    expect(stdout).toMatch(/[+−]0\.\d{3} to [+−]0\.\d{3}; p (=|≤|<) 0\.\d{3}, after Holm/);
+    const { document } = parseHTML(page);
+    const cells = [...document.querySelectorAll("table:not(.settings) td")].map((cell) => cell.textContent);
+    expect(cells.length).toBeGreaterThan(100);
+    for (const line of [...cells, ...stdout.split("\n")]) {
+      expect(line.match(/(^|[ (])-\d|\de-\d|\bp 0|\b0\.000 +\d+\/\d+$/)?.[0], line).toBeUndefined();
+    }
+  });
+});
