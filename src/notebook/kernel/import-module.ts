@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
 import nodeModule from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { fingerprint } from "../../store/fingerprint.ts";
+import { writeStored } from "../storage-folder.ts";
 
 /** Imports a module as if the notebook's file did. */
 export type ImportModule = (specifier: string) => Promise<unknown>;
@@ -47,10 +47,7 @@ async function bundleLocal(specifier: string, notebook: string, bundleFolder: st
   const { contents } = outputFiles[0]!;
   const name = fingerprint(contents).slice(0, 24);
   const bundle = join(bundleFolder, `${name}.mjs`);
-  if (!existsSync(bundle)) {
-    await mkdir(bundleFolder, { recursive: true });
-    await writeFile(bundle, contents);
-  }
+  if (!existsSync(bundle)) await writeStored(bundle, contents);
   return pathToFileURL(bundle).href;
 }
 

@@ -179,7 +179,7 @@ const notFound = (response: ServerResponse): void =>
 const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
   [
     "content-security-policy",
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types dompurify",
   ],
   ["x-content-type-options", "nosniff"],
   ["x-frame-options", "DENY"],

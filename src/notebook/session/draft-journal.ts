@@ -1,7 +1,5 @@
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import { readIfThere } from "../../store/read-if-there.ts";
-import { writeAtomic } from "../../store/write-atomic.ts";
+import { writeStored } from "../storage-folder.ts";
 import type { Draft } from "../wire.ts";
 
 /** Text that was typed and not saved, kept on disk so that it outlives the page and the server. */
@@ -21,12 +19,7 @@ export async function openDraftJournal(path: string): Promise<DraftJournal> {
       if (draft === null) drafts.delete(id);
       else drafts.set(id, draft);
       const text = JSON.stringify([...drafts]);
-      last = last
-        .catch(() => undefined)
-        .then(async () => {
-          await mkdir(dirname(path), { recursive: true });
-          await writeAtomic(path, text);
-        });
+      last = last.catch(() => undefined).then(() => writeStored(path, text));
       await last;
     },
   };

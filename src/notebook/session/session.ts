@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import type { FromKernel } from "../kernel/messages.ts";
+import { secureStorage } from "../storage-folder.ts";
 import type { CellSource, ControlValue, KernelState, ServerEvent } from "../wire.ts";
 import { createCellStates } from "./cell-states.ts";
 import { openDraftJournal } from "./draft-journal.ts";
@@ -7,13 +8,12 @@ import { type KernelLink, startKernel } from "./kernel-link.ts";
 import { type NotebookDocument, openDocument } from "./notebook-document.ts";
 import { writeResults } from "./results-file.ts";
 import type { Session, SessionOptions } from "./session-contract.ts";
-import { storageFolderOf } from "./storage-folder.ts";
 import { watchDocument } from "./watch-document.ts";
 
-/** Opens a notebook. Nothing runs until somebody asks. @throws SepError `missing-input`, `bad-notebook` */
+/** Opens a notebook. Nothing runs until somebody asks. @throws SepError `missing-input`, `bad-notebook`, `unsafe-folder` */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<Session> {
   const document = await openDocument(path);
-  const storageFolder = storageFolderOf(document.path);
+  const storageFolder = await secureStorage(document.path);
   const drafts = await openDraftJournal(join(storageFolder, `${basename(document.path)}.drafts.json`));
   const listeners = new Set<(event: ServerEvent) => void>();
   const tell = (event: ServerEvent): void => {
@@ -146,7 +146,9 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     },
     async edit(edits, { run = false, origin = null } = {}) {
       const readers = edits.flatMap((edit) =>
-        edit.kind === "add" || edit.kind === "move" ? [] : readersOf(document, edit.id),
+        edit.kind === "add" || edit.kind === "restore" || edit.kind === "move"
+          ? []
+          : readersOf(document, edit.id),
       );
       const changed = await document.apply(edits);
       for (const edit of edits)
