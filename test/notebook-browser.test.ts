@@ -59,7 +59,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     return made;
   }
   const cell = (id: number, on: Page = page): Locator => on.locator(`section[data-id="${id}"]`);
-  const text = (id: number, on: Page = page): Promise<string> => cell(id, on).locator(".outputs").innerText();
+  // markup stands in shadow roots, which the outputs' own text leaves out
+  const text = async (id: number, on: Page = page): Promise<string> =>
+    (await cell(id, on).locator(".outputs :is(.text, .log, .markup)").allInnerTexts()).join("\n");
   const status = (id: number): Promise<string | null> => cell(id).getAttribute("data-status");
   async function open(sources: readonly string[], options: Parameters<NotebookStage["open"]>[0] = {}) {
     stage = await stageNotebook(notebookText(sources));
@@ -200,6 +202,53 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     await page.getByRole("button", { name: /Run stale/ }).click();
     await expect.poll(() => status(4)).toBe("done");
     expect(await text(4)).toBe("above 7 run 1");
+  });
+
+  it("ends the cells that waited when a cell ends the kernel, says why, and runs them afterwards", async () => {
+    await open([
+      "const first = 1;\nprocess.exit(3);",
+      "const second = first + 1;\nsecond",
+      "const third = 3;\nthird",
+    ]);
+    await page.getByRole("button", { name: "Run notebook" }).click();
+    await expect.poll(() => status(1)).toBe("error");
+    expect(await cell(1).locator(".error").innerText()).toBe(
+      "The kernel ended (exit code 3) while the cell ran.",
+    );
+    for (const id of [2, 3]) {
+      expect(await status(id)).toBe("interrupted");
+      expect(await cell(id).locator(".notice").innerText()).toBe(
+        "The kernel ended (exit code 3) before the cell could run.",
+      );
+    }
+    expect(await page.getByRole("button", { name: "Stop" }).isVisible()).toBe(false);
+    await type(1, "const first = 1;");
+    await page.keyboard.press("ControlOrMeta+Enter");
+    await expect.poll(() => text(2)).toBe("2");
+    await page.getByRole("button", { name: /Run stale/ }).click();
+    await expect.poll(() => text(3)).toBe("3");
+    expect(await cell(3).locator(".notice").isVisible()).toBe(false);
+  });
+
+  it("brings a deleted cell of a foreign type back as it was, with what was typed into it", async () => {
+    const foreign = notebookText(["const a = 1;", "PLACE"]).replace(
+      / {2}<script id="2"[\s\S]*?<\/script>/,
+      `  <script type='text/x-python' data-note="a>b" id=2 hidden>\n\t  import this\n\n  </script>`,
+    );
+    stage = await stageNotebook(foreign);
+    const server = await stage.serve(await stage.open());
+    await page.goto(server.address);
+    await cell(2).waitFor();
+    await type(2, "import that");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("d");
+    await page.keyboard.press("d");
+    await expect.poll(() => cell(2).count()).toBe(0);
+    expect(await readFile(stage.path, "utf8")).not.toContain("x-python");
+    await page.getByRole("button", { name: "Undo" }).click();
+    await expect.poll(() => readFile(stage.path, "utf8")).toBe(foreign);
+    await expect.poll(() => cell(2).locator(".cm-content").innerText()).toBe("import that");
+    expect(await page.getByRole("button", { name: "1 unsaved" }).count()).toBe(1);
   });
 
   it("starts the kernel again when asked, with the inputs where they were", async () => {

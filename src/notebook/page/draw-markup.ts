@@ -13,6 +13,7 @@ export function drawMarkup(html: string, isSvg: boolean): HTMLElement {
   const sheets = [...fragment.querySelectorAll("style")].map(takeSheet);
   for (const link of fragment.querySelectorAll("a, area")) tameLink(link);
   for (const image of fragment.querySelectorAll("img, image, feImage")) tameImage(image);
+  for (const part of fragment.querySelectorAll<HTMLElement | SVGElement>("*")) tameReferences(part);
   const content = element("div", { class: isSvg ? "chart" : "markup" });
   content.append(fragment);
   // the shadow's host can be styled from inside with `:host`; the frame around it cannot
@@ -28,6 +29,7 @@ function takeSheet(style: Element): CSSStyleSheet {
   style.remove();
   const sheet = makeSheet(style.textContent ?? "", style.getAttribute("media") ?? "");
   dropGlobalRules(sheet);
+  for (const rule of sheet.cssRules) tameRule(rule);
   return sheet;
 }
 
@@ -61,6 +63,29 @@ function tameImage(image: Element): void {
   for (const name of ["src", "href", "xlink:href"])
     if (image.getAttribute(name)?.startsWith("data:image/") !== true) image.removeAttribute(name);
 }
+
+/** The same for what styles and drawings refer to; parts of the same drawing stay. */
+function tameReferences(part: HTMLElement | SVGElement): void {
+  if (part.hasAttribute("style")) tameDeclarations(part.style);
+  for (const { name, value } of [...part.attributes])
+    if (name !== "style" && REMOTE.test(value)) part.removeAttribute(name);
+}
+
+function tameRule(rule: CSSRule | CSSGroupingRule | CSSStyleRule): void {
+  if ("style" in rule) tameDeclarations(rule.style);
+  if ("cssRules" in rule) for (const inner of rule.cssRules) tameRule(inner);
+}
+
+function tameDeclarations(style: CSSStyleDeclaration): void {
+  for (const name of [...style]) {
+    const value = style.getPropertyValue(name);
+    // custom properties keep escapes as they were written, which hide what they spell
+    if (REMOTE.test(value) || (name.startsWith("--") && value.includes("\\"))) style.removeProperty(name);
+  }
+}
+
+/** What CSS loads from elsewhere. */
+const REMOTE = /\b(?:url|src|image-set|image)\((?!\s*["']?(?:#|data:image\/))/i;
 
 const POLICY: Config & { RETURN_DOM_FRAGMENT: true } = {
   USE_PROFILES: { html: true, svg: true, svgFilters: true, mathMl: true },
