@@ -115,7 +115,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     await open([
       'const n = view(ui.slider({ min: 1, max: 9, value: 2, label: "N" }));',
       'const go = view(ui.runButton({ label: "Sample" }));',
-      'stop(!go, "Press Sample.");\nfor await (const each of progress(Array.from({ length: 30 }, (_, i) => i), { label: "Sampling" })) await new Promise((done) => setTimeout(done, 25));\nconst drawn = n * 10;\ndrawn',
+      'stop(!go, "Press Sample.");\nfor await (const each of progress(Array.from({ length: 30 }, (_, i) => i), { label: "Sampling" })) await new Promise((done) => setTimeout(done, 60));\nconst drawn = n * 10;\ndrawn',
     ]);
     await page.getByRole("button", { name: "Run notebook" }).click();
     await expect.poll(() => cell(3).locator(".notice").innerText()).toBe("Press Sample.");
@@ -239,8 +239,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     const server = await stage.serve(await stage.open());
     await page.goto(server.address);
     await cell(2).waitFor();
+    await cell(2).locator(".fold-line").click();
     await type(2, "import that");
-    await page.keyboard.press("Escape");
+    await cell(2).locator(".status").click();
     await page.keyboard.press("d");
     await page.keyboard.press("d");
     await expect.poll(() => cell(2).count()).toBe(0);
