@@ -2,16 +2,12 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type NotebookStage, notebookText, stageNotebook } from "./fakes/open-notebook.ts";
 
 /** Debian's package, or what the environment names; CI installs it. */
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const { renderExport } = (await import(
-  new URL("../dist/notebook/export/render-export.js", import.meta.url).href
-)) as typeof import("../src/notebook/export/render-export.ts");
 
 /** Counts its own runs in the kernel, so that a test sees what ran again. */
 const counted = (name: string, expression: string): string =>
@@ -307,36 +303,6 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     await page.getByRole("slider").focus();
     await page.keyboard.press("ArrowRight");
     await expect.poll(() => text(4)).toBe("above 9 run 2");
-  });
-
-  it("exports a page that opens from disk and loads nothing", async () => {
-    stage = await stageNotebook(
-      notebookText([
-        ...SOURCES,
-        'display(Plot.dot([[1, 2], [3, 4]]).plot());\ntable([{ a: 1, b: "<b>x</b>" }])',
-      ]),
-    );
-    const session = await stage.open();
-    session.run("all");
-    await session.settled();
-    const results = session.cells().map(({ id, revision }) => ({
-      id,
-      revision,
-      status: session.stateOf(id).status,
-      error: null,
-      outputs: session.outputsOf(id),
-    }));
-    const { html, stale } = await renderExport(session.document.notebook, { cells: results });
-    expect(stale).toEqual([]);
-    const target = join(stage.folder, "out.html");
-    await writeFile(target, html);
-    const requests: string[] = [];
-    page.on("request", (request) => requests.push(request.url()));
-    await page.goto(pathToFileURL(target).href);
-    expect(requests).toEqual([pathToFileURL(target).href]);
-    expect(await page.locator("svg circle").count()).toBe(2);
-    expect(await page.locator("td").allInnerTexts()).toEqual(["1", "<b>x</b>"]);
-    expect(await page.getByText("above 7 run 1").count()).toBe(1);
   });
 
   it("is quick with 200 cells", async () => {

@@ -92,46 +92,49 @@ it.each([
   });
 });
 
-it.runIf(process.platform === "linux")("hands the browser a file of its owner's, with no token among the arguments", async () => {
-  await using stage = await stageNotebook(notebookText(["1"]));
-  const programs = join(stage.folder, "programs");
-  await mkdir(programs);
-  // what another user sees with ps, and what the file is; then the browser's part
-  await writeFile(
-    join(programs, "xdg-open"),
-    `#!/bin/sh\ntr '\\0' ' ' < /proc/self/cmdline > "$0.ps"\necho "$@" > "$0.arguments"\nfile="\${1#file://}"\nstat -c '%a' "$file" "$(dirname "$file")" > "$0.modes"\ncp "$file" "$0.html"\nmv "$0.html" "$0.done"\n`,
-    { mode: 0o755 },
-  );
-  const child = spawn(process.execPath, [CLI, "edit", stage.path, "--port", "0"], {
-    env: { ...process.env, DISPLAY: ":0", PATH: `${programs}:${process.env.PATH}` },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  try {
-    let printed = "";
-    child.stdout.on("data", (text) => {
-      printed += text;
+it.runIf(process.platform === "linux")(
+  "hands the browser a file of its owner's, with no token among the arguments",
+  async () => {
+    await using stage = await stageNotebook(notebookText(["1"]));
+    const programs = join(stage.folder, "programs");
+    await mkdir(programs);
+    // what another user sees with ps, and what the file is; then the browser's part
+    await writeFile(
+      join(programs, "xdg-open"),
+      `#!/bin/sh\ntr '\\0' ' ' < /proc/self/cmdline > "$0.ps"\necho "$@" > "$0.arguments"\nfile="\${1#file://}"\nstat -c '%a' "$file" "$(dirname "$file")" > "$0.modes"\ncp "$file" "$0.html"\nmv "$0.html" "$0.done"\n`,
+      { mode: 0o755 },
+    );
+    const child = spawn(process.execPath, [CLI, "edit", stage.path, "--port", "0"], {
+      env: { ...process.env, DISPLAY: ":0", PATH: `${programs}:${process.env.PATH}` },
+      stdio: ["ignore", "pipe", "inherit"],
     });
-    const at = (ending: string): string => join(programs, `xdg-open.${ending}`);
-    await expect.poll(() => existsSync(at("done"))).toBe(true);
-    const address = /http:\S+access_token=([\w-]+)/.exec(printed) as RegExpExecArray;
-    const [whole = "", token = ""] = address;
-    expect(token).toHaveLength(32);
-    const seen = `${await readFile(at("ps"), "utf8")} ${await readFile(at("arguments"), "utf8")}`;
-    expect(seen).toContain("/.sep-notebook/open-");
-    expect(seen).not.toContain(token);
-    expect((await readFile(at("modes"), "utf8")).split("\n").slice(0, 2)).toEqual(["600", "700"]);
-    expect(await readFile(at("done"), "utf8")).toContain(`content="0;url=${whole}"`);
-    // used once, and gone
-    const file = (await readFile(at("arguments"), "utf8")).trim().replace("file://", "");
-    expect(existsSync(file)).toBe(true);
-    expect((await fetch(whole)).status).toBe(200);
-    await expect.poll(() => existsSync(file)).toBe(false);
-  } finally {
-    child.kill("SIGINT");
-    await ended;
-  }
-});
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    try {
+      let printed = "";
+      child.stdout.on("data", (text) => {
+        printed += text;
+      });
+      const at = (ending: string): string => join(programs, `xdg-open.${ending}`);
+      await expect.poll(() => existsSync(at("done"))).toBe(true);
+      const address = /http:\S+access_token=([\w-]+)/.exec(printed) as RegExpExecArray;
+      const [whole = "", token = ""] = address;
+      expect(token).toHaveLength(32);
+      const seen = `${await readFile(at("ps"), "utf8")} ${await readFile(at("arguments"), "utf8")}`;
+      expect(seen).toContain("/.sep-notebook/open-");
+      expect(seen).not.toContain(token);
+      expect((await readFile(at("modes"), "utf8")).split("\n").slice(0, 2)).toEqual(["600", "700"]);
+      expect(await readFile(at("done"), "utf8")).toContain(`content="0;url=${whole}"`);
+      // used once, and gone
+      const file = (await readFile(at("arguments"), "utf8")).trim().replace("file://", "");
+      expect(existsSync(file)).toBe(true);
+      expect((await fetch(whole)).status).toBe(200);
+      await expect.poll(() => existsSync(file)).toBe(false);
+    } finally {
+      child.kill("SIGINT");
+      await ended;
+    }
+  },
+);
 
 it("fails when a cell fails, names the line, and says what is missing how to get it", async () => {
   await using stage = await stageNotebook(

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type NotebookStage, stageNotebook } from "./fakes/open-notebook.ts";
+import { type NotebookStage, notebookText, stageNotebook } from "./fakes/open-notebook.ts";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const { renderExport } = (await import(
@@ -82,7 +82,7 @@ const LOOK = `(() => {
   return { offenders, targets, roots, pwned: globalThis.pwnedCount, path: location.pathname };
 })()`;
 
-describe.skipIf(!existsSync(CHROMIUM))("markup from strangers, in Chromium", () => {
+describe.skipIf(!existsSync(CHROMIUM))("markup in Chromium", () => {
   let browser: Browser;
   let stage: NotebookStage;
   let page: Page;
@@ -178,6 +178,41 @@ describe.skipIf(!existsSync(CHROMIUM))("markup from strangers, in Chromium", () 
     await expect.poll(() => session.stateOf(LAST).status).toBe("done");
   });
 
+  async function exportPage(
+    session: Awaited<ReturnType<NotebookStage["open"]>>,
+  ): Promise<{ target: string; stale: readonly number[] }> {
+    const cells = session.cells().map(({ id, revision }) => {
+      const { status } = session.stateOf(id);
+      return { id, revision, status, error: null, outputs: session.outputsOf(id) };
+    });
+    const { html, stale } = await renderExport(session.document.notebook, { cells });
+    const target = join(stage.folder, "export.html");
+    await writeFile(target, html);
+    return { target, stale };
+  }
+
+  it("exports a page that opens from disk and loads nothing", async () => {
+    stage = await stageNotebook(
+      notebookText([
+        "# Title",
+        'const k = view(ui.slider({ min: 1, max: 10, value: 3, label: "K" }));\nk + 4',
+        'display(Plot.dot([[1, 2], [3, 4]]).plot());\ntable([{ a: 1, b: "<b>x</b>" }])',
+      ]),
+    );
+    const session = await stage.open();
+    session.run("all");
+    await session.settled();
+    const { target, stale } = await exportPage(session);
+    expect(stale).toEqual([]);
+    await newPage(false);
+    await page.goto(pathToFileURL(target).href);
+    await page.getByRole("heading", { name: "Title" }).waitFor();
+    expect(asked).toEqual([""]);
+    expect(await page.locator("svg circle").count()).toBe(2);
+    expect(await page.locator("td").allInnerTexts()).toEqual(["1", "<b>x</b>"]);
+    expect(await page.getByText("K3").count()).toBe(1);
+  });
+
   it("has the same frames in an app and in an exported page", async () => {
     stage = await stageNotebook(hostileNotebook(true));
     const session = await stage.open();
@@ -189,13 +224,7 @@ describe.skipIf(!existsSync(CHROMIUM))("markup from strangers, in Chromium", () 
     await page.getByText("still here").waitFor();
     await expectHarmless("/");
 
-    const cells = session.cells().map(({ id, revision }) => {
-      const { status } = session.stateOf(id);
-      return { id, revision, status, error: null, outputs: session.outputsOf(id) };
-    });
-    const { html } = await renderExport(session.document.notebook, { cells });
-    const target = join(stage.folder, "export.html");
-    await writeFile(target, html);
+    const { target } = await exportPage(session);
     for (const bypassCSP of [true, false]) {
       await page.context().close();
       await newPage(bypassCSP);
