@@ -58,6 +58,7 @@ export const SEP_ERROR_CODES = [
   "output-closed",
   "not-text",
   "figures-unavailable",
+  "unsafe-folder",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

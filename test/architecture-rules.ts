@@ -58,7 +58,7 @@ export function findViolations(files: readonly SourceFile[]): string[] {
 }
 
 function checkName({ path }: SourceFile): string[] {
-  const name = basename(path).replace(/(\.test)?\.ts$/, "");
+  const name = basename(path).replace(/(\.test|\.d)?\.ts$/, "");
   return [
     ...(DRAWERS.has(name) ? [`${path}: a file is named for what it holds, not "${name}"`] : []),
     ...(/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) ? [] : [`${path}: file names are kebab-case`]),
@@ -93,6 +93,8 @@ function checkImports({ path, source }: SourceFile, paths: ReadonlySet<string>):
       return isAllowed ? [] : [`${path}: ${room}/ is pure and imports "${specifier}"`];
     }
     const target = posix.join(dirname(path), specifier);
+    // a style sheet beside its page, which esbuild puts in
+    if (target.endsWith(".css")) return [];
     if (!paths.has(target)) return [`${path}: "${specifier}" does not name a file of src/`];
     if (basename(target) === "index.ts") return [`${path}: imports the index "${specifier}", not a file`];
     if (roomOf(target) === room) return [];

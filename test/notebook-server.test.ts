@@ -117,7 +117,8 @@ describe("the server", () => {
       ).toBe(401);
     }
     const entered = await send(closed.port, { path: `/?access_token=${closed.token}` });
-    expect(entered.status).toBe(303);
+    expect([entered.status, entered.text]).toEqual([200, expect.stringContaining('content="0;url=/"')]);
+    expect(entered.text).not.toContain(closed.token);
     const [cookie = ""] = String(entered.headers["set-cookie"]).split(";");
     expect((await send(closed.port, { path: "/events", headers: { cookie } })).text).toContain("snapshot");
     expect(
@@ -298,6 +299,26 @@ describe("an agent", () => {
     expect(seen.filter((kind) => kind === "cells")).toHaveLength(2);
     expect((await call("list_cells")).cells).toHaveLength(4);
     await expect(call("read_cell", { id: 77 })).rejects.toThrow("There is no cell 77");
+  });
+
+  it("hears how cells ended whose kernel ended, and runs them again", async () => {
+    const [{ id, revision }] = (
+      await call("add_cell", { after: null, source: "process.exit(7);", run: false })
+    ).changed;
+    const { cells, isSettled } = await call("run_cells", { ids: "all" });
+    expect(isSettled).toBe(true);
+    expect(cells.find((cell: { id: number }) => cell.id === id)).toMatchObject({
+      status: "error",
+      error: "The kernel ended (exit code 7) while the cell ran.",
+    });
+    expect(cells.find((cell: { id: number }) => cell.id === 3)).toMatchObject({
+      status: "interrupted",
+      message: "The kernel ended (exit code 7) before the cell could run.",
+    });
+    expect((await call("get_errors")).errors).toEqual([expect.objectContaining({ id })]);
+    await call("delete_cell", { id, revision });
+    await call("run_stale");
+    expect(await call("get_variable", { name: "double" })).toMatchObject({ text: "100" });
   });
 
   it("interrupts a loop that listens to nothing", async () => {

@@ -13,3 +13,6 @@ export const loadAgents = (): Promise<typeof import("../notebook/mcp/agent-handl
 
 export const loadServer = (): Promise<typeof import("../notebook/server/serve-notebook.ts")> =>
   import("../notebook/server/serve-notebook.ts");
+
+export const loadStorage = (): Promise<typeof import("../notebook/storage-folder.ts")> =>
+  import("../notebook/storage-folder.ts");

@@ -1,10 +1,11 @@
+import { join } from "node:path";
 import { SepError } from "../errors.ts";
 import type { AgentHandler, NotebookServer } from "../notebook/server/serve-notebook.ts";
 import type { Session } from "../notebook/session/session-contract.ts";
 import type { CliContext } from "./command.ts";
-import { loadServer } from "./notebook-door.ts";
+import { loadServer, loadStorage } from "./notebook-door.ts";
 import type { SERVER_OPTIONS } from "./notebook-options.ts";
-import { openBrowser } from "./open-browser.ts";
+import { openBrowser, openSecretly } from "./open-browser.ts";
 import type { OptionValues } from "./option-spec.ts";
 import { createPaint } from "./paint.ts";
 
@@ -53,11 +54,34 @@ export async function serveSession(
   context.stdout.write(
     paint("gray", `${isRunning ? "All cells run now." : "Nothing runs until you run it."} Ctrl-C ends.\n`),
   );
-  if (!values["no-open"]) openBrowser(address, context);
+  await using _launch = values["no-open"] ? null : await launch(server, session, context);
   await new Promise<void>((resolve) => {
     if (context.signal.aborted) resolve();
     context.signal.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+/** Opens the browser; where that does not work the address that was printed does. */
+async function launch(
+  { address, port, token, entered }: NotebookServer,
+  { document }: Session,
+  context: CliContext,
+): Promise<AsyncDisposable | null> {
+  if (token === null) {
+    openBrowser(address, context);
+    return null;
+  }
+  // beside the notebook: browsers in a sandbox, such as snaps, see no /tmp and no hidden folder of the home
+  const { storageFolderOf } = await loadStorage();
+  const path = join(storageFolderOf(document.path), `open-${port}.html`);
+  try {
+    return await openSecretly(address, path, entered, context);
+  } catch (error) {
+    context.stderr.write(
+      `No browser was opened, since ${path} cannot be written (${(error as Error).message}). Open the address above.\n`,
+    );
+    return null;
+  }
 }
 
 function retryAnywhere(

@@ -7,7 +7,7 @@ export type Output =
   | { readonly kind: "text"; readonly text: string; readonly isCut?: boolean }
   /** Something that was logged. */
   | { readonly kind: "log"; readonly level: "log" | "warn" | "error"; readonly text: string }
-  /** Markup by the notebook's own code. */
+  /** Markup as it came; whoever draws it sanitises it. */
   | { readonly kind: "html"; readonly html: string; readonly isSvg?: boolean }
   | TableOutput
   | {

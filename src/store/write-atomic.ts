@@ -11,16 +11,19 @@ export const TEMPORARY_ENDING = ".tmp";
  * go to a temporary file beside it, are flushed to disk, and then take its name.
  * @param content the bytes, or a function that writes them where they do not fit into memory
  * @throws SepError as `explainFileError` says it; the old content stays then
+ * @param options.mode the file's permissions, whatever the umask is; by default as for any new file
  */
 export async function writeAtomic(
   path: string,
   content: string | Uint8Array | ((file: FileHandle) => Promise<void>),
+  { mode }: { readonly mode?: number } = {},
 ): Promise<void> {
   await makeFolder(dirname(path));
   const temporary = `${path}.${randomBytes(6).toString("hex")}${TEMPORARY_ENDING}`;
   try {
-    const file = await open(temporary, "wx");
+    const file = await open(temporary, "wx", mode);
     try {
+      if (mode !== undefined) await file.chmod(mode);
       if (typeof content === "function") await content(file);
       else await file.writeFile(content);
       await file.sync();

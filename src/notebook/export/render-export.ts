@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
 import { escapeHtml } from "../kernel/markup.ts";
@@ -10,7 +11,7 @@ export interface ExportOptions {
   readonly showsCode?: boolean;
 }
 
-/** A notebook as one page that loads nothing: no script, no font, no network. */
+/** A notebook as one page that loads nothing. Its only script is the one that sanitises and draws markup. */
 export interface ExportedNotebook {
   readonly html: string;
   /** Cells whose results are of older code, or that have none. */
@@ -47,19 +48,22 @@ export async function renderExport(
       ? ""
       : `<section class="cell"><div class="body"><div class="outputs">${outputs}</div>${error}${code}</div></section>`;
   });
+  const script = await readPagePart("export-page.js");
   const html = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta http-equiv="Content-Security-Policy" content="${contentPolicy(script)}">
 <title>${escapeHtml(file.title)}</title>
-<style>${await readStyle()}${EXTRA_STYLE}</style>
+<style>${await readPagePart("page.css")}${EXTRA_STYLE}</style>
 </head>
 <body class="app-mode">
+<noscript>Text and figures are drawn by the page's own script, and scripts are turned off here.</noscript>
 <main>
 ${sections.filter((section) => section !== "").join("\n")}
 </main>
+<script>${script}</script>
 </body>
 </html>
 `;
@@ -72,9 +76,10 @@ function drawOutput(output: Output): string {
     case "text":
       return `<pre class="text">${escapeHtml(output.text)}</pre>`;
     case "log":
-      return `<pre class="log ${output.level}">${escapeHtml(output.text)}</pre>`;
+      return `<pre class="log ${escapeHtml(output.level)}">${escapeHtml(output.text)}</pre>`;
     case "html":
-      return `<div class="${output.isSvg === true ? "chart" : "markup"}">${output.html}</div>`;
+      // as data, which nothing takes for elements before it is sanitised
+      return `<script type="application/json">${JSON.stringify(output).replaceAll("<", "\\u003c")}</script>`;
     case "table":
       return drawTable(output);
     default:
@@ -104,13 +109,28 @@ function drawTable({ columns, rows, total }: TableOutput): string {
   return `<div class="table"><div class="table-scroll"><table><thead><tr>${head}</tr></thead><tbody>${body.join("")}</tbody></table></div>${more}</div>`;
 }
 
-async function readStyle(): Promise<string> {
+/** Lets the page's own script run, by its hash, and nothing else; markup reaches the document through the sanitiser only. */
+function contentPolicy(script: string): string {
+  const hash = createHash("sha256").update(script).digest("base64");
+  return [
+    "default-src 'none'",
+    `script-src 'sha256-${hash}'`,
+    "style-src 'unsafe-inline'",
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types dompurify",
+  ].join("; ");
+}
+
+async function readPagePart(name: string): Promise<string> {
   try {
-    return await readFile(new URL("../page/page.css", import.meta.url), "utf8");
+    return await readFile(new URL(`../page/${name}`, import.meta.url), "utf8");
   } catch (error) {
     throw new SepError(
       "missing-input",
-      "The page's style is not built. Run `npm run build` in the package.",
+      `The page's ${name} is not built. Run \`npm run build\` in the package.`,
       { cause: error },
     );
   }

@@ -1,7 +1,8 @@
 import { SepError } from "../../errors.ts";
-import { commonIndent, dedent, indentLines, tidySource } from "./indentation.ts";
+import { commonIndent, indentLines, tidySource } from "./indentation.ts";
 import { CELL_TYPES, type CellKind, type NotebookCell, type NotebookFile } from "./notebook-file.ts";
 import { decodeSource, encodeSource, parseNotebook } from "./parse-notebook.ts";
+import { scanTags, type Tag, withoutAttribute } from "./scan-tags.ts";
 
 /** A change of one cell; every other byte of the file stays. */
 export type NotebookEdit =
@@ -16,7 +17,18 @@ export type NotebookEdit =
       readonly after: number | null;
       readonly cellKind: Exclude<CellKind, "unsupported">;
       readonly source: string;
-    };
+    }
+  /** Brings a deleted cell back, byte for byte. */
+  | { readonly kind: "restore"; readonly removed: RemovedCell };
+
+/** All that it takes to bring back a cell that was deleted. */
+export interface RemovedCell {
+  readonly id: number;
+  /** Its element, with the line break and the blanks before it. */
+  readonly text: string;
+  /** The cells before it, the nearest last. */
+  readonly before: readonly number[];
+}
 
 /**
  * Makes one change in a notebook's text.
@@ -32,14 +44,33 @@ function writeIds(file: NotebookFile): NotebookFile {
   let { text } = file;
   for (const { id, hasOwnId, span } of [...file.cells].reverse()) {
     if (hasOwnId) continue;
-    const tag = text.slice(span.start, span.contentStart).replace(ID_ATTRIBUTE, "");
-    text = splice(text, span.start, span.contentStart, tag.replace(/^<script/i, `$& id="${id}"`));
+    text = splice(text, span.start, span.contentStart, withId(text.slice(span.start, span.contentStart), id));
   }
   return parseNotebook(text);
 }
 
+const withId = (tag: string, id: number): string =>
+  withoutAttribute(tag, "id").replace(/^<script/i, `$& id="${id}"`);
+
+function renumber(element: string, id: number): string {
+  const tag = scanTags(element)[0] as Tag;
+  return splice(element, tag.start, tag.end, withId(element.slice(tag.start, tag.end), id));
+}
+
 /** The id for a new cell: one more than the largest there is. */
 export const nextCellId = ({ cells }: NotebookFile): number => Math.max(0, ...cells.map(({ id }) => id)) + 1;
+
+/**
+ * What a deletion takes out of the file.
+ * @throws SepError `no-such-cell`
+ */
+export function describeRemoval(file: NotebookFile, id: number): RemovedCell {
+  const named = writeIds(file);
+  const cell = findCell(named, id);
+  const [from, to] = lineSpan(named, cell);
+  const before = named.cells.slice(0, named.cells.indexOf(cell)).map((each) => each.id);
+  return { id, text: named.text.slice(from, to), before };
+}
 
 /** @throws SepError `no-such-cell` */
 export function findCell({ cells }: Pick<NotebookFile, "cells">, id: number): NotebookCell {
@@ -64,7 +95,7 @@ function changeText(file: NotebookFile, edit: NotebookEdit): string {
       const { span, disabled } = findCell(file, edit.id);
       if (disabled === edit.disabled) return text;
       const tag = text.slice(span.start, span.contentStart);
-      const changed = edit.disabled ? tag.replace(/>$/, " disabled>") : tag.replace(DISABLED_ATTRIBUTE, "");
+      const changed = edit.disabled ? tag.replace(/>$/, " disabled>") : withoutAttribute(tag, "disabled");
       return splice(text, span.start, span.contentStart, changed);
     }
     case "delete": {
@@ -79,6 +110,14 @@ function changeText(file: NotebookFile, edit: NotebookEdit): string {
       return at <= from
         ? text.slice(0, at) + moved + text.slice(at, from) + text.slice(to)
         : text.slice(0, from) + text.slice(to, at) + moved + text.slice(at);
+    }
+    case "restore": {
+      const { id, before, text: element } = edit.removed;
+      const after = before.findLast((each) => file.cells.some((cell) => cell.id === each)) ?? null;
+      const at = insertionPoint(file, after);
+      // a newer cell may have got the number
+      const isTaken = file.cells.some((cell) => cell.id === id);
+      return splice(text, at, at, isTaken ? renumber(element, nextCellId(file)) : element);
     }
     case "add": {
       const at = insertionPoint(file, edit.after);
@@ -110,27 +149,41 @@ function insertionPoint(file: NotebookFile, after: number | null): number {
   return file.contentEnd - tail.length;
 }
 
-/** New content that keeps the lines that did not change as they were, with whatever blanks they have. */
+/** New content that keeps the lines that did not change as they were, with whatever blanks and line ends they have. */
 function replaceContent(content: string, source: string): string {
-  const old = dedent(decodeSource(content));
+  const old = tidySource(decodeSource(content));
   if (old === source) return content;
-  const isEmpty = content.trim() === "";
-  const eol = content.includes("\r\n") ? "\r\n" : "\n";
-  const head = isEmpty ? eol : (/^[ \t]*\r?\n/.exec(content)?.[0] ?? "");
-  const tail = isEmpty ? eol + CELL_INDENT : (/\r?\n[ \t]*$/.exec(content)?.[0] ?? "");
-  const rawLines = content
-    .slice(isEmpty ? content.length : head.length, content.length - (isEmpty ? 0 : tail.length))
-    .split(/\r?\n/);
+  const usualEnd = /\r\n|\r|\n/.exec(content)?.[0] ?? "\n";
+  if (content.trim() === "") {
+    const lines = indentLines(encodeSource(source), CONTENT_INDENT);
+    return [...["", ...lines].flatMap((line) => [line, usualEnd]), CELL_INDENT].join("");
+  }
+  const head = /^(?:[ \t]*(?:\r\n|\r|\n))*/.exec(content)?.[0] ?? "";
+  const tail = /(?:(?:\r\n|\r|\n)\s*)?$/.exec(content)?.[0] ?? "";
+  const rawLines = splitLines(content.slice(head.length, content.length - tail.length));
   const newLines = source.split("\n");
-  const fresh = indentLines(encodeSource(source), isEmpty ? CONTENT_INDENT : commonIndent(content));
+  const fresh = indentLines(encodeSource(source), commonIndent(content.replace(/\r\n?/g, "\n")));
   const same = countSame(old.split("\n"), newLines);
-  const lines = [
+  const lines: readonly Line[] = [
     ...rawLines.slice(0, same.start),
-    ...fresh.slice(same.start, newLines.length - same.end),
+    ...fresh.slice(same.start, newLines.length - same.end).map((text) => ({ text, end: usualEnd })),
     ...rawLines.slice(rawLines.length - same.end),
   ];
-  return head + lines.join(eol) + tail;
+  const last = lines.length - 1;
+  return head + lines.map(({ text, end }, at) => text + (at === last ? "" : end || usualEnd)).join("") + tail;
 }
+
+/** A line of a file with what ends it; the last one has nothing there. */
+interface Line {
+  readonly text: string;
+  readonly end: string;
+}
+
+const splitLines = (text: string): Line[] =>
+  text.split(/(?<=\r\n|\n|\r(?!\n))/).map((line) => {
+    const end = /(?:\r\n|\r|\n)?$/.exec(line)?.[0] ?? "";
+    return { text: line.slice(0, line.length - end.length), end };
+  });
 
 /** How many lines two texts share at their start, and then at their end. */
 function countSame(
@@ -145,7 +198,5 @@ function countSame(
   return { start, end };
 }
 
-const DISABLED_ATTRIBUTE = /\s+disabled(\s*=\s*("[^"]*"|'[^']*'|[^\s>]+))?(?=[\s>])/i;
-const ID_ATTRIBUTE = /\s+id(\s*=\s*("[^"]*"|'[^']*'|[^\s>]+))?(?=[\s>])/i;
 const CELL_INDENT = "  ";
 const CONTENT_INDENT = "    ";

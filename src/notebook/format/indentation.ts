@@ -9,26 +9,21 @@ export function commonIndent(text: string): string {
   return common ?? "";
 }
 
-/** A cell's source out of the text between its tags: the line breaks at both ends and the indentation go. */
-export function dedent(content: string): string {
-  const indent = commonIndent(content);
-  return content
-    .replace(/\r\n/g, "\n")
-    .replace(/^[ \t]*\n/, "")
-    .replace(/\n?[ \t]*$/, "")
+/**
+ * A cell's source, out of the text between its tags or as somebody typed it: no blank lines at its ends, and no
+ * indentation that all lines share.
+ */
+export function tidySource(text: string): string {
+  const lines = text
+    .replace(/\r\n?/g, "\n")
+    .replace(/^(?:[ \t]*\n)+/, "")
+    .trimEnd();
+  const indent = commonIndent(lines);
+  return lines
     .split("\n")
     .map((line) => (line.startsWith(indent) ? line.slice(indent.length) : line.trimStart()))
     .join("\n");
 }
-
-/** Source as a file can hold it: no blank lines at its ends, and no indentation that all lines share. */
-export const tidySource = (source: string): string =>
-  dedent(
-    source
-      .replace(/\r\n?/g, "\n")
-      .replace(/^(?:[ \t]*\n)+/, "")
-      .trimEnd(),
-  );
 
 /** Puts the indentation before each line that is not blank. */
 export function indentLines(source: string, indent: string): string[] {

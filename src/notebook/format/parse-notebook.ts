@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import { dedent } from "./indentation.ts";
+import { tidySource } from "./indentation.ts";
 import { CELL_TYPES, type CellKind, type NotebookCell, type NotebookFile } from "./notebook-file.ts";
 import { scanTags, type Tag } from "./scan-tags.ts";
 
@@ -59,7 +59,7 @@ function readCells(text: string, tags: readonly Tag[], path: string): NotebookCe
       hasOwnId,
       type,
       kind: kindOf(type),
-      source: dedent(decodeSource(text.slice(open.end, close.start))),
+      source: tidySource(decodeSource(text.slice(open.end, close.start))),
       pinned: open.attributes.has("pinned"),
       disabled: open.attributes.has("disabled"),
       span: { start: open.start, contentStart: open.end, contentEnd: close.start, end: close.end },

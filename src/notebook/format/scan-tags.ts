@@ -48,19 +48,45 @@ function findRawEnd(text: string, name: string, from: number): number {
   return end.exec(text)?.index ?? text.length;
 }
 
+/**
+ * A start tag without one of its attributes, and without the blanks before that; all other bytes stay.
+ * @param tag from its `<` to its `>`
+ */
+export function withoutAttribute(tag: string, name: string): string {
+  const from = /^<[^\s/>]+/.exec(tag)?.[0].length ?? 0;
+  let kept = tag;
+  for (const found of [...scanAttributes(tag, from).found].reverse())
+    if (found.name === name) kept = kept.slice(0, found.start) + kept.slice(found.end);
+  return kept;
+}
+
+interface FoundAttribute {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 function scanAttributes(
   text: string,
   from: number,
-): { readonly attributes: ReadonlyMap<string, string>; readonly end: number } {
+): {
+  readonly attributes: ReadonlyMap<string, string>;
+  /** Where each stands, with the blanks before it. */
+  readonly found: readonly FoundAttribute[];
+  readonly end: number;
+} {
   const attributes = new Map<string, string>();
+  const found: FoundAttribute[] = [];
   const pattern = /[\s/]*(?:(>)|([^\s/>=][^\s/>=]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+)))?)/y;
   pattern.lastIndex = from;
   for (;;) {
+    const start = pattern.lastIndex;
     const match = pattern.exec(text);
-    if (match === null) return { attributes, end: text.length };
+    if (match === null) return { attributes, found, end: text.length };
     const [, close, name, double, single, bare] = match;
-    if (close !== undefined) return { attributes, end: pattern.lastIndex };
+    if (close !== undefined) return { attributes, found, end: pattern.lastIndex };
     const key = (name as string).toLowerCase();
+    found.push({ name: key, start, end: pattern.lastIndex });
     // the first of two attributes with one name counts
     if (!attributes.has(key)) attributes.set(key, double ?? single ?? bare ?? "");
   }

@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import nodeModule from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
-import { makeFolder } from "../../store/file-error.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
+import { writeStored } from "../storage-folder.ts";
 
 /** Imports a module as if the notebook's file did. */
 export type ImportModule = (specifier: string) => Promise<unknown>;
@@ -48,10 +47,7 @@ async function bundleLocal(specifier: string, notebook: string, bundleFolder: st
   const { contents } = outputFiles[0]!;
   const name = fingerprint(contents).slice(0, 24);
   const bundle = join(bundleFolder, `${name}.mjs`);
-  if (!existsSync(bundle)) {
-    await makeFolder(bundleFolder);
-    await writeFile(bundle, contents);
-  }
+  if (!existsSync(bundle)) await writeStored(bundle, contents);
   return pathToFileURL(bundle).href;
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { fingerprint } from "../../store/fingerprint.ts";
 import { type Json, stableStringify } from "../../store/json.ts";
-import { writeAtomic } from "../../store/write-atomic.ts";
+import { writeStored } from "../storage-folder.ts";
 
 /**
  * A result that outlives the kernel: kept on disk under its name, and used again as long as the code that makes
@@ -22,7 +22,7 @@ export async function cacheOnDisk<Result>(
   const kept = await readFile(path).catch(nothingThere);
   if (kept !== null) return deserialize(kept) as Result;
   const result = await make();
-  await writeAtomic(path, serialize(result));
+  await writeStored(path, serialize(result));
   return result;
 }
 

@@ -94,7 +94,7 @@ export function createCellView(first: CellSource, firstState: CellState, actions
     const shown = state.error ?? (source.problem === null ? null : { ...source.problem, stack: null });
     drawError(error, shown);
     const calm = state.status === "waiting" || (state.status === "stale" && state.message !== null);
-    notice.hidden = !calm && state.status !== "blocked";
+    notice.hidden = state.message === null || !(calm || ["blocked", "interrupted"].includes(state.status));
     notice.textContent = state.message ?? "";
     notice.classList.toggle("calm", calm || state.isCalm);
     conflict.hidden = !hasConflict();

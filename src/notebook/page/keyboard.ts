@@ -39,7 +39,7 @@ export function listenToKeys(actions: KeyboardActions): void {
       event.preventDefault();
       return actions.save();
     }
-    if (event.defaultPrevented || isTyping(event.target)) return;
+    if (event.defaultPrevented || isTyping(event)) return;
     if (event.key === "Enter" && (event.shiftKey || event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       return actions.run(event.shiftKey);
@@ -63,9 +63,15 @@ export function listenToKeys(actions: KeyboardActions): void {
 }
 
 /** Whether the keys belong to what has the focus. */
-const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof Element &&
-  target.closest("input, select, textarea, button, summary, dialog, [contenteditable=true], [role=link]") !==
-    null;
+function isTyping(event: KeyboardEvent): boolean {
+  // inside markup, which has a shadow root, the event's own target is only the root's host
+  const [target] = event.composedPath();
+  return (
+    target instanceof Element &&
+    target.closest(
+      "input, select, textarea, button, summary, a, dialog, [contenteditable=true], [role=link]",
+    ) !== null
+  );
+}
 
 const DOUBLE_MS = 600;

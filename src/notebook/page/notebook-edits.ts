@@ -100,24 +100,16 @@ export function createNotebookEdits(host: EditHost): NotebookEdits {
       if (action === "disable")
         return void (await send([{ kind: "disable", id, disabled: !cell.source.disabled, base }], true));
       if (action === "delete") {
-        const { kind, source } = cell.source;
         const neighbour = order[at + 1] ?? order[at - 1];
+        const draft = cell.isDirty ? { text: cell.text, base: cell.baseRevision, atMs: Date.now() } : null;
         if ((await send([{ kind: "delete", id, base }], true)) === null) return;
         host.drafts()?.forget(id);
         if (neighbour !== undefined) host.focus(neighbour);
-        const text = cell.isDirty ? cell.text : source;
-        const undo = (): void =>
-          void send(
-            [
-              {
-                kind: "add",
-                after: order[at - 1] ?? null,
-                cellKind: kind === "unsupported" ? "ts" : kind,
-                source: text,
-              },
-            ],
-            false,
-          );
+        const undo = (): void => {
+          // what was typed and not saved comes back as that, not as the cell's source
+          if (draft !== null) host.drafts()?.keep(id, draft);
+          void send([{ kind: "restore", id }], false);
+        };
         return toasts.show("Cell deleted.", { undo });
       }
       const target = action === "up" ? (at < 1 ? undefined : (order[at - 2] ?? null)) : order[at + 1];

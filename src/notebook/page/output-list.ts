@@ -1,5 +1,6 @@
 import type { ControlValue, Output } from "../wire.ts";
 import { type ControlView, createControl } from "./control-view.ts";
+import { drawMarkup } from "./draw-markup.ts";
 import { element } from "./element.ts";
 import { createTable } from "./table-view.ts";
 
@@ -78,10 +79,7 @@ function drawOutput(output: Exclude<Output, { kind: "control" }>): HTMLElement {
       return element("pre", { class: `log ${output.level}` }, output.text);
     case "table":
       return createTable(output).node;
-    case "html": {
-      const box = element("div", { class: output.isSvg === true ? "chart" : "markup" });
-      box.innerHTML = output.html;
-      return box;
-    }
+    case "html":
+      return drawMarkup(output.html, output.isSvg === true);
   }
 }

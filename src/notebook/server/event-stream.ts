@@ -13,6 +13,8 @@ export function streamEvents(session: Session, mode: "edit" | "app", response: S
     "x-accel-buffering": "no",
   });
   const send = (event: ServerEvent): void => {
+    // whoever does not read what comes would have all of it kept here; the browser connects again and starts anew
+    if (response.writableLength > MAX_BACKLOG_BYTES) return void response.destroy();
     response.write(`data: ${JSON.stringify(mode === "app" ? withoutCode(event) : event)}\n\n`);
   };
   send(snapshotOf(session, mode));
@@ -48,4 +50,6 @@ function withoutCode(event: ServerEvent): ServerEvent {
   return event.kind === "snapshot" ? { ...event, cells, path: "" } : { ...event, cells };
 }
 
+/** Far more than what is on the way to a page that is awake. */
+const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
 const HEARTBEAT_MS = 15_000;

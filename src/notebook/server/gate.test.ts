@@ -14,8 +14,7 @@ const ask = (
   url: string,
   headers: Record<string, string | string[]> = {},
 ): Admission => admitRequest({ method, url, headers: { host: HOST, ...headers } }, policy);
-const statusOf = (admission: Admission): number =>
-  admission.kind === "admitted" ? 200 : admission.kind === "redirected" ? 303 : admission.status;
+const statusOf = (admission: Admission): number => (admission.kind === "refused" ? admission.status : 200);
 
 /** Every route of the server; the gate stands before all of them. */
 const ROUTES: readonly (readonly [string, string])[] = [
@@ -117,10 +116,28 @@ describe("a POST", () => {
 describe("the token in an address", () => {
   it("becomes a cookie that scripts cannot read, and leaves the address", () => {
     expect(ask(CLOSED, "GET", `/?access_token=${TOKEN}`)).toEqual({
-      kind: "redirected",
-      location: "/",
+      kind: "entered",
       cookie: `sep_4802=${TOKEN}; HttpOnly; SameSite=Strict; Path=/`,
     });
+  });
+
+  it("may come from a file or another site, in a window of its own, and only when it is right", () => {
+    const from = (token: string, destination: string): number =>
+      statusOf(
+        ask(CLOSED, "GET", `/?access_token=${token}`, {
+          "sec-fetch-site": "cross-site",
+          "sec-fetch-dest": destination,
+        }),
+      );
+    expect(from(TOKEN, "document")).toBe(200);
+    expect(from("wrong", "document")).toBe(403);
+    for (const destination of ["iframe", "image", "empty", "script"])
+      expect(from(TOKEN, destination), destination).toBe(403);
+    expect(
+      statusOf(
+        ask(OPEN, "GET", "/?access_token=", { "sec-fetch-site": "cross-site", "sec-fetch-dest": "document" }),
+      ),
+    ).toBe(403);
   });
 
   it.each([

@@ -21,8 +21,8 @@ export interface GatePolicy {
 /** Whether a request goes on to its route. */
 export type Admission =
   | { readonly kind: "admitted" }
-  /** The token in an address becomes a cookie, and the address loses it. */
-  | { readonly kind: "redirected"; readonly location: string; readonly cookie: string }
+  /** The token in an address becomes a cookie; the answer leads to the address without it. */
+  | { readonly kind: "entered"; readonly cookie: string }
   | { readonly kind: "refused"; readonly status: number; readonly reason: string };
 
 /** A request's body may not be larger; files that a reader hands over are the largest. */
@@ -42,7 +42,10 @@ export function admitRequest({ method, url, headers }: RequestFacts, policy: Gat
   if (headers.origin !== undefined && origin !== `http://${host}`)
     return refuse(403, "Requests from other origins are refused.");
   const site = single(headers["sec-fetch-site"]);
-  if (headers["sec-fetch-site"] !== undefined && site !== "same-origin" && site !== "none")
+  const isForeign = headers["sec-fetch-site"] !== undefined && site !== "same-origin" && site !== "none";
+  const brings = bringsToken(method, url, policy.token);
+  // a window that comes from elsewhere with the token comes from the file that opened the browser
+  if (isForeign && !(brings && single(headers["sec-fetch-dest"]) === "document"))
     return refuse(403, "Requests that another page makes are refused.");
   if (method !== "GET" && method !== "POST") return refuse(405, "Only GET and POST are answered.");
   if (method === "POST") {
@@ -53,31 +56,26 @@ export function admitRequest({ method, url, headers }: RequestFacts, policy: Gat
     if (length !== undefined && !(Number(length) <= MAX_BODY_BYTES))
       return refuse(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
   }
-  return policy.token === null ? ADMITTED : checkToken(method, url, headers, policy.token, policy.cookieName);
-}
-
-function checkToken(
-  method: string,
-  url: string,
-  headers: RequestFacts["headers"],
-  token: string,
-  cookieName: string,
-): Admission {
-  const bearer = /^Bearer\s+(\S+)$/i.exec(single(headers.authorization) ?? "")?.[1];
-  if (isEqual(bearer, token) || isEqual(readCookie(single(headers.cookie), cookieName), token))
-    return ADMITTED;
-  const [path = "", query = ""] = url.split("?", 2);
-  if (method === "GET" && path === "/" && isEqual(new URLSearchParams(query).get("access_token"), token)) {
+  if (policy.token === null) return ADMITTED;
+  if (brings)
     return {
-      kind: "redirected",
-      location: "/",
-      cookie: `${cookieName}=${token}; HttpOnly; SameSite=Strict; Path=/`,
+      kind: "entered",
+      cookie: `${policy.cookieName}=${policy.token}; HttpOnly; SameSite=Strict; Path=/`,
     };
-  }
+  const bearer = /^Bearer\s+(\S+)$/i.exec(single(headers.authorization) ?? "")?.[1];
+  const cookie = readCookie(single(headers.cookie), policy.cookieName);
+  if (isEqual(bearer, policy.token) || isEqual(cookie, policy.token)) return ADMITTED;
   return refuse(
     401,
     "A token is needed: open the address that `sep` printed, or send Authorization: Bearer.",
   );
+}
+
+/** Whether an address has the token in it; only the page's own may. */
+function bringsToken(method: string, url: string, token: string | null): boolean {
+  const [path = "", query = ""] = url.split("?", 2);
+  const isPage = method === "GET" && path === "/";
+  return token !== null && isPage && isEqual(new URLSearchParams(query).get("access_token"), token);
 }
 
 const ADMITTED: Admission = { kind: "admitted" };

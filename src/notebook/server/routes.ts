@@ -19,6 +19,7 @@ const EDIT_SCHEMA: z.ZodType<WantedEdit> = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("disable"), id, disabled: z.boolean(), base }),
   z.object({ kind: z.literal("delete"), id, base }),
   z.object({ kind: z.literal("move"), id, after }),
+  z.object({ kind: z.literal("restore"), id }),
   z.object({
     kind: z.literal("add"),
     after,

@@ -6,6 +6,7 @@ import { SepError } from "../../errors.ts";
 import type { Session } from "../session/session-contract.ts";
 import { streamEvents } from "./event-stream.ts";
 import { admitRequest, type GatePolicy, MAX_BODY_BYTES } from "./gate.ts";
+import { limitConnections, TIME_LIMITS } from "./limit-connections.ts";
 import { allowedHosts, checkExposure } from "./listen-address.ts";
 import { type PageFile, readPageFiles } from "./page-files.ts";
 import { ROUTES } from "./routes.ts";
@@ -34,6 +35,8 @@ export interface NotebookServer extends AsyncDisposable {
   /** What to open in a browser, with the token if there is one. */
   readonly address: string;
   readonly token: string | null;
+  /** Resolves when somebody has come in with the address. */
+  readonly entered: Promise<void>;
 }
 
 /**
@@ -47,19 +50,29 @@ export async function serveNotebook(session: Session, options: ServeOptions): Pr
   // 192 random bits: nobody guesses that
   const token = hasToken ? randomBytes(24).toString("base64url") : null;
   let policy: GatePolicy = { hosts: [], token, cookieName: "" };
-  const server = createServer((request, response) => {
+  let streams = 0;
+  let enter: () => void = () => undefined;
+  const entered = new Promise<void>((resolve) => {
+    enter = resolve;
+  });
+  const server = createServer(TIME_LIMITS, (request, response) => {
     answer(request, response).catch((error: unknown) => sendError(response, error));
   });
+  limitConnections(server);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
     const { method = "", url = "" } = request;
     const admission = admitRequest({ method, url, headers: request.headers }, policy);
-    if (admission.kind === "refused")
+    if (admission.kind === "refused") {
+      // what else such a client has to say is not waited for
+      response.setHeader("connection", "close");
       return sendJson(response, admission.status, { error: admission.reason });
-    if (admission.kind === "redirected") {
-      response.writeHead(303, { location: admission.location, "set-cookie": admission.cookie }).end();
-      return;
+    }
+    if (admission.kind === "entered") {
+      enter();
+      response.setHeader("set-cookie", admission.cookie);
+      return sendFile(response, ENTRY_PAGE);
     }
     const [path = ""] = url.split("?", 1);
     if (path === "/mcp" && agent !== null) {
@@ -67,7 +80,14 @@ export async function serveNotebook(session: Session, options: ServeOptions): Pr
       return agent(request, response, await readJson(request));
     }
     if (method === "GET") {
-      if (path === "/events") return streamEvents(session, mode, response);
+      if (path === "/events") {
+        if (streams >= MAX_STREAMS) throw new HttpError(503, TOO_MANY_PAGES);
+        streams += 1;
+        response.on("close", () => {
+          streams -= 1;
+        });
+        return streamEvents(session, mode, response);
+      }
       const file = files.get(path);
       return file === undefined ? notFound(response) : sendFile(response, file);
     }
@@ -82,6 +102,7 @@ export async function serveNotebook(session: Session, options: ServeOptions): Pr
   return {
     port,
     token,
+    entered,
     address: `http://${name.includes(":") ? `[${name}]` : name}:${port}/${token === null ? "" : `?access_token=${token}`}`,
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
@@ -155,6 +176,10 @@ function describeFailure(error: unknown): { readonly status: number; readonly bo
   return { status: 500, body: { error: message } };
 }
 
+/** A page holds one stream open; more than this is a mistake, or somebody who wants to use the memory up. */
+const MAX_STREAMS = 32;
+const TOO_MANY_PAGES = `${MAX_STREAMS} pages of this notebook are open. Close one, and load this one again.`;
+
 const STATUS_OF: Partial<Record<SepError["code"], number>> = {
   "stale-revision": 409,
   "no-such-cell": 404,
@@ -176,10 +201,19 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
 const notFound = (response: ServerResponse): void =>
   sendJson(response, 404, { error: "There is nothing here." });
 
+/**
+ * Takes the token out of the address bar. A redirect would not do: browsers keep a SameSite=Strict cookie back where
+ * the way began at another site, or at a file.
+ */
+const ENTRY_PAGE: PageFile = {
+  type: "text/html",
+  body: '<!doctype html>\n<meta charset="utf-8">\n<meta http-equiv="refresh" content="0;url=/">\n<title>Notebook</title>\n<a href="/">Open the notebook</a>\n',
+};
+
 const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
   [
     "content-security-policy",
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types dompurify",
   ],
   ["x-content-type-options", "nosniff"],
   ["x-frame-options", "DENY"],

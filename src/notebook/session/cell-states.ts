@@ -11,8 +11,13 @@ export interface CellStates {
   /** Follows the notebook: cells come and go, and text without expressions is shown at once. */
   follow(notebook: AnalyzedNotebook): void;
   take(message: FromKernel): void;
-  /** The kernel is gone: results that are shown are of the past. */
-  kernelGone(): void;
+  /**
+   * The kernel is gone: results that are shown are of the past, and what ran or waited has come to its end.
+   * @param how what happened to it, as a sentence without its full stop
+   * @param isFault whether it ended by itself, so that the cell that ran is to blame
+   * @param wanted cells that were to run; the kernel may have ended before it could say that they wait
+   */
+  kernelGone(how: string, isFault: boolean, wanted: ReadonlySet<number>): void;
 }
 
 /** @param tell hands changes on */
@@ -75,16 +80,29 @@ export function createCellStates(tell: (event: ServerEvent) => void): CellStates
         }
       }
     },
-    kernelGone() {
-      for (const [id, { status, runs }] of states) {
-        if (runs === 0) continue;
-        const wasBusy = status === "running" || status === "queued";
-        setState(id, {
-          status: wasBusy ? "interrupted" : status === "idle" ? "idle" : "stale",
-          progress: null,
-          message: null,
-          runs: 0,
-        });
+    kernelGone(how, isFault, wanted) {
+      for (const id of new Set([...states.keys(), ...wanted])) {
+        const { status, runs } = stateOf(id);
+        if (status === "running" || status === "queued" || (status === "idle" && wanted.has(id))) {
+          const hadBegun = status === "running";
+          const message = `${how} ${hadBegun ? "while the cell ran" : "before the cell could run"}.`;
+          const error = hadBegun && isFault ? { message, line: null, column: null, stack: null } : null;
+          setState(id, {
+            status: error === null ? "interrupted" : "error",
+            error,
+            message: error === null ? message : null,
+            isCalm: false,
+            progress: null,
+            runs: 0,
+          });
+        } else if (runs > 0) {
+          setState(id, {
+            status: status === "idle" ? "idle" : "stale",
+            progress: null,
+            message: null,
+            runs: 0,
+          });
+        }
       }
     },
   };

@@ -1,5 +1,5 @@
 import { readIfThere } from "../../store/read-if-there.ts";
-import { writeAtomic } from "../../store/write-atomic.ts";
+import { writeStored } from "../storage-folder.ts";
 import type { Draft } from "../wire.ts";
 
 /** Text that was typed and not saved, kept on disk so that it outlives the page and the server. */
@@ -19,7 +19,7 @@ export async function openDraftJournal(path: string): Promise<DraftJournal> {
       if (draft === null) drafts.delete(id);
       else drafts.set(id, draft);
       const text = JSON.stringify([...drafts]);
-      last = last.catch(() => undefined).then(() => writeAtomic(path, text));
+      last = last.catch(() => undefined).then(() => writeStored(path, text));
       await last;
     },
   };

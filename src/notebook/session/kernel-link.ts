@@ -43,7 +43,12 @@ export function startKernel(settings: KernelSettings, receive: (message: FromKer
     open.delete(request);
   });
   const ended = new Promise<string>((resolve) => {
-    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+    child.once("exit", (code, signal) => {
+      const how = describeEnd(code, signal);
+      // what it said last may still be on its way
+      if (child.connected) child.once("disconnect", () => resolve(how));
+      else resolve(how);
+    });
     child.once("error", (error) => resolve(error.message));
   });
   void ended.then((how) => {
@@ -75,3 +80,14 @@ export function startKernel(settings: KernelSettings, receive: (message: FromKer
     ended,
   };
 }
+
+function describeEnd(code: number | null, signal: NodeJS.Signals | null): string {
+  if (signal === null) return `exit code ${code}`;
+  const why = SIGNALS_OF_NO_MEMORY[signal];
+  return why === undefined ? signal : `${signal}, ${why}`;
+}
+
+const SIGNALS_OF_NO_MEMORY: Partial<Record<NodeJS.Signals, string>> = {
+  SIGABRT: "as when Node runs out of memory",
+  SIGKILL: "as when the machine runs out of memory",
+};

@@ -1,8 +1,10 @@
-import { readFile, realpath } from "node:fs/promises";
+import { isUtf8 } from "node:buffer";
+import { readFile, realpath, stat } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { cellRevision } from "../format/cell-revision.ts";
-import { editNotebook, findCell, nextCellId } from "../format/edit-notebook.ts";
+import { createEditHistory, type EditHistory } from "../format/edit-history.ts";
+import { findCell } from "../format/edit-notebook.ts";
 import { tidySource } from "../format/indentation.ts";
 import type { CellKind, NotebookFile } from "../format/notebook-file.ts";
 import { parseNotebook } from "../format/parse-notebook.ts";
@@ -19,7 +21,9 @@ export type WantedEdit =
       readonly after: number | null;
       readonly cellKind: Exclude<CellKind, "unsupported">;
       readonly source: string;
-    };
+    }
+  /** Brings back a cell that was deleted, as it was and where it was. */
+  | { readonly kind: "restore"; readonly id: number };
 
 /** A notebook file that is open: what is in memory is what is on disk. */
 export interface NotebookDocument {
@@ -39,6 +43,7 @@ export interface NotebookDocument {
 export async function openDocument(path: string): Promise<NotebookDocument> {
   const target = await realpath(path).catch(() => path);
   const analyze = createAnalyzer();
+  const history = createEditHistory();
   let notebook = await analyze(parseNotebook(await readNotebook(target), path));
   let last: Promise<unknown> = Promise.resolve();
 
@@ -52,6 +57,7 @@ export async function openDocument(path: string): Promise<NotebookDocument> {
     const text = await readNotebook(target);
     if (text === notebook.file.text) return false;
     notebook = await analyze(parseNotebook(text, path));
+    history.forgetTexts();
     return true;
   };
   return {
@@ -62,10 +68,10 @@ export async function openDocument(path: string): Promise<NotebookDocument> {
     apply: (edits) =>
       inTurn(async () => {
         await takeOver();
-        const { file, changed } = applyEdits(notebook.file, edits);
+        const { file, changed } = applyEdits(notebook.file, edits, history);
         if (file.text !== notebook.file.text) {
           const next = await analyze(file);
-          await writeAtomic(target, file.text);
+          await writeAtomic(target, file.text, { mode: (await stat(target)).mode & 0o777 });
           notebook = next;
         }
         return changed;
@@ -77,19 +83,20 @@ export async function openDocument(path: string): Promise<NotebookDocument> {
 function applyEdits(
   before: NotebookFile,
   edits: readonly WantedEdit[],
+  history: EditHistory,
 ): { readonly file: NotebookFile; readonly changed: readonly number[] } {
   let file = before;
   const changed: number[] = [];
   for (const edit of edits) {
-    if (edit.kind === "add") {
-      const id = nextCellId(file);
-      file = editNotebook(file, { ...edit, id });
-      changed.push(id);
+    if (edit.kind === "add" || edit.kind === "restore") {
+      const known = new Set(file.cells.map(({ id }) => id));
+      file = history.edit(file, edit);
+      changed.push(...file.cells.flatMap(({ id }) => (known.has(id) ? [] : [id])));
       continue;
     }
     // compared with the file as it was: one batch may change a cell twice
     if (edit.kind !== "move") checkBase(before, edit);
-    file = editNotebook(file, edit);
+    file = history.edit(file, edit);
     if (edit.kind !== "delete") changed.push(edit.id);
   }
   return { file, changed };
@@ -108,8 +115,9 @@ function checkBase(file: NotebookFile, edit: Extract<WantedEdit, { readonly base
 }
 
 async function readNotebook(path: string): Promise<string> {
+  let bytes: Buffer;
   try {
-    return await readFile(path, "utf8");
+    bytes = await readFile(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     throw new SepError(
@@ -118,4 +126,7 @@ async function readNotebook(path: string): Promise<string> {
       { cause: error },
     );
   }
+  // bytes of another encoding would be lost with the first edit
+  if (isUtf8(bytes)) return bytes.toString("utf8");
+  throw new SepError("bad-notebook", `${path} is not UTF-8 text. Save it as UTF-8 with your editor first.`);
 }

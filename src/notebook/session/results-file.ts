@@ -1,9 +1,8 @@
 import { basename, join } from "node:path";
 import { SepError } from "../../errors.ts";
 import { readIfThere } from "../../store/read-if-there.ts";
-import { writeAtomic } from "../../store/write-atomic.ts";
+import { storageFolderOf, writeStored } from "../storage-folder.ts";
 import type { CellState, Output } from "../wire.ts";
-import { storageFolderOf } from "./storage-folder.ts";
 
 /** What a notebook last showed, kept beside it for exports. */
 export interface NotebookResults {
@@ -24,7 +23,7 @@ const resultsPath = (notebook: string): string =>
   join(storageFolderOf(notebook), `${basename(notebook)}.results.json`);
 
 export async function writeResults(notebook: string, results: NotebookResults): Promise<void> {
-  await writeAtomic(resultsPath(notebook), JSON.stringify(results));
+  await writeStored(resultsPath(notebook), JSON.stringify(results));
 }
 
 /** Outputs hold pictures; a string can have no more. */

@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import type { FromKernel } from "../kernel/messages.ts";
+import { secureStorage } from "../storage-folder.ts";
 import type { CellSource, ControlValue, KernelState, ServerEvent } from "../wire.ts";
 import { createCellStates } from "./cell-states.ts";
 import { openDraftJournal } from "./draft-journal.ts";
@@ -7,13 +8,12 @@ import { type KernelLink, startKernel } from "./kernel-link.ts";
 import { type NotebookDocument, openDocument } from "./notebook-document.ts";
 import { writeResults } from "./results-file.ts";
 import type { Session, SessionOptions } from "./session-contract.ts";
-import { storageFolderOf } from "./storage-folder.ts";
 import { watchDocument } from "./watch-document.ts";
 
-/** Opens a notebook. Nothing runs until somebody asks. @throws SepError `missing-input`, `bad-notebook` */
+/** Opens a notebook. Nothing runs until somebody asks. @throws SepError `missing-input`, `bad-notebook`, `unsafe-folder` */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<Session> {
   const document = await openDocument(path);
-  const storageFolder = storageFolderOf(document.path);
+  const storageFolder = await secureStorage(document.path);
   const drafts = await openDraftJournal(join(storageFolder, `${basename(document.path)}.drafts.json`));
   const listeners = new Set<(event: ServerEvent) => void>();
   const tell = (event: ServerEvent): void => {
@@ -27,6 +27,8 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   let hasRun = false;
   let keeping: NodeJS.Timeout | undefined;
   let controlOrigin: string | null = null;
+  /** Cells that were to run since the kernel last was idle. */
+  const wanted = new Set<number>();
 
   const setKernel = (change: Partial<KernelState>): void => {
     const next = { ...kernel, ...change };
@@ -42,6 +44,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   function receive(message: FromKernel): void {
     if (message.kind === "ready") setKernel({ status: "ready" });
     if (message.kind === "idle") {
+      wanted.clear();
       setKernel({ status: "ready" });
       wakeWaiters();
       if (hasRun) keepLater();
@@ -67,7 +70,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   }
 
   function open(): KernelLink {
-    const link = startKernel(
+    const link: KernelLink = startKernel(
       {
         path: document.path,
         storageFolder,
@@ -76,12 +79,15 @@ export async function openSession(path: string, options: SessionOptions = {}): P
         isLazy: kernel.isLazy,
         controls: [...controls],
       },
-      receive,
+      (message) => {
+        // what an older one still says is about values that are gone
+        if (link === current) receive(message);
+      },
     );
     void link.ended.then((how) => {
       if (isClosed || link !== current) return;
       const wasReady = kernel.status !== "starting";
-      states.kernelGone();
+      giveUp(`The kernel ended (${how})`, true);
       setKernel({ status: "dead", message: `The kernel ended (${how}).` });
       wakeWaiters();
       // one that does not even start would not start the next time either
@@ -89,6 +95,19 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     });
     return link;
   }
+
+  function giveUp(how: string, isFault: boolean): void {
+    states.kernelGone(how, isFault, wanted);
+    wanted.clear();
+  }
+  const runCells: Session["run"] = (wish) => {
+    for (const { cell, kernelCell } of document.notebook.cells) {
+      const { id, disabled } = cell;
+      const isMeant = typeof wish === "string" || wish.includes(id);
+      if (kernelCell !== null && !disabled && isMeant) wanted.add(id);
+    }
+    current.send({ kind: "run", ids: wish });
+  };
 
   let current = open();
   const define = (): void => {
@@ -104,7 +123,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     setKernel({ status: "starting", message });
     current = open();
     before.kill();
-    states.kernelGone();
+    giveUp("The kernel was started again", false);
     define();
   }
 
@@ -146,18 +165,19 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     },
     async edit(edits, { run = false, origin = null } = {}) {
       const readers = edits.flatMap((edit) =>
-        edit.kind === "add" || edit.kind === "move" ? [] : readersOf(document, edit.id),
+        edit.kind === "add" || edit.kind === "restore" || edit.kind === "move"
+          ? []
+          : readersOf(document, edit.id),
       );
       const changed = await document.apply(edits);
       for (const edit of edits)
         if (edit.kind === "source" || edit.kind === "delete") await drafts.set(edit.id, null);
       define();
       tellCells(origin);
-      if (run && changed.length + readers.length > 0)
-        current.send({ kind: "run", ids: [...changed, ...readers] });
+      if (run && changed.length + readers.length > 0) runCells([...changed, ...readers]);
       return changed;
     },
-    run: (wish) => current.send({ kind: "run", ids: wish }),
+    run: runCells,
     async setControl(key, value, origin = null) {
       controlOrigin = origin;
       await current.request({ kind: "control", key, value });
@@ -189,8 +209,11 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     async settled() {
       for (;;) {
         const woken = new Promise<void>((resolve) => idleWaiters.add(resolve));
-        const answer = await current.request({ kind: "ping" }).catch(() => null);
-        if (answer === null || (answer as { readonly isIdle: boolean }).isIdle) return;
+        const link = current;
+        const answer = await link.request({ kind: "ping" }).catch(() => null);
+        // a kernel that cannot answer is ending; then its cells are given up
+        if (answer === null) return void (await link.ended);
+        if ((answer as { readonly isIdle: boolean }).isIdle) return;
         await woken;
       }
     },
