@@ -50,6 +50,7 @@ export const SEP_ERROR_CODES = [
   "sidecar-failed",
   "shards-missing",
   "shards-differ",
+  "hostile-model",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

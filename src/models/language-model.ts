@@ -140,6 +140,7 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
     async [Symbol.asyncDispose]() {
       await session[Symbol.asyncDispose]();
       await parts.vocabulary[Symbol.asyncDispose]();
+      parts.tokenizer[Symbol.dispose]?.();
     },
   };
 }

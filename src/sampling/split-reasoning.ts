@@ -52,11 +52,11 @@ export function splitReasoning(
   }: { readonly text: string; readonly tokenIds: readonly number[]; readonly opensReasoning: boolean },
 ): Reasoning {
   const { open, close } = findThinkTags(tokenizer);
-  const start = opensReasoning ? 0 : findTag(tokenizer, tokenIds, open, 0) + 1;
+  const none: Reasoning = { status: "none", span: null, thinkText: "", answerText: text.trim() };
   const openAt = opensReasoning ? 0 : text.indexOf(open);
-  if (openAt < 0 || (start === 0 && !opensReasoning)) {
-    return { status: "none", span: null, thinkText: "", answerText: text.trim() };
-  }
+  if (openAt < 0) return none; // before the tokens, which may have to be decoded one after another
+  const start = opensReasoning ? 0 : findTag(tokenizer, tokenIds, open, 0) + 1;
+  if (start === 0 && !opensReasoning) return none;
   const textStart = opensReasoning ? 0 : openAt + open.length;
   const closeToken = findTag(tokenizer, tokenIds, close, start);
   const closeAt = text.indexOf(close, textStart);
