@@ -181,16 +181,33 @@ describe("a tokenizer", () => {
     expect(() => decoding.decode(ids)).toThrow(expect.objectContaining({ code: "hostile-model" }) as Error);
   });
 
-  it("that fills the memory ends its own process only", async () => {
+  it("that makes a text a million times longer ends its own process only", async () => {
     const growing = { type: "Replace", pattern: { String: "a" }, content: "a".repeat(1000) };
-    const tokenizer = await loadTextTokenizer(
-      await model(
+    const grow = (times: number): Promise<string> =>
+      model(
         json("tokenizer.json", () => ({
-          normalizer: { type: "Sequence", normalizers: [growing, growing, growing] },
+          normalizer: { type: "Sequence", normalizers: Array.from({ length: times }, () => growing) },
         })),
-      ),
+      );
+    for (const [times, code] of [
+      [2, "hostile-model"],
+      [3, "bad-tokenizer"], // no text is so long
+    ] as const)
+      expect(encode(await loadTextTokenizer(await grow(times)))).toThrow(
+        expect.objectContaining({ code }) as Error,
+      );
+  });
+
+  it.skipIf(!isLinux).each([
+    ["SIGABRT", "hostile-model", /ended its process \(SIGABRT\), which may take 1024 MB/],
+    ["SIGTERM", "interrupted", /SIGTERM/],
+  ])("whose process ends by %s says so", async (signal, code, message) => {
+    const tokenizer = await loadTextTokenizer(HONEST);
+    process.kill(findSandbox(process.pid), signal);
+    await sleep(500);
+    expect(encode(tokenizer)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) as string }) as Error,
     );
-    expect(encode(tokenizer)).toThrow(/./);
   });
 
   it("that takes long to open can be given up", async () => {
@@ -364,7 +381,7 @@ describe("the command", () => {
   });
 });
 
-/** The process of a tokenizer that a process has started from any of its threads; 0 if there is none. */
+/** The process of the last tokenizer that a process has opened, from any of its threads; 0 if there is none. */
 function findSandbox(pid: number): number {
   const children = execFileSync("sh", ["-c", `cat /proc/${pid}/task/*/children 2>/dev/null || true`], {
     encoding: "utf8",
@@ -372,6 +389,7 @@ function findSandbox(pid: number): number {
   const found = children
     .split(/\s+/)
     .filter(Boolean)
+    .sort((a, b) => Number(b) - Number(a))
     .find((child) => {
       const path = `/proc/${child}/cmdline`;
       return existsSync(path) && readFileSync(path, "utf8").includes("sandbox-process");

@@ -11,7 +11,7 @@ import { openGgufCheckpoint } from "./gguf/open-gguf.ts";
 import { type FileChoice, LANGUAGE_MODEL_FILES } from "./hub/file-choice.ts";
 import type { ModelName } from "./language-model.ts";
 import type { ModelProfile } from "./model-profile.ts";
-import { loadTextTokenizer } from "./tokenizer/load-text-tokenizer.ts";
+import { loadTextTokenizer, type OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
 
 /** Everything of a language model but its weights. */
 export const PROFILE_FILES: FileChoice = { ...LANGUAGE_MODEL_FILES, weights: [] };
@@ -21,10 +21,14 @@ export const PROFILE_FILES: FileChoice = { ...LANGUAGE_MODEL_FILES, weights: [] 
  * @param path a folder in Hugging Face format, or a `.gguf` file
  * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `hostile-model`
  */
-export async function loadModelProfile(path: string, name: ModelName): Promise<ModelProfile> {
+export async function loadModelProfile(
+  path: string,
+  name: ModelName,
+  options: OpenTokenizerOptions = {},
+): Promise<ModelProfile> {
   const { config, generation, tokenizer } = isGgufPath(path)
-    ? await openGgufCheckpoint(path)
-    : await openFolder(path);
+    ? await openGgufCheckpoint(path, options)
+    : await openFolder(path, options);
   return {
     provenance: name,
     config: readSizes(config),
@@ -34,14 +38,14 @@ export async function loadModelProfile(path: string, name: ModelName): Promise<M
   };
 }
 
-async function openFolder(directory: string) {
+async function openFolder(directory: string, options: OpenTokenizerOptions) {
   const configPath = join(directory, "config.json");
   const generationPath = join(directory, "generation_config.json");
   const generation = await readJsonFile(generationPath, { optional: true });
   return {
     config: createConfigReader(configPath, await readJsonFile(configPath)),
     generation: generation === null ? null : createConfigReader(generationPath, generation),
-    tokenizer: await loadTextTokenizer(directory),
+    tokenizer: await loadTextTokenizer(directory, options),
   };
 }
 

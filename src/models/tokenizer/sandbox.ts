@@ -183,7 +183,7 @@ function createSandbox(parts: SandboxParts): Sandbox {
   };
 }
 
-/** @throws what the process threw; SepError `hostile-model` if it gave no answer */
+/** @throws SepError that the process threw, or `bad-tokenizer` around it; `hostile-model` if it gave no answer */
 function readAnswer(answer: BrokerAnswer, limits: CallLimits): unknown {
   const { act, mostReplyBytes } = limits;
   if (answer.kind === "too-large")
@@ -201,8 +201,10 @@ function readAnswer(answer: BrokerAnswer, limits: CallLimits): unknown {
   const reply = JSON.parse(Buffer.from(answer.bytes).toString("utf8")) as
     | { readonly result?: unknown }
     | { readonly error: PackedError };
-  if ("error" in reply) throw unpackError(reply.error);
-  return reply.result;
+  if (!("error" in reply)) return reply.result;
+  const error = unpackError(reply.error);
+  if (error instanceof SepError) throw error;
+  throw new SepError("bad-tokenizer", `${limits.file}: ${act} failed: ${error.message}`, { cause: error });
 }
 
 /** What ends a program and all of its processes, such as a service. */
