@@ -19,8 +19,8 @@ import { createClassifierEntailer } from "../dist/meaning/nli-entailer.js";
 import { createNliEquivalence } from "../dist/meaning/nli-equivalence.js";
 import { loadTextClassifier } from "../dist/models/encoders/load-text-classifier.js";
 import { encodeTexts } from "../dist/models/encoders/text-encoder.js";
+import { openTokenizer, readTokenizerFiles } from "../dist/models/tokenizer/load-text-tokenizer.js";
 import { readTextTemplate } from "../dist/models/tokenizer/text-template.js";
-import { createTextTokenizer, readTokenizerParts } from "../dist/models/tokenizer/text-tokenizer.js";
 import { loadQuestions } from "../dist/questions/load-questions.js";
 
 const { values } = parseArgs({
@@ -204,9 +204,10 @@ function allPairs({ question, answers }) {
 }
 
 async function measureTokens(model, pairs) {
-  const parts = await readTokenizerParts(model);
-  const template = readTextTemplate(parts.path, parts.tokenizer.post_processor);
-  return encodeTexts({ tokenizer: createTextTokenizer(parts), template, maxTokens: 512 }, pairs);
+  const files = await readTokenizerFiles(model);
+  const { tokenizer, postProcessor } = await openTokenizer(files);
+  const template = readTextTemplate(files.path, postProcessor);
+  return encodeTexts({ tokenizer, template, maxTokens: 512 }, pairs);
 }
 
 async function startReference(script, model) {

@@ -59,6 +59,7 @@ export const SEP_ERROR_CODES = [
   "not-text",
   "figures-unavailable",
   "unsafe-folder",
+  "hostile-model",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

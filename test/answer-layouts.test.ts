@@ -5,11 +5,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LanguageModel } from "../src/models/language-model.ts";
 import { loadModel } from "../src/models/load-model.ts";
-import {
-  createTextTokenizer,
-  readTokenizerParts,
-  type TextTokenizer,
-} from "../src/models/tokenizer/text-tokenizer.ts";
+import { readTokenizerFiles } from "../src/models/tokenizer/load-text-tokenizer.ts";
+import { createTextTokenizer, type TextTokenizer } from "../src/models/tokenizer/text-tokenizer.ts";
 import { generateRuns } from "../src/pipeline/sampling/generate-runs.ts";
 import { traceRuns } from "../src/pipeline/tracing/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../src/pipeline/tracing/verify-trace.ts";
@@ -247,12 +244,17 @@ describe("where an answer is, and what of it is reasoning", () => {
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), "sep-layouts-"));
     pocket = await loadModel("pocket", { threads: 1 });
-    const parts = await readTokenizerParts(POCKET);
-    const added = parts.tokenizer.added_tokens as readonly { readonly content: string }[];
-    const others = added.filter(({ content }) => !content.includes("think"));
+    const { json, chatTemplate, ...files } = await readTokenizerFiles(POCKET);
+    const stated = JSON.parse(new TextDecoder().decode(json)) as {
+      readonly added_tokens: readonly { readonly content: string }[];
+    };
     const tokenizer = createTextTokenizer({
-      ...parts,
-      tokenizer: { ...parts.tokenizer, added_tokens: others },
+      ...files,
+      tokenizer: {
+        ...stated,
+        added_tokens: stated.added_tokens.filter(({ content }) => !content.includes("think")),
+      },
+      chatTemplate: chatTemplate?.source ?? null,
     });
     spelling = { ...pocket, tokenizer };
   });

@@ -145,6 +145,7 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
     async [Symbol.asyncDispose]() {
       await session[Symbol.asyncDispose]();
       await parts.vocabulary[Symbol.asyncDispose]();
+      parts.tokenizer[Symbol.dispose]?.();
     },
   };
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { SepError } from "../errors.ts";
 import { findArchitecture } from "./architectures/registry.ts";
+import { checkConfigSizes } from "./checkpoint/check-config.ts";
 import { type ConfigReader, createConfigReader } from "./checkpoint/config-reader.ts";
 import { readEndTokens } from "./checkpoint/end-tokens.ts";
 import { readGenerationDefaults } from "./checkpoint/generation-defaults.ts";
@@ -10,7 +11,7 @@ import { openGgufCheckpoint } from "./gguf/open-gguf.ts";
 import { type FileChoice, LANGUAGE_MODEL_FILES } from "./hub/file-choice.ts";
 import type { ModelName } from "./language-model.ts";
 import type { ModelProfile } from "./model-profile.ts";
-import { loadTextTokenizer } from "./tokenizer/text-tokenizer.ts";
+import { loadTextTokenizer, type OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
 
 /** Everything of a language model but its weights. */
 export const PROFILE_FILES: FileChoice = { ...LANGUAGE_MODEL_FILES, weights: [] };
@@ -18,12 +19,16 @@ export const PROFILE_FILES: FileChoice = { ...LANGUAGE_MODEL_FILES, weights: [] 
 /**
  * Loads what is known of a model without its weights, which may be on another machine, or too large for this one.
  * @param path a folder in Hugging Face format, or a `.gguf` file
- * @throws SepError `bad-checkpoint`, `bad-tokenizer`
+ * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `hostile-model`
  */
-export async function loadModelProfile(path: string, name: ModelName): Promise<ModelProfile> {
+export async function loadModelProfile(
+  path: string,
+  name: ModelName,
+  options: OpenTokenizerOptions = {},
+): Promise<ModelProfile> {
   const { config, generation, tokenizer } = isGgufPath(path)
-    ? await openGgufCheckpoint(path)
-    : await openFolder(path);
+    ? await openGgufCheckpoint(path, options)
+    : await openFolder(path, options);
   return {
     provenance: name,
     config: readSizes(config),
@@ -33,19 +38,20 @@ export async function loadModelProfile(path: string, name: ModelName): Promise<M
   };
 }
 
-async function openFolder(directory: string) {
+async function openFolder(directory: string, options: OpenTokenizerOptions) {
   const configPath = join(directory, "config.json");
   const generationPath = join(directory, "generation_config.json");
   const generation = await readJsonFile(generationPath, { optional: true });
   return {
     config: createConfigReader(configPath, await readJsonFile(configPath)),
     generation: generation === null ? null : createConfigReader(generationPath, generation),
-    tokenizer: await loadTextTokenizer(directory),
+    tokenizer: await loadTextTokenizer(directory, options),
   };
 }
 
 /** By the architecture where the local engine knows it; a server may know more, and then by the usual names. */
 function readSizes(config: ConfigReader): ModelProfile["config"] {
+  checkConfigSizes(config, null);
   try {
     const { blockCount, hiddenSize, vocabularySize, maxPositions } =
       findArchitecture(config).readConfig(config);

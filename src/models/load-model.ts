@@ -1,6 +1,7 @@
 import { SepError } from "../errors.ts";
 import { layoutSafetensors } from "../store/safetensors.ts";
 import { findArchitecture } from "./architectures/registry.ts";
+import { checkConfigSizes } from "./checkpoint/check-config.ts";
 import { weightFiles } from "./checkpoint/checkpoint.ts";
 import { readEndTokens } from "./checkpoint/end-tokens.ts";
 import { findCheckpoint } from "./checkpoint/find-checkpoint.ts";
@@ -41,7 +42,7 @@ export interface LoadModelOptions {
   readonly trustedSha256?: string | undefined;
   /** Where and how to look for models of the hub. */
   readonly hub?: HubOptions | undefined;
-  /** Ends a download. */
+  /** Ends a download, and the reading of a tokenizer. */
   readonly signal?: AbortSignal | undefined;
   /** What to call a model that was located before, when the reference is only where it is. */
   readonly name?: ModelName | undefined;
@@ -53,7 +54,7 @@ const WORTH_SPLITTING_BYTES = 80_000_000;
 /**
  * Loads a causal language model.
  * @param reference what {@link locateCheckpoint} knows: the embedded model's name, a folder, a model of the hub
- * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `unsupported-model`, `model-too-large`, those of
+ * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `hostile-model`, `unsupported-model`, `model-too-large`, those of
  *   {@link resolveDevice} and those of {@link locateCheckpoint}
  */
 export async function loadModel(reference: string, options: LoadModelOptions = {}): Promise<LanguageModel> {
@@ -62,6 +63,7 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
   const checkpoint = await findCheckpoint(reference, { hub, signal });
   const { weights, tokenizer } = checkpoint;
   const architecture = findArchitecture(checkpoint.config);
+  checkConfigSizes(checkpoint.config, weights);
   const config = checkSizes(architecture.readConfig(checkpoint.config), checkpoint.config.path);
 
   const weightsSha256 = trustedSha256 ?? (await checkpoint.fingerprintWeights());

@@ -3,9 +3,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { makeRun } from "../../test/fakes/make-run.ts";
 import { readGgufHeader } from "../models/gguf/gguf-header.ts";
 import { createGgufMetadata } from "../models/gguf/gguf-metadata.ts";
-import { createGgufTokenizer } from "../models/gguf/gguf-tokenizer.ts";
+import { spellGgufTokenizer } from "../models/gguf/gguf-tokenizer.ts";
 import { readGgufVocabulary } from "../models/gguf/gguf-vocabulary.ts";
-import { loadTextTokenizer, type TextTokenizer } from "../models/tokenizer/text-tokenizer.ts";
+import { loadTextTokenizer } from "../models/tokenizer/load-text-tokenizer.ts";
+import { openHere } from "../models/tokenizer/sandboxed-tokenizer.ts";
+import type { TextTokenizer } from "../models/tokenizer/text-tokenizer.ts";
 import { countAnswerTokens, cutAnswer, endsInStopString } from "./answer-end.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -17,7 +19,9 @@ beforeAll(async () => {
   pocket = await loadTextTokenizer(at("models/pocket"));
   const header = await readGgufHeader(at("test/golden/gguf/tokenizer-llama.gguf"));
   const metadata = createGgufMetadata("m.gguf", header.metadata);
-  sentencePiece = createGgufTokenizer(metadata, readGgufVocabulary(metadata, 1000), "llama");
+  sentencePiece = openHere(
+    spellGgufTokenizer(metadata, readGgufVocabulary(metadata, 1000), "llama"),
+  ).tokenizer;
 });
 
 const encode = (text: string, tokenizer = pocket): number[] =>

@@ -1,6 +1,4 @@
-import { open } from "node:fs/promises";
 import type { SepErrorCode } from "../errors.ts";
-import { withFile } from "./file-error.ts";
 import {
   LENGTH_BYTES,
   locateData,
@@ -9,6 +7,7 @@ import {
   type SafetensorsHeader,
 } from "./parse-safetensors.ts";
 import { readExactly } from "./read-exactly.ts";
+import { openRegularFile } from "./regular-file.ts";
 
 /**
  * Reads and checks a safetensors header: every length, offset and shape is held against the bytes that there
@@ -22,7 +21,7 @@ export async function readSafetensorsHeader(
   { code = "bad-artefact" }: { readonly code?: SepErrorCode } = {},
 ): Promise<SafetensorsHeader> {
   const fail = refuseSafetensors(path, code);
-  const file = await withFile(path, () => open(path, "r"));
+  const file = await openRegularFile(path, code);
   try {
     const { size } = await file.stat();
     const dataBegin = locateData(await readExactly(file, 0, Math.min(LENGTH_BYTES, size)), size, fail);

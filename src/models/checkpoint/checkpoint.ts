@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fingerprint } from "../../store/fingerprint.ts";
 import { fingerprintStoredFile } from "../hub/fingerprint-stored-file.ts";
-import { loadTextTokenizer, type TextTokenizer } from "../tokenizer/text-tokenizer.ts";
+import { loadTextTokenizer, type OpenTokenizerOptions } from "../tokenizer/load-text-tokenizer.ts";
+import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { type ConfigReader, createConfigReader } from "./config-reader.ts";
 import { readJsonFile } from "./read-json-file.ts";
 import { readWeightIndex, type WeightIndex } from "./weight-index.ts";
@@ -21,9 +22,12 @@ export interface Checkpoint {
 
 /**
  * Opens a folder in Hugging Face format: `config.json`, `tokenizer.json`, `model.safetensors` or its shards.
- * @throws SepError `bad-checkpoint`, `bad-tokenizer`
+ * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `hostile-model`
  */
-export async function openCheckpointFolder(directory: string): Promise<Checkpoint> {
+export async function openCheckpointFolder(
+  directory: string,
+  options: OpenTokenizerOptions = {},
+): Promise<Checkpoint> {
   const configPath = join(directory, "config.json");
   const generationPath = join(directory, "generation_config.json");
   const config = createConfigReader(configPath, await readJsonFile(configPath));
@@ -33,7 +37,7 @@ export async function openCheckpointFolder(directory: string): Promise<Checkpoin
     config,
     generation: generation === null ? null : createConfigReader(generationPath, generation),
     weights,
-    tokenizer: await loadTextTokenizer(directory),
+    tokenizer: await loadTextTokenizer(directory, options),
     fingerprintWeights: () => fingerprintCheckpoint(configPath, weightFiles(weights)),
   };
 }

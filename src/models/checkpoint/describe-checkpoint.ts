@@ -1,16 +1,17 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { SepError } from "../../errors.ts";
-import { readIfThere } from "../../store/read-if-there.ts";
+import { readModelFile } from "../../store/regular-file.ts";
 import { findArchitecture } from "../architectures/registry.ts";
 import { type GgufHeader, readGgufHeader } from "../gguf/gguf-header.ts";
 import { interpretGguf, readFrequencyFactors } from "../gguf/open-gguf.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { sizeIfThere } from "../hub/size-if-there.ts";
+import { checkConfigSizes } from "./check-config.ts";
 import { createConfigReader } from "./config-reader.ts";
 import { isGgufPath } from "./locate-checkpoint.ts";
 import { readJsonFile } from "./read-json-file.ts";
-import { readWeightIndex } from "./weight-index.ts";
+import { readWeightIndex, type WeightIndex } from "./weight-index.ts";
 
 /** What a checkpoint says about itself, without loading it. */
 export interface CheckpointDescription {
@@ -34,8 +35,8 @@ export const describeCheckpoint = (path: string): Promise<CheckpointDescription>
   isGgufPath(path) ? describeGguf(path) : describeFolder(path);
 
 async function describeFolder(folder: string): Promise<CheckpointDescription> {
-  const { modelType, config, obstacle } = await describeConfig(folder);
   const weights = await explain(() => readWeightIndex(folder));
+  const { modelType, config, obstacle } = await describeConfig(folder, weights.value);
   const tokenizer = (await sizeIfThere(join(folder, "tokenizer.json"))) !== null;
   const numbers = weights.value === null ? null : countNumbers([...weights.value.values()]);
   return {
@@ -46,7 +47,7 @@ async function describeFolder(folder: string): Promise<CheckpointDescription> {
     parameters: numbers === null ? null : sumOf(numbers),
     dtypes: numbers ?? {},
     files: await listFiles(folder),
-    license: readLicense(await readIfThere(join(folder, "README.md"))),
+    license: readLicense(await readReadme(folder)),
   };
 }
 
@@ -90,6 +91,7 @@ const NO_TOKENIZER = "tokenizer.json is missing";
 
 async function describeConfig(
   folder: string,
+  weights: WeightIndex | null,
 ): Promise<Pick<CheckpointDescription, "modelType" | "config" | "obstacle">> {
   const path = join(folder, "config.json");
   const fields = await explain(async () => {
@@ -100,7 +102,11 @@ async function describeConfig(
   if (fields.value === null) return { modelType: null, config: null, obstacle: fields.problem };
   const reader = createConfigReader(path, fields.value);
   const { model_type: modelType } = fields.value;
-  const { value: config, problem } = await explain(async () => findArchitecture(reader).readConfig(reader));
+  const { value: config, problem } = await explain(async () => {
+    const architecture = findArchitecture(reader);
+    checkConfigSizes(reader, weights);
+    return architecture.readConfig(reader);
+  });
   return {
     modelType: typeof modelType === "string" ? modelType : null,
     config,
@@ -147,11 +153,22 @@ async function listFiles(folder: string): Promise<CheckpointDescription["files"]
   return files;
 }
 
+/** null also where it is none to read: a license that is not known is no obstacle. */
+async function readReadme(folder: string): Promise<string | null> {
+  const { value } = await explain(() => readModelFile(join(folder, "README.md"), MOST_README_BYTES));
+  return value?.toString("utf8") ?? null;
+}
+
+const MOST_README_BYTES = 4 << 20;
+
 /** `license: apache-2.0`, or with `license: other` the name beside it. */
 function readLicense(readme: string | null): string | null {
   const matter = /^---\r?\n(.*?)\r?\n---\s*$/ms.exec(readme ?? "")?.[1] ?? "";
-  const field = (name: string): string | null =>
-    new RegExp(`^${name}:[ \\t]*["']?([^"'\\r\\n#]+?)["']?[ \\t]*$`, "m").exec(matter)?.[1] ?? null;
+  // in two steps: one pattern for the spaces and the text between them takes minutes on a line of a million spaces
+  const field = (name: string): string | null => {
+    const line = new RegExp(`^${name}:(.{1,200})$`, "m").exec(matter)?.[1]?.trim() ?? "";
+    return /^(["']?)([^"'#]+)\1$/.exec(line)?.[2]?.trim() ?? null;
+  };
   const license = field("license");
   return license === "other" ? (field("license_name") ?? license) : license;
 }

@@ -19,5 +19,5 @@ export async function findCheckpoint(
 ): Promise<Checkpoint & CheckpointLocation> {
   const location = await drain(locateCheckpoint(reference, options));
   const open = isGgufPath(location.path) ? openGgufCheckpoint : openCheckpointFolder;
-  return { ...(await open(location.path)), ...location };
+  return { ...(await open(location.path, { signal: options.signal })), ...location };
 }

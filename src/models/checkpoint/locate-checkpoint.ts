@@ -8,6 +8,8 @@ import type { PullEvent } from "../hub/pull-event.ts";
 
 /** Name of the model that ships with this package. */
 export const POCKET_MODEL = "pocket";
+/** Where it is. */
+export const POCKET_FOLDER: string = fileURLToPath(new URL("../../../models/pocket", import.meta.url));
 
 /** Where a model is on this machine. */
 export interface CheckpointLocation {
@@ -46,7 +48,7 @@ export async function* locateCheckpoint(
  */
 export async function locateLocally(reference: string): Promise<CheckpointLocation | null> {
   if (reference === POCKET_MODEL) {
-    return { path: fileURLToPath(new URL("../../../models/pocket", import.meta.url)), commit: null };
+    return { path: POCKET_FOLDER, commit: null };
   }
   const found = await stat(reference).catch((error: NodeJS.ErrnoException) => {
     if (["ENOENT", "ENOTDIR", "ENAMETOOLONG", "EINVAL"].includes(error.code ?? "")) return null;

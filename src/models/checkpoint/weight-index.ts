@@ -39,10 +39,13 @@ export async function readWeightIndex(directory: string): Promise<WeightIndex> {
   return weights;
 }
 
+/** A name and a shard for each of 100,000 tensors: 10 MB. */
+const MOST_INDEX_BYTES = 32 << 20;
+
 /** Names of a checkpoint's weight files, sorted. */
 export async function weightFileNames(directory: string): Promise<string[]> {
   const path = join(directory, SHARD_INDEX);
-  const index = await readJsonFile(path, { optional: true });
+  const index = await readJsonFile(path, { optional: true, mostBytes: MOST_INDEX_BYTES });
   if (index === null) return [SINGLE_FILE];
   const map = index.weight_map;
   const names = typeof map === "object" && map !== null ? [...new Set(Object.values(map))] : [];

@@ -86,11 +86,23 @@ function chooseOutput(
   );
 }
 
-/** @throws SepError `unsupported-model` for exports of one text at a time, or with tokens of another type */
+/** Encoders read 512 tokens, a few 8192; memory for a batch of padded texts is taken before they are read. */
+const LONGEST_FIXED = 1 << 17;
+
+/**
+ * @throws SepError `unsupported-model` for exports of one text at a time, or with tokens of another type,
+ *   `hostile-model`
+ */
 function readFixedLength({ inputMetadata }: InferenceSession, modelPath: string): number | null {
   const ids = inputMetadata.find(({ name }) => name === names.tokenIds);
   const { type, shape } = ids?.isTensor ? ids : { type: "nothing", shape: [] };
   const [rows, length] = shape;
+  if (typeof length === "number" && length > LONGEST_FIXED) {
+    throw new SepError(
+      "hostile-model",
+      `${modelPath} pads every text to ${length} tokens, at most ${LONGEST_FIXED}. Use an export from a source that you trust.`,
+    );
+  }
   if (type === "int64" && shape.length === 2 && typeof rows === "string") {
     return typeof length === "number" ? length : null;
   }

@@ -75,6 +75,9 @@ export function createEncoder(parts: EncoderParts): Encoder {
       }
       return keys.map((key) => results.get(key) as Result);
     },
-    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await session[Symbol.asyncDispose]();
+      parts.tokenizer[Symbol.dispose]?.();
+    },
   };
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
+import { openRegularFile } from "../../store/regular-file.ts";
 import { SHARD_INDEX, weightFileNames } from "../checkpoint/weight-index.ts";
 import type { FileChoice } from "../hub/file-choice.ts";
 import { sizeIfThere } from "../hub/size-if-there.ts";
@@ -13,7 +14,8 @@ export interface EncoderWeightFiles {
 
 /**
  * Finds the weights that a choice of files prefers among those that a folder has.
- * @throws SepError `no-safetensors` if it has none of them, `bad-tokenizer` if its tokenizer is in another format
+ * @throws SepError `no-safetensors` if it has none of them, `bad-tokenizer` if its tokenizer is in another format,
+ *   `bad-checkpoint` for an export that is no regular file
  */
 export async function findEncoderWeights(
   folder: string,
@@ -31,9 +33,11 @@ export async function findEncoderWeights(
     if (name === SHARD_INDEX) return { kind: "safetensors", files: await weightFileNames(folder) };
     if (name.endsWith(".safetensors")) return { kind: "safetensors", files: [name] };
     // ONNX keeps what does not fit into one file beside it
-    const beside: string[] = [];
-    for (const data of [`${name}_data`, `${name}.data`]) if (await isThere(data)) beside.push(data);
-    return { kind: "onnx", files: [name, ...beside] };
+    const files = [name];
+    for (const data of [`${name}_data`, `${name}.data`]) if (await isThere(data)) files.push(data);
+    // onnxruntime would wait for a FIFO for ever
+    for (const file of files) await (await openRegularFile(join(folder, file), "bad-checkpoint")).close();
+    return { kind: "onnx", files };
   }
   const pytorch = (await isThere("pytorch_model.bin"))
     ? " It has pytorch_model.bin, which can run code when it is loaded, and is not read here."

@@ -7,8 +7,8 @@ import { readJsonFile } from "../checkpoint/read-json-file.ts";
 import { drain } from "../hub/drain.ts";
 import type { ModelName } from "../language-model.ts";
 import { readMachine } from "../session/machine.ts";
+import { openTokenizer, readTokenizerFiles } from "../tokenizer/load-text-tokenizer.ts";
 import { readTextTemplate } from "../tokenizer/text-template.ts";
-import { createTextTokenizer, readTokenizerParts } from "../tokenizer/text-tokenizer.ts";
 import { createEncoder, type Encoder } from "./encoder.ts";
 import { chooseEncoderFiles } from "./encoder-files.ts";
 import { findEncoderWeights } from "./find-encoder-weights.ts";
@@ -43,7 +43,7 @@ export interface LoadedEncoder<Plan extends EncoderPlan> {
  * Loads an encoder for a use.
  * @param reference a folder, or a model of the hub
  * @param prepare reads what the use needs from the folder
- * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `unsupported-model`, `no-safetensors`, and those of
+ * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `hostile-model`, `unsupported-model`, `no-safetensors`, and those of
  *   `locateCheckpoint`
  */
 export async function loadEncoder<Plan extends EncoderPlan>(
@@ -63,10 +63,10 @@ export async function loadEncoder<Plan extends EncoderPlan>(
   const found = await findEncoderWeights(folder, chooseEncoderFiles({ use, dtype, weights, processor }));
   const configPath = join(folder, "config.json");
   const config = createConfigReader(configPath, await readJsonFile(configPath));
-  const parts = await readTokenizerParts(folder);
-  const template = readTextTemplate(parts.path, parts.tokenizer.post_processor);
-  const tokenizer = createTextTokenizer(parts);
   const plan = await prepare(config, folder);
+  const parts = await readTokenizerFiles(folder);
+  const { tokenizer, postProcessor } = await openTokenizer(parts, options);
+  const template = readTextTemplate(parts.path, postProcessor);
   const weightsSha256 = await fingerprintCheckpoint(
     configPath,
     found.files.map((file) => join(folder, file)),

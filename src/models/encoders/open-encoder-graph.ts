@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { checkConfigSizes } from "../checkpoint/check-config.ts";
 import { weightFiles } from "../checkpoint/checkpoint.ts";
 import type { ConfigReader } from "../checkpoint/config-reader.ts";
 import { openQuantisedWeights } from "../checkpoint/quantised-weights.ts";
@@ -30,6 +31,9 @@ export interface OpenedGraph {
   readonly positions: number | null;
 }
 
+/** Encoders read 512 tokens, a few 8192; DeBERTa's graph has a constant for each distance. */
+const MOST_POSITIONS = 1 << 17;
+
 /** Outputs that hold what is wanted, in order of preference. */
 const outputsOf = (labelCount: number | null): readonly string[] =>
   labelCount === null
@@ -49,8 +53,9 @@ export async function openBuiltEncoder({
   threads,
 }: EncoderGraphOptions): Promise<OpenedGraph> {
   const architecture = findEncoderArchitecture(stated);
-  const config = architecture.readConfig(stated);
   const weights = await readWeightIndex(folder);
+  checkConfigSizes(stated, weights, { mostPositions: MOST_POSITIONS });
+  const config = architecture.readConfig(stated);
   const plain = buildEncoder(architecture, config, weights, { labelCount });
   const quantisation = QUANTISATIONS[dtype];
   const quantised: QuantisedWeights | null = quantisation && {

@@ -2,8 +2,9 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import golden from "../../../test/golden/deberta-tokenizer.json" with { type: "json" };
+import { openTokenizer, readTokenizerFiles } from "../tokenizer/load-text-tokenizer.ts";
 import { readTextTemplate, type TextTemplate } from "../tokenizer/text-template.ts";
-import { createTextTokenizer, readTokenizerParts, type TextTokenizer } from "../tokenizer/text-tokenizer.ts";
+import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { cutLongest, encodeTexts } from "./text-encoder.ts";
 
 const FOLDER = fileURLToPath(new URL("../../../test/golden/deberta-tokenizer", import.meta.url));
@@ -13,9 +14,10 @@ describe("a tokenizer of DeBERTa's kind against Python's tokenizers", () => {
   let template: TextTemplate;
 
   beforeAll(async () => {
-    const parts = await readTokenizerParts(FOLDER);
-    tokenizer = createTextTokenizer(parts);
-    template = readTextTemplate(parts.path, parts.tokenizer.post_processor);
+    const files = await readTokenizerFiles(FOLDER);
+    const opened = await openTokenizer(files);
+    tokenizer = opened.tokenizer;
+    template = readTextTemplate(files.path, opened.postProcessor);
   });
 
   it.each(golden.singles.map(({ text, ids }) => ({ text, ids })))("$text", ({ text, ids }) => {

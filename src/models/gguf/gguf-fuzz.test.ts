@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { SepError } from "../../errors.ts";
 import { createRng, type Rng } from "../../math/rng.ts";
+import { openHere } from "../tokenizer/sandboxed-tokenizer.ts";
 import { parseGgufHeader } from "./gguf-header.ts";
 import { interpretGguf, openGgufCheckpoint } from "./open-gguf.ts";
 
@@ -30,7 +31,9 @@ describe.each(["qwen2", "gpt2"])("a damaged %s file", (name) => {
     const outcomes = { read: 0, refused: 0 };
     for (let seed = 0; seed < CASES; seed++) {
       const bytes = damage(whole, headerBytes, createRng("gguf-fuzz", name, seed));
-      const outcome = attempt(() => interpretGguf(parseGgufHeader(bytes, bytes.length, "m.gguf"), null));
+      const outcome = attempt(() =>
+        openHere(interpretGguf(parseGgufHeader(bytes, bytes.length, "m.gguf"), null).tokenizerFiles),
+      );
       if (outcome !== null) expectClear(outcome, `seed ${seed}`);
       outcomes[outcome === null ? "read" : "refused"]++;
     }

@@ -1,6 +1,6 @@
-import { open } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
 import { readExactly } from "../../store/read-exactly.ts";
+import { openRegularFile } from "../../store/regular-file.ts";
 import { GGML_TYPES, type GgmlType, OTHER_GGML_TYPES } from "./ggml-types.ts";
 import { createGgufCursor, type GgufCursor, type GgufFail } from "./gguf-cursor.ts";
 import { type GgufValue, readGgufValue } from "./gguf-values.ts";
@@ -35,7 +35,7 @@ export interface GgufHeader {
  * @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
 export async function readGgufHeader(path: string): Promise<GgufHeader> {
-  const file = await open(path, "r");
+  const file = await openRegularFile(path, "bad-checkpoint");
   try {
     const { size, mtimeMs } = await file.stat();
     const bytes = await readExactly(file, 0, Math.min(size, MAX_HEADER_BYTES));

@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import golden from "../../../test/golden/gguf/tokenizers.json" with { type: "json" };
+import { openHere } from "../tokenizer/sandboxed-tokenizer.ts";
 import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { readGgufHeader } from "./gguf-header.ts";
 import { createGgufMetadata } from "./gguf-metadata.ts";
-import { createGgufTokenizer } from "./gguf-tokenizer.ts";
+import { spellGgufTokenizer } from "./gguf-tokenizer.ts";
 import type { GgufValue } from "./gguf-values.ts";
 import { readGgufVocabulary } from "./gguf-vocabulary.ts";
 
@@ -17,7 +18,7 @@ const load = async (
   const values = new Map(header.metadata);
   change?.(values);
   const metadata = createGgufMetadata("m.gguf", values);
-  return createGgufTokenizer(metadata, readGgufVocabulary(metadata, 1000), "llama");
+  return openHere(spellGgufTokenizer(metadata, readGgufVocabulary(metadata, 1000), "llama")).tokenizer;
 };
 
 describe.each(Object.entries(golden.ids))("the tokenizer %s", (name, idsOfTexts) => {

@@ -1,6 +1,6 @@
 import { SepError } from "../../errors.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
-import { createTextTokenizer, type TextTokenizer } from "../tokenizer/text-tokenizer.ts";
+import type { TokenizerFiles } from "../tokenizer/sandboxed-tokenizer.ts";
 import { byteLevelParts } from "./byte-level-tokenizer.ts";
 import type { GgufArchitecture } from "./gguf-config.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
@@ -9,15 +9,15 @@ import { choosePreTokenizer } from "./pre-tokenizers.ts";
 import { sentencepieceParts } from "./sentencepiece-tokenizer.ts";
 
 /**
- * The tokenizer that a GGUF file describes, put together as the `tokenizer.json` that it once was.
+ * The tokenizer that a GGUF file describes, put together as the files that it once was.
  * @throws SepError `unsupported-model` for another kind than byte-level BPE (gpt2) and SentencePiece (llama) or an
- *   unknown pre-tokenizer, `bad-checkpoint` for metadata that are missing or of another kind, `bad-tokenizer`
+ *   unknown pre-tokenizer, `bad-checkpoint` for metadata that are missing or of another kind, `hostile-model`
  */
-export function createGgufTokenizer(
+export function spellGgufTokenizer(
   metadata: GgufMetadata,
   vocabulary: GgufVocabulary,
   architecture: GgufArchitecture,
-): TextTokenizer {
+): TokenizerFiles {
   const { entries, bos, eos, unknown } = vocabulary;
   const { parts, addBos } = readParts(metadata, vocabulary, architecture);
   const textOf = (id: number | null): string | null => (id === null ? null : (entries[id]?.text ?? null));
@@ -43,13 +43,15 @@ export function createGgufTokenizer(
   };
   const config = { bos_token: textOf(bos), eos_token: textOf(eos), unk_token: textOf(unknown) };
   const template = "tokenizer.chat_template";
-  return createTextTokenizer({
-    path: metadata.path,
-    tokenizer,
+  const json = new TextEncoder().encode(JSON.stringify(tokenizer));
+  const { path } = metadata;
+  return {
+    path,
+    json,
     config,
-    chatTemplate: metadata.has(template) ? metadata.text(template) : null,
-    sha256: fingerprint(JSON.stringify(tokenizer)),
-  });
+    chatTemplate: metadata.has(template) ? { path, source: metadata.text(template) } : null,
+    sha256: fingerprint(json),
+  };
 }
 
 function readParts(

@@ -4,11 +4,13 @@ import { readExactly } from "../../store/read-exactly.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { createConfigReader } from "../checkpoint/config-reader.ts";
 import { fingerprintStoredFile } from "../hub/fingerprint-stored-file.ts";
+import { type OpenTokenizerOptions, openTokenizer } from "../tokenizer/load-text-tokenizer.ts";
+import type { TokenizerFiles } from "../tokenizer/sandboxed-tokenizer.ts";
 import { createDequantizer } from "./dequantize.ts";
 import { readGgufArchitecture, readGgufConfig } from "./gguf-config.ts";
 import { type GgufHeader, readGgufHeader } from "./gguf-header.ts";
 import { createGgufMetadata } from "./gguf-metadata.ts";
-import { createGgufTokenizer } from "./gguf-tokenizer.ts";
+import { spellGgufTokenizer } from "./gguf-tokenizer.ts";
 import { readGgufVocabulary } from "./gguf-vocabulary.ts";
 import { openGgufWeights } from "./gguf-weights.ts";
 import { type PlannedWeight, planWeights } from "./weight-plan.ts";
@@ -16,30 +18,34 @@ import { type PlannedWeight, planWeights } from "./weight-plan.ts";
 /**
  * Opens a GGUF file of the architectures llama, qwen2, qwen3 and gpt2 as the Hugging Face checkpoint that it was made
  * from. Packed weights are unpacked to float32 in the cache when a file is opened for the first time.
- * @throws SepError `bad-checkpoint`, `unsupported-model`, `bad-tokenizer`, `disk-full`
+ * @throws SepError `bad-checkpoint`, `unsupported-model`, `bad-tokenizer`, `hostile-model`, `disk-full`
  */
-export async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
+export async function openGgufCheckpoint(
+  path: string,
+  options: OpenTokenizerOptions = {},
+): Promise<Checkpoint> {
   // a hard link, which the graph's folder makes, is none to a symbolic link's target
   const header = await readGgufHeader(await realpath(path));
-  const { config, tokenizer, plan } = interpretGguf(header, await readFrequencyFactors(header));
+  const { config, tokenizerFiles, plan } = interpretGguf(header, await readFrequencyFactors(header));
   let hash: Promise<string> | null = null;
   const hashFile = (): Promise<string> => {
     hash ??= fingerprintStoredFile(header.path);
     return hash;
   };
   const weights = await openGgufWeights(header, plan, { fingerprint: hashFile });
+  const { tokenizer } = await openTokenizer(tokenizerFiles, options);
   return { config, generation: null, weights, tokenizer, fingerprintWeights: hashFile };
 }
 
 /**
  * All that a header says about the model.
  * @param frequencyFactors the values of `rope_freqs.weight`, or null
- * @throws SepError `bad-checkpoint`, `unsupported-model`, `bad-tokenizer`
+ * @throws SepError `bad-checkpoint`, `unsupported-model`, `hostile-model`
  */
 export function interpretGguf(
   header: Pick<GgufHeader, "path" | "metadata" | "tensors">,
   frequencyFactors: Float32Array | null,
-): { readonly plan: PlannedWeight[] } & Pick<Checkpoint, "config" | "tokenizer"> {
+): { readonly plan: PlannedWeight[]; readonly tokenizerFiles: TokenizerFiles } & Pick<Checkpoint, "config"> {
   const metadata = createGgufMetadata(header.path, header.metadata);
   const architecture = readGgufArchitecture(metadata);
   const vocabulary = readGgufVocabulary(metadata, header.tensors.get("token_embd.weight")?.shape[0] ?? 0);
@@ -55,7 +61,7 @@ export function interpretGguf(
       headCount: size("num_attention_heads", "n_head"),
       kvHeadCount: size("num_key_value_heads", "n_head"),
     }),
-    tokenizer: createGgufTokenizer(metadata, vocabulary, architecture),
+    tokenizerFiles: spellGgufTokenizer(metadata, vocabulary, architecture),
   };
 }
 

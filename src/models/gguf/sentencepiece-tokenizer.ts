@@ -46,7 +46,7 @@ export function sentencepieceParts(
       fuse_unk: true,
       byte_fallback: true,
       vocab: Object.fromEntries(entries.map(({ text }, id) => [text, id])),
-      merges: mergesByScore(vocabulary, scores),
+      merges: mergesByScore(metadata.path, vocabulary, scores),
     },
   };
 }
@@ -56,7 +56,14 @@ export function sentencepieceParts(
  * pairs: every way to cut a token into two tokens, best union first, and among equals the longer left side first,
  * as Hugging Face's converter orders them.
  */
-function mergesByScore({ entries }: GgufVocabulary, scores: Float64Array): [string, string][] {
+function mergesByScore(path: string, { entries }: GgufVocabulary, scores: Float64Array): [string, string][] {
+  const cuts = entries.reduce((sum, { text }) => sum + text.length ** 2, 0);
+  if (cuts > MOST_CUTS) {
+    throw new SepError(
+      "hostile-model",
+      `${path}: its tokens are so long that cutting them in two takes ${cuts} steps, at most ${MOST_CUTS}. Get the file from a source that you trust.`,
+    );
+  }
   const ids = new Map(entries.map(({ text }, id) => [text, id]));
   const merges = entries.flatMap(({ text, kind }, id) => {
     // all others are found in the text as they stand, or are no text at all
@@ -72,3 +79,6 @@ function mergesByScore({ entries }: GgufVocabulary, scores: Float64Array): [stri
   merges.sort((a, b) => b.score - a.score || b.leftSize - a.leftSize || b.size - a.size);
   return merges.map(({ left, right }) => [left, right]);
 }
+
+/** Characters copied to try every cut: 260,000 tokens of 8 characters take 17 million. */
+const MOST_CUTS = 1e9;

@@ -1,15 +1,10 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { SepError } from "../../errors.ts";
-import { fingerprint } from "../../store/fingerprint.ts";
-import { readIfThere } from "../../store/read-if-there.ts";
-import { readJsonFile } from "../checkpoint/read-json-file.ts";
 import { createChatRenderer, type RenderChat } from "./chat-template.ts";
 import { withExactCharsmaps } from "./exact-normalizer.ts";
 
-/** Text to token ids and back, and the model's own chat format. */
-export interface TextTokenizer {
+/** Text to token ids and back, and the model's own chat format; to be disposed where it has a process of its own. */
+export interface TextTokenizer extends Partial<Disposable> {
   /** SHA-256 of `tokenizer.json`, or of what stands for it. */
   readonly sha256: string;
   /** @param specialTokens add the ones a bare text starts (or ends) with, such as BOS */
@@ -45,26 +40,10 @@ export interface TokenizerParts {
   readonly chatTemplate: string | null;
 }
 
-/** Loads `tokenizer.json`, `tokenizer_config.json` and the chat template of a checkpoint. */
-export async function loadTextTokenizer(directory: string): Promise<TextTokenizer> {
-  return createTextTokenizer(await readTokenizerParts(directory));
-}
-
-/** Reads the files that {@link loadTextTokenizer} makes a tokenizer of. */
-export async function readTokenizerParts(directory: string): Promise<TokenizerParts> {
-  const path = join(directory, "tokenizer.json");
-  const tokenizer = await readJsonFile(path);
-  const config = (await readJsonFile(join(directory, "tokenizer_config.json"), { optional: true })) ?? {};
-  return {
-    path,
-    sha256: fingerprint(await readFile(path)),
-    tokenizer,
-    config,
-    chatTemplate: await readChatTemplate(directory, config),
-  };
-}
-
-/** @throws SepError `bad-tokenizer` */
+/**
+ * A tokenizer in this process, whatever its files make it do: for those that are trusted, and for the sandbox.
+ * @throws SepError `bad-tokenizer`
+ */
 export function createTextTokenizer(parts: TokenizerParts): TextTokenizer {
   const { path, sha256, config, chatTemplate } = parts;
   let tokenizer: Tokenizer;
@@ -100,18 +79,6 @@ export function createTextTokenizer(parts: TokenizerParts): TextTokenizer {
 function readTemplateTokens(config: Readonly<Record<string, unknown>>): Record<string, string> {
   const names = ["bos_token", "eos_token", "unk_token", "pad_token"];
   return Object.fromEntries(names.map((name) => [name, tokenText(config[name]) ?? ""]));
-}
-
-/** The template stands in `chat_template.jinja` or in the tokenizer's config, there alone or among named ones. */
-async function readChatTemplate(directory: string, config: Record<string, unknown>): Promise<string | null> {
-  const own = await readIfThere(join(directory, "chat_template.jinja"));
-  if (own !== null) return own;
-  const stored = config.chat_template;
-  if (typeof stored === "string") return stored;
-  if (!Array.isArray(stored)) return null;
-  const named = stored as readonly { readonly name?: unknown; readonly template?: unknown }[];
-  const chosen = named.find(({ name }) => name === "default") ?? named[0];
-  return typeof chosen?.template === "string" ? chosen.template : null;
 }
 
 /** Tokens are stored as text, or as an object that holds it. */

@@ -22,7 +22,7 @@ export async function* openModel(
   // before the download: without its device the model is of no use
   const device = yield* settleDevice(options.device, { dtype: options.dtype });
   const { path, commit } = yield* reportPull(reference, locateCheckpoint(reference, { hub, signal }));
-  return loadModel(path, { ...options, device, name: { id: reference, revision: commit } });
+  return loadModel(path, { ...options, signal, device, name: { id: reference, revision: commit } });
 }
 
 /**

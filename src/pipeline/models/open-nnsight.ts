@@ -52,7 +52,7 @@ export async function* openNnsight(
       "unsupported-model",
       `--backend nnsight reads checkpoints in Hugging Face format, and ${path} is GGUF. Use --backend local, or a folder with safetensors weights.`,
     );
-  const profile = await loadModelProfile(path, { id: reference, revision: commit });
+  const profile = await loadModelProfile(path, { id: reference, revision: commit }, { signal });
   const { sha256 } = profile.tokenizer;
   const fingerprints: Record<string, string> = remote
     ? { tokenizer_sha256: sha256, computed_by: `NDIF: ${reference}` }

@@ -115,7 +115,7 @@ export async function* openProfile(
 ): AsyncGenerator<StepEvent, { readonly model: ModelProfile; readonly path: string }> {
   const pull = locateCheckpoint(reference, { choice: PROFILE_FILES, hub, signal });
   const { path, commit } = yield* reportPull(reference, pull);
-  return { model: await loadModelProfile(path, { id: reference, revision: commit }), path };
+  return { model: await loadModelProfile(path, { id: reference, revision: commit }, { signal }), path };
 }
 
 interface Parts {

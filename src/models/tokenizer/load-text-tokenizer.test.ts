@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { loadTextTokenizer } from "./text-tokenizer.ts";
+import { loadTextTokenizer } from "./load-text-tokenizer.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
 
