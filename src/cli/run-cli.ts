@@ -1,10 +1,11 @@
 import { SepError } from "../errors.ts";
 import { readTool } from "../pipeline/version.ts";
-import type { CliContext, Command } from "./command.ts";
+import type { CliContext, CliWorld, Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { describeCli, describeCommand } from "./describe-command.ts";
 import { EXIT } from "./exit.ts";
 import { type FoundCommand, findCommand } from "./find-command.ts";
+import { guardOutput } from "./guard-output.ts";
 import { joinWithOr } from "./option-spec.ts";
 import { createPaint } from "./paint.ts";
 import { suggestName } from "./suggest-name.ts";
@@ -14,7 +15,8 @@ import { suggestName } from "./suggest-name.ts";
  * @param args without the interpreter and the script
  * @returns 0 ok, 1 failed, 2 wrong usage, 130 interrupted
  */
-export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
+export async function runCli(args: readonly string[], world: CliWorld): Promise<number> {
+  const context = await guardOutput(args, world);
   const found = findCommand(COMMANDS, args);
   const { command, name, rest } = found;
   if (name === "--version" || name === "-v") return print(context, readTool().version);

@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { openRedactor } from "../../models/hub/hub-settings.ts";
 import type { FromKernel } from "../kernel/messages.ts";
 import type { CellSource, ControlValue, KernelState, ServerEvent } from "../wire.ts";
 import { createCellStates } from "./cell-states.ts";
@@ -12,6 +13,8 @@ import { watchDocument } from "./watch-document.ts";
 
 /** Opens a notebook. Nothing runs until somebody asks. @throws SepError `missing-input`, `bad-notebook` */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<Session> {
+  const { env = process.env, args = [] } = options;
+  const redactor = await openRedactor(env, args);
   const document = await openDocument(path);
   const storageFolder = storageFolderOf(document.path);
   const drafts = await openDraftJournal(join(storageFolder, `${basename(document.path)}.drafts.json`));
@@ -71,12 +74,12 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       {
         path: document.path,
         storageFolder,
-        args: options.args ?? [],
+        args,
         pressesRunButtons: options.pressesRunButtons ?? false,
         isLazy: kernel.isLazy,
         controls: [...controls],
       },
-      receive,
+      { env, redactor, receive },
     );
     void link.ended.then((how) => {
       if (isClosed || link !== current) return;
