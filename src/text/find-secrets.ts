@@ -42,13 +42,14 @@ function secretsOfAddresses(text: string): string[] {
     return [login, login.slice(colon + 1)];
   });
   const tokens = [...text.matchAll(ADDRESS_TOKEN)].map(([, token = ""]) => token);
-  return [...logins, ...tokens].flatMap((secret) => [secret, decode(secret)]);
+  return [...logins, ...tokens].flatMap((secret) => [secret, decodePercent(secret)]);
 }
 
-function decode(text: string): string {
+/** Percent-encoding undone; the text itself where a per cent sign encodes nothing. */
+export function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // a per cent sign that encodes nothing
+    return text;
   }
 }

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
-import { findSecrets } from "../../text/find-secrets.ts";
+import { decodePercent, findSecrets } from "../../text/find-secrets.ts";
 import { createRedactor, type Redactor, redactUrl } from "../../text/redact.ts";
 
 /** Environment variables, as `process.env` has them. */
@@ -92,7 +92,7 @@ function readEndpoint(env: Environment): Pick<HubSettings, "endpoint" | "login">
   if (username === "" && password === "") return { endpoint: stated.replace(/\/+$/, ""), login: null };
   url.username = "";
   url.password = "";
-  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+  const login = Buffer.from(`${decodePercent(username)}:${decodePercent(password)}`);
   return { endpoint: url.href.replace(/\/+$/, ""), login: login.toString("base64") };
 }
 
