@@ -49,16 +49,22 @@ export function redactStrings<Value>(value: Value, redact: (text: string) => str
   return copy(value) as Value;
 }
 
-/** An error for somebody else's eyes: with message, stack and causes redacted; itself where they hold no secret. */
+/**
+ * An error for somebody else's eyes: with message, stack, causes and fields redacted (Node's errors of an address have it
+ * in `input`); itself where none of them holds a secret.
+ */
 export function redactError(error: unknown, redact: (text: string) => string): unknown {
-  if (typeof error === "string") return redact(error);
-  if (!(error instanceof Error)) return error;
-  const { message, stack = "", cause, name } = error;
-  const clean = { message: redact(message), stack: redact(stack), cause: redactError(cause, redact) };
-  if (clean.message === message && clean.stack === stack && clean.cause === cause) return error;
-  const { code } = error as NodeJS.ErrnoException;
-  const copy = new Error(clean.message, cause === undefined ? {} : { cause: clean.cause });
-  return Object.assign(copy, { name, stack: clean.stack, ...(code === undefined ? {} : { code }) });
+  if (!(error instanceof Error)) return redactStrings(error, redact);
+  const { name, message, stack = "", cause } = error;
+  const fields = Object.entries(error).filter(([, value]) => ["string", "number"].includes(typeof value));
+  const { errors = [] } = error as Partial<AggregateError>;
+  const before = [message, stack, cause, ...errors, ...fields.map(([, value]) => value)];
+  const after = before.map((each) => redactError(each, redact));
+  if (after.every((each, at) => each === before[at])) return error;
+  const [cleanMessage, cleanStack, cleanCause] = after as [string, string, unknown];
+  const copy = new Error(cleanMessage, cause === undefined ? {} : { cause: cleanCause });
+  const own = fields.map(([key], at) => [key, after[3 + errors.length + at]]);
+  return Object.assign(copy, { name, stack: cleanStack, ...Object.fromEntries(own) });
 }
 
 /** Redacts text that comes in pieces, line by line, so that no secret slips through in two halves. */
