@@ -103,7 +103,7 @@ function indexPieces(secrets: readonly string[]): ReadonlyMap<number, ReadonlySe
   for (const secret of secrets) {
     if (secret.length < MIN_LENGTH || new Set(secret).size < MIN_DISTINCT) continue;
     const bytes = toByteString(secret);
-    for (const form of new Set([secret, bytes, ...base64Cores(bytes)])) {
+    for (const form of new Set([...spellings(secret), ...spellings(bytes), ...base64Cores(bytes)])) {
       if (form.length < MIN_LENGTH) continue;
       const length = Math.min(PIECE_LENGTH, form.length);
       const known = pieces.get(length) ?? new Set();
@@ -112,6 +112,14 @@ function indexPieces(secrets: readonly string[]): ReadonlyMap<number, ReadonlySe
     }
   }
   return pieces;
+}
+
+/** A secret in which "%5a" happens to stand is unescaped together with the text around it. */
+function spellings(secret: string): readonly string[] {
+  const found: string[] = [];
+  let view: View | null = { text: secret, from: null };
+  for (; view !== null && found.length <= MAX_ESCAPES; view = unescapeOnce(view)) found.push(view.text);
+  return found;
 }
 
 /** A character a byte of UTF-8, which is what percent-encoding decodes to. */

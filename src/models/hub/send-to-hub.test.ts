@@ -137,7 +137,10 @@ it("logs in at a mirror with the login of its address, and nowhere else", async 
     const url = new URL(String(input));
     seen.push([url.host, new Headers(init?.headers).get("authorization")]);
     if (url.host !== "mirror.example") return fetch(input, init);
-    return new Response(null, { status: 302, headers: { location: `${stage.fake.endpoint}${url.pathname}` } });
+    return new Response(null, {
+      status: 302,
+      headers: { location: `${stage.fake.endpoint}${url.pathname}` },
+    });
   };
   const hub = await stage.openHub({ HF_ENDPOINT: "https://me:pass@mirror.example", HF_TOKEN: "hf_granted" });
   await drain(pullRepository({ ...hub, fetch: mirror }, ID));
