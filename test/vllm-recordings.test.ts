@@ -5,6 +5,7 @@ import type { LanguageModel } from "../src/models/language-model.ts";
 import { loadModel } from "../src/models/load-model.ts";
 import { readAnswer } from "../src/sampling/vllm/read-answer.ts";
 import { explainServerRefusal } from "../src/servers/explain-refusal.ts";
+import { createRedactor } from "../src/text/redact.ts";
 import { readStatesFile } from "../src/tracing/vllm/states-file.ts";
 import { type FakeVllm, startFakeVllm } from "./fakes/fake-vllm.ts";
 
@@ -26,6 +27,7 @@ const EXCHANGES = readFileSync(new URL("exchanges.jsonl", FOLDER), "utf8")
   .split("\n")
   .map((line) => JSON.parse(line) as Exchange);
 const recorded = (name: string): Exchange => EXCHANGES.find((each) => each.name === name) as Exchange;
+const bodyOf = (value: unknown) => ({ text: JSON.stringify(value), redactor: createRedactor([]) });
 
 let model: LanguageModel;
 let fake: FakeVllm;
@@ -40,7 +42,7 @@ afterAll(async () => {
 
 describe("our client reads what vLLM answers", () => {
   it.each(["completion-greedy", "chat-greedy"])("%s: tokens, log-probabilities, entropies", (name) => {
-    const answer = readAnswer(JSON.stringify(recorded(name).response), "vLLM");
+    const answer = readAnswer(bodyOf(recorded(name).response), "vLLM");
     expect(answer.tokenIds.length).toBe(answer.logprobs.length);
     expect(answer.finishReason).toBe("stop");
     expect(model.endTokenIds.has(answer.tokenIds.at(-1) as number)).toBe(true);
@@ -84,7 +86,7 @@ describe("our client reads what vLLM answers", () => {
       kind: "answered",
       status,
       headers: new Headers(),
-      text: JSON.stringify(response),
+      ...bodyOf(response),
     });
     expect(error.code).toBe(code);
   });
@@ -130,7 +132,7 @@ describe("the fake server answers as vLLM does", () => {
     async (name) => {
       const exchange = recorded(name);
       const { body } = await ask(exchange);
-      const read = (value: unknown) => readAnswer(JSON.stringify(value), "x");
+      const read = (value: unknown) => readAnswer(bodyOf(value), "x");
       const [ours, theirs] = [read(body), read(exchange.response)];
       expect(ours.tokenIds).toEqual(theirs.tokenIds);
       expect(ours.promptIds).toEqual(theirs.promptIds);

@@ -1,15 +1,16 @@
+import type { Redactor } from "../text/redact.ts";
 import type { OptionTable, OptionValues } from "./option-spec.ts";
 import { parseOptions } from "./options.ts";
 
 /** What the CLI needs of an output stream; `process.stdout` is one. */
 export interface OutputStream {
   write(text: string): unknown;
-  readonly isTTY?: boolean;
-  readonly columns?: number;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
 }
 
-/** Everything a command touches of the world around it, so that tests can stand in for it. */
-export interface CliContext {
+/** Everything the command line touches of the world around it, so that tests can stand in for it. */
+export interface CliWorld {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   /** UTF-8 in pieces of any length. */
@@ -19,6 +20,14 @@ export interface CliContext {
   readonly signal: AbortSignal;
   /** Milliseconds; only differences count. */
   readonly now: () => number;
+}
+
+/** The world as a command gets it: no secret comes out of `stdout` and `stderr`, whatever is written there. */
+export interface CliContext extends CliWorld {
+  /** stdout as it is, for what is data and no message: answers of models, and the address that opens a notebook. */
+  readonly data: OutputStream;
+  /** For a message that stands within data. */
+  readonly redactor: Redactor;
 }
 
 /** One command of `sep`. */

@@ -2,10 +2,22 @@
 import { addAbortSignal } from "node:stream";
 import { SepError } from "../errors.ts";
 import { explainFileError } from "../store/file-error.ts";
+import { findSecrets } from "../text/find-secrets.ts";
+import { createRedactor } from "../text/redact.ts";
 import { exitStatusOf } from "./exit.ts";
 
+const args = process.argv.slice(2);
 const controller = new AbortController();
 const { signal } = controller;
+
+// Node would print what nothing has caught as it is, with all that it quotes.
+process.once("uncaughtException", (error) => {
+  const { message } = createRedactor(findSecrets(process.env, args));
+  process.stderr.write(
+    `${message(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
+  );
+  process.exit(1);
+});
 
 // The first signal stops gently; with its listener gone, the second one kills.
 for (const name of ["SIGINT", "SIGTERM"] as const) {
@@ -40,7 +52,7 @@ addAbortSignal(signal, process.stdin);
 async function run(): Promise<number> {
   // Loaded here and not above: where too few files may be open, not even the program's own can be, and that has to be said.
   const { runCli } = await import("./run-cli.ts");
-  return runCli(process.argv.slice(2), {
+  return runCli(args, {
     stdout: process.stdout,
     stderr: process.stderr,
     stdin: process.stdin,

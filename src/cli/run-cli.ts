@@ -1,11 +1,12 @@
 import { SepError, type SepErrorCode } from "../errors.ts";
 import { readTool } from "../pipeline/version.ts";
 import { explainFileError } from "../store/file-error.ts";
-import type { CliContext, Command } from "./command.ts";
+import type { CliContext, CliWorld, Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { describeCli, describeCommand } from "./describe-command.ts";
 import { EXIT, exitStatusOf } from "./exit.ts";
 import { type FoundCommand, findCommand } from "./find-command.ts";
+import { guardOutput } from "./guard-output.ts";
 import { joinWithOr } from "./option-spec.ts";
 import { createPaint } from "./paint.ts";
 import { suggestName } from "./suggest-name.ts";
@@ -15,7 +16,8 @@ import { suggestName } from "./suggest-name.ts";
  * @param args without the interpreter and the script
  * @returns the exit status; docs/errors.md lists them
  */
-export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
+export async function runCli(args: readonly string[], world: CliWorld): Promise<number> {
+  const context = await guardOutput(args, world);
   const found = findCommand(COMMANDS, args);
   const { command, name, rest } = found;
   if (name === "--version" || name === "-v") return print(context, readTool().version);

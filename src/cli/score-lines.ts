@@ -21,7 +21,7 @@ export type ScoredLine =
 export async function* scoreLines(
   scorer: QuestionScorer,
   stream: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
+  { signal, redact }: { readonly signal: AbortSignal; readonly redact: (message: string) => string },
 ): AsyncGenerator<ScoredLine> {
   let line = 0;
   for await (const text of readLines(stream)) {
@@ -35,7 +35,7 @@ export async function* scoreLines(
       yield { id, ...(await scorer.score(question, { id: String(id ?? question), answer, signal })) };
     } catch (error) {
       if (signal.aborted || !(error instanceof SepError)) throw error;
-      yield { id, line, error: { code: error.code, message: error.message } };
+      yield { id, line, error: { code: error.code, message: redact(error.message) } };
     }
   }
 }

@@ -38,20 +38,20 @@ export async function serveSession(
     ? open(USUAL_PORT).catch((error: unknown) => retryAnywhere(error, open))
     : open(values.port));
   const { address, port, token } = server;
-  const paint = createPaint(context.stdout, context.env);
-  context.stdout.write(`${paint("bold", "Notebook")}  ${paint("cyan", address)}\n`);
+  const paint = createPaint(context.data, context.env);
+  context.data.write(`${paint("bold", "Notebook")}  ${paint("cyan", address)}\n`);
   if (agent !== null) {
     const header = token === null ? "" : `, with the header Authorization: Bearer ${token}`;
-    context.stdout.write(
+    context.data.write(
       `${paint("bold", "Agents")}    http://127.0.0.1:${port}/mcp (MCP, streamable HTTP)${header}\n`,
     );
   }
   if (token === null) {
-    context.stdout.write(
+    context.data.write(
       `${paint("yellow", "No token:")} every program of every user on this machine can run code through this port. Web pages cannot: requests from other origins are refused.\n`,
     );
   }
-  context.stdout.write(
+  context.data.write(
     paint("gray", `${isRunning ? "All cells run now." : "Nothing runs until you run it."} Ctrl-C ends.\n`),
   );
   await using _launch = values["no-open"] ? null : await launch(server, session, context);

@@ -1,8 +1,8 @@
 import { SepError } from "../errors.ts";
 import { createRng } from "../math/rng.ts";
 import type { Hub } from "../models/hub/hub.ts";
-import { describeOutcome, retryRequests } from "../servers/retry-requests.ts";
-import { sendOnce } from "../servers/send-once.ts";
+import { describeOutcome, quoteAnswer, retryRequests } from "../servers/retry-requests.ts";
+import { type Answered, parseBody, sendOnce } from "../servers/send-once.ts";
 import { parseServerAddress } from "../servers/server-address.ts";
 import type { JudgeModel } from "./judge-model.ts";
 
@@ -77,24 +77,22 @@ async function ask(
     () => sendOnce(endpoint, request, { fetch, limitMs: REQUEST_LIMIT_MS, signal }),
     { tries: TRIES, firstDelayMs: FIRST_DELAY_MS, sleep, random, signal },
   );
-  if (outcome.kind === "answered" && outcome.status < 300) return readReply(outcome.text, endpoint);
+  if (outcome.kind === "answered" && outcome.status < 300) return readReply(outcome, endpoint);
   throw failed(endpoint, describeOutcome(outcome), outcome.kind === "lost" ? outcome.cause : undefined);
 }
 
-function readReply(text: string, endpoint: string): string {
+function readReply(answer: Answered, endpoint: string): string {
   let content: unknown;
   try {
-    const body = JSON.parse(text) as { choices?: readonly { message?: { content?: unknown } }[] };
+    const body = parseBody(answer) as { choices?: readonly { message?: { content?: unknown } }[] };
     content = body.choices?.[0]?.message?.content;
   } catch (cause) {
-    throw failed(endpoint, `answered with something that is no JSON: ${excerpt(text)}`, cause);
+    throw failed(endpoint, `answered with something that is no JSON: ${quoteAnswer(answer)}`, cause);
   }
   if (typeof content === "string") return content;
   if (content === null) return ""; // a model that wrote nothing but reasoning
-  throw failed(endpoint, `answered without choices[0].message.content: ${excerpt(text)}`);
+  throw failed(endpoint, `answered without choices[0].message.content: ${quoteAnswer(answer)}`);
 }
-
-const excerpt = (text: string): string => JSON.stringify(text.slice(0, 200));
 
 const failed = (endpoint: string, reason: string, cause?: unknown): SepError =>
   new SepError(

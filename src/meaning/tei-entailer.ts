@@ -1,10 +1,11 @@
 import { SepError } from "../errors.ts";
 import { allOrNone } from "../servers/all-or-none.ts";
-import { messageOf } from "../servers/retry-requests.ts";
-import type { Answered } from "../servers/send-once.ts";
+import { quoteAnswer } from "../servers/retry-requests.ts";
+import { type Answered, parseBody } from "../servers/send-once.ts";
 import type { ServerPool } from "../servers/server-pool.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import { stableStringify } from "../store/json.ts";
+import { redactStrings } from "../text/redact.ts";
 import type { Entailer, EntailmentVerdict } from "./entailer.ts";
 import { testEntailer } from "./nli-entailer.ts";
 import { type NliLabel, readNliLabels } from "./nli-labels.ts";
@@ -134,7 +135,7 @@ async function ask(
   if (isWhole) return lists as readonly (readonly Prediction[])[];
   throw new SepError(
     "server-refused",
-    `${source}/predict answered ${pairs.length} pairs with ${JSON.stringify(found).slice(0, 200)}, expected a list of labels and scores for each. Does it serve a classifier of sentence pairs?`,
+    `${source}/predict answered ${pairs.length} pairs with ${quoteAnswer(answer)}, expected a list of labels and scores for each. Does it serve a classifier of sentence pairs?`,
   );
 }
 
@@ -158,19 +159,20 @@ function readVerdict(model: string, scores: readonly Prediction[]): EntailmentVe
   };
 }
 
-function readJson({ status, text }: Answered, source: string): unknown {
-  if (status >= 400) {
+function readJson(answer: Answered, source: string): unknown {
+  if (answer.status >= 400) {
     throw new SepError(
       "server-refused",
-      `${source} answered ${status}: ${JSON.stringify((messageOf(text) ?? text).slice(0, 300))}. Check --nli-url and the server's log.`,
+      `${source} answered ${answer.status}: ${quoteAnswer(answer)}. Check --nli-url and the server's log.`,
     );
   }
   try {
-    return JSON.parse(text);
+    // its names and labels are shown, and kept in manifests
+    return redactStrings(parseBody(answer), answer.redactor.known);
   } catch (cause) {
     throw new SepError(
       "server-refused",
-      `${source} answered with something that is no JSON: ${JSON.stringify(text.slice(0, 200))}. Is it the address of a text-embeddings-inference server?`,
+      `${source} answered with something that is no JSON: ${quoteAnswer(answer)}. Is it the address of a text-embeddings-inference server?`,
       { cause },
     );
   }

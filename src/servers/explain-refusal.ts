@@ -1,10 +1,11 @@
 import { SepError } from "../errors.ts";
-import { messageOf } from "./retry-requests.ts";
+import { quoteAnswer } from "./retry-requests.ts";
 import type { Answered } from "./send-once.ts";
 
 /** The error for an answer of 400 or more that another try would not change. */
-export function explainServerRefusal(source: string, { status, text }: Answered): SepError {
-  const said = JSON.stringify((messageOf(text) ?? text).slice(0, 300));
+export function explainServerRefusal(source: string, answer: Answered): SepError {
+  const { status } = answer;
+  const said = quoteAnswer(answer);
   if (status === 401 || status === 403) {
     return new SepError(
       "server-refused",

@@ -1,5 +1,8 @@
 import { SepError } from "../errors.ts";
+import { redactStrings } from "../text/redact.ts";
 import { explainServerRefusal } from "./explain-refusal.ts";
+import { quoteAnswer } from "./retry-requests.ts";
+import { type Answered, parseBody } from "./send-once.ts";
 import type { ServerAddress } from "./server-address.ts";
 import type { ServerPool } from "./server-pool.ts";
 
@@ -57,7 +60,7 @@ async function findOn(
 ): Promise<ServedModel> {
   const answer = await pool.ask(server, "/models", { signal });
   if (answer.status >= 400) throw explainServerRefusal(server.api, answer);
-  const listed = readList(answer.text, server);
+  const listed = readList(answer, server);
   const plain = id.replace(/@[^@/]*$/, ""); // the server was started with a name, and perhaps --revision
   const model = listed.find((each) =>
     servedName === undefined ? each.id === plain || each.root === plain : each.id === servedName,
@@ -73,17 +76,18 @@ async function findOn(
   );
 }
 
-function readList(text: string, { api }: ServerAddress): readonly ListedModel[] {
+function readList(answer: Answered, { api }: ServerAddress): readonly ListedModel[] {
   let cause: unknown;
   try {
-    const { data } = JSON.parse(text) as { readonly data?: unknown };
-    if (Array.isArray(data)) return data as ListedModel[];
+    const { data } = parseBody(answer) as { readonly data?: unknown };
+    // names that a server makes up are shown, and kept in manifests
+    if (Array.isArray(data)) return redactStrings(data as ListedModel[], answer.redactor.known);
   } catch (error) {
     cause = error;
   }
   throw new SepError(
     "server-refused",
-    `${api}/models answered with something that is no list of models: ${JSON.stringify(text.slice(0, 200))}. Is it the address of an OpenAI-compatible API?`,
+    `${api}/models answered with something that is no list of models: ${quoteAnswer(answer)}. Is it the address of an OpenAI-compatible API?`,
     { cause },
   );
 }

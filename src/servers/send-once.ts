@@ -1,3 +1,4 @@
+import { createRedactor, type Redactor, redactError } from "../text/redact.ts";
 import { onAbort } from "./on-abort.ts";
 
 /** What came of one request. */
@@ -9,6 +10,8 @@ export interface Answered {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
+  /** Takes the key of the request out of what is quoted of the answer. */
+  readonly redactor: Redactor;
 }
 
 /** No whole answer came: no connection, one that broke, or none in time. */
@@ -36,6 +39,7 @@ export async function sendOnce(
   { fetch: send, limitMs, signal, dead }: SendOnceOptions,
 ): Promise<Outcome> {
   signal?.throwIfAborted();
+  const redactor = createRedactor(keysOf(init));
   const stop = new AbortController();
   // by hand, since AbortSignal.any holds on to what it made while the longer-lived of its signals lives
   const ends = [
@@ -46,14 +50,33 @@ export async function sendOnce(
   try {
     const response = await send(url, { ...init, signal: stop.signal });
     const text = await response.text();
-    return { kind: "answered", status: response.status, headers: response.headers, text };
-  } catch (cause) {
+    return { kind: "answered", status: response.status, headers: response.headers, text, redactor };
+  } catch (error) {
     signal?.throwIfAborted();
+    const cause = redactError(error, redactor.message); // a header that cannot be sent is quoted whole
     return { kind: "lost", reason: describeLoss(stop.signal.aborted ? stop.signal.reason : cause), cause };
   } finally {
     clearTimeout(timer);
     for (const end of ends) end();
   }
+}
+
+/**
+ * The body as JSON.
+ * @throws SyntaxError, which may quote the body, but not the key
+ */
+export function parseBody({ text, redactor }: Pick<Answered, "text" | "redactor">): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw redactError(error, redactor.message);
+  }
+}
+
+/** What a request is authorised with: the header's value without its scheme. */
+function keysOf({ headers }: RequestInit): readonly string[] {
+  const { authorization } = (headers ?? {}) as Readonly<Record<string, string>>;
+  return authorization === undefined ? [] : [authorization.replace(/^\S+\s+/, "")];
 }
 
 /** "ECONNREFUSED", "no answer within 300 s": what is known about a connection that failed. */

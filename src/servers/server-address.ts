@@ -1,4 +1,5 @@
 import { SepError } from "../errors.ts";
+import { redactUrl } from "../text/redact.ts";
 
 /** Where a server is. */
 export interface ServerAddress {
@@ -17,7 +18,7 @@ export function parseServerAddress(url: string, option: string): ServerAddress {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new SepError(
       "bad-option",
-      `Got ${option} ${url}, expected an address like http://localhost:8000/v1.`,
+      `Got ${option} ${redactUrl(url)}, expected an address like http://localhost:8000/v1.`,
     );
   }
   const { origin, pathname } = new URL(url); // leaves out a password, which belongs into no artefact

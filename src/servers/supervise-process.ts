@@ -1,12 +1,23 @@
 import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { openRedactor } from "../models/hub/hub-settings.ts";
+import { createLineRedactor } from "../text/redact.ts";
 
 // The entry point of a process that stands between this program and a server it has started. It ends the server, and
 // all that the server has started, when its standard input closes: when it is told to, and also when this program was
-// killed and could tell nobody.
+// killed and could tell nobody. What the server prints comes through here too, so that its log holds no key.
 // Arguments: milliseconds to wait between SIGTERM and SIGKILL, the program, its arguments.
 
 const [graceMs, program, ...args] = process.argv.slice(2) as [string, string, ...string[]];
-const server = spawn(program, args, { stdio: ["ignore", "inherit", "inherit"], detached: true });
+const redactor = await openRedactor(process.env);
+const server = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+
+const pass = (from: Readable, to: NodeJS.WriteStream): void => {
+  const lines = createLineRedactor(redactor.message, (text) => void to.write(text));
+  from.setEncoding("utf8").on("data", lines.push).on("end", lines.end);
+};
+pass(server.stdout, process.stdout);
+pass(server.stderr, process.stderr);
 
 const signalAll = (signal: NodeJS.Signals): void => {
   if (server.pid === undefined) return;
@@ -23,9 +34,11 @@ server.once("error", (error: NodeJS.ErrnoException) => {
 });
 server.once("exit", (code) => {
   signalAll("SIGKILL"); // workers that it left
-  process.exit(code ?? 1);
+  server.once("close", () => process.exit(code ?? 1)); // with the end of what it printed
+  setTimeout(() => process.exit(code ?? 1), LAST_WORDS_MS); // one that left the group may hold the pipes for ever
 });
 
+const LAST_WORDS_MS = 2_000;
 let stopping = false;
 const stop = (): void => {
   if (stopping) return;

@@ -1,4 +1,5 @@
 import type { CliContext, OutputStream } from "../../src/cli/command.ts";
+import { createRedactor } from "../../src/text/redact.ts";
 
 /** A world for the CLI whose clock moves by hand and whose output is kept. */
 export interface FakeCli {
@@ -37,6 +38,8 @@ export function createFakeCli({
     context: {
       stdout: stream("stdout"),
       stderr: stream("stderr"),
+      data: stream("stdout"),
+      redactor: createRedactor([]),
       stdin,
       env,
       signal: controller.signal,

@@ -34,6 +34,18 @@ function open(request) {
     process.stderr.write("Traceback: the last thing it said\n");
     process.exit(3);
   }
+  if (mode === "prints-its-key") {
+    const key = process.env.NDIF_API_KEY;
+    process.stderr.write(`the key is ${key.slice(0, 9)}`);
+    return setTimeout(() => {
+      process.stderr.write(`${key.slice(9)}\n`);
+      process.exit(3);
+    }, 50);
+  }
+  if (mode === "says-its-key") {
+    say({ kind: "progress", message: `with ${process.env.NDIF_API_KEY}` });
+    return fail(null, "failed", `NDIF says: Bearer ${process.env.NDIF_API_KEY}`);
+  }
   if (mode === "killed") process.kill(process.pid, "SIGKILL");
   if (mode === "never-ready") return;
   if (mode === "with-child") startChild();

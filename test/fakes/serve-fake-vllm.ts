@@ -8,6 +8,10 @@ const has = (name: string): boolean => args.includes(name);
 
 if (command !== "serve") throw new Error(`no such command: ${command}`);
 console.log(`args ${JSON.stringify(args)}`);
+if (process.env.VLLM_API_KEY !== undefined) {
+  console.log(`non-default args: {'api_key': '${process.env.VLLM_API_KEY}'}`);
+  console.error(`the key ${encodeURIComponent(process.env.VLLM_API_KEY)}`);
+}
 if (process.env.FAKE_VLLM_FAILS === "1") {
   console.error("RuntimeError: CUDA out of memory");
   process.exit(3);

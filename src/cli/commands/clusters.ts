@@ -53,12 +53,12 @@ export const CLUSTERS: Command = defineCommand({
       context,
     );
     if (values.json) {
-      context.stdout.write(`${JSON.stringify({ kind: "clusters", questions: found })}\n`);
+      context.data.write(`${JSON.stringify({ kind: "clusters", questions: found })}\n`);
     } else {
-      const paint = createPaint(context.stdout, context.env);
-      const columns = Math.max(MIN_COLUMNS, Math.min(context.stdout.columns ?? DEFAULT_COLUMNS, MAX_COLUMNS));
+      const paint = createPaint(context.data, context.env);
+      const columns = Math.max(MIN_COLUMNS, Math.min(context.data.columns ?? DEFAULT_COLUMNS, MAX_COLUMNS));
       const blocks = found.map((question) => describeClusters(question, paint, columns));
-      context.stdout.write(`${blocks.join("\n\n")}\n`);
+      context.data.write(`${blocks.join("\n\n")}\n`);
     }
     return EXIT.ok;
   },

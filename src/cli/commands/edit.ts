@@ -33,6 +33,7 @@ export const EDIT: Command = defineCommand({
     if (values.new) await (await loadCreation()).createNotebook(values.notebook);
     await using session = await openSession(values.notebook, {
       args: values.args,
+      env: context.env,
       isLazy: values.lazy,
       watches: true,
     });

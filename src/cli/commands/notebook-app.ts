@@ -18,7 +18,7 @@ export const NOTEBOOK_APP: Command = defineCommand({
   ],
   async run(values, context) {
     const { openSession } = await loadSession();
-    await using session = await openSession(values.notebook, { args: values.args });
+    await using session = await openSession(values.notebook, { args: values.args, env: context.env });
     session.run("all");
     await serveSession(session, "app", values, true, null, context);
     return EXIT.ok;

@@ -34,7 +34,7 @@ export const NOTEBOOK_EXPORT: Command = defineCommand({
     const { path, notebook } = await openDocument(values.notebook);
     let ok = true;
     if (values.run) {
-      const events = runNotebook(path, { args: values.args, signal: context.signal });
+      const events = runNotebook(path, { args: values.args, env: context.env, signal: context.signal });
       for (let next = await events.next(); ; next = await events.next()) {
         if (!next.done) continue;
         ok = next.value.ok;

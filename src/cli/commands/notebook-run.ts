@@ -33,11 +33,15 @@ export const NOTEBOOK_RUN: Command = defineCommand({
   async run(values, context) {
     const { runNotebook } = await import("../../notebook/script/run-notebook.ts");
     const { outputText } = await import("../../notebook/script/output-text.ts");
-    const events = runNotebook(values.notebook, { args: values.args, signal: context.signal });
+    const events = runNotebook(values.notebook, {
+      args: values.args,
+      env: context.env,
+      signal: context.signal,
+    });
     for (;;) {
       const next = await events.next();
       if (next.done) return finish(next.value, values, context);
-      if (values.json) context.stdout.write(`${JSON.stringify(next.value)}\n`);
+      if (values.json) context.data.write(`${JSON.stringify(next.value)}\n`);
       else showEvent(next.value, outputText, values.quiet, context);
     }
   },
@@ -47,7 +51,7 @@ function showEvent(
   event: ScriptEvent,
   outputText: (output: Output) => string,
   isQuiet: boolean,
-  { stdout, stderr, env }: CliContext,
+  { data, stderr, env }: CliContext,
 ): void {
   const paint = createPaint(stderr, env);
   if (event.kind === "progress") {
@@ -67,7 +71,8 @@ function showEvent(
       `${paint("gray", `cell ${cell}: ${state.status}${time}${state.message === null ? "" : `. ${state.message}`}`)}\n`,
     );
   }
-  for (const output of outputs) stdout.write(`${outputText(output)}\n`);
+  // the session has taken secrets out of it, and left answers of models alone
+  for (const output of outputs) data.write(`${outputText(output)}\n`);
 }
 
 function finish(

@@ -45,9 +45,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-async function score(args: readonly string[], stdin: readonly string[] = []) {
+async function score(
+  args: readonly string[],
+  stdin: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+) {
   const pieces = stdin.map((text) => Buffer.from(text));
   const cli = createFakeCli({
+    env,
     stdin: (async function* () {
       yield* pieces;
     })(),
@@ -119,4 +124,17 @@ test("another model is refused before it is asked anything", async () => {
   expect(code).toBe(1);
   expect(stdout).toBe("");
   expect(stderr).toMatch(/probe-mismatch/);
+});
+
+test("a stream's errors hold no key, and its answers are what they are", async () => {
+  const key = "nulx9-abcdefghij-0123456"; // almost null: the error quotes both sides of where it is not
+  const lines = [`{"question": ${key}}\n`, `{"id": "token=${key}", "question": "What is 1 + 1?"}\n`];
+  const { stdout } = await score(["--stdin"], lines, { OPENAI_API_KEY: key });
+  const [failed, answered] = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(failed.error.message).toContain("[redacted]");
+  expect(failed.error.message).not.toContain(key.slice(0, 8));
+  expect(answered.id).toBe(`token=${key}`); // the caller's own, and how it finds its answer
 });

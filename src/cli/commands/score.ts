@@ -106,12 +106,12 @@ export const SCORE: Command = defineCommand({
 });
 
 async function answerOne(scorer: QuestionScorer, values: Values, context: CliContext): Promise<number> {
-  const { stdout, env, signal } = context;
+  const { data, env, signal } = context;
   const scored = await scorer.score(values.question as string, { signal });
-  if (values.json) stdout.write(`${JSON.stringify({ kind: "score", ...scored, notes: scorer.notes })}\n`);
+  if (values.json) data.write(`${JSON.stringify({ kind: "score", ...scored, notes: scorer.notes })}\n`);
   else {
-    const columns = Math.min(stdout.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
-    stdout.write(`${describeScore(scored, createPaint(stdout, env), columns)}\n`);
+    const columns = Math.min(data.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
+    data.write(`${describeScore(scored, createPaint(data, env), columns)}\n`);
   }
   return EXIT.ok;
 }
@@ -121,15 +121,15 @@ const MOST_COLUMNS = 110;
 
 async function answerStream(
   scorer: QuestionScorer,
-  { stdin, stdout, stderr, signal }: CliContext,
+  { stdin, data, stderr, signal, redactor }: CliContext,
 ): Promise<number> {
   let failed = 0;
   let count = 0;
-  for await (const line of scoreLines(scorer, stdin, signal)) {
+  for await (const line of scoreLines(scorer, stdin, { signal, redact: redactor.message })) {
     count += 1;
     if ("error" in line) failed += 1;
     const notes = "error" in line ? {} : { notes: scorer.notes };
-    stdout.write(`${JSON.stringify({ ...(line satisfies ScoredLine), ...notes })}\n`);
+    data.write(`${JSON.stringify({ ...(line satisfies ScoredLine), ...notes })}\n`);
   }
   if (failed === 0) return EXIT.ok;
   stderr.write(`${failed} of ${count} lines could not be answered; their lines say why.\n`);

@@ -21,7 +21,7 @@ export function explainRefusal(
   const { endpoint } = hub.settings;
   const { repo, revision, file } = subject;
   const page = `${endpoint}/${repo}`;
-  const said = printableLine(headers.get("x-error-message"));
+  const said = printableLine(hub.redactor.message(headers.get("x-error-message") ?? ""));
   switch (headers.get("x-error-code")) {
     case "GatedRepo":
       return new SepError(

@@ -1,4 +1,5 @@
 import { SepError } from "../../errors.ts";
+import { redactError } from "../../text/redact.ts";
 import type { Hub } from "./hub.ts";
 import type { PullNote } from "./pull-event.ts";
 import { retryDelayMs } from "./retry-delay.ts";
@@ -26,11 +27,15 @@ export async function* fetchJson(
 }
 
 /** The error for an answer that no Hugging Face hub gives. */
-export const explainNoHub = ({ settings }: Hub, problem: string, cause?: unknown): SepError =>
+export const explainNoHub = (
+  { settings, redactor: { message: redact } }: Hub,
+  problem: string,
+  cause?: unknown,
+): SepError =>
   new SepError(
     "hub-unreachable",
-    `${settings.endpoint} does not answer like a Hugging Face hub: ${problem}. Check HF_ENDPOINT, proxies and firewalls.`,
-    { cause },
+    `${settings.endpoint} does not answer like a Hugging Face hub: ${redact(problem)}. Check HF_ENDPOINT, proxies and firewalls.`,
+    { cause: redactError(cause, redact) },
   );
 
 async function readAll(

@@ -49,6 +49,21 @@ describe("the other variables", () => {
       expect(() => readHubSettings({ HF_ENDPOINT: wrong })).toThrow(`HF_ENDPOINT is "${wrong}"`);
     }
   });
+
+  it("keep a login out of the address, and out of an error about one", () => {
+    expect(readHubSettings({ HF_ENDPOINT: "https://me:p%40ss@mirror.example/hf/" })).toMatchObject({
+      endpoint: "https://mirror.example/hf",
+      login: Buffer.from("me:p@ss").toString("base64"),
+    });
+    expect(readHubSettings({ HF_ENDPOINT: "https://100%@mirror.example" }).login).toBe(
+      Buffer.from("100%:").toString("base64"),
+    );
+    for (const wrong of ["ftp://me:s3cret@mirror.example", "me:s3cret@mirror.example"]) {
+      const read = () => readHubSettings({ HF_ENDPOINT: wrong });
+      expect(read).toThrow(/\[redacted\]@mirror\.example/);
+      expect(read).not.toThrow(/s3cret/);
+    }
+  });
 });
 
 describe("the token", () => {

@@ -2,14 +2,18 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
+import { decodePercent, findSecrets } from "../../text/find-secrets.ts";
+import { createRedactor, type Redactor, redactUrl } from "../../text/redact.ts";
 
 /** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where the hub is, where its models are kept, and how it may be used: Python's huggingface_hub's own rules. */
 export interface HubSettings {
-  /** Without a slash at its end. */
+  /** Without a login and without a slash at its end. */
   readonly endpoint: string;
+  /** The login that stands in `HF_ENDPOINT`, as Basic authentication has it; null without one. */
+  readonly login: string | null;
   /** Folder with a `models--org--name` a model. */
   readonly cacheFolder: string;
   /** What decided the cache's place: a variable's name, or "default". */
@@ -31,7 +35,7 @@ const PUBLIC_HUB = "https://huggingface.co";
 export function readHubSettings(env: Environment): HubSettings {
   const { path, reason } = locateHubCache(env);
   return {
-    endpoint: readEndpoint(env),
+    ...readEndpoint(env),
     cacheFolder: path,
     cacheReason: reason,
     offline: isOn(env.HF_HUB_OFFLINE || env.TRANSFORMERS_OFFLINE),
@@ -66,12 +70,30 @@ export async function readHubToken(env: Environment): Promise<string | null> {
   }
 }
 
-function readEndpoint(env: Environment): string {
+/**
+ * A redactor that knows the secrets of an environment and of a command line, and the hub's token wherever it is kept.
+ */
+export async function openRedactor(env: Environment, args: readonly string[] = []): Promise<Redactor> {
+  // a file that cannot be read is an error for whoever needs the token, and holds nothing that could be shown
+  const token = await readHubToken(env).catch(() => null);
+  return createRedactor([...findSecrets(env, args), ...(token === null ? [] : [token])]);
+}
+
+function readEndpoint(env: Environment): Pick<HubSettings, "endpoint" | "login"> {
   const stated = env.HF_ENDPOINT || PUBLIC_HUB;
-  if (/^https?:$/.test(URL.canParse(stated) ? new URL(stated).protocol : "")) {
-    return stated.replace(/\/+$/, "");
+  const url = URL.canParse(stated) ? new URL(stated) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new SepError(
+      "bad-option",
+      `HF_ENDPOINT is "${redactUrl(stated)}", expected an address such as ${PUBLIC_HUB}.`,
+    );
   }
-  throw new SepError("bad-option", `HF_ENDPOINT is "${stated}", expected an address such as ${PUBLIC_HUB}.`);
+  const { username, password } = url;
+  if (username === "" && password === "") return { endpoint: stated.replace(/\/+$/, ""), login: null };
+  url.username = "";
+  url.password = "";
+  const login = Buffer.from(`${decodePercent(username)}:${decodePercent(password)}`);
+  return { endpoint: url.href.replace(/\/+$/, ""), login: login.toString("base64") };
 }
 
 const homeOf = (env: Environment): string =>

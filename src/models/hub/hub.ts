@@ -1,4 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { findSecrets } from "../../text/find-secrets.ts";
+import { createRedactor, type Redactor } from "../../text/redact.ts";
 import { type Environment, type HubSettings, readHubSettings, readHubToken } from "./hub-settings.ts";
 
 /** The Hugging Face hub, or a mirror of it, and the cache of its models on this machine. */
@@ -6,6 +8,8 @@ export interface Hub {
   readonly settings: HubSettings;
   /** Sent to the hub's own address only. */
   readonly token: string | null;
+  /** Takes the token and the other secrets of the environment out of what the hub says. */
+  readonly redactor: Redactor;
   readonly fetch: typeof fetch;
   readonly sleep: (durationMs: number, signal?: AbortSignal) => Promise<void>;
 }
@@ -24,7 +28,9 @@ export async function openHub({
   fetch: send = fetch,
   sleep = sleepFor,
 }: HubOptions = {}): Promise<Hub> {
-  return { settings: readHubSettings(env), token: await readHubToken(env), fetch: send, sleep };
+  const token = await readHubToken(env);
+  const redactor = createRedactor([...findSecrets(env), ...(token === null ? [] : [token])]);
+  return { settings: readHubSettings(env), token, redactor, fetch: send, sleep };
 }
 
 /** @throws the signal's reason when it is aborted */

@@ -35,7 +35,8 @@ export async function* inspectFile(
   await answer.discard();
   const { status, headers } = answer;
   const linked = status >= 300;
-  const etag = normalizeEtag(headers.get("x-linked-etag") ?? headers.get("etag"));
+  // names a file of the cache: a token that comes back in it is none
+  const etag = normalizeEtag(hub.redactor.known(headers.get("x-linked-etag") ?? headers.get("etag") ?? ""));
   const size = headers.get("x-linked-size") ?? (linked ? null : headers.get("content-length"));
   if (etag === null || size === null || !/^\d{1,15}$/.test(size)) {
     throw explainNoHub(hub, `${file} of ${id.repo} has ETag ${etag ?? "none"} and size ${size ?? "none"}`);
@@ -44,7 +45,7 @@ export async function* inspectFile(
 }
 
 /** `W/"abc"` -> `abc`; null for what cannot be a file's name. */
-function normalizeEtag(header: string | null): string | null {
-  const etag = (header ?? "").replace(/^W\//, "").replace(/^"|"$/g, "");
+function normalizeEtag(header: string): string | null {
+  const etag = header.replace(/^W\//, "").replace(/^"|"$/g, "");
   return /^\w[\w.-]{0,127}$/.test(etag) ? etag : null;
 }

@@ -39,8 +39,9 @@ export async function* readModelInfo(
   );
   const { sha, siblings } = (value ?? {}) as { readonly sha?: unknown; readonly siblings?: unknown };
   if (typeof sha !== "string" || !isCommitHash(sha)) throw explainNoHub(hub, `${url} names no commit`);
-  const files = Array.isArray(siblings) ? siblings.map(fileNameOf) : [];
-  return { commit: sha, files: files.filter((name) => name !== null) };
+  const named = Array.isArray(siblings) ? siblings.map(fileNameOf).filter((name) => name !== null) : [];
+  // they become names of files in the cache, where a token that the hub sends back must not be kept
+  return { commit: sha, files: named.filter((name) => hub.redactor.known(name) === name) };
 }
 
 function fileNameOf(sibling: unknown): string | null {

@@ -130,6 +130,25 @@ describe("a mirror that sends us to the hub", () => {
   });
 });
 
+it("logs in at a mirror with the login of its address, and nowhere else", async () => {
+  await using stage = await createHubStage([createGoldenModel("qwen3-tied")]);
+  const seen: [string, string | null][] = [];
+  const mirror: typeof fetch = async (input, init) => {
+    const url = new URL(String(input));
+    seen.push([url.host, new Headers(init?.headers).get("authorization")]);
+    if (url.host !== "mirror.example") return fetch(input, init);
+    return new Response(null, {
+      status: 302,
+      headers: { location: `${stage.fake.endpoint}${url.pathname}` },
+    });
+  };
+  const hub = await stage.openHub({ HF_ENDPOINT: "https://me:pass@mirror.example", HF_TOKEN: "hf_granted" });
+  await drain(pullRepository({ ...hub, fetch: mirror }, ID));
+  const basic = `Basic ${Buffer.from("me:pass").toString("base64")}`;
+  for (const [host, authorization] of seen)
+    expect(authorization).toBe(host === "mirror.example" ? basic : null);
+});
+
 describe("what is no hub", () => {
   it("is named when nothing listens there", async () => {
     await using stage = await createHubStage([]);

@@ -1,4 +1,5 @@
 import { SepError } from "../../errors.ts";
+import { redactError } from "../../text/redact.ts";
 import { explainRefusal, type HubSubject } from "./explain-refusal.ts";
 import type { Hub } from "./hub.ts";
 import type { PullNote } from "./pull-event.ts";
@@ -72,10 +73,11 @@ async function tryOnce(hub: Hub, request: HubRequest): Promise<HubResponse | Los
   const guard = openStallGuard(request.signal);
   try {
     return await followRedirects(hub, request, guard);
-  } catch (cause) {
+  } catch (error) {
     guard.close();
     request.signal?.throwIfAborted();
-    if (cause instanceof SepError) throw cause;
+    if (error instanceof SepError) throw error;
+    const cause = redactError(error, hub.redactor.message);
     const reason = describeLoss(cause);
     return { reason, hopeless: /CERT|SELF_SIGNED|UNABLE_TO_/.test(reason), cause };
   }
@@ -83,9 +85,10 @@ async function tryOnce(hub: Hub, request: HubRequest): Promise<HubResponse | Los
 
 async function followRedirects(hub: Hub, request: HubRequest, guard: StallGuard): Promise<HubResponse> {
   const home = new URL(hub.settings.endpoint).origin;
+  const authorization = authorizationOf(hub);
   let url = new URL(request.url);
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-    const trusted = url.origin === home && hub.token !== null;
+    const trusted = url.origin === home && authorization !== null;
     const response = await hub.fetch(url, {
       method: request.method,
       headers: {
@@ -93,7 +96,7 @@ async function followRedirects(hub: Hub, request: HubRequest, guard: StallGuard)
         // a compressed answer would have another length, and could not be resumed
         "accept-encoding": "identity",
         ...request.headers,
-        ...(trusted ? { authorization: `Bearer ${hub.token}` } : {}),
+        ...(trusted ? { authorization } : {}),
       },
       redirect: "manual",
       signal: guard.signal,
@@ -109,6 +112,12 @@ async function followRedirects(hub: Hub, request: HubRequest, guard: StallGuard)
     url = next;
   }
   throw new Error(`redirects more than ${MAX_REDIRECTS} times`);
+}
+
+/** A login in the address comes first, as in Python's huggingface_hub: it opens the mirror that asks for it. */
+function authorizationOf({ settings: { login }, token }: Hub): string | null {
+  if (login !== null) return `Basic ${login}`;
+  return token === null ? null : `Bearer ${token}`;
 }
 
 function openResponse(response: Response, guard: StallGuard): HubResponse {

@@ -1,3 +1,4 @@
+import type { Environment } from "../../models/hub/hub-settings.ts";
 import { openSession } from "../session/session.ts";
 import type { CellState, Output, Progress, ServerEvent } from "../wire.ts";
 
@@ -23,6 +24,8 @@ export interface ScriptResult {
 export interface RunNotebookOptions {
   /** What the notebook reads as `args`. */
   readonly args?: readonly string[];
+  /** Of its cells; `process.env` by default. */
+  readonly env?: Environment | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -32,9 +35,9 @@ export interface RunNotebookOptions {
  */
 export async function* runNotebook(
   path: string,
-  { args = [], signal }: RunNotebookOptions = {},
+  { args = [], env, signal }: RunNotebookOptions = {},
 ): AsyncGenerator<ScriptEvent, ScriptResult> {
-  await using session = await openSession(path, { args, pressesRunButtons: true });
+  await using session = await openSession(path, { args, env, pressesRunButtons: true });
   const events: ServerEvent[] = [];
   let wake: () => void = () => undefined;
   session.listen((event) => {

@@ -1,7 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { SepError } from "../../errors.ts";
+import type { Environment } from "../../models/hub/hub-settings.ts";
+import { createLineRedactor, type Redactor, redactStrings } from "../../text/redact.ts";
 import type { FromKernel, KernelSettings, ToKernel } from "../kernel/messages.ts";
+import type { Output } from "../wire.ts";
 
 /** A message without the number that {@link KernelLink.request} gives it. */
 type Request = ToKernel extends infer Message
@@ -20,22 +23,36 @@ export interface KernelLink {
   readonly ended: Promise<string>;
 }
 
-/**
- * Starts a kernel. Its own output goes to stderr, so that stdout stays for results.
- * @param receive gets everything but answers
- */
-export function startKernel(settings: KernelSettings, receive: (message: FromKernel) => void): KernelLink {
+export interface StartKernelOptions {
+  readonly env: Environment;
+  /** Everything that comes from the kernel goes through it. */
+  readonly redactor: Redactor;
+  /** Gets everything but answers. */
+  readonly receive: (message: FromKernel) => void;
+}
+
+/** Starts a kernel. Its own output goes to stderr, so that stdout stays for results. */
+export function startKernel(
+  settings: KernelSettings,
+  { env, redactor, receive }: StartKernelOptions,
+): KernelLink {
   const child: ChildProcess = fork(
     fileURLToPath(new URL("../kernel/kernel-process.js", import.meta.url)),
     [],
     {
       execArgv: ["--enable-source-maps"],
-      stdio: ["ignore", process.stderr, process.stderr, "ipc"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      env: { ...env } as NodeJS.ProcessEnv,
     },
   );
+  for (const stream of [child.stdout, child.stderr]) {
+    const lines = createLineRedactor(redactor.message, (text) => void process.stderr.write(text));
+    stream?.setEncoding("utf8").on("data", lines.push).on("end", lines.end);
+  }
   const open = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
   let requests = 0;
-  child.on("message", (message: FromKernel) => {
+  child.on("message", (raw: FromKernel) => {
+    const message = redactMessage(raw, redactor);
     if (message.kind !== "answer") return receive(message);
     const { request, value, error } = message;
     if (error === null) open.get(request)?.resolve(value);
@@ -91,3 +108,29 @@ const SIGNALS_OF_NO_MEMORY: Partial<Record<NodeJS.Signals, string>> = {
   SIGABRT: "as when Node runs out of memory",
   SIGKILL: "as when the machine runs out of memory",
 };
+/**
+ * What comes from a kernel, before a page, an agent, a script or the file of results gets it. Errors, logs and progress
+ * are messages; what a cell shows is data, of which only known secrets are taken out.
+ */
+function redactMessage(message: FromKernel, redactor: Redactor): FromKernel {
+  switch (message.kind) {
+    case "status":
+    case "progress":
+      return redactStrings(message, redactor.message);
+    case "outputs":
+      return { ...message, outputs: message.outputs.map((output) => redactOutput(output, redactor)) };
+    case "answer": {
+      const { value, error } = message;
+      return {
+        ...message,
+        value: redactStrings(value, redactor.known),
+        error: redactStrings(error, redactor.message),
+      };
+    }
+    default:
+      return message;
+  }
+}
+
+const redactOutput = (output: Output, { known, message }: Redactor): Output =>
+  redactStrings(output, output.kind === "log" ? message : known);

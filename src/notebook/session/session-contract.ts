@@ -1,3 +1,4 @@
+import type { Environment } from "../../models/hub/hub-settings.ts";
 import type {
   CellSource,
   CellState,
@@ -13,6 +14,8 @@ export interface SessionOptions {
   /** Arguments that the notebook reads as `args`. */
   readonly args?: readonly string[];
   readonly pressesRunButtons?: boolean;
+  /** Of the kernel, `process.env` by default; what its secrets are is nowhere shown and kept. */
+  readonly env?: Environment | undefined;
   readonly isLazy?: boolean;
   /** Take over what other programs write into the file. */
   readonly watches?: boolean;

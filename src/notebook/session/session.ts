@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { openRedactor } from "../../models/hub/hub-settings.ts";
 import type { FromKernel } from "../kernel/messages.ts";
 import { secureStorage } from "../storage-folder.ts";
 import type { CellSource, ControlValue, KernelState, ServerEvent } from "../wire.ts";
@@ -12,6 +13,8 @@ import { watchDocument } from "./watch-document.ts";
 
 /** Opens a notebook. Nothing runs until somebody asks. @throws SepError `missing-input`, `bad-notebook`, `unsafe-folder` */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<Session> {
+  const { env = process.env, args = [] } = options;
+  const redactor = await openRedactor(env, args);
   const document = await openDocument(path);
   const storageFolder = await secureStorage(document.path);
   const drafts = await openDraftJournal(join(storageFolder, `${basename(document.path)}.drafts.json`));
@@ -74,14 +77,18 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       {
         path: document.path,
         storageFolder,
-        args: options.args ?? [],
+        args,
         pressesRunButtons: options.pressesRunButtons ?? false,
         isLazy: kernel.isLazy,
         controls: [...controls],
       },
-      (message) => {
-        // what an older one still says is about values that are gone
-        if (link === current) receive(message);
+      {
+        env,
+        redactor,
+        receive(message) {
+          // what an older one still says is about values that are gone
+          if (link === current) receive(message);
+        },
       },
     );
     void link.ended.then((how) => {

@@ -1,6 +1,7 @@
 import type { ProbeEval, ProbeSummary } from "../../evaluation/probe-eval.ts";
 import type { RunRecord } from "../../sampling/run-record.ts";
 import { formatNumber } from "../../text/format-numbers.ts";
+import { createRedactor, redactStrings } from "../../text/redact.ts";
 import { readTool } from "../version.ts";
 
 /** Names and values of all that shaped a study, for its report. */
@@ -11,7 +12,7 @@ export function describeSettings(
   const tool = readTool();
   const questions = new Set(runs.map((run) => run.question_id)).size;
   const first = runs[0];
-  return [
+  const rows: [string, string][] = [
     ["Tool", `${tool.name} ${tool.version}`],
     ["Model", first?.model ?? "unknown"],
     ["Questions and samples", `${questions} questions, ${runs.length} samples`],
@@ -26,6 +27,8 @@ export function describeSettings(
     ],
     ...Object.entries(source).map(([name, value]): [string, string] => [`Trace: ${name}`, value]),
   ];
+  // a report is sent around, and an imported study names its model as it likes
+  return redactStrings(rows, createRedactor([]).message);
 }
 
 function describeProbe(probe: ProbeSummary | null): string {

@@ -1,4 +1,6 @@
 import { SepError } from "../../errors.ts";
+import { quoteAnswer } from "../../servers/retry-requests.ts";
+import { type Answered, parseBody } from "../../servers/send-once.ts";
 import { TOP_LOGPROBS } from "./answer-request.ts";
 
 /** One answer as a server gives it. */
@@ -25,10 +27,10 @@ export interface ServedAnswer {
  * @param source the server's address, for errors
  * @throws SepError `no-logprobs` if it has no log-probabilities or token ids; `server-refused` if it is no completion
  */
-export function readAnswer(text: string, source: string): ServedAnswer {
-  const body = parse(text, source);
+export function readAnswer(answer: Body, source: string): ServedAnswer {
+  const body = parse(answer, source);
   const choice = body.choices?.[0];
-  if (choice === undefined) throw notAnAnswer(source, text);
+  if (choice === undefined) throw notAnAnswer(source, answer);
   const steps = readSteps(choice, source);
   const tokenIds = choice.token_ids ?? steps.map(({ token }) => idOf(token, source));
   if (steps.length !== tokenIds.length || tokenIds.length === 0) {
@@ -41,7 +43,7 @@ export function readAnswer(text: string, source: string): ServedAnswer {
   if (reason !== "stop" && reason !== "length") {
     throw new SepError(
       "server-refused",
-      `${source} ended an answer with finish_reason ${JSON.stringify(reason)}, expected stop or length. See its log; was a tool parser switched on?`,
+      `${source} ended an answer with finish_reason ${JSON.stringify(answer.redactor.message(String(reason)))}, expected stop or length. See its log; was a tool parser switched on?`,
     );
   }
   return {
@@ -97,17 +99,19 @@ interface Choice {
   } | null;
 }
 
-interface Body {
+type Body = Pick<Answered, "text" | "redactor">;
+
+interface Completion {
   readonly choices?: readonly Choice[];
   readonly prompt_token_ids?: readonly number[] | null;
   readonly kv_transfer_params?: { readonly hidden_states_path?: unknown } | null;
 }
 
-function parse(text: string, source: string): Body {
+function parse(answer: Body, source: string): Completion {
   try {
-    return JSON.parse(text) as Body;
+    return parseBody(answer) as Completion;
   } catch (cause) {
-    throw notAnAnswer(source, text, cause);
+    throw notAnAnswer(source, answer, cause);
   }
 }
 
@@ -146,9 +150,9 @@ function idOf(token: unknown, source: string): number {
   );
 }
 
-const notAnAnswer = (source: string, text: string, cause?: unknown): SepError =>
+const notAnAnswer = (source: string, answer: Body, cause?: unknown): SepError =>
   new SepError(
     "server-refused",
-    `${source} answered with something that is no completion: ${JSON.stringify(text.slice(0, 200))}. Is it the address of an OpenAI-compatible API?`,
+    `${source} answered with something that is no completion: ${quoteAnswer(answer)}. Is it the address of an OpenAI-compatible API?`,
     { cause },
   );

@@ -134,7 +134,7 @@ async function request(
   const answer = await pool.post(path, buildAnswerRequest(prompt, options), { key, signal });
   const source = pool.servers.length === 1 ? (pool.servers[0]?.api as string) : "A server";
   if (answer.status >= 400) throw explainServerRefusal(source, answer);
-  const read = readAnswer(answer.text, source);
+  const read = readAnswer(answer, source);
   requireSamePrompt(read, prompt, source);
   return read;
 }

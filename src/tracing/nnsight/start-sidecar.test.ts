@@ -3,7 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { expectNoSecret } from "../../../test/expect-no-secret.ts";
 import type { OpenRequest } from "./sidecar-message.ts";
 import { type Sidecar, startSidecar } from "./start-sidecar.ts";
 
@@ -18,6 +20,7 @@ const OPEN: OpenRequest = {
   dtype: "float32",
   remote: false,
 };
+const KEY = "ndif-0123456789-abcdefghij";
 
 let folder: string;
 beforeEach(async () => {
@@ -32,6 +35,7 @@ async function start(mode = "", { signal }: { readonly signal?: AbortSignal } = 
     FAKE_SIDECAR: mode,
     FAKE_SIDECAR_LOG: join(folder, "log.json"),
     FAKE_SIDECAR_CHILD: join(folder, "child"),
+    NDIF_API_KEY: KEY,
   };
   const starting = startSidecar(OPEN, { python: FAKE, env, signal });
   const said: string[] = [];
@@ -196,4 +200,10 @@ describe("a read", () => {
     controller.abort(new Error("enough"));
     await expect(reading).rejects.toThrow("enough");
   });
+});
+
+it.each(["says-its-key", "prints-its-key"])("keeps the key to itself where the process %s", async (mode) => {
+  const failed = await start(mode).catch((error: Error) => error);
+  expect(failed).toMatchObject({ code: "sidecar-failed", message: expect.stringContaining("[redacted]") });
+  expectNoSecret(inspect(failed), KEY);
 });

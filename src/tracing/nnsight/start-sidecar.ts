@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { openRedactor } from "../../models/hub/hub-settings.ts";
+import { createLineRedactor, type Redactor, redactStrings } from "../../text/redact.ts";
 import { explainNoProgram, explainSidecarEnd, explainSidecarError } from "./explain-sidecar.ts";
 import {
   type OpenRequest,
@@ -46,8 +48,14 @@ export async function* startSidecar(
 ): AsyncGenerator<string, Sidecar> {
   signal?.throwIfAborted();
   const [program, args] = python === undefined ? ["uv", ["run", "--script", SCRIPT]] : [python, [SCRIPT]];
+  const redactor = await openRedactor(env);
   const child = spawn(program, args, { env, detached: true, stdio: ["pipe", "pipe", "pipe"] });
-  const talk = listen(child, { program, isUv: python === undefined, echo: env.SEP_DEBUG !== undefined });
+  const talk = listen(child, {
+    program,
+    isUv: python === undefined,
+    echo: env.SEP_DEBUG !== undefined,
+    redactor,
+  });
   try {
     talk.send(request);
     for (;;) {
@@ -106,22 +114,29 @@ interface Talk {
   end(): Promise<void>;
 }
 
-function listen(
-  child: ChildProcess,
-  { program, isUv, echo }: { readonly program: string; readonly isUv: boolean; readonly echo: boolean },
-): Talk {
+interface ListenOptions {
+  readonly program: string;
+  readonly isUv: boolean;
+  /** Show what it prints. */
+  readonly echo: boolean;
+  readonly redactor: Redactor;
+}
+
+function listen(child: ChildProcess, { program, isUv, echo, redactor }: ListenOptions): Talk {
   let printed = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+  const lines = createLineRedactor(redactor.message, (text) => {
     printed = (printed + text).slice(-KEPT_CHARACTERS);
     if (echo) process.stderr.write(text);
   });
+  child.stderr?.setEncoding("utf8").on("data", lines.push).on("end", lines.end);
   child.stdin?.on("error", () => undefined); // its end says why
   const closed = new Promise<Error>((resolve) => {
     child.once("error", (error) => resolve(explainNoProgram(program, isUv, error)));
     child.once("close", (code, signal) => resolve(explainSidecarEnd(signal ?? `exit code ${code}`, printed)));
   });
-  const lines = createInterface({ input: child.stdout as NonNullable<ChildProcess["stdout"]> });
-  const messages = lines[Symbol.asyncIterator]();
+  const messages = createInterface({ input: child.stdout as NonNullable<ChildProcess["stdout"]> })[
+    Symbol.asyncIterator
+  ]();
   return {
     send: (message) => void child.stdin?.write(`${JSON.stringify(message)}\n`),
     async next() {
@@ -129,7 +144,7 @@ function listen(
         const { value, done } = await messages.next();
         if (done) throw await closed;
         const message = parseSidecarMessage(value);
-        if (message !== null) return message;
+        if (message !== null) return redactStrings(message, redactor.message);
       }
     },
     async end() {

@@ -3,6 +3,8 @@ import type { ModelProfile } from "../../models/model-profile.ts";
 import { allOrNone } from "../../servers/all-or-none.ts";
 import { explainServerRefusal } from "../../servers/explain-refusal.ts";
 import type { ServedModel } from "../../servers/find-served-model.ts";
+import { quoteAnswer } from "../../servers/retry-requests.ts";
+import { type Answered, parseBody } from "../../servers/send-once.ts";
 import type { ServerPool } from "../../servers/server-pool.ts";
 import type { StateBackend } from "../state-backend.ts";
 import { describeVllmModel } from "./describe-vllm-model.ts";
@@ -80,7 +82,7 @@ async function poolSequence(
   };
   const answer = await pool.post("/pooling", body, { at: "root", key: tokenIds.join(), signal });
   if (answer.status >= 400) throw explainServerRefusal("A server", answer);
-  const flat = readVectors(answer.text);
+  const flat = readVectors(answer);
   if (flat.length !== tokenIds.length * hiddenSize) {
     throw new SepError(
       "bad-states",
@@ -98,10 +100,10 @@ async function poolSequence(
 }
 
 /** float32 in base64, or, from versions that do not know that, lists of numbers. */
-function readVectors(text: string): Float32Array {
+function readVectors(answer: Answered): Float32Array {
   let data: unknown;
   try {
-    data = (JSON.parse(text) as { readonly data?: readonly { readonly data?: unknown }[] }).data?.[0]?.data;
+    data = (parseBody(answer) as { readonly data?: readonly { readonly data?: unknown }[] }).data?.[0]?.data;
   } catch {
     data = undefined; // told below
   }
@@ -112,6 +114,6 @@ function readVectors(text: string): Float32Array {
   if (Array.isArray(data)) return Float32Array.from(data.flat() as number[]);
   throw new SepError(
     "server-refused",
-    `A server answered /pooling with ${JSON.stringify(text.slice(0, 200))}, expected data[0].data.`,
+    `A server answered /pooling with ${quoteAnswer(answer)}, expected data[0].data.`,
   );
 }

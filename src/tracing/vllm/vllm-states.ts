@@ -5,6 +5,8 @@ import type { ModelProfile } from "../../models/model-profile.ts";
 import { allOrNone } from "../../servers/all-or-none.ts";
 import { explainServerRefusal } from "../../servers/explain-refusal.ts";
 import type { ServedModel } from "../../servers/find-served-model.ts";
+import { quoteAnswer } from "../../servers/retry-requests.ts";
+import { parseBody } from "../../servers/send-once.ts";
 import type { ServerPool } from "../../servers/server-pool.ts";
 import type { StateBackend, StateReader } from "../state-backend.ts";
 import { describeVllmModel } from "./describe-vllm-model.ts";
@@ -155,18 +157,17 @@ async function requestStates(
   if (answer.status >= 400) throw explainServerRefusal("A server", answer);
   let path: unknown;
   try {
-    const { kv_transfer_params: params } = JSON.parse(answer.text) as {
+    const { kv_transfer_params: params } = parseBody(answer) as {
       readonly kv_transfer_params?: { readonly hidden_states_path?: unknown } | null;
     };
     path = params?.hidden_states_path;
   } catch (cause) {
-    throw new SepError(
-      "server-refused",
-      `A server answered with something that is no JSON: ${JSON.stringify(answer.text.slice(0, 200))}.`,
-      { cause },
-    );
+    const said = quoteAnswer(answer);
+    throw new SepError("server-refused", `A server answered with something that is no JSON: ${said}.`, {
+      cause,
+    });
   }
-  if (typeof path === "string") return path;
+  if (typeof path === "string") return answer.redactor.known(path); // errors name it
   throw new SepError(
     "bad-states",
     "The server answered without kv_transfer_params.hidden_states_path: it extracts no hidden states. Start it with the command that `sep vllm-command` prints; vLLM 0.18 or newer.",
