@@ -78,6 +78,7 @@ export {
   assertStates,
   assertThinkEntropies,
   assessRisk,
+  measureFamiliarity,
   type PlacedStates,
   type Probe,
   parseProbe,

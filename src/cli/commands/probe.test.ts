@@ -29,7 +29,7 @@ test("info, for people and for scripts", async () => {
   expect(stdout).toMatch(/calibration +platt, slope 2\.0000, offset 0\.2500\n/);
   expect(stdout).toMatch(/risk +0\.1: none\. too few\n/);
   expect(stdout).toMatch(
-    /familiarity +1 directions? of 12 training questions, distances of 3 validation\s+questions\n/,
+    /familiarity +1 leading direction of 12 training questions, distances of 3 validation\s+questions\n/,
   );
   const json = JSON.parse((await probe("info", path, "--json")).stdout);
   expect(json).toMatchObject({
