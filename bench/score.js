@@ -56,6 +56,16 @@ const probeAt = (position, layer_count, threshold = 1) => {
     coefficients: new Float32Array(width).fill(1e-3),
     intercept: 0,
     hidden: null,
+    familiarity: {
+      centre: new Float32Array(width),
+      directions: new Float32Array(32 * width).fill(1e-3),
+      variances: new Float32Array(32).fill(1),
+      residual_variance: 1,
+      shrinkage: 0,
+      training_questions: 210,
+      distances: new Float32Array(45),
+      level: 0.05,
+    },
   };
 };
 

@@ -80,6 +80,7 @@ export {
   assertStates,
   assertThinkEntropies,
   assessRisk,
+  measureFamiliarity,
   type PlacedStates,
   type Probe,
   parseProbe,

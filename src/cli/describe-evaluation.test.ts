@@ -27,6 +27,17 @@ const point = (estimate: number) => ({ estimate, intervals: [], resamples: 0, fa
 const TEST = split([0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1]);
 
 const EVALUATION: ProbeEval = {
+  familiarity: {
+    accuracy_probe: {
+      level: 0.05,
+      validation_questions: 45,
+      splits: {
+        math_test: { question_count: 45, unfamiliar_count: 3, unfamiliar_share: 3 / 45 },
+        ood_test: { question_count: 150, unfamiliar_count: 38, unfamiliar_share: 38 / 150 },
+      },
+    },
+    se_probe: null,
+  },
   decisions: [
     {
       score: "accuracy_probe",
@@ -147,4 +158,17 @@ it("shows what each threshold promised and what came of it", () => {
   expect(lines[from + 4]).toMatch(/^ {4}SE probe +none: 5 calibration questions cannot/);
   expect(lines.join(" ").replace(/\s+/g, " ")).toContain("A promise of twenty words.");
   for (const line of lines.slice(from, from + 6)) expect(line.length).toBeLessThanOrEqual(80);
+});
+
+it("says which share of the questions a probe finds unfamiliar", () => {
+  const text = describeEvaluation(EVALUATION, (_style, value) => value);
+  expect(text).toContain(
+    [
+      "Unfamiliar questions",
+      "  States unlike those of the training questions (p at most 0.05)",
+      `${"    accuracy probe".padEnd(36)}7% of 45 test, 25% of 150 out of distribution`,
+    ].join("\n"),
+  );
+  const { familiarity: _none, ...earlier } = EVALUATION;
+  expect(describeEvaluation(earlier, (_style, value) => value)).not.toContain("Unfamiliar");
 });

@@ -43,7 +43,7 @@ export function describeProbeFile(probe: Probe | UntrainedProbe): readonly (read
       : [
           [
             "familiarity",
-            `${familiarity.variances.length} directions of ${familiarity.training_questions} training questions, distances of ${familiarity.distances.length} validation questions`,
+            `${familiarity.variances.length} leading direction${familiarity.variances.length === 1 ? "" : "s"} of ${familiarity.training_questions} training questions, distances of ${familiarity.distances.length} validation questions`,
           ] as const,
         ]),
     ...probe.decisions.map(

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { makeProbe } from "../../test/fakes/make-probe.ts";
+import { makeFamiliarity, makeProbe } from "../../test/fakes/make-probe.ts";
 import type { Probe } from "./probe.ts";
 import { loadProbe, readProbeFile, saveProbe, weightsPathOf } from "./probe-file.ts";
 
@@ -17,18 +17,7 @@ describe("probe files", () => {
   it("come back as they were saved", async () => {
     await saveProbe(path, probe);
     expect(await loadProbe(path)).toEqual(probe);
-    const knowing = makeProbe({
-      familiarity: {
-        centre: Float32Array.of(0, 0.5),
-        directions: Float32Array.of(0.6, 0.8),
-        variances: Float32Array.of(1.5),
-        residual_variance: 0.25,
-        shrinkage: 0.125,
-        training_questions: 12,
-        distances: Float32Array.of(1, 2, 3),
-        level: 0.05,
-      },
-    });
+    const knowing = makeProbe({ familiarity: makeFamiliarity(2) });
     await saveProbe(path, knowing);
     expect(await loadProbe(path)).toEqual(knowing);
     const { familiarity } = JSON.parse(await readFile(path, "utf8"));

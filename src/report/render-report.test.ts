@@ -69,6 +69,19 @@ describe("renderReport", () => {
     expect(text).toContain("2×");
   });
 
+  it("says which questions are unfamiliar, where a probe can tell", () => {
+    const content = makeContent("");
+    const splits = { math_test: { question_count: 45, unfamiliar_count: 3, unfamiliar_share: 3 / 45 } };
+    const known = { level: 0.05, validation_questions: 45, splits };
+    const familiarity = { accuracy_probe: known, se_probe: null };
+    const text = (own: ReportContent): string =>
+      parseHTML(renderReport(own, makeFigures(own))).document.querySelector("main")!.textContent;
+    expect(text({ ...content, evaluation: { ...content.evaluation, familiarity } })).toContain(
+      "Accuracy probe: 7% of 45 (test)",
+    );
+    expect(text(content)).not.toContain("Unfamiliar");
+  });
+
   it("survives a study without scores, questions or a second set", () => {
     const { evaluation } = makeReportContent("");
     const nothing = evaluateSplit(

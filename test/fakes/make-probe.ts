@@ -1,3 +1,4 @@
+import type { Familiarity } from "../../src/probes/familiarity.ts";
 import type { Probe } from "../../src/probes/probe.ts";
 
 /** A small probe of two features whose numbers can be worked out by hand. */
@@ -40,3 +41,15 @@ export function makeProbe(changes: Partial<Probe> = {}): Probe {
     ...changes,
   };
 }
+
+/** A record of training states that were spread along one direction. */
+export const makeFamiliarity = (width: number): Familiarity => ({
+  centre: new Float32Array(width),
+  directions: Float32Array.from({ length: width }, (_, j) => (j === 0 ? 1 : 0)),
+  variances: Float32Array.of(1.5),
+  residual_variance: 0.25,
+  shrinkage: 0.125,
+  training_questions: 12,
+  distances: Float32Array.of(1, 2, 3),
+  level: 0.05,
+});

@@ -1,4 +1,5 @@
 import { readProbeFile } from "../../probes/probe-file.ts";
+import { splitProbe } from "../../probes/split-probe.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { describeProbeFile } from "../describe-probe-file.ts";
 import { EXIT } from "../exit.ts";
@@ -25,7 +26,7 @@ export const PROBE_INFO: Command = defineCommand({
   async run(values, { stdout, env }) {
     const probe = await readProbeFile(values.probe);
     if (values.json) {
-      const { mean: _m, scale: _s, coefficients: _c, hidden: _h, ...description } = { ...WEIGHTS, ...probe };
+      const description = probe.kind === "untrained" ? probe : splitProbe(probe).description;
       stdout.write(`${JSON.stringify({ ...description, kind: "probe", probe_kind: probe.kind })}\n`);
       return EXIT.ok;
     }
@@ -40,8 +41,6 @@ export const PROBE_INFO: Command = defineCommand({
   },
 });
 
-/** What the JSON line leaves out, in a probe without it too. */
-const WEIGHTS = { mean: null, scale: null, coefficients: null, hidden: null };
 const NAME_WIDTH = 17;
 const DEFAULT_COLUMNS = 80;
 const MOST_COLUMNS = 110;

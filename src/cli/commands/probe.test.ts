@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFakeCli } from "../../../test/fakes/cli-context.ts";
-import { makeProbe } from "../../../test/fakes/make-probe.ts";
+import { makeFamiliarity, makeProbe } from "../../../test/fakes/make-probe.ts";
 import { saveProbe } from "../../probes/probe-file.ts";
 import { runCli } from "../run-cli.ts";
 
@@ -12,7 +12,7 @@ let path: string;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "sep-probe-cli-"));
   path = join(root, "se_probe.json");
-  await saveProbe(path, makeProbe());
+  await saveProbe(path, makeProbe({ familiarity: makeFamiliarity(2) }));
 });
 afterAll(() => rm(root, { recursive: true }));
 
@@ -28,6 +28,9 @@ test("info, for people and for scripts", async () => {
   expect(stdout).toMatch(/training +10 answers to 5 questions, 4 of label 1, seed 42\n/);
   expect(stdout).toMatch(/calibration +platt, slope 2\.0000, offset 0\.2500\n/);
   expect(stdout).toMatch(/risk +0\.1: none\. too few\n/);
+  expect(stdout).toMatch(
+    /familiarity +1 leading direction of 12 training questions, distances of 3 validation\s+questions\n/,
+  );
   const json = JSON.parse((await probe("info", path, "--json")).stdout);
   expect(json).toMatchObject({
     kind: "probe",
@@ -36,6 +39,13 @@ test("info, for people and for scripts", async () => {
     intercept: -0.5,
   });
   expect(json).not.toHaveProperty("mean");
+  expect(json.familiarity).toEqual({
+    level: 0.05,
+    residual_variance: 0.25,
+    shrinkage: 0.125,
+    training_questions: 12,
+    validation_questions: 3,
+  });
 });
 
 test("info of a probe that could not be trained says why", async () => {

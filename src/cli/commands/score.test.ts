@@ -88,6 +88,10 @@ test("a stream, in order, with an error for each line that cannot be used", asyn
     '{"id": "x", "question": " "}',
     `{"id": "long", "question": "${"1 + ".repeat(5000)}1"}`,
     '{"question": "What is 1\u2028+ 1?"}',
+    '{"id": "given", "question": "What is 2 + 3?", "answer": "It is 5."}',
+    '{"id": "typo", "question": "What is 2 + 3?", "anwser": "5"}',
+    '{"id": ["a"], "question": "What is 2 + 3?"}',
+    '{"id": "number", "question": "What is 2 + 3?", "answer": 5}',
   ].join("\n");
   const { code, stdout, stderr } = await score(["--stdin"], [lines.slice(0, 17), lines.slice(17)]);
   const answers = stdout
@@ -100,11 +104,18 @@ test("a stream, in order, with an error for each line that cannot be used", asyn
     ["x", 4, "bad-question-file"],
     ["long", 5, "prompt-too-long"],
     [null, undefined, undefined],
+    ["given", undefined, undefined],
+    ["typo", 8, "bad-question-file"],
+    [null, 9, "bad-question-file"],
+    ["number", 10, "bad-question-file"],
   ]);
+  expect(answers[5]).toMatchObject({ answer: "It is 5.", is_given: true, generated_tokens: 0 });
+  expect(answers[6].error.message).toContain('unknown key "anwser", expected id, question, answer');
+  expect(answers[7].error.message).toContain('"id" is neither text nor a number');
   expect(answers[0]).toMatchObject({ answer: "\\boxed{5}", decision: "answer" });
   expect(answers[4].question).toBe("What is 1\u2028+ 1?");
   expect(code).toBe(1);
-  expect(stderr).toContain("3 of 5 lines could not be answered");
+  expect(stderr).toContain("6 of 9 lines could not be answered");
 });
 
 test.each([
@@ -112,6 +123,7 @@ test.each([
   [["x", "--stdin"], /got both/, 2],
   [["x", "--prompt-format", "few-shot"], /without --shots/, 2],
   [["x", "--shots", "general"], /--shots without/, 2],
+  [["x", "--unfamiliar", "refuse"], /the probe cannot tell which are/, 2],
 ])("%j is refused", async (args, message, expected) => {
   const { code, stderr } = await score(args);
   expect(stderr).toMatch(message);

@@ -112,6 +112,26 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
     expect(baseline.asking).toBeNull(); // nobody generated these runs
   });
 
+  it("keeps what the training states are like, and counts who is unlike them", async () => {
+    const { familiarity, position, width } = await loadProbe(workspace.accuracyProbe);
+    const train = await readNpz(workspace.probeDataset("math_train"));
+    const questions = new Set(train.question_ids!.data as readonly string[]).size;
+    expect(familiarity).toMatchObject({ training_questions: questions, level: 0.05 });
+    expect(familiarity!.directions).toHaveLength(familiarity!.variances.length * width);
+    expect(familiarity!.distances).toHaveLength(23); // one a question, not one an answer
+    const { accuracy_probe: found } = evaluation.familiarity!;
+    expect(position).toBe("think-end");
+    expect(found).toMatchObject({ level: 0.05, validation_questions: 23 });
+    expect(Object.keys(found!.splits).sort()).toEqual(["math_test", "ood_test"]);
+    // the sets are drawn alike: about one in twenty of either
+    for (const { question_count, unfamiliar_count, unfamiliar_share } of Object.values(found!.splits)) {
+      expect(unfamiliar_share).toBe(unfamiliar_count / question_count);
+      expect(unfamiliar_share).toBeLessThan(0.3);
+    }
+    expect((await loadProbe(workspace.entropyBaseline)).familiarity).toBeNull();
+    expect(evaluation.warnings.map(({ code }) => code)).not.toContain("no-familiarity");
+  });
+
   it("calibrates on validation and keeps the maps", () => {
     const { calibration_maps: maps, math_val: val, math_test: test } = evaluation;
     expect(maps!.accuracy_probe).toMatchObject({
@@ -208,6 +228,13 @@ describe("degenerate studies", () => {
     expect(evaluation.ood_test).toBeUndefined();
     expect(evaluation.warnings.map(({ code }) => code)).toContain("no-ood");
     expect(evaluation.warnings.map(({ code }) => code)).toContain("few-questions");
+    // 9 of 60 questions are for validation: no p-value could be as small as the level
+    expect(evaluation.warnings).toContainEqual({
+      code: "no-familiarity",
+      message:
+        "The accuracy probe cannot tell which questions are unfamiliar: 9 validation questions have a state, and a level of 0.05 takes 19. Add questions.",
+    });
+    expect(evaluation.familiarity).toEqual({ accuracy_probe: null, se_probe: null });
   });
 
   it("say null, and why, when every answer is right", async () => {

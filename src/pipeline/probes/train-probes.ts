@@ -3,6 +3,7 @@ import { describeProbe } from "../../probes/describe-probe.ts";
 import type { ClassWeight } from "../../probes/fit-logistic.ts";
 import { fitProbes } from "../../probes/fit-probes.ts";
 import { type HiddenStates, openHiddenStates } from "../../probes/hidden-states.ts";
+import { PROBE_FORMAT } from "../../probes/parse-probe.ts";
 import { type ProbeDataset, readProbeDataset } from "../../probes/probe-dataset.ts";
 import { saveProbe, weightsPathOf } from "../../probes/probe-file.ts";
 import type { ProbeKind } from "../../probes/probe-kind.ts";
@@ -99,6 +100,7 @@ export async function* trainProbes(
       targetCoverage,
       asking: asking as unknown as Json,
       seed,
+      format: PROBE_FORMAT.version, // probes of an earlier one cannot be read, and are fitted anew
     },
     whenStale: "redo" as const,
   };

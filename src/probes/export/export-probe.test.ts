@@ -5,11 +5,10 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose } from "../../../test/expect-all-close.ts";
 import { hashed } from "../../../test/fakes/hashed.ts";
-import { makeProbe } from "../../../test/fakes/make-probe.ts";
+import { makeFamiliarity, makeProbe } from "../../../test/fakes/make-probe.ts";
 import { readNpz } from "../../store/npz.ts";
 import { assessRisk } from "../assess-risk.ts";
 import type { CalibrationMap } from "../calibration-map.ts";
-import type { Familiarity } from "../familiarity.ts";
 import type { Probe } from "../probe.ts";
 import { loadProbe } from "../probe-file.ts";
 import { assertStates, type PlacedStates, scoreProbe } from "../score-probe.ts";
@@ -45,16 +44,7 @@ const linear = makeProbe({
   intercept: golden.classifier.intercept_[0],
   calibration_map: platt,
 });
-const familiarity: Familiarity = {
-  centre: new Float32Array(d),
-  directions: Float32Array.from({ length: 2 * d }, (_, i) => hashed(i, 9)),
-  variances: Float32Array.of(2, 1),
-  residual_variance: 0.5,
-  shrinkage: 0.1,
-  training_questions: 12,
-  distances: Float32Array.of(1, 2, 3),
-  level: 0.05,
-};
+const familiarity = makeFamiliarity(d);
 const placed = (values = states): PlacedStates =>
   assertStates(values, { position: "think-end", layer: 2, width: d, normState: "residual" });
 const units = 3;
@@ -162,7 +152,7 @@ describe("files", () => {
     await exportProbe({ ...linear, familiarity }, path, "npz");
     expect((await readNpz(path)).familiarity_directions).toEqual({
       dtype: "f4",
-      shape: [2, d],
+      shape: [1, d],
       data: familiarity.directions,
     });
     expect((await readNpz(path)).platt!.data).toEqual(Float64Array.of(1.5, -0.25));
