@@ -49,6 +49,7 @@ export function questionTexts(runs: readonly RunRecord[]): QuestionTexts {
 }
 
 function withoutTemplate(prompts: readonly string[]): readonly string[] {
+  if (prompts.length < 2) return prompts;
   const words = prompts.map((prompt) => prompt.split(/\s+/).filter((word) => word !== ""));
   const shortest = words.reduce((least, { length }) => Math.min(least, length), Number.POSITIVE_INFINITY);
   const model = words.find(({ length }) => length === shortest) ?? [];

@@ -45,7 +45,7 @@ export async function readJsonl<T>(
     const { text, isUtf8 } = decodeLine(line === 1 ? withoutByteOrderMark(bytes) : bytes);
     if (text.trim() === "") continue;
     const reject = (reason: string): void => void problems.push({ line, reason, excerpt: excerptOf(text) });
-    if (!isUtf8) {
+    if (!isUtf8 && ended) {
       reject("not UTF-8: save the file as UTF-8");
       continue;
     }
