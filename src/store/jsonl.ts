@@ -45,15 +45,16 @@ export async function readJsonl<T>(
     const { text, isUtf8 } = decodeLine(line === 1 ? withoutByteOrderMark(bytes) : bytes);
     if (text.trim() === "") continue;
     const reject = (reason: string): void => void problems.push({ line, reason, excerpt: excerptOf(text) });
-    if (!isUtf8 && ended) {
-      reject("not UTF-8: save the file as UTF-8");
-      continue;
-    }
     let value: unknown;
     try {
       value = parseJson(text);
     } catch (error) {
-      reject(ended ? `not JSON: ${messageOf(error)}` : "partial last line: the writer was interrupted");
+      const reason = isUtf8 ? `not JSON: ${messageOf(error)}` : NOT_UTF8;
+      reject(ended ? reason : "partial last line: the writer was interrupted");
+      continue;
+    }
+    if (!isUtf8) {
+      reject(NOT_UTF8);
       continue;
     }
     try {
@@ -112,6 +113,7 @@ export async function* readLines(
   if (held.length > 0) yield { bytes: Buffer.concat(held), ended: false };
 }
 
+const NOT_UTF8 = "not UTF-8: save the file as UTF-8";
 const NEWLINE = 0x0a;
 const READ_SIZE = 1 << 20;
 const EXCERPT_LENGTH = 80;
