@@ -49,6 +49,7 @@ export function questionTexts(runs: readonly RunRecord[]): QuestionTexts {
 }
 
 function withoutTemplate(prompts: readonly string[]): readonly string[] {
+  if (prompts.length < 2) return prompts;
   const words = prompts.map((prompt) => prompt.split(/\s+/).filter((word) => word !== ""));
   const shortest = words.reduce((least, { length }) => Math.min(least, length), Number.POSITIVE_INFINITY);
   const model = words.find(({ length }) => length === shortest) ?? [];
@@ -67,10 +68,10 @@ function withoutTemplate(prompts: readonly string[]): readonly string[] {
   return words.map((own) => own.slice(start, own.length - end).join(" "));
 }
 
-/** Warns of the duplicates of a set; what else is to be known about them stands in the counts. */
+/** @param about whose duplicates, where the step does not say it: "math: " */
 export function warnOfDuplicates(
-  set: string,
   { groupOf, sameCount, nearCount }: DuplicateGroups,
+  about = "",
 ): ManifestWarning[] {
   if (sameCount + nearCount === 0) return [];
   const example = [...groupOf].find(([id, first]) => id !== first)!;
@@ -78,8 +79,8 @@ export function warnOfDuplicates(
     {
       code: "duplicate-questions",
       message:
-        `${set}: ${sameCount + nearCount} questions stand in the set already (${sameCount} the same, ${nearCount} nearly), ` +
-        `such as ${JSON.stringify(example[0])}, which is ${JSON.stringify(example[1])}. Duplicates stay on one side of every split and count as one question.`,
+        `${about}${sameCount + nearCount} questions repeat others of the set (${sameCount} in the same words, ${nearCount} nearly): ` +
+        `${JSON.stringify(example[0])} repeats ${JSON.stringify(example[1])}. Duplicates stay on one side of every split and count as one question.`,
     },
   ];
 }

@@ -107,6 +107,12 @@ test("a byte order mark of UTF-8 is no part of the text, and zero bytes further 
   expect(problems).toHaveLength(1);
 });
 
+test("a last line in another encoding is not taken for a cut one, nor for what it says", async () => {
+  await writeFile(path, Buffer.from('{"a":"caf\xe9"}', "latin1"));
+  const { rows, problems } = await readJsonl(path, { parse: (value) => value });
+  expect([rows, problems.map(({ reason }) => reason)]).toEqual([[], ["not UTF-8: save the file as UTF-8"]]);
+});
+
 test("lines longer than one read come back whole", async () => {
   const rows = [{ text: "x".repeat(3_000_000) }, { text: "y" }];
   await writeJsonl(path, rows);

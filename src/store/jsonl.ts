@@ -53,15 +53,16 @@ export async function readJsonl<T>(
     if (text.trim() === "") continue;
     const reject = (reason: string): void =>
       void problems.push({ line, reason: shorten(reason, MOST_REASON), excerpt: shorten(text) });
-    if (!isUtf8) {
-      reject("not UTF-8: save the file as UTF-8");
-      continue;
-    }
     let value: unknown;
     try {
       value = parseJson(text);
     } catch (error) {
-      reject(ended ? `not JSON: ${messageOf(error)}` : "partial last line: the writer was interrupted");
+      const reason = isUtf8 ? `not JSON: ${messageOf(error)}` : NOT_UTF8;
+      reject(ended ? reason : "partial last line: the writer was interrupted");
+      continue;
+    }
+    if (!isUtf8) {
+      reject(NOT_UTF8);
       continue;
     }
     try {
@@ -139,6 +140,7 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
   if (sizeBytes > 0) yield take(false);
 }
 
+const NOT_UTF8 = "not UTF-8: save the file as UTF-8";
 const NEWLINE = 0x0a;
 const READ_SIZE = 1 << 20;
 /** A row of an answer of 100,000 tokens takes a tenth of it; the values that JSON makes of a line, up to ten times as much. */

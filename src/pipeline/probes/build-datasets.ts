@@ -107,7 +107,7 @@ export async function* buildDatasets(
       const source = await loadSet(workspace, set, { entropies, position, known });
       if (set === "math") known = source.texts;
       requireUsable(source, missingPosition);
-      const own = [...warnOfDuplicates(set, source.duplicates), ...describeDropped(source)];
+      const own = [...warnOfDuplicates(source.duplicates, `${set}: `), ...describeDropped(source)];
       for (const warning of own) yield { kind: "warning", ...STEP, warning };
       warnings.push(...own);
       countDropped(source, counts);

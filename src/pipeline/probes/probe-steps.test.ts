@@ -279,7 +279,7 @@ describe("degenerate studies", () => {
     });
     const codes = results[0]!.warnings.map(({ code, message }) => `${code}: ${message}`);
     expect(codes).toContainEqual(
-      'duplicate-questions: math: 20 questions stand in the set already (20 the same, 0 nearly), such as "math-0020", which is "math-0000". Duplicates stay on one side of every split and count as one question.',
+      'duplicate-questions: math: 20 questions repeat others of the set (20 in the same words, 0 nearly): "math-0020" repeats "math-0000". Duplicates stay on one side of every split and count as one question.',
     );
     expect(codes).toContainEqual(
       expect.stringMatching(

@@ -85,7 +85,7 @@ export async function* warnOfOverlap(
   const shared = set === "math" ? [] : findShared(texts, (await readTexts("math")).values());
   const message = `${shared.length} of ${texts.size} questions stand in the first set as well, in the same words or nearly. \`sep dataset\` leaves them out of the second: ${nameSome(shared)}. Give other questions with --ood.`;
   const warnings = [
-    ...warnOfDuplicates(set, groupDuplicates(texts)),
+    ...warnOfDuplicates(groupDuplicates(texts)),
     ...(shared.length === 0 ? [] : [{ code: "shared-questions", message }]),
   ];
   for (const warning of warnings) yield { kind: "warning", step: "prepare", part: set, warning };

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { makeRun } from "../../test/fakes/make-run.ts";
+import { findShared, groupDuplicates, nameSome, questionTexts } from "./question-overlap.ts";
+
+describe("questionTexts", () => {
+  it("are what was asked, where the runs say it", () => {
+    const runs = [0, 1].map((run_id) => makeRun({ question_id: "a", run_id, question: "Why?", prompt: "p" }));
+    expect([...questionTexts(runs)]).toEqual([["a", "Why?"]]);
+    expect(questionTexts([]).size).toBe(0);
+  });
+
+  it("are prompts without the template around them, where it is longer than they are", () => {
+    const prompted = (template: (question: string) => string): string[] =>
+      ["two and two", "the capital of Peru", "two and two"].map(template);
+    const textsOf = (prompts: readonly string[]): string[] => [
+      ...questionTexts(prompts.map((prompt, i) => withoutQuestion(`q${i}`, prompt))).values(),
+    ];
+    const shots =
+      "Answer the following question as briefly as possible.\nQuestion: Who wrote Emma?\nAnswer: Austen\n";
+    expect(textsOf(prompted((question) => `${shots}Question: ${question}\nAnswer:`))).toEqual([
+      "two and two",
+      "the capital of Peru",
+      "two and two",
+    ]);
+    expect(textsOf(prompted((question) => `What is ${question}`))[0]).toBe("What is two and two");
+    expect(textsOf(["same words in all of them", "same words in all of them"])).toEqual(
+      Array(2).fill("same words in all of them"),
+    );
+  });
+});
+
+it("groups go by the least id, and name those that have duplicates only", () => {
+  const texts = new Map([
+    ["c", "Why?"],
+    ["b", "why"],
+    ["a", "How?"],
+  ]);
+  expect(groupDuplicates(texts)).toEqual({
+    groupOf: new Map([
+      ["b", "b"],
+      ["c", "b"],
+    ]),
+    sameCount: 1,
+    nearCount: 0,
+  });
+  expect(findShared(texts, ["WHY", "how many"])).toEqual(["c", "b"]);
+  expect(nameSome(["a", "b", "c", "d", "e", "f", "g"])).toBe('"a", "b", "c", "d", "e" and 2 more');
+});
+
+function withoutQuestion(question_id: string, prompt: string): ReturnType<typeof makeRun> {
+  const { question: _asked, ...run } = makeRun({ question_id, prompt });
+  return run;
+}
