@@ -110,6 +110,22 @@ describe("scoreQuestion", () => {
     },
   );
 
+  it("reads the answer's last token, and not the stop string's, for second-to-last", async () => {
+    const sampler = { ...asking().sampler, maxNewTokens: 160, stopStrings: ["}"] };
+    const place = async (position: TracePosition) => {
+      const probe = probeOf(pocket, position, { asking: asking({ prompt_format: "chat", sampler }) });
+      const { answer, prompt_tokens, generated_tokens, read_at } = await scoreQuestion(
+        pocket,
+        probe,
+        QUESTION,
+      );
+      expect(answer).toBe("\\boxed{5");
+      return [read_at!.token, prompt_tokens + generated_tokens - read_at!.token_index];
+    };
+    expect(await place("second-to-last")).toEqual(["5", 2]);
+    expect(await place("last-token")).toEqual(["}", 1]);
+  });
+
   it("reads where a cut-off answer ends, and says where there is nothing to read", async () => {
     const scored = await scoreQuestion(model, probeOf(model, "second-to-last"), QUESTION);
     expect(scored).toMatchObject({ finish_reason: "length", generated_tokens: 7 });
