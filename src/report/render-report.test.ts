@@ -6,6 +6,7 @@ import { listFigures } from "./figure.ts";
 import { html } from "./html.ts";
 import { makeFigures } from "./make-figures.ts";
 import { renderReport } from "./render-report.ts";
+import type { ReportContent } from "./report-content.ts";
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror=alert(1)>' </style></pre></title>&amp;\u2028\u0000`;
 
@@ -70,12 +71,12 @@ describe("renderReport", () => {
   });
 
   it("says which questions are unfamiliar, where a probe can tell", () => {
-    const content = makeContent("");
+    const content = makeReportContent("");
     const splits = { math_test: { question_count: 45, unfamiliar_count: 3, unfamiliar_share: 3 / 45 } };
     const known = { level: 0.05, validation_questions: 45, splits };
     const familiarity = { accuracy_probe: known, se_probe: null };
     const text = (own: ReportContent): string =>
-      parseHTML(renderReport(own, makeFigures(own))).document.querySelector("main")!.textContent;
+      parseHTML(renderReport(own, makeFigures(own), ["svg"])).document.querySelector("main")!.textContent;
     expect(text({ ...content, evaluation: { ...content.evaluation, familiarity } })).toContain(
       "Accuracy probe: 7% of 45 (test)",
     );
