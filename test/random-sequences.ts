@@ -238,7 +238,8 @@ export async function openCleanRuns(): Promise<CleanRuns> {
       const chain = listChain([await openChain().inspect(workspace.probeEval)]);
       const clean = await makeClean(workspace);
       const differing: string[] = [];
-      for (const { path } of chain) {
+      for (const { path, state } of chain) {
+        if (state === "missing") continue; // nothing rests on it any more
         const name = relative(workspace.root, path);
         const other = join(clean.root, name);
         const same =
