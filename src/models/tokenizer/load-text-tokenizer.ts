@@ -52,8 +52,13 @@ export async function openTokenizer(
   return openInSandbox(files, signal);
 }
 
-const isOurs = async (path: string): Promise<boolean> =>
-  (await realpath(path)) === (await realpath(join(POCKET_FOLDER, "tokenizer.json")));
+/** In a bundle of these sources the package's own folder is not where it was. */
+const isOurs = async (path: string): Promise<boolean> => {
+  const [own, asked] = await Promise.all(
+    [join(POCKET_FOLDER, "tokenizer.json"), path].map((each) => realpath(each).catch(() => null)),
+  );
+  return own !== null && own === asked;
+};
 
 /** Reads the files that {@link openTokenizer} makes a tokenizer of. */
 export async function readTokenizerFiles(directory: string): Promise<TokenizerFiles> {
