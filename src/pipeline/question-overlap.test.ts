@@ -5,15 +5,14 @@ import { findShared, groupDuplicates, nameSome, questionTexts } from "./question
 describe("questionTexts", () => {
   it("are what was asked, where the runs say it", () => {
     const runs = [0, 1].map((run_id) => makeRun({ question_id: "a", run_id, question: "Why?", prompt: "p" }));
-    expect([...questionTexts(runs)]).toEqual([["a", "Why?"]]);
-    expect(questionTexts([]).size).toBe(0);
+    expect(questionTexts(runs, [])).toEqual([new Map([["a", "Why?"]]), new Map()]);
   });
 
-  it("are prompts without the template around them, where it is longer than they are", () => {
+  it("are prompts without what all of them begin and end with", () => {
     const prompted = (template: (question: string) => string): string[] =>
       ["two and two", "the capital of Peru", "two and two"].map(template);
     const textsOf = (prompts: readonly string[]): string[] => [
-      ...questionTexts(prompts.map((prompt, i) => withoutQuestion(`q${i}`, prompt))).values(),
+      ...questionTexts(prompts.map((prompt, i) => withoutQuestion(`q${i}`, prompt)))[0]!.values(),
     ];
     const shots =
       "Answer the following question as briefly as possible.\nQuestion: Who wrote Emma?\nAnswer: Austen\n";
@@ -22,7 +21,10 @@ describe("questionTexts", () => {
       "the capital of Peru",
       "two and two",
     ]);
-    expect(textsOf(prompted((question) => `What is ${question}`))[0]).toBe("What is two and two");
+    const [one, other] = ["7 and 8", "9 and 8"].map((question, i) => [
+      withoutQuestion(`a${i}`, `${shots}What is ${question}?`),
+    ]);
+    expect(questionTexts(one!, other!).map((texts) => [...texts.values()])).toEqual([["7"], ["9"]]);
     expect(textsOf(["same words in all of them", "same words in all of them"])).toEqual(
       Array(2).fill("same words in all of them"),
     );

@@ -35,37 +35,51 @@ export function findShared(texts: QuestionTexts, others: Iterable<string>): read
   return [...texts.keys()].filter((_, place) => firstOf[known.length + place]! < known.length);
 }
 
-/**
- * What each run's question asks. Runs of other tools have it only among the other words of their prompts; what all prompts
- * of a set begin and end with is taken off where it is a template, longer than what it holds.
- */
-export function questionTexts(runs: readonly RunRecord[]): QuestionTexts {
+/** One run of each question, which says what was asked. */
+export function firstRuns(runs: readonly RunRecord[]): readonly RunRecord[] {
   const first = new Map<string, RunRecord>();
   for (const run of runs) if (!first.has(run.question_id)) first.set(run.question_id, run);
-  const prompts = [...first.values()].filter(({ question }) => question === undefined);
-  const bare = withoutTemplate(prompts.map(({ prompt }) => prompt));
-  const bareOf = new Map(prompts.map(({ question_id }, place) => [question_id, bare[place]!]));
-  return new Map([...first].map(([id, { question }]) => [id, question ?? bareOf.get(id)!]));
+  return [...first.values()];
 }
 
-function withoutTemplate(prompts: readonly string[]): readonly string[] {
-  if (prompts.length < 2) return prompts;
-  const words = prompts.map((prompt) => prompt.split(/\s+/).filter((word) => word !== ""));
-  const shortest = words.reduce((least, { length }) => Math.min(least, length), Number.POSITIVE_INFINITY);
-  const model = words.find(({ length }) => length === shortest) ?? [];
-  const sharedBy = (
+/**
+ * What the questions of one or more sets ask. Runs of other tools have it only among the other words of their prompts; what
+ * all prompts of all sets begin and end with is taken off, which leaves those that are the same the same.
+ * @param sets runs of each
+ */
+export function questionTexts(...sets: readonly (readonly RunRecord[])[]): readonly QuestionTexts[] {
+  const asked = sets.map(firstRuns);
+  const template = findTemplate(asked.flat().filter(lacksQuestion).map(wordsOf));
+  const strip = (run: RunRecord): string => {
+    const words = wordsOf(run);
+    return words.slice(template.start, words.length - template.end).join(" ");
+  };
+  return asked.map((runs) => new Map(runs.map((run) => [run.question_id, run.question ?? strip(run)])));
+}
+
+const lacksQuestion = ({ question }: RunRecord): boolean => question === undefined;
+
+const wordsOf = ({ prompt }: RunRecord): readonly string[] =>
+  prompt.split(/\s+/).filter((word) => word !== "");
+
+/** How many words all prompts begin and end with; none where one of them would be left without any. */
+function findTemplate(prompts: readonly (readonly string[])[]): {
+  readonly start: number;
+  readonly end: number;
+} {
+  const [first = []] = prompts;
+  const shortest = prompts.reduce((least, { length }) => Math.min(least, length), first.length);
+  const countShared = (
     wordOf: (own: readonly string[], at: number) => string | undefined,
     most: number,
   ): number => {
     let at = 0;
-    while (at < most && words.every((own) => wordOf(own, at) === wordOf(model, at))) at++;
+    while (at < most && prompts.every((own) => wordOf(own, at) === wordOf(first, at))) at++;
     return at;
   };
-  const start = sharedBy((own, at) => own[at], shortest);
-  if (start === shortest) return prompts; // one prompt is the beginning of all others, or there is only one
-  const end = sharedBy((own, at) => own[own.length - 1 - at], shortest - start);
-  if (2 * (start + end) <= shortest) return prompts;
-  return words.map((own) => own.slice(start, own.length - end).join(" "));
+  const start = countShared((own, at) => own[at], shortest);
+  const end = countShared((own, at) => own[own.length - 1 - at], shortest - start);
+  return start + end === shortest ? { start: 0, end: 0 } : { start, end };
 }
 
 /** @param about whose duplicates, where the step does not say it: "math: " */

@@ -34,6 +34,7 @@ const foldCase = (text: string): string =>
 const plainSymbols = (text: string): string =>
   text
     .replace(/[\u2010-\u2013\u2212]/g, "-")
+    .replace(/(?<=\s)-{2,3}(?=\s)|(?<=\p{L}{2})-{2,3}(?=\p{L}{2})/gu, "\u2014") // a dash as typewriters have it
     .replace(/[\u00d7\u00b7\u22c5\u2217\u2219]/g, "*")
     .replace(/[\u00f7\u2044\u2215]/g, "/")
     .replace(/[\u2018\u2019\u02bc\u2032]/g, "'");

@@ -15,9 +15,9 @@ import { manifestPathOf } from "../output-ownership.ts";
 import {
   type DuplicateGroups,
   findShared,
+  firstRuns,
   groupDuplicates,
   nameSome,
-  type QuestionTexts,
   questionTexts,
   warnOfDuplicates,
 } from "../question-overlap.ts";
@@ -102,10 +102,10 @@ export async function* buildDatasets(
           ["ood", oodEntropies],
         ]
       : [["math", true]];
-    let known: QuestionTexts = new Map();
+    let known: readonly RunRecord[] = [];
     for (const [set, entropies] of sets) {
       const source = await loadSet(workspace, set, { entropies, position, known });
-      if (set === "math") known = source.texts;
+      if (set === "math") known = firstRuns(source.allRuns);
       requireUsable(source, missingPosition);
       const own = [...warnOfDuplicates(source.duplicates, `${set}: `), ...describeDropped(source)];
       for (const warning of own) yield { kind: "warning", ...STEP, warning };
@@ -142,7 +142,7 @@ export async function* buildDatasets(
       warnings.push(...own);
     } else {
       await rm(workspace.probeDataset("ood_test"), { force: true }); // one of an earlier study would be scored
-      if (isOodTraced) counts.ood_also_in_math = (await readTexts(workspace, "ood")).size;
+      if (isOodTraced) counts.ood_also_in_math = (await readAsked(workspace, "ood")).length;
       const warning = {
         code: "no-ood",
         message: isOodTraced
@@ -182,7 +182,6 @@ interface SourceSet {
   readonly entropies: ReadonlyMap<string, QuestionEntropies> | null;
   /** Without those of questions that the other set asks as well. */
   readonly allRuns: readonly RunRecord[];
-  readonly texts: QuestionTexts;
   /** Questions of the other set, left out. */
   readonly shared: readonly string[];
   readonly duplicates: DuplicateGroups;
@@ -191,19 +190,25 @@ interface SourceSet {
   readonly position: TracePosition;
 }
 
-/** What the questions of a set's traced answers ask. */
-const readTexts = async (workspace: Workspace, set: DataSetName): Promise<QuestionTexts> =>
-  questionTexts((await readRuns(await tracedAnswersPath(workspace, set))).runs);
+/** One run of each question that traced answers are to. */
+const readAsked = async (workspace: Workspace, set: DataSetName): Promise<readonly RunRecord[]> =>
+  firstRuns((await readRuns(await tracedAnswersPath(workspace, set))).runs);
+
+function findSharedRuns(runs: readonly RunRecord[], others: readonly RunRecord[]): readonly string[] {
+  const [texts, known] = questionTexts(runs, others);
+  return findShared(texts!, known!.values());
+}
 
 /** Whether the first set asks all questions of the second; false where files are missing, which the step reports. */
 async function isOodKnown(workspace: Workspace): Promise<boolean> {
   const paths = await Promise.all(SPLIT_SOURCES.map((set) => tracedAnswersPath(workspace, set)));
   if ((await Promise.all(paths.map(fileExists))).includes(false)) return false;
-  const ood = await readTexts(workspace, "ood");
-  return ood.size > 0 && findShared(ood, (await readTexts(workspace, "math")).values()).length === ood.size;
+  const ood = await readAsked(workspace, "ood");
+  const shared = findSharedRuns(ood, await readAsked(workspace, "math"));
+  return ood.length > 0 && shared.length === ood.length;
 }
 
-/** @param known questions of another set, which are left out */
+/** @param known runs of another set, whose questions are left out */
 async function loadSet(
   workspace: Workspace,
   set: DataSetName,
@@ -211,7 +216,7 @@ async function loadSet(
     entropies: withEntropies,
     position,
     known,
-  }: { readonly entropies: boolean; readonly position: TracePosition; readonly known: QuestionTexts },
+  }: { readonly entropies: boolean; readonly position: TracePosition; readonly known: readonly RunRecord[] },
 ): Promise<SourceSet> {
   const hidden = await openHiddenStates(workspace.hiddenStates(set));
   if (!hidden.positions.includes(position)) {
@@ -222,11 +227,9 @@ async function loadSet(
   }
   const index = await readStateRowIndex(workspace.hiddenStatesIndex(set));
   const { runs: all, problems, duplicates } = await readRuns(await tracedAnswersPath(workspace, set));
-  const asked = questionTexts(all);
-  const shared = findShared(asked, known.values());
+  const shared = findSharedRuns(all, known);
   const left = new Set(shared);
   const runs = all.filter(({ question_id }) => !left.has(question_id));
-  const texts = new Map([...asked].filter(([id]) => !left.has(id)));
   const entropies = withEntropies
     ? new Map(
         (await readSemanticEntropy(workspace.semanticEntropy(set))).map((record) => [
@@ -242,9 +245,8 @@ async function loadSet(
     index,
     entropies,
     allRuns: runs,
-    texts,
     shared,
-    duplicates: groupDuplicates(texts),
+    duplicates: groupDuplicates(questionTexts(runs)[0]!),
     usable,
     badLines: problems.length + duplicates.length,
     position,

@@ -157,10 +157,10 @@ describe("transferProbes refuses", () => {
   });
 
   it("a set whose test questions are all trained on elsewhere", async () => {
-    const { train, test } = splitQuestions(
+    const { train, val, test } = splitQuestions(
       Array.from({ length: 20 }, (_, q) => `math-${String(q).padStart(4, "0")}`),
     );
-    const tested = [...splitQuestions(train.concat(test)).val, ...test].map((id) => Number(id.slice(5)));
+    const tested = [...val, ...test].map((id) => Number(id.slice(5)));
     const trained = train.map((id) => Number(id.slice(5)));
     const ask = (_: string, q: number): string => {
       const other = tested.includes(q) ? trained[tested.indexOf(q)]! : q + 100;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../output-ownership.ts";
 import type { StepEvent, StepResult } from "../step.ts";
-import { openWorkspace, type Workspace } from "../workspace.ts";
+import { type DataSetName, openWorkspace, type Workspace } from "../workspace.ts";
 import { prepareQuestions } from "./prepare-questions.ts";
 
 let folder: string;
@@ -20,9 +20,10 @@ afterEach(() => rm(folder, { recursive: true }));
 
 async function run(
   options: Parameters<typeof prepareQuestions>[2],
+  set: DataSetName = "math",
 ): Promise<{ readonly events: StepEvent[]; readonly result: StepResult }> {
   const events: StepEvent[] = [];
-  const step = prepareQuestions(workspace, "math", options);
+  const step = prepareQuestions(workspace, set, options);
   for (;;) {
     const next = await step.next();
     if (next.done) return { events, result: next.value };
@@ -112,4 +113,35 @@ test("a useless source leaves what there is", async () => {
   await writeFile(source, "no question\n");
   await expect(run({ source })).rejects.toMatchObject({ code: "bad-question-file" });
   expect(await readFile(workspace.raw("math"), "utf8")).toBe(before);
+});
+
+test("repeated questions, and those of the first set, are warned of each time and written all the same", async () => {
+  const write = (...questions: string[]): Promise<void> =>
+    writeFile(
+      source,
+      questions.map((question, i) => `${JSON.stringify({ id: `q${i}`, question, answer: "1" })}\n`).join(""),
+    );
+  await write("What is 1 + 1?", "what is 1+1", "What is 2 + 2?");
+  const repeated = {
+    code: "duplicate-questions",
+    message: expect.stringMatching(/^1 questions repeat others .*: "q1" repeats "q0"\./),
+  };
+  for (const status of ["ran", "up-to-date"]) {
+    const { events, result } = await run({ source });
+    expect(result).toMatchObject({ status, counts: { questions: 3 }, warnings: [] });
+    expect(events).toContainEqual({ kind: "warning", step: "prepare", part: "math", warning: repeated });
+  }
+  await write("How many are 2 + 2?", "What is 2 + 2");
+  const { events } = await run({ source }, "ood");
+  expect(events).toContainEqual({
+    kind: "warning",
+    step: "prepare",
+    part: "ood",
+    warning: {
+      code: "shared-questions",
+      message: expect.stringMatching(
+        /^1 of 2 questions stand in the first set as well, .*: "q1"\. Give other questions/,
+      ),
+    },
+  });
 });
