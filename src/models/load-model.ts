@@ -88,6 +88,7 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
       threads: passThreads,
       device,
       embeddingTable,
+      quantised: quantised !== null,
     });
   };
   return createLanguageModel({

@@ -64,6 +64,7 @@ export function buildEncoder(
     distances: config.relative && addDistances({ graph, weights }, config, config.relative, { root, shape }),
     linears: [],
     quantisedRows: new Map(),
+    pairedRows: new Map(),
   };
 
   const embedded = addEncoderEmbeddings(scope);

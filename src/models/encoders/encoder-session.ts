@@ -1,5 +1,6 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { SepError } from "../../errors.ts";
+import { exactIntegerSettings } from "../session/exact-integers.ts";
 import { ENCODER_TENSORS as names } from "./encoder-tensors.ts";
 
 /** One text, or two together, as tokens. */
@@ -27,6 +28,8 @@ export interface OpenEncoderOptions {
   readonly threads: number;
   /** Outputs of which the first that the graph has is read. */
   readonly outputs: readonly string[];
+  /** Whether the graph has products of integers. */
+  readonly quantised?: boolean;
 }
 
 /** onnxruntime severity: errors only, so that its warnings stay off the user's screen. */
@@ -35,7 +38,7 @@ const LOG_ERRORS_ONLY = 3;
 /** @throws SepError `unsupported-model` if the graph has other inputs, or none of the outputs */
 export async function openEncoderSession(
   modelPath: string,
-  { threads, outputs }: OpenEncoderOptions,
+  { threads, outputs, quantised = false }: OpenEncoderOptions,
 ): Promise<EncoderSession> {
   const session = await InferenceSession.create(modelPath, {
     intraOpNumThreads: threads,
@@ -44,7 +47,9 @@ export async function openEncoderSession(
     logSeverityLevel: LOG_ERRORS_ONLY,
     // a batch's operators are long: threads that wait for the next one by spinning save nothing, and on a machine with
     // other work they take up to a third of it
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
+    extra: {
+      session: { intra_op: { allow_spinning: "0" }, ...(quantised ? await exactIntegerSettings() : {}) },
+    },
   });
   try {
     const output = chooseOutput(session, modelPath, outputs);

@@ -65,7 +65,11 @@ export async function openBuiltEncoder({
   const graph = quantised ? buildEncoder(architecture, config, weights, { labelCount, quantised }) : plain;
   const files = [...weightFiles(weights), ...(quantised ? weightFiles(quantised.index) : [])];
   await using place = await createGraphFolder(graph.model, files);
-  const session = await openEncoderSession(place.modelPath, { threads, outputs: outputsOf(labelCount) });
+  const session = await openEncoderSession(place.modelPath, {
+    threads,
+    outputs: outputsOf(labelCount),
+    quantised: quantised !== null,
+  });
   return { session, positions: config.maxPositions };
 }
 
@@ -74,10 +78,10 @@ export async function openBuiltEncoder({
  * @throws SepError `unsupported-model` if it has other inputs or outputs
  */
 export async function openExportedEncoder(
-  { folder, labelCount, threads }: EncoderGraphOptions,
+  { folder, labelCount, dtype, threads }: EncoderGraphOptions,
   { files: [model = "", ...data] }: EncoderWeightFiles,
 ): Promise<OpenedGraph> {
-  const options = { threads, outputs: outputsOf(labelCount) };
+  const options = { threads, outputs: outputsOf(labelCount), quantised: dtype === "int8" };
   const path = join(folder, model);
   if (data.length === 0) return describe(await openEncoderSession(path, options));
   // in the Hugging Face cache both are links to elsewhere, and onnxruntime wants the data beside the model

@@ -9,8 +9,8 @@ export interface Processor {
 }
 
 /**
- * Quantised exports that suit a processor, the fastest first. Signed weights saturate in the sums of x86 processors
- * without VNNI, so those get the file with unsigned ones. The last two are of exports for no processor in particular.
+ * Quantised exports that suit a processor, the fastest first. x86 processors without VNNI multiply unsigned weights exactly,
+ * and signed ones only once they are converted (see `exactIntegerSettings`), so those get the file with unsigned ones. The last two are of exports for no processor in particular.
  * @see sentence-transformers' `export_dynamic_quantized_onnx_model` and transformers.js, which name their files so
  */
 export function quantisedExports({ arch, flags }: Processor): readonly string[] {

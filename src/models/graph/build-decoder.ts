@@ -69,6 +69,7 @@ export function buildDecoder(
     operators,
     linears: [],
     quantisedRows: new Map(),
+    pairedRows: new Map(),
   };
 
   const tap = (layer: number, residual: TensorName): void => {

@@ -12,6 +12,8 @@ export interface LinearScope {
   readonly linears: LinearWeight[];
   /** Activations that were quantised so far, by their float32 tensor. */
   readonly quantisedRows: Map<TensorName, { readonly codes: TensorName; readonly scales: TensorName }>;
+  /** Activations that were filled up to an even number of rows so far, by the tensor that they come from. */
+  readonly pairedRows: Map<TensorName, { readonly even: TensorName; readonly count: TensorName }>;
 }
 
 /** What every part of a decoder graph may use. N = B * S tokens are kept flat between the attentions. */

@@ -7,6 +7,7 @@ import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { createDecoderFeeds } from "./decoder-feeds.ts";
 import { openEmbeddingRows } from "./embedding-rows.ts";
+import { exactIntegerSettings } from "./exact-integers.ts";
 import type { KvBlock, KvStep } from "./kv-block.ts";
 
 /** One forward pass over S new tokens in each of B rows. */
@@ -52,6 +53,7 @@ export interface OpenDecoderOptions {
   readonly threads: number;
   readonly device?: DeviceName;
   readonly embeddingTable?: StoredWeight | null;
+  readonly quantised?: boolean;
 }
 
 /** onnxruntime severity: errors only, so that its warnings stay off the user's screen. */
@@ -60,12 +62,13 @@ const LOG_ERRORS_ONLY = 3;
 /**
  * @param threads onnxruntime's threads within one pass
  * @param embeddingTable where the embeddings are if the graph wants them fed
+ * @param quantised whether the graph has products of integers
  * @throws SepError `device-unavailable` when a device other than the processor fails, here or in a pass
  */
 export async function openDecoderSession(
   modelPath: string,
   config: DecoderConfig,
-  { threads, device = "cpu", embeddingTable = null }: OpenDecoderOptions,
+  { threads, device = "cpu", embeddingTable = null, quantised = false }: OpenDecoderOptions,
 ): Promise<DecoderSession> {
   const { provider, environment } = DEVICES[device];
   Object.assign(process.env, environment);
@@ -75,6 +78,7 @@ export async function openDecoderSession(
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
     logSeverityLevel: LOG_ERRORS_ONLY,
+    ...(quantised ? { extra: { session: await exactIntegerSettings() } } : {}),
   });
   const session = await opening.catch((error) => blameDevice(device, "did not load the model", error));
   const embeddings = embeddingTable && (await openEmbeddingRows(embeddingTable));

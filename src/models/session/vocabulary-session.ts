@@ -1,5 +1,5 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { createGraph } from "../../onnx/graph.ts";
+import { createGraph, type OnnxGraph, type TensorName } from "../../onnx/graph.ts";
 
 /** What sampling needs of whole rows of logits; per row. */
 export interface VocabularyMeasures {
@@ -68,6 +68,19 @@ export function createVocabularySession(threads: number): VocabularySession {
   };
 }
 
+/**
+ * A sum starts with the values before the first aligned one, so its last bits depend on where in memory its row lies.
+ * Rows of a multiple of these many values all lie as the first one does; 64 bytes are the widest vectors.
+ */
+const ALIGNED_VALUES = 16;
+
+/** Pads that fill rows [rows, V] up to aligned ones. */
+function addRowPads(graph: OnnxGraph, rows: TensorName): TensorName {
+  const size = graph.add("Shape", [rows], { start: 1, end: 2 });
+  const missing = graph.add("Mod", [graph.add("Neg", [size]), graph.integers([ALIGNED_VALUES])]);
+  return graph.add("Concat", [graph.integers([0, 0, 0]), missing], { axis: 0 });
+}
+
 function open(threads: number): Promise<InferenceSession> {
   const graph = createGraph("vocabulary");
   const logits = graph.input("logits", "float32", ["rows", "V"]);
@@ -82,7 +95,7 @@ function open(threads: number): Promise<InferenceSession> {
   const tempered = graph.add("LogSoftmax", [graph.add("Mul", [logits, inverseTemperature])], { axis: -1 });
   output("ReduceMax", logits, "highest");
   output("ReduceMax", logprobs, "highest_logprob");
-  output("ReduceSum", surprise, "entropy");
+  output("ReduceSum", graph.add("Pad", [surprise, addRowPads(graph, logits)]), "entropy");
   output("ReduceMax", tempered, "tempered_logprob");
   return InferenceSession.create(graph.serialize(), {
     intraOpNumThreads: threads,
