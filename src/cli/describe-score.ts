@@ -1,5 +1,5 @@
 import type { ScoredQuestion } from "../pipeline/score/score-question.ts";
-import { formatNumber } from "../text/format-numbers.ts";
+import { formatNumber, formatPEquation } from "../text/format-numbers.ts";
 import type { Paint } from "./paint.ts";
 import { wrap } from "./wrap.ts";
 
@@ -55,7 +55,7 @@ function describeFamiliarity(
   paint: Paint,
 ): string {
   const word = is_unfamiliar ? paint("yellow", "unfamiliar") : "familiar";
-  return `${word} (p ${p_value.toFixed(3)}, distance ${distance.toFixed(1)} from the training states)`;
+  return `${word} (${formatPEquation(p_value, null)}, distance ${formatNumber(distance, 1)} from the training states)`;
 }
 
 const NAME_WIDTH = 10;
