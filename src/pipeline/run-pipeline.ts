@@ -1,3 +1,4 @@
+import { listShortly } from "../text/shorten.ts";
 import { isPending, type PlannedStep, refuseForeignOutputs, type StepPlan } from "./decide-step.ts";
 import { fileExists } from "./file-exists.ts";
 import { nameWithin } from "./output-ownership.ts";
@@ -72,11 +73,10 @@ async function* foresee(
   if (!force) await refuseForeignOutputs(workspace, step, writes);
   const action = (await fileExists(writes[0] as string)) ? "redo" : "make";
   const names = pending.map((path) => nameWithin(workspace, path));
-  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : "";
   const reasons =
     action === "make" || names.length === 0
       ? []
-      : [`made of ${names.slice(0, MOST_NAMES).join(", ")}${more}, which will be another`];
+      : [`made of ${listShortly(names, MOST_NAMES)}, which will be another`];
   plan.steps.push({ step, part, action, reasons, outputs: writes });
 }
 

@@ -11,8 +11,8 @@ export function shorten(text: string, most: number = MOST_CHARACTERS): string {
 }
 
 /** Names from outside: `a, b, c, d, e and 59,995 more`. */
-export function listShortly(names: readonly string[]): string {
-  const shown = names.slice(0, MOST_NAMES).map((name) => shorten(name));
+export function listShortly(names: readonly string[], most: number = MOST_NAMES): string {
+  const shown = names.slice(0, most).map((name) => shorten(name));
   const rest = names.length - shown.length;
   return `${shown.join(", ")}${rest > 0 ? ` and ${rest.toLocaleString("en")} more` : ""}`;
 }

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { type ChainFile, isCurrent, listChain, onePerStep } from "../../pipeline/chain.ts";
 import { inspectStudy } from "../../pipeline/inspect-study.ts";
 import { openWorkspace } from "../../pipeline/workspace.ts";
+import { listShortly } from "../../text/shorten.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { createPaint } from "../paint.ts";
@@ -58,9 +59,7 @@ export const STATUS: Command = defineCommand({
 function describeOrigin({ maker, inputs }: ChainFile): string {
   if (maker === null) return "";
   const sources = inputs.map(({ file }) => file.name);
-  const shown = sources.slice(0, MOST_SOURCES).join(", ");
-  const more = sources.length > MOST_SOURCES ? ` and ${sources.length - MOST_SOURCES} more` : "";
-  const origin = sources.length === 0 ? "" : ` of ${shown}${more}`;
+  const origin = sources.length === 0 ? "" : ` of ${listShortly(sources, MOST_SOURCES)}`;
   return `  \`sep ${maker.step}\`, ${formatTime(maker.madeAt)}${origin}`;
 }
 
