@@ -54,7 +54,7 @@ it("nonsense is unfamiliar, and refused where that is asked for", async () => {
   const refused = await score("a b", "--unfamiliar", "refuse");
   expect(refused).toMatchObject({ decision: "abstain", abstain_reason: "unfamiliar", risk: flagged.risk });
   const { stdout } = await node([SEP, "score", "a b", "--unfamiliar", "refuse"]);
-  expect(stdout).toMatch(/^Question {2}unfamiliar \(p 0\.0\d\d, distance/m);
+  expect(stdout).toMatch(/^Question {2}unfamiliar \(p = 0\.0\d\d, distance/m);
   expect(stdout).toMatch(/^Decision {2}abstain \(unfamiliar\)/m);
 }, 60_000);
 
