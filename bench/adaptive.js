@@ -6,12 +6,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { computeEntropy } from "../dist/pipeline/entropy/compute-entropy.js";
-import { openModel } from "../dist/pipeline/models/open-model.js";
-import { generateRuns } from "../dist/pipeline/sampling/generate-runs.js";
-import { prepareQuestions } from "../dist/pipeline/sampling/prepare-questions.js";
-import { resolveSampler } from "../dist/pipeline/sampling/resolve-sampler.js";
-import { openWorkspace } from "../dist/pipeline/workspace.js";
+import { computeEntropy } from "../dist/study/entropy/compute-entropy.js";
+import { openModel } from "../dist/backends/local/open-model.js";
+import { generateRuns } from "../dist/study/sampling/generate-runs.js";
+import { prepareQuestions } from "../dist/study/sampling/prepare-questions.js";
+import { resolveSampler } from "../dist/study/sampling/resolve-sampler.js";
+import { openWorkspace } from "../dist/study/workspace.js";
 
 const { values } = parseArgs({
   options: {

@@ -5,10 +5,10 @@
 //   npm run bench:architectures
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { everyLayer } from "../dist/models/language-model.js";
-import { loadModel } from "../dist/models/load-model.js";
-import { extendRows } from "../dist/models/session/extend-rows.js";
-import { emptyKvBlock } from "../dist/models/session/kv-block.js";
+import { everyLayer } from "../dist/engine/language-model.js";
+import { loadModel } from "../dist/checkpoint/load-model.js";
+import { extendRows } from "../dist/engine/generate/extend-rows.js";
+import { emptyKvBlock } from "../dist/engine/session/kv-block.js";
 import { readTensor } from "../dist/store/safetensors.js";
 import { readSafetensorsHeader } from "../dist/store/safetensors-header.js";
 

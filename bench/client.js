@@ -3,10 +3,10 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import OpenAI from "openai";
-import { buildAnswerRequest } from "../dist/sampling/vllm/answer-request.js";
-import { readAnswer } from "../dist/sampling/vllm/read-answer.js";
-import { parseServerAddresses } from "../dist/servers/server-address.js";
-import { createServerPool } from "../dist/servers/server-pool.js";
+import { buildAnswerRequest } from "../dist/backends/vllm/answer-request.js";
+import { readAnswer } from "../dist/backends/vllm/read-answer.js";
+import { parseServerAddresses } from "../dist/net/server-address.js";
+import { createServerPool } from "../dist/net/server-pool.js";
 
 const CONCURRENCY = 64;
 const REQUESTS = 1500;

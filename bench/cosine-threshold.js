@@ -4,8 +4,8 @@
 //
 //   npm run bench:cosine-threshold -- --model FOLDER-OR-HUB-ID
 import { parseArgs } from "node:util";
-import { loadTextEmbedder } from "../dist/models/encoders/load-text-embedder.js";
-import { loadQuestions } from "../dist/questions/load-questions.js";
+import { loadTextEmbedder } from "../dist/checkpoint/encoders/load-text-embedder.js";
+import { loadQuestions } from "../dist/samples/load-questions.js";
 
 const WORDINGS = [
   (answer) => answer,

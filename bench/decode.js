@@ -3,9 +3,9 @@
 //
 //   npm run bench:decode [-- --model DIRECTORY --dtype int8 --threads N --steps N --repeats N]
 import { parseArgs } from "node:util";
-import { loadModel } from "../dist/models/load-model.js";
-import { extendRows } from "../dist/models/session/extend-rows.js";
-import { emptyKvBlock, selectKvRows, trimKv } from "../dist/models/session/kv-block.js";
+import { loadModel } from "../dist/checkpoint/load-model.js";
+import { extendRows } from "../dist/engine/generate/extend-rows.js";
+import { emptyKvBlock, selectKvRows, trimKv } from "../dist/engine/session/kv-block.js";
 
 const SAMPLE_COUNTS = [1, 10, 20];
 const PROMPT_TOKENS = [32, 512];

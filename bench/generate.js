@@ -12,10 +12,10 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { loadModel } from "../dist/models/load-model.js";
-import { loadQuestions } from "../dist/questions/load-questions.js";
-import { buildPrompt } from "../dist/sampling/build-prompt.js";
-import { takeShots } from "../dist/sampling/few-shot.js";
+import { loadModel } from "../dist/checkpoint/load-model.js";
+import { loadQuestions } from "../dist/samples/load-questions.js";
+import { buildPrompt } from "../dist/engine/tokenizer/build-prompt.js";
+import { takeShots } from "../dist/engine/tokenizer/few-shot.js";
 
 const { values } = parseArgs({
   options: {

@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createDequantizer } from "../dist/models/gguf/dequantize.js";
-import { GGML_TYPES } from "../dist/models/gguf/ggml-types.js";
-import { openGgufCheckpoint } from "../dist/models/gguf/open-gguf.js";
-import { loadModel } from "../dist/models/load-model.js";
+import { createDequantizer } from "../dist/checkpoint/gguf/dequantize.js";
+import { GGML_TYPES } from "../dist/checkpoint/gguf/ggml-types.js";
+import { openGgufCheckpoint } from "../dist/checkpoint/gguf/open-gguf.js";
+import { loadModel } from "../dist/checkpoint/load-model.js";
 
 const { values } = parseArgs({
   options: {

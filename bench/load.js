@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { findCheckpoint } from "../dist/models/checkpoint/find-checkpoint.js";
+import { findCheckpoint } from "../dist/checkpoint/find-checkpoint.js";
 import { QWEN3_06B, writeRandomQwen3 } from "./load/random-qwen3.js";
 
 const { values } = parseArgs({

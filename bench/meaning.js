@@ -17,11 +17,11 @@ import { createCachedEntailer } from "../dist/meaning/cached-entailer.js";
 import { clusterQuestions } from "../dist/meaning/cluster-questions.js";
 import { createClassifierEntailer } from "../dist/meaning/nli-entailer.js";
 import { createNliEquivalence } from "../dist/meaning/nli-equivalence.js";
-import { loadTextClassifier } from "../dist/models/encoders/load-text-classifier.js";
-import { encodeTexts } from "../dist/models/encoders/text-encoder.js";
-import { openTokenizer, readTokenizerFiles } from "../dist/models/tokenizer/load-text-tokenizer.js";
-import { readTextTemplate } from "../dist/models/tokenizer/text-template.js";
-import { loadQuestions } from "../dist/questions/load-questions.js";
+import { loadTextClassifier } from "../dist/checkpoint/encoders/load-text-classifier.js";
+import { encodeTexts } from "../dist/engine/encoders/text-encoder.js";
+import { openTokenizer, readTokenizerFiles } from "../dist/checkpoint/tokenizer/load-text-tokenizer.js";
+import { readTextTemplate } from "../dist/engine/tokenizer/text-template.js";
+import { loadQuestions } from "../dist/samples/load-questions.js";
 
 const { values } = parseArgs({
   options: {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { ESTIMATE_NEEDS, type Estimate } from "../src/entropy/estimates/estimate.ts";
-import { chooseEstimates, ESTIMATES } from "../src/entropy/estimates/estimate-registry.ts";
+import { ESTIMATE_NEEDS, type Estimate } from "../src/entropy/measures/estimate.ts";
+import { chooseEstimates, ESTIMATES } from "../src/entropy/measures/estimate-registry.ts";
 import { SE_MODES } from "../src/entropy/se-mode.ts";
 
 const page = readFileSync(new URL("../docs/estimates.md", import.meta.url), "utf8");

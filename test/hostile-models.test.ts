@@ -14,13 +14,13 @@ const SEP = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const built = <Module>(path: string): Promise<Module> =>
   import(new URL(`../dist/${path}.js`, import.meta.url).href) as Promise<Module>;
 const { loadTextTokenizer, readTokenizerFiles } = await built<
-  typeof import("../src/models/tokenizer/load-text-tokenizer.ts")
+  typeof import("../src/checkpoint/tokenizer/load-text-tokenizer.ts")
 >("models/tokenizer/load-text-tokenizer");
-const { openHere } = await built<typeof import("../src/models/tokenizer/sandboxed-tokenizer.ts")>(
+const { openHere } = await built<typeof import("../src/checkpoint/tokenizer/sandboxed-tokenizer.ts")>(
   "models/tokenizer/sandboxed-tokenizer",
 );
-const { loadModel } = await built<typeof import("../src/models/load-model.ts")>("models/load-model");
-const { loadTextClassifier } = await built<typeof import("../src/models/encoders/load-text-classifier.ts")>(
+const { loadModel } = await built<typeof import("../src/checkpoint/load-model.ts")>("models/load-model");
+const { loadTextClassifier } = await built<typeof import("../src/checkpoint/encoders/load-text-classifier.ts")>(
   "models/encoders/load-text-classifier",
 );
 

@@ -1,16 +1,16 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { LanguageModel } from "../src/models/language-model.ts";
-import { loadModel } from "../src/models/load-model.ts";
-import { runHere } from "../src/pipeline/models/local-backend.ts";
-import type { Prompt } from "../src/sampling/build-prompt.ts";
-import type { SampleAnswersOptions } from "../src/sampling/sample-answers.ts";
+import type { LanguageModel } from "../src/engine/language-model.ts";
+import { loadModel } from "../src/checkpoint/load-model.ts";
+import { runHere } from "../src/backends/local/local-backend.ts";
+import type { Prompt } from "../src/engine/tokenizer/build-prompt.ts";
+import type { SampleAnswersOptions } from "../src/engine/generate/sample-answers.ts";
 
 // Worker threads load JavaScript, so this is the built package, as users run it.
-const BUILT = new URL("../dist/pipeline/models/model-workers.js", import.meta.url).href;
+const BUILT = new URL("../dist/backends/local/model-workers.js", import.meta.url).href;
 const { startModelWorkers } = (await import(
   BUILT
-)) as typeof import("../src/pipeline/models/model-workers.ts");
+)) as typeof import("../src/backends/local/model-workers.ts");
 
 const CHECKPOINT = fileURLToPath(new URL("golden/checkpoints/llama-untied-llama3-rope", import.meta.url));
 const promptOf = (tokenIds: readonly number[]): Prompt => ({ text: "Why?", tokenIds, opensReasoning: false });

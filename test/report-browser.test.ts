@@ -6,11 +6,11 @@ import { pathToFileURL } from "node:url";
 import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildDatasets } from "../src/pipeline/probes/build-datasets.ts";
-import { evaluateProbes } from "../src/pipeline/probes/evaluate-probes.ts";
-import { trainProbes } from "../src/pipeline/probes/train-probes.ts";
-import { writeReport } from "../src/pipeline/report/write-report.ts";
-import type { Workspace } from "../src/pipeline/workspace.ts";
+import { buildDatasets } from "../src/study/probes/build-datasets.ts";
+import { evaluateProbes } from "../src/study/probes/evaluate-probes.ts";
+import { trainProbes } from "../src/study/probes/train-probes.ts";
+import { writeReport } from "../src/study/report/write-report.ts";
+import type { Workspace } from "../src/study/workspace.ts";
 import { makeTransfer } from "./fakes/make-transfer.ts";
 import { writeStudy } from "./fakes/write-study.ts";
 

@@ -6,15 +6,15 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createServerJudge } from "../src/meaning/server-judge.ts";
-import { createTeiEntailer } from "../src/meaning/tei-entailer.ts";
-import { openHub } from "../src/models/hub/hub.ts";
-import { pullRepository } from "../src/models/hub/pull-repository.ts";
-import { readAnswer } from "../src/sampling/vllm/read-answer.ts";
-import { explainServerRefusal } from "../src/servers/explain-refusal.ts";
-import { findServedModel } from "../src/servers/find-served-model.ts";
-import { parseServerAddress } from "../src/servers/server-address.ts";
-import { createServerPool } from "../src/servers/server-pool.ts";
+import { createServerJudge } from "../src/backends/openai/server-judge.ts";
+import { createTeiEntailer } from "../src/backends/tei/tei-entailer.ts";
+import { openHub } from "../src/checkpoint/hub/hub.ts";
+import { pullRepository } from "../src/checkpoint/hub/pull-repository.ts";
+import { readAnswer } from "../src/backends/vllm/read-answer.ts";
+import { explainServerRefusal } from "../src/net/explain-refusal.ts";
+import { findServedModel } from "../src/backends/vllm/find-served-model.ts";
+import { parseServerAddress } from "../src/net/server-address.ts";
+import { createServerPool } from "../src/net/server-pool.ts";
 import { expectNoSecret } from "./expect-no-secret.ts";
 
 // Servers that send back the key that they got, in every place and spelling, to each client that sends one.

@@ -7,10 +7,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRng } from "../src/math/rng.ts";
-import type { LanguageModel } from "../src/models/language-model.ts";
-import { loadModel } from "../src/models/load-model.ts";
-import { parseServerAddresses } from "../src/servers/server-address.ts";
-import { createServerPool, type ServerPoolOptions } from "../src/servers/server-pool.ts";
+import type { LanguageModel } from "../src/engine/language-model.ts";
+import { loadModel } from "../src/checkpoint/load-model.ts";
+import { parseServerAddresses } from "../src/net/server-address.ts";
+import { createServerPool, type ServerPoolOptions } from "../src/net/server-pool.ts";
 import { type FakeFault, type FakeVllm, startFakeVllm } from "./fakes/fake-vllm.ts";
 
 const SEP = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));

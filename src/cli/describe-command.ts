@@ -1,4 +1,4 @@
-import { readTool } from "../pipeline/version.ts";
+import { readTool } from "../study/version.ts";
 import type { Command } from "./command.ts";
 import { describeOptions } from "./options.ts";
 

@@ -1,4 +1,4 @@
-import type { ScoredQuestion } from "../pipeline/score/score-question.ts";
+import type { ScoredQuestion } from "../serve/score-question.ts";
 import { formatNumber, formatPEquation } from "../text/format-numbers.ts";
 import type { Paint } from "./paint.ts";
 import { wrap } from "./wrap.ts";

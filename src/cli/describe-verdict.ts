@@ -1,4 +1,4 @@
-import type { TraceVerdict } from "../pipeline/tracing/verify-trace.ts";
+import type { TraceVerdict } from "../study/tracing/verify-trace.ts";
 import { formatSignificant } from "../text/format-numbers.ts";
 import type { Paint } from "./paint.ts";
 

@@ -1,6 +1,6 @@
-import type { EstimateChoice } from "../entropy/estimates/estimate-registry.ts";
+import type { EstimateChoice } from "../entropy/measures/estimate-registry.ts";
 import { SE_MODE_NAMES, type SeModeName } from "../entropy/se-mode.ts";
-import { DEFAULT_P_TRUE_SHOTS } from "../pipeline/entropy/read-p-true-shots.ts";
+import { DEFAULT_P_TRUE_SHOTS } from "../study/entropy/read-p-true-shots.ts";
 import { joinWithOr, number, type OptionSpec, text } from "./option-spec.ts";
 
 /** Which numbers `sep entropy` computes. */

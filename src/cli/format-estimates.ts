@@ -1,6 +1,6 @@
-import { ESTIMATE_NEEDS } from "../entropy/estimates/estimate.ts";
-import type { EstimateCost } from "../entropy/estimates/measure-estimates.ts";
-import type { StepEvent } from "../pipeline/step.ts";
+import { ESTIMATE_NEEDS } from "../entropy/measures/estimate.ts";
+import type { EstimateCost } from "../entropy/measures/measure-estimates.ts";
+import type { StepEvent } from "../study/step.ts";
 
 /** The estimates that were computed as a table: how many questions have each, why not all, and what it took. */
 export function formatEstimates({

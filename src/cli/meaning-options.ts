@@ -1,12 +1,12 @@
 import { CLUSTERINGS, type Clustering } from "../meaning/cluster-questions.ts";
 import { ENTAILMENT_RULES, type EntailmentRule } from "../meaning/entailment-rule.ts";
 import { JUDGE_PROMPTS, type JudgePromptName } from "../meaning/judge-prompt.ts";
-import { ENCODER_DTYPES, type EncoderDtype } from "../models/encoders/encoder-files.ts";
+import { ENCODER_DTYPES, type EncoderDtype } from "../checkpoint/encoders/encoder-files.ts";
 import {
   EQUIVALENCE_NAMES,
   type EquivalenceName,
   type MeaningChoice,
-} from "../pipeline/meaning/meaning-choice.ts";
+} from "../study/meaning/meaning-choice.ts";
 import { choice, number, type OptionSpec, type OptionValues, text } from "./option-spec.ts";
 
 /** When two answers mean the same, and how pairs become groups. */

@@ -1,4 +1,4 @@
-import type { LoadModelOptions } from "../models/load-model.ts";
+import type { LoadModelOptions } from "../checkpoint/load-model.ts";
 import type { OptionValues } from "./option-spec.ts";
 import type { MODEL_OPTIONS } from "./step-options.ts";
 

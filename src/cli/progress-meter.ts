@@ -1,4 +1,4 @@
-import type { StepEvent } from "../pipeline/step.ts";
+import type { StepEvent } from "../study/step.ts";
 import { formatBytes } from "./format-bytes.ts";
 
 type CountedEvent = Extract<StepEvent, { kind: "started" | "advanced" }>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createFakeCli, type FakeCli } from "../../test/fakes/cli-context.ts";
-import type { StepEvent } from "../pipeline/step.ts";
+import type { StepEvent } from "../study/step.ts";
 import { renderProgress } from "./render-progress.ts";
 
 const FOR_PEOPLE = { json: false, quiet: false };

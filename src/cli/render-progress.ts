@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { SepError } from "../errors.ts";
-import type { StepEvent } from "../pipeline/step.ts";
-import type { StepName } from "../pipeline/workspace.ts";
+import type { StepEvent } from "../study/step.ts";
+import type { StepName } from "../study/workspace.ts";
 import type { CliContext } from "./command.ts";
 import { formatEstimates } from "./format-estimates.ts";
 import { createPaint } from "./paint.ts";

@@ -1,5 +1,5 @@
 import { SepError, type SepErrorCode } from "../errors.ts";
-import { readTool } from "../pipeline/version.ts";
+import { readTool } from "../study/version.ts";
 import { explainFileError } from "../store/file-error.ts";
 import type { CliContext, CliWorld, Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";

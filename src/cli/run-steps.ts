@@ -1,15 +1,15 @@
 import { relative, resolve } from "node:path";
-import { requireCurrent } from "../pipeline/chain.ts";
-import type { StepPlan } from "../pipeline/decide-step.ts";
-import { fileExists } from "../pipeline/file-exists.ts";
-import type { StepEvent, StepResult } from "../pipeline/step.ts";
+import { requireCurrent } from "../study/chain.ts";
+import type { StepPlan } from "../study/decide-step.ts";
+import { fileExists } from "../store/file-exists.ts";
+import type { StepEvent, StepResult } from "../study/step.ts";
 import {
   type DataSetName,
   openWorkspace,
   SPLIT_SOURCES,
   type StepName,
   type Workspace,
-} from "../pipeline/workspace.ts";
+} from "../study/workspace.ts";
 import type { CliContext } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { renderProgress } from "./render-progress.ts";

@@ -1,10 +1,10 @@
 import { SepError } from "../errors.ts";
-import type { StudyPromptFormat } from "../pipeline/sampling/plan-generation.ts";
-import type { SamplerChoice, SamplerPreset } from "../pipeline/sampling/resolve-sampler.ts";
-import { loadQuestions } from "../questions/load-questions.ts";
-import { SHOT_COUNT, takeShots } from "../sampling/few-shot.ts";
-import { PLAIN_PROMPT_FORMATS } from "../sampling/prompt-format.ts";
-import { createPromptTemplate } from "../sampling/prompt-template.ts";
+import type { StudyPromptFormat } from "../study/sampling/plan-generation.ts";
+import type { SamplerChoice, SamplerPreset } from "../study/sampling/resolve-sampler.ts";
+import { loadQuestions } from "../samples/load-questions.ts";
+import { SHOT_COUNT, takeShots } from "../engine/tokenizer/few-shot.ts";
+import { PLAIN_PROMPT_FORMATS } from "../engine/tokenizer/prompt-format.ts";
+import { createPromptTemplate } from "../engine/tokenizer/prompt-template.ts";
 import { readIfThere } from "../store/read-if-there.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { OptionValues } from "./option-spec.ts";

@@ -1,5 +1,5 @@
 import { SepError } from "../errors.ts";
-import type { QuestionScorer, ScoredQuestion } from "../pipeline/score/score-question.ts";
+import type { QuestionScorer, ScoredQuestion } from "../serve/score-question.ts";
 import { asRow, stringField } from "../store/row-fields.ts";
 import { readLines } from "./read-lines.ts";
 

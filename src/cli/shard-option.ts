@@ -1,5 +1,5 @@
-import { parseShard, type Shard } from "../pipeline/shards/shard.ts";
-import { openShard, type Workspace, withStudyRuns } from "../pipeline/workspace.ts";
+import { parseShard, type Shard } from "../study/shards/shard.ts";
+import { openShard, type Workspace, withStudyRuns } from "../study/workspace.ts";
 import type { OptionSpec } from "./option-spec.ts";
 
 /** Which part of the questions a step works on. */

@@ -1,6 +1,6 @@
 import type { EntailmentProbs } from "../meaning/entailer.ts";
 import type { PairEvidence } from "../meaning/pair-evidence.ts";
-import type { SampledQuestion } from "../sampling/sampled-question.ts";
+import type { SampledQuestion } from "../samples/sampled-question.ts";
 import type { AffinityMatrix, EntailmentMatrix } from "./pair-matrix.ts";
 
 /** All that the estimates can draw on: one question's samples, grouped by meaning. null: not known. */

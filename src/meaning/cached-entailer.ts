@@ -1,4 +1,4 @@
-import { cacheFolder } from "../models/checkpoint/cache-folder.ts";
+import { cacheFolder } from "../checkpoint/cache-folder.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import type { Entailer, EntailmentVerdict } from "./entailer.ts";
 import { openCacheLog } from "./open-cache-log.ts";

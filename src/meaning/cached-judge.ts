@@ -1,4 +1,4 @@
-import { cacheFolder } from "../models/checkpoint/cache-folder.ts";
+import { cacheFolder } from "../checkpoint/cache-folder.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import { stableStringify } from "../store/json.ts";
 import type { JudgeModel } from "./judge-model.ts";

@@ -1,4 +1,4 @@
-import type { TextEmbedding } from "../models/encoders/load-text-embedder.ts";
+import type { TextEmbedding } from "../checkpoint/encoders/load-text-embedder.ts";
 import type { Json } from "../store/json.ts";
 
 /** Turns texts into vectors whose cosine tells how near their meanings are. */

@@ -1,10 +1,10 @@
 import { SepError } from "../errors.ts";
-import type { LoadEncoderOptions } from "../models/encoders/load-encoder.ts";
+import type { LoadEncoderOptions } from "../checkpoint/encoders/load-encoder.ts";
 import {
   type Classification,
   loadTextClassifier,
   type TextClassifier,
-} from "../models/encoders/load-text-classifier.ts";
+} from "../checkpoint/encoders/load-text-classifier.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import { type Json, stableStringify } from "../store/json.ts";
 import type { Entailer, EntailmentVerdict } from "./entailer.ts";

@@ -1,5 +1,5 @@
-import type { LoadEncoderOptions } from "../models/encoders/load-encoder.ts";
-import { loadTextEmbedder } from "../models/encoders/load-text-embedder.ts";
+import type { LoadEncoderOptions } from "../checkpoint/encoders/load-encoder.ts";
+import { loadTextEmbedder } from "../checkpoint/encoders/load-text-embedder.ts";
 import type { TextEmbedder } from "./embedder.ts";
 
 export const DEFAULT_EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2";

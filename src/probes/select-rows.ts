@@ -1,4 +1,4 @@
-import type { TracePosition } from "../tracing/positions.ts";
+import type { TracePosition } from "../states/positions.ts";
 import type { ProbeDataset } from "./probe-dataset.ts";
 
 /** Some rows of a data set, in the order given. */

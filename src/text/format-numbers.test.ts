@@ -68,7 +68,7 @@ describe("a number", () => {
 });
 
 it("is formatted nowhere else in the report and in what the commands describe", () => {
-  const files = ["../report", "../pipeline/report", "../cli"].flatMap((folder) => {
+  const files = ["../report", "../study/report", "../cli"].flatMap((folder) => {
     const at = new URL(`${folder}/`, import.meta.url);
     return readdirSync(at)
       .filter((name) => /\.ts$/.test(name) && !name.endsWith(".test.ts"))

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe } from "vitest";
-import type { LanguageModel } from "../../src/models/language-model.ts";
-import { loadModel } from "../../src/models/load-model.ts";
-import { createNnsightBackend } from "../../src/tracing/nnsight/nnsight-backend.ts";
-import { type Sidecar, startSidecar } from "../../src/tracing/nnsight/start-sidecar.ts";
-import type { StateBackend } from "../../src/tracing/state-backend.ts";
+import type { LanguageModel } from "../../src/engine/language-model.ts";
+import { loadModel } from "../../src/checkpoint/load-model.ts";
+import { createNnsightBackend } from "../../src/backends/nnsight/nnsight-backend.ts";
+import { type Sidecar, startSidecar } from "../../src/backends/nnsight/start-sidecar.ts";
+import type { StateBackend } from "../../src/backends/state-backend.ts";
 import { stateBackendContract } from "./state-backend-contract.ts";
 
 const FAKE = fileURLToPath(new URL("../fakes/fake-sidecar.mjs", import.meta.url));

@@ -1,4 +1,4 @@
-import type { TextClassifier } from "../../src/models/encoders/load-text-classifier.ts";
+import type { TextClassifier } from "../../src/checkpoint/encoders/load-text-classifier.ts";
 
 export interface FakeClassifier extends TextClassifier {
   /** Every pair that it was asked, in order. */

@@ -2,7 +2,7 @@ import { SepError } from "../../src/errors.ts";
 import type { TextEmbedder } from "../../src/meaning/embedder.ts";
 import type { Entailer } from "../../src/meaning/entailer.ts";
 import type { JudgeModel } from "../../src/meaning/judge-model.ts";
-import type { MeaningModels } from "../../src/pipeline/meaning/meaning-models.ts";
+import type { MeaningModels } from "../../src/study/meaning/meaning-models.ts";
 
 /** Fake models of meaning, with what was opened and closed. */
 export interface FakeMeaningModels extends MeaningModels {

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { TextClassifier } from "../../src/models/encoders/load-text-classifier.ts";
+import type { TextClassifier } from "../../src/checkpoint/encoders/load-text-classifier.ts";
 
 export interface FakeTeiOptions {
   readonly classifier: TextClassifier;

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { LanguageModel } from "../../src/models/language-model.ts";
+import type { LanguageModel } from "../../src/engine/language-model.ts";
 import { writeSafetensors } from "../../src/store/safetensors.ts";
 
 /** What is wrong with a file of hidden states. */

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import type { LanguageModel } from "../../src/models/language-model.ts";
+import type { LanguageModel } from "../../src/engine/language-model.ts";
 import { drawCompletions, type FakeStream, refuseLogprobs } from "./fake-vllm-completions.ts";
 import { type FileFault, poolTokens, writeStates } from "./fake-vllm-states.ts";
 

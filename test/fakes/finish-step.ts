@@ -1,4 +1,4 @@
-import type { StepEvent, StepResult } from "../../src/pipeline/step.ts";
+import type { StepEvent, StepResult } from "../../src/study/step.ts";
 
 /** Runs a step to its end. @returns its events and its result */
 export async function finishStep(

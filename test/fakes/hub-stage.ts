@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Hub, openHub } from "../../src/models/hub/hub.ts";
-import { locateModelCache, type ModelCache } from "../../src/models/hub/hub-cache.ts";
+import { type Hub, openHub } from "../../src/checkpoint/hub/hub.ts";
+import { locateModelCache, type ModelCache } from "../../src/checkpoint/hub/hub-cache.ts";
 import { type FakeHub, type FakeHubOptions, type SeenRequest, startFakeHub } from "./fake-hub.ts";
 import { createFakeModel, type FakeModel, readContents } from "./fake-model.ts";
 

@@ -1,4 +1,4 @@
-import { sampleSeedOf } from "../../src/sampling/vllm/vllm-answers.ts";
+import { sampleSeedOf } from "../../src/backends/vllm/vllm-answers.ts";
 import type { FakeStream } from "./fake-vllm-completions.ts";
 
 /**

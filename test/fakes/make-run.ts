@@ -1,4 +1,4 @@
-import type { RunRecord } from "../../src/sampling/run-record.ts";
+import type { RunRecord } from "../../src/samples/run-record.ts";
 
 /** A whole, valid run record of three tokens with reasoning; `changes` replace fields. */
 export function makeRun(changes: Partial<RunRecord> = {}): RunRecord {

@@ -1,5 +1,5 @@
 // Stands for the program `vllm`: `vllm serve MODEL …` with the options that matter here, on the embedded model.
-import { loadModel } from "../../src/models/load-model.ts";
+import { loadModel } from "../../src/checkpoint/load-model.ts";
 import { startFakeVllm } from "./fake-vllm.ts";
 
 const [command, , ...args] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DEVICE_NAMES } from "../../models/device/device.ts";
+import { DEVICE_NAMES } from "../../engine/runtime/device.ts";
 import { checkEngine } from "./check-engine.ts";
 
 const names = ["onnxruntime-node", ...DEVICE_NAMES.map((device) => `device ${device}`), "device auto"];

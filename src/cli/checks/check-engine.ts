@@ -1,7 +1,7 @@
 import { env as ortEnvironment } from "onnxruntime-node";
-import { AUTO_DEVICES, DEVICE_NAMES, DEVICES, type DeviceName } from "../../models/device/device.ts";
-import { resolveDevice } from "../../models/device/resolve-device.ts";
-import { type DeviceTrial, tryDevice } from "../../models/device/try-device.ts";
+import { AUTO_DEVICES, DEVICE_NAMES, DEVICES, type DeviceName } from "../../engine/runtime/device.ts";
+import { resolveDevice } from "../../engine/runtime/resolve-device.ts";
+import { type DeviceTrial, tryDevice } from "../../engine/runtime/try-device.ts";
 import { type Check, oneLine } from "./check.ts";
 
 /** onnxruntime, and what it can compute on here. */

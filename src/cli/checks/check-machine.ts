@@ -2,9 +2,9 @@ import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { availableParallelism, cpus } from "node:os";
 import { dirname, resolve } from "node:path";
-import { type Environment, locateHubCache } from "../../models/hub/hub-settings.ts";
-import { type Machine, readMachine } from "../../models/session/machine.ts";
-import { fileExists } from "../../pipeline/file-exists.ts";
+import { type Environment, locateHubCache } from "../../checkpoint/hub/hub-settings.ts";
+import { type Machine, readMachine } from "../../engine/runtime/machine.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import type { Check } from "./check.ts";
 
 /** Node's version against the one that package.json asks for. */

@@ -1,4 +1,4 @@
-import { buildDatasets } from "../../pipeline/probes/build-datasets.ts";
+import { buildDatasets } from "../../study/probes/build-datasets.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { oneStep, runStepCommand } from "../run-steps.ts";
 import { EXPORT_OPTIONS, OUTPUT_OPTIONS, POSITION_OPTIONS, SEED_OPTION } from "../step-options.ts";

@@ -1,4 +1,4 @@
-import { readTool } from "../../pipeline/version.ts";
+import { readTool } from "../../study/version.ts";
 import type { Check } from "../checks/check.ts";
 import { checkEngine } from "../checks/check-engine.ts";
 import {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { writeStudy } from "../../../test/fakes/write-study.ts";
-import { ESTIMATES } from "../../entropy/estimates/estimate-registry.ts";
+import { ESTIMATES } from "../../entropy/measures/estimate-registry.ts";
 import { runCli } from "../run-cli.ts";
 
 let folder: string;

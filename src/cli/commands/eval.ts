@@ -1,6 +1,6 @@
-import { evaluateProbes } from "../../pipeline/probes/evaluate-probes.ts";
-import { writeReport } from "../../pipeline/report/write-report.ts";
-import type { Workspace } from "../../pipeline/workspace.ts";
+import { evaluateProbes } from "../../study/probes/evaluate-probes.ts";
+import { writeReport } from "../../study/report/write-report.ts";
+import type { Workspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { EVALUATED_STEPS, printEvaluation } from "../print-evaluation.ts";

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
-import { exportDatasets } from "../../pipeline/exchange/export-arrays.ts";
-import { openWorkspace, PROBE_SPLITS, type ProbeSplit } from "../../pipeline/workspace.ts";
+import { exportDatasets } from "../../study/exchange/export-arrays.ts";
+import { openWorkspace, PROBE_SPLITS, type ProbeSplit } from "../../study/workspace.ts";
 import { ARRAY_OPTIONS } from "../array-options.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { text } from "../option-spec.ts";

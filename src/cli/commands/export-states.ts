@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
-import { exportStates } from "../../pipeline/exchange/export-arrays.ts";
-import { openWorkspace, SPLIT_SOURCES } from "../../pipeline/workspace.ts";
+import { exportStates } from "../../study/exchange/export-arrays.ts";
+import { openWorkspace, SPLIT_SOURCES } from "../../study/workspace.ts";
 import { ARRAY_OPTIONS } from "../array-options.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { choice, text } from "../option-spec.ts";

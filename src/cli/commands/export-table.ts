@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
-import { buildAnalysisTable } from "../../pipeline/exchange/analysis-table.ts";
-import { openWorkspace } from "../../pipeline/workspace.ts";
+import { buildAnalysisTable } from "../../study/exchange/analysis-table.ts";
+import { openWorkspace } from "../../study/workspace.ts";
 import { TABLE_FORMATS, writeTable } from "../../store/table-file.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { choice, text } from "../option-spec.ts";

@@ -1,4 +1,4 @@
-import { mergeShards } from "../../pipeline/shards/merge-shards.ts";
+import { mergeShards } from "../../study/shards/merge-shards.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { runStepCommand } from "../run-steps.ts";
 import { OUTPUT_OPTIONS } from "../step-options.ts";

@@ -2,18 +2,18 @@ import { SepError } from "../../errors.ts";
 import {
   type CheckpointDescription,
   describeCheckpoint,
-} from "../../models/checkpoint/describe-checkpoint.ts";
+} from "../../checkpoint/describe-checkpoint.ts";
 import {
   type CheckpointLocation,
   isGgufPath,
   locateLocally,
   unknownReference,
-} from "../../models/checkpoint/locate-checkpoint.ts";
-import type { DecoderConfig } from "../../models/graph/decoder-config.ts";
-import { findCachedModel } from "../../models/hub/find-cached-model.ts";
-import { parseHubModelId } from "../../models/hub/hub-model-id.ts";
-import { readHubSettings } from "../../models/hub/hub-settings.ts";
-import { printableLine } from "../../models/hub/printable-line.ts";
+} from "../../checkpoint/locate-checkpoint.ts";
+import type { DecoderConfig } from "../../engine/graph/decoder-config.ts";
+import { findCachedModel } from "../../checkpoint/hub/find-cached-model.ts";
+import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
+import { readHubSettings } from "../../checkpoint/hub/hub-settings.ts";
+import { printableLine } from "../../checkpoint/hub/printable-line.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { formatBytes } from "../format-bytes.ts";

@@ -1,7 +1,7 @@
-import { describeCheckpoint } from "../../models/checkpoint/describe-checkpoint.ts";
-import { readHubSettings } from "../../models/hub/hub-settings.ts";
-import { type CachedCommit, listCachedModels } from "../../models/hub/list-cached-models.ts";
-import { printableLine } from "../../models/hub/printable-line.ts";
+import { describeCheckpoint } from "../../checkpoint/describe-checkpoint.ts";
+import { readHubSettings } from "../../checkpoint/hub/hub-settings.ts";
+import { type CachedCommit, listCachedModels } from "../../checkpoint/hub/list-cached-models.ts";
+import { printableLine } from "../../checkpoint/hub/printable-line.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { formatBytes } from "../format-bytes.ts";

@@ -1,7 +1,7 @@
-import { prepareQuestions } from "../../pipeline/sampling/prepare-questions.ts";
-import type { StepResult } from "../../pipeline/step.ts";
-import { STUDY_DEFAULTS } from "../../pipeline/study-options.ts";
-import type { Workspace } from "../../pipeline/workspace.ts";
+import { prepareQuestions } from "../../study/sampling/prepare-questions.ts";
+import type { StepResult } from "../../study/step.ts";
+import { STUDY_DEFAULTS } from "../../study/study-options.ts";
+import type { Workspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { runStepCommand, type Steps } from "../run-steps.ts";
 import { LIMIT_OPTION, OUTPUT_OPTIONS, QUESTION_OPTIONS } from "../step-options.ts";

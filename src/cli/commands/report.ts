@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { writeReport } from "../../pipeline/report/write-report.ts";
-import { openWorkspace } from "../../pipeline/workspace.ts";
+import { writeReport } from "../../study/report/write-report.ts";
+import { openWorkspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { openBrowser } from "../open-browser.ts";
 import { flag, text } from "../option-spec.ts";

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { hashed } from "../../../test/fakes/hashed.ts";
 import { makeProbe } from "../../../test/fakes/make-probe.ts";
-import { loadModel } from "../../models/load-model.ts";
+import { loadModel } from "../../checkpoint/load-model.ts";
 import { saveProbe } from "../../probes/probe-file.ts";
 import { runCli } from "../run-cli.ts";
 

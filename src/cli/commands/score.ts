@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
-import { MODEL_DTYPES } from "../../models/language-model.ts";
-import { openModel } from "../../pipeline/models/open-model.ts";
-import { createScorer, type QuestionScorer } from "../../pipeline/score/score-question.ts";
+import { MODEL_DTYPES } from "../../engine/language-model.ts";
+import { openModel } from "../../backends/local/open-model.ts";
+import { createScorer, type QuestionScorer } from "../../serve/score-question.ts";
 import type { Probe } from "../../probes/probe.ts";
 import { loadProbe } from "../../probes/probe-file.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";

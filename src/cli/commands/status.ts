@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
-import { type ChainFile, isCurrent, listChain, onePerStep } from "../../pipeline/chain.ts";
-import { inspectStudy } from "../../pipeline/inspect-study.ts";
-import { openWorkspace } from "../../pipeline/workspace.ts";
+import { type ChainFile, isCurrent, listChain, onePerStep } from "../../study/chain.ts";
+import { inspectStudy } from "../../study/inspect-study.ts";
+import { openWorkspace } from "../../study/workspace.ts";
 import { listShortly } from "../../text/shorten.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";

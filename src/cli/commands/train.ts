@@ -1,4 +1,4 @@
-import { trainProbes } from "../../pipeline/probes/train-probes.ts";
+import { trainProbes } from "../../study/probes/train-probes.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { oneStep, runStepCommand } from "../run-steps.ts";
 import { OUTPUT_OPTIONS, SEED_OPTION } from "../step-options.ts";

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
-import { transferProbes } from "../../pipeline/probes/transfer-probes.ts";
-import { openWorkspace, type Workspace } from "../../pipeline/workspace.ts";
+import { transferProbes } from "../../study/probes/transfer-probes.ts";
+import { openWorkspace, type Workspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { describeTransfer } from "../describe-transfer.ts";
 import { EXIT } from "../exit.ts";

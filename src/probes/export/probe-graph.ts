@@ -1,4 +1,4 @@
-import { createGraph, type OnnxGraph, type TensorName } from "../../onnx/graph.ts";
+import { createGraph, type OnnxGraph, type TensorName } from "../../engine/graph/graph.ts";
 import { stableStringify } from "../../store/json.ts";
 import { findDecision } from "../assess-risk.ts";
 import type { CalibrationMap } from "../calibration-map.ts";

@@ -1,4 +1,4 @@
-import { canStartWorkers, startWorkerThreads, workerFile } from "../../onnx/worker-threads.ts";
+import { canStartWorkers, startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads.ts";
 import { createMatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { createScratch } from "../products/scratch.ts";
 import {

@@ -1,4 +1,4 @@
-import { serveJobs } from "../../onnx/worker-threads.ts";
+import { serveJobs } from "../../engine/runtime/worker-threads.ts";
 import { createMatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { createScratch } from "../products/scratch.ts";
 import { type ProbeJob, runProbeJob } from "./probe-job.ts";

@@ -1,5 +1,5 @@
 import { type InferenceSession, Tensor } from "onnxruntime-node";
-import { createGraph, ONNX_TYPES, type OnnxGraph, type TensorName } from "../../onnx/graph.ts";
+import { createGraph, ONNX_TYPES, type OnnxGraph, type TensorName } from "../../engine/graph/graph.ts";
 import { openProductSession } from "./open-session.ts";
 
 /** Rows in whole numbers, each on its own scale: a number is about (code - zero) · scale. */

@@ -1,5 +1,5 @@
 import { type InferenceSession, Tensor } from "onnxruntime-node";
-import { createGraph, type OnnxGraph } from "../../onnx/graph.ts";
+import { createGraph, type OnnxGraph } from "../../engine/graph/graph.ts";
 import { type CodedProducts, createCodedProducts } from "./coded-products.ts";
 import { openProductSession } from "./open-session.ts";
 

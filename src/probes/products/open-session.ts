@@ -1,5 +1,5 @@
 import { InferenceSession } from "onnxruntime-node";
-import type { OnnxGraph } from "../../onnx/graph.ts";
+import type { OnnxGraph } from "../../engine/graph/graph.ts";
 
 export interface ProductSessionOptions {
   readonly threads: number;

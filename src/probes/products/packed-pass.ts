@@ -1,5 +1,5 @@
 import { Tensor } from "onnxruntime-node";
-import { createGraph, type OnnxGraph, type TensorName } from "../../onnx/graph.ts";
+import { createGraph, type OnnxGraph, type TensorName } from "../../engine/graph/graph.ts";
 import type { MatrixMultiplier } from "./matrix-multiplier.ts";
 import { openProductSession } from "./open-session.ts";
 

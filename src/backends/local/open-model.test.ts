@@ -1,0 +1,84 @@
+import { expect, it } from "vitest";
+import { createFakeCli } from "../../../test/fakes/cli-context.ts";
+import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
+import { renderProgress } from "../../cli/render-progress.ts";
+import type { PullEvent } from "../../checkpoint/hub/pull-event.ts";
+import type { StepEvent } from "../../study/step.ts";
+import { openModel, reportPull } from "./open-model.ts";
+
+async function* play(events: readonly PullEvent[]): AsyncGenerator<PullEvent, string> {
+  yield* events;
+  return "result";
+}
+
+it("counts the bytes of all files, and what was there before", async () => {
+  const events: StepEvent[] = [];
+  const reported = reportPull(
+    "org/name",
+    play([
+      { kind: "note", message: "a note" },
+      // the list of shards comes before it is known how much there is
+      { kind: "completed", file: "index", receivedBytes: 7, totalBytes: 7 },
+      {
+        kind: "planned",
+        files: [
+          { file: "a", receivedBytes: 10, totalBytes: 100 },
+          { file: "b", receivedBytes: 0, totalBytes: 50 },
+        ],
+        totalBytes: 150,
+      },
+      { kind: "received", file: "b", receivedBytes: 20, totalBytes: 50 },
+      { kind: "received", file: "a", receivedBytes: 60, totalBytes: 100 },
+      { kind: "completed", file: "b", receivedBytes: 50, totalBytes: 50 },
+    ]),
+  );
+  for (;;) {
+    const step = await reported.next();
+    if (step.done) {
+      expect(step.value).toBe("result");
+      break;
+    }
+    events.push(step.value);
+  }
+  const event = { step: "download", part: "org/name" };
+  expect(events).toEqual([
+    { kind: "note", ...event, message: "a note" },
+    { kind: "started", ...event, unit: "byte", done: 10, total: 150 },
+    { kind: "advanced", ...event, done: 30, total: 150, detail: "b" },
+    { kind: "advanced", ...event, done: 80, total: 150, detail: "a" },
+    { kind: "advanced", ...event, done: 110, total: 150, detail: "b" },
+  ]);
+});
+
+it("loads a model of the hub under its name, with its download in the live display", async () => {
+  const golden = createGoldenModel("qwen3-tied");
+  await using stage = await createHubStage([golden]);
+  const cli = createFakeCli({ isTTY: true });
+  const opening = openModel(golden.id, { threads: 1, hub: { env: stage.env } });
+  await using model = await renderProgress(opening, { json: false, quiet: false }, cli.context);
+  expect(model.provenance).toMatchObject({ id: golden.id, revision: golden.refs.get("main") });
+  const last = cli.stderr().split("\r").at(-1);
+  expect(last).toMatch(/^download tiny\/qwen3-tied {2}█{24} {2}(\d+)\/\1 kB/);
+  stage.fake.clear();
+  const events: StepEvent[] = [];
+  const again = openModel(golden.id, { threads: 1, hub: { env: stage.env } });
+  for (;;) {
+    const step = await again.next();
+    if (step.done) {
+      await step.value[Symbol.asyncDispose]();
+      break;
+    }
+    events.push(step.value);
+  }
+  expect(events).toEqual([]);
+  expect(stage.fake.requests).toEqual([]);
+});
+
+it("looks for the device before it downloads a model that would be of no use without it", async () => {
+  const golden = createGoldenModel("qwen3-tied");
+  await using stage = await createHubStage([golden]);
+  const missing = process.platform === "win32" ? "coreml" : "dml";
+  const opening = openModel(golden.id, { device: missing, hub: { env: stage.env } });
+  await expect(opening.next()).rejects.toMatchObject({ code: "device-unavailable" });
+  expect(stage.fake.requests).toEqual([]);
+});

@@ -1,0 +1,11 @@
+import type { AnswerBackend } from "./answer-backend.ts";
+import type { StateBackend } from "./state-backend.ts";
+import type { StepEvent } from "../study/step.ts";
+
+/** Gets a backend ready, and reports how that gets on as notes. */
+export async function* prepareBackend({
+  prepare,
+}: Pick<AnswerBackend | StateBackend, "prepare">): AsyncGenerator<StepEvent, void> {
+  if (prepare === undefined) return;
+  for await (const message of prepare()) yield { kind: "note", step: "server", part: "", message };
+}

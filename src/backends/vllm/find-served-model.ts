@@ -1,0 +1,93 @@
+import { SepError } from "../../errors.ts";
+import { redactStrings } from "../../text/redact.ts";
+import { explainServerRefusal } from "../../net/explain-refusal.ts";
+import { quoteAnswer } from "../../net/retry-requests.ts";
+import { type Answered, parseBody } from "../../net/send-once.ts";
+import type { ServerAddress } from "../../net/server-address.ts";
+import type { ServerPool } from "../../net/server-pool.ts";
+
+/** A model as its server lists it. */
+export interface ServedModel {
+  /** By what name requests ask for it. */
+  readonly name: string;
+  /** Tokens of prompt and answer together; null where the server does not say. */
+  readonly maxModelLength: number | null;
+}
+
+export interface FindServedModelOptions {
+  /** The name that the server was told to use, where it is not the model's own. */
+  readonly servedName?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Finds a model in the list of every server of a pool.
+ * @param id as the user names the model
+ * @returns what holds for all servers
+ * @throws SepError `server-mismatch` if one serves something else; `server-refused`, `server-unreachable`
+ * @see https://platform.openai.com/docs/api-reference/models/list; `root` and `max_model_len` are vLLM's
+ */
+export async function findServedModel(
+  pool: ServerPool,
+  id: string,
+  { servedName, signal }: FindServedModelOptions = {},
+): Promise<ServedModel> {
+  const found = await Promise.all(
+    pool.servers.map((server) => findOn(pool, server, { id, servedName, signal })),
+  );
+  const first = found[0] as ServedModel;
+  const other = found.find(({ name }) => name !== first.name);
+  if (other !== undefined) {
+    throw new SepError(
+      "server-mismatch",
+      `The servers call the model ${first.name} and ${other.name}, expected one name. Start all of them with the same --served-model-name.`,
+    );
+  }
+  const lengths = found.flatMap(({ maxModelLength }) => maxModelLength ?? []);
+  return { name: first.name, maxModelLength: lengths.length === 0 ? null : Math.min(...lengths) };
+}
+
+interface ListedModel {
+  readonly id?: unknown;
+  readonly root?: unknown;
+  readonly max_model_len?: unknown;
+}
+
+async function findOn(
+  pool: ServerPool,
+  server: ServerAddress,
+  { id, servedName, signal }: FindServedModelOptions & { readonly id: string },
+): Promise<ServedModel> {
+  const answer = await pool.ask(server, "/models", { signal });
+  if (answer.status >= 400) throw explainServerRefusal(server.api, answer);
+  const listed = readList(answer, server);
+  const plain = id.replace(/@[^@/]*$/, ""); // the server was started with a name, and perhaps --revision
+  const model = listed.find((each) =>
+    servedName === undefined ? each.id === plain || each.root === plain : each.id === servedName,
+  );
+  if (model !== undefined) {
+    const { id: name, max_model_len: length } = model;
+    return { name: String(name), maxModelLength: typeof length === "number" ? length : null };
+  }
+  const names = listed.map((each) => String(each.id)).join(", ");
+  throw new SepError(
+    "server-mismatch",
+    `${server.api} serves ${names || "no model"}, expected ${servedName ?? plain}. Start it with that model, or, if it is the same model under another name, say which with --vllm-model.`,
+  );
+}
+
+function readList(answer: Answered, { api }: ServerAddress): readonly ListedModel[] {
+  let cause: unknown;
+  try {
+    const { data } = parseBody(answer) as { readonly data?: unknown };
+    // names that a server makes up are shown, and kept in manifests
+    if (Array.isArray(data)) return redactStrings(data as ListedModel[], answer.redactor.known);
+  } catch (error) {
+    cause = error;
+  }
+  throw new SepError(
+    "server-refused",
+    `${api}/models answered with something that is no list of models: ${quoteAnswer(answer)}. Is it the address of an OpenAI-compatible API?`,
+    { cause },
+  );
+}

@@ -1,0 +1,158 @@
+import { SepError } from "../../errors.ts";
+import { quoteAnswer } from "../../net/retry-requests.ts";
+import { type Answered, parseBody } from "../../net/send-once.ts";
+import { TOP_LOGPROBS } from "./answer-request.ts";
+
+/** One answer as a server gives it. */
+export interface ServedAnswer {
+  /** [P] of the prompt that the server has read; null where it does not say. */
+  readonly promptIds: readonly number[] | null;
+  /** [T] */
+  readonly tokenIds: readonly number[];
+  /** [T] nats, at temperature 1. */
+  readonly logprobs: readonly number[];
+  /** [T] nats, over the most likely tokens, renormalised. */
+  readonly entropies: readonly number[];
+  /** [T] log-probability of the most likely token, nats. */
+  readonly highest: readonly number[];
+  readonly finishReason: "stop" | "length";
+  /** The stop token that ended it, where one did that the request did not name. */
+  readonly stopToken: number | null;
+  /** The server writes hidden states of each answer to a file. */
+  readonly extractsStates: boolean;
+}
+
+/**
+ * Reads the answer of `/v1/completions` or `/v1/chat/completions`.
+ * @param source the server's address, for errors
+ * @throws SepError `no-logprobs` if it has no log-probabilities or token ids; `server-refused` if it is no completion
+ */
+export function readAnswer(answer: Body, source: string): ServedAnswer {
+  const body = parse(answer, source);
+  const choice = body.choices?.[0];
+  if (choice === undefined) throw notAnAnswer(source, answer);
+  const steps = readSteps(choice, source);
+  const tokenIds = choice.token_ids ?? steps.map(({ token }) => idOf(token, source));
+  if (steps.length !== tokenIds.length || tokenIds.length === 0) {
+    throw new SepError(
+      "no-logprobs",
+      `${source} gave ${tokenIds.length} tokens and log-probabilities of ${steps.length}, expected as many, and at least 1. Is its version of vLLM 0.10.2 or newer?`,
+    );
+  }
+  const { finish_reason: reason, stop_reason: stop } = choice;
+  if (reason !== "stop" && reason !== "length") {
+    throw new SepError(
+      "server-refused",
+      `${source} ended an answer with finish_reason ${JSON.stringify(answer.redactor.message(String(reason)))}, expected stop or length. See its log; was a tool parser switched on?`,
+    );
+  }
+  return {
+    promptIds: body.prompt_token_ids ?? choice.prompt_token_ids ?? null,
+    tokenIds,
+    logprobs: steps.map(({ logprob }) => Math.min(0, logprob)),
+    entropies: steps.map(({ top }) => entropyOfTop(top)),
+    highest: steps.map(({ top }) => top[0] ?? -Infinity),
+    finishReason: reason,
+    stopToken: typeof stop === "number" ? stop : null,
+    extractsStates: body.kv_transfer_params?.hidden_states_path != null,
+  };
+}
+
+/**
+ * Entropy over the most likely tokens alone, their probabilities scaled to sum to 1.
+ * @param logprobs nats, highest first
+ * @returns nats, in [0, ln 20]; at most what the whole vocabulary has, as far as the tail adds to it
+ */
+export function entropyOfTop(logprobs: readonly number[]): number {
+  const highest = logprobs[0] ?? 0;
+  const weights = logprobs.map((logprob) => Math.exp(logprob - highest));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  // -sum p ln p = ln Z - sum p (l - highest), and a weight of 0 adds nothing
+  const mean = weights.reduce(
+    (sum, weight, i) => sum + (weight > 0 ? weight * (logprobs[i]! - highest) : 0),
+    0,
+  );
+  return Math.max(0, Math.log(total) - mean / total);
+}
+
+interface Step {
+  readonly token: unknown;
+  readonly logprob: number;
+  /** Of the most likely tokens, highest first. */
+  readonly top: readonly number[];
+}
+
+interface Choice {
+  readonly finish_reason?: unknown;
+  readonly stop_reason?: unknown;
+  readonly token_ids?: readonly number[] | null;
+  readonly prompt_token_ids?: readonly number[] | null;
+  readonly logprobs?: {
+    readonly tokens?: readonly unknown[];
+    readonly token_logprobs?: readonly (number | null)[];
+    readonly top_logprobs?: readonly (Readonly<Record<string, number>> | null)[];
+    readonly content?: readonly {
+      readonly token: unknown;
+      readonly logprob: number;
+      readonly top_logprobs?: readonly { readonly logprob: number }[];
+    }[];
+  } | null;
+}
+
+type Body = Pick<Answered, "text" | "redactor">;
+
+interface Completion {
+  readonly choices?: readonly Choice[];
+  readonly prompt_token_ids?: readonly number[] | null;
+  readonly kv_transfer_params?: { readonly hidden_states_path?: unknown } | null;
+}
+
+function parse(answer: Body, source: string): Completion {
+  try {
+    return parseBody(answer) as Completion;
+  } catch (cause) {
+    throw notAnAnswer(source, answer, cause);
+  }
+}
+
+function readSteps({ logprobs }: Choice, source: string): readonly Step[] {
+  if (logprobs?.content != null) {
+    return logprobs.content.map(({ token, logprob, top_logprobs = [] }) => ({
+      token,
+      logprob,
+      top: mostLikely(top_logprobs.map((entry) => entry.logprob)),
+    }));
+  }
+  const { tokens, token_logprobs: chosen, top_logprobs: top } = logprobs ?? {};
+  if (tokens == null || chosen == null || top == null) {
+    throw new SepError(
+      "no-logprobs",
+      `${source} gives no log-probabilities of its tokens, which entropies are made of. Use vLLM or another server with logprobs, and with top_logprobs of ${TOP_LOGPROBS} tokens.`,
+    );
+  }
+  return chosen.map((logprob, i) => ({
+    token: tokens[i],
+    logprob: logprob ?? -Infinity,
+    top: mostLikely(Object.values(top[i] ?? {})),
+  }));
+}
+
+/** A server adds the token it drew where that is none of the most likely ones; it is not one of them. */
+const mostLikely = (logprobs: readonly number[]): readonly number[] =>
+  logprobs.toSorted((a, b) => b - a).slice(0, TOP_LOGPROBS);
+
+function idOf(token: unknown, source: string): number {
+  const id = typeof token === "string" ? /^token_id:(\d+)$/.exec(token)?.[1] : undefined;
+  if (id !== undefined) return Number(id);
+  throw new SepError(
+    "no-logprobs",
+    `${source} gives no ids of its tokens, by which answers are decoded and traced. Use vLLM 0.10.2 or newer.`,
+  );
+}
+
+const notAnAnswer = (source: string, answer: Body, cause?: unknown): SepError =>
+  new SepError(
+    "server-refused",
+    `${source} answered with something that is no completion: ${quoteAnswer(answer)}. Is it the address of an OpenAI-compatible API?`,
+    { cause },
+  );

@@ -1,0 +1,126 @@
+import { readFile, stat } from "node:fs/promises";
+import { SepError } from "../../errors.ts";
+import { type Hub, sleepFor } from "../../checkpoint/hub/hub.ts";
+import type { TensorEntry } from "../../store/parse-safetensors.ts";
+import { readTensorRows } from "../../store/safetensors.ts";
+import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
+
+/** What a file of hidden states must hold. */
+export interface ExpectedFile {
+  /** [T] of the request. */
+  readonly tokenIds: readonly number[];
+  /** Layers that the server extracts. */
+  readonly layerCount: number;
+  /** D */
+  readonly hiddenSize: number;
+}
+
+export interface WaitOptions {
+  /** How long after the answer the file may be written. */
+  readonly waitMs: number;
+  readonly sleep?: Hub["sleep"];
+  /** Milliseconds; only differences count. */
+  readonly now?: () => number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const POLL_MS = 10;
+
+/**
+ * Reads some tokens' states from a file of vLLM's hidden-states connector, which writes it after it has answered: waits
+ * until it is whole and its writer has let go of it, and holds it against what was sent. Known faults of servers give
+ * fewer tokens (prefix caching), another request's, or nothing but zeros.
+ * @param indices of tokens
+ * @returns per index: [layers, D]
+ * @throws SepError `bad-states`
+ */
+export async function readStatesFile(
+  path: string,
+  indices: readonly number[],
+  expected: ExpectedFile,
+  { waitMs, sleep = sleepFor, now = () => performance.now(), signal }: WaitOptions,
+): Promise<readonly Float32Array[]> {
+  const untilMs = now() + waitMs;
+  for (;;) {
+    signal?.throwIfAborted();
+    const found = await tryRead(path, indices, expected);
+    if ("states" in found) return found.states;
+    if (found.isFinal || now() >= untilMs) {
+      throw new SepError(
+        "bad-states",
+        `${path}, which the server named for its hidden states, ${found.problem}. ${ADVICE}`,
+      );
+    }
+    await sleep(POLL_MS, signal);
+  }
+}
+
+const ADVICE =
+  "Is the server's folder visible from here, was it started as `sep vllm-command` says, with the layers of --layers, and without prefix caching?";
+
+type Attempt =
+  | { readonly states: readonly Float32Array[] }
+  /** `isFinal`: no waiting makes it better. */
+  | { readonly problem: string; readonly isFinal: boolean };
+
+const notYet = (problem: string): Attempt => ({ problem, isFinal: false });
+const never = (problem: string): Attempt => ({ problem, isFinal: true });
+
+async function tryRead(
+  path: string,
+  indices: readonly number[],
+  { tokenIds, layerCount, hiddenSize }: ExpectedFile,
+): Promise<Attempt> {
+  if (await isLocked(`${path}.lock`)) return notYet("is still being written");
+  let tensors: ReadonlyMap<string, TensorEntry>;
+  try {
+    ({ tensors } = await readSafetensorsHeader(path));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return notYet("is not there");
+    if (error instanceof SepError) return notYet("is not whole");
+    throw error;
+  }
+  const states = tensors.get("hidden_states");
+  const ids = tensors.get("token_ids");
+  if (states === undefined || ids === undefined) return never("has no hidden_states and token_ids");
+  const shape = [tokenIds.length, layerCount, hiddenSize];
+  if (states.shape.join() !== shape.join())
+    return never(`has hidden states of [${states.shape}], expected [${shape}]: tokens, layers, width`);
+  const written = await readTensorRows(path, ids, [...tokenIds.keys()]);
+  const differs = tokenIds.findIndex((id, index) => written[index] !== id);
+  if (differs !== -1)
+    return never(
+      `is of other tokens: token ${differs} is ${written[differs]}, expected ${tokenIds[differs]}`,
+    );
+  const flat = await readTensorRows(path, states, indices);
+  const size = layerCount * hiddenSize;
+  for (let start = 0; start < flat.length; start += hiddenSize) {
+    const norm = normOf(flat.subarray(start, start + hiddenSize));
+    if (norm > 0 && Number.isFinite(norm)) continue;
+    const token = indices[Math.floor(start / size)];
+    const place = `token ${token}, layer ${(start % size) / hiddenSize} of the extracted ones`;
+    return never(`has a state that is ${norm === 0 ? "all zero" : "not finite"}, of ${place}`);
+  }
+  return { states: indices.map((_, i) => flat.slice(i * size, (i + 1) * size)) };
+}
+
+function normOf(vector: Float32Array): number {
+  let sum = 0;
+  for (const value of vector) sum += value * value;
+  return Math.sqrt(sum);
+}
+
+/**
+ * Whether a process of this machine holds flock(2) on a file, which Node cannot ask for itself.
+ * @returns false also where the system does not tell
+ * @see proc_locks(5)
+ */
+async function isLocked(path: string): Promise<boolean> {
+  try {
+    const { ino } = await stat(path);
+    const locks = await readFile("/proc/locks", "utf8");
+    return locks.split("\n").some((line) => /\bFLOCK\b/.test(line) && line.includes(`:${ino} `));
+  } catch {
+    return false; // no lock file (any more), or no /proc
+  }
+}

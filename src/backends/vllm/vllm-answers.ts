@@ -1,0 +1,227 @@
+import { SepError } from "../../errors.ts";
+import { createRng } from "../../math/rng.ts";
+import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import { allOrNone } from "../../net/all-or-none.ts";
+import { checkTokenizer } from "./check-tokenizer.ts";
+import { explainServerRefusal } from "../../net/explain-refusal.ts";
+import type { ServedModel } from "./find-served-model.ts";
+import type { ServerPool } from "../../net/server-pool.ts";
+import { formatNumber } from "../../text/format-numbers.ts";
+import type { AnswerBackend } from "../answer-backend.ts";
+import { cutAnswer } from "../../engine/generate/answer-end.ts";
+import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
+import type { SampleAnswersOptions, SampledAnswer } from "../../engine/generate/sample-answers.ts";
+import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import {
+  type AnswerApi,
+  type AnswerRequestOptions,
+  answerPath,
+  buildAnswerRequest,
+} from "./answer-request.ts";
+import { readAnswer, type ServedAnswer } from "./read-answer.ts";
+
+export interface VllmAnswersOptions {
+  readonly model: ModelProfile;
+  /** The servers; they belong to whoever made the pool. */
+  readonly pool: ServerPool;
+  /** How the servers call the model. */
+  readonly served: ServedModel;
+  readonly api?: AnswerApi | undefined;
+  /** Questions under way at a time at each server. */
+  readonly concurrency?: number | undefined;
+}
+
+/** vLLM runs 256 sequences at a time unless told otherwise; with ten answers a question, this fills it. */
+export const DEFAULT_CONCURRENCY = 32;
+
+/**
+ * Answers from vLLM, or another server with the same API that gives log-probabilities and token ids. An answer's seed is
+ * made of the study's, the question's key and its run id, so that it is the same whatever is drawn with it, as far as the
+ * server's arithmetic does not depend on what else is in its batch.
+ */
+export function createVllmAnswers({
+  model,
+  pool,
+  served,
+  api = "completions",
+  concurrency = DEFAULT_CONCURRENCY,
+}: VllmAnswersOptions): AnswerBackend {
+  // one less: to be traced, prompt and answer are sent as a prompt, which needs room for a token after it
+  const room = (served.maxModelLength ?? model.config.maxPositions) - 1;
+  const drawOne = async (
+    prompt: Prompt,
+    runId: number,
+    { sampler, seed, streamKey, signal }: SampleAnswersOptions,
+  ): Promise<SampledAnswer> => {
+    const sampleSeed = sampleSeedOf(seed, streamKey, runId);
+    const answer = await request(pool, prompt, {
+      model: served.name,
+      api,
+      sampler,
+      sampleSeed,
+      maxTokens: Math.min(sampler.maxNewTokens, room - prompt.tokenIds.length),
+      endTokenIds: model.endTokenIds,
+      key: streamKey,
+      signal,
+    });
+    return { runId, ...describe(answer, model, sampler), sampleSeed };
+  };
+  return {
+    ...describeVllmAnswers(model, api),
+    async check(prompts, signal) {
+      // those that are too long are refused one by one
+      const first = prompts.find(({ tokenIds }) => tokenIds.length < room);
+      if (first === undefined) return;
+      if (api === "chat") requireChat(first);
+      const { name } = served;
+      const plain = model.tokenizer.encode(first.text, { specialTokens: false });
+      await checkTokenizer(pool, name, first.text, plain, signal);
+      await checkLogprobs(pool, first, { model: name, api, endTokenIds: model.endTokenIds, signal });
+    },
+    async openSampler() {
+      return {
+        concurrency: concurrency * pool.servers.length,
+        async draw(prompt, options) {
+          options.signal?.throwIfAborted();
+          requireRoom(prompt, room);
+          if (api === "chat") requireChat(prompt);
+          return allOrNone(options.runIds, options.signal, (runId, signal) =>
+            drawOne(prompt, runId, { ...options, signal }),
+          );
+        },
+        [Symbol.asyncDispose]: async () => undefined,
+      };
+    },
+  };
+}
+
+/** What is known of such a backend without a server. */
+export function describeVllmAnswers(
+  model: ModelProfile,
+  api: AnswerApi = "completions",
+): Pick<AnswerBackend, "name" | "model" | "identity" | "tokenEntropies"> {
+  const { id, revision } = model.provenance;
+  return {
+    name: "vllm",
+    model,
+    identity: {
+      backend: "vllm",
+      model: id,
+      revision,
+      tokenizer_sha256: model.tokenizer.sha256,
+      api,
+      token_entropies_over: "top-20",
+    },
+    tokenEntropies: "top-20",
+  };
+}
+
+/** The seed that one answer is drawn with; 31 bits, which every server takes. */
+export const sampleSeedOf = (seed: number, streamKey: string, runId: number): number =>
+  createRng("server-sample", seed, streamKey, runId).integer(2 ** 31);
+
+interface RequestOptions extends AnswerRequestOptions {
+  readonly key: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function request(
+  pool: ServerPool,
+  prompt: Prompt,
+  { key, signal, ...options }: RequestOptions,
+): Promise<ServedAnswer> {
+  const path = answerPath(options.api);
+  const answer = await pool.post(path, buildAnswerRequest(prompt, options), { key, signal });
+  const source = pool.servers.length === 1 ? (pool.servers[0]?.api as string) : "A server";
+  if (answer.status >= 400) throw explainServerRefusal(source, answer);
+  const read = readAnswer(answer, source);
+  requireSamePrompt(read, prompt, source);
+  return read;
+}
+
+/** In chat the server renders the template itself, and its own may be another. */
+function requireSamePrompt({ promptIds }: ServedAnswer, { tokenIds }: Prompt, source: string): void {
+  if (promptIds === null) return;
+  const differs = tokenIds.findIndex((id, index) => promptIds[index] !== id);
+  if (differs === -1 && promptIds.length === tokenIds.length) return;
+  throw new SepError(
+    "server-mismatch",
+    `${source} answered a prompt of ${promptIds.length} tokens, expected the ${tokenIds.length} that --model makes of it${
+      differs === -1
+        ? ""
+        : `, and token ${differs} is ${promptIds[differs]} there and ${tokenIds[differs]} here`
+    }. Its chat template is another one: use --vllm-api completions, which sends the tokens themselves.`,
+  );
+}
+
+/** The server's own text is not read: its token ids have all that was drawn, the tokens of a stop string too. */
+function describe(
+  { tokenIds, logprobs, entropies, finishReason, stopToken }: ServedAnswer,
+  { tokenizer: { decode }, endTokenIds }: ModelProfile,
+  { stopTokenIds, stopStrings }: SamplerSettings,
+): Omit<SampledAnswer, "runId"> {
+  const isStopped = finishReason === "stop";
+  const isEndToken = (id: number): boolean =>
+    isStopped && (endTokenIds.has(id) || stopTokenIds.includes(id) || stopToken === id);
+  const extent = cutAnswer(tokenIds, { isEndToken, stopStrings: isStopped ? stopStrings : [], decode });
+  return { tokenIds, ...extent, logprobs, entropies, finishReason };
+}
+
+function requireRoom({ tokenIds, text }: Prompt, room: number): void {
+  if (tokenIds.length < room) return;
+  throw new SepError(
+    "prompt-too-long",
+    `The prompt ${JSON.stringify(text.slice(0, 60))} has ${tokenIds.length} tokens, and the server takes ${room} with the answer. Shorten the question or the system prompt, or start the server with a larger --max-model-len.`,
+  );
+}
+
+function requireChat({ chat }: Prompt): void {
+  if (chat !== undefined) return;
+  throw new SepError(
+    "bad-option",
+    "Got --vllm-api chat with a prompt format that is no chat. Use --prompt-format chat or reasoning, or --vllm-api completions.",
+  );
+}
+
+/** Draws one token twice, since an answer's settings must not change what its log-probabilities are. */
+async function checkLogprobs(
+  pool: ServerPool,
+  prompt: Prompt,
+  options: Pick<RequestOptions, "model" | "api" | "endTokenIds" | "signal">,
+): Promise<void> {
+  const ask = (temperature: number, topP: number): Promise<ServedAnswer> =>
+    request(pool, prompt, {
+      ...options,
+      sampler: { ...PLAIN_SAMPLER, temperature, topP },
+      sampleSeed: 1,
+      maxTokens: 1,
+      key: "check",
+    });
+  const [plain, shaped] = [await ask(1, 1), await ask(0.5, 0.5)];
+  if (plain.extractsStates) {
+    throw new SepError(
+      "server-mismatch",
+      "The server extracts hidden states, and would leave a file behind for every answer. Draw answers from a server without extract_hidden_states, and give this one to `sep trace`, or to `sep run` as --vllm-states-url.",
+    );
+  }
+  const [got, wanted] = [shaped.highest[0] as number, plain.highest[0] as number];
+  if (Math.abs(got - wanted) < RAW_TOLERANCE) return;
+  throw new SepError(
+    "no-logprobs",
+    `The server's log-probabilities change with the temperature: ${formatNumber(got)} at 0.5 and ${formatNumber(wanted)} at 1 for the likeliest token. Start it with --logprobs-mode raw_logprobs, or entropies would measure the sampler.`,
+  );
+}
+
+const PLAIN_SAMPLER: SamplerSettings = {
+  temperature: 1,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  repetitionPenalty: 1,
+  maxNewTokens: 1,
+  stopStrings: [],
+  stopTokenIds: [],
+};
+
+/** Half precision in another batch moves a log-probability by a few hundredths. */
+const RAW_TOLERANCE = 0.1;

@@ -1,0 +1,51 @@
+import { readSync, writeSync } from "node:fs";
+import { Script } from "node:vm";
+import { packError } from "../../engine/runtime/worker-error.ts";
+import { createTokenizerServer, type TokenizerRequest } from "./sandboxed-tokenizer.ts";
+
+// The entry point of the process that a tokenizer and a chat template from elsewhere run in. Frames come in on standard
+// input and replies go out on standard output, each a length and its bytes; when the input ends, so does the process.
+
+const LENGTH_BYTES = 4;
+const answer = createTokenizerServer();
+let turn = (): void => undefined;
+Object.assign(globalThis, { sepSandboxTurn: () => turn() });
+const takeTurn = new Script("sepSandboxTurn()");
+
+for (;;) {
+  const request = JSON.parse(readFrame().toString("utf8")) as TokenizerRequest;
+  const attached = request.method === "open" ? readFrame() : null;
+  let reply: object = {};
+  turn = () => {
+    try {
+      reply = { result: answer(request, attached) };
+    } catch (error) {
+      reply = { error: packError(error) };
+    }
+  };
+  // Whoever asked kills this process in time. If that one was killed itself, nobody would, and a pattern that never ends
+  // would run on. The error of this time limit is not caught, so that it ends the process.
+  takeTurn.runInThisContext({ timeout: 2 * request.limitMs });
+  writeFrame(Buffer.from(JSON.stringify(reply)));
+}
+
+function readFrame(): Buffer {
+  return readBytes(readBytes(LENGTH_BYTES).readUInt32LE());
+}
+
+function readBytes(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  for (let done = 0; done < size; ) {
+    const count = readSync(0, bytes, done, size - done, null);
+    if (count === 0) process.exit(); // nobody is there any more
+    done += count;
+  }
+  return bytes;
+}
+
+function writeFrame(content: Buffer): void {
+  const frame = Buffer.alloc(LENGTH_BYTES + content.length);
+  frame.writeUInt32LE(content.length);
+  content.copy(frame, LENGTH_BYTES);
+  for (let done = 0; done < frame.length; ) done += writeSync(1, frame, done);
+}

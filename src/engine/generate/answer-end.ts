@@ -1,0 +1,111 @@
+import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
+import type { RunRecord } from "../../samples/run-record.ts";
+
+type Decode = TextTokenizer["decode"];
+
+/** What ends an answer. */
+export interface AnswerEnds {
+  /** End tokens of the model and stop tokens of the sampler. */
+  readonly isEndToken: (tokenId: number) => boolean;
+  /** None for an answer that was cut off by length. */
+  readonly stopStrings: readonly string[];
+  readonly decode: Decode;
+}
+
+/** What of the generated tokens is the answer. */
+export interface AnswerExtent {
+  /** Without end token and stop string. */
+  readonly text: string;
+  /** Leading tokens that hold the text. */
+  readonly answerTokenCount: number;
+}
+
+/**
+ * Cuts off what ended an answer: its last token if that is an end token, and all from the first stop string on, behind
+ * which a server may have drawn ahead. A token in which the stop string begins after some of the answer counts as the
+ * answer's, since the answer's last characters are in no other.
+ * @param tokenIds [T] all that was generated
+ */
+export function cutAnswer(
+  tokenIds: readonly number[],
+  { isEndToken, stopStrings, decode }: AnswerEnds,
+): AnswerExtent {
+  const last = tokenIds.at(-1);
+  const own = last !== undefined && isEndToken(last) ? tokenIds.slice(0, -1) : tokenIds;
+  const whole = decode(own);
+  const text = cutAtStopString(whole, stopStrings);
+  const isCut = text.length < whole.length;
+  return { text, answerTokenCount: isCut ? countTokensOf(own, text, decode) : own.length };
+}
+
+/**
+ * How many leading tokens hold a text that the tokens begin with: the first of them, up to the one that completes it.
+ * @returns the count, in [0, T]
+ */
+export function countTokensOf(tokenIds: readonly number[], text: string, decode: Decode): number {
+  let low = 0;
+  let high = tokenIds.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (decode(tokenIds.slice(0, middle)).startsWith(text)) high = middle;
+    else low = middle + 1;
+  }
+  // a broken character at the end reads U+FFFD from its first byte on: no token may be left over that is part of it
+  const rest = decode(tokenIds).length - text.length;
+  while (low < tokenIds.length && decode(tokenIds.slice(low)).length > rest) low++;
+  return low;
+}
+
+/**
+ * Whether the answer has just come to a stop string. Looks at the last tokens only: n bytes span at most n tokens, and
+ * one more stands in front, since some tokenizers drop a space at the beginning of what they decode.
+ */
+export function endsInStopString(
+  tokenIds: readonly number[],
+  { stopStrings, decode }: Pick<AnswerEnds, "stopStrings" | "decode">,
+): boolean {
+  if (stopStrings.length === 0) return false;
+  const longest = Math.max(...stopStrings.map((stop) => Buffer.byteLength(stop)));
+  const tail = decode(tokenIds.slice(-longest - 1));
+  return stopStrings.some((stop) => tail.includes(stop));
+}
+
+/** The text in front of the first stop string in it; all of it where there is none. */
+function cutAtStopString(text: string, stopStrings: readonly string[]): string {
+  const found = stopStrings.map((stop) => text.indexOf(stop)).filter((index) => index >= 0);
+  return found.length === 0 ? text : text.slice(0, Math.min(...found));
+}
+
+/** A run, of which another tool or an earlier version may not have recorded how long its answer is. */
+export type EndedRun = Pick<RunRecord, "tokens" | "output_text" | "finish_reason" | "answer_token_count"> & {
+  readonly sampler?: Partial<RunRecord["sampler"]>;
+};
+
+/** The model that runs are of. */
+export interface EndTokens {
+  readonly endTokenIds: ReadonlySet<number>;
+  readonly decode: Decode;
+}
+
+/**
+ * How many leading tokens of a run are its answer: as recorded, or else by the model's end tokens and what the run
+ * says of its sampler and its text.
+ */
+export function countAnswerTokens(
+  { tokens, output_text, finish_reason, answer_token_count, sampler = {} }: EndedRun,
+  { endTokenIds, decode }: EndTokens,
+): number {
+  if (answer_token_count !== undefined) return answer_token_count;
+  const { stopStrings = [], stopTokenIds = [] } = sampler;
+  const isStopped = finish_reason === "stop";
+  const { text, answerTokenCount } = cutAnswer(tokens, {
+    isEndToken: (id) => endTokenIds.has(id) || stopTokenIds.includes(id),
+    stopStrings: isStopped ? stopStrings : [],
+    decode,
+  });
+  // something stopped it that the run does not name, such as a stop token of a server's own
+  const isUnexplained = isStopped && answerTokenCount === tokens.length && output_text !== "";
+  return isUnexplained && text.startsWith(output_text)
+    ? countTokensOf(tokens, output_text, decode)
+    : answerTokenCount;
+}

@@ -1,0 +1,118 @@
+import type { DecoderSession } from "../session/decoder-session.ts";
+import { appendKv, type KvBlock } from "../session/kv-block.ts";
+
+/** Which token of which row: `offset` counts from the row's first new token. */
+export interface TokenPlace {
+  readonly row: number;
+  readonly offset: number;
+}
+
+export interface ExtendRowsOptions {
+  /** Shared by all rows. */
+  readonly prefix: KvBlock;
+  /** Each row's own tokens so far. */
+  readonly suffix: KvBlock;
+  /** Places to predict the next token of. */
+  readonly predict?: readonly TokenPlace[];
+  /** Places to read the residual stream at, and the layers to read. */
+  readonly trace?: readonly TokenPlace[];
+  readonly layers?: readonly number[];
+  readonly finalNorm?: boolean;
+  /** Whether more tokens will follow. Without it the returned suffix lacks the last chunk. */
+  readonly keepKv?: boolean;
+  /** Longest stretch of tokens in one pass, per row. */
+  readonly chunkTokens?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ExtendRowsResult {
+  readonly suffix: KvBlock;
+  /** [predict, V] */
+  readonly logits: Float32Array;
+  /** Per place: [layers, D]. */
+  readonly residuals: readonly Float32Array[];
+  /** Per place: [D]; empty when not asked for. */
+  readonly finalNorms: readonly Float32Array[];
+}
+
+/** Bounds the attention scores of one pass: [heads, chunk, context] floats. */
+const DEFAULT_CHUNK_TOKENS = 256;
+/** Fills short rows to the right; causal attention keeps it invisible to every real token. */
+const PADDING_ID = 0;
+
+/**
+ * Runs new tokens of B rows through the decoder, in chunks, on top of what the cache holds. Rows may differ in
+ * length: short ones are padded at their right end, where no real token looks.
+ * @param tokens per row its new token ids, at least one in the longest
+ */
+export async function extendRows(
+  session: DecoderSession,
+  tokens: readonly (readonly number[])[],
+  {
+    prefix,
+    suffix: before,
+    predict = [],
+    trace = [],
+    layers = [],
+    finalNorm = false,
+    keepKv = true,
+    chunkTokens = DEFAULT_CHUNK_TOKENS,
+    signal,
+  }: ExtendRowsOptions,
+): Promise<ExtendRowsResult> {
+  const { vocabularySize, hiddenSize } = session.config;
+  const longest = Math.max(...tokens.map((row) => row.length));
+  let logits: Float32Array | null = null;
+  const residuals = trace.map(() => new Float32Array(layers.length * hiddenSize));
+  const finalNorms = finalNorm ? trace.map(() => new Float32Array(hiddenSize)) : [];
+  let suffix = before;
+
+  for (let start = 0; start < longest; start += chunkTokens) {
+    signal?.throwIfAborted();
+    const end = Math.min(start + chunkTokens, longest);
+    const toPredict = placesWithin(predict, start, end);
+    const toTrace = placesWithin(trace, start, end);
+    const pass = await session.run({
+      tokenIds: tokens.flatMap((row) =>
+        Array.from({ length: end - start }, (_, i) => row[start + i] ?? PADDING_ID),
+      ),
+      rows: tokens.length,
+      prefix,
+      suffix,
+      logitRows: toPredict.map(({ flat }) => flat),
+      traceRows: toTrace.map(({ flat }) => flat),
+      layers,
+      finalNorm,
+      keepKv: keepKv || end < longest,
+    });
+    if (toPredict.length === predict.length) {
+      logits = pass.logits; // as always in decoding: megabytes that need no copy, since places keep their order
+    } else {
+      logits ??= new Float32Array(predict.length * vocabularySize);
+      for (const [i, { index }] of toPredict.entries()) {
+        const row = pass.logits.subarray(i * vocabularySize, (i + 1) * vocabularySize);
+        logits.set(row, index * vocabularySize);
+      }
+    }
+    toTrace.forEach(({ index }, i) => {
+      const row = (source: Float32Array): Float32Array =>
+        source.subarray(i * hiddenSize, (i + 1) * hiddenSize);
+      pass.residuals.forEach((residual, l) => {
+        residuals[index]?.set(row(residual), l * hiddenSize);
+      });
+      if (pass.finalNorm !== null) finalNorms[index]?.set(row(pass.finalNorm));
+    });
+    if (pass.kv !== null) suffix = appendKv(session.config, suffix, pass.kv);
+  }
+  return { suffix, logits: logits ?? new Float32Array(0), residuals, finalNorms };
+}
+
+function placesWithin(
+  places: readonly TokenPlace[],
+  start: number,
+  end: number,
+): { readonly index: number; readonly flat: number }[] {
+  return places.flatMap(({ row, offset }, index) =>
+    offset >= start && offset < end ? [{ index, flat: row * (end - start) + offset - start }] : [],
+  );
+}

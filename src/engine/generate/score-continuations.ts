@@ -1,0 +1,61 @@
+import type { LanguageModel } from "../language-model.ts";
+import { extendRows } from "./extend-rows.ts";
+import { emptyKvBlock } from "../session/kv-block.ts";
+
+/**
+ * How likely a model is to go on from a prompt in each of some ways.
+ * @param promptIds     [P]
+ * @param continuations [N] each at least one token
+ * @returns [N] sum of the log-probabilities of all of its tokens, nats, temperature 1
+ * @throws RangeError for an empty continuation, or a prompt that `prefill` does not take
+ */
+export async function scoreContinuations(
+  model: LanguageModel,
+  promptIds: readonly number[],
+  continuations: readonly (readonly number[])[],
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<number[]> {
+  if (continuations.some((tokens) => tokens.length === 0))
+    throw new RangeError("a continuation of no tokens");
+  const { prefix, logits } = await model.prefill(promptIds, { signal });
+  const scores = await readLogprobs(
+    model,
+    logits,
+    continuations.map((tokens, index) => ({ row: 0, index, tokenId: tokens[0]! })),
+    continuations.map(() => 0),
+  );
+  const longer = continuations.flatMap((tokens, index) => (tokens.length > 1 ? [{ tokens, index }] : []));
+  if (longer.length === 0) return scores;
+  const places = longer.flatMap(({ tokens, index }, row) =>
+    tokens.slice(1).map((tokenId, offset) => ({ row, offset, index, tokenId })),
+  );
+  const { logits: rest } = await extendRows(
+    model.session,
+    longer.map(({ tokens }) => tokens.slice(0, -1)),
+    { prefix, suffix: emptyKvBlock(model.config, longer.length), predict: places, keepKv: false, signal },
+  );
+  return readLogprobs(
+    model,
+    rest,
+    places.map(({ index, tokenId }, row) => ({ row, index, tokenId })),
+    scores,
+  );
+}
+
+/**
+ * Adds the log-probability of each token to its continuation's score.
+ * @param logits [rows, V]
+ * @param tokens the row that predicts each token, and the continuation that it belongs to
+ */
+async function readLogprobs(
+  { vocabulary, config: { vocabularySize: size } }: LanguageModel,
+  logits: Float32Array,
+  tokens: readonly { readonly row: number; readonly index: number; readonly tokenId: number }[],
+  before: readonly number[],
+): Promise<number[]> {
+  const { highest, highestLogprob } = await vocabulary.measure(logits, logits.length / size, 1);
+  const scores = [...before];
+  for (const { row, index, tokenId } of tokens)
+    scores[index]! += logits[row * size + tokenId]! - highest[row]! + highestLogprob[row]!;
+  return scores;
+}

@@ -1,0 +1,177 @@
+import type { GenerationDefaults } from "../checkpoint/generation-defaults.ts";
+import type { DeviceName } from "./runtime/device.ts";
+import type { DecoderConfig } from "./graph/decoder-config.ts";
+import { type LayerName, resolveLayer } from "./layer-names.ts";
+import type { DecoderSession } from "./session/decoder-session.ts";
+import { extendRows } from "./generate/extend-rows.ts";
+import { emptyKvBlock, type KvBlock, trimKv } from "./session/kv-block.ts";
+import type { VocabularySession } from "./session/vocabulary-session.ts";
+import type { TextTokenizer } from "./tokenizer/text-tokenizer.ts";
+
+/** What a model is called. */
+export interface ModelName {
+  /** As the user named it. */
+  readonly id: string;
+  /** Commit hash of a model from the hub; null for others. */
+  readonly revision: string | null;
+}
+
+/** What identifies the weights and the tokenizer; part of every artefact made with them. */
+export interface ModelProvenance extends ModelName {
+  /** SHA-256 over the weight files' bytes and `config.json`. */
+  readonly weights_sha256: string;
+  /** SHA-256 of `tokenizer.json`. */
+  readonly tokenizer_sha256: string;
+  /** Arithmetic of the linear maps; all else is float32. */
+  readonly dtype: ModelDtype;
+  /** What it is computed on: other kernels round differently. */
+  readonly device: DeviceName;
+}
+
+export const MODEL_DTYPES = ["float32", "int8", "int4"] as const;
+export type ModelDtype = (typeof MODEL_DTYPES)[number];
+
+/** A causal language model whose residual stream can be read at every layer. */
+export interface LanguageModel extends AsyncDisposable {
+  readonly provenance: ModelProvenance;
+  /** Where the checkpoint is on this machine; loads the same model again, whatever the hub does. */
+  readonly path: string;
+  readonly config: DecoderConfig;
+  readonly tokenizer: TextTokenizer;
+  /** Tokens that end an answer. */
+  readonly endTokenIds: ReadonlySet<number>;
+  /** How the model's authors sample from it; null where they do not say. */
+  readonly generationDefaults: GenerationDefaults | null;
+  /** Copies of this model worth running side by side on this machine, each on a thread of its own. */
+  readonly workers: number;
+  /** onnxruntime's threads within each. */
+  readonly threadsPerWorker: number;
+  readonly session: DecoderSession;
+  readonly vocabulary: VocabularySession;
+  /** Runs a prompt and keeps its keys and values as a prefix that any number of samples share. */
+  prefill(
+    tokenIds: readonly number[],
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<PrefilledPrompt>;
+  /** Reads the residual stream of one sequence. */
+  trace(tokenIds: readonly number[], options?: TraceOptions): Promise<Trace>;
+}
+
+export interface PrefilledPrompt {
+  readonly prefix: KvBlock;
+  /** [V] logits of the first token after the prompt. */
+  readonly logits: Float32Array;
+}
+
+export interface TraceOptions {
+  /** Residual layers, 0 .. L or TransformerLens' hook names; all by default. */
+  readonly layers?: readonly LayerName[];
+  /** Token indices, negative ones from the end; all by default. */
+  readonly positions?: readonly number[];
+  /** Also the stream after the final norm. */
+  readonly finalNorm?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Hidden states of one sequence; all shapes follow from the options alone. */
+export interface Trace {
+  /** What was traced, so that states can be told apart from those of another text or model. */
+  readonly tokenIds: readonly number[];
+  readonly provenance: ModelProvenance;
+  readonly layers: readonly number[];
+  readonly positions: readonly number[];
+  readonly hiddenSize: number;
+  /** [positions, layers, D]: the residual stream before the final norm. */
+  readonly residuals: Float32Array;
+  /** [positions, D] after the final norm, or null when not asked for. */
+  readonly finalNorms: Float32Array | null;
+}
+
+/** The parts of a loaded checkpoint that make a {@link LanguageModel}. */
+export type LanguageModelParts = Pick<
+  LanguageModel,
+  | "provenance"
+  | "path"
+  | "config"
+  | "tokenizer"
+  | "endTokenIds"
+  | "generationDefaults"
+  | "workers"
+  | "threadsPerWorker"
+  | "session"
+  | "vocabulary"
+>;
+
+export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
+  const { session, config } = parts;
+  return {
+    ...parts,
+    async prefill(tokenIds, { signal } = {}) {
+      requireTokens(tokenIds, config);
+      const { suffix, logits } = await extendRows(session, [tokenIds], {
+        prefix: emptyKvBlock(config, 1),
+        suffix: emptyKvBlock(config, 1),
+        predict: [{ row: 0, offset: tokenIds.length - 1 }],
+        signal,
+      });
+      return { prefix: trimKv(config, suffix), logits };
+    },
+    async trace(tokenIds, options = {}) {
+      requireTokens(tokenIds, config);
+      const layers =
+        options.layers?.map((layer) => resolveLayer(layer, config.blockCount)) ?? everyLayer(config);
+      const positions = (options.positions ?? tokenIds.map((_, index) => index)).map((position) =>
+        resolvePosition(position, tokenIds.length),
+      );
+      const { residuals, finalNorms } = await extendRows(session, [tokenIds], {
+        prefix: emptyKvBlock(config, 1),
+        suffix: emptyKvBlock(config, 1),
+        trace: positions.map((offset) => ({ row: 0, offset })),
+        layers,
+        finalNorm: options.finalNorm ?? false,
+        keepKv: false,
+        signal: options.signal,
+      });
+      return {
+        tokenIds,
+        provenance: parts.provenance,
+        layers,
+        positions,
+        hiddenSize: config.hiddenSize,
+        residuals: joinRows(residuals),
+        finalNorms: options.finalNorm ? joinRows(finalNorms) : null,
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await session[Symbol.asyncDispose]();
+      await parts.vocabulary[Symbol.asyncDispose]();
+      parts.tokenizer[Symbol.dispose]?.();
+    },
+  };
+}
+
+/** Residual layers 0 .. L. */
+export const everyLayer = ({ blockCount }: Pick<DecoderConfig, "blockCount">): number[] =>
+  Array.from({ length: blockCount + 1 }, (_, layer) => layer);
+
+function requireTokens(tokenIds: readonly number[], { vocabularySize }: DecoderConfig): void {
+  if (tokenIds.length === 0) throw new RangeError("Got 0 tokens, expected at least 1.");
+  const wrong = tokenIds.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
+  if (wrong !== undefined)
+    throw new RangeError(`Got token id ${wrong}, expected 0 to ${vocabularySize - 1}.`);
+}
+
+function resolvePosition(position: number, length: number): number {
+  const index = position < 0 ? length + position : position;
+  if (Number.isInteger(index) && index >= 0 && index < length) return index;
+  throw new RangeError(`Got position ${position}, expected ${-length} to ${length - 1}.`);
+}
+
+function joinRows(rows: readonly Float32Array[]): Float32Array {
+  const width = rows[0]?.length ?? 0;
+  const joined = new Float32Array(rows.length * width);
+  rows.forEach((row, index) => {
+    joined.set(row, index * width);
+  });
+  return joined;
+}

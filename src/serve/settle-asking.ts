@@ -1,0 +1,103 @@
+import { SepError } from "../errors.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
+import type { AskingRecord } from "../probes/probe.ts";
+import type { PromptOptions } from "../engine/tokenizer/build-prompt.ts";
+import {
+  describePromptFormat,
+  PLAIN_PROMPT_FORMATS,
+  type PromptFormat,
+  resolvePromptFormat,
+  stopStringsOf,
+} from "../engine/tokenizer/prompt-format.ts";
+import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
+import { stableStringify } from "../store/json.ts";
+import { requireRoom, resolveSampler } from "../study/sampling/resolve-sampler.ts";
+
+/** What of the asking may be chosen when a question is scored. */
+export interface AskingChoice {
+  /** Needed only where the probe's record has no more than a hash of it: few-shot prompts and templates. */
+  readonly promptFormat?: PromptFormat | undefined;
+  /** Of a probe that has no record; one that has is asked as recorded. */
+  readonly systemPrompt?: string | undefined;
+  readonly enableThinking?: boolean | undefined;
+  /** `greedy`: the likeliest token each time; `study`: as the answers were drawn that the probe was calibrated on. */
+  readonly sampling?: "greedy" | "study";
+  readonly maxNewTokens?: number | undefined;
+}
+
+/** How a question will be asked. */
+export interface SettledAsking {
+  readonly prompting: PromptOptions;
+  readonly sampler: SamplerSettings;
+  /** What makes a difference to the probe's promises, as sentences. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Asks as the probe's own training answers were asked: other prompts lead to other states.
+ * @throws SepError `probe-mismatch` for a prompt that is not the recorded one, `bad-option` where the record has only
+ *   its hash and it is not given
+ */
+export function settleAsking(
+  model: LanguageModel,
+  record: AskingRecord | null,
+  choice: AskingChoice,
+): SettledAsking {
+  const { sampling = "greedy", maxNewTokens } = choice;
+  requireRoom(model, maxNewTokens);
+  const format = record === null ? (choice.promptFormat ?? "auto") : matchFormat(model, record, choice);
+  const drawn = record?.sampler ?? resolveSampler(model).settings;
+  return {
+    prompting: {
+      format,
+      systemPrompt: record === null ? choice.systemPrompt : (record.system_prompt ?? undefined),
+      enableThinking: record === null ? choice.enableThinking : (record.enable_thinking ?? undefined),
+    },
+    sampler: {
+      ...drawn,
+      ...(sampling === "greedy" ? { temperature: 0 } : {}),
+      maxNewTokens: maxNewTokens ?? drawn.maxNewTokens,
+      stopStrings: [...new Set([...drawn.stopStrings, ...stopStringsOf(format)])],
+    },
+    notes: [
+      ...(record === null
+        ? [
+            "The probe does not say how its model was asked, so the prompt may be another than the one it was fitted on.",
+          ]
+        : []),
+      ...(sampling === "greedy" && drawn.temperature > 0
+        ? [
+            `Guarantees are about answers drawn at temperature ${drawn.temperature}, as those that the probe was calibrated on; this one is greedy.`,
+          ]
+        : []),
+    ],
+  };
+}
+
+function matchFormat(
+  model: LanguageModel,
+  { prompt_format }: AskingRecord,
+  choice: AskingChoice,
+): PromptFormat {
+  const recorded = PLAIN_PROMPT_FORMATS.find((name) => name === prompt_format);
+  const given = choice.promptFormat;
+  if (choice.systemPrompt !== undefined || choice.enableThinking !== undefined) {
+    throw new SepError(
+      "bad-option",
+      "Got a system prompt or a thinking switch, and the probe has its own on record. Leave them out.",
+    );
+  }
+  if (given === undefined) {
+    if (recorded !== undefined) return recorded;
+    throw new SepError(
+      "bad-option",
+      `The probe was fitted on prompts of which it keeps a hash only: ${stableStringify(prompt_format)}. Give the same shots with --prompt-format few-shot --shots FILE, or the same template with --prompt-format FILE.`,
+    );
+  }
+  const described = stableStringify(describePromptFormat(resolvePromptFormat(given, model.tokenizer)));
+  if (described === stableStringify(prompt_format)) return given;
+  throw new SepError(
+    "probe-mismatch",
+    `Probe was fitted on prompts of ${stableStringify(prompt_format)}, got ${described}. Leave the prompt format out, or refit with \`sep train\`.`,
+  );
+}

@@ -1,0 +1,77 @@
+import type { LanguageModel } from "../engine/language-model.ts";
+import { extendRows } from "../engine/generate/extend-rows.ts";
+import { emptyKvBlock, trimKv } from "../engine/session/kv-block.ts";
+import type { ReadStatesOptions } from "../backends/state-backend.ts";
+
+/** Where to read one answer: token indices in `[...prompt, ...answer]`. */
+export interface AnswerToTrace {
+  /** [T] */
+  readonly tokenIds: readonly number[];
+  /** Each >= the prompt's length. */
+  readonly indices: readonly number[];
+}
+
+export interface TracedAnswers {
+  /** [layers, D] at the prompt's last token. */
+  readonly beforeGeneration: Float32Array;
+  /** Per answer, per index: [layers, D]. */
+  readonly answers: readonly (readonly Float32Array[])[];
+}
+
+/** Bounds the memory of one pass: the attention scores and the MLP's activations of this many tokens. */
+const MAX_TOKENS_PER_PASS = 4096;
+
+/**
+ * Reads the residual stream of several answers to one prompt. The prompt runs once, and the answers, however
+ * long each is, run over its keys and values side by side.
+ */
+export async function traceAnswers(
+  model: LanguageModel,
+  promptIds: readonly number[],
+  answers: readonly AnswerToTrace[],
+  { layers, signal }: ReadStatesOptions,
+): Promise<TracedAnswers> {
+  const { session, config } = model;
+  const prompt = await extendRows(session, [promptIds], {
+    prefix: emptyKvBlock(config, 1),
+    suffix: emptyKvBlock(config, 1),
+    trace: [{ row: 0, offset: promptIds.length - 1 }],
+    layers,
+    signal,
+  });
+  const prefix = trimKv(config, prompt.suffix);
+  const traced: Float32Array[][] = answers.map(() => []);
+  for (const batch of batchByLength(answers)) {
+    const places = batch.flatMap(({ answer }, row) =>
+      answer.indices.map((index) => ({ row, offset: index - promptIds.length })),
+    );
+    const { residuals } = await extendRows(
+      session,
+      batch.map(({ answer }) => answer.tokenIds),
+      { prefix, suffix: emptyKvBlock(config, batch.length), trace: places, layers, keepKv: false, signal },
+    );
+    places.forEach(({ row }, i) => {
+      traced[batch[row]?.position as number]?.push(residuals[i] as Float32Array);
+    });
+  }
+  return { beforeGeneration: prompt.residuals[0] as Float32Array, answers: traced };
+}
+
+/** Answers of like length together, so that little is padded; those with nothing to read are left out. */
+function batchByLength(
+  answers: readonly AnswerToTrace[],
+): { readonly answer: AnswerToTrace; readonly position: number }[][] {
+  const ordered = answers
+    .map((answer, position) => ({ answer, position }))
+    .filter(({ answer }) => answer.indices.length > 0)
+    .sort((a, b) => a.answer.tokenIds.length - b.answer.tokenIds.length || a.position - b.position);
+  const batches: { readonly answer: AnswerToTrace; readonly position: number }[][] = [];
+  for (const entry of ordered) {
+    const last = batches.at(-1);
+    const fits =
+      last !== undefined && (last.length + 1) * entry.answer.tokenIds.length <= MAX_TOKENS_PER_PASS;
+    if (fits) last.push(entry);
+    else batches.push([entry]);
+  }
+  return batches;
+}

@@ -1,0 +1,37 @@
+import { rm } from "node:fs/promises";
+import { SepError } from "../errors.ts";
+import { type Json, stableStringify } from "./json.ts";
+import { readIfThere } from "./read-if-there.ts";
+import { writeAtomic } from "./write-atomic.ts";
+
+/**
+ * The settings that an unfinished step's work was made with; they stand beside its journal.
+ * @returns null if nothing is unfinished
+ */
+export async function readJournalSettings(journal: string): Promise<Json | null> {
+  const path = settingsPathOf(journal);
+  const text = await readIfThere(path);
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as Json;
+  } catch (cause) {
+    throw new SepError(
+      "bad-artefact",
+      `${path} cannot be read: ${(cause as Error).message}. Use --force to start anew.`,
+      { cause },
+    );
+  }
+}
+
+/** Written before the journal's first row. */
+export async function writeJournalSettings(journal: string, settings: Json): Promise<void> {
+  await writeAtomic(settingsPathOf(journal), `${stableStringify(settings, 2)}\n`);
+}
+
+/** Removes a journal when its step is complete. */
+export async function removeJournal(journal: string): Promise<void> {
+  await rm(journal, { force: true });
+  await rm(settingsPathOf(journal), { force: true });
+}
+
+const settingsPathOf = (journal: string): string => `${journal}.settings.json`;

@@ -1,0 +1,71 @@
+import { rm } from "node:fs/promises";
+import { relative } from "node:path";
+import { SepError } from "../errors.ts";
+import { fingerprintFile } from "./fingerprint.ts";
+import { readManifest } from "./manifest.ts";
+import { readIfThere } from "./read-if-there.ts";
+import { writeAtomic } from "./write-atomic.ts";
+import { fileExists } from "./file-exists.ts";
+import type { Workspace } from "../study/workspace.ts";
+
+export const MANIFEST_SUFFIX = ".manifest.json";
+
+/** The manifest beside a step's main output. */
+export const manifestPathOf = (mainOutput: string): string => `${mainOutput}${MANIFEST_SUFFIX}`;
+
+/** There while a step runs, and after a kill: outputs that no manifest describes are then the step's own. */
+const runningPathOf = (mainOutput: string): string => `${mainOutput}.running`;
+
+/**
+ * How far the run of a step got that is under way or was killed: "making" its outputs, or "made" them and has
+ * only its manifest to write and to clean up.
+ */
+export type RunState = "making" | "made";
+
+/** @returns null if no run is under way and none was killed */
+export async function readRunState(mainOutput: string): Promise<RunState | null> {
+  const text = await readIfThere(runningPathOf(mainOutput));
+  if (text === null) return null;
+  return text === "made" ? "made" : "making";
+}
+
+export const writeRunState = (mainOutput: string, state: RunState): Promise<void> =>
+  writeAtomic(runningPathOf(mainOutput), state);
+
+export const removeRunState = (mainOutput: string): Promise<void> =>
+  rm(runningPathOf(mainOutput), { force: true });
+
+/** A path as manifests have it: relative to the workspace, with forward slashes. */
+export const nameWithin = ({ root }: Workspace, path: string): string =>
+  relative(root, path).replaceAll("\\", "/");
+
+/**
+ * Whether a step's main output is the user's own: put there by hand, or edited since the step made it.
+ * An output whose step was killed before it could write its manifest is not.
+ */
+export async function isHandMade(workspace: Workspace, mainOutput: string): Promise<boolean> {
+  if (!(await fileExists(mainOutput)) || (await readRunState(mainOutput)) !== null) return false;
+  const manifest = await readManifest(manifestPathOf(mainOutput));
+  return manifest?.outputs[nameWithin(workspace, mainOutput)] !== (await fingerprintFile(mainOutput));
+}
+
+/**
+ * Files that a step did not write, or that were edited since, are never replaced unasked.
+ * @param written SHA-256 that the step's manifest has for the file
+ * @param name how messages call the file
+ * @throws SepError `output-differs`
+ */
+export async function refuseForeign(
+  path: string,
+  written: string | undefined,
+  step: string,
+  name: string,
+): Promise<void> {
+  if (!(await fileExists(path)) || written === (await fingerprintFile(path))) return;
+  const state =
+    written === undefined ? `exists and \`sep ${step}\` did not make it` : "was edited since it was made";
+  throw new SepError(
+    "output-differs",
+    `${name} ${state}. Use --force to make it anew, or --out for another folder.`,
+  );
+}

@@ -1,0 +1,94 @@
+import { gatherQuestion } from "../../samples/gather-question.ts";
+import { readRuns } from "../../samples/read-runs.ts";
+import type { RunRecord } from "../../samples/run-record.ts";
+import { writeJsonl } from "../../store/jsonl.ts";
+import { requireInput, type StepDefinition } from "../decide-step.ts";
+import { checkMeaningChoice, type MeaningChoice } from "../meaning/meaning-choice.ts";
+import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
+import { openGrouping, readQuestionTexts } from "../meaning/open-grouping.ts";
+import { runStep, type StepControl, type StepEvent, type StepResult } from "../step.ts";
+import { findBestAnswers } from "../tracing/traced-answers.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
+import type { QuestionOf } from "./cluster-runs.ts";
+import { describeEstimates, type EstimateOptions, needs } from "./estimate-options.ts";
+import { loadSamples } from "../../samples/load-samples.ts";
+import { type AnsweredQuestion, measureQuestions, readsQuestions } from "./measure-questions.ts";
+import { findAnswerStates, readAnswerStates } from "./read-answer-states.ts";
+
+export interface ComputeEntropyOptions extends MeaningChoice, EstimateOptions, StepControl {
+  /** A clusters file, such as an edited copy of this step's output, in place of a relation. */
+  readonly clustersFile?: string | undefined;
+  /** Where models of meaning come from; the hub and its cache when not given. */
+  readonly models?: MeaningModels | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Step 3: groups each question's samples by meaning and writes every entropy to
+ * `data/{set}_semantic_entropy.jsonl`, in the order in which the questions first appear among the runs; a
+ * question's samples are taken by run id, so that the order of lines does not matter. The verdicts behind the groups
+ * are in `data/{set}_pair_verdicts.jsonl`.
+ * @throws SepError `too-few-questions` if no question has two samples, those of `openGrouping`, and as `runStep`
+ */
+export async function* computeEntropy(
+  workspace: Workspace,
+  set: DataSetName,
+  { models = createMeaningModels(), force, plan, signal, ...choice }: ComputeEntropyOptions = {},
+): AsyncGenerator<StepEvent, StepResult> {
+  checkMeaningChoice(choice);
+  const estimates = describeEstimates(choice);
+  const path = workspace.runs(set);
+  const bestPath = await findBestAnswers(workspace, set);
+  await requireInput(path, "entropy");
+  const samples = await loadSamples(path, workspace.shard);
+  await using grouping = yield* openGrouping(samples, { ...choice, models, signal });
+  const states = needs(choice, "hidden_states") ? await findAnswerStates(workspace, set) : [];
+  const readsRaw = readsQuestions(choice, choice, grouping) && samples.questions.some(lacksQuestion);
+  const definition: StepDefinition = {
+    step: "entropy",
+    part: set,
+    inputs: [
+      path,
+      ...(bestPath === null ? [] : [bestPath]),
+      ...(readsRaw ? [workspace.raw(set)] : []),
+      ...states,
+    ],
+    outputs: [workspace.semanticEntropy(set), workspace.pairVerdicts(set)],
+    settings: { ...grouping.settings, ...estimates },
+    whenStale: "redo",
+  };
+  return yield* runStep(workspace, definition, { force, plan }, async function* () {
+    const loaded = await loadSamples(path, workspace.shard);
+    const rawOf: QuestionOf | null = readsRaw
+      ? await readQuestionTexts(workspace.raw(set), loaded.questions.filter(lacksQuestion).flat())
+      : null;
+    const statesOf = states.length === 0 ? null : await readAnswerStates(workspace, set);
+    const best = bestPath === null ? [] : (await readRuns(bestPath)).runs;
+    const bestOf = new Map(best.map((run) => [run.question_id, run]));
+    const questions: AnsweredQuestion[] = [];
+    for (const runs of loaded.questions) {
+      const words = rawOf !== null && lacksQuestion(runs) ? rawOf(runs[0]!) : null;
+      const question = gatherQuestion(runs, words, bestOf.get(runs[0]!.question_id) ?? null);
+      const hiddenStates = (await statesOf?.(question.id, question.runIds)) ?? null;
+      questions.push({ ...question, hiddenStates });
+    }
+    return yield* measureQuestions(
+      { ...loaded, questions },
+      {
+        ...choice,
+        part: set,
+        grouping,
+        choice,
+        models,
+        signal,
+        async write(records, verdicts) {
+          await writeJsonl(workspace.pairVerdicts(set), verdicts);
+          await writeJsonl(workspace.semanticEntropy(set), records);
+        },
+      },
+    );
+  });
+}
+
+/** Runs of version 0.1 do not say what was asked; their prompt has it among other words, and is no substitute. */
+const lacksQuestion = (runs: readonly RunRecord[]): boolean => runs[0]!.question === undefined;

@@ -1,0 +1,56 @@
+import type { EstimateNeed } from "../../entropy/measures/estimate.ts";
+import { chooseEstimates, type EstimateChoice } from "../../entropy/measures/estimate-registry.ts";
+import type { PTrueShot } from "../../entropy/p-true.ts";
+import type { SeModeName } from "../../entropy/se-mode.ts";
+import { SepError } from "../../errors.ts";
+import type { LanguageModel } from "../../engine/language-model.ts";
+import { fingerprint } from "../../store/fingerprint.ts";
+import type { Json } from "../../store/json.ts";
+
+/** Which numbers are computed of grouped samples. */
+export interface EstimateOptions {
+  /** Which estimates; semantic entropies always are. */
+  readonly estimates?: EstimateChoice | undefined;
+  /** The published variant that `semantic_entropy` is; see `estimateQuestions`. */
+  readonly seMode?: SeModeName | undefined;
+  /** The model that says how likely its answers are true, for `p_false`. */
+  readonly pTrueModel?: LanguageModel | undefined;
+  /** Examples that it is shown, about other questions than those that are measured; none when not given. */
+  readonly pTrueShots?: readonly PTrueShot[] | undefined;
+  /** Milliseconds, for what each estimate takes; only differences count. */
+  readonly now?: (() => number) | undefined;
+}
+
+/**
+ * What of the options decides the output, for the manifest.
+ * @throws SepError `bad-option` for an estimate that there is not, or a model that none asks
+ */
+export function describeEstimates({
+  estimates = "default",
+  seMode,
+  pTrueModel,
+  pTrueShots,
+}: EstimateOptions): Record<string, Json> {
+  if (pTrueModel !== undefined && !needs({ estimates }, "language_model"))
+    throw new SepError(
+      "bad-option",
+      "Got a model for p(True) and no estimate that asks it. Ask for p_false (--estimates p_false, or all).",
+    );
+  if (pTrueShots !== undefined && pTrueModel === undefined)
+    throw new SepError(
+      "bad-option",
+      "Got examples for p(True) and no model to show them to. Name one (--p-true-model).",
+    );
+  return {
+    estimates: chooseEstimates(estimates).map(({ name }) => name),
+    se_mode: seMode ?? null,
+    ...(pTrueModel === undefined ? {} : { p_true_model: { ...pTrueModel.provenance } }),
+    ...(pTrueShots === undefined
+      ? {}
+      : { p_true_shots: pTrueShots.length, p_true_shots_sha256: fingerprint(JSON.stringify(pTrueShots)) }),
+  };
+}
+
+/** Whether one of the estimates that were asked for needs it. */
+export const needs = ({ estimates = "default" }: EstimateOptions, ...any: readonly EstimateNeed[]): boolean =>
+  chooseEstimates(estimates).some((estimate) => estimate.needs.some((need) => any.includes(need)));

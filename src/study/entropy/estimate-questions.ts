@@ -1,0 +1,162 @@
+import { clusterByVerdicts } from "../../entropy/cluster-by-verdicts.ts";
+import { ESTIMATE_NEEDS, type EstimateNeed } from "../../entropy/measures/estimate.ts";
+import { chooseEstimates, type EstimateChoice } from "../../entropy/measures/estimate-registry.ts";
+import { createEstimateMeter, type EstimateCost } from "../../entropy/measures/measure-estimates.ts";
+import { exceedsComparedWords, MOST_COMPARED_WORDS } from "../../entropy/lexical-similarity.ts";
+import { type QuestionSamples, spreadEvidence } from "../../entropy/question-samples.ts";
+import { SE_MODES, type SeModeName } from "../../entropy/se-mode.ts";
+import { describeQuestion, type SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";
+import type { PairEvidence } from "../../meaning/pair-evidence.ts";
+import type { SampledQuestion } from "../../samples/sampled-question.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
+import type { QuestionExtras } from "./question-extras.ts";
+
+/** One question whose samples were grouped by meaning. */
+export interface GroupedQuestion extends Partial<QuestionExtras> {
+  readonly samples: SampledQuestion;
+  /** [K] what was compared. */
+  readonly answers: readonly (string | null)[];
+  /** [K] */
+  readonly clusterIds: readonly number[];
+  readonly nonTransitiveShare: number | null;
+  /** null where no model looked at pairs of answers. */
+  readonly evidence: PairEvidence | null;
+}
+
+export interface EstimateQuestionsOptions {
+  readonly estimates?: EstimateChoice | undefined;
+  /**
+   * The published variant that `semantic_entropy` is. It also groups the samples, where an NLI model has compared their
+   * answers. When not given: the formula of `nature`, over the groups that the samples came in.
+   */
+  readonly seMode?: SeModeName | undefined;
+  /** Name of the relation that grouped the answers. */
+  readonly equivalence: string;
+  /** Milliseconds; only differences count. */
+  readonly now: () => number;
+}
+
+/** What came of it. */
+export interface EstimatedQuestions {
+  /** One a question, in order. */
+  readonly records: readonly SemanticEntropyRecord[];
+  /** One a question: whether the mode grouped its samples anew. */
+  readonly regrouped: readonly boolean[];
+  /** One an estimate. */
+  readonly costs: readonly EstimateCost[];
+  readonly warnings: readonly ManifestWarning[];
+}
+
+/**
+ * Computes the estimates of grouped questions. One that lacks what an estimate needs has null for it, and the warnings
+ * count those.
+ * @throws SepError `bad-option` for an estimate that there is not
+ */
+export function estimateQuestions(
+  questions: readonly GroupedQuestion[],
+  { estimates = "default", seMode, equivalence, now }: EstimateQuestionsOptions,
+): EstimatedQuestions {
+  const mode = seMode ?? "nature";
+  const meter = createEstimateMeter(chooseEstimates(estimates), mode, now);
+  const regrouped: boolean[] = [];
+  const records = questions.map((question) => {
+    const samples = joinEvidence(question);
+    const context = { mode, equivalence, nonTransitiveShare: question.nonTransitiveShare };
+    regrouped.push(seMode !== undefined && samples.entailment !== null);
+    if (seMode === undefined || samples.entailment === null)
+      return describeQuestion(samples, meter.measure(samples), context);
+    const { rule, assignment } = SE_MODES[seMode];
+    const own = {
+      ...samples,
+      clusterIds: clusterByVerdicts(samples.entailment, rule, assignment, samples.answers),
+    };
+    // the share is about the relation's verdicts, not the mode's
+    return describeQuestion(own, meter.measure(own), { ...context, nonTransitiveShare: null });
+  });
+  const costs = meter.costs();
+  return {
+    records,
+    regrouped,
+    costs,
+    warnings: [
+      ...warnOfMode(seMode, regrouped, equivalence),
+      ...warnOfMissing(costs, questions.length),
+      ...(costs.some(({ name }) => name === "lexical_similarity") ? warnOfLongAnswers(questions) : []),
+    ],
+  };
+}
+
+/** What this study's models saw counts before what came with samples from elsewhere. */
+function joinEvidence({
+  samples,
+  answers,
+  clusterIds,
+  evidence,
+  sentenceVerdicts = null,
+  logPTrue = null,
+}: GroupedQuestion): QuestionSamples {
+  const { entailment, similarity } =
+    evidence === null ? { entailment: null, similarity: null } : spreadEvidence(answers, evidence);
+  return {
+    ...samples,
+    answers,
+    clusterIds,
+    entailment: entailment ?? samples.entailment,
+    similarity,
+    sentenceVerdicts,
+    logPTrue,
+  };
+}
+
+function warnOfMode(
+  mode: SeModeName | undefined,
+  regrouped: readonly boolean[],
+  equivalence: string,
+): ManifestWarning[] {
+  const others = regrouped.filter((anew) => !anew).length;
+  if (mode === undefined || others === 0) return [];
+  return [
+    {
+      code: "mode-without-nli",
+      message:
+        `the mode ${mode} groups answers by an NLI model's verdicts, and ${others} of ${regrouped.length} questions ` +
+        `have none: their groups are those of "${equivalence}", and weights and formula alone are the mode's`,
+    },
+  ];
+}
+
+function warnOfLongAnswers(questions: readonly GroupedQuestion[]): ManifestWarning[] {
+  const answers = questions.flatMap((question) => question.answers);
+  const long = answers.filter(exceedsComparedWords).length;
+  if (long === 0) return [];
+  return [
+    {
+      code: "long-answers",
+      message: `lexical_similarity: ${long} of ${answers.length} answers have more than ${MOST_COMPARED_WORDS} words, of which the first ${MOST_COMPARED_WORDS} are compared`,
+    },
+  ];
+}
+
+/** One warning for what is lacking, whatever estimates it is lacking for. */
+function warnOfMissing(costs: readonly EstimateCost[], total: number): ManifestWarning[] {
+  const names = new Map<string, string[]>();
+  for (const { name, missing } of costs)
+    for (const [need, count] of Object.entries(missing)) {
+      const key = JSON.stringify([need, count]);
+      names.set(key, [...(names.get(key) ?? []), name]);
+    }
+  return [...names].map(([key, estimates]) => {
+    const [need, count] = JSON.parse(key) as [EstimateNeed | "finite", number];
+    const where = `null for ${count} of ${total} questions`;
+    const listed = estimates.join(", ");
+    if (need === "finite")
+      return { code: "estimate-infinite", message: `${listed}: ${where}, being infinite or undefined there` };
+    const rest = estimates.includes("semantic_entropy")
+      ? "; discrete_semantic_entropy does without them"
+      : "";
+    return {
+      code: "estimate-missing",
+      message: `${listed}: ${where}, which lack ${ESTIMATE_NEEDS[need]}${rest}`,
+    };
+  });
+}

@@ -1,0 +1,171 @@
+import type { PTrueShot } from "../../entropy/p-true.ts";
+import { SE_MODES } from "../../entropy/se-mode.ts";
+import type { SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";
+import { SepError } from "../../errors.ts";
+import {
+  type ClusterRecord,
+  describeClustering,
+  describePairVerdicts,
+  type PairVerdictsRecord,
+} from "../../meaning/cluster-record.ts";
+import type { SampledQuestion } from "../../samples/sampled-question.ts";
+import type { LineProblem } from "../../store/jsonl.ts";
+import type { MeaningChoice } from "../meaning/meaning-choice.ts";
+import type { MeaningModels } from "../meaning/meaning-models.ts";
+import { countMeaning, findMeaningWarnings } from "../meaning/meaning-warnings.ts";
+import type { OpenGrouping } from "../meaning/open-grouping.ts";
+import type { StepEvent, StepOutcome } from "../step.ts";
+import { type AnswerSample, type ClusteredRuns, clusterRuns, type QuestionOf } from "./cluster-runs.ts";
+import { findEntropyWarnings } from "./entropy-warnings.ts";
+import type { EstimateOptions } from "./estimate-options.ts";
+import { estimateQuestions, type GroupedQuestion } from "./estimate-questions.ts";
+import { groupsByNli, openEvidenceModels, wantsEntailer } from "./evidence-models.ts";
+import { askAboutMainAnswer } from "./question-extras.ts";
+
+/** A question whose samples' answers were looked for. */
+export type AnsweredQuestion = SampledQuestion & { readonly extracted: readonly (string | null)[] };
+
+/** Questions with their samples, as a file had them. */
+export interface MeasuredQuestions {
+  /** Each with at least two samples. */
+  readonly questions: readonly AnsweredQuestion[];
+  readonly tooFewSamples: number;
+  readonly problems: readonly LineProblem[];
+  readonly duplicates: readonly LineProblem[];
+}
+
+export interface MeasureOptions extends EstimateOptions {
+  readonly part: string;
+  readonly grouping: OpenGrouping;
+  readonly choice: MeaningChoice;
+  readonly models: MeaningModels;
+  readonly signal?: AbortSignal | undefined;
+  /** Puts the results on disk. */
+  write(
+    records: readonly (SemanticEntropyRecord & ClusterRecord)[],
+    verdicts: readonly PairVerdictsRecord[],
+  ): Promise<void>;
+}
+
+/** Whether the questions' words are read, by grouping or by estimates. */
+export const readsQuestions = (
+  options: EstimateOptions,
+  choice: MeaningChoice,
+  grouping: OpenGrouping,
+): boolean =>
+  grouping.readsQuestions || wantsEntailer(options, choice, grouping) || options.pTrueModel !== undefined;
+
+/** A question's samples as grouping takes them. */
+export const toSamples = ({ id, runIds, extracted }: AnsweredQuestion): AnswerSample[] =>
+  runIds.map((run_id, i) => ({ question_id: id, run_id, extracted_answer: extracted[i]! }));
+
+/**
+ * The body of a step that groups samples by meaning and computes estimates.
+ * @throws SepError `missing-input` for a question whose words are needed and not known; those of the models
+ */
+export async function* measureQuestions(
+  input: MeasuredQuestions,
+  {
+    part,
+    grouping,
+    choice,
+    models,
+    signal,
+    write,
+    now = () => performance.now(),
+    ...options
+  }: MeasureOptions,
+): AsyncGenerator<StepEvent, StepOutcome> {
+  const { questions, problems, duplicates, tooFewSamples } = input;
+  const at = { step: "entropy", part } as const;
+  const total = questions.length;
+  await using evidence = yield* openEvidenceModels(options, choice, { grouping, models, signal });
+  const questionOf = readsQuestions(options, choice, grouping) ? createQuestionOf(questions) : () => "";
+  const withQuestion = options.seMode === undefined || SE_MODES[options.seMode].withQuestion;
+  const shownOf: QuestionOf = withQuestion ? questionOf : () => "";
+  // Where no model is asked, a question of one answer has a whole matrix all the same: numbers for such questions alone
+  // would be a biased choice of questions.
+  const asksNli = groupsByNli(grouping) || evidence.entailer !== undefined;
+  const asksCosine = grouping.name === "cosine" || evidence.embedder !== undefined;
+  const { pTrueModel, pTrueShots } = options;
+  refuseOwnShots(questions, pTrueShots);
+  const extras = { entailer: evidence.entailer, pTrueModel, pTrueShots, signal };
+
+  yield { kind: "started", ...at, unit: "question", done: 0, total };
+  const clustered: ClusteredRuns[] = [];
+  const grouped: GroupedQuestion[] = [];
+  const groups = clusterRuns(questions.map(toSamples), grouping.create(shownOf), { evidence, signal });
+  for await (const each of groups) {
+    const samples = questions[clustered.length]!;
+    if (pTrueModel !== undefined) questionOf(each.samples[0]!); // refuses a question without words
+    grouped.push({
+      samples,
+      answers: each.answers,
+      clusterIds: each.clusters.clusterIds,
+      nonTransitiveShare: each.clusters.nonTransitiveShare,
+      evidence: {
+        ...each.evidence,
+        entailment: asksNli ? each.evidence.entailment : null,
+        similarity: asksCosine ? each.evidence.similarity : null,
+      },
+      ...(await askAboutMainAnswer(samples, shownOf(each.samples[0]!), extras)),
+    });
+    clustered.push(each);
+    yield { kind: "advanced", ...at, done: clustered.length, total };
+  }
+  const { name: equivalence, clustering } = grouping;
+  const estimated = estimateQuestions(grouped, { ...options, equivalence, now });
+  if (options.estimates !== undefined && options.estimates !== "default")
+    yield { kind: "estimates", ...at, questions: total, costs: estimated.costs };
+  const warnings = [
+    ...findEntropyWarnings(estimated.records, { problems, duplicates, tooFewSamples }),
+    ...findMeaningWarnings(clustered),
+    ...estimated.warnings,
+  ];
+  for (const warning of warnings) yield { kind: "warning", ...at, warning };
+
+  const records = estimated.records.map((record, i) => ({
+    ...record,
+    ...describeClustering(clustered[i]!.clusters, clustering),
+    ...(estimated.regrouped[i] ? { clustering: null, order_sensitivity: null } : {}),
+  }));
+  const verdicts = clustered.map(({ clusters }, i) => describePairVerdicts(questions[i]!.id, clusters));
+  await write(records, verdicts);
+  const answers = grouped.flatMap((question) => question.answers);
+  const counts = {
+    questions: total,
+    runs: answers.length,
+    no_answer: answers.filter((answer) => answer === null).length,
+    ...countMeaning(clustered),
+    bad_lines: problems.length,
+    duplicate_runs: duplicates.length,
+    questions_with_too_few_samples: tooFewSamples,
+  };
+  return { counts, warnings };
+}
+
+/** A question that is its own example has its answer's verdict in the prompt. */
+function refuseOwnShots(
+  questions: readonly SampledQuestion[],
+  shots: readonly PTrueShot[] | undefined = [],
+): void {
+  const asked = new Set(questions.map(({ question }) => question));
+  const own = shots.find(({ question }) => asked.has(question));
+  if (own === undefined) return;
+  throw new SepError(
+    "bad-option",
+    `An example for p(True) asks ${JSON.stringify(own.question)}, which is one of the questions to be measured: its verdict would be in its own prompt. Give a runs file of other questions.`,
+  );
+}
+
+function createQuestionOf(questions: readonly SampledQuestion[]): QuestionOf {
+  const textOf = new Map(questions.map(({ id, question }) => [id, question]));
+  return ({ question_id: id }) => {
+    const text = textOf.get(id) ?? null;
+    if (text !== null) return text;
+    throw new SepError(
+      "missing-input",
+      `What question ${JSON.stringify(id)} asks is not in the file, and a model that is to read it with its answers needs it. Put it in as "question", or use --equivalence exact or math, which compare answers alone.`,
+    );
+  };
+}

@@ -1,0 +1,58 @@
+import { findMainAnswer } from "../../entropy/measures/known.ts";
+import { buildPTruePrompt, logPTrue, type PTrueShot } from "../../entropy/p-true.ts";
+import type { QuestionSamples } from "../../entropy/question-samples.ts";
+import type { Entailer } from "../../meaning/entailer.ts";
+import { statementOf } from "../../meaning/nli-equivalence.ts";
+import type { LanguageModel } from "../../engine/language-model.ts";
+import type { SampledQuestion } from "../../samples/sampled-question.ts";
+import { splitSentences } from "../../text/split-sentences.ts";
+
+/** What models say of one question's main answer. */
+export type QuestionExtras = Pick<QuestionSamples, "sentenceVerdicts" | "logPTrue">;
+
+/** Models that are asked about the main answer; undefined for none. */
+export interface ExtraModels {
+  readonly entailer: Entailer | undefined;
+  readonly pTrueModel: LanguageModel | undefined;
+  readonly pTrueShots: readonly PTrueShot[] | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Asks the models about a question's main answer, the one that SelfCheck and p(True) judge.
+ * @param question its words, "" where they are not to be read
+ */
+export async function askAboutMainAnswer(
+  samples: SampledQuestion,
+  question: string,
+  { entailer, pTrueModel, pTrueShots, signal }: ExtraModels,
+): Promise<QuestionExtras> {
+  const main = findMainAnswer(samples);
+  const others = samples.texts.filter((_, sample) => sample !== main);
+  const sentences = main === null ? [] : splitSentences(samples.texts[main]!);
+  const verdicts =
+    entailer === undefined || sentences.length < 2
+      ? null
+      : await entailer.classify(
+          sentences.flatMap((sentence) =>
+            others.map((other) => [statementOf(question, sentence), statementOf(question, other)] as const),
+          ),
+          { signal },
+        );
+  const answer = samples.best?.text ?? (main === null ? null : samples.texts[main]!);
+  return {
+    sentenceVerdicts:
+      verdicts && sentences.map((_, s) => verdicts.slice(s * others.length, (s + 1) * others.length)),
+    logPTrue:
+      pTrueModel === undefined || answer === null
+        ? null
+        : await logPTrue(
+            pTrueModel,
+            buildPTruePrompt(
+              { question: samples.question ?? "", brainstormed: samples.texts, answer },
+              pTrueShots,
+            ),
+            { signal },
+          ),
+  };
+}

@@ -1,0 +1,354 @@
+import { rm } from "node:fs/promises";
+import { readSemanticEntropy } from "../../entropy/read-semantic-entropy.ts";
+import { SepError } from "../../errors.ts";
+import { assembleDataset, type QuestionEntropies, selectUsableRuns } from "../../probes/assemble-dataset.ts";
+import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
+import { readStateRowIndex, type StateRowIndex } from "../../states/hidden-states-index.ts";
+import { writeProbeDataset } from "../../probes/probe-dataset.ts";
+import { DEFAULT_RATIOS, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
+import { readRuns } from "../../samples/read-runs.ts";
+import type { RunRecord } from "../../samples/run-record.ts";
+import { type ManifestWarning, readManifest, staleReasons } from "../../store/manifest.ts";
+import type { TracePosition } from "../../states/positions.ts";
+import { fileExists } from "../../store/file-exists.ts";
+import { manifestPathOf } from "../../store/output-ownership.ts";
+import {
+  type DuplicateGroups,
+  findShared,
+  firstRuns,
+  groupDuplicates,
+  nameSome,
+  questionTexts,
+  warnOfDuplicates,
+} from "../question-overlap.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { tracedAnswersPath } from "../tracing/traced-answers.ts";
+import {
+  type DataSetName,
+  PROBE_SPLITS,
+  type ProbeSplit,
+  SPLIT_SOURCES,
+  type Workspace,
+} from "../workspace.ts";
+import { choosePosition } from "./choose-position.ts";
+
+export interface BuildDatasetsOptions extends StepControl {
+  /** Where `X_hidden` is read; samples without that token are dropped and counted. See `choosePosition` for "auto". */
+  readonly position?: TracePosition | "auto";
+  /** Layer of `X_hidden`; the last traced one if left out. The layer sweep of training does not depend on it. */
+  readonly layer?: number | "last" | undefined;
+  /** Whether samples without the position, e.g. with truncated reasoning, are dropped or refused. */
+  readonly missingPosition?: "drop" | "refuse";
+  /** Question sets to use; the second one where it was traced, when not given. */
+  readonly sets?: readonly DataSetName[] | undefined;
+  readonly ratios?: SplitRatios;
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
+}
+
+const STEP = { step: "dataset", part: "" } as const;
+
+/**
+ * Step 5: joins runs, entropies and hidden states into probe data sets, split by question. The second question set is
+ * optional; without its hidden states there is no `ood_test`. Duplicates of a question go where it goes, and questions of
+ * the second set that the first asks as well are left out.
+ * @throws SepError `missing-input`, `bad-option` for a position or layer that was not traced, `bad-artefact`, and
+ * those of `runStep`
+ */
+export async function* buildDatasets(
+  workspace: Workspace,
+  {
+    position: asked = "auto",
+    layer = "last",
+    missingPosition = "drop",
+    sets: wanted,
+    ratios = DEFAULT_RATIOS,
+    seed = 42,
+    force,
+    plan,
+    signal,
+  }: BuildDatasetsOptions = {},
+): AsyncGenerator<StepEvent, StepResult> {
+  const position = asked === "auto" ? await choosePosition(workspace.hiddenStates("math")) : asked;
+  const isOodTraced = wanted?.includes("ood") ?? (await fileExists(workspace.hiddenStates("ood")));
+  const oodEntropies = isOodTraced && (await fileExists(workspace.semanticEntropy("ood")));
+  const withOod = isOodTraced && !(await isOodKnown(workspace));
+  const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
+  const inputsOf = async (set: DataSetName, entropies: boolean): Promise<string[]> => [
+    await tracedAnswersPath(workspace, set),
+    ...(entropies ? [workspace.semanticEntropy(set)] : []),
+    workspace.hiddenStates(set),
+    workspace.hiddenStatesIndex(set),
+  ];
+  const definition = {
+    ...STEP,
+    inputs: [...(await inputsOf("math", true)), ...(isOodTraced ? await inputsOf("ood", oodEntropies) : [])],
+    outputs: splits.map((split) => workspace.probeDataset(split)),
+    settings: { position, layer, missingPosition, ratios: { ...ratios }, seed },
+    whenStale: "redo" as const,
+  };
+  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
+    StepEvent,
+    StepOutcome
+  > {
+    yield { kind: "started", ...STEP, unit: "split", done: 0, total: splits.length };
+    yield { kind: "note", ...STEP, message: `probes read the ${position} token` };
+    const counts: Record<string, number> = {};
+    const warnings: ManifestWarning[] = [];
+    let done = 0;
+    const sets: readonly [DataSetName, boolean][] = withOod
+      ? [
+          ["math", true],
+          ["ood", oodEntropies],
+        ]
+      : [["math", true]];
+    let known: readonly RunRecord[] = [];
+    for (const [set, entropies] of sets) {
+      const source = await loadSet(workspace, set, { entropies, position, known });
+      if (set === "math") known = firstRuns(source.allRuns);
+      requireUsable(source, missingPosition);
+      const own = [...warnOfDuplicates(source.duplicates, `${set}: `), ...describeDropped(source)];
+      for (const warning of own) yield { kind: "warning", ...STEP, warning };
+      warnings.push(...own);
+      countDropped(source, counts);
+      for (const [split, questions] of splitSet(source, ratios, seed)) {
+        signal?.throwIfAborted();
+        const wanted = new Set(questions);
+        const runs = source.usable.runs.filter((run) => wanted.has(run.question_id));
+        const chosen = layer === "last" ? source.hidden.layers.at(-1)! : layer;
+        await writeProbeDataset(
+          workspace.probeDataset(split),
+          await assembleDataset(runs, source.hidden, source.index, source.entropies, {
+            position,
+            layer: chosen,
+            groupOf: source.duplicates.groupOf,
+          }),
+        );
+        counts[`${split}_rows`] = runs.length;
+        counts[`${split}_questions`] = new Set(runs.map((run) => run.question_id)).size;
+        done++;
+        yield {
+          kind: "advanced",
+          ...STEP,
+          done,
+          total: splits.length,
+          detail: `${split}: ${runs.length} rows`,
+        };
+      }
+    }
+    if (withOod) {
+      const own = await warnOfOtherSettings(workspace);
+      for (const warning of own) yield { kind: "warning", ...STEP, warning };
+      warnings.push(...own);
+    } else {
+      await rm(workspace.probeDataset("ood_test"), { force: true }); // one of an earlier study would be scored
+      if (isOodTraced) counts.ood_also_in_math = (await readAsked(workspace, "ood")).length;
+      const warning = {
+        code: "no-ood",
+        message: isOodTraced
+          ? `All ${counts.ood_also_in_math} questions of the second set stand in the first, so nothing is said about questions of another kind. Give other questions with --ood.`
+          : "There is no second question set, so nothing is said about questions of another kind.",
+      };
+      yield { kind: "warning", ...STEP, warning };
+      warnings.push(warning);
+    }
+    return { counts, warnings };
+  });
+}
+
+/** Probes are compared in and out of distribution, and only the questions are meant to differ there. */
+async function warnOfOtherSettings(workspace: Workspace): Promise<ManifestWarning[]> {
+  const [math, ood] = await Promise.all(
+    (["math", "ood"] as const).map(async (set) =>
+      readManifest(manifestPathOf(await tracedAnswersPath(workspace, set))),
+    ),
+  );
+  if (math == null || ood == null) return []; // files of other tools do not say how they were made
+  const differing = staleReasons(math, { settings: ood.settings, inputs: math.inputs }).filter(
+    (reason) => !ASKED_APART.some((key) => reason.startsWith(`${key} `) || reason.startsWith(`${key}.`)),
+  );
+  if (differing.length === 0) return [];
+  const message = `The two question sets were not asked alike: from math to ood, ${differing.join("; ")}. What differs between them is then not the questions alone.`;
+  return [{ code: "sets-differ", message }];
+}
+
+/** Settings that belong to a set of questions. */
+const ASKED_APART = ["dataset", "correctness", "limit", "prompt_format", "adaptive", "sampler_sources"];
+
+interface SourceSet {
+  readonly set: DataSetName;
+  readonly hidden: HiddenStates;
+  readonly index: StateRowIndex;
+  readonly entropies: ReadonlyMap<string, QuestionEntropies> | null;
+  /** Without those of questions that the other set asks as well. */
+  readonly allRuns: readonly RunRecord[];
+  /** Questions of the other set, left out. */
+  readonly shared: readonly string[];
+  readonly duplicates: DuplicateGroups;
+  readonly usable: ReturnType<typeof selectUsableRuns>;
+  readonly badLines: number;
+  readonly position: TracePosition;
+}
+
+/** One run of each question that traced answers are to. */
+const readAsked = async (workspace: Workspace, set: DataSetName): Promise<readonly RunRecord[]> =>
+  firstRuns((await readRuns(await tracedAnswersPath(workspace, set))).runs);
+
+function findSharedRuns(runs: readonly RunRecord[], others: readonly RunRecord[]): readonly string[] {
+  const [texts, known] = questionTexts(runs, others);
+  return findShared(texts!, known!.values());
+}
+
+/** Whether the first set asks all questions of the second; false where files are missing, which the step reports. */
+async function isOodKnown(workspace: Workspace): Promise<boolean> {
+  const paths = await Promise.all(SPLIT_SOURCES.map((set) => tracedAnswersPath(workspace, set)));
+  if ((await Promise.all(paths.map(fileExists))).includes(false)) return false;
+  const ood = await readAsked(workspace, "ood");
+  const shared = findSharedRuns(ood, await readAsked(workspace, "math"));
+  return ood.length > 0 && shared.length === ood.length;
+}
+
+/** @param known runs of another set, whose questions are left out */
+async function loadSet(
+  workspace: Workspace,
+  set: DataSetName,
+  {
+    entropies: withEntropies,
+    position,
+    known,
+  }: { readonly entropies: boolean; readonly position: TracePosition; readonly known: readonly RunRecord[] },
+): Promise<SourceSet> {
+  const hidden = await openHiddenStates(workspace.hiddenStates(set));
+  if (!hidden.positions.includes(position)) {
+    throw new SepError(
+      "bad-option",
+      `Position ${position} was not traced in ${hidden.path}; there are ${hidden.positions.join(", ")}. Choose one of them with --position.`,
+    );
+  }
+  const index = await readStateRowIndex(workspace.hiddenStatesIndex(set));
+  const { runs: all, problems, duplicates } = await readRuns(await tracedAnswersPath(workspace, set));
+  const shared = findSharedRuns(all, known);
+  const left = new Set(shared);
+  const runs = all.filter(({ question_id }) => !left.has(question_id));
+  const entropies = withEntropies
+    ? new Map(
+        (await readSemanticEntropy(workspace.semanticEntropy(set))).map((record) => [
+          record.question_id,
+          { semantic: record.semantic_entropy, discrete: record.discrete_semantic_entropy },
+        ]),
+      )
+    : null;
+  const usable = selectUsableRuns(runs, index, entropies, position);
+  return {
+    set,
+    hidden,
+    index,
+    entropies,
+    allRuns: runs,
+    shared,
+    duplicates: groupDuplicates(questionTexts(runs)[0]!),
+    usable,
+    badLines: problems.length + duplicates.length,
+    position,
+  };
+}
+
+/** Questions are split before rows are dropped, so that a longer token limit does not move questions around. */
+function splitSet(
+  { set, allRuns, duplicates: { groupOf } }: SourceSet,
+  ratios: SplitRatios,
+  seed: number,
+): [ProbeSplit, readonly string[]][] {
+  const questions = allRuns.map((run) => run.question_id);
+  if (set === "ood") return [["ood_test", questions]];
+  const { train, val, test } = splitQuestions(questions, { ratios, seed, groupOf });
+  return [
+    ["math_train", train],
+    ["math_val", val],
+    ["math_test", test],
+  ];
+}
+
+function requireUsable({ set, usable, allRuns, position }: SourceSet, policy: "drop" | "refuse"): void {
+  if (usable.runs.length === 0) {
+    throw new SepError(
+      "bad-option",
+      `None of the ${allRuns.length} ${set} samples has a ${position} token with semantic entropy. ` +
+        "Use another position (--position last-token), or a model that closes its reasoning.",
+    );
+  }
+  if (policy === "refuse" && usable.withoutPosition > 0) {
+    throw new SepError(
+      "bad-option",
+      `${usable.withoutPosition} of ${allRuns.length} ${set} samples have no ${position} token. Allow more tokens, or let them be dropped.`,
+    );
+  }
+}
+
+function describeDropped({
+  set,
+  usable,
+  allRuns,
+  badLines,
+  entropies,
+  position,
+  shared,
+}: SourceSet): ManifestWarning[] {
+  const warnings: ManifestWarning[] = [];
+  if (shared.length > 0) {
+    warnings.push({
+      code: "shared-questions",
+      message: `${set}: ${shared.length} questions stand in the other set as well, in the same words or nearly, and were left out: ${nameSome(shared)}.`,
+    });
+  }
+  if (usable.withoutPosition > 0) {
+    warnings.push({
+      code: "dropped-rows",
+      message:
+        `${set}: ${usable.withoutPosition} of ${allRuns.length} samples have no ${position} token ` +
+        `(${usable.truncated} with reasoning cut off by the token limit) and were dropped, so what follows is about ` +
+        "the others only.",
+    });
+  }
+  if (usable.withoutEntropy > 0) {
+    warnings.push({
+      code: "dropped-rows",
+      message: `${set}: ${usable.withoutEntropy} samples were dropped because their question has no semantic entropy.`,
+    });
+  }
+  if (badLines > 0) {
+    warnings.push({
+      code: "bad-lines",
+      message: `${set}: ${badLines} lines of the runs file were left out.`,
+    });
+  }
+  const measured = new Set(usable.runs.map((run) => run.question_id));
+  const without = [...measured].filter((id) => entropies?.get(id)?.semantic === null).length;
+  if (without > 0) {
+    const rest =
+      without === measured.size ? "its measures are null" : "its measures are over the other questions alone";
+    warnings.push({
+      code: "no-likelihood",
+      message: `${set}: ${without} of ${measured.size} questions have no semantic_entropy, for want of log-probabilities, so ${rest}. The SE probe does without: its labels come from discrete_semantic_entropy.`,
+    });
+  }
+  if (entropies === null) {
+    warnings.push({
+      code: "no-entropy",
+      message: `${set}: semantic entropy was not computed, so its measures are null. Run \`sep entropy\`.`,
+    });
+  }
+  return warnings;
+}
+
+function countDropped(
+  { set, usable, allRuns, duplicates, shared }: SourceSet,
+  counts: Record<string, number>,
+): void {
+  counts[`${set}_duplicate_questions`] = duplicates.sameCount + duplicates.nearCount;
+  if (set === "ood") counts.ood_also_in_math = shared.length;
+  counts[`${set}_samples`] = allRuns.length;
+  counts[`${set}_dropped_without_position`] = usable.withoutPosition;
+  counts[`${set}_dropped_truncated`] = usable.truncated;
+  counts[`${set}_dropped_without_entropy`] = usable.withoutEntropy;
+}

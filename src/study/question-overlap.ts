@@ -1,0 +1,109 @@
+import { groupQuestions } from "../samples/near-duplicates.ts";
+import type { RunRecord } from "../samples/run-record.ts";
+import type { ManifestWarning } from "../store/manifest.ts";
+
+/** Words of each question, by its id. */
+export type QuestionTexts = ReadonlyMap<string, string>;
+
+/** Which questions of a set are duplicates of one another. */
+export interface DuplicateGroups {
+  /** Of each question that has duplicates, the least of their ids. */
+  readonly groupOf: ReadonlyMap<string, string>;
+  /** Questions that are the same as another of the set but for spelling, the first of each kind not counted. */
+  readonly sameCount: number;
+  /** Further ones that are nearly the same. */
+  readonly nearCount: number;
+}
+
+/** Groups the duplicates and near-duplicates of one set. */
+export function groupDuplicates(texts: QuestionTexts): DuplicateGroups {
+  const ids = [...texts.keys()].sort();
+  const { firstOf, sameCount, nearCount } = groupQuestions(ids.map((id) => texts.get(id)!));
+  const pairs = ids.map((id, place) => [id, ids[firstOf[place]!]!] as const);
+  const grouped = new Set(pairs.flatMap(([id, first]) => (id === first ? [] : [first])));
+  return { groupOf: new Map(pairs.filter(([, first]) => grouped.has(first))), sameCount, nearCount };
+}
+
+/**
+ * The questions of a set that another asks as well, in the same words or nearly: those that a group of both sets' questions
+ * joins to one of the other.
+ * @returns ids, in the order of `texts`
+ */
+export function findShared(texts: QuestionTexts, others: Iterable<string>): readonly string[] {
+  const known = [...others];
+  const { firstOf } = groupQuestions([...known, ...texts.values()]);
+  return [...texts.keys()].filter((_, place) => firstOf[known.length + place]! < known.length);
+}
+
+/** One run of each question, which says what was asked. */
+export function firstRuns(runs: readonly RunRecord[]): readonly RunRecord[] {
+  const first = new Map<string, RunRecord>();
+  for (const run of runs) if (!first.has(run.question_id)) first.set(run.question_id, run);
+  return [...first.values()];
+}
+
+/**
+ * What the questions of one or more sets ask. Runs of other tools have it only among the other words of their prompts; what
+ * all prompts of all sets begin and end with is taken off, which leaves those that are the same the same.
+ * @param sets runs of each
+ */
+export function questionTexts(...sets: readonly (readonly RunRecord[])[]): readonly QuestionTexts[] {
+  const asked = sets.map(firstRuns);
+  const template = findTemplate(asked.flat().filter(lacksQuestion).map(wordsOf));
+  const strip = (run: RunRecord): string => {
+    const words = wordsOf(run);
+    return words.slice(template.start, words.length - template.end).join(" ");
+  };
+  return asked.map((runs) => new Map(runs.map((run) => [run.question_id, run.question ?? strip(run)])));
+}
+
+const lacksQuestion = ({ question }: RunRecord): boolean => question === undefined;
+
+const wordsOf = ({ prompt }: RunRecord): readonly string[] =>
+  prompt.split(/\s+/).filter((word) => word !== "");
+
+/** How many words all prompts begin and end with; none where one of them would be left without any. */
+function findTemplate(prompts: readonly (readonly string[])[]): {
+  readonly start: number;
+  readonly end: number;
+} {
+  const [first = []] = prompts;
+  const shortest = prompts.reduce((least, { length }) => Math.min(least, length), first.length);
+  const countShared = (
+    wordOf: (own: readonly string[], at: number) => string | undefined,
+    most: number,
+  ): number => {
+    let at = 0;
+    while (at < most && prompts.every((own) => wordOf(own, at) === wordOf(first, at))) at++;
+    return at;
+  };
+  const start = countShared((own, at) => own[at], shortest);
+  const end = countShared((own, at) => own[own.length - 1 - at], shortest - start);
+  return start + end === shortest ? { start: 0, end: 0 } : { start, end };
+}
+
+/** @param about whose duplicates, where the step does not say it: "math: " */
+export function warnOfDuplicates(
+  { groupOf, sameCount, nearCount }: DuplicateGroups,
+  about = "",
+): ManifestWarning[] {
+  if (sameCount + nearCount === 0) return [];
+  const example = [...groupOf].find(([id, first]) => id !== first)!;
+  return [
+    {
+      code: "duplicate-questions",
+      message:
+        `${about}${sameCount + nearCount} questions repeat others of the set (${sameCount} in the same words, ${nearCount} nearly): ` +
+        `${JSON.stringify(example[0])} repeats ${JSON.stringify(example[1])}. Duplicates stay on one side of every split and count as one question.`,
+    },
+  ];
+}
+
+const NAMED = 5;
+
+/** The first few of some questions, and how many more. */
+export function nameSome(ids: readonly string[]): string {
+  const named = ids.slice(0, NAMED).map((id) => JSON.stringify(id));
+  const rest = ids.length - named.length;
+  return `${named.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
+}

@@ -1,0 +1,154 @@
+import { readFile, rm } from "node:fs/promises";
+import { resolve } from "node:path";
+import { SepError } from "../../errors.ts";
+import type { ProbeEval } from "../../evaluation/probe-eval.ts";
+import type { TransferEval } from "../../evaluation/transfer-eval.ts";
+import {
+  FIGURE_FORMATS,
+  type FigureFormat,
+  type FigureName,
+  figureCsv,
+  listFigures,
+} from "../../report/figure.ts";
+import { figureSvg } from "../../report/figure-svg.ts";
+import { makeFigures } from "../../report/make-figures.ts";
+import { isPrintable, loadFigurePrinter } from "../../report/print-figure.ts";
+import { renderReport } from "../../report/render-report.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
+import { type Manifest, type ManifestWarning, readManifest } from "../../store/manifest.ts";
+import { writeAtomic } from "../../store/write-atomic.ts";
+import { isCurrent, openChain } from "../chain.ts";
+import { requireInput } from "../decide-step.ts";
+import { fileExists } from "../../store/file-exists.ts";
+import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
+import { listStudyInputs } from "../probes/study-inputs.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import type { Workspace } from "../workspace.ts";
+import { gatherReport } from "./gather-report.ts";
+
+export interface WriteReportOptions extends StepControl {
+  /** A `transfer.json` to show; the study's own, if there is one, when not given. */
+  readonly transfer?: string;
+  /** What figures are written as, beside CSV; as they are there when not given, and SVG at first. */
+  readonly figures?: readonly FigureFormat[] | undefined;
+  readonly signal?: AbortSignal;
+}
+
+const STEP = { step: "report", part: "" } as const;
+
+/**
+ * Shows an evaluated study: `report.html`, and each of its figures in `figures/` beside it, in the formats asked for and
+ * as CSV. Files in formats that are no longer asked for are removed: they would show an older evaluation before long.
+ * @throws SepError `missing-input`, `bad-artefact`, `figures-unavailable`, and those of `runStep`
+ */
+export async function* writeReport(
+  workspace: Workspace,
+  { transfer, figures: asked, force, plan, signal }: WriteReportOptions = {},
+): AsyncGenerator<StepEvent, StepResult> {
+  await requireInput(workspace.probeEval, STEP.step);
+  const withOod = await fileExists(workspace.probeDataset("ood_test"));
+  const compared = transfer === undefined ? yield* findOwnTransfer(workspace) : resolve(transfer);
+  const names = listFigures(withOod, compared !== null);
+  const previous = await readManifest(manifestPathOf(workspace.report));
+  const formats =
+    asked === undefined ? formatsOf(previous) : FIGURE_FORMATS.filter((each) => asked.includes(each));
+  const endings = [...formats, "csv"];
+  const files = names.flatMap((name) => endings.map((ending) => workspace.figure(`${name}.${ending}`)));
+  const definition = {
+    ...STEP,
+    inputs: [
+      workspace.probeEval,
+      ...(compared === null ? [] : [compared]),
+      ...(await listStudyInputs(workspace, withOod)),
+    ],
+    outputs: [workspace.report, ...files],
+    settings: {
+      transfer: compared === null ? null : nameWithin(workspace, compared),
+      figures: [...formats],
+    },
+    whenStale: "redo" as const,
+  };
+  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
+    StepEvent,
+    StepOutcome
+  > {
+    // before anything is written: a package that is not there must not leave half a report
+    const printers = await Promise.all(
+      formats.map(async (format) => ({ format, print: await loadFigurePrinter(format) })),
+    );
+    const total = names.length + 1;
+    yield { kind: "started", ...STEP, unit: "file", done: 0, total };
+    const evaluation = await readArtefact<ProbeEval>(workspace.probeEval, "math_test", "sep eval");
+    const comparison =
+      compared === null ? null : await readArtefact<TransferEval>(compared, "matrix", "sep transfer");
+    const content = await gatherReport(workspace, evaluation, comparison);
+    const figures = makeFigures(content);
+    await writeAtomic(workspace.report, renderReport(content, figures, formats));
+    yield { kind: "advanced", ...STEP, done: 1, total, detail: "page" };
+    const unprintable: FigureName[] = [];
+    for (const [i, name] of names.entries()) {
+      signal?.throwIfAborted();
+      const figure = figures.get(name)!;
+      const svg = figureSvg(figure);
+      if (formats.some((format) => format !== "svg") && !isPrintable(svg)) unprintable.push(name);
+      for (const { format, print } of printers)
+        await writeAtomic(workspace.figure(`${name}.${format}`), await print(svg, figure.heading));
+      await writeAtomic(workspace.figure(`${name}.csv`), figureCsv(figure));
+      yield { kind: "advanced", ...STEP, done: i + 2, total, detail: name };
+    }
+    if (previous !== null) await removeDropped(workspace, previous, definition.outputs);
+    const warnings = unprintable.length === 0 ? [] : [describeLetters(unprintable)];
+    for (const warning of warnings) yield { kind: "warning", ...STEP, warning };
+    return { counts: { figures: names.length }, warnings };
+  });
+}
+
+/** A comparison that no longer fits the study is left out: it may be of other studies, so it is not made anew here. */
+async function* findOwnTransfer({ transfer }: Workspace): AsyncGenerator<StepEvent, string | null> {
+  if (!(await fileExists(transfer))) return null;
+  const file = await openChain().inspect(transfer);
+  if (isCurrent(file)) return transfer;
+  const message = `${transfer} is ${file.state} (${file.reasons.join(", ")}) and is left out; \`sep transfer\` makes it anew`;
+  yield { kind: "note", ...STEP, message };
+  return null;
+}
+
+/** The formats of the files that a report has; those of earlier versions of this package are SVG. */
+function formatsOf(report: Manifest | null): readonly FigureFormat[] {
+  const there = Object.keys(report?.outputs ?? {});
+  const found = FIGURE_FORMATS.filter((format) => there.some((path) => path.endsWith(`.${format}`)));
+  return found.length === 0 ? ["svg"] : found;
+}
+
+/** Removes files of the report before that are not files of this one, unless somebody has edited them. */
+async function removeDropped(
+  workspace: Workspace,
+  { outputs }: Manifest,
+  kept: readonly string[],
+): Promise<void> {
+  const names = new Set(kept.map((path) => nameWithin(workspace, path)));
+  for (const [name, written] of Object.entries(outputs)) {
+    const path = resolve(workspace.root, name);
+    if (names.has(name) || !(await fileExists(path))) continue;
+    if ((await fingerprintFile(path)) === written) await rm(path);
+  }
+}
+
+const describeLetters = (names: readonly FigureName[]): ManifestWarning => ({
+  code: "missing-letters",
+  message: `The font of PDF and PNG figures lacks letters of ${names.join(", ")}, which show as boxes: it has Latin, Greek, Cyrillic and Hebrew. Take the SVG.`,
+});
+
+/** @param key one that every such file has */
+async function readArtefact<T>(path: string, key: keyof T & string, maker: string): Promise<T> {
+  const bad = (found: string, cause?: unknown): SepError =>
+    new SepError("bad-artefact", `${path} is not a file of \`${maker}\`: ${found}. Run it again.`, { cause });
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    throw bad("it cannot be read as JSON", error);
+  }
+  if (typeof value !== "object" || value === null || !(key in value)) throw bad(`it has no \`${key}\``);
+  return value as T;
+}

@@ -1,0 +1,83 @@
+import { listShortly } from "../text/shorten.ts";
+import { isPending, type PlannedStep, refuseForeignOutputs, type StepPlan } from "./decide-step.ts";
+import { fileExists } from "../store/file-exists.ts";
+import { nameWithin } from "../store/output-ownership.ts";
+import type { StepControl, StepEvent, StepResult } from "./step.ts";
+import type { RunPipelineOptions } from "./study-options.ts";
+import { openStages, type Stage } from "./study-stages.ts";
+import type { Workspace } from "./workspace.ts";
+
+/**
+ * All seven steps and the report, one after the other: questions, answers, entropies, hidden states, data sets,
+ * probes, evaluation. Steps whose outputs are current are skipped, so a second run goes on where the first one stopped.
+ * What any step would refuse to do is refused before the first one writes anything.
+ * @returns the result of each part of each step, in order
+ * @throws SepError as the steps do; the signal's reason when it is aborted between steps
+ */
+export async function* runPipeline(
+  workspace: Workspace,
+  options: RunPipelineOptions = {},
+): AsyncGenerator<StepEvent, readonly StepResult[]> {
+  const { force = false, signal } = options;
+  await using study = yield* openStages(workspace, options);
+  const plan: StepPlan = { steps: [] };
+  for (const stage of study.stages) yield* foresee(workspace, stage, { force, plan }, "refusals");
+  const results: StepResult[] = [];
+  for (const stage of study.stages) {
+    signal?.throwIfAborted();
+    if (stage.announce !== undefined) yield* stage.announce();
+    results.push(yield* stage.run({ force }));
+    await stage.release?.();
+  }
+  return results;
+}
+
+/**
+ * What {@link runPipeline} would do with the same options. Nothing is written into the workspace; a model may be
+ * downloaded into its cache, since its files tell whether what was made with it is current.
+ * @throws SepError where `runPipeline` would refuse before it writes
+ */
+export async function* planPipeline(
+  workspace: Workspace,
+  options: RunPipelineOptions = {},
+): AsyncGenerator<StepEvent, readonly PlannedStep[]> {
+  const { force = false, signal } = options;
+  await using study = yield* openStages(workspace, options);
+  const plan: StepPlan = { steps: [] };
+  for (const stage of study.stages) {
+    signal?.throwIfAborted();
+    if (stage.announce !== undefined) yield* stage.announce();
+    yield* foresee(workspace, stage, { force, plan }, "all");
+  }
+  return plan.steps;
+}
+
+/**
+ * Adds to a plan what a stage would do. One whose inputs are yet to be made is made whatever its settings are; before
+ * a run, one that only ever redoes its work is asked no more than whether it would have to replace files that are
+ * not its own.
+ */
+async function* foresee(
+  workspace: Workspace,
+  stage: Stage,
+  control: StepControl & { readonly plan: StepPlan },
+  asked: "refusals" | "all",
+): AsyncGenerator<StepEvent, void> {
+  const { step, part, writes, keepsWork } = stage;
+  const { plan, force = false } = control;
+  const pending = stage.reads.filter((path) => isPending(plan, path));
+  if (keepsWork || (asked === "all" && pending.length === 0)) {
+    yield* stage.run(control);
+    return;
+  }
+  if (!force) await refuseForeignOutputs(workspace, step, writes);
+  const action = (await fileExists(writes[0] as string)) ? "redo" : "make";
+  const names = pending.map((path) => nameWithin(workspace, path));
+  const reasons =
+    action === "make" || names.length === 0
+      ? []
+      : [`made of ${listShortly(names, MOST_NAMES)}, which will be another`];
+  plan.steps.push({ step, part, action, reasons, outputs: writes });
+}
+
+const MOST_NAMES = 3;

@@ -1,0 +1,205 @@
+import { SepError } from "../../errors.ts";
+import type { LanguageModel } from "../../engine/language-model.ts";
+import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import { type LoadedQuestions, loadQuestions } from "../../samples/load-questions.ts";
+import type { Question } from "../../samples/question.ts";
+import type { AnswerBackend } from "../../backends/answer-backend.ts";
+import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
+import { leaveOutShots, takeShots } from "../../engine/tokenizer/few-shot.ts";
+import { chooseCorrectness } from "../../samples/judge-answer.ts";
+import {
+  describePromptFormat,
+  type PromptFormat,
+  resolvePromptFormat,
+  stopStringsOf,
+} from "../../engine/tokenizer/prompt-format.ts";
+import type { RecordRunsOptions } from "../../samples/record-runs.ts";
+import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import type { Json } from "../../store/json.ts";
+import { describeProblems } from "../../store/jsonl.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
+import type { CorrectnessRule } from "../../text/correctness-rule.ts";
+import { fileExists } from "../../store/file-exists.ts";
+import { answerBackendOf } from "../../backends/local/local-backend.ts";
+import { isInShard } from "../shards/shard.ts";
+import type { StepControl } from "../step.ts";
+import type { AnswerRole } from "../tracing/traced-answers.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
+import type { AdaptiveOptions } from "./adaptive-k.ts";
+import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
+
+/** A format, or `few-shot` with the set's own first five questions, which are then not asked. */
+export type StudyPromptFormat = PromptFormat | "few-shot";
+
+export interface GenerateRunsOptions extends StepControl {
+  /** A loaded model, which runs on the local engine, or another backend. */
+  readonly model: LanguageModel | AnswerBackend;
+  readonly sampler: SamplerSettings;
+  /** Where the sampler's settings come from, for the record; see `resolveSampler`. */
+  readonly samplerSources?: ResolvedSampler["sources"];
+  /** K: samples a question. */
+  readonly runs?: number;
+  /**
+   * `best`: in place of samples one careful answer a question, which counts as the model's own; written to
+   * `data/{set}_best_runs.jsonl`.
+   */
+  readonly answers?: AnswerRole;
+  /** Questions to take, from the first; all when not given. */
+  readonly limit?: number | undefined;
+  /** In a plan: what the question file will hold, which an earlier step is to write. */
+  readonly pendingQuestions?: readonly Question[] | undefined;
+  readonly seed?: number;
+  readonly promptFormat?: StudyPromptFormat;
+  readonly systemPrompt?: string | undefined;
+  readonly enableThinking?: boolean | undefined;
+  /** `auto`: `math` where most reference answers are mathematical, else `contains`. */
+  readonly correctness?: CorrectnessRule | "auto" | undefined;
+  /** Draw no more of the `runs` answers than it takes to tell on which side of a threshold a question is. */
+  readonly adaptive?: AdaptiveOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a generate step will do, settled before it starts. */
+export interface GenerationPlan {
+  readonly backend: AnswerBackend;
+  /** Those that are asked. */
+  readonly questions: readonly Question[];
+  readonly runs: number;
+  /** All that an answer's tokens depend on, beside its question and its run id. */
+  readonly sampling: Readonly<Record<string, Json>>;
+  /** What decides which answers there are and how they are judged, but not their tokens. */
+  readonly judging: Readonly<Record<string, Json>>;
+  readonly recording: RecordRunsOptions;
+  readonly leftOutAsShots: number;
+  readonly notes: readonly string[];
+  readonly warnings: readonly ManifestWarning[];
+}
+
+/** Settles what is asked, how, and by which rule it will be judged. */
+export async function planGeneration(
+  workspace: Workspace,
+  set: DataSetName,
+  options: GenerateRunsOptions,
+): Promise<GenerationPlan> {
+  const backend = answerBackendOf(options.model);
+  const { model, identity } = backend;
+  const { answers = "samples", limit, seed = 42, systemPrompt, enableThinking } = options;
+  const { runs = answers === "best" ? 1 : 10 } = options;
+  const stream = answers === "best" ? answers : undefined;
+  const { questions: all, problems } =
+    options.pendingQuestions === undefined
+      ? await loadIfThere(workspace.raw(set), limit)
+      : { questions: options.pendingQuestions, problems: [] };
+  const format = settleFormat(options.promptFormat ?? "auto", all, model);
+  const questions =
+    typeof format === "object" && format.kind === "few-shot" ? leaveOutShots(all, format.shots) : all;
+  if (questions.length === 0 && all.length > 0) {
+    throw new SepError(
+      "too-few-questions",
+      `All ${all.length} ${set} questions are shots of the few-shot prompt, and a shot is never asked. Take more questions, or give other shots with --shots.`,
+    );
+  }
+  const { correctness: asked = "auto" } = options;
+  const correctness = asked === "auto" ? chooseCorrectness(questions) : asked;
+  const sampler = {
+    ...options.sampler,
+    stopStrings: [...new Set([...options.sampler.stopStrings, ...stopStringsOf(format)])],
+  };
+  return {
+    backend,
+    // last: what all questions decide is the same in every shard
+    questions: questions.filter(({ id }) => isInShard(id, workspace.shard)),
+    runs,
+    sampling: {
+      dataset: set,
+      model: identity,
+      sampler,
+      seed,
+      prompt_format: describePromptFormat(format),
+      system_prompt: systemPrompt ?? null,
+      enable_thinking: enableThinking ?? null,
+      ...(stream === undefined ? {} : { stream }),
+    },
+    judging: {
+      runs,
+      limit: limit ?? null,
+      correctness,
+      sampler_sources: options.samplerSources === undefined ? null : { ...options.samplerSources },
+    },
+    recording: {
+      dataset: set,
+      sampler,
+      seed,
+      correctness,
+      promptFormat: format,
+      systemPrompt,
+      enableThinking,
+      stream,
+    },
+    leftOutAsShots: all.length - questions.length,
+    notes: [
+      ...(asked === "auto" && correctness !== "math"
+        ? [`answers are judged as open ones (${correctness})`]
+        : []),
+      ...[describeUnfollowed(model, sampler)].filter((note) => note !== null),
+    ],
+    warnings: [
+      ...warnOfLines(problems.length, describeProblems(problems)),
+      ...warnOfSingles(runs, answers),
+      ...warnOfThinking(model, questions[0], { format, systemPrompt, enableThinking }),
+    ],
+  };
+}
+
+/** A missing file is for the step itself to report. */
+const loadIfThere = async (
+  path: string,
+  limit: number | undefined,
+): Promise<Pick<LoadedQuestions, "questions" | "problems">> =>
+  (await fileExists(path)) ? loadQuestions(path, { limit }) : { questions: [], problems: [] };
+
+function settleFormat(
+  asked: StudyPromptFormat,
+  questions: readonly Question[],
+  { tokenizer }: ModelProfile,
+): Exclude<PromptFormat, "auto"> {
+  if (asked === "few-shot") return { kind: "few-shot", shots: takeShots(questions) };
+  return resolvePromptFormat(asked, tokenizer);
+}
+
+function warnOfLines(count: number, reasons: string): ManifestWarning[] {
+  return count === 0
+    ? []
+    : [{ code: "bad-lines", message: `${count} question lines were left out: ${reasons}` }];
+}
+
+/** Whoever wants accuracies or best answers only may draw single ones. */
+function warnOfSingles(runs: number, answers: AnswerRole): ManifestWarning[] {
+  if (runs > 1 || answers === "best") return [];
+  const message =
+    "One answer a question has no semantic entropy, and `sep entropy` will refuse these runs. Draw further ones with --runs 2 or more; those that are there stay.";
+  return [{ code: "one-sample", message }];
+}
+
+/** A template that does not know the switch renders the same prompt either way. */
+function warnOfThinking(
+  { tokenizer }: ModelProfile,
+  question: Question | undefined,
+  options: {
+    readonly format: PromptFormat;
+    readonly systemPrompt: string | undefined;
+    readonly enableThinking: boolean | undefined;
+  },
+): ManifestWarning[] {
+  if (options.enableThinking === undefined || question === undefined) return [];
+  const asked = buildPrompt(tokenizer, question.question, options);
+  const plain = buildPrompt(tokenizer, question.question, { ...options, enableThinking: undefined });
+  if (options.enableThinking || asked.text !== plain.text) return [];
+  return [
+    {
+      code: "thinking-not-switchable",
+      message:
+        "Reasoning was to be switched off, and the prompt does not change by it: this model's chat template has no such switch, or the prompt format does not use the template.",
+    },
+  ];
+}

@@ -1,0 +1,158 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { SepError } from "../../errors.ts";
+import { stableStringify } from "../../store/json.ts";
+import type { SafetensorsHeader, TensorEntry } from "../../store/parse-safetensors.ts";
+import { readExactly } from "../../store/read-exactly.ts";
+import { layoutSafetensors } from "../../store/safetensors.ts";
+import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
+import { stringifyRow } from "../../store/stringify-row.ts";
+import { writeAtomic } from "../../store/write-atomic.ts";
+import { writeExactly } from "../../store/write-exactly.ts";
+import type { TraceRow } from "../../states/trace-plan.ts";
+import type { FinishedShard } from "./find-shards.ts";
+import type { MergedLines } from "./merge-question-lines.ts";
+
+/** Read and written at once: the rows of a shard stand in the order in which they are needed. */
+const CHUNK_BYTES = 1 << 18;
+
+/**
+ * Joins hidden-states files and their indices. Rows are numbered anew, in the order of the questions.
+ * @param questions the indices' lines in the order of the study's questions
+ * @throws SepError `shards-differ` if the files have other tensors or other metadata
+ */
+export async function mergeHiddenStates(
+  shards: readonly FinishedShard[],
+  questions: AsyncIterable<MergedLines>,
+  {
+    statesOf,
+    states,
+    index,
+  }: {
+    readonly statesOf: (shard: FinishedShard) => string;
+    readonly states: string;
+    readonly index: string;
+  },
+): Promise<void> {
+  const paths = shards.map(statesOf);
+  const headers = await readHeaders(paths, shards);
+  const owners = await mergeIndex(index, questions);
+  const [first] = headers as [SafetensorsHeader];
+  const names = [...first.tensors.keys()];
+  const specs = names.map((name) => {
+    const { dtype, shape } = first.tensors.get(name)!;
+    const rows = headers.reduce((sum, { tensors }) => sum + tensors.get(name)!.shape[0]!, 0);
+    return { name, dtype, shape: [rows, shape[1]!] };
+  });
+  const layout = layoutSafetensors(specs, first.metadata);
+  const files: FileHandle[] = [];
+  try {
+    for (const path of paths) files.push(await open(path));
+    await writeAtomic(states, async (target) => {
+      await writeExactly(target, layout.header, 0);
+      for (const name of names) {
+        const { begin, shape } = layout.entries.get(name)!;
+        const sources = files.map((file, i) => readRows(file, headers[i]!.tensors.get(name)!));
+        const ofPosition = owners.get(name.slice(0, name.lastIndexOf(".layer."))) ?? [];
+        if (ofPosition.length !== shape[0])
+          throw new SepError(
+            "shards-differ",
+            `The shards' "${name}" have ${shape[0]} rows, and their indices ${ofPosition.length}. Trace the shards again with --force.`,
+          );
+        await writeRows(target, begin, ofPosition, sources);
+      }
+    });
+  } finally {
+    for (const file of files) await file.close();
+  }
+}
+
+async function readHeaders(
+  paths: readonly string[],
+  shards: readonly FinishedShard[],
+): Promise<readonly SafetensorsHeader[]> {
+  const headers: SafetensorsHeader[] = [];
+  for (const path of paths) headers.push(await readSafetensorsHeader(path));
+  const describe = ({ metadata, tensors }: SafetensorsHeader): string =>
+    stableStringify({
+      metadata,
+      tensors: [...tensors].map(([name, { dtype, shape }]) => [name, dtype, shape[1]!]),
+    });
+  const differs = headers.findIndex((header) => describe(header) !== describe(headers[0]!));
+  if (differs === -1) return headers;
+  const { index, count } = shards[differs]!.shard;
+  throw new SepError(
+    "shards-differ",
+    `${paths[differs]} of shard ${index}/${count} has other tensors or other metadata than ${paths[0]}. Trace both with the same options and versions.`,
+  );
+}
+
+/** @returns by position, the shard that each row is from, as a place in the list of shards */
+async function mergeIndex(
+  path: string,
+  questions: AsyncIterable<MergedLines>,
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const owners = new Map<string, number[]>();
+  await writeAtomic(path, async (file) => {
+    for await (const { place, lines } of questions) {
+      const rows = lines.map((line) => {
+        const row = JSON.parse(line.toString()) as TraceRow;
+        const ofPosition = owners.get(row.position) ?? [];
+        owners.set(row.position, ofPosition);
+        ofPosition.push(place);
+        return `${stringifyRow({ ...row, row: ofPosition.length - 1 })}\n`;
+      });
+      await writeExactly(file, Buffer.from(rows.join("")), null);
+    }
+  });
+  return owners;
+}
+
+/** Rows of one tensor, one after another. */
+interface Rows {
+  readonly rowBytes: number;
+  next(): Promise<Uint8Array>;
+}
+
+function readRows(file: FileHandle, { begin, end, shape }: TensorEntry): Rows {
+  const rowBytes = shape[0] === 0 ? 0 : (end - begin) / shape[0]!;
+  const rowsAtOnce = Math.max(1, Math.floor(CHUNK_BYTES / Math.max(1, rowBytes)));
+  let at = begin;
+  let chunk: Uint8Array = new Uint8Array(0);
+  return {
+    rowBytes,
+    async next() {
+      if (chunk.length === 0) {
+        chunk = await readExactly(file, at, Math.min(rowsAtOnce * rowBytes, end - at));
+        at += chunk.length;
+      }
+      const row = chunk.subarray(0, rowBytes);
+      chunk = chunk.subarray(rowBytes);
+      return row;
+    },
+  };
+}
+
+async function writeRows(
+  target: FileHandle,
+  begin: number,
+  owners: readonly number[],
+  sources: readonly Rows[],
+): Promise<void> {
+  let at = begin;
+  let held: Uint8Array[] = [];
+  let heldBytes = 0;
+  const flush = async (): Promise<void> => {
+    const bytes = Buffer.concat(held);
+    await writeExactly(target, bytes, at);
+    at += bytes.length;
+    held = [];
+    heldBytes = 0;
+  };
+  for (const owner of owners) {
+    const row = await sources[owner]!.next();
+    held.push(row);
+    heldBytes += row.length;
+    if (heldBytes >= CHUNK_BYTES) await flush();
+  }
+  await flush();
+}

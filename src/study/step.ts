@@ -1,0 +1,188 @@
+import { stat } from "node:fs/promises";
+import type { EstimateCost } from "../entropy/measures/measure-estimates.ts";
+import { SepError } from "../errors.ts";
+import { explainFileError } from "../store/file-error.ts";
+import { acquireLock } from "../store/lock.ts";
+import { type Manifest, type ManifestWarning, writeManifest } from "../store/manifest.ts";
+import { removeLeftovers } from "../store/write-atomic.ts";
+import { openChain, requireCurrent } from "./chain.ts";
+import {
+  decideStep,
+  fingerprintAll,
+  listReasons,
+  requireInput,
+  type StepDefinition,
+  type StepPlan,
+} from "./decide-step.ts";
+import { manifestPathOf, nameWithin, removeRunState, writeRunState } from "../store/output-ownership.ts";
+import { readTool } from "./version.ts";
+import type { StepName, Workspace } from "./workspace.ts";
+
+/** What there are events about: a step, or what a step needs first: a model's download, what to
+ * compute on, and a server. */
+export type ActivityName = StepName | "download" | "device" | "server";
+
+/** What a running step reports; the progress bar, the notebook and the server all render these. */
+export type StepEvent =
+  /** `done` of `total` units were already on disk from an interrupted run. The unit "byte" is shown as megabytes. */
+  | {
+      readonly kind: "started";
+      readonly step: ActivityName;
+      readonly part: string;
+      readonly unit: string;
+      readonly done: number;
+      readonly total: number;
+    }
+  | {
+      readonly kind: "advanced";
+      readonly step: ActivityName;
+      readonly part: string;
+      readonly done: number;
+      readonly total: number;
+      readonly detail?: string;
+    }
+  /** What each of the estimates that were asked for took. */
+  | {
+      readonly kind: "estimates";
+      readonly step: ActivityName;
+      readonly part: string;
+      readonly questions: number;
+      readonly costs: readonly EstimateCost[];
+    }
+  | { readonly kind: "note"; readonly step: ActivityName; readonly part: string; readonly message: string }
+  | {
+      readonly kind: "warning";
+      readonly step: ActivityName;
+      readonly part: string;
+      readonly warning: ManifestWarning;
+    };
+
+/** What a step did, or would do where it was only planned. */
+export interface StepResult {
+  readonly step: StepName;
+  readonly part: string;
+  readonly status: "ran" | "up-to-date" | "planned";
+  /** Absolute paths. */
+  readonly outputs: readonly string[];
+  readonly counts: Readonly<Record<string, number>>;
+  readonly warnings: readonly ManifestWarning[];
+}
+
+/** What a step's body hands back when its outputs are complete. */
+export interface StepOutcome {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly warnings: readonly ManifestWarning[];
+}
+
+/** How a step is run. */
+export interface StepControl {
+  /** Makes the outputs anew, whatever is there. */
+  readonly force?: boolean | undefined;
+  /** Only says what would be done, in this plan, and writes nothing. */
+  readonly plan?: StepPlan | undefined;
+}
+
+/**
+ * Runs a step once: holds its inputs against what they were made of, takes its lock, skips it when its outputs are
+ * current, says why when they are stale, runs the body, and writes the manifest last, so that a manifest always
+ * describes complete outputs.
+ * @throws SepError `missing-input`, `stale-input`, `output-locked`, `output-differs`; what a file system refuses as
+ *   `explainFileError` says it
+ */
+export async function* runStep(
+  workspace: Workspace,
+  definition: StepDefinition,
+  control: StepControl,
+  body: () => AsyncGenerator<StepEvent, StepOutcome>,
+): AsyncGenerator<StepEvent, StepResult> {
+  try {
+    return yield* runLocked(workspace, definition, control, body);
+  } catch (error) {
+    throw explainFileError(error, definition.outputs[0]);
+  }
+}
+
+async function* runLocked(
+  workspace: Workspace,
+  definition: StepDefinition,
+  { force = false, plan }: StepControl,
+  body: () => AsyncGenerator<StepEvent, StepOutcome>,
+): AsyncGenerator<StepEvent, StepResult> {
+  const { step, part, outputs, settings } = definition;
+  const main = outputs[0] as string;
+  const name = (path: string): string => nameWithin(workspace, path);
+  if (plan !== undefined) {
+    const { action, reasons } = await decideStep(workspace, definition, { force, plan });
+    if (action !== "keep") await definition.check?.();
+    plan.steps.push({ step, part, action, reasons, outputs });
+    return { step, part, status: "planned", outputs, counts: {}, warnings: [] };
+  }
+  const chain = openChain();
+  for (const path of definition.inputs) await requireInput(path, step);
+  const signatures = await readSignatures(definition.inputs);
+  await requireCurrent(definition.inputs, step, chain); // before the lock, which makes folders
+  await using _lock = await acquireLock(`${main}.lock`);
+  for (const path of outputs) await removeLeftovers(path);
+
+  const { action, reasons, inputs, previous, killed } = await decideStep(workspace, definition, {
+    force,
+    chain,
+  });
+  const finish = async (): Promise<void> => {
+    await definition.cleanUp?.();
+    await removeRunState(main);
+  };
+  if (action === "keep") {
+    const { counts, warnings } = previous as Manifest;
+    // stopped while it cleaned up; what one that was still making its outputs left is not this run's to remove
+    if (killed === "made") await finish();
+    yield { kind: "note", step, part, message: `${name(main)} is up to date` };
+    return { step, part, status: "up-to-date", outputs, counts, warnings };
+  }
+  if (action !== "make") {
+    const state = action === "extend" ? "extended" : "stale";
+    yield { kind: "note", step, part, message: `${name(main)} is ${state}: ${listReasons(reasons)}` };
+  }
+
+  await writeRunState(main, "making");
+  const { counts, warnings } = yield* body();
+  await requireUnchanged(signatures, step, name);
+  const manifest: Manifest = {
+    tool: readTool(),
+    step,
+    settings,
+    inputs,
+    outputs: await fingerprintAll(outputs, name),
+    counts,
+    warnings,
+  };
+  await writeRunState(main, "made");
+  await writeManifest(manifestPathOf(main), manifest);
+  await finish();
+  return { step, part, status: "ran", outputs, counts, warnings };
+}
+
+/** Which version of a file there is, by what the file system says of it. */
+async function readSignatures(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const signatures = new Map<string, string>();
+  for (const path of paths) {
+    const { size, mtimeNs, ino } = await stat(path, { bigint: true });
+    signatures.set(path, `${size} ${mtimeNs} ${ino}`);
+  }
+  return signatures;
+}
+
+/** A body that read some inputs before they were replaced, and some after, has mixed two studies. */
+async function requireUnchanged(
+  before: ReadonlyMap<string, string>,
+  step: StepName,
+  name: (path: string) => string,
+): Promise<void> {
+  const after = await readSignatures([...before.keys()]);
+  const changed = [...before.keys()].filter((path) => before.get(path) !== after.get(path));
+  if (changed.length === 0) return;
+  throw new SepError(
+    "stale-input",
+    `${changed.map(name).join(", ")} changed while \`sep ${step}\` was reading. Run \`sep ${step}\` again when nothing else writes there.`,
+  );
+}

@@ -1,0 +1,122 @@
+import { basename, dirname, join } from "node:path";
+import { FIGURE_FOLDER } from "../report/figure.ts";
+import { fileExists } from "../store/file-exists.ts";
+import { type Shard, shardFolder } from "./shards/shard.ts";
+
+/** The two question sets of one study: in distribution, and out of distribution. */
+export const SPLIT_SOURCES = ["math", "ood"] as const;
+export type DataSetName = (typeof SPLIT_SOURCES)[number];
+
+/** The steps of a study in the order in which they run, and those that stand beside them. */
+export const STEP_NAMES = [
+  "prepare",
+  "generate",
+  "entropy",
+  "trace",
+  "dataset",
+  "train",
+  "eval",
+  "transfer",
+  "import",
+  "report",
+] as const;
+export type StepName = (typeof STEP_NAMES)[number];
+
+/** The probe data sets, by question: in-distribution train, validation and test, and all of the second set. */
+export const PROBE_SPLITS = ["math_train", "math_val", "math_test", "ood_test"] as const;
+export type ProbeSplit = (typeof PROBE_SPLITS)[number];
+
+/** Every file of a study, below one folder. The names are those that Python pipelines of this kind use. */
+export interface Workspace {
+  readonly root: string;
+  /** The part of the questions that the steps work on; null: all. */
+  readonly shard: Shard | null;
+  raw(set: DataSetName): string;
+  runs(set: DataSetName): string;
+  /** One careful answer a question, where a study has them; the same schema. */
+  bestRuns(set: DataSetName): string;
+  semanticEntropy(set: DataSetName): string;
+  pairVerdicts(set: DataSetName): string;
+  hiddenStates(set: DataSetName): string;
+  hiddenStatesIndex(set: DataSetName): string;
+  probeDataset(split: ProbeSplit): string;
+  readonly accuracyProbe: string;
+  readonly seProbe: string;
+  readonly entropyBaseline: string;
+  readonly seThreshold: string;
+  readonly probeEval: string;
+  readonly report: string;
+  /** A file of one of the report's figures. */
+  figure(file: string): string;
+  /** Of a comparison of several studies. */
+  readonly transfer: string;
+}
+
+export function openWorkspace(root: string): Workspace {
+  const data = (name: string): string => join(root, "data", name);
+  const artifacts = (...names: string[]): string => join(root, "artifacts", ...names);
+  return {
+    root,
+    shard: null,
+    raw: (set) => data(`${set}_raw.jsonl`),
+    runs: (set) => data(`${set}_runs.jsonl`),
+    bestRuns: (set) => data(`${set}_best_runs.jsonl`),
+    semanticEntropy: (set) => data(`${set}_semantic_entropy.jsonl`),
+    pairVerdicts: (set) => data(`${set}_pair_verdicts.jsonl`),
+    hiddenStates: (set) => artifacts(`${set}_hidden_states.safetensors`),
+    hiddenStatesIndex: (set) => artifacts(`${set}_hidden_states.index.jsonl`),
+    probeDataset: (split) => artifacts("probe_datasets", `${split}.npz`),
+    accuracyProbe: artifacts("models", "accuracy_probe.json"),
+    seProbe: artifacts("models", "se_probe.json"),
+    entropyBaseline: artifacts("models", "entropy_baseline.json"),
+    seThreshold: artifacts("models", "se_threshold.json"),
+    probeEval: artifacts("models", "probe_eval.json"),
+    report: artifacts("report.html"),
+    figure: (file) => artifacts(FIGURE_FOLDER, file),
+    transfer: artifacts("transfer.json"),
+  };
+}
+
+/** Which command writes a file of a study, told by its name; null for any other file. */
+export function producerOf(path: string): string | null {
+  const file = `${basename(dirname(path))}/${basename(path)}`;
+  return PRODUCERS.find(([pattern]) => pattern.test(file))?.[1] ?? null;
+}
+
+const PRODUCERS: readonly (readonly [RegExp, string])[] = [
+  [/^data\/(math|ood)_raw\.jsonl$/, "sep prepare"],
+  [/^data\/(math|ood)_best_runs\.jsonl$/, "sep generate --best-answer"],
+  [/^data\/(math|ood)_runs\.jsonl$/, "sep generate"],
+  [/^data\/(math|ood)_(semantic_entropy|pair_verdicts)\.jsonl$/, "sep entropy"],
+  [/^artifacts\/(math|ood)_hidden_states\.(safetensors|index\.jsonl)$/, "sep trace"],
+  [/^probe_datasets\/(math_train|math_val|math_test|ood_test)\.npz$/, "sep dataset"],
+  [/^models\/(accuracy_probe|se_probe|entropy_baseline)\.(json|safetensors)$/, "sep train"],
+  [/^models\/se_threshold\.json$/, "sep train"],
+  [/^models\/probe_eval\.json$/, "sep eval"],
+  [/^artifacts\/transfer\.json$/, "sep transfer"],
+];
+
+/** The folder of a study whose folders each have the files of a shard. */
+export const shardsFolder = (root: string): string => join(root, "shards");
+
+/**
+ * A shard of a study: the questions are the study's, all that generate, entropy and trace write is the shard's own, below
+ * `shards/2-of-8/`. Names in manifests are relative to the study's folder.
+ */
+export function openShard(root: string, shard: Shard): Workspace {
+  const own = openWorkspace(join(shardsFolder(root), shardFolder(shard)));
+  return { ...own, root, shard, raw: openWorkspace(root).raw };
+}
+
+/** The same for steps that read runs: the study's, of which only the shard's are used, where the shard drew none. */
+export async function withStudyRuns(workspace: Workspace): Promise<Workspace> {
+  if (workspace.shard === null) return workspace;
+  const study = openWorkspace(workspace.root);
+  const sources = new Map<DataSetName, Workspace>();
+  for (const set of SPLIT_SOURCES) {
+    const isOwn = (await fileExists(workspace.runs(set))) || !(await fileExists(study.runs(set)));
+    sources.set(set, isOwn ? workspace : study);
+  }
+  const source = (set: DataSetName): Workspace => sources.get(set) as Workspace;
+  return { ...workspace, runs: (set) => source(set).runs(set), bestRuns: (set) => source(set).bestRuns(set) };
+}
