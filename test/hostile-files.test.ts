@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { deflateRawSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { encodeNpy } from "../src/store/npy.ts";
+import { encodeNpy } from "../src/formats/npy.ts";
 import { encodeZip } from "../src/store/zip.ts";
 
 // What a small file from a stranger can make a reader take: measured in a process of its own, which node itself fills

@@ -1,5 +1,5 @@
 import type { BackendName, ModelProfile } from "../checkpoint/model-profile.ts";
-import type { Json } from "../store/json.ts";
+import type { Json } from "../formats/json.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { SampleAnswersOptions, SampledAnswer } from "../engine/generate/sample-answers.ts";
 

@@ -1,5 +1,5 @@
 import type { BackendName, ModelProfile } from "../checkpoint/model-profile.ts";
-import type { Json } from "../store/json.ts";
+import type { Json } from "../formats/json.ts";
 import type { AnswerToTrace, TracedAnswers } from "../states/trace-answers.ts";
 
 /**

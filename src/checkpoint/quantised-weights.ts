@@ -1,7 +1,7 @@
 import { fingerprint } from "../store/fingerprint.ts";
 import { readTensor } from "../store/safetensors.ts";
-import type { SafetensorsDtype } from "../store/safetensors-dtype.ts";
-import { encodeTensor } from "../store/tensor-bytes.ts";
+import type { SafetensorsDtype } from "../formats/safetensors-dtype.ts";
+import { encodeTensor } from "../formats/tensor-bytes.ts";
 import { writeExactly } from "../store/write-exactly.ts";
 import type { LinearWeight } from "../engine/graph/graph-scope.ts";
 import type { Quantisation } from "../engine/graph/quantisation.ts";

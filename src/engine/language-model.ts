@@ -1,4 +1,4 @@
-import type { GenerationDefaults } from "../checkpoint/generation-defaults.ts";
+import type { GenerationDefaults } from "./generate/generation-defaults.ts";
 import type { DeviceName } from "./runtime/device.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
 import { type LayerName, resolveLayer } from "./layer-names.ts";

@@ -1,5 +1,5 @@
 import type { TextEmbedding } from "../checkpoint/encoders/load-text-embedder.ts";
-import type { Json } from "../store/json.ts";
+import type { Json } from "../formats/json.ts";
 
 /** Turns texts into vectors whose cosine tells how near their meanings are. */
 export interface TextEmbedder extends AsyncDisposable {

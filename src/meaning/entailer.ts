@@ -1,4 +1,4 @@
-import type { Json } from "../store/json.ts";
+import type { Json } from "../formats/json.ts";
 
 /** How likely the hypothesis follows from the premise, is left open by it, or is denied by it; sums to 1. */
 export interface EntailmentProbs {

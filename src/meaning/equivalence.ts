@@ -1,4 +1,4 @@
-import type { Json } from "../store/json.ts";
+import type { Json } from "../formats/json.ts";
 import type { PairVerdict } from "./pair-verdict.ts";
 
 /** Two answers to one question, the one that came first in front; their texts differ. */

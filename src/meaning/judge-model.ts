@@ -1,4 +1,4 @@
-import type { Json } from "../store/json.ts";
+import type { Json } from "../formats/json.ts";
 import type { JudgeLabel } from "./judge-prompt.ts";
 
 /** A language model that is asked short questions and answers each with one of a few words. */

@@ -6,7 +6,7 @@ import {
   type TextClassifier,
 } from "../checkpoint/encoders/load-text-classifier.ts";
 import { fingerprint } from "../store/fingerprint.ts";
-import { type Json, stableStringify } from "../store/json.ts";
+import { type Json, stableStringify } from "../formats/json.ts";
 import type { Entailer, EntailmentVerdict } from "./entailer.ts";
 import { type NliLabel, readNliLabels } from "./nli-labels.ts";
 

@@ -1,5 +1,5 @@
 import type { Hub } from "../checkpoint/hub/hub.ts";
-import { askedDelayMs } from "../checkpoint/hub/retry-delay.ts";
+import { askedDelayMs } from "./retry-delay.ts";
 import { type Answered, type Outcome, parseBody } from "./send-once.ts";
 
 export interface RetryOptions {

@@ -1,5 +1,5 @@
 import { SepError } from "../errors.ts";
-import { type NpyArray, npyNumbers } from "../store/npy.ts";
+import { type NpyArray, npyNumbers } from "../formats/npy.ts";
 import { readNpz } from "../store/npz.ts";
 import { listShortly, showShortly } from "../text/shorten.ts";
 

@@ -1,7 +1,7 @@
 import { SepError } from "../errors.ts";
-import { parseSafetensors } from "../store/parse-safetensors.ts";
-import { asRow, countField, numberField, oneOfField, type Row } from "../store/row-fields.ts";
-import { decodeTensor } from "../store/tensor-bytes.ts";
+import { parseSafetensors } from "../formats/parse-safetensors.ts";
+import { asRow, countField, numberField, oneOfField, type Row } from "../formats/row-fields.ts";
+import { decodeTensor } from "../formats/tensor-bytes.ts";
 import { showShortly } from "../text/shorten.ts";
 import type { CalibrationMap } from "./calibration-map.ts";
 import type { Familiarity } from "./familiarity.ts";

@@ -1,5 +1,5 @@
 import { SepError } from "../errors.ts";
-import { type NpyArray, npyNumbers } from "../store/npy.ts";
+import { type NpyArray, npyNumbers } from "../formats/npy.ts";
 import { readNpz, writeNpz } from "../store/npz.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../states/positions.ts";
 

@@ -1,5 +1,5 @@
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
-import type { Json } from "../store/json.ts";
+import type { Json } from "../formats/json.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import type { TracePosition } from "../states/positions.ts";
 import type { Calibration } from "./calibrate-scores.ts";

@@ -1,4 +1,4 @@
-import type { Json } from "../store/json.ts";
+import type { Json } from "../formats/json.ts";
 import type { FamiliarityDescription } from "./familiarity.ts";
 import type { Probe, ProbeDescription } from "./probe.ts";
 

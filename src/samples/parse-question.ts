@@ -1,4 +1,4 @@
-import type { Row } from "../store/row-fields.ts";
+import type { Row } from "../formats/row-fields.ts";
 import { showShortly } from "../text/shorten.ts";
 import type { Question } from "./question.ts";
 

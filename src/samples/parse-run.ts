@@ -9,7 +9,7 @@ import {
   orNull,
   type Row,
   stringField,
-} from "../store/row-fields.ts";
+} from "../formats/row-fields.ts";
 import { CORRECTNESS_RULES } from "../text/correctness-rule.ts";
 import { TOKEN_ENTROPY_SUPPORTS } from "../backends/answer-backend.ts";
 import type { RunRecord, ThinkStatus } from "./run-record.ts";

@@ -9,7 +9,7 @@ import type { PromptFormat } from "../engine/tokenizer/prompt-format.ts";
 import type { RunRecord } from "./run-record.ts";
 import type { SampledAnswer } from "../engine/generate/sample-answers.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
-import { splitReasoning } from "./split-reasoning.ts";
+import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 
 export interface RecordRunsOptions {
   readonly dataset: string;

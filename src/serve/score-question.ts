@@ -19,7 +19,7 @@ import {
 } from "../probes/score-probe.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import type { ThinkStatus } from "../samples/run-record.ts";
-import { splitReasoning } from "../samples/split-reasoning.ts";
+import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 import { indicesOf, locatePosition, type TracePosition } from "../states/positions.ts";
 import { watchModel } from "../engine/generate/watch-model.ts";
 import { generateAnswer, takeAnswer } from "./answer-source.ts";

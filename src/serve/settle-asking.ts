@@ -10,7 +10,7 @@ import {
   stopStringsOf,
 } from "../engine/tokenizer/prompt-format.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
-import { stableStringify } from "../store/json.ts";
+import { stableStringify } from "../formats/json.ts";
 import { requireRoom, resolveSampler } from "../study/sampling/resolve-sampler.ts";
 
 /** What of the asking may be chosen when a question is scored. */

@@ -2,7 +2,7 @@ import { SepError } from "../errors.ts";
 import type { LanguageModel, ModelProvenance, Trace } from "../engine/language-model.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { SampledAnswer } from "../engine/generate/sample-answers.ts";
-import { splitReasoning } from "../samples/split-reasoning.ts";
+import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 import { indicesOf, locatePosition } from "./positions.ts";
 import type { Probe } from "../probes/probe.ts";
 import { assertStates, type PlacedStates } from "../probes/score-probe.ts";

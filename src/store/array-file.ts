@@ -1,4 +1,4 @@
-import type { NpyArray } from "./npy.ts";
+import type { NpyArray } from "../formats/npy.ts";
 import { writeNpz } from "./npz.ts";
 import { type NamedTensor, writeSafetensors } from "./safetensors.ts";
 

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { describeProblems, readJsonl, writeJsonl } from "./jsonl.ts";
 import { openJsonlAppender } from "./jsonl-appender.ts";
-import { asRow, numberField } from "./row-fields.ts";
+import { asRow, numberField } from "../formats/row-fields.ts";
 
 let folder: string;
 let path: string;

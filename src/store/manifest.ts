@@ -1,5 +1,5 @@
 import { SepError } from "../errors.ts";
-import { type Json, stableStringify } from "./json.ts";
+import { type Json, stableStringify } from "../formats/json.ts";
 import { readIfThere } from "./read-if-there.ts";
 import { writeAtomic } from "./write-atomic.ts";
 

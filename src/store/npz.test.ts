@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { decodeNpy, encodeNpy, type NpyArray, npyNumbers } from "./npy.ts";
+import { decodeNpy, encodeNpy, type NpyArray, npyNumbers } from "../formats/npy.ts";
 import { readNpz, writeNpz } from "./npz.ts";
 import { encodeZip, openZip } from "./zip.ts";
 

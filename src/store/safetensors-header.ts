@@ -5,7 +5,7 @@ import {
   parseSafetensorsHeader,
   refuseSafetensors,
   type SafetensorsHeader,
-} from "./parse-safetensors.ts";
+} from "../formats/parse-safetensors.ts";
 import { readExactly } from "./read-exactly.ts";
 import { openRegularFile } from "./regular-file.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { TensorEntry } from "./parse-safetensors.ts";
+import type { TensorEntry } from "../formats/parse-safetensors.ts";
 import { layoutSafetensors, readTensor, readTensorRows, writeSafetensors } from "./safetensors.ts";
 import { readSafetensorsHeader } from "./safetensors-header.ts";
 

@@ -1,5 +1,5 @@
 import { parquetWriteBuffer } from "hyparquet-writer";
-import type { TableColumn } from "./table.ts";
+import type { TableColumn } from "../formats/table.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
 export const TABLE_FORMATS = ["parquet", "csv", "jsonl"] as const;

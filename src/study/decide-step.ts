@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
-import type { Json } from "../store/json.ts";
+import type { Json } from "../formats/json.ts";
 import { type Manifest, readManifest, staleReasons } from "../store/manifest.ts";
 import { type Chain, openChain, requireCurrent } from "./chain.ts";
 import { fileExists } from "../store/file-exists.ts";

@@ -1,5 +1,5 @@
 import type { LanguageModel } from "../../engine/language-model.ts";
-import type { Json } from "../../store/json.ts";
+import type { Json } from "../../formats/json.ts";
 
 /**
  * What of a model decides a step's outputs: its weights, tokenizer, arithmetic and device. The name it was loaded by does

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
-import type { Json } from "../../store/json.ts";
+import type { Json } from "../../formats/json.ts";
 import { readTensor } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 import type { StateBackend } from "../state-backend.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Json } from "../../store/json.ts";
+import type { Json } from "../../formats/json.ts";
 import { createServerJudge, type ServerJudgeOptions } from "./server-judge.ts";
 
 interface Asked {

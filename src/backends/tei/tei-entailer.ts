@@ -4,7 +4,7 @@ import { quoteAnswer } from "../../net/retry-requests.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
-import { stableStringify } from "../../store/json.ts";
+import { stableStringify } from "../../formats/json.ts";
 import { redactStrings } from "../../text/redact.ts";
 import type { Entailer, EntailmentVerdict } from "../../meaning/entailer.ts";
 import { testEntailer } from "../../meaning/nli-entailer.ts";

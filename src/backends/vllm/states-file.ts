@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
 import { type Hub, sleepFor } from "../../checkpoint/hub/hub.ts";
-import type { TensorEntry } from "../../store/parse-safetensors.ts";
+import type { TensorEntry } from "../../formats/parse-safetensors.ts";
 import { readTensorRows } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 

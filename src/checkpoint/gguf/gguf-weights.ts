@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
-import type { TensorEntry } from "../../store/parse-safetensors.ts";
+import type { TensorEntry } from "../../formats/parse-safetensors.ts";
 import { writeExactly } from "../../store/write-exactly.ts";
 import { openDerivedWeights } from "../derived-weights.ts";
 import type { StoredWeight, WeightIndex } from "../weight-index.ts";

@@ -5,7 +5,7 @@ import { type BlobHash, createBlobHash } from "./blob-hash.ts";
 import type { Hub } from "./hub.ts";
 import type { HubFile } from "./inspect-file.ts";
 import type { PullEvent } from "./pull-event.ts";
-import { retryDelayMs } from "./retry-delay.ts";
+import { retryDelayMs } from "../../net/retry-delay.ts";
 import { DEFAULT_TRIES, describeLoss, type HubResponse, sendToHub } from "./send-to-hub.ts";
 
 /** Where a download goes. */

@@ -15,7 +15,7 @@ import { obtainFile } from "./obtain-file.ts";
 import { planDownload } from "./plan-download.ts";
 import type { PullEvent, PullNote } from "./pull-event.ts";
 import { type HubModelInfo, readModelInfo } from "./read-model-info.ts";
-import { runConcurrently } from "./run-concurrently.ts";
+import { runConcurrently } from "../../net/run-concurrently.ts";
 import { sizeIfThere } from "./size-if-there.ts";
 
 export interface PullRepositoryOptions {

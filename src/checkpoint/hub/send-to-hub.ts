@@ -3,7 +3,7 @@ import { redactError } from "../../text/redact.ts";
 import { explainRefusal, type HubSubject } from "./explain-refusal.ts";
 import type { Hub } from "./hub.ts";
 import type { PullNote } from "./pull-event.ts";
-import { retryDelayMs } from "./retry-delay.ts";
+import { retryDelayMs } from "../../net/retry-delay.ts";
 import { openStallGuard, type StallGuard } from "./stall-guard.ts";
 
 export interface HubRequest {

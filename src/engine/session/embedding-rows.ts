@@ -1,8 +1,8 @@
 import { readSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
-import type { SafetensorsDtype } from "../../store/safetensors-dtype.ts";
-import { decodeTensor } from "../../store/tensor-bytes.ts";
+import type { SafetensorsDtype } from "../../formats/safetensors-dtype.ts";
+import { decodeTensor } from "../../formats/tensor-bytes.ts";
 import type { StoredWeight } from "../../checkpoint/weight-index.ts";
 
 /** Rows of an embedding table that stays in its file. */

@@ -4,7 +4,7 @@ import type { TextTokenizer } from "./text-tokenizer.ts";
 import { renderFewShot } from "./few-shot.ts";
 import { type PromptFormat, resolvePromptFormat } from "./prompt-format.ts";
 import { fillTemplate } from "./prompt-template.ts";
-import { findThinkTags, type ThinkTags } from "../../samples/split-reasoning.ts";
+import { findThinkTags, type ThinkTags } from "../generate/split-reasoning.ts";
 
 export interface PromptOptions {
   readonly format?: PromptFormat;

@@ -1,6 +1,6 @@
 import type { TextTokenizer } from "./text-tokenizer.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
-import { type Json, stableStringify } from "../../store/json.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
 import { type Shot, stopStringsOfShots } from "./few-shot.ts";
 import type { PromptTemplate } from "./prompt-template.ts";
 

@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import { stableStringify } from "../../store/json.ts";
+import { stableStringify } from "../../formats/json.ts";
 import { writeNpz } from "../../store/npz.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import type { Probe } from "../probe.ts";

@@ -1,5 +1,5 @@
-import { stableStringify } from "../../store/json.ts";
-import type { NpyArray } from "../../store/npy.ts";
+import { stableStringify } from "../../formats/json.ts";
+import type { NpyArray } from "../../formats/npy.ts";
 import type { Probe } from "../probe.ts";
 import { splitProbe } from "../split-probe.ts";
 

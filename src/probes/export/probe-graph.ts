@@ -1,5 +1,5 @@
 import { createGraph, type OnnxGraph, type TensorName } from "../../engine/graph/graph.ts";
-import { stableStringify } from "../../store/json.ts";
+import { stableStringify } from "../../formats/json.ts";
 import { findDecision } from "../assess-risk.ts";
 import type { CalibrationMap } from "../calibration-map.ts";
 import type { Probe } from "../probe.ts";

@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import type { Json } from "../../store/json.ts";
+import type { Json } from "../../formats/json.ts";
 import type { Probe } from "../probe.ts";
 import { splitProbe } from "../split-probe.ts";
 

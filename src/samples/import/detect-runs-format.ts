@@ -1,5 +1,5 @@
-import { parsePythonJson } from "../../store/python-json.ts";
-import { asRow, type Row } from "../../store/row-fields.ts";
+import { parsePythonJson } from "../../formats/python-json.ts";
+import { asRow, type Row } from "../../formats/row-fields.ts";
 import { isOatmlFile } from "./read-oatml-entry.ts";
 import { isPlainRow } from "./read-plain-row.ts";
 import { isPolygraphFile } from "./read-polygraph-stats.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
-import { parsePythonJson } from "../../store/python-json.ts";
-import { requireText } from "../../store/require-text.ts";
+import { parsePythonJson } from "../../formats/python-json.ts";
+import { requireText } from "../../formats/require-text.ts";
 import { listShortly, shorten, showShortly } from "../../text/shorten.ts";
 import { detectLineFormat, detectValueFormat, RUNS_FORMATS, type RunsFormat } from "./detect-runs-format.ts";
 import { readHead } from "./read-head.ts";

@@ -1,4 +1,4 @@
-import { asRow } from "../../store/row-fields.ts";
+import { asRow } from "../../formats/row-fields.ts";
 import { showShortly } from "../../text/shorten.ts";
 import type { SampledQuestion } from "../sampled-question.ts";
 import type { ValueFormat } from "./detect-runs-format.ts";

@@ -1,5 +1,5 @@
-import { looseFlag, looseList, looseNumbers, looseText } from "../../store/loose-fields.ts";
-import { asRow, type Row } from "../../store/row-fields.ts";
+import { looseFlag, looseList, looseNumbers, looseText } from "../../formats/loose-fields.ts";
+import { asRow, type Row } from "../../formats/row-fields.ts";
 import type { BestAnswer, SampledQuestion } from "../sampled-question.ts";
 import { type ForeignAnswer, gatherAnswers, TEXT_ONLY } from "./foreign-answer.ts";
 

@@ -5,8 +5,8 @@ import {
   looseNumber,
   looseNumbers,
   looseText,
-} from "../../store/loose-fields.ts";
-import { asRow, type Row } from "../../store/row-fields.ts";
+} from "../../formats/loose-fields.ts";
+import { asRow, type Row } from "../../formats/row-fields.ts";
 import { showShortly } from "../../text/shorten.ts";
 import type { BestAnswer, SampledQuestion } from "../sampled-question.ts";
 import { type ForeignAnswer, gatherAnswers, TEXT_ONLY } from "./foreign-answer.ts";

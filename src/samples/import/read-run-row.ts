@@ -1,5 +1,5 @@
-import { looseFlag, looseList, looseNumber, looseNumbers, looseText } from "../../store/loose-fields.ts";
-import { asRow, type Row } from "../../store/row-fields.ts";
+import { looseFlag, looseList, looseNumber, looseNumbers, looseText } from "../../formats/loose-fields.ts";
+import { asRow, type Row } from "../../formats/row-fields.ts";
 import { showShortly } from "../../text/shorten.ts";
 import { parseRun } from "../parse-run.ts";
 import { type ForeignAnswer, TEXT_ONLY } from "./foreign-answer.ts";

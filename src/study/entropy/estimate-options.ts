@@ -5,7 +5,7 @@ import type { SeModeName } from "../../entropy/se-mode.ts";
 import { SepError } from "../../errors.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
-import type { Json } from "../../store/json.ts";
+import type { Json } from "../../formats/json.ts";
 
 /** Which numbers are computed of grouped samples. */
 export interface EstimateOptions {

@@ -11,7 +11,7 @@ import {
   orNull,
   type Row,
   stringField,
-} from "../../store/row-fields.ts";
+} from "../../formats/row-fields.ts";
 import { fileExists } from "../../store/file-exists.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { ClusterView } from "./inspect-clusters.ts";

@@ -4,8 +4,8 @@ import { type ProbeDataset, readProbeDataset, toDatasetArrays } from "../../prob
 import { selectRows } from "../../probes/select-rows.ts";
 import { type ArrayFormat, writeArrays } from "../../store/array-file.ts";
 import { readJsonl } from "../../store/jsonl.ts";
-import type { NpyArray } from "../../store/npy.ts";
-import { asRow, countField, orNull, stringField } from "../../store/row-fields.ts";
+import type { NpyArray } from "../../formats/npy.ts";
+import { asRow, countField, orNull, stringField } from "../../formats/row-fields.ts";
 import type { TracePosition } from "../../states/positions.ts";
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";

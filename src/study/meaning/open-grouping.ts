@@ -4,7 +4,7 @@ import { readEditedClusters } from "../../meaning/edited-clusters.ts";
 import { leavesUndecided } from "../../meaning/hybrid-equivalence.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
-import type { Json } from "../../store/json.ts";
+import type { Json } from "../../formats/json.ts";
 import type { AnswerSample, Grouping, QuestionOf } from "../entropy/cluster-runs.ts";
 import type { StepEvent } from "../step.ts";
 import { type MeaningChoice, settleEquivalence } from "./meaning-choice.ts";

@@ -7,7 +7,7 @@ import type { AskingRecord, Probe, UntrainedProbe } from "../../probes/probe.ts"
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import { assertThinkEntropies, scoreProbe } from "../../probes/score-probe.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
-import type { Json } from "../../store/json.ts";
+import type { Json } from "../../formats/json.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { tracedAnswersPath } from "../tracing/traced-answers.ts";

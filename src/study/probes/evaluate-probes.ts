@@ -6,7 +6,7 @@ import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../../eva
 import { hasBothClasses } from "../../probes/cross-validate.ts";
 import type { HiddenStates } from "../../states/hidden-states.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
-import { type Json, stableStringify } from "../../store/json.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
 import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { fileExists } from "../../store/file-exists.ts";

@@ -10,7 +10,7 @@ import type { ProbeKind } from "../../probes/probe-kind.ts";
 import type { SeThreshold, SeThresholdChoice } from "../../probes/se-threshold.ts";
 import type { ProbeTarget } from "../../probes/select-layer.ts";
 import { trainEntropyBaseline } from "../../probes/train-entropy-baseline.ts";
-import { type Json, stableStringify } from "../../store/json.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
 import { withoutRepeats } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import type { TracePosition } from "../../states/positions.ts";

@@ -4,7 +4,7 @@ import type { Question } from "../../samples/question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { createRunRecorder, type RunRecorder } from "../../samples/record-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
-import { type Json, stableStringify } from "../../store/json.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { openJsonlAppender } from "../../store/jsonl-appender.ts";
 import type { Manifest, ManifestWarning } from "../../store/manifest.ts";

@@ -15,7 +15,7 @@ import {
 } from "../../engine/tokenizer/prompt-format.ts";
 import type { RecordRunsOptions } from "../../samples/record-runs.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
-import type { Json } from "../../store/json.ts";
+import type { Json } from "../../formats/json.ts";
 import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import type { CorrectnessRule } from "../../text/correctness-rule.ts";

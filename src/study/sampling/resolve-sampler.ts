@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import type { GenerationDefaults } from "../../checkpoint/generation-defaults.ts";
+import type { GenerationDefaults } from "../../engine/generate/generation-defaults.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";

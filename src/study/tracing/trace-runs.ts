@@ -4,7 +4,7 @@ import type { LanguageModel } from "../../engine/language-model.ts";
 import type { LayerName } from "../../engine/layer-names.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
-import { type Json, stableStringify } from "../../store/json.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
 import { openJsonlAppender } from "../../store/jsonl-appender.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";

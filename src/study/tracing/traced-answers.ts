@@ -1,6 +1,6 @@
 import { SepError } from "../../errors.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
-import { stableStringify } from "../../store/json.ts";
+import { stableStringify } from "../../formats/json.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { fileExists } from "../../store/file-exists.ts";
 import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";

@@ -1,4 +1,4 @@
-import type { Checkpoint } from "./checkpoint.ts";
+import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
 
 /**
  * Every token that ends an answer: those that `generation_config.json`, `config.json` and the tokenizer's config

@@ -1,4 +1,4 @@
-import type { ConfigReader } from "../engine/graph/config-reader.ts";
+import type { ConfigReader } from "../graph/config-reader.ts";
 
 /** How a model's authors sample from it. */
 export interface GenerationDefaults {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { drain } from "./drain.ts";
+import { drain } from "../checkpoint/hub/drain.ts";
 import { runConcurrently } from "./run-concurrently.ts";
 
 /** Yields `name:0`, `name:1`, … and returns the name in capitals; notes when it has ended. */
