@@ -75,7 +75,7 @@ export { exportProbe } from "./probes/export/export-probe.ts";
 export { fitCalibration } from "./probes/fit-calibration.ts";
 export { fitLogistic } from "./probes/fit-logistic.ts";
 export { fitProbes } from "./probes/fit-probes.ts";
-export { pickStates } from "./states/pick-states.ts";
+export { pickStates } from "./probes/pick-states.ts";
 export {
   assertStates,
   assertThinkEntropies,
@@ -91,7 +91,7 @@ export { loadProbe, saveProbe } from "./probes/probe-file.ts";
 export { splitQuestions } from "./probes/split-questions.ts";
 export type { Question } from "./samples/question.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
-export type { AnswerBackend } from "./backends/answer-backend.ts";
+export type { AnswerBackend } from "./samples/answer-backend.ts";
 export { buildPrompt } from "./engine/tokenizer/build-prompt.ts";
 export { type Shot, takeShots } from "./engine/tokenizer/few-shot.ts";
 export type { PromptFormat } from "./engine/tokenizer/prompt-format.ts";
@@ -106,4 +106,4 @@ export { mathEquivalent } from "./text/math-equivalent.ts";
 export { matchesOpenAnswer } from "./text/open-answer.ts";
 export { tokenF1 } from "./text/token-f1.ts";
 export { TRACE_POSITIONS, type TracePosition } from "./states/positions.ts";
-export type { StateBackend } from "./backends/state-backend.ts";
+export type { StateBackend } from "./states/state-backend.ts";

@@ -1,5 +1,5 @@
-import type { AnswerBackend } from "./answer-backend.ts";
-import type { StateBackend } from "./state-backend.ts";
+import type { AnswerBackend } from "../samples/answer-backend.ts";
+import type { StateBackend } from "../states/state-backend.ts";
 import type { StepEvent } from "../study/step.ts";
 
 /** Gets a backend ready, and reports how that gets on as notes. */

@@ -11,7 +11,7 @@ import {
   stringField,
 } from "../formats/row-fields.ts";
 import { CORRECTNESS_RULES } from "../text/correctness-rule.ts";
-import { TOKEN_ENTROPY_SUPPORTS } from "../backends/answer-backend.ts";
+import { TOKEN_ENTROPY_SUPPORTS } from "./answer-backend.ts";
 import type { RunRecord, ThinkStatus } from "./run-record.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 

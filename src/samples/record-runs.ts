@@ -2,7 +2,7 @@ import { mean } from "../math/vector.ts";
 import type { ModelProfile } from "../checkpoint/model-profile.ts";
 import type { Question } from "./question.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
-import type { AnswerBackend, AnswerSampler } from "../backends/answer-backend.ts";
+import type { AnswerBackend, AnswerSampler } from "./answer-backend.ts";
 import { buildPrompt, type Prompt } from "../engine/tokenizer/build-prompt.ts";
 import { judgeAnswer } from "./judge-answer.ts";
 import type { PromptFormat } from "../engine/tokenizer/prompt-format.ts";

@@ -1,6 +1,6 @@
 import type { BackendName } from "../checkpoint/model-profile.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
-import type { TokenEntropySupport } from "../backends/answer-backend.ts";
+import type { TokenEntropySupport } from "./answer-backend.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 
 /** How the model's reasoning span ended in the *generated* tokens. */

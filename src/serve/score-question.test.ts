@@ -5,7 +5,7 @@ import { makeProbe } from "../../test/fakes/make-probe.ts";
 import { asking, probeOf } from "../../test/fakes/model-probe.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
-import { pickStates } from "../states/pick-states.ts";
+import { pickStates } from "../probes/pick-states.ts";
 import type { Probe } from "../probes/probe.ts";
 import { scoreProbe } from "../probes/score-probe.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";

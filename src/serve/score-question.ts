@@ -9,7 +9,7 @@ import {
   type RiskAssessment,
   requireFamiliarity,
 } from "../probes/assess-risk.ts";
-import { sourceOf } from "../states/pick-states.ts";
+import { sourceOf } from "../probes/pick-states.ts";
 import type { Probe } from "../probes/probe.ts";
 import {
   assertStates,

@@ -1,7 +1,7 @@
 import type { LanguageModel } from "../engine/language-model.ts";
 import { extendRows } from "../engine/generate/extend-rows.ts";
 import { emptyKvBlock, trimKv } from "../engine/session/kv-block.ts";
-import type { ReadStatesOptions } from "../backends/state-backend.ts";
+import type { ReadStatesOptions } from "./state-backend.ts";
 
 /** Where to read one answer: token indices in `[...prompt, ...answer]`. */
 export interface AnswerToTrace {

@@ -1,8 +1,8 @@
 import { SepError } from "../errors.ts";
 import { weightsPathOf } from "../probes/probe-file.ts";
 import { loadQuestions } from "../samples/load-questions.ts";
-import type { AnswerBackend } from "../backends/answer-backend.ts";
-import type { StateBackend } from "../backends/state-backend.ts";
+import type { AnswerBackend } from "../samples/answer-backend.ts";
+import type { StateBackend } from "../states/state-backend.ts";
 import { isPending } from "./decide-step.ts";
 import { computeEntropy } from "./entropy/compute-entropy.ts";
 import { checkMeaningChoice } from "./meaning/meaning-choice.ts";

@@ -5,7 +5,7 @@ import type { LanguageModel } from "../../src/engine/language-model.ts";
 import { loadModel } from "../../src/checkpoint/load-model.ts";
 import { createNnsightBackend } from "../../src/backends/nnsight/nnsight-backend.ts";
 import { type Sidecar, startSidecar } from "../../src/backends/nnsight/start-sidecar.ts";
-import type { StateBackend } from "../../src/backends/state-backend.ts";
+import type { StateBackend } from "../../src/states/state-backend.ts";
 import { stateBackendContract } from "./state-backend-contract.ts";
 
 const FAKE = fileURLToPath(new URL("../fakes/fake-sidecar.mjs", import.meta.url));

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { StateBackend } from "../../src/backends/state-backend.ts";
+import type { StateBackend } from "../../src/states/state-backend.ts";
 import type { AnswerToTrace, TracedAnswers } from "../../src/states/trace-answers.ts";
 
 const PROMPT = "What is 12 + 7?";

@@ -6,7 +6,7 @@ import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import type { Json } from "../../formats/json.ts";
 import { readTensor } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
-import type { StateBackend } from "../state-backend.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
 import type { AnswerToTrace, TracedAnswers } from "../../states/trace-answers.ts";
 import type { Sidecar } from "./start-sidecar.ts";
 

@@ -9,7 +9,7 @@ import { loadModel } from "../../checkpoint/load-model.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
-import type { StateBackend } from "../state-backend.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { traceRuns } from "../../study/tracing/trace-runs.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";

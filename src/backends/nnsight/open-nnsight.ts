@@ -7,7 +7,7 @@ import { loadModelProfile, PROFILE_FILES } from "../../checkpoint/load-model-pro
 import { createNnsightBackend } from "./nnsight-backend.ts";
 import type { OpenRequest } from "./sidecar-message.ts";
 import { type Sidecar, startSidecar } from "./start-sidecar.ts";
-import type { StateBackend } from "../state-backend.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
 import type { StepEvent } from "../../study/step.ts";
 import type { OpenBackend } from "../open-backend.ts";
 import { reportPull } from "../local/open-model.ts";

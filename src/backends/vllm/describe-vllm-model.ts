@@ -1,5 +1,5 @@
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
-import type { StateBackend } from "../state-backend.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
 
 /**
  * What is known, without a server, of a backend that reads a model's states from vLLM.

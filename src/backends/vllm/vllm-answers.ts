@@ -7,7 +7,7 @@ import { explainServerRefusal } from "../../net/explain-refusal.ts";
 import type { ServedModel } from "./find-served-model.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import { formatNumber } from "../../text/format-numbers.ts";
-import type { AnswerBackend } from "../answer-backend.ts";
+import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { cutAnswer } from "../../engine/generate/answer-end.ts";
 import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import type { SampleAnswersOptions, SampledAnswer } from "../../engine/generate/sample-answers.ts";

@@ -6,7 +6,7 @@ import type { ServedModel } from "./find-served-model.ts";
 import { quoteAnswer } from "../../net/retry-requests.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
-import type { StateBackend } from "../state-backend.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
 import { describeVllmModel } from "./describe-vllm-model.ts";
 import { gatherStates, planSequences, type Sequence } from "./sequences.ts";
 

@@ -9,7 +9,7 @@ import { traceRuns } from "../../study/tracing/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../../study/tracing/verify-trace.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../../study/workspace.ts";
 import { POSITION_INDICES, TRACE_POSITIONS } from "../../states/positions.ts";
-import type { StateBackend } from "../../backends/state-backend.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { describeVerdict } from "../describe-verdict.ts";
 import { EXIT } from "../exit.ts";

@@ -11,7 +11,7 @@ import { findBestAnswers } from "../tracing/traced-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { QuestionOf } from "./cluster-runs.ts";
 import { describeEstimates, type EstimateOptions, needs } from "./estimate-options.ts";
-import { loadSamples } from "../../samples/load-samples.ts";
+import { loadSamples } from "./load-samples.ts";
 import { type AnsweredQuestion, measureQuestions, readsQuestions } from "./measure-questions.ts";
 import { findAnswerStates, readAnswerStates } from "./read-answer-states.ts";
 

@@ -11,7 +11,7 @@ import { openGrouping, readQuestionTexts } from "../meaning/open-grouping.ts";
 import type { StepEvent } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { clusterRuns, type QuestionOf } from "./cluster-runs.ts";
-import { loadSamples } from "../../samples/load-samples.ts";
+import { loadSamples } from "./load-samples.ts";
 import { readStoredClusters } from "./read-stored-clusters.ts";
 
 /** One way in which a question's answers are grouped, and the verdicts behind it. */

@@ -7,7 +7,7 @@ import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeSafetensors } from "../../store/safetensors.ts";
 import { hiddenStatesTensor } from "../../states/hidden-states-writer.ts";
 import type { TracePosition } from "../../states/positions.ts";
-import type { NormState } from "../../backends/state-backend.ts";
+import type { NormState } from "../../states/state-backend.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import {
   type DataSetName,

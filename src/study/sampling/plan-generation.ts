@@ -3,7 +3,7 @@ import type { LanguageModel } from "../../engine/language-model.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import { type LoadedQuestions, loadQuestions } from "../../samples/load-questions.ts";
 import type { Question } from "../../samples/question.ts";
-import type { AnswerBackend } from "../../backends/answer-backend.ts";
+import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
 import { leaveOutShots, takeShots } from "../../engine/tokenizer/few-shot.ts";
 import { chooseCorrectness } from "../../samples/judge-answer.ts";

@@ -15,7 +15,7 @@ import {
   reopenHiddenStates,
 } from "../../states/hidden-states-writer.ts";
 import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../../states/positions.ts";
-import type { StateBackend, StateReader } from "../../backends/state-backend.ts";
+import type { StateBackend, StateReader } from "../../states/state-backend.ts";
 import { planTrace, type QuestionTrace, type TracePlan, type TraceRow } from "../../states/trace-plan.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
 import { mapConcurrently } from "../map-concurrently.ts";

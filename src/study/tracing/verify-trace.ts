@@ -10,7 +10,7 @@ import { formatSignificant } from "../../text/format-numbers.ts";
 import { checkRows, nameRow, parseTraceRow } from "../../states/check-rows.ts";
 import { createVectorChecker } from "../../states/check-vectors.ts";
 import { indicesOf, type TracePosition } from "../../states/positions.ts";
-import type { StateBackend, StateReader } from "../../backends/state-backend.ts";
+import type { StateBackend, StateReader } from "../../states/state-backend.ts";
 import type { TraceRow } from "../../states/trace-plan.ts";
 import { createTally, type TraceCheck } from "../../states/trace-verdict.ts";
 import { requireInput } from "../decide-step.ts";

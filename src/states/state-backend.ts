@@ -1,6 +1,6 @@
 import type { BackendName, ModelProfile } from "../checkpoint/model-profile.ts";
 import type { Json } from "../formats/json.ts";
-import type { AnswerToTrace, TracedAnswers } from "../states/trace-answers.ts";
+import type { AnswerToTrace, TracedAnswers } from "./trace-answers.ts";
 
 /**
  * `residual`: the stream before the final norm. `final-norm`: the last layer after it, as Python transformers has it

@@ -3,9 +3,9 @@ import type { LanguageModel, ModelProvenance, Trace } from "../engine/language-m
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { SampledAnswer } from "../engine/generate/sample-answers.ts";
 import { splitReasoning } from "../engine/generate/split-reasoning.ts";
-import { indicesOf, locatePosition } from "./positions.ts";
-import type { Probe } from "../probes/probe.ts";
-import { assertStates, type PlacedStates } from "../probes/score-probe.ts";
+import { indicesOf, locatePosition } from "../states/positions.ts";
+import type { Probe } from "./probe.ts";
+import { assertStates, type PlacedStates } from "./score-probe.ts";
 
 /** What was traced. */
 export interface TracedText {

@@ -4,7 +4,7 @@ import { probeOf } from "../../test/fakes/model-probe.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
 import { pickStates, type TracedText } from "./pick-states.ts";
-import { scoreProbe } from "../probes/score-probe.ts";
+import { scoreProbe } from "./score-probe.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../test/golden/checkpoints/qwen3-tied", import.meta.url));
 

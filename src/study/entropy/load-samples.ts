@@ -1,10 +1,10 @@
-import { SepError } from "../errors.ts";
-import { groupByQuestion } from "./group-by-question.ts";
-import type { LoadedRuns } from "./read-runs.ts";
-import type { RunRecord } from "./run-record.ts";
-import { describeProblems } from "../store/jsonl.ts";
-import { readShardRuns } from "../study/shards/read-shard-runs.ts";
-import type { Shard } from "../study/shards/shard.ts";
+import { SepError } from "../../errors.ts";
+import { groupByQuestion } from "../../samples/group-by-question.ts";
+import type { LoadedRuns } from "../../samples/read-runs.ts";
+import type { RunRecord } from "../../samples/run-record.ts";
+import { describeProblems } from "../../store/jsonl.ts";
+import { readShardRuns } from "../shards/read-shard-runs.ts";
+import type { Shard } from "../shards/shard.ts";
 
 /** A runs file by question, as entropies need it. */
 export interface LoadedSamples extends LoadedRuns {
