@@ -103,7 +103,7 @@ describe("the installed command", () => {
     expect(stdout).toContain('"step":"generate","part":"math","unit":"question","done":0,"total":2');
   });
 
-  it("stops quietly when nobody reads its output any more", async () => {
+  it("stops quietly when nobody reads its output any more", { tags: ["long"] }, async () => {
     const out = join(root, "pipe");
     await sep(["prepare", "--out", out]);
     const { code, stderr } = await sep(["generate", "--json", "--out", out], (child) =>

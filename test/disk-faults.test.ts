@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eachSampled } from "./each-sampled.ts";
 
 const SEP = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const GENERATE = ["--runs", "3", "--max-new-tokens", "60", "--memory", "1"];
@@ -53,7 +54,7 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 // a file system of a few pages, which takes the right to mount one
 const mountable = canMount();
 describe.skipIf(!mountable)(`a full disk${mountable ? "" : " (skipped: no right to mount a tmpfs)"}`, () => {
-  it.each(STEPS.map(([name], at) => [name, at] as const))(
+  eachSampled(STEPS.map(([name], at) => [name, at] as const))(
     "in sep %s is said as such, and afterwards the step goes on",
     async (name, at) => {
       const command = [name, ...(STEPS[at] as (typeof STEPS)[number])[1], "--out"];
@@ -131,7 +132,7 @@ describe("what a file system refuses", () => {
     }
   });
 
-  it.each([24, 64, 160])("too many open files, of a limit of %d", async (limit) => {
+  eachSampled<[number]>([[24], [64], [160]])("too many open files, of a limit of %d", async (limit) => {
     const script = `ulimit -n ${limit}; exec "$0" "$@"`;
     const ended = await run("sh", [
       "-c",

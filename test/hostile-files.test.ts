@@ -79,6 +79,7 @@ const checksumOf = (content: Uint8Array): number => {
 
 test.skipIf(!hasProc)(
   "an archive of gigabytes of zeros is refused by its names, and unpacked only within bounds",
+  { timeout: 120_000, tags: ["long"] },
   async () => {
     const path = join(folder, "zeros.npz");
     const zeros = encodeNpy({ dtype: "f4", shape: [80_000, 512], data: new Float32Array(40_960_000) });
@@ -103,7 +104,6 @@ test.skipIf(!hasProc)(
     );
     expectBounded(all);
   },
-  120_000,
 );
 
 test.skipIf(!hasProc)(

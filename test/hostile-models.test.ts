@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eachSampled } from "./each-sampled.ts";
 
 // Models made to do harm. Threads and processes load JavaScript, so this is the built package, as users run it.
 
@@ -111,7 +112,7 @@ const generate = (study: string, path: string): string[] => [
 describe("a chat template", () => {
   const messages = [{ role: "user", content: "Why?" }] as const;
 
-  it.each<[string, string, RegExp]>([
+  eachSampled<[string, string, RegExp]>([
     ["loops in loops", LOOPS, /chat_template\.jinja .*rendering the chat template took more than 5\.0 s/],
     ["a long range", "{% for i in range(1000000000) %}{% endfor %}", /rendering the chat template/],
     [
@@ -156,7 +157,9 @@ describe("a tokenizer", () => {
   const encode = (tokenizer: { encode(text: string, options: { specialTokens: boolean }): number[] }) => () =>
     tokenizer.encode(MANY_AS, { specialTokens: false });
 
-  it("whose pattern never ends is given up, when it encodes and when it decodes", async () => {
+  it("whose pattern never ends is given up, when it encodes and when it decodes", {
+    tags: ["long"],
+  }, async () => {
     const encoding = await loadTextTokenizer(await model(explodingTokenizer));
     expect(encode(encoding)).toThrow(
       expect.objectContaining({
@@ -181,7 +184,7 @@ describe("a tokenizer", () => {
     expect(() => decoding.decode(ids)).toThrow(expect.objectContaining({ code: "hostile-model" }) as Error);
   });
 
-  it("that makes a text a million times longer ends its own process only", async () => {
+  it("that makes a text a million times longer ends its own process only", { tags: ["long"] }, async () => {
     const growing = { type: "Replace", pattern: { String: "a" }, content: "a".repeat(1000) };
     const grow = (times: number): Promise<string> =>
       model(
@@ -244,7 +247,7 @@ describe("a tokenizer", () => {
     expect(failing.encode("x", { specialTokens: false })).toHaveLength(1); // still there
   });
 
-  it("of a model that compares answers is held in too", async () => {
+  it("of a model that compares answers is held in too", { tags: ["long"] }, async () => {
     await using classifier = await loadTextClassifier(await model(explodingTokenizer, golden("nli/deberta")));
     await expect(classifier.classify([MANY_AS])).rejects.toMatchObject({ code: "hostile-model" });
   });
@@ -338,7 +341,7 @@ describe("the command", () => {
     study = await prepare();
   });
 
-  it.each<[string, Change, RegExp, boolean]>([
+  eachSampled<[string, Change, RegExp, boolean]>([
     ["a template", template(LOOPS), /chat_template\.jinja .*took more than .*\[hostile-model/, false],
     ["a tokenizer", explodingTokenizer, /tokenizer\.json .*took more than .*\[hostile-model/, false],
     [
@@ -360,11 +363,14 @@ describe("the command", () => {
   });
 
   // its children stand in /proc
-  it.skipIf(!isLinux).each<[NodeJS.Signals, Change]>([
-    ["SIGTERM", template(LOOPS)],
-    ["SIGINT", explodingTokenizer],
-    ["SIGKILL", explodingTokenizer],
-  ])("ends soon after %s, and so does the tokenizer's process", async (name, change) => {
+  eachSampled<[NodeJS.Signals, Change]>(
+    [
+      ["SIGTERM", template(LOOPS)],
+      ["SIGINT", explodingTokenizer],
+      ["SIGKILL", explodingTokenizer],
+    ],
+    { sample: 0, skip: !isLinux },
+  )("ends soon after %s, and so does the tokenizer's process", async (name, change) => {
     let sandbox = 0;
     let signalled = 0;
     await sep(generate(study, await model(change)), async (pid) => {
@@ -386,13 +392,9 @@ function findSandbox(pid: number): number {
   const children = execFileSync("sh", ["-c", `cat /proc/${pid}/task/*/children 2>/dev/null || true`], {
     encoding: "utf8",
   });
-  const found = children
-    .split(/\s+/)
-    .filter(Boolean)
-    .sort((a, b) => Number(b) - Number(a))
-    .find((child) => {
-      const path = `/proc/${child}/cmdline`;
-      return existsSync(path) && readFileSync(path, "utf8").includes("sandbox-process");
-    });
-  return Number(found ?? 0);
+  const isSandbox = (child: string): boolean =>
+    existsSync(`/proc/${child}`) &&
+    readFileSync(`/proc/${child}/cmdline`, "utf8").includes("sandbox-process");
+  const pids = children.split(/\s+/).filter(Boolean);
+  return Number(pids.sort((a, b) => Number(b) - Number(a)).find(isSandbox) ?? 0);
 }

@@ -78,7 +78,7 @@ describe("sep models pull", () => {
     await expectWhole(stage);
   });
 
-  it("ends at Ctrl-C and goes on later", async () => {
+  it("ends at Ctrl-C and goes on later", { tags: ["long"] }, async () => {
     await using stage = await createStage({ holdAfter: 1_000_000 });
     const stopped = pull(stage);
     await waitForBytes(stage.cacheOf(MODEL).incomplete(etagOf(FILE)), 1_000_000);
@@ -91,7 +91,7 @@ describe("sep models pull", () => {
     await expectWhole(stage);
   });
 
-  it("lets a second process wait for the first, and loads each file once", async () => {
+  it("lets a second process wait for the first, and loads each file once", { tags: ["long"] }, async () => {
     let release = (): void => undefined;
     const wait = new Promise<void>((settle) => {
       release = settle;

@@ -140,7 +140,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     await expect.poll(() => status(3)).toBe("interrupted");
   });
 
-  it("keeps typed text through a reload and a restart of the server", async () => {
+  it("keeps typed text through a reload and a restart of the server", { tags: ["long"] }, async () => {
     const { session } = await open(SOURCES);
     await type(5, "const alone = 'typed';");
     await page.reload();
@@ -157,7 +157,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     await expect.poll(() => page.getByRole("button", { name: /unsaved/ }).isVisible()).toBe(false);
   });
 
-  it("takes over what others write, by cell, and asks where both changed one", async () => {
+  it("takes over what others write, by cell, and asks where both changed one", {
+    tags: ["long"],
+  }, async () => {
     await open(SOURCES);
     await type(5, "const alone = 'mine';");
     await writeFile(stage.path, notebookText(SOURCES.with(3, "const above = 'theirs';")));
@@ -171,7 +173,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     await expect.poll(() => readFile(stage.path, "utf8")).toContain("const alone = 'mine';");
   });
 
-  it("keeps two pages in step: edits, inputs, results", async () => {
+  it("keeps two pages in step: edits, inputs, results", { tags: ["long"] }, async () => {
     const { server } = await open(SOURCES);
     const other = await newPage();
     await other.goto(server.address);
@@ -226,7 +228,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     expect(await cell(3).locator(".notice").isVisible()).toBe(false);
   });
 
-  it("brings a deleted cell of a foreign type back as it was, with what was typed into it", async () => {
+  it("brings a deleted cell of a foreign type back as it was, with what was typed into it", {
+    tags: ["long"],
+  }, async () => {
     const foreign = notebookText(["const a = 1;", "PLACE"]).replace(
       / {2}<script id="2"[\s\S]*?<\/script>/,
       `  <script type='text/x-python' data-note="a>b" id=2 hidden>\n\t  import this\n\n  </script>`,
@@ -248,7 +252,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     expect(await page.getByRole("button", { name: "1 unsaved" }).count()).toBe(1);
   });
 
-  it("starts the kernel again when asked, with the inputs where they were", async () => {
+  it("starts the kernel again when asked, with the inputs where they were", { tags: ["long"] }, async () => {
     await open([...SOURCES, "const pid = process.pid;\npid"]);
     await page.getByRole("button", { name: "Run notebook" }).click();
     await expect.poll(() => text(6)).toMatch(/^\d+$/);
@@ -305,7 +309,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     await expect.poll(() => text(4)).toBe("above 9 run 2");
   });
 
-  it("is quick with 200 cells", async () => {
+  it("is quick with 200 cells", { tags: ["long"] }, async () => {
     await open([
       "const c1 = 1;",
       ...Array.from({ length: 199 }, (_, at) => `const c${at + 2} = c${at + 1} + 1;`),
@@ -318,7 +322,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     expect(await page.locator(".graph .node").count()).toBe(200);
   });
 
-  it("trains a probe and explores the study in the shipped notebooks, in the dark and on a phone", async () => {
+  it("trains a probe and explores the study in the shipped notebooks, in the dark and on a phone", {
+    tags: ["long"],
+  }, async () => {
     const readShipped = (name: string): Promise<string> =>
       readFile(new URL(`../notebooks/${name}.html`, import.meta.url), "utf8");
     vi.stubEnv("HF_HOME", join(tmpdir(), "sep-no-models"));

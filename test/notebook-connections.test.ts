@@ -12,7 +12,7 @@ describe("the notebook's server, held up", () => {
   });
   afterAll(() => stage[Symbol.asyncDispose]());
 
-  it("keeps answering while hundreds of connections say nothing, or little", async () => {
+  it("keeps answering while hundreds of connections say nothing, or little", { tags: ["long"] }, async () => {
     const closed = await stage.serve(session, { hasToken: true });
     const bearer = { authorization: `Bearer ${closed.token}` };
     const sockets: Socket[] = [];

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { eachSampled } from "./each-sampled.ts";
 import { type NotebookStage, notebookText, stageNotebook } from "./fakes/open-notebook.ts";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -148,7 +149,7 @@ describe.skipIf(!existsSync(CHROMIUM))("markup in Chromium", () => {
     return wrong;
   })()`;
 
-  it.each([
+  eachSampled<[string, boolean, boolean]>([
     ["cells of HTML that never ran", false, false],
     ["cells of HTML that never ran, without the page's policy", false, true],
     ["outputs", true, false],
@@ -213,7 +214,7 @@ describe.skipIf(!existsSync(CHROMIUM))("markup in Chromium", () => {
     expect(await page.getByText("K3").count()).toBe(1);
   });
 
-  it("has the same frames in an app and in an exported page", async () => {
+  it("has the same frames in an app and in an exported page", { tags: ["long"] }, async () => {
     stage = await stageNotebook(hostileNotebook(true));
     const session = await stage.open();
     session.run("all");

@@ -4,6 +4,7 @@ import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
+import { eachSampled } from "./each-sampled.ts";
 import { notebookText, stageNotebook } from "./fakes/open-notebook.ts";
 
 const CLI = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
@@ -14,7 +15,9 @@ const lines = (text: string) =>
     .split("\n")
     .map((line) => JSON.parse(line));
 
-it("runs a notebook as a script, with arguments, local files, this package and a cache", async () => {
+it("runs a notebook as a script, with arguments, local files, this package and a cache", {
+  tags: ["long"],
+}, async () => {
   // biome-ignore-start lint/suspicious/noTemplateCurlyInString: templates of the cells
   await using stage = await stageNotebook(
     notebookText([
@@ -67,7 +70,7 @@ it("refuses a storage folder that is a link", async () => {
   expect(status).not.toBe(0);
 });
 
-it.each([
+eachSampled([
   ["leaves the process", "process.exit(0);", "exit code 0"],
   ["runs out of memory", "const all = [];\nfor (;;) all.push(new Array(1e5).fill(all.length));", "memory"],
 ])("fails when a cell %s, and leaves no cell waiting", async (_name, source, how) => {

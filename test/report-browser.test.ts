@@ -11,6 +11,7 @@ import { evaluateProbes } from "../src/study/probes/evaluate-probes.ts";
 import { trainProbes } from "../src/study/probes/train-probes.ts";
 import { writeReport } from "../src/study/report/write-report.ts";
 import type { Workspace } from "../src/study/workspace.ts";
+import { eachSampled } from "./each-sampled.ts";
 import { makeTransfer } from "./fakes/make-transfer.ts";
 import { writeStudy } from "./fakes/write-study.ts";
 
@@ -62,34 +63,37 @@ describe.skipIf(!existsSync(CHROMIUM))("the report in Chromium", () => {
     await rm(root, { recursive: true, force: true });
   });
 
-  it.each(VIEWS)("shows its parts, asks for nothing and fits: $name", async ({ width, colorScheme }) => {
-    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
-    const complaints: string[] = [];
-    const requests: string[] = [];
-    page.on("console", (message) => complaints.push(message.text()));
-    page.on("pageerror", (error) => complaints.push(error.message));
-    page.on("request", (request) => requests.push(request.url()));
-    const url = pathToFileURL(workspace.report).href;
-    await page.goto(url);
-    expect(complaints).toEqual([]);
-    expect(requests, "one file and nothing else").toEqual([url]);
+  eachSampled(VIEWS.map((view) => [view.name, view] as const))(
+    "shows its parts, asks for nothing and fits: %s",
+    async (_name, { width, colorScheme }) => {
+      const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+      const complaints: string[] = [];
+      const requests: string[] = [];
+      page.on("console", (message) => complaints.push(message.text()));
+      page.on("pageerror", (error) => complaints.push(error.message));
+      page.on("request", (request) => requests.push(request.url()));
+      const url = pathToFileURL(workspace.report).href;
+      await page.goto(url);
+      expect(complaints).toEqual([]);
+      expect(requests, "one file and nothing else").toEqual([url]);
 
-    expect(await page.locator("h1").count()).toBe(1);
-    for (const heading of HEADINGS) {
-      expect(await page.getByRole("heading", { name: heading, exact: true }).count(), heading).toBe(1);
-    }
-    const charts = await page.locator("figure svg[role=img]").all();
-    expect(charts.length).toBeGreaterThanOrEqual(4);
-    for (const chart of charts) {
-      const box = await chart.boundingBox();
-      expect(box?.width ?? 0).toBeGreaterThan(150);
-      expect(box?.height ?? 0).toBeGreaterThan(80);
-    }
-    expect(await findFaults(page)).toEqual([]);
-    const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-    expect(overflow, "pixels that stick out to the right").toBeLessThanOrEqual(0);
-    await page.close();
-  });
+      expect(await page.locator("h1").count()).toBe(1);
+      for (const heading of HEADINGS) {
+        expect(await page.getByRole("heading", { name: heading, exact: true }).count(), heading).toBe(1);
+      }
+      const charts = await page.locator("figure svg[role=img]").all();
+      expect(charts.length).toBeGreaterThanOrEqual(4);
+      for (const chart of charts) {
+        const box = await chart.boundingBox();
+        expect(box?.width ?? 0).toBeGreaterThan(150);
+        expect(box?.height ?? 0).toBeGreaterThan(80);
+      }
+      expect(await findFaults(page)).toEqual([]);
+      const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+      expect(overflow, "pixels that stick out to the right").toBeLessThanOrEqual(0);
+      await page.close();
+    },
+  );
 
   it("opens the reasoning of an uncertain question by keyboard", async () => {
     const page = await browser.newPage();

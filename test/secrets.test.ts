@@ -118,7 +118,7 @@ describe("the terminal", () => {
     }
   });
 
-  it("shows no login of HF_ENDPOINT, and no token of the hub", async () => {
+  it("shows no login of HF_ENDPOINT, and no token of the hub", { tags: ["long"] }, async () => {
     const pull = ["models", "pull", "org/model", "--json"];
     const wrong = await sep(pull, { ...env(), HF_ENDPOINT: echoUrl });
     expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringMatching(/http:\/\/127\.0\.0\.1:\d+\/v1/)]);
@@ -130,7 +130,7 @@ describe("the terminal", () => {
     await rm(join(root, "token"));
   });
 
-  it("shows no argument that is a secret", async () => {
+  it("shows no argument that is a secret", { tags: ["long"] }, async () => {
     for (const args of [
       ["run", `--api-key=${KEY}`],
       ["run", "--vllm-url", `http://me:${PASSWORD}@`],
@@ -178,7 +178,10 @@ describe("the terminal", () => {
 });
 
 describe("files", () => {
-  it("hold no key after a study with servers that print and send it", { timeout: 240_000 }, async () => {
+  it("hold no key after a study with servers that print and send it", {
+    tags: ["long"],
+    timeout: 240_000,
+  }, async () => {
     const env = {
       ...(await makeFakeVllm(join(root, "bin"))),
       VLLM_API_KEY: KEY,
@@ -225,6 +228,7 @@ describe("a notebook", () => {
   // biome-ignore-end lint/suspicious/noTemplateCurlyInString: templates of the cells
 
   it("shows and keeps no secret of its environment, and answers as they are", {
+    tags: ["long"],
     timeout: 60_000,
   }, async () => {
     await using stage = await stageNotebook(notebookText(CELLS));

@@ -1,8 +1,12 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
+import { eachSampled } from "./each-sampled.ts";
 import { type CleanRuns, openCleanRuns, runSequence } from "./random-sequences.ts";
 
-/** A small sample; `npm run test:long` tries 200 more. */
-const SEEDS = [1, 2];
+/** The first is short, for `npm test`; `npm run test:long` tries 200 more. */
+const SEQUENCES = Array.from(
+  { length: 201 },
+  (_, i) => [1 + i, i === 0 ? 3 : 8] as [seed: number, commands: number],
+);
 
 let oracle: CleanRuns;
 beforeAll(async () => {
@@ -10,10 +14,11 @@ beforeAll(async () => {
 });
 afterAll(() => oracle[Symbol.asyncDispose]());
 
-it.each(SEEDS)(
-  "sequence %i of commands, kills and edits ends as a clean run does, or in a refusal",
-  async (seed) => {
-    const { compared } = await runSequence(seed, { commands: 4, oracle });
+eachSampled(SEQUENCES)(
+  "sequence %i of %i commands, kills and edits ends as a clean run does, or in a refusal",
+  async (seed, commands) => {
+    const { compared } = await runSequence(seed, { commands, oracle });
     expect(compared).toBeGreaterThan(0);
   },
+  600_000,
 );

@@ -28,6 +28,7 @@ afterAll(async () => {
 
 describe("sep run on vLLM", () => {
   it("killed again and again, on servers with faults, ends with the bytes of an undisturbed run", {
+    tags: ["long"],
     timeout: 240_000,
   }, async () => {
     const undisturbed = join(root, "undisturbed");

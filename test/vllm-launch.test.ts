@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { eachSampled } from "./each-sampled.ts";
 import { makeFakeVllm } from "./fakes/make-fake-vllm.ts";
 
 const SEP = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
@@ -53,10 +54,13 @@ it("starts a server for answers, another for hidden states, and ends both", {
   expect(again.stderr).not.toContain("starting");
 });
 
-it.each([
-  ["SIGINT", 130],
-  ["SIGKILL", null],
-] as const)("ends the server when it gets %s itself", { timeout: 60_000 }, async (signal, exitCode) => {
+eachSampled<[NodeJS.Signals, number | null]>(
+  [
+    ["SIGINT", 130],
+    ["SIGKILL", null],
+  ],
+  { sample: 0 },
+)("ends the server when it gets %s itself", async (signal, exitCode) => {
   const out = join(root, signal);
   expect((await start(["prepare", "--out", out]).done).code).toBe(0);
   const run = start(["generate", ...VLLM, "--set", "math", "--out", out]);
@@ -68,7 +72,7 @@ it.each([
   await expectNoServer(await readFile(log, "utf8"));
 });
 
-it("says why a server did not start, with the end of its log", async () => {
+it("says why a server did not start, with the end of its log", { tags: ["long"] }, async () => {
   const out = join(root, "failing");
   expect((await start(["prepare", "--out", out]).done).code).toBe(0);
   const { code, stderr } = await start(["generate", ...VLLM, "--out", out], { FAKE_VLLM_FAILS: "1" }).done;

@@ -164,7 +164,10 @@ describe("the pipeline on vLLM", () => {
     expect(largest).toBeLessThan(1e-4); // float32: one sequence there, over the prompt's keys here
   });
 
-  it("ends with the same bytes where a fifth of all requests goes wrong", { timeout: 120_000 }, async () => {
+  it("ends with the same bytes where a fifth of all requests goes wrong", {
+    tags: ["long"],
+    timeout: 120_000,
+  }, async () => {
     const rng = createRng("faults", 1);
     let next = 0;
     const fault = (): FakeFault | null =>
