@@ -16,13 +16,13 @@ const built = <Module>(path: string): Promise<Module> =>
   import(new URL(`../dist/${path}.js`, import.meta.url).href) as Promise<Module>;
 const { loadTextTokenizer, readTokenizerFiles } = await built<
   typeof import("../src/checkpoint/tokenizer/load-text-tokenizer.ts")
->("models/tokenizer/load-text-tokenizer");
+>("checkpoint/tokenizer/load-text-tokenizer");
 const { openHere } = await built<typeof import("../src/checkpoint/tokenizer/sandboxed-tokenizer.ts")>(
-  "models/tokenizer/sandboxed-tokenizer",
+  "checkpoint/tokenizer/sandboxed-tokenizer",
 );
-const { loadModel } = await built<typeof import("../src/checkpoint/load-model.ts")>("models/load-model");
+const { loadModel } = await built<typeof import("../src/checkpoint/load-model.ts")>("checkpoint/load-model");
 const { loadTextClassifier } = await built<typeof import("../src/checkpoint/encoders/load-text-classifier.ts")>(
-  "models/encoders/load-text-classifier",
+  "checkpoint/encoders/load-text-classifier",
 );
 
 const golden = (path: string): string => fileURLToPath(new URL(`golden/${path}`, import.meta.url));
