@@ -1,3 +1,4 @@
+import { isBuiltin } from "node:module";
 import { basename, dirname, posix } from "node:path";
 import ts from "typescript";
 
@@ -12,27 +13,41 @@ export const ROOMS = [
   "errors",
   "math",
   "text",
+  "formats",
+  "engine",
   "store",
-  "onnx",
-  "models",
-  "servers",
-  "questions",
-  "sampling",
+  "net",
+  "checkpoint",
+  "samples",
+  "states",
   "meaning",
   "entropy",
-  "tracing",
   "probes",
   "evaluation",
   "report",
-  "pipeline",
+  "backends",
+  "study",
+  "serve",
   "index",
   "notebook",
   "cli",
 ] as const;
 
-const PURE_ROOMS = new Set(["math", "text"]);
-/** Packages that are arithmetic and nothing else, in a browser as in Node. */
-const PURE_PACKAGES = new Set(["decimal.js"]);
+/** Rooms whose code runs in a browser as in Node; of other rooms they import types only. */
+const ANYWHERE: ReadonlySet<string> = new Set([
+  ...["errors", "math", "text", "formats", "engine"],
+  ...["meaning", "entropy", "probes", "evaluation", "report"],
+]);
+const NODE_GLOBALS: ReadonlySet<string> = new Set(["Buffer", "process"]);
+/** The one folder that knows ONNX Runtime. */
+const RUNTIME = "src/engine/runtime/";
+/** Files whose name says for which platform they are. */
+const PLATFORM_FILE = /-node\.ts$/;
+/** Words of a protocol, and the one folder that speaks it. */
+const PROTOCOL_WORDS: readonly (readonly [word: string, folder: string])[] = [
+  ["kv_transfer_params", "src/backends/vllm/"],
+  ["extract_hidden_states", "src/backends/vllm/"],
+];
 const DOORS = new Set(["notebook", "cli"]);
 /** The door that opens the others. */
 const COMMAND_LINE = "cli";
@@ -48,13 +63,18 @@ const MAX_BARREL_LINES = 110;
  */
 export function findViolations(files: readonly SourceFile[]): string[] {
   const paths = new Set(files.map(({ path }) => path));
-  return files.flatMap((file) => [
-    ...checkName(file),
-    ...checkLength(file),
-    ...(file.path.startsWith("src/") && !file.path.endsWith(".test.ts")
-      ? [...checkRoom(file), ...checkBarrel(file), ...checkImports(file, paths)]
-      : []),
-  ]);
+  const sources = files.filter(({ path }) => path.startsWith("src/") && !path.endsWith(".test.ts"));
+  return [
+    ...files.flatMap((file) => [...checkName(file), ...checkLength(file)]),
+    ...sources.flatMap((file) => [
+      ...checkRoom(file),
+      ...checkBarrel(file),
+      ...checkImports(file, paths),
+      ...checkGlobals(file),
+      ...checkProtocols(file),
+    ]),
+    ...findCircles(sources),
+  ];
 }
 
 function checkName({ path }: SourceFile): string[] {
@@ -87,29 +107,125 @@ function checkBarrel({ path, source }: SourceFile): string[] {
 
 function checkImports({ path, source }: SourceFile, paths: ReadonlySet<string>): string[] {
   const room = roomOf(path);
-  return importsOf(source).flatMap((specifier) => {
-    if (!specifier.startsWith(".")) {
-      const isAllowed = !PURE_ROOMS.has(room) || PURE_PACKAGES.has(specifier);
-      return isAllowed ? [] : [`${path}: ${room}/ is pure and imports "${specifier}"`];
-    }
+  return importsOf(path, source).flatMap(({ specifier, isType }) => {
+    if (!specifier.startsWith(".")) return checkPackage(path, specifier, isType);
     const target = posix.join(dirname(path), specifier);
     // a style sheet beside its page, which esbuild puts in
     if (target.endsWith(".css")) return [];
     if (!paths.has(target)) return [`${path}: "${specifier}" does not name a file of src/`];
     if (basename(target) === "index.ts") return [`${path}: imports the index "${specifier}", not a file`];
+    if (isAnywhere(path) && !isType && PLATFORM_FILE.test(target))
+      return [`${path}: ${room}/ runs anywhere and imports "${specifier}", which needs Node`];
     if (roomOf(target) === room) return [];
     if (DOORS.has(roomOf(target)) && room !== COMMAND_LINE)
       return [`${path}: imports the door ${roomOf(target)}/`];
-    return roomIndex(target) < roomIndex(path)
-      ? []
-      : [`${path}: ${room} comes before ${roomOf(target)} and imports "${specifier}"`];
+    if (roomIndex(target) > roomIndex(path))
+      return [`${path}: ${room} comes before ${roomOf(target)} and imports "${specifier}"`];
+    return isAnywhere(path) && !isType && !ANYWHERE.has(roomOf(target))
+      ? [`${path}: ${room}/ runs anywhere and imports "${specifier}", which needs Node`]
+      : [];
   });
 }
 
-/** Every module that a file imports, type imports, re-exports and `import()` included. */
-function importsOf(source: string): string[] {
-  return ts.preProcessFile(source, true, true).importedFiles.map(({ fileName }) => fileName);
+function checkPackage(path: string, specifier: string, isType: boolean): string[] {
+  if (specifier.startsWith("onnxruntime-") && !path.startsWith(RUNTIME))
+    return [`${path}: imports "${specifier}", which only ${RUNTIME} does`];
+  return isAnywhere(path) && !isType && isBuiltin(specifier)
+    ? [`${path}: ${roomOf(path)}/ runs anywhere and imports "${specifier}"`]
+    : [];
 }
+
+/** What exists in Node alone, in code that runs anywhere. */
+function checkGlobals({ path, source }: SourceFile): string[] {
+  if (!isAnywhere(path)) return [];
+  const found = new Set<string>();
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node) && NODE_GLOBALS.has(node.text) && !isPropertyName(node)) found.add(node.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, source, ts.ScriptTarget.Latest, true));
+  return [...found].map((name) => `${path}: ${roomOf(path)}/ runs anywhere and uses ${name}`);
+}
+
+/** `a.process` and `{ process: 1 }` name something else. */
+const isPropertyName = (node: ts.Identifier): boolean =>
+  (ts.isPropertyAccessExpression(node.parent) ||
+    ts.isPropertyAssignment(node.parent) ||
+    ts.isPropertySignature(node.parent)) &&
+  node.parent.name === node;
+
+function checkProtocols({ path, source }: SourceFile): string[] {
+  return PROTOCOL_WORDS.flatMap(([word, folder]) =>
+    source.includes(word) && !path.startsWith(folder) ? [`${path}: "${word}" belongs into ${folder}`] : [],
+  );
+}
+
+/** Files that import each other, directly or over others, types included. */
+function findCircles(files: readonly SourceFile[]): string[] {
+  const graph = new Map(
+    files.map(({ path, source }) => [
+      path,
+      importsOf(path, source)
+        .filter(({ specifier }) => specifier.startsWith("."))
+        .map(({ specifier }) => posix.join(dirname(path), specifier)),
+    ]),
+  );
+  const circles: string[] = [];
+  const state = new Map<string, "open" | "closed">();
+  const walk = (path: string, way: readonly string[]): void => {
+    if (state.get(path) === "closed") return;
+    if (state.get(path) === "open") {
+      circles.push(`${[...way.slice(way.indexOf(path)), path].join(" -> ")}: a circle of imports`);
+      return;
+    }
+    state.set(path, "open");
+    for (const target of graph.get(path) ?? []) walk(target, [...way, path]);
+    state.set(path, "closed");
+  };
+  for (const path of graph.keys()) walk(path, []);
+  return circles;
+}
+
+/** Every module that a file imports, type imports, re-exports and `import()` included. */
+function importsOf(path: string, source: string): { readonly specifier: string; readonly isType: boolean }[] {
+  const { statements } = ts.createSourceFile(path, source, ts.ScriptTarget.Latest);
+  const types = new Set(statements.filter(isTypeOnly).map(({ moduleSpecifier }) => moduleSpecifier.text));
+  const values = new Set(
+    statements
+      .filter((each) => hasSpecifier(each) && !isTypeOnly(each))
+      .map((each) => (each as Specified).moduleSpecifier.text),
+  );
+  return ts.preProcessFile(source, true, true).importedFiles.map(({ fileName: specifier }) => ({
+    specifier,
+    isType: types.has(specifier) && !values.has(specifier),
+  }));
+}
+
+type Specified = (ts.ImportDeclaration | ts.ExportDeclaration) & {
+  readonly moduleSpecifier: ts.StringLiteral;
+};
+
+const hasSpecifier = (each: ts.Statement): each is Specified =>
+  (ts.isImportDeclaration(each) || ts.isExportDeclaration(each)) &&
+  each.moduleSpecifier !== undefined &&
+  ts.isStringLiteral(each.moduleSpecifier);
+
+function isTypeOnly(each: ts.Statement): each is Specified {
+  if (!hasSpecifier(each)) return false;
+  if (ts.isExportDeclaration(each)) return each.isTypeOnly;
+  const { importClause } = each;
+  if (importClause === undefined) return false;
+  if (importClause.isTypeOnly) return true;
+  const { name, namedBindings } = importClause;
+  return (
+    name === undefined &&
+    namedBindings !== undefined &&
+    ts.isNamedImports(namedBindings) &&
+    namedBindings.elements.every((element) => element.isTypeOnly)
+  );
+}
+
+const isAnywhere = (path: string): boolean => ANYWHERE.has(roomOf(path)) && !PLATFORM_FILE.test(path);
 
 /** "src/math/rng.ts" -> "math"; "src/errors.ts" -> "errors" */
 const roomOf = (path: string): string => (path.split("/")[1] as string).replace(/\.ts$/, "");

@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { DEVICE_NAMES, type DeviceName } from "../src/engine/runtime/device.ts";
-import { tryDevice } from "../src/engine/runtime/try-device.ts";
-import { everyLayer, type LanguageModel } from "../src/engine/language-model.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import { extendRows } from "../src/engine/generate/extend-rows.ts";
-import { emptyKvBlock } from "../src/engine/session/kv-block.ts";
 import { sampleAnswers } from "../src/engine/generate/sample-answers.ts";
+import { everyLayer, type LanguageModel } from "../src/engine/language-model.ts";
+import { DEVICE_NAMES, type DeviceName } from "../src/engine/runtime/device.ts";
+import { tryDevice } from "../src/engine/runtime/try-device.ts";
+import { emptyKvBlock } from "../src/engine/session/kv-block.ts";
 import { expectAllClose, scaleOf } from "./expect-all-close.ts";
 
 /** The bound that the engine keeps to everywhere; measured with WebGPU: at most 1.5e-6. */

@@ -21,9 +21,9 @@ const { openHere } = await built<typeof import("../src/checkpoint/tokenizer/sand
   "checkpoint/tokenizer/sandboxed-tokenizer",
 );
 const { loadModel } = await built<typeof import("../src/checkpoint/load-model.ts")>("checkpoint/load-model");
-const { loadTextClassifier } = await built<typeof import("../src/checkpoint/encoders/load-text-classifier.ts")>(
-  "checkpoint/encoders/load-text-classifier",
-);
+const { loadTextClassifier } = await built<
+  typeof import("../src/checkpoint/encoders/load-text-classifier.ts")
+>("checkpoint/encoders/load-text-classifier");
 
 const golden = (path: string): string => fileURLToPath(new URL(`golden/${path}`, import.meta.url));
 const HONEST = golden("checkpoints/llama-untied-llama3-rope");

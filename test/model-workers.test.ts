@@ -1,10 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { LanguageModel } from "../src/engine/language-model.ts";
-import { loadModel } from "../src/checkpoint/load-model.ts";
 import { runHere } from "../src/backends/local/local-backend.ts";
-import type { Prompt } from "../src/engine/tokenizer/build-prompt.ts";
+import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { SampleAnswersOptions } from "../src/engine/generate/sample-answers.ts";
+import type { LanguageModel } from "../src/engine/language-model.ts";
+import type { Prompt } from "../src/engine/tokenizer/build-prompt.ts";
 
 // Worker threads load JavaScript, so this is the built package, as users run it.
 const BUILT = new URL("../dist/backends/local/model-workers.js", import.meta.url).href;

@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { everyLayer, type LanguageModel } from "../src/engine/language-model.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import { extendRows } from "../src/engine/generate/extend-rows.ts";
-import { emptyKvBlock } from "../src/engine/session/kv-block.ts";
-import { buildPrompt } from "../src/engine/tokenizer/build-prompt.ts";
 import { sampleAnswers } from "../src/engine/generate/sample-answers.ts";
 import type { SamplerSettings } from "../src/engine/generate/sampler-settings.ts";
+import { everyLayer, type LanguageModel } from "../src/engine/language-model.ts";
+import { emptyKvBlock } from "../src/engine/session/kv-block.ts";
+import { buildPrompt } from "../src/engine/tokenizer/build-prompt.ts";
 import { traceAnswers } from "../src/states/trace-answers.ts";
 import { expectAllClose, scaleOf } from "./expect-all-close.ts";
 import { readTensors } from "./read-tensors.ts";

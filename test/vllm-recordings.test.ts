@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { LanguageModel } from "../src/engine/language-model.ts";
-import { loadModel } from "../src/checkpoint/load-model.ts";
 import { readAnswer } from "../src/backends/vllm/read-answer.ts";
+import { readStatesFile } from "../src/backends/vllm/states-file.ts";
+import { loadModel } from "../src/checkpoint/load-model.ts";
+import type { LanguageModel } from "../src/engine/language-model.ts";
 import { explainServerRefusal } from "../src/net/explain-refusal.ts";
 import { createRedactor } from "../src/text/redact.ts";
-import { readStatesFile } from "../src/backends/vllm/states-file.ts";
 import { type FakeVllm, startFakeVllm } from "./fakes/fake-vllm.ts";
 
 // What a real vLLM 0.32 answered, with the embedded model; see fixtures/vllm/record.py.

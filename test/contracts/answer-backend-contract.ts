@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import type { AnswerBackend, AnswerSampler } from "../../src/samples/answer-backend.ts";
-import { buildPrompt } from "../../src/engine/tokenizer/build-prompt.ts";
 import type { SampleAnswersOptions } from "../../src/engine/generate/sample-answers.ts";
 import type { SamplerSettings } from "../../src/engine/generate/sampler-settings.ts";
+import { buildPrompt } from "../../src/engine/tokenizer/build-prompt.ts";
+import type { AnswerBackend, AnswerSampler } from "../../src/samples/answer-backend.ts";
 
 const SAMPLER: SamplerSettings = {
   temperature: 1,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
-import type { LanguageModel } from "../../src/engine/language-model.ts";
-import { loadModel } from "../../src/checkpoint/load-model.ts";
 import { createLocalBackend } from "../../src/backends/local/local-backend.ts";
+import { loadModel } from "../../src/checkpoint/load-model.ts";
+import type { LanguageModel } from "../../src/engine/language-model.ts";
 import { answerBackendContract } from "./answer-backend-contract.ts";
 import { stateBackendContract } from "./state-backend-contract.ts";
 

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe } from "vitest";
-import type { LanguageModel } from "../../src/engine/language-model.ts";
-import { loadModel } from "../../src/checkpoint/load-model.ts";
 import { createNnsightBackend } from "../../src/backends/nnsight/nnsight-backend.ts";
 import { type Sidecar, startSidecar } from "../../src/backends/nnsight/start-sidecar.ts";
+import { loadModel } from "../../src/checkpoint/load-model.ts";
+import type { LanguageModel } from "../../src/engine/language-model.ts";
 import type { StateBackend } from "../../src/states/state-backend.ts";
 import { stateBackendContract } from "./state-backend-contract.ts";
 

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import type { LanguageModel } from "../../src/engine/language-model.ts";
 import { extendRows } from "../../src/engine/generate/extend-rows.ts";
+import { type SampledAnswer, sampleAnswers } from "../../src/engine/generate/sample-answers.ts";
+import type { LanguageModel } from "../../src/engine/language-model.ts";
 import { emptyKvBlock } from "../../src/engine/session/kv-block.ts";
 import type { ChatMessage } from "../../src/engine/tokenizer/chat-template.ts";
-import { type SampledAnswer, sampleAnswers } from "../../src/engine/generate/sample-answers.ts";
 
 /** What the local engine keys an answer's random stream on. */
 export interface FakeStream {

@@ -3,13 +3,13 @@ import { dirname } from "node:path";
 import { logistic } from "../../src/math/logistic.ts";
 import { normalQuantile } from "../../src/math/normal.ts";
 import { createRng, type Rng } from "../../src/math/rng.ts";
-import { estimateQuestions } from "../../src/study/entropy/estimate-questions.ts";
-import { type DataSetName, openWorkspace, type Workspace } from "../../src/study/workspace.ts";
 import { gatherQuestion } from "../../src/samples/gather-question.ts";
 import type { RunRecord } from "../../src/samples/run-record.ts";
+import { TRACE_POSITIONS, type TracePosition } from "../../src/states/positions.ts";
 import { writeJsonl } from "../../src/store/jsonl.ts";
 import { writeSafetensors } from "../../src/store/safetensors.ts";
-import { TRACE_POSITIONS, type TracePosition } from "../../src/states/positions.ts";
+import { estimateQuestions } from "../../src/study/entropy/estimate-questions.ts";
+import { type DataSetName, openWorkspace, type Workspace } from "../../src/study/workspace.ts";
 
 /** What a synthetic study is like. */
 export interface StudyShape {
