@@ -1,4 +1,5 @@
 import { SepError } from "../errors.ts";
+import { hashBytes } from "../formats/hash-bytes.ts";
 import { parseSafetensors } from "../formats/parse-safetensors.ts";
 import { readEndTokens } from "./generate/end-tokens.ts";
 import { readGenerationDefaults } from "./generate/generation-defaults.ts";
@@ -71,12 +72,12 @@ export async function openModel(
   const config = checkHeads(architecture.readConfig(stated), stated.path);
   const { model, embeddingTable } = buildDecoder(architecture, config, weights);
   const tokenizer = await openTokenizer(files);
-  const hashes = await Promise.all([files.config, ...contents.map(({ bytes }) => bytes)].map(fingerprint));
+  const hashes = await Promise.all([files.config, ...contents.map(({ bytes }) => bytes)].map(hashBytes));
   return createLanguageModel({
     provenance: {
       id,
       revision: null,
-      weights_sha256: await fingerprint(new TextEncoder().encode(hashes.join("\n"))),
+      weights_sha256: await hashBytes(new TextEncoder().encode(hashes.join("\n"))),
       tokenizer_sha256: tokenizer.sha256,
       dtype: "float32",
       device: "cpu",
@@ -114,7 +115,7 @@ async function openTokenizer(files: ModelFiles): Promise<TextTokenizer> {
     files.tokenizerConfig === undefined ? {} : parseObject("tokenizer_config.json", files.tokenizerConfig);
   return createTextTokenizer({
     path,
-    sha256: await fingerprint(files.tokenizer),
+    sha256: await hashBytes(files.tokenizer),
     tokenizer: parseObject(path, files.tokenizer),
     config,
     chatTemplate:
@@ -137,10 +138,4 @@ function parseObject(name: string, bytes: Uint8Array): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   throw new SepError("bad-checkpoint", `${name} holds no JSON object.`);
-}
-
-/** SHA-256, lower-case hex. */
-async function fingerprint(bytes: Uint8Array): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
