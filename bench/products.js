@@ -2,6 +2,7 @@
 //
 // Milliseconds are medians of 15 calls. A packed pass has a projection on one direction besides.
 
+import { ortNode } from "../dist/engine/runtime/ort-node.js";
 import { createMatrixMultiplier } from "../dist/probes/products/matrix-multiplier.js";
 import { packPass } from "../dist/probes/products/packed-pass.js";
 
@@ -18,7 +19,7 @@ async function medianMs(run) {
   return times.sort((a, b) => a - b)[(CALLS - 1) / 2];
 }
 
-const multiplier = await createMatrixMultiplier();
+const multiplier = await createMatrixMultiplier(ortNode);
 for (const n of [400, 1600, 4000]) {
   const K = Float32Array.from({ length: n * n }, (_, at) => ((at * 7919) % 1009) / 1009 - 0.5);
   const P = K.slice(0, n);

@@ -39,7 +39,7 @@ export { createSentenceEmbedder } from "./meaning/sentence-embedder.ts";
 export { createServerJudge } from "./backends/openai/server-judge.ts";
 export { pullModel } from "./checkpoint/pull-model.ts";
 export type { DeviceChoice, DeviceName } from "./engine/runtime/device.ts";
-export { type Device, resolveDevice } from "./engine/runtime/resolve-device.ts";
+export { type Device, resolveDevice } from "./checkpoint/resolve-device.ts";
 export { loadTextClassifier } from "./checkpoint/encoders/load-text-classifier.ts";
 export { loadTextEmbedder } from "./checkpoint/encoders/load-text-embedder.ts";
 export type { PullEvent } from "./checkpoint/hub/pull-event.ts";

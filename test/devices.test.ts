@@ -5,7 +5,7 @@ import { extendRows } from "../src/engine/generate/extend-rows.ts";
 import { sampleAnswers } from "../src/engine/generate/sample-answers.ts";
 import { everyLayer, type LanguageModel } from "../src/engine/language-model.ts";
 import { DEVICE_NAMES, type DeviceName } from "../src/engine/runtime/device.ts";
-import { tryDevice } from "../src/engine/runtime/try-device.ts";
+import { tryDevice } from "../src/checkpoint/resolve-device.ts";
 import { emptyKvBlock } from "../src/engine/session/kv-block.ts";
 import { expectAllClose, scaleOf } from "./expect-all-close.ts";
 

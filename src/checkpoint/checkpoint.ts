@@ -1,12 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type ConfigReader, createConfigReader } from "../engine/graph/config-reader.ts";
+import type { WeightIndex } from "../engine/graph/weights.ts";
+import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import { fingerprintStoredFile } from "./hub/fingerprint-stored-file.ts";
-import { loadTextTokenizer, type OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
-import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
-import { type ConfigReader, createConfigReader } from "../engine/graph/config-reader.ts";
 import { readJsonFile } from "./read-json-file.ts";
-import { readWeightIndex, type WeightIndex } from "./weight-index.ts";
+import { loadTextTokenizer, type OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
+import { readWeightIndex, weightFiles } from "./weight-index.ts";
 
 /** A model on disk, opened: all that is needed to build its graph and to speak with it. */
 export interface Checkpoint {
@@ -43,15 +44,8 @@ export async function openCheckpointFolder(
 }
 
 /** SHA-256 over the hashes of a checkpoint's config and weight files. */
-export async function fingerprintCheckpoint(
-  configPath: string,
-  weightFiles: readonly string[],
-): Promise<string> {
+export async function fingerprintCheckpoint(configPath: string, files: readonly string[]): Promise<string> {
   const hashes = [fingerprint(await readFile(configPath))];
-  for (const file of weightFiles) hashes.push(await fingerprintStoredFile(file));
+  for (const file of files) hashes.push(await fingerprintStoredFile(file));
   return fingerprint(hashes.join("\n"));
 }
-
-/** The files that hold a checkpoint's weights, sorted. */
-export const weightFiles = (weights: WeightIndex): string[] =>
-  [...new Set([...weights.values()].map(({ file }) => file))].sort();

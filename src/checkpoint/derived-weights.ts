@@ -1,14 +1,16 @@
 import { type FileHandle, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { StoredWeight, WeightIndex } from "../engine/graph/weights.ts";
 import { SepError } from "../errors.ts";
-import { errnoOf, explainCacheError, makeFolder } from "../store/file-error.ts";
 import type { TensorEntry } from "../formats/parse-safetensors.ts";
-import { layoutSafetensors, type SafetensorsLayout, type TensorSpec } from "../store/safetensors.ts";
+import type { TensorSpec } from "../formats/tensor-bytes.ts";
+import { errnoOf, explainCacheError, makeFolder } from "../store/file-error.ts";
+import { layoutSafetensors, type SafetensorsLayout } from "../store/safetensors.ts";
 import { readSafetensorsHeader } from "../store/safetensors-header.ts";
 import { TEMPORARY_ENDING, writeAtomic } from "../store/write-atomic.ts";
 import { writeExactly } from "../store/write-exactly.ts";
 import { cacheFolder } from "./cache-folder.ts";
-import type { StoredWeight, WeightIndex } from "./weight-index.ts";
+import { fileSource } from "./weight-index.ts";
 
 /** Weights that are computed from a checkpoint once and kept in the cache. */
 export interface DerivedWeights {
@@ -42,10 +44,11 @@ export async function openDerivedWeights({
       if (!(await isWhole(file, layout))) throw error;
     });
   }
+  const source = fileSource(file);
   return new Map<string, StoredWeight>(
     [...layout.entries].map(([name, { dtype, shape, begin, end }]) => [
       name,
-      { dtype, shape, file, byteOffset: begin, byteLength: end - begin },
+      { dtype, shape, source, byteOffset: begin, byteLength: end - begin },
     ]),
   );
 }

@@ -1,33 +1,27 @@
-import { SepError } from "../errors.ts";
-import { layoutSafetensors } from "../store/safetensors.ts";
-import { findArchitecture } from "../engine/graph/architectures/registry.ts";
-import { checkConfigSizes } from "./check-config.ts";
-import { weightFiles } from "./checkpoint.ts";
 import { readEndTokens } from "../engine/generate/end-tokens.ts";
-import { findCheckpoint } from "./find-checkpoint.ts";
 import { readGenerationDefaults } from "../engine/generate/generation-defaults.ts";
-import { openQuantisedWeights } from "./quantised-weights.ts";
-import type { WeightIndex } from "./weight-index.ts";
-import { DEVICES, type DeviceChoice } from "../engine/runtime/device.ts";
-import { type Device, resolveDevice } from "../engine/runtime/resolve-device.ts";
+import { findArchitecture } from "../engine/graph/architectures/registry.ts";
 import { buildDecoder } from "../engine/graph/build-decoder.ts";
-import type { DecoderConfig } from "../engine/graph/decoder-config.ts";
+import { checkConfigSizes, checkHeads } from "../engine/graph/check-config.ts";
 import type { LinearWeight } from "../engine/graph/graph-scope.ts";
 import type { QuantisedWeights } from "../engine/graph/graph-weights.ts";
 import { QUANTISATIONS, type Quantisation } from "../engine/graph/quantisation.ts";
-import { rotaryPairs } from "../engine/graph/rope.ts";
-import type { HubOptions } from "./hub/hub.ts";
+import type { WeightIndex } from "../engine/graph/weights.ts";
+import { createLanguageModel, type LanguageModel, type ModelName } from "../engine/language-model.ts";
+import { DEVICES, type DeviceChoice, type ModelDtype } from "../engine/runtime/device.ts";
+import { planThreads } from "../engine/runtime/machine-node.ts";
 import {
-  createLanguageModel,
-  type LanguageModel,
-  type ModelDtype,
-  type ModelName,
-} from "../engine/language-model.ts";
-import { type DecoderSession, openDecoderSession } from "../engine/session/decoder-session.ts";
-import { createGraphFolder } from "../engine/runtime/graph-folder.ts";
-import { createLazySession } from "../engine/runtime/lazy-session.ts";
-import { planThreads } from "../engine/runtime/plan-threads.ts";
+  createLazySession,
+  type DecoderSession,
+  openDecoderSession,
+} from "../engine/session/decoder-session.ts";
 import { createVocabularySession } from "../engine/session/vocabulary-session.ts";
+import { layoutSafetensors } from "../store/safetensors.ts";
+import { findCheckpoint } from "./find-checkpoint.ts";
+import { nodeRuntime } from "./graph-folder.ts";
+import type { HubOptions } from "./hub/hub.ts";
+import { openQuantisedWeights } from "./quantised-weights.ts";
+import { type Device, resolveDevice } from "./resolve-device.ts";
 
 export interface LoadModelOptions {
   /** Threads for the forward pass; all that this machine offers by default. */
@@ -64,7 +58,7 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
   const { weights, tokenizer } = checkpoint;
   const architecture = findArchitecture(checkpoint.config);
   checkConfigSizes(checkpoint.config, weights);
-  const config = checkSizes(architecture.readConfig(checkpoint.config), checkpoint.config.path);
+  const config = checkHeads(architecture.readConfig(checkpoint.config), checkpoint.config.path);
 
   const weightsSha256 = trustedSha256 ?? (await checkpoint.fingerprintWeights());
   const { operators } = DEVICES[device];
@@ -77,14 +71,11 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
     quantisation,
     index: await openQuantisedWeights(quantisation, weights, linears, weightsSha256),
   };
-  const open = async (): Promise<DecoderSession> => {
+  const open = (): Promise<DecoderSession> => {
     const graph = quantised
       ? buildDecoder(architecture, config, weights, { quantised, operators }).model
       : model;
-    const files = [...weightFiles(weights), ...(quantised ? weightFiles(quantised.index) : [])];
-    await using folder = await createGraphFolder(graph, files);
-    // awaited: the folder must be there until the session is open
-    return await openDecoderSession(folder.modelPath, config, {
+    return openDecoderSession(nodeRuntime, graph, config, {
       threads: passThreads,
       device,
       embeddingTable,
@@ -106,28 +97,8 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
     generationDefaults: readGenerationDefaults(checkpoint.generation),
     ...plan,
     session: createLazySession(config, open),
-    vocabulary: createVocabularySession(passThreads),
+    vocabulary: createVocabularySession(nodeRuntime, passThreads),
   });
-}
-
-function checkSizes(config: DecoderConfig, path: string): DecoderConfig {
-  const { headCount, kvHeadCount, headSize, ropes } = config;
-  if (headCount % kvHeadCount !== 0) {
-    throw new SepError(
-      "bad-checkpoint",
-      `${path}: ${headCount} query heads do not divide among ${kvHeadCount} key/value heads.`,
-    );
-  }
-  if (!Number.isInteger(headSize)) {
-    throw new SepError("bad-checkpoint", `${path}: head size ${headSize}, expected an integer.`);
-  }
-  if (ropes.some((rope) => 2 * rotaryPairs(rope) > headSize)) {
-    throw new SepError(
-      "bad-checkpoint",
-      `${path}: head size ${headSize}, expected an even one, since whole heads are rotated in pairs.`,
-    );
-  }
-  return config;
 }
 
 /** About what a session keeps: the linear maps packed for their kernels, and the rest as it is stored. */

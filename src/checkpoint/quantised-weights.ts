@@ -1,17 +1,17 @@
-import { fingerprint } from "../store/fingerprint.ts";
-import { readTensor } from "../store/safetensors.ts";
-import type { SafetensorsDtype } from "../formats/safetensors-dtype.ts";
-import { encodeTensor } from "../formats/tensor-bytes.ts";
-import { writeExactly } from "../store/write-exactly.ts";
 import type { LinearWeight } from "../engine/graph/graph-scope.ts";
 import type { Quantisation } from "../engine/graph/quantisation.ts";
+import type { StoredWeight, WeightIndex } from "../engine/graph/weights.ts";
+import type { SafetensorsDtype } from "../formats/safetensors-dtype.ts";
+import { encodeTensor } from "../formats/tensor-bytes.ts";
+import { fingerprint } from "../store/fingerprint.ts";
+import { readTensor } from "../store/safetensors.ts";
+import { writeExactly } from "../store/write-exactly.ts";
 import { openDerivedWeights } from "./derived-weights.ts";
-import type { StoredWeight, WeightIndex } from "./weight-index.ts";
 
 /**
- * The linear maps' weights in fewer bits, made once and kept in the cache.
+ * The quantised weights of linear layers, made once and kept in the cache.
  * @param weightsKey SHA-256 of the checkpoint's weights
- * @returns the tensors that each map's format keeps
+ * @returns the tensors that each layer's format keeps
  */
 export async function openQuantisedWeights(
   { kind, formatOf }: Quantisation,
@@ -27,14 +27,8 @@ export async function openQuantisedWeights(
     async write(file, entries) {
       for (const linear of linears) {
         const format = formatOf(linear);
-        const {
-          file: source,
-          dtype,
-          shape,
-          byteOffset,
-          byteLength,
-        } = weights.get(linear.name) as StoredWeight;
-        const values = await readTensor(source, {
+        const { source, dtype, shape, byteOffset, byteLength } = weights.get(linear.name) as StoredWeight;
+        const values = await readTensor(source.path as string, {
           dtype: dtype as SafetensorsDtype,
           shape,
           begin: byteOffset,

@@ -1,20 +1,10 @@
-import { join } from "node:path";
+import { readSync } from "node:fs";
+import { open, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { ByteSource, StoredWeight, WeightIndex } from "../engine/graph/weights.ts";
 import { SepError } from "../errors.ts";
 import { readSafetensorsHeader } from "../store/safetensors-header.ts";
 import { readJsonFile } from "./read-json-file.ts";
-
-/** Where one weight's bytes are. */
-export interface StoredWeight {
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  /** Absolute path of the safetensors or GGUF file. */
-  readonly file: string;
-  readonly byteOffset: number;
-  readonly byteLength: number;
-}
-
-/** Every weight of a checkpoint by its name, over all of its files. */
-export type WeightIndex = ReadonlyMap<string, StoredWeight>;
 
 /** All weights in one file. */
 export const SINGLE_FILE = "model.safetensors";
@@ -29,11 +19,12 @@ export async function readWeightIndex(directory: string): Promise<WeightIndex> {
   const weights = new Map<string, StoredWeight>();
   for (const name of await weightFileNames(directory)) {
     const file = join(directory, name);
+    const source = fileSource(file);
     const { tensors } = await readSafetensorsHeader(file, { code: "bad-checkpoint" }).catch(
       missingFile(file),
     );
     for (const [tensor, { dtype, shape, begin, end }] of tensors) {
-      weights.set(tensor, { dtype, shape, file, byteOffset: begin, byteLength: end - begin });
+      weights.set(tensor, { dtype, shape, source, byteOffset: begin, byteLength: end - begin });
     }
   }
   return weights;
@@ -71,3 +62,23 @@ function missingFile(file: string): (error: unknown) => never {
     );
   };
 }
+
+/** A file of weights as a source of bytes. @param path absolute */
+export function fileSource(path: string): ByteSource {
+  return {
+    name: basename(path),
+    path,
+    readAll: () => readFile(path),
+    async open() {
+      const handle = await open(path, "r");
+      return {
+        read: (target, offset) => readSync(handle.fd, target, 0, target.length, offset),
+        [Symbol.asyncDispose]: () => handle.close(),
+      };
+    },
+  };
+}
+
+/** The files that hold a checkpoint's weights, sorted. */
+export const weightFiles = (weights: WeightIndex): string[] =>
+  [...new Set([...weights.values()].map(({ source }) => source.path as string))].sort();

@@ -1,5 +1,4 @@
-import { DEVICE_CHOICES, type DeviceChoice } from "../engine/runtime/device.ts";
-import { MODEL_DTYPES, type ModelDtype } from "../engine/language-model.ts";
+import { DEVICE_CHOICES, type DeviceChoice, MODEL_DTYPES, type ModelDtype } from "../engine/runtime/device.ts";
 import { STUDY_DEFAULTS } from "../study/study-options.ts";
 import type { AnswerRole } from "../study/tracing/traced-answers.ts";
 import type { DataSetName } from "../study/workspace.ts";

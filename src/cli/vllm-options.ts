@@ -1,5 +1,5 @@
 import { SepError } from "../errors.ts";
-import { MODEL_DTYPES, type ModelDtype } from "../engine/language-model.ts";
+import { MODEL_DTYPES, type ModelDtype } from "../engine/runtime/device.ts";
 import { STATE_ROUTES, type StateRoute, type VllmChoice } from "../backends/vllm/vllm-choice.ts";
 import type { StepEvent } from "../study/step.ts";
 import type { StepName } from "../study/workspace.ts";

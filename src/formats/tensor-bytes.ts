@@ -15,6 +15,13 @@ export type TensorData =
   | Int8Array
   | Uint8Array;
 
+/** What a tensor is before it has its place in a file. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+}
+
 /**
  * Values as little-endian bytes of type `dtype`.
  * @throws SepError `bad-artefact` if the array is not the one for this type, or a finite value would become

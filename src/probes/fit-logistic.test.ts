@@ -1,3 +1,4 @@
+import { ortNode } from "../engine/runtime/ort-node.ts";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hashed } from "../../test/fakes/hashed.ts";
@@ -24,7 +25,7 @@ const golden = JSON.parse(
 
 let multiplier: MatrixMultiplier;
 beforeAll(async () => {
-  multiplier = await createMatrixMultiplier();
+  multiplier = await createMatrixMultiplier(ortNode);
 });
 afterAll(async () => {
   await multiplier[Symbol.asyncDispose]();

@@ -1,3 +1,4 @@
+import { ortNode } from "../engine/runtime/ort-node.ts";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -224,7 +225,7 @@ describe("a nested estimate", () => {
     const { fitted } = await finish(features, { high: target }, { nested: true, C: penalties });
     const { nested } = fitted.targets.high!;
     const foldOf = Uint8Array.from(fitted.folds.foldOf);
-    await using multiplier = await createMatrixMultiplier();
+    await using multiplier = await createMatrixMultiplier(ortNode);
     const basics = { kind: "logistic", classWeight: "none", seed: 42, shares: true } as const;
     const settings = { ...basics, tolerance: sweepTolerance(foldOf.length) };
     const fitters = layers.map((layer) => createSplitFitter(multiplier, layer, 8, foldOf, settings));

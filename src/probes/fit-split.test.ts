@@ -1,3 +1,4 @@
+import { ortNode } from "../engine/runtime/ort-node.ts";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose, scaleOf } from "../../test/expect-all-close.ts";
@@ -34,7 +35,7 @@ const FOLDS = [0, 1, 2, 3, 4];
 
 let multiplier: MatrixMultiplier;
 beforeAll(async () => {
-  multiplier = await createMatrixMultiplier();
+  multiplier = await createMatrixMultiplier(ortNode);
 });
 afterAll(async () => {
   await multiplier[Symbol.asyncDispose]();

@@ -1,3 +1,4 @@
+import { ortNode } from "../engine/runtime/ort-node.ts";
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { expectAllClose } from "../../test/expect-all-close.ts";
@@ -27,7 +28,7 @@ it("takes the same steps as torch from the same weights", async () => {
   const everyRow = Array.from(labels.keys());
   const scaler = fitScaler(features, d, everyRow);
   const standardised = applyScaler(scaler, features, everyRow);
-  await using multiplier = await createMatrixMultiplier();
+  await using multiplier = await createMatrixMultiplier(ortNode);
   const start = {
     hidden: Float32Array.from(
       { length: d * MLP_UNITS },
@@ -59,7 +60,7 @@ it("bends where a line cannot: one class inside a ring of the other", async () =
   const labels = Uint8Array.from({ length: n }, (_, i) =>
     Math.hypot(features[2 * i]!, features[2 * i + 1]!) > 1.4 ? 1 : 0,
   );
-  await using multiplier = await createMatrixMultiplier();
+  await using multiplier = await createMatrixMultiplier(ortNode);
   const costs = rowCosts(labels, 1, "none");
   const mlp = await trainMlp(multiplier, startMlp(2, 3), features, labels, costs);
   const first = Float64Array.from(labels, (_, i) => features[2 * i]!);

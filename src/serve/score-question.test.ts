@@ -9,7 +9,7 @@ import { pickStates } from "../probes/pick-states.ts";
 import type { Probe } from "../probes/probe.ts";
 import { scoreProbe } from "../probes/score-probe.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
-import { describePromptFormat } from "../engine/tokenizer/prompt-format.ts";
+import { describePromptFormat } from "../samples/describe-prompt-format.ts";
 import { sampleAnswers } from "../engine/generate/sample-answers.ts";
 import type { TracePosition } from "../states/positions.ts";
 import { watchModel } from "../engine/generate/watch-model.ts";

@@ -1,19 +1,12 @@
 import { open } from "node:fs/promises";
 import { SepError } from "../errors.ts";
+import { METADATA_KEY, type TensorEntry } from "../formats/parse-safetensors.ts";
+import { SAFETENSORS_DTYPE_BYTES } from "../formats/safetensors-dtype.ts";
+import { decodeTensor, encodeTensor, type TensorData, type TensorSpec } from "../formats/tensor-bytes.ts";
 import { type Allocate, allocateNew } from "../math/allocate.ts";
 import { withFile } from "./file-error.ts";
-import { METADATA_KEY, type TensorEntry } from "../formats/parse-safetensors.ts";
 import { readExactly } from "./read-exactly.ts";
-import { SAFETENSORS_DTYPE_BYTES, type SafetensorsDtype } from "../formats/safetensors-dtype.ts";
-import { decodeTensor, encodeTensor, type TensorData } from "../formats/tensor-bytes.ts";
 import { writeAtomic } from "./write-atomic.ts";
-
-/** What a tensor is before it has its place in a file. */
-export interface TensorSpec {
-  readonly name: string;
-  readonly dtype: SafetensorsDtype;
-  readonly shape: readonly number[];
-}
 
 /** A whole tensor with its values, [product of shape]. */
 export interface NamedTensor extends TensorSpec {

@@ -1,6 +1,6 @@
 import { workerData } from "node:worker_threads";
 import { loadModel } from "../../checkpoint/load-model.ts";
-import { serveJobs } from "../../engine/runtime/worker-threads.ts";
+import { serveJobs } from "../../engine/runtime/worker-threads-node.ts";
 import { runHere } from "./local-backend.ts";
 import type { ModelJob, WorkerSetup } from "./model-workers.ts";
 

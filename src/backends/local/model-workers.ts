@@ -1,5 +1,5 @@
 import type { LoadModelOptions } from "../../checkpoint/load-model.ts";
-import { startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads.ts";
+import { startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads-node.ts";
 import type { LocalEngine } from "./local-backend.ts";
 
 /** One job for a worker; it and its result cross the thread boundary by structured clone. */

@@ -1,11 +1,9 @@
+import type { EncoderDtype } from "../../engine/encoders/encoder.ts";
 import { type FileChoice, SAFETENSORS_FILES } from "../hub/file-choice.ts";
 import { type Processor, quantisedExports } from "./quantised-exports.ts";
 
 /** What an encoder is used for. */
 export type EncoderUse = "classify" | "embed";
-
-export const ENCODER_DTYPES = ["float32", "int8"] as const;
-export type EncoderDtype = (typeof ENCODER_DTYPES)[number];
 
 export const ENCODER_WEIGHTS = ["auto", "safetensors", "onnx"] as const;
 /** `auto` takes safetensors weights where there are any, else an export to ONNX. */

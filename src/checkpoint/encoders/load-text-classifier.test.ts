@@ -5,14 +5,14 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose, scaleOf } from "../../../test/expect-all-close.ts";
 import golden from "../../../test/golden/nli.json" with { type: "json" };
+import { buildEncoder } from "../../engine/encoders/build-encoder.ts";
+import { findEncoderArchitecture } from "../../engine/encoders/registry.ts";
 import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { readJsonFile } from "../read-json-file.ts";
-import { readWeightIndex } from "../weight-index.ts";
-import { buildEncoder } from "../../engine/encoders/build-encoder.ts";
+import { fileSource, readWeightIndex } from "../weight-index.ts";
 import type { LoadEncoderOptions } from "./load-encoder.ts";
 import { loadTextClassifier } from "./load-text-classifier.ts";
 import type { Processor } from "./quantised-exports.ts";
-import { findEncoderArchitecture } from "../../engine/encoders/registry.ts";
 
 const folder = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/nli/${name}`, import.meta.url));
@@ -141,10 +141,12 @@ async function exportWithData(root: string): Promise<string> {
   const architecture = findEncoderArchitecture(config);
   const weights = await readWeightIndex(source);
   const beside = new Map(
-    [...weights].map(([name, weight]) => [name, { ...weight, file: "/x/model.onnx_data" }] as const),
+    [...weights].map(
+      ([name, weight]) => [name, { ...weight, source: fileSource("/x/model.onnx_data") }] as const,
+    ),
   );
   const graph = buildEncoder(architecture, architecture.readConfig(config), beside, { labelCount: 3 });
-  await writeFile(join(blobs, "a"), graph.model);
+  await writeFile(join(blobs, "a"), graph.model.graph);
   await copyFile(join(source, "model.safetensors"), join(blobs, "b"));
   await symlink("../../blobs/a", join(target, "onnx/model.onnx"));
   await symlink("../../blobs/b", join(target, "onnx/model.onnx_data"));

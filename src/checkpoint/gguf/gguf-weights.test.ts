@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { fakeValue, ggufBytes } from "../../../test/fakes/gguf-bytes.ts";
+import type { WeightIndex } from "../../engine/graph/weights.ts";
 import { readGgufHeader } from "./gguf-header.ts";
 import { openGgufWeights } from "./gguf-weights.ts";
 import { interpretGguf, openGgufCheckpoint } from "./open-gguf.ts";
@@ -35,15 +36,19 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** Weights by name, with their sources as paths. */
+const placesOf = (weights: WeightIndex) =>
+  [...weights].map(([name, { source, ...place }]) => ({ name, ...place, path: source.path }));
+
 test("packed weights are unpacked once, and the file is used again", async () => {
   const first = await openGgufCheckpoint(golden("qwen2"));
   const [name] = await readdir(cache);
   const file = join(cache, name!);
   const written = await stat(file);
-  expect([...first.weights.values()].every((weight) => weight.file === file)).toBe(true);
+  expect([...first.weights.values()].every((weight) => weight.source.path === file)).toBe(true);
   const second = await openGgufCheckpoint(golden("qwen2"));
   expect((await stat(file)).mtimeMs).toBe(written.mtimeMs);
-  expect([...second.weights]).toEqual([...first.weights]);
+  expect(placesOf(second.weights)).toEqual(placesOf(first.weights));
 });
 
 test("a changed file gets a file of its own, wherever it lies", async () => {
@@ -64,7 +69,7 @@ test("a changed file gets a file of its own, wherever it lies", async () => {
 test("two that unpack at once leave one whole file", async () => {
   const opened = await Promise.all(Array.from({ length: 4 }, () => openGgufCheckpoint(golden("llama-k"))));
   expect(await readdir(cache)).toHaveLength(1);
-  for (const { weights } of opened) expect([...weights]).toEqual([...opened[0]!.weights]);
+  for (const { weights } of opened) expect(placesOf(weights)).toEqual(placesOf(opened[0]!.weights));
 });
 
 test("a damaged file in the cache and leftovers of dead processes are replaced", async () => {
@@ -90,18 +95,21 @@ test("half-precision weights stay where they are, and small ones are copied besi
   const [name] = await readdir(cache);
   const embedding = weights.get("model.embed_tokens.weight");
   // the link's target, since the graph's folder cannot hold a link that leads out of it
-  expect(embedding).toMatchObject({ dtype: "F16", file: await realpath(file) });
+  expect(embedding).toMatchObject({ dtype: "F16", source: { path: await realpath(file) } });
   // the rows of a Llama's queries change places, so they are written anew, in half precision still
   const queries = weights.get("model.layers.0.self_attn.q_proj.weight");
-  expect(queries).toMatchObject({ dtype: "F16", file: join(cache, name!) });
-  expect(weights.get("model.norm.weight")).toMatchObject({ dtype: "F32", file: join(cache, name!) });
+  expect(queries).toMatchObject({ dtype: "F16", source: { path: join(cache, name!) } });
+  expect(weights.get("model.norm.weight")).toMatchObject({
+    dtype: "F32",
+    source: { path: join(cache, name!) },
+  });
 });
 
 test("a model that needs no conversion writes nothing", async () => {
   const file = join(folder, "model.gguf");
   await writeFile(file, halfPrecisionModel("qwen3"));
   const { weights } = await openGgufCheckpoint(file);
-  expect([...weights.values()].every((weight) => weight.file === file)).toBe(true);
+  expect([...weights.values()].every((weight) => weight.source.path === file)).toBe(true);
   await expect(readdir(cache)).rejects.toThrow(/ENOENT/);
 });
 

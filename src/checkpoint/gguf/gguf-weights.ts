@@ -1,9 +1,10 @@
 import { type FileHandle, open } from "node:fs/promises";
+import type { StoredWeight, WeightIndex } from "../../engine/graph/weights.ts";
 import { SepError } from "../../errors.ts";
 import type { TensorEntry } from "../../formats/parse-safetensors.ts";
 import { writeExactly } from "../../store/write-exactly.ts";
 import { openDerivedWeights } from "../derived-weights.ts";
-import type { StoredWeight, WeightIndex } from "../weight-index.ts";
+import { fileSource } from "../weight-index.ts";
 import { createWeightConverter, storedDtype } from "./convert-weights.ts";
 import type { GgufHeader } from "./gguf-header.ts";
 import type { PlannedWeight } from "./weight-plan.ts";
@@ -30,10 +31,11 @@ export async function openGgufWeights(
   const converted = plan.filter(
     (weight) => needsConversion(weight) || (converts && weight.tensor.byteLength <= SMALL_BYTES),
   );
+  const source = fileSource(path);
   const index = new Map<string, StoredWeight>(
     plan.map(({ name, shape, tensor: { type, byteOffset, byteLength } }) => [
       name,
-      { dtype: type.name, shape, file: path, byteOffset, byteLength },
+      { dtype: type.name, shape, source, byteOffset, byteLength },
     ]),
   );
   if (!converts) return index;

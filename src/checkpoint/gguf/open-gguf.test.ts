@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { expectAllClose, scaleOf } from "../../../test/expect-all-close.ts";
+import { extendRows } from "../../engine/generate/extend-rows.ts";
+import type { StoredWeight } from "../../engine/graph/weights.ts";
+import { everyLayer } from "../../engine/language-model.ts";
+import { emptyKvBlock } from "../../engine/session/kv-block.ts";
 import { decodeFloat16 } from "../../math/half.ts";
 import { readTensor } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { findCheckpoint } from "../find-checkpoint.ts";
-import type { StoredWeight } from "../weight-index.ts";
-import { everyLayer } from "../../engine/language-model.ts";
 import { loadModel } from "../load-model.ts";
-import { extendRows } from "../../engine/generate/extend-rows.ts";
-import { emptyKvBlock } from "../../engine/session/kv-block.ts";
 
 const golden = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/gguf/${name}`, import.meta.url));
@@ -144,11 +144,12 @@ async function readGolden(path: string): Promise<Map<string, Float32Array>> {
 async function readWeight({
   dtype,
   shape,
-  file,
+  source,
   byteOffset,
   byteLength,
 }: StoredWeight): Promise<Float32Array> {
   const entry = { shape, begin: byteOffset, end: byteOffset + byteLength };
+  const file = source.path as string;
   if (dtype === "F32") return readTensor(file, { ...entry, dtype });
   expect(dtype).toBe("F16");
   const bits = await readTensor(file, { ...entry, dtype: "U16" });

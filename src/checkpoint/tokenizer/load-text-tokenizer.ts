@@ -1,12 +1,13 @@
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
-import { canStartWorkers } from "../../engine/runtime/worker-threads.ts";
+import { canStartWorkers } from "../../engine/runtime/worker-threads-node.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
 import { readModelFile } from "../../store/regular-file.ts";
 import { POCKET_FOLDER } from "../locate-checkpoint.ts";
 import { readJsonFile } from "../read-json-file.ts";
 import { type OpenedTokenizer, openHere, openInSandbox, type TokenizerFiles } from "./sandboxed-tokenizer.ts";
+import { findChatTemplate } from "../../engine/tokenizer/chat-template.ts";
 import type { TextTokenizer } from "../../engine/tokenizer/text-tokenizer.ts";
 
 export interface OpenTokenizerOptions {
@@ -72,7 +73,7 @@ export async function readTokenizerFiles(directory: string): Promise<TokenizerFi
   // characters take up to four bytes
   const templatePath = join(directory, "chat_template.jinja");
   const template = (await readModelFile(templatePath, 4 * MOST_TEMPLATE_CHARACTERS))?.toString("utf8");
-  const stated = template === undefined ? findTemplate(config) : null;
+  const stated = template === undefined ? findChatTemplate(config.chat_template) : null;
   return {
     path,
     sha256: fingerprint(json),
@@ -85,13 +86,4 @@ export async function readTokenizerFiles(directory: string): Promise<TokenizerFi
           ? { path: configPath, source: stated }
           : null,
   };
-}
-
-/** A template in the tokenizer's config stands there alone or among named ones. */
-function findTemplate({ chat_template: stored }: Readonly<Record<string, unknown>>): string | null {
-  if (typeof stored === "string") return stored;
-  if (!Array.isArray(stored)) return null;
-  const named = stored as readonly ({ readonly name?: unknown; readonly template?: unknown } | null)[];
-  const chosen = named.find((each) => each?.name === "default") ?? named[0];
-  return typeof chosen?.template === "string" ? chosen.template : null;
 }

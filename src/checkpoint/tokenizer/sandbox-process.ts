@@ -1,6 +1,6 @@
 import { readSync, writeSync } from "node:fs";
 import { Script } from "node:vm";
-import { packError } from "../../engine/runtime/worker-error.ts";
+import { packError } from "../../engine/runtime/worker-threads-node.ts";
 import { createTokenizerServer, type TokenizerRequest } from "./sandboxed-tokenizer.ts";
 
 // The entry point of the process that a tokenizer and a chat template from elsewhere run in. Frames come in on standard

@@ -1,12 +1,11 @@
-import { env as ortEnvironment } from "onnxruntime-node";
+import { resolveDevice, tryDevice } from "../../checkpoint/resolve-device.ts";
+import type { DeviceTrial } from "../../engine/runtime/compare-devices-node.ts";
 import { AUTO_DEVICES, DEVICE_NAMES, DEVICES, type DeviceName } from "../../engine/runtime/device.ts";
-import { resolveDevice } from "../../engine/runtime/resolve-device.ts";
-import { type DeviceTrial, tryDevice } from "../../engine/runtime/try-device.ts";
+import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { type Check, oneLine } from "./check.ts";
 
 /** onnxruntime, and what it can compute on here. */
 export async function checkEngine(attempt: typeof tryDevice = tryDevice): Promise<Check[]> {
-  const version = ortEnvironment.versions.node ?? "unknown version";
   const trials = new Map(
     await Promise.all(
       DEVICE_NAMES.map(async (device) => [device, await tryKindly(device, attempt)] as const),
@@ -16,7 +15,7 @@ export async function checkEngine(attempt: typeof tryDevice = tryDevice): Promis
     attempt: async (device) => trials.get(device) as DeviceTrial,
   });
   return [
-    { name: "onnxruntime-node", status: "ok", detail: version },
+    { name: ortNode.name, status: "ok", detail: ortNode.version },
     ...[...trials].map(([device, trial]) => describeTrial(device, trial)),
     { name: "device auto", status: "ok", detail: `${auto.name}; it tries ${AUTO_DEVICES.join(", ")}, cpu` },
   ];

@@ -3,11 +3,10 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { expectAllClose, scaleOf } from "../../../test/expect-all-close.ts";
 import { readTensors } from "../../../test/read-tensors.ts";
-import { weightFiles } from "../../checkpoint/checkpoint.ts";
-import { createConfigReader } from "../graph/config-reader.ts";
+import { nodeRuntime } from "../../checkpoint/graph-folder.ts";
 import { readJsonFile } from "../../checkpoint/read-json-file.ts";
-import { readWeightIndex, type WeightIndex } from "../../checkpoint/weight-index.ts";
-import { createGraphFolder } from "../runtime/graph-folder.ts";
+import { readWeightIndex } from "../../checkpoint/weight-index.ts";
+import { createConfigReader } from "../graph/config-reader.ts";
 import { buildEncoder, type EncoderGraph } from "./build-encoder.ts";
 import { type EncoderInput, type EncoderSession, openEncoderSession } from "./encoder-session.ts";
 import { findEncoderArchitecture } from "./registry.ts";
@@ -25,21 +24,18 @@ const LABELS = 3;
 /** Every checkpoint that test/golden/generate/encoder_cases.py describes. */
 const CASES = readdirSync(golden("encoders"));
 
-async function build(
-  name: string,
-  labelCount: number | null,
-): Promise<EncoderGraph & { readonly weights: WeightIndex }> {
+async function build(name: string, labelCount: number | null): Promise<EncoderGraph> {
   const folder = golden(`encoders/${name}`);
   const config = createConfigReader(`${folder}/config.json`, await readJsonFile(`${folder}/config.json`));
   const architecture = findEncoderArchitecture(config);
   const weights = await readWeightIndex(folder);
-  return { ...buildEncoder(architecture, architecture.readConfig(config), weights, { labelCount }), weights };
+  return buildEncoder(architecture, architecture.readConfig(config), weights, { labelCount });
 }
 
 async function open(name: string, labelCount: number | null): Promise<EncoderSession> {
-  const { model, weights } = await build(name, labelCount);
-  await using place = await createGraphFolder(model, weightFiles(weights));
-  return openEncoderSession(place.modelPath, { threads: 1, outputs: ["logits", "last_hidden_state"] });
+  const { model } = await build(name, labelCount);
+  const outputs = ["logits", "last_hidden_state"];
+  return openEncoderSession(nodeRuntime, model, { shown: name, threads: 1, outputs });
 }
 
 it("covers every architecture", () => {

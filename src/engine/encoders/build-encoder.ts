@@ -1,8 +1,9 @@
 import { createGraph, ONNX_TYPES } from "../graph/graph.ts";
-import type { WeightIndex } from "../../checkpoint/weight-index.ts";
 import type { LinearWeight } from "../graph/graph-scope.ts";
 import { createGraphWeights, type QuantisedWeights } from "../graph/graph-weights.ts";
 import { findRoot, refuseUnusedWeights } from "../graph/trunk.ts";
+import type { WeightIndex } from "../graph/weights.ts";
+import type { GraphModel } from "../runtime/runtime.ts";
 import type { EncoderArchitecture } from "./encoder-architecture.ts";
 import type { EncoderConfig } from "./encoder-config.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
@@ -20,8 +21,7 @@ export interface BuildEncoderOptions {
 }
 
 export interface EncoderGraph {
-  /** The serialised model, whose external data are the weight files' base names. */
-  readonly model: Uint8Array;
+  readonly model: GraphModel;
   /** The weights that can be quantised. */
   readonly linears: readonly LinearWeight[];
 }
@@ -89,5 +89,5 @@ export function buildEncoder(
   }
   const { ignored } = architecture;
   refuseUnusedWeights(index, { weights, root, ignored, modelType: config.modelType });
-  return { model: graph.serialize(), linears: scope.linears };
+  return { model: { graph: graph.serialize(), sources: weights.sources() }, linears: scope.linears };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createGraph, type Dimension, type OnnxType } from "../graph/graph.ts";
+import { ortNode } from "../runtime/ort-node.ts";
 import { type EncoderInput, openEncoderSession } from "./encoder-session.ts";
 
 let folder: string;
@@ -31,7 +32,7 @@ async function exportModel(
 }
 
 const open = (path: string): ReturnType<typeof openEncoderSession> =>
-  openEncoderSession(path, { threads: 1, outputs: ["logits"] });
+  openEncoderSession(ortNode, path, { shown: path, threads: 1, outputs: ["logits"] });
 const text = (...tokenIds: number[]): EncoderInput => ({ tokenIds, tokenTypes: tokenIds.map(() => 0) });
 
 describe("an export", () => {

@@ -1,6 +1,5 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { SepError } from "../../errors.ts";
-import { exactIntegerSettings } from "../runtime/exact-integers.ts";
+import type { OnnxModel, Runtime, Session, Tensor, Tensors } from "../runtime/runtime.ts";
 import { ENCODER_TENSORS as names } from "./encoder-tensors.ts";
 
 /** One text, or two together, as tokens. */
@@ -16,7 +15,7 @@ export interface EncoderOutput {
   readonly shape: readonly number[];
 }
 
-/** An encoder graph loaded in onnxruntime: one that was built here, or a model that was exported elsewhere. */
+/** An encoder graph that is loaded: one that was built here, or a model that was exported elsewhere. */
 export interface EncoderSession extends AsyncDisposable {
   /** The length that every batch is padded to, where an export has a fixed one; else null. */
   readonly fixedLength: number | null;
@@ -25,69 +24,61 @@ export interface EncoderSession extends AsyncDisposable {
 }
 
 export interface OpenEncoderOptions {
+  /** What errors call the model. */
+  readonly shown: string;
   readonly threads: number;
   /** Outputs of which the first that the graph has is read. */
   readonly outputs: readonly string[];
-  /** Whether the graph has products of integers. */
+  /** Whether the graph multiplies integers. */
   readonly quantised?: boolean;
 }
 
-/** onnxruntime severity: errors only, so that its warnings stay off the user's screen. */
-const LOG_ERRORS_ONLY = 3;
-
 /** @throws SepError `unsupported-model` if the graph has other inputs, or none of the outputs */
 export async function openEncoderSession(
-  modelPath: string,
-  { threads, outputs, quantised = false }: OpenEncoderOptions,
+  runtime: Runtime,
+  model: OnnxModel,
+  { shown, threads, outputs, quantised = false }: OpenEncoderOptions,
 ): Promise<EncoderSession> {
-  const session = await InferenceSession.create(modelPath, {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    graphOptimizationLevel: "all",
-    logSeverityLevel: LOG_ERRORS_ONLY,
-    // a batch's operators are long: threads that wait for the next one by spinning save nothing, and on a machine with
-    // other work they take up to a third of it
-    extra: {
-      session: { intra_op: { allow_spinning: "0" }, ...(quantised ? await exactIntegerSettings() : {}) },
-    },
+  const session = await runtime.createSession(model, {
+    threads,
+    multipliesIntegers: quantised,
+    // a batch's operators are long: threads that spin while they wait for the next one save nothing, and on a machine
+    // with other work they take up to a third of it
+    spins: false,
   });
   try {
-    const output = chooseOutput(session, modelPath, outputs);
-    const fixedLength = readFixedLength(session, modelPath);
+    const output = chooseOutput(session, shown, outputs);
+    const fixedLength = readFixedLength(session, shown);
+    const inputNames = session.inputs.map(({ name }) => name);
     return {
       fixedLength,
       async run(inputs) {
-        const feeds = makeFeeds(session.inputNames, inputs, fixedLength);
-        const { [output]: tensor } = await session.run(feeds, [output]);
+        const { [output]: tensor } = await session.run(makeFeeds(inputNames, inputs, fixedLength), [output]);
         const { data, dims } = tensor as Tensor;
         return { values: data as Float32Array, shape: dims };
       },
-      [Symbol.asyncDispose]: () => session.release(),
+      [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
     };
   } catch (error) {
-    await session.release();
+    await session[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-function chooseOutput(
-  { inputNames, outputNames }: InferenceSession,
-  modelPath: string,
-  outputs: readonly string[],
-): string {
+function chooseOutput({ inputs, outputNames }: Session, shown: string, outputs: readonly string[]): string {
   const known: readonly string[] = [names.tokenIds, names.mask, names.tokenTypes];
-  const strange = inputNames.find((name) => !known.includes(name));
+  const strange = inputs.find(({ name }) => !known.includes(name))?.name;
   if (strange !== undefined) {
     throw new SepError(
       "unsupported-model",
-      `${modelPath} has an input "${strange}", expected ${known.join(", ")}. Is it an encoder's export?`,
+      `${shown} has an input "${strange}", expected ${known.join(", ")}. Is it an encoder's export?`,
     );
   }
   const found = outputs.find((name) => outputNames.includes(name));
   if (found !== undefined) return found;
   throw new SepError(
     "unsupported-model",
-    `${modelPath} has the outputs ${outputNames.join(", ")}, expected ${outputs.join(" or ")}. Was it exported for another task?`,
+    `${shown} has the outputs ${outputNames.join(", ")}, expected ${outputs.join(" or ")}. Was it exported for another task?`,
   );
 }
 
@@ -98,14 +89,14 @@ const LONGEST_FIXED = 1 << 17;
  * @throws SepError `unsupported-model` for exports of one text at a time, or with tokens of another type,
  *   `hostile-model`
  */
-function readFixedLength({ inputMetadata }: InferenceSession, modelPath: string): number | null {
-  const ids = inputMetadata.find(({ name }) => name === names.tokenIds);
-  const { type, shape } = ids?.isTensor ? ids : { type: "nothing", shape: [] };
+function readFixedLength({ inputs }: Session, shown: string): number | null {
+  const ids = inputs.find(({ name }) => name === names.tokenIds);
+  const { type, shape } = ids ?? { type: "nothing", shape: [] };
   const [rows, length] = shape;
   if (typeof length === "number" && length > LONGEST_FIXED) {
     throw new SepError(
       "hostile-model",
-      `${modelPath} pads every text to ${length} tokens, at most ${LONGEST_FIXED}. Use an export from a source that you trust.`,
+      `${shown} pads every text to ${length} tokens, at most ${LONGEST_FIXED}. Use an export from a source that you trust.`,
     );
   }
   if (type === "int64" && shape.length === 2 && typeof rows === "string") {
@@ -113,7 +104,7 @@ function readFixedLength({ inputMetadata }: InferenceSession, modelPath: string)
   }
   throw new SepError(
     "unsupported-model",
-    `${modelPath} takes ${names.tokenIds} as ${type} [${shape.join(", ")}], expected int64 [batch, sequence] for any batch. Export it with dynamic axes.`,
+    `${shown} takes ${names.tokenIds} as ${type} [${shape.join(", ")}], expected int64 [batch, sequence] for any batch. Export it with dynamic axes.`,
   );
 }
 
@@ -122,7 +113,7 @@ function makeFeeds(
   wanted: readonly string[],
   inputs: readonly EncoderInput[],
   fixedLength: number | null,
-): Record<string, Tensor> {
+): Tensors {
   const length = fixedLength ?? Math.max(...inputs.map(({ tokenIds }) => tokenIds.length));
   const dims = [inputs.length, length];
   const fill = (value: (input: EncoderInput, index: number) => number): Tensor => {
@@ -130,7 +121,7 @@ function makeFeeds(
     for (const [row, input] of inputs.entries()) {
       for (let i = 0; i < input.tokenIds.length; i++) values[row * length + i] = BigInt(value(input, i));
     }
-    return new Tensor("int64", values, dims);
+    return { type: "int64", data: values, dims };
   };
   const feeds = {
     [names.tokenIds]: fill(({ tokenIds }, i) => tokenIds[i] as number),

@@ -1,9 +1,10 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ModelName } from "../language-model.ts";
-import type { EncoderDtype } from "../../checkpoint/encoders/encoder-files.ts";
 import type { EncoderOutput, EncoderSession } from "./encoder-session.ts";
 import { planBatches } from "./plan-batches.ts";
 import { type EncodedText, encodeTexts, type TextEncoderParts, type TextInput } from "./text-encoder.ts";
+
+export const ENCODER_DTYPES = ["float32", "int8"] as const;
+export type EncoderDtype = (typeof ENCODER_DTYPES)[number];
 
 /** What identifies an encoder; part of every artefact made with it. */
 export interface EncoderProvenance extends ModelName {
@@ -65,13 +66,12 @@ export function createEncoder(parts: EncoderParts): Encoder {
       const distinctKeys = [...distinct.keys()];
       const lengths = encoded.map(({ tokenIds }) => tokenIds.length);
       for (const batch of planBatches(lengths, oneAtATime ? 1 : BATCH_TOKENS)) {
+        // every run of a session begins with a turn of the event loop, in which somebody may abort
         signal?.throwIfAborted();
         const output = await session.run(batch.map((index) => encoded[index] as EncodedText));
         for (const [row, index] of batch.entries()) {
           results.set(distinctKeys[index] as string, read(output, row, encoded[index] as EncodedText));
         }
-        // onnxruntime computes on this thread: without a turn of the event loop nobody could abort
-        await nextTurn();
       }
       return keys.map((key) => results.get(key) as Result);
     },

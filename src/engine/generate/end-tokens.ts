@@ -1,4 +1,5 @@
-import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
+import type { ConfigReader } from "../graph/config-reader.ts";
+import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 
 /**
  * Every token that ends an answer: those that `generation_config.json`, `config.json` and the tokenizer's config
@@ -9,7 +10,11 @@ export function readEndTokens({
   generation,
   config,
   tokenizer,
-}: Pick<Checkpoint, "generation" | "config" | "tokenizer">): ReadonlySet<number> {
+}: {
+  readonly generation: ConfigReader | null;
+  readonly config: ConfigReader;
+  readonly tokenizer: TextTokenizer;
+}): ReadonlySet<number> {
   const stated = [generation, config].flatMap((source) => source?.integers("eos_token_id") ?? []);
   const own = tokenizer.endToken === null ? null : tokenizer.tokenId(tokenizer.endToken);
   const turnEnds = TURN_ENDS.flatMap((text) => {

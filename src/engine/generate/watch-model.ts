@@ -1,5 +1,6 @@
 import { createLanguageModel, type LanguageModel } from "../language-model.ts";
-import type { DecoderPass, DecoderPassResult, DecoderSession } from "../session/decoder-session.ts";
+import type { DecoderPass } from "../session/decoder-feeds.ts";
+import type { DecoderPassResult, DecoderSession } from "../session/decoder-session.ts";
 import { extendRows } from "./extend-rows.ts";
 import { appendKv } from "../session/kv-block.ts";
 

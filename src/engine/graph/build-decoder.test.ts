@@ -1,12 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { openCheckpointFolder } from "../../checkpoint/checkpoint.ts";
+import { loadModel } from "../../checkpoint/load-model.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import { findArchitecture } from "./architectures/registry.ts";
-import { openCheckpointFolder } from "../../checkpoint/checkpoint.ts";
-import type { StoredWeight, WeightIndex } from "../../checkpoint/weight-index.ts";
-import { loadModel } from "../../checkpoint/load-model.ts";
 import { buildDecoder } from "./build-decoder.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
+import type { StoredWeight, WeightIndex } from "./weights.ts";
+import { memorySource } from "./weights.ts";
 
 const folder = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/checkpoints/${name}`, import.meta.url));
@@ -34,7 +35,7 @@ describe("the graph", () => {
   ])("of %s has %i blocks and %i nodes", async (name, blocks, nodes) => {
     const { architecture, config, weights } = await open(name);
     expect(config.blockCount).toBe(blocks);
-    expect(countNodes(buildDecoder(architecture, config, weights).model)).toBe(nodes);
+    expect(countNodes(buildDecoder(architecture, config, weights).model.graph)).toBe(nodes);
   });
 });
 
@@ -42,7 +43,7 @@ describe("refuses checkpoints that are not what their config says", () => {
   const stored = (shape: readonly number[]): StoredWeight => ({
     dtype: "F32",
     shape,
-    file: "/x/model.safetensors",
+    source: memorySource("model.safetensors", new Uint8Array(0)),
     byteOffset: 0,
     byteLength: 4 * shape.reduce((size, dimension) => size * dimension, 1),
   });

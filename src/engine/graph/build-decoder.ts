@@ -1,9 +1,9 @@
-import { createGraph, type TensorName } from "./graph.ts";
-import type { Architecture } from "./architectures/architecture.ts";
-import type { StoredWeight, WeightIndex } from "../../checkpoint/weight-index.ts";
 import { DEVICES, type DeviceOperators } from "../runtime/device.ts";
+import type { GraphModel } from "../runtime/runtime.ts";
+import type { Architecture } from "./architectures/architecture.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
+import { createGraph, type TensorName } from "./graph.ts";
 import type { GraphScope, LinearWeight } from "./graph-scope.ts";
 import { createGraphWeights, type QuantisedWeights } from "./graph-weights.ts";
 import { addAttentionShapes } from "./parts/attention-shapes.ts";
@@ -11,6 +11,7 @@ import { addEmbedding } from "./parts/embedding.ts";
 import { addHead } from "./parts/head.ts";
 import { addNorm } from "./parts/norm.ts";
 import { findRoot, refuseUnusedWeights } from "./trunk.ts";
+import type { StoredWeight, WeightIndex } from "./weights.ts";
 
 /**
  * onnxruntime maps a table into memory to look rows up in it, and every page that a token has touched stays there: after
@@ -90,7 +91,11 @@ export function buildDecoder(
   graph.addNamed("Identity", [addHead(scope, predicting, tensors)], [names.logits]);
   graph.output(names.logits, "float32", ["predicted", vocabularySize]);
   refuseUnusedWeights(index, { weights, root, ignored: tensors.ignored, modelType: config.modelType });
-  return { model: graph.serialize(), linears: scope.linears, embeddingTable: fed ? table : null };
+  return {
+    model: { graph: graph.serialize(), sources: weights.sources() },
+    linears: scope.linears,
+    embeddingTable: fed ? table : null,
+  };
 }
 
 export interface BuildDecoderOptions {
@@ -100,8 +105,7 @@ export interface BuildDecoderOptions {
 }
 
 export interface DecoderGraph {
-  /** The serialised model, whose external data are the weight files' base names. */
-  readonly model: Uint8Array;
+  readonly model: GraphModel;
   /** The weights that can be quantised. */
   readonly linears: readonly LinearWeight[];
   /** Where the embeddings are if the graph takes `embeddings` [B * S, D] instead of `token_ids`. */

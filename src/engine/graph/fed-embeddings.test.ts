@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { findArchitecture } from "./architectures/registry.ts";
-import { openCheckpointFolder, weightFiles } from "../../checkpoint/checkpoint.ts";
+import { openCheckpointFolder } from "../../checkpoint/checkpoint.ts";
+import { nodeRuntime } from "../../checkpoint/graph-folder.ts";
+import { extendRows } from "../generate/extend-rows.ts";
 import { everyLayer } from "../language-model.ts";
 import { openDecoderSession } from "../session/decoder-session.ts";
-import { extendRows } from "../generate/extend-rows.ts";
-import { createGraphFolder } from "../runtime/graph-folder.ts";
 import { emptyKvBlock } from "../session/kv-block.ts";
+import { findArchitecture } from "./architectures/registry.ts";
 import { buildDecoder } from "./build-decoder.ts";
 
 const CHECKPOINTS = new URL("../../../test/golden/checkpoints/", import.meta.url);
@@ -16,8 +16,7 @@ async function compute(name: string, feedFromBytes: number) {
   const architecture = findArchitecture(reader);
   const config = architecture.readConfig(reader);
   const { model, embeddingTable } = buildDecoder(architecture, config, weights, { feedFromBytes });
-  await using folder = await createGraphFolder(model, weightFiles(weights));
-  await using session = await openDecoderSession(folder.modelPath, config, { threads: 1, embeddingTable });
+  await using session = await openDecoderSession(nodeRuntime, model, config, { threads: 1, embeddingTable });
   const rows = [0, 1].map((row) =>
     Array.from({ length: 9 }, (_, i) => (i * 37 + row * 101 + 11) % config.vocabularySize),
   );
@@ -30,7 +29,7 @@ async function compute(name: string, feedFromBytes: number) {
     trace: places,
     layers: everyLayer(config),
   });
-  return { logits, residuals, takesIds: Buffer.from(model).includes("token_ids") };
+  return { logits, residuals, takesIds: Buffer.from(model.graph).includes("token_ids") };
 }
 
 describe("embeddings read from the file", () => {

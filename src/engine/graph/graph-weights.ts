@@ -1,10 +1,9 @@
-import { basename } from "node:path";
 import { SepError } from "../../errors.ts";
 import type { OnnxGraph, OnnxType, TensorName } from "./graph.ts";
-import type { StoredWeight, WeightIndex } from "../../checkpoint/weight-index.ts";
 import type { LinearWeight } from "./graph-scope.ts";
 import type { LinearFormat } from "./linear-format.ts";
 import type { Quantisation } from "./quantisation.ts";
+import type { ByteSource, StoredWeight, WeightIndex } from "./weights.ts";
 
 const GRAPH_TYPES: Readonly<Record<string, OnnxType>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 
@@ -23,8 +22,10 @@ export interface QuantisedWeight {
   readonly parts: readonly TensorName[];
 }
 
-/** The checkpoint's tensors as constants of a graph; their bytes stay in the weight files. */
+/** The checkpoint's tensors as constants of a graph; their bytes stay in their sources. */
 export interface GraphWeights {
+  /** What the constants that the graph has by now lie in. */
+  sources(): readonly ByteSource[];
   has(name: string): boolean;
   /** Whether the graph reads this tensor by now. */
   used(name: string): boolean;
@@ -51,10 +52,20 @@ export function createGraphWeights(
   quantised: QuantisedWeights | null = null,
 ): GraphWeights {
   const located = new Set<string>();
+  const sources = new Map<string, ByteSource>();
+  const addConstant = (
+    name: TensorName,
+    type: OnnxType,
+    { source, shape, byteOffset, byteLength }: StoredWeight,
+  ): TensorName => {
+    sources.set(source.name, source);
+    return graph.external(name, type, shape, { file: source.name, byteOffset, byteLength });
+  };
   const stored = new Map<string, { tensor: TensorName; type: OnnxType }>();
   const widened = new Map<string, TensorName>();
   const inFewerBits = new Map<string, QuantisedWeight>();
   const weights: GraphWeights = {
+    sources: () => [...sources.values()],
     has: (name) => index.has(name),
     used: (name) => located.has(name) || inFewerBits.has(name),
     quantised(weight) {
@@ -62,14 +73,11 @@ export function createGraphWeights(
       const known = inFewerBits.get(weight.name);
       if (known !== undefined) return known;
       const format = quantised.quantisation.formatOf(weight);
-      const parts = format.tensors(weight).map(({ name, dtype, shape }) => {
-        const { file, byteOffset, byteLength } = quantised.index.get(name) as StoredWeight;
-        return graph.external(name, CODE_TYPES[dtype] as OnnxType, shape, {
-          file: basename(file),
-          byteOffset,
-          byteLength,
-        });
-      });
+      const parts = format
+        .tensors(weight)
+        .map(({ name, dtype }) =>
+          addConstant(name, CODE_TYPES[dtype] as OnnxType, quantised.index.get(name) as StoredWeight),
+        );
       inFewerBits.set(weight.name, { format, parts });
       return { format, parts };
     },
@@ -99,9 +107,9 @@ export function createGraphWeights(
     stored(name, shape) {
       const known = stored.get(name);
       if (known !== undefined) return known;
-      const { file, dtype, byteOffset, byteLength } = weights.locate(name, shape);
-      const type = GRAPH_TYPES[dtype] as OnnxType;
-      const tensor = graph.external(name, type, shape, { file: basename(file), byteOffset, byteLength });
+      const weight = weights.locate(name, shape);
+      const type = GRAPH_TYPES[weight.dtype] as OnnxType;
+      const tensor = addConstant(name, type, weight);
       stored.set(name, { tensor, type });
       return { tensor, type };
     },

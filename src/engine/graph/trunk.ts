@@ -1,6 +1,6 @@
 import { SepError } from "../../errors.ts";
-import type { WeightIndex } from "../../checkpoint/weight-index.ts";
 import type { GraphWeights } from "./graph-weights.ts";
+import type { WeightIndex } from "./weights.ts";
 
 /**
  * What stands before the trunk's names in a checkpoint: the first root that has the tensor.

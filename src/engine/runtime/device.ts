@@ -1,28 +1,31 @@
-import type { InferenceSession } from "onnxruntime-node";
-import type { ModelDtype } from "../language-model.ts";
+import { SepError } from "../../errors.ts";
 
-/** What a model can be computed on: the processor, or a graphics card by one of onnxruntime's providers. */
+/** What a model can be computed on: the CPU, or a GPU by one of onnxruntime's providers. */
 export const DEVICE_NAMES = ["cpu", "cuda", "webgpu", "coreml", "dml"] as const;
 export type DeviceName = (typeof DEVICE_NAMES)[number];
+
+/** How the linear layers' weights are kept and multiplied; all else is float32. */
+export const MODEL_DTYPES = ["float32", "int8", "int4"] as const;
+export type ModelDtype = (typeof MODEL_DTYPES)[number];
 
 /** What may be asked for: a device, or the first of {@link AUTO_DEVICES} that works here. */
 export type DeviceChoice = DeviceName | "auto";
 export const DEVICE_CHOICES: readonly DeviceChoice[] = [...DEVICE_NAMES, "auto"];
 
 /**
- * What `auto` tries before it takes the processor. The others must be asked for: Core ML has kernels for a part of the
- * graph only, and onnxruntime calls WebGPU experimental; besides, a driver that imitates a graphics card on the
- * processor cannot be told from a real one.
+ * What `auto` tries before it takes the CPU. The others must be asked for: Core ML has kernels for only part of the
+ * graph, and onnxruntime calls WebGPU experimental; besides, a driver that imitates a GPU on the CPU cannot be told from
+ * a real one.
  */
 export const AUTO_DEVICES: readonly DeviceName[] = ["cuda", "dml"];
 
-/** What not every device's kernels can do; the graph is built without what its device lacks. */
+/** What only some devices' kernels can do; the graph is built without what its device lacks. */
 export interface DeviceOperators {
-  /** FusedMatMul: a product of matrices with a transpose and a factor. Where it is missing, the processor does it. */
+  /** FusedMatMul: a matrix product with a transpose and a factor. Where it is missing, onnxruntime uses the CPU. */
   readonly fusedMatMul: boolean;
-  /** Products over no columns, which are zero. WebGPU's takes the process down. */
+  /** Matrix products over no columns, which are zero. On WebGPU they crash the process. */
   readonly emptyMatMul: boolean;
-  /** Reading rows of float16 and bfloat16 tables. Where it is missing, the tables are widened when they are loaded. */
+  /** Looking up rows of float16 and bfloat16 tables. Where it is missing, the tables are widened when they are loaded. */
   readonly halfLookUp: boolean;
   /** Computes in the process's own memory, which large tables would fill. */
   readonly sharesMemory: boolean;
@@ -30,18 +33,18 @@ export interface DeviceOperators {
 
 /** What the engine knows of a device. */
 export interface DeviceTraits {
-  /** How onnxruntime is asked for it. */
-  readonly provider: InferenceSession.ExecutionProviderConfig;
+  /** onnxruntime's execution provider. */
+  readonly provider: DeviceName | { readonly name: "coreml"; readonly coreMlFlags: number };
   /** What it takes to have it; completes "It needs …". */
   readonly needs: string;
-  /** Arithmetic that may be asked of it. */
+  /** What it computes in. */
   readonly dtypes: readonly ModelDtype[] | "all";
   readonly operators: DeviceOperators;
   /** Variables that its libraries must find when they are loaded. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
-const GRAPHICS_CARD = {
+const GPU = {
   dtypes: ["float32"],
   operators: { fusedMatMul: false, emptyMatMul: false, halfLookUp: false, sharesMemory: false },
   environment: {},
@@ -58,7 +61,7 @@ export const DEVICES: Readonly<Record<DeviceName, DeviceTraits>> = {
     environment: {},
   },
   cuda: {
-    ...GRAPHICS_CARD,
+    ...GPU,
     provider: "cuda",
     needs:
       "Linux on x64, an NVIDIA card, CUDA 12 and cuDNN 9 where the loader finds them, and onnxruntime's CUDA libraries: ONNXRUNTIME_NODE_INSTALL=true npm rebuild onnxruntime-node",
@@ -67,19 +70,62 @@ export const DEVICES: Readonly<Record<DeviceName, DeviceTraits>> = {
     environment: { NVIDIA_TF32_OVERRIDE: "0" },
   },
   webgpu: {
-    ...GRAPHICS_CARD,
+    ...GPU,
     provider: "webgpu",
     needs: "a graphics driver: Vulkan on Linux (x64 only), Direct3D 12 on Windows, Metal on macOS",
   },
   coreml: {
-    ...GRAPHICS_CARD,
+    ...GPU,
     provider: { name: "coreml", coreMlFlags: COREML_FLOAT32 },
     needs: "macOS 12 or newer",
   },
   dml: {
-    ...GRAPHICS_CARD,
+    ...GPU,
     provider: "dml",
     needs: "Windows 10 or newer and a graphics card with Direct3D 12",
     operators: { fusedMatMul: true, emptyMatMul: false, halfLookUp: false, sharesMemory: false },
   },
 };
+
+/**
+ * The error of a device that was asked for and does not work. Nothing is computed elsewhere in its place.
+ * @param problem what is wrong, in the words of whoever noticed; follows "The device … "
+ */
+export function deviceUnavailable(device: DeviceName, problem: string, cause?: unknown): SepError {
+  return new SepError(
+    "device-unavailable",
+    `The device ${device} ${problem}. It needs ${DEVICES[device].needs}. Leave --device out to compute on the CPU; \`sep doctor\` shows which devices work here.`,
+    { cause },
+  );
+}
+
+/** Rethrows onnxruntime's error, as one of the device unless that is the CPU. */
+export function blameDevice(device: DeviceName, problem: string, error: unknown): never {
+  if (device === "cpu") throw error;
+  throw deviceUnavailable(device, `${problem}: ${describeFailure(error)}`, error);
+}
+
+/**
+ * What a device computed, unless all of it is one number: when a WebGPU device runs out of memory, onnxruntime only logs
+ * it and goes on with buffers that are not there.
+ * @throws SepError `device-unavailable`
+ */
+export function requireContent(device: DeviceName, values: Float32Array): Float32Array {
+  if (device === "cpu" || values.some((value) => value !== values[0])) return values;
+  throw deviceUnavailable(
+    device,
+    `computed ${values.length} times the same number; its memory may not suffice`,
+  );
+}
+
+/** What onnxruntime says went wrong, on one line, without the place in its sources and the condition that failed. */
+export function describeFailure(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = message
+    .replace(/\s+/g, " ")
+    .replace(/^.* was false\.? ?/, "")
+    .replace(/[. ]+$/, "");
+  return reason.length <= LONGEST_REASON ? reason : `${reason.slice(0, LONGEST_REASON - 1)}…`;
+}
+
+const LONGEST_REASON = 300;

@@ -1,26 +1,49 @@
-import { Tensor } from "onnxruntime-node";
+import { SepError } from "../../errors.ts";
+import type { SafetensorsDtype } from "../../formats/safetensors-dtype.ts";
+import { decodeTensor } from "../../formats/tensor-bytes.ts";
+import { maskKinds, newTokenMask, suffixMask, wholeMask } from "../graph/attention-masks.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { inverseFrequencies, ropeTables, rotaryMagnitude, rotaryPairs } from "../graph/rope.ts";
-import { maskKinds, newTokenMask, suffixMask, wholeMask } from "../graph/attention-masks.ts";
-import type { DecoderPass } from "./decoder-session.ts";
-import type { EmbeddingRows } from "./embedding-rows.ts";
-import type { KvBlock } from "./kv-block.ts";
+import type { StoredWeight } from "../graph/weights.ts";
+import { floatTensor, integerTensor, type Tensor, type Tensors } from "../runtime/runtime.ts";
+import { type KvBlock, kvFeeds } from "./kv-block.ts";
 
-type Feeds = Record<string, Tensor>;
+/** One forward pass over S new tokens in each of B rows. */
+export interface DecoderPass {
+  /** [B * S] token ids, row after row. */
+  readonly tokenIds: readonly number[];
+  /** B */
+  readonly rows: number;
+  /** What all rows share: one row, no unused capacity. */
+  readonly prefix: KvBlock;
+  /** Each row's own tokens so far: B rows. */
+  readonly suffix: KvBlock;
+  /** Which of the B * S tokens to predict the next token of. */
+  readonly logitRows: readonly number[];
+  /** Which of the B * S tokens to read the residual stream at. */
+  readonly traceRows: readonly number[];
+  /** Residual layers to read, 0 .. L. */
+  readonly layers: readonly number[];
+  /** Also read the stream after the final norm. */
+  readonly finalNorm: boolean;
+  /** Return the new keys and values; a pass that nothing follows does without the copy. */
+  readonly keepKv: boolean;
+}
 
 /** Makes the graph's inputs for one pass; rotary tables and masks that serve the next pass too are kept. */
 export function createDecoderFeeds(
   config: DecoderConfig,
   embeddings: EmbeddingRows | null = null,
-): (pass: DecoderPass) => Feeds {
+): (pass: DecoderPass) => Promise<Tensors> {
   const ropes = createRopeFeeds(config);
   const masks = createMaskFeeds(config);
-  return (pass) => {
+  return async (pass) => {
     const tokens = pass.tokenIds.length / pass.rows;
     return {
-      ...cacheFeeds(config, pass),
-      ...(embeddings === null ? idFeeds(pass) : embeddingFeeds(pass, embeddings)),
+      ...kvFeeds(config, "prefix", pass.prefix),
+      ...kvFeeds(config, "suffix", pass.suffix),
+      ...(embeddings === null ? idFeeds(pass) : await embeddingFeeds(pass, embeddings)),
       ...placeFeeds(pass),
       ...ropes(pass.prefix.length + pass.suffix.length + tokens),
       ...masks(pass),
@@ -28,53 +51,33 @@ export function createDecoderFeeds(
   };
 }
 
-const idFeeds = ({ tokenIds, rows }: DecoderPass): Feeds => ({
-  [names.tokenIds]: integers(tokenIds, [rows, tokenIds.length / rows]),
+const idFeeds = ({ tokenIds, rows }: DecoderPass): Tensors => ({
+  [names.tokenIds]: integerTensor(tokenIds, [rows, tokenIds.length / rows]),
 });
 
-function embeddingFeeds({ tokenIds }: DecoderPass, embeddings: EmbeddingRows): Feeds {
-  const values = embeddings.read(tokenIds);
-  return { [names.embeddings]: floats(values, [tokenIds.length, values.length / tokenIds.length]) };
+async function embeddingFeeds({ tokenIds }: DecoderPass, embeddings: EmbeddingRows): Promise<Tensors> {
+  const values = await embeddings.read(tokenIds);
+  return { [names.embeddings]: floatTensor(values, [tokenIds.length, values.length / tokenIds.length]) };
 }
 
-function placeFeeds({ tokenIds, rows, prefix, suffix, traceRows, logitRows }: DecoderPass): Feeds {
+function placeFeeds({ tokenIds, rows, prefix, suffix, traceRows, logitRows }: DecoderPass): Tensors {
   const tokens = tokenIds.length / rows;
   const first = prefix.length + suffix.length;
   const positions = new BigInt64Array(tokenIds.length);
   for (let i = 0; i < positions.length; i++) positions[i] = BigInt(first + (i % tokens));
   return {
-    [names.positionIds]: new Tensor("int64", positions, [rows, tokens]),
-    [names.traceRows]: integers(traceRows, [traceRows.length]),
+    [names.positionIds]: { type: "int64", data: positions, dims: [rows, tokens] },
+    [names.traceRows]: integerTensor(traceRows, [traceRows.length]),
     // at least one row, fetched or not: onnxruntime 1.30 gives reductions of nothing a wrong shape
-    [names.logitRows]: integers(logitRows.length > 0 ? logitRows : [0], [Math.max(1, logitRows.length)]),
+    [names.logitRows]: integerTensor(logitRows.length > 0 ? logitRows : [0], [Math.max(1, logitRows.length)]),
   };
-}
-
-const integers = (values: readonly number[], dimensions: readonly number[]): Tensor =>
-  new Tensor("int64", BigInt64Array.from(values, BigInt), dimensions);
-
-const floats = (values: Float32Array, dimensions: readonly number[]): Tensor =>
-  new Tensor("float32", values, dimensions);
-
-function cacheFeeds(config: DecoderConfig, { prefix, suffix }: DecoderPass): Feeds {
-  const feeds: Feeds = {};
-  const add = (kind: "prefix" | "suffix", block: KvBlock): void => {
-    const shape = [config.kvHeadCount, block.rows, block.capacity, config.headSize];
-    for (let layer = 0; layer < config.blockCount; layer++) {
-      feeds[names.cache(kind, layer, "k")] = floats(block.keys[layer] as Float32Array, shape);
-      feeds[names.cache(kind, layer, "v")] = floats(block.values[layer] as Float32Array, shape);
-    }
-  };
-  add("prefix", prefix);
-  add("suffix", suffix);
-  return feeds;
 }
 
 /** Rotary tables that grow with the longest position asked for. */
-function createRopeFeeds(config: DecoderConfig): (positions: number) => Feeds {
+function createRopeFeeds(config: DecoderConfig): (positions: number) => Tensors {
   const frequencies = config.ropes.map(inverseFrequencies);
   let count = 0;
-  let feeds: Feeds = {};
+  let feeds: Record<string, Tensor> = {};
   return (positions) => {
     if (positions > count) {
       count = Math.max(256, 2 ** Math.ceil(Math.log2(positions)));
@@ -82,8 +85,8 @@ function createRopeFeeds(config: DecoderConfig): (positions: number) => Feeds {
       for (const [index, rope] of config.ropes.entries()) {
         const tables = ropeTables(frequencies[index] as Float32Array, count, rotaryMagnitude(rope));
         const shape = [count, rotaryPairs(rope)];
-        feeds[names.rope(index, "cos")] = floats(tables.cos, shape);
-        feeds[names.rope(index, "sin")] = floats(tables.sin, shape);
+        feeds[names.rope(index, "cos")] = floatTensor(tables.cos, shape);
+        feeds[names.rope(index, "sin")] = floatTensor(tables.sin, shape);
       }
     }
     return feeds;
@@ -91,7 +94,7 @@ function createRopeFeeds(config: DecoderConfig): (positions: number) => Feeds {
 }
 
 /** The masks that the config's blocks take; the one over new tokens is kept until their number changes. */
-function createMaskFeeds(config: DecoderConfig): (pass: DecoderPass) => Feeds {
+function createMaskFeeds(config: DecoderConfig): (pass: DecoderPass) => Tensors {
   const kinds = [...maskKinds(config)];
   const group = config.headCount / config.kvHeadCount;
   let kept: Tensor | null = null;
@@ -99,17 +102,62 @@ function createMaskFeeds(config: DecoderConfig): (pass: DecoderPass) => Feeds {
     const tokens = tokenIds.length / rows;
     const { length: suffixLength, capacity: suffixCapacity } = suffix;
     const spans = { prefix: prefix.length, suffixLength, suffixCapacity, tokens };
-    const feeds: Feeds = {};
+    const feeds: Record<string, Tensor> = {};
     for (const kind of kinds) {
       if (kind === "spans") {
-        if (kept?.dims[1] !== tokens) kept = floats(newTokenMask(tokens, group), [group * tokens, tokens]);
+        if (kept?.dims[1] !== tokens)
+          kept = floatTensor(newTokenMask(tokens, group), [group * tokens, tokens]);
         feeds[names.newMask] = kept;
-        feeds[names.suffixMask] = floats(suffixMask(spans), [suffixCapacity]);
+        feeds[names.suffixMask] = floatTensor(suffixMask(spans), [suffixCapacity]);
       } else {
         const mask = wholeMask(spans, group, kind === "sliding" ? config.window : null);
-        feeds[names.wholeMask(kind)] = floats(mask, [group * tokens, mask.length / (group * tokens)]);
+        feeds[names.wholeMask(kind)] = floatTensor(mask, [group * tokens, mask.length / (group * tokens)]);
       }
     }
     return feeds;
+  };
+}
+
+/** Rows of an embedding table that is not in the graph. */
+export interface EmbeddingRows extends AsyncDisposable {
+  /**
+   * @param tokenIds [N]
+   * @returns [N, D] float32
+   * @throws SepError `bad-checkpoint` for an id that the table has no row of, or if its file became shorter
+   */
+  read(tokenIds: readonly number[]): Promise<Float32Array>;
+}
+
+/** Keeps the table's source open. @param table [V, D] F32, F16 or BF16 */
+export async function openEmbeddingRows(table: StoredWeight): Promise<EmbeddingRows> {
+  const { source, dtype, shape, byteOffset, byteLength } = table;
+  const shown = source.path ?? source.name;
+  const rowCount = shape[0] as number;
+  const rowBytes = byteLength / rowCount;
+  const reader = await source.open();
+  return {
+    async read(tokenIds) {
+      const bytes = new Uint8Array(tokenIds.length * rowBytes);
+      for (const [at, id] of tokenIds.entries()) {
+        if (!(Number.isInteger(id) && id >= 0 && id < rowCount)) {
+          throw new SepError(
+            "bad-checkpoint",
+            `${shown}: no embedding of token ${id}, only of 0 to ${rowCount - 1}.`,
+          );
+        }
+        const row = bytes.subarray(at * rowBytes, (at + 1) * rowBytes);
+        const reading = reader.read(row, byteOffset + id * rowBytes);
+        // awaited only where it has to be: the pages of a table in use are in memory
+        const read = typeof reading === "number" ? reading : await reading;
+        if (read < rowBytes) {
+          throw new SepError(
+            "bad-checkpoint",
+            `${shown} ends at token ${id}'s embedding: read ${read} of ${rowBytes} bytes. It became shorter after the model was loaded; download it again.`,
+          );
+        }
+      }
+      return decodeTensor(bytes, dtype as SafetensorsDtype);
+    },
+    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   };
 }

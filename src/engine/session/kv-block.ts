@@ -1,23 +1,30 @@
 import type { DecoderConfig } from "../graph/decoder-config.ts";
+import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
+import { floatTensor, readFloats, type Tensor, type Tensors } from "../runtime/runtime.ts";
 
-/**
- * Keys and values of B rows for a stretch of tokens, in arrays that TypeScript owns and onnxruntime reads in
- * place. Each of `keys[l]`, `values[l]` is [kvHeads, rows, capacity, headSize]; the first `length` of `capacity`
- * tokens are in use, the rest is zero and masked.
- */
-export interface KvBlock {
-  readonly rows: number;
-  readonly length: number;
-  readonly capacity: number;
+/** What only this file looks into, so that keys and values can stay on a device once a runtime keeps them there. */
+const STORAGE: unique symbol = Symbol("keys and values");
+
+/** Per layer, in arrays that TypeScript owns and onnxruntime reads in place. */
+interface KvArrays {
   readonly keys: readonly Float32Array[];
   readonly values: readonly Float32Array[];
 }
 
-/** New keys and values of `tokens` tokens: per layer [kvHeads, rows, tokens, headSize]. */
+/** Keys and values of B rows for a stretch of tokens: the first `length` of `capacity` tokens are in use. */
+export interface KvBlock {
+  readonly rows: number;
+  readonly length: number;
+  readonly capacity: number;
+  /** Each [kvHeads, rows, capacity, headSize]; what is not in use is zero and masked. */
+  readonly [STORAGE]: KvArrays;
+}
+
+/** New keys and values of `tokens` tokens. */
 export interface KvStep {
   readonly tokens: number;
-  readonly keys: readonly Float32Array[];
-  readonly values: readonly Float32Array[];
+  /** Each [kvHeads, rows, tokens, headSize]. */
+  readonly [STORAGE]: KvArrays;
 }
 
 type KvSizes = Pick<DecoderConfig, "blockCount" | "kvHeadCount" | "headSize">;
@@ -33,9 +40,18 @@ const capacityFor = (length: number): number =>
   length <= CAPACITY_STEP / 2 ? CAPACITY_STEP / 2 : Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP;
 
 /** A block that holds no tokens yet. */
-export function emptyKvBlock({ blockCount }: KvSizes, rows: number): KvBlock {
-  const none = Array.from({ length: blockCount }, () => new Float32Array(0));
-  return { rows, length: 0, capacity: 0, keys: none, values: none };
+export const emptyKvBlock = (sizes: KvSizes, rows: number): KvBlock =>
+  createKvBlock(sizes, { rows, length: 0, capacity: 0 }, () => new Float32Array(0));
+
+/** A block whose arrays are made by their size. */
+export function createKvBlock(
+  { blockCount, kvHeadCount, headSize }: KvSizes,
+  shape: Pick<KvBlock, "rows" | "length" | "capacity">,
+  make: (size: number) => Float32Array,
+): KvBlock {
+  const size = kvHeadCount * shape.rows * shape.capacity * headSize;
+  const makeAll = (): Float32Array[] => Array.from({ length: blockCount }, () => make(size));
+  return { ...shape, [STORAGE]: { keys: makeAll(), values: makeAll() } };
 }
 
 /** The block with `step`'s tokens appended. Writes into the given block's arrays where they have room. */
@@ -52,9 +68,10 @@ export function appendKv(sizes: KvSizes, block: KvBlock, step: KvStep): KvBlock 
       );
     }
   };
-  roomy.keys.forEach((keys, layer) => {
-    write(keys, step.keys[layer] as Float32Array);
-    write(roomy.values[layer] as Float32Array, step.values[layer] as Float32Array);
+  const [target, source] = [roomy[STORAGE], step[STORAGE]];
+  target.keys.forEach((keys, layer) => {
+    write(keys, source.keys[layer] as Float32Array);
+    write(target.values[layer] as Float32Array, source.values[layer] as Float32Array);
   });
   return { ...roomy, length };
 }
@@ -86,9 +103,34 @@ function resize(sizes: KvSizes, block: KvBlock, rows: readonly number[], capacit
     rows: rows.length,
     length: block.length,
     capacity,
-    keys: block.keys.map(copy),
-    values: block.values.map(copy),
+    [STORAGE]: { keys: block[STORAGE].keys.map(copy), values: block[STORAGE].values.map(copy) },
   };
 }
 
 const everyRow = (block: KvBlock): number[] => Array.from({ length: block.rows }, (_, row) => row);
+
+/** A block as the decoder graph's inputs. */
+export function kvFeeds(sizes: KvSizes, kind: "prefix" | "suffix", block: KvBlock): Tensors {
+  const { keys, values } = block[STORAGE];
+  const shape = [sizes.kvHeadCount, block.rows, block.capacity, sizes.headSize];
+  const feeds: Record<string, Tensor> = {};
+  for (let layer = 0; layer < sizes.blockCount; layer++) {
+    feeds[names.cache(kind, layer, "k")] = floatTensor(keys[layer] as Float32Array, shape);
+    feeds[names.cache(kind, layer, "v")] = floatTensor(values[layer] as Float32Array, shape);
+  }
+  return feeds;
+}
+
+/** Names of the decoder graph's outputs with new keys and values. */
+export const kvOutputs = ({ blockCount }: KvSizes): string[] =>
+  Array.from({ length: blockCount }, (_, layer) => layer).flatMap((layer) => [
+    names.cache("new", layer, "k"),
+    names.cache("new", layer, "v"),
+  ]);
+
+/** New keys and values as the decoder graph returns them. */
+export function readKvStep({ blockCount }: KvSizes, tokens: number, outputs: Tensors): KvStep {
+  const read = (side: "k" | "v"): Float32Array[] =>
+    Array.from({ length: blockCount }, (_, layer) => readFloats(outputs, names.cache("new", layer, side)));
+  return { tokens, [STORAGE]: { keys: read("k"), values: read("v") } };
+}

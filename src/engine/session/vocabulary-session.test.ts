@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { createRng } from "../../math/rng.ts";
+import { ortNode } from "../runtime/ort-node.ts";
 import { createVocabularySession } from "./vocabulary-session.ts";
 
-const session = createVocabularySession(1);
+const session = createVocabularySession(ortNode, 1);
 afterAll(() => session[Symbol.asyncDispose]());
 
 /** In float64, the slow way. */

@@ -1,5 +1,5 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { createGraph, type OnnxGraph, type TensorName } from "../graph/graph.ts";
+import { floatTensor, type Runtime, readFloats, type Session } from "../runtime/runtime.ts";
 
 /** What sampling needs of whole rows of logits; per row. */
 export interface VocabularyMeasures {
@@ -27,16 +27,16 @@ export interface VocabularySession extends AsyncDisposable {
 
 /**
  * The graph keeps about six times its input. More numbers than these at a time (1 MiB) are fetched from memory over and
- * over instead of from a processor's cache.
+ * over instead of from a CPU's cache.
  */
 const VALUES_AT_A_TIME = 2 ** 18;
 
 /** Opens its graph at the first call. @param threads that share the rows */
-export function createVocabularySession(threads: number): VocabularySession {
-  let opened: Promise<InferenceSession> | null = null;
+export function createVocabularySession(runtime: Runtime, threads: number): VocabularySession {
+  let opened: Promise<Session> | null = null;
   return {
     async measure(logits, rows, temperature) {
-      opened ??= open(threads);
+      opened ??= open(runtime, threads);
       const session = await opened;
       const size = logits.length / rows;
       const step = Math.max(threads, Math.floor(VALUES_AT_A_TIME / size));
@@ -46,24 +46,23 @@ export function createVocabularySession(threads: number): VocabularySession {
         entropy: new Float32Array(rows),
         temperedLogprob: new Float32Array(rows),
       };
-      const inverse = new Tensor("float32", Float32Array.of(1 / temperature), []);
+      const inverse = floatTensor(Float32Array.of(1 / temperature), []);
       for (let begin = 0; begin < rows; begin += step) {
         const end = Math.min(begin + step, rows);
         const own = logits.subarray(begin * size, end * size);
-        const fetched = await session.run({
-          logits: new Tensor("float32", own, [end - begin, size]),
+        const outputs = await session.run({
+          logits: floatTensor(own, [end - begin, size]),
           inverse_temperature: inverse,
         });
-        const read = (name: string): Float32Array => (fetched[name] as Tensor).data as Float32Array;
-        measures.highest.set(read("highest"), begin);
-        measures.highestLogprob.set(read("highest_logprob"), begin);
-        measures.entropy.set(read("entropy"), begin);
-        measures.temperedLogprob.set(read("tempered_logprob"), begin);
+        measures.highest.set(readFloats(outputs, "highest"), begin);
+        measures.highestLogprob.set(readFloats(outputs, "highest_logprob"), begin);
+        measures.entropy.set(readFloats(outputs, "entropy"), begin);
+        measures.temperedLogprob.set(readFloats(outputs, "tempered_logprob"), begin);
       }
       return measures;
     },
     async [Symbol.asyncDispose]() {
-      await (await opened)?.release();
+      await (await opened)?.[Symbol.asyncDispose]();
     },
   };
 }
@@ -81,7 +80,7 @@ function addRowPads(graph: OnnxGraph, rows: TensorName): TensorName {
   return graph.add("Concat", [graph.integers([0, 0, 0]), missing], { axis: 0 });
 }
 
-function open(threads: number): Promise<InferenceSession> {
+function open(runtime: Runtime, threads: number): Promise<Session> {
   const graph = createGraph("vocabulary");
   const logits = graph.input("logits", "float32", ["rows", "V"]);
   const inverseTemperature = graph.input("inverse_temperature", "float32", []);
@@ -97,11 +96,6 @@ function open(threads: number): Promise<InferenceSession> {
   output("ReduceMax", logprobs, "highest_logprob");
   output("ReduceSum", graph.add("Pad", [surprise, addRowPads(graph, logits)]), "entropy");
   output("ReduceMax", tempered, "tempered_logprob");
-  return InferenceSession.create(graph.serialize(), {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-    // this pool's threads must not spin while the model's work, nor the other way round
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
-  });
+  // its threads must not spin while the model's work, nor the other way round
+  return runtime.createSession({ graph: graph.serialize(), sources: [] }, { threads, spins: false });
 }

@@ -76,3 +76,15 @@ const TEMPLATE_DATE: Readonly<Record<string, string>> = {
 
 const formatTemplateDate = (format: string): string =>
   format.replace(/%[a-zA-Z]/g, (code) => TEMPLATE_DATE[code] ?? code);
+
+/**
+ * The template among what `tokenizer_config.json` has as `chat_template`: one alone, or several with names.
+ * @returns null if there is none
+ */
+export function findChatTemplate(stored: unknown): string | null {
+  if (typeof stored === "string") return stored;
+  if (!Array.isArray(stored)) return null;
+  const named = stored as readonly ({ readonly name?: unknown; readonly template?: unknown } | null)[];
+  const chosen = named.find((each) => each?.name === "default") ?? named[0];
+  return typeof chosen?.template === "string" ? chosen.template : null;
+}

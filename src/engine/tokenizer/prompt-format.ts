@@ -1,6 +1,4 @@
 import type { TextTokenizer } from "./text-tokenizer.ts";
-import { fingerprint } from "../../store/fingerprint.ts";
-import { type Json, stableStringify } from "../../formats/json.ts";
 import { type Shot, stopStringsOfShots } from "./few-shot.ts";
 import type { PromptTemplate } from "./prompt-template.ts";
 
@@ -31,14 +29,6 @@ export function resolvePromptFormat(
 ): Exclude<PromptFormat, "auto"> {
   if (format !== "auto") return format;
   return renderChat === null ? "notebook" : "chat";
-}
-
-/** What of a format decides the prompts; contents by their hash, so that no path counts. */
-export function describePromptFormat(format: PromptFormat): Json {
-  if (typeof format === "string") return format;
-  if (format.kind === "template") return { kind: "template", sha256: fingerprint(format.template.text) };
-  const shots = format.shots.map(({ question, answer }) => ({ question, answer }));
-  return { kind: "few-shot", shots: shots.length, sha256: fingerprint(stableStringify(shots)) };
 }
 
 /** What ends an answer in this format, beside what the user asks for. */

@@ -1,4 +1,4 @@
-import { planThreads } from "../../engine/runtime/plan-threads.ts";
+import { planThreads } from "../../engine/runtime/machine-node.ts";
 import type { ProbeUnit } from "../sweep/units.ts";
 
 /** Multiplications that take about as long as starting threads and their onnxruntime. */

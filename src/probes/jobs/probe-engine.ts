@@ -1,4 +1,5 @@
-import { canStartWorkers, startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads.ts";
+import { ortNode } from "../../engine/runtime/ort-node.ts";
+import { canStartWorkers, startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads-node.ts";
 import { createMatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { createScratch } from "../products/scratch.ts";
 import {
@@ -45,7 +46,7 @@ function startEngine(workers: number, signal: AbortSignal | undefined): ProbeEng
 }
 
 async function openEngineHere(signal: AbortSignal | undefined): Promise<ProbeEngine> {
-  const multiplier = await createMatrixMultiplier();
+  const multiplier = await createMatrixMultiplier(ortNode);
   const scratch = createScratch();
   const closed = new AbortController();
   const either = signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]);

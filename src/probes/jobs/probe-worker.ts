@@ -1,11 +1,12 @@
-import { serveJobs } from "../../engine/runtime/worker-threads.ts";
+import { ortNode } from "../../engine/runtime/ort-node.ts";
+import { serveJobs } from "../../engine/runtime/worker-threads-node.ts";
 import { createMatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { createScratch } from "../products/scratch.ts";
 import { type ProbeJob, runProbeJob } from "./probe-job.ts";
 
 // The entry point of a worker thread: fits probes, one job at a time.
 
-const multiplier = createMatrixMultiplier();
+const multiplier = createMatrixMultiplier(ortNode);
 const scratch = createScratch();
 
 serveJobs<ProbeJob>(async (job, signal) => runProbeJob(job, await multiplier, scratch, signal));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeHashedRows } from "../../../test/fakes/hashed-rows.ts";
+import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { type CodedProducts, createCodedProducts } from "./coded-products.ts";
 
 const WIDTH = 300;
@@ -8,7 +9,7 @@ const RIGHT = 40;
 
 let coded: CodedProducts;
 beforeAll(() => {
-  coded = createCodedProducts(1);
+  coded = createCodedProducts(ortNode, 1);
 });
 afterAll(async () => {
   await coded[Symbol.asyncDispose]();

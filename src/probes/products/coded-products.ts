@@ -1,5 +1,5 @@
-import { type InferenceSession, Tensor } from "onnxruntime-node";
 import { createGraph, ONNX_TYPES, type OnnxGraph, type TensorName } from "../../engine/graph/graph.ts";
+import { floatTensor, type Runtime, type Session } from "../../engine/runtime/runtime.ts";
 import { openProductSession } from "./open-session.ts";
 
 /** Rows in whole numbers, each on its own scale: a number is about (code - zero) · scale. */
@@ -16,7 +16,7 @@ export type LeftRows = CodedRows<Uint8Array>;
 export type RightRows = CodedRows<Int8Array>;
 
 /**
- * Products of rows that are rounded to whole numbers: three times as fast as float32 on processors that multiply
+ * Products of rows that are rounded to whole numbers: three times as fast as float32 on CPUs that multiply
  * bytes, for what need not be more exact than a hundredth of its typical size.
  */
 export interface CodedProducts extends AsyncDisposable {
@@ -50,7 +50,7 @@ export interface CodedProducts extends AsyncDisposable {
   ): Promise<void>;
 }
 
-/** Left codes are 1 to 127: sums of two products then fit the 16 bits that processors without VNNI keep them in. */
+/** Left codes are 1 to 127: sums of two products then fit the 16 bits that CPUs without VNNI keep them in. */
 const LEFT_ZERO = 64;
 const LEFT_LARGEST = 63;
 const RIGHT_LARGEST = 127;
@@ -58,12 +58,12 @@ const RIGHT_LARGEST = 127;
 const ROWS_AT_ONCE = 128;
 
 /** {@link CodedProducts}; dispose them after use. Sessions are opened when they are first needed. */
-export function createCodedProducts(threads: number): CodedProducts {
-  const sessions = new Map<() => OnnxGraph, Promise<InferenceSession>>();
-  const sessionFor = (build: () => OnnxGraph): Promise<InferenceSession> => {
+export function createCodedProducts(runtime: Runtime, threads: number): CodedProducts {
+  const sessions = new Map<() => OnnxGraph, Promise<Session>>();
+  const sessionFor = (build: () => OnnxGraph): Promise<Session> => {
     // all rows on the right are encoded at once, and seldom: that memory is better given back
     const keepsMemory = build !== buildRightEncoder;
-    const session = sessions.get(build) ?? openProductSession(build(), { threads, keepsMemory });
+    const session = sessions.get(build) ?? openProductSession(runtime, build(), { threads, keepsMemory });
     sessions.set(build, session);
     return session;
   };
@@ -76,12 +76,12 @@ export function createCodedProducts(threads: number): CodedProducts {
         const shape = [bottom - top, k];
         await session.run(
           {
-            rows: new Tensor("float32", rows.subarray(top * k, bottom * k), shape),
-            factors: new Tensor("float32", factors, [k]),
+            rows: floatTensor(rows.subarray(top * k, bottom * k), shape),
+            factors: floatTensor(factors, [k]),
           },
           {
-            codes: new Tensor("uint8", codes.subarray(top * k, bottom * k), shape),
-            scales: new Tensor("float32", scales.subarray(top, bottom), [bottom - top, 1]),
+            codes: { type: "uint8", data: codes.subarray(top * k, bottom * k), dims: shape },
+            scales: floatTensor(scales.subarray(top, bottom), [bottom - top, 1]),
           },
         );
       }
@@ -93,10 +93,10 @@ export function createCodedProducts(threads: number): CodedProducts {
       const scales = new Float32Array(m);
       await session.run(
         {
-          rows: new Tensor("float32", rows.subarray(0, m * k), [m, k]),
-          factors: new Tensor("float32", factors, [k]),
+          rows: floatTensor(rows.subarray(0, m * k), [m, k]),
+          factors: floatTensor(factors, [k]),
         },
-        { codes: new Tensor("int8", codes, [k, m]), scales: new Tensor("float32", scales, [1, m]) },
+        { codes: { type: "int8", data: codes, dims: [k, m] }, scales: floatTensor(scales, [1, m]) },
       );
       return { rowCount: m, codes, scales };
     },
@@ -106,20 +106,20 @@ export function createCodedProducts(threads: number): CodedProducts {
       const k = left.codes.length / m;
       await session.run(
         {
-          left: new Tensor("uint8", left.codes, [m, k]),
-          leftScales: new Tensor("float32", left.scales, [m, 1]),
-          right: new Tensor("int8", right.codes, [k, n]),
-          rightScales: new Tensor("float32", right.scales, [1, n]),
-          onto: new Tensor("float32", onto.subarray(0, m * n), [m, n]),
+          left: { type: "uint8", data: left.codes, dims: [m, k] },
+          leftScales: floatTensor(left.scales, [m, 1]),
+          right: { type: "int8", data: right.codes, dims: [k, n] },
+          rightScales: floatTensor(right.scales, [1, n]),
+          onto: floatTensor(onto.subarray(0, m * n), [m, n]),
         },
         {
-          out: new Tensor("float32", out.subarray(0, m * n), [m, n]),
-          transposed: new Tensor("float32", transposed.subarray(0, m * n), [n, m]),
+          out: floatTensor(out.subarray(0, m * n), [m, n]),
+          transposed: floatTensor(transposed.subarray(0, m * n), [n, m]),
         },
       );
     },
     async [Symbol.asyncDispose]() {
-      for (const session of await Promise.all(sessions.values())) await session.release();
+      for (const session of await Promise.all(sessions.values())) await session[Symbol.asyncDispose]();
     },
   };
 }

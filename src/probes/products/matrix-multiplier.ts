@@ -1,5 +1,5 @@
-import { type InferenceSession, Tensor } from "onnxruntime-node";
 import { createGraph, type OnnxGraph } from "../../engine/graph/graph.ts";
+import { floatTensor, type Runtime, type Session } from "../../engine/runtime/runtime.ts";
 import { type CodedProducts, createCodedProducts } from "./coded-products.ts";
 import { openProductSession } from "./open-session.ts";
 
@@ -22,6 +22,7 @@ export interface ProductShape {
  * B in every call, so the larger matrix belongs on the left; up to 16 columns of B take the time of one.
  */
 export interface MatrixMultiplier extends AsyncDisposable {
+  readonly runtime: Runtime;
   /** onnxruntime threads of each product. */
   readonly threads: number;
   /** Products in whole numbers. */
@@ -35,20 +36,21 @@ export interface MatrixMultiplier extends AsyncDisposable {
  * when they are first needed.
  * @param threads onnxruntime threads for each product
  */
-export async function createMatrixMultiplier({
-  threads = 1,
-}: {
-  readonly threads?: number;
-} = {}): Promise<MatrixMultiplier> {
-  const sessions = new Map<string, Promise<InferenceSession>>();
-  const sessionFor = (transposeA: boolean, transposeB: boolean): Promise<InferenceSession> => {
+export async function createMatrixMultiplier(
+  runtime: Runtime,
+  { threads = 1 }: { readonly threads?: number } = {},
+): Promise<MatrixMultiplier> {
+  const sessions = new Map<string, Promise<Session>>();
+  const sessionFor = (transposeA: boolean, transposeB: boolean): Promise<Session> => {
     const key = `${transposeA} ${transposeB}`;
-    const known = sessions.get(key) ?? openProductSession(buildProduct(transposeA, transposeB), { threads });
+    const known =
+      sessions.get(key) ?? openProductSession(runtime, buildProduct(transposeA, transposeB), { threads });
     sessions.set(key, known);
     return known;
   };
-  const coded = createCodedProducts(threads);
+  const coded = createCodedProducts(runtime, threads);
   const multiplier: MatrixMultiplier = {
+    runtime,
     threads,
     coded,
     async multiply(a, b, out, { m, k, n, transposeA = false, transposeB }) {
@@ -56,13 +58,13 @@ export async function createMatrixMultiplier({
       if (n === 1 && m > 1) return multiplier.multiply(b, a, out, { m: 1, k, n: m, transposeB: !transposeA });
       const session = await sessionFor(transposeA, transposeB);
       const feeds = {
-        A: new Tensor("float32", a.subarray(0, m * k), transposeA ? [k, m] : [m, k]),
-        B: new Tensor("float32", b.subarray(0, k * n), transposeB ? [n, k] : [k, n]),
+        A: floatTensor(a.subarray(0, m * k), transposeA ? [k, m] : [m, k]),
+        B: floatTensor(b.subarray(0, k * n), transposeB ? [n, k] : [k, n]),
       };
-      await session.run(feeds, { Y: new Tensor("float32", out.subarray(0, m * n), [m, n]) });
+      await session.run(feeds, { Y: floatTensor(out.subarray(0, m * n), [m, n]) });
     },
     async [Symbol.asyncDispose]() {
-      for (const session of await Promise.all(sessions.values())) await session.release();
+      for (const session of await Promise.all(sessions.values())) await session[Symbol.asyncDispose]();
       await coded[Symbol.asyncDispose]();
     },
   };

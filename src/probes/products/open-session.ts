@@ -1,5 +1,6 @@
-import { InferenceSession } from "onnxruntime-node";
 import type { OnnxGraph } from "../../engine/graph/graph.ts";
+import { memorySource } from "../../engine/graph/weights.ts";
+import type { Runtime, Session } from "../../engine/runtime/runtime.ts";
 
 export interface ProductSessionOptions {
   readonly threads: number;
@@ -10,24 +11,25 @@ export interface ProductSessionOptions {
 }
 
 /** A session of one small product, among others that take turns with it. */
-export async function openProductSession(
+export const openProductSession = (
+  runtime: Runtime,
   graph: OnnxGraph,
   { threads, keepsMemory = false, given = {} }: ProductSessionOptions,
-): Promise<InferenceSession> {
-  return InferenceSession.create(graph.serialize(), {
-    // The graphs are as they should be; looking for what to improve takes as long as packing small matrices.
-    graphOptimizationLevel: "disabled",
-    externalData: Object.entries(given).map(([path, { buffer, byteOffset, byteLength }]) => ({
-      path,
-      data: new Uint8Array(buffer, byteOffset, byteLength),
-    })),
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-    // Shapes change with every call, so memory plans would only accumulate.
-    enableMemPattern: false,
-    enableCpuMemArena: keepsMemory,
-    // The sessions alternate; a spinning pool of one steals the cores of the other (twice as slow).
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
-  });
-}
+): Promise<Session> =>
+  runtime.createSession(
+    {
+      graph: graph.serialize(),
+      sources: Object.entries(given).map(([name, { buffer, byteOffset, byteLength }]) =>
+        memorySource(name, new Uint8Array(buffer, byteOffset, byteLength)),
+      ),
+    },
+    {
+      threads,
+      // The graphs are as they should be; looking for what to improve takes as long as packing small matrices.
+      optimise: false,
+      // Shapes change with every call, so memory plans would only accumulate.
+      memory: keepsMemory ? "kept" : "returned",
+      // The sessions alternate; a spinning pool of one steals the cores of the other (twice as slow).
+      spins: false,
+    },
+  );

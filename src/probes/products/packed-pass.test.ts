@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hashed } from "../../../test/fakes/hashed.ts";
+import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { createMatrixMultiplier, type MatrixMultiplier } from "./matrix-multiplier.ts";
 import { packPass } from "./packed-pass.ts";
 
 let multiplier: MatrixMultiplier;
 beforeAll(async () => {
-  multiplier = await createMatrixMultiplier();
+  multiplier = await createMatrixMultiplier(ortNode);
 });
 afterAll(async () => {
   await multiplier[Symbol.asyncDispose]();

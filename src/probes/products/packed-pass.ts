@@ -1,5 +1,5 @@
-import { Tensor } from "onnxruntime-node";
 import { createGraph, type OnnxGraph, type TensorName } from "../../engine/graph/graph.ts";
+import { floatTensor, type Tensor } from "../../engine/runtime/runtime.ts";
 import type { MatrixMultiplier } from "./matrix-multiplier.ts";
 import { openProductSession } from "./open-session.ts";
 
@@ -39,7 +39,7 @@ export interface PassMatrices {
 
 /** Packs the matrices, of which copies are kept; dispose it after use. Packing K takes as long as 20 products with it. */
 export async function packPass(
-  { threads }: MatrixMultiplier,
+  { runtime, threads }: MatrixMultiplier,
   { K, P, Q }: PassMatrices,
   { n, k }: { readonly n: number; readonly k: number },
 ): Promise<PackedPass> {
@@ -52,11 +52,11 @@ export async function packPass(
   graph.output("inside", "float32", ["m", k]);
   graph.addNamed("MatMul", [graph.add("Mul", ["inside", "factors"]), addGiven(graph, "Q", [k, w])], ["out"]);
   graph.output("out", "float32", ["m", w]);
-  const session = await openProductSession(graph, { threads, given: { ...parts, P, Q } });
+  const session = await openProductSession(runtime, graph, { threads, given: { ...parts, P, Q } });
   return {
     async run({ count, x, factors, images, inside, out }) {
       const tensor = (array: Float32Array, columns: number): Tensor =>
-        new Tensor("float32", array.subarray(0, count * columns), [count, columns]);
+        floatTensor(array.subarray(0, count * columns), [count, columns]);
       await session.run(
         { x: tensor(x, n), factors: tensor(factors, k) },
         {
@@ -66,7 +66,7 @@ export async function packPass(
         },
       );
     },
-    [Symbol.asyncDispose]: () => session.release(),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }
 

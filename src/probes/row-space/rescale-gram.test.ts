@@ -1,3 +1,4 @@
+import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeHashedRows } from "../../../test/fakes/hashed-rows.ts";
 import { createMatrixMultiplier, type MatrixMultiplier } from "../products/matrix-multiplier.ts";
@@ -16,7 +17,7 @@ const FOLDS = [0, 190, 405, 405, 700, ROWS].flatMap((start, fold, starts) =>
 
 let multiplier: MatrixMultiplier;
 beforeAll(async () => {
-  multiplier = await createMatrixMultiplier();
+  multiplier = await createMatrixMultiplier(ortNode);
 });
 afterAll(async () => {
   await multiplier[Symbol.asyncDispose]();

@@ -1,3 +1,4 @@
+import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hashed } from "../../../test/fakes/hashed.ts";
 import { dot } from "../../math/vector.ts";
@@ -10,7 +11,7 @@ import { solveRowSpace } from "./solve.ts";
 
 let multiplier: MatrixMultiplier;
 beforeAll(async () => {
-  multiplier = await createMatrixMultiplier();
+  multiplier = await createMatrixMultiplier(ortNode);
 });
 afterAll(async () => {
   await multiplier[Symbol.asyncDispose]();

@@ -1,3 +1,4 @@
+import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { type ConstantProbe, fitConstantProbe } from "../../evaluation/constant-control.ts";
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
 import { fitShuffledProbes, type ShuffledControl } from "../../evaluation/shuffled-control.ts";
@@ -28,7 +29,7 @@ export async function makeControls(
   const labels = Uint8Array.from(rows, (row) => 1 - train.correct[row]!);
   const settings = { C: accuracy.C, classWeight: accuracy.class_weight };
   const constant = await fitConstantProbe(labels, settings);
-  await using multiplier = await createMatrixMultiplier();
+  await using multiplier = await createMatrixMultiplier(ortNode);
   const questions = rows.map((row) => train.questionGroups[row]!);
   const shuffled = await fitShuffledProbes(multiplier, values, accuracy.width, labels, questions, {
     ...settings,

@@ -7,12 +7,8 @@ import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
 import { leaveOutShots, takeShots } from "../../engine/tokenizer/few-shot.ts";
 import { chooseCorrectness } from "../../samples/judge-answer.ts";
-import {
-  describePromptFormat,
-  type PromptFormat,
-  resolvePromptFormat,
-  stopStringsOf,
-} from "../../engine/tokenizer/prompt-format.ts";
+import { describePromptFormat } from "../../samples/describe-prompt-format.ts";
+import { type PromptFormat, resolvePromptFormat, stopStringsOf } from "../../engine/tokenizer/prompt-format.ts";
 import type { RecordRunsOptions } from "../../samples/record-runs.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { Json } from "../../formats/json.ts";

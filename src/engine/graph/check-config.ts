@@ -1,6 +1,8 @@
-import { SepError } from "../errors.ts";
-import type { ConfigReader } from "../engine/graph/config-reader.ts";
-import type { WeightIndex } from "./weight-index.ts";
+import { SepError } from "../../errors.ts";
+import type { ConfigReader } from "./config-reader.ts";
+import type { DecoderConfig } from "./decoder-config.ts";
+import { rotaryPairs } from "./rope.ts";
+import type { WeightIndex } from "./weights.ts";
 
 /** The names that architectures give to their sizes, and what each may be at most with and without weights. */
 const LAYER_COUNTS = ["num_hidden_layers", "n_layer", "num_layers"];
@@ -56,4 +58,28 @@ function longestDimension(weights: WeightIndex): number {
     if (byteLength > 0) for (const extent of shape) longest = Math.max(longest, extent);
   }
   return longest;
+}
+
+/**
+ * Holds a decoder's heads against what the graph's shapes need.
+ * @throws SepError `bad-checkpoint`
+ */
+export function checkHeads(config: DecoderConfig, path: string): DecoderConfig {
+  const { headCount, kvHeadCount, headSize, ropes } = config;
+  if (headCount % kvHeadCount !== 0) {
+    throw new SepError(
+      "bad-checkpoint",
+      `${path}: ${headCount} query heads do not divide among ${kvHeadCount} key/value heads.`,
+    );
+  }
+  if (!Number.isInteger(headSize)) {
+    throw new SepError("bad-checkpoint", `${path}: head size ${headSize}, expected an integer.`);
+  }
+  if (ropes.some((rope) => 2 * rotaryPairs(rope) > headSize)) {
+    throw new SepError(
+      "bad-checkpoint",
+      `${path}: head size ${headSize}, expected an even one, since whole heads are rotated in pairs.`,
+    );
+  }
+  return config;
 }

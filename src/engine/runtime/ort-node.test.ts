@@ -1,14 +1,14 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
+import { encodeTensor } from "../../formats/tensor-bytes.ts";
 import { createRng } from "../../math/rng.ts";
 import { createGraph, type OnnxType } from "../graph/graph.ts";
-import { encodeTensor } from "../../formats/tensor-bytes.ts";
 import type { LinearWeight } from "../graph/graph-scope.ts";
 import { createGraphWeights } from "../graph/graph-weights.ts";
 import type { LinearFormat } from "../graph/linear-format.ts";
 import { INT4_LINEAR } from "../graph/parts/int4-linear.ts";
 import { INT8_LINEAR } from "../graph/parts/int8-linear.ts";
-import { exactIntegerSettings } from "./exact-integers.ts";
+import { exactIntegerSettings } from "./ort-node.ts";
 
 const IN_SIZE = 96;
 const OUT_SIZE = 48;

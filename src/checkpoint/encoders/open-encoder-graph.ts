@@ -1,19 +1,18 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { checkConfigSizes } from "../../checkpoint/check-config.ts";
-import { weightFiles } from "../../checkpoint/checkpoint.ts";
-import type { ConfigReader } from "../graph/config-reader.ts";
-import { openQuantisedWeights } from "../../checkpoint/quantised-weights.ts";
-import { readWeightIndex } from "../../checkpoint/weight-index.ts";
-import type { QuantisedWeights } from "../graph/graph-weights.ts";
-import { QUANTISATIONS } from "../graph/quantisation.ts";
-import { createGraphFolder } from "../runtime/graph-folder.ts";
-import { buildEncoder } from "./build-encoder.ts";
-import type { EncoderDtype } from "../../checkpoint/encoders/encoder-files.ts";
-import { type EncoderSession, openEncoderSession } from "./encoder-session.ts";
-import { ENCODER_TENSORS } from "./encoder-tensors.ts";
 import type { EncoderWeightFiles } from "../../checkpoint/encoders/find-encoder-weights.ts";
-import { findEncoderArchitecture } from "./registry.ts";
+import { openQuantisedWeights } from "../../checkpoint/quantised-weights.ts";
+import { fileSource, readWeightIndex } from "../../checkpoint/weight-index.ts";
+import { buildEncoder } from "../../engine/encoders/build-encoder.ts";
+import type { EncoderDtype } from "../../engine/encoders/encoder.ts";
+import { type EncoderSession, openEncoderSession } from "../../engine/encoders/encoder-session.ts";
+import { ENCODER_TENSORS } from "../../engine/encoders/encoder-tensors.ts";
+import { findEncoderArchitecture } from "../../engine/encoders/registry.ts";
+import { checkConfigSizes } from "../../engine/graph/check-config.ts";
+import type { ConfigReader } from "../../engine/graph/config-reader.ts";
+import type { QuantisedWeights } from "../../engine/graph/graph-weights.ts";
+import { QUANTISATIONS } from "../../engine/graph/quantisation.ts";
+import { nodeRuntime } from "../graph-folder.ts";
 
 export interface EncoderGraphOptions {
   readonly folder: string;
@@ -63,9 +62,8 @@ export async function openBuiltEncoder({
     index: await openQuantisedWeights(quantisation, weights, plain.linears, weightsSha256),
   };
   const graph = quantised ? buildEncoder(architecture, config, weights, { labelCount, quantised }) : plain;
-  const files = [...weightFiles(weights), ...(quantised ? weightFiles(quantised.index) : [])];
-  await using place = await createGraphFolder(graph.model, files);
-  const session = await openEncoderSession(place.modelPath, {
+  const session = await openEncoderSession(nodeRuntime, graph.model, {
+    shown: folder,
     threads,
     outputs: outputsOf(labelCount),
     quantised: quantised !== null,
@@ -81,13 +79,13 @@ export async function openExportedEncoder(
   { folder, labelCount, dtype, threads }: EncoderGraphOptions,
   { files: [model = "", ...data] }: EncoderWeightFiles,
 ): Promise<OpenedGraph> {
-  const options = { threads, outputs: outputsOf(labelCount), quantised: dtype === "int8" };
   const path = join(folder, model);
-  if (data.length === 0) return describe(await openEncoderSession(path, options));
-  // in the Hugging Face cache both are links to elsewhere, and onnxruntime wants the data beside the model
-  const beside = data.map((name) => join(folder, name));
-  await using place = await createGraphFolder(await readFile(path), beside);
-  return describe(await openEncoderSession(place.modelPath, options));
+  const session = await openEncoderSession(
+    nodeRuntime,
+    data.length === 0
+      ? path
+      : { graph: await readFile(path), sources: data.map((name) => fileSource(join(folder, name))) },
+    { shown: path, threads, outputs: outputsOf(labelCount), quantised: dtype === "int8" },
+  );
+  return { session, positions: session.fixedLength };
 }
-
-const describe = (session: EncoderSession): OpenedGraph => ({ session, positions: session.fixedLength });

@@ -1,36 +1,38 @@
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { serialize } from "node:v8";
-import { listSupportedBackends } from "onnxruntime-node";
-import { DEVICES, type DeviceName } from "./device.ts";
-import { describeFailure } from "./device-error.ts";
-import { prepareTrial } from "./prepare-trial.ts";
+import { DEVICES, type DeviceName, describeFailure } from "./device.ts";
+import { supportedDevices } from "./ort-node.ts";
+import type { Tensor } from "./runtime.ts";
 
 /** What came of trying a device on this machine. */
 export type DeviceTrial =
-  /** @property error largest difference from the processor's numbers, relative to their scale */
+  /** @property error largest difference from the CPU's numbers, relative to their scale */
   { readonly works: true; readonly error: number } | { readonly works: false; readonly reason: string };
 
+/** A model file for a device, the same model for the CPU, and what both are to compute. */
+export interface DeviceComparison {
+  readonly modelPath: string;
+  readonly referencePath: string;
+  /** A pass is the graph's inputs by name. */
+  readonly passes: readonly (readonly (readonly [string, Tensor])[])[];
+}
+
+/** Why a device cannot even be tried; null if it can. */
+export const whyUnsupported = (device: DeviceName): string | null =>
+  supportedDevices().has(device)
+    ? null
+    : `onnxruntime-node has no ${device} for ${process.platform} ${process.arch}`;
+
 /**
- * Computes the embedded model on a device and on the processor and compares the two. All of it is done in a process of
- * its own: a missing driver may print to stderr from native code, and some take the process down.
- * @throws SepError `bad-checkpoint` when the embedded model is damaged
+ * Computes passes on a device and on the CPU and compares the two, in a process of its own: a missing driver may print
+ * to stderr from native code, and some crash the process.
  */
-export async function tryDevice(device: DeviceName): Promise<DeviceTrial> {
-  if (!listSupportedBackends().some(({ name }) => name === device)) {
-    return fail(`onnxruntime-node has no ${device} for ${process.platform} ${process.arch}`);
-  }
-  await using trial = await prepareTrial(device);
-  const require = createRequire(import.meta.url);
+export async function compareWithCpu(device: DeviceName, comparison: DeviceComparison): Promise<DeviceTrial> {
+  const onnxruntime = createRequire(import.meta.url).resolve("onnxruntime-node");
   const { provider, environment } = DEVICES[device];
   const { stdout, stderr, end } = await runChild(
-    serialize({
-      onnxruntime: require.resolve("onnxruntime-node"),
-      provider,
-      modelPath: trial.modelPath,
-      referencePath: trial.referencePath,
-      passes: trial.passes,
-    }),
+    serialize({ ...comparison, onnxruntime, provider }),
     environment,
   );
   const answer = /^\{"(?:error|reason)":.*\}$/m.exec(stdout)?.[0];
@@ -81,10 +83,10 @@ function runChild(input: Uint8Array, environment: Readonly<Record<string, string
   const [stdout, stderr] = [read(child.stdout), read(child.stderr)];
   child.stdin.on("error", () => undefined); // a process that is gone before it has read: its end says so
   child.stdin.end(input);
-  return new Promise((settle) => {
-    child.on("error", (error) => settle({ stdout: "", stderr: "", end: error.message }));
+  return new Promise((resolve) => {
+    child.on("error", (error) => resolve({ stdout: "", stderr: "", end: error.message }));
     child.on("close", (code, signal) =>
-      settle({ stdout: stdout(), stderr: stderr(), end: signal ?? `code ${code}` }),
+      resolve({ stdout: stdout(), stderr: stderr(), end: signal ?? `code ${code}` }),
     );
   });
 }

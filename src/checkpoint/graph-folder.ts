@@ -1,8 +1,29 @@
 import { copyFile, link, mkdtemp, readdir, realpath, rm, stat, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { errnoOf, explainCacheError, makeFolder } from "../../store/file-error.ts";
-import { isProcessAlive } from "../../store/process-identity.ts";
-import { cacheFolder } from "../../checkpoint/cache-folder.ts";
+import { join } from "node:path";
+import { ortNode } from "../engine/runtime/ort-node.ts";
+import type { GraphModel, Runtime } from "../engine/runtime/runtime.ts";
+import { errnoOf, explainCacheError, makeFolder } from "../store/file-error.ts";
+import { isProcessAlive } from "../store/process-identity.ts";
+import { cacheFolder } from "./cache-folder.ts";
+
+/**
+ * onnxruntime-node, with weights that stay in their files: onnxruntime maps them into memory, and nothing is copied or
+ * converted.
+ */
+export const nodeRuntime: Runtime = {
+  ...ortNode,
+  async createSession(model, options) {
+    if (
+      typeof model === "string" ||
+      model.sources.length === 0 ||
+      model.sources.some(({ path }) => path === null)
+    )
+      return ortNode.createSession(model, options);
+    await using folder = await createGraphFolder(model);
+    // awaited: the folder must be there until the session is open
+    return await ortNode.createSession(folder.modelPath, options);
+  },
+};
 
 /**
  * A folder with a graph and, beside it, the weight files that its constants point into. It is needed only until
@@ -17,15 +38,12 @@ const FOLDER_PREFIX = "graph-";
 const ABANDONED_AFTER_MS = 3_600_000;
 
 /**
- * Puts a graph and its weight files into one folder, as onnxruntime demands. The weights are hard links where the
- * file system allows it: nothing is copied, and nothing is converted. Links, of which the Hugging Face cache is made,
- * are followed first, since a hard link to a link would lead nowhere from here.
- * @param weightFiles absolute paths with distinct base names
+ * Puts a graph and its weight files into one folder, as onnxruntime demands. The weights are hard links where the file
+ * system allows it, else copies. Symbolic links, of which the Hugging Face cache is made, are followed first, since a
+ * hard link to one would lead nowhere from here.
+ * @param model whose sources are files
  */
-export async function createGraphFolder(
-  model: Uint8Array,
-  weightFiles: readonly string[],
-): Promise<GraphFolder> {
+export async function createGraphFolder({ graph, sources }: GraphModel): Promise<GraphFolder> {
   const root = cacheFolder("graphs");
   const explain = (error: unknown): never => {
     throw explainCacheError(error, root, "another folder with SEP_CACHE");
@@ -34,8 +52,8 @@ export async function createGraphFolder(
   const remove = (): Promise<void> => removeFolder(folder);
   try {
     const modelPath = join(folder, "model.onnx");
-    await writeFile(modelPath, model);
-    for (const file of weightFiles) await placeFile(await realpath(file), join(folder, basename(file)));
+    await writeFile(modelPath, graph);
+    for (const { name, path } of sources) await placeFile(await realpath(path as string), join(folder, name));
     return { modelPath, [Symbol.asyncDispose]: remove };
   } catch (error) {
     await remove();

@@ -1,8 +1,8 @@
 import { parentPort, Worker } from "node:worker_threads";
-import { type PackedError, packError, unpackError } from "./worker-error.ts";
+import { SepError, type SepErrorCode } from "../../errors.ts";
 
-// onnxruntime's Node binding runs a pass on the thread that asks for it: work only goes side by side on threads of
-// our own. These are theirs: jobs go out, results come back, both by structured clone.
+// onnxruntime's Node binding runs a pass on the thread that asks for it, so work is done in parallel only on threads of
+// our own. Jobs go out and results come back by structured clone.
 
 /** Threads that do one job each at a time; more jobs wait for the first that is free. */
 export interface WorkerThreads<Job, Result> extends AsyncDisposable {
@@ -104,7 +104,7 @@ function startThread(file: URL, setup: unknown): Thread {
   const waiting = new Map<number, { resolve(result: unknown): void; reject(error: unknown): void }>();
   let nextId = 0;
   let dead: Error | null = null;
-  const settle = ({ id, ...answer }: Response): void => {
+  const finish = ({ id, ...answer }: Response): void => {
     const job = waiting.get(id);
     waiting.delete(id);
     if (answer.kind === "done") job?.resolve(answer.result);
@@ -115,7 +115,7 @@ function startThread(file: URL, setup: unknown): Thread {
     for (const { reject } of waiting.values()) reject(dead);
     waiting.clear();
   };
-  worker.on("message", settle);
+  worker.on("message", finish);
   worker.on("error", failAll);
   worker.on("exit", (code) => failAll(new Error(`A worker thread stopped with code ${code}.`)));
   return {
@@ -136,4 +136,24 @@ function startThread(file: URL, setup: unknown): Thread {
     },
     terminate: () => worker.terminate(),
   };
+}
+
+/** An error as plain data: structured clone keeps an Error's message, and loses its class and code. */
+export interface PackedError {
+  readonly name: string;
+  readonly message: string;
+  readonly code: SepErrorCode | null;
+  readonly stack: string | undefined;
+}
+
+export function packError(error: unknown): PackedError {
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  return { name, message, stack, code: error instanceof SepError ? error.code : null };
+}
+
+/** The error again, with its class, code and the stack of where it was thrown. */
+export function unpackError({ name, message, code, stack }: PackedError): Error {
+  const error = code === null ? Object.assign(new Error(message), { name }) : new SepError(code, message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
 }

@@ -1,0 +1,44 @@
+import type { InferenceSession, TensorConstructor } from "onnxruntime-node";
+import type { Session, SessionInput, Tensor, Tensors } from "./runtime.ts";
+
+/** What builds of onnxruntime differ in. */
+export interface OrtBuild {
+  readonly Tensor: TensorConstructor;
+  /** Whether a run writes into arrays that it is given for its outputs. */
+  readonly writesInPlace: boolean;
+}
+
+/** A session of any build of onnxruntime, as the port has it. */
+export function wrapSession(session: InferenceSession, { Tensor, writesInPlace }: OrtBuild): Session {
+  const toOrt = (tensors: Tensors): InferenceSession.FeedsType =>
+    Object.fromEntries(
+      Object.entries(tensors).map(([name, { type, data, dims }]) => [name, new Tensor(type, data, dims)]),
+    );
+  const run = async (feeds: Tensors, outputs?: readonly string[]): Promise<Tensors> =>
+    fromOrt(await (outputs === undefined ? session.run(toOrt(feeds)) : session.run(toOrt(feeds), outputs)));
+  return {
+    inputs: session.inputMetadata.map(describeInput),
+    outputNames: session.outputNames,
+    async run(feeds, outputs) {
+      if (outputs === undefined || isNames(outputs)) return run(feeds, outputs);
+      if (writesInPlace) return fromOrt(await session.run(toOrt(feeds), toOrt(outputs)));
+      const computed = await run(feeds, Object.keys(outputs));
+      for (const [name, { data }] of Object.entries(outputs)) {
+        (data as Float32Array).set((computed[name] as Tensor).data as Float32Array);
+      }
+      return outputs;
+    },
+    [Symbol.asyncDispose]: () => session.release(),
+  };
+}
+
+/** onnxruntime's tensors have what the port's have; graphs of ours give no other types. */
+const fromOrt = (tensors: InferenceSession.ReturnType): Tensors => tensors as unknown as Tensors;
+
+const isNames = (outputs: readonly string[] | Tensors): outputs is readonly string[] =>
+  Array.isArray(outputs);
+
+const describeInput = (input: InferenceSession.ValueMetadata): SessionInput =>
+  input.isTensor
+    ? { name: input.name, type: input.type, shape: input.shape }
+    : { name: input.name, type: "nothing", shape: [] };
