@@ -1,5 +1,5 @@
 import { countAnswerTokens } from "../engine/generate/answer-end.ts";
-import { groupByQuestion } from "../samples/group-by-question.ts";
+import { groupByQuestion } from "../samples/samples.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import { locatePosition, type PositionIndices, type TracePosition } from "./positions.ts";
 

@@ -6,7 +6,7 @@ import type { Question } from "../../samples/question.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
 import { leaveOutShots, takeShots } from "../../engine/tokenizer/few-shot.ts";
-import { chooseCorrectness } from "../../samples/judge-answer.ts";
+import { chooseCorrectness } from "../../samples/grade-answer.ts";
 import {
   describePromptFormat,
   type PromptFormat,

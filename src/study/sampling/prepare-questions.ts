@@ -1,6 +1,5 @@
 import { basename } from "node:path";
-import { loadQuestions } from "../../samples/load-questions.ts";
-import { locateQuestions } from "../../samples/question-source.ts";
+import { loadQuestions, locateQuestions } from "../../samples/load-questions.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";

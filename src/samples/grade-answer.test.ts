@@ -1,5 +1,5 @@
 import { expect, it, test } from "vitest";
-import { chooseCorrectness, judgeAnswer } from "./judge-answer.ts";
+import { chooseCorrectness, gradeAnswer } from "./grade-answer.ts";
 
 const PARIS = { id: "a", question: "What is the capital of France?", answer: "Paris" };
 const SPIDER = { id: "b", question: "How many legs has a spider?", answer: "8", aliases: ["eight"] };
@@ -15,10 +15,10 @@ test.each([
   ["", SPIDER, "contains", false, null],
   ["", SPIDER, "math", false, null],
 ] as const)("%j to %o by %s", (text, question, rule, is_correct, extracted_answer) => {
-  expect(judgeAnswer(text, question, rule)).toEqual({ is_correct, correctness: rule, extracted_answer });
+  expect(gradeAnswer(text, question, rule)).toEqual({ is_correct, correctness: rule, extracted_answer });
 });
 
-it("judges a set by what most of its answers are", () => {
+it("grades a set by what most of its answers are", () => {
   const of = (...answers: string[]): string => chooseCorrectness(answers.map((answer) => ({ answer })));
   expect(of("1", "2/3", "Paris")).toBe("math");
   expect(of("1", "Paris")).toBe("math");
