@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { deflateRawSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodeNpy } from "../src/formats/npy.ts";
-import { encodeZip } from "../src/store/zip.ts";
+import { encodeZip } from "../src/formats/zip.ts";
 
 // What a small file from a stranger can make a reader take: measured in a process of its own, which node itself fills
 // with some 60 MB.
@@ -93,7 +93,7 @@ test.skipIf(!hasProc)(
     expectBounded(refused);
 
     const all = await read(
-      "store/npz.js",
+      "store/array-file.js",
       "readNpz",
       path,
       "Object.values(result).map(({ data }) => data.length)",
@@ -177,7 +177,7 @@ test.skipIf(!hasProc)("a safetensors header of nothing but names is refused by i
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   await writeFile(path, Buffer.concat([length, json]));
-  const refused = await read("store/safetensors-header.js", "readSafetensorsHeader", path);
+  const refused = await read("store/safetensors.js", "readSafetensorsHeader", path);
   expect(refused).toMatchObject({
     code: "bad-artefact",
     message: expect.stringContaining("at most 8000000"),
@@ -193,7 +193,7 @@ test.skipIf(!hasProc)("a long name in a safetensors header is shown by its begin
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   await writeFile(path, Buffer.concat([length, json]));
-  expectBounded(await read("store/safetensors-header.js", "readSafetensorsHeader", path));
+  expectBounded(await read("store/safetensors.js", "readSafetensorsHeader", path));
 });
 
 test.skipIf(!hasProc)("a line of 256 MiB is passed over, and the others are read", async () => {

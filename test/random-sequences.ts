@@ -7,7 +7,7 @@ import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { SamplerSettings } from "../src/engine/generate/sampler-settings.ts";
 import { createRng, type Rng } from "../src/math/rng.ts";
 import type { TracePosition } from "../src/states/positions.ts";
-import { fileExists } from "../src/store/file-exists.ts";
+import { fileExists } from "../src/store/read-file.ts";
 import { fingerprintFile } from "../src/store/fingerprint.ts";
 import { readManifest } from "../src/store/manifest.ts";
 import { manifestPathOf } from "../src/store/output-ownership.ts";

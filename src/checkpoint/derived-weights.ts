@@ -2,11 +2,10 @@ import { type FileHandle, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SepError } from "../errors.ts";
 import { errnoOf, explainCacheError, makeFolder } from "../store/file-error.ts";
-import type { TensorEntry } from "../formats/parse-safetensors.ts";
-import { layoutSafetensors, type SafetensorsLayout, type TensorSpec } from "../store/safetensors.ts";
-import { readSafetensorsHeader } from "../store/safetensors-header.ts";
-import { TEMPORARY_ENDING, writeAtomic } from "../store/write-atomic.ts";
-import { writeExactly } from "../store/write-exactly.ts";
+import type { TensorEntry } from "../formats/safetensors.ts";
+import { layoutSafetensors, type SafetensorsLayout, type TensorSpec } from "../formats/encode-safetensors.ts";
+import { readSafetensorsHeader } from "../store/safetensors.ts";
+import { TEMPORARY_ENDING, writeAtomic, writeExactly } from "../store/write-atomic.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import type { StoredWeight, WeightIndex } from "./weight-index.ts";
 

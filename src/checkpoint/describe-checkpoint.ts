@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { SepError } from "../errors.ts";
-import { readModelFile } from "../store/regular-file.ts";
+import { readModelFile } from "../store/read-file.ts";
 import { findArchitecture } from "../engine/graph/architectures/registry.ts";
 import { type GgufHeader, readGgufHeader } from "./gguf/gguf-header.ts";
 import { interpretGguf, readFrequencyFactors } from "./gguf/open-gguf.ts";

@@ -1,5 +1,5 @@
 import { SepError } from "../errors.ts";
-import { layoutSafetensors } from "../store/safetensors.ts";
+import { layoutSafetensors } from "../formats/encode-safetensors.ts";
 import { findArchitecture } from "../engine/graph/architectures/registry.ts";
 import { checkConfigSizes } from "./check-config.ts";
 import { weightFiles } from "./checkpoint.ts";

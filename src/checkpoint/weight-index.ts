@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { SepError } from "../errors.ts";
-import { readSafetensorsHeader } from "../store/safetensors-header.ts";
+import { readSafetensorsHeader } from "../store/safetensors.ts";
 import { readJsonFile } from "./read-json-file.ts";
 
 /** Where one weight's bytes are. */

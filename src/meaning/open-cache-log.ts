@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { explainCacheError, makeFolder } from "../store/file-error.ts";
-import { createSharedLog, type SharedLog } from "../store/shared-log.ts";
+import { createSharedLog, type SharedLog } from "../store/append-jsonl.ts";
 
 /**
  * A log in this tool's cache, whose folder is made by the first row.

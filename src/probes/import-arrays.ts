@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
 import { type NpyArray, npyNumbers } from "../formats/npy.ts";
-import { readNpz } from "../store/npz.ts";
+import { readNpz } from "../store/array-file.ts";
 import { listShortly, showShortly } from "../text/shorten.ts";
 
 /** Rows of hidden states with whose they are, as Python pipelines save them. */

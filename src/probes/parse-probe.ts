@@ -1,5 +1,5 @@
 import { SepError } from "../errors.ts";
-import { parseSafetensors } from "../formats/parse-safetensors.ts";
+import { parseSafetensors } from "../formats/safetensors.ts";
 import { asRow, countField, numberField, oneOfField, type Row } from "../formats/row-fields.ts";
 import { decodeTensor } from "../formats/tensor-bytes.ts";
 import { showShortly } from "../text/shorten.ts";

@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
 import { type NpyArray, npyNumbers } from "../formats/npy.ts";
-import { readNpz, writeNpz } from "../store/npz.ts";
+import { readNpz, writeNpz } from "../store/array-file.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../states/positions.ts";
 
 /** One split's rows, one a sampled answer; the content of `artifacts/probe_datasets/*.npz`. */

@@ -2,8 +2,8 @@ import { type FileHandle, open, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SepError } from "../errors.ts";
 import { makeFolder, withFile } from "../store/file-error.ts";
-import { layoutSafetensors, type SafetensorsLayout } from "../store/safetensors.ts";
-import { writeExactly } from "../store/write-exactly.ts";
+import { layoutSafetensors, type SafetensorsLayout } from "../formats/encode-safetensors.ts";
+import { writeExactly } from "../store/write-atomic.ts";
 import type { TracePosition } from "./positions.ts";
 
 /** Tensor of one position and layer in the hidden-states file: [rows of the position, D]. */

@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { writeNpz } from "../store/npz.ts";
+import { writeNpz } from "../store/array-file.ts";
 import { writeSafetensors } from "../store/safetensors.ts";
 import { openHiddenStates } from "./hidden-states.ts";
 import { readStateRowIndex } from "./hidden-states-index.ts";

@@ -1,8 +1,7 @@
 import { SepError } from "../errors.ts";
 import { type Allocate, allocateNew } from "../math/allocate.ts";
-import type { SafetensorsHeader, TensorEntry } from "../formats/parse-safetensors.ts";
-import { readTensorRows } from "../store/safetensors.ts";
-import { readSafetensorsHeader } from "../store/safetensors-header.ts";
+import type { SafetensorsHeader, TensorEntry } from "../formats/safetensors.ts";
+import { readTensorRows, readSafetensorsHeader } from "../store/safetensors.ts";
 import { TRACE_POSITIONS, type TracePosition } from "./positions.ts";
 
 /** A file of traced hidden states, read one layer at a time. */

@@ -3,7 +3,7 @@ import { fingerprintFile } from "../store/fingerprint.ts";
 import type { Json } from "../formats/json.ts";
 import { type Manifest, readManifest, staleReasons } from "../store/manifest.ts";
 import { type Chain, openChain, requireCurrent } from "./chain.ts";
-import { fileExists } from "../store/file-exists.ts";
+import { fileExists } from "../store/read-file.ts";
 import {
   manifestPathOf,
   nameWithin,

@@ -1,6 +1,6 @@
 import { listShortly } from "../text/shorten.ts";
 import { isPending, type PlannedStep, refuseForeignOutputs, type StepPlan } from "./decide-step.ts";
-import { fileExists } from "../store/file-exists.ts";
+import { fileExists } from "../store/read-file.ts";
 import { nameWithin } from "../store/output-ownership.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import type { RunPipelineOptions } from "./study-options.ts";

@@ -8,7 +8,7 @@ import { makeRun } from "../../../test/fakes/make-run.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { readManifest } from "../../store/manifest.ts";
-import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
+import { readSafetensorsHeader } from "../../store/safetensors.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { traceRuns } from "../../study/tracing/trace-runs.ts";

@@ -1,6 +1,6 @@
 import { open, realpath } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
-import { readExactly } from "../../store/read-exactly.ts";
+import { readExactly } from "../../store/read-file.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { fingerprintStoredFile } from "../hub/fingerprint-stored-file.ts";

@@ -1,8 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import golden from "../../../test/golden/gguf/smollm2.json" with { type: "json" };
-import { readTensor } from "../../store/safetensors.ts";
-import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
+import { readTensor, readSafetensorsHeader } from "../../store/safetensors.ts";
 import { everyLayer, type LanguageModel } from "../../engine/language-model.ts";
 import { loadModel } from "../load-model.ts";
 import { extendRows } from "../../engine/generate/extend-rows.ts";

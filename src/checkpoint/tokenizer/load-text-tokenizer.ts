@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { SepError } from "../../errors.ts";
 import { canStartWorkers } from "../../engine/runtime/worker-threads.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
-import { readModelFile } from "../../store/regular-file.ts";
+import { readModelFile } from "../../store/read-file.ts";
 import { POCKET_FOLDER } from "../locate-checkpoint.ts";
 import { readJsonFile } from "../read-json-file.ts";
 import { type OpenedTokenizer, openHere, openInSandbox, type TokenizerFiles } from "./sandboxed-tokenizer.ts";

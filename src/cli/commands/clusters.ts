@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { SepError } from "../../errors.ts";
 import { type InspectedQuestion, inspectClusters } from "../../study/entropy/inspect-clusters.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { openWorkspace, SPLIT_SOURCES } from "../../study/workspace.ts";

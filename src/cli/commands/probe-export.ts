@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { exportPathOf, exportProbe, PROBE_EXPORT_FORMATS } from "../../probes/export/export-probe.ts";
 import { loadProbe } from "../../probes/probe-file.ts";
 import { type Command, defineCommand } from "../command.ts";

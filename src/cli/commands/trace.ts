@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import type { OpenBackend } from "../../backends/open-backend.ts";
 import { openLocalBackend } from "../../backends/local/open-local-backend.ts";
 import { openNnsight } from "../../backends/nnsight/open-nnsight.ts";

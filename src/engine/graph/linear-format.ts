@@ -1,5 +1,5 @@
 import type { TensorName } from "./graph.ts";
-import type { TensorSpec } from "../../store/safetensors.ts";
+import type { TensorSpec } from "../../formats/encode-safetensors.ts";
 import type { TensorData } from "../../formats/tensor-bytes.ts";
 import type { LinearScope, LinearWeight } from "./graph-scope.ts";
 

@@ -1,7 +1,7 @@
 import { readSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
-import type { SafetensorsDtype } from "../../formats/safetensors-dtype.ts";
+import type { SafetensorsDtype } from "../../formats/safetensors.ts";
 import { decodeTensor } from "../../formats/tensor-bytes.ts";
 import type { StoredWeight } from "../../checkpoint/weight-index.ts";
 

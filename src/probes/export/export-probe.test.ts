@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose } from "../../../test/expect-all-close.ts";
 import { hashed } from "../../../test/fakes/hashed.ts";
 import { makeFamiliarity, makeProbe } from "../../../test/fakes/make-probe.ts";
-import { readNpz } from "../../store/npz.ts";
+import { readNpz } from "../../store/array-file.ts";
 import { assessRisk } from "../assess-risk.ts";
 import type { CalibrationMap } from "../calibration-map.ts";
 import type { Probe } from "../probe.ts";

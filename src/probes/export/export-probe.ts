@@ -1,6 +1,6 @@
 import { SepError } from "../../errors.ts";
 import { stableStringify } from "../../formats/json.ts";
-import { writeNpz } from "../../store/npz.ts";
+import { writeNpz } from "../../store/array-file.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import type { Probe } from "../probe.ts";
 import { saveProbe, weightsPathOf } from "../probe-file.ts";

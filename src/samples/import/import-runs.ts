@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
-import { parsePythonJson } from "../../formats/python-json.ts";
-import { requireText } from "../../formats/require-text.ts";
+import { parsePythonJson } from "../../formats/json.ts";
 import { errnoOf, explainFileError } from "../../store/file-error.ts";
+import { requireText } from "../../store/jsonl.ts";
 import { listShortly, shorten, showShortly } from "../../text/shorten.ts";
 import type { ReadRuns } from "./imported-samples.ts";
 import {

@@ -1,12 +1,13 @@
 import {
+  asRow,
   finiteOrNull,
   looseFlag,
   looseList,
   looseNumber,
   looseNumbers,
   looseText,
-} from "../../formats/loose-fields.ts";
-import { asRow, type Row } from "../../formats/row-fields.ts";
+  type Row,
+} from "../../formats/row-fields.ts";
 import { showShortly } from "../../text/shorten.ts";
 import { type Answer, type BestAnswer, TEXT_ONLY } from "../samples.ts";
 import { gatherImported, type ImportedSamples } from "./imported-samples.ts";

@@ -1,5 +1,4 @@
-import { finiteOrNull, looseList, looseNumbers } from "../../formats/loose-fields.ts";
-import { asRow, type Row } from "../../formats/row-fields.ts";
+import { asRow, finiteOrNull, looseList, looseNumbers, type Row } from "../../formats/row-fields.ts";
 import { type BestAnswer, TEXT_ONLY } from "../samples.ts";
 import { gatherImported, type ImportedAnswer, type ImportedSamples } from "./imported-samples.ts";
 

@@ -1,5 +1,12 @@
-import { looseFlag, looseList, looseNumber, looseNumbers, looseText } from "../../formats/loose-fields.ts";
-import { asRow, type Row } from "../../formats/row-fields.ts";
+import {
+  asRow,
+  looseFlag,
+  looseList,
+  looseNumber,
+  looseNumbers,
+  looseText,
+  type Row,
+} from "../../formats/row-fields.ts";
 import { showShortly } from "../../text/shorten.ts";
 import { parseRun } from "../run-record.ts";
 import { type Answer, answerOf, TEXT_ONLY } from "../samples.ts";

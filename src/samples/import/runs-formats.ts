@@ -1,4 +1,4 @@
-import { parsePythonJson } from "../../formats/python-json.ts";
+import { parsePythonJson } from "../../formats/json.ts";
 import { asRow, type Row } from "../../formats/row-fields.ts";
 import { type LineProblem, readJsonl } from "../../store/jsonl.ts";
 import { shorten, showShortly } from "../../text/shorten.ts";

@@ -3,7 +3,7 @@ import { SepError } from "../../errors.ts";
 import type { JudgedPair } from "../../meaning/compare-pairs.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
 import type { ExtractedSamples } from "../../samples/samples.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { requireCurrent } from "../chain.ts";
 import type { MeaningChoice } from "../meaning/meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";

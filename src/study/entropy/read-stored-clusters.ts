@@ -11,7 +11,7 @@ import {
 } from "../../formats/row-fields.ts";
 import type { JudgedPair } from "../../meaning/compare-pairs.ts";
 import { VERDICT_RULES } from "../../meaning/pair-verdict.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { ClusterView } from "./inspect-clusters.ts";

@@ -10,10 +10,10 @@ import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import { asRow, stringField } from "../../formats/row-fields.ts";
-import { type Cell, makeColumn, type TableColumn } from "../../formats/table.ts";
+import { type Cell, makeColumn, type TableColumn } from "../../store/table-file.ts";
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { type StudyProbes, scoreSplit } from "../probes/score-split.ts";
 import { tracedAnswersPath } from "../tracing/traced-answers.ts";
 import {

@@ -9,7 +9,7 @@ import { asRow, countField, orNull, stringField } from "../../formats/row-fields
 import type { TracePosition } from "../../states/positions.ts";
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import {
   type DataSetName,
   PROBE_SPLITS,

@@ -10,7 +10,7 @@ import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
 import { readProbeDataset } from "../../probes/probe-dataset.ts";
 import { loadProbe } from "../../probes/probe-file.ts";
-import { readNpz, writeNpz } from "../../store/npz.ts";
+import { readNpz, writeNpz } from "../../store/array-file.ts";
 import { evaluateProbes } from "../probes/evaluate-probes.ts";
 import { trainProbes } from "../probes/train-probes.ts";
 import { writeReport } from "../report/write-report.ts";

@@ -10,7 +10,7 @@ import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { type ManifestWarning, readManifest, staleReasons } from "../../store/manifest.ts";
 import type { TracePosition } from "../../states/positions.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import {
   type DuplicateGroups,

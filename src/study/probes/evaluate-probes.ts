@@ -9,7 +9,7 @@ import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";

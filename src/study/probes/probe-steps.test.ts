@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StudyShape, writeStudy } from "../../../test/fakes/write-study.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import { loadProbe } from "../../probes/probe-file.ts";
-import { readNpz } from "../../store/npz.ts";
+import { readNpz } from "../../store/array-file.ts";
 import { writeReport } from "../report/write-report.ts";
 import type { StepEvent, StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";

@@ -10,7 +10,7 @@ import { groupQuestions } from "../../samples/near-duplicates.ts";
 import type { Question } from "../../samples/question.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { nameSome } from "../question-overlap.ts";
 import {
   type DataSetName,

@@ -8,7 +8,7 @@ import type { Question } from "../../samples/question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { groupByQuestion, samplesOf } from "../../samples/samples.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import { scoreStudy } from "../probes/score-study.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";

@@ -19,7 +19,7 @@ import { type Manifest, type ManifestWarning, readManifest } from "../../store/m
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { isCurrent, openChain } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
 import { listStudyInputs } from "../probes/study-inputs.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";

@@ -6,7 +6,7 @@ import { createRunRecorder, type RunRecorder } from "../../samples/record-runs.t
 import type { RunRecord } from "../../samples/run-record.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
-import { openJsonlAppender } from "../../store/jsonl-appender.ts";
+import { openJsonlAppender } from "../../store/append-jsonl.ts";
 import type { Manifest, ManifestWarning } from "../../store/manifest.ts";
 import type { StepDefinition } from "../decide-step.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";

@@ -19,7 +19,7 @@ import type { Json } from "../../formats/json.ts";
 import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import type { CorrectnessRule } from "../../text/correctness-rule.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { answerBackendOf } from "../../backends/local/local-backend.ts";
 import { isInShard } from "../shards/shard.ts";
 import type { StepControl } from "../step.ts";

@@ -6,7 +6,7 @@ import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
-import { openJsonlAppender } from "../../store/jsonl-appender.ts";
+import { openJsonlAppender } from "../../store/append-jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import {
   createHiddenStates,

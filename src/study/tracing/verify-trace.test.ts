@@ -9,7 +9,7 @@ import type { LanguageModel } from "../../engine/language-model.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
-import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
+import { readSafetensorsHeader } from "../../store/safetensors.ts";
 import type { TraceRow } from "../../states/trace-plan.ts";
 import { generateRuns } from "../sampling/generate-runs.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";

@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { findDuplicateKey } from "./duplicate-key.ts";
+import { findDuplicateKey, parsePythonJson } from "./json.ts";
+
+test("JSON as it is, and Python's numbers that JSON has not as null", () => {
+  expect(parsePythonJson('{"a": [1, "x"]}')).toEqual({ a: [1, "x"] });
+  const text = '{"a": NaN, "b": [Infinity, -Infinity, 1], "NaN": "NaN, \\"Infinity", "c": -Infinity}';
+  expect(parsePythonJson(text)).toEqual({ a: null, b: [null, null, 1], NaN: 'NaN, "Infinity', c: null });
+});
+
+test.each([["{"], ["nan"], ["{'a': NaN}"], ["NaNa"], [""]])("%j is an error", (text) => {
+  expect(() => parsePythonJson(text)).toThrow(SyntaxError);
+});
 
 test.each([
   ['{"a":1,"b":{"a":2}}', null],

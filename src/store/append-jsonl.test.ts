@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createSharedLog } from "./shared-log.ts";
+import { createSharedLog } from "./append-jsonl.ts";
 
 let folder: string;
 let path: string;
@@ -48,7 +48,7 @@ test("a file that shrinks, and lines that are no JSON, are no obstacle", async (
 });
 
 test("processes that write at the same time lose nothing", async () => {
-  const module = fileURLToPath(new URL("../../dist/store/shared-log.js", import.meta.url));
+  const module = fileURLToPath(new URL("../../dist/store/append-jsonl.js", import.meta.url));
   const script = `
     const { createSharedLog } = await import(${JSON.stringify(module)});
     const log = createSharedLog(process.argv[1]);

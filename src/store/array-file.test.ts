@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { decodeNpy, encodeNpy, type NpyArray, npyNumbers } from "../formats/npy.ts";
-import { readNpz, writeNpz } from "./npz.ts";
-import { encodeZip, openZip } from "./zip.ts";
+import { encodeZip, openZip } from "../formats/zip.ts";
+import { readNpz, writeNpz } from "./array-file.ts";
 
 const golden = (name: string): string => fileURLToPath(new URL(`../../test/golden/${name}`, import.meta.url));
 
