@@ -4,7 +4,7 @@ export { discreteSemanticEntropy } from "./entropy/discrete-semantic-entropy.ts"
 export { ESTIMATES } from "./entropy/measures/estimate-registry.ts";
 export { meanTokenEntropy } from "./entropy/mean-token-entropy.ts";
 export { buildPTruePrompt, logPTrue } from "./entropy/p-true.ts";
-export { readSemanticEntropy } from "./entropy/read-semantic-entropy.ts";
+export { readSemanticEntropy } from "./study/entropy/read-semantic-entropy.ts";
 export { regularEntropy } from "./entropy/regular-entropy.ts";
 export { SE_MODES } from "./entropy/se-mode.ts";
 export { semanticEntropy } from "./entropy/semantic-entropy.ts";
@@ -71,7 +71,7 @@ export { traceRuns } from "./study/tracing/trace-runs.ts";
 export { verifyTrace } from "./study/tracing/verify-trace.ts";
 export { openWorkspace, type Workspace } from "./study/workspace.ts";
 export { chooseDecisionThreshold } from "./probes/choose-decision-threshold.ts";
-export { exportProbe } from "./probes/export/export-probe.ts";
+export { exportProbe } from "./study/probe-files.ts";
 export { fitCalibration } from "./probes/fit-calibration.ts";
 export { fitLogistic } from "./probes/fit-logistic.ts";
 export { fitProbes } from "./probes/fit-probes.ts";
@@ -87,7 +87,7 @@ export {
   requireProbeFits,
   scoreProbe,
 } from "./probes/portable-probe.ts";
-export { loadProbe, saveProbe } from "./probes/probe-file.ts";
+export { loadProbe, saveProbe } from "./study/probe-files.ts";
 export { splitQuestions } from "./probes/split-questions.ts";
 export type { Question } from "./samples/question.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";

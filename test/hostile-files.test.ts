@@ -87,7 +87,7 @@ test.skipIf(!hasProc)(
     const bomb = deflatedZip(new Map(names.map((name) => [name, zeros])));
     expect(bomb.length).toBeLessThan(2.5e6); // of 2 GB
     await writeFile(path, bomb);
-    const refused = await read("probes/import-arrays.js", "readForeignArrays", path);
+    const refused = await read("study/exchange/foreign-arrays.js", "readForeignArrays", path);
     expect(refused).toMatchObject({ code: "bad-artefact" });
     expect(refused.message).toContain("it has other_0, other_1, other_2, other_3, other_4 and 7 more");
     expectBounded(refused);
@@ -112,7 +112,7 @@ test.skipIf(!hasProc)(
     const path = join(folder, "names.npz");
     const one = encodeNpy({ dtype: "u1", shape: [1], data: Uint8Array.of(1) });
     await writeFile(path, encodeZip(new Map(Array.from({ length: 60_000 }, (_, i) => [`n${i}.npy`, one]))));
-    const names = await read("probes/import-arrays.js", "readForeignArrays", path);
+    const names = await read("study/exchange/foreign-arrays.js", "readForeignArrays", path);
     expect(names.message).toContain("n0, n1, n2, n3, n4 and 59,995 more");
     expectBounded(names);
 
@@ -140,7 +140,7 @@ test.skipIf(!hasProc)(
           ]),
         ),
       );
-      const refused = await read("probes/import-arrays.js", "readForeignArrays", path);
+      const refused = await read("study/exchange/foreign-arrays.js", "readForeignArrays", path);
       expect(refused.message).toContain(what);
       expectBounded(refused);
     }
@@ -162,7 +162,7 @@ test.skipIf(!hasProc)("strings of no characters are refused, however many a head
       ]),
     ),
   );
-  const refused = await read("probes/import-arrays.js", "readForeignArrays", path);
+  const refused = await read("study/exchange/foreign-arrays.js", "readForeignArrays", path);
   expect(refused).toMatchObject({
     code: "bad-artefact",
     message: expect.stringContaining("numpy type <U0 is not read"),

@@ -9,7 +9,7 @@ import { build } from "esbuild";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { assessRisk } from "../src/probes/assess-risk.ts";
-import { saveProbe } from "../src/probes/probe-file.ts";
+import { saveProbe } from "../src/study/probe-files.ts";
 import { assertStates } from "../src/probes/score-probe.ts";
 import { makeProbe } from "./fakes/make-probe.ts";
 

@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
 import { type NpyArray, npyNumbers } from "../formats/npy.ts";
-import { readNpz, writeNpz } from "../store/array-file.ts";
+import type { NpzArrays } from "../formats/npz.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../states/positions.ts";
 
 /** One split's rows, one a sampled answer; the content of `artifacts/probe_datasets/*.npz`. */
@@ -30,11 +30,6 @@ export interface ProbeDataset {
   readonly stateRows: Readonly<Partial<Record<TracePosition, Int32Array>>>;
 }
 
-/** Writes a split. */
-export async function writeProbeDataset(path: string, dataset: ProbeDataset): Promise<void> {
-  await writeNpz(path, toDatasetArrays(dataset));
-}
-
 /** A split's arrays by name. The first six keys are those of Python pipelines of this kind. */
 export function toDatasetArrays(dataset: ProbeDataset): Record<string, NpyArray> {
   const count = dataset.questionIds.length;
@@ -60,13 +55,13 @@ export function toDatasetArrays(dataset: ProbeDataset): Record<string, NpyArray>
 }
 
 /**
- * Reads a split.
+ * A split from its arrays.
+ * @param name what messages call the file that they are from
  * @throws SepError `bad-artefact` if a key is missing or its length is not that of the others
  */
-export async function readProbeDataset(path: string): Promise<ProbeDataset> {
-  const arrays = await readNpz(path);
+export function parseDatasetArrays(arrays: NpzArrays, name: string): ProbeDataset {
   const fail = (reason: string): never => {
-    throw new SepError("bad-artefact", `${path}: ${reason}. Make it anew with \`sep dataset\`.`);
+    throw new SepError("bad-artefact", `${name}: ${reason}. Make it anew with \`sep dataset\`.`);
   };
   const find = (key: string): NpyArray => arrays[key] ?? fail(`"${key}" is missing`);
   const strings = (key: string): readonly string[] => {
@@ -85,7 +80,7 @@ export async function readProbeDataset(path: string): Promise<ProbeDataset> {
   };
   const hidden = find("X_hidden");
   const width = hidden.shape[1] ?? fail(`"X_hidden" has shape [${hidden.shape}], expected [n, D]`);
-  const position = TRACE_POSITIONS.find((name) => name === strings("position")[0]);
+  const position = TRACE_POSITIONS.find((each) => each === strings("position")[0]);
   return {
     position:
       position ?? fail(`position is "${strings("position")[0]}", expected ${TRACE_POSITIONS.join(", ")}`),

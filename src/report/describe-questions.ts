@@ -1,4 +1,4 @@
-import type { StoredSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import type { StoredSemanticEntropy } from "../entropy/semantic-entropy-record.ts";
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import { mean } from "../math/vector.ts";
 import type { Question } from "../samples/question.ts";

@@ -6,7 +6,8 @@ import { writeNpz } from "../store/array-file.ts";
 import { writeSafetensors } from "../store/safetensors.ts";
 import { openHiddenStates } from "./hidden-states.ts";
 import { readStateRowIndex } from "./hidden-states-index.ts";
-import { type ProbeDataset, readProbeDataset, writeProbeDataset } from "../probes/probe-dataset.ts";
+import { type ProbeDataset } from "../probes/probe-dataset.ts";
+import { readProbeDataset, writeProbeDataset } from "../study/probe-files.ts";
 
 let folder: string;
 beforeEach(async () => {

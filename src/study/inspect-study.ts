@@ -1,4 +1,4 @@
-import { weightsPathOf } from "../probes/probe-file.ts";
+import { weightsPathOf } from "./probe-files.ts";
 import { type ChainFile, openChain } from "./chain.ts";
 import { fileExists } from "../store/read-file.ts";
 import { PROBE_SPLITS, SPLIT_SOURCES, type Workspace } from "./workspace.ts";

@@ -1,5 +1,5 @@
 import { SepError } from "../errors.ts";
-import { weightsPathOf } from "../probes/probe-file.ts";
+import { weightsPathOf } from "./probe-files.ts";
 import { loadQuestions } from "../samples/load-questions.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
 import type { StateBackend } from "../states/state-backend.ts";

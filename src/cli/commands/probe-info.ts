@@ -1,4 +1,4 @@
-import { readProbeFile } from "../../probes/probe-file.ts";
+import { readProbeFile } from "../../study/probe-files.ts";
 import { splitProbe } from "../../probes/split-probe.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { describeProbeFile } from "../describe-probe-file.ts";

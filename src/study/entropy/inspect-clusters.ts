@@ -1,6 +1,5 @@
 import { discreteSemanticEntropy } from "../../entropy/discrete-semantic-entropy.ts";
 import { SepError } from "../../errors.ts";
-import type { JudgedPair } from "../../meaning/compare-pairs.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
 import type { ExtractedSamples } from "../../samples/samples.ts";
 import { fileExists } from "../../store/read-file.ts";
@@ -12,28 +11,7 @@ import type { StepEvent } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { clusterRuns, type QuestionOf } from "./cluster-runs.ts";
 import { loadSamples } from "./load-samples.ts";
-import { readStoredClusters } from "./read-stored-clusters.ts";
-
-/** One way in which a question's answers are grouped, and the verdicts behind it. */
-export interface ClusterView {
-  /** What `sep entropy` has written, or computed anew to compare with it. */
-  readonly source: "stored" | "computed";
-  /** Name of the relation, or "edited". */
-  readonly equivalence: string;
-  readonly clustering: string | null;
-  /** [K] */
-  readonly runIds: readonly number[];
-  /** [K] */
-  readonly answers: readonly (string | null)[];
-  /** [K] from 0 */
-  readonly clusterIds: readonly number[];
-  /** [N] the different answers. */
-  readonly texts: readonly string[];
-  readonly pairs: readonly JudgedPair[];
-  readonly nonTransitiveShare: number | null;
-  /** Nats. */
-  readonly discreteSemanticEntropy: number;
-}
+import { type ClusterView, readStoredClusters } from "./read-semantic-entropy.ts";
 
 export interface InspectedQuestion {
   readonly set: DataSetName;

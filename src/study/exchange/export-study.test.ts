@@ -8,16 +8,16 @@ import { finishStep } from "../../../test/fakes/finish-step.ts";
 import { writeStudy } from "../../../test/fakes/write-study.ts";
 import { readTensors } from "../../../test/read-tensors.ts";
 import { runCli } from "../../cli/run-cli.ts";
-import { readForeignArrays } from "../../probes/import-arrays.ts";
-import { loadProbe } from "../../probes/probe-file.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { readNpz } from "../../store/array-file.ts";
 import { readSafetensorsHeader } from "../../store/safetensors.ts";
+import { loadProbe } from "../probe-files.ts";
 import { buildDatasets } from "../probes/build-datasets.ts";
 import { scoreStudy } from "../probes/score-study.ts";
 import { trainProbes } from "../probes/train-probes.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";
 import { buildAnalysisTable } from "./analysis-table.ts";
+import { readForeignArrays } from "./foreign-arrays.ts";
 import { importArrays } from "./import-arrays.ts";
 
 let root: string;

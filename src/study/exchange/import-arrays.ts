@@ -1,13 +1,12 @@
 import { basename, resolve } from "node:path";
 import { SepError } from "../../errors.ts";
-import { type ForeignDataset, type ForeignStates, readForeignArrays } from "../../probes/import-arrays.ts";
-import { writeProbeDataset } from "../../probes/probe-dataset.ts";
-import { writeJsonl } from "../../store/jsonl.ts";
-import type { ManifestWarning } from "../../store/manifest.ts";
-import { writeSafetensors } from "../../store/safetensors.ts";
 import { hiddenStatesTensor } from "../../states/hidden-states-writer.ts";
 import type { TracePosition } from "../../states/positions.ts";
 import type { NormState } from "../../states/state-backend.ts";
+import { writeJsonl } from "../../store/jsonl.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
+import { writeSafetensors } from "../../store/safetensors.ts";
+import { writeProbeDataset } from "../probe-files.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import {
   type DataSetName,
@@ -16,6 +15,7 @@ import {
   SPLIT_SOURCES,
   type Workspace,
 } from "../workspace.ts";
+import { type ForeignDataset, type ForeignStates, readForeignArrays } from "./foreign-arrays.ts";
 
 export interface ImportArraysOptions {
   /** The layer that the states are of: the number of the model's blocks for the last one. The files do not say it. */

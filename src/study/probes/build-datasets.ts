@@ -1,10 +1,10 @@
 import { rm } from "node:fs/promises";
-import { readSemanticEntropy } from "../../entropy/read-semantic-entropy.ts";
+import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import { SepError } from "../../errors.ts";
 import { assembleDataset, type QuestionEntropies, selectUsableRuns } from "../../probes/assemble-dataset.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { readStateRowIndex, type StateRowIndex } from "../../states/hidden-states-index.ts";
-import { writeProbeDataset } from "../../probes/probe-dataset.ts";
+import { writeProbeDataset } from "../probe-files.ts";
 import { DEFAULT_RATIOS, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StudyShape, writeStudy } from "../../../test/fakes/write-study.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
-import { loadProbe } from "../../probes/probe-file.ts";
+import { loadProbe } from "../probe-files.ts";
 import { readNpz } from "../../store/array-file.ts";
 import { writeReport } from "../report/write-report.ts";
 import type { StepEvent, StepResult } from "../step.ts";

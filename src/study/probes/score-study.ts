@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { EVALUATED_SPLITS } from "../../evaluation/probe-eval.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
-import { readProbeDataset } from "../../probes/probe-dataset.ts";
-import { readProbeFile } from "../../probes/probe-file.ts";
+import { readProbeDataset, readProbeFile } from "../probe-files.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { fileExists } from "../../store/read-file.ts";
 import type { Workspace } from "../workspace.ts";

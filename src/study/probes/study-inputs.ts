@@ -1,4 +1,4 @@
-import { weightsPathOf } from "../../probes/probe-file.ts";
+import { weightsPathOf } from "../probe-files.ts";
 import { fileExists } from "../../store/read-file.ts";
 import type { Workspace } from "../workspace.ts";
 

@@ -1,4 +1,5 @@
-import { readSemanticEntropy, type StoredSemanticEntropy } from "../../entropy/read-semantic-entropy.ts";
+import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import { type StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";

@@ -7,7 +7,7 @@ import { finishStep } from "../../../test/fakes/finish-step.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
-import { readProbeDataset } from "../../probes/probe-dataset.ts";
+import { readProbeDataset } from "../probe-files.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { computeEntropy } from "../entropy/compute-entropy.ts";

@@ -1,7 +1,7 @@
-import { SepError } from "../errors.ts";
-import { type NpyArray, npyNumbers } from "../formats/npy.ts";
-import { readNpz } from "../store/array-file.ts";
-import { listShortly, showShortly } from "../text/shorten.ts";
+import { SepError } from "../../errors.ts";
+import { type NpyArray, npyNumbers } from "../../formats/npy.ts";
+import { readNpz } from "../../store/array-file.ts";
+import { listShortly, showShortly } from "../../text/shorten.ts";
 
 /** Rows of hidden states with whose they are, as Python pipelines save them. */
 export interface ForeignStates {

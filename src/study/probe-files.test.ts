@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { makeFamiliarity, makeProbe } from "../../test/fakes/make-probe.ts";
-import type { Probe } from "./probe.ts";
-import { loadProbe, readProbeFile, saveProbe, weightsPathOf } from "./probe-file.ts";
+import type { Probe } from "../probes/probe.ts";
+import { loadProbe, readProbeFile, saveProbe, weightsPathOf } from "./probe-files.ts";
 
 const probe: Probe = makeProbe();
 

@@ -1,3 +1,4 @@
+import { parseSemanticEntropy, type StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
 import { SepError } from "../../errors.ts";
 import {
   asRow,
@@ -11,10 +12,40 @@ import {
 } from "../../formats/row-fields.ts";
 import type { JudgedPair } from "../../meaning/compare-pairs.ts";
 import { VERDICT_RULES } from "../../meaning/pair-verdict.ts";
+import { describeProblems, type LineProblem, readJsonl } from "../../store/jsonl.ts";
 import { fileExists } from "../../store/read-file.ts";
-import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
-import type { ClusterView } from "./inspect-clusters.ts";
+
+/**
+ * Reads `math_semantic_entropy.jsonl` / `ood_semantic_entropy.jsonl`.
+ * @throws SepError `missing-input`, or `bad-artefact` naming the lines that cannot be used
+ */
+export async function readSemanticEntropy(path: string): Promise<readonly StoredSemanticEntropy[]> {
+  const { rows, problems } = await readJsonl(path, { parse: parseSemanticEntropy });
+  refuseProblems(path, problems);
+  return rows;
+}
+
+/** One way in which a question's answers are grouped, and the verdicts behind it. */
+export interface ClusterView {
+  /** What `sep entropy` has written, or computed anew to compare with it. */
+  readonly source: "stored" | "computed";
+  /** Name of the relation, or "edited". */
+  readonly equivalence: string;
+  readonly clustering: string | null;
+  /** [K] */
+  readonly runIds: readonly number[];
+  /** [K] */
+  readonly answers: readonly (string | null)[];
+  /** [K] from 0 */
+  readonly clusterIds: readonly number[];
+  /** [N] the different answers. */
+  readonly texts: readonly string[];
+  readonly pairs: readonly JudgedPair[];
+  readonly nonTransitiveShare: number | null;
+  /** Nats. */
+  readonly discreteSemanticEntropy: number;
+}
 
 /**
  * A question's grouping as `sep entropy` left it.
@@ -76,10 +107,14 @@ async function findLine<T>(path: string, questionId: string, parse: (row: Row) =
       return stringField(row, "question_id") === questionId ? parse(row) : null;
     },
   });
-  if (problems.length > 0)
-    throw new SepError(
-      "bad-artefact",
-      `${path}: ${describeProblems(problems)}. Make it anew with \`sep entropy --force\`.`,
-    );
+  refuseProblems(path, problems);
   return rows.find((row) => row !== null) ?? null;
+}
+
+function refuseProblems(path: string, problems: readonly LineProblem[]): void {
+  if (problems.length === 0) return;
+  throw new SepError(
+    "bad-artefact",
+    `${path}: ${describeProblems(problems)}. Make it anew with \`sep entropy --force\`.`,
+  );
 }
