@@ -105,5 +105,5 @@ export { extractOpenAnswer } from "./text/extract-open-answer.ts";
 export { mathEquivalent } from "./text/math-equivalent.ts";
 export { matchesOpenAnswer } from "./text/open-answer.ts";
 export { tokenF1 } from "./text/token-f1.ts";
-export { TRACE_POSITIONS, type TracePosition } from "./states/positions.ts";
+export { TRACE_POSITIONS, type TracePosition } from "./engine/places.ts";
 export type { StateBackend } from "./states/state-backend.ts";

@@ -13,8 +13,8 @@ import { createTextTokenizer, type TextTokenizer } from "../src/engine/tokenizer
 import type { ServerPool } from "../src/net/server-pool.ts";
 import { readRuns } from "../src/samples/read-runs.ts";
 import type { RunRecord } from "../src/samples/run-record.ts";
-import type { TracePosition } from "../src/states/positions.ts";
-import type { TraceRow } from "../src/states/trace-plan.ts";
+import type { TracePosition } from "../src/engine/places.ts";
+import type { TraceRow } from "../src/states/state-index.ts";
 import { readJsonl, writeJsonl } from "../src/store/jsonl.ts";
 import { generateRuns } from "../src/study/sampling/generate-runs.ts";
 import { traceRuns } from "../src/study/tracing/trace-runs.ts";

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { SamplerSettings } from "../src/engine/generate/sampler-settings.ts";
 import { createRng, type Rng } from "../src/math/rng.ts";
-import type { TracePosition } from "../src/states/positions.ts";
+import type { TracePosition } from "../src/engine/places.ts";
 import { fileExists } from "../src/store/read-file.ts";
 import { fingerprintFile } from "../src/store/fingerprint.ts";
 import { readManifest } from "../src/store/manifest.ts";

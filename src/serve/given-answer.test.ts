@@ -7,7 +7,7 @@ import { extendRows } from "../engine/generate/extend-rows.ts";
 import { emptyKvBlock } from "../engine/session/kv-block.ts";
 import type { Probe } from "../probes/probe.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
-import type { TracePosition } from "../states/positions.ts";
+import type { TracePosition } from "../engine/places.ts";
 import { createScorer, type ScoredQuestion, scoreQuestion } from "./score-question.ts";
 
 const QUESTION = "What is 48 - 19?";

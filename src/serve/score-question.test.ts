@@ -11,7 +11,7 @@ import { scoreProbe } from "../probes/score-probe.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { describePromptFormat } from "../engine/tokenizer/prompt-format.ts";
 import { sampleAnswers } from "../engine/generate/sample-answers.ts";
-import type { TracePosition } from "../states/positions.ts";
+import type { TracePosition } from "../engine/places.ts";
 import { watchModel } from "../engine/generate/watch-model.ts";
 import { createScorer, scoreQuestion } from "./score-question.ts";
 

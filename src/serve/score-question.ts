@@ -20,7 +20,7 @@ import {
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import type { ThinkStatus } from "../samples/run-record.ts";
 import { splitReasoning } from "../engine/generate/split-reasoning.ts";
-import { indicesOf, locatePosition, type TracePosition } from "../states/positions.ts";
+import { indicesOf, locatePosition, type TracePosition } from "../engine/places.ts";
 import { watchModel } from "../engine/generate/watch-model.ts";
 import { generateAnswer, takeAnswer } from "./answer-source.ts";
 import { type AskingChoice, settleAsking } from "./settle-asking.ts";

@@ -100,8 +100,10 @@ export async function readTensorRows(
  * Writes a whole file, all or nothing; equal tensors and metadata give equal bytes.
  * @throws SepError as `encodeSafetensors`
  */
-export const writeSafetensors = (
+export async function writeSafetensors(
   path: string,
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>> = {},
-): Promise<void> => writeAtomic(path, encodeSafetensors(tensors, metadata));
+): Promise<void> {
+  await writeAtomic(path, encodeSafetensors(tensors, metadata));
+}

@@ -40,8 +40,9 @@ export async function readProbeFile(path: string): Promise<Probe | UntrainedProb
 }
 
 /** Writes a split. */
-export const writeProbeDataset = (path: string, dataset: ProbeDataset): Promise<void> =>
-  writeNpz(path, toDatasetArrays(dataset));
+export async function writeProbeDataset(path: string, dataset: ProbeDataset): Promise<void> {
+  await writeNpz(path, toDatasetArrays(dataset));
+}
 
 /**
  * Reads a split.

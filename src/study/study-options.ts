@@ -9,7 +9,7 @@ import type { ProbeKind } from "../probes/probe-kind.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { FigureFormat } from "../report/figure.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
-import type { TracePosition } from "../states/positions.ts";
+import type { TracePosition } from "../engine/places.ts";
 import type { MeaningChoice } from "./meaning/meaning-choice.ts";
 import type { MeaningModels } from "./meaning/meaning-models.ts";
 import type { VllmChoice } from "../backends/vllm/vllm-choice.ts";

@@ -5,7 +5,7 @@ import { normalQuantile } from "../../src/math/normal.ts";
 import { createRng, type Rng } from "../../src/math/rng.ts";
 import type { RunRecord } from "../../src/samples/run-record.ts";
 import { samplesOf } from "../../src/samples/samples.ts";
-import { TRACE_POSITIONS, type TracePosition } from "../../src/states/positions.ts";
+import { TRACE_POSITIONS, type TracePosition } from "../../src/engine/places.ts";
 import { writeJsonl } from "../../src/store/jsonl.ts";
 import { writeSafetensors } from "../../src/store/safetensors.ts";
 import { estimateQuestions } from "../../src/study/entropy/estimate-questions.ts";

@@ -5,8 +5,7 @@ import { SepError } from "../../errors.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import type { Json } from "../../formats/json.ts";
 import { readTensor, readSafetensorsHeader } from "../../store/safetensors.ts";
-import type { StateBackend } from "../../states/state-backend.ts";
-import type { AnswerToTrace, TracedAnswers } from "../../states/trace-answers.ts";
+import type { StateBackend, AnswerToTrace, TracedAnswers } from "../../states/state-backend.ts";
 import type { Sidecar } from "./start-sidecar.ts";
 
 export interface NnsightBackendOptions {

@@ -8,7 +8,7 @@ import type { StepEvent } from "../../study/step.ts";
 import { traceRuns } from "../../study/tracing/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../../study/tracing/verify-trace.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../../study/workspace.ts";
-import { POSITION_INDICES, TRACE_POSITIONS } from "../../states/positions.ts";
+import { POSITION_INDICES, TRACE_POSITIONS } from "../../engine/places.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { describeVerdict } from "../describe-verdict.ts";

@@ -1,5 +1,5 @@
 import { openHiddenStates } from "../../states/hidden-states.ts";
-import { readStateRowIndex } from "../../states/hidden-states-index.ts";
+import { readStateRowIndex } from "../../states/state-index.ts";
 import { fileExists } from "../../store/read-file.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 

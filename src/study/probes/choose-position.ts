@@ -1,5 +1,5 @@
 import { openHiddenStates } from "../../states/hidden-states.ts";
-import type { TracePosition } from "../../states/positions.ts";
+import type { TracePosition } from "../../engine/places.ts";
 import { fileExists } from "../../store/read-file.ts";
 
 /** The position that probes read where none is named. */

@@ -13,7 +13,7 @@ import { trainEntropyBaseline } from "../../probes/train-entropy-baseline.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { withoutRepeats } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
-import type { TracePosition } from "../../states/positions.ts";
+import type { TracePosition } from "../../engine/places.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { calibrateProbe, readAsking } from "./calibrate-probe.ts";

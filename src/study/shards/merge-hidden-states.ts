@@ -6,7 +6,7 @@ import { readExactly } from "../../store/read-file.ts";
 import { layoutSafetensors } from "../../formats/encode-safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors.ts";
 import { writeAtomic, writeExactly } from "../../store/write-atomic.ts";
-import type { TraceRow } from "../../states/trace-plan.ts";
+import type { TraceRow } from "../../states/state-index.ts";
 import type { FinishedShard } from "./find-shards.ts";
 import type { MergedLines } from "./merge-question-lines.ts";
 

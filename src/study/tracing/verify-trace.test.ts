@@ -10,7 +10,7 @@ import { loadModel } from "../../checkpoint/load-model.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
 import { readSafetensorsHeader } from "../../store/safetensors.ts";
-import type { TraceRow } from "../../states/trace-plan.ts";
+import type { TraceRow } from "../../states/state-index.ts";
 import { generateRuns } from "../sampling/generate-runs.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";
 import { traceRuns } from "./trace-runs.ts";
