@@ -8,11 +8,10 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { everyLayer } from "../dist/engine/language-model.js";
-import { loadModel } from "../dist/checkpoint/load-model.js";
 import { openNnsight } from "../dist/backends/nnsight/open-nnsight.js";
-import { readTensor } from "../dist/store/safetensors.js";
-import { readSafetensorsHeader } from "../dist/store/safetensors-header.js";
+import { loadModel } from "../dist/checkpoint/load-model.js";
+import { everyLayer } from "../dist/engine/language-model.js";
+import { readSafetensorsHeader, readTensor } from "../dist/store/safetensors.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -5,12 +5,11 @@
 //   npm run bench:architectures
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { everyLayer } from "../dist/engine/language-model.js";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { extendRows } from "../dist/engine/generate/extend-rows.js";
+import { everyLayer } from "../dist/engine/language-model.js";
 import { emptyKvBlock } from "../dist/engine/session/kv-block.js";
-import { readTensor } from "../dist/store/safetensors.js";
-import { readSafetensorsHeader } from "../dist/store/safetensors-header.js";
+import { readSafetensorsHeader, readTensor } from "../dist/store/safetensors.js";
 
 /** One piece, chunks that do and do not fit the cache's capacity, and token by token. */
 const CHUNKS = [1024, 256, 100, 1];

@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { loadModel } from "../src/checkpoint/load-model.ts";
+import { tryDevice } from "../src/checkpoint/resolve-device.ts";
 import { extendRows } from "../src/engine/generate/extend-rows.ts";
 import { sampleAnswers } from "../src/engine/generate/sample-answers.ts";
 import { everyLayer, type LanguageModel } from "../src/engine/language-model.ts";
 import { DEVICE_NAMES, type DeviceName } from "../src/engine/runtime/device.ts";
-import { tryDevice } from "../src/checkpoint/resolve-device.ts";
 import { emptyKvBlock } from "../src/engine/session/kv-block.ts";
 import { expectAllClose, scaleOf } from "./expect-all-close.ts";
 

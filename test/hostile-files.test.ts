@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { deflateRawSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodeNpy } from "../src/formats/npy.ts";
-import { encodeZip } from "../src/store/zip.ts";
+import { encodeZip } from "../src/formats/zip.ts";
 
 // What a small file from a stranger can make a reader take: measured in a process of its own, which node itself fills
 // with some 60 MB.
@@ -87,13 +87,13 @@ test.skipIf(!hasProc)(
     const bomb = deflatedZip(new Map(names.map((name) => [name, zeros])));
     expect(bomb.length).toBeLessThan(2.5e6); // of 2 GB
     await writeFile(path, bomb);
-    const refused = await read("probes/import-arrays.js", "readForeignArrays", path);
+    const refused = await read("study/exchange/foreign-arrays.js", "readForeignArrays", path);
     expect(refused).toMatchObject({ code: "bad-artefact" });
     expect(refused.message).toContain("it has other_0, other_1, other_2, other_3, other_4 and 7 more");
     expectBounded(refused);
 
     const all = await read(
-      "store/npz.js",
+      "store/array-file.js",
       "readNpz",
       path,
       "Object.values(result).map(({ data }) => data.length)",
@@ -112,7 +112,7 @@ test.skipIf(!hasProc)(
     const path = join(folder, "names.npz");
     const one = encodeNpy({ dtype: "u1", shape: [1], data: Uint8Array.of(1) });
     await writeFile(path, encodeZip(new Map(Array.from({ length: 60_000 }, (_, i) => [`n${i}.npy`, one]))));
-    const names = await read("probes/import-arrays.js", "readForeignArrays", path);
+    const names = await read("study/exchange/foreign-arrays.js", "readForeignArrays", path);
     expect(names.message).toContain("n0, n1, n2, n3, n4 and 59,995 more");
     expectBounded(names);
 
@@ -140,7 +140,7 @@ test.skipIf(!hasProc)(
           ]),
         ),
       );
-      const refused = await read("probes/import-arrays.js", "readForeignArrays", path);
+      const refused = await read("study/exchange/foreign-arrays.js", "readForeignArrays", path);
       expect(refused.message).toContain(what);
       expectBounded(refused);
     }
@@ -162,7 +162,7 @@ test.skipIf(!hasProc)("strings of no characters are refused, however many a head
       ]),
     ),
   );
-  const refused = await read("probes/import-arrays.js", "readForeignArrays", path);
+  const refused = await read("study/exchange/foreign-arrays.js", "readForeignArrays", path);
   expect(refused).toMatchObject({
     code: "bad-artefact",
     message: expect.stringContaining("numpy type <U0 is not read"),
@@ -177,7 +177,7 @@ test.skipIf(!hasProc)("a safetensors header of nothing but names is refused by i
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   await writeFile(path, Buffer.concat([length, json]));
-  const refused = await read("store/safetensors-header.js", "readSafetensorsHeader", path);
+  const refused = await read("store/safetensors.js", "readSafetensorsHeader", path);
   expect(refused).toMatchObject({
     code: "bad-artefact",
     message: expect.stringContaining("at most 8000000"),
@@ -193,7 +193,7 @@ test.skipIf(!hasProc)("a long name in a safetensors header is shown by its begin
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   await writeFile(path, Buffer.concat([length, json]));
-  expectBounded(await read("store/safetensors-header.js", "readSafetensorsHeader", path));
+  expectBounded(await read("store/safetensors.js", "readSafetensorsHeader", path));
 });
 
 test.skipIf(!hasProc)("a line of 256 MiB is passed over, and the others are read", async () => {

@@ -9,8 +9,8 @@ import { build } from "esbuild";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { assessRisk } from "../src/probes/assess-risk.ts";
-import { saveProbe } from "../src/probes/probe-file.ts";
 import { assertStates } from "../src/probes/score-probe.ts";
+import { saveProbe } from "../src/study/probe-files.ts";
 import { makeProbe } from "./fakes/make-probe.ts";
 
 /** Debian's package, or what the environment names; CI installs it. */

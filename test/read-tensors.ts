@@ -1,5 +1,4 @@
-import { readTensor } from "../src/store/safetensors.ts";
-import { readSafetensorsHeader } from "../src/store/safetensors-header.ts";
+import { readSafetensorsHeader, readTensor } from "../src/store/safetensors.ts";
 
 /** All tensors of a golden file, flat, by name. */
 export async function readTensors(path: string): Promise<Record<string, Float32Array>> {

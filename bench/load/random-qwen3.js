@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { layoutSafetensors } from "../../dist/store/safetensors.js";
+import { layoutSafetensors } from "../../dist/formats/encode-safetensors.js";
 
 /** The published sizes of Qwen3-0.6B. */
 export const QWEN3_06B = {

@@ -2,8 +2,7 @@
 // Job: {"data", "penalties": [..], "layers": how many from the first, "permutations", "C", "layer", "coefficientsOf": [layers]}
 import { readFileSync } from "node:fs";
 import { fitProbes } from "../../dist/probes/fit-probes.js";
-import { readTensor } from "../../dist/store/safetensors.js";
-import { readSafetensorsHeader } from "../../dist/store/safetensors-header.js";
+import { readSafetensorsHeader, readTensor } from "../../dist/store/safetensors.js";
 
 const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const { tensors } = await readSafetensorsHeader(job.data);

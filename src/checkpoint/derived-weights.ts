@@ -2,13 +2,12 @@ import { type FileHandle, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { StoredWeight, WeightIndex } from "../engine/graph/weights.ts";
 import { SepError } from "../errors.ts";
-import type { TensorEntry } from "../formats/parse-safetensors.ts";
+import { layoutSafetensors, type SafetensorsLayout } from "../formats/encode-safetensors.ts";
+import type { TensorEntry } from "../formats/safetensors.ts";
 import type { TensorSpec } from "../formats/tensor-bytes.ts";
 import { errnoOf, explainCacheError, makeFolder } from "../store/file-error.ts";
-import { layoutSafetensors, type SafetensorsLayout } from "../store/safetensors.ts";
-import { readSafetensorsHeader } from "../store/safetensors-header.ts";
-import { TEMPORARY_ENDING, writeAtomic } from "../store/write-atomic.ts";
-import { writeExactly } from "../store/write-exactly.ts";
+import { readSafetensorsHeader } from "../store/safetensors.ts";
+import { TEMPORARY_ENDING, writeAtomic, writeExactly } from "../store/write-atomic.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { fileSource } from "./weight-index.ts";
 

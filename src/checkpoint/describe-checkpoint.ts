@@ -6,7 +6,7 @@ import { createConfigReader } from "../engine/graph/config-reader.ts";
 import type { DecoderConfig } from "../engine/graph/decoder-config.ts";
 import type { WeightIndex } from "../engine/graph/weights.ts";
 import { SepError } from "../errors.ts";
-import { readModelFile } from "../store/regular-file.ts";
+import { readModelFile } from "../store/read-file.ts";
 import { type GgufHeader, readGgufHeader } from "./gguf/gguf-header.ts";
 import { interpretGguf, readFrequencyFactors } from "./gguf/open-gguf.ts";
 import { sizeIfThere } from "./hub/size-if-there.ts";

@@ -16,7 +16,7 @@ import {
   openDecoderSession,
 } from "../engine/session/decoder-session.ts";
 import { createVocabularySession } from "../engine/session/vocabulary-session.ts";
-import { layoutSafetensors } from "../store/safetensors.ts";
+import { layoutSafetensors } from "../formats/encode-safetensors.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { nodeRuntime } from "./graph-folder.ts";
 import type { HubOptions } from "./hub/hub.ts";

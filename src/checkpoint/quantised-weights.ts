@@ -1,11 +1,11 @@
 import type { LinearWeight } from "../engine/graph/graph-scope.ts";
 import type { Quantisation } from "../engine/graph/quantisation.ts";
 import type { StoredWeight, WeightIndex } from "../engine/graph/weights.ts";
-import type { SafetensorsDtype } from "../formats/safetensors-dtype.ts";
+import type { SafetensorsDtype } from "../formats/safetensors.ts";
 import { encodeTensor } from "../formats/tensor-bytes.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import { readTensor } from "../store/safetensors.ts";
-import { writeExactly } from "../store/write-exactly.ts";
+import { writeExactly } from "../store/write-atomic.ts";
 import { openDerivedWeights } from "./derived-weights.ts";
 
 /**

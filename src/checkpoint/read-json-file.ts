@@ -1,5 +1,5 @@
 import { SepError } from "../errors.ts";
-import { readModelFile } from "../store/regular-file.ts";
+import { readModelFile } from "../store/read-file.ts";
 
 /** Configs are kilobytes; those with names for 20,000 labels have a megabyte. */
 const MOST_CONFIG_BYTES = 4 << 20;

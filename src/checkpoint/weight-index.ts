@@ -3,7 +3,7 @@ import { open, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { ByteSource, StoredWeight, WeightIndex } from "../engine/graph/weights.ts";
 import { SepError } from "../errors.ts";
-import { readSafetensorsHeader } from "../store/safetensors-header.ts";
+import { readSafetensorsHeader } from "../store/safetensors.ts";
 import { readJsonFile } from "./read-json-file.ts";
 
 /** All weights in one file. */

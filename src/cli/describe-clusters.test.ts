@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ClusterView } from "../study/entropy/inspect-clusters.ts";
+import type { ClusterView } from "../study/entropy/read-semantic-entropy.ts";
 import { describeClusters } from "./describe-clusters.ts";
 import type { Paint } from "./paint.ts";
 

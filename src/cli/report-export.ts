@@ -1,5 +1,5 @@
 import { SepError } from "../errors.ts";
-import { fileExists } from "../store/file-exists.ts";
+import { fileExists } from "../store/read-file.ts";
 import type { CliContext } from "./command.ts";
 import { EXIT } from "./exit.ts";
 

@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
 import { hashBytes } from "../formats/hash-bytes.ts";
-import { parseSafetensors } from "../formats/parse-safetensors.ts";
+import { parseSafetensors } from "../formats/safetensors.ts";
 import { readEndTokens } from "./generate/end-tokens.ts";
 import { readGenerationDefaults } from "./generate/generation-defaults.ts";
 import { findArchitecture } from "./graph/architectures/registry.ts";

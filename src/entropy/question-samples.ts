@@ -1,16 +1,18 @@
 import type { EntailmentProbs } from "../meaning/entailer.ts";
 import type { PairEvidence } from "../meaning/pair-evidence.ts";
-import type { SampledQuestion } from "../samples/sampled-question.ts";
+import type { Samples } from "../samples/samples.ts";
 import type { AffinityMatrix, EntailmentMatrix } from "./pair-matrix.ts";
 
-/** All that the estimates can draw on: one question's samples, grouped by meaning. null: not known. */
-export interface QuestionSamples extends SampledQuestion {
+/** What is known about one question's samples beside what was sampled. null: not known. */
+export interface SampleEvidence {
   /** [K] what was compared; null where a sample has no answer. */
   readonly answers: readonly (string | null)[];
   /** [K] cluster of each sample, from 0. */
   readonly clusterIds: readonly number[];
   /** [K][K] with sample i as the premise. */
   readonly entailment: EntailmentMatrix | null;
+  /** [K][D] one hidden state per answer. */
+  readonly hiddenStates: readonly ArrayLike<number>[] | null;
   /** [K, K] in [-1, 1]. */
   readonly similarity: AffinityMatrix | null;
   /** [S][N] each sentence of the answer that is checked (premise), each other sample (hypothesis). */
@@ -18,6 +20,9 @@ export interface QuestionSamples extends SampledQuestion {
   /** ln of the probability that the model gives to its answer being true. */
   readonly logPTrue: number | null;
 }
+
+/** All that the estimates can draw on. */
+export type QuestionSamples = Samples & SampleEvidence;
 
 /**
  * Evidence on distinct answers, spread over the samples that gave them. Samples without an answer say the same as
@@ -28,7 +33,7 @@ export interface QuestionSamples extends SampledQuestion {
 export function spreadEvidence(
   answers: readonly (string | null)[],
   { texts, entailment, similarity }: PairEvidence,
-): Pick<QuestionSamples, "entailment" | "similarity"> {
+): Pick<SampleEvidence, "entailment" | "similarity"> {
   const placeOf = new Map(texts.map((text, place) => [text, place]));
   const places = answers.map((answer) => {
     if (answer === null) return null;

@@ -1,6 +1,5 @@
 import { NameRegistry, Parser } from "pickleparser";
 import { listShortly, shorten, showShortly } from "../text/shorten.ts";
-import type { NpyArray } from "./npy.ts";
 
 /**
  * The elements of a numpy array of Python objects: strings, or integers of 32 bits. They are stored as a pickle, of which
@@ -8,7 +7,12 @@ import type { NpyArray } from "./npy.ts";
  * @param shape of the array's header
  * @throws RangeError for other objects, or a pickle that is none of an array of this shape
  */
-export function decodeObjects(pickle: Uint8Array, shape: readonly number[]): NpyArray {
+export function decodeObjects(
+  pickle: Uint8Array,
+  shape: readonly number[],
+):
+  | { readonly dtype: "U"; readonly shape: readonly number[]; readonly data: readonly string[] }
+  | { readonly dtype: "i8"; readonly shape: readonly number[]; readonly data: BigInt64Array } {
   const count = shape.reduce((product, extent) => product * extent, 1);
   const elements = readElements(pickle);
   if (elements.length !== count)

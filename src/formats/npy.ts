@@ -43,10 +43,12 @@ export function encodeNpy(array: NpyArray): Uint8Array {
   const prefixBytes = 10;
   const padding = ALIGNMENT - ((prefixBytes + header.length + 1) % ALIGNMENT);
   const padded = `${header}${" ".repeat(padding % ALIGNMENT)}\n`;
-  const prefix = Buffer.alloc(prefixBytes);
-  prefix.set([...MAGIC, 1, 0]);
-  prefix.writeUInt16LE(padded.length, 8);
-  return Buffer.concat([prefix, Buffer.from(padded, "latin1"), bytes]);
+  const file = new Uint8Array(prefixBytes + padded.length + bytes.length);
+  file.set([...MAGIC, 1, 0]);
+  new DataView(file.buffer).setUint16(8, padded.length, true);
+  file.set(new TextEncoder().encode(padded), prefixBytes);
+  file.set(bytes, prefixBytes + padded.length);
+  return file;
 }
 
 /**
@@ -54,16 +56,16 @@ export function encodeNpy(array: NpyArray): Uint8Array {
  * and objects strings or integers.
  * @throws RangeError for what is damaged, or of another element type
  */
-export function decodeNpy(bytes: Uint8Array): NpyArray {
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function decodeNpy(file: Uint8Array): NpyArray {
   if (file.length < 12 || MAGIC.some((byte, i) => file[i] !== byte)) throw new RangeError("not an NPY array");
   const version = file[6] as number;
   if (version < 1 || version > 3) throw new RangeError(`NPY version ${version}, expected 1 to 3`);
   const prefixBytes = version === 1 ? 10 : 12;
-  const headerLength = version === 1 ? file.readUInt16LE(8) : file.readUInt32LE(8);
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const headerLength = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   if (headerLength > MOST_HEADER_BYTES)
     throw new RangeError(`the NPY header has ${headerLength} bytes, at most ${MOST_HEADER_BYTES} are read`);
-  const header = file.toString("utf8", prefixBytes, prefixBytes + headerLength);
+  const header = new TextDecoder().decode(file.subarray(prefixBytes, prefixBytes + headerLength));
   const descr = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const extents = /'shape':\s*\(([\d,\sL]*)\)/.exec(header)?.[1];

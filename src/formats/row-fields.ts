@@ -57,6 +57,71 @@ export function oneOfField<T extends string>(row: Row, name: string, choices: re
   return value as T;
 }
 
+/**
+ * Fields of rows that other tools wrote, in which any may be missing or null: then these are null too. A field that
+ * is there and of the wrong kind is an error, with its name.
+ */
+
+/** @throws TypeError, as all of these */
+export function looseText(row: Row, ...names: readonly string[]): string | null {
+  const found = first(row, names);
+  if (found === null) return null;
+  const [name, value] = found;
+  if (typeof value === "string") return value;
+  if (typeof value === "number") return String(value); // an id or an answer
+  throw wrong(name, "text", value);
+}
+
+/** true or false; numbers count as true above one half, as scores of correctness are written. */
+export function looseFlag(row: Row, ...names: readonly string[]): boolean | null {
+  const found = first(row, names);
+  if (found === null) return null;
+  const [name, value] = found;
+  if (typeof value === "boolean") return value;
+  if (typeof value === "number") return value > 0.5;
+  throw wrong(name, "true or false", value);
+}
+
+/** A finite number: 1e999 in JSON is no number that anything can be computed with. */
+export function looseNumber(row: Row, ...names: readonly string[]): number | null {
+  const found = first(row, names);
+  if (found === null) return null;
+  const [name, value] = found;
+  if (typeof value === "number") return finiteOrNull(value);
+  throw wrong(name, "a number", value);
+}
+
+export function looseList(row: Row, ...names: readonly string[]): readonly unknown[] | null {
+  const found = first(row, names);
+  if (found === null) return null;
+  const [name, value] = found;
+  if (Array.isArray(value)) return value;
+  throw wrong(name, "a list", value);
+}
+
+/**
+ * A list of finite numbers.
+ * @returns null where the list is not there, or lacks one of its numbers
+ */
+export function looseNumbers(value: unknown, name: string): readonly number[] | null {
+  if (value === undefined || value === null) return null;
+  if (!Array.isArray(value)) throw wrong(name, "a list of numbers", value);
+  if (value.some((item) => item === null || Math.abs(item) === Number.POSITIVE_INFINITY)) return null;
+  const at = value.findIndex((item) => typeof item !== "number");
+  if (at !== -1) throw wrong(`${name}[${at}]`, "a number", value[at]);
+  return value;
+}
+
+/** @returns null for what is no finite number */
+export const finiteOrNull = (value: unknown): number | null =>
+  typeof value === "number" && Number.isFinite(value) ? value : null;
+
+/** The first of the names whose value is there. */
+function first(row: Row, names: readonly string[]): [name: string, value: unknown] | null {
+  const name = names.find((each) => row[each] !== undefined && row[each] !== null);
+  return name === undefined ? null : [name, row[name]];
+}
+
 function present(row: Row, name: string): unknown {
   if (!Object.hasOwn(row, name)) throw new TypeError(`"${name}" is missing`);
   return row[name];

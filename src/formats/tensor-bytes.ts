@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
 import { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from "../math/half.ts";
-import type { SafetensorsDtype } from "./safetensors-dtype.ts";
+import type { SafetensorsDtype } from "./safetensors.ts";
 
 /** Values of a tensor in memory: Float32Array for every float of at most 32 bits, else the type's own array. */
 export type TensorData =

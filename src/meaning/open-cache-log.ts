@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { createSharedLog, type SharedLog } from "../store/append-jsonl.ts";
 import { explainCacheError, makeFolder } from "../store/file-error.ts";
-import { createSharedLog, type SharedLog } from "../store/shared-log.ts";
 
 /**
  * A log in this tool's cache, whose folder is made by the first row.

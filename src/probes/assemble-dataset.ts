@@ -1,7 +1,7 @@
+import type { TracePosition } from "../engine/places.ts";
 import type { RunRecord } from "../samples/run-record.ts";
-import type { TracePosition } from "../states/positions.ts";
 import type { HiddenStates } from "../states/hidden-states.ts";
-import type { StateRowIndex } from "../states/hidden-states-index.ts";
+import type { StateRowIndex } from "../states/state-index.ts";
 import type { ProbeDataset } from "./probe-dataset.ts";
 
 /** The entropies of one question, nats. */
@@ -45,7 +45,7 @@ export function selectUsableRuns(
 
 /**
  * Joins samples, entropies and hidden states to one split.
- * @param runs      usable samples of the split's questions
+ * @param runs      usable samples of the split's questions; each has a row per token that it has at the position
  * @param entropies by question id; null leaves them NaN
  */
 export async function assembleDataset(
@@ -64,26 +64,27 @@ export async function assembleDataset(
     readonly groupOf: ReadonlyMap<string, string>;
   },
 ): Promise<ProbeDataset> {
+  const rows = runs.flatMap((run) =>
+    index.spansOf(position, run.question_id, run.run_id).map((span) => ({ run, span })),
+  );
+  const hasSpans = rows.some(({ span }) => span !== null);
   const rowsAt = (place: TracePosition): Int32Array =>
-    Int32Array.from(runs, (run) => index.rowOf(place, run.question_id, run.run_id));
+    Int32Array.from(rows, ({ run, span }) => index.rowOf(place, run.question_id, run.run_id, span));
+  const entropyOf = (kind: keyof QuestionEntropies): Float64Array =>
+    Float64Array.from(rows, ({ run }) => entropies?.get(run.question_id)?.[kind] ?? Number.NaN);
   return {
     position,
     layer,
     width: hidden.width,
     X: await hidden.read(position, layer, rowsAt(position)),
-    correct: Uint8Array.from(runs, (run) => (run.is_correct ? 1 : 0)),
-    meanThinkEntropy: Float64Array.from(runs, (run) => run.mean_think_entropy ?? Number.NaN),
-    semanticEntropy: Float64Array.from(
-      runs,
-      (run) => entropies?.get(run.question_id)?.semantic ?? Number.NaN,
-    ),
-    discreteSemanticEntropy: Float64Array.from(
-      runs,
-      (run) => entropies?.get(run.question_id)?.discrete ?? Number.NaN,
-    ),
-    questionIds: runs.map((run) => run.question_id),
-    questionGroups: runs.map((run) => groupOf.get(run.question_id) ?? run.question_id),
-    runIds: Int32Array.from(runs, (run) => run.run_id),
+    correct: Uint8Array.from(rows, ({ run }) => (run.is_correct ? 1 : 0)),
+    meanThinkEntropy: Float64Array.from(rows, ({ run }) => run.mean_think_entropy ?? Number.NaN),
+    semanticEntropy: entropyOf("semantic"),
+    discreteSemanticEntropy: entropyOf("discrete"),
+    questionIds: rows.map(({ run }) => run.question_id),
+    questionGroups: rows.map(({ run }) => groupOf.get(run.question_id) ?? run.question_id),
+    runIds: Int32Array.from(rows, ({ run }) => run.run_id),
+    ...(hasSpans ? { spans: Int32Array.from(rows.flatMap(({ span }) => span ?? [0, 0])) } : {}),
     stateRows: Object.fromEntries(hidden.positions.map((place) => [place, rowsAt(place)])),
   };
 }

@@ -1,4 +1,4 @@
-import type { TracePosition } from "../states/positions.ts";
+import type { TracePosition } from "../engine/places.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
 import type { FittedProbes } from "./fit-probes.ts";
 import type { Probe, UntrainedProbe } from "./probe.ts";

@@ -1,7 +1,7 @@
-import { ortNode } from "../engine/runtime/ort-node.ts";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hashed } from "../../test/fakes/hashed.ts";
+import { ortNode } from "../engine/runtime/ort-node.ts";
 import { auroc } from "../math/auroc.ts";
 import { dot } from "../math/vector.ts";
 import { createExactDesign, createFastDesign } from "./design-matrix.ts";

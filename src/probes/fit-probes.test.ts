@@ -1,4 +1,3 @@
-import { ortNode } from "../engine/runtime/ort-node.ts";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { expectAllClose } from "../../test/expect-all-close.ts";
 import { plantLayers } from "../../test/fakes/planted-layers.ts";
+import { ortNode } from "../engine/runtime/ort-node.ts";
 import { auroc } from "../math/auroc.ts";
 import { writeSafetensors } from "../store/safetensors.ts";
 import { sweepTolerance } from "./fit-logistic.ts";

@@ -1,8 +1,8 @@
-import { ortNode } from "../engine/runtime/ort-node.ts";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose, scaleOf } from "../../test/expect-all-close.ts";
 import { makeHashedRows } from "../../test/fakes/hashed-rows.ts";
+import { ortNode } from "../engine/runtime/ort-node.ts";
 import { fitFinal } from "./fit-final.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
 import { createSplitFitter } from "./fit-split.ts";

@@ -1,7 +1,7 @@
-import { hashBytes } from "../formats/hash-bytes.ts";
 import { SepError } from "../errors.ts";
-import { parseSafetensors } from "../formats/parse-safetensors.ts";
+import { hashBytes } from "../formats/hash-bytes.ts";
 import { asRow, countField, numberField, oneOfField, type Row } from "../formats/row-fields.ts";
+import { parseSafetensors } from "../formats/safetensors.ts";
 import { decodeTensor } from "../formats/tensor-bytes.ts";
 import { showShortly } from "../text/shorten.ts";
 import type { CalibrationMap } from "./calibration-map.ts";

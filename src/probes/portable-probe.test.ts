@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeProbe } from "../../test/fakes/make-probe.ts";
+import { saveProbe, weightsPathOf } from "../study/probe-files.ts";
 import { assertStates, assessRisk, fetchProbe, type PlacedStates, parseProbe } from "./portable-probe.ts";
-import { saveProbe, weightsPathOf } from "./probe-file.ts";
 
 const GUARANTEED = { kind: "risk", target: 0.1, guarantee: "for sure", calibration_questions: 30 } as const;
 const probe = makeProbe({

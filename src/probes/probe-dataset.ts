@@ -1,9 +1,12 @@
+import { TRACE_POSITIONS, type TracePosition } from "../engine/places.ts";
 import { SepError } from "../errors.ts";
 import { type NpyArray, npyNumbers } from "../formats/npy.ts";
-import { readNpz, writeNpz } from "../store/npz.ts";
-import { TRACE_POSITIONS, type TracePosition } from "../states/positions.ts";
+import type { NpzArrays } from "../formats/npz.ts";
 
-/** One split's rows, one a sampled answer; the content of `artifacts/probe_datasets/*.npz`. */
+/**
+ * One split's rows: one per sampled answer, or per span of one where the place has many tokens per answer. What tells a row
+ * from the others is (question, run, place, span). The content of `artifacts/probe_datasets/*.npz`.
+ */
 export interface ProbeDataset {
   /** Where X is read; see `stateRows` for every other place. */
   readonly position: TracePosition;
@@ -26,13 +29,10 @@ export interface ProbeDataset {
    */
   readonly questionGroups: readonly string[];
   readonly runIds: Int32Array;
+  /** [n, 2] half-open spans of generated tokens; not there where the place has one token per answer. */
+  readonly spans?: Int32Array;
   /** For each traced position [n]: row in the hidden-state tensors, -1 where the sample has no such token. */
   readonly stateRows: Readonly<Partial<Record<TracePosition, Int32Array>>>;
-}
-
-/** Writes a split. */
-export async function writeProbeDataset(path: string, dataset: ProbeDataset): Promise<void> {
-  await writeNpz(path, toDatasetArrays(dataset));
 }
 
 /** A split's arrays by name. The first six keys are those of Python pipelines of this kind. */
@@ -56,17 +56,20 @@ export function toDatasetArrays(dataset: ProbeDataset): Record<string, NpyArray>
       ]),
     ),
     question_group: { dtype: "U", shape: [count], data: dataset.questionGroups },
+    ...(dataset.spans === undefined
+      ? {}
+      : { row_spans: { dtype: "i4", shape: [count, 2], data: dataset.spans } as const }),
   };
 }
 
 /**
- * Reads a split.
+ * A split from its arrays.
+ * @param name what messages call the file that they are from
  * @throws SepError `bad-artefact` if a key is missing or its length is not that of the others
  */
-export async function readProbeDataset(path: string): Promise<ProbeDataset> {
-  const arrays = await readNpz(path);
+export function parseDatasetArrays(arrays: NpzArrays, name: string): ProbeDataset {
   const fail = (reason: string): never => {
-    throw new SepError("bad-artefact", `${path}: ${reason}. Make it anew with \`sep dataset\`.`);
+    throw new SepError("bad-artefact", `${name}: ${reason}. Make it anew with \`sep dataset\`.`);
   };
   const find = (key: string): NpyArray => arrays[key] ?? fail(`"${key}" is missing`);
   const strings = (key: string): readonly string[] => {
@@ -83,9 +86,13 @@ export async function readProbeDataset(path: string): Promise<ProbeDataset> {
     if (values.length === questionIds.length) return values;
     return fail(`"${key}" has ${values.length} rows, "question_ids" has ${questionIds.length}`);
   };
+  const readSpans = (array: NpyArray): Int32Array =>
+    array.shape.join() === `${questionIds.length},2`
+      ? Int32Array.from(npyNumbers(array))
+      : fail(`"row_spans" has shape [${array.shape}], expected [${questionIds.length}, 2]`);
   const hidden = find("X_hidden");
   const width = hidden.shape[1] ?? fail(`"X_hidden" has shape [${hidden.shape}], expected [n, D]`);
-  const position = TRACE_POSITIONS.find((name) => name === strings("position")[0]);
+  const position = TRACE_POSITIONS.find((each) => each === strings("position")[0]);
   return {
     position:
       position ?? fail(`position is "${strings("position")[0]}", expected ${TRACE_POSITIONS.join(", ")}`),
@@ -99,6 +106,7 @@ export async function readProbeDataset(path: string): Promise<ProbeDataset> {
     questionIds,
     questionGroups,
     runIds: Int32Array.from(numbers("run_ids")),
+    ...(arrays.row_spans === undefined ? {} : { spans: readSpans(arrays.row_spans) }),
     stateRows: Object.fromEntries(
       TRACE_POSITIONS.filter((name) => arrays[`rows_${name}`] !== undefined).map((name) => [
         name,

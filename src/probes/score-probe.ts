@@ -1,6 +1,6 @@
+import type { TracePosition } from "../engine/places.ts";
 import { SepError } from "../errors.ts";
 import { logistic } from "../math/logistic.ts";
-import type { TracePosition } from "../states/positions.ts";
 import type { NormState } from "../states/state-backend.ts";
 import type { Probe, ProbeDescription } from "./probe.ts";
 import { scoreRows } from "./probe-weights.ts";

@@ -1,4 +1,4 @@
-import type { TracePosition } from "../states/positions.ts";
+import type { TracePosition } from "../engine/places.ts";
 import type { ProbeDataset } from "./probe-dataset.ts";
 
 /** Some rows of a data set, in the order given. */
@@ -18,6 +18,9 @@ export function selectRows(dataset: ProbeDataset, rows: readonly number[]): Prob
     questionIds: rows.map((row) => dataset.questionIds[row]!),
     questionGroups: rows.map((row) => dataset.questionGroups[row]!),
     runIds: Int32Array.from(rows, (row) => dataset.runIds[row]!),
+    ...mapSpans(dataset, (spans) =>
+      Int32Array.from(rows.flatMap((row) => [...spans.subarray(2 * row, 2 * row + 2)])),
+    ),
     stateRows: mapStateRows(dataset, (own) => Int32Array.from(rows, (row) => own[row]!)),
   };
 }
@@ -42,12 +45,18 @@ export function joinRows(first: ProbeDataset, second: ProbeDataset): ProbeDatase
     questionIds: [...first.questionIds, ...second.questionIds],
     questionGroups: [...first.questionGroups, ...second.questionGroups],
     runIds: Int32Array.from([...first.runIds, ...second.runIds]),
+    ...mapSpans(first, (spans) => Int32Array.from([...spans, ...(second.spans ?? [])])),
     stateRows: mapStateRows(first, (own, position) => {
       const other = second.stateRows[position];
       return other === undefined ? undefined : Int32Array.from([...own, ...other]);
     }),
   };
 }
+
+const mapSpans = (
+  { spans }: ProbeDataset,
+  map: (spans: Int32Array) => Int32Array,
+): Pick<ProbeDataset, "spans"> => (spans === undefined ? {} : { spans: map(spans) });
 
 function mapStateRows(
   { stateRows }: ProbeDataset,

@@ -1,9 +1,9 @@
-import { ortNode } from "../engine/runtime/ort-node.ts";
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { expectAllClose } from "../../test/expect-all-close.ts";
 import { hashed } from "../../test/fakes/hashed.ts";
 import { makeHashedRows } from "../../test/fakes/hashed-rows.ts";
+import { ortNode } from "../engine/runtime/ort-node.ts";
 import { auroc } from "../math/auroc.ts";
 import { rowCosts } from "./fit-logistic.ts";
 import { scoreRows } from "./probe-weights.ts";

@@ -1,9 +1,8 @@
-import type { StoredSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import type { StoredSemanticEntropy } from "../entropy/semantic-entropy-record.ts";
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import { mean } from "../math/vector.ts";
 import type { Question } from "../samples/question.ts";
-import { groupByQuestion } from "../samples/group-by-question.ts";
-import type { RunRecord } from "../samples/run-record.ts";
+import type { Samples } from "../samples/samples.ts";
 import type { AnswerGroup, ReportQuestion } from "./report-content.ts";
 
 const NO_ANSWER = "(no answer)";
@@ -16,7 +15,7 @@ const NO_ANSWER = "(no answer)";
 export function describeQuestions(
   split: SplitScores,
   entropies: readonly StoredSemanticEntropy[],
-  runs: readonly RunRecord[],
+  samples: readonly Samples[],
   questions: readonly Question[],
 ): ReportQuestion[] {
   const rowsOf = new Map<string, number[]>();
@@ -26,7 +25,7 @@ export function describeQuestions(
     else rows.push(row);
   });
   const textOf = new Map(questions.map((question) => [question.id, question]));
-  const runsOf = groupByQuestion(runs);
+  const samplesOf = new Map(samples.map((own) => [own.id, own]));
   return entropies
     .filter((record) => rowsOf.has(record.question_id))
     .toSorted(
@@ -36,18 +35,18 @@ export function describeQuestions(
         (a.question_id < b.question_id ? -1 : 1),
     )
     .map((record) => {
-      const own = runsOf.get(record.question_id) ?? [];
+      const own = samplesOf.get(record.question_id);
       const rows = rowsOf.get(record.question_id)!;
       const source = textOf.get(record.question_id);
       return {
         id: record.question_id,
-        question: source?.question ?? own[0]?.prompt ?? record.question_id,
+        question: source?.question ?? own?.prompt ?? record.question_id,
         reference: source?.answer ?? null,
         semanticEntropy: record.discrete_semantic_entropy,
         accuracyProbe: meanOver(rows, split.accuracyProbe),
         seProbe: meanOver(rows, split.seProbe),
         groups: record.clusters
-          .map((cluster) => describeGroup(own.filter((run) => cluster.member_run_ids.includes(run.run_id))))
+          .map((cluster) => describeGroup(own, cluster.member_run_ids))
           .filter((group) => group.sampleCount > 0)
           .toSorted((a, b) => b.sampleCount - a.sampleCount),
       };
@@ -60,13 +59,16 @@ function compareMissingLast(a: number | null, b: number | null): number {
   return b - a;
 }
 
-function describeGroup(runs: readonly RunRecord[]): AnswerGroup {
-  const first = runs[0];
+function describeGroup(samples: Samples | undefined, runIds: readonly number[]): AnswerGroup {
+  const members = samples?.runIds.flatMap((id, i) => (runIds.includes(id) ? [i] : [])) ?? [];
+  const first = members[0];
+  if (samples === undefined || first === undefined)
+    return { answer: NO_ANSWER, sampleCount: 0, correctCount: 0, example: "" };
   return {
-    answer: first?.extracted_answer ?? (first?.answer_text.trim() || NO_ANSWER),
-    sampleCount: runs.length,
-    correctCount: runs.filter((run) => run.is_correct).length,
-    example: first?.output_text ?? "",
+    answer: samples.extracted?.[first] ?? (samples.texts[first]!.trim() || NO_ANSWER),
+    sampleCount: members.length,
+    correctCount: members.filter((i) => samples.isCorrect?.[i]).length,
+    example: samples.outputs?.[first] ?? samples.texts[first]!,
   };
 }
 

@@ -1,16 +1,10 @@
 import type { BackendName, ModelProfile } from "../checkpoint/model-profile.ts";
-import type { Json } from "../formats/json.ts";
-import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { SampleAnswersOptions, SampledAnswer } from "../engine/generate/sample-answers.ts";
+import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
+import type { Json } from "../formats/json.ts";
+import type { TokenEntropySupport } from "./run-record.ts";
 
-/**
- * What token entropies are computed over: the whole vocabulary, or the 20 most likely tokens with their probabilities
- * scaled to sum to 1. The second is lower, and the two cannot be compared.
- */
-export const TOKEN_ENTROPY_SUPPORTS = ["vocabulary", "top-20"] as const;
-export type TokenEntropySupport = (typeof TOKEN_ENTROPY_SUPPORTS)[number];
-
-/** Wherever a model draws answers. */
+/** Wherever a model samples answers. */
 export interface AnswerBackend {
   readonly name: BackendName;
   readonly model: ModelProfile;
@@ -18,27 +12,27 @@ export interface AnswerBackend {
   readonly identity: Json;
   readonly tokenEntropies: TokenEntropySupport;
   /**
-   * Gets ready what takes time, such as a server; asked only where there is something to do, and again for every set.
-   * @returns how it gets on, as sentences
+   * Starts what takes time, such as a server. Called once per question set, and only if there is something to sample.
+   * @returns progress, as sentences
    */
   prepare?(): AsyncGenerator<string, void>;
   /**
-   * Said once all prompts are known and before any is asked.
-   * @throws SepError for prompts that this backend cannot answer, but for those that are too long, which `draw` refuses
+   * Called once all prompts are known, before the first is sampled.
+   * @throws SepError for prompts that this backend cannot answer; prompts that are too long are left to `draw`
    */
   check?(prompts: readonly Prompt[], signal?: AbortSignal): Promise<void>;
   /** @param questions how many there are to do */
   openSampler(questions: number): Promise<AnswerSampler>;
 }
 
-/** Draws answers; it belongs to whoever opened it. */
+/** Samples answers; whoever opened it closes it. */
 export interface AnswerSampler extends AsyncDisposable {
-  /** Questions to have under way at a time. */
+  /** Questions to work on in parallel. */
   readonly concurrency: number;
   /**
-   * Draws answers to one prompt. An answer depends on the prompt, the sampler, the seed, the stream key and its own
-   * run id, as far as the backend's arithmetic is deterministic: not on which others are drawn with it.
-   * @returns one answer a run id, in their order
+   * Samples answers to one prompt. An answer depends on the prompt, the sampler, the seed, the stream key and its own
+   * run id, as far as the backend's arithmetic is deterministic, and not on which others are sampled with it.
+   * @returns one answer per run id, in their order
    * @throws SepError `prompt-too-long`; the signal's reason
    */
   draw(prompt: Prompt, options: SampleAnswersOptions): Promise<readonly SampledAnswer[]>;

@@ -3,9 +3,8 @@ import { expect, it } from "vitest";
 import { isMathematical } from "../text/is-mathematical.ts";
 import { normalizeAnswer } from "../text/normalize-answer.ts";
 import { matchesOpenAnswer } from "../text/open-answer.ts";
-import { parseQuestion } from "./parse-question.ts";
-import type { Question } from "./question.ts";
-import { locateQuestions } from "./question-source.ts";
+import { locateQuestions } from "./load-questions.ts";
+import { parseQuestion, type Question } from "./question.ts";
 
 const text = await readFile(locateQuestions("general").path, "utf8");
 const QUESTIONS: readonly Question[] = text

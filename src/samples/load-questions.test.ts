@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { loadQuestions } from "./load-questions.ts";
-import { BUILT_IN_QUESTIONS } from "./question-source.ts";
+import { BUILT_IN_QUESTIONS, loadQuestions } from "./load-questions.ts";
 
 let folder: string;
 let path: string;

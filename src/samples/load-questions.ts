@@ -1,9 +1,9 @@
+import { fileURLToPath } from "node:url";
 import { SepError } from "../errors.ts";
-import { describeProblems, type LineProblem, readJsonl } from "../store/jsonl.ts";
 import { asRow } from "../formats/row-fields.ts";
-import { isGsm8kRow, parseQuestion, type QuestionFormat } from "./parse-question.ts";
+import { describeProblems, type LineProblem, readJsonl } from "../store/jsonl.ts";
 import type { Question } from "./question.ts";
-import { BUILT_IN_QUESTIONS, locateQuestions } from "./question-source.ts";
+import { isGsm8kRow, parseQuestion, type QuestionFormat } from "./question.ts";
 
 export interface LoadedQuestions {
   /** In file order, each id once. */
@@ -16,9 +16,9 @@ export interface LoadedQuestions {
 
 /**
  * Loads a question set: a built-in one by its name, or a JSONL file of `{id, question, answer, aliases?}` or in
- * GSM8K's format, which is told by the first answer in it. A line that is malformed, lacks a field, or repeats an
+ * GSM8K's format, which the first answer in it tells. A line that is malformed, lacks a field, or repeats an
  * id becomes a problem; the others survive.
- * @param limit take the first so many good questions
+ * @param limit keep the first `limit` usable questions
  * @throws SepError `bad-option` for a limit below 1; `missing-input` if there is no such file;
  *   `bad-question-file` if no line of it is a question
  */
@@ -64,4 +64,18 @@ async function readQuestionFile(
       { cause },
     );
   }
+}
+
+/** The question sets that come with this package. */
+export const BUILT_IN_QUESTIONS = ["arithmetic", "word-problems", "general"] as const;
+
+/**
+ * The file that a question source stands for: a built-in set by its name, else the path itself.
+ * @param source e.g. `arithmetic`, or `./my-questions.jsonl`
+ */
+export function locateQuestions(source: string): { readonly path: string; readonly builtIn: boolean } {
+  const builtIn = (BUILT_IN_QUESTIONS as readonly string[]).includes(source);
+  return builtIn
+    ? { path: fileURLToPath(new URL(`../../questions/${source}.jsonl`, import.meta.url)), builtIn }
+    : { path: source, builtIn };
 }

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { makeRun } from "../../test/fakes/make-run.ts";
-import { parseRun } from "./parse-run.ts";
 import { readRuns } from "./read-runs.ts";
+import { parseRun } from "./run-record.ts";
 
 let folder: string;
 let path: string;

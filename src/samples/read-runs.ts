@@ -1,6 +1,6 @@
+import { readSignature } from "../store/fingerprint.ts";
 import { type LineProblem, readJsonl } from "../store/jsonl.ts";
-import { parseRun } from "./parse-run.ts";
-import type { RunRecord } from "./run-record.ts";
+import { parseRun, type RunRecord } from "./run-record.ts";
 
 /** A runs file, checked. */
 export interface LoadedRuns {
@@ -35,4 +35,17 @@ export async function readRuns(path: string): Promise<LoadedRuns> {
     }
   }
   return { runs, problems, duplicates };
+}
+
+/** Reads runs files as `readRuns` does, and a file that it has read before only if it has changed since. */
+export function createRunsReader(): (path: string) => Promise<LoadedRuns> {
+  const seen = new Map<string, { readonly signature: string; readonly loaded: LoadedRuns }>();
+  return async (path) => {
+    const signature = await readSignature(path);
+    const before = seen.get(path);
+    if (before !== undefined && before.signature === signature) return before.loaded;
+    const loaded = await readRuns(path);
+    if (signature !== null) seen.set(path, { signature, loaded });
+    return loaded;
+  };
 }

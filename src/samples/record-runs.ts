@@ -1,15 +1,15 @@
-import { mean } from "../math/vector.ts";
 import type { ModelProfile } from "../checkpoint/model-profile.ts";
-import type { Question } from "./question.ts";
-import type { CorrectnessRule } from "../text/correctness-rule.ts";
-import type { AnswerBackend, AnswerSampler } from "./answer-backend.ts";
-import { buildPrompt, type Prompt } from "../engine/tokenizer/build-prompt.ts";
-import { judgeAnswer } from "./judge-answer.ts";
-import type { PromptFormat } from "../engine/tokenizer/prompt-format.ts";
-import type { RunRecord } from "./run-record.ts";
 import type { SampledAnswer } from "../engine/generate/sample-answers.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import { splitReasoning } from "../engine/generate/split-reasoning.ts";
+import { buildPrompt, type Prompt } from "../engine/tokenizer/build-prompt.ts";
+import type { PromptFormat } from "../engine/tokenizer/prompt-format.ts";
+import { mean } from "../math/vector.ts";
+import type { CorrectnessRule } from "../text/correctness-rule.ts";
+import type { AnswerBackend, AnswerSampler } from "./answer-backend.ts";
+import { gradeAnswer } from "./grade-answer.ts";
+import type { Question } from "./question.ts";
+import type { RunRecord } from "./run-record.ts";
 
 export interface RecordRunsOptions {
   readonly dataset: string;
@@ -88,7 +88,7 @@ export function createRunRecorder(
       return {
         ...earlier,
         question: question.question,
-        ...judgeAnswer(earlier.answer_text, question, correctness),
+        ...gradeAnswer(earlier.answer_text, question, correctness),
       };
     },
   };
@@ -131,7 +131,7 @@ function describeAnswer(
     token_entropies: entropies.map(roundStatistic),
     token_logprobs: logprobs.map(roundStatistic),
     mean_think_entropy: thinkEntropies.length === 0 ? null : roundStatistic(mean(thinkEntropies)),
-    ...judgeAnswer(answerText, question, correctness),
+    ...gradeAnswer(answerText, question, correctness),
     think_status: status,
     finish_reason: finishReason,
     answer_token_count: answerTokenCount,

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeProbe } from "../../test/fakes/make-probe.ts";
 import { asking, probeOf } from "../../test/fakes/model-probe.ts";
-import type { LanguageModel } from "../engine/language-model.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
 import { extendRows } from "../engine/generate/extend-rows.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
+import type { TracePosition } from "../engine/places.ts";
 import { emptyKvBlock } from "../engine/session/kv-block.ts";
-import type { Probe } from "../probes/probe.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
-import type { TracePosition } from "../states/positions.ts";
+import type { Probe } from "../probes/probe.ts";
 import { createScorer, type ScoredQuestion, scoreQuestion } from "./score-question.ts";
 
 const QUESTION = "What is 48 - 19?";

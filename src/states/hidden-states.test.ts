@@ -2,11 +2,9 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { writeNpz } from "../store/npz.ts";
 import { writeSafetensors } from "../store/safetensors.ts";
 import { openHiddenStates } from "./hidden-states.ts";
-import { readStateRowIndex } from "./hidden-states-index.ts";
-import { type ProbeDataset, readProbeDataset, writeProbeDataset } from "../probes/probe-dataset.ts";
+import { readStateRowIndex, writeStateIndex } from "./state-index.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -64,44 +62,27 @@ describe("readStateRowIndex", () => {
     expect(index.rowOf("think-end", "q", 1)).toBe(4);
     expect(index.rowOf("think-end", "q", 0)).toBe(-1);
     expect(index.rowOf("before-generation", "q", 0)).toBe(7);
+    expect(index.spansOf("think-end", "q", 1)).toEqual([null]);
+    expect(index.spansOf("think-end", "q", 0)).toEqual([]);
     await writeFile(path, '{"position":"end","row":4,"question_id":"q","run_id":1}\n');
     await expect(readStateRowIndex(path)).rejects.toThrow(/line 1: position is "end"/);
   });
-});
 
-describe("probe data sets", () => {
-  const dataset: ProbeDataset = {
-    position: "think-end",
-    layer: 3,
-    width: 2,
-    X: Float32Array.of(1, 2, 3, 4),
-    correct: Uint8Array.of(1, 0),
-    meanThinkEntropy: Float64Array.of(0.25, Number.NaN),
-    semanticEntropy: Float64Array.of(0.5, 0.75),
-    discreteSemanticEntropy: Float64Array.of(0, Math.log(2)),
-    questionIds: ["q1", "q2 ∑"],
-    questionGroups: ["q1", "q1"],
-    runIds: Int32Array.of(0, 9),
-    stateRows: { "think-end": Int32Array.of(5, -1), "before-generation": Int32Array.of(0, 1) },
-  };
-
-  it("come back as they were written", async () => {
-    const path = join(folder, "math_train.npz");
-    await writeProbeDataset(path, dataset);
-    expect(await readProbeDataset(path)).toEqual(dataset);
-  });
-
-  it("name the key that is missing or too long", async () => {
-    const path = join(folder, "broken.npz");
-    await writeNpz(path, { X_hidden: { dtype: "f4", shape: [1, 1], data: Float32Array.of(1) } });
-    await expect(readProbeDataset(path)).rejects.toThrow(/"question_ids" is missing/);
-    await writeNpz(path, {
-      X_hidden: { dtype: "f4", shape: [1, 1], data: Float32Array.of(1) },
-      question_ids: { dtype: "U", shape: [1], data: ["q"] },
-      position: { dtype: "U", shape: [1], data: ["think-end"] },
-      layer: { dtype: "i4", shape: [1], data: Int32Array.of(1) },
-      y_correct: { dtype: "i4", shape: [2], data: Int32Array.of(1, 0) },
-    });
-    await expect(readProbeDataset(path)).rejects.toThrow(/"y_correct" has 2 rows, "question_ids" has 1/);
+  it("finds a sample's rows by their spans", async () => {
+    const path = join(folder, "index.jsonl");
+    const key = { position: "last-token", question_id: "q", run_id: 0 } as const;
+    await writeStateIndex(path, [
+      { ...key, row: 0, span: [0, 4] },
+      { ...key, row: 1, span: [4, 9] },
+      { position: "before-generation", row: 3, question_id: "q", run_id: null },
+    ]);
+    const index = await readStateRowIndex(path);
+    expect(index.spansOf("last-token", "q", 0)).toEqual([
+      [0, 4],
+      [4, 9],
+    ]);
+    expect(index.rowOf("last-token", "q", 0, [4, 9])).toBe(1);
+    expect(index.rowOf("last-token", "q", 0)).toBe(-1);
+    expect(index.rowOf("before-generation", "q", 0, [4, 9])).toBe(3);
   });
 });

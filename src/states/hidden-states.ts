@@ -1,9 +1,13 @@
+import { type FileHandle, open, rename, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { TRACE_POSITIONS, type TracePosition } from "../engine/places.ts";
 import { SepError } from "../errors.ts";
+import { layoutSafetensors, type SafetensorsLayout } from "../formats/encode-safetensors.ts";
+import type { SafetensorsHeader, TensorEntry } from "../formats/safetensors.ts";
 import { type Allocate, allocateNew } from "../math/allocate.ts";
-import type { SafetensorsHeader, TensorEntry } from "../formats/parse-safetensors.ts";
-import { readTensorRows } from "../store/safetensors.ts";
-import { readSafetensorsHeader } from "../store/safetensors-header.ts";
-import { TRACE_POSITIONS, type TracePosition } from "./positions.ts";
+import { makeFolder, withFile } from "../store/file-error.ts";
+import { readSafetensorsHeader, readTensorRows, writeSafetensors } from "../store/safetensors.ts";
+import { writeExactly } from "../store/write-atomic.ts";
 
 /** A file of traced hidden states, read one layer at a time. */
 export interface HiddenStates {
@@ -49,10 +53,10 @@ export async function openHiddenStates(path: string): Promise<HiddenStates> {
     );
   }
   const layers = layersOf.get(first)!;
-  const width = header.tensors.get(tensorName(first, layers[0]!))?.shape[1] ?? 0;
+  const width = header.tensors.get(hiddenStatesTensor(first, layers[0]!))?.shape[1] ?? 0;
   for (const position of positions) checkPosition(path, header, position, { width, layers });
   const entryOf = (position: TracePosition, layer: number): TensorEntry => {
-    const entry = header.tensors.get(tensorName(position, layer));
+    const entry = header.tensors.get(hiddenStatesTensor(position, layer));
     if (entry !== undefined) return entry;
     throw new SepError(
       "bad-option",
@@ -71,8 +75,6 @@ export async function openHiddenStates(path: string): Promise<HiddenStates> {
   };
 }
 
-const tensorName = (position: TracePosition, layer: number): string => `${position}.layer.${layer}`;
-
 /** Layers that a position has tensors of, ascending. */
 function findLayers(header: SafetensorsHeader, position: TracePosition): number[] {
   const prefix = `${position}.layer.`;
@@ -88,13 +90,13 @@ function checkPosition(
   position: TracePosition,
   { width, layers }: { readonly width: number; readonly layers: readonly number[] },
 ): void {
-  const rowCount = header.tensors.get(tensorName(position, layers[0]!))?.shape[0];
+  const rowCount = header.tensors.get(hiddenStatesTensor(position, layers[0]!))?.shape[0];
   for (const layer of layers) {
-    const shape = header.tensors.get(tensorName(position, layer))?.shape;
+    const shape = header.tensors.get(hiddenStatesTensor(position, layer))?.shape;
     if (shape?.length === 2 && shape[0] === rowCount && shape[1] === width) continue;
     throw new SepError(
       "bad-artefact",
-      `${path}: "${tensorName(position, layer)}" has shape [${shape ?? "missing"}], expected [${rowCount}, ${width}]. ` +
+      `${path}: "${hiddenStatesTensor(position, layer)}" has shape [${shape ?? "missing"}], expected [${rowCount}, ${width}]. ` +
         "Make it anew with `sep trace --force`.",
     );
   }
@@ -120,4 +122,137 @@ async function readRepeatedRows(
     values.set(stored.subarray(start, start + width), i * width);
   }
   return values;
+}
+
+/** Name of the tensor of one position and layer in a hidden-states file: [rows of the position, D]. */
+const hiddenStatesTensor = (position: TracePosition, layer: number): string => `${position}.layer.${layer}`;
+
+/**
+ * Writes a whole file of states of one position and layer.
+ * @param states [N, D]
+ */
+export async function writeHiddenStates(
+  path: string,
+  {
+    position,
+    layer,
+    width,
+    states,
+    metadata,
+  }: {
+    readonly position: TracePosition;
+    readonly layer: number;
+    /** D */
+    readonly width: number;
+    readonly states: Float32Array;
+    readonly metadata: Readonly<Record<string, string>>;
+  },
+): Promise<void> {
+  const shape = [states.length / width, width];
+  const name = hiddenStatesTensor(position, layer);
+  await writeSafetensors(path, [{ name, dtype: "F32", shape, data: states }], metadata);
+}
+
+export interface HiddenStatesShape {
+  readonly rowCounts: ReadonlyMap<TracePosition, number>;
+  readonly layers: readonly number[];
+  /** D */
+  readonly hiddenSize: number;
+  /** Provenance, as safetensors metadata. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** A hidden-states file of known size whose rows are filled in any order. */
+export interface HiddenStatesWriter extends AsyncDisposable {
+  /**
+   * Writes one row of a position in every layer.
+   * @param residuals [layers, D]
+   * @throws SepError `bad-checkpoint` for a vector that is all zero or has a NaN or infinity in it
+   */
+  write(position: TracePosition, row: number, residuals: Float32Array): Promise<void>;
+  /** Gives the complete file its final name. */
+  finish(path: string): Promise<void>;
+}
+
+/** @returns null unless `path` is a file of exactly this layout's size, which an interrupted trace left */
+export async function reopenHiddenStates(
+  path: string,
+  shape: HiddenStatesShape,
+): Promise<HiddenStatesWriter | null> {
+  const layout = layOut(shape);
+  const size = await stat(path).then(
+    ({ size }) => size,
+    () => null,
+  );
+  if (size !== layout.totalBytes) return null;
+  return createWriter(await withFile(path, () => open(path, "r+")), path, shape, layout);
+}
+
+/** A new file at `path` with its header written and all rows still zero. */
+export async function createHiddenStates(
+  path: string,
+  shape: HiddenStatesShape,
+): Promise<HiddenStatesWriter> {
+  const layout = layOut(shape);
+  await makeFolder(dirname(path));
+  return withFile(path, async () => {
+    const file = await open(path, "w+");
+    try {
+      await writeExactly(file, layout.header, 0);
+      await file.truncate(layout.totalBytes);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return createWriter(file, path, shape, layout);
+  });
+}
+
+function layOut({ rowCounts, layers, hiddenSize, metadata }: HiddenStatesShape): SafetensorsLayout {
+  const tensors = [...rowCounts].flatMap(([position, rows]) =>
+    layers.map((layer) => ({
+      name: hiddenStatesTensor(position, layer),
+      dtype: "F32" as const,
+      shape: [rows, hiddenSize],
+    })),
+  );
+  return layoutSafetensors(tensors, metadata);
+}
+
+function createWriter(
+  file: FileHandle,
+  path: string,
+  { layers, hiddenSize }: HiddenStatesShape,
+  { entries }: SafetensorsLayout,
+): HiddenStatesWriter {
+  const rowBytes = hiddenSize * Float32Array.BYTES_PER_ELEMENT;
+  return {
+    async write(position, row, residuals) {
+      for (const [index, layer] of layers.entries()) {
+        const vector = residuals.subarray(index * hiddenSize, (index + 1) * hiddenSize);
+        checkVector(vector, `${position}, layer ${layer}, row ${row}`);
+        const { begin } = entries.get(hiddenStatesTensor(position, layer)) as { readonly begin: number };
+        const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+        await withFile(path, () => writeExactly(file, bytes, begin + row * rowBytes));
+      }
+    },
+    async finish(finalPath) {
+      await withFile(finalPath, async () => {
+        await file.datasync();
+        await rename(path, finalPath);
+      });
+    },
+    [Symbol.asyncDispose]: () => file.close(),
+  };
+}
+
+function checkVector(vector: Float32Array, where: string): void {
+  let magnitude = 0;
+  for (const value of vector)
+    magnitude = Math.max(magnitude, Number.isFinite(value) ? Math.abs(value) : Infinity);
+  if (magnitude > 0 && magnitude < Infinity) return;
+  throw new SepError(
+    "bad-checkpoint",
+    `The hidden state at ${where} is ${magnitude === 0 ? "all zero" : "not finite"}. The weights may be damaged.`,
+  );
 }

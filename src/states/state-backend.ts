@@ -1,6 +1,5 @@
 import type { BackendName, ModelProfile } from "../checkpoint/model-profile.ts";
 import type { Json } from "../formats/json.ts";
-import type { AnswerToTrace, TracedAnswers } from "./trace-answers.ts";
 
 /**
  * `residual`: the stream before the final norm. `final-norm`: the last layer after it, as Python transformers has it
@@ -20,17 +19,17 @@ export interface StateBackend {
   /** The layers that it can read where it cannot read all of 0 .. L. */
   readonly layers?: readonly number[] | undefined;
   /**
-   * Gets ready what takes time, such as a server; asked only where there is something to do, and again for every set.
-   * @returns how it gets on, as sentences
+   * Starts what takes time, such as a server. Called once per question set, and only if there is something to read.
+   * @returns progress, as sentences
    */
   prepare?(): AsyncGenerator<string, void>;
   /** @param questions how many there are to do */
   openReader(questions: number): Promise<StateReader>;
 }
 
-/** Reads hidden states; it belongs to whoever opened it. */
+/** Reads hidden states; whoever opened it closes it. */
 export interface StateReader extends AsyncDisposable {
-  /** Questions to have under way at a time. */
+  /** Questions to work on in parallel. */
   readonly concurrency: number;
   /**
    * Reads several answers to one prompt.
@@ -43,6 +42,21 @@ export interface StateReader extends AsyncDisposable {
     answers: readonly AnswerToTrace[],
     options: ReadStatesOptions,
   ): Promise<TracedAnswers>;
+}
+
+/** Where to read one answer: token indices in `[...prompt, ...answer]`. */
+export interface AnswerToTrace {
+  /** [T] */
+  readonly tokenIds: readonly number[];
+  /** Each >= the prompt's length. */
+  readonly indices: readonly number[];
+}
+
+export interface TracedAnswers {
+  /** [layers, D] at the prompt's last token. */
+  readonly beforeGeneration: Float32Array;
+  /** Per answer, per index: [layers, D]. */
+  readonly answers: readonly (readonly Float32Array[])[];
 }
 
 export interface ReadStatesOptions {

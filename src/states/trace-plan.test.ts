@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { countAnswerTokens } from "../engine/generate/answer-end.ts";
+import { TRACE_POSITIONS } from "../engine/places.ts";
 import type { RunRecord } from "../samples/run-record.ts";
-import { locatePosition, TRACE_POSITIONS } from "./positions.ts";
 import { planTrace } from "./trace-plan.ts";
 
 const END = 9;
@@ -20,87 +19,6 @@ const closed = {
   think_token_indices: [0, 1] as const,
   think_status: "closed",
 } as unknown as RunRecord;
-
-const locate = (changes: Partial<RunRecord>): (number | null)[] => {
-  const run = { ...closed, ...changes };
-  return TRACE_POSITIONS.map((position) => locatePosition(run, position, countAnswerTokens(run, ending)));
-};
-
-describe("locatePosition", () => {
-  it("reads before-generation, second-to-last, think-end, last-token at the right tokens", () => {
-    const sequence = [...closed.prompt_tokens, ...closed.tokens];
-    const at = locate({});
-    expect(at).toEqual([2, 6, 4, 7]);
-    expect(at.map((index) => sequence[index as number])).toEqual([3, 7, CLOSE, END]);
-  });
-
-  it("takes the last answer token as second-to-last where generation was cut off", () => {
-    expect(locate({ tokens: [5, 6], think_status: "truncated", think_token_indices: [0, 2] })).toEqual([
-      2,
-      4,
-      null,
-      4,
-    ]);
-  });
-
-  it("knows that an answer of an end token only has no second-to-last token", () => {
-    expect(locate({ tokens: [END], think_status: "none", think_token_indices: null })).toEqual([
-      2,
-      null,
-      null,
-      3,
-    ]);
-  });
-});
-
-describe("locatePosition as OATML counts", () => {
-  /** Their `predict`, in their own terms: a list of states, of which the k-th is that of token P - 1 + k. */
-  function asPublished(
-    promptLength: number,
-    steps: number,
-    answerTokens: number,
-  ): { last: number; second: number } {
-    const hidden = Array.from({ length: steps }, (_, k) => promptLength - 1 + k);
-    const n = answerTokens === 0 ? 1 : answerTokens;
-    const at = (k: number): number => hidden.at(k) as number; // negative as in Python
-    if (steps === 1) return { last: at(0), second: at(0) };
-    return {
-      last: n - 1 >= steps ? at(-1) : at(n - 1),
-      second: n - 2 >= steps ? at(-2) : at(n - 2),
-    };
-  }
-
-  it.each([
-    { tokens: [END], answer: 0 },
-    { tokens: [6, END], answer: 1 },
-    { tokens: [6, 7, END], answer: 2 },
-    { tokens: [6, 7, 5, 4, END], answer: 4 },
-    { tokens: [6], answer: 1 },
-    { tokens: [6, 7, 5], answer: 3 },
-  ])("an answer of $tokens", ({ tokens, answer }) => {
-    const run = {
-      ...closed,
-      tokens,
-      think_status: "none",
-      think_token_indices: null,
-    } as unknown as RunRecord;
-    const own = (position: "last-token" | "second-to-last" | "before-generation"): number | null =>
-      locatePosition(run, position, countAnswerTokens(run, ending), "oatml-compat");
-    const { last, second } = asPublished(3, tokens.length, answer);
-    expect([own("last-token"), own("second-to-last"), own("before-generation")]).toEqual([last, second, 2]);
-  });
-
-  it.each([1, 2, 3])(
-    "takes the last %i tokens, which ended the answer by a stop text, for no part of it",
-    (stop) => {
-      const run = { ...closed, tokens: [6, 7, 5, 4, 3], answer_token_count: 5 - stop };
-      const own = (position: "last-token" | "second-to-last"): number | null =>
-        locatePosition(run, position, countAnswerTokens(run, ending), "oatml-compat");
-      const { last, second } = asPublished(3, 5, 5 - stop);
-      expect([own("last-token"), own("second-to-last")]).toEqual([last, second]);
-    },
-  );
-});
 
 describe("planTrace", () => {
   const truncated = {

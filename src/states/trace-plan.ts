@@ -1,22 +1,8 @@
 import { countAnswerTokens } from "../engine/generate/answer-end.ts";
-import { groupByQuestion } from "../samples/group-by-question.ts";
+import { PLACES, type PositionIndices, type TracePosition } from "../engine/places.ts";
 import type { RunRecord } from "../samples/run-record.ts";
-import { locatePosition, type PositionIndices, type TracePosition } from "./positions.ts";
-
-/** One row of a hidden-states tensor: whose it is, and which token it was read at. One line of the index file. */
-export interface TraceRow {
-  readonly position: TracePosition;
-  /** Row of the tensors `{position}.layer.{l}`. */
-  readonly row: number;
-  readonly question_id: string;
-  /** null for `before-generation`: all samples of a question share it. */
-  readonly run_id: number | null;
-  /** Index in `[...prompt_tokens, ...tokens]`. */
-  readonly token_index: number;
-  readonly token_id: number;
-  /** The token as text, so that a wrong position is visible to the eye. */
-  readonly token: string;
-}
+import { groupByQuestion } from "../samples/samples.ts";
+import type { TraceRow } from "./state-index.ts";
 
 /** All samples of one question, and where their rows go. */
 export interface QuestionTrace {
@@ -41,7 +27,7 @@ export function planTrace(
   runs: readonly RunRecord[],
   {
     positions,
-    indices,
+    indices = "exact",
     endTokenIds,
     decode,
   }: {
@@ -60,32 +46,26 @@ export function planTrace(
   };
   const answerTokens = new Map(runs.map((run) => [run, countAnswerTokens(run, { endTokenIds, decode })]));
   const place = (run: RunRecord, position: TracePosition): TraceRow[] => {
-    const index = locatePosition(run, position, answerTokens.get(run) as number, indices);
-    if (index === null) {
-      count(missing, position);
-      return [];
-    }
-    const promptLength = run.prompt_tokens.length;
-    const token_id = (
-      index < promptLength ? run.prompt_tokens[index] : run.tokens[index - promptLength]
-    ) as number;
-    return [
-      {
-        position,
-        row: count(rowCounts, position),
-        question_id: run.question_id,
-        run_id: position === "before-generation" ? null : run.run_id,
-        token_index: index,
-        token_id,
-        token: decode([token_id]),
-      },
-    ];
+    const { isShared, tokens } = PLACES[position];
+    const placed = tokens(run, { answerTokens: answerTokens.get(run) as number, indices });
+    if (placed.length === 0) count(missing, position);
+    const whole = [...run.prompt_tokens, ...run.tokens];
+    return placed.map(({ index, span }) => ({
+      position,
+      row: count(rowCounts, position),
+      question_id: run.question_id,
+      run_id: isShared ? null : run.run_id,
+      token_index: index,
+      token_id: whole[index] as number,
+      token: decode([whole[index] as number]),
+      ...(span === null ? {} : { span }),
+    }));
   };
   const questions = [...groupByQuestion(runs)].map(([questionId, ofQuestion]) => ({
     questionId,
     runs: ofQuestion,
     rows: positions.flatMap((position) =>
-      (position === "before-generation" ? ofQuestion.slice(0, 1) : ofQuestion).flatMap((run) =>
+      (PLACES[position].isShared ? ofQuestion.slice(0, 1) : ofQuestion).flatMap((run) =>
         place(run, position),
       ),
     ),

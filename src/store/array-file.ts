@@ -1,6 +1,11 @@
+import { readFile } from "node:fs/promises";
+import { SepError } from "../errors.ts";
+import type { NamedTensor } from "../formats/encode-safetensors.ts";
 import type { NpyArray } from "../formats/npy.ts";
-import { writeNpz } from "./npz.ts";
-import { type NamedTensor, writeSafetensors } from "./safetensors.ts";
+import { decodeNpz, encodeNpz, type NpzArrays } from "../formats/npz.ts";
+import { withFile } from "./file-error.ts";
+import { writeSafetensors } from "./safetensors.ts";
+import { writeAtomic } from "./write-atomic.ts";
 
 export const ARRAY_FORMATS = ["npz", "safetensors"] as const;
 export type ArrayFormat = (typeof ARRAY_FORMATS)[number];
@@ -26,3 +31,32 @@ export async function writeArrays(
   }
   return writeSafetensors(path, tensors, metadata);
 }
+
+/**
+ * Writes arrays as `numpy.savez` does, all or nothing. `numpy.load` reads it.
+ * @throws SepError `bad-artefact` as `encodeNpz`
+ */
+export async function writeNpz(path: string, arrays: Readonly<Record<string, NpyArray>>): Promise<void> {
+  let archive: Uint8Array;
+  try {
+    archive = encodeNpz(arrays);
+  } catch (cause) {
+    throw asBadArtefact(`Cannot write ${path}`, cause);
+  }
+  await writeAtomic(path, archive);
+}
+
+/**
+ * Reads a file of `numpy.savez` or `numpy.savez_compressed`.
+ * @returns as `decodeNpz`
+ * @throws SepError `bad-artefact` if the file is damaged; an array throws the same if it is, or if it has another type
+ */
+export async function readNpz(path: string): Promise<NpzArrays> {
+  const bytes = await withFile(path, () => readFile(path));
+  return decodeNpz(bytes, (cause) => asBadArtefact(`Cannot read ${path}`, cause));
+}
+
+const asBadArtefact = (what: string, cause: unknown): SepError =>
+  new SepError("bad-artefact", `${what}: ${cause instanceof Error ? cause.message : cause}. Make it anew.`, {
+    cause,
+  });

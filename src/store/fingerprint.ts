@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { withFile } from "./file-error.ts";
+import { stat } from "node:fs/promises";
+import { errnoOf, withFile } from "./file-error.ts";
 
 /** SHA-256 of a file's bytes, lower-case hex. Streams, so any size is fine. */
 export async function fingerprintFile(path: string): Promise<string> {
@@ -14,4 +15,18 @@ export async function fingerprintFile(path: string): Promise<string> {
 /** SHA-256 of a text (UTF-8) or bytes, lower-case hex. */
 export function fingerprint(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
+}
+
+/**
+ * Which version of a file there is, by what the file system says of it.
+ * @returns null if there is no such file
+ */
+export async function readSignature(path: string): Promise<string | null> {
+  try {
+    const { size, mtimeNs, ino } = await stat(path, { bigint: true });
+    return `${size} ${mtimeNs} ${ino}`;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return null;
+    throw error;
+  }
 }

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { SepError } from "../errors.ts";
 import { type Json, stableStringify } from "../formats/json.ts";
-import { readIfThere } from "./read-if-there.ts";
+import { readIfThere } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
 /**

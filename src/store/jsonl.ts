@@ -1,9 +1,8 @@
 import { createReadStream } from "node:fs";
 import { SepError } from "../errors.ts";
+import { stringifyRow } from "../formats/json.ts";
 import { shorten } from "../text/shorten.ts";
 import { errnoOf, explainFileError } from "./file-error.ts";
-import { requireText } from "../formats/require-text.ts";
-import { stringifyRow } from "../formats/stringify-row.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
 /** A line that could not be used, for people to find and mend. */
@@ -141,7 +140,6 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
 }
 
 const NOT_UTF8 = "not UTF-8: save the file as UTF-8";
-const NEWLINE = 0x0a;
 const READ_SIZE = 1 << 20;
 /** A row of an answer of 100,000 tokens takes a tenth of it; the values that JSON makes of a line, up to ten times as much. */
 const MOST_LINE_BYTES = 1 << 26;
@@ -161,3 +159,38 @@ function decodeLine(bytes: Buffer): { readonly text: string; readonly isUtf8: bo
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/**
+ * Checks how a file begins before it is read as text: a file in another encoding would become thousands of lines that are
+ * "not JSON". A byte order mark of UTF-8 is fine.
+ * @param beginning a file's first bytes
+ * @throws SepError `not-text`
+ */
+export function requireText(path: string, beginning: Uint8Array): void {
+  const signature = SIGNATURES.find(([bytes]) => bytes.every((byte, at) => beginning[at] === byte));
+  if (signature !== undefined) throw new SepError("not-text", `${path} ${signature[1]}.`);
+  const newline = beginning.indexOf(NEWLINE);
+  const line = beginning.subarray(0, Math.min(LOOKED_AT, newline === -1 ? beginning.length : newline));
+  const zero = line.indexOf(0);
+  if (zero === -1) return;
+  // of UTF-16 without a mark, the characters of JSON have a zero byte each
+  const halves = [0, 1].map((side) => line.filter((byte, at) => at % 2 === side && byte === 0).length);
+  const isUtf16 = Math.max(...halves) > line.length / 4 && Math.min(...halves) === 0;
+  const what = isUtf16 ? "is UTF-16. Save it as UTF-8" : `is binary: byte ${zero} is zero. Give a text file`;
+  throw new SepError("not-text", `${path} ${what}.`);
+}
+
+/** How files begin that are taken for text by mistake, and what to do with them. */
+const SIGNATURES: readonly (readonly [bytes: readonly number[], what: string])[] = [
+  [[0xff, 0xfe, 0x00, 0x00], "is UTF-32. Save it as UTF-8"],
+  [[0x00, 0x00, 0xfe, 0xff], "is UTF-32. Save it as UTF-8"],
+  [[0xff, 0xfe], "is UTF-16. Save it as UTF-8"],
+  [[0xfe, 0xff], "is UTF-16. Save it as UTF-8"],
+  [[0x1f, 0x8b], "is compressed with gzip. Unpack it first"],
+  [[0x28, 0xb5, 0x2f, 0xfd], "is compressed with Zstandard. Unpack it first"],
+  [[0x50, 0x4b, 0x03, 0x04], "is a ZIP archive. Unpack it first"],
+  [[0x50, 0x41, 0x52, 0x31], "is a Parquet table. Export it as JSONL"],
+];
+const NEWLINE = 0x0a;
+/** A first line may be longer; that a binary file has no zero byte among so many is unlikely. */
+const LOOKED_AT = 4096;

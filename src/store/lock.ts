@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { SepError } from "../errors.ts";
 import { errnoOf, explainFileError, makeFolder, withFile } from "./file-error.ts";
 import { isProcessAlive, readProcessStart } from "./process-identity.ts";
-import { readIfThere } from "./read-if-there.ts";
+import { readIfThere } from "./read-file.ts";
 
 /**
  * Takes an exclusive lock that lasts until it is disposed of or its process ends. A lock left by a process of

@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
 import { type Json, stableStringify } from "../formats/json.ts";
-import { readIfThere } from "./read-if-there.ts";
+import { readIfThere } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
 /** Where an artefact came from: written beside the outputs of every step, after they are complete. */

@@ -3,10 +3,13 @@ import { relative } from "node:path";
 import { SepError } from "../errors.ts";
 import { fingerprintFile } from "./fingerprint.ts";
 import { readManifest } from "./manifest.ts";
-import { readIfThere } from "./read-if-there.ts";
+import { fileExists, readIfThere } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
-import { fileExists } from "./file-exists.ts";
-import type { Workspace } from "../study/workspace.ts";
+
+/** Where a study is. */
+interface StudyFolder {
+  readonly root: string;
+}
 
 export const MANIFEST_SUFFIX = ".manifest.json";
 
@@ -36,14 +39,14 @@ export const removeRunState = (mainOutput: string): Promise<void> =>
   rm(runningPathOf(mainOutput), { force: true });
 
 /** A path as manifests have it: relative to the workspace, with forward slashes. */
-export const nameWithin = ({ root }: Workspace, path: string): string =>
+export const nameWithin = ({ root }: StudyFolder, path: string): string =>
   relative(root, path).replaceAll("\\", "/");
 
 /**
  * Whether a step's main output is the user's own: put there by hand, or edited since the step made it.
  * An output whose step was killed before it could write its manifest is not.
  */
-export async function isHandMade(workspace: Workspace, mainOutput: string): Promise<boolean> {
+export async function isHandMade(workspace: StudyFolder, mainOutput: string): Promise<boolean> {
   if (!(await fileExists(mainOutput)) || (await readRunState(mainOutput)) !== null) return false;
   const manifest = await readManifest(manifestPathOf(mainOutput));
   return manifest?.outputs[nameWithin(workspace, mainOutput)] !== (await fingerprintFile(mainOutput));

@@ -1,24 +1,42 @@
 import { open } from "node:fs/promises";
-import { SepError } from "../errors.ts";
-import { METADATA_KEY, type TensorEntry } from "../formats/parse-safetensors.ts";
-import { SAFETENSORS_DTYPE_BYTES } from "../formats/safetensors-dtype.ts";
-import { decodeTensor, encodeTensor, type TensorData, type TensorSpec } from "../formats/tensor-bytes.ts";
+import type { SepErrorCode } from "../errors.ts";
+import { encodeSafetensors, type NamedTensor } from "../formats/encode-safetensors.ts";
+import {
+  LENGTH_BYTES,
+  locateData,
+  parseSafetensorsHeader,
+  refuseSafetensors,
+  SAFETENSORS_DTYPE_BYTES,
+  type SafetensorsHeader,
+  type TensorEntry,
+} from "../formats/safetensors.ts";
+import { decodeTensor } from "../formats/tensor-bytes.ts";
 import { type Allocate, allocateNew } from "../math/allocate.ts";
 import { withFile } from "./file-error.ts";
-import { readExactly } from "./read-exactly.ts";
+import { openRegularFile, readExactly } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
-/** A whole tensor with its values, [product of shape]. */
-export interface NamedTensor extends TensorSpec {
-  readonly data: TensorData;
-}
-
-/** A file as it will be: its first bytes, and where each tensor's bytes go. */
-export interface SafetensorsLayout {
-  /** Length, JSON and padding; written at byte 0. */
-  readonly header: Uint8Array;
-  readonly entries: ReadonlyMap<string, TensorEntry>;
-  readonly totalBytes: number;
+/**
+ * Reads and checks a safetensors header: every length, offset and shape must fit the bytes that are
+ * there, and the tensors must fill the file without gap or overlap, as the format asks.
+ * @throws SepError with `code` (the caller knows whether the file is a checkpoint or an artefact), naming the
+ *   offending value and its bound
+ * @see https://huggingface.co/docs/safetensors, "Format"
+ */
+export async function readSafetensorsHeader(
+  path: string,
+  { code = "bad-artefact" }: { readonly code?: SepErrorCode } = {},
+): Promise<SafetensorsHeader> {
+  const fail = refuseSafetensors(path, code);
+  const file = await openRegularFile(path, code);
+  try {
+    const { size } = await file.stat();
+    const dataBegin = locateData(await readExactly(file, 0, Math.min(LENGTH_BYTES, size)), size, fail);
+    const text = await readExactly(file, LENGTH_BYTES, dataBegin - LENGTH_BYTES);
+    return parseSafetensorsHeader(text, dataBegin, size, fail);
+  } finally {
+    await file.close();
+  }
 }
 
 /**
@@ -79,91 +97,13 @@ export async function readTensorRows(
 }
 
 /**
- * Lays out a file without writing it, so that a caller can set its size and fill in rows at their offsets in
- * any order. Wider element types come first, so that every tensor begins at a multiple of its element size.
- * @throws SepError `bad-artefact` for a name that stands twice or is reserved, or a shape that is none
- */
-export function layoutSafetensors(
-  tensors: readonly TensorSpec[],
-  metadata: Readonly<Record<string, string>> = {},
-): SafetensorsLayout {
-  const ordered = tensors.toSorted(
-    (a, b) => SAFETENSORS_DTYPE_BYTES[b.dtype] - SAFETENSORS_DTYPE_BYTES[a.dtype],
-  );
-  const described = new Map<string, { begin: number; end: number; spec: TensorSpec }>();
-  let offset = 0;
-  for (const spec of ordered) {
-    if (spec.name === METADATA_KEY || described.has(spec.name))
-      throw new SepError(
-        "bad-artefact",
-        `A safetensors file cannot have a tensor "${spec.name}" here; rename it.`,
-      );
-    const sizeBytes = sizeOf(spec);
-    described.set(spec.name, { begin: offset, end: offset + sizeBytes, spec });
-    offset += sizeBytes;
-  }
-  const header = encodeHeader(described, metadata);
-  const entries = [...described].map(([name, { begin, end, spec }]): [string, TensorEntry] => [
-    name,
-    { dtype: spec.dtype, shape: spec.shape, begin: header.length + begin, end: header.length + end },
-  ]);
-  return { header, entries: new Map(entries), totalBytes: header.length + offset };
-}
-
-/**
  * Writes a whole file, all or nothing; equal tensors and metadata give equal bytes.
- * @throws SepError `bad-artefact` if values and shape do not agree, or do not fit the type; see `encodeTensor`
+ * @throws SepError as `encodeSafetensors`
  */
 export async function writeSafetensors(
   path: string,
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const { header, entries, totalBytes } = layoutSafetensors(tensors, metadata);
-  const content = new Uint8Array(totalBytes);
-  content.set(header);
-  for (const { name, dtype, data, shape } of tensors) {
-    const { begin, end } = entries.get(name) as TensorEntry;
-    const bytes = encodeTensor(data, dtype);
-    if (bytes.length !== end - begin)
-      throw new SepError(
-        "bad-artefact",
-        `Tensor "${name}" has ${bytes.length} bytes of values, and ${dtype} [${shape}] takes ${end - begin}.`,
-      );
-    content.set(bytes, begin);
-  }
-  await writeAtomic(path, content);
+  await writeAtomic(path, encodeSafetensors(tensors, metadata));
 }
-
-function sizeOf({ name, dtype, shape }: TensorSpec): number {
-  const size = shape.reduce((product, extent) => product * extent, SAFETENSORS_DTYPE_BYTES[dtype]);
-  if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0) || !Number.isSafeInteger(size))
-    throw new SepError("bad-artefact", `Tensor "${name}" cannot have the shape [${shape}].`);
-  return size;
-}
-
-function encodeHeader(
-  described: ReadonlyMap<string, { begin: number; end: number; spec: TensorSpec }>,
-  metadata: Readonly<Record<string, string>>,
-): Uint8Array {
-  const sorted = Object.entries(metadata).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const fields = [...described].map(([name, { begin, end, spec }]) => [
-    name,
-    { dtype: spec.dtype, shape: spec.shape, data_offsets: [begin, end] },
-  ]);
-  const json = JSON.stringify(
-    Object.fromEntries([
-      ...(sorted.length > 0 ? [[METADATA_KEY, Object.fromEntries(sorted)]] : []),
-      ...fields,
-    ]),
-  );
-  const text = Buffer.from(json);
-  const padded = Math.ceil(text.length / ALIGNMENT) * ALIGNMENT;
-  const header = Buffer.alloc(8 + padded, " ");
-  header.writeBigUInt64LE(BigInt(padded), 0);
-  header.set(text, 8);
-  return header;
-}
-
-/** The widest element; the reference implementation pads the header to it too. */
-const ALIGNMENT = 8;

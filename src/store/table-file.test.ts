@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { makeColumn, type TableColumn } from "../formats/table.ts";
-import { writeTable } from "./table-file.ts";
+import { makeColumn, type TableColumn, writeTable } from "./table-file.ts";
 
 const COLUMNS: readonly TableColumn[] = [
   makeColumn("question_id", ["a", 'say "b", c', "", null]),

@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fileExists } from "../store/file-exists.ts";
+import { fileExists } from "../store/read-file.ts";
 import { planPipeline, runPipeline } from "./run-pipeline.ts";
 import type { StepEvent } from "./step.ts";
 import type { RunPipelineOptions } from "./study-options.ts";

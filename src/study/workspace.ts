@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { FIGURE_FOLDER } from "../report/figure.ts";
-import { fileExists } from "../store/file-exists.ts";
+import { fileExists } from "../store/read-file.ts";
 import { type Shard, shardFolder } from "./shards/shard.ts";
 
 /** The two question sets of one study: in distribution, and out of distribution. */

@@ -1,6 +1,5 @@
 import { expect, it } from "vitest";
-import type { StateBackend } from "../../src/states/state-backend.ts";
-import type { AnswerToTrace, TracedAnswers } from "../../src/states/trace-answers.ts";
+import type { AnswerToTrace, StateBackend, TracedAnswers } from "../../src/states/state-backend.ts";
 
 const PROMPT = "What is 12 + 7?";
 const ANSWERS = ["<think>12 + 7 = 19</think>19", "It is 20", "21"];

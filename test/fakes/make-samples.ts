@@ -11,8 +11,11 @@ export function makeSamples(each: EstimateCase, changes: Partial<QuestionSamples
   return {
     id: "q1",
     question: "What?",
+    prompt: null,
     runIds: [...texts.keys()],
     texts,
+    outputs: null,
+    tokenIds: null,
     extracted: texts,
     answers: texts,
     clusterIds: each.cluster_ids,

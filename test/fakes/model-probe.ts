@@ -1,6 +1,6 @@
 import type { LanguageModel } from "../../src/engine/language-model.ts";
+import type { TracePosition } from "../../src/engine/places.ts";
 import type { AskingRecord, Probe } from "../../src/probes/probe.ts";
-import type { TracePosition } from "../../src/states/positions.ts";
 import { hashed } from "./hashed.ts";
 import { makeProbe } from "./make-probe.ts";
 

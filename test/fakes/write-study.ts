@@ -1,11 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { TRACE_POSITIONS, type TracePosition } from "../../src/engine/places.ts";
 import { logistic } from "../../src/math/logistic.ts";
 import { normalQuantile } from "../../src/math/normal.ts";
 import { createRng, type Rng } from "../../src/math/rng.ts";
-import { gatherQuestion } from "../../src/samples/gather-question.ts";
 import type { RunRecord } from "../../src/samples/run-record.ts";
-import { TRACE_POSITIONS, type TracePosition } from "../../src/states/positions.ts";
+import { samplesOf } from "../../src/samples/samples.ts";
 import { writeJsonl } from "../../src/store/jsonl.ts";
 import { writeSafetensors } from "../../src/store/safetensors.ts";
 import { estimateQuestions } from "../../src/study/entropy/estimate-questions.ts";
@@ -130,8 +130,7 @@ function describeEntropy(own: readonly RunRecord[]): unknown {
   const answers = own.map((run) => run.extracted_answer);
   const distinct = [...new Set(answers)];
   const question = {
-    samples: gatherQuestion(own),
-    answers,
+    samples: { ...samplesOf(own), hiddenStates: null, entailment: null },
     clusterIds: answers.map((answer) => distinct.indexOf(answer)),
     nonTransitiveShare: 0,
     evidence: null,

@@ -1,5 +1,5 @@
-import type { DeviceChoice } from "../../engine/runtime/device.ts";
 import { type Device, type ResolveDeviceOptions, resolveDevice } from "../../checkpoint/resolve-device.ts";
+import type { DeviceChoice } from "../../engine/runtime/device.ts";
 import type { StepEvent } from "../../study/step.ts";
 
 /**

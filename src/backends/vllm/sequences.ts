@@ -1,4 +1,4 @@
-import type { AnswerToTrace, TracedAnswers } from "../../states/trace-answers.ts";
+import type { AnswerToTrace, TracedAnswers } from "../../states/state-backend.ts";
 
 /** One sequence that a server has to read to trace an answer. */
 export interface Sequence {

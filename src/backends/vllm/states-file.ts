@@ -1,9 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
-import { SepError } from "../../errors.ts";
 import { type Hub, sleepFor } from "../../checkpoint/hub/hub.ts";
-import type { TensorEntry } from "../../formats/parse-safetensors.ts";
-import { readTensorRows } from "../../store/safetensors.ts";
-import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
+import { SepError } from "../../errors.ts";
+import type { TensorEntry } from "../../formats/safetensors.ts";
+import { readSafetensorsHeader, readTensorRows } from "../../store/safetensors.ts";
 
 /** What a file of hidden states must hold. */
 export interface ExpectedFile {

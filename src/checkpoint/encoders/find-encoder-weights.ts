@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
-import { openRegularFile } from "../../store/regular-file.ts";
+import { openRegularFile } from "../../store/read-file.ts";
 import type { FileChoice } from "../hub/file-choice.ts";
 import { sizeIfThere } from "../hub/size-if-there.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";

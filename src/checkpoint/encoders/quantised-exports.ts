@@ -1,4 +1,4 @@
-import { readIfThere } from "../../store/read-if-there.ts";
+import { readIfThere } from "../../store/read-file.ts";
 
 /** A processor, as far as the choice of a quantised model depends on it. */
 export interface Processor {

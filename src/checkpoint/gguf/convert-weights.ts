@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { readExactly } from "../../store/read-exactly.ts";
+import { readExactly } from "../../store/read-file.ts";
 import { createDequantizer, type Dequantize } from "./dequantize.ts";
 import type { GgmlTypeName } from "./ggml-types.ts";
 import type { PlannedWeight } from "./weight-plan.ts";

@@ -1,7 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { readTensor } from "../../store/safetensors.ts";
-import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
+import { readSafetensorsHeader, readTensor } from "../../store/safetensors.ts";
 import { createDequantizer } from "./dequantize.ts";
 import { GGML_TYPES, type GgmlType } from "./ggml-types.ts";
 

@@ -1,6 +1,5 @@
 import { SepError } from "../../errors.ts";
-import { readExactly } from "../../store/read-exactly.ts";
-import { openRegularFile } from "../../store/regular-file.ts";
+import { openRegularFile, readExactly } from "../../store/read-file.ts";
 import { GGML_TYPES, type GgmlType, OTHER_GGML_TYPES } from "./ggml-types.ts";
 import { createGgufCursor, type GgufCursor, type GgufFail } from "./gguf-cursor.ts";
 import { type GgufValue, readGgufValue } from "./gguf-values.ts";

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { StoredWeight, WeightIndex } from "../../engine/graph/weights.ts";
 import { SepError } from "../../errors.ts";
-import type { TensorEntry } from "../../formats/parse-safetensors.ts";
-import { writeExactly } from "../../store/write-exactly.ts";
+import type { TensorEntry } from "../../formats/safetensors.ts";
+import { writeExactly } from "../../store/write-atomic.ts";
 import { openDerivedWeights } from "../derived-weights.ts";
 import { fileSource } from "../weight-index.ts";
 import { createWeightConverter, storedDtype } from "./convert-weights.ts";

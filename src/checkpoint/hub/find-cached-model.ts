@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { errnoOf } from "../../store/file-error.ts";
-import { readIfThere } from "../../store/read-if-there.ts";
+import { readIfThere } from "../../store/read-file.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 import { type FileChoice, LANGUAGE_MODEL_FILES } from "./file-choice.ts";
 import { locateModelCache, type ModelCache } from "./hub-cache.ts";

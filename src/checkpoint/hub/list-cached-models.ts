@@ -1,6 +1,6 @@
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { readIfThere } from "../../store/read-if-there.ts";
+import { readIfThere } from "../../store/read-file.ts";
 import { locateModelCache, type ModelCache, repoOfFolder } from "./hub-cache.ts";
 import type { HubSettings } from "./hub-settings.ts";
 import { sizeIfThere } from "./size-if-there.ts";

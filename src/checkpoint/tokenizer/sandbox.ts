@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { SepError } from "../../errors.ts";
 import { type PackedError, unpackError, workerFile } from "../../engine/runtime/worker-threads-node.ts";
+import { SepError } from "../../errors.ts";
 import type { BrokerAnswer, BrokerRequest, BrokerSetup, BrokerStarted } from "./sandbox-broker.ts";
 
 /** What a call may take. */

@@ -4,7 +4,7 @@ import { availableParallelism, cpus } from "node:os";
 import { dirname, resolve } from "node:path";
 import { type Environment, locateHubCache } from "../../checkpoint/hub/hub-settings.ts";
 import { type Machine, readMachine } from "../../engine/runtime/machine-node.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 import type { Check } from "./check.ts";
 
 /** Node's version against the one that package.json asks for. */

@@ -1,5 +1,5 @@
-import { readProbeFile } from "../../probes/probe-file.ts";
 import { splitProbe } from "../../probes/split-probe.ts";
+import { readProbeFile } from "../../study/probe-files.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { describeProbeFile } from "../describe-probe-file.ts";
 import { EXIT } from "../exit.ts";

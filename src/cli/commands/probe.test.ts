@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { makeFamiliarity, makeProbe } from "../../../test/fakes/make-probe.ts";
-import { saveProbe } from "../../probes/probe-file.ts";
+import { saveProbe } from "../../study/probe-files.ts";
 import { runCli } from "../run-cli.ts";
 
 let root: string;

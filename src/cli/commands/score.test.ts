@@ -6,7 +6,7 @@ import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { hashed } from "../../../test/fakes/hashed.ts";
 import { makeProbe } from "../../../test/fakes/make-probe.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
-import { saveProbe } from "../../probes/probe-file.ts";
+import { saveProbe } from "../../study/probe-files.ts";
 import { runCli } from "../run-cli.ts";
 
 let root: string;

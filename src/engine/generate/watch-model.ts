@@ -1,8 +1,8 @@
 import { createLanguageModel, type LanguageModel } from "../language-model.ts";
 import type { DecoderPass } from "../session/decoder-feeds.ts";
 import type { DecoderPassResult, DecoderSession } from "../session/decoder-session.ts";
-import { extendRows } from "./extend-rows.ts";
 import { appendKv } from "../session/kv-block.ts";
+import { extendRows } from "./extend-rows.ts";
 
 /** A model whose residual stream is read in the passes that generate, at no pass of its own. */
 export interface WatchedModel {

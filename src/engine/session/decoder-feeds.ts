@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import type { SafetensorsDtype } from "../../formats/safetensors-dtype.ts";
+import type { SafetensorsDtype } from "../../formats/safetensors.ts";
 import { decodeTensor } from "../../formats/tensor-bytes.ts";
 import { maskKinds, newTokenMask, suffixMask, wholeMask } from "../graph/attention-masks.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";

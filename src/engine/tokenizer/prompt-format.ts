@@ -1,6 +1,6 @@
-import type { TextTokenizer } from "./text-tokenizer.ts";
 import { type Shot, stopStringsOfShots } from "./few-shot.ts";
 import type { PromptTemplate } from "./prompt-template.ts";
+import type { TextTokenizer } from "./text-tokenizer.ts";
 
 /** Prompt formats that need nothing but the question. */
 export const PLAIN_PROMPT_FORMATS = ["auto", "chat", "notebook", "reasoning"] as const;

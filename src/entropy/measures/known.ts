@@ -1,6 +1,6 @@
 import { mean } from "../../math/vector.ts";
 import type { EntailmentProbs } from "../../meaning/entailer.ts";
-import type { SampledQuestion } from "../../samples/sampled-question.ts";
+import type { Samples } from "../../samples/samples.ts";
 import { splitSentences } from "../../text/split-sentences.ts";
 import { likeliestSample } from "../likeliest-sample.ts";
 import type { AffinityMatrix, EntailmentMatrix } from "../pair-matrix.ts";
@@ -78,14 +78,14 @@ export function findMissing(samples: QuestionSamples, needs: readonly EstimateNe
 }
 
 /** [K] mean log-probability of each answer's tokens. */
-function findMeanLogprobs({ sumLogprobs, tokenCounts }: SampledQuestion): number[] | null {
+function findMeanLogprobs({ sumLogprobs, tokenCounts }: Samples): number[] | null {
   if (sumLogprobs === null || tokenCounts === null || tokenCounts.includes(0)) return null;
   return sumLogprobs.map((sum, i) => sum / tokenCounts[i]!);
 }
 
 /** [K][..] a part of each answer's token entropies; null where one has none. */
 function spanEntropies(
-  { tokenEntropies, thinkSpans }: SampledQuestion,
+  { tokenEntropies, thinkSpans }: Samples,
   cut: (entropies: readonly number[], span: readonly [number, number] | null) => readonly number[],
 ): (readonly number[])[] | null {
   if (tokenEntropies === null || thinkSpans === null) return null;
@@ -94,7 +94,7 @@ function spanEntropies(
 }
 
 /** Index of the sample that stands for the model's answer: the one that says what the best answer says, else the likeliest. */
-export function findMainAnswer({ best, texts, sumLogprobs }: SampledQuestion): number | null {
+export function findMainAnswer({ best, texts, sumLogprobs }: Samples): number | null {
   if (best !== null) {
     const at = texts.indexOf(best.text);
     return at === -1 ? null : at;
@@ -112,7 +112,7 @@ function findSentenceVerdicts(samples: QuestionSamples): readonly (readonly Enta
 }
 
 /** The mean of the confidences that the samples state; null where none does. */
-function findStatedConfidence({ texts, best }: SampledQuestion): number | null {
+function findStatedConfidence({ texts, best }: Samples): number | null {
   const stated = (best === null ? texts : [best.text])
     .map(verbalisedConfidence)
     .filter((confidence) => confidence !== null);

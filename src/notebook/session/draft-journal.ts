@@ -1,4 +1,4 @@
-import { readIfThere } from "../../store/read-if-there.ts";
+import { readIfThere } from "../../store/read-file.ts";
 import { writeStored } from "../storage-folder.ts";
 import type { Draft } from "../wire.ts";
 

@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { SepError } from "../../errors.ts";
-import { readIfThere } from "../../store/read-if-there.ts";
+import { readIfThere } from "../../store/read-file.ts";
 import { storageFolderOf, writeStored } from "../storage-folder.ts";
 import type { CellState, Output } from "../wire.ts";
 

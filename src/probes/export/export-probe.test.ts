@@ -6,13 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose } from "../../../test/expect-all-close.ts";
 import { hashed } from "../../../test/fakes/hashed.ts";
 import { makeFamiliarity, makeProbe } from "../../../test/fakes/make-probe.ts";
-import { readNpz } from "../../store/npz.ts";
+import { readNpz } from "../../store/array-file.ts";
+import { exportPathOf, exportProbe, loadProbe } from "../../study/probe-files.ts";
 import { assessRisk } from "../assess-risk.ts";
 import type { CalibrationMap } from "../calibration-map.ts";
 import type { Probe } from "../probe.ts";
-import { loadProbe } from "../probe-file.ts";
 import { assertStates, type PlacedStates, scoreProbe } from "../score-probe.ts";
-import { exportPathOf, exportProbe } from "./export-probe.ts";
 
 const golden = JSON.parse(
   await readFile(new URL("../../../test/golden/probe-exports.json", import.meta.url), "utf8"),

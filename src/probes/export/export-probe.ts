@@ -1,12 +1,10 @@
 import { SepError } from "../../errors.ts";
-import { stableStringify } from "../../formats/json.ts";
-import { writeNpz } from "../../store/npz.ts";
-import { writeAtomic } from "../../store/write-atomic.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
+import type { NpyArray } from "../../formats/npy.ts";
+import { encodeNpz } from "../../formats/npz.ts";
 import type { Probe } from "../probe.ts";
-import { saveProbe, weightsPathOf } from "../probe-file.ts";
-import { toProbeArrays } from "./probe-arrays.ts";
+import { splitProbe } from "../split-probe.ts";
 import { buildProbeGraph } from "./probe-graph.ts";
-import { toSklearn } from "./sklearn-form.ts";
 
 /**
  * What a probe can be written as.
@@ -18,47 +16,69 @@ import { toSklearn } from "./sklearn-form.ts";
 export const PROBE_EXPORT_FORMATS = ["portable", "onnx", "npz", "sklearn-json"] as const;
 export type ProbeExportFormat = (typeof PROBE_EXPORT_FORMATS)[number];
 
-const ENDINGS = {
-  portable: ".json",
-  onnx: ".onnx",
-  npz: ".npz",
-  "sklearn-json": ".sklearn.json",
-} as const satisfies Record<ProbeExportFormat, string>;
-
-/** Where a probe goes when it is exported to a file that is not named: the probe's own name with another ending. */
-export const exportPathOf = (path: string, format: ProbeExportFormat): string =>
-  `${path.replace(/\.json$/, "")}${ENDINGS[format]}`;
+/**
+ * The content of a probe's file for other tools.
+ * @throws SepError `bad-option` for a kind that the format cannot hold
+ */
+export function encodeForeignProbe(
+  probe: Probe,
+  format: Exclude<ProbeExportFormat, "portable">,
+): string | Uint8Array {
+  switch (format) {
+    case "onnx":
+      return buildProbeGraph(probe);
+    case "npz":
+      return encodeNpz(toProbeArrays(probe));
+    case "sklearn-json":
+      return `${stableStringify(toSklearn(probe), 1)}\n`;
+  }
+}
 
 /**
- * Writes a probe for others to use.
- * @param path of the file; of `portable`, the JSON file, whose weights go beside it
- * @returns the files that were written
- * @throws SepError `bad-option` for a name that does not end in `.json` where that is to be `portable`, or a kind that
- *   the format cannot hold
+ * A probe's arrays by name: those of its safetensors file; `intercept` [1]; of its calibration `platt` [slope, offset] or
+ * `isotonic_x` and `isotonic_y`; and everything else as JSON in `description` [1].
  */
-export async function exportProbe(
-  probe: Probe,
-  path: string,
-  format: ProbeExportFormat,
-): Promise<readonly string[]> {
-  switch (format) {
-    case "portable": {
-      if (!path.endsWith(".json"))
-        throw new SepError(
-          "bad-option",
-          `A portable probe is a .json file with its weights beside it, got ${path}.`,
-        );
-      await saveProbe(path, probe);
-      return [path, weightsPathOf(path)];
-    }
-    case "onnx":
-      await writeAtomic(path, buildProbeGraph(probe));
-      return [path];
-    case "npz":
-      await writeNpz(path, toProbeArrays(probe));
-      return [path];
-    case "sklearn-json":
-      await writeAtomic(path, `${stableStringify(toSklearn(probe), 1)}\n`);
-      return [path];
-  }
+function toProbeArrays(probe: Probe): Record<string, NpyArray> {
+  const { description, tensors } = splitProbe(probe);
+  const { calibration_map: map, intercept } = probe;
+  const numbers = (values: readonly number[]): NpyArray => ({
+    dtype: "f8",
+    shape: [values.length],
+    data: Float64Array.from(values),
+  });
+  return {
+    ...Object.fromEntries(
+      tensors.map(({ name, shape, data }): [string, NpyArray] => [name, { dtype: "f4", shape, data }]),
+    ),
+    intercept: numbers([intercept]),
+    ...(map?.method === "platt" ? { platt: numbers([map.slope, map.offset]) } : {}),
+    ...(map?.method === "isotonic" ? { isotonic_x: numbers(map.x), isotonic_y: numbers(map.y) } : {}),
+    description: { dtype: "U", shape: [1], data: [stableStringify(description)] },
+  };
+}
+
+/**
+ * The fitted attributes of scikit-learn's `StandardScaler` and `LogisticRegression`, under scikit-learn's names; class
+ * 1 is the probe's label 1. docs/probes.md has the Python that takes them.
+ * @throws SepError `bad-option` for an `mlp`, which is no linear model
+ */
+function toSklearn(probe: Probe): { readonly [key: string]: Json } {
+  const { mean, scale, coefficients, intercept, hidden } = probe;
+  const {
+    training: _training,
+    warnings: _warnings,
+    intercept: _intercept,
+    ...rest
+  } = splitProbe(probe).description;
+  if (hidden !== null)
+    throw new SepError(
+      "bad-option",
+      "An mlp probe is no logistic regression. Export it as onnx, npz or portable.",
+    );
+  return {
+    format: "sklearn-logistic-regression",
+    scaler: { mean_: [...mean], scale_: [...scale] },
+    classifier: { coef_: [[...coefficients]], intercept_: [intercept], classes_: [0, 1] },
+    probe: rest,
+  };
 }

@@ -1,6 +1,6 @@
-import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeHashedRows } from "../../../test/fakes/hashed-rows.ts";
+import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { createMatrixMultiplier, type MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { createScratch } from "../products/scratch.ts";
 import { applyScaler, fitScaler, standardiseRows } from "../scaler.ts";

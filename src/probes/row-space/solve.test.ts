@@ -1,6 +1,6 @@
-import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hashed } from "../../../test/fakes/hashed.ts";
+import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { dot } from "../../math/vector.ts";
 import { createMatrixMultiplier, type MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { standardiseRows } from "../scaler.ts";

@@ -1,5 +1,5 @@
+import type { TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
-import type { TracePosition } from "../../states/positions.ts";
 import type { FeatureSource } from "../../states/feature-source.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
 

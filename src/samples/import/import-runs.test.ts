@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { makeRun } from "../../../test/fakes/make-run.ts";
 import oatml from "../../../test/fixtures/foreign/oatml.json" with { type: "json" };
 import polygraph from "../../../test/fixtures/foreign/polygraph.json" with { type: "json" };
-import { extractAnswers } from "./extract-answers.ts";
+import { extractAnswers } from "../grade-answer.ts";
 import { type ImportedRuns, importRuns } from "./import-runs.ts";
 
 let folder: string;

@@ -1,20 +1,28 @@
+import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
-import { parsePythonJson } from "../../formats/python-json.ts";
-import { requireText } from "../../formats/require-text.ts";
+import { parsePythonJson } from "../../formats/json.ts";
+import { errnoOf, explainFileError } from "../../store/file-error.ts";
+import { requireText } from "../../store/jsonl.ts";
 import { listShortly, shorten, showShortly } from "../../text/shorten.ts";
-import { detectLineFormat, detectValueFormat, RUNS_FORMATS, type RunsFormat } from "./detect-runs-format.ts";
-import { readHead } from "./read-head.ts";
-import { readJsonRuns } from "./read-json-runs.ts";
-import { type ReadRuns, readRunLines } from "./read-run-lines.ts";
+import type { ReadRuns } from "./imported-samples.ts";
+import {
+  detectLineFormat,
+  detectValueFormat,
+  RUNS_FORMATS,
+  type RunsFormat,
+  readJsonRuns,
+  readRunLines,
+  type ValueFormat,
+} from "./runs-formats.ts";
 
-/** Samples that were drawn elsewhere. */
+/** Samples of another tool, or of another study. */
 export interface ImportedRuns extends ReadRuns {
   readonly format: RunsFormat;
 }
 
 /**
- * Reads samples made elsewhere; which tool wrote them is told by what is in the file. docs/import.md has the formats.
+ * Reads samples of any tool; the file's content tells which tool wrote it. docs/import.md has the formats.
  * @throws SepError `missing-input`, `not-text`; `unknown-runs-format` if no format fits, or nothing in the file can be used
  */
 export async function importRuns(path: string): Promise<ImportedRuns> {
@@ -59,7 +67,7 @@ async function readValue(path: string): Promise<unknown> {
   }
 }
 
-function readOrExplain(path: string, value: unknown, format: "plain-json" | "oatml" | "polygraph"): ReadRuns {
+function readOrExplain(path: string, value: unknown, format: ValueFormat): ReadRuns {
   try {
     return readJsonRuns(value, format);
   } catch (cause) {
@@ -89,3 +97,43 @@ function describe(value: unknown): string {
   if (typeof value !== "object" || value === null) return showShortly(value);
   return `an object with ${listShortly(Object.keys(value)) || "no keys"}`;
 }
+
+/** The beginning of a file. */
+interface FileHead {
+  /** Whole lines that are not blank, at least one if the file has any; a last one without newline counts. */
+  readonly lines: readonly string[];
+  /** The first bytes, those of the first line and maybe more. */
+  readonly beginning: Uint8Array;
+}
+
+/**
+ * Reads a file's first lines, and of a longer first line its first 64 MiB.
+ * @throws SepError `missing-input`
+ */
+async function readHead(path: string): Promise<FileHead> {
+  const chunks: Buffer[] = [];
+  let ended = true;
+  try {
+    for await (const chunk of createReadStream(path, { end: MOST_HEAD_BYTES })) {
+      chunks.push(chunk as Buffer);
+      if (!(chunk as Buffer).includes(NEWLINE)) continue;
+      ended = false;
+      break;
+    }
+  } catch (cause) {
+    if (errnoOf(cause) !== "ENOENT") throw explainFileError(cause, path);
+    throw new SepError("missing-input", `${path} does not exist.`, { cause });
+  }
+  const bytes = Buffer.concat(chunks);
+  const whole = ended ? bytes : bytes.subarray(0, bytes.lastIndexOf(NEWLINE));
+  const lines = whole
+    .toString("utf8")
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  return { lines, beginning: bytes };
+}
+
+const NEWLINE = 0x0a;
+/** As long as the longest line that is read; a file whose first line is longer is no file of lines. */
+const MOST_HEAD_BYTES = 1 << 26;

@@ -1,7 +1,6 @@
-import { looseFlag, looseList, looseNumbers, looseText } from "../../formats/loose-fields.ts";
-import { asRow, type Row } from "../../formats/row-fields.ts";
-import type { BestAnswer, SampledQuestion } from "../sampled-question.ts";
-import { type ForeignAnswer, gatherAnswers, TEXT_ONLY } from "./foreign-answer.ts";
+import { asRow, looseFlag, looseList, looseNumbers, looseText, type Row } from "../../formats/row-fields.ts";
+import { type BestAnswer, TEXT_ONLY } from "../samples.ts";
+import { gatherImported, type ImportedAnswer, type ImportedSamples } from "./imported-samples.ts";
 
 /** Whether a file's value is OATML's `*_generations.pkl` as JSON: question id -> entry. */
 export function isOatmlFile(file: Row): boolean {
@@ -17,22 +16,21 @@ export function isOatmlFile(file: Row): boolean {
  * responses: [[text, token_log_likelihoods, embedding, accuracy], …]}`. The low-temperature answer is the best one.
  * @throws TypeError with the reason
  */
-export function readOatmlEntry(id: string, value: unknown): SampledQuestion {
+export function readOatmlEntry(id: string, value: unknown): ImportedSamples {
   const entry = asRow(value);
   const responses = looseList(entry, "responses");
   if (responses === null || responses.length === 0) throw new TypeError('"responses" is empty');
-  return gatherAnswers(
+  return gatherImported(
     {
       id,
       question: looseText(entry, "question"),
       best: entry.most_likely_answer == null ? null : readBest(asRow(entry.most_likely_answer)),
-      entailment: null,
     },
     responses.map(readResponse),
   );
 }
 
-function readResponse(value: unknown, place: number): ForeignAnswer {
+function readResponse(value: unknown, place: number): ImportedAnswer {
   if (!Array.isArray(value) || typeof value[0] !== "string")
     throw new TypeError(`"responses[${place}]" is no [text, token_log_likelihoods, embedding, accuracy]`);
   const [text, logprobs, embedding, accuracy] = value as [string, unknown, unknown, unknown];

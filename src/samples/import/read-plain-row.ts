@@ -1,15 +1,16 @@
 import {
+  asRow,
   finiteOrNull,
   looseFlag,
   looseList,
   looseNumber,
   looseNumbers,
   looseText,
-} from "../../formats/loose-fields.ts";
-import { asRow, type Row } from "../../formats/row-fields.ts";
+  type Row,
+} from "../../formats/row-fields.ts";
 import { showShortly } from "../../text/shorten.ts";
-import type { BestAnswer, SampledQuestion } from "../sampled-question.ts";
-import { type ForeignAnswer, gatherAnswers, TEXT_ONLY } from "./foreign-answer.ts";
+import { type Answer, type BestAnswer, TEXT_ONLY } from "../samples.ts";
+import { gatherImported, type ImportedSamples } from "./imported-samples.ts";
 
 /** Whether a row is one question with its answers. */
 export const isPlainRow = (row: Row): boolean => Array.isArray(row.answers);
@@ -21,7 +22,7 @@ export const isPlainRow = (row: Row): boolean => Array.isArray(row.answers);
  * @param place of the row among the others, from 1; names a question without id
  * @throws TypeError with the reason
  */
-export function readPlainRow(value: unknown, place: number): SampledQuestion {
+export function readPlainRow(value: unknown, place: number): ImportedSamples {
   const row = asRow(value);
   const answers = looseList(row, "answers");
   if (answers === null) throw new TypeError('"answers" is missing');
@@ -33,12 +34,11 @@ export function readPlainRow(value: unknown, place: number): SampledQuestion {
     token_entropies: column(row, answers.length, "token_entropies"),
     is_correct: column(row, answers.length, "is_correct", "correct"),
   };
-  return gatherAnswers(
+  return gatherImported(
     {
       id: looseText(row, "id", "question_id") ?? `q-${String(place).padStart(4, "0")}`,
       question: looseText(row, "question"),
       best: readBest(row.best_answer),
-      entailment: null,
     },
     answers.map((answer, i) =>
       readAnswer(
@@ -56,7 +56,7 @@ function column(row: Row, count: number, ...names: readonly string[]): readonly 
   return list;
 }
 
-function readAnswer(answer: unknown, columns: Row): ForeignAnswer {
+function readAnswer(answer: unknown, columns: Row): Answer {
   const isBare = answer === null || typeof answer !== "object";
   const row: Row = isBare ? columns : { ...columns, ...asRow(answer) };
   const text = isBare ? answer : looseText(row, "text", "answer_text", "full_answer_text", "response");

@@ -1,14 +1,13 @@
-import { finiteOrNull, looseList, looseNumbers } from "../../formats/loose-fields.ts";
-import { asRow, type Row } from "../../formats/row-fields.ts";
-import type { BestAnswer, SampledQuestion } from "../sampled-question.ts";
-import { type ForeignAnswer, gatherAnswers, TEXT_ONLY } from "./foreign-answer.ts";
+import { asRow, finiteOrNull, looseList, looseNumbers, type Row } from "../../formats/row-fields.ts";
+import { type BestAnswer, TEXT_ONLY } from "../samples.ts";
+import { gatherImported, type ImportedAnswer, type ImportedSamples } from "./imported-samples.ts";
 
 /** Whether a file's value is what lm-polygraph's `UEManager` saves: `{"stats": {…}}`, or the inner object alone. */
 export const isPolygraphFile = (file: Row): boolean =>
   "stats" in file || "sample_texts" in file || "greedy_texts" in file;
 
 /**
- * The samples' texts, a list a question.
+ * The samples' texts, one list per question.
  * @throws TypeError if there are none
  */
 export function listPolygraphTexts(file: Row): readonly unknown[] {
@@ -20,24 +19,24 @@ export function listPolygraphTexts(file: Row): readonly unknown[] {
 }
 
 /** @throws TypeError with the reason */
-export const readPolygraphQuestion = (file: Row, place: number): SampledQuestion =>
+export const readPolygraphQuestion = (file: Row, place: number): ImportedSamples =>
   readQuestion(statsOf(file), place);
 
 const statsOf = (file: Row): Row => ("stats" in file ? asRow(file.stats) : file);
 
-function readQuestion(stats: Row, q: number): SampledQuestion {
+function readQuestion(stats: Row, q: number): ImportedSamples {
   const of = (name: string): unknown => looseList(stats, name)?.[q];
   const texts = of("sample_texts");
   if (!Array.isArray(texts) || texts.length === 0) throw new TypeError('"sample_texts" is empty');
   const input = of("input_texts");
-  return gatherAnswers(
+  return gatherImported(
     {
       id: `q-${String(q + 1).padStart(4, "0")}`,
       question: typeof input === "string" ? input : null,
       best: readBest(of),
-      entailment: readEntailment(of("semantic_matrix_entail"), of("semantic_matrix_contra"), texts.length),
     },
     texts.map((text, i) => readSample(text, i, of)),
+    readEntailment(of("semantic_matrix_entail"), of("semantic_matrix_contra"), texts.length),
   );
 }
 
@@ -46,7 +45,7 @@ function readQuestion(stats: Row, q: number): SampledQuestion {
  * both are there, the end token's is what one has more than the other. With `sample_tokens` alone, which leave it out
  * too, a mean is over one token too few, as in lm-polygraph itself.
  */
-function readSample(text: unknown, i: number, of: (name: string) => unknown): ForeignAnswer {
+function readSample(text: unknown, i: number, of: (name: string) => unknown): ImportedAnswer {
   if (typeof text !== "string") throw new TypeError(`"sample_texts[${i}]" is no text`);
   const at = (name: string): unknown => {
     const list = of(name);
@@ -86,7 +85,7 @@ function readBest(of: (name: string) => unknown): BestAnswer | null {
 }
 
 /** [K][K]; what is neither entailment nor contradiction is neutral. */
-function readEntailment(entail: unknown, contra: unknown, count: number): SampledQuestion["entailment"] {
+function readEntailment(entail: unknown, contra: unknown, count: number): ImportedSamples["entailment"] {
   if (!Array.isArray(entail) || !Array.isArray(contra)) return null;
   const cell = (matrix: readonly unknown[], name: string, i: number, j: number): number => {
     const row = looseNumbers(matrix[i], name);

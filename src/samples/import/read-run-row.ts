@@ -1,14 +1,21 @@
-import { looseFlag, looseList, looseNumber, looseNumbers, looseText } from "../../formats/loose-fields.ts";
-import { asRow, type Row } from "../../formats/row-fields.ts";
+import {
+  asRow,
+  looseFlag,
+  looseList,
+  looseNumber,
+  looseNumbers,
+  looseText,
+  type Row,
+} from "../../formats/row-fields.ts";
 import { showShortly } from "../../text/shorten.ts";
-import { parseRun } from "../parse-run.ts";
-import { type ForeignAnswer, TEXT_ONLY } from "./foreign-answer.ts";
+import { parseRun } from "../run-record.ts";
+import { type Answer, answerOf, TEXT_ONLY } from "../samples.ts";
 
 /** One line of a runs file: an answer, and the question that it answers. */
 export interface RunRow {
   readonly question_id: string;
   readonly question: string | null;
-  readonly answer: ForeignAnswer;
+  readonly answer: Answer;
 }
 
 /** Whether a line is one sampled answer, as this package and the Python pipeline write them. */
@@ -28,20 +35,7 @@ export function readRunRow(value: unknown): RunRow {
 
 function readOwn(row: Row): RunRow {
   const run = parseRun(row);
-  return {
-    question_id: run.question_id,
-    question: run.question ?? null,
-    answer: {
-      ...TEXT_ONLY,
-      runId: run.run_id,
-      text: run.answer_text,
-      extracted: run.extracted_answer,
-      tokenLogprobs: run.token_logprobs,
-      tokenEntropies: run.token_entropies,
-      thinkSpan: run.think_token_indices,
-      isCorrect: run.is_correct,
-    },
-  };
+  return { question_id: run.question_id, question: run.question ?? null, answer: answerOf(run) };
 }
 
 function readPython(row: Row): RunRow {
@@ -58,7 +52,7 @@ function readPython(row: Row): RunRow {
   const tokenEntropies = looseNumbers(entropies.slice(promptLength), "token_entropies");
   const given = looseList(row, "token_logprobs");
   const tokenLogprobs = given && looseNumbers(given.slice(countLeadingNulls(given)), "token_logprobs");
-  const answer: ForeignAnswer = {
+  const answer: Answer = {
     ...TEXT_ONLY,
     runId: looseNumber(row, "run_id"),
     text,
@@ -79,7 +73,7 @@ function readSpan(
   promptLength: number,
   length: number,
   generated: string | null,
-): ForeignAnswer["thinkSpan"] {
+): Answer["thinkSpan"] {
   const span = looseNumbers(row.think_token_indices, "think_token_indices");
   if (span === null || length === 0) return undefined;
   const [start, end] = span.map((index) => index - promptLength);
@@ -107,7 +101,7 @@ const CLOSE = "</think>";
 const questionIn = (prompt: string): string | null =>
   /<question>\n([\s\S]*)\n<\/question>/.exec(prompt)?.[1] ?? null;
 
-function checkLengths({ tokenLogprobs, tokenEntropies }: ForeignAnswer): void {
+function checkLengths({ tokenLogprobs, tokenEntropies }: Answer): void {
   if (tokenLogprobs === null || tokenEntropies === null || tokenLogprobs.length === tokenEntropies.length)
     return;
   throw new TypeError(

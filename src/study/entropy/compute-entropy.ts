@@ -1,6 +1,5 @@
-import { gatherQuestion } from "../../samples/gather-question.ts";
-import { readRuns } from "../../samples/read-runs.ts";
-import type { RunRecord } from "../../samples/run-record.ts";
+import { createRunsReader } from "../../samples/read-runs.ts";
+import { answerOf, type Samples } from "../../samples/samples.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { requireInput, type StepDefinition } from "../decide-step.ts";
 import { checkMeaningChoice, type MeaningChoice } from "../meaning/meaning-choice.ts";
@@ -11,14 +10,15 @@ import { findBestAnswers } from "../tracing/traced-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { QuestionOf } from "./cluster-runs.ts";
 import { describeEstimates, type EstimateOptions, needs } from "./estimate-options.ts";
+import type { MeasurableSamples } from "./estimate-questions.ts";
 import { loadSamples } from "./load-samples.ts";
-import { type AnsweredQuestion, measureQuestions, readsQuestions } from "./measure-questions.ts";
+import { measureQuestions, readsQuestions } from "./measure-questions.ts";
 import { findAnswerStates, readAnswerStates } from "./read-answer-states.ts";
 
 export interface ComputeEntropyOptions extends MeaningChoice, EstimateOptions, StepControl {
   /** A clusters file, such as an edited copy of this step's output, in place of a relation. */
   readonly clustersFile?: string | undefined;
-  /** Where models of meaning come from; the hub and its cache when not given. */
+  /** Where NLI models and embedders come from; the hub and its cache when not given. */
   readonly models?: MeaningModels | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -40,7 +40,8 @@ export async function* computeEntropy(
   const path = workspace.runs(set);
   const bestPath = await findBestAnswers(workspace, set);
   await requireInput(path, "entropy");
-  const samples = await loadSamples(path, workspace.shard);
+  const readRuns = createRunsReader();
+  const samples = await loadSamples(path, workspace.shard, readRuns);
   await using grouping = yield* openGrouping(samples, { ...choice, models, signal });
   const states = needs(choice, "hidden_states") ? await findAnswerStates(workspace, set) : [];
   const readsRaw = readsQuestions(choice, choice, grouping) && samples.questions.some(lacksQuestion);
@@ -58,19 +59,22 @@ export async function* computeEntropy(
     whenStale: "redo",
   };
   return yield* runStep(workspace, definition, { force, plan }, async function* () {
-    const loaded = await loadSamples(path, workspace.shard);
+    const loaded = await loadSamples(path, workspace.shard, readRuns);
     const rawOf: QuestionOf | null = readsRaw
-      ? await readQuestionTexts(workspace.raw(set), loaded.questions.filter(lacksQuestion).flat())
+      ? await readQuestionTexts(workspace.raw(set), loaded.questions.filter(lacksQuestion))
       : null;
     const statesOf = states.length === 0 ? null : await readAnswerStates(workspace, set);
     const best = bestPath === null ? [] : (await readRuns(bestPath)).runs;
-    const bestOf = new Map(best.map((run) => [run.question_id, run]));
-    const questions: AnsweredQuestion[] = [];
-    for (const runs of loaded.questions) {
-      const words = rawOf !== null && lacksQuestion(runs) ? rawOf(runs[0]!) : null;
-      const question = gatherQuestion(runs, words, bestOf.get(runs[0]!.question_id) ?? null);
-      const hiddenStates = (await statesOf?.(question.id, question.runIds)) ?? null;
-      questions.push({ ...question, hiddenStates });
+    const bestOf = new Map(best.map((run) => [run.question_id, answerOf(run)]));
+    const questions: MeasurableSamples[] = [];
+    for (const own of loaded.questions) {
+      questions.push({
+        ...own,
+        question: rawOf !== null && lacksQuestion(own) ? rawOf(own) : own.question,
+        best: bestOf.get(own.id) ?? null,
+        hiddenStates: (await statesOf?.(own.id, own.runIds)) ?? null,
+        entailment: null,
+      });
     }
     return yield* measureQuestions(
       { ...loaded, questions },
@@ -91,4 +95,4 @@ export async function* computeEntropy(
 }
 
 /** Runs of version 0.1 do not say what was asked; their prompt has it among other words, and is no substitute. */
-const lacksQuestion = (runs: readonly RunRecord[]): boolean => runs[0]!.question === undefined;
+const lacksQuestion = ({ question }: Samples): boolean => question === null;

@@ -1,21 +1,22 @@
 import { clusterByVerdicts } from "../../entropy/cluster-by-verdicts.ts";
+import { exceedsComparedWords, MOST_COMPARED_WORDS } from "../../entropy/lexical-similarity.ts";
 import { ESTIMATE_NEEDS, type EstimateNeed } from "../../entropy/measures/estimate.ts";
 import { chooseEstimates, type EstimateChoice } from "../../entropy/measures/estimate-registry.ts";
 import { createEstimateMeter, type EstimateCost } from "../../entropy/measures/measure-estimates.ts";
-import { exceedsComparedWords, MOST_COMPARED_WORDS } from "../../entropy/lexical-similarity.ts";
-import { type QuestionSamples, spreadEvidence } from "../../entropy/question-samples.ts";
+import { type QuestionSamples, type SampleEvidence, spreadEvidence } from "../../entropy/question-samples.ts";
 import { SE_MODES, type SeModeName } from "../../entropy/se-mode.ts";
 import { describeQuestion, type SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";
 import type { PairEvidence } from "../../meaning/pair-evidence.ts";
-import type { SampledQuestion } from "../../samples/sampled-question.ts";
+import type { ExtractedSamples } from "../../samples/samples.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import type { QuestionExtras } from "./question-extras.ts";
 
+/** Samples and the evidence that came with them. */
+export type MeasurableSamples = ExtractedSamples & Pick<SampleEvidence, "hiddenStates" | "entailment">;
+
 /** One question whose samples were grouped by meaning. */
 export interface GroupedQuestion extends Partial<QuestionExtras> {
-  readonly samples: SampledQuestion;
-  /** [K] what was compared. */
-  readonly answers: readonly (string | null)[];
+  readonly samples: MeasurableSamples;
   /** [K] */
   readonly clusterIds: readonly number[];
   readonly nonTransitiveShare: number | null;
@@ -38,11 +39,11 @@ export interface EstimateQuestionsOptions {
 
 /** What came of it. */
 export interface EstimatedQuestions {
-  /** One a question, in order. */
+  /** One per question, in order. */
   readonly records: readonly SemanticEntropyRecord[];
-  /** One a question: whether the mode grouped its samples anew. */
+  /** One per question: whether the mode grouped its samples anew. */
   readonly regrouped: readonly boolean[];
-  /** One an estimate. */
+  /** One per estimate. */
   readonly costs: readonly EstimateCost[];
   readonly warnings: readonly ManifestWarning[];
 }
@@ -89,17 +90,16 @@ export function estimateQuestions(
 /** What this study's models saw counts before what came with samples from elsewhere. */
 function joinEvidence({
   samples,
-  answers,
   clusterIds,
   evidence,
   sentenceVerdicts = null,
   logPTrue = null,
 }: GroupedQuestion): QuestionSamples {
   const { entailment, similarity } =
-    evidence === null ? { entailment: null, similarity: null } : spreadEvidence(answers, evidence);
+    evidence === null ? { entailment: null, similarity: null } : spreadEvidence(samples.extracted, evidence);
   return {
     ...samples,
-    answers,
+    answers: samples.extracted,
     clusterIds,
     entailment: entailment ?? samples.entailment,
     similarity,
@@ -126,7 +126,7 @@ function warnOfMode(
 }
 
 function warnOfLongAnswers(questions: readonly GroupedQuestion[]): ManifestWarning[] {
-  const answers = questions.flatMap((question) => question.answers);
+  const answers = questions.flatMap(({ samples }) => samples.extracted);
   const long = answers.filter(exceedsComparedWords).length;
   if (long === 0) return [];
   return [

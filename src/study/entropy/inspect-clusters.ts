@@ -1,10 +1,9 @@
 import { discreteSemanticEntropy } from "../../entropy/discrete-semantic-entropy.ts";
 import { SepError } from "../../errors.ts";
-import type { JudgedPair } from "../../meaning/compare-pairs.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
-import type { RunRecord } from "../../samples/run-record.ts";
+import type { ExtractedSamples } from "../../samples/samples.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { requireCurrent } from "../chain.ts";
-import { fileExists } from "../../store/file-exists.ts";
 import type { MeaningChoice } from "../meaning/meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
 import { openGrouping, readQuestionTexts } from "../meaning/open-grouping.ts";
@@ -12,28 +11,7 @@ import type { StepEvent } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { clusterRuns, type QuestionOf } from "./cluster-runs.ts";
 import { loadSamples } from "./load-samples.ts";
-import { readStoredClusters } from "./read-stored-clusters.ts";
-
-/** One way in which a question's answers are grouped, and the verdicts behind it. */
-export interface ClusterView {
-  /** What `sep entropy` has written, or computed anew to compare with it. */
-  readonly source: "stored" | "computed";
-  /** Name of the relation, or "edited". */
-  readonly equivalence: string;
-  readonly clustering: string | null;
-  /** [K] */
-  readonly runIds: readonly number[];
-  /** [K] */
-  readonly answers: readonly (string | null)[];
-  /** [K] from 0 */
-  readonly clusterIds: readonly number[];
-  /** [N] the different answers. */
-  readonly texts: readonly string[];
-  readonly pairs: readonly JudgedPair[];
-  readonly nonTransitiveShare: number | null;
-  /** Nats. */
-  readonly discreteSemanticEntropy: number;
-}
+import { type ClusterView, readStoredClusters } from "./read-semantic-entropy.ts";
 
 export interface InspectedQuestion {
   readonly set: DataSetName;
@@ -86,19 +64,17 @@ async function* computeView(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StepEvent, ClusterView | null> {
   const loaded = await loadSamples(workspace.runs(set));
-  const own = loaded.questions.filter(([first]) => first!.question_id === questionId);
+  const own = loaded.questions.filter(({ id }) => id === questionId);
   if (own.length === 0) return null;
   await using grouping = yield* openGrouping({ ...loaded, questions: own }, { ...choice, models, signal });
-  const questionOf = grouping.readsQuestions ? await readWords(workspace.raw(set), own.flat()) : () => "";
-  for await (const { samples, answers, clusters } of clusterRuns(own, grouping.create(questionOf), {
-    signal,
-  }))
+  const questionOf = grouping.readsQuestions ? await readWords(workspace.raw(set), own) : () => "";
+  for await (const { samples, clusters } of clusterRuns(own, grouping.create(questionOf), { signal }))
     return {
       source: "computed",
       equivalence: grouping.name,
       clustering: grouping.clustering,
-      runIds: samples.map((run) => run.run_id),
-      answers,
+      runIds: samples.runIds,
+      answers: samples.extracted,
       clusterIds: clusters.clusterIds,
       texts: clusters.texts,
       pairs: clusters.pairs,
@@ -109,9 +85,9 @@ async function* computeView(
 }
 
 /** Runs of version 0.1 do not say what was asked. */
-async function readWords(path: string, [first, ...others]: readonly RunRecord[]): Promise<QuestionOf> {
-  const { question } = first!;
-  return question === undefined ? readQuestionTexts(path, [first!, ...others]) : () => question;
+async function readWords(path: string, own: readonly ExtractedSamples[]): Promise<QuestionOf> {
+  const { question } = own[0]!;
+  return question === null ? readQuestionTexts(path, own) : () => question;
 }
 
 async function readQuestion(path: string, questionId: string): Promise<string | null> {

@@ -1,31 +1,40 @@
 import { SepError } from "../../errors.ts";
-import { groupByQuestion } from "../../samples/group-by-question.ts";
 import type { LoadedRuns } from "../../samples/read-runs.ts";
-import type { RunRecord } from "../../samples/run-record.ts";
+import { type ExtractedSamples, groupByQuestion, samplesOf } from "../../samples/samples.ts";
 import { describeProblems } from "../../store/jsonl.ts";
+import type { CorrectnessRule } from "../../text/correctness-rule.ts";
 import { readShardRuns } from "../shards/read-shard-runs.ts";
 import type { Shard } from "../shards/shard.ts";
 
 /** A runs file by question, as entropies need it. */
-export interface LoadedSamples extends LoadedRuns {
-  /** Each one's samples by run id; in the order in which the questions first appear. */
-  readonly questions: readonly (readonly RunRecord[])[];
+export interface LoadedSamples extends Omit<LoadedRuns, "runs"> {
+  /** With the samples by run id, in the order in which the questions first appear. */
+  readonly questions: readonly ExtractedSamples[];
   /** Questions that were left out. */
   readonly tooFewSamples: number;
+  /** Ids of all questions, also of those that were left out. */
+  readonly questionIds: ReadonlySet<string>;
+  /** The rules that graded the answers. */
+  readonly rules: ReadonlySet<CorrectnessRule>;
 }
 
 /**
  * Reads a runs file and leaves out questions that have too few samples to disagree.
  * @param shard leave out the questions of other shards, too
+ * @param read `readRuns`, or what keeps a file that a step needs twice
  * @throws SepError `missing-input`; `too-few-questions` if no question has two samples, but for a shard, which may have none
  */
-export async function loadSamples(path: string, shard: Shard | null = null): Promise<LoadedSamples> {
-  const loaded = await readShardRuns(path, shard);
-  const byQuestion = groupByQuestion(loaded.runs);
+export async function loadSamples(
+  path: string,
+  shard: Shard | null = null,
+  read?: (path: string) => Promise<LoadedRuns>,
+): Promise<LoadedSamples> {
+  const { runs, ...lines } = await readShardRuns(path, shard, read);
+  const byQuestion = groupByQuestion(runs);
   const questions = [...byQuestion.values()]
-    .filter((samples) => samples.length >= MIN_SAMPLES)
-    .map((samples) => samples.toSorted((a, b) => a.run_id - b.run_id));
-  const { runs, problems } = loaded;
+    .filter((own) => own.length >= MIN_SAMPLES)
+    .map((own) => samplesOf(own.toSorted((a, b) => a.run_id - b.run_id)));
+  const { problems } = lines;
   if (questions.length === 0 && shard === null)
     throw new SepError(
       "too-few-questions",
@@ -33,7 +42,13 @@ export async function loadSamples(path: string, shard: Shard | null = null): Pro
         `${byQuestion.size} questions. ${problems.length > 0 ? `${describeProblems(problems)}. ` : ""}` +
         "Sample more with `sep generate --runs`.",
     );
-  return { ...loaded, questions, tooFewSamples: byQuestion.size - questions.length };
+  return {
+    ...lines,
+    questions,
+    tooFewSamples: byQuestion.size - questions.length,
+    questionIds: new Set(byQuestion.keys()),
+    rules: new Set(runs.map((run) => run.correctness)),
+  };
 }
 
 /** One sample cannot disagree with itself: its entropy is 0 whatever the model knows. */

@@ -8,27 +8,24 @@ import {
   describePairVerdicts,
   type PairVerdictsRecord,
 } from "../../meaning/cluster-record.ts";
-import type { SampledQuestion } from "../../samples/sampled-question.ts";
+import type { Samples } from "../../samples/samples.ts";
 import type { LineProblem } from "../../store/jsonl.ts";
 import type { MeaningChoice } from "../meaning/meaning-choice.ts";
 import type { MeaningModels } from "../meaning/meaning-models.ts";
 import { countMeaning, findMeaningWarnings } from "../meaning/meaning-warnings.ts";
 import type { OpenGrouping } from "../meaning/open-grouping.ts";
 import type { StepEvent, StepOutcome } from "../step.ts";
-import { type AnswerSample, type ClusteredRuns, clusterRuns, type QuestionOf } from "./cluster-runs.ts";
+import { type ClusteredRuns, clusterRuns, type QuestionOf } from "./cluster-runs.ts";
 import { findEntropyWarnings } from "./entropy-warnings.ts";
 import type { EstimateOptions } from "./estimate-options.ts";
-import { estimateQuestions, type GroupedQuestion } from "./estimate-questions.ts";
+import { estimateQuestions, type GroupedQuestion, type MeasurableSamples } from "./estimate-questions.ts";
 import { groupsByNli, openEvidenceModels, wantsEntailer } from "./evidence-models.ts";
 import { askAboutMainAnswer } from "./question-extras.ts";
-
-/** A question whose samples' answers were looked for. */
-export type AnsweredQuestion = SampledQuestion & { readonly extracted: readonly (string | null)[] };
 
 /** Questions with their samples, as a file had them. */
 export interface MeasuredQuestions {
   /** Each with at least two samples. */
-  readonly questions: readonly AnsweredQuestion[];
+  readonly questions: readonly MeasurableSamples[];
   readonly tooFewSamples: number;
   readonly problems: readonly LineProblem[];
   readonly duplicates: readonly LineProblem[];
@@ -55,10 +52,6 @@ export const readsQuestions = (
 ): boolean =>
   grouping.readsQuestions || wantsEntailer(options, choice, grouping) || options.pTrueModel !== undefined;
 
-/** A question's samples as grouping takes them. */
-export const toSamples = ({ id, runIds, extracted }: AnsweredQuestion): AnswerSample[] =>
-  runIds.map((run_id, i) => ({ question_id: id, run_id, extracted_answer: extracted[i]! }));
-
 /**
  * The body of a step that groups samples by meaning and computes estimates.
  * @throws SepError `missing-input` for a question whose words are needed and not known; those of the models
@@ -80,7 +73,7 @@ export async function* measureQuestions(
   const at = { step: "entropy", part } as const;
   const total = questions.length;
   await using evidence = yield* openEvidenceModels(options, choice, { grouping, models, signal });
-  const questionOf = readsQuestions(options, choice, grouping) ? createQuestionOf(questions) : () => "";
+  const questionOf = readsQuestions(options, choice, grouping) ? requireQuestion : () => "";
   const withQuestion = options.seMode === undefined || SE_MODES[options.seMode].withQuestion;
   const shownOf: QuestionOf = withQuestion ? questionOf : () => "";
   // Where no model is asked, a question of one answer has a whole matrix all the same: numbers for such questions alone
@@ -94,13 +87,12 @@ export async function* measureQuestions(
   yield { kind: "started", ...at, unit: "question", done: 0, total };
   const clustered: ClusteredRuns[] = [];
   const grouped: GroupedQuestion[] = [];
-  const groups = clusterRuns(questions.map(toSamples), grouping.create(shownOf), { evidence, signal });
+  const groups = clusterRuns(questions, grouping.create(shownOf), { evidence, signal });
   for await (const each of groups) {
     const samples = questions[clustered.length]!;
-    if (pTrueModel !== undefined) questionOf(each.samples[0]!); // refuses a question without words
+    if (pTrueModel !== undefined) questionOf(samples); // refuses a question without words
     grouped.push({
       samples,
-      answers: each.answers,
       clusterIds: each.clusters.clusterIds,
       nonTransitiveShare: each.clusters.nonTransitiveShare,
       evidence: {
@@ -108,7 +100,7 @@ export async function* measureQuestions(
         entailment: asksNli ? each.evidence.entailment : null,
         similarity: asksCosine ? each.evidence.similarity : null,
       },
-      ...(await askAboutMainAnswer(samples, shownOf(each.samples[0]!), extras)),
+      ...(await askAboutMainAnswer(samples, shownOf(samples), extras)),
     });
     clustered.push(each);
     yield { kind: "advanced", ...at, done: clustered.length, total };
@@ -131,7 +123,7 @@ export async function* measureQuestions(
   }));
   const verdicts = clustered.map(({ clusters }, i) => describePairVerdicts(questions[i]!.id, clusters));
   await write(records, verdicts);
-  const answers = grouped.flatMap((question) => question.answers);
+  const answers = questions.flatMap(({ extracted }) => extracted);
   const counts = {
     questions: total,
     runs: answers.length,
@@ -145,10 +137,7 @@ export async function* measureQuestions(
 }
 
 /** A question that is its own example has its answer's verdict in the prompt. */
-function refuseOwnShots(
-  questions: readonly SampledQuestion[],
-  shots: readonly PTrueShot[] | undefined = [],
-): void {
+function refuseOwnShots(questions: readonly Samples[], shots: readonly PTrueShot[] | undefined = []): void {
   const asked = new Set(questions.map(({ question }) => question));
   const own = shots.find(({ question }) => asked.has(question));
   if (own === undefined) return;
@@ -158,14 +147,10 @@ function refuseOwnShots(
   );
 }
 
-function createQuestionOf(questions: readonly SampledQuestion[]): QuestionOf {
-  const textOf = new Map(questions.map(({ id, question }) => [id, question]));
-  return ({ question_id: id }) => {
-    const text = textOf.get(id) ?? null;
-    if (text !== null) return text;
-    throw new SepError(
-      "missing-input",
-      `What question ${JSON.stringify(id)} asks is not in the file, and a model that is to read it with its answers needs it. Put it in as "question", or use --equivalence exact or math, which compare answers alone.`,
-    );
-  };
-}
+const requireQuestion: QuestionOf = ({ id, question }) => {
+  if (question !== null) return question;
+  throw new SepError(
+    "missing-input",
+    `What question ${JSON.stringify(id)} asks is not in the file, and a model that is to read it with its answers needs it. Put it in as "question", or use --equivalence exact or math, which compare answers alone.`,
+  );
+};

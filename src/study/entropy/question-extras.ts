@@ -1,14 +1,14 @@
+import type { LanguageModel } from "../../engine/language-model.ts";
 import { findMainAnswer } from "../../entropy/measures/known.ts";
 import { buildPTruePrompt, logPTrue, type PTrueShot } from "../../entropy/p-true.ts";
-import type { QuestionSamples } from "../../entropy/question-samples.ts";
+import type { SampleEvidence } from "../../entropy/question-samples.ts";
 import type { Entailer } from "../../meaning/entailer.ts";
 import { statementOf } from "../../meaning/nli-equivalence.ts";
-import type { LanguageModel } from "../../engine/language-model.ts";
-import type { SampledQuestion } from "../../samples/sampled-question.ts";
+import type { Samples } from "../../samples/samples.ts";
 import { splitSentences } from "../../text/split-sentences.ts";
 
 /** What models say of one question's main answer. */
-export type QuestionExtras = Pick<QuestionSamples, "sentenceVerdicts" | "logPTrue">;
+export type QuestionExtras = Pick<SampleEvidence, "sentenceVerdicts" | "logPTrue">;
 
 /** Models that are asked about the main answer; undefined for none. */
 export interface ExtraModels {
@@ -23,7 +23,7 @@ export interface ExtraModels {
  * @param question its words, "" where they are not to be read
  */
 export async function askAboutMainAnswer(
-  samples: SampledQuestion,
+  samples: Samples,
   question: string,
   { entailer, pTrueModel, pTrueShots, signal }: ExtraModels,
 ): Promise<QuestionExtras> {

@@ -1,6 +1,6 @@
 import { openHiddenStates } from "../../states/hidden-states.ts";
-import { readStateRowIndex } from "../../states/hidden-states-index.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { readStateRowIndex } from "../../states/state-index.ts";
+import { fileExists } from "../../store/read-file.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
 /** Where the traced states of a set are: both files that `readAnswerStates` reads. */

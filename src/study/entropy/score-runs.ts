@@ -1,8 +1,8 @@
 import { basename, join, resolve } from "node:path";
 import { SepError } from "../../errors.ts";
-import { RUNS_FORMATS } from "../../samples/import/detect-runs-format.ts";
-import { extractAnswers } from "../../samples/import/extract-answers.ts";
+import { extractAnswers } from "../../samples/grade-answer.ts";
 import { importRuns } from "../../samples/import/import-runs.ts";
+import { RUNS_FORMATS } from "../../samples/import/runs-formats.ts";
 import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
 import { requireInput, type StepDefinition } from "../decide-step.ts";
 import { checkMeaningChoice, type MeaningChoice } from "../meaning/meaning-choice.ts";
@@ -11,12 +11,7 @@ import { openGrouping } from "../meaning/open-grouping.ts";
 import { runStep, type StepEvent, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { describeEstimates, type EstimateOptions } from "./estimate-options.ts";
-import {
-  type AnsweredQuestion,
-  type MeasuredQuestions,
-  measureQuestions,
-  toSamples,
-} from "./measure-questions.ts";
+import { type MeasuredQuestions, measureQuestions } from "./measure-questions.ts";
 
 export interface ScoreRunsOptions extends MeaningChoice, EstimateOptions {
   /** Where the entropies go; `data/{name}_semantic_entropy.jsonl` when not given. */
@@ -28,7 +23,7 @@ export interface ScoreRunsOptions extends MeaningChoice, EstimateOptions {
 }
 
 /**
- * The entropies of samples that were drawn elsewhere, by this package or another tool; `importRuns` says which files
+ * The entropies of samples of another study or another tool; `importRuns` says which files
  * it reads. They are what `computeEntropy` writes, with null for what the file does not allow. The equivalence `auto`
  * goes by what most of the answers are.
  * @throws SepError `unknown-runs-format`; `too-few-questions` if no question has two samples; those of `openGrouping`;
@@ -47,9 +42,11 @@ export async function* scoreRuns(
   const { format, ...imported } = await importRuns(path);
   const { questions, kind } = extractAnswers(imported.questions);
   const measured = withTwoSamples(path, { ...imported, questions });
-  const samples = measured.questions.map(toSamples);
-  const runs = samples.flat().map((sample) => ({ ...sample, correctness: kind }));
-  await using grouping = yield* openGrouping({ questions: samples, runs }, { ...choice, models, signal });
+  const questionIds = new Set(measured.questions.map(({ id }) => id));
+  await using grouping = yield* openGrouping(
+    { questions: measured.questions, questionIds, rules: [kind] },
+    { ...choice, models, signal },
+  );
   const definition: StepDefinition = {
     step: "entropy",
     part,
@@ -81,11 +78,7 @@ const nameOf = (path: string): string =>
 
 function withTwoSamples(
   path: string,
-  {
-    questions,
-    problems,
-    duplicates,
-  }: Omit<MeasuredQuestions, "tooFewSamples"> & { readonly questions: readonly AnsweredQuestion[] },
+  { questions, problems, duplicates }: Omit<MeasuredQuestions, "tooFewSamples">,
 ): MeasuredQuestions {
   const enough = questions.filter(({ runIds }) => runIds.length >= 2);
   const tooFewSamples = questions.length - enough.length;

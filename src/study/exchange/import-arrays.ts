@@ -1,13 +1,11 @@
 import { basename, resolve } from "node:path";
+import type { TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
-import { type ForeignDataset, type ForeignStates, readForeignArrays } from "../../probes/import-arrays.ts";
-import { writeProbeDataset } from "../../probes/probe-dataset.ts";
-import { writeJsonl } from "../../store/jsonl.ts";
-import type { ManifestWarning } from "../../store/manifest.ts";
-import { writeSafetensors } from "../../store/safetensors.ts";
-import { hiddenStatesTensor } from "../../states/hidden-states-writer.ts";
-import type { TracePosition } from "../../states/positions.ts";
+import { writeHiddenStates } from "../../states/hidden-states.ts";
 import type { NormState } from "../../states/state-backend.ts";
+import { writeStateIndex } from "../../states/state-index.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
+import { writeProbeDataset } from "../probe-files.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import {
   type DataSetName,
@@ -16,6 +14,7 @@ import {
   SPLIT_SOURCES,
   type Workspace,
 } from "../workspace.ts";
+import { type ForeignDataset, type ForeignStates, readForeignArrays } from "./foreign-arrays.ts";
 
 export interface ImportArraysOptions {
   /** The layer that the states are of: the number of the model's blocks for the last one. The files do not say it. */
@@ -217,17 +216,12 @@ async function writeStates(
     readonly model: string | undefined;
   },
 ): Promise<void> {
-  await writeSafetensors(
-    workspace.hiddenStates(set),
-    [
-      {
-        name: hiddenStatesTensor(position, layer),
-        dtype: "F32",
-        shape: [questionIds.length, width],
-        data: X,
-      },
-    ],
-    {
+  await writeHiddenStates(workspace.hiddenStates(set), {
+    position,
+    layer,
+    width,
+    states: X,
+    metadata: {
       dataset: set,
       ...(model === undefined ? {} : { model }),
       backend: "imported",
@@ -235,10 +229,10 @@ async function writeStates(
       layers: String(layer),
       hidden_size: String(width),
     },
-  );
-  await writeJsonl(
+  });
+  await writeStateIndex(
     workspace.hiddenStatesIndex(set),
-    questionIds.map((question_id, row) => ({ position, row, question_id, run_id: runIds[row] })),
+    questionIds.map((question_id, row) => ({ position, row, question_id, run_id: runIds[row]! })),
   );
 }
 

@@ -1,11 +1,12 @@
 import { SepError } from "../../errors.ts";
+import type { Json } from "../../formats/json.ts";
 import { type Clustering, distinctTexts } from "../../meaning/cluster-questions.ts";
 import { readEditedClusters } from "../../meaning/edited-clusters.ts";
 import { leavesUndecided } from "../../meaning/hybrid-equivalence.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
-import type { RunRecord } from "../../samples/run-record.ts";
-import type { Json } from "../../formats/json.ts";
-import type { AnswerSample, Grouping, QuestionOf } from "../entropy/cluster-runs.ts";
+import type { ExtractedSamples } from "../../samples/samples.ts";
+import type { CorrectnessRule } from "../../text/correctness-rule.ts";
+import type { Grouping, QuestionOf } from "../entropy/cluster-runs.ts";
 import type { StepEvent } from "../step.ts";
 import { type MeaningChoice, settleEquivalence } from "./meaning-choice.ts";
 import type { MeaningModels } from "./meaning-models.ts";
@@ -13,9 +14,11 @@ import { openEquivalence } from "./open-equivalence.ts";
 
 /** Samples that are to be grouped, and what kind of answers they are. */
 export interface GroupableSamples {
-  readonly questions: readonly (readonly AnswerSample[])[];
-  /** All, also those of questions that are left out. */
-  readonly runs: readonly (AnswerSample & Pick<RunRecord, "correctness">)[];
+  readonly questions: readonly ExtractedSamples[];
+  /** Ids of all questions, also of those that are left out. */
+  readonly questionIds: ReadonlySet<string>;
+  /** The rules that graded the answers. */
+  readonly rules: Iterable<CorrectnessRule>;
 }
 
 /** What will group answers, settled and with its models open. */
@@ -54,13 +57,9 @@ export async function* openGrouping(
       `Got a clusters file and the equivalence ${asked}, and each of them says what means the same. Give one (--clusters or --equivalence).`,
     );
   if (clustersFile !== undefined) return openEdited(clustersFile, samples);
-  const name = settleEquivalence(
-    asked,
-    samples.runs.map((run) => run.correctness),
-  );
+  const name = settleEquivalence(asked, samples.rules);
   const leavesPairs =
-    name === "hybrid" &&
-    samples.questions.some((runs) => leavesUndecided(distinctTexts(runs.map((run) => run.extracted_answer))));
+    name === "hybrid" && samples.questions.some(({ extracted }) => leavesUndecided(distinctTexts(extracted)));
   const opened = yield* openEquivalence(name, options, { models, leavesPairs, signal });
   const { equivalence, readsQuestions } = opened;
   return {
@@ -73,13 +72,9 @@ export async function* openGrouping(
   };
 }
 
-async function openEdited(path: string, { questions, runs }: GroupableSamples): Promise<OpenGrouping> {
-  const wanted = questions.map((samples) => ({
-    questionId: samples[0]!.question_id,
-    runIds: samples.map((run) => run.run_id),
-  }));
-  const known = new Set(runs.map((run) => run.question_id));
-  const clusters = await readEditedClusters(path, wanted, known);
+async function openEdited(path: string, { questions, questionIds }: GroupableSamples): Promise<OpenGrouping> {
+  const wanted = questions.map(({ id, runIds }) => ({ questionId: id, runIds }));
+  const clusters = await readEditedClusters(path, wanted, questionIds);
   return {
     name: "edited",
     clustering: null,
@@ -91,17 +86,20 @@ async function openEdited(path: string, { questions, runs }: GroupableSamples): 
 }
 
 /**
- * The words of the questions that runs answer. A run's prompt has them among other words, and is no substitute.
+ * The words of the questions that samples answer. The prompt has them among other words, and is no substitute.
  * @throws SepError `missing-input` if the file or a question of it is not there
  */
-export async function readQuestionTexts(path: string, runs: readonly RunRecord[]): Promise<QuestionOf> {
+export async function readQuestionTexts(
+  path: string,
+  asked: readonly ExtractedSamples[],
+): Promise<QuestionOf> {
   const { questions } = await loadQuestions(path);
   const textOf = new Map(questions.map(({ id, question }) => [id, question]));
-  const missing = [...new Set(runs.map((run) => run.question_id).filter((id) => !textOf.has(id)))];
+  const missing = asked.map(({ id }) => id).filter((id) => !textOf.has(id));
   if (missing.length > 0)
     throw new SepError(
       "missing-input",
       `${path} lacks ${missing.length} of the questions that the runs answer, ${JSON.stringify(missing[0])} among them, and this equivalence compares answers together with their questions. Put them back, or use --equivalence exact or math, which compare answers alone.`,
     );
-  return (run) => textOf.get(run.question_id)!;
+  return ({ id }) => textOf.get(id)!;
 }

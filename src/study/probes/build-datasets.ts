@@ -1,17 +1,17 @@
 import { rm } from "node:fs/promises";
-import { readSemanticEntropy } from "../../entropy/read-semantic-entropy.ts";
+import type { TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
 import { assembleDataset, type QuestionEntropies, selectUsableRuns } from "../../probes/assemble-dataset.ts";
-import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
-import { readStateRowIndex, type StateRowIndex } from "../../states/hidden-states-index.ts";
-import { writeProbeDataset } from "../../probes/probe-dataset.ts";
 import { DEFAULT_RATIOS, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
-import { readRuns } from "../../samples/read-runs.ts";
+import { createRunsReader, type LoadedRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
+import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
+import { readStateRowIndex, type StateRowIndex } from "../../states/state-index.ts";
 import { type ManifestWarning, readManifest, staleReasons } from "../../store/manifest.ts";
-import type { TracePosition } from "../../states/positions.ts";
-import { fileExists } from "../../store/file-exists.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
+import { fileExists } from "../../store/read-file.ts";
+import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import { writeProbeDataset } from "../probe-files.ts";
 import {
   type DuplicateGroups,
   findShared,
@@ -70,9 +70,12 @@ export async function* buildDatasets(
   }: BuildDatasetsOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   const position = asked === "auto" ? await choosePosition(workspace.hiddenStates("math")) : asked;
+  const readRuns = createRunsReader();
+  const readSet = async (set: DataSetName): Promise<LoadedRuns> =>
+    readRuns(await tracedAnswersPath(workspace, set));
   const isOodTraced = wanted?.includes("ood") ?? (await fileExists(workspace.hiddenStates("ood")));
   const oodEntropies = isOodTraced && (await fileExists(workspace.semanticEntropy("ood")));
-  const withOod = isOodTraced && !(await isOodKnown(workspace));
+  const withOod = isOodTraced && !(await isOodKnown(workspace, readSet));
   const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
   const inputsOf = async (set: DataSetName, entropies: boolean): Promise<string[]> => [
     await tracedAnswersPath(workspace, set),
@@ -104,7 +107,7 @@ export async function* buildDatasets(
       : [["math", true]];
     let known: readonly RunRecord[] = [];
     for (const [set, entropies] of sets) {
-      const source = await loadSet(workspace, set, { entropies, position, known });
+      const source = await loadSet(workspace, set, await readSet(set), { entropies, position, known });
       if (set === "math") known = firstRuns(source.allRuns);
       requireUsable(source, missingPosition);
       const own = [...warnOfDuplicates(source.duplicates, `${set}: `), ...describeDropped(source)];
@@ -116,15 +119,14 @@ export async function* buildDatasets(
         const wanted = new Set(questions);
         const runs = source.usable.runs.filter((run) => wanted.has(run.question_id));
         const chosen = layer === "last" ? source.hidden.layers.at(-1)! : layer;
-        await writeProbeDataset(
-          workspace.probeDataset(split),
-          await assembleDataset(runs, source.hidden, source.index, source.entropies, {
-            position,
-            layer: chosen,
-            groupOf: source.duplicates.groupOf,
-          }),
-        );
-        counts[`${split}_rows`] = runs.length;
+        const dataset = await assembleDataset(runs, source.hidden, source.index, source.entropies, {
+          position,
+          layer: chosen,
+          groupOf: source.duplicates.groupOf,
+        });
+        await writeProbeDataset(workspace.probeDataset(split), dataset);
+        const rows = dataset.runIds.length;
+        counts[`${split}_rows`] = rows;
         counts[`${split}_questions`] = new Set(runs.map((run) => run.question_id)).size;
         done++;
         yield {
@@ -132,7 +134,7 @@ export async function* buildDatasets(
           ...STEP,
           done,
           total: splits.length,
-          detail: `${split}: ${runs.length} rows`,
+          detail: `${split}: ${rows} rows`,
         };
       }
     }
@@ -142,7 +144,7 @@ export async function* buildDatasets(
       warnings.push(...own);
     } else {
       await rm(workspace.probeDataset("ood_test"), { force: true }); // one of an earlier study would be scored
-      if (isOodTraced) counts.ood_also_in_math = (await readAsked(workspace, "ood")).length;
+      if (isOodTraced) counts.ood_also_in_math = firstRuns((await readSet("ood")).runs).length;
       const warning = {
         code: "no-ood",
         message: isOodTraced
@@ -190,21 +192,20 @@ interface SourceSet {
   readonly position: TracePosition;
 }
 
-/** One run of each question that traced answers are to. */
-const readAsked = async (workspace: Workspace, set: DataSetName): Promise<readonly RunRecord[]> =>
-  firstRuns((await readRuns(await tracedAnswersPath(workspace, set))).runs);
-
 function findSharedRuns(runs: readonly RunRecord[], others: readonly RunRecord[]): readonly string[] {
   const [texts, known] = questionTexts(runs, others);
   return findShared(texts!, known!.values());
 }
 
 /** Whether the first set asks all questions of the second; false where files are missing, which the step reports. */
-async function isOodKnown(workspace: Workspace): Promise<boolean> {
+async function isOodKnown(
+  workspace: Workspace,
+  readSet: (set: DataSetName) => Promise<LoadedRuns>,
+): Promise<boolean> {
   const paths = await Promise.all(SPLIT_SOURCES.map((set) => tracedAnswersPath(workspace, set)));
   if ((await Promise.all(paths.map(fileExists))).includes(false)) return false;
-  const ood = await readAsked(workspace, "ood");
-  const shared = findSharedRuns(ood, await readAsked(workspace, "math"));
+  const ood = firstRuns((await readSet("ood")).runs);
+  const shared = findSharedRuns(ood, firstRuns((await readSet("math")).runs));
   return ood.length > 0 && shared.length === ood.length;
 }
 
@@ -212,6 +213,7 @@ async function isOodKnown(workspace: Workspace): Promise<boolean> {
 async function loadSet(
   workspace: Workspace,
   set: DataSetName,
+  { runs: all, problems, duplicates }: LoadedRuns,
   {
     entropies: withEntropies,
     position,
@@ -226,7 +228,6 @@ async function loadSet(
     );
   }
   const index = await readStateRowIndex(workspace.hiddenStatesIndex(set));
-  const { runs: all, problems, duplicates } = await readRuns(await tracedAnswersPath(workspace, set));
   const shared = findSharedRuns(all, known);
   const left = new Set(shared);
   const runs = all.filter(({ question_id }) => !left.has(question_id));

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createHiddenStates } from "../../states/hidden-states-writer.ts";
-import type { TracePosition } from "../../states/positions.ts";
+import type { TracePosition } from "../../engine/places.ts";
+import { createHiddenStates } from "../../states/hidden-states.ts";
 import { choosePosition } from "./choose-position.ts";
 
 let folder: string;

@@ -1,6 +1,6 @@
+import type { TracePosition } from "../../engine/places.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
-import type { TracePosition } from "../../states/positions.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
 
 /** The position that probes read where none is named. */
 const OF_REASONING: TracePosition = "think-end";

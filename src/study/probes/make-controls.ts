@@ -2,8 +2,8 @@ import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { type ConstantProbe, fitConstantProbe } from "../../evaluation/constant-control.ts";
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
 import { fitShuffledProbes, type ShuffledControl } from "../../evaluation/shuffled-control.ts";
-import { readProbeDataset } from "../../probes/probe-dataset.ts";
 import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
+import { readProbeDataset } from "../probe-files.ts";
 import type { Workspace } from "../workspace.ts";
 import { readProbeStates, type ScoredSplit, type StudyProbes } from "./score-split.ts";
 

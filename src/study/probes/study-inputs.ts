@@ -1,5 +1,5 @@
-import { weightsPathOf } from "../../probes/probe-file.ts";
-import { fileExists } from "../../store/file-exists.ts";
+import { fileExists } from "../../store/read-file.ts";
+import { weightsPathOf } from "../probe-files.ts";
 import type { Workspace } from "../workspace.ts";
 
 /**

@@ -1,26 +1,27 @@
 import { rm } from "node:fs/promises";
-import { SepError } from "../../errors.ts";
+import { stateBackendOf } from "../../backends/local/local-backend.ts";
+import { prepareBackend } from "../../backends/prepare-backend.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import type { LayerName } from "../../engine/layer-names.ts";
+import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../../engine/places.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
-import { fingerprintFile } from "../../store/fingerprint.ts";
+import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
-import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
-import { openJsonlAppender } from "../../store/jsonl-appender.ts";
-import type { ManifestWarning } from "../../store/manifest.ts";
 import {
   createHiddenStates,
   type HiddenStatesShape,
   type HiddenStatesWriter,
   reopenHiddenStates,
-} from "../../states/hidden-states-writer.ts";
-import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../../states/positions.ts";
+} from "../../states/hidden-states.ts";
 import type { StateBackend, StateReader } from "../../states/state-backend.ts";
-import { planTrace, type QuestionTrace, type TracePlan, type TraceRow } from "../../states/trace-plan.ts";
+import { type TraceRow, writeStateIndex } from "../../states/state-index.ts";
+import { planTrace, type QuestionTrace, type TracePlan } from "../../states/trace-plan.ts";
+import { openJsonlAppender } from "../../store/append-jsonl.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
+import { readJsonl } from "../../store/jsonl.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
-import { stateBackendOf } from "../../backends/local/local-backend.ts";
-import { prepareBackend } from "../../backends/prepare-backend.ts";
 import { readShardRuns } from "../shards/read-shard-runs.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { warnOfBadRuns } from "../warn-of-bad-runs.ts";
@@ -159,7 +160,10 @@ async function* traceMissing(
       yield { kind: "advanced", ...event, done, total };
     }
   }
-  await writeJsonl(workspace.hiddenStatesIndex(set), indexRows(plan));
+  await writeStateIndex(
+    workspace.hiddenStatesIndex(set),
+    plan.questions.flatMap(({ rows }) => rows),
+  );
   await writer.finish(output);
   const warnings = [...warnOfBadRuns(loaded), ...warnOfMissing(plan, loaded.runs.length)];
   for (const warning of warnings) yield { kind: "warning", ...event, warning };
@@ -263,10 +267,6 @@ async function readDone(journal: string): Promise<ReadonlySet<string>> {
     parse: (value) => (value as { question_id: string }).question_id,
   });
   return new Set(rows);
-}
-
-function* indexRows({ questions }: TracePlan): Generator<unknown> {
-  for (const { rows } of questions) yield* rows;
 }
 
 function warnOfMissing({ missing }: TracePlan, runs: number): ManifestWarning[] {

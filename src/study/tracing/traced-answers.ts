@@ -1,9 +1,9 @@
 import { SepError } from "../../errors.ts";
-import { openHiddenStates } from "../../states/hidden-states.ts";
 import { stableStringify } from "../../formats/json.ts";
+import { openHiddenStates } from "../../states/hidden-states.ts";
 import { readManifest } from "../../store/manifest.ts";
-import { fileExists } from "../../store/file-exists.ts";
 import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
+import { fileExists } from "../../store/read-file.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
 /**

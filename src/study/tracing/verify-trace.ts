@@ -1,20 +1,24 @@
+import { stateBackendOf } from "../../backends/local/local-backend.ts";
+import type { LanguageModel } from "../../engine/language-model.ts";
+import { indicesOf, type TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
 import { createRng, shuffle } from "../../math/rng.ts";
-import type { LanguageModel } from "../../engine/language-model.ts";
-import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
+import {
+  checkRows,
+  createTally,
+  createVectorChecker,
+  nameRow,
+  type TraceCheck,
+} from "../../states/check-trace.ts";
+import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
+import type { StateBackend, StateReader } from "../../states/state-backend.ts";
+import { parseTraceRow, type TraceRow } from "../../states/state-index.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
 import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 import { formatSignificant } from "../../text/format-numbers.ts";
-import { checkRows, nameRow, parseTraceRow } from "../../states/check-rows.ts";
-import { createVectorChecker } from "../../states/check-vectors.ts";
-import { indicesOf, type TracePosition } from "../../states/positions.ts";
-import type { StateBackend, StateReader } from "../../states/state-backend.ts";
-import type { TraceRow } from "../../states/trace-plan.ts";
-import { createTally, type TraceCheck } from "../../states/trace-verdict.ts";
 import { requireInput } from "../decide-step.ts";
-import { stateBackendOf } from "../../backends/local/local-backend.ts";
 import type { StepEvent } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { tracedAnswersPath } from "./traced-answers.ts";

@@ -1,0 +1,219 @@
+import { countAnswerTokens, countTokensOf } from "../engine/generate/answer-end.ts";
+import { PLACES, type PositionIndices } from "../engine/places.ts";
+import type { RunRecord } from "../samples/run-record.ts";
+import { fingerprint } from "../store/fingerprint.ts";
+import type { TraceRow } from "./state-index.ts";
+
+export interface CheckRowsOptions {
+  readonly rowCounts: ReadonlyMap<string, number>;
+  readonly indices: PositionIndices;
+  readonly endTokenIds: ReadonlySet<number>;
+  readonly decode: (tokenIds: readonly number[]) => string;
+}
+
+/**
+ * Holds the index of a trace against the runs that it is of: which rows there are, their tokens, their places.
+ * @param runOf the run of a row; of `before-generation`, any of its question's
+ */
+export function checkRows(
+  rows: readonly TraceRow[],
+  runOf: (row: TraceRow) => RunRecord | null,
+  { rowCounts, indices, endTokenIds, decode }: CheckRowsOptions,
+): readonly TraceCheck[] {
+  const index = createTally("index");
+  const token = createTally("token");
+  const answer = createTally("answer");
+  const place = createTally("position");
+  const seen = new Map<string, Set<number>>();
+  const answerTokens = new Map<RunRecord, number>();
+  for (const row of rows) {
+    const own = seen.get(row.position) ?? new Set();
+    seen.set(row.position, own);
+    const run = runOf(row);
+    index.count(findIndexFault(row, own, rowCounts.get(row.position) ?? 0, run));
+    own.add(row.row);
+    if (run === null) continue;
+    token.count(findTokenFault(row, run, decode));
+    const length = answerTokens.get(run) ?? countAnswerTokens(run, { endTokenIds, decode });
+    answerTokens.set(run, length);
+    place.count(findPlaceFault(row, run, length, indices));
+  }
+  for (const [position, count] of rowCounts) {
+    const missing = count - (seen.get(position)?.size ?? 0);
+    for (let i = 0; i < missing; i++) index.count(`${missing} rows of ${position} have no line in the index`);
+  }
+  const recorded = [...answerTokens].filter(([run]) => run.answer_token_count !== undefined);
+  for (const [run, count] of recorded) answer.count(findAnswerFault(run, count, decode));
+  if (recorded.length === 0) answer.skip("the runs do not say how many of their tokens are the answer's");
+  return [index.finish(), token.finish(), answer.finish(), place.finish()];
+}
+
+export const nameRow = ({ position, row, question_id, run_id }: TraceRow): string =>
+  `${position} row ${row} (question ${question_id}${run_id === null ? "" : `, run ${run_id}`})`;
+
+function findIndexFault(
+  row: TraceRow,
+  seen: ReadonlySet<number>,
+  count: number,
+  run: RunRecord | null,
+): string | null {
+  if (run === null) return `${nameRow(row)}: there is no such run`;
+  if (row.row >= count) return `${nameRow(row)}: the tensors have ${count} rows`;
+  return seen.has(row.row) ? `${nameRow(row)} stands twice` : null;
+}
+
+function findTokenFault(
+  row: TraceRow,
+  { prompt_tokens, tokens }: RunRecord,
+  decode: CheckRowsOptions["decode"],
+): string | null {
+  const id = [...prompt_tokens, ...tokens][row.token_index];
+  if (id !== row.token_id)
+    return `${nameRow(row)}: token ${row.token_index} of the run is ${id ?? "not there"}, the index says ${row.token_id}`;
+  const text = decode([id]);
+  if (text === row.token) return null;
+  return `${nameRow(row)}: token ${id} reads ${JSON.stringify(text)}, the index says ${JSON.stringify(row.token)}`;
+}
+
+/** Holds what a run says of itself against its tokens, whatever ended it. */
+function findAnswerFault(
+  { question_id, run_id, tokens, output_text }: RunRecord,
+  count: number,
+  decode: CheckRowsOptions["decode"],
+): string | null {
+  if (decode(tokens.slice(0, count)) === output_text) return null;
+  const held = decode(tokens).startsWith(output_text) ? countTokensOf(tokens, output_text, decode) : null;
+  if (count === held) return null;
+  return `question ${question_id}, run ${run_id}: ${count} of ${tokens.length} tokens are the answer's by answer_token_count, ${held ?? "none"} by its text`;
+}
+
+function findPlaceFault(
+  row: TraceRow,
+  run: RunRecord,
+  answerTokens: number,
+  indices: PositionIndices,
+): string | null {
+  const { prompt_tokens, tokens } = run;
+  const [begin, end] = [prompt_tokens.length, prompt_tokens.length + tokens.length];
+  const placed = PLACES[row.position].tokens(run, { answerTokens, indices });
+  const expected = placed.find(({ span }) => span?.join() === row.span?.join())?.index ?? null;
+  if (row.token_index === expected) return null;
+  const span = PLACES[row.position].isShared
+    ? `the prompt ends at ${begin - 1}`
+    : `tokens ${begin} to ${end - 1} were generated, ${answerTokens} of them are the answer's`;
+  return `${nameRow(row)}: at token ${row.token_index}, expected ${expected ?? "none"}; ${span}`;
+}
+
+/** Looks at vectors as they are read, one tensor after the other. */
+export interface VectorChecker {
+  /**
+   * @param vectors [rows.length, D]
+   * @param prefixOf a text that is the same for the same tokens up to a row
+   */
+  look(
+    rows: readonly TraceRow[],
+    layer: number,
+    vectors: Float32Array,
+    prefixOf: (row: TraceRow) => string,
+  ): void;
+  finish(): readonly TraceCheck[];
+}
+
+export function createVectorChecker(): VectorChecker {
+  const finite = createTally("finite");
+  const zero = createTally("zero");
+  const constant = createTally("constant");
+  const duplicate = createTally("duplicate");
+  return {
+    look(rows, layer, vectors, prefixOf) {
+      const width = vectors.length / Math.max(1, rows.length);
+      const first = new Map<string, { readonly row: TraceRow; readonly prefix: string }>();
+      for (const [i, row] of rows.entries()) {
+        const vector = vectors.subarray(i * width, (i + 1) * width);
+        lookAtValues(vector, `${nameRow(row)}, layer ${layer}`, { finite, zero, constant });
+        // the embeddings of one token are the same wherever it stands
+        if (layer === 0) continue;
+        const key = fingerprint(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
+        const prefix = prefixOf(row);
+        const before = first.get(key);
+        if (before === undefined) first.set(key, { row, prefix });
+        duplicate.count(
+          before === undefined || before.prefix === prefix
+            ? null
+            : `${nameRow(row)} has the vector of row ${before.row.row} at layer ${layer}`,
+        );
+      }
+    },
+    finish: () => [finite.finish(), zero.finish(), constant.finish(), duplicate.finish()],
+  };
+}
+
+function lookAtValues(
+  vector: Float32Array,
+  where: string,
+  { finite, zero, constant }: Readonly<Record<"finite" | "zero" | "constant", CheckTally>>,
+): void {
+  const bad = vector.findIndex((value) => !Number.isFinite(value));
+  const isLevel = vector.length > 1 && vector.every((value) => value === vector[0]);
+  finite.count(bad === -1 ? null : `${where}: ${vector[bad]} at ${bad}`);
+  zero.count(isLevel && vector[0] === 0 ? `${where}: all zero` : null);
+  constant.count(isLevel && vector[0] !== 0 ? `${where}: ${vector[0]} throughout` : null);
+}
+
+/** One question that was asked of every row, or of a sample of them. */
+export interface TraceCheck {
+  readonly name: TraceCheckName;
+  /** What must hold. */
+  readonly claim: string;
+  readonly checked: number;
+  readonly failed: number;
+  /** The first failures, for people. */
+  readonly examples: readonly string[];
+  /** Why nothing could be checked; null where it was. */
+  readonly skipped: string | null;
+}
+
+export const TRACE_CHECKS = {
+  index: "each row of the tensors has one line in the index, of a run that is there",
+  token: "each row's token id and text are those of its run",
+  answer: "each run's recorded answer tokens hold its text, and no more",
+  position:
+    "each row is at its position's place, before-generation at the prompt's last token, others in the answer",
+  finite: "no vector has a NaN or an infinity",
+  zero: "no vector is all zero",
+  constant: "no vector is the same number throughout",
+  duplicate: "no two rows have one vector where the tokens up to them differ",
+  model: "the states are of this model, tokenizer and norm state",
+  agreement: "a second reading by this backend gives the same numbers",
+} as const;
+export type TraceCheckName = keyof typeof TRACE_CHECKS;
+
+/** Collects what one check finds. */
+export interface CheckTally {
+  /** @param failure a sentence for people; null where all is well */
+  count(failure: string | null): void;
+  skip(reason: string): void;
+  finish(): TraceCheck;
+}
+
+/** More of them would not tell more. */
+const MOST_EXAMPLES = 3;
+
+export function createTally(name: TraceCheckName): CheckTally {
+  let checked = 0;
+  let failed = 0;
+  let skipped: string | null = null;
+  const examples: string[] = [];
+  return {
+    count(failure) {
+      checked += 1;
+      if (failure === null) return;
+      failed += 1;
+      if (examples.length < MOST_EXAMPLES) examples.push(failure);
+    },
+    skip(reason) {
+      skipped = reason;
+    },
+    finish: () => ({ name, claim: TRACE_CHECKS[name], checked, failed, examples, skipped }),
+  };
+}
