@@ -1,8 +1,8 @@
 // Our engine, as `sep generate` runs it: copies of the model on threads of their own. See ../generate.js.
 import { readFileSync } from "node:fs";
-import { loadModel } from "../../dist/checkpoint/load-model.js";
-import { mapConcurrently } from "../../dist/study/map-concurrently.js";
 import { createLocalBackend } from "../../dist/backends/local/local-backend.js";
+import { loadModel } from "../../dist/checkpoint/load-model.js";
+import { mapConcurrently } from "../../dist/net/map-concurrently.js";
 import { createRunRecorder } from "../../dist/samples/record-runs.js";
 
 const { model: path, prompts, samples, sampler, dtype } = JSON.parse(readFileSync(process.argv[2], "utf8"));

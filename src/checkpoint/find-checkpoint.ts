@@ -1,6 +1,6 @@
-import { openGgufCheckpoint } from "./gguf/open-gguf.ts";
-import { drain } from "./hub/drain.ts";
+import { drain } from "../net/map-concurrently.ts";
 import { type Checkpoint, openCheckpointFolder } from "./checkpoint.ts";
+import { openGgufCheckpoint } from "./gguf/open-gguf.ts";
 import {
   type CheckpointLocation,
   isGgufPath,

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Fault, SeenRequest } from "../../../test/fakes/fake-hub.ts";
 import { createFakeModel, etagOf, type FakeFile, type FakeModel } from "../../../test/fakes/fake-model.ts";
 import { createHubStage, type HubStage } from "../../../test/fakes/hub-stage.ts";
-import { drain } from "./drain.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import type { PullEvent } from "./pull-event.ts";
 import { pullRepository } from "./pull-repository.ts";
 

@@ -1,12 +1,13 @@
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
+import { backoffMs } from "../../net/retry.ts";
+import { describeLoss } from "../../net/send-once.ts";
 import { type BlobHash, createBlobHash } from "./blob-hash.ts";
 import type { Hub } from "./hub.ts";
 import type { HubFile } from "./inspect-file.ts";
 import type { PullEvent } from "./pull-event.ts";
-import { retryDelayMs } from "../../net/retry-delay.ts";
-import { DEFAULT_TRIES, describeLoss, type HubResponse, sendToHub } from "./send-to-hub.ts";
+import { DEFAULT_TRIES, type HubResponse, sendToHub } from "./send-to-hub.ts";
 
 /** Where a download goes. */
 export interface BlobTarget {
@@ -105,7 +106,7 @@ async function* fill(
         `${source.file} of ${source.id.repo} breaks off after ${received} of ${sizeBytes} bytes (${loss}), ${DEFAULT_TRIES} times in a row. Try again later: the download goes on from there.`,
       );
     }
-    const waitMs = retryDelayMs(failures, null);
+    const waitMs = backoffMs(failures);
     yield {
       kind: "note",
       message: `${source.file}: ${loss}; going on after ${received} of ${sizeBytes} bytes`,

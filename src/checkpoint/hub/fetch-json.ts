@@ -1,9 +1,10 @@
 import { SepError } from "../../errors.ts";
+import { backoffMs } from "../../net/retry.ts";
+import { describeLoss } from "../../net/send-once.ts";
 import { redactError } from "../../text/redact.ts";
 import type { Hub } from "./hub.ts";
 import type { PullNote } from "./pull-event.ts";
-import { retryDelayMs } from "../../net/retry-delay.ts";
-import { DEFAULT_TRIES, describeLoss, type HubRequest, type HubResponse, sendToHub } from "./send-to-hub.ts";
+import { DEFAULT_TRIES, type HubRequest, type HubResponse, sendToHub } from "./send-to-hub.ts";
 
 /**
  * Asks for a small JSON document, and asks again where the answer breaks off.
@@ -22,7 +23,7 @@ export async function* fetchJson(
     if ("bytes" in content) return parse(hub, request, content.bytes);
     if (failures >= tries) throw explainNoHub(hub, `${request.url} breaks off (${content.loss})`);
     yield { kind: "note", message: `${request.url} breaks off (${content.loss}); trying again` };
-    await hub.sleep(retryDelayMs(failures, null), signal);
+    await hub.sleep(backoffMs(failures), signal);
   }
 }
 

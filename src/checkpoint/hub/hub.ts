@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { type Sleep, sleepFor } from "../../net/retry.ts";
 import { findSecrets } from "../../text/find-secrets.ts";
 import { createRedactor, type Redactor } from "../../text/redact.ts";
 import { type Environment, type HubSettings, readHubSettings, readHubToken } from "./hub-settings.ts";
@@ -11,7 +11,7 @@ export interface Hub {
   /** Takes the token and the other secrets of the environment out of what the hub says. */
   readonly redactor: Redactor;
   readonly fetch: typeof fetch;
-  readonly sleep: (durationMs: number, signal?: AbortSignal) => Promise<void>;
+  readonly sleep: Sleep;
 }
 
 export interface HubOptions {
@@ -19,7 +19,7 @@ export interface HubOptions {
   readonly env?: Environment | undefined;
   readonly fetch?: typeof fetch | undefined;
   /** How to wait between tries. @throws the signal's reason when it is aborted */
-  readonly sleep?: Hub["sleep"] | undefined;
+  readonly sleep?: Sleep | undefined;
 }
 
 /** @throws SepError `bad-option` if the environment names no usable endpoint */
@@ -31,13 +31,4 @@ export async function openHub({
   const token = await readHubToken(env);
   const redactor = createRedactor([...findSecrets(env), ...(token === null ? [] : [token])]);
   return { settings: readHubSettings(env), token, redactor, fetch: send, sleep };
-}
-
-/** @throws the signal's reason when it is aborted */
-export async function sleepFor(durationMs: number, signal?: AbortSignal): Promise<void> {
-  signal?.throwIfAborted();
-  await delay(durationMs, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-    signal?.throwIfAborted();
-    throw error;
-  });
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createFakeModel, etagOf, pushCommit } from "../../../test/fakes/fake-model.ts";
 import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
-import { drain } from "./drain.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import type { PullEvent } from "./pull-event.ts";
 import { pullRepository } from "./pull-repository.ts";
 

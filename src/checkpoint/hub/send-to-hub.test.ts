@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Fault, SeenRequest } from "../../../test/fakes/fake-hub.ts";
 import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
-import { drain } from "./drain.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import { pullRepository } from "./pull-repository.ts";
 import { sendToHub } from "./send-to-hub.ts";
 

@@ -2,8 +2,8 @@ import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { drain } from "../../net/map-concurrently.ts";
 import { acquireLock } from "../../store/lock.ts";
-import { drain } from "./drain.ts";
 import { openHub } from "./hub.ts";
 import { waitForLock } from "./wait-for-lock.ts";
 

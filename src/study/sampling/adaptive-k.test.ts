@@ -6,7 +6,7 @@ import { createTableEntailer } from "../../../test/fakes/table-entailer.ts";
 import { discreteSemanticEntropy } from "../../entropy/discrete-semantic-entropy.ts";
 import { clusterAnswers } from "../../meaning/cluster-answers.ts";
 import { createMathEquivalence } from "../../meaning/math-equivalence.ts";
-import { drain } from "../../checkpoint/hub/drain.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { type AdaptiveK, type AdaptiveOptions, openAdaptiveK } from "./adaptive-k.ts";
 import { sampleQuestion } from "./sample-question.ts";

@@ -1,6 +1,5 @@
 import { expect, it } from "vitest";
-import { drain } from "../checkpoint/hub/drain.ts";
-import { runConcurrently } from "./run-concurrently.ts";
+import { allOrNone, drain, mapConcurrently, runConcurrently } from "./map-concurrently.ts";
 
 /** Yields `name:0`, `name:1`, … and returns the name in capitals; notes when it has ended. */
 async function* count(name: string, turns: number, ended: string[]): AsyncGenerator<string, string> {
@@ -81,4 +80,66 @@ it("passes the caller's signal on", async () => {
   );
   abort.abort(new Error("enough"));
   await expect(all).rejects.toThrow("enough");
+});
+
+const pause = (durationMs: number) => new Promise((settle) => setTimeout(settle, durationMs));
+
+/** Waits until it is aborted, and notes that it has ended. */
+async function untilAborted(signal: AbortSignal, ended: string[], name: string): Promise<never> {
+  await new Promise((settle) => signal.addEventListener("abort", settle));
+  await pause(2);
+  ended.push(name);
+  throw signal.reason;
+}
+
+it("yields results as they are ready, no more under way than allowed", async () => {
+  let running = 0;
+  let most = 0;
+  const results: number[] = [];
+  const work = async (durationMs: number): Promise<number> => {
+    most = Math.max(most, ++running);
+    await pause(durationMs);
+    running -= 1;
+    return durationMs;
+  };
+  for await (const result of mapConcurrently([40, 4, 2], work, { concurrency: 2 })) results.push(result);
+  expect(results).toEqual([4, 2, 40]);
+  expect(most).toBe(2);
+});
+
+it("begins nothing more, and waits for what is under way, when one fails", async () => {
+  const ended: string[] = [];
+  const begun: string[] = [];
+  const work = async (name: string, signal: AbortSignal): Promise<string> => {
+    begun.push(name);
+    if (name !== "fail") return untilAborted(signal, ended, name);
+    throw new Error("no");
+  };
+  const all = mapConcurrently(["wait", "fail", "late"], work, { concurrency: 2 });
+  await expect(all.next()).rejects.toThrow("no");
+  expect({ begun, ended }).toEqual({ begun: ["wait", "fail"], ended: ["wait"] });
+});
+
+it("aborts what is under way when nobody wants more results", async () => {
+  const ended: string[] = [];
+  const work = async (name: string, signal: AbortSignal): Promise<string> =>
+    name === "wait" ? untilAborted(signal, ended, name) : name;
+  for await (const _ of mapConcurrently(["wait", "go"], work, { concurrency: 2 })) break;
+  expect(ended).toEqual(["wait"]);
+});
+
+it("returns all results in the items' order, or aborts and awaits the others", async () => {
+  const later = async (durationMs: number): Promise<number> => {
+    await pause(durationMs);
+    return durationMs;
+  };
+  expect(await allOrNone([9, 1], undefined, later)).toEqual([9, 1]);
+  const ended: string[] = [];
+  const fail = async (name: string, signal: AbortSignal): Promise<string> => {
+    if (name === "wait") return untilAborted(signal, ended, name);
+    throw new Error("no");
+  };
+  await expect(allOrNone(["wait", "fail"], undefined, fail)).rejects.toThrow("no");
+  expect(ended).toEqual(["wait"]);
+  await expect(allOrNone([1], AbortSignal.abort(new Error("enough")), later)).rejects.toThrow("enough");
 });

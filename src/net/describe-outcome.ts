@@ -1,6 +1,32 @@
 import { SepError } from "../errors.ts";
-import { quoteAnswer } from "./retry-requests.ts";
-import type { Answered } from "./send-once.ts";
+import { type Answered, type Outcome, parseBody } from "./send-once.ts";
+
+/** What a failed request has to say for itself: "answered 404: …", "gives no answer (ECONNREFUSED)". */
+export function describeOutcome(outcome: Outcome): string {
+  if (outcome.kind === "lost") return `gives no answer (${outcome.reason})`;
+  return `answered ${outcome.status}: ${quoteAnswer(outcome)}`;
+}
+
+/** The beginning of what an answer says, in quotation marks, for an error: the one place where bodies are quoted. */
+export function quoteAnswer(answer: Quotable): string {
+  const said = answer.redactor.message(messageOf(answer) ?? answer.text); // before a key is cut in two
+  return JSON.stringify(said.slice(0, MAX_QUOTED));
+}
+
+type Quotable = Pick<Answered, "text" | "redactor">;
+
+const MAX_QUOTED = 300;
+
+/** What stands in an error answer of OpenAI's form, vLLM's or text-embeddings-inference's. */
+function messageOf(answer: Quotable): string | null {
+  try {
+    const { error, message, detail } = parseBody(answer) as Record<string, unknown>;
+    const inner = (error as { readonly message?: unknown } | undefined)?.message;
+    return [inner, message, error, detail].find((value) => typeof value === "string") as string | null;
+  } catch {
+    return null; // a page of a proxy: shown as it is
+  }
+}
 
 /** The error for an answer of 400 or more that another try would not change. */
 export function explainServerRefusal(source: string, answer: Answered): SepError {
