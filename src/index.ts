@@ -42,7 +42,7 @@ export type { DeviceChoice, DeviceName } from "./engine/runtime/device.ts";
 export { type Device, resolveDevice } from "./engine/runtime/resolve-device.ts";
 export { loadTextClassifier } from "./checkpoint/encoders/load-text-classifier.ts";
 export { loadTextEmbedder } from "./checkpoint/encoders/load-text-embedder.ts";
-export type { PullEvent } from "./checkpoint/hub/pull-event.ts";
+export type { PullEvent } from "./checkpoint/hub/hub.ts";
 export type { LanguageModel, Trace, TraceOptions } from "./engine/language-model.ts";
 export { type LoadModelOptions, loadModel } from "./checkpoint/load-model.ts";
 export type { PlannedStep } from "./study/decide-step.ts";

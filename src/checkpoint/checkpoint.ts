@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fingerprint } from "../store/fingerprint.ts";
-import { fingerprintStoredFile } from "./hub/fingerprint-stored-file.ts";
+import { fingerprintStoredFile } from "./hub/hub-cache.ts";
 import { loadTextTokenizer, type OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { type ConfigReader, createConfigReader } from "../engine/graph/config-reader.ts";

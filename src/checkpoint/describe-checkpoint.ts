@@ -6,7 +6,7 @@ import { findArchitecture } from "../engine/graph/architectures/registry.ts";
 import { type GgufHeader, readGgufHeader } from "./gguf/gguf-header.ts";
 import { interpretGguf, readFrequencyFactors } from "./gguf/open-gguf.ts";
 import type { DecoderConfig } from "../engine/graph/decoder-config.ts";
-import { sizeIfThere } from "./hub/size-if-there.ts";
+import { sizeIfThere } from "./hub/hub-cache.ts";
 import { checkConfigSizes } from "./check-config.ts";
 import { createConfigReader } from "../engine/graph/config-reader.ts";
 import { isGgufPath } from "./locate-checkpoint.ts";

@@ -8,7 +8,7 @@ import { readGenerationDefaults } from "../engine/generate/generation-defaults.t
 import { isGgufPath } from "./locate-checkpoint.ts";
 import { readJsonFile } from "./read-json-file.ts";
 import { openGgufCheckpoint } from "./gguf/open-gguf.ts";
-import { type FileChoice, LANGUAGE_MODEL_FILES } from "./hub/file-choice.ts";
+import { type FileChoice, LANGUAGE_MODEL_FILES } from "./hub/choose-files.ts";
 import type { ModelName } from "../engine/language-model.ts";
 import type { ModelProfile } from "./model-profile.ts";
 import { loadTextTokenizer, type OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";

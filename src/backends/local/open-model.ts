@@ -1,5 +1,5 @@
 import { locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
-import type { PullEvent } from "../../checkpoint/hub/pull-event.ts";
+import type { PullEvent } from "../../checkpoint/hub/hub.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { type LoadModelOptions, loadModel } from "../../checkpoint/load-model.ts";
 import type { StepEvent } from "../../study/step.ts";

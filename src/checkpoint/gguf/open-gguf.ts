@@ -3,7 +3,7 @@ import { SepError } from "../../errors.ts";
 import { readExactly } from "../../store/read-exactly.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { createConfigReader } from "../../engine/graph/config-reader.ts";
-import { fingerprintStoredFile } from "../hub/fingerprint-stored-file.ts";
+import { fingerprintStoredFile } from "../hub/hub-cache.ts";
 import { type OpenTokenizerOptions, openTokenizer } from "../tokenizer/load-text-tokenizer.ts";
 import type { TokenizerFiles } from "../tokenizer/sandboxed-tokenizer.ts";
 import { createDequantizer } from "./dequantize.ts";

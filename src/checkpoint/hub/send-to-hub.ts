@@ -3,9 +3,7 @@ import { askedDelayMs, LONGEST_WAIT_MS, retry } from "../../net/retry.ts";
 import { describeLoss } from "../../net/send-once.ts";
 import { redactError } from "../../text/redact.ts";
 import { explainRefusal, type HubSubject } from "./explain-refusal.ts";
-import type { Hub } from "./hub.ts";
-import type { PullNote } from "./pull-event.ts";
-import { openStallGuard, type StallGuard } from "./stall-guard.ts";
+import type { Hub, PullNote } from "./hub.ts";
 
 export interface HubRequest {
   readonly method: "GET" | "HEAD";
@@ -162,3 +160,29 @@ const describe = (outcome: HubResponse | LostRequest): string =>
   outcome.kind === "lost" ? outcome.reason : `answered ${outcome.status}`;
 
 const seconds = (durationMs: number): string => `${Math.ceil(durationMs / 1_000)} s`;
+
+/** Ends a request on which nothing happens any more. */
+export interface StallGuard {
+  /** Aborted when the request's own signal is, or after too long without a `touch`. */
+  readonly signal: AbortSignal;
+  /** Something came in. */
+  readonly touch: () => void;
+  /** The request is over. */
+  readonly close: () => void;
+}
+
+/** Longer than a slow server thinks; a dead connection would otherwise hang until the system gives it up. */
+const STALLED_AFTER_MS = 30_000;
+
+export function openStallGuard(signal: AbortSignal | undefined): StallGuard {
+  const stalled = new AbortController();
+  const reason = new Error(`no data for ${STALLED_AFTER_MS / 1_000} s`);
+  const timer = setTimeout(() => stalled.abort(reason), STALLED_AFTER_MS);
+  return {
+    signal: signal === undefined ? stalled.signal : AbortSignal.any([signal, stalled.signal]),
+    touch: () => {
+      timer.refresh();
+    },
+    close: () => clearTimeout(timer),
+  };
+}

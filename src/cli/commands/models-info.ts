@@ -12,8 +12,8 @@ import {
 import type { DecoderConfig } from "../../engine/graph/decoder-config.ts";
 import { findCachedModel } from "../../checkpoint/hub/find-cached-model.ts";
 import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
-import { readHubSettings } from "../../checkpoint/hub/hub-settings.ts";
-import { printableLine } from "../../checkpoint/hub/printable-line.ts";
+import { readHubSettings } from "../../checkpoint/hub/hub.ts";
+import { printableLine } from "../../text/shorten.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { formatBytes } from "../format-bytes.ts";

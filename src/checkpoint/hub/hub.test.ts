@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { locateHubCache, readHubSettings, readHubToken } from "./hub-settings.ts";
+import { locateHubCache, readHubSettings, readHubToken } from "./hub.ts";
 
 describe("the cache's place", () => {
   it.each([

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { fingerprint } from "../../store/fingerprint.ts";
-import { fingerprintStoredFile } from "./fingerprint-stored-file.ts";
+import { fingerprintStoredFile } from "./hub-cache.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { drain } from "../../net/map-concurrently.ts";
 import { acquireLock } from "../../store/lock.ts";
 import { openHub } from "./hub.ts";
-import { waitForLock } from "./wait-for-lock.ts";
+import { waitForLock } from "./obtain-file.ts";
 
 let folder: string;
 beforeEach(async () => {
