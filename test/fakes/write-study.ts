@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { normalQuantile } from "../../src/math/distributions.ts";
 import { logistic } from "../../src/math/logistic.ts";
-import { normalQuantile } from "../../src/math/normal.ts";
 import { createRng, type Rng } from "../../src/math/rng.ts";
 import { gatherQuestion } from "../../src/samples/gather-question.ts";
 import type { RunRecord } from "../../src/samples/run-record.ts";

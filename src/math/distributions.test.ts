@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { normalCdf, normalQuantile } from "./distributions.ts";
 import { logistic } from "./logistic.ts";
-import { normalCdf, normalQuantile } from "./normal.ts";
 import { median, quantile } from "./quantile.ts";
 
 const golden = JSON.parse(

@@ -1,6 +1,5 @@
 import { expect, it } from "vitest";
-import { logistic } from "./logistic.ts";
-import { fitPlattScaling } from "./platt-scaling.ts";
+import { fitPlattScaling, logistic } from "./logistic.ts";
 
 it("finds the curve that made the labels' shares", () => {
   // At each value the share of label 1 is the curve's; targets drawn in by 1/5002 move it by less than a thousandth.

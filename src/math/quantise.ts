@@ -1,3 +1,47 @@
+/** A matrix as int8 codes with one scale for each output: weight[out, in] = codes[in, out] * scales[out]. */
+export interface QuantisedMatrix {
+  /** [inSize, outSize] in -127 .. 127, the layout that integer products take. */
+  readonly codes: Int8Array;
+  /** [outSize], > 0 */
+  readonly scales: Float32Array;
+}
+
+/** Symmetric int8 without -128, so that a code and its negative are both there. */
+const LARGEST_INT8 = 127;
+
+/**
+ * Rounds a matrix to int8, each output row on its own scale: the largest magnitude of a row becomes 127. The error
+ * of an element is at most half its row's scale.
+ * @param values [outSize, inSize], or [inSize, outSize] with `transposed`
+ */
+export function quantiseRows(
+  values: Float32Array,
+  {
+    outSize,
+    inSize,
+    transposed,
+  }: { readonly outSize: number; readonly inSize: number; readonly transposed: boolean },
+): QuantisedMatrix {
+  const codes = new Int8Array(values.length);
+  const scales = new Float32Array(outSize);
+  const outStride = transposed ? 1 : inSize;
+  const inStride = transposed ? outSize : 1;
+  for (let out = 0; out < outSize; out++) {
+    let largest = 0;
+    for (let i = 0; i < inSize; i++) {
+      largest = Math.max(largest, Math.abs(values[out * outStride + i * inStride] as number));
+    }
+    // a row of zeros keeps codes of zero under any scale
+    scales[out] = largest === 0 ? 1 : largest / LARGEST_INT8;
+    const scale = scales[out] as number;
+    for (let i = 0; i < inSize; i++) {
+      const code = Math.round((values[out * outStride + i * inStride] as number) / scale);
+      codes[i * outSize + out] = Math.max(-LARGEST_INT8, Math.min(LARGEST_INT8, code));
+    }
+  }
+  return { codes, scales };
+}
+
 /** Inputs that share a scale and a zero point. */
 export const INT4_BLOCK = 32;
 
@@ -14,7 +58,7 @@ export interface BlockQuantisedMatrix {
   readonly zeroPoints: Uint8Array;
 }
 
-const LARGEST_CODE = 15;
+const LARGEST_INT4 = 15;
 
 /**
  * Rounds a matrix to four bits. A block's 16 levels span its values and zero, which stays exact; of a few spans, a
@@ -73,7 +117,7 @@ function chooseSpan(block: Float32Array): Span {
   let best: Span = { scale: 1, zeroPoint: 0 };
   let least = Number.POSITIVE_INFINITY;
   for (const share of SPANS) {
-    const scale = Math.fround((share * (high - low)) / LARGEST_CODE);
+    const scale = Math.fround((share * (high - low)) / LARGEST_INT4);
     if (scale === 0) continue; // below float32's smallest number
     const zeroPoint = Math.round((-share * low) / scale);
     const error = squaredError(block, scale, zeroPoint);
@@ -92,7 +136,7 @@ function squaredError(block: Float32Array, scale: number, zeroPoint: number): nu
 }
 
 const codeOf = (value: number, scale: number, zeroPoint: number): number =>
-  Math.max(0, Math.min(LARGEST_CODE, Math.round(value / scale) + zeroPoint));
+  Math.max(0, Math.min(LARGEST_INT4, Math.round(value / scale) + zeroPoint));
 
 function putNibble(bytes: Uint8Array, at: number, code: number): void {
   bytes[at >> 1] = (bytes[at >> 1] as number) | (at & 1 ? code << 4 : code);
