@@ -2,8 +2,7 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readTensor } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
-import { createDequantizer } from "./dequantize.ts";
-import { GGML_TYPES, type GgmlType } from "./ggml-types.ts";
+import { createDequantizer, GGML_TYPES, type GgmlType } from "./dequantize.ts";
 
 const GOLDEN = fileURLToPath(new URL("../../../test/golden/gguf-quants.safetensors", import.meta.url));
 
