@@ -1,4 +1,5 @@
 import { BACKEND_NAMES } from "../checkpoint/model-profile.ts";
+import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import {
   asRow,
   booleanField,
@@ -10,10 +11,9 @@ import {
   type Row,
   stringField,
 } from "../formats/row-fields.ts";
-import { CORRECTNESS_RULES } from "../text/correctness-rule.ts";
+import { CORRECTNESS_RULES } from "../text/open-answer.ts";
 import { TOKEN_ENTROPY_SUPPORTS } from "./answer-backend.ts";
 import type { RunRecord, ThinkStatus } from "./run-record.ts";
-import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 
 /**
  * A run record from one line's value, with every field checked and the token lists held against each other.

@@ -1,6 +1,5 @@
-import type { CorrectnessRule } from "../../text/correctness-rule.ts";
-import { extractAnswer } from "../../text/extract-answer.ts";
-import { extractOpenAnswer } from "../../text/extract-open-answer.ts";
+import { extractAnswer, extractOpenAnswer } from "../../text/extract-answer.ts";
+import type { CorrectnessRule } from "../../text/open-answer.ts";
 import { chooseCorrectness } from "../judge-answer.ts";
 import type { SampledQuestion } from "../sampled-question.ts";
 

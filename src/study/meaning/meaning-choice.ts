@@ -1,9 +1,9 @@
+import { ENCODER_DTYPES, type EncoderDtype } from "../../checkpoint/encoders/encoder-files.ts";
 import { SepError } from "../../errors.ts";
 import { CLUSTERINGS, type Clustering } from "../../meaning/cluster-questions.ts";
 import { ENTAILMENT_RULES, type EntailmentRule } from "../../meaning/entailment-rule.ts";
 import { JUDGE_PROMPTS, type JudgePromptName } from "../../meaning/judge-prompt.ts";
-import { ENCODER_DTYPES, type EncoderDtype } from "../../checkpoint/encoders/encoder-files.ts";
-import type { CorrectnessRule } from "../../text/correctness-rule.ts";
+import type { CorrectnessRule } from "../../text/open-answer.ts";
 
 /**
  * When two extracted answers mean the same: `math` equal as mathematics; `exact` the same words; `nli` each entails the

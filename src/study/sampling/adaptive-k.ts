@@ -1,8 +1,8 @@
 import { decideEntropy, samplesUntilDecidable } from "../../entropy/entropy-bounds.ts";
 import { SepError } from "../../errors.ts";
-import { clusterAnswers } from "../../meaning/cluster-answers.ts";
 import type { Json } from "../../formats/json.ts";
-import type { CorrectnessRule } from "../../text/correctness-rule.ts";
+import { clusterAnswers } from "../../meaning/cluster-answers.ts";
+import type { CorrectnessRule } from "../../text/open-answer.ts";
 import { type MeaningChoice, settleEquivalence } from "../meaning/meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
 import { openEquivalence } from "../meaning/open-equivalence.ts";
