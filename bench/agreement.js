@@ -1,10 +1,3 @@
-// How far the local engine's residual streams are from other backends', all layers and all positions: the largest
-// difference relative to the largest value of all, and in the layer where it is worst relative to that layer's largest
-// value. Prints the tables of docs/backends.md.
-//
-//   npm run bench:agreement -- --python PATH [--dtype bfloat16] [MODEL ...]   nnsight: the embedded model, the
-//                                                    checkpoints of test/golden, and the folders that are named
-//   npm run bench:agreement -- --states FILE MODEL   a file that vLLM's ExampleHiddenStatesConnector wrote
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -12,6 +5,14 @@ import { openNnsight } from "../dist/backends/nnsight/open-nnsight.js";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { everyLayer } from "../dist/engine/language-model.js";
 import { readSafetensorsHeader, readTensor } from "../dist/store/safetensors.js";
+
+// How far the local engine's residual streams are from other backends', all layers and all positions: the largest
+// difference relative to the largest value of all, and in the layer where it is worst relative to that layer's largest
+// value. Prints the tables of docs/backends.md.
+//
+//   npm run bench:agreement -- --python PATH [--dtype bfloat16] [MODEL ...]   nnsight: the embedded model, the
+//                                                    checkpoints of test/golden, and the folders that are named
+//   npm run bench:agreement -- --states FILE MODEL   a file that vLLM's ExampleHiddenStatesConnector wrote
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

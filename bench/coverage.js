@@ -11,9 +11,8 @@ import { bootstrapInterval } from "../dist/evaluation/bootstrap-interval.js";
 import { evaluatePower } from "../dist/evaluation/detectable-auroc.js";
 import { pairedTest } from "../dist/evaluation/paired-test.js";
 import { permutationTest } from "../dist/evaluation/permutation-test.js";
-import { rankedAuroc } from "../dist/math/auroc.js";
-import { normalCdf, normalQuantile } from "../dist/math/normal.js";
-import { rankScores } from "../dist/math/rank-scores.js";
+import { rankedAuroc, rankScores } from "../dist/math/auroc.js";
+import { normalCdf, normalQuantile } from "../dist/math/distributions.js";
 import { createRng } from "../dist/math/rng.js";
 import { chooseDecisionThreshold } from "../dist/probes/choose-decision-threshold.js";
 

@@ -8,8 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createDequantizer } from "../dist/checkpoint/gguf/dequantize.js";
-import { GGML_TYPES } from "../dist/checkpoint/gguf/ggml-types.js";
+import { createDequantizer, GGML_TYPES } from "../dist/checkpoint/gguf/dequantize.js";
 import { openGgufCheckpoint } from "../dist/checkpoint/gguf/open-gguf.js";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 

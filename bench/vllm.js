@@ -1,12 +1,13 @@
-// Answers a second of a vLLM server beside the local engine's on the same machine, alternating: the same questions through the
-// same chat template, as many samples each, as long answers.
-//
-//   npm run bench:vllm -- --url http://127.0.0.1:8000 --served NAME --model FOLDER|pocket
 import { parseArgs } from "node:util";
 import { createLocalBackend } from "../dist/backends/local/local-backend.js";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { buildPrompt } from "../dist/engine/tokenizer/build-prompt.js";
-import { mapConcurrently } from "../dist/study/map-concurrently.js";
+import { mapConcurrently } from "../dist/net/map-concurrently.js";
+
+// Answers a second of a vLLM server beside the local engine's on the same machine, alternating: the same questions through the
+// same chat template, as many samples each, as long answers.
+//
+//   npm run bench:vllm -- --url http://127.0.0.1:8000 --served NAME --model FOLDER|pocket
 
 const { values } = parseArgs({
   options: {

@@ -1,11 +1,9 @@
-/** The public API of semantic-entropy-probes. */
-
 export { openNnsight } from "./backends/nnsight/open-nnsight.ts";
 export { createServerJudge } from "./backends/openai/server-judge.ts";
 export { openVllmAnswers, openVllmStates } from "./backends/vllm/open-vllm.ts";
 export { loadTextClassifier } from "./checkpoint/encoders/load-text-classifier.ts";
 export { loadTextEmbedder } from "./checkpoint/encoders/load-text-embedder.ts";
-export type { PullEvent } from "./checkpoint/hub/pull-event.ts";
+export type { PullEvent } from "./checkpoint/hub/hub.ts";
 export { type LoadModelOptions, loadModel } from "./checkpoint/load-model.ts";
 export { pullModel } from "./checkpoint/pull-model.ts";
 export { type Device, resolveDevice } from "./checkpoint/resolve-device.ts";
@@ -37,8 +35,7 @@ export type { ProbeEval } from "./evaluation/probe-eval.ts";
 export { accuracyAtCoverage, predictionRejectionRatio } from "./evaluation/rejection.ts";
 export type { TransferEval } from "./evaluation/transfer-eval.ts";
 export { auroc } from "./math/auroc.ts";
-export { averagePrecision } from "./math/average-precision.ts";
-export { rocCurve } from "./math/roc-curve.ts";
+export { averagePrecision, rocCurve } from "./math/roc-curve.ts";
 export { createCachedEntailer } from "./meaning/cached-entailer.ts";
 export { clusterAnswers } from "./meaning/cluster-answers.ts";
 export { createCosineEquivalence } from "./meaning/cosine-equivalence.ts";
@@ -101,8 +98,8 @@ export type { RunPipelineOptions } from "./study/study-options.ts";
 export { traceRuns } from "./study/tracing/trace-runs.ts";
 export { verifyTrace } from "./study/tracing/verify-trace.ts";
 export { openWorkspace, type Workspace } from "./study/workspace.ts";
-export { extractAnswer } from "./text/extract-answer.ts";
-export { extractOpenAnswer } from "./text/extract-open-answer.ts";
+export { extractAnswer, extractOpenAnswer } from "./text/extract-answer.ts";
 export { mathEquivalent } from "./text/math-equivalent.ts";
-export { matchesOpenAnswer } from "./text/open-answer.ts";
-export { tokenF1 } from "./text/token-f1.ts";
+export { matchesOpenAnswer, tokenF1 } from "./text/open-answer.ts";
+
+/** The public API of semantic-entropy-probes. */

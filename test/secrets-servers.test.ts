@@ -12,7 +12,7 @@ import { findServedModel } from "../src/backends/vllm/find-served-model.ts";
 import { readAnswer } from "../src/backends/vllm/read-answer.ts";
 import { openHub } from "../src/checkpoint/hub/hub.ts";
 import { pullRepository } from "../src/checkpoint/hub/pull-repository.ts";
-import { explainServerRefusal } from "../src/net/explain-refusal.ts";
+import { explainServerRefusal } from "../src/net/describe-outcome.ts";
 import { parseServerAddress } from "../src/net/server-address.ts";
 import { createServerPool } from "../src/net/server-pool.ts";
 import { expectNoSecret } from "./expect-no-secret.ts";

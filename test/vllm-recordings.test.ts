@@ -5,7 +5,7 @@ import { readAnswer } from "../src/backends/vllm/read-answer.ts";
 import { readStatesFile } from "../src/backends/vllm/states-file.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
-import { explainServerRefusal } from "../src/net/explain-refusal.ts";
+import { explainServerRefusal } from "../src/net/describe-outcome.ts";
 import { createRedactor } from "../src/text/redact.ts";
 import { type FakeVllm, startFakeVllm } from "./fakes/fake-vllm.ts";
 

@@ -4,7 +4,7 @@ import { type ConfigReader, createConfigReader } from "../engine/graph/config-re
 import type { WeightIndex } from "../engine/graph/weights.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { fingerprint } from "../store/fingerprint.ts";
-import { fingerprintStoredFile } from "./hub/fingerprint-stored-file.ts";
+import { fingerprintStoredFile } from "./hub/hub-cache.ts";
 import { readJsonFile } from "./read-json-file.ts";
 import { loadTextTokenizer, type OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
 import { readWeightIndex, weightFiles } from "./weight-index.ts";

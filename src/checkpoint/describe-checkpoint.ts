@@ -9,7 +9,7 @@ import { SepError } from "../errors.ts";
 import { readModelFile } from "../store/read-file.ts";
 import { type GgufHeader, readGgufHeader } from "./gguf/gguf-header.ts";
 import { interpretGguf, readFrequencyFactors } from "./gguf/open-gguf.ts";
-import { sizeIfThere } from "./hub/size-if-there.ts";
+import { sizeIfThere } from "./hub/hub-cache.ts";
 import { isGgufPath } from "./locate-checkpoint.ts";
 import { readJsonFile } from "./read-json-file.ts";
 import { readWeightIndex } from "./weight-index.ts";

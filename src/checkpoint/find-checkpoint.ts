@@ -1,6 +1,6 @@
+import { drain } from "../net/map-concurrently.ts";
 import { type Checkpoint, openCheckpointFolder } from "./checkpoint.ts";
 import { openGgufCheckpoint } from "./gguf/open-gguf.ts";
-import { drain } from "./hub/drain.ts";
 import {
   type CheckpointLocation,
   isGgufPath,

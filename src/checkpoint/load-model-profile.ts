@@ -7,7 +7,7 @@ import { type ConfigReader, createConfigReader } from "../engine/graph/config-re
 import type { ModelName } from "../engine/language-model.ts";
 import { SepError } from "../errors.ts";
 import { openGgufCheckpoint } from "./gguf/open-gguf.ts";
-import { type FileChoice, LANGUAGE_MODEL_FILES } from "./hub/file-choice.ts";
+import { type FileChoice, LANGUAGE_MODEL_FILES } from "./hub/choose-files.ts";
 import { isGgufPath } from "./locate-checkpoint.ts";
 import type { ModelProfile } from "./model-profile.ts";
 import { readJsonFile } from "./read-json-file.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createGoldenModel, createHubStage } from "../../test/fakes/hub-stage.ts";
-import { drain } from "./hub/drain.ts";
+import { drain } from "../net/map-concurrently.ts";
 import { loadModel } from "./load-model.ts";
 import { locateCheckpoint } from "./locate-checkpoint.ts";
 import { pullModel } from "./pull-model.ts";

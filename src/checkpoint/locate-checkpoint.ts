@@ -2,9 +2,8 @@ import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { SepError } from "../errors.ts";
 import { type FetchModelOptions, fetchModel } from "./hub/fetch-model.ts";
-import { type HubOptions, openHub } from "./hub/hub.ts";
+import { type HubOptions, openHub, type PullEvent } from "./hub/hub.ts";
 import { parseHubModelId } from "./hub/hub-model-id.ts";
-import type { PullEvent } from "./hub/pull-event.ts";
 
 /** Name of the model that ships with this package. */
 export const POCKET_MODEL = "pocket";

@@ -1,7 +1,6 @@
 import { SepError } from "../errors.ts";
-import { openHub } from "./hub/hub.ts";
+import { openHub, type PullEvent } from "./hub/hub.ts";
 import { parseHubModelId } from "./hub/hub-model-id.ts";
-import type { PullEvent } from "./hub/pull-event.ts";
 import { pullRepository } from "./hub/pull-repository.ts";
 import type { CheckpointLocation, LocateCheckpointOptions } from "./locate-checkpoint.ts";
 

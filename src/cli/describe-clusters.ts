@@ -1,8 +1,8 @@
-import { printableLine } from "../checkpoint/hub/printable-line.ts";
 import type { JudgedPair } from "../meaning/compare-pairs.ts";
 import type { InspectedQuestion } from "../study/entropy/inspect-clusters.ts";
 import type { ClusterView } from "../study/entropy/read-semantic-entropy.ts";
 import { formatNumber } from "../text/format-numbers.ts";
+import { printableLine } from "../text/shorten.ts";
 import type { Paint } from "./paint.ts";
 import { wrap } from "./wrap.ts";
 

@@ -1,4 +1,4 @@
-import { openRedactor } from "../checkpoint/hub/hub-settings.ts";
+import { openRedactor } from "../checkpoint/hub/hub.ts";
 import { type Redactor, redactStrings } from "../text/redact.ts";
 import type { CliContext, CliWorld, OutputStream } from "./command.ts";
 

@@ -6,7 +6,7 @@ import { loadQuestions } from "../samples/load-questions.ts";
 import { readIfThere } from "../store/read-file.ts";
 import type { StudyPromptFormat } from "../study/sampling/plan-generation.ts";
 import type { SamplerChoice, SamplerPreset } from "../study/sampling/resolve-sampler.ts";
-import type { CorrectnessRule } from "../text/correctness-rule.ts";
+import type { CorrectnessRule } from "../text/open-answer.ts";
 import type { OptionValues } from "./option-spec.ts";
 import type { SAMPLING_OPTIONS } from "./sampling-options.ts";
 

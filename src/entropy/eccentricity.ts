@@ -1,5 +1,4 @@
-import { normalizedLaplacian } from "../math/normalized-laplacian.ts";
-import { symmetricEigen } from "../math/symmetric-eigen.ts";
+import { normalizedLaplacian, symmetricEigen } from "../math/symmetric-eigen.ts";
 import { mean } from "../math/vector.ts";
 import { type AffinityMatrix, requireSquare } from "./pair-matrix.ts";
 

@@ -1,5 +1,4 @@
-import { rougeL } from "../text/rouge-l.ts";
-import { rougeTokens } from "../text/rouge-tokens.ts";
+import { rougeL, rougeTokens } from "../text/rouge-l.ts";
 
 /** Words of an answer that are compared; the work for a pair grows with the product of both lengths. */
 export const MOST_COMPARED_WORDS: number = 1 << 14;

@@ -1,4 +1,4 @@
-import { logSumExp } from "../math/log-sum-exp.ts";
+import { logSumExp } from "../math/entropy.ts";
 import { groupByCluster } from "./group-by-cluster.ts";
 
 /** How a cluster's weight comes from its samples' log weights w_i: the names of OATML's code. */

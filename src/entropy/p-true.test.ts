@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import published from "../../test/golden/estimates-published.json" with { type: "json" };
 import { loadModel } from "../checkpoint/load-model.ts";
-import { logSumExp } from "../math/log-sum-exp.ts";
+import { logSumExp } from "../math/entropy.ts";
 import { buildPTruePrompt, logPTrue } from "./p-true.ts";
 
 const { asked, shots, few_shot, zero_shot } = published.p_true;

@@ -1,4 +1,4 @@
-import { logSumExp } from "../math/log-sum-exp.ts";
+import { logSumExp } from "../math/entropy.ts";
 import type { EntailmentProbs } from "../meaning/entailer.ts";
 
 /**

@@ -1,8 +1,7 @@
 import { SepError } from "../errors.ts";
-import { normalCdf, normalQuantile } from "../math/normal.ts";
+import { normalCdf, normalQuantile, studentQuantile } from "../math/distributions.ts";
 import { quantiles } from "../math/quantile.ts";
 import { createRng } from "../math/rng.ts";
-import { studentQuantile } from "../math/student.ts";
 import { mean } from "../math/vector.ts";
 import { createQuestionResampler } from "./resample-questions.ts";
 

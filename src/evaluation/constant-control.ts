@@ -1,6 +1,6 @@
 import { auroc } from "../math/auroc.ts";
-import { averagePrecision } from "../math/average-precision.ts";
 import { logistic } from "../math/logistic.ts";
+import { averagePrecision } from "../math/roc-curve.ts";
 import { hasBothClasses } from "../probes/cross-validate.ts";
 import { createExactDesign } from "../probes/design-matrix.ts";
 import { type ClassWeight, fitLogistic } from "../probes/fit-logistic.ts";

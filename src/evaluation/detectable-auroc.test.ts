@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { normalQuantile } from "../math/normal.ts";
+import { normalQuantile } from "../math/distributions.ts";
 import { evaluatePower, hanleyMcNeilError } from "./detectable-auroc.ts";
 
 describe("hanleyMcNeilError", () => {

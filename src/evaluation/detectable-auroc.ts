@@ -1,4 +1,4 @@
-import { normalQuantile } from "../math/normal.ts";
+import { normalQuantile } from "../math/distributions.ts";
 
 /** What a split is large enough to find. */
 export interface PowerEvaluation {

@@ -1,6 +1,5 @@
-import { rankedAuroc } from "../math/auroc.ts";
-import { rankedAveragePrecision } from "../math/average-precision.ts";
-import { rankScores } from "../math/rank-scores.ts";
+import { rankedAuroc, rankScores } from "../math/auroc.ts";
+import { rankedAveragePrecision } from "../math/roc-curve.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import { bootstrapInterval, type Interval } from "./bootstrap-interval.ts";
 import { type PermutationResult, permutationTest } from "./permutation-test.ts";

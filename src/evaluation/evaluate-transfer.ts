@@ -1,5 +1,4 @@
-import { rankedAuroc } from "../math/auroc.ts";
-import { type RankedScores, rankScores } from "../math/rank-scores.ts";
+import { type RankedScores, rankedAuroc, rankScores } from "../math/auroc.ts";
 import { mean } from "../math/vector.ts";
 import { hasBothClasses } from "../probes/cross-validate.ts";
 import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";

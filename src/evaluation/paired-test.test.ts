@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { auroc } from "../math/auroc.ts";
-import { aurocComponents } from "../math/auroc-components.ts";
+import { auroc, aurocComponents } from "../math/auroc.ts";
 import { createRng } from "../math/rng.ts";
 import { compareScores } from "./compare-scores.ts";
 import { pairedTest } from "./paired-test.ts";

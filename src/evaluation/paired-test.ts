@@ -1,6 +1,4 @@
-import { rankedAuroc } from "../math/auroc.ts";
-import { aurocComponents } from "../math/auroc-components.ts";
-import { rankScores } from "../math/rank-scores.ts";
+import { aurocComponents, rankedAuroc, rankScores } from "../math/auroc.ts";
 import { createRng } from "../math/rng.ts";
 import { sum } from "../math/vector.ts";
 import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";

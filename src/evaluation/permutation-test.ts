@@ -1,5 +1,4 @@
-import { rankedAuroc, requireLabels } from "../math/auroc.ts";
-import { rankScores } from "../math/rank-scores.ts";
+import { rankedAuroc, rankScores, requireLabels } from "../math/auroc.ts";
 import { createRng } from "../math/rng.ts";
 import { createLabelPermuter, type LabelPermuter } from "../probes/permute-labels.ts";
 

@@ -1,4 +1,4 @@
-import { rankScores } from "../math/rank-scores.ts";
+import { rankScores } from "../math/auroc.ts";
 
 /**
  * Accuracy when only the least uncertain share is answered. Tied scores at the border count by their mean.

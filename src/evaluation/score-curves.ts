@@ -1,5 +1,5 @@
+import { type RankedScores, rankScores } from "../math/auroc.ts";
 import { quantiles } from "../math/quantile.ts";
-import { type RankedScores, rankScores } from "../math/rank-scores.ts";
 import { createRng } from "../math/rng.ts";
 import { DEFAULT_RESAMPLES } from "./bootstrap-interval.ts";
 import { createQuestionResampler } from "./resample-questions.ts";

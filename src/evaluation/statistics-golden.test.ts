@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { aurocComponents } from "../math/auroc-components.ts";
+import { aurocComponents } from "../math/auroc.ts";
+import { studentCdf, studentQuantile } from "../math/distributions.ts";
 import { isotonicRegression } from "../math/isotonic-regression.ts";
-import { logit } from "../math/logit.ts";
-import { fitPlattScaling } from "../math/platt-scaling.ts";
-import { studentCdf, studentQuantile } from "../math/student.ts";
+import { fitPlattScaling, logit } from "../math/logistic.ts";
 import { applyCalibration } from "../probes/calibration-map.ts";
 import { chooseDecisionThreshold } from "../probes/choose-decision-threshold.ts";
 import { fitCalibration } from "../probes/fit-calibration.ts";

@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { auroc, rankedAuroc } from "./auroc.ts";
-import { averagePrecision, rankedAveragePrecision } from "./average-precision.ts";
-import { rankScores } from "./rank-scores.ts";
-import { rocCurve } from "./roc-curve.ts";
+import { auroc, rankedAuroc, rankScores } from "./auroc.ts";
+import { averagePrecision, rankedAveragePrecision, rocCurve } from "./roc-curve.ts";
 
 interface Ranking {
   readonly scores: readonly number[];

@@ -1,5 +1,3 @@
-import { type RankedScores, rankScores } from "./rank-scores.ts";
-
 /**
  * Area under the ROC curve: the chance that a random positive scores above a random negative, ties counting half.
  * @param scores [N] higher means more likely positive; NaN is refused
@@ -57,3 +55,84 @@ export function requireLabels(scores: ArrayLike<number>, labels: ArrayLike<numbe
     if (labels[i] !== 0 && labels[i] !== 1) throw new RangeError(`Label ${i} is ${labels[i]}, not 0 or 1.`);
   }
 }
+
+/** An AUROC taken apart row by row. */
+export interface AurocComponents {
+  readonly auroc: number;
+  /**
+   * [N] what each row adds to the AUROC beyond its mean share, to first order; they add up to 0. The sum of their
+   * squares, after adding up what belongs together, estimates the AUROC's variance.
+   */
+  readonly influences: Float64Array;
+}
+
+/**
+ * The AUROC with the influence of each row: (V - AUROC) / count of its class, where V is the share of the other class
+ * that the row is ordered rightly against, ties counting half.
+ * @param scores [N] higher means more likely positive; NaN is refused
+ * @param labels [N] 1 positive, 0 negative, both present
+ * @throws RangeError as `auroc`
+ * @see DeLong, DeLong and Clarke-Pearson 1988, equations 4 and 5; with clusters, Obuchowski 1997, "Nonparametric
+ * analysis of clustered ROC curve data"
+ */
+export function aurocComponents(scores: ArrayLike<number>, labels: ArrayLike<number>): AurocComponents {
+  requireLabels(scores, labels);
+  const { order, groupStarts } = rankScores(scores);
+  const positives = Array.from(labels).reduce((sum, label) => sum + label, 0);
+  const negatives = labels.length - positives;
+  if (positives === 0 || negatives === 0) {
+    throw new RangeError(`AUROC needs both classes; all ${labels.length} labels are ${labels[0]}.`);
+  }
+  const influences = new Float64Array(labels.length);
+  let positivesBelow = 0;
+  let negativesBelow = 0;
+  let area = 0;
+  for (let g = 0; g + 1 < groupStarts.length; g++) {
+    const rows = order.subarray(groupStarts[g]!, groupStarts[g + 1]!);
+    const own = rows.reduce((sum, row) => sum + labels[row]!, 0);
+    const other = rows.length - own;
+    const beaten = (negativesBelow + other / 2) / negatives;
+    const beatenBy = (positives - positivesBelow - own / 2) / positives;
+    for (const row of rows) influences[row] = labels[row] === 1 ? beaten : beatenBy;
+    area += own * beaten;
+    positivesBelow += own;
+    negativesBelow += other;
+  }
+  const auroc = area / positives;
+  for (let row = 0; row < labels.length; row++) {
+    influences[row] = (influences[row]! - auroc) / (labels[row] === 1 ? positives : negatives);
+  }
+  return { auroc, influences };
+}
+
+/** Scores in ascending order with their ties, made once so that many resamples need no further sorting. */
+export interface RankedScores {
+  /** [N] row indices, ascending by score; tied rows in row order. */
+  readonly order: Int32Array;
+  /** [G + 1] where each group of tied scores starts within `order`; the last entry is N. */
+  readonly groupStarts: Int32Array;
+}
+
+/**
+ * Sorts scores once for the rank statistics (AUROC, average precision, ROC curve).
+ * @param scores [N] finite or infinite numbers
+ * @throws RangeError if N = 0 or a score is NaN
+ */
+export function rankScores(scores: ArrayLike<number>): RankedScores {
+  const count = scores.length;
+  if (count === 0) throw new RangeError("Cannot rank 0 scores.");
+  const order = new Int32Array(count);
+  for (let i = 0; i < count; i++) {
+    if (Number.isNaN(scores[i]))
+      throw new RangeError(`Score ${i} of ${count} is NaN; scores must be ordered.`);
+    order[i] = i;
+  }
+  order.sort((a, b) => compareNumbers(scores[a]!, scores[b]!) || a - b);
+  const starts = [0];
+  for (let i = 1; i < count; i++) if (scores[order[i]!] !== scores[order[i - 1]!]) starts.push(i);
+  starts.push(count);
+  return { order, groupStarts: Int32Array.from(starts) };
+}
+
+/** Not a - b: that is NaN for two infinities of the same sign. */
+const compareNumbers = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);

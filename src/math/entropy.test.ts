@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { entropy } from "./entropy.ts";
-import { logSumExp } from "./log-sum-exp.ts";
+import { entropy, logSumExp } from "./entropy.ts";
 
 test("entropy of known distributions", () => {
   expect(entropy([1])).toBe(0);

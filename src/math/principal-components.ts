@@ -1,5 +1,6 @@
 import { createRng } from "./rng.ts";
 import { symmetricEigen } from "./symmetric-eigen.ts";
+import { dot } from "./vector.ts";
 
 /** Points along the directions in which they differ most. */
 export interface PrincipalComponents {
@@ -109,12 +110,6 @@ function orthonormalise(vectors: readonly Float64Array[]): Float64Array[] {
   return basis;
 }
 
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
-}
-
 function combine(vectors: readonly Float64Array[], weights: readonly number[]): Float64Array {
   const sum = new Float64Array(vectors[0]?.length ?? 0);
   vectors.forEach((vector, at) => {
@@ -130,4 +125,42 @@ const scale = (values: Float64Array, factor: number): Float64Array => values.map
 function signOfPeak(values: Float64Array): number {
   const peak = values.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
   return peak < 0 ? -1 : 1;
+}
+
+/** Variances of uncorrelated columns, drawn towards their mean. */
+export interface ShrunkVariances {
+  /** [k] (1 - shrinkage) · own + shrinkage · mean */
+  readonly variances: Float64Array;
+  /** In [0, 1]: 0 where there are many rows, 1 where the variances cannot be told apart. */
+  readonly shrinkage: number;
+}
+
+/**
+ * Ledoit and Wolf's shrunk covariance of columns whose sample covariance is diagonal, as that of principal components
+ * is: the estimate is diagonal too. Few rows make large variances look too large and small ones too small, which a
+ * Mahalanobis distance divides by.
+ * @param columns [k][n] each of mean 0
+ * @throws RangeError for no columns, or no rows
+ * @see Ledoit and Wolf 2004, "A well-conditioned estimator for large-dimensional covariance matrices"
+ */
+export function shrinkVariances(columns: readonly Float64Array[]): ShrunkVariances {
+  const k = columns.length;
+  const n = columns[0]?.length ?? 0;
+  if (n === 0) throw new RangeError(`Got ${k} columns of ${n} rows, expected at least one of either.`);
+  const own = Float64Array.from(columns, (column) => column.reduce((sum, x) => sum + x * x, 0) / n);
+  const mean = own.reduce((sum, variance) => sum + variance, 0) / k;
+  const squared = own.reduce((sum, variance) => sum + variance * variance, 0);
+  let fourth = 0; // mean of ||x||^4 over rows
+  for (let i = 0; i < n; i++) {
+    let length = 0;
+    for (const column of columns) length += (column[i] as number) ** 2;
+    fourth += length ** 2 / n;
+  }
+  const spread = (squared - k * mean ** 2) / k; // of the variances about their mean
+  const error = Math.min((fourth - squared) / (k * n), spread);
+  const shrinkage = spread > 0 ? Math.max(0, error) / spread : 0;
+  return {
+    variances: own.map((variance) => (1 - shrinkage) * variance + shrinkage * mean),
+    shrinkage,
+  };
 }

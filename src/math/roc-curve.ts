@@ -1,5 +1,4 @@
-import { requireLabels } from "./auroc.ts";
-import { rankScores } from "./rank-scores.ts";
+import { type RankedScores, rankScores, requireLabels } from "./auroc.ts";
 
 /** One corner of a ROC curve: rows scoring at or above `threshold` are called positive. */
 export interface RocPoint {
@@ -43,4 +42,46 @@ export function rocCurve(scores: ArrayLike<number>, labels: ArrayLike<number>): 
       threshold: corner.threshold,
     })),
   ];
+}
+
+/**
+ * Average precision, the area under the precision-recall curve as a step function (no interpolation):
+ * sum over thresholds of (R_n - R_(n-1)) P_n. Equals scikit-learn's `average_precision_score`.
+ * @param scores [N] higher means more likely positive; NaN is refused
+ * @param labels [N] 1 positive, 0 negative
+ * @returns in (0, 1]; the share of positives is what chance gives
+ * @throws RangeError if the lengths differ, N = 0, a score is NaN, a label is neither 0 nor 1, or no label is 1
+ */
+export function averagePrecision(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
+  requireLabels(scores, labels);
+  const area = rankedAveragePrecision(rankScores(scores), labels);
+  if (Number.isNaN(area))
+    throw new RangeError(`Average precision needs a positive; all ${labels.length} labels are 0.`);
+  return area;
+}
+
+/**
+ * {@link averagePrecision} on scores ranked before, with an optional weight a row.
+ * @returns in (0, 1], or NaN if no positive has weight
+ */
+export function rankedAveragePrecision(
+  { order, groupStarts }: RankedScores,
+  labels: ArrayLike<number>,
+  weights?: ArrayLike<number>,
+): number {
+  let positives = 0;
+  let all = 0;
+  let area = 0;
+  for (let g = groupStarts.length - 2; g >= 0; g--) {
+    let groupPositives = 0;
+    for (let i = groupStarts[g]!; i < groupStarts[g + 1]!; i++) {
+      const row = order[i]!;
+      const weight = weights === undefined ? 1 : weights[row]!;
+      all += weight;
+      if (labels[row] === 1) groupPositives += weight;
+    }
+    positives += groupPositives;
+    if (groupPositives > 0) area += groupPositives * (positives / all);
+  }
+  return positives > 0 ? area / positives : Number.NaN;
 }

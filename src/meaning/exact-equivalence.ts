@@ -1,4 +1,4 @@
-import { normalizeAnswer } from "../text/normalize-answer.ts";
+import { normalizeAnswer } from "../text/open-answer.ts";
 import type { Equivalence } from "./equivalence.ts";
 
 /** The same words; see `normalizeAnswer`. */

@@ -1,5 +1,4 @@
-import { normalizedLaplacian } from "../math/normalized-laplacian.ts";
-import { symmetricEigen } from "../math/symmetric-eigen.ts";
+import { normalizedLaplacian, symmetricEigen } from "../math/symmetric-eigen.ts";
 
 /**
  * Spectral groups: how alike the items are, not only whether they are the same, decides how many groups there are

@@ -1,5 +1,4 @@
-import { isMathematical } from "../text/is-mathematical.ts";
-import { mathEquivalent } from "../text/math-equivalent.ts";
+import { isMathematical, mathEquivalent } from "../text/math-equivalent.ts";
 import type { AnswerPair, Equivalence } from "./equivalence.ts";
 import { sameWords } from "./exact-equivalence.ts";
 import type { PairVerdict } from "./pair-verdict.ts";

@@ -1,3 +1,4 @@
+import pMap from "p-map";
 import type { Json } from "../formats/json.ts";
 import type { JudgeLabel } from "./judge-prompt.ts";
 
@@ -29,21 +30,17 @@ export async function completeAll(
 ): Promise<readonly string[]> {
   const stop = new AbortController();
   const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  const replies = new Array<string>(prompts.length);
-  let next = 0;
-  const work = async (): Promise<void> => {
-    while (next < prompts.length) {
-      either.throwIfAborted();
-      const index = next++;
-      replies[index] = await model.complete(prompts[index]!, { labels, signal: either });
-    }
+  const asked: Promise<string>[] = [];
+  const ask = (prompt: string): Promise<string> => {
+    either.throwIfAborted();
+    const reply = model.complete(prompt, { labels, signal: either });
+    asked.push(reply);
+    return reply;
   };
-  const workers = Array.from({ length: Math.min(model.concurrency, prompts.length) }, work);
   try {
-    await Promise.all(workers);
+    return await pMap(prompts, ask, { concurrency: model.concurrency });
   } finally {
     stop.abort();
-    await Promise.allSettled(workers);
+    await Promise.allSettled(asked);
   }
-  return replies;
 }

@@ -5,7 +5,7 @@ import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { createPromptTemplate } from "../engine/tokenizer/prompt-template.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { SepError } from "../errors.ts";
-import { logSumExp } from "../math/log-sum-exp.ts";
+import { logSumExp } from "../math/entropy.ts";
 import type { JudgeModel } from "./judge-model.ts";
 import type { JudgeLabel } from "./judge-prompt.ts";
 

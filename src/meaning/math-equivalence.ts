@@ -1,6 +1,5 @@
-import { isMathematical } from "../text/is-mathematical.ts";
-import { mathEquivalent } from "../text/math-equivalent.ts";
-import { normalizeAnswer } from "../text/normalize-answer.ts";
+import { isMathematical, mathEquivalent } from "../text/math-equivalent.ts";
+import { normalizeAnswer } from "../text/open-answer.ts";
 import type { Equivalence } from "./equivalence.ts";
 
 /**

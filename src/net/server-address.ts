@@ -1,4 +1,5 @@
 import { SepError } from "../errors.ts";
+import { fingerprint } from "../store/fingerprint.ts";
 import { redactUrl } from "../text/redact.ts";
 
 /** Where a server is. */
@@ -36,4 +37,16 @@ export function parseServerAddresses(urls: string, option: string): readonly Ser
   const twice = addresses.find(({ api }, index) => addresses.findIndex((other) => other.api === api) < index);
   if (twice === undefined) return addresses;
   throw new SepError("bad-option", `Got ${option} with ${twice.api} twice, expected each server once.`);
+}
+
+/**
+ * Servers in the order in which they serve a key. A key stays with its server whatever other keys there are, and when
+ * a server goes, only its own keys move.
+ * @see Thaler and Ravishankar 1998 (rendezvous hashing)
+ */
+export function rankServers(servers: readonly ServerAddress[], key: string): readonly ServerAddress[] {
+  return servers
+    .map((server) => ({ server, weight: fingerprint(`${server.api}\n${key}`) }))
+    .sort((a, b) => (a.weight < b.weight ? 1 : -1))
+    .map(({ server }) => server);
 }

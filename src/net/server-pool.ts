@@ -1,12 +1,10 @@
-import { type Hub, sleepFor } from "../checkpoint/hub/hub.ts";
 import { SepError } from "../errors.ts";
 import { createRng } from "../math/rng.ts";
-import { rankServers } from "./rank-servers.ts";
-import { describeOutcome, retryRequests } from "./retry-requests.ts";
-import { type Answered, type Outcome, sendOnce } from "./send-once.ts";
-import type { ServerAddress } from "./server-address.ts";
-import { createServerFetch } from "./server-fetch.ts";
-import { type HealthWatch, watchHealth } from "./server-health.ts";
+import { describeOutcome } from "./describe-outcome.ts";
+import { drain } from "./map-concurrently.ts";
+import { retry, type Sleep, sleepFor } from "./retry.ts";
+import { type Answered, createServerFetch, type Outcome, sendOnce } from "./send-once.ts";
+import { rankServers, type ServerAddress } from "./server-address.ts";
 
 export interface ServerPoolOptions {
   /** Sent as a bearer token to these addresses only. */
@@ -17,7 +15,7 @@ export interface ServerPoolOptions {
   readonly firstDelayMs?: number | undefined;
   /** The pool's own, with its own connections, when not given. */
   readonly fetch?: typeof fetch | undefined;
-  readonly sleep?: Hub["sleep"] | undefined;
+  readonly sleep?: Sleep | undefined;
   readonly random?: (() => number) | undefined;
   /** Milliseconds; only differences count. */
   readonly now?: (() => number) | undefined;
@@ -121,15 +119,13 @@ export function createServerPool(
       const init = { method: "POST", headers: headersOf(headers), body: JSON.stringify(body) };
       const ranked = rankServers(servers, key);
       let asked = ranked[0] as ServerAddress;
-      const outcome = await retryRequests(
-        async () => {
-          asked = ranked.find(isAlive) ?? asked;
-          const result = await tryServer(asked, path, init, at, signal);
-          const next = ranked.find(isAlive);
-          return { ...result, isElsewhere: next !== undefined && next !== asked };
-        },
-        { ...retrying, signal },
-      );
+      const send = async () => {
+        asked = ranked.find(isAlive) ?? asked;
+        const result = await tryServer(asked, path, init, at, signal);
+        const next = ranked.find(isAlive);
+        return { ...result, isElsewhere: next !== undefined && next !== asked };
+      };
+      const outcome = await drain(retry<Outcome>(send, { ...retrying, signal }));
       return requireAnswer(outcome, asked);
     },
     async ask(server, path, { at = "api", body, signal } = {}) {
@@ -137,10 +133,8 @@ export function createServerPool(
         body === undefined
           ? { method: "GET", headers: headersOf() }
           : { method: "POST", headers: headersOf(), body: JSON.stringify(body) };
-      const outcome = await retryRequests(() => tryServer(server, path, init, at, signal), {
-        ...retrying,
-        signal,
-      });
+      const send = () => tryServer(server, path, init, at, signal);
+      const outcome = await drain(retry<Outcome>(send, { ...retrying, signal }));
       return requireAnswer(outcome, server);
     },
     async [Symbol.asyncDispose]() {
@@ -169,4 +163,71 @@ function requireAnswer(outcome: Outcome, server: ServerAddress): Answered {
     `${server.api} ${describeOutcome(outcome)}, after several tries. Check that the server runs and its log; what is done is kept, and the same command goes on from there.`,
     { cause: outcome.kind === "lost" ? outcome.cause : undefined },
   );
+}
+
+/** Watches one server while requests are under way at it. */
+export interface HealthWatch extends Disposable {
+  /** A request begins. @returns what ends the watch for it, and a signal that is aborted when the server is dead */
+  begin(): { readonly signal: AbortSignal; readonly end: () => void };
+}
+
+export interface HealthWatchOptions {
+  readonly fetch: typeof fetch;
+  readonly everyMs?: number;
+}
+
+/** Three checks of 5 s: a busy server answers late, a dead one never. */
+const CHECK_EVERY_MS = 5_000;
+const MISSES = 3;
+
+/**
+ * Finds out about a server that is gone without having closed its connections: a machine that lost power, a cable. A
+ * request that waits for a long answer cannot know; a short one to `/health` beside it does. A server without that
+ * address is not watched.
+ */
+export function watchHealth(
+  root: string,
+  { fetch, everyMs = CHECK_EVERY_MS }: HealthWatchOptions,
+): HealthWatch {
+  let waiting = 0;
+  let misses = 0;
+  let hasHealth = true;
+  let dead = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const check = async (): Promise<void> => {
+    const outcome = await sendOnce(`${root}/health`, { method: "GET" }, { fetch, limitMs: everyMs });
+    if (outcome.kind === "answered" && outcome.status === 404) hasHealth = false;
+    const isWell = outcome.kind === "answered" && outcome.status < 500;
+    misses = isWell ? 0 : misses + 1;
+    if (misses >= MISSES) {
+      const reason = outcome.kind === "lost" ? outcome.reason : `status ${outcome.status}`;
+      dead.abort(new Error(`its health check fails (${reason})`));
+      dead = new AbortController();
+      misses = 0;
+    }
+    schedule();
+  };
+  const schedule = (): void => {
+    clearTimeout(timer);
+    if (waiting === 0 || !hasHealth) return;
+    timer = setTimeout(() => void check(), everyMs);
+    timer.unref();
+  };
+  return {
+    begin() {
+      waiting += 1;
+      if (waiting === 1) {
+        misses = 0;
+        schedule();
+      }
+      return {
+        signal: dead.signal,
+        end: () => {
+          waiting -= 1;
+          if (waiting === 0) clearTimeout(timer);
+        },
+      };
+    },
+    [Symbol.dispose]: () => clearTimeout(timer),
+  };
 }

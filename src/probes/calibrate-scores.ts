@@ -1,4 +1,4 @@
-import { fitPlattScaling, type PlattScaling } from "../math/platt-scaling.ts";
+import { fitPlattScaling, type PlattScaling } from "../math/logistic.ts";
 import { hasBothClasses } from "./cross-validate.ts";
 
 /** P(label = 1) = logistic(slope · score + offset), slope > 0. */

@@ -1,5 +1,4 @@
-import { logistic } from "../math/logistic.ts";
-import { logit } from "../math/logit.ts";
+import { logistic, logit } from "../math/logistic.ts";
 
 /**
  * How a probe's score becomes the probability of label 1. Plain data, as it stands in JSON.

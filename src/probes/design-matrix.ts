@@ -1,4 +1,4 @@
-import { transpose, transposeInto } from "../math/transpose.ts";
+import { transpose, transposeInto } from "../math/vector.ts";
 import { createExactProducts, type ExactProducts } from "./products/exact-products.ts";
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 

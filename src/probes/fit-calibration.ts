@@ -1,5 +1,5 @@
 import { isotonicRegression } from "../math/isotonic-regression.ts";
-import { logit } from "../math/logit.ts";
+import { logit } from "../math/logistic.ts";
 import { calibrateScores } from "./calibrate-scores.ts";
 import type { CalibrationMap } from "./calibration-map.ts";
 

@@ -1,5 +1,4 @@
-import { principalComponents } from "../math/principal-components.ts";
-import { shrinkVariances } from "../math/shrink-variances.ts";
+import { principalComponents, shrinkVariances } from "../math/principal-components.ts";
 import {
   FAMILIARITY_LEVEL,
   type Familiarity,

@@ -1,8 +1,8 @@
+import { pMapIterable } from "p-map";
 import { SepError } from "../errors.ts";
 import { type FoldAssignment, hasBothClasses } from "./cross-validate.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
 import { groupedStratifiedFolds } from "./grouped-folds.ts";
-import { inOrder } from "./jobs/in-order.ts";
 import { planWorkers } from "./jobs/plan-workers.ts";
 import { openProbeEngine } from "./jobs/probe-engine.ts";
 import type { ScoreJob, ScoreResult } from "./jobs/probe-job.ts";
@@ -141,7 +141,7 @@ export async function* fitProbes(
   const table = createScoreTable(units, results, splits, penalties, folds.foldCount);
   const kept = keep === "every" ? learnable : [];
   const jobs = units.map((unit) => scoreJob(unit, foldOf, plan, penalties, splits, { kept, ...settings }));
-  for await (const result of inOrder(jobs, engine.score)) {
+  for await (const result of pMapIterable(jobs, engine.score)) {
     const unit = results.push(result) - 1;
     const score = scoreLayer(table, unit, result.constantFeatures, names);
     layerScores.push(score);

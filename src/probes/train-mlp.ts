@@ -1,6 +1,6 @@
 import { logistic } from "../math/logistic.ts";
 import { createRng } from "../math/rng.ts";
-import { transpose } from "../math/transpose.ts";
+import { transpose } from "../math/vector.ts";
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 
 /** A network with one hidden layer: logit = output · relu(hidden^T z + hiddenBias) + outputBias. */

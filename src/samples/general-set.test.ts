@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
-import { isMathematical } from "../text/is-mathematical.ts";
-import { normalizeAnswer } from "../text/normalize-answer.ts";
-import { matchesOpenAnswer } from "../text/open-answer.ts";
+import { isMathematical } from "../text/math-equivalent.ts";
+import { matchesOpenAnswer, normalizeAnswer } from "../text/open-answer.ts";
 import { locateQuestions } from "./load-questions.ts";
 import { parseQuestion, type Question } from "./question.ts";
 

@@ -1,9 +1,6 @@
-import type { CorrectnessRule } from "../text/correctness-rule.ts";
-import { extractAnswer } from "../text/extract-answer.ts";
-import { extractOpenAnswer } from "../text/extract-open-answer.ts";
-import { isMathematical } from "../text/is-mathematical.ts";
-import { mathEquivalent } from "../text/math-equivalent.ts";
-import { matchesOpenAnswer } from "../text/open-answer.ts";
+import { extractAnswer, extractOpenAnswer } from "../text/extract-answer.ts";
+import { isMathematical, mathEquivalent } from "../text/math-equivalent.ts";
+import { type CorrectnessRule, matchesOpenAnswer } from "../text/open-answer.ts";
 import type { Question } from "./question.ts";
 import type { RunRecord } from "./run-record.ts";
 import type { ExtractedSamples, Samples } from "./samples.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { createRng } from "../math/rng.ts";
-import { questionWords } from "../text/question-words.ts";
+import { questionWords } from "../text/segment-text.ts";
 import { groupQuestions } from "./near-duplicates.ts";
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyz";

@@ -1,4 +1,4 @@
-import { questionWords } from "../text/question-words.ts";
+import { questionWords } from "../text/segment-text.ts";
 
 export interface NearDuplicateOptions {
   /** Words in a gram. A question of fewer words is a near-duplicate of none: it is the same as another, or differs. */

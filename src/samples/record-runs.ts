@@ -5,7 +5,7 @@ import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 import { buildPrompt, type Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { PromptFormat } from "../engine/tokenizer/prompt-format.ts";
 import { mean } from "../math/vector.ts";
-import type { CorrectnessRule } from "../text/correctness-rule.ts";
+import type { CorrectnessRule } from "../text/open-answer.ts";
 import type { AnswerBackend, AnswerSampler } from "./answer-backend.ts";
 import { gradeAnswer } from "./grade-answer.ts";
 import type { Question } from "./question.ts";

@@ -11,7 +11,7 @@ import {
   type Row,
   stringField,
 } from "../formats/row-fields.ts";
-import { CORRECTNESS_RULES, type CorrectnessRule } from "../text/correctness-rule.ts";
+import { CORRECTNESS_RULES, type CorrectnessRule } from "../text/open-answer.ts";
 
 /**
  * What token entropies are computed over: the whole vocabulary, or the 20 most likely tokens with their probabilities

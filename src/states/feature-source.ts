@@ -1,5 +1,5 @@
 import type { TracePosition } from "../engine/places.ts";
-import { type Allocate, allocateNew } from "../math/allocate.ts";
+import { type Allocate, allocateNew } from "../math/vector.ts";
 import { openHiddenStates } from "./hidden-states.ts";
 
 /**

@@ -4,7 +4,7 @@ import { TRACE_POSITIONS, type TracePosition } from "../engine/places.ts";
 import { SepError } from "../errors.ts";
 import { layoutSafetensors, type SafetensorsLayout } from "../formats/encode-safetensors.ts";
 import type { SafetensorsHeader, TensorEntry } from "../formats/safetensors.ts";
-import { type Allocate, allocateNew } from "../math/allocate.ts";
+import { type Allocate, allocateNew } from "../math/vector.ts";
 import { makeFolder, withFile } from "../store/file-error.ts";
 import { readSafetensorsHeader, readTensorRows, writeSafetensors } from "../store/safetensors.ts";
 import { writeExactly } from "../store/write-atomic.ts";

@@ -11,7 +11,7 @@ import {
   type TensorEntry,
 } from "../formats/safetensors.ts";
 import { decodeTensor } from "../formats/tensor-bytes.ts";
-import { type Allocate, allocateNew } from "../math/allocate.ts";
+import { type Allocate, allocateNew } from "../math/vector.ts";
 import { withFile } from "./file-error.ts";
 import { openRegularFile, readExactly } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";

@@ -9,7 +9,7 @@ import type { ClassWeight } from "../probes/fit-logistic.ts";
 import type { ProbeKind } from "../probes/probe-kind.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { FigureFormat } from "../report/figure.ts";
-import type { CorrectnessRule } from "../text/correctness-rule.ts";
+import type { CorrectnessRule } from "../text/open-answer.ts";
 import type { MeaningChoice } from "./meaning/meaning-choice.ts";
 import type { MeaningModels } from "./meaning/meaning-models.ts";
 import type { StudyPromptFormat } from "./sampling/plan-generation.ts";

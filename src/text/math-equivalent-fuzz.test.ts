@@ -1,13 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { isMathematical } from "./is-mathematical.ts";
 import { createCursor } from "./math-answer/cursor.ts";
-import { parseAnswer } from "./math-answer/parse-answer.ts";
-import { parseList } from "./math-answer/parse-list.ts";
+import { parseAnswer, parseList } from "./math-answer/parse-answer.ts";
 import { parseSum } from "./math-answer/parse-sum.ts";
 import { sameAnswer } from "./math-answer/same-answer.ts";
 import { tokenize } from "./math-answer/tokenize.ts";
-import { MAX_WORK, mathEquivalent } from "./math-equivalent.ts";
+import { isMathematical, MAX_WORK, mathEquivalent } from "./math-equivalent.ts";
 
 /** What answers are made of, well formed or not. */
 const PIECES =

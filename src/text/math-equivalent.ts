@@ -1,3 +1,4 @@
+import type { Answer } from "./math-answer/answer.ts";
 import { parseAnswer } from "./math-answer/parse-answer.ts";
 import { sameAnswer } from "./math-answer/same-answer.ts";
 
@@ -33,3 +34,37 @@ const MAX_LENGTH = 2000;
 const WHOLE = /^-?\d{1,15}$/;
 /** Half of the pairs in the test's table take under 60 units, the dearest 20 000; all of it is a quarter of a second. */
 export const MAX_WORK = 200_000;
+
+/**
+ * Whether a reference answer is a number, with or without a unit, or a mathematical expression, so that
+ * `mathEquivalent` is the way to compare with it. Letters alone are not, nor are numbers in words.
+ */
+export function isMathematical(answer: string): boolean {
+  return (
+    answer.length <= MAX_REFERENCE_LENGTH &&
+    SIGN_OF_MATHEMATICS.test(answer) &&
+    isFormula(parseAnswer(answer))
+  );
+}
+
+/** An expression is short. */
+const MAX_REFERENCE_LENGTH = 300;
+
+/** A digit, a LaTeX command, a relation, a power, or what Unicode has for them. */
+const SIGN_OF_MATHEMATICS = /\d|\\[a-z]|[=<>^≤≥π√∞²³½]/i;
+
+function isFormula(answer: Answer): boolean {
+  switch (answer.kind) {
+    case "text":
+    case "choice":
+      return false;
+    case "quantity":
+      return answer.expression.kind !== "symbol";
+    case "list":
+    case "set":
+    case "tuple":
+      return answer.items.every(isFormula);
+    default:
+      return true;
+  }
+}

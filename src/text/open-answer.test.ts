@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { matchesOpenAnswer } from "./open-answer.ts";
+import { matchesOpenAnswer, normalizeAnswer, tokenF1 } from "./open-answer.ts";
 
 const SHAKESPEARE = { accepted: ["Shakespeare"], question: "Who wrote Hamlet?" };
 const SUN = { accepted: ["Sun"], question: "Which is larger, the Sun or the Moon?" };
@@ -42,4 +43,64 @@ test("the papers' threshold is reached, not passed", () => {
     false, // four words: F1 = 2/5
   );
   expect(matchesOpenAnswer("squad-f1", "J. R. Tolkien", { accepted: ["Tolkien"], question: "" })).toBe(true);
+});
+
+test.each([
+  ["Paris", "paris", 1],
+  ["The Thames", "Thames", 1], // articles do not count
+  ["William Shakespeare", "Shakespeare", 2 / 3],
+  ["The capital of France is Paris.", "Paris", 2 / 6], // capital of france is paris
+  ["Atlantic Ocean", "Pacific Ocean", 1 / 2],
+  ["Lyon", "Paris", 0],
+  ["new new york", "new york york", 2 / 3], // a repeated word counts as often as it is in both
+  ["", "Paris", 0],
+])("%j and %j overlap by %d", (said, reference, expected) => {
+  expect(tokenF1(said, reference)).toBeCloseTo(expected, 12);
+});
+
+test("is symmetric, within [0, 1], and 1 for the same words in any order", () => {
+  const words = fc.array(fc.constantFrom("red", "green", "blue", "one"), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(words, words, (a, b) => {
+      const f1 = tokenF1(a.join(" "), b.join(" "));
+      expect(f1).toBe(tokenF1(b.join(" "), a.join(" ")));
+      expect(f1).toBeGreaterThanOrEqual(0);
+      expect(f1 === 1).toBe(a.toSorted().join() === b.toSorted().join());
+    }),
+    { seed: 1 },
+  );
+});
+
+test.each([
+  ["The Eiffel-Tower!", "eiffeltower"],
+  ["  a  cat,\n an owl ", "cat owl"],
+  ["Paris.", "paris"],
+  ["**Paris**", "paris"],
+  ["-5", "-5"],
+  ["−5", "-5"],
+  ["1/2", "1/2"],
+  ["$1,234.50", "1234.50"],
+  ["3.", "3"],
+  [".5", ".5"],
+  ["2:30", "2:30"],
+  ["2x - 5", "2x - 5"],
+  ["**5**", "5"],
+  ["10 (ten)", "10 ten"],
+  ["A.", "a"],
+  ["?!", "?!"],
+  ["", ""],
+])("%j is %j", (text, normal) => {
+  expect(normalizeAnswer(text)).toBe(normal);
+});
+
+test("different numbers stay different", () => {
+  const distinct = ["5", "-5", "0.5", "5/2", "52", "2-5", "25", "2+5", "2*5", "5%2"];
+  expect(new Set(distinct.map(normalizeAnswer)).size).toBe(distinct.length - 1); // a percent sign is dropped: 52
+});
+
+test("never blank unless the text is", () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => (normalizeAnswer(text) === "") === (text.trim() === "")),
+    { seed: 1 },
+  );
 });

@@ -2,8 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import golden from "../../test/golden/rouge.json" with { type: "json" };
 import { porterStem } from "./porter-stem.ts";
-import { rougeL } from "./rouge-l.ts";
-import { rougeTokens } from "./rouge-tokens.ts";
+import { rougeL, rougeTokens } from "./rouge-l.ts";
 
 const score = (a: string, b: string): number => rougeL(rougeTokens(a), rougeTokens(b));
 

@@ -1,4 +1,4 @@
-import { normalQuantile } from "../../src/math/normal.ts";
+import { normalQuantile } from "../../src/math/distributions.ts";
 import { createRng } from "../../src/math/rng.ts";
 
 /** Hidden states in which a question's difficulty is planted, more strongly in some layers than in others. */

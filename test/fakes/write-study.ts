@@ -1,8 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { TRACE_POSITIONS, type TracePosition } from "../../src/engine/places.ts";
+import { normalQuantile } from "../../src/math/distributions.ts";
 import { logistic } from "../../src/math/logistic.ts";
-import { normalQuantile } from "../../src/math/normal.ts";
 import { createRng, type Rng } from "../../src/math/rng.ts";
 import type { RunRecord } from "../../src/samples/run-record.ts";
 import { samplesOf } from "../../src/samples/samples.ts";

@@ -1,4 +1,4 @@
-import type { PullEvent } from "../../checkpoint/hub/pull-event.ts";
+import type { PullEvent } from "../../checkpoint/hub/hub.ts";
 import { type LoadModelOptions, loadModel } from "../../checkpoint/load-model.ts";
 import { locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";

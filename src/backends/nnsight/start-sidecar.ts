@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { openRedactor } from "../../checkpoint/hub/hub-settings.ts";
+import { openRedactor } from "../../checkpoint/hub/hub.ts";
 import { createLineRedactor, type Redactor, redactStrings } from "../../text/redact.ts";
 import { explainNoProgram, explainSidecarEnd, explainSidecarError } from "./explain-sidecar.ts";
 import {

@@ -1,9 +1,10 @@
-import type { Hub } from "../../checkpoint/hub/hub.ts";
 import { SepError } from "../../errors.ts";
 import { createRng } from "../../math/rng.ts";
 import type { JudgeModel } from "../../meaning/judge-model.ts";
-import { describeOutcome, quoteAnswer, retryRequests } from "../../net/retry-requests.ts";
-import { type Answered, parseBody, sendOnce } from "../../net/send-once.ts";
+import { describeOutcome, quoteAnswer } from "../../net/describe-outcome.ts";
+import { drain } from "../../net/map-concurrently.ts";
+import { retry, type Sleep } from "../../net/retry.ts";
+import { type Answered, type Outcome, parseBody, sendOnce } from "../../net/send-once.ts";
 import { parseServerAddress } from "../../net/server-address.ts";
 
 export interface ServerJudgeOptions {
@@ -16,7 +17,7 @@ export interface ServerJudgeOptions {
   /** Requests under way at a time. */
   readonly concurrency?: number | undefined;
   readonly fetch: typeof fetch;
-  readonly sleep: Hub["sleep"];
+  readonly sleep: Sleep;
   /** In [0, 1): shortens the waits between tries by up to a half. */
   readonly random?: (() => number) | undefined;
 }
@@ -73,9 +74,9 @@ async function ask(
       max_tokens: MAX_TOKENS,
     }),
   };
-  const outcome = await retryRequests(
-    () => sendOnce(endpoint, request, { fetch, limitMs: REQUEST_LIMIT_MS, signal }),
-    { tries: TRIES, firstDelayMs: FIRST_DELAY_MS, sleep, random, signal },
+  const send = () => sendOnce(endpoint, request, { fetch, limitMs: REQUEST_LIMIT_MS, signal });
+  const outcome = await drain(
+    retry<Outcome>(send, { tries: TRIES, firstDelayMs: FIRST_DELAY_MS, sleep, random, signal }),
   );
   if (outcome.kind === "answered" && outcome.status < 300) return readReply(outcome, endpoint);
   throw failed(endpoint, describeOutcome(outcome), outcome.kind === "lost" ? outcome.cause : undefined);

@@ -1,6 +1,5 @@
 import { SepError } from "../../errors.ts";
-import { explainServerRefusal } from "../../net/explain-refusal.ts";
-import { quoteAnswer } from "../../net/retry-requests.ts";
+import { explainServerRefusal, quoteAnswer } from "../../net/describe-outcome.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 import type { ServerAddress } from "../../net/server-address.ts";
 import type { ServerPool } from "../../net/server-pool.ts";

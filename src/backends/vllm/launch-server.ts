@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { open, readFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { sleepFor } from "../../checkpoint/hub/hub.ts";
 import { SepError } from "../../errors.ts";
+import { sleepFor } from "../../net/retry.ts";
 import { sendOnce } from "../../net/send-once.ts";
 import { parseServerAddress, type ServerAddress } from "../../net/server-address.ts";
 import { makeFolder } from "../../store/file-error.ts";

@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import { quoteAnswer } from "../../net/retry-requests.ts";
+import { quoteAnswer } from "../../net/describe-outcome.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 import { TOP_LOGPROBS } from "./answer-request.ts";
 

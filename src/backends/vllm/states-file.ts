@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
-import { type Hub, sleepFor } from "../../checkpoint/hub/hub.ts";
 import { SepError } from "../../errors.ts";
 import type { TensorEntry } from "../../formats/safetensors.ts";
+import { type Sleep, sleepFor } from "../../net/retry.ts";
 import { readSafetensorsHeader, readTensorRows } from "../../store/safetensors.ts";
 
 /** What a file of hidden states must hold. */
@@ -17,7 +17,7 @@ export interface ExpectedFile {
 export interface WaitOptions {
   /** How long after the answer the file may be written. */
   readonly waitMs: number;
-  readonly sleep?: Hub["sleep"];
+  readonly sleep?: Sleep;
   /** Milliseconds; only differences count. */
   readonly now?: () => number;
   readonly signal?: AbortSignal | undefined;

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
-import { openRedactor } from "../../checkpoint/hub/hub-settings.ts";
+import { openRedactor } from "../../checkpoint/hub/hub.ts";
 import { createLineRedactor } from "../../text/redact.ts";
 
 // The entry point of a process that stands between this program and a server it has started. It ends the server, and

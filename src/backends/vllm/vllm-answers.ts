@@ -5,8 +5,8 @@ import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts"
 import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../../errors.ts";
 import { createRng } from "../../math/rng.ts";
-import { allOrNone } from "../../net/all-or-none.ts";
-import { explainServerRefusal } from "../../net/explain-refusal.ts";
+import { explainServerRefusal } from "../../net/describe-outcome.ts";
+import { allOrNone } from "../../net/map-concurrently.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { formatNumber } from "../../text/format-numbers.ts";

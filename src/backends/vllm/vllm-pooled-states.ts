@@ -1,8 +1,7 @@
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import { SepError } from "../../errors.ts";
-import { allOrNone } from "../../net/all-or-none.ts";
-import { explainServerRefusal } from "../../net/explain-refusal.ts";
-import { quoteAnswer } from "../../net/retry-requests.ts";
+import { explainServerRefusal, quoteAnswer } from "../../net/describe-outcome.ts";
+import { allOrNone } from "../../net/map-concurrently.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import type { StateBackend } from "../../states/state-backend.ts";

@@ -1,5 +1,5 @@
 import type { EncoderDtype } from "../../engine/encoders/encoder.ts";
-import { type FileChoice, SAFETENSORS_FILES } from "../hub/file-choice.ts";
+import { type FileChoice, SAFETENSORS_FILES } from "../hub/choose-files.ts";
 import { type Processor, quantisedExports } from "./quantised-exports.ts";
 
 /** What an encoder is used for. */

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
 import { openRegularFile } from "../../store/read-file.ts";
-import type { FileChoice } from "../hub/file-choice.ts";
-import { sizeIfThere } from "../hub/size-if-there.ts";
+import type { FileChoice } from "../hub/choose-files.ts";
+import { sizeIfThere } from "../hub/hub-cache.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 
 /** Where an encoder's weights are within its folder. */

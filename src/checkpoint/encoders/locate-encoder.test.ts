@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createFakeModel } from "../../../test/fakes/fake-model.ts";
 import { createHubStage, type HubStage } from "../../../test/fakes/hub-stage.ts";
-import { drain } from "../hub/drain.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import { type LocateEncoderOptions, locateEncoder } from "./locate-encoder.ts";
 
 const SMALL = { "config.json": "{}", "tokenizer.json": "{ }", "tokenizer_config.json": "{  }" };

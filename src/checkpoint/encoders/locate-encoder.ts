@@ -1,6 +1,5 @@
 import type { EncoderDtype } from "../../engine/encoders/encoder.ts";
-import type { HubOptions } from "../hub/hub.ts";
-import type { PullEvent } from "../hub/pull-event.ts";
+import type { HubOptions, PullEvent } from "../hub/hub.ts";
 import { type CheckpointLocation, locateCheckpoint } from "../locate-checkpoint.ts";
 import { chooseEncoderFiles, type EncoderUse, type EncoderWeights } from "./encoder-files.ts";
 import { detectProcessor, type Processor } from "./quantised-exports.ts";

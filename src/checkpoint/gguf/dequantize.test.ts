@@ -1,8 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readSafetensorsHeader, readTensor } from "../../store/safetensors.ts";
-import { createDequantizer } from "./dequantize.ts";
-import { GGML_TYPES, type GgmlType } from "./ggml-types.ts";
+import { createDequantizer, GGML_TYPES, type GgmlType } from "./dequantize.ts";
 
 const GOLDEN = fileURLToPath(new URL("../../../test/golden/gguf-quants.safetensors", import.meta.url));
 

@@ -1,8 +1,13 @@
 import { SepError } from "../../errors.ts";
 import { openRegularFile, readExactly } from "../../store/read-file.ts";
-import { GGML_TYPES, type GgmlType, OTHER_GGML_TYPES } from "./ggml-types.ts";
-import { createGgufCursor, type GgufCursor, type GgufFail } from "./gguf-cursor.ts";
-import { type GgufValue, readGgufValue } from "./gguf-values.ts";
+import { GGML_TYPES, type GgmlType, OTHER_GGML_TYPES } from "./dequantize.ts";
+import {
+  createGgufCursor,
+  type GgufCursor,
+  type GgufFail,
+  type GgufValue,
+  readGgufValue,
+} from "./gguf-metadata.ts";
 
 /** Where a tensor lies, and how it is packed. */
 export interface GgufTensor {

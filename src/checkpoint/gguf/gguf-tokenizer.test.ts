@@ -4,9 +4,8 @@ import golden from "../../../test/golden/gguf/tokenizers.json" with { type: "jso
 import type { TextTokenizer } from "../../engine/tokenizer/text-tokenizer.ts";
 import { openHere } from "../tokenizer/sandboxed-tokenizer.ts";
 import { readGgufHeader } from "./gguf-header.ts";
-import { createGgufMetadata } from "./gguf-metadata.ts";
+import { createGgufMetadata, type GgufValue } from "./gguf-metadata.ts";
 import { spellGgufTokenizer } from "./gguf-tokenizer.ts";
-import type { GgufValue } from "./gguf-values.ts";
 import { readGgufVocabulary } from "./gguf-vocabulary.ts";
 
 const load = async (

@@ -1,12 +1,9 @@
 import { SepError } from "../../errors.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
 import type { TokenizerFiles } from "../tokenizer/sandboxed-tokenizer.ts";
-import { byteLevelParts } from "./byte-level-tokenizer.ts";
 import type { GgufArchitecture } from "./gguf-config.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
-import type { GgufVocabulary } from "./gguf-vocabulary.ts";
-import { choosePreTokenizer } from "./pre-tokenizers.ts";
-import { sentencepieceParts } from "./sentencepiece-tokenizer.ts";
+import { choosePreTokenizer, type GgufVocabulary, type PreTokenizer } from "./gguf-vocabulary.ts";
 
 /**
  * The tokenizer that a GGUF file describes, put together as the files that it once was.
@@ -107,3 +104,156 @@ function surround({
   ];
   return { type: "TemplateProcessing", single: one("A"), pair: [...one("A"), ...one("B")] };
 }
+
+/**
+ * The parts of `tokenizer.json` for byte-level BPE (`tokenizer.ggml.model` = gpt2): GPT-2, Llama 3, Qwen, SmolLM.
+ * @throws SepError `bad-checkpoint` for merges that are missing or no pairs
+ */
+export function byteLevelParts(
+  metadata: GgufMetadata,
+  { entries }: GgufVocabulary,
+  { patterns, ignoreMerges = false, composed = false }: PreTokenizer,
+): Record<string, unknown> {
+  const splits = patterns.map((pattern) => ({
+    type: "Split",
+    pattern: { Regex: pattern },
+    behavior: "Isolated",
+    invert: false,
+  }));
+  const toBytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false };
+  return {
+    normalizer: composed ? { type: "NFC" } : null,
+    pre_tokenizer: { type: "Sequence", pretokenizers: [...splits, toBytes] },
+    decoder: { type: "ByteLevel" },
+    model: {
+      type: "BPE",
+      unk_token: null,
+      byte_fallback: false,
+      ignore_merges: ignoreMerges,
+      vocab: spellVocabulary(entries),
+      merges: metadata.texts("tokenizer.ggml.merges").map((merge) => splitMerge(merge, metadata.path)),
+    },
+  };
+}
+
+/** The two sides of a merge; the space between them is the first one that is not the left side's first character. */
+function splitMerge(merge: string, path: string): [string, string] {
+  const space = merge.indexOf(" ", 1);
+  if (space > 0 && space < merge.length - 1) return [merge.slice(0, space), merge.slice(space + 1)];
+  throw new SepError(
+    "bad-checkpoint",
+    `${path}: the merge ${JSON.stringify(merge.slice(0, 60))} is not two tokens with a space between them.`,
+  );
+}
+
+/**
+ * Token ids by their text in GPT-2's byte alphabet. Some converters write normal tokens as plain text, which no
+ * word would ever match, and whose characters the decoder could not read.
+ */
+function spellVocabulary(entries: GgufVocabulary["entries"]): Record<string, number> {
+  const alphabet = byteAlphabet();
+  const letters = new Set(alphabet);
+  const given = new Set(entries.map(({ text }) => text));
+  return Object.fromEntries(
+    entries.map(({ text, kind }, id) => {
+      const matched = kind !== "normal" && kind !== "undefined"; // found in the text as it stands
+      if (matched || [...text].every((character) => letters.has(character))) return [text, id];
+      const spelled = [...new TextEncoder().encode(text)].map((byte) => alphabet[byte]).join("");
+      return [given.has(spelled) ? text : spelled, id];
+    }),
+  );
+}
+
+/**
+ * [256] the character that stands for each byte: itself where it is printable in Latin-1, else the next free one
+ * from U+0100 on.
+ * @see Radford et al. 2019 (GPT-2), `encoder.py`, `bytes_to_unicode`
+ */
+function byteAlphabet(): string[] {
+  let free = 0x100;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);
+    return String.fromCharCode(printable ? byte : free++);
+  });
+}
+
+/** SentencePiece's character for a space. */
+const SPACE = "▁";
+
+/**
+ * The parts of `tokenizer.json` for SentencePiece's BPE (`tokenizer.ggml.model` = llama): Llama 2 and its kin.
+ *
+ * As in Llama 2's own `tokenizer.json` and in llama.cpp, a space is put before the text and before whatever follows
+ * a special token, unless the file says otherwise; characters that are no token become their bytes' tokens.
+ * @throws SepError `bad-checkpoint` for scores that are missing or too few
+ */
+export function sentencepieceParts(
+  metadata: GgufMetadata,
+  vocabulary: GgufVocabulary,
+): Record<string, unknown> {
+  const { entries, unknown } = vocabulary;
+  const scores = metadata.numbers("tokenizer.ggml.scores");
+  if (scores.length < entries.length)
+    throw new SepError(
+      "bad-checkpoint",
+      `${metadata.path}: ${entries.length} tokens and ${scores.length} scores.`,
+    );
+  const prefixed = metadata.flag("tokenizer.ggml.add_space_prefix", true);
+  const spaces = { type: "Replace", pattern: { String: " " }, content: SPACE };
+  const unknownToken = unknown ?? entries.findIndex(({ kind }) => kind === "unknown");
+  return {
+    normalizer: prefixed
+      ? { type: "Sequence", normalizers: [{ type: "Prepend", prepend: SPACE }, spaces] }
+      : spaces,
+    pre_tokenizer: null,
+    decoder: {
+      type: "Sequence",
+      decoders: [
+        { type: "Replace", pattern: { String: SPACE }, content: " " },
+        { type: "ByteFallback" },
+        { type: "Fuse" },
+        ...(prefixed ? [{ type: "Strip", content: " ", start: 1, stop: 0 }] : []),
+      ],
+    },
+    model: {
+      type: "BPE",
+      unk_token: entries[unknownToken]?.text ?? null,
+      fuse_unk: true,
+      byte_fallback: true,
+      vocab: Object.fromEntries(entries.map(({ text }, id) => [text, id])),
+      merges: mergesByScore(metadata.path, vocabulary, scores),
+    },
+  };
+}
+
+/**
+ * SentencePiece joins the neighbours whose union has the highest score. BPE says the same with an ordered list of
+ * pairs: every way to cut a token into two tokens, best union first, and among equals the longer left side first,
+ * as Hugging Face's converter orders them.
+ */
+function mergesByScore(path: string, { entries }: GgufVocabulary, scores: Float64Array): [string, string][] {
+  const cuts = entries.reduce((sum, { text }) => sum + text.length ** 2, 0);
+  if (cuts > MOST_CUTS) {
+    throw new SepError(
+      "hostile-model",
+      `${path}: its tokens are so long that cutting them in two takes ${cuts} steps, at most ${MOST_CUTS}. Get the file from a source that you trust.`,
+    );
+  }
+  const ids = new Map(entries.map(({ text }, id) => [text, id]));
+  const merges = entries.flatMap(({ text, kind }, id) => {
+    // all others are found in the text as they stand, or are no text at all
+    if (kind !== "normal" && kind !== "undefined") return [];
+    const characters = [...text];
+    return characters.slice(1).flatMap((_, i) => {
+      const left = characters.slice(0, i + 1).join("");
+      const right = characters.slice(i + 1).join("");
+      if (!ids.has(left) || !ids.has(right)) return [];
+      return [{ left, right, score: scores[id] as number, leftSize: i + 1, size: characters.length }];
+    });
+  });
+  merges.sort((a, b) => b.score - a.score || b.leftSize - a.leftSize || b.size - a.size);
+  return merges.map(({ left, right }) => [left, right]);
+}
+
+/** Characters copied to try every cut: 260,000 tokens of 8 characters take 17 million. */
+const MOST_CUTS = 1e9;

@@ -1,4 +1,5 @@
 import { SepError } from "../../errors.ts";
+import type { GgufArchitecture } from "./gguf-config.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 
 /** llama.cpp's kinds of token; whatever it does not list counts as undefined. */
@@ -96,3 +97,73 @@ const END_TEXTS: ReadonlySet<string> = new Set([
   "<|end|>",
   "<end_of_turn>",
 ]);
+
+/** How a byte-level vocabulary cuts text into the words that its merges work on. */
+export interface PreTokenizer {
+  /** Applied in turn, each to the pieces that the ones before left; what lies between matches is a piece too. */
+  readonly patterns: readonly string[];
+  /** A word that is a token as it stands is not put together from merges. */
+  readonly ignoreMerges?: boolean;
+  /** Text begins with BOS unless the file says otherwise. */
+  readonly addBos?: boolean;
+  /** Unicode's composed form first. */
+  readonly composed?: boolean;
+}
+
+/**
+ * Chooses the pre-tokenizer that the file names, with the patterns that the models' own `tokenizer.json` have.
+ * @throws SepError `unsupported-model` for one that is not known, and for a file of the architecture `llama` that
+ *   names none: it could be any
+ * @see llama.cpp, `src/llama-vocab.cpp`, `llm_tokenizer_bpe`, for the names
+ */
+export function choosePreTokenizer(metadata: GgufMetadata, architecture: GgufArchitecture): PreTokenizer {
+  const stated = metadata.has(KEY) ? metadata.text(KEY) : UNSTATED.get(architecture);
+  const found = PRE_TOKENIZERS.find(({ names }) => stated !== undefined && names.includes(stated));
+  if (found !== undefined) return found;
+  const known = PRE_TOKENIZERS.flatMap(({ names }) => names).join(", ");
+  throw new SepError(
+    "unsupported-model",
+    `${metadata.path}: "${KEY}" is ${metadata.show(KEY)}, and ${known} are implemented. Get a newer conversion of the model, or its checkpoint in Hugging Face's format.`,
+  );
+}
+
+const KEY = "tokenizer.ggml.pre";
+/** Conversions from before that key existed; all models of these architectures share one pre-tokenizer. */
+const UNSTATED: ReadonlyMap<string, string> = new Map([
+  ["gpt2", "gpt-2"],
+  ["qwen2", "qwen2"],
+  ["qwen3", "qwen2"],
+]);
+
+const CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
+const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
+const REST = String.raw` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
+const LLAMA3 = String.raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|${REST}`;
+const QWEN2 = String.raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|${REST}`;
+const UPPER = String.raw`[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`;
+const LOWER = String.raw`[\p{Ll}\p{Lm}\p{Lo}\p{M}]`;
+const TEKKEN = String.raw`[^\r\n\p{L}\p{N}]?${UPPER}*${LOWER}+|[^\r\n\p{L}\p{N}]?${UPPER}+${LOWER}*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
+
+const PRE_TOKENIZERS: readonly (PreTokenizer & { readonly names: readonly string[] })[] = [
+  { names: ["gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion"], patterns: [GPT2] },
+  {
+    // every digit stands alone
+    names: ["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"],
+    patterns: [String.raw`\p{N}`, GPT2],
+  },
+  {
+    names: ["llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral", "midm-2.0"],
+    patterns: [LLAMA3],
+    ignoreMerges: true,
+    addBos: true,
+  },
+  { names: ["smaug-bpe", "dbrx"], patterns: [LLAMA3] },
+  { names: ["qwen2"], patterns: [QWEN2], composed: true },
+  { names: ["deepseek-r1-qwen", "stablelm2", "megrez"], patterns: [QWEN2] },
+  { names: ["tekken"], patterns: [TEKKEN], ignoreMerges: true, addBos: true },
+  {
+    // llama.cpp's own guess for vocabularies that it does not know
+    names: ["default"],
+    patterns: [String.raw`[\p{P}\$\+<=>\^~\|]+`, GPT2, String.raw`\p{N}+`, "[0-9][0-9][0-9]"],
+  },
+];

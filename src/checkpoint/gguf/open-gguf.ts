@@ -3,7 +3,7 @@ import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { SepError } from "../../errors.ts";
 import { readExactly } from "../../store/read-file.ts";
 import type { Checkpoint } from "../checkpoint.ts";
-import { fingerprintStoredFile } from "../hub/fingerprint-stored-file.ts";
+import { fingerprintStoredFile } from "../hub/hub-cache.ts";
 import { type OpenTokenizerOptions, openTokenizer } from "../tokenizer/load-text-tokenizer.ts";
 import type { TokenizerFiles } from "../tokenizer/sandboxed-tokenizer.ts";
 import { createDequantizer } from "./dequantize.ts";

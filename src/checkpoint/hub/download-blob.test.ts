@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import type { Fault, SeenRequest } from "../../../test/fakes/fake-hub.ts";
 import { createFakeModel, etagOf, type FakeFile, type FakeModel } from "../../../test/fakes/fake-model.ts";
 import { createHubStage, type HubStage } from "../../../test/fakes/hub-stage.ts";
-import { drain } from "./drain.ts";
-import type { PullEvent } from "./pull-event.ts";
+import { drain } from "../../net/map-concurrently.ts";
+import type { PullEvent } from "./hub.ts";
 import { pullRepository } from "./pull-repository.ts";
 
 const WEIGHTS = Buffer.alloc(600_000, "weights that do not repeat every few bytes, ".repeat(97));

@@ -1,12 +1,12 @@
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
-import { retryDelayMs } from "../../net/retry-delay.ts";
-import { type BlobHash, createBlobHash } from "./blob-hash.ts";
-import type { Hub } from "./hub.ts";
-import type { HubFile } from "./inspect-file.ts";
-import type { PullEvent } from "./pull-event.ts";
-import { DEFAULT_TRIES, describeLoss, type HubResponse, sendToHub } from "./send-to-hub.ts";
+import { backoffMs } from "../../net/retry.ts";
+import { describeLoss } from "../../net/send-once.ts";
+import type { Hub, PullEvent } from "./hub.ts";
+import type { HubFile } from "./read-model-info.ts";
+import { DEFAULT_TRIES, type HubResponse, sendToHub } from "./send-to-hub.ts";
 
 /** Where a download goes. */
 export interface BlobTarget {
@@ -105,7 +105,7 @@ async function* fill(
         `${source.file} of ${source.id.repo} breaks off after ${received} of ${sizeBytes} bytes (${loss}), ${DEFAULT_TRIES} times in a row. Try again later: the download goes on from there.`,
       );
     }
-    const waitMs = retryDelayMs(failures, null);
+    const waitMs = backoffMs(failures);
     yield {
       kind: "note",
       message: `${source.file}: ${loss}; going on after ${received} of ${sizeBytes} bytes`,
@@ -172,3 +172,29 @@ const report = (source: HubFile, receivedBytes: number): PullEvent => ({
   receivedBytes,
   totalBytes: source.sizeBytes,
 });
+
+/** Checks content against the name that the hub gives it. */
+export interface BlobHash {
+  update(bytes: Uint8Array): void;
+  /** Call once, after the last byte. */
+  matches(): boolean;
+}
+
+/**
+ * The hub names large files by their SHA-256 and small ones by git's SHA-1 of a blob.
+ * @param sizeBytes of the whole content
+ * @returns null for any other kind of name, which says nothing about the content
+ * @see https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
+ */
+export function createBlobHash(etag: string, sizeBytes: number): BlobHash | null {
+  const algorithm = /^[0-9a-f]{64}$/.test(etag) ? "sha256" : /^[0-9a-f]{40}$/.test(etag) ? "sha1" : null;
+  if (algorithm === null) return null;
+  const hash = createHash(algorithm);
+  if (algorithm === "sha1") hash.update(`blob ${sizeBytes}\0`);
+  return {
+    update: (bytes) => {
+      hash.update(bytes);
+    },
+    matches: () => hash.digest("hex") === etag,
+  };
+}

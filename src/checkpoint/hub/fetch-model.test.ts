@@ -3,9 +3,9 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { pushCommit } from "../../../test/fakes/fake-model.ts";
 import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
-import { drain } from "./drain.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import { fetchModel } from "./fetch-model.ts";
-import type { PullEvent } from "./pull-event.ts";
+import type { PullEvent } from "./hub.ts";
 
 const ID = { repo: "tiny/qwen3-tied", revision: "main" };
 const GONE = "http://127.0.0.1:1";

@@ -1,9 +1,8 @@
 import { SepError, type SepErrorCode } from "../../errors.ts";
-import { type FileChoice, LANGUAGE_MODEL_FILES } from "./file-choice.ts";
+import { type FileChoice, LANGUAGE_MODEL_FILES } from "./choose-files.ts";
 import { type CachedModel, findCachedModel } from "./find-cached-model.ts";
-import type { Hub } from "./hub.ts";
+import type { Hub, PullEvent, PullNote } from "./hub.ts";
 import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
-import type { PullEvent, PullNote } from "./pull-event.ts";
 import { type PulledCommit, pullRepository } from "./pull-repository.ts";
 
 export interface FetchModelOptions {

@@ -1,4 +1,6 @@
-import { join } from "node:path";
+import { realpath, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { fingerprintFile } from "../../store/fingerprint.ts";
 
 /** Where the parts of one model are in the Hugging Face cache. */
 export interface ModelCache {
@@ -47,3 +49,24 @@ export function repoOfFolder(name: string): string | null {
 const MODEL_PREFIX = "models";
 /** Not allowed in a repository's name, so it can stand for the slash. */
 const SEPARATOR = "--";
+
+/** Size of a file in bytes, through links; null if there is none. */
+export async function sizeIfThere(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return null;
+    throw error;
+  }
+}
+
+/**
+ * SHA-256 of a file, lower-case hex. A large file of the hub's cache is named by it and was held against that name when
+ * it was downloaded: gigabytes are not read again to learn it.
+ */
+export async function fingerprintStoredFile(path: string): Promise<string> {
+  const stored = await realpath(path);
+  const name = basename(stored);
+  const isNamed = basename(dirname(stored)) === "blobs" && /^[0-9a-f]{64}$/.test(name);
+  return isNamed ? name : fingerprintFile(stored);
+}

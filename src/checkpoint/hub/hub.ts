@@ -1,7 +1,10 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { findSecrets } from "../../text/find-secrets.ts";
-import { createRedactor, type Redactor } from "../../text/redact.ts";
-import { type Environment, type HubSettings, readHubSettings, readHubToken } from "./hub-settings.ts";
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { SepError } from "../../errors.ts";
+import { type Sleep, sleepFor } from "../../net/retry.ts";
+import { decodePercent, findSecrets } from "../../text/find-secrets.ts";
+import { createRedactor, type Redactor, redactUrl } from "../../text/redact.ts";
 
 /** The Hugging Face hub, or a mirror of it, and the cache of its models on this machine. */
 export interface Hub {
@@ -11,7 +14,7 @@ export interface Hub {
   /** Takes the token and the other secrets of the environment out of what the hub says. */
   readonly redactor: Redactor;
   readonly fetch: typeof fetch;
-  readonly sleep: (durationMs: number, signal?: AbortSignal) => Promise<void>;
+  readonly sleep: Sleep;
 }
 
 export interface HubOptions {
@@ -19,7 +22,7 @@ export interface HubOptions {
   readonly env?: Environment | undefined;
   readonly fetch?: typeof fetch | undefined;
   /** How to wait between tries. @throws the signal's reason when it is aborted */
-  readonly sleep?: Hub["sleep"] | undefined;
+  readonly sleep?: Sleep | undefined;
 }
 
 /** @throws SepError `bad-option` if the environment names no usable endpoint */
@@ -33,11 +36,145 @@ export async function openHub({
   return { settings: readHubSettings(env), token, redactor, fetch: send, sleep };
 }
 
-/** @throws the signal's reason when it is aborted */
-export async function sleepFor(durationMs: number, signal?: AbortSignal): Promise<void> {
-  signal?.throwIfAborted();
-  await delay(durationMs, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-    signal?.throwIfAborted();
+/** What a download reports. */
+export type PullEvent =
+  /** Once, when it is known what is missing; of some of it, a part may lie there from an interrupted download. */
+  | { readonly kind: "planned"; readonly files: readonly PlannedFile[]; readonly totalBytes: number }
+  /** Now and then while a file comes in; may go back when a damaged beginning is dropped. */
+  | {
+      readonly kind: "received";
+      readonly file: string;
+      readonly receivedBytes: number;
+      readonly totalBytes: number;
+    }
+  /** The file is checked and in its place. */
+  | {
+      readonly kind: "completed";
+      readonly file: string;
+      readonly receivedBytes: number;
+      readonly totalBytes: number;
+    }
+  | PullNote;
+
+/** A file that will be downloaded. */
+export interface PlannedFile {
+  readonly file: string;
+  readonly receivedBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Something to know that is not an error: a wait, another try. */
+export interface PullNote {
+  readonly kind: "note";
+  readonly message: string;
+}
+
+/** Environment variables, as `process.env` has them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where the hub is, where its models are kept, and how it may be used: Python's huggingface_hub's own rules. */
+export interface HubSettings {
+  /** Without a login and without a slash at its end. */
+  readonly endpoint: string;
+  /** The login that stands in `HF_ENDPOINT`, as Basic authentication has it; null without one. */
+  readonly login: string | null;
+  /** Folder with a `models--org--name` a model. */
+  readonly cacheFolder: string;
+  /** What decided the cache's place: a variable's name, or "default". */
+  readonly cacheReason: string;
+  /** Never ask the hub. */
+  readonly offline: boolean;
+  /** Snapshots are links into the blobs; else copies. */
+  readonly symlinks: boolean;
+}
+
+const PUBLIC_HUB = "https://huggingface.co";
+
+/**
+ * Reads `HF_ENDPOINT`, `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`, `HF_HUB_OFFLINE`,
+ * `TRANSFORMERS_OFFLINE` and `HF_HUB_DISABLE_SYMLINKS`. A variable that is empty counts as not set.
+ * @throws SepError `bad-option` if the endpoint is no http(s) address
+ * @see https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
+ */
+export function readHubSettings(env: Environment): HubSettings {
+  const { path, reason } = locateHubCache(env);
+  return {
+    ...readEndpoint(env),
+    cacheFolder: path,
+    cacheReason: reason,
+    offline: isOn(env.HF_HUB_OFFLINE || env.TRANSFORMERS_OFFLINE),
+    symlinks: !isOn(env.HF_HUB_DISABLE_SYMLINKS),
+  };
+}
+
+/** Where Python's Hugging Face libraries keep models, and which variable says so. */
+export function locateHubCache(env: Environment): { readonly path: string; readonly reason: string } {
+  for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"]) {
+    const stated = env[name];
+    if (stated) return { path: expandPath(stated, env), reason: name };
+  }
+  const reason = env.HF_HOME ? "HF_HOME" : env.XDG_CACHE_HOME ? "XDG_CACHE_HOME" : "default";
+  return { path: join(homeOf(env), "hub"), reason };
+}
+
+/**
+ * The user's token: `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, or the file that `hf auth login` writes.
+ * @returns null if there is none, or `HF_HUB_DISABLE_IMPLICIT_TOKEN` keeps it back
+ */
+export async function readHubToken(env: Environment): Promise<string | null> {
+  if (isOn(env.HF_HUB_DISABLE_IMPLICIT_TOKEN)) return null;
+  const stated = env.HF_TOKEN || env.HUGGING_FACE_HUB_TOKEN;
+  if (stated) return cleanToken(stated);
+  const path = env.HF_TOKEN_PATH ? expandPath(env.HF_TOKEN_PATH, env) : join(homeOf(env), "token");
+  try {
+    return cleanToken(await readFile(path, "utf8"));
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return null;
     throw error;
-  });
+  }
+}
+
+/**
+ * A redactor that knows the secrets of an environment and of a command line, and the hub's token wherever it is kept.
+ */
+export async function openRedactor(env: Environment, args: readonly string[] = []): Promise<Redactor> {
+  // a file that cannot be read is an error for whoever needs the token, and holds nothing that could be shown
+  const token = await readHubToken(env).catch(() => null);
+  return createRedactor([...findSecrets(env, args), ...(token === null ? [] : [token])]);
+}
+
+function readEndpoint(env: Environment): Pick<HubSettings, "endpoint" | "login"> {
+  const stated = env.HF_ENDPOINT || PUBLIC_HUB;
+  const url = URL.canParse(stated) ? new URL(stated) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new SepError(
+      "bad-option",
+      `HF_ENDPOINT is "${redactUrl(stated)}", expected an address such as ${PUBLIC_HUB}.`,
+    );
+  }
+  const { username, password } = url;
+  if (username === "" && password === "") return { endpoint: stated.replace(/\/+$/, ""), login: null };
+  url.username = "";
+  url.password = "";
+  const login = Buffer.from(`${decodePercent(username)}:${decodePercent(password)}`);
+  return { endpoint: url.href.replace(/\/+$/, ""), login: login.toString("base64") };
+}
+
+const homeOf = (env: Environment): string =>
+  expandPath(env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface"), env);
+
+/** `~`, `$NAME` and `${NAME}` as Python's expanduser and expandvars do; a name that is not set stays. */
+const expandPath = (path: string, env: Environment): string =>
+  path
+    .replace(/^~(?=$|[/\\])/, () => homedir())
+    .replace(/\$(?:(\w+)|\{([^}]*)\})/g, (whole, bare?: string, braced?: string) => {
+      return env[bare ?? braced ?? ""] ?? whole;
+    });
+
+/** The words that Python's libraries take for yes. */
+const isOn = (value: string | undefined): boolean =>
+  ["1", "ON", "YES", "TRUE"].includes((value ?? "").toUpperCase());
+
+function cleanToken(text: string): string | null {
+  return text.replace(/[\r\n]/g, "").trim() || null;
 }

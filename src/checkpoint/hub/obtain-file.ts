@@ -1,13 +1,13 @@
-import { dirname, join } from "node:path";
+import { randomBytes } from "node:crypto";
+import { copyFile, rename, rm, symlink } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { SepError } from "../../errors.ts";
 import { makeFolder } from "../../store/file-error.ts";
+import { acquireLock } from "../../store/lock.ts";
 import { downloadBlob } from "./download-blob.ts";
-import type { Hub } from "./hub.ts";
-import type { ModelCache } from "./hub-cache.ts";
-import type { HubFile } from "./inspect-file.ts";
-import { linkSnapshot } from "./link-snapshot.ts";
-import type { PullEvent } from "./pull-event.ts";
-import { sizeIfThere } from "./size-if-there.ts";
-import { waitForLock } from "./wait-for-lock.ts";
+import type { Hub, PullEvent, PullNote } from "./hub.ts";
+import { type ModelCache, sizeIfThere } from "./hub-cache.ts";
+import type { HubFile } from "./read-model-info.ts";
 
 /**
  * Brings a file into its commit's snapshot, and its content into the cache unless it is there. Two processes that
@@ -39,3 +39,84 @@ export async function* obtainFile(
 /** A content of another size was cut short by a crash, or by someone: it does not count. */
 const hasSize = async (path: string, sizeBytes: number): Promise<boolean> =>
   (await sizeIfThere(path)) === sizeBytes;
+
+export interface LinkSnapshotOptions {
+  readonly symlinks: boolean;
+  /** No other snapshot can have this blob yet. */
+  readonly isNewBlob: boolean;
+}
+
+/**
+ * Puts a blob into a snapshot under its file's name: a relative link, so that the cache can be moved. Where links
+ * cannot be made (Windows without the right to, some network shares) a new blob is moved there and an old one
+ * copied, as Python does.
+ * @param pointer path of the file in the snapshot; what is there is replaced
+ */
+export async function linkSnapshot(
+  blob: string,
+  pointer: string,
+  { symlinks, isNewBlob }: LinkSnapshotOptions,
+): Promise<void> {
+  await makeFolder(dirname(pointer));
+  // Made beside it and then renamed: whoever looks sees the old file or the new one.
+  const temporary = `${pointer}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    if (symlinks && (await makeLink(relative(dirname(pointer), blob), temporary))) {
+      await rename(temporary, pointer);
+    } else if (isNewBlob) {
+      await rename(blob, pointer);
+    } else {
+      await copyFile(blob, temporary);
+      await rename(temporary, pointer);
+    }
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** @returns whether this file system and this user can make links */
+async function makeLink(target: string, path: string): Promise<boolean> {
+  try {
+    await symlink(target, path, "file");
+    return true;
+  } catch (error) {
+    if (NO_LINKS.includes((error as NodeJS.ErrnoException).code ?? "")) return false;
+    throw error;
+  }
+}
+
+const NO_LINKS = ["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "UNKNOWN"];
+
+/** How often a lock that is held is tried again. */
+const POLL_MS = 500;
+/** A holder that receives nothing for two minutes has had its own tries by then. */
+const PATIENT_POLLS = 240;
+
+/**
+ * Takes the lock of a download; while another process holds it and its download grows, waits.
+ * @param growing the file that the holder writes
+ * @throws SepError `output-locked` when the holder makes no progress
+ */
+export async function* waitForLock(
+  { sleep }: Hub,
+  lock: string,
+  growing: string,
+  file: string,
+  signal?: AbortSignal,
+): AsyncGenerator<PullNote, AsyncDisposable> {
+  let lastSize = -1;
+  for (let polls = 0; ; polls++) {
+    signal?.throwIfAborted();
+    try {
+      return await acquireLock(lock);
+    } catch (error) {
+      if (!(error instanceof SepError) || error.code !== "output-locked") throw error;
+      const size = (await sizeIfThere(growing)) ?? 0;
+      if (size !== lastSize) polls = 0;
+      else if (polls >= PATIENT_POLLS) throw error;
+      if (lastSize === -1) yield { kind: "note", message: `${file}: is being downloaded already, waiting` };
+      lastSize = size;
+    }
+    await sleep(POLL_MS, signal);
+  }
+}

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createFakeModel, etagOf, pushCommit } from "../../../test/fakes/fake-model.ts";
 import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
-import { drain } from "./drain.ts";
-import type { PullEvent } from "./pull-event.ts";
+import { drain } from "../../net/map-concurrently.ts";
+import type { PullEvent } from "./hub.ts";
 import { pullRepository } from "./pull-repository.ts";
 
 const ID = { repo: "tiny/qwen3-tied", revision: "main" };

@@ -1,22 +1,17 @@
-import { writeFile } from "node:fs/promises";
+import { statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SepError } from "../../errors.ts";
-import { runConcurrently } from "../../net/run-concurrently.ts";
+import { runConcurrently } from "../../net/map-concurrently.ts";
 import { errnoOf, explainCacheError, makeFolder } from "../../store/file-error.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
-import { type ChosenFiles, chooseFiles } from "./choose-files.ts";
-import { type FileChoice, LANGUAGE_MODEL_FILES } from "./file-choice.ts";
+import { type ChosenFiles, chooseFiles, type FileChoice, LANGUAGE_MODEL_FILES } from "./choose-files.ts";
 import { readRef } from "./find-cached-model.ts";
-import type { Hub } from "./hub.ts";
-import { locateModelCache, type ModelCache } from "./hub-cache.ts";
+import type { Hub, PlannedFile, PullEvent, PullNote } from "./hub.ts";
+import { locateModelCache, type ModelCache, sizeIfThere } from "./hub-cache.ts";
 import type { HubModelId } from "./hub-model-id.ts";
-import { type HubFile, inspectFile } from "./inspect-file.ts";
 import { obtainFile } from "./obtain-file.ts";
-import { planDownload } from "./plan-download.ts";
-import type { PullEvent, PullNote } from "./pull-event.ts";
-import { type HubModelInfo, readModelInfo } from "./read-model-info.ts";
-import { sizeIfThere } from "./size-if-there.ts";
+import { type HubFile, type HubModelInfo, inspectFile, readModelInfo } from "./read-model-info.ts";
 
 export interface PullRepositoryOptions {
   /** Which of its files are wanted; a language model's by default. */
@@ -132,3 +127,35 @@ async function noteRevision(cache: ModelCache, revision: string, commit: string)
   if (revision === commit || (await readRef(cache, revision)) === commit) return;
   await writeAtomic(cache.ref(revision), commit);
 }
+
+/**
+ * Says what will be downloaded and how much of it is there, and makes the cache's folder.
+ * @throws SepError `disk-full` before anything is downloaded that would not fit
+ */
+export async function planDownload(
+  hub: Hub,
+  cache: ModelCache,
+  sources: readonly HubFile[],
+): Promise<PullEvent> {
+  if (sources.length === 0) return { kind: "planned", files: [], totalBytes: 0 };
+  const files: PlannedFile[] = [];
+  for (const { file, etag, sizeBytes } of sources) {
+    const there = (await sizeIfThere(cache.blob(etag))) ?? (await sizeIfThere(cache.incomplete(etag))) ?? 0;
+    files.push({ file, receivedBytes: Math.min(there, sizeBytes), totalBytes: sizeBytes });
+  }
+  const totalBytes = files.reduce((sum, file) => sum + file.totalBytes, 0);
+  const receivedBytes = files.reduce((sum, file) => sum + file.receivedBytes, 0);
+  const { cacheFolder } = hub.settings;
+  await makeFolder(cacheFolder);
+  const { bavail, bsize } = await statfs(cacheFolder);
+  const missingBytes = totalBytes - receivedBytes;
+  if (missingBytes > bavail * bsize) {
+    throw new SepError(
+      "disk-full",
+      `The download needs ${formatGigabytes(missingBytes)}, and the disk of ${cacheFolder} has ${formatGigabytes(bavail * bsize)} left. Free some space, or move the cache with HF_HOME or HF_HUB_CACHE.`,
+    );
+  }
+  return { kind: "planned", files, totalBytes };
+}
+
+const formatGigabytes = (sizeBytes: number): string => `${(sizeBytes / 1e9).toFixed(1)} GB`;

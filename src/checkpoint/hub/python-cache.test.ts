@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { etagOf } from "../../../test/fakes/fake-model.ts";
 import { createHubStage, createPlainModel } from "../../../test/fakes/hub-stage.ts";
 import golden from "../../../test/golden/hub-cache.json" with { type: "json" };
-import { drain } from "./drain.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import { fetchModel } from "./fetch-model.ts";
 import { listCachedModels } from "./list-cached-models.ts";
 import { pullRepository } from "./pull-repository.ts";

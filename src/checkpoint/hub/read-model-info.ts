@@ -1,7 +1,10 @@
-import { explainNoHub, fetchJson } from "./fetch-json.ts";
-import type { Hub } from "./hub.ts";
+import { SepError } from "../../errors.ts";
+import { backoffMs } from "../../net/retry.ts";
+import { describeLoss } from "../../net/send-once.ts";
+import { redactError } from "../../text/redact.ts";
+import type { Hub, PullNote } from "./hub.ts";
 import { type HubModelId, isCommitHash } from "./hub-model-id.ts";
-import type { PullNote } from "./pull-event.ts";
+import { DEFAULT_TRIES, type HubRequest, type HubResponse, sendToHub } from "./send-to-hub.ts";
 
 /** What the hub says about a model at a revision. */
 export interface HubModelInfo {
@@ -47,4 +50,111 @@ export async function* readModelInfo(
 function fileNameOf(sibling: unknown): string | null {
   const name = (sibling as { readonly rfilename?: unknown } | null)?.rfilename;
   return typeof name === "string" ? name : null;
+}
+
+/** A file of one commit on the hub. */
+export interface HubFile {
+  readonly id: HubModelId;
+  readonly commit: string;
+  /** Its name, with its folder. */
+  readonly file: string;
+  /** Names the content, and the blob in the cache: SHA-256 of large files, git's SHA-1 of small ones. */
+  readonly etag: string;
+  readonly sizeBytes: number;
+  /** On the hub; leads to the content, wherever that is stored. */
+  readonly url: string;
+}
+
+/**
+ * Asks for a file's name and size as content. For large files the hub says them in headers of its own on the
+ * answer that leads to the storage server, whose `ETag` is another.
+ * @throws SepError `hub-unreachable` if the answer lacks them, and as `sendToHub` does
+ */
+export async function* inspectFile(
+  hub: Hub,
+  id: HubModelId,
+  commit: string,
+  file: string,
+  signal?: AbortSignal,
+): AsyncGenerator<PullNote, HubFile> {
+  const url = `${hub.settings.endpoint}/${id.repo}/resolve/${commit}/${file.split("/").map(encodeURIComponent).join("/")}`;
+  const subject = { ...id, file };
+  const answer = yield* sendToHub(hub, { method: "HEAD", url, subject, follow: "description", signal });
+  await answer.discard();
+  const { status, headers } = answer;
+  const linked = status >= 300;
+  // names a file of the cache: a token that comes back in it is none
+  const etag = normalizeEtag(hub.redactor.known(headers.get("x-linked-etag") ?? headers.get("etag") ?? ""));
+  const size = headers.get("x-linked-size") ?? (linked ? null : headers.get("content-length"));
+  if (etag === null || size === null || !/^\d{1,15}$/.test(size)) {
+    throw explainNoHub(hub, `${file} of ${id.repo} has ETag ${etag ?? "none"} and size ${size ?? "none"}`);
+  }
+  return { id, commit, file, etag, sizeBytes: Number(size), url };
+}
+
+/** `W/"abc"` -> `abc`; null for what cannot be a file's name. */
+function normalizeEtag(header: string): string | null {
+  const etag = header.replace(/^W\//, "").replace(/^"|"$/g, "");
+  return /^\w[\w.-]{0,127}$/.test(etag) ? etag : null;
+}
+
+/**
+ * Asks for a small JSON document, and asks again where the answer breaks off.
+ * @param maxBytes bound on the answer, so that a strange server cannot fill the memory
+ * @throws SepError `hub-unreachable` if what comes back is no JSON, and as `sendToHub` does
+ */
+export async function* fetchJson(
+  hub: Hub,
+  request: HubRequest,
+  maxBytes: number,
+): AsyncGenerator<PullNote, unknown> {
+  const { tries = DEFAULT_TRIES, signal } = request;
+  for (let failures = 1; ; failures++) {
+    const answer = yield* sendToHub(hub, request);
+    const content = await readAll(answer, maxBytes, signal);
+    if ("bytes" in content) return parse(hub, request, content.bytes);
+    if (failures >= tries) throw explainNoHub(hub, `${request.url} breaks off (${content.loss})`);
+    yield { kind: "note", message: `${request.url} breaks off (${content.loss}); trying again` };
+    await hub.sleep(backoffMs(failures), signal);
+  }
+}
+
+/** The error for an answer that no Hugging Face hub gives. */
+export const explainNoHub = (
+  { settings, redactor: { message: redact } }: Hub,
+  problem: string,
+  cause?: unknown,
+): SepError =>
+  new SepError(
+    "hub-unreachable",
+    `${settings.endpoint} does not answer like a Hugging Face hub: ${redact(problem)}. Check HF_ENDPOINT, proxies and firewalls.`,
+    { cause: redactError(cause, redact) },
+  );
+
+async function readAll(
+  answer: HubResponse,
+  maxBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly bytes: Buffer } | { readonly loss: string }> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of answer.read()) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxBytes) return { loss: `more than ${maxBytes} bytes` };
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { loss: describeLoss(error) };
+  }
+  return { bytes: Buffer.concat(chunks) };
+}
+
+function parse(hub: Hub, { url }: HubRequest, bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch (cause) {
+    throw explainNoHub(hub, `${url} is not JSON`, cause);
+  }
 }

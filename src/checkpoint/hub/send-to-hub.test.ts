@@ -1,9 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Fault, SeenRequest } from "../../../test/fakes/fake-hub.ts";
 import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
-import { drain } from "./drain.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import { pullRepository } from "./pull-repository.ts";
-import { sendToHub } from "./send-to-hub.ts";
+import { openStallGuard, sendToHub } from "./send-to-hub.ts";
 
 const ID = { repo: "tiny/qwen3-tied", revision: "main" };
 
@@ -219,5 +219,37 @@ describe("what is no hub", () => {
     );
     expect((error as Error).message).toMatch(/refuses access to tiny\/qwen3-tied \(31mlong .*…\)/);
     expect((error as Error).message).not.toContain("\u009b");
+  });
+});
+
+describe("the guard against stalled requests", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("ends a request on which nothing comes in any more", () => {
+    const guard = openStallGuard(undefined);
+    for (let i = 0; i < 10; i++) {
+      vi.advanceTimersByTime(29_000);
+      guard.touch();
+    }
+    expect(guard.signal.aborted).toBe(false);
+    vi.advanceTimersByTime(29_999);
+    expect(guard.signal.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(guard.signal.reason).toEqual(new Error("no data for 30 s"));
+  });
+
+  it("passes an abort on, and does nothing once it is closed", () => {
+    const abort = new AbortController();
+    const guard = openStallGuard(abort.signal);
+    guard.close();
+    vi.advanceTimersByTime(60_000);
+    expect(guard.signal.aborted).toBe(false);
+    abort.abort(new Error("enough"));
+    expect(guard.signal.reason).toEqual(new Error("enough"));
   });
 });

@@ -1,10 +1,9 @@
 import { SepError } from "../../errors.ts";
-import { retryDelayMs } from "../../net/retry-delay.ts";
+import { askedDelayMs, LONGEST_WAIT_MS, retry } from "../../net/retry.ts";
+import { describeLoss } from "../../net/send-once.ts";
 import { redactError } from "../../text/redact.ts";
 import { explainRefusal, type HubSubject } from "./explain-refusal.ts";
-import type { Hub } from "./hub.ts";
-import type { PullNote } from "./pull-event.ts";
-import { openStallGuard, type StallGuard } from "./stall-guard.ts";
+import type { Hub, PullNote } from "./hub.ts";
 
 export interface HubRequest {
   readonly method: "GET" | "HEAD";
@@ -20,6 +19,7 @@ export interface HubRequest {
 }
 
 export interface HubResponse {
+  readonly kind: "answered";
   readonly status: number;
   readonly headers: Headers;
   /** The body; throws when the connection is lost or nothing comes for a while. */
@@ -30,8 +30,6 @@ export interface HubResponse {
 
 /** Tries with 1 + 2 + 4 + 8 s between them: a short outage passes unseen. */
 export const DEFAULT_TRIES = 5;
-/** The hub counts requests in windows of 5 minutes; who has to wait longer should know. */
-const LONGEST_WAIT_MS = 330_000;
 const MAX_REDIRECTS = 8;
 
 /**
@@ -42,30 +40,27 @@ const MAX_REDIRECTS = 8;
  */
 export async function* sendToHub(hub: Hub, request: HubRequest): AsyncGenerator<PullNote, HubResponse> {
   const { subject, tries = DEFAULT_TRIES, signal } = request;
-  for (let failures = 1; ; failures++) {
-    const outcome = await tryOnce(hub, request);
-    if ("read" in outcome) {
-      const { status, headers, discard } = outcome;
-      if (status < 400 || status === 416) return outcome;
-      await discard();
-      if (status !== 408 && status !== 429 && status < 500) throw explainRefusal(hub, subject, outcome);
-      const waitMs = retryDelayMs(failures, headers);
-      if (failures >= tries || waitMs > LONGEST_WAIT_MS) throw giveUp(hub, `answered ${status}`, waitMs);
-      yield describeRetry(hub, `answered ${status}`, waitMs);
-      await hub.sleep(waitMs, signal);
-    } else {
-      const waitMs = retryDelayMs(failures, null);
-      if (failures >= tries || outcome.hopeless) throw giveUp(hub, outcome.reason, null, outcome.cause);
-      yield describeRetry(hub, outcome.reason, waitMs);
-      await hub.sleep(waitMs, signal);
-    }
+  const attempts = retry(() => tryOnce(hub, request), { tries, sleep: hub.sleep, signal });
+  let step = await attempts.next();
+  for (; !step.done; step = await attempts.next()) {
+    const { outcome, waitMs } = step.value;
+    if (outcome.kind === "answered") await outcome.discard();
+    yield describeRetry(hub, outcome, waitMs);
   }
+  const outcome = step.value;
+  if (outcome.kind === "lost") throw giveUp(hub, outcome);
+  const { status } = outcome;
+  if (status < 400 || status === 416) return outcome;
+  await outcome.discard();
+  const isRefused = status !== 408 && status !== 429 && status < 500;
+  throw isRefused ? explainRefusal(hub, subject, outcome) : giveUp(hub, outcome);
 }
 
 interface LostRequest {
+  readonly kind: "lost";
   readonly reason: string;
   /** Trying again cannot help. */
-  readonly hopeless: boolean;
+  readonly isHopeless: boolean;
   readonly cause: unknown;
 }
 
@@ -79,7 +74,7 @@ async function tryOnce(hub: Hub, request: HubRequest): Promise<HubResponse | Los
     if (error instanceof SepError) throw error;
     const cause = redactError(error, hub.redactor.message);
     const reason = describeLoss(cause);
-    return { reason, hopeless: /CERT|SELF_SIGNED|UNABLE_TO_/.test(reason), cause };
+    return { kind: "lost", reason, isHopeless: /CERT|SELF_SIGNED|UNABLE_TO_/.test(reason), cause };
   }
 }
 
@@ -122,6 +117,7 @@ function authorizationOf({ settings: { login }, token }: Hub): string | null {
 
 function openResponse(response: Response, guard: StallGuard): HubResponse {
   return {
+    kind: "answered",
     status: response.status,
     headers: response.headers,
     async *read() {
@@ -143,27 +139,50 @@ function openResponse(response: Response, guard: StallGuard): HubResponse {
   };
 }
 
-/** "ECONNREFUSED", "no data for 30 s": what is known about a connection that failed. */
-export function describeLoss(error: unknown): string {
-  const { message, cause } = error as { readonly message?: string; readonly cause?: unknown };
-  const { code, message: inner } = (cause ?? {}) as { readonly code?: string; readonly message?: string };
-  return code ?? inner ?? message ?? String(error);
-}
-
-function giveUp(hub: Hub, reason: string, waitMs: number | null, cause?: unknown): SepError {
+function giveUp(hub: Hub, outcome: HubResponse | LostRequest): SepError {
+  const waitMs = outcome.kind === "answered" ? askedDelayMs(outcome.headers) : null;
   const later = waitMs !== null && waitMs > LONGEST_WAIT_MS ? ` and asks to wait ${seconds(waitMs)}` : "";
   return new SepError(
     "hub-unreachable",
     `${hub.settings.endpoint} cannot be used: it ${
-      reason.startsWith("answered") ? reason + later : `gives no answer (${reason})`
+      outcome.kind === "answered" ? describe(outcome) + later : `gives no answer (${outcome.reason})`
     }. Check the network and HF_ENDPOINT and try again; HF_HUB_OFFLINE=1 uses cached models only.`,
-    { cause },
+    { cause: outcome.kind === "lost" ? outcome.cause : undefined },
   );
 }
 
-function describeRetry(hub: Hub, reason: string, waitMs: number): PullNote {
+function describeRetry(hub: Hub, outcome: HubResponse | LostRequest, waitMs: number): PullNote {
   const { host } = new URL(hub.settings.endpoint);
-  return { kind: "note", message: `${host}: ${reason}; trying again in ${seconds(waitMs)}` };
+  return { kind: "note", message: `${host}: ${describe(outcome)}; trying again in ${seconds(waitMs)}` };
 }
 
+const describe = (outcome: HubResponse | LostRequest): string =>
+  outcome.kind === "lost" ? outcome.reason : `answered ${outcome.status}`;
+
 const seconds = (durationMs: number): string => `${Math.ceil(durationMs / 1_000)} s`;
+
+/** Ends a request on which nothing happens any more. */
+export interface StallGuard {
+  /** Aborted when the request's own signal is, or after too long without a `touch`. */
+  readonly signal: AbortSignal;
+  /** Something came in. */
+  readonly touch: () => void;
+  /** The request is over. */
+  readonly close: () => void;
+}
+
+/** Longer than a slow server thinks; a dead connection would otherwise hang until the system gives it up. */
+const STALLED_AFTER_MS = 30_000;
+
+export function openStallGuard(signal: AbortSignal | undefined): StallGuard {
+  const stalled = new AbortController();
+  const reason = new Error(`no data for ${STALLED_AFTER_MS / 1_000} s`);
+  const timer = setTimeout(() => stalled.abort(reason), STALLED_AFTER_MS);
+  return {
+    signal: signal === undefined ? stalled.signal : AbortSignal.any([signal, stalled.signal]),
+    touch: () => {
+      timer.refresh();
+    },
+    close: () => clearTimeout(timer),
+  };
+}

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { availableParallelism, cpus } from "node:os";
 import { dirname, resolve } from "node:path";
-import { type Environment, locateHubCache } from "../../checkpoint/hub/hub-settings.ts";
+import { type Environment, locateHubCache } from "../../checkpoint/hub/hub.ts";
 import { type Machine, readMachine } from "../../engine/runtime/machine-node.ts";
 import { fileExists } from "../../store/read-file.ts";
 import type { Check } from "./check.ts";

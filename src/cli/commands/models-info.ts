@@ -1,8 +1,7 @@
 import { type CheckpointDescription, describeCheckpoint } from "../../checkpoint/describe-checkpoint.ts";
 import { findCachedModel } from "../../checkpoint/hub/find-cached-model.ts";
+import { readHubSettings } from "../../checkpoint/hub/hub.ts";
 import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
-import { readHubSettings } from "../../checkpoint/hub/hub-settings.ts";
-import { printableLine } from "../../checkpoint/hub/printable-line.ts";
 import {
   type CheckpointLocation,
   isGgufPath,
@@ -11,6 +10,7 @@ import {
 } from "../../checkpoint/locate-checkpoint.ts";
 import type { DecoderConfig } from "../../engine/graph/decoder-config.ts";
 import { SepError } from "../../errors.ts";
+import { printableLine } from "../../text/shorten.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { formatBytes } from "../format-bytes.ts";

@@ -1,7 +1,7 @@
 import { describeCheckpoint } from "../../checkpoint/describe-checkpoint.ts";
-import { readHubSettings } from "../../checkpoint/hub/hub-settings.ts";
+import { readHubSettings } from "../../checkpoint/hub/hub.ts";
 import { type CachedCommit, listCachedModels } from "../../checkpoint/hub/list-cached-models.ts";
-import { printableLine } from "../../checkpoint/hub/printable-line.ts";
+import { printableLine } from "../../text/shorten.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { formatBytes } from "../format-bytes.ts";

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadModel } from "../../checkpoint/load-model.ts";
-import { logSumExp } from "../../math/log-sum-exp.ts";
+import { logSumExp } from "../../math/entropy.ts";
 import type { LanguageModel } from "../language-model.ts";
 import { scoreContinuations } from "./score-continuations.ts";
 

@@ -1,5 +1,5 @@
 import type { Question } from "../../samples/question.ts";
-import { normalizeAnswer } from "../../text/normalize-answer.ts";
+import { normalizeAnswer } from "../../text/open-answer.ts";
 
 /** A question with its answer, to show a model how to answer. */
 export interface Shot {

@@ -1,7 +1,7 @@
 import { mean } from "../../math/vector.ts";
 import type { EntailmentProbs } from "../../meaning/entailer.ts";
 import type { Samples } from "../../samples/samples.ts";
-import { splitSentences } from "../../text/split-sentences.ts";
+import { splitSentences } from "../../text/segment-text.ts";
 import { likeliestSample } from "../likeliest-sample.ts";
 import type { AffinityMatrix, EntailmentMatrix } from "../pair-matrix.ts";
 import type { QuestionSamples } from "../question-samples.ts";

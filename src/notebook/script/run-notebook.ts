@@ -1,4 +1,4 @@
-import type { Environment } from "../../checkpoint/hub/hub-settings.ts";
+import type { Environment } from "../../checkpoint/hub/hub.ts";
 import { openSession } from "../session/session.ts";
 import type { CellState, Output, Progress, ServerEvent } from "../wire.ts";
 

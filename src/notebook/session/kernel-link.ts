@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Environment } from "../../checkpoint/hub/hub-settings.ts";
+import type { Environment } from "../../checkpoint/hub/hub.ts";
 import { SepError } from "../../errors.ts";
 import { createLineRedactor, type Redactor, redactStrings } from "../../text/redact.ts";
 import type { FromKernel, KernelSettings, ToKernel } from "../kernel/messages.ts";

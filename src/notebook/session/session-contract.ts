@@ -1,4 +1,4 @@
-import type { Environment } from "../../checkpoint/hub/hub-settings.ts";
+import type { Environment } from "../../checkpoint/hub/hub.ts";
 import type {
   CellSource,
   CellState,

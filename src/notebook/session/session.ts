@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { openRedactor } from "../../checkpoint/hub/hub-settings.ts";
+import { openRedactor } from "../../checkpoint/hub/hub.ts";
 import type { FromKernel } from "../kernel/messages.ts";
 import { secureStorage } from "../storage-folder.ts";
 import type { CellSource, ControlValue, KernelState, ServerEvent } from "../wire.ts";

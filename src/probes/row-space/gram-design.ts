@@ -1,4 +1,4 @@
-import { type Allocate, allocateNew } from "../../math/allocate.ts";
+import { type Allocate, allocateNew } from "../../math/vector.ts";
 import {
   combineFast,
   createFastDesign,

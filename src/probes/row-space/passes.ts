@@ -1,4 +1,4 @@
-import { transpose } from "../../math/transpose.ts";
+import { transpose } from "../../math/vector.ts";
 import type { DesignMatrix } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { packPass } from "../products/packed-pass.ts";

@@ -1,8 +1,8 @@
+import { pMapIterable } from "p-map";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { type Calibration, calibrateScores } from "../calibrate-scores.ts";
 import type { FinalFit } from "../fit-final.ts";
 import type { ClassWeight } from "../fit-logistic.ts";
-import { inOrder } from "../jobs/in-order.ts";
 import type { FitJob } from "../jobs/probe-job.ts";
 import type { ProbeKind } from "../probe-kind.ts";
 import { type ProbeWeights, scaleScore } from "../probe-weights.ts";
@@ -72,7 +72,7 @@ export async function* fitKept(
 ): AsyncGenerator<OnUnit<KeptProbe>, void> {
   const jobs = groups.map(({ unit, probes }) => planKept(table, unit, probes, base, settings));
   let next = 0;
-  for await (const fits of inOrder(jobs, fit)) {
+  for await (const fits of pMapIterable(jobs, fit)) {
     const { unit, probes } = groups[next++]!;
     yield { unit, probes: probes.map((wanted, i) => ({ wanted, fit: fits[i]! })) };
   }

@@ -1,6 +1,6 @@
+import { pMapIterable } from "p-map";
 import { quantile } from "../../math/quantile.ts";
 import { createRng } from "../../math/rng.ts";
-import { inOrder } from "../jobs/in-order.ts";
 import type { ProbeEngine } from "../jobs/probe-engine.ts";
 import type { PermuteJob, PermuteResult } from "../jobs/probe-job.ts";
 import { createLabelPermuter, type LabelPermuter } from "../permute-labels.ts";
@@ -82,7 +82,7 @@ export function planPermutations(
         ),
       );
       const areas: PermuteResult[] = [];
-      for await (const result of inOrder(own, engine.permute)) {
+      for await (const result of pMapIterable(own, engine.permute)) {
         areas.push(result);
         yield;
       }
@@ -90,7 +90,7 @@ export function planPermutations(
       const screening = screeningSettings({ ...settings, C });
       const all = candidates.map((place) => permuteJob(units[place]!, foldOf, everyFold, draws, screening));
       const screened: Float64Array[] = [];
-      for await (const result of inOrder(all, engine.permute)) {
+      for await (const result of pMapIterable(all, engine.permute)) {
         screened.push(meanAreas([result]));
         yield;
       }

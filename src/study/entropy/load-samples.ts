@@ -2,7 +2,7 @@ import { SepError } from "../../errors.ts";
 import type { LoadedRuns } from "../../samples/read-runs.ts";
 import { type ExtractedSamples, groupByQuestion, samplesOf } from "../../samples/samples.ts";
 import { describeProblems } from "../../store/jsonl.ts";
-import type { CorrectnessRule } from "../../text/correctness-rule.ts";
+import type { CorrectnessRule } from "../../text/open-answer.ts";
 import { readShardRuns } from "../shards/read-shard-runs.ts";
 import type { Shard } from "../shards/shard.ts";
 

@@ -5,7 +5,7 @@ import type { SampleEvidence } from "../../entropy/question-samples.ts";
 import type { Entailer } from "../../meaning/entailer.ts";
 import { statementOf } from "../../meaning/nli-equivalence.ts";
 import type { Samples } from "../../samples/samples.ts";
-import { splitSentences } from "../../text/split-sentences.ts";
+import { splitSentences } from "../../text/segment-text.ts";
 
 /** What models say of one question's main answer. */
 export type QuestionExtras = Pick<SampleEvidence, "sentenceVerdicts" | "logPTrue">;

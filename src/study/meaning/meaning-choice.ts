@@ -3,7 +3,7 @@ import { SepError } from "../../errors.ts";
 import { CLUSTERINGS, type Clustering } from "../../meaning/cluster-questions.ts";
 import { ENTAILMENT_RULES, type EntailmentRule } from "../../meaning/entailment-rule.ts";
 import { JUDGE_PROMPTS, type JudgePromptName } from "../../meaning/judge-prompt.ts";
-import type { CorrectnessRule } from "../../text/correctness-rule.ts";
+import type { CorrectnessRule } from "../../text/open-answer.ts";
 
 /**
  * When two extracted answers mean the same: `math` equal as mathematics; `exact` the same words; `nli` each entails the

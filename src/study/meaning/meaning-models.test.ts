@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { drain } from "../../checkpoint/hub/drain.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import { createMeaningModels } from "./meaning-models.ts";
 
 const golden = (name: string): string =>

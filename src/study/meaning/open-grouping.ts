@@ -5,7 +5,7 @@ import { readEditedClusters } from "../../meaning/edited-clusters.ts";
 import { leavesUndecided } from "../../meaning/hybrid-equivalence.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
 import type { ExtractedSamples } from "../../samples/samples.ts";
-import type { CorrectnessRule } from "../../text/correctness-rule.ts";
+import type { CorrectnessRule } from "../../text/open-answer.ts";
 import type { Grouping, QuestionOf } from "../entropy/cluster-runs.ts";
 import type { StepEvent } from "../step.ts";
 import { type MeaningChoice, settleEquivalence } from "./meaning-choice.ts";

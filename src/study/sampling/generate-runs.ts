@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { prepareBackend } from "../../backends/prepare-backend.ts";
 import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
+import { mapConcurrently } from "../../net/map-concurrently.ts";
 import type { Question } from "../../samples/question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { createRunRecorder, type RunRecorder } from "../../samples/record-runs.ts";
@@ -11,7 +12,6 @@ import { readJournalSettings, removeJournal, writeJournalSettings } from "../../
 import { writeJsonl } from "../../store/jsonl.ts";
 import type { Manifest, ManifestWarning } from "../../store/manifest.ts";
 import type { StepDefinition } from "../decide-step.ts";
-import { mapConcurrently } from "../map-concurrently.ts";
 import { nameSome } from "../question-overlap.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { answersPath, bestPart } from "../tracing/traced-answers.ts";

@@ -20,7 +20,7 @@ import type { RecordRunsOptions } from "../../samples/record-runs.ts";
 import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists } from "../../store/read-file.ts";
-import type { CorrectnessRule } from "../../text/correctness-rule.ts";
+import type { CorrectnessRule } from "../../text/open-answer.ts";
 import { isInShard } from "../shards/shard.ts";
 import type { StepControl } from "../step.ts";
 import type { AnswerRole } from "../tracing/traced-answers.ts";

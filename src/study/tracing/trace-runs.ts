@@ -7,6 +7,7 @@ import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../..
 import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
+import { mapConcurrently } from "../../net/map-concurrently.ts";
 import {
   createHiddenStates,
   type HiddenStatesShape,
@@ -21,7 +22,6 @@ import { fingerprintFile } from "../../store/fingerprint.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { mapConcurrently } from "../map-concurrently.ts";
 import { readShardRuns } from "../shards/read-shard-runs.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { warnOfBadRuns } from "../warn-of-bad-runs.ts";

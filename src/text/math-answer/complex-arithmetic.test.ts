@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Decimal } from "decimal.js";
 import { expect, it, test } from "vitest";
-import { createComplexArithmetic } from "./complex-arithmetic.ts";
-import type { Complex } from "./complex-field.ts";
+import { type Complex, createComplexArithmetic } from "./complex-arithmetic.ts";
 import { evaluate } from "./evaluate.ts";
 import { parseAnswer } from "./parse-answer.ts";
 

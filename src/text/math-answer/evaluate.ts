@@ -1,7 +1,16 @@
-import { type Arithmetic, spend, type Work } from "./arithmetic.ts";
-import { EXACT_ARITHMETIC } from "./exact-arithmetic.ts";
-import type { Expression } from "./expression.ts";
-import type { Rational } from "./rational.ts";
+import type { ConstantName, Expression } from "./expression.ts";
+import {
+  addRationals,
+  compareRationals,
+  divideRationals,
+  floorOfRational,
+  greatestDivisor,
+  integer,
+  multiplyRationals,
+  powerOfRational,
+  type Rational,
+  rational,
+} from "./rational.ts";
 
 /**
  * The value of an expression in some kind of number.
@@ -80,3 +89,99 @@ function evaluateCall<V>(
   const exact = evaluateExactly(expression, work);
   return exact === null ? null : arithmetic.rational(exact);
 }
+
+/**
+ * What it takes to work an expression out in some kind of number. Each operation gives null where it has no value:
+ * a division by zero, a number out of range, something this kind of number cannot express.
+ */
+export interface Arithmetic<V> {
+  readonly rational: (value: Rational) => V | null;
+  readonly constant: (name: ConstantName) => V | null;
+  readonly symbol: (name: string) => V | null;
+  readonly add: (a: V, b: V) => V | null;
+  readonly multiply: (a: V, b: V) => V | null;
+  readonly divide: (a: V, b: V) => V | null;
+  /** @param exact the exponent as a fraction, where it is one; only then may `exponent` be null */
+  readonly power: (base: V, exponent: V | null, exact: Rational | null) => V | null;
+  readonly call: (name: string, args: readonly V[]) => V | null;
+  /** Units of work, about a microsecond each, that one more operation with this value costs. */
+  readonly costOf: (value: V) => number;
+  /** The same for a power ("power") or a function by its name. */
+  readonly functionCost: (name: string) => number;
+}
+
+/** Units of work that are left; whoever works takes from it, and stops when it is empty. */
+export interface Work {
+  left: number;
+}
+
+/** @returns whether there was enough left */
+export function spend(work: Work, units: number): boolean {
+  work.left -= units;
+  return work.left >= 0;
+}
+
+/** Fractions without rounding. Symbols, pi and e have no value here, nor have irrational roots. */
+export const EXACT_ARITHMETIC: Arithmetic<Rational> = {
+  rational: (value) => value,
+  constant: () => null,
+  symbol: () => null,
+  add: addRationals,
+  multiply: multiplyRationals,
+  divide: divideRationals,
+  power: (base, _, exact) => (exact === null ? null : powerOfRational(base, exact)),
+  call: (name, args) => FUNCTIONS.get(name)?.(args) ?? null,
+  costOf: ({ bottom }) => (bottom < LONG ? 1 : LONG_COST),
+  functionCost: (name) => (name === "factorial" || name === "binomial" ? 500 : 50),
+};
+
+/** Denominators of more than 64 bits, and what it takes to bring those of 4096 to lowest terms. */
+const LONG = 1n << 64n;
+const LONG_COST = 1000;
+
+const FUNCTIONS: ReadonlyMap<string, (args: readonly Rational[]) => Rational | null> = new Map([
+  ["abs", ([x]) => (x === undefined ? null : { top: x.top < 0n ? -x.top : x.top, bottom: x.bottom })],
+  ["floor", ([x]) => (x === undefined ? null : { top: floorOfRational(x), bottom: 1n })],
+  [
+    "ceiling",
+    ([x]) =>
+      x === undefined ? null : { top: -floorOfRational({ top: -x.top, bottom: x.bottom }), bottom: 1n },
+  ],
+  ["factorial", ([n]) => (n === undefined ? null : factorial(n))],
+  ["binomial", ([n, k]) => (n === undefined || k === undefined ? null : binomial(n, k))],
+  ["gcd", (args) => foldWhole(args, greatestDivisor)],
+  ["lcm", (args) => foldWhole(args, (a, b) => (a === 0n || b === 0n ? 0n : (a / greatestDivisor(a, b)) * b))],
+  ["max", (args) => foldBy(args, (a, b) => (compareRationals(a, b) >= 0 ? a : b))],
+  ["min", (args) => foldBy(args, (a, b) => (compareRationals(a, b) <= 0 ? a : b))],
+]);
+
+/** 500! has 3768 bits; 600! would be out of range. */
+const MAX_FACTORIAL = 500n;
+
+function factorial({ top, bottom }: Rational): Rational | null {
+  if (bottom !== 1n || top < 0n || top > MAX_FACTORIAL) return null;
+  let value = 1n;
+  for (let n = 2n; n <= top; n++) value *= n;
+  return rational(value);
+}
+
+function binomial(n: Rational, k: Rational): Rational | null {
+  if (n.bottom !== 1n || k.bottom !== 1n || n.top < 0n || k.top < 0n || n.top > MAX_CHOICES) return null;
+  if (k.top > n.top) return integer(0);
+  const fewer = k.top * 2n > n.top ? n.top - k.top : k.top;
+  let value = 1n;
+  for (let at = 1n; at <= fewer; at++) value = (value * (n.top - fewer + at)) / at;
+  return rational(value);
+}
+
+/** C(n, n/2) is below 2^n, and takes n/2 steps. */
+const MAX_CHOICES = 2000n;
+
+function foldWhole(args: readonly Rational[], fold: (a: bigint, b: bigint) => bigint): Rational | null {
+  if (args.length === 0 || args.some(({ bottom }) => bottom !== 1n)) return null;
+  const value = args.map(({ top }) => top).reduce(fold);
+  return rational(value < 0n ? -value : value);
+}
+
+const foldBy = (args: readonly Rational[], fold: (a: Rational, b: Rational) => Rational): Rational | null =>
+  args.length === 0 ? null : args.reduce(fold);

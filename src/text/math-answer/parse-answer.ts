@@ -1,11 +1,12 @@
-import { type Answer, quantity } from "./answer.ts";
-import { createCursor, isMark } from "./cursor.ts";
-import { type Expression, negative } from "./expression.ts";
-import { parseList } from "./parse-list.ts";
+import { type Answer, quantity, type Relation, type RelationSign, type SetOperation } from "./answer.ts";
+import { accept, type Cursor, createCursor, descend, isCommand, isMark, peek } from "./cursor.ts";
+import { contains, type Expression, negative, product, symbol, wholeNumber } from "./expression.ts";
+import { parseMatrix, parseStructure, scaleMatrix, startsStructure } from "./parse-structure.ts";
 import { parseSum } from "./parse-sum.ts";
 import { parseNumeral } from "./read-number.ts";
 import { joinTokens, type Token, tokenize } from "./tokenize.ts";
-import { ADVERBS } from "./vocabulary.ts";
+import { readUnit } from "./units.ts";
+import { ADVERBS, isPointNames, PERCENT_WORDS, SCALES, SEPARATOR_WORDS } from "./vocabulary.ts";
 
 /**
  * Reads an answer in LaTeX or plain text. What cannot be read as mathematics, a malformed formula as well as a
@@ -67,4 +68,169 @@ function parseDecimalComma(tokens: readonly Token[]): Expression | null {
     ) ?? [];
   const value = whole === "" ? null : parseNumeral(`${whole}.${fraction}`);
   return value === null || sign === "" ? value : negative(value);
+}
+
+/** Parts with commas, semicolons, "or" or "and" between them, or one part alone. */
+export function parseList(cursor: Cursor): Answer | null {
+  return descend(cursor, () => {
+    const items: Answer[] = [];
+    let joiner: "," | "or" | "and" = ",";
+    do {
+      const part = parsePart(cursor);
+      if (part === null) return null;
+      items.push(part);
+      const separator = acceptSeparator(cursor);
+      if (separator === null) break;
+      if (separator !== ",") joiner = separator;
+    } while (cursor.at < cursor.tokens.length);
+    return items.length === 1 ? (items[0] as Answer) : { kind: "list", items, joiner };
+  });
+}
+
+function acceptSeparator(cursor: Cursor): "," | "or" | "and" | null {
+  let found: "," | "or" | "and" | null = null;
+  for (let token = peek(cursor); token !== undefined; token = peek(cursor)) {
+    const word = token.kind === "word" ? token.text.toLowerCase() : "";
+    if (SEPARATOR_WORDS.has(word)) found = word as "or" | "and";
+    else if (isMark(token, ",") || isMark(token, ";")) found ??= ",";
+    else break;
+    cursor.at++;
+  }
+  return found;
+}
+
+/** One part of a list. With ± in it, it is two. */
+function parsePart(cursor: Cursor): Answer | null {
+  if (--cursor.fuel < 0) return null;
+  const { at, plusMinus, sawPlusMinus } = cursor;
+  const read = (sign: 1 | -1): Answer | null => {
+    cursor.at = at;
+    cursor.plusMinus = sign;
+    cursor.sawPlusMinus = false;
+    return parseRelation(cursor) ?? parseNamed(cursor, at) ?? parseWords(cursor, at);
+  };
+  const first = read(1);
+  const second = first !== null && cursor.sawPlusMinus ? read(-1) : null;
+  cursor.plusMinus = plusMinus;
+  cursor.sawPlusMinus = sawPlusMinus;
+  return first === null || second === null ? first : { kind: "list", items: [first, second], joiner: "or" };
+}
+
+const SIGNS: ReadonlyMap<string, RelationSign> = new Map([
+  ["=", "="],
+  ["≈", "≈"],
+  ["!=", "!="],
+  ["<", "<"],
+  [">", ">"],
+  ["<=", "<="],
+  [">=", ">="],
+  ["in", "in"],
+]);
+
+function parseRelation(cursor: Cursor, left: Answer | null = parseSide(cursor, parseList)): Answer | null {
+  if (left === null) return null;
+  const sides = [left];
+  const operators: RelationSign[] = [];
+  for (let token = peek(cursor); token !== undefined; token = peek(cursor)) {
+    const sign = token.kind === "mark" || token.kind === "command" ? SIGNS.get(token.text) : undefined;
+    if (sign === undefined) break;
+    cursor.at++;
+    const side = parseSide(cursor, parseList);
+    if (side === null) return null;
+    sides.push(side);
+    operators.push(sign);
+  }
+  const relation: Relation = { kind: "relation", sides, operators };
+  return operators.length === 0 ? left : relation;
+}
+
+/** `Area = 5`, `m\angle ABC = 30`: what stands before the first sign is a name if words and brackets are all it is. */
+function parseNamed(cursor: Cursor, from: number): Answer | null {
+  const { tokens } = cursor;
+  let to = from;
+  while (to < tokens.length && NAME_PART.test(tokens[to]?.text ?? "")) to++;
+  const name = tokens.slice(from, to);
+  if (name.length === 0 || !/^[\p{L}(]/u.test(name[0]?.text ?? "") || !/^[=≈:]$/.test(tokens[to]?.text ?? ""))
+    return null;
+  cursor.at = to;
+  if (isMark(peek(cursor), ":")) {
+    cursor.at++;
+    return parseRelation(cursor);
+  }
+  return parseRelation(cursor, quantity(symbol(joinTokens(name))));
+}
+
+const NAME_PART = /^(?:[\p{L}\d]+|[(){}_'])$/u;
+
+/** A name as part of a list: "Alice and Bob". */
+function parseWords(cursor: Cursor, from: number): Answer | null {
+  const { tokens } = cursor;
+  let to = from;
+  while (tokens[to]?.kind === "word" && !SEPARATOR_WORDS.has(tokens[to]?.text.toLowerCase() ?? "")) to++;
+  if (to === from || to - from > MAX_NAME_WORDS) return null;
+  cursor.at = to;
+  return { kind: "text", text: joinTokens(tokens.slice(from, to)) };
+}
+
+/** More words are a sentence, of which the commas and "and" say nothing about a list. */
+const MAX_NAME_WORDS = 3;
+
+/**
+ * One side of a relation: an expression with its unit, a set, a tuple, a matrix, or sets joined by `\cup`.
+ * @param parseList reads what is in brackets
+ */
+export function parseSide(cursor: Cursor, parseList: (cursor: Cursor) => Answer | null): Answer | null {
+  let side = parseTerm(cursor, parseList);
+  while (side !== null) {
+    const next = peek(cursor);
+    const operator = next?.kind === "command" ? SET_OPERATORS.get(next.text) : undefined;
+    if (operator === undefined) return side;
+    cursor.at++;
+    const right = parseTerm(cursor, parseList);
+    side = right === null ? null : { kind: "operation", operator, left: side, right };
+  }
+  return null;
+}
+
+const SET_OPERATORS: ReadonlyMap<string, SetOperation["operator"]> = new Map([
+  ["cup", "union"],
+  ["cap", "intersection"],
+  ["setminus", "difference"],
+  ["backslash", "difference"],
+]);
+
+function parseTerm(cursor: Cursor, parseList: (cursor: Cursor) => Answer | null): Answer | null {
+  if (startsStructure(cursor)) return descend(cursor, () => parseStructure(cursor, parseList));
+  if (isLoneWord(cursor)) return null;
+  cursor.unit = "";
+  const number = parseSum(cursor);
+  if (number === null) return null;
+  if (isCommand(peek(cursor), "begin")) {
+    const rows = parseMatrix(cursor);
+    return rows === null ? null : scaleMatrix(number, rows);
+  }
+  const scale = SCALES.get(peek(cursor)?.text.toLowerCase() ?? "");
+  if (scale !== undefined) cursor.at++;
+  const expression = scale === undefined ? number : product(number, wholeNumber(scale));
+  const percent = acceptPercent(cursor);
+  const attached = cursor.unit;
+  const unit = readUnit(cursor);
+  // "a dog" is no number of dogs.
+  if (unit === null || (unit !== "" && contains(expression, ({ kind }) => kind === "symbol"))) return null;
+  return { kind: "quantity", expression, unit: attached || unit, percent };
+}
+
+/** Capitals with nothing beside them are a word, "NO" as well as "no". */
+function isLoneWord(cursor: Cursor): boolean {
+  const [token, next] = [peek(cursor), peek(cursor, 1)];
+  if (token?.kind !== "word" || !isPointNames(token.text)) return false;
+  return next === undefined || (next.kind === "word" && next.spaced) || /^[,;)\]]$/.test(next.text);
+}
+
+function acceptPercent(cursor: Cursor): boolean {
+  if (accept(cursor, "%")) return true;
+  const word = peek(cursor)?.text.toLowerCase() ?? "";
+  const found = PERCENT_WORDS.has(word) || (word === "per" && peek(cursor, 1)?.text.toLowerCase() === "cent");
+  if (found) cursor.at += word === "per" ? 2 : 1;
+  return found;
 }

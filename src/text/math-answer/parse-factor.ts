@@ -9,8 +9,7 @@ import {
   quotient,
   wholeNumber,
 } from "./expression.ts";
-import { parseFunction } from "./parse-function.ts";
-import { parseSymbol, parseWord } from "./parse-symbol.ts";
+import { parseFunction, parseSymbol, parseWord } from "./parse-function.ts";
 import { parseNumeral, readNumber } from "./read-number.ts";
 import type { Token } from "./tokenize.ts";
 import { isUnitLetter, isUnitName } from "./units.ts";

@@ -8,10 +8,12 @@ import {
   product,
   quotient,
   sum,
+  symbol,
   wholeNumber,
 } from "./expression.ts";
-import { readArguments } from "./read-arguments.ts";
-import { ANGLE_FUNCTIONS, FUNCTIONS } from "./vocabulary.ts";
+import { readNumberWords, readSubscript } from "./read-number.ts";
+import type { Token } from "./tokenize.ts";
+import { ANGLE_FUNCTIONS, CONSTANTS, FUNCTIONS, isPointNames, isProductOfSymbols } from "./vocabulary.ts";
 
 /** What this needs of the grammar of factors, of which functions are a part. */
 interface FactorGrammar {
@@ -130,4 +132,58 @@ function parseArguments(cursor: Cursor, grammar: FactorGrammar): Expression[] | 
     factors.push(factor);
   } while (grammar.startsFactor(cursor) && !FUNCTIONS.has(peek(cursor)?.text ?? ""));
   return [product(...factors)];
+}
+
+/** Letters: a constant, a number in words, a symbol, or several symbols side by side. */
+export function parseWord(cursor: Cursor, { text, upright }: Token): Expression | null {
+  const known = CONSTANTS.get(text);
+  if (known === undefined) {
+    const number = readNumberWords(cursor);
+    if (number !== null) return number;
+  }
+  cursor.at++;
+  if (known !== undefined) return constant(known);
+  if (text.length === 1 || (isPointNames(text) && !upright)) return parseSymbol(cursor, text);
+  if (upright || !isProductOfSymbols(text)) return null;
+  return product(
+    ...[...text].map((letter) => {
+      const name = CONSTANTS.get(letter);
+      return name === undefined ? symbol(letter) : constant(name);
+    }),
+  );
+}
+
+/** With subscript and primes; f, g, h and P before a bracket are applied to what is in it. */
+export function parseSymbol(cursor: Cursor, letter: string): Expression | null {
+  let name = letter;
+  if (accept(cursor, "_")) {
+    const subscript = readSubscript(cursor);
+    if (subscript === null) return null;
+    name += `_${subscript}`;
+  }
+  while (accept(cursor, "'")) name += "'";
+  if (/^[fgh]$/.test(name) && isInverse(cursor)) {
+    cursor.at += INVERSE.length;
+    name += "^-1";
+  }
+  if (!/^[fghFGHP]/.test(name) || !isMark(peek(cursor), "(")) return symbol(name);
+  const args = readArguments(cursor, ")");
+  return args === null ? null : call(`apply ${name}`, ...args);
+}
+
+const INVERSE = ["^", "{", "-", "1", "}"];
+
+const isInverse = (cursor: Cursor): boolean =>
+  [...INVERSE, "("].every((text, at) => peek(cursor, at)?.text === text);
+
+/** What is in the bracket that is next, with commas between: the arguments of a function. */
+export function readArguments(cursor: Cursor, closer: ")" | "}"): Expression[] | null {
+  const args: Expression[] = [];
+  do {
+    cursor.at++;
+    const arg = cursor.parseSum(cursor);
+    if (arg === null) return null;
+    args.push(arg);
+  } while (isMark(cursor.tokens[cursor.at], ","));
+  return accept(cursor, closer) ? args : null;
 }

@@ -1,4 +1,4 @@
-import { INT4_BLOCK, quantiseBlocks } from "../../../math/quantise-blocks.ts";
+import { INT4_BLOCK, quantiseBlocks } from "../../../math/quantise.ts";
 import type { TensorName } from "../graph.ts";
 import type { LinearScope } from "../graph-scope.ts";
 import type { LinearFormat } from "../linear-format.ts";

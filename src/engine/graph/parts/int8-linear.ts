@@ -1,4 +1,4 @@
-import { quantiseRows } from "../../../math/quantise-rows.ts";
+import { quantiseRows } from "../../../math/quantise.ts";
 import type { TensorName } from "../graph.ts";
 import type { LinearScope } from "../graph-scope.ts";
 import type { LinearFormat } from "../linear-format.ts";
