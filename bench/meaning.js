@@ -12,16 +12,16 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createRng } from "../dist/math/rng.js";
-import { createCachedEntailer } from "../dist/meaning/cached-entailer.js";
-import { clusterQuestions } from "../dist/meaning/cluster-questions.js";
-import { createClassifierEntailer } from "../dist/meaning/nli-entailer.js";
-import { createNliEquivalence } from "../dist/meaning/nli-equivalence.js";
 import { loadTextClassifier } from "../dist/checkpoint/encoders/load-text-classifier.js";
-import { encodeTexts } from "../dist/engine/encoders/text-encoder.js";
 import { openTokenizer, readTokenizerFiles } from "../dist/checkpoint/tokenizer/load-text-tokenizer.js";
+import { encodeTexts } from "../dist/engine/encoders/text-encoder.js";
 import { readTextTemplate } from "../dist/engine/tokenizer/text-template.js";
+import { createRng } from "../dist/math/rng.js";
+import { clusterQuestions } from "../dist/meaning/cluster-answers.js";
+import { createClassifierEntailer } from "../dist/meaning/entailer.js";
+import { createNliEquivalence } from "../dist/meaning/nli-equivalence.js";
 import { loadQuestions } from "../dist/samples/load-questions.js";
+import { createCachedEntailer } from "../dist/study/meaning/disk-caches.js";
 
 const { values } = parseArgs({
   options: {

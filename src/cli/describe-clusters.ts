@@ -1,4 +1,4 @@
-import type { JudgedPair } from "../meaning/compare-pairs.ts";
+import type { JudgedPair } from "../meaning/equivalence.ts";
 import { printableLine } from "../checkpoint/hub/printable-line.ts";
 import type { ClusterView, InspectedQuestion } from "../study/entropy/inspect-clusters.ts";
 import { formatNumber } from "../text/format-numbers.ts";

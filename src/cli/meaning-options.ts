@@ -1,6 +1,6 @@
-import { CLUSTERINGS, type Clustering } from "../meaning/cluster-questions.ts";
-import { ENTAILMENT_RULES, type EntailmentRule } from "../meaning/entailment-rule.ts";
-import { JUDGE_PROMPTS, type JudgePromptName } from "../meaning/judge-prompt.ts";
+import { CLUSTERINGS, type Clustering } from "../meaning/cluster-answers.ts";
+import { ENTAILMENT_RULES, type EntailmentRule } from "../meaning/nli-equivalence.ts";
+import { JUDGE_PROMPTS, type JudgePromptName } from "../meaning/judge-model.ts";
 import { ENCODER_DTYPES, type EncoderDtype } from "../checkpoint/encoders/encoder-files.ts";
 import {
   EQUIVALENCE_NAMES,

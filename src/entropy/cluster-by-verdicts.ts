@@ -1,5 +1,5 @@
 import type { EntailmentProbs } from "../meaning/entailer.ts";
-import { likeliestLabel, sameByLabels } from "../meaning/entailment-rule.ts";
+import { likeliestLabel, sameByLabels } from "../meaning/nli-equivalence.ts";
 import { type EntailmentMatrix, requireSquare } from "./pair-matrix.ts";
 
 /** When two answers mean the same, by what an NLI model says in both directions. */

@@ -1,5 +1,5 @@
 import { symmetricEigen } from "../math/symmetric-eigen.ts";
-import { likeliestLabel } from "../meaning/entailment-rule.ts";
+import { likeliestLabel } from "../meaning/nli-equivalence.ts";
 import { type AffinityMatrix, type EntailmentMatrix, mapPairs, requireSquare } from "./pair-matrix.ts";
 
 /** A function of the graph's Laplacian that spreads each sample over those near to it. */

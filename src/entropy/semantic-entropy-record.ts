@@ -31,6 +31,12 @@ export interface SemanticEntropyRecord {
   readonly [estimate: string]: unknown;
 }
 
+/** What later steps read of a question's entropies; `semantic_entropy` is null where log-probabilities are missing. */
+export type StoredSemanticEntropy = Pick<
+  SemanticEntropyRecord,
+  "question_id" | "clusters" | "semantic_entropy" | "discrete_semantic_entropy"
+>;
+
 /** What a record has beside the samples and their estimates. */
 export interface RecordContext {
   readonly mode: SeModeName;

@@ -1,7 +1,5 @@
-import type { JudgedClusters } from "./cluster-answers.ts";
-import type { Clustering } from "./cluster-questions.ts";
-import type { JudgedPair } from "./compare-pairs.ts";
-import { VERDICT_RULES, type VerdictRule } from "./pair-verdict.ts";
+import type { Clustering, JudgedClusters } from "./cluster-answers.ts";
+import { type JudgedPair, VERDICT_RULES, type VerdictRule } from "./equivalence.ts";
 
 /** How a question's clusters came about: keys of its line in `math_semantic_entropy.jsonl`. */
 export interface ClusterRecord {

@@ -1,4 +1,6 @@
-import type { Json } from "../formats/json.ts";
+import type { Classification, TextClassifier } from "../checkpoint/encoders/load-text-classifier.ts";
+import { SepError } from "../errors.ts";
+import { type Json, stableStringify } from "../formats/json.ts";
 
 /** How likely the hypothesis follows from the premise, is left open by it, or is denied by it; sums to 1. */
 export interface EntailmentProbs {
@@ -33,4 +35,135 @@ export interface Entailer extends AsyncDisposable {
     pairs: readonly (readonly [premise: string, hypothesis: string])[],
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<readonly EntailmentVerdict[]>;
+}
+
+export interface ClassifierEntailerOptions {
+  readonly labels?: readonly NliLabel[] | undefined;
+  /** Test the classifier with known pairs; not for benchmarks, whose weights are random. */
+  readonly selfTest?: boolean | undefined;
+}
+
+/** Changes when the same model would give other verdicts: verdicts that are kept elsewhere are then computed anew. */
+const ARITHMETIC = 1;
+
+/**
+ * An entailer on a classifier, which it disposes of.
+ * @throws SepError `bad-nli-model`
+ */
+export async function createClassifierEntailer(
+  classifier: TextClassifier,
+  { labels: stated, selfTest = true }: ClassifierEntailerOptions = {},
+): Promise<Entailer> {
+  const { provenance } = classifier;
+  const labels = readNliLabels(provenance.id, stated ?? classifier.labels);
+  if (labels.length !== classifier.labels.length) {
+    throw new SepError(
+      "bad-nli-model",
+      `${provenance.id} has ${classifier.labels.length} logits, and \`labels\` names ${labels.length}: ${labels.join(", ")}.`,
+    );
+  }
+  const { weights_sha256, tokenizer_sha256, dtype, max_tokens } = provenance;
+  const identity = { weights_sha256, tokenizer_sha256, dtype, max_tokens, labels, arithmetic: ARITHMETIC };
+  const entailer: Entailer = {
+    name: provenance.id,
+    provenance: { ...provenance, labels } satisfies Json,
+    fingerprint: await sha256(stableStringify(identity)),
+    tellsContradiction: labels.includes("contradiction"),
+    async classify(pairs, options) {
+      const classified = await classifier.classify(pairs, options);
+      return classified.map((classification) => readVerdict(classification, labels));
+    },
+    [Symbol.asyncDispose]: () => classifier[Symbol.asyncDispose](),
+  };
+  if (selfTest) await testEntailer(entailer);
+  return entailer;
+}
+
+async function sha256(text: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function readVerdict({ logits, truncated }: Classification, labels: readonly NliLabel[]): EntailmentVerdict {
+  const largest = Math.max(...logits);
+  const weights = Array.from(logits, (logit) => Math.exp(logit - largest));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const of = (label: NliLabel): number => (weights[labels.indexOf(label)] ?? 0) / total;
+  return {
+    entailment: of("entailment"),
+    neutral: of("neutral") + of("not-entailment"),
+    contradiction: of("contradiction"),
+    truncated,
+  };
+}
+
+/** Plain enough for any NLI model that reads English. */
+const ENTAILING = [
+  "A man is playing a guitar on a stage in front of a crowd.",
+  "A man is playing an instrument.",
+] as const;
+const CONTRADICTING = ["The shop is closed on Sundays.", "The shop is open on Sundays."] as const;
+
+/**
+ * Judges two known pairs: labels in a wrong order, or premise and hypothesis taken for each other, turn every verdict
+ * around in silence.
+ * @throws SepError `bad-nli-model`
+ */
+export async function testEntailer({ name, tellsContradiction, classify }: Entailer): Promise<void> {
+  const [first, second] = (await classify([ENTAILING, CONTRADICTING])) as [
+    EntailmentVerdict,
+    EntailmentVerdict,
+  ];
+  const denied = tellsContradiction ? second.contradiction : second.neutral;
+  if (first.entailment > 0.5 && denied > 0.5) return;
+  const show = ({ entailment, neutral, contradiction }: EntailmentVerdict): string =>
+    `entailment ${entailment.toFixed(3)}, neutral ${neutral.toFixed(3)}, contradiction ${contradiction.toFixed(3)}`;
+  throw new SepError(
+    "bad-nli-model",
+    `${name} fails its self-test. "${ENTAILING[0]}" -> "${ENTAILING[1]}" got ${show(first)}, expected entailment; "${CONTRADICTING[0]}" -> "${CONTRADICTING[1]}" got ${show(second)}, expected ${tellsContradiction ? "contradiction" : "no entailment"}. Its labels are in another order than its config says, or it is no NLI model for English.`,
+  );
+}
+
+export const NLI_LABELS = ["entailment", "neutral", "contradiction", "not-entailment"] as const;
+/** What a logit of an NLI model stands for. */
+export type NliLabel = (typeof NLI_LABELS)[number];
+
+/** Spellings of the public checkpoints, in lower case with hyphens. */
+const SPELLINGS: Readonly<Record<string, NliLabel>> = {
+  entailment: "entailment",
+  neutral: "neutral",
+  contradiction: "contradiction",
+  "not-entailment": "not-entailment",
+  "non-entailment": "not-entailment",
+};
+
+/**
+ * What each logit of an NLI model stands for. Public checkpoints have the labels in three orders, so the names decide.
+ * @param names of the model's labels, in the order of its logits
+ * @throws SepError `bad-nli-model` unless they are entailment, neutral and contradiction, or entailment and its absence
+ */
+export function readNliLabels(model: string, names: readonly string[]): readonly NliLabel[] {
+  const labels = names.map(
+    (name) =>
+      SPELLINGS[
+        name
+          .trim()
+          .toLowerCase()
+          .replaceAll(/[_\s]+/g, "-")
+      ],
+  );
+  const found = labels.filter((label) => label !== undefined);
+  if (found.length === names.length && isComplete(found)) return found;
+  const unnamed = names.every((name) => /^label[_ ]?\d+$/i.test(name))
+    ? " Its config does not say what they mean: the model's page may, and then the option `labels` tells it here, in the order of the logits."
+    : " Is it an NLI model?";
+  throw new SepError(
+    "bad-nli-model",
+    `${model} has the labels ${names.join(", ")}, expected entailment, neutral and contradiction, or entailment and not_entailment.${unnamed}`,
+  );
+}
+
+function isComplete(labels: readonly NliLabel[]): boolean {
+  const set = labels.toSorted().join();
+  return set === "contradiction,entailment,neutral" || set === "entailment,not-entailment";
 }

@@ -1,5 +1,6 @@
 import type { Json } from "../formats/json.ts";
-import type { PairVerdict } from "./pair-verdict.ts";
+import type { EntailmentVerdict } from "./entailer.ts";
+import type { JudgeLabel } from "./judge-model.ts";
 
 /** Two answers to one question, the one that came first in front; their texts differ. */
 export interface AnswerPair {
@@ -23,4 +24,90 @@ export interface Equivalence {
     pairs: readonly AnswerPair[],
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<readonly PairVerdict[]>;
+}
+
+/**
+ * What decided a pair: `exact` the same words, `math` equal as mathematics, `nli` an NLI model, `cosine`
+ * sentence vectors, `judge` a language model, `custom` a relation of the caller's own.
+ */
+export const VERDICT_RULES = ["exact", "math", "nli", "cosine", "judge", "custom"] as const;
+export type VerdictRule = (typeof VERDICT_RULES)[number];
+
+/** Whether two answers say the same, which rule says so, and what it saw. */
+export type PairVerdict =
+  | { readonly same: boolean; readonly rule: "exact" | "math" | "custom" }
+  | {
+      readonly same: boolean;
+      readonly rule: "nli";
+      /** The first answer as premise, the second as hypothesis. */
+      readonly forward: EntailmentVerdict;
+      /** The other way round. */
+      readonly backward: EntailmentVerdict;
+    }
+  | {
+      readonly same: boolean;
+      readonly rule: "cosine";
+      /** In [-1, 1]. */
+      readonly similarity: number;
+      /** Whether one of the texts had to be cut to the model's length. */
+      readonly truncated: boolean;
+    }
+  | {
+      readonly same: boolean;
+      readonly rule: "judge";
+      /** One per question put to the judge; null where its reply was none of the words. */
+      readonly labels: readonly (JudgeLabel | null)[];
+    };
+
+/** A verdict on two of a question's different answers. */
+export type JudgedPair = PairVerdict & {
+  /** Their indices among the different answers, the earlier one in front. */
+  readonly pair: readonly [number, number];
+};
+
+/** What to compare of one question's different answers. */
+export interface ComparedTexts {
+  readonly question: string;
+  /** [N] */
+  readonly texts: readonly string[];
+  /** Indices i < j into `texts`; null for none. */
+  readonly pairs: readonly (readonly [number, number])[] | null;
+}
+
+/**
+ * Asks a relation about pairs of many questions in one call.
+ * @returns [questions] the verdicts, in the order of each one's `pairs`
+ */
+export async function comparePairs(
+  questions: readonly ComparedTexts[],
+  equivalence: Equivalence,
+  signal: AbortSignal | undefined,
+): Promise<readonly (readonly JudgedPair[])[]> {
+  const asked = questions.flatMap(({ question, texts, pairs }) =>
+    (pairs ?? []).map(([i, j]) => ({ question, first: texts[i]!, second: texts[j]! })),
+  );
+  const verdicts = asked.length === 0 ? [] : await equivalence.compare(asked, { signal });
+  let next = 0;
+  return questions.map(({ pairs }) => (pairs ?? []).map((pair) => ({ pair, ...verdicts[next++]! })));
+}
+
+/** Every pair i < j of n items. */
+export function allPairs(n: number): (readonly [number, number])[] {
+  const pairs: (readonly [number, number])[] = [];
+  for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) pairs.push([i, j]);
+  return pairs;
+}
+
+/**
+ * @param pairs of n items
+ * @returns whether two items are the same, in either order; those without a verdict are not
+ */
+export function lookUp(n: number, pairs: readonly JudgedPair[]): (i: number, j: number) => boolean {
+  const same = new Uint8Array(n * n);
+  for (const {
+    pair: [i, j],
+    same: verdict,
+  } of pairs)
+    if (verdict) same[i * n + j] = same[j * n + i] = 1;
+  return (i, j) => same[i * n + j] === 1;
 }

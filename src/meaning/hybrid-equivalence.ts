@@ -1,8 +1,42 @@
 import { isMathematical } from "../text/is-mathematical.ts";
 import { mathEquivalent } from "../text/math-equivalent.ts";
-import type { AnswerPair, Equivalence } from "./equivalence.ts";
-import { sameWords } from "./exact-equivalence.ts";
-import type { PairVerdict } from "./pair-verdict.ts";
+import { normalizeAnswer } from "../text/normalize-answer.ts";
+import type { AnswerPair, Equivalence, PairVerdict } from "./equivalence.ts";
+
+/** The same words; see `normalizeAnswer`. */
+export function createExactEquivalence(): Equivalence {
+  return {
+    name: "exact",
+    // version 1 compared whole texts; version 2 was given extracted answers, already normalised
+    provenance: { name: "exact", version: 3 },
+    compare: async (pairs) =>
+      pairs.map(({ first, second }) => ({ same: sameWords(first, second), rule: "exact" })),
+  };
+}
+
+/** Whether two answers are the same once case, punctuation and articles are gone. */
+export const sameWords = (a: string, b: string): boolean => normalizeAnswer(a) === normalizeAnswer(b);
+
+/**
+ * Equal as mathematics; see `mathEquivalent`. For short extracted answers. A pair of which one is no mathematics and
+ * has no value is compared as text, and its verdict's rule is `exact`.
+ */
+export function createMathEquivalence(): Equivalence {
+  return {
+    name: "math",
+    provenance: { name: "math", version: 2 },
+    compare: async (pairs) =>
+      pairs.map(({ first, second }) => {
+        const same = mathEquivalent(first, second);
+        // "four" is a word, and 4 all the same
+        const byValue = same && normalizeAnswer(first) !== normalizeAnswer(second);
+        return {
+          same,
+          rule: byValue || (isMathematical(first) && isMathematical(second)) ? "math" : "exact",
+        };
+      }),
+  };
+}
 
 /**
  * The first rule that can decide a pair decides it: the same words are the same; two numbers or expressions are

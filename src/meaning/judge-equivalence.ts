@@ -1,8 +1,13 @@
-import { type EntailmentLabel, type EntailmentRule, sameByLabels } from "./entailment-rule.ts";
 import type { Equivalence } from "./equivalence.ts";
-import { completeAll, type JudgeModel } from "./judge-model.ts";
-import { type JudgeLabel, type JudgePromptName, judgePrompt } from "./judge-prompt.ts";
-import { parseJudgeReply } from "./parse-judge-reply.ts";
+import {
+  completeAll,
+  type JudgeLabel,
+  type JudgeModel,
+  type JudgePromptName,
+  judgePrompt,
+  parseJudgeReply,
+} from "./judge-model.ts";
+import { type EntailmentLabel, type EntailmentRule, sameByLabels } from "./nli-equivalence.ts";
 
 export interface JudgeEquivalenceOptions {
   readonly prompt?: JudgePromptName | undefined;

@@ -1,6 +1,6 @@
 import { entropy } from "../math/entropy.ts";
 import { createRng, shuffle } from "../math/rng.ts";
-import { groupGreedily } from "./group-greedily.ts";
+import { groupGreedily } from "./groupings.ts";
 
 /** What the order of a question's samples does to its greedy clusters. */
 export interface OrderSensitivity {

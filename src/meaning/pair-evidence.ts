@@ -1,8 +1,6 @@
-import type { JudgedPair } from "./compare-pairs.ts";
-import { allPairs } from "./compare-pairs.ts";
-import { cosine } from "./cosine-equivalence.ts";
-import type { TextEmbedder } from "./embedder.ts";
+import { cosine, type TextEmbedder } from "./cosine-equivalence.ts";
 import type { Entailer, EntailmentProbs } from "./entailer.ts";
+import { allPairs, type JudgedPair } from "./equivalence.ts";
 import { statementOf } from "./nli-equivalence.ts";
 
 /** What models saw in one question's answers, for estimates that read more than the clusters. */

@@ -1,8 +1,7 @@
-import type { StoredSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import type { StoredSemanticEntropy } from "../entropy/semantic-entropy-record.ts";
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import { mean } from "../math/vector.ts";
 import type { Question } from "../samples/question.ts";
-import { groupByQuestion } from "../samples/group-by-question.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import type { AnswerGroup, ReportQuestion } from "./report-content.ts";
 
@@ -11,12 +10,13 @@ const NO_ANSWER = "(no answer)";
 /**
  * The questions of a split, those with the highest discrete semantic entropy first, with their answers grouped by
  * meaning; equals are ordered by the likelihood-weighted entropy, those without it last, then by id.
+ * @param runsOf    the samples of each question, by its id
  * @param questions the question texts; those missing are shown by their prompt
  */
 export function describeQuestions(
   split: SplitScores,
   entropies: readonly StoredSemanticEntropy[],
-  runs: readonly RunRecord[],
+  runsOf: ReadonlyMap<string, readonly RunRecord[]>,
   questions: readonly Question[],
 ): ReportQuestion[] {
   const rowsOf = new Map<string, number[]>();
@@ -26,7 +26,6 @@ export function describeQuestions(
     else rows.push(row);
   });
   const textOf = new Map(questions.map((question) => [question.id, question]));
-  const runsOf = groupByQuestion(runs);
   return entropies
     .filter((record) => rowsOf.has(record.question_id))
     .toSorted(

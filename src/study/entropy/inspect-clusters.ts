@@ -1,10 +1,10 @@
 import { discreteSemanticEntropy } from "../../entropy/discrete-semantic-entropy.ts";
 import { SepError } from "../../errors.ts";
-import type { JudgedPair } from "../../meaning/compare-pairs.ts";
+import type { JudgedPair } from "../../meaning/equivalence.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
-import { requireCurrent } from "../chain.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { requireCurrent } from "../chain.ts";
 import type { MeaningChoice } from "../meaning/meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
 import { openGrouping, readQuestionTexts } from "../meaning/open-grouping.ts";

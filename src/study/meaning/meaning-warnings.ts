@@ -1,4 +1,4 @@
-import type { JudgedPair } from "../../meaning/compare-pairs.ts";
+import type { JudgedPair } from "../../meaning/equivalence.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import type { ClusteredRuns } from "../entropy/cluster-runs.ts";
 

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { readSemanticEntropy } from "../../entropy/read-semantic-entropy.ts";
+import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import { SepError } from "../../errors.ts";
 import { assembleDataset, type QuestionEntropies, selectUsableRuns } from "../../probes/assemble-dataset.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";

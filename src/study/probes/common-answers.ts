@@ -1,4 +1,4 @@
-import { readSemanticEntropy } from "../../entropy/read-semantic-entropy.ts";
+import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import type { CommonAnswer } from "../../evaluation/consistently-wrong.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { fileExists } from "../../store/file-exists.ts";

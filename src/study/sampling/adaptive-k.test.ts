@@ -5,7 +5,7 @@ import { makeRun } from "../../../test/fakes/make-run.ts";
 import { createTableEntailer } from "../../../test/fakes/table-entailer.ts";
 import { discreteSemanticEntropy } from "../../entropy/discrete-semantic-entropy.ts";
 import { clusterAnswers } from "../../meaning/cluster-answers.ts";
-import { createMathEquivalence } from "../../meaning/math-equivalence.ts";
+import { createMathEquivalence } from "../../meaning/hybrid-equivalence.ts";
 import { drain } from "../../checkpoint/hub/drain.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { type AdaptiveK, type AdaptiveOptions, openAdaptiveK } from "./adaptive-k.ts";

@@ -1,13 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createFakeClassifier, entailmentOf } from "../../test/fakes/fake-classifier.ts";
-import {
-  createClassifierEntailer,
-  createNliEntailer,
-  DEFAULT_NLI_MODEL,
-  resolveNliModel,
-} from "./nli-entailer.ts";
-import type { NliLabel } from "./nli-labels.ts";
+import { createNliEntailer, DEFAULT_NLI_MODEL, resolveNliModel } from "../study/meaning/meaning-models.ts";
+import { createClassifierEntailer, type NliLabel } from "./entailer.ts";
 
 /** Logits 3 for the right label and 0 for the others. */
 const classifierWith = (names: readonly string[], meanings: readonly NliLabel[] = names as NliLabel[]) =>

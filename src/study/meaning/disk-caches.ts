@@ -1,18 +1,22 @@
-import { cacheFolder } from "../checkpoint/cache-folder.ts";
-import { fingerprint } from "../store/fingerprint.ts";
-import type { Entailer, EntailmentVerdict } from "./entailer.ts";
-import { openCacheLog } from "./open-cache-log.ts";
+import { join } from "node:path";
+import { cacheFolder } from "../../checkpoint/cache-folder.ts";
+import { stableStringify } from "../../formats/json.ts";
+import type { Entailer, EntailmentVerdict } from "../../meaning/entailer.ts";
+import type { JudgeModel } from "../../meaning/judge-model.ts";
+import { explainCacheError, makeFolder } from "../../store/file-error.ts";
+import { fingerprint } from "../../store/fingerprint.ts";
+import { createSharedLog, type SharedLog } from "../../store/shared-log.ts";
 
 export interface CachedEntailerOptions {
-  /** Where verdicts are kept; `nli-verdicts` in this tool's own cache by default. */
+  /** Where verdicts are kept; `nli-verdicts` in the cache folder by default. */
   readonly folder?: string | undefined;
 }
 
-/** Pairs that are classified before their verdicts are written: what an abort or a kill can lose, some seconds' work. */
+/** Pairs classified before their verdicts are written: a few seconds' work, which is all that a kill can lose. */
 const PAIRS_AT_A_TIME = 128;
 
 /**
- * An entailer that keeps its verdicts on disk, one file for each set of weights and settings, and computes no pair
+ * An entailer that keeps its verdicts on disk, one file per set of weights and settings, and computes no pair
  * twice. Any number of processes may use one folder.
  * @param entailer computes what is not known; disposed of with this one
  * @throws SepError from `classify`: `cache-not-writable`, `disk-full`, and the entailer's own
@@ -63,7 +67,7 @@ export async function createCachedEntailer(
 const lengthOf = ([premise, hypothesis]: readonly [string, string]): number =>
   premise.length + hypothesis.length;
 
-/** `[key, entailment, neutral, contradiction]`, and 1 behind them for a pair that was cut. */
+/** `[key, entailment, neutral, contradiction]`, followed by 1 for a pair that was truncated. */
 const formatEntry = (key: string, verdict: EntailmentVerdict): readonly (string | number)[] => [
   key,
   verdict.entailment,
@@ -72,7 +76,7 @@ const formatEntry = (key: string, verdict: EntailmentVerdict): readonly (string 
   ...(verdict.truncated ? [1] : []),
 ];
 
-/** @returns null for what this program did not write: the pair is computed anew */
+/** @returns null for a row that this program did not write: its pair is computed again */
 function parseEntry(row: unknown): [string, EntailmentVerdict] | null {
   if (!Array.isArray(row)) return null;
   const [key, entailment, neutral, contradiction, cut] = row as unknown[];
@@ -85,3 +89,59 @@ function parseEntry(row: unknown): [string, EntailmentVerdict] | null {
 
 /** Rounding of three probabilities. */
 const SUM_TOLERANCE = 1e-9;
+
+export interface CachedJudgeOptions {
+  /** Where replies are kept; `judge-replies` in the cache folder by default. */
+  readonly folder?: string | undefined;
+}
+
+/**
+ * A judge that keeps each reply on disk as soon as it has it, one file per provenance, and is asked nothing twice.
+ * Any number of processes may use one folder.
+ * @throws SepError from `complete`: `cache-not-writable`, `disk-full`, and the judge's own
+ */
+export async function createCachedJudge(
+  judge: JudgeModel,
+  { folder = cacheFolder("judge-replies") }: CachedJudgeOptions = {},
+): Promise<JudgeModel> {
+  const { name, provenance, concurrency } = judge;
+  const log = openCacheLog(folder, fingerprint(stableStringify(provenance)));
+  const known = new Map<string, string>();
+  for (const row of await log.readNew()) if (isEntry(row)) known.set(...row);
+  return {
+    name,
+    provenance,
+    concurrency,
+    async complete(prompt, options) {
+      const key = fingerprint(JSON.stringify([prompt, options.labels]));
+      const before = known.get(key);
+      if (before !== undefined) return before;
+      const reply = await judge.complete(prompt, options);
+      await log.append([[key, reply]]);
+      known.set(key, reply);
+      return reply;
+    },
+  };
+}
+
+/** Rows that this program did not write are ignored, and their prompts asked again. */
+const isEntry = (row: unknown): row is [string, string] =>
+  Array.isArray(row) && row.length === 2 && row.every((item) => typeof item === "string");
+
+/**
+ * A log in the cache; the first row creates its folder.
+ * @param name of its file, without extension
+ * @throws SepError from `append`: `cache-not-writable`, `disk-full`, and those of `SharedLog`
+ */
+function openCacheLog(folder: string, name: string): SharedLog {
+  const log = createSharedLog(join(folder, `${name}.jsonl`));
+  return {
+    readNew: () => log.readNew(),
+    append: (rows) =>
+      makeFolder(folder)
+        .then(() => log.append(rows))
+        .catch((error: unknown) => {
+          throw explainCacheError(error, folder, "another folder with SEP_CACHE");
+        }),
+  };
+}

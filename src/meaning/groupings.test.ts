@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import golden from "../../test/golden/spectral-groups.json" with { type: "json" };
-import { groupSpectrally } from "./group-spectrally.ts";
+import { groupSpectrally } from "./groupings.ts";
 
 const firstAppearance = (groupOf: readonly number[]): number[] => {
   const order = [...new Set(groupOf)];

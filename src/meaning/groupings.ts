@@ -2,6 +2,45 @@ import { normalizedLaplacian } from "../math/normalized-laplacian.ts";
 import { symmetricEigen } from "../math/symmetric-eigen.ts";
 
 /**
+ * Greedy groups: each item is held against the first member of every group there is, joins the first that matches,
+ * or founds its own. Where the relation is not transitive, the groups depend on the order.
+ * @param order the items 0 .. n-1 in the order in which they come
+ * @param same  whether two items are the same; symmetric
+ * @returns [n] the founder of each item's group
+ * @see Kuhn et al. 2023, algorithm 1
+ */
+export function groupGreedily(
+  order: readonly number[],
+  same: (i: number, j: number) => boolean,
+): readonly number[] {
+  const founders: number[] = [];
+  const founderOf: number[] = new Array<number>(order.length);
+  for (const item of order) {
+    const founder = founders.find((each) => same(each, item)) ?? item;
+    if (founder === item) founders.push(item);
+    founderOf[item] = founder;
+  }
+  return founderOf;
+}
+
+/**
+ * Connected components: items are in one group if a chain of pairs that are the same leads from one to the other,
+ * whatever the order. One wrong pair joins two groups.
+ * @param same whether items i < j are the same
+ * @returns [n] the lowest item of each item's group
+ */
+export function groupByConnection(n: number, same: (i: number, j: number) => boolean): readonly number[] {
+  const rootOf = Array.from({ length: n }, (_, i) => i);
+  for (let i = 0; i < n; i++)
+    for (let j = i + 1; j < n; j++) {
+      if (!same(i, j)) continue;
+      const [low, high] = [Math.min(rootOf[i]!, rootOf[j]!), Math.max(rootOf[i]!, rootOf[j]!)];
+      for (let k = 0; k < n; k++) if (rootOf[k] === high) rootOf[k] = low;
+    }
+  return rootOf;
+}
+
+/**
  * Spectral groups: how alike the items are, not only whether they are the same, decides how many groups there are
  * (the largest gap between eigenvalues of the graph's normalised Laplacian) and who is in them (the eigenvectors below
  * the gap, made as axis-parallel as they can be). No start value, no order, no random numbers. Two items alone are one

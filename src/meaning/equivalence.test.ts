@@ -1,12 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { createTableEntailer } from "../../test/fakes/table-entailer.ts";
-import { createCosineEquivalence } from "./cosine-equivalence.ts";
-import type { TextEmbedder } from "./embedder.ts";
-import type { EntailmentRule } from "./entailment-rule.ts";
+import { createCosineEquivalence, type TextEmbedder } from "./cosine-equivalence.ts";
 import type { AnswerPair } from "./equivalence.ts";
-import { createHybridEquivalence, decideWithoutModel } from "./hybrid-equivalence.ts";
-import { createMathEquivalence } from "./math-equivalence.ts";
-import { createNliEquivalence } from "./nli-equivalence.ts";
+import { createHybridEquivalence, createMathEquivalence, decideWithoutModel } from "./hybrid-equivalence.ts";
+import { createNliEquivalence, type EntailmentRule } from "./nli-equivalence.ts";
 
 const pair = (first: string, second: string): AnswerPair => ({ question: "?", first, second });
 

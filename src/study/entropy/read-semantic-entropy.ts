@@ -1,13 +1,7 @@
-import { SepError } from "../errors.ts";
-import { describeProblems, readJsonl } from "../store/jsonl.ts";
-import { asRow, numberField, numbersField, orNull, stringField } from "../formats/row-fields.ts";
-import type { SemanticEntropyRecord } from "./semantic-entropy-record.ts";
-
-/** What later steps read of a question's entropies; `semantic_entropy` is null where log-probabilities are missing. */
-export type StoredSemanticEntropy = Pick<
-  SemanticEntropyRecord,
-  "question_id" | "clusters" | "semantic_entropy" | "discrete_semantic_entropy"
->;
+import type { StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
+import { SepError } from "../../errors.ts";
+import { asRow, numberField, numbersField, orNull, stringField } from "../../formats/row-fields.ts";
+import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 
 /**
  * Reads `math_semantic_entropy.jsonl` / `ood_semantic_entropy.jsonl`.

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { JUDGE_LABELS } from "./judge-prompt.ts";
-import { parseJudgeReply } from "./parse-judge-reply.ts";
+import { JUDGE_LABELS, parseJudgeReply } from "./judge-model.ts";
 
 const ENTAILMENT = ["entailment", "neutral", "contradiction"] as const;
 const YES_NO = ["yes", "no"] as const;

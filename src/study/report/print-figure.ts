@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { SepError } from "../errors.ts";
-import type { FigureFormat } from "./figure.ts";
+import { SepError } from "../../errors.ts";
+import type { FigureFormat } from "../../report/figure.ts";
 
 /** Turns the SVG of a figure (`figureSvg`) into the bytes of another format. */
 export type FigurePrinter = (svg: string, title: string) => Promise<Uint8Array>;
