@@ -1,7 +1,7 @@
 // Our side of bench/probes.js: node bench/probes/ours.js JOB.json; prints one JSON line.
 // Job: {"data", "penalties": [..], "layers": how many from the first, "permutations", "C", "layer", "coefficientsOf": [layers]}
 import { readFileSync } from "node:fs";
-import { fitProbes } from "../../dist/probes/fit-probes.js";
+import { fitProbes } from "../../dist/probes/sweep/fit-probes-node.js";
 import { readTensor } from "../../dist/store/safetensors.js";
 import { readSafetensorsHeader } from "../../dist/store/safetensors-header.js";
 

@@ -1,6 +1,6 @@
-import { clusterProbs } from "./cluster-probs.ts";
 import type { QuestionSamples } from "./question-samples.ts";
 import { SE_MODES, type SeModeName } from "./se-mode.ts";
+import { clusterProbs } from "./semantic-entropy.ts";
 
 /**
  * Every uncertainty estimate of one question, one line of `math_semantic_entropy.jsonl`. Entropies in nats. The

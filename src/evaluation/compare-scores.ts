@@ -1,4 +1,4 @@
-import { hasBothClasses } from "../probes/cross-validate.ts";
+import { hasBothClasses } from "../probes/grouped-folds.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
 import { type PairedTestResult, pairedTest } from "./paired-test.ts";
 

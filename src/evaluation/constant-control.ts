@@ -1,9 +1,9 @@
 import { auroc } from "../math/auroc.ts";
 import { averagePrecision } from "../math/average-precision.ts";
 import { logistic } from "../math/logistic.ts";
-import { hasBothClasses } from "../probes/cross-validate.ts";
 import { createExactDesign } from "../probes/design-matrix.ts";
 import { type ClassWeight, fitLogistic } from "../probes/fit-logistic.ts";
+import { hasBothClasses } from "../probes/grouped-folds.ts";
 import { standardiseRows } from "../probes/scaler.ts";
 import { brierScore, expectedCalibrationError } from "./calibration.ts";
 

@@ -1,4 +1,4 @@
-import { applyCalibration, type CalibrationMap } from "../probes/calibration-map.ts";
+import { applyCalibration, type CalibrationMap } from "../probes/calibration.ts";
 import { brierScore, expectedCalibrationError, type ReliabilityBin, reliabilityBins } from "./calibration.ts";
 
 /** How good probabilities are as such. */

@@ -1,5 +1,9 @@
-import { chooseDecisionThreshold, type DecisionTarget } from "../probes/choose-decision-threshold.ts";
-import { type DecisionThreshold, isAnswered } from "../probes/decision-threshold.ts";
+import {
+  chooseDecisionThreshold,
+  type DecisionTarget,
+  type DecisionThreshold,
+  isAnswered,
+} from "../probes/choose-decision-threshold.ts";
 import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createRng } from "../math/rng.ts";
-import { createLabelPermuter } from "../probes/permute-labels.ts";
+import { createLabelPermuter } from "../probes/sweep/test-permutations.ts";
 import { permutationTest } from "./permutation-test.ts";
 
 describe("createLabelPermuter", () => {

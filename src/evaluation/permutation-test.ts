@@ -1,7 +1,7 @@
 import { rankedAuroc, requireLabels } from "../math/auroc.ts";
 import { rankScores } from "../math/rank-scores.ts";
 import { createRng } from "../math/rng.ts";
-import { createLabelPermuter, type LabelPermuter } from "../probes/permute-labels.ts";
+import { createLabelPermuter, type LabelPermuter } from "../probes/sweep/test-permutations.ts";
 
 /** What a permutation test found. */
 export interface PermutationResult {

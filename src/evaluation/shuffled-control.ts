@@ -1,12 +1,12 @@
 import { auroc } from "../math/auroc.ts";
 import { createRng } from "../math/rng.ts";
 import { mean } from "../math/vector.ts";
-import { hasBothClasses } from "../probes/cross-validate.ts";
 import { createFastDesign } from "../probes/design-matrix.ts";
 import { type ClassWeight, fitLogistic, sweepTolerance } from "../probes/fit-logistic.ts";
-import { createLabelPermuter } from "../probes/permute-labels.ts";
+import { hasBothClasses } from "../probes/grouped-folds.ts";
 import type { MatrixMultiplier } from "../probes/products/matrix-multiplier.ts";
 import { applyScaler, standardiseRows } from "../probes/scaler.ts";
+import { createLabelPermuter } from "../probes/sweep/test-permutations.ts";
 
 /** AUROC, against the true labels, of probes that were trained on labels shuffled between questions. */
 export interface ShuffledControl {

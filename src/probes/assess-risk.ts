@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
-import { applyCalibration } from "./calibration-map.ts";
-import { type DecisionThreshold, isAnswered } from "./decision-threshold.ts";
+import { applyCalibration } from "./calibration.ts";
+import { type DecisionThreshold, isAnswered } from "./choose-decision-threshold.ts";
 import { type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
 import type { Probe, ProbeDecision } from "./probe.ts";
 import { type ProbeInput, scoreProbe } from "./score-probe.ts";

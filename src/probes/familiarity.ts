@@ -1,27 +1,5 @@
-import type { Probe } from "./probe.ts";
+import type { Familiarity, Probe } from "./probe.ts";
 import { type ProbeInput, requireInput } from "./score-probe.ts";
-
-/**
- * What the states were like that a probe was fitted on, and how far those of other questions lie from them. Lengths are
- * in units of the probe's own scaler, z = (x - mean) / scale.
- */
-export interface Familiarity {
-  /** [width] mean of the training states' z */
-  readonly centre: Float32Array;
-  /** [k, width] orthonormal directions in which they differ most */
-  readonly directions: Float32Array;
-  /** [k] shrunk variances along them */
-  readonly variances: Float32Array;
-  /** Mean variance along any other direction. */
-  readonly residual_variance: number;
-  /** How far the variances were drawn towards their mean, in [0, 1]. */
-  readonly shrinkage: number;
-  readonly training_questions: number;
-  /** [n] ascending, of questions that nothing was fitted on: one state each */
-  readonly distances: Float32Array;
-  /** A p-value of at most this is unfamiliar. */
-  readonly level: number;
-}
 
 /** How unlike the training states a state is. */
 export interface FamiliarityAssessment {

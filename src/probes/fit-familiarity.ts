@@ -2,12 +2,11 @@ import { principalComponents } from "../math/principal-components.ts";
 import { shrinkVariances } from "../math/shrink-variances.ts";
 import {
   FAMILIARITY_LEVEL,
-  type Familiarity,
   type FamiliaritySpace,
   FEWEST_VALIDATION_QUESTIONS,
   measureDistance,
 } from "./familiarity.ts";
-import type { Probe } from "./probe.ts";
+import type { Familiarity, Probe } from "./probe.ts";
 import { applyScaler } from "./scaler.ts";
 
 /** Directions that are kept: more of them add little to what is found, and each is as long as a state in the file. */

@@ -1,6 +1,6 @@
 import { createFastDesign, predictFast } from "./design-matrix.ts";
 import { type ClassWeight, rowCosts } from "./fit-logistic.ts";
-import type { ProbeKind } from "./probe-kind.ts";
+import type { ProbeKind } from "./probe-weights.ts";
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { createScratch, type Scratch } from "./products/scratch.ts";
 import { type Deflation, deflate, ROWS_WORTH_DEFLATING, refineDeflation } from "./row-space/deflation.ts";

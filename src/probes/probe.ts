@@ -1,16 +1,13 @@
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { Json } from "../formats/json.ts";
-import type { ManifestWarning } from "../store/manifest.ts";
 import type { TracePosition } from "../states/positions.ts";
-import type { Calibration } from "./calibrate-scores.ts";
-import type { CalibrationMap } from "./calibration-map.ts";
+import type { ManifestWarning } from "../store/manifest.ts";
+import type { Calibration, CalibrationMap } from "./calibration.ts";
 import type { DecisionTarget, ThresholdChoice } from "./choose-decision-threshold.ts";
-import type { Familiarity } from "./familiarity.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
-import type { ProbeKind } from "./probe-kind.ts";
-import type { ProbeWeights } from "./probe-weights.ts";
-import type { LayerScore, PenaltyScore, ProbeTarget } from "./select-layer.ts";
+import type { ProbeKind, ProbeWeights } from "./probe-weights.ts";
 import type { NestedFold } from "./sweep/estimate-nested.ts";
+import type { LayerScore, PenaltyScore, ProbeTarget } from "./sweep/score-table.ts";
 import type { PermutationEstimate } from "./sweep/test-permutations.ts";
 
 /** Everything about a probe but its weights; the content of its JSON file. */
@@ -96,4 +93,26 @@ export interface UntrainedProbe {
 export interface Probe extends ProbeDescription, ProbeWeights {
   /** What its training states were like; null where it reads none, or too few questions were there to tell. */
   readonly familiarity: Familiarity | null;
+}
+
+/**
+ * What the states were like that a probe was fitted on, and how far those of other questions lie from them. Lengths are
+ * in units of the probe's own scaler, z = (x - mean) / scale.
+ */
+export interface Familiarity {
+  /** [width] mean of the training states' z */
+  readonly centre: Float32Array;
+  /** [k, width] orthonormal directions in which they differ most */
+  readonly directions: Float32Array;
+  /** [k] shrunk variances along them */
+  readonly variances: Float32Array;
+  /** Mean variance along any other direction. */
+  readonly residual_variance: number;
+  /** How far the variances were drawn towards their mean, in [0, 1]. */
+  readonly shrinkage: number;
+  readonly training_questions: number;
+  /** [n] ascending, of questions that nothing was fitted on: one state each */
+  readonly distances: Float32Array;
+  /** A p-value of at most this is unfamiliar. */
+  readonly level: number;
 }

@@ -1,6 +1,6 @@
 import { dot, line, ruleY } from "@observablehq/plot";
 import type { ProbeSummary } from "../evaluation/probe-eval.ts";
-import type { LayerScore, ProbeTarget } from "../probes/select-layer.ts";
+import type { LayerScore, ProbeTarget } from "../probes/sweep/score-table.ts";
 import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";

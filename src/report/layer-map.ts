@@ -1,5 +1,5 @@
 import { cell, text } from "@observablehq/plot";
-import type { LayerScore, ProbeTarget } from "../probes/select-layer.ts";
+import type { LayerScore, ProbeTarget } from "../probes/sweep/score-table.ts";
 import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";

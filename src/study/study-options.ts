@@ -5,7 +5,7 @@ import type { DeviceChoice } from "../engine/runtime/device.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
 import type { ModelDtype } from "../engine/language-model.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
-import type { ProbeKind } from "../probes/probe-kind.ts";
+import type { ProbeKind } from "../probes/probe-weights.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { FigureFormat } from "../report/figure.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";

@@ -1,6 +1,8 @@
 import { SepError } from "../../errors.ts";
+import type { QuestionSamples } from "../question-samples.ts";
+import type { SeModeName } from "../se-mode.ts";
 import { CLUSTER_ESTIMATES } from "./cluster-estimates.ts";
-import type { Estimate } from "./estimate.ts";
+import { type Estimate, type EstimateNeed, findMissing } from "./estimate.ts";
 import { GRAPH_ESTIMATES } from "./graph-estimates.ts";
 import { PAIR_ESTIMATES } from "./pair-estimates.ts";
 import { STATE_ESTIMATES } from "./state-estimates.ts";
@@ -45,4 +47,72 @@ export function chooseEstimates(choice: EstimateChoice): readonly Estimate[] {
       `There is no estimate ${unknown.join(", ")}. There are ${ESTIMATES.map(({ name }) => name).join(", ")}.`,
     );
   return ESTIMATES.filter(({ name }) => names.has(name));
+}
+
+/** What computing one estimate over a study took, and what stood in its way. */
+export interface EstimateCost {
+  readonly name: string;
+  /** Questions that have a number. */
+  readonly computed: number;
+  /** Questions without one, by what they lack; "finite" where the number would be infinite or undefined. */
+  readonly missing: Readonly<Partial<Record<EstimateNeed | "finite", number>>>;
+  /** Of the estimate's own arithmetic. */
+  readonly durationMs: number;
+  /** Ordered pairs of different answers that an NLI model reads for it; one reading serves all estimates. */
+  readonly nliPairs: number;
+}
+
+/** Computes the same estimates question by question, and keeps count. */
+export interface EstimateMeter {
+  /** @returns one entry an estimate; null where the question lacks what it needs */
+  measure(samples: QuestionSamples): Record<string, number | null>;
+  costs(): EstimateCost[];
+}
+
+/**
+ * @param now a clock in milliseconds, of which only differences count
+ */
+export function createEstimateMeter(
+  estimates: readonly Estimate[],
+  mode: SeModeName,
+  now: () => number,
+): EstimateMeter {
+  const tallies = estimates.map((estimate) => ({
+    estimate,
+    computed: 0,
+    missing: {} as Partial<Record<EstimateNeed | "finite", number>>,
+    durationMs: 0,
+    nliPairs: 0,
+  }));
+  return {
+    measure(samples) {
+      const pairs = countOrderedPairs(samples.answers);
+      const values: Record<string, number | null> = {};
+      for (const tally of tallies) {
+        const { name, needs } = tally.estimate;
+        if (needs.includes("entailment") || needs.includes("sentence_verdicts")) tally.nliPairs += pairs;
+        const startMs = now();
+        const lacking = findMissing(samples, needs);
+        const value = lacking === null ? tally.estimate.compute(samples, mode) : Number.NaN;
+        tally.durationMs += now() - startMs;
+        values[name] = Number.isFinite(value) ? value : null;
+        if (Number.isFinite(value)) tally.computed += 1;
+        else tally.missing[lacking ?? "finite"] = (tally.missing[lacking ?? "finite"] ?? 0) + 1;
+      }
+      return values;
+    },
+    costs: () =>
+      tallies.map(({ estimate, computed, missing, durationMs, nliPairs }) => ({
+        name: estimate.name,
+        computed,
+        missing: { ...missing },
+        durationMs,
+        nliPairs,
+      })),
+  };
+}
+
+function countOrderedPairs(answers: readonly (string | null)[]): number {
+  const different = new Set(answers.filter((answer) => answer !== null)).size;
+  return different * (different - 1);
 }

@@ -1,5 +1,11 @@
-import type { QuestionSamples } from "../question-samples.ts";
+import { mean } from "../../math/vector.ts";
+import type { EntailmentProbs } from "../../meaning/entailer.ts";
+import type { SampledQuestion } from "../../samples/sampled-question.ts";
+import { splitSentences } from "../../text/split-sentences.ts";
+import type { AffinityMatrix, EntailmentMatrix, QuestionSamples } from "../question-samples.ts";
 import type { SeModeName } from "../se-mode.ts";
+import { verbalisedConfidence } from "../state-measures.ts";
+import { likeliestSample } from "../token-measures.ts";
 
 /** What an estimate needs beside the samples' texts and clusters, and how people call it. */
 export const ESTIMATE_NEEDS = {
@@ -38,4 +44,115 @@ export interface Estimate {
   readonly checkedAgainst: string;
   /** @throws RangeError if the samples have not what it needs */
   compute(samples: QuestionSamples, mode: SeModeName): number;
+}
+
+/** What stands for each need. */
+interface Findings {
+  /** [K] */
+  readonly sequence_logprobs: readonly number[];
+  /** [K] */
+  readonly mean_logprobs: readonly number[];
+  /** [K][T_i] */
+  readonly token_logprobs: readonly (readonly number[])[];
+  /** [K][T_i] */
+  readonly token_entropies: readonly (readonly number[])[];
+  /** [K][..] at least one each. */
+  readonly reasoning: readonly (readonly number[])[];
+  /** [K][..] at least one each. */
+  readonly answer_tokens: readonly (readonly number[])[];
+  /** [T] */
+  readonly best_logprobs: readonly number[];
+  /** [T] */
+  readonly best_entropies: readonly number[];
+  /** [K][K] */
+  readonly entailment: EntailmentMatrix;
+  /** [K, K] */
+  readonly similarity: AffinityMatrix;
+  /** Index of a sample. */
+  readonly main_answer: number;
+  /** [S][K - 1] */
+  readonly sentence_verdicts: readonly (readonly EntailmentProbs[])[];
+  /** [K][D] */
+  readonly hidden_states: readonly ArrayLike<number>[];
+  /** In [0, 1]. */
+  readonly stated_confidence: number;
+  /** ln of a probability. */
+  readonly language_model: number;
+}
+
+const FINDERS: { readonly [Need in EstimateNeed]: (samples: QuestionSamples) => Findings[Need] | null } = {
+  sequence_logprobs: (samples) => samples.sumLogprobs,
+  mean_logprobs: findMeanLogprobs,
+  token_logprobs: (samples) => samples.tokenLogprobs,
+  token_entropies: (samples) => samples.tokenEntropies,
+  reasoning: (samples) => spanEntropies(samples, (entropies, span) => (span ? entropies.slice(...span) : [])),
+  // the token at the reasoning's end is the closing tag
+  answer_tokens: (samples) =>
+    spanEntropies(samples, (entropies, span) => (span ? entropies.slice(span[1] + 1) : entropies)),
+  best_logprobs: (samples) => samples.best?.tokenLogprobs ?? null,
+  best_entropies: (samples) => samples.best?.tokenEntropies ?? null,
+  entailment: (samples) => samples.entailment,
+  similarity: (samples) => samples.similarity,
+  main_answer: findMainAnswer,
+  sentence_verdicts: findSentenceVerdicts,
+  hidden_states: (samples) => samples.hiddenStates,
+  stated_confidence: findStatedConfidence,
+  language_model: (samples) => samples.logPTrue,
+};
+
+/**
+ * @returns what the need stands for
+ * @throws RangeError if it is missing
+ */
+export function known<Need extends EstimateNeed>(samples: QuestionSamples, need: Need): Findings[Need] {
+  const found = FINDERS[need](samples);
+  if (found === null) throw new RangeError(`question ${samples.id} lacks ${ESTIMATE_NEEDS[need]}`);
+  return found;
+}
+
+/** @returns the first of the needs that is missing, or null */
+export function findMissing(samples: QuestionSamples, needs: readonly EstimateNeed[]): EstimateNeed | null {
+  return needs.find((need) => FINDERS[need](samples) === null) ?? null;
+}
+
+/** [K] mean log-probability of each answer's tokens. */
+function findMeanLogprobs({ sumLogprobs, tokenCounts }: SampledQuestion): number[] | null {
+  if (sumLogprobs === null || tokenCounts === null || tokenCounts.includes(0)) return null;
+  return sumLogprobs.map((sum, i) => sum / tokenCounts[i]!);
+}
+
+/** [K][..] a part of each answer's token entropies; null where one has none. */
+function spanEntropies(
+  { tokenEntropies, thinkSpans }: SampledQuestion,
+  cut: (entropies: readonly number[], span: readonly [number, number] | null) => readonly number[],
+): (readonly number[])[] | null {
+  if (tokenEntropies === null || thinkSpans === null) return null;
+  const parts = tokenEntropies.map((entropies, i) => cut(entropies, thinkSpans[i]!));
+  return parts.some((part) => part.length === 0) ? null : parts;
+}
+
+/** Index of the sample that stands for the model's answer: the one that says what the best answer says, else the likeliest. */
+export function findMainAnswer({ best, texts, sumLogprobs }: SampledQuestion): number | null {
+  if (best !== null) {
+    const at = texts.indexOf(best.text);
+    return at === -1 ? null : at;
+  }
+  return sumLogprobs === null ? null : likeliestSample(sumLogprobs);
+}
+
+/** Of an answer of one sentence the pairs of whole answers say all. */
+function findSentenceVerdicts(samples: QuestionSamples): readonly (readonly EntailmentProbs[])[] | null {
+  if (samples.sentenceVerdicts !== null) return samples.sentenceVerdicts;
+  const main = findMainAnswer(samples);
+  if (main === null || samples.entailment === null) return null;
+  if (splitSentences(samples.texts[main]!).length > 1) return null;
+  return [samples.entailment[main]!.filter((_, sample) => sample !== main)];
+}
+
+/** The mean of the confidences that the samples state; null where none does. */
+function findStatedConfidence({ texts, best }: SampledQuestion): number | null {
+  const stated = (best === null ? texts : [best.text])
+    .map(verbalisedConfidence)
+    .filter((confidence) => confidence !== null);
+  return stated.length === 0 ? null : mean(stated);
 }

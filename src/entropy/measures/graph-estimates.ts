@@ -1,16 +1,14 @@
 import {
   cosineAffinity,
+  degreeMatrixUncertainty,
+  eccentricity,
+  eigenvalueCount,
   entailmentAffinity,
   jaccardAffinity,
   nonContradictionAffinity,
-} from "../affinity.ts";
-import { degreeMatrixUncertainty } from "../degree-matrix.ts";
-import { eccentricity } from "../eccentricity.ts";
-import { eigenvalueCount } from "../eigenvalue-count.ts";
-import type { AffinityMatrix } from "../pair-matrix.ts";
-import type { QuestionSamples } from "../question-samples.ts";
-import type { Estimate, EstimateNeed } from "./estimate.ts";
-import { known } from "./known.ts";
+} from "../graph-measures.ts";
+import type { AffinityMatrix, QuestionSamples } from "../question-samples.ts";
+import { type Estimate, type EstimateNeed, known } from "./estimate.ts";
 
 /** What makes two samples alike. */
 const AFFINITIES: readonly {

@@ -8,7 +8,7 @@ import { hashed } from "../../../test/fakes/hashed.ts";
 import { makeFamiliarity, makeProbe } from "../../../test/fakes/make-probe.ts";
 import { readNpz } from "../../store/npz.ts";
 import { assessRisk } from "../assess-risk.ts";
-import type { CalibrationMap } from "../calibration-map.ts";
+import type { CalibrationMap } from "../calibration.ts";
 import type { Probe } from "../probe.ts";
 import { loadProbe } from "../probe-file.ts";
 import { assertStates, type PlacedStates, scoreProbe } from "../score-probe.ts";

@@ -1,6 +1,5 @@
 import { logistic } from "../../math/logistic.ts";
 import { dot, sum } from "../../math/vector.ts";
-import type { Preconditioned } from "./passes.ts";
 
 /** What a regression minimises at each row: log loss of a 0/1 outcome, or half the squared error of any number. */
 export type Loss = "logistic" | "squared";
@@ -146,6 +145,19 @@ export function beginInnerSolve(column: RowSpaceColumn, residualNorm: number): v
   column.innerSteps = 0;
   column.bestInnerNorm = residualNorm;
   column.stalledInnerSteps = 0;
+}
+
+/**
+ * A preconditioned residual z = share · residual + correction. With the share alone it is the residual itself on
+ * the features' scale.
+ */
+export interface Preconditioned {
+  readonly share: number;
+  readonly intercept: number;
+  /** What residual · K z has beside share · residual · K residual. */
+  readonly extraEnergy: number;
+  /** [2n] the correction, and after it that of K z; null for none. Good until the next pass. */
+  readonly corrections: Float32Array | null;
 }
 
 /**

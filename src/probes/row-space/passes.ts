@@ -3,21 +3,8 @@ import type { DesignMatrix } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { packPass } from "../products/packed-pass.ts";
 import { createScratch, type Scratch } from "../products/scratch.ts";
-import type { RowSpaceColumn } from "./column.ts";
+import type { Preconditioned, RowSpaceColumn } from "./column.ts";
 import type { Deflation } from "./deflation.ts";
-
-/**
- * A preconditioned residual z = share · residual + correction. With the share alone it is the residual itself on
- * the features' scale.
- */
-export interface Preconditioned {
-  readonly share: number;
-  readonly intercept: number;
-  /** What residual · K z has beside share · residual · K residual. */
-  readonly extraEnergy: number;
-  /** [2n] the correction, and after it that of K z; null for none. Good until the next pass. */
-  readonly corrections: Float32Array | null;
-}
 
 /** Passes over the matrix, each of which serves all columns still at work. */
 export interface Passes {

@@ -1,15 +1,12 @@
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { type Calibration, calibrateScores } from "../calibrate-scores.ts";
+import { type Calibration, calibrateScores } from "../calibration.ts";
 import type { FinalFit } from "../fit-final.ts";
 import type { ClassWeight } from "../fit-logistic.ts";
-import { inOrder } from "../jobs/in-order.ts";
-import type { FitJob } from "../jobs/probe-job.ts";
-import type { ProbeKind } from "../probe-kind.ts";
-import { type ProbeWeights, scaleScore } from "../probe-weights.ts";
-import { type PenaltyScore, scorePenalties } from "../select-layer.ts";
+import { type ProbeKind, type ProbeWeights, scaleScore } from "../probe-weights.ts";
 import { spreadScores } from "./estimate-nested.ts";
 import type { Outcome } from "./outcomes.ts";
-import type { ScoreTable } from "./score-table.ts";
+import { type FitJob, inOrder, type KeptProbe, type WantedProbe } from "./probe-job.ts";
+import { type PenaltyScore, type ScoreTable, scorePenalties } from "./score-table.ts";
 
 /** A probe fitted on all rows that have its position. */
 export interface FittedProbe {
@@ -37,13 +34,6 @@ export interface FittedProbe {
   readonly warnings: readonly ManifestWarning[];
 }
 
-/** A probe to fit on one unit. */
-export interface WantedProbe {
-  readonly target: number;
-  /** Place of the penalty. */
-  readonly penalty: number;
-}
-
 export interface KeepSettings {
   readonly kind: ProbeKind;
   readonly classWeight: ClassWeight;
@@ -54,12 +44,6 @@ export interface KeepSettings {
 export interface OnUnit<Probe> {
   readonly unit: number;
   readonly probes: readonly Probe[];
-}
-
-/** A probe that was wanted, fitted. */
-export interface KeptProbe {
-  readonly wanted: WantedProbe;
-  readonly fit: FinalFit;
 }
 
 /** Fits probes on all rows, those of one unit together. @param fit does a job */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
-import { applyCalibration } from "../../probes/calibration-map.ts";
+import { applyCalibration } from "../../probes/calibration.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import { type ProbeDataset, readProbeDataset } from "../../probes/probe-dataset.ts";

@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { type ProbeDataset, readProbeDataset, toDatasetArrays } from "../../probes/probe-dataset.ts";
-import { selectRows } from "../../probes/select-rows.ts";
+import { selectRows } from "../../probes/assemble-dataset.ts";
 import { type ArrayFormat, writeArrays } from "../../store/array-file.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import type { NpyArray } from "../../formats/npy.ts";

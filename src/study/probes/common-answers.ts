@@ -1,7 +1,7 @@
-import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import type { CommonAnswer } from "../../evaluation/consistently-wrong.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
 /**

@@ -8,15 +8,15 @@ import {
   type TransferProbe,
   type TransferTraining,
 } from "../../evaluation/transfer-eval.ts";
-import { hasBothClasses } from "../../probes/cross-validate.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
 import { describeProbe } from "../../probes/describe-probe.ts";
 import type { ClassWeight } from "../../probes/fit-logistic.ts";
-import { fitProbes } from "../../probes/fit-probes.ts";
+import { hasBothClasses } from "../../probes/grouped-folds.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
-import type { ProbeKind } from "../../probes/probe-kind.ts";
+import type { ProbeKind } from "../../probes/probe-weights.ts";
 import type { SeThresholdChoice } from "../../probes/se-threshold.ts";
-import type { ProbeTarget } from "../../probes/select-layer.ts";
-import { type Json, stableStringify } from "../../formats/json.ts";
+import { fitProbes } from "../../probes/sweep/fit-probes-node.ts";
+import type { ProbeTarget } from "../../probes/sweep/score-table.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";

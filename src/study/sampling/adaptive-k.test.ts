@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createFakeMeaningModels } from "../../../test/fakes/fake-meaning-models.ts";
 import { makeRun } from "../../../test/fakes/make-run.ts";
 import { createTableEntailer } from "../../../test/fakes/table-entailer.ts";
-import { discreteSemanticEntropy } from "../../entropy/discrete-semantic-entropy.ts";
+import { discreteSemanticEntropy } from "../../entropy/semantic-entropy.ts";
 import { clusterAnswers } from "../../meaning/cluster-answers.ts";
 import { createMathEquivalence } from "../../meaning/hybrid-equivalence.ts";
 import { drain } from "../../checkpoint/hub/drain.ts";
