@@ -8,9 +8,9 @@
 // Prints the table of docs/statistics.md.
 import { parseArgs } from "node:util";
 import { bootstrapInterval } from "../dist/evaluation/bootstrap-interval.js";
+import { pairedTest } from "../dist/evaluation/compare-scores.js";
 import { evaluatePower } from "../dist/evaluation/detectable-auroc.js";
-import { pairedTest } from "../dist/evaluation/paired-test.js";
-import { permutationTest } from "../dist/evaluation/permutation-test.js";
+import { permutationTest } from "../dist/evaluation/evaluate-score.js";
 import { rankedAuroc } from "../dist/math/auroc.js";
 import { normalCdf, normalQuantile } from "../dist/math/normal.js";
 import { rankScores } from "../dist/math/rank-scores.js";

@@ -1,10 +1,9 @@
 import { SepError } from "../errors.ts";
 import { normalCdf, normalQuantile } from "../math/normal.ts";
 import { quantiles } from "../math/quantile.ts";
-import { createRng } from "../math/rng.ts";
+import { createRng, type Rng } from "../math/rng.ts";
 import { studentQuantile } from "../math/student.ts";
 import { mean } from "../math/vector.ts";
-import { createQuestionResampler } from "./resample-questions.ts";
 
 /** A confidence interval. */
 export interface Interval {
@@ -149,4 +148,49 @@ function jackknifeAcceleration(leftOut: readonly number[]): number {
     cubes += deviation ** 3;
   }
   return squares > 0 ? cubes / (6 * squares ** 1.5) : 0;
+}
+
+/** The rows of each question, ready to be drawn again and again. */
+export interface QuestionResampler {
+  readonly questionCount: number;
+  /**
+   * Draws as many questions as there are, with replacement.
+   * @returns [n] how often each row was drawn, all rows of a question equally often; overwritten by the next call
+   */
+  draw(rng: Rng): Float64Array;
+  /** @returns [n] 1 for every row but those of one question; overwritten by the next call */
+  leaveOut(question: number): Float64Array;
+}
+
+/**
+ * Resamples whole questions, since the answers to one question are not independent of each other.
+ * @param questionIds [n] the question of each row
+ */
+export function createQuestionResampler(questionIds: readonly string[]): QuestionResampler {
+  const places = new Map<string, number>();
+  const questionOf = Int32Array.from(questionIds, (question) => {
+    const place = places.get(question) ?? places.size;
+    places.set(question, place);
+    return place;
+  });
+  const questionCount = places.size;
+  const drawn = new Int32Array(questionCount);
+  const weights = new Float64Array(questionIds.length);
+  const weigh = (): Float64Array => {
+    for (let row = 0; row < weights.length; row++) weights[row] = drawn[questionOf[row]!]!;
+    return weights;
+  };
+  return {
+    questionCount,
+    draw(rng) {
+      drawn.fill(0);
+      for (let draw = 0; draw < questionCount; draw++) drawn[rng.integer(questionCount)]!++;
+      return weigh();
+    },
+    leaveOut(question) {
+      drawn.fill(1);
+      drawn[question] = 0;
+      return weigh();
+    },
+  };
 }

@@ -3,7 +3,7 @@ import type { ManifestWarning } from "../store/manifest.ts";
 import type { BootstrapResult } from "./bootstrap-interval.ts";
 import { compareScores, type PairedComparison } from "./compare-scores.ts";
 import { type CommonAnswer, type ConsistentlyWrong, findConsistentlyWrong } from "./consistently-wrong.ts";
-import type { ConstantControl } from "./constant-control.ts";
+import type { ConstantControl, ShuffledControl } from "./controls.ts";
 import { evaluatePower, type PowerEvaluation } from "./detectable-auroc.ts";
 import { countEntropies, type EntropyBin } from "./entropy-histogram.ts";
 import {
@@ -12,15 +12,13 @@ import {
   evaluateCalibration,
 } from "./evaluate-calibration.ts";
 import {
-  evaluateRejection,
   evaluateScore,
   FEW_QUESTIONS,
   type InferenceOptions,
-  type RejectionEvaluation,
   type ScoreEvaluation,
 } from "./evaluate-score.ts";
+import { evaluateRejection, type RejectionEvaluation } from "./rejection.ts";
 import { evaluateCurves, type ScoreCurves } from "./score-curves.ts";
-import type { ShuffledControl } from "./shuffled-control.ts";
 
 /** One split's labels and scores. Every score: [n], higher = more uncertain, NaN where there is none. */
 export interface SplitScores {

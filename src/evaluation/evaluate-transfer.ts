@@ -3,9 +3,8 @@ import { type RankedScores, rankScores } from "../math/rank-scores.ts";
 import { mean } from "../math/vector.ts";
 import { hasBothClasses } from "../probes/grouped-folds.ts";
 import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
-import { holmCorrect } from "./compare-scores.ts";
+import { holmCorrect, pairedTest } from "./compare-scores.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
-import { pairedTest } from "./paired-test.ts";
 import {
   type OverallMean,
   TRANSFER_PROBES,

@@ -1,8 +1,7 @@
 import { quantiles } from "../math/quantile.ts";
 import { type RankedScores, rankScores } from "../math/rank-scores.ts";
 import { createRng } from "../math/rng.ts";
-import { DEFAULT_RESAMPLES } from "./bootstrap-interval.ts";
-import { createQuestionResampler } from "./resample-questions.ts";
+import { createQuestionResampler, DEFAULT_RESAMPLES } from "./bootstrap-interval.ts";
 
 /** A curve over {@link CURVE_GRID} with a band from resampled questions. */
 export interface CurveBand {

@@ -7,10 +7,9 @@ import { fitPlattScaling } from "../math/platt-scaling.ts";
 import { studentCdf, studentQuantile } from "../math/student.ts";
 import { applyCalibration, fitCalibration } from "../probes/calibration.ts";
 import { chooseDecisionThreshold } from "../probes/choose-decision-threshold.ts";
-import { brierScore, expectedCalibrationError, reliabilityBins } from "./calibration.ts";
-import { holmCorrect } from "./compare-scores.ts";
+import { holmCorrect, pairedTest } from "./compare-scores.ts";
 import { evaluatePower } from "./detectable-auroc.ts";
-import { pairedTest } from "./paired-test.ts";
+import { brierScore, expectedCalibrationError, reliabilityBins } from "./evaluate-calibration.ts";
 import { CURVE_GRID, evaluateCurves } from "./score-curves.ts";
 
 type Numbers = readonly number[];

@@ -6,10 +6,9 @@ import { makeReportContent, makeReportScores } from "../../test/fakes/make-repor
 import { evaluateSplit } from "../evaluation/evaluate-split.ts";
 import { isPrintable, loadFigurePrinter } from "../study/report/print-figure.ts";
 import { type Figure, figureCsv } from "./figure.ts";
-import { figureSvg } from "./figure-svg.ts";
+import { figureSvg, fitText, textWidth, wrapText } from "./figure-svg.ts";
 import { trustedHtml } from "./html.ts";
 import { makeFigures } from "./make-figures.ts";
-import { shorten, textWidth, wrapText } from "./text-width.ts";
 
 const { layerScores: atThinkEnd, ...rest } = makeReportContent("");
 /** Platt maps, so that the reliability chart has all its lines, and every position. */
@@ -139,11 +138,11 @@ describe("text", () => {
   it("is broken at spaces and shortened in the middle", () => {
     expect(wrapText("one two three", textWidth("one two"))).toEqual(["one two", "three"]);
     expect(wrapText("unbreakable", 1)).toEqual(["unbreakable"]);
-    expect(shorten("short", 9)).toBe("short");
-    const shown = shorten("a-very-long-name/math", 8);
+    expect(fitText("short", 9)).toBe("short");
+    const shown = fitText("a-very-long-name/math", 8);
     expect(shown).toMatch(/^a-.*….*math$/);
     expect(textWidth(shown)).toBeLessThanOrEqual(8);
-    expect(shorten("wwwwwwww", 0.5)).toBe("…");
+    expect(fitText("wwwwwwww", 0.5)).toBe("…");
   });
 });
 

@@ -1,6 +1,8 @@
 import { csvFormatRows } from "d3-dsv";
+import type { ScoreName } from "../evaluation/evaluate-split.ts";
+import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
+import { drawLegend, type LegendEntry } from "./chart.ts";
 import { html, type SafeHtml } from "./html.ts";
-import { drawLegend, type LegendEntry } from "./legend.ts";
 
 /** A chart, what is around it on the page and in a file, and the numbers it shows. */
 export interface Figure {
@@ -90,3 +92,26 @@ export function figureCsv({ data: { columns, rows } }: Figure): string {
   const cells = rows.map((row) => row.map((cell) => (cell === null ? "" : String(cell))));
   return `${csvFormatRows([[...columns], ...cells])}\n`;
 }
+
+/** How each split is called in running text. */
+export const SPLIT_TITLES: Readonly<Record<EvaluatedSplit, string>> = {
+  math_val: "Validation",
+  math_test: "Test",
+  ood_test: "Other questions (out of distribution)",
+};
+
+/** The same in a title that stands alone. */
+export const SPLIT_QUESTIONS: Readonly<Record<EvaluatedSplit, string>> = {
+  math_val: "validation questions",
+  math_test: "test questions",
+  ood_test: "out-of-distribution questions",
+};
+
+/** How each score is called in running text. */
+export const SCORE_TITLES: Readonly<Record<ScoreName, string>> = {
+  accuracy_probe: "Accuracy probe",
+  se_probe: "SE probe",
+  entropy_baseline: "Entropy baseline",
+  semantic_entropy: "Semantic entropy itself",
+  discrete_semantic_entropy: "Discrete semantic entropy",
+};

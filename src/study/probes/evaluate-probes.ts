@@ -1,7 +1,7 @@
-import { chooseAnswerThreshold } from "../../evaluation/answer-threshold.ts";
 import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
+import { chooseAnswerThreshold } from "../../evaluation/evaluate-decision.ts";
+import { DEFAULT_PERMUTATIONS } from "../../evaluation/evaluate-score.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../../evaluation/evaluate-split.ts";
-import { DEFAULT_PERMUTATIONS } from "../../evaluation/permutation-test.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../../evaluation/probe-eval.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { hasBothClasses } from "../../probes/grouped-folds.ts";

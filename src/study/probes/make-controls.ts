@@ -1,6 +1,10 @@
-import { type ConstantProbe, fitConstantProbe } from "../../evaluation/constant-control.ts";
+import {
+  type ConstantProbe,
+  fitConstantProbe,
+  fitShuffledProbes,
+  type ShuffledControl,
+} from "../../evaluation/controls.ts";
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
-import { fitShuffledProbes, type ShuffledControl } from "../../evaluation/shuffled-control.ts";
 import { readProbeDataset } from "../../probes/probe-dataset.ts";
 import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
 import type { Workspace } from "../workspace.ts";

@@ -1,7 +1,6 @@
 import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
-import { FEW_QUESTIONS } from "../../evaluation/evaluate-score.ts";
+import { DEFAULT_PERMUTATIONS, FEW_QUESTIONS } from "../../evaluation/evaluate-score.ts";
 import { evaluateTransfer, type TransferTarget } from "../../evaluation/evaluate-transfer.ts";
-import { DEFAULT_PERMUTATIONS } from "../../evaluation/permutation-test.ts";
 import {
   TRANSFER_PROBES,
   type TransferEval,

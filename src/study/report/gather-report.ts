@@ -2,7 +2,7 @@ import type { StoredSemanticEntropy } from "../../entropy/semantic-entropy-recor
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
-import { describeQuestions } from "../../report/describe-questions.ts";
+import { describeQuestions } from "../../report/question-sections.ts";
 import type { ReportContent, ReportQuestion } from "../../report/report-content.ts";
 import { groupByQuestion } from "../../samples/group-by-question.ts";
 import type { Question } from "../../samples/question.ts";

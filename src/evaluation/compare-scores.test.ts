@@ -3,8 +3,7 @@ import { describe, expect, it } from "vitest";
 import { auroc } from "../math/auroc.ts";
 import { aurocComponents } from "../math/auroc-components.ts";
 import { createRng } from "../math/rng.ts";
-import { compareScores } from "./compare-scores.ts";
-import { pairedTest } from "./paired-test.ts";
+import { compareScores, pairedTest } from "./compare-scores.ts";
 
 const QUICK = { resamples: 100, permutations: 199 };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createRng } from "../math/rng.ts";
 import { createLabelPermuter } from "../probes/sweep/test-permutations.ts";
-import { permutationTest } from "./permutation-test.ts";
+import { permutationTest } from "./evaluate-score.ts";
 
 describe("createLabelPermuter", () => {
   it("exchanges one label a question among all questions, whatever their sizes", () => {
