@@ -1,3 +1,4 @@
+import { asRow, numberField, numbersField, orNull, stringField } from "../formats/row-fields.ts";
 import type { QuestionSamples } from "./question-samples.ts";
 import { SE_MODES, type SeModeName } from "./se-mode.ts";
 import { clusterProbs } from "./semantic-entropy.ts";
@@ -36,6 +37,24 @@ export type StoredSemanticEntropy = Pick<
   SemanticEntropyRecord,
   "question_id" | "clusters" | "semantic_entropy" | "discrete_semantic_entropy"
 >;
+
+/**
+ * One line of the file, as far as later steps read it.
+ * @throws TypeError with the reason
+ */
+export function parseSemanticEntropy(value: unknown): StoredSemanticEntropy {
+  const row = asRow(value);
+  const clusters = Array.isArray(row.clusters) ? row.clusters : [];
+  return {
+    question_id: stringField(row, "question_id"),
+    clusters: clusters.map((cluster) => ({
+      cluster_id: numberField(asRow(cluster), "cluster_id"),
+      member_run_ids: numbersField(asRow(cluster), "member_run_ids"),
+    })),
+    semantic_entropy: orNull(row, "semantic_entropy", numberField),
+    discrete_semantic_entropy: numberField(row, "discrete_semantic_entropy"),
+  };
+}
 
 /** What a record has beside the samples and their estimates. */
 export interface RecordContext {

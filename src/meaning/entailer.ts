@@ -1,5 +1,6 @@
 import type { Classification, TextClassifier } from "../checkpoint/encoders/load-text-classifier.ts";
 import { SepError } from "../errors.ts";
+import { hashBytes } from "../formats/hash-bytes.ts";
 import { type Json, stableStringify } from "../formats/json.ts";
 
 /** How likely the hypothesis follows from the premise, is left open by it, or is denied by it; sums to 1. */
@@ -67,7 +68,7 @@ export async function createClassifierEntailer(
   const entailer: Entailer = {
     name: provenance.id,
     provenance: { ...provenance, labels } satisfies Json,
-    fingerprint: await sha256(stableStringify(identity)),
+    fingerprint: await hashBytes(new TextEncoder().encode(stableStringify(identity))),
     tellsContradiction: labels.includes("contradiction"),
     async classify(pairs, options) {
       const classified = await classifier.classify(pairs, options);
@@ -77,11 +78,6 @@ export async function createClassifierEntailer(
   };
   if (selfTest) await testEntailer(entailer);
   return entailer;
-}
-
-async function sha256(text: string): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function readVerdict({ logits, truncated }: Classification, labels: readonly NliLabel[]): EntailmentVerdict {

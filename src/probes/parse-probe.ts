@@ -1,4 +1,5 @@
 import { SepError } from "../errors.ts";
+import { hashBytes } from "../formats/hash-bytes.ts";
 import { parseSafetensors } from "../formats/parse-safetensors.ts";
 import { asRow, countField, numberField, oneOfField, type Row } from "../formats/row-fields.ts";
 import { decodeTensor } from "../formats/tensor-bytes.ts";
@@ -152,17 +153,6 @@ function checkMap(map: Row): void {
 const isAscending = (values: unknown): values is number[] =>
   Array.isArray(values) &&
   values.every((value, i) => typeof value === "number" && (i === 0 || value >= values[i - 1]));
-
-async function hashBytes(bytes: Uint8Array): Promise<string> {
-  const { subtle } = globalThis.crypto;
-  if (subtle === undefined)
-    throw new SepError(
-      "bad-artefact",
-      "The weights cannot be checked: this page has no Web Crypto. Serve it by https, or from localhost.",
-    );
-  const digest = new Uint8Array(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 const refuse = (name: string, reason: string, cause?: unknown): SepError =>
   new SepError("bad-artefact", `${name} ${reason}. Make it anew with \`sep train\`.`, { cause });

@@ -1,16 +1,15 @@
-import type { StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
+import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import { type StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
-import { describeQuestions } from "../../report/question-sections.ts";
-import type { ReportContent, ReportQuestion } from "../../report/report-content.ts";
-import { groupByQuestion } from "../../samples/group-by-question.ts";
 import type { Question } from "../../samples/question.ts";
+import { describeQuestions } from "../../report/describe-questions.ts";
+import type { ReportContent, ReportQuestion } from "../../report/report-content.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
-import { fileExists } from "../../store/file-exists.ts";
 import { readJsonl } from "../../store/jsonl.ts";
-import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import { scoreStudy } from "../probes/score-study.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { describeSettings } from "./describe-settings.ts";
@@ -54,7 +53,7 @@ interface StudyTexts {
 }
 
 const describe = (scores: SplitScores, { entropies, runs, questions }: StudyTexts): ReportQuestion[] =>
-  describeQuestions(scores, entropies, groupByQuestion(runs), questions);
+  describeQuestions(scores, entropies, runs, questions);
 
 /** A set's answers and questions; what other tools did not write is left empty. */
 async function readTexts(workspace: Workspace, set: DataSetName): Promise<StudyTexts> {
