@@ -3,7 +3,7 @@ import { aurocComponents } from "../math/auroc-components.ts";
 import { rankScores } from "../math/rank-scores.ts";
 import { createRng } from "../math/rng.ts";
 import { sum } from "../math/vector.ts";
-import { hasBothClasses } from "../probes/grouped-folds.ts";
+import { hasBothClasses } from "../probes/split-questions.ts";
 import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
 import { DEFAULT_PERMUTATIONS, type InferenceOptions } from "./evaluate-score.ts";
 

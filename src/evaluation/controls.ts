@@ -5,9 +5,9 @@ import { createRng } from "../math/rng.ts";
 import { mean } from "../math/vector.ts";
 import { createExactDesign, createFastDesign } from "../probes/design-matrix.ts";
 import { type ClassWeight, fitLogistic, sweepTolerance } from "../probes/fit-logistic.ts";
-import { hasBothClasses } from "../probes/grouped-folds.ts";
 import type { MatrixMultiplier } from "../probes/products/matrix-multiplier.ts";
 import { applyScaler, standardiseRows } from "../probes/scaler.ts";
+import { hasBothClasses } from "../probes/split-questions.ts";
 import { createLabelPermuter } from "../probes/sweep/test-permutations.ts";
 import { brierScore, expectedCalibrationError } from "./evaluate-calibration.ts";
 

@@ -1,7 +1,7 @@
 import { rankedAuroc } from "../math/auroc.ts";
 import { type RankedScores, rankScores } from "../math/rank-scores.ts";
 import { mean } from "../math/vector.ts";
-import { hasBothClasses } from "../probes/grouped-folds.ts";
+import { hasBothClasses } from "../probes/split-questions.ts";
 import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
 import { holmCorrect, pairedTest } from "./compare-scores.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";

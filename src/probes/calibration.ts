@@ -2,7 +2,7 @@ import { isotonicRegression } from "../math/isotonic-regression.ts";
 import { logistic } from "../math/logistic.ts";
 import { logit } from "../math/logit.ts";
 import { fitPlattScaling, type PlattScaling } from "../math/platt-scaling.ts";
-import { hasBothClasses } from "./grouped-folds.ts";
+import { hasBothClasses } from "./split-questions.ts";
 
 /**
  * How a probe's score becomes the probability of label 1. Plain data, as it stands in JSON.

@@ -5,10 +5,9 @@ import type { HiddenLayer, ProbeKind, ProbeWeights } from "./probe-weights.ts";
 import { createExactProducts, type ExactProducts } from "./products/exact-products.ts";
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { type Deflation, deflate, ROWS_WORTH_DEFLATING } from "./row-space/deflation.ts";
-import { createGramDesign, createIterativeDesign } from "./row-space/gram-design.ts";
+import { createGramDesign, createIterativeDesign, type SharedGram } from "./row-space/gram-design.ts";
 import { createDeflatedPasses } from "./row-space/passes.ts";
-import type { SharedGram } from "./row-space/shared-gram.ts";
-import { solveRowSpace } from "./row-space/solve.ts";
+import { solveRegressions } from "./row-space/solve.ts";
 import type { StandardisedRows } from "./scaler.ts";
 import { startMlp, trainMlp } from "./train-mlp.ts";
 
@@ -27,7 +26,7 @@ const DEFLATION_STEPS = 4;
 /**
  * Fits the probes that are kept, on all rows; regressions to their exact optimum.
  * @param tasks their vectors are over the same rows
- * @returns one a task
+ * @returns one per task
  * @throws SepError `one-class`
  */
 export async function fitFinal(
@@ -54,7 +53,7 @@ export interface FinalOptions {
   readonly kind: ProbeKind;
   readonly classWeight: ClassWeight;
   readonly seed: number;
-  /** K of the standardised rows and its leading directions, if they are at hand. */
+  /** Gram matrix of the standardised rows and its leading directions, if they have been computed. */
   readonly shared?: Pick<SharedGram, "gram" | "deflation"> | null;
   readonly signal?: AbortSignal | undefined;
 }
@@ -82,7 +81,7 @@ async function fitLinear(
     shared === null ? deflate(multiplier, design, DEFLATION_STEPS) : Promise.resolve(shared.deflation);
   const space = count >= ROWS_WORTH_DEFLATING ? await findSpace() : null;
   await using passes = space === null ? null : await createDeflatedPasses(multiplier, design, space);
-  const fits = await solveRowSpace(
+  const fits = await solveRegressions(
     design,
     tasks.map(({ labels, values: amounts, C }) => ({
       loss: kind === "ridge" ? "squared" : "logistic",

@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
 import type { DesignMatrix } from "./design-matrix.ts";
-import { solveRowSpace } from "./row-space/solve.ts";
+import { solveRegressions } from "./row-space/solve.ts";
 
 /** One regression among those fitted together on one design matrix. */
 export interface LogisticTask {
@@ -42,14 +42,14 @@ export function sweepTolerance(rowCount: number): number {
  * min over w, b of ½||w||² + C Σ_i c_i log(1 + exp(-y_i (z_i·w + b))), y = ±1, the intercept unpenalised.
  * @param tolerance bound on the relative error of the coefficients; below 1e-4, gradients are taken in float64
  * @throws SepError `one-class` if a task's labels are all equal, `bad-option` for C <= 0 or a wrong length
- * @see solveRowSpace for the method
+ * @see solveRegressions for the method
  */
 export async function fitLogistic(
   design: DesignMatrix,
   tasks: readonly LogisticTask[],
   { tolerance = EXACT_TOLERANCE }: { readonly tolerance?: number } = {},
 ): Promise<LogisticFit[]> {
-  const fits = await solveRowSpace(
+  const fits = await solveRegressions(
     design,
     tasks.map(({ labels, C, classWeight }) => {
       if (labels.length === design.rowCount)

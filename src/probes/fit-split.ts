@@ -4,10 +4,15 @@ import type { ProbeKind } from "./probe-weights.ts";
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { createScratch, type Scratch } from "./products/scratch.ts";
 import { type Deflation, deflate, ROWS_WORTH_DEFLATING, refineDeflation } from "./row-space/deflation.ts";
-import { createIterativeDesign, isGramSmaller } from "./row-space/gram-design.ts";
+import {
+  createIterativeDesign,
+  type FoldRows,
+  isGramSmaller,
+  type SharedGram,
+  shareGram,
+} from "./row-space/gram-design.ts";
 import { createDeflatedPasses } from "./row-space/passes.ts";
-import { type FoldRows, type SharedGram, shareGram } from "./row-space/shared-gram.ts";
-import { solveRowSpace } from "./row-space/solve.ts";
+import { solveRegressions } from "./row-space/solve.ts";
 import { createSplitDesign, type SplitDesign } from "./row-space/split-design.ts";
 import {
   applyScaler,
@@ -35,8 +40,8 @@ export interface SplitFitterOptions {
   readonly tolerance: number;
   readonly seed: number;
   /**
-   * Whether splits of many rows are fitted on what is made of all rows once: faster from the second split on, and exact
-   * to about a thousandth of the weights.
+   * Whether splits of many rows share one Gram matrix of all rows: faster from the second split on, and exact to about a
+   * thousandth of the weights.
    */
   readonly shares: boolean;
   /** Of no other fitter that is in use; see {@link MEMORY_OF_STATES}. */
@@ -44,7 +49,7 @@ export interface SplitFitterOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The scratch memory that features may be in: what is made of them takes it once they are not needed any more. */
+/** The scratch memory that features may be in; what is computed from them reuses it once they are no longer needed. */
 export const MEMORY_OF_STATES = "states";
 
 /** The held rows of a split with their scores. */
@@ -69,11 +74,11 @@ export interface SplitFitter {
 export interface OrderedRows extends StandardisedRows {
   /** [N] the row at each place */
   readonly order: Int32Array;
-  /** What is at hand of them; null if nothing is. */
+  /** Their Gram matrix, if it has been computed. */
   readonly shared: SharedGram | null;
 }
 
-/** Tasks that are solved together; their vectors take 80 bytes a row each, and a product does 16 at the price of one. */
+/** Tasks solved together: their vectors take 80 bytes per row each, and 16 columns in a product cost as much as one. */
 const TASKS_AT_ONCE = 64;
 
 /**
@@ -110,7 +115,7 @@ export function createSplitFitter(
     held: applyScaler(scaler, features, held, standardised.subarray(trained.length * width)),
   });
   const allocate = (size: number): Float32Array =>
-    scratch.take(isShared ? MEMORY_OF_STATES : "K of a split", size);
+    scratch.take(isShared ? MEMORY_OF_STATES : "Gram matrix of a split", size);
   const makeDesign = async (split: Split): Promise<SplitDesign> => {
     const n = split.trained.length;
     if (isShared) {
@@ -197,7 +202,7 @@ async function scoreLinear(
   await using passes = space === null ? null : await createDeflatedPasses(multiplier, design, space, scratch);
   for (let begin = 0; begin < tasks.length; begin += TASKS_AT_ONCE) {
     const own = tasks.slice(begin, begin + TASKS_AT_ONCE);
-    const fits = await solveRowSpace(
+    const fits = await solveRegressions(
       design,
       own.map(({ labels, values, C }) => ({
         loss: kind === "ridge" ? "squared" : "logistic",

@@ -1,9 +1,9 @@
 import { describeUntrained } from "./describe-probe.ts";
 import { createExactDesign } from "./design-matrix.ts";
 import { type ClassWeight, fitLogistic } from "./fit-logistic.ts";
-import { hasBothClasses } from "./grouped-folds.ts";
 import type { Probe, UntrainedProbe } from "./probe.ts";
 import { standardiseRows } from "./scaler.ts";
+import { hasBothClasses } from "./split-questions.ts";
 import type { ProbeTarget } from "./sweep/score-table.ts";
 
 /** The training rows of one target. */

@@ -2,21 +2,21 @@ import { dot } from "../../math/vector.ts";
 import type { DesignMatrix } from "../design-matrix.ts";
 import type { ExactProducts } from "../products/exact-products.ts";
 import { createScratch, type Scratch } from "../products/scratch.ts";
+import { createBalancedPasses, type Passes } from "./passes.ts";
 import {
   beginInnerSolve,
   linearise,
   type Preconditioned,
-  type RowSpaceColumn,
-  type RowSpaceTask,
-  startColumn,
+  type Regression,
+  type RegressionTask,
+  startRegression,
   takeInnerStep,
   takeNewtonStep,
-  VECTORS_OF_A_COLUMN,
-} from "./column.ts";
-import { createBalancedPasses, type Passes } from "./passes.ts";
+  VECTORS_PER_REGRESSION,
+} from "./regression.ts";
 
 /** A fitted regression. */
-export interface RowSpaceFit {
+export interface RegressionFit {
   /** [d] */
   readonly weights: Float64Array;
   readonly intercept: number;
@@ -26,38 +26,38 @@ export interface RowSpaceFit {
   readonly newtonSteps: number;
 }
 
-export interface SolveRowSpaceOptions {
+export interface SolveRegressionsOptions {
   /** Bound on the relative error of the weights. */
   readonly tolerance: number;
   /** On this design; null for plain ones. */
   readonly passes?: Passes | null;
-  /** Of nothing else that is under way. */
+  /** Not shared with another running solve. */
   readonly scratch?: Scratch | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Relative error that float32 products reach on any data worth fitting; below it, gradients are taken in float64. */
+/** Relative error that float32 products reach on any data worth fitting; below it, gradients are computed in float64. */
 const FLOAT32_TOLERANCE = 1e-4;
 
 /**
- * Fits many regressions on one design at once. Each pass over the matrix serves all columns still at work, whatever
- * they are at; all start from zero, since a start at another penalty's or fold's optimum was measured to take more
- * passes, not fewer.
- * @returns one fit a task
+ * Fits many regressions on one design at once. Each pass over the matrix serves all unfinished regressions, whatever
+ * their phase. All start from zero: starting at the optimum of another penalty or fold takes more passes, not fewer, as
+ * measured.
+ * @returns one fit per task
  * @see Lin, Weng, Keerthi 2008, "Trust region Newton method for logistic regression", for the method
  */
-export async function solveRowSpace(
+export async function solveRegressions(
   design: DesignMatrix,
-  tasks: readonly RowSpaceTask[],
-  { tolerance, passes: given = null, scratch = createScratch(), signal }: SolveRowSpaceOptions,
-): Promise<RowSpaceFit[]> {
+  tasks: readonly RegressionTask[],
+  { tolerance, passes: given = null, scratch = createScratch(), signal }: SolveRegressionsOptions,
+): Promise<RegressionFit[]> {
   const passes = given ?? createBalancedPasses(design, scratch);
   const exact = tolerance < FLOAT32_TOLERANCE ? design.exact : null;
   const accuracy: Accuracy = { tolerance, isExact: exact !== null };
-  const size = VECTORS_OF_A_COLUMN * design.rowCount;
+  const size = VECTORS_PER_REGRESSION * design.rowCount;
   const memory = scratch.takeDoubles("regressions", tasks.length * size);
   const all = tasks.map((task, a) =>
-    createSearch(startColumn(task, memory.subarray(a * size, (a + 1) * size)), accuracy),
+    createSearch(startRegression(task, memory.subarray(a * size, (a + 1) * size)), accuracy),
   );
   for (
     let left: readonly Search[] = all;
@@ -71,43 +71,43 @@ export async function solveRowSpace(
       continue;
     }
     const preconditioned = await passes.take(
-      active.map(({ column }) => column),
-      exact === null ? null : (images) => replaceImages(active, images, exact),
+      active.map(({ regression }) => regression),
+      exact === null ? null : (products) => replaceProducts(active, products, exact),
     );
     active.forEach((search, a) => {
       advance(search, preconditioned[a]!);
     });
   }
-  const duals = all.map(({ column }) => column.duals);
+  const duals = all.map(({ regression }) => regression.duals);
   const weights = exact === null ? await design.combine(duals) : all.map((search) => search.weights!);
-  return all.map(({ column, converged }, a) => ({
+  return all.map(({ regression, converged }, a) => ({
     weights: weights[a]!,
-    intercept: column.intercept,
-    relativeError: column.weightNorm > 0 ? column.gradientNorm / column.weightNorm : 0,
+    intercept: regression.intercept,
+    relativeError: regression.weightNorm > 0 ? regression.gradientNorm / regression.weightNorm : 0,
     converged,
-    newtonSteps: column.newtonSteps,
+    newtonSteps: regression.newtonSteps,
   }));
 }
 
-/** Replaces the images, K residual, of columns that no longer trust fast products. @param images [active, n] */
-function replaceImages(
+/** Replaces K residual of regressions that no longer trust fast products. @param products [active, n] */
+function replaceProducts(
   active: readonly Search[],
-  images: Float32Array,
+  products: Float32Array,
   { combine, predict }: ExactProducts,
 ): void {
   const distrustful = active.filter(({ precision }) => precision === "exact");
   if (distrustful.length === 0) return;
-  const exact = predict(combine(distrustful.map(({ column }) => column.residual)));
+  const exact = predict(combine(distrustful.map(({ regression }) => regression.residual)));
   for (const [a, search] of distrustful.entries()) {
-    const { image } = search.column;
-    image.set(exact[a]!);
-    images.set(image, active.indexOf(search) * image.length);
+    const { gramResidual } = search.regression;
+    gramResidual.set(exact[a]!);
+    products.set(gramResidual, active.indexOf(search) * gramResidual.length);
   }
 }
 
-/** A column with where it is on its way to its optimum. */
+/** A regression and how far its search for the optimum has come. */
 export interface Search {
-  readonly column: RowSpaceColumn;
+  readonly regression: Regression;
   readonly accuracy: Accuracy;
   /** `exact`: its gradient is to be taken with exact products. */
   phase: "gradient" | "inner" | "exact" | "done";
@@ -123,7 +123,7 @@ export interface Search {
   stalledSteps: number;
 }
 
-/** When a search is at its end. */
+/** When a search ends. */
 export interface Accuracy {
   /** Bound on the relative error of the weights. */
   readonly tolerance: number;
@@ -131,8 +131,8 @@ export interface Accuracy {
   readonly isExact: boolean;
 }
 
-export const createSearch = (column: RowSpaceColumn, accuracy: Accuracy): Search => ({
-  column,
+export const createSearch = (regression: Regression, accuracy: Accuracy): Search => ({
+  regression,
   accuracy,
   phase: "gradient",
   precision: "fast",
@@ -168,22 +168,22 @@ const STALLED_STEPS = 5;
 /** Residuals of intercepts at their optimum, relative to the sum of the costs. */
 const ROUNDING = 1e-13;
 
-/** Takes one step with the fresh image K residual. */
+/** Takes one step with a fresh K residual. */
 export function advance(search: Search, preconditioned: Preconditioned): void {
-  const { column, accuracy, precision } = search;
-  const residualGram = Math.max(dot(column.residual, column.image), 0); // rounding
-  const norm = Math.sqrt(residualGram + column.interceptResidual ** 2);
+  const { regression, accuracy, precision } = search;
+  const residualGram = Math.max(dot(regression.residual, regression.gramResidual), 0); // rounding
+  const norm = Math.sqrt(residualGram + regression.interceptResidual ** 2);
   if (search.phase === "gradient" && !takeGradient(search, norm)) return;
   const forcing = precision === "fast" ? FORCING : EXACT_FORCING;
-  const wanted = Math.max(forcing * column.startNorm, 0.5 * accuracy.tolerance * column.weightNorm);
-  column.stalledInnerSteps = norm < 0.9 * column.bestInnerNorm ? 0 : column.stalledInnerSteps + 1;
-  column.bestInnerNorm = Math.min(norm, column.bestInnerNorm);
+  const wanted = Math.max(forcing * regression.startNorm, 0.5 * accuracy.tolerance * regression.weightNorm);
+  regression.stalledInnerSteps = norm < 0.9 * regression.bestInnerNorm ? 0 : regression.stalledInnerSteps + 1;
+  regression.bestInnerNorm = Math.min(norm, regression.bestInnerNorm);
   const isLast =
-    column.innerSteps > 0 &&
+    regression.innerSteps > 0 &&
     (norm <= wanted ||
-      column.innerSteps >= (search.isWhole ? MAX_INNER_STEPS : MAX_FAR_INNER_STEPS) ||
-      column.stalledInnerSteps >= STALLED_INNER_STEPS);
-  const moved = takeInnerStep(column, residualGram, preconditioned);
+      regression.innerSteps >= (search.isWhole ? MAX_INNER_STEPS : MAX_FAR_INNER_STEPS) ||
+      regression.stalledInnerSteps >= STALLED_INNER_STEPS);
+  const moved = takeInnerStep(regression, residualGram, preconditioned);
   if (isLast || !moved) finishNewtonStep(search);
 }
 
@@ -196,22 +196,22 @@ const goalOf = ({ precision, accuracy: { tolerance, isExact } }: Search): number
  * @returns whether there is something to solve
  */
 function takeGradient(search: Search, norm: number): boolean {
-  const { column } = search;
-  column.gradientNorm = norm;
-  const floor = ROUNDING * column.costSum;
-  const { decrement } = column;
-  const isFar = decrement > (FAR * column.weightNorm) ** 2;
+  const { regression } = search;
+  regression.gradientNorm = norm;
+  const floor = ROUNDING * regression.costSum;
+  const { decrement } = regression;
+  const isFar = decrement > (FAR * regression.weightNorm) ** 2;
   const isBetter = norm < search.bestNorm || decrement < search.bestDecrement;
   search.stalledSteps = isFar || isBetter ? 0 : search.stalledSteps + 1;
   search.bestNorm = Math.min(norm, search.bestNorm);
-  if (column.newtonSteps > 0) search.bestDecrement = Math.min(decrement, search.bestDecrement);
-  const isSmall = norm <= goalOf(search) * column.weightNorm + floor;
-  const isStuck = column.newtonSteps >= MAX_NEWTON_STEPS || search.stalledSteps >= STALLED_STEPS;
+  if (regression.newtonSteps > 0) search.bestDecrement = Math.min(decrement, search.bestDecrement);
+  const isSmall = norm <= goalOf(search) * regression.weightNorm + floor;
+  const isStuck = regression.newtonSteps >= MAX_NEWTON_STEPS || search.stalledSteps >= STALLED_STEPS;
   if (isSmall || isStuck) {
     reachGoal(search, isSmall);
     return false;
   }
-  beginInnerSolve(column, norm);
+  beginInnerSolve(regression, norm);
   search.phase = "inner";
   return true;
 }
@@ -224,7 +224,7 @@ function reachGoal(search: Search, converged: boolean): void {
     search.bestNorm = Number.POSITIVE_INFINITY;
     search.bestDecrement = Number.POSITIVE_INFINITY;
     search.stalledSteps = 0;
-    search.column.gradientNorm = Number.POSITIVE_INFINITY;
+    search.regression.gradientNorm = Number.POSITIVE_INFINITY;
   } else {
     search.phase = "done";
     search.converged = converged;
@@ -233,34 +233,34 @@ function reachGoal(search: Search, converged: boolean): void {
 
 /** Takes predictions and gradients anew with exact products, so that no rounding of earlier ones is left in them. */
 export function takeExactGradients(searches: readonly Search[], { combine, predict }: ExactProducts): void {
-  const weights = combine(searches.map(({ column }) => column.duals));
+  const weights = combine(searches.map(({ regression }) => regression.duals));
   const predictions = predict(weights);
   searches.forEach((search, a) => {
-    const { column } = search;
+    const { regression } = search;
     search.weights = weights[a]!;
-    column.weightNorm = Math.sqrt(dot(weights[a]!, weights[a]!));
-    column.predictions.set(predictions[a]!.map((prediction) => prediction + column.intercept));
-    linearise(column);
+    regression.weightNorm = Math.sqrt(dot(weights[a]!, weights[a]!));
+    regression.predictions.set(predictions[a]!.map((prediction) => prediction + regression.intercept));
+    linearise(regression);
   });
-  const gradients = combine(searches.map(({ column }) => column.residual));
+  const gradients = combine(searches.map(({ regression }) => regression.residual));
   searches.forEach((search, a) => {
-    const { column } = search;
-    const before = column.gradientNorm;
+    const { regression } = search;
+    const before = regression.gradientNorm;
     const gradient = gradients[a]!;
-    takeGradient(search, Math.sqrt(dot(gradient, gradient) + column.interceptResidual ** 2));
-    if (column.gradientNorm > SPOILT_BY_ROUNDING * before) search.precision = "exact";
+    takeGradient(search, Math.sqrt(dot(gradient, gradient) + regression.interceptResidual ** 2));
+    if (regression.gradientNorm > SPOILT_BY_ROUNDING * before) search.precision = "exact";
   });
 }
 
 function finishNewtonStep(search: Search): void {
-  const { column, precision } = search;
-  const left = LEFT_BY_STEP * Math.sqrt(column.decrement);
-  const length = takeNewtonStep(column);
+  const { regression, precision } = search;
+  const left = LEFT_BY_STEP * Math.sqrt(regression.decrement);
+  const length = takeNewtonStep(regression);
   // Near the optimum the next gradient would only confirm what the step's own size says already.
   search.isWhole = Math.abs(length - 1) < 0.3;
   if (precision !== "fast") search.phase = "exact";
-  else if (search.isWhole && left <= goalOf(search) * column.weightNorm) {
-    column.gradientNorm = left;
+  else if (search.isWhole && left <= goalOf(search) * regression.weightNorm) {
+    regression.gradientNorm = left;
     reachGoal(search, true);
   } else search.phase = "gradient";
 }

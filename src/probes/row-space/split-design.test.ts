@@ -3,8 +3,7 @@ import { makeHashedRows } from "../../../test/fakes/hashed-rows.ts";
 import { createMatrixMultiplier, type MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { createScratch } from "../products/scratch.ts";
 import { applyScaler, fitScaler, standardiseRows } from "../scaler.ts";
-import { computeGram } from "./gram-design.ts";
-import { placesOf, shareGram } from "./shared-gram.ts";
+import { computeGram, placesOf, shareGram } from "./gram-design.ts";
 import { changeScale, rescaleGram } from "./split-design.ts";
 
 const ROWS = 1000; // from here on, training sets' K are made in eight bits
@@ -57,13 +56,16 @@ describe("rescaleGram", () => {
   const changeOf = (change: (value: number, row: number, feature: number) => number) =>
     features.map((value, at) => change(value, Math.floor(at / WIDTH), at % WIDTH));
 
-  it.each([[[0]], [[1]], [[4]], [[0, 3]], [[2]]])("is the K of folds without %j, about", async (excluded) => {
-    const { change, symmetric, error } = await compare(features, excluded);
-    expect(change.isSmall).toBe(true);
-    expect(symmetric).toBe(true);
-    // K's diagonal is about d; what the scales change is hundredths of that, and told to hundredths
-    expect(error).toBeLessThan(2e-4);
-  });
+  it.each([[[0]], [[1]], [[4]], [[0, 3]], [[2]]])(
+    "is the Gram matrix of folds without %j, about",
+    async (excluded) => {
+      const { change, symmetric, error } = await compare(features, excluded);
+      expect(change.isSmall).toBe(true);
+      expect(symmetric).toBe(true);
+      // K's diagonal is about d; what the scales change is hundredths of that, and told to hundredths
+      expect(error).toBeLessThan(2e-4);
+    },
+  );
 
   it("corrects features that have a peak, change much or are constant in the training rows", async () => {
     const odd = changeOf((value, row, feature) => {
@@ -80,7 +82,7 @@ describe("rescaleGram", () => {
     expect(error).toBeLessThan(2e-4);
   });
 
-  it("makes K from nothing where the folds differ too much", async () => {
+  it("computes the Gram matrix from scratch where the folds differ too much", async () => {
     const { change, error } = await compare(
       changeOf((value, row, feature) => (row < 190 ? value * (1 + (feature % 5)) : value)),
       [0],

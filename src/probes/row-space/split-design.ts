@@ -3,21 +3,27 @@ import { combineFast, type DesignMatrix, predictFast } from "../design-matrix.ts
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { applyScaler, type Scaler } from "../scaler.ts";
 import { restrictDeflation } from "./deflation.ts";
-import { computeGram, multiplyByGram } from "./gram-design.ts";
-import { type CodedFolds, type FoldRows, placesOf, type SharedGram } from "./shared-gram.ts";
+import {
+  type CodedFolds,
+  computeGram,
+  type FoldRows,
+  multiplyByGram,
+  placesOf,
+  type SharedGram,
+} from "./gram-design.ts";
 
-/** The design of the rows trained on, with the means to score the others. */
+/** The design of the training rows, which also scores the held-out rows. */
 export interface SplitDesign extends DesignMatrix {
-  /** [k,n] about the leading duals, to start deflation from; null if it has to start from nothing. */
+  /** [k,n] approximately the leading duals, to start deflation from; null to start from scratch. */
   readonly leading: Float32Array | null;
   /** @returns Z_held w [m] for each */
   predictHeld(weights: readonly Float64Array[]): Promise<Float64Array[]>;
 }
 
 /**
- * A design of all folds but some, each feature standardised over the rows trained on, made from what all splits share.
- * @param scaler   of the rows trained on
- * @param excluded folds that are held out
+ * A design of all folds except some, each feature standardised over the training rows, built from what all splits share.
+ * @param scaler   of the training rows
+ * @param excluded folds held out
  * @param gram     [n,n] is written here; may be longer
  */
 export async function createSplitDesign(
@@ -80,10 +86,10 @@ export async function createSplitDesign(
 }
 
 /**
- * Makes K of the rows of some folds, each feature on a scale of its own: that of all rows, plus what the change of
- * scales does, Σ_j (factor_j² - 1) z_j z_j^T. As the changes are of a few percent, they are multiplied in eight bits,
- * which is three times as fast, and features that change much, or have peaks, are corrected in float32. Where that
- * would not do, K is made from nothing.
+ * Computes the Gram matrix K of the rows of some folds, each feature rescaled: the Gram matrix of all rows plus the effect
+ * of the change of scales, Σ_j (factor_j² - 1) z_j z_j^T. The changes are a few percent, so they are multiplied in int8,
+ * which is three times as fast; features that change a lot, or have peaks, are corrected in float32. Where that is not
+ * accurate enough, K is computed from scratch.
  * @param trained folds of the n rows
  * @param gram    [n,n] is written here; may be longer
  */
@@ -109,7 +115,7 @@ export async function rescaleGram(
   if (corrected.length > 0) await correctGram(multiplier, values, width, scales, places, gram);
 }
 
-/** gram [n,n] <- what all rows' K has for the rows of some folds + Σ_j change_j z_j z_j^T, block by block. */
+/** gram [n,n] <- the part of all rows' Gram matrix for some folds + Σ_j change_j z_j z_j^T, block by block. */
 async function addChanges(
   { coded }: MatrixMultiplier,
   { rows: { values, width }, gram: all }: SharedGram,
@@ -150,7 +156,7 @@ async function addChanges(
   }
 }
 
-/** Rows of K that are corrected by one product. */
+/** Rows of the Gram matrix that one product corrects. */
 const ROWS_OF_A_BLOCK = 128;
 
 /** gram [n,n] <- gram + Σ over corrected features of z' z'^T - z z^T, with z' the feature on the new scale. */
@@ -185,17 +191,17 @@ async function correctGram(
 }
 
 /**
- * How features of a training set differ from those of all rows, (z - shift) · factor, and how that is brought into
- * K: in eight bits as long as the changes are small and no row has a peak in them.
+ * How features of a training set differ from those of all rows, (z - shift) · factor, and how the Gram matrix is updated
+ * for it: in int8 as long as the changes are small and no row has a peak in them.
  */
 export interface ScaleChange {
-  /** [d] 0 but for features that are corrected: the intercept takes up what is left of the means. */
+  /** [d] 0 except for features that are corrected: the intercept absorbs the rest of the means. */
   readonly shift: Float64Array;
   /** [d] */
   readonly factor: Float64Array;
   /** Features to correct in float32. */
   readonly corrected: readonly number[];
-  /** Whether the others can be told in eight bits; else K is to be made from nothing. */
+  /** Whether int8 is accurate enough for the others; else the Gram matrix has to be computed from scratch. */
   readonly isSmall: boolean;
 }
 
@@ -203,12 +209,12 @@ export interface ScaleChange {
 const LARGE_CHANGE = 0.2;
 /** How many times the usual change the largest one in a row may be: it sets the steps of the row's codes. */
 const LARGEST_PEAK = 12;
-/** The usual change, root mean square; K is as exact as some hundredths of that. */
+/** The usual change, root mean square; the relative error of the Gram matrix is a few hundredths of that. */
 const USUAL_CHANGE = 0.04;
-/** With more features than this share to correct, K from nothing is quicker. */
+/** With a larger share of features to correct, computing the Gram matrix from scratch is faster. */
 const SHARE_WORTH_CORRECTING = 1 / 8;
 
-/** @param coded what is known of the features whose codes are at hand; null if there are none */
+/** @param coded of the features that have codes; null if none has */
 export function changeScale(
   from: Scaler,
   to: Scaler,

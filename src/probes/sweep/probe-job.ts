@@ -10,11 +10,11 @@ import {
   type SplitFitter,
   type SplitTask,
 } from "../fit-split.ts";
-import { hasBothClasses } from "../grouped-folds.ts";
 import type { ProbeKind } from "../probe-weights.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { createScratch, type Scratch } from "../products/scratch.ts";
 import { standardiseRows } from "../scaler.ts";
+import { hasBothClasses } from "../split-questions.ts";
 import {
   chooseProbe,
   createScoreTable,

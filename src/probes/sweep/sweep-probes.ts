@@ -1,9 +1,9 @@
 import { SepError } from "../../errors.ts";
 import type { HiddenStates } from "../../states/hidden-states.ts";
 import type { ClassWeight } from "../fit-logistic.ts";
-import { type FoldAssignment, groupedStratifiedFolds, hasBothClasses } from "../grouped-folds.ts";
 import { PENALTY_GRIDS, type ProbeKind } from "../probe-weights.ts";
 import type { SeThreshold } from "../se-threshold.ts";
+import { type FoldAssignment, groupedStratifiedFolds, hasBothClasses } from "../split-questions.ts";
 import { estimateNested, type NestedEstimate } from "./estimate-nested.ts";
 import { describeKept, type FittedProbe, fitKept, type OnUnit } from "./keep-probe.ts";
 import { makeOutcome, type OutcomePlan, type ProbeTargetSpec, planOutcomes } from "./outcomes.ts";

@@ -7,7 +7,7 @@ export type Loss = "logistic" | "squared";
 /**
  * One regression: min over w, b of ½||w||² + Σ_i costs_i loss(outcomes_i, z_i·w + b), the intercept unpenalised.
  */
-export interface RowSpaceTask {
+export interface RegressionTask {
   readonly loss: Loss;
   /** [n] */
   readonly outcomes: ArrayLike<number>;
@@ -18,10 +18,10 @@ export interface RowSpaceTask {
 /**
  * A regression on its way to its optimum by Newton's method, each linear system solved by conjugate gradients. Its
  * weights are w = Z^T u for the duals u, and the inner product of duals is that of their weights, <u, v> = u·K v
- * with K = Z Z^T. Every vector is [n]; an "image" is K times its namesake.
+ * with the Gram matrix K = Z Z^T. Every vector is [n]; `gramX` is K X.
  */
-export interface RowSpaceColumn {
-  readonly task: RowSpaceTask;
+export interface Regression {
+  readonly task: RegressionTask;
   readonly costSum: number;
   readonly duals: Float64Array;
   intercept: number;
@@ -31,15 +31,15 @@ export interface RowSpaceColumn {
   readonly residual: Float64Array;
   interceptResidual: number;
   /** K residual */
-  readonly image: Float64Array;
+  readonly gramResidual: Float64Array;
   /** Second derivative of the loss at each row. */
   readonly curvature: Float64Array;
   curvatureSum: number;
   readonly direction: Float64Array;
-  readonly directionImage: Float64Array;
+  readonly gramDirection: Float64Array;
   interceptDirection: number;
   readonly step: Float64Array;
-  readonly stepImage: Float64Array;
+  readonly gramStep: Float64Array;
   interceptStep: number;
   /** Residual times preconditioned residual. */
   residualEnergy: number;
@@ -55,14 +55,14 @@ export interface RowSpaceColumn {
   newtonSteps: number;
 }
 
-/** Vectors [n] of a column. */
-export const VECTORS_OF_A_COLUMN = 9;
+/** Vectors [n] of a regression. */
+export const VECTORS_PER_REGRESSION = 9;
 
 /**
- * A column at w = 0 with the intercept that is best there.
+ * A regression at w = 0 with the intercept that is best there.
  * @param memory [9n] for its vectors, whatever is in it
  */
-export function startColumn(task: RowSpaceTask, memory: Float64Array): RowSpaceColumn {
+export function startRegression(task: RegressionTask, memory: Float64Array): Regression {
   const { outcomes, costs } = task;
   const count = outcomes.length;
   let used = 0;
@@ -71,7 +71,7 @@ export function startColumn(task: RowSpaceTask, memory: Float64Array): RowSpaceC
     return memory.subarray(used - count, used);
   };
   const intercept = bestConstant(task);
-  const column: RowSpaceColumn = {
+  const regression: Regression = {
     task,
     costSum: sum(costs),
     duals: rows().fill(0),
@@ -79,14 +79,14 @@ export function startColumn(task: RowSpaceTask, memory: Float64Array): RowSpaceC
     predictions: rows().fill(intercept),
     residual: rows(),
     interceptResidual: 0,
-    image: rows(),
+    gramResidual: rows(),
     curvature: rows(),
     curvatureSum: 0,
     direction: rows(),
-    directionImage: rows(),
+    gramDirection: rows(),
     interceptDirection: 0,
     step: rows(),
-    stepImage: rows(),
+    gramStep: rows(),
     interceptStep: 0,
     residualEnergy: 0,
     decrement: 0,
@@ -99,11 +99,11 @@ export function startColumn(task: RowSpaceTask, memory: Float64Array): RowSpaceC
     newtonSteps: 0,
   };
   if (outcomes.length !== costs.length) throw new RangeError("outcomes and costs differ in length");
-  linearise(column);
-  return column;
+  linearise(regression);
+  return regression;
 }
 
-function bestConstant({ loss, outcomes, costs }: RowSpaceTask): number {
+function bestConstant({ loss, outcomes, costs }: RegressionTask): number {
   let weighted = 0;
   let total = 0;
   for (let i = 0; i < costs.length; i++) {
@@ -114,8 +114,8 @@ function bestConstant({ loss, outcomes, costs }: RowSpaceTask): number {
 }
 
 /** Refreshes what depends on the predictions: residual (the gradient's opposite, as duals) and curvature. */
-export function linearise(column: RowSpaceColumn): void {
-  const { task, predictions, duals, residual, curvature } = column;
+export function linearise(regression: Regression): void {
+  const { task, predictions, duals, residual, curvature } = regression;
   const { outcomes, costs } = task;
   const isLogistic = task.loss === "logistic";
   let pull = 0;
@@ -130,21 +130,21 @@ export function linearise(column: RowSpaceColumn): void {
     pull += pulled;
     curvatureSum += bend;
   }
-  column.interceptResidual = pull;
-  column.curvatureSum = curvatureSum;
+  regression.interceptResidual = pull;
+  regression.curvatureSum = curvatureSum;
 }
 
 /** Begins the inner solve at a zero step, with the residual as it is. */
-export function beginInnerSolve(column: RowSpaceColumn, residualNorm: number): void {
-  column.step.fill(0);
-  column.stepImage.fill(0);
-  column.interceptStep = 0;
-  column.startNorm = residualNorm;
-  column.decrement = 0;
-  column.residualEnergy = 0;
-  column.innerSteps = 0;
-  column.bestInnerNorm = residualNorm;
-  column.stalledInnerSteps = 0;
+export function beginInnerSolve(regression: Regression, residualNorm: number): void {
+  regression.step.fill(0);
+  regression.gramStep.fill(0);
+  regression.interceptStep = 0;
+  regression.startNorm = residualNorm;
+  regression.decrement = 0;
+  regression.residualEnergy = 0;
+  regression.innerSteps = 0;
+  regression.bestInnerNorm = residualNorm;
+  regression.stalledInnerSteps = 0;
 }
 
 /**
@@ -161,55 +161,55 @@ export interface Preconditioned {
 }
 
 /**
- * One conjugate-gradient step on (I + W K) step = residual, with the fresh image of the residual.
- * @param residualGram residual · image
+ * One conjugate-gradient step on (I + W K) step = residual, with a fresh K residual.
+ * @param residualGram residual · K residual
  * @returns whether the step could be taken: rounding alone can make the curvature along it vanish
  */
 export function takeInnerStep(
-  column: RowSpaceColumn,
+  regression: Regression,
   residualGram: number,
   { share, intercept, extraEnergy, corrections }: Preconditioned,
 ): boolean {
-  const { direction, directionImage, step, stepImage, residual, image, curvature } = column;
+  const { direction, gramDirection, step, gramStep, residual, gramResidual, curvature } = regression;
   const count = residual.length;
   const energy = share * residualGram + extraEnergy;
-  const keep = column.innerSteps === 0 ? 0 : energy / column.residualEnergy;
-  const along = intercept + keep * column.interceptDirection;
-  column.interceptDirection = along;
-  column.residualEnergy = energy;
+  const keep = regression.innerSteps === 0 ? 0 : energy / regression.residualEnergy;
+  const along = intercept + keep * regression.interceptDirection;
+  regression.interceptDirection = along;
+  regression.residualEnergy = energy;
   let bend = 0;
-  let interceptImage = 0;
+  let interceptBend = 0;
   for (let i = 0; i < count; i++) {
     let towards = share * residual[i]!;
-    let towardsImage = share * image[i]!;
+    let gramTowards = share * gramResidual[i]!;
     if (corrections !== null) {
       towards += corrections[i]!;
-      towardsImage += corrections[count + i]!;
+      gramTowards += corrections[count + i]!;
     }
     if (keep !== 0) {
       towards += keep * direction[i]!;
-      towardsImage += keep * directionImage[i]!;
+      gramTowards += keep * gramDirection[i]!;
     }
-    const curved = curvature[i]! * (towardsImage + along);
+    const curved = curvature[i]! * (gramTowards + along);
     direction[i] = towards;
-    directionImage[i] = towardsImage;
-    interceptImage += curved;
-    bend += towardsImage * (towards + curved);
+    gramDirection[i] = gramTowards;
+    interceptBend += curved;
+    bend += gramTowards * (towards + curved);
   }
-  bend += along * interceptImage;
+  bend += along * interceptBend;
   if (!(bend > 0)) return false;
   const length = energy / bend;
   for (let i = 0; i < count; i++) {
     const towards = direction[i]!;
-    const towardsImage = directionImage[i]!;
+    const gramTowards = gramDirection[i]!;
     step[i] = step[i]! + length * towards;
-    stepImage[i] = stepImage[i]! + length * towardsImage;
-    residual[i] = residual[i]! - length * (towards + curvature[i]! * (towardsImage + along));
+    gramStep[i] = gramStep[i]! + length * gramTowards;
+    residual[i] = residual[i]! - length * (towards + curvature[i]! * (gramTowards + along));
   }
-  column.interceptStep += length * along;
-  column.interceptResidual -= length * interceptImage;
-  column.decrement += length * energy;
-  column.innerSteps++;
+  regression.interceptStep += length * along;
+  regression.interceptResidual -= length * interceptBend;
+  regression.decrement += length * energy;
+  regression.innerSteps++;
   return true;
 }
 
@@ -217,21 +217,21 @@ export function takeInnerStep(
  * Goes along the Newton step as far as the slope says (all of it, near the optimum) and linearises there.
  * @returns the length taken, 1 for the whole step
  */
-export function takeNewtonStep(column: RowSpaceColumn): number {
-  const { duals, predictions, step, stepImage, interceptStep } = column;
-  const length = searchLine(column);
-  column.intercept += length * interceptStep;
+export function takeNewtonStep(regression: Regression): number {
+  const { duals, predictions, step, gramStep, interceptStep } = regression;
+  const length = searchLine(regression);
+  regression.intercept += length * interceptStep;
   let squares = 0;
   for (let i = 0; i < duals.length; i++) {
     const dual = duals[i]! + length * step[i]!;
-    const prediction = predictions[i]! + length * (stepImage[i]! + interceptStep);
+    const prediction = predictions[i]! + length * (gramStep[i]! + interceptStep);
     duals[i] = dual;
     predictions[i] = prediction;
-    squares += dual * (prediction - column.intercept);
+    squares += dual * (prediction - regression.intercept);
   }
-  column.weightNorm = Math.sqrt(Math.max(squares, 0));
-  column.newtonSteps++;
-  linearise(column);
+  regression.weightNorm = Math.sqrt(Math.max(squares, 0));
+  regression.newtonSteps++;
+  linearise(regression);
   return length;
 }
 
@@ -240,12 +240,12 @@ const SLOPE_SHARE = 0.3;
 const MAX_LINE_STEPS = 20;
 
 /** Newton's method in one dimension, kept inside a bracket, on the objective along the step. */
-function searchLine(column: RowSpaceColumn): number {
-  const { task, predictions, duals, step, stepImage, interceptStep } = column;
+function searchLine(regression: Regression): number {
+  const { task, predictions, duals, step, gramStep, interceptStep } = regression;
   const { outcomes, costs } = task;
   const isLogistic = task.loss === "logistic";
-  const weightSlope = dot(duals, stepImage);
-  const stepSquared = dot(step, stepImage);
+  const weightSlope = dot(duals, gramStep);
+  const stepSquared = dot(step, gramStep);
   let low = 0;
   let high = Number.POSITIVE_INFINITY;
   let length = 1;
@@ -253,14 +253,14 @@ function searchLine(column: RowSpaceColumn): number {
     let slope = weightSlope + length * stepSquared;
     let bend = stepSquared;
     for (let i = 0; i < costs.length; i++) {
-      const change = stepImage[i]! + interceptStep;
+      const change = gramStep[i]! + interceptStep;
       const predicted = predictions[i]! + length * change;
       const fitted = isLogistic ? logistic(predicted) : predicted;
       slope += costs[i]! * (fitted - outcomes[i]!) * change;
       bend += costs[i]! * (isLogistic ? fitted * (1 - fitted) : 1) * change * change;
     }
     // conjugate gradients from zero: the slope at length 0 is minus the decrement
-    if (Math.abs(slope) <= SLOPE_SHARE * column.decrement) break;
+    if (Math.abs(slope) <= SLOPE_SHARE * regression.decrement) break;
     if (slope > 0) high = length;
     else low = length;
     const next = length - slope / bend;
