@@ -7,7 +7,7 @@ import { mapPairs } from "./question-samples.ts";
 /**
  * EigenScore: the mean logarithm of the eigenvalues of the samples' covariance, Z J Z' + 0.001 I, where J takes each
  * sample's mean over its features away.
- * @param Z [K][D] one hidden state a sample, usually of the last token at the middle layer
+ * @param Z [K][D] one hidden state per sample, usually of the last token at the middle layer
  * @returns nats, from ln 0.001
  * @throws RangeError if K = 0, D = 0, or the widths differ
  * @see Chen et al. 2024, "INSIDE", equation 6; `EigenScore` of lm-polygraph. The authors' code divides the covariance
@@ -69,7 +69,7 @@ const PATTERNS: readonly RegExp[] = [
   /(?<!\d)(?<number>\d{1,9}(?:[.,]\d{1,100})?)\s{0,20}(?<unit>%|percent|per cent)\s{0,20}(?:confident|sure|certain)\b/gi,
 ];
 
-/** A question, what was said to it, and the answer that is to be judged. */
+/** A question, sampled answers to it, and the answer to judge. */
 export interface PTrueCase {
   readonly question: string;
   /** The samples, without the answer itself. */

@@ -31,7 +31,7 @@ export interface UnfamiliarCount {
   readonly unfamiliar_share: number | null;
 }
 
-/** Content of `artifacts/models/probe_eval.json`: one key a split, as older files have, then how it was made. */
+/** Content of `artifacts/models/probe_eval.json`: one key per split, as in older files, then how it was computed. */
 export interface ProbeEval {
   readonly math_val: SplitEvaluation;
   readonly math_test: SplitEvaluation;

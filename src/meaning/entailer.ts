@@ -3,7 +3,7 @@ import { SepError } from "../errors.ts";
 import { hashBytes } from "../formats/hash-bytes.ts";
 import { type Json, stableStringify } from "../formats/json.ts";
 
-/** How likely the hypothesis follows from the premise, is left open by it, or is denied by it; sums to 1. */
+/** Probabilities that the premise entails the hypothesis, leaves it open, or contradicts it; they sum to 1. */
 export interface EntailmentProbs {
   readonly entailment: number;
   readonly neutral: number;
@@ -11,17 +11,17 @@ export interface EntailmentProbs {
 }
 
 export interface EntailmentVerdict extends EntailmentProbs {
-  /** The pair was longer than the model takes, and its end was cut off. */
+  /** The pair was longer than the model accepts and was truncated. */
   readonly truncated: boolean;
 }
 
 /** Tells how far one text follows from another. */
 export interface Entailer extends AsyncDisposable {
-  /** As the user named the model. */
+  /** The model's name as the user gave it. */
   readonly name: string;
-  /** Everything that decides its verdicts, for the artefacts that they shape. */
+  /** Everything that determines its verdicts, for the provenance of artefacts. */
   readonly provenance: Json;
-  /** SHA-256 of what decides its verdicts: equal ones give equal verdicts, whatever the model is called. */
+  /** SHA-256 of what determines its verdicts: equal ones give equal verdicts, whatever the model is called. */
   readonly fingerprint: string;
   /**
    * false for a model that knows entailment and its absence only: `neutral` is then the probability of its absence and
@@ -44,7 +44,7 @@ export interface ClassifierEntailerOptions {
   readonly selfTest?: boolean | undefined;
 }
 
-/** Changes when the same model would give other verdicts: verdicts that are kept elsewhere are then computed anew. */
+/** Raised when the same model would give other verdicts; cached verdicts are then computed again. */
 const ARITHMETIC = 1;
 
 /**
@@ -93,7 +93,7 @@ function readVerdict({ logits, truncated }: Classification, labels: readonly Nli
   };
 }
 
-/** Plain enough for any NLI model that reads English. */
+/** Simple enough for any English NLI model. */
 const ENTAILING = [
   "A man is playing a guitar on a stage in front of a crowd.",
   "A man is playing an instrument.",
@@ -101,8 +101,8 @@ const ENTAILING = [
 const CONTRADICTING = ["The shop is closed on Sundays.", "The shop is open on Sundays."] as const;
 
 /**
- * Judges two known pairs: labels in a wrong order, or premise and hypothesis taken for each other, turn every verdict
- * around in silence.
+ * Classifies two known pairs: labels in the wrong order, or premise and hypothesis swapped, would silently invert every
+ * verdict.
  * @throws SepError `bad-nli-model`
  */
 export async function testEntailer({ name, tellsContradiction, classify }: Entailer): Promise<void> {

@@ -2,19 +2,19 @@ import type { Json } from "../formats/json.ts";
 import type { EntailmentVerdict } from "./entailer.ts";
 import type { JudgeLabel } from "./judge-model.ts";
 
-/** Two answers to one question, the one that came first in front; their texts differ. */
+/** Two different answers to one question, in their order of appearance. */
 export interface AnswerPair {
   readonly question: string;
   readonly first: string;
   readonly second: string;
 }
 
-/** A way to tell whether two answers to a question say the same. */
+/** Tells whether two answers to a question mean the same. */
 export interface Equivalence {
   readonly name: string;
-  /** Everything that decides its verdicts (model and revision, thresholds …), for the artefacts it shapes. */
+  /** Everything that determines its verdicts (model and revision, thresholds …), for the provenance of artefacts. */
   readonly provenance: Json;
-  /** Pairs that are worth asking about in one call where there are many; as many as convenient when not given. */
+  /** Pairs worth comparing in one call where there are many; any number if left out. */
   readonly batchPairs?: number | undefined;
   /**
    * Verdicts on many pairs at once, of one question or of many, so that a model can batch them.
@@ -33,7 +33,7 @@ export interface Equivalence {
 export const VERDICT_RULES = ["exact", "math", "nli", "cosine", "judge", "custom"] as const;
 export type VerdictRule = (typeof VERDICT_RULES)[number];
 
-/** Whether two answers say the same, which rule says so, and what it saw. */
+/** Whether two answers mean the same, which rule decided, and on what evidence. */
 export type PairVerdict =
   | { readonly same: boolean; readonly rule: "exact" | "math" | "custom" }
   | {
@@ -61,7 +61,7 @@ export type PairVerdict =
 
 /** A verdict on two of a question's different answers. */
 export type JudgedPair = PairVerdict & {
-  /** Their indices among the different answers, the earlier one in front. */
+  /** Their indices among the different answers, ascending. */
   readonly pair: readonly [number, number];
 };
 

@@ -40,8 +40,8 @@ export function createMathEquivalence(): Equivalence {
 
 /**
  * The first rule that can decide a pair decides it: the same words are the same; two numbers or expressions are
- * compared as mathematics; the rest goes to `undecided`, a relation that a model stands behind. Numbers never get
- * there, since models of inference take 1969 and 1970 for much the same.
+ * compared as mathematics; the rest goes to `undecided`, a relation with a model behind it. Numbers never get
+ * there, since NLI models take 1969 and 1970 for much the same.
  * @param undecided null where it is known that no pair will be left for it
  */
 export function createHybridEquivalence(undecided: Equivalence | null): Equivalence {

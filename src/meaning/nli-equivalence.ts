@@ -12,7 +12,7 @@ export interface NliEquivalenceOptions {
 export const DEFAULT_NLI_THRESHOLD = 0.6;
 
 /**
- * The same meaning by inference: each answer, with its question in front, is held against the other both ways.
+ * The same meaning by bidirectional entailment: each answer, with its question in front, against the other.
  * @throws SepError `bad-option` for `lenient` with a model that does not tell contradictions
  * @see Farquhar et al. 2024, Methods, "Clustering by semantic equivalence"
  */
@@ -53,7 +53,7 @@ export function createNliEquivalence(
   };
 }
 
-/** What a model of inference reads of an answer: alone, "Paris" entails nothing. "" for no question. */
+/** What an NLI model reads for an answer: on its own, "Paris" entails nothing. @param question "" for none */
 export const statementOf = (question: string, answer: string): string =>
   question === "" ? answer : `${question} ${answer}`;
 

@@ -38,7 +38,7 @@ const ROUNDING = 1e-9;
  * Chooses when to answer from questions that nothing else was fitted on, by conformal risk control. A question's loss
  * is a share of its own answers: those that are given and wrong, or those that are not given. With Q questions, the
  * threshold is the highest score (risk) or the lowest (coverage) at which (sum of losses + 1) / (Q + 1) keeps within
- * the bound; the 1 stands for the new question, of which nothing is known. With one answer a question, coverage is
+ * the bound; the 1 stands for the new question, of which nothing is known. With one answer per question, coverage is
  * split conformal prediction's quantile.
  * @param scores      [n] higher = more uncertain; rows where it is NaN are never answered
  * @param incorrect   [n] 1 = wrong; not looked at for coverage

@@ -4,7 +4,7 @@ import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 
 /**
  * The standardised rows Z [n,d] of a regression, seen only through products. Weights are kept as w = Z^T u for
- * *duals* u, one number a row, so that what is iterated on is K = Z Z^T: one product an iteration, shared by all
+ * *duals* u, one number per row, so that what is iterated on is K = Z Z^T: one product per iteration, shared by all
  * regressions that are fitted together.
  */
 export interface DesignMatrix {

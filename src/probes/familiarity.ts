@@ -28,7 +28,7 @@ export const FEWEST_VALIDATION_QUESTIONS: number = Math.ceil(1 / FAMILIARITY_LEV
 
 /**
  * Says of states how far they are from those that the probe was fitted on.
- * @returns [n] one a row; null for a row with a NaN, and everywhere for a probe that does not know
+ * @returns [n] one per row; null for a row with a NaN, and everywhere for a probe without familiarity
  * @throws SepError `probe-mismatch` as `scoreProbe`
  * @see Laxhammar and Falkman 2015, "Inductive conformal anomaly detection", for the p-value; Lee et al. 2018, "A simple
  *   unified framework for detecting out-of-distribution samples", for the distance

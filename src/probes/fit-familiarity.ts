@@ -9,18 +9,18 @@ import {
 import type { Familiarity, Probe } from "./probe.ts";
 import { applyScaler } from "./scaler.ts";
 
-/** Directions that are kept: more of them add little to what is found, and each is as long as a state in the file. */
+/** Directions kept: more of them detect little more, and each takes as much of the file as a state. */
 const MOST_DIRECTIONS = 32;
-/** Questions a direction: variances of fewer are noise, whatever shrinks them. */
+/** Questions per direction: variances of fewer are noise, even when shrunk. */
 const QUESTIONS_PER_DIRECTION = 5;
-/** Questions that the directions are fitted on; with more, they take longer than the probe and hardly move. */
+/** Questions that the directions are fitted on; with more, the fit takes longer than the probe's and hardly changes. */
 const MOST_QUESTIONS = 500;
 /** A distance does not change when directions of nearly the same variance are mixed, so half the usual turns do. */
 const TURNS = 6;
 /** Variances below this share of the mean one are rounding. */
 const ROUNDING = 1e-9;
 
-/** States of a probe, one a question, so that samples of one question do not count as many. */
+/** States that a probe reads, one per question, so that many samples of a question do not count as many. */
 export interface QuestionStates {
   /** [n, width] as the probe reads them */
   readonly training: Float32Array;

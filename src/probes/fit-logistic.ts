@@ -29,8 +29,8 @@ export interface LogisticFit {
 export const EXACT_TOLERANCE = 1e-7;
 /**
  * Bound on the relative error of weights that are fitted to compare layers and penalties, such that AUROCs move by less
- * than 1e-3: by some 1e-4 mostly. The more rows, the more of the pairs that are exchanged at random cancel; the fewer,
- * the more each counts, and the less an exact fit takes.
+ * than 1e-3, mostly by about 1e-4. With more rows, more of the randomly swapped pairs cancel out; with fewer, each counts
+ * more, and an exact fit takes less time.
  */
 export function sweepTolerance(rowCount: number): number {
   const ratio = rowCount / 500;
@@ -56,7 +56,7 @@ export async function fitLogistic(
         return { loss: "logistic", outcomes: labels, costs: rowCosts(labels, C, classWeight) };
       throw new SepError(
         "bad-option",
-        `A fit got ${labels.length} labels for ${design.rowCount} rows; give one a row.`,
+        `A fit got ${labels.length} labels for ${design.rowCount} rows; give one per row.`,
       );
     }),
     { tolerance },

@@ -23,7 +23,7 @@ export interface ProbeDescription {
    * hidden state.
    */
   readonly layer: number | null;
-  /** Layers read, from `layer` on, side by side. */
+  /** Layers read from `layer` on, concatenated. */
   readonly layer_count: number;
   /** Numbers read: the model's width times the number of layers. */
   readonly width: number;
@@ -41,7 +41,7 @@ export interface ProbeDescription {
   /** When to answer, chosen on the same questions: a threshold for each target, or why there is none. */
   readonly decisions: readonly ProbeDecision[];
   /** How the model was asked; null where the runs do not say, being of another tool. */
-  readonly asking: AskingRecord | null;
+  readonly asking: GenerationConfig | null;
   readonly warnings: readonly ManifestWarning[];
 }
 
@@ -49,7 +49,7 @@ export interface ProbeDescription {
 export type ProbeDecision = DecisionTarget & ThresholdChoice;
 
 /** What of the model's input, beside the question, decides its hidden states; as the generate step recorded it. */
-export interface AskingRecord {
+export interface GenerationConfig {
   /** A format's name, or for few-shot prompts and templates a hash of their text. */
   readonly prompt_format: Json;
   readonly system_prompt: string | null;

@@ -46,14 +46,14 @@ const LOOKS: Readonly<Record<CurveFigure, CurveLook>> = {
     title: "Precision and recall",
     curve: "precision_recall",
     x: "Recall: wrong answers flagged",
-    y: "Precision: wrong answers among the flagged",
+    y: "Precision: wrong answers among those flagged",
     note: ({ scores }, score) => `AUPRC ${formatNumber(scores[score].auprc)}`,
   },
   "risk-coverage": {
     title: "Risk and coverage",
     curve: "risk_coverage",
     x: "Coverage: answers given, the least uncertain first",
-    y: "Risk: wrong answers among the given",
+    y: "Risk: wrong answers among those given",
     note: ({ rejection }, score) =>
       `accuracy ${formatPercent(rejection[score]?.accuracy_at_80 ?? null)} at 80% coverage`,
   },
@@ -131,7 +131,7 @@ export function makeCurveFigure(kind: CurveFigure, split: HeldOutSplit, evaluati
 const BAND_ENTRY: LegendEntry = {
   mark: { kind: "band", color: "var(--quiet)" },
   name: "Bands",
-  note: "pointwise 90% of curves of resampled questions",
+  note: "pointwise 90%, from resampled questions",
 };
 
 const DIAGONAL = [
@@ -221,7 +221,7 @@ export function makeReliabilityFigure(split: HeldOutSplit, evaluation: SplitEval
               name: "Dot",
               note: "a tenth of the range, larger with more answers",
             },
-            { mark: REFERENCE_LINE, name: "Calibrated", note: "a probability is what it says" },
+            { mark: REFERENCE_LINE, name: "Calibrated", note: "predicted equals observed" },
           ],
     note: null,
     below: null,

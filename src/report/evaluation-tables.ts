@@ -16,7 +16,7 @@ import { HELD_OUT_SPLITS, type HeldOutSplit, SCORE_TITLES, SPLIT_TITLES } from "
 import { html, type SafeHtml } from "./html.ts";
 import type { ReportContent } from "./report-content.ts";
 
-/** One table a split: every score with its AUROC, interval, p-value and counts. */
+/** One table per split: every score with its AUROC, interval, p-value and counts. */
 export function drawHeadlineTables(evaluation: ProbeEval): SafeHtml {
   const splits = EVALUATED_SPLITS.toSorted((a, b) => SHOWN_FIRST.indexOf(a) - SHOWN_FIRST.indexOf(b));
   return html`${splits.flatMap((split) => {
@@ -71,7 +71,7 @@ const drawComparison = (each: PairedComparison<ScoreName>): SafeHtml =>
 
 type Decision = DecisionEvaluation<EvaluatedSplit>;
 
-/** The thresholds that were chosen on validation, what each promises, and what came of it elsewhere. */
+/** The thresholds chosen on validation, what each guarantees, and what it achieved on the held-out splits. */
 export function drawDecisions({ decisions = [], familiarity }: ProbeEval): SafeHtml {
   return html`${drawThresholds(decisions)}${drawFamiliarity(familiarity)}`;
 }
@@ -92,17 +92,17 @@ function drawTarget(group: readonly Decision[]): SafeHtml {
       : `At least ${formatPercent(target)} of all answers given`;
   const guarantee = group.find(({ threshold }) => threshold !== null)?.threshold?.guarantee ?? null;
   const elsewhere = group.some(({ achieved }) => achieved.ood_test !== undefined)
-    ? " Nothing is promised on questions of another kind."
+    ? " Nothing is guaranteed out of distribution."
     : "";
   return html`<h3>${title}</h3>
 ${guarantee === null ? "" : html`<p class="quiet">${guarantee}${elsewhere}</p>`}
 <div class="wide" role="region" tabindex="0" aria-label="${title}"><table>
 <caption class="unseen">${title}: threshold of each score, and answers given at it</caption>
-<thead><tr><th scope="col">Score</th><th scope="col">Answer up to</th><th scope="col">On</th><th scope="col">Given</th><th scope="col">Given and wrong</th><th scope="col">Wrong among the given</th></tr></thead>
+<thead><tr><th scope="col">Score</th><th scope="col">Answer if score ≤</th><th scope="col">Split</th><th scope="col">Answered</th><th scope="col">Answered and wrong</th><th scope="col">Wrong among answered</th></tr></thead>
 <tbody>${group.flatMap(drawRows)}</tbody></table></div>`;
 }
 
-/** What thresholds say nothing about: questions of a kind that the probes were not trained on. */
+/** What thresholds say nothing about: questions unlike those that the probes were trained on. */
 function drawFamiliarity(familiarity: ProbeEval["familiarity"]): SafeHtml {
   const found = FAMILIARITY_TITLES.flatMap(([key, title]) => {
     const own = familiarity?.[key];
@@ -167,7 +167,7 @@ function drawWrong(title: string, found: ConsistentlyWrong, texts: ReadonlyMap<s
       ? ""
       : ` Among answers to questions of low entropy the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
   return html`<h3>${title}</h3>
-<p>${found.question_count} of ${found.low_entropy_questions} questions of low semantic entropy are mostly answered wrongly, ${found.single_cluster_count} of them with one meaning only. They hold ${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers.${among}</p>
+<p>${found.question_count} of ${found.low_entropy_questions} questions of low semantic entropy are mostly answered wrongly, ${found.single_cluster_count} of them with one meaning only. They account for ${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers.${among}</p>
 ${found.questions.length === 0 ? "" : drawWrongQuestions(title, found.questions, texts)}`;
 }
 
@@ -179,7 +179,7 @@ function drawWrongQuestions(
   const left = questions.length - MOST_QUESTIONS;
   return html`<details><summary>The questions</summary><div class="wide" role="region" tabindex="0" aria-label="${title}: consistently wrong"><table>
 <caption class="unseen">${title}: questions of low semantic entropy that are mostly answered wrongly</caption>
-<thead><tr><th scope="col">Question</th><th scope="col">Says mostly</th><th scope="col">Share</th><th scope="col">Wrong</th><th scope="col">Entropy, nats</th><th scope="col">P(wrong) by the accuracy probe</th></tr></thead>
+<thead><tr><th scope="col">Question</th><th scope="col">Most common answer</th><th scope="col">Share</th><th scope="col">Wrong</th><th scope="col">Entropy, nats</th><th scope="col">P(wrong) by the accuracy probe</th></tr></thead>
 <tbody>${questions
     .slice(0, MOST_QUESTIONS)
     .map(

@@ -6,7 +6,7 @@ import { describeSeries, drawChart, makeSeries, REFERENCE_LINE, SHADE_ENTRY, sha
 import type { Figure } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
 
-/** AUROC by layer, one line a position, of one target, from cross-validation on the training questions. */
+/** AUROC by layer, one line per position, for one target, from cross-validation on the training questions. */
 export function makeLayerFigure(
   title: string,
   scores: readonly LayerScore[],

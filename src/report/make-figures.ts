@@ -82,7 +82,7 @@ export function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
           marginRight: MARGIN_RIGHT,
           facet: { data: cells, y: "probe" },
           fy: { label: null, axis: "right", domain: TRANSFER_PROBES.map((probe) => TITLES[probe]) },
-          x: { type: "band", domain: names, label: "Tried on", padding: 0.04, tickFormat: columnName },
+          x: { type: "band", domain: names, label: "Evaluated on", padding: 0.04, tickFormat: columnName },
           y: { type: "band", domain: names, label: "Trained on", padding: 0.04, tickFormat: rowName },
           opacity: { type: "identity" },
           marks: [
@@ -97,8 +97,8 @@ export function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
         });
   return {
     name: "transfer",
-    title: "Trained on one data set, tried on another",
-    heading: "Transfer: trained on one data set, tried on another",
+    title: "Trained on one data set, evaluated on another",
+    heading: "Transfer: trained on one data set, evaluated on another",
     chart,
     empty: "No data set has both right and wrong answers.",
     legend: chart === null ? [] : [SHADE_ENTRY],

@@ -43,21 +43,21 @@ ${drawSettings(content)}
 ${drawSection(
   "scores",
   "How well each score works",
-  html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p permutes labels between questions, and ≤ marks the smallest p that so many permutations can give. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. Accuracy at 80%: among the least uncertain 80% of the answers.</p>
+  html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p permutes labels between questions, and ≤ marks the smallest p that this many permutations can give. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. Accuracy at 80%: among the least uncertain 80% of the answers.</p>
 ${drawHeadlineTables(evaluation)}
 ${drawFurther(evaluation)}`,
 )}
 ${drawSection(
   "comparisons",
   "Is one score better than another?",
-  html`<p class="quiet">Differences on the same answers: intervals from resampled questions, p by drawing the sign of what each question adds to the difference; Holm's correction is for all pairs of a split.</p>
+  html`<p class="quiet">Differences on the same answers: intervals from resampled questions, p from random signs of each question's contribution to the difference; Holm's correction covers all pairs of a split.</p>
 ${drawComparisons(evaluation)}`,
 )}
 ${drawSection("curves", "ROC curves", charts("roc"))}
 ${drawSection("precision", "Precision and recall", charts("precision-recall"))}
 ${drawSection("coverage", "Risk and coverage", charts("risk-coverage"))}
 ${drawSection("decisions", "When to answer", drawDecisions(evaluation))}
-${drawSection("reliability", "Do the probabilities mean what they say?", html`<p class="quiet">Calibration is Platt's, fitted on the validation questions.</p>${charts("reliability")}`)}
+${drawSection("reliability", "Do the probabilities mean what they say?", html`<p class="quiet">Calibrated by Platt scaling on the validation questions.</p>${charts("reliability")}`)}
 ${drawSection("layers", "Where in the model it can be read", html`<p class="quiet">Cross-validated on the training questions only. Layer 0 is the embeddings; layer l is the residual stream after block l.</p>${charts("layers-", "layer-map-")}`)}
 ${drawSection("entropy", "Semantic entropy", charts("entropy-"))}
 ${drawSection("blind-spot", "What semantic entropy cannot see", html`<p class="quiet">A model that is wrong in the same way each time has low semantic entropy. Entropy over samples, and a probe trained to predict it, cannot find these questions.</p>${drawBlindSpot(content)}`)}
@@ -82,7 +82,7 @@ const drawSection = (id: string, title: string, body: SafeHtml): SafeHtml =>
 function drawSummary({ math_test: test, ood_test: ood }: ProbeEval): SafeHtml {
   const accuracy = test.scores.accuracy_probe;
   const se = test.scores.se_probe;
-  return html`<p class="lead">On ${test.counts.questions} test questions, a linear probe on one forward pass tells wrong answers from right ones with AUROC <strong>${formatNumber(accuracy.auc)}</strong> (95% interval ${formatInterval(accuracy.auc_intervals)}); the semantic-entropy probe, which never saw whether an answer was right, reaches <strong>${formatNumber(se.auc)}</strong> (${formatInterval(se.auc_intervals)}).${ood === undefined ? "" : html` On questions of another kind: ${formatNumber(ood.auc_accuracy_probe)} and ${formatNumber(ood.auc_se_probe)}.`}</p>`;
+  return html`<p class="lead">On ${test.counts.questions} test questions, a linear probe on one forward pass tells wrong answers from right ones with AUROC <strong>${formatNumber(accuracy.auc)}</strong> (95% interval ${formatInterval(accuracy.auc_intervals)}); the semantic-entropy probe, which never saw whether an answer was right, reaches <strong>${formatNumber(se.auc)}</strong> (${formatInterval(se.auc_intervals)}).${ood === undefined ? "" : html` Out of distribution: ${formatNumber(ood.auc_accuracy_probe)} and ${formatNumber(ood.auc_se_probe)}.`}</p>`;
 }
 
 function drawWarnings({ warnings }: ProbeEval): SafeHtml {
@@ -94,7 +94,7 @@ function drawSettings({ settings }: ReportContent): SafeHtml {
   const rows = settings.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`);
   return html`<section aria-labelledby="settings"><h2 id="settings">How this was made</h2>
 <div class="wide" role="region" tabindex="0" aria-label="Settings"><table class="settings"><caption class="unseen">Settings and provenance</caption><tbody>${rows.slice(0, FIRST_SETTINGS)}</tbody></table></div>
-<details><summary>All settings and origins</summary><div class="wide" role="region" tabindex="0" aria-label="All settings"><table class="settings"><caption class="unseen">Further settings and provenance</caption><tbody>${rows.slice(FIRST_SETTINGS)}</tbody></table></div></details></section>`;
+<details><summary>All settings and provenance</summary><div class="wide" role="region" tabindex="0" aria-label="All settings"><table class="settings"><caption class="unseen">Further settings and provenance</caption><tbody>${rows.slice(FIRST_SETTINGS)}</tbody></table></div></details></section>`;
 }
 
 /** Model, questions, sampler, probes: without these the numbers below say nothing. */
@@ -111,7 +111,7 @@ function drawFurther({ math_test: test }: ProbeEval): SafeHtml {
       : html`<li>Control: an accuracy probe that sees the same numbers for every answer has AUROC ${formatNumber(constant.auc)}; it should be 0.5.</li>`,
     power === null || power.smallest_auc === null
       ? null
-      : html`<li>Power: with so many questions, an AUROC of ${formatNumber(power.smallest_auc, 2)} or more is found significant in ${formatPercent(power.power)} of studies.</li>`,
+      : html`<li>Power: with this many questions, an AUROC of ${formatNumber(power.smallest_auc, 2)} or more would be significant in ${formatPercent(power.power)} of studies.</li>`,
     html`<li>Mean P(correct) by the accuracy probe: ${formatNumber(test.mean_conf_acc_correct)} for right answers, ${formatNumber(test.mean_conf_acc_incorrect)} for wrong ones.</li>`,
     test.tau_answer === null
       ? null
@@ -120,7 +120,7 @@ function drawFurther({ math_test: test }: ProbeEval): SafeHtml {
   return html`<p>On the test questions:</p><ul>${lines}</ul>`;
 }
 
-/** The report's style: one readable column, light or dark as the reader's system is, also on a phone and on paper. */
+/** The report's style: one readable column, light or dark as the reader's system is, on screens, phones and paper. */
 export const STYLE_SHEET: string = `
 ${PALETTE}
 * { box-sizing: border-box; }

@@ -8,7 +8,7 @@ import { PAIR_ESTIMATES } from "./pair-estimates.ts";
 import { STATE_ESTIMATES } from "./state-estimates.ts";
 import { TOKEN_ESTIMATES } from "./token-estimates.ts";
 
-/** Every estimate of uncertainty, in the order in which files and tables have them. */
+/** Every uncertainty measure, in the order of files and tables. */
 export const ESTIMATES: readonly Estimate[] = [
   ...CLUSTER_ESTIMATES,
   ...TOKEN_ESTIMATES,
@@ -17,7 +17,7 @@ export const ESTIMATES: readonly Estimate[] = [
   ...STATE_ESTIMATES,
 ];
 
-/** Those that are computed unless others are asked for: what samples with log-probabilities have for nothing. */
+/** Computed by default: what samples with log-probabilities give at no extra cost. */
 const DEFAULT_ESTIMATES: readonly string[] = [
   "semantic_entropy",
   "discrete_semantic_entropy",
@@ -30,7 +30,7 @@ const DEFAULT_ESTIMATES: readonly string[] = [
 /** Later steps read these. */
 const ALWAYS: readonly string[] = ["semantic_entropy", "discrete_semantic_entropy"];
 
-/** Which estimates: all of them, the usual ones, or some by name beside those that later steps need. */
+/** Which estimates: all, the default ones, or some by name besides those that later steps need. */
 export type EstimateChoice = "all" | "default" | readonly string[];
 
 /**
@@ -56,7 +56,7 @@ export interface EstimateCost {
   readonly computed: number;
   /** Questions without one, by what they lack; "finite" where the number would be infinite or undefined. */
   readonly missing: Readonly<Partial<Record<EstimateNeed | "finite", number>>>;
-  /** Of the estimate's own arithmetic. */
+  /** Time of the estimate's own computation. */
   readonly durationMs: number;
   /** Ordered pairs of different answers that an NLI model reads for it; one reading serves all estimates. */
   readonly nliPairs: number;

@@ -7,7 +7,7 @@ import type { SeModeName } from "../se-mode.ts";
 import { verbalisedConfidence } from "../state-measures.ts";
 import { likeliestSample } from "../token-measures.ts";
 
-/** What an estimate needs beside the samples' texts and clusters, and how people call it. */
+/** What an estimate needs besides the samples' texts and clusters, in words. */
 export const ESTIMATE_NEEDS = {
   sequence_logprobs: "log-probabilities of whole answers",
   mean_logprobs: "log-probabilities and token counts of answers",
@@ -28,21 +28,21 @@ export const ESTIMATE_NEEDS = {
 
 export type EstimateNeed = keyof typeof ESTIMATE_NEEDS;
 
-/** One measure of uncertainty: a number a question, higher for more uncertain. */
+/** An uncertainty measure: one number per question, higher for more uncertain. */
 export interface Estimate {
   /** Its key in the semantic entropy file. */
   readonly name: string;
   readonly title: string;
   readonly formula: string;
-  /** Beside texts and clusters, which are always there. */
+  /** Besides texts and clusters, which are always there. */
   readonly needs: readonly EstimateNeed[];
   readonly range: string;
   /** How the published number comes from this one: it is the same, minus it, or 1 minus it. */
   readonly published: "same" | "minus" | "one-minus";
   readonly source: string;
-  /** The reference implementation that its tests hold it against. */
+  /** The reference implementation that its tests compare it with. */
   readonly checkedAgainst: string;
-  /** @throws RangeError if the samples have not what it needs */
+  /** @throws RangeError if the samples lack what it needs */
   compute(samples: QuestionSamples, mode: SeModeName): number;
 }
 

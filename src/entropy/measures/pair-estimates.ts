@@ -132,7 +132,7 @@ export const PAIR_ESTIMATES: readonly Estimate[] = [
   },
 ];
 
-/** One of uqlm's black-box scorers, turned round. */
+/** 1 minus one of uqlm's black-box scorers. */
 function inconsistency(
   scorer: string,
   verb: string,

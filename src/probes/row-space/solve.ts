@@ -231,7 +231,7 @@ function reachGoal(search: Search, converged: boolean): void {
   }
 }
 
-/** Takes predictions and gradients anew with exact products, so that no rounding of earlier ones is left in them. */
+/** Recomputes predictions and gradients with exact products, which removes the rounding errors of earlier ones. */
 export function takeExactGradients(searches: readonly Search[], { combine, predict }: ExactProducts): void {
   const weights = combine(searches.map(({ regression }) => regression.duals));
   const predictions = predict(weights);

@@ -77,7 +77,7 @@ describe("fitProbes", () => {
     );
   });
 
-  it("reads windows of layers side by side", async () => {
+  it("reads windows of concatenated layers", async () => {
     const { fitted } = await finish(features, { wrong: { labels } }, { window: 2, C: 0.01 });
     expect(fitted.layerScores.map(({ layer }) => layer)).toEqual([0, 1, 2]);
     const { best } = fitted.targets.wrong!;

@@ -8,9 +8,9 @@ export type ProbeTargetSpec =
       readonly labels: ArrayLike<number>;
     }
   | {
-      /** [N] one number a question, such as its semantic entropy in nats, on each of the question's rows. */
+      /** [N] one number per question, such as its semantic entropy in nats, on each of the question's rows. */
       readonly values: ArrayLike<number>;
-      /** Where a value counts as high, label 1; chosen anew inside each outer fold of a nested estimate. */
+      /** Where a value counts as high, label 1; chosen again inside each outer fold of a nested estimate. */
       readonly threshold: SeThresholdChoice;
     };
 
@@ -46,7 +46,7 @@ export function makeOutcome(
   if (given.length !== questionIds.length) {
     throw new SepError(
       "bad-option",
-      `Target ${name} has ${given.length} rows, there are ${questionIds.length} question ids; give one a row.`,
+      `Target ${name} has ${given.length} rows, there are ${questionIds.length} question ids; give one per row.`,
     );
   }
   if ("labels" in spec) {

@@ -24,7 +24,7 @@ export interface FitProbesOptions {
   readonly kind?: ProbeKind;
   /** Penalties to choose from by cross-validation, or the one to use; "cv" tries a grid that suits the kind. */
   readonly C?: "cv" | number | readonly number[];
-  /** How many layers that follow one another a probe reads side by side. */
+  /** How many consecutive layers a probe reads, concatenated. */
   readonly window?: number;
   /**
    * Where probes are kept: "best" is chosen by cross-validation, of the positions that all rows have. All positions
@@ -38,11 +38,11 @@ export interface FitProbesOptions {
   readonly folds?: number | FoldAssignment;
   /** [N] questions that folds and permutations keep together, such as duplicates; each question by itself if left out. */
   readonly groups?: readonly string[] | undefined;
-  /** Whether to estimate the procedure itself, its choices of layer, position, penalty and threshold included. */
+  /** Whether to evaluate the whole procedure, including its choice of layer, position, penalty and threshold. */
   readonly nested?: boolean;
-  /** Label permutations, each refitted, to test the kept probes with; 0 for no test. */
+  /** Label permutations, each refitted, that test the kept probes; 0 for no test. */
   readonly permutations?: number;
-  /** Which probes are fitted on all rows: each target's best, or one at every position and layer besides. */
+  /** Which probes are fitted on all rows: each target's best, or one at every position and layer as well. */
   readonly keep?: "best" | "every";
   readonly seed?: number;
   /** Threads; by default as many as CPU cores and memory allow. */
@@ -75,7 +75,7 @@ export type FitProbesEvent = { readonly done: number; readonly total: number } &
 
 export interface FittedProbes {
   readonly folds: FoldAssignment;
-  /** One a position and layer, in order. */
+  /** One per position and layer, in order. */
   readonly layerScores: readonly LayerScore<string>[];
   readonly targets: Readonly<Record<string, FittedTarget>>;
 }
@@ -224,7 +224,7 @@ function assignFolds(
     if (wanted.foldOf.length === groups.length) return wanted;
     throw new SepError(
       "bad-option",
-      `The folds are of ${wanted.foldOf.length} rows, there are ${groups.length}; give one a row.`,
+      `The folds are of ${wanted.foldOf.length} rows, there are ${groups.length}; give one per row.`,
     );
   }
   const joint = groups.map((_, row) =>

@@ -16,7 +16,7 @@ import { withoutRepeats } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
-import { calibrateProbe, readAsking } from "./calibrate-probe.ts";
+import { calibrateProbe, readGenerationConfig } from "./calibrate-probe.ts";
 import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "./decision-defaults.ts";
 import { reportFit } from "./report-fit.ts";
 
@@ -76,7 +76,7 @@ export async function* trainProbes(
   }: TrainProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
-  const asking = await readAsking(workspace);
+  const asking = await readGenerationConfig(workspace);
   const chosenPositions = typeof positions === "string" ? positions : [...positions];
   const definition = {
     ...STEP,
