@@ -2,7 +2,7 @@ import { entropy } from "../math/entropy.ts";
 import { sum } from "../math/vector.ts";
 
 /** What the discrete semantic entropy of a question can still come to. */
-export interface EntropyBounds {
+interface EntropyBounds {
   /** Nats. */
   readonly min: number;
   readonly max: number;
@@ -37,7 +37,7 @@ export function entropyBounds(sizes: readonly number[], total: number): EntropyB
 }
 
 /** What is known about whether K samples have more entropy than a threshold. */
-export type EntropyDecision = "above" | "not-above" | "open";
+type EntropyDecision = "above" | "not-above" | "open";
 
 /**
  * Whether the discrete semantic entropy of K samples will be above a threshold, whatever the samples to come are.

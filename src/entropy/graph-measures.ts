@@ -58,7 +58,7 @@ function spread(vector: readonly number[]): number {
 }
 
 /** A function of the graph's Laplacian that spreads each sample over those near to it. */
-export type GraphKernel =
+type GraphKernel =
   /** exp(-t L) */
   | { readonly name: "heat"; readonly t: number }
   /** (2 nu / kappa^2 I + L)^-nu */

@@ -82,7 +82,7 @@ export function luq(entailment: EntailmentMatrix): number {
 }
 
 /** p(entailment) where only entailment and contradiction are possible; 1/2 where the model allows neither. */
-export function supportShare({
+function supportShare({
   entailment,
   contradiction,
 }: {

@@ -57,7 +57,7 @@ export function parseSemanticEntropy(value: unknown): StoredSemanticEntropy {
 }
 
 /** What a record has beside the samples and their estimates. */
-export interface RecordContext {
+interface RecordContext {
   readonly mode: SeModeName;
   readonly equivalence: string;
   readonly nonTransitiveShare: number | null;

@@ -66,7 +66,7 @@ export function monteCarloSemanticEntropy(
 }
 
 /** How a cluster's weight comes from its samples' log weights w_i: the names of OATML's code. */
-export type ClusterAggregate =
+type ClusterAggregate =
   /** ln sum exp w_i - 5: not normalised; the constant makes up for it, see below. */
   | "sum"
   /** ln of the share of all samples' weights. */

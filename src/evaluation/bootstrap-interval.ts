@@ -6,7 +6,7 @@ import { studentQuantile } from "../math/student.ts";
 import { mean } from "../math/vector.ts";
 
 /** A confidence interval. */
-export interface Interval {
+export interface ConfidenceInterval {
   /** e.g. 0.95 */
   readonly level: number;
   readonly low: number;
@@ -17,7 +17,7 @@ export interface Interval {
 export interface BootstrapResult {
   readonly estimate: number;
   /** Empty if fewer than half of the resamples gave a number. */
-  readonly intervals: readonly Interval[];
+  readonly intervals: readonly ConfidenceInterval[];
   readonly resamples: number;
   /** Resamples without a number, e.g. because they drew one class only; left out of the intervals. */
   readonly failed_resamples: number;
@@ -80,7 +80,7 @@ export function bootstrapInterval(
       : Array.from({ length: resampler.questionCount }, (_, question) =>
           statistic(resampler.leaveOut(question)),
         );
-  const intervalAt = (level: number): Interval =>
+  const intervalAt = (level: number): ConfidenceInterval =>
     method === "percentile"
       ? percentileInterval(usable, level)
       : bcaInterval(estimate, usable, leftOut, level);
@@ -95,7 +95,7 @@ export function bootstrapInterval(
   };
 }
 
-function percentileInterval(replicates: readonly number[], level: number): Interval {
+function percentileInterval(replicates: readonly number[], level: number): ConfidenceInterval {
   const tail = (1 - level) / 2;
   const [low, high] = quantiles(replicates, [tail, 1 - tail]);
   return { level, low: low!, high: high! };
@@ -112,7 +112,7 @@ export function bcaInterval(
   replicates: readonly number[],
   leftOut: readonly number[],
   level: number,
-): Interval {
+): ConfidenceInterval {
   // Sums in another order differ in the last bits; shares of few questions are often equal, and must count as equal.
   const below = replicates.filter((replicate) => replicate < estimate - ROUNDING).length;
   const atOrBelow = replicates.filter((replicate) => replicate <= estimate + ROUNDING).length;
@@ -151,7 +151,7 @@ function jackknifeAcceleration(leftOut: readonly number[]): number {
 }
 
 /** The rows of each question, ready to be drawn again and again. */
-export interface QuestionResampler {
+interface QuestionResampler {
   readonly questionCount: number;
   /**
    * Draws as many questions as there are, with replacement.

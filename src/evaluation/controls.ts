@@ -24,7 +24,7 @@ export interface ShuffledControl {
 const DEFAULT_REPEATS = 20;
 
 /** Probes trained on shuffled labels, ready to score any split. */
-export interface ShuffledProbes {
+interface ShuffledProbes {
   /**
    * @param features  [n,d] of a split
    * @param incorrect [n]
@@ -33,18 +33,24 @@ export interface ShuffledProbes {
   evaluate(features: Float32Array, incorrect: Uint8Array): ShuffledControl | null;
 }
 
+/** What the accuracy probe was trained on. */
+export interface TrainingRows {
+  /** [n,width] */
+  readonly features: Float32Array;
+  readonly width: number;
+  /** [n] 1 = wrong */
+  readonly labels: Uint8Array;
+  /** [n] */
+  readonly questionIds: readonly string[];
+}
+
 /**
- * Trains the accuracy probe again and again on shuffled labels, at its own layer and penalty.
- * @param features [n,d] training rows
- * @param labels   [n]
+ * Trains the accuracy probe repeatedly on shuffled labels, at its own layer and penalty.
  * @returns null if no two questions can exchange labels
  */
 export async function fitShuffledProbes(
   multiplier: MatrixMultiplier,
-  features: Float32Array,
-  width: number,
-  labels: Uint8Array,
-  questionIds: readonly string[],
+  { features, width, labels, questionIds }: TrainingRows,
   {
     C,
     classWeight,

@@ -9,7 +9,7 @@ import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts
 import type { InferenceOptions } from "./evaluate-score.ts";
 
 /** What a threshold did on rows that it was not chosen on. Every question counts the same, as in the guarantee. */
-export interface AchievedDecision {
+interface AchievedDecision {
   readonly question_count: number;
   /** Mean over questions of the share of answers given. */
   readonly coverage: BootstrapResult;
@@ -102,7 +102,7 @@ function tryThreshold(
 }
 
 /** When to answer rather than abstain. */
-export interface AnswerThreshold {
+interface AnswerThreshold {
   /** Answer if P(correct) >= tau, as the accuracy probe says; the scale of `mean_conf_acc_*`. */
   readonly tau: number;
   /** Youden's J there: true minus false positive rate, in (0, 1]. */

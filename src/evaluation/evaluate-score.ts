@@ -4,7 +4,7 @@ import { rankScores } from "../math/rank-scores.ts";
 import { createRng } from "../math/rng.ts";
 import { createLabelPermuter, type LabelPermuter } from "../probes/sweep/test-permutations.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
-import { bootstrapInterval, type Interval } from "./bootstrap-interval.ts";
+import { bootstrapInterval, type ConfidenceInterval } from "./bootstrap-interval.ts";
 
 /** One uncertainty score against one label, by every measure that only needs their order. */
 export interface ScoreEvaluation {
@@ -14,9 +14,9 @@ export interface ScoreEvaluation {
   readonly positive_count: number;
   /** null where there is one class, or no row. */
   readonly auc: number | null;
-  readonly auc_intervals: readonly Interval[];
+  readonly auc_intervals: readonly ConfidenceInterval[];
   readonly auprc: number | null;
-  readonly auprc_intervals: readonly Interval[];
+  readonly auprc_intervals: readonly ConfidenceInterval[];
   readonly permutation: PermutationResult | null;
 }
 
@@ -117,7 +117,7 @@ function describeOneClass(name: string, rows: number, positives: number): Manife
 }
 
 /** What a permutation test found. */
-export interface PermutationResult {
+interface PermutationResult {
   /** One-sided, for AUROC above chance; null where fewer than two questions can be exchanged. */
   readonly p_value: number | null;
   readonly permutations: number;

@@ -52,7 +52,7 @@ export const SCORE_NAMES = [
 export type ScoreName = (typeof SCORE_NAMES)[number];
 
 /** The probabilities that are held against the labels they predict. */
-export const CALIBRATED_NAMES = ["accuracy_probe", "entropy_baseline", "se_probe_high_se"] as const;
+const CALIBRATED_NAMES = ["accuracy_probe", "entropy_baseline", "se_probe_high_se"] as const;
 type CalibratedName = (typeof CALIBRATED_NAMES)[number];
 
 /**

@@ -4,7 +4,7 @@ import { createRng } from "../math/rng.ts";
 import { createQuestionResampler, DEFAULT_RESAMPLES } from "./bootstrap-interval.ts";
 
 /** A curve over {@link CURVE_GRID} with a band from resampled questions. */
-export interface CurveBand {
+interface CurveBand {
   readonly y: readonly number[];
   /** 5% and 95% of the resampled curves at each point; empty if fewer than half of the resamples have a curve. */
   readonly low: readonly number[];

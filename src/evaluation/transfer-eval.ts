@@ -1,5 +1,5 @@
 import type { ManifestWarning } from "../store/manifest.ts";
-import type { BootstrapResult, Interval } from "./bootstrap-interval.ts";
+import type { BootstrapResult, ConfidenceInterval } from "./bootstrap-interval.ts";
 
 /** The probes that are compared. */
 export const TRANSFER_PROBES = ["se_probe", "accuracy_probe"] as const;
@@ -31,7 +31,7 @@ export interface TransferDataset {
 export interface TransferArea {
   /** null where there is no score, or one class. */
   readonly auc: number | null;
-  readonly auc_intervals: readonly Interval[];
+  readonly auc_intervals: readonly ConfidenceInterval[];
 }
 
 /** Probes trained on one data set, or on all but the target, and tried on a target's test questions. */

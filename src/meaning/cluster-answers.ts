@@ -58,7 +58,7 @@ export interface ClusterOptions {
 }
 
 /** A question and its samples. */
-export interface AnsweredQuestion {
+interface AnsweredQuestion {
   readonly question: string;
   /** [K] */
   readonly answers: readonly (string | null)[];

@@ -52,7 +52,7 @@ export function describePairVerdicts(
 }
 
 /** Pairs by the rule that decided them, in the rules' own order. */
-export function countRules(pairs: readonly JudgedPair[]): Partial<Record<VerdictRule, number>> {
+function countRules(pairs: readonly JudgedPair[]): Partial<Record<VerdictRule, number>> {
   const counts: Partial<Record<VerdictRule, number>> = {};
   for (const rule of VERDICT_RULES) {
     const count = pairs.filter((pair) => pair.rule === rule).length;

@@ -120,7 +120,7 @@ export async function testEntailer({ name, tellsContradiction, classify }: Entai
   );
 }
 
-export const NLI_LABELS = ["entailment", "neutral", "contradiction", "not-entailment"] as const;
+const NLI_LABELS = ["entailment", "neutral", "contradiction", "not-entailment"] as const;
 /** What a logit of an NLI model stands for. */
 export type NliLabel = (typeof NLI_LABELS)[number];
 

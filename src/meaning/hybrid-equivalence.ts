@@ -15,7 +15,7 @@ export function createExactEquivalence(): Equivalence {
 }
 
 /** Whether two answers are the same once case, punctuation and articles are gone. */
-export const sameWords = (a: string, b: string): boolean => normalizeAnswer(a) === normalizeAnswer(b);
+const sameWords = (a: string, b: string): boolean => normalizeAnswer(a) === normalizeAnswer(b);
 
 /**
  * Equal as mathematics; see `mathEquivalent`. For short extracted answers. A pair of which one is no mathematics and

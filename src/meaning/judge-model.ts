@@ -58,7 +58,7 @@ export type JudgeLabel = (typeof JUDGE_LABELS)[number];
 export const JUDGE_PROMPTS = ["entailment", "yes-no"] as const;
 export type JudgePromptName = (typeof JUDGE_PROMPTS)[number];
 
-export interface JudgePrompt {
+interface JudgePrompt {
   readonly name: JudgePromptName;
   /** Goes up whenever its words change. */
   readonly version: number;

@@ -9,7 +9,7 @@ export interface NliEquivalenceOptions {
 }
 
 /** The papers' code has no such rule; this is the value of the pipelines that do. */
-export const DEFAULT_NLI_THRESHOLD = 0.6;
+const DEFAULT_NLI_THRESHOLD = 0.6;
 
 /**
  * The same meaning by bidirectional entailment: each answer, with its question in front, against the other.

@@ -15,7 +15,7 @@ export interface OrderSensitivity {
   readonly maxClusters: number;
 }
 
-export interface SampleCounts {
+interface SampleCounts {
   /** [N] samples of each different answer. */
   readonly samplesOf: readonly number[];
   /** Samples without an answer, which are a cluster of their own. */

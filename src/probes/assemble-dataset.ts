@@ -12,7 +12,7 @@ export interface QuestionEntropies {
 }
 
 /** The rows that can be used, and how many could not. */
-export interface UsableRuns {
+interface UsableRuns {
   readonly runs: readonly RunRecord[];
   /** Samples without a token at the position: truncated or missing reasoning, mostly. */
   readonly withoutPosition: number;

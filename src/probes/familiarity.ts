@@ -1,5 +1,5 @@
 import type { Familiarity, Probe } from "./probe.ts";
-import { type ProbeInput, requireInput } from "./score-probe.ts";
+import { type ProbeInput, requireProbeInput } from "./score-probe.ts";
 
 /** How unlike the training states a state is. */
 export interface FamiliarityAssessment {
@@ -34,7 +34,7 @@ export const FEWEST_VALIDATION_QUESTIONS: number = Math.ceil(1 / FAMILIARITY_LEV
  *   unified framework for detecting out-of-distribution samples", for the distance
  */
 export function measureFamiliarity(probe: Probe, input: ProbeInput): (FamiliarityAssessment | null)[] {
-  const values = requireInput(probe, input);
+  const values = requireProbeInput(probe, input);
   const { familiarity, width } = probe;
   return Array.from({ length: values.length / width }, (_, row) => {
     if (familiarity === null) return null;

@@ -21,7 +21,7 @@ const TURNS = 6;
 const ROUNDING = 1e-9;
 
 /** States that a probe reads, one per question, so that many samples of a question do not count as many. */
-export interface QuestionStates {
+interface QuestionStates {
   /** [n, width] as the probe reads them */
   readonly training: Float32Array;
   /** [m, width] of questions that nothing was fitted on */
@@ -29,7 +29,7 @@ export interface QuestionStates {
 }
 
 /** The record, or the reason why there is none. */
-export type FamiliarityChoice =
+type FamiliarityChoice =
   | { readonly familiarity: Familiarity; readonly reason: null }
   | { readonly familiarity: null; readonly reason: string };
 

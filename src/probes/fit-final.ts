@@ -49,7 +49,7 @@ export async function fitFinal(
   }));
 }
 
-export interface FinalOptions {
+interface FinalOptions {
   readonly kind: ProbeKind;
   readonly classWeight: ClassWeight;
   readonly seed: number;
@@ -117,7 +117,7 @@ async function fitMlps(
   for (const { labels, C } of tasks) {
     const costs = rowCosts(labels, C, classWeight);
     const start = startMlp(width, seed);
-    const mlp = await trainMlp(multiplier, start, values, labels, costs, { signal });
+    const mlp = await trainMlp(multiplier, start, { features: values, labels, costs }, { signal });
     fits.push({
       coefficients: mlp.output,
       intercept: mlp.outputBias[0]!,

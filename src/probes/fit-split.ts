@@ -33,7 +33,7 @@ export interface SplitTask {
   readonly C: number;
 }
 
-export interface SplitFitterOptions {
+interface SplitFitterOptions {
   readonly kind: ProbeKind;
   readonly classWeight: ClassWeight;
   /** Bound on the relative error of the weights of `logistic` and `ridge`. */
@@ -53,7 +53,7 @@ export interface SplitFitterOptions {
 export const MEMORY_OF_STATES = "states";
 
 /** The held rows of a split with their scores. */
-export interface SplitScores {
+interface HeldScores {
   /** [m] rows of the excluded folds, fold by fold, ascending in each. */
   readonly held: Int32Array;
   /** [task][m] the higher, the more like label 1; null for a task whose training rows have one class. */
@@ -65,13 +65,13 @@ export interface SplitFitter {
   /** Features that are the same in every row. */
   readonly constantFeatures: number;
   /** @param excluded folds that are not trained on, and scored */
-  fit(excluded: readonly number[], tasks: readonly SplitTask[]): Promise<SplitScores>;
+  fit(excluded: readonly number[], tasks: readonly SplitTask[]): Promise<HeldScores>;
   /** All rows, standardised together; good until the next fit, which takes their memory. */
   standardiseAll(): OrderedRows;
 }
 
 /** Standardised rows in an order of their own. */
-export interface OrderedRows extends StandardisedRows {
+interface OrderedRows extends StandardisedRows {
   /** [N] the row at each place */
   readonly order: Int32Array;
   /** Their Gram matrix, if it has been computed. */
@@ -113,6 +113,8 @@ export function createSplitFitter(
   const standardise = ({ scaler, trained, held }: Split): StandardisedSplit => ({
     trained: applyScaler(scaler, features, trained, standardised),
     held: applyScaler(scaler, features, held, standardised.subarray(trained.length * width)),
+    heldCount: held.length,
+    width,
   });
   const allocate = (size: number): Float32Array =>
     scratch.take(isShared ? MEMORY_OF_STATES : "Gram matrix of a split", size);
@@ -147,7 +149,7 @@ export function createSplitFitter(
       const split = { excluded, scaler, trained, held };
       const found =
         kind === "mlp"
-          ? await scoreMlps(multiplier, standardise(split), held.length, width, learnable, options)
+          ? await scoreMlps(multiplier, standardise(split), learnable, options)
           : await scoreLinear(multiplier, await makeDesign(split), learnable, { ...options, scratch });
       let next = 0;
       return { held, scores: isLearnable.map((learnt) => (learnt ? found[next++]! : null)) };
@@ -182,6 +184,10 @@ interface StandardisedSplit {
   readonly trained: Float32Array;
   /** [m,d] */
   readonly held: Float32Array;
+  /** m */
+  readonly heldCount: number;
+  /** d */
+  readonly width: number;
 }
 
 async function scoreLinear(
@@ -221,9 +227,7 @@ async function scoreLinear(
 
 async function scoreMlps(
   multiplier: MatrixMultiplier,
-  { trained, held }: StandardisedSplit,
-  heldCount: number,
-  width: number,
+  { trained, held, heldCount, width }: StandardisedSplit,
   tasks: readonly SplitTask[],
   { classWeight, seed, signal }: SplitFitterOptions,
 ): Promise<Float64Array[]> {
@@ -231,7 +235,7 @@ async function scoreMlps(
   for (const { labels, C } of tasks) {
     const costs = rowCosts(labels, C, classWeight);
     const start = startMlp(width, seed);
-    const mlp = await trainMlp(multiplier, start, trained, labels, costs, { signal });
+    const mlp = await trainMlp(multiplier, start, { features: trained, labels, costs }, { signal });
     scores.push(await scoreMlp(multiplier, mlp, held, heldCount));
   }
   return scores;

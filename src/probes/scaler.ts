@@ -8,7 +8,7 @@ export interface Scaler {
 }
 
 /** What a scaler is made of; those of several groups of rows can be merged. */
-export interface Moments {
+interface Moments {
   readonly count: number;
   /** [d] */
   readonly mean: Float64Array;

@@ -92,11 +92,11 @@ export const assertThinkEntropies = (values: ArrayLike<number>): ThinkEntropies 
  * @throws SepError `probe-mismatch` for a bare array, and for what was read elsewhere than the probe reads
  */
 export function scoreProbe(probe: Probe, input: ProbeInput): Float64Array {
-  return scoreRows(probe, requireInput(probe, input)).map(logistic);
+  return scoreRows(probe, requireProbeInput(probe, input)).map(logistic);
 }
 
 /** The numbers that a probe is about to score, checked to be what it reads. */
-export function requireInput(probe: Probe, input: ProbeInput): ArrayLike<number> {
+export function requireProbeInput(probe: Probe, input: ProbeInput): ArrayLike<number> {
   if (input.features !== probe.features) throw new SepError("probe-mismatch", describeOther(probe, input));
   if (input.features === "hidden-state") {
     if (input.source.norm_state === undefined)

@@ -42,7 +42,7 @@ interface SvgElement {
 }
 
 /** How one line of a chart looks: a colour of the palette and a dash pattern, so that colour is not alone. */
-export interface Series {
+interface Series {
   readonly name: string;
   readonly color: string;
   readonly dash: string;

@@ -29,7 +29,7 @@ export const FIGURE_FORMATS = ["svg", "pdf", "png"] as const;
 export type FigureFormat = (typeof FIGURE_FORMATS)[number];
 
 /** What a figure shows, as a table. */
-export interface FigureData {
+interface FigureData {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | number | null)[])[];
 }

@@ -46,7 +46,7 @@ const MARGIN_RIGHT = 110;
 const ROW_GAP = 32;
 
 /** AUROC against incorrectness of probes trained on one data set, tried on each. */
-export function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
+function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
   const names = datasets.map(({ name }) => name);
   const cells = matrix.flatMap((each) =>
     TRANSFER_PROBES.flatMap((probe) => {

@@ -121,7 +121,7 @@ function drawFurther({ math_test: test }: ProbeEval): SafeHtml {
 }
 
 /** The report's style: one readable column, light or dark as the reader's system is, on screens, phones and paper. */
-export const STYLE_SHEET: string = `
+const STYLE_SHEET: string = `
 ${PALETTE}
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }

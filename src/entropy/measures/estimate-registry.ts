@@ -63,7 +63,7 @@ export interface EstimateCost {
 }
 
 /** Computes the same estimates question by question, and keeps count. */
-export interface EstimateMeter {
+interface EstimateMeter {
   /** @returns one entry an estimate; null where the question lacks what it needs */
   measure(samples: QuestionSamples): Record<string, number | null>;
   costs(): EstimateCost[];

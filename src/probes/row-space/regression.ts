@@ -2,7 +2,7 @@ import { logistic } from "../../math/logistic.ts";
 import { dot, sum } from "../../math/vector.ts";
 
 /** What a regression minimises at each row: log loss of a 0/1 outcome, or half the squared error of any number. */
-export type Loss = "logistic" | "squared";
+type Loss = "logistic" | "squared";
 
 /**
  * One regression: min over w, b of ½||w||² + Σ_i costs_i loss(outcomes_i, z_i·w + b), the intercept unpenalised.

@@ -16,7 +16,7 @@ import {
 } from "./regression.ts";
 
 /** A fitted regression. */
-export interface RegressionFit {
+interface RegressionFit {
   /** [d] */
   readonly weights: Float64Array;
   readonly intercept: number;
@@ -26,7 +26,7 @@ export interface RegressionFit {
   readonly newtonSteps: number;
 }
 
-export interface SolveRegressionsOptions {
+interface SolveRegressionsOptions {
   /** Bound on the relative error of the weights. */
   readonly tolerance: number;
   /** On this design; null for plain ones. */
@@ -106,7 +106,7 @@ function replaceProducts(
 }
 
 /** A regression and how far its search for the optimum has come. */
-export interface Search {
+interface Search {
   readonly regression: Regression;
   readonly accuracy: Accuracy;
   /** `exact`: its gradient is to be taken with exact products. */
@@ -124,14 +124,14 @@ export interface Search {
 }
 
 /** When a search ends. */
-export interface Accuracy {
+interface Accuracy {
   /** Bound on the relative error of the weights. */
   readonly tolerance: number;
   /** Whether the end is where an exact gradient says so; else, where a step's size does. */
   readonly isExact: boolean;
 }
 
-export const createSearch = (regression: Regression, accuracy: Accuracy): Search => ({
+const createSearch = (regression: Regression, accuracy: Accuracy): Search => ({
   regression,
   accuracy,
   phase: "gradient",
@@ -169,7 +169,7 @@ const STALLED_STEPS = 5;
 const ROUNDING = 1e-13;
 
 /** Takes one step with a fresh K residual. */
-export function advance(search: Search, preconditioned: Preconditioned): void {
+function advance(search: Search, preconditioned: Preconditioned): void {
   const { regression, accuracy, precision } = search;
   const residualGram = Math.max(dot(regression.residual, regression.gramResidual), 0); // rounding
   const norm = Math.sqrt(residualGram + regression.interceptResidual ** 2);
@@ -232,7 +232,7 @@ function reachGoal(search: Search, converged: boolean): void {
 }
 
 /** Recomputes predictions and gradients with exact products, which removes the rounding errors of earlier ones. */
-export function takeExactGradients(searches: readonly Search[], { combine, predict }: ExactProducts): void {
+function takeExactGradients(searches: readonly Search[], { combine, predict }: ExactProducts): void {
   const weights = combine(searches.map(({ regression }) => regression.duals));
   const predictions = predict(weights);
   searches.forEach((search, a) => {

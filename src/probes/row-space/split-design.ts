@@ -1,7 +1,7 @@
 import { dot, sum } from "../../math/vector.ts";
 import { combineFast, type DesignMatrix, predictFast } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
-import { applyScaler, type Scaler } from "../scaler.ts";
+import { applyScaler, type Scaler, type StandardisedRows } from "../scaler.ts";
 import { restrictDeflation } from "./deflation.ts";
 import {
   type CodedFolds,
@@ -111,19 +111,20 @@ export async function rescaleGram(
   }
   const change = Float32Array.from(factor, (each) => each * each - 1);
   for (const j of corrected) change[j] = 0;
-  await addChanges(multiplier, shared, shared.coded, trained, change, gram);
-  if (corrected.length > 0) await correctGram(multiplier, values, width, scales, places, gram);
+  await addChanges(multiplier, { ...shared, coded: shared.coded }, trained, change, gram);
+  if (corrected.length > 0) await correctGram(multiplier, shared.rows, scales, places, gram);
 }
 
 /** gram [n,n] <- the part of all rows' Gram matrix for some folds + Σ_j change_j z_j z_j^T, block by block. */
 async function addChanges(
   { coded }: MatrixMultiplier,
-  { rows: { values, width }, gram: all }: SharedGram,
-  { rows: codedRows, codes, known, block, transposed }: CodedFolds,
+  shared: SharedGram & { readonly coded: CodedFolds },
   trained: readonly FoldRows[],
   change: Float32Array,
   gram: Float32Array,
 ): Promise<void> {
+  const { values, width } = shared.rows;
+  const { rows: codedRows, codes, known, block, transposed } = shared.coded;
   const total = values.length / width;
   const n = trained.reduce((sum, { start, end }) => sum + end - start, 0);
   let top = 0;
@@ -136,7 +137,7 @@ async function addChanges(
       const columns = other.end - other.start;
       for (let i = 0; i < height; i++) {
         const from = (start + i) * total + other.start;
-        known.set(all.subarray(from, from + columns), i * columns);
+        known.set(shared.gram.subarray(from, from + columns), i * columns);
       }
       await coded.multiply(rows, codedRows.get(other.start)!, known, block, transposed);
       // the lower triangle, and its mirror image
@@ -162,8 +163,7 @@ const ROWS_OF_A_BLOCK = 128;
 /** gram [n,n] <- gram + Σ over corrected features of z' z'^T - z z^T, with z' the feature on the new scale. */
 async function correctGram(
   multiplier: MatrixMultiplier,
-  values: Float32Array,
-  width: number,
+  { values, width }: StandardisedRows,
   { shift, factor, corrected }: ScaleChange,
   places: Int32Array,
   gram: Float32Array,
@@ -194,7 +194,7 @@ async function correctGram(
  * How features of a training set differ from those of all rows, (z - shift) · factor, and how the Gram matrix is updated
  * for it: in int8 as long as the changes are small and no row has a peak in them.
  */
-export interface ScaleChange {
+interface ScaleChange {
   /** [d] 0 except for features that are corrected: the intercept absorbs the rest of the means. */
   readonly shift: Float64Array;
   /** [d] */

@@ -4,7 +4,7 @@ import type { FinalFit } from "../fit-final.ts";
 import type { ClassWeight } from "../fit-logistic.ts";
 import { type ProbeKind, type ProbeWeights, scaleScore } from "../probe-weights.ts";
 import { spreadScores } from "./estimate-nested.ts";
-import type { Outcome } from "./outcomes.ts";
+import type { TargetLabels } from "./outcomes.ts";
 import { type FitJob, inOrder, type KeptProbe, type WantedProbe } from "./probe-job.ts";
 import { type PenaltyScore, type ScoreTable, scorePenalties } from "./score-table.ts";
 
@@ -34,7 +34,7 @@ export interface FittedProbe {
   readonly warnings: readonly ManifestWarning[];
 }
 
-export interface KeepSettings {
+interface KeepSettings {
   readonly kind: ProbeKind;
   readonly classWeight: ClassWeight;
   readonly seed: number;
@@ -50,7 +50,7 @@ export interface OnUnit<Probe> {
 export async function* fitKept(
   table: ScoreTable,
   groups: readonly OnUnit<WantedProbe>[],
-  base: readonly Outcome[],
+  base: readonly TargetLabels[],
   settings: KeepSettings,
   fit: (job: FitJob) => Promise<readonly FinalFit[]>,
 ): AsyncGenerator<OnUnit<KeptProbe>, void> {
@@ -67,7 +67,7 @@ function planKept(
   table: ScoreTable,
   unit: number,
   wanted: readonly WantedProbe[],
-  base: readonly Outcome[],
+  base: readonly TargetLabels[],
   settings: KeepSettings,
 ): FitJob {
   const { present, source } = table.units[unit]!;
@@ -82,15 +82,20 @@ function planKept(
   return { job: "fit", source, tasks, ...settings };
 }
 
-/** A fitted probe with what is known of it out of fold. */
+interface DescribeKeptOptions {
+  /** [N] of the probe's target */
+  readonly labels: Uint8Array;
+  /** [N] */
+  readonly foldOf: ArrayLike<number>;
+  readonly kind: ProbeKind;
+}
+
+/** A fitted probe with its out-of-fold scores. */
 export function describeKept(
   table: ScoreTable,
   unit: number,
-  { target, penalty }: WantedProbe,
-  fit: FinalFit,
-  { labels }: Outcome,
-  foldOf: ArrayLike<number>,
-  kind: ProbeKind,
+  { wanted: { target, penalty }, fit }: KeptProbe,
+  { labels, foldOf, kind }: DescribeKeptOptions,
 ): FittedProbe {
   const { position, layer, layerCount, present } = table.units[unit]!;
   const scores = new Float64Array(foldOf.length).fill(Number.NaN);

@@ -1,5 +1,6 @@
 import { SepError } from "../../errors.ts";
 import { chooseSeThreshold, type SeThreshold, type SeThresholdChoice } from "../se-threshold.ts";
+import type { FoldAssignment } from "../split-questions.ts";
 
 /** What probes are fitted to tell apart: labels, or numbers with the rule that makes labels of them. */
 export type ProbeTargetSpec =
@@ -15,7 +16,7 @@ export type ProbeTargetSpec =
     };
 
 /** A target's labels as they are within some questions. */
-export interface Outcome {
+export interface TargetLabels {
   /** [N] */
   readonly labels: Uint8Array;
   /** [N] the numbers behind the labels; null where there are none. */
@@ -26,7 +27,7 @@ export interface Outcome {
 /** The different label vectors that a sweep fits, and which belongs where. */
 export interface OutcomePlan {
   /** The targets' own, made of all rows, at the targets' places; then those made without some fold. */
-  readonly outcomes: readonly Outcome[];
+  readonly outcomes: readonly TargetLabels[];
   /** [target][fold] place of the outcome whose threshold was chosen without the fold; the target's own if it is equal. */
   readonly without: readonly (readonly number[])[];
 }
@@ -41,7 +42,7 @@ export function makeOutcome(
   spec: ProbeTargetSpec,
   questionIds: readonly string[],
   isOwn: (row: number) => boolean,
-): Outcome {
+): TargetLabels {
   const given = "labels" in spec ? spec.labels : spec.values;
   if (given.length !== questionIds.length) {
     throw new SepError(
@@ -79,18 +80,16 @@ export function makeOutcome(
  * @param base [target]
  */
 export function planOutcomes(
-  names: readonly string[],
-  specs: readonly ProbeTargetSpec[],
-  base: readonly Outcome[],
+  targets: Readonly<Record<string, ProbeTargetSpec>>,
+  base: readonly TargetLabels[],
   questionIds: readonly string[],
-  foldOf: ArrayLike<number>,
-  foldCount: number,
+  { foldOf, foldCount }: FoldAssignment,
 ): OutcomePlan {
   const outcomes = [...base];
-  const without = specs.map((spec, target) =>
+  const without = Object.entries(targets).map(([name, spec], target) =>
     Array.from({ length: foldCount }, (_, fold) => {
       if ("labels" in spec) return target;
-      const own = makeOutcome(names[target]!, spec, questionIds, (row) => foldOf[row] !== fold);
+      const own = makeOutcome(name, spec, questionIds, (row) => foldOf[row] !== fold);
       if (own.labels.every((label, row) => label === base[target]!.labels[row])) return target;
       return outcomes.push(own) - 1;
     }),

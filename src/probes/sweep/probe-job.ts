@@ -99,7 +99,7 @@ export interface ProbeEngine extends AsyncDisposable {
 }
 
 /** What jobs need. */
-export interface JobTools {
+interface JobTools {
   readonly multiplier: MatrixMultiplier;
   /** @param allocate gives the features their memory */
   readFeatures(source: FeatureSource, allocate: Allocate): Promise<Features>;

@@ -98,7 +98,7 @@ export function createScoreTable(
 }
 
 /** What was chosen: places in a table's units and penalties, and the area that they were chosen for. */
-export interface Choice {
+interface Choice {
   readonly unit: number;
   readonly penalty: number;
   readonly area: number;

@@ -14,7 +14,6 @@ import {
   type LayerScore,
   type ProbeChoice,
   planSplits,
-  type SweepSplit,
   scoreLayer,
 } from "./score-table.ts";
 import { listSweepUnits, type ProbeFeatures, type SweepUnit } from "./sweep-units.ts";
@@ -121,7 +120,7 @@ export async function* sweepProbes(
   const folds = assignFolds(groups, base, options.folds ?? DEFAULT_FOLDS, seed);
   const foldOf = Uint8Array.from(folds.foldOf);
   const plan = nested
-    ? planOutcomes(names, specs, base, questionIds, foldOf, folds.foldCount)
+    ? planOutcomes(targets, base, questionIds, { foldOf, foldCount: folds.foldCount })
     : { outcomes: base, without: [] };
   const units = await listSweepUnits(features, questionIds.length, options.window ?? 1, platform.openStates);
   const candidates = findCandidates(units, options.position ?? "best", options.layer ?? "best");
@@ -132,12 +131,17 @@ export async function* sweepProbes(
   const engine = await platform.openEngine(units, splits.length, { workers: options.workers, signal });
   await using _engine = engine;
   const tests = learnable.map((target) =>
-    planPermutations(units, candidates, base[target]!.labels, groups, foldOf, {
-      permutations,
-      folds: folds.foldCount,
-      parts: Math.ceil(engine.concurrency / folds.foldCount),
-      ...settings,
-    }),
+    planPermutations(
+      units,
+      candidates,
+      { labels: base[target]!.labels, questionIds: groups, foldOf },
+      {
+        permutations,
+        folds: folds.foldCount,
+        parts: Math.ceil(engine.concurrency / folds.foldCount),
+        ...settings,
+      },
+    ),
   );
   const fitCount = learnable.length * (keep === "every" ? units.length : 1);
   const total = units.length + fitCount + tests.reduce((sum, test) => sum + test.jobCount, 0);
@@ -148,7 +152,7 @@ export async function* sweepProbes(
   const layerScores: LayerScore<string>[] = [];
   const table = createScoreTable(units, results, splits, penalties, folds.foldCount);
   const kept = keep === "every" ? learnable : [];
-  const jobs = units.map((unit) => scoreJob(unit, foldOf, plan, penalties, splits, { kept, ...settings }));
+  const jobs = units.map((unit) => scoreJob(unit, foldOf, plan, { penalties, splits, kept, ...settings }));
   for await (const result of inOrder(jobs, engine.score)) {
     const unit = results.push(result) - 1;
     const score = scoreLayer(table, unit, result.constantFeatures, names);
@@ -164,9 +168,9 @@ export async function* sweepProbes(
       ? results.map((result, unit) => ({ unit, probes: result.kept }))
       : fitKept(table, groupByUnit(choices), base, settings, engine.fit);
   for await (const { unit, probes } of fits) {
-    for (const { wanted, fit } of probes) {
-      const { target } = wanted;
-      const own = describeKept(table, unit, wanted, fit, base[target]!, foldOf, kind);
+    for (const probe of probes) {
+      const { target } = probe.wanted;
+      const own = describeKept(table, unit, probe, { labels: base[target]!.labels, foldOf, kind });
       everywhere.get(target)!.push(own);
       const choice = choices.get(target)!;
       if (choice.unit === unit) best.set(target, choice.isKnown ? own : warnOfChoice(names[target]!, own));
@@ -278,9 +282,7 @@ function scoreJob(
   { source, present }: SweepUnit,
   foldOf: Uint8Array,
   { outcomes }: OutcomePlan,
-  penalties: readonly number[],
-  splits: readonly SweepSplit[],
-  settings: Pick<ScoreJob, "kind" | "classWeight" | "seed" | "kept">,
+  settings: Omit<ScoreJob, "job" | "source" | "foldOf" | "outcomes">,
 ): ScoreJob {
   return {
     job: "score",
@@ -290,8 +292,6 @@ function scoreJob(
       labels: Uint8Array.from(present, (row) => labels[row]!),
       values: values === null ? null : Float64Array.from(present, (row) => values[row]!),
     })),
-    penalties,
-    splits,
     ...settings,
   };
 }

@@ -29,18 +29,28 @@ export interface PermutationEstimate {
 }
 
 /** A test that can be run once the probe is chosen; how many jobs it takes is known before. */
-export interface PlannedTest {
+interface PlannedTest {
   readonly jobCount: number;
   /** @returns yields once a job; null if no test was asked for */
   run(engine: ProbeEngine, unit: number, C: number): AsyncGenerator<void, PermutationEstimate | null>;
 }
 
-export interface PlanPermutationsOptions extends Omit<PermuteSettings, "C"> {
+interface PlanPermutationsOptions extends Omit<PermuteSettings, "C"> {
   readonly permutations: number;
   /** Number of folds. */
   readonly folds: number;
   /** Into how many jobs the draws of one fold are divided, so that every thread has some. */
   readonly parts: number;
+}
+
+/** The rows whose labels are permuted. */
+interface PermutedRows {
+  /** [N] */
+  readonly labels: Uint8Array;
+  /** [N] */
+  readonly questionIds: readonly string[];
+  /** [N] */
+  readonly foldOf: Uint8Array;
 }
 
 /** The settings that all jobs of a test share. */
@@ -49,16 +59,12 @@ type PermuteSettings = Pick<PermuteJob, "kind" | "C" | "classWeight" | "seed">;
 /**
  * Plans the test of one target's probe against labels permuted by question, since rows of a question share its
  * difficulty.
- * @param candidates places of the units that could be chosen
- * @param labels     [N]
- * @param foldOf     [N]
+ * @param candidates indices of the units that could be chosen
  */
 export function planPermutations(
   units: readonly SweepUnit[],
   candidates: readonly number[],
-  labels: Uint8Array,
-  questionIds: readonly string[],
-  foldOf: Uint8Array,
+  { labels, questionIds, foldOf }: PermutedRows,
   { permutations, folds, parts, ...settings }: PlanPermutationsOptions,
 ): PlannedTest {
   const permuter = createLabelPermuter(labels, questionIds);

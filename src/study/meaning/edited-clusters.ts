@@ -17,7 +17,7 @@ export interface EditedClusters {
 }
 
 /** The samples of a question, in the order in which their clusters are wanted. */
-export interface SampledQuestion {
+interface SampledQuestion {
   readonly questionId: string;
   /** [K] */
   readonly runIds: readonly number[];

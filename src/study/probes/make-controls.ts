@@ -34,10 +34,11 @@ export async function makeControls(
   const constant = await fitConstantProbe(labels, settings);
   await using multiplier = await createMatrixMultiplier();
   const questions = rows.map((row) => train.questionGroups[row]!);
-  const shuffled = await fitShuffledProbes(multiplier, values, accuracy.width, labels, questions, {
-    ...settings,
-    seed,
-  });
+  const shuffled = await fitShuffledProbes(
+    multiplier,
+    { features: values, width: accuracy.width, labels, questionIds: questions },
+    { ...settings, seed },
+  );
   if (shuffled === null) return { shuffled: controls, constant };
   for (const { split, dataset, hidden, scores } of scored) {
     const own = await readProbeStates(accuracy, dataset, hidden);

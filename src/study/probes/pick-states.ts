@@ -70,12 +70,12 @@ export function pickStates(
     const start = (row * trace.layers.length + place) * width;
     values.set(trace.residuals.subarray(start, start + width), l * width);
   }
-  const source = { ...sourceOf(trace.provenance), indices: indicesOf(probe.source) };
+  const source = { ...stateSourceOf(trace.provenance), indices: indicesOf(probe.source) };
   return assertStates(values, { position, layer, layerCount, width, normState: "residual", source });
 }
 
 /** What states of a model have in common, by the keys of a trace's metadata. */
-export const sourceOf = ({
+export const stateSourceOf = ({
   id,
   weights_sha256,
   tokenizer_sha256,
