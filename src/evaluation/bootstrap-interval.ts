@@ -25,9 +25,9 @@ export interface BootstrapResult {
 
 export interface BootstrapOptions {
   /**
-   * `bca` corrects for bias and skewness, which an AUROC near 1 has. A difference of two such has little of either, and
-   * correcting for what is not there makes intervals of a few dozen questions too narrow by 2 to 4% of coverage:
-   * `percentile` does not correct.
+   * `bca` corrects for bias and skewness, which an AUROC near 1 has. A difference of two AUROCs has little of either, and
+   * the needless correction costs intervals of a few dozen questions 2 to 4% of coverage: use `percentile` there, which
+   * does not correct.
    */
   readonly method?: "bca" | "percentile";
   readonly resamples?: number;
@@ -37,15 +37,16 @@ export interface BootstrapOptions {
 
 export const DEFAULT_RESAMPLES = 1000;
 const DEFAULT_LEVELS: readonly number[] = [0.9, 0.95];
-/** Its normal quantiles are finite, and no number of resamples tells it from 1. */
+/** Its normal quantiles are finite, and no number of resamples distinguishes it from 1. */
 const HIGHEST_LEVEL = 1 - 1e-12;
-/** Of statistics of order 1, as all here are. */
+/** For statistics of order 1, as all here are. */
 const ROUNDING = 1e-12;
 
 /**
  * Bootstrap intervals that resample whole questions, since the samples of one question are not independent;
- * bias-corrected and accelerated (BCa) unless told otherwise. Resamples of Q questions vary by (Q - 1) / Q too little, and their tails are a normal
- * distribution's: the level is raised so that the interval is as wide as Student's t with Q - 1 degrees asks for.
+ * bias-corrected and accelerated (BCa) by default. The variance of resamples of Q questions is too small by (Q - 1) / Q,
+ * and their tails are normal: the level is raised so that the interval is as wide as Student's t with Q - 1 degrees of
+ * freedom requires.
  * @param questionIds [n] the question of each row
  * @param statistic   of the multiplicity of each row [n]; NaN where it does not exist
  * @throws SepError `too-few-questions` for no rows, `bad-option` if the statistic of the rows as they are is NaN
@@ -118,20 +119,20 @@ export function bcaInterval(
   const atOrBelow = replicates.filter((replicate) => replicate <= estimate + ROUNDING).length;
   const share = (below + atOrBelow) / (2 * replicates.length);
   const tail = (1 - level) / 2;
-  // With every resample on one side the correction is infinite; nothing is known about the bias, so none is made.
+  // With every resample on one side the correction would be infinite; the bias is unknown, so none is made.
   const bias = share > 0 && share < 1 ? normalQuantile(share) : 0;
   const acceleration = jackknifeAcceleration(leftOut.filter((value) => !Number.isNaN(value)));
   const adjust = (probability: number): number => {
     const shifted = bias + normalQuantile(probability);
     const stretch = 1 - acceleration * shifted;
-    // Far out the formula passes its pole and would come back on the other side; what it tends to there is the end.
+    // Far out the formula passes its pole and would return on the other side; its limit there is 0 or 1.
     return stretch > 0 ? normalCdf(bias + shifted / stretch) : shifted > 0 ? 1 : 0;
   };
   const [low, high] = quantiles(replicates, [adjust(tail), adjust(1 - tail)]);
   return { level, low: low!, high: high! };
 }
 
-/** The level at which a normal interval is as wide as Student's, for the mean of so many questions. */
+/** The level at which a normal interval is as wide as Student's, for the mean over this many questions. */
 function raiseLevel(level: number, questions: number): number {
   if (questions < 2) return level;
   const width = Math.sqrt(questions / (questions - 1)) * studentQuantile((1 + level) / 2, questions - 1);
@@ -150,7 +151,7 @@ function jackknifeAcceleration(leftOut: readonly number[]): number {
   return squares > 0 ? cubes / (6 * squares ** 1.5) : 0;
 }
 
-/** The rows of each question, ready to be drawn again and again. */
+/** The rows of each question, ready to be drawn repeatedly. */
 interface QuestionResampler {
   readonly questionCount: number;
   /**

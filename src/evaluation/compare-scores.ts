@@ -46,7 +46,7 @@ export function compareScores<Name extends string>(
 }
 
 /**
- * Holm's step-down correction: the chance of any false finding among all is at most the level.
+ * Holm's step-down correction: the probability of any false finding among all is at most the level.
  * @param pValues null where there was no test; not counted
  * @see Holm 1979, "A simple sequentially rejective multiple test procedure"
  */
@@ -75,9 +75,9 @@ interface PairedTestResult {
 
 /**
  * Do two scores find the positives of the same rows equally well? The AUROC difference is the sum of what each
- * question adds to it (both scores' influences, and an equal share of the difference). If the scores are equally good,
- * a question's part is as likely to favour one as the other, so its sign is drawn at random: p = (1 + #{|drawn| >=
- * |observed|}) / (1 + permutations). Rows of a question stay together, and ties and labels stay as they are.
+ * question contributes (both scores' influences, and an equal share of the difference). If the scores are equally good,
+ * a question's contribution is as likely to favour one as the other, so its sign is drawn at random: p = (1 + #{|drawn| >=
+ * |observed|}) / (1 + permutations). Rows of a question stay together; ties and labels do not change.
  * @param first  [n] no NaN
  * @param second [n] no NaN
  * @param labels [n] 0 or 1, both present
@@ -116,7 +116,7 @@ export function pairedTest(
   };
 }
 
-/** [Q] what each question adds to the AUROC difference; they add up to it. */
+/** [Q] each question's contribution to the AUROC difference; they sum to it. */
 function partsByQuestion(
   first: ArrayLike<number>,
   second: ArrayLike<number>,

@@ -14,7 +14,7 @@ import { brierScore, expectedCalibrationError } from "./evaluate-calibration.ts"
 /** AUROC, against the true labels, of probes that were trained on labels shuffled between questions. */
 export interface ShuffledControl {
   readonly repeats: number;
-  /** Expected near 0.5: far from it, something leaks between training and evaluation. */
+  /** Expected near 0.5; if far from it, something leaks from training into evaluation. */
   readonly auc_mean: number;
   readonly auc_min: number;
   readonly auc_max: number;
@@ -97,7 +97,7 @@ export async function fitShuffledProbes(
   };
 }
 
-/** What a probe reaches whose features say nothing: the floor that the other numbers stand on. */
+/** How a probe does whose features are uninformative: the baseline for the other numbers. */
 export interface ConstantControl {
   /** P(incorrect) that it gives every answer: about the share of wrong training answers. */
   readonly probability: number;
@@ -106,11 +106,11 @@ export interface ConstantControl {
   /** The share of wrong answers. */
   readonly auprc: number;
   readonly ece: number;
-  /** A probe with a higher Brier score does worse than knowing the error rate alone. */
+  /** A probe with a higher Brier score is worse than knowing the error rate alone. */
   readonly brier: number;
 }
 
-/** A probe trained on constant features, ready to be held against any split. */
+/** A probe trained on constant features, ready to be evaluated on any split. */
 export interface ConstantProbe {
   /** @returns null with one class */
   evaluate(incorrect: Uint8Array): ConstantControl | null;

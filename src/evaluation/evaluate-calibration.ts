@@ -1,14 +1,14 @@
 import { applyCalibration, type CalibrationMap } from "../probes/calibration.ts";
 
-/** How good probabilities are as such. */
+/** How well calibrated probabilities are. */
 export interface CalibrationQuality {
   readonly ece: number;
   readonly brier: number;
-  /** Those that hold rows. */
+  /** Bins that have rows. */
   readonly bins: readonly ReliabilityBin[];
 }
 
-/** A probe's probabilities as they are, and after each map; null for a map that there is not. */
+/** A probe's probabilities as they are, and after each map; null for a missing map. */
 export interface CalibrationEvaluation extends CalibrationQuality {
   readonly platt: CalibrationQuality | null;
   readonly isotonic: CalibrationQuality | null;
@@ -79,7 +79,7 @@ export function expectedCalibrationError(
   return gaps.reduce((sum, gap) => sum + gap, 0) / labels.length;
 }
 
-/** Rows whose probabilities lie close together. */
+/** Rows with similar probabilities. */
 export interface ReliabilityBin {
   /** From here, and below `high`; the last bin includes 1. */
   readonly low: number;

@@ -8,28 +8,28 @@ import {
 import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
 
-/** What a threshold did on rows that it was not chosen on. Every question counts the same, as in the guarantee. */
+/** What a threshold achieved on rows that it was not chosen on. Every question has equal weight, as in the guarantee. */
 interface AchievedDecision {
   readonly question_count: number;
   /** Mean over questions of the share of answers given. */
   readonly coverage: BootstrapResult;
   /** Mean over questions of the share of answers that were given and wrong. */
   readonly risk: BootstrapResult;
-  /** Share of wrong answers among those given; null if none was. No guarantee is about it. */
+  /** Share of wrong answers among those given; null if none was. Not covered by the guarantee. */
   readonly error_when_answering: number | null;
 }
 
 /** A target for one score: the threshold that was chosen, and what it achieved elsewhere. */
 export interface DecisionEvaluation<Split extends string = string> extends DecisionTarget {
   readonly score: string;
-  /** null where the target cannot be promised; `reason` says why. */
+  /** null where the target cannot be guaranteed; `reason` says why. */
   readonly threshold: DecisionThreshold | null;
   readonly reason: string | null;
   /** By split; empty without a threshold. */
   readonly achieved: Readonly<Partial<Record<Split, AchievedDecision>>>;
 }
 
-/** The columns that a decision rests on. */
+/** The columns that a decision is based on. */
 export interface DecisionRows {
   /** [n] higher = more uncertain, NaN where there is none */
   readonly scores: Float64Array;
@@ -39,7 +39,7 @@ export interface DecisionRows {
 }
 
 /**
- * Chooses a threshold on some questions and tries it on others.
+ * Chooses a threshold on some questions and evaluates it on others.
  * @param score what the score is called
  * @param held  the splits to try it on
  */

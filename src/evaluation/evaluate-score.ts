@@ -6,7 +6,7 @@ import { createLabelPermuter, type LabelPermuter } from "../probes/sweep/test-pe
 import type { ManifestWarning } from "../store/manifest.ts";
 import { bootstrapInterval, type ConfidenceInterval } from "./bootstrap-interval.ts";
 
-/** One uncertainty score against one label, by every measure that only needs their order. */
+/** One uncertainty score against one label, by every rank-based measure. */
 export interface ScoreEvaluation {
   /** Rows that have the score. */
   readonly row_count: number;
@@ -27,7 +27,7 @@ export interface InferenceOptions {
   readonly seed?: number;
 }
 
-/** Below this, intervals and p-values rest on too few independent questions to be taken at face value. */
+/** With fewer independent questions, intervals and p-values are too rough to take at face value. */
 export const FEW_QUESTIONS = 20;
 
 /**
@@ -160,7 +160,7 @@ export function permutationTest(
   let atLeast = 0;
   for (let i = 0; i < permutations; i++) {
     // The same labels in another order of summation may differ in the last bits; they must count as equal.
-    // Where every row gets one class (unequal blocks of single labels), the AUROC is NaN, which counts against us.
+    // Where every row gets one class (unequal blocks of single labels), the AUROC is NaN, which counts as at least the observed one.
     if (!(rankedAuroc(ranked, permuter.draw(rng)) < observed - 1e-12)) atLeast++;
   }
   return { p_value: (1 + atLeast) / (1 + permutations), ...outcome };

@@ -1,6 +1,6 @@
 import { rankScores } from "../math/rank-scores.ts";
 
-/** What abstaining by a score brings. */
+/** What abstaining by a score achieves. */
 export interface RejectionEvaluation {
   /** Prediction-rejection ratio: 1 oracle, 0 random; null if all answers are right or all wrong. */
   readonly prr: number | null;

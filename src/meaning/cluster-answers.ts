@@ -22,7 +22,7 @@ export interface AnswerClusters {
   readonly nonTransitiveShare: number | null;
 }
 
-/** The same, with everything that led to it. */
+/** Clusters with the evidence behind them. */
 export interface JudgedClusters extends AnswerClusters {
   /** [N] the different answers, in order of first appearance. */
   readonly texts: readonly string[];
@@ -36,7 +36,7 @@ export interface JudgedClusters extends AnswerClusters {
  * Groups answers by meaning. Equal texts are compared once. null, a sample in which no answer was found, is a meaning
  * of its own, "no answer": all nulls form one cluster and match no text.
  * @param answers [K]
- * @param options.question what they answer
+ * @param options.question the question they answer
  * @see Farquhar et al. 2024, Methods, "Clustering by semantic equivalence"
  */
 export async function clusterAnswers(
@@ -65,7 +65,7 @@ interface AnsweredQuestion {
 }
 
 /**
- * `clusterAnswers` for many questions at once: the pairs of all of them are one batch for the relation.
+ * `clusterAnswers` for many questions at once: all their pairs are one batch for the relation.
  * @returns one result per question, in their order
  */
 export async function clusterQuestions(
@@ -94,7 +94,7 @@ export const distinctTexts = (answers: readonly (string | null)[]): readonly str
   ...new Set(answers.filter((answer) => answer !== null)),
 ];
 
-/** 435 pairs at most, beyond K = 20 samples, the most that is usual. */
+/** At most 435 pairs; more than K = 20, the most samples in common use. */
 const MAX_ANSWERS_FOR_ALL_PAIRS = 30;
 
 function groupAll(
@@ -132,7 +132,7 @@ function groupAll(
 }
 
 /**
- * Greedy groups of answers that are too many to compare all pairs: each founder is held against all that are not yet
+ * Greedy groups where there are too many answers to compare all pairs: each founder is compared with all answers not yet
  * grouped, which gives the same groups as taking the answers one by one.
  */
 async function groupInRounds(
@@ -205,8 +205,7 @@ function affinityOf(verdict: PairVerdict): number {
 }
 
 /**
- * Share of the triples of n items in which exactly two of the three pairs are the same, which no grouping can
- * do justice to.
+ * Share of the triples of n items in which exactly two of the three pairs are the same, which no grouping can represent.
  * @param same whether items i < j are the same
  * @returns in [0, 1]; 0 if there are fewer than three items
  */

@@ -1,7 +1,7 @@
 import type { Clustering, JudgedClusters } from "./cluster-answers.ts";
 import { type JudgedPair, VERDICT_RULES, type VerdictRule } from "./equivalence.ts";
 
-/** How a question's clusters came about: keys of its line in `math_semantic_entropy.jsonl`. */
+/** How a question was clustered: keys of its line in `math_semantic_entropy.jsonl`. */
 export interface ClusterRecord {
   /** null where the clusters were given. */
   readonly clustering: Clustering | null;

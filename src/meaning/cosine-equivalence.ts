@@ -2,11 +2,11 @@ import type { TextEmbedding } from "../checkpoint/encoders/load-text-embedder.ts
 import type { Json } from "../formats/json.ts";
 import type { Equivalence } from "./equivalence.ts";
 
-/** Turns texts into vectors whose cosine tells how near their meanings are. */
+/** Turns texts into vectors whose cosine measures how close their meanings are. */
 export interface TextEmbedder extends AsyncDisposable {
-  /** As the user named the model. */
+  /** The model's name as the user gave it. */
   readonly name: string;
-  /** Everything that decides its vectors, for the artefacts that they shape. */
+  /** Everything that determines its vectors, for the provenance of artefacts. */
   readonly provenance: Json;
   /**
    * @param texts [N]; equal ones are computed once
@@ -21,7 +21,7 @@ export interface TextEmbedder extends AsyncDisposable {
 /**
  * The same meaning where sentence vectors are alike. The answers alone are embedded: with the question in front, all
  * answers to it would be alike. Each text is embedded once, however many pairs it is in.
- * @param options.threshold least cosine, in [-1, 1]: it belongs to the model, and is no probability
+ * @param options.threshold least cosine, in [-1, 1]; specific to the model, not a probability
  */
 export function createCosineEquivalence(
   embedder: TextEmbedder,

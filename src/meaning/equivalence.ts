@@ -41,7 +41,7 @@ export type PairVerdict =
       readonly rule: "nli";
       /** The first answer as premise, the second as hypothesis. */
       readonly forward: EntailmentVerdict;
-      /** The other way round. */
+      /** The second answer as premise, the first as hypothesis. */
       readonly backward: EntailmentVerdict;
     }
   | {
@@ -49,7 +49,7 @@ export type PairVerdict =
       readonly rule: "cosine";
       /** In [-1, 1]. */
       readonly similarity: number;
-      /** Whether one of the texts had to be cut to the model's length. */
+      /** Whether one of the texts was truncated to the model's length. */
       readonly truncated: boolean;
     }
   | {
@@ -75,7 +75,7 @@ export interface ComparedTexts {
 }
 
 /**
- * Asks a relation about pairs of many questions in one call.
+ * Compares pairs of many questions in one call.
  * @returns [questions] the verdicts, in the order of each one's `pairs`
  */
 export async function comparePairs(

@@ -2,9 +2,9 @@ import { normalizedLaplacian } from "../math/normalized-laplacian.ts";
 import { symmetricEigen } from "../math/symmetric-eigen.ts";
 
 /**
- * Greedy groups: each item is held against the first member of every group there is, joins the first that matches,
+ * Greedy groups: each item is compared with the first member of every existing group, joins the first that matches,
  * or founds its own. Where the relation is not transitive, the groups depend on the order.
- * @param order the items 0 .. n-1 in the order in which they come
+ * @param order the items 0 .. n-1 in their order of arrival
  * @param same  whether two items are the same; symmetric
  * @returns [n] the founder of each item's group
  * @see Kuhn et al. 2023, algorithm 1
@@ -60,8 +60,8 @@ export function groupSpectrally(affinity: readonly (readonly number[])[]): reado
 }
 
 /**
- * The number of eigenvalues below the widest gap. Beyond the last stands 1, the eigenvalue of things that have nothing
- * to do with each other, so that n groups are among the choices.
+ * The number of eigenvalues below the widest gap. 1, the eigenvalue of unrelated items, is appended, so that n groups are
+ * possible.
  * @param values [n] ascending
  */
 function countGroups(values: readonly number[]): number {
@@ -71,7 +71,7 @@ function countGroups(values: readonly number[]): number {
   return 1 + gaps.findIndex((gap) => gap >= widest - TIE);
 }
 
-/** Gaps that differ by rounding only are equal; the fewer groups win. */
+/** Gaps that differ only by rounding are equal; then fewer groups win. */
 const TIE = 1e-9;
 
 /** @param rows [n][k] orthonormal columns @returns [n] the axis that each row lies along after the best rotation */

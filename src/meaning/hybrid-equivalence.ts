@@ -18,8 +18,8 @@ export function createExactEquivalence(): Equivalence {
 const sameWords = (a: string, b: string): boolean => normalizeAnswer(a) === normalizeAnswer(b);
 
 /**
- * Equal as mathematics; see `mathEquivalent`. For short extracted answers. A pair of which one is no mathematics and
- * has no value is compared as text, and its verdict's rule is `exact`.
+ * Equal as mathematics; see `mathEquivalent`. For short extracted answers. A pair in which one is neither
+ * mathematical nor has a value is compared as text, with the rule `exact` in its verdict.
  */
 export function createMathEquivalence(): Equivalence {
   return {
@@ -28,7 +28,7 @@ export function createMathEquivalence(): Equivalence {
     compare: async (pairs) =>
       pairs.map(({ first, second }) => {
         const same = mathEquivalent(first, second);
-        // "four" is a word, and 4 all the same
+        // "four" is a word but equals 4
         const byValue = same && normalizeAnswer(first) !== normalizeAnswer(second);
         return {
           same,
@@ -42,7 +42,7 @@ export function createMathEquivalence(): Equivalence {
  * The first rule that can decide a pair decides it: the same words are the same; two numbers or expressions are
  * compared as mathematics; the rest goes to `undecided`, a relation with a model behind it. Numbers never get
  * there, since NLI models take 1969 and 1970 for much the same.
- * @param undecided null where it is known that no pair will be left for it
+ * @param undecided null if no pair can be left for it
  */
 export function createHybridEquivalence(undecided: Equivalence | null): Equivalence {
   return {

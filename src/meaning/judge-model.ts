@@ -3,12 +3,12 @@ import type { Json } from "../formats/json.ts";
 /** A language model that is asked short questions and answers each with one of a few words. */
 export interface JudgeModel {
   readonly name: string;
-  /** Everything that decides its replies. */
+  /** Everything that determines its replies. */
   readonly provenance: Json;
-  /** Prompts to have under way at a time. */
+  /** Prompts that may run in parallel. */
   readonly concurrency: number;
   /**
-   * @param options.labels the words that the prompt asks for; a model that can be held to them replies with one
+   * @param options.labels the words that the prompt asks for; a model that supports it is constrained to them
    * @returns what it said, decoded greedily
    */
   complete(
@@ -18,7 +18,7 @@ export interface JudgeModel {
 }
 
 /**
- * A judge's replies to many prompts. When one fails, the others under way are aborted and awaited.
+ * A judge's replies to many prompts. When one fails, the others in flight are aborted and awaited.
  * @returns [N] in the prompts' order
  */
 export async function completeAll(
@@ -60,7 +60,7 @@ export type JudgePromptName = (typeof JUDGE_PROMPTS)[number];
 
 interface JudgePrompt {
   readonly name: JudgePromptName;
-  /** Goes up whenever its words change. */
+  /** Incremented whenever its wording changes. */
   readonly version: number;
   readonly labels: readonly JudgeLabel[];
   /** Whether the two answers have to be asked about in both orders. */

@@ -8,7 +8,7 @@ export interface NliEquivalenceOptions {
   readonly threshold?: number | undefined;
 }
 
-/** The papers' code has no such rule; this is the value of the pipelines that do. */
+/** The papers' code has no such rule; pipelines that have it use this value. */
 const DEFAULT_NLI_THRESHOLD = 0.6;
 
 /**
@@ -80,7 +80,7 @@ export function sameByLabels(
   return !contradicts && (forward === "entailment" || backward === "entailment");
 }
 
-/** Of equal probabilities the more cautious label: contradiction, neutral, entailment. */
+/** Ties go to the more cautious label: contradiction, then neutral, then entailment. */
 export function likeliestLabel({ entailment, neutral, contradiction }: EntailmentProbs): EntailmentLabel {
   if (contradiction >= neutral && contradiction >= entailment) return "contradiction";
   return neutral >= entailment ? "neutral" : "entailment";

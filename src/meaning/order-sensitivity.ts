@@ -23,8 +23,8 @@ interface SampleCounts {
 }
 
 /**
- * Groups the same answers in every order, or in many random ones where there are too many, and says how far cluster
- * count and discrete semantic entropy move.
+ * Groups the same answers in every order, or in many random orders where there are too many, and reports the range of
+ * cluster count and discrete semantic entropy.
  * @param same whether answers i and j are the same; symmetric
  * @param seedKey what the random orders are drawn from, so that they are the same each time
  */

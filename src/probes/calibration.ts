@@ -5,9 +5,9 @@ import { fitPlattScaling, type PlattScaling } from "../math/platt-scaling.ts";
 import { hasBothClasses } from "./split-questions.ts";
 
 /**
- * How a probe's score becomes the probability of label 1. Plain data, as it stands in JSON.
+ * How a probe's score becomes the probability of label 1. Plain data, as in JSON.
  * - `platt`: logistic(slope · logit(score) + offset), slope > 0.
- * - `isotonic`: straight lines between the points (x, y), level outside; x ascends, y never falls.
+ * - `isotonic`: linear between the points (x, y), constant outside; x ascends, y never falls.
  */
 export type CalibrationMap =
   | { readonly method: "platt"; readonly slope: number; readonly offset: number }
@@ -63,7 +63,7 @@ export function fitCalibration(
 export type Calibration = PlattScaling;
 
 /**
- * Turns scores into probabilities by a logistic curve, on rows that what scores them was not fitted on.
+ * Turns scores into probabilities by a logistic curve, on rows that the scoring model was not fitted on.
  * @param scores [N] any finite numbers; NaN rows are left out
  * @param labels [N] 0 or 1
  * @returns null where scores of one class only are there, or higher ones do not go with label 1: turning them round

@@ -6,15 +6,14 @@ export interface FamiliarityAssessment {
   /** Shrunk Mahalanobis distance from the training states; dimensionless, at least 0. */
   readonly distance: number;
   /**
-   * Share of questions of the training kind that lie as far out: (1 + validation questions at this distance or beyond) /
-   * (1 + validation questions). At or below the level at most as often as the level says, for a question drawn like
-   * them.
+   * Conformal p-value: (1 + validation questions at this distance or beyond) / (1 + validation questions). For a question
+   * drawn like them, it is at or below a level with at most that probability.
    */
   readonly p_value: number;
   readonly is_unfamiliar: boolean;
 }
 
-/** What the JSON file has of it; the rest are tensors. */
+/** Its part in the JSON file; the rest are tensors. */
 export type FamiliarityDescription = Pick<
   Familiarity,
   "level" | "residual_variance" | "shrinkage" | "training_questions"
@@ -27,7 +26,7 @@ export const FAMILIARITY_LEVEL = 0.05;
 export const FEWEST_VALIDATION_QUESTIONS: number = Math.ceil(1 / FAMILIARITY_LEVEL) - 1;
 
 /**
- * Says of states how far they are from those that the probe was fitted on.
+ * Measures how far states are from those that the probe was fitted on.
  * @returns [n] one per row; null for a row with a NaN, and everywhere for a probe without familiarity
  * @throws SepError `probe-mismatch` as `scoreProbe`
  * @see Laxhammar and Falkman 2015, "Inductive conformal anomaly detection", for the p-value; Lee et al. 2018, "A simple
@@ -52,8 +51,8 @@ export type FamiliaritySpace = Pick<Familiarity, "centre" | "directions" | "vari
 
 /**
  * sqrt(sum_k (d_k · r)^2 / v_k + ||rest of r||^2 / residual variance), r = z - centre: the Mahalanobis distance by a
- * covariance that is the same in all directions beyond the leading ones. Rounded to float32, as the distances that it is
- * held against are stored.
+ * covariance that is the same in all directions beyond the leading ones. Rounded to float32, like the stored distances
+ * that it is compared with.
  * @param values [n, width] of which one row is measured
  */
 export function measureDistance(
@@ -75,6 +74,6 @@ export function measureDistance(
     squared += (along * along) / variance;
     rest -= along * along;
   }
-  // rounding may leave a hair below zero
+  // rounding can make it slightly negative
   return Math.fround(Math.sqrt(squared + Math.max(0, rest) / residual_variance));
 }

@@ -15,7 +15,7 @@ const MOST_DIRECTIONS = 32;
 const QUESTIONS_PER_DIRECTION = 5;
 /** Questions that the directions are fitted on; with more, the fit takes longer than the probe's and hardly changes. */
 const MOST_QUESTIONS = 500;
-/** A distance does not change when directions of nearly the same variance are mixed, so half the usual turns do. */
+/** A distance does not change when directions of nearly equal variance are mixed, so half the usual iterations suffice. */
 const TURNS = 6;
 /** Variances below this share of the mean one are rounding. */
 const ROUNDING = 1e-9;
@@ -87,7 +87,7 @@ function describeStates(
     centre: Float32Array.from(mean),
     directions: directionArray,
     variances: Float32Array.from(shrunk.variances),
-    // where training states leave a direction out altogether, what goes there is far away, yet not infinitely
+    // a direction that training states never take is far away, but not infinitely
     residual_variance: Math.max((total - explained) / others, (ROUNDING * total) / width),
     shrinkage: shrunk.shrinkage,
   };
@@ -100,7 +100,7 @@ function totalVariance(values: Float32Array, mean: Float64Array): number {
   return (sum * width) / values.length;
 }
 
-/** All rows, or as many as are taken at most, evenly spread over them. */
+/** All rows, or the most allowed, evenly spread over them. */
 function spread(count: number): number[] {
   const taken = Math.min(count, MOST_QUESTIONS);
   return Array.from({ length: taken }, (_, i) => Math.floor((i * count) / taken));

@@ -15,16 +15,16 @@ import { startMlp, trainMlp } from "./train-mlp.ts";
 export interface FinalFit {
   readonly weights: ProbeWeights;
   readonly constantFeatures: number;
-  /** Bound of the coefficients' relative error; null for kinds that have no optimum to be at. */
+  /** Bound of the coefficients' relative error; null for kinds without an optimum. */
   readonly relativeError: number | null;
   readonly converged: boolean;
 }
 
-/** Steps towards the directions taken out before a fit of few columns: more would take longer than they save. */
+/** Steps of deflation before fitting a few regressions; more would take longer than they save. */
 const DEFLATION_STEPS = 4;
 
 /**
- * Fits the probes that are kept, on all rows; regressions to their exact optimum.
+ * Fits the kept probes on all rows; regressions to their exact optimum.
  * @param tasks their vectors are over the same rows
  * @returns one per task
  * @throws SepError `one-class`

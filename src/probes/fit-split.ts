@@ -24,7 +24,7 @@ import {
 } from "./scaler.ts";
 import { scoreMlp, startMlp, trainMlp } from "./train-mlp.ts";
 
-/** One probe to fit on a split's training rows. Vectors are over all rows, of which the split takes its own. */
+/** One probe to fit on a split's training rows. Vectors are over all rows; the split takes its own. */
 export interface SplitTask {
   /** [N] 0 or 1. */
   readonly labels: Uint8Array;
@@ -44,7 +44,7 @@ interface SplitFitterOptions {
    * thousandth of the weights.
    */
   readonly shares: boolean;
-  /** Of no other fitter that is in use; see {@link MEMORY_OF_STATES}. */
+  /** Not shared with another fitter in use; see {@link MEMORY_OF_STATES}. */
   readonly scratch?: Scratch;
   readonly signal?: AbortSignal | undefined;
 }
@@ -60,17 +60,17 @@ interface HeldScores {
   readonly scores: readonly (Float64Array | null)[];
 }
 
-/** Fits on all folds but some. */
+/** Fits on all folds except some. */
 export interface SplitFitter {
   /** Features that are the same in every row. */
   readonly constantFeatures: number;
   /** @param excluded folds that are not trained on, and scored */
   fit(excluded: readonly number[], tasks: readonly SplitTask[]): Promise<HeldScores>;
-  /** All rows, standardised together; good until the next fit, which takes their memory. */
+  /** All rows, standardised together; valid until the next fit, which reuses their memory. */
   standardiseAll(): OrderedRows;
 }
 
-/** Standardised rows in an order of their own. */
+/** Standardised rows in their own order. */
 interface OrderedRows extends StandardisedRows {
   /** [N] the row at each place */
   readonly order: Int32Array;
@@ -82,7 +82,7 @@ interface OrderedRows extends StandardisedRows {
 const TASKS_AT_ONCE = 64;
 
 /**
- * Prepares one layer's features for fits on many splits: each fold's moments are taken once, and the large matrices
+ * Prepares one layer's features for fits on many splits: each fold's moments are computed once, and the large matrices
  * are allocated once.
  * @param features [N,d] row-major
  * @param foldOf   [N]
@@ -178,7 +178,7 @@ function placesOfFolds(rowsOf: readonly Int32Array[]): FoldRows[] {
   });
 }
 
-/** The rows of a split, standardised by those trained on. */
+/** The rows of a split, standardised over its training rows. */
 interface StandardisedSplit {
   /** [n,d] */
   readonly trained: Float32Array;

@@ -29,32 +29,32 @@ export interface ProbeDescription {
   readonly width: number;
   /** Provenance of the hidden states, as the trace wrote it: model, its hash, norm state. */
   readonly source: Readonly<Record<string, string>>;
-  /** 0 for a mean difference, which no penalty bends. */
+  /** 0 for a mean difference, which has no penalty. */
   readonly C: number;
   readonly class_weight: ClassWeight;
   readonly training: ProbeTraining;
   /**
    * From the score to a calibrated P(label 1), fitted on validation questions that the probe was not fitted on; null
-   * where the score does not rise with the label there, or one class is all there is.
+   * where the score does not increase with the label there, or there is only one class.
    */
   readonly calibration_map: CalibrationMap | null;
   /** When to answer, chosen on the same questions: a threshold for each target, or why there is none. */
   readonly decisions: readonly ProbeDecision[];
-  /** How the model was asked; null where the runs do not say, being of another tool. */
+  /** How the answers were generated; null for imported runs that do not say. */
   readonly asking: GenerationConfig | null;
   readonly warnings: readonly ManifestWarning[];
 }
 
-/** What was asked of a decision, and the threshold that promises it or the reason why none does. */
+/** The target of a decision, and the threshold that guarantees it or the reason why none does. */
 export type ProbeDecision = DecisionTarget & ThresholdChoice;
 
-/** What of the model's input, beside the question, decides its hidden states; as the generate step recorded it. */
+/** What determines the model's hidden states besides the question, as the generate step recorded it. */
 export interface GenerationConfig {
   /** A format's name, or for few-shot prompts and templates a hash of their text. */
   readonly prompt_format: Json;
   readonly system_prompt: string | null;
   readonly enable_thinking: boolean | null;
-  /** How the answers were drawn that the probe was fitted and calibrated on. */
+  /** How the answers that the probe was fitted and calibrated on were sampled. */
   readonly sampler: SamplerSettings;
 }
 
@@ -72,13 +72,13 @@ interface ProbeTraining {
   readonly layer_scores: readonly LayerScore[];
   /** Out-of-fold AUROC of each tried C at the kept layer. */
   readonly penalty_scores: readonly PenaltyScore[];
-  /** Bound of the coefficients' relative error; null for kinds that have no optimum to be at. */
+  /** Bound of the coefficients' relative error; null for kinds without an optimum. */
   readonly relative_error: number | null;
-  /** What made log odds of the kind's own score; null for kinds whose score is that. */
+  /** What turned the kind's own score into log odds; null for kinds whose score already is. */
   readonly calibration: Calibration | null;
-  /** What the whole procedure, its choices included, reaches on questions that it has not seen; null if not asked for. */
+  /** How well the whole procedure, including its choices, does on unseen questions; null if not requested. */
   readonly nested: { readonly auroc: number | null; readonly folds: readonly NestedFold[] } | null;
-  /** null if not asked for. */
+  /** null if not requested. */
   readonly permutation: PermutationEstimate | null;
 }
 
@@ -91,7 +91,7 @@ export interface UntrainedProbe {
 
 /** A probe ready to score: P(label = 1) = logistic(score). */
 export interface Probe extends ProbeDescription, ProbeWeights {
-  /** What its training states were like; null where it reads none, or too few questions were there to tell. */
+  /** What its training states were like; null where it reads none, or there were too few questions. */
   readonly familiarity: Familiarity | null;
 }
 

@@ -25,14 +25,14 @@ export interface PlacedStates extends Required<FeatureOrigin> {
   readonly values: ArrayLike<number>;
 }
 
-/** Mean token entropies of reasonings, which the entropy baseline reads. */
+/** Mean token entropies of reasoning, which the entropy baseline reads. */
 export interface ThinkEntropies {
   readonly features: "mean-think-entropy";
   /** [n] nats; NaN where there is no reasoning */
   readonly values: ArrayLike<number>;
 }
 
-/** What probes score. A bare array is not: nothing in it says where it was read. */
+/** What probes score. Not a bare array, which does not say where it was read. */
 export type ProbeInput = PlacedStates | ThinkEntropies;
 
 /** What must be known of bare hidden states. */
@@ -139,7 +139,7 @@ export function requireProbeFits(
   const expected = probe.width / probe.layer_count;
   if (expected !== width) refuse(`Probe expects width ${expected}, trace has ${width}.`);
   const known = (key: string): boolean => probe.source[key] !== undefined && source[key] !== undefined;
-  // The same weights may go by two names, so the name only counts where there is no hash.
+  // The same weights may have two names, so the name counts only where there is no hash.
   const identity = known("weights_sha256") ? "weights_sha256" : "model";
   for (const key of [identity, "tokenizer_sha256", "dtype", "norm_state", "indices"].filter(known)) {
     if (probe.source[key] !== source[key])

@@ -21,7 +21,7 @@ const DEFAULT_SPLIT_SEED = 42;
 
 /**
  * Divides questions, never rows, into three parts. The same set of ids gives the same parts whatever their
- * order; parts are as near to the ratios as whole groups of questions allow.
+ * order; parts are as close to the ratios as whole groups of questions allow.
  * @param questionIds repeats are ignored
  * @param groupOf     of each question, what it shares with those that must be in the same part, such as duplicates of it;
  *   a question without is alone
@@ -71,7 +71,7 @@ export function splitQuestions(
 
 /**
  * Assigns rows to k folds by whole questions, each fold with about the same share of every class: the questions
- * of most uneven classes go first, each to the fold where it evens the classes out best.
+ * with the most uneven classes go first, each to the fold where it balances the classes best.
  * @param questionIds [n] the question of each row
  * @param labels      [n] class of each row, small integers (a joint label for several targets)
  * @returns [n] fold of each row, 0..k-1; every fold has at least one question

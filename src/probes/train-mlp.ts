@@ -25,7 +25,7 @@ interface MlpRows {
   readonly costs: Float64Array;
 }
 
-/** Units of the hidden layer: enough to bend the boundary, few enough for a few hundred rows. */
+/** Units of the hidden layer: enough for a curved boundary, few enough for a few hundred rows. */
 export const MLP_UNITS = 32;
 const MLP_EPOCHS = 100;
 const LEARNING_RATE = 1e-3;
@@ -131,7 +131,7 @@ function logitOf({ output, outputBias }: Mlp, activations: Float32Array, row: nu
   return sum;
 }
 
-/** Overwrites `activations` with the loss's slopes in them; `gradient` gets all but the hidden weights' part. */
+/** Overwrites `activations` with the loss's derivatives; `gradient` gets all parts except the hidden weights'. */
 function backpropagate(
   mlp: Mlp,
   activations: Float32Array,

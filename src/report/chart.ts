@@ -24,7 +24,7 @@ export function drawChart(label: string, options: PlotOptions): SafeHtml {
     ...options,
     x: { labelAnchor: "center", labelArrow: "none", labelOffset: 40, ...options.x },
   }) as unknown as SvgElement;
-  // Plot names its groups for readers of the source; on groups without a role such names are not allowed.
+  // Plot labels its groups; labels are not allowed on groups without a role.
   for (const group of svg.querySelectorAll("g[aria-label]")) group.removeAttribute("aria-label");
   // As a file of its own it needs the namespace, which a page does not.
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
@@ -41,7 +41,7 @@ interface SvgElement {
   querySelectorAll(selector: string): Iterable<SvgElement>;
 }
 
-/** How one line of a chart looks: a colour of the palette and a dash pattern, so that colour is not alone. */
+/** Style of one line of a chart: a colour of the palette and a dash pattern, so that colour is not the only cue. */
 interface Series {
   readonly name: string;
   readonly color: string;
@@ -60,11 +60,11 @@ const LOOKS: readonly Omit<Series, "name">[] = [
 export const makeSeries = (names: readonly string[]): Series[] =>
   names.map((name, i) => ({ name, ...LOOKS[i % LOOKS.length]! }));
 
-/** What a chart shows, beside its name: a sample of the mark as it is drawn. */
+/** An entry of a chart's legend: a sample of the mark, and its name. */
 export interface LegendEntry {
   readonly mark: Mark;
   readonly name: string;
-  /** Behind the name, less prominent; may be empty. */
+  /** After the name, less prominent; may be empty. */
   readonly note: string;
 }
 
@@ -74,7 +74,7 @@ type Mark =
   /** Shades of a map, from chance to 1. */
   | { readonly kind: "shades"; readonly color: string };
 
-/** A line that is there to compare with, not a result. */
+/** A reference line, not a result. */
 export const REFERENCE_LINE: Mark = { kind: "line", color: "var(--rule)", dash: "3 3" };
 
 /** Entries of a chart's lines. */
@@ -189,7 +189,7 @@ const DARK: Colours = {
   wrong: "#f59a5d",
 };
 
-/** Of files that stand alone: the light colours on white, with reference lines that a printer still shows. */
+/** For standalone files: the light colours on white, with reference lines dark enough for a printer. */
 const PRINT: Colours = { ...LIGHT, paper: "#ffffff", rule: "#a5a9b0" };
 
 const declare = (colours: Colours): string => NAMES.map((name) => `--${name}: ${colours[name]};`).join(" ");
@@ -199,7 +199,7 @@ export const PALETTE: string = `:root { color-scheme: light dark; ${declare(LIGH
 @media (prefers-color-scheme: dark) { :root { ${declare(DARK)} } }`;
 
 /**
- * A colour of a page as one that needs no page: `var(--series-1)` and `currentColor` become what they are in print.
+ * Resolves a page's colour for print: `var(--series-1)` and `currentColor` become literal colours.
  * @throws RangeError for a variable that is not of the palette
  */
 export function printColour(value: string): string {
@@ -214,5 +214,5 @@ export function printColour(value: string): string {
 /** Text stays readable on this much of a line's colour, light or dark. */
 const DARKEST = 0.55;
 
-/** Opacity of a cell for an AUROC: none at chance, full at 1; a score that is worse than chance has none either. */
+/** Opacity of a cell for an AUROC: none at chance or below, full at 1. */
 export const shadeOf = (auroc: number): number => DARKEST * Math.min(1, Math.max(0, 2 * auroc - 1));

@@ -30,7 +30,7 @@ interface CurveLook {
   readonly curve: keyof ScoreCurves;
   readonly x: string;
   readonly y: string;
-  /** What stands behind a score's name. */
+  /** Shown after a score's name. */
   readonly note: (split: SplitEvaluation, score: ScoreName) => string;
 }
 
@@ -127,7 +127,7 @@ export function makeCurveFigure(kind: CurveFigure, split: HeldOutSplit, evaluati
   };
 }
 
-/** Of every score; this colour stands for all of them. */
+/** The bands of all scores; drawn in a neutral colour. */
 const BAND_ENTRY: LegendEntry = {
   mark: { kind: "band", color: "var(--quiet)" },
   name: "Bands",

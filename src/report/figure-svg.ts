@@ -47,7 +47,7 @@ interface Block {
   draw(top: number): SafeHtml;
 }
 
-/** Sets blocks one below the other. */
+/** Stacks blocks vertically. */
 function stackBlocks(blocks: readonly Block[]): { readonly parts: SafeHtml[]; readonly height: number } {
   let top = MARGIN / 2;
   const parts: SafeHtml[] = [];
@@ -120,7 +120,7 @@ function resolveMarkup(markup: string): string {
 const parseSvg = (markup: string): SvgElement =>
   new DOMParser().parseFromString(markup, "image/svg+xml").documentElement as unknown as SvgElement;
 
-/** Attributes that only a page has a use for. */
+/** Attributes that only make sense on a page. */
 const OF_PAGES = ["class", "style", "aria-hidden", "aria-label", "font-variant"];
 
 function resolveAttributes(element: SvgElement): void {
@@ -146,8 +146,8 @@ interface SvgElement {
 }
 
 /**
- * About how wide a text is in a sans-serif font, in ems: rather too wide than too narrow, since nobody knows the
- * reader's font.
+ * About how wide a text is in a sans-serif font, in ems; overestimated, since the reader's font is
+ * unknown.
  */
 export const textWidth = (text: string): number =>
   [...text].reduce((sum, character) => sum + widthOf(character), 0);

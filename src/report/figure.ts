@@ -4,13 +4,13 @@ import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
 import { drawLegend, type LegendEntry } from "./chart.ts";
 import { html, type SafeHtml } from "./html.ts";
 
-/** A chart, what is around it on the page and in a file, and the numbers it shows. */
+/** A chart with its title, legend and notes, and the numbers it shows. */
 export interface Figure {
-  /** Of its files, without their endings. */
+  /** Of its files, without extension. */
   readonly name: FigureName;
   /** Below a heading of the page. */
   readonly title: string;
-  /** Where it stands alone: what it shows, and of which questions. */
+  /** Title of the standalone file: what it shows, and for which questions. */
   readonly heading: string;
   /** One `<svg>` in the colours of the page; null where there is nothing to draw. */
   readonly chart: SafeHtml | null;
@@ -19,12 +19,12 @@ export interface Figure {
   readonly legend: readonly LegendEntry[];
   /** A sentence below the legend; null for none. */
   readonly note: string | null;
-  /** What only the page has, below all that; null for nothing. */
+  /** Further content of the page only; null for none. */
   readonly below: SafeHtml | null;
   readonly data: FigureData;
 }
 
-/** What figures are written as, beside the CSV files of their numbers. */
+/** File formats of figures, besides the CSV files of their numbers. */
 export const FIGURE_FORMATS = ["svg", "pdf", "png"] as const;
 export type FigureFormat = (typeof FIGURE_FORMATS)[number];
 
@@ -71,7 +71,7 @@ export function listFigures(withOod: boolean, withTransfer: boolean): FigureName
   ];
 }
 
-/** Where the files of figures stand, beside the page. */
+/** Folder of the figures' files, beside the page. */
 export const FIGURE_FOLDER = "figures";
 
 /** A figure on a page, with links to its files. */
@@ -100,7 +100,7 @@ export const SPLIT_TITLES: Readonly<Record<EvaluatedSplit, string>> = {
   ood_test: "Other questions (out of distribution)",
 };
 
-/** The same in a title that stands alone. */
+/** The same in a standalone title. */
 export const SPLIT_QUESTIONS: Readonly<Record<EvaluatedSplit, string>> = {
   math_val: "validation questions",
   math_test: "test questions",

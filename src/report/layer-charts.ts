@@ -178,6 +178,6 @@ export function makeLayerMap(title: string, scores: readonly LayerScore[], targe
   };
 }
 
-/** Numbers fit into the cells of so many layers on a phone. */
+/** Up to this many layers, numbers fit into the cells on a phone. */
 const MOST_LABELS = 9;
 const MOST_TICKS = 12;

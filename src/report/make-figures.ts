@@ -45,7 +45,7 @@ const MARGIN_RIGHT = 110;
 /** Between the names of rows and the axis, and left of them for its label. */
 const ROW_GAP = 32;
 
-/** AUROC against incorrectness of probes trained on one data set, tried on each. */
+/** AUROC against incorrectness of probes trained on one data set, evaluated on each. */
 function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
   const names = datasets.map(({ name }) => name);
   const cells = matrix.flatMap((each) =>

@@ -23,13 +23,13 @@ export interface FittedProbe {
   /** P(label = 1) = logistic(score) */
   readonly weights: ProbeWeights;
   /**
-   * What made probabilities of the scores of kinds that do not predict any: the probe's own score, such as semantic
-   * entropy in nats from ridge, is (score - offset) / slope. null where nothing was done.
+   * What turned scores into probabilities for kinds that do not predict any: the probe's own score, such as semantic
+   * entropy in nats from ridge, is (score - offset) / slope. null if not applied.
    */
   readonly calibration: Calibration | null;
   /** Rows that have the position, ascending; it was fitted on all of them. */
   readonly rows: Int32Array;
-  /** Bound of the coefficients' relative error; null for kinds that have no optimum to be at. */
+  /** Bound of the coefficients' relative error; null for kinds without an optimum. */
   readonly relativeError: number | null;
   readonly warnings: readonly ManifestWarning[];
 }
@@ -40,13 +40,13 @@ interface KeepSettings {
   readonly seed: number;
 }
 
-/** Probes of one unit. */
+/** Probes of one sweep unit. */
 export interface OnUnit<Probe> {
   readonly unit: number;
   readonly probes: readonly Probe[];
 }
 
-/** Fits probes on all rows, those of one unit together. @param fit does a job */
+/** Fits probes on all rows, those of one unit together. @param fit runs a job */
 export async function* fitKept(
   table: ScoreTable,
   groups: readonly OnUnit<WantedProbe>[],

@@ -2,7 +2,7 @@ import { SepError } from "../../errors.ts";
 import { chooseSeThreshold, type SeThreshold, type SeThresholdChoice } from "../se-threshold.ts";
 import type { FoldAssignment } from "../split-questions.ts";
 
-/** What probes are fitted to tell apart: labels, or numbers with the rule that makes labels of them. */
+/** What probes are fitted to: labels, or numbers with the rule that turns them into labels. */
 export type ProbeTargetSpec =
   | {
       /** [N] 0 or 1; 1 is the uncertain side, such as a wrong answer. */
@@ -15,7 +15,7 @@ export type ProbeTargetSpec =
       readonly threshold: SeThresholdChoice;
     };
 
-/** A target's labels as they are within some questions. */
+/** A target's labels, with a threshold chosen on some questions. */
 export interface TargetLabels {
   /** [N] */
   readonly labels: Uint8Array;
@@ -24,16 +24,16 @@ export interface TargetLabels {
   readonly threshold: SeThreshold | null;
 }
 
-/** The different label vectors that a sweep fits, and which belongs where. */
+/** The distinct label vectors that a sweep fits, and where each is used. */
 export interface OutcomePlan {
-  /** The targets' own, made of all rows, at the targets' places; then those made without some fold. */
+  /** Those of the targets, from all rows, at the targets' indices; then those from all rows except a fold's. */
   readonly outcomes: readonly TargetLabels[];
-  /** [target][fold] place of the outcome whose threshold was chosen without the fold; the target's own if it is equal. */
+  /** [target][fold] index of the labels whose threshold was chosen without the fold; the target's own if equal. */
   readonly without: readonly (readonly number[])[];
 }
 
 /**
- * A target's labels; a threshold is chosen on the questions of some rows, and labels are made of all.
+ * A target's labels; a threshold is chosen on the questions of some rows, and all rows are labelled.
  * @param isOwn whether a row may be looked at
  * @throws SepError `bad-option` for a length that is not the rows' or a value that is no number, `too-few-questions`
  */
@@ -62,7 +62,7 @@ export function makeOutcome(
       "bad-option",
       `Target ${name} has a value that is not a finite number; leave its rows out.`,
     );
-  // Each question once: its rows share the value, and dropped rows must not weigh on the threshold.
+  // Each question once: its rows share the value, and dropped rows must not affect the threshold.
   const byQuestion = new Map<string, number>();
   questionIds.forEach((question, row) => {
     if (isOwn(row)) byQuestion.set(question, values[row]!);

@@ -243,8 +243,8 @@ function foldArea(
 }
 
 /**
- * Hands all jobs in at once and yields their results in the jobs' order, each as soon as it and those before it are
- * ready. The first failure is thrown when its turn comes.
+ * Submits all jobs at once and yields their results in order, each as soon as it and those before it are ready. The first
+ * failure is thrown when its turn comes.
  */
 export async function* inOrder<Job, Result>(
   jobs: readonly Job[],

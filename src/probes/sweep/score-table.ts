@@ -21,8 +21,8 @@ export type SplitFits = readonly (readonly (readonly SplitFit[])[])[];
 
 /**
  * The splits of a sweep: one fold left out at a time; for a nested estimate also every pair of folds. The fit without
- * folds i and j serves twice: to choose with j for what is then tested on i, and the other way round. So ten more fits
- * of five folds do what twenty would.
+ * folds i and j serves twice: j is the inner fold of the choice tested on i, and vice versa. So ten extra fits of five
+ * folds do the work of twenty.
  */
 export function planSplits(
   targets: number,
@@ -97,7 +97,7 @@ export function createScoreTable(
   return table;
 }
 
-/** What was chosen: places in a table's units and penalties, and the area that they were chosen for. */
+/** A choice: indices of a table's unit and penalty, and their AUROC. */
 interface Choice {
   readonly unit: number;
   readonly penalty: number;
@@ -105,7 +105,7 @@ interface Choice {
 }
 
 /**
- * The best unit and penalty; of equals the earlier unit, then the stronger penalty.
+ * The best unit and penalty; ties go to the earlier unit, then the stronger penalty.
  * @param candidates units to choose from
  * @returns null if no area is known
  */
@@ -124,14 +124,14 @@ export function choose(
   return best;
 }
 
-/** Where a target's probe is kept, and whether that is more than a guess. */
+/** The unit and penalty of a target's probe, and whether scores support the choice. */
 export interface ProbeChoice {
   readonly unit: number;
   readonly penalty: number;
   readonly isKnown: boolean;
 }
 
-/** The penalty where none can be told from another. */
+/** The penalty where scores cannot distinguish them. */
 const MIDDLE_PENALTY = 1e-2;
 
 /** @param candidates units to choose from */
@@ -174,7 +174,7 @@ export interface PenaltyScore {
   readonly auroc: number | null;
 }
 
-/** One unit's scores; the targets' outcomes are at the places of their names. */
+/** One unit's scores. @param names of the targets, by index */
 export function scoreLayer(
   table: ScoreTable,
   unit: number,

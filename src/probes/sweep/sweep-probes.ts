@@ -27,7 +27,7 @@ export interface FitProbesOptions {
   readonly window?: number;
   /**
    * Where probes are kept: "best" is chosen by cross-validation, of the positions that all rows have. All positions
-   * are scored whatever this is.
+   * are scored regardless.
    */
   readonly position?: string;
   /** The same for the layer, the first one of a window. */
@@ -83,13 +83,13 @@ export interface FittedProbes {
 export interface FittedTarget {
   /** [N] */
   readonly labels: Uint8Array;
-  /** What made the labels of values; null for a target that has labels. */
+  /** What turned values into labels; null for a target that has labels. */
   readonly threshold: SeThreshold | null;
   /** null if the labels are all the same. */
   readonly best: FittedProbe | null;
   /** With `keep: "every"`, one at each position and layer, in the order of the layer scores; else empty. */
   readonly everywhere: readonly FittedProbe[];
-  /** null if not asked for, or the labels are all the same. */
+  /** null if not requested, or the labels are all the same. */
   readonly nested: NestedEstimate | null;
   readonly permutation: PermutationEstimate | null;
 }
@@ -206,7 +206,7 @@ export async function* sweepProbes(
   return { folds, layerScores, targets: Object.fromEntries(fitted) };
 }
 
-/** The probes to fit on all rows, by unit, so that those of one unit share its reading and its products. */
+/** The probes to fit on all rows, by unit, so that those of one unit share reading it and its products. */
 function groupByUnit(choices: ReadonlyMap<number, ProbeChoice>): OnUnit<WantedProbe>[] {
   const units = [...new Set([...choices.values()].map(({ unit }) => unit))].sort((a, b) => a - b);
   return units.map((unit) => ({
@@ -239,8 +239,8 @@ function assignFolds(
 }
 
 /**
- * Places of the units that a probe may be kept at. Where the position is to be chosen, those that most rows have: one
- * that others lack is scored on other rows, and would leave them without a score.
+ * Indices of the units that a probe may be kept at. If the position is to be chosen, only those that most rows have: a
+ * position that some rows lack is scored on different rows, and would leave those without a score.
  */
 function findCandidates(
   units: readonly SweepUnit[],

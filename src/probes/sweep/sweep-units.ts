@@ -12,13 +12,13 @@ export interface FileFeatures {
 
 /** Hidden states in memory. */
 export interface ArrayFeatures {
-  /** For each position, under any name, one [N, D] a layer from layer 0. */
+  /** For each position, under any name, one [N, D] per layer from layer 0. */
   readonly layersAt: Readonly<Record<string, readonly Float32Array[]>>;
 }
 
 /** Hidden states of several data sets, the rows of one after those of the other. */
 export interface StackedFeatures {
-  /** Of the same model; what all of them have is looked at. */
+  /** Of the same model; only what all of them have is used. */
   readonly parts: readonly FileFeatures[];
 }
 
@@ -42,7 +42,7 @@ export interface SweepUnit {
 type OpenStates = (path: string) => Promise<Pick<HiddenStates, "positions" | "layers" | "width">>;
 
 /**
- * Lists the sweep units: every position, every window of `window` layers that follow one another.
+ * Lists the sweep units: every position, every window of `window` consecutive layers.
  * @param rowCount N
  * @throws SepError `bad-option` if there is none, or arrays have other sizes than they must
  */

@@ -96,7 +96,7 @@ export interface CachedJudgeOptions {
 }
 
 /**
- * A judge that keeps each reply on disk as soon as it has it, one file per provenance, and is asked nothing twice.
+ * A judge that writes each reply to disk at once, one file per provenance, and is never asked the same twice.
  * Any number of processes may use one folder.
  * @throws SepError from `complete`: `cache-not-writable`, `disk-full`, and the judge's own
  */

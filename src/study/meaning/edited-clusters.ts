@@ -5,9 +5,9 @@ import { asRow, numberField, numbersField, stringField } from "../../formats/row
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 
-/** Clusters that somebody gives, in place of those that a relation finds. */
+/** Clusters that the user gives, in place of those that a relation finds. */
 export interface EditedClusters {
-  /** The file's name and hash, for the artefacts it shapes. */
+  /** The file's name and hash, for the provenance of artefacts. */
   readonly provenance: Json;
   /**
    * [K] cluster of each sample, numbered in order of first appearance.
@@ -16,7 +16,7 @@ export interface EditedClusters {
   clusterIds(questionId: string): readonly number[];
 }
 
-/** The samples of a question, in the order in which their clusters are wanted. */
+/** The samples of a question, in the order of the wanted clusters. */
 interface SampledQuestion {
   readonly questionId: string;
   /** [K] */
@@ -24,8 +24,8 @@ interface SampledQuestion {
 }
 
 /**
- * Reads a clusters file: `{question_id, clusters: [{cluster_id, member_run_ids}]}` a line, whatever else is in it, so
- * that an edited copy of `math_semantic_entropy.jsonl` is one. Every sample must be in one cluster, once.
+ * Reads a clusters file: `{question_id, clusters: [{cluster_id, member_run_ids}]}` per line, other keys ignored, so
+ * that an edited copy of `math_semantic_entropy.jsonl` is one. Every sample must be in exactly one cluster.
  * @param known every question that may occur in it
  * @throws SepError `missing-input`; `bad-clusters-file` naming what is wrong, all of it
  */

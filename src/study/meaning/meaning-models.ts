@@ -16,7 +16,7 @@ import type { StepEvent } from "../step.ts";
 import { createCachedEntailer, createCachedJudge } from "./disk-caches.ts";
 import type { EntailerChoice } from "./meaning-choice.ts";
 
-/** Opens the models that meaning may need, each at its first use; downloads have events of their own. */
+/** Opens the models that grouping by meaning may need, each at its first use; downloads yield events. */
 export interface MeaningModels {
   openEntailer(choice: EntailerChoice, signal?: AbortSignal): AsyncGenerator<StepEvent, Entailer>;
   /** @param reference the default model when not given */
@@ -31,7 +31,7 @@ export interface MeaningModels {
 
 export interface OpenEmbedder {
   readonly embedder: TextEmbedder;
-  /** The cosine from which two answers of this model are the same, where the user gives none. */
+  /** The least cosine of two answers with the same meaning, where the user gives none. */
   readonly defaultThreshold: number;
 }
 
@@ -45,7 +45,7 @@ export interface MeaningModelsOptions {
   readonly threads?: number | undefined;
 }
 
-/** The real ones: of the Hugging Face hub, a directory, or a server. */
+/** Models of the Hugging Face hub, a directory, or a server. */
 export function createMeaningModels({ hub, threads }: MeaningModelsOptions = {}): MeaningModels {
   return {
     openEntailer: (choice, signal) => openEntailer(choice, { hub, threads, signal }),
