@@ -57,19 +57,19 @@ function spread(vector: readonly number[]): number {
   return Math.hypot(...vector.map((x) => x - centre));
 }
 
-/** A function of the graph's Laplacian that spreads each sample over those near to it. */
+/** A function of the graph's Laplacian that diffuses each sample over its neighbours. */
 type GraphKernel =
   /** exp(-t L) */
   | { readonly name: "heat"; readonly t: number }
   /** (2 nu / kappa^2 I + L)^-nu */
   | { readonly name: "matern"; readonly nu: number; readonly kappa: number };
 
-/** The kernels and parameters that the authors found best or took as their default. */
+/** The kernels and parameters that the authors found best or use by default. */
 export const HEAT_KERNEL: GraphKernel = { name: "heat", t: 0.3 };
 export const MATERN_KERNEL: GraphKernel = { name: "matern", nu: 1, kappa: 1 };
 
 /**
- * The semantic graph: both directions' verdicts, entailment 1, neutral 1/2, contradiction 0, added up.
+ * The semantic graph: both directions' verdicts, entailment 1, neutral 1/2, contradiction 0, summed.
  * @param soft weighs by the three probabilities, as lm-polygraph does; else by the most probable of them, as published
  * @returns [K, K] in [0, 2]
  */
@@ -103,7 +103,7 @@ export function kernelLanguageEntropy(W: AffinityMatrix, kernel: GraphKernel): n
   return values.reduce((sum, p) => (p > NEGLIGIBLE ? sum - p * Math.log(p) : sum), 0) / Math.log(n);
 }
 
-/** Eigenvalues that are 0 but for rounding; the reference has the same bound. */
+/** Eigenvalues below are 0 up to rounding; the reference has the same bound. */
 const NEGLIGIBLE = 1e-8;
 
 function graphKernel(W: AffinityMatrix, kernel: GraphKernel): number[][] {
@@ -153,7 +153,7 @@ export function jaccardAffinity(answers: readonly (string | null)[]): AffinityMa
   });
 }
 
-/** Affinity by embeddings: cosine similarity, of which nothing below 0 is kept, since a graph has no negative edges. */
+/** Affinity by embeddings: cosine similarity clipped at 0, since a graph has no negative edges. */
 export function cosineAffinity(similarity: readonly (readonly number[])[]): AffinityMatrix {
   return mapPairs(similarity.length, (i, j) => Math.max(0, (similarity[i]![j]! + similarity[j]![i]!) / 2));
 }

@@ -5,12 +5,12 @@ import { rougeL } from "../text/rouge-l.ts";
 import { rougeTokens } from "../text/rouge-tokens.ts";
 import { type EntailmentMatrix, requireSquare } from "./question-samples.ts";
 
-/** Words of an answer that are compared; the work for a pair grows with the product of both lengths. */
+/** Most words of an answer that are compared; the cost of a pair grows with the product of both lengths. */
 export const MOST_COMPARED_WORDS: number = 1 << 14;
 
 /**
  * How little the samples' words agree: minus the mean ROUGE-L of all pairs of samples. Two samples without an answer
- * agree; one without agrees with no text. Of longer answers the first {@link MOST_COMPARED_WORDS} words count.
+ * agree; one without agrees with no text. Of longer answers, only the first {@link MOST_COMPARED_WORDS} words count.
  * @param answers [K]
  * @returns in [-1, 0]
  * @throws RangeError if K < 2
@@ -32,7 +32,7 @@ export function lexicalSimilarity(answers: readonly (string | null)[]): number {
 
 const comparedWords = (answer: string): string[] => rougeTokens(answer).slice(0, MOST_COMPARED_WORDS);
 
-/** Whether `lexicalSimilarity` leaves words of an answer out. */
+/** Whether `lexicalSimilarity` ignores words of an answer. */
 export const exceedsComparedWords = (answer: string | null): boolean =>
   answer !== null && answer.length > MOST_COMPARED_WORDS && rougeTokens(answer).length > MOST_COMPARED_WORDS;
 
@@ -141,10 +141,10 @@ export function semanticDensity(
 export type Agreement = (answer: number, sample: number) => number;
 
 /**
- * How much the other samples differ from one answer: 1 - the mean of their agreement with it. A sample of the same
- * text agrees, whatever a model thinks of a text held against itself.
+ * How much the other samples differ from one answer: 1 - the mean of their agreement with it. A sample with the
+ * same text agrees, whatever a model says about a text paired with itself.
  * @param answers [K] the answer itself included; null where a sample has none
- * @param main    index of the answer that the others are held against
+ * @param main    index of the answer that the others are compared with
  * @returns in [0, 1]
  * @throws RangeError if K < 2
  * @see the black-box scorers `noncontradiction`, `entailment`, `exact_match` and `cosine_sim` of uqlm, 1 minus which
@@ -177,7 +177,7 @@ export const mutualEntailment =
 /** Cole et al. 2023: the same text, and nothing else. */
 export const exactMatch: Agreement = () => 0;
 
-/** Cosine similarity, brought from [-1, 1] to [0, 1] as uqlm does. */
+/** Cosine similarity, mapped from [-1, 1] to [0, 1] as in uqlm. */
 export const cosineAgreement =
   (similarity: readonly (readonly number[])[]): Agreement =>
   (i, j) =>

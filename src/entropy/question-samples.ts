@@ -19,8 +19,8 @@ export interface QuestionSamples extends SampledQuestion {
 }
 
 /**
- * Evidence on distinct answers, spread over the samples that gave them. Samples without an answer say the same as
- * each other, and contradict every text.
+ * Evidence on distinct answers, spread over the samples that gave them. Samples without an answer mean the
+ * same as each other, and contradict every text.
  * @param answers [K] each null or one of `texts`
  * @throws RangeError if an answer is not among them
  */

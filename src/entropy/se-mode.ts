@@ -2,7 +2,7 @@ import type { EntailmentProbs } from "../meaning/entailer.ts";
 import { likeliestLabel, sameByLabels } from "../meaning/nli-equivalence.ts";
 import { type EntailmentMatrix, requireSquare } from "./question-samples.ts";
 
-/** One published variant of semantic entropy: how answers are grouped, weighed and summed up. */
+/** One published variant of semantic entropy: how answers are grouped, weighted and aggregated. */
 interface SeMode {
   /** How answers are grouped where an NLI model compares them. */
   readonly rule: AgreementRule;
@@ -75,7 +75,7 @@ type ClusterAssignment =
   | "chain";
 
 /**
- * Groups samples by NLI verdicts as published code does.
+ * Groups samples by NLI verdicts as the published code does.
  * @param entailment [K][K] with sample i as the premise
  * @param answers    [K]
  * @returns [K] cluster of each sample, numbered in order of first appearance

@@ -32,7 +32,7 @@ export function discreteSemanticEntropy(clusterIds: readonly number[]): number {
 
 /**
  * Semantic entropy weighted by whole-sequence probabilities, p(answer) = exp(sum of its token log-probabilities).
- * Long answers weigh next to nothing beside short ones, which length normalisation is there to mend.
+ * Long answers have almost no weight next to short ones, which length normalisation corrects.
  * @param clusterIds  [K] cluster of each sample, from 0 to C - 1
  * @param sumLogprobs [K] summed token log-probabilities of each sample, nats
  * @returns nats, in [0, ln K]
@@ -67,7 +67,7 @@ export function monteCarloSemanticEntropy(
 
 /** How a cluster's weight comes from its samples' log weights w_i: the names of OATML's code. */
 type ClusterAggregate =
-  /** ln sum exp w_i - 5: not normalised; the constant makes up for it, see below. */
+  /** ln sum exp w_i - 5: not normalised, which the constant compensates; see below. */
   | "sum"
   /** ln of the share of all samples' weights. */
   | "sum_normalized"
@@ -100,7 +100,7 @@ export function meanClusterSurprisal(
   return 0 - members.reduce((sum, weights) => sum + logOf(weights), 0) / members.length; // 0 -, so never -0
 }
 
-/** Kuhn et al. chose it so that sums of length-normalised probabilities, which can exceed 1, have a logarithm below 0. */
+/** Kuhn et al.'s constant, which keeps the logarithm of sums of length-normalised probabilities, which can exceed 1, below 0. */
 const SHIFT = 5;
 
 /**

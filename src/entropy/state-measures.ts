@@ -5,8 +5,8 @@ import { dot, mean } from "../math/vector.ts";
 import { mapPairs } from "./question-samples.ts";
 
 /**
- * EigenScore: the mean logarithm of the eigenvalues of the samples' covariance, Z J Z' + 0.001 I, where J takes each
- * sample's mean over its features away.
+ * EigenScore: the mean logarithm of the eigenvalues of the samples' covariance, Z J Z' + 0.001 I, where J subtracts each
+ * sample's mean over its features.
  * @param Z [K][D] one hidden state per sample, usually of the last token at the middle layer
  * @returns nats, from ln 0.001
  * @throws RangeError if K = 0, D = 0, or the widths differ
@@ -28,7 +28,7 @@ export function eigenScore(Z: readonly ArrayLike<number>[]): number {
     (i, j) => below[Math.max(i, j)]![Math.min(i, j)]! + (i === j ? REGULARISATION : 0),
   );
   const { values } = symmetricEigen(covariance);
-  // no eigenvalue is below the regularisation; rounding of large ones can put it there
+  // no eigenvalue is below the regularisation, except by rounding of large ones
   return mean(values.map((value) => Math.log(Math.max(value, REGULARISATION))));
 }
 
@@ -54,8 +54,8 @@ export function verbalisedConfidence(text: string): number | null {
   return scale > 0 && confidence <= 1 ? confidence : null;
 }
 
-// Runs of digits, spaces and what stands in brackets are bounded: unbounded, a text of nothing else would take the square
-// of its length.
+// Runs of digits, spaces and bracketed text are bounded; otherwise a text of nothing else would take time quadratic in its
+// length.
 const NUMBER =
   "(?<number>\\d{1,9}(?:[.,]\\d{1,100}(?!\\d)|(?!\\d|[.,]\\d{101})))\\s{0,20}(?:(?<unit>%|percent|per cent)|/\\s{0,20}(?<of>10|100)\\b)?";
 const PATTERNS: readonly RegExp[] = [
@@ -109,7 +109,7 @@ const TRUE = " A";
 const FALSE = " B";
 
 /**
- * How likely a model says that an answer is true: ln p(" A") after the prompt, over its whole vocabulary. Where " A"
+ * The log-probability that a model gives to an answer being true: ln p(" A") after the prompt, over its whole vocabulary. Where " A"
  * is several tokens, the last one counts, as in the published code.
  * @returns nats, at most 0
  */

@@ -103,8 +103,8 @@ export function maxTokenNll(tokenLogprobs: readonly number[]): number {
 }
 
 /**
- * The sample that the model finds most probable as a whole sequence, the first of equals: what its answer would be
- * taken to be when no answer was drawn for that purpose.
+ * The sample that the model finds most probable as a whole sequence, the first of ties: it stands for the model's answer
+ * where there is no separate best answer.
  * @param sumLogprobs [K] log-probability of each whole sample, nats
  * @returns its index
  * @throws RangeError if K = 0 or a value is NaN

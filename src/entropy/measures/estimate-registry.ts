@@ -49,22 +49,22 @@ export function chooseEstimates(choice: EstimateChoice): readonly Estimate[] {
   return ESTIMATES.filter(({ name }) => names.has(name));
 }
 
-/** What computing one estimate over a study took, and what stood in its way. */
+/** What computing one estimate over a study took, and what was missing. */
 export interface EstimateCost {
   readonly name: string;
-  /** Questions that have a number. */
+  /** Questions with a value. */
   readonly computed: number;
   /** Questions without one, by what they lack; "finite" where the number would be infinite or undefined. */
   readonly missing: Readonly<Partial<Record<EstimateNeed | "finite", number>>>;
   /** Time of the estimate's own computation. */
   readonly durationMs: number;
-  /** Ordered pairs of different answers that an NLI model reads for it; one reading serves all estimates. */
+  /** Ordered pairs of different answers that an NLI model classifies for it; all estimates share one pass. */
   readonly nliPairs: number;
 }
 
-/** Computes the same estimates question by question, and keeps count. */
+/** Computes estimates question by question, and records their costs. */
 interface EstimateMeter {
-  /** @returns one entry an estimate; null where the question lacks what it needs */
+  /** @returns one entry per estimate; null where the question lacks what it needs */
   measure(samples: QuestionSamples): Record<string, number | null>;
   costs(): EstimateCost[];
 }

@@ -46,7 +46,7 @@ export interface Estimate {
   compute(samples: QuestionSamples, mode: SeModeName): number;
 }
 
-/** What stands for each need. */
+/** The data behind each need. */
 interface Findings {
   /** [K] */
   readonly sequence_logprobs: readonly number[];
@@ -86,7 +86,7 @@ const FINDERS: { readonly [Need in EstimateNeed]: (samples: QuestionSamples) => 
   token_logprobs: (samples) => samples.tokenLogprobs,
   token_entropies: (samples) => samples.tokenEntropies,
   reasoning: (samples) => spanEntropies(samples, (entropies, span) => (span ? entropies.slice(...span) : [])),
-  // the token at the reasoning's end is the closing tag
+  // the reasoning's last token is the closing tag
   answer_tokens: (samples) =>
     spanEntropies(samples, (entropies, span) => (span ? entropies.slice(span[1] + 1) : entropies)),
   best_logprobs: (samples) => samples.best?.tokenLogprobs ?? null,
@@ -140,7 +140,7 @@ export function findMainAnswer({ best, texts, sumLogprobs }: SampledQuestion): n
   return sumLogprobs === null ? null : likeliestSample(sumLogprobs);
 }
 
-/** Of an answer of one sentence the pairs of whole answers say all. */
+/** For an answer of one sentence, the verdicts on whole answers suffice. */
 function findSentenceVerdicts(samples: QuestionSamples): readonly (readonly EntailmentProbs[])[] | null {
   if (samples.sentenceVerdicts !== null) return samples.sentenceVerdicts;
   const main = findMainAnswer(samples);

@@ -78,7 +78,7 @@ export const GRAPH_ESTIMATES: readonly Estimate[] = MEASURES.flatMap(({ of: meas
     checkedAgainst: suffix === "cosine" ? "formula in Python" : "lm-polygraph",
     compute: (samples) => {
       const W = affinity(samples);
-      // verdicts from elsewhere may deny that a sample follows from itself; no node is in such a graph
+      // verdicts from elsewhere may deny that a sample entails itself; then the graph has no such node
       const isGraph = W.every((row) => row.some((w) => w > 0));
       return isGraph ? measure(W) : Number.NaN;
     },

@@ -131,7 +131,7 @@ function likelihoods(prefix: string, need: "token_logprobs" | "best_logprobs", a
   ];
 }
 
-/** Mean token entropies of all of an answer, of its reasoning, and of what follows. */
+/** Mean token entropies of the whole answer, of its reasoning, and of the rest. */
 function entropies(): Estimate[] {
   const parts = [
     ["mean_token_entropy", "token_entropies", "all tokens"],
