@@ -1,3 +1,13 @@
+import { parseArgs } from "node:util";
+import { bootstrapInterval } from "../dist/evaluation/bootstrap-interval.js";
+import { pairedTest } from "../dist/evaluation/compare-scores.js";
+import { evaluatePower } from "../dist/evaluation/detectable-auroc.js";
+import { permutationTest } from "../dist/evaluation/evaluate-score.js";
+import { rankedAuroc, rankScores } from "../dist/math/auroc.js";
+import { normalCdf, normalQuantile } from "../dist/math/distributions.js";
+import { createRng } from "../dist/math/rng.js";
+import { chooseDecisionThreshold } from "../dist/probes/choose-decision-threshold.js";
+
 // Do the statistics keep their promises? Synthetic studies whose truth is known by construction: answers of a question
 // share its difficulty, and a score is normal given the label, so that its AUROC is Phi(shift / sqrt(2)) whatever the
 // clusters. Counts how often 90% intervals contain the truth, how often 5% tests reject where there is nothing to
@@ -6,15 +16,6 @@
 //   npm run bench:coverage -- [--sets 2000]   synthetic data sets of each row; 2000 take about five minutes
 //
 // Prints the table of docs/statistics.md.
-import { parseArgs } from "node:util";
-import { bootstrapInterval } from "../dist/evaluation/bootstrap-interval.js";
-import { evaluatePower } from "../dist/evaluation/detectable-auroc.js";
-import { pairedTest } from "../dist/evaluation/paired-test.js";
-import { permutationTest } from "../dist/evaluation/permutation-test.js";
-import { rankedAuroc, rankScores } from "../dist/math/auroc.js";
-import { normalCdf, normalQuantile } from "../dist/math/distributions.js";
-import { createRng } from "../dist/math/rng.js";
-import { chooseDecisionThreshold } from "../dist/probes/choose-decision-threshold.js";
 
 const { values } = parseArgs({ options: { sets: { type: "string", default: "2000" } } });
 const SETS = Number(values.sets);

@@ -2,8 +2,8 @@
 //
 //   npm run bench:long-answers [-- --words N --answers N]
 import { parseArgs } from "node:util";
-import { jaccardAffinity } from "../dist/entropy/affinity.js";
-import { lexicalSimilarity } from "../dist/entropy/lexical-similarity.js";
+import { jaccardAffinity } from "../dist/entropy/graph-measures.js";
+import { lexicalSimilarity } from "../dist/entropy/pair-measures.js";
 import { createRng } from "../dist/math/rng.js";
 
 const { values } = parseArgs({

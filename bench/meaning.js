@@ -1,9 +1,3 @@
-// NLI speed against Python transformers on CPU torch: the same weights (random, in the shape of
-// cross-encoder/nli-deberta-v3-small), the same pairs, the same threads, batch for batch and in turn; and end to end,
-// K answers to each question into clusters, against the loop over pairs that published code has.
-//
-//   npm run bench:meaning -- --python PYTHON-WITH-TRANSFORMERS [--model FOLDER --threads N --rounds N --batch N]
-//     [--questions N --reference-questions N --samples K]
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -17,11 +11,18 @@ import { openTokenizer, readTokenizerFiles } from "../dist/checkpoint/tokenizer/
 import { encodeTexts } from "../dist/engine/encoders/text-encoder.js";
 import { readTextTemplate } from "../dist/engine/tokenizer/text-template.js";
 import { createRng } from "../dist/math/rng.js";
-import { createCachedEntailer } from "../dist/meaning/cached-entailer.js";
-import { clusterQuestions } from "../dist/meaning/cluster-questions.js";
-import { createClassifierEntailer } from "../dist/meaning/nli-entailer.js";
+import { clusterQuestions } from "../dist/meaning/cluster-answers.js";
+import { createClassifierEntailer } from "../dist/meaning/entailer.js";
 import { createNliEquivalence } from "../dist/meaning/nli-equivalence.js";
 import { loadQuestions } from "../dist/samples/load-questions.js";
+import { createCachedEntailer } from "../dist/study/meaning/disk-caches.js";
+
+// NLI speed against Python transformers on CPU torch: the same weights (random, in the shape of
+// cross-encoder/nli-deberta-v3-small), the same pairs, the same threads, batch for batch and in turn; and end to end,
+// K answers to each question into clusters, against the loop over pairs that published code has.
+//
+//   npm run bench:meaning -- --python PYTHON-WITH-TRANSFORMERS [--model FOLDER --threads N --rounds N --batch N]
+//     [--questions N --reference-questions N --samples K]
 
 const { values } = parseArgs({
   options: {

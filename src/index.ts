@@ -16,45 +16,41 @@ export { buildPrompt } from "./engine/tokenizer/build-prompt.ts";
 export { type Shot, takeShots } from "./engine/tokenizer/few-shot.ts";
 export type { PromptFormat } from "./engine/tokenizer/prompt-format.ts";
 export { createPromptTemplate } from "./engine/tokenizer/prompt-template.ts";
-export { discreteSemanticEntropy } from "./entropy/discrete-semantic-entropy.ts";
-export { meanTokenEntropy } from "./entropy/mean-token-entropy.ts";
 export { ESTIMATES } from "./entropy/measures/estimate-registry.ts";
-export { buildPTruePrompt, logPTrue } from "./entropy/p-true.ts";
-export { regularEntropy } from "./entropy/regular-entropy.ts";
 export { SE_MODES } from "./entropy/se-mode.ts";
-export { semanticEntropy } from "./entropy/semantic-entropy.ts";
-export { sumLogprobSemanticEntropy } from "./entropy/sum-logprob-semantic-entropy.ts";
+export {
+  discreteSemanticEntropy,
+  semanticEntropy,
+  sumLogprobSemanticEntropy,
+} from "./entropy/semantic-entropy.ts";
+export { buildPTruePrompt, logPTrue } from "./entropy/state-measures.ts";
+export { meanTokenEntropy, regularEntropy } from "./entropy/token-measures.ts";
 export { SEP_ERROR_CODES, SepError, type SepErrorCode } from "./errors.ts";
 export { bootstrapInterval } from "./evaluation/bootstrap-interval.ts";
-export { brierScore, expectedCalibrationError, reliabilityBins } from "./evaluation/calibration.ts";
-export { holmCorrect } from "./evaluation/compare-scores.ts";
+export { holmCorrect, pairedTest } from "./evaluation/compare-scores.ts";
 export { evaluatePower } from "./evaluation/detectable-auroc.ts";
-export { pairedTest } from "./evaluation/paired-test.ts";
-export { permutationTest } from "./evaluation/permutation-test.ts";
+export { brierScore, expectedCalibrationError, reliabilityBins } from "./evaluation/evaluate-calibration.ts";
+export { permutationTest } from "./evaluation/evaluate-score.ts";
 export type { ProbeEval } from "./evaluation/probe-eval.ts";
 export { accuracyAtCoverage, predictionRejectionRatio } from "./evaluation/rejection.ts";
 export type { TransferEval } from "./evaluation/transfer-eval.ts";
 export { auroc } from "./math/auroc.ts";
 export { averagePrecision, rocCurve } from "./math/roc-curve.ts";
-export { createCachedEntailer } from "./meaning/cached-entailer.ts";
 export { clusterAnswers } from "./meaning/cluster-answers.ts";
-export { createCosineEquivalence } from "./meaning/cosine-equivalence.ts";
-export type { TextEmbedder } from "./meaning/embedder.ts";
+export { createCosineEquivalence, type TextEmbedder } from "./meaning/cosine-equivalence.ts";
 export type { Entailer } from "./meaning/entailer.ts";
 export type { Equivalence } from "./meaning/equivalence.ts";
-export { createExactEquivalence } from "./meaning/exact-equivalence.ts";
-export { createHybridEquivalence } from "./meaning/hybrid-equivalence.ts";
+export {
+  createExactEquivalence,
+  createHybridEquivalence,
+  createMathEquivalence,
+} from "./meaning/hybrid-equivalence.ts";
 export { createJudgeEquivalence } from "./meaning/judge-equivalence.ts";
 export { createLocalJudge } from "./meaning/local-judge.ts";
-export { createMathEquivalence } from "./meaning/math-equivalence.ts";
-export { createNliEntailer } from "./meaning/nli-entailer.ts";
 export { createNliEquivalence } from "./meaning/nli-equivalence.ts";
-export { createSentenceEmbedder } from "./meaning/sentence-embedder.ts";
+export { fitCalibration } from "./probes/calibration.ts";
 export { chooseDecisionThreshold } from "./probes/choose-decision-threshold.ts";
-export { fitCalibration } from "./probes/fit-calibration.ts";
 export { fitLogistic } from "./probes/fit-logistic.ts";
-export { fitProbes } from "./probes/fit-probes.ts";
-export { pickStates } from "./probes/pick-states.ts";
 export {
   assertStates,
   assertThinkEntropies,
@@ -67,6 +63,7 @@ export {
   scoreProbe,
 } from "./probes/portable-probe.ts";
 export { splitQuestions } from "./probes/split-questions.ts";
+export { fitProbes } from "./probes/sweep/fit-probes-node.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
 export type { AnswerBackend } from "./samples/answer-backend.ts";
 export type { Question } from "./samples/question.ts";
@@ -80,10 +77,16 @@ export { readSemanticEntropy } from "./study/entropy/read-semantic-entropy.ts";
 export { scoreRuns } from "./study/entropy/score-runs.ts";
 export { buildAnalysisTable } from "./study/exchange/analysis-table.ts";
 export { importArrays } from "./study/exchange/import-arrays.ts";
-export { createMeaningModels } from "./study/meaning/meaning-models.ts";
+export { createCachedEntailer } from "./study/meaning/disk-caches.ts";
+export {
+  createMeaningModels,
+  createNliEntailer,
+  createSentenceEmbedder,
+} from "./study/meaning/meaning-models.ts";
 export { exportProbe, loadProbe, saveProbe } from "./study/probe-files.ts";
 export { buildDatasets } from "./study/probes/build-datasets.ts";
 export { evaluateProbes } from "./study/probes/evaluate-probes.ts";
+export { pickStates } from "./study/probes/pick-states.ts";
 export { scoreStudy } from "./study/probes/score-study.ts";
 export { trainProbes } from "./study/probes/train-probes.ts";
 export { transferProbes } from "./study/probes/transfer-probes.ts";

@@ -1,8 +1,9 @@
+import { readFileSync } from "node:fs";
+import { fitProbes } from "../../dist/probes/sweep/fit-probes-node.js";
+import { readSafetensorsHeader, readTensor } from "../../dist/store/safetensors.js";
+
 // Our side of bench/probes.js: node bench/probes/ours.js JOB.json; prints one JSON line.
 // Job: {"data", "penalties": [..], "layers": how many from the first, "permutations", "C", "layer", "coefficientsOf": [layers]}
-import { readFileSync } from "node:fs";
-import { fitProbes } from "../../dist/probes/fit-probes.js";
-import { readSafetensorsHeader, readTensor } from "../../dist/store/safetensors.js";
 
 const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const { tensors } = await readSafetensorsHeader(job.data);

@@ -1,4 +1,4 @@
-import type { JudgedPair } from "../meaning/compare-pairs.ts";
+import type { JudgedPair } from "../meaning/equivalence.ts";
 import type { InspectedQuestion } from "../study/entropy/inspect-clusters.ts";
 import type { ClusterView } from "../study/entropy/read-semantic-entropy.ts";
 import { formatNumber } from "../text/format-numbers.ts";

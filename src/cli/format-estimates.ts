@@ -1,5 +1,5 @@
 import { ESTIMATE_NEEDS } from "../entropy/measures/estimate.ts";
-import type { EstimateCost } from "../entropy/measures/measure-estimates.ts";
+import type { EstimateCost } from "../entropy/measures/estimate-registry.ts";
 import type { StepEvent } from "../study/step.ts";
 
 /** The estimates that were computed as a table: how many questions have each, why not all, and what it took. */

@@ -1,6 +1,6 @@
 import type { TracePosition } from "../engine/places.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
-import { PROBE_KINDS, type ProbeKind } from "../probes/probe-kind.ts";
+import { PROBE_KINDS, type ProbeKind } from "../probes/probe-weights.ts";
 import { SE_THRESHOLD_METHODS, type SeThresholdChoice } from "../probes/se-threshold.ts";
 import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "../study/probes/decision-defaults.ts";
 import { choice, flag, number, type OptionSpec } from "./option-spec.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { discreteSemanticEntropy } from "./discrete-semantic-entropy.ts";
 import { decideEntropy, entropyBounds, samplesUntilDecidable } from "./entropy-bounds.ts";
+import { discreteSemanticEntropy } from "./semantic-entropy.ts";
 
 /** A few float64 operations on numbers of order 1. */
 const ROUNDING = 1e-12;

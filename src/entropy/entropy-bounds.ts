@@ -1,8 +1,8 @@
 import { entropy } from "../math/entropy.ts";
 import { sum } from "../math/vector.ts";
 
-/** What the discrete semantic entropy of a question can still come to. */
-export interface EntropyBounds {
+/** Range that the discrete semantic entropy of a question can still reach. */
+interface EntropyBounds {
   /** Nats. */
   readonly min: number;
   readonly max: number;
@@ -10,12 +10,12 @@ export interface EntropyBounds {
 
 /**
  * The least and the greatest discrete semantic entropy that K samples can have, given the clusters of the first n.
- * Both are reached: the least if all further samples join the largest cluster, since moving weight to where most is
- * lowers the entropy; the greatest if each founds a cluster of its own. It takes clusters that further samples join or
- * add to but do not merge, as greedy ones are.
+ * Both are attained: the least if all further samples join the largest cluster, since moving weight to the largest
+ * lowers the entropy; the greatest if each founds its own cluster. This assumes that further samples never merge clusters,
+ * which holds for greedy ones.
  *
- * The entropy of the n samples alone lies between the two, so that a threshold outside of them divides the n samples
- * as it divides the K.
+ * The entropy of the n samples alone lies between the two, so a threshold outside them classifies the n samples as it does
+ * the K.
  * @param sizes [C] samples in each cluster, summing to n; none at the beginning
  * @param total K >= n, at least 1
  * @throws RangeError if the sizes are no counts from 1, or their sum is above K
@@ -37,10 +37,10 @@ export function entropyBounds(sizes: readonly number[], total: number): EntropyB
 }
 
 /** What is known about whether K samples have more entropy than a threshold. */
-export type EntropyDecision = "above" | "not-above" | "open";
+type EntropyDecision = "above" | "not-above" | "open";
 
 /**
- * Whether the discrete semantic entropy of K samples will be above a threshold, whatever the samples to come are.
+ * Whether the discrete semantic entropy of K samples will be above a threshold, whatever the remaining samples are.
  * @param sizes [C] clusters of the samples so far
  */
 export function decideEntropy(sizes: readonly number[], total: number, threshold: number): EntropyDecision {
@@ -49,7 +49,7 @@ export function decideEntropy(sizes: readonly number[], total: number, threshold
   return max < threshold - ROUNDING ? "not-above" : "open";
 }
 
-/** Entropies this near to a threshold, such as one that is itself some question's entropy, are left open. */
+/** Entropies this close to a threshold, as when it is itself a question's entropy, are left undecided. */
 const ROUNDING = 1e-9;
 
 /**
@@ -60,7 +60,7 @@ const ROUNDING = 1e-9;
 export function samplesUntilDecidable(sizes: readonly number[], total: number, threshold: number): number {
   const rest = total - sum(sizes);
   for (let further = 0; further < rest; further++) {
-    // the two ways in which samples decide soonest: all agree, or all differ
+    // the two fastest ways to decide: all samples agree, or all differ
     const agreeing = joinLargest(sizes, further);
     const differing = [...sizes, ...new Array<number>(further).fill(1)];
     if ([agreeing, differing].some((next) => decideEntropy(next, total, threshold) !== "open"))

@@ -1,33 +1,34 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { nonContradictionAffinity } from "./affinity.ts";
-import { clusterByVerdicts } from "./cluster-by-verdicts.ts";
-import { degreeMatrixUncertainty } from "./degree-matrix.ts";
-import { eccentricity } from "./eccentricity.ts";
-import { eigenScore } from "./eigen-score.ts";
-import { eigenvalueCount } from "./eigenvalue-count.ts";
 import {
+  degreeMatrixUncertainty,
+  eccentricity,
+  eigenvalueCount,
   HEAT_KERNEL,
   kernelLanguageEntropy,
   MATERN_KERNEL,
+  nonContradictionAffinity,
   semanticGraph,
-} from "./kernel-language-entropy.ts";
-import { lexicalSimilarity } from "./lexical-similarity.ts";
-import { likeliestSample } from "./likeliest-sample.ts";
-import { luq } from "./luq.ts";
-import { maxTokenEntropy } from "./max-token-entropy.ts";
-import { maxTokenNll } from "./max-token-nll.ts";
-import { meanClusterSurprisal } from "./mean-cluster-surprisal.ts";
-import { minorityShare } from "./minority-share.ts";
-import { monteCarloImprobability } from "./monte-carlo-improbability.ts";
-import { monteCarloSemanticEntropy } from "./monte-carlo-semantic-entropy.ts";
-import { type EntailmentMatrix, mapPairs } from "./pair-matrix.ts";
-import { selfCheckNli } from "./self-check-nli.ts";
-import { semanticDensity } from "./semantic-density.ts";
-import { countSemanticSets } from "./semantic-sets.ts";
-import { sentenceSar } from "./sentence-sar.ts";
-import { sequenceNll } from "./sequence-nll.ts";
-import { verbalisedConfidence } from "./verbalised-confidence.ts";
+} from "./graph-measures.ts";
+import {
+  countSemanticSets,
+  lexicalSimilarity,
+  luq,
+  selfCheckNli,
+  semanticDensity,
+  sentenceSar,
+} from "./pair-measures.ts";
+import { type EntailmentMatrix, mapPairs } from "./question-samples.ts";
+import { clusterByVerdicts } from "./se-mode.ts";
+import { meanClusterSurprisal, minorityShare, monteCarloSemanticEntropy } from "./semantic-entropy.ts";
+import { eigenScore, verbalisedConfidence } from "./state-measures.ts";
+import {
+  likeliestSample,
+  maxTokenEntropy,
+  maxTokenNll,
+  monteCarloImprobability,
+  sequenceNll,
+} from "./token-measures.ts";
 
 /** Float64 arithmetic on numbers of order 1. */
 const ROUNDING = 1e-12;

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { mapPairs } from "./pair-matrix.ts";
-import { spreadEvidence } from "./question-samples.ts";
+import { mapPairs, spreadEvidence } from "./question-samples.ts";
 
 const texts = ["a", "b"];
 const entailment = mapPairs(2, (i, j) => ({ entailment: i + 0.1 * j, neutral: 0, contradiction: 0.5 }));

@@ -1,7 +1,6 @@
 import type { EntailmentProbs } from "../meaning/entailer.ts";
 import type { PairEvidence } from "../meaning/pair-evidence.ts";
 import type { Samples } from "../samples/samples.ts";
-import type { AffinityMatrix, EntailmentMatrix } from "./pair-matrix.ts";
 
 /** What is known about one question's samples beside what was sampled. null: not known. */
 export interface SampleEvidence {
@@ -25,8 +24,8 @@ export interface SampleEvidence {
 export type QuestionSamples = Samples & SampleEvidence;
 
 /**
- * Evidence on distinct answers, spread over the samples that gave them. Samples without an answer say the same as
- * each other, and contradict every text.
+ * Evidence on distinct answers, spread over the samples that gave them. Samples without an answer mean the
+ * same as each other, and contradict every text.
  * @param answers [K] each null or one of `texts`
  * @throws RangeError if an answer is not among them
  */
@@ -54,3 +53,21 @@ export function spreadEvidence(
 
 const SURE_ENTAILMENT: EntailmentProbs = { entailment: 1, neutral: 0, contradiction: 0 };
 const SURE_CONTRADICTION: EntailmentProbs = { entailment: 0, neutral: 0, contradiction: 1 };
+
+/** [K][K] of each ordered pair of samples: [i][j] with sample i as the premise and j as the hypothesis. */
+export type EntailmentMatrix = readonly (readonly EntailmentProbs[])[];
+
+/** [K, K] symmetric; 1 for samples that say the same, 0 for those that have nothing in common. */
+export type AffinityMatrix = readonly (readonly number[])[];
+
+/** A matrix of f over all ordered pairs of `count` items. */
+export function mapPairs<T>(count: number, f: (i: number, j: number) => T): T[][] {
+  return Array.from({ length: count }, (_, i) => Array.from({ length: count }, (_, j) => f(i, j)));
+}
+
+/** @throws RangeError if the matrix is empty or not square */
+export function requireSquare(matrix: readonly (readonly unknown[])[]): void {
+  if (matrix.length === 0) throw new RangeError("no samples");
+  for (const row of matrix)
+    if (row.length !== matrix.length) throw new RangeError(`a row of ${row.length} in ${matrix.length} rows`);
+}

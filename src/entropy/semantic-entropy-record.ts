@@ -1,7 +1,7 @@
 import { asRow, numberField, numbersField, orNull, stringField } from "../formats/row-fields.ts";
-import { clusterProbs } from "./cluster-probs.ts";
 import type { QuestionSamples } from "./question-samples.ts";
 import { SE_MODES, type SeModeName } from "./se-mode.ts";
+import { clusterProbs } from "./semantic-entropy.ts";
 
 /**
  * Every uncertainty estimate of one question, one line of `math_semantic_entropy.jsonl`. Entropies in nats. The
@@ -14,11 +14,11 @@ export interface SemanticEntropyRecord {
   readonly clusters: readonly { readonly cluster_id: number; readonly member_run_ids: readonly number[] }[];
   /** [C] share of each cluster in the samples' weights. */
   readonly cluster_probs: readonly number[];
-  /** Of the variant that was asked for; null where log-probabilities are missing. */
+  /** Of the requested variant; null where log-probabilities are missing. */
   readonly semantic_entropy: number | null;
   /** The target of the SE probe: over counts of samples. */
   readonly discrete_semantic_entropy: number;
-  /** What weighs a sample in `cluster_probs`; "counts" where its log-probability is not known. */
+  /** What weights a sample in `cluster_probs`; "counts" where its log-probability is unknown. */
   readonly cluster_weights: "mean_logprobs" | "sum_logprobs" | "counts";
   /** [K] */
   readonly run_ids: readonly number[];
@@ -56,8 +56,8 @@ export function parseSemanticEntropy(value: unknown): StoredSemanticEntropy {
   };
 }
 
-/** What a record has beside the samples and their estimates. */
-export interface RecordContext {
+/** What a record has besides the samples and their estimates. */
+interface RecordContext {
   readonly mode: SeModeName;
   readonly equivalence: string;
   readonly nonTransitiveShare: number | null;

@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import golden from "../../test/golden/semantic-entropy.json" with { type: "json" };
-import { clusterProbs } from "./cluster-probs.ts";
-import { discreteSemanticEntropy } from "./discrete-semantic-entropy.ts";
-import { meanTokenEntropy } from "./mean-token-entropy.ts";
-import { regularEntropy } from "./regular-entropy.ts";
-import { semanticEntropy } from "./semantic-entropy.ts";
-import { sumLogprobSemanticEntropy } from "./sum-logprob-semantic-entropy.ts";
+import {
+  clusterProbs,
+  discreteSemanticEntropy,
+  semanticEntropy,
+  sumLogprobSemanticEntropy,
+} from "./semantic-entropy.ts";
+import { meanTokenEntropy, regularEntropy } from "./token-measures.ts";
 
 /** Some ten float64 operations on numbers of order 1, in another order than numpy's. */
 const ROUNDING = 1e-12;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createRng } from "../math/rng.ts";
-import { bcaInterval, bootstrapInterval, type Interval } from "./bootstrap-interval.ts";
+import { bcaInterval, bootstrapInterval, type ConfidenceInterval } from "./bootstrap-interval.ts";
 
 const golden = JSON.parse(
   readFileSync(new URL("../../test/golden/rank-statistics.json", import.meta.url), "utf8"),
@@ -9,7 +9,7 @@ const golden = JSON.parse(
   readonly bca: {
     readonly sample: readonly number[];
     readonly replicates: readonly number[];
-    readonly intervals: readonly Interval[];
+    readonly intervals: readonly ConfidenceInterval[];
   };
 };
 

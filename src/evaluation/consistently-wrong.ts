@@ -9,7 +9,7 @@ export interface CommonAnswer {
   readonly cluster_share: number;
 }
 
-/** A question that is answered wrongly again and again. */
+/** A question that most samples answer wrongly. */
 export interface ConsistentlyWrongQuestion {
   readonly question_id: string;
   /** nats */
@@ -24,7 +24,7 @@ export interface ConsistentlyWrongQuestion {
 
 /**
  * What semantic entropy cannot see: questions of low semantic entropy (not above the SE threshold) with more than
- * half of their answers wrong. Their samples agree, on something wrong.
+ * half of their answers wrong. Their samples agree on something wrong.
  */
 export interface ConsistentlyWrong {
   /** Questions of low semantic entropy. */
@@ -51,7 +51,7 @@ interface Columns {
   readonly accuracyProbe: Float64Array;
 }
 
-/** Entropies of equal counts, added up in another order, may differ from 0 in the last bits. */
+/** Entropies of equal counts, summed in another order, may differ from 0 in the last bits. */
 const ONE_CLUSTER = 1e-12;
 
 /**

@@ -1,14 +1,14 @@
 import { normalQuantile } from "../math/distributions.ts";
 
-/** What a split is large enough to find. */
+/** What a split is large enough to detect. */
 export interface PowerEvaluation {
   /** Of the one-sided test that AUROC is above chance. */
   readonly level: number;
-  /** Chance that the test finds an AUROC of `smallest_auc`. */
+  /** Probability that the test detects an AUROC of `smallest_auc`. */
   readonly power: number;
-  /** The smallest AUROC that is found so often; null where none below 1 is. */
+  /** The smallest AUROC with that power; null where none below 1 has it. */
   readonly smallest_auc: number | null;
-  /** How much alike the labels of a question are: 0 as of different questions, 1 all the same. */
+  /** How alike the labels of a question are: 0 as alike as those of different questions, 1 all the same. */
   readonly label_correlation: number;
   /** Rows that count as much as one independent row. */
   readonly design_effect: number;
@@ -33,10 +33,10 @@ export function hanleyMcNeilError(auroc: number, positives: number, negatives: n
 }
 
 /**
- * The smallest AUROC that a one-sided test at 5% finds with 80% power, on as many questions with these labels. Rows of
- * a question count less than independent ones: by 1 + (m - 1) · correlation of their labels, m the mean size of a
- * row's question, which supposes the score to be the same within a question. It is never too hopeful, and exact for
- * semantic entropy and for probes before generation.
+ * The smallest AUROC that a one-sided test at 5% detects with 80% power, on as many questions with these labels. Rows of
+ * a question count less than independent ones, by a factor 1 + (m - 1) · correlation of their labels, with m the mean
+ * number of rows in a row's question. This assumes the same score for all rows of a question: it is exact for semantic
+ * entropy and for probes before generation, and never too optimistic.
  * @param labels [n]
  * @returns null with one class, or fewer than two questions
  * @see Hanley and McNeil 1982; for the design effect, Scott and Holt 1982, "The effect of two-stage sampling on
@@ -64,7 +64,7 @@ export function evaluatePower(
 
 /** @returns null where even an AUROC near 1 has less power */
 function smallestAuroc(positives: number, negatives: number): number | null {
-  // Fewer than one positive or negative in effect: the formula's variance means nothing there.
+  // Fewer than one effective positive or negative: the formula's variance is meaningless there.
   if (positives < 1 || negatives < 1) return null;
   const critical = normalQuantile(1 - LEVEL) * hanleyMcNeilError(0.5, positives, negatives);
   const reaches = (auroc: number): boolean =>

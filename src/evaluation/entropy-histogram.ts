@@ -11,7 +11,7 @@ export interface EntropyBin {
 const BINS = 20;
 
 /**
- * How discrete semantic entropy is spread over a split's questions, in bins of equal width from 0 to the largest.
+ * The distribution of discrete semantic entropy over a split's questions, in bins of equal width from 0 to the largest.
  * @param entropies [n] of each row's question, nats; rows where it is NaN are left out
  * @returns empty without any
  */

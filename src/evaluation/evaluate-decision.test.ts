@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fitConstantProbe } from "./constant-control.ts";
+import { fitConstantProbe } from "./controls.ts";
 import { type DecisionRows, evaluateDecision } from "./evaluate-decision.ts";
 
 const QUICK = { resamples: 60 };

@@ -1,30 +1,35 @@
-import { chooseDecisionThreshold, type DecisionTarget } from "../probes/choose-decision-threshold.ts";
-import { type DecisionThreshold, isAnswered } from "../probes/decision-threshold.ts";
+import { rocCurve } from "../math/roc-curve.ts";
+import {
+  chooseDecisionThreshold,
+  type DecisionTarget,
+  type DecisionThreshold,
+  isAnswered,
+} from "../probes/choose-decision-threshold.ts";
 import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
 
-/** What a threshold did on rows that it was not chosen on. Every question counts the same, as in the guarantee. */
-export interface AchievedDecision {
+/** What a threshold achieved on rows that it was not chosen on. Every question has equal weight, as in the guarantee. */
+interface AchievedDecision {
   readonly question_count: number;
   /** Mean over questions of the share of answers given. */
   readonly coverage: BootstrapResult;
   /** Mean over questions of the share of answers that were given and wrong. */
   readonly risk: BootstrapResult;
-  /** Share of wrong answers among those given; null if none was. No guarantee is about it. */
+  /** Share of wrong answers among those given; null if none was. Not covered by the guarantee. */
   readonly error_when_answering: number | null;
 }
 
 /** A target for one score: the threshold that was chosen, and what it achieved elsewhere. */
 export interface DecisionEvaluation<Split extends string = string> extends DecisionTarget {
   readonly score: string;
-  /** null where the target cannot be promised; `reason` says why. */
+  /** null where the target cannot be guaranteed; `reason` says why. */
   readonly threshold: DecisionThreshold | null;
   readonly reason: string | null;
   /** By split; empty without a threshold. */
   readonly achieved: Readonly<Partial<Record<Split, AchievedDecision>>>;
 }
 
-/** The columns that a decision rests on. */
+/** The columns that a decision is based on. */
 export interface DecisionRows {
   /** [n] higher = more uncertain, NaN where there is none */
   readonly scores: Float64Array;
@@ -34,7 +39,7 @@ export interface DecisionRows {
 }
 
 /**
- * Chooses a threshold on some questions and tries it on others.
+ * Chooses a threshold on some questions and evaluates it on others.
  * @param score what the score is called
  * @param held  the splits to try it on
  */
@@ -94,4 +99,41 @@ function tryThreshold(
     risk: meanOverQuestions(questions.map((each) => each.wrong / each.rows)),
     error_when_answering: given === 0 ? null : wrong / given,
   };
+}
+
+/** When to answer rather than abstain. */
+interface AnswerThreshold {
+  /** Answer if P(correct) >= tau, as the accuracy probe says; the scale of `mean_conf_acc_*`. */
+  readonly tau: number;
+  /** Youden's J there: true minus false positive rate, in (0, 1]. */
+  readonly youden: number;
+}
+
+/**
+ * Chooses tau on validation rows by Youden's J: the cut that best tells wrong from right answers, midway between the
+ * two scores it separates.
+ * @param incorrectProbability [n] the accuracy probe's P(incorrect)
+ * @param incorrect            [n] 1 = wrong; both classes present
+ * @returns null if no cut is better than chance
+ * @throws RangeError with one class
+ * @see Youden 1950, "Index for rating diagnostic tests"
+ */
+export function chooseAnswerThreshold(
+  incorrectProbability: ArrayLike<number>,
+  incorrect: ArrayLike<number>,
+): AnswerThreshold | null {
+  const curve = rocCurve(incorrectProbability, incorrect);
+  let best = 0;
+  let youden = 0;
+  curve.forEach((point, i) => {
+    const value = point.truePositiveRate - point.falsePositiveRate;
+    if (value > youden) {
+      youden = value;
+      best = i;
+    }
+  });
+  if (youden === 0) return null;
+  // The last point calls everything positive and has J = 0, so a next lower score always exists.
+  const border = (curve[best]!.threshold + curve[best + 1]!.threshold) / 2;
+  return { tau: 1 - border, youden };
 }

@@ -1,11 +1,11 @@
-import { rankedAuroc, rankScores } from "../math/auroc.ts";
+import { rankedAuroc, rankScores, requireLabels } from "../math/auroc.ts";
+import { createRng } from "../math/rng.ts";
 import { rankedAveragePrecision } from "../math/roc-curve.ts";
+import { createLabelPermuter, type LabelPermuter } from "../probes/sweep/test-permutations.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
-import { bootstrapInterval, type Interval } from "./bootstrap-interval.ts";
-import { type PermutationResult, permutationTest } from "./permutation-test.ts";
-import { accuracyAtCoverage, predictionRejectionRatio } from "./rejection.ts";
+import { bootstrapInterval, type ConfidenceInterval } from "./bootstrap-interval.ts";
 
-/** One uncertainty score against one label, by every measure that only needs their order. */
+/** One uncertainty score against one label, by every rank-based measure. */
 export interface ScoreEvaluation {
   /** Rows that have the score. */
   readonly row_count: number;
@@ -13,9 +13,9 @@ export interface ScoreEvaluation {
   readonly positive_count: number;
   /** null where there is one class, or no row. */
   readonly auc: number | null;
-  readonly auc_intervals: readonly Interval[];
+  readonly auc_intervals: readonly ConfidenceInterval[];
   readonly auprc: number | null;
-  readonly auprc_intervals: readonly Interval[];
+  readonly auprc_intervals: readonly ConfidenceInterval[];
   readonly permutation: PermutationResult | null;
 }
 
@@ -26,7 +26,7 @@ export interface InferenceOptions {
   readonly seed?: number;
 }
 
-/** Below this, intervals and p-values rest on too few independent questions to be taken at face value. */
+/** With fewer independent questions, intervals and p-values are too rough to take at face value. */
 export const FEW_QUESTIONS = 20;
 
 /**
@@ -109,33 +109,58 @@ export function evaluateScore(
   return { evaluation, warnings };
 }
 
-/** What abstaining by a score brings. */
-export interface RejectionEvaluation {
-  /** Prediction-rejection ratio: 1 oracle, 0 random; null if all answers are right or all wrong. */
-  readonly prr: number | null;
-  /** Accuracy among the least uncertain 80, 90 and 95% of the rows. */
-  readonly accuracy_at_80: number;
-  readonly accuracy_at_90: number;
-  readonly accuracy_at_95: number;
-}
-
-/** @returns null if no row has the score */
-export function evaluateRejection(scores: Float64Array, incorrect: Uint8Array): RejectionEvaluation | null {
-  const rows = Array.from(scores.keys()).filter((row) => !Number.isNaN(scores[row]));
-  if (rows.length === 0) return null;
-  const ownScores = rows.map((row) => scores[row]!);
-  const ownLabels = rows.map((row) => incorrect[row]!);
-  const ratio = predictionRejectionRatio(ownScores, ownLabels);
-  return {
-    prr: Number.isNaN(ratio) ? null : ratio,
-    accuracy_at_80: accuracyAtCoverage(ownScores, ownLabels, 0.8),
-    accuracy_at_90: accuracyAtCoverage(ownScores, ownLabels, 0.9),
-    accuracy_at_95: accuracyAtCoverage(ownScores, ownLabels, 0.95),
-  };
-}
-
 function describeOneClass(name: string, rows: number, positives: number): ManifestWarning {
   const why =
     rows === 0 ? "no row has a score" : `all ${rows} labels are ${positives === 0 ? 0 : 1} (one class)`;
   return { code: rows === 0 ? "no-scores" : "one-class", message: `${name}: ${why}; its AUROC is null.` };
+}
+
+/** What a permutation test found. */
+interface PermutationResult {
+  /** One-sided, for AUROC above chance; null where fewer than two questions can be exchanged. */
+  readonly p_value: number | null;
+  readonly permutations: number;
+  readonly scheme: LabelPermuter["scheme"];
+  readonly exchangeable_questions: number;
+  readonly fixed_questions: number;
+}
+
+export const DEFAULT_PERMUTATIONS = 1000;
+
+/**
+ * Is the AUROC higher than labels unrelated to the scores would give? Labels are permuted by question, see
+ * {@link createLabelPermuter}; p = (1 + #{permuted >= observed}) / (1 + permutations).
+ * @param scores [n] no NaN
+ * @param labels [n] 0 or 1, both present
+ * @throws RangeError if lengths differ or a score is NaN
+ * @see Phipson and Smyth 2010, "Permutation p-values should never be zero"
+ */
+export function permutationTest(
+  scores: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  questionIds: readonly string[],
+  {
+    permutations = DEFAULT_PERMUTATIONS,
+    seed = 42,
+  }: { readonly permutations?: number; readonly seed?: number } = {},
+): PermutationResult {
+  requireLabels(scores, labels);
+  const ranked = rankScores(scores);
+  const observed = rankedAuroc(ranked, labels);
+  const permuter = createLabelPermuter(labels, questionIds);
+  const outcome = {
+    permutations,
+    scheme: permuter.scheme,
+    exchangeable_questions: permuter.exchangeableQuestions,
+    fixed_questions: permuter.fixedQuestions,
+  };
+  if (permuter.exchangeableQuestions < 2) return { p_value: null, ...outcome };
+  const rng = createRng("permutation-test", seed);
+  let atLeast = 0;
+  for (let i = 0; i < permutations; i++) {
+    // The same labels in another order of summation may differ in the last bits; they must count as equal.
+    // Where every row gets one class (unequal blocks of single labels), the AUROC is NaN, which counts as at least the observed one.
+    if (!(rankedAuroc(ranked, permuter.draw(rng)) < observed - 1e-12)) atLeast++;
+  }
+  return { p_value: (1 + atLeast) / (1 + permutations), ...outcome };
 }

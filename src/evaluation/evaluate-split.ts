@@ -3,7 +3,7 @@ import type { ManifestWarning } from "../store/manifest.ts";
 import type { BootstrapResult } from "./bootstrap-interval.ts";
 import { compareScores, type PairedComparison } from "./compare-scores.ts";
 import { type CommonAnswer, type ConsistentlyWrong, findConsistentlyWrong } from "./consistently-wrong.ts";
-import type { ConstantControl } from "./constant-control.ts";
+import type { ConstantControl, ShuffledControl } from "./controls.ts";
 import { evaluatePower, type PowerEvaluation } from "./detectable-auroc.ts";
 import { countEntropies, type EntropyBin } from "./entropy-histogram.ts";
 import {
@@ -12,15 +12,13 @@ import {
   evaluateCalibration,
 } from "./evaluate-calibration.ts";
 import {
-  evaluateRejection,
   evaluateScore,
   FEW_QUESTIONS,
   type InferenceOptions,
-  type RejectionEvaluation,
   type ScoreEvaluation,
 } from "./evaluate-score.ts";
+import { evaluateRejection, type RejectionEvaluation } from "./rejection.ts";
 import { evaluateCurves, type ScoreCurves } from "./score-curves.ts";
-import type { ShuffledControl } from "./shuffled-control.ts";
 
 /** One split's labels and scores. Every score: [n], higher = more uncertain, NaN where there is none. */
 export interface SplitScores {
@@ -43,7 +41,7 @@ export interface SplitScores {
   readonly discreteSemanticEntropy: Float64Array;
 }
 
-/** Names of the scores that are held against incorrectness. */
+/** Names of the scores evaluated against incorrectness. */
 export const SCORE_NAMES = [
   "accuracy_probe",
   "se_probe",
@@ -53,8 +51,8 @@ export const SCORE_NAMES = [
 ] as const;
 export type ScoreName = (typeof SCORE_NAMES)[number];
 
-/** The probabilities that are held against the labels they predict. */
-export const CALIBRATED_NAMES = ["accuracy_probe", "entropy_baseline", "se_probe_high_se"] as const;
+/** The probabilities evaluated against the labels they predict. */
+const CALIBRATED_NAMES = ["accuracy_probe", "entropy_baseline", "se_probe_high_se"] as const;
 type CalibratedName = (typeof CALIBRATED_NAMES)[number];
 
 /**
@@ -104,13 +102,13 @@ export interface SplitEvaluation {
   readonly auc_difference_se_minus_accuracy: BootstrapResult | null;
   /** The accuracy probe refitted on shuffled labels: near 0.5 unless something leaks. */
   readonly shuffled_label_control: ShuffledControl | null;
-  /** What an accuracy probe reaches that sees nothing. */
+  /** How an accuracy probe does on uninformative features. */
   readonly constant_feature_control: ConstantControl | null;
   /** Every pair of scores against incorrectness, with Holm's correction. */
   readonly paired_comparisons: readonly PairedComparison<ScoreName>[];
-  /** The smallest AUROC against incorrectness that so many questions would show; null with one class. */
+  /** The smallest AUROC against incorrectness that this many questions would show; null with one class. */
   readonly power: PowerEvaluation | null;
-  /** ROC, precision-recall and risk-coverage curves with bands; null where one class only has the score. */
+  /** ROC, precision-recall and risk-coverage curves with bands; null where only one class has the score. */
   readonly curves: Readonly<Record<ScoreName | "se_probe_high_se", ScoreCurves | null>>;
   readonly entropy_histogram: readonly EntropyBin[];
   /** What semantic entropy cannot see. */
@@ -118,11 +116,11 @@ export interface SplitEvaluation {
   readonly warnings: readonly ManifestWarning[];
 }
 
-/** What is made elsewhere for the evaluation of a split. */
+/** What else the evaluation of a split includes. */
 export interface EvaluateSplitOptions extends InferenceOptions {
   /** The accuracy probe's answer threshold on P(correct); null if there is none. */
   readonly tau: number | null;
-  /** null if not made. */
+  /** null if not run. */
   readonly control: ShuffledControl | null;
   readonly constantControl?: ConstantControl | null;
   /** Fitted on other rows than the split's; none by default. */
@@ -271,13 +269,13 @@ function answerAt(
 const NO_MAP: CalibrationMaps = { platt: null, isotonic: null };
 const NO_MAPS = { accuracy_probe: NO_MAP, entropy_baseline: NO_MAP, se_probe_high_se: NO_MAP };
 
-/** An AUROC that published probes reach; a split that would miss it often says little by finding nothing. */
+/** An AUROC that published probes reach; if a split would often miss it, a null result says little. */
 const NOTABLE_AUROC = 0.75;
 
 const isWeak = ({ smallest_auc }: PowerEvaluation): boolean =>
   smallest_auc === null || smallest_auc > NOTABLE_AUROC;
 
-/** Says so where some of the questions are duplicates of others. */
+/** "different questions" where some of the questions are duplicates. */
 const nounOf = (groups: number, questionIds: readonly string[]): string =>
   groups === new Set(questionIds).size ? "questions" : "different questions";
 

@@ -1,10 +1,9 @@
 import { type RankedScores, rankedAuroc, rankScores } from "../math/auroc.ts";
 import { mean } from "../math/vector.ts";
-import { hasBothClasses } from "../probes/cross-validate.ts";
+import { hasBothClasses } from "../probes/split-questions.ts";
 import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
-import { holmCorrect } from "./compare-scores.ts";
+import { holmCorrect, pairedTest } from "./compare-scores.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
-import { pairedTest } from "./paired-test.ts";
 import {
   type OverallMean,
   TRANSFER_PROBES,
@@ -40,8 +39,8 @@ export interface TransferTarget {
 type TransferScores = Pick<TransferEval, "matrix" | "leave_one_out" | "untrained" | "by_target" | "overall">;
 
 /**
- * Compares probes over data sets. Rows that lack a score of some probe are left out of the target altogether, so that
- * all numbers of a target are about the same rows.
+ * Compares probes across data sets. Rows that lack any probe's score are left out of the target entirely, so that all
+ * numbers of a target are about the same rows.
  * @param targets as many as sources, in the same order
  */
 export function evaluateTransfer(
@@ -161,7 +160,7 @@ function measureArea(
   return { auc: estimate, auc_intervals: intervals };
 }
 
-/** What one target brings to a mean: the scores of each probe of a setting, ranked. */
+/** One target's part of a mean: the ranked scores of each probe of a setting. */
 interface MeanPart {
   readonly questionGroups: readonly string[];
   readonly incorrect: Uint8Array;
@@ -189,8 +188,8 @@ function gatherPart(target: TransferTarget, place: number, setting: TransferSett
 }
 
 /**
- * Means over parts and, within each, over its probes. Questions are resampled over all parts together: how many of each
- * part are drawn varies, which the means by part do not depend on.
+ * Means over parts and, within each, over its probes. Questions are resampled over all parts together, so the number drawn
+ * from each part varies; the means by part do not depend on it.
  */
 function averageParts(parts: readonly MeanPart[], options: InferenceOptions): TransferMean {
   const questionGroups = parts.flatMap((part) => part.questionGroups);

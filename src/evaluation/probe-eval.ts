@@ -14,11 +14,11 @@ export interface ProbeSummary {
   readonly cv_auc: number | null;
 }
 
-/** How many questions a probe finds unlike those that it was trained on. */
+/** How many questions a probe finds unlike its training questions. */
 export interface FamiliarityEvaluation {
   /** A p-value of at most this is unfamiliar: about this share of questions of the training kind is. */
   readonly level: number;
-  /** Whose distances the p-values are held against; that split itself is not counted. */
+  /** The p-values compare with the distances of these; their split itself is not counted. */
   readonly validation_questions: number;
   readonly splits: Readonly<Partial<Record<EvaluatedSplit, UnfamiliarCount>>>;
 }
@@ -31,7 +31,7 @@ export interface UnfamiliarCount {
   readonly unfamiliar_share: number | null;
 }
 
-/** Content of `artifacts/models/probe_eval.json`: one key a split, as older files have, then how it was made. */
+/** Content of `artifacts/models/probe_eval.json`: one key per split, as in older files, then how it was computed. */
 export interface ProbeEval {
   readonly math_val: SplitEvaluation;
   readonly math_test: SplitEvaluation;
@@ -44,8 +44,8 @@ export interface ProbeEval {
   readonly source: Readonly<Record<string, string>>;
   readonly settings: { readonly seed: number; readonly resamples: number; readonly permutations: number };
   /**
-   * Fitted on `math_val`, by probe: what makes calibrated probabilities of its scores, of its own label. Absent in
-   * files of earlier versions, as is `decisions`.
+   * Maps from each probe's scores to calibrated probabilities of its own label, fitted on `math_val`. Absent in files of
+   * earlier versions, as is `decisions`.
    */
   readonly calibration_maps?: Readonly<
     Record<"accuracy_probe" | "entropy_baseline" | "se_probe", CalibrationMaps>

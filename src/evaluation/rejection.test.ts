@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { chooseAnswerThreshold } from "./answer-threshold.ts";
-import { brierScore, expectedCalibrationError } from "./calibration.ts";
+import { brierScore, expectedCalibrationError } from "./evaluate-calibration.ts";
+import { chooseAnswerThreshold } from "./evaluate-decision.ts";
 import { accuracyAtCoverage, predictionRejectionRatio } from "./rejection.ts";
 
 const golden = JSON.parse(

@@ -1,5 +1,30 @@
 import { rankScores } from "../math/auroc.ts";
 
+/** What abstaining by a score achieves. */
+export interface RejectionEvaluation {
+  /** Prediction-rejection ratio: 1 oracle, 0 random; null if all answers are right or all wrong. */
+  readonly prr: number | null;
+  /** Accuracy among the least uncertain 80, 90 and 95% of the rows. */
+  readonly accuracy_at_80: number;
+  readonly accuracy_at_90: number;
+  readonly accuracy_at_95: number;
+}
+
+/** @returns null if no row has the score */
+export function evaluateRejection(scores: Float64Array, incorrect: Uint8Array): RejectionEvaluation | null {
+  const rows = Array.from(scores.keys()).filter((row) => !Number.isNaN(scores[row]));
+  if (rows.length === 0) return null;
+  const ownScores = rows.map((row) => scores[row]!);
+  const ownLabels = rows.map((row) => incorrect[row]!);
+  const ratio = predictionRejectionRatio(ownScores, ownLabels);
+  return {
+    prr: Number.isNaN(ratio) ? null : ratio,
+    accuracy_at_80: accuracyAtCoverage(ownScores, ownLabels, 0.8),
+    accuracy_at_90: accuracyAtCoverage(ownScores, ownLabels, 0.9),
+    accuracy_at_95: accuracyAtCoverage(ownScores, ownLabels, 0.95),
+  };
+}
+
 /**
  * Accuracy when only the least uncertain share is answered. Tied scores at the border count by their mean.
  * @param uncertainty [n] higher = more uncertain

@@ -1,18 +1,17 @@
 import { type RankedScores, rankScores } from "../math/auroc.ts";
 import { quantiles } from "../math/quantile.ts";
 import { createRng } from "../math/rng.ts";
-import { DEFAULT_RESAMPLES } from "./bootstrap-interval.ts";
-import { createQuestionResampler } from "./resample-questions.ts";
+import { createQuestionResampler, DEFAULT_RESAMPLES } from "./bootstrap-interval.ts";
 
 /** A curve over {@link CURVE_GRID} with a band from resampled questions. */
-export interface CurveBand {
+interface CurveBand {
   readonly y: readonly number[];
   /** 5% and 95% of the resampled curves at each point; empty if fewer than half of the resamples have a curve. */
   readonly low: readonly number[];
   readonly high: readonly number[];
 }
 
-/** What a score trades off, each over the same grid from 0 to 1. */
+/** A score's trade-offs, all over the same grid from 0 to 1. */
 export interface ScoreCurves {
   /** True positive rate over false positive rate. */
   readonly roc: CurveBand;
@@ -22,11 +21,11 @@ export interface ScoreCurves {
   readonly risk_coverage: CurveBand;
 }
 
-/** Where curves are given: 0, 0.02, …, 1. */
+/** Grid of all curves: 0, 0.02, …, 1. */
 export const CURVE_GRID: readonly number[] = Array.from({ length: 51 }, (_, i) => i / 50);
 
 const CURVE_NAMES = ["roc", "precision_recall", "risk_coverage"] as const;
-/** Shares of counts differ from the grid in the last bits; a corner at a grid point must count as at it. */
+/** Shares of counts differ from the grid in the last bits; a corner at a grid point must count as being there. */
 const ROUNDING = 1e-9;
 /** More than any plot shows. */
 const DIGITS = 1e6;
@@ -88,7 +87,7 @@ function drawCurves(
   weights: Float64Array,
 ): DrawnCurves | null {
   const groups = groupStarts.length - 1;
-  // What lies below each border between groups, from no row to all rows.
+  // Weight below each border between groups, from no row to all rows.
   const zeros = new Float64Array(groups + 1);
   const ones = new Float64Array(groups + 1);
   for (let g = 0; g < groups; g++) {

@@ -4,13 +4,11 @@ import { aurocComponents } from "../math/auroc.ts";
 import { studentCdf, studentQuantile } from "../math/distributions.ts";
 import { isotonicRegression } from "../math/isotonic-regression.ts";
 import { fitPlattScaling, logit } from "../math/logistic.ts";
-import { applyCalibration } from "../probes/calibration-map.ts";
+import { applyCalibration, fitCalibration } from "../probes/calibration.ts";
 import { chooseDecisionThreshold } from "../probes/choose-decision-threshold.ts";
-import { fitCalibration } from "../probes/fit-calibration.ts";
-import { brierScore, expectedCalibrationError, reliabilityBins } from "./calibration.ts";
-import { holmCorrect } from "./compare-scores.ts";
+import { holmCorrect, pairedTest } from "./compare-scores.ts";
 import { evaluatePower } from "./detectable-auroc.ts";
-import { pairedTest } from "./paired-test.ts";
+import { brierScore, expectedCalibrationError, reliabilityBins } from "./evaluate-calibration.ts";
 import { CURVE_GRID, evaluateCurves } from "./score-curves.ts";
 
 type Numbers = readonly number[];

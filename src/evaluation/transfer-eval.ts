@@ -1,11 +1,11 @@
 import type { ManifestWarning } from "../store/manifest.ts";
-import type { BootstrapResult, Interval } from "./bootstrap-interval.ts";
+import type { BootstrapResult, ConfidenceInterval } from "./bootstrap-interval.ts";
 
 /** The probes that are compared. */
 export const TRANSFER_PROBES = ["se_probe", "accuracy_probe"] as const;
 export type TransferProbe = (typeof TRANSFER_PROBES)[number];
 
-/** Scores that need no training, so that a source cannot matter. */
+/** Scores that need no training, so the source does not matter. */
 export const UNTRAINED_SCORES = [
   "semantic_entropy",
   "discrete_semantic_entropy",
@@ -31,10 +31,10 @@ export interface TransferDataset {
 export interface TransferArea {
   /** null where there is no score, or one class. */
   readonly auc: number | null;
-  readonly auc_intervals: readonly Interval[];
+  readonly auc_intervals: readonly ConfidenceInterval[];
 }
 
-/** Probes trained on one data set, or on all but the target, and tried on a target's test questions. */
+/** Probes trained on one data set, or on all except the target, evaluated on the target's test questions. */
 export interface TransferCell {
   /** What they were trained on: a data set, or null for all but the target. */
   readonly source: string | null;
@@ -63,7 +63,7 @@ export interface TransferMean {
 
 /** {@link TransferMean} over data sets. */
 export interface OverallMean extends TransferMean {
-  /** Of the difference, as the data sets scatter: standard deviation over targets, divided by the root of their number. */
+  /** Of the difference: standard deviation over targets, divided by the square root of their number. */
   readonly standard_error_over_datasets: number | null;
 }
 

@@ -1,13 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createTableEntailer } from "../../test/fakes/table-entailer.ts";
-import { clusterAnswers } from "./cluster-answers.ts";
-import { type Clustering, clusterQuestions } from "./cluster-questions.ts";
+import { type Clustering, clusterAnswers, clusterQuestions, nonTransitiveShare } from "./cluster-answers.ts";
 import type { AnswerPair, Equivalence } from "./equivalence.ts";
-import { createExactEquivalence } from "./exact-equivalence.ts";
-import { createMathEquivalence } from "./math-equivalence.ts";
+import { createExactEquivalence, createMathEquivalence } from "./hybrid-equivalence.ts";
 import { createNliEquivalence } from "./nli-equivalence.ts";
-import { nonTransitiveShare } from "./non-transitive-share.ts";
 
 const CONTEXT = { question: "?" };
 

@@ -1,9 +1,7 @@
-import type { JudgedClusters } from "./cluster-answers.ts";
-import type { Clustering } from "./cluster-questions.ts";
-import type { JudgedPair } from "./compare-pairs.ts";
-import { VERDICT_RULES, type VerdictRule } from "./pair-verdict.ts";
+import type { Clustering, JudgedClusters } from "./cluster-answers.ts";
+import { type JudgedPair, VERDICT_RULES, type VerdictRule } from "./equivalence.ts";
 
-/** How a question's clusters came about: keys of its line in `math_semantic_entropy.jsonl`. */
+/** How a question was clustered: keys of its line in `math_semantic_entropy.jsonl`. */
 export interface ClusterRecord {
   /** null where the clusters were given. */
   readonly clustering: Clustering | null;
@@ -54,7 +52,7 @@ export function describePairVerdicts(
 }
 
 /** Pairs by the rule that decided them, in the rules' own order. */
-export function countRules(pairs: readonly JudgedPair[]): Partial<Record<VerdictRule, number>> {
+function countRules(pairs: readonly JudgedPair[]): Partial<Record<VerdictRule, number>> {
   const counts: Partial<Record<VerdictRule, number>> = {};
   for (const rule of VERDICT_RULES) {
     const count = pairs.filter((pair) => pair.rule === rule).length;

@@ -1,10 +1,27 @@
-import type { TextEmbedder } from "./embedder.ts";
+import type { TextEmbedding } from "../checkpoint/encoders/load-text-embedder.ts";
+import type { Json } from "../formats/json.ts";
 import type { Equivalence } from "./equivalence.ts";
+
+/** Turns texts into vectors whose cosine measures how close their meanings are. */
+export interface TextEmbedder extends AsyncDisposable {
+  /** The model's name as the user gave it. */
+  readonly name: string;
+  /** Everything that determines its vectors, for the provenance of artefacts. */
+  readonly provenance: Json;
+  /**
+   * @param texts [N]; equal ones are computed once
+   * @returns [N]
+   */
+  embed(
+    texts: readonly string[],
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<readonly TextEmbedding[]>;
+}
 
 /**
  * The same meaning where sentence vectors are alike. The answers alone are embedded: with the question in front, all
  * answers to it would be alike. Each text is embedded once, however many pairs it is in.
- * @param options.threshold least cosine, in [-1, 1]: it belongs to the model, and is no probability
+ * @param options.threshold least cosine, in [-1, 1]; specific to the model, not a probability
  */
 export function createCosineEquivalence(
   embedder: TextEmbedder,

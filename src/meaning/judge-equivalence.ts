@@ -1,8 +1,13 @@
-import { type EntailmentLabel, type EntailmentRule, sameByLabels } from "./entailment-rule.ts";
 import type { Equivalence } from "./equivalence.ts";
-import { completeAll, type JudgeModel } from "./judge-model.ts";
-import { type JudgeLabel, type JudgePromptName, judgePrompt } from "./judge-prompt.ts";
-import { parseJudgeReply } from "./parse-judge-reply.ts";
+import {
+  completeAll,
+  type JudgeLabel,
+  type JudgeModel,
+  type JudgePromptName,
+  judgePrompt,
+  parseJudgeReply,
+} from "./judge-model.ts";
+import { type EntailmentLabel, type EntailmentRule, sameByLabels } from "./nli-equivalence.ts";
 
 export interface JudgeEquivalenceOptions {
   readonly prompt?: JudgePromptName | undefined;
@@ -11,8 +16,8 @@ export interface JudgeEquivalenceOptions {
 }
 
 /**
- * The same meaning where a language model says so. A reply that is none of the words it was asked for counts as "not
- * the same", and stands as null in the verdict, so that it can be counted.
+ * The same meaning where a language model says so. A reply that is none of the words asked for counts as "not the
+ * same" and is null in the verdict, so that it can be counted.
  */
 export function createJudgeEquivalence(
   model: JudgeModel,
@@ -28,7 +33,7 @@ export function createJudgeEquivalence(
       rule: isDirected ? rule : null,
       model: model.provenance,
     },
-    // prompts gain nothing from being many, and a judge may be slow: finished questions should show
+    // batching gains nothing here, and a judge may be slow: small batches show finished questions early
     batchPairs: 4 * model.concurrency,
     async compare(pairs, { signal } = {}) {
       const prompts = pairs.flatMap(({ question, first, second }) => [

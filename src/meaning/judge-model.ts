@@ -1,16 +1,15 @@
 import pMap from "p-map";
 import type { Json } from "../formats/json.ts";
-import type { JudgeLabel } from "./judge-prompt.ts";
 
 /** A language model that is asked short questions and answers each with one of a few words. */
 export interface JudgeModel {
   readonly name: string;
-  /** Everything that decides its replies. */
+  /** Everything that determines its replies. */
   readonly provenance: Json;
-  /** Prompts to have under way at a time. */
+  /** Prompts that may run in parallel. */
   readonly concurrency: number;
   /**
-   * @param options.labels the words that the prompt asks for; a model that can be held to them replies with one
+   * @param options.labels the words that the prompt asks for; a model that supports it is constrained to them
    * @returns what it said, decoded greedily
    */
   complete(
@@ -20,7 +19,7 @@ export interface JudgeModel {
 }
 
 /**
- * A judge's replies to many prompts. When one fails, the others under way are aborted and awaited.
+ * A judge's replies to many prompts. When one fails, the others in flight are aborted and awaited.
  * @returns [N] in the prompts' order
  */
 export async function completeAll(
@@ -44,3 +43,76 @@ export async function completeAll(
     await Promise.allSettled(asked);
   }
 }
+
+/** The words that a judge may answer with. */
+export const JUDGE_LABELS = ["entailment", "neutral", "contradiction", "yes", "no"] as const;
+export type JudgeLabel = (typeof JUDGE_LABELS)[number];
+
+/**
+ * How a language model is asked about two answers: `entailment`, whether the first entails the second, and then the
+ * other way round, in the words of the semantic entropy papers; `yes-no`, once, whether they mean the same.
+ */
+export const JUDGE_PROMPTS = ["entailment", "yes-no"] as const;
+export type JudgePromptName = (typeof JUDGE_PROMPTS)[number];
+
+interface JudgePrompt {
+  readonly name: JudgePromptName;
+  /** Incremented whenever its wording changes. */
+  readonly version: number;
+  readonly labels: readonly JudgeLabel[];
+  /** Whether the two answers have to be asked about in both orders. */
+  readonly isDirected: boolean;
+  write(question: string, first: string, second: string): string;
+}
+
+/** @see Farquhar et al. 2024, Methods, for the words of `entailment` */
+export function judgePrompt(name: JudgePromptName): JudgePrompt {
+  return PROMPTS[name];
+}
+
+const introduce = (question: string, first: string, second: string): string =>
+  `We are evaluating answers to the question "${question}"\n` +
+  `Here are two possible answers:\nPossible Answer 1: ${first}\nPossible Answer 2: ${second}\n`;
+
+const PROMPTS: Readonly<Record<JudgePromptName, JudgePrompt>> = {
+  entailment: {
+    name: "entailment",
+    version: 1,
+    labels: ["entailment", "neutral", "contradiction"],
+    isDirected: true,
+    write: (...of) =>
+      `${introduce(...of)}Does Possible Answer 1 semantically entail Possible Answer 2? ` +
+      "Respond with entailment, contradiction, or neutral.",
+  },
+  "yes-no": {
+    name: "yes-no",
+    version: 1,
+    labels: ["yes", "no"],
+    isDirected: false,
+    write: (...of) =>
+      `${introduce(...of)}Do Possible Answer 1 and Possible Answer 2 mean the same? Respond with yes or no.`,
+  },
+};
+
+/**
+ * The word that a judge answered with: the one its reply begins with, else the only one in it. Reasoning between
+ * think tags, case, and marks around the word do not count.
+ * @returns null where the reply is none of them, names several, or negates it ("not entailment"): guessing would make
+ * up a verdict
+ */
+export function parseJudgeReply(reply: string, labels: readonly JudgeLabel[]): JudgeLabel | null {
+  const closed = reply.lastIndexOf(THINK_END);
+  const said = (closed === -1 ? reply : reply.slice(closed + THINK_END.length)).toLowerCase();
+  const words: readonly string[] = said.match(/\p{L}+/gu) ?? [];
+  const first = labels.find((label) => label === words[0]);
+  if (first !== undefined) return first;
+  const named = labels.filter((label) => words.includes(label));
+  const [only] = named;
+  if (named.length !== 1 || only === undefined) return null;
+  const negated = words.some((word, i) => words[i + 1] === only && NEGATIONS.has(word));
+  return negated ? null : only;
+}
+
+const THINK_END = "</think>";
+
+const NEGATIONS: ReadonlySet<string> = new Set(["no", "not", "neither", "nor", "isn", "t"]);

@@ -4,7 +4,7 @@ import { loadModel } from "../checkpoint/load-model.ts";
 import { scoreContinuations } from "../engine/generate/score-continuations.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import { createJudgeEquivalence } from "./judge-equivalence.ts";
-import { JUDGE_LABELS, type JudgeLabel } from "./judge-prompt.ts";
+import { JUDGE_LABELS, type JudgeLabel } from "./judge-model.ts";
 import { createLocalJudge } from "./local-judge.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../test/golden/checkpoints/qwen3-tied", import.meta.url));

@@ -6,14 +6,13 @@ import { createPromptTemplate } from "../engine/tokenizer/prompt-template.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { SepError } from "../errors.ts";
 import { logSumExp } from "../math/entropy.ts";
-import type { JudgeModel } from "./judge-model.ts";
-import type { JudgeLabel } from "./judge-prompt.ts";
+import type { JudgeLabel, JudgeModel } from "./judge-model.ts";
 
 /**
- * A judge on the local engine. It does not write: of the words that the prompt asks for it gives the one that the model
- * is most likely to begin its reply with, all tokens of it counted, so that every prompt gets an answer. A model that
- * reasons is asked without its reasoning.
- * @throws SepError (on asking) `prompt-too-long`
+ * A judge on the local engine. It generates nothing: of the words that the prompt asks for, it gives the one with which the
+ * model is most likely to begin its reply, counting all its tokens, so every prompt gets an answer. A reasoning model is
+ * asked with its reasoning closed.
+ * @throws SepError from `complete`: `prompt-too-long`
  */
 export function createLocalJudge(model: LanguageModel): JudgeModel {
   const { tokenizer, config, provenance } = model;

@@ -1,6 +1,5 @@
 import { SepError } from "../errors.ts";
-import type { Entailer, EntailmentVerdict } from "./entailer.ts";
-import { type EntailmentRule, likeliestLabel, sameByLabels } from "./entailment-rule.ts";
+import type { Entailer, EntailmentProbs, EntailmentVerdict } from "./entailer.ts";
 import type { Equivalence } from "./equivalence.ts";
 
 export interface NliEquivalenceOptions {
@@ -9,11 +8,11 @@ export interface NliEquivalenceOptions {
   readonly threshold?: number | undefined;
 }
 
-/** The papers' code has no such rule; this is the value of the pipelines that do. */
-export const DEFAULT_NLI_THRESHOLD = 0.6;
+/** The papers' code has no such rule; pipelines that have it use this value. */
+const DEFAULT_NLI_THRESHOLD = 0.6;
 
 /**
- * The same meaning by inference: each answer, with its question in front, is held against the other both ways.
+ * The same meaning by bidirectional entailment: each answer, with its question in front, against the other.
  * @throws SepError `bad-option` for `lenient` with a model that does not tell contradictions
  * @see Farquhar et al. 2024, Methods, "Clustering by semantic equivalence"
  */
@@ -54,6 +53,35 @@ export function createNliEquivalence(
   };
 }
 
-/** What a model of inference reads of an answer: alone, "Paris" entails nothing. "" for no question. */
+/** What an NLI model reads for an answer: on its own, "Paris" entails nothing. @param question "" for none */
 export const statementOf = (question: string, answer: string): string =>
   question === "" ? answer : `${question} ${answer}`;
+
+/**
+ * When two answers mean the same, by what entails what: `strict`, each entails the other; `lenient`, neither
+ * contradicts the other, and they are not neutral both ways; `threshold`, both probabilities of entailment are at
+ * least a given one.
+ * @see Farquhar et al. 2024 (strict); Kuhn et al. 2023 and its code (lenient)
+ */
+export const ENTAILMENT_RULES = ["strict", "lenient", "threshold"] as const;
+export type EntailmentRule = (typeof ENTAILMENT_RULES)[number];
+
+export type EntailmentLabel = "entailment" | "neutral" | "contradiction";
+
+/** `strict` or `lenient` on the likeliest label of each direction. */
+export function sameByLabels(
+  rule: Exclude<EntailmentRule, "threshold">,
+  forward: EntailmentLabel | null,
+  backward: EntailmentLabel | null,
+): boolean {
+  if (rule === "strict") return forward === "entailment" && backward === "entailment";
+  if (forward === null || backward === null) return false;
+  const contradicts = forward === "contradiction" || backward === "contradiction";
+  return !contradicts && (forward === "entailment" || backward === "entailment");
+}
+
+/** Ties go to the more cautious label: contradiction, then neutral, then entailment. */
+export function likeliestLabel({ entailment, neutral, contradiction }: EntailmentProbs): EntailmentLabel {
+  if (contradiction >= neutral && contradiction >= entailment) return "contradiction";
+  return neutral >= entailment ? "neutral" : "entailment";
+}

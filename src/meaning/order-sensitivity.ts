@@ -1,6 +1,6 @@
 import { entropy } from "../math/entropy.ts";
 import { createRng, shuffle } from "../math/rng.ts";
-import { groupGreedily } from "./group-greedily.ts";
+import { groupGreedily } from "./groupings.ts";
 
 /** What the order of a question's samples does to its greedy clusters. */
 export interface OrderSensitivity {
@@ -15,7 +15,7 @@ export interface OrderSensitivity {
   readonly maxClusters: number;
 }
 
-export interface SampleCounts {
+interface SampleCounts {
   /** [N] samples of each different answer. */
   readonly samplesOf: readonly number[];
   /** Samples without an answer, which are a cluster of their own. */
@@ -23,8 +23,8 @@ export interface SampleCounts {
 }
 
 /**
- * Groups the same answers in every order, or in many random ones where there are too many, and says how far cluster
- * count and discrete semantic entropy move.
+ * Groups the same answers in every order, or in many random orders where there are too many, and reports the range of
+ * cluster count and discrete semantic entropy.
  * @param same whether answers i and j are the same; symmetric
  * @param seedKey what the random orders are drawn from, so that they are the same each time
  */

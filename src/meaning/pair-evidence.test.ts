@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { createTableEntailer } from "../../test/fakes/table-entailer.ts";
-import { clusterQuestions } from "./cluster-questions.ts";
-import { createCosineEquivalence } from "./cosine-equivalence.ts";
-import type { TextEmbedder } from "./embedder.ts";
+import { clusterQuestions } from "./cluster-answers.ts";
+import { createCosineEquivalence, type TextEmbedder } from "./cosine-equivalence.ts";
 import type { Equivalence } from "./equivalence.ts";
 import { createHybridEquivalence } from "./hybrid-equivalence.ts";
 import { createNliEquivalence } from "./nli-equivalence.ts";

@@ -1,11 +1,9 @@
-import type { JudgedPair } from "./compare-pairs.ts";
-import { allPairs } from "./compare-pairs.ts";
-import { cosine } from "./cosine-equivalence.ts";
-import type { TextEmbedder } from "./embedder.ts";
+import { cosine, type TextEmbedder } from "./cosine-equivalence.ts";
 import type { Entailer, EntailmentProbs } from "./entailer.ts";
+import { allPairs, type JudgedPair } from "./equivalence.ts";
 import { statementOf } from "./nli-equivalence.ts";
 
-/** What models saw in one question's answers, for estimates that read more than the clusters. */
+/** What models found in one question's answers, for uncertainty measures that read more than the clusters. */
 export interface PairEvidence {
   /** [N] the different answers. */
   readonly texts: readonly string[];
@@ -23,16 +21,16 @@ export interface JudgedQuestion {
 }
 
 export interface PairEvidenceModels {
-  /** Asked about the pairs that no verdict of `nli` is there for, such as numbers. */
+  /** Classifies the pairs without an `nli` verdict, such as numbers. */
   readonly entailer?: Entailer | undefined;
   readonly embedder?: TextEmbedder | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The evidence behind the verdicts on many questions' answers, as full matrices. What the verdicts do not hold is
- * computed where a model is given, in one batch; a matrix that would have holes is null.
- * @returns one a question, in their order
+ * The evidence behind the verdicts on many questions' answers, as full matrices. What the verdicts lack is computed in
+ * one batch where a model is given; an incomplete matrix is null.
+ * @returns one per question, in order
  */
 export async function gatherPairEvidence(
   questions: readonly JudgedQuestion[],

@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
-import { applyCalibration } from "./calibration-map.ts";
-import { type DecisionThreshold, isAnswered } from "./decision-threshold.ts";
+import { applyCalibration } from "./calibration.ts";
+import { type DecisionThreshold, isAnswered } from "./choose-decision-threshold.ts";
 import { type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
 import type { Probe, ProbeDecision } from "./probe.ts";
 import { type ProbeInput, scoreProbe } from "./score-probe.ts";
@@ -11,23 +11,23 @@ export interface RiskAssessment {
   readonly score: number;
   /** The same, calibrated on questions that the probe was not fitted on; null where the probe has no map. */
   readonly risk: number | null;
-  /** null where the probe has no threshold for what is asked of the decision. */
+  /** null where the probe has no threshold of the requested kind. */
   readonly decision: "answer" | "abstain" | null;
-  /** Why not to answer; null where that is not the decision. */
+  /** Why it abstains; null where it does not. */
   readonly abstain_reason: "risk" | "unfamiliar" | "no-state" | null;
-  /** How unlike the training states it is; null for a probe that does not know. */
+  /** How unlike the training states it is; null for a probe without familiarity. */
   readonly familiarity: FamiliarityAssessment | null;
 }
 
 export interface AssessRiskOptions {
-  /** What the decision is to promise; see `DecisionThreshold`. */
+  /** What the decision guarantees; see `DecisionThreshold`. */
   readonly decide?: DecisionThreshold["kind"];
   /** `refuse`: abstain from what is unfamiliar, whatever its risk; `flag`: say so, and leave the decision to the risk. */
   readonly unfamiliar?: "flag" | "refuse";
 }
 
 /**
- * Reads the risk of rows, and whether to answer.
+ * Assesses the risk of rows, and whether to answer.
  * @returns [n]
  * @throws SepError `probe-mismatch` as `scoreProbe`; `bad-option` as {@link requireFamiliarity}
  */
@@ -70,10 +70,10 @@ export function requireFamiliarity(
   );
 }
 
-/** Code of the warning of a probe that cannot tell what is unfamiliar. */
+/** Warning code of a probe that cannot tell what is unfamiliar. */
 export const NO_FAMILIARITY = "no-familiarity";
 
-/** The decision of a kind; undefined for a probe that was never asked for one. */
+/** The decision of a kind; undefined for a probe trained without one. */
 export const findDecision = (
   { decisions }: Pick<Probe, "decisions">,
   kind: DecisionThreshold["kind"],

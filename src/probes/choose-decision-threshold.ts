@@ -1,4 +1,23 @@
-import type { DecisionThreshold } from "./decision-threshold.ts";
+/**
+ * When to answer: at a score that is at most `threshold`. Plain data, as in JSON.
+ * - `coverage`: at least the target share of a new question's answers is given.
+ * - `risk`: at most the target share of all of a new question's answers is given and wrong.
+ */
+export interface DecisionThreshold {
+  readonly kind: "risk" | "coverage";
+  /** The share asked for, in (0, 1). */
+  readonly target: number;
+  /** In the units of the score itself, before any calibration map; higher scores are more uncertain. */
+  readonly threshold: number;
+  /** What holds, in expectation over what, and under which assumption: one sentence for people. */
+  readonly guarantee: string;
+  /** Independent questions that the threshold was chosen on. */
+  readonly calibration_questions: number;
+}
+
+/** Whether to give an answer of this score. @returns false for NaN: without a score, it abstains */
+export const isAnswered = ({ threshold }: Pick<DecisionThreshold, "threshold">, score: number): boolean =>
+  score <= threshold;
 
 /** A threshold, or why there is none. */
 export type ThresholdChoice =
@@ -19,7 +38,7 @@ const ROUNDING = 1e-9;
  * Chooses when to answer from questions that nothing else was fitted on, by conformal risk control. A question's loss
  * is a share of its own answers: those that are given and wrong, or those that are not given. With Q questions, the
  * threshold is the highest score (risk) or the lowest (coverage) at which (sum of losses + 1) / (Q + 1) keeps within
- * the bound; the 1 stands for the new question, of which nothing is known. With one answer a question, coverage is
+ * the bound; the 1 stands for the new question, whose loss is unknown. With one answer per question, coverage is
  * split conformal prediction's quantile.
  * @param scores      [n] higher = more uncertain; rows where it is NaN are never answered
  * @param incorrect   [n] 1 = wrong; not looked at for coverage
@@ -60,7 +79,7 @@ export function chooseDecisionThreshold(
 }
 
 /**
- * Each distinct score, ascending, with the questions' losses added up if it is the threshold. Losses are monotone in
+ * Each distinct score, ascending, with the sum of the questions' losses at that threshold. Losses are monotone in
  * the threshold: more answers, more of them wrong and fewer missing.
  */
 function lossesByThreshold(

@@ -1,9 +1,9 @@
 import type { TracePosition } from "../engine/places.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
-import type { FittedProbes } from "./fit-probes.ts";
 import type { Probe, UntrainedProbe } from "./probe.ts";
-import type { ProbeKind } from "./probe-kind.ts";
-import type { LayerScore, ProbeTarget } from "./select-layer.ts";
+import type { ProbeKind } from "./probe-weights.ts";
+import type { LayerScore, ProbeTarget } from "./sweep/score-table.ts";
+import type { FittedProbes } from "./sweep/sweep-probes.ts";
 
 export interface DescribeProbeOptions {
   readonly kind: ProbeKind;

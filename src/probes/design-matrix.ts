@@ -3,8 +3,8 @@ import { createExactProducts, type ExactProducts } from "./products/exact-produc
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 
 /**
- * The standardised rows Z [n,d] of a regression, seen only through products. Weights are kept as w = Z^T u for
- * *duals* u, one number a row, so that what is iterated on is K = Z Z^T: one product an iteration, shared by all
+ * The standardised rows Z [n,d] of a regression, accessed only through products. Weights are kept as w = Z^T u for
+ * *duals* u, one number per row, so that what is iterated on is K = Z Z^T: one product per iteration, shared by all
  * regressions that are fitted together.
  */
 export interface DesignMatrix {
@@ -16,20 +16,20 @@ export interface DesignMatrix {
    * @param count   A; the arrays may be longer
    */
   applyGram(vectors: Float32Array, count: number, out: Float32Array): Promise<void>;
-  /** [n,n] K, where it is at hand; may be longer. */
+  /** [n,n] the Gram matrix K, if it has been computed; may be longer. */
   readonly gram: Float32Array | null;
   /** @returns for each of the [n] duals its weights Z^T u [d] */
   combine(duals: readonly Float64Array[]): Promise<Float64Array[]>;
-  /** The same matrix in float64, for fits that must be more exact than float32 products allow; null if not there. */
+  /** Products in float64, for fits that must be more exact than float32 products allow; null if unavailable. */
   readonly exact: ExactProducts | null;
 }
 
-/** A design that has exact products, too. */
+/** A design that also has exact products. */
 export type ExactDesignMatrix = DesignMatrix & { readonly exact: ExactProducts };
 
 /**
- * A design whose products run in float32 on onnxruntime as Z (Z^T ·): right where rows are many more than features,
- * or iterations few. It keeps a transposed copy of Z once it is used.
+ * A design whose products run in float32 on onnxruntime as Z (Z^T ·): the best choice where rows far outnumber
+ * features, or iterations are few. It keeps a transposed copy of Z once it is used.
  * @param features [n,d] row-major; may be longer, only the first n rows are used; not copied
  */
 export function createFastDesign(

@@ -1,42 +1,19 @@
-import type { Probe } from "./probe.ts";
-import { type ProbeInput, requireInput } from "./score-probe.ts";
-
-/**
- * What the states were like that a probe was fitted on, and how far those of other questions lie from them. Lengths are
- * in units of the probe's own scaler, z = (x - mean) / scale.
- */
-export interface Familiarity {
-  /** [width] mean of the training states' z */
-  readonly centre: Float32Array;
-  /** [k, width] orthonormal directions in which they differ most */
-  readonly directions: Float32Array;
-  /** [k] shrunk variances along them */
-  readonly variances: Float32Array;
-  /** Mean variance along any other direction. */
-  readonly residual_variance: number;
-  /** How far the variances were drawn towards their mean, in [0, 1]. */
-  readonly shrinkage: number;
-  readonly training_questions: number;
-  /** [n] ascending, of questions that nothing was fitted on: one state each */
-  readonly distances: Float32Array;
-  /** A p-value of at most this is unfamiliar. */
-  readonly level: number;
-}
+import type { Familiarity, Probe } from "./probe.ts";
+import { type ProbeInput, requireProbeInput } from "./score-probe.ts";
 
 /** How unlike the training states a state is. */
 export interface FamiliarityAssessment {
   /** Shrunk Mahalanobis distance from the training states; dimensionless, at least 0. */
   readonly distance: number;
   /**
-   * Share of questions of the training kind that lie as far out: (1 + validation questions at this distance or beyond) /
-   * (1 + validation questions). At or below the level at most as often as the level says, for a question drawn like
-   * them.
+   * Conformal p-value: (1 + validation questions at this distance or beyond) / (1 + validation questions). For a question
+   * drawn like them, it is at or below a level with at most that probability.
    */
   readonly p_value: number;
   readonly is_unfamiliar: boolean;
 }
 
-/** What the JSON file has of it; the rest are tensors. */
+/** Its part in the JSON file; the rest are tensors. */
 export type FamiliarityDescription = Pick<
   Familiarity,
   "level" | "residual_variance" | "shrinkage" | "training_questions"
@@ -49,14 +26,14 @@ export const FAMILIARITY_LEVEL = 0.05;
 export const FEWEST_VALIDATION_QUESTIONS: number = Math.ceil(1 / FAMILIARITY_LEVEL) - 1;
 
 /**
- * Says of states how far they are from those that the probe was fitted on.
- * @returns [n] one a row; null for a row with a NaN, and everywhere for a probe that does not know
+ * Measures how far states are from those that the probe was fitted on.
+ * @returns [n] one per row; null for a row with a NaN, and everywhere for a probe without familiarity
  * @throws SepError `probe-mismatch` as `scoreProbe`
  * @see Laxhammar and Falkman 2015, "Inductive conformal anomaly detection", for the p-value; Lee et al. 2018, "A simple
  *   unified framework for detecting out-of-distribution samples", for the distance
  */
 export function measureFamiliarity(probe: Probe, input: ProbeInput): (FamiliarityAssessment | null)[] {
-  const values = requireInput(probe, input);
+  const values = requireProbeInput(probe, input);
   const { familiarity, width } = probe;
   return Array.from({ length: values.length / width }, (_, row) => {
     if (familiarity === null) return null;
@@ -74,8 +51,8 @@ export type FamiliaritySpace = Pick<Familiarity, "centre" | "directions" | "vari
 
 /**
  * sqrt(sum_k (d_k · r)^2 / v_k + ||rest of r||^2 / residual variance), r = z - centre: the Mahalanobis distance by a
- * covariance that is the same in all directions beyond the leading ones. Rounded to float32, as the distances that it is
- * held against are stored.
+ * covariance that is the same in all directions beyond the leading ones. Rounded to float32, like the stored distances
+ * that it is compared with.
  * @param values [n, width] of which one row is measured
  */
 export function measureDistance(
@@ -97,6 +74,6 @@ export function measureDistance(
     squared += (along * along) / variance;
     rest -= along * along;
   }
-  // rounding may leave a hair below zero
+  // rounding can make it slightly negative
   return Math.fround(Math.sqrt(squared + Math.max(0, rest) / residual_variance));
 }

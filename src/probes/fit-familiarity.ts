@@ -1,27 +1,26 @@
 import { principalComponents, shrinkVariances } from "../math/principal-components.ts";
 import {
   FAMILIARITY_LEVEL,
-  type Familiarity,
   type FamiliaritySpace,
   FEWEST_VALIDATION_QUESTIONS,
   measureDistance,
 } from "./familiarity.ts";
-import type { Probe } from "./probe.ts";
+import type { Familiarity, Probe } from "./probe.ts";
 import { applyScaler } from "./scaler.ts";
 
-/** Directions that are kept: more of them add little to what is found, and each is as long as a state in the file. */
+/** Directions kept: more of them detect little more, and each takes as much of the file as a state. */
 const MOST_DIRECTIONS = 32;
-/** Questions a direction: variances of fewer are noise, whatever shrinks them. */
+/** Questions per direction: variances of fewer are noise, even when shrunk. */
 const QUESTIONS_PER_DIRECTION = 5;
-/** Questions that the directions are fitted on; with more, they take longer than the probe and hardly move. */
+/** Questions that the directions are fitted on; with more, the fit takes longer than the probe's and hardly changes. */
 const MOST_QUESTIONS = 500;
-/** A distance does not change when directions of nearly the same variance are mixed, so half the usual turns do. */
+/** A distance does not change when directions of nearly equal variance are mixed, so half the usual iterations suffice. */
 const TURNS = 6;
 /** Variances below this share of the mean one are rounding. */
 const ROUNDING = 1e-9;
 
-/** States of a probe, one a question, so that samples of one question do not count as many. */
-export interface QuestionStates {
+/** States that a probe reads, one per question, so that many samples of a question do not count as many. */
+interface QuestionStates {
   /** [n, width] as the probe reads them */
   readonly training: Float32Array;
   /** [m, width] of questions that nothing was fitted on */
@@ -29,7 +28,7 @@ export interface QuestionStates {
 }
 
 /** The record, or the reason why there is none. */
-export type FamiliarityChoice =
+type FamiliarityChoice =
   | { readonly familiarity: Familiarity; readonly reason: null }
   | { readonly familiarity: null; readonly reason: string };
 
@@ -87,7 +86,7 @@ function describeStates(
     centre: Float32Array.from(mean),
     directions: directionArray,
     variances: Float32Array.from(shrunk.variances),
-    // where training states leave a direction out altogether, what goes there is far away, yet not infinitely
+    // a direction that training states never take is far away, but not infinitely
     residual_variance: Math.max((total - explained) / others, (ROUNDING * total) / width),
     shrinkage: shrunk.shrinkage,
   };
@@ -100,7 +99,7 @@ function totalVariance(values: Float32Array, mean: Float64Array): number {
   return (sum * width) / values.length;
 }
 
-/** All rows, or as many as are taken at most, evenly spread over them. */
+/** All rows, or the most allowed, evenly spread over them. */
 function spread(count: number): number[] {
   const taken = Math.min(count, MOST_QUESTIONS);
   return Array.from({ length: taken }, (_, i) => Math.floor((i * count) / taken));

@@ -1,15 +1,13 @@
 import { dot } from "../math/vector.ts";
 import { type ClassWeight, EXACT_TOLERANCE, rowCosts } from "./fit-logistic.ts";
 import { meanDifferenceDuals, type SplitTask } from "./fit-split.ts";
-import type { ProbeKind } from "./probe-kind.ts";
-import type { HiddenLayer, ProbeWeights } from "./probe-weights.ts";
+import type { HiddenLayer, ProbeKind, ProbeWeights } from "./probe-weights.ts";
 import { createExactProducts, type ExactProducts } from "./products/exact-products.ts";
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { type Deflation, deflate, ROWS_WORTH_DEFLATING } from "./row-space/deflation.ts";
-import { createGramDesign, createIterativeDesign } from "./row-space/gram-design.ts";
+import { createGramDesign, createIterativeDesign, type SharedGram } from "./row-space/gram-design.ts";
 import { createDeflatedPasses } from "./row-space/passes.ts";
-import type { SharedGram } from "./row-space/shared-gram.ts";
-import { solveRowSpace } from "./row-space/solve.ts";
+import { solveRegressions } from "./row-space/solve.ts";
 import type { StandardisedRows } from "./scaler.ts";
 import { startMlp, trainMlp } from "./train-mlp.ts";
 
@@ -17,18 +15,18 @@ import { startMlp, trainMlp } from "./train-mlp.ts";
 export interface FinalFit {
   readonly weights: ProbeWeights;
   readonly constantFeatures: number;
-  /** Bound of the coefficients' relative error; null for kinds that have no optimum to be at. */
+  /** Bound of the coefficients' relative error; null for kinds without an optimum. */
   readonly relativeError: number | null;
   readonly converged: boolean;
 }
 
-/** Steps towards the directions taken out before a fit of few columns: more would take longer than they save. */
+/** Steps of deflation before fitting a few regressions; more would take longer than they save. */
 const DEFLATION_STEPS = 4;
 
 /**
- * Fits the probes that are kept, on all rows; regressions to their exact optimum.
+ * Fits the kept probes on all rows; regressions to their exact optimum.
  * @param tasks their vectors are over the same rows
- * @returns one a task
+ * @returns one per task
  * @throws SepError `one-class`
  */
 export async function fitFinal(
@@ -51,11 +49,11 @@ export async function fitFinal(
   }));
 }
 
-export interface FinalOptions {
+interface FinalOptions {
   readonly kind: ProbeKind;
   readonly classWeight: ClassWeight;
   readonly seed: number;
-  /** K of the standardised rows and its leading directions, if they are at hand. */
+  /** Gram matrix of the standardised rows and its leading directions, if they have been computed. */
   readonly shared?: Pick<SharedGram, "gram" | "deflation"> | null;
   readonly signal?: AbortSignal | undefined;
 }
@@ -83,7 +81,7 @@ async function fitLinear(
     shared === null ? deflate(multiplier, design, DEFLATION_STEPS) : Promise.resolve(shared.deflation);
   const space = count >= ROWS_WORTH_DEFLATING ? await findSpace() : null;
   await using passes = space === null ? null : await createDeflatedPasses(multiplier, design, space);
-  const fits = await solveRowSpace(
+  const fits = await solveRegressions(
     design,
     tasks.map(({ labels, values: amounts, C }) => ({
       loss: kind === "ridge" ? "squared" : "logistic",
@@ -119,7 +117,7 @@ async function fitMlps(
   for (const { labels, C } of tasks) {
     const costs = rowCosts(labels, C, classWeight);
     const start = startMlp(width, seed);
-    const mlp = await trainMlp(multiplier, start, values, labels, costs, { signal });
+    const mlp = await trainMlp(multiplier, start, { features: values, labels, costs }, { signal });
     fits.push({
       coefficients: mlp.output,
       intercept: mlp.outputBias[0]!,

@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
 import type { DesignMatrix } from "./design-matrix.ts";
-import { solveRowSpace } from "./row-space/solve.ts";
+import { solveRegressions } from "./row-space/solve.ts";
 
 /** One regression among those fitted together on one design matrix. */
 export interface LogisticTask {
@@ -29,8 +29,8 @@ export interface LogisticFit {
 export const EXACT_TOLERANCE = 1e-7;
 /**
  * Bound on the relative error of weights that are fitted to compare layers and penalties, such that AUROCs move by less
- * than 1e-3: by some 1e-4 mostly. The more rows, the more of the pairs that are exchanged at random cancel; the fewer,
- * the more each counts, and the less an exact fit takes.
+ * than 1e-3, mostly by about 1e-4. With more rows, more of the randomly swapped pairs cancel out; with fewer, each counts
+ * more, and an exact fit takes less time.
  */
 export function sweepTolerance(rowCount: number): number {
   const ratio = rowCount / 500;
@@ -42,21 +42,21 @@ export function sweepTolerance(rowCount: number): number {
  * min over w, b of ½||w||² + C Σ_i c_i log(1 + exp(-y_i (z_i·w + b))), y = ±1, the intercept unpenalised.
  * @param tolerance bound on the relative error of the coefficients; below 1e-4, gradients are taken in float64
  * @throws SepError `one-class` if a task's labels are all equal, `bad-option` for C <= 0 or a wrong length
- * @see solveRowSpace for the method
+ * @see solveRegressions for the method
  */
 export async function fitLogistic(
   design: DesignMatrix,
   tasks: readonly LogisticTask[],
   { tolerance = EXACT_TOLERANCE }: { readonly tolerance?: number } = {},
 ): Promise<LogisticFit[]> {
-  const fits = await solveRowSpace(
+  const fits = await solveRegressions(
     design,
     tasks.map(({ labels, C, classWeight }) => {
       if (labels.length === design.rowCount)
         return { loss: "logistic", outcomes: labels, costs: rowCosts(labels, C, classWeight) };
       throw new SepError(
         "bad-option",
-        `A fit got ${labels.length} labels for ${design.rowCount} rows; give one a row.`,
+        `A fit got ${labels.length} labels for ${design.rowCount} rows; give one per row.`,
       );
     }),
     { tolerance },

@@ -3,13 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose, scaleOf } from "../../test/expect-all-close.ts";
 import { makeHashedRows } from "../../test/fakes/hashed-rows.ts";
 import { ortNode } from "../engine/runtime/ort-node.ts";
+import { readFeatures } from "../states/feature-source.ts";
 import { fitFinal } from "./fit-final.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
 import { createSplitFitter } from "./fit-split.ts";
-import { runProbeJob, type ScoreResult } from "./jobs/probe-job.ts";
-import type { ProbeKind } from "./probe-kind.ts";
+import type { ProbeKind } from "./probe-weights.ts";
 import { createMatrixMultiplier, type MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { standardiseRows } from "./scaler.ts";
+import { runProbeJob, type ScoreResult } from "./sweep/probe-job.ts";
 
 interface GoldenProbe {
   readonly kind: ProbeKind;
@@ -80,7 +81,7 @@ describe.each(cases)("scikit-learn's probes, n=$n d=$d", ({ n, d, positives, mov
         splits: FOLDS.map((fold) => ({ excluded: [fold], outcomes: [0] })),
         kept: [],
       },
-      multiplier,
+      { multiplier, readFeatures },
     )) as ScoreResult;
     const areas = splits.map((fits) => fits[0]![0]!.areas[0]!);
     // A sweep stops at a relative error of 1e-2, which exchanges a few of some 200 to 800 pairs a fold.
@@ -108,7 +109,7 @@ describe.each(cases)("scikit-learn's probes, n=$n d=$d", ({ n, d, positives, mov
     const settings = { kind: "logistic", classWeight: "none", seed: 1, C: 0.3 } as const;
     const areas = (await runProbeJob(
       { job: "permute", source, foldOf, folds: FOLDS, draws: [labels, moved], ...settings },
-      multiplier,
+      { multiplier, readFeatures },
     )) as readonly Float64Array[];
     const known = probes.find(({ kind, C }) => kind === "logistic" && C === 0.3)!;
     const meanOf = (own: Float64Array) => own.reduce((sum, area) => sum + area, 0) / own.length;

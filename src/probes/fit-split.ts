@@ -1,13 +1,18 @@
 import { createFastDesign, predictFast } from "./design-matrix.ts";
 import { type ClassWeight, rowCosts } from "./fit-logistic.ts";
-import type { ProbeKind } from "./probe-kind.ts";
+import type { ProbeKind } from "./probe-weights.ts";
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { createScratch, type Scratch } from "./products/scratch.ts";
 import { type Deflation, deflate, ROWS_WORTH_DEFLATING, refineDeflation } from "./row-space/deflation.ts";
-import { createIterativeDesign, isGramSmaller } from "./row-space/gram-design.ts";
+import {
+  createIterativeDesign,
+  type FoldRows,
+  isGramSmaller,
+  type SharedGram,
+  shareGram,
+} from "./row-space/gram-design.ts";
 import { createDeflatedPasses } from "./row-space/passes.ts";
-import { type FoldRows, type SharedGram, shareGram } from "./row-space/shared-gram.ts";
-import { solveRowSpace } from "./row-space/solve.ts";
+import { solveRegressions } from "./row-space/solve.ts";
 import { createSplitDesign, type SplitDesign } from "./row-space/split-design.ts";
 import {
   applyScaler,
@@ -19,7 +24,7 @@ import {
 } from "./scaler.ts";
 import { scoreMlp, startMlp, trainMlp } from "./train-mlp.ts";
 
-/** One probe to fit on a split's training rows. Vectors are over all rows, of which the split takes its own. */
+/** One probe to fit on a split's training rows. Vectors are over all rows; the split takes its own. */
 export interface SplitTask {
   /** [N] 0 or 1. */
   readonly labels: Uint8Array;
@@ -28,56 +33,56 @@ export interface SplitTask {
   readonly C: number;
 }
 
-export interface SplitFitterOptions {
+interface SplitFitterOptions {
   readonly kind: ProbeKind;
   readonly classWeight: ClassWeight;
   /** Bound on the relative error of the weights of `logistic` and `ridge`. */
   readonly tolerance: number;
   readonly seed: number;
   /**
-   * Whether splits of many rows are fitted on what is made of all rows once: faster from the second split on, and exact
-   * to about a thousandth of the weights.
+   * Whether splits of many rows share one Gram matrix of all rows: faster from the second split on, and exact to about a
+   * thousandth of the weights.
    */
   readonly shares: boolean;
-  /** Of no other fitter that is in use; see {@link MEMORY_OF_STATES}. */
+  /** Not shared with another fitter in use; see {@link MEMORY_OF_STATES}. */
   readonly scratch?: Scratch;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The scratch memory that features may be in: what is made of them takes it once they are not needed any more. */
+/** The scratch memory that features may be in; what is computed from them reuses it once they are no longer needed. */
 export const MEMORY_OF_STATES = "states";
 
 /** The held rows of a split with their scores. */
-export interface SplitScores {
+interface HeldScores {
   /** [m] rows of the excluded folds, fold by fold, ascending in each. */
   readonly held: Int32Array;
   /** [task][m] the higher, the more like label 1; null for a task whose training rows have one class. */
   readonly scores: readonly (Float64Array | null)[];
 }
 
-/** Fits on all folds but some. */
+/** Fits on all folds except some. */
 export interface SplitFitter {
   /** Features that are the same in every row. */
   readonly constantFeatures: number;
   /** @param excluded folds that are not trained on, and scored */
-  fit(excluded: readonly number[], tasks: readonly SplitTask[]): Promise<SplitScores>;
-  /** All rows, standardised together; good until the next fit, which takes their memory. */
+  fit(excluded: readonly number[], tasks: readonly SplitTask[]): Promise<HeldScores>;
+  /** All rows, standardised together; valid until the next fit, which reuses their memory. */
   standardiseAll(): OrderedRows;
 }
 
-/** Standardised rows in an order of their own. */
-export interface OrderedRows extends StandardisedRows {
+/** Standardised rows in their own order. */
+interface OrderedRows extends StandardisedRows {
   /** [N] the row at each place */
   readonly order: Int32Array;
-  /** What is at hand of them; null if nothing is. */
+  /** Their Gram matrix, if it has been computed. */
   readonly shared: SharedGram | null;
 }
 
-/** Tasks that are solved together; their vectors take 80 bytes a row each, and a product does 16 at the price of one. */
+/** Tasks solved together: their vectors take 80 bytes per row each, and 16 columns in a product cost as much as one. */
 const TASKS_AT_ONCE = 64;
 
 /**
- * Prepares one layer's features for fits on many splits: each fold's moments are taken once, and the large matrices
+ * Prepares one layer's features for fits on many splits: each fold's moments are computed once, and the large matrices
  * are allocated once.
  * @param features [N,d] row-major
  * @param foldOf   [N]
@@ -108,9 +113,11 @@ export function createSplitFitter(
   const standardise = ({ scaler, trained, held }: Split): StandardisedSplit => ({
     trained: applyScaler(scaler, features, trained, standardised),
     held: applyScaler(scaler, features, held, standardised.subarray(trained.length * width)),
+    heldCount: held.length,
+    width,
   });
   const allocate = (size: number): Float32Array =>
-    scratch.take(isShared ? MEMORY_OF_STATES : "K of a split", size);
+    scratch.take(isShared ? MEMORY_OF_STATES : "Gram matrix of a split", size);
   const makeDesign = async (split: Split): Promise<SplitDesign> => {
     const n = split.trained.length;
     if (isShared) {
@@ -142,7 +149,7 @@ export function createSplitFitter(
       const split = { excluded, scaler, trained, held };
       const found =
         kind === "mlp"
-          ? await scoreMlps(multiplier, standardise(split), held.length, width, learnable, options)
+          ? await scoreMlps(multiplier, standardise(split), learnable, options)
           : await scoreLinear(multiplier, await makeDesign(split), learnable, { ...options, scratch });
       let next = 0;
       return { held, scores: isLearnable.map((learnt) => (learnt ? found[next++]! : null)) };
@@ -171,12 +178,16 @@ function placesOfFolds(rowsOf: readonly Int32Array[]): FoldRows[] {
   });
 }
 
-/** The rows of a split, standardised by those trained on. */
+/** The rows of a split, standardised over its training rows. */
 interface StandardisedSplit {
   /** [n,d] */
   readonly trained: Float32Array;
   /** [m,d] */
   readonly held: Float32Array;
+  /** m */
+  readonly heldCount: number;
+  /** d */
+  readonly width: number;
 }
 
 async function scoreLinear(
@@ -197,7 +208,7 @@ async function scoreLinear(
   await using passes = space === null ? null : await createDeflatedPasses(multiplier, design, space, scratch);
   for (let begin = 0; begin < tasks.length; begin += TASKS_AT_ONCE) {
     const own = tasks.slice(begin, begin + TASKS_AT_ONCE);
-    const fits = await solveRowSpace(
+    const fits = await solveRegressions(
       design,
       own.map(({ labels, values, C }) => ({
         loss: kind === "ridge" ? "squared" : "logistic",
@@ -216,9 +227,7 @@ async function scoreLinear(
 
 async function scoreMlps(
   multiplier: MatrixMultiplier,
-  { trained, held }: StandardisedSplit,
-  heldCount: number,
-  width: number,
+  { trained, held, heldCount, width }: StandardisedSplit,
   tasks: readonly SplitTask[],
   { classWeight, seed, signal }: SplitFitterOptions,
 ): Promise<Float64Array[]> {
@@ -226,7 +235,7 @@ async function scoreMlps(
   for (const { labels, C } of tasks) {
     const costs = rowCosts(labels, C, classWeight);
     const start = startMlp(width, seed);
-    const mlp = await trainMlp(multiplier, start, trained, labels, costs, { signal });
+    const mlp = await trainMlp(multiplier, start, { features: trained, labels, costs }, { signal });
     scores.push(await scoreMlp(multiplier, mlp, held, heldCount));
   }
   return scores;

@@ -5,10 +5,10 @@ import type { Probe } from "./probe.ts";
 /** The package's entry for browsers, `semantic-entropy-probes/probe`: nothing here or below needs Node or a package. */
 
 export { type AssessRiskOptions, assessRisk, type RiskAssessment } from "./assess-risk.ts";
-export { applyCalibration, type CalibrationMap } from "./calibration-map.ts";
-export type { DecisionThreshold } from "./decision-threshold.ts";
-export { type Familiarity, type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
-export type { Probe, ProbeDescription } from "./probe.ts";
+export { applyCalibration, type CalibrationMap } from "./calibration.ts";
+export type { DecisionThreshold } from "./choose-decision-threshold.ts";
+export { type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
+export type { Familiarity, Probe, ProbeDescription } from "./probe.ts";
 export {
   assertStates,
   assertThinkEntropies,

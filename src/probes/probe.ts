@@ -2,15 +2,12 @@ import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { TracePosition } from "../engine/places.ts";
 import type { Json } from "../formats/json.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
-import type { Calibration } from "./calibrate-scores.ts";
-import type { CalibrationMap } from "./calibration-map.ts";
+import type { Calibration, CalibrationMap } from "./calibration.ts";
 import type { DecisionTarget, ThresholdChoice } from "./choose-decision-threshold.ts";
-import type { Familiarity } from "./familiarity.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
-import type { ProbeKind } from "./probe-kind.ts";
-import type { ProbeWeights } from "./probe-weights.ts";
-import type { LayerScore, PenaltyScore, ProbeTarget } from "./select-layer.ts";
+import type { ProbeKind, ProbeWeights } from "./probe-weights.ts";
 import type { NestedFold } from "./sweep/estimate-nested.ts";
+import type { LayerScore, PenaltyScore, ProbeTarget } from "./sweep/score-table.ts";
 import type { PermutationEstimate } from "./sweep/test-permutations.ts";
 
 /** Everything about a probe but its weights; the content of its JSON file. */
@@ -26,38 +23,38 @@ export interface ProbeDescription {
    * hidden state.
    */
   readonly layer: number | null;
-  /** Layers read, from `layer` on, side by side. */
+  /** Layers read from `layer` on, concatenated. */
   readonly layer_count: number;
   /** Numbers read: the model's width times the number of layers. */
   readonly width: number;
   /** Provenance of the hidden states, as the trace wrote it: model, its hash, norm state. */
   readonly source: Readonly<Record<string, string>>;
-  /** 0 for a mean difference, which no penalty bends. */
+  /** 0 for a mean difference, which has no penalty. */
   readonly C: number;
   readonly class_weight: ClassWeight;
   readonly training: ProbeTraining;
   /**
    * From the score to a calibrated P(label 1), fitted on validation questions that the probe was not fitted on; null
-   * where the score does not rise with the label there, or one class is all there is.
+   * where the score does not increase with the label there, or there is only one class.
    */
   readonly calibration_map: CalibrationMap | null;
   /** When to answer, chosen on the same questions: a threshold for each target, or why there is none. */
   readonly decisions: readonly ProbeDecision[];
-  /** How the model was asked; null where the runs do not say, being of another tool. */
-  readonly asking: AskingRecord | null;
+  /** How the answers were generated; null for imported runs that do not say. */
+  readonly asking: GenerationConfig | null;
   readonly warnings: readonly ManifestWarning[];
 }
 
-/** What was asked of a decision, and the threshold that promises it or the reason why none does. */
+/** The target of a decision, and the threshold that guarantees it or the reason why none does. */
 export type ProbeDecision = DecisionTarget & ThresholdChoice;
 
-/** What of the model's input, beside the question, decides its hidden states; as the generate step recorded it. */
-export interface AskingRecord {
+/** What determines the model's hidden states besides the question, as the generate step recorded it. */
+export interface GenerationConfig {
   /** A format's name, or for few-shot prompts and templates a hash of their text. */
   readonly prompt_format: Json;
   readonly system_prompt: string | null;
   readonly enable_thinking: boolean | null;
-  /** How the answers were drawn that the probe was fitted and calibrated on. */
+  /** How the answers that the probe was fitted and calibrated on were sampled. */
   readonly sampler: SamplerSettings;
 }
 
@@ -75,13 +72,13 @@ interface ProbeTraining {
   readonly layer_scores: readonly LayerScore[];
   /** Out-of-fold AUROC of each tried C at the kept layer. */
   readonly penalty_scores: readonly PenaltyScore[];
-  /** Bound of the coefficients' relative error; null for kinds that have no optimum to be at. */
+  /** Bound of the coefficients' relative error; null for kinds without an optimum. */
   readonly relative_error: number | null;
-  /** What made log odds of the kind's own score; null for kinds whose score is that. */
+  /** What turned the kind's own score into log odds; null for kinds whose score already is. */
   readonly calibration: Calibration | null;
-  /** What the whole procedure, its choices included, reaches on questions that it has not seen; null if not asked for. */
+  /** How well the whole procedure, including its choices, does on unseen questions; null if not requested. */
   readonly nested: { readonly auroc: number | null; readonly folds: readonly NestedFold[] } | null;
-  /** null if not asked for. */
+  /** null if not requested. */
   readonly permutation: PermutationEstimate | null;
 }
 
@@ -94,6 +91,28 @@ export interface UntrainedProbe {
 
 /** A probe ready to score: P(label = 1) = logistic(score). */
 export interface Probe extends ProbeDescription, ProbeWeights {
-  /** What its training states were like; null where it reads none, or too few questions were there to tell. */
+  /** What its training states were like; null where it reads none, or there were too few questions. */
   readonly familiarity: Familiarity | null;
+}
+
+/**
+ * What the states were like that a probe was fitted on, and how far those of other questions lie from them. Lengths are
+ * in units of the probe's own scaler, z = (x - mean) / scale.
+ */
+export interface Familiarity {
+  /** [width] mean of the training states' z */
+  readonly centre: Float32Array;
+  /** [k, width] orthonormal directions in which they differ most */
+  readonly directions: Float32Array;
+  /** [k] shrunk variances along them */
+  readonly variances: Float32Array;
+  /** Mean variance along any other direction. */
+  readonly residual_variance: number;
+  /** How far the variances were drawn towards their mean, in [0, 1]. */
+  readonly shrinkage: number;
+  readonly training_questions: number;
+  /** [n] ascending, of questions that nothing was fitted on: one state each */
+  readonly distances: Float32Array;
+  /** A p-value of at most this is unfamiliar. */
+  readonly level: number;
 }

@@ -7,8 +7,8 @@ export interface Scaler {
   readonly constantFeatures: number;
 }
 
-/** What a scaler is made of; those of several groups of rows can be merged. */
-export interface Moments {
+/** What a scaler is computed from; moments of several groups of rows can be merged. */
+interface Moments {
   readonly count: number;
   /** [d] */
   readonly mean: Float64Array;
@@ -69,8 +69,8 @@ export function measureMoments(
 }
 
 /**
- * The moments of all groups' rows together, from each group's own: folds are measured once, whatever the number of
- * training sets that they are part of.
+ * The moments of all groups' rows together, from each group's own: folds are measured once, however many training
+ * sets they are part of.
  * @see Chan, Golub, LeVeque 1983, "Algorithms for computing the sample variance"
  */
 export function mergeMoments(groups: readonly Moments[]): Moments {

@@ -73,7 +73,7 @@ describe("scoreProbe", () => {
     const wide = assertStates([3, 1], { ...PLACE, layerCount: 2, width: 1 });
     expect(scoreProbe(window, wide)).toHaveLength(1);
     expect(() => scoreProbe(window, assertStates([3, 1], { ...PLACE, width: 1 }))).toThrow(
-      /reads 2 layers side by side, these states have 1/,
+      /reads 2 concatenated layers, these states have 1/,
     );
   });
 });

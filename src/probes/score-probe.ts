@@ -5,13 +5,13 @@ import type { NormState } from "../states/state-backend.ts";
 import type { Probe, ProbeDescription } from "./probe.ts";
 import { scoreRows } from "./probe-weights.ts";
 
-/** Where features come from, as far as it is known. */
+/** Where features come from, as far as is known. */
 export interface FeatureOrigin {
   /** Of one layer. */
   readonly width: number;
   /** As a trace has it: `weights_sha256`, `tokenizer_sha256`, `norm_state`, … What is missing is not checked. */
   readonly source: Readonly<Record<string, string>>;
-  /** Where they were read, if that is not chosen by the probe. */
+  /** Where they were read, unless the probe decides that. */
   readonly position?: TracePosition;
   /** The first one of a window. */
   readonly layer?: number;
@@ -21,26 +21,26 @@ export interface FeatureOrigin {
 /** Hidden states together with where they were read; see `pickStates` and {@link assertStates}. */
 export interface PlacedStates extends Required<FeatureOrigin> {
   readonly features: "hidden-state";
-  /** [n, layerCount * width] row-major, the layers side by side. Its `source` has a `norm_state`. */
+  /** [n, layerCount * width] row-major, the layers concatenated. Its `source` has a `norm_state`. */
   readonly values: ArrayLike<number>;
 }
 
-/** Mean token entropies of reasonings, which the entropy baseline reads. */
+/** Mean token entropies of reasoning, which the entropy baseline reads. */
 export interface ThinkEntropies {
   readonly features: "mean-think-entropy";
   /** [n] nats; NaN where there is no reasoning */
   readonly values: ArrayLike<number>;
 }
 
-/** What probes score. A bare array is not: nothing in it says where it was read. */
+/** What probes score. Not a bare array, which does not say where it was read. */
 export type ProbeInput = PlacedStates | ThinkEntropies;
 
-/** What whoever has bare hidden states must know of them. */
+/** What must be known of bare hidden states. */
 export interface StatesPlace {
   readonly position: TracePosition;
   /** 0 = embeddings, l = after block l; the first one of a window. */
   readonly layer: number;
-  /** Layers side by side in each row; 1 by default. */
+  /** Layers concatenated in each row; 1 by default. */
   readonly layerCount?: number;
   /** Of one layer: the model's hidden size. */
   readonly width: number;
@@ -51,8 +51,8 @@ export interface StatesPlace {
 }
 
 /**
- * Says of bare numbers where in which model they were read. Nothing can check that: a wrong word here is a wrong score.
- * Where there is a trace, `pickStates` knows better.
+ * Declares where in which model bare numbers were read. Nothing can check it: a wrong declaration gives a wrong score.
+ * With a trace, use `pickStates` instead.
  * @param values [n, layerCount * width] row-major
  * @throws SepError `probe-mismatch` if the numbers are not whole rows
  */
@@ -64,7 +64,7 @@ export function assertStates(
   if (!(rowWidth > 0) || values.length % rowWidth !== 0)
     throw new SepError(
       "probe-mismatch",
-      `Got ${values.length} numbers, expected whole rows of ${layerCount} × ${width}. Give the width of one layer and how many layers stand side by side.`,
+      `Got ${values.length} numbers, expected whole rows of ${layerCount} × ${width}. Give the width of one layer and how many layers are concatenated.`,
     );
   return {
     features: "hidden-state",
@@ -78,7 +78,7 @@ export function assertStates(
 }
 
 /**
- * Says of bare numbers that they are mean token entropies of reasonings, one an answer.
+ * Declares that bare numbers are mean token entropies of reasoning, one per answer.
  * @param values [n] nats
  */
 export const assertThinkEntropies = (values: ArrayLike<number>): ThinkEntropies => ({
@@ -92,11 +92,11 @@ export const assertThinkEntropies = (values: ArrayLike<number>): ThinkEntropies 
  * @throws SepError `probe-mismatch` for a bare array, and for what was read elsewhere than the probe reads
  */
 export function scoreProbe(probe: Probe, input: ProbeInput): Float64Array {
-  return scoreRows(probe, requireInput(probe, input)).map(logistic);
+  return scoreRows(probe, requireProbeInput(probe, input)).map(logistic);
 }
 
-/** The numbers of what a probe is about to score, which has been found to be what it reads. */
-export function requireInput(probe: Probe, input: ProbeInput): ArrayLike<number> {
+/** The numbers that a probe is about to score, checked to be what it reads. */
+export function requireProbeInput(probe: Probe, input: ProbeInput): ArrayLike<number> {
   if (input.features !== probe.features) throw new SepError("probe-mismatch", describeOther(probe, input));
   if (input.features === "hidden-state") {
     if (input.source.norm_state === undefined)
@@ -139,7 +139,7 @@ export function requireProbeFits(
   const expected = probe.width / probe.layer_count;
   if (expected !== width) refuse(`Probe expects width ${expected}, trace has ${width}.`);
   const known = (key: string): boolean => probe.source[key] !== undefined && source[key] !== undefined;
-  // The same weights may go by two names, so the name only counts where there is no hash.
+  // The same weights may have two names, so the name counts only where there is no hash.
   const identity = known("weights_sha256") ? "weights_sha256" : "model";
   for (const key of [identity, "tokenizer_sha256", "dtype", "norm_state", "indices"].filter(known)) {
     if (probe.source[key] !== source[key])
@@ -152,7 +152,7 @@ export function requireProbeFits(
     refuse(`Probe reads layer ${probe.layer}, these states are of layer ${layer}.`, elsewhere);
   if (layerCount !== undefined && layerCount !== probe.layer_count)
     refuse(
-      `Probe reads ${probe.layer_count} layers side by side, these states have ${layerCount}.`,
+      `Probe reads ${probe.layer_count} concatenated layers, these states have ${layerCount}.`,
       elsewhere,
     );
 }

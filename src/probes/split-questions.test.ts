@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { groupedStratifiedFolds } from "./grouped-folds.ts";
-import { splitQuestions } from "./split-questions.ts";
+import { groupedStratifiedFolds, splitQuestions } from "./split-questions.ts";
 
 const ids = Array.from({ length: 200 }, (_, i) => `q-${i}`);
 

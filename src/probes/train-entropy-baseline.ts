@@ -1,10 +1,10 @@
-import { hasBothClasses } from "./cross-validate.ts";
 import { describeUntrained } from "./describe-probe.ts";
 import { createExactDesign } from "./design-matrix.ts";
 import { type ClassWeight, fitLogistic } from "./fit-logistic.ts";
 import type { Probe, UntrainedProbe } from "./probe.ts";
 import { standardiseRows } from "./scaler.ts";
-import type { ProbeTarget } from "./select-layer.ts";
+import { hasBothClasses } from "./split-questions.ts";
+import type { ProbeTarget } from "./sweep/score-table.ts";
 
 /** The training rows of one target. */
 export interface TargetRows {

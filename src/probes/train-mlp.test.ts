@@ -38,7 +38,11 @@ it("takes the same steps as torch from the same weights", async () => {
     output: Float32Array.from({ length: MLP_UNITS }, (_, u) => hashed(u, 200) - 0.5),
     outputBias: new Float32Array(1),
   };
-  const mlp = await trainMlp(multiplier, start, standardised, labels, rowCosts(labels, C, "balanced"));
+  const mlp = await trainMlp(multiplier, start, {
+    features: standardised,
+    labels,
+    costs: rowCosts(labels, C, "balanced"),
+  });
   const logits = await scoreMlp(multiplier, mlp, standardised, n);
   // A hundred float32 steps; Adam divides by the root of tiny squares, which magnifies rounding.
   expectAllClose(logits, network.logits, 1e-3);
@@ -62,7 +66,7 @@ it("bends where a line cannot: one class inside a ring of the other", async () =
   );
   await using multiplier = await createMatrixMultiplier(ortNode);
   const costs = rowCosts(labels, 1, "none");
-  const mlp = await trainMlp(multiplier, startMlp(2, 3), features, labels, costs);
+  const mlp = await trainMlp(multiplier, startMlp(2, 3), { features, labels, costs });
   const first = Float64Array.from(labels, (_, i) => features[2 * i]!);
   expect(Math.abs(auroc(first, labels) - 0.5)).toBeLessThan(0.1);
   expect(auroc(await scoreMlp(multiplier, mlp, features, n), labels)).toBeGreaterThan(0.8);

@@ -4,7 +4,7 @@ import { transpose } from "../math/vector.ts";
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 
 /** A network with one hidden layer: logit = output · relu(hidden^T z + hiddenBias) + outputBias. */
-export interface Mlp {
+interface Mlp {
   /** [d,h] */
   readonly hidden: Float32Array;
   /** [h] */
@@ -15,7 +15,17 @@ export interface Mlp {
   readonly outputBias: Float32Array;
 }
 
-/** Units of the hidden layer: enough to bend the boundary, few enough for a few hundred rows. */
+/** The rows that a network is trained on. */
+interface MlpRows {
+  /** [n,d] standardised; may be longer */
+  readonly features: Float32Array;
+  /** [n] 0 or 1 */
+  readonly labels: ArrayLike<number>;
+  /** [n] C times the row's class weight */
+  readonly costs: Float64Array;
+}
+
+/** Units of the hidden layer: enough for a curved boundary, few enough for a few hundred rows. */
 export const MLP_UNITS = 32;
 const MLP_EPOCHS = 100;
 const LEARNING_RATE = 1e-3;
@@ -25,23 +35,19 @@ const SECOND_DECAY = 0.999;
 const SMALLEST_SCALE = 1e-8;
 
 /**
- * Trains a small network by Adam on all rows at a time:
- * min of (½||weights||² + Σ_i costs_i log-loss_i) / Σ costs, biases unpenalised. Not convex: what comes out depends on
- * the start and the number of epochs.
- * @param start    is changed, and handed back
- * @param features [n,d] standardised; may be longer
- * @param labels   [n] 0 or 1
- * @param costs    [n] C times the row's class weight
+ * Trains a small network with Adam, full batch:
+ * min of (½||weights||² + Σ_i costs_i log-loss_i) / Σ costs, biases unpenalised. Not convex: the result depends on the
+ * start and the number of epochs.
+ * @param start is trained in place, and returned
  * @see Kingma and Ba 2015, "Adam"; Glorot and Bengio 2010, for the initial weights
  */
 export async function trainMlp(
   multiplier: MatrixMultiplier,
   start: Mlp,
-  features: Float32Array,
-  labels: ArrayLike<number>,
-  costs: Float64Array,
+  rows: MlpRows,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Mlp> {
+  const { features, labels, costs } = rows;
   const n = labels.length;
   const mlp = start;
   const width = mlp.hidden.length / MLP_UNITS;
@@ -61,8 +67,8 @@ export async function trainMlp(
   );
   for (let epoch = 1; epoch <= MLP_EPOCHS; epoch++) {
     signal?.throwIfAborted();
-    await activate(multiplier, mlp, features, n, width, activations);
-    backpropagate(mlp, activations, labels, costs, total, gradient);
+    await activate(multiplier, mlp, features, activations);
+    backpropagate(mlp, activations, rows, total, gradient);
     const shape = { m: width, k: n, n: MLP_UNITS, transposeB: false };
     await multiplier.multiply(turned, activations, gradient.hidden, shape);
     addPenalty(gradient.hidden, mlp.hidden, total);
@@ -84,9 +90,8 @@ export async function scoreMlp(
   features: Float32Array,
   rowCount: number,
 ): Promise<Float64Array> {
-  const width = mlp.hidden.length / MLP_UNITS;
   const activations = new Float32Array(rowCount * MLP_UNITS);
-  await activate(multiplier, mlp, features, rowCount, width, activations);
+  await activate(multiplier, mlp, features, activations);
   return Float64Array.from({ length: rowCount }, (_, row) => logitOf(mlp, activations, row));
 }
 
@@ -105,15 +110,14 @@ export function startMlp(width: number, seed: number): Mlp {
   };
 }
 
-/** [n,h] before the rectifier, biases included. */
+/** activations [n,h] <- those of n rows before the rectifier, biases included. */
 async function activate(
   multiplier: MatrixMultiplier,
   { hidden, hiddenBias }: Mlp,
   features: Float32Array,
-  rowCount: number,
-  width: number,
   activations: Float32Array,
 ): Promise<void> {
+  const [rowCount, width] = [activations.length / MLP_UNITS, hidden.length / MLP_UNITS];
   const shape = { m: rowCount, k: width, n: MLP_UNITS, transposeB: false };
   await multiplier.multiply(features, hidden, activations, shape);
   for (let i = 0; i < activations.length; i++) {
@@ -127,12 +131,11 @@ function logitOf({ output, outputBias }: Mlp, activations: Float32Array, row: nu
   return sum;
 }
 
-/** Overwrites `activations` with the loss's slopes in them; `gradient` gets all but the hidden weights' part. */
+/** Overwrites `activations` with the loss's derivatives; `gradient` gets all parts except the hidden weights'. */
 function backpropagate(
   mlp: Mlp,
   activations: Float32Array,
-  labels: ArrayLike<number>,
-  costs: Float64Array,
+  { labels, costs }: MlpRows,
   total: number,
   gradient: Mlp,
 ): void {

@@ -4,12 +4,11 @@ import { DOMParser } from "linkedom";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { makeReportContent, makeReportScores } from "../../test/fakes/make-report.ts";
 import { evaluateSplit } from "../evaluation/evaluate-split.ts";
+import { isPrintable, loadFigurePrinter } from "../study/report/print-figure.ts";
 import { type Figure, figureCsv } from "./figure.ts";
-import { figureSvg } from "./figure-svg.ts";
+import { figureSvg, fitText, textWidth, wrapText } from "./figure-svg.ts";
 import { trustedHtml } from "./html.ts";
 import { makeFigures } from "./make-figures.ts";
-import { isPrintable, loadFigurePrinter } from "./print-figure.ts";
-import { shorten, textWidth, wrapText } from "./text-width.ts";
 
 const { layerScores: atThinkEnd, ...rest } = makeReportContent("");
 /** Platt maps, so that the reliability chart has all its lines, and every position. */
@@ -139,11 +138,11 @@ describe("text", () => {
   it("is broken at spaces and shortened in the middle", () => {
     expect(wrapText("one two three", textWidth("one two"))).toEqual(["one two", "three"]);
     expect(wrapText("unbreakable", 1)).toEqual(["unbreakable"]);
-    expect(shorten("short", 9)).toBe("short");
-    const shown = shorten("a-very-long-name/math", 8);
+    expect(fitText("short", 9)).toBe("short");
+    const shown = fitText("a-very-long-name/math", 8);
     expect(shown).toMatch(/^a-.*….*math$/);
     expect(textWidth(shown)).toBeLessThanOrEqual(8);
-    expect(shorten("wwwwwwww", 0.5)).toBe("…");
+    expect(fitText("wwwwwwww", 0.5)).toBe("…");
   });
 });
 
@@ -205,7 +204,7 @@ describe("the packages for PDF and PNG", () => {
     vi.doMock("@resvg/resvg-js", () => {
       throw new Error("Cannot find package '@resvg/resvg-js'");
     });
-    const { loadFigurePrinter: load } = await import("./print-figure.ts");
+    const { loadFigurePrinter: load } = await import("../study/report/print-figure.ts");
     await expect(load("png")).rejects.toMatchObject({
       code: "figures-unavailable",
       message: expect.stringMatching(

@@ -1,10 +1,15 @@
 import { DOMParser } from "linkedom";
-import { CHART_WIDTH, FONT_SIZE } from "./chart.ts";
+import {
+  CHART_WIDTH,
+  drawMark,
+  FONT_SIZE,
+  type LegendEntry,
+  MARK_HEIGHT,
+  MARK_WIDTH,
+  printColour,
+} from "./chart.ts";
 import type { Figure } from "./figure.ts";
 import { html, type SafeHtml, trustedHtml } from "./html.ts";
-import { drawMark, type LegendEntry, MARK_HEIGHT, MARK_WIDTH } from "./legend.ts";
-import { printColour } from "./palette.ts";
-import { wrapText } from "./text-width.ts";
 
 /** Fonts of the same widths first: Arimo, in which PDF and PNG files are set, has those of Helvetica and Arial. */
 const FONT_FAMILY = "Helvetica, Arial, sans-serif";
@@ -42,7 +47,7 @@ interface Block {
   draw(top: number): SafeHtml;
 }
 
-/** Sets blocks one below the other. */
+/** Stacks blocks vertically. */
 function stackBlocks(blocks: readonly Block[]): { readonly parts: SafeHtml[]; readonly height: number } {
   let top = MARGIN / 2;
   const parts: SafeHtml[] = [];
@@ -115,7 +120,7 @@ function resolveMarkup(markup: string): string {
 const parseSvg = (markup: string): SvgElement =>
   new DOMParser().parseFromString(markup, "image/svg+xml").documentElement as unknown as SvgElement;
 
-/** Attributes that only a page has a use for. */
+/** Attributes that only make sense on a page. */
 const OF_PAGES = ["class", "style", "aria-hidden", "aria-label", "font-variant"];
 
 function resolveAttributes(element: SvgElement): void {
@@ -138,4 +143,43 @@ interface SvgElement {
   removeAttribute(name: string): void;
   querySelectorAll(selector: string): Iterable<SvgElement>;
   remove(): void;
+}
+
+/**
+ * About how wide a text is in a sans-serif font, in ems; overestimated, since the reader's font is
+ * unknown.
+ */
+export const textWidth = (text: string): number =>
+  [...text].reduce((sum, character) => sum + widthOf(character), 0);
+
+function widthOf(character: string): number {
+  if (/[ijlI.,:;'|!()[\] ftr/-]/.test(character)) return 0.36;
+  if (/[mwMW@%]/.test(character)) return 0.95;
+  if (/[A-Z]/.test(character)) return 0.72;
+  return character.charCodeAt(0) < FIRST_WIDE ? 0.61 : 1.05;
+}
+
+/** Scripts from here on, Hangul and Chinese among them, fill the square. */
+const FIRST_WIDE = 0x1100;
+
+/** Breaks a text at spaces into lines of at most `width` ems; a longer word stands alone. */
+export function wrapText(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const joined = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && textWidth(joined) <= width) lines[lines.length - 1] = joined;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** A text of at most `width` ems: its beginning and its end, around an ellipsis, where it is longer. */
+export function fitText(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  const characters = [...text];
+  for (let kept = characters.length - 1; kept > 2; kept--) {
+    const shown = `${characters.slice(0, Math.ceil(kept / 2)).join("")}…${characters.slice(-Math.floor(kept / 2)).join("")}`;
+    if (textWidth(shown) <= width) return shown;
+  }
+  return "…";
 }

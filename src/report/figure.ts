@@ -1,14 +1,16 @@
 import { csvFormatRows } from "d3-dsv";
+import type { ScoreName } from "../evaluation/evaluate-split.ts";
+import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
+import { drawLegend, type LegendEntry } from "./chart.ts";
 import { html, type SafeHtml } from "./html.ts";
-import { drawLegend, type LegendEntry } from "./legend.ts";
 
-/** A chart, what is around it on the page and in a file, and the numbers it shows. */
+/** A chart with its title, legend and notes, and the numbers it shows. */
 export interface Figure {
-  /** Of its files, without their endings. */
+  /** Of its files, without extension. */
   readonly name: FigureName;
   /** Below a heading of the page. */
   readonly title: string;
-  /** Where it stands alone: what it shows, and of which questions. */
+  /** Title of the standalone file: what it shows, and for which questions. */
   readonly heading: string;
   /** One `<svg>` in the colours of the page; null where there is nothing to draw. */
   readonly chart: SafeHtml | null;
@@ -17,17 +19,17 @@ export interface Figure {
   readonly legend: readonly LegendEntry[];
   /** A sentence below the legend; null for none. */
   readonly note: string | null;
-  /** What only the page has, below all that; null for nothing. */
+  /** Further content of the page only; null for none. */
   readonly below: SafeHtml | null;
   readonly data: FigureData;
 }
 
-/** What figures are written as, beside the CSV files of their numbers. */
+/** File formats of figures, besides the CSV files of their numbers. */
 export const FIGURE_FORMATS = ["svg", "pdf", "png"] as const;
 export type FigureFormat = (typeof FIGURE_FORMATS)[number];
 
 /** What a figure shows, as a table. */
-export interface FigureData {
+interface FigureData {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | number | null)[])[];
 }
@@ -69,7 +71,7 @@ export function listFigures(withOod: boolean, withTransfer: boolean): FigureName
   ];
 }
 
-/** Where the files of figures stand, beside the page. */
+/** Folder of the figures' files, beside the page. */
 export const FIGURE_FOLDER = "figures";
 
 /** A figure on a page, with links to its files. */
@@ -90,3 +92,26 @@ export function figureCsv({ data: { columns, rows } }: Figure): string {
   const cells = rows.map((row) => row.map((cell) => (cell === null ? "" : String(cell))));
   return `${csvFormatRows([[...columns], ...cells])}\n`;
 }
+
+/** How each split is called in running text. */
+export const SPLIT_TITLES: Readonly<Record<EvaluatedSplit, string>> = {
+  math_val: "Validation",
+  math_test: "Test",
+  ood_test: "Other questions (out of distribution)",
+};
+
+/** The same in a standalone title. */
+export const SPLIT_QUESTIONS: Readonly<Record<EvaluatedSplit, string>> = {
+  math_val: "validation questions",
+  math_test: "test questions",
+  ood_test: "out-of-distribution questions",
+};
+
+/** How each score is called in running text. */
+export const SCORE_TITLES: Readonly<Record<ScoreName, string>> = {
+  accuracy_probe: "Accuracy probe",
+  se_probe: "SE probe",
+  entropy_baseline: "Entropy baseline",
+  semantic_entropy: "Semantic entropy itself",
+  discrete_semantic_entropy: "Discrete semantic entropy",
+};

@@ -1,8 +1,8 @@
 import { formatNumber, formatPercent } from "../text/format-numbers.ts";
-import { HELD_OUT_SPLITS } from "./figure.ts";
+import { shorten } from "../text/shorten.ts";
+import { HELD_OUT_SPLITS, SPLIT_TITLES } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
 import type { AnswerGroup, ReportContent, ReportQuestion } from "./report-content.ts";
-import { SPLIT_TITLES } from "./titles.ts";
 
 /** Questions shown in full. */
 const CARD_COUNT = 10;
@@ -56,6 +56,3 @@ function drawGroup({ answer, sampleCount, correctCount, example }: AnswerGroup, 
     correctCount === sampleCount ? "right" : correctCount === 0 ? "wrong" : `${correctCount} right`;
   return html`<li><details><summary><span class="count">${sampleCount}×</span> <span class="answer">${answer}</span> <span class="${correctCount === 0 ? "verdict wrong" : "verdict right"}">${verdict}</span></summary><pre tabindex="0">${shorten(example, limit)}</pre></details></li>`;
 }
-
-const shorten = (text: string, limit: number): string =>
-  text.length > limit ? `${text.slice(0, limit)}…` : text;

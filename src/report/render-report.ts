@@ -1,14 +1,11 @@
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
 import { formatInterval, formatNumber, formatPercent } from "../text/format-numbers.ts";
-import { drawBlindSpot } from "./blind-spot.ts";
-import { drawComparisons } from "./comparison-table.ts";
-import { drawDecisions } from "./decision-tables.ts";
+import { PALETTE } from "./chart.ts";
+import { drawBlindSpot, drawComparisons, drawDecisions, drawHeadlineTables } from "./evaluation-tables.ts";
 import { drawFigure, type Figure, type FigureFormat, type FigureName } from "./figure.ts";
-import { drawHeadlineTables } from "./headline-table.ts";
 import { html, type SafeHtml, trustedHtml } from "./html.ts";
 import { drawAllQuestions, drawUncertainQuestions } from "./question-sections.ts";
 import type { ReportContent } from "./report-content.ts";
-import { STYLE_SHEET } from "./style-sheet.ts";
 
 /**
  * The report as one HTML page that loads nothing: no script, no font, no network.
@@ -46,21 +43,21 @@ ${drawSettings(content)}
 ${drawSection(
   "scores",
   "How well each score works",
-  html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p permutes labels between questions, and ≤ marks the smallest p that so many permutations can give. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. Accuracy at 80%: among the least uncertain 80% of the answers.</p>
+  html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p permutes labels between questions, and ≤ marks the smallest p that this many permutations can give. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. Accuracy at 80%: among the least uncertain 80% of the answers.</p>
 ${drawHeadlineTables(evaluation)}
 ${drawFurther(evaluation)}`,
 )}
 ${drawSection(
   "comparisons",
   "Is one score better than another?",
-  html`<p class="quiet">Differences on the same answers: intervals from resampled questions, p by drawing the sign of what each question adds to the difference; Holm's correction is for all pairs of a split.</p>
+  html`<p class="quiet">Differences on the same answers: intervals from resampled questions, p from random signs of each question's contribution to the difference; Holm's correction covers all pairs of a split.</p>
 ${drawComparisons(evaluation)}`,
 )}
 ${drawSection("curves", "ROC curves", charts("roc"))}
 ${drawSection("precision", "Precision and recall", charts("precision-recall"))}
 ${drawSection("coverage", "Risk and coverage", charts("risk-coverage"))}
 ${drawSection("decisions", "When to answer", drawDecisions(evaluation))}
-${drawSection("reliability", "Do the probabilities mean what they say?", html`<p class="quiet">Calibration is Platt's, fitted on the validation questions.</p>${charts("reliability")}`)}
+${drawSection("reliability", "Do the probabilities mean what they say?", html`<p class="quiet">Calibrated by Platt scaling on the validation questions.</p>${charts("reliability")}`)}
 ${drawSection("layers", "Where in the model it can be read", html`<p class="quiet">Cross-validated on the training questions only. Layer 0 is the embeddings; layer l is the residual stream after block l.</p>${charts("layers-", "layer-map-")}`)}
 ${drawSection("entropy", "Semantic entropy", charts("entropy-"))}
 ${drawSection("blind-spot", "What semantic entropy cannot see", html`<p class="quiet">A model that is wrong in the same way each time has low semantic entropy. Entropy over samples, and a probe trained to predict it, cannot find these questions.</p>${drawBlindSpot(content)}`)}
@@ -85,7 +82,7 @@ const drawSection = (id: string, title: string, body: SafeHtml): SafeHtml =>
 function drawSummary({ math_test: test, ood_test: ood }: ProbeEval): SafeHtml {
   const accuracy = test.scores.accuracy_probe;
   const se = test.scores.se_probe;
-  return html`<p class="lead">On ${test.counts.questions} test questions, a linear probe on one forward pass tells wrong answers from right ones with AUROC <strong>${formatNumber(accuracy.auc)}</strong> (95% interval ${formatInterval(accuracy.auc_intervals)}); the semantic-entropy probe, which never saw whether an answer was right, reaches <strong>${formatNumber(se.auc)}</strong> (${formatInterval(se.auc_intervals)}).${ood === undefined ? "" : html` On questions of another kind: ${formatNumber(ood.auc_accuracy_probe)} and ${formatNumber(ood.auc_se_probe)}.`}</p>`;
+  return html`<p class="lead">On ${test.counts.questions} test questions, a linear probe on one forward pass tells wrong answers from right ones with AUROC <strong>${formatNumber(accuracy.auc)}</strong> (95% interval ${formatInterval(accuracy.auc_intervals)}); the semantic-entropy probe, which never saw whether an answer was right, reaches <strong>${formatNumber(se.auc)}</strong> (${formatInterval(se.auc_intervals)}).${ood === undefined ? "" : html` Out of distribution: ${formatNumber(ood.auc_accuracy_probe)} and ${formatNumber(ood.auc_se_probe)}.`}</p>`;
 }
 
 function drawWarnings({ warnings }: ProbeEval): SafeHtml {
@@ -97,7 +94,7 @@ function drawSettings({ settings }: ReportContent): SafeHtml {
   const rows = settings.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`);
   return html`<section aria-labelledby="settings"><h2 id="settings">How this was made</h2>
 <div class="wide" role="region" tabindex="0" aria-label="Settings"><table class="settings"><caption class="unseen">Settings and provenance</caption><tbody>${rows.slice(0, FIRST_SETTINGS)}</tbody></table></div>
-<details><summary>All settings and origins</summary><div class="wide" role="region" tabindex="0" aria-label="All settings"><table class="settings"><caption class="unseen">Further settings and provenance</caption><tbody>${rows.slice(FIRST_SETTINGS)}</tbody></table></div></details></section>`;
+<details><summary>All settings and provenance</summary><div class="wide" role="region" tabindex="0" aria-label="All settings"><table class="settings"><caption class="unseen">Further settings and provenance</caption><tbody>${rows.slice(FIRST_SETTINGS)}</tbody></table></div></details></section>`;
 }
 
 /** Model, questions, sampler, probes: without these the numbers below say nothing. */
@@ -114,7 +111,7 @@ function drawFurther({ math_test: test }: ProbeEval): SafeHtml {
       : html`<li>Control: an accuracy probe that sees the same numbers for every answer has AUROC ${formatNumber(constant.auc)}; it should be 0.5.</li>`,
     power === null || power.smallest_auc === null
       ? null
-      : html`<li>Power: with so many questions, an AUROC of ${formatNumber(power.smallest_auc, 2)} or more is found significant in ${formatPercent(power.power)} of studies.</li>`,
+      : html`<li>Power: with this many questions, an AUROC of ${formatNumber(power.smallest_auc, 2)} or more would be significant in ${formatPercent(power.power)} of studies.</li>`,
     html`<li>Mean P(correct) by the accuracy probe: ${formatNumber(test.mean_conf_acc_correct)} for right answers, ${formatNumber(test.mean_conf_acc_incorrect)} for wrong ones.</li>`,
     test.tau_answer === null
       ? null
@@ -122,3 +119,67 @@ function drawFurther({ math_test: test }: ProbeEval): SafeHtml {
   ].filter((line) => line !== null);
   return html`<p>On the test questions:</p><ul>${lines}</ul>`;
 }
+
+/** The report's style: one readable column, light or dark as the reader's system is, on screens, phones and paper. */
+const STYLE_SHEET: string = `
+${PALETTE}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+main, header { max-width: 60rem; margin: 0 auto; padding: 0 1.25rem; }
+header { padding-top: 2.5rem; }
+main { padding-bottom: 4rem; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .5rem; letter-spacing: -.01em; }
+h2 { font-size: 1.3rem; margin: 2.75rem 0 .75rem; letter-spacing: -.005em; }
+h3 { font-size: 1rem; margin: 1.2rem 0 .25rem; overflow-wrap: anywhere; white-space: pre-wrap; }
+p { margin: .5rem 0; max-width: 44rem; }
+.lead { font-size: 1.1rem; }
+.quiet { color: var(--quiet); font-size: .9em; font-weight: 400; }
+.warnings { background: var(--warn); color: var(--warn-ink); border-radius: .5rem; padding: .9rem 1.1rem; margin: 1.5rem 0; }
+.warnings h2 { margin: 0 0 .3rem; font-size: 1.05rem; }
+.warnings ul { margin: 0; padding-left: 1.2rem; }
+.wide { position: relative; overflow-x: auto; margin: .4rem 0 1.75rem; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .93rem; }
+caption { text-align: left; padding: 0 0 .5rem; }
+th, td { padding: .38rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+thead th { font-weight: 600; color: var(--quiet); font-size: .85rem; }
+tbody th { font-weight: 500; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.group th { color: var(--quiet); font-size: .85rem; padding-top: .9rem; font-weight: 600; }
+.settings th { width: 15rem; font-weight: 500; color: var(--quiet); }
+.settings td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1.75rem 2rem; }
+figure { margin: 0; min-width: 0; }
+figcaption { font-weight: 600; margin-bottom: .4rem; }
+figure > svg { width: 100%; height: auto; overflow: visible; color: var(--ink); }
+.legend { list-style: none; margin: .3rem 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; font-size: .9rem; }
+.legend svg { vertical-align: middle; }
+details { margin: .35rem 0; }
+summary { cursor: pointer; }
+a:focus-visible, pre:focus-visible, summary:focus-visible, .wide:focus-visible { outline: 2px solid var(--series-1); outline-offset: 2px; }
+.files { margin: .2rem 0 0; font-size: .85rem; }
+.files a { color: var(--quiet); margin-right: .6rem; }
+th[rowspan], td[rowspan] { vertical-align: top; }
+.words { white-space: normal !important; text-align: left; overflow-wrap: anywhere; min-width: 9rem; }
+.list > summary { padding: .3rem 0; }
+.list > details > summary { display: block; padding: .3rem .2rem; border-bottom: 1px solid var(--rule); overflow-wrap: anywhere; }
+.list > details[open] > summary { border-bottom-color: transparent; font-weight: 600; }
+.nats { display: inline-block; min-width: 3rem; font-variant-numeric: tabular-nums; color: var(--quiet); }
+.opened { background: var(--panel); border-radius: .5rem; padding: .5rem 1.1rem .9rem; margin-bottom: .6rem; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; }
+.cards { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem; }
+.cards h3 { margin-top: 0; }
+.cards article { background: var(--panel); border-radius: .5rem; padding: .9rem 1.1rem; }
+.groups { list-style: none; margin: .4rem 0 0; padding: 0; }
+.count { display: inline-block; min-width: 2.4em; font-variant-numeric: tabular-nums; color: var(--quiet); }
+.answer { font-weight: 600; overflow-wrap: anywhere; }
+.verdict { font-size: .85em; margin-left: .4em; }
+.right { color: var(--right); } .wrong { color: var(--wrong); }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--paper); border-radius: .4rem; padding: .7rem .9rem; margin: .4rem 0; font: .85rem/1.5 ui-monospace, SFMono-Regular, Consolas, monospace; max-height: 24rem; overflow-y: auto; }
+@media (max-width: 40rem) {
+  body { font-size: 15px; } h1 { font-size: 1.5rem; } header { padding-top: 1.5rem; }
+  th, td { padding: .38rem .45rem; } th:first-child { white-space: normal; }
+  .settings th { width: 40%; white-space: normal; }
+}
+@media print { details { display: block; } .wide { overflow: visible; } }
+`;

@@ -13,7 +13,6 @@ import {
   type RiskAssessment,
   requireFamiliarity,
 } from "../probes/assess-risk.ts";
-import { sourceOf } from "../probes/pick-states.ts";
 import type { Probe } from "../probes/probe.ts";
 import {
   assertStates,
@@ -22,6 +21,7 @@ import {
   requireProbeFits,
 } from "../probes/score-probe.ts";
 import type { ThinkStatus } from "../samples/run-record.ts";
+import { stateSourceOf } from "../study/probes/pick-states.ts";
 import { generateAnswer, takeAnswer } from "./answer-source.ts";
 import { type AskingChoice, settleAsking } from "./settle-asking.ts";
 
@@ -192,7 +192,7 @@ export function scoreQuestion(
 
 function requireModel(probe: Probe, { provenance, config }: LanguageModel): void {
   const width = probe.features === "hidden-state" ? config.hiddenSize : probe.width;
-  requireProbeFits(probe, { width, source: { ...sourceOf(provenance), norm_state: "residual" } });
+  requireProbeFits(probe, { width, source: { ...stateSourceOf(provenance), norm_state: "residual" } });
 }
 
 /** @param values of the token and layers that the probe reads, which `createScorer` saw to */
@@ -203,7 +203,7 @@ function placeState(
 ): ProbeInput | null {
   if (values === undefined || position === null || layer === null) return null;
   const place = { position, layer, layerCount, width: config.hiddenSize, normState: "residual" } as const;
-  return assertStates(values, { ...place, source: sourceOf(provenance) });
+  return assertStates(values, { ...place, source: stateSourceOf(provenance) });
 }
 
 const NO_ANSWER = {

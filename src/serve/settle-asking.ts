@@ -9,7 +9,7 @@ import {
 } from "../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../errors.ts";
 import { stableStringify } from "../formats/json.ts";
-import type { AskingRecord } from "../probes/probe.ts";
+import type { GenerationConfig } from "../probes/probe.ts";
 import { describePromptFormat } from "../samples/describe-prompt-format.ts";
 import { requireRoom, resolveSampler } from "../study/sampling/resolve-sampler.ts";
 
@@ -40,7 +40,7 @@ export interface SettledAsking {
  */
 export function settleAsking(
   model: LanguageModel,
-  record: AskingRecord | null,
+  record: GenerationConfig | null,
   choice: AskingChoice,
 ): SettledAsking {
   const { sampling = "greedy", maxNewTokens } = choice;
@@ -76,7 +76,7 @@ export function settleAsking(
 
 function matchFormat(
   model: LanguageModel,
-  { prompt_format }: AskingRecord,
+  { prompt_format }: GenerationConfig,
   choice: AskingChoice,
 ): PromptFormat {
   const recorded = PLAIN_PROMPT_FORMATS.find((name) => name === prompt_format);

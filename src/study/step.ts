@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import type { EstimateCost } from "../entropy/measures/measure-estimates.ts";
+import type { EstimateCost } from "../entropy/measures/estimate-registry.ts";
 import { SepError } from "../errors.ts";
 import { explainFileError } from "../store/file-error.ts";
 import { acquireLock } from "../store/lock.ts";

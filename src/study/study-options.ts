@@ -6,7 +6,7 @@ import type { DeviceChoice, ModelDtype } from "../engine/runtime/device.ts";
 import type { EstimateChoice } from "../entropy/measures/estimate-registry.ts";
 import type { SeModeName } from "../entropy/se-mode.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
-import type { ProbeKind } from "../probes/probe-kind.ts";
+import type { ProbeKind } from "../probes/probe-weights.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { FigureFormat } from "../report/figure.ts";
 import type { CorrectnessRule } from "../text/open-answer.ts";

@@ -1,5 +1,5 @@
 import { SepError } from "../../src/errors.ts";
-import type { TextEmbedder } from "../../src/meaning/embedder.ts";
+import type { TextEmbedder } from "../../src/meaning/cosine-equivalence.ts";
 import type { Entailer } from "../../src/meaning/entailer.ts";
 import type { JudgeModel } from "../../src/meaning/judge-model.ts";
 import type { MeaningModels } from "../../src/study/meaning/meaning-models.ts";

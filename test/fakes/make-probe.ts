@@ -1,5 +1,4 @@
-import type { Familiarity } from "../../src/probes/familiarity.ts";
-import type { Probe } from "../../src/probes/probe.ts";
+import type { Familiarity, Probe } from "../../src/probes/probe.ts";
 
 /** A small probe of two features whose numbers can be worked out by hand. */
 export function makeProbe(changes: Partial<Probe> = {}): Probe {

@@ -1,5 +1,4 @@
-import { mapPairs } from "../../src/entropy/pair-matrix.ts";
-import type { QuestionSamples } from "../../src/entropy/question-samples.ts";
+import { mapPairs, type QuestionSamples } from "../../src/entropy/question-samples.ts";
 import cases from "../golden/estimate-cases.json" with { type: "json" };
 
 /** One of the questions that the reference implementations were given. */

@@ -1,11 +1,11 @@
 import type { LanguageModel } from "../../src/engine/language-model.ts";
 import type { TracePosition } from "../../src/engine/places.ts";
-import type { AskingRecord, Probe } from "../../src/probes/probe.ts";
+import type { GenerationConfig, Probe } from "../../src/probes/probe.ts";
 import { hashed } from "./hashed.ts";
 import { makeProbe } from "./make-probe.ts";
 
 /** How a probe's model was asked. */
-export const asking = (changes: Partial<AskingRecord> = {}): AskingRecord => ({
+export const asking = (changes: Partial<GenerationConfig> = {}): GenerationConfig => ({
   prompt_format: "notebook",
   system_prompt: null,
   enable_thinking: null,

@@ -4,7 +4,7 @@ import { createFakeClassifier, entailmentOf } from "../../../test/fakes/fake-cla
 import { type FakeTeiOptions, startFakeTei } from "../../../test/fakes/fake-tei.ts";
 import { loadTextClassifier, type TextClassifier } from "../../checkpoint/encoders/load-text-classifier.ts";
 import { createRng } from "../../math/rng.ts";
-import { createClassifierEntailer } from "../../meaning/nli-entailer.ts";
+import { createClassifierEntailer } from "../../meaning/entailer.ts";
 import { parseServerAddresses } from "../../net/server-address.ts";
 import { createServerPool } from "../../net/server-pool.ts";
 import { createTeiEntailer } from "./tei-entailer.ts";

@@ -1,8 +1,12 @@
 import { SepError } from "../../errors.ts";
 import { stableStringify } from "../../formats/json.ts";
-import type { Entailer, EntailmentVerdict } from "../../meaning/entailer.ts";
-import { testEntailer } from "../../meaning/nli-entailer.ts";
-import { type NliLabel, readNliLabels } from "../../meaning/nli-labels.ts";
+import {
+  type Entailer,
+  type EntailmentVerdict,
+  type NliLabel,
+  readNliLabels,
+  testEntailer,
+} from "../../meaning/entailer.ts";
 import { quoteAnswer } from "../../net/describe-outcome.ts";
 import { allOrNone } from "../../net/map-concurrently.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";

@@ -1,5 +1,5 @@
 import { openModel } from "../../backends/local/open-model.ts";
-import type { PTrueShot } from "../../entropy/p-true.ts";
+import type { PTrueShot } from "../../entropy/state-measures.ts";
 import { SepError } from "../../errors.ts";
 import { type ComputeEntropyOptions, computeEntropy } from "../../study/entropy/compute-entropy.ts";
 import { readPTrueShots } from "../../study/entropy/read-p-true-shots.ts";

@@ -1,14 +1,15 @@
-import { discreteSemanticEntropy } from "../discrete-semantic-entropy.ts";
-import { groupByCluster } from "../group-by-cluster.ts";
-import { meanClusterSurprisal } from "../mean-cluster-surprisal.ts";
-import { minorityShare } from "../minority-share.ts";
-import { monteCarloSemanticEntropy } from "../monte-carlo-semantic-entropy.ts";
 import type { QuestionSamples } from "../question-samples.ts";
 import { SE_MODES, type SeModeName } from "../se-mode.ts";
-import { semanticEntropy } from "../semantic-entropy.ts";
-import { sumLogprobSemanticEntropy } from "../sum-logprob-semantic-entropy.ts";
-import type { Estimate } from "./estimate.ts";
-import { known } from "./known.ts";
+import {
+  discreteSemanticEntropy,
+  groupByCluster,
+  meanClusterSurprisal,
+  minorityShare,
+  monteCarloSemanticEntropy,
+  semanticEntropy,
+  sumLogprobSemanticEntropy,
+} from "../semantic-entropy.ts";
+import { type Estimate, known } from "./estimate.ts";
 
 const KUHN = "Kuhn et al. 2023";
 const OATML = "OATML/semantic-entropy-probes";

@@ -1,16 +1,14 @@
 import {
   cosineAffinity,
+  degreeMatrixUncertainty,
+  eccentricity,
+  eigenvalueCount,
   entailmentAffinity,
   jaccardAffinity,
   nonContradictionAffinity,
-} from "../affinity.ts";
-import { degreeMatrixUncertainty } from "../degree-matrix.ts";
-import { eccentricity } from "../eccentricity.ts";
-import { eigenvalueCount } from "../eigenvalue-count.ts";
-import type { AffinityMatrix } from "../pair-matrix.ts";
-import type { QuestionSamples } from "../question-samples.ts";
-import type { Estimate, EstimateNeed } from "./estimate.ts";
-import { known } from "./known.ts";
+} from "../graph-measures.ts";
+import type { AffinityMatrix, QuestionSamples } from "../question-samples.ts";
+import { type Estimate, type EstimateNeed, known } from "./estimate.ts";
 
 /** What makes two samples alike. */
 const AFFINITIES: readonly {
@@ -80,7 +78,7 @@ export const GRAPH_ESTIMATES: readonly Estimate[] = MEASURES.flatMap(({ of: meas
     checkedAgainst: suffix === "cosine" ? "formula in Python" : "lm-polygraph",
     compute: (samples) => {
       const W = affinity(samples);
-      // verdicts from elsewhere may deny that a sample follows from itself; no node is in such a graph
+      // verdicts from elsewhere may deny that a sample entails itself; then the graph has no such node
       const isGraph = W.every((row) => row.some((w) => w > 0));
       return isGraph ? measure(W) : Number.NaN;
     },

@@ -1,26 +1,20 @@
+import { HEAT_KERNEL, kernelLanguageEntropy, MATERN_KERNEL, semanticGraph } from "../graph-measures.ts";
 import {
   type Agreement,
   answerInconsistency,
   cosineAgreement,
+  countSemanticSets,
   exactMatch,
+  lexicalSimilarity,
+  luq,
   mutualEntailment,
   noncontradiction,
-} from "../answer-consistency.ts";
-import {
-  HEAT_KERNEL,
-  kernelLanguageEntropy,
-  MATERN_KERNEL,
-  semanticGraph,
-} from "../kernel-language-entropy.ts";
-import { lexicalSimilarity } from "../lexical-similarity.ts";
-import { luq } from "../luq.ts";
+  selfCheckNli,
+  semanticDensity,
+  sentenceSar,
+} from "../pair-measures.ts";
 import type { QuestionSamples } from "../question-samples.ts";
-import { selfCheckNli } from "../self-check-nli.ts";
-import { semanticDensity } from "../semantic-density.ts";
-import { countSemanticSets } from "../semantic-sets.ts";
-import { sentenceSar } from "../sentence-sar.ts";
-import type { Estimate, EstimateNeed } from "./estimate.ts";
-import { known } from "./known.ts";
+import { type Estimate, type EstimateNeed, known } from "./estimate.ts";
 
 const NIKITIN = "Nikitin et al. 2024";
 
@@ -138,7 +132,7 @@ export const PAIR_ESTIMATES: readonly Estimate[] = [
   },
 ];
 
-/** One of uqlm's black-box scorers, turned round. */
+/** 1 minus one of uqlm's black-box scorers. */
 function inconsistency(
   scorer: string,
   verb: string,

@@ -3,16 +3,18 @@ import { ESTIMATE_CASES, makeSamples } from "../../../test/fakes/make-samples.ts
 import polygraph from "../../../test/golden/estimates-polygraph.json" with { type: "json" };
 import published from "../../../test/golden/estimates-published.json" with { type: "json" };
 import uqlm from "../../../test/golden/estimates-uqlm.json" with { type: "json" };
-import { cosineAffinity } from "../affinity.ts";
-import { answerInconsistency, cosineAgreement } from "../answer-consistency.ts";
-import { clusterByVerdicts } from "../cluster-by-verdicts.ts";
-import { type EntailmentMatrix, mapPairs } from "../pair-matrix.ts";
-import { SE_MODE_NAMES, SE_MODES } from "../se-mode.ts";
-import { selfCheckNli } from "../self-check-nli.ts";
-import { semanticDensity } from "../semantic-density.ts";
-import { sentenceSar } from "../sentence-sar.ts";
+import { cosineAffinity } from "../graph-measures.ts";
+import {
+  answerInconsistency,
+  cosineAgreement,
+  selfCheckNli,
+  semanticDensity,
+  sentenceSar,
+} from "../pair-measures.ts";
+import { type EntailmentMatrix, mapPairs } from "../question-samples.ts";
+import { clusterByVerdicts, SE_MODE_NAMES, SE_MODES } from "../se-mode.ts";
+import { known } from "./estimate.ts";
 import { ESTIMATES } from "./estimate-registry.ts";
-import { known } from "./known.ts";
 
 /**
  * Of float64 sums in another order, and of eigenvalues whose differences are amplified by logarithms. References

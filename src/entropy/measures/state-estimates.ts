@@ -1,8 +1,7 @@
-import { eigenScore } from "../eigen-score.ts";
-import type { Estimate } from "./estimate.ts";
-import { known } from "./known.ts";
+import { eigenScore } from "../state-measures.ts";
+import { type Estimate, known } from "./estimate.ts";
 
-/** Estimates that ask the model itself: by its hidden states, by what it says, by what it makes of its answer. */
+/** Estimates from the model itself: its hidden states, its stated confidence, its judgement of its answer. */
 export const STATE_ESTIMATES: readonly Estimate[] = [
   {
     name: "eigen_score",

@@ -1,14 +1,15 @@
-import { lexicalEntropy } from "../lexical-entropy.ts";
-import { likeliestSample } from "../likeliest-sample.ts";
-import { logPerplexity } from "../log-perplexity.ts";
-import { maxTokenEntropy } from "../max-token-entropy.ts";
-import { maxTokenNll } from "../max-token-nll.ts";
-import { meanTokenEntropy } from "../mean-token-entropy.ts";
-import { monteCarloImprobability } from "../monte-carlo-improbability.ts";
-import { regularEntropy } from "../regular-entropy.ts";
-import { sequenceNll } from "../sequence-nll.ts";
-import type { Estimate, EstimateNeed } from "./estimate.ts";
-import { known } from "./known.ts";
+import {
+  lexicalEntropy,
+  likeliestSample,
+  logPerplexity,
+  maxTokenEntropy,
+  maxTokenNll,
+  meanTokenEntropy,
+  monteCarloImprobability,
+  regularEntropy,
+  sequenceNll,
+} from "../token-measures.ts";
+import { type Estimate, type EstimateNeed, known } from "./estimate.ts";
 
 const MALININ = "Malinin and Gales 2021";
 
@@ -130,7 +131,7 @@ function likelihoods(prefix: string, need: "token_logprobs" | "best_logprobs", a
   ];
 }
 
-/** Mean token entropies of all of an answer, of its reasoning, and of what follows. */
+/** Mean token entropies of the whole answer, of its reasoning, and of the rest. */
 function entropies(): Estimate[] {
   const parts = [
     ["mean_token_entropy", "token_entropies", "all tokens"],

@@ -9,7 +9,7 @@ import { makeFamiliarity, makeProbe } from "../../../test/fakes/make-probe.ts";
 import { readNpz } from "../../store/array-file.ts";
 import { exportPathOf, exportProbe, loadProbe } from "../../study/probe-files.ts";
 import { assessRisk } from "../assess-risk.ts";
-import type { CalibrationMap } from "../calibration-map.ts";
+import type { CalibrationMap } from "../calibration.ts";
 import type { Probe } from "../probe.ts";
 import { assertStates, type PlacedStates, scoreProbe } from "../score-probe.ts";
 

@@ -1,7 +1,7 @@
 import { createGraph, type OnnxGraph, type TensorName } from "../../engine/graph/graph.ts";
 import { stableStringify } from "../../formats/json.ts";
 import { findDecision } from "../assess-risk.ts";
-import type { CalibrationMap } from "../calibration-map.ts";
+import type { CalibrationMap } from "../calibration.ts";
 import type { Probe } from "../probe.ts";
 
 /** Names of the graph's tensors. */

@@ -4,31 +4,31 @@ import type { DesignMatrix } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 
 /**
- * The leading eigenpairs of K = Z Z^T, about. Hidden states have a few directions of large variance and many of
- * small; taking the large ones out leaves conjugate gradients a third of the steps.
+ * The leading eigenpairs, approximately, of the Gram matrix K = Z Z^T. Hidden states have a few directions of large variance and many of
+ * small; deflating the large ones leaves conjugate gradients a third of the steps.
  */
 export interface Deflation {
   /** k */
   readonly rank: number;
   /** [k] eigenvalues, ascending. */
   readonly values: readonly number[];
-  /** About the largest eigenvalue that is left; 0 if none is. */
+  /** Approximately the largest remaining eigenvalue; 0 if none remains. */
   readonly tail: number;
   /** [k,n] rows e_j, the duals of orthonormal weights v_j = Z^T e_j. */
   readonly duals: Float32Array;
-  /** [k,n] their images K e_j. */
-  readonly images: Float32Array;
+  /** [k,n] the Gram matrix times them, K e_j. */
+  readonly gramDuals: Float32Array;
 }
 
 /** With fewer rows, finding the leading directions takes longer than it saves. */
 export const ROWS_WORTH_DEFLATING = 200;
 
-/** Vectors of one step: as many as a product takes at the price of one. Half of the pairs found are kept. */
+/** Vectors per step: as many as a product multiplies for the cost of one. Half of the pairs found are kept. */
 const BLOCK = 16;
 
 /**
  * Finds the leading eigenpairs within a block Krylov space: a random block, K times it, K times that, and so on, each
- * freed of what is known.
+ * orthogonalised against those before.
  * @param steps products with K; each finds 8 more pairs, where K has as many
  * @returns null if K is zero
  * @see Golub and Van Loan, Matrix Computations, 10.3.6, for block Lanczos methods
@@ -40,34 +40,33 @@ export async function deflate(
 ): Promise<Deflation | null> {
   const n = design.rowCount;
   const basis = new Float32Array(steps * BLOCK * n);
-  const images = new Float32Array(steps * BLOCK * n);
+  const gramBasis = new Float32Array(steps * BLOCK * n);
   let count = 0;
   let block = randomBlock(Math.min(BLOCK, n), n);
   for (let step = 0; step < steps; step++) {
     for (let pass = 0; pass < 2; pass++) {
-      // twice: once leaves rounding of the size of what was taken away
+      // twice: the first pass leaves rounding errors as large as what it removed
       await removeSpan(multiplier, block, basis, count, n);
       block = await orthonormalise(multiplier, block, n);
     }
     const width = block.length / n;
     if (width === 0) break;
     basis.set(block, count * n);
-    const image = images.subarray(count * n, (count + width) * n);
-    await design.applyGram(block, width, image);
-    block = image.slice();
+    const gramBlock = gramBasis.subarray(count * n, (count + width) * n);
+    await design.applyGram(block, width, gramBlock);
+    block = gramBlock.slice();
     count += width;
   }
   const found = basis.subarray(0, count * n);
   const isComplete = count < steps * BLOCK;
   // the lower half is dropped: those values are mixtures, and the smallest kept one has to bound what is left
   const dropped = isComplete ? 0 : Math.floor(count / 2);
-  return project(multiplier, found, images.subarray(0, count * n), n, { isComplete, dropped });
+  return project(multiplier, found, gramBasis.subarray(0, count * n), n, { isComplete, dropped });
 }
 
 /**
- * Finds the leading eigenpairs from a good guess, by one product with K: those of a training set from those of all
- * rows.
- * @param guess [k,n] duals, about in their span
+ * Finds the leading eigenpairs from a good guess by one product with K: those of a training set from those of all rows.
+ * @param guess [k,n] duals approximately in their span
  */
 export async function refineDeflation(
   multiplier: MatrixMultiplier,
@@ -77,21 +76,21 @@ export async function refineDeflation(
   const n = design.rowCount;
   const block = await orthonormalise(multiplier, guess, n);
   const width = block.length / n;
-  const images = new Float32Array(block.length);
-  await design.applyGram(block, width, images);
-  return project(multiplier, block, images, n, { isComplete: false, dropped: 0 });
+  const gramBlock = new Float32Array(block.length);
+  await design.applyGram(block, width, gramBlock);
+  return project(multiplier, block, gramBlock, n, { isComplete: false, dropped: 0 });
 }
 
 /**
- * [k,n] the leading duals of some of the rows, about: {@link refineDeflation} starts from them.
- * @param rows [n] places among all N rows
+ * [k,n] approximately the leading duals of some of the rows; {@link refineDeflation} starts from them.
+ * @param rows [n] indices among all N rows
  */
-export function restrictDeflation({ rank, images }: Deflation, rows: Int32Array): Float32Array {
-  const total = images.length / rank;
+export function restrictDeflation({ rank, gramDuals }: Deflation, rows: Int32Array): Float32Array {
+  const total = gramDuals.length / rank;
   const restricted = new Float32Array(rank * rows.length);
   for (let j = 0, at = 0; j < rank; j++) {
-    // the images, not the duals: K once more makes them purer
-    for (let i = 0; i < rows.length; i++) restricted[at++] = images[j * total + rows[i]!]!;
+    // K times the duals, not the duals: another product with K makes them purer
+    for (let i = 0; i < rows.length; i++) restricted[at++] = gramDuals[j * total + rows[i]!]!;
   }
   return restricted;
 }
@@ -124,14 +123,14 @@ async function removeSpan(
 async function project(
   multiplier: MatrixMultiplier,
   block: Float32Array,
-  images: Float32Array,
+  gramBlock: Float32Array,
   n: number,
   { isComplete, dropped }: { readonly isComplete: boolean; readonly dropped: number },
 ): Promise<Deflation | null> {
   const count = block.length / n;
   if (count === 0) return null;
   const products = new Float32Array(count * count);
-  await multiplier.multiply(block, images, products, { m: count, k: n, n: count, transposeB: true });
+  await multiplier.multiply(block, gramBlock, products, { m: count, k: n, n: count, transposeB: true });
   const found = symmetricEigen(
     Array.from({ length: count }, (_, i) => products.subarray(i * count, (i + 1) * count)),
   );
@@ -147,10 +146,10 @@ async function project(
   });
   const shape = { m: rank, k: count, n, transposeB: false };
   const duals = new Float32Array(rank * n);
-  const dualImages = new Float32Array(rank * n);
+  const gramDuals = new Float32Array(rank * n);
   await multiplier.multiply(mixing, block, duals, shape);
-  await multiplier.multiply(mixing, images, dualImages, shape);
-  return { rank, values, tail: isComplete ? 0 : values[0]!, duals, images: dualImages };
+  await multiplier.multiply(mixing, gramBlock, gramDuals, shape);
+  return { rank, values, tail: isComplete ? 0 : values[0]!, duals, gramDuals };
 }
 
 /** Orthonormal rows with the span of the given ones; those that add nothing but rounding noise are dropped. */
@@ -178,7 +177,7 @@ async function orthonormalise(
 /** Eigenvalues relative to the largest that float32 products can tell from zero. */
 const NOISE = 1e-6;
 
-/** Any start will do that is not blind to the leading directions; xorshift makes one quickly, the same each time. */
+/** Any start that is not orthogonal to the leading directions will do; xorshift is fast and repeatable. */
 function randomBlock(rank: number, n: number): Float32Array {
   const block = new Float32Array(rank * n);
   let word = 0x9e3779b9;

@@ -3,32 +3,18 @@ import type { DesignMatrix } from "../design-matrix.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { packPass } from "../products/packed-pass.ts";
 import { createScratch, type Scratch } from "../products/scratch.ts";
-import type { RowSpaceColumn } from "./column.ts";
 import type { Deflation } from "./deflation.ts";
+import type { Preconditioned, Regression } from "./regression.ts";
 
-/**
- * A preconditioned residual z = share · residual + correction. With the share alone it is the residual itself on
- * the features' scale.
- */
-export interface Preconditioned {
-  readonly share: number;
-  readonly intercept: number;
-  /** What residual · K z has beside share · residual · K residual. */
-  readonly extraEnergy: number;
-  /** [2n] the correction, and after it that of K z; null for none. Good until the next pass. */
-  readonly corrections: Float32Array | null;
-}
-
-/** Passes over the matrix, each of which serves all columns still at work. */
+/** Passes over the matrix; each serves all unfinished regressions. */
 export interface Passes {
   /**
-   * Takes the columns' images, K residual, and preconditions their residuals.
-   * @param replaceImages puts more exact numbers in place of some columns' images, and of images [A,n], before they
-   *   are used
+   * Multiplies the regressions' residuals by the Gram matrix, and preconditions them.
+   * @param replaceProducts puts more exact numbers in place of some of the products [A,n], before they are used
    */
   take(
-    columns: readonly RowSpaceColumn[],
-    replaceImages: ((images: Float32Array) => void) | null,
+    regressions: readonly Regression[],
+    replaceProducts: ((products: Float32Array) => void) | null,
   ): Promise<readonly Preconditioned[]>;
 }
 
@@ -38,9 +24,9 @@ export interface Passes {
  */
 export function createBalancedPasses(design: DesignMatrix, scratch: Scratch = createScratch()): Passes {
   return {
-    async take(columns, replaceImages) {
-      await takeImages(design, columns, replaceImages, scratch);
-      return columns.map(({ interceptResidual, curvatureSum }) => {
+    async take(regressions, replaceProducts) {
+      await applyGramToResiduals(design, regressions, replaceProducts, scratch);
+      return regressions.map(({ interceptResidual, curvatureSum }) => {
         const intercept = (interceptResidual * (1 + curvatureSum)) / (curvatureSum + Number.MIN_VALUE);
         return { share: 1, intercept, extraEnergy: interceptResidual * intercept, corrections: null };
       });
@@ -48,7 +34,7 @@ export function createBalancedPasses(design: DesignMatrix, scratch: Scratch = cr
   };
 }
 
-/** With more rows, another copy of K would be of 100 MB and more. */
+/** With more rows, another copy of the Gram matrix would take 100 MB or more. */
 const ROWS_WORTH_PACKING = 5000;
 
 /**
@@ -59,40 +45,40 @@ const ROWS_WORTH_PACKING = 5000;
 export async function createDeflatedPasses(
   multiplier: MatrixMultiplier,
   design: DesignMatrix,
-  { rank, values, tail, duals, images: dualImages }: Deflation,
+  { rank, values, tail, duals, gramDuals }: Deflation,
   scratch: Scratch = createScratch(),
 ): Promise<Passes & AsyncDisposable> {
   const n = design.rowCount;
-  // Projections of the weights Z^T residual on v_j = Z^T e_j, through the image: what the residual has outside the
+  // Projections of the weights Z^T residual on v_j = Z^T e_j, through K residual: what the residual has outside the
   // rows' span would be rounding noise in a product with the residual itself.
   const P = transpose(duals, rank, n);
   const Q = new Float32Array(2 * n * rank);
   for (let j = 0; j < rank; j++) {
     Q.set(duals.subarray(j * n, (j + 1) * n), 2 * j * n);
-    Q.set(dualImages.subarray(j * n, (j + 1) * n), (2 * j + 1) * n);
+    Q.set(gramDuals.subarray(j * n, (j + 1) * n), (2 * j + 1) * n);
   }
-  // in one session with the rest, where images are never replaced on the way
+  // in one session with the rest, where products are never replaced on the way
   const isPacked = design.gram !== null && design.exact === null && n <= ROWS_WORTH_PACKING;
   const packed = await packPass(multiplier, { K: isPacked ? design.gram : null, P, Q }, { n, k: rank });
   return {
-    async take(columns, replaceImages) {
-      const count = columns.length;
+    async take(regressions, replaceProducts) {
+      const count = regressions.length;
       const factors = scratch.take("factors", rank * count);
       const inside = scratch.take("projections", rank * count);
       const corrections = scratch.take("corrections", 2 * n * count);
-      const shares = columns.map(({ curvatureSum }, a) => {
+      const shares = regressions.map(({ curvatureSum }, a) => {
         const bend = curvatureSum / n;
         const share = 1 / (1 + bend * tail);
         for (let q = 0; q < rank; q++) factors[a * rank + q] = 1 / (1 + bend * values[q]!) - share;
         return share;
       });
-      const images = isPacked
-        ? scratch.take("images", count * n)
-        : await takeImages(design, columns, replaceImages, scratch);
-      const x = isPacked ? gatherResiduals(columns, scratch) : images;
-      await packed.run({ count, x, factors, images, inside, out: corrections });
-      if (isPacked) setImages(columns, images);
-      return columns.map(({ interceptResidual, curvatureSum }, a) => {
+      const products = isPacked
+        ? scratch.take("Gram products", count * n)
+        : await applyGramToResiduals(design, regressions, replaceProducts, scratch);
+      const x = isPacked ? gatherResiduals(regressions, scratch) : products;
+      await packed.run({ count, x, factors, images: products, inside, out: corrections });
+      if (isPacked) storeProducts(regressions, products);
+      return regressions.map(({ interceptResidual, curvatureSum }, a) => {
         const intercept = interceptResidual / (curvatureSum + Number.MIN_VALUE);
         let extraEnergy = interceptResidual * intercept;
         for (let at = a * rank; at < (a + 1) * rank; at++) {
@@ -108,31 +94,31 @@ export async function createDeflatedPasses(
 }
 
 /** @returns [A,n] */
-async function takeImages(
+async function applyGramToResiduals(
   design: DesignMatrix,
-  columns: readonly RowSpaceColumn[],
-  replaceImages: ((images: Float32Array) => void) | null,
+  regressions: readonly Regression[],
+  replaceProducts: ((products: Float32Array) => void) | null,
   scratch: Scratch,
 ): Promise<Float32Array> {
-  const images = scratch.take("images", columns.length * design.rowCount);
-  await design.applyGram(gatherResiduals(columns, scratch), columns.length, images);
-  setImages(columns, images);
-  replaceImages?.(images);
-  return images;
+  const products = scratch.take("Gram products", regressions.length * design.rowCount);
+  await design.applyGram(gatherResiduals(regressions, scratch), regressions.length, products);
+  storeProducts(regressions, products);
+  replaceProducts?.(products);
+  return products;
 }
 
 /** @returns [A,n] in float32 */
-function gatherResiduals(columns: readonly RowSpaceColumn[], scratch: Scratch): Float32Array {
-  const n = columns[0]!.residual.length;
-  const residuals = scratch.take("residuals", columns.length * n);
-  columns.forEach(({ residual }, a) => {
+function gatherResiduals(regressions: readonly Regression[], scratch: Scratch): Float32Array {
+  const n = regressions[0]!.residual.length;
+  const residuals = scratch.take("residuals", regressions.length * n);
+  regressions.forEach(({ residual }, a) => {
     residuals.set(residual, a * n);
   });
   return residuals;
 }
 
-function setImages(columns: readonly RowSpaceColumn[], images: Float32Array): void {
-  columns.forEach(({ image }, a) => {
-    image.set(images.subarray(a * image.length, (a + 1) * image.length));
+function storeProducts(regressions: readonly Regression[], products: Float32Array): void {
+  regressions.forEach(({ gramResidual }, a) => {
+    gramResidual.set(products.subarray(a * gramResidual.length, (a + 1) * gramResidual.length));
   });
 }

@@ -7,7 +7,7 @@ import { standardiseRows } from "../scaler.ts";
 import { deflate } from "./deflation.ts";
 import { createIterativeDesign } from "./gram-design.ts";
 import { createDeflatedPasses } from "./passes.ts";
-import { solveRowSpace } from "./solve.ts";
+import { solveRegressions } from "./solve.ts";
 
 let multiplier: MatrixMultiplier;
 beforeAll(async () => {
@@ -35,7 +35,7 @@ function makeHardRows(n: number, d: number, seed: number) {
   return { features, outcomes };
 }
 
-describe("solveRowSpace", () => {
+describe("solveRegressions", () => {
   it.each([0, 30000, 40000])(
     "goes on to the optimum where gradients grow on the way, rows of %i",
     async (seed) => {
@@ -50,9 +50,9 @@ describe("solveRowSpace", () => {
         outcomes,
         costs: new Float64Array(n).fill(C),
       }));
-      const found = await solveRowSpace(design, tasks, { tolerance: 1e-2, passes });
+      const found = await solveRegressions(design, tasks, { tolerance: 1e-2, passes });
       expect(found.every(({ converged }) => converged)).toBe(true);
-      const nearer = await solveRowSpace(design, tasks.slice(0, 2), { tolerance: 1e-3, passes });
+      const nearer = await solveRegressions(design, tasks.slice(0, 2), { tolerance: 1e-3, passes });
       for (const [task, known] of nearer.entries()) {
         const off = found[task]!.weights.map((weight, j) => weight - known.weights[j]!);
         // What a sweep stops by, the size of its last step, is an estimate.

@@ -1,7 +1,7 @@
 import type { OutcomePlan } from "./outcomes.ts";
 import { choose, meanOf, type ScoreTable } from "./score-table.ts";
 
-/** What was chosen without one outer fold, and how well it did there. */
+/** What was chosen without one outer fold, and its score there. */
 export interface NestedFold {
   readonly position: string | null;
   readonly layer: number | null;
@@ -12,7 +12,7 @@ export interface NestedFold {
 }
 
 /**
- * How well the whole procedure does on questions that none of its choices has seen: layer, position, penalty and
+ * How well the whole procedure does on questions that none of its choices saw: layer, position, penalty and
  * threshold are chosen without the outer fold, which is then scored.
  */
 export interface NestedEstimate {

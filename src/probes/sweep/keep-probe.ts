@@ -1,15 +1,13 @@
 import { pMapIterable } from "p-map";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { type Calibration, calibrateScores } from "../calibrate-scores.ts";
+import { type Calibration, calibrateScores } from "../calibration.ts";
 import type { FinalFit } from "../fit-final.ts";
 import type { ClassWeight } from "../fit-logistic.ts";
-import type { FitJob } from "../jobs/probe-job.ts";
-import type { ProbeKind } from "../probe-kind.ts";
-import { type ProbeWeights, scaleScore } from "../probe-weights.ts";
-import { type PenaltyScore, scorePenalties } from "../select-layer.ts";
+import { type ProbeKind, type ProbeWeights, scaleScore } from "../probe-weights.ts";
 import { spreadScores } from "./estimate-nested.ts";
-import type { Outcome } from "./outcomes.ts";
-import type { ScoreTable } from "./score-table.ts";
+import type { TargetLabels } from "./outcomes.ts";
+import type { FitJob, KeptProbe, WantedProbe } from "./probe-job.ts";
+import { type PenaltyScore, type ScoreTable, scorePenalties } from "./score-table.ts";
 
 /** A probe fitted on all rows that have its position. */
 export interface FittedProbe {
@@ -26,47 +24,34 @@ export interface FittedProbe {
   /** P(label = 1) = logistic(score) */
   readonly weights: ProbeWeights;
   /**
-   * What made probabilities of the scores of kinds that do not predict any: the probe's own score, such as semantic
-   * entropy in nats from ridge, is (score - offset) / slope. null where nothing was done.
+   * What turned scores into probabilities for kinds that do not predict any: the probe's own score, such as semantic
+   * entropy in nats from ridge, is (score - offset) / slope. null if not applied.
    */
   readonly calibration: Calibration | null;
   /** Rows that have the position, ascending; it was fitted on all of them. */
   readonly rows: Int32Array;
-  /** Bound of the coefficients' relative error; null for kinds that have no optimum to be at. */
+  /** Bound of the coefficients' relative error; null for kinds without an optimum. */
   readonly relativeError: number | null;
   readonly warnings: readonly ManifestWarning[];
 }
 
-/** A probe to fit on one unit. */
-export interface WantedProbe {
-  readonly target: number;
-  /** Place of the penalty. */
-  readonly penalty: number;
-}
-
-export interface KeepSettings {
+interface KeepSettings {
   readonly kind: ProbeKind;
   readonly classWeight: ClassWeight;
   readonly seed: number;
 }
 
-/** Probes of one unit. */
+/** Probes of one sweep unit. */
 export interface OnUnit<Probe> {
   readonly unit: number;
   readonly probes: readonly Probe[];
 }
 
-/** A probe that was wanted, fitted. */
-export interface KeptProbe {
-  readonly wanted: WantedProbe;
-  readonly fit: FinalFit;
-}
-
-/** Fits probes on all rows, those of one unit together. @param fit does a job */
+/** Fits probes on all rows, those of one unit together. @param fit runs a job */
 export async function* fitKept(
   table: ScoreTable,
   groups: readonly OnUnit<WantedProbe>[],
-  base: readonly Outcome[],
+  base: readonly TargetLabels[],
   settings: KeepSettings,
   fit: (job: FitJob) => Promise<readonly FinalFit[]>,
 ): AsyncGenerator<OnUnit<KeptProbe>, void> {
@@ -83,7 +68,7 @@ function planKept(
   table: ScoreTable,
   unit: number,
   wanted: readonly WantedProbe[],
-  base: readonly Outcome[],
+  base: readonly TargetLabels[],
   settings: KeepSettings,
 ): FitJob {
   const { present, source } = table.units[unit]!;
@@ -98,15 +83,20 @@ function planKept(
   return { job: "fit", source, tasks, ...settings };
 }
 
-/** A fitted probe with what is known of it out of fold. */
+interface DescribeKeptOptions {
+  /** [N] of the probe's target */
+  readonly labels: Uint8Array;
+  /** [N] */
+  readonly foldOf: ArrayLike<number>;
+  readonly kind: ProbeKind;
+}
+
+/** A fitted probe with its out-of-fold scores. */
 export function describeKept(
   table: ScoreTable,
   unit: number,
-  { target, penalty }: WantedProbe,
-  fit: FinalFit,
-  { labels }: Outcome,
-  foldOf: ArrayLike<number>,
-  kind: ProbeKind,
+  { wanted: { target, penalty }, fit }: KeptProbe,
+  { labels, foldOf, kind }: DescribeKeptOptions,
 ): FittedProbe {
   const { position, layer, layerCount, present } = table.units[unit]!;
   const scores = new Float64Array(foldOf.length).fill(Number.NaN);

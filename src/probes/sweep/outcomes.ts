@@ -1,21 +1,22 @@
 import { SepError } from "../../errors.ts";
 import { chooseSeThreshold, type SeThreshold, type SeThresholdChoice } from "../se-threshold.ts";
+import type { FoldAssignment } from "../split-questions.ts";
 
-/** What probes are fitted to tell apart: labels, or numbers with the rule that makes labels of them. */
+/** What probes are fitted to: labels, or numbers with the rule that turns them into labels. */
 export type ProbeTargetSpec =
   | {
       /** [N] 0 or 1; 1 is the uncertain side, such as a wrong answer. */
       readonly labels: ArrayLike<number>;
     }
   | {
-      /** [N] one number a question, such as its semantic entropy in nats, on each of the question's rows. */
+      /** [N] one number per question, such as its semantic entropy in nats, on each of the question's rows. */
       readonly values: ArrayLike<number>;
-      /** Where a value counts as high, label 1; chosen anew inside each outer fold of a nested estimate. */
+      /** Where a value counts as high, label 1; chosen again inside each outer fold of a nested estimate. */
       readonly threshold: SeThresholdChoice;
     };
 
-/** A target's labels as they are within some questions. */
-export interface Outcome {
+/** A target's labels, with a threshold chosen on some questions. */
+export interface TargetLabels {
   /** [N] */
   readonly labels: Uint8Array;
   /** [N] the numbers behind the labels; null where there are none. */
@@ -23,16 +24,16 @@ export interface Outcome {
   readonly threshold: SeThreshold | null;
 }
 
-/** The different label vectors that a sweep fits, and which belongs where. */
+/** The distinct label vectors that a sweep fits, and where each is used. */
 export interface OutcomePlan {
-  /** The targets' own, made of all rows, at the targets' places; then those made without some fold. */
-  readonly outcomes: readonly Outcome[];
-  /** [target][fold] place of the outcome whose threshold was chosen without the fold; the target's own if it is equal. */
+  /** Those of the targets, from all rows, at the targets' indices; then those from all rows except a fold's. */
+  readonly outcomes: readonly TargetLabels[];
+  /** [target][fold] index of the labels whose threshold was chosen without the fold; the target's own if equal. */
   readonly without: readonly (readonly number[])[];
 }
 
 /**
- * A target's labels; a threshold is chosen on the questions of some rows, and labels are made of all.
+ * A target's labels; a threshold is chosen on the questions of some rows, and all rows are labelled.
  * @param isOwn whether a row may be looked at
  * @throws SepError `bad-option` for a length that is not the rows' or a value that is no number, `too-few-questions`
  */
@@ -41,12 +42,12 @@ export function makeOutcome(
   spec: ProbeTargetSpec,
   questionIds: readonly string[],
   isOwn: (row: number) => boolean,
-): Outcome {
+): TargetLabels {
   const given = "labels" in spec ? spec.labels : spec.values;
   if (given.length !== questionIds.length) {
     throw new SepError(
       "bad-option",
-      `Target ${name} has ${given.length} rows, there are ${questionIds.length} question ids; give one a row.`,
+      `Target ${name} has ${given.length} rows, there are ${questionIds.length} question ids; give one per row.`,
     );
   }
   if ("labels" in spec) {
@@ -61,7 +62,7 @@ export function makeOutcome(
       "bad-option",
       `Target ${name} has a value that is not a finite number; leave its rows out.`,
     );
-  // Each question once: its rows share the value, and dropped rows must not weigh on the threshold.
+  // Each question once: its rows share the value, and dropped rows must not affect the threshold.
   const byQuestion = new Map<string, number>();
   questionIds.forEach((question, row) => {
     if (isOwn(row)) byQuestion.set(question, values[row]!);
@@ -79,18 +80,16 @@ export function makeOutcome(
  * @param base [target]
  */
 export function planOutcomes(
-  names: readonly string[],
-  specs: readonly ProbeTargetSpec[],
-  base: readonly Outcome[],
+  targets: Readonly<Record<string, ProbeTargetSpec>>,
+  base: readonly TargetLabels[],
   questionIds: readonly string[],
-  foldOf: ArrayLike<number>,
-  foldCount: number,
+  { foldOf, foldCount }: FoldAssignment,
 ): OutcomePlan {
   const outcomes = [...base];
-  const without = specs.map((spec, target) =>
+  const without = Object.entries(targets).map(([name, spec], target) =>
     Array.from({ length: foldCount }, (_, fold) => {
       if ("labels" in spec) return target;
-      const own = makeOutcome(names[target]!, spec, questionIds, (row) => foldOf[row] !== fold);
+      const own = makeOutcome(name, spec, questionIds, (row) => foldOf[row] !== fold);
       if (own.labels.every((label, row) => label === base[target]!.labels[row])) return target;
       return outcomes.push(own) - 1;
     }),

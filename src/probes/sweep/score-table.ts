@@ -1,15 +1,28 @@
 import { mean } from "../../math/vector.ts";
-import type { ScoreJob, ScoreResult, SplitFit } from "../jobs/probe-job.ts";
 import type { OutcomePlan } from "./outcomes.ts";
-import type { ProbeUnit } from "./units.ts";
+import type { SweepUnit } from "./sweep-units.ts";
 
 /** A split of the sweep: the folds left out, and the outcomes fitted on the rest. */
-export type SweepSplit = ScoreJob["splits"][number];
+export interface SweepSplit {
+  readonly excluded: readonly number[];
+  readonly outcomes: readonly number[];
+}
+
+/** One fit on one split. */
+export interface SplitFit {
+  /** AUROC within each excluded fold; null where it has one class, or the training rows do. */
+  readonly areas: readonly (number | null)[];
+  /** [m] of the held rows, ascending, for a split that leaves one fold out; null where there are none. */
+  readonly scores: Float64Array | null;
+}
+
+/** [split][outcome in the split's order][penalty] */
+export type SplitFits = readonly (readonly (readonly SplitFit[])[])[];
 
 /**
  * The splits of a sweep: one fold left out at a time; for a nested estimate also every pair of folds. The fit without
- * folds i and j serves twice: to choose with j for what is then tested on i, and the other way round. So ten more fits
- * of five folds do what twenty would.
+ * folds i and j serves twice: j is the inner fold of the choice tested on i, and vice versa. So ten extra fits of five
+ * folds do the work of twenty.
  */
 export function planSplits(
   targets: number,
@@ -33,7 +46,7 @@ export function planSplits(
 
 /** All fits of a sweep. */
 export interface ScoreTable {
-  readonly units: readonly ProbeUnit[];
+  readonly units: readonly SweepUnit[];
   /** Ascending. */
   readonly penalties: readonly number[];
   readonly foldCount: number;
@@ -56,8 +69,8 @@ export interface ScoreTable {
 
 /** @param results [unit] */
 export function createScoreTable(
-  units: readonly ProbeUnit[],
-  results: readonly Pick<ScoreResult, "splits">[],
+  units: readonly SweepUnit[],
+  results: readonly { readonly splits: SplitFits }[],
   splits: readonly SweepSplit[],
   penalties: readonly number[],
   foldCount: number,
@@ -84,15 +97,15 @@ export function createScoreTable(
   return table;
 }
 
-/** What was chosen: places in a table's units and penalties, and the area that they were chosen for. */
-export interface Choice {
+/** A choice: indices of a table's unit and penalty, and their AUROC. */
+interface Choice {
   readonly unit: number;
   readonly penalty: number;
   readonly area: number;
 }
 
 /**
- * The best unit and penalty; of equals the earlier unit, then the stronger penalty.
+ * The best unit and penalty; ties go to the earlier unit, then the stronger penalty.
  * @param candidates units to choose from
  * @returns null if no area is known
  */
@@ -111,14 +124,14 @@ export function choose(
   return best;
 }
 
-/** Where a target's probe is kept, and whether that is more than a guess. */
+/** The unit and penalty of a target's probe, and whether scores support the choice. */
 export interface ProbeChoice {
   readonly unit: number;
   readonly penalty: number;
   readonly isKnown: boolean;
 }
 
-/** The penalty where none can be told from another. */
+/** The penalty where scores cannot distinguish them. */
 const MIDDLE_PENALTY = 1e-2;
 
 /** @param candidates units to choose from */
@@ -139,3 +152,52 @@ export function meanOf(areas: readonly (number | null)[]): number | null {
 }
 
 const distinct = (values: readonly number[]): number[] => [...new Set(values)];
+
+/** What the probes of a study predict. */
+export type ProbeTarget = "incorrect" | "high-semantic-entropy";
+
+/** How well each target can be read at one position and layer, out of fold, at the best penalty there. */
+export interface LayerScore<Target extends string = ProbeTarget> {
+  readonly position: string;
+  /** The first, for a window of layers. */
+  readonly layer: number;
+  readonly row_count: number;
+  /** Features that are the same in every row: all of them at a token that is always the same, in layer 0. */
+  readonly constant_features: number;
+  /** Mean over folds; null where a target has one class. */
+  readonly auroc: Readonly<Record<Target, number | null>>;
+}
+
+/** One tried penalty. */
+export interface PenaltyScore {
+  readonly C: number;
+  readonly auroc: number | null;
+}
+
+/** One unit's scores. @param names of the targets, by index */
+export function scoreLayer(
+  table: ScoreTable,
+  unit: number,
+  constantFeatures: number,
+  names: readonly string[],
+): LayerScore<string> {
+  const { position, layer, present } = table.units[unit]!;
+  const areas = names.map((name, target): [string, number | null] => {
+    const best = choose([unit], table.penalties.length, (own, penalty) =>
+      table.meanArea(own, target, penalty),
+    );
+    return [name, best?.area ?? null];
+  });
+  return {
+    position,
+    layer,
+    row_count: present.length,
+    constant_features: constantFeatures,
+    auroc: Object.fromEntries(areas),
+  };
+}
+
+/** The penalties tried at one unit, in their order. */
+export function scorePenalties(table: ScoreTable, unit: number, outcome: number): PenaltyScore[] {
+  return table.penalties.map((C, penalty) => ({ C, auroc: table.meanArea(unit, outcome, penalty) }));
+}

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createRng } from "../../math/rng.ts";
 import { writeSafetensors } from "../../store/safetensors.ts";
-import { type FittedProbes, fitProbes } from "../fit-probes.ts";
-import type { FileFeatures, ProbeFeatures } from "./units.ts";
+import { fitProbes } from "./fit-probes-node.ts";
+import type { FittedProbes } from "./sweep-probes.ts";
+import type { FileFeatures, ProbeFeatures } from "./sweep-units.ts";
 
 const WIDTH = 6;
 const LAYERS = 2;

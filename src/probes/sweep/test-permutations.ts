@@ -1,10 +1,8 @@
 import { pMapIterable } from "p-map";
 import { quantile } from "../../math/quantile.ts";
-import { createRng } from "../../math/rng.ts";
-import type { ProbeEngine } from "../jobs/probe-engine.ts";
-import type { PermuteJob, PermuteResult } from "../jobs/probe-job.ts";
-import { createLabelPermuter, type LabelPermuter } from "../permute-labels.ts";
-import type { ProbeUnit } from "./units.ts";
+import { createRng, type Rng, shuffle } from "../../math/rng.ts";
+import type { PermuteJob, PermuteResult, ProbeEngine } from "./probe-job.ts";
+import type { SweepUnit } from "./sweep-units.ts";
 
 /** An AUROC against those of probes refitted on permuted labels. */
 export interface PermutationTest {
@@ -32,18 +30,28 @@ export interface PermutationEstimate {
 }
 
 /** A test that can be run once the probe is chosen; how many jobs it takes is known before. */
-export interface PlannedTest {
+interface PlannedTest {
   readonly jobCount: number;
   /** @returns yields once a job; null if no test was asked for */
   run(engine: ProbeEngine, unit: number, C: number): AsyncGenerator<void, PermutationEstimate | null>;
 }
 
-export interface PlanPermutationsOptions extends Omit<PermuteSettings, "C"> {
+interface PlanPermutationsOptions extends Omit<PermuteSettings, "C"> {
   readonly permutations: number;
   /** Number of folds. */
   readonly folds: number;
   /** Into how many jobs the draws of one fold are divided, so that every thread has some. */
   readonly parts: number;
+}
+
+/** The rows whose labels are permuted. */
+interface PermutedRows {
+  /** [N] */
+  readonly labels: Uint8Array;
+  /** [N] */
+  readonly questionIds: readonly string[];
+  /** [N] */
+  readonly foldOf: Uint8Array;
 }
 
 /** The settings that all jobs of a test share. */
@@ -52,16 +60,12 @@ type PermuteSettings = Pick<PermuteJob, "kind" | "C" | "classWeight" | "seed">;
 /**
  * Plans the test of one target's probe against labels permuted by question, since rows of a question share its
  * difficulty.
- * @param candidates places of the units that could be chosen
- * @param labels     [N]
- * @param foldOf     [N]
+ * @param candidates indices of the units that could be chosen
  */
 export function planPermutations(
-  units: readonly ProbeUnit[],
+  units: readonly SweepUnit[],
   candidates: readonly number[],
-  labels: Uint8Array,
-  questionIds: readonly string[],
-  foldOf: Uint8Array,
+  { labels, questionIds, foldOf }: PermutedRows,
   { permutations, folds, parts, ...settings }: PlanPermutationsOptions,
 ): PlannedTest {
   const permuter = createLabelPermuter(labels, questionIds);
@@ -100,7 +104,7 @@ export function planPermutations(
 }
 
 function permuteJob(
-  { source, present }: ProbeUnit,
+  { source, present }: SweepUnit,
   foldOf: Uint8Array,
   folds: readonly number[],
   draws: readonly Uint8Array[],
@@ -158,4 +162,72 @@ function testAreas(areas: Float64Array): PermutationTest | null {
     p_value: (1 + atLeast) / (1 + permuted.length),
     null_quantiles: [quantile(known, 0.05), quantile(known, 0.5), quantile(known, 0.95)],
   };
+}
+
+/** Draws label vectors that are as likely as the given one if labels say nothing about scores. */
+export interface LabelPermuter {
+  /**
+   * - `question-labels`: every question has one label; labels are exchanged between any two questions, each row
+   *   taking its question's.
+   * - `equal-blocks`: labels vary within a question; its rows' labels move as one block, in order, and only to a
+   *   question with as many rows, since blocks of other sizes would not fit.
+   */
+  readonly scheme: "question-labels" | "equal-blocks";
+  /** Questions that can change places with another; below 2 nothing can be permuted. */
+  readonly exchangeableQuestions: number;
+  /** Questions that always keep their labels, being alone with their number of rows. */
+  readonly fixedQuestions: number;
+  /** @returns [n] permuted labels */
+  draw(rng: Rng): Uint8Array;
+}
+
+/**
+ * What is exchangeable when several rows belong to one question: the questions, not the rows. Rows of a question
+ * share its difficulty, so permuting single rows would pretend to far more independent evidence than there is.
+ * Scores stay where they are; labels move by question. Under the null hypothesis that a question's labels are
+ * independent of its scores, questions are exchangeable given their number of rows. Questions of a unique size keep
+ * their labels, which can only make the test more careful. Where each question has a single label, the
+ * label does not depend on the number of rows, and all questions are exchanged.
+ * @param labels      [n]
+ * @param questionIds [n]
+ */
+export function createLabelPermuter(
+  labels: ArrayLike<number>,
+  questionIds: readonly string[],
+): LabelPermuter {
+  const blocks = new Map<string, number[]>();
+  questionIds.forEach((question, row) => {
+    const rows = blocks.get(question);
+    if (rows === undefined) blocks.set(question, [row]);
+    else rows.push(row);
+  });
+  const questions = [...blocks.values()];
+  const constant = questions.every((rows) => rows.every((row) => labels[row] === labels[rows[0]!]));
+  const strata = constant ? [questions] : groupBySize(questions);
+  const exchangeable = strata.filter((stratum) => stratum.length > 1);
+  const count = exchangeable.reduce((sum, stratum) => sum + stratum.length, 0);
+  return {
+    scheme: constant ? "question-labels" : "equal-blocks",
+    exchangeableQuestions: count,
+    fixedQuestions: questions.length - count,
+    draw(rng) {
+      const drawn = Uint8Array.from(labels);
+      for (const stratum of exchangeable) {
+        const donors = shuffle(stratum, rng);
+        stratum.forEach((rows, place) => {
+          const donor = donors[place]!;
+          rows.forEach((row, i) => {
+            drawn[row] = labels[donor[constant ? 0 : i]!]!;
+          });
+        });
+      }
+      return drawn;
+    },
+  };
+}
+
+function groupBySize(questions: readonly number[][]): number[][][] {
+  const strata = new Map<number, number[][]>();
+  for (const rows of questions) strata.set(rows.length, [...(strata.get(rows.length) ?? []), rows]);
+  return [...strata.values()];
 }

@@ -1,6 +1,10 @@
-import type { AnswerClusters, JudgedClusters } from "../../meaning/cluster-answers.ts";
-import { type Clustering, clusterQuestions, distinctTexts } from "../../meaning/cluster-questions.ts";
-import type { EditedClusters } from "../../meaning/edited-clusters.ts";
+import {
+  type AnswerClusters,
+  type Clustering,
+  clusterQuestions,
+  distinctTexts,
+  type JudgedClusters,
+} from "../../meaning/cluster-answers.ts";
 import type { Equivalence } from "../../meaning/equivalence.ts";
 import {
   gatherPairEvidence,
@@ -8,6 +12,7 @@ import {
   type PairEvidenceModels,
 } from "../../meaning/pair-evidence.ts";
 import type { ExtractedSamples } from "../../samples/samples.ts";
+import type { EditedClusters } from "../meaning/edited-clusters.ts";
 
 /** What groups a question's answers: a relation and a way to group, or somebody who has done it already. */
 export type Grouping =

@@ -1,8 +1,8 @@
 import type { LanguageModel } from "../../engine/language-model.ts";
 import type { EstimateNeed } from "../../entropy/measures/estimate.ts";
 import { chooseEstimates, type EstimateChoice } from "../../entropy/measures/estimate-registry.ts";
-import type { PTrueShot } from "../../entropy/p-true.ts";
 import type { SeModeName } from "../../entropy/se-mode.ts";
+import type { PTrueShot } from "../../entropy/state-measures.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import { fingerprint } from "../../store/fingerprint.ts";

@@ -1,10 +1,13 @@
-import { clusterByVerdicts } from "../../entropy/cluster-by-verdicts.ts";
-import { exceedsComparedWords, MOST_COMPARED_WORDS } from "../../entropy/lexical-similarity.ts";
 import { ESTIMATE_NEEDS, type EstimateNeed } from "../../entropy/measures/estimate.ts";
-import { chooseEstimates, type EstimateChoice } from "../../entropy/measures/estimate-registry.ts";
-import { createEstimateMeter, type EstimateCost } from "../../entropy/measures/measure-estimates.ts";
+import {
+  chooseEstimates,
+  createEstimateMeter,
+  type EstimateChoice,
+  type EstimateCost,
+} from "../../entropy/measures/estimate-registry.ts";
+import { exceedsComparedWords, MOST_COMPARED_WORDS } from "../../entropy/pair-measures.ts";
 import { type QuestionSamples, type SampleEvidence, spreadEvidence } from "../../entropy/question-samples.ts";
-import { SE_MODES, type SeModeName } from "../../entropy/se-mode.ts";
+import { clusterByVerdicts, SE_MODES, type SeModeName } from "../../entropy/se-mode.ts";
 import { describeQuestion, type SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";
 import type { PairEvidence } from "../../meaning/pair-evidence.ts";
 import type { ExtractedSamples } from "../../samples/samples.ts";

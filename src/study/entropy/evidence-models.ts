@@ -1,4 +1,4 @@
-import type { TextEmbedder } from "../../meaning/embedder.ts";
+import type { TextEmbedder } from "../../meaning/cosine-equivalence.ts";
 import type { Entailer } from "../../meaning/entailer.ts";
 import type { MeaningChoice } from "../meaning/meaning-choice.ts";
 import type { MeaningModels } from "../meaning/meaning-models.ts";

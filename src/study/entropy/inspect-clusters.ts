@@ -1,4 +1,4 @@
-import { discreteSemanticEntropy } from "../../entropy/discrete-semantic-entropy.ts";
+import { discreteSemanticEntropy } from "../../entropy/semantic-entropy.ts";
 import { SepError } from "../../errors.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
 import type { ExtractedSamples } from "../../samples/samples.ts";

@@ -1,6 +1,6 @@
-import type { PTrueShot } from "../../entropy/p-true.ts";
 import { SE_MODES } from "../../entropy/se-mode.ts";
 import type { SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";
+import type { PTrueShot } from "../../entropy/state-measures.ts";
 import { SepError } from "../../errors.ts";
 import {
   type ClusterRecord,

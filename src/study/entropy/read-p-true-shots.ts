@@ -1,4 +1,4 @@
-import type { PTrueShot } from "../../entropy/p-true.ts";
+import type { PTrueShot } from "../../entropy/state-measures.ts";
 import { SepError } from "../../errors.ts";
 import { createRng } from "../../math/rng.ts";
 import { importRuns } from "../../samples/import/import-runs.ts";

@@ -10,10 +10,10 @@ import {
   type Row,
   stringField,
 } from "../../formats/row-fields.ts";
-import type { JudgedPair } from "../../meaning/compare-pairs.ts";
-import { VERDICT_RULES } from "../../meaning/pair-verdict.ts";
+import { type JudgedPair, VERDICT_RULES } from "../../meaning/equivalence.ts";
 import { describeProblems, type LineProblem, readJsonl } from "../../store/jsonl.ts";
 import { fileExists } from "../../store/read-file.ts";
+
 import type { DataSetName, Workspace } from "../workspace.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import { asRow, stringField } from "../../formats/row-fields.ts";
-import { applyCalibration } from "../../probes/calibration-map.ts";
+import { applyCalibration } from "../../probes/calibration.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";

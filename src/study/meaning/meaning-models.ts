@@ -1,17 +1,23 @@
-import { openModel } from "../../backends/local/open-model.ts";
+import { openModel, reportPull } from "../../backends/local/open-model.ts";
 import { createServerJudge } from "../../backends/openai/server-judge.ts";
+import { createTeiEntailer } from "../../backends/tei/tei-entailer.ts";
+import type { LoadEncoderOptions } from "../../checkpoint/encoders/load-encoder.ts";
+import { loadTextClassifier } from "../../checkpoint/encoders/load-text-classifier.ts";
+import { loadTextEmbedder } from "../../checkpoint/encoders/load-text-embedder.ts";
+import { locateEncoder } from "../../checkpoint/encoders/locate-encoder.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
-import { createCachedJudge } from "../../meaning/cached-judge.ts";
-import type { TextEmbedder } from "../../meaning/embedder.ts";
-import type { Entailer } from "../../meaning/entailer.ts";
+import type { TextEmbedder } from "../../meaning/cosine-equivalence.ts";
+import { createClassifierEntailer, type Entailer, type NliLabel } from "../../meaning/entailer.ts";
 import type { JudgeModel } from "../../meaning/judge-model.ts";
 import { createLocalJudge } from "../../meaning/local-judge.ts";
 import { sleepFor } from "../../net/retry.ts";
+import { parseServerAddress } from "../../net/server-address.ts";
+import { createServerPool } from "../../net/server-pool.ts";
 import type { StepEvent } from "../step.ts";
+import { createCachedEntailer, createCachedJudge } from "./disk-caches.ts";
 import type { EntailerChoice } from "./meaning-choice.ts";
-import { openEmbedder, openEntailer } from "./open-encoders.ts";
 
-/** Opens the models that meaning may need, each at its first use; downloads have events of their own. */
+/** Opens the models that grouping by meaning may need, each at its first use; downloads yield events. */
 export interface MeaningModels {
   openEntailer(choice: EntailerChoice, signal?: AbortSignal): AsyncGenerator<StepEvent, Entailer>;
   /** @param reference the default model when not given */
@@ -26,7 +32,7 @@ export interface MeaningModels {
 
 export interface OpenEmbedder {
   readonly embedder: TextEmbedder;
-  /** The cosine from which two answers of this model are the same, where the user gives none. */
+  /** The least cosine of two answers with the same meaning, where the user gives none. */
   readonly defaultThreshold: number;
 }
 
@@ -40,7 +46,7 @@ export interface MeaningModelsOptions {
   readonly threads?: number | undefined;
 }
 
-/** The real ones: of the Hugging Face hub, a directory, or a server. */
+/** Models of the Hugging Face hub, a directory, or a server. */
 export function createMeaningModels({ hub, threads }: MeaningModelsOptions = {}): MeaningModels {
   return {
     openEntailer: (choice, signal) => openEntailer(choice, { hub, threads, signal }),
@@ -58,5 +64,116 @@ export function createMeaningModels({ hub, threads }: MeaningModelsOptions = {})
       const judge = createServerJudge({ url, model: reference, apiKey, fetch: send, sleep });
       return { judge: await createCachedJudge(judge), [Symbol.asyncDispose]: async () => undefined };
     },
+  };
+}
+
+interface OpenEncoderOptions {
+  readonly hub?: HubOptions | undefined;
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An NLI model whose verdicts are kept on disk; it is downloaded first if it has to be. */
+async function* openEntailer(
+  { nliModel = DEFAULT_NLI_MODEL, nliDtype: dtype, nliUrl }: EntailerChoice,
+  { hub, threads, signal }: OpenEncoderOptions = {},
+): AsyncGenerator<StepEvent, Entailer> {
+  if (nliUrl !== undefined) return openServedEntailer(nliUrl, { hub, signal });
+  const id = resolveNliModel(nliModel);
+  const { path, commit } = yield* reportPull(id, locateEncoder(id, { use: "classify", dtype, hub, signal }));
+  return keepVerdicts(await createNliEntailer(path, { threads, dtype, name: { id, revision: commit } }));
+}
+
+async function openServedEntailer(
+  url: string,
+  { hub, signal }: Pick<OpenEncoderOptions, "hub" | "signal">,
+): Promise<Entailer> {
+  const servers = [parseServerAddress(url, "--nli-url")];
+  const apiKey = (hub?.env ?? process.env).TEI_API_KEY || undefined;
+  const pool = createServerPool(servers, { apiKey, sleep: hub?.sleep });
+  try {
+    return await keepVerdicts(await createTeiEntailer(pool, signal));
+  } catch (error) {
+    await pool[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function keepVerdicts(entailer: Entailer): Promise<Entailer> {
+  try {
+    return await createCachedEntailer(entailer);
+  } catch (error) {
+    await entailer[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** A sentence embedder; it is downloaded first if it has to be. */
+async function* openEmbedder(
+  reference: string = DEFAULT_EMBEDDING_MODEL,
+  { hub, threads, signal }: OpenEncoderOptions = {},
+): AsyncGenerator<StepEvent, OpenEmbedder> {
+  const pull = locateEncoder(reference, { use: "embed", hub, signal });
+  const { path, commit } = yield* reportPull(reference, pull);
+  const embedder = await createSentenceEmbedder(path, { threads, name: { id: reference, revision: commit } });
+  return { embedder, defaultThreshold: COSINE_THRESHOLD };
+}
+
+/** Small enough for a CPU, and among the best of its size on NLI. */
+export const DEFAULT_NLI_MODEL = "cross-encoder/nli-deberta-v3-small";
+
+/** Short names that other programs use. */
+const ALIASES: Readonly<Record<string, string>> = { "deberta-v3-small-mnli": DEFAULT_NLI_MODEL };
+
+/** The model that a reference means: the one behind a short name, or the reference itself. */
+export const resolveNliModel = (reference: string): string => ALIASES[reference] ?? reference;
+
+export interface NliEntailerOptions extends LoadEncoderOptions {
+  /** What each logit stands for, where the model's config does not name its labels. */
+  readonly labels?: readonly NliLabel[] | undefined;
+}
+
+/**
+ * Loads an NLI model, and tests it with two known pairs.
+ * @param reference a folder, a model of the hub, or a short name
+ * @throws SepError `bad-nli-model` if its labels cannot be read or it judges the known pairs wrongly, and as
+ *   `loadTextClassifier`
+ */
+export async function createNliEntailer(
+  reference: string = DEFAULT_NLI_MODEL,
+  { labels, ...options }: NliEntailerOptions = {},
+): Promise<Entailer> {
+  const classifier = await loadTextClassifier(resolveNliModel(reference), options);
+  try {
+    return await createClassifierEntailer(classifier, { labels });
+  } catch (error) {
+    await classifier[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+const DEFAULT_EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2";
+
+/**
+ * Cosine of two answers, without their question, from which on they count as the same, for the default model. Measured
+ * by `npm run bench:cosine-threshold`; see docs/nli.md.
+ */
+export const COSINE_THRESHOLD = 0.65;
+
+/**
+ * Loads a sentence embedder.
+ * @param reference a folder, or a model of the hub
+ * @throws SepError as `loadTextEmbedder`
+ */
+export async function createSentenceEmbedder(
+  reference: string = DEFAULT_EMBEDDING_MODEL,
+  options: LoadEncoderOptions = {},
+): Promise<TextEmbedder> {
+  const model = await loadTextEmbedder(reference, options);
+  return {
+    name: model.provenance.id,
+    provenance: { ...model.provenance },
+    embed: (texts, options) => model.embed(texts, options),
+    [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
   };
 }

@@ -1,8 +1,8 @@
-import type { JudgedPair } from "../../meaning/compare-pairs.ts";
+import type { JudgedPair } from "../../meaning/equivalence.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import type { ClusteredRuns } from "../entropy/cluster-runs.ts";
 
-/** What the reader of clusters must know about them: where the relation, its model or the order leaves room for doubt. */
+/** Warnings about clusters: where the relation, its model or the order of the samples makes them doubtful. */
 export function findMeaningWarnings(questions: readonly ClusteredRuns[]): ManifestWarning[] {
   const warnings: ManifestWarning[] = [];
   const warn = (code: string, message: string): void => void warnings.push({ code, message });

@@ -1,12 +1,13 @@
 import { SepError, type SepErrorCode } from "../../errors.ts";
 import { createCosineEquivalence } from "../../meaning/cosine-equivalence.ts";
-import type { EntailmentRule } from "../../meaning/entailment-rule.ts";
 import type { Equivalence } from "../../meaning/equivalence.ts";
-import { createExactEquivalence } from "../../meaning/exact-equivalence.ts";
-import { createHybridEquivalence } from "../../meaning/hybrid-equivalence.ts";
+import {
+  createExactEquivalence,
+  createHybridEquivalence,
+  createMathEquivalence,
+} from "../../meaning/hybrid-equivalence.ts";
 import { createJudgeEquivalence } from "../../meaning/judge-equivalence.ts";
-import { createMathEquivalence } from "../../meaning/math-equivalence.ts";
-import { createNliEquivalence } from "../../meaning/nli-equivalence.ts";
+import { createNliEquivalence, type EntailmentRule } from "../../meaning/nli-equivalence.ts";
 import type { StepEvent } from "../step.ts";
 import { checkMeaningChoice, type EquivalenceName, type MeaningChoice } from "./meaning-choice.ts";
 import type { MeaningModels } from "./meaning-models.ts";

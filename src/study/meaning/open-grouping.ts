@@ -1,13 +1,13 @@
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
-import { type Clustering, distinctTexts } from "../../meaning/cluster-questions.ts";
-import { readEditedClusters } from "../../meaning/edited-clusters.ts";
+import { type Clustering, distinctTexts } from "../../meaning/cluster-answers.ts";
 import { leavesUndecided } from "../../meaning/hybrid-equivalence.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
 import type { ExtractedSamples } from "../../samples/samples.ts";
 import type { CorrectnessRule } from "../../text/open-answer.ts";
 import type { Grouping, QuestionOf } from "../entropy/cluster-runs.ts";
 import type { StepEvent } from "../step.ts";
+import { readEditedClusters } from "./edited-clusters.ts";
 import { type MeaningChoice, settleEquivalence } from "./meaning-choice.ts";
 import type { MeaningModels } from "./meaning-models.ts";
 import { openEquivalence } from "./open-equivalence.ts";
@@ -21,7 +21,7 @@ export interface GroupableSamples {
   readonly rules: Iterable<CorrectnessRule>;
 }
 
-/** What will group answers, settled and with its models open. */
+/** What will group answers, resolved and with its models open. */
 export interface OpenGrouping extends AsyncDisposable {
   /** Of the relation, or "edited". */
   readonly name: string;

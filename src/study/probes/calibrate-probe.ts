@@ -1,10 +1,10 @@
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { Json } from "../../formats/json.ts";
 import { NO_FAMILIARITY } from "../../probes/assess-risk.ts";
+import { fitCalibration } from "../../probes/calibration.ts";
 import { chooseDecisionThreshold, type DecisionTarget } from "../../probes/choose-decision-threshold.ts";
-import { fitCalibration } from "../../probes/fit-calibration.ts";
 import { fitFamiliarity } from "../../probes/fit-familiarity.ts";
-import type { AskingRecord, Probe, UntrainedProbe } from "../../probes/probe.ts";
+import type { GenerationConfig, Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import { assertThinkEntropies, scoreProbe } from "../../probes/score-probe.ts";
 import type { HiddenStates } from "../../states/hidden-states.ts";
@@ -21,7 +21,7 @@ export interface CalibrateProbeOptions {
   /** Of high semantic entropy, nats. */
   readonly seThreshold: number;
   readonly targets: readonly DecisionTarget[];
-  readonly asking: AskingRecord | null;
+  readonly asking: GenerationConfig | null;
 }
 
 /**
@@ -77,7 +77,7 @@ async function recordFamiliarity(
 }
 
 /** How the generate step asked the model. @returns null for runs that it did not make */
-export async function readAsking(workspace: Workspace): Promise<AskingRecord | null> {
+export async function readGenerationConfig(workspace: Workspace): Promise<GenerationConfig | null> {
   const manifest = await readManifest(manifestPathOf(await tracedAnswersPath(workspace, "math")));
   if (manifest === null || manifest.step !== "generate") return null;
   const { prompt_format, system_prompt, enable_thinking, sampler } = manifest.settings;

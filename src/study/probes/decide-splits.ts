@@ -6,8 +6,8 @@ import {
 } from "../../evaluation/evaluate-decision.ts";
 import type { ScoreName, SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
+import { fitCalibration } from "../../probes/calibration.ts";
 import type { DecisionTarget } from "../../probes/choose-decision-threshold.ts";
-import { fitCalibration } from "../../probes/fit-calibration.ts";
 import type { ScoredSplit } from "./score-split.ts";
 
 /** The maps that make calibrated probabilities of the probes' scores, fitted on validation rows. */

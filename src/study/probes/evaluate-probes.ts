@@ -1,11 +1,11 @@
-import { chooseAnswerThreshold } from "../../evaluation/answer-threshold.ts";
 import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
+import { chooseAnswerThreshold } from "../../evaluation/evaluate-decision.ts";
+import { DEFAULT_PERMUTATIONS } from "../../evaluation/evaluate-score.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../../evaluation/evaluate-split.ts";
-import { DEFAULT_PERMUTATIONS } from "../../evaluation/permutation-test.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../../evaluation/probe-eval.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
-import { hasBothClasses } from "../../probes/cross-validate.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
+import { hasBothClasses } from "../../probes/split-questions.ts";
 import type { HiddenStates } from "../../states/hidden-states.ts";
 import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";

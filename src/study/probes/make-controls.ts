@@ -1,7 +1,11 @@
 import { ortNode } from "../../engine/runtime/ort-node.ts";
-import { type ConstantProbe, fitConstantProbe } from "../../evaluation/constant-control.ts";
+import {
+  type ConstantProbe,
+  fitConstantProbe,
+  fitShuffledProbes,
+  type ShuffledControl,
+} from "../../evaluation/controls.ts";
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
-import { fitShuffledProbes, type ShuffledControl } from "../../evaluation/shuffled-control.ts";
 import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
 import { readProbeDataset } from "../probe-files.ts";
 import type { Workspace } from "../workspace.ts";
@@ -31,10 +35,11 @@ export async function makeControls(
   const constant = await fitConstantProbe(labels, settings);
   await using multiplier = await createMatrixMultiplier(ortNode);
   const questions = rows.map((row) => train.questionGroups[row]!);
-  const shuffled = await fitShuffledProbes(multiplier, values, accuracy.width, labels, questions, {
-    ...settings,
-    seed,
-  });
+  const shuffled = await fitShuffledProbes(
+    multiplier,
+    { features: values, width: accuracy.width, labels, questionIds: questions },
+    { ...settings, seed },
+  );
   if (shuffled === null) return { shuffled: controls, constant };
   for (const { split, dataset, hidden, scores } of scored) {
     const own = await readProbeStates(accuracy, dataset, hidden);

@@ -1,4 +1,4 @@
-import type { FitProbesEvent, FittedProbes } from "../../probes/fit-probes.ts";
+import type { FitProbesEvent, FittedProbes } from "../../probes/sweep/sweep-probes.ts";
 import type { StepEvent } from "../step.ts";
 import type { StepName } from "../workspace.ts";
 

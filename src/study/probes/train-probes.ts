@@ -3,12 +3,12 @@ import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { describeProbe } from "../../probes/describe-probe.ts";
 import type { ClassWeight } from "../../probes/fit-logistic.ts";
-import { fitProbes } from "../../probes/fit-probes.ts";
 import { PROBE_FORMAT } from "../../probes/parse-probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
-import type { ProbeKind } from "../../probes/probe-kind.ts";
+import type { ProbeKind } from "../../probes/probe-weights.ts";
 import type { SeThreshold, SeThresholdChoice } from "../../probes/se-threshold.ts";
-import type { ProbeTarget } from "../../probes/select-layer.ts";
+import { fitProbes } from "../../probes/sweep/fit-probes-node.ts";
+import type { ProbeTarget } from "../../probes/sweep/score-table.ts";
 import { trainEntropyBaseline } from "../../probes/train-entropy-baseline.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { withoutRepeats } from "../../store/manifest.ts";
@@ -16,7 +16,7 @@ import { writeAtomic } from "../../store/write-atomic.ts";
 import { readProbeDataset, saveProbe, weightsPathOf } from "../probe-files.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
-import { calibrateProbe, readAsking } from "./calibrate-probe.ts";
+import { calibrateProbe, readGenerationConfig } from "./calibrate-probe.ts";
 import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "./decision-defaults.ts";
 import { reportFit } from "./report-fit.ts";
 
@@ -76,7 +76,7 @@ export async function* trainProbes(
   }: TrainProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
-  const asking = await readAsking(workspace);
+  const asking = await readGenerationConfig(workspace);
   const chosenPositions = typeof positions === "string" ? positions : [...positions];
   const definition = {
     ...STEP,

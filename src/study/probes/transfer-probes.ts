@@ -1,7 +1,6 @@
 import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
-import { FEW_QUESTIONS } from "../../evaluation/evaluate-score.ts";
+import { DEFAULT_PERMUTATIONS, FEW_QUESTIONS } from "../../evaluation/evaluate-score.ts";
 import { evaluateTransfer, type TransferTarget } from "../../evaluation/evaluate-transfer.ts";
-import { DEFAULT_PERMUTATIONS } from "../../evaluation/permutation-test.ts";
 import {
   TRANSFER_PROBES,
   type TransferEval,
@@ -9,14 +8,14 @@ import {
   type TransferTraining,
 } from "../../evaluation/transfer-eval.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
-import { hasBothClasses } from "../../probes/cross-validate.ts";
 import { describeProbe } from "../../probes/describe-probe.ts";
 import type { ClassWeight } from "../../probes/fit-logistic.ts";
-import { fitProbes } from "../../probes/fit-probes.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
-import type { ProbeKind } from "../../probes/probe-kind.ts";
+import type { ProbeKind } from "../../probes/probe-weights.ts";
 import type { SeThresholdChoice } from "../../probes/se-threshold.ts";
-import type { ProbeTarget } from "../../probes/select-layer.ts";
+import { hasBothClasses } from "../../probes/split-questions.ts";
+import { fitProbes } from "../../probes/sweep/fit-probes-node.ts";
+import type { ProbeTarget } from "../../probes/sweep/score-table.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";

@@ -12,7 +12,6 @@ import {
 } from "../../report/figure.ts";
 import { figureSvg } from "../../report/figure-svg.ts";
 import { makeFigures } from "../../report/make-figures.ts";
-import { isPrintable, loadFigurePrinter } from "../../report/print-figure.ts";
 import { renderReport } from "../../report/render-report.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { type Manifest, type ManifestWarning, readManifest } from "../../store/manifest.ts";
@@ -25,6 +24,7 @@ import { listStudyInputs } from "../probes/study-inputs.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { gatherReport } from "./gather-report.ts";
+import { isPrintable, loadFigurePrinter } from "./print-figure.ts";
 
 export interface WriteReportOptions extends StepControl {
   /** A `transfer.json` to show; the study's own, if there is one, when not given. */
