@@ -1,18 +1,18 @@
+import { createDisposables, type Disposables } from "../backends/local/disposables.ts";
+import { openLocalBackend } from "../backends/local/open-local-backend.ts";
+import { openDevice } from "../backends/local/open-model.ts";
+import type { OpenBackend } from "../backends/open-backend.ts";
+import { openVllmAnswers, openVllmStates } from "../backends/vllm/open-vllm.ts";
 import { SepError } from "../errors.ts";
 import { weightsPathOf } from "../probes/probe-file.ts";
-import { loadQuestions } from "../samples/load-questions.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
+import { loadQuestions } from "../samples/load-questions.ts";
 import type { StateBackend } from "../states/state-backend.ts";
+import { isHandMade } from "../store/output-ownership.ts";
 import { isPending } from "./decide-step.ts";
 import { computeEntropy } from "./entropy/compute-entropy.ts";
 import { checkMeaningChoice } from "./meaning/meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "./meaning/meaning-models.ts";
-import { createDisposables, type Disposables } from "../backends/local/disposables.ts";
-import type { OpenBackend } from "../backends/open-backend.ts";
-import { openLocalBackend } from "../backends/local/open-local-backend.ts";
-import { openVllmAnswers, openVllmStates } from "../backends/vllm/open-vllm.ts";
-import { settleDevice } from "../backends/local/settle-device.ts";
-import { isHandMade } from "../store/output-ownership.ts";
 import { buildDatasets } from "./probes/build-datasets.ts";
 import { evaluateProbes } from "./probes/evaluate-probes.ts";
 import { trainProbes } from "./probes/train-probes.ts";
@@ -301,7 +301,7 @@ async function* openBackends(
     return { answers, states: keep(yield* openVllmStates(model, layers, vllm, { root, hub, signal })) };
   }
   const { threads, memoryBytes, device: asked, dtype = "float32" } = options;
-  const device = yield* settleDevice(asked, { dtype });
+  const device = yield* openDevice(asked, { dtype });
   const opening = { device, threads, memoryBytes, hub, signal };
   const answers = keep(yield* openLocalBackend(model, { ...opening, dtype }));
   // hidden states are read in float32, whatever the answers are drawn in

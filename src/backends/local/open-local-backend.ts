@@ -1,8 +1,8 @@
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
-import type { StepEvent } from "../../study/step.ts";
-import { createLocalBackend } from "./local-backend.ts";
 import type { OpenBackend } from "../open-backend.ts";
+import type { OpeningEvent } from "../opening-event.ts";
+import { createLocalBackend } from "./local-backend.ts";
 import { type OpenModelOptions, openModel } from "./open-model.ts";
 
 /**
@@ -12,7 +12,7 @@ import { type OpenModelOptions, openModel } from "./open-model.ts";
 export async function* openLocalBackend(
   reference: string,
   options: OpenModelOptions,
-): AsyncGenerator<StepEvent, OpenBackend<AnswerBackend & StateBackend>> {
+): AsyncGenerator<OpeningEvent, OpenBackend<AnswerBackend & StateBackend>> {
   const model = yield* openModel(reference, options);
   return {
     backend: createLocalBackend(model),

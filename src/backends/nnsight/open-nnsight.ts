@@ -1,16 +1,15 @@
-import { SepError } from "../../errors.ts";
 import { openCheckpointFolder } from "../../checkpoint/checkpoint.ts";
-import { isGgufPath, locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
 import { loadModelProfile, PROFILE_FILES } from "../../checkpoint/load-model-profile.ts";
+import { isGgufPath, locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
+import { SepError } from "../../errors.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
+import type { OpenBackend } from "../open-backend.ts";
+import { type OpeningEvent, reportPull } from "../opening-event.ts";
 import { createNnsightBackend } from "./nnsight-backend.ts";
 import type { OpenRequest } from "./sidecar-message.ts";
 import { type Sidecar, startSidecar } from "./start-sidecar.ts";
-import type { StateBackend } from "../../states/state-backend.ts";
-import type { StepEvent } from "../../study/step.ts";
-import type { OpenBackend } from "../open-backend.ts";
-import { reportPull } from "../local/open-model.ts";
 
 export interface OpenNnsightOptions {
   /** A Python that has nnsight; `uv` makes one when not given. */
@@ -43,7 +42,7 @@ export async function* openNnsight(
     env = process.env,
     signal,
   }: OpenNnsightOptions = {},
-): AsyncGenerator<StepEvent, OpenBackend<StateBackend>> {
+): AsyncGenerator<OpeningEvent, OpenBackend<StateBackend>> {
   if (remote) checkRemote(reference, env);
   const choice = remote ? PROFILE_FILES : undefined;
   const { path, commit } = yield* reportPull(reference, locateCheckpoint(reference, { hub, choice, signal }));
@@ -95,8 +94,10 @@ function checkRemote(reference: string, env: Readonly<Record<string, string | un
 }
 
 /** What the process does before it is ready, as notes. */
-async function* reportStart(starting: AsyncGenerator<string, Sidecar>): AsyncGenerator<StepEvent, Sidecar> {
-  const at = { step: "trace", part: "nnsight" } as const;
+async function* reportStart(
+  starting: AsyncGenerator<string, Sidecar>,
+): AsyncGenerator<OpeningEvent, Sidecar> {
+  const at = { step: "server", part: "nnsight" } as const;
   try {
     for (;;) {
       const next = await starting.next();
