@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runHere } from "../src/backends/local/local-backend.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
-import type { SampleAnswersOptions } from "../src/engine/generate/sample-answers.ts";
+import type { SampleAnswersOptions } from "../src/engine/generate/generate.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
 import type { Prompt } from "../src/engine/tokenizer/build-prompt.ts";
 

@@ -4,7 +4,7 @@ import type { LanguageModel } from "../engine/language-model.ts";
 import { scoreContinuations } from "../engine/generate/score-continuations.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
-import { createPromptTemplate } from "../engine/tokenizer/prompt-template.ts";
+import { createPromptTemplate } from "../engine/tokenizer/prompt-format.ts";
 import { findThinkTags } from "../engine/generate/split-reasoning.ts";
 import type { JudgeModel } from "./judge-model.ts";
 import type { JudgeLabel } from "./judge-prompt.ts";

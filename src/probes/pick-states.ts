@@ -1,7 +1,7 @@
 import { SepError } from "../errors.ts";
 import type { LanguageModel, ModelProvenance, Trace } from "../engine/language-model.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
-import type { SampledAnswer } from "../engine/generate/sample-answers.ts";
+import type { SampledAnswer } from "../engine/generate/generate.ts";
 import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 import { indicesOf, locatePosition } from "../states/positions.ts";
 import type { Probe } from "./probe.ts";

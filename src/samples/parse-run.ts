@@ -1,4 +1,6 @@
 import { BACKEND_NAMES } from "../checkpoint/model-profile.ts";
+import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
+import type { ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import {
   asRow,
   booleanField,
@@ -12,8 +14,7 @@ import {
 } from "../formats/row-fields.ts";
 import { CORRECTNESS_RULES } from "../text/correctness-rule.ts";
 import { TOKEN_ENTROPY_SUPPORTS } from "./answer-backend.ts";
-import type { RunRecord, ThinkStatus } from "./run-record.ts";
-import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
+import type { RunRecord } from "./run-record.ts";
 
 /**
  * A run record from one line's value, with every field checked and the token lists held against each other.

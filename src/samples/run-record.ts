@@ -1,10 +1,8 @@
 import type { BackendName } from "../checkpoint/model-profile.ts";
+import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
+import type { ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TokenEntropySupport } from "./answer-backend.ts";
-import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
-
-/** How the model's reasoning span ended in the *generated* tokens. */
-export type ThinkStatus = "closed" | "truncated" | "none";
 
 /**
  * One sampled answer, one line of `math_runs.jsonl` / `ood_runs.jsonl`. The keys up to `is_correct` are the

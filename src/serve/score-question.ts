@@ -1,6 +1,8 @@
+import { splitReasoning, type ThinkStatus } from "../engine/generate/split-reasoning.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
+import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import { mean } from "../math/vector.ts";
-import type { LanguageModel } from "../engine/language-model.ts";
 import {
   type AssessRiskOptions,
   assessRisk,
@@ -17,11 +19,7 @@ import {
   type ProbeInput,
   requireProbeFits,
 } from "../probes/score-probe.ts";
-import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
-import type { ThinkStatus } from "../samples/run-record.ts";
-import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 import { indicesOf, locatePosition, type TracePosition } from "../states/positions.ts";
-import { watchModel } from "../engine/generate/watch-model.ts";
 import { generateAnswer, takeAnswer } from "./answer-source.ts";
 import { type AskingChoice, settleAsking } from "./settle-asking.ts";
 
@@ -127,9 +125,8 @@ export function createScorer(
     async score(question, { id = question, answer: given, signal } = {}) {
       const prompt = buildPrompt(model.tokenizer, question, prompting);
       const promptIds = prompt.tokenIds;
-      const watched = watchModel(model, layers);
-      const prefilled = await watched.model.prefill(promptIds, { signal });
-      const early = isBefore ? assess(probe, placeState(model, probe, watched.states[0]), assessing) : null;
+      const prefilled = await model.prefill(promptIds, { layers, signal });
+      const early = isBefore ? assess(probe, placeState(model, probe, prefilled.residual), assessing) : null;
       const head = { question, is_given: given !== undefined, prompt_tokens: promptIds.length };
       if (skipAbstained && early?.decision === "abstain" && given === undefined) {
         return {
@@ -139,11 +136,11 @@ export function createScorer(
           read_at: readAt(model, probe, promptIds, promptIds.length - 1),
         };
       }
-      const run = { watched, promptIds, prefilled, sampler, signal };
+      const run = { model, prefilled, sampler, signal };
       const { answer, readState, readEntropies, warnings } =
         given === undefined
           ? await generateAnswer(run, { seed, streamKey: id })
-          : await takeAnswer(model, run, given, { layers, readsEnd: probe.position === "last-token" });
+          : await takeAnswer(run, given, { readsEnd: probe.position === "last-token" });
       const reasoning = splitReasoning(model.tokenizer, { ...answer, opensReasoning: prompt.opensReasoning });
       const placed = {
         prompt_tokens: promptIds,
@@ -199,9 +196,9 @@ function requireModel(probe: Probe, { provenance, config }: LanguageModel): void
 function placeState(
   { provenance, config }: LanguageModel,
   { position, layer, layer_count: layerCount }: Probe,
-  values: Float32Array | undefined,
+  values: Float32Array | null,
 ): ProbeInput | null {
-  if (values === undefined || position === null || layer === null) return null;
+  if (values === null || position === null || layer === null) return null;
   const place = { position, layer, layerCount, width: config.hiddenSize, normState: "residual" } as const;
   return assertStates(values, { ...place, source: sourceOf(provenance) });
 }

@@ -1,4 +1,5 @@
-import { countAnswerTokens, countTokensOf } from "../engine/generate/answer-end.ts";
+import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
+import { countTokensOf } from "../engine/generate/answer-end.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import { asRow, countField, oneOfField, orNull, stringField } from "../formats/row-fields.ts";
 import { locatePosition, type PositionIndices, TRACE_POSITIONS } from "./positions.ts";

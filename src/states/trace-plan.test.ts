@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { countAnswerTokens } from "../engine/generate/answer-end.ts";
+import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import { locatePosition, TRACE_POSITIONS } from "./positions.ts";
 import { planTrace } from "./trace-plan.ts";

@@ -1,4 +1,4 @@
-import { countAnswerTokens } from "../engine/generate/answer-end.ts";
+import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import { groupByQuestion } from "../samples/group-by-question.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import { locatePosition, type PositionIndices, type TracePosition } from "./positions.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { SampleAnswersOptions } from "../../src/engine/generate/sample-answers.ts";
+import type { SampleAnswersOptions } from "../../src/engine/generate/generate.ts";
 import type { SamplerSettings } from "../../src/engine/generate/sampler-settings.ts";
 import { buildPrompt } from "../../src/engine/tokenizer/build-prompt.ts";
 import type { AnswerBackend, AnswerSampler } from "../../src/samples/answer-backend.ts";

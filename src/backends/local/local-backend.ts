@@ -1,4 +1,4 @@
-import { sampleAnswers } from "../../engine/generate/sample-answers.ts";
+import { sampleAnswers } from "../../engine/generate/generate.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { canStartWorkers } from "../../engine/runtime/worker-threads.ts";
 import type { AnswerBackend, AnswerSampler } from "../../samples/answer-backend.ts";

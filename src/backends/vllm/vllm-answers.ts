@@ -1,6 +1,6 @@
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import { cutAnswer } from "../../engine/generate/answer-end.ts";
-import type { SampleAnswersOptions, SampledAnswer } from "../../engine/generate/sample-answers.ts";
+import type { SampleAnswersOptions, SampledAnswer } from "../../engine/generate/generate.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../../errors.ts";

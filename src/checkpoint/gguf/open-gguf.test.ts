@@ -10,7 +10,7 @@ import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { findCheckpoint } from "../find-checkpoint.ts";
 import type { StoredWeight } from "../weight-index.ts";
-import { everyLayer } from "../../engine/language-model.ts";
+import { everyLayer } from "../../engine/resolve-layers.ts";
 import { loadModel } from "../load-model.ts";
 import { extendRows } from "../../engine/generate/extend-rows.ts";
 import { emptyKvBlock } from "../../engine/session/kv-block.ts";

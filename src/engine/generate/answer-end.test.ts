@@ -7,8 +7,9 @@ import { spellGgufTokenizer } from "../../checkpoint/gguf/gguf-tokenizer.ts";
 import { readGgufVocabulary } from "../../checkpoint/gguf/gguf-vocabulary.ts";
 import { loadTextTokenizer } from "../../checkpoint/tokenizer/load-text-tokenizer.ts";
 import { openHere } from "../../checkpoint/tokenizer/sandboxed-tokenizer.ts";
+import { countAnswerTokens } from "../../samples/count-answer-tokens.ts";
 import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
-import { countAnswerTokens, cutAnswer, endsInStopString } from "./answer-end.ts";
+import { cutAnswer, endsInStopString } from "./answer-end.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const END = 765;

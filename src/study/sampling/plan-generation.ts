@@ -5,14 +5,9 @@ import { type LoadedQuestions, loadQuestions } from "../../samples/load-question
 import type { Question } from "../../samples/question.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
-import { leaveOutShots, takeShots } from "../../engine/tokenizer/few-shot.ts";
+import { leaveOutShots, takeShots, type PromptFormat, resolvePromptFormat, stopStringsOf } from "../../engine/tokenizer/prompt-format.ts";
 import { chooseCorrectness } from "../../samples/judge-answer.ts";
-import {
-  describePromptFormat,
-  type PromptFormat,
-  resolvePromptFormat,
-  stopStringsOf,
-} from "../../engine/tokenizer/prompt-format.ts";
+import { describePromptFormat } from "../../samples/describe-prompt-format.ts";
 import type { RecordRunsOptions } from "../../samples/record-runs.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { Json } from "../../formats/json.ts";

@@ -1,8 +1,7 @@
 import { rm } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
-import type { LayerName } from "../../engine/layer-names.ts";
-import { resolveLayers } from "../../engine/resolve-layers.ts";
+import { type LayerName, resolveLayers } from "../../engine/resolve-layers.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
