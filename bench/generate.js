@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { loadQuestions } from "../dist/samples/load-questions.js";
 import { buildPrompt } from "../dist/engine/tokenizer/build-prompt.js";
-import { takeShots } from "../dist/engine/tokenizer/few-shot.js";
+import { takeShots } from "../dist/engine/tokenizer/prompt-format.js";
 
 const { values } = parseArgs({
   options: {

@@ -7,7 +7,7 @@ import { readEndTokens, readGenerationDefaults } from "../engine/generate/sample
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { openQuantisedWeights } from "./quantised-weights.ts";
 import type { WeightIndex } from "./weight-index.ts";
-import { DEVICES, type DeviceChoice } from "../engine/runtime/device.ts";
+import { DEVICES, type DeviceChoice, type ModelDtype } from "../engine/runtime/device.ts";
 import { type Device, resolveDevice } from "../engine/runtime/resolve-device.ts";
 import { buildDecoder } from "../engine/graph/build-decoder.ts";
 import type { DecoderConfig } from "../engine/graph/decoder-config.ts";
@@ -16,12 +16,7 @@ import type { QuantisedWeights } from "../engine/graph/graph-weights.ts";
 import { QUANTISATIONS, type Quantisation } from "../engine/graph/quantisation.ts";
 import { rotaryPairs } from "../engine/graph/rope.ts";
 import type { HubOptions } from "./hub/hub.ts";
-import {
-  createLanguageModel,
-  type LanguageModel,
-  type ModelDtype,
-  type ModelName,
-} from "../engine/language-model.ts";
+import { createLanguageModel, type LanguageModel, type ModelName } from "../engine/language-model.ts";
 import { type DecoderSession, openDecoderSession } from "../engine/session/decoder-session.ts";
 import { createGraphFolder } from "../engine/runtime/graph-folder.ts";
 import { createLazySession } from "../engine/runtime/lazy-session.ts";

@@ -2,7 +2,7 @@ import { extendRows } from "./generate/extend-rows.ts";
 import type { GenerationDefaults } from "./generate/sampler-settings.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
 import { everyLayer, type LayerName, resolveLayer } from "./resolve-layers.ts";
-import type { DeviceName } from "./runtime/device.ts";
+import type { DeviceName, ModelDtype } from "./runtime/device.ts";
 import type { DecoderSession } from "./session/decoder-session.ts";
 import { emptyKvBlock, type KvBlock, trimKv } from "./session/kv-block.ts";
 import type { VocabularySession } from "./session/vocabulary-session.ts";
@@ -22,14 +22,11 @@ export interface ModelProvenance extends ModelName {
   readonly weights_sha256: string;
   /** SHA-256 of `tokenizer.json`. */
   readonly tokenizer_sha256: string;
-  /** Arithmetic of the linear maps; all else is float32. */
+  /** Of the linear layers; all else is float32. */
   readonly dtype: ModelDtype;
   /** What it is computed on: other kernels round differently. */
   readonly device: DeviceName;
 }
-
-export const MODEL_DTYPES = ["float32", "int8", "int4"] as const;
-export type ModelDtype = (typeof MODEL_DTYPES)[number];
 
 /** A causal language model whose residual stream can be read at every layer. */
 export interface LanguageModel extends AsyncDisposable {
@@ -42,7 +39,7 @@ export interface LanguageModel extends AsyncDisposable {
   readonly endTokenIds: ReadonlySet<number>;
   /** How the model's authors sample from it; null where they do not say. */
   readonly generationDefaults: GenerationDefaults | null;
-  /** Copies of this model worth running side by side on this machine, each on a thread of its own. */
+  /** Copies of this model worth running in parallel on this machine, each on a thread of its own. */
   readonly workers: number;
   /** onnxruntime's threads within each. */
   readonly threadsPerWorker: number;

@@ -1,9 +1,8 @@
 import type { EstimateChoice } from "../entropy/measures/estimate-registry.ts";
 import type { SeModeName } from "../entropy/se-mode.ts";
 import { POCKET_MODEL } from "../checkpoint/locate-checkpoint.ts";
-import type { DeviceChoice } from "../engine/runtime/device.ts";
+import type { DeviceChoice, ModelDtype } from "../engine/runtime/device.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
-import type { ModelDtype } from "../engine/language-model.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
 import type { ProbeKind } from "../probes/probe-kind.ts";
 import type { SeThresholdChoice } from "../probes/se-threshold.ts";

@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import { MODEL_DTYPES } from "../../engine/language-model.ts";
+import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { openModel } from "../../backends/local/open-model.ts";
 import { createScorer, type QuestionScorer } from "../../serve/score-question.ts";
 import type { Probe } from "../../probes/probe.ts";

@@ -1,4 +1,4 @@
-import type { ModelDtype } from "../language-model.ts";
+import type { ModelDtype } from "../runtime/device.ts";
 import type { LinearWeight } from "./graph-scope.ts";
 import type { LinearFormat } from "./linear-format.ts";
 import { INT4_LINEAR } from "./parts/int4-linear.ts";

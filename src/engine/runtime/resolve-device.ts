@@ -1,6 +1,5 @@
 import { SepError } from "../../errors.ts";
-import type { ModelDtype } from "../language-model.ts";
-import { AUTO_DEVICES, DEVICES, type DeviceChoice, type DeviceName } from "./device.ts";
+import { AUTO_DEVICES, DEVICES, type DeviceChoice, type DeviceName, type ModelDtype } from "./device.ts";
 import { deviceUnavailable } from "./device-error.ts";
 import { type DeviceTrial, tryDevice } from "./try-device.ts";
 
