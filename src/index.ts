@@ -8,16 +8,15 @@ export { loadTextEmbedder } from "./checkpoint/encoders/load-text-embedder.ts";
 export type { PullEvent } from "./checkpoint/hub/pull-event.ts";
 export { type LoadModelOptions, loadModel } from "./checkpoint/load-model.ts";
 export { pullModel } from "./checkpoint/pull-model.ts";
-export {
-  type EndEvent,
-  type GenerateOptions,
-  type GenerationEvent,
-  generate,
-  type SampleAnswersOptions,
-  type SampledAnswer,
-  sampleAnswers,
-  type TokenEvent,
+export type {
+  EndEvent,
+  GenerateOptions,
+  GenerationEvent,
+  SampleAnswersOptions,
+  SampledAnswer,
+  TokenEvent,
 } from "./engine/generate/generate.ts";
+export { generate, sampleAnswers } from "./engine/generate/generate.ts";
 export type { SamplerSettings } from "./engine/generate/sampler-settings.ts";
 export type { LanguageModel, Trace, TraceOptions } from "./engine/language-model.ts";
 export type { DeviceChoice, DeviceName } from "./engine/runtime/device.ts";
