@@ -1,8 +1,11 @@
 /** The public API of semantic-entropy-probes. */
 
+export type { Backend, OpenBackend, OpenBackendOptions } from "./backends/backend.ts";
+export { openLocal } from "./backends/local/local-backend.ts";
 export { openNnsight } from "./backends/nnsight/open-nnsight.ts";
+export { openProfile } from "./backends/open-profile.ts";
 export { createServerJudge } from "./backends/openai/server-judge.ts";
-export { openVllmAnswers, openVllmStates } from "./backends/vllm/open-vllm.ts";
+export { openVllm, type VllmChoice } from "./backends/vllm/open-vllm.ts";
 export { loadTextClassifier } from "./checkpoint/encoders/load-text-classifier.ts";
 export { loadTextEmbedder } from "./checkpoint/encoders/load-text-embedder.ts";
 export type { PullEvent } from "./checkpoint/hub/pull-event.ts";
@@ -81,13 +84,13 @@ export {
 export { loadProbe, saveProbe } from "./probes/probe-file.ts";
 export { splitQuestions } from "./probes/split-questions.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
-export type { AnswerBackend } from "./samples/answer-backend.ts";
+export type { AnswerBackend, AnswerSampler } from "./samples/answer-backend.ts";
 export type { Question } from "./samples/question.ts";
 export { readRuns } from "./samples/read-runs.ts";
 export type { RunRecord } from "./samples/run-record.ts";
 export { createScorer, type ScoredQuestion, scoreQuestion } from "./serve/score-question.ts";
 export { TRACE_POSITIONS, type TracePosition } from "./states/positions.ts";
-export type { StateBackend } from "./states/state-backend.ts";
+export type { StateBackend, StateReader } from "./states/state-backend.ts";
 export type { PlannedStep } from "./study/decide-step.ts";
 export { computeEntropy } from "./study/entropy/compute-entropy.ts";
 export { scoreRuns } from "./study/entropy/score-runs.ts";

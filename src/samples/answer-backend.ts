@@ -1,4 +1,5 @@
-import type { BackendName, ModelProfile } from "../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../checkpoint/model-profile.ts";
+import type { OpeningEvent } from "../checkpoint/opening-event.ts";
 import type { SampleAnswersOptions, SampledAnswer } from "../engine/generate/generate.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { Json } from "../formats/json.ts";
@@ -10,35 +11,34 @@ import type { Json } from "../formats/json.ts";
 export const TOKEN_ENTROPY_SUPPORTS = ["vocabulary", "top-20"] as const;
 export type TokenEntropySupport = (typeof TOKEN_ENTROPY_SUPPORTS)[number];
 
-/** Wherever a model draws answers. */
-export interface AnswerBackend {
-  readonly name: BackendName;
+/** Wherever a model samples answers. Disposing of it ends what only answers need; it starts again when asked again. */
+export interface AnswerBackend extends Partial<AsyncDisposable> {
+  /** In every run record: "local", "vllm", or a user's own. */
+  readonly name: string;
   readonly model: ModelProfile;
   /** All that decides the answers beside prompt, sampler and seed, for the manifest. */
   readonly identity: Json;
   readonly tokenEntropies: TokenEntropySupport;
   /**
-   * Gets ready what takes time, such as a server; asked only where there is something to do, and again for every set.
-   * @returns how it gets on, as sentences
+   * Gets ready to answer prompts, and starts what takes time or memory, such as a server. It is called only where there
+   * is something to sample, and again for every question set.
+   * @param prompts all that will be asked
+   * @throws SepError for prompts that this backend cannot answer, except too long ones, which `draw` refuses
    */
-  prepare?(): AsyncGenerator<string, void>;
-  /**
-   * Said once all prompts are known and before any is asked.
-   * @throws SepError for prompts that this backend cannot answer, but for those that are too long, which `draw` refuses
-   */
-  check?(prompts: readonly Prompt[], signal?: AbortSignal): Promise<void>;
-  /** @param questions how many there are to do */
-  openSampler(questions: number): Promise<AnswerSampler>;
+  openSampler(
+    prompts: readonly Prompt[],
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): AsyncGenerator<OpeningEvent, AnswerSampler>;
 }
 
-/** Draws answers; it belongs to whoever opened it. */
+/** Samples answers; it belongs to whoever opened it. */
 export interface AnswerSampler extends AsyncDisposable {
   /** Questions to have under way at a time. */
   readonly concurrency: number;
   /**
-   * Draws answers to one prompt. An answer depends on the prompt, the sampler, the seed, the stream key and its own
-   * run id, as far as the backend's arithmetic is deterministic: not on which others are drawn with it.
-   * @returns one answer a run id, in their order
+   * Samples answers to one prompt. An answer depends on the prompt, the sampler, the seed, the stream key and its own
+   * run id, as far as the backend's arithmetic is deterministic: not on which others are sampled with it.
+   * @returns one answer per run id, in their order
    * @throws SepError `prompt-too-long`; the signal's reason
    */
   draw(prompt: Prompt, options: SampleAnswersOptions): Promise<readonly SampledAnswer[]>;

@@ -1,4 +1,3 @@
-import { BACKEND_NAMES } from "../checkpoint/model-profile.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import {
@@ -49,7 +48,7 @@ export function parseRun(value: unknown): RunRecord {
     seed: numberField(row, "seed"),
     model: stringField(row, "model"),
     sampler: asRow(row.sampler) as unknown as SamplerSettings,
-    ...("backend" in row ? { backend: oneOfField(row, "backend", BACKEND_NAMES) } : {}),
+    ...("backend" in row ? { backend: stringField(row, "backend") } : {}),
     ...("token_entropies_over" in row
       ? { token_entropies_over: oneOfField(row, "token_entropies_over", TOKEN_ENTROPY_SUPPORTS) }
       : {}),

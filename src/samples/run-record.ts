@@ -1,4 +1,3 @@
-import type { BackendName } from "../checkpoint/model-profile.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
@@ -53,8 +52,8 @@ export interface RunRecord {
   readonly seed: number;
   readonly model: string;
   readonly sampler: SamplerSettings;
-  /** Where the model ran; runs of other tools, and of version 0.1, do not have it, nor the next. */
-  readonly backend?: BackendName;
+  /** Name of the backend that the model ran on; runs of other tools, and of version 0.1, do not have it, nor the next. */
+  readonly backend?: string;
   /** What `token_entropies` are computed over; the whole vocabulary where it is not said. */
   readonly token_entropies_over?: TokenEntropySupport;
   /** The seed that a server was given for this answer, made of `seed`, the question's id and the run's. */

@@ -1,29 +1,14 @@
-import type { LanguageModel } from "../engine/language-model.ts";
 import { extendRows } from "../engine/generate/extend-rows.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
 import { emptyKvBlock, trimKv } from "../engine/session/kv-block.ts";
-import type { ReadStatesOptions } from "./state-backend.ts";
-
-/** Where to read one answer: token indices in `[...prompt, ...answer]`. */
-export interface AnswerToTrace {
-  /** [T] */
-  readonly tokenIds: readonly number[];
-  /** Each >= the prompt's length. */
-  readonly indices: readonly number[];
-}
-
-export interface TracedAnswers {
-  /** [layers, D] at the prompt's last token. */
-  readonly beforeGeneration: Float32Array;
-  /** Per answer, per index: [layers, D]. */
-  readonly answers: readonly (readonly Float32Array[])[];
-}
+import type { AnswerToTrace, ReadStatesOptions, TracedAnswers } from "./state-backend.ts";
 
 /** Bounds the memory of one pass: the attention scores and the MLP's activations of this many tokens. */
 const MAX_TOKENS_PER_PASS = 4096;
 
 /**
  * Reads the residual stream of several answers to one prompt. The prompt runs once, and the answers, however
- * long each is, run over its keys and values side by side.
+ * long each is, run over its keys and values in parallel.
  */
 export async function traceAnswers(
   model: LanguageModel,

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import type { OpeningEvent, ProgressEvent } from "../backends/opening-event.ts";
+import type { OpeningEvent, ProgressEvent } from "../checkpoint/opening-event.ts";
 import type { EstimateCost } from "../entropy/measures/measure-estimates.ts";
 import { SepError } from "../errors.ts";
 import { explainFileError } from "../store/file-error.ts";

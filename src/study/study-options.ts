@@ -11,7 +11,8 @@ import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TracePosition } from "../states/positions.ts";
 import type { MeaningChoice } from "./meaning/meaning-choice.ts";
 import type { MeaningModels } from "./meaning/meaning-models.ts";
-import type { VllmChoice } from "../backends/vllm/vllm-choice.ts";
+import type { OpenBackend } from "../backends/backend.ts";
+import type { VllmChoice } from "../backends/vllm/open-vllm.ts";
 import type { StudyPromptFormat } from "./sampling/plan-generation.ts";
 import type { SamplerChoice, SamplerPreset } from "./sampling/resolve-sampler.ts";
 import type { AnswerRole } from "./tracing/traced-answers.ts";
@@ -45,7 +46,9 @@ export interface RunPipelineOptions {
   readonly limit?: number | undefined;
   /** "pocket", a model's directory, or a model of the Hugging Face hub: "org/name", "org/name@revision". */
   readonly model?: string;
-  /** vLLM servers that draw the answers and read the states; the local engine when not given. */
+  /** Opens a backend of your own, which samples the answers and reads the states. */
+  readonly backend?: OpenBackend | undefined;
+  /** vLLM servers that sample the answers and read the states; the local engine when neither is given. */
   readonly vllm?: VllmChoice | undefined;
   /** Where and how to look for models of the hub; by the environment's variables when not given. */
   readonly hub?: HubOptions | undefined;

@@ -1,5 +1,6 @@
 import { type LoadModelOptions, loadModel } from "../../checkpoint/load-model.ts";
 import { locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
+import { type OpeningEvent, reportPull } from "../../checkpoint/opening-event.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import type { DeviceChoice } from "../../engine/runtime/device.ts";
 import {
@@ -7,7 +8,6 @@ import {
   type ResolveDeviceOptions,
   resolveDevice,
 } from "../../engine/runtime/resolve-device.ts";
-import { type OpeningEvent, reportPull } from "../opening-event.ts";
 
 export type OpenModelOptions = Pick<
   LoadModelOptions,

@@ -15,10 +15,10 @@ import {
   type AnswerRequestOptions,
   answerPath,
   buildAnswerRequest,
-} from "./answer-request.ts";
-import { checkTokenizer } from "./check-tokenizer.ts";
-import type { ServedModel } from "./find-served-model.ts";
-import { readAnswer, type ServedAnswer } from "./read-answer.ts";
+  readAnswer,
+  type ServedAnswer,
+} from "./answer-protocol.ts";
+import { checkTokenizer, type ServedModel } from "./served-model.ts";
 
 export interface VllmAnswersOptions {
   readonly model: ModelProfile;
@@ -31,7 +31,7 @@ export interface VllmAnswersOptions {
   readonly concurrency?: number | undefined;
 }
 
-/** vLLM runs 256 sequences at a time unless told otherwise; with ten answers a question, this fills it. */
+/** vLLM runs 256 sequences at a time unless told otherwise; with ten answers per question, this fills it. */
 export const DEFAULT_CONCURRENCY = 32;
 
 /**
@@ -68,17 +68,10 @@ export function createVllmAnswers({
   };
   return {
     ...describeVllmAnswers(model, api),
-    async check(prompts, signal) {
+    async *openSampler(prompts, { signal } = {}) {
       // those that are too long are refused one by one
       const first = prompts.find(({ tokenIds }) => tokenIds.length < room);
-      if (first === undefined) return;
-      if (api === "chat") requireChat(first);
-      const { name } = served;
-      const plain = model.tokenizer.encode(first.text, { specialTokens: false });
-      await checkTokenizer(pool, name, first.text, plain, signal);
-      await checkLogprobs(pool, first, { model: name, api, endTokenIds: model.endTokenIds, signal });
-    },
-    async openSampler() {
+      if (first !== undefined) await checkServers(first, { pool, model, served, api, signal });
       return {
         concurrency: concurrency * pool.servers.length,
         async draw(prompt, options) {
@@ -181,6 +174,26 @@ function requireChat({ chat }: Prompt): void {
     "bad-option",
     "Got --vllm-api chat with a prompt format that is no chat. Use --prompt-format chat or reasoning, or --vllm-api completions.",
   );
+}
+
+/** Whether the servers read a prompt as this package does, and answer it with what is needed. */
+async function checkServers(
+  prompt: Prompt,
+  {
+    pool,
+    model,
+    served: { name },
+    api,
+    signal,
+  }: Pick<VllmAnswersOptions, "pool" | "model" | "served"> & {
+    readonly api: AnswerApi;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<void> {
+  if (api === "chat") requireChat(prompt);
+  const plain = model.tokenizer.encode(prompt.text, { specialTokens: false });
+  await checkTokenizer(pool, name, prompt.text, plain, signal);
+  await checkLogprobs(pool, prompt, { model: name, api, endTokenIds: model.endTokenIds, signal });
 }
 
 /** Draws one token twice, since an answer's settings must not change what its log-probabilities are. */

@@ -1,14 +1,15 @@
 import { relative, resolve } from "node:path";
+import { TRACE_POSITIONS } from "../../states/positions.ts";
 import type { PlannedStep } from "../../study/decide-step.ts";
 import { planPipeline, runPipeline } from "../../study/run-pipeline.ts";
 import type { RunPipelineOptions } from "../../study/study-options.ts";
 import { openWorkspace } from "../../study/workspace.ts";
-import { TRACE_POSITIONS } from "../../states/positions.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
 import { EXIT } from "../exit.ts";
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
 import { readModelChoices } from "../model-values.ts";
+import { readOwnBackend } from "../open-backend.ts";
 import { flag, type OptionValues, text } from "../option-spec.ts";
 import { EVALUATED_STEPS, printEvaluation } from "../print-evaluation.ts";
 import { formatDuration } from "../progress-meter.ts";
@@ -122,6 +123,7 @@ async function readOptions(
     model: values.model,
     hub: { env: env },
     ...readModelChoices({ ...values, dtype: vllm === null ? readLocalDtype(values.dtype) : "float32" }),
+    backend: await readOwnBackend(values),
     vllm: vllm ?? undefined,
     ...choices,
     adaptive: values.adaptive,

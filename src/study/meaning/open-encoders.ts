@@ -11,7 +11,7 @@ import { locateEncoder } from "../../checkpoint/encoders/locate-encoder.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { parseServerAddress } from "../../net/server-address.ts";
 import { createServerPool } from "../../net/server-pool.ts";
-import { reportPull } from "../../backends/opening-event.ts";
+import { reportPull } from "../../checkpoint/opening-event.ts";
 import type { StepEvent } from "../step.ts";
 import type { EntailerChoice } from "./meaning-choice.ts";
 import type { OpenEmbedder } from "./meaning-models.ts";

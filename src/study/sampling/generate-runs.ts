@@ -11,7 +11,6 @@ import type { Manifest, ManifestWarning } from "../../store/manifest.ts";
 import type { StepDefinition } from "../decide-step.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
-import { prepareBackend } from "../../backends/prepare-backend.ts";
 import { nameSome } from "../question-overlap.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { answersPath, bestPart } from "../tracing/traced-answers.ts";
@@ -98,11 +97,7 @@ async function* sampleMissing(
   for (const message of plan.notes) yield { kind: "note", ...event, message };
 
   if (missing.length > 0) {
-    yield* prepareBackend(backend);
-    await backend.check?.(missing.map(recorder.promptOf), signal);
-  }
-  {
-    await using sampler = await backend.openSampler(missing.length);
+    await using sampler = yield* backend.openSampler(missing.map(recorder.promptOf), { signal });
     await using appender = await openJsonlAppender(journal);
     const sampled = mapConcurrently(
       missing,

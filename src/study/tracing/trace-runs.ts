@@ -19,7 +19,6 @@ import { planTrace, type QuestionTrace, type TracePlan, type TraceRow } from "..
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
 import { stateBackendOf } from "../../backends/local/local-backend.ts";
-import { prepareBackend } from "../../backends/prepare-backend.ts";
 import { readShardRuns } from "../shards/read-shard-runs.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { warnOfBadRuns } from "../warn-of-bad-runs.ts";
@@ -140,9 +139,8 @@ async function* traceMissing(
   let done = total - missing.length;
   const event = { step: "trace", part: set } as const;
   yield { kind: "started", ...event, unit: "question", done, total };
-  if (missing.length > 0) yield* prepareBackend(backend);
-  {
-    await using reader = await backend.openReader(missing.length);
+  if (missing.length > 0) {
+    await using reader = yield* backend.openReader(missing.length);
     await using journal = await openJsonlAppender(unfinished.journal);
     const traced = mapConcurrently(
       missing,

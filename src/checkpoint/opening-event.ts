@@ -1,4 +1,4 @@
-import type { PullEvent } from "../checkpoint/hub/pull-event.ts";
+import type { PullEvent } from "./hub/pull-event.ts";
 
 /** How far something has got. A progress bar, the notebook and a server render the same events. */
 export type ProgressEvent<Activity extends string> =
