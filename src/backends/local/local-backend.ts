@@ -42,11 +42,9 @@ export function createLocalBackend(model: LanguageModel): AnswerBackend & StateB
     },
     tokenEntropies: "vocabulary",
     normState: "residual",
-    // biome-ignore lint/correctness/useYield: the model is loaded already
     async *openSampler(prompts) {
       return openLocalEngine(model, prompts.length);
     },
-    // biome-ignore lint/correctness/useYield: the model is loaded already
     async *openReader(questions) {
       return openLocalEngine(model, questions);
     },
