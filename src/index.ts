@@ -4,7 +4,8 @@ export type { Backend, OpenBackend, OpenBackendOptions } from "./backends/backen
 export { openLocal } from "./backends/local/local-backend.ts";
 export { openNnsight } from "./backends/nnsight/open-nnsight.ts";
 export { openProfile } from "./backends/open-profile.ts";
-export { createServerJudge } from "./backends/openai/server-judge.ts";
+export { openOpenai } from "./backends/openai/open-openai.ts";
+export { openTei } from "./backends/tei/open-tei.ts";
 export { openVllm, type VllmChoice } from "./backends/vllm/open-vllm.ts";
 export { loadTextClassifier } from "./checkpoint/encoders/load-text-classifier.ts";
 export { loadTextEmbedder } from "./checkpoint/encoders/load-text-embedder.ts";

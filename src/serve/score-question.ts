@@ -21,9 +21,9 @@ import {
 } from "../probes/score-probe.ts";
 import { indicesOf, locatePosition, type TracePosition } from "../states/positions.ts";
 import { generateAnswer, takeAnswer } from "./answer-source.ts";
-import { type AskingChoice, settleAsking } from "./settle-asking.ts";
+import { type GenerationChoice, resolveGeneration } from "./resolve-generation.ts";
 
-export interface ScoreQuestionOptions extends AskingChoice, AssessRiskOptions {
+export interface ScoreQuestionOptions extends GenerationChoice, AssessRiskOptions {
   /**
    * Leaves out the answer where the risk is read before generating and says to abstain: it then costs one pass over
    * the prompt.
@@ -108,7 +108,7 @@ export function createScorer(
   requireModel(probe, model);
   requireFamiliarity(probe, unfamiliar);
   const assessing = { decide, unfamiliar };
-  const { prompting, sampler, notes } = settleAsking(model, probe.asking, choice);
+  const { prompting, sampler, notes } = resolveGeneration(model, probe.asking, choice);
   const layers =
     probe.layer === null
       ? []

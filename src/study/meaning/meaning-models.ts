@@ -3,8 +3,8 @@ import type { TextEmbedder } from "../../meaning/embedder.ts";
 import type { Entailer } from "../../meaning/entailer.ts";
 import type { JudgeModel } from "../../meaning/judge-model.ts";
 import { createLocalJudge } from "../../meaning/local-judge.ts";
-import { createServerJudge } from "../../backends/openai/server-judge.ts";
-import { type HubOptions, sleepFor } from "../../checkpoint/hub/hub.ts";
+import { openOpenai } from "../../backends/openai/open-openai.ts";
+import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { openModel } from "../../backends/local/open-model.ts";
 import type { StepEvent } from "../step.ts";
 import type { EntailerChoice } from "./meaning-choice.ts";
@@ -52,9 +52,7 @@ export function createMeaningModels({ hub, threads }: MeaningModelsOptions = {})
           [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
         };
       }
-      const { env = process.env, fetch: send = fetch, sleep = sleepFor } = hub ?? {};
-      const apiKey = env.OPENAI_API_KEY || undefined;
-      const judge = createServerJudge({ url, model: reference, apiKey, fetch: send, sleep });
+      const { judge } = yield* openOpenai(url, reference, { hub });
       return { judge: await createCachedJudge(judge), [Symbol.asyncDispose]: async () => undefined };
     },
   };

@@ -6,11 +6,9 @@ import {
   createSentenceEmbedder,
   DEFAULT_EMBEDDING_MODEL,
 } from "../../meaning/sentence-embedder.ts";
-import { createTeiEntailer } from "../../backends/tei/tei-entailer.ts";
+import { openTei } from "../../backends/tei/open-tei.ts";
 import { locateEncoder } from "../../checkpoint/encoders/locate-encoder.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
-import { parseServerAddress } from "../../net/server-address.ts";
-import { createServerPool } from "../../net/server-pool.ts";
 import { reportPull } from "../../checkpoint/opening-event.ts";
 import type { StepEvent } from "../step.ts";
 import type { EntailerChoice } from "./meaning-choice.ts";
@@ -30,25 +28,10 @@ export async function* openEntailer(
   { nliModel = DEFAULT_NLI_MODEL, nliDtype: dtype, nliUrl }: EntailerChoice,
   { hub, threads, signal }: OpenEncoderOptions = {},
 ): AsyncGenerator<StepEvent, Entailer> {
-  if (nliUrl !== undefined) return openServedEntailer(nliUrl, { hub, signal });
+  if (nliUrl !== undefined) return keepVerdicts((yield* openTei(nliUrl, { hub, signal })).entail);
   const id = resolveNliModel(nliModel);
   const { path, commit } = yield* reportPull(id, locateEncoder(id, { use: "classify", dtype, hub, signal }));
   return keepVerdicts(await createNliEntailer(path, { threads, dtype, name: { id, revision: commit } }));
-}
-
-async function openServedEntailer(
-  url: string,
-  { hub, signal }: Pick<OpenEncoderOptions, "hub" | "signal">,
-): Promise<Entailer> {
-  const servers = [parseServerAddress(url, "--nli-url")];
-  const apiKey = (hub?.env ?? process.env).TEI_API_KEY || undefined;
-  const pool = createServerPool(servers, { apiKey, sleep: hub?.sleep });
-  try {
-    return await keepVerdicts(await createTeiEntailer(pool, signal));
-  } catch (error) {
-    await pool[Symbol.asyncDispose]();
-    throw error;
-  }
 }
 
 async function keepVerdicts(entailer: Entailer): Promise<Entailer> {
