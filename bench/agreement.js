@@ -8,7 +8,7 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { everyLayer } from "../dist/engine/language-model.js";
+import { everyLayer } from "../dist/engine/resolve-layers.js";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { openNnsight } from "../dist/backends/nnsight/open-nnsight.js";
 import { readTensor } from "../dist/store/safetensors.js";
@@ -47,7 +47,7 @@ async function compareWithNnsight() {
     );
     const layers = everyLayer(model.config);
     const expected = await readLocally(model, tokenIds, layers);
-    const reader = await opened.backend.openReader(1);
+    const { opened: reader } = await drain(opened.states.openReader(1));
     // one token for a prompt, all others for an answer to it
     const { beforeGeneration, answers } = await reader.read(
       tokenIds.slice(0, 1),

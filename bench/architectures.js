@@ -5,7 +5,7 @@
 //   npm run bench:architectures
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { everyLayer } from "../dist/engine/language-model.js";
+import { everyLayer } from "../dist/engine/resolve-layers.js";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { extendRows } from "../dist/engine/generate/extend-rows.js";
 import { emptyKvBlock } from "../dist/engine/session/kv-block.js";

@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { mapConcurrently } from "../dist/study/map-concurrently.js";
-import { createLocalBackend } from "../dist/backends/local/local-backend.js";
+import { openLocalEngine } from "../dist/backends/local/local-engine.js";
 import { buildPrompt } from "../dist/engine/tokenizer/build-prompt.js";
 
 const { values } = parseArgs({
@@ -37,8 +37,7 @@ const questions = Array.from({ length: count }, (_, i) => {
 const prompts = questions.map((question) => buildPrompt(model.tokenizer, question));
 const runIds = Array.from({ length: samples }, (_, run) => run);
 
-const backend = createLocalBackend(model);
-const sampler = await backend.openSampler(count);
+const sampler = await openLocalEngine(model, count);
 const SIDES = {
   vllm: { concurrency, draw: askServer },
   local: { concurrency: sampler.concurrency, draw: drawLocally },

@@ -3,12 +3,13 @@ import { readFileSync } from "node:fs";
 import { loadModel } from "../../dist/checkpoint/load-model.js";
 import { mapConcurrently } from "../../dist/study/map-concurrently.js";
 import { createLocalBackend } from "../../dist/backends/local/local-backend.js";
+import { openLocalEngine } from "../../dist/backends/local/local-engine.js";
 import { createRunRecorder } from "../../dist/samples/record-runs.js";
 
 const { model: path, prompts, samples, sampler, dtype } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const model = await loadModel(path, { dtype });
 const backend = createLocalBackend(model);
-const engine = await backend.openSampler(prompts.length);
+const engine = await openLocalEngine(model, prompts.length);
 const recorder = (settings) =>
   createRunRecorder(backend, {
     dataset: "bench",

@@ -2,6 +2,7 @@
 import { loadModel } from "../../dist/checkpoint/load-model.js";
 import { mapConcurrently } from "../../dist/study/map-concurrently.js";
 import { createLocalBackend } from "../../dist/backends/local/local-backend.js";
+import { openLocalEngine } from "../../dist/backends/local/local-engine.js";
 import { createRunRecorder } from "../../dist/samples/record-runs.js";
 
 const [, , reference, dtype, questionCount, samples, maxNewTokens] = process.argv;
@@ -9,7 +10,7 @@ const [, , reference, dtype, questionCount, samples, maxNewTokens] = process.arg
 const began = performance.now();
 const model = await loadModel(reference, { dtype });
 const backend = createLocalBackend(model);
-const engine = await backend.openSampler(Number(questionCount));
+const engine = await openLocalEngine(model, Number(questionCount));
 const sampler = {
   temperature: 0.7,
   topP: 0.9,
