@@ -1,5 +1,6 @@
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { z } from "zod";
 import { SepError } from "../errors.ts";
 import type { Json } from "../formats/json.ts";
 import { type AnswerBackend, TOKEN_ENTROPY_SUPPORTS } from "../samples/answer-backend.ts";
@@ -30,7 +31,16 @@ export async function loadBackend(path: string): Promise<OpenBackend> {
   const open = await importOpen(path, file);
   const sha256 = await fingerprintFile(file);
   return async function* openChecked(model, options) {
-    const opened = checkBackend(path, yield* open(model, options));
+    const opening = open(model, options);
+    if (typeof opening?.[Symbol.asyncIterator] !== "function")
+      throw bad(path, "exports a function that gives no async generator", "Write it as async function*.");
+    const opened = yield* opening;
+    try {
+      checkBackend(path, opened);
+    } catch (error) {
+      await (opened as Partial<Backend> | undefined)?.[Symbol.asyncDispose]?.();
+      throw error;
+    }
     const identify = (identity: Json): Json => ({
       backend: opened.name,
       module: basename(file),
@@ -101,67 +111,77 @@ const OWN_NAMES: ReadonlySet<string> = new Set([
   "imported",
 ]);
 
-type Fields = Readonly<Record<string, unknown>>;
+const anObject = (expected: string): z.ZodType =>
+  z.custom((value) => typeof value === "object" && value !== null, expected);
+const aFunction = z.custom((value) => typeof value === "function", "an async function*");
 
-/** Checks what a step would stumble over later, by the name of the field. */
-function checkBackend(path: string, opened: unknown): Backend {
-  const require = (holds: boolean, field: string, expected: string, got: unknown): void => {
-    if (holds) return;
-    throw bad(
-      path,
-      `opened a backend whose ${field} is ${describe(got)}, expected ${expected}`,
-      "See docs/library.md, A backend of your own.",
+const PART = {
+  name: z.custom((value) => typeof value === "string", "the backend's own"),
+  model: z.object(
+    {
+      provenance: anObject("an object, as of loadModel or openProfile"),
+      config: anObject("an object, as of loadModel or openProfile"),
+      tokenizer: anObject("an object, as of loadModel or openProfile"),
+    },
+    "an object, as of loadModel or openProfile",
+  ),
+  identity: z.json("JSON of all that decides its outputs"),
+};
+
+/** What a step would stumble over later; each message says what is expected. */
+const BACKEND = z
+  .object(
+    {
+      name: z.custom(
+        (value) => typeof value === "string" && /^[a-z][a-z0-9-]*$/.test(value) && !OWN_NAMES.has(value),
+        `small letters, digits and dashes, and none of ${[...OWN_NAMES].join(", ")}`,
+      ),
+      answers: z
+        .object({
+          ...PART,
+          tokenEntropies: z.enum(TOKEN_ENTROPY_SUPPORTS, TOKEN_ENTROPY_SUPPORTS.join(" or ")),
+          openSampler: aFunction,
+        })
+        .optional(),
+      states: z
+        .object({
+          ...PART,
+          normState: z.enum(NORM_STATES, NORM_STATES.join(" or ")),
+          metadata: z.record(z.string(), z.string(), "an object of strings"),
+          openReader: aFunction,
+        })
+        .optional(),
+    },
+    "an object",
+  )
+  .superRefine(({ name, answers, states }, context) => {
+    if (answers === undefined && states === undefined)
+      context.addIssue({ code: "custom", path: ["answers"], message: "an object, or one as states" });
+    for (const [part, own] of Object.entries({ answers, states }))
+      if (own !== undefined && own.name !== name)
+        context.addIssue({ code: "custom", path: [part, "name"], message: `the backend's, ${name}` });
+  });
+
+function checkBackend(path: string, opened: Backend): void {
+  const [issue] = BACKEND.safeParse(opened).error?.issues ?? [];
+  if (issue !== undefined) {
+    const got = issue.path.reduce<unknown>(
+      (value, key) => (value as Record<PropertyKey, unknown>)?.[key],
+      opened,
     );
-  };
-  const backend = fieldsOf(opened);
-  const { name } = backend;
-  require(typeof opened === "object" && opened !== null, "value", "an object", opened);
-  const isName = typeof name === "string" && /^[a-z][a-z0-9-]*$/.test(name) && !OWN_NAMES.has(name);
-  require(isName, "name", `small letters, digits and dashes, and none of ${[...OWN_NAMES].join(", ")}`, name);
-  require(typeof backend[Symbol.asyncDispose as never] ===
-    "function", "[Symbol.asyncDispose]", "a function", backend[Symbol.asyncDispose as never]);
-  const parts = (["answers", "states"] as const).filter((part) => backend[part] !== undefined);
-  require(parts.length > 0, "answers and states", "an object for at least one of them", undefined);
-  for (const part of parts) {
-    const own = fieldsOf(backend[part]);
-    const model = fieldsOf(own.model);
-    require(own.name === name, `${part}.name`, `the backend's, ${name}`, own.name);
-    for (const field of ["provenance", "config", "tokenizer"])
-      require(typeof model[field] === "object" &&
-        model[field] !==
-          null, `${part}.model.${field}`, "an object, as loadModel or openProfile give it", model[field]);
-    require(isJson(own.identity), `${part}.identity`, "JSON of all that decides its outputs", own.identity);
-    const opener = part === "answers" ? "openSampler" : "openReader";
-    require(typeof own[opener] === "function", `${part}.${opener}`, "an async function*", own[opener]);
-    if (part === "answers")
-      require(isOneOf(
-        TOKEN_ENTROPY_SUPPORTS,
-        own.tokenEntropies,
-      ), "answers.tokenEntropies", TOKEN_ENTROPY_SUPPORTS.join(" or "), own.tokenEntropies);
-    else {
-      require(isOneOf(NORM_STATES, own.normState), "states.normState", NORM_STATES.join(
-        " or ",
-      ), own.normState);
-      const metadata = Object.values(fieldsOf(own.metadata));
-      require(metadata.length > 0 &&
-        metadata.every(
-          (value) => typeof value === "string",
-        ), "states.metadata", "an object of strings, with model", own.metadata);
-    }
+    const field = issue.path.join(".") || "value";
+    throw refuseField(path, field, got, issue.message);
   }
-  return opened as Backend;
+  if (typeof opened[Symbol.asyncDispose] !== "function")
+    throw refuseField(path, "[Symbol.asyncDispose]", opened[Symbol.asyncDispose], "a function");
 }
 
-const fieldsOf = (value: unknown): Fields =>
-  typeof value === "object" && value !== null ? (value as Fields) : {};
-
-const isOneOf = (names: readonly string[], value: unknown): boolean => names.includes(value as string);
-
-const isJson = (value: unknown): boolean =>
-  value !== undefined && typeof value !== "function" && JSON.stringify(value) !== undefined;
-
-const describe = (value: unknown): string =>
-  typeof value === "object" && value !== null ? "an object" : (JSON.stringify(value) ?? typeof value);
+const refuseField = (path: string, field: string, got: unknown, expected: string): SepError =>
+  bad(
+    path,
+    `opened a backend whose ${field} is ${typeof got === "object" && got !== null ? "an object" : (JSON.stringify(got) ?? typeof got)}, expected ${expected}`,
+    "See docs/library.md, A backend of your own.",
+  );
 
 const bad = (path: string, what: string, todo: string, cause?: unknown): SepError =>
   new SepError("bad-backend", `The backend ${path} ${what}. ${todo}`, { cause });

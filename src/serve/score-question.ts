@@ -90,7 +90,7 @@ export interface QuestionScorer {
 /**
  * Gets ready to answer questions and say how risky the answers are, from the states of the very passes that generate
  * them.
- * @throws SepError `probe-mismatch` if the model, its tokenizer, arithmetic or prompts are not those of the probe;
+ * @throws SepError `probe-mismatch` if the model, its tokenizer, dtype or prompts are not those of the probe;
  *   `bad-option` for a prompt whose text the probe's record does not have, and to refuse what is unfamiliar by a probe
  *   that cannot tell
  */

@@ -91,6 +91,7 @@ describe("sep --backend FILE", () => {
   it.each([
     ["no-such.mjs", null, /no-such\.mjs does not exist/],
     ["broken.mjs", "export default ;", /cannot be loaded/],
+    ["plain.mjs", "export default async () => ({});", /gives no async generator/],
     ["nothing.mjs", "export const a = 1;", /exports a, expected a function/],
     ["typed.ts", "export default 1;", /typed\.ts (is TypeScript, which Node|exports default, expected)/],
     [
@@ -102,12 +103,12 @@ describe("sep --backend FILE", () => {
     [
       "idle.mjs",
       'export default async function* () { return { name: "idle", async [Symbol.asyncDispose]() {} }; }',
-      /answers and states is undefined/,
+      /answers is undefined, expected an object/,
     ],
     [
       "half.mjs",
       'export default async function* () { return { name: "half", answers: { name: "half" }, async [Symbol.asyncDispose]() {} }; }',
-      /answers\.model\.provenance is undefined/,
+      /answers\.model is undefined, expected an object, as of loadModel/,
     ],
   ])("says what is wrong with %s", async (name, text, message) => {
     const path = text === null ? join(folder, name) : await write(name, text);

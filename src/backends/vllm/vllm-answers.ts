@@ -36,8 +36,8 @@ export const DEFAULT_CONCURRENCY = 32;
 
 /**
  * Answers from vLLM, or another server with the same API that gives log-probabilities and token ids. An answer's seed is
- * made of the study's, the question's key and its run id, so that it is the same whatever is drawn with it, as far as the
- * server's arithmetic does not depend on what else is in its batch.
+ * made of the study's, the question's key and its run id, so that an answer does not depend on what is sampled with it, as
+ * far as the server's numbers do not depend on what else is in the batch.
  */
 export function createVllmAnswers({
   model,

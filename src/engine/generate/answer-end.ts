@@ -20,9 +20,9 @@ export interface AnswerExtent {
 }
 
 /**
- * Cuts off what ended an answer: its last token if that is an end token, and all from the first stop string on, behind
- * which a server may have drawn ahead. A token in which the stop string begins after some of the answer counts as the
- * answer's, since the answer's last characters are in no other.
+ * Cuts off what ended an answer: its last token if that is an end token, and everything from the first stop string on; a
+ * server may have generated tokens after it. A token that holds both the answer's last characters and the beginning of the
+ * stop string counts as the answer's.
  * @param tokenIds [T] all that was generated
  */
 export function cutAnswer(
