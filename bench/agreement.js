@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { openNnsight } from "../dist/backends/nnsight/open-nnsight.js";
 import { loadModel } from "../dist/checkpoint/load-model.js";
-import { everyLayer } from "../dist/engine/language-model.js";
+import { everyLayer } from "../dist/engine/resolve-layers.js";
 import { readSafetensorsHeader, readTensor } from "../dist/store/safetensors.js";
 
 // How far the local engine's residual streams are from other backends', all layers and all positions: the largest
@@ -47,7 +47,7 @@ async function compareWithNnsight() {
     );
     const layers = everyLayer(model.config);
     const expected = await readLocally(model, tokenIds, layers);
-    const reader = await opened.backend.openReader(1);
+    const { opened: reader } = await drain(opened.states.openReader(1));
     // one token for a prompt, all others for an answer to it
     const { beforeGeneration, answers } = await reader.read(
       tokenIds.slice(0, 1),

@@ -1,15 +1,16 @@
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { loadModel } from "../dist/checkpoint/load-model.js";
+import { extendRows } from "../dist/engine/generate/extend-rows.js";
+import { everyLayer } from "../dist/engine/resolve-layers.js";
+import { emptyKvBlock } from "../dist/engine/session/kv-block.js";
+import { readSafetensorsHeader, readTensor } from "../dist/store/safetensors.js";
+
 // How far the local engine is from Python transformers on the checkpoints of test/golden, architecture by architecture:
 // the largest difference over all layers and positions read, relative to the largest value, over several ways to cut
 // the text into passes. Prints the table of docs/architectures.md.
 //
 //   npm run bench:architectures
-import { readdirSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { loadModel } from "../dist/checkpoint/load-model.js";
-import { extendRows } from "../dist/engine/generate/extend-rows.js";
-import { everyLayer } from "../dist/engine/language-model.js";
-import { emptyKvBlock } from "../dist/engine/session/kv-block.js";
-import { readSafetensorsHeader, readTensor } from "../dist/store/safetensors.js";
 
 /** One piece, chunks that do and do not fit the cache's capacity, and token by token. */
 const CHUNKS = [1024, 256, 100, 1];

@@ -3,8 +3,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import OpenAI from "openai";
-import { buildAnswerRequest } from "../dist/backends/vllm/answer-request.js";
-import { readAnswer } from "../dist/backends/vllm/read-answer.js";
+import { buildAnswerRequest, readAnswer } from "../dist/backends/vllm/answer-protocol.js";
 import { parseServerAddresses } from "../dist/net/server-address.js";
 import { createServerPool } from "../dist/net/server-pool.js";
 

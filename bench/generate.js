@@ -1,11 +1,3 @@
-// Sampling speed on real prompts: K answers to GSM8K questions, zero-shot (chat template) and five-shot, by our engine
-// in float32, int8 and int4, by Python transformers' generate, and by llama.cpp (its server through xllamacpp, and
-// node-llama-cpp), on the same weights, prompt tokens, sampler and threads, in turn. Every engine loads, warms up, and is
-// timed from its first prompt to its last.
-//
-//   npm run bench:generate -- --model SmolLM2-135M-Instruct.Q4_1.gguf --questions gsm8k_test.jsonl --shots gsm8k_train.jsonl \
-//     [--python PYTHON-WITH-TRANSFORMERS] [--llama FOLDER-WITH-NODE-LLAMA-CPP]
-//     [--llama-python PYTHON-WITH-XLLAMACPP] [--count N --samples K --new-tokens N --rounds N --prompts five-shot]
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -14,8 +6,17 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { buildPrompt } from "../dist/engine/tokenizer/build-prompt.js";
-import { takeShots } from "../dist/engine/tokenizer/few-shot.js";
+import { takeShots } from "../dist/engine/tokenizer/prompt-format.js";
 import { loadQuestions } from "../dist/samples/load-questions.js";
+
+// Sampling speed on real prompts: K answers to GSM8K questions, zero-shot (chat template) and five-shot, by our engine
+// in float32, int8 and int4, by Python transformers' generate, and by llama.cpp (its server through xllamacpp, and
+// node-llama-cpp), on the same weights, prompt tokens, sampler and threads, in turn. Every engine loads, warms up, and is
+// timed from its first prompt to its last.
+//
+//   npm run bench:generate -- --model SmolLM2-135M-Instruct.Q4_1.gguf --questions gsm8k_test.jsonl --shots gsm8k_train.jsonl \
+//     [--python PYTHON-WITH-TRANSFORMERS] [--llama FOLDER-WITH-NODE-LLAMA-CPP]
+//     [--llama-python PYTHON-WITH-XLLAMACPP] [--count N --samples K --new-tokens N --rounds N --prompts five-shot]
 
 const { values } = parseArgs({
   options: {

@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
-import { createLocalBackend } from "../dist/backends/local/local-backend.js";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { buildPrompt } from "../dist/engine/tokenizer/build-prompt.js";
 import { mapConcurrently } from "../dist/net/map-concurrently.js";
+import { openLocalEngine } from "../dist/backends/local/local-engine.js";
 
 // Answers a second of a vLLM server beside the local engine's on the same machine, alternating: the same questions through the
 // same chat template, as many samples each, as long answers.
@@ -38,8 +38,7 @@ const questions = Array.from({ length: count }, (_, i) => {
 const prompts = questions.map((question) => buildPrompt(model.tokenizer, question));
 const runIds = Array.from({ length: samples }, (_, run) => run);
 
-const backend = createLocalBackend(model);
-const sampler = await backend.openSampler(count);
+const sampler = await openLocalEngine(model, count);
 const SIDES = {
   vllm: { concurrency, draw: askServer },
   local: { concurrency: sampler.concurrency, draw: drawLocally },

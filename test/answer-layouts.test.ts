@@ -20,6 +20,7 @@ import { generateRuns } from "../src/study/sampling/generate-runs.ts";
 import { traceRuns } from "../src/study/tracing/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../src/study/tracing/verify-trace.ts";
 import { openWorkspace } from "../src/study/workspace.ts";
+import { finishOpening } from "./fakes/finish-opening.ts";
 import { finishStep } from "./fakes/finish-step.ts";
 
 /** Index within the generated tokens, and the token's text. */
@@ -309,7 +310,8 @@ describe("where an answer is, and what of it is reasoning", () => {
     const served = { name: "pocket", maxModelLength: null };
     const backend = createVllmAnswers({ model, pool: serve(tokens, expected.stop), served });
     const prompt = { text: "", tokenIds: run!.prompt_tokens, opensReasoning: false };
-    await using server = await backend.openSampler(1);
+    // no prompts to hold against the server, which answers the question alone
+    await using server = await finishOpening(backend.openSampler([]));
     const drawing = { runIds: [0], sampler: run!.sampler, seed: 1, streamKey: "q" };
     expect(await server.draw(prompt, drawing)).toMatchObject([
       {

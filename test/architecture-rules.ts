@@ -54,7 +54,7 @@ const COMMAND_LINE = "cli";
 const DRAWERS = new Set(["utils", "util", "helpers", "helper", "common", "types"]);
 const BARREL = "src/index.ts";
 const MAX_LINES = 400;
-const MAX_BARREL_LINES = 110;
+const MAX_BARREL_LINES = 140;
 
 /**
  * Where the house's rules are broken. Tests may import whatever they need; the rules about names and length

@@ -1,16 +1,14 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runHere } from "../src/backends/local/local-backend.ts";
+import { runHere } from "../src/backends/local/local-engine.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
-import type { SampleAnswersOptions } from "../src/engine/generate/sample-answers.ts";
+import type { SampleAnswersOptions } from "../src/engine/generate/generate.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
 import type { Prompt } from "../src/engine/tokenizer/build-prompt.ts";
 
 // Worker threads load JavaScript, so this is the built package, as users run it.
-const BUILT = new URL("../dist/backends/local/model-workers.js", import.meta.url).href;
-const { startModelWorkers } = (await import(
-  BUILT
-)) as typeof import("../src/backends/local/model-workers.ts");
+const BUILT = new URL("../dist/backends/local/local-engine.js", import.meta.url).href;
+const { startModelWorkers } = (await import(BUILT)) as typeof import("../src/backends/local/local-engine.ts");
 
 const CHECKPOINT = fileURLToPath(new URL("golden/checkpoints/llama-untied-llama3-rope", import.meta.url));
 const promptOf = (tokenIds: readonly number[]): Prompt => ({ text: "Why?", tokenIds, opensReasoning: false });

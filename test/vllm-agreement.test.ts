@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../src/checkpoint/load-model.ts";
-import { sampleAnswers } from "../src/engine/generate/sample-answers.ts";
-import { everyLayer, type LanguageModel } from "../src/engine/language-model.ts";
+import { sampleAnswers } from "../src/engine/generate/generate.ts";
+import { everyLayer } from "../src/engine/resolve-layers.ts";
+import { type LanguageModel } from "../src/engine/language-model.ts";
 import { expectAllClose, scaleOf } from "./expect-all-close.ts";
 import { readTensors } from "./read-tensors.ts";
 

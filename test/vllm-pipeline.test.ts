@@ -2,7 +2,6 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openVllmAnswers, openVllmStates } from "../src/backends/vllm/open-vllm.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { SamplerSettings } from "../src/engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
@@ -19,6 +18,7 @@ import { openWorkspace, type Workspace } from "../src/study/workspace.ts";
 import { type FakeFault, startFakeVllm } from "./fakes/fake-vllm.ts";
 import { createLocalStreams } from "./fakes/local-streams.ts";
 import { readTensors } from "./read-tensors.ts";
+import { openVllm } from "../src/backends/vllm/open-vllm.ts";
 
 const SAMPLER: SamplerSettings = {
   temperature: 1.2,
@@ -84,13 +84,13 @@ async function runOnVllm(
   };
   const options = { root: workspace.root, hub, signal };
   {
-    await using answers = await drain(openVllmAnswers("pocket", choice, options));
+    await using opened = await drain(openVllm("pocket", choice, options));
     const drawing = { sampler: SAMPLER, runs: RUNS, seed: SEED, signal };
-    await drain(generateRuns(workspace, "math", { ...drawing, model: answers.backend }));
+    await drain(generateRuns(workspace, "math", { ...drawing, model: opened.answers }));
   }
   await drain(computeEntropy(workspace, "math", { signal }));
-  await using states = await drain(openVllmStates("pocket", LAYERS, choice, options));
-  await drain(traceRuns(workspace, "math", { model: states.backend, layers: LAYERS, signal }));
+  await using again = await drain(openVllm("pocket", choice, { ...options, layers: LAYERS }));
+  await drain(traceRuns(workspace, "math", { model: again.states, layers: LAYERS, signal }));
   expect(await readdir(folder), "no file of hidden states is left").toEqual([]);
   return workspace;
 }

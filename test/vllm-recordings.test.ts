@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readAnswer } from "../src/backends/vllm/read-answer.ts";
+import { readAnswer } from "../src/backends/vllm/answer-protocol.ts";
 import { readStatesFile } from "../src/backends/vllm/states-file.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";

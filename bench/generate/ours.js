@@ -3,13 +3,14 @@ import { createLocalBackend } from "../../dist/backends/local/local-backend.js";
 import { loadModel } from "../../dist/checkpoint/load-model.js";
 import { mapConcurrently } from "../../dist/net/map-concurrently.js";
 import { createRunRecorder } from "../../dist/samples/record-runs.js";
+import { openLocalEngine } from "../../dist/backends/local/local-engine.js";
 
 // Our engine, as `sep generate` runs it: copies of the model on threads of their own. See ../generate.js.
 
 const { model: path, prompts, samples, sampler, dtype } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const model = await loadModel(path, { dtype });
 const backend = createLocalBackend(model);
-const engine = await backend.openSampler(prompts.length);
+const engine = await openLocalEngine(model, prompts.length);
 const recorder = (settings) =>
   createRunRecorder(backend, {
     dataset: "bench",

@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { readEndTokens } from "../engine/generate/end-tokens.ts";
-import { readGenerationDefaults } from "../engine/generate/generation-defaults.ts";
+import { readEndTokens, readGenerationDefaults } from "../engine/generate/sampler-settings.ts";
 import { findArchitecture } from "../engine/graph/architectures/registry.ts";
 import { checkConfigSizes } from "../engine/graph/check-config.ts";
 import { type ConfigReader, createConfigReader } from "../engine/graph/config-reader.ts";

@@ -1,5 +1,4 @@
-import { readEndTokens } from "../engine/generate/end-tokens.ts";
-import { readGenerationDefaults } from "../engine/generate/generation-defaults.ts";
+import { readEndTokens, readGenerationDefaults } from "../engine/generate/sampler-settings.ts";
 import { findArchitecture } from "../engine/graph/architectures/registry.ts";
 import { buildDecoder } from "../engine/graph/build-decoder.ts";
 import { checkConfigSizes, checkHeads } from "../engine/graph/check-config.ts";
@@ -10,11 +9,7 @@ import type { WeightIndex } from "../engine/graph/weights.ts";
 import { createLanguageModel, type LanguageModel, type ModelName } from "../engine/language-model.ts";
 import { DEVICES, type DeviceChoice, type ModelDtype } from "../engine/runtime/device.ts";
 import { planThreads } from "../engine/runtime/machine-node.ts";
-import {
-  createLazySession,
-  type DecoderSession,
-  openDecoderSession,
-} from "../engine/session/decoder-session.ts";
+import { createLazySession, type DecoderSession, openDecoderSession } from "../engine/session/decoder-session.ts";
 import { createVocabularySession } from "../engine/session/vocabulary-session.ts";
 import { layoutSafetensors } from "../formats/encode-safetensors.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";

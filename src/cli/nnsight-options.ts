@@ -2,6 +2,7 @@ import type { OpenNnsightOptions } from "../backends/nnsight/open-nnsight.ts";
 import { SepError } from "../errors.ts";
 import { choice, flag, type OptionSpec, type OptionValues, text } from "./option-spec.ts";
 import { MODEL_OPTIONS } from "./step-options.ts";
+import { orBackendFile } from "./vllm-options.ts";
 
 const STATE_BACKENDS = ["local", "hf", "vllm", "nnsight"] as const;
 /** What both PyTorch and `--dtype` know. */
@@ -9,12 +10,14 @@ const TORCH_DTYPES = ["auto", "float32", "bfloat16", "float16"] as const;
 
 /** Where hidden states are read. */
 export const STATE_BACKEND_OPTION: {
-  readonly backend: OptionSpec<(typeof STATE_BACKENDS)[number]>;
+  readonly backend: OptionSpec<string>;
 } = {
-  backend: choice(
-    STATE_BACKENDS,
-    "local",
-    "What reads the states: the engine (hf is another name of it), vLLM, or Python with nnsight; docs/backends.md.",
+  backend: orBackendFile(
+    choice(
+      STATE_BACKENDS,
+      "local",
+      "What reads the states: the engine (hf is another name of it), vLLM, Python with nnsight, or a module of your own; docs/backends.md.",
+    ),
   ),
 };
 

@@ -1,4 +1,4 @@
-import type { GenerationDefaults } from "../engine/generate/generation-defaults.ts";
+import type { GenerationDefaults } from "../engine/generate/sampler-settings.ts";
 import { PLAIN_PROMPT_FORMATS } from "../engine/tokenizer/prompt-format.ts";
 import { SAMPLER_PRESETS, type SamplerPreset } from "../study/sampling/resolve-sampler.ts";
 import { STUDY_DEFAULTS } from "../study/study-options.ts";

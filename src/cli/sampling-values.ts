@@ -1,6 +1,4 @@
-import { SHOT_COUNT, takeShots } from "../engine/tokenizer/few-shot.ts";
-import { PLAIN_PROMPT_FORMATS } from "../engine/tokenizer/prompt-format.ts";
-import { createPromptTemplate } from "../engine/tokenizer/prompt-template.ts";
+import { SHOT_COUNT, takeShots, PLAIN_PROMPT_FORMATS, createPromptTemplate } from "../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../errors.ts";
 import { loadQuestions } from "../samples/load-questions.ts";
 import { readIfThere } from "../store/read-file.ts";

@@ -1,25 +1,10 @@
 import { TRACE_POSITIONS, type TracePosition } from "../engine/places.ts";
-import {
-  DEVICE_CHOICES,
-  type DeviceChoice,
-  MODEL_DTYPES,
-  type ModelDtype,
-} from "../engine/runtime/device.ts";
+import { DEVICE_CHOICES, type DeviceChoice, MODEL_DTYPES, type ModelDtype } from "../engine/runtime/device.ts";
 import { FIGURE_FORMATS, type FigureFormat } from "../report/figure.ts";
 import { STUDY_DEFAULTS } from "../study/study-options.ts";
 import type { AnswerRole } from "../study/tracing/traced-answers.ts";
 import type { DataSetName } from "../study/workspace.ts";
-import {
-  choice,
-  describeRange,
-  flag,
-  joinWithOr,
-  type NumberRange,
-  number,
-  type OptionSpec,
-  parseNumber,
-  text,
-} from "./option-spec.ts";
+import { choice, describeRange, flag, joinWithOr, type NumberRange, number, type OptionSpec, parseNumber, text } from "./option-spec.ts";
 
 /** Options of every step. */
 export const OUTPUT_OPTIONS: {

@@ -1,26 +1,37 @@
-import { ANSWER_APIS, type AnswerApi } from "../backends/vllm/answer-request.ts";
-import { STATE_ROUTES, type StateRoute, type VllmChoice } from "../backends/vllm/vllm-choice.ts";
+import { ANSWER_APIS, type AnswerApi } from "../backends/vllm/answer-protocol.ts";
+import { STATE_ROUTES, type StateRoute, type VllmChoice } from "../backends/vllm/open-vllm.ts";
 import { MODEL_DTYPES, type ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
 import type { StepEvent } from "../study/step.ts";
 import type { StepName } from "../study/workspace.ts";
 import { choice, flag, number, type OptionSpec, type OptionValues, text } from "./option-spec.ts";
+import { isBackendFile } from "../backends/load-backend.ts";
 
 const BACKENDS = ["local", "hf", "vllm"] as const;
 /** What vLLM calls its arithmetic. */
 const VLLM_DTYPES = ["auto", "bfloat16", "float16", "half", "float32"] as const;
 type Dtype = ModelDtype | (typeof VLLM_DTYPES)[number];
 
+/** The same choice, or a file with a backend of the user's. */
+export const orBackendFile = (spec: OptionSpec<string>): OptionSpec<string> => ({
+  ...spec,
+  placeholder: `${spec.placeholder}|FILE`,
+  expected: `a .js, .mjs or .ts file, or ${spec.expected}`,
+  parse: (given) => spec.parse(given) ?? given.slice(-1).find(isBackendFile),
+});
+
 /** Where the model runs, and in which arithmetic: beside the model options of a step that has a choice. */
 export const BACKEND_OPTIONS: {
-  readonly backend: OptionSpec<(typeof BACKENDS)[number]>;
+  readonly backend: OptionSpec<string>;
   readonly dtype: OptionSpec<Dtype | undefined>;
 } = {
-  backend: choice(
-    BACKENDS,
-    "local",
-    "Engine: local (hf is another name of it), or vLLM; docs/backends.md.",
-    "nnsight reads hidden states only",
+  backend: orBackendFile(
+    choice(
+      BACKENDS,
+      "local",
+      "Engine: local (hf is another name of it), vLLM, or a module of your own; docs/backends.md.",
+      "nnsight reads hidden states only",
+    ),
   ),
   dtype: {
     ...choice(
@@ -101,7 +112,7 @@ export const VLLM_STATE_OPTIONS: { readonly "vllm-states": OptionSpec<StateRoute
   ),
 };
 
-type VllmValues = OptionValues<
+export type VllmValues = OptionValues<
   Pick<typeof BACKEND_OPTIONS, "dtype"> & typeof SERVE_OPTIONS & typeof VLLM_OPTIONS
 > & {
   readonly backend: string;

@@ -1,8 +1,7 @@
 import { SepError } from "../errors.ts";
 import { hashBytes } from "../formats/hash-bytes.ts";
 import { parseSafetensors } from "../formats/safetensors.ts";
-import { readEndTokens } from "./generate/end-tokens.ts";
-import { readGenerationDefaults } from "./generate/generation-defaults.ts";
+import { readEndTokens, readGenerationDefaults } from "./generate/sampler-settings.ts";
 import { findArchitecture } from "./graph/architectures/registry.ts";
 import { buildDecoder } from "./graph/build-decoder.ts";
 import { checkConfigSizes, checkHeads } from "./graph/check-config.ts";
@@ -16,7 +15,7 @@ import { findChatTemplate } from "./tokenizer/chat-template.ts";
 import { createTextTokenizer, type TextTokenizer } from "./tokenizer/text-tokenizer.ts";
 
 // The entry `semantic-entropy-probes/engine`: what a page needs to run a model in a browser. Nothing here needs Node.
-export { type SampledAnswer, sampleAnswers } from "./generate/sample-answers.ts";
+export { type SampledAnswer, sampleAnswers } from "./generate/generate.ts";
 export type { SamplerSettings } from "./generate/sampler-settings.ts";
 export { type ByteReader, type ByteSource, memorySource } from "./graph/weights.ts";
 export type { LanguageModel, PrefilledPrompt, Trace, TraceOptions } from "./language-model.ts";

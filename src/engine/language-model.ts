@@ -1,7 +1,7 @@
 import { extendRows } from "./generate/extend-rows.ts";
-import type { GenerationDefaults } from "./generate/generation-defaults.ts";
+import type { GenerationDefaults } from "./generate/sampler-settings.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
-import { type LayerName, resolveLayer } from "./layer-names.ts";
+import { type LayerName, resolveLayer, everyLayer } from "./resolve-layers.ts";
 import type { DeviceName, ModelDtype } from "./runtime/device.ts";
 import type { DecoderSession } from "./session/decoder-session.ts";
 import { emptyKvBlock, type KvBlock, trimKv } from "./session/kv-block.ts";
@@ -46,18 +46,26 @@ export interface LanguageModel extends AsyncDisposable {
   readonly session: DecoderSession;
   readonly vocabulary: VocabularySession;
   /** Runs a prompt and keeps its keys and values as a prefix that any number of samples share. */
-  prefill(
-    tokenIds: readonly number[],
-    options?: { readonly signal?: AbortSignal | undefined },
-  ): Promise<PrefilledPrompt>;
+  prefill(tokenIds: readonly number[], options?: PrefillOptions): Promise<PrefilledPrompt>;
   /** Reads the residual stream of one sequence. */
   trace(tokenIds: readonly number[], options?: TraceOptions): Promise<Trace>;
 }
 
+export interface PrefillOptions {
+  /** Residual layers, 0 .. L, to read at the prompt's last token and at each one generated after it. */
+  readonly layers?: readonly number[];
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface PrefilledPrompt {
+  /** [P] */
+  readonly tokenIds: readonly number[];
   readonly prefix: KvBlock;
   /** [V] logits of the first token after the prompt. */
   readonly logits: Float32Array;
+  readonly layers: readonly number[];
+  /** [layers * D] at the prompt's last token; null without layers. */
+  readonly residual: Float32Array | null;
 }
 
 export interface TraceOptions {
@@ -103,15 +111,18 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
   const { session, config } = parts;
   return {
     ...parts,
-    async prefill(tokenIds, { signal } = {}) {
+    async prefill(tokenIds, { layers = [], signal } = {}) {
       requireTokens(tokenIds, config);
-      const { suffix, logits } = await extendRows(session, [tokenIds], {
+      const last = [{ row: 0, offset: tokenIds.length - 1 }];
+      const { suffix, logits, residuals } = await extendRows(session, [tokenIds], {
         prefix: emptyKvBlock(config, 1),
         suffix: emptyKvBlock(config, 1),
-        predict: [{ row: 0, offset: tokenIds.length - 1 }],
+        predict: last,
+        trace: layers.length > 0 ? last : [],
+        layers,
         signal,
       });
-      return { prefix: trimKv(config, suffix), logits };
+      return { tokenIds, prefix: trimKv(config, suffix), logits, layers, residual: residuals[0] ?? null };
     },
     async trace(tokenIds, options = {}) {
       requireTokens(tokenIds, config);
@@ -146,10 +157,6 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
     },
   };
 }
-
-/** Residual layers 0 .. L. */
-export const everyLayer = ({ blockCount }: Pick<DecoderConfig, "blockCount">): number[] =>
-  Array.from({ length: blockCount + 1 }, (_, layer) => layer);
 
 function requireTokens(tokenIds: readonly number[], { vocabularySize }: DecoderConfig): void {
   if (tokenIds.length === 0) throw new RangeError("Got 0 tokens, expected at least 1.");

@@ -2,7 +2,7 @@ import { scoreContinuations } from "../engine/generate/score-continuations.ts";
 import { findThinkTags } from "../engine/generate/split-reasoning.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
-import { createPromptTemplate } from "../engine/tokenizer/prompt-template.ts";
+import { createPromptTemplate } from "../engine/tokenizer/prompt-format.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { SepError } from "../errors.ts";
 import { logSumExp } from "../math/entropy.ts";

@@ -1,37 +1,37 @@
-import type { BackendName, ModelProfile } from "../checkpoint/model-profile.ts";
-import type { SampleAnswersOptions, SampledAnswer } from "../engine/generate/sample-answers.ts";
+import type { TokenEntropySupport } from "./run-record.ts";
+import type { ModelProfile } from "../checkpoint/model-profile.ts";
+import type { SampleAnswersOptions, SampledAnswer } from "../engine/generate/generate.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { Json } from "../formats/json.ts";
-import type { TokenEntropySupport } from "./run-record.ts";
+import type { OpeningEvent } from "../checkpoint/opening-event.ts";
 
-/** Wherever a model samples answers. */
-export interface AnswerBackend {
-  readonly name: BackendName;
+/** Wherever a model samples answers. Disposing of it ends what only answers need; it starts again when asked again. */
+export interface AnswerBackend extends Partial<AsyncDisposable> {
+  /** In every run record: "local", "vllm", or a user's own. */
+  readonly name: string;
   readonly model: ModelProfile;
   /** All that decides the answers beside prompt, sampler and seed, for the manifest. */
   readonly identity: Json;
   readonly tokenEntropies: TokenEntropySupport;
   /**
-   * Starts what takes time, such as a server. Called once per question set, and only if there is something to sample.
-   * @returns progress, as sentences
+   * Gets ready to answer prompts, and starts what takes time or memory, such as a server. It is called only where there
+   * is something to sample, and again for every question set.
+   * @param prompts all that will be asked
+   * @throws SepError for prompts that this backend cannot answer, except too long ones, which `draw` refuses
    */
-  prepare?(): AsyncGenerator<string, void>;
-  /**
-   * Called once all prompts are known, before the first is sampled.
-   * @throws SepError for prompts that this backend cannot answer; prompts that are too long are left to `draw`
-   */
-  check?(prompts: readonly Prompt[], signal?: AbortSignal): Promise<void>;
-  /** @param questions how many there are to do */
-  openSampler(questions: number): Promise<AnswerSampler>;
+  openSampler(
+    prompts: readonly Prompt[],
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): AsyncGenerator<OpeningEvent, AnswerSampler>;
 }
 
-/** Samples answers; whoever opened it closes it. */
+/** Samples answers; it belongs to whoever opened it. */
 export interface AnswerSampler extends AsyncDisposable {
   /** Questions to work on in parallel. */
   readonly concurrency: number;
   /**
    * Samples answers to one prompt. An answer depends on the prompt, the sampler, the seed, the stream key and its own
-   * run id, as far as the backend's arithmetic is deterministic, and not on which others are sampled with it.
+   * run id, as far as the backend's arithmetic is deterministic: not on which others are sampled with it.
    * @returns one answer per run id, in their order
    * @throws SepError `prompt-too-long`; the signal's reason
    */

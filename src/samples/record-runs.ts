@@ -1,5 +1,5 @@
 import type { ModelProfile } from "../checkpoint/model-profile.ts";
-import type { SampledAnswer } from "../engine/generate/sample-answers.ts";
+import type { SampledAnswer } from "../engine/generate/generate.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 import { buildPrompt, type Prompt } from "../engine/tokenizer/build-prompt.ts";

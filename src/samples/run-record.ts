@@ -1,16 +1,6 @@
-import { BACKEND_NAMES, type BackendName } from "../checkpoint/model-profile.ts";
+import type { ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
-import {
-  asRow,
-  booleanField,
-  countField,
-  numberField,
-  numbersField,
-  oneOfField,
-  orNull,
-  type Row,
-  stringField,
-} from "../formats/row-fields.ts";
+import { asRow, booleanField, countField, numberField, numbersField, oneOfField, orNull, type Row, stringField } from "../formats/row-fields.ts";
 import { CORRECTNESS_RULES, type CorrectnessRule } from "../text/open-answer.ts";
 
 /**
@@ -19,9 +9,6 @@ import { CORRECTNESS_RULES, type CorrectnessRule } from "../text/open-answer.ts"
  */
 export const TOKEN_ENTROPY_SUPPORTS = ["vocabulary", "top-20"] as const;
 export type TokenEntropySupport = (typeof TOKEN_ENTROPY_SUPPORTS)[number];
-
-/** How the model's reasoning span ended in the *generated* tokens. */
-export type ThinkStatus = "closed" | "truncated" | "none";
 
 /**
  * One sampled answer, one line of `math_runs.jsonl` / `ood_runs.jsonl`. The keys up to `is_correct` are the
@@ -72,8 +59,8 @@ export interface RunRecord {
   readonly seed: number;
   readonly model: string;
   readonly sampler: SamplerSettings;
-  /** Where the model ran; runs of other tools, and of version 0.1, do not have it, nor the next. */
-  readonly backend?: BackendName;
+  /** Name of the backend that the model ran on; runs of other tools, and of version 0.1, do not have it, nor the next. */
+  readonly backend?: string;
   /** What `token_entropies` are computed over; the whole vocabulary where it is not said. */
   readonly token_entropies_over?: TokenEntropySupport;
   /** The seed that a server was given for this answer, made of `seed`, the question's id and the run's. */
@@ -113,7 +100,7 @@ export function parseRun(value: unknown): RunRecord {
     seed: numberField(row, "seed"),
     model: stringField(row, "model"),
     sampler: asRow(row.sampler) as unknown as SamplerSettings,
-    ...("backend" in row ? { backend: oneOfField(row, "backend", BACKEND_NAMES) } : {}),
+    ...("backend" in row ? { backend: stringField(row, "backend") } : {}),
     ...("token_entropies_over" in row
       ? { token_entropies_over: oneOfField(row, "token_entropies_over", TOKEN_ENTROPY_SUPPORTS) }
       : {}),

@@ -1,8 +1,7 @@
 import { countTokensOf } from "../engine/generate/answer-end.ts";
 import { extendRows } from "../engine/generate/extend-rows.ts";
-import { type SampledAnswer, sampleAnswers } from "../engine/generate/sample-answers.ts";
+import { type SampledAnswer, type EndEvent, generate } from "../engine/generate/generate.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
-import type { WatchedModel } from "../engine/generate/watch-model.ts";
 import type { LanguageModel, PrefilledPrompt } from "../engine/language-model.ts";
 import { emptyKvBlock, type KvBlock } from "../engine/session/kv-block.ts";
 import { SepError } from "../errors.ts";
@@ -18,10 +17,10 @@ export interface AnswerSource {
   readonly warnings: readonly string[];
 }
 
-/** A prompt that was run, and the model that watched it. */
+/** A prompt that was run, and what an answer to it is read with. */
 export interface PromptRun {
-  readonly watched: WatchedModel;
-  readonly promptIds: readonly number[];
+  readonly model: LanguageModel;
+  /** With the layers that the probe reads. */
   readonly prefilled: PrefilledPrompt;
   readonly sampler: SamplerSettings;
   readonly signal: AbortSignal | undefined;
@@ -29,17 +28,21 @@ export interface PromptRun {
 
 /** Has the model answer; states and entropies are those of the very passes that generate. */
 export async function generateAnswer(
-  { watched, promptIds, prefilled, sampler, signal }: PromptRun,
+  { model, prefilled, sampler, signal }: PromptRun,
   { seed, streamKey }: { readonly seed: number; readonly streamKey: string },
 ): Promise<AnswerSource> {
-  const model = { ...watched.model, prefill: async () => prefilled };
-  const [sampled] = await sampleAnswers(model, promptIds, { runIds: [0], sampler, seed, streamKey, signal });
-  const answer = sampled as SampledAnswer;
+  /** Of the token before each generated one: the prompt's last, then the answer's but its last. */
+  const states: (Float32Array | null)[] = [];
+  let end: EndEvent | null = null;
+  const events = generate(model, prefilled, { runIds: [0], sampler, seed, streamKey, text: false, signal });
+  for await (const event of events) {
+    if (event.kind === "token") states.push(event.residual);
+    else end = event;
+  }
+  const { answer, readLast } = end as unknown as EndEvent;
   return {
     answer,
-    // the last token is what nothing was predicted from
-    readState: async (offset) =>
-      watched.states[offset + 1] ?? watched.readNext(answer.tokenIds.at(-1) as number),
+    readState: async (offset) => states[offset + 1] ?? readLast(),
     readEntropies: async (span) => answer.entropies.slice(...span),
     warnings: [],
   };
@@ -53,17 +56,16 @@ const PREDICTED_AT_A_TIME = 64;
  * is tokenised by itself, and followed by what ends an answer: the first stop string where the prompt's format has one,
  * else an end token, the likeliest after the text where there are several. A text that has its end already gets no
  * other. Nothing is generated; it is read in one pass on top of the prompt's, as far as is asked for.
- * @param layers   that states are read in
  * @param readsEnd whether the end itself will be read, so that it matters which one it is
  * @throws SepError `bad-option` for a text that goes on after an end; `prompt-too-long`
  */
 export async function takeAnswer(
-  model: LanguageModel,
-  { watched, promptIds, prefilled, sampler, signal }: PromptRun,
+  { model, prefilled, sampler, signal }: PromptRun,
   given: string,
-  { layers, readsEnd }: { readonly layers: readonly number[]; readonly readsEnd: boolean },
+  { readsEnd }: { readonly readsEnd: boolean },
 ): Promise<AnswerSource> {
   const { config, session, vocabulary } = model;
+  const { layers } = prefilled;
   const extend = (
     tokens: readonly number[],
     suffix: KvBlock,
@@ -83,7 +85,7 @@ export async function takeAnswer(
   const start = emptyKvBlock(config, 1);
   const { text, tokenIds: own, end, answerTokenCount } = tokeniseAnswer(model, given, sampler);
   const ends = end ?? [...model.endTokenIds].slice(0, 1);
-  requireRoom(promptIds.length, own.length + ends.length, config.maxPositions);
+  requireRoom(prefilled.tokenIds.length, own.length + ends.length, config.maxPositions);
   const hasChoice = end === null && readsEnd && model.endTokenIds.size > 1;
   // read to its last token, where the end is predicted
   const whole =
@@ -96,7 +98,7 @@ export async function takeAnswer(
   return {
     answer: { tokenIds, text, answerTokenCount, finishReason: "stop" },
     readState: async (offset) => {
-      if (offset < 0) return watched.states[0] as Float32Array;
+      if (offset < 0) return prefilled.residual as Float32Array;
       const suffix = offset === own.length ? whole.suffix : start;
       const tokens = tokenIds.slice(suffix.length, offset + 1);
       const { residuals } = await extend(tokens, suffix, { trace: [tokens.length - 1] });

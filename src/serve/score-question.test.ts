@@ -1,11 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { scaleOf } from "../../test/expect-all-close.ts";
 import { makeProbe } from "../../test/fakes/make-probe.ts";
 import { asking, probeOf } from "../../test/fakes/model-probe.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
-import { sampleAnswers } from "../engine/generate/sample-answers.ts";
-import { watchModel } from "../engine/generate/watch-model.ts";
+import { sampleAnswers } from "../engine/generate/generate.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import type { TracePosition } from "../engine/places.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
@@ -27,48 +25,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await model[Symbol.asyncDispose]();
   await pocket[Symbol.asyncDispose]();
-});
-
-describe("watchModel", () => {
-  it("sees what a trace of the whole sequence sees, to float32's rounding", async () => {
-    const layers = [0, 1, 2];
-    const promptIds = buildPrompt(model.tokenizer, QUESTION, { format: "notebook" }).tokenIds;
-    const watched = watchModel(model, layers);
-    const [answer] = await sampleAnswers(watched.model, promptIds, {
-      runIds: [0],
-      sampler: { ...asking().sampler, temperature: 1 },
-      seed: 3,
-      streamKey: "q",
-    });
-    const { tokenIds } = answer!;
-    const states = [...watched.states, await watched.readNext(tokenIds.at(-1)!)];
-    expect(states).toHaveLength(tokenIds.length + 1);
-    const { residuals } = await model.trace([...promptIds, ...tokenIds], {
-      layers,
-      positions: states.map((_, i) => promptIds.length - 1 + i),
-    });
-    const scale = scaleOf(residuals);
-    states
-      .flatMap((state) => [...state])
-      .forEach((value, i) => {
-        expect(Math.abs(value - residuals[i]!)).toBeLessThan(1e-5 * scale);
-      });
-    // watching draws the same answer as not watching
-    const plain = await sampleAnswers(model, promptIds, {
-      runIds: [0],
-      sampler: { ...asking().sampler, temperature: 1 },
-      seed: 3,
-      streamKey: "q",
-    });
-    expect(answer).toEqual(plain[0]);
-  });
-
-  it("refuses several rows, and to read on where nothing began", async () => {
-    const watched = watchModel(model, [1]);
-    await expect(watched.readNext(1)).rejects.toThrow(RangeError);
-    const sampling = { runIds: [0, 1], sampler: asking().sampler, seed: 1, streamKey: "q" };
-    await expect(sampleAnswers(watched.model, [1, 2], sampling)).rejects.toThrow(/2 rows/);
-  });
 });
 
 describe("scoreQuestion", () => {

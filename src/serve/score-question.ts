@@ -1,31 +1,17 @@
-import { splitReasoning } from "../engine/generate/split-reasoning.ts";
-import { watchModel } from "../engine/generate/watch-model.ts";
+import { splitReasoning, type ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import { indicesOf, locatePosition, type TracePosition } from "../engine/places.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import { mean } from "../math/vector.ts";
-import {
-  type AssessRiskOptions,
-  assessRisk,
-  findDecision,
-  NO_FAMILIARITY,
-  type RiskAssessment,
-  requireFamiliarity,
-} from "../probes/assess-risk.ts";
+import { type AssessRiskOptions, assessRisk, findDecision, NO_FAMILIARITY, type RiskAssessment, requireFamiliarity } from "../probes/assess-risk.ts";
 import type { Probe } from "../probes/probe.ts";
-import {
-  assertStates,
-  assertThinkEntropies,
-  type ProbeInput,
-  requireProbeFits,
-} from "../probes/score-probe.ts";
-import type { ThinkStatus } from "../samples/run-record.ts";
+import { assertStates, assertThinkEntropies, type ProbeInput, requireProbeFits } from "../probes/score-probe.ts";
 import { stateSourceOf } from "../study/probes/pick-states.ts";
 import { generateAnswer, takeAnswer } from "./answer-source.ts";
-import { type AskingChoice, settleAsking } from "./settle-asking.ts";
+import { type GenerationChoice, resolveGeneration } from "./resolve-generation.ts";
 
-export interface ScoreQuestionOptions extends AskingChoice, AssessRiskOptions {
+export interface ScoreQuestionOptions extends GenerationChoice, AssessRiskOptions {
   /**
    * Leaves out the answer where the risk is read before generating and says to abstain: it then costs one pass over
    * the prompt.
@@ -92,7 +78,7 @@ export interface QuestionScorer {
 /**
  * Gets ready to answer questions and say how risky the answers are, from the states of the very passes that generate
  * them.
- * @throws SepError `probe-mismatch` if the model, its tokenizer, arithmetic or prompts are not those of the probe;
+ * @throws SepError `probe-mismatch` if the model, its tokenizer, dtype or prompts are not those of the probe;
  *   `bad-option` for a prompt whose text the probe's record does not have, and to refuse what is unfamiliar by a probe
  *   that cannot tell
  */
@@ -110,7 +96,7 @@ export function createScorer(
   requireModel(probe, model);
   requireFamiliarity(probe, unfamiliar);
   const assessing = { decide, unfamiliar };
-  const { prompting, sampler, notes } = settleAsking(model, probe.asking, choice);
+  const { prompting, sampler, notes } = resolveGeneration(model, probe.asking, choice);
   const layers =
     probe.layer === null
       ? []
@@ -127,9 +113,8 @@ export function createScorer(
     async score(question, { id = question, answer: given, signal } = {}) {
       const prompt = buildPrompt(model.tokenizer, question, prompting);
       const promptIds = prompt.tokenIds;
-      const watched = watchModel(model, layers);
-      const prefilled = await watched.model.prefill(promptIds, { signal });
-      const early = isBefore ? assess(probe, placeState(model, probe, watched.states[0]), assessing) : null;
+      const prefilled = await model.prefill(promptIds, { layers, signal });
+      const early = isBefore ? assess(probe, placeState(model, probe, prefilled.residual), assessing) : null;
       const head = { question, is_given: given !== undefined, prompt_tokens: promptIds.length };
       if (skipAbstained && early?.decision === "abstain" && given === undefined) {
         return {
@@ -139,11 +124,11 @@ export function createScorer(
           read_at: readAt(model, probe, promptIds, promptIds.length - 1),
         };
       }
-      const run = { watched, promptIds, prefilled, sampler, signal };
+      const run = { model, prefilled, sampler, signal };
       const { answer, readState, readEntropies, warnings } =
         given === undefined
           ? await generateAnswer(run, { seed, streamKey: id })
-          : await takeAnswer(model, run, given, { layers, readsEnd: probe.position === "last-token" });
+          : await takeAnswer(run, given, { readsEnd: probe.position === "last-token" });
       const reasoning = splitReasoning(model.tokenizer, { ...answer, opensReasoning: prompt.opensReasoning });
       const placed = {
         prompt_tokens: promptIds,
@@ -199,9 +184,9 @@ function requireModel(probe: Probe, { provenance, config }: LanguageModel): void
 function placeState(
   { provenance, config }: LanguageModel,
   { position, layer, layer_count: layerCount }: Probe,
-  values: Float32Array | undefined,
+  values: Float32Array | null,
 ): ProbeInput | null {
-  if (values === undefined || position === null || layer === null) return null;
+  if (values === null || position === null || layer === null) return null;
   const place = { position, layer, layerCount, width: config.hiddenSize, normState: "residual" } as const;
   return assertStates(values, { ...place, source: stateSourceOf(provenance) });
 }

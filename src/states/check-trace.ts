@@ -1,4 +1,5 @@
-import { countAnswerTokens, countTokensOf } from "../engine/generate/answer-end.ts";
+import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
+import { countTokensOf } from "../engine/generate/answer-end.ts";
 import { PLACES, type PositionIndices } from "../engine/places.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import { fingerprint } from "../store/fingerprint.ts";

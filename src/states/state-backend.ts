@@ -1,15 +1,18 @@
-import type { BackendName, ModelProfile } from "../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../checkpoint/model-profile.ts";
 import type { Json } from "../formats/json.ts";
+import type { OpeningEvent } from "../checkpoint/opening-event.ts";
 
 /**
  * `residual`: the stream before the final norm. `final-norm`: the last layer after it, as Python transformers has it
  * at the end of `hidden_states`.
  */
-export type NormState = "residual" | "final-norm";
+export const NORM_STATES = ["residual", "final-norm"] as const;
+export type NormState = (typeof NORM_STATES)[number];
 
-/** Wherever hidden states are read. */
-export interface StateBackend {
-  readonly name: BackendName;
+/** Wherever hidden states are read. Disposing of it ends what only states need; it starts again when asked again. */
+export interface StateBackend extends Partial<AsyncDisposable> {
+  /** "local", "vllm", "nnsight", or a user's own. */
+  readonly name: string;
   readonly model: ModelProfile;
   /** All that decides the states beside tokens and layers, for the manifest. */
   readonly identity: Json;
@@ -19,12 +22,11 @@ export interface StateBackend {
   /** The layers that it can read where it cannot read all of 0 .. L. */
   readonly layers?: readonly number[] | undefined;
   /**
-   * Starts what takes time, such as a server. Called once per question set, and only if there is something to read.
-   * @returns progress, as sentences
+   * Gets ready to read states, and starts what takes time or memory, such as a server. It is called only where there is
+   * something to read, and again for every question set.
+   * @param questions how many there are to read
    */
-  prepare?(): AsyncGenerator<string, void>;
-  /** @param questions how many there are to do */
-  openReader(questions: number): Promise<StateReader>;
+  openReader(questions: number): AsyncGenerator<OpeningEvent, StateReader>;
 }
 
 /** Reads hidden states; whoever opened it closes it. */
@@ -63,4 +65,19 @@ export interface ReadStatesOptions {
   /** Residual layers, ascending; 0 is the embeddings. */
   readonly layers: readonly number[];
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Where to read one answer: token indices in `[...prompt, ...answer]`. */
+export interface AnswerToTrace {
+  /** [T] */
+  readonly tokenIds: readonly number[];
+  /** Each >= the prompt's length. */
+  readonly indices: readonly number[];
+}
+
+export interface TracedAnswers {
+  /** [layers, D] at the prompt's last token. */
+  readonly beforeGeneration: Float32Array;
+  /** Per answer, per index: [layers, D]. */
+  readonly answers: readonly (readonly Float32Array[])[];
 }

@@ -8,7 +8,7 @@ const MAX_TOKENS_PER_PASS = 4096;
 
 /**
  * Reads the residual stream of several answers to one prompt. The prompt runs once, and the answers, however
- * long each is, run over its keys and values in one batch.
+ * long each is, run over its keys and values in parallel.
  */
 export async function traceAnswers(
   model: LanguageModel,

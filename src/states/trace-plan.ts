@@ -1,4 +1,4 @@
-import { countAnswerTokens } from "../engine/generate/answer-end.ts";
+import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import { PLACES, type PositionIndices, type TracePosition } from "../engine/places.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import { groupByQuestion } from "../samples/samples.ts";

@@ -7,40 +7,17 @@ import { type Manifest, type ManifestWarning, writeManifest } from "../store/man
 import { manifestPathOf, nameWithin, removeRunState, writeRunState } from "../store/output-ownership.ts";
 import { removeLeftovers } from "../store/write-atomic.ts";
 import { openChain, requireCurrent } from "./chain.ts";
-import {
-  decideStep,
-  fingerprintAll,
-  listReasons,
-  requireInput,
-  type StepDefinition,
-  type StepPlan,
-} from "./decide-step.ts";
+import { decideStep, fingerprintAll, listReasons, requireInput, type StepDefinition, type StepPlan } from "./decide-step.ts";
 import { readTool } from "./version.ts";
 import type { StepName, Workspace } from "./workspace.ts";
+import type { OpeningEvent, ProgressEvent } from "../checkpoint/opening-event.ts";
 
-/** What there are events about: a step, or what a step needs first: a model's download, what to
- * compute on, and a server. */
-export type ActivityName = StepName | "download" | "device" | "server";
+/** What an event is about: a step, or what comes before a step can run. */
+export type ActivityName = StepName | OpeningEvent["step"];
 
 /** What a running step reports; the progress bar, the notebook and the server all render these. */
 export type StepEvent =
-  /** `done` of `total` units were already on disk from an interrupted run. The unit "byte" is shown as megabytes. */
-  | {
-      readonly kind: "started";
-      readonly step: ActivityName;
-      readonly part: string;
-      readonly unit: string;
-      readonly done: number;
-      readonly total: number;
-    }
-  | {
-      readonly kind: "advanced";
-      readonly step: ActivityName;
-      readonly part: string;
-      readonly done: number;
-      readonly total: number;
-      readonly detail?: string;
-    }
+  | ProgressEvent<ActivityName>
   /** What each of the estimates that were asked for took. */
   | {
       readonly kind: "estimates";
@@ -49,7 +26,6 @@ export type StepEvent =
       readonly questions: number;
       readonly costs: readonly EstimateCost[];
     }
-  | { readonly kind: "note"; readonly step: ActivityName; readonly part: string; readonly message: string }
   | {
       readonly kind: "warning";
       readonly step: ActivityName;

@@ -1,4 +1,4 @@
-import type { VllmChoice } from "../backends/vllm/vllm-choice.ts";
+import type { VllmChoice } from "../backends/vllm/open-vllm.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
 import { POCKET_MODEL } from "../checkpoint/locate-checkpoint.ts";
 import type { TracePosition } from "../engine/places.ts";
@@ -15,6 +15,7 @@ import type { MeaningModels } from "./meaning/meaning-models.ts";
 import type { StudyPromptFormat } from "./sampling/plan-generation.ts";
 import type { SamplerChoice, SamplerPreset } from "./sampling/resolve-sampler.ts";
 import type { AnswerRole } from "./tracing/traced-answers.ts";
+import type { OpenBackend } from "../backends/backend.ts";
 
 /** Where nothing else is said. Sampling follows the reasoning pipelines this package continues. */
 export const STUDY_DEFAULTS = {
@@ -45,7 +46,9 @@ export interface RunPipelineOptions {
   readonly limit?: number | undefined;
   /** "pocket", a model's directory, or a model of the Hugging Face hub: "org/name", "org/name@revision". */
   readonly model?: string;
-  /** vLLM servers that draw the answers and read the states; the local engine when not given. */
+  /** Opens a backend of your own, which samples the answers and reads the states. */
+  readonly backend?: OpenBackend | undefined;
+  /** vLLM servers that sample the answers and read the states; the local engine when neither is given. */
   readonly vllm?: VllmChoice | undefined;
   /** Where and how to look for models of the hub; by the environment's variables when not given. */
   readonly hub?: HubOptions | undefined;

@@ -1,8 +1,5 @@
-import { createDisposables, type Disposables } from "../backends/local/disposables.ts";
-import { openLocalBackend } from "../backends/local/open-local-backend.ts";
-import { settleDevice } from "../backends/local/settle-device.ts";
-import type { OpenBackend } from "../backends/open-backend.ts";
-import { openVllmAnswers, openVllmStates } from "../backends/vllm/open-vllm.ts";
+import { createDisposables, type Disposables } from "../backends/disposables.ts";
+import type { OpenBackend, Backend } from "../backends/backend.ts";
 import { SepError } from "../errors.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
 import { loadQuestions } from "../samples/load-questions.ts";
@@ -28,6 +25,10 @@ import { type RunPipelineOptions, STUDY_DEFAULTS } from "./study-options.ts";
 import { traceRuns } from "./tracing/trace-runs.ts";
 import { answersPath, bestPart } from "./tracing/traced-answers.ts";
 import { type DataSetName, PROBE_SPLITS, SPLIT_SOURCES, type StepName, type Workspace } from "./workspace.ts";
+import { requirePart } from "../backends/load-backend.ts";
+import { openLocal } from "../backends/local/local-backend.ts";
+import { openDevice } from "../backends/local/open-model.ts";
+import { openVllm } from "../backends/vllm/open-vllm.ts";
 
 /** One step of a study, over one question set or both, ready to be run or planned. */
 export interface Stage {
@@ -81,7 +82,7 @@ export async function* openStages(
       ...prepareStages(workspace, sources, options),
       ...generateStages(workspace, sets, sources, backends.answers, adaptive, options),
       ...entropyStages(workspace, sets, { ...options, models }),
-      ...traceStages(workspace, sets, backends.states, options),
+      ...traceStages(workspace, sets, backends.states, backends.release, options),
       ...probeStages(workspace, sets, options),
     ];
     isOpen = true;
@@ -90,8 +91,6 @@ export async function* openStages(
     if (!isOpen) await parts[Symbol.asyncDispose]();
   }
 }
-
-const end = async (opened: AsyncDisposable): Promise<void> => opened[Symbol.asyncDispose]();
 
 const seedOf = ({ seed = STUDY_DEFAULTS.seed }: RunPipelineOptions): number => seed;
 
@@ -114,11 +113,10 @@ function generateStages(
   workspace: Workspace,
   sets: readonly DataSetName[],
   sources: ReadonlyMap<DataSetName, string>,
-  opened: OpenBackend<AnswerBackend>,
+  backend: AnswerBackend,
   adaptive: AdaptiveOptions | undefined,
   options: RunPipelineOptions,
 ): Stage[] {
-  const { backend } = opened;
   const { limit, bestTemperature } = options;
   const sampler = resolveSampler(backend.model, options.sampler, options.samplerPreset);
   const always = {
@@ -155,9 +153,10 @@ function generateStages(
     ...sets.map((set) => stage(set, { adaptive })),
     ...(best === null ? [] : sets.map((set) => stage(set, best))),
   ];
-  // two servers never share one GPU; the local engine is kept for the hidden states
-  const last = options.vllm === undefined ? null : stages.at(-1);
-  return stages.map((each) => (each === last ? { ...each, release: () => end(opened) } : each));
+  // two servers never share one GPU; an engine that reads the hidden states too is kept for them
+  const last = stages.at(-1);
+  const release = async (): Promise<void> => backend[Symbol.asyncDispose]?.();
+  return stages.map((each) => (each === last ? { ...each, release } : each));
 }
 
 /** The user's own question file needs no step, and gets the warnings of one. */
@@ -185,7 +184,8 @@ function entropyStages(
 function traceStages(
   workspace: Workspace,
   sets: readonly DataSetName[],
-  opened: OpenBackend<StateBackend>,
+  backend: StateBackend,
+  release: () => Promise<void>,
   { positions, layers = "all", answers = "auto", signal }: RunPipelineOptions,
 ): Stage[] {
   return sets.map((set, i) => ({
@@ -196,7 +196,7 @@ function traceStages(
     keepsWork: false,
     run: (control) =>
       traceRuns(workspace, set, {
-        model: opened.backend,
+        model: backend,
         ...(positions === undefined ? {} : { positions }),
         layers,
         answers,
@@ -204,7 +204,7 @@ function traceStages(
         ...control,
       }),
     // its memory is free before probes are fitted
-    ...(i === sets.length - 1 ? { release: () => end(opened) } : {}),
+    ...(i === sets.length - 1 ? { release } : {}),
   }));
 }
 
@@ -280,32 +280,37 @@ function probeStages(
 }
 
 interface OpenBackends {
-  readonly answers: OpenBackend<AnswerBackend>;
-  readonly states: OpenBackend<StateBackend>;
+  readonly answers: AnswerBackend;
+  readonly states: StateBackend;
+  /** Ends them before the study's end. */
+  release(): Promise<void>;
 }
 
-/** Both are ended with `parts`, or before, and only once. */
 async function* openBackends(
   { root }: Workspace,
   options: RunPipelineOptions,
   parts: Disposables,
 ): AsyncGenerator<StepEvent, OpenBackends> {
-  const { vllm, model = STUDY_DEFAULTS.model, layers = "all", hub, signal } = options;
-  const keep = <Backend>(opened: OpenBackend<Backend>): OpenBackend<Backend> => {
-    const own = createDisposables();
-    own.use(opened);
-    return parts.use({ backend: opened.backend, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() });
-  };
-  if (vllm !== undefined) {
-    const answers = keep(yield* openVllmAnswers(model, vllm, { root, hub, signal }));
-    return { answers, states: keep(yield* openVllmStates(model, layers, vllm, { root, hub, signal })) };
+  const { vllm, model = STUDY_DEFAULTS.model, layers = "all", hub, signal, dtype = "float32" } = options;
+  const own = parts.use(createDisposables());
+  const release = async (): Promise<void> => own[Symbol.asyncDispose]();
+  const keep = <Opened extends Backend>(opened: Opened): Opened => own.use(opened);
+  const open: OpenBackend | undefined =
+    options.backend ?? (vllm && ((reference, opening) => openVllm(reference, vllm, opening)));
+  if (open !== undefined) {
+    const opened = keep(yield* open(model, { root, layers, hub, signal }));
+    return { answers: requirePart(opened, "answers"), states: requirePart(opened, "states"), release };
   }
-  const { threads, memoryBytes, device: asked, dtype = "float32" } = options;
-  const device = yield* settleDevice(asked, { dtype });
+  const { threads, memoryBytes } = options;
+  const device = yield* openDevice(options.device, { dtype });
   const opening = { device, threads, memoryBytes, hub, signal };
-  const answers = keep(yield* openLocalBackend(model, { ...opening, dtype }));
-  // hidden states are read in float32, whatever the answers are drawn in
-  return { answers, states: dtype === "float32" ? answers : keep(yield* openLocalBackend(model, opening)) };
+  const { answers, states } = keep(yield* openLocal(model, { ...opening, dtype }));
+  // hidden states are read in float32, whatever the answers are sampled in
+  return {
+    answers,
+    states: dtype === "float32" ? states : keep(yield* openLocal(model, opening)).states,
+    release,
+  };
 }
 
 function requireSamples(runs: number): void {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe } from "vitest";
-import { createNnsightBackend } from "../../src/backends/nnsight/nnsight-backend.ts";
+import { createNnsightBackend } from "../../src/backends/nnsight/open-nnsight.ts";
 import { type Sidecar, startSidecar } from "../../src/backends/nnsight/start-sidecar.ts";
 import { loadModel } from "../../src/checkpoint/load-model.ts";
 import type { LanguageModel } from "../../src/engine/language-model.ts";

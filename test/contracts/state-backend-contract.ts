@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { AnswerToTrace, StateBackend, TracedAnswers } from "../../src/states/state-backend.ts";
+import { finishOpening } from "../fakes/finish-opening.ts";
 
 const PROMPT = "What is 12 + 7?";
 const ANSWERS = ["<think>12 + 7 = 19</think>19", "It is 20", "21"];
@@ -31,7 +32,7 @@ export function stateBackendContract(
     return layers ?? [0, Math.floor(model.config.blockCount / 2), model.config.blockCount];
   };
   const read = async (answers: readonly AnswerToTrace[], layers = layersOf(), signal?: AbortSignal) => {
-    await using reader = await getBackend().openReader(1);
+    await using reader = await finishOpening(getBackend().openReader(1));
     return await reader.read(encode(PROMPT), answers, { layers, signal }); // before it is closed
   };
   const toTrace = (texts: readonly string[]): AnswerToTrace[] => {
@@ -44,7 +45,7 @@ export function stateBackendContract(
 
   it("says what it is", () => {
     const { name, model, identity, metadata, normState } = getBackend();
-    expect(["local", "vllm", "nnsight"]).toContain(name);
+    expect(name).toMatch(/^[a-z][a-z0-9-]*$/);
     expect(["residual", "final-norm"]).toContain(normState);
     expect(metadata.model).toBe(model.provenance.id);
     expect(JSON.parse(JSON.stringify(identity))).toEqual(identity);
@@ -105,7 +106,7 @@ export function stateBackendContract(
   });
 
   it("reads several questions at a time", async () => {
-    await using reader = await getBackend().openReader(4);
+    await using reader = await finishOpening(getBackend().openReader(4));
     expect(reader.concurrency).toBeGreaterThan(0);
     const layers = layersOf();
     const one = () => reader.read(encode(PROMPT), toTrace(ANSWERS), { layers });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { extendRows } from "../../src/engine/generate/extend-rows.ts";
-import { type SampledAnswer, sampleAnswers } from "../../src/engine/generate/sample-answers.ts";
+import { type SampledAnswer, sampleAnswers } from "../../src/engine/generate/generate.ts";
 import type { LanguageModel } from "../../src/engine/language-model.ts";
 import { emptyKvBlock } from "../../src/engine/session/kv-block.ts";
 import type { ChatMessage } from "../../src/engine/tokenizer/chat-template.ts";

@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
  */
 export async function makeFakeVllm(folder: string): Promise<Record<string, string | undefined>> {
   await mkdir(folder, { recursive: true });
-  // among the packages, and as deep as the sources are, which find the embedded model from where they are
+  // among the packages, and as deep as src/checkpoint/ is, whose code finds the embedded model from where it is
   const bundle = join(ROOT, "node_modules", ".cache", `fake-vllm-${process.pid}.mjs`);
   await build({
     entryPoints: [join(ROOT, "test", "fakes", "serve-fake-vllm.ts")],

@@ -1,13 +1,31 @@
-import { sampleAnswers } from "../../engine/generate/sample-answers.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
-import { canStartWorkers } from "../../engine/runtime/worker-threads-node.ts";
-import type { AnswerBackend, AnswerSampler } from "../../samples/answer-backend.ts";
-import type { StateBackend, StateReader } from "../../states/state-backend.ts";
-import { traceAnswers } from "../../states/trace-answers.ts";
-import { describeModel } from "./describe-model.ts";
-import { startModelWorkers } from "./model-workers.ts";
+import type { AnswerBackend } from "../../samples/answer-backend.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
+import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
+import type { Json } from "../../formats/json.ts";
+import type { BackendWith } from "../backend.ts";
+import { openLocalEngine } from "./local-engine.ts";
+import { type OpenModelOptions, openModel } from "./open-model.ts";
 
-/** Both backends on the engine of this package. The model belongs to whoever loaded it. */
+/**
+ * Opens the engine of this package with a model, which is downloaded first if it has to be.
+ * @throws SepError as `openModel` does
+ */
+export async function* openLocal(
+  reference: string,
+  options: OpenModelOptions = {},
+): AsyncGenerator<OpeningEvent, BackendWith<"answers" | "states">> {
+  const model = yield* openModel(reference, options);
+  const local = createLocalBackend(model);
+  return {
+    name: local.name,
+    answers: local,
+    states: local,
+    [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
+  };
+}
+
+/** What samples answers and reads states on the engine of this package. The model belongs to whoever loaded it. */
 export function createLocalBackend(model: LanguageModel): AnswerBackend & StateBackend {
   const { id, revision, weights_sha256, tokenizer_sha256, dtype, device } = model.provenance;
   return {
@@ -24,8 +42,12 @@ export function createLocalBackend(model: LanguageModel): AnswerBackend & StateB
     },
     tokenEntropies: "vocabulary",
     normState: "residual",
-    openSampler: (questions) => openLocalEngine(model, questions),
-    openReader: (questions) => openLocalEngine(model, questions),
+    async *openSampler(prompts) {
+      return openLocalEngine(model, prompts.length);
+    },
+    async *openReader(questions) {
+      return openLocalEngine(model, questions);
+    },
   };
 }
 
@@ -37,36 +59,11 @@ export const answerBackendOf = (model: LanguageModel | AnswerBackend): AnswerBac
 export const stateBackendOf = (model: LanguageModel | StateBackend): StateBackend =>
   "openReader" in model ? model : createLocalBackend(model);
 
-/** Draws answers and reads states. */
-export interface LocalEngine extends AnswerSampler, StateReader {}
-
 /**
- * An engine for some questions. onnxruntime's Node binding runs a pass on the thread that asks for it, so copies of a
- * model only run side by side on threads of our own, each with the model loaded.
- * @param questions how many there are to do
+ * What of a model decides a step's outputs: its weights, tokenizer, dtype and device. The name it was loaded by does
+ * not count, since a checkpoint in another folder is the same model.
  */
-export async function openLocalEngine(model: LanguageModel, questions: number): Promise<LocalEngine> {
-  const workers = Math.min(model.workers, Math.floor(questions / QUESTIONS_WORTH_A_WORKER));
-  if (workers < 2 || !canStartWorkers()) return runHere(model);
-  const { id, revision, dtype, device, weights_sha256 } = model.provenance;
-  return startModelWorkers(model.path, workers, {
-    name: { id, revision },
-    threads: model.threadsPerWorker,
-    dtype,
-    device: { name: device },
-    trustedSha256: weights_sha256,
-  });
-}
-
-/** Starting a worker takes about as long as this many questions to the embedded model. */
-const QUESTIONS_WORTH_A_WORKER = 8;
-
-/** The engine on this thread. */
-export function runHere(model: LanguageModel): LocalEngine {
-  return {
-    concurrency: 1,
-    draw: (prompt, options) => sampleAnswers(model, prompt.tokenIds, options),
-    read: (promptIds, answers, options) => traceAnswers(model, promptIds, answers, options),
-    [Symbol.asyncDispose]: async () => undefined,
-  };
+function describeModel({ provenance }: LanguageModel): Json {
+  const { weights_sha256, tokenizer_sha256, dtype, device } = provenance;
+  return { weights_sha256, tokenizer_sha256, dtype, device };
 }

@@ -3,8 +3,8 @@ import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
 import type { PullEvent } from "../../checkpoint/hub/hub.ts";
 import { renderProgress } from "../../cli/render-progress.ts";
-import type { StepEvent } from "../../study/step.ts";
-import { openModel, reportPull } from "./open-model.ts";
+import { openModel, openDevice } from "./open-model.ts";
+import { reportPull, type OpeningEvent } from "../../checkpoint/opening-event.ts";
 
 async function* play(events: readonly PullEvent[]): AsyncGenerator<PullEvent, string> {
   yield* events;
@@ -12,7 +12,7 @@ async function* play(events: readonly PullEvent[]): AsyncGenerator<PullEvent, st
 }
 
 it("counts the bytes of all files, and what was there before", async () => {
-  const events: StepEvent[] = [];
+  const events: OpeningEvent[] = [];
   const reported = reportPull(
     "org/name",
     play([
@@ -60,7 +60,7 @@ it("loads a model of the hub under its name, with its download in the live displ
   const last = cli.stderr().split("\r").at(-1);
   expect(last).toMatch(/^download tiny\/qwen3-tied {2}█{24} {2}(\d+)\/\1 kB/);
   stage.fake.clear();
-  const events: StepEvent[] = [];
+  const events: OpeningEvent[] = [];
   const again = openModel(golden.id, { threads: 1, hub: { env: stage.env } });
   for (;;) {
     const step = await again.next();
@@ -81,4 +81,21 @@ it("looks for the device before it downloads a model that would be of no use wit
   const opening = openModel(golden.id, { device: missing, hub: { env: stage.env } });
   await expect(opening.next()).rejects.toMatchObject({ code: "device-unavailable" });
   expect(stage.fake.requests).toEqual([]);
+});
+
+const attempt = async (device: string) =>
+  device === "dml" ? ({ works: true, error: 0 } as const) : ({ works: false, reason: "none" } as const);
+
+it("says what auto has come to", async () => {
+  const auto = openDevice("auto", { attempt });
+  expect(await auto.next()).toEqual({
+    done: false,
+    value: { kind: "note", step: "device", part: "", message: "auto is dml on this machine" },
+  });
+  expect(await auto.next()).toEqual({ done: true, value: { name: "dml" } });
+});
+
+it("has nothing to say of what was asked for", async () => {
+  expect(await openDevice("dml", { attempt }).next()).toEqual({ done: true, value: { name: "dml" } });
+  expect(await openDevice(undefined).next()).toEqual({ done: true, value: { name: "cpu" } });
 });

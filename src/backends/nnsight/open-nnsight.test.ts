@@ -6,15 +6,14 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { finishStep } from "../../../test/fakes/finish-step.ts";
 import { makeRun } from "../../../test/fakes/make-run.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
-import type { StateBackend } from "../../states/state-backend.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { readSafetensorsHeader } from "../../store/safetensors.ts";
 import { traceRuns } from "../../study/tracing/trace-runs.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";
-import type { OpenBackend } from "../open-backend.ts";
 import { type OpenNnsightOptions, openNnsight } from "./open-nnsight.ts";
+import type { BackendWith } from "../backend.ts";
 
 const FAKE = fileURLToPath(new URL("../../../test/fakes/fake-sidecar.mjs", import.meta.url));
 /** Those that the fake has states of. */
@@ -36,7 +35,7 @@ const environment = (mode = ""): NodeJS.ProcessEnv => ({
 async function open(
   reference = "pocket",
   { mode, ...options }: OpenNnsightOptions & { readonly mode?: string } = {},
-): Promise<{ readonly opened: OpenBackend<StateBackend>; readonly notes: readonly string[] }> {
+): Promise<{ readonly opened: BackendWith<"states">; readonly notes: readonly string[] }> {
   const opening = openNnsight(reference, { python: FAKE, env: environment(mode), ...options });
   const notes: string[] = [];
   for (;;) {
@@ -85,14 +84,14 @@ describe("openNnsight", () => {
     expect(notes.at(-1)).toMatch(/^Qwen3ForCausalLM in float32 on cpu, blocks at model\.layers: nnsight 0\./);
     await using model = await loadModel("pocket", { threads: 1 });
     const { weights_sha256, tokenizer_sha256 } = model.provenance;
-    expect(opened.backend.identity).toEqual({
+    expect(opened.states.identity).toEqual({
       backend: "nnsight",
       weights_sha256,
       tokenizer_sha256,
       dtype: "float32",
       device: "cpu",
     });
-    expect(opened.backend.metadata).toMatchObject({ model: "pocket", nnsight_version: expect.any(String) });
+    expect(opened.states.metadata).toMatchObject({ model: "pocket", nnsight_version: expect.any(String) });
   });
 
   it("traces runs into the files that the engine writes, with its states", async () => {
@@ -103,7 +102,7 @@ describe("openNnsight", () => {
     const index = await readFile(workspace.hiddenStatesIndex("math"), "utf8");
     const { opened } = await open();
     await using _ = opened;
-    const { result, events } = await finishStep(traceRuns(workspace, "math", { model: opened.backend }));
+    const { result, events } = await finishStep(traceRuns(workspace, "math", { model: opened.states }));
     expect(events).toContainEqual(
       expect.objectContaining({ kind: "note", message: expect.stringMatching(/stale: .*model\.backend/) }),
     );
@@ -121,7 +120,7 @@ describe("openNnsight", () => {
     const { opened } = await open("pocket", { mode: "hangs" });
     await using _ = opened;
     const controller = new AbortController();
-    const tracing = traceRuns(workspace, "math", { model: opened.backend, signal: controller.signal });
+    const tracing = traceRuns(workspace, "math", { model: opened.states, signal: controller.signal });
     await tracing.next();
     const stopped = tracing.next();
     setTimeout(() => controller.abort(new Error("enough")), 50);
@@ -160,7 +159,7 @@ describe("openNnsight refuses", () => {
     await writeRuns();
     const { opened } = await open("pocket", { mode: "other-tokens" });
     await using _ = opened;
-    await expect(finishStep(traceRuns(workspace, "math", { model: opened.backend }))).rejects.toMatchObject({
+    await expect(finishStep(traceRuns(workspace, "math", { model: opened.states }))).rejects.toMatchObject({
       code: "bad-artefact",
       message: expect.stringMatching(/for the tokens 0, 0, .*expected/),
     });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SepError } from "../../errors.ts";
 
 /** What the Python process is asked to load. */
 export interface OpenRequest {
@@ -75,4 +76,72 @@ export function parseSidecarMessage(line: string): SidecarMessage | null {
   } catch {
     return null;
   }
+}
+
+/** The packages that the Python process imports, as pip takes them. */
+const PACKAGES = "nnsight torch transformers safetensors accelerate";
+
+/** Why a read failed, or why the process did not get ready, in words that say what to do. */
+export function explainSidecarError(code: string, message: string): SepError {
+  switch (code) {
+    case "nnsight-missing":
+      return new SepError(
+        "nnsight-missing",
+        `Python cannot import what --backend nnsight needs: ${message}. Install it with \`pip install ${PACKAGES}\` for that Python, name another one with --python, or leave --python out where \`uv\` is installed.`,
+      );
+    case "no-device":
+      return new SepError(
+        "device-unavailable",
+        `${message}. Use --nnsight-device cpu, or install a PyTorch that is built for the device in the Python that --python names.`,
+      );
+    case "out-of-memory":
+      return new SepError(
+        "out-of-memory",
+        `The model does not fit: ${message}. Use --dtype bfloat16, another --nnsight-device, a smaller model, or fewer tokens a pass (SEP_NNSIGHT_TOKENS_PER_PASS, 4096 if not set).`,
+      );
+    case "bad-option":
+      return new SepError("bad-option", `nnsight: ${message}. Expected for example float32 or bfloat16.`);
+    case "bad-model":
+      return new SepError(
+        "unsupported-model",
+        `${message}, and --backend nnsight reads decoders whose blocks stand in one list. Use another model.`,
+      );
+    default:
+      return new SepError(
+        "sidecar-failed",
+        `The Python process of --backend nnsight failed: ${message}. Run it again with SEP_DEBUG=1 to see all that it prints.`,
+      );
+  }
+}
+
+/** The process could not be started at all. */
+export function explainNoProgram(program: string, isUv: boolean, cause: NodeJS.ErrnoException): SepError {
+  const found =
+    cause.code === "ENOENT" ? "is not installed or not on the PATH" : `does not start (${cause.code})`;
+  return new SepError(
+    "python-missing",
+    isUv
+      ? `--backend nnsight runs Python with \`${program}\`, which ${found}. Install uv, or name a Python that has nnsight with --python PATH.`
+      : `--python names ${program}, which ${found}. Name a Python that has nnsight, or leave --python out where \`uv\` is installed.`,
+    { cause },
+  );
+}
+
+/**
+ * The process ended by itself.
+ * @param how "exit code 1", or the name of a signal
+ * @param printed the end of what it printed to standard error
+ */
+export function explainSidecarEnd(how: string, printed: string): SepError {
+  // the kernel's way of saying that there is no memory left
+  if (how === "SIGKILL")
+    return new SepError(
+      "out-of-memory",
+      "The Python process of --backend nnsight was killed, most likely because the memory was full. Use --dtype bfloat16 or a smaller model.",
+    );
+  const last = printed.trimEnd().split("\n").slice(-5).join("\n");
+  return new SepError(
+    "sidecar-failed",
+    `The Python process of --backend nnsight ended (${how})${last === "" ? "" : `, and the last that it printed was:\n${last}\n`}. Run the same again: what was read is kept.`,
+  );
 }

@@ -3,8 +3,10 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { openRedactor } from "../../checkpoint/hub/hub.ts";
 import { createLineRedactor, type Redactor, redactStrings } from "../../text/redact.ts";
-import { explainNoProgram, explainSidecarEnd, explainSidecarError } from "./explain-sidecar.ts";
 import {
+  explainNoProgram,
+  explainSidecarEnd,
+  explainSidecarError,
   type OpenRequest,
   parseSidecarMessage,
   type ReadRequest,

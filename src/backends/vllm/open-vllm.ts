@@ -1,153 +1,172 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { HubOptions } from "../../checkpoint/hub/hub.ts";
-import { loadModelProfile, PROFILE_FILES } from "../../checkpoint/load-model-profile.ts";
-import { locateCheckpoint, POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
+import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
-import type { LayerName } from "../../engine/layer-names.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { parseServerAddresses, type ServerAddress } from "../../net/server-address.ts";
 import { createServerPool, type ServerPool } from "../../net/server-pool.ts";
-import type { AnswerBackend } from "../../samples/answer-backend.ts";
-import type { StateBackend } from "../../states/state-backend.ts";
-import type { StepEvent } from "../../study/step.ts";
-import { createDisposables, type Disposables } from "../local/disposables.ts";
-import { reportPull } from "../local/open-model.ts";
-import type { OpenBackend } from "../open-backend.ts";
-import { statesFolder } from "../states-folder.ts";
-import { findServedModel, type ServedModel } from "./find-served-model.ts";
-import { launchServer } from "./launch-server.ts";
-import { buildServeArguments, type ServePurpose } from "./serve-command.ts";
+import { createDisposables, type Disposables } from "../disposables.ts";
+import { statesFolder } from "./states-file.ts";
+import { findServedModel, type ServedModel } from "./served-model.ts";
+import { launchServer, type LaunchedServer } from "./launch-server.ts";
+import { buildServeArguments, type ServePurpose, type ServeOptions } from "./serve-command.ts";
 import { createVllmAnswers, describeVllmAnswers } from "./vllm-answers.ts";
-import type { VllmChoice } from "./vllm-choice.ts";
 import { createVllmPooledStates, describeVllmPooledStates } from "./vllm-pooled-states.ts";
 import { createVllmStates, describeVllmStates } from "./vllm-states.ts";
+import { type OpeningEvent, reportServer } from "../../checkpoint/opening-event.ts";
+import type { BackendWith, OpenBackendOptions } from "../backend.ts";
+import { openProfile } from "../open-profile.ts";
+import type { AnswerApi } from "./answer-protocol.ts";
 
-export interface OpenVllmOptions {
-  /** Folder of the study, for the logs of servers that are started. */
-  readonly root: string;
-  readonly hub?: HubOptions | undefined;
-  readonly signal?: AbortSignal | undefined;
+/** How states come out of a vLLM server: the residual stream of every layer, or the last layer after its norm. */
+export const STATE_ROUTES = ["extract", "pooling"] as const;
+export type StateRoute = (typeof STATE_ROUTES)[number];
+
+/** Which vLLM servers, or how to start one. */
+export interface VllmChoice {
+  /** Addresses separated by commas; without any, a server is started here and ended afterwards. */
+  readonly urls?: string | undefined;
+  /** The same for hidden states, which take a server that was started for them; `urls` by default. */
+  readonly statesUrls?: string | undefined;
+  /** How the servers call the model, where that is not its own name. */
+  readonly servedName?: string | undefined;
+  readonly api?: AnswerApi | undefined;
+  readonly stateRoute?: StateRoute | undefined;
+  /** Questions under way at a time at each server. */
+  readonly concurrency?: number | undefined;
+  /** Bound on one request. */
+  readonly limitMs?: number | undefined;
+  /** Of a server that is started here. */
+  readonly serve?:
+    | Omit<ServeOptions, "model" | "revision" | "servedName" | "host" | "port" | "purpose">
+    | undefined;
 }
 
 /**
- * Answers from vLLM: the servers that the choice names, or one that is started here once there is something to ask.
+ * Answers and hidden states from vLLM: from the servers that the choice names, or from one for each that is started here
+ * once it is asked. Dispose of `answers` before `states` are asked where both would share a GPU.
  * @param reference as for `locateCheckpoint`; config and tokenizer are read here, the weights are not
- * @throws SepError as `locateCheckpoint` and `loadModelProfile` do; from `prepare`, `server-mismatch`,
+ * @throws SepError as `locateCheckpoint` and `loadModelProfile` do; from the parts, `server-mismatch`,
  *   `server-unreachable`, `server-refused`, `launch-failed`
  */
-export async function* openVllmAnswers(
+export async function* openVllm(
   reference: string,
   choice: VllmChoice,
-  options: OpenVllmOptions,
-): AsyncGenerator<StepEvent, OpenBackend<AnswerBackend>> {
-  if (choice.urls !== undefined) parseServerAddresses(choice.urls, "--vllm-url"); // a slip should show at once
+  options: OpenBackendOptions,
+): AsyncGenerator<OpeningEvent, BackendWith<"answers" | "states">> {
+  const { urls, statesUrls = urls, api, concurrency, stateRoute } = choice;
+  // a slip should show at once
+  for (const each of [urls, statesUrls]) if (each !== undefined) parseServerAddresses(each, "--vllm-url");
   const { model, path } = yield* openProfile(reference, options);
-  const { api, concurrency } = choice;
-  const parts = createDisposables();
-  const own = { path, model, choice, options, parts };
-  let ready: AnswerBackend | null = null;
-  const backend: AnswerBackend = {
-    ...describeVllmAnswers(model, api),
-    async *prepare() {
-      if (ready !== null) return;
-      const servers = yield* findServers(choice.urls, { kind: "answers" }, own);
-      ready = createVllmAnswers({ model, ...(await connect(servers, own)), api, concurrency });
+  const layers = resolveLayers(model.config, options.layers ?? "all");
+  const isPooling = stateRoute === "pooling";
+  const own = { path, model, choice, options };
+
+  const answers = createOnDemand(async function* (parts) {
+    const connected = yield* connect(urls, { kind: "answers" }, own, parts);
+    return createVllmAnswers({ model, ...connected, api, concurrency });
+  });
+  const states = createOnDemand(async function* (parts) {
+    const folder = statesUrls === undefined && !isPooling ? await makeFolder(parts) : "";
+    const purpose: ServePurpose = isPooling ? { kind: "pooling" } : { kind: "states", layers, folder };
+    const connected = { model, ...(yield* connect(statesUrls, purpose, own, parts)), concurrency };
+    return isPooling ? createVllmPooledStates(connected) : createVllmStates({ ...connected, layers });
+  });
+  return {
+    name: "vllm",
+    answers: {
+      ...describeVllmAnswers(model, api),
+      async *openSampler(prompts, sampling) {
+        return yield* (yield* answers.start()).openSampler(prompts, sampling);
+      },
+      [Symbol.asyncDispose]: () => answers[Symbol.asyncDispose](),
     },
-    check: async (prompts, signal) => ready?.check?.(prompts, signal),
-    openSampler: (questions) => (ready ?? NOTHING_TO_DO).openSampler(questions),
-  };
-  return { backend, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
-}
-
-/**
- * Hidden states from vLLM.
- * @param layers what the servers extract; a server that is started here is told so
- * @throws SepError as {@link openVllmAnswers}
- */
-export async function* openVllmStates(
-  reference: string,
-  layers: "all" | readonly LayerName[],
-  choice: VllmChoice,
-  options: OpenVllmOptions,
-): AsyncGenerator<StepEvent, OpenBackend<StateBackend>> {
-  const urls = choice.statesUrls ?? choice.urls;
-  if (urls !== undefined) parseServerAddresses(urls, "--vllm-url");
-  const { model, path } = yield* openProfile(reference, options);
-  const extracted = resolveLayers(model.config, layers);
-  const isPooling = choice.stateRoute === "pooling";
-  const parts = createDisposables();
-  const own = { path, model, choice, options, parts };
-  let ready: StateBackend | null = null;
-  const backend: StateBackend = {
-    ...(isPooling ? describeVllmPooledStates(model) : describeVllmStates(model, extracted)),
-    async *prepare() {
-      if (ready !== null) return;
-      const folder = urls === undefined && !isPooling ? await makeFolder(parts) : "";
-      const purpose: ServePurpose = isPooling
-        ? { kind: "pooling" }
-        : { kind: "states", layers: extracted, folder };
-      const servers = yield* findServers(urls, purpose, own);
-      const connected = { model, ...(await connect(servers, own)), concurrency: choice.concurrency };
-      ready = isPooling
-        ? createVllmPooledStates(connected)
-        : createVllmStates({ ...connected, layers: extracted });
+    states: {
+      ...(isPooling ? describeVllmPooledStates(model) : describeVllmStates(model, layers)),
+      async *openReader(questions) {
+        return yield* (yield* states.start()).openReader(questions);
+      },
+      [Symbol.asyncDispose]: () => states[Symbol.asyncDispose](),
     },
-    openReader: (questions) => (ready ?? NOTHING_TO_DO).openReader(questions),
+    async [Symbol.asyncDispose]() {
+      await using _answers = answers;
+      await using _states = states;
+    },
   };
-  return { backend, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
 }
 
-/** A step that has nothing to do opens its backend too, and never asks it. */
-const NOTHING_TO_DO: Pick<AnswerBackend, "openSampler"> & Pick<StateBackend, "openReader"> = {
-  openSampler: async () => ({ ...IDLE, draw: notReady }),
-  openReader: async () => ({ ...IDLE, read: notReady }),
-};
-const IDLE = { concurrency: 1, [Symbol.asyncDispose]: async () => undefined };
-async function notReady(): Promise<never> {
-  throw new Error("a vLLM backend was used without `prepare`"); // a defect of the caller
+/** What starts when it is first asked, is there from then on, and may be ended and started again. */
+interface OnDemand<Part> extends AsyncDisposable {
+  start(): AsyncGenerator<OpeningEvent, Part>;
 }
 
-/** What is known of a model without its weights; its small files are downloaded if they have to be. */
-export async function* openProfile(
-  reference: string,
-  { hub, signal }: Pick<OpenVllmOptions, "hub" | "signal">,
-): AsyncGenerator<StepEvent, { readonly model: ModelProfile; readonly path: string }> {
-  const pull = locateCheckpoint(reference, { choice: PROFILE_FILES, hub, signal });
-  const { path, commit } = yield* reportPull(reference, pull);
-  return { model: await loadModelProfile(path, { id: reference, revision: commit }, { signal }), path };
+function createOnDemand<Part>(
+  open: (parts: Disposables) => AsyncGenerator<OpeningEvent, Part>,
+): OnDemand<Part> {
+  const parts = createDisposables();
+  let ready: Part | null = null;
+  return {
+    async *start() {
+      try {
+        ready ??= yield* open(parts);
+        return ready;
+      } finally {
+        if (ready === null) await parts[Symbol.asyncDispose]();
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      ready = null;
+      await parts[Symbol.asyncDispose]();
+    },
+  };
 }
 
-interface Parts {
+interface Opened {
   readonly model: ModelProfile;
+  readonly path: string;
   readonly choice: VllmChoice;
-  readonly options: OpenVllmOptions;
-  /** Ended in reverse when the backend is. */
-  readonly parts: Disposables;
+  readonly options: OpenBackendOptions;
 }
 
-async function* findServers(
+/** Finds the model on the servers that are named, or starts one. */
+async function* connect(
   urls: string | undefined,
   purpose: ServePurpose,
-  { path, model, choice, options: { root, hub, signal }, parts }: Parts & { readonly path: string },
-): AsyncGenerator<string, readonly ServerAddress[]> {
-  if (urls !== undefined) return parseServerAddresses(urls, "--vllm-url");
-  const { id, revision } = model.provenance;
-  const launching = launchServer({
-    program: "vllm",
-    args: buildServeArguments({
-      ...choice.serve,
-      ...servedModelOf(id, revision, path),
-      servedName: choice.servedName ?? plainName(id),
-      purpose,
-    }),
-    env: hub?.env ?? process.env,
-    logPath: join(root, "artifacts", `vllm-${purpose.kind}.log`),
-    signal,
-  });
-  const server = parts.use(yield* launching);
-  return [server.address];
+  opened: Opened,
+  parts: Disposables,
+): AsyncGenerator<OpeningEvent, { readonly pool: ServerPool; readonly served: ServedModel }> {
+  const { model, choice, options } = opened;
+  const { hub, signal } = options;
+  const servers: readonly ServerAddress[] =
+    urls === undefined
+      ? [parts.use(yield* launch(purpose, opened)).address]
+      : parseServerAddresses(urls, "--vllm-url");
+  const apiKey = (hub?.env ?? process.env).VLLM_API_KEY || undefined;
+  const pool = parts.use(createServerPool(servers, { apiKey, limitMs: choice.limitMs, sleep: hub?.sleep }));
+  const { servedName } = choice;
+  return { pool, served: await findServedModel(pool, model.provenance.id, { servedName, signal }) };
 }
+
+const launch = (
+  purpose: ServePurpose,
+  { path, model, choice, options: { root, hub, signal } }: Opened,
+): AsyncGenerator<OpeningEvent, LaunchedServer> => {
+  const { id, revision } = model.provenance;
+  return reportServer(
+    launchServer({
+      program: "vllm",
+      args: buildServeArguments({
+        ...choice.serve,
+        ...servedModelOf(id, revision, path),
+        servedName: choice.servedName ?? plainName(id),
+        purpose,
+      }),
+      env: hub?.env ?? process.env,
+      logPath: join(root, "artifacts", `vllm-${purpose.kind}.log`),
+      signal,
+    }),
+  );
+};
 
 /** vLLM downloads for itself what is of the hub, at the commit that the tokenizer here is of. */
 export const servedModelOf = (
@@ -159,18 +178,6 @@ export const servedModelOf = (
 
 /** "org/name@revision" -> "org/name" */
 export const plainName = (id: string): string => (id === POCKET_MODEL ? id : id.replace(/@[^@/]*$/, ""));
-
-async function connect(
-  servers: readonly ServerAddress[],
-  { model, choice, options, parts }: Parts,
-): Promise<{ readonly pool: ServerPool; readonly served: ServedModel }> {
-  const { limitMs, servedName } = choice;
-  const { hub, signal } = options;
-  const apiKey = (hub?.env ?? process.env).VLLM_API_KEY || undefined;
-  const pool = parts.use(createServerPool(servers, { apiKey, limitMs, sleep: hub?.sleep }));
-  const served = await findServedModel(pool, model.provenance.id, { servedName, signal });
-  return { pool, served };
-}
 
 /** In memory where the system has a folder for that: the files live for a moment. */
 async function makeFolder(parts: Disposables): Promise<string> {

@@ -6,8 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { type FileFault, writeStates } from "../../../test/fakes/fake-vllm-states.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
-import { createRequestNames } from "./states-cleanup.ts";
-import { readStatesFile } from "./states-file.ts";
+import { createRequestNames, readStatesFile } from "./states-file.ts";
 
 const TOKENS = [5, 6, 7, 8];
 const LAYERS = [0, 4];

@@ -9,10 +9,10 @@ import type { LanguageModel } from "../../engine/language-model.ts";
 import { buildPrompt, type Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import { parseServerAddresses } from "../../net/server-address.ts";
 import { createServerPool } from "../../net/server-pool.ts";
-import type { AnswerApi } from "./answer-request.ts";
-import { findServedModel } from "./find-served-model.ts";
-import { entropyOfTop } from "./read-answer.ts";
+import { type AnswerApi, entropyOfTop } from "./answer-protocol.ts";
+import { findServedModel } from "./served-model.ts";
 import { createVllmAnswers, sampleSeedOf } from "./vllm-answers.ts";
+import { finishOpening } from "../../../test/fakes/finish-opening.ts";
 
 let model: LanguageModel;
 beforeAll(async () => {
@@ -62,7 +62,7 @@ describe("before the first question", () => {
     await using fake = await startFakeVllm({ model, ...server });
     await using pool = createServerPool(parseServerAddresses(fake.url, "--vllm-url"), { apiKey });
     const served = await findServedModel(pool, "pocket", { servedName });
-    await createVllmAnswers({ model: as, pool, served, api }).check?.(prompts);
+    await finishOpening(createVllmAnswers({ model: as, pool, served, api }).openSampler(prompts));
   };
 
   it("accepts a server as it should be, by its own name, its model's, or the one it is told", async () => {

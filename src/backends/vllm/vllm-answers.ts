@@ -1,6 +1,6 @@
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import { cutAnswer } from "../../engine/generate/answer-end.ts";
-import type { SampleAnswersOptions, SampledAnswer } from "../../engine/generate/sample-answers.ts";
+import type { SampleAnswersOptions, SampledAnswer } from "../../engine/generate/generate.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../../errors.ts";
@@ -10,15 +10,8 @@ import { allOrNone } from "../../net/map-concurrently.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { formatNumber } from "../../text/format-numbers.ts";
-import {
-  type AnswerApi,
-  type AnswerRequestOptions,
-  answerPath,
-  buildAnswerRequest,
-} from "./answer-request.ts";
-import { checkTokenizer } from "./check-tokenizer.ts";
-import type { ServedModel } from "./find-served-model.ts";
-import { readAnswer, type ServedAnswer } from "./read-answer.ts";
+import { type AnswerApi, type AnswerRequestOptions, answerPath, buildAnswerRequest, readAnswer, type ServedAnswer } from "./answer-protocol.ts";
+import { checkTokenizer, type ServedModel } from "./served-model.ts";
 
 export interface VllmAnswersOptions {
   readonly model: ModelProfile;
@@ -31,13 +24,13 @@ export interface VllmAnswersOptions {
   readonly concurrency?: number | undefined;
 }
 
-/** vLLM runs 256 sequences at a time unless told otherwise; with ten answers a question, this fills it. */
+/** vLLM runs 256 sequences at a time unless told otherwise; with ten answers per question, this fills it. */
 export const DEFAULT_CONCURRENCY = 32;
 
 /**
  * Answers from vLLM, or another server with the same API that gives log-probabilities and token ids. An answer's seed is
- * made of the study's, the question's key and its run id, so that it is the same whatever is drawn with it, as far as the
- * server's arithmetic does not depend on what else is in its batch.
+ * made of the study's, the question's key and its run id, so that an answer does not depend on what is sampled with it, as
+ * far as the server's numbers do not depend on what else is in the batch.
  */
 export function createVllmAnswers({
   model,
@@ -68,17 +61,10 @@ export function createVllmAnswers({
   };
   return {
     ...describeVllmAnswers(model, api),
-    async check(prompts, signal) {
+    async *openSampler(prompts, { signal } = {}) {
       // those that are too long are refused one by one
       const first = prompts.find(({ tokenIds }) => tokenIds.length < room);
-      if (first === undefined) return;
-      if (api === "chat") requireChat(first);
-      const { name } = served;
-      const plain = model.tokenizer.encode(first.text, { specialTokens: false });
-      await checkTokenizer(pool, name, first.text, plain, signal);
-      await checkLogprobs(pool, first, { model: name, api, endTokenIds: model.endTokenIds, signal });
-    },
-    async openSampler() {
+      if (first !== undefined) await checkServers(first, { pool, model, served, api, signal });
       return {
         concurrency: concurrency * pool.servers.length,
         async draw(prompt, options) {
@@ -181,6 +167,26 @@ function requireChat({ chat }: Prompt): void {
     "bad-option",
     "Got --vllm-api chat with a prompt format that is no chat. Use --prompt-format chat or reasoning, or --vllm-api completions.",
   );
+}
+
+/** Whether the servers read a prompt as this package does, and answer it with what is needed. */
+async function checkServers(
+  prompt: Prompt,
+  {
+    pool,
+    model,
+    served: { name },
+    api,
+    signal,
+  }: Pick<VllmAnswersOptions, "pool" | "model" | "served"> & {
+    readonly api: AnswerApi;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<void> {
+  if (api === "chat") requireChat(prompt);
+  const plain = model.tokenizer.encode(prompt.text, { specialTokens: false });
+  await checkTokenizer(pool, name, prompt.text, plain, signal);
+  await checkLogprobs(pool, prompt, { model: name, api, endTokenIds: model.endTokenIds, signal });
 }
 
 /** Draws one token twice, since an answer's settings must not change what its log-probabilities are. */

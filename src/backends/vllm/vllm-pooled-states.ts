@@ -5,9 +5,8 @@ import { allOrNone } from "../../net/map-concurrently.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
-import { describeVllmModel } from "./describe-vllm-model.ts";
-import type { ServedModel } from "./find-served-model.ts";
-import { gatherStates, planSequences, type Sequence } from "./sequences.ts";
+import { describeVllmModel, gatherStates, planSequences, type Sequence } from "./state-sequences.ts";
+import type { ServedModel } from "./served-model.ts";
 
 export interface VllmPooledStatesOptions {
   readonly model: ModelProfile;
@@ -32,7 +31,7 @@ export function createVllmPooledStates({
   const { hiddenSize } = model.config;
   return {
     ...describeVllmPooledStates(model),
-    async openReader() {
+    async *openReader() {
       return {
         concurrency: concurrency * pool.servers.length,
         async read(promptIds, answers, { signal }) {

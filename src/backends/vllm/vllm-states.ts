@@ -6,12 +6,10 @@ import { explainServerRefusal, quoteAnswer } from "../../net/describe-outcome.ts
 import { allOrNone } from "../../net/map-concurrently.ts";
 import { parseBody } from "../../net/send-once.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
-import type { StateBackend, StateReader } from "../../states/state-backend.ts";
-import { describeVllmModel } from "./describe-vllm-model.ts";
-import type { ServedModel } from "./find-served-model.ts";
-import { gatherStates, planSequences, type Sequence } from "./sequences.ts";
-import { createRequestNames, type RequestNames } from "./states-cleanup.ts";
-import { readStatesFile } from "./states-file.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
+import { describeVllmModel, gatherStates, planSequences, type Sequence } from "./state-sequences.ts";
+import type { ServedModel } from "./served-model.ts";
+import { createRequestNames, type RequestNames, readStatesFile } from "./states-file.ts";
 
 export interface VllmStatesOptions {
   readonly model: ModelProfile;
@@ -48,7 +46,7 @@ export function createVllmStates({
 }: VllmStatesOptions): StateBackend {
   return {
     ...describeVllmStates(model, extracted),
-    async openReader(): Promise<StateReader> {
+    async *openReader() {
       const names = createRequestNames();
       const folders = new Set<string>();
       return {

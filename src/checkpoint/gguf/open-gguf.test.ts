@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { expectAllClose, scaleOf } from "../../../test/expect-all-close.ts";
 import { extendRows } from "../../engine/generate/extend-rows.ts";
 import type { StoredWeight } from "../../engine/graph/weights.ts";
-import { everyLayer } from "../../engine/language-model.ts";
+import { everyLayer } from "../../engine/resolve-layers.ts";
 import { emptyKvBlock } from "../../engine/session/kv-block.ts";
 import { decodeFloat16 } from "../../math/half.ts";
 import { readSafetensorsHeader, readTensor } from "../../store/safetensors.ts";

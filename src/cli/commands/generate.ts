@@ -1,5 +1,3 @@
-import { openLocalBackend } from "../../backends/local/open-local-backend.ts";
-import { openVllmAnswers } from "../../backends/vllm/open-vllm.ts";
 import { SepError } from "../../errors.ts";
 import { createMeaningModels, type MeaningModels } from "../../study/meaning/meaning-models.ts";
 import type { AdaptiveOptions } from "../../study/sampling/adaptive-k.ts";
@@ -9,22 +7,15 @@ import { resolveSampler } from "../../study/sampling/resolve-sampler.ts";
 import type { Workspace } from "../../study/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
-import { readModelChoices } from "../model-values.ts";
 import { number, type OptionValues } from "../option-spec.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
 import { SHARD_OPTION, shardWorkspace } from "../shard-option.ts";
 import { LIMIT_OPTION, MODEL_OPTIONS, OUTPUT_OPTIONS, SEED_OPTION, SET_OPTION } from "../step-options.ts";
-import {
-  BACKEND_OPTIONS,
-  noteDtype,
-  readLocalDtype,
-  readVllmChoice,
-  SERVE_OPTIONS,
-  VLLM_ANSWER_OPTIONS,
-  VLLM_OPTIONS,
-} from "../vllm-options.ts";
+import { BACKEND_OPTIONS, noteDtype, SERVE_OPTIONS, VLLM_ANSWER_OPTIONS, VLLM_OPTIONS } from "../vllm-options.ts";
+import { requirePart } from "../../backends/load-backend.ts";
+import { openBackend } from "../open-backend.ts";
 
 const { clustering: _greedyOnly, ...RELATION_OPTIONS } = MEANING_OPTIONS;
 
@@ -89,21 +80,14 @@ export const GENERATE: Command = defineCommand({
 async function* generateSets(
   study: Workspace,
   values: OptionValues<typeof OPTIONS>,
-  { signal, env }: CliContext,
+  context: CliContext,
 ): Steps {
+  const { signal, env } = context;
   const workspace = shardWorkspace(study, values.shard);
   const adaptive = readAdaptive(values, createMeaningModels({ hub: { env }, threads: values.threads }));
   const { sampler: chosen, samplerPreset, bestTemperature, ...choices } = await readSamplingChoices(values);
-  const vllm = readVllmChoice(values);
-  await using opened =
-    vllm === null
-      ? yield* openLocalBackend(values.model, {
-          ...readModelChoices({ ...values, dtype: readLocalDtype(values.dtype) }),
-          hub: { env },
-          signal,
-        })
-      : yield* openVllmAnswers(values.model, vllm, { root: workspace.root, hub: { env }, signal });
-  const { backend } = opened;
+  await using opened = yield* openBackend(values, workspace, context);
+  const backend = requirePart(opened, "answers");
   const { settings, sources } = resolveSampler(backend.model, chosen, samplerPreset);
   const always = {
     model: backend,

@@ -1,4 +1,4 @@
-import { reportPull } from "../../backends/local/open-model.ts";
+import { reportPull } from "../../checkpoint/opening-event.ts";
 import { pullModel } from "../../checkpoint/pull-model.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";

@@ -16,27 +16,10 @@ import { renderProgress } from "../render-progress.ts";
 import { runSteps } from "../run-steps.ts";
 import { SAMPLING_OPTIONS } from "../sampling-options.ts";
 import { readSamplingChoices } from "../sampling-values.ts";
-import {
-  FIGURE_OPTIONS,
-  LIMIT_OPTION,
-  MODEL_OPTIONS,
-  OUTPUT_OPTIONS,
-  POSITION_OPTIONS,
-  QUESTION_OPTIONS,
-  SEED_OPTION,
-  TRACE_OPTIONS,
-} from "../step-options.ts";
+import { FIGURE_OPTIONS, LIMIT_OPTION, MODEL_OPTIONS, OUTPUT_OPTIONS, POSITION_OPTIONS, QUESTION_OPTIONS, SEED_OPTION, TRACE_OPTIONS } from "../step-options.ts";
 import { TRAINING_OPTIONS } from "../training-options.ts";
-import {
-  BACKEND_OPTIONS,
-  noteDtype,
-  readLocalDtype,
-  readVllmChoice,
-  SERVE_OPTIONS,
-  VLLM_ANSWER_OPTIONS,
-  VLLM_OPTIONS,
-  VLLM_STATE_OPTIONS,
-} from "../vllm-options.ts";
+import { BACKEND_OPTIONS, noteDtype, readLocalDtype, readVllmChoice, SERVE_OPTIONS, VLLM_ANSWER_OPTIONS, VLLM_OPTIONS, VLLM_STATE_OPTIONS } from "../vllm-options.ts";
+import { readOwnBackend } from "../open-backend.ts";
 
 const OPTIONS = {
   ...QUESTION_OPTIONS,
@@ -122,6 +105,7 @@ async function readOptions(
     model: values.model,
     hub: { env: env },
     ...readModelChoices({ ...values, dtype: vllm === null ? readLocalDtype(values.dtype) : "float32" }),
+    backend: await readOwnBackend(values),
     vllm: vllm ?? undefined,
     ...choices,
     adaptive: values.adaptive,

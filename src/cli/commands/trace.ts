@@ -1,10 +1,6 @@
 import { resolve } from "node:path";
-import { openLocalBackend } from "../../backends/local/open-local-backend.ts";
 import { openNnsight } from "../../backends/nnsight/open-nnsight.ts";
-import type { OpenBackend } from "../../backends/open-backend.ts";
-import { openVllmStates } from "../../backends/vllm/open-vllm.ts";
 import { POSITION_INDICES, TRACE_POSITIONS } from "../../engine/places.ts";
-import type { StateBackend } from "../../states/state-backend.ts";
 import { fileExists } from "../../store/read-file.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { traceRuns } from "../../study/tracing/trace-runs.ts";
@@ -13,7 +9,6 @@ import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../../study/worksp
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { describeVerdict } from "../describe-verdict.ts";
 import { EXIT } from "../exit.ts";
-import { readModelChoices } from "../model-values.ts";
 import { NNSIGHT_OPTIONS, readNnsightChoice, STATE_BACKEND_OPTION } from "../nnsight-options.ts";
 import { choice, flag, number, type OptionValues } from "../option-spec.ts";
 import { createPaint } from "../paint.ts";
@@ -21,15 +16,10 @@ import { renderProgress } from "../render-progress.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 import { SHARD_OPTION, shardOrStudyRuns } from "../shard-option.ts";
 import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
-import {
-  BACKEND_OPTIONS,
-  noteDtype,
-  readLocalDtype,
-  readVllmChoice,
-  SERVE_OPTIONS,
-  VLLM_OPTIONS,
-  VLLM_STATE_OPTIONS,
-} from "../vllm-options.ts";
+import { BACKEND_OPTIONS, noteDtype, SERVE_OPTIONS, VLLM_OPTIONS, VLLM_STATE_OPTIONS } from "../vllm-options.ts";
+import type { Backend } from "../../backends/backend.ts";
+import { requirePart } from "../../backends/load-backend.ts";
+import { openBackend } from "../open-backend.ts";
 
 const OPTIONS = {
   ...MODEL_OPTIONS,
@@ -91,10 +81,10 @@ async function* traceSets(
   const workspace = await shardOrStudyRuns(study, values.shard);
   const { positions, layers, answers, force } = values;
   const { signal } = context;
-  await using opened = yield* openBackend(values, workspace, context);
+  await using opened = yield* openStates(values, workspace, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
-      model: opened.backend,
+      model: requirePart(opened, "states"),
       positions: positions === "all" ? TRACE_POSITIONS : positions,
       layers,
       indices: values.indices,
@@ -121,8 +111,8 @@ async function* findVerdicts(
   context: CliContext,
 ): AsyncGenerator<StepEvent, readonly TraceVerdict[]> {
   const workspace = openWorkspace(resolve(values.out));
-  await using opened = yield* openBackend(values, workspace, context);
-  const model = opened.backend;
+  await using opened = yield* openStates(values, workspace, context);
+  const model = requirePart(opened, "states");
   const verdicts: TraceVerdict[] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set]) {
     if (values.set === "both" && set !== "math" && !(await fileExists(workspace.hiddenStates(set)))) continue;
@@ -132,19 +122,13 @@ async function* findVerdicts(
   return verdicts;
 }
 
-async function* openBackend(
+async function* openStates(
   values: OptionValues<typeof OPTIONS>,
-  { root }: Workspace,
-  { signal, env }: CliContext,
-): AsyncGenerator<StepEvent, OpenBackend<StateBackend>> {
-  const hub = { env };
+  workspace: Workspace,
+  context: CliContext,
+): AsyncGenerator<StepEvent, Backend> {
+  const { signal, env } = context;
   const nnsight = readNnsightChoice(values);
-  if (nnsight !== null) return yield* openNnsight(values.model, { ...nnsight, hub, env, signal });
-  const vllm = readVllmChoice(values);
-  if (vllm !== null) return yield* openVllmStates(values.model, values.layers, vllm, { root, hub, signal });
-  return yield* openLocalBackend(values.model, {
-    ...readModelChoices({ ...values, dtype: readLocalDtype(values.dtype) }),
-    hub,
-    signal,
-  });
+  if (nnsight !== null) return yield* openNnsight(values.model, { ...nnsight, hub: { env }, env, signal });
+  return yield* openBackend(values, workspace, context);
 }

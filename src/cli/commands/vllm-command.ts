@@ -1,4 +1,5 @@
-import { openProfile, plainName, servedModelOf } from "../../backends/vllm/open-vllm.ts";
+import { openProfile } from "../../backends/open-profile.ts";
+import { plainName, servedModelOf } from "../../backends/vllm/open-vllm.ts";
 import { buildServeArguments, quoteForShell, type ServePurpose } from "../../backends/vllm/serve-command.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { type Command, defineCommand } from "../command.ts";

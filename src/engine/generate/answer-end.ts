@@ -1,4 +1,3 @@
-import type { RunRecord } from "../../samples/run-record.ts";
 import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 
 type Decode = TextTokenizer["decode"];
@@ -21,9 +20,9 @@ export interface AnswerExtent {
 }
 
 /**
- * Cuts off what ended an answer: its last token if that is an end token, and all from the first stop string on, behind
- * which a server may have drawn ahead. A token in which the stop string begins after some of the answer counts as the
- * answer's, since the answer's last characters are in no other.
+ * Cuts off what ended an answer: its last token if that is an end token, and everything from the first stop string on; a
+ * server may have generated tokens after it. A token that holds both the answer's last characters and the beginning of the
+ * stop string counts as the answer's.
  * @param tokenIds [T] all that was generated
  */
 export function cutAnswer(
@@ -65,47 +64,15 @@ export function endsInStopString(
   { stopStrings, decode }: Pick<AnswerEnds, "stopStrings" | "decode">,
 ): boolean {
   if (stopStrings.length === 0) return false;
-  const longest = Math.max(...stopStrings.map((stop) => Buffer.byteLength(stop)));
+  const longest = Math.max(...stopStrings.map((stop) => UTF8.encode(stop).length));
   const tail = decode(tokenIds.slice(-longest - 1));
   return stopStrings.some((stop) => tail.includes(stop));
 }
+
+const UTF8 = new TextEncoder();
 
 /** The text in front of the first stop string in it; all of it where there is none. */
 function cutAtStopString(text: string, stopStrings: readonly string[]): string {
   const found = stopStrings.map((stop) => text.indexOf(stop)).filter((index) => index >= 0);
   return found.length === 0 ? text : text.slice(0, Math.min(...found));
-}
-
-/** A run, of which another tool or an earlier version may not have recorded how long its answer is. */
-export type EndedRun = Pick<RunRecord, "tokens" | "output_text" | "finish_reason" | "answer_token_count"> & {
-  readonly sampler?: Partial<RunRecord["sampler"]>;
-};
-
-/** The model that runs are of. */
-export interface EndTokens {
-  readonly endTokenIds: ReadonlySet<number>;
-  readonly decode: Decode;
-}
-
-/**
- * How many leading tokens of a run are its answer: as recorded, or else by the model's end tokens and what the run
- * says of its sampler and its text.
- */
-export function countAnswerTokens(
-  { tokens, output_text, finish_reason, answer_token_count, sampler = {} }: EndedRun,
-  { endTokenIds, decode }: EndTokens,
-): number {
-  if (answer_token_count !== undefined) return answer_token_count;
-  const { stopStrings = [], stopTokenIds = [] } = sampler;
-  const isStopped = finish_reason === "stop";
-  const { text, answerTokenCount } = cutAnswer(tokens, {
-    isEndToken: (id) => endTokenIds.has(id) || stopTokenIds.includes(id),
-    stopStrings: isStopped ? stopStrings : [],
-    decode,
-  });
-  // something stopped it that the run does not name, such as a stop token of a server's own
-  const isUnexplained = isStopped && answerTokenCount === tokens.length && output_text !== "";
-  return isUnexplained && text.startsWith(output_text)
-    ? countTokensOf(tokens, output_text, decode)
-    : answerTokenCount;
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createRng } from "../../math/rng.ts";
-import { chooseToken, keptTokens, type TokenFilters } from "./choose-token.ts";
+import { createTokenChooser, keptTokens, type TokenFilters } from "./choose-token.ts";
 
 const OFF: TokenFilters = { temperature: 1, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1 };
 const NONE: ReadonlySet<number> = new Set();
@@ -42,7 +42,7 @@ const CASES: readonly [string, Partial<TokenFilters>][] = [
   ["all of them", { temperature: 0.6, topK: 20, topP: 0.9, minP: 0.02 }],
 ];
 
-describe("chooseToken", () => {
+describe("createTokenChooser", () => {
   const rng = createRng("logits");
   const logits = Float32Array.from({ length: 40 }, () => 3 * (rng.next() + rng.next() + rng.next() - 1.5));
 
@@ -52,8 +52,9 @@ describe("chooseToken", () => {
     const draws = 100_000;
     const stream = createRng("draws", JSON.stringify(choice));
     const counts = new Map<number, number>();
+    const choose = createTokenChooser(filters);
     for (let i = 0; i < draws; i++) {
-      const id = chooseToken(logits, filters, NONE, stream.next());
+      const id = choose(logits, NONE, stream.next());
       counts.set(id, (counts.get(id) ?? 0) + 1);
     }
     for (const id of counts.keys()) expect(expected.has(id), `token ${id} was filtered out`).toBe(true);
@@ -105,22 +106,22 @@ describe("chooseToken", () => {
 
   it("takes the most likely token at temperature 0, the first of equals", () => {
     const tied = Float32Array.from([0, 3, 1, 3]);
-    expect(chooseToken(tied, { ...OFF, temperature: 0, topK: 2, topP: 0.5 }, NONE, 0.99)).toBe(1);
+    expect(createTokenChooser({ ...OFF, temperature: 0, topK: 2, topP: 0.5 })(tied, NONE, 0.99)).toBe(1);
   });
 
   it("divides positive and multiplies negative logits of seen tokens (Keskar et al. 2019)", () => {
     const two = Float32Array.from([2, 1.5, -1, -1.2]);
     const greedy = { ...OFF, temperature: 0, repetitionPenalty: 2 };
-    expect(chooseToken(two, greedy, NONE, 0)).toBe(0);
-    expect(chooseToken(two, greedy, new Set([0]), 0)).toBe(1);
-    expect(chooseToken(two.slice(2), greedy, new Set([0]), 0)).toBe(1);
+    expect(createTokenChooser(greedy)(two, NONE, 0)).toBe(0);
+    expect(createTokenChooser(greedy)(two, new Set([0]), 0)).toBe(1);
+    expect(createTokenChooser(greedy)(two.slice(2), new Set([0]), 0)).toBe(1);
     expect([...two], "the logits themselves stay").toEqual([2, 1.5, -1, Math.fround(-1.2)]);
   });
 
   it("never returns a token outside the vocabulary at either end of the random range", () => {
     for (const filters of [OFF, { ...OFF, topP: 0.5 }]) {
       for (const uniform of [0, 1 - 2 ** -53]) {
-        const id = chooseToken(logits, filters, NONE, uniform);
+        const id = createTokenChooser(filters)(logits, NONE, uniform);
         expect(id).toBeGreaterThanOrEqual(0);
         expect(id).toBeLessThan(logits.length);
       }

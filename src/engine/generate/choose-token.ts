@@ -8,27 +8,34 @@ export type TokenFilters = Pick<
 >;
 
 /**
- * Draws the next token. The order is that of Python transformers: repetition penalty, temperature, top-k (ties
- * with the k-th kept), top-p, min-p; each filter sees what the one before it left.
+ * Draws a token.
  * @param logits [V] raw, left as they are
  * @param seen token ids of prompt and answer so far, for the repetition penalty
  * @param uniform random number in [0, 1); not used when the temperature is 0
  * @param mass of the raw logits at this temperature where it is known; it is summed here where it is not
  * @returns a token id; at temperature 0 the most likely one, the lowest id among equals
- * @see Holtzman et al. 2020 (top-p); Keskar et al. 2019, section 4.1 (repetition penalty); Nguyen et al. 2024 (min-p)
  */
-export function chooseToken(
+export type ChooseToken = (
   logits: Float32Array,
-  filters: TokenFilters,
   seen: ReadonlySet<number>,
   uniform: number,
-  mass: VocabularyMass | null = null,
-): number {
-  const scores = penalise(logits, filters.repetitionPenalty, seen);
-  if (filters.temperature === 0) return argmax(scores);
-  const own = mass !== null && scores === logits ? mass : sumMass(scores, filters.temperature);
-  const kept = keptTokens(scores, filters, own);
-  return kept === null ? drawFromAll(scores, filters.temperature, uniform, own) : draw(kept, uniform);
+  mass?: VocabularyMass | null,
+) => number;
+
+/**
+ * A function that draws next tokens. The order is that of Python transformers: repetition penalty, temperature, top-k
+ * (ties with the k-th kept), top-p, min-p; each filter sees what the one before it left.
+ * @see Holtzman et al. 2020 (top-p); Keskar et al. 2019, section 4.1 (repetition penalty); Nguyen et al. 2024 (min-p)
+ */
+export function createTokenChooser(filters: TokenFilters): ChooseToken {
+  const room = makeRoom(0);
+  return (logits, seen, uniform, mass = null) => {
+    const scores = penalise(logits, filters.repetitionPenalty, seen);
+    if (filters.temperature === 0) return argmax(scores);
+    const own = mass !== null && scores === logits ? mass : sumMass(scores, filters.temperature);
+    const kept = keptTokens(scores, filters, own, room);
+    return kept === null ? drawFromAll(scores, filters.temperature, uniform, own) : draw(kept, uniform);
+  };
 }
 
 /** The weights of a whole vocabulary, summed. */
@@ -39,7 +46,7 @@ export interface VocabularyMass {
   readonly total: number;
 }
 
-/** Tokens that the filters kept, most likely first (equals by id); good until the next are asked for. */
+/** Tokens that the filters kept, most likely first (equals by id); valid until their room is used again. */
 export interface KeptTokens {
   /** [N] */
   readonly ids: Uint32Array;
@@ -55,9 +62,10 @@ export function keptTokens(
   scores: Float32Array,
   { temperature, topK, topP, minP }: Omit<TokenFilters, "repetitionPenalty">,
   mass: VocabularyMass = sumMass(scores, temperature),
+  room: SortingRoom = makeRoom(0),
 ): KeptTokens | null {
   if (topK === 0 && topP >= 1 && minP === 0) return null;
-  const likely = likelyTokens(scores, { temperature, topK, topP, minP }, mass);
+  const likely = likelyTokens(scores, { temperature, topK, topP, minP }, mass, room);
   const { weights } = likely;
   const afterTopK = topK > 0 && topK < weights.length ? countAtLeast(weights, weights[topK - 1]!) : null;
   const total = topK > 0 ? sum(weights.subarray(0, afterTopK ?? undefined)) : mass.total;
@@ -75,6 +83,7 @@ function likelyTokens(
   scores: Float32Array,
   { temperature, topK, topP, minP }: Omit<TokenFilters, "repetitionPenalty">,
   { highest, total }: VocabularyMass,
+  room: SortingRoom,
 ): KeptTokens {
   const needed = topP < 1 && topK === 0 ? topP * total : 0;
   for (let window = FIRST_WINDOW; ; window *= 2) {
@@ -90,8 +99,8 @@ function likelyTokens(
     const everything = count === scores.length || window > WIDEST_WINDOW;
     const enough = count >= topK && weight >= needed && (topK > 0 || topP < 1 || Math.exp(-window) < minP);
     if (!everything && !enough) continue;
-    const ids = sortDescending(scores, lowest, count);
-    const weights = sorting.weights.subarray(0, count);
+    const ids = sortDescending(scores, lowest, count, room);
+    const weights = room.weights.subarray(0, count);
     for (let i = 0; i < count; i++) weights[i] = Math.exp((scores[ids[i]!]! - highest) / temperature);
     return { ids, weights };
   }
@@ -102,29 +111,28 @@ const FIRST_WINDOW = 8;
 /** e^-800 is 0 in double precision: nothing below can be drawn. */
 const WIDEST_WINDOW = 800;
 
-/**
- * Room for one vocabulary, shared by all draws, each of which is over before the next begins: a nucleus of a hundred
- * thousand tokens would leave 3 MB of garbage a draw.
- */
-let sorting = makeRoom(0);
-
-function makeRoom(size: number): { keys: Float64Array; ids: Uint32Array; weights: Float64Array } {
-  return {
-    keys: new Float64Array(size),
-    ids: new Uint32Array(size),
-    weights: new Float64Array(size),
-  };
+/** Room for one vocabulary, kept from draw to draw: a nucleus of 100,000 tokens would leave 3 MB of garbage per draw. */
+interface SortingRoom {
+  keys: Float64Array;
+  ids: Uint32Array;
+  weights: Float64Array;
 }
+
+const makeRoom = (size: number): SortingRoom => ({
+  keys: new Float64Array(size),
+  ids: new Uint32Array(size),
+  weights: new Float64Array(size),
+});
 
 /**
  * Ids of the `count` scores from `lowest` up, highest first, equals by id. A score's 32 bits, turned so that they
  * ascend where it descends, and its id in the bits below are one exact double: typed arrays sort those natively,
  * where a nucleus of a hundred thousand tokens would take a comparison function longer than the forward pass.
  */
-function sortDescending(scores: Float32Array, lowest: number, count: number): Uint32Array {
+function sortDescending(scores: Float32Array, lowest: number, count: number, room: SortingRoom): Uint32Array {
   const bitsOf = new Uint32Array(scores.buffer, scores.byteOffset, scores.length);
-  if (sorting.keys.length < count) sorting = makeRoom(scores.length);
-  const keys = sorting.keys.subarray(0, count);
+  if (room.keys.length < count) Object.assign(room, makeRoom(scores.length));
+  const keys = room.keys.subarray(0, count);
   let filled = 0;
   for (let id = 0; id < scores.length; id++) {
     const score = scores[id] as number;
@@ -134,7 +142,7 @@ function sortDescending(scores: Float32Array, lowest: number, count: number): Ui
     keys[filled++] = descending * ID_RANGE + id;
   }
   keys.sort();
-  const ids = sorting.ids.subarray(0, count);
+  const ids = room.ids.subarray(0, count);
   for (let i = 0; i < count; i++) ids[i] = keys[i]! % ID_RANGE;
   return ids;
 }

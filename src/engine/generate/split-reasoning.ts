@@ -1,6 +1,8 @@
-import type { ThinkStatus } from "../../samples/run-record.ts";
 import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { type AnswerExtent, countTokensOf } from "./answer-end.ts";
+
+/** How the model's reasoning span ended in the *generated* tokens. */
+export type ThinkStatus = "closed" | "truncated" | "none";
 
 /** What stands around a model's reasoning. */
 export interface ThinkTags {

@@ -6,8 +6,7 @@ import type { Architecture } from "./architectures/architecture.ts";
 import { findArchitecture } from "./architectures/registry.ts";
 import { buildDecoder } from "./build-decoder.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
-import type { StoredWeight, WeightIndex } from "./weights.ts";
-import { memorySource } from "./weights.ts";
+import { type StoredWeight, type WeightIndex, memorySource } from "./weights.ts";
 
 const folder = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/checkpoints/${name}`, import.meta.url));

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { openCheckpointFolder } from "../../checkpoint/checkpoint.ts";
 import { nodeRuntime } from "../../checkpoint/graph-folder.ts";
 import { extendRows } from "../generate/extend-rows.ts";
-import { everyLayer } from "../language-model.ts";
+import { everyLayer } from "../resolve-layers.ts";
 import { openDecoderSession } from "../session/decoder-session.ts";
 import { emptyKvBlock } from "../session/kv-block.ts";
 import { findArchitecture } from "./architectures/registry.ts";

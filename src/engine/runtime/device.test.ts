@@ -7,7 +7,7 @@ import { loadModel } from "../../checkpoint/load-model.ts";
 import { extendRows } from "../generate/extend-rows.ts";
 import { findArchitecture } from "../graph/architectures/registry.ts";
 import { buildDecoder } from "../graph/build-decoder.ts";
-import { everyLayer } from "../language-model.ts";
+import { everyLayer } from "../resolve-layers.ts";
 import { type DecoderSession, openDecoderSession } from "../session/decoder-session.ts";
 import { emptyKvBlock, trimKv } from "../session/kv-block.ts";
 import { blameDevice, DEVICES, type DeviceName, describeFailure, requireContent } from "./device.ts";

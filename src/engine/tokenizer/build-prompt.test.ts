@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { buildPrompt } from "./build-prompt.ts";
 import type { ChatMessage, ChatOptions } from "./chat-template.ts";
-import { createPromptTemplate } from "./prompt-template.ts";
+import { createPromptTemplate } from "./prompt-format.ts";
 import type { TextTokenizer } from "./text-tokenizer.ts";
 
 const tokenizerWith = (renderChat: TextTokenizer["renderChat"]): TextTokenizer => ({
@@ -132,5 +132,58 @@ describe("buildPrompt", () => {
     expect(buildPrompt(tokenizerWith(null), "x", { format: "notebook" }).tokenIds.slice(0, 2)).toEqual([
       1, 81,
     ]);
+  });
+
+  describe("of a conversation", () => {
+    const asked = (...roles: readonly ChatMessage["role"][]): ChatMessage[] =>
+      roles.map((role, index) => ({ role, content: `m${index}` }));
+
+    it("renders its messages, and a system prompt where it has no system message", () => {
+      const turns = asked("user", "assistant", "user");
+      const prompt = buildPrompt(tokenizerWith(chat("")), turns);
+      expect(prompt.text).toBe("[user]m0[assistant]m1[user]m2[assistant]");
+      expect(prompt.chat?.messages).toEqual(turns);
+      expect(buildPrompt(tokenizerWith(chat("")), turns, { systemPrompt: "S" }).text).toMatch(
+        /^\[system\]S\[user\]m0/,
+      );
+      const own = asked("system", "user");
+      expect(buildPrompt(tokenizerWith(chat("")), own, { systemPrompt: "S" }).text).toBe(
+        "[system]m0[user]m1[assistant]",
+      );
+      expect(buildPrompt(tokenizerWith(chat("")), turns, { format: "reasoning" }).text).toMatch(
+        /^\[user\]m0\[assistant\]m1\[user\]m2\n\nFirst reason/,
+      );
+    });
+
+    it("repeats the notebook's layout for each turn", () => {
+      expect(buildPrompt(tokenizerWith(null), asked("system", "user", "assistant", "user")).text).toBe(
+        "m0\n\nQuestion: m1\nAnswer: m2\n\nQuestion: m3\nAnswer:",
+      );
+    });
+
+    it("is the question's prompt where it is one question", () => {
+      for (const tokenizer of [tokenizerWith(chat("")), tokenizerWith(null)])
+        expect(buildPrompt(tokenizer, [{ role: "user", content: "Why?" }])).toEqual(
+          buildPrompt(tokenizer, "Why?"),
+        );
+    });
+
+    it.each([
+      [[]],
+      [["assistant"]],
+      [["user", "assistant"]],
+      [["user", "user"]],
+      [["user", "system", "user"]],
+    ] as const)("refuses the roles %j", (roles) => {
+      expect(() => buildPrompt(tokenizerWith(null), asked(...roles))).toThrow(/the user last/);
+    });
+
+    it("refuses several turns where the format takes one question", () => {
+      const format = { kind: "few-shot", shots: [{ question: "1 + 1?", answer: "2" }] } as const;
+      const turns = asked("user", "assistant", "user");
+      expect(() => buildPrompt(tokenizerWith(null), turns, { format })).toThrow(
+        /few-shot takes one question/,
+      );
+    });
   });
 });

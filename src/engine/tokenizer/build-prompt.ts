@@ -1,13 +1,12 @@
 import { SepError } from "../../errors.ts";
 import { findThinkTags, type ThinkTags } from "../generate/split-reasoning.ts";
 import type { ChatMessage } from "./chat-template.ts";
-import { renderFewShot } from "./few-shot.ts";
-import { type PromptFormat, resolvePromptFormat } from "./prompt-format.ts";
-import { fillTemplate } from "./prompt-template.ts";
+import { renderFewShot, type PromptFormat, resolvePromptFormat, fillTemplate } from "./prompt-format.ts";
 import type { TextTokenizer } from "./text-tokenizer.ts";
 
 export interface PromptOptions {
   readonly format?: PromptFormat;
+  /** Becomes the first message of a conversation that has no system message. */
   readonly systemPrompt?: string | undefined;
   /** For chat templates that can switch reasoning off; undefined leaves the template's default. */
   readonly enableThinking?: boolean | undefined;
@@ -29,31 +28,79 @@ export interface ChatTurns {
 }
 
 /**
- * The prompt that asks a question.
- * @throws SepError `bad-option` when a chat format is asked for and the model has none, or when its template has no
- *   place for the system prompt; `bad-tokenizer` when its template fails
+ * The prompt that asks a question, or for the next answer in a conversation.
+ * @param asked a question, or messages: a system message perhaps, then turns of user and assistant, the user's last
+ * @throws SepError `bad-option` when a chat format is asked for and the model has none, when its template has no place
+ *   for the system message, or when the messages are no conversation or the format takes none; `bad-tokenizer` when the
+ *   template fails
  */
 export function buildPrompt(
   tokenizer: TextTokenizer,
-  question: string,
-  { format: asked = "auto", systemPrompt, enableThinking }: PromptOptions = {},
+  asked: string | readonly ChatMessage[],
+  { format: choice = "auto", systemPrompt, enableThinking }: PromptOptions = {},
 ): Prompt {
-  const format = resolvePromptFormat(asked, tokenizer);
+  const format = resolvePromptFormat(choice, tokenizer);
   const tags = findThinkTags(tokenizer);
-  if (format === "chat") return chatPrompt(tokenizer, tags, question, systemPrompt, enableThinking);
+  const conversation = readConversation(asked, systemPrompt);
+  if (format === "chat") return chatPrompt(tokenizer, tags, conversation, enableThinking);
   if (format === "reasoning") {
-    const request = `${question}\n\n${requestReasoning(tags)}`;
-    return chatPrompt(tokenizer, tags, request, systemPrompt, enableThinking);
+    const question = `${conversation.question}\n\n${requestReasoning(tags)}`;
+    return chatPrompt(tokenizer, tags, { ...conversation, question }, enableThinking);
   }
+  const { system, turns, question } = conversation;
   if (format === "notebook") {
-    const head = systemPrompt === undefined ? "" : `${systemPrompt}\n\n`;
-    return barePrompt(tokenizer, `${head}Question: ${question}\nAnswer:`, false);
+    const head = system === undefined ? "" : `${system}\n\n`;
+    const earlier = turns.map(({ role, content }) =>
+      role === "user" ? `Question: ${content}\n` : `Answer: ${content}\n\n`,
+    );
+    return barePrompt(tokenizer, `${head}${earlier.join("")}Question: ${question}\nAnswer:`, false);
+  }
+  if (turns.length > 0) {
+    throw new SepError(
+      "bad-option",
+      `Got a conversation of ${turns.length + 1} turns, and the prompt format ${format.kind} takes one question. Use chat or notebook.`,
+    );
   }
   if (format.kind === "few-shot")
-    return barePrompt(tokenizer, renderFewShot(format.shots, question, systemPrompt), false);
-  const { text, tail } = fillTemplate(format.template, question, systemPrompt);
+    return barePrompt(tokenizer, renderFewShot(format.shots, question, system), false);
+  const { text, tail } = fillTemplate(format.template, question, system);
   return barePrompt(tokenizer, text, opens(tail, tags));
 }
+
+interface Conversation {
+  readonly system: string | undefined;
+  /** Before the question: user, assistant, user, … */
+  readonly turns: readonly ChatMessage[];
+  /** What the user says last. */
+  readonly question: string;
+}
+
+function readConversation(
+  asked: string | readonly ChatMessage[],
+  systemPrompt: string | undefined,
+): Conversation {
+  if (typeof asked === "string") return { system: systemPrompt, turns: [], question: asked };
+  const [first] = asked;
+  const own = first?.role === "system" ? first.content : undefined;
+  const turns = own === undefined ? asked : asked.slice(1);
+  const wrong = turns.findIndex(({ role }, index) => role !== (index % 2 === 0 ? "user" : "assistant"));
+  if (wrong === -1 && turns.length % 2 === 1)
+    return {
+      system: own ?? systemPrompt,
+      turns: turns.slice(0, -1),
+      question: (turns.at(-1) as ChatMessage).content,
+    };
+  throw new SepError(
+    "bad-option",
+    `Got messages of the roles ${asked.map(({ role }) => role).join(", ") || "none"}, expected a system message or none, and then user and assistant in turn, the user last.`,
+  );
+}
+
+const messagesOf = ({ system, turns, question }: Conversation): readonly ChatMessage[] => [
+  ...(system === undefined ? [] : [{ role: "system", content: system } as const]),
+  ...turns,
+  { role: "user", content: question },
+];
 
 /** In the user's turn, since not every chat template has a system message. */
 const requestReasoning = ({ open, close }: ThinkTags): string =>
@@ -70,11 +117,10 @@ function barePrompt(tokenizer: TextTokenizer, text: string, opensReasoning: bool
 function chatPrompt(
   tokenizer: TextTokenizer,
   tags: ThinkTags,
-  question: string,
-  systemPrompt: string | undefined,
+  conversation: Conversation,
   enableThinking: boolean | undefined,
 ): Prompt {
-  const render = renderWith(tokenizer, question, systemPrompt, enableThinking);
+  const render = createRenderer(tokenizer, conversation, enableThinking);
   const text = render(true);
   const turns = render(false);
   // only what the template adds for the assistant counts: a question may itself mention the tags
@@ -83,20 +129,14 @@ function chatPrompt(
     text,
     tokenIds: tokenizer.encode(text, { specialTokens: false }), // the template has them already
     opensReasoning: opens(added, tags),
-    chat: { messages: chatMessages(question, systemPrompt), enableThinking },
+    chat: { messages: messagesOf(conversation), enableThinking },
   };
 }
 
-const chatMessages = (question: string, systemPrompt: string | undefined): readonly ChatMessage[] => [
-  ...(systemPrompt === undefined ? [] : [{ role: "system", content: systemPrompt } as const]),
-  { role: "user", content: question },
-];
-
-/** A function of whether the assistant's turn is begun; it never loses a message in silence. */
-function renderWith(
+/** A function of whether the assistant's turn is begun; it never loses a system message in silence. */
+function createRenderer(
   { renderChat }: TextTokenizer,
-  question: string,
-  systemPrompt: string | undefined,
+  conversation: Conversation,
   enableThinking: boolean | undefined,
 ): (addGenerationPrompt: boolean) => string {
   if (renderChat === null) {
@@ -105,8 +145,9 @@ function renderWith(
       "Got a chat prompt format, and this model has no chat template. Use --prompt-format notebook or few-shot.",
     );
   }
-  const messages = chatMessages(question, systemPrompt);
-  if (systemPrompt === undefined)
+  const { system } = conversation;
+  const messages = messagesOf(conversation);
+  if (system === undefined)
     return (addGenerationPrompt) => renderChat(messages, { addGenerationPrompt, enableThinking });
   return (addGenerationPrompt) => {
     const options = { addGenerationPrompt, enableThinking };
@@ -116,9 +157,9 @@ function renderWith(
       text = renderChat(messages, options);
     } catch (error) {
       cause = error;
-      renderChat(messages.slice(-1), options); // where this fails too, the system message is not the reason
+      renderChat(messages.slice(1), options); // where this fails too, the system message is not the reason
     }
-    if (text?.includes(systemPrompt.trim())) return text;
+    if (text?.includes(system.trim())) return text;
     const reason = cause instanceof Error ? cause.message : "the template drops it";
     throw new SepError(
       "bad-option",

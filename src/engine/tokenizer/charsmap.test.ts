@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import golden from "../../../test/golden/deberta-tokenizer.json" with { type: "json" };
-import { readCharsmap } from "./charsmap.ts";
-import { withExactCharsmaps } from "./exact-normalizer.ts";
+import { readCharsmap, withExactCharsmaps } from "./charsmap.ts";
 
 const tokenizer = JSON.parse(
   readFileSync(new URL("../../../test/golden/deberta-tokenizer/tokenizer.json", import.meta.url), "utf8"),

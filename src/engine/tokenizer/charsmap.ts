@@ -1,3 +1,33 @@
+/** A normaliser of `@huggingface/tokenizers`, which is a function with properties. */
+export interface LibraryNormalizer {
+  (text: string): string;
+  normalize(text: string): string;
+  /** Of a sequence. */
+  normalizers?: (LibraryNormalizer | null)[];
+}
+
+/**
+ * A tokenizer's normaliser with its `Precompiled` parts computed by their own tables. The library stands in for them
+ * with Unicode's NFKC, which differs for joined emoji and stacked accents.
+ * @param stated as in `tokenizer.json`
+ * @param built  what the library made of it; a sequence is changed
+ * @throws RangeError if a table is damaged
+ */
+export function withExactCharsmaps(
+  stated: unknown,
+  built: LibraryNormalizer | null,
+): LibraryNormalizer | null {
+  const { type, normalizers, precompiled_charsmap: charsmap } = (stated ?? {}) as Record<string, unknown>;
+  if (type === "Precompiled" && typeof charsmap === "string") {
+    const normalize = readCharsmap(charsmap);
+    return Object.assign((text: string) => normalize(text), { normalize });
+  }
+  if (built?.normalizers !== undefined && Array.isArray(normalizers)) {
+    built.normalizers = built.normalizers.map((part, index) => withExactCharsmaps(normalizers[index], part));
+  }
+  return built;
+}
+
 /** A SentencePiece model's own normalisation of text, as `tokenizer.json` has it in a `Precompiled` normaliser. */
 export type Charsmap = (text: string) => string;
 
@@ -10,22 +40,25 @@ export type Charsmap = (text: string) => string;
  * @see sentencepiece's normalizer.cc; the trie is a double array as of the library Darts-clone
  */
 export function readCharsmap(base64: string): Charsmap {
-  const bytes = Buffer.from(base64, "base64");
-  const trieBytes = bytes.length < 4 ? -1 : bytes.readUInt32LE(0);
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const view = new DataView(bytes.buffer);
+  const trieBytes = bytes.length < 4 ? -1 : view.getUint32(0, true);
   if (trieBytes % 4 !== 0 || 4 + trieBytes > bytes.length) {
     throw new RangeError(`precompiled_charsmap has ${bytes.length} bytes and states a trie of ${trieBytes}`);
   }
-  const units = Uint32Array.from({ length: trieBytes / 4 }, (_, index) => bytes.readUInt32LE(4 + 4 * index));
+  const units = Uint32Array.from({ length: trieBytes / 4 }, (_, index) =>
+    view.getUint32(4 + 4 * index, true),
+  );
   const texts = bytes.subarray(4 + trieBytes);
   const replace = (part: string): string | null => {
-    const place = findShortestPrefix(units, Buffer.from(part));
+    const place = findShortestPrefix(units, UTF8.encode(part));
     if (place === null) return null;
     const end = texts.indexOf(0, place);
-    return texts.toString("utf8", place, end === -1 ? texts.length : end);
+    return TEXT.decode(texts.subarray(place, end === -1 ? texts.length : end));
   };
   const known = new Map<string, string>();
   const replaceGrapheme = (grapheme: string): string => {
-    const whole = Buffer.byteLength(grapheme) < MAX_GRAPHEME_BYTES ? replace(grapheme) : null;
+    const whole = UTF8.encode(grapheme).length < MAX_GRAPHEME_BYTES ? replace(grapheme) : null;
     return whole ?? Array.from(grapheme, (character) => replace(character) ?? character).join("");
   };
   const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
@@ -43,6 +76,10 @@ export function readCharsmap(base64: string): Charsmap {
     return normalized;
   };
 }
+
+const UTF8 = new TextEncoder();
+/** A byte order mark is text here, as in SentencePiece. */
+const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
 
 const MAX_GRAPHEME_BYTES = 6;
 /** Graphemes that are kept with their replacements; a text of any language has fewer. */

@@ -1,6 +1,6 @@
-import { type Shot, stopStringsOfShots } from "./few-shot.ts";
-import type { PromptTemplate } from "./prompt-template.ts";
 import type { TextTokenizer } from "./text-tokenizer.ts";
+import { SepError } from "../../errors.ts";
+import { normalizeAnswer } from "../../text/open-answer.ts";
 
 /** Prompt formats that need nothing but the question. */
 export const PLAIN_PROMPT_FORMATS = ["auto", "chat", "notebook", "reasoning"] as const;
@@ -34,3 +34,103 @@ export function resolvePromptFormat(
 /** What ends an answer in this format, beside what the user asks for. */
 export const stopStringsOf = (format: PromptFormat): readonly string[] =>
   typeof format === "object" && format.kind === "few-shot" ? stopStringsOfShots(format.shots) : [];
+
+/** A question with its answer, to show a model how to answer. */
+export interface Shot {
+  readonly question: string;
+  /** A short answer, or a worked solution of several lines. */
+  readonly answer: string;
+}
+
+/** A question with its reference answer, and the way to it where that is known. */
+export interface AnsweredQuestion {
+  readonly question: string;
+  readonly answer: string;
+  readonly solution?: string;
+}
+
+/** Kuhn et al. 2023 and Farquhar et al. 2024 show five. */
+export const SHOT_COUNT = 5;
+
+/** The first five questions as shots, each with its solution where it has one. */
+export const takeShots = (questions: readonly AnsweredQuestion[]): Shot[] =>
+  questions.slice(0, SHOT_COUNT).map(({ question, answer, solution }) => ({
+    question,
+    answer: (solution ?? answer).trim(),
+  }));
+
+/** The questions that no shot gives away: a shot's own question is never asked. */
+export function leaveOutShots<Question extends Pick<AnsweredQuestion, "question">>(
+  questions: readonly Question[],
+  shots: readonly Shot[],
+): Question[] {
+  const shown = new Set(shots.map(({ question }) => normalizeAnswer(question)));
+  return questions.filter(({ question }) => !shown.has(normalizeAnswer(question)));
+}
+
+/**
+ * Shots and a question as one text, in the layout of the papers' code.
+ * @param head stands in front; the papers' sentence by default, and nothing in front of worked solutions
+ */
+export function renderFewShot(shots: readonly Shot[], question: string, head?: string): string {
+  const first = head ?? (areWorked(shots) ? null : SHORT_ANSWERS);
+  const examples = shots.map((shot) => `Question: ${shot.question.trim()}\nAnswer: ${shot.answer}\n\n`);
+  return `${first === null ? "" : `${first}\n`}${examples.join("")}Question: ${question}\nAnswer:`;
+}
+
+/** A short answer ends with its line, a worked one where the model goes on to a question of its own. */
+const stopStringsOfShots = (shots: readonly Shot[]): readonly string[] =>
+  areWorked(shots) ? ["\nQuestion:"] : ["\n"];
+
+const SHORT_ANSWERS = "Answer the following question as briefly as possible.";
+
+const areWorked = (shots: readonly Shot[]): boolean => shots.some(({ answer }) => answer.includes("\n"));
+
+/** A prompt of the user's own, checked: it has `{question}`, and perhaps `{system}`. */
+export interface PromptTemplate {
+  /** What errors call it. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * Checks a prompt template. One line break at its end is taken off, since editors add it and a model would see it.
+ * @throws SepError `bad-option` without `{question}`
+ */
+export function createPromptTemplate(name: string, text: string): PromptTemplate {
+  if (!text.includes(QUESTION)) {
+    throw new SepError(
+      "bad-option",
+      `The prompt template ${name} has no {question}. Write {question} where the question belongs, and {system} where --system-prompt does.`,
+    );
+  }
+  return { name, text: text.replace(/^\uFEFF/, "").replace(/\r?\n$/, "") };
+}
+
+/**
+ * Fills a template in; braces around anything else stay as they are.
+ * @returns the text, and what of the template stands after the question
+ * @throws SepError `bad-option` for a system prompt that the template has no place for
+ */
+export function fillTemplate(
+  { name, text }: PromptTemplate,
+  question: string,
+  systemPrompt: string | undefined,
+): { readonly text: string; readonly tail: string } {
+  if (systemPrompt !== undefined && !text.includes(SYSTEM)) {
+    throw new SepError(
+      "bad-option",
+      `The prompt template ${name} has no {system} for the system prompt. Add it, or leave out --system-prompt.`,
+    );
+  }
+  return {
+    // in one pass, so that a question with braces in it stays as it is
+    text: text.replace(/\{(?:question|system)\}/g, (place) =>
+      place === QUESTION ? question : (systemPrompt ?? ""),
+    ),
+    tail: text.slice(text.lastIndexOf(QUESTION) + QUESTION.length),
+  };
+}
+
+const QUESTION = "{question}";
+const SYSTEM = "{system}";

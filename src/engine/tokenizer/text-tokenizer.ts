@@ -1,7 +1,7 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 import { SepError } from "../../errors.ts";
+import { withExactCharsmaps } from "./charsmap.ts";
 import { createChatRenderer, type RenderChat } from "./chat-template.ts";
-import { withExactCharsmaps } from "./exact-normalizer.ts";
 
 /** Text to token ids and back, and the model's own chat format; to be disposed where it has a process of its own. */
 export interface TextTokenizer extends Partial<Disposable> {

@@ -1,6 +1,6 @@
-import { openModel, reportPull } from "../../backends/local/open-model.ts";
-import { createServerJudge } from "../../backends/openai/server-judge.ts";
-import { createTeiEntailer } from "../../backends/tei/tei-entailer.ts";
+import { openTei } from "../../backends/tei/open-tei.ts";
+import { openModel } from "../../backends/local/open-model.ts";
+import { reportPull } from "../../checkpoint/opening-event.ts";
 import type { LoadEncoderOptions } from "../../checkpoint/encoders/load-encoder.ts";
 import { loadTextClassifier } from "../../checkpoint/encoders/load-text-classifier.ts";
 import { loadTextEmbedder } from "../../checkpoint/encoders/load-text-embedder.ts";
@@ -10,12 +10,10 @@ import type { TextEmbedder } from "../../meaning/cosine-equivalence.ts";
 import { createClassifierEntailer, type Entailer, type NliLabel } from "../../meaning/entailer.ts";
 import type { JudgeModel } from "../../meaning/judge-model.ts";
 import { createLocalJudge } from "../../meaning/local-judge.ts";
-import { sleepFor } from "../../net/retry.ts";
-import { parseServerAddress } from "../../net/server-address.ts";
-import { createServerPool } from "../../net/server-pool.ts";
 import type { StepEvent } from "../step.ts";
 import { createCachedEntailer, createCachedJudge } from "./disk-caches.ts";
 import type { EntailerChoice } from "./meaning-choice.ts";
+import { openOpenai } from "../../backends/openai/open-openai.ts";
 
 /** Opens the models that grouping by meaning may need, each at its first use; downloads yield events. */
 export interface MeaningModels {
@@ -59,9 +57,7 @@ export function createMeaningModels({ hub, threads }: MeaningModelsOptions = {})
           [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
         };
       }
-      const { env = process.env, fetch: send = fetch, sleep = sleepFor } = hub ?? {};
-      const apiKey = env.OPENAI_API_KEY || undefined;
-      const judge = createServerJudge({ url, model: reference, apiKey, fetch: send, sleep });
+      const { judge } = yield* openOpenai(url, reference, { hub });
       return { judge: await createCachedJudge(judge), [Symbol.asyncDispose]: async () => undefined };
     },
   };
@@ -78,25 +74,10 @@ async function* openEntailer(
   { nliModel = DEFAULT_NLI_MODEL, nliDtype: dtype, nliUrl }: EntailerChoice,
   { hub, threads, signal }: OpenEncoderOptions = {},
 ): AsyncGenerator<StepEvent, Entailer> {
-  if (nliUrl !== undefined) return openServedEntailer(nliUrl, { hub, signal });
+  if (nliUrl !== undefined) return keepVerdicts((yield* openTei(nliUrl, { hub, signal })).entail);
   const id = resolveNliModel(nliModel);
   const { path, commit } = yield* reportPull(id, locateEncoder(id, { use: "classify", dtype, hub, signal }));
   return keepVerdicts(await createNliEntailer(path, { threads, dtype, name: { id, revision: commit } }));
-}
-
-async function openServedEntailer(
-  url: string,
-  { hub, signal }: Pick<OpenEncoderOptions, "hub" | "signal">,
-): Promise<Entailer> {
-  const servers = [parseServerAddress(url, "--nli-url")];
-  const apiKey = (hub?.env ?? process.env).TEI_API_KEY || undefined;
-  const pool = createServerPool(servers, { apiKey, sleep: hub?.sleep });
-  try {
-    return await keepVerdicts(await createTeiEntailer(pool, signal));
-  } catch (error) {
-    await pool[Symbol.asyncDispose]();
-    throw error;
-  }
 }
 
 async function keepVerdicts(entailer: Entailer): Promise<Entailer> {

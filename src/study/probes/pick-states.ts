@@ -1,4 +1,4 @@
-import type { SampledAnswer } from "../../engine/generate/sample-answers.ts";
+import type { SampledAnswer } from "../../engine/generate/generate.ts";
 import { splitReasoning } from "../../engine/generate/split-reasoning.ts";
 import type { LanguageModel, ModelProvenance, Trace } from "../../engine/language-model.ts";
 import { indicesOf, locatePosition } from "../../engine/places.ts";

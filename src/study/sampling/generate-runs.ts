@@ -1,5 +1,4 @@
 import { rm } from "node:fs/promises";
-import { prepareBackend } from "../../backends/prepare-backend.ts";
 import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { mapConcurrently } from "../../net/map-concurrently.ts";
@@ -98,11 +97,7 @@ async function* sampleMissing(
   for (const message of plan.notes) yield { kind: "note", ...event, message };
 
   if (missing.length > 0) {
-    yield* prepareBackend(backend);
-    await backend.check?.(missing.map(recorder.promptOf), signal);
-  }
-  {
-    await using sampler = await backend.openSampler(missing.length);
+    await using sampler = yield* backend.openSampler(missing.map(recorder.promptOf), { signal });
     await using appender = await openJsonlAppender(journal);
     const sampled = mapConcurrently(
       missing,

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
-import { createPromptTemplate } from "../../engine/tokenizer/prompt-template.ts";
+import { createPromptTemplate } from "../../engine/tokenizer/prompt-format.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { readManifest } from "../../store/manifest.ts";

@@ -3,12 +3,7 @@ import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
-import { leaveOutShots, takeShots } from "../../engine/tokenizer/few-shot.ts";
-import {
-  type PromptFormat,
-  resolvePromptFormat,
-  stopStringsOf,
-} from "../../engine/tokenizer/prompt-format.ts";
+import { leaveOutShots, takeShots, type PromptFormat, resolvePromptFormat, stopStringsOf } from "../../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";

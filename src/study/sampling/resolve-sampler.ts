@@ -1,7 +1,6 @@
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
-import type { GenerationDefaults } from "../../engine/generate/generation-defaults.ts";
-import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import type { GenerationDefaults, SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import { SepError } from "../../errors.ts";
 import { STUDY_DEFAULTS } from "../study-options.ts";
 

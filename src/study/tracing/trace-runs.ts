@@ -1,19 +1,12 @@
 import { rm } from "node:fs/promises";
 import { stateBackendOf } from "../../backends/local/local-backend.ts";
-import { prepareBackend } from "../../backends/prepare-backend.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
-import type { LayerName } from "../../engine/layer-names.ts";
+import { type LayerName, resolveLayers } from "../../engine/resolve-layers.ts";
 import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../../engine/places.ts";
-import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { mapConcurrently } from "../../net/map-concurrently.ts";
-import {
-  createHiddenStates,
-  type HiddenStatesShape,
-  type HiddenStatesWriter,
-  reopenHiddenStates,
-} from "../../states/hidden-states.ts";
+import { createHiddenStates, type HiddenStatesShape, type HiddenStatesWriter, reopenHiddenStates } from "../../states/hidden-states.ts";
 import type { StateBackend, StateReader } from "../../states/state-backend.ts";
 import { type TraceRow, writeStateIndex } from "../../states/state-index.ts";
 import { planTrace, type QuestionTrace, type TracePlan } from "../../states/trace-plan.ts";
@@ -142,9 +135,8 @@ async function* traceMissing(
   let done = total - missing.length;
   const event = { step: "trace", part: set } as const;
   yield { kind: "started", ...event, unit: "question", done, total };
-  if (missing.length > 0) yield* prepareBackend(backend);
-  {
-    await using reader = await backend.openReader(missing.length);
+  if (missing.length > 0) {
+    await using reader = yield* backend.openReader(missing.length);
     await using journal = await openJsonlAppender(unfinished.journal);
     const traced = mapConcurrently(
       missing,

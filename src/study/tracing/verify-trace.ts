@@ -109,7 +109,7 @@ export async function* verifyTrace(
   }
   const ofModel = checkModel(hidden, backend);
   const readable = usable.filter((row) => isReadable(row, runOf(row) as RunRecord));
-  const { check, largest } = await readAgain(hidden, pick(readable, sample, seed), runOf, {
+  const { check, largest } = yield* readAgain(hidden, pick(readable, sample, seed), runOf, {
     backend,
     obstacle: ofModel.failed > 0 ? "the states are not of this model" : null,
     signal,
@@ -187,7 +187,7 @@ function pick(rows: readonly TraceRow[], count: number, seed: number): readonly 
   return dealt.filter((row) => row !== undefined).slice(0, count);
 }
 
-async function readAgain(
+async function* readAgain(
   hidden: HiddenStates,
   rows: readonly TraceRow[],
   runOf: (row: TraceRow) => RunRecord | null,
@@ -200,7 +200,7 @@ async function readAgain(
     readonly obstacle: string | null;
     readonly signal: AbortSignal | undefined;
   },
-): Promise<{ readonly check: TraceCheck; readonly largest: number | null }> {
+): AsyncGenerator<StepEvent, { readonly check: TraceCheck; readonly largest: number | null }> {
   const tally = createTally("agreement");
   const layers = hidden.layers.filter((layer) => backend.layers?.includes(layer) ?? true);
   const reason =
@@ -211,7 +211,7 @@ async function readAgain(
     return { check: tally.finish(), largest: null };
   }
   let largest = 0;
-  await using reader = await backend.openReader(rows.length);
+  await using reader = yield* backend.openReader(rows.length);
   for (const row of rows) {
     signal?.throwIfAborted();
     const again = await readRow(reader, row, runOf(row) as RunRecord, layers, signal);

@@ -1,4 +1,5 @@
-import type { AnswerToTrace, TracedAnswers } from "../../states/state-backend.ts";
+import type { AnswerToTrace, TracedAnswers, StateBackend } from "../../states/state-backend.ts";
+import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 
 /** One sequence that a server has to read to trace an answer. */
 export interface Sequence {
@@ -41,5 +42,28 @@ export function gatherStates(
       const position = next++;
       return position === 0 ? ofFirst : (states[position] as readonly Float32Array[]);
     }),
+  };
+}
+
+/**
+ * What is known, without a server, of a backend that reads a model's states from vLLM.
+ * @param from the route that the states come by
+ */
+export function describeVllmModel(
+  model: ModelProfile,
+  from: string,
+): Pick<StateBackend, "name" | "model" | "identity" | "metadata"> {
+  const { id, revision } = model.provenance;
+  const tokenizer_sha256 = model.tokenizer.sha256;
+  return {
+    name: "vllm",
+    model,
+    identity: { backend: "vllm", model: id, revision, tokenizer_sha256, from },
+    metadata: {
+      model: id,
+      ...(revision === null ? {} : { model_revision: revision }),
+      tokenizer_sha256,
+      dtype: "server",
+    },
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { resolveLayer } from "./layer-names.ts";
+import { resolveLayer } from "./resolve-layers.ts";
 
 describe("resolveLayer", () => {
   it("knows numbers, negative numbers and TransformerLens' names", () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { leaveOutShots, renderFewShot, stopStringsOfShots, takeShots } from "./few-shot.ts";
+import { leaveOutShots, renderFewShot, stopStringsOf, takeShots } from "./prompt-format.ts";
 
 const QUESTIONS = Array.from({ length: 8 }, (_, at) => ({
   id: `q${at}`,
@@ -16,12 +16,10 @@ it("shows the first five, and asks none that it shows, however it is written or 
 });
 
 it("shows worked solutions where there are some, and stops at the next question instead of the next line", () => {
-  const worked = takeShots([
-    { id: "a", question: "1 + 1?", answer: "2", solution: "1 and 1 are 2.\n#### 2" },
-  ]);
+  const worked = takeShots([{ question: "1 + 1?", answer: "2", solution: "1 and 1 are 2.\n#### 2" }]);
   expect(renderFewShot(worked, "2 + 2?")).toBe(
     "Question: 1 + 1?\nAnswer: 1 and 1 are 2.\n#### 2\n\nQuestion: 2 + 2?\nAnswer:",
   );
-  expect(stopStringsOfShots(worked)).toEqual(["\nQuestion:"]);
-  expect(stopStringsOfShots(takeShots(QUESTIONS))).toEqual(["\n"]);
+  expect(stopStringsOf({ kind: "few-shot", shots: worked })).toEqual(["\nQuestion:"]);
+  expect(stopStringsOf({ kind: "few-shot", shots: takeShots(QUESTIONS) })).toEqual(["\n"]);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Json } from "../../formats/json.ts";
-import { createServerJudge, type ServerJudgeOptions } from "./server-judge.ts";
+import { createServerJudge, type ServerJudgeOptions } from "./open-openai.ts";
 
 interface Asked {
   readonly url: string;

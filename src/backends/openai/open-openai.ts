@@ -3,9 +3,11 @@ import { createRng } from "../../math/rng.ts";
 import type { JudgeModel } from "../../meaning/judge-model.ts";
 import { describeOutcome, quoteAnswer } from "../../net/describe-outcome.ts";
 import { drain } from "../../net/map-concurrently.ts";
-import { retry, type Sleep } from "../../net/retry.ts";
+import { retry, type Sleep, sleepFor } from "../../net/retry.ts";
 import { type Answered, type Outcome, parseBody, sendOnce } from "../../net/send-once.ts";
 import { parseServerAddress } from "../../net/server-address.ts";
+import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
+import type { BackendWith, OpenBackendOptions } from "../backend.ts";
 
 export interface ServerJudgeOptions {
   /** Base address of an OpenAI-compatible server, such as `http://localhost:8000/v1`. */
@@ -20,6 +22,24 @@ export interface ServerJudgeOptions {
   readonly sleep: Sleep;
   /** In [0, 1): shortens the waits between tries by up to a half. */
   readonly random?: (() => number) | undefined;
+}
+
+/**
+ * Opens a model behind an OpenAI-compatible server as a judge; a key is in `OPENAI_API_KEY`. Nothing is sent before it is
+ * asked.
+ * @param model what the server calls it
+ * @throws SepError `bad-option` if the address is none
+ */
+export async function* openOpenai(
+  url: string,
+  model: string,
+  {
+    hub: { env = process.env, fetch: send = fetch, sleep = sleepFor } = {},
+  }: Pick<OpenBackendOptions, "hub"> = {},
+): AsyncGenerator<OpeningEvent, BackendWith<"judge">> {
+  const apiKey = env.OPENAI_API_KEY || undefined;
+  const judge = createServerJudge({ url, model, apiKey, fetch: send, sleep });
+  return { name: "openai", judge, [Symbol.asyncDispose]: async () => undefined };
 }
 
 /**

@@ -1,20 +1,15 @@
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import type { PromptOptions } from "../engine/tokenizer/build-prompt.ts";
-import {
-  PLAIN_PROMPT_FORMATS,
-  type PromptFormat,
-  resolvePromptFormat,
-  stopStringsOf,
-} from "../engine/tokenizer/prompt-format.ts";
+import { PLAIN_PROMPT_FORMATS, type PromptFormat, resolvePromptFormat, stopStringsOf } from "../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../errors.ts";
 import { stableStringify } from "../formats/json.ts";
 import type { GenerationConfig } from "../probes/probe.ts";
 import { describePromptFormat } from "../samples/describe-prompt-format.ts";
 import { requireRoom, resolveSampler } from "../study/sampling/resolve-sampler.ts";
 
-/** What of the asking may be chosen when a question is scored. */
-export interface AskingChoice {
+/** What may be chosen when a question is scored. */
+export interface GenerationChoice {
   /** Needed only where the probe's record has no more than a hash of it: few-shot prompts and templates. */
   readonly promptFormat?: PromptFormat | undefined;
   /** Of a probe that has no record; one that has is asked as recorded. */
@@ -25,8 +20,8 @@ export interface AskingChoice {
   readonly maxNewTokens?: number | undefined;
 }
 
-/** How a question will be asked. */
-export interface SettledAsking {
+/** The prompt options and the sampler that questions are asked with. */
+export interface ResolvedGeneration {
   readonly prompting: PromptOptions;
   readonly sampler: SamplerSettings;
   /** What makes a difference to the probe's promises, as sentences. */
@@ -38,11 +33,11 @@ export interface SettledAsking {
  * @throws SepError `probe-mismatch` for a prompt that is not the recorded one, `bad-option` where the record has only
  *   its hash and it is not given
  */
-export function settleAsking(
+export function resolveGeneration(
   model: LanguageModel,
   record: GenerationConfig | null,
-  choice: AskingChoice,
-): SettledAsking {
+  choice: GenerationChoice,
+): ResolvedGeneration {
   const { sampling = "greedy", maxNewTokens } = choice;
   requireRoom(model, maxNewTokens);
   const format = record === null ? (choice.promptFormat ?? "auto") : matchFormat(model, record, choice);
@@ -77,7 +72,7 @@ export function settleAsking(
 function matchFormat(
   model: LanguageModel,
   { prompt_format }: GenerationConfig,
-  choice: AskingChoice,
+  choice: GenerationChoice,
 ): PromptFormat {
   const recorded = PLAIN_PROMPT_FORMATS.find((name) => name === prompt_format);
   const given = choice.promptFormat;

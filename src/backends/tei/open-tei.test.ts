@@ -7,7 +7,7 @@ import { createRng } from "../../math/rng.ts";
 import { createClassifierEntailer } from "../../meaning/entailer.ts";
 import { parseServerAddresses } from "../../net/server-address.ts";
 import { createServerPool } from "../../net/server-pool.ts";
-import { createTeiEntailer } from "./tei-entailer.ts";
+import { createTeiEntailer } from "./open-tei.ts";
 
 let classifier: TextClassifier;
 beforeAll(async () => {

@@ -1,18 +1,15 @@
 import { SepError } from "../../errors.ts";
 import { stableStringify } from "../../formats/json.ts";
-import {
-  type Entailer,
-  type EntailmentVerdict,
-  type NliLabel,
-  readNliLabels,
-  testEntailer,
-} from "../../meaning/entailer.ts";
+import { type Entailer, type EntailmentVerdict, type NliLabel, readNliLabels, testEntailer } from "../../meaning/entailer.ts";
 import { quoteAnswer } from "../../net/describe-outcome.ts";
 import { allOrNone } from "../../net/map-concurrently.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
-import type { ServerPool } from "../../net/server-pool.ts";
+import { type ServerPool, createServerPool } from "../../net/server-pool.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
 import { redactStrings } from "../../text/redact.ts";
+import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
+import { parseServerAddress } from "../../net/server-address.ts";
+import type { BackendWith, OpenBackendOptions } from "../backend.ts";
 
 /** What text-embeddings-inference takes at a time unless it was told otherwise (`--max-client-batch-size`). */
 const MAX_BATCH = 32;
@@ -20,6 +17,26 @@ const MAX_BATCH = 32;
 const BATCHES_AT_A_TIME = 8;
 
 type Pair = readonly [premise: string, hypothesis: string];
+
+/**
+ * Opens a text-embeddings-inference server with an NLI model; a key is in `TEI_API_KEY`.
+ * @throws SepError `bad-option` if the address is none; as {@link createTeiEntailer}
+ */
+export async function* openTei(
+  url: string,
+  { hub, signal }: Pick<OpenBackendOptions, "hub" | "signal"> = {},
+): AsyncGenerator<OpeningEvent, BackendWith<"entail">> {
+  const servers = [parseServerAddress(url, "--nli-url")];
+  const apiKey = (hub?.env ?? process.env).TEI_API_KEY || undefined;
+  const pool = createServerPool(servers, { apiKey, sleep: hub?.sleep });
+  try {
+    const entail = await createTeiEntailer(pool, signal);
+    return { name: "tei", entail, [Symbol.asyncDispose]: () => entail[Symbol.asyncDispose]() };
+  } catch (error) {
+    await pool[Symbol.asyncDispose]();
+    throw error;
+  }
+}
 
 /**
  * An entailer on a text-embeddings-inference server with an NLI model, of which it asks name, revision and labels, and

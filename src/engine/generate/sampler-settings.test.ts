@@ -1,8 +1,7 @@
 import { expect, it } from "vitest";
 import { createConfigReader } from "../graph/config-reader.ts";
 import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
-import { readEndTokens } from "./end-tokens.ts";
-import { readGenerationDefaults } from "./generation-defaults.ts";
+import { readEndTokens, readGenerationDefaults } from "./sampler-settings.ts";
 
 const tokenizer = (tokens: Record<string, { id: number; special: boolean }>, endToken: string | null) =>
   ({

@@ -1,0 +1,79 @@
+import type { PullEvent } from "./hub/hub.ts";
+
+/** How far something has got. A progress bar, the notebook and a server render the same events. */
+export type ProgressEvent<Activity extends string> =
+  /** `done` of `total` units were there before. The unit "byte" is shown as megabytes. */
+  | {
+      readonly kind: "started";
+      readonly step: Activity;
+      readonly part: string;
+      readonly unit: string;
+      readonly done: number;
+      readonly total: number;
+    }
+  | {
+      readonly kind: "advanced";
+      readonly step: Activity;
+      readonly part: string;
+      readonly done: number;
+      readonly total: number;
+      readonly detail?: string;
+    }
+  | { readonly kind: "note"; readonly step: Activity; readonly part: string; readonly message: string };
+
+/** What happens before a model can be asked: its download, the choice of a device, the start of a server. */
+export type OpeningEvent = ProgressEvent<"download" | "device" | "server">;
+
+/** Turns sentences about a server's start into events. */
+export async function* reportServer<Result>(
+  messages: AsyncGenerator<string, Result>,
+  part = "",
+): AsyncGenerator<OpeningEvent, Result> {
+  try {
+    for (;;) {
+      const next = await messages.next();
+      if (next.done) return next.value;
+      yield { kind: "note", step: "server", part, message: next.value };
+    }
+  } finally {
+    await messages.return(undefined as Result);
+  }
+}
+
+/**
+ * Turns a download's events into those of an activity "download", counted in bytes over all of its files.
+ * @param part what is downloaded, for the display
+ */
+export async function* reportPull<Result>(
+  part: string,
+  events: AsyncGenerator<PullEvent, Result>,
+): AsyncGenerator<OpeningEvent, Result> {
+  const event = { step: "download", part } as const;
+  const received = new Map<string, number>();
+  let total = 0;
+  let planned = false;
+  try {
+    for (;;) {
+      const next = await events.next();
+      if (next.done) return next.value;
+      const pull = next.value;
+      if (pull.kind === "note") {
+        yield { kind: "note", ...event, message: pull.message };
+      } else if (pull.kind === "planned") {
+        total = pull.totalBytes;
+        planned = true;
+        for (const { file, receivedBytes } of pull.files) received.set(file, receivedBytes);
+        // nothing to download is nothing to show
+        if (total > 0) yield { kind: "started", ...event, unit: "byte", done: sum(received), total };
+      } else if (planned) {
+        received.set(pull.file, pull.receivedBytes);
+        yield { kind: "advanced", ...event, done: sum(received), total, detail: pull.file };
+      }
+    }
+  } finally {
+    await events.return(undefined as Result);
+  }
+}
+
+const sum = (counts: ReadonlyMap<string, number>): number =>
+  [...counts.values()].reduce((total, count) => total + count, 0);
