@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ClusterView } from "../study/entropy/inspect-clusters.ts";
 import { describeClusters } from "./describe-clusters.ts";
-import type { Paint } from "./paint.ts";
+import type { Paint } from "./terminal.ts";
 
 const plain: Paint = (_style, text) => text;
 const probs = (entailment: number) => ({

@@ -1,9 +1,8 @@
-import type { JudgedPair } from "../meaning/compare-pairs.ts";
 import { printableLine } from "../checkpoint/hub/printable-line.ts";
+import type { JudgedPair } from "../meaning/compare-pairs.ts";
 import type { ClusterView, InspectedQuestion } from "../study/entropy/inspect-clusters.ts";
 import { formatNumber } from "../text/format-numbers.ts";
-import type { Paint } from "./paint.ts";
-import { wrap } from "./wrap.ts";
+import { type Paint, wrap } from "./terminal.ts";
 
 /** How the answers to a question are grouped, as text for people, at most `columns` wide. */
 export function describeClusters(

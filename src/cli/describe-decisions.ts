@@ -2,8 +2,7 @@ import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { ScoreName } from "../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
 import { formatPercent, formatSignificant } from "../text/format-numbers.ts";
-import type { Paint } from "./paint.ts";
-import { wrap } from "./wrap.ts";
+import { type Paint, wrap } from "./terminal.ts";
 
 type Decision = DecisionEvaluation<EvaluatedSplit>;
 

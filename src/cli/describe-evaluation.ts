@@ -4,7 +4,7 @@ import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evalua
 import { formatInterval, formatNumber, formatPercent, formatPValue } from "../text/format-numbers.ts";
 import { describeDecisions } from "./describe-decisions.ts";
 import { describeFindings } from "./describe-findings.ts";
-import type { Paint } from "./paint.ts";
+import type { Paint } from "./terminal.ts";
 
 /**
  * An evaluation as a table for people: a block a split with each score's AUROC, 95% interval, p-value and

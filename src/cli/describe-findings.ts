@@ -7,7 +7,7 @@ import {
   formatPercent,
   formatSigned,
 } from "../text/format-numbers.ts";
-import { wrap } from "./wrap.ts";
+import { wrap } from "./terminal.ts";
 
 /** Questions that are listed; the file has them all. */
 const SHOWN_QUESTIONS = 5;

@@ -1,7 +1,6 @@
 import type { ScoredQuestion } from "../serve/score-question.ts";
 import { formatNumber, formatPEquation } from "../text/format-numbers.ts";
-import type { Paint } from "./paint.ts";
-import { wrap } from "./wrap.ts";
+import { type Paint, wrap } from "./terminal.ts";
 
 const RISKS = {
   incorrect: "that the answer is wrong",

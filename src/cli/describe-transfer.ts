@@ -8,7 +8,7 @@ import {
   type UntrainedScore,
 } from "../evaluation/transfer-eval.ts";
 import { formatInterval, formatNumber, formatPercent, formatSigned } from "../text/format-numbers.ts";
-import type { Paint } from "./paint.ts";
+import type { Paint } from "./terminal.ts";
 
 /**
  * A comparison of data sets as tables for people: the data sets by number, AUROC by source and target for each probe,

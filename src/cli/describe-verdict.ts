@@ -1,6 +1,6 @@
 import type { TraceVerdict } from "../study/tracing/verify-trace.ts";
 import { formatSignificant } from "../text/format-numbers.ts";
-import type { Paint } from "./paint.ts";
+import type { Paint } from "./terminal.ts";
 
 /** What was found about a trace, a check a line, with examples of what failed. */
 export function describeVerdict(verdict: TraceVerdict, paint: Paint): string {

@@ -4,7 +4,6 @@ import type { StepEvent } from "../study/step.ts";
 import type { StepName } from "../study/workspace.ts";
 import type { CliContext } from "./command.ts";
 import { formatEstimates } from "./format-estimates.ts";
-import { createPaint } from "./paint.ts";
 import {
   createProgressMeter,
   formatLiveLine,
@@ -13,6 +12,7 @@ import {
   type ProgressMeter,
   partLabel,
 } from "./progress-meter.ts";
+import { createPaint } from "./terminal.ts";
 
 /** How events are shown: JSON lines, nothing but warnings, or for people. */
 export interface ProgressMode {

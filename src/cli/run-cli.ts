@@ -1,15 +1,14 @@
 import { SepError, type SepErrorCode } from "../errors.ts";
-import { readTool } from "../study/version.ts";
 import { explainFileError } from "../store/file-error.ts";
+import { joinWithOr } from "../study/settings/setting.ts";
+import { readTool } from "../study/version.ts";
+import { suggestName } from "../text/suggest-name.ts";
 import type { CliContext, CliWorld, Command } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
-import { describeCli, describeCommand } from "./describe-command.ts";
+import { COMMANDS, type FoundCommand, findCommand } from "./commands.ts";
 import { EXIT, exitStatusOf } from "./exit.ts";
-import { type FoundCommand, findCommand } from "./find-command.ts";
 import { guardOutput } from "./guard-output.ts";
-import { joinWithOr } from "./option-spec.ts";
-import { createPaint } from "./paint.ts";
-import { suggestName } from "./suggest-name.ts";
+import { describeOptions, listOptions } from "./options.ts";
+import { createPaint } from "./terminal.ts";
 
 /**
  * The command line interface: finds the command, runs it, and turns errors into a line and an exit code.
@@ -107,3 +106,38 @@ function print({ stdout }: CliContext, text: string): number {
 }
 
 const columnsOf = ({ stdout }: CliContext): number => Math.min(stdout.columns ?? 100, 110);
+
+/** The help of `sep` itself. */
+function describeCli(commands: readonly Command[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
+  return [
+    `sep ${readTool().version}: know when a language model does not know`,
+    "",
+    "Usage: sep COMMAND [options]",
+    "",
+    "Commands:",
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`),
+    "",
+    "`sep COMMAND --help` lists a command's options. `sep run` does everything, offline, with the embedded model.",
+  ].join("\n");
+}
+
+/** The help of one command: usage, every option with its default, examples. */
+function describeCommand({ name, summary, options, examples }: Command, columns: number): string {
+  const listed = listOptions(options);
+  const operands = listed.flatMap(({ operand, placeholder }) =>
+    operand === undefined ? [] : [operand === "sentence" ? `[${placeholder}]` : placeholder],
+  );
+  const rest = listed.some(({ isRest }) => isRest) ? " [-- ARGS]" : "";
+  return [
+    `sep ${name}: ${summary}`,
+    "",
+    `Usage: sep ${[name, ...operands].join(" ")} [options]${rest}`,
+    "",
+    "Options:",
+    describeOptions(options, columns),
+    "",
+    "Examples:",
+    ...examples.flatMap(({ line, meaning }) => [`  # ${meaning}`, `  ${line}`]),
+  ].join("\n");
+}

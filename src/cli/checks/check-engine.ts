@@ -1,8 +1,9 @@
 import { env as ortEnvironment } from "onnxruntime-node";
+import { loadModel } from "../../checkpoint/load-model.ts";
+import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import { AUTO_DEVICES, DEVICE_NAMES, DEVICES, type DeviceName } from "../../engine/runtime/device.ts";
 import { resolveDevice } from "../../engine/runtime/resolve-device.ts";
 import { type DeviceTrial, tryDevice } from "../../engine/runtime/try-device.ts";
-import { type Check, oneLine } from "./check.ts";
 
 /** onnxruntime, and what it can compute on here. */
 export async function checkEngine(attempt: typeof tryDevice = tryDevice): Promise<Check[]> {
@@ -44,4 +45,46 @@ function describeTrial(device: DeviceName, trial: DeviceTrial): Check {
     detail: trial.reason,
     advice: `Needs ${DEVICES[device].needs}.`,
   };
+}
+
+/** Loads the embedded model and runs one forward pass. */
+export async function checkPocket(signal: AbortSignal): Promise<Check> {
+  const name = "embedded model";
+  try {
+    await using model = await loadModel(POCKET_MODEL);
+    const { logits } = await model.prefill([0], { signal });
+    if (!logits.every(Number.isFinite)) throw new Error("its logits are not finite numbers");
+    const { blockCount, hiddenSize } = model.config;
+    return {
+      name,
+      status: "ok",
+      detail: `${blockCount} blocks of width ${hiddenSize}, one forward pass done`,
+    };
+  } catch (error) {
+    return {
+      name,
+      status: "broken",
+      detail: oneLine(error),
+      advice: "Reinstall the package: its models/pocket/ is damaged or missing.",
+    };
+  }
+}
+
+/** One finding of `sep doctor`. */
+export interface Check {
+  readonly name: string;
+  /**
+   * `ok`; `absent`: an extra that is not there and that nothing fails without; `warning`: works, but something
+   * may not; `broken`: `sep run` would fail.
+   */
+  readonly status: "ok" | "absent" | "warning" | "broken";
+  readonly detail: string;
+  /** What to do about it, unless it is ok. */
+  readonly advice?: string;
+}
+
+/** An error's message on one line. */
+export function oneLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/\s+/g, " ").trim();
 }

@@ -5,7 +5,7 @@ import { dirname, resolve } from "node:path";
 import { type Environment, locateHubCache } from "../../checkpoint/hub/hub-settings.ts";
 import { type Machine, readMachine } from "../../engine/runtime/machine.ts";
 import { fileExists } from "../../store/file-exists.ts";
-import type { Check } from "./check.ts";
+import type { Check } from "./check-engine.ts";
 
 /** Node's version against the one that package.json asks for. */
 export function checkNode(version: string = process.versions.node): Check {

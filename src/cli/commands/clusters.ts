@@ -1,34 +1,34 @@
 import { resolve } from "node:path";
+import { z } from "zod";
 import { SepError } from "../../errors.ts";
-import { type InspectedQuestion, inspectClusters } from "../../study/entropy/inspect-clusters.ts";
+import { readRuns } from "../../samples/read-runs.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { type InspectedQuestion, inspectClusters } from "../../study/entropy/inspect-clusters.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
+import { ENGINE } from "../../study/settings/backends.ts";
+import { EQUIVALENCE_NAMES, MEANING } from "../../study/settings/meaning.ts";
+import { operand, type SettingsOutput, setting } from "../../study/settings/setting.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { openWorkspace, SPLIT_SOURCES } from "../../study/workspace.ts";
-import { readRuns } from "../../samples/read-runs.ts";
+import { suggestName } from "../../text/suggest-name.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { OUTPUT, SET } from "../common-settings.ts";
 import { describeClusters } from "../describe-clusters.ts";
 import { EXIT } from "../exit.ts";
-import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
-import { type OptionValues, operand } from "../option-spec.ts";
-import { createPaint } from "../paint.ts";
 import { renderProgress } from "../render-progress.ts";
-import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION } from "../step-options.ts";
-import { suggestName } from "../suggest-name.ts";
+import { createPaint } from "../terminal.ts";
 
 const OPTIONS = {
   question: operand("QUESTION_ID", "Question whose answers to look at."),
-  ...MEANING_OPTIONS,
-  equivalence: {
-    ...MEANING_OPTIONS.equivalence,
-    help: "Group the answers by this one too, to compare with what is stored.",
-    defaultText: null,
-    initial: undefined,
-  },
-  threads: MODEL_OPTIONS.threads,
-  set: SET_OPTION.set,
-  out: OUTPUT_OPTIONS.out,
-  json: OUTPUT_OPTIONS.json,
+  ...MEANING,
+  equivalence: setting(
+    z.enum(["auto", ...EQUIVALENCE_NAMES]).optional(),
+    "Group the answers by this one too, to compare with what is stored; docs/clusters.md.",
+  ),
+  threads: ENGINE.threads,
+  ...SET,
+  out: OUTPUT.out,
+  json: OUTPUT.json,
 };
 
 /** How one question's answers are grouped, and why. */
@@ -70,19 +70,17 @@ const MAX_COLUMNS = 200;
 
 /** In every set that has the question. */
 async function* inspect(
-  values: OptionValues<typeof OPTIONS>,
+  values: SettingsOutput<typeof OPTIONS>,
   { env, signal }: CliContext,
 ): AsyncGenerator<StepEvent, readonly InspectedQuestion[]> {
   const workspace = openWorkspace(resolve(values.out));
   const models = createMeaningModels({ hub: { env }, threads: values.threads });
-  const { equivalence } = values;
-  const choice = { ...readMeaningChoice({ ...values, equivalence: equivalence ?? "auto" }), equivalence };
   const sets: (typeof SPLIT_SOURCES)[number][] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set])
     if (values.set !== "both" || set === "math" || (await fileExists(workspace.runs(set)))) sets.push(set);
   const found: InspectedQuestion[] = [];
   for (const set of sets) {
-    const question = yield* inspectClusters(workspace, set, values.question, { ...choice, models, signal });
+    const question = yield* inspectClusters(workspace, set, values.question, { ...values, models, signal });
     if (question !== null) found.push(question);
   }
   if (found.length > 0) return found;

@@ -1,6 +1,5 @@
 import { readTool } from "../../study/version.ts";
-import type { Check } from "../checks/check.ts";
-import { checkEngine } from "../checks/check-engine.ts";
+import { type Check, checkEngine, checkPocket } from "../checks/check-engine.ts";
 import {
   checkCpu,
   checkHuggingFaceCache,
@@ -8,13 +7,12 @@ import {
   checkNode,
   checkWorkspace,
 } from "../checks/check-machine.ts";
-import { checkPocket } from "../checks/check-pocket.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
-import { createPaint, type Style } from "../paint.ts";
-import { OUTPUT_OPTIONS } from "../step-options.ts";
+import { createPaint, type Style } from "../terminal.ts";
 
-const { out, json } = OUTPUT_OPTIONS;
+const { out, json } = OUTPUT;
 
 /** What is installed, what is missing, and how to get it. */
 export const DOCTOR: Command = defineCommand({

@@ -1,10 +1,10 @@
-import { SepError } from "../../errors.ts";
-import { importArrays } from "../../study/exchange/import-arrays.ts";
+import { z } from "zod";
 import { TRACE_POSITIONS } from "../../states/positions.ts";
+import { importArrays } from "../../study/exchange/import-arrays.ts";
+import { operands, setting, text } from "../../study/settings/setting.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { choice, number, operands, text } from "../option-spec.ts";
+import { OUTPUT } from "../common-settings.ts";
 import { oneStep, runStepCommand } from "../run-steps.ts";
-import { OUTPUT_OPTIONS } from "../step-options.ts";
 
 /** Data of a Python pipeline. */
 export const IMPORT: Command = defineCommand({
@@ -15,19 +15,17 @@ export const IMPORT: Command = defineCommand({
       "FILES",
       "NPZ files: math_train.npz, math_val.npz, math_test.npz, ood_test.npz, math_hidden_states.npz, …",
     ),
-    layer: number(
-      { integer: true, min: 0 },
-      undefined,
+    layer: setting(
+      z.int().min(0),
       "Layer that the states are of; of the last one, the number of the model's blocks. The files do not say it.",
     ),
-    position: choice(TRACE_POSITIONS, "think-end", "Token that they were read at."),
-    "norm-state": choice(
-      ["final-norm", "residual"],
-      "final-norm",
+    position: setting(z.enum(TRACE_POSITIONS).default("think-end"), "Token that they were read at."),
+    normState: setting(
+      z.enum(["final-norm", "residual"]).default("final-norm"),
       "final-norm: the last entry of Python's hidden_states; residual: any other.",
     ),
-    model: text("NAME", undefined, "What the model is called, for the record."),
-    ...OUTPUT_OPTIONS,
+    model: text("NAME", "What the model is called, for the record."),
+    ...OUTPUT,
   },
   examples: [
     {
@@ -35,11 +33,6 @@ export const IMPORT: Command = defineCommand({
       meaning: "data sets of the last of 28 blocks; sep train and sep eval then run on them",
     },
   ],
-  run({ files, layer, position, "norm-state": normState, model, ...output }, context) {
-    if (layer === undefined)
-      throw new SepError("bad-option", "`sep import` needs --layer N, which the files do not say.");
-    return runStepCommand(output, context, (workspace) =>
-      oneStep(importArrays(workspace, files, { layer, position, normState, model, force: output.force })),
-    );
-  },
+  run: (values, context) =>
+    runStepCommand(values, context, (workspace) => oneStep(importArrays(workspace, values.files, values))),
 });

@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { writeReport } from "../../study/report/write-report.ts";
+import { REPORT as REPORT_SETTINGS } from "../../study/settings/probes.ts";
+import { flag, text } from "../../study/settings/setting.ts";
 import { openWorkspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { openBrowser } from "../open-browser.ts";
-import { flag, text } from "../option-spec.ts";
+import { OUTPUT } from "../common-settings.ts";
 import { oneStep, runStepCommand } from "../run-steps.ts";
-import { FIGURE_OPTIONS, OUTPUT_OPTIONS } from "../step-options.ts";
+import { openBrowser } from "../serve-session.ts";
 
 /** The page that shows an evaluation. */
 export const REPORT: Command = defineCommand({
@@ -15,12 +16,12 @@ export const REPORT: Command = defineCommand({
   options: {
     transfer: text(
       "FILE",
-      undefined,
-      "A comparison of data sets by `sep transfer` to show; artifacts/transfer.json if it is there.",
+      "A comparison of data sets by `sep transfer` to show; docs/transfer.md.",
+      "artifacts/transfer.json if it is there",
     ),
-    ...FIGURE_OPTIONS,
+    ...REPORT_SETTINGS,
     open: flag("Open the page in the browser."),
-    ...OUTPUT_OPTIONS,
+    ...OUTPUT,
   },
   examples: [
     {
@@ -37,10 +38,8 @@ export const REPORT: Command = defineCommand({
     },
   ],
   async run(values, context) {
-    const { transfer, figures, force } = values;
-    const chosen = transfer === undefined ? {} : { transfer };
     const code = await runStepCommand(values, context, (workspace) =>
-      oneStep(writeReport(workspace, { ...chosen, figures, force, signal: context.signal })),
+      oneStep(writeReport(workspace, { ...values, signal: context.signal })),
     );
     const address = pathToFileURL(openWorkspace(resolve(values.out)).report).href;
     if (values.open) openBrowser(address, context);

@@ -1,58 +1,41 @@
 import { resolve } from "node:path";
+import { z } from "zod";
 import { fileExists } from "../../store/file-exists.ts";
-import type { OpenBackend } from "../../backends/open-backend.ts";
-import { openLocalBackend } from "../../backends/local/open-local-backend.ts";
-import { openNnsight } from "../../backends/nnsight/open-nnsight.ts";
-import { openVllmStates } from "../../backends/vllm/open-vllm.ts";
+import { openStateBackend } from "../../study/open-backends.ts";
+import { MODEL, NNSIGHT, VLLM, VLLM_SERVER, VLLM_STATES } from "../../study/settings/backends.ts";
+import { INDICES, TRACE as TRACE_SETTINGS } from "../../study/settings/probes.ts";
+import { flag, type SettingsOutput, setting } from "../../study/settings/setting.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { traceRuns } from "../../study/tracing/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../../study/tracing/verify-trace.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../../study/workspace.ts";
-import { POSITION_INDICES, TRACE_POSITIONS } from "../../states/positions.ts";
-import type { StateBackend } from "../../states/state-backend.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { CONFIG, OUTPUT, SET, SHARD, shardOrStudyRuns } from "../common-settings.ts";
 import { describeVerdict } from "../describe-verdict.ts";
 import { EXIT } from "../exit.ts";
-import { readModelChoices } from "../model-values.ts";
-import { NNSIGHT_OPTIONS, readNnsightChoice, STATE_BACKEND_OPTION } from "../nnsight-options.ts";
-import { choice, flag, number, type OptionValues } from "../option-spec.ts";
-import { createPaint } from "../paint.ts";
 import { renderProgress } from "../render-progress.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
-import { SHARD_OPTION, shardOrStudyRuns } from "../shard-option.ts";
-import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
-import {
-  BACKEND_OPTIONS,
-  noteDtype,
-  readLocalDtype,
-  readVllmChoice,
-  SERVE_OPTIONS,
-  VLLM_OPTIONS,
-  VLLM_STATE_OPTIONS,
-} from "../vllm-options.ts";
+import { createPaint } from "../terminal.ts";
 
 const OPTIONS = {
-  ...MODEL_OPTIONS,
-  ...BACKEND_OPTIONS,
-  ...STATE_BACKEND_OPTION,
-  ...VLLM_OPTIONS,
-  ...VLLM_STATE_OPTIONS,
-  ...SERVE_OPTIONS,
-  ...NNSIGHT_OPTIONS,
-  ...TRACE_OPTIONS,
-  indices: choice(
-    POSITION_INDICES,
-    "exact",
-    "How positions are counted; oatml-compat: as the published code of semantic entropy probes does; docs/positions.md.",
-  ),
+  ...MODEL,
+  ...NNSIGHT,
+  ...VLLM,
+  ...VLLM_STATES,
+  ...VLLM_SERVER,
+  ...TRACE_SETTINGS,
+  ...INDICES,
   verify: flag(
-    "Check a trace that is there instead: tokens, places, vectors, and a sample read again by this model.",
+    "Check a trace that is there instead: tokens, places, vectors, and a sample read again by this model; exit code 1 if it fails; docs/probes.md.",
   ),
-  "verify-sample": number({ integer: true, min: 0 }, 32, "Of --verify: rows of each set to read again."),
-  ...SET_OPTION,
-  ...SHARD_OPTION,
-  ...OUTPUT_OPTIONS,
+  verifySample: setting(z.int().min(0).default(32), "Rows of each set that --verify reads again."),
+  ...SET,
+  ...SHARD,
+  ...CONFIG,
+  ...OUTPUT,
 };
+
+type Values = SettingsOutput<typeof OPTIONS>;
 
 /** Step 4: hidden states. */
 export const TRACE: Command = defineCommand({
@@ -77,36 +60,26 @@ export const TRACE: Command = defineCommand({
   ],
   run(values, context) {
     if (values.verify) return verifySets(values, context);
-    return runStepCommand(values, context, (workspace) =>
-      noteDtype("trace", values, traceSets(workspace, values, context)),
-    );
+    return runStepCommand(values, context, (workspace) => traceSets(workspace, values, context));
   },
 });
 
-async function* traceSets(
-  study: Workspace,
-  values: OptionValues<typeof OPTIONS>,
-  context: CliContext,
-): Steps {
+async function* traceSets(study: Workspace, values: Values, context: CliContext): Steps {
   const workspace = await shardOrStudyRuns(study, values.shard);
-  const { positions, layers, answers, force } = values;
-  const { signal } = context;
   await using opened = yield* openBackend(values, workspace, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
-    traceRuns(workspace, set, {
-      model: opened.backend,
-      positions: positions === "all" ? TRACE_POSITIONS : positions,
-      layers,
-      indices: values.indices,
-      answers,
-      signal,
-      force,
-    }),
+    traceRuns(workspace, set, { ...values, model: opened.backend, signal: context.signal }),
   );
 }
 
+const openBackend = (
+  values: Values,
+  { root }: Workspace,
+  { signal, env }: CliContext,
+): ReturnType<typeof openStateBackend> => openStateBackend(values, { root, hub: { env }, signal });
+
 /** @returns the exit code: failed if any check of any set did */
-async function verifySets(values: OptionValues<typeof OPTIONS>, context: CliContext): Promise<number> {
+async function verifySets(values: Values, context: CliContext): Promise<number> {
   const { json, quiet } = values;
   const verdicts = await renderProgress(findVerdicts(values, context), { json, quiet }, context);
   if (json) context.stdout.write(`${JSON.stringify({ kind: "verdict", verdicts })}\n`);
@@ -117,7 +90,7 @@ async function verifySets(values: OptionValues<typeof OPTIONS>, context: CliCont
 }
 
 async function* findVerdicts(
-  values: OptionValues<typeof OPTIONS>,
+  values: Values,
   context: CliContext,
 ): AsyncGenerator<StepEvent, readonly TraceVerdict[]> {
   const workspace = openWorkspace(resolve(values.out));
@@ -126,25 +99,9 @@ async function* findVerdicts(
   const verdicts: TraceVerdict[] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set]) {
     if (values.set === "both" && set !== "math" && !(await fileExists(workspace.hiddenStates(set)))) continue;
-    const { "verify-sample": sample } = values;
-    verdicts.push(yield* verifyTrace(workspace, set, { model, sample, signal: context.signal }));
+    verdicts.push(
+      yield* verifyTrace(workspace, set, { model, sample: values.verifySample, signal: context.signal }),
+    );
   }
   return verdicts;
-}
-
-async function* openBackend(
-  values: OptionValues<typeof OPTIONS>,
-  { root }: Workspace,
-  { signal, env }: CliContext,
-): AsyncGenerator<StepEvent, OpenBackend<StateBackend>> {
-  const hub = { env };
-  const nnsight = readNnsightChoice(values);
-  if (nnsight !== null) return yield* openNnsight(values.model, { ...nnsight, hub, env, signal });
-  const vllm = readVllmChoice(values);
-  if (vllm !== null) return yield* openVllmStates(values.model, values.layers, vllm, { root, hub, signal });
-  return yield* openLocalBackend(values.model, {
-    ...readModelChoices({ ...values, dtype: readLocalDtype(values.dtype) }),
-    hub,
-    signal,
-  });
 }

@@ -2,17 +2,16 @@ import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
 import { transferProbes } from "../../study/probes/transfer-probes.ts";
+import { FITTING } from "../../study/settings/probes.ts";
+import { SEED } from "../../study/settings/sampling.ts";
+import { operands } from "../../study/settings/setting.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { OUTPUT } from "../common-settings.ts";
 import { describeTransfer } from "../describe-transfer.ts";
 import { EXIT } from "../exit.ts";
-import { operands } from "../option-spec.ts";
-import { createPaint } from "../paint.ts";
 import { oneStep, runSteps, type Steps } from "../run-steps.ts";
-import { OUTPUT_OPTIONS, SEED_OPTION } from "../step-options.ts";
-import { TRAINING_OPTIONS } from "../training-options.ts";
-
-const { nested: _nested, permutations: _permutations, ...FITTING_OPTIONS } = TRAINING_OPTIONS;
+import { createPaint } from "../terminal.ts";
 
 /** How well probes carry over from one data set to another. */
 export const TRANSFER: Command = defineCommand({
@@ -23,9 +22,9 @@ export const TRANSFER: Command = defineCommand({
       "DIRS",
       "Folders of finished studies, traced on the same model; each question set of them is a data set.",
     ),
-    ...FITTING_OPTIONS,
-    ...SEED_OPTION,
-    ...OUTPUT_OPTIONS,
+    ...FITTING,
+    ...SEED,
+    ...OUTPUT,
   },
   examples: [
     { line: "sep transfer .", meaning: "between the two question sets of this study" },
@@ -35,20 +34,9 @@ export const TRANSFER: Command = defineCommand({
     },
   ],
   async run(values, context) {
+    const options = { ...values, signal: context.signal };
     const steps = (workspace: Workspace): Steps =>
-      oneStep(
-        transferProbes(workspace, values.folders, {
-          seThreshold: values["se-threshold"],
-          kind: values.probe,
-          layer: values.layer,
-          window: values.window,
-          C: values.c,
-          classWeight: values["class-weight"],
-          seed: values.seed,
-          force: values.force,
-          signal: context.signal,
-        }),
-      );
+      oneStep(transferProbes(workspace, values.folders, options));
     await runSteps(values, context, steps, ["transfer"]);
     if (values.json || values.quiet) return EXIT.ok;
     const { transfer } = openWorkspace(resolve(values.out));

@@ -128,8 +128,8 @@ describe("arrays", () => {
       join(root, "again", `${name}.npz`),
     );
     await finishStep(importArrays(copy, files, { layer: 3, normState: "residual" }));
-    await finishStep(trainProbes(copy, { C: 0.01 }));
-    await finishStep(trainProbes(workspace, { C: 0.01, layer: 3, force: true }));
+    await finishStep(trainProbes(copy, { c: 0.01 }));
+    await finishStep(trainProbes(workspace, { c: 0.01, layer: 3, force: true }));
     const [own, again] = await Promise.all([workspace.seProbe, copy.seProbe].map(loadProbe));
     expect(again!.coefficients).toEqual(own!.coefficients);
     expect(again!.calibration_map).toEqual(own!.calibration_map);

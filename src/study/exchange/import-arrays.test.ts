@@ -7,9 +7,9 @@ import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { finishStep } from "../../../test/fakes/finish-step.ts";
 import { runCli } from "../../cli/run-cli.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
-import { openHiddenStates } from "../../states/hidden-states.ts";
 import { readProbeDataset } from "../../probes/probe-dataset.ts";
 import { loadProbe } from "../../probes/probe-file.ts";
+import { openHiddenStates } from "../../states/hidden-states.ts";
 import { readNpz, writeNpz } from "../../store/npz.ts";
 import { evaluateProbes } from "../probes/evaluate-probes.ts";
 import { trainProbes } from "../probes/train-probes.ts";
@@ -66,7 +66,7 @@ describe("importArrays", () => {
 
   it("leads to scikit-learn's own AUROCs, without answers or entropies of this package", async () => {
     await run(FILES.slice(0, 4));
-    await finishStep(trainProbes(workspace, { C: 0.001 }));
+    await finishStep(trainProbes(workspace, { c: 0.001 }));
     const { result } = await finishStep(evaluateProbes(workspace, { resamples: 50, permutations: 49 }));
     const evaluation = JSON.parse(await readFile(workspace.probeEval, "utf8")) as ProbeEval;
     for (const split of ["math_val", "math_test", "ood_test"] as const)

@@ -7,8 +7,9 @@ import { createHybridEquivalence } from "../../meaning/hybrid-equivalence.ts";
 import { createJudgeEquivalence } from "../../meaning/judge-equivalence.ts";
 import { createMathEquivalence } from "../../meaning/math-equivalence.ts";
 import { createNliEquivalence } from "../../meaning/nli-equivalence.ts";
+import type { EquivalenceName } from "../settings/meaning.ts";
 import type { StepEvent } from "../step.ts";
-import { checkMeaningChoice, type EquivalenceName, type MeaningChoice } from "./meaning-choice.ts";
+import { checkMeaningChoice, type MeaningChoice } from "./meaning-choice.ts";
 import type { MeaningModels } from "./meaning-models.ts";
 
 /** A relation and the model behind it, if it has one. */

@@ -1,13 +1,13 @@
 import { SepError } from "../../errors.ts";
+import type { Json } from "../../formats/json.ts";
 import { type Clustering, distinctTexts } from "../../meaning/cluster-questions.ts";
 import { readEditedClusters } from "../../meaning/edited-clusters.ts";
 import { leavesUndecided } from "../../meaning/hybrid-equivalence.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
-import type { Json } from "../../formats/json.ts";
 import type { AnswerSample, Grouping, QuestionOf } from "../entropy/cluster-runs.ts";
 import type { StepEvent } from "../step.ts";
-import { type MeaningChoice, settleEquivalence } from "./meaning-choice.ts";
+import { type MeaningChoice, resolveEquivalence } from "./meaning-choice.ts";
 import type { MeaningModels } from "./meaning-models.ts";
 import { openEquivalence } from "./open-equivalence.ts";
 
@@ -54,7 +54,7 @@ export async function* openGrouping(
       `Got a clusters file and the equivalence ${asked}, and each of them says what means the same. Give one (--clusters or --equivalence).`,
     );
   if (clustersFile !== undefined) return openEdited(clustersFile, samples);
-  const name = settleEquivalence(
+  const name = resolveEquivalence(
     asked,
     samples.runs.map((run) => run.correctness),
   );

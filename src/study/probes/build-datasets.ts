@@ -2,15 +2,15 @@ import { rm } from "node:fs/promises";
 import { readSemanticEntropy } from "../../entropy/read-semantic-entropy.ts";
 import { SepError } from "../../errors.ts";
 import { assembleDataset, type QuestionEntropies, selectUsableRuns } from "../../probes/assemble-dataset.ts";
-import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
-import { readStateRowIndex, type StateRowIndex } from "../../states/hidden-states-index.ts";
 import { writeProbeDataset } from "../../probes/probe-dataset.ts";
 import { DEFAULT_RATIOS, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
-import { type ManifestWarning, readManifest, staleReasons } from "../../store/manifest.ts";
+import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
+import { readStateRowIndex, type StateRowIndex } from "../../states/hidden-states-index.ts";
 import type { TracePosition } from "../../states/positions.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { type ManifestWarning, readManifest, staleReasons } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import {
   type DuplicateGroups,
@@ -21,6 +21,9 @@ import {
   questionTexts,
   warnOfDuplicates,
 } from "../question-overlap.ts";
+import { DATASET, DATASET_LAYER } from "../settings/probes.ts";
+import { SEED } from "../settings/sampling.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { tracedAnswersPath } from "../tracing/traced-answers.ts";
 import {
@@ -32,18 +35,14 @@ import {
 } from "../workspace.ts";
 import { choosePosition } from "./choose-position.ts";
 
-export interface BuildDatasetsOptions extends StepControl {
-  /** Where `X_hidden` is read; samples without that token are dropped and counted. See `choosePosition` for "auto". */
-  readonly position?: TracePosition | "auto";
-  /** Layer of `X_hidden`; the last traced one if left out. The layer sweep of training does not depend on it. */
-  readonly layer?: number | "last" | undefined;
-  /** Whether samples without the position, e.g. with truncated reasoning, are dropped or refused. */
-  readonly missingPosition?: "drop" | "refuse";
+/** Of the data sets' `X_hidden`, and of the split by question. */
+const SETTINGS = { ...DATASET, ...DATASET_LAYER, ...SEED };
+
+export interface BuildDatasetsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   /** Question sets to use; the second one where it was traced, when not given. */
   readonly sets?: readonly DataSetName[] | undefined;
   readonly ratios?: SplitRatios;
-  readonly seed?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const STEP = { step: "dataset", part: "" } as const;
@@ -57,18 +56,9 @@ const STEP = { step: "dataset", part: "" } as const;
  */
 export async function* buildDatasets(
   workspace: Workspace,
-  {
-    position: asked = "auto",
-    layer = "last",
-    missingPosition = "drop",
-    sets: wanted,
-    ratios = DEFAULT_RATIOS,
-    seed = 42,
-    force,
-    plan,
-    signal,
-  }: BuildDatasetsOptions = {},
+  { sets: wanted, ratios = DEFAULT_RATIOS, force, plan, signal, ...options }: BuildDatasetsOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
+  const { position: asked, layer, missingPosition, seed } = resolveSettings(SETTINGS, options);
   const position = asked === "auto" ? await choosePosition(workspace.hiddenStates("math")) : asked;
   const isOodTraced = wanted?.includes("ood") ?? (await fileExists(workspace.hiddenStates("ood")));
   const oodEntropies = isOodTraced && (await fileExists(workspace.semanticEntropy("ood")));

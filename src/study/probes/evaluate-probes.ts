@@ -3,19 +3,21 @@ import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../../evaluation/evaluate-split.ts";
 import { DEFAULT_PERMUTATIONS } from "../../evaluation/permutation-test.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../../evaluation/probe-eval.ts";
-import { hasBothClasses } from "../../probes/cross-validate.ts";
-import type { HiddenStates } from "../../states/hidden-states.ts";
-import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
-import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
-import { writeAtomic } from "../../store/write-atomic.ts";
+import { hasBothClasses } from "../../probes/cross-validate.ts";
+import type { SeThreshold } from "../../probes/se-threshold.ts";
+import type { HiddenStates } from "../../states/hidden-states.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
+import { writeAtomic } from "../../store/write-atomic.ts";
+import { TARGETS } from "../settings/probes.ts";
+import { SEED } from "../settings/sampling.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { readCommonAnswers } from "./common-answers.ts";
 import { decideSplits, fitCalibrationMaps } from "./decide-splits.ts";
-import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "./decision-defaults.ts";
 import { evaluateFamiliarity } from "./evaluate-familiarity.ts";
 import { makeControls } from "./make-controls.ts";
 import type { ScoredSplit, StudyProbes } from "./score-split.ts";
@@ -23,17 +25,14 @@ import { scoreStudy } from "./score-study.ts";
 import { listStudyInputs } from "./study-inputs.ts";
 import { summariseProbe } from "./summarise-probe.ts";
 
-export interface EvaluateProbesOptions extends StepControl {
+const SETTINGS = { ...TARGETS, ...SEED };
+
+export interface EvaluateProbesOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   /** Bootstrap resamples behind each interval. */
   readonly resamples?: number;
   /** Label permutations behind each p-value. */
   readonly permutations?: number;
-  /** Share of all answers that may be given and wrong, in (0, 1); a threshold is chosen that promises it. */
-  readonly targetRisk?: number;
-  /** Share of answers to be given, in (0, 1). */
-  readonly targetCoverage?: number;
-  readonly seed?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const STEP = { step: "eval", part: "" } as const;
@@ -48,14 +47,13 @@ export async function* evaluateProbes(
   {
     resamples = DEFAULT_RESAMPLES,
     permutations = DEFAULT_PERMUTATIONS,
-    targetRisk = DEFAULT_TARGET_RISK,
-    targetCoverage = DEFAULT_TARGET_COVERAGE,
-    seed = 42,
     force,
     plan,
     signal,
+    ...options
   }: EvaluateProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
+  const { targetRisk, targetCoverage, seed } = resolveSettings(SETTINGS, options);
   const withOod = await fileExists(workspace.probeDataset("ood_test"));
   const splits = EVALUATED_SPLITS.filter((split) => withOod || split !== "ood_test");
   const settings = { resamples, permutations, seed };

@@ -31,7 +31,7 @@ async function study(
     rows.map((row, i) => (isMissing(i) ? { ...row, semantic_entropy: null } : row)),
   );
   await finishStep(buildDatasets(workspace));
-  await finishStep(trainProbes(workspace, { C: 0.01 }));
+  await finishStep(trainProbes(workspace, { c: 0.01 }));
   await finishStep(evaluateProbes(workspace, QUICK));
   await finishStep(writeReport(workspace));
   return { workspace, evaluation: JSON.parse(await readFile(workspace.probeEval, "utf8")) as ProbeEval };

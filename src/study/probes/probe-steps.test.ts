@@ -327,7 +327,7 @@ describe("degenerate studies", () => {
 
   it("take another position, layer, penalty and threshold when told to", async () => {
     const workspace = await makeStudy({ questions: 40 });
-    const training = { layer: 2, C: 0.5, seThreshold: 0.4 } as const;
+    const training = { layer: 2, c: 0.5, seThreshold: 0.4 } as const;
     await runSteps(workspace, { position: "before-generation", layer: 1 }, training);
     const { probes, se_threshold } = await readEvaluation(workspace);
     expect(probes.accuracy_probe).toMatchObject({ position: "before-generation", layer: 2, C: 0.5 });

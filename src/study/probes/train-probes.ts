@@ -1,49 +1,29 @@
 import { SepError } from "../../errors.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
 import { describeProbe } from "../../probes/describe-probe.ts";
-import type { ClassWeight } from "../../probes/fit-logistic.ts";
 import { fitProbes } from "../../probes/fit-probes.ts";
-import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { PROBE_FORMAT } from "../../probes/parse-probe.ts";
 import { type ProbeDataset, readProbeDataset } from "../../probes/probe-dataset.ts";
 import { saveProbe, weightsPathOf } from "../../probes/probe-file.ts";
-import type { ProbeKind } from "../../probes/probe-kind.ts";
-import type { SeThreshold, SeThresholdChoice } from "../../probes/se-threshold.ts";
+import type { SeThreshold } from "../../probes/se-threshold.ts";
 import type { ProbeTarget } from "../../probes/select-layer.ts";
 import { trainEntropyBaseline } from "../../probes/train-entropy-baseline.ts";
-import { type Json, stableStringify } from "../../formats/json.ts";
+import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
+import type { TracePosition } from "../../states/positions.ts";
 import { withoutRepeats } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
-import type { TracePosition } from "../../states/positions.ts";
+import { TARGETS, TRAIN, TRAIN_POSITIONS } from "../settings/probes.ts";
+import { SEED } from "../settings/sampling.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { calibrateProbe, readAsking } from "./calibrate-probe.ts";
-import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "./decision-defaults.ts";
 import { reportFit } from "./report-fit.ts";
 
-export interface TrainProbesOptions extends StepControl {
-  /** How semantic entropy becomes a label, or the threshold itself in nats. */
-  readonly seThreshold?: SeThresholdChoice;
-  /** What the probes are. The entropy baseline is a logistic regression whatever it is. */
-  readonly kind?: ProbeKind;
-  /** "cv" chooses the penalty by cross-validation. */
-  readonly C?: number | "cv";
-  /** "best" chooses the layer by cross-validation, for each probe; the first one of a window. */
-  readonly layer?: number | "best" | undefined;
-  /** How many layers in a row a probe reads. */
-  readonly window?: number;
-  /** Positions to choose from with the layer; "dataset" is the data sets' own, and scores the others besides. */
-  readonly positions?: "dataset" | "all" | readonly TracePosition[];
-  readonly classWeight?: ClassWeight;
-  /** Whether to estimate the whole procedure, its choices included, within the training questions. */
-  readonly nested?: boolean;
-  /** Label permutations, each refitted, to test the probes with; 0 for no test. */
-  readonly permutations?: number;
-  /** Share of all answers that may be given and wrong, in (0, 1): a threshold that promises it is kept with each probe. */
-  readonly targetRisk?: number;
-  /** Share of answers to be given, in (0, 1); the same. */
-  readonly targetCoverage?: number;
-  readonly seed?: number;
-  readonly signal?: AbortSignal;
+const SETTINGS = { ...TRAIN, ...TRAIN_POSITIONS, ...TARGETS, ...SEED };
+
+export interface TrainProbesOptions extends StepControl, SettingsInput<typeof SETTINGS> {
+  readonly signal?: AbortSignal | undefined;
 }
 
 const STEP = { step: "train", part: "" } as const;
@@ -57,27 +37,13 @@ const STEP = { step: "train", part: "" } as const;
  */
 export async function* trainProbes(
   workspace: Workspace,
-  {
-    seThreshold = "best-split",
-    kind = "logistic",
-    C = "cv",
-    layer = "best",
-    window = 1,
-    positions = "dataset",
-    classWeight = "none",
-    nested = false,
-    permutations = 0,
-    targetRisk = DEFAULT_TARGET_RISK,
-    targetCoverage = DEFAULT_TARGET_COVERAGE,
-    seed = 42,
-    force,
-    plan,
-    signal,
-  }: TrainProbesOptions = {},
+  { force, plan, signal, ...options }: TrainProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
+  const { probe: kind, c: C, ...settings } = resolveSettings(SETTINGS, options);
+  const { seThreshold, layer, window, positions, classWeight, nested, permutations } = settings;
+  const { targetRisk, targetCoverage, seed } = settings;
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
   const asking = await readAsking(workspace);
-  const chosenPositions = typeof positions === "string" ? positions : [...positions];
   const definition = {
     ...STEP,
     inputs: [
@@ -87,19 +53,11 @@ export async function* trainProbes(
     ],
     outputs: [...probes, ...probes.map(weightsPathOf), workspace.seThreshold],
     settings: {
-      seThreshold,
+      ...settings,
+      positions: typeof positions === "string" ? positions : [...positions],
       kind,
       C,
-      layer,
-      window,
-      positions: chosenPositions,
-      classWeight,
-      nested,
-      permutations,
-      targetRisk,
-      targetCoverage,
       asking: asking as unknown as Json,
-      seed,
       format: PROBE_FORMAT.version, // probes of an earlier one cannot be read, and are fitted anew
     },
     whenStale: "redo" as const,

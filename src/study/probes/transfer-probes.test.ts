@@ -7,18 +7,18 @@ import type { SemanticEntropyRecord } from "../../entropy/semantic-entropy-recor
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
 import { splitQuestions } from "../../probes/split-questions.ts";
 import type { Question } from "../../samples/question.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
+import { manifestPathOf } from "../../store/output-ownership.ts";
 import { readTensor, writeSafetensors } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
-import { fileExists } from "../../store/file-exists.ts";
-import { manifestPathOf } from "../../store/output-ownership.ts";
 import type { StepEvent, StepResult } from "../step.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { transferProbes } from "./transfer-probes.ts";
 import { openTransferSets } from "./transfer-sets.ts";
 
-const QUICK = { resamples: 60, permutations: 49, C: 0.01 };
+const QUICK = { resamples: 60, permutations: 49, c: 0.01 };
 const roots: string[] = [];
 
 afterAll(async () => {

@@ -8,6 +8,7 @@ import {
   type TransferProbe,
   type TransferTraining,
 } from "../../evaluation/transfer-eval.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
 import { hasBothClasses } from "../../probes/cross-validate.ts";
 import { describeProbe } from "../../probes/describe-probe.ts";
 import type { ClassWeight } from "../../probes/fit-logistic.ts";
@@ -16,9 +17,11 @@ import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeKind } from "../../probes/probe-kind.ts";
 import type { SeThresholdChoice } from "../../probes/se-threshold.ts";
 import type { ProbeTarget } from "../../probes/select-layer.ts";
-import { type Json, stableStringify } from "../../formats/json.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
+import { FITTING } from "../settings/probes.ts";
+import { SEED } from "../settings/sampling.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";
 import { reportFit } from "./report-fit.ts";
@@ -32,21 +35,13 @@ import {
   warnOfLeftOut,
 } from "./transfer-sets.ts";
 
-export interface TransferProbesOptions {
-  readonly kind?: ProbeKind;
-  /** "cv" chooses the penalty by cross-validation. */
-  readonly C?: number | "cv";
-  /** "best" chooses the layer by cross-validation within the training questions; the first one of a window. */
-  readonly layer?: number | "best";
-  readonly window?: number;
-  readonly classWeight?: ClassWeight;
-  /** How semantic entropy becomes the SE probe's label, on the training questions of each source. */
-  readonly seThreshold?: SeThresholdChoice;
+const SETTINGS = { ...FITTING, ...SEED };
+
+export interface TransferProbesOptions extends SettingsInput<typeof SETTINGS> {
   readonly resamples?: number;
   readonly permutations?: number;
-  readonly seed?: number;
-  readonly force?: boolean;
-  readonly signal?: AbortSignal;
+  readonly force?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 type ProbePair = Readonly<Record<TransferProbe, Probe | UntrainedProbe>>;
@@ -64,19 +59,15 @@ export async function* transferProbes(
   workspace: Workspace,
   folders: readonly string[],
   {
-    kind = "logistic",
-    C = "cv",
-    layer = "best",
-    window = 1,
-    classWeight = "none",
-    seThreshold = "best-split",
     resamples = DEFAULT_RESAMPLES,
     permutations = DEFAULT_PERMUTATIONS,
-    seed = 42,
     force = false,
     signal,
+    ...options
   }: TransferProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
+  const { probe: kind, c: C, ...settings } = resolveSettings(SETTINGS, options);
+  const { layer, window, classWeight, seThreshold, seed } = settings;
   const fitting = { kind, C, layer, window, classWeight, seThreshold, seed };
   const inference = { resamples, permutations, seed };
   const definition = {

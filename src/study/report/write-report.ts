@@ -14,24 +14,24 @@ import { figureSvg } from "../../report/figure-svg.ts";
 import { makeFigures } from "../../report/make-figures.ts";
 import { isPrintable, loadFigurePrinter } from "../../report/print-figure.ts";
 import { renderReport } from "../../report/render-report.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { type Manifest, type ManifestWarning, readManifest } from "../../store/manifest.ts";
+import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { isCurrent, openChain } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
-import { fileExists } from "../../store/file-exists.ts";
-import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
 import { listStudyInputs } from "../probes/study-inputs.ts";
+import { REPORT } from "../settings/probes.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { gatherReport } from "./gather-report.ts";
 
-export interface WriteReportOptions extends StepControl {
+export interface WriteReportOptions extends StepControl, SettingsInput<typeof REPORT> {
   /** A `transfer.json` to show; the study's own, if there is one, when not given. */
-  readonly transfer?: string;
-  /** What figures are written as, beside CSV; as they are there when not given, and SVG at first. */
-  readonly figures?: readonly FigureFormat[] | undefined;
-  readonly signal?: AbortSignal;
+  readonly transfer?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const STEP = { step: "report", part: "" } as const;
@@ -43,8 +43,9 @@ const STEP = { step: "report", part: "" } as const;
  */
 export async function* writeReport(
   workspace: Workspace,
-  { transfer, figures: asked, force, plan, signal }: WriteReportOptions = {},
+  { transfer, force, plan, signal, ...options }: WriteReportOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
+  const { figures: asked } = resolveSettings(REPORT, options);
   await requireInput(workspace.probeEval, STEP.step);
   const withOod = await fileExists(workspace.probeDataset("ood_test"));
   const compared = transfer === undefined ? yield* findOwnTransfer(workspace) : resolve(transfer);

@@ -1,9 +1,9 @@
 import { decideEntropy, samplesUntilDecidable } from "../../entropy/entropy-bounds.ts";
 import { SepError } from "../../errors.ts";
-import { clusterAnswers } from "../../meaning/cluster-answers.ts";
 import type { Json } from "../../formats/json.ts";
+import { clusterAnswers } from "../../meaning/cluster-answers.ts";
 import type { CorrectnessRule } from "../../text/correctness-rule.ts";
-import { type MeaningChoice, settleEquivalence } from "../meaning/meaning-choice.ts";
+import { type MeaningChoice, resolveEquivalence } from "../meaning/meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
 import { openEquivalence } from "../meaning/open-equivalence.ts";
 import type { StepEvent } from "../step.ts";
@@ -41,7 +41,7 @@ export async function* openAdaptiveK(
   signal?: AbortSignal,
 ): AsyncGenerator<StepEvent, AdaptiveK> {
   checkOptions(total, seThreshold, meaning);
-  const name = settleEquivalence(meaning.equivalence ?? "auto", [correctness]);
+  const name = resolveEquivalence(meaning.equivalence ?? "auto", [correctness]);
   const opened = yield* openEquivalence(name, meaning, { models, leavesPairs: true, signal });
   const { equivalence } = opened;
   return {

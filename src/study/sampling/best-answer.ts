@@ -1,5 +1,6 @@
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
-import { STUDY_DEFAULTS } from "../study-options.ts";
+import { GENERATE } from "../settings/sampling.ts";
+import { defaultOf } from "../settings/setting.ts";
 import type { GenerateRunsOptions } from "./plan-generation.ts";
 import type { ResolvedSampler } from "./resolve-sampler.ts";
 
@@ -17,6 +18,6 @@ export const asBest = (
   sampler: { ...sampler, temperature },
   samplerSources: {
     ...sources,
-    temperature: temperature === STUDY_DEFAULTS.bestTemperature ? "default" : "user",
+    temperature: temperature === defaultOf(GENERATE.bestTemperature) ? "default" : "user",
   },
 });

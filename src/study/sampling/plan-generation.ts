@@ -1,26 +1,28 @@
-import { SepError } from "../../errors.ts";
-import type { LanguageModel } from "../../engine/language-model.ts";
+import { answerBackendOf } from "../../backends/local/local-backend.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
-import { type LoadedQuestions, loadQuestions } from "../../samples/load-questions.ts";
-import type { Question } from "../../samples/question.ts";
-import type { AnswerBackend } from "../../samples/answer-backend.ts";
+import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import type { LanguageModel } from "../../engine/language-model.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
 import { leaveOutShots, takeShots } from "../../engine/tokenizer/few-shot.ts";
-import { chooseCorrectness } from "../../samples/judge-answer.ts";
 import {
   describePromptFormat,
   type PromptFormat,
   resolvePromptFormat,
   stopStringsOf,
 } from "../../engine/tokenizer/prompt-format.ts";
-import type { RecordRunsOptions } from "../../samples/record-runs.ts";
-import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
+import type { AnswerBackend } from "../../samples/answer-backend.ts";
+import { chooseCorrectness } from "../../samples/judge-answer.ts";
+import { type LoadedQuestions, loadQuestions } from "../../samples/load-questions.ts";
+import type { Question } from "../../samples/question.ts";
+import type { RecordRunsOptions } from "../../samples/record-runs.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import type { CorrectnessRule } from "../../text/correctness-rule.ts";
-import { fileExists } from "../../store/file-exists.ts";
-import { answerBackendOf } from "../../backends/local/local-backend.ts";
+import { GENERATE, SEED } from "../settings/sampling.ts";
+import { defaultOf } from "../settings/setting.ts";
 import { isInShard } from "../shards/shard.ts";
 import type { StepControl } from "../step.ts";
 import type { AnswerRole } from "../tracing/traced-answers.ts";
@@ -37,19 +39,18 @@ export interface GenerateRunsOptions extends StepControl {
   readonly sampler: SamplerSettings;
   /** Where the sampler's settings come from, for the record; see `resolveSampler`. */
   readonly samplerSources?: ResolvedSampler["sources"];
-  /** K: samples a question. */
-  readonly runs?: number;
+  /** K: samples per question. */
+  readonly runs?: number | undefined;
   /**
-   * `best`: in place of samples one careful answer a question, which counts as the model's own; written to
+   * `best`: in place of samples one careful answer per question, which counts as the model's own; written to
    * `data/{set}_best_runs.jsonl`.
    */
   readonly answers?: AnswerRole;
-  /** Questions to take, from the first; all when not given. */
   readonly limit?: number | undefined;
   /** In a plan: what the question file will hold, which an earlier step is to write. */
   readonly pendingQuestions?: readonly Question[] | undefined;
-  readonly seed?: number;
-  readonly promptFormat?: StudyPromptFormat;
+  readonly seed?: number | undefined;
+  readonly promptFormat?: StudyPromptFormat | undefined;
   readonly systemPrompt?: string | undefined;
   readonly enableThinking?: boolean | undefined;
   /** `auto`: `math` where most reference answers are mathematical, else `contains`. */
@@ -59,7 +60,7 @@ export interface GenerateRunsOptions extends StepControl {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a generate step will do, settled before it starts. */
+/** What a generate step will do, resolved before it starts. */
 export interface GenerationPlan {
   readonly backend: AnswerBackend;
   /** Those that are asked. */
@@ -75,7 +76,7 @@ export interface GenerationPlan {
   readonly warnings: readonly ManifestWarning[];
 }
 
-/** Settles what is asked, how, and by which rule it will be judged. */
+/** Resolves what is asked, how, and by which rule answers will be graded. */
 export async function planGeneration(
   workspace: Workspace,
   set: DataSetName,
@@ -83,14 +84,14 @@ export async function planGeneration(
 ): Promise<GenerationPlan> {
   const backend = answerBackendOf(options.model);
   const { model, identity } = backend;
-  const { answers = "samples", limit, seed = 42, systemPrompt, enableThinking } = options;
-  const { runs = answers === "best" ? 1 : 10 } = options;
+  const { answers = "samples", limit, seed = defaultOf(SEED.seed), systemPrompt, enableThinking } = options;
+  const { runs = answers === "best" ? 1 : defaultOf(GENERATE.runs) } = options;
   const stream = answers === "best" ? answers : undefined;
   const { questions: all, problems } =
     options.pendingQuestions === undefined
       ? await loadIfThere(workspace.raw(set), limit)
       : { questions: options.pendingQuestions, problems: [] };
-  const format = settleFormat(options.promptFormat ?? "auto", all, model);
+  const format = resolveFormat(options.promptFormat ?? "auto", all, model);
   const questions =
     typeof format === "object" && format.kind === "few-shot" ? leaveOutShots(all, format.shots) : all;
   if (questions.length === 0 && all.length > 0) {
@@ -158,7 +159,7 @@ const loadIfThere = async (
 ): Promise<Pick<LoadedQuestions, "questions" | "problems">> =>
   (await fileExists(path)) ? loadQuestions(path, { limit }) : { questions: [], problems: [] };
 
-function settleFormat(
+function resolveFormat(
   asked: StudyPromptFormat,
   questions: readonly Question[],
   { tokenizer }: ModelProfile,

@@ -1,16 +1,13 @@
-import { SepError } from "../../errors.ts";
-import type { GenerationDefaults } from "../../engine/generate/generation-defaults.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { GenerationDefaults } from "../../engine/generate/generation-defaults.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
-import { STUDY_DEFAULTS } from "../study-options.ts";
+import { SepError } from "../../errors.ts";
+import { SAMPLER, STUDY_SAMPLER } from "../settings/sampling.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 
 /** What a study may change of the sampler. */
-export type SamplerChoice = { readonly [Key in keyof SamplerSettings]?: SamplerSettings[Key] | undefined };
-
-/** Whose settings hold where the user gives none: this package's, or those of `generation_config.json`. */
-export const SAMPLER_PRESETS = ["study", "model"] as const;
-export type SamplerPreset = (typeof SAMPLER_PRESETS)[number];
+export type SamplerChoice = SettingsInput<typeof SAMPLER>;
 
 /** Where a setting comes from. */
 export type SettingSource = "user" | "generation_config" | "default";
@@ -22,19 +19,19 @@ export interface ResolvedSampler {
 }
 
 /**
- * The sampler of a study: what the user chose, on top of a preset. `study` is the same for every model, so that
+ * The sampler of a study: what the user chose, on top of the preset `sampler`. `study` is the same for every model, so that
  * their entropies can be compared; `model` is what the model's authors recommend, and whatever they leave open is off.
  * @throws SepError `bad-option` for the preset `model` where the model's authors recommend nothing, or more tokens than
  *   the model takes
  */
 export function resolveSampler(
   model: Pick<ModelProfile, "provenance" | "generationDefaults" | "config">,
-  chosen: SamplerChoice = {},
-  preset: SamplerPreset = "study",
+  choice: SamplerChoice = {},
 ): ResolvedSampler {
+  const chosen = resolveSettings(SAMPLER, choice);
   requireRoom(model, chosen.maxNewTokens);
-  const recommended = preset === "model" ? requireRecommended(model) : {};
-  const fallback = preset === "model" ? OFF : STUDY_DEFAULTS;
+  const recommended = chosen.sampler === "model" ? requireRecommended(model) : {};
+  const fallback = chosen.sampler === "model" ? OFF : STUDY_SAMPLER;
   const pick = (key: keyof GenerationDefaults): { value: number; source: SettingSource } => {
     const [user, generationConfig] = [chosen[key], recommended[key]];
     if (user !== undefined) return { value: user, source: "user" };
@@ -53,8 +50,8 @@ export function resolveSampler(
       minP: picked.minP.value,
       repetitionPenalty: picked.repetitionPenalty.value,
       maxNewTokens: chosen.maxNewTokens ?? defaultMaxNewTokens(model.provenance.id),
-      stopStrings: chosen.stopStrings ?? [],
-      stopTokenIds: chosen.stopTokenIds ?? [],
+      stopStrings: chosen.stop,
+      stopTokenIds: [],
     },
     sources: Object.fromEntries(
       DISTRIBUTION_SETTINGS.map((key) => [key, picked[key].source]),

@@ -1,13 +1,11 @@
 import { rm } from "node:fs/promises";
-import { SepError } from "../../errors.ts";
+import { stateBackendOf } from "../../backends/local/local-backend.ts";
+import { prepareBackend } from "../../backends/prepare-backend.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import type { LayerName } from "../../engine/layer-names.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
-import { fingerprintFile } from "../../store/fingerprint.ts";
+import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
-import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
-import { openJsonlAppender } from "../../store/jsonl-appender.ts";
-import type { ManifestWarning } from "../../store/manifest.ts";
 import {
   createHiddenStates,
   type HiddenStatesShape,
@@ -17,26 +15,27 @@ import {
 import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../../states/positions.ts";
 import type { StateBackend, StateReader } from "../../states/state-backend.ts";
 import { planTrace, type QuestionTrace, type TracePlan, type TraceRow } from "../../states/trace-plan.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
+import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
+import { openJsonlAppender } from "../../store/jsonl-appender.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
-import { stateBackendOf } from "../../backends/local/local-backend.ts";
-import { prepareBackend } from "../../backends/prepare-backend.ts";
+import { INDICES, TRACE } from "../settings/probes.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { readShardRuns } from "../shards/read-shard-runs.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { warnOfBadRuns } from "../warn-of-bad-runs.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { type AnswerRole, answersPath, findBestAnswers } from "./traced-answers.ts";
 
-export interface TraceRunsOptions extends StepControl {
+const { layers: _numbers, ...SETTINGS } = { ...TRACE, ...INDICES };
+
+export interface TraceRunsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   /** A loaded model, which runs on the local engine, or another backend. */
   readonly model: LanguageModel | StateBackend;
-  readonly positions?: readonly TracePosition[];
-  /** How positions are counted; `exact` unless numbers are to stand beside those of the published code. */
-  readonly indices?: PositionIndices;
   /** Residual layers, 0 .. L or TransformerLens' hook names; all by default. */
-  readonly layers?: "all" | readonly LayerName[];
-  /** Whose states: `auto` is the best answers' where the study has them, else the samples'. */
-  readonly answers?: AnswerRole | "auto";
+  readonly layers?: "all" | readonly LayerName[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -48,17 +47,9 @@ export interface TraceRunsOptions extends StepControl {
 export async function* traceRuns(
   workspace: Workspace,
   set: DataSetName,
-  {
-    model,
-    positions = TRACE_POSITIONS,
-    indices = "exact",
-    layers = "all",
-    answers: asked = "auto",
-    force = false,
-    plan,
-    signal,
-  }: TraceRunsOptions,
+  { model, layers = "all", force = false, plan, signal, ...options }: TraceRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
+  const { positions, indices, answers: asked } = resolveSettings(SETTINGS, options);
   const backend = stateBackendOf(model);
   const resolved = chooseLayers(backend, layers);
   const best = asked === "samples" ? null : await findBestAnswers(workspace, set);
@@ -66,7 +57,7 @@ export async function* traceRuns(
   const source = answersPath(workspace, set, answers);
   const settings = {
     model: backend.identity,
-    positions: TRACE_POSITIONS.filter((position) => positions.includes(position)),
+    positions: TRACE_POSITIONS.filter((each) => positions === "all" || positions.includes(each)),
     layers: resolved,
     norm_state: backend.normState,
     dtype: "float32",

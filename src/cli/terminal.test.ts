@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { formatBytes } from "./format-bytes.ts";
+import { formatBytes } from "./terminal.ts";
 
 it.each([
   [0, undefined, "0 B"],
