@@ -2,13 +2,7 @@ import { readConfig } from "../study/config-file.ts";
 import type { Settings, SettingsOutput } from "../study/settings/setting.ts";
 import type { Redactor } from "../text/redact.ts";
 import { parseOptions } from "./options.ts";
-
-/** What the CLI needs of an output stream; `process.stdout` is one. */
-export interface OutputStream {
-  write(text: string): unknown;
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-}
+import type { OutputStream } from "./terminal.ts";
 
 /** Everything the command line touches of the world around it, so that tests can stand in for it. */
 export interface CliWorld {

@@ -1,14 +1,15 @@
+import { openRedactor } from "../checkpoint/hub/hub-settings.ts";
 import { SepError, type SepErrorCode } from "../errors.ts";
 import { explainFileError } from "../store/file-error.ts";
 import { joinWithOr } from "../study/settings/setting.ts";
 import { readTool } from "../study/version.ts";
+import { type Redactor, redactStrings } from "../text/redact.ts";
 import { suggestName } from "../text/suggest-name.ts";
 import type { CliContext, CliWorld, Command } from "./command.ts";
 import { COMMANDS, type FoundCommand, findCommand } from "./commands.ts";
 import { EXIT, exitStatusOf } from "./exit.ts";
-import { guardOutput } from "./guard-output.ts";
 import { describeOptions, listOptions } from "./options.ts";
-import { createPaint } from "./terminal.ts";
+import { createPaint, type OutputStream } from "./terminal.ts";
 
 /**
  * The command line interface: finds the command, runs it, and turns errors into a line and an exit code.
@@ -140,4 +141,40 @@ function describeCommand({ name, summary, options, examples }: Command, columns:
     "Examples:",
     ...examples.flatMap(({ line, meaning }) => [`  # ${meaning}`, `  ${line}`]),
   ].join("\n");
+}
+
+/**
+ * Puts a redactor between a command and the terminal, once for all commands, so that none can forget it. It knows the
+ * secrets of the environment and of the arguments, and the hub's token.
+ */
+export async function guardOutput(args: readonly string[], world: CliWorld): Promise<CliContext> {
+  const redactor = await openRedactor(world.env, args);
+  return {
+    ...world,
+    stdout: guard(world.stdout, redactor),
+    stderr: guard(world.stderr, redactor),
+    data: world.stdout,
+    redactor,
+  };
+}
+
+const guard = (stream: OutputStream, { message }: Redactor): OutputStream => ({
+  get isTTY() {
+    return stream.isTTY;
+  },
+  get columns() {
+    return stream.columns; // changes with the window
+  },
+  write: (text) => stream.write(redactOutput(text, message)),
+});
+
+/** A line of JSON stays one: its strings are redacted one by one, and nothing else of it. */
+function redactOutput(text: string, redact: (text: string) => string): string {
+  const redacted = redact(text);
+  if (redacted === text || !text.startsWith("{")) return redacted;
+  try {
+    return `${JSON.stringify(redactStrings(JSON.parse(text), redact))}\n`;
+  } catch {
+    return redacted; // a text that begins with a brace
+  }
 }

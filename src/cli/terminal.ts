@@ -1,5 +1,11 @@
 import { styleText } from "node:util";
-import type { CliContext, OutputStream } from "./command.ts";
+
+/** What the CLI needs of an output stream; `process.stdout` is one. */
+export interface OutputStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+}
 
 /** A colour or weight that `util.styleText` knows. */
 export type Style = "bold" | "gray" | "red" | "yellow" | "green" | "cyan";
@@ -12,7 +18,7 @@ export type Paint = (style: Style, text: string) => string;
  * on for pipes too.
  * @see https://no-color.org
  */
-export function createPaint(stream: OutputStream, env: CliContext["env"]): Paint {
+export function createPaint(stream: OutputStream, env: Readonly<Record<string, string | undefined>>): Paint {
   const forced = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "0" && env.FORCE_COLOR !== "";
   const refused = (env.NO_COLOR ?? "") !== "" || env.TERM === "dumb";
   const enabled = !refused && (forced || stream.isTTY === true);

@@ -1,15 +1,17 @@
 import { readTool } from "../../study/version.ts";
-import { type Check, checkEngine, checkPocket } from "../checks/check-engine.ts";
-import {
-  checkCpu,
-  checkHuggingFaceCache,
-  checkMemory,
-  checkNode,
-  checkWorkspace,
-} from "../checks/check-machine.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
+import {
+  type Check,
+  checkCpu,
+  checkEngine,
+  checkHuggingFaceCache,
+  checkMemory,
+  checkNode,
+  checkPocket,
+  checkWorkspace,
+} from "../machine-checks.ts";
 import { createPaint, type Style } from "../terminal.ts";
 
 const { out, json } = OUTPUT;

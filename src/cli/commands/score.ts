@@ -19,10 +19,9 @@ import {
 } from "../../study/settings/setting.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
-import { describeScore } from "../describe-score.ts";
 import { EXIT } from "../exit.ts";
+import { describeScore, type ScoredLine, scoreLines } from "../print-score.ts";
 import { renderProgress } from "../render-progress.ts";
-import { type ScoredLine, scoreLines } from "../score-lines.ts";
 import { createPaint } from "../terminal.ts";
 
 const OPTIONS = {

@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { buildDatasets } from "../../study/probes/build-datasets.ts";
 import { evaluateProbes } from "../../study/probes/evaluate-probes.ts";
 import { trainProbes } from "../../study/probes/train-probes.ts";
@@ -17,8 +19,9 @@ import {
   PREPARE as PREPARE_SETTINGS,
   SEED,
 } from "../../study/settings/sampling.ts";
+import { flag, text } from "../../study/settings/setting.ts";
 import { mergeShards } from "../../study/shards/merge-shards.ts";
-import type { Workspace } from "../../study/workspace.ts";
+import { openWorkspace, type Workspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { CONFIG, OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
@@ -30,6 +33,7 @@ import {
   runSteps,
   type Steps,
 } from "../run-steps.ts";
+import { openBrowser } from "../serve-session.ts";
 
 /** Step 1: the question files. */
 export const PREPARE: Command = defineCommand({
@@ -122,5 +126,44 @@ export const EVAL: Command = defineCommand({
     const results = await runSteps(values, context, steps, EVALUATED_STEPS);
     await printEvaluation(values, results, context);
     return EXIT.ok;
+  },
+});
+
+/** The page that shows an evaluation. */
+export const REPORT: Command = defineCommand({
+  name: "report",
+  summary: "the evaluation as a page, artifacts/report.html, and its figures as SVG, PDF or PNG, and CSV",
+  options: {
+    transfer: text(
+      "FILE",
+      "A comparison of data sets by `sep transfer` to show; docs/transfer.md.",
+      "artifacts/transfer.json if it is there",
+    ),
+    ...REPORT_SETTINGS,
+    open: flag("Open the page in the browser."),
+    ...OUTPUT,
+  },
+  examples: [
+    {
+      line: "sep report --open",
+      meaning: "write the report of `sep eval` if it is not current, and look at it",
+    },
+    {
+      line: "sep report --transfer comparison/artifacts/transfer.json",
+      meaning: "with the matrix of a comparison that stands elsewhere",
+    },
+    {
+      line: "sep report --figures svg,pdf,png",
+      meaning: "each figure also as PDF for a paper and as PNG for slides, in artifacts/figures/",
+    },
+  ],
+  async run(values, context) {
+    const code = await runStepCommand(values, context, (workspace) =>
+      oneStep(writeReport(workspace, { ...values, signal: context.signal })),
+    );
+    const address = pathToFileURL(openWorkspace(resolve(values.out)).report).href;
+    if (values.open) openBrowser(address, context);
+    if (!values.json && !values.quiet) context.stdout.write(`Report  ${address}\n`);
+    return code;
   },
 });

@@ -9,13 +9,13 @@ import type { StepEvent } from "../../study/step.ts";
 import { traceRuns } from "../../study/tracing/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../../study/tracing/verify-trace.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../../study/workspace.ts";
+import { formatSignificant } from "../../text/format-numbers.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { CONFIG, OUTPUT, SET, SHARD, shardOrStudyRuns } from "../common-settings.ts";
-import { describeVerdict } from "../describe-verdict.ts";
 import { EXIT } from "../exit.ts";
 import { renderProgress } from "../render-progress.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
-import { createPaint } from "../terminal.ts";
+import { createPaint, type Paint } from "../terminal.ts";
 
 const OPTIONS = {
   ...MODEL,
@@ -105,3 +105,31 @@ async function* findVerdicts(
   }
   return verdicts;
 }
+
+/** What was found about a trace, a check a line, with examples of what failed. */
+export function describeVerdict(verdict: TraceVerdict, paint: Paint): string {
+  const { part, passed, rows, layers, checks, largest_difference } = verdict;
+  const counts = Object.entries(rows).map(([position, count]) => `${count} ${position}`);
+  return [
+    `${paint("bold", part)}: ${counts.join(", ")}; layers ${layers[0]} to ${layers.at(-1)}`,
+    ...checks.flatMap(({ name, claim, checked, failed, examples, skipped }) => [
+      `  ${mark(failed, skipped, paint)} ${name.padEnd(NAME_WIDTH)}${describeCounts(checked, failed, skipped)}${claim}`,
+      ...examples.map((example) => `       ${paint("gray", example)}`),
+    ]),
+    ...(largest_difference === null
+      ? []
+      : [
+          `  largest difference of the second reading: ${formatSignificant(largest_difference, 2)} of a vector's scale`,
+        ]),
+    `  ${passed ? paint("green", "passed") : paint("red", "failed")}`,
+  ].join("\n");
+}
+
+const NAME_WIDTH = 11;
+const COUNT_WIDTH = 18;
+
+const mark = (failed: number, skipped: string | null, paint: Paint): string =>
+  skipped !== null ? paint("yellow", "--") : failed > 0 ? paint("red", "no") : paint("green", "ok");
+
+const describeCounts = (checked: number, failed: number, skipped: string | null): string =>
+  skipped === null ? `${checked - failed} of ${checked}`.padEnd(COUNT_WIDTH) : `not checked: ${skipped}; `;

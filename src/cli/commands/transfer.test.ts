@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { makeTransfer } from "../../test/fakes/make-transfer.ts";
-import { describeTransfer } from "./describe-transfer.ts";
+import { makeTransfer } from "../../../test/fakes/make-transfer.ts";
+import { describeTransfer } from "./transfer.ts";
 
 it("shows a matrix a probe, the scores that need no training, and the means", () => {
   const transfer = makeTransfer();
