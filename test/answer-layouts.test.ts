@@ -16,9 +16,9 @@ import type { RunRecord } from "../src/samples/run-record.ts";
 import type { TracePosition } from "../src/states/positions.ts";
 import type { TraceRow } from "../src/states/trace-plan.ts";
 import { readJsonl, writeJsonl } from "../src/store/jsonl.ts";
-import { generateRuns } from "../src/study/sampling/generate-runs.ts";
-import { traceRuns } from "../src/study/tracing/trace-runs.ts";
-import { type TraceVerdict, verifyTrace } from "../src/study/tracing/verify-trace.ts";
+import { generateRuns } from "../src/study/steps/generate-runs.ts";
+import { traceRuns } from "../src/study/steps/trace-runs.ts";
+import { type TraceVerdict, verifyTrace } from "../src/study/steps/verify-trace.ts";
 import { openWorkspace } from "../src/study/workspace.ts";
 import { finishStep } from "./fakes/finish-step.ts";
 

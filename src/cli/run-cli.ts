@@ -2,7 +2,7 @@ import { openRedactor } from "../checkpoint/hub/hub-settings.ts";
 import { SepError, type SepErrorCode } from "../errors.ts";
 import { explainFileError } from "../store/file-error.ts";
 import { joinWithOr } from "../study/settings/setting.ts";
-import { readTool } from "../study/version.ts";
+import { readTool } from "../study/step.ts";
 import { type Redactor, redactStrings } from "../text/redact.ts";
 import { suggestName } from "../text/suggest-name.ts";
 import type { CliContext, CliWorld, Command } from "./command.ts";

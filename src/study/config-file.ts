@@ -11,7 +11,7 @@ import { createRedactor, redactStrings } from "../text/redact.ts";
 import { suggestName } from "../text/suggest-name.ts";
 import { describeExpected, describeSetting, type Settings, toFlag } from "./settings/setting.ts";
 import { STUDY, type StudySettings } from "./settings/study.ts";
-import { readTool } from "./version.ts";
+import { readTool } from "./step.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Key under which a written file says how it came about; a reader passes it over. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { EstimateCost } from "../entropy/measures/measure-estimates.ts";
 import { SepError } from "../errors.ts";
@@ -15,7 +16,6 @@ import {
   type StepDefinition,
   type StepPlan,
 } from "./decide-step.ts";
-import { readTool } from "./version.ts";
 import type { StepName, Workspace } from "./workspace.ts";
 
 /** What there are events about: a step, or what a step needs first: a model's download, what to
@@ -185,4 +185,12 @@ async function requireUnchanged(
     "stale-input",
     `${changed.map(name).join(", ")} changed while \`sep ${step}\` was reading. Run \`sep ${step}\` again when nothing else writes there.`,
   );
+}
+
+/** This package's name and version, as its package.json has them. */
+export function readTool(): { readonly name: string; readonly version: string } {
+  const { name, version } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  ) as { name: string; version: string };
+  return { name, version };
 }

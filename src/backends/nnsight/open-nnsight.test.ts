@@ -11,7 +11,7 @@ import { readManifest } from "../../store/manifest.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
-import { traceRuns } from "../../study/tracing/trace-runs.ts";
+import { traceRuns } from "../../study/steps/trace-runs.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";
 import type { OpenBackend } from "../open-backend.ts";
 import { type OpenNnsightOptions, openNnsight } from "./open-nnsight.ts";

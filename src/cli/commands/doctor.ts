@@ -1,4 +1,4 @@
-import { readTool } from "../../study/version.ts";
+import { readTool } from "../../study/step.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";

@@ -6,7 +6,7 @@ import type { Probe } from "../../probes/probe.ts";
 import { loadProbe } from "../../probes/probe-file.ts";
 import { createScorer, type QuestionScorer } from "../../serve/score-question.ts";
 import { engineOptionsOf } from "../../study/open-backends.ts";
-import { readPrompt } from "../../study/sampling/read-prompt.ts";
+import { readPrompt } from "../../study/sampling/plan-generation.ts";
 import { ENGINE } from "../../study/settings/backends.ts";
 import { PROMPT, SAMPLER, SEED } from "../../study/settings/sampling.ts";
 import {

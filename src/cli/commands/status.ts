@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
-import { type ChainFile, isCurrent, listChain, onePerStep } from "../../study/chain.ts";
-import { inspectStudy } from "../../study/inspect-study.ts";
+import { type ChainFile, inspectStudy, isCurrent, listChain, onePerStep } from "../../study/chain.ts";
 import { openWorkspace } from "../../study/workspace.ts";
 import { listShortly } from "../../text/shorten.ts";
 import { type Command, defineCommand } from "../command.ts";

@@ -1,10 +1,5 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { buildDatasets } from "../../study/probes/build-datasets.ts";
-import { evaluateProbes } from "../../study/probes/evaluate-probes.ts";
-import { trainProbes } from "../../study/probes/train-probes.ts";
-import { writeReport } from "../../study/report/write-report.ts";
-import { prepareQuestions } from "../../study/sampling/prepare-questions.ts";
 import {
   DATASET_LAYER,
   DATASET as DATASET_SETTINGS,
@@ -21,6 +16,11 @@ import {
 } from "../../study/settings/sampling.ts";
 import { flag, text } from "../../study/settings/setting.ts";
 import { mergeShards } from "../../study/shards/merge-shards.ts";
+import { buildDatasets } from "../../study/steps/build-datasets.ts";
+import { evaluateProbes } from "../../study/steps/evaluate-probes.ts";
+import { prepareQuestions } from "../../study/steps/prepare-questions.ts";
+import { trainProbes } from "../../study/steps/train-probes.ts";
+import { writeReport } from "../../study/steps/write-report.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { CONFIG, OUTPUT } from "../common-settings.ts";

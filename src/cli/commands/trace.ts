@@ -6,8 +6,8 @@ import { MODEL, NNSIGHT, VLLM, VLLM_SERVER, VLLM_STATES } from "../../study/sett
 import { INDICES, TRACE as TRACE_SETTINGS } from "../../study/settings/probes.ts";
 import { flag, type SettingsOutput, setting } from "../../study/settings/setting.ts";
 import type { StepEvent } from "../../study/step.ts";
-import { traceRuns } from "../../study/tracing/trace-runs.ts";
-import { type TraceVerdict, verifyTrace } from "../../study/tracing/verify-trace.ts";
+import { traceRuns } from "../../study/steps/trace-runs.ts";
+import { type TraceVerdict, verifyTrace } from "../../study/steps/verify-trace.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../../study/workspace.ts";
 import { formatSignificant } from "../../text/format-numbers.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";

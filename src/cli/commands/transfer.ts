@@ -9,10 +9,10 @@ import {
   UNTRAINED_SCORES,
   type UntrainedScore,
 } from "../../evaluation/transfer-eval.ts";
-import { transferProbes } from "../../study/probes/transfer-probes.ts";
 import { FITTING } from "../../study/settings/probes.ts";
 import { SEED } from "../../study/settings/sampling.ts";
 import { operands } from "../../study/settings/setting.ts";
+import { transferProbes } from "../../study/steps/transfer-probes.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";
 import { formatInterval, formatNumber, formatPercent, formatSigned } from "../../text/format-numbers.ts";
 import { type Command, defineCommand } from "../command.ts";

@@ -3,8 +3,8 @@ import { groupByQuestion } from "../../samples/group-by-question.ts";
 import type { LoadedRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { describeProblems } from "../../store/jsonl.ts";
-import { readShardRuns } from "../shards/read-shard-runs.ts";
 import type { Shard } from "../shards/shard.ts";
+import { readShardRuns } from "../study-answers.ts";
 
 /** A runs file by question, as entropies need it. */
 export interface LoadedSamples extends LoadedRuns {

@@ -14,8 +14,8 @@ import { fileExists } from "../../store/file-exists.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
-import { type StudyProbes, scoreSplit } from "../probes/score-split.ts";
-import { tracedAnswersPath } from "../tracing/traced-answers.ts";
+import { type StudyProbes, scoreSplit } from "../probes/score-study.ts";
+import { tracedAnswersPath } from "../study-answers.ts";
 import {
   type DataSetName,
   PROBE_SPLITS,

@@ -11,9 +11,9 @@ import { readProbeDataset } from "../../probes/probe-dataset.ts";
 import { loadProbe } from "../../probes/probe-file.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
 import { readNpz, writeNpz } from "../../store/npz.ts";
-import { evaluateProbes } from "../probes/evaluate-probes.ts";
-import { trainProbes } from "../probes/train-probes.ts";
-import { writeReport } from "../report/write-report.ts";
+import { evaluateProbes } from "../steps/evaluate-probes.ts";
+import { trainProbes } from "../steps/train-probes.ts";
+import { writeReport } from "../steps/write-report.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";
 import { importArrays } from "./import-arrays.ts";
 

@@ -7,9 +7,8 @@ import { loadQuestions } from "../../samples/load-questions.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import type { AnswerSample, Grouping, QuestionOf } from "../entropy/cluster-runs.ts";
 import type { StepEvent } from "../step.ts";
-import { type MeaningChoice, resolveEquivalence } from "./meaning-choice.ts";
 import type { MeaningModels } from "./meaning-models.ts";
-import { openEquivalence } from "./open-equivalence.ts";
+import { type MeaningChoice, openEquivalence, resolveEquivalence } from "./open-equivalence.ts";
 
 /** Samples that are to be grouped, and what kind of answers they are. */
 export interface GroupableSamples {

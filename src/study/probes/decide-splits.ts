@@ -8,7 +8,7 @@ import type { ScoreName, SplitScores } from "../../evaluation/evaluate-split.ts"
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
 import type { DecisionTarget } from "../../probes/choose-decision-threshold.ts";
 import { fitCalibration } from "../../probes/fit-calibration.ts";
-import type { ScoredSplit } from "./score-split.ts";
+import type { ScoredSplit } from "./score-study.ts";
 
 /** The maps that make calibrated probabilities of the probes' scores, fitted on validation rows. */
 export function fitCalibrationMaps({

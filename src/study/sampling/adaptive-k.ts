@@ -2,12 +2,12 @@ import { decideEntropy, samplesUntilDecidable } from "../../entropy/entropy-boun
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import { clusterAnswers } from "../../meaning/cluster-answers.ts";
+import type { Question } from "../../samples/question.ts";
+import type { RunRecord } from "../../samples/run-record.ts";
 import type { CorrectnessRule } from "../../text/correctness-rule.ts";
-import { type MeaningChoice, resolveEquivalence } from "../meaning/meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
-import { openEquivalence } from "../meaning/open-equivalence.ts";
+import { type MeaningChoice, openEquivalence, resolveEquivalence } from "../meaning/open-equivalence.ts";
 import type { StepEvent } from "../step.ts";
-import type { NextRunIds } from "./sample-question.ts";
 
 /** To draw no more answers to a question than it takes to tell whether its entropy is above a threshold. */
 export interface AdaptiveOptions {
@@ -77,4 +77,47 @@ function countSizes(clusterIds: readonly number[]): number[] {
   const sizes: number[] = [];
   for (const id of clusterIds) sizes[id] = (sizes[id] ?? 0) + 1;
   return sizes;
+}
+
+/**
+ * Says which answers a question still lacks.
+ * @param there the answers so far, in any order
+ * @returns run ids; none when the question is finished
+ */
+export type NextRunIds = (
+  question: Question,
+  there: readonly RunRecord[],
+  signal?: AbortSignal,
+) => Promise<readonly number[]>;
+
+/** All of `runs` answers. */
+export function allRunIds(runs: number): NextRunIds {
+  return async (_question, there) => {
+    const known = new Set(there.map((run) => run.run_id));
+    return Array.from({ length: runs }, (_, run) => run).filter((run) => !known.has(run));
+  };
+}
+
+/**
+ * Draws answers to a question until it lacks none.
+ * @param sample draws and records the answers with these run ids
+ * @returns what was drawn
+ */
+export async function sampleQuestion(
+  sample: (
+    question: Question,
+    runIds: readonly number[],
+    signal?: AbortSignal,
+  ) => Promise<readonly RunRecord[]>,
+  question: Question,
+  there: readonly RunRecord[],
+  nextRunIds: NextRunIds,
+  signal?: AbortSignal,
+): Promise<readonly RunRecord[]> {
+  const drawn: RunRecord[] = [];
+  for (;;) {
+    const runIds = await nextRunIds(question, [...there, ...drawn], signal);
+    if (runIds.length === 0) return drawn;
+    drawn.push(...(await sample(question, runIds, signal)));
+  }
 }

@@ -3,13 +3,15 @@ import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
-import { leaveOutShots, takeShots } from "../../engine/tokenizer/few-shot.ts";
+import { leaveOutShots, SHOT_COUNT, takeShots } from "../../engine/tokenizer/few-shot.ts";
 import {
   describePromptFormat,
+  PLAIN_PROMPT_FORMATS,
   type PromptFormat,
   resolvePromptFormat,
   stopStringsOf,
 } from "../../engine/tokenizer/prompt-format.ts";
+import { createPromptTemplate } from "../../engine/tokenizer/prompt-template.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
@@ -20,12 +22,13 @@ import type { RecordRunsOptions } from "../../samples/record-runs.ts";
 import { fileExists } from "../../store/file-exists.ts";
 import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
+import { readIfThere } from "../../store/read-if-there.ts";
 import type { CorrectnessRule } from "../../text/correctness-rule.ts";
-import { GENERATE, SEED } from "../settings/sampling.ts";
-import { defaultOf } from "../settings/setting.ts";
+import { GENERATE, type PROMPT, SEED } from "../settings/sampling.ts";
+import { defaultOf, type SettingsOutput } from "../settings/setting.ts";
 import { isInShard } from "../shards/shard.ts";
 import type { StepControl } from "../step.ts";
-import type { AnswerRole } from "../tracing/traced-answers.ts";
+import type { AnswerRole } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
@@ -203,4 +206,58 @@ function warnOfThinking(
         "Reasoning was to be switched off, and the prompt does not change by it: this model's chat template has no such switch, or the prompt format does not use the template.",
     },
   ];
+}
+
+/** How questions are asked, with the files that the settings name read. */
+export interface ReadPrompt {
+  readonly promptFormat: StudyPromptFormat;
+  readonly systemPrompt: string | undefined;
+  /** undefined leaves it to the chat template. */
+  readonly enableThinking: boolean | undefined;
+}
+
+/** @throws SepError `bad-option` for a file that is not there or not a template; `bad-question-file` for shots */
+export const readPrompt = async (settings: SettingsOutput<typeof PROMPT>): Promise<ReadPrompt> => ({
+  promptFormat: await readPromptFormat(settings.promptFormat, settings.shots),
+  systemPrompt: await readSystemPrompt(settings.systemPrompt),
+  enableThinking: settings.noThinking ? false : undefined,
+});
+
+/**
+ * A prompt format by its name, or the template of a file.
+ * @throws SepError `bad-option`, `bad-question-file`
+ */
+async function readPromptFormat(name: string, shots: string | undefined): Promise<StudyPromptFormat> {
+  if (name === "few-shot") {
+    if (shots === undefined) return name;
+    const { questions } = await loadQuestions(shots, { limit: SHOT_COUNT });
+    return { kind: "few-shot", shots: takeShots(questions) };
+  }
+  if (shots !== undefined) {
+    throw new SepError(
+      "bad-option",
+      `Got --shots with --prompt-format ${name}, expected --prompt-format few-shot.`,
+    );
+  }
+  const plain = PLAIN_PROMPT_FORMATS.find((format) => format === name);
+  if (plain !== undefined) return plain;
+  const text = await readIfThere(name);
+  if (text === null) {
+    throw new SepError(
+      "bad-option",
+      `Got --prompt-format ${name}, expected ${PLAIN_PROMPT_FORMATS.join(", ")}, few-shot, or the file of a prompt template; there is no such file.`,
+    );
+  }
+  return { kind: "template", template: createPromptTemplate(name, text) };
+}
+
+/** The text itself, or the content of `@FILE` without the line break at its end. */
+async function readSystemPrompt(given: string | undefined): Promise<string | undefined> {
+  if (given === undefined || !given.startsWith("@")) return given;
+  const text = await readIfThere(given.slice(1));
+  if (text !== null && text.trim() !== "") return text.replace(/\r?\n$/, "");
+  throw new SepError(
+    "bad-option",
+    `Got --system-prompt ${given}, and ${text === null ? "there is no such file" : "that file is empty"}. Give a file with the prompt in it, or the prompt itself.`,
+  );
 }

@@ -3,8 +3,9 @@ import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import type { GenerationDefaults } from "../../engine/generate/generation-defaults.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import { SepError } from "../../errors.ts";
-import { SAMPLER, STUDY_SAMPLER } from "../settings/sampling.ts";
-import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+import { GENERATE, SAMPLER, STUDY_SAMPLER } from "../settings/sampling.ts";
+import { defaultOf, resolveSettings, type SettingsInput } from "../settings/setting.ts";
+import type { GenerateRunsOptions } from "./plan-generation.ts";
 
 /** What a study may change of the sampler. */
 export type SamplerChoice = SettingsInput<typeof SAMPLER>;
@@ -115,3 +116,21 @@ function requireRecommended({
 function defaultMaxNewTokens(model: string): number {
   return model === POCKET_MODEL ? 160 : 2048;
 }
+
+/**
+ * The samples' settings made those of a question's best answer: one draw, at another temperature.
+ * @see Farquhar et al. 2024, Methods; Kossen et al. 2024, section 4: temperature 0.1
+ */
+export const asBest = (
+  sampler: SamplerSettings,
+  sources: ResolvedSampler["sources"],
+  temperature: number,
+): Pick<GenerateRunsOptions, "answers" | "runs" | "sampler" | "samplerSources"> => ({
+  answers: "best",
+  runs: 1,
+  sampler: { ...sampler, temperature },
+  samplerSources: {
+    ...sources,
+    temperature: temperature === defaultOf(GENERATE.bestTemperature) ? "default" : "user",
+  },
+});

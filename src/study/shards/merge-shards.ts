@@ -7,7 +7,7 @@ import { writeAtomic } from "../../store/write-atomic.ts";
 import { writeExactly } from "../../store/write-exactly.ts";
 import type { StepDefinition } from "../decide-step.ts";
 import { runStep, type StepEvent, type StepResult } from "../step.ts";
-import { bestPart } from "../tracing/traced-answers.ts";
+import { bestPart } from "../study-answers.ts";
 import {
   type DataSetName,
   openWorkspace,
@@ -18,8 +18,7 @@ import {
 } from "../workspace.ts";
 import { collectShards, type FinishedShard, findShards, hasQuestions, studyName } from "./find-shards.ts";
 import { mergeHiddenStates } from "./merge-hidden-states.ts";
-import { type MergedLines, mergeQuestionLines } from "./merge-question-lines.ts";
-import { readQuestionLines } from "./question-lines.ts";
+import { type MergedLines, mergeQuestionLines, readQuestionLines } from "./merge-question-lines.ts";
 
 export interface MergeShardsOptions {
   readonly force?: boolean;

@@ -25,7 +25,7 @@ import { DATASET, DATASET_LAYER } from "../settings/probes.ts";
 import { SEED } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import { tracedAnswersPath } from "../tracing/traced-answers.ts";
+import { tracedAnswersPath } from "../study-answers.ts";
 import {
   type DataSetName,
   PROBE_SPLITS,
@@ -33,7 +33,6 @@ import {
   SPLIT_SOURCES,
   type Workspace,
 } from "../workspace.ts";
-import { choosePosition } from "./choose-position.ts";
 
 /** Of the data sets' `X_hidden`, and of the split by question. */
 const SETTINGS = { ...DATASET, ...DATASET_LAYER, ...SEED };
@@ -341,4 +340,21 @@ function countDropped(
   counts[`${set}_dropped_without_position`] = usable.withoutPosition;
   counts[`${set}_dropped_truncated`] = usable.truncated;
   counts[`${set}_dropped_without_entropy`] = usable.withoutEntropy;
+}
+
+/** The position that probes read where none is named. */
+const OF_REASONING: TracePosition = "think-end";
+/** The same for models that do not reason. */
+const WITHOUT_REASONING: TracePosition = "second-to-last";
+
+/**
+ * Which position probes read where none is named: `think-end`, unless fewer than half of the traced answers have
+ * reasoning that ended, since the others would have to be dropped; `second-to-last` then.
+ * @param hiddenStates of the training questions; where the file is missing, the step that reads it says so
+ */
+export async function choosePosition(hiddenStates: string): Promise<TracePosition> {
+  if (!(await fileExists(hiddenStates))) return OF_REASONING;
+  const { positions, rowCount } = await openHiddenStates(hiddenStates);
+  const rows = (position: TracePosition): number => (positions.includes(position) ? rowCount(position) : 0);
+  return 2 * rows(OF_REASONING) < rows(WITHOUT_REASONING) ? WITHOUT_REASONING : OF_REASONING;
 }

@@ -8,10 +8,10 @@ import { writeStudy } from "../../../test/fakes/write-study.ts";
 import { listFigures } from "../../report/figure.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
-import { buildDatasets } from "../probes/build-datasets.ts";
-import { evaluateProbes } from "../probes/evaluate-probes.ts";
-import { trainProbes } from "../probes/train-probes.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";
+import { buildDatasets } from "./build-datasets.ts";
+import { evaluateProbes } from "./evaluate-probes.ts";
+import { trainProbes } from "./train-probes.ts";
 import { writeReport } from "./write-report.ts";
 
 describe("writeReport", () => {

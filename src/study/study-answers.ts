@@ -1,10 +1,13 @@
-import { SepError } from "../../errors.ts";
-import { stableStringify } from "../../formats/json.ts";
-import { openHiddenStates } from "../../states/hidden-states.ts";
-import { fileExists } from "../../store/file-exists.ts";
-import { readManifest } from "../../store/manifest.ts";
-import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
-import type { DataSetName, Workspace } from "../workspace.ts";
+import { SepError } from "../errors.ts";
+import { stableStringify } from "../formats/json.ts";
+import { type LoadedRuns, readRuns } from "../samples/read-runs.ts";
+import { openHiddenStates } from "../states/hidden-states.ts";
+import { fileExists } from "../store/file-exists.ts";
+import { describeProblems } from "../store/jsonl.ts";
+import { type ManifestWarning, readManifest } from "../store/manifest.ts";
+import { manifestPathOf, nameWithin } from "../store/output-ownership.ts";
+import { isInShard, type Shard } from "./shards/shard.ts";
+import type { DataSetName, Workspace } from "./workspace.ts";
 
 /**
  * Which answers: a question's K samples, whose meanings make its entropy, or the one that counts as the model's own,
@@ -51,4 +54,27 @@ export async function tracedAnswersPath(workspace: Workspace, set: DataSetName):
   if (!(await fileExists(states))) return workspace.runs(set);
   const { metadata } = await openHiddenStates(states);
   return answersPath(workspace, set, metadata.answers === "best" ? "best" : "samples");
+}
+
+/**
+ * A runs file, of which only the shard's questions are kept.
+ * @throws SepError `missing-input`
+ */
+export async function readShardRuns(path: string, shard: Shard | null): Promise<LoadedRuns> {
+  const loaded = await readRuns(path);
+  return shard === null
+    ? loaded
+    : { ...loaded, runs: loaded.runs.filter(({ question_id }) => isInShard(question_id, shard)) };
+}
+
+/** What was left out of a runs file when it was read. */
+export function warnOfBadRuns({
+  problems,
+  duplicates,
+}: Pick<LoadedRuns, "problems" | "duplicates">): ManifestWarning[] {
+  const left = (code: string, what: string, lines: typeof problems): ManifestWarning[] =>
+    lines.length === 0
+      ? []
+      : [{ code, message: `${lines.length} ${what} were left out: ${describeProblems(lines)}` }];
+  return [...left("bad-lines", "lines", problems), ...left("duplicate-runs", "repeated runs", duplicates)];
 }

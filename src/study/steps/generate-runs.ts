@@ -13,12 +13,15 @@ import type { Manifest, ManifestWarning } from "../../store/manifest.ts";
 import type { StepDefinition } from "../decide-step.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
 import { nameSome } from "../question-overlap.ts";
+import { type AdaptiveK, allRunIds, openAdaptiveK, sampleQuestion } from "../sampling/adaptive-k.ts";
+import {
+  type GenerateRunsOptions,
+  type GenerationPlan,
+  planGeneration,
+} from "../sampling/plan-generation.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import { answersPath, bestPart } from "../tracing/traced-answers.ts";
+import { answersPath, bestPart } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
-import { type AdaptiveK, openAdaptiveK } from "./adaptive-k.ts";
-import { type GenerateRunsOptions, type GenerationPlan, planGeneration } from "./plan-generation.ts";
-import { allRunIds, sampleQuestion } from "./sample-question.ts";
 
 /**
  * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is

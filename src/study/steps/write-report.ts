@@ -1,8 +1,11 @@
 import { readFile, rm } from "node:fs/promises";
 import { resolve } from "node:path";
+import { readSemanticEntropy, type StoredSemanticEntropy } from "../../entropy/read-semantic-entropy.ts";
 import { SepError } from "../../errors.ts";
-import type { ProbeEval } from "../../evaluation/probe-eval.ts";
+import type { SplitScores } from "../../evaluation/evaluate-split.ts";
+import type { ProbeEval, ProbeSummary } from "../../evaluation/probe-eval.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
+import { describeQuestions } from "../../report/describe-questions.ts";
 import {
   FIGURE_FORMATS,
   type FigureFormat,
@@ -14,19 +17,32 @@ import { figureSvg } from "../../report/figure-svg.ts";
 import { makeFigures } from "../../report/make-figures.ts";
 import { isPrintable, loadFigurePrinter } from "../../report/print-figure.ts";
 import { renderReport } from "../../report/render-report.ts";
+import type { ReportContent, ReportQuestion } from "../../report/report-content.ts";
+import type { Question } from "../../samples/question.ts";
+import { readRuns } from "../../samples/read-runs.ts";
+import type { RunRecord } from "../../samples/run-record.ts";
 import { fileExists } from "../../store/file-exists.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
+import { readJsonl } from "../../store/jsonl.ts";
 import { type Manifest, type ManifestWarning, readManifest } from "../../store/manifest.ts";
 import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
+import { formatNumber } from "../../text/format-numbers.ts";
+import { createRedactor, redactStrings } from "../../text/redact.ts";
 import { isCurrent, openChain } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
-import { listStudyInputs } from "../probes/study-inputs.ts";
+import { listStudyInputs, scoreStudy } from "../probes/score-study.ts";
 import { REPORT } from "../settings/probes.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
-import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import type { Workspace } from "../workspace.ts";
-import { gatherReport } from "./gather-report.ts";
+import {
+  readTool,
+  runStep,
+  type StepControl,
+  type StepEvent,
+  type StepOutcome,
+  type StepResult,
+} from "../step.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
 
 export interface WriteReportOptions extends StepControl, SettingsInput<typeof REPORT> {
   /** A `transfer.json` to show; the study's own, if there is one, when not given. */
@@ -153,3 +169,99 @@ async function readArtefact<T>(path: string, key: keyof T & string, maker: strin
   if (typeof value !== "object" || value === null || !(key in value)) throw bad(`it has no \`${key}\``);
   return value as T;
 }
+
+/**
+ * Collects what the report shows.
+ * @param transfer null for none
+ * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`
+ */
+export async function gatherReport(
+  workspace: Workspace,
+  evaluation: ProbeEval,
+  transfer: TransferEval | null,
+): Promise<ReportContent> {
+  const { probes, splits } = await scoreStudy(workspace);
+  const scoresOf = (name: string): SplitScores | undefined =>
+    splits.find(({ split }) => split === name)?.scores;
+  const test = scoresOf("math_test")!;
+  const ood = scoresOf("ood_test");
+  const { accuracy, se } = probes;
+  const trained = accuracy.kind === "untrained" ? se : accuracy;
+  const texts = await readTexts(workspace, "math");
+  return {
+    evaluation,
+    testScores: test,
+    layerScores: trained.kind === "untrained" ? [] : trained.training.layer_scores,
+    entropies: texts.entropies.map((record) => record.discrete_semantic_entropy),
+    questions: {
+      math_test: describe(test, texts),
+      ...(ood === undefined ? {} : { ood_test: describe(ood, await readTexts(workspace, "ood")) }),
+    },
+    transfer,
+    settings: describeSettings(evaluation, texts.runs),
+  };
+}
+
+interface StudyTexts {
+  readonly entropies: readonly StoredSemanticEntropy[];
+  readonly runs: readonly RunRecord[];
+  readonly questions: readonly Question[];
+}
+
+const describe = (scores: SplitScores, { entropies, runs, questions }: StudyTexts): ReportQuestion[] =>
+  describeQuestions(scores, entropies, runs, questions);
+
+/** A set's answers and questions; what other tools did not write is left empty. */
+async function readTexts(workspace: Workspace, set: DataSetName): Promise<StudyTexts> {
+  const [entropyPath, runsPath, rawPath] = [
+    workspace.semanticEntropy(set),
+    workspace.runs(set),
+    workspace.raw(set),
+  ];
+  return {
+    entropies: (await fileExists(entropyPath)) ? await readSemanticEntropy(entropyPath) : [],
+    runs: (await fileExists(runsPath)) ? (await readRuns(runsPath)).runs : [],
+    questions: (await fileExists(rawPath))
+      ? (await readJsonl(rawPath, { parse: (value) => value as Question })).rows
+      : [],
+  };
+}
+
+/** Names and values of all that shaped a study, for its report. */
+export function describeSettings(
+  { probes, se_threshold, settings, source }: ProbeEval,
+  runs: readonly RunRecord[],
+): [string, string][] {
+  const tool = readTool();
+  const questions = new Set(runs.map((run) => run.question_id)).size;
+  const first = runs[0];
+  const rows: [string, string][] = [
+    ["Tool", `${tool.name} ${tool.version}`],
+    ["Model", first?.model ?? "unknown"],
+    ["Questions and samples", `${questions} questions, ${runs.length} samples`],
+    ["Sampler", first === undefined ? "unknown" : describePairs({ ...first.sampler, seed: first.seed })],
+    ["Accuracy probe", describeProbe(probes.accuracy_probe)],
+    ["SE probe", describeProbe(probes.se_probe)],
+    ["Entropy baseline", describeProbe(probes.entropy_baseline)],
+    ["SE threshold", `${formatNumber(se_threshold.threshold, 4)} nats (${se_threshold.method})`],
+    [
+      "Inference",
+      `${settings.resamples} resamples, ${settings.permutations} permutations, seed ${settings.seed}`,
+    ],
+    ...Object.entries(source).map(([name, value]): [string, string] => [`Trace: ${name}`, value]),
+  ];
+  // a report is sent around, and an imported study names its model as it likes
+  return redactStrings(rows, createRedactor([]).message);
+}
+
+function describeProbe(probe: ProbeSummary | null): string {
+  if (probe === null) return "not trained";
+  const place = probe.position === null ? "mean think entropy" : `${probe.position}, layer ${probe.layer}`;
+  const score = probe.cv_auc === null ? "" : `, cross-validated AUROC ${formatNumber(probe.cv_auc)}`;
+  return `${place}, C = ${probe.C}, ${probe.training_rows} rows of ${probe.training_questions} questions${score}`;
+}
+
+const describePairs = (values: Readonly<Record<string, unknown>>): string =>
+  Object.entries(values)
+    .map(([name, value]) => `${name} ${Array.isArray(value) ? JSON.stringify(value) : value}`)
+    .join(", ");

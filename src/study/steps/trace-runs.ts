@@ -23,11 +23,15 @@ import type { ManifestWarning } from "../../store/manifest.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
 import { INDICES, TRACE } from "../settings/probes.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
-import { readShardRuns } from "../shards/read-shard-runs.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import { warnOfBadRuns } from "../warn-of-bad-runs.ts";
+import {
+  type AnswerRole,
+  answersPath,
+  findBestAnswers,
+  readShardRuns,
+  warnOfBadRuns,
+} from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
-import { type AnswerRole, answersPath, findBestAnswers } from "./traced-answers.ts";
 
 const { layers: _numbers, ...SETTINGS } = { ...TRACE, ...INDICES };
 

@@ -19,21 +19,19 @@ import type { SeThresholdChoice } from "../../probes/se-threshold.ts";
 import type { ProbeTarget } from "../../probes/select-layer.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
-import { FITTING } from "../settings/probes.ts";
-import { SEED } from "../settings/sampling.ts";
-import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
-import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import { openWorkspace, type Workspace } from "../workspace.ts";
-import { reportFit } from "./report-fit.ts";
-import { scoreStates } from "./score-split.ts";
-import { summariseProbe } from "./summarise-probe.ts";
+import { reportFit, scoreStates, summariseProbe } from "../probes/score-study.ts";
 import {
   describeTransferSet,
   listTransferInputs,
   openTransferSets,
   type TransferSet,
   warnOfLeftOut,
-} from "./transfer-sets.ts";
+} from "../probes/transfer-sets.ts";
+import { FITTING } from "../settings/probes.ts";
+import { SEED } from "../settings/sampling.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { openWorkspace, type Workspace } from "../workspace.ts";
 
 const SETTINGS = { ...FITTING, ...SEED };
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createHiddenStates } from "../../states/hidden-states-writer.ts";
 import type { TracePosition } from "../../states/positions.ts";
-import { choosePosition } from "./choose-position.ts";
+import { choosePosition } from "./build-datasets.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -16,8 +16,8 @@ import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 import { formatSignificant } from "../../text/format-numbers.ts";
 import { requireInput } from "../decide-step.ts";
 import type { StepEvent } from "../step.ts";
+import { tracedAnswersPath } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
-import { tracedAnswersPath } from "./traced-answers.ts";
 
 export interface VerifyTraceOptions {
   /** Reads the sample a second time: a loaded model, or another backend than the one that traced. */

@@ -1,29 +1,46 @@
+import { readSemanticEntropy } from "../../entropy/read-semantic-entropy.ts";
 import { chooseAnswerThreshold } from "../../evaluation/answer-threshold.ts";
 import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
+import type { CommonAnswer } from "../../evaluation/consistently-wrong.ts";
+import { type ConstantProbe, fitConstantProbe } from "../../evaluation/constant-control.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../../evaluation/evaluate-split.ts";
 import { DEFAULT_PERMUTATIONS } from "../../evaluation/permutation-test.ts";
-import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../../evaluation/probe-eval.ts";
+import {
+  EVALUATED_SPLITS,
+  type EvaluatedSplit,
+  type FamiliarityEvaluation,
+  type ProbeEval,
+  type UnfamiliarCount,
+} from "../../evaluation/probe-eval.ts";
+import { fitShuffledProbes, type ShuffledControl } from "../../evaluation/shuffled-control.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { hasBothClasses } from "../../probes/cross-validate.ts";
+import { measureFamiliarity } from "../../probes/familiarity.ts";
+import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
+import { readProbeDataset } from "../../probes/probe-dataset.ts";
+import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
+import { readRuns } from "../../samples/read-runs.ts";
 import type { HiddenStates } from "../../states/hidden-states.ts";
 import { fileExists } from "../../store/file-exists.ts";
 import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
+import { decideSplits, fitCalibrationMaps } from "../probes/decide-splits.ts";
+import {
+  listStudyInputs,
+  readProbeStates,
+  readQuestionStates,
+  type ScoredSplit,
+  type StudyProbes,
+  scoreStudy,
+  summariseProbe,
+} from "../probes/score-study.ts";
 import { TARGETS } from "../settings/probes.ts";
 import { SEED } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import type { Workspace } from "../workspace.ts";
-import { readCommonAnswers } from "./common-answers.ts";
-import { decideSplits, fitCalibrationMaps } from "./decide-splits.ts";
-import { evaluateFamiliarity } from "./evaluate-familiarity.ts";
-import { makeControls } from "./make-controls.ts";
-import type { ScoredSplit, StudyProbes } from "./score-split.ts";
-import { scoreStudy } from "./score-study.ts";
-import { listStudyInputs } from "./study-inputs.ts";
-import { summariseProbe } from "./summarise-probe.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
 
 const SETTINGS = { ...TARGETS, ...SEED };
 
@@ -194,5 +211,111 @@ function countRows(scored: readonly ScoredSplit[]): Record<string, number> {
       [`${split}_rows`, scores.incorrect.length],
       [`${split}_questions`, new Set(scores.questionIds).size],
     ]),
+  );
+}
+
+/**
+ * Counts the questions that each probe finds unfamiliar, on the splits that its distances were not taken from. A question
+ * is judged by its first answer with a state, as in training.
+ */
+export async function evaluateFamiliarity(
+  { accuracy, se }: StudyProbes,
+  scored: readonly ScoredSplit[],
+): Promise<NonNullable<ProbeEval["familiarity"]>> {
+  const held = scored.filter(({ split }) => split !== "math_val");
+  return {
+    accuracy_probe: await countUnfamiliar(accuracy, held),
+    se_probe: await countUnfamiliar(se, held),
+  };
+}
+
+/** @returns null for a probe that cannot tell */
+async function countUnfamiliar(
+  probe: Probe | UntrainedProbe,
+  held: readonly ScoredSplit[],
+): Promise<FamiliarityEvaluation | null> {
+  if (probe.kind === "untrained" || probe.familiarity === null) return null;
+  const { level, distances } = probe.familiarity;
+  const splits: Partial<Record<EvaluatedSplit, UnfamiliarCount>> = {};
+  for (const { split, dataset, hidden } of held) {
+    const { states } = await readQuestionStates(probe, dataset, hidden);
+    const found = states === null ? [] : measureFamiliarity(probe, states).filter((each) => each !== null);
+    const unfamiliar = found.filter(({ is_unfamiliar }) => is_unfamiliar).length;
+    splits[split] = {
+      question_count: found.length,
+      unfamiliar_count: unfamiliar,
+      unfamiliar_share: found.length === 0 ? null : unfamiliar / found.length,
+    };
+  }
+  return { level, validation_questions: distances.length, splits };
+}
+
+/** What the accuracy probe is held against. */
+export interface Controls {
+  /** Refitted on shuffled training labels, on every split whose rows all have its features. */
+  readonly shuffled: ReadonlyMap<EvaluatedSplit, ShuffledControl>;
+  /** Refitted on features that say nothing; null if not made. */
+  readonly constant: ConstantProbe | null;
+}
+
+/** Refits the accuracy probe on what it should learn nothing from; for logistic probes only. */
+export async function makeControls(
+  workspace: Workspace,
+  { accuracy }: StudyProbes,
+  scored: readonly ScoredSplit[],
+  seed: number,
+): Promise<Controls> {
+  const controls = new Map<EvaluatedSplit, ShuffledControl>();
+  if (accuracy.kind !== "logistic") return { shuffled: controls, constant: null };
+  const train = await readProbeDataset(workspace.probeDataset("math_train"));
+  const { rows, values } = await readProbeStates(accuracy, train, scored[0]!.hidden);
+  const labels = Uint8Array.from(rows, (row) => 1 - train.correct[row]!);
+  const settings = { C: accuracy.C, classWeight: accuracy.class_weight };
+  const constant = await fitConstantProbe(labels, settings);
+  await using multiplier = await createMatrixMultiplier();
+  const questions = rows.map((row) => train.questionGroups[row]!);
+  const shuffled = await fitShuffledProbes(multiplier, values, accuracy.width, labels, questions, {
+    ...settings,
+    seed,
+  });
+  if (shuffled === null) return { shuffled: controls, constant };
+  for (const { split, dataset, hidden, scores } of scored) {
+    const own = await readProbeStates(accuracy, dataset, hidden);
+    const ownLabels = Uint8Array.from(own.rows, (row) => scores.incorrect[row]!);
+    const control = shuffled.evaluate(own.values, ownLabels);
+    if (control !== null) controls.set(split, control);
+  }
+  return { shuffled: controls, constant };
+}
+
+/**
+ * What the samples of each question of a set mostly say: the largest meaning cluster, with its first answer.
+ * @returns by question id; empty where the set's runs or entropies are not there
+ */
+export async function readCommonAnswers(
+  workspace: Workspace,
+  set: DataSetName,
+): Promise<ReadonlyMap<string, CommonAnswer>> {
+  const paths = [workspace.runs(set), workspace.semanticEntropy(set)];
+  if ((await Promise.all(paths.map(fileExists))).includes(false)) return new Map();
+  const { runs } = await readRuns(workspace.runs(set));
+  const texts = new Map(
+    runs.map((run) => [
+      JSON.stringify([run.question_id, run.run_id]),
+      run.extracted_answer ?? (run.answer_text.trim() || null),
+    ]),
+  );
+  const records = await readSemanticEntropy(workspace.semanticEntropy(set));
+  return new Map(
+    records.flatMap(({ question_id, clusters }) => {
+      const samples = clusters.reduce((sum, { member_run_ids }) => sum + member_run_ids.length, 0);
+      if (samples === 0) return [];
+      const largest = clusters.reduce((most, cluster) =>
+        cluster.member_run_ids.length > most.member_run_ids.length ? cluster : most,
+      );
+      const said = largest.member_run_ids.map((run) => texts.get(JSON.stringify([question_id, run])) ?? null);
+      const answer = said.find((text) => text !== null) ?? null;
+      return [[question_id, { answer, cluster_share: largest.member_run_ids.length / samples }]];
+    }),
   );
 }

@@ -12,11 +12,11 @@ import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { readTensor, writeSafetensors } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
+import { openTransferSets } from "../probes/transfer-sets.ts";
 import type { StepEvent, StepResult } from "../step.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { transferProbes } from "./transfer-probes.ts";
-import { openTransferSets } from "./transfer-sets.ts";
 
 const QUICK = { resamples: 60, permutations: 49, c: 0.01 };
 const roots: string[] = [];
