@@ -18,7 +18,11 @@ import {
 import { parseServerAddress } from "../../net/server-address.ts";
 import { createServerPool } from "../../net/server-pool.ts";
 import type { StepEvent } from "../step.ts";
-import type { EntailerChoice } from "./open-equivalence.ts";
+import type { MEANING } from "../settings/meaning.ts";
+import type { SettingsInput } from "../settings/setting.ts";
+
+/** Which NLI model. */
+export type EntailerChoice = Pick<SettingsInput<typeof MEANING>, "nliModel" | "nliDtype" | "nliUrl">;
 
 /** Opens the models that meaning may need, each at its first use; downloads have events of their own. */
 export interface MeaningModels {

@@ -119,9 +119,6 @@ const NOT_TO_BE_HAD: ReadonlySet<SepErrorCode> = new Set([
 /** How answers are grouped by meaning. */
 export type MeaningChoice = SettingsInput<typeof MEANING>;
 
-/** Which NLI model. */
-export type EntailerChoice = Pick<MeaningChoice, "nliModel" | "nliDtype" | "nliUrl">;
-
 /**
  * The relation that `auto` stands for. Answers that were graded as mathematics are compared as mathematics, and those
  * that are none as text, so that the built-in question sets never need a model.

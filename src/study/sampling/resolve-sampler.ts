@@ -5,7 +5,6 @@ import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts"
 import { SepError } from "../../errors.ts";
 import { GENERATE, SAMPLER, STUDY_SAMPLER } from "../settings/sampling.ts";
 import { defaultOf, resolveSettings, type SettingsInput } from "../settings/setting.ts";
-import type { GenerateRunsOptions } from "./plan-generation.ts";
 
 /** What a study may change of the sampler. */
 export type SamplerChoice = SettingsInput<typeof SAMPLER>;
@@ -117,6 +116,14 @@ function defaultMaxNewTokens(model: string): number {
   return model === POCKET_MODEL ? 160 : 2048;
 }
 
+/** Options of `generateRuns` for a question's best answer. */
+interface BestAnswerOptions {
+  readonly answers: "best";
+  readonly runs: 1;
+  readonly sampler: SamplerSettings;
+  readonly samplerSources: ResolvedSampler["sources"];
+}
+
 /**
  * The samples' settings made those of a question's best answer: one draw, at another temperature.
  * @see Farquhar et al. 2024, Methods; Kossen et al. 2024, section 4: temperature 0.1
@@ -125,7 +132,7 @@ export const asBest = (
   sampler: SamplerSettings,
   sources: ResolvedSampler["sources"],
   temperature: number,
-): Pick<GenerateRunsOptions, "answers" | "runs" | "sampler" | "samplerSources"> => ({
+): BestAnswerOptions => ({
   answers: "best",
   runs: 1,
   sampler: { ...sampler, temperature },
