@@ -130,7 +130,7 @@ type Decision = DecisionEvaluation<EvaluatedSplit>;
  * The thresholds as a table: what was promised, and what came of it on questions that they were not chosen on. Empty
  * without any.
  */
-export function describeDecisions(decisions: readonly Decision[], paint: Paint): string[] {
+function describeDecisions(decisions: readonly Decision[], paint: Paint): string[] {
   if (decisions.length === 0) return [];
   const groups = groupByTarget(decisions);
   return [
@@ -221,7 +221,7 @@ const TEXT_WIDTH = 78;
  * The lines below a split's table: the two probes compared, their calibration, and what semantic entropy cannot see.
  * Each is left out where there is nothing to say.
  */
-export function describeFindings(split: SplitEvaluation): string[] {
+function describeFindings(split: SplitEvaluation): string[] {
   return [
     ...describeComparison(split),
     ...describeCalibration(split),

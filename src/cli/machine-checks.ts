@@ -193,7 +193,7 @@ export interface Check {
 }
 
 /** An error's message on one line. */
-export function oneLine(error: unknown): string {
+function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/\s+/g, " ").trim();
 }

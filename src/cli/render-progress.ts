@@ -16,7 +16,7 @@ import {
 import { createPaint } from "./terminal.ts";
 
 /** How events are shown: JSON lines, nothing but warnings, or for people. */
-export interface ProgressMode {
+interface ProgressMode {
   readonly json: boolean;
   readonly quiet: boolean;
   /** Steps whose warnings the command prints with its result; until then they wait, unless the work fails. */

@@ -128,7 +128,7 @@ export function openBrowser(address: string, context: CliContext): void {
  * @param path where that file goes; it is gone when the address was used, or at the end
  * @param used resolves when somebody came in with the address
  */
-export async function openSecretly(
+async function openSecretly(
   address: string,
   path: string,
   used: Promise<void>,
@@ -164,8 +164,8 @@ export const loadCreation = (): Promise<typeof import("../notebook/session/creat
 export const loadAgents = (): Promise<typeof import("../notebook/mcp/agent-handler.ts")> =>
   import("../notebook/mcp/agent-handler.ts");
 
-export const loadServer = (): Promise<typeof import("../notebook/server/serve-notebook.ts")> =>
+const loadServer = (): Promise<typeof import("../notebook/server/serve-notebook.ts")> =>
   import("../notebook/server/serve-notebook.ts");
 
-export const loadStorage = (): Promise<typeof import("../notebook/storage-folder.ts")> =>
+const loadStorage = (): Promise<typeof import("../notebook/storage-folder.ts")> =>
   import("../notebook/storage-folder.ts");

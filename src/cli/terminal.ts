@@ -41,7 +41,7 @@ export function wrap(text: string, width: number): string[] {
 
 /**
  * A size for people: "0 B", "12 kB", "3.4 MB", "1.2 GB", in powers of 1000.
- * @param scaleBytes the size that chooses the unit, so that "0.3" and "1.2 GB" can stand side by side
+ * @param scaleBytes the size that chooses the unit, so that "0.3" and "1.2 GB" have the same unit
  */
 export function formatBytes(sizeBytes: number, scaleBytes: number = sizeBytes): string {
   const power = UNITS.findLastIndex((_, index) => scaleBytes >= 1000 ** index);

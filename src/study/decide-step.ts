@@ -86,7 +86,7 @@ interface DecideOptions {
 }
 
 /**
- * Settles what a step is to do, and refuses what it must not do. Reads only. In a plan, inputs that earlier steps
+ * Decides what a step is to do, and refuses what it must not do. Reads only. In a plan, inputs that earlier steps
  * will write are taken to be other files than those that are there.
  * @throws SepError `missing-input`, `stale-input`, `output-differs`
  */

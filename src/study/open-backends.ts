@@ -27,7 +27,7 @@ type ModelSettings = SettingsOutput<Omit<typeof MODEL, "backend">>;
 type ServerSettings = SettingsOutput<typeof VLLM & typeof VLLM_SERVER> &
   Partial<Pick<StudySettings, "vllmApi" | "vllmStates" | "vllmStatesUrl">>;
 
-/** What draws answers. */
+/** What samples answers. */
 export type AnswerBackendSettings = ModelSettings & ServerSettings & Pick<StudySettings, "backend">;
 
 /** What reads hidden states. */

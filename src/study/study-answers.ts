@@ -11,7 +11,7 @@ import type { DataSetName, Workspace } from "./workspace.ts";
 
 /**
  * Which answers: a question's K samples, whose meanings make its entropy, or the one that counts as the model's own,
- * drawn carefully; the papers train and judge probes on the latter.
+ * sampled carefully; the papers train and evaluate probes on the latter.
  * @see Kossen et al. 2024, section 4
  */
 export type AnswerRole = "samples" | "best";
@@ -20,7 +20,7 @@ export type AnswerRole = "samples" | "best";
 export const answersPath = (workspace: Workspace, set: DataSetName, role: AnswerRole = "samples"): string =>
   role === "best" ? workspace.bestRuns(set) : workspace.runs(set);
 
-/** What the step that draws a set's best answers calls its part. */
+/** What the step that samples a set's best answers calls its part. */
 export const bestPart = (set: DataSetName): string => `${set} best`;
 
 /**

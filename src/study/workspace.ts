@@ -33,7 +33,7 @@ export interface Workspace {
   readonly shard: Shard | null;
   raw(set: DataSetName): string;
   runs(set: DataSetName): string;
-  /** One careful answer a question, where a study has them; the same schema. */
+  /** One careful answer per question, where a study has them; the same schema. */
   bestRuns(set: DataSetName): string;
   semanticEntropy(set: DataSetName): string;
   pairVerdicts(set: DataSetName): string;

@@ -90,7 +90,7 @@ export const PROBE_EXPORT: Command = defineCommand({
 });
 
 /** What a probe file says of itself, a name and a value a row. */
-export function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [string, string])[] {
+function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [string, string])[] {
   if (probe.kind === "untrained") {
     return [
       ["kind", "could not be trained"],

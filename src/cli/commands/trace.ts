@@ -107,7 +107,7 @@ async function* findVerdicts(
 }
 
 /** What was found about a trace, a check a line, with examples of what failed. */
-export function describeVerdict(verdict: TraceVerdict, paint: Paint): string {
+function describeVerdict(verdict: TraceVerdict, paint: Paint): string {
   const { part, passed, rows, layers, checks, largest_difference } = verdict;
   const counts = Object.entries(rows).map(([position, count]) => `${count} ${position}`);
   return [

@@ -17,9 +17,9 @@ import {
 } from "../../meaning/sentence-embedder.ts";
 import { parseServerAddress } from "../../net/server-address.ts";
 import { createServerPool } from "../../net/server-pool.ts";
-import type { StepEvent } from "../step.ts";
 import type { MEANING } from "../settings/meaning.ts";
 import type { SettingsInput } from "../settings/setting.ts";
+import type { StepEvent } from "../step.ts";
 
 /** Which NLI model. */
 export type EntailerChoice = Pick<SettingsInput<typeof MEANING>, "nliModel" | "nliDtype" | "nliUrl">;
@@ -81,7 +81,7 @@ export interface OpenEncoderOptions {
 }
 
 /**
- * A model of inference whose verdicts are kept on disk; it is downloaded first if it has to be.
+ * An NLI model whose verdicts are kept on disk; it is downloaded first if it has to be.
  * @throws SepError as `locateEncoder`, `createNliEntailer` and `createCachedEntailer` do
  */
 export async function* openEntailer(

@@ -14,13 +14,13 @@ import type { StepEvent } from "../step.ts";
 import type { MeaningModels } from "./meaning-models.ts";
 
 /** A relation and the model behind it, if it has one. */
-export interface OpenEquivalence extends AsyncDisposable {
+interface OpenEquivalence extends AsyncDisposable {
   readonly equivalence: Equivalence;
   /** Whether its verdicts depend on the question's words, so that these have to be known. */
   readonly readsQuestions: boolean;
 }
 
-export interface OpenEquivalenceOptions {
+interface OpenEquivalenceOptions {
   readonly models: MeaningModels;
   /** For `hybrid`: whether any pair will be left for the model; without one left, it is not opened. */
   readonly leavesPairs: boolean;

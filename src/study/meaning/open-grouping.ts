@@ -17,7 +17,7 @@ export interface GroupableSamples {
   readonly runs: readonly (AnswerSample & Pick<RunRecord, "correctness">)[];
 }
 
-/** What will group answers, settled and with its models open. */
+/** What will group answers, resolved and with its models open. */
 export interface OpenGrouping extends AsyncDisposable {
   /** Of the relation, or "edited". */
   readonly name: string;

@@ -39,7 +39,7 @@ export interface TransferSet extends OpenedSet {
 }
 
 /** Whether a workspace's second question set is there. */
-export const hasSecondSet = (workspace: Workspace): Promise<boolean> =>
+const hasSecondSet = (workspace: Workspace): Promise<boolean> =>
   fileExists(workspace.probeDataset("ood_test"));
 
 /** The files that a comparison of workspaces reads. */

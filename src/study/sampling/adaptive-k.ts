@@ -9,7 +9,7 @@ import { createMeaningModels, type MeaningModels } from "../meaning/meaning-mode
 import { type MeaningChoice, openEquivalence, resolveEquivalence } from "../meaning/open-equivalence.ts";
 import type { StepEvent } from "../step.ts";
 
-/** To draw no more answers to a question than it takes to tell whether its entropy is above a threshold. */
+/** To sample no more answers to a question than it takes to tell whether its entropy is above a threshold. */
 export interface AdaptiveOptions {
   /** Nats of discrete semantic entropy over all K answers. */
   readonly seThreshold: number;
@@ -18,7 +18,7 @@ export interface AdaptiveOptions {
   readonly models?: MeaningModels | undefined;
 }
 
-/** Draws no more answers than the decision takes. */
+/** Samples no more answers than the decision takes. */
 export interface AdaptiveK extends AsyncDisposable {
   /** All that decides where it stops, for the manifest. */
   readonly settings: Json;
@@ -28,7 +28,7 @@ export interface AdaptiveK extends AsyncDisposable {
 
 /**
  * Opens the relation that adaptive sampling clusters by. A question's answers are taken in the order of their run ids,
- * so that what is drawn is always the beginning of what would be drawn without it, and where it stops does not depend
+ * so that what is sampled is always the beginning of what would be sampled without it, and where it stops does not depend
  * on where it was interrupted.
  * @param total K
  * @throws SepError `bad-option` for a threshold that no K answers exceed, and clusters that further answers may merge;

@@ -97,7 +97,7 @@ it("judges again by another rule, and draws nothing again", async () => {
   const first = await generate({ limit: 3 });
   expect(await settings()).toMatchObject({ correctness: "contains" });
   expect(first.events).toContainEqual(
-    expect.objectContaining({ kind: "note", message: "answers are judged as open ones (contains)" }),
+    expect.objectContaining({ kind: "note", message: "answers are graded as open ones (contains)" }),
   );
   const before = await runs();
   const asMath = await generate({ limit: 3, correctness: "math" });

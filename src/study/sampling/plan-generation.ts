@@ -58,7 +58,7 @@ export interface GenerateRunsOptions extends StepControl {
   readonly enableThinking?: boolean | undefined;
   /** `auto`: `math` where most reference answers are mathematical, else `contains`. */
   readonly correctness?: CorrectnessRule | "auto" | undefined;
-  /** Draw no more of the `runs` answers than it takes to tell on which side of a threshold a question is. */
+  /** Sample no more of the `runs` answers than it takes to tell on which side of a threshold a question is. */
   readonly adaptive?: AdaptiveOptions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -71,8 +71,8 @@ export interface GenerationPlan {
   readonly runs: number;
   /** All that an answer's tokens depend on, beside its question and its run id. */
   readonly sampling: Readonly<Record<string, Json>>;
-  /** What decides which answers there are and how they are judged, but not their tokens. */
-  readonly judging: Readonly<Record<string, Json>>;
+  /** What decides which answers there are and how they are graded, but not their tokens. */
+  readonly grading: Readonly<Record<string, Json>>;
   readonly recording: RecordRunsOptions;
   readonly leftOutAsShots: number;
   readonly notes: readonly string[];
@@ -124,7 +124,7 @@ export async function planGeneration(
       enable_thinking: enableThinking ?? null,
       ...(stream === undefined ? {} : { stream }),
     },
-    judging: {
+    grading: {
       runs,
       limit: limit ?? null,
       correctness,
@@ -143,7 +143,7 @@ export async function planGeneration(
     leftOutAsShots: all.length - questions.length,
     notes: [
       ...(asked === "auto" && correctness !== "math"
-        ? [`answers are judged as open ones (${correctness})`]
+        ? [`answers are graded as open ones (${correctness})`]
         : []),
       ...[describeUnfollowed(model, sampler)].filter((note) => note !== null),
     ],
@@ -177,7 +177,7 @@ function warnOfLines(count: number, reasons: string): ManifestWarning[] {
     : [{ code: "bad-lines", message: `${count} question lines were left out: ${reasons}` }];
 }
 
-/** Whoever wants accuracies or best answers only may draw single ones. */
+/** Whoever wants accuracies or best answers only may sample single ones. */
 function warnOfSingles(runs: number, answers: AnswerRole): ManifestWarning[] {
   if (runs > 1 || answers === "best") return [];
   const message =

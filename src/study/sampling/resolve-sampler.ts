@@ -125,7 +125,7 @@ interface BestAnswerOptions {
 }
 
 /**
- * The samples' settings made those of a question's best answer: one draw, at another temperature.
+ * The samples' settings made those of a question's best answer: one sample, at another temperature.
  * @see Farquhar et al. 2024, Methods; Kossen et al. 2024, section 4: temperature 0.1
  */
 export const asBest = (

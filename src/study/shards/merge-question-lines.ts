@@ -56,7 +56,7 @@ function explainLeft(
 }
 
 /** The lines of one question, as they stand in the file. */
-export interface QuestionLines {
+interface QuestionLines {
   readonly questionId: string;
   readonly lines: readonly Buffer[];
 }

@@ -83,7 +83,7 @@ async function* mergeStep(
   finished: readonly FinishedShard[],
   { force, signal }: { readonly force: boolean; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<StepEvent, StepResult> {
-  // what a shard without questions settled on says nothing of the others
+  // what a shard without questions resolved says nothing of the others
   const { manifest, workspace } = finished.find(hasQuestions) ?? finished[0]!;
   const like = { manifest, workspace, shard: workspace.shard! };
   const written = outputs(study, set);

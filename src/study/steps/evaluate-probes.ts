@@ -216,9 +216,9 @@ function countRows(scored: readonly ScoredSplit[]): Record<string, number> {
 
 /**
  * Counts the questions that each probe finds unfamiliar, on the splits that its distances were not taken from. A question
- * is judged by its first answer with a state, as in training.
+ * is assessed by its first answer with a state, as in training.
  */
-export async function evaluateFamiliarity(
+async function evaluateFamiliarity(
   { accuracy, se }: StudyProbes,
   scored: readonly ScoredSplit[],
 ): Promise<NonNullable<ProbeEval["familiarity"]>> {
@@ -259,7 +259,7 @@ export interface Controls {
 }
 
 /** Refits the accuracy probe on what it should learn nothing from; for logistic probes only. */
-export async function makeControls(
+async function makeControls(
   workspace: Workspace,
   { accuracy }: StudyProbes,
   scored: readonly ScoredSplit[],
@@ -292,7 +292,7 @@ export async function makeControls(
  * What the samples of each question of a set mostly say: the largest meaning cluster, with its first answer.
  * @returns by question id; empty where the set's runs or entropies are not there
  */
-export async function readCommonAnswers(
+async function readCommonAnswers(
   workspace: Workspace,
   set: DataSetName,
 ): Promise<ReadonlyMap<string, CommonAnswer>> {

@@ -304,7 +304,7 @@ describe("generateRuns, adaptively", () => {
     expect(new Set((await readRuns(workspace.runs("math"))).runs.map((run) => run.question_id)).size).toBe(6);
     expect(events).toContainEqual(
       expect.objectContaining({
-        message: expect.stringMatching(/^\d+ of 36 answers \(\d+\.\d%\) were not drawn/),
+        message: expect.stringMatching(/^\d+ of 36 answers \(\d+\.\d%\) were not sampled/),
       }),
     );
     const extended = await finishStep(generate(often));

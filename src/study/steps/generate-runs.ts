@@ -26,7 +26,7 @@ import type { DataSetName, Workspace } from "../workspace.ts";
 /**
  * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is
  * on disk at once, so that an interrupted run goes on where it stopped and ends with the same bytes. More runs or
- * more questions extend what is there, and another correctness rule judges it again; any other change is refused
+ * more questions extend what is there, and another correctness rule grades it again; any other change is refused
  * without `force`. A question that is too long for the model is left out and named. With `adaptive`, a question gets the first so many of its K answers. With `answers: "best"`, one careful
  * answer a question instead, in a file of its own.
  * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long` when
@@ -38,12 +38,12 @@ export async function* generateRuns(
   options: GenerateRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
   const { force = false, plan: planned } = options;
-  const settled = await planGeneration(workspace, set, options);
+  const resolved = await planGeneration(workspace, set, options);
   await using adaptive =
     options.adaptive === undefined
       ? null
-      : yield* openAdaptiveK(settled.runs, settled.recording.correctness, options.adaptive, options.signal);
-  const plan = { ...settled, judging: { ...settled.judging, adaptive: adaptive?.settings ?? null } };
+      : yield* openAdaptiveK(resolved.runs, resolved.recording.correctness, options.adaptive, options.signal);
+  const plan = { ...resolved, grading: { ...resolved.grading, adaptive: adaptive?.settings ?? null } };
   const output = answersPath(workspace, set, options.answers);
   const part = options.answers === "best" ? bestPart(set) : set;
   const definition: StepDefinition = {
@@ -51,7 +51,7 @@ export async function* generateRuns(
     part,
     inputs: [workspace.raw(set)],
     outputs: [output],
-    settings: { ...plan.sampling, ...plan.judging },
+    settings: { ...plan.sampling, ...plan.grading },
     whenStale: "refuse",
     extendsPrevious: (previous) => sameSampling(previous, plan),
     check: () => (force ? Promise.resolve() : checkKeepable(output, plan)),
@@ -62,9 +62,9 @@ export async function* generateRuns(
   );
 }
 
-/** Whether the answers that are there are among those that are asked for now, whatever judges them. */
-function sameSampling({ settings }: Manifest, { sampling, judging }: GenerationPlan): boolean {
-  const before = Object.entries(settings).filter(([key]) => !Object.hasOwn(judging, key));
+/** Whether the answers that are there are among those that are asked for now, however they are graded. */
+function sameSampling({ settings }: Manifest, { sampling, grading }: GenerationPlan): boolean {
+  const before = Object.entries(settings).filter(([key]) => !Object.hasOwn(grading, key));
   return stableStringify(Object.fromEntries(before)) === stableStringify(sampling);
 }
 
@@ -156,7 +156,7 @@ async function* sampleMissing(
 }
 
 const describeSaving = (saved: number, all: number): string =>
-  `${saved} of ${all} answers (${((saved / Math.max(1, all)) * 100).toFixed(1)}%) were not drawn: they could not have changed on which side of the threshold their question is`;
+  `${saved} of ${all} answers (${((saved / Math.max(1, all)) * 100).toFixed(1)}%) were not sampled: they could not have changed on which side of the threshold their question is`;
 
 const keyOf = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);
 
@@ -181,7 +181,7 @@ async function requireSameJournal(
   if (stableStringify(before) === stableStringify(settings)) return false;
   throw new SepError(
     "output-differs",
-    `${journal} holds unfinished answers that were drawn with other settings. Use the same settings to go on, --force to drop them, or --out for another folder.`,
+    `${journal} holds unfinished answers that were sampled with other settings. Use the same settings to go on, --force to drop them, or --out for another folder.`,
   );
 }
 

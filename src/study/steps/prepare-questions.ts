@@ -69,7 +69,7 @@ export async function* prepareQuestions(
 }
 
 /**
- * Says before anything is drawn which questions the study will not count. It depends on both sets, so it is said again
+ * Says before anything is sampled which questions the study will not count. It depends on both sets, so it is said again
  * each time and is no part of the file's manifest; that of the data sets has it.
  */
 export async function* warnOfOverlap(

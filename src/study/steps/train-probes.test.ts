@@ -8,7 +8,7 @@ import { loadModel } from "../../checkpoint/load-model.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { openWorkspace } from "../workspace.ts";
 import { generateRuns } from "./generate-runs.ts";
-import { readAsking } from "./train-probes.ts";
+import { readGenerationConfig } from "./train-probes.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
 
@@ -16,7 +16,7 @@ it("a probe's record of how the model was asked is that of the generate step", a
   const root = await mkdtemp(join(tmpdir(), "sep-asking-"));
   try {
     const workspace = openWorkspace(root);
-    expect(await readAsking(workspace)).toBeNull();
+    expect(await readGenerationConfig(workspace)).toBeNull();
     await writeJsonl(workspace.raw("math"), [{ id: "a", question: "What is 1 + 1?", answer: "2" }]);
     await using model = await loadModel(CHECKPOINT, { threads: 1 });
     const sampler = {
@@ -31,7 +31,7 @@ it("a probe's record of how the model was asked is that of the generate step", a
     };
     const asking = { promptFormat: "notebook", systemPrompt: "Be terse." } as const;
     await finishStep(generateRuns(workspace, "math", { model, sampler, runs: 2, ...asking }));
-    expect(await readAsking(workspace)).toEqual({
+    expect(await readGenerationConfig(workspace)).toEqual({
       prompt_format: "notebook",
       system_prompt: "Be terse.",
       enable_thinking: null,

@@ -51,7 +51,7 @@ export async function* trainProbes(
   const { seThreshold, layer, window, positions, classWeight, nested, permutations } = settings;
   const { targetRisk, targetCoverage, seed } = settings;
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
-  const asking = await readAsking(workspace);
+  const asking = await readGenerationConfig(workspace);
   const definition = {
     ...STEP,
     inputs: [
@@ -165,7 +165,7 @@ function countTraining(
   };
 }
 
-export interface CalibrateProbeOptions {
+interface CalibrateProbeOptions {
   /** What the probe was fitted on. */
   readonly train: ProbeDataset;
   readonly hidden: HiddenStates;
@@ -180,7 +180,7 @@ export interface CalibrateProbeOptions {
  * score not to answer, and how far from the training states familiar questions lie.
  * @param validation rows of questions that nothing was fitted or chosen on
  */
-export async function calibrateProbe(
+async function calibrateProbe(
   probe: Probe | UntrainedProbe,
   validation: ProbeDataset,
   { train, hidden, seThreshold, targets, asking }: CalibrateProbeOptions,
@@ -228,7 +228,7 @@ async function recordFamiliarity(
 }
 
 /** How the generate step asked the model. @returns null for runs that it did not make */
-export async function readAsking(workspace: Workspace): Promise<AskingRecord | null> {
+export async function readGenerationConfig(workspace: Workspace): Promise<AskingRecord | null> {
   const manifest = await readManifest(manifestPathOf(await tracedAnswersPath(workspace, "math")));
   if (manifest === null || manifest.step !== "generate") return null;
   const { prompt_format, system_prompt, enable_thinking, sampler } = manifest.settings;

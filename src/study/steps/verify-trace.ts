@@ -41,7 +41,7 @@ export interface TraceVerdict {
 
 /** Of the scale: other kernels, padding and order of sums stay far below, another token or layer far above. */
 const TOLERANCE = 1e-3;
-/** Rows that are read from disk at a time. */
+/** Rows that are read from disk at once. */
 const ROWS_AT_A_TIME = 4096;
 const DEFAULT_SAMPLE = 32;
 

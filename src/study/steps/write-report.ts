@@ -175,7 +175,7 @@ async function readArtefact<T>(path: string, key: keyof T & string, maker: strin
  * @param transfer null for none
  * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`
  */
-export async function gatherReport(
+async function gatherReport(
   workspace: Workspace,
   evaluation: ProbeEval,
   transfer: TransferEval | null,
@@ -228,7 +228,7 @@ async function readTexts(workspace: Workspace, set: DataSetName): Promise<StudyT
 }
 
 /** Names and values of all that shaped a study, for its report. */
-export function describeSettings(
+function describeSettings(
   { probes, se_threshold, settings, source }: ProbeEval,
   runs: readonly RunRecord[],
 ): [string, string][] {
