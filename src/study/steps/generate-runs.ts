@@ -27,8 +27,8 @@ import type { DataSetName, Workspace } from "../workspace.ts";
  * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is
  * on disk at once, so that an interrupted run goes on where it stopped and ends with the same bytes. More runs or
  * more questions extend what is there, and another correctness rule grades it again; any other change is refused
- * without `force`. A question that is too long for the model is left out and named. With `adaptive`, a question gets the first so many of its K answers. With `answers: "best"`, one careful
- * answer a question instead, in a file of its own.
+ * without `force`. A question that is too long for the model is left out and named. With `adaptive`, a question gets the
+ * first so many of its K answers. With `answers: "best"`, one careful answer per question instead, in a file of its own.
  * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long` when
  *   no question fits into the model, `too-few-questions` when every question is a shot, and `bad-option` as `buildPrompt` does
  */
