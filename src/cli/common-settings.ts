@@ -1,23 +1,30 @@
 import { z } from "zod";
-import { flag, setting, text } from "../study/settings/setting.ts";
+import { flag, redescribe, setting, text } from "../study/settings/setting.ts";
 import { parseShard, type Shard } from "../study/shards/shard.ts";
 import { openShard, type Workspace, withStudyRuns } from "../study/workspace.ts";
 
+/** Stands on the command line only, and not in a file of settings. */
+const onCommandLine = <S extends z.ZodType>(schema: S): S => redescribe(schema, { inFile: false });
+
 /** Of every step: where it works, and what it prints. */
 export const OUTPUT = {
-  out: setting(z.string().min(1).default("."), "Folder of the study; data/ and artifacts/ are in it.", {
-    placeholder: "DIR",
-  }),
-  force: flag("Replace outputs that other settings or inputs made."),
-  json: flag("Print one JSON line per event on stdout, the result last."),
-  quiet: flag("Print warnings and errors only."),
+  out: onCommandLine(
+    setting(z.string().min(1).default("."), "Folder of the study; data/ and artifacts/ are in it.", {
+      placeholder: "DIR",
+    }),
+  ),
+  force: onCommandLine(flag("Replace outputs that other settings or inputs made.")),
+  json: onCommandLine(flag("Print one JSON line per event on stdout, the result last.")),
+  quiet: onCommandLine(flag("Print warnings and errors only.")),
 };
 
 /** Of steps that read settings from a file. */
 export const CONFIG = {
-  config: text(
-    "FILE",
-    "Settings by their option's name, in YAML or JSON, such as the artifacts/config.yaml that `sep run` writes; options on the command line come first.",
+  config: onCommandLine(
+    text(
+      "FILE",
+      "Settings by their option's name, in YAML or JSON, such as the artifacts/config.yaml that `sep run` writes; options on the command line come first.",
+    ),
   ),
 };
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readConfig, writeConfig } from "./config-file.ts";
 import { DATASET, DATASET_LAYER, TRAIN, TRAIN_POSITIONS } from "./settings/probes.ts";
-import { resolveSettings } from "./settings/setting.ts";
+import { flag, redescribe, resolveSettings } from "./settings/setting.ts";
 import { STUDY, settingsSchema } from "./settings/study.ts";
 import { openWorkspace } from "./workspace.ts";
 
@@ -58,6 +58,13 @@ describe("readConfig", () => {
       code: "bad-option",
       message: expect.stringMatching(message),
     });
+  });
+
+  it("refuses what stands on the command line only", async () => {
+    const force = redescribe(flag("Replace."), { inFile: false });
+    await expect(readConfig(await put("force: true"), { force })).rejects.toThrow(
+      /there is no setting force/,
+    );
   });
 
   it("says when there is no such file", async () => {

@@ -36,23 +36,24 @@ export async function readConfig<S extends Settings>(
   if (error !== undefined) throw new SepError("bad-option", `${path} is not YAML: ${error.message}`);
   if (document.contents !== null && !isMap(document.contents))
     throw new SepError("bad-option", `${path} holds no settings, expected lines such as "runs: 10".`);
-  const known = { ...STUDY, ...settings };
-  const nameOf = new Map(Object.keys(known).map((name) => [toFlag(name), name]));
+  const own = Object.keys(settings).filter((name) => settings[name]?.meta()?.inFile !== false);
+  const nameOf = new Map([...Object.keys(STUDY), ...own].map((name) => [toFlag(name), name]));
+  const content = document.toJS() as Readonly<Record<string, unknown>>;
   const values: Record<string, unknown> = {};
   for (const { key } of document.contents?.items ?? []) {
     const flag = String(isScalar(key) ? key.value : key);
     if (flag === PROVENANCE) continue;
     const name = nameOf.get(flag);
     if (name === undefined) throw unknownKey(path, flag, [...nameOf.keys()]);
-    const value: unknown = document.toJS()[flag];
+    const value = content[flag];
     if (value === null) continue;
-    const own = settings[name];
+    const schema = own.includes(name) ? settings[name] : undefined;
     const ofStudy = (STUDY as Settings)[name];
-    if (own?.safeParse(value).success && own.meta()?.inFile !== false) values[name] = value;
+    if (schema?.safeParse(value).success) values[name] = value;
     else if (!ofStudy?.safeParse(value).success)
       throw new SepError(
         "bad-option",
-        `${path}: ${flag} is ${JSON.stringify(value)}, expected ${describeExpected((own ?? ofStudy)!, "value")}.`,
+        `${path}: ${flag} is ${JSON.stringify(value)}, expected ${describeExpected((schema ?? ofStudy)!, "value")}.`,
       );
   }
   return values;
