@@ -265,9 +265,10 @@ async function countPages(folder: string): Promise<number> {
   return pages;
 }
 
+/** Of every file but `config.yaml`, which says when a run was. */
 async function hashFiles(folder: string): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
-  for (const path of await listFiles(folder))
+  for (const path of (await listFiles(folder)).filter((path) => !path.endsWith("config.yaml")))
     hashes[relative(folder, path)] = createHash("sha256")
       .update(await readFile(path))
       .digest("hex");

@@ -102,11 +102,14 @@ async function waitForLock(out: string): Promise<void> {
   expect.fail("the run never took its lock");
 }
 
-/** SHA-256 of every file of a study, by its path: nothing is missing and nothing is left over. */
+/**
+ * SHA-256 of every file of a study, by its path: nothing is missing and nothing is left over. `config.yaml` says when a run
+ * was, and differs with each.
+ */
 async function hashFiles(folder: string): Promise<Record<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const hashes: Record<string, string> = {};
-  for (const entry of entries.filter((item) => item.isFile())) {
+  for (const entry of entries.filter((item) => item.isFile() && item.name !== "config.yaml")) {
     const path = join(entry.parentPath, entry.name);
     hashes[relative(folder, path)] = createHash("sha256")
       .update(await readFile(path))

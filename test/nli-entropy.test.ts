@@ -7,7 +7,7 @@ import { runCli } from "../src/cli/run-cli.ts";
 import { writeJsonl } from "../src/store/jsonl.ts";
 import { readManifest } from "../src/store/manifest.ts";
 import { manifestPathOf } from "../src/store/output-ownership.ts";
-import { createNliEntailer } from "../src/study/meaning/meaning-models.ts";
+import { createNliEntailer } from "../src/study/meaning/encoder-models.ts";
 import { openWorkspace } from "../src/study/workspace.ts";
 import { createFakeCli } from "./fakes/cli-context.ts";
 import { makeRun } from "./fakes/make-run.ts";

@@ -11,16 +11,15 @@ import { fingerprintFile } from "../src/store/fingerprint.ts";
 import { readManifest } from "../src/store/manifest.ts";
 import { manifestPathOf } from "../src/store/output-ownership.ts";
 import { fileExists } from "../src/store/read-file.ts";
-import { listChain, openChain } from "../src/study/chain.ts";
+import { listChain, openChain, inspectStudy } from "../src/study/chain.ts";
 import { computeEntropy } from "../src/study/entropy/compute-entropy.ts";
-import { inspectStudy } from "../src/study/inspect-study.ts";
-import type { EquivalenceName } from "../src/study/meaning/meaning-choice.ts";
-import { buildDatasets } from "../src/study/probes/build-datasets.ts";
-import { type EvaluateProbesOptions, evaluateProbes } from "../src/study/probes/evaluate-probes.ts";
-import { type TrainProbesOptions, trainProbes } from "../src/study/probes/train-probes.ts";
-import { generateRuns } from "../src/study/sampling/generate-runs.ts";
+import type { EquivalenceName } from "../src/study/settings/meaning.ts";
+import { buildDatasets } from "../src/study/steps/build-datasets.ts";
+import { type EvaluateProbesOptions, evaluateProbes } from "../src/study/steps/evaluate-probes.ts";
+import { type TrainProbesOptions, trainProbes } from "../src/study/steps/train-probes.ts";
+import { generateRuns } from "../src/study/steps/generate-runs.ts";
 import { resolveSampler } from "../src/study/sampling/resolve-sampler.ts";
-import { traceRuns } from "../src/study/tracing/trace-runs.ts";
+import { traceRuns } from "../src/study/steps/trace-runs.ts";
 import { type DataSetName, openWorkspace, SPLIT_SOURCES, type Workspace } from "../src/study/workspace.ts";
 import { finishStep } from "./fakes/finish-step.ts";
 
@@ -221,14 +220,17 @@ export async function openCleanRuns(): Promise<CleanRuns> {
       await copyFile(workspace.raw(set), clean.raw(set));
       const { generate, entropy, trace } = settings[set];
       // as the command resolves it, since a manifest has its keys in another order
-      const { settings: sampler, sources } = resolveSampler(model, generate.sampler);
+      const { settings: sampler, sources } = resolveSampler(model, {
+        ...generate.sampler,
+        stop: generate.sampler.stopStrings,
+      });
       await finishStep(generateRuns(clean, set, { ...generate, model, sampler, samplerSources: sources }));
       await finishStep(computeEntropy(clean, set, { equivalence: entropy.equivalence.name }));
       await finishStep(traceRuns(clean, set, { model, positions: trace.positions }));
     }
     const { position, layer, seed } = settings.dataset;
     await finishStep(buildDatasets(clean, { position, layer, seed }));
-    await finishStep(trainProbes(clean, settings.train));
+    await finishStep(trainProbes(clean, { ...settings.train, c: settings.train.C }));
     await finishStep(evaluateProbes(clean, settings.eval));
     return clean;
   }
@@ -262,7 +264,8 @@ interface StudySettings extends Readonly<Record<DataSetName, SetSettings>> {
     readonly layer: number | "last";
     readonly seed: number;
   };
-  readonly train: TrainProbesOptions;
+  /** A manifest says `C`, as scikit-learn does. */
+  readonly train: TrainProbesOptions & { readonly C: number | "cv" };
   readonly eval: EvaluateProbesOptions;
 }
 

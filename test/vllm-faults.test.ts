@@ -189,10 +189,11 @@ async function run(
   return { code, killed };
 }
 
+/** Of every file but `config.yaml`, which says when a run was. */
 async function hashFiles(folder: string): Promise<Record<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const hashes: Record<string, string> = {};
-  for (const entry of entries.filter((item) => item.isFile())) {
+  for (const entry of entries.filter((item) => item.isFile() && item.name !== "config.yaml")) {
     const path = join(entry.parentPath, entry.name);
     hashes[path.slice(folder.length + 1)] = createHash("sha256")
       .update(await readFile(path))

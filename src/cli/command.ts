@@ -1,13 +1,8 @@
+import { readConfig } from "../study/config-file.ts";
+import type { Settings, SettingsOutput } from "../study/settings/setting.ts";
 import type { Redactor } from "../text/redact.ts";
-import type { OptionTable, OptionValues } from "./option-spec.ts";
 import { parseOptions } from "./options.ts";
-
-/** What the CLI needs of an output stream; `process.stdout` is one. */
-export interface OutputStream {
-  write(text: string): unknown;
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-}
+import type { OutputStream } from "./terminal.ts";
 
 /** Everything the command line touches of the world around it, so that tests can stand in for it. */
 export interface CliWorld {
@@ -30,12 +25,20 @@ export interface CliContext extends CliWorld {
   readonly redactor: Redactor;
 }
 
+/** What a command's body needs to know of its command line beside the values. */
+export interface GivenOptions {
+  /** Names of the settings that stand on it. */
+  readonly given: ReadonlySet<string>;
+  /** All of it: "sep", the command's name, its arguments. */
+  readonly line: readonly string[];
+}
+
 /** One command of `sep`. */
 export interface Command {
   readonly name: string;
   /** One line. */
   readonly summary: string;
-  readonly options: OptionTable;
+  readonly options: Settings;
   /** Whole command lines, without a prompt, each with what it does. */
   readonly examples: readonly { readonly line: string; readonly meaning: string }[];
   /**
@@ -45,19 +48,23 @@ export interface Command {
   run(args: readonly string[], context: CliContext): Promise<number>;
 }
 
-/** A command as its file writes it: its body gets the values of its own option table. */
-export interface CommandDefinition<Table extends OptionTable> extends Omit<Command, "run" | "options"> {
-  readonly options: Table;
-  run(values: OptionValues<Table>, context: CliContext): Promise<number>;
+/** A command as its file writes it: its body gets the values of its own settings. */
+export interface CommandDefinition<S extends Settings> extends Omit<Command, "run" | "options"> {
+  readonly options: S;
+  run(values: SettingsOutput<S>, context: CliContext, line: GivenOptions): Promise<number>;
 }
 
-/** Ties a command's body to its option table. */
-export function defineCommand<const Table extends OptionTable>(
-  definition: CommandDefinition<Table>,
-): Command {
+/** Ties a command's body to its settings; `--config`, where it has that, is read here. */
+export function defineCommand<const S extends Settings>(definition: CommandDefinition<S>): Command {
   const { name, options } = definition;
   return {
     ...definition,
-    run: (args, context) => definition.run(parseOptions(name, options, args), context),
+    async run(args, context) {
+      const alone = parseOptions(name, options, args);
+      const { config } = alone.values as { readonly config?: string | undefined };
+      const { values, given } =
+        config === undefined ? alone : parseOptions(name, options, args, await readConfig(config, options));
+      return definition.run(values, context, { given, line: ["sep", ...name.split(" "), ...args] });
+    },
   };
 }

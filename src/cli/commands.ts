@@ -1,34 +1,46 @@
 import type { Command } from "./command.ts";
 import { CLUSTERS } from "./commands/clusters.ts";
-import { DATASET } from "./commands/dataset.ts";
 import { DOCTOR } from "./commands/doctor.ts";
-import { EDIT } from "./commands/edit.ts";
 import { ENTROPY } from "./commands/entropy.ts";
-import { EVAL } from "./commands/eval.ts";
-import { EXPORT_DATASETS } from "./commands/export-datasets.ts";
-import { EXPORT_STATES } from "./commands/export-states.ts";
-import { EXPORT_TABLE } from "./commands/export-table.ts";
+import { EXPORT_DATASETS, EXPORT_STATES, EXPORT_TABLE, IMPORT } from "./commands/exchange.ts";
 import { GENERATE } from "./commands/generate.ts";
-import { IMPORT } from "./commands/import.ts";
-import { MERGE } from "./commands/merge.ts";
-import { MODELS_INFO } from "./commands/models-info.ts";
-import { MODELS_LIST } from "./commands/models-list.ts";
-import { MODELS_PULL } from "./commands/models-pull.ts";
-import { NOTEBOOK_APP } from "./commands/notebook-app.ts";
-import { NOTEBOOK_CHECK } from "./commands/notebook-check.ts";
-import { NOTEBOOK_EXPORT } from "./commands/notebook-export.ts";
-import { NOTEBOOK_RUN } from "./commands/notebook-run.ts";
-import { PREPARE } from "./commands/prepare.ts";
-import { PROBE_EXPORT } from "./commands/probe-export.ts";
-import { PROBE_INFO } from "./commands/probe-info.ts";
-import { REPORT } from "./commands/report.ts";
+import { MODELS_INFO, MODELS_LIST, MODELS_PULL } from "./commands/models.ts";
+import { EDIT, NOTEBOOK_APP, NOTEBOOK_CHECK, NOTEBOOK_EXPORT, NOTEBOOK_RUN } from "./commands/notebook.ts";
+import { PROBE_EXPORT, PROBE_INFO } from "./commands/probe.ts";
 import { RUN } from "./commands/run.ts";
 import { SCORE } from "./commands/score.ts";
 import { STATUS } from "./commands/status.ts";
+import { DATASET, EVAL, MERGE, PREPARE, REPORT, TRAIN } from "./commands/steps.ts";
 import { TRACE } from "./commands/trace.ts";
-import { TRAIN } from "./commands/train.ts";
 import { TRANSFER } from "./commands/transfer.ts";
 import { VLLM_COMMAND } from "./commands/vllm-command.ts";
+
+/** What the words of a command line begin with. */
+export interface FoundCommand {
+  /** null if there is no such command. */
+  readonly command: Command | null;
+  /** The words that name it, or should. */
+  readonly name: string;
+  /** The words after those. */
+  readonly rest: readonly string[];
+  /** The commands of two words that begin with the first one, when the second is none of theirs. */
+  readonly group: readonly Command[];
+}
+
+/** Finds a command by its first word, or its first two: `run`, `models pull`. */
+export function findCommand(commands: readonly Command[], words: readonly string[]): FoundCommand {
+  const [first = "", second] = words;
+  const group = commands.filter(({ name }) => name.startsWith(`${first} `));
+  const name =
+    group.length > 0 && second !== undefined && !second.startsWith("-") ? `${first} ${second}` : first;
+  const command = commands.find((each) => each.name === name) ?? null;
+  return {
+    command,
+    name,
+    rest: words.slice(name.split(" ").length),
+    group: command === null ? group : [],
+  };
+}
 
 /** Every command, in the order that help lists them. */
 export const COMMANDS: readonly Command[] = [

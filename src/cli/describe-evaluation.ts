@@ -1,10 +1,18 @@
+import type { ConsistentlyWrong } from "../evaluation/consistently-wrong.ts";
+import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
-import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import type { ScoreName, SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
-import { formatInterval, formatNumber, formatPercent, formatPValue } from "../text/format-numbers.ts";
-import { describeDecisions } from "./describe-decisions.ts";
-import { describeFindings } from "./describe-findings.ts";
-import type { Paint } from "./paint.ts";
+import {
+  formatInterval,
+  formatNumber,
+  formatPEquation,
+  formatPercent,
+  formatPValue,
+  formatSigned,
+  formatSignificant,
+} from "../text/format-numbers.ts";
+import { type Paint, wrap } from "./terminal.ts";
 
 /**
  * An evaluation as a table for people: a block a split with each score's AUROC, 95% interval, p-value and
@@ -115,3 +123,160 @@ const HEADER = [
   "p".padStart(P_WIDTH),
   "positives".padStart(12),
 ].join("");
+
+type Decision = DecisionEvaluation<EvaluatedSplit>;
+
+/**
+ * The thresholds as a table: what was promised, and what came of it on questions that they were not chosen on. Empty
+ * without any.
+ */
+function describeDecisions(decisions: readonly Decision[], paint: Paint): string[] {
+  if (decisions.length === 0) return [];
+  const groups = groupByTarget(decisions);
+  return [
+    [paint("bold", "When to answer"), ...groups.flatMap((group) => describeTarget(group, paint))].join("\n"),
+  ];
+}
+
+function groupByTarget(decisions: readonly Decision[]): Decision[][] {
+  const groups = new Map<string, Decision[]>();
+  for (const decision of decisions)
+    groups.set(decision.kind, [...(groups.get(decision.kind) ?? []), decision]);
+  return [...groups.values()];
+}
+
+function describeTarget(group: readonly Decision[], paint: Paint): string[] {
+  const { kind, target } = group[0]!;
+  const title =
+    kind === "risk"
+      ? `  At most ${formatPercent(target, 1)} of all answers given and wrong`
+      : `  At least ${formatPercent(target, 1)} of all answers given`;
+  const guarantee = group.find(({ threshold }) => threshold !== null)?.threshold?.guarantee;
+  const onOthers = group.some(({ achieved }) => achieved.ood_test !== undefined)
+    ? " Nothing is promised on ood questions."
+    : "";
+  return [
+    title,
+    paint("gray", DECISION_HEADER),
+    ...group.flatMap(describeDecision),
+    ...(guarantee === undefined
+      ? []
+      : wrap(`${guarantee}${onOthers}`, DECISION_WIDTH).map((line) => paint("gray", `    ${line}`))),
+  ];
+}
+
+function describeDecision({ score, threshold, reason, achieved }: Decision): string[] {
+  const name = `    ${NAMES[score as ScoreName]}`.padEnd(NAME_WIDTH);
+  if (threshold === null)
+    return wrap(`none: ${reason}`, DECISION_WIDTH - NAME_WIDTH).map(
+      (line, i) => `${i === 0 ? name : " ".repeat(NAME_WIDTH)}  ${line}`,
+    );
+  return SPLITS.flatMap(([split, title], i) => {
+    const own = achieved[split];
+    if (own === undefined) return [];
+    const error = own.error_when_answering;
+    return [
+      [
+        i === 0 ? name : " ".repeat(NAME_WIDTH),
+        (i === 0 ? formatSignificant(threshold.threshold) : "").padStart(9),
+        title.padStart(6),
+        formatPercent(own.coverage.estimate, 1).padStart(8),
+        formatPercent(own.risk.estimate, 1).padStart(11),
+        formatPercent(error, 1).padStart(10),
+      ].join(""),
+    ];
+  });
+}
+
+const DECISION_WIDTH = 76;
+
+const DECISION_HEADER = [
+  "".padEnd(NAME_WIDTH),
+  "up to".padStart(9),
+  "on".padStart(6),
+  "given".padStart(8),
+  "and wrong".padStart(11),
+  "of given".padStart(10),
+].join("");
+
+const SPLITS = [
+  ["math_test", "test"],
+  ["ood_test", "ood"],
+] as const satisfies readonly (readonly [EvaluatedSplit, string])[];
+
+const NAMES: Readonly<Record<ScoreName, string>> = {
+  accuracy_probe: "accuracy probe",
+  se_probe: "SE probe",
+  entropy_baseline: "entropy baseline",
+  semantic_entropy: "semantic entropy",
+  discrete_semantic_entropy: "discrete semantic entropy",
+};
+
+/** Questions that are listed; the file has them all. */
+const SHOWN_QUESTIONS = 5;
+const SHOWN_ANSWER_LENGTH = 24;
+const TEXT_WIDTH = 78;
+
+/**
+ * The lines below a split's table: the two probes compared, their calibration, and what semantic entropy cannot see.
+ * Each is left out where there is nothing to say.
+ */
+function describeFindings(split: SplitEvaluation): string[] {
+  return [
+    ...describeComparison(split),
+    ...describeCalibration(split),
+    ...describeBlindSpot(split.consistently_wrong),
+  ];
+}
+
+function describeComparison({ paired_comparisons: comparisons }: SplitEvaluation): string[] {
+  const found = comparisons.find(({ first, second }) => first === "se_probe" && second === "accuracy_probe");
+  if (found === undefined) return [];
+  const { estimate, intervals } = found.auc_difference;
+  const range = intervals.length === 0 ? "" : `, ${formatInterval(intervals, { decimals: 3, signed: true })}`;
+  const p =
+    found.p_value === null
+      ? ""
+      : `; ${formatPEquation(found.p_value, found.permutations)}, after Holm for ${comparisons.length} pairs ${formatPEquation(found.p_value_holm, null)}`;
+  return [`  SE probe minus accuracy probe: ${formatSigned(estimate)}${range}${p}`];
+}
+
+function describeCalibration({ calibration }: SplitEvaluation): string[] {
+  const { accuracy_probe: own } = calibration;
+  if (own === null) return [];
+  const after = (["platt", "isotonic"] as const).flatMap((method) => {
+    const quality = own[method];
+    return quality === null ? [] : [`${method} ${formatNumber(quality.ece)}`];
+  });
+  return [`  Accuracy probe's calibration error: ${[formatNumber(own.ece), ...after].join(", after ")}`];
+}
+
+function describeBlindSpot(found: ConsistentlyWrong): string[] {
+  const { question_count: wrong, low_entropy_questions: low, accuracy_probe: probe } = found;
+  if (low === 0) return [];
+  const auc =
+    probe.auc === null ? "" : ` Among them the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
+  const share = `${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers`;
+  return [
+    `  Consistently wrong: ${wrong} of ${low} questions of low semantic entropy, ${found.single_cluster_count} with one meaning only.`,
+    ...wrap(
+      `Semantic entropy cannot see them: ${share} are to questions of low entropy.${auc}`,
+      TEXT_WIDTH,
+    ).map((line) => `  ${line}`),
+    ...found.questions.slice(0, SHOWN_QUESTIONS).map(describeQuestion),
+    ...(wrong > SHOWN_QUESTIONS ? [`    and ${wrong - SHOWN_QUESTIONS} more in the file`] : []),
+  ];
+}
+
+function describeQuestion(question: ConsistentlyWrong["questions"][number]): string {
+  const { question_id, answer, cluster_share, incorrect_count, row_count, accuracy_probe } = question;
+  const said = answer === null ? "" : ` mostly "${shorten(answer)}"`;
+  const share = cluster_share === null ? "" : ` (${formatPercent(cluster_share)})`;
+  const probe = accuracy_probe === null ? "" : `, accuracy probe ${formatNumber(accuracy_probe, 2)}`;
+  return `    ${question_id}:${said}${share}, ${incorrect_count} of ${row_count} wrong${probe}`;
+}
+
+function shorten(answer: string): string {
+  const line = answer.replace(/\s+/g, " ");
+  return line.length > SHOWN_ANSWER_LENGTH ? `${line.slice(0, SHOWN_ANSWER_LENGTH - 1)}…` : line;
+}

@@ -1,22 +1,26 @@
 import { describe, expect, it } from "vitest";
-import { choice, flag, number, text, texts } from "./option-spec.ts";
+import { z } from "zod";
+import { ENGINE } from "../study/settings/backends.ts";
+import { DATASET, TRACE, TRAIN, TRAIN_POSITIONS } from "../study/settings/probes.ts";
+import { flag, setting, text } from "../study/settings/setting.ts";
 import { describeOptions, parseOptions } from "./options.ts";
-import { POSITION_OPTIONS, TRACE_OPTIONS } from "./step-options.ts";
-import { TRAINING_OPTIONS, TRAINING_POSITIONS_OPTION } from "./training-options.ts";
 
 const TABLE = {
-  out: text("DIR", ".", "Folder."),
-  model: text("DIR", undefined, "Model."),
-  limit: number({ integer: true, min: 1 }, undefined, "How many.", "all"),
-  temperature: number({ min: 0 }, 0.6, "Heat."),
-  "top-p": number({ above: 0, max: 1 }, 0.9, "Nucleus."),
-  "min-p": number({ min: 0, below: 1 }, 0, "Share."),
-  backend: choice(["local", "hf"], "local", "Engine.", "Servers come later"),
-  stop: texts("TEXT", "Stop here."),
+  out: setting(z.string().min(1).default("."), "Folder.", { placeholder: "DIR" }),
+  model: text("DIR", "Model."),
+  limit: setting(z.int().min(1).optional(), "How many.", { fallback: "all" }),
+  temperature: setting(z.number().min(0).default(0.6), "Heat."),
+  topP: setting(z.number().gt(0).max(1).default(0.9), "Nucleus."),
+  minP: setting(z.number().min(0).lt(1).default(0), "Share."),
+  backend: setting(z.enum(["local", "hf"]).default("local"), "Engine.", { hint: "Servers come later" }),
+  stop: setting(z.array(z.string().min(1)).default([]), "Stop here.", {
+    placeholder: "TEXT",
+    isRepeatable: true,
+  }),
   json: flag("JSON."),
-  "no-thinking": flag("No reasoning."),
+  noThinking: flag("No reasoning."),
 };
-const parse = (...args: string[]) => parseOptions("try", TABLE, args);
+const parse = (...args: string[]) => parseOptions("try", TABLE, args).values;
 
 describe("parseOptions", () => {
   it("fills in the defaults", () => {
@@ -25,12 +29,12 @@ describe("parseOptions", () => {
       model: undefined,
       limit: undefined,
       temperature: 0.6,
-      "top-p": 0.9,
-      "min-p": 0,
+      topP: 0.9,
+      minP: 0,
       backend: "local",
       stop: [],
       json: false,
-      "no-thinking": false,
+      noThinking: false,
     });
   });
 
@@ -54,7 +58,7 @@ describe("parseOptions", () => {
       limit: 5,
       json: true,
       stop: ["x", "--y"],
-      "no-thinking": true,
+      noThinking: true,
     });
   });
 
@@ -92,7 +96,7 @@ describe("parseOptions", () => {
 });
 
 describe("the steps' own kinds of option", () => {
-  const trace = (...args: string[]) => parseOptions("trace", TRACE_OPTIONS, args);
+  const trace = (...args: string[]) => parseOptions("trace", TRACE, args).values;
 
   it("reads lists of positions and layers", () => {
     expect(trace()).toEqual({ positions: "all", layers: "all", answers: "auto" });
@@ -109,7 +113,7 @@ describe("the steps' own kinds of option", () => {
   });
 
   it("reads a threshold by rule or in nats", () => {
-    const threshold = (...args: string[]) => parseOptions("train", TRAINING_OPTIONS, args)["se-threshold"];
+    const threshold = (...args: string[]) => parseOptions("train", TRAIN, args).values.seThreshold;
     expect(threshold()).toBe("best-split");
     expect(threshold("--se-threshold", "median")).toBe("median");
     expect(threshold("--se-threshold", "0.5")).toBe(0.5);
@@ -119,7 +123,7 @@ describe("the steps' own kinds of option", () => {
   });
 
   it("reads where probes of a training may read", () => {
-    const train = (...args: string[]) => parseOptions("train", TRAINING_POSITIONS_OPTION, args).positions;
+    const train = (...args: string[]) => parseOptions("train", TRAIN_POSITIONS, args).values.positions;
     expect(train()).toBe("dataset");
     expect(train("--positions", "dataset")).toBe("dataset");
     expect(train("--positions", "all")).toBe("all");
@@ -128,7 +132,7 @@ describe("the steps' own kinds of option", () => {
   });
 
   it("reads what probes are, their window, and how they are tested", () => {
-    const train = (...args: string[]) => parseOptions("train", TRAINING_OPTIONS, args);
+    const train = (...args: string[]) => parseOptions("train", TRAIN, args).values;
     expect(train()).toMatchObject({ probe: "logistic", window: 1, nested: false, permutations: 0 });
     expect(train("--probe", "ridge", "--window", "5", "--nested", "--permutations", "1000")).toMatchObject({
       probe: "ridge",
@@ -141,10 +145,19 @@ describe("the steps' own kinds of option", () => {
   });
 
   it("reads a probe's position", () => {
-    expect(() => parseOptions("dataset", POSITION_OPTIONS, ["--position", "tbg"])).toThrow(
+    expect(() => parseOptions("dataset", DATASET, ["--position", "tbg"])).toThrow(
       /expected auto, before-generation, second-to-last, think-end or last-token/,
     );
   });
+});
+
+it.each([
+  [["--device", "gpu"], /^Got --device gpu, expected cpu, cuda, webgpu, coreml, dml or auto\. `sep doctor`/],
+  [["--memory", "0"], /^Got --memory 0, expected a number > 0/],
+  [["--memory", "4GB"], /^Got --memory 4GB, expected a number/],
+  [["--threads", "0"], /^Got --threads 0, expected an integer >= 1/],
+])("refuses %j", (args, message) => {
+  expect(() => parseOptions("generate", ENGINE, args)).toThrow(message);
 });
 
 it("describes options within the given width", () => {

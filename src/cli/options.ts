@@ -1,47 +1,74 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { SepError } from "../errors.ts";
-import type { OptionTable, OptionValues } from "./option-spec.ts";
-import { suggestName } from "./suggest-name.ts";
-import { wrap } from "./wrap.ts";
+import {
+  type DescribedSetting,
+  describeExpected,
+  describeSetting,
+  parseTexts,
+  type Settings,
+  type SettingsOutput,
+} from "../study/settings/setting.ts";
+import { suggestName } from "../text/suggest-name.ts";
+import { wrap } from "./terminal.ts";
 
-/**
- * Reads a command's arguments against its option table.
- * @throws SepError `bad-option` with what was got and what was expected
- */
-export function parseOptions<Table extends OptionTable>(
-  command: string,
-  table: Table,
-  args: readonly string[],
-): OptionValues<Table> {
-  const given = collect(command, table, args);
-  const values: Record<string, unknown> = {};
-  for (const [name, spec] of Object.entries(table)) {
-    const texts = given.get(name);
-    if (texts === undefined) {
-      if (spec.isOperand && !spec.isOptional) {
-        throw usage(`\`sep ${command}\` needs ${spec.placeholder}. See \`sep ${command} --help\`.`);
-      }
-      values[name] = spec.initial;
-      continue;
-    }
-    const value = spec.parse(texts);
-    if (value === undefined)
-      throw usage(`Got --${name} ${texts.map(quoteIfEmpty).join(" ")}, expected ${spec.expected}.`);
-    values[name] = value;
-  }
-  return values as OptionValues<Table>;
+/** A command line that has been read. */
+export interface ParsedOptions<S extends Settings> {
+  readonly values: SettingsOutput<S>;
+  /** Names of the options that stand on it. */
+  readonly given: ReadonlySet<string>;
 }
 
-/** The options part of a command's help, one option a paragraph line, wrapped to `width` columns. */
-export function describeOptions(table: OptionTable, width: number): string {
-  const rows = Object.entries(table).map(([name, spec]) => ({
-    left: spec.isOperand
-      ? `  ${spec.placeholder}`
-      : spec.isRest
-        ? `  -- ${spec.placeholder}`
-        : `  --${name}${spec.takesValue ? ` ${spec.placeholder}` : ""}`,
-    right: spec.defaultText === null ? spec.help : `${spec.help} [${spec.defaultText}]`,
+/**
+ * Reads a command's arguments against its settings.
+ * @param file settings that hold where the command line has none
+ * @throws SepError `bad-option` with what was got and what was expected
+ */
+export function parseOptions<S extends Settings>(
+  command: string,
+  settings: S,
+  args: readonly string[],
+  file: Readonly<Record<string, unknown>> = {},
+): ParsedOptions<S> {
+  const options = Object.entries(settings).map(([name, schema]) => ({
+    name,
+    schema,
+    ...describeSetting(name, schema),
   }));
+  const texts = collect(command, options, args);
+  const values: Record<string, unknown> = {};
+  for (const { name, schema, flag, operand, placeholder } of options) {
+    const given = texts.get(name);
+    if (given === undefined) {
+      const initial = schema.safeParse(file[name]);
+      if (!initial.success && operand !== undefined)
+        throw usage(`\`sep ${command}\` needs ${placeholder}. See \`sep ${command} --help\`.`);
+      if (!initial.success) throw usage(`\`sep ${command}\` needs --${flag} ${placeholder}.`);
+      values[name] = initial.data;
+      continue;
+    }
+    const parsed = parseTexts(schema, given);
+    if (parsed === undefined)
+      throw usage(
+        `Got --${flag} ${given.map(quoteIfEmpty).join(" ")}, expected ${describeExpected(schema, "text")}.`,
+      );
+    values[name] = parsed.value;
+  }
+  return { values: values as SettingsOutput<S>, given: new Set(texts.keys()) };
+}
+
+/** The options part of a command's help, one option per paragraph line, wrapped to `width` columns. */
+export function describeOptions(settings: Settings, width: number): string {
+  const rows = listOptions(settings).map(
+    ({ flag, placeholder, operand, isRest, takesValue, help, defaultText }) => ({
+      left:
+        operand !== undefined
+          ? `  ${placeholder}`
+          : isRest
+            ? `  -- ${placeholder}`
+            : `  --${flag}${takesValue ? ` ${placeholder}` : ""}`,
+      right: defaultText === null ? help : `${help} [${defaultText}]`,
+    }),
+  );
   const column = Math.min(32, Math.max(...rows.map(({ left }) => left.length)) + 2);
   return rows
     .map(({ left, right }) => {
@@ -53,40 +80,52 @@ export function describeOptions(table: OptionTable, width: number): string {
     .join("\n");
 }
 
-/** Option name -> the texts of its occurrences; flags have "" each. */
-function collect(command: string, table: OptionTable, args: readonly string[]): Map<string, string[]> {
-  const options: ParseArgsConfig["options"] = Object.fromEntries(
-    Object.entries(table).map(([name, spec]) => [name, { type: spec.takesValue ? "string" : "boolean" }]),
+/** A command's options in the order of its help. */
+export const listOptions = (settings: Settings): readonly DescribedSetting[] =>
+  Object.entries(settings).map(([name, schema]) => describeSetting(name, schema));
+
+type Option = DescribedSetting & { readonly name: string; readonly schema: Settings[string] };
+
+/** Name of a setting -> the texts of its option's occurrences; flags have "" each. */
+function collect(
+  command: string,
+  options: readonly Option[],
+  args: readonly string[],
+): Map<string, string[]> {
+  const config: ParseArgsConfig["options"] = Object.fromEntries(
+    options.map(({ flag, takesValue }) => [flag, { type: takesValue ? "string" : "boolean" }]),
   );
-  const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
+  const { tokens } = parseArgs({ args: [...args], options: config, strict: false, tokens: true });
   const given = new Map<string, string[]>();
-  const rest = Object.keys(table).find((name) => table[name]?.isRest);
+  const add = (name: string, text: string): void => void given.set(name, [...(given.get(name) ?? []), text]);
+  const rest = options.find(({ isRest }) => isRest);
+  const operand = options.find((option) => option.operand !== undefined);
   for (const token of tokens) {
     if (token.kind === "option-terminator") {
       if (rest === undefined) continue;
-      given.set(rest, args.slice(token.index + 1));
+      given.set(rest.name, args.slice(token.index + 1));
       break;
     }
     if (token.kind === "positional") {
-      const operand = Object.keys(table).find((name) => table[name]?.isOperand);
-      if (operand === undefined || (given.has(operand) && !table[operand]?.isRepeatable)) {
-        const takes = operand === undefined ? "options only" : `one ${table[operand]?.placeholder} only`;
+      if (operand === undefined || (given.has(operand.name) && operand.operand === "one")) {
+        const takes = operand === undefined ? "options only" : `one ${operand.placeholder} only`;
         throw usage(
           `\`sep ${command}\` takes ${takes}, got "${token.value}". See \`sep ${command} --help\`.`,
         );
       }
-      given.set(operand, [...(given.get(operand) ?? []), token.value]);
+      add(operand.name, token.value);
       continue;
     }
-    const spec = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
-    if (spec === undefined) throw unknownOption(command, table, token.rawName);
-    if (!spec.takesValue && token.value !== undefined)
-      throw usage(`Got --${token.name}=${token.value}, but --${token.name} takes no value.`);
-    if (spec.takesValue && (token.value === undefined || looksLikeOption(token)))
+    const option = options.find(({ flag }) => flag === token.name);
+    if (option === undefined) throw unknownOption(command, options, token.rawName);
+    const { flag, name, takesValue, schema } = option;
+    if (!takesValue && token.value !== undefined)
+      throw usage(`Got --${flag}=${token.value}, but --${flag} takes no value.`);
+    if (takesValue && (token.value === undefined || looksLikeOption(token)))
       throw usage(
-        `--${token.name} needs a value: ${spec.expected}. To give one that starts with a dash, write --${token.name}=VALUE.`,
+        `--${flag} needs a value: ${describeExpected(schema, "text")}. To give one that starts with a dash, write --${flag}=VALUE.`,
       );
-    given.set(token.name, [...(given.get(token.name) ?? []), token.value ?? ""]);
+    add(name, token.value ?? "");
   }
   return given;
 }
@@ -96,8 +135,11 @@ function looksLikeOption({ value, inlineValue }: { value?: string; inlineValue?:
   return inlineValue === false && value !== undefined && /^--?[a-z]/i.test(value);
 }
 
-function unknownOption(command: string, table: OptionTable, rawName: string): SepError {
-  const suggestion = suggestName(rawName.replace(/^-+/, ""), Object.keys(table));
+function unknownOption(command: string, options: readonly Option[], rawName: string): SepError {
+  const suggestion = suggestName(
+    rawName.replace(/^-+/, ""),
+    options.map(({ flag }) => flag),
+  );
   const guess = suggestion === null ? "" : ` Did you mean --${suggestion}?`;
   return usage(`\`sep ${command}\` has no option ${rawName}.${guess} See \`sep ${command} --help\`.`);
 }

@@ -1,5 +1,5 @@
 import type { StepEvent } from "../study/step.ts";
-import { formatBytes } from "./format-bytes.ts";
+import { formatBytes } from "./terminal.ts";
 
 type CountedEvent = Extract<StepEvent, { kind: "started" | "advanced" }>;
 

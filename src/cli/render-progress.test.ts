@@ -1,7 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { createFakeCli, type FakeCli } from "../../test/fakes/cli-context.ts";
 import type { StepEvent } from "../study/step.ts";
-import { renderProgress } from "./render-progress.ts";
+import { formatEstimates, renderProgress } from "./render-progress.ts";
 
 const FOR_PEOPLE = { json: false, quiet: false };
 
@@ -233,4 +233,16 @@ describe("warnings", () => {
     await renderProgress(play(cli, events), { json: true, quiet: false }, cli.context);
     expect(cli.stdout().trimEnd().split("\n")).toHaveLength(events.length);
   });
+});
+
+test("a table of what was computed, why not all, and what it took", () => {
+  const costs = [
+    { name: "luq", computed: 3, missing: { entailment: 7 }, durationMs: 1.234, nliPairs: 120 },
+    { name: "regular_entropy", computed: 9, missing: { finite: 1 }, durationMs: 12, nliPairs: 0 },
+  ];
+  expect(formatEstimates({ questions: 10, costs }).split("\n")).toEqual([
+    "estimate         questions     time  NLI pairs  missing",
+    "luq                3 of 10   1.2 ms        120  an NLI model's verdicts on all pairs of answers, in 7",
+    "regular_entropy    9 of 10  12.0 ms             infinite or undefined in 1",
+  ]);
 });

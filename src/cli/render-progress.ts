@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { ESTIMATE_NEEDS } from "../entropy/measures/estimate.ts";
+import type { EstimateCost } from "../entropy/measures/estimate-registry.ts";
 import { SepError } from "../errors.ts";
 import type { StepEvent } from "../study/step.ts";
 import type { StepName } from "../study/workspace.ts";
 import type { CliContext } from "./command.ts";
-import { formatEstimates } from "./format-estimates.ts";
-import { createPaint } from "./paint.ts";
 import {
   createProgressMeter,
   formatLiveLine,
@@ -13,9 +13,10 @@ import {
   type ProgressMeter,
   partLabel,
 } from "./progress-meter.ts";
+import { createPaint } from "./terminal.ts";
 
 /** How events are shown: JSON lines, nothing but warnings, or for people. */
-export interface ProgressMode {
+interface ProgressMode {
   readonly json: boolean;
   readonly quiet: boolean;
   /** Steps whose warnings the command prints with its result; until then they wait, unless the work fails. */
@@ -211,3 +212,40 @@ const PLAIN_MIN_MS = 2_000;
 const PLAIN_MAX_MS = 30_000;
 /** How long a step may go on before the event loop gets a turn. */
 const TURN_MS = 50;
+
+/** The estimates that were computed as a table: how many questions have each, why not all, and what it took. */
+export function formatEstimates({
+  questions,
+  costs,
+}: Pick<Extract<StepEvent, { kind: "estimates" }>, "questions" | "costs">): string {
+  const rows = costs.map((cost) => [
+    cost.name,
+    `${cost.computed} of ${questions}`,
+    `${cost.durationMs.toFixed(1)} ms`,
+    cost.nliPairs === 0 ? "" : String(cost.nliPairs),
+    describeMissing(cost),
+  ]);
+  const table = [["estimate", "questions", "time", "NLI pairs", "missing"], ...rows];
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  return table
+    .map((row) =>
+      row
+        .map((cell, column) => pad(cell, widths[column]!, column))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** Numbers to the right, words to the left. */
+const pad = (cell: string, width: number, column: number): string =>
+  column === 0 || column === 4 ? cell.padEnd(width) : cell.padStart(width);
+
+const describeMissing = ({ missing }: EstimateCost): string =>
+  Object.entries(missing)
+    .map(([need, count]) =>
+      need === "finite"
+        ? `infinite or undefined in ${count}`
+        : `${ESTIMATE_NEEDS[need as keyof typeof ESTIMATE_NEEDS]}, in ${count}`,
+    )
+    .join("; ");

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createFakeCli } from "../../test/fakes/cli-context.ts";
 import { COMMANDS } from "./commands.ts";
+import { listOptions } from "./options.ts";
 import { runCli } from "./run-cli.ts";
 
 async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
@@ -36,8 +37,8 @@ describe("help and version", () => {
       expect(stdout).toMatch(
         new RegExp(`^Usage: sep ${name}( \\[?[A-Z_]+\\]?)? \\[options\\]( \\[-- ARGS\\])?$`, "m"),
       );
-      for (const [option, { isOperand, isRest }] of Object.entries(options))
-        if (!isOperand && !isRest) expect(stdout).toContain(`--${option}`);
+      for (const { flag, operand, isRest } of listOptions(options))
+        if (operand === undefined && !isRest) expect(stdout).toContain(`--${flag}`);
       expect(stdout).toMatch(new RegExp(`Examples:\n {2}# .+\n {2}sep ${name}`));
       expect(stdout).toBe((await run(["help", ...words])).stdout);
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(110);

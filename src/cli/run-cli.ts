@@ -1,15 +1,15 @@
 import { SepError, type SepErrorCode } from "../errors.ts";
 import { explainFileError } from "../store/file-error.ts";
-import { readTool } from "../study/version.ts";
+import { readTool } from "../study/step.ts";
 import type { CliContext, CliWorld, Command } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
-import { describeCli, describeCommand } from "./describe-command.ts";
+import { COMMANDS, type FoundCommand, findCommand } from "./commands.ts";
 import { EXIT, exitStatusOf } from "./exit.ts";
-import { type FoundCommand, findCommand } from "./find-command.ts";
-import { guardOutput } from "./guard-output.ts";
-import { joinWithOr } from "./option-spec.ts";
-import { createPaint } from "./paint.ts";
-import { suggestName } from "./suggest-name.ts";
+import { joinWithOr } from "../study/settings/setting.ts";
+import { createPaint, type OutputStream } from "./terminal.ts";
+import { suggestName } from "../text/suggest-name.ts";
+import { openRedactor } from "../checkpoint/hub/hub.ts";
+import { type Redactor, redactStrings } from "../text/redact.ts";
+import { describeOptions, listOptions } from "./options.ts";
 
 /**
  * The command line interface: finds the command, runs it, and turns errors into a line and an exit code.
@@ -107,3 +107,74 @@ function print({ stdout }: CliContext, text: string): number {
 }
 
 const columnsOf = ({ stdout }: CliContext): number => Math.min(stdout.columns ?? 100, 110);
+
+/** The help of `sep` itself. */
+function describeCli(commands: readonly Command[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
+  return [
+    `sep ${readTool().version}: know when a language model does not know`,
+    "",
+    "Usage: sep COMMAND [options]",
+    "",
+    "Commands:",
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`),
+    "",
+    "`sep COMMAND --help` lists a command's options. `sep run` does everything, offline, with the embedded model.",
+  ].join("\n");
+}
+
+/** The help of one command: usage, every option with its default, examples. */
+function describeCommand({ name, summary, options, examples }: Command, columns: number): string {
+  const listed = listOptions(options);
+  const operands = listed.flatMap(({ operand, placeholder }) =>
+    operand === undefined ? [] : [operand === "sentence" ? `[${placeholder}]` : placeholder],
+  );
+  const rest = listed.some(({ isRest }) => isRest) ? " [-- ARGS]" : "";
+  return [
+    `sep ${name}: ${summary}`,
+    "",
+    `Usage: sep ${[name, ...operands].join(" ")} [options]${rest}`,
+    "",
+    "Options:",
+    describeOptions(options, columns),
+    "",
+    "Examples:",
+    ...examples.flatMap(({ line, meaning }) => [`  # ${meaning}`, `  ${line}`]),
+  ].join("\n");
+}
+
+/**
+ * Puts a redactor between a command and the terminal, once for all commands, so that none can forget it. It knows the
+ * secrets of the environment and of the arguments, and the hub's token.
+ */
+export async function guardOutput(args: readonly string[], world: CliWorld): Promise<CliContext> {
+  const redactor = await openRedactor(world.env, args);
+  return {
+    ...world,
+    stdout: guard(world.stdout, redactor),
+    stderr: guard(world.stderr, redactor),
+    data: world.stdout,
+    redactor,
+  };
+}
+
+const guard = (stream: OutputStream, { message }: Redactor): OutputStream => ({
+  get isTTY() {
+    return stream.isTTY;
+  },
+  get columns() {
+    return stream.columns; // changes with the window
+  },
+  write: (text) => stream.write(redactOutput(text, message)),
+});
+
+/** A line of JSON stays one: its strings are redacted one by one, and nothing else of it. */
+function redactOutput(text: string, redact: (text: string) => string): string {
+  const redacted = redact(text);
+  if (redacted === text || !text.startsWith("{")) return redacted;
+  try {
+    return `${JSON.stringify(redactStrings(JSON.parse(text), redact))}\n`;
+  } catch {
+    return redacted; // a text that begins with a brace
+  }
+}

@@ -3,18 +3,17 @@ import { fileExists } from "../store/read-file.ts";
 import { requireCurrent } from "../study/chain.ts";
 import type { StepPlan } from "../study/decide-step.ts";
 import type { StepEvent, StepResult } from "../study/step.ts";
-import {
-  type DataSetName,
-  openWorkspace,
-  SPLIT_SOURCES,
-  type StepName,
-  type Workspace,
-} from "../study/workspace.ts";
+import { type DataSetName, openWorkspace, SPLIT_SOURCES, type StepName, type Workspace } from "../study/workspace.ts";
 import type { CliContext } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { renderProgress } from "./render-progress.ts";
+import { readFile } from "node:fs/promises";
+import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { withoutRepeats } from "../store/manifest.ts";
+import { describeEvaluation } from "./describe-evaluation.ts";
+import { createPaint } from "./terminal.ts";
 
-/** The values of `OUTPUT_OPTIONS`. */
+/** Values of `OUTPUT`. */
 export interface OutputValues {
   readonly out: string;
   readonly json: boolean;
@@ -28,7 +27,7 @@ export type Steps = AsyncGenerator<StepEvent, readonly StepResult[]>;
  * Runs a command's steps in its workspace with the progress display that its options ask for. With `json`, the
  * results are the last line.
  * @param listedLater steps whose warnings the command prints with its result
- * @returns the results, one a part of a step
+ * @returns the results, one per part of a step
  */
 export async function runSteps(
   values: OutputValues,
@@ -43,7 +42,7 @@ export async function runSteps(
 }
 
 /**
- * `runSteps`, and then what was done, a paragraph a result.
+ * `runSteps`, and then what was done, a paragraph per result.
  * @returns the exit code
  */
 export async function runStepCommand(
@@ -63,7 +62,7 @@ export async function* oneStep(step: AsyncGenerator<StepEvent, StepResult>): Ste
 }
 
 /**
- * One step a question set. With `both`, a set whose input is not there is skipped and a note says so, unless
+ * One step per question set. With `both`, a set whose input is not there is skipped and a note says so, unless
  * it is the first set: that one's absence is the step's own error.
  * @param run with a plan, it only says what it would do
  * @param keepsWork whether the step refuses to replace its work, so that all sets are planned before the first is run
@@ -101,4 +100,31 @@ function describeResult({ step, part, status, outputs, counts }: StepResult): st
     `${label}: ${verb} ${files.join(", ")}`,
     ...(facts.length > 0 ? [`  ${facts.join(", ")}`] : []),
   ].join("\n");
+}
+
+/** Steps whose warnings are listed with an evaluation, since it rests on them. */
+export const EVALUATED_STEPS: readonly StepName[] = ["dataset", "train", "eval"];
+
+/**
+ * Prints the evaluation that `sep eval` has just written, with all warnings of the steps behind it, and where the report
+ * is. For people only: with `json` or `quiet` nothing is printed, the file has it all.
+ */
+export async function printEvaluation(
+  values: OutputValues,
+  results: readonly StepResult[],
+  { stdout, env }: CliContext,
+): Promise<void> {
+  if (values.json || values.quiet) return;
+  const { probeEval, report } = openWorkspace(resolve(values.out));
+  const evaluation = JSON.parse(await readFile(probeEval, "utf8")) as ProbeEval;
+  const behind = results.filter(({ step }) => EVALUATED_STEPS.includes(step));
+  const warnings = withoutRepeats([...evaluation.warnings, ...behind.flatMap((result) => result.warnings)]);
+  const lines = [
+    "",
+    describeEvaluation({ ...evaluation, warnings }, createPaint(stdout, env)),
+    "",
+    `Report  ${relative(process.cwd(), report)}`,
+    `Data    ${relative(process.cwd(), probeEval)}`,
+  ];
+  stdout.write(`${lines.join("\n")}\n`);
 }

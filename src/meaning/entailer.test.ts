@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createFakeClassifier, entailmentOf } from "../../test/fakes/fake-classifier.ts";
-import { createNliEntailer, DEFAULT_NLI_MODEL, resolveNliModel } from "../study/meaning/meaning-models.ts";
+import { createNliEntailer, DEFAULT_NLI_MODEL, resolveNliModel } from "../study/meaning/encoder-models.ts";
 import { createClassifierEntailer, type NliLabel } from "./entailer.ts";
 
 /** Logits 3 for the right label and 0 for the others. */

@@ -4,7 +4,7 @@ import { DOMParser } from "linkedom";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { makeReportContent, makeReportScores } from "../../test/fakes/make-report.ts";
 import { evaluateSplit } from "../evaluation/evaluate-split.ts";
-import { isPrintable, loadFigurePrinter } from "../study/report/print-figure.ts";
+import { isPrintable, loadFigurePrinter } from "../study/steps/print-figure.ts";
 import { type Figure, figureCsv } from "./figure.ts";
 import { figureSvg, fitText, textWidth, wrapText } from "./figure-svg.ts";
 import { trustedHtml } from "./html.ts";
@@ -204,7 +204,7 @@ describe("the packages for PDF and PNG", () => {
     vi.doMock("@resvg/resvg-js", () => {
       throw new Error("Cannot find package '@resvg/resvg-js'");
     });
-    const { loadFigurePrinter: load } = await import("../study/report/print-figure.ts");
+    const { loadFigurePrinter: load } = await import("../study/steps/print-figure.ts");
     await expect(load("png")).rejects.toMatchObject({
       code: "figures-unavailable",
       message: expect.stringMatching(

@@ -5,7 +5,8 @@ import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Manifest, readManifest } from "../store/manifest.ts";
 import { MANIFEST_SUFFIX, readRunState } from "../store/output-ownership.ts";
 import { fileExists } from "../store/read-file.ts";
-import { STEP_NAMES } from "./workspace.ts";
+import { STEP_NAMES, PROBE_SPLITS, SPLIT_SOURCES, type Workspace } from "./workspace.ts";
+import { weightsPathOf } from "./probe-files.ts";
 
 /**
  * How a file stands to what its step read when it made it.
@@ -240,4 +241,31 @@ function once<Value>(
   const value = known.get(key) ?? make();
   known.set(key, value);
   return value;
+}
+
+/**
+ * Every file of a study that is there, in the order of the steps, with where it comes from and whether it still
+ * follows from that.
+ */
+export async function inspectStudy(workspace: Workspace): Promise<readonly ChainFile[]> {
+  const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
+  const perSet = [
+    workspace.raw,
+    workspace.runs,
+    workspace.bestRuns,
+    workspace.semanticEntropy,
+    workspace.pairVerdicts,
+    workspace.hiddenStates,
+    workspace.hiddenStatesIndex,
+  ];
+  const paths = [
+    ...SPLIT_SOURCES.flatMap((set) => perSet.map((pathOf) => pathOf(set))),
+    ...PROBE_SPLITS.map((split) => workspace.probeDataset(split)),
+    ...probes.flatMap((probe) => [probe, weightsPathOf(probe)]),
+    ...[workspace.seThreshold, workspace.probeEval, workspace.transfer, workspace.report],
+  ];
+  const chain = openChain();
+  const files: ChainFile[] = [];
+  for (const path of paths) if (await fileExists(path)) files.push(await chain.inspect(path));
+  return files;
 }

@@ -2,13 +2,7 @@ import { SepError } from "../errors.ts";
 import type { Json } from "../formats/json.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Manifest, readManifest, staleReasons } from "../store/manifest.ts";
-import {
-  manifestPathOf,
-  nameWithin,
-  type RunState,
-  readRunState,
-  refuseForeign,
-} from "../store/output-ownership.ts";
+import { manifestPathOf, nameWithin, type RunState, readRunState, refuseForeign } from "../store/output-ownership.ts";
 import { fileExists } from "../store/read-file.ts";
 import { type Chain, openChain, requireCurrent } from "./chain.ts";
 import { producerOf, type StepName, type Workspace } from "./workspace.ts";
@@ -86,7 +80,7 @@ interface DecideOptions {
 }
 
 /**
- * Settles what a step is to do, and refuses what it must not do. Reads only. In a plan, inputs that earlier steps
+ * Decides what a step is to do, and refuses what it must not do. Reads only. In a plan, inputs that earlier steps
  * will write are taken to be other files than those that are there.
  * @throws SepError `missing-input`, `stale-input`, `output-differs`
  */

@@ -3,7 +3,7 @@ import type { RunRecord } from "../samples/run-record.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 
 /** Words of each question, by its id. */
-export type QuestionTexts = ReadonlyMap<string, string>;
+type QuestionTexts = ReadonlyMap<string, string>;
 
 /** Which questions of a set are duplicates of one another. */
 export interface DuplicateGroups {

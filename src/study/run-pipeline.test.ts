@@ -3,17 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fileExists } from "../store/read-file.ts";
-import { planPipeline, runPipeline } from "./run-pipeline.ts";
+import { planPipeline, runPipeline, type RunPipelineOptions } from "./run-pipeline.ts";
 import type { StepEvent } from "./step.ts";
-import type { RunPipelineOptions } from "./study-options.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 const STUDY: RunPipelineOptions = {
   limit: 16,
   runs: 3,
-  sampler: { maxNewTokens: 60 },
+  maxNewTokens: 60,
   position: "last-token",
-  C: 1,
+  c: 1,
 };
 
 let root: string;
@@ -32,7 +31,7 @@ describe("runPipeline refuses before it writes", () => {
 
   it("other settings of what takes long", async () => {
     await leavesAsItIs(
-      runPipeline(study, { ...STUDY, limit: 20, sampler: { maxNewTokens: 60, temperature: 1 } }),
+      runPipeline(study, { ...STUDY, limit: 20, temperature: 1 }),
       /sampler\.temperature was 0\.6 and is now 1/,
     );
   });
@@ -71,7 +70,7 @@ describe("planPipeline", () => {
     const before = await readStudy();
     const kept = await finish(planPipeline(study, STUDY));
     expect(kept.map(({ action }) => action)).toEqual(Array(12).fill("keep"));
-    const more = await finish(planPipeline(study, { ...STUDY, runs: 4, ood: null }));
+    const more = await finish(planPipeline(study, { ...STUDY, runs: 4, ood: "none" }));
     expect(more.map(({ step, part, action }) => `${step} ${part} ${action}`)).toEqual([
       "prepare math keep",
       "generate math extend",
@@ -92,7 +91,7 @@ describe("planPipeline", () => {
 });
 
 it("leaves an earlier second set out when it is told that there is none", async () => {
-  await finish(runPipeline(study, { ...STUDY, ood: null }));
+  await finish(runPipeline(study, { ...STUDY, ood: "none" }));
   expect(await fileExists(study.probeDataset("ood_test"))).toBe(false);
   expect(JSON.parse(await readFile(study.probeEval, "utf8"))).not.toHaveProperty("ood_test");
 });

@@ -3,9 +3,17 @@ import { fileExists } from "../store/read-file.ts";
 import { listShortly } from "../text/shorten.ts";
 import { isPending, type PlannedStep, refuseForeignOutputs, type StepPlan } from "./decide-step.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
-import type { RunPipelineOptions } from "./study-options.ts";
-import { openStages, type Stage } from "./study-stages.ts";
+import { openStages, type Stage, type StudyControl } from "./study-stages.ts";
 import type { Workspace } from "./workspace.ts";
+import { writeConfig } from "./config-file.ts";
+import { resolveSettings } from "./settings/setting.ts";
+import { STUDY, type StudyOptions } from "./settings/study.ts";
+
+/** A whole study: the settings of `docs/cli.md`, by their names without dashes in camel case. Each has a default. */
+export interface RunPipelineOptions extends StudyOptions, Omit<StudyControl, "plan"> {
+  /** The command line that asks for the run, for `artifacts/config.yaml`. */
+  readonly command?: readonly string[] | undefined;
+}
 
 /**
  * All seven steps and the report, one after the other: questions, answers, entropies, hidden states, data sets,
@@ -19,9 +27,11 @@ export async function* runPipeline(
   options: RunPipelineOptions = {},
 ): AsyncGenerator<StepEvent, readonly StepResult[]> {
   const { force = false, signal } = options;
-  await using study = yield* openStages(workspace, options);
+  const settings = resolveSettings(STUDY, options);
+  await using study = yield* openStages(workspace, settings, options);
   const plan: StepPlan = { steps: [] };
   for (const stage of study.stages) yield* foresee(workspace, stage, { force, plan }, "refusals");
+  await writeConfig(workspace, settings, { command: options.command, env: options.hub?.env });
   const results: StepResult[] = [];
   for (const stage of study.stages) {
     signal?.throwIfAborted();
@@ -42,7 +52,8 @@ export async function* planPipeline(
   options: RunPipelineOptions = {},
 ): AsyncGenerator<StepEvent, readonly PlannedStep[]> {
   const { force = false, signal } = options;
-  await using study = yield* openStages(workspace, options);
+  const settings = resolveSettings(STUDY, options);
+  await using study = yield* openStages(workspace, settings, options);
   const plan: StepPlan = { steps: [] };
   for (const stage of study.stages) {
     signal?.throwIfAborted();

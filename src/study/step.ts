@@ -8,9 +8,9 @@ import { manifestPathOf, nameWithin, removeRunState, writeRunState } from "../st
 import { removeLeftovers } from "../store/write-atomic.ts";
 import { openChain, requireCurrent } from "./chain.ts";
 import { decideStep, fingerprintAll, listReasons, requireInput, type StepDefinition, type StepPlan } from "./decide-step.ts";
-import { readTool } from "./version.ts";
 import type { StepName, Workspace } from "./workspace.ts";
 import type { OpeningEvent, ProgressEvent } from "../checkpoint/opening-event.ts";
+import { readFileSync } from "node:fs";
 
 /** What an event is about: a step, or what comes before a step can run. */
 export type ActivityName = StepName | OpeningEvent["step"];
@@ -161,4 +161,12 @@ async function requireUnchanged(
     "stale-input",
     `${changed.map(name).join(", ")} changed while \`sep ${step}\` was reading. Run \`sep ${step}\` again when nothing else writes there.`,
   );
+}
+
+/** This package's name and version, as its package.json has them. */
+export function readTool(): { readonly name: string; readonly version: string } {
+  const { name, version } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  ) as { name: string; version: string };
+  return { name, version };
 }

@@ -1,3 +1,4 @@
+import { isLocal, localDtypeOf, openBackend, openEngine } from "./open-backends.ts";
 import { createDisposables, type Disposables } from "../backends/disposables.ts";
 import type { OpenBackend, Backend } from "../backends/backend.ts";
 import { SepError } from "../errors.ts";
@@ -7,28 +8,27 @@ import type { StateBackend } from "../states/state-backend.ts";
 import { isHandMade } from "../store/output-ownership.ts";
 import { isPending } from "./decide-step.ts";
 import { computeEntropy } from "./entropy/compute-entropy.ts";
-import { checkMeaningChoice } from "./meaning/meaning-choice.ts";
+import { checkMeaningChoice } from "./meaning/open-equivalence.ts";
 import { createMeaningModels, type MeaningModels } from "./meaning/meaning-models.ts";
 import { weightsPathOf } from "./probe-files.ts";
-import { buildDatasets } from "./probes/build-datasets.ts";
-import { evaluateProbes } from "./probes/evaluate-probes.ts";
-import { trainProbes } from "./probes/train-probes.ts";
-import { writeReport } from "./report/write-report.ts";
+import { buildDatasets } from "./steps/build-datasets.ts";
+import { evaluateProbes } from "./steps/evaluate-probes.ts";
+import { trainProbes } from "./steps/train-probes.ts";
+import { writeReport } from "./steps/write-report.ts";
 import type { AdaptiveOptions } from "./sampling/adaptive-k.ts";
-import { asBest } from "./sampling/best-answer.ts";
-import { generateRuns } from "./sampling/generate-runs.ts";
-import type { GenerateRunsOptions } from "./sampling/plan-generation.ts";
-import { prepareQuestions, warnOfOverlap } from "./sampling/prepare-questions.ts";
-import { resolveSampler } from "./sampling/resolve-sampler.ts";
+import { asBest, resolveSampler } from "./sampling/resolve-sampler.ts";
+import { generateRuns } from "./steps/generate-runs.ts";
+import { type GenerateRunsOptions, type ReadPrompt, readPrompt } from "./sampling/plan-generation.ts";
+import { prepareQuestions, warnOfOverlap } from "./steps/prepare-questions.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
-import { type RunPipelineOptions, STUDY_DEFAULTS } from "./study-options.ts";
-import { traceRuns } from "./tracing/trace-runs.ts";
-import { answersPath, bestPart } from "./tracing/traced-answers.ts";
+import { traceRuns } from "./steps/trace-runs.ts";
+import { answersPath, bestPart } from "./study-answers.ts";
 import { type DataSetName, PROBE_SPLITS, SPLIT_SOURCES, type StepName, type Workspace } from "./workspace.ts";
 import { requirePart } from "../backends/load-backend.ts";
-import { openLocal } from "../backends/local/local-backend.ts";
 import { openDevice } from "../backends/local/open-model.ts";
-import { openVllm } from "../backends/vllm/open-vllm.ts";
+import type { HubOptions } from "../checkpoint/hub/hub.ts";
+import { DEFAULT_DATASET, DEFAULT_OOD } from "./settings/sampling.ts";
+import type { StudySettings } from "./settings/study.ts";
 
 /** One step of a study, over one question set or both, ready to be run or planned. */
 export interface Stage {
@@ -47,43 +47,62 @@ export interface Stage {
   readonly release?: () => Promise<void>;
 }
 
+/** What a study needs beside its settings. */
+export interface StudyControl extends StepControl {
+  /** Where and how to look for models of the hub; by the environment's variables when not given. */
+  readonly hub?: HubOptions | undefined;
+  /** Opens a backend of your own, which samples the answers and reads the states; by the settings when not given. */
+  readonly openBackend?: OpenBackend | undefined;
+  /** Where models of meaning come from; the hub and its cache when not given. */
+  readonly models?: MeaningModels | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** The stages of a study, with the models that they run on. */
 export interface OpenStages extends AsyncDisposable {
   readonly stages: readonly Stage[];
 }
 
 /**
- * Settles all options of a study that can be settled without running a step, and opens its models, which take no memory
+ * Checks all settings of a study that can be checked without running a step, and opens its models, which take no memory
  * and start no server before they are asked.
  * @throws SepError `bad-option`, and as the models' openers do
  */
 export async function* openStages(
   workspace: Workspace,
-  options: RunPipelineOptions,
+  settings: StudySettings,
+  control: StudyControl,
 ): AsyncGenerator<StepEvent, OpenStages> {
-  const { models = createMeaningModels({ hub: options.hub, threads: options.threads }) } = options;
-  requireSamples(options.runs ?? STUDY_DEFAULTS.runs);
-  checkMeaningChoice(options.meaning ?? {});
-  checkPlace(options);
-  const adaptive = settleAdaptive(options, models);
-  const sets = SPLIT_SOURCES.filter((set) => set === "math" || options.ood !== null);
-  const sources = new Map<DataSetName, string>();
-  for (const set of sets) {
-    const chosen = set === "math" ? options.dataset : options.ood;
+  const { models = createMeaningModels({ hub: control.hub, threads: settings.threads }) } = control;
+  requireSamples(settings.runs);
+  checkMeaningChoice(settings);
+  checkPlace(settings);
+  const study: Study = {
+    workspace,
+    settings,
+    models,
+    signal: control.signal,
+    sets: SPLIT_SOURCES.filter((set) => set === "math" || settings.ood !== "none"),
+    sources: new Map(),
+    prompt: await readPrompt(settings),
+    adaptive: resolveAdaptive(settings, models),
+  };
+  for (const set of study.sets) {
+    const chosen = set === "math" ? settings.dataset : settings.ood;
     const isGiven =
-      chosen == null && options.force !== true && (await isHandMade(workspace, workspace.raw(set)));
-    if (!isGiven) sources.set(set, chosen ?? (set === "math" ? STUDY_DEFAULTS.dataset : STUDY_DEFAULTS.ood));
+      chosen === undefined && control.force !== true && (await isHandMade(workspace, workspace.raw(set)));
+    if (!isGiven) study.sources.set(set, chosen ?? (set === "math" ? DEFAULT_DATASET : DEFAULT_OOD));
   }
   const parts = createDisposables();
   let isOpen = false;
   try {
-    const backends = yield* openBackends(workspace, options, parts);
+    const backends = yield* openBackends(study, control, parts);
     const stages = [
-      ...prepareStages(workspace, sources, options),
-      ...generateStages(workspace, sets, sources, backends.answers, adaptive, options),
-      ...entropyStages(workspace, sets, { ...options, models }),
-      ...traceStages(workspace, sets, backends.states, backends.release, options),
-      ...probeStages(workspace, sets, options),
+      ...prepareStages(study),
+      ...generateStages(study, backends.answers),
+      ...entropyStages(study),
+      ...traceStages(study, backends.states, backends.release),
+      ...probeStages(study),
     ];
     isOpen = true;
     return { stages, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
@@ -92,13 +111,21 @@ export async function* openStages(
   }
 }
 
-const seedOf = ({ seed = STUDY_DEFAULTS.seed }: RunPipelineOptions): number => seed;
+/** What every stage of a study is made of. */
+interface Study {
+  readonly workspace: Workspace;
+  readonly settings: StudySettings;
+  readonly models: MeaningModels;
+  readonly signal: AbortSignal | undefined;
+  readonly sets: readonly DataSetName[];
+  /** Where each set's questions come from; none for one whose file the user has put there. */
+  readonly sources: Map<DataSetName, string>;
+  readonly prompt: ReadPrompt;
+  readonly adaptive: AdaptiveOptions | undefined;
+}
 
-function prepareStages(
-  workspace: Workspace,
-  sources: ReadonlyMap<DataSetName, string>,
-  { limit }: RunPipelineOptions,
-): Stage[] {
+
+function prepareStages({ workspace, settings: { limit }, sources }: Study): Stage[] {
   return [...sources].map(([set, source]) => ({
     step: "prepare",
     part: set,
@@ -109,31 +136,22 @@ function prepareStages(
   }));
 }
 
-function generateStages(
-  workspace: Workspace,
-  sets: readonly DataSetName[],
-  sources: ReadonlyMap<DataSetName, string>,
-  backend: AnswerBackend,
-  adaptive: AdaptiveOptions | undefined,
-  options: RunPipelineOptions,
-): Stage[] {
-  const { limit, bestTemperature } = options;
-  const sampler = resolveSampler(backend.model, options.sampler, options.samplerPreset);
+function generateStages(study: Study, backend: AnswerBackend): Stage[] {
+  const { workspace, settings, sets, sources, adaptive, signal } = study;
+  const { limit, runs, correctness, seed, bestAnswer, bestTemperature } = settings;
+  const sampler = resolveSampler(backend.model, settings);
   const always = {
     model: backend,
-    promptFormat: options.promptFormat ?? "auto",
-    systemPrompt: options.systemPrompt,
-    enableThinking: options.enableThinking,
-    runs: options.runs ?? STUDY_DEFAULTS.runs,
+    ...study.prompt,
+    runs,
     limit,
     sampler: sampler.settings,
     samplerSources: sampler.sources,
-    correctness: options.correctness,
-    seed: seedOf(options),
-    signal: options.signal,
+    correctness,
+    seed,
+    signal,
   } as const;
-  const best =
-    bestTemperature === undefined ? null : asBest(sampler.settings, sampler.sources, bestTemperature);
+  const best = bestAnswer ? asBest(sampler.settings, sampler.sources, bestTemperature) : null;
   const stage = (set: DataSetName, own: Pick<GenerateRunsOptions, "answers" | "adaptive">): Stage => ({
     step: "generate",
     part: own.answers === "best" ? bestPart(set) : set,
@@ -165,28 +183,21 @@ async function* announceGiven(workspace: Workspace, set: DataSetName): AsyncGene
   yield* warnOfOverlap(workspace, set);
 }
 
-function entropyStages(
-  workspace: Workspace,
-  sets: readonly DataSetName[],
-  { meaning, models, estimates, seMode, signal }: RunPipelineOptions & { readonly models: MeaningModels },
-): Stage[] {
+function entropyStages({ workspace, settings, sets, models, signal }: Study): Stage[] {
   return sets.map((set) => ({
     step: "entropy",
     part: set,
     reads: [workspace.runs(set), workspace.bestRuns(set)],
     writes: [workspace.semanticEntropy(set), workspace.pairVerdicts(set)],
     keepsWork: false,
-    run: (control) =>
-      computeEntropy(workspace, set, { ...meaning, estimates, seMode, models, signal, ...control }),
+    run: (control) => computeEntropy(workspace, set, { ...settings, models, signal, ...control }),
   }));
 }
 
 function traceStages(
-  workspace: Workspace,
-  sets: readonly DataSetName[],
+  { workspace, settings, sets, signal }: Study,
   backend: StateBackend,
   release: () => Promise<void>,
-  { positions, layers = "all", answers = "auto", signal }: RunPipelineOptions,
 ): Stage[] {
   return sets.map((set, i) => ({
     step: "trace",
@@ -194,27 +205,15 @@ function traceStages(
     reads: [workspace.runs(set), workspace.bestRuns(set)],
     writes: [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
     keepsWork: false,
-    run: (control) =>
-      traceRuns(workspace, set, {
-        model: backend,
-        ...(positions === undefined ? {} : { positions }),
-        layers,
-        answers,
-        signal,
-        ...control,
-      }),
+    run: (control) => traceRuns(workspace, set, { ...settings, model: backend, signal, ...control }),
     // its memory is free before probes are fitted
     ...(i === sets.length - 1 ? { release } : {}),
   }));
 }
 
-function probeStages(
-  workspace: Workspace,
-  sets: readonly DataSetName[],
-  options: RunPipelineOptions,
-): Stage[] {
-  const { signal, layer = "best" } = options;
-  const always = { seed: seedOf(options), ...(signal === undefined ? {} : { signal }) };
+function probeStages({ workspace, settings, sets, signal }: Study): Stage[] {
+  const { layer } = settings;
+  const always = { ...settings, signal };
   const withOod = sets.includes("ood");
   const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
   const datasets = splits.map((split) => workspace.probeDataset(split));
@@ -231,9 +230,7 @@ function probeStages(
       run: (control) =>
         buildDatasets(workspace, {
           ...always,
-          position: options.position ?? "auto",
           layer: layer === "best" ? "last" : layer,
-          missingPosition: options.missingPosition ?? "drop",
           sets,
           ...control,
         }),
@@ -243,38 +240,22 @@ function probeStages(
       step: "train",
       reads: [...datasets, ...states],
       writes: models,
-      run: (control) =>
-        trainProbes(workspace, {
-          ...always,
-          layer,
-          window: options.window ?? 1,
-          seThreshold: options.seThreshold ?? "best-split",
-          kind: options.probe ?? "logistic",
-          C: options.C ?? "cv",
-          classWeight: options.classWeight ?? "none",
-          nested: options.nested ?? false,
-          permutations: options.probePermutations ?? 0,
-          ...control,
-        }),
+      // a whole run's probes read the position of its data sets
+      run: (control) => trainProbes(workspace, { ...always, positions: "dataset", ...control }),
     },
     {
       ...common,
       step: "eval",
       reads: [...models, ...datasets, ...states],
       writes: [workspace.probeEval],
-      run: (control) => evaluateProbes(workspace, { ...always, ...control }),
+      run: (control) => evaluateProbes(workspace, { signal, seed: settings.seed, ...control }),
     },
     {
       ...common,
       step: "report",
       reads: [workspace.probeEval, ...models, ...datasets, ...states],
       writes: [workspace.report],
-      run: (control) =>
-        writeReport(workspace, {
-          figures: options.figures,
-          ...(signal === undefined ? {} : { signal }),
-          ...control,
-        }),
+      run: (control) => writeReport(workspace, { ...always, ...control }),
     },
   ];
 }
@@ -287,30 +268,32 @@ interface OpenBackends {
 }
 
 async function* openBackends(
-  { root }: Workspace,
-  options: RunPipelineOptions,
+  { workspace: { root }, settings, signal }: Study,
+  { hub, openBackend: openOwn }: StudyControl,
   parts: Disposables,
 ): AsyncGenerator<StepEvent, OpenBackends> {
-  const { vllm, model = STUDY_DEFAULTS.model, layers = "all", hub, signal, dtype = "float32" } = options;
   const own = parts.use(createDisposables());
   const release = async (): Promise<void> => own[Symbol.asyncDispose]();
   const keep = <Opened extends Backend>(opened: Opened): Opened => own.use(opened);
-  const open: OpenBackend | undefined =
-    options.backend ?? (vllm && ((reference, opening) => openVllm(reference, vllm, opening)));
-  if (open !== undefined) {
-    const opened = keep(yield* open(model, { root, layers, hub, signal }));
+  const opening = { root, hub, signal };
+  if (openOwn !== undefined || !isLocal(settings.backend)) {
+    const { model, layers } = settings;
+    const opened = keep(
+      yield* openOwn === undefined
+        ? openBackend(settings, { ...opening, step: "generate" })
+        : openOwn(model, { ...opening, layers }),
+    );
     return { answers: requirePart(opened, "answers"), states: requirePart(opened, "states"), release };
   }
-  const { threads, memoryBytes } = options;
-  const device = yield* openDevice(options.device, { dtype });
-  const opening = { device, threads, memoryBytes, hub, signal };
-  const { answers, states } = keep(yield* openLocal(model, { ...opening, dtype }));
+  const dtype = localDtypeOf(settings.dtype);
+  const device = yield* openDevice(settings.device, { dtype });
+  const { answers, states } = keep(yield* openEngine(settings, { ...opening, device, step: "generate" }));
+  if (dtype === "float32") return { answers, states, release };
   // hidden states are read in float32, whatever the answers are sampled in
-  return {
-    answers,
-    states: dtype === "float32" ? states : keep(yield* openLocal(model, opening)).states,
-    release,
-  };
+  const reading = keep(
+    yield* openEngine({ ...settings, dtype: "float32" }, { ...opening, device, step: "trace" }),
+  );
+  return { answers, states: reading.states, release };
 }
 
 function requireSamples(runs: number): void {
@@ -322,20 +305,14 @@ function requireSamples(runs: number): void {
 }
 
 /** A slip here should not show after hours. */
-function checkPlace({
-  positions,
-  position = "auto",
-  layers,
-  layer = "best",
-  window = 1,
-}: RunPipelineOptions): void {
-  if (position !== "auto" && positions !== undefined && !positions.includes(position)) {
+function checkPlace({ positions, position, layers, layer, window }: StudySettings): void {
+  if (position !== "auto" && positions !== "all" && !positions.includes(position)) {
     throw new SepError(
       "bad-option",
       `Got position ${position} for the probes, and hidden states are read at ${positions.join(", ")} only. Add it to --positions.`,
     );
   }
-  const names = layers === undefined || layers === "all" ? null : layers;
+  const names = layers === "all" ? null : layers;
   const missing = Array.from({ length: window }, (_, i) => (layer as number) + i).filter(
     (each) => layer !== "best" && names !== null && !names.includes(each),
   );
@@ -348,12 +325,10 @@ function checkPlace({
 }
 
 /** The threshold of a rule is known only when all answers are there. */
-function settleAdaptive(
-  { adaptive = false, seThreshold = "best-split", meaning }: RunPipelineOptions,
-  models: MeaningModels,
-): AdaptiveOptions | undefined {
+function resolveAdaptive(settings: StudySettings, models: MeaningModels): AdaptiveOptions | undefined {
+  const { adaptive, seThreshold } = settings;
   if (!adaptive) return undefined;
-  if (typeof seThreshold === "number") return { seThreshold, meaning, models };
+  if (typeof seThreshold === "number") return { seThreshold, meaning: settings, models };
   throw new SepError(
     "bad-option",
     `Got adaptive sampling with the entropy threshold ${seThreshold}, which takes all answers to work out. Give nats with --se-threshold; \`sep train\` writes those of an earlier study to se_threshold.json.`,

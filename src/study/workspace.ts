@@ -33,7 +33,7 @@ export interface Workspace {
   readonly shard: Shard | null;
   raw(set: DataSetName): string;
   runs(set: DataSetName): string;
-  /** One careful answer a question, where a study has them; the same schema. */
+  /** One careful answer per question, where a study has them; the same schema. */
   bestRuns(set: DataSetName): string;
   semanticEntropy(set: DataSetName): string;
   pairVerdicts(set: DataSetName): string;
@@ -48,6 +48,8 @@ export interface Workspace {
   readonly report: string;
   /** A file of one of the report's figures. */
   figure(file: string): string;
+  /** The settings of the last `sep run`, and what ran it; of no step, so that it makes nothing stale. */
+  readonly config: string;
   /** Of a comparison of several studies. */
   readonly transfer: string;
 }
@@ -73,6 +75,7 @@ export function openWorkspace(root: string): Workspace {
     probeEval: artifacts("models", "probe_eval.json"),
     report: artifacts("report.html"),
     figure: (file) => artifacts(FIGURE_FOLDER, file),
+    config: artifacts("config.yaml"),
     transfer: artifacts("transfer.json"),
   };
 }

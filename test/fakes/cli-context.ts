@@ -1,4 +1,5 @@
-import type { CliContext, OutputStream } from "../../src/cli/command.ts";
+import type { CliContext } from "../../src/cli/command.ts";
+import type { OutputStream } from "../../src/cli/terminal.ts";
 import { createRedactor } from "../../src/text/redact.ts";
 
 /** A world for the CLI whose clock moves by hand and whose output is kept. */

@@ -10,7 +10,7 @@ import { writeJsonl } from "../../store/jsonl.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { readSafetensorsHeader } from "../../store/safetensors.ts";
-import { traceRuns } from "../../study/tracing/trace-runs.ts";
+import { traceRuns } from "../../study/steps/trace-runs.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";
 import { type OpenNnsightOptions, openNnsight } from "./open-nnsight.ts";
 import type { BackendWith } from "../backend.ts";

@@ -3,32 +3,35 @@ import { SepError } from "../../errors.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { type InspectedQuestion, inspectClusters } from "../../study/entropy/inspect-clusters.ts";
+import { type ClusterView } from "../../study/entropy/read-semantic-entropy.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { openWorkspace, SPLIT_SOURCES } from "../../study/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
-import { describeClusters } from "../describe-clusters.ts";
 import { EXIT } from "../exit.ts";
-import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
-import { type OptionValues, operand } from "../option-spec.ts";
-import { createPaint } from "../paint.ts";
+import { operand, type SettingsOutput, setting } from "../../study/settings/setting.ts";
+import { createPaint, type Paint, wrap } from "../terminal.ts";
 import { renderProgress } from "../render-progress.ts";
-import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION } from "../step-options.ts";
-import { suggestName } from "../suggest-name.ts";
+import { suggestName } from "../../text/suggest-name.ts";
+import { z } from "zod";
+import { printableLine } from "../../text/shorten.ts";
+import type { JudgedPair } from "../../meaning/equivalence.ts";
+import { ENGINE } from "../../study/settings/backends.ts";
+import { EQUIVALENCE_NAMES, MEANING } from "../../study/settings/meaning.ts";
+import { formatNumber } from "../../text/format-numbers.ts";
+import { OUTPUT, SET } from "../common-settings.ts";
 
 const OPTIONS = {
   question: operand("QUESTION_ID", "Question whose answers to look at."),
-  ...MEANING_OPTIONS,
-  equivalence: {
-    ...MEANING_OPTIONS.equivalence,
-    help: "Group the answers by this one too, to compare with what is stored.",
-    defaultText: null,
-    initial: undefined,
-  },
-  threads: MODEL_OPTIONS.threads,
-  set: SET_OPTION.set,
-  out: OUTPUT_OPTIONS.out,
-  json: OUTPUT_OPTIONS.json,
+  ...MEANING,
+  equivalence: setting(
+    z.enum(["auto", ...EQUIVALENCE_NAMES]).optional(),
+    "Group the answers by this one too, to compare with what is stored; docs/clusters.md.",
+  ),
+  threads: ENGINE.threads,
+  ...SET,
+  out: OUTPUT.out,
+  json: OUTPUT.json,
 };
 
 /** How one question's answers are grouped, and why. */
@@ -70,19 +73,17 @@ const MAX_COLUMNS = 200;
 
 /** In every set that has the question. */
 async function* inspect(
-  values: OptionValues<typeof OPTIONS>,
+  values: SettingsOutput<typeof OPTIONS>,
   { env, signal }: CliContext,
 ): AsyncGenerator<StepEvent, readonly InspectedQuestion[]> {
   const workspace = openWorkspace(resolve(values.out));
   const models = createMeaningModels({ hub: { env }, threads: values.threads });
-  const { equivalence } = values;
-  const choice = { ...readMeaningChoice({ ...values, equivalence: equivalence ?? "auto" }), equivalence };
   const sets: (typeof SPLIT_SOURCES)[number][] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set])
     if (values.set !== "both" || set === "math" || (await fileExists(workspace.runs(set)))) sets.push(set);
   const found: InspectedQuestion[] = [];
   for (const set of sets) {
-    const question = yield* inspectClusters(workspace, set, values.question, { ...choice, models, signal });
+    const question = yield* inspectClusters(workspace, set, values.question, { ...values, models, signal });
     if (question !== null) found.push(question);
   }
   if (found.length > 0) return found;
@@ -95,3 +96,149 @@ async function* inspect(
     `Got the question ${JSON.stringify(values.question)}, of which there are no runs with an answer to compare.${guess === null ? "" : ` Did you mean ${guess}?`} The ids are in ${sets.map((set) => workspace.runs(set)).join(" and ")}.`,
   );
 }
+
+/** How the answers to a question are grouped, as text for people, at most `columns` wide. */
+export function describeClusters(
+  { set, questionId, question, views }: InspectedQuestion,
+  paint: Paint,
+  columns: number,
+): string {
+  const title = `${set} ${printableLine(questionId)}${question === null ? "" : `: ${printableLine(question, 400)}`}`;
+  return [
+    ...wrap(title, columns).map((line) => paint("bold", line)),
+    "",
+    views.map((view) => describeView(view, paint, columns)).join("\n\n"),
+  ].join("\n");
+}
+
+function describeView(view: ClusterView, paint: Paint, columns: number): string {
+  const { source, equivalence, clustering, clusterIds, answers, nonTransitiveShare: share } = view;
+  const groups = new Set(clusterIds).size;
+  const how = clustering === null ? equivalence : `${equivalence}, ${clustering}`;
+  const counts = `${groups} ${groups === 1 ? "group" : "groups"} of ${answers.length} samples`;
+  const head = `${source}: ${how}: ${counts}, discrete semantic entropy ${formatNumber(view.discreteSemanticEntropy)}`;
+  const order = orderTexts(view);
+  const tables = [
+    verdictTable(view, order, columns),
+    probabilityTable("P(row entails column), percent", view, order, columns, entailmentOf),
+    probabilityTable("cosine, percent", view, order, columns, (pair) =>
+      pair.rule === "cosine" ? pair.similarity : null,
+    ),
+  ];
+  return [
+    paint("cyan", cut(head, columns)),
+    ...groupLines(view, order, columns),
+    ...tables.filter((lines) => lines.length > 0).flatMap((lines) => ["", ...lines]),
+    ...(share !== null && share > 0
+      ? ["", cut(`${percent(share)}% of the triples contradict themselves: a = b, b = c, a != c`, columns)]
+      : []),
+  ].join("\n");
+}
+
+/** Indices of the different answers, group by group: so the matrices show the groups as blocks. */
+function orderTexts({ texts, answers, clusterIds }: ClusterView): readonly number[] {
+  const clusterOf = texts.map((text) => clusterIds[answers.indexOf(text)]!);
+  return [...texts.keys()].sort((a, b) => clusterOf[a]! - clusterOf[b]! || a - b);
+}
+
+/** A line an answer, with its number in the matrices; a letter where a group begins. */
+function groupLines(
+  { texts, answers, clusterIds, runIds }: ClusterView,
+  order: readonly number[],
+  columns: number,
+): string[] {
+  const rows = [...new Set(clusterIds)]
+    .sort((a, b) => a - b)
+    .flatMap((cluster) => {
+      const members = [...clusterIds.keys()].filter((k) => clusterIds[k] === cluster);
+      const own = [...order, null].flatMap((index) => {
+        const text = index === null ? null : texts[index]!;
+        const runs = members.filter((k) => answers[k] === text).map((k) => runIds[k]!);
+        return runs.length === 0
+          ? []
+          : [{ text, runs, number: index === null ? "" : order.indexOf(index) + 1 }];
+      });
+      return own.map((row, i) => ({ ...row, cluster: i === 0 ? String(cluster) : "" }));
+    });
+  const lines = rows.map(({ cluster, number, runs, text }) => {
+    const shown = text === null ? "(no answer)" : printableLine(text, 400);
+    return `${cluster.padStart(5)}  ${String(number).padStart(2)}  ${shown}  (${runs.length === 1 ? "run" : `${runs.length} runs:`} ${runs.join(" ")})`;
+  });
+  return ["group  no  answer", ...lines].map((line) => cut(line, columns));
+}
+
+/** Which rule called a pair the same. */
+function verdictTable(view: ClusterView, order: readonly number[], columns: number): string[] {
+  if (view.pairs.length === 0) return [];
+  const rules = [...new Set(view.pairs.map(({ rule }) => rule))].sort();
+  const legend = `same meaning, by ${rules.map((rule) => `${rule[0]} ${rule}`).join(", ")}; . not the same`;
+  return [
+    cut(legend, columns),
+    ...matrix(order, columns, (i, j) => {
+      if (i === j) return "=";
+      const pair = findPair(view.pairs, i, j);
+      if (pair === undefined) return "";
+      return pair.same ? pair.rule[0]! : ".";
+    }),
+  ];
+}
+
+function probabilityTable(
+  title: string,
+  { pairs }: ClusterView,
+  order: readonly number[],
+  columns: number,
+  read: (pair: JudgedPair, isForward: boolean) => number | null,
+): string[] {
+  if (!pairs.some((pair) => read(pair, true) !== null)) return [];
+  return [
+    cut(title, columns),
+    ...matrix(order, columns, (i, j) => {
+      const pair = i === j ? undefined : findPair(pairs, i, j);
+      const value = pair && read(pair, i < j);
+      return value == null ? "" : percent(value);
+    }),
+  ];
+}
+
+const entailmentOf = (pair: JudgedPair, isForward: boolean): number | null =>
+  pair.rule === "nli" ? (isForward ? pair.forward : pair.backward).entailment : null;
+
+const findPair = (pairs: readonly JudgedPair[], i: number, j: number): JudgedPair | undefined =>
+  pairs.find(({ pair: [a, b] }) => a === Math.min(i, j) && b === Math.max(i, j));
+
+/** Rows and columns by their numbers; as many blocks of columns as it takes. */
+function matrix(
+  order: readonly number[],
+  columns: number,
+  cell: (row: number, column: number) => string,
+): string[] {
+  const width = 4;
+  const perBlock = Math.max(1, Math.floor((columns - width) / width));
+  const lines: string[] = [];
+  for (let start = 0; start < order.length; start += perBlock) {
+    const block = order.slice(start, start + perBlock);
+    const line = (head: string, cells: readonly string[]): void =>
+      void lines.push(
+        [head, ...cells]
+          .map((text) => text.padStart(width))
+          .join("")
+          .trimEnd(),
+      );
+    line(
+      "",
+      block.map((_, i) => String(start + i + 1)),
+    );
+    for (const [i, row] of order.entries())
+      line(
+        String(i + 1),
+        block.map((column) => cell(row, column)),
+      );
+  }
+  return lines;
+}
+
+const percent = (share: number): string => formatNumber(100 * share, 0);
+
+const cut = (line: string, columns: number): string =>
+  line.length <= columns ? line : `${line.slice(0, columns - 1)}…`;

@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { expect, it } from "vitest";
 import { createFakeCli } from "../../../test/fakes/cli-context.ts";
-import type { Check } from "../checks/check.ts";
+import type { Check } from "../machine-checks.ts";
 import { DOCTOR } from "./doctor.ts";
 
 it("finds everything that a run needs, the embedded model included", async () => {

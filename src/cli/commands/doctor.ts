@@ -1,20 +1,20 @@
-import { readTool } from "../../study/version.ts";
-import type { Check } from "../checks/check.ts";
-import { checkEngine } from "../checks/check-engine.ts";
+import { readTool } from "../../study/step.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { OUTPUT } from "../common-settings.ts";
+import { EXIT } from "../exit.ts";
 import {
+  type Check,
   checkCpu,
+  checkEngine,
   checkHuggingFaceCache,
   checkMemory,
   checkNode,
+  checkPocket,
   checkWorkspace,
-} from "../checks/check-machine.ts";
-import { checkPocket } from "../checks/check-pocket.ts";
-import { type CliContext, type Command, defineCommand } from "../command.ts";
-import { EXIT } from "../exit.ts";
-import { createPaint, type Style } from "../paint.ts";
-import { OUTPUT_OPTIONS } from "../step-options.ts";
+} from "../machine-checks.ts";
+import { createPaint, type Style } from "../terminal.ts";
 
-const { out, json } = OUTPUT_OPTIONS;
+const { out, json } = OUTPUT;
 
 /** What is installed, what is missing, and how to get it. */
 export const DOCTOR: Command = defineCommand({

@@ -7,31 +7,30 @@ import { scoreRuns } from "../../study/entropy/score-runs.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
 import type { Workspace } from "../../study/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
-import { ESTIMATE_OPTIONS, IMPORT_OPTIONS, P_TRUE_OPTIONS } from "../estimate-options.ts";
-import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
-import { type OptionSpec, type OptionValues, text } from "../option-spec.ts";
+import { text, type SettingsOutput } from "../../study/settings/setting.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
-import { SHARD_OPTION, shardOrStudyRuns } from "../shard-option.ts";
-import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION } from "../step-options.ts";
-
-const CLUSTERS_OPTION: { readonly clusters: OptionSpec<string | undefined> } = {
-  clusters: text(
-    "FILE",
-    undefined,
-    "Clusters to take in place of an equivalence, such as an edited copy of this step's output; needs --set.",
-  ),
-};
+import { shardOrStudyRuns, CONFIG, OUTPUT, SET, SHARD } from "../common-settings.ts";
+import { ENGINE } from "../../study/settings/backends.ts";
+import { ESTIMATES, MEANING, P_TRUE } from "../../study/settings/meaning.ts";
 
 const OPTIONS = {
-  ...MEANING_OPTIONS,
-  ...CLUSTERS_OPTION,
-  ...ESTIMATE_OPTIONS,
-  ...P_TRUE_OPTIONS,
-  ...IMPORT_OPTIONS,
-  threads: MODEL_OPTIONS.threads,
-  ...SET_OPTION,
-  ...SHARD_OPTION,
-  ...OUTPUT_OPTIONS,
+  ...MEANING,
+  clusters: text(
+    "FILE",
+    "Clusters to take in place of an equivalence, such as an edited copy of this step's output; needs --set; docs/clusters.md.",
+  ),
+  ...ESTIMATES,
+  ...P_TRUE,
+  runs: text(
+    "FILE",
+    "Samples of another tool, in one of the formats of docs/import.md, instead of the study's.",
+  ),
+  to: text("FILE", "Where the scores of --runs go.", "data/NAME_semantic_entropy.jsonl"),
+  threads: ENGINE.threads,
+  ...SET,
+  ...SHARD,
+  ...CONFIG,
+  ...OUTPUT,
 };
 
 /** Step 3: semantic entropies. */
@@ -56,7 +55,7 @@ export const ENTROPY: Command = defineCommand({
     { line: "sep entropy --estimates all", meaning: "every estimate of uncertainty, and what each takes" },
     {
       line: "sep entropy --runs samples.jsonl --to scores.jsonl",
-      meaning: "samples that another tool drew",
+      meaning: "samples of another tool",
     },
   ],
   run(values, context) {
@@ -65,46 +64,42 @@ export const ENTROPY: Command = defineCommand({
   },
 });
 
-function checkOptions({ clusters, runs, to, set, shard }: OptionValues<typeof OPTIONS>): void {
+function checkOptions({ clusters, runs, to, set, shard }: SettingsOutput<typeof OPTIONS>): void {
   if (clusters !== undefined && runs === undefined && set === "both")
     throw new SepError(
       "bad-option",
       "Got --clusters for both question sets, and a file has the clusters of one. Say which with --set math or --set ood.",
     );
-  if (clusters !== undefined && shard !== null)
+  if (clusters !== undefined && shard !== undefined)
     throw new SepError("bad-option", "Got --clusters and --shard, and a clusters file has all questions.");
   if (runs === undefined && to !== undefined)
     throw new SepError("bad-option", "--to names where the scores of --runs go, and there is no --runs.");
   const other =
-    clusters !== undefined ? "--clusters" : set !== "both" ? "--set" : shard !== null ? "--shard" : null;
+    clusters !== undefined ? "--clusters" : set !== "both" ? "--set" : shard !== undefined ? "--shard" : null;
   if (runs !== undefined && other !== null)
     throw new SepError("bad-option", `Got --runs and ${other}, which is about a study's own runs.`);
 }
 
-const readShots = async (values: OptionValues<typeof OPTIONS>): Promise<PTrueShot[] | undefined> =>
-  values["p-true-shots"] === undefined
+const readShots = async (values: SettingsOutput<typeof OPTIONS>): Promise<PTrueShot[] | undefined> =>
+  values.pTrueShots === undefined
     ? undefined
-    : readPTrueShots(values["p-true-shots"], { count: values["p-true-shot-count"] });
+    : readPTrueShots(values.pTrueShots, { count: values.pTrueShotCount });
 
 async function* runEntropy(
   study: Workspace,
-  values: OptionValues<typeof OPTIONS>,
+  values: SettingsOutput<typeof OPTIONS>,
   { env, now, signal }: CliContext,
 ): Steps {
   const workspace = await shardOrStudyRuns(study, values.shard);
-  const { clusters, estimates, force, runs, set: choice, threads, to } = values;
-  const reference = values["p-true-model"];
+  const { clusters, pTrueModel: reference, runs, set: choice, threads, to } = values;
   await using pTrueModel =
     reference === undefined ? null : yield* openModel(reference, { threads, hub: { env }, signal });
   const options: ComputeEntropyOptions = {
-    ...readMeaningChoice(values),
-    estimates,
-    seMode: values["se-mode"],
+    ...values,
     pTrueModel: pTrueModel ?? undefined,
     pTrueShots: await readShots(values),
     models: createMeaningModels({ hub: { env }, threads }),
     now,
-    force,
     signal,
   };
   if (runs !== undefined) return [yield* scoreRuns(workspace, runs, { ...options, output: to })];

@@ -1,52 +1,48 @@
+import { requirePart } from "../../backends/load-backend.ts";
+import { openBackend } from "../../study/open-backends.ts";
 import { SepError } from "../../errors.ts";
 import { createMeaningModels, type MeaningModels } from "../../study/meaning/meaning-models.ts";
 import type { AdaptiveOptions } from "../../study/sampling/adaptive-k.ts";
-import { asBest } from "../../study/sampling/best-answer.ts";
-import { generateRuns } from "../../study/sampling/generate-runs.ts";
-import { resolveSampler } from "../../study/sampling/resolve-sampler.ts";
-import type { Workspace } from "../../study/workspace.ts";
-import { type CliContext, type Command, defineCommand } from "../command.ts";
-import { MEANING_OPTIONS, readMeaningChoice } from "../meaning-options.ts";
-import { number, type OptionValues } from "../option-spec.ts";
+import { asBest, resolveSampler } from "../../study/sampling/resolve-sampler.ts";
+import { generateRuns } from "../../study/steps/generate-runs.ts";
+import type { Workspace, DataSetName } from "../../study/workspace.ts";
+import { type CliContext, type Command, defineCommand, type GivenOptions } from "../command.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
-import { SAMPLING_OPTIONS } from "../sampling-options.ts";
-import { readSamplingChoices } from "../sampling-values.ts";
-import { SHARD_OPTION, shardWorkspace } from "../shard-option.ts";
-import { LIMIT_OPTION, MODEL_OPTIONS, OUTPUT_OPTIONS, SEED_OPTION, SET_OPTION } from "../step-options.ts";
-import { BACKEND_OPTIONS, noteDtype, SERVE_OPTIONS, VLLM_ANSWER_OPTIONS, VLLM_OPTIONS } from "../vllm-options.ts";
-import { requirePart } from "../../backends/load-backend.ts";
-import { openBackend } from "../open-backend.ts";
+import { shardWorkspace, CONFIG, OUTPUT, SET, SHARD } from "../common-settings.ts";
+import type { StepPlan } from "../../study/decide-step.ts";
+import { type GenerateRunsOptions, readPrompt } from "../../study/sampling/plan-generation.ts";
+import { MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
+import { EQUIVALENCE } from "../../study/settings/meaning.ts";
+import { ADAPTIVE, GENERATE as GENERATE_SETTINGS, PREPARE, SEED } from "../../study/settings/sampling.ts";
+import { type SettingsOutput, toFlag } from "../../study/settings/setting.ts";
 
-const { clustering: _greedyOnly, ...RELATION_OPTIONS } = MEANING_OPTIONS;
-
-/** What `--adaptive` reads. */
-const ADAPTIVE_OPTIONS = {
-  "se-threshold": number({ min: 0 }, undefined, "Of --adaptive: nats of discrete semantic entropy."),
-  ...RELATION_OPTIONS,
-};
+/** What `--adaptive` alone reads; its clusters are greedy ones. */
+const OF_ADAPTIVE = { ...ADAPTIVE, ...EQUIVALENCE };
 
 const OPTIONS = {
-  ...LIMIT_OPTION,
-  ...MODEL_OPTIONS,
-  ...BACKEND_OPTIONS,
-  ...VLLM_OPTIONS,
-  ...VLLM_ANSWER_OPTIONS,
-  ...SERVE_OPTIONS,
-  ...SAMPLING_OPTIONS,
-  ...ADAPTIVE_OPTIONS,
-  ...SEED_OPTION,
-  ...SET_OPTION,
-  ...SHARD_OPTION,
-  ...OUTPUT_OPTIONS,
+  limit: PREPARE.limit,
+  ...MODEL,
+  ...VLLM,
+  ...VLLM_ANSWERS,
+  ...VLLM_SERVER,
+  ...GENERATE_SETTINGS,
+  ...OF_ADAPTIVE,
+  ...SEED,
+  ...SET,
+  ...SHARD,
+  ...CONFIG,
+  ...OUTPUT,
 };
+
+type Values = SettingsOutput<typeof OPTIONS>;
 
 /** Step 2: answers to each question. */
 export const GENERATE: Command = defineCommand({
   name: "generate",
-  summary: "step 2: draw answers to each question, data/{math,ood}_runs.jsonl",
+  summary: "step 2: sample answers to each question, data/{math,ood}_runs.jsonl",
   options: OPTIONS,
   examples: [
-    { line: "sep generate", meaning: "ten answers a question from the embedded model" },
+    { line: "sep generate", meaning: "ten answers per question from the embedded model" },
     {
       line: "sep generate --model ./Qwen3-0.6B --runs 3 --limit 5 --temperature 0.7 --max-new-tokens 512",
       meaning: "three answers to five questions from a checkpoint on disk",
@@ -70,72 +66,64 @@ export const GENERATE: Command = defineCommand({
       meaning: "no more answers than it takes to tell which questions are above 0.9 nats",
     },
   ],
-  run(values, context) {
-    return runStepCommand(values, context, (workspace) =>
-      noteDtype("generate", values, generateSets(workspace, values, context)),
-    );
-  },
+  run: (values, context, { given }) =>
+    runStepCommand(values, context, (workspace) => generateSets(workspace, values, given, context)),
 });
 
 async function* generateSets(
   study: Workspace,
-  values: OptionValues<typeof OPTIONS>,
-  context: CliContext,
+  values: Values,
+  given: GivenOptions["given"],
+  { signal, env }: CliContext,
 ): Steps {
-  const { signal, env } = context;
   const workspace = shardWorkspace(study, values.shard);
-  const adaptive = readAdaptive(values, createMeaningModels({ hub: { env }, threads: values.threads }));
-  const { sampler: chosen, samplerPreset, bestTemperature, ...choices } = await readSamplingChoices(values);
-  await using opened = yield* openBackend(values, workspace, context);
-  const backend = requirePart(opened, "answers");
-  const { settings, sources } = resolveSampler(backend.model, chosen, samplerPreset);
-  const always = {
-    model: backend,
-    ...choices,
-    limit: values.limit,
-    sampler: settings,
-    samplerSources: sources,
-    seed: values.seed,
+  const adaptive = readAdaptive(
+    values,
+    given,
+    createMeaningModels({ hub: { env }, threads: values.threads }),
+  );
+  const prompt = await readPrompt(values);
+  await using opened = yield* openBackend(values, {
+    root: workspace.root,
+    hub: { env },
     signal,
-    force: values.force,
-  };
-  const samples = yield* eachSet(
-    "generate",
-    values.set,
-    workspace.raw,
-    (set, plan) => generateRuns(workspace, set, { ...always, adaptive, plan }),
-    { keepsWork: true },
-  );
-  if (bestTemperature === undefined) return samples;
-  const best = yield* eachSet(
-    "generate",
-    values.set,
-    workspace.raw,
-    (set, plan) =>
-      generateRuns(workspace, set, { ...always, ...asBest(settings, sources, bestTemperature), plan }),
-    { keepsWork: true },
-  );
-  return [...samples, ...best];
+    step: "generate",
+  });
+  const backend = requirePart(opened, "answers");
+  const { settings: sampler, sources: samplerSources } = resolveSampler(backend.model, values);
+  const { runs, limit, correctness, seed, force } = values;
+  const always = { model: backend, ...prompt, runs, limit, correctness, seed, force, signal };
+  const generate = (
+    own: Pick<GenerateRunsOptions, "sampler" | "samplerSources" | "answers" | "adaptive">,
+  ): Steps =>
+    eachSet(
+      "generate",
+      values.set,
+      workspace.raw,
+      (set: DataSetName, plan?: StepPlan) => generateRuns(workspace, set, { ...always, ...own, plan }),
+      { keepsWork: true },
+    );
+  const samples = yield* generate({ sampler, samplerSources, adaptive });
+  if (!values.bestAnswer) return samples;
+  return [...samples, ...(yield* generate(asBest(sampler, samplerSources, values.bestTemperature)))];
 }
 
 function readAdaptive(
-  values: OptionValues<typeof OPTIONS>,
+  values: Values,
+  given: GivenOptions["given"],
   models: MeaningModels,
 ): AdaptiveOptions | undefined {
-  const { "se-threshold": seThreshold } = values;
-  if (values.adaptive && seThreshold !== undefined)
-    return { seThreshold, meaning: readMeaningChoice({ ...values, clustering: "greedy" }), models };
-  if (values.adaptive)
+  const { adaptive, seThreshold, ...meaning } = values;
+  if (adaptive && seThreshold !== undefined) return { seThreshold, meaning, models };
+  if (adaptive)
     throw new SepError(
       "bad-option",
       "Got --adaptive without --se-threshold, expected the threshold in nats.",
     );
-  const specs = Object.entries(ADAPTIVE_OPTIONS) as [
-    keyof typeof ADAPTIVE_OPTIONS,
-    { readonly initial: unknown },
-  ][];
-  const [idle] = specs.find(([name, { initial }]) => values[name] !== initial) ?? [];
-  if (idle !== undefined)
-    throw new SepError("bad-option", `Got --${idle} without --adaptive, and nothing else here reads it.`);
-  return undefined;
+  const idle = Object.keys(OF_ADAPTIVE).find((name) => given.has(name));
+  if (idle === undefined) return undefined;
+  throw new SepError(
+    "bad-option",
+    `Got --${toFlag(idle)} without --adaptive, and nothing else here reads it.`,
+  );
 }

@@ -5,70 +5,68 @@ import type { Probe } from "../../probes/probe.ts";
 import { createScorer, type QuestionScorer } from "../../serve/score-question.ts";
 import { loadProbe } from "../../study/probe-files.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
-import { describeScore } from "../describe-score.ts";
+import { describeScore, type ScoredLine, scoreLines } from "../print-score.ts";
 import { EXIT } from "../exit.ts";
-import { readModelChoices } from "../model-values.ts";
-import { choice, flag, type OptionValues, optionalSentence, text } from "../option-spec.ts";
-import { createPaint } from "../paint.ts";
+import { flag, text, describeSetting, redescribe, type SettingsOutput, setting } from "../../study/settings/setting.ts";
+import { createPaint } from "../terminal.ts";
 import { renderProgress } from "../render-progress.ts";
-import { SAMPLING_OPTIONS } from "../sampling-options.ts";
-import { readPromptFormat, readSystemPrompt } from "../sampling-values.ts";
-import { type ScoredLine, scoreLines } from "../score-lines.ts";
-import { MODEL_OPTIONS, OUTPUT_OPTIONS, SEED_OPTION } from "../step-options.ts";
-
-const { device, threads, memory } = MODEL_OPTIONS;
+import { z } from "zod";
+import { engineOptionsOf } from "../../study/open-backends.ts";
+import { readPrompt } from "../../study/sampling/plan-generation.ts";
+import { ENGINE } from "../../study/settings/backends.ts";
+import { PROMPT, SAMPLER, SEED } from "../../study/settings/sampling.ts";
+import { OUTPUT } from "../common-settings.ts";
 
 const OPTIONS = {
-  question: optionalSentence("QUESTION", "What to ask; or many questions with --stdin."),
-  probe: text(
-    "FILE",
-    "artifacts/models/accuracy_probe.json",
-    "Probe that reads the risk, as `sep train` wrote it.",
+  question: setting(z.string().min(1).optional(), "What to ask; or many questions with --stdin.", {
+    placeholder: "QUESTION",
+    operand: "sentence",
+  }),
+  probe: setting(
+    z.string().min(1).default("artifacts/models/accuracy_probe.json"),
+    "Probe that reads the risk, as `sep train` wrote it; docs/probes.md.",
+    { placeholder: "FILE" },
   ),
   stdin: flag(
-    'Score a stream: one {"id"?, "question", "answer"?} a line on stdin, one JSON line each on stdout, in order. A given answer is read instead of generated.',
+    'Score a stream: one {"id"?, "question", "answer"?} per line on stdin, one JSON line each on stdout, in order. A given answer is read instead of generated.',
   ),
-  decide: choice(
-    ["risk", "coverage"],
-    "risk",
+  decide: setting(
+    z.enum(["risk", "coverage"]).default("risk"),
     "Which of the probe's thresholds decides: the one that bounds wrong answers, or the one that promises answers.",
   ),
-  unfamiliar: choice(
-    ["flag", "refuse"],
-    "flag",
+  unfamiliar: setting(
+    z.enum(["flag", "refuse"]).default("flag"),
     "What to do with a question whose state is unlike those that the probe was trained on: say so, or abstain.",
   ),
-  "skip-abstained": flag("Do not generate what is not to be answered; for probes of before-generation."),
-  sampling: choice(
-    ["greedy", "study"],
-    "greedy",
-    "How the answer is drawn; study: as those that the probe was calibrated on.",
+  skipAbstained: flag("Do not generate what is not to be answered; for probes of before-generation."),
+  sampling: setting(
+    z.enum(["greedy", "study"]).default("greedy"),
+    "How the answer is sampled; study: as those that the probe was calibrated on.",
   ),
-  "max-new-tokens": { ...SAMPLING_OPTIONS["max-new-tokens"], defaultText: "the probe's" },
-  "prompt-format": text(
-    SAMPLING_OPTIONS["prompt-format"].placeholder,
-    undefined,
+  maxNewTokens: redescribe(SAMPLER.maxNewTokens, { fallback: "the probe's" }),
+  promptFormat: text(
+    describeSetting("promptFormat", PROMPT.promptFormat).placeholder,
     "As for `sep generate`; only where the probe's record does not have it.",
     "the probe's",
   ),
-  shots: { ...SAMPLING_OPTIONS.shots, defaultText: null },
-  "system-prompt": { ...SAMPLING_OPTIONS["system-prompt"], defaultText: "the probe's" },
-  "no-thinking": SAMPLING_OPTIONS["no-thinking"],
+  shots: redescribe(PROMPT.shots, {
+    help: "Questions whose first five are the examples of --prompt-format few-shot.",
+    fallback: "the probe's",
+  }),
+  systemPrompt: redescribe(PROMPT.systemPrompt, { fallback: "the probe's" }),
+  noThinking: PROMPT.noThinking,
   model: text(
-    MODEL_OPTIONS.model.placeholder,
-    undefined,
+    "ID|DIR|pocket",
     "The same model elsewhere; its weights must be those that the probe was fitted on.",
     "the probe's",
   ),
-  device,
-  threads,
-  memory,
-  ...SEED_OPTION,
+  ...ENGINE,
+  ...SEED,
   json: flag("Print the answer as one JSON line on stdout."),
-  quiet: OUTPUT_OPTIONS.quiet,
+  quiet: OUTPUT.quiet,
 };
 
-type Values = OptionValues<typeof OPTIONS>;
+type Values = SettingsOutput<typeof OPTIONS>;
 
 /** An answer, its risk, and whether to give it. */
 export const SCORE: Command = defineCommand({
@@ -136,7 +134,7 @@ async function answerStream(
   return EXIT.failed;
 }
 
-/** In the arithmetic that the states were traced in, since other arithmetic makes other states. */
+/** In the dtype that the states were traced in, since another makes other states. */
 async function* openProbedModel(
   { source }: Probe,
   values: Values,
@@ -149,8 +147,7 @@ async function* openProbedModel(
       "The probe does not say which model it was fitted on. Name it with --model.",
     );
   const dtype = MODEL_DTYPES.find((name) => name === source.dtype) ?? "float32";
-  const choices = readModelChoices({ ...values, dtype });
-  return yield* openModel(reference, { ...choices, hub: { env }, signal });
+  return yield* openModel(reference, { ...engineOptionsOf(values), dtype, hub: { env }, signal });
 }
 
 function nameModel({ model, model_revision: revision }: Probe["source"]): string | undefined {
@@ -160,24 +157,14 @@ function nameModel({ model, model_revision: revision }: Probe["source"]): string
 }
 
 async function readOptions(values: Values): Promise<Parameters<typeof createScorer>[2]> {
-  const { "prompt-format": name, shots } = values;
-  const promptFormat = name === undefined ? undefined : await readPromptFormat(name, shots);
+  const { promptFormat: name, shots } = values;
+  if (shots !== undefined && name === undefined)
+    throw new SepError("bad-option", "Got --shots without --prompt-format few-shot.");
+  const { promptFormat, ...prompt } = await readPrompt({ ...values, promptFormat: name ?? "auto" });
   if (promptFormat === "few-shot")
     throw new SepError(
       "bad-option",
       "Got --prompt-format few-shot without --shots, expected the file of the shots.",
     );
-  if (shots !== undefined && name === undefined)
-    throw new SepError("bad-option", "Got --shots without --prompt-format few-shot.");
-  return {
-    decide: values.decide,
-    unfamiliar: values.unfamiliar,
-    skipAbstained: values["skip-abstained"],
-    sampling: values.sampling,
-    maxNewTokens: values["max-new-tokens"],
-    promptFormat,
-    systemPrompt: await readSystemPrompt(values["system-prompt"]),
-    enableThinking: values["no-thinking"] ? false : undefined,
-    seed: values.seed,
-  };
+  return { ...values, ...prompt, promptFormat: name === undefined ? undefined : promptFormat };
 }

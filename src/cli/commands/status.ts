@@ -1,14 +1,13 @@
 import { resolve } from "node:path";
-import { type ChainFile, isCurrent, listChain, onePerStep } from "../../study/chain.ts";
-import { inspectStudy } from "../../study/inspect-study.ts";
+import { type ChainFile, inspectStudy, isCurrent, listChain, onePerStep } from "../../study/chain.ts";
 import { openWorkspace } from "../../study/workspace.ts";
 import { listShortly } from "../../text/shorten.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
-import { createPaint } from "../paint.ts";
-import { OUTPUT_OPTIONS } from "../step-options.ts";
+import { createPaint } from "../terminal.ts";
 
-const { out, json } = OUTPUT_OPTIONS;
+const { out, json } = OUTPUT;
 
 /** Where each file of a study comes from, and whether it still follows from what it was made of. */
 export const STATUS: Command = defineCommand({

@@ -1,48 +1,42 @@
+import { openBackend } from "../../study/open-backends.ts";
 import { resolve } from "node:path";
-import { openNnsight } from "../../backends/nnsight/open-nnsight.ts";
-import { POSITION_INDICES, TRACE_POSITIONS } from "../../engine/places.ts";
 import { fileExists } from "../../store/read-file.ts";
 import type { StepEvent } from "../../study/step.ts";
-import { traceRuns } from "../../study/tracing/trace-runs.ts";
-import { type TraceVerdict, verifyTrace } from "../../study/tracing/verify-trace.ts";
+import { traceRuns } from "../../study/steps/trace-runs.ts";
+import { type TraceVerdict, verifyTrace } from "../../study/steps/verify-trace.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../../study/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
-import { describeVerdict } from "../describe-verdict.ts";
 import { EXIT } from "../exit.ts";
-import { NNSIGHT_OPTIONS, readNnsightChoice, STATE_BACKEND_OPTION } from "../nnsight-options.ts";
-import { choice, flag, number, type OptionValues } from "../option-spec.ts";
-import { createPaint } from "../paint.ts";
+import { flag, type SettingsOutput, setting } from "../../study/settings/setting.ts";
+import { createPaint, type Paint } from "../terminal.ts";
 import { renderProgress } from "../render-progress.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
-import { SHARD_OPTION, shardOrStudyRuns } from "../shard-option.ts";
-import { MODEL_OPTIONS, OUTPUT_OPTIONS, SET_OPTION, TRACE_OPTIONS } from "../step-options.ts";
-import { BACKEND_OPTIONS, noteDtype, SERVE_OPTIONS, VLLM_OPTIONS, VLLM_STATE_OPTIONS } from "../vllm-options.ts";
-import type { Backend } from "../../backends/backend.ts";
+import { shardOrStudyRuns, CONFIG, OUTPUT, SET, SHARD } from "../common-settings.ts";
 import { requirePart } from "../../backends/load-backend.ts";
-import { openBackend } from "../open-backend.ts";
+import { z } from "zod";
+import { MODEL, NNSIGHT, VLLM, VLLM_SERVER, VLLM_STATES } from "../../study/settings/backends.ts";
+import { INDICES, TRACE as TRACE_SETTINGS } from "../../study/settings/probes.ts";
+import { formatSignificant } from "../../text/format-numbers.ts";
 
 const OPTIONS = {
-  ...MODEL_OPTIONS,
-  ...BACKEND_OPTIONS,
-  ...STATE_BACKEND_OPTION,
-  ...VLLM_OPTIONS,
-  ...VLLM_STATE_OPTIONS,
-  ...SERVE_OPTIONS,
-  ...NNSIGHT_OPTIONS,
-  ...TRACE_OPTIONS,
-  indices: choice(
-    POSITION_INDICES,
-    "exact",
-    "How positions are counted; oatml-compat: as the published code of semantic entropy probes does; docs/positions.md.",
-  ),
+  ...MODEL,
+  ...NNSIGHT,
+  ...VLLM,
+  ...VLLM_STATES,
+  ...VLLM_SERVER,
+  ...TRACE_SETTINGS,
+  ...INDICES,
   verify: flag(
-    "Check a trace that is there instead: tokens, places, vectors, and a sample read again by this model.",
+    "Check a trace that is there instead: tokens, places, vectors, and a sample read again by this model; exit code 1 if it fails; docs/probes.md.",
   ),
-  "verify-sample": number({ integer: true, min: 0 }, 32, "Of --verify: rows of each set to read again."),
-  ...SET_OPTION,
-  ...SHARD_OPTION,
-  ...OUTPUT_OPTIONS,
+  verifySample: setting(z.int().min(0).default(32), "Rows of each set that --verify reads again."),
+  ...SET,
+  ...SHARD,
+  ...CONFIG,
+  ...OUTPUT,
 };
+
+type Values = SettingsOutput<typeof OPTIONS>;
 
 /** Step 4: hidden states. */
 export const TRACE: Command = defineCommand({
@@ -67,36 +61,27 @@ export const TRACE: Command = defineCommand({
   ],
   run(values, context) {
     if (values.verify) return verifySets(values, context);
-    return runStepCommand(values, context, (workspace) =>
-      noteDtype("trace", values, traceSets(workspace, values, context)),
-    );
+    return runStepCommand(values, context, (workspace) => traceSets(workspace, values, context));
   },
 });
 
-async function* traceSets(
-  study: Workspace,
-  values: OptionValues<typeof OPTIONS>,
-  context: CliContext,
-): Steps {
+async function* traceSets(study: Workspace, values: Values, context: CliContext): Steps {
   const workspace = await shardOrStudyRuns(study, values.shard);
-  const { positions, layers, answers, force } = values;
-  const { signal } = context;
   await using opened = yield* openStates(values, workspace, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
-    traceRuns(workspace, set, {
-      model: requirePart(opened, "states"),
-      positions: positions === "all" ? TRACE_POSITIONS : positions,
-      layers,
-      indices: values.indices,
-      answers,
-      signal,
-      force,
-    }),
+    traceRuns(workspace, set, { ...values, model: requirePart(opened, "states"), signal: context.signal }),
   );
 }
 
+const openStates = (
+  values: Values,
+  { root }: Workspace,
+  { signal, env }: CliContext,
+): ReturnType<typeof openBackend> =>
+  openBackend(values, { root, hub: { env }, signal, step: "trace" });
+
 /** @returns the exit code: failed if any check of any set did */
-async function verifySets(values: OptionValues<typeof OPTIONS>, context: CliContext): Promise<number> {
+async function verifySets(values: Values, context: CliContext): Promise<number> {
   const { json, quiet } = values;
   const verdicts = await renderProgress(findVerdicts(values, context), { json, quiet }, context);
   if (json) context.stdout.write(`${JSON.stringify({ kind: "verdict", verdicts })}\n`);
@@ -107,7 +92,7 @@ async function verifySets(values: OptionValues<typeof OPTIONS>, context: CliCont
 }
 
 async function* findVerdicts(
-  values: OptionValues<typeof OPTIONS>,
+  values: Values,
   context: CliContext,
 ): AsyncGenerator<StepEvent, readonly TraceVerdict[]> {
   const workspace = openWorkspace(resolve(values.out));
@@ -116,19 +101,37 @@ async function* findVerdicts(
   const verdicts: TraceVerdict[] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set]) {
     if (values.set === "both" && set !== "math" && !(await fileExists(workspace.hiddenStates(set)))) continue;
-    const { "verify-sample": sample } = values;
-    verdicts.push(yield* verifyTrace(workspace, set, { model, sample, signal: context.signal }));
+    verdicts.push(
+      yield* verifyTrace(workspace, set, { model, sample: values.verifySample, signal: context.signal }),
+    );
   }
   return verdicts;
 }
 
-async function* openStates(
-  values: OptionValues<typeof OPTIONS>,
-  workspace: Workspace,
-  context: CliContext,
-): AsyncGenerator<StepEvent, Backend> {
-  const { signal, env } = context;
-  const nnsight = readNnsightChoice(values);
-  if (nnsight !== null) return yield* openNnsight(values.model, { ...nnsight, hub: { env }, env, signal });
-  return yield* openBackend(values, workspace, context);
+/** What was found about a trace, a check a line, with examples of what failed. */
+function describeVerdict(verdict: TraceVerdict, paint: Paint): string {
+  const { part, passed, rows, layers, checks, largest_difference } = verdict;
+  const counts = Object.entries(rows).map(([position, count]) => `${count} ${position}`);
+  return [
+    `${paint("bold", part)}: ${counts.join(", ")}; layers ${layers[0]} to ${layers.at(-1)}`,
+    ...checks.flatMap(({ name, claim, checked, failed, examples, skipped }) => [
+      `  ${mark(failed, skipped, paint)} ${name.padEnd(NAME_WIDTH)}${describeCounts(checked, failed, skipped)}${claim}`,
+      ...examples.map((example) => `       ${paint("gray", example)}`),
+    ]),
+    ...(largest_difference === null
+      ? []
+      : [
+          `  largest difference of the second reading: ${formatSignificant(largest_difference, 2)} of a vector's scale`,
+        ]),
+    `  ${passed ? paint("green", "passed") : paint("red", "failed")}`,
+  ].join("\n");
 }
+
+const NAME_WIDTH = 11;
+const COUNT_WIDTH = 18;
+
+const mark = (failed: number, skipped: string | null, paint: Paint): string =>
+  skipped !== null ? paint("yellow", "--") : failed > 0 ? paint("red", "no") : paint("green", "ok");
+
+const describeCounts = (checked: number, failed: number, skipped: string | null): string =>
+  skipped === null ? `${checked - failed} of ${checked}`.padEnd(COUNT_WIDTH) : `not checked: ${skipped}; `;

@@ -1,18 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
-import type { TransferEval } from "../../evaluation/transfer-eval.ts";
-import { transferProbes } from "../../study/probes/transfer-probes.ts";
+import {
+  TRANSFER_SETTINGS,
+  type TransferCell,
+  type TransferEval,
+  type TransferProbe,
+  type TransferSetting,
+  UNTRAINED_SCORES,
+  type UntrainedScore,
+} from "../../evaluation/transfer-eval.ts";
+import { FITTING } from "../../study/settings/probes.ts";
+import { SEED } from "../../study/settings/sampling.ts";
+import { operands } from "../../study/settings/setting.ts";
+import { transferProbes } from "../../study/steps/transfer-probes.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";
+import { formatInterval, formatNumber, formatPercent, formatSigned } from "../../text/format-numbers.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { describeTransfer } from "../describe-transfer.ts";
+import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
-import { operands } from "../option-spec.ts";
-import { createPaint } from "../paint.ts";
 import { oneStep, runSteps, type Steps } from "../run-steps.ts";
-import { OUTPUT_OPTIONS, SEED_OPTION } from "../step-options.ts";
-import { TRAINING_OPTIONS } from "../training-options.ts";
-
-const { nested: _nested, permutations: _permutations, ...FITTING_OPTIONS } = TRAINING_OPTIONS;
+import { createPaint, type Paint } from "../terminal.ts";
 
 /** How well probes carry over from one data set to another. */
 export const TRANSFER: Command = defineCommand({
@@ -23,9 +30,9 @@ export const TRANSFER: Command = defineCommand({
       "DIRS",
       "Folders of finished studies, traced on the same model; each question set of them is a data set.",
     ),
-    ...FITTING_OPTIONS,
-    ...SEED_OPTION,
-    ...OUTPUT_OPTIONS,
+    ...FITTING,
+    ...SEED,
+    ...OUTPUT,
   },
   examples: [
     { line: "sep transfer .", meaning: "between the two question sets of this study" },
@@ -35,20 +42,9 @@ export const TRANSFER: Command = defineCommand({
     },
   ],
   async run(values, context) {
+    const options = { ...values, signal: context.signal };
     const steps = (workspace: Workspace): Steps =>
-      oneStep(
-        transferProbes(workspace, values.folders, {
-          seThreshold: values["se-threshold"],
-          kind: values.probe,
-          layer: values.layer,
-          window: values.window,
-          C: values.c,
-          classWeight: values["class-weight"],
-          seed: values.seed,
-          force: values.force,
-          signal: context.signal,
-        }),
-      );
+      oneStep(transferProbes(workspace, values.folders, options));
     await runSteps(values, context, steps, ["transfer"]);
     if (values.json || values.quiet) return EXIT.ok;
     const { transfer } = openWorkspace(resolve(values.out));
@@ -58,3 +54,114 @@ export const TRANSFER: Command = defineCommand({
     return EXIT.ok;
   },
 });
+
+/**
+ * A comparison of data sets as tables for people: the data sets by number, AUROC by source and target for each probe,
+ * and the means. A matrix is as wide as there are data sets.
+ */
+export function describeTransfer(transfer: TransferEval, paint: Paint): string {
+  const { datasets, warnings } = transfer;
+  const list = datasets.map(
+    ({ name, train_questions, test_questions, test_incorrect_share }, i) =>
+      `  ${i + 1}  ${name}: ${train_questions} training questions, ${test_questions} test questions, ${formatPercent(test_incorrect_share)} of answers wrong`,
+  );
+  return [
+    [paint("bold", "Data sets"), ...list].join("\n"),
+    describeMatrix(transfer, "accuracy_probe", paint),
+    describeMatrix(transfer, "se_probe", paint),
+    describeMeans(transfer, paint),
+    ...(warnings.length === 0
+      ? []
+      : [
+          [
+            paint("yellow", "Warnings"),
+            ...warnings.map(({ code, message }) => `  ${message} ${paint("gray", `[${code}]`)}`),
+          ].join("\n"),
+        ]),
+  ].join("\n\n");
+}
+
+function describeMatrix(transfer: TransferEval, probe: TransferProbe, paint: Paint): string {
+  const { datasets, matrix, leave_one_out: pooled, untrained } = transfer;
+  const header = [
+    "  trained on \\ tried on".padEnd(NAME_WIDTH),
+    ...datasets.map((_, i) => String(i + 1).padStart(CELL_WIDTH)),
+  ];
+  const row = (name: string, areas: readonly (number | null)[]): string =>
+    [`  ${name}`.padEnd(NAME_WIDTH), ...areas.map((area) => formatNumber(area).padStart(CELL_WIDTH))].join(
+      "",
+    );
+  const areaOf = (cell: TransferCell | undefined): number | null => cell?.[probe].auc ?? null;
+  return [
+    paint("bold", `${PROBES[probe]}: AUROC for wrong answers`),
+    paint("gray", header.join("")),
+    ...datasets.map(({ name: source }, i) =>
+      row(
+        String(i + 1),
+        datasets.map(({ name: target }) =>
+          areaOf(matrix.find((cell) => cell.source === source && cell.target === target)),
+        ),
+      ),
+    ),
+    ...(pooled.length === 0
+      ? []
+      : [
+          row(
+            "all but the target",
+            datasets.map(({ name }) => areaOf(pooled.find(({ target }) => target === name))),
+          ),
+        ]),
+    ...(probe === "se_probe"
+      ? UNTRAINED_SCORES.map((name) =>
+          row(
+            `(${UNTRAINED[name]})`,
+            untrained.map((own) => own[name].auc),
+          ),
+        )
+      : []),
+  ].join("\n");
+}
+
+function describeMeans({ overall }: TransferEval, paint: Paint): string {
+  const rows = TRANSFER_SETTINGS.map((setting) => {
+    const own = overall[setting];
+    const name = `  ${SETTINGS[setting]}`.padEnd(NAME_WIDTH);
+    if (own === null) return `${name}${"none".padStart(10)}`;
+    return [
+      name,
+      formatNumber(own.se_probe?.estimate ?? null).padStart(10),
+      formatNumber(own.accuracy_probe?.estimate ?? null).padStart(10),
+      formatSigned(own.difference?.estimate ?? null).padStart(12),
+      formatInterval(own.difference?.intervals ?? [], { decimals: 3, signed: true }).padStart(18),
+    ].join("");
+  });
+  return [paint("bold", "Means over data sets"), paint("gray", MEANS_HEADER), ...rows].join("\n");
+}
+
+const NAME_WIDTH = 30;
+const CELL_WIDTH = 8;
+
+const PROBES: Readonly<Record<TransferProbe, string>> = {
+  se_probe: "SE probe",
+  accuracy_probe: "Accuracy probe",
+};
+
+const UNTRAINED: Readonly<Record<UntrainedScore, string>> = {
+  semantic_entropy: "semantic entropy",
+  discrete_semantic_entropy: "discrete semantic entropy",
+  mean_think_entropy: "mean think entropy",
+};
+
+const SETTINGS: Readonly<Record<TransferSetting, string>> = {
+  in_distribution: "in distribution",
+  single_source: "from another data set",
+  leave_one_out: "from all other data sets",
+};
+
+const MEANS_HEADER = [
+  "  probes trained".padEnd(NAME_WIDTH),
+  "SE probe".padStart(10),
+  "accuracy".padStart(10),
+  "difference".padStart(12),
+  "95% interval".padStart(18),
+].join("");

@@ -4,32 +4,16 @@ import { buildServeArguments, quoteForShell, type ServePurpose } from "../../bac
 import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { choice, number, text } from "../option-spec.ts";
 import { renderProgress } from "../render-progress.ts";
-import { MODEL_OPTIONS, TRACE_OPTIONS } from "../step-options.ts";
-import { BACKEND_OPTIONS, readServeOptions, SERVE_OPTIONS } from "../vllm-options.ts";
+import { serverOptionsOf } from "../../study/open-backends.ts";
+import { VLLM_COMMAND as VLLM_COMMAND_SETTINGS } from "../../study/settings/backends.ts";
+import { TRACE } from "../../study/settings/probes.ts";
 
 /** Prints how to start a vLLM server. */
 export const VLLM_COMMAND: Command = defineCommand({
   name: "vllm-command",
   summary: "print the command that starts a vLLM server for sep generate or sep trace",
-  options: {
-    model: MODEL_OPTIONS.model,
-    purpose: choice(
-      ["states", "answers", "pooling"],
-      "states",
-      "For sep trace; for sep generate; for sep trace --vllm-states pooling.",
-    ),
-    layers: TRACE_OPTIONS.layers,
-    folder: text(
-      "DIR",
-      "/dev/shm/sep-states",
-      "Where the server writes hidden states; sep trace must see it too.",
-    ),
-    port: number({ integer: true, min: 1, max: 65535 }, undefined, "Port of the server.", "vLLM's, 8000"),
-    dtype: BACKEND_OPTIONS.dtype,
-    ...SERVE_OPTIONS,
-  },
+  options: { ...VLLM_COMMAND_SETTINGS, layers: TRACE.layers },
   examples: [
     {
       line: "sep vllm-command --model Qwen/Qwen3-8B --layers 0,18,36",
@@ -37,7 +21,7 @@ export const VLLM_COMMAND: Command = defineCommand({
     },
     {
       line: "sep vllm-command --model Qwen/Qwen3-8B --purpose answers --tensor-parallel 2",
-      meaning: "a server that draws answers on two GPUs",
+      meaning: "a server that samples answers on two GPUs",
     },
   ],
   async run(values, context) {
@@ -50,7 +34,7 @@ export const VLLM_COMMAND: Command = defineCommand({
         ? { kind: "states", layers: resolveLayers(model.config, layers), folder }
         : { kind: values.purpose };
     const args = buildServeArguments({
-      ...readServeOptions(values),
+      ...serverOptionsOf(values),
       ...servedModelOf(id, revision, path),
       servedName: plainName(id),
       port,

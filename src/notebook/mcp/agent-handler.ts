@@ -1,6 +1,6 @@
 import { toNodeHandler } from "@modelcontextprotocol/node";
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
-import { readTool } from "../../study/version.ts";
+import { readTool } from "../../study/step.ts";
 import type { AgentHandler } from "../server/serve-notebook.ts";
 import type { Session } from "../session/session-contract.ts";
 import { registerEditTools } from "./edit-tools.ts";

@@ -1,7 +1,7 @@
 import type { SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";
 import type { LineProblem } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { warnOfBadRuns } from "../warn-of-bad-runs.ts";
+import { warnOfBadRuns } from "../study-answers.ts";
 
 /**
  * What the reader of a semantic entropy file must know about it: what was left out, and where its numbers say

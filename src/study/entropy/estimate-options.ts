@@ -1,18 +1,15 @@
 import type { LanguageModel } from "../../engine/language-model.ts";
 import type { EstimateNeed } from "../../entropy/measures/estimate.ts";
-import { chooseEstimates, type EstimateChoice } from "../../entropy/measures/estimate-registry.ts";
-import type { SeModeName } from "../../entropy/se-mode.ts";
+import { chooseEstimates } from "../../entropy/measures/estimate-registry.ts";
 import type { PTrueShot } from "../../entropy/state-measures.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
+import { ESTIMATES } from "../settings/meaning.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 
 /** Which numbers are computed of grouped samples. */
-export interface EstimateOptions {
-  /** Which estimates; semantic entropies always are. */
-  readonly estimates?: EstimateChoice | undefined;
-  /** The published variant that `semantic_entropy` is; see `estimateQuestions`. */
-  readonly seMode?: SeModeName | undefined;
+export interface EstimateOptions extends SettingsInput<typeof ESTIMATES> {
   /** The model that says how likely its answers are true, for `p_false`. */
   readonly pTrueModel?: LanguageModel | undefined;
   /** Examples that it is shown, about other questions than those that are measured; none when not given. */
@@ -26,11 +23,11 @@ export interface EstimateOptions {
  * @throws SepError `bad-option` for an estimate that there is not, or a model that none asks
  */
 export function describeEstimates({
-  estimates = "default",
-  seMode,
   pTrueModel,
   pTrueShots,
+  ...options
 }: EstimateOptions): Record<string, Json> {
+  const { estimates, seMode } = resolveSettings(ESTIMATES, options);
   if (pTrueModel !== undefined && !needs({ estimates }, "language_model"))
     throw new SepError(
       "bad-option",

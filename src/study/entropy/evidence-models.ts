@@ -1,7 +1,7 @@
 import type { TextEmbedder } from "../../meaning/cosine-equivalence.ts";
 import type { Entailer } from "../../meaning/entailer.ts";
-import type { MeaningChoice } from "../meaning/meaning-choice.ts";
 import type { MeaningModels } from "../meaning/meaning-models.ts";
+import type { MeaningChoice } from "../meaning/open-equivalence.ts";
 import type { OpenGrouping } from "../meaning/open-grouping.ts";
 import type { StepEvent } from "../step.ts";
 import { type EstimateOptions, needs } from "./estimate-options.ts";

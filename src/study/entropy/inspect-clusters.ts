@@ -4,7 +4,7 @@ import { loadQuestions } from "../../samples/load-questions.ts";
 import type { ExtractedSamples } from "../../samples/samples.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { requireCurrent } from "../chain.ts";
-import type { MeaningChoice } from "../meaning/meaning-choice.ts";
+import type { MeaningChoice } from "../meaning/open-equivalence.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
 import { openGrouping, readQuestionTexts } from "../meaning/open-grouping.ts";
 import type { StepEvent } from "../step.ts";

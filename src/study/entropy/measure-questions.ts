@@ -10,9 +10,9 @@ import {
 } from "../../meaning/cluster-record.ts";
 import type { Samples } from "../../samples/samples.ts";
 import type { LineProblem } from "../../store/jsonl.ts";
-import type { MeaningChoice } from "../meaning/meaning-choice.ts";
 import type { MeaningModels } from "../meaning/meaning-models.ts";
 import { countMeaning, findMeaningWarnings } from "../meaning/meaning-warnings.ts";
+import type { MeaningChoice } from "../meaning/open-equivalence.ts";
 import type { OpenGrouping } from "../meaning/open-grouping.ts";
 import type { StepEvent, StepOutcome } from "../step.ts";
 import { type ClusteredRuns, clusterRuns, type QuestionOf } from "./cluster-runs.ts";

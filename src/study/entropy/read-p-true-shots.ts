@@ -5,22 +5,20 @@ import { importRuns } from "../../samples/import/import-runs.ts";
 
 export interface ReadPTrueShotsOptions {
   /** Questions to show; OATML's code shows 20. */
-  readonly count?: number | undefined;
+  readonly count: number;
   readonly seed?: number | undefined;
 }
 
-export const DEFAULT_P_TRUE_SHOTS = 20;
-
 /**
  * Examples for p(True): questions drawn at random from a runs file that says which answers are right. Of each, the best
- * answer is judged where the file has one, else its first sample, among the other samples.
+ * answer is graded where the file has one, else its first sample, among the other samples.
  * @param path in any format that `importRuns` reads
  * @throws SepError `bad-option` if the file has fewer such questions, or all answers drawn are right or all wrong: such
  *   examples teach a model to always say the same; and as `importRuns`
  */
 export async function readPTrueShots(
   path: string,
-  { count = DEFAULT_P_TRUE_SHOTS, seed = 42 }: ReadPTrueShotsOptions = {},
+  { count, seed = 42 }: ReadPTrueShotsOptions,
 ): Promise<PTrueShot[]> {
   const { questions } = await importRuns(path);
   const known = questions.flatMap(({ question, texts, isCorrect, best }): PTrueShot[] => {

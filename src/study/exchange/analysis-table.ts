@@ -14,15 +14,9 @@ import { type Cell, makeColumn, type TableColumn } from "../../store/table-file.
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
 import { readProbeDataset, readProbeFile } from "../probe-files.ts";
-import { type StudyProbes, scoreSplit } from "../probes/score-split.ts";
-import { tracedAnswersPath } from "../tracing/traced-answers.ts";
-import {
-  type DataSetName,
-  PROBE_SPLITS,
-  type ProbeSplit,
-  SPLIT_SOURCES,
-  type Workspace,
-} from "../workspace.ts";
+import { type StudyProbes, scoreSplit } from "../probes/score-study.ts";
+import { tracedAnswersPath } from "../study-answers.ts";
+import { type DataSetName, PROBE_SPLITS, type ProbeSplit, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
 
 type TableRow = Readonly<Record<string, Cell | undefined>>;
 

@@ -12,9 +12,9 @@ import { readRuns } from "../../samples/read-runs.ts";
 import { readNpz } from "../../store/array-file.ts";
 import { readSafetensorsHeader } from "../../store/safetensors.ts";
 import { loadProbe } from "../probe-files.ts";
-import { buildDatasets } from "../probes/build-datasets.ts";
+import { buildDatasets } from "../steps/build-datasets.ts";
 import { scoreStudy } from "../probes/score-study.ts";
-import { trainProbes } from "../probes/train-probes.ts";
+import { trainProbes } from "../steps/train-probes.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";
 import { buildAnalysisTable } from "./analysis-table.ts";
 import { readForeignArrays } from "./foreign-arrays.ts";
@@ -128,8 +128,8 @@ describe("arrays", () => {
       join(root, "again", `${name}.npz`),
     );
     await finishStep(importArrays(copy, files, { layer: 3, normState: "residual" }));
-    await finishStep(trainProbes(copy, { C: 0.01 }));
-    await finishStep(trainProbes(workspace, { C: 0.01, layer: 3, force: true }));
+    await finishStep(trainProbes(copy, { c: 0.01 }));
+    await finishStep(trainProbes(workspace, { c: 0.01, layer: 3, force: true }));
     const [own, again] = await Promise.all([workspace.seProbe, copy.seProbe].map(loadProbe));
     expect(again!.coefficients).toEqual(own!.coefficients);
     expect(again!.calibration_map).toEqual(own!.calibration_map);

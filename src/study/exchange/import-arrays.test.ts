@@ -10,9 +10,9 @@ import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
 import { readNpz, writeNpz } from "../../store/array-file.ts";
 import { loadProbe, readProbeDataset } from "../probe-files.ts";
-import { evaluateProbes } from "../probes/evaluate-probes.ts";
-import { trainProbes } from "../probes/train-probes.ts";
-import { writeReport } from "../report/write-report.ts";
+import { evaluateProbes } from "../steps/evaluate-probes.ts";
+import { trainProbes } from "../steps/train-probes.ts";
+import { writeReport } from "../steps/write-report.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";
 import { importArrays } from "./import-arrays.ts";
 
@@ -65,7 +65,7 @@ describe("importArrays", () => {
 
   it("leads to scikit-learn's own AUROCs, without answers or entropies of this package", async () => {
     await run(FILES.slice(0, 4));
-    await finishStep(trainProbes(workspace, { C: 0.001 }));
+    await finishStep(trainProbes(workspace, { c: 0.001 }));
     const { result } = await finishStep(evaluateProbes(workspace, { resamples: 50, permutations: 49 }));
     const evaluation = JSON.parse(await readFile(workspace.probeEval, "utf8")) as ProbeEval;
     for (const split of ["math_val", "math_test", "ood_test"] as const)

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it, test, vi } from "vitest";
 import { expectAllClose } from "../../../test/expect-all-close.ts";
 import golden from "../../../test/golden/sentences.json" with { type: "json" };
 import { drain } from "../../net/map-concurrently.ts";
-import { COSINE_THRESHOLD, createMeaningModels, createSentenceEmbedder } from "./meaning-models.ts";
+import { COSINE_THRESHOLD, createSentenceEmbedder } from "./encoder-models.ts";
+import { createMeaningModels } from "./meaning-models.ts";
 
 describe("meaning models", () => {
   const golden = (name: string): string =>

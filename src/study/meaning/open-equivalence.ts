@@ -1,25 +1,23 @@
 import { SepError, type SepErrorCode } from "../../errors.ts";
 import { createCosineEquivalence } from "../../meaning/cosine-equivalence.ts";
 import type { Equivalence } from "../../meaning/equivalence.ts";
-import {
-  createExactEquivalence,
-  createHybridEquivalence,
-  createMathEquivalence,
-} from "../../meaning/hybrid-equivalence.ts";
+import { createExactEquivalence, createHybridEquivalence, createMathEquivalence } from "../../meaning/hybrid-equivalence.ts";
 import { createJudgeEquivalence } from "../../meaning/judge-equivalence.ts";
 import { createNliEquivalence, type EntailmentRule } from "../../meaning/nli-equivalence.ts";
 import type { StepEvent } from "../step.ts";
-import { checkMeaningChoice, type EquivalenceName, type MeaningChoice } from "./meaning-choice.ts";
+import { type EquivalenceName, MEANING } from "../settings/meaning.ts";
 import type { MeaningModels } from "./meaning-models.ts";
+import type { CorrectnessRule } from "../../text/open-answer.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 
 /** A relation and the model behind it, if it has one. */
-export interface OpenEquivalence extends AsyncDisposable {
+interface OpenEquivalence extends AsyncDisposable {
   readonly equivalence: Equivalence;
   /** Whether its verdicts depend on the question's words, so that these have to be known. */
   readonly readsQuestions: boolean;
 }
 
-export interface OpenEquivalenceOptions {
+interface OpenEquivalenceOptions {
   readonly models: MeaningModels;
   /** For `hybrid`: whether any pair will be left for the model; without one left, it is not opened. */
   readonly leavesPairs: boolean;
@@ -114,3 +112,44 @@ const NOT_TO_BE_HAD: ReadonlySet<SepErrorCode> = new Set([
   "disk-full",
   "download-damaged",
 ]);
+
+/** How answers are grouped by meaning. */
+export type MeaningChoice = SettingsInput<typeof MEANING>;
+
+/**
+ * The relation that `auto` stands for. Answers that were graded as mathematics are compared as mathematics, and those
+ * that are none as text, so that the built-in question sets never need a model.
+ */
+export function resolveEquivalence(
+  asked: EquivalenceName | "auto",
+  rules: Iterable<CorrectnessRule>,
+): EquivalenceName {
+  if (asked !== "auto") return asked;
+  for (const rule of rules) if (rule !== "math") return "hybrid";
+  return "math";
+}
+
+/** @throws SepError `bad-option` for words that are none of the choices, and choices that contradict each other */
+export function checkMeaningChoice(choice: MeaningChoice): void {
+  const { equivalence, nliDtype, nliRule, nliThreshold } = resolveSettings(MEANING, choice);
+  if (choice.nliUrl !== undefined && (choice.nliModel !== undefined || nliDtype !== undefined))
+    throw new SepError(
+      "bad-option",
+      "Got an nli server and an nli model or dtype: the server has its own. Leave out --nli-model and --nli-dtype, or --nli-url.",
+    );
+  if (nliThreshold !== undefined && nliRule !== "threshold")
+    throw new SepError(
+      "bad-option",
+      `Got an nli threshold with the nli rule ${nliRule ?? "strict"}, which has none. Use the rule threshold (--nli-rule threshold).`,
+    );
+  if (equivalence === "judge" && nliRule === "threshold")
+    throw new SepError(
+      "bad-option",
+      "Got the nli rule threshold for a judge, which gives words and no probabilities. Use strict or lenient.",
+    );
+  if (equivalence === "judge" && choice.judgeModel === undefined)
+    throw new SepError(
+      "bad-option",
+      "Got the equivalence judge without a judge. Name one with --judge-model, and its server, if it is not to run here, with --judge-url.",
+    );
+}

@@ -8,9 +8,8 @@ import type { CorrectnessRule } from "../../text/open-answer.ts";
 import type { Grouping, QuestionOf } from "../entropy/cluster-runs.ts";
 import type { StepEvent } from "../step.ts";
 import { readEditedClusters } from "./edited-clusters.ts";
-import { type MeaningChoice, settleEquivalence } from "./meaning-choice.ts";
+import { type MeaningChoice, openEquivalence, resolveEquivalence } from "./open-equivalence.ts";
 import type { MeaningModels } from "./meaning-models.ts";
-import { openEquivalence } from "./open-equivalence.ts";
 
 /** Samples that are to be grouped, and what kind of answers they are. */
 export interface GroupableSamples {
@@ -57,7 +56,7 @@ export async function* openGrouping(
       `Got a clusters file and the equivalence ${asked}, and each of them says what means the same. Give one (--clusters or --equivalence).`,
     );
   if (clustersFile !== undefined) return openEdited(clustersFile, samples);
-  const name = settleEquivalence(asked, samples.rules);
+  const name = resolveEquivalence(asked, samples.rules);
   const leavesPairs =
     name === "hybrid" && samples.questions.some(({ extracted }) => leavesUndecided(distinctTexts(extracted)));
   const opened = yield* openEquivalence(name, options, { models, leavesPairs, signal });

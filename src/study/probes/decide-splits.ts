@@ -1,14 +1,10 @@
 import type { CalibrationMaps } from "../../evaluation/evaluate-calibration.ts";
-import {
-  type DecisionEvaluation,
-  type DecisionRows,
-  evaluateDecision,
-} from "../../evaluation/evaluate-decision.ts";
+import { type DecisionEvaluation, type DecisionRows, evaluateDecision } from "../../evaluation/evaluate-decision.ts";
 import type { ScoreName, SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
 import { fitCalibration } from "../../probes/calibration.ts";
 import type { DecisionTarget } from "../../probes/choose-decision-threshold.ts";
-import type { ScoredSplit } from "./score-split.ts";
+import type { ScoredSplit } from "./score-study.ts";
 
 /** The maps that make calibrated probabilities of the probes' scores, fitted on validation rows. */
 export function fitCalibrationMaps({

@@ -8,11 +8,11 @@ import type { SemanticEntropyRecord } from "../../entropy/semantic-entropy-recor
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
 import { buildAnalysisTable } from "../exchange/analysis-table.ts";
-import { writeReport } from "../report/write-report.ts";
+import { buildDatasets } from "../steps/build-datasets.ts";
+import { evaluateProbes } from "../steps/evaluate-probes.ts";
+import { trainProbes } from "../steps/train-probes.ts";
+import { writeReport } from "../steps/write-report.ts";
 import type { Workspace } from "../workspace.ts";
-import { buildDatasets } from "./build-datasets.ts";
-import { evaluateProbes } from "./evaluate-probes.ts";
-import { trainProbes } from "./train-probes.ts";
 
 const QUICK = { resamples: 50, permutations: 49 };
 const QUESTIONS = 60;
@@ -31,7 +31,7 @@ async function study(
     rows.map((row, i) => (isMissing(i) ? { ...row, semantic_entropy: null } : row)),
   );
   await finishStep(buildDatasets(workspace));
-  await finishStep(trainProbes(workspace, { C: 0.01 }));
+  await finishStep(trainProbes(workspace, { c: 0.01 }));
   await finishStep(evaluateProbes(workspace, QUICK));
   await finishStep(writeReport(workspace));
   return { workspace, evaluation: JSON.parse(await readFile(workspace.probeEval, "utf8")) as ProbeEval };

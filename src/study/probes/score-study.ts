@@ -1,11 +1,17 @@
 import { readFile } from "node:fs/promises";
-import { EVALUATED_SPLITS } from "../../evaluation/probe-eval.ts";
+import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeSummary } from "../../evaluation/probe-eval.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
-import { openHiddenStates } from "../../states/hidden-states.ts";
+import { openHiddenStates, type HiddenStates } from "../../states/hidden-states.ts";
 import { fileExists } from "../../store/read-file.ts";
-import { readProbeDataset, readProbeFile } from "../probe-files.ts";
-import type { Workspace } from "../workspace.ts";
-import { type ScoredSplit, type StudyProbes, scoreSplit } from "./score-split.ts";
+import { readProbeDataset, readProbeFile, weightsPathOf } from "../probe-files.ts";
+import type { Workspace, StepName } from "../workspace.ts";
+import type { SplitScores } from "../../evaluation/evaluate-split.ts";
+import type { FitProbesEvent, FittedProbes } from "../../probes/sweep/sweep-probes.ts";
+import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
+import type { ProbeDataset } from "../../probes/probe-dataset.ts";
+import { assertThinkEntropies, type PlacedStates, requireProbeFits, scoreProbe } from "../../probes/score-probe.ts";
+import { readFeatures } from "../../states/feature-source.ts";
+import type { StepEvent } from "../step.ts";
 
 /** A trained study, with every held-out row scored. */
 export interface ScoredStudy {
@@ -35,4 +41,202 @@ export async function scoreStudy(workspace: Workspace): Promise<ScoredStudy> {
     splits.push({ split, dataset, hidden, scores });
   }
   return { probes, threshold, splits };
+}
+
+/** The three probes of a study, as they were read. */
+export interface StudyProbes {
+  readonly accuracy: Probe | UntrainedProbe;
+  readonly se: Probe | UntrainedProbe;
+  readonly baseline: Probe | UntrainedProbe;
+}
+
+/** A split with its data set and scores. */
+export interface ScoredSplit {
+  readonly split: EvaluatedSplit;
+  readonly dataset: ProbeDataset;
+  readonly hidden: HiddenStates;
+  readonly scores: SplitScores;
+}
+
+/**
+ * Scores every row of a split with every probe; NaN where a probe was not trained or a row lacks its feature.
+ * @param threshold of high semantic entropy, nats
+ * @throws SepError `probe-mismatch`
+ */
+export async function scoreSplit(
+  dataset: ProbeDataset,
+  hidden: HiddenStates,
+  probes: StudyProbes,
+  threshold: number,
+): Promise<SplitScores> {
+  const { baseline } = probes;
+  return {
+    questionIds: dataset.questionIds,
+    questionGroups: dataset.questionGroups,
+    incorrect: dataset.correct.map((correct) => 1 - correct),
+    highSemanticEntropy: Uint8Array.from(dataset.discreteSemanticEntropy, (entropy) =>
+      entropy > threshold ? 1 : 0,
+    ),
+    accuracyProbe: await scoreStates(probes.accuracy, dataset, hidden),
+    seProbe: await scoreStates(probes.se, dataset, hidden),
+    entropyBaseline:
+      baseline.kind === "untrained"
+        ? missingScores(dataset)
+        : scoreProbe(baseline, assertThinkEntropies(Float32Array.from(dataset.meanThinkEntropy))),
+    semanticEntropy: dataset.semanticEntropy,
+    discreteSemanticEntropy: dataset.discreteSemanticEntropy,
+  };
+}
+
+/** The states of those rows of a data set that have one where the probe reads. */
+export interface ProbeStates {
+  readonly rows: readonly number[];
+  /** [rows.length, probe.width] */
+  readonly values: Float32Array;
+  /** null for no rows */
+  readonly states: PlacedStates | null;
+}
+
+/**
+ * The states that a hidden-state probe reads.
+ * @param chosen rows to read; all by default
+ * @throws SepError `probe-mismatch`
+ */
+export async function readProbeStates(
+  probe: Probe,
+  dataset: ProbeDataset,
+  hidden: HiddenStates,
+  chosen: Iterable<number> = dataset.questionIds.keys(),
+): Promise<ProbeStates> {
+  requireProbeFits(probe, { width: hidden.width, source: hidden.metadata });
+  const { position, layer, layer_count: layerCount } = probe;
+  const stateRows = position === null ? undefined : dataset.stateRows[position];
+  const rows = stateRows === undefined ? [] : Array.from(chosen).filter((row) => stateRows[row]! >= 0);
+  if (position === null || layer === null || stateRows === undefined || rows.length === 0)
+    return { rows: [], values: new Float32Array(0), states: null };
+  const { features: values } = await readFeatures({
+    kind: "file",
+    path: hidden.path,
+    position,
+    layers: Array.from({ length: layerCount }, (_, l) => layer + l),
+    rows: Int32Array.from(rows, (row) => stateRows[row]!),
+  });
+  const { width, metadata: source } = hidden;
+  return {
+    rows,
+    values,
+    states: { features: "hidden-state", values, position, layer, layerCount, width, source },
+  };
+}
+
+/** As {@link readProbeStates}, but of each question's first row that has one; duplicates of a question are one. */
+export function readQuestionStates(
+  probe: Probe,
+  dataset: ProbeDataset,
+  hidden: HiddenStates,
+): Promise<ProbeStates> {
+  const { position } = probe;
+  const stateRows = position === null ? undefined : dataset.stateRows[position];
+  const first = new Map<string, number>();
+  dataset.questionGroups.forEach((question, row) => {
+    if ((stateRows?.[row] ?? -1) >= 0 && !first.has(question)) first.set(question, row);
+  });
+  return readProbeStates(probe, dataset, hidden, first.values());
+}
+
+/** P(label 1) of every row by a hidden-state probe; NaN where it was not trained or a row lacks its feature. */
+export async function scoreStates(
+  probe: Probe | UntrainedProbe,
+  dataset: ProbeDataset,
+  hidden: HiddenStates,
+): Promise<Float64Array> {
+  const scores = missingScores(dataset);
+  if (probe.kind === "untrained") return scores;
+  const { rows, states } = await readProbeStates(probe, dataset, hidden);
+  if (states === null) return scores;
+  scoreProbe(probe, states).forEach((score, i) => {
+    scores[rows[i]!] = score;
+  });
+  return scores;
+}
+
+const missingScores = (dataset: ProbeDataset): Float64Array =>
+  new Float64Array(dataset.questionIds.length).fill(Number.NaN);
+
+/**
+ * What an evaluation of a study reads: probes, data sets, hidden states, answers and entropies. Texts that other
+ * tools may not have written are left out where they are not there.
+ */
+export async function listStudyInputs(workspace: Workspace, withOod: boolean): Promise<string[]> {
+  const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
+  const ood = withOod ? [workspace.probeDataset("ood_test"), workspace.hiddenStates("ood")] : [];
+  const optional = [
+    workspace.raw("math"),
+    workspace.runs("math"),
+    workspace.semanticEntropy("math"),
+    ...(withOod ? [workspace.raw("ood"), workspace.runs("ood"), workspace.semanticEntropy("ood")] : []),
+  ];
+  const texts: string[] = [];
+  for (const path of optional) if (await fileExists(path)) texts.push(path);
+  return [
+    ...probes,
+    ...probes.map(weightsPathOf),
+    workspace.seThreshold,
+    workspace.probeDataset("math_train"),
+    workspace.probeDataset("math_val"),
+    workspace.probeDataset("math_test"),
+    workspace.hiddenStates("math"),
+    ...texts,
+    ...ood,
+  ];
+}
+
+/** What an evaluation says about the probe it used. @returns null for a probe that could not be trained */
+export function summariseProbe(probe: Probe | UntrainedProbe): ProbeSummary | null {
+  if (probe.kind === "untrained") return null;
+  const { position, layer, C, training } = probe;
+  return {
+    position,
+    layer,
+    C,
+    training_rows: training.row_count,
+    training_questions: training.question_count,
+    cv_auc: training.penalty_scores.find((score) => score.C === C)?.auroc ?? null,
+  };
+}
+
+/**
+ * Renders a fit as a step's progress.
+ * @param others units of work besides that the step counts itself
+ * @returns the fit, and the total that its progress counts up to
+ */
+export async function* reportFit(
+  fitting: AsyncGenerator<FitProbesEvent, FittedProbes>,
+  about: { readonly step: StepName; readonly part: string },
+  others: number,
+): AsyncGenerator<StepEvent, { readonly fitted: FittedProbes; readonly total: number }> {
+  let total = 0;
+  try {
+    for (;;) {
+      const step = await fitting.next();
+      if (step.done) return { fitted: step.value, total };
+      const event = step.value;
+      total = event.total + others;
+      if (event.kind === "started") yield { kind: "started", ...about, unit: "fit", done: 0, total };
+      else yield { kind: "advanced", ...about, done: event.done, total, detail: describeEvent(event) };
+    }
+  } finally {
+    await fitting.return({} as FittedProbes); // ends its threads when nobody asks for more
+  }
+}
+
+function describeEvent(event: Exclude<FitProbesEvent, { readonly kind: "started" }>): string {
+  switch (event.kind) {
+    case "scored":
+      return `layer ${event.score.layer} at ${event.score.position}`;
+    case "fitted":
+      return `${event.target} probe`;
+    case "permuted":
+      return `permutations of ${event.target}`;
+  }
 }

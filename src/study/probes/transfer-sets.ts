@@ -13,13 +13,7 @@ import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { readProbeDataset } from "../probe-files.ts";
 import { nameSome } from "../question-overlap.ts";
-import {
-  type DataSetName,
-  openWorkspace,
-  PROBE_SPLITS,
-  SPLIT_SOURCES,
-  type Workspace,
-} from "../workspace.ts";
+import { type DataSetName, openWorkspace, PROBE_SPLITS, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
 
 /** A question set of a workspace, divided by question. */
 interface OpenedSet {
@@ -40,7 +34,7 @@ export interface TransferSet extends OpenedSet {
 }
 
 /** Whether a workspace's second question set is there. */
-export const hasSecondSet = (workspace: Workspace): Promise<boolean> =>
+const hasSecondSet = (workspace: Workspace): Promise<boolean> =>
   fileExists(workspace.probeDataset("ood_test"));
 
 /** The files that a comparison of workspaces reads. */

@@ -8,8 +8,7 @@ import { clusterAnswers } from "../../meaning/cluster-answers.ts";
 import { createMathEquivalence } from "../../meaning/hybrid-equivalence.ts";
 import { drain } from "../../net/map-concurrently.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
-import { type AdaptiveK, type AdaptiveOptions, openAdaptiveK } from "./adaptive-k.ts";
-import { sampleQuestion } from "./sample-question.ts";
+import { type AdaptiveK, type AdaptiveOptions, openAdaptiveK, sampleQuestion } from "./adaptive-k.ts";
 
 const QUESTION = { id: "q1", question: "?", answer: "x" };
 

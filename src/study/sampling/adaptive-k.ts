@@ -3,13 +3,13 @@ import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import { clusterAnswers } from "../../meaning/cluster-answers.ts";
 import type { CorrectnessRule } from "../../text/open-answer.ts";
-import { type MeaningChoice, settleEquivalence } from "../meaning/meaning-choice.ts";
+import { type MeaningChoice, openEquivalence, resolveEquivalence } from "../meaning/open-equivalence.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
-import { openEquivalence } from "../meaning/open-equivalence.ts";
 import type { StepEvent } from "../step.ts";
-import type { NextRunIds } from "./sample-question.ts";
+import type { Question } from "../../samples/question.ts";
+import type { RunRecord } from "../../samples/run-record.ts";
 
-/** To draw no more answers to a question than it takes to tell whether its entropy is above a threshold. */
+/** To sample no more answers to a question than it takes to tell whether its entropy is above a threshold. */
 export interface AdaptiveOptions {
   /** Nats of discrete semantic entropy over all K answers. */
   readonly seThreshold: number;
@@ -18,7 +18,7 @@ export interface AdaptiveOptions {
   readonly models?: MeaningModels | undefined;
 }
 
-/** Draws no more answers than the decision takes. */
+/** Samples no more answers than the decision takes. */
 export interface AdaptiveK extends AsyncDisposable {
   /** All that decides where it stops, for the manifest. */
   readonly settings: Json;
@@ -28,7 +28,7 @@ export interface AdaptiveK extends AsyncDisposable {
 
 /**
  * Opens the relation that adaptive sampling clusters by. A question's answers are taken in the order of their run ids,
- * so that what is drawn is always the beginning of what would be drawn without it, and where it stops does not depend
+ * so that what is sampled is always the beginning of what would be sampled without it, and where it stops does not depend
  * on where it was interrupted.
  * @param total K
  * @throws SepError `bad-option` for a threshold that no K answers exceed, and clusters that further answers may merge;
@@ -41,7 +41,7 @@ export async function* openAdaptiveK(
   signal?: AbortSignal,
 ): AsyncGenerator<StepEvent, AdaptiveK> {
   checkOptions(total, seThreshold, meaning);
-  const name = settleEquivalence(meaning.equivalence ?? "auto", [correctness]);
+  const name = resolveEquivalence(meaning.equivalence ?? "auto", [correctness]);
   const opened = yield* openEquivalence(name, meaning, { models, leavesPairs: true, signal });
   const { equivalence } = opened;
   return {
@@ -77,4 +77,47 @@ function countSizes(clusterIds: readonly number[]): number[] {
   const sizes: number[] = [];
   for (const id of clusterIds) sizes[id] = (sizes[id] ?? 0) + 1;
   return sizes;
+}
+
+/**
+ * Says which answers a question still lacks.
+ * @param there the answers so far, in any order
+ * @returns run ids; none when the question is finished
+ */
+export type NextRunIds = (
+  question: Question,
+  there: readonly RunRecord[],
+  signal?: AbortSignal,
+) => Promise<readonly number[]>;
+
+/** All of `runs` answers. */
+export function allRunIds(runs: number): NextRunIds {
+  return async (_question, there) => {
+    const known = new Set(there.map((run) => run.run_id));
+    return Array.from({ length: runs }, (_, run) => run).filter((run) => !known.has(run));
+  };
+}
+
+/**
+ * Draws answers to a question until it lacks none.
+ * @param sample draws and records the answers with these run ids
+ * @returns what was drawn
+ */
+export async function sampleQuestion(
+  sample: (
+    question: Question,
+    runIds: readonly number[],
+    signal?: AbortSignal,
+  ) => Promise<readonly RunRecord[]>,
+  question: Question,
+  there: readonly RunRecord[],
+  nextRunIds: NextRunIds,
+  signal?: AbortSignal,
+): Promise<readonly RunRecord[]> {
+  const drawn: RunRecord[] = [];
+  for (;;) {
+    const runIds = await nextRunIds(question, [...there, ...drawn], signal);
+    if (runIds.length === 0) return drawn;
+    drawn.push(...(await sample(question, runIds, signal)));
+  }
 }

@@ -12,7 +12,7 @@ import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import type { StepEvent, StepResult } from "../step.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";
-import { generateRuns } from "./generate-runs.ts";
+import { generateRuns } from "../steps/generate-runs.ts";
 import type { GenerateRunsOptions } from "./plan-generation.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
@@ -97,7 +97,7 @@ it("judges again by another rule, and draws nothing again", async () => {
   const first = await generate({ limit: 3 });
   expect(await settings()).toMatchObject({ correctness: "contains" });
   expect(first.events).toContainEqual(
-    expect.objectContaining({ kind: "note", message: "answers are judged as open ones (contains)" }),
+    expect.objectContaining({ kind: "note", message: "answers are graded as open ones (contains)" }),
   );
   const before = await runs();
   const asMath = await generate({ limit: 3, correctness: "math" });

@@ -3,7 +3,7 @@ import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
-import { leaveOutShots, takeShots, type PromptFormat, resolvePromptFormat, stopStringsOf } from "../../engine/tokenizer/prompt-format.ts";
+import { leaveOutShots, takeShots, type PromptFormat, resolvePromptFormat, stopStringsOf, PLAIN_PROMPT_FORMATS, SHOT_COUNT, createPromptTemplate } from "../../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
@@ -14,14 +14,16 @@ import type { Question } from "../../samples/question.ts";
 import type { RecordRunsOptions } from "../../samples/record-runs.ts";
 import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { fileExists } from "../../store/read-file.ts";
+import { fileExists, readIfThere } from "../../store/read-file.ts";
 import type { CorrectnessRule } from "../../text/open-answer.ts";
 import { isInShard } from "../shards/shard.ts";
 import type { StepControl } from "../step.ts";
-import type { AnswerRole } from "../tracing/traced-answers.ts";
+import type { AnswerRole } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
+import { GENERATE, type PROMPT, SEED } from "../settings/sampling.ts";
+import { defaultOf, type SettingsOutput } from "../settings/setting.ts";
 
 /** A format, or `few-shot` with the set's own first five questions, which are then not asked. */
 export type StudyPromptFormat = PromptFormat | "few-shot";
@@ -32,29 +34,28 @@ export interface GenerateRunsOptions extends StepControl {
   readonly sampler: SamplerSettings;
   /** Where the sampler's settings come from, for the record; see `resolveSampler`. */
   readonly samplerSources?: ResolvedSampler["sources"];
-  /** K: samples a question. */
-  readonly runs?: number;
+  /** K: samples per question. */
+  readonly runs?: number | undefined;
   /**
-   * `best`: in place of samples one careful answer a question, which counts as the model's own; written to
+   * `best`: in place of samples one careful answer per question, which counts as the model's own; written to
    * `data/{set}_best_runs.jsonl`.
    */
   readonly answers?: AnswerRole;
-  /** Questions to take, from the first; all when not given. */
   readonly limit?: number | undefined;
   /** In a plan: what the question file will hold, which an earlier step is to write. */
   readonly pendingQuestions?: readonly Question[] | undefined;
-  readonly seed?: number;
-  readonly promptFormat?: StudyPromptFormat;
+  readonly seed?: number | undefined;
+  readonly promptFormat?: StudyPromptFormat | undefined;
   readonly systemPrompt?: string | undefined;
   readonly enableThinking?: boolean | undefined;
   /** `auto`: `math` where most reference answers are mathematical, else `contains`. */
   readonly correctness?: CorrectnessRule | "auto" | undefined;
-  /** Draw no more of the `runs` answers than it takes to tell on which side of a threshold a question is. */
+  /** Sample no more of the `runs` answers than it takes to tell on which side of a threshold a question is. */
   readonly adaptive?: AdaptiveOptions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a generate step will do, settled before it starts. */
+/** What a generate step will do, resolved before it starts. */
 export interface GenerationPlan {
   readonly backend: AnswerBackend;
   /** Those that are asked. */
@@ -62,15 +63,15 @@ export interface GenerationPlan {
   readonly runs: number;
   /** All that an answer's tokens depend on, beside its question and its run id. */
   readonly sampling: Readonly<Record<string, Json>>;
-  /** What decides which answers there are and how they are judged, but not their tokens. */
-  readonly judging: Readonly<Record<string, Json>>;
+  /** What decides which answers there are and how they are graded, but not their tokens. */
+  readonly grading: Readonly<Record<string, Json>>;
   readonly recording: RecordRunsOptions;
   readonly leftOutAsShots: number;
   readonly notes: readonly string[];
   readonly warnings: readonly ManifestWarning[];
 }
 
-/** Settles what is asked, how, and by which rule it will be judged. */
+/** Resolves what is asked, how, and by which rule answers will be graded. */
 export async function planGeneration(
   workspace: Workspace,
   set: DataSetName,
@@ -78,14 +79,14 @@ export async function planGeneration(
 ): Promise<GenerationPlan> {
   const backend = answerBackendOf(options.model);
   const { model, identity } = backend;
-  const { answers = "samples", limit, seed = 42, systemPrompt, enableThinking } = options;
-  const { runs = answers === "best" ? 1 : 10 } = options;
+  const { answers = "samples", limit, seed = defaultOf(SEED.seed), systemPrompt, enableThinking } = options;
+  const { runs = answers === "best" ? 1 : defaultOf(GENERATE.runs) } = options;
   const stream = answers === "best" ? answers : undefined;
   const { questions: all, problems } =
     options.pendingQuestions === undefined
       ? await loadIfThere(workspace.raw(set), limit)
       : { questions: options.pendingQuestions, problems: [] };
-  const format = settleFormat(options.promptFormat ?? "auto", all, model);
+  const format = resolveFormat(options.promptFormat ?? "auto", all, model);
   const questions =
     typeof format === "object" && format.kind === "few-shot" ? leaveOutShots(all, format.shots) : all;
   if (questions.length === 0 && all.length > 0) {
@@ -115,7 +116,7 @@ export async function planGeneration(
       enable_thinking: enableThinking ?? null,
       ...(stream === undefined ? {} : { stream }),
     },
-    judging: {
+    grading: {
       runs,
       limit: limit ?? null,
       correctness,
@@ -134,7 +135,7 @@ export async function planGeneration(
     leftOutAsShots: all.length - questions.length,
     notes: [
       ...(asked === "auto" && correctness !== "math"
-        ? [`answers are judged as open ones (${correctness})`]
+        ? [`answers are graded as open ones (${correctness})`]
         : []),
       ...[describeUnfollowed(model, sampler)].filter((note) => note !== null),
     ],
@@ -153,7 +154,7 @@ const loadIfThere = async (
 ): Promise<Pick<LoadedQuestions, "questions" | "problems">> =>
   (await fileExists(path)) ? loadQuestions(path, { limit }) : { questions: [], problems: [] };
 
-function settleFormat(
+function resolveFormat(
   asked: StudyPromptFormat,
   questions: readonly Question[],
   { tokenizer }: ModelProfile,
@@ -168,7 +169,7 @@ function warnOfLines(count: number, reasons: string): ManifestWarning[] {
     : [{ code: "bad-lines", message: `${count} question lines were left out: ${reasons}` }];
 }
 
-/** Whoever wants accuracies or best answers only may draw single ones. */
+/** Whoever wants accuracies or best answers only may sample single ones. */
 function warnOfSingles(runs: number, answers: AnswerRole): ManifestWarning[] {
   if (runs > 1 || answers === "best") return [];
   const message =
@@ -197,4 +198,58 @@ function warnOfThinking(
         "Reasoning was to be switched off, and the prompt does not change by it: this model's chat template has no such switch, or the prompt format does not use the template.",
     },
   ];
+}
+
+/** How questions are asked, with the files that the settings name read. */
+export interface ReadPrompt {
+  readonly promptFormat: StudyPromptFormat;
+  readonly systemPrompt: string | undefined;
+  /** undefined leaves it to the chat template. */
+  readonly enableThinking: boolean | undefined;
+}
+
+/** @throws SepError `bad-option` for a file that is not there or not a template; `bad-question-file` for shots */
+export const readPrompt = async (settings: SettingsOutput<typeof PROMPT>): Promise<ReadPrompt> => ({
+  promptFormat: await readPromptFormat(settings.promptFormat, settings.shots),
+  systemPrompt: await readSystemPrompt(settings.systemPrompt),
+  enableThinking: settings.noThinking ? false : undefined,
+});
+
+/**
+ * A prompt format by its name, or the template of a file.
+ * @throws SepError `bad-option`, `bad-question-file`
+ */
+async function readPromptFormat(name: string, shots: string | undefined): Promise<StudyPromptFormat> {
+  if (name === "few-shot") {
+    if (shots === undefined) return name;
+    const { questions } = await loadQuestions(shots, { limit: SHOT_COUNT });
+    return { kind: "few-shot", shots: takeShots(questions) };
+  }
+  if (shots !== undefined) {
+    throw new SepError(
+      "bad-option",
+      `Got --shots with --prompt-format ${name}, expected --prompt-format few-shot.`,
+    );
+  }
+  const plain = PLAIN_PROMPT_FORMATS.find((format) => format === name);
+  if (plain !== undefined) return plain;
+  const text = await readIfThere(name);
+  if (text === null) {
+    throw new SepError(
+      "bad-option",
+      `Got --prompt-format ${name}, expected ${PLAIN_PROMPT_FORMATS.join(", ")}, few-shot, or the file of a prompt template; there is no such file.`,
+    );
+  }
+  return { kind: "template", template: createPromptTemplate(name, text) };
+}
+
+/** The text itself, or the content of `@FILE` without the line break at its end. */
+async function readSystemPrompt(given: string | undefined): Promise<string | undefined> {
+  if (given === undefined || !given.startsWith("@")) return given;
+  const text = await readIfThere(given.slice(1));
+  if (text !== null && text.trim() !== "") return text.replace(/\r?\n$/, "");
+  throw new SepError(
+    "bad-option",
+    `Got --system-prompt ${given}, and ${text === null ? "there is no such file" : "that file is empty"}. Give a file with the prompt in it, or the prompt itself.`,
+  );
 }

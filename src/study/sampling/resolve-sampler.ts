@@ -2,14 +2,11 @@ import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import type { GenerationDefaults, SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import { SepError } from "../../errors.ts";
-import { STUDY_DEFAULTS } from "../study-options.ts";
+import { GENERATE, SAMPLER, STUDY_SAMPLER } from "../settings/sampling.ts";
+import { defaultOf, resolveSettings, type SettingsInput } from "../settings/setting.ts";
 
 /** What a study may change of the sampler. */
-export type SamplerChoice = { readonly [Key in keyof SamplerSettings]?: SamplerSettings[Key] | undefined };
-
-/** Whose settings hold where the user gives none: this package's, or those of `generation_config.json`. */
-export const SAMPLER_PRESETS = ["study", "model"] as const;
-export type SamplerPreset = (typeof SAMPLER_PRESETS)[number];
+export type SamplerChoice = SettingsInput<typeof SAMPLER>;
 
 /** Where a setting comes from. */
 export type SettingSource = "user" | "generation_config" | "default";
@@ -21,19 +18,19 @@ export interface ResolvedSampler {
 }
 
 /**
- * The sampler of a study: what the user chose, on top of a preset. `study` is the same for every model, so that
+ * The sampler of a study: what the user chose, on top of the preset `sampler`. `study` is the same for every model, so that
  * their entropies can be compared; `model` is what the model's authors recommend, and whatever they leave open is off.
  * @throws SepError `bad-option` for the preset `model` where the model's authors recommend nothing, or more tokens than
  *   the model takes
  */
 export function resolveSampler(
   model: Pick<ModelProfile, "provenance" | "generationDefaults" | "config">,
-  chosen: SamplerChoice = {},
-  preset: SamplerPreset = "study",
+  choice: SamplerChoice = {},
 ): ResolvedSampler {
+  const chosen = resolveSettings(SAMPLER, choice);
   requireRoom(model, chosen.maxNewTokens);
-  const recommended = preset === "model" ? requireRecommended(model) : {};
-  const fallback = preset === "model" ? OFF : STUDY_DEFAULTS;
+  const recommended = chosen.sampler === "model" ? requireRecommended(model) : {};
+  const fallback = chosen.sampler === "model" ? OFF : STUDY_SAMPLER;
   const pick = (key: keyof GenerationDefaults): { value: number; source: SettingSource } => {
     const [user, generationConfig] = [chosen[key], recommended[key]];
     if (user !== undefined) return { value: user, source: "user" };
@@ -52,8 +49,8 @@ export function resolveSampler(
       minP: picked.minP.value,
       repetitionPenalty: picked.repetitionPenalty.value,
       maxNewTokens: chosen.maxNewTokens ?? defaultMaxNewTokens(model.provenance.id),
-      stopStrings: chosen.stopStrings ?? [],
-      stopTokenIds: chosen.stopTokenIds ?? [],
+      stopStrings: chosen.stop,
+      stopTokenIds: [],
     },
     sources: Object.fromEntries(
       DISTRIBUTION_SETTINGS.map((key) => [key, picked[key].source]),
@@ -117,3 +114,29 @@ function requireRecommended({
 function defaultMaxNewTokens(model: string): number {
   return model === POCKET_MODEL ? 160 : 2048;
 }
+
+/** Options of `generateRuns` for a question's best answer. */
+interface BestAnswerOptions {
+  readonly answers: "best";
+  readonly runs: 1;
+  readonly sampler: SamplerSettings;
+  readonly samplerSources: ResolvedSampler["sources"];
+}
+
+/**
+ * The samples' settings made those of a question's best answer: one sample, at another temperature.
+ * @see Farquhar et al. 2024, Methods; Kossen et al. 2024, section 4: temperature 0.1
+ */
+export const asBest = (
+  sampler: SamplerSettings,
+  sources: ResolvedSampler["sources"],
+  temperature: number,
+): BestAnswerOptions => ({
+  answers: "best",
+  runs: 1,
+  sampler: { ...sampler, temperature },
+  samplerSources: {
+    ...sources,
+    temperature: temperature === defaultOf(GENERATE.bestTemperature) ? "default" : "user",
+  },
+});

@@ -84,7 +84,7 @@ async function checkFiles({ shard, workspace, manifest }: FinishedShard, step: s
   }
 }
 
-/** A shard without questions read nothing, and what it settled on does not count. */
+/** A shard without questions read nothing, and what it resolved does not count. */
 export const hasQuestions = ({ manifest }: FinishedShard): boolean => manifest.counts.questions !== 0;
 
 function checkAlike(finished: readonly FinishedShard[], step: string): void {

@@ -10,9 +10,9 @@ import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { computeEntropy } from "../entropy/compute-entropy.ts";
-import { generateRuns } from "../sampling/generate-runs.ts";
+import { generateRuns } from "../steps/generate-runs.ts";
 import type { StepEvent, StepResult } from "../step.ts";
-import { traceRuns } from "../tracing/trace-runs.ts";
+import { traceRuns } from "../steps/trace-runs.ts";
 import { openShard, openWorkspace, type Workspace, withStudyRuns } from "../workspace.ts";
 import { mergeShards } from "./merge-shards.ts";
 

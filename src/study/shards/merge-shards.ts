@@ -6,7 +6,7 @@ import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic, writeExactly } from "../../store/write-atomic.ts";
 import type { StepDefinition } from "../decide-step.ts";
 import { runStep, type StepEvent, type StepResult } from "../step.ts";
-import { bestPart } from "../tracing/traced-answers.ts";
+import { bestPart } from "../study-answers.ts";
 import {
   type DataSetName,
   openWorkspace,
@@ -17,8 +17,7 @@ import {
 } from "../workspace.ts";
 import { collectShards, type FinishedShard, findShards, hasQuestions, studyName } from "./find-shards.ts";
 import { mergeHiddenStates } from "./merge-hidden-states.ts";
-import { type MergedLines, mergeQuestionLines } from "./merge-question-lines.ts";
-import { readQuestionLines } from "./question-lines.ts";
+import { type MergedLines, mergeQuestionLines, readQuestionLines } from "./merge-question-lines.ts";
 
 export interface MergeShardsOptions {
   readonly force?: boolean;
@@ -83,7 +82,7 @@ async function* mergeStep(
   finished: readonly FinishedShard[],
   { force, signal }: { readonly force: boolean; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<StepEvent, StepResult> {
-  // what a shard without questions settled on says nothing of the others
+  // what a shard without questions resolved says nothing of the others
   const { manifest, workspace } = finished.find(hasQuestions) ?? finished[0]!;
   const like = { manifest, workspace, shard: workspace.shard! };
   const written = outputs(study, set);

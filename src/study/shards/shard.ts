@@ -10,7 +10,7 @@ export interface Shard {
 }
 
 /** More is a mistake: each shard is a folder, and loads its model again. */
-export const MAX_SHARDS = 100_000;
+const MAX_SHARDS = 100_000;
 
 /**
  * Reads `2/8`.

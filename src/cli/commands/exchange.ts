@@ -1,0 +1,183 @@
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { SepError } from "../../errors.ts";
+import { TRACE_POSITIONS } from "../../engine/places.ts";
+import { ARRAY_FORMATS } from "../../store/array-file.ts";
+import { fileExists } from "../../store/read-file.ts";
+import { TABLE_FORMATS, writeTable } from "../../store/table-file.ts";
+import { buildAnalysisTable } from "../../study/exchange/analysis-table.ts";
+import { exportDatasets, exportStates } from "../../study/exchange/export-arrays.ts";
+import { importArrays } from "../../study/exchange/import-arrays.ts";
+import { operands, setting, text } from "../../study/settings/setting.ts";
+import { openWorkspace, PROBE_SPLITS, type ProbeSplit, SPLIT_SOURCES } from "../../study/workspace.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { OUTPUT } from "../common-settings.ts";
+import { EXIT } from "../exit.ts";
+import { oneStep, runStepCommand } from "../run-steps.ts";
+
+/** Which states are written, and as what. */
+const ARRAYS = {
+  format: setting(
+    z.enum(ARRAY_FORMATS).default("npz"),
+    "What to write; ids are in the metadata of safetensors, which have no strings; docs/data.md.",
+  ),
+  position: setting(
+    z.enum(["auto", ...TRACE_POSITIONS]).default("auto"),
+    "Token position; auto: the data set's, or of states think-end if it was traced.",
+  ),
+  layer: setting(z.int().min(0).optional(), "Layer.", {
+    fallback: "the data set's, or of states the last traced one",
+  }),
+  out: OUTPUT.out,
+  force: OUTPUT.force,
+  json: OUTPUT.json,
+};
+
+/** All that is known of each answer, as a table. */
+export const EXPORT_TABLE: Command = defineCommand({
+  name: "export table",
+  summary: "write a table of all answers: how they came out, every estimate, every probe's score",
+  options: {
+    format: setting(z.enum(TABLE_FORMATS).default("parquet"), "What to write; docs/data.md."),
+    to: text("FILE", "Where to.", "artifacts/answers.FORMAT"),
+    out: OUTPUT.out,
+    force: OUTPUT.force,
+    json: OUTPUT.json,
+  },
+  examples: [
+    { line: "sep export table", meaning: "artifacts/answers.parquet, for pandas, DuckDB or R" },
+    { line: "sep export table --format csv --to answers.csv", meaning: "for a spreadsheet" },
+  ],
+  async run({ format, to, out, force, json }, context) {
+    const workspace = openWorkspace(resolve(out));
+    const path = to ?? join(workspace.root, "artifacts", `answers.${format}`);
+    return reportExport([path], { force, json }, context, async () => {
+      const columns = await buildAnalysisTable(workspace);
+      await writeTable(path, columns, format);
+      const rows = columns[0]?.cells.length ?? 0;
+      return [{ path, rows, columns: columns.length }];
+    });
+  },
+});
+
+/** Hidden states for Python. */
+export const EXPORT_STATES: Command = defineCommand({
+  name: "export states",
+  summary: "write the hidden states of one position and layer as Python pipelines have them",
+  options: {
+    ...ARRAYS,
+    set: setting(z.enum(SPLIT_SOURCES).default("math"), "Question set."),
+    to: text("FILE", "Where to.", "artifacts/export/SET_hidden_states.FORMAT"),
+  },
+  examples: [
+    {
+      line: "sep export states --position think-end",
+      meaning: "question_ids, run_ids and hidden_states of the last layer",
+    },
+    {
+      line: "sep export states --set ood --layer 20 --format safetensors",
+      meaning: "layer 20, without pickles or zips",
+    },
+  ],
+  async run({ format, position, layer, set, to, out, force, json }, context) {
+    const workspace = openWorkspace(resolve(out));
+    const path = to ?? join(workspace.root, "artifacts", "export", `${set}_hidden_states.${format}`);
+    return reportExport([path], { force, json }, context, async () => {
+      const place = position === "auto" ? undefined : position;
+      const { leftOut: _none, ...file } = await exportStates(workspace, set, path, {
+        format,
+        position: place,
+        layer,
+      });
+      return [file];
+    });
+  },
+});
+
+/** Probe data sets for Python. */
+export const EXPORT_DATASETS: Command = defineCommand({
+  name: "export datasets",
+  summary: "write the probe data sets with the states of a position and layer of choice",
+  options: { ...ARRAYS, to: text("DIR", "Where to.", "artifacts/export") },
+  examples: [
+    { line: "sep export datasets --layer 14", meaning: "X_hidden of layer 14, in the split that is there" },
+    { line: "sep export datasets --format safetensors --to shared", meaning: "for a reader without numpy" },
+  ],
+  async run({ format, position, layer, to, out, force, json }, context) {
+    const workspace = openWorkspace(resolve(out));
+    const folder = to ?? join(workspace.root, "artifacts", "export");
+    const pathOf = (split: ProbeSplit): string => join(folder, `${split}.${format}`);
+    return reportExport(PROBE_SPLITS.map(pathOf), { force, json }, context, async () => {
+      const place = position === "auto" ? undefined : position;
+      const written = await exportDatasets(workspace, pathOf, { format, position: place, layer });
+      return written.map(({ leftOut, ...file }) => ({
+        ...file,
+        ...(leftOut === 0 ? {} : { left_out: leftOut }),
+      }));
+    });
+  },
+});
+
+/** A file that was written, and what is in it. */
+interface ExportedFile {
+  readonly path: string;
+  readonly [fact: string]: string | number;
+}
+
+/**
+ * Writes files unless they are there, and says what was written.
+ * @returns the exit code
+ * @throws SepError `output-differs` for a file that is there
+ */
+async function reportExport(
+  paths: readonly string[],
+  { force, json }: { readonly force: boolean; readonly json: boolean },
+  { stdout }: CliContext,
+  write: () => Promise<readonly ExportedFile[]>,
+): Promise<number> {
+  for (const path of paths) {
+    if (force || !(await fileExists(path))) continue;
+    throw new SepError(
+      "output-differs",
+      `${path} exists. Use --force to replace it, or --to for another place.`,
+    );
+  }
+  const files = await write();
+  if (json) stdout.write(`${JSON.stringify({ kind: "export", files })}\n`);
+  for (const { path, ...facts } of json ? [] : files) {
+    const list = Object.entries(facts).map(([name, value]) => `${name} ${value}`);
+    stdout.write(`wrote ${path}${list.length === 0 ? "" : `: ${list.join(", ")}`}\n`);
+  }
+  return EXIT.ok;
+}
+
+/** Data of a Python pipeline. */
+export const IMPORT: Command = defineCommand({
+  name: "import",
+  summary: "take hidden states and probe data sets of a Python pipeline into a study",
+  options: {
+    files: operands(
+      "FILES",
+      "NPZ files: math_train.npz, math_val.npz, math_test.npz, ood_test.npz, math_hidden_states.npz, …",
+    ),
+    layer: setting(
+      z.int().min(0),
+      "Layer that the states are of; of the last one, the number of the model's blocks. The files do not say it.",
+    ),
+    position: setting(z.enum(TRACE_POSITIONS).default("think-end"), "Token that they were read at."),
+    normState: setting(
+      z.enum(["final-norm", "residual"]).default("final-norm"),
+      "final-norm: the last entry of Python's hidden_states; residual: any other.",
+    ),
+    model: text("NAME", "What the model is called, for the record."),
+    ...OUTPUT,
+  },
+  examples: [
+    {
+      line: "sep import old/math_train.npz old/math_val.npz old/math_test.npz --layer 28 --out study",
+      meaning: "data sets of the last of 28 blocks; sep train and sep eval then run on them",
+    },
+  ],
+  run: (values, context) =>
+    runStepCommand(values, context, (workspace) => oneStep(importArrays(workspace, values.files, values))),
+});

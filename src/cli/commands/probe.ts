@@ -1,0 +1,181 @@
+import { z } from "zod";
+import { SepError } from "../../errors.ts";
+import { exportPathOf, exportProbe, loadProbe, readProbeFile } from "../../study/probe-files.ts";
+import { PROBE_EXPORT_FORMATS } from "../../probes/export/export-probe.ts";
+import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
+import { splitProbe } from "../../probes/split-probe.ts";
+import { fileExists } from "../../store/read-file.ts";
+import { operand, setting, text } from "../../study/settings/setting.ts";
+import { formatNumber, formatPEquation } from "../../text/format-numbers.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { OUTPUT } from "../common-settings.ts";
+import { EXIT } from "../exit.ts";
+import { createPaint, wrap } from "../terminal.ts";
+
+/** What a probe is, from its two files. */
+export const PROBE_INFO: Command = defineCommand({
+  name: "probe info",
+  summary: "what a probe reads, was trained on, and promises",
+  options: {
+    probe: operand("FILE", "The probe's .json file, its weights beside it."),
+    json: OUTPUT.json,
+  },
+  examples: [
+    {
+      line: "sep probe info artifacts/models/se_probe.json",
+      meaning: "the SE probe of the study in this folder",
+    },
+    { line: "sep probe info se_probe.json --json", meaning: "all that its file says, for a script" },
+  ],
+  async run(values, { stdout, env }) {
+    const probe = await readProbeFile(values.probe);
+    if (values.json) {
+      const description = probe.kind === "untrained" ? probe : splitProbe(probe).description;
+      stdout.write(`${JSON.stringify({ ...description, kind: "probe", probe_kind: probe.kind })}\n`);
+      return EXIT.ok;
+    }
+    const paint = createPaint(stdout, env);
+    const columns = Math.min(stdout.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS) - NAME_WIDTH;
+    for (const [name, value] of describeProbeFile(probe)) {
+      const [first = "", ...rest] = wrap(value, columns);
+      stdout.write(`${paint("gray", name.padEnd(NAME_WIDTH))}${first}\n`);
+      for (const line of rest) stdout.write(`${" ".repeat(NAME_WIDTH)}${line}\n`);
+    }
+    return EXIT.ok;
+  },
+});
+
+const NAME_WIDTH = 17;
+const DEFAULT_COLUMNS = 80;
+const MOST_COLUMNS = 110;
+
+/** A probe for other programs. */
+export const PROBE_EXPORT: Command = defineCommand({
+  name: "probe export",
+  summary: "write a probe for other programs: ONNX, numpy, scikit-learn, or this package's own two files",
+  options: {
+    probe: operand("FILE", "The probe's .json file, its weights beside it."),
+    format: setting(
+      z.enum(PROBE_EXPORT_FORMATS).default("portable"),
+      "What to write; docs/probes.md says what each holds.",
+    ),
+    to: text("FILE", "Where to.", "beside the probe, under its name"),
+    force: OUTPUT.force,
+    json: OUTPUT.json,
+  },
+  examples: [
+    {
+      line: "sep probe export artifacts/models/se_probe.json --format onnx",
+      meaning: "a graph from hidden states to scores and calibrated risks",
+    },
+    {
+      line: "sep probe export artifacts/models/se_probe.json --to shared/se_probe.json",
+      meaning: "the two files that Node and browsers read",
+    },
+  ],
+  async run({ probe: path, format, to, force, json }, { stdout }) {
+    const probe = await loadProbe(path);
+    const target = to ?? exportPathOf(path, format);
+    if (!force && (await fileExists(target)))
+      throw new SepError(
+        "output-differs",
+        `${target} exists. Use --force to replace it, or --to for another file.`,
+      );
+    const files = await exportProbe(probe, target, format);
+    stdout.write(
+      json ? `${JSON.stringify({ kind: "export", format, files })}\n` : `wrote ${files.join(", ")}\n`,
+    );
+    return EXIT.ok;
+  },
+});
+
+/** What a probe file says of itself, a name and a value a row. */
+function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [string, string])[] {
+  if (probe.kind === "untrained") {
+    return [
+      ["kind", "could not be trained"],
+      ["reads", "nothing"],
+      ...probe.warnings.map(({ code, message }) => [code, message] as const),
+    ];
+  }
+  const { source, training, layer, layer_count, C, familiarity } = probe;
+  const layers =
+    layer === null
+      ? ""
+      : layer_count === 1
+        ? `layer ${layer}`
+        : `layers ${layer} to ${layer + layer_count - 1}`;
+  return [
+    ["kind", `${probe.kind}, C ${C}, class weight ${probe.class_weight}`],
+    ["target", TARGETS[probe.target]],
+    [
+      "reads",
+      layer === null
+        ? "mean token entropy of the reasoning"
+        : `${probe.position}, ${layers}, ${probe.width} numbers, ${source.norm_state ?? "norm state unknown"}`,
+    ],
+    ...(
+      ["model", "model_revision", "weights_sha256", "tokenizer_sha256", "dtype", "indices"] as const
+    ).flatMap((key) =>
+      source[key] === undefined ? [] : [[key.replace("_sha256", ""), source[key]] as const],
+    ),
+    ["asked", describeAsking(probe)],
+    [
+      "training",
+      `${training.row_count} answers to ${training.question_count} questions, ${training.positive_count} of label 1, seed ${training.seed}`,
+    ],
+    ["AUROC", describeAuroc(probe)],
+    ["calibration", describeMap(probe)],
+    ...(familiarity === null
+      ? []
+      : [
+          [
+            "familiarity",
+            `${familiarity.variances.length} leading direction${familiarity.variances.length === 1 ? "" : "s"} of ${familiarity.training_questions} training questions, distances of ${familiarity.distances.length} validation questions`,
+          ] as const,
+        ]),
+    ...probe.decisions.map(
+      ({ kind, target, threshold, reason }) =>
+        [
+          kind,
+          threshold === null
+            ? `${target}: none. ${reason}`
+            : `${target}: answer up to score ${formatNumber(threshold.threshold, 4)}. ${threshold.guarantee}`,
+        ] as const,
+    ),
+    ...probe.warnings.map(({ code, message }) => [code, message] as const),
+  ];
+}
+
+const TARGETS = {
+  incorrect: "incorrect: label 1 is a wrong answer",
+  "high-semantic-entropy": "high-semantic-entropy: label 1 is a question whose answers disagree in meaning",
+} as const satisfies Record<Probe["target"], string>;
+
+function describeAsking({ asking }: Probe): string {
+  if (asking === null) return "unknown: the runs are of another tool";
+  const { prompt_format, system_prompt, sampler } = asking;
+  const format = typeof prompt_format === "string" ? prompt_format : JSON.stringify(prompt_format);
+  const system = system_prompt === null ? "" : ", with a system prompt";
+  return `${format}${system}, temperature ${sampler.temperature}, top-p ${sampler.topP}, at most ${sampler.maxNewTokens} tokens`;
+}
+
+function describeAuroc({ training, C }: Probe): string {
+  const chosen = training.penalty_scores.find((score) => score.C === C)?.auroc ?? null;
+  const nested = training.nested?.auroc ?? null;
+  const { permutation } = training;
+  const p = permutation?.best_of_all?.p_value ?? permutation?.chosen?.p_value ?? null;
+  const parts = [
+    chosen === null ? "unknown" : `${formatNumber(chosen)} out of fold`,
+    ...(nested === null ? [] : [`${formatNumber(nested)} nested`]),
+    ...(p === null ? [] : [formatPEquation(p, permutation!.permutations)]),
+  ];
+  return `${parts.join(", ")}; see sep eval for held-out questions`;
+}
+
+function describeMap({ calibration_map: map }: Probe): string {
+  if (map === null) return "none: on the validation questions scores do not rise with the label";
+  if (map.method === "platt")
+    return `platt, slope ${formatNumber(map.slope, 4)}, offset ${formatNumber(map.offset, 4)}`;
+  return `isotonic, ${map.x.length} points`;
+}

@@ -1,0 +1,169 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import {
+  DATASET_LAYER,
+  DATASET as DATASET_SETTINGS,
+  REPORT as REPORT_SETTINGS,
+  TARGETS,
+  TRAIN_POSITIONS,
+  TRAIN as TRAIN_SETTINGS,
+} from "../../study/settings/probes.ts";
+import {
+  DEFAULT_DATASET,
+  DEFAULT_OOD,
+  PREPARE as PREPARE_SETTINGS,
+  SEED,
+} from "../../study/settings/sampling.ts";
+import { flag, text } from "../../study/settings/setting.ts";
+import { mergeShards } from "../../study/shards/merge-shards.ts";
+import { buildDatasets } from "../../study/steps/build-datasets.ts";
+import { evaluateProbes } from "../../study/steps/evaluate-probes.ts";
+import { prepareQuestions } from "../../study/steps/prepare-questions.ts";
+import { trainProbes } from "../../study/steps/train-probes.ts";
+import { writeReport } from "../../study/steps/write-report.ts";
+import { openWorkspace, type Workspace } from "../../study/workspace.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { CONFIG, OUTPUT } from "../common-settings.ts";
+import { EXIT } from "../exit.ts";
+import {
+  EVALUATED_STEPS,
+  oneStep,
+  printEvaluation,
+  runStepCommand,
+  runSteps,
+  type Steps,
+} from "../run-steps.ts";
+import { openBrowser } from "../serve-session.ts";
+
+/** Step 1: the question files. */
+export const PREPARE: Command = defineCommand({
+  name: "prepare",
+  summary: "step 1: write the questions, data/{math,ood}_raw.jsonl",
+  options: { ...PREPARE_SETTINGS, ...CONFIG, ...OUTPUT },
+  examples: [
+    {
+      line: "sep prepare",
+      meaning: "the built-in sets: arithmetic, and word problems as out-of-distribution",
+    },
+    { line: "sep prepare --dataset my-questions.jsonl --ood none", meaning: "your own questions" },
+    { line: "sep prepare --limit 20", meaning: "the first 20 questions of each set" },
+  ],
+  run(values, context) {
+    const { dataset = DEFAULT_DATASET, ood = DEFAULT_OOD } = values;
+    return runStepCommand(values, context, async function* (workspace: Workspace): Steps {
+      const math = yield* prepareQuestions(workspace, "math", { ...values, source: dataset });
+      if (ood === "none") return [math];
+      return [math, yield* prepareQuestions(workspace, "ood", { ...values, source: ood })];
+    });
+  },
+});
+
+/** Joins the files of shards. */
+export const MERGE: Command = defineCommand({
+  name: "merge",
+  summary: "join what generate, entropy and trace wrote with --shard",
+  options: OUTPUT,
+  examples: [{ line: "sep merge", meaning: "all shards below shards/, into data/ and artifacts/" }],
+  run: (values, context) =>
+    runStepCommand(values, context, ({ root }) =>
+      mergeShards(root, { force: values.force, signal: context.signal }),
+    ),
+});
+
+/** Step 5: probe data sets. */
+export const DATASET: Command = defineCommand({
+  name: "dataset",
+  summary: "step 5: split by question into artifacts/probe_datasets/",
+  options: { ...DATASET_SETTINGS, ...DATASET_LAYER, ...SEED, ...CONFIG, ...OUTPUT },
+  examples: [
+    { line: "sep dataset", meaning: "hidden states at </think>" },
+    { line: "sep dataset --position before-generation", meaning: "what the model knows before it answers" },
+  ],
+  run: (values, context) =>
+    runStepCommand(values, context, (workspace) =>
+      oneStep(buildDatasets(workspace, { ...values, signal: context.signal })),
+    ),
+});
+
+/** Step 6: the probes. */
+export const TRAIN: Command = defineCommand({
+  name: "train",
+  summary: "step 6: fit the probes, artifacts/models/",
+  options: { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS, ...TARGETS, ...SEED, ...CONFIG, ...OUTPUT },
+  examples: [
+    { line: "sep train", meaning: "the split of semantic entropies that separates best is the threshold" },
+    { line: "sep train --se-threshold median", meaning: "half of the training answers count as uncertain" },
+    {
+      line: "sep train --window 5 --positions all --nested",
+      meaning: "five consecutive layers, at the best position; and what all that choosing is worth",
+    },
+  ],
+  run: (values, context) =>
+    runStepCommand(values, context, (workspace) =>
+      oneStep(trainProbes(workspace, { ...values, signal: context.signal })),
+    ),
+});
+
+/** Step 7: how good the probes are. */
+export const EVAL: Command = defineCommand({
+  name: "eval",
+  summary: "step 7: score the probes, artifacts/models/probe_eval.json and artifacts/report.html",
+  options: { ...TARGETS, ...REPORT_SETTINGS, ...CONFIG, ...OUTPUT },
+  examples: [
+    { line: "sep eval", meaning: "AUROCs with intervals and p-values, and the report" },
+    {
+      line: "sep eval --target-risk 0.05 --target-coverage 0.9",
+      meaning: "also the thresholds that promise so much",
+    },
+    { line: "sep eval --out my-study --json", meaning: "the same for a script" },
+  ],
+  async run(values, context) {
+    const options = { ...values, signal: context.signal };
+    const steps = async function* (workspace: Workspace): Steps {
+      const evaluated = yield* evaluateProbes(workspace, options);
+      return [evaluated, yield* writeReport(workspace, options)];
+    };
+    const results = await runSteps(values, context, steps, EVALUATED_STEPS);
+    await printEvaluation(values, results, context);
+    return EXIT.ok;
+  },
+});
+
+/** The page that shows an evaluation. */
+export const REPORT: Command = defineCommand({
+  name: "report",
+  summary: "the evaluation as a page, artifacts/report.html, and its figures as SVG, PDF or PNG, and CSV",
+  options: {
+    transfer: text(
+      "FILE",
+      "A comparison of data sets by `sep transfer` to show; docs/transfer.md.",
+      "artifacts/transfer.json if it is there",
+    ),
+    ...REPORT_SETTINGS,
+    open: flag("Open the page in the browser."),
+    ...OUTPUT,
+  },
+  examples: [
+    {
+      line: "sep report --open",
+      meaning: "write the report of `sep eval` if it is not current, and look at it",
+    },
+    {
+      line: "sep report --transfer comparison/artifacts/transfer.json",
+      meaning: "with the matrix of a comparison that stands elsewhere",
+    },
+    {
+      line: "sep report --figures svg,pdf,png",
+      meaning: "each figure also as PDF for a paper and as PNG for slides, in artifacts/figures/",
+    },
+  ],
+  async run(values, context) {
+    const code = await runStepCommand(values, context, (workspace) =>
+      oneStep(writeReport(workspace, { ...values, signal: context.signal })),
+    );
+    const address = pathToFileURL(openWorkspace(resolve(values.out)).report).href;
+    if (values.open) openBrowser(address, context);
+    if (!values.json && !values.quiet) context.stdout.write(`Report  ${address}\n`);
+    return code;
+  },
+});

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { flag, redescribe, setting, text } from "../study/settings/setting.ts";
+import { parseShard, type Shard } from "../study/shards/shard.ts";
+import { openShard, type Workspace, withStudyRuns } from "../study/workspace.ts";
+
+/** Stands on the command line only, and not in a file of settings. */
+const onCommandLine = <S extends z.ZodType>(schema: S): S => redescribe(schema, { inFile: false });
+
+/** Of every step: where it works, and what it prints. */
+export const OUTPUT = {
+  out: onCommandLine(
+    setting(z.string().min(1).default("."), "Folder of the study; data/ and artifacts/ are in it.", {
+      placeholder: "DIR",
+    }),
+  ),
+  force: onCommandLine(flag("Replace outputs that other settings or inputs made.")),
+  json: onCommandLine(flag("Print one JSON line per event on stdout, the result last.")),
+  quiet: onCommandLine(flag("Print warnings and errors only.")),
+};
+
+/** Of steps that read settings from a file. */
+export const CONFIG = {
+  config: onCommandLine(
+    text(
+      "FILE",
+      "Settings by their option's name, in YAML or JSON, such as the artifacts/config.yaml that `sep run` writes; options on the command line come first.",
+    ),
+  ),
+};
+
+/** Which question set a step works on. */
+export const SET = {
+  set: setting(
+    z.enum(["both", "math", "ood"]).default("both"),
+    "Question set; a missing ood set is skipped with a note.",
+  ),
+};
+
+/** Which part of the questions a step works on. */
+export const SHARD = {
+  shard: setting(
+    z.string().refine(isShard).optional(),
+    "Work on part I of N of the questions, below shards/I-of-N/; `sep merge` joins them; docs/scale.md.",
+    { placeholder: "I/N", fallback: "all of them", expected: "I/N with I from 1 to N, such as 2/8" },
+  ),
+};
+
+function isShard(text: string): boolean {
+  try {
+    parseShard(text);
+    return true;
+  } catch {
+    return false; // the option's own error says what is expected
+  }
+}
+
+/** Where a step that writes runs works. */
+export const shardWorkspace = (study: Workspace, shard: string | undefined): Workspace =>
+  shard === undefined ? study : openShard(study.root, parseShard(shard) as Shard);
+
+/** Where a step that reads runs works. */
+export const shardOrStudyRuns = (study: Workspace, shard: string | undefined): Promise<Workspace> =>
+  withStudyRuns(shardWorkspace(study, shard));

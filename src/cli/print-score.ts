@@ -1,0 +1,148 @@
+import { SepError } from "../errors.ts";
+import { asRow, stringField } from "../formats/row-fields.ts";
+import type { QuestionScorer, ScoredQuestion } from "../serve/score-question.ts";
+import { formatNumber, formatPEquation } from "../text/format-numbers.ts";
+import { type Paint, wrap } from "./terminal.ts";
+
+const RISKS = {
+  incorrect: "that the answer is wrong",
+  "high-semantic-entropy": "that the model's answers would disagree in meaning",
+} as const satisfies Record<ScoredQuestion["risk_of"], string>;
+
+/** One scored question for people. */
+export function describeScore(scored: ScoredQuestion, paint: Paint, columns: number): string {
+  const {
+    answer,
+    risk,
+    score,
+    risk_of,
+    decision,
+    abstain_reason,
+    guarantee,
+    read_at,
+    familiarity,
+    warnings,
+  } = scored;
+  const colour = decision === "abstain" ? "yellow" : "green";
+  const where = read_at === null ? "" : `, read at ${read_at.position} ${JSON.stringify(read_at.token)}`;
+  const rows: readonly (readonly [string, string])[] = [
+    ["Answer", answer === null ? "not generated" : answer || "(empty)"],
+    [
+      "Risk",
+      risk !== null
+        ? `${formatNumber(risk)} ${RISKS[risk_of]} (score ${formatNumber(score)}${where})`
+        : score !== null
+          ? `not calibrated; score ${formatNumber(score)} ${RISKS[risk_of]}${where}`
+          : "unknown",
+    ],
+    ...(familiarity === null ? [] : [["Question", describeFamiliarity(familiarity, paint)] as const]),
+    [
+      "Decision",
+      decision === null
+        ? "none"
+        : paint(colour, `${decision}${abstain_reason === "unfamiliar" ? " (unfamiliar)" : ""}`),
+    ],
+  ];
+  return [
+    ...rows.map(([name, value]) => `${paint("bold", name.padEnd(NAME_WIDTH))}${value}`),
+    ...[guarantee, ...warnings].flatMap((text) =>
+      wrap(text, columns - NAME_WIDTH).map((line) => " ".repeat(NAME_WIDTH) + paint("gray", line)),
+    ),
+  ].join("\n");
+}
+
+function describeFamiliarity(
+  { distance, p_value, is_unfamiliar }: NonNullable<ScoredQuestion["familiarity"]>,
+  paint: Paint,
+): string {
+  const word = is_unfamiliar ? paint("yellow", "unfamiliar") : "familiar";
+  return `${word} (${formatPEquation(p_value, null)}, distance ${formatNumber(distance, 1)} from the training states)`;
+}
+
+const NAME_WIDTH = 10;
+
+/** What a line of a stream is answered with; `id` is as it was given, null where there was none. */
+export type ScoredLine =
+  | ({ readonly id: string | number | null } & ScoredQuestion)
+  | {
+      readonly id: string | number | null;
+      /** From 1. */
+      readonly line: number;
+      readonly error: { readonly code: string; readonly message: string };
+    };
+
+/**
+ * Scores a stream of `{"id"?, "question", "answer"?}` lines, one JSON value each, in their order and as they come. A line that
+ * cannot be used, or whose question cannot be answered, is answered with the error; blank lines with nothing.
+ * @throws what is no SepError, and SepError `interrupted`
+ */
+export async function* scoreLines(
+  scorer: QuestionScorer,
+  stream: AsyncIterable<Uint8Array>,
+  { signal, redact }: { readonly signal: AbortSignal; readonly redact: (message: string) => string },
+): AsyncGenerator<ScoredLine> {
+  let line = 0;
+  for await (const text of readLines(stream)) {
+    line += 1;
+    if (text.trim() === "") continue;
+    let id: string | number | null = null;
+    try {
+      const row = parseRow(text);
+      if (typeof row.id === "string" || typeof row.id === "number") id = row.id;
+      const { question, answer } = readQuestion(row);
+      yield { id, ...(await scorer.score(question, { id: String(id ?? question), answer, signal })) };
+    } catch (error) {
+      if (signal.aborted || !(error instanceof SepError)) throw error;
+      yield { id, line, error: { code: error.code, message: redact(error.message) } };
+    }
+  }
+}
+
+const parseRow = (text: string): ReturnType<typeof asRow> => asBadLine(() => asRow(JSON.parse(text)));
+
+const readQuestion = (
+  row: ReturnType<typeof asRow>,
+): { readonly question: string; readonly answer: string | undefined } =>
+  asBadLine(() => {
+    const unknown = Object.keys(row).filter((key) => !KEYS.includes(key));
+    if (unknown.length > 0)
+      throw new TypeError(
+        `unknown key ${unknown.map((key) => JSON.stringify(key)).join(", ")}, expected ${KEYS.join(", ")}`,
+      );
+    if (!["string", "number", "undefined"].includes(typeof row.id) && row.id !== null)
+      throw new TypeError('"id" is neither text nor a number');
+    const question = stringField(row, "question");
+    if (question.trim() === "") throw new TypeError('"question" is empty');
+    return { question, answer: row.answer === undefined ? undefined : stringField(row, "answer") };
+  });
+
+const KEYS: readonly string[] = ["id", "question", "answer"];
+
+function asBadLine<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new SepError(
+      "bad-question-file",
+      `The line cannot be used: ${reason}. Write {"id": "1", "question": "…"} on one line.`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * The lines of a stream of bytes, as they come. Only the line feed ends one: other Unicode line ends may stand inside
+ * JSON strings. What is not UTF-8 becomes U+FFFD.
+ */
+export async function* readLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let held = "";
+  for await (const bytes of stream) {
+    const lines = (held + decoder.decode(bytes, { stream: true })).split("\n");
+    held = lines.pop() as string;
+    yield* lines;
+  }
+  const last = held + decoder.decode();
+  if (last !== "") yield last;
+}

@@ -1,0 +1,53 @@
+import { styleText } from "node:util";
+
+/** What the CLI needs of an output stream; `process.stdout` is one. */
+export interface OutputStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+}
+
+/** A colour or weight that `util.styleText` knows. */
+export type Style = "bold" | "gray" | "red" | "yellow" | "green" | "cyan";
+
+/** Gives text a style, or leaves it alone. */
+export type Paint = (style: Style, text: string) => string;
+
+/**
+ * Styles for one stream: on when it is a terminal, unless NO_COLOR is set to anything; FORCE_COLOR turns them
+ * on for pipes too.
+ * @see https://no-color.org
+ */
+export function createPaint(stream: OutputStream, env: Readonly<Record<string, string | undefined>>): Paint {
+  const forced = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "0" && env.FORCE_COLOR !== "";
+  const refused = (env.NO_COLOR ?? "") !== "" || env.TERM === "dumb";
+  const enabled = !refused && (forced || stream.isTTY === true);
+  return enabled
+    ? (style, text) => styleText(style, text, { validateStream: false })
+    : (_style, text) => text;
+}
+
+/** Text as lines of at most `width` characters, broken between words; a longer word has a line of its own. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/**
+ * A size for people: "0 B", "12 kB", "3.4 MB", "1.2 GB", in powers of 1000.
+ * @param scaleBytes the size that chooses the unit, so that "0.3" and "1.2 GB" have the same unit
+ */
+export function formatBytes(sizeBytes: number, scaleBytes: number = sizeBytes): string {
+  const power = UNITS.findLastIndex((_, index) => scaleBytes >= 1000 ** index);
+  const value = sizeBytes / 1000 ** Math.max(0, power);
+  // kilobytes and bytes need no fraction
+  return `${value.toFixed(power >= 2 ? 1 : 0)} ${UNITS[Math.max(0, power)]}`;
+}
+
+const UNITS = ["B", "kB", "MB", "GB", "TB"] as const;

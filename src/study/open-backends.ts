@@ -1,0 +1,180 @@
+import type { Backend, BackendWith } from "../backends/backend.ts";
+import { isBackendFile, loadBackend } from "../backends/load-backend.ts";
+import { openLocal } from "../backends/local/local-backend.ts";
+import { openVllm, type VllmChoice } from "../backends/vllm/open-vllm.ts";
+import type { OpenModelOptions } from "../backends/local/open-model.ts";
+import { openNnsight } from "../backends/nnsight/open-nnsight.ts";
+import type { HubOptions } from "../checkpoint/hub/hub.ts";
+import { MODEL_DTYPES, type ModelDtype, type DeviceChoice } from "../engine/runtime/device.ts";
+import type { Device } from "../checkpoint/resolve-device.ts";
+import { SepError } from "../errors.ts";
+import {
+  ENGINE,
+  type MODEL,
+  NNSIGHT,
+  type VLLM,
+  VLLM_DTYPES,
+  type VLLM_SERVER,
+} from "./settings/backends.ts";
+import { resolveSettings, type SettingsOutput, toFlag } from "./settings/setting.ts";
+import type { StudySettings } from "./settings/study.ts";
+import type { StepEvent } from "./step.ts";
+
+type ModelSettings = SettingsOutput<Omit<typeof MODEL, "backend">>;
+type ServerSettings = SettingsOutput<typeof VLLM & typeof VLLM_SERVER> &
+  Partial<Pick<StudySettings, "vllmApi" | "vllmStates" | "vllmStatesUrl">>;
+
+/** What decides where a model runs; settings of nnsight only where it can be chosen. */
+export type BackendSettings = ModelSettings &
+  ServerSettings &
+  Partial<SettingsOutput<typeof NNSIGHT>> &
+  Partial<Pick<StudySettings, "layers">> & { readonly backend: string };
+
+export interface OpenBackendSettings {
+  /** Folder of the study, for the logs of servers that are started. */
+  readonly root: string;
+  readonly hub?: HubOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** What it is opened for. */
+  readonly step: "generate" | "trace";
+}
+
+/**
+ * Opens what `--backend` names: the local engine, vLLM, nnsight, or a file of the user's.
+ * @throws SepError `bad-option` for settings that contradict each other; those of the backends
+ */
+export async function* openBackend(
+  settings: BackendSettings,
+  { root, hub, signal, step }: OpenBackendSettings,
+): AsyncGenerator<StepEvent, Backend> {
+  const { backend, model, layers = "all" } = settings;
+  checkNnsight(settings);
+  if (isBackendFile(backend)) {
+    const open = await loadBackend(backend);
+    return yield* open(model, { root, layers, hub, signal });
+  }
+  if (backend === "nnsight") {
+    const { python, nnsightDevice: device = "auto", ndif: remote = false } = settings;
+    const dtype = torchDtypeOf(settings.dtype);
+    return yield* openNnsight(model, { python, device, dtype, remote, hub, env: hub?.env, signal });
+  }
+  const vllm = describeVllm(settings);
+  if (vllm !== null) return yield* openVllm(model, vllm, { root, layers, hub, signal });
+  return yield* openEngine(settings, { hub, signal, step });
+}
+
+/** Whether a name of `--backend` means the local engine. */
+export const isLocal = (backend: string): boolean => backend === "local" || backend === "hf";
+
+export interface OpenEngineOptions extends Omit<OpenBackendSettings, "root"> {
+  /** What the settings' own `device` has been resolved to, if it has. */
+  readonly device?: DeviceChoice | Device | undefined;
+}
+
+/** The local engine, which samples answers and reads states; notes what a dtype that it does not have means here. */
+export async function* openEngine(
+  settings: ModelSettings,
+  { hub, device = settings.device, signal, step }: OpenEngineOptions,
+): AsyncGenerator<StepEvent, BackendWith<"answers" | "states">> {
+  const { dtype: asked } = settings;
+  const dtype = localDtypeOf(asked);
+  if (asked !== undefined && asked !== dtype) {
+    const message = `--dtype ${asked} is float32 here: weights load as the checkpoint has them, in half precision too, and are computed in float32. int8 and int4 take less memory; docs/dtype.md`;
+    yield { kind: "note", step, part: "", message };
+  }
+  return yield* openLocal(settings.model, {
+    ...engineOptionsOf(settings),
+    device,
+    dtype,
+    hub,
+    signal,
+  });
+}
+
+const BYTES_PER_GIB = 2 ** 30;
+
+/** How the local engine is to run a model, in its own units. */
+export const engineOptionsOf = ({
+  device,
+  threads,
+  memory,
+}: SettingsOutput<typeof ENGINE>): Pick<OpenModelOptions, "device" | "threads" | "memoryBytes"> => ({
+  device,
+  threads,
+  memoryBytes: memory === undefined ? undefined : memory * BYTES_PER_GIB,
+});
+
+/** The local engine computes checkpoints of half precision in float32. */
+export const localDtypeOf = (dtype: ModelSettings["dtype"]): ModelDtype =>
+  MODEL_DTYPES.find((name) => name === dtype) ?? "float32";
+
+/**
+ * The vLLM servers that the settings name or start; null for another backend.
+ * @throws SepError `bad-option` for a dtype that vLLM does not have, or a server to start beside ones that run
+ */
+function describeVllm(
+  settings: ServerSettings & { readonly backend: string; readonly dtype: ModelSettings["dtype"] },
+): VllmChoice | null {
+  const { backend, launch, vllmUrl: urls, dtype, vllmTimeout: seconds } = settings;
+  if (launch && (backend !== "vllm" || urls !== undefined))
+    throw new SepError(
+      "bad-option",
+      `Got --launch with ${urls === undefined ? `--backend ${backend}` : `--vllm-url ${urls}`}, expected --backend vllm and no server's address: it starts one.`,
+    );
+  if (backend !== "vllm") return null;
+  if (dtype !== undefined && !(VLLM_DTYPES as readonly string[]).includes(dtype))
+    throw new SepError("bad-option", `Got --dtype ${dtype} with vLLM, expected ${VLLM_DTYPES.join(", ")}.`);
+  return {
+    urls,
+    statesUrls: settings.vllmStatesUrl,
+    servedName: settings.vllmModel,
+    api: settings.vllmApi,
+    stateRoute: settings.vllmStates,
+    concurrency: settings.vllmConcurrency,
+    limitMs: seconds === undefined ? undefined : seconds * 1_000,
+    serve: serverOptionsOf(settings),
+  };
+}
+
+/** How a vLLM server is to be started, in the words of its own command. */
+export const serverOptionsOf = (
+  settings: SettingsOutput<typeof VLLM_SERVER> & { readonly dtype: string | undefined },
+): NonNullable<VllmChoice["serve"]> => ({
+  gpuMemoryUtilization: settings.gpuMemUtilization,
+  maxNumSeqs: settings.maxNumSeqs,
+  tensorParallel: settings.tensorParallel,
+  enforceEager: settings.enforceEager,
+  dtype: settings.dtype,
+  maxModelLength: settings.maxModelLen,
+});
+
+/** What both PyTorch and `--dtype` know. */
+const TORCH_DTYPES = ["auto", "float32", "bfloat16", "float16"] as const;
+
+function torchDtypeOf(asked: ModelSettings["dtype"] = "float32"): string {
+  const dtype = TORCH_DTYPES.find((name) => name === (asked === "half" ? "float16" : asked));
+  if (dtype !== undefined) return dtype;
+  throw new SepError(
+    "bad-option",
+    `Got --dtype ${asked} with --backend nnsight, expected ${TORCH_DTYPES.join(", ")}.`,
+  );
+}
+
+/** @throws SepError `bad-option` for settings of nnsight with another backend, and of the engine with nnsight */
+function checkNnsight(settings: BackendSettings): void {
+  if (settings.ndif === undefined) return; // not a step that can choose it
+  const { backend: _chosen, ...own } = NNSIGHT;
+  const differing = <Name extends string>(defaults: { readonly [N in Name]: unknown }): Name | undefined =>
+    (Object.keys(defaults) as Name[]).find(
+      (name) => (settings as Readonly<Record<string, unknown>>)[name] !== defaults[name],
+    );
+  const isNnsight = settings.backend === "nnsight";
+  const idle = differing<string>(resolveSettings(isNnsight ? ENGINE : own, {}));
+  if (idle === undefined) return;
+  throw new SepError(
+    "bad-option",
+    isNnsight
+      ? `Got --${toFlag(idle)} with --backend nnsight, which does not read it. Its device is --nnsight-device.`
+      : `Got --${toFlag(idle)}, which only --backend nnsight reads.`,
+  );
+}

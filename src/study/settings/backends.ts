@@ -1,0 +1,163 @@
+import { isBackendFile } from "../../backends/load-backend.ts";
+import { z } from "zod";
+import { ANSWER_APIS } from "../../backends/vllm/answer-protocol.ts";
+import { STATE_ROUTES } from "../../backends/vllm/open-vllm.ts";
+import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
+import { MODEL_DTYPES, DEVICE_CHOICES } from "../../engine/runtime/device.ts";
+import { flag, redescribe, setting, text } from "./setting.ts";
+
+/** What vLLM calls its dtypes. */
+export const VLLM_DTYPES = ["auto", "bfloat16", "float16", "half", "float32"] as const;
+
+/** How the local engine runs a model. */
+export const ENGINE = {
+  device: setting(
+    z.enum(DEVICE_CHOICES).default("cpu"),
+    "What computes the model; auto: cuda or dml where one works, else cpu. What each needs: docs/devices.md.",
+    { hint: "`sep doctor` shows which work here" },
+  ),
+  threads: setting(z.int().min(1).optional(), "Threads of the engine.", {
+    fallback: "all that this machine or container has",
+  }),
+  memory: setting(
+    z.number().gt(0).optional(),
+    "GiB that the copies of the model may take together; more copies answer more questions in parallel.",
+    { fallback: "a quarter of what this machine or container has" },
+  ),
+};
+
+/** A backend's name, or a file with one of the user's. */
+const oneOfBackends = (names: readonly string[]): z.ZodString =>
+  z.string().refine((name) => names.includes(name) || isBackendFile(name));
+
+/** Which model, and where it runs. */
+export const MODEL = {
+  model: setting(
+    z.string().min(1).default(POCKET_MODEL),
+    "A model of the Hugging Face hub (org/name, org/name@revision), a checkpoint's directory, or the embedded model; docs/models.md.",
+    { placeholder: "ID|DIR|pocket" },
+  ),
+  backend: setting(
+    oneOfBackends(["local", "hf", "vllm"]).default("local"),
+    "Where the model runs: the local engine (hf is another name of it), vLLM, or a module of your own; docs/backends.md.",
+    {
+      placeholder: "local|hf|vllm|FILE",
+      expected: "a .js, .mjs or .ts file, or local, hf or vllm",
+      hint: "nnsight reads hidden states only",
+    },
+  ),
+  dtype: setting(
+    z.enum([...new Set([...MODEL_DTYPES, ...VLLM_DTYPES])]).optional(),
+    "Precision of the model. Local: float32, int8 (samples answers fastest) or int4 (least memory), and the others mean float32; `sep run` reads hidden states in float32 always; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
+    { fallback: "float32; vllm: auto" },
+  ),
+  ...ENGINE,
+};
+
+/** How a vLLM server is started, where this program starts one. */
+export const VLLM_SERVER = {
+  gpuMemUtilization: setting(
+    z.number().gt(0).max(1).optional(),
+    "Share of the GPU's memory for a vLLM that is started here.",
+    { fallback: "vLLM's" },
+  ),
+  maxNumSeqs: setting(z.int().min(1).optional(), "Sequences in parallel of a vLLM that is started here.", {
+    fallback: "vLLM's",
+  }),
+  tensorParallel: setting(
+    z.int().min(1).optional(),
+    "GPUs that share the model in a vLLM that is started here.",
+    {
+      fallback: "vLLM's",
+    },
+  ),
+  enforceEager: flag("Start vLLM without CUDA graphs, which saves memory."),
+  maxModelLen: setting(
+    z.int().min(2).optional(),
+    "Tokens of prompt and answer together in a vLLM that is started here.",
+    { fallback: "vLLM's" },
+  ),
+};
+
+/** Which vLLM servers, and how requests are sent. */
+export const VLLM = {
+  launch: flag(
+    "With --backend vllm: start vllm serve here and end it afterwards, which is what happens without --vllm-url.",
+  ),
+  vllmUrl: text(
+    "URL,URL",
+    "Servers with vLLM's API; a key in VLLM_API_KEY.",
+    "starts vllm serve here and ends it afterwards",
+  ),
+  vllmModel: text("NAME", "What the servers call the model.", "as --model"),
+  vllmConcurrency: setting(z.int().min(1).optional(), "Questions in parallel at each server.", {
+    fallback: "32; for hidden states 8",
+  }),
+  vllmTimeout: setting(z.number().gt(0).optional(), "Seconds that one request may take.", {
+    fallback: "1800",
+  }),
+};
+
+/** How vLLM is asked for answers. */
+export const VLLM_ANSWERS = {
+  vllmApi: setting(
+    z.enum(ANSWER_APIS).default("completions"),
+    "Send prompts as token ids, or as messages that the server renders itself.",
+  ),
+};
+
+/** How hidden states come out of vLLM. */
+export const VLLM_STATES = {
+  vllmStates: setting(
+    z.enum(STATE_ROUTES).default("extract"),
+    "extract: the residual stream of --layers, which the server was started with; pooling: the last layer after the final norm.",
+  ),
+};
+
+/** Of a whole study on vLLM. */
+export const VLLM_STUDY = {
+  vllmStatesUrl: text(
+    "URL,URL",
+    "Servers for hidden states, since those that extract them cannot sample answers.",
+    "as --vllm-url",
+  ),
+};
+
+/** Reads hidden states in Python, which `sep trace` alone can. */
+export const NNSIGHT = {
+  backend: setting(
+    oneOfBackends(["local", "hf", "vllm", "nnsight"]).default("local"),
+    "What reads the states: the local engine (hf is another name of it), vLLM, Python with nnsight, whose dtypes are PyTorch's, or a module of your own; docs/backends.md.",
+    {
+      placeholder: "local|hf|vllm|nnsight|FILE",
+      expected: "a .js, .mjs or .ts file, or local, hf, vllm or nnsight",
+    },
+  ),
+  python: text("PATH", "A Python that has nnsight, for --backend nnsight.", "one that `uv run` makes"),
+  nnsightDevice: setting(
+    z.string().min(1).default("auto"),
+    "PyTorch's name of nnsight's device (cpu, cuda, cuda:1, mps); auto: cuda where there is one, else cpu.",
+    { placeholder: "NAME" },
+  ),
+  ndif: flag("Compute on NDIF with --backend nnsight: it has the weights; needs NDIF_API_KEY."),
+};
+
+/** Prints how to start a vLLM server. */
+export const VLLM_COMMAND = {
+  model: MODEL.model,
+  purpose: setting(
+    z.enum(["states", "answers", "pooling"]).default("states"),
+    "What the server is for: sep trace, sep generate, or sep trace --vllm-states pooling.",
+  ),
+  folder: setting(
+    z.string().min(1).default("/dev/shm/sep-states"),
+    "Where the server writes hidden states; sep trace must see it too.",
+    { placeholder: "DIR" },
+  ),
+  port: setting(z.int().min(1).max(65535).optional(), "Port of the server.", { fallback: "vLLM's, 8000" }),
+  dtype: redescribe(MODEL.dtype, {
+    help: "Precision of the model: auto, bfloat16, float16, half or float32.",
+    fallback: "vLLM's, auto",
+  }),
+  ...VLLM_SERVER,
+};

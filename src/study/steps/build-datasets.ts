@@ -1,0 +1,347 @@
+import { rm } from "node:fs/promises";
+import type { TracePosition } from "../../engine/places.ts";
+import { SepError } from "../../errors.ts";
+import { assembleDataset, type QuestionEntropies, selectUsableRuns } from "../../probes/assemble-dataset.ts";
+import { DEFAULT_RATIOS, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
+import { createRunsReader, type LoadedRuns } from "../../samples/read-runs.ts";
+import type { RunRecord } from "../../samples/run-record.ts";
+import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
+import { readStateRowIndex, type StateRowIndex } from "../../states/state-index.ts";
+import { type ManifestWarning, readManifest, staleReasons } from "../../store/manifest.ts";
+import { manifestPathOf } from "../../store/output-ownership.ts";
+import { fileExists } from "../../store/read-file.ts";
+import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import { writeProbeDataset } from "../probe-files.ts";
+import { type DuplicateGroups, findShared, firstRuns, groupDuplicates, nameSome, questionTexts, warnOfDuplicates } from "../question-overlap.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { tracedAnswersPath } from "../study-answers.ts";
+import { type DataSetName, PROBE_SPLITS, type ProbeSplit, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
+import { DATASET, DATASET_LAYER } from "../settings/probes.ts";
+import { SEED } from "../settings/sampling.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+
+/** Of the data sets' `X_hidden`, and of the split by question. */
+const SETTINGS = { ...DATASET, ...DATASET_LAYER, ...SEED };
+
+export interface BuildDatasetsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
+  /** Question sets to use; the second one where it was traced, when not given. */
+  readonly sets?: readonly DataSetName[] | undefined;
+  readonly ratios?: SplitRatios;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const STEP = { step: "dataset", part: "" } as const;
+
+/**
+ * Step 5: joins runs, entropies and hidden states into probe data sets, split by question. The second question set is
+ * optional; without its hidden states there is no `ood_test`. Duplicates of a question go where it goes, and questions of
+ * the second set that the first asks as well are left out.
+ * @throws SepError `missing-input`, `bad-option` for a position or layer that was not traced, `bad-artefact`, and
+ * those of `runStep`
+ */
+export async function* buildDatasets(
+  workspace: Workspace,
+  { sets: wanted, ratios = DEFAULT_RATIOS, force, plan, signal, ...options }: BuildDatasetsOptions = {},
+): AsyncGenerator<StepEvent, StepResult> {
+  const { position: asked, layer, missingPosition, seed } = resolveSettings(SETTINGS, options);
+  const position = asked === "auto" ? await choosePosition(workspace.hiddenStates("math")) : asked;
+  const readRuns = createRunsReader();
+  const readSet = async (set: DataSetName): Promise<LoadedRuns> =>
+    readRuns(await tracedAnswersPath(workspace, set));
+  const isOodTraced = wanted?.includes("ood") ?? (await fileExists(workspace.hiddenStates("ood")));
+  const oodEntropies = isOodTraced && (await fileExists(workspace.semanticEntropy("ood")));
+  const withOod = isOodTraced && !(await isOodKnown(workspace, readSet));
+  const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
+  const inputsOf = async (set: DataSetName, entropies: boolean): Promise<string[]> => [
+    await tracedAnswersPath(workspace, set),
+    ...(entropies ? [workspace.semanticEntropy(set)] : []),
+    workspace.hiddenStates(set),
+    workspace.hiddenStatesIndex(set),
+  ];
+  const definition = {
+    ...STEP,
+    inputs: [...(await inputsOf("math", true)), ...(isOodTraced ? await inputsOf("ood", oodEntropies) : [])],
+    outputs: splits.map((split) => workspace.probeDataset(split)),
+    settings: { position, layer, missingPosition, ratios: { ...ratios }, seed },
+    whenStale: "redo" as const,
+  };
+  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
+    StepEvent,
+    StepOutcome
+  > {
+    yield { kind: "started", ...STEP, unit: "split", done: 0, total: splits.length };
+    yield { kind: "note", ...STEP, message: `probes read the ${position} token` };
+    const counts: Record<string, number> = {};
+    const warnings: ManifestWarning[] = [];
+    let done = 0;
+    const sets: readonly [DataSetName, boolean][] = withOod
+      ? [
+          ["math", true],
+          ["ood", oodEntropies],
+        ]
+      : [["math", true]];
+    let known: readonly RunRecord[] = [];
+    for (const [set, entropies] of sets) {
+      const source = await loadSet(workspace, set, await readSet(set), { entropies, position, known });
+      if (set === "math") known = firstRuns(source.allRuns);
+      requireUsable(source, missingPosition);
+      const own = [...warnOfDuplicates(source.duplicates, `${set}: `), ...describeDropped(source)];
+      for (const warning of own) yield { kind: "warning", ...STEP, warning };
+      warnings.push(...own);
+      countDropped(source, counts);
+      for (const [split, questions] of splitSet(source, ratios, seed)) {
+        signal?.throwIfAborted();
+        const wanted = new Set(questions);
+        const runs = source.usable.runs.filter((run) => wanted.has(run.question_id));
+        const chosen = layer === "last" ? source.hidden.layers.at(-1)! : layer;
+        const dataset = await assembleDataset(runs, source.hidden, source.index, source.entropies, {
+          position,
+          layer: chosen,
+          groupOf: source.duplicates.groupOf,
+        });
+        await writeProbeDataset(workspace.probeDataset(split), dataset);
+        const rows = dataset.runIds.length;
+        counts[`${split}_rows`] = rows;
+        counts[`${split}_questions`] = new Set(runs.map((run) => run.question_id)).size;
+        done++;
+        yield {
+          kind: "advanced",
+          ...STEP,
+          done,
+          total: splits.length,
+          detail: `${split}: ${rows} rows`,
+        };
+      }
+    }
+    if (withOod) {
+      const own = await warnOfOtherSettings(workspace);
+      for (const warning of own) yield { kind: "warning", ...STEP, warning };
+      warnings.push(...own);
+    } else {
+      await rm(workspace.probeDataset("ood_test"), { force: true }); // one of an earlier study would be scored
+      if (isOodTraced) counts.ood_also_in_math = firstRuns((await readSet("ood")).runs).length;
+      const warning = {
+        code: "no-ood",
+        message: isOodTraced
+          ? `All ${counts.ood_also_in_math} questions of the second set stand in the first, so nothing is said about questions of another kind. Give other questions with --ood.`
+          : "There is no second question set, so nothing is said about questions of another kind.",
+      };
+      yield { kind: "warning", ...STEP, warning };
+      warnings.push(warning);
+    }
+    return { counts, warnings };
+  });
+}
+
+/** Probes are compared in and out of distribution, and only the questions are meant to differ there. */
+async function warnOfOtherSettings(workspace: Workspace): Promise<ManifestWarning[]> {
+  const [math, ood] = await Promise.all(
+    (["math", "ood"] as const).map(async (set) =>
+      readManifest(manifestPathOf(await tracedAnswersPath(workspace, set))),
+    ),
+  );
+  if (math == null || ood == null) return []; // files of other tools do not say how they were made
+  const differing = staleReasons(math, { settings: ood.settings, inputs: math.inputs }).filter(
+    (reason) => !ASKED_APART.some((key) => reason.startsWith(`${key} `) || reason.startsWith(`${key}.`)),
+  );
+  if (differing.length === 0) return [];
+  const message = `The two question sets were not asked alike: from math to ood, ${differing.join("; ")}. What differs between them is then not the questions alone.`;
+  return [{ code: "sets-differ", message }];
+}
+
+/** Settings that belong to a set of questions. */
+const ASKED_APART = ["dataset", "correctness", "limit", "prompt_format", "adaptive", "sampler_sources"];
+
+interface SourceSet {
+  readonly set: DataSetName;
+  readonly hidden: HiddenStates;
+  readonly index: StateRowIndex;
+  readonly entropies: ReadonlyMap<string, QuestionEntropies> | null;
+  /** Without those of questions that the other set asks as well. */
+  readonly allRuns: readonly RunRecord[];
+  /** Questions of the other set, left out. */
+  readonly shared: readonly string[];
+  readonly duplicates: DuplicateGroups;
+  readonly usable: ReturnType<typeof selectUsableRuns>;
+  readonly badLines: number;
+  readonly position: TracePosition;
+}
+
+function findSharedRuns(runs: readonly RunRecord[], others: readonly RunRecord[]): readonly string[] {
+  const [texts, known] = questionTexts(runs, others);
+  return findShared(texts!, known!.values());
+}
+
+/** Whether the first set asks all questions of the second; false where files are missing, which the step reports. */
+async function isOodKnown(
+  workspace: Workspace,
+  readSet: (set: DataSetName) => Promise<LoadedRuns>,
+): Promise<boolean> {
+  const paths = await Promise.all(SPLIT_SOURCES.map((set) => tracedAnswersPath(workspace, set)));
+  if ((await Promise.all(paths.map(fileExists))).includes(false)) return false;
+  const ood = firstRuns((await readSet("ood")).runs);
+  const shared = findSharedRuns(ood, firstRuns((await readSet("math")).runs));
+  return ood.length > 0 && shared.length === ood.length;
+}
+
+/** @param known runs of another set, whose questions are left out */
+async function loadSet(
+  workspace: Workspace,
+  set: DataSetName,
+  { runs: all, problems, duplicates }: LoadedRuns,
+  {
+    entropies: withEntropies,
+    position,
+    known,
+  }: { readonly entropies: boolean; readonly position: TracePosition; readonly known: readonly RunRecord[] },
+): Promise<SourceSet> {
+  const hidden = await openHiddenStates(workspace.hiddenStates(set));
+  if (!hidden.positions.includes(position)) {
+    throw new SepError(
+      "bad-option",
+      `Position ${position} was not traced in ${hidden.path}; there are ${hidden.positions.join(", ")}. Choose one of them with --position.`,
+    );
+  }
+  const index = await readStateRowIndex(workspace.hiddenStatesIndex(set));
+  const shared = findSharedRuns(all, known);
+  const left = new Set(shared);
+  const runs = all.filter(({ question_id }) => !left.has(question_id));
+  const entropies = withEntropies
+    ? new Map(
+        (await readSemanticEntropy(workspace.semanticEntropy(set))).map((record) => [
+          record.question_id,
+          { semantic: record.semantic_entropy, discrete: record.discrete_semantic_entropy },
+        ]),
+      )
+    : null;
+  const usable = selectUsableRuns(runs, index, entropies, position);
+  return {
+    set,
+    hidden,
+    index,
+    entropies,
+    allRuns: runs,
+    shared,
+    duplicates: groupDuplicates(questionTexts(runs)[0]!),
+    usable,
+    badLines: problems.length + duplicates.length,
+    position,
+  };
+}
+
+/** Questions are split before rows are dropped, so that a longer token limit does not move questions around. */
+function splitSet(
+  { set, allRuns, duplicates: { groupOf } }: SourceSet,
+  ratios: SplitRatios,
+  seed: number,
+): [ProbeSplit, readonly string[]][] {
+  const questions = allRuns.map((run) => run.question_id);
+  if (set === "ood") return [["ood_test", questions]];
+  const { train, val, test } = splitQuestions(questions, { ratios, seed, groupOf });
+  return [
+    ["math_train", train],
+    ["math_val", val],
+    ["math_test", test],
+  ];
+}
+
+function requireUsable({ set, usable, allRuns, position }: SourceSet, policy: "drop" | "refuse"): void {
+  if (usable.runs.length === 0) {
+    throw new SepError(
+      "bad-option",
+      `None of the ${allRuns.length} ${set} samples has a ${position} token with semantic entropy. ` +
+        "Use another position (--position last-token), or a model that closes its reasoning.",
+    );
+  }
+  if (policy === "refuse" && usable.withoutPosition > 0) {
+    throw new SepError(
+      "bad-option",
+      `${usable.withoutPosition} of ${allRuns.length} ${set} samples have no ${position} token. Allow more tokens, or let them be dropped.`,
+    );
+  }
+}
+
+function describeDropped({
+  set,
+  usable,
+  allRuns,
+  badLines,
+  entropies,
+  position,
+  shared,
+}: SourceSet): ManifestWarning[] {
+  const warnings: ManifestWarning[] = [];
+  if (shared.length > 0) {
+    warnings.push({
+      code: "shared-questions",
+      message: `${set}: ${shared.length} questions stand in the other set as well, in the same words or nearly, and were left out: ${nameSome(shared)}.`,
+    });
+  }
+  if (usable.withoutPosition > 0) {
+    warnings.push({
+      code: "dropped-rows",
+      message:
+        `${set}: ${usable.withoutPosition} of ${allRuns.length} samples have no ${position} token ` +
+        `(${usable.truncated} with reasoning cut off by the token limit) and were dropped, so what follows is about ` +
+        "the others only.",
+    });
+  }
+  if (usable.withoutEntropy > 0) {
+    warnings.push({
+      code: "dropped-rows",
+      message: `${set}: ${usable.withoutEntropy} samples were dropped because their question has no semantic entropy.`,
+    });
+  }
+  if (badLines > 0) {
+    warnings.push({
+      code: "bad-lines",
+      message: `${set}: ${badLines} lines of the runs file were left out.`,
+    });
+  }
+  const measured = new Set(usable.runs.map((run) => run.question_id));
+  const without = [...measured].filter((id) => entropies?.get(id)?.semantic === null).length;
+  if (without > 0) {
+    const rest =
+      without === measured.size ? "its measures are null" : "its measures are over the other questions alone";
+    warnings.push({
+      code: "no-likelihood",
+      message: `${set}: ${without} of ${measured.size} questions have no semantic_entropy, for want of log-probabilities, so ${rest}. The SE probe does without: its labels come from discrete_semantic_entropy.`,
+    });
+  }
+  if (entropies === null) {
+    warnings.push({
+      code: "no-entropy",
+      message: `${set}: semantic entropy was not computed, so its measures are null. Run \`sep entropy\`.`,
+    });
+  }
+  return warnings;
+}
+
+function countDropped(
+  { set, usable, allRuns, duplicates, shared }: SourceSet,
+  counts: Record<string, number>,
+): void {
+  counts[`${set}_duplicate_questions`] = duplicates.sameCount + duplicates.nearCount;
+  if (set === "ood") counts.ood_also_in_math = shared.length;
+  counts[`${set}_samples`] = allRuns.length;
+  counts[`${set}_dropped_without_position`] = usable.withoutPosition;
+  counts[`${set}_dropped_truncated`] = usable.truncated;
+  counts[`${set}_dropped_without_entropy`] = usable.withoutEntropy;
+}
+
+/** The position that probes read where none is named. */
+const OF_REASONING: TracePosition = "think-end";
+/** The same for models that do not reason. */
+const WITHOUT_REASONING: TracePosition = "second-to-last";
+
+/**
+ * Which position probes read where none is named: `think-end`, unless fewer than half of the traced answers have
+ * reasoning that ended, since the others would have to be dropped; `second-to-last` then.
+ * @param hiddenStates of the training questions; where the file is missing, the step that reads it says so
+ */
+export async function choosePosition(hiddenStates: string): Promise<TracePosition> {
+  if (!(await fileExists(hiddenStates))) return OF_REASONING;
+  const { positions, rowCount } = await openHiddenStates(hiddenStates);
+  const rows = (position: TracePosition): number => (positions.includes(position) ? rowCount(position) : 0);
+  return 2 * rows(OF_REASONING) < rows(WITHOUT_REASONING) ? WITHOUT_REASONING : OF_REASONING;
+}

@@ -1,0 +1,308 @@
+import { ortNode } from "../../engine/runtime/ort-node.ts";
+import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
+import { chooseAnswerThreshold } from "../../evaluation/evaluate-decision.ts";
+import { DEFAULT_PERMUTATIONS } from "../../evaluation/evaluate-score.ts";
+import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../../evaluation/evaluate-split.ts";
+import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval, type FamiliarityEvaluation, type UnfamiliarCount } from "../../evaluation/probe-eval.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
+import type { SeThreshold } from "../../probes/se-threshold.ts";
+import { hasBothClasses } from "../../probes/split-questions.ts";
+import type { HiddenStates } from "../../states/hidden-states.ts";
+import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
+import { manifestPathOf } from "../../store/output-ownership.ts";
+import { fileExists } from "../../store/read-file.ts";
+import { writeAtomic } from "../../store/write-atomic.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import type { Workspace, DataSetName } from "../workspace.ts";
+import { decideSplits, fitCalibrationMaps } from "../probes/decide-splits.ts";
+import { type ScoredSplit, type StudyProbes, scoreStudy, listStudyInputs, summariseProbe, readProbeStates, readQuestionStates } from "../probes/score-study.ts";
+import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import type { CommonAnswer } from "../../evaluation/consistently-wrong.ts";
+import { type ConstantProbe, fitConstantProbe, fitShuffledProbes, type ShuffledControl } from "../../evaluation/controls.ts";
+import { measureFamiliarity } from "../../probes/familiarity.ts";
+import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
+import { readProbeDataset } from "../probe-files.ts";
+import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
+import { readRuns } from "../../samples/read-runs.ts";
+import { TARGETS } from "../settings/probes.ts";
+import { SEED } from "../settings/sampling.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+
+const SETTINGS = { ...TARGETS, ...SEED };
+
+export interface EvaluateProbesOptions extends StepControl, SettingsInput<typeof SETTINGS> {
+  /** Bootstrap resamples behind each interval. */
+  readonly resamples?: number;
+  /** Label permutations behind each p-value. */
+  readonly permutations?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const STEP = { step: "eval", part: "" } as const;
+
+/**
+ * Step 7: scores the held-out questions with every probe and writes `probe_eval.json`. Without a second
+ * question set there is no `ood_test`, and a warning says so.
+ * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`, and those of `runStep`
+ */
+export async function* evaluateProbes(
+  workspace: Workspace,
+  {
+    resamples = DEFAULT_RESAMPLES,
+    permutations = DEFAULT_PERMUTATIONS,
+    force,
+    plan,
+    signal,
+    ...options
+  }: EvaluateProbesOptions = {},
+): AsyncGenerator<StepEvent, StepResult> {
+  const { targetRisk, targetCoverage, seed } = resolveSettings(SETTINGS, options);
+  const withOod = await fileExists(workspace.probeDataset("ood_test"));
+  const splits = EVALUATED_SPLITS.filter((split) => withOod || split !== "ood_test");
+  const settings = { resamples, permutations, seed };
+  const definition = {
+    ...STEP,
+    inputs: await listStudyInputs(workspace, withOod),
+    outputs: [workspace.probeEval],
+    settings: { ...settings, targetRisk, targetCoverage },
+    whenStale: "redo" as const,
+  };
+  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
+    StepEvent,
+    StepOutcome
+  > {
+    // Scoring, then for each split its evaluation, then the thresholds.
+    const total = splits.length + 2;
+    yield { kind: "started", ...STEP, unit: "part", done: 0, total };
+    const { probes, threshold, splits: scored } = await scoreStudy(workspace);
+    const controls = await makeControls(workspace, probes, scored, seed);
+    yield { kind: "advanced", ...STEP, done: 1, total, detail: "scores" };
+
+    const validation = scored.find(({ split }) => split === "math_val")!.scores;
+    const { tau, warnings: tauWarnings } = chooseTau(validation);
+    const maps = fitCalibrationMaps(validation);
+    const ownMaps = { ...maps, se_probe_high_se: maps.se_probe };
+    const answers = {
+      math: await readCommonAnswers(workspace, "math"),
+      ood: await readCommonAnswers(workspace, "ood"),
+    };
+    const evaluations: Partial<Record<EvaluatedSplit, SplitEvaluation>> = {};
+    for (const [done, { split, scores }] of scored.entries()) {
+      signal?.throwIfAborted();
+      evaluations[split] = evaluateSplit(scores, {
+        tau,
+        control: controls.shuffled.get(split) ?? null,
+        constantControl: controls.constant?.evaluate(scores.incorrect) ?? null,
+        // what the maps do to the rows that they were fitted on says nothing
+        ...(split === "math_val" ? {} : { maps: ownMaps }),
+        answers: answers[split === "ood_test" ? "ood" : "math"],
+        ...settings,
+      });
+      yield { kind: "advanced", ...STEP, done: done + 2, total, detail: split };
+    }
+    const targets = [
+      { kind: "risk", target: targetRisk },
+      { kind: "coverage", target: targetCoverage },
+    ] as const;
+    const decisions = decideSplits(scored, targets, settings);
+    const own = [...tauWarnings, ...warnOfMaps(maps, probes), ...warningsOfSplits(evaluations)];
+    // those of the data sets and of training come first: what follows rests on them
+    const warnings = withoutRepeats([...(await readEarlierWarnings(workspace)), ...own]);
+    const evaluation = {
+      ...assemble(evaluations, probes, threshold, scored[0]!.hidden, settings, warnings),
+      calibration_maps: maps,
+      decisions,
+      familiarity: await evaluateFamiliarity(probes, scored),
+    };
+    await writeAtomic(workspace.probeEval, `${stableStringify(evaluation as unknown as Json, 2)}\n`);
+    yield { kind: "advanced", ...STEP, done: total, total, detail: "thresholds" };
+    for (const warning of own) yield { kind: "warning", ...STEP, warning };
+    return { counts: countRows(scored), warnings };
+  });
+}
+
+function chooseTau({ accuracyProbe, incorrect }: SplitScores): {
+  readonly tau: number | null;
+  readonly warnings: readonly ManifestWarning[];
+} {
+  const usable = hasBothClasses(incorrect) && !accuracyProbe.some(Number.isNaN);
+  const chosen = usable ? chooseAnswerThreshold(accuracyProbe, incorrect) : null;
+  if (chosen !== null) return { tau: chosen.tau, warnings: [] };
+  const why = usable
+    ? "no threshold there is better than chance"
+    : "it lacks one class, or the probe's scores";
+  const message = `tau_answer is null: it is chosen on math_val, and ${why}.`;
+  return { tau: null, warnings: [{ code: "no-tau", message }] };
+}
+
+/** Probes without a calibration map: whoever shows their scores as probabilities should know. */
+function warnOfMaps(
+  maps: ReturnType<typeof fitCalibrationMaps>,
+  { accuracy, se, baseline }: StudyProbes,
+): ManifestWarning[] {
+  const parts = [
+    ["accuracy probe", accuracy, maps.accuracy_probe],
+    ["SE probe", se, maps.se_probe],
+    ["entropy baseline", baseline, maps.entropy_baseline],
+  ] as const;
+  return parts.flatMap(([name, probe, { platt }]) => {
+    if (probe.kind === "untrained" || platt !== null) return [];
+    const message = `The ${name} is not calibrated: on math_val its scores do not rise with its label, or there is one class.`;
+    return [{ code: "no-calibration", message }];
+  });
+}
+
+/** Those of the data sets and of training, which the steps before have reported. */
+async function readEarlierWarnings(workspace: Workspace): Promise<ManifestWarning[]> {
+  const mains = [workspace.probeDataset("math_train"), workspace.accuracyProbe];
+  const manifests = await Promise.all(mains.map((main) => readManifest(manifestPathOf(main))));
+  return manifests.flatMap((manifest) => manifest?.warnings ?? []);
+}
+
+const warningsOfSplits = (
+  evaluations: Readonly<Partial<Record<EvaluatedSplit, SplitEvaluation>>>,
+): ManifestWarning[] =>
+  Object.entries(evaluations).flatMap(([split, evaluation]) =>
+    evaluation.warnings.map(({ code, message }) => ({ code, message: `${split}: ${message}` })),
+  );
+
+function assemble(
+  evaluations: Readonly<Partial<Record<EvaluatedSplit, SplitEvaluation>>>,
+  probes: StudyProbes,
+  threshold: SeThreshold,
+  hidden: HiddenStates,
+  settings: ProbeEval["settings"],
+  warnings: readonly ManifestWarning[],
+): ProbeEval {
+  const { math_val, math_test, ood_test } = evaluations;
+  return {
+    math_val: math_val!,
+    math_test: math_test!,
+    ...(ood_test === undefined ? {} : { ood_test }),
+    se_threshold: { method: threshold.method, threshold: threshold.threshold },
+    probes: {
+      accuracy_probe: summariseProbe(probes.accuracy),
+      se_probe: summariseProbe(probes.se),
+      entropy_baseline: summariseProbe(probes.baseline),
+    },
+    source: hidden.metadata,
+    settings,
+    warnings,
+  };
+}
+
+function countRows(scored: readonly ScoredSplit[]): Record<string, number> {
+  return Object.fromEntries(
+    scored.flatMap(({ split, scores }) => [
+      [`${split}_rows`, scores.incorrect.length],
+      [`${split}_questions`, new Set(scores.questionIds).size],
+    ]),
+  );
+}
+
+/**
+ * Counts the questions that each probe finds unfamiliar, on the splits that its distances were not taken from. A question
+ * is assessed by its first answer with a state, as in training.
+ */
+async function evaluateFamiliarity(
+  { accuracy, se }: StudyProbes,
+  scored: readonly ScoredSplit[],
+): Promise<NonNullable<ProbeEval["familiarity"]>> {
+  const held = scored.filter(({ split }) => split !== "math_val");
+  return {
+    accuracy_probe: await countUnfamiliar(accuracy, held),
+    se_probe: await countUnfamiliar(se, held),
+  };
+}
+
+/** @returns null for a probe that cannot tell */
+async function countUnfamiliar(
+  probe: Probe | UntrainedProbe,
+  held: readonly ScoredSplit[],
+): Promise<FamiliarityEvaluation | null> {
+  if (probe.kind === "untrained" || probe.familiarity === null) return null;
+  const { level, distances } = probe.familiarity;
+  const splits: Partial<Record<EvaluatedSplit, UnfamiliarCount>> = {};
+  for (const { split, dataset, hidden } of held) {
+    const { states } = await readQuestionStates(probe, dataset, hidden);
+    const found = states === null ? [] : measureFamiliarity(probe, states).filter((each) => each !== null);
+    const unfamiliar = found.filter(({ is_unfamiliar }) => is_unfamiliar).length;
+    splits[split] = {
+      question_count: found.length,
+      unfamiliar_count: unfamiliar,
+      unfamiliar_share: found.length === 0 ? null : unfamiliar / found.length,
+    };
+  }
+  return { level, validation_questions: distances.length, splits };
+}
+
+/** What the accuracy probe is held against. */
+export interface Controls {
+  /** Refitted on shuffled training labels, on every split whose rows all have its features. */
+  readonly shuffled: ReadonlyMap<EvaluatedSplit, ShuffledControl>;
+  /** Refitted on features that say nothing; null if not made. */
+  readonly constant: ConstantProbe | null;
+}
+
+/** Refits the accuracy probe on what it should learn nothing from; for logistic probes only. */
+async function makeControls(
+  workspace: Workspace,
+  { accuracy }: StudyProbes,
+  scored: readonly ScoredSplit[],
+  seed: number,
+): Promise<Controls> {
+  const controls = new Map<EvaluatedSplit, ShuffledControl>();
+  if (accuracy.kind !== "logistic") return { shuffled: controls, constant: null };
+  const train = await readProbeDataset(workspace.probeDataset("math_train"));
+  const { rows, values } = await readProbeStates(accuracy, train, scored[0]!.hidden);
+  const labels = Uint8Array.from(rows, (row) => 1 - train.correct[row]!);
+  const settings = { C: accuracy.C, classWeight: accuracy.class_weight };
+  const constant = await fitConstantProbe(labels, settings);
+  await using multiplier = await createMatrixMultiplier(ortNode);
+  const questions = rows.map((row) => train.questionGroups[row]!);
+  const shuffled = await fitShuffledProbes(
+    multiplier,
+    { features: values, width: accuracy.width, labels, questionIds: questions },
+    { ...settings, seed },
+  );
+  if (shuffled === null) return { shuffled: controls, constant };
+  for (const { split, dataset, hidden, scores } of scored) {
+    const own = await readProbeStates(accuracy, dataset, hidden);
+    const ownLabels = Uint8Array.from(own.rows, (row) => scores.incorrect[row]!);
+    const control = shuffled.evaluate(own.values, ownLabels);
+    if (control !== null) controls.set(split, control);
+  }
+  return { shuffled: controls, constant };
+}
+
+/**
+ * What the samples of each question of a set mostly say: the largest meaning cluster, with its first answer.
+ * @returns by question id; empty where the set's runs or entropies are not there
+ */
+async function readCommonAnswers(
+  workspace: Workspace,
+  set: DataSetName,
+): Promise<ReadonlyMap<string, CommonAnswer>> {
+  const paths = [workspace.runs(set), workspace.semanticEntropy(set)];
+  if ((await Promise.all(paths.map(fileExists))).includes(false)) return new Map();
+  const { runs } = await readRuns(workspace.runs(set));
+  const texts = new Map(
+    runs.map((run) => [
+      JSON.stringify([run.question_id, run.run_id]),
+      run.extracted_answer ?? (run.answer_text.trim() || null),
+    ]),
+  );
+  const records = await readSemanticEntropy(workspace.semanticEntropy(set));
+  return new Map(
+    records.flatMap(({ question_id, clusters }) => {
+      const samples = clusters.reduce((sum, { member_run_ids }) => sum + member_run_ids.length, 0);
+      if (samples === 0) return [];
+      const largest = clusters.reduce((most, cluster) =>
+        cluster.member_run_ids.length > most.member_run_ids.length ? cluster : most,
+      );
+      const said = largest.member_run_ids.map((run) => texts.get(JSON.stringify([question_id, run])) ?? null);
+      const answer = said.find((text) => text !== null) ?? null;
+      return [[question_id, { answer, cluster_share: largest.member_run_ids.length / samples }]];
+    }),
+  );
+}

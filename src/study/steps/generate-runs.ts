@@ -1,0 +1,260 @@
+import { rm } from "node:fs/promises";
+import { SepError } from "../../errors.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
+import { mapConcurrently } from "../../net/map-concurrently.ts";
+import type { Question } from "../../samples/question.ts";
+import { readRuns } from "../../samples/read-runs.ts";
+import { createRunRecorder, type RunRecorder } from "../../samples/record-runs.ts";
+import type { RunRecord } from "../../samples/run-record.ts";
+import { openJsonlAppender } from "../../store/append-jsonl.ts";
+import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
+import { writeJsonl } from "../../store/jsonl.ts";
+import type { Manifest, ManifestWarning } from "../../store/manifest.ts";
+import type { StepDefinition } from "../decide-step.ts";
+import { nameSome } from "../question-overlap.ts";
+import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { answersPath, bestPart } from "../study-answers.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
+import { type AdaptiveK, openAdaptiveK, allRunIds, sampleQuestion } from "../sampling/adaptive-k.ts";
+import { type GenerateRunsOptions, type GenerationPlan, planGeneration } from "../sampling/plan-generation.ts";
+
+/**
+ * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is
+ * on disk at once, so that an interrupted run goes on where it stopped and ends with the same bytes. More runs or
+ * more questions extend what is there, and another correctness rule grades it again; any other change is refused
+ * without `force`. A question that is too long for the model is left out and named. With `adaptive`, a question gets the
+ * first so many of its K answers. With `answers: "best"`, one careful answer per question instead, in a file of its own.
+ * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long` when
+ *   no question fits into the model, `too-few-questions` when every question is a shot, and `bad-option` as `buildPrompt` does
+ */
+export async function* generateRuns(
+  workspace: Workspace,
+  set: DataSetName,
+  options: GenerateRunsOptions,
+): AsyncGenerator<StepEvent, StepResult> {
+  const { force = false, plan: planned } = options;
+  const resolved = await planGeneration(workspace, set, options);
+  await using adaptive =
+    options.adaptive === undefined
+      ? null
+      : yield* openAdaptiveK(resolved.runs, resolved.recording.correctness, options.adaptive, options.signal);
+  const plan = { ...resolved, grading: { ...resolved.grading, adaptive: adaptive?.settings ?? null } };
+  const output = answersPath(workspace, set, options.answers);
+  const part = options.answers === "best" ? bestPart(set) : set;
+  const definition: StepDefinition = {
+    step: "generate",
+    part,
+    inputs: [workspace.raw(set)],
+    outputs: [output],
+    settings: { ...plan.sampling, ...plan.grading },
+    whenStale: "refuse",
+    extendsPrevious: (previous) => sameSampling(previous, plan),
+    check: () => (force ? Promise.resolve() : checkKeepable(output, plan)),
+    cleanUp: () => removeJournal(journalOf(output)),
+  };
+  return yield* runStep(workspace, definition, { force, plan: planned }, () =>
+    sampleMissing(output, part, { ...options, force, isShard: workspace.shard !== null }, plan, adaptive),
+  );
+}
+
+/** Whether the answers that are there are among those that are asked for now, however they are graded. */
+function sameSampling({ settings }: Manifest, { sampling, grading }: GenerationPlan): boolean {
+  const before = Object.entries(settings).filter(([key]) => !Object.hasOwn(grading, key));
+  return stableStringify(Object.fromEntries(before)) === stableStringify(sampling);
+}
+
+const journalOf = (output: string): string => `${output}.partial`;
+
+async function* sampleMissing(
+  output: string,
+  part: string,
+  { force, signal, isShard }: GenerateRunsOptions & { readonly force: boolean; readonly isShard: boolean },
+  plan: GenerationPlan,
+  adaptive: AdaptiveK | null,
+): AsyncGenerator<StepEvent, StepOutcome> {
+  const { backend, questions, runs } = plan;
+  const recorder = createRunRecorder(backend, plan.recording);
+  const journal = journalOf(output);
+  if (force) {
+    await removeJournal(journal);
+    await rm(output, { force: true });
+  }
+
+  const finished = await readFinished([output, journal], questions, runs, recorder);
+  if (await requireSameJournal(journal, plan.sampling)) await writeJournalSettings(journal, plan.sampling);
+  const runsOf = ({ id }: Question): RunRecord[] =>
+    Array.from({ length: runs }, (_, run) => finished.get(keyOf(id, run))).filter((run) => run !== undefined);
+  const nextRunIds = adaptive === null ? allRunIds(runs) : adaptive.nextRunIds;
+  const missing: Question[] = [];
+  for (const question of questions)
+    if ((await nextRunIds(question, runsOf(question), signal)).length > 0) missing.push(question);
+  const total = questions.length;
+  const tooLong = new Map<string, SepError>();
+  let done = total - missing.length;
+  const event = { step: "generate", part } as const;
+  yield { kind: "started", ...event, unit: "question", done, total };
+  for (const message of plan.notes) yield { kind: "note", ...event, message };
+
+  if (missing.length > 0) {
+    await using sampler = yield* backend.openSampler(missing.map(recorder.promptOf), { signal });
+    await using appender = await openJsonlAppender(journal);
+    const sampled = mapConcurrently(
+      missing,
+      async (asked, abort) => {
+        try {
+          return await sampleQuestion(
+            (question, runIds, stop) => recorder.sample(sampler, question, runIds, stop),
+            asked,
+            runsOf(asked),
+            nextRunIds,
+            abort,
+          );
+        } catch (error) {
+          if (!(error instanceof SepError && error.code === "prompt-too-long")) throw error;
+          tooLong.set(asked.id, error);
+          return [];
+        }
+      },
+      { concurrency: sampler.concurrency, signal },
+    );
+    for await (const records of sampled) {
+      await appender.append(records);
+      for (const run of records) finished.set(keyOf(run.question_id, run.run_id), run);
+      done += 1;
+      yield { kind: "advanced", ...event, done, total };
+    }
+  }
+  const answered = questions.filter(({ id }) => !tooLong.has(id));
+  // a shard may have none but long questions, where the study has others
+  if (answered.length === 0 && tooLong.size > 0 && !isShard) throw noneFits(tooLong);
+  const ordered = answered.flatMap(runsOf);
+  await writeJsonl(output, ordered);
+  const left = questions.flatMap(({ id }) => (tooLong.has(id) ? [id] : []));
+  const warnings = [...plan.warnings, ...warnOfTooLong(left), ...warnOfReasoning(ordered)];
+  for (const warning of warnings) yield { kind: "warning", ...event, warning };
+  const all = answered.length * runs;
+  const saved = all - ordered.length;
+  if (adaptive !== null) yield { kind: "note", ...event, message: describeSaving(saved, all) };
+  return {
+    counts: {
+      ...countRuns(answered.length, ordered),
+      ...(adaptive === null ? {} : { answers_saved: saved }),
+      left_out_as_shots: plan.leftOutAsShots,
+      left_out_too_long: left.length,
+    },
+    warnings,
+  };
+}
+
+const describeSaving = (saved: number, all: number): string =>
+  `${saved} of ${all} answers (${((saved / Math.max(1, all)) * 100).toFixed(1)}%) were not sampled: they could not have changed on which side of the threshold their question is`;
+
+const keyOf = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);
+
+/** Whether answers that are there can be built on, as `sampleMissing` does. */
+async function checkKeepable(output: string, plan: GenerationPlan): Promise<void> {
+  const journal = journalOf(output);
+  const recorder = createRunRecorder(plan.backend, plan.recording);
+  await readFinished([output, journal], plan.questions, plan.runs, recorder);
+  await requireSameJournal(journal, plan.sampling);
+}
+
+/**
+ * Unfinished work that was made with other settings is never mixed in, and never dropped unasked.
+ * @returns whether there is none
+ */
+async function requireSameJournal(
+  journal: string,
+  settings: Readonly<Record<string, Json>>,
+): Promise<boolean> {
+  const before = await readJournalSettings(journal);
+  if (before === null) return true;
+  if (stableStringify(before) === stableStringify(settings)) return false;
+  throw new SepError(
+    "output-differs",
+    `${journal} holds unfinished answers that were sampled with other settings. Use the same settings to go on, --force to drop them, or --out for another folder.`,
+  );
+}
+
+/**
+ * Runs that are already on disk. A question that was reworded is asked again.
+ * @throws SepError `output-differs` if there are runs that are not asked for: writing the output would lose them
+ */
+async function readFinished(
+  paths: readonly string[],
+  questions: readonly Question[],
+  runs: number,
+  record: RunRecorder,
+): Promise<Map<string, RunRecord>> {
+  const byId = new Map(questions.map((question) => [question.id, question]));
+  const finished = new Map<string, RunRecord>();
+  let surplus = 0;
+  for (const path of paths) {
+    for (const run of await readRunsIfThere(path)) {
+      const question = byId.get(run.question_id);
+      if (question === undefined || run.run_id >= runs) {
+        surplus += 1;
+        continue;
+      }
+      const current = record.renew(question, run);
+      if (current !== null) finished.set(keyOf(run.question_id, run.run_id), current);
+    }
+  }
+  if (surplus > 0) {
+    throw new SepError(
+      "output-differs",
+      `${paths[0]} has ${surplus} answers that are not asked for: of other questions, or beyond ${runs} a question. Ask for as many as before, use --force to drop them, or --out for another folder.`,
+    );
+  }
+  return finished;
+}
+
+async function readRunsIfThere(path: string): Promise<readonly RunRecord[]> {
+  try {
+    return (await readRuns(path)).runs;
+  } catch (error) {
+    if (error instanceof SepError && error.code === "missing-input") return [];
+    throw error;
+  }
+}
+
+function countRuns(questions: number, runs: readonly RunRecord[]): Record<string, number> {
+  const count = (test: (run: RunRecord) => boolean): number => runs.filter(test).length;
+  return {
+    questions,
+    runs: runs.length,
+    correct: count((run) => run.is_correct),
+    no_answer_found: count((run) => run.extracted_answer === null),
+    reasoning_truncated: count((run) => run.think_status === "truncated"),
+    reasoning_absent: count((run) => run.think_status === "none"),
+    cut_off_by_length: count((run) => run.finish_reason === "length"),
+    tokens: runs.reduce((sum, run) => sum + run.tokens.length, 0),
+  };
+}
+
+/** The error of a set whose questions are all too long, with what is wrong with one of them. */
+function noneFits(tooLong: ReadonlyMap<string, SepError>): SepError {
+  const [id, cause] = [...tooLong][0]!;
+  return new SepError(
+    "prompt-too-long",
+    `All ${tooLong.size} questions are too long for the model. ${JSON.stringify(id)}: ${cause.message}`,
+    { cause },
+  );
+}
+
+function warnOfTooLong(ids: readonly string[]): ManifestWarning[] {
+  if (ids.length === 0) return [];
+  const message = `${ids.length} questions are too long for the model, and were left out: ${nameSome(ids)}. Shorten them or the prompt around them, or take a model with a longer context.`;
+  return [{ code: "prompt-too-long", message }];
+}
+
+function warnOfReasoning(runs: readonly RunRecord[]): ManifestWarning[] {
+  const truncated = runs.filter((run) => run.think_status === "truncated").length;
+  if (truncated === 0) return [];
+  return [
+    {
+      code: "reasoning-truncated",
+      message: `${truncated} of ${runs.length} answers were still reasoning at the token limit: they count as incorrect and have no think-end position. Raise --max-new-tokens to see them end.`,
+    },
+  ];
+}

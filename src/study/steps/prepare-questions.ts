@@ -1,0 +1,91 @@
+import { basename } from "node:path";
+import { loadQuestions, locateQuestions } from "../../samples/load-questions.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
+import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
+import { fileExists } from "../../store/read-file.ts";
+import { findShared, groupDuplicates, nameSome, warnOfDuplicates } from "../question-overlap.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
+
+export interface PrepareQuestionsOptions extends StepControl {
+  /** A built-in set's name, or the path of a JSONL file; see `loadQuestions`. */
+  readonly source: string;
+  /** Take the first so many questions. */
+  readonly limit?: number | undefined;
+}
+
+/**
+ * Step 1: writes one question set to `data/{set}_raw.jsonl`.
+ * @throws SepError as `loadQuestions` and `runStep`
+ */
+export async function* prepareQuestions(
+  workspace: Workspace,
+  set: DataSetName,
+  { source, limit, force, plan }: PrepareQuestionsOptions,
+): AsyncGenerator<StepEvent, StepResult> {
+  const { questions, problems, format, path } = await loadQuestions(source, { limit });
+  const definition = {
+    step: "prepare",
+    part: set,
+    // The source may lie anywhere and move with the machine: its content counts, so it stands in the settings.
+    inputs: [],
+    outputs: [workspace.raw(set)],
+    settings: {
+      source: locateQuestions(source).builtIn ? source : basename(path),
+      source_sha256: await fingerprintFile(path),
+      limit: limit ?? null,
+    },
+    whenStale: "redo",
+  } as const;
+  const result = yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
+    StepEvent,
+    StepOutcome
+  > {
+    const total = questions.length;
+    const warnings: ManifestWarning[] = [];
+    yield { kind: "started", step: "prepare", part: set, unit: "question", done: 0, total };
+    yield {
+      kind: "note",
+      step: "prepare",
+      part: set,
+      message: `${path}: ${total} questions, format ${format}`,
+    };
+    if (problems.length > 0) {
+      const warning = {
+        code: "bad-lines",
+        message: `${problems.length} lines of ${basename(path)} were left out: ${describeProblems(problems)}`,
+      };
+      warnings.push(warning);
+      yield { kind: "warning", step: "prepare", part: set, warning };
+    }
+    await writeJsonl(workspace.raw(set), questions);
+    yield { kind: "advanced", step: "prepare", part: set, done: total, total };
+    return { counts: { questions: total, bad_lines: problems.length }, warnings };
+  });
+  if (plan === undefined) yield* warnOfOverlap(workspace, set);
+  return result;
+}
+
+/**
+ * Says before anything is sampled which questions the study will not count. It depends on both sets, so it is said again
+ * each time and is no part of the file's manifest; that of the data sets has it.
+ */
+export async function* warnOfOverlap(
+  workspace: Workspace,
+  set: DataSetName,
+): AsyncGenerator<StepEvent, void> {
+  const readTexts = async (of: DataSetName): Promise<ReadonlyMap<string, string>> => {
+    if (!(await fileExists(workspace.raw(of)))) return new Map();
+    const { questions } = await loadQuestions(workspace.raw(of));
+    return new Map(questions.map(({ id, question }) => [id, question]));
+  };
+  const texts = await readTexts(set);
+  const shared = set === "math" ? [] : findShared(texts, (await readTexts("math")).values());
+  const message = `${shared.length} of ${texts.size} questions stand in the first set as well, in the same words or nearly. \`sep dataset\` leaves them out of the second: ${nameSome(shared)}. Give other questions with --ood.`;
+  const warnings = [
+    ...warnOfDuplicates(groupDuplicates(texts)),
+    ...(shared.length === 0 ? [] : [{ code: "shared-questions", message }]),
+  ];
+  for (const warning of warnings) yield { kind: "warning", step: "prepare", part: set, warning };
+}

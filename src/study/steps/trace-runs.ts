@@ -1,0 +1,264 @@
+import { rm } from "node:fs/promises";
+import { stateBackendOf } from "../../backends/local/local-backend.ts";
+import type { LanguageModel } from "../../engine/language-model.ts";
+import { type LayerName, resolveLayers } from "../../engine/resolve-layers.ts";
+import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../../engine/places.ts";
+import { SepError } from "../../errors.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
+import { mapConcurrently } from "../../net/map-concurrently.ts";
+import { createHiddenStates, type HiddenStatesShape, type HiddenStatesWriter, reopenHiddenStates } from "../../states/hidden-states.ts";
+import type { StateBackend, StateReader } from "../../states/state-backend.ts";
+import { type TraceRow, writeStateIndex } from "../../states/state-index.ts";
+import { planTrace, type QuestionTrace, type TracePlan } from "../../states/trace-plan.ts";
+import { openJsonlAppender } from "../../store/append-jsonl.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
+import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
+import { readJsonl } from "../../store/jsonl.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
+import { readShardRuns, warnOfBadRuns, type AnswerRole, answersPath, findBestAnswers } from "../study-answers.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
+import { INDICES, TRACE } from "../settings/probes.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+
+const { layers: _numbers, ...SETTINGS } = { ...TRACE, ...INDICES };
+
+export interface TraceRunsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
+  /** A loaded model, which runs on the local engine, or another backend. */
+  readonly model: LanguageModel | StateBackend;
+  /** Residual layers, 0 .. L or TransformerLens' hook names; all by default. */
+  readonly layers?: "all" | readonly LayerName[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Step 4: the residual stream of every sampled answer, or of each question's best one, at the chosen positions and layers. An interrupted trace
+ * goes on where it stopped.
+ * @throws SepError `missing-input`, `output-locked`, `bad-option`, `bad-checkpoint`
+ */
+export async function* traceRuns(
+  workspace: Workspace,
+  set: DataSetName,
+  { model, layers = "all", force = false, plan, signal, ...options }: TraceRunsOptions,
+): AsyncGenerator<StepEvent, StepResult> {
+  const { positions, indices, answers: asked } = resolveSettings(SETTINGS, options);
+  const backend = stateBackendOf(model);
+  const resolved = chooseLayers(backend, layers);
+  const best = asked === "samples" ? null : await findBestAnswers(workspace, set);
+  const answers = asked === "auto" ? (best === null ? "samples" : "best") : asked;
+  const source = answersPath(workspace, set, answers);
+  const settings = {
+    model: backend.identity,
+    positions: TRACE_POSITIONS.filter((each) => positions === "all" || positions.includes(each)),
+    layers: resolved,
+    norm_state: backend.normState,
+    dtype: "float32",
+    ...(indices === "exact" ? {} : { indices }),
+    answers,
+  };
+  const definition = {
+    step: "trace",
+    part: set,
+    inputs: [source],
+    outputs: [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
+    settings,
+    whenStale: "redo",
+    cleanUp: () => removeJournal(journalOf(workspace.hiddenStates(set))),
+  } as const;
+  return yield* runStep(workspace, definition, { force, plan }, () =>
+    traceMissing(workspace, set, source, { backend, settings, force, signal }),
+  );
+}
+
+/** @throws SepError `bad-option` for layers that the model has not or the backend cannot read */
+function chooseLayers(
+  { name, model, layers: readable }: StateBackend,
+  asked: "all" | readonly LayerName[],
+): readonly number[] {
+  if (asked === "all" && readable !== undefined) return readable;
+  const resolved = resolveLayers(model.config, asked);
+  const missing = resolved.filter((layer) => readable !== undefined && !readable.includes(layer));
+  if (missing.length === 0) return resolved;
+  throw new SepError(
+    "bad-option",
+    `Got --layers with ${missing.join(", ")}, and this ${name} backend reads ${readable?.join(", ")} only.`,
+  );
+}
+
+interface TraceMissingOptions {
+  readonly backend: StateBackend;
+  readonly settings: {
+    readonly positions: readonly TracePosition[];
+    readonly layers: readonly number[];
+    readonly indices?: PositionIndices;
+    readonly answers: AnswerRole;
+    readonly [key: string]: Json;
+  };
+  readonly force: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function* traceMissing(
+  workspace: Workspace,
+  set: DataSetName,
+  source: string,
+  { backend, settings, force, signal }: TraceMissingOptions,
+): AsyncGenerator<StepEvent, StepOutcome> {
+  const { layers, positions } = settings;
+  const { model } = backend;
+  const loaded = await readShardRuns(source, workspace.shard);
+  const plan = planTrace(loaded.runs, {
+    positions,
+    indices: settings.indices ?? "exact",
+    endTokenIds: model.endTokenIds,
+    decode: model.tokenizer.decode,
+  });
+  const output = workspace.hiddenStates(set);
+  const shape = describeShape(backend, set, plan, settings);
+  const journalSettings = { ...settings, runs_sha256: await fingerprintFile(source) };
+  const unfinished = await openUnfinished(output, shape, journalSettings, force);
+  await using writer = unfinished.writer;
+
+  const missing = plan.questions.filter(({ questionId }) => !unfinished.done.has(questionId));
+  const total = plan.questions.length;
+  let done = total - missing.length;
+  const event = { step: "trace", part: set } as const;
+  yield { kind: "started", ...event, unit: "question", done, total };
+  if (missing.length > 0) {
+    await using reader = yield* backend.openReader(missing.length);
+    await using journal = await openJsonlAppender(unfinished.journal);
+    const traced = mapConcurrently(
+      missing,
+      async (question, abort) => {
+        await traceQuestion(reader, question, layers, writer, abort);
+        return question.questionId;
+      },
+      { concurrency: reader.concurrency, signal },
+    );
+    for await (const questionId of traced) {
+      await journal.append([{ question_id: questionId }]);
+      done += 1;
+      yield { kind: "advanced", ...event, done, total };
+    }
+  }
+  await writeStateIndex(
+    workspace.hiddenStatesIndex(set),
+    plan.questions.flatMap(({ rows }) => rows),
+  );
+  await writer.finish(output);
+  const warnings = [...warnOfBadRuns(loaded), ...warnOfMissing(plan, loaded.runs.length)];
+  for (const warning of warnings) yield { kind: "warning", ...event, warning };
+  return {
+    counts: {
+      questions: total,
+      runs: loaded.runs.length,
+      layers: layers.length,
+      hidden_size: model.config.hiddenSize,
+      ...Object.fromEntries([...plan.rowCounts].map(([position, rows]) => [`rows_${position}`, rows])),
+    },
+    warnings,
+  };
+}
+
+async function traceQuestion(
+  reader: StateReader,
+  { runs, rows }: QuestionTrace,
+  layers: readonly number[],
+  writer: HiddenStatesWriter,
+  signal: AbortSignal,
+): Promise<void> {
+  const prompt = runs[0]?.prompt_tokens ?? [];
+  // positions counted as the published code does may fall on the prompt's last token
+  const isPrompt = ({ token_index }: TraceRow): boolean => token_index < prompt.length;
+  const rowsOfRun = runs.map((run) => rows.filter((row) => row.run_id === run.run_id && !isPrompt(row)));
+  const { beforeGeneration, answers } = await reader.read(
+    prompt,
+    runs.map(({ tokens }, index) => ({
+      tokenIds: tokens,
+      indices: (rowsOfRun[index] ?? []).map(({ token_index }) => token_index),
+    })),
+    { layers, signal },
+  );
+  for (const { position, row } of rows.filter(isPrompt)) {
+    await writer.write(position, row, beforeGeneration);
+  }
+  for (const [index, ofRun] of rowsOfRun.entries()) {
+    for (const [i, { position, row }] of ofRun.entries()) {
+      await writer.write(position, row, answers[index]?.[i] as Float32Array);
+    }
+  }
+}
+
+function describeShape(
+  { name, model: { config }, metadata, normState }: StateBackend,
+  set: DataSetName,
+  { rowCounts }: TracePlan,
+  { layers, answers, indices = "exact" }: TraceMissingOptions["settings"],
+): HiddenStatesShape {
+  return {
+    rowCounts,
+    layers,
+    hiddenSize: config.hiddenSize,
+    metadata: {
+      dataset: set,
+      answers,
+      ...metadata,
+      backend: name,
+      norm_state: normState,
+      indices,
+      layers: layers.join(","),
+      block_count: String(config.blockCount),
+      hidden_size: String(config.hiddenSize),
+    },
+  };
+}
+
+const partialOf = (output: string): string => `${output}.partial`;
+const journalOf = (output: string): string => `${partialOf(output)}.done.jsonl`;
+
+/** Goes on with an unfinished trace of exactly the same runs, layers and positions; else starts a new one. */
+async function openUnfinished(
+  output: string,
+  shape: HiddenStatesShape,
+  settings: Readonly<Record<string, Json>>,
+  force: boolean,
+): Promise<{
+  readonly writer: HiddenStatesWriter;
+  readonly done: ReadonlySet<string>;
+  readonly journal: string;
+}> {
+  const partial = partialOf(output);
+  const journal = journalOf(output);
+  const before = force ? null : await readJournalSettings(journal);
+  if (before !== null && stableStringify(before) === stableStringify(settings)) {
+    // the output itself: complete, but its step was stopped before it could say so
+    const writer = (await reopenHiddenStates(partial, shape)) ?? (await reopenHiddenStates(output, shape));
+    if (writer !== null) return { writer, done: await readDone(journal), journal };
+  }
+  await removeJournal(journal);
+  await rm(partial, { force: true });
+  const writer = await createHiddenStates(partial, shape);
+  await writeJournalSettings(journal, settings);
+  return { writer, done: new Set(), journal };
+}
+
+async function readDone(journal: string): Promise<ReadonlySet<string>> {
+  await (await openJsonlAppender(journal))[Symbol.asyncDispose](); // mends its end; makes it if it is not there
+  const { rows } = await readJsonl(journal, {
+    parse: (value) => (value as { question_id: string }).question_id,
+  });
+  return new Set(rows);
+}
+
+function warnOfMissing({ missing }: TracePlan, runs: number): ManifestWarning[] {
+  return [...missing].flatMap(([position, count]) =>
+    count === 0
+      ? []
+      : [
+          {
+            code: "position-missing",
+            message: `${count} of ${runs} answers have no ${position} token and so no hidden state there.`,
+          },
+        ],
+  );
+}

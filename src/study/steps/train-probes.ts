@@ -1,0 +1,241 @@
+import type { TracePosition } from "../../engine/places.ts";
+import { SepError } from "../../errors.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
+import { describeProbe } from "../../probes/describe-probe.ts";
+import { PROBE_FORMAT } from "../../probes/parse-probe.ts";
+import type { ProbeDataset } from "../../probes/probe-dataset.ts";
+import type { SeThreshold } from "../../probes/se-threshold.ts";
+import { fitProbes } from "../../probes/sweep/fit-probes-node.ts";
+import type { ProbeTarget } from "../../probes/sweep/score-table.ts";
+import { trainEntropyBaseline } from "../../probes/train-entropy-baseline.ts";
+import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
+import { withoutRepeats, readManifest } from "../../store/manifest.ts";
+import { writeAtomic } from "../../store/write-atomic.ts";
+import { readProbeDataset, saveProbe, weightsPathOf } from "../probe-files.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import type { Workspace } from "../workspace.ts";
+import { reportFit, readQuestionStates, scoreStates } from "../probes/score-study.ts";
+import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import { NO_FAMILIARITY } from "../../probes/assess-risk.ts";
+import { chooseDecisionThreshold, type DecisionTarget } from "../../probes/choose-decision-threshold.ts";
+import { fitCalibration } from "../../probes/calibration.ts";
+import { fitFamiliarity } from "../../probes/fit-familiarity.ts";
+import type { GenerationConfig, Probe, UntrainedProbe } from "../../probes/probe.ts";
+import { assertThinkEntropies, scoreProbe } from "../../probes/score-probe.ts";
+import { manifestPathOf } from "../../store/output-ownership.ts";
+import { TARGETS, TRAIN, TRAIN_POSITIONS } from "../settings/probes.ts";
+import { SEED } from "../settings/sampling.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+import { tracedAnswersPath } from "../study-answers.ts";
+
+const SETTINGS = { ...TRAIN, ...TRAIN_POSITIONS, ...TARGETS, ...SEED };
+
+export interface TrainProbesOptions extends StepControl, SettingsInput<typeof SETTINGS> {
+  readonly signal?: AbortSignal | undefined;
+}
+
+const STEP = { step: "train", part: "" } as const;
+
+/**
+ * Step 6: chooses the SE threshold, sweeps all layers and positions by grouped cross-validation, and fits the accuracy
+ * probe, the SE probe and the entropy baseline on the training questions. The validation questions then give each its
+ * calibration map and its decision thresholds, so that a probe's own two files are all it takes to use it.
+ * @throws SepError `missing-input`, `too-few-questions` for fewer than two training questions, `bad-artefact`,
+ * `bad-option` for a position or layer that was not traced, and those of `runStep`
+ */
+export async function* trainProbes(
+  workspace: Workspace,
+  { force, plan, signal, ...options }: TrainProbesOptions = {},
+): AsyncGenerator<StepEvent, StepResult> {
+  const { probe: kind, c: C, ...settings } = resolveSettings(SETTINGS, options);
+  const { seThreshold, layer, window, positions, classWeight, nested, permutations } = settings;
+  const { targetRisk, targetCoverage, seed } = settings;
+  const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
+  const asking = await readGenerationConfig(workspace);
+  const definition = {
+    ...STEP,
+    inputs: [
+      workspace.probeDataset("math_train"),
+      workspace.probeDataset("math_val"),
+      workspace.hiddenStates("math"),
+    ],
+    outputs: [...probes, ...probes.map(weightsPathOf), workspace.seThreshold],
+    settings: {
+      ...settings,
+      positions: typeof positions === "string" ? positions : [...positions],
+      kind,
+      C,
+      asking: asking as unknown as Json,
+      format: PROBE_FORMAT.version, // probes of an earlier one cannot be read, and are fitted anew
+    },
+    whenStale: "redo" as const,
+  };
+  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
+    StepEvent,
+    StepOutcome
+  > {
+    const train = await readProbeDataset(workspace.probeDataset("math_train"));
+    const hidden = await openHiddenStates(workspace.hiddenStates("math"));
+    const { questionIds, questionGroups } = train;
+    const fitting = fitProbes(
+      { path: hidden.path, stateRows: takePositions(train, hidden, positions) },
+      {
+        incorrect: { labels: train.correct.map((correct) => 1 - correct) },
+        "high-semantic-entropy": { values: train.discreteSemanticEntropy, threshold: seThreshold },
+      } satisfies Record<ProbeTarget, unknown>,
+      questionIds,
+      {
+        groups: questionGroups,
+        kind,
+        C,
+        layer,
+        window,
+        position: positions === "dataset" ? train.position : "best",
+        classWeight,
+        nested,
+        permutations,
+        seed,
+        signal,
+      },
+    );
+    const { fitted, total } = yield* reportFit(fitting, STEP, 1);
+    const threshold = fitted.targets["high-semantic-entropy" satisfies ProbeTarget]!.threshold!;
+    await writeAtomic(workspace.seThreshold, `${stableStringify(threshold as unknown as Json, 2)}\n`);
+    const warnings = [...threshold.warnings];
+    const source = hidden.metadata;
+    const validation = await readProbeDataset(workspace.probeDataset("math_val"));
+    const targets = [
+      { kind: "risk", target: targetRisk },
+      { kind: "coverage", target: targetCoverage },
+    ] as const;
+    const calibrating = { train, hidden, seThreshold: threshold.threshold, targets, asking };
+    for (const [target, path] of [
+      ["incorrect", workspace.accuracyProbe],
+      ["high-semantic-entropy", workspace.seProbe],
+    ] as const) {
+      const probe = describeProbe(fitted, target, questionIds, { kind, classWeight, seed, source });
+      const calibrated = await calibrateProbe(probe, validation, calibrating);
+      await saveProbe(path, calibrated);
+      warnings.push(...calibrated.warnings);
+    }
+    const { labels } = fitted.targets["incorrect" satisfies ProbeTarget]!;
+    const baseline = await trainEntropyBaseline(
+      { target: "incorrect", labels, questionIds },
+      train.meanThinkEntropy,
+      { classWeight, seed, source },
+    );
+    await saveProbe(workspace.entropyBaseline, await calibrateProbe(baseline, validation, calibrating));
+    warnings.push(...baseline.warnings);
+    yield { kind: "advanced", ...STEP, done: total, total, detail: "entropy baseline" };
+    const found = withoutRepeats(warnings);
+    for (const warning of found) yield { kind: "warning", ...STEP, warning };
+    return { counts: countTraining(train, labels, threshold), warnings: found };
+  });
+}
+
+/** The positions that are swept, each with its rows. */
+function takePositions(
+  train: ProbeDataset,
+  hidden: HiddenStates,
+  positions: "dataset" | "all" | readonly TracePosition[],
+): Partial<Record<TracePosition, Int32Array>> {
+  const wanted = typeof positions === "string" ? hidden.positions : positions;
+  return Object.fromEntries(
+    wanted.map((position) => {
+      const own = train.stateRows[position];
+      if (own !== undefined) return [position, own];
+      throw new SepError(
+        "bad-option",
+        `Position ${position} was not traced in ${hidden.path}; there are ${hidden.positions.join(", ")}. Choose some of them with --positions.`,
+      );
+    }),
+  );
+}
+
+function countTraining(
+  { questionIds }: ProbeDataset,
+  incorrect: Uint8Array,
+  threshold: SeThreshold,
+): Record<string, number> {
+  return {
+    rows: questionIds.length,
+    questions: new Set(questionIds).size,
+    incorrect: incorrect.reduce((sum, label) => sum + label, 0),
+    high_semantic_entropy_questions: threshold.high_count,
+  };
+}
+
+interface CalibrateProbeOptions {
+  /** What the probe was fitted on. */
+  readonly train: ProbeDataset;
+  readonly hidden: HiddenStates;
+  /** Of high semantic entropy, nats. */
+  readonly seThreshold: number;
+  readonly targets: readonly DecisionTarget[];
+  readonly asking: GenerationConfig | null;
+}
+
+/**
+ * Completes a fitted probe with what only other questions can tell: how its scores become probabilities, above which
+ * score not to answer, and how far from the training states familiar questions lie.
+ * @param validation rows of questions that nothing was fitted or chosen on
+ */
+async function calibrateProbe(
+  probe: Probe | UntrainedProbe,
+  validation: ProbeDataset,
+  { train, hidden, seThreshold, targets, asking }: CalibrateProbeOptions,
+): Promise<Probe | UntrainedProbe> {
+  if (probe.kind === "untrained") return probe;
+  const scores =
+    probe.features === "hidden-state"
+      ? await scoreStates(probe, validation, hidden)
+      : scoreProbe(probe, assertThinkEntropies(Float32Array.from(validation.meanThinkEntropy)));
+  const incorrect = validation.correct.map((correct) => 1 - correct);
+  const { discreteSemanticEntropy: entropies, questionGroups } = validation;
+  const isIncorrectness = probe.target === "incorrect";
+  const labels = isIncorrectness ? incorrect : Uint8Array.from(entropies, (h) => (h > seThreshold ? 1 : 0));
+  const labelled = scores.map((score, row) =>
+    isIncorrectness || !Number.isNaN(entropies[row]) ? score : Number.NaN,
+  );
+  const { familiarity, warnings } = await recordFamiliarity(probe, train, validation, hidden);
+  return {
+    ...probe,
+    familiarity,
+    warnings: [...probe.warnings, ...warnings],
+    calibration_map: fitCalibration(labelled, labels, "platt"),
+    decisions: targets.map((target) => ({
+      ...target,
+      ...chooseDecisionThreshold(scores, incorrect, questionGroups, target),
+    })),
+    asking,
+  };
+}
+
+async function recordFamiliarity(
+  probe: Probe,
+  train: ProbeDataset,
+  validation: ProbeDataset,
+  hidden: HiddenStates,
+): Promise<Pick<Probe, "familiarity" | "warnings">> {
+  if (probe.features !== "hidden-state") return { familiarity: null, warnings: [] };
+  const { familiarity, reason } = fitFamiliarity(probe, {
+    training: (await readQuestionStates(probe, train, hidden)).values,
+    validation: (await readQuestionStates(probe, validation, hidden)).values,
+  });
+  const name = probe.target === "incorrect" ? "accuracy" : "SE";
+  const message = `The ${name} probe cannot tell which questions are unfamiliar: ${reason}. Add questions.`;
+  return { familiarity, warnings: reason === null ? [] : [{ code: NO_FAMILIARITY, message }] };
+}
+
+/** How the generate step asked the model. @returns null for runs that it did not make */
+export async function readGenerationConfig(workspace: Workspace): Promise<GenerationConfig | null> {
+  const manifest = await readManifest(manifestPathOf(await tracedAnswersPath(workspace, "math")));
+  if (manifest === null || manifest.step !== "generate") return null;
+  const { prompt_format, system_prompt, enable_thinking, sampler } = manifest.settings;
+  return {
+    prompt_format: prompt_format as Json,
+    system_prompt: system_prompt as string | null,
+    enable_thinking: enable_thinking as boolean | null,
+    sampler: sampler as unknown as SamplerSettings,
+  };
+}

@@ -1,0 +1,261 @@
+import { groupByQuestion, samplesOf } from "../../samples/samples.ts";
+import { readFile, rm } from "node:fs/promises";
+import { resolve } from "node:path";
+import { SepError } from "../../errors.ts";
+import type { ProbeEval, ProbeSummary } from "../../evaluation/probe-eval.ts";
+import type { TransferEval } from "../../evaluation/transfer-eval.ts";
+import { FIGURE_FORMATS, type FigureFormat, type FigureName, figureCsv, listFigures } from "../../report/figure.ts";
+import { figureSvg } from "../../report/figure-svg.ts";
+import { makeFigures } from "../../report/make-figures.ts";
+import { renderReport } from "../../report/render-report.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
+import { type Manifest, type ManifestWarning, readManifest } from "../../store/manifest.ts";
+import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
+import { fileExists } from "../../store/read-file.ts";
+import { writeAtomic } from "../../store/write-atomic.ts";
+import { isCurrent, openChain } from "../chain.ts";
+import { requireInput } from "../decide-step.ts";
+import { listStudyInputs, scoreStudy } from "../probes/score-study.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult, readTool } from "../step.ts";
+import type { Workspace, DataSetName } from "../workspace.ts";
+import { isPrintable, loadFigurePrinter } from "./print-figure.ts";
+import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import { type StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
+import type { SplitScores } from "../../evaluation/evaluate-split.ts";
+import { describeQuestions } from "../../report/describe-questions.ts";
+import type { ReportContent, ReportQuestion } from "../../report/report-content.ts";
+import type { Question } from "../../samples/question.ts";
+import { readRuns } from "../../samples/read-runs.ts";
+import type { RunRecord } from "../../samples/run-record.ts";
+import { readJsonl } from "../../store/jsonl.ts";
+import { formatNumber } from "../../text/format-numbers.ts";
+import { createRedactor, redactStrings } from "../../text/redact.ts";
+import { REPORT } from "../settings/probes.ts";
+import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+
+export interface WriteReportOptions extends StepControl, SettingsInput<typeof REPORT> {
+  /** A `transfer.json` to show; the study's own, if there is one, when not given. */
+  readonly transfer?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const STEP = { step: "report", part: "" } as const;
+
+/**
+ * Shows an evaluated study: `report.html`, and each of its figures in `figures/` beside it, in the formats asked for and
+ * as CSV. Files in formats that are no longer asked for are removed: they would show an older evaluation before long.
+ * @throws SepError `missing-input`, `bad-artefact`, `figures-unavailable`, and those of `runStep`
+ */
+export async function* writeReport(
+  workspace: Workspace,
+  { transfer, force, plan, signal, ...options }: WriteReportOptions = {},
+): AsyncGenerator<StepEvent, StepResult> {
+  const { figures: asked } = resolveSettings(REPORT, options);
+  await requireInput(workspace.probeEval, STEP.step);
+  const withOod = await fileExists(workspace.probeDataset("ood_test"));
+  const compared = transfer === undefined ? yield* findOwnTransfer(workspace) : resolve(transfer);
+  const names = listFigures(withOod, compared !== null);
+  const previous = await readManifest(manifestPathOf(workspace.report));
+  const formats =
+    asked === undefined ? formatsOf(previous) : FIGURE_FORMATS.filter((each) => asked.includes(each));
+  const endings = [...formats, "csv"];
+  const files = names.flatMap((name) => endings.map((ending) => workspace.figure(`${name}.${ending}`)));
+  const definition = {
+    ...STEP,
+    inputs: [
+      workspace.probeEval,
+      ...(compared === null ? [] : [compared]),
+      ...(await listStudyInputs(workspace, withOod)),
+    ],
+    outputs: [workspace.report, ...files],
+    settings: {
+      transfer: compared === null ? null : nameWithin(workspace, compared),
+      figures: [...formats],
+    },
+    whenStale: "redo" as const,
+  };
+  return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
+    StepEvent,
+    StepOutcome
+  > {
+    // before anything is written: a package that is not there must not leave half a report
+    const printers = await Promise.all(
+      formats.map(async (format) => ({ format, print: await loadFigurePrinter(format) })),
+    );
+    const total = names.length + 1;
+    yield { kind: "started", ...STEP, unit: "file", done: 0, total };
+    const evaluation = await readArtefact<ProbeEval>(workspace.probeEval, "math_test", "sep eval");
+    const comparison =
+      compared === null ? null : await readArtefact<TransferEval>(compared, "matrix", "sep transfer");
+    const content = await gatherReport(workspace, evaluation, comparison);
+    const figures = makeFigures(content);
+    await writeAtomic(workspace.report, renderReport(content, figures, formats));
+    yield { kind: "advanced", ...STEP, done: 1, total, detail: "page" };
+    const unprintable: FigureName[] = [];
+    for (const [i, name] of names.entries()) {
+      signal?.throwIfAborted();
+      const figure = figures.get(name)!;
+      const svg = figureSvg(figure);
+      if (formats.some((format) => format !== "svg") && !isPrintable(svg)) unprintable.push(name);
+      for (const { format, print } of printers)
+        await writeAtomic(workspace.figure(`${name}.${format}`), await print(svg, figure.heading));
+      await writeAtomic(workspace.figure(`${name}.csv`), figureCsv(figure));
+      yield { kind: "advanced", ...STEP, done: i + 2, total, detail: name };
+    }
+    if (previous !== null) await removeDropped(workspace, previous, definition.outputs);
+    const warnings = unprintable.length === 0 ? [] : [describeLetters(unprintable)];
+    for (const warning of warnings) yield { kind: "warning", ...STEP, warning };
+    return { counts: { figures: names.length }, warnings };
+  });
+}
+
+/** A comparison that no longer fits the study is left out: it may be of other studies, so it is not made anew here. */
+async function* findOwnTransfer({ transfer }: Workspace): AsyncGenerator<StepEvent, string | null> {
+  if (!(await fileExists(transfer))) return null;
+  const file = await openChain().inspect(transfer);
+  if (isCurrent(file)) return transfer;
+  const message = `${transfer} is ${file.state} (${file.reasons.join(", ")}) and is left out; \`sep transfer\` makes it anew`;
+  yield { kind: "note", ...STEP, message };
+  return null;
+}
+
+/** The formats of the files that a report has; those of earlier versions of this package are SVG. */
+function formatsOf(report: Manifest | null): readonly FigureFormat[] {
+  const there = Object.keys(report?.outputs ?? {});
+  const found = FIGURE_FORMATS.filter((format) => there.some((path) => path.endsWith(`.${format}`)));
+  return found.length === 0 ? ["svg"] : found;
+}
+
+/** Removes files of the report before that are not files of this one, unless somebody has edited them. */
+async function removeDropped(
+  workspace: Workspace,
+  { outputs }: Manifest,
+  kept: readonly string[],
+): Promise<void> {
+  const names = new Set(kept.map((path) => nameWithin(workspace, path)));
+  for (const [name, written] of Object.entries(outputs)) {
+    const path = resolve(workspace.root, name);
+    if (names.has(name) || !(await fileExists(path))) continue;
+    if ((await fingerprintFile(path)) === written) await rm(path);
+  }
+}
+
+const describeLetters = (names: readonly FigureName[]): ManifestWarning => ({
+  code: "missing-letters",
+  message: `The font of PDF and PNG figures lacks letters of ${names.join(", ")}, which show as boxes: it has Latin, Greek, Cyrillic and Hebrew. Take the SVG.`,
+});
+
+/** @param key one that every such file has */
+async function readArtefact<T>(path: string, key: keyof T & string, maker: string): Promise<T> {
+  const bad = (found: string, cause?: unknown): SepError =>
+    new SepError("bad-artefact", `${path} is not a file of \`${maker}\`: ${found}. Run it again.`, { cause });
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    throw bad("it cannot be read as JSON", error);
+  }
+  if (typeof value !== "object" || value === null || !(key in value)) throw bad(`it has no \`${key}\``);
+  return value as T;
+}
+
+/**
+ * Collects what the report shows.
+ * @param transfer null for none
+ * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`
+ */
+async function gatherReport(
+  workspace: Workspace,
+  evaluation: ProbeEval,
+  transfer: TransferEval | null,
+): Promise<ReportContent> {
+  const { probes, splits } = await scoreStudy(workspace);
+  const scoresOf = (name: string): SplitScores | undefined =>
+    splits.find(({ split }) => split === name)?.scores;
+  const test = scoresOf("math_test")!;
+  const ood = scoresOf("ood_test");
+  const { accuracy, se } = probes;
+  const trained = accuracy.kind === "untrained" ? se : accuracy;
+  const texts = await readTexts(workspace, "math");
+  return {
+    evaluation,
+    testScores: test,
+    layerScores: trained.kind === "untrained" ? [] : trained.training.layer_scores,
+    entropies: texts.entropies.map((record) => record.discrete_semantic_entropy),
+    questions: {
+      math_test: describe(test, texts),
+      ...(ood === undefined ? {} : { ood_test: describe(ood, await readTexts(workspace, "ood")) }),
+    },
+    transfer,
+    settings: describeSettings(evaluation, texts.runs),
+  };
+}
+
+interface StudyTexts {
+  readonly entropies: readonly StoredSemanticEntropy[];
+  readonly runs: readonly RunRecord[];
+  readonly questions: readonly Question[];
+}
+
+const describe = (scores: SplitScores, { entropies, runs, questions }: StudyTexts): ReportQuestion[] =>
+  describeQuestions(
+    scores,
+    entropies,
+    [...groupByQuestion(runs).values()].map((own) => samplesOf(own)),
+    questions,
+  );
+
+/** A set's answers and questions; what other tools did not write is left empty. */
+async function readTexts(workspace: Workspace, set: DataSetName): Promise<StudyTexts> {
+  const [entropyPath, runsPath, rawPath] = [
+    workspace.semanticEntropy(set),
+    workspace.runs(set),
+    workspace.raw(set),
+  ];
+  return {
+    entropies: (await fileExists(entropyPath)) ? await readSemanticEntropy(entropyPath) : [],
+    runs: (await fileExists(runsPath)) ? (await readRuns(runsPath)).runs : [],
+    questions: (await fileExists(rawPath))
+      ? (await readJsonl(rawPath, { parse: (value) => value as Question })).rows
+      : [],
+  };
+}
+
+/** Names and values of all that shaped a study, for its report. */
+function describeSettings(
+  { probes, se_threshold, settings, source }: ProbeEval,
+  runs: readonly RunRecord[],
+): [string, string][] {
+  const tool = readTool();
+  const questions = new Set(runs.map((run) => run.question_id)).size;
+  const first = runs[0];
+  const rows: [string, string][] = [
+    ["Tool", `${tool.name} ${tool.version}`],
+    ["Model", first?.model ?? "unknown"],
+    ["Questions and samples", `${questions} questions, ${runs.length} samples`],
+    ["Sampler", first === undefined ? "unknown" : describePairs({ ...first.sampler, seed: first.seed })],
+    ["Accuracy probe", describeProbe(probes.accuracy_probe)],
+    ["SE probe", describeProbe(probes.se_probe)],
+    ["Entropy baseline", describeProbe(probes.entropy_baseline)],
+    ["SE threshold", `${formatNumber(se_threshold.threshold, 4)} nats (${se_threshold.method})`],
+    [
+      "Inference",
+      `${settings.resamples} resamples, ${settings.permutations} permutations, seed ${settings.seed}`,
+    ],
+    ...Object.entries(source).map(([name, value]): [string, string] => [`Trace: ${name}`, value]),
+  ];
+  // a report is sent around, and an imported study names its model as it likes
+  return redactStrings(rows, createRedactor([]).message);
+}
+
+function describeProbe(probe: ProbeSummary | null): string {
+  if (probe === null) return "not trained";
+  const place = probe.position === null ? "mean think entropy" : `${probe.position}, layer ${probe.layer}`;
+  const score = probe.cv_auc === null ? "" : `, cross-validated AUROC ${formatNumber(probe.cv_auc)}`;
+  return `${place}, C = ${probe.C}, ${probe.training_rows} rows of ${probe.training_questions} questions${score}`;
+}
+
+const describePairs = (values: Readonly<Record<string, unknown>>): string =>
+  Object.entries(values)
+    .map(([name, value]) => `${name} ${Array.isArray(value) ? JSON.stringify(value) : value}`)
+    .join(", ");
