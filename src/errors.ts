@@ -60,6 +60,7 @@ export const SEP_ERROR_CODES = [
   "figures-unavailable",
   "unsafe-folder",
   "hostile-model",
+  "package-missing",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

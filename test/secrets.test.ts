@@ -13,7 +13,7 @@ import { runCli } from "../src/cli/run-cli.ts";
 import { expectNoSecret } from "./expect-no-secret.ts";
 import { createFakeCli } from "./fakes/cli-context.ts";
 import { makeFakeVllm } from "./fakes/make-fake-vllm.ts";
-import { notebookText, stageNotebook } from "./fakes/open-notebook.ts";
+import { notebookText, stageNotebook } from "../packages/notebook/test/stage-notebook.ts";
 
 // The doors of the program: terminal, JSON, files, notebook, agent. What servers say is in secrets-servers.test.ts.
 

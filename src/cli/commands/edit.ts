@@ -1,9 +1,8 @@
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { loadAgents, loadCreation, loadSession } from "../notebook-door.ts";
 import { SERVER_OPTIONS } from "../notebook-options.ts";
+import { loadNotebook, servingOf, terminalOf } from "../notebook-package.ts";
 import { flag } from "../option-spec.ts";
-import { serveSession } from "../serve-session.ts";
 
 /** The notebook in the browser. */
 export const EDIT: Command = defineCommand({
@@ -28,18 +27,9 @@ export const EDIT: Command = defineCommand({
     { line: "sep edit --new mine.html", meaning: "a new notebook" },
   ],
   async run(values, context) {
-    const { openSession } = await loadSession();
-    const agents = values.mcp ? await loadAgents() : null;
-    if (values.new) await (await loadCreation()).createNotebook(values.notebook);
-    await using session = await openSession(values.notebook, {
-      args: values.args,
-      env: context.env,
-      isLazy: values.lazy,
-      watches: true,
-    });
-    if (values.run) session.run("all");
-    const agent = agents?.createAgentHandler(session) ?? null;
-    await serveSession(session, "edit", values, values.run, agent, context);
+    const { new: isNew, mcp: hasAgent, run: runs, lazy: isLazy } = values;
+    const options = { ...servingOf(values), isNew, hasAgent, runs, isLazy };
+    await (await loadNotebook()).edit(values.notebook, options, terminalOf(context));
     return EXIT.ok;
   },
 });

@@ -1,8 +1,7 @@
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { loadSession } from "../notebook-door.ts";
 import { SERVER_OPTIONS } from "../notebook-options.ts";
-import { serveSession } from "../serve-session.ts";
+import { loadNotebook, servingOf, terminalOf } from "../notebook-package.ts";
 
 /** A notebook for readers: inputs work, code is neither shown nor changed. */
 export const NOTEBOOK_APP: Command = defineCommand({
@@ -17,10 +16,7 @@ export const NOTEBOOK_APP: Command = defineCommand({
     },
   ],
   async run(values, context) {
-    const { openSession } = await loadSession();
-    await using session = await openSession(values.notebook, { args: values.args, env: context.env });
-    session.run("all");
-    await serveSession(session, "app", values, true, null, context);
+    await (await loadNotebook()).app(values.notebook, servingOf(values), terminalOf(context));
     return EXIT.ok;
   },
 });

@@ -1,7 +1,7 @@
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { loadNotebook, terminalOf } from "../notebook-package.ts";
 import { operand } from "../option-spec.ts";
-import { createPaint } from "../paint.ts";
 import { OUTPUT_OPTIONS } from "../step-options.ts";
 
 /** Looks for mistakes without running anything. */
@@ -19,26 +19,8 @@ export const NOTEBOOK_CHECK: Command = defineCommand({
       meaning: "the same for a script; exit code 1 if there is something",
     },
   ],
-  async run({ notebook, json }, { stdout, env }) {
-    const { checkNotebook } = await import("../../notebook/graph/check-notebook.ts");
-    const { openDocument } = await import("../../notebook/session/notebook-document.ts");
-    const document = await openDocument(notebook);
-    const findings = checkNotebook(document.notebook);
-    const cells = document.notebook.cells.length;
-    if (json)
-      stdout.write(`${JSON.stringify({ kind: "check", ok: findings.length === 0, cells, findings })}\n`);
-    else {
-      const paint = createPaint(stdout, env);
-      for (const { cell, line, column, message } of findings) {
-        const place = line === null ? "" : `:${line}${column === null ? "" : `:${column}`}`;
-        stdout.write(`${paint("red", `cell ${cell}${place}`)}  ${message}\n`);
-      }
-      stdout.write(
-        findings.length === 0
-          ? `${cells} cells, nothing wrong.\n`
-          : `${findings.length} to correct in ${cells} cells.\n`,
-      );
-    }
-    return findings.length === 0 ? EXIT.ok : EXIT.failed;
+  async run({ notebook, json }, context) {
+    const ok = await (await loadNotebook()).check(notebook, { json }, terminalOf(context));
+    return ok ? EXIT.ok : EXIT.failed;
   },
 });

@@ -1,6 +1,6 @@
-import { writeFile } from "node:fs/promises";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { loadNotebook, terminalOf } from "../notebook-package.ts";
 import { flag, operand, restArguments, text } from "../option-spec.ts";
 import { OUTPUT_OPTIONS } from "../step-options.ts";
 
@@ -26,32 +26,9 @@ export const NOTEBOOK_EXPORT: Command = defineCommand({
       meaning: "run it first",
     },
   ],
-  async run(values, context) {
-    const { renderExport } = await import("../../notebook/export/render-export.ts");
-    const { runNotebook } = await import("../../notebook/script/run-notebook.ts");
-    const { openDocument } = await import("../../notebook/session/notebook-document.ts");
-    const { readResults } = await import("../../notebook/session/results-file.ts");
-    const { path, notebook } = await openDocument(values.notebook);
-    let ok = true;
-    if (values.run) {
-      const events = runNotebook(path, { args: values.args, env: context.env, signal: context.signal });
-      for (let next = await events.next(); ; next = await events.next()) {
-        if (!next.done) continue;
-        ok = next.value.ok;
-        break;
-      }
-    }
-    const { html, stale } = await renderExport(notebook, await readResults(path), { showsCode: values.code });
-    const target = values.to ?? `${values.notebook.replace(/\.html?$/i, "")}.export.html`;
-    await writeFile(target, html);
-    if (values.json) context.stdout.write(`${JSON.stringify({ kind: "export", ok, path: target, stale })}\n`);
-    else {
-      context.stdout.write(`${target}\n`);
-      if (stale.length > 0)
-        context.stderr.write(
-          `Results of cell ${stale.join(", ")} are missing or of older code; --run makes them anew.\n`,
-        );
-    }
+  async run({ notebook, to, run: runs, code: showsCode, json, args }, context) {
+    const { exportPage } = await loadNotebook();
+    const ok = await exportPage(notebook, { to, runs, showsCode, json, args }, terminalOf(context));
     return ok ? EXIT.ok : EXIT.failed;
   },
 });

@@ -1,0 +1,95 @@
+import { parseExpressionAt } from "acorn";
+import { type Message, type TransformFailure, transform } from "esbuild";
+import type { CellProblem } from "./cell-code.ts";
+
+/** JavaScript out of TypeScript, or why not. */
+export type StrippedCode =
+  | { readonly code: string; readonly sourceMap: string; readonly isExpression: boolean }
+  | { readonly problem: CellProblem };
+
+/**
+ * Takes the types out of a cell. A cell that is one expression stays one.
+ * Imports that look unused stay: other cells use them.
+ */
+export async function stripTypes(source: string): Promise<StrippedCode> {
+  // Only an expression can stand in parentheses; the name keeps esbuild from dropping it as unused.
+  const wrapped = await strip(`(${source}\n)`);
+  if (!("problem" in wrapped) && !/^\s*$/.test(wrapped.code)) return { ...wrapped, isExpression: true };
+  const plain = await strip(source);
+  return "problem" in plain ? plain : { ...plain, isExpression: false };
+}
+
+async function strip(
+  source: string,
+): Promise<{ readonly code: string; readonly sourceMap: string } | { readonly problem: CellProblem }> {
+  try {
+    const { code, map } = await transform(source, {
+      loader: "ts",
+      target: "esnext",
+      sourcemap: "external",
+      sourcefile: "cell",
+      treeShaking: false,
+      logLevel: "silent",
+      tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
+    });
+    return { code, sourceMap: map };
+  } catch (error) {
+    const [message] = (error as Partial<TransformFailure>).errors ?? [];
+    if (message === undefined) throw error;
+    return { problem: describe(message) };
+  }
+}
+
+function describe({ text, location }: Message): CellProblem {
+  return {
+    message: `SyntaxError: ${text}`,
+    line: location?.line ?? null,
+    column: location === null ? null : location.column + 1,
+  };
+}
+
+/** A Markdown or HTML cell as a tagged template, or what is wrong with one of its expressions. */
+export type TemplateSource = { readonly source: string } | { readonly problem: CellProblem };
+
+/**
+ * Text with `${…}` as the source of a tagged template. Where a brace closes its expression is what the parser of
+ * JavaScript says, so that braces and backticks inside an expression are no trouble.
+ */
+export function templateSource(tag: "md" | "html", text: string): TemplateSource {
+  let source = `${tag}\``;
+  let at = 0;
+  for (;;) {
+    const open = text.indexOf("${", at);
+    if (open === -1) return { source: `${source}${escapeLiteral(text.slice(at))}\`` };
+    source += escapeLiteral(text.slice(at, open));
+    const close = expressionEnd(text, open + 2);
+    if (typeof close !== "number") return { problem: close };
+    source += text.slice(open, close + 1);
+    at = close + 1;
+  }
+}
+
+/** Whether a text holds expressions; without them it can be shown before anything runs. */
+export const hasExpressions = (text: string): boolean => text.includes("${");
+
+/** Where the brace stands that closes the expression which begins at `from`. */
+function expressionEnd(text: string, from: number): number | CellProblem {
+  const line = text.slice(0, from).split("\n").length;
+  const problem = (message: string): CellProblem => ({ message, line, column: null });
+  try {
+    const { end } = parseExpressionAt(text, from, {
+      ecmaVersion: "latest",
+      sourceType: "module",
+      allowAwaitOutsideFunction: true,
+      preserveParens: true,
+    });
+    const gap = /^(?:\s|\/\*[\s\S]*?\*\/)*/.exec(text.slice(end))?.[0].length ?? 0;
+    if (text[end + gap] === "}") return end + gap;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return problem(`SyntaxError in \${…}: ${error.message.replace(/ \(\d+:\d+\)$/, "")}`);
+  }
+  return problem("SyntaxError: there is no closing brace behind the expression.");
+}
+
+const escapeLiteral = (text: string): string => text.replace(/[\\`]|\$(?=\{)/g, "\\$&");

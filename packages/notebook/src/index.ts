@@ -1,0 +1,19 @@
+/** The notebook of semantic-entropy-probes: its commands, as `sep` calls them, and the parts that they are made of. */
+
+export { app, check, edit, exportPage, run } from "./command/commands.ts";
+export type { OutputStream, ServingOptions, Terminal } from "./command/serve-session.ts";
+export { type ExportedNotebook, renderExport } from "./export/render-export.ts";
+export { createAgentHandler } from "./mcp/agent-handler.ts";
+export { outputText } from "./script/output-text.ts";
+export {
+  type RunNotebookOptions,
+  runNotebook,
+  type ScriptEvent,
+  type ScriptResult,
+} from "./script/run-notebook.ts";
+export { type NotebookServer, type ServeOptions, serveNotebook } from "./server/serve-notebook.ts";
+export { findMistakes, type NotebookMistake } from "./session/find-mistakes.ts";
+export { type NotebookDocument, openDocument } from "./session/notebook-document.ts";
+export { openSession } from "./session/session.ts";
+export type { Session, SessionOptions } from "./session/session-contract.ts";
+export { type NotebookResults, readResults } from "./storage-folder.ts";
