@@ -8,12 +8,12 @@ import { fileURLToPath } from "node:url";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { notebookText, stageNotebook } from "../packages/notebook/test/stage-notebook.ts";
 import { guardOutput } from "../src/cli/guard-output.ts";
 import { runCli } from "../src/cli/run-cli.ts";
 import { expectNoSecret } from "./expect-no-secret.ts";
 import { createFakeCli } from "./fakes/cli-context.ts";
 import { makeFakeVllm } from "./fakes/make-fake-vllm.ts";
-import { notebookText, stageNotebook } from "../packages/notebook/test/stage-notebook.ts";
 
 // The doors of the program: terminal, JSON, files, notebook, agent. What servers say is in secrets-servers.test.ts.
 
