@@ -11,7 +11,8 @@ export {
   type ScriptEvent,
   type ScriptResult,
 } from "./script/run-notebook.ts";
-export { type NotebookServer, type ServeOptions, serveNotebook } from "./server/serve-notebook.ts";
+export type { GatedServer } from "./server/listen.ts";
+export { type ServeOptions, serveNotebook } from "./server/serve-notebook.ts";
 export { findMistakes, type NotebookMistake } from "./session/find-mistakes.ts";
 export { type NotebookDocument, openDocument } from "./session/notebook-document.ts";
 export { openSession } from "./session/session.ts";

@@ -326,7 +326,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     tags: ["long"],
   }, async () => {
     const readShipped = (name: string): Promise<string> =>
-      readFile(new URL(`../notebooks/${name}.html`, import.meta.url), "utf8");
+      readFile(new URL(`../../../notebooks/${name}.html`, import.meta.url), "utf8");
     vi.stubEnv("HF_HOME", join(tmpdir(), "sep-no-models"));
     await using training = await stageNotebook(await readShipped("probe_training_auto"));
     stage = training;

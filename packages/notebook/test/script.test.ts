@@ -184,7 +184,8 @@ it("checks without running", async () => {
   ]);
   for (const name of ["probe_training_auto", "analysis"]) {
     expect(
-      sep("notebook", "check", fileURLToPath(new URL(`../notebooks/${name}.html`, import.meta.url))).status,
+      sep("notebook", "check", fileURLToPath(new URL(`../../../notebooks/${name}.html`, import.meta.url)))
+        .status,
     ).toBe(0);
   }
 });

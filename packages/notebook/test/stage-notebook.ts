@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { NotebookServer, ServeOptions } from "../src/server/serve-notebook.ts";
+import type { GatedServer } from "../src/server/listen.ts";
+import type { ServeOptions } from "../src/server/serve-notebook.ts";
 import type { Session, SessionOptions } from "../src/session/session-contract.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
@@ -17,7 +18,7 @@ export interface NotebookStage extends AsyncDisposable {
   readonly folder: string;
   readonly path: string;
   open(options?: SessionOptions): Promise<Session>;
-  serve(session: Session, options?: Partial<ServeOptions>): Promise<NotebookServer>;
+  serve(session: Session, options?: Partial<ServeOptions>): Promise<GatedServer>;
   /** Ends what was opened, as the end of the process would. */
   close(): Promise<void>;
 }

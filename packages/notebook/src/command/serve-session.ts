@@ -2,7 +2,9 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Environment, SepError } from "semantic-entropy-probes/files";
-import { type AgentHandler, type NotebookServer, serveNotebook } from "../server/serve-notebook.ts";
+import type { GatedServer } from "../server/listen.ts";
+import type { AgentHandler } from "../server/routes.ts";
+import { serveNotebook } from "../server/serve-notebook.ts";
 import type { Session } from "../session/session-contract.ts";
 import { storageFolderOf, writeStored } from "../storage-folder.ts";
 
@@ -30,7 +32,7 @@ export async function serveSession(
   terminal: Terminal,
 ): Promise<void> {
   const { data, env, signal } = terminal;
-  const open = (port: number): Promise<NotebookServer> =>
+  const open = (port: number): Promise<GatedServer> =>
     serveNotebook(session, { mode, host, port, hasToken, letsAnyoneIn, agent });
   await using server = await (wantedPort === undefined
     ? open(USUAL_PORT).catch((error: unknown) => retryAnywhere(error, open))
@@ -59,17 +61,14 @@ export async function serveSession(
   });
 }
 
-function retryAnywhere(
-  error: unknown,
-  open: (port: number) => Promise<NotebookServer>,
-): Promise<NotebookServer> {
+function retryAnywhere(error: unknown, open: (port: number) => Promise<GatedServer>): Promise<GatedServer> {
   if (error instanceof SepError && error.code === "port-taken") return open(0);
   throw error;
 }
 
 /** Opens the browser, where there is a screen. Where that does not work, the address that was printed does. */
 async function launchBrowser(
-  { address, port, token, entered }: NotebookServer,
+  { address, port, token, entered }: GatedServer,
   { document }: Session,
   { openBrowser, stderr }: Terminal,
 ): Promise<AsyncDisposable | null> {

@@ -1,8 +1,7 @@
 import { createRequire } from "node:module";
-import { toNodeHandler } from "@modelcontextprotocol/node";
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod/v4";
-import type { AgentHandler } from "../server/serve-notebook.ts";
+import type { AgentHandler } from "../server/routes.ts";
 import type { WantedEdit } from "../session/notebook-document.ts";
 import type { Session } from "../session/session-contract.ts";
 import { registerReadTools } from "./read-tools.ts";
@@ -21,8 +20,7 @@ export function createAgentHandler(session: Session): AgentHandler {
     registerRunTools(server, session);
     return server;
   });
-  const answer = toNodeHandler(handler);
-  return async (request, response, body) => answer(request as never, response as never, body);
+  return (request, parsedBody) => handler.fetch(request, { parsedBody });
 }
 
 const { version: VERSION } = createRequire(import.meta.url)("../../package.json") as { version: string };

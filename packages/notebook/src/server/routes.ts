@@ -1,12 +1,100 @@
+import type { HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import { SepError } from "semantic-entropy-probes/files";
 import * as z from "zod/v4";
 import type { WantedEdit } from "../session/notebook-document.ts";
 import type { Session } from "../session/session-contract.ts";
 import type { ControlValue } from "../wire.ts";
+import { streamEvents } from "./event-stream.ts";
+import { MAX_BODY_BYTES } from "./gate.ts";
 
-/** What a POST route does with a body that was checked. */
-interface Route {
-  readonly isForReaders: boolean;
-  run(body: unknown, session: Session): Promise<unknown>;
+/** Answers requests of an agent; made by the MCP room. */
+export type AgentHandler = (request: Request, body: unknown) => Promise<Response>;
+
+/** A file of the page, in memory. */
+export interface PageFile {
+  readonly type: string;
+  readonly body: string;
+}
+
+export interface RouteOptions {
+  readonly agent: AgentHandler | null;
+  /** By path. */
+  readonly files: ReadonlyMap<string, PageFile>;
+}
+
+type Env = { Bindings: HttpBindings };
+
+/** What an open notebook answers. Readers of an app may only move its inputs. */
+export function createRoutes(
+  session: Session,
+  mode: "edit" | "app",
+  { agent, files }: RouteOptions,
+): Hono<Env> {
+  const app = new Hono<Env>();
+  app.notFound((c) => c.json({ error: "There is nothing here." }, 404));
+  app.onError((error) => {
+    const { status, body } = describeFailure(error);
+    return Response.json(body, { status });
+  });
+  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseBody }));
+
+  for (const [path, { type, body }] of files)
+    app.get(path, (c) => c.body(body, 200, { "content-type": `${type}; charset=utf-8` }));
+
+  let streams = 0;
+  app.get("/events", ({ env: { outgoing } }) => {
+    if (streams >= MAX_STREAMS) throw new HTTPException(503, { message: TOO_MANY_PAGES });
+    streams += 1;
+    outgoing.on("close", () => {
+      streams -= 1;
+    });
+    streamEvents(session, mode, outgoing);
+    return RESPONSE_ALREADY_SENT;
+  });
+
+  if (agent !== null) {
+    app.post("/mcp", async (c) => agent(c.req.raw, await readJson(c)));
+    app.get("/mcp", (c) => c.json({ error: "The agent's route answers POST." }, 405));
+  }
+
+  const post = <Body>(
+    path: string,
+    schema: z.ZodType<Body>,
+    run: (body: Body) => unknown,
+    isForReaders = false,
+  ): void => {
+    if (mode === "app" && !isForReaders) return;
+    app.post(path, async (c) => Response.json((await run(schema.parse(await readJson(c)))) ?? {}));
+  };
+  post("/api/edit", EDITS_SCHEMA, async ({ edits, run, origin: from }) => {
+    const changed = await session.edit(edits, { run, origin: from });
+    const revisions = new Map(session.cells().map((cell) => [cell.id, cell.revision]));
+    return { changed: changed.map((each) => ({ id: each, revision: revisions.get(each) })) };
+  });
+  post(
+    "/api/run",
+    z.object({ ids: z.union([z.array(id), z.literal("all"), z.literal("stale")]) }),
+    ({ ids }) => session.run(ids),
+  );
+  post(
+    "/api/control",
+    z.object({ key: z.string().max(64), value: CONTROL_VALUE_SCHEMA, origin }),
+    ({ key, value, origin: from }) => session.setControl(key, value, from),
+    true,
+  );
+  post(
+    "/api/draft",
+    z.object({ id, draft: z.object({ text: z.string(), base, atMs: z.number() }).nullable() }),
+    ({ id: cell, draft }) => session.saveDraft(cell, draft),
+  );
+  post("/api/interrupt", z.object({}), () => session.interrupt());
+  post("/api/restart", z.object({}), () => session.restart());
+  post("/api/lazy", z.object({ isLazy: z.boolean() }), ({ isLazy }) => session.setLazy(isLazy));
+  return app;
 }
 
 const id = z.number().int().positive();
@@ -38,53 +126,44 @@ export const CONTROL_VALUE_SCHEMA: z.ZodType<ControlValue> = z.union([
   z.object({ name: z.string(), base64: z.string() }),
 ]);
 
-/** The routes that change something; readers of an app may only move its inputs. */
-export const ROUTES: ReadonlyMap<string, Route> = new Map([
-  [
-    "/api/edit",
-    route(
-      z.object({ edits: z.array(EDIT_SCHEMA).min(1).max(500), run: z.boolean().default(false), origin }),
-      async (body, session) => {
-        const changed = await session.edit(body.edits, { run: body.run, origin: body.origin });
-        const revisions = new Map(session.cells().map((cell) => [cell.id, cell.revision]));
-        return { changed: changed.map((each) => ({ id: each, revision: revisions.get(each) })) };
-      },
-    ),
-  ],
-  [
-    "/api/run",
-    route(
-      z.object({ ids: z.union([z.array(id), z.literal("all"), z.literal("stale")]) }),
-      async ({ ids }, session) => session.run(ids),
-    ),
-  ],
-  [
-    "/api/control",
-    route(
-      z.object({ key: z.string().max(64), value: CONTROL_VALUE_SCHEMA, origin }),
-      (body, session) => session.setControl(body.key, body.value, body.origin),
-      true,
-    ),
-  ],
-  [
-    "/api/draft",
-    route(
-      z.object({ id, draft: z.object({ text: z.string(), base, atMs: z.number() }).nullable() }),
-      ({ id: cell, draft }, session) => session.saveDraft(cell, draft),
-    ),
-  ],
-  ["/api/interrupt", route(z.object({}), (_body, session) => session.interrupt())],
-  ["/api/restart", route(z.object({}), async (_body, session) => session.restart())],
-  [
-    "/api/lazy",
-    route(z.object({ isLazy: z.boolean() }), async ({ isLazy }, session) => session.setLazy(isLazy)),
-  ],
-]);
+const EDITS_SCHEMA = z.object({
+  edits: z.array(EDIT_SCHEMA).min(1).max(500),
+  run: z.boolean().default(false),
+  origin,
+});
 
-function route<Body>(
-  schema: z.ZodType<Body>,
-  run: (body: Body, session: Session) => Promise<unknown>,
-  isForReaders = false,
-): Route {
-  return { isForReaders, run: (body, session) => run(schema.parse(body), session) };
+async function readJson(c: Context<Env>): Promise<unknown> {
+  const text = await c.req.text();
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new HTTPException(400, { message: `The body is not JSON: ${(cause as Error).message}`, cause });
+  }
 }
+
+/** A body that came in pieces, and grew too large; the gate knows lengths that are stated. */
+function refuseBody(): never {
+  throw new HTTPException(413, { message: `The body is larger than ${MAX_BODY_BYTES} bytes.` });
+}
+
+function describeFailure(error: unknown): { readonly status: number; readonly body: Record<string, string> } {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof HTTPException) return { status: error.status, body: { error: message } };
+  if (error instanceof SepError)
+    return { status: STATUS_OF[error.code] ?? 400, body: { error: message, code: error.code } };
+  if (error instanceof z.ZodError) {
+    const issues = error.issues.map(({ path, message: issue }) => `${path.join(".")}: ${issue}`);
+    return { status: 400, body: { error: issues.join("; ") } };
+  }
+  return { status: 500, body: { error: message } };
+}
+
+const STATUS_OF: Partial<Record<SepError["code"], number>> = {
+  "stale-revision": 409,
+  "no-such-cell": 404,
+  "kernel-died": 503,
+};
+
+/** A page holds one stream open; more than this is a mistake, or somebody who wants to use the memory up. */
+const MAX_STREAMS = 32;
+const TOO_MANY_PAGES = `${MAX_STREAMS} pages of this notebook are open. Close one, and load this one again.`;
