@@ -5,7 +5,6 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 const alias = [
   ["semantic-entropy-probes", "src/index.ts"],
   ["semantic-entropy-probes/files", "src/files.ts"],
-  ["semantic-entropy-probes-notebook", "packages/notebook/src/index.ts"],
 ].map(([name, path]) => ({
   find: new RegExp(`^${name}$`),
   replacement: fileURLToPath(new URL(path as string, import.meta.url)),

@@ -52,22 +52,22 @@ export interface NotebookTerminal extends CliContext {
   readonly openBrowser: ((address: string) => void) | null;
 }
 
-/** Its name in a variable: the compiler of this package knows nothing of that one, which is built after it. */
-const NAME: string = "semantic-entropy-probes-notebook";
+const NAME = "semantic-entropy-probes-notebook";
 
 /**
  * Loads the notebook, which a library's user does without.
  * @throws SepError `package-missing` if it is not installed
  */
-export async function loadNotebook(load = (): Promise<unknown> => import(NAME)): Promise<NotebookPackage> {
+export async function loadNotebook(name: string = NAME): Promise<NotebookPackage> {
   try {
-    return (await load()) as NotebookPackage;
+    // not a literal: that package is built after this one, whose compiler must not look for it
+    return (await import(`${name}/commands`)) as NotebookPackage;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes(`'${NAME}'`)) throw error;
+    if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes(`'${name}`)) throw error;
     throw new SepError(
       "package-missing",
-      `The notebook is a package of its own, and not installed. Install it beside this one: \`npm install ${NAME}@${readTool().version}\`, with -g if \`sep\` was installed with it.`,
+      `The notebook is a package of its own, and not installed. Install it beside this one: \`npm install ${name}@${readTool().version}\`, with -g if \`sep\` was installed with it.`,
       { cause: error },
     );
   }

@@ -1,7 +1,5 @@
-/** The notebook of semantic-entropy-probes: its commands, as `sep` calls them, and the parts that they are made of. */
+/** The notebook of semantic-entropy-probes for programs. What `sep` calls is the entry `/commands`. */
 
-export { app, check, edit, exportPage, run } from "./command/commands.ts";
-export type { OutputStream, ServingOptions, Terminal } from "./command/serve-session.ts";
 export { type ExportedNotebook, renderExport } from "./export/render-export.ts";
 export { createAgentHandler } from "./mcp/agent-handler.ts";
 export { outputText } from "./script/output-text.ts";

@@ -1,13 +1,17 @@
 import { writeFile } from "node:fs/promises";
 import { renderExport } from "../export/render-export.ts";
-import { createAgentHandler } from "../mcp/agent-handler.ts";
-import { outputText } from "../script/output-text.ts";
 import { runNotebook, type ScriptEvent, type ScriptResult } from "../script/run-notebook.ts";
 import { findMistakes } from "../session/find-mistakes.ts";
 import { createNotebook, openDocument } from "../session/notebook-document.ts";
 import { openSession } from "../session/session.ts";
 import { readResults } from "../storage-folder.ts";
-import { type ServingOptions, serveSession, type Terminal } from "./serve-session.ts";
+import type { Output } from "../wire.ts";
+import type { ServingOptions, Terminal } from "./serve-session.ts";
+
+/** Loaded when a command needs them. In functions with `await using`, the compiler leaves the `.ts` of an import. */
+const loadAgents = () => import("../mcp/agent-handler.ts");
+const loadServer = () => import("./serve-session.ts");
+const loadTexts = () => import("../script/output-text.ts");
 
 /** Arguments that the notebook reads as `args`. */
 interface WithArguments {
@@ -31,8 +35,13 @@ export async function edit(file: string, options: EditOptions, terminal: Termina
   if (isNew) await createNotebook(file);
   await using session = await openSession(file, { args, env: terminal.env, isLazy, watches: true });
   if (runs) session.run("all");
-  const agent = hasAgent ? createAgentHandler(session) : null;
-  await serveSession(session, { mode: "edit", isRunning: runs, agent }, options, terminal);
+  const agent = hasAgent ? (await loadAgents()).createAgentHandler(session) : null;
+  await (await loadServer()).serveSession(
+    session,
+    { mode: "edit", isRunning: runs, agent },
+    options,
+    terminal,
+  );
 }
 
 /** `sep notebook app`: for readers, whose inputs work, and who neither see nor change code. */
@@ -43,7 +52,12 @@ export async function app(
 ): Promise<void> {
   await using session = await openSession(file, { args: options.args, env: terminal.env });
   session.run("all");
-  await serveSession(session, { mode: "app", isRunning: true, agent: null }, options, terminal);
+  await (await loadServer()).serveSession(
+    session,
+    { mode: "app", isRunning: true, agent: null },
+    options,
+    terminal,
+  );
 }
 
 interface RunOptions extends WithArguments {
@@ -58,12 +72,13 @@ export async function run(
   terminal: Terminal,
 ): Promise<boolean> {
   const { data, stdout, env, signal } = terminal;
+  const { outputText } = await loadTexts();
   const events = runNotebook(file, { args, env, signal });
   for (;;) {
     const next = await events.next();
     if (!next.done) {
       if (json) data.write(`${JSON.stringify(next.value)}\n`);
-      else printEvent(next.value, quiet, terminal);
+      else printEvent(next.value, outputText, quiet, terminal);
       continue;
     }
     const result = next.value;
@@ -73,7 +88,12 @@ export async function run(
   }
 }
 
-function printEvent(event: ScriptEvent, isQuiet: boolean, terminal: Terminal): void {
+function printEvent(
+  event: ScriptEvent,
+  outputText: (output: Output) => string,
+  isQuiet: boolean,
+  terminal: Terminal,
+): void {
   const { data, stderr, env } = terminal;
   if (event.kind === "progress") {
     const { label, done, total, detail } = event.progress;
