@@ -9,8 +9,8 @@ import { type NotebookStage, notebookText, stageNotebook } from "./stage-noteboo
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const { renderExport } = (await import(
-  new URL("../dist/export/render-export.js", import.meta.url).href
-)) as typeof import("../src/export/render-export.ts");
+  new URL("../dist/script/render-export.js", import.meta.url).href
+)) as typeof import("../src/script/render-export.ts");
 
 /** Markup that wants out: over the page, to another page, or into its code. */
 const ATTACKS: Readonly<Record<string, string>> = {

@@ -2,8 +2,14 @@ import { type Expression, type Node, type Program, parse, parseExpressionAt } fr
 import { analyze, type Reference, type Variable } from "eslint-scope";
 import { CELL_TYPES, type NotebookCell } from "../format/notebook-file.ts";
 import { BUILTIN_NAMES, type CellAnalysis, type CellProblem, IMPORT_CALL, IMPORT_META } from "./cell-code.ts";
-import { stripTypes, templateSource } from "./cell-source.ts";
-import { applySplices, isImportNode, rewriteImports, type Splice } from "./rewrite-imports.ts";
+import {
+  applySplices,
+  isImportNode,
+  rewriteImports,
+  type Splice,
+  stripTypes,
+  templateSource,
+} from "./cell-source.ts";
 
 const PARSE = {
   ecmaVersion: "latest",

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
-import { renderExport } from "../export/render-export.ts";
+import { renderExport } from "../script/render-export.ts";
 import { runNotebook, type ScriptEvent, type ScriptResult } from "../script/run-notebook.ts";
-import { findMistakes } from "../session/find-mistakes.ts";
+import { findMistakes } from "../session/analyze-notebook.ts";
 import { createNotebook, openDocument } from "../session/notebook-document.ts";
 import { openSession } from "../session/session.ts";
 import { readResults } from "../storage-folder.ts";

@@ -5,15 +5,15 @@ import { Script } from "node:vm";
 import { BUILTIN_NAMES, type BuiltinName } from "../cell/cell-code.ts";
 import { cacheOnDisk } from "../storage-folder.ts";
 import type { Progress } from "../wire.ts";
+import { createPlot, parseArguments } from "./builtins.ts";
 import { type CellOutputs, cellFileName, collectOutputs, describeError } from "./cell-outputs.ts";
 import { type ControlBoard, createControlBoard } from "./control-board.ts";
 import { Control, ui } from "./controls.ts";
 import { createImporter } from "./import-module.ts";
-import { html, md } from "./markup.ts";
 import type { FromKernel, KernelCell, KernelSettings, ToKernel } from "./messages.ts";
 import { createScheduler } from "./scheduler.ts";
 import { CellStopped, type Scheduler, type StatusChange } from "./scheduler-contract.ts";
-import { createPlot, showValue, Table } from "./show-value.ts";
+import { html, md, showValue, Table } from "./show-value.ts";
 import { trackProgress } from "./track-progress.ts";
 
 /** One notebook's values and what runs them. */
@@ -226,26 +226,3 @@ function inspectValue(
 
 const PROGRESS_MS = 50;
 const MAX_INSPECTED = 40_000;
-
-/** Arguments of a notebook: `--k 20 --quick --name=x file` as `{ k: 20, quick: true, name: "x", _: ["file"] }`. */
-export type NotebookArguments = Readonly<Record<string, string | number | boolean | readonly string[]>>;
-
-/** Reads what stands behind `--` on the command line. What looks like a number is one. */
-export function parseArguments(words: readonly string[]): NotebookArguments {
-  const values: Record<string, string | number | boolean | string[]> = {};
-  const rest: string[] = [];
-  for (let at = 0; at < words.length; at += 1) {
-    const word = words[at] as string;
-    const [, name, , inline] = /^--([^=]+)(=(.*))?$/s.exec(word) ?? [];
-    if (name === undefined) rest.push(word);
-    else if (inline !== undefined) values[name] = readWord(inline);
-    else if (at + 1 < words.length && !/^--\D/.test(words[at + 1] as string)) {
-      at += 1;
-      values[name] = readWord(words[at] as string);
-    } else values[name] = true;
-  }
-  return { ...values, _: rest };
-}
-
-const readWord = (word: string): string | number =>
-  word.trim() !== "" && Number.isFinite(Number(word)) ? Number(word) : word;

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono } from "hono";
@@ -7,8 +8,7 @@ import { SepError } from "semantic-entropy-probes/files";
 import * as z from "zod/v4";
 import type { WantedEdit } from "../session/notebook-document.ts";
 import type { Session } from "../session/session-contract.ts";
-import type { ControlValue } from "../wire.ts";
-import { streamEvents } from "./event-stream.ts";
+import type { CellSource, ControlValue, ServerEvent } from "../wire.ts";
 import { MAX_BODY_BYTES } from "./gate.ts";
 
 /** Answers requests of an agent; made by the MCP room. */
@@ -167,3 +167,55 @@ const STATUS_OF: Partial<Record<SepError["code"], number>> = {
 /** A page holds one stream open; more than this is a mistake, or somebody who wants to use the memory up. */
 const MAX_STREAMS = 32;
 const TOO_MANY_PAGES = `${MAX_STREAMS} pages of this notebook are open. Close one, and load this one again.`;
+
+/**
+ * Sends a page everything that there is, and from then on everything that changes, as server-sent events.
+ * A reader of an app gets no code.
+ */
+export function streamEvents(session: Session, mode: "edit" | "app", response: ServerResponse): void {
+  response.writeHead(200, {
+    "content-type": "text/event-stream",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+  });
+  const send = (event: ServerEvent): void => {
+    // whoever does not read what comes would have all of it kept here; the browser connects again and starts anew
+    if (response.writableLength > MAX_BACKLOG_BYTES) return void response.destroy();
+    response.write(`data: ${JSON.stringify(mode === "app" ? withoutCode(event) : event)}\n\n`);
+  };
+  send(snapshotOf(session, mode));
+  const stop = session.listen(send);
+  // proxies and sleeping laptops: a line now and then shows both sides that the other is there
+  const beat = setInterval(() => response.write(": here\n\n"), HEARTBEAT_MS);
+  response.on("close", () => {
+    clearInterval(beat);
+    stop();
+  });
+}
+
+function snapshotOf(session: Session, mode: "edit" | "app"): ServerEvent {
+  const cells = session.cells();
+  return {
+    kind: "snapshot",
+    title: session.document.notebook.file.title,
+    path: session.document.path,
+    mode,
+    cells,
+    states: cells.map(({ id }) => [id, session.stateOf(id)]),
+    outputs: cells.map(({ id }) => [id, session.outputsOf(id)]),
+    kernel: session.kernel,
+  };
+}
+
+function withoutCode(event: ServerEvent): ServerEvent {
+  if (event.kind === "state" && event.state.error !== null) {
+    return { ...event, state: { ...event.state, error: { ...event.state.error, stack: null } } };
+  }
+  if (event.kind !== "snapshot" && event.kind !== "cells") return event;
+  const cells = event.cells.map((cell): CellSource => ({ ...cell, source: "", draft: null, problem: null }));
+  return event.kind === "snapshot" ? { ...event, cells, path: "" } : { ...event, cells };
+}
+
+/** Far more than what is on the way to a page that is awake. */
+const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
+const HEARTBEAT_MS = 15_000;

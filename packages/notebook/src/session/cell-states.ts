@@ -1,5 +1,5 @@
-import { renderMarkdown } from "../kernel/markup.ts";
 import type { FromKernel } from "../kernel/messages.ts";
+import { renderMarkdown } from "../kernel/show-value.ts";
 import { type CellState, FRESH_STATE, type Output, type ServerEvent } from "../wire.ts";
 import { type AnalyzedNotebook, isStatic } from "./analyze-notebook.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { html, Markup, md } from "./markup.ts";
+import { html, Markup, md } from "./show-value.ts";
 
 it("md renders Markdown, with values as text and markup as it is", () => {
   const answer = "**no** <script>alert(1)</script> [x](y)";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { SepError } from "semantic-entropy-probes/files";
-import { escapeHtml } from "../kernel/markup.ts";
+import { escapeHtml } from "../kernel/show-value.ts";
 import type { AnalyzedNotebook } from "../session/analyze-notebook.ts";
 import type { NotebookResults } from "../storage-folder.ts";
 import type { ControlValue, Output, TableOutput } from "../wire.ts";

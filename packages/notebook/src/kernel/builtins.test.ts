@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { parseArguments } from "./kernel.ts";
+import { parseArguments } from "./builtins.ts";
 
 it.each([
   [["--k", "20", "--quick"], { k: 20, quick: true, _: [] }],
