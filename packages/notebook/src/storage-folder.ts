@@ -88,7 +88,7 @@ function nothingThere(error: NodeJS.ErrnoException): null {
 }
 
 /** Text that was typed and not saved, kept on disk so that it outlives the page and the server. */
-export interface DraftJournal {
+interface DraftJournal {
   get(id: number): Draft | null;
   set(id: number, draft: Draft | null): Promise<void>;
 }

@@ -24,7 +24,7 @@ export const NOTEBOOK_RUN: Command = defineCommand({
     },
     {
       line: "sep notebook run notebooks/probe_training_auto.html --json",
-      meaning: "one JSON line an event; exit code 1 if a cell failed",
+      meaning: "one JSON line per event; exit code 1 if a cell failed",
     },
   ],
   async run({ notebook, json: asJson, quiet: isQuiet, args }, context) {

@@ -20,7 +20,7 @@ export interface CellAnalysis {
 }
 
 /** The statements or the expression of a cell, with its imports turned into calls. */
-export interface CellBody {
+interface CellBody {
   readonly text: string;
   readonly isExpression: boolean;
   readonly sourceMap: string | null;

@@ -9,7 +9,7 @@ import { type Message, type TransformFailure, transform } from "esbuild";
 import { type CellProblem, IMPORT_CALL, IMPORT_META } from "./cell-code.ts";
 
 /** JavaScript out of TypeScript, or why not. */
-export type StrippedCode =
+type StrippedCode =
   | { readonly code: string; readonly sourceMap: string; readonly isExpression: boolean }
   | { readonly problem: CellProblem };
 
@@ -55,7 +55,7 @@ function describe({ text, location }: Message): CellProblem {
 }
 
 /** A Markdown or HTML cell as a tagged template, or what is wrong with one of its expressions. */
-export type TemplateSource = { readonly source: string } | { readonly problem: CellProblem };
+type TemplateSource = { readonly source: string } | { readonly problem: CellProblem };
 
 /**
  * Text with `${…}` as the source of a tagged template. Where a brace closes its expression is what the parser of

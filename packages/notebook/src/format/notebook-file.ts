@@ -21,7 +21,7 @@ export interface NotebookCell {
 }
 
 /** Offsets into the file's text. */
-export interface CellSpan {
+interface CellSpan {
   readonly start: number;
   readonly contentStart: number;
   readonly contentEnd: number;

@@ -2,7 +2,7 @@ import * as plotLibrary from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 
 /** Arguments of a notebook: `--k 20 --quick --name=x file` as `{ k: 20, quick: true, name: "x", _: ["file"] }`. */
-export type NotebookArguments = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+type NotebookArguments = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
 /** Reads what stands behind `--` on the command line. What looks like a number is one. */
 export function parseArguments(words: readonly string[]): NotebookArguments {

@@ -2,7 +2,7 @@ import { sortByDependency } from "../cell/cell-graph.ts";
 import type { CellStatus, ScheduledCell, SchedulerHost, StatusChange } from "./scheduler-contract.ts";
 
 /** What there is: the cells of the notebook, how each stands, and the values that they gave. */
-export interface CellLedger {
+interface CellLedger {
   /** By name. */
   readonly values: Map<string, unknown>;
   /** All cells, each after those that it reads. */
@@ -99,7 +99,7 @@ export interface CellState {
 
 type StateOf = (id: number) => CellState;
 
-export const freshState = (cell: ScheduledCell): CellState => ({
+const freshState = (cell: ScheduledCell): CellState => ({
   cell,
   status: "idle",
   controller: null,
@@ -127,7 +127,7 @@ export const statusWithValues = ({ upstream }: ScheduledCell, stateOf: StateOf):
   upstream.some((source) => stateOf(source).status === "stale") ? "stale" : "done";
 
 /** What keeps a cell from running: the first cell above it without values. */
-export interface Obstacle {
+interface Obstacle {
   readonly blockedBy: number;
   /** Nothing is wrong there: it waits, or it is left out. */
   readonly isCalm: boolean;

@@ -3,7 +3,7 @@ import { type Control, checkValue } from "./controls.ts";
 import type { KernelSettings } from "./messages.ts";
 
 /** What `view` gives to the cell that made an input; other cells get the input's value. */
-export class ControlBinding {
+class ControlBinding {
   readonly key: string;
 
   constructor(key: string) {
@@ -12,7 +12,7 @@ export class ControlBinding {
 }
 
 /** What the board needs of the scheduler. */
-export interface ControlHost {
+interface ControlHost {
   isPending(id: number): boolean;
   readersOf(name: string): readonly number[];
   /** Changes a name and runs what reads it. */

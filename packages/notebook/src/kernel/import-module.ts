@@ -7,7 +7,7 @@ import { fingerprint } from "semantic-entropy-probes/files";
 import { writeStored } from "../storage-folder.ts";
 
 /** Imports a module as if the notebook's file did. */
-export type ImportModule = (specifier: string) => Promise<unknown>;
+type ImportModule = (specifier: string) => Promise<unknown>;
 
 /**
  * The `import` of a notebook's cells. Packages resolve from the notebook's folder. Local files are bundled first,

@@ -34,7 +34,7 @@ export function showValue(value: unknown): Output {
 }
 
 /** A value as text, with limits on depth and length. */
-export const formatValue = (value: unknown): string =>
+const formatValue = (value: unknown): string =>
   inspect(value, { depth: 4, maxArrayLength: 60, maxStringLength: 4_000, breakLength: 96, compact: 3 });
 
 /**
@@ -115,13 +115,13 @@ function insert(value: unknown): string {
 }
 
 /** Markup, or an element of a document such as a chart. */
-export const isMarkupLike = (value: unknown): value is Markup | { readonly outerHTML: string } =>
+const isMarkupLike = (value: unknown): value is Markup | { readonly outerHTML: string } =>
   value instanceof Markup ||
   (typeof value === "object" &&
     value !== null &&
     typeof (value as { outerHTML?: unknown }).outerHTML === "string");
 
-export const markupOf = (value: Markup | { readonly outerHTML: string }): string =>
+const markupOf = (value: Markup | { readonly outerHTML: string }): string =>
   value instanceof Markup ? value.markup : value.outerHTML;
 
 const formatInline = (value: unknown): string => (value === undefined || value === null ? "" : String(value));

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Progress } from "../wire.ts";
 
 /** Long work that shows how far it is: `await` it for its result, or loop over it with `for await`. */
-export interface TrackedWork<Item, Result> extends AsyncIterable<Item>, PromiseLike<Result> {}
+interface TrackedWork<Item, Result> extends AsyncIterable<Item>, PromiseLike<Result> {}
 
 /** The parts of an event that are shown; the events of this package's steps have them. */
 interface EventLike {
@@ -23,7 +23,7 @@ export interface TrackOptions {
 }
 
 /** What the tracker needs of the cell that it runs in. */
-export interface ProgressHost {
+interface ProgressHost {
   readonly signal: AbortSignal;
   readonly now: () => number;
   show(progress: Progress): void;

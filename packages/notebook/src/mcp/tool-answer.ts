@@ -5,7 +5,7 @@ import type { Session } from "../session/session-contract.ts";
 import type { CellSource, Output } from "../wire.ts";
 
 /** What a tool gives back. */
-export interface ToolAnswer {
+interface ToolAnswer {
   content: { type: "text"; text: string }[];
   structuredContent?: Record<string, unknown>;
   isError?: boolean;

@@ -7,7 +7,7 @@ import type { NotebookEdits } from "./notebook-edits.ts";
 import type { DraftKeeper } from "./server-connection.ts";
 
 /** What the list of cells needs of the page. */
-export interface CellListHost {
+interface CellListHost {
   isApp(): boolean;
   drafts(): DraftKeeper | null;
   edits(): NotebookEdits;
@@ -16,7 +16,7 @@ export interface CellListHost {
 }
 
 /** The cells on the page, in the notebook's order, and which of them the keyboard is at. */
-export interface CellList {
+interface CellList {
   readonly node: HTMLElement;
   readonly cells: ReadonlyMap<number, CellView>;
   order(): readonly number[];

@@ -81,7 +81,7 @@ export function createProgress(): { readonly node: HTMLElement; show(progress: P
 }
 
 /** 320 ms, 4.2 s, 1:05 */
-export function formatTime(durationMs: number): string {
+function formatTime(durationMs: number): string {
   if (durationMs < 1_000) return `${Math.round(durationMs)} ms`;
   if (durationMs < 60_000) return `${(durationMs / 1_000).toFixed(1)} s`;
   const seconds = Math.round(durationMs / 1_000);

@@ -23,7 +23,7 @@ import { tags } from "@lezer/highlight";
 import type { CellKind } from "../format/notebook-file.ts";
 
 /** What an editor does for the cell that it stands in. */
-export interface EditorActions {
+interface EditorActions {
   changed(text: string): void;
   /** Runs the cell; with `moves` the focus goes to the next one. */
   run(moves: boolean): void;

@@ -1,7 +1,7 @@
 type Child = Node | string | null;
 
 /** What an element is made with: attributes, listeners as `onclick`, and `class`. */
-export type ElementProperties = Readonly<
+type ElementProperties = Readonly<
   Record<string, string | number | boolean | null | undefined | ((event: never) => void)>
 >;
 

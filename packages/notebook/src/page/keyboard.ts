@@ -2,7 +2,7 @@ import type { CellView } from "./cell-contract.ts";
 import type { NotebookEdits } from "./notebook-edits.ts";
 
 /** What the keys do outside of editors and inputs. */
-export interface KeyboardActions {
+interface KeyboardActions {
   go(direction: -1 | 1): void;
   edit(): void;
   add(where: "above" | "below", kind: "ts" | "markdown"): void;
@@ -80,7 +80,7 @@ function isTyping(event: KeyboardEvent): boolean {
 const DOUBLE_MS = 600;
 
 /** What the keys work on. */
-export interface KeyTargets {
+interface KeyTargets {
   readonly cells: ReadonlyMap<number, CellView>;
   readonly edits: NotebookEdits;
   isApp(): boolean;

@@ -3,7 +3,7 @@ import type { Toasts } from "./overlays.ts";
 import { type DraftKeeper, type ServerConnection, ServerRefusal } from "./server-connection.ts";
 
 /** What changing a notebook needs of the page. */
-export interface EditHost {
+interface EditHost {
   readonly server: ServerConnection;
   readonly cells: ReadonlyMap<number, CellView>;
   readonly toasts: Toasts;

@@ -11,7 +11,7 @@ interface Shown {
 }
 
 /** What a cell shows. */
-export interface OutputList {
+interface OutputList {
   readonly node: HTMLElement;
   /** Replaces everything from a position on; what stays the same keeps its elements, and with them the focus. */
   replace(from: number, outputs: readonly Output[]): void;

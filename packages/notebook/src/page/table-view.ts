@@ -2,7 +2,7 @@ import type { ControlValue, TableOutput } from "../wire.ts";
 import { element } from "./element.ts";
 
 /** How rows can be chosen; without it a table is only looked at. */
-export interface TableChoice {
+interface TableChoice {
   readonly chosen: readonly number[];
   readonly isMultiple: boolean;
   readonly label: string;
@@ -10,7 +10,7 @@ export interface TableChoice {
 }
 
 /** A table on the page. */
-export interface TableView {
+interface TableView {
   readonly node: HTMLElement;
   /** Shows which rows are chosen. */
   show(rows: ControlValue): void;

@@ -2,7 +2,7 @@ import type { CellState, KernelState } from "../wire.ts";
 import { element, icon } from "./element.ts";
 
 /** What the bar on top can do. */
-export interface ToolbarActions {
+interface ToolbarActions {
   runAll(): void;
   runStale(): void;
   interrupt(): void;
@@ -13,7 +13,7 @@ export interface ToolbarActions {
   save(): void;
 }
 
-export interface ToolbarFacts {
+interface ToolbarFacts {
   readonly title: string;
   readonly path: string;
   readonly isUp: boolean;

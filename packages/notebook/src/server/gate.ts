@@ -5,7 +5,7 @@ import { networkInterfaces } from "node:os";
 import { SepError } from "semantic-entropy-probes/files";
 
 /** What the gate looks at of a request. */
-export interface RequestFacts {
+interface RequestFacts {
   readonly method: string;
   /** As the client sent it: path and query. */
   readonly url: string;

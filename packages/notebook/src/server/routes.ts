@@ -20,7 +20,7 @@ export interface PageFile {
   readonly body: string;
 }
 
-export interface RouteOptions {
+interface RouteOptions {
   readonly agent: AgentHandler | null;
   /** By path. */
   readonly files: ReadonlyMap<string, PageFile>;
@@ -172,7 +172,7 @@ const TOO_MANY_PAGES = `${MAX_STREAMS} pages of this notebook are open. Close on
  * Sends a page everything that there is, and from then on everything that changes, as server-sent events.
  * A reader of an app gets no code.
  */
-export function streamEvents(session: Session, mode: "edit" | "app", response: ServerResponse): void {
+function streamEvents(session: Session, mode: "edit" | "app", response: ServerResponse): void {
   response.writeHead(200, {
     "content-type": "text/event-stream",
     "cache-control": "no-store",

@@ -22,7 +22,7 @@ export interface AnalyzedNotebookCell {
 }
 
 /** Analyses cells, and remembers those whose source did not change. */
-export type NotebookAnalyzer = (file: NotebookFile) => Promise<AnalyzedNotebook>;
+type NotebookAnalyzer = (file: NotebookFile) => Promise<AnalyzedNotebook>;
 
 export function createAnalyzer(): NotebookAnalyzer {
   let known = new Map<string, CellAnalysis>();

@@ -4,7 +4,7 @@ import { type CellState, FRESH_STATE, type Output, type ServerEvent } from "../w
 import { type AnalyzedNotebook, isStatic } from "./analyze-notebook.ts";
 
 /** How the cells are and what they show, as the kernel last said. */
-export interface CellStates {
+interface CellStates {
   stateOf(id: number): CellState;
   outputsOf(id: number): readonly Output[];
   /** Follows the notebook: cells come and go, and text without expressions is shown at once. */

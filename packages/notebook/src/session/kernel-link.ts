@@ -27,7 +27,7 @@ export interface KernelLink {
   readonly ended: Promise<string>;
 }
 
-export interface StartKernelOptions {
+interface StartKernelOptions {
   readonly env: Environment;
   /** Everything that comes from the kernel goes through it. */
   readonly redactor: Redactor;
