@@ -65,7 +65,6 @@ function explain(error: unknown, specifier: string, path: string): unknown {
 }
 
 const SCHEME = "sep-notebook:";
-let isRegistered = false;
 
 interface ResolveContext {
   readonly parentURL?: string | undefined;
@@ -76,8 +75,6 @@ interface ResolveContext {
  * Newer versions of Node have a hook in the same thread; the older ones load it as a module.
  */
 function registerResolver(): void {
-  if (isRegistered) return;
-  isRegistered = true;
   const hooks = nodeModule as unknown as {
     readonly registerHooks?: (hooks: {
       resolve: (
