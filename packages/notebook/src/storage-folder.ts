@@ -93,7 +93,7 @@ interface DraftJournal {
   set(id: number, draft: Draft | null): Promise<void>;
 }
 
-/** A journal that cannot be read is put aside in memory only: it is overwritten by the next draft. */
+/** A journal that cannot be parsed counts as empty; the next draft overwrites it. */
 export async function openDraftJournal(path: string): Promise<DraftJournal> {
   const drafts = new Map<number, Draft>(readDrafts(await readIfThere(path)));
   let last: Promise<void> = Promise.resolve();

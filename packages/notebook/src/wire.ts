@@ -7,7 +7,7 @@ export type Output =
   | { readonly kind: "text"; readonly text: string; readonly isCut?: boolean }
   /** Something that was logged. */
   | { readonly kind: "log"; readonly level: "log" | "warn" | "error"; readonly text: string }
-  /** Markup as it came; whoever draws it sanitises it. */
+  /** Unsanitised markup: whoever draws it sanitises it. */
   | { readonly kind: "html"; readonly html: string; readonly isSvg?: boolean }
   | TableOutput
   | {
@@ -17,7 +17,7 @@ export type Output =
       readonly value: ControlValue;
     };
 
-/** Rows of texts; numbers are marked, so that they stand on the right. */
+/** Rows of texts; columns of numbers are marked, so that they are aligned on the right. */
 export interface TableOutput {
   readonly kind: "table";
   readonly columns: readonly { readonly name: string; readonly isNumeric: boolean }[];
@@ -60,7 +60,7 @@ export type ControlSpec =
   /** Its value is the numbers of the rows that are chosen. */
   | (Labelled & { readonly type: "table"; readonly table: TableOutput; readonly isMultiple: boolean });
 
-/** How far something is that takes long. */
+/** Progress of long work. */
 export interface Progress {
   readonly label: string;
   readonly done: number;
@@ -79,7 +79,7 @@ export interface ShownError extends CellProblem {
   readonly stack: string | null;
 }
 
-/** How a cell is, apart from its source. */
+/** A cell's state, apart from its source. */
 export interface CellState {
   readonly status: CellStatus;
   readonly error: ShownError | null;
@@ -105,11 +105,11 @@ export interface CellSource {
   readonly defines: readonly string[];
   readonly upstream: readonly number[];
   readonly problem: CellProblem | null;
-  /** Text that somebody typed and did not save yet. */
+  /** Text that was typed and is not saved yet. */
   readonly draft: Draft | null;
 }
 
-/** Typed text that is not saved. */
+/** Unsaved text. */
 export interface Draft {
   readonly text: string;
   /** The revision that it began from. */
@@ -118,7 +118,7 @@ export interface Draft {
   readonly atMs: number;
 }
 
-/** How the kernel is. */
+/** The kernel's state. */
 export interface KernelState {
   readonly status: "starting" | "ready" | "busy" | "dead";
   readonly isLazy: boolean;
@@ -160,7 +160,7 @@ export type ServerEvent =
     }
   | { readonly kind: "kernel"; readonly kernel: KernelState };
 
-/** How a cell is that never ran. */
+/** The state of a cell that never ran. */
 export const FRESH_STATE: CellState = {
   status: "idle",
   error: null,

@@ -9,20 +9,20 @@ import {
 import type { NotebookFile } from "./notebook-file.ts";
 import { cellRevision } from "./parse-notebook.ts";
 
-/** A change that can be taken back. A new cell gets a number that none had before; a deleted one comes back by its own. */
+/** A change that can be undone. A new cell gets an unused number; a deleted one is restored by its own. */
 export type HistoricEdit =
   | Exclude<NotebookEdit, { readonly kind: "restore" | "add" }>
   | Omit<Extract<NotebookEdit, { readonly kind: "add" }>, "id">
   | { readonly kind: "restore"; readonly id: number };
 
 /**
- * Changes of one notebook file, of which any can be taken back to the very bytes that were there before: indentation,
- * attributes, line ends, and where comments stand between cells.
+ * Changes of one notebook file. Undoing one gives back the very bytes that were there before: indentation, attributes,
+ * line ends, and comments between cells.
  */
 export interface EditHistory {
   /** @throws SepError `no-such-cell` */
   edit(file: NotebookFile, edit: HistoricEdit): NotebookFile;
-  /** Somebody else wrote the file: older texts of it lack what they changed. Deleted cells are still known. */
+  /** Somebody else wrote the file, so its older texts are out of date. Deleted cells are still known. */
   forgetTexts(): void;
 }
 
@@ -67,5 +67,5 @@ function keep<Key, Value>(kept: Map<Key, Value>, key: Key, value: Value): void {
   if (kept.size > MAX_KEPT) kept.delete(kept.keys().next().value as Key);
 }
 
-/** More than anybody takes back one by one; each is the text of a notebook. */
+/** More than anybody undoes one by one; each is the text of a notebook. */
 const MAX_KEPT = 100;

@@ -28,7 +28,7 @@ export type NotebookEdit =
   /** Brings a deleted cell back, byte for byte. */
   | { readonly kind: "restore"; readonly removed: RemovedCell };
 
-/** All that it takes to bring back a cell that was deleted. */
+/** What it takes to restore a deleted cell. */
 export interface RemovedCell {
   readonly id: number;
   /** Its element, with the line break and the blanks before it. */

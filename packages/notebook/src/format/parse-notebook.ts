@@ -9,7 +9,7 @@ import {
 import { scanTags, type Tag } from "./scan-tags.ts";
 
 /**
- * Reads an Observable Notebook 2 file: HTML with one script element a cell inside a notebook element.
+ * Reads an Observable Notebook 2 file: HTML with one script element per cell inside a notebook element.
  * @param path only for the message
  * @throws SepError `bad-notebook` if there is no notebook element, or a cell's element is not closed
  * @see https://observablehq.com/notebook-kit/kit
@@ -91,7 +91,7 @@ const decodeEntities = (text: string): string =>
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'" };
 
-/** A short name for a cell's content: an edit that was made from another revision is refused. */
+/** A short hash of a cell's content: an edit that was made from another revision is refused. */
 export function cellRevision({
   source,
   type,

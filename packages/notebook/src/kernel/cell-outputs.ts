@@ -6,12 +6,12 @@ import type { Output, ShownError } from "../wire.ts";
 /** Collects what one run of a cell shows, and hands it on in batches. */
 export interface CellOutputs {
   add(output: Output): void;
-  /** Shows what was collected; `replace` also when that is nothing, so that what an older run showed goes. */
+  /** Shows what was collected. With `replace`, also when that is nothing, so that an older run's outputs disappear. */
   finish(replace: boolean): void;
 }
 
 /**
- * What an older run showed stays until this one shows something or ends, so that the page does not flicker.
+ * An older run's outputs stay until this one shows something or ends, so that the page does not flicker.
  * @param send replaces what the cell shows from a position on
  */
 export function collectOutputs(send: (from: number, outputs: readonly Output[]) => void): CellOutputs {
@@ -83,7 +83,7 @@ function findPlace(
     : { line, column };
 }
 
-/** The frames that tell the reader something: not those of this kernel and of Node. */
+/** Without the frames of this kernel and of Node. */
 const tidyStack = (stack: string): string =>
   stack
     .split("\n")

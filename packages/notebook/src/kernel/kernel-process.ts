@@ -15,7 +15,7 @@ process.on("message", (message: ToKernel) => {
   send({ kind: "ready" });
 });
 
-// without the process that shows the notebook there is nothing to run for
+// the session's process is gone, so nobody needs the results
 process.on("disconnect", () => process.exit(0));
 // Ctrl-C reaches the whole group; whoever forked this process ends it
 process.on("SIGINT", () => undefined);

@@ -19,7 +19,7 @@ import { trackProgress } from "./track-progress.ts";
 /** One notebook's values and what runs them. */
 export interface Kernel {
   receive(message: Exclude<ToKernel, { kind: "open" }>): void;
-  /** Logs that a cell writes with `console` go below it; null when no cell is running there. */
+  /** Shows what a cell logs with `console` below the cell. @returns false if no cell is running there */
   log(level: "log" | "warn" | "error", values: readonly unknown[]): boolean;
 }
 
@@ -30,7 +30,7 @@ interface RunContext {
   readonly outputs: CellOutputs;
 }
 
-/** @param send hands a message to whoever shows the notebook */
+/** @param send hands a message to the session */
 export function createKernel(settings: KernelSettings, send: (message: FromKernel) => void): Kernel {
   const cells = new Map<number, KernelCell>();
   const functions = new Map<number, { readonly version: string; readonly call: CellFunction }>();
@@ -182,7 +182,7 @@ export function createKernel(settings: KernelSettings, send: (message: FromKerne
 /** Rows to look at; `ui.table` is for rows to choose from. */
 const makeRows = (...given: ConstructorParameters<typeof Table>): Table => new Table(...given);
 
-/** At most so many messages a second about progress, but always the last one. */
+/** Limits progress messages to one per {@link PROGRESS_MS}, but always sends the last one. */
 function throttleProgress(show: (progress: Progress) => void): (progress: Progress) => void {
   let shownMs = Number.NEGATIVE_INFINITY;
   return (progress) => {
@@ -206,7 +206,7 @@ function answer(send: (message: FromKernel) => void, request: number, act: () =>
   }
 }
 
-/** A value's text, for those who look from outside; long ones are cut. */
+/** A value as text; long ones are cut. */
 function inspectValue(
   values: ReadonlyMap<string, unknown>,
   name: string,

@@ -27,26 +27,26 @@ export interface SchedulerHost {
 }
 
 export interface SchedulerOptions {
-  /** Run what depends on a cell after it; else only mark it as stale. */
+  /** Only mark what depends on a change as stale; else it runs. */
   readonly isLazy?: boolean;
-  /** A run that takes longer lets cells that do not depend on it go first, so that nothing can block everything. */
+  /** After this time, cells that do not depend on a running cell start too, so that nothing blocks everything. */
   readonly patienceMs?: number;
 }
 
 /** Decides which cell runs when. */
 export interface Scheduler {
   /**
-   * Takes over a changed notebook. Cells that changed, and what depends on them, become stale; those among them
-   * that run or wait already do so with the new code, and nothing else runs.
+   * Takes a changed notebook. Changed cells and those that depend on them become stale. Those that are running or
+   * queued run again with the new code; nothing else runs.
    */
   define(cells: readonly ScheduledCell[]): void;
-  /** Runs these cells, before them what they need and is not there, and after them what depends on them. */
+  /** Runs these cells: first the cells that they need and that have no values, afterwards the cells that depend on them. */
   run(ids: readonly number[]): void;
   runAll(): void;
   runStale(): void;
   /** Changes the value of a name from outside, as a moved slider does: what reads it runs, its own cell does not. */
   setValue(name: string, value: unknown): void;
-  /** Gives up everything that runs or waits. */
+  /** Stops everything that is running or queued. */
   interrupt(): void;
   setLazy(isLazy: boolean): void;
   /** Changes a name's value and runs nothing. */

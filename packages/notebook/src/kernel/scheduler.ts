@@ -16,8 +16,8 @@ interface Run {
 }
 
 /**
- * Runs one cell at a time, in the order of dependencies and then of the notebook. A new wish overtakes an old one:
- * a running cell whose inputs change is aborted and runs again, and what it still does then is not looked at.
+ * Runs one cell at a time, in order of dependencies and then of the notebook. A running cell whose inputs change is
+ * aborted and runs again; the aborted run's results are ignored.
  */
 export function createScheduler(host: SchedulerHost, options: SchedulerOptions = {}): Scheduler {
   const { patienceMs = 500 } = options;
@@ -25,7 +25,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
   const ledger = createCellLedger(host);
   const { values, order, stateOf, report, forgetValues } = ledger;
   const running = new Map<number, Run>();
-  /** Cells that wait, and whether something that they read has changed; without that they need not run. */
+  /** Queued cells, and whether something that they read has changed; otherwise they need not run. */
   const queue = new Map<number, boolean>();
   let pumpIsDue = false;
 
@@ -88,7 +88,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
   function pump(): void {
     if (pumpIsDue) return;
     pumpIsDue = true;
-    // after the caller is done: several wishes at once become one
+    // after the caller is done, so that several requests become one
     queueMicrotask(() => {
       pumpIsDue = false;
       step();
@@ -100,7 +100,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
     for (const cell of order()) {
       const isDue = queue.get(cell.id);
       if (isDue === undefined) continue;
-      // a cell that cannot run waits for nobody, least of all on a circle
+      // a cell that cannot run need not wait, least of all one on a circle
       const mustWait = cell.problem === null && !cell.disabled;
       if (mustWait && cell.upstream.some((id) => isPending(id))) continue;
       queue.delete(cell.id);
@@ -186,7 +186,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
     }
   }
 
-  /** A cell that did not want to run keeps what an earlier run of the same code gave, marked as stale. */
+  /** A cell that stopped itself keeps the values of an earlier run of the same code, marked as stale. */
   function stopped(id: number, cell: ScheduledCell, { message }: CellStopped): void {
     if (stateOf(id).valuesVersion === cell.version) {
       report(id, "stale", { message });

@@ -82,7 +82,7 @@ async function* follow<Item, Result>(
       show(shown);
       yield next.value;
       if (now() - lastTurnMs >= TURN_MS) {
-        // work that never waits would keep an interrupt from being heard
+        // work that never awaits would keep an interrupt from being heard
         await nextTurn();
         lastTurnMs = now();
       }

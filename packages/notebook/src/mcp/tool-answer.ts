@@ -29,8 +29,8 @@ export async function answerTool(
 }
 
 /**
- * Waits until nothing runs, but not for ever: long work goes on without the agent waiting for it.
- * @returns whether everything has come to its end
+ * Waits until nothing runs, for a limited time: long work goes on after the tool has answered.
+ * @returns whether nothing runs any more
  */
 export async function settleFor(session: Session, waitMs: number = WAIT_MS): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;

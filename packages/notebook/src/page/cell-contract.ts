@@ -40,13 +40,13 @@ export interface CellView {
   /** Marks the cell for the keyboard. */
   setSelected(isSelected: boolean): void;
   toggleCode(isHidden?: boolean): void;
-  /** Makes the editor now; until then a plain text stands in its place. */
+  /** Creates the editor; until then plain text is shown instead. */
   prepare(): void;
 }
 
 export type MenuAction = "up" | "down" | "disable" | "delete" | "fold" | "add-code" | "add-text";
 
-/** What can be done with a cell, on its upper right and between it and the next one. */
+/** The actions at a cell's upper right, and the buttons between it and the next cell. */
 export function drawCellMenu({ kind }: CellSource, act: (action: MenuAction) => void): DocumentFragment {
   const button = (action: MenuAction, label: string, path: string): HTMLElement =>
     element(

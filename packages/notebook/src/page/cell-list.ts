@@ -20,12 +20,12 @@ interface CellList {
   readonly node: HTMLElement;
   readonly cells: ReadonlyMap<number, CellView>;
   order(): readonly number[];
-  /** null before one was chosen. */
+  /** null until one is selected. */
   selected(): number | null;
   /** Takes over the cells as the server has them. Typed text stays. @param states of cells that are new here */
   take(sources: readonly CellSource[], states: ReadonlyMap<number, CellState>): void;
   focus(id: number): void;
-  /** Brings a cell to the middle of the window, too. */
+  /** The same, and scrolls the cell to the middle of the window. */
   goTo(id: number): void;
 }
 
@@ -34,7 +34,7 @@ export function createCellList(host: CellListHost): CellList {
   const cells = new Map<number, CellView>();
   let order: number[] = [];
   let selected: number | null = null;
-  // editors are made shortly before they come into sight
+  // editors are created shortly before they scroll into view
   const near = new IntersectionObserver(
     (entries) => {
       for (const { isIntersecting, target } of entries) {

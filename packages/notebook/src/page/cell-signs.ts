@@ -1,7 +1,7 @@
 import type { CellState, Progress, ShownError } from "../wire.ts";
 import { element } from "./element.ts";
 
-/** The words beside a cell: where it stands, in a glance. */
+/** The word beside a cell that says what state it is in. */
 export function drawStatus(node: HTMLElement, { status, durationMs }: CellState, isText: boolean): void {
   const word = isText && (status === "done" || status === "idle") ? "" : wordOf(status, durationMs);
   node.replaceChildren(element("i", { class: "dot", "aria-hidden": "true" }), word);
@@ -26,7 +26,7 @@ const MEANINGS: Readonly<Record<CellState["status"], string>> = {
   error: "Failed",
 };
 
-/** Shows what is wrong with a cell in its place; null takes it away. */
+/** Shows what is wrong with a cell, below its output; null removes it. */
 export function drawError(node: HTMLElement, shown: ShownError | null): void {
   node.hidden = shown === null;
   if (shown === null) return;
@@ -47,7 +47,7 @@ export function drawError(node: HTMLElement, shown: ShownError | null): void {
   );
 }
 
-/** Shows how far the work of a cell is; null takes it away. */
+/** Shows how far a cell has got; null removes it. */
 export function createProgress(): { readonly node: HTMLElement; show(progress: Progress | null): void } {
   const node = element("div", { class: "progress", hidden: true });
   const label = element("span", { class: "progress-label" });

@@ -165,7 +165,7 @@ export function createCellView(first: CellSource, firstState: CellState, actions
       refresh();
     },
     takeDraft(draft, from) {
-      // a draft of what is there now is typed text; of something older it is a conflict
+      // a draft of the present revision is unsaved text; a draft of an older one is a conflict
       base = { source: base.source, revision: from };
       putText(draft);
       if (isText) setEditing(true);

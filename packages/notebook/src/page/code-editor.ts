@@ -25,11 +25,11 @@ import type { CellKind } from "../format/notebook-file.ts";
 /** What an editor does for the cell that it stands in. */
 interface EditorActions {
   changed(text: string): void;
-  /** Runs the cell; with `moves` the focus goes to the next one. */
+  /** Runs the cell; with `moves`, the focus moves to the next one. */
   run(moves: boolean): void;
   save(): void;
   leave(): void;
-  /** The cursor goes over the upper or lower edge. */
+  /** The cursor leaves the editor at its first or last line. */
   step(direction: -1 | 1): void;
   /** Names that can be completed besides the words of the cell. */
   names(): readonly string[];
@@ -96,7 +96,7 @@ export function createEditor(
   });
 }
 
-/** Replaces the text where it differs, so that the cursor stays where it is. */
+/** Replaces only the part of the text that differs, so that the cursor stays in place. */
 export function setText(view: EditorView, text: string): void {
   const now = view.state.doc.toString();
   if (now === text) return;
@@ -107,7 +107,7 @@ export function setText(view: EditorView, text: string): void {
   view.dispatch({ changes: { from, to: now.length - end, insert: text.slice(from, text.length - end) } });
 }
 
-/** Marks the line that an error names; null takes the mark off. */
+/** Marks the line of an error; null removes the mark. */
 export function markLine(view: EditorView, line: number | null): void {
   view.dispatch({ effects: MARK.of(line) });
 }

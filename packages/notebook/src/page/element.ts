@@ -5,7 +5,7 @@ type ElementProperties = Readonly<
   Record<string, string | number | boolean | null | undefined | ((event: never) => void)>
 >;
 
-/** Makes an element. `true` and `false` set and leave out an attribute. */
+/** Makes an element. `true` sets an attribute, `false` leaves it out. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   properties: ElementProperties = {},

@@ -4,7 +4,7 @@ import { element, svgElement } from "./element.ts";
 const ROW = 30;
 const LEFT = 92;
 
-/** Which cell needs which: cells as rows in their order, with an arc from each to those that read it. */
+/** The dependency graph: one row per cell, with an arc from each cell to those that read it. */
 export function createGraphPanel(goTo: (id: number) => void): {
   readonly node: HTMLElement;
   show(cells: readonly { readonly source: CellSource; readonly state: CellState }[]): void;

@@ -85,7 +85,7 @@ interface KeyTargets {
   readonly edits: NotebookEdits;
   isApp(): boolean;
   order(): readonly number[];
-  /** The cell that the keys are about; null before one was chosen. */
+  /** The cell that the keys are about; null until one is selected. */
   selected(): number | null;
   focus(id: number): void;
   runStale(): void;
@@ -94,7 +94,7 @@ interface KeyTargets {
   help(): void;
 }
 
-/** What each key does. In an app only those that go through the cells do anything. */
+/** What each key does. In an app, only the keys that move between cells work. */
 export function bindKeys(targets: KeyTargets): KeyboardActions {
   const { cells, edits, order, selected, focus } = targets;
   const onSelected = (act: (id: number) => unknown) => (): void => {

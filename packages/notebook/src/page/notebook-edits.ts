@@ -104,7 +104,7 @@ export function createNotebookEdits(host: EditHost): NotebookEdits {
         host.drafts()?.forget(id);
         if (neighbour !== undefined) host.focus(neighbour);
         const undo = (): void => {
-          // what was typed and not saved comes back as that, not as the cell's source
+          // unsaved text comes back as a draft, not as the cell's source
           if (draft !== null) host.drafts()?.keep(id, draft);
           void send([{ kind: "restore", id }], false);
         };
@@ -119,7 +119,7 @@ export function createNotebookEdits(host: EditHost): NotebookEdits {
   return edits;
 }
 
-/** Waits until what was asked for has come back through the stream of events. */
+/** Waits until the requested change has arrived on the event stream. */
 async function untilThere(isThere: () => boolean): Promise<void> {
   for (let turn = 0; turn < 100 && !isThere(); turn += 1)
     await new Promise((resolve) => setTimeout(resolve, 20));

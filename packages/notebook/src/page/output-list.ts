@@ -13,7 +13,7 @@ interface Shown {
 /** What a cell shows. */
 interface OutputList {
   readonly node: HTMLElement;
-  /** Replaces everything from a position on; what stays the same keeps its elements, and with them the focus. */
+  /** Replaces everything from a position on. Outputs that stay the same keep their elements, and so the focus. */
   replace(from: number, outputs: readonly Output[]): void;
   showControl(key: string, value: ControlValue): void;
   readonly isEmpty: boolean;
@@ -51,7 +51,7 @@ export function createOutputList(change: (key: string, value: ControlValue) => v
   };
 }
 
-/** Puts nodes in place without moving those that stand right already: a moved element loses its focus. */
+/** Puts nodes in order without moving those already in place: a moved element loses its focus. */
 function reconcile(parent: HTMLElement, nodes: readonly HTMLElement[]): void {
   const keep = new Set<Element>(nodes);
   for (const child of [...parent.children]) if (!keep.has(child)) child.remove();

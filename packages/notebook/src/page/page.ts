@@ -116,7 +116,7 @@ function toggleGraph(): void {
 }
 
 let isRefreshDue = false;
-/** Draws the bar and the graph again, once a frame at most. */
+/** Redraws the bar and the graph, at most once per frame. */
 function refresh(): void {
   if (isRefreshDue) return;
   isRefreshDue = true;

@@ -8,7 +8,7 @@ export interface ServerConnection {
   post(path: string, body: unknown): Promise<unknown>;
 }
 
-/** An answer that is no success. */
+/** An answer with an error status. */
 export class ServerRefusal extends Error {
   readonly status: number;
 
@@ -19,8 +19,8 @@ export class ServerRefusal extends Error {
 }
 
 /**
- * Listens to the server; the browser connects again by itself, and each time the server begins with all there is.
- * @param connected called when the line is up or down
+ * Listens to the server. The browser reconnects by itself, and the server then begins with a full snapshot.
+ * @param connected called when the connection opens or breaks
  */
 export function connect(
   receive: (event: ServerEvent) => void,
@@ -35,7 +35,7 @@ export function connect(
     };
     events.onerror = () => {
       connected(false);
-      // after an answer that is no event stream the browser gives up; a restarted server is worth another try
+      // the browser gives up after an answer that is not an event stream; the server may just be restarting
       if (events.readyState !== EventSource.CLOSED) return;
       events.close();
       setTimeout(open, RETRY_MS);
@@ -61,8 +61,8 @@ export function connect(
 const RETRY_MS = 1_500;
 
 /**
- * Sends what readers do with inputs: at once, but never two requests for one input at a time. What comes meanwhile
- * waits, and only the newest of it is sent.
+ * Sends what readers do with inputs at once, but never two requests for one input at a time. Of the values that arrive
+ * meanwhile, only the newest is sent.
  */
 export function createControlSender(
   send: (key: string, value: ControlValue) => Promise<unknown>,
@@ -88,11 +88,11 @@ export function createControlSender(
 export interface DraftKeeper {
   keep(id: number, draft: Draft): void;
   forget(id: number): void;
-  /** The newer one of what the browser and the server have. */
+  /** The newer of the browser's and the server's draft. */
   find(id: number, fromServer: Draft | null): Draft | null;
 }
 
-/** @param path tells notebooks of one address apart */
+/** @param path tells notebooks at the same address apart */
 export function createDraftKeeper(
   path: string,
   send: (id: number, draft: Draft | null) => void,
@@ -125,5 +125,5 @@ export function createDraftKeeper(
   };
 }
 
-/** Typing pauses this long before the server gets the text; the browser's own store has it at once. */
+/** How long typing must pause before the text is sent to the server; the browser's storage has it at once. */
 const SEND_MS = 400;

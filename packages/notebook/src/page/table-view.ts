@@ -1,7 +1,7 @@
 import type { ControlValue, TableOutput } from "../wire.ts";
 import { element } from "./element.ts";
 
-/** How rows can be chosen; without it a table is only looked at. */
+/** How rows can be chosen; without it a table only shows them. */
 interface TableChoice {
   readonly chosen: readonly number[];
   readonly isMultiple: boolean;

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { SepError } from "semantic-entropy-probes/files";
 
-/** What the gate looks at of a request. */
+/** The parts of a request that the gate checks. */
 interface RequestFacts {
   readonly method: string;
   /** As the client sent it: path and query. */
@@ -18,7 +18,7 @@ export interface GatePolicy {
   readonly hosts: readonly string[];
   /** null lets in everybody who reaches the server and passes the other checks. */
   readonly token: string | null;
-  /** Has the port in it: browsers share cookies between the ports of a host. */
+  /** Contains the port: browsers share cookies between the ports of a host. */
   readonly cookieName: string;
 }
 
@@ -29,17 +29,17 @@ export type Admission =
   | { readonly kind: "entered"; readonly cookie: string }
   | { readonly kind: "refused"; readonly status: number; readonly reason: string };
 
-/** A request's body may not be larger; files that a reader hands over are the largest. */
+/** The largest body that a request may have; files that a reader uploads are the largest. */
 export const MAX_BODY_BYTES: number = 16 * 1024 * 1024;
 
 /**
- * The one check that every request passes before any route is looked at. Whoever gets through can run code on this
- * machine, so that a web page, another program's page on another port, and names that resolve to this machine
- * without being it must all fail here. It holds without a token too.
+ * The one check that every request passes before any route. Whoever gets through can run code on this machine, so web
+ * pages, other programs' pages on other ports, and foreign names that resolve to this machine must all fail here, with
+ * or without a token.
  */
 export function admitRequest({ method, url, headers }: RequestFacts, policy: GatePolicy): Admission {
   const host = single(headers.host)?.toLowerCase();
-  // a name that somebody else's DNS points at this machine is not in the list
+  // DNS rebinding: a foreign name that points at this machine is not in the list
   if (host === undefined || !policy.hosts.includes(host))
     return refuse(421, "This server does not answer to that Host.");
   const origin = single(headers.origin);
@@ -48,12 +48,12 @@ export function admitRequest({ method, url, headers }: RequestFacts, policy: Gat
   const site = single(headers["sec-fetch-site"]);
   const isForeign = headers["sec-fetch-site"] !== undefined && site !== "same-origin" && site !== "none";
   const brings = bringsToken(method, url, policy.token);
-  // a window that comes from elsewhere with the token comes from the file that opened the browser
+  // a cross-site navigation with the token comes from the file that opened the browser
   if (isForeign && !(brings && single(headers["sec-fetch-dest"]) === "document"))
     return refuse(403, "Requests that another page makes are refused.");
   if (method !== "GET" && method !== "POST") return refuse(405, "Only GET and POST are answered.");
   if (method === "POST") {
-    // a form of a foreign page cannot send this type without asking first, and is never allowed to
+    // a foreign page's form cannot send this type without a preflight, which is never granted
     const type = single(headers["content-type"])?.split(";")[0]?.trim().toLowerCase();
     if (type !== "application/json") return refuse(415, "POST needs Content-Type: application/json.");
     const length = single(headers["content-length"]);
@@ -75,7 +75,7 @@ export function admitRequest({ method, url, headers }: RequestFacts, policy: Gat
   );
 }
 
-/** Whether an address has the token in it; only the page's own may. */
+/** Whether the address carries the token; only the page's own address may. */
 function bringsToken(method: string, url: string, token: string | null): boolean {
   const [path = "", query = ""] = url.split("?", 2);
   const isPage = method === "GET" && path === "/";
@@ -85,11 +85,11 @@ function bringsToken(method: string, url: string, token: string | null): boolean
 const ADMITTED: Admission = { kind: "admitted" };
 const refuse = (status: number, reason: string): Admission => ({ kind: "refused", status, reason });
 
-/** A header that is there more than once is no header to rely on. */
+/** A header that is sent more than once cannot be relied on. */
 const single = (value: string | readonly string[] | undefined): string | undefined =>
   typeof value === "string" ? value : undefined;
 
-/** Compares in a time that does not tell how much was right. */
+/** Compares in constant time. */
 function isEqual(given: string | null | undefined, expected: string): boolean {
   const a = Buffer.from(given ?? "");
   const b = Buffer.from(expected);
@@ -122,8 +122,8 @@ export function allowedHosts(host: string, port: number): string[] {
 }
 
 /**
- * A server without a token that others on the network can reach hands them this machine: that needs to be said
- * in so many words.
+ * Refuses a server that others on the network can reach without a token, unless that was asked for explicitly: they
+ * could run code on this machine.
  * @throws SepError `bad-option`
  */
 export function checkExposure(host: string, hasToken: boolean, allowsAnyone: boolean): void {
@@ -137,9 +137,9 @@ export function checkExposure(host: string, hasToken: boolean, allowsAnyone: boo
 const EVERYWHERE = ["0.0.0.0", "::"];
 
 /**
- * Bounds what a client can hold before, or without, saying anything. A connection that has not yet sent the head of its
- * first request is pending; when there are too many, the one that has been so for the longest is closed. A real client
- * is pending for milliseconds, so hundreds of half-open connections do not keep it out.
+ * Limits what silent clients can occupy. A connection is pending until it has sent the head of its first request; when
+ * too many are pending, the oldest is closed. A real client is pending for milliseconds, so hundreds of half-open
+ * connections do not keep it out.
  */
 export function limitConnections(server: Server): void {
   server.maxConnections = MAX_CONNECTIONS;
@@ -163,7 +163,7 @@ export const TIME_LIMITS: ServerOptions = {
   requestTimeout: 120_000,
   connectionsCheckingInterval: 2_000,
 };
-/** Many browsers at once open far fewer in the same moment. */
+/** Far more than several browsers open at the same moment. */
 const MAX_PENDING = 64;
 /** Event streams, requests, and what is pending. */
 const MAX_CONNECTIONS = 512;

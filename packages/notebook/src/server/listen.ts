@@ -26,7 +26,7 @@ export interface GatedServer extends AsyncDisposable {
   /** What to open in a browser, with the token if there is one. */
   readonly address: string;
   readonly token: string | null;
-  /** Resolves when somebody has come in with the address. */
+  /** Resolves when somebody has opened the address with its token. */
   readonly entered: Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export async function listenBehindGate(
       response.setHeader("set-cookie", admission.cookie);
       return void response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(ENTRY_PAGE);
     }
-    // what else such a client has to say is not waited for
+    // do not wait for the rest of a refused request
     response.writeHead(admission.status, { "content-type": "application/json", connection: "close" });
     response.end(JSON.stringify({ error: admission.reason }));
   });
@@ -100,8 +100,8 @@ function listen(server: Server, host: string, port: number): Promise<number> {
 }
 
 /**
- * Takes the token out of the address bar. A redirect would not do: browsers keep a SameSite=Strict cookie back where
- * the way began at another site, or at a file.
+ * Takes the token out of the address bar. A redirect would not do: browsers do not send a SameSite=Strict cookie when
+ * the navigation started at another site, or at a file.
  */
 const ENTRY_PAGE =
   '<!doctype html>\n<meta charset="utf-8">\n<meta http-equiv="refresh" content="0;url=/">\n<title>Notebook</title>\n<a href="/">Open the notebook</a>\n';

@@ -11,7 +11,7 @@ import type { Session } from "../session/session-contract.ts";
 import type { CellSource, ControlValue, ServerEvent } from "../wire.ts";
 import { MAX_BODY_BYTES } from "./gate.ts";
 
-/** Answers requests of an agent; made by the MCP room. */
+/** Answers an agent's requests, whose bodies are parsed already; `mcp/` makes it. */
 export type AgentHandler = (request: Request, body: unknown) => Promise<Response>;
 
 /** A file of the page, in memory. */
@@ -141,7 +141,7 @@ async function readJson(c: Context<Env>): Promise<unknown> {
   }
 }
 
-/** A body that came in pieces, and grew too large; the gate knows lengths that are stated. */
+/** A chunked body that grew too large; the gate checks stated lengths. */
 function refuseBody(): never {
   throw new HTTPException(413, { message: `The body is larger than ${MAX_BODY_BYTES} bytes.` });
 }
@@ -164,12 +164,12 @@ const STATUS_OF: Partial<Record<SepError["code"], number>> = {
   "kernel-died": 503,
 };
 
-/** A page holds one stream open; more than this is a mistake, or somebody who wants to use the memory up. */
+/** Each page holds one stream open; more than this is a mistake or an attack on the memory. */
 const MAX_STREAMS = 32;
 const TOO_MANY_PAGES = `${MAX_STREAMS} pages of this notebook are open. Close one, and load this one again.`;
 
 /**
- * Sends a page everything that there is, and from then on everything that changes, as server-sent events.
+ * Sends a page a snapshot, and from then on every change, as server-sent events.
  * A reader of an app gets no code.
  */
 function streamEvents(session: Session, mode: "edit" | "app", response: ServerResponse): void {
@@ -179,13 +179,13 @@ function streamEvents(session: Session, mode: "edit" | "app", response: ServerRe
     "x-accel-buffering": "no",
   });
   const send = (event: ServerEvent): void => {
-    // whoever does not read what comes would have all of it kept here; the browser connects again and starts anew
+    // a client that does not read would fill the memory; a browser reconnects and gets a new snapshot
     if (response.writableLength > MAX_BACKLOG_BYTES) return void response.destroy();
     response.write(`data: ${JSON.stringify(mode === "app" ? withoutCode(event) : event)}\n\n`);
   };
   send(snapshotOf(session, mode));
   const stop = session.listen(send);
-  // proxies and sleeping laptops: a line now and then shows both sides that the other is there
+  // a heartbeat, so that proxies and waking laptops notice a dead connection
   const beat = setInterval(() => response.write(": here\n\n"), HEARTBEAT_MS);
   response.on("close", () => {
     clearInterval(beat);
@@ -216,6 +216,6 @@ function withoutCode(event: ServerEvent): ServerEvent {
   return event.kind === "snapshot" ? { ...event, cells, path: "" } : { ...event, cells };
 }
 
-/** Far more than what is on the way to a page that is awake. */
+/** Far more than is ever in flight to a page that reads. */
 const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
 const HEARTBEAT_MS = 15_000;

@@ -24,7 +24,7 @@ export async function serveNotebook(
 
 const ASSETS = { "/page.js": "text/javascript", "/page.css": "text/css" } as const;
 
-/** All that the page consists of, by path. The list is fixed: no path of a request is ever looked up on disk. */
+/** The files of the page, by path. The list is fixed: no request's path is ever looked up on disk. */
 async function readPageFiles(): Promise<ReadonlyMap<string, PageFile>> {
   const files = new Map<string, PageFile>([["/", { type: "text/html", body: PAGE }]]);
   for (const [path, type] of Object.entries(ASSETS)) {
