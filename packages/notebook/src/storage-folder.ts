@@ -15,7 +15,7 @@ import type { CellState, Draft, Output } from "./wire.ts";
 export const storageFolderOf = (notebook: string): string => join(dirname(notebook), ".sep-notebook");
 
 /**
- * Takes the rights of everybody else off a notebook's storage folder and all that is in it, if it is there.
+ * Makes a notebook's storage folder, if it exists, and all that is in it accessible to its owner only.
  * Drafts, results and cached values can hold whatever the notebook reads.
  * @throws SepError `unsafe-folder` if it is a link, or of another user, who could read and change what is kept there
  */

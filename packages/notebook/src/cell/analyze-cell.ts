@@ -102,7 +102,7 @@ function parseExpression(source: string): Expression | null {
     const expression = parseExpressionAt(source, 0, { ...PARSE, preserveParens: true });
     return isBlank(source.slice(expression.end)) ? expression : null;
   } catch {
-    // not an expression: the caller parses it as statements, and reports what is wrong with those
+    // not an expression: the caller parses it as statements and reports their errors
     return null;
   }
 }
@@ -113,7 +113,7 @@ function showLast(program: Program | Expression, source: string, written: string
   if (last?.type !== "ExpressionStatement" || last.directive !== undefined) return [];
   if (/;\s*(?:\/\/[^\n]*\s*|\/\*[\s\S]*?\*\/\s*)*$/.test(written)) return [];
   const { start, end } = last;
-  // the semicolon that taking the types out has put there goes
+  // drop the semicolon that type stripping added
   const expressionEnd = source[end - 1] === ";" ? end - 1 : end;
   return [
     { start: expressionEnd, end, text: "), true)" },

@@ -1,12 +1,12 @@
 import { BUILTIN_NAMES, type CellAnalysis, type CellProblem } from "./cell-code.ts";
 
-/** A cell with what its source says. */
+/** A cell with the analysis of its source. */
 export interface AnalyzedCell {
   readonly id: number;
   readonly analysis: CellAnalysis;
 }
 
-/** A cell among the others. */
+/** A cell in the dependency graph. */
 export interface GraphCell {
   readonly id: number;
   readonly defines: readonly string[];
@@ -111,7 +111,7 @@ export function descendantsOf(
   return found;
 }
 
-/** Above before below; among equals in the order of the notebook. Cells on a circle come last. */
+/** Topological order; otherwise the order of the notebook. Cells on a circle come last. */
 export function sortByDependency<Cell extends Pick<GraphCell, "id" | "upstream">>(
   cells: readonly Cell[],
 ): Cell[] {

@@ -58,8 +58,8 @@ function describe({ text, location }: Message): CellProblem {
 type TemplateSource = { readonly source: string } | { readonly problem: CellProblem };
 
 /**
- * Text with `${…}` as the source of a tagged template. Where a brace closes its expression is what the parser of
- * JavaScript says, so that braces and backticks inside an expression are no trouble.
+ * Text with `${…}` as the source of a tagged template. The JavaScript parser finds the end of each expression, so
+ * braces and backticks inside expressions are handled correctly.
  */
 export function templateSource(tag: "md" | "html", text: string): TemplateSource {
   let source = `${tag}\``;
@@ -78,7 +78,7 @@ export function templateSource(tag: "md" | "html", text: string): TemplateSource
 /** Whether a text holds expressions; without them it can be shown before anything runs. */
 export const hasExpressions = (text: string): boolean => text.includes("${");
 
-/** Where the brace stands that closes the expression which begins at `from`. */
+/** The position of the brace that closes the expression beginning at `from`. */
 function expressionEnd(text: string, from: number): number | CellProblem {
   const line = text.slice(0, from).split("\n").length;
   const problem = (message: string): CellProblem => ({ message, line, column: null });
@@ -102,7 +102,7 @@ const escapeLiteral = (text: string): string => text.replace(/[\\`]|\$(?=\{)/g, 
 
 type ImportNode = ImportDeclaration | ImportExpression | MetaProperty;
 
-/** A piece of a text that becomes another one. */
+/** A replacement of a piece of a text. */
 export interface Splice {
   readonly start: number;
   readonly end: number;

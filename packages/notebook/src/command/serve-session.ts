@@ -66,7 +66,7 @@ function retryAnywhere(error: unknown, open: (port: number) => Promise<GatedServ
   throw error;
 }
 
-/** Opens the browser, where there is a screen. Where that does not work, the address that was printed does. */
+/** Opens the browser, if there is a screen. If that fails, the printed address still works. */
 async function launchBrowser(
   { address, port, token, entered }: GatedServer,
   { document }: Session,

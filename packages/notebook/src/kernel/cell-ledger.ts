@@ -1,7 +1,7 @@
 import { sortByDependency } from "../cell/cell-graph.ts";
 import type { CellStatus, ScheduledCell, SchedulerHost, StatusChange } from "./scheduler-contract.ts";
 
-/** What there is: the cells of the notebook, how each stands, and the values that they gave. */
+/** The cells of the notebook, their states, and their values. */
 interface CellLedger {
   /** By name. */
   readonly values: Map<string, unknown>;
@@ -9,7 +9,7 @@ interface CellLedger {
   order(): readonly ScheduledCell[];
   has(id: number): boolean;
   stateOf(id: number): CellState;
-  /** Notes how a cell stands, and says so. */
+  /** Records a cell's status and reports it. */
   report(id: number, status: CellStatus, more?: Omit<StatusChange, "status">): void;
   /** Takes over what a run gave. */
   keepValues(cell: ScheduledCell, defined: ReadonlyMap<string, unknown>): void;

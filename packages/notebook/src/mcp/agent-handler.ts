@@ -101,7 +101,7 @@ function registerRunTools(server: McpServer, session: Session): void {
   server.registerTool(
     "run_cells",
     {
-      description: "Runs cells, before them what they need, and after them what depends on them.",
+      description: "Runs cells: first what they need, afterwards what depends on them.",
       inputSchema: z.object({ ids: z.union([z.array(id).min(1), z.literal("all")]), waitMs }),
       annotations: RUNS,
     },

@@ -12,7 +12,7 @@ interface ToolAnswer {
   [key: string]: unknown;
 }
 
-/** Runs a tool's body; what goes wrong becomes an answer that the agent can read. */
+/** Runs a tool's body; an error becomes an answer that the agent can read. */
 export async function answerTool(
   act: () => Promise<Record<string, unknown>> | Record<string, unknown>,
 ): Promise<ToolAnswer> {
@@ -42,10 +42,10 @@ export async function settleFor(session: Session, waitMs: number = WAIT_MS): Pro
   return isSettled;
 }
 
-/** Agents ask again; a request that takes longer is given up by some clients. */
+/** Agents ask again; some clients give up on longer requests. */
 const WAIT_MS = 10_000;
 
-/** A cell in a few words, for lists. */
+/** A short description of a cell, for lists. */
 export function summarizeCell(
   session: Session,
   { id, kind, revision, disabled, defines, upstream, source, problem }: CellSource,

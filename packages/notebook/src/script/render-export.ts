@@ -19,7 +19,7 @@ export interface ExportedNotebook {
 }
 
 /**
- * Makes a page of a notebook's last results. Inputs stand there with the values that they had.
+ * Makes a page of a notebook's last results. Inputs are shown with their last values.
  * @throws SepError `missing-input` if the package was not built
  */
 export async function renderExport(
@@ -70,7 +70,7 @@ ${sections.filter((section) => section !== "").join("\n")}
   return { html, stale };
 }
 
-/** An output without anything that a script would have to move. */
+/** Draws an output statically, without any interaction. */
 function drawOutput(output: Output): string {
   switch (output.kind) {
     case "text":
@@ -78,7 +78,7 @@ function drawOutput(output: Output): string {
     case "log":
       return `<pre class="log ${escapeHtml(output.level)}">${escapeHtml(output.text)}</pre>`;
     case "html":
-      // as data, which nothing takes for elements before it is sanitised
+      // as data, so that nothing parses it as elements before it is sanitised
       return `<script type="application/json">${JSON.stringify(output).replaceAll("<", "\\u003c")}</script>`;
     case "table":
       return drawTable(output);
@@ -136,7 +136,7 @@ async function readPagePart(name: string): Promise<string> {
   }
 }
 
-/** A page that is scrolled, not paged. */
+/** Exported tables are scrolled, not paged. */
 const MAX_ROWS = 200;
 const EXTRA_STYLE = `
 .table-scroll { max-height: 30rem; overflow: auto; } .table th { padding: .35rem .75rem; font-size: .8rem; color: var(--quiet); }

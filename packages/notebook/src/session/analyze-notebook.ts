@@ -26,7 +26,7 @@ type NotebookAnalyzer = (file: NotebookFile) => Promise<AnalyzedNotebook>;
 
 export function createAnalyzer(): NotebookAnalyzer {
   let known = new Map<string, CellAnalysis>();
-  /** What each cell defined and read when it could last be read. */
+  /** What each cell defined and read when it last parsed. */
   const lastGood = new Map<number, CellAnalysis>();
   return async (file) => {
     const next = new Map<string, CellAnalysis>();
@@ -52,8 +52,8 @@ export function createAnalyzer(): NotebookAnalyzer {
 }
 
 /**
- * A cell that is being typed and cannot be read for now keeps its names, so that what depends on it still does.
- * A name that another cell defines meanwhile is that cell's.
+ * A cell that does not parse while it is being typed keeps its names, so that its dependents stay connected, except
+ * for names that another cell defines meanwhile.
  */
 function keepBrokenNames(
   cells: readonly AnalyzedCell[],
@@ -69,7 +69,7 @@ function keepBrokenNames(
   });
 }
 
-/** Text that shows the same whatever runs. */
+/** Text without expressions: nothing that runs changes it. */
 export const isStatic = ({ kind, source }: NotebookCell): boolean =>
   (kind === "markdown" || kind === "html") && !hasExpressions(source);
 
@@ -115,7 +115,7 @@ function ancestorsOf(id: number, graph: readonly GraphCell[]): Set<number> {
 
 const hash = (value: unknown): string => fingerprint(JSON.stringify(value)).slice(0, 16);
 
-/** Something that will not work, found without running. */
+/** A mistake that was found without running. */
 export interface NotebookMistake {
   readonly cell: number;
   readonly line: number | null;
@@ -124,8 +124,8 @@ export interface NotebookMistake {
 }
 
 /**
- * What is wrong with a notebook as far as that can be seen without running it: syntax, names that are defined twice
- * or nowhere, circles, kinds of cells that do not run.
+ * Finds the mistakes that show without running: syntax errors, names defined twice or nowhere, circular dependencies,
+ * unsupported kinds of cells.
  */
 export function findMistakes({ cells }: Pick<AnalyzedNotebook, "cells">): NotebookMistake[] {
   return cells.flatMap(({ cell, graph }) => {

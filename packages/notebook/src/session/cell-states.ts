@@ -3,7 +3,7 @@ import { renderMarkdown } from "../kernel/show-value.ts";
 import { type CellState, FRESH_STATE, type Output, type ServerEvent } from "../wire.ts";
 import { type AnalyzedNotebook, isStatic } from "./analyze-notebook.ts";
 
-/** How the cells are and what they show, as the kernel last said. */
+/** The cells' states and outputs, as the kernel last reported them. */
 interface CellStates {
   stateOf(id: number): CellState;
   outputsOf(id: number): readonly Output[];
@@ -11,7 +11,7 @@ interface CellStates {
   follow(notebook: AnalyzedNotebook): void;
   take(message: FromKernel): void;
   /**
-   * The kernel is gone: results that are shown are of the past, and what ran or waited has come to its end.
+   * The kernel is gone: results that are shown become stale, and running or queued cells are marked as ended.
    * @param how what happened to it, as a sentence without its full stop
    * @param isFault whether it ended by itself, so that the cell that ran is to blame
    * @param wanted cells that were to run; the kernel may have ended before it could say that they wait
@@ -61,7 +61,7 @@ export function createCellStates(tell: (event: ServerEvent) => void): CellStates
           durationMs: durationMs ?? (status === "running" ? null : before.durationMs),
           runs: before.runs + (status === "running" ? 1 : 0),
         });
-        // what an error or a block makes untrue must not stay on the page
+        // outputs that a block or a disabled cell makes untrue must not stay on the page
         if ((status === "blocked" || status === "disabled") && (outputs.get(id)?.length ?? 0) > 0)
           setOutputs(id, 0, []);
       } else if (message.kind === "outputs") setOutputs(message.id, message.from, message.outputs);

@@ -20,7 +20,7 @@ type Request = ToKernel extends infer Message
 /** The process that a notebook's cells run in, from outside. */
 export interface KernelLink {
   send(message: ToKernel): void;
-  /** @throws SepError `kernel-died`, or an Error with what the kernel has against it */
+  /** @throws SepError `kernel-died`, or an Error with the kernel's reason to refuse */
   request(message: Request): Promise<unknown>;
   /** Ends the process at once, whatever it is doing. */
   kill(): void;
@@ -66,7 +66,7 @@ export function startKernel(
   const ended = new Promise<string>((resolve) => {
     child.once("exit", (code, signal) => {
       const how = describeEnd(code, signal);
-      // what it said last may still be on its way
+      // its last messages may still be in flight
       if (child.connected) child.once("disconnect", () => resolve(how));
       else resolve(how);
     });
@@ -113,8 +113,8 @@ const SIGNALS_OF_NO_MEMORY: Partial<Record<NodeJS.Signals, string>> = {
   SIGKILL: "as when the machine runs out of memory",
 };
 /**
- * What comes from a kernel, before a page, an agent, a script or the file of results gets it. Errors, logs and progress
- * are messages; what a cell shows is data, of which only known secrets are taken out.
+ * Redacts what comes from a kernel, before a page, an agent, a script or the results file gets it. Errors, logs and
+ * progress are messages; what a cell shows is data, from which only known secrets are removed.
  */
 function redactMessage(message: FromKernel, redactor: Redactor): FromKernel {
   switch (message.kind) {

@@ -9,7 +9,7 @@ import { type CellKind, type NotebookFile, tidySource } from "../format/notebook
 import { cellRevision, parseNotebook } from "../format/parse-notebook.ts";
 import { type AnalyzedNotebook, createAnalyzer } from "./analyze-notebook.ts";
 
-/** A change that somebody wants; `base` is the revision of the cell that they saw. */
+/** A requested change; `base` is the revision of the cell that its author saw. */
 export type WantedEdit =
   | { readonly kind: "source"; readonly id: number; readonly source: string; readonly base: string }
   | { readonly kind: "disable"; readonly id: number; readonly disabled: boolean; readonly base: string }
@@ -21,7 +21,7 @@ export type WantedEdit =
       readonly cellKind: Exclude<CellKind, "unsupported">;
       readonly source: string;
     }
-  /** Brings back a cell that was deleted, as it was and where it was. */
+  /** Restores a deleted cell, as it was and where it was. */
   | { readonly kind: "restore"; readonly id: number };
 
 /** A notebook file that is open: what is in memory is what is on disk. */
@@ -29,12 +29,12 @@ export interface NotebookDocument {
   readonly path: string;
   readonly notebook: AnalyzedNotebook;
   /**
-   * Makes all changes or none, and saves. What changed on disk meanwhile is taken over first.
+   * Makes all changes or none, and saves. Changes on disk are read first.
    * @returns the cells that were changed or added
    * @throws SepError `stale-revision`, `no-such-cell`
    */
   apply(edits: readonly WantedEdit[]): Promise<readonly number[]>;
-  /** Takes over what somebody else wrote. @returns whether there was anything */
+  /** Reads the file again if somebody else has written it. @returns whether it had changed */
   reload(): Promise<boolean>;
 }
 
@@ -104,7 +104,7 @@ function applyEdits(
 function checkBase(file: NotebookFile, edit: Extract<WantedEdit, { readonly base: string }>): void {
   const cell = findCell(file, edit.id);
   const revision = cellRevision(cell);
-  // whoever wants what is there already has no quarrel
+  // an edit to the text that is there already is no conflict
   const isThere = edit.kind === "source" && tidySource(edit.source) === cell.source;
   if (edit.base === revision || isThere) return;
   throw new SepError(
@@ -152,7 +152,7 @@ const STARTER = `<!doctype html>
 </notebook>
 `;
 
-/** Calls back when somebody else has written the file. A file that cannot be read as a notebook is left for later. */
+/** Calls back when somebody else has written the file. A file that does not parse as a notebook is ignored until its next change. */
 export function watchDocument(document: NotebookDocument, changed: () => void): FSWatcher {
   let timer: NodeJS.Timeout | null = null;
   const reload = (): void => {

@@ -14,10 +14,10 @@ export interface SessionOptions {
   /** Arguments that the notebook reads as `args`. */
   readonly args?: readonly string[];
   readonly pressesRunButtons?: boolean;
-  /** Of the kernel, `process.env` by default; what its secrets are is nowhere shown and kept. */
+  /** Environment of the kernel, `process.env` by default; its secrets are redacted from everything that is shown or kept. */
   readonly env?: Environment | undefined;
   readonly isLazy?: boolean;
-  /** Take over what other programs write into the file. */
+  /** Reload the file when other programs write it. */
   readonly watches?: boolean;
 }
 
@@ -30,11 +30,11 @@ export interface Session extends AsyncDisposable {
   cells(): readonly CellSource[];
   stateOf(id: number): CellState;
   outputsOf(id: number): readonly Output[];
-  /** @returns what takes the listener off again */
+  /** @returns a function that removes the listener */
   listen(listener: (event: ServerEvent) => void): () => void;
   /**
-   * Changes and saves cells; with `run` the changed ones run then, unless nothing ever ran.
-   * @param origin who wants it, so that they know their own changes when they come back
+   * Changes and saves cells; with `run`, the changed ones and their readers run afterwards.
+   * @param origin who made the change, so that they recognise it when it comes back as an event
    * @throws SepError `stale-revision`, `no-such-cell`
    */
   edit(
@@ -53,6 +53,6 @@ export interface Session extends AsyncDisposable {
   restart(message?: string): void;
   /** Resolves when nothing runs or waits any more. */
   settled(): Promise<void>;
-  /** Keeps what the cells show now, for exports. Happens by itself when a run has come to its end. */
+  /** Keeps what the cells show now, for exports. Happens by itself when a run has ended. */
   keepResults(): Promise<void>;
 }

@@ -65,7 +65,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     });
   function keepLater(): void {
     clearTimeout(keeping);
-    // a folder that cannot be written to must not end the session; whoever exports hears that there is nothing
+    // a folder that cannot be written must not end the session; an export then says that there are no results
     keeping = setTimeout(() => void keepResults().catch(() => undefined), KEEP_MS);
   }
 
@@ -83,7 +83,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
         env,
         redactor,
         receive(message) {
-          // what an older one still says is about values that are gone
+          // messages of an older kernel are about values that are gone
           if (link === current) receive(message);
         },
       },
@@ -94,7 +94,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       giveUp(`The kernel ended (${how})`, true);
       setKernel({ status: "dead", message: `The kernel ended (${how}).` });
       wakeWaiters();
-      // one that does not even start would not start the next time either
+      // a kernel that did not start would not start the next time either
       if (wasReady) restart(`The kernel ended (${how}) and was started again; its values are gone.`);
     });
     return link;
@@ -231,11 +231,11 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   };
 }
 
-/** Cells that read from a cell that goes, or that may lose a name. */
+/** Cells that read from a cell that is deleted or may lose a name. */
 const readersOf = ({ notebook }: NotebookDocument, id: number): number[] =>
   notebook.cells.flatMap(({ graph }) => (graph.upstream.includes(id) ? [graph.id] : []));
 
-/** How long a kernel may take to hear an interrupt. */
+/** How long a kernel may take to react to an interrupt. */
 const INTERRUPT_GRACE_MS = 1_500;
-/** A moving slider ends many runs; its last one counts. */
+/** A moving slider causes many runs; only the last one is kept. */
 const KEEP_MS = 1_000;
