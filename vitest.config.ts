@@ -1,4 +1,14 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+/** Sources under the names that packages import each other by: what is built is for tests of the command. */
+const alias = [
+  ["semantic-entropy-probes", "src/index.ts"],
+  ["semantic-entropy-probes/files", "src/files.ts"],
+].map(([name, path]) => ({
+  find: new RegExp(`^${name}$`),
+  replacement: fileURLToPath(new URL(path as string, import.meta.url)),
+}));
 
 const shared: ViteUserConfig["test"] = {
   testTimeout: 120_000,
@@ -15,8 +25,19 @@ const config: ViteUserConfig = defineConfig({
     tags: [{ name: "long", description: "takes longer than a change can wait for: npm run test:long" }],
     projects: [
       // no test of these changes what another sees, so that they share their processes
-      { test: { ...shared, name: "units", include: ["src/**/*.test.ts"], isolate: false } },
-      { test: { ...shared, name: "whole", include: ["test/**/*.test.ts"] } },
+      {
+        resolve: { alias },
+        test: {
+          ...shared,
+          name: "units",
+          include: ["src/**/*.test.ts", "packages/*/src/**/*.test.ts"],
+          isolate: false,
+        },
+      },
+      {
+        resolve: { alias },
+        test: { ...shared, name: "whole", include: ["test/**/*.test.ts", "packages/*/test/**/*.test.ts"] },
+      },
     ],
   },
 });

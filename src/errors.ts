@@ -1,3 +1,4 @@
+
 /** Every code a {@link SepError} can carry. Each has a row in `docs/errors.md`. */
 export const SEP_ERROR_CODES = [
   "bad-option",
@@ -61,6 +62,7 @@ export const SEP_ERROR_CODES = [
   "unsafe-folder",
   "hostile-model",
   "bad-backend",
+  "package-missing",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -28,8 +28,8 @@ export const ROOMS = [
   "backends",
   "study",
   "serve",
+  "files",
   "index",
-  "notebook",
   "cli",
 ] as const;
 
@@ -48,11 +48,14 @@ const PROTOCOL_WORDS: readonly (readonly [word: string, folder: string])[] = [
   ["kv_transfer_params", "src/backends/vllm/"],
   ["extract_hidden_states", "src/backends/vllm/"],
 ];
-const DOORS = new Set(["notebook", "cli"]);
-/** The door that opens the others. */
+/** Nobody imports it. */
 const COMMAND_LINE = "cli";
 const DRAWERS = new Set(["utils", "util", "helpers", "helper", "common", "types"]);
 const BARREL = "src/index.ts";
+/** Entries of packages: nothing but what they hand on. */
+const ENTRY = /^(src\/(index|files)|packages\/[^/]+\/src\/index)\.ts$/;
+/** What other packages of this repository, and everybody else, may import. */
+const PUBLIC_ENTRY = /^semantic-entropy-probes(\/(engine|files|probe|serve|ai-sdk))?$/;
 const MAX_LINES = 400;
 const MAX_BARREL_LINES = 140;
 
@@ -63,7 +66,9 @@ const MAX_BARREL_LINES = 140;
  */
 export function findViolations(files: readonly SourceFile[]): string[] {
   const paths = new Set(files.map(({ path }) => path));
-  const sources = files.filter(({ path }) => path.startsWith("src/") && !path.endsWith(".test.ts"));
+  const tested = files.filter(({ path }) => !path.endsWith(".test.ts"));
+  const sources = tested.filter(({ path }) => path.startsWith("src/"));
+  const packaged = tested.filter(({ path }) => /^packages\/[^/]+\/src\//.test(path));
   return [
     ...files.flatMap((file) => [...checkName(file), ...checkLength(file)]),
     ...sources.flatMap((file) => [
@@ -73,7 +78,8 @@ export function findViolations(files: readonly SourceFile[]): string[] {
       ...checkGlobals(file),
       ...checkProtocols(file),
     ]),
-    ...findCircles(sources),
+    ...packaged.flatMap((file) => [...checkBarrel(file), ...checkPackageImports(file, paths)]),
+    ...findCircles([...sources, ...packaged]),
   ];
 }
 
@@ -97,12 +103,12 @@ function checkRoom({ path }: SourceFile): string[] {
 
 /** A barrel is a file that does nothing but hand on what other files export. */
 function checkBarrel({ path, source }: SourceFile): string[] {
-  if (path === BARREL) return [];
+  if (ENTRY.test(path)) return [];
   const { statements } = ts.createSourceFile(path, source, ts.ScriptTarget.Latest);
   const handsOn = statements.map(
     (each) => ts.isExportDeclaration(each) && each.moduleSpecifier !== undefined,
   );
-  return handsOn.length > 0 && handsOn.every(Boolean) ? [`${path}: the only barrel is ${BARREL}`] : [];
+  return handsOn.length > 0 && handsOn.every(Boolean) ? [`${path}: only a package's entry is a barrel`] : [];
 }
 
 function checkImports({ path, source }: SourceFile, paths: ReadonlySet<string>): string[] {
@@ -117,13 +123,26 @@ function checkImports({ path, source }: SourceFile, paths: ReadonlySet<string>):
     if (isAnywhere(path) && !isType && PLATFORM_FILE.test(target))
       return [`${path}: ${room}/ runs anywhere and imports "${specifier}", which needs Node`];
     if (roomOf(target) === room) return [];
-    if (DOORS.has(roomOf(target)) && room !== COMMAND_LINE)
-      return [`${path}: imports the door ${roomOf(target)}/`];
+    if (roomOf(target) === COMMAND_LINE) return [`${path}: imports the door ${COMMAND_LINE}/`];
     if (roomIndex(target) > roomIndex(path))
       return [`${path}: ${room} comes before ${roomOf(target)} and imports "${specifier}"`];
     return isAnywhere(path) && !isType && !ANYWHERE.has(roomOf(target))
       ? [`${path}: ${room}/ runs anywhere and imports "${specifier}", which needs Node`]
       : [];
+  });
+}
+
+/** A package of its own stands on the library as its users do: on what is published. */
+function checkPackageImports({ path, source }: SourceFile, paths: ReadonlySet<string>): string[] {
+  const own = path.split("/").slice(0, 3).join("/");
+  return importsOf(path, source).flatMap(({ specifier }) => {
+    if (specifier.startsWith("semantic-entropy-probes/") && !PUBLIC_ENTRY.test(specifier))
+      return [`${path}: imports "${specifier}", which is no public entry`];
+    if (!specifier.startsWith(".") || specifier.endsWith(".css")) return [];
+    const target = posix.join(dirname(path), specifier);
+    if (!target.startsWith(`${own}/`))
+      return [`${path}: imports "${specifier}", expected a public entry of semantic-entropy-probes`];
+    return paths.has(target) ? [] : [`${path}: "${specifier}" does not name a file of ${own}/`];
   });
 }
 

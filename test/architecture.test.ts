@@ -15,7 +15,9 @@ function readSources(folder: string): SourceFile[] {
 
 describe("the house", () => {
   it("keeps its rules", () => {
-    const files = ["src/", "test/", "bench/"].flatMap(readSources);
+    const files = ["src/", "test/", "bench/", "packages/notebook/src/", "packages/notebook/test/"].flatMap(
+      readSources,
+    );
     expect(files.length).toBeGreaterThan(20);
     const known = new Set<string>(
       JSON.parse(readFileSync(new URL("test/architecture-debts.json", ROOT), "utf8")),
@@ -100,7 +102,7 @@ describe("the checker", () => {
     const index = { path: "src/math/index.ts", source: 'export { one } from "./rng.ts";\n' };
     expect(check("src/store/a.ts", 'import { one } from "../math/index.ts";', index)).toEqual([
       'src/store/a.ts: imports the index "../math/index.ts", not a file',
-      "src/math/index.ts: the only barrel is src/index.ts",
+      "src/math/index.ts: only a package's entry is a barrel",
     ]);
   });
 
@@ -110,9 +112,18 @@ describe("the checker", () => {
       "src/index.ts: imports the door cli/",
     ]);
     expect(check("src/cli/b.ts", 'import { a } from "./main.ts";', door)).toEqual([]);
-    const other = { path: "src/notebook/a.ts", source: "export const a = 1;\n" };
-    expect(check("src/study/b.ts", 'import { a } from "../notebook/a.ts";', other)).toHaveLength(1);
-    expect(check("src/cli/b.ts", 'import { a } from "../notebook/a.ts";', other)).toEqual([]);
+  });
+
+  it("lets the notebook import public entries only", () => {
+    const path = "packages/notebook/src/a.ts";
+    const own = { path: "packages/notebook/src/kernel/b.ts", source: "export const b = 1;\n" };
+    expect(check(path, 'import { b } from "./kernel/b.ts";', own)).toEqual([]);
+    expect(check(path, 'import { SepError } from "semantic-entropy-probes/files";')).toEqual([]);
+    expect(check(path, 'import { one } from "../../../src/math/rng.ts";')).toEqual([
+      `${path}: imports "../../../src/math/rng.ts", expected a public entry of semantic-entropy-probes`,
+    ]);
+    expect(check(path, 'import { one } from "semantic-entropy-probes/dist/math/rng.js";')).toHaveLength(1);
+    expect(check(path, 'import { b } from "./kernel/c.ts";', own)).toHaveLength(1);
   });
 
   it("knows the rooms", () => {

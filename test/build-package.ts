@@ -7,6 +7,6 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 export default function buildPackage(): void {
   const node = (...args: readonly string[]): unknown =>
     execFileSync(process.execPath, args, { cwd: ROOT, stdio: "inherit" });
-  node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
-  node("src/notebook/page/build-page.js");
+  node("node_modules/typescript/bin/tsc", "-b", "packages/notebook/tsconfig.build.json");
+  node("packages/notebook/build-page.js");
 }

@@ -1,4 +1,4 @@
-import { UMAP } from "umap-js";
+import type { UMAP } from "umap-js";
 import { SepError } from "../errors.ts";
 import { principalComponents } from "../math/principal-components.ts";
 import { createRng } from "../math/rng.ts";
@@ -40,7 +40,7 @@ const ROUNDS_AN_EVENT = 10;
 /**
  * Hidden states in two dimensions, for looking at. What is near in the picture need not be near in the model.
  * @param states [n, D], rows one after the other
- * @throws SepError `bad-option` for fewer than three states
+ * @throws SepError `bad-option` for fewer than three states, `package-missing` for UMAP without umap-js
  * @see McInnes, Healy and Melville 2018 for UMAP
  */
 export async function* projectStates(
@@ -59,7 +59,8 @@ export async function* projectStates(
     return { x: [...(scores[0] ?? [])], y: [...(scores[1] ?? [])], varianceShares };
   }
   const rng = createRng("umap", seed);
-  const umap = new UMAP({ nNeighbors: Math.min(neighbours, n - 1), random: () => rng.next() });
+  const Umap = await loadUmap();
+  const umap = new Umap({ nNeighbors: Math.min(neighbours, n - 1), random: () => rng.next() });
   const rows = Array.from({ length: n }, (_, i) => [...states.subarray(i * width, (i + 1) * width)]);
   const total = umap.initializeFit(rows);
   for (let done = 0; done < total; done++) {
@@ -72,4 +73,17 @@ export async function* projectStates(
     y: places.map(([, y]) => y as number),
     varianceShares: null,
   };
+}
+
+/** The notebook brings umap-js along; a user of the library who wants UMAP installs it, and others do without. */
+async function loadUmap(): Promise<typeof UMAP> {
+  try {
+    return (await import("umap-js")).UMAP;
+  } catch (cause) {
+    throw new SepError(
+      "package-missing",
+      "UMAP needs the package umap-js, which is not installed. Run `npm install umap-js`, or ask for PCA.",
+      { cause },
+    );
+  }
 }

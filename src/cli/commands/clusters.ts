@@ -3,7 +3,7 @@ import { SepError } from "../../errors.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { type InspectedQuestion, inspectClusters } from "../../study/entropy/inspect-clusters.ts";
-import { type ClusterView } from "../../study/entropy/read-semantic-entropy.ts";
+import type { ClusterView } from "../../study/entropy/read-semantic-entropy.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { openWorkspace, SPLIT_SOURCES } from "../../study/workspace.ts";

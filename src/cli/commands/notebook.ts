@@ -1,13 +1,8 @@
-import { writeFile } from "node:fs/promises";
-import type { ScriptEvent, ScriptResult } from "../../notebook/script/run-notebook.ts";
-import type { Output } from "../../notebook/wire.ts";
 import { flag, operand, restArguments, text } from "../../study/settings/setting.ts";
-import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
-import { formatDuration } from "../progress-meter.ts";
-import { loadAgents, loadCreation, loadSession, NOTEBOOK_SERVER, serveSession } from "../serve-session.ts";
-import { createPaint } from "../terminal.ts";
+import { loadNotebook, NOTEBOOK_SERVER, servingOf, terminalOf } from "../notebook-package.ts";
 
 /** The notebook in the browser. */
 export const EDIT: Command = defineCommand({
@@ -32,23 +27,12 @@ export const EDIT: Command = defineCommand({
     { line: "sep edit --new mine.html", meaning: "a new notebook" },
   ],
   async run(values, context) {
-    const { openSession } = await loadSession();
-    const agents = values.mcp ? await loadAgents() : null;
-    if (values.new) await (await loadCreation()).createNotebook(values.notebook);
-    await using session = await openSession(values.notebook, {
-      args: values.args,
-      env: context.env,
-      isLazy: values.lazy,
-      watches: true,
-    });
-    if (values.run) session.run("all");
-    const agent = agents?.createAgentHandler(session) ?? null;
-    await serveSession(session, "edit", values, values.run, agent, context);
+    const { new: isNew, mcp: hasAgent, run: runs, lazy: isLazy } = values;
+    const options = { ...servingOf(values), isNew, hasAgent, runs, isLazy };
+    await (await loadNotebook()).edit(values.notebook, options, terminalOf(context));
     return EXIT.ok;
   },
 });
-
-const { json, quiet } = OUTPUT;
 
 /** A notebook as a script. */
 export const NOTEBOOK_RUN: Command = defineCommand({
@@ -56,8 +40,8 @@ export const NOTEBOOK_RUN: Command = defineCommand({
   summary: "run all cells of a notebook, as a script",
   options: {
     notebook: operand("FILE", "Notebook to run."),
-    json,
-    quiet,
+    json: OUTPUT.json,
+    quiet: OUTPUT.quiet,
     args: restArguments("What the notebook reads as `args`: `-- --k 20` gives `{ k: 20 }`."),
   },
   examples: [
@@ -71,65 +55,12 @@ export const NOTEBOOK_RUN: Command = defineCommand({
       meaning: "one JSON line an event; exit code 1 if a cell failed",
     },
   ],
-  async run(values, context) {
-    const { runNotebook } = await import("../../notebook/script/run-notebook.ts");
-    const { outputText } = await import("../../notebook/script/output-text.ts");
-    const events = runNotebook(values.notebook, {
-      args: values.args,
-      env: context.env,
-      signal: context.signal,
-    });
-    for (;;) {
-      const next = await events.next();
-      if (next.done) return finish(next.value, values, context);
-      if (values.json) context.data.write(`${JSON.stringify(next.value)}\n`);
-      else showEvent(next.value, outputText, values.quiet, context);
-    }
+  async run({ notebook, json: asJson, quiet: isQuiet, args }, context) {
+    const options = { args, json: asJson, quiet: isQuiet };
+    const ok = await (await loadNotebook()).run(notebook, options, terminalOf(context));
+    return ok ? EXIT.ok : EXIT.failed;
   },
 });
-
-function showEvent(
-  event: ScriptEvent,
-  outputText: (output: Output) => string,
-  isQuiet: boolean,
-  { data, stderr, env }: CliContext,
-): void {
-  const paint = createPaint(stderr, env);
-  if (event.kind === "progress") {
-    const { label, done, total, detail } = event.progress;
-    if (!isQuiet && stderr.isTTY)
-      stderr.write(`\r${label} ${done}${total === null ? "" : `/${total}`} ${detail}\u001b[K`);
-    return;
-  }
-  const { cell, state, outputs } = event;
-  if (stderr.isTTY) stderr.write("\r\u001b[K");
-  if (state.error !== null) {
-    const place = state.error.line === null ? "" : `, line ${state.error.line}`;
-    stderr.write(`${paint("red", `cell ${cell}${place}`)}: ${state.error.message}\n`);
-  } else if (!isQuiet) {
-    const time = state.durationMs === null ? "" : ` ${formatDuration(state.durationMs)}`;
-    stderr.write(
-      `${paint("gray", `cell ${cell}: ${state.status}${time}${state.message === null ? "" : `. ${state.message}`}`)}\n`,
-    );
-  }
-  // the session has taken secrets out of it, and left answers of models alone
-  for (const output of outputs) data.write(`${outputText(output)}\n`);
-}
-
-function finish(
-  result: ScriptResult,
-  { json: isJson, quiet: isQuiet }: { readonly json: boolean; readonly quiet: boolean },
-  context: CliContext,
-): number {
-  if (isJson) context.stdout.write(`${JSON.stringify({ kind: "result", ...result })}\n`);
-  else if (!isQuiet || !result.ok) {
-    const counts = Object.entries(result.counts).map(([status, count]) => `${count} ${status}`);
-    context.stderr.write(
-      `${counts.join(", ")}${result.ok ? "" : `. Failed: cell ${result.failed.join(", ")}`}\n`,
-    );
-  }
-  return result.ok ? EXIT.ok : EXIT.failed;
-}
 
 /** A notebook for readers: inputs work, code is neither shown nor changed. */
 export const NOTEBOOK_APP: Command = defineCommand({
@@ -144,10 +75,7 @@ export const NOTEBOOK_APP: Command = defineCommand({
     },
   ],
   async run(values, context) {
-    const { openSession } = await loadSession();
-    await using session = await openSession(values.notebook, { args: values.args, env: context.env });
-    session.run("all");
-    await serveSession(session, "app", values, true, null, context);
+    await (await loadNotebook()).app(values.notebook, servingOf(values), terminalOf(context));
     return EXIT.ok;
   },
 });
@@ -174,32 +102,9 @@ export const NOTEBOOK_EXPORT: Command = defineCommand({
       meaning: "run it first",
     },
   ],
-  async run(values, context) {
-    const { renderExport } = await import("../../notebook/export/render-export.ts");
-    const { runNotebook } = await import("../../notebook/script/run-notebook.ts");
-    const { openDocument } = await import("../../notebook/session/notebook-document.ts");
-    const { readResults } = await import("../../notebook/session/results-file.ts");
-    const { path, notebook } = await openDocument(values.notebook);
-    let ok = true;
-    if (values.run) {
-      const events = runNotebook(path, { args: values.args, env: context.env, signal: context.signal });
-      for (let next = await events.next(); ; next = await events.next()) {
-        if (!next.done) continue;
-        ok = next.value.ok;
-        break;
-      }
-    }
-    const { html, stale } = await renderExport(notebook, await readResults(path), { showsCode: values.code });
-    const target = values.to ?? `${values.notebook.replace(/\.html?$/i, "")}.export.html`;
-    await writeFile(target, html);
-    if (values.json) context.stdout.write(`${JSON.stringify({ kind: "export", ok, path: target, stale })}\n`);
-    else {
-      context.stdout.write(`${target}\n`);
-      if (stale.length > 0)
-        context.stderr.write(
-          `Results of cell ${stale.join(", ")} are missing or of older code; --run makes them anew.\n`,
-        );
-    }
+  async run({ notebook, to, run: runs, code: showsCode, json, args }, context) {
+    const { exportPage } = await loadNotebook();
+    const ok = await exportPage(notebook, { to, runs, showsCode, json, args }, terminalOf(context));
     return ok ? EXIT.ok : EXIT.failed;
   },
 });
@@ -219,26 +124,8 @@ export const NOTEBOOK_CHECK: Command = defineCommand({
       meaning: "the same for a script; exit code 1 if there is something",
     },
   ],
-  async run({ notebook, json }, { stdout, env }) {
-    const { checkNotebook } = await import("../../notebook/graph/check-notebook.ts");
-    const { openDocument } = await import("../../notebook/session/notebook-document.ts");
-    const document = await openDocument(notebook);
-    const findings = checkNotebook(document.notebook);
-    const cells = document.notebook.cells.length;
-    if (json)
-      stdout.write(`${JSON.stringify({ kind: "check", ok: findings.length === 0, cells, findings })}\n`);
-    else {
-      const paint = createPaint(stdout, env);
-      for (const { cell, line, column, message } of findings) {
-        const place = line === null ? "" : `:${line}${column === null ? "" : `:${column}`}`;
-        stdout.write(`${paint("red", `cell ${cell}${place}`)}  ${message}\n`);
-      }
-      stdout.write(
-        findings.length === 0
-          ? `${cells} cells, nothing wrong.\n`
-          : `${findings.length} to correct in ${cells} cells.\n`,
-      );
-    }
-    return findings.length === 0 ? EXIT.ok : EXIT.failed;
+  async run({ notebook, json }, context) {
+    const ok = await (await loadNotebook()).check(notebook, { json }, terminalOf(context));
+    return ok ? EXIT.ok : EXIT.failed;
   },
 });

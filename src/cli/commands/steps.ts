@@ -33,7 +33,7 @@ import {
   runSteps,
   type Steps,
 } from "../run-steps.ts";
-import { openBrowser } from "../serve-session.ts";
+import { openBrowser } from "../open-browser.ts";
 
 /** Step 1: the question files. */
 export const PREPARE: Command = defineCommand({
