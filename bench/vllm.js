@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
+import { openLocalEngine } from "../dist/backends/local/local-engine.js";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { buildPrompt } from "../dist/engine/tokenizer/build-prompt.js";
 import { mapConcurrently } from "../dist/net/map-concurrently.js";
-import { openLocalEngine } from "../dist/backends/local/local-engine.js";
 
 // Answers a second of a vLLM server beside the local engine's on the same machine, alternating: the same questions through the
 // same chat template, as many samples each, as long answers.

@@ -1,4 +1,3 @@
-
 /** Every code a {@link SepError} can carry. Each has a row in `docs/errors.md`. */
 export const SEP_ERROR_CODES = [
   "bad-option",

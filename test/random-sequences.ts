@@ -11,15 +11,15 @@ import { fingerprintFile } from "../src/store/fingerprint.ts";
 import { readManifest } from "../src/store/manifest.ts";
 import { manifestPathOf } from "../src/store/output-ownership.ts";
 import { fileExists } from "../src/store/read-file.ts";
-import { listChain, openChain, inspectStudy } from "../src/study/chain.ts";
+import { inspectStudy, listChain, openChain } from "../src/study/chain.ts";
 import { computeEntropy } from "../src/study/entropy/compute-entropy.ts";
+import { resolveSampler } from "../src/study/sampling/resolve-sampler.ts";
 import type { EquivalenceName } from "../src/study/settings/meaning.ts";
 import { buildDatasets } from "../src/study/steps/build-datasets.ts";
 import { type EvaluateProbesOptions, evaluateProbes } from "../src/study/steps/evaluate-probes.ts";
-import { type TrainProbesOptions, trainProbes } from "../src/study/steps/train-probes.ts";
 import { generateRuns } from "../src/study/steps/generate-runs.ts";
-import { resolveSampler } from "../src/study/sampling/resolve-sampler.ts";
 import { traceRuns } from "../src/study/steps/trace-runs.ts";
+import { type TrainProbesOptions, trainProbes } from "../src/study/steps/train-probes.ts";
 import { type DataSetName, openWorkspace, SPLIT_SOURCES, type Workspace } from "../src/study/workspace.ts";
 import { finishStep } from "./fakes/finish-step.ts";
 

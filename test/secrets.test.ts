@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -7,12 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { notebookText, stageNotebook } from "../packages/notebook/test/stage-notebook.ts";
 import { guardOutput, runCli } from "../src/cli/run-cli.ts";
 import { expectNoSecret } from "./expect-no-secret.ts";
 import { createFakeCli } from "./fakes/cli-context.ts";
 import { makeFakeVllm } from "./fakes/make-fake-vllm.ts";
-import { notebookText, stageNotebook } from "../packages/notebook/test/stage-notebook.ts";
 
 // The doors of the program: terminal, JSON, files, notebook, agent. What servers say is in secrets-servers.test.ts.
 

@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import { sampleAnswers } from "../src/engine/generate/generate.ts";
+import type { LanguageModel } from "../src/engine/language-model.ts";
 import { everyLayer } from "../src/engine/resolve-layers.ts";
-import { type LanguageModel } from "../src/engine/language-model.ts";
 import { expectAllClose, scaleOf } from "./expect-all-close.ts";
 import { readTensors } from "./read-tensors.ts";
 

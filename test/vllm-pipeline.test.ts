@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openVllm } from "../src/backends/vllm/open-vllm.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { SamplerSettings } from "../src/engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
@@ -18,7 +19,6 @@ import { openWorkspace, type Workspace } from "../src/study/workspace.ts";
 import { type FakeFault, startFakeVllm } from "./fakes/fake-vllm.ts";
 import { createLocalStreams } from "./fakes/local-streams.ts";
 import { readTensors } from "./read-tensors.ts";
-import { openVllm } from "../src/backends/vllm/open-vllm.ts";
 
 const SAMPLER: SamplerSettings = {
   temperature: 1.2,

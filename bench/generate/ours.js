@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createLocalBackend } from "../../dist/backends/local/local-backend.js";
+import { openLocalEngine } from "../../dist/backends/local/local-engine.js";
 import { loadModel } from "../../dist/checkpoint/load-model.js";
 import { mapConcurrently } from "../../dist/net/map-concurrently.js";
 import { createRunRecorder } from "../../dist/samples/record-runs.js";
-import { openLocalEngine } from "../../dist/backends/local/local-engine.js";
 
 // Our engine, as `sep generate` runs it: copies of the model on threads of their own. See ../generate.js.
 

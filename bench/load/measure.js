@@ -1,11 +1,10 @@
 import { createLocalBackend } from "../../dist/backends/local/local-backend.js";
+import { openLocalEngine } from "../../dist/backends/local/local-engine.js";
 import { loadModel } from "../../dist/checkpoint/load-model.js";
 import { mapConcurrently } from "../../dist/net/map-concurrently.js";
 import { createRunRecorder } from "../../dist/samples/record-runs.js";
-import { openLocalEngine } from "../../dist/backends/local/local-engine.js";
 
 // One process's share of ../load.js: loads a model as `sep generate` does, samples, and says what that took.
-
 
 const [, , reference, dtype, questionCount, samples, maxNewTokens] = process.argv;
 

@@ -3,11 +3,11 @@ import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { SepError } from "../errors.ts";
 import type { Json } from "../formats/json.ts";
-import { type AnswerBackend } from "../samples/answer-backend.ts";
+import type { AnswerBackend } from "../samples/answer-backend.ts";
 import { TOKEN_ENTROPY_SUPPORTS } from "../samples/run-record.ts";
 import { NORM_STATES, type StateBackend } from "../states/state-backend.ts";
-import { fileExists } from "../store/read-file.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
+import { fileExists } from "../store/read-file.ts";
 import type { Backend, OpenBackend } from "./backend.ts";
 
 /** Whether `--backend` names a file of the user's. */

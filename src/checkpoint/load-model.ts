@@ -9,7 +9,11 @@ import type { WeightIndex } from "../engine/graph/weights.ts";
 import { createLanguageModel, type LanguageModel, type ModelName } from "../engine/language-model.ts";
 import { DEVICES, type DeviceChoice, type ModelDtype } from "../engine/runtime/device.ts";
 import { planThreads } from "../engine/runtime/machine-node.ts";
-import { createLazySession, type DecoderSession, openDecoderSession } from "../engine/session/decoder-session.ts";
+import {
+  createLazySession,
+  type DecoderSession,
+  openDecoderSession,
+} from "../engine/session/decoder-session.ts";
 import { createVocabularySession } from "../engine/session/vocabulary-session.ts";
 import { layoutSafetensors } from "../formats/encode-safetensors.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";

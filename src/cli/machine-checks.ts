@@ -1,16 +1,16 @@
-import { ortNode } from "../engine/runtime/ort-node.ts";
 import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { availableParallelism, cpus } from "node:os";
 import { dirname, resolve } from "node:path";
 import { type Environment, locateHubCache } from "../checkpoint/hub/hub.ts";
-import { type Machine, readMachine } from "../engine/runtime/machine-node.ts";
-import { fileExists } from "../store/read-file.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
 import { POCKET_MODEL } from "../checkpoint/locate-checkpoint.ts";
-import { AUTO_DEVICES, DEVICE_NAMES, DEVICES, type DeviceName } from "../engine/runtime/device.ts";
 import { resolveDevice, tryDevice } from "../checkpoint/resolve-device.ts";
-import { type DeviceTrial } from "../engine/runtime/compare-devices-node.ts";
+import type { DeviceTrial } from "../engine/runtime/compare-devices-node.ts";
+import { AUTO_DEVICES, DEVICE_NAMES, DEVICES, type DeviceName } from "../engine/runtime/device.ts";
+import { type Machine, readMachine } from "../engine/runtime/machine-node.ts";
+import { ortNode } from "../engine/runtime/ort-node.ts";
+import { fileExists } from "../store/read-file.ts";
 
 /** Node's version against the one that package.json asks for. */
 export function checkNode(version: string = process.versions.node): Check {

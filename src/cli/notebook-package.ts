@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { flag, operand, restArguments, type SettingsOutput, setting } from "../study/settings/setting.ts";
 import { SepError } from "../errors.ts";
+import { flag, operand, restArguments, type SettingsOutput, setting } from "../study/settings/setting.ts";
 import { readTool } from "../study/step.ts";
 import type { CliContext } from "./command.ts";
 import { hasScreen, openBrowser } from "./open-browser.ts";
-import { createPaint } from "./terminal.ts";
 import { formatDuration } from "./progress-meter.ts";
+import { createPaint } from "./terminal.ts";
 
 /** Of every command that serves a notebook. */
 export const NOTEBOOK_SERVER = {

@@ -1,15 +1,15 @@
+import { openRedactor } from "../checkpoint/hub/hub.ts";
 import { SepError, type SepErrorCode } from "../errors.ts";
 import { explainFileError } from "../store/file-error.ts";
+import { joinWithOr } from "../study/settings/setting.ts";
 import { readTool } from "../study/step.ts";
+import { type Redactor, redactStrings } from "../text/redact.ts";
+import { suggestName } from "../text/suggest-name.ts";
 import type { CliContext, CliWorld, Command } from "./command.ts";
 import { COMMANDS, type FoundCommand, findCommand } from "./commands.ts";
 import { EXIT, exitStatusOf } from "./exit.ts";
-import { joinWithOr } from "../study/settings/setting.ts";
-import { createPaint, type OutputStream } from "./terminal.ts";
-import { suggestName } from "../text/suggest-name.ts";
-import { openRedactor } from "../checkpoint/hub/hub.ts";
-import { type Redactor, redactStrings } from "../text/redact.ts";
 import { describeOptions, listOptions } from "./options.ts";
+import { createPaint, type OutputStream } from "./terminal.ts";
 
 /**
  * The command line interface: finds the command, runs it, and turns errors into a line and an exit code.

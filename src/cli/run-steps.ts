@@ -1,16 +1,22 @@
+import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
+import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { withoutRepeats } from "../store/manifest.ts";
 import { fileExists } from "../store/read-file.ts";
 import { requireCurrent } from "../study/chain.ts";
 import type { StepPlan } from "../study/decide-step.ts";
 import type { StepEvent, StepResult } from "../study/step.ts";
-import { type DataSetName, openWorkspace, SPLIT_SOURCES, type StepName, type Workspace } from "../study/workspace.ts";
+import {
+  type DataSetName,
+  openWorkspace,
+  SPLIT_SOURCES,
+  type StepName,
+  type Workspace,
+} from "../study/workspace.ts";
 import type { CliContext } from "./command.ts";
+import { describeEvaluation } from "./describe-evaluation.ts";
 import { EXIT } from "./exit.ts";
 import { renderProgress } from "./render-progress.ts";
-import { readFile } from "node:fs/promises";
-import type { ProbeEval } from "../evaluation/probe-eval.ts";
-import { withoutRepeats } from "../store/manifest.ts";
-import { describeEvaluation } from "./describe-evaluation.ts";
 import { createPaint } from "./terminal.ts";
 
 /** Values of `OUTPUT`. */

@@ -5,8 +5,8 @@ import { expectAllClose, scaleOf } from "../../test/expect-all-close.ts";
 import { readTensors } from "../../test/read-tensors.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
 import { extendRows } from "./generate/extend-rows.ts";
-import { everyLayer } from "./resolve-layers.ts";
 import type { LanguageModel } from "./language-model.ts";
+import { everyLayer } from "./resolve-layers.ts";
 import { emptyKvBlock, trimKv } from "./session/kv-block.ts";
 
 const golden = (name: string): string => fileURLToPath(new URL(`../../test/golden/${name}`, import.meta.url));

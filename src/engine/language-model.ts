@@ -1,7 +1,7 @@
 import { extendRows } from "./generate/extend-rows.ts";
 import type { GenerationDefaults } from "./generate/sampler-settings.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
-import { type LayerName, resolveLayer, everyLayer } from "./resolve-layers.ts";
+import { everyLayer, type LayerName, resolveLayer } from "./resolve-layers.ts";
 import type { DeviceName, ModelDtype } from "./runtime/device.ts";
 import type { DecoderSession } from "./session/decoder-session.ts";
 import { emptyKvBlock, type KvBlock, trimKv } from "./session/kv-block.ts";

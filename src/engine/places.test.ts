@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { RunRecord } from "../samples/run-record.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
+import type { RunRecord } from "../samples/run-record.ts";
 import { locatePosition, rowKey, TRACE_POSITIONS } from "./places.ts";
 
 const END = 9;

@@ -1,9 +1,9 @@
-import type { TokenEntropySupport } from "./run-record.ts";
 import type { ModelProfile } from "../checkpoint/model-profile.ts";
+import type { OpeningEvent } from "../checkpoint/opening-event.ts";
 import type { SampleAnswersOptions, SampledAnswer } from "../engine/generate/generate.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { Json } from "../formats/json.ts";
-import type { OpeningEvent } from "../checkpoint/opening-event.ts";
+import type { TokenEntropySupport } from "./run-record.ts";
 
 /** Wherever a model samples answers. Disposing of it ends what only answers need; it starts again when asked again. */
 export interface AnswerBackend extends Partial<AsyncDisposable> {

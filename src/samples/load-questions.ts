@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { SepError } from "../errors.ts";
 import { asRow } from "../formats/row-fields.ts";
 import { describeProblems, type LineProblem, readJsonl } from "../store/jsonl.ts";
-import { type Question, isGsm8kRow, parseQuestion, type QuestionFormat } from "./question.ts";
+import { isGsm8kRow, parseQuestion, type Question, type QuestionFormat } from "./question.ts";
 
 export interface LoadedQuestions {
   /** In file order, each id once. */

@@ -1,6 +1,6 @@
 import { countTokensOf } from "../engine/generate/answer-end.ts";
 import { extendRows } from "../engine/generate/extend-rows.ts";
-import { type SampledAnswer, type EndEvent, generate } from "../engine/generate/generate.ts";
+import { type EndEvent, generate, type SampledAnswer } from "../engine/generate/generate.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { LanguageModel, PrefilledPrompt } from "../engine/language-model.ts";
 import { emptyKvBlock, type KvBlock } from "../engine/session/kv-block.ts";

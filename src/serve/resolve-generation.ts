@@ -1,7 +1,12 @@
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import type { PromptOptions } from "../engine/tokenizer/build-prompt.ts";
-import { PLAIN_PROMPT_FORMATS, type PromptFormat, resolvePromptFormat, stopStringsOf } from "../engine/tokenizer/prompt-format.ts";
+import {
+  PLAIN_PROMPT_FORMATS,
+  type PromptFormat,
+  resolvePromptFormat,
+  stopStringsOf,
+} from "../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../errors.ts";
 import { stableStringify } from "../formats/json.ts";
 import type { GenerationConfig } from "../probes/probe.ts";

@@ -4,9 +4,21 @@ import { indicesOf, locatePosition, type TracePosition } from "../engine/places.
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import { mean } from "../math/vector.ts";
-import { type AssessRiskOptions, assessRisk, findDecision, NO_FAMILIARITY, type RiskAssessment, requireFamiliarity } from "../probes/assess-risk.ts";
+import {
+  type AssessRiskOptions,
+  assessRisk,
+  findDecision,
+  NO_FAMILIARITY,
+  type RiskAssessment,
+  requireFamiliarity,
+} from "../probes/assess-risk.ts";
 import type { Probe } from "../probes/probe.ts";
-import { assertStates, assertThinkEntropies, type ProbeInput, requireProbeFits } from "../probes/score-probe.ts";
+import {
+  assertStates,
+  assertThinkEntropies,
+  type ProbeInput,
+  requireProbeFits,
+} from "../probes/score-probe.ts";
 import { stateSourceOf } from "../study/probes/pick-states.ts";
 import { generateAnswer, takeAnswer } from "./answer-source.ts";
 import { type GenerationChoice, resolveGeneration } from "./resolve-generation.ts";

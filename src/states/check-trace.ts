@@ -1,6 +1,6 @@
-import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import { countTokensOf } from "../engine/generate/answer-end.ts";
 import { PLACES, type PositionIndices } from "../engine/places.ts";
+import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import type { TraceRow } from "./state-index.ts";

@@ -1,6 +1,6 @@
 import type { ModelProfile } from "../checkpoint/model-profile.ts";
-import type { Json } from "../formats/json.ts";
 import type { OpeningEvent } from "../checkpoint/opening-event.ts";
+import type { Json } from "../formats/json.ts";
 
 /**
  * `residual`: the stream before the final norm. `final-norm`: the last layer after it, as Python transformers has it

@@ -1,5 +1,5 @@
-import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import { PLACES, type PositionIndices, type TracePosition } from "../engine/places.ts";
+import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import { groupByQuestion } from "../samples/samples.ts";
 import type { TraceRow } from "./state-index.ts";

@@ -5,8 +5,8 @@ import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Manifest, readManifest } from "../store/manifest.ts";
 import { MANIFEST_SUFFIX, readRunState } from "../store/output-ownership.ts";
 import { fileExists } from "../store/read-file.ts";
-import { STEP_NAMES, PROBE_SPLITS, SPLIT_SOURCES, type Workspace } from "./workspace.ts";
 import { weightsPathOf } from "./probe-files.ts";
+import { PROBE_SPLITS, SPLIT_SOURCES, STEP_NAMES, type Workspace } from "./workspace.ts";
 
 /**
  * How a file stands to what its step read when it made it.

@@ -2,7 +2,13 @@ import { SepError } from "../errors.ts";
 import type { Json } from "../formats/json.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Manifest, readManifest, staleReasons } from "../store/manifest.ts";
-import { manifestPathOf, nameWithin, type RunState, readRunState, refuseForeign } from "../store/output-ownership.ts";
+import {
+  manifestPathOf,
+  nameWithin,
+  type RunState,
+  readRunState,
+  refuseForeign,
+} from "../store/output-ownership.ts";
 import { fileExists } from "../store/read-file.ts";
 import { type Chain, openChain, requireCurrent } from "./chain.ts";
 import { producerOf, type StepName, type Workspace } from "./workspace.ts";

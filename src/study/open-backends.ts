@@ -1,12 +1,12 @@
 import type { Backend, BackendWith } from "../backends/backend.ts";
 import { isBackendFile, loadBackend } from "../backends/load-backend.ts";
 import { openLocal } from "../backends/local/local-backend.ts";
-import { openVllm, type VllmChoice } from "../backends/vllm/open-vllm.ts";
 import type { OpenModelOptions } from "../backends/local/open-model.ts";
 import { openNnsight } from "../backends/nnsight/open-nnsight.ts";
+import { openVllm, type VllmChoice } from "../backends/vllm/open-vllm.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
-import { MODEL_DTYPES, type ModelDtype, type DeviceChoice } from "../engine/runtime/device.ts";
 import type { Device } from "../checkpoint/resolve-device.ts";
+import { type DeviceChoice, MODEL_DTYPES, type ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
 import {
   ENGINE,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fileExists } from "../store/read-file.ts";
-import { planPipeline, runPipeline, type RunPipelineOptions } from "./run-pipeline.ts";
+import { planPipeline, type RunPipelineOptions, runPipeline } from "./run-pipeline.ts";
 import type { StepEvent } from "./step.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 

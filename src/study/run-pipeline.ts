@@ -1,13 +1,13 @@
 import { nameWithin } from "../store/output-ownership.ts";
 import { fileExists } from "../store/read-file.ts";
 import { listShortly } from "../text/shorten.ts";
+import { writeConfig } from "./config-file.ts";
 import { isPending, type PlannedStep, refuseForeignOutputs, type StepPlan } from "./decide-step.ts";
+import { resolveSettings } from "./settings/setting.ts";
+import { STUDY, type StudyOptions } from "./settings/study.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import { openStages, type Stage, type StudyControl } from "./study-stages.ts";
 import type { Workspace } from "./workspace.ts";
-import { writeConfig } from "./config-file.ts";
-import { resolveSettings } from "./settings/setting.ts";
-import { STUDY, type StudyOptions } from "./settings/study.ts";
 
 /** A whole study: the settings of `docs/cli.md`, by their names without dashes in camel case. Each has a default. */
 export interface RunPipelineOptions extends StudyOptions, Omit<StudyControl, "plan"> {

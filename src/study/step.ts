@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import type { OpeningEvent, ProgressEvent } from "../checkpoint/opening-event.ts";
 import type { EstimateCost } from "../entropy/measures/estimate-registry.ts";
 import { SepError } from "../errors.ts";
 import { explainFileError } from "../store/file-error.ts";
@@ -7,10 +9,15 @@ import { type Manifest, type ManifestWarning, writeManifest } from "../store/man
 import { manifestPathOf, nameWithin, removeRunState, writeRunState } from "../store/output-ownership.ts";
 import { removeLeftovers } from "../store/write-atomic.ts";
 import { openChain, requireCurrent } from "./chain.ts";
-import { decideStep, fingerprintAll, listReasons, requireInput, type StepDefinition, type StepPlan } from "./decide-step.ts";
+import {
+  decideStep,
+  fingerprintAll,
+  listReasons,
+  requireInput,
+  type StepDefinition,
+  type StepPlan,
+} from "./decide-step.ts";
 import type { StepName, Workspace } from "./workspace.ts";
-import type { OpeningEvent, ProgressEvent } from "../checkpoint/opening-event.ts";
-import { readFileSync } from "node:fs";
 
 /** What an event is about: a step, or what comes before a step can run. */
 export type ActivityName = StepName | OpeningEvent["step"];

@@ -1,13 +1,13 @@
 import { SepError } from "../errors.ts";
 import { stableStringify } from "../formats/json.ts";
+import { type LoadedRuns, readRuns } from "../samples/read-runs.ts";
 import { openHiddenStates } from "../states/hidden-states.ts";
-import { readManifest, type ManifestWarning } from "../store/manifest.ts";
+import { describeProblems } from "../store/jsonl.ts";
+import { type ManifestWarning, readManifest } from "../store/manifest.ts";
 import { manifestPathOf, nameWithin } from "../store/output-ownership.ts";
 import { fileExists } from "../store/read-file.ts";
-import type { DataSetName, Workspace } from "./workspace.ts";
-import { type LoadedRuns, readRuns } from "../samples/read-runs.ts";
-import { describeProblems } from "../store/jsonl.ts";
 import { isInShard, type Shard } from "./shards/shard.ts";
+import type { DataSetName, Workspace } from "./workspace.ts";
 
 /**
  * Which answers: a question's K samples, whose meanings make its entropy, or the one that counts as the model's own,

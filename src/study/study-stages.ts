@@ -1,6 +1,8 @@
-import { isLocal, localDtypeOf, openBackend, openEngine } from "./open-backends.ts";
+import type { Backend, OpenBackend } from "../backends/backend.ts";
 import { createDisposables, type Disposables } from "../backends/disposables.ts";
-import type { OpenBackend, Backend } from "../backends/backend.ts";
+import { requirePart } from "../backends/load-backend.ts";
+import { openDevice } from "../backends/local/open-model.ts";
+import type { HubOptions } from "../checkpoint/hub/hub.ts";
 import { SepError } from "../errors.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
 import { loadQuestions } from "../samples/load-questions.ts";
@@ -8,27 +10,25 @@ import type { StateBackend } from "../states/state-backend.ts";
 import { isHandMade } from "../store/output-ownership.ts";
 import { isPending } from "./decide-step.ts";
 import { computeEntropy } from "./entropy/compute-entropy.ts";
-import { checkMeaningChoice } from "./meaning/open-equivalence.ts";
 import { createMeaningModels, type MeaningModels } from "./meaning/meaning-models.ts";
+import { checkMeaningChoice } from "./meaning/open-equivalence.ts";
+import { isLocal, localDtypeOf, openBackend, openEngine } from "./open-backends.ts";
 import { weightsPathOf } from "./probe-files.ts";
-import { buildDatasets } from "./steps/build-datasets.ts";
-import { evaluateProbes } from "./steps/evaluate-probes.ts";
-import { trainProbes } from "./steps/train-probes.ts";
-import { writeReport } from "./steps/write-report.ts";
 import type { AdaptiveOptions } from "./sampling/adaptive-k.ts";
-import { asBest, resolveSampler } from "./sampling/resolve-sampler.ts";
-import { generateRuns } from "./steps/generate-runs.ts";
 import { type GenerateRunsOptions, type ReadPrompt, readPrompt } from "./sampling/plan-generation.ts";
-import { prepareQuestions, warnOfOverlap } from "./steps/prepare-questions.ts";
-import type { StepControl, StepEvent, StepResult } from "./step.ts";
-import { traceRuns } from "./steps/trace-runs.ts";
-import { answersPath, bestPart } from "./study-answers.ts";
-import { type DataSetName, PROBE_SPLITS, SPLIT_SOURCES, type StepName, type Workspace } from "./workspace.ts";
-import { requirePart } from "../backends/load-backend.ts";
-import { openDevice } from "../backends/local/open-model.ts";
-import type { HubOptions } from "../checkpoint/hub/hub.ts";
+import { asBest, resolveSampler } from "./sampling/resolve-sampler.ts";
 import { DEFAULT_DATASET, DEFAULT_OOD } from "./settings/sampling.ts";
 import type { StudySettings } from "./settings/study.ts";
+import type { StepControl, StepEvent, StepResult } from "./step.ts";
+import { buildDatasets } from "./steps/build-datasets.ts";
+import { evaluateProbes } from "./steps/evaluate-probes.ts";
+import { generateRuns } from "./steps/generate-runs.ts";
+import { prepareQuestions, warnOfOverlap } from "./steps/prepare-questions.ts";
+import { traceRuns } from "./steps/trace-runs.ts";
+import { trainProbes } from "./steps/train-probes.ts";
+import { writeReport } from "./steps/write-report.ts";
+import { answersPath, bestPart } from "./study-answers.ts";
+import { type DataSetName, PROBE_SPLITS, SPLIT_SOURCES, type StepName, type Workspace } from "./workspace.ts";
 
 /** One step of a study, over one question set or both, ready to be run or planned. */
 export interface Stage {
@@ -123,7 +123,6 @@ interface Study {
   readonly prompt: ReadPrompt;
   readonly adaptive: AdaptiveOptions | undefined;
 }
-
 
 function prepareStages({ workspace, settings: { limit }, sources }: Study): Stage[] {
   return [...sources].map(([set, source]) => ({

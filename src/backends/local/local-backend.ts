@@ -1,8 +1,8 @@
+import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
+import type { Json } from "../../formats/json.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
-import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
-import type { Json } from "../../formats/json.ts";
 import type { BackendWith } from "../backend.ts";
 import { openLocalEngine } from "./local-engine.ts";
 import { type OpenModelOptions, openModel } from "./open-model.ts";

@@ -1,7 +1,7 @@
 import { workerData } from "node:worker_threads";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import { serveJobs } from "../../engine/runtime/worker-threads-node.ts";
-import { runHere, type ModelJob, type WorkerSetup } from "./local-engine.ts";
+import { type ModelJob, runHere, type WorkerSetup } from "./local-engine.ts";
 
 // The entry point of a worker thread: loads the model, then does the jobs that its parent sends.
 

@@ -2,9 +2,9 @@ import { expect, it } from "vitest";
 import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
 import type { PullEvent } from "../../checkpoint/hub/hub.ts";
+import { type OpeningEvent, reportPull } from "../../checkpoint/opening-event.ts";
 import { renderProgress } from "../../cli/render-progress.ts";
-import { openModel, openDevice } from "./open-model.ts";
-import { reportPull, type OpeningEvent } from "../../checkpoint/opening-event.ts";
+import { openDevice, openModel } from "./open-model.ts";
 
 async function* play(events: readonly PullEvent[]): AsyncGenerator<PullEvent, string> {
   yield* events;

@@ -1,9 +1,9 @@
 import { type LoadModelOptions, loadModel } from "../../checkpoint/load-model.ts";
 import { locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
-import type { LanguageModel } from "../../engine/language-model.ts";
 import { type OpeningEvent, reportPull } from "../../checkpoint/opening-event.ts";
-import type { DeviceChoice } from "../../engine/runtime/device.ts";
 import { type Device, type ResolveDeviceOptions, resolveDevice } from "../../checkpoint/resolve-device.ts";
+import type { LanguageModel } from "../../engine/language-model.ts";
+import type { DeviceChoice } from "../../engine/runtime/device.ts";
 
 export type OpenModelOptions = Pick<
   LoadModelOptions,

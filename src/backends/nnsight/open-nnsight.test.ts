@@ -12,8 +12,8 @@ import { manifestPathOf } from "../../store/output-ownership.ts";
 import { readSafetensorsHeader } from "../../store/safetensors.ts";
 import { traceRuns } from "../../study/steps/trace-runs.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";
-import { type OpenNnsightOptions, openNnsight } from "./open-nnsight.ts";
 import type { BackendWith } from "../backend.ts";
+import { type OpenNnsightOptions, openNnsight } from "./open-nnsight.ts";
 
 const FAKE = fileURLToPath(new URL("../../../test/fakes/fake-sidecar.mjs", import.meta.url));
 /** Those that the fake has states of. */

@@ -1,20 +1,20 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { openCheckpointFolder } from "../../checkpoint/checkpoint.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
 import { loadModelProfile, PROFILE_FILES } from "../../checkpoint/load-model-profile.ts";
 import { isGgufPath, locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
+import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import { type OpeningEvent, reportPull, reportServer } from "../../checkpoint/opening-event.ts";
 import { SepError } from "../../errors.ts";
-import type { StateBackend, AnswerToTrace, TracedAnswers } from "../../states/state-backend.ts";
-import { reportPull, type OpeningEvent, reportServer } from "../../checkpoint/opening-event.ts";
+import type { Json } from "../../formats/json.ts";
+import type { AnswerToTrace, StateBackend, TracedAnswers } from "../../states/state-backend.ts";
+import { readSafetensorsHeader, readTensor } from "../../store/safetensors.ts";
+import type { BackendWith } from "../backend.ts";
 import type { OpenRequest } from "./sidecar-message.ts";
 import { type Sidecar, startSidecar } from "./start-sidecar.ts";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { ModelProfile } from "../../checkpoint/model-profile.ts";
-import type { Json } from "../../formats/json.ts";
-import { readTensor, readSafetensorsHeader } from "../../store/safetensors.ts";
-import type { BackendWith } from "../backend.ts";
 
 export interface OpenNnsightOptions {
   /** A Python that has nnsight; `uv` makes one when not given. */

@@ -1,3 +1,4 @@
+import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
 import { SepError } from "../../errors.ts";
 import { createRng } from "../../math/rng.ts";
 import type { JudgeModel } from "../../meaning/judge-model.ts";
@@ -6,7 +7,6 @@ import { drain } from "../../net/map-concurrently.ts";
 import { retry, type Sleep, sleepFor } from "../../net/retry.ts";
 import { type Answered, type Outcome, parseBody, sendOnce } from "../../net/send-once.ts";
 import { parseServerAddress } from "../../net/server-address.ts";
-import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
 import type { BackendWith, OpenBackendOptions } from "../backend.ts";
 
 export interface ServerJudgeOptions {

@@ -1,14 +1,20 @@
+import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
 import { SepError } from "../../errors.ts";
 import { stableStringify } from "../../formats/json.ts";
-import { type Entailer, type EntailmentVerdict, type NliLabel, readNliLabels, testEntailer } from "../../meaning/entailer.ts";
+import {
+  type Entailer,
+  type EntailmentVerdict,
+  type NliLabel,
+  readNliLabels,
+  testEntailer,
+} from "../../meaning/entailer.ts";
 import { quoteAnswer } from "../../net/describe-outcome.ts";
 import { allOrNone } from "../../net/map-concurrently.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
-import { type ServerPool, createServerPool } from "../../net/server-pool.ts";
+import { parseServerAddress } from "../../net/server-address.ts";
+import { createServerPool, type ServerPool } from "../../net/server-pool.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
 import { redactStrings } from "../../text/redact.ts";
-import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
-import { parseServerAddress } from "../../net/server-address.ts";
 import type { BackendWith, OpenBackendOptions } from "../backend.ts";
 
 /** What text-embeddings-inference takes at a time unless it was told otherwise (`--max-client-batch-size`). */

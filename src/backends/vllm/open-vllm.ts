@@ -2,21 +2,21 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import { type OpeningEvent, reportServer } from "../../checkpoint/opening-event.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { parseServerAddresses, type ServerAddress } from "../../net/server-address.ts";
 import { createServerPool, type ServerPool } from "../../net/server-pool.ts";
+import type { BackendWith, OpenBackendOptions } from "../backend.ts";
 import { createDisposables, type Disposables } from "../disposables.ts";
-import { statesFolder } from "./states-file.ts";
+import { openProfile } from "../open-profile.ts";
+import type { AnswerApi } from "./answer-protocol.ts";
+import { type LaunchedServer, launchServer } from "./launch-server.ts";
+import { buildServeArguments, type ServeOptions, type ServePurpose } from "./serve-command.ts";
 import { findServedModel, type ServedModel } from "./served-model.ts";
-import { launchServer, type LaunchedServer } from "./launch-server.ts";
-import { buildServeArguments, type ServePurpose, type ServeOptions } from "./serve-command.ts";
+import { statesFolder } from "./states-file.ts";
 import { createVllmAnswers, describeVllmAnswers } from "./vllm-answers.ts";
 import { createVllmPooledStates, describeVllmPooledStates } from "./vllm-pooled-states.ts";
 import { createVllmStates, describeVllmStates } from "./vllm-states.ts";
-import { type OpeningEvent, reportServer } from "../../checkpoint/opening-event.ts";
-import type { BackendWith, OpenBackendOptions } from "../backend.ts";
-import { openProfile } from "../open-profile.ts";
-import type { AnswerApi } from "./answer-protocol.ts";
 
 /** How states come out of a vLLM server: the residual stream of every layer, or the last layer after its norm. */
 export const STATE_ROUTES = ["extract", "pooling"] as const;

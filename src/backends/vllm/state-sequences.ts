@@ -1,5 +1,5 @@
-import type { AnswerToTrace, TracedAnswers, StateBackend } from "../../states/state-backend.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { AnswerToTrace, StateBackend, TracedAnswers } from "../../states/state-backend.ts";
 
 /** One sequence that a server has to read to trace an answer. */
 export interface Sequence {

@@ -1,13 +1,13 @@
-import { readFile, stat, access, constants, readdir, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { access, constants, readdir, readFile, rm, stat } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { SepError } from "../../errors.ts";
 import type { TensorEntry } from "../../formats/safetensors.ts";
 import { type Sleep, sleepFor } from "../../net/retry.ts";
-import { readSafetensorsHeader, readTensorRows } from "../../store/safetensors.ts";
-import { randomBytes } from "node:crypto";
-import { hostname, tmpdir } from "node:os";
-import { basename, join } from "node:path";
 import { fingerprint } from "../../store/fingerprint.ts";
 import { isProcessAlive } from "../../store/process-identity.ts";
+import { readSafetensorsHeader, readTensorRows } from "../../store/safetensors.ts";
 
 /** What a file of hidden states must hold. */
 export interface ExpectedFile {

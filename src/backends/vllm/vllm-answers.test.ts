@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { type FakeVllmOptions, startFakeVllm } from "../../../test/fakes/fake-vllm.ts";
+import { finishOpening } from "../../../test/fakes/finish-opening.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
@@ -12,7 +13,6 @@ import { createServerPool } from "../../net/server-pool.ts";
 import { type AnswerApi, entropyOfTop } from "./answer-protocol.ts";
 import { findServedModel } from "./served-model.ts";
 import { createVllmAnswers, sampleSeedOf } from "./vllm-answers.ts";
-import { finishOpening } from "../../../test/fakes/finish-opening.ts";
 
 let model: LanguageModel;
 beforeAll(async () => {

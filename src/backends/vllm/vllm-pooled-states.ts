@@ -5,8 +5,8 @@ import { allOrNone } from "../../net/map-concurrently.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
-import { describeVllmModel, gatherStates, planSequences, type Sequence } from "./state-sequences.ts";
 import type { ServedModel } from "./served-model.ts";
+import { describeVllmModel, gatherStates, planSequences, type Sequence } from "./state-sequences.ts";
 
 export interface VllmPooledStatesOptions {
   readonly model: ModelProfile;

@@ -1,9 +1,9 @@
-import golden from "../../../test/golden/gguf/smollm2.json" with { type: "json" };
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import golden from "../../../test/golden/gguf/smollm2.json" with { type: "json" };
 import { extendRows } from "../../engine/generate/extend-rows.ts";
-import { everyLayer } from "../../engine/resolve-layers.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
+import { everyLayer } from "../../engine/resolve-layers.ts";
 import { emptyKvBlock } from "../../engine/session/kv-block.ts";
 import { readSafetensorsHeader, readTensor } from "../../store/safetensors.ts";
 import { loadModel } from "../load-model.ts";

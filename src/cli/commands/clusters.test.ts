@@ -6,9 +6,9 @@ import { createFakeCli, type FakeCli } from "../../../test/fakes/cli-context.ts"
 import { makeRun } from "../../../test/fakes/make-run.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { computeEntropy } from "../../study/entropy/compute-entropy.ts";
+import type { ClusterView } from "../../study/entropy/read-semantic-entropy.ts";
 import { openWorkspace } from "../../study/workspace.ts";
 import { runCli } from "../run-cli.ts";
-import type { ClusterView } from "../../study/entropy/read-semantic-entropy.ts";
 import type { Paint } from "../terminal.ts";
 import { describeClusters } from "./clusters.ts";
 

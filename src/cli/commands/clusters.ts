@@ -1,25 +1,25 @@
 import { resolve } from "node:path";
+import { z } from "zod";
 import { SepError } from "../../errors.ts";
+import type { JudgedPair } from "../../meaning/equivalence.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { type InspectedQuestion, inspectClusters } from "../../study/entropy/inspect-clusters.ts";
 import type { ClusterView } from "../../study/entropy/read-semantic-entropy.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
-import type { StepEvent } from "../../study/step.ts";
-import { openWorkspace, SPLIT_SOURCES } from "../../study/workspace.ts";
-import { type CliContext, type Command, defineCommand } from "../command.ts";
-import { EXIT } from "../exit.ts";
-import { operand, type SettingsOutput, setting } from "../../study/settings/setting.ts";
-import { createPaint, type Paint, wrap } from "../terminal.ts";
-import { renderProgress } from "../render-progress.ts";
-import { suggestName } from "../../text/suggest-name.ts";
-import { z } from "zod";
-import { printableLine } from "../../text/shorten.ts";
-import type { JudgedPair } from "../../meaning/equivalence.ts";
 import { ENGINE } from "../../study/settings/backends.ts";
 import { EQUIVALENCE_NAMES, MEANING } from "../../study/settings/meaning.ts";
+import { operand, type SettingsOutput, setting } from "../../study/settings/setting.ts";
+import type { StepEvent } from "../../study/step.ts";
+import { openWorkspace, SPLIT_SOURCES } from "../../study/workspace.ts";
 import { formatNumber } from "../../text/format-numbers.ts";
+import { printableLine } from "../../text/shorten.ts";
+import { suggestName } from "../../text/suggest-name.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT, SET } from "../common-settings.ts";
+import { EXIT } from "../exit.ts";
+import { renderProgress } from "../render-progress.ts";
+import { createPaint, type Paint, wrap } from "../terminal.ts";
 
 const OPTIONS = {
   question: operand("QUESTION_ID", "Question whose answers to look at."),

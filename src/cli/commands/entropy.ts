@@ -5,13 +5,13 @@ import { type ComputeEntropyOptions, computeEntropy } from "../../study/entropy/
 import { readPTrueShots } from "../../study/entropy/read-p-true-shots.ts";
 import { scoreRuns } from "../../study/entropy/score-runs.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
-import type { Workspace } from "../../study/workspace.ts";
-import { type CliContext, type Command, defineCommand } from "../command.ts";
-import { text, type SettingsOutput } from "../../study/settings/setting.ts";
-import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
-import { shardOrStudyRuns, CONFIG, OUTPUT, SET, SHARD } from "../common-settings.ts";
 import { ENGINE } from "../../study/settings/backends.ts";
 import { ESTIMATES, MEANING, P_TRUE } from "../../study/settings/meaning.ts";
+import { type SettingsOutput, text } from "../../study/settings/setting.ts";
+import type { Workspace } from "../../study/workspace.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { CONFIG, OUTPUT, SET, SHARD, shardOrStudyRuns } from "../common-settings.ts";
+import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 
 const OPTIONS = {
   ...MEANING,

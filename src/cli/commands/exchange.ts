@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { SepError } from "../../errors.ts";
 import { TRACE_POSITIONS } from "../../engine/places.ts";
+import { SepError } from "../../errors.ts";
 import { ARRAY_FORMATS } from "../../store/array-file.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { TABLE_FORMATS, writeTable } from "../../store/table-file.ts";

@@ -1,20 +1,20 @@
 import { requirePart } from "../../backends/load-backend.ts";
-import { openBackend } from "../../study/open-backends.ts";
 import { SepError } from "../../errors.ts";
-import { createMeaningModels, type MeaningModels } from "../../study/meaning/meaning-models.ts";
-import type { AdaptiveOptions } from "../../study/sampling/adaptive-k.ts";
-import { asBest, resolveSampler } from "../../study/sampling/resolve-sampler.ts";
-import { generateRuns } from "../../study/steps/generate-runs.ts";
-import type { Workspace, DataSetName } from "../../study/workspace.ts";
-import { type CliContext, type Command, defineCommand, type GivenOptions } from "../command.ts";
-import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
-import { shardWorkspace, CONFIG, OUTPUT, SET, SHARD } from "../common-settings.ts";
 import type { StepPlan } from "../../study/decide-step.ts";
+import { createMeaningModels, type MeaningModels } from "../../study/meaning/meaning-models.ts";
+import { openBackend } from "../../study/open-backends.ts";
+import type { AdaptiveOptions } from "../../study/sampling/adaptive-k.ts";
 import { type GenerateRunsOptions, readPrompt } from "../../study/sampling/plan-generation.ts";
+import { asBest, resolveSampler } from "../../study/sampling/resolve-sampler.ts";
 import { MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
 import { EQUIVALENCE } from "../../study/settings/meaning.ts";
 import { ADAPTIVE, GENERATE as GENERATE_SETTINGS, PREPARE, SEED } from "../../study/settings/sampling.ts";
 import { type SettingsOutput, toFlag } from "../../study/settings/setting.ts";
+import { generateRuns } from "../../study/steps/generate-runs.ts";
+import type { DataSetName, Workspace } from "../../study/workspace.ts";
+import { type CliContext, type Command, defineCommand, type GivenOptions } from "../command.ts";
+import { CONFIG, OUTPUT, SET, SHARD, shardWorkspace } from "../common-settings.ts";
+import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 
 /** What `--adaptive` alone reads; its clusters are greedy ones. */
 const OF_ADAPTIVE = { ...ADAPTIVE, ...EQUIVALENCE };

@@ -2,19 +2,24 @@ import { type CheckpointDescription, describeCheckpoint } from "../../checkpoint
 import { findCachedModel } from "../../checkpoint/hub/find-cached-model.ts";
 import { readHubSettings } from "../../checkpoint/hub/hub.ts";
 import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
-import { type CheckpointLocation, isGgufPath, locateLocally, unknownReference } from "../../checkpoint/locate-checkpoint.ts";
+import { type CachedCommit, listCachedModels } from "../../checkpoint/hub/list-cached-models.ts";
+import {
+  type CheckpointLocation,
+  isGgufPath,
+  locateLocally,
+  unknownReference,
+} from "../../checkpoint/locate-checkpoint.ts";
+import { reportPull } from "../../checkpoint/opening-event.ts";
+import { pullModel } from "../../checkpoint/pull-model.ts";
 import type { DecoderConfig } from "../../engine/graph/decoder-config.ts";
 import { SepError } from "../../errors.ts";
+import { operand } from "../../study/settings/setting.ts";
 import { printableLine } from "../../text/shorten.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
-import { EXIT } from "../exit.ts";
-import { formatBytes, createPaint } from "../terminal.ts";
-import { operand } from "../../study/settings/setting.ts";
-import { reportPull } from "../../checkpoint/opening-event.ts";
-import { type CachedCommit, listCachedModels } from "../../checkpoint/hub/list-cached-models.ts";
-import { pullModel } from "../../checkpoint/pull-model.ts";
 import { OUTPUT } from "../common-settings.ts";
+import { EXIT } from "../exit.ts";
 import { renderProgress } from "../render-progress.ts";
+import { createPaint, formatBytes } from "../terminal.ts";
 
 /** A model of the cache, and whether the local engine can run it. */
 interface ListedModel extends CachedCommit {

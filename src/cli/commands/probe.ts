@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { SepError } from "../../errors.ts";
-import { exportPathOf, exportProbe, loadProbe, readProbeFile } from "../../study/probe-files.ts";
 import { PROBE_EXPORT_FORMATS } from "../../probes/export/export-probe.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import { splitProbe } from "../../probes/split-probe.ts";
 import { fileExists } from "../../store/read-file.ts";
+import { exportPathOf, exportProbe, loadProbe, readProbeFile } from "../../study/probe-files.ts";
 import { operand, setting, text } from "../../study/settings/setting.ts";
 import { formatNumber, formatPEquation } from "../../text/format-numbers.ts";
 import { type Command, defineCommand } from "../command.ts";

@@ -1,15 +1,15 @@
 import { relative, resolve } from "node:path";
 import type { PlannedStep } from "../../study/decide-step.ts";
 import { planPipeline, runPipeline } from "../../study/run-pipeline.ts";
+import { flag } from "../../study/settings/setting.ts";
+import { STUDY } from "../../study/settings/study.ts";
 import { openWorkspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { CONFIG, OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
-import { flag } from "../../study/settings/setting.ts";
-import { EVALUATED_STEPS, printEvaluation, runSteps } from "../run-steps.ts";
 import { formatDuration } from "../progress-meter.ts";
 import { renderProgress } from "../render-progress.ts";
-import { STUDY } from "../../study/settings/study.ts";
-import { CONFIG, OUTPUT } from "../common-settings.ts";
+import { EVALUATED_STEPS, printEvaluation, runSteps } from "../run-steps.ts";
 
 /** All steps. */
 export const RUN: Command = defineCommand({

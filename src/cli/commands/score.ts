@@ -1,21 +1,28 @@
+import { z } from "zod";
 import { openModel } from "../../backends/local/open-model.ts";
 import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { SepError } from "../../errors.ts";
 import type { Probe } from "../../probes/probe.ts";
 import { createScorer, type QuestionScorer } from "../../serve/score-question.ts";
-import { loadProbe } from "../../study/probe-files.ts";
-import { type CliContext, type Command, defineCommand } from "../command.ts";
-import { describeScore, type ScoredLine, scoreLines } from "../print-score.ts";
-import { EXIT } from "../exit.ts";
-import { flag, text, describeSetting, redescribe, type SettingsOutput, setting } from "../../study/settings/setting.ts";
-import { createPaint } from "../terminal.ts";
-import { renderProgress } from "../render-progress.ts";
-import { z } from "zod";
 import { engineOptionsOf } from "../../study/open-backends.ts";
+import { loadProbe } from "../../study/probe-files.ts";
 import { readPrompt } from "../../study/sampling/plan-generation.ts";
 import { ENGINE } from "../../study/settings/backends.ts";
 import { PROMPT, SAMPLER, SEED } from "../../study/settings/sampling.ts";
+import {
+  describeSetting,
+  flag,
+  redescribe,
+  type SettingsOutput,
+  setting,
+  text,
+} from "../../study/settings/setting.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
+import { EXIT } from "../exit.ts";
+import { describeScore, type ScoredLine, scoreLines } from "../print-score.ts";
+import { renderProgress } from "../render-progress.ts";
+import { createPaint } from "../terminal.ts";
 
 const OPTIONS = {
   question: setting(z.string().min(1).optional(), "What to ask; or many questions with --stdin.", {

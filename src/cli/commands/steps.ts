@@ -25,6 +25,7 @@ import { openWorkspace, type Workspace } from "../../study/workspace.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { CONFIG, OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
+import { openBrowser } from "../open-browser.ts";
 import {
   EVALUATED_STEPS,
   oneStep,
@@ -33,7 +34,6 @@ import {
   runSteps,
   type Steps,
 } from "../run-steps.ts";
-import { openBrowser } from "../open-browser.ts";
 
 /** Step 1: the question files. */
 export const PREPARE: Command = defineCommand({

@@ -1,22 +1,22 @@
-import { openBackend } from "../../study/open-backends.ts";
 import { resolve } from "node:path";
+import { z } from "zod";
+import { requirePart } from "../../backends/load-backend.ts";
 import { fileExists } from "../../store/read-file.ts";
+import { openBackend } from "../../study/open-backends.ts";
+import { MODEL, NNSIGHT, VLLM, VLLM_SERVER, VLLM_STATES } from "../../study/settings/backends.ts";
+import { INDICES, TRACE as TRACE_SETTINGS } from "../../study/settings/probes.ts";
+import { flag, type SettingsOutput, setting } from "../../study/settings/setting.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { traceRuns } from "../../study/steps/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../../study/steps/verify-trace.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../../study/workspace.ts";
+import { formatSignificant } from "../../text/format-numbers.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { CONFIG, OUTPUT, SET, SHARD, shardOrStudyRuns } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
-import { flag, type SettingsOutput, setting } from "../../study/settings/setting.ts";
-import { createPaint, type Paint } from "../terminal.ts";
 import { renderProgress } from "../render-progress.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
-import { shardOrStudyRuns, CONFIG, OUTPUT, SET, SHARD } from "../common-settings.ts";
-import { requirePart } from "../../backends/load-backend.ts";
-import { z } from "zod";
-import { MODEL, NNSIGHT, VLLM, VLLM_SERVER, VLLM_STATES } from "../../study/settings/backends.ts";
-import { INDICES, TRACE as TRACE_SETTINGS } from "../../study/settings/probes.ts";
-import { formatSignificant } from "../../text/format-numbers.ts";
+import { createPaint, type Paint } from "../terminal.ts";
 
 const OPTIONS = {
   ...MODEL,
@@ -77,8 +77,7 @@ const openStates = (
   values: Values,
   { root }: Workspace,
   { signal, env }: CliContext,
-): ReturnType<typeof openBackend> =>
-  openBackend(values, { root, hub: { env }, signal, step: "trace" });
+): ReturnType<typeof openBackend> => openBackend(values, { root, hub: { env }, signal, step: "trace" });
 
 /** @returns the exit code: failed if any check of any set did */
 async function verifySets(values: Values, context: CliContext): Promise<number> {

@@ -2,12 +2,12 @@ import { openProfile } from "../../backends/open-profile.ts";
 import { plainName, servedModelOf } from "../../backends/vllm/open-vllm.ts";
 import { buildServeArguments, quoteForShell, type ServePurpose } from "../../backends/vllm/serve-command.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
-import { type Command, defineCommand } from "../command.ts";
-import { EXIT } from "../exit.ts";
-import { renderProgress } from "../render-progress.ts";
 import { serverOptionsOf } from "../../study/open-backends.ts";
 import { VLLM_COMMAND as VLLM_COMMAND_SETTINGS } from "../../study/settings/backends.ts";
 import { TRACE } from "../../study/settings/probes.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { renderProgress } from "../render-progress.ts";
 
 /** Prints how to start a vLLM server. */
 export const VLLM_COMMAND: Command = defineCommand({

@@ -6,7 +6,7 @@ import type { Architecture } from "./architectures/architecture.ts";
 import { findArchitecture } from "./architectures/registry.ts";
 import { buildDecoder } from "./build-decoder.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
-import { type StoredWeight, type WeightIndex, memorySource } from "./weights.ts";
+import { memorySource, type StoredWeight, type WeightIndex } from "./weights.ts";
 
 const folder = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/checkpoints/${name}`, import.meta.url));

@@ -1,12 +1,12 @@
 import { SepError } from "../../errors.ts";
 import type { SafetensorsDtype } from "../../formats/safetensors.ts";
 import { decodeTensor } from "../../formats/tensor-bytes.ts";
-import { floatTensor, integerTensor, type Tensor, type Tensors } from "../runtime/runtime.ts";
 import { maskKinds, newTokenMask, suffixMask, wholeMask } from "../graph/attention-masks.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { inverseFrequencies, ropeTables, rotaryMagnitude, rotaryPairs } from "../graph/rope.ts";
 import type { StoredWeight } from "../graph/weights.ts";
+import { floatTensor, integerTensor, type Tensor, type Tensors } from "../runtime/runtime.ts";
 import { type KvBlock, kvFeeds } from "./kv-block.ts";
 
 /** One forward pass over S new tokens in each of B rows. */

@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
 import { findThinkTags, type ThinkTags } from "../generate/split-reasoning.ts";
 import type { ChatMessage } from "./chat-template.ts";
-import { renderFewShot, type PromptFormat, resolvePromptFormat, fillTemplate } from "./prompt-format.ts";
+import { fillTemplate, type PromptFormat, renderFewShot, resolvePromptFormat } from "./prompt-format.ts";
 import type { TextTokenizer } from "./text-tokenizer.ts";
 
 export interface PromptOptions {

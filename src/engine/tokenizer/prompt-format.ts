@@ -1,6 +1,6 @@
-import type { TextTokenizer } from "./text-tokenizer.ts";
 import { SepError } from "../../errors.ts";
 import { normalizeAnswer } from "../../text/open-answer.ts";
+import type { TextTokenizer } from "./text-tokenizer.ts";
 
 /** Prompt formats that need nothing but the question. */
 export const PLAIN_PROMPT_FORMATS = ["auto", "chat", "notebook", "reasoning"] as const;

@@ -1,5 +1,10 @@
 import { ESTIMATE_NEEDS, type EstimateNeed } from "../../entropy/measures/estimate.ts";
-import { chooseEstimates, createEstimateMeter, type EstimateChoice, type EstimateCost } from "../../entropy/measures/estimate-registry.ts";
+import {
+  chooseEstimates,
+  createEstimateMeter,
+  type EstimateChoice,
+  type EstimateCost,
+} from "../../entropy/measures/estimate-registry.ts";
 import { exceedsComparedWords, MOST_COMPARED_WORDS } from "../../entropy/pair-measures.ts";
 import { type QuestionSamples, type SampleEvidence, spreadEvidence } from "../../entropy/question-samples.ts";
 import { clusterByVerdicts, SE_MODES, type SeModeName } from "../../entropy/se-mode.ts";

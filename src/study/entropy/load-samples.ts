@@ -3,8 +3,8 @@ import type { LoadedRuns } from "../../samples/read-runs.ts";
 import { type ExtractedSamples, groupByQuestion, samplesOf } from "../../samples/samples.ts";
 import { describeProblems } from "../../store/jsonl.ts";
 import type { CorrectnessRule } from "../../text/open-answer.ts";
-import { readShardRuns } from "../study-answers.ts";
 import type { Shard } from "../shards/shard.ts";
+import { readShardRuns } from "../study-answers.ts";
 
 /** A runs file by question, as entropies need it. */
 export interface LoadedSamples extends Omit<LoadedRuns, "runs"> {

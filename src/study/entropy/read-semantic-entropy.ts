@@ -1,6 +1,15 @@
 import { parseSemanticEntropy, type StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
 import { SepError } from "../../errors.ts";
-import { asRow, booleanField, numberField, numbersField, oneOfField, orNull, type Row, stringField } from "../../formats/row-fields.ts";
+import {
+  asRow,
+  booleanField,
+  numberField,
+  numbersField,
+  oneOfField,
+  orNull,
+  type Row,
+  stringField,
+} from "../../formats/row-fields.ts";
 import { type JudgedPair, VERDICT_RULES } from "../../meaning/equivalence.ts";
 import { describeProblems, type LineProblem, readJsonl } from "../../store/jsonl.ts";
 import { fileExists } from "../../store/read-file.ts";

@@ -1,4 +1,3 @@
-import oatml from "../../../test/fixtures/foreign/oatml.json" with { type: "json" };
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { createFakeMeaningModels } from "../../../test/fakes/fake-meaning-models
 import { finishStep } from "../../../test/fakes/finish-step.ts";
 import { makeRun } from "../../../test/fakes/make-run.ts";
 import { createTableEntailer } from "../../../test/fakes/table-entailer.ts";
+import oatml from "../../../test/fixtures/foreign/oatml.json" with { type: "json" };
 import { ESTIMATES } from "../../entropy/measures/estimate-registry.ts";
 import { MOST_COMPARED_WORDS } from "../../entropy/pair-measures.ts";
 import { meanClusterSurprisal, semanticEntropy } from "../../entropy/semantic-entropy.ts";

@@ -16,7 +16,13 @@ import { requireInput } from "../decide-step.ts";
 import { readProbeDataset, readProbeFile } from "../probe-files.ts";
 import { type StudyProbes, scoreSplit } from "../probes/score-study.ts";
 import { tracedAnswersPath } from "../study-answers.ts";
-import { type DataSetName, PROBE_SPLITS, type ProbeSplit, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
+import {
+  type DataSetName,
+  PROBE_SPLITS,
+  type ProbeSplit,
+  SPLIT_SOURCES,
+  type Workspace,
+} from "../workspace.ts";
 
 type TableRow = Readonly<Record<string, Cell | undefined>>;
 

@@ -11,7 +11,13 @@ import { fileExists } from "../../store/read-file.ts";
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
 import { readProbeDataset } from "../probe-files.ts";
-import { type DataSetName, PROBE_SPLITS, type ProbeSplit, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
+import {
+  type DataSetName,
+  PROBE_SPLITS,
+  type ProbeSplit,
+  SPLIT_SOURCES,
+  type Workspace,
+} from "../workspace.ts";
 
 /** Which states. */
 export interface StatesChoice {

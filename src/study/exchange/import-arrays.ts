@@ -7,7 +7,13 @@ import { writeStateIndex } from "../../states/state-index.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeProbeDataset } from "../probe-files.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import { type DataSetName, PROBE_SPLITS, type ProbeSplit, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
+import {
+  type DataSetName,
+  PROBE_SPLITS,
+  type ProbeSplit,
+  SPLIT_SOURCES,
+  type Workspace,
+} from "../workspace.ts";
 import { type ForeignDataset, type ForeignStates, readForeignArrays } from "./foreign-arrays.ts";
 
 export interface ImportArraysOptions {

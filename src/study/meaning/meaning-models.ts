@@ -1,18 +1,25 @@
-import type { MEANING } from "../settings/meaning.ts";
-import type { SettingsInput } from "../settings/setting.ts";
-import { createNliEntailer, createSentenceEmbedder, DEFAULT_NLI_MODEL, DEFAULT_EMBEDDING_MODEL, COSINE_THRESHOLD, resolveNliModel } from "./encoder-models.ts";
-import { openTei } from "../../backends/tei/open-tei.ts";
 import { openModel } from "../../backends/local/open-model.ts";
-import { reportPull } from "../../checkpoint/opening-event.ts";
+import { openOpenai } from "../../backends/openai/open-openai.ts";
+import { openTei } from "../../backends/tei/open-tei.ts";
 import { locateEncoder } from "../../checkpoint/encoders/locate-encoder.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
+import { reportPull } from "../../checkpoint/opening-event.ts";
 import type { TextEmbedder } from "../../meaning/cosine-equivalence.ts";
-import { type Entailer } from "../../meaning/entailer.ts";
+import type { Entailer } from "../../meaning/entailer.ts";
 import type { JudgeModel } from "../../meaning/judge-model.ts";
 import { createLocalJudge } from "../../meaning/local-judge.ts";
+import type { MEANING } from "../settings/meaning.ts";
+import type { SettingsInput } from "../settings/setting.ts";
 import type { StepEvent } from "../step.ts";
 import { createCachedEntailer, createCachedJudge } from "./disk-caches.ts";
-import { openOpenai } from "../../backends/openai/open-openai.ts";
+import {
+  COSINE_THRESHOLD,
+  createNliEntailer,
+  createSentenceEmbedder,
+  DEFAULT_EMBEDDING_MODEL,
+  DEFAULT_NLI_MODEL,
+  resolveNliModel,
+} from "./encoder-models.ts";
 
 /** Which NLI model. */
 export type EntailerChoice = Pick<SettingsInput<typeof MEANING>, "nliModel" | "nliDtype" | "nliUrl">;

@@ -1,14 +1,18 @@
 import { SepError, type SepErrorCode } from "../../errors.ts";
 import { createCosineEquivalence } from "../../meaning/cosine-equivalence.ts";
 import type { Equivalence } from "../../meaning/equivalence.ts";
-import { createExactEquivalence, createHybridEquivalence, createMathEquivalence } from "../../meaning/hybrid-equivalence.ts";
+import {
+  createExactEquivalence,
+  createHybridEquivalence,
+  createMathEquivalence,
+} from "../../meaning/hybrid-equivalence.ts";
 import { createJudgeEquivalence } from "../../meaning/judge-equivalence.ts";
 import { createNliEquivalence, type EntailmentRule } from "../../meaning/nli-equivalence.ts";
-import type { StepEvent } from "../step.ts";
-import { type EquivalenceName, MEANING } from "../settings/meaning.ts";
-import type { MeaningModels } from "./meaning-models.ts";
 import type { CorrectnessRule } from "../../text/open-answer.ts";
+import { type EquivalenceName, MEANING } from "../settings/meaning.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+import type { StepEvent } from "../step.ts";
+import type { MeaningModels } from "./meaning-models.ts";
 
 /** A relation and the model behind it, if it has one. */
 interface OpenEquivalence extends AsyncDisposable {

@@ -8,8 +8,8 @@ import type { CorrectnessRule } from "../../text/open-answer.ts";
 import type { Grouping, QuestionOf } from "../entropy/cluster-runs.ts";
 import type { StepEvent } from "../step.ts";
 import { readEditedClusters } from "./edited-clusters.ts";
-import { type MeaningChoice, openEquivalence, resolveEquivalence } from "./open-equivalence.ts";
 import type { MeaningModels } from "./meaning-models.ts";
+import { type MeaningChoice, openEquivalence, resolveEquivalence } from "./open-equivalence.ts";
 
 /** Samples that are to be grouped, and what kind of answers they are. */
 export interface GroupableSamples {

@@ -1,5 +1,9 @@
 import type { CalibrationMaps } from "../../evaluation/evaluate-calibration.ts";
-import { type DecisionEvaluation, type DecisionRows, evaluateDecision } from "../../evaluation/evaluate-decision.ts";
+import {
+  type DecisionEvaluation,
+  type DecisionRows,
+  evaluateDecision,
+} from "../../evaluation/evaluate-decision.ts";
 import type { ScoreName, SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
 import { fitCalibration } from "../../probes/calibration.ts";

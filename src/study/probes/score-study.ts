@@ -1,17 +1,22 @@
 import { readFile } from "node:fs/promises";
-import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeSummary } from "../../evaluation/probe-eval.ts";
-import type { SeThreshold } from "../../probes/se-threshold.ts";
-import { openHiddenStates, type HiddenStates } from "../../states/hidden-states.ts";
-import { fileExists } from "../../store/read-file.ts";
-import { readProbeDataset, readProbeFile, weightsPathOf } from "../probe-files.ts";
-import type { Workspace, StepName } from "../workspace.ts";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
-import type { FitProbesEvent, FittedProbes } from "../../probes/sweep/sweep-probes.ts";
+import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeSummary } from "../../evaluation/probe-eval.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
-import { assertThinkEntropies, type PlacedStates, requireProbeFits, scoreProbe } from "../../probes/score-probe.ts";
+import {
+  assertThinkEntropies,
+  type PlacedStates,
+  requireProbeFits,
+  scoreProbe,
+} from "../../probes/score-probe.ts";
+import type { SeThreshold } from "../../probes/se-threshold.ts";
+import type { FitProbesEvent, FittedProbes } from "../../probes/sweep/sweep-probes.ts";
 import { readFeatures } from "../../states/feature-source.ts";
+import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
+import { fileExists } from "../../store/read-file.ts";
+import { readProbeDataset, readProbeFile, weightsPathOf } from "../probe-files.ts";
 import type { StepEvent } from "../step.ts";
+import type { StepName, Workspace } from "../workspace.ts";
 
 /** A trained study, with every held-out row scored. */
 export interface ScoredStudy {

@@ -13,7 +13,13 @@ import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { readProbeDataset } from "../probe-files.ts";
 import { nameSome } from "../question-overlap.ts";
-import { type DataSetName, openWorkspace, PROBE_SPLITS, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
+import {
+  type DataSetName,
+  openWorkspace,
+  PROBE_SPLITS,
+  SPLIT_SOURCES,
+  type Workspace,
+} from "../workspace.ts";
 
 /** A question set of a workspace, divided by question. */
 interface OpenedSet {

@@ -2,12 +2,12 @@ import { decideEntropy, samplesUntilDecidable } from "../../entropy/entropy-boun
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import { clusterAnswers } from "../../meaning/cluster-answers.ts";
-import type { CorrectnessRule } from "../../text/open-answer.ts";
-import { type MeaningChoice, openEquivalence, resolveEquivalence } from "../meaning/open-equivalence.ts";
-import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
-import type { StepEvent } from "../step.ts";
 import type { Question } from "../../samples/question.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
+import type { CorrectnessRule } from "../../text/open-answer.ts";
+import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
+import { type MeaningChoice, openEquivalence, resolveEquivalence } from "../meaning/open-equivalence.ts";
+import type { StepEvent } from "../step.ts";
 
 /** To sample no more answers to a question than it takes to tell whether its entropy is above a threshold. */
 export interface AdaptiveOptions {

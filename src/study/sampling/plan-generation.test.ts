@@ -11,8 +11,8 @@ import { writeJsonl } from "../../store/jsonl.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import type { StepEvent, StepResult } from "../step.ts";
-import { openWorkspace, type Workspace } from "../workspace.ts";
 import { generateRuns } from "../steps/generate-runs.ts";
+import { openWorkspace, type Workspace } from "../workspace.ts";
 import type { GenerateRunsOptions } from "./plan-generation.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));

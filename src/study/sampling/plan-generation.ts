@@ -3,7 +3,16 @@ import type { ModelProfile } from "../../checkpoint/model-profile.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
-import { leaveOutShots, takeShots, type PromptFormat, resolvePromptFormat, stopStringsOf, PLAIN_PROMPT_FORMATS, SHOT_COUNT, createPromptTemplate } from "../../engine/tokenizer/prompt-format.ts";
+import {
+  createPromptTemplate,
+  leaveOutShots,
+  PLAIN_PROMPT_FORMATS,
+  type PromptFormat,
+  resolvePromptFormat,
+  SHOT_COUNT,
+  stopStringsOf,
+  takeShots,
+} from "../../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
@@ -16,14 +25,14 @@ import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists, readIfThere } from "../../store/read-file.ts";
 import type { CorrectnessRule } from "../../text/open-answer.ts";
+import { GENERATE, type PROMPT, SEED } from "../settings/sampling.ts";
+import { defaultOf, type SettingsOutput } from "../settings/setting.ts";
 import { isInShard } from "../shards/shard.ts";
 import type { StepControl } from "../step.ts";
 import type { AnswerRole } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
-import { GENERATE, type PROMPT, SEED } from "../settings/sampling.ts";
-import { defaultOf, type SettingsOutput } from "../settings/setting.ts";
 
 /** A format, or `few-shot` with the set's own first five questions, which are then not asked. */
 export type StudyPromptFormat = PromptFormat | "few-shot";

@@ -1,9 +1,9 @@
-import { isBackendFile } from "../../backends/load-backend.ts";
 import { z } from "zod";
+import { isBackendFile } from "../../backends/load-backend.ts";
 import { ANSWER_APIS } from "../../backends/vllm/answer-protocol.ts";
 import { STATE_ROUTES } from "../../backends/vllm/open-vllm.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
-import { MODEL_DTYPES, DEVICE_CHOICES } from "../../engine/runtime/device.ts";
+import { DEVICE_CHOICES, MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { flag, redescribe, setting, text } from "./setting.ts";
 
 /** What vLLM calls its dtypes. */

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { ENCODER_DTYPES } from "../../engine/encoders/encoder.ts";
 import { SE_MODE_NAMES } from "../../entropy/se-mode.ts";
 import { CLUSTERINGS } from "../../meaning/cluster-answers.ts";
-import { ENTAILMENT_RULES } from "../../meaning/nli-equivalence.ts";
 import { JUDGE_PROMPTS } from "../../meaning/judge-model.ts";
+import { ENTAILMENT_RULES } from "../../meaning/nli-equivalence.ts";
 import { DEFAULT_EMBEDDING_MODEL, DEFAULT_NLI_MODEL } from "../meaning/encoder-models.ts";
 import { setting, text } from "./setting.ts";
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { POSITION_INDICES, TRACE_POSITIONS } from "../../engine/places.ts";
 import { PROBE_KINDS } from "../../probes/probe-weights.ts";
 import { SE_THRESHOLD_METHODS } from "../../probes/se-threshold.ts";
 import { FIGURE_FORMATS } from "../../report/figure.ts";
-import { POSITION_INDICES, TRACE_POSITIONS } from "../../engine/places.ts";
 import { flag, setting } from "./setting.ts";
 
 const POSITIONS = z.array(z.enum(TRACE_POSITIONS)).min(1).readonly();

@@ -11,12 +11,12 @@ import { openHiddenStates } from "../../states/hidden-states.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { computeEntropy } from "../entropy/compute-entropy.ts";
 import { readProbeDataset } from "../probe-files.ts";
-import { buildDatasets } from "./build-datasets.ts";
-import { traceRuns } from "./trace-runs.ts";
-import { openWorkspace, type Workspace } from "../workspace.ts";
-import { asBest, resolveSampler } from "../sampling/resolve-sampler.ts";
-import { generateRuns } from "./generate-runs.ts";
 import type { GenerateRunsOptions } from "../sampling/plan-generation.ts";
+import { asBest, resolveSampler } from "../sampling/resolve-sampler.ts";
+import { openWorkspace, type Workspace } from "../workspace.ts";
+import { buildDatasets } from "./build-datasets.ts";
+import { generateRuns } from "./generate-runs.ts";
+import { traceRuns } from "./trace-runs.ts";
 
 const POCKET = fileURLToPath(new URL("../../../models/pocket", import.meta.url));
 const QUESTIONS = Array.from({ length: 12 }, (_, i) => ({

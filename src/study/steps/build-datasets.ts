@@ -12,13 +12,27 @@ import { manifestPathOf } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import { writeProbeDataset } from "../probe-files.ts";
-import { type DuplicateGroups, findShared, firstRuns, groupDuplicates, nameSome, questionTexts, warnOfDuplicates } from "../question-overlap.ts";
-import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import { tracedAnswersPath } from "../study-answers.ts";
-import { type DataSetName, PROBE_SPLITS, type ProbeSplit, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
+import {
+  type DuplicateGroups,
+  findShared,
+  firstRuns,
+  groupDuplicates,
+  nameSome,
+  questionTexts,
+  warnOfDuplicates,
+} from "../question-overlap.ts";
 import { DATASET, DATASET_LAYER } from "../settings/probes.ts";
 import { SEED } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { tracedAnswersPath } from "../study-answers.ts";
+import {
+  type DataSetName,
+  PROBE_SPLITS,
+  type ProbeSplit,
+  SPLIT_SOURCES,
+  type Workspace,
+} from "../workspace.ts";
 
 /** Of the data sets' `X_hidden`, and of the split by question. */
 const SETTINGS = { ...DATASET, ...DATASET_LAYER, ...SEED };

@@ -1,32 +1,51 @@
 import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
+import type { CommonAnswer } from "../../evaluation/consistently-wrong.ts";
+import {
+  type ConstantProbe,
+  fitConstantProbe,
+  fitShuffledProbes,
+  type ShuffledControl,
+} from "../../evaluation/controls.ts";
 import { chooseAnswerThreshold } from "../../evaluation/evaluate-decision.ts";
 import { DEFAULT_PERMUTATIONS } from "../../evaluation/evaluate-score.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../../evaluation/evaluate-split.ts";
-import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval, type FamiliarityEvaluation, type UnfamiliarCount } from "../../evaluation/probe-eval.ts";
+import {
+  EVALUATED_SPLITS,
+  type EvaluatedSplit,
+  type FamiliarityEvaluation,
+  type ProbeEval,
+  type UnfamiliarCount,
+} from "../../evaluation/probe-eval.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
+import { measureFamiliarity } from "../../probes/familiarity.ts";
+import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
+import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { hasBothClasses } from "../../probes/split-questions.ts";
+import { readRuns } from "../../samples/read-runs.ts";
 import type { HiddenStates } from "../../states/hidden-states.ts";
 import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
-import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import type { Workspace, DataSetName } from "../workspace.ts";
-import { decideSplits, fitCalibrationMaps } from "../probes/decide-splits.ts";
-import { type ScoredSplit, type StudyProbes, scoreStudy, listStudyInputs, summariseProbe, readProbeStates, readQuestionStates } from "../probes/score-study.ts";
 import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
-import type { CommonAnswer } from "../../evaluation/consistently-wrong.ts";
-import { type ConstantProbe, fitConstantProbe, fitShuffledProbes, type ShuffledControl } from "../../evaluation/controls.ts";
-import { measureFamiliarity } from "../../probes/familiarity.ts";
-import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import { readProbeDataset } from "../probe-files.ts";
-import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
-import { readRuns } from "../../samples/read-runs.ts";
+import { decideSplits, fitCalibrationMaps } from "../probes/decide-splits.ts";
+import {
+  listStudyInputs,
+  readProbeStates,
+  readQuestionStates,
+  type ScoredSplit,
+  type StudyProbes,
+  scoreStudy,
+  summariseProbe,
+} from "../probes/score-study.ts";
 import { TARGETS } from "../settings/probes.ts";
 import { SEED } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
 
 const SETTINGS = { ...TARGETS, ...SEED };
 

@@ -12,12 +12,12 @@ import { writeJsonl } from "../../store/jsonl.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { computeEntropy } from "../entropy/compute-entropy.ts";
+import type { GenerateRunsOptions } from "../sampling/plan-generation.ts";
 import { mergeShards } from "../shards/merge-shards.ts";
 import type { StepEvent, StepResult } from "../step.ts";
-import { traceRuns } from "./trace-runs.ts";
 import { openShard, openWorkspace, type Workspace } from "../workspace.ts";
 import { generateRuns } from "./generate-runs.ts";
-import type { GenerateRunsOptions } from "../sampling/plan-generation.ts";
+import { traceRuns } from "./trace-runs.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
 const SAMPLER: SamplerSettings = {

@@ -12,11 +12,15 @@ import { writeJsonl } from "../../store/jsonl.ts";
 import type { Manifest, ManifestWarning } from "../../store/manifest.ts";
 import type { StepDefinition } from "../decide-step.ts";
 import { nameSome } from "../question-overlap.ts";
+import { type AdaptiveK, allRunIds, openAdaptiveK, sampleQuestion } from "../sampling/adaptive-k.ts";
+import {
+  type GenerateRunsOptions,
+  type GenerationPlan,
+  planGeneration,
+} from "../sampling/plan-generation.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { answersPath, bestPart } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
-import { type AdaptiveK, openAdaptiveK, allRunIds, sampleQuestion } from "../sampling/adaptive-k.ts";
-import { type GenerateRunsOptions, type GenerationPlan, planGeneration } from "../sampling/plan-generation.ts";
 
 /**
  * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is

@@ -6,12 +6,12 @@ import { type StudyShape, writeStudy } from "../../../test/fakes/write-study.ts"
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import { readNpz } from "../../store/array-file.ts";
 import { loadProbe } from "../probe-files.ts";
-import { writeReport } from "./write-report.ts";
 import type { StepEvent, StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { type BuildDatasetsOptions, buildDatasets } from "./build-datasets.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
 import { type TrainProbesOptions, trainProbes } from "./train-probes.ts";
+import { writeReport } from "./write-report.ts";
 
 const QUICK = { resamples: 100, permutations: 99 };
 const roots: string[] = [];

@@ -1,12 +1,17 @@
 import { rm } from "node:fs/promises";
 import { stateBackendOf } from "../../backends/local/local-backend.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
-import { type LayerName, resolveLayers } from "../../engine/resolve-layers.ts";
 import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../../engine/places.ts";
+import { type LayerName, resolveLayers } from "../../engine/resolve-layers.ts";
 import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { mapConcurrently } from "../../net/map-concurrently.ts";
-import { createHiddenStates, type HiddenStatesShape, type HiddenStatesWriter, reopenHiddenStates } from "../../states/hidden-states.ts";
+import {
+  createHiddenStates,
+  type HiddenStatesShape,
+  type HiddenStatesWriter,
+  reopenHiddenStates,
+} from "../../states/hidden-states.ts";
 import type { StateBackend, StateReader } from "../../states/state-backend.ts";
 import { type TraceRow, writeStateIndex } from "../../states/state-index.ts";
 import { planTrace, type QuestionTrace, type TracePlan } from "../../states/trace-plan.ts";
@@ -15,11 +20,17 @@ import { fingerprintFile } from "../../store/fingerprint.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { readShardRuns, warnOfBadRuns, type AnswerRole, answersPath, findBestAnswers } from "../study-answers.ts";
-import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import type { DataSetName, Workspace } from "../workspace.ts";
 import { INDICES, TRACE } from "../settings/probes.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import {
+  type AnswerRole,
+  answersPath,
+  findBestAnswers,
+  readShardRuns,
+  warnOfBadRuns,
+} from "../study-answers.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
 
 const { layers: _numbers, ...SETTINGS } = { ...TRACE, ...INDICES };
 

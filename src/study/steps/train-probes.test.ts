@@ -6,8 +6,8 @@ import { expect, it } from "vitest";
 import { finishStep } from "../../../test/fakes/finish-step.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
-import { generateRuns } from "./generate-runs.ts";
 import { openWorkspace } from "../workspace.ts";
+import { generateRuns } from "./generate-runs.ts";
 import { readGenerationConfig } from "./train-probes.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));

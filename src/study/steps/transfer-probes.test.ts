@@ -11,11 +11,11 @@ import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { readSafetensorsHeader, readTensor, writeSafetensors } from "../../store/safetensors.ts";
+import { openTransferSets } from "../probes/transfer-sets.ts";
 import type { StepEvent, StepResult } from "../step.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { transferProbes } from "./transfer-probes.ts";
-import { openTransferSets } from "../probes/transfer-sets.ts";
 
 const QUICK = { resamples: 60, permutations: 49, c: 0.01 };
 const roots: string[] = [];

@@ -1,7 +1,12 @@
 import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
 import { DEFAULT_PERMUTATIONS, FEW_QUESTIONS } from "../../evaluation/evaluate-score.ts";
 import { evaluateTransfer, type TransferTarget } from "../../evaluation/evaluate-transfer.ts";
-import { TRANSFER_PROBES, type TransferEval, type TransferProbe, type TransferTraining } from "../../evaluation/transfer-eval.ts";
+import {
+  TRANSFER_PROBES,
+  type TransferEval,
+  type TransferProbe,
+  type TransferTraining,
+} from "../../evaluation/transfer-eval.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { describeProbe } from "../../probes/describe-probe.ts";
 import type { ClassWeight } from "../../probes/fit-logistic.ts";
@@ -13,13 +18,19 @@ import { fitProbes } from "../../probes/sweep/fit-probes-node.ts";
 import type { ProbeTarget } from "../../probes/sweep/score-table.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
-import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import { openWorkspace, type Workspace } from "../workspace.ts";
 import { reportFit, scoreStates, summariseProbe } from "../probes/score-study.ts";
-import { describeTransferSet, listTransferInputs, openTransferSets, type TransferSet, warnOfLeftOut } from "../probes/transfer-sets.ts";
+import {
+  describeTransferSet,
+  listTransferInputs,
+  openTransferSets,
+  type TransferSet,
+  warnOfLeftOut,
+} from "../probes/transfer-sets.ts";
 import { FITTING } from "../settings/probes.ts";
 import { SEED } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { openWorkspace, type Workspace } from "../workspace.ts";
 
 const SETTINGS = { ...FITTING, ...SEED };
 

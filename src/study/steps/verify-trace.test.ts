@@ -11,8 +11,8 @@ import type { RunRecord } from "../../samples/run-record.ts";
 import type { TraceRow } from "../../states/state-index.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
 import { readSafetensorsHeader } from "../../store/safetensors.ts";
-import { generateRuns } from "./generate-runs.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";
+import { generateRuns } from "./generate-runs.ts";
 import { traceRuns } from "./trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "./verify-trace.ts";
 

@@ -5,7 +5,13 @@ import { SepError } from "../../errors.ts";
 import { createRng, shuffle } from "../../math/rng.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
-import { checkRows, createTally, createVectorChecker, nameRow, type TraceCheck } from "../../states/check-trace.ts";
+import {
+  checkRows,
+  createTally,
+  createVectorChecker,
+  nameRow,
+  type TraceCheck,
+} from "../../states/check-trace.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import type { StateBackend, StateReader } from "../../states/state-backend.ts";
 import { parseTraceRow, type TraceRow } from "../../states/state-index.ts";
@@ -14,8 +20,8 @@ import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 import { formatSignificant } from "../../text/format-numbers.ts";
 import { requireInput } from "../decide-step.ts";
 import type { StepEvent } from "../step.ts";
-import type { DataSetName, Workspace } from "../workspace.ts";
 import { tracedAnswersPath } from "../study-answers.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
 
 export interface VerifyTraceOptions {
   /** Reads the sample a second time: a loaded model, or another backend than the one that traced. */

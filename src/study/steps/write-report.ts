@@ -1,37 +1,50 @@
-import { groupByQuestion, samplesOf } from "../../samples/samples.ts";
 import { readFile, rm } from "node:fs/promises";
 import { resolve } from "node:path";
+import type { StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
 import { SepError } from "../../errors.ts";
+import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { ProbeEval, ProbeSummary } from "../../evaluation/probe-eval.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
-import { FIGURE_FORMATS, type FigureFormat, type FigureName, figureCsv, listFigures } from "../../report/figure.ts";
+import { describeQuestions } from "../../report/describe-questions.ts";
+import {
+  FIGURE_FORMATS,
+  type FigureFormat,
+  type FigureName,
+  figureCsv,
+  listFigures,
+} from "../../report/figure.ts";
 import { figureSvg } from "../../report/figure-svg.ts";
 import { makeFigures } from "../../report/make-figures.ts";
 import { renderReport } from "../../report/render-report.ts";
-import { fingerprintFile } from "../../store/fingerprint.ts";
-import { type Manifest, type ManifestWarning, readManifest } from "../../store/manifest.ts";
-import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
-import { fileExists } from "../../store/read-file.ts";
-import { writeAtomic } from "../../store/write-atomic.ts";
-import { isCurrent, openChain } from "../chain.ts";
-import { requireInput } from "../decide-step.ts";
-import { listStudyInputs, scoreStudy } from "../probes/score-study.ts";
-import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult, readTool } from "../step.ts";
-import type { Workspace, DataSetName } from "../workspace.ts";
-import { isPrintable, loadFigurePrinter } from "./print-figure.ts";
-import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
-import { type StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
-import type { SplitScores } from "../../evaluation/evaluate-split.ts";
-import { describeQuestions } from "../../report/describe-questions.ts";
 import type { ReportContent, ReportQuestion } from "../../report/report-content.ts";
 import type { Question } from "../../samples/question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
+import { groupByQuestion, samplesOf } from "../../samples/samples.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
 import { readJsonl } from "../../store/jsonl.ts";
+import { type Manifest, type ManifestWarning, readManifest } from "../../store/manifest.ts";
+import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
+import { fileExists } from "../../store/read-file.ts";
+import { writeAtomic } from "../../store/write-atomic.ts";
 import { formatNumber } from "../../text/format-numbers.ts";
 import { createRedactor, redactStrings } from "../../text/redact.ts";
+import { isCurrent, openChain } from "../chain.ts";
+import { requireInput } from "../decide-step.ts";
+import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
+import { listStudyInputs, scoreStudy } from "../probes/score-study.ts";
 import { REPORT } from "../settings/probes.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+import {
+  readTool,
+  runStep,
+  type StepControl,
+  type StepEvent,
+  type StepOutcome,
+  type StepResult,
+} from "../step.ts";
+import type { DataSetName, Workspace } from "../workspace.ts";
+import { isPrintable, loadFigurePrinter } from "./print-figure.ts";
 
 export interface WriteReportOptions extends StepControl, SettingsInput<typeof REPORT> {
   /** A `transfer.json` to show; the study's own, if there is one, when not given. */

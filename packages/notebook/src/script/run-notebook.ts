@@ -1,4 +1,4 @@
-import type { Environment } from "../../../../src/checkpoint/hub/hub.ts";
+import type { Environment } from "semantic-entropy-probes/files";
 import { openSession } from "../session/session.ts";
 import type { CellState, Output, Progress, ServerEvent } from "../wire.ts";
 

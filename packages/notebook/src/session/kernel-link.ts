@@ -1,7 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Environment } from "../../../../src/checkpoint/hub/hub.ts";
-import { SepError, createLineRedactor, type Redactor, redactStrings } from "semantic-entropy-probes/files";
+import {
+  createLineRedactor,
+  type Environment,
+  type Redactor,
+  redactStrings,
+  SepError,
+} from "semantic-entropy-probes/files";
 import type { FromKernel, KernelSettings, ToKernel } from "../kernel/messages.ts";
 import type { Output } from "../wire.ts";
 

@@ -1,5 +1,13 @@
-import type { Environment } from "../../../../src/checkpoint/hub/hub.ts";
-import type { CellSource, CellState, ControlValue, Draft, KernelState, Output, ServerEvent } from "../wire.ts";
+import type { Environment } from "semantic-entropy-probes/files";
+import type {
+  CellSource,
+  CellState,
+  ControlValue,
+  Draft,
+  KernelState,
+  Output,
+  ServerEvent,
+} from "../wire.ts";
 import type { NotebookDocument, WantedEdit } from "./notebook-document.ts";
 
 export interface SessionOptions {

@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
-import { openRedactor } from "../../../../src/checkpoint/hub/hub.ts";
+import { openRedactor } from "semantic-entropy-probes/files";
 import type { FromKernel } from "../kernel/messages.ts";
-import { secureStorage, openDraftJournal, writeResults } from "../storage-folder.ts";
+import { openDraftJournal, secureStorage, writeResults } from "../storage-folder.ts";
 import type { CellSource, ControlValue, KernelState, ServerEvent } from "../wire.ts";
 import { createCellStates } from "./cell-states.ts";
 import { type KernelLink, startKernel } from "./kernel-link.ts";
