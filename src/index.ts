@@ -37,7 +37,7 @@ export { createNliEntailer } from "./meaning/nli-entailer.ts";
 export { createNliEquivalence } from "./meaning/nli-equivalence.ts";
 export { createSentenceEmbedder } from "./meaning/sentence-embedder.ts";
 export { createServerJudge } from "./backends/openai/server-judge.ts";
-export { pullModel } from "./checkpoint/pull-model.ts";
+export { pullModel } from "./checkpoint/locate-checkpoint.ts";
 export type { DeviceChoice, DeviceName } from "./engine/runtime/device.ts";
 export { type Device, resolveDevice } from "./checkpoint/resolve-device.ts";
 export { loadTextClassifier } from "./checkpoint/encoders/load-text-classifier.ts";

@@ -1,4 +1,4 @@
-import type { BackendName, ModelProfile } from "../checkpoint/model-profile.ts";
+import type { BackendName, ModelProfile } from "../checkpoint/load-model-profile.ts";
 import type { Json } from "../formats/json.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { SampleAnswersOptions, SampledAnswer } from "../engine/generate/sample-answers.ts";

@@ -1,4 +1,4 @@
-import { BACKEND_NAMES } from "../checkpoint/model-profile.ts";
+import { BACKEND_NAMES } from "../checkpoint/load-model-profile.ts";
 import {
   asRow,
   booleanField,

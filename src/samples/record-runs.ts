@@ -1,5 +1,5 @@
 import { mean } from "../math/vector.ts";
-import type { ModelProfile } from "../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../checkpoint/load-model-profile.ts";
 import type { Question } from "./question.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { AnswerBackend, AnswerSampler } from "./answer-backend.ts";

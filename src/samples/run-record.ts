@@ -1,4 +1,4 @@
-import type { BackendName } from "../checkpoint/model-profile.ts";
+import type { BackendName } from "../checkpoint/load-model-profile.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TokenEntropySupport } from "./answer-backend.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";

@@ -1,4 +1,4 @@
-import type { BackendName, ModelProfile } from "../checkpoint/model-profile.ts";
+import type { BackendName, ModelProfile } from "../checkpoint/load-model-profile.ts";
 import type { Json } from "../formats/json.ts";
 import type { AnswerToTrace, TracedAnswers } from "./trace-answers.ts";
 

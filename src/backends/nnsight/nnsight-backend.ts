@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
-import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import type { Json } from "../../formats/json.ts";
 import { readTensor } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";

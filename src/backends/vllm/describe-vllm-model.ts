@@ -1,4 +1,4 @@
-import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { SepError } from "../../errors.ts";
 import { createRng } from "../../math/rng.ts";
-import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { allOrNone } from "../../net/all-or-none.ts";
 import { checkTokenizer } from "./check-tokenizer.ts";
 import { explainServerRefusal } from "../../net/explain-refusal.ts";

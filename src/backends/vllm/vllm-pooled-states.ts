@@ -1,5 +1,5 @@
 import { SepError } from "../../errors.ts";
-import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { allOrNone } from "../../net/all-or-none.ts";
 import { explainServerRefusal } from "../../net/explain-refusal.ts";
 import type { ServedModel } from "./find-served-model.ts";

@@ -10,9 +10,9 @@ import { findEncoderArchitecture } from "../../engine/encoders/registry.ts";
 import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { readJsonFile } from "../read-json-file.ts";
 import { fileSource, readWeightIndex } from "../weight-index.ts";
+import type { Processor } from "./encoder-files.ts";
 import type { LoadEncoderOptions } from "./load-encoder.ts";
 import { loadTextClassifier } from "./load-text-classifier.ts";
-import type { Processor } from "./quantised-exports.ts";
 
 const folder = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/nli/${name}`, import.meta.url));

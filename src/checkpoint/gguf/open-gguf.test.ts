@@ -11,7 +11,7 @@ import { emptyKvBlock } from "../../engine/session/kv-block.ts";
 import { decodeFloat16 } from "../../math/half.ts";
 import { readTensor } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
-import type { Checkpoint } from "../checkpoint.ts";
+import { type Checkpoint } from "../checkpoint.ts";
 import { findCheckpoint } from "../find-checkpoint.ts";
 import { loadModel } from "../load-model.ts";
 

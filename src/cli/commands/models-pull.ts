@@ -1,4 +1,4 @@
-import { pullModel } from "../../checkpoint/pull-model.ts";
+import { pullModel } from "../../checkpoint/locate-checkpoint.ts";
 import { reportPull } from "../../backends/local/open-model.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";

@@ -1,10 +1,14 @@
 import { SepError } from "../../errors.ts";
-import { readActivation } from "../graph/architectures/read-activation.ts";
 import type { ConfigReader } from "../graph/config-reader.ts";
-import { addActivation } from "../graph/parts/activation.ts";
+import { readActivation } from "../graph/decoder-config.ts";
 import { addLinear } from "../graph/parts/linear.ts";
-import type { EncoderArchitecture } from "./encoder-architecture.ts";
-import type { Convolution, EncoderConfig, RelativePositions } from "./encoder-config.ts";
+import { addActivation } from "../graph/parts/mlp.ts";
+import type {
+  Convolution,
+  EncoderArchitecture,
+  EncoderConfig,
+  RelativePositions,
+} from "./encoder-architecture.ts";
 
 /** DeBERTa, versions 2 and 3: attention over distances as well as contents. */
 export const debertaV2: EncoderArchitecture = {

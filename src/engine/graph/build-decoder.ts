@@ -4,13 +4,11 @@ import type { Architecture } from "./architectures/architecture.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
 import { createGraph, type TensorName } from "./graph.ts";
-import type { GraphScope, LinearWeight } from "./graph-scope.ts";
-import { createGraphWeights, type QuantisedWeights } from "./graph-weights.ts";
-import { addAttentionShapes } from "./parts/attention-shapes.ts";
-import { addEmbedding } from "./parts/embedding.ts";
-import { addHead } from "./parts/head.ts";
-import { addNorm } from "./parts/norm.ts";
-import { findRoot, refuseUnusedWeights } from "./trunk.ts";
+import type { GraphScope, LinearWeight, QuantisedWeights } from "./graph-scope.ts";
+import { createGraphWeights, findRoot, refuseUnusedWeights } from "./graph-weights.ts";
+import { addAttentionShapes } from "./parts/attention.ts";
+import { addEmbedding, addHead } from "./parts/embedding.ts";
+import { addNorm } from "./parts/residual-block.ts";
 import type { StoredWeight, WeightIndex } from "./weights.ts";
 
 /**

@@ -3,11 +3,9 @@ import { describe, expect, it } from "vitest";
 import { encodeTensor } from "../../formats/tensor-bytes.ts";
 import { createRng } from "../../math/rng.ts";
 import { createGraph, type OnnxType } from "../graph/graph.ts";
-import type { LinearWeight } from "../graph/graph-scope.ts";
+import type { LinearFormat, LinearWeight } from "../graph/graph-scope.ts";
 import { createGraphWeights } from "../graph/graph-weights.ts";
-import type { LinearFormat } from "../graph/linear-format.ts";
-import { INT4_LINEAR } from "../graph/parts/int4-linear.ts";
-import { INT8_LINEAR } from "../graph/parts/int8-linear.ts";
+import { INT4_LINEAR, INT8_LINEAR } from "../graph/parts/quantised-linear.ts";
 import { exactIntegerSettings } from "./ort-node.ts";
 
 const IN_SIZE = 96;

@@ -7,7 +7,7 @@ import {
   DEFAULT_EMBEDDING_MODEL,
 } from "../../meaning/sentence-embedder.ts";
 import { createTeiEntailer } from "../../backends/tei/tei-entailer.ts";
-import { locateEncoder } from "../../checkpoint/encoders/locate-encoder.ts";
+import { locateEncoder } from "../../checkpoint/encoders/load-encoder.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { parseServerAddress } from "../../net/server-address.ts";
 import { createServerPool } from "../../net/server-pool.ts";

@@ -1,6 +1,6 @@
 import { SepError } from "../../errors.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
-import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { type LoadedQuestions, loadQuestions } from "../../samples/load-questions.ts";
 import type { Question } from "../../samples/question.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";

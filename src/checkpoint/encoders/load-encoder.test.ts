@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createFakeModel } from "../../../test/fakes/fake-model.ts";
 import { createHubStage, type HubStage } from "../../../test/fakes/hub-stage.ts";
+import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { drain } from "../hub/drain.ts";
-import { type LocateEncoderOptions, locateEncoder } from "./locate-encoder.ts";
+import { type LocateEncoderOptions, locateEncoder, readMaxTokens, type TokenLimits } from "./load-encoder.ts";
 
 const SMALL = { "config.json": "{}", "tokenizer.json": "{ }", "tokenizer_config.json": "{  }" };
 const EXPORTS = {
@@ -113,4 +114,29 @@ describe("downloads of a repository", () => {
     });
     expect(stage.downloads()).toEqual([]);
   });
+});
+
+const read = (config: object, limits: Partial<TokenLimits> = {}): number =>
+  readMaxTokens({
+    config: createConfigReader("config.json", { ...config }),
+    tokenizer: {},
+    positions: null,
+    asked: [],
+    ...limits,
+  });
+
+it("is the smallest of all limits that are stated", () => {
+  expect(read({ max_position_embeddings: 512 })).toBe(512);
+  expect(read({ max_position_embeddings: 514 }, { tokenizer: { model_max_length: 512 } })).toBe(512);
+  expect(read({ max_position_embeddings: 512 }, { tokenizer: { model_max_length: 1e30 } })).toBe(512);
+  // RoBERTa's positions begin behind its padding token
+  expect(read({ max_position_embeddings: 514 }, { positions: 512 })).toBe(512);
+  expect(read({ max_position_embeddings: 512 }, { asked: [null, 256, undefined] })).toBe(256);
+});
+
+it("is refused where nothing states it, or no text would fit", () => {
+  const refusal = (code: string): Error => expect.objectContaining({ code }) as Error;
+  expect(() => read({})).toThrow(refusal("bad-checkpoint"));
+  for (const asked of [7, 12.5])
+    expect(() => read({ max_position_embeddings: 512 }, { asked: [asked] })).toThrow(refusal("bad-option"));
 });

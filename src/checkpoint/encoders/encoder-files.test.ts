@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { detectProcessor, quantisedExports } from "./quantised-exports.ts";
+import { detectProcessor, quantisedExports } from "./encoder-files.ts";
 
 test("each processor gets its own file first, and never one that it would saturate on", () => {
   const first = (arch: string, ...flags: string[]): string | undefined =>
