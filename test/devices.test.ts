@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { loadModel } from "../src/checkpoint/load-model.ts";
+import { tryDevice } from "../src/checkpoint/resolve-device.ts";
 import { extendRows } from "../src/engine/generate/extend-rows.ts";
 import { sampleAnswers } from "../src/engine/generate/sample-answers.ts";
 import { everyLayer, type LanguageModel } from "../src/engine/language-model.ts";
 import { DEVICE_NAMES, type DeviceName } from "../src/engine/runtime/device.ts";
-import { tryDevice } from "../src/checkpoint/resolve-device.ts";
 import { emptyKvBlock } from "../src/engine/session/kv-block.ts";
 import { expectAllClose, scaleOf } from "./expect-all-close.ts";
 
@@ -22,7 +22,7 @@ describe.each(trials)("%s", (device, trial) => {
   // soft caps and windows; learned positions; half precision
   const models = ["pocket", "gemma2-softcaps", "gpt2-tied", "llama-tied-f16-sharded"];
 
-  it.for(models)("computes what the processor computes: %s", async (name, { skip }) => {
+  it.for(models)("computes what the CPU computes: %s", async (name, { skip }) => {
     if (!trial.works) return skip(trial.reason);
     await using own = await load(name, "cpu");
     await using other = await load(name, device);

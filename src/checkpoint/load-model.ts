@@ -25,9 +25,9 @@ import { type Device, resolveDevice } from "./resolve-device.ts";
 export interface LoadModelOptions {
   /** Threads for the forward pass; all that this machine offers by default. */
   readonly threads?: number | undefined;
-  /** Arithmetic of the linear maps: `int8` is about twice as fast, `int4` smallest; traces want `float32`. */
+  /** Of the linear layers: `int8` is about twice as fast, `int4` smallest; traces want `float32`. */
   readonly dtype?: ModelDtype | undefined;
-  /** What to compute on, the processor by default; a device that {@link resolveDevice} gave is not tried again. */
+  /** What to compute on, the CPU by default; a device that {@link resolveDevice} gave is not tried again. */
   readonly device?: DeviceChoice | Device | undefined;
   /** Bound on what all copies of the model take in memory; a quarter of what there is by default. */
   readonly memoryBytes?: number | undefined;
@@ -100,7 +100,7 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
   });
 }
 
-/** About what a session keeps: the linear maps packed for their kernels, and the rest as it is stored. */
+/** About what a session keeps: the linear layers packed for their kernels, and the rest as it is stored. */
 function loadedBytes(
   weights: WeightIndex,
   linears: readonly LinearWeight[],

@@ -21,12 +21,12 @@ export interface EncoderFilesOptions {
   readonly use: EncoderUse;
   readonly dtype: EncoderDtype;
   readonly weights: EncoderWeights;
-  readonly processor: Processor;
+  readonly cpu: Cpu;
 }
 
 /** Which files of a repository, or of a folder, make an encoder. */
-export function chooseEncoderFiles({ use, dtype, weights, processor }: EncoderFilesOptions): FileChoice {
-  const exports = dtype === "int8" ? quantisedExports(processor) : PLAIN_EXPORTS;
+export function chooseEncoderFiles({ use, dtype, weights, cpu }: EncoderFilesOptions): FileChoice {
+  const exports = dtype === "int8" ? quantisedExports(cpu) : PLAIN_EXPORTS;
   return {
     required: ["config.json", "tokenizer.json"],
     optional: ["tokenizer_config.json", ...(use === "embed" ? SENTENCE_FILES : [])],
@@ -89,8 +89,8 @@ export async function findEncoderWeights(
   );
 }
 
-/** A processor, as far as the choice of a quantised model depends on it. */
-export interface Processor {
+/** A CPU, as far as the choice of a quantised model depends on it. */
+export interface Cpu {
   /** As `process.arch` names it. */
   readonly arch: string;
   /** Instruction sets, as Linux names them; empty where the system does not tell. */
@@ -98,11 +98,12 @@ export interface Processor {
 }
 
 /**
- * Quantised exports that suit a processor, the fastest first. x86 processors without VNNI multiply unsigned weights exactly,
- * and signed ones only once they are converted (see `exactIntegerSettings`), so those get the file with unsigned ones. The last two are of exports for no processor in particular.
+ * Quantised exports that suit a CPU, the fastest first. x86 CPUs without VNNI multiply unsigned weights exactly, and signed
+ * ones only once they are converted (see `exactIntegerSettings`), so those get the file with unsigned ones. The last two
+ * are of exports for no CPU in particular.
  * @see sentence-transformers' `export_dynamic_quantized_onnx_model` and transformers.js, which name their files so
  */
-export function quantisedExports({ arch, flags }: Processor): readonly string[] {
+export function quantisedExports({ arch, flags }: Cpu): readonly string[] {
   const own =
     arch === "arm64"
       ? ["model_qint8_arm64"]
@@ -110,8 +111,8 @@ export function quantisedExports({ arch, flags }: Processor): readonly string[] 
   return [...own, "model_quantized", "model_int8"].map((name) => `onnx/${name}.onnx`);
 }
 
-/** This machine's processor. Only Linux tells the instruction sets in a file; elsewhere they count as missing. */
-export async function detectProcessor(): Promise<Processor> {
+/** This machine's CPU. Only Linux tells the instruction sets in a file; elsewhere they count as missing. */
+export async function detectCpu(): Promise<Cpu> {
   const text = (await readIfThere("/proc/cpuinfo")) ?? "";
   const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(text)?.[1] ?? "";
   return { arch: process.arch, flags: new Set(flags.split(" ").filter(Boolean)) };

@@ -58,15 +58,15 @@ const PLAIN = Object.keys(SMALL);
 describe("downloads of a repository", () => {
   it.each([
     ["safetensors where there are any", BOTH, {}, ["model.safetensors"]],
-    ["them for int8 too", BOTH, { dtype: "int8", processor: VNNI }, ["model.safetensors"]],
+    ["them for int8 too", BOTH, { dtype: "int8", cpu: VNNI }, ["model.safetensors"]],
     ["the export when it is asked for", BOTH, { weights: "onnx" }, ["onnx/model.onnx"]],
     [
-      "the processor's own file",
+      "the CPU's own file",
       BOTH,
-      { weights: "onnx", dtype: "int8", processor: VNNI },
+      { weights: "onnx", dtype: "int8", cpu: VNNI },
       ["onnx/model_qint8_avx512_vnni.onnx"],
     ],
-    ["another processor's", EXPORTED, { dtype: "int8", processor: ARM }, ["onnx/model_qint8_arm64.onnx"]],
+    ["another CPU's", EXPORTED, { dtype: "int8", cpu: ARM }, ["onnx/model_qint8_arm64.onnx"]],
     [
       "an export with its data, without safetensors",
       EXPORTED,

@@ -13,12 +13,12 @@ import { type CheckpointLocation, isGgufPath, locateCheckpoint } from "../locate
 import { readJsonFile } from "../read-json-file.ts";
 import { openTokenizer, readTokenizerFiles } from "../tokenizer/load-text-tokenizer.ts";
 import {
+  type Cpu,
   chooseEncoderFiles,
-  detectProcessor,
+  detectCpu,
   type EncoderUse,
   type EncoderWeights,
   findEncoderWeights,
-  type Processor,
 } from "./encoder-files.ts";
 import { openBuiltEncoder, openExportedEncoder } from "./open-encoder-graph.ts";
 
@@ -57,15 +57,15 @@ export async function loadEncoder<Plan extends EncoderPlan>(
   prepare: (config: ConfigReader, folder: string) => Promise<Plan>,
 ): Promise<LoadedEncoder<Plan>> {
   const { use, dtype = "float32", weights = "auto", threads = readMachine().threads, name } = options;
-  const processor = options.processor ?? (await detectProcessor());
-  const { path: folder, commit } = await drain(locateEncoder(reference, { ...options, processor }));
+  const cpu = options.cpu ?? (await detectCpu());
+  const { path: folder, commit } = await drain(locateEncoder(reference, { ...options, cpu }));
   if (isGgufPath(folder)) {
     throw new SepError(
       "unsupported-model",
       `${folder} is a GGUF file, and encoders are read from safetensors or ONNX. Give a folder or a model of the hub.`,
     );
   }
-  const found = await findEncoderWeights(folder, chooseEncoderFiles({ use, dtype, weights, processor }));
+  const found = await findEncoderWeights(folder, chooseEncoderFiles({ use, dtype, weights, cpu }));
   const configPath = join(folder, "config.json");
   const config = createConfigReader(configPath, await readJsonFile(configPath));
   const plan = await prepare(config, folder);
@@ -113,7 +113,7 @@ export interface LocateEncoderOptions {
   readonly dtype?: EncoderDtype | undefined;
   readonly weights?: EncoderWeights | undefined;
   /** Decides which quantised export is taken; this machine's by default. */
-  readonly processor?: Processor | undefined;
+  readonly cpu?: Cpu | undefined;
   readonly hub?: HubOptions | undefined;
   /** Ends a download. */
   readonly signal?: AbortSignal | undefined;
@@ -125,13 +125,13 @@ export interface LocateEncoderOptions {
  */
 export async function* locateEncoder(
   reference: string,
-  { use, dtype = "float32", weights = "auto", processor, hub, signal }: LocateEncoderOptions,
+  { use, dtype = "float32", weights = "auto", cpu, hub, signal }: LocateEncoderOptions,
 ): AsyncGenerator<PullEvent, CheckpointLocation> {
   const choice = chooseEncoderFiles({
     use,
     dtype,
     weights,
-    processor: processor ?? (await detectProcessor()),
+    cpu: cpu ?? (await detectCpu()),
   });
   return yield* locateCheckpoint(reference, { choice, hub, signal });
 }

@@ -19,7 +19,7 @@ import { addEncoderBlock, addFirstTokens } from "./encoder-block.ts";
 export interface BuildEncoderOptions {
   /** Logits of so many labels from each text's first token; null gives every token's last hidden state. */
   readonly labelCount: number | null;
-  /** The linear maps' weights in fewer bits; null computes them in float32. */
+  /** The quantised weights of the linear layers; null computes them in float32. */
   readonly quantised?: QuantisedWeights | null;
 }
 

@@ -76,7 +76,7 @@ export interface EncoderConfig {
   readonly norm: "layer";
   readonly normEpsilon: number;
   readonly activation: Activation;
-  /** Nonlinearity between the two maps of a classification head. */
+  /** Nonlinearity between the two linear layers of a classification head. */
   readonly headActivation: Activation;
   /** Factor on the products of queries and keys, and of both with relative positions. */
   readonly attentionScale: number;

@@ -45,7 +45,7 @@ export interface EncoderParts extends TextEncoderParts {
 
 /**
  * Tokens of a batch, padding included: above a few hundred, larger batches are no faster, and in int8 slower, since
- * what a block hands to the next no longer fits into the processor's cache.
+ * what a block hands to the next no longer fits into the CPU's cache.
  */
 const BATCH_TOKENS = 640;
 

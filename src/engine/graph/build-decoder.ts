@@ -25,8 +25,8 @@ const FEED_FROM_BYTES = 2 ** 24;
  * read. Outputs: `logits` [rows, V]; `final_norm` [rows, D]; `residual.{l}` [rows, D] for l = 0 .. L (0 = the
  * embeddings as the first block receives them, l = after block l, always before the final norm); the new keys and
  * values.
- * @param quantised the linear maps' weights in fewer bits; null computes them in float32
- * @param operators what the device can do; the processor's by default
+ * @param quantised the quantised weights of the linear layers; null computes them in float32
+ * @param operators what the device can do; the CPU's by default
  * @param feedFromBytes size of an embedding table from which on its rows are fed to the graph; tests set it
  * @throws SepError `bad-checkpoint` when weights are missing or misshapen, `unsupported-model` when the checkpoint has
  *   weights that the graph does not compute with

@@ -19,7 +19,7 @@ const WEIGHT: LinearWeight = {
 };
 const TYPES: Readonly<Record<string, OnnxType>> = { F32: "float32", I8: "int8", U8: "uint8" };
 
-/** A linear map in fewer bits, in a session as models open it. */
+/** A quantised linear layer, in a session as models open it. */
 async function openLinear(format: LinearFormat, values: Float32Array) {
   const graph = createGraph("linear");
   const x = graph.input("x", "float32", ["N", IN_SIZE]);
@@ -64,7 +64,7 @@ describe("exactIntegerSettings", () => {
     expect(await exactIntegerSettings(async () => false)).toEqual({ x64quantprecision: "1" });
   });
 
-  it("makes sums of the largest codes exact on every processor", async () => {
+  it("makes sums of the largest codes exact on every CPU", async () => {
     await using linear = await openLinear(INT8_LINEAR, new Float32Array(OUT_SIZE * IN_SIZE).fill(1));
     for (const rows of [1, 2, 8]) {
       const sums = await linear.run(new Float32Array(rows * IN_SIZE).fill(1));

@@ -10,7 +10,7 @@ export interface LinearLayout {
 interface LinearOptions extends LinearLayout {
   readonly bias?: boolean;
   readonly isHead?: boolean;
-  /** In float32 also where the model is loaded in fewer bits: for maps that are small. */
+  /** In float32 also where the model is quantised: for layers that are small. */
   readonly exact?: boolean;
 }
 

@@ -56,7 +56,7 @@ export interface NormScope {
 
 /**
  * Norm over the last axis, of the config's kind. What it norms is mostly a sum, and stays one: onnxruntime's operators
- * for sum and norm in one take up to six times as long as the two do (1.30, on a processor).
+ * for sum and norm in one take up to six times as long as the two do (1.30, on a CPU).
  * @param x [N, width]
  * @param name of the weight without `.weight`
  * @returns [N, width]
