@@ -52,7 +52,7 @@ export async function openQuantisedWeights(
 }
 
 /** Weights that are computed from a checkpoint once and kept in the cache. */
-export interface DerivedWeights {
+interface DerivedWeights {
   /** Folder of the cache, and how the weights are derived: a new way needs a new name. */
   readonly kind: string;
   /** Identifies what they are derived from, by content. */

@@ -10,14 +10,14 @@ import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 /** What an encoder is used for. */
 export type EncoderUse = "classify" | "embed";
 
-export const ENCODER_WEIGHTS = ["auto", "safetensors", "onnx"] as const;
+const ENCODER_WEIGHTS = ["auto", "safetensors", "onnx"] as const;
 /** `auto` takes safetensors weights where there are any, else an export to ONNX. */
 export type EncoderWeights = (typeof ENCODER_WEIGHTS)[number];
 
 /** Exports of a whole model in float32. */
 const PLAIN_EXPORTS = ["onnx/model.onnx", "model.onnx"];
 
-export interface EncoderFilesOptions {
+interface EncoderFilesOptions {
   readonly use: EncoderUse;
   readonly dtype: EncoderDtype;
   readonly weights: EncoderWeights;

@@ -32,14 +32,14 @@ export interface LoadEncoderOptions extends Omit<LocateEncoderOptions, "use"> {
 }
 
 /** What a use makes of an encoder's folder before its graph is opened. */
-export interface EncoderPlan {
+interface EncoderPlan {
   readonly labelCount: number | null;
   /** A limit of this use beside the model's. */
   readonly maxTokens: number | null;
 }
 
 /** An encoder, and what its use read from its folder. */
-export interface LoadedEncoder<Plan extends EncoderPlan> {
+interface LoadedEncoder<Plan extends EncoderPlan> {
   readonly encoder: Encoder;
   readonly plan: Plan;
 }

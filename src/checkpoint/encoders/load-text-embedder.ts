@@ -57,7 +57,7 @@ export async function loadTextEmbedder(
 }
 
 /** How a sentence embedder makes one vector of a text. */
-export interface SentenceSettings {
+interface SentenceSettings {
   readonly pooling: Pooling;
   /** Longest input that its authors use; null where they do not say. */
   readonly maxTokens: number | null;
@@ -68,7 +68,7 @@ export interface SentenceSettings {
  * sentence-transformers does.
  * @throws SepError `unsupported-model` naming a module or a setting that would change the vectors
  */
-export async function readSentenceSettings(folder: string): Promise<SentenceSettings> {
+async function readSentenceSettings(folder: string): Promise<SentenceSettings> {
   const read = async (name: string): Promise<ConfigReader | null> => {
     const path = join(folder, name);
     const fields = await readJsonFile(path, { optional: true });

@@ -14,7 +14,7 @@ import { nodeRuntime } from "../graph-folder.ts";
 import { fileSource, readWeightIndex } from "../weight-index.ts";
 import type { EncoderWeightFiles } from "./encoder-files.ts";
 
-export interface EncoderGraphOptions {
+interface EncoderGraphOptions {
   readonly folder: string;
   readonly config: ConfigReader;
   /** Of the classification head; null without one. */
@@ -24,7 +24,7 @@ export interface EncoderGraphOptions {
   readonly threads: number;
 }
 
-export interface OpenedGraph {
+interface OpenedGraph {
   readonly session: EncoderSession;
   /** The longest text that the graph can take; null where it does not say. */
   readonly positions: number | null;

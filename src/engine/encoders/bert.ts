@@ -67,7 +67,7 @@ export const roberta: EncoderArchitecture = {
  * @param config with the defaults of the architecture's own config class
  * @param firstPosition row of the position table that a text's first token takes
  */
-export function readBertLikeConfig(
+function readBertLikeConfig(
   config: ConfigReader,
   { firstPosition }: { readonly firstPosition: number },
 ): EncoderConfig {

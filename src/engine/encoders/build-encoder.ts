@@ -16,7 +16,7 @@ import {
 } from "./encoder-architecture.ts";
 import { addEncoderBlock, addFirstTokens } from "./encoder-block.ts";
 
-export interface BuildEncoderOptions {
+interface BuildEncoderOptions {
   /** Logits of so many labels from each text's first token; null gives every token's last hidden state. */
   readonly labelCount: number | null;
   /** The quantised weights of the linear layers; null computes them in float32. */
@@ -100,7 +100,7 @@ export function buildEncoder(
  * would see.
  * @returns [N, D]
  */
-export function addEncoderEmbeddings(scope: EncoderScope): TensorName {
+function addEncoderEmbeddings(scope: EncoderScope): TensorName {
   const { graph, weights, config, root, shape } = scope;
   const { embeddingSize, hiddenSize, firstPosition } = config;
   const names = `${root}embeddings`;
@@ -144,7 +144,7 @@ function addLookUp(
  * @param x        [N, D] what came out of it
  * @returns [N, D]
  */
-export function addConvolution(
+function addConvolution(
   scope: EncoderScope,
   { kernelSize, groups, activation }: Convolution,
   embedded: TensorName,

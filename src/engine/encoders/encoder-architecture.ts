@@ -131,7 +131,7 @@ export interface DistanceTensors {
 }
 
 /** @see addSkew */
-export interface SkewShapes {
+interface SkewShapes {
   /** [H, B, S * 2S] */
   readonly flat: TensorName;
   /** [1] S - 1 */

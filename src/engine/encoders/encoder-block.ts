@@ -67,7 +67,7 @@ export function addFirstTokens({ graph, config, shape }: EncoderScope, x: Tensor
   return graph.add("Reshape", [first, graph.integers([-1, config.hiddenSize])]);
 }
 
-export interface EncoderProjections {
+interface EncoderProjections {
   /** [N, D], or [B, D] for the first tokens only */
   readonly q: TensorName;
   /** [N, D] */
@@ -82,7 +82,7 @@ export interface EncoderProjections {
  * @param attention prefix of the attention's weights
  * @returns [N, D], or [B, D]
  */
-export function addEncoderAttention(
+function addEncoderAttention(
   scope: EncoderScope,
   attention: string,
   { q, k, v }: EncoderProjections,

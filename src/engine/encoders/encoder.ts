@@ -33,7 +33,7 @@ export interface Encoder extends AsyncDisposable {
   ): Promise<Result[]>;
 }
 
-export interface EncoderParts extends TextEncoderParts {
+interface EncoderParts extends TextEncoderParts {
   readonly provenance: EncoderProvenance;
   readonly session: EncoderSession;
   /**

@@ -96,13 +96,13 @@ export function buildDecoder(
   };
 }
 
-export interface BuildDecoderOptions {
+interface BuildDecoderOptions {
   readonly quantised?: QuantisedWeights | null;
   readonly operators?: DeviceOperators;
   readonly feedFromBytes?: number;
 }
 
-export interface DecoderGraph {
+interface DecoderGraph {
   readonly model: GraphModel;
   /** The weights that can be quantised. */
   readonly linears: readonly LinearWeight[];

@@ -2,7 +2,7 @@ import type { ConfigReader } from "./config-reader.ts";
 import type { RopeSettings } from "./rope.ts";
 
 /** The norms of the residual stream: RMS, RMS with 1 + weight (Gemma), or layer norm with a bias. */
-export type NormKind = "rms" | "rms-plus-one" | "layer";
+type NormKind = "rms" | "rms-plus-one" | "layer";
 
 /** Nonlinearity of the feed-forward network; `gelu-tanh` is the tanh approximation of GELU. */
 export type Activation = "silu" | "gelu" | "gelu-tanh" | "relu" | "tanh";
@@ -47,7 +47,7 @@ export interface DecoderConfig {
   readonly tiedEmbeddings: boolean;
 }
 
-export interface Biases {
+interface Biases {
   readonly queryKeyValue: boolean;
   readonly attentionOutput: boolean;
   readonly mlp: boolean;

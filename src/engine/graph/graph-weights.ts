@@ -108,7 +108,7 @@ export function findRoot(index: WeightIndex, roots: readonly string[], tensor: s
   );
 }
 
-export interface Backbone {
+interface Backbone {
   /** What the graph reads. */
   readonly weights: GraphWeights;
   readonly root: string;

@@ -32,7 +32,7 @@ export interface DeviceOperators {
 }
 
 /** What the engine knows of a device. */
-export interface DeviceTraits {
+interface DeviceTraits {
   /** onnxruntime's execution provider. */
   readonly provider: DeviceName | { readonly name: "coreml"; readonly coreMlFlags: number };
   /** What it takes to have it; completes "It needs …". */

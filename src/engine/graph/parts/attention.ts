@@ -165,7 +165,7 @@ function addPaddedProduct(scope: GraphScope, weights: TensorName, values: Tensor
  * @returns the same numbers in token order
  * @see Su et al. 2021, eq. 34
  */
-export function addRotary(
+function addRotary(
   { graph, inputs, shapes, config }: GraphScope,
   layer: number,
   x: TensorName,

@@ -3,14 +3,14 @@ import type { OnnxGraph, TensorName } from "../graph.ts";
 import type { GraphScope, GraphWeights } from "../graph-scope.ts";
 
 /** One of a block's two halves; norms by name, absent where there is none. */
-export interface Sublayer {
+interface Sublayer {
   readonly normBefore?: string;
   /** [N, D] -> [N, D] */
   readonly compute: (x: TensorName) => TensorName;
   readonly normAfter?: string;
 }
 
-export interface Sublayers {
+interface Sublayers {
   readonly attention: Sublayer;
   readonly mlp: Sublayer;
 }
@@ -48,7 +48,7 @@ function addSublayer(
 }
 
 /** What a norm needs of the graph that it is added to. */
-export interface NormScope {
+interface NormScope {
   readonly graph: OnnxGraph;
   readonly weights: GraphWeights;
   readonly config: Pick<DecoderConfig, "norm" | "normEpsilon">;
