@@ -23,13 +23,12 @@ export const bert: EncoderArchitecture = {
     const { graph, root, config } = scope;
     const { hiddenSize, headActivation } = config;
     const options = { bias: true, exact: true };
-    const dense = addLinear(scope, first, `${root}pooler.dense`, hiddenSize, hiddenSize, options);
+    const dense = addLinear(scope, first, `${root}pooler.dense`, [hiddenSize, hiddenSize], options);
     return addLinear(
       scope,
       addActivation(graph, headActivation, dense),
       "classifier",
-      labelCount,
-      hiddenSize,
+      [labelCount, hiddenSize],
       options,
     );
   },
@@ -55,9 +54,9 @@ export const roberta: EncoderArchitecture = {
   addHead(scope, first, labelCount) {
     const { hiddenSize, headActivation } = scope.config;
     const options = { bias: true, exact: true };
-    const dense = addLinear(scope, first, "classifier.dense", hiddenSize, hiddenSize, options);
+    const dense = addLinear(scope, first, "classifier.dense", [hiddenSize, hiddenSize], options);
     const activated = addActivation(scope.graph, headActivation, dense);
-    return addLinear(scope, activated, "classifier.out_proj", labelCount, hiddenSize, options);
+    return addLinear(scope, activated, "classifier.out_proj", [labelCount, hiddenSize], options);
   },
   ignored: /^(pooler\.|embeddings\.position_ids$|lm_head\.|classifier\.)/,
 };

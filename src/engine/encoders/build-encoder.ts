@@ -119,7 +119,7 @@ function addEncoderEmbeddings(scope: EncoderScope): TensorName {
   }
   let flat = graph.add("Reshape", [sum, graph.integers([-1, embeddingSize])]);
   if (embeddingSize !== hiddenSize)
-    flat = addLinear(scope, flat, `${names}.embed_proj`, hiddenSize, embeddingSize);
+    flat = addLinear(scope, flat, `${names}.embed_proj`, [hiddenSize, embeddingSize]);
   const normed = addNorm(scope, flat, `${names}.LayerNorm`, hiddenSize);
   if (config.convolution === null) return normed;
   const mask = graph.add("Reshape", [scope.tokenMask, graph.integers([-1, 1])]);

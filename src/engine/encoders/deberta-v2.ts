@@ -19,9 +19,9 @@ export const debertaV2: EncoderArchitecture = {
   addHead(scope, first, labelCount) {
     const { hiddenSize, headActivation } = scope.config;
     const options = { bias: true, exact: true };
-    const dense = addLinear(scope, first, "pooler.dense", hiddenSize, hiddenSize, options);
+    const dense = addLinear(scope, first, "pooler.dense", [hiddenSize, hiddenSize], options);
     const activated = addActivation(scope.graph, headActivation, dense);
-    return addLinear(scope, activated, "classifier", labelCount, hiddenSize, options);
+    return addLinear(scope, activated, "classifier", [labelCount, hiddenSize], options);
   },
   // learned positions that some checkpoints have and their configs do without; heads
   ignored: /^(embeddings\.position_(embeddings\.weight|ids)$|pooler\.|classifier\.|cls\.|lm_predictions\.)/,

@@ -24,7 +24,7 @@ export function addEncoderBlock(
   const attention = `${block}.attention.self`;
   const asked = queries === "all" ? x : addFirstTokens(scope, x);
   const project = (input: TensorName, name: string): TensorName =>
-    addLinear(scope, input, `${attention}.${name}`, hiddenSize, hiddenSize, { bias: true });
+    addLinear(scope, input, `${attention}.${name}`, [hiddenSize, hiddenSize], { bias: true });
   const attended = addEncoderAttention(
     scope,
     attention,
@@ -35,7 +35,7 @@ export function addEncoderBlock(
     },
     queries,
   );
-  const mixed = addLinear(scope, attended, `${block}.attention.output.dense`, hiddenSize, hiddenSize, {
+  const mixed = addLinear(scope, attended, `${block}.attention.output.dense`, [hiddenSize, hiddenSize], {
     bias: true,
   });
   const middle = addNorm(
@@ -44,11 +44,11 @@ export function addEncoderBlock(
     `${block}.attention.output.LayerNorm`,
     hiddenSize,
   );
-  const raised = addLinear(scope, middle, `${block}.intermediate.dense`, intermediateSize, hiddenSize, {
+  const raised = addLinear(scope, middle, `${block}.intermediate.dense`, [intermediateSize, hiddenSize], {
     bias: true,
   });
   const activated = addActivation(graph, config.activation, raised);
-  const lowered = addLinear(scope, activated, `${block}.output.dense`, hiddenSize, intermediateSize, {
+  const lowered = addLinear(scope, activated, `${block}.output.dense`, [hiddenSize, intermediateSize], {
     bias: true,
   });
   return addNorm(scope, graph.add("Add", [middle, lowered]), `${block}.output.LayerNorm`, hiddenSize);

@@ -24,7 +24,7 @@ export function addSelfAttention(
     v,
   });
   const options = { ...layout, bias: biases.attentionOutput };
-  return addLinear(scope, mixed, output, hiddenSize, headCount * headSize, options);
+  return addLinear(scope, mixed, output, [hiddenSize, headCount * headSize], options);
 }
 
 /**

@@ -41,7 +41,7 @@ function addLookUp(
 export function addHead(scope: GraphScope, x: TensorName, tensors: TensorNames): TensorName {
   const { vocabularySize, hiddenSize } = scope.config;
   const name = findHead(scope, tensors);
-  return addSoftcap(scope, addLinear(scope, x, name, vocabularySize, hiddenSize, { isHead: true }));
+  return addSoftcap(scope, addLinear(scope, x, name, [vocabularySize, hiddenSize], { isHead: true }));
 }
 
 /**

@@ -24,8 +24,7 @@ export function addLinear(
   scope: LinearScope,
   x: TensorName,
   name: string,
-  outSize: number,
-  inSize: number,
+  [outSize, inSize]: readonly [outSize: number, inSize: number],
   { layout = "out-in", bias = false, isHead = false, exact = false }: LinearOptions = {},
 ): TensorName {
   const { graph, weights } = scope;
@@ -57,7 +56,7 @@ export type Project = (scope: GraphScope, x: TensorName, prefix: string) => Proj
 export function addProjections(scope: GraphScope, x: TensorName, prefix: string): Projections {
   const { hiddenSize, headCount, kvHeadCount, headSize, biases } = scope.config;
   const project = (name: string, heads: number): TensorName =>
-    addLinear(scope, x, `${prefix}.${name}`, heads * headSize, hiddenSize, { bias: biases.queryKeyValue });
+    addLinear(scope, x, `${prefix}.${name}`, [heads * headSize, hiddenSize], { bias: biases.queryKeyValue });
   return {
     q: project("q_proj", headCount),
     k: project("k_proj", kvHeadCount),
@@ -99,7 +98,7 @@ export function addFusedProjections(
   );
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const options = { ...layout, bias: config.biases.queryKeyValue };
-  const all = addLinear(scope, x, name, total, config.hiddenSize, options);
+  const all = addLinear(scope, x, name, [total, config.hiddenSize], options);
   const [q, k, v] = [graph.fresh(), graph.fresh(), graph.fresh()];
   graph.addNamed("Split", [all, graph.integers(sizes)], [q, k, v], { axis: -1 });
   return { q, k, v };
@@ -109,7 +108,9 @@ export function addFusedProjections(
 export function addInterleavedProjections(scope: GraphScope, x: TensorName, name: string): Projections {
   const { graph, config } = scope;
   const { headCount, headSize, hiddenSize, biases } = config;
-  const all = addLinear(scope, x, name, 3 * headCount * headSize, hiddenSize, { bias: biases.queryKeyValue });
+  const all = addLinear(scope, x, name, [3 * headCount * headSize, hiddenSize], {
+    bias: biases.queryKeyValue,
+  });
   const heads = graph.add("Reshape", [all, graph.integers([-1, headCount, 3, headSize])]);
   const [q, k, v] = [graph.fresh(), graph.fresh(), graph.fresh()];
   graph.addNamed("Split", [heads], [q, k, v], { axis: 2, num_outputs: 3 });

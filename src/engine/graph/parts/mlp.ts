@@ -13,7 +13,7 @@ import { addLinear, type LinearLayout } from "./linear.ts";
 export function addGatedMlp(scope: GraphScope, x: TensorName, prefix: string): TensorName {
   const { hiddenSize, intermediateSize, biases } = scope.config;
   const project = (name: string): TensorName =>
-    addLinear(scope, x, `${prefix}.${name}`, intermediateSize, hiddenSize, { bias: biases.mlp });
+    addLinear(scope, x, `${prefix}.${name}`, [intermediateSize, hiddenSize], { bias: biases.mlp });
   return addGatedDown(scope, project("gate_proj"), project("up_proj"), prefix);
 }
 
@@ -21,7 +21,7 @@ export function addGatedMlp(scope: GraphScope, x: TensorName, prefix: string): T
 export function addFusedGatedMlp(scope: GraphScope, x: TensorName, prefix: string): TensorName {
   const { graph, config } = scope;
   const { hiddenSize, intermediateSize, biases } = config;
-  const both = addLinear(scope, x, `${prefix}.gate_up_proj`, 2 * intermediateSize, hiddenSize, {
+  const both = addLinear(scope, x, `${prefix}.gate_up_proj`, [2 * intermediateSize, hiddenSize], {
     bias: biases.mlp,
   });
   const [gate, up] = [graph.fresh(), graph.fresh()];
@@ -33,7 +33,7 @@ function addGatedDown(scope: GraphScope, gate: TensorName, up: TensorName, prefi
   const { graph, config } = scope;
   const { hiddenSize, intermediateSize, activation, biases } = config;
   const gated = graph.add("Mul", [addActivation(graph, activation, gate), up]);
-  return addLinear(scope, gated, `${prefix}.down_proj`, hiddenSize, intermediateSize, { bias: biases.mlp });
+  return addLinear(scope, gated, `${prefix}.down_proj`, [hiddenSize, intermediateSize], { bias: biases.mlp });
 }
 
 /**
@@ -49,9 +49,9 @@ export function addMlp(
 ): TensorName {
   const { hiddenSize, intermediateSize, activation, biases } = scope.config;
   const options = { ...layout, bias: biases.mlp };
-  const raised = addLinear(scope, x, up, intermediateSize, hiddenSize, options);
+  const raised = addLinear(scope, x, up, [intermediateSize, hiddenSize], options);
   const activated = addActivation(scope.graph, activation, raised);
-  return addLinear(scope, activated, down, hiddenSize, intermediateSize, options);
+  return addLinear(scope, activated, down, [hiddenSize, intermediateSize], options);
 }
 
 /** A nonlinearity, element by element. */
