@@ -1,14 +1,15 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { loadModel } from "../dist/checkpoint/load-model.js";
+import { extendRows } from "../dist/engine/generate/extend-rows.js";
+import { MODEL_DTYPES } from "../dist/engine/runtime/device.js";
+import { emptyKvBlock } from "../dist/engine/session/kv-block.js";
+
 // How far a model in fewer bits is from itself in float32, over the tokens of real questions and answers: the surprise at
 // the text (nats a token), how often the likeliest next token is the same, and the mean KL divergence of the next
 // token's distribution from float32's (nats).
 //
 //   npm run bench:precision -- --model SmolLM2-135M-Instruct.Q4_1.gguf --questions gsm8k_test.jsonl [--count N]
-import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
-import { loadModel } from "../dist/checkpoint/load-model.js";
-import { extendRows } from "../dist/engine/generate/extend-rows.js";
-import { MODEL_DTYPES } from "../dist/engine/language-model.js";
-import { emptyKvBlock } from "../dist/engine/session/kv-block.js";
 
 const { values } = parseArgs({
   options: {

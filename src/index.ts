@@ -9,37 +9,19 @@ export { loadTextClassifier } from "./checkpoint/encoders/load-text-classifier.t
 export { loadTextEmbedder } from "./checkpoint/encoders/load-text-embedder.ts";
 export type { PullEvent } from "./checkpoint/hub/hub.ts";
 export { type LoadModelOptions, loadModel } from "./checkpoint/load-model.ts";
-export { pullModel } from "./checkpoint/pull-model.ts";
+export { pullModel } from "./checkpoint/locate-checkpoint.ts";
 export { type Device, resolveDevice } from "./checkpoint/resolve-device.ts";
-export {
-  type EndEvent,
-  type GenerateOptions,
-  type GenerationEvent,
-  generate,
-  type SampleAnswersOptions,
-  type SampledAnswer,
-  sampleAnswers,
-  type TokenEvent,
-} from "./engine/generate/generate.ts";
+export { type EndEvent, type GenerateOptions, type GenerationEvent, generate, type SampleAnswersOptions, type SampledAnswer, sampleAnswers, type TokenEvent } from "./engine/generate/generate.ts";
 export type { SamplerSettings } from "./engine/generate/sampler-settings.ts";
 export type { LanguageModel, Trace, TraceOptions } from "./engine/language-model.ts";
 export { TRACE_POSITIONS, type TracePosition } from "./engine/places.ts";
 export type { DeviceChoice, DeviceName } from "./engine/runtime/device.ts";
 export { buildPrompt, type Prompt, type PromptOptions } from "./engine/tokenizer/build-prompt.ts";
 export type { ChatMessage } from "./engine/tokenizer/chat-template.ts";
-export {
-  createPromptTemplate,
-  type PromptFormat,
-  type Shot,
-  takeShots,
-} from "./engine/tokenizer/prompt-format.ts";
+export { createPromptTemplate, type PromptFormat, type Shot, takeShots } from "./engine/tokenizer/prompt-format.ts";
 export { ESTIMATES } from "./entropy/measures/estimate-registry.ts";
 export { SE_MODES } from "./entropy/se-mode.ts";
-export {
-  discreteSemanticEntropy,
-  semanticEntropy,
-  sumLogprobSemanticEntropy,
-} from "./entropy/semantic-entropy.ts";
+export { discreteSemanticEntropy, semanticEntropy, sumLogprobSemanticEntropy } from "./entropy/semantic-entropy.ts";
 export { buildPTruePrompt, logPTrue } from "./entropy/state-measures.ts";
 export { meanTokenEntropy, regularEntropy } from "./entropy/token-measures.ts";
 export { SEP_ERROR_CODES, SepError, type SepErrorCode } from "./errors.ts";
@@ -57,28 +39,14 @@ export { clusterAnswers } from "./meaning/cluster-answers.ts";
 export { createCosineEquivalence, type TextEmbedder } from "./meaning/cosine-equivalence.ts";
 export type { Entailer } from "./meaning/entailer.ts";
 export type { Equivalence } from "./meaning/equivalence.ts";
-export {
-  createExactEquivalence,
-  createHybridEquivalence,
-  createMathEquivalence,
-} from "./meaning/hybrid-equivalence.ts";
+export { createExactEquivalence, createHybridEquivalence, createMathEquivalence } from "./meaning/hybrid-equivalence.ts";
 export { createJudgeEquivalence } from "./meaning/judge-equivalence.ts";
 export { createLocalJudge } from "./meaning/local-judge.ts";
 export { createNliEquivalence } from "./meaning/nli-equivalence.ts";
 export { fitCalibration } from "./probes/calibration.ts";
 export { chooseDecisionThreshold } from "./probes/choose-decision-threshold.ts";
 export { fitLogistic } from "./probes/fit-logistic.ts";
-export {
-  assertStates,
-  assertThinkEntropies,
-  assessRisk,
-  measureFamiliarity,
-  type PlacedStates,
-  type Probe,
-  parseProbe,
-  requireProbeFits,
-  scoreProbe,
-} from "./probes/portable-probe.ts";
+export { assertStates, assertThinkEntropies, assessRisk, measureFamiliarity, type PlacedStates, type Probe, parseProbe, requireProbeFits, scoreProbe } from "./probes/portable-probe.ts";
 export { splitQuestions } from "./probes/split-questions.ts";
 export { fitProbes } from "./probes/sweep/fit-probes-node.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";

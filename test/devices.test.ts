@@ -23,7 +23,7 @@ describe.each(trials)("%s", (device, trial) => {
   // soft caps and windows; learned positions; half precision
   const models = ["pocket", "gemma2-softcaps", "gpt2-tied", "llama-tied-f16-sharded"];
 
-  it.for(models)("computes what the processor computes: %s", async (name, { skip }) => {
+  it.for(models)("computes what the CPU computes: %s", async (name, { skip }) => {
     if (!trial.works) return skip(trial.reason);
     await using own = await load(name, "cpu");
     await using other = await load(name, device);

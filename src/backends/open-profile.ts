@@ -1,6 +1,5 @@
-import { loadModelProfile, PROFILE_FILES } from "../checkpoint/load-model-profile.ts";
+import { loadModelProfile, PROFILE_FILES, type ModelProfile } from "../checkpoint/load-model-profile.ts";
 import { locateCheckpoint } from "../checkpoint/locate-checkpoint.ts";
-import type { ModelProfile } from "../checkpoint/model-profile.ts";
 import { type OpeningEvent, reportPull } from "../checkpoint/opening-event.ts";
 import type { OpenBackendOptions } from "./backend.ts";
 

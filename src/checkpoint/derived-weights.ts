@@ -3,16 +3,54 @@ import { dirname, join } from "node:path";
 import type { StoredWeight, WeightIndex } from "../engine/graph/weights.ts";
 import { SepError } from "../errors.ts";
 import { layoutSafetensors, type SafetensorsLayout } from "../formats/encode-safetensors.ts";
-import type { TensorEntry } from "../formats/safetensors.ts";
-import type { TensorSpec } from "../formats/tensor-bytes.ts";
+import type { TensorEntry, SafetensorsDtype } from "../formats/safetensors.ts";
+import { type TensorSpec, encodeTensor } from "../formats/tensor-bytes.ts";
 import { errnoOf, explainCacheError, makeFolder } from "../store/file-error.ts";
-import { readSafetensorsHeader } from "../store/safetensors.ts";
+import { readSafetensorsHeader, readTensor } from "../store/safetensors.ts";
 import { TEMPORARY_ENDING, writeAtomic, writeExactly } from "../store/write-atomic.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { fileSource } from "./weight-index.ts";
+import type { LinearWeight, Quantisation } from "../engine/graph/graph-scope.ts";
+import { fingerprint } from "../store/fingerprint.ts";
+
+/**
+ * The quantised weights of linear layers, made once and kept in the cache.
+ * @param weightsKey SHA-256 of the checkpoint's weights
+ * @returns the tensors that each layer's format keeps
+ */
+export async function openQuantisedWeights(
+  { kind, formatOf }: Quantisation,
+  weights: WeightIndex,
+  linears: readonly LinearWeight[],
+  weightsKey: string,
+): Promise<WeightIndex> {
+  const tensors = linears.flatMap((linear) => formatOf(linear).tensors(linear));
+  return openDerivedWeights({
+    kind,
+    key: fingerprint(`${weightsKey}\n${tensors.map(({ name }) => name).join("\n")}`),
+    tensors,
+    async write(file, entries) {
+      for (const linear of linears) {
+        const format = formatOf(linear);
+        const { source, dtype, shape, byteOffset, byteLength } = weights.get(linear.name) as StoredWeight;
+        const values = await readTensor(source.path as string, {
+          dtype: dtype as SafetensorsDtype,
+          shape,
+          begin: byteOffset,
+          end: byteOffset + byteLength,
+        });
+        const quantised = format.quantise(values, linear);
+        for (const [at, spec] of format.tensors(linear).entries()) {
+          const bytes = encodeTensor(quantised[at] as (typeof quantised)[number], spec.dtype);
+          await writeExactly(file, bytes, entries.get(spec.name)?.begin as number);
+        }
+      }
+    },
+  });
+}
 
 /** Weights that are computed from a checkpoint once and kept in the cache. */
-export interface DerivedWeights {
+interface DerivedWeights {
   /** Folder of the cache, and how the weights are derived: a new way needs a new name. */
   readonly kind: string;
   /** Identifies what they are derived from, by content. */

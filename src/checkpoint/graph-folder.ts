@@ -29,7 +29,7 @@ export const nodeRuntime: Runtime = {
  * A folder with a graph and, beside it, the weight files that its constants point into. It is needed only until
  * onnxruntime has opened the graph.
  */
-export interface GraphFolder extends AsyncDisposable {
+interface GraphFolder extends AsyncDisposable {
   readonly modelPath: string;
 }
 

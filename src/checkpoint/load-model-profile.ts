@@ -3,12 +3,12 @@ import { readEndTokens, readGenerationDefaults } from "../engine/generate/sample
 import { findArchitecture } from "../engine/graph/architectures/registry.ts";
 import { checkConfigSizes } from "../engine/graph/check-config.ts";
 import { type ConfigReader, createConfigReader } from "../engine/graph/config-reader.ts";
-import type { ModelName } from "../engine/language-model.ts";
+import type { DecoderConfig } from "../engine/graph/decoder-config.ts";
+import type { LanguageModel, ModelName } from "../engine/language-model.ts";
 import { SepError } from "../errors.ts";
 import { openGgufCheckpoint } from "./gguf/open-gguf.ts";
 import { type FileChoice, LANGUAGE_MODEL_FILES } from "./hub/choose-files.ts";
 import { isGgufPath } from "./locate-checkpoint.ts";
-import type { ModelProfile } from "./model-profile.ts";
 import { readJsonFile } from "./read-json-file.ts";
 import { loadTextTokenizer, type OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
 
@@ -67,4 +67,11 @@ function readSizes(config: ConfigReader): ModelProfile["config"] {
     vocabularySize: size("vocab_size"),
     maxPositions: size("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length"),
   };
+}
+
+/** What is known of a model without its weights; a loaded {@link LanguageModel} is one. */
+export interface ModelProfile
+  extends Pick<LanguageModel, "tokenizer" | "endTokenIds" | "generationDefaults"> {
+  readonly provenance: ModelName;
+  readonly config: Pick<DecoderConfig, "blockCount" | "hiddenSize" | "vocabularySize" | "maxPositions">;
 }

@@ -2,32 +2,27 @@ import { readEndTokens, readGenerationDefaults } from "../engine/generate/sample
 import { findArchitecture } from "../engine/graph/architectures/registry.ts";
 import { buildDecoder } from "../engine/graph/build-decoder.ts";
 import { checkConfigSizes, checkHeads } from "../engine/graph/check-config.ts";
-import type { LinearWeight } from "../engine/graph/graph-scope.ts";
-import type { QuantisedWeights } from "../engine/graph/graph-weights.ts";
-import { QUANTISATIONS, type Quantisation } from "../engine/graph/quantisation.ts";
+import type { LinearWeight, QuantisedWeights, Quantisation } from "../engine/graph/graph-scope.ts";
+import { QUANTISATIONS } from "../engine/graph/parts/quantised-linear.ts";
 import type { WeightIndex } from "../engine/graph/weights.ts";
 import { createLanguageModel, type LanguageModel, type ModelName } from "../engine/language-model.ts";
 import { DEVICES, type DeviceChoice, type ModelDtype } from "../engine/runtime/device.ts";
 import { planThreads } from "../engine/runtime/machine-node.ts";
-import {
-  createLazySession,
-  type DecoderSession,
-  openDecoderSession,
-} from "../engine/session/decoder-session.ts";
+import { createLazySession, type DecoderSession, openDecoderSession } from "../engine/session/decoder-session.ts";
 import { createVocabularySession } from "../engine/session/vocabulary-session.ts";
 import { layoutSafetensors } from "../formats/encode-safetensors.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { nodeRuntime } from "./graph-folder.ts";
 import type { HubOptions } from "./hub/hub.ts";
-import { openQuantisedWeights } from "./quantised-weights.ts";
+import { openQuantisedWeights } from "./derived-weights.ts";
 import { type Device, resolveDevice } from "./resolve-device.ts";
 
 export interface LoadModelOptions {
   /** Threads for the forward pass; all that this machine offers by default. */
   readonly threads?: number | undefined;
-  /** Arithmetic of the linear maps: `int8` is about twice as fast, `int4` smallest; traces want `float32`. */
+  /** Of the linear layers: `int8` is about twice as fast, `int4` smallest; traces want `float32`. */
   readonly dtype?: ModelDtype | undefined;
-  /** What to compute on, the processor by default; a device that {@link resolveDevice} gave is not tried again. */
+  /** What to compute on, the CPU by default; a device that {@link resolveDevice} gave is not tried again. */
   readonly device?: DeviceChoice | Device | undefined;
   /** Bound on what all copies of the model take in memory; a quarter of what there is by default. */
   readonly memoryBytes?: number | undefined;
@@ -100,7 +95,7 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
   });
 }
 
-/** About what a session keeps: the linear maps packed for their kernels, and the rest as it is stored. */
+/** About what a session keeps: the linear layers packed for their kernels, and the rest as it is stored. */
 function loadedBytes(
   weights: WeightIndex,
   linears: readonly LinearWeight[],

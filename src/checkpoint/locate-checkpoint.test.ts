@@ -6,8 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createGoldenModel, createHubStage } from "../../test/fakes/hub-stage.ts";
 import { drain } from "../net/map-concurrently.ts";
 import { loadModel } from "./load-model.ts";
-import { locateCheckpoint } from "./locate-checkpoint.ts";
-import { pullModel } from "./pull-model.ts";
+import { locateCheckpoint, pullModel } from "./locate-checkpoint.ts";
 
 /** A hub that fails the test when it is asked. */
 const NO_HUB = {

@@ -4,6 +4,7 @@ import { SepError } from "../errors.ts";
 import { type FetchModelOptions, fetchModel } from "./hub/fetch-model.ts";
 import { type HubOptions, openHub, type PullEvent } from "./hub/hub.ts";
 import { parseHubModelId } from "./hub/hub-model-id.ts";
+import { pullRepository } from "./hub/pull-repository.ts";
 
 /** Name of the model that ships with this package. */
 export const POCKET_MODEL = "pocket";
@@ -74,3 +75,32 @@ export const unknownReference = (reference: string, problem = "which is none of 
     "model-not-found",
     `Got the model "${reference}", ${problem}. Expected "${POCKET_MODEL}" (the embedded model), a folder with config.json, tokenizer.json and model.safetensors, a .gguf file, or a model of the Hugging Face hub as "org/name" or "org/name@revision".`,
   );
+
+/**
+ * Downloads the newest commit of a model of the Hugging Face hub into the cache that Python's libraries use.
+ * @param reference `org/name` or `org/name@revision`
+ * @returns where it is
+ * @throws SepError `model-not-found` for what is no such reference, `model-not-cached` if the environment forbids
+ *   asking the hub, and as `pullRepository` does
+ */
+export async function* pullModel(
+  reference: string,
+  { hub: options, choice, signal }: LocateCheckpointOptions = {},
+): AsyncGenerator<PullEvent, CheckpointLocation> {
+  const id = parseHubModelId(reference);
+  if (id === null) {
+    throw new SepError(
+      "model-not-found",
+      `Got "${reference}", expected a model of the hub as "org/name" or "org/name@revision".`,
+    );
+  }
+  const hub = await openHub(options);
+  if (hub.settings.offline) {
+    throw new SepError(
+      "model-not-cached",
+      "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids asking the hub. Unset it to pull a model.",
+    );
+  }
+  const { folder, commit } = yield* pullRepository(hub, id, { choice, signal });
+  return { path: folder, commit };
+}

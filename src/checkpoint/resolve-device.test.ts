@@ -18,7 +18,7 @@ function createMachine(...working: readonly DeviceName[]) {
 }
 
 describe("resolveDevice", () => {
-  it("takes the processor when nothing is asked for, without trying anything", async () => {
+  it("takes the CPU when nothing is asked for, without trying anything", async () => {
     const { tried, attempt } = createMachine();
     expect(await resolveDevice(undefined, { attempt })).toEqual({ name: "cpu" });
     expect(await resolveDevice("cpu", { attempt, dtype: "int8" })).toEqual({ name: "cpu" });
@@ -57,20 +57,20 @@ describe("resolveDevice", () => {
       },
     );
 
-    it("is the processor where none works; the others must be asked for", async () => {
+    it("is the CPU where none works; the others must be asked for", async () => {
       const { tried, attempt } = createMachine("webgpu", "coreml");
       expect(await resolveDevice("auto", { attempt })).toEqual({ name: "cpu" });
       expect(tried).toEqual(AUTO_DEVICES);
     });
 
-    it("is the processor for arithmetic that only it has", async () => {
+    it("is the CPU for a dtype that only it has", async () => {
       const { tried, attempt } = createMachine("cuda");
       expect(await resolveDevice("auto", { attempt, dtype: "int8" })).toEqual({ name: "cpu" });
       expect(tried).toEqual([]);
     });
   });
 
-  it("refuses int8 elsewhere, also on a device that was settled before", async () => {
+  it("refuses int8 elsewhere, also on a device that was resolved before", async () => {
     const { tried, attempt } = createMachine("cuda");
     for (const asked of ["cuda", { name: "cuda" }] as const) {
       const refused = resolveDevice(asked, { attempt, dtype: "int8" });
@@ -89,7 +89,7 @@ const FAKE = fileURLToPath(new URL("../../test/fakes/fake-device.cjs", import.me
 
 afterEach(() => vi.unstubAllEnvs());
 
-it("finds that the processor computes what the processor computes", async () => {
+it("finds that the CPU computes what the CPU computes", async () => {
   expect(await tryDevice("cpu")).toEqual({ works: true, error: 0 });
 });
 
@@ -109,7 +109,7 @@ describe.skipIf(present === undefined)("a device that", () => {
 
   it("computes the same but for rounding works", async () => {
     const trial = await tryFake("exact");
-    // the graph of a graphics card, on the processor: other operators for the same sums
+    // the graph of a GPU, on the CPU: other operators for the same sums
     expect(trial).toEqual({ works: true, error: expect.any(Number) });
     expect(trial.works && trial.error).toBeLessThan(1e-5);
   });

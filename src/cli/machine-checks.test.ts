@@ -48,12 +48,12 @@ it("looks at the folder that a new workspace would be made in", async () => {
 const names = ["onnxruntime-node", ...DEVICE_NAMES.map((device) => `device ${device}`), "device auto"];
 
 describe("checkEngine", () => {
-  it("finds onnxruntime and computes the embedded model on the processor", async () => {
+  it("finds onnxruntime and computes the embedded model on the CPU", async () => {
     const checks = await checkEngine();
     expect(checks.map(({ name }) => name)).toEqual(names);
     expect(checks[0]).toMatchObject({ status: "ok", detail: expect.stringMatching(/^\d+\.\d+\.\d+/) });
     expect(checks[1]).toEqual({ name: "device cpu", status: "ok", detail: "computes the embedded model" });
-    // Whatever else this machine has, it is at most absent: nothing but the processor is needed.
+    // Whatever else this machine has, it is at most absent: nothing but the CPU is needed.
     for (const { name, status, advice } of checks) {
       expect([name, status]).toEqual([name, expect.stringMatching(/ok|absent/)]);
       if (status === "absent") expect(advice).toMatch(/^Needs .+\.$/);
@@ -95,7 +95,7 @@ describe("checkEngine", () => {
     ]);
   });
 
-  it("is broken when the processor is", async () => {
+  it("is broken when the CPU is", async () => {
     const checks = await checkEngine(() => Promise.reject(new Error("the model is\n damaged")));
     expect(checks[1]).toMatchObject({ status: "broken", detail: "the model is damaged" });
     expect(checks.at(-1)).toMatchObject({ detail: expect.stringMatching(/^cpu/) });

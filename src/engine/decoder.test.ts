@@ -13,7 +13,7 @@ const golden = (name: string): string => fileURLToPath(new URL(`../../test/golde
 
 /**
  * float32 sums in another order than PyTorch's; measured by bench/architectures.js: at most 2e-6. The rest is room for
- * other processors.
+ * other CPUs.
  */
 const RELATIVE_TOLERANCE = 1e-5;
 

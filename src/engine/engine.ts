@@ -20,7 +20,16 @@ export type { SamplerSettings } from "./generate/sampler-settings.ts";
 export { type ByteReader, type ByteSource, memorySource } from "./graph/weights.ts";
 export type { LanguageModel, PrefilledPrompt, Trace, TraceOptions } from "./language-model.ts";
 export { type OpenOrtWebOptions, openOrtWeb } from "./runtime/ort-web.ts";
-export type { Runtime } from "./runtime/runtime.ts";
+export type {
+  GraphModel,
+  OnnxModel,
+  Runtime,
+  Session,
+  SessionInput,
+  SessionOptions,
+  Tensor,
+  Tensors,
+} from "./runtime/runtime.ts";
 export { buildPrompt, type Prompt, type PromptOptions } from "./tokenizer/build-prompt.ts";
 
 /** The content of a model's folder in Hugging Face format. */

@@ -74,7 +74,7 @@ describe.each(FORMATS.flatMap((dtype) => CHECKPOINTS.map((name) => ({ dtype, nam
   },
 );
 
-describe("the cache of weights in fewer bits", () => {
+describe("the cache of quantised weights", () => {
   it("holds one file a checkpoint, which is made anew when it is not whole", async () => {
     const folder = join(cache, "int8-rows");
     const names = await readdir(folder);

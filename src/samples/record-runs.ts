@@ -1,4 +1,4 @@
-import type { ModelProfile } from "../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../checkpoint/load-model-profile.ts";
 import type { SampledAnswer } from "../engine/generate/generate.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import { splitReasoning } from "../engine/generate/split-reasoning.ts";

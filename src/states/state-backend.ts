@@ -1,4 +1,4 @@
-import type { ModelProfile } from "../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../checkpoint/load-model-profile.ts";
 import type { OpeningEvent } from "../checkpoint/opening-event.ts";
 import type { Json } from "../formats/json.ts";
 

@@ -1,4 +1,4 @@
-// Preloaded (node --require) into the process that tries a device: computes on the processor instead, and then does
+// Preloaded (node --require) into the process that tries a device: computes on the CPU instead, and then does
 // what FAKE_DEVICE says.
 
 const ort = require("onnxruntime-node");

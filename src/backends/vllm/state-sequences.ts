@@ -1,4 +1,4 @@
-import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import type { AnswerToTrace, StateBackend, TracedAnswers } from "../../states/state-backend.ts";
 
 /** One sequence that a server has to read to trace an answer. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { type FakeVllmOptions, startFakeVllm } from "../../../test/fakes/fake-vllm.ts";
 import { finishOpening } from "../../../test/fakes/finish-opening.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
-import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { buildPrompt, type Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import { parseServerAddresses } from "../../net/server-address.ts";

@@ -1,4 +1,4 @@
-import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { cutAnswer } from "../../engine/generate/answer-end.ts";
 import type { SampleAnswersOptions, SampledAnswer } from "../../engine/generate/generate.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
@@ -10,14 +10,7 @@ import { allOrNone } from "../../net/map-concurrently.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { formatNumber } from "../../text/format-numbers.ts";
-import {
-  type AnswerApi,
-  type AnswerRequestOptions,
-  answerPath,
-  buildAnswerRequest,
-  readAnswer,
-  type ServedAnswer,
-} from "./answer-protocol.ts";
+import { type AnswerApi, type AnswerRequestOptions, answerPath, buildAnswerRequest, readAnswer, type ServedAnswer } from "./answer-protocol.ts";
 import { checkTokenizer, type ServedModel } from "./served-model.ts";
 
 export interface VllmAnswersOptions {

@@ -1,4 +1,4 @@
-import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { SepError } from "../../errors.ts";
 import { explainServerRefusal, quoteAnswer } from "../../net/describe-outcome.ts";
 import { allOrNone } from "../../net/map-concurrently.ts";

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { SepError } from "../../errors.ts";
 import { explainServerRefusal, quoteAnswer } from "../../net/describe-outcome.ts";
 import { allOrNone } from "../../net/map-concurrently.ts";

@@ -10,15 +10,15 @@ import { findEncoderArchitecture } from "../../engine/encoders/registry.ts";
 import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { readJsonFile } from "../read-json-file.ts";
 import { fileSource, readWeightIndex } from "../weight-index.ts";
+import type { Cpu } from "./encoder-files.ts";
 import type { LoadEncoderOptions } from "./load-encoder.ts";
 import { loadTextClassifier } from "./load-text-classifier.ts";
-import type { Processor } from "./quantised-exports.ts";
 
 const folder = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/nli/${name}`, import.meta.url));
 const PAIRS = golden.pairs as [string, string][];
-const AVX2: Processor = { arch: "x64", flags: new Set(["avx2"]) };
-const ARM: Processor = { arch: "arm64", flags: new Set() };
+const AVX2: Cpu = { arch: "x64", flags: new Set(["avx2"]) };
+const ARM: Cpu = { arch: "arm64", flags: new Set() };
 
 /** float32 sums in another order than PyTorch's. */
 const RELATIVE_TOLERANCE = 1e-5;
@@ -117,8 +117,8 @@ describe("an export to ONNX", () => {
   it.each([
     ["x64 with AVX2", AVX2, "model_quint8_avx2"],
     ["arm64", ARM, "model_qint8_arm64"],
-  ] as const)("in int8 is the quantised file for %s", async (_name, processor, file) => {
-    await using classifier = await loadTextClassifier(folder("exported"), { dtype: "int8", processor });
+  ] as const)("in int8 is the quantised file for %s", async (_name, cpu, file) => {
+    await using classifier = await loadTextClassifier(folder("exported"), { dtype: "int8", cpu });
     expect(classifier.provenance.file).toBe(`onnx/${file}.onnx`);
     const expected = golden.logits[file].flat();
     // such exports scale a batch's activations together: the golden ran each pair alone, and so must we

@@ -1,20 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { EncoderWeightFiles } from "../../checkpoint/encoders/find-encoder-weights.ts";
-import { openQuantisedWeights } from "../../checkpoint/quantised-weights.ts";
-import { fileSource, readWeightIndex } from "../../checkpoint/weight-index.ts";
 import { buildEncoder } from "../../engine/encoders/build-encoder.ts";
 import type { EncoderDtype } from "../../engine/encoders/encoder.ts";
+import { ENCODER_TENSORS } from "../../engine/encoders/encoder-architecture.ts";
 import { type EncoderSession, openEncoderSession } from "../../engine/encoders/encoder-session.ts";
-import { ENCODER_TENSORS } from "../../engine/encoders/encoder-tensors.ts";
 import { findEncoderArchitecture } from "../../engine/encoders/registry.ts";
 import { checkConfigSizes } from "../../engine/graph/check-config.ts";
 import type { ConfigReader } from "../../engine/graph/config-reader.ts";
-import type { QuantisedWeights } from "../../engine/graph/graph-weights.ts";
-import { QUANTISATIONS } from "../../engine/graph/quantisation.ts";
+import type { QuantisedWeights } from "../../engine/graph/graph-scope.ts";
+import { QUANTISATIONS } from "../../engine/graph/parts/quantised-linear.ts";
+import { openQuantisedWeights } from "../derived-weights.ts";
 import { nodeRuntime } from "../graph-folder.ts";
+import { fileSource, readWeightIndex } from "../weight-index.ts";
+import type { EncoderWeightFiles } from "./encoder-files.ts";
 
-export interface EncoderGraphOptions {
+interface EncoderGraphOptions {
   readonly folder: string;
   readonly config: ConfigReader;
   /** Of the classification head; null without one. */
@@ -24,7 +24,7 @@ export interface EncoderGraphOptions {
   readonly threads: number;
 }
 
-export interface OpenedGraph {
+interface OpenedGraph {
   readonly session: EncoderSession;
   /** The longest text that the graph can take; null where it does not say. */
   readonly positions: number | null;

@@ -19,7 +19,7 @@ describe.each(Object.values(GGML_TYPES))("$name blocks", ({ name, blockSize, blo
     expect(expected.length).toBe((blocks.length / blockBytes) * blockSize);
     const values = new Float32Array(expected.length);
     createDequantizer()(name, blocks, values);
-    // NaN has many bit patterns, and which one a product gives is the processor's choice
+    // NaN has many bit patterns, and which one a product gives is the CPU's choice
     expect(bitsOf(values)).toEqual(bitsOf(expected));
     expect(expected.some((value) => Number.isFinite(value) && value !== 0)).toBe(true);
   });

@@ -14,7 +14,7 @@ import { findEncoderArchitecture } from "./registry.ts";
 const golden = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/${name}`, import.meta.url));
 
-/** float32 sums in another order than PyTorch's; measured: at most 9e-7. The rest is room for other processors. */
+/** float32 sums in another order than PyTorch's; measured: at most 9e-7. The rest is room for other CPUs. */
 const RELATIVE_TOLERANCE = 1e-5;
 /** As the generator made the batch. */
 const LENGTHS = [70, 33, 18, 5, 2];

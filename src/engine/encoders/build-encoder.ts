@@ -1,22 +1,25 @@
-import { createGraph, ONNX_TYPES } from "../graph/graph.ts";
-import type { LinearWeight } from "../graph/graph-scope.ts";
-import { createGraphWeights, type QuantisedWeights } from "../graph/graph-weights.ts";
-import { findRoot, refuseUnusedWeights } from "../graph/trunk.ts";
+import { createGraph, ONNX_TYPES, type TensorName } from "../graph/graph.ts";
+import type { LinearWeight, QuantisedWeights } from "../graph/graph-scope.ts";
+import { createGraphWeights, findRoot, refuseUnusedWeights } from "../graph/graph-weights.ts";
+import { addLinear } from "../graph/parts/linear.ts";
+import { addActivation } from "../graph/parts/mlp.ts";
+import { addNorm } from "../graph/parts/residual-block.ts";
 import type { WeightIndex } from "../graph/weights.ts";
 import type { GraphModel } from "../runtime/runtime.ts";
-import type { EncoderArchitecture } from "./encoder-architecture.ts";
-import type { EncoderConfig } from "./encoder-config.ts";
-import type { EncoderScope } from "./encoder-scope.ts";
-import { ENCODER_TENSORS as names } from "./encoder-tensors.ts";
-import { addEncoderBlock, addFirstTokens } from "./parts/block.ts";
-import { addConvolution } from "./parts/convolution.ts";
-import { addDistances } from "./parts/distances.ts";
-import { addEncoderEmbeddings } from "./parts/embeddings.ts";
+import { addDistances } from "./distances.ts";
+import {
+  type Convolution,
+  type EncoderArchitecture,
+  type EncoderConfig,
+  type EncoderScope,
+  ENCODER_TENSORS as names,
+} from "./encoder-architecture.ts";
+import { addEncoderBlock, addFirstTokens } from "./encoder-block.ts";
 
-export interface BuildEncoderOptions {
+interface BuildEncoderOptions {
   /** Logits of so many labels from each text's first token; null gives every token's last hidden state. */
   readonly labelCount: number | null;
-  /** The linear maps' weights in fewer bits; null computes them in float32. */
+  /** The quantised weights of the linear layers; null computes them in float32. */
   readonly quantised?: QuantisedWeights | null;
 }
 
@@ -90,4 +93,85 @@ export function buildEncoder(
   const { ignored } = architecture;
   refuseUnusedWeights(index, { weights, root, ignored, modelType: config.modelType });
   return { model: { graph: graph.serialize(), sources: weights.sources() }, linears: scope.linears };
+}
+
+/**
+ * Words, positions and token types, whichever there are, added up and normed; 0 for padding, which the convolution
+ * would see.
+ * @returns [N, D]
+ */
+function addEncoderEmbeddings(scope: EncoderScope): TensorName {
+  const { graph, weights, config, root, shape } = scope;
+  const { embeddingSize, hiddenSize, firstPosition } = config;
+  const names = `${root}embeddings`;
+  let sum = addLookUp(scope, `${names}.word_embeddings.weight`, config.vocabularySize, scope.tokenIds);
+  if (scope.tokenTypeIds !== null) {
+    const types = `${names}.token_type_embeddings.weight`;
+    sum = graph.add("Add", [sum, addLookUp(scope, types, config.tokenTypes, scope.tokenTypeIds)]);
+  }
+  if (firstPosition !== null) {
+    const rows = config.maxPositions + firstPosition;
+    const table = weights.float32(`${names}.position_embeddings.weight`, [rows, embeddingSize]);
+    const length = graph.add("Slice", [shape, graph.integers([1]), graph.integers([2])]);
+    const first = graph.integers([firstPosition]);
+    const positions = graph.add("Slice", [table, first, graph.add("Add", [first, length])]);
+    sum = graph.add("Add", [sum, positions]);
+  }
+  let flat = graph.add("Reshape", [sum, graph.integers([-1, embeddingSize])]);
+  if (embeddingSize !== hiddenSize)
+    flat = addLinear(scope, flat, `${names}.embed_proj`, [hiddenSize, embeddingSize]);
+  const normed = addNorm(scope, flat, `${names}.LayerNorm`, hiddenSize);
+  if (config.convolution === null) return normed;
+  const mask = graph.add("Reshape", [scope.tokenMask, graph.integers([-1, 1])]);
+  return graph.add("Mul", [normed, mask]);
+}
+
+/** Reads the table as it is stored, so that a half-precision one is not widened whole. @returns [B, S, width] */
+function addLookUp(
+  { graph, weights, config }: EncoderScope,
+  name: string,
+  rowCount: number,
+  ids: TensorName,
+): TensorName {
+  const { tensor, type } = weights.stored(name, [rowCount, config.embeddingSize]);
+  const rows = graph.add("Gather", [tensor, ids], { axis: 0 });
+  return type === "float32" ? rows : graph.add("Cast", [rows], { to: ONNX_TYPES.float32 });
+}
+
+/**
+ * Adds a convolution of the embeddings to the first block's output, and norms the sum; padding is 0 before and after.
+ * @param embedded [N, D] what went into the block
+ * @param x        [N, D] what came out of it
+ * @returns [N, D]
+ */
+function addConvolution(
+  scope: EncoderScope,
+  { kernelSize, groups, activation }: Convolution,
+  embedded: TensorName,
+  x: TensorName,
+): TensorName {
+  const { graph, weights, config, root, shape, tokenMask } = scope;
+  const { hiddenSize } = config;
+  const flat = graph.integers([-1, hiddenSize]);
+  const sizes = graph.add("Concat", [shape, graph.integers([hiddenSize])], { axis: 0 });
+  const channels = graph.add("Transpose", [graph.add("Reshape", [embedded, sizes])], { perm: [0, 2, 1] });
+  const padding = Math.floor((kernelSize - 1) / 2);
+  const convolved = graph.add(
+    "Conv",
+    [
+      channels,
+      weights.float32(`${root}encoder.conv.conv.weight`, [hiddenSize, hiddenSize / groups, kernelSize]),
+      weights.float32(`${root}encoder.conv.conv.bias`, [hiddenSize]),
+    ],
+    { group: groups, pads: [padding, padding], kernel_shape: [kernelSize] },
+  );
+  const masked = graph.add("Mul", [graph.add("Transpose", [convolved], { perm: [0, 2, 1] }), tokenMask]);
+  const activated = addActivation(graph, activation, graph.add("Reshape", [masked, flat]));
+  const normed = addNorm(
+    scope,
+    graph.add("Add", [x, activated]),
+    `${root}encoder.conv.LayerNorm`,
+    hiddenSize,
+  );
+  return graph.add("Mul", [normed, graph.add("Reshape", [tokenMask, graph.integers([-1, 1])])]);
 }

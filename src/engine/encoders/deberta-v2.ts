@@ -1,10 +1,14 @@
 import { SepError } from "../../errors.ts";
-import { readActivation } from "../graph/architectures/read-activation.ts";
 import type { ConfigReader } from "../graph/config-reader.ts";
-import { addActivation } from "../graph/parts/activation.ts";
+import { readActivation } from "../graph/decoder-config.ts";
 import { addLinear } from "../graph/parts/linear.ts";
-import type { EncoderArchitecture } from "./encoder-architecture.ts";
-import type { Convolution, EncoderConfig, RelativePositions } from "./encoder-config.ts";
+import { addActivation } from "../graph/parts/mlp.ts";
+import type {
+  Convolution,
+  EncoderArchitecture,
+  EncoderConfig,
+  RelativePositions,
+} from "./encoder-architecture.ts";
 
 /** DeBERTa, versions 2 and 3: attention over distances as well as contents. */
 export const debertaV2: EncoderArchitecture = {
@@ -15,9 +19,9 @@ export const debertaV2: EncoderArchitecture = {
   addHead(scope, first, labelCount) {
     const { hiddenSize, headActivation } = scope.config;
     const options = { bias: true, exact: true };
-    const dense = addLinear(scope, first, "pooler.dense", hiddenSize, hiddenSize, options);
+    const dense = addLinear(scope, first, "pooler.dense", [hiddenSize, hiddenSize], options);
     const activated = addActivation(scope.graph, headActivation, dense);
-    return addLinear(scope, activated, "classifier", labelCount, hiddenSize, options);
+    return addLinear(scope, activated, "classifier", [labelCount, hiddenSize], options);
   },
   // learned positions that some checkpoints have and their configs do without; heads
   ignored: /^(embeddings\.position_(embeddings\.weight|ids)$|pooler\.|classifier\.|cls\.|lm_predictions\.)/,

@@ -1,6 +1,6 @@
 import { SepError } from "../../errors.ts";
 import type { OnnxModel, Runtime, Session, Tensor, Tensors } from "../runtime/runtime.ts";
-import { ENCODER_TENSORS as names } from "./encoder-tensors.ts";
+import { ENCODER_TENSORS as names } from "./encoder-architecture.ts";
 
 /** One text, or two together, as tokens. */
 export interface EncoderInput {

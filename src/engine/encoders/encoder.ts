@@ -1,6 +1,5 @@
 import type { ModelName } from "../language-model.ts";
 import type { EncoderOutput, EncoderSession } from "./encoder-session.ts";
-import { planBatches } from "./plan-batches.ts";
 import { type EncodedText, encodeTexts, type TextEncoderParts, type TextInput } from "./text-encoder.ts";
 
 export const ENCODER_DTYPES = ["float32", "int8"] as const;
@@ -34,7 +33,7 @@ export interface Encoder extends AsyncDisposable {
   ): Promise<Result[]>;
 }
 
-export interface EncoderParts extends TextEncoderParts {
+interface EncoderParts extends TextEncoderParts {
   readonly provenance: EncoderProvenance;
   readonly session: EncoderSession;
   /**
@@ -46,7 +45,7 @@ export interface EncoderParts extends TextEncoderParts {
 
 /**
  * Tokens of a batch, padding included: above a few hundred, larger batches are no faster, and in int8 slower, since
- * what a block hands to the next no longer fits into the processor's cache.
+ * what a block hands to the next no longer fits into the CPU's cache.
  */
 const BATCH_TOKENS = 640;
 
@@ -80,4 +79,53 @@ export function createEncoder(parts: EncoderParts): Encoder {
       parts.tokenizer[Symbol.dispose]?.();
     },
   };
+}
+
+/**
+ * Groups texts of similar length, so that little padding is computed: longest first, as many at a time as their
+ * number times the longest of them allows.
+ * @param lengths   [N] tokens of each text
+ * @param maxTokens of a batch, padding included; a text that is longer is a batch of its own
+ * @returns indices of the texts, every one once
+ */
+export function planBatches(lengths: readonly number[], maxTokens: number): number[][] {
+  const order = lengths.map((_, index) => index).sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0));
+  const batches: number[][] = [];
+  let batch: number[] = [];
+  for (const index of order) {
+    const longest = lengths[batch[0] ?? index] ?? 0;
+    if (batch.length > 0 && (batch.length + 1) * longest > maxTokens) {
+      batches.push(batch);
+      batch = [];
+    }
+    batch.push(index);
+  }
+  return batch.length === 0 ? batches : [...batches, batch];
+}
+
+export type Pooling = "mean" | "cls";
+
+/**
+ * One vector of a text's many, of length 1.
+ * @param output [B, S, D], or [B, D] if the model has pooled already
+ * @param length the row's tokens, without padding
+ * @returns [D]
+ */
+export function poolTokens(
+  { values, shape }: EncoderOutput,
+  row: number,
+  length: number,
+  pooling: Pooling,
+): Float32Array {
+  const width = shape.at(-1) as number;
+  const stride = shape.length === 3 ? (shape[1] as number) * width : width;
+  const tokens = shape.length === 3 && pooling === "mean" ? length : 1;
+  const sums = new Float64Array(width);
+  for (let token = 0; token < tokens; token++) {
+    const start = row * stride + token * width;
+    for (let i = 0; i < width; i++) sums[i] = (sums[i] as number) + (values[start + i] as number);
+  }
+  // the mean's divisor drops out
+  const norm = Math.sqrt(sums.reduce((sum, value) => sum + value * value, 0));
+  return Float32Array.from(sums, (value) => (norm === 0 ? 0 : value / norm));
 }

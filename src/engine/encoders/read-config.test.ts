@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createConfigReader } from "../graph/config-reader.ts";
-import type { EncoderConfig } from "./encoder-config.ts";
+import type { EncoderConfig } from "./encoder-architecture.ts";
 import { findEncoderArchitecture } from "./registry.ts";
 
 const SIZES = {

@@ -1,9 +1,8 @@
 import { SepError } from "../../errors.ts";
 import type { ConfigReader } from "../graph/config-reader.ts";
-import { bert } from "./bert.ts";
+import { bert, roberta } from "./bert.ts";
 import { debertaV2 } from "./deberta-v2.ts";
 import type { EncoderArchitecture } from "./encoder-architecture.ts";
-import { roberta } from "./roberta.ts";
 
 const ARCHITECTURES: readonly EncoderArchitecture[] = [bert, debertaV2, roberta];
 

@@ -22,7 +22,7 @@ export const maskKinds = (config: DecoderConfig): ReadonlySet<MaskKind> =>
 const MASKED = -1e30;
 
 /** Numbers of tokens in the three spans; of `suffixCapacity`, the first `suffixLength` are in use. */
-export interface MaskSpans {
+interface MaskSpans {
   readonly prefix: number;
   readonly suffixLength: number;
   readonly suffixCapacity: number;

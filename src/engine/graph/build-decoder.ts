@@ -4,13 +4,11 @@ import type { Architecture } from "./architectures/architecture.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
 import { createGraph, type TensorName } from "./graph.ts";
-import type { GraphScope, LinearWeight } from "./graph-scope.ts";
-import { createGraphWeights, type QuantisedWeights } from "./graph-weights.ts";
-import { addAttentionShapes } from "./parts/attention-shapes.ts";
-import { addEmbedding } from "./parts/embedding.ts";
-import { addHead } from "./parts/head.ts";
-import { addNorm } from "./parts/norm.ts";
-import { findRoot, refuseUnusedWeights } from "./trunk.ts";
+import type { GraphScope, LinearWeight, QuantisedWeights } from "./graph-scope.ts";
+import { createGraphWeights, findRoot, refuseUnusedWeights } from "./graph-weights.ts";
+import { addAttentionShapes } from "./parts/attention.ts";
+import { addEmbedding, addHead } from "./parts/embedding.ts";
+import { addNorm } from "./parts/residual-block.ts";
 import type { StoredWeight, WeightIndex } from "./weights.ts";
 
 /**
@@ -27,8 +25,8 @@ const FEED_FROM_BYTES = 2 ** 24;
  * read. Outputs: `logits` [rows, V]; `final_norm` [rows, D]; `residual.{l}` [rows, D] for l = 0 .. L (0 = the
  * embeddings as the first block receives them, l = after block l, always before the final norm); the new keys and
  * values.
- * @param quantised the linear maps' weights in fewer bits; null computes them in float32
- * @param operators what the device can do; the processor's by default
+ * @param quantised the quantised weights of the linear layers; null computes them in float32
+ * @param operators what the device can do; the CPU's by default
  * @param feedFromBytes size of an embedding table from which on its rows are fed to the graph; tests set it
  * @throws SepError `bad-checkpoint` when weights are missing or misshapen, `unsupported-model` when the checkpoint has
  *   weights that the graph does not compute with
@@ -98,13 +96,13 @@ export function buildDecoder(
   };
 }
 
-export interface BuildDecoderOptions {
+interface BuildDecoderOptions {
   readonly quantised?: QuantisedWeights | null;
   readonly operators?: DeviceOperators;
   readonly feedFromBytes?: number;
 }
 
-export interface DecoderGraph {
+interface DecoderGraph {
   readonly model: GraphModel;
   /** The weights that can be quantised. */
   readonly linears: readonly LinearWeight[];

@@ -1,7 +1,8 @@
+import type { ConfigReader } from "./config-reader.ts";
 import type { RopeSettings } from "./rope.ts";
 
 /** The norms of the residual stream: RMS, RMS with 1 + weight (Gemma), or layer norm with a bias. */
-export type NormKind = "rms" | "rms-plus-one" | "layer";
+type NormKind = "rms" | "rms-plus-one" | "layer";
 
 /** Nonlinearity of the feed-forward network; `gelu-tanh` is the tanh approximation of GELU. */
 export type Activation = "silu" | "gelu" | "gelu-tanh" | "relu" | "tanh";
@@ -46,7 +47,7 @@ export interface DecoderConfig {
   readonly tiedEmbeddings: boolean;
 }
 
-export interface Biases {
+interface Biases {
   readonly queryKeyValue: boolean;
   readonly attentionOutput: boolean;
   readonly mlp: boolean;
@@ -79,3 +80,21 @@ export const PLAIN_DECODER: Pick<
 /** L blocks that are all alike. */
 export const equalBlocks = (blockCount: number, settings: BlockSettings): readonly BlockSettings[] =>
   Array.from({ length: blockCount }, () => settings);
+
+/** transformers' names (`ACT2FN`); those of one row are the same function up to rounding. */
+const ACTIVATIONS: Readonly<Record<string, Activation>> = {
+  silu: "silu",
+  swish: "silu",
+  gelu: "gelu",
+  gelu_new: "gelu-tanh",
+  gelu_fast: "gelu-tanh",
+  gelu_pytorch_tanh: "gelu-tanh",
+  relu: "relu",
+  tanh: "tanh",
+};
+
+/** @throws SepError `unsupported-model` for a function that is not implemented */
+export function readActivation(config: ConfigReader, field: string): Activation {
+  config.allow(field, Object.keys(ACTIVATIONS));
+  return ACTIVATIONS[config.text(field)] as Activation;
+}

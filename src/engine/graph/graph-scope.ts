@@ -1,43 +1,21 @@
+import type { TensorData, TensorSpec } from "../../formats/tensor-bytes.ts";
 import type { DeviceOperators } from "../runtime/device.ts";
 import type { MaskKind } from "./attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
-import type { OnnxGraph, TensorName } from "./graph.ts";
-import type { GraphWeights } from "./graph-weights.ts";
-
-/** What a linear map needs of the graph that it is added to. */
-export interface LinearScope {
-  readonly graph: OnnxGraph;
-  readonly weights: GraphWeights;
-  /** The linear maps that the graph has so far, in order. */
-  readonly linears: LinearWeight[];
-  /** Activations that were quantised so far, by their float32 tensor. */
-  readonly quantisedRows: Map<TensorName, { readonly codes: TensorName; readonly scales: TensorName }>;
-  /** Activations that were filled up to an even number of rows so far, by the tensor that they come from. */
-  readonly pairedRows: Map<TensorName, { readonly even: TensorName; readonly count: TensorName }>;
-}
+import type { OnnxGraph, OnnxType, TensorName } from "./graph.ts";
+import type { ByteSource, StoredWeight, WeightIndex } from "./weights.ts";
 
 /** What every part of a decoder graph may use. N = B * S tokens are kept flat between the attentions. */
 export interface GraphScope extends LinearScope {
   readonly config: DecoderConfig;
-  /** What the checkpoint puts before its trunk's names, e.g. `model.`. */
+  /** What the checkpoint puts before its backbone's names, e.g. `model.`. */
   readonly root: string;
   readonly inputs: DecoderInputs;
   readonly operators: DeviceOperators;
-  /** Shape vectors that are computed once a run and shared by all layers. */
+  /** Shape vectors that are computed once per run and shared by all layers. */
   readonly shapes: AttentionShapes;
   /** Name of a layer's key or value tensor. */
   readonly cache: (kind: "prefix" | "suffix" | "new", layer: number, half: "k" | "v") => TensorName;
-}
-
-/** A linear map's weight as the checkpoint has it. */
-export interface LinearWeight {
-  /** Of the tensor. */
-  readonly name: string;
-  readonly outSize: number;
-  readonly inSize: number;
-  readonly layout: "out-in" | "in-out";
-  /** It turns the last stream into logits. */
-  readonly isHead: boolean;
 }
 
 /** The graph's inputs beside the cache. */
@@ -80,4 +58,84 @@ export interface AttentionShapes {
   readonly foldedPrefixScores: TensorName;
   /** [X, T, S] */
   readonly spans: TensorName;
+}
+
+/** What a linear layer needs of the graph that it is added to. */
+export interface LinearScope {
+  readonly graph: OnnxGraph;
+  readonly weights: GraphWeights;
+  /** The linear layers that the graph has so far, in order. */
+  readonly linears: LinearWeight[];
+  /** Activations that were quantised so far, by their float32 tensor. */
+  readonly quantisedRows: Map<TensorName, { readonly codes: TensorName; readonly scales: TensorName }>;
+  /** Activations that were padded to an even number of rows so far, by the tensor that they come from. */
+  readonly pairedRows: Map<TensorName, { readonly even: TensorName; readonly count: TensorName }>;
+}
+
+/** A linear layer's weight as the checkpoint has it. */
+export interface LinearWeight {
+  /** Of the tensor. */
+  readonly name: string;
+  readonly outSize: number;
+  readonly inSize: number;
+  readonly layout: "out-in" | "in-out";
+  /** It turns the last stream into logits. */
+  readonly isHead: boolean;
+}
+
+/** The checkpoint's tensors as constants of a graph; their bytes stay in their sources. */
+export interface GraphWeights {
+  /** What the constants that the graph has by now lie in. */
+  sources(): readonly ByteSource[];
+  has(name: string): boolean;
+  /** Whether the graph reads this tensor by now. */
+  used(name: string): boolean;
+  /** A weight as float32. Half-precision ones are widened when the model is loaded. */
+  float32(name: string, shape: readonly number[]): TensorName;
+  /** A linear layer's quantised weight; null where the model is computed in float32. */
+  quantised(weight: LinearWeight): QuantisedWeight | null;
+  /**
+   * Where a weight is stored, for those who read it themselves; it counts as used.
+   * @throws SepError as `createGraphWeights`
+   */
+  locate(name: string, shape: readonly number[]): StoredWeight;
+  /** A weight as it is stored, for operators that read few of its rows. */
+  stored(name: string, shape: readonly number[]): { readonly tensor: TensorName; readonly type: OnnxType };
+}
+
+/** A quantised weight as constants of a graph. */
+export interface QuantisedWeight {
+  readonly format: LinearFormat;
+  readonly parts: readonly TensorName[];
+}
+
+/** The quantised weights of all linear layers. */
+export interface QuantisedWeights {
+  readonly quantisation: Quantisation;
+  readonly index: WeightIndex;
+}
+
+/** How a model's linear layers are quantised. */
+export interface Quantisation {
+  /** Names the cache of weights in this form: a change in how they are made needs a new name. */
+  readonly kind: string;
+  formatOf(weight: LinearWeight): LinearFormat;
+}
+
+/** A way to quantise the weight of a linear layer, and to compute with it. */
+export interface LinearFormat {
+  /** Tensors that the weight becomes. */
+  tensors(weight: LinearWeight): readonly TensorSpec[];
+  /**
+   * @param values the weight as the checkpoint has it, by its `layout`
+   * @returns the values of each of {@link tensors}, in the same order
+   */
+  quantise(values: Float32Array, weight: LinearWeight): readonly TensorData[];
+  /**
+   * Adds x W^T to the graph.
+   * @param x [N, inSize] float32
+   * @param parts one for each of {@link tensors}
+   * @returns [N, outSize] float32
+   */
+  add(scope: LinearScope, x: TensorName, weight: LinearWeight, parts: readonly TensorName[]): TensorName;
 }

@@ -1,50 +1,17 @@
 import { SepError } from "../../errors.ts";
 import type { OnnxGraph, OnnxType, TensorName } from "./graph.ts";
-import type { LinearWeight } from "./graph-scope.ts";
-import type { LinearFormat } from "./linear-format.ts";
-import type { Quantisation } from "./quantisation.ts";
+import type { GraphWeights, QuantisedWeight, QuantisedWeights } from "./graph-scope.ts";
 import type { ByteSource, StoredWeight, WeightIndex } from "./weights.ts";
 
 const GRAPH_TYPES: Readonly<Record<string, OnnxType>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 
-/** Types that weights in fewer bits are made of. */
+/** What quantised weights are made of. */
 const CODE_TYPES: Readonly<Record<string, OnnxType>> = { F32: "float32", I8: "int8", U8: "uint8" };
 
-/** All linear maps' weights in fewer bits. */
-export interface QuantisedWeights {
-  readonly quantisation: Quantisation;
-  readonly index: WeightIndex;
-}
-
-/** One of them as constants of a graph. */
-export interface QuantisedWeight {
-  readonly format: LinearFormat;
-  readonly parts: readonly TensorName[];
-}
-
-/** The checkpoint's tensors as constants of a graph; their bytes stay in their sources. */
-export interface GraphWeights {
-  /** What the constants that the graph has by now lie in. */
-  sources(): readonly ByteSource[];
-  has(name: string): boolean;
-  /** Whether the graph reads this tensor by now. */
-  used(name: string): boolean;
-  /** A weight as float32. Half-precision ones are widened when the model is loaded. */
-  float32(name: string, shape: readonly number[]): TensorName;
-  /** A linear map's weight in fewer bits; null where the model is computed in float32. */
-  quantised(weight: LinearWeight): QuantisedWeight | null;
-  /**
-   * Where a weight is stored, for those who read it themselves; it counts as used.
-   * @throws SepError as {@link createGraphWeights} says
-   */
-  locate(name: string, shape: readonly number[]): StoredWeight;
-  /** A weight as it is stored, for operators that read few of its rows. */
-  stored(name: string, shape: readonly number[]): { readonly tensor: TensorName; readonly type: OnnxType };
-}
-
 /**
- * @throws SepError `bad-checkpoint` when a tensor is missing or has another shape than the config implies,
- *   `unsupported-model` for a dtype that is not a float
+ * The constants of a graph, from a checkpoint and its quantised weights.
+ * @throws SepError from its methods: `bad-checkpoint` when a tensor is missing or has another shape than the config
+ *   implies, `unsupported-model` for a dtype that is not a float
  */
 export function createGraphWeights(
   graph: OnnxGraph,
@@ -63,14 +30,14 @@ export function createGraphWeights(
   };
   const stored = new Map<string, { tensor: TensorName; type: OnnxType }>();
   const widened = new Map<string, TensorName>();
-  const inFewerBits = new Map<string, QuantisedWeight>();
+  const quantisedWeights = new Map<string, QuantisedWeight>();
   const weights: GraphWeights = {
     sources: () => [...sources.values()],
     has: (name) => index.has(name),
-    used: (name) => located.has(name) || inFewerBits.has(name),
+    used: (name) => located.has(name) || quantisedWeights.has(name),
     quantised(weight) {
       if (quantised === null) return null;
-      const known = inFewerBits.get(weight.name);
+      const known = quantisedWeights.get(weight.name);
       if (known !== undefined) return known;
       const format = quantised.quantisation.formatOf(weight);
       const parts = format
@@ -78,7 +45,7 @@ export function createGraphWeights(
         .map(({ name, dtype }) =>
           addConstant(name, CODE_TYPES[dtype] as OnnxType, quantised.index.get(name) as StoredWeight),
         );
-      inFewerBits.set(weight.name, { format, parts });
+      quantisedWeights.set(weight.name, { format, parts });
       return { format, parts };
     },
     locate(name, shape) {
@@ -123,4 +90,48 @@ export function createGraphWeights(
     },
   };
   return weights;
+}
+
+/**
+ * What stands before the backbone's names in a checkpoint: the first root that has the tensor.
+ * @param roots  in the order in which they are tried
+ * @param tensor a tensor that every backbone has, below its root
+ * @throws SepError `bad-checkpoint` if no root has it
+ */
+export function findRoot(index: WeightIndex, roots: readonly string[], tensor: string): string {
+  const found = roots.find((root) => index.has(`${root}${tensor}`));
+  if (found !== undefined) return found;
+  const candidates = roots.map((root) => `"${root}${tensor}"`).join(" or ");
+  throw new SepError(
+    "bad-checkpoint",
+    `The checkpoint has no tensor ${candidates}, which its config implies.`,
+  );
+}
+
+interface Backbone {
+  /** What the graph reads. */
+  readonly weights: GraphWeights;
+  readonly root: string;
+  /** Tensors below the root that take no part in the forward pass. */
+  readonly ignored: RegExp;
+  readonly modelType: string;
+}
+
+/**
+ * A backbone with more weights than the graph computes with is another model than the graph.
+ * @throws SepError `unsupported-model` naming such a weight
+ */
+export function refuseUnusedWeights(
+  index: WeightIndex,
+  { weights, root, ignored, modelType }: Backbone,
+): void {
+  const unused = [...index.keys()].filter(
+    (name) => name.startsWith(root) && !weights.used(name) && !ignored.test(name.slice(root.length)),
+  );
+  if (unused.length === 0) return;
+  const others = unused.length > 1 ? ` and ${unused.length - 1} more` : "";
+  throw new SepError(
+    "unsupported-model",
+    `The checkpoint has the tensor "${unused[0]}"${others}, which the graph of a ${modelType} with this config does not use. It is of another kind than its config says.`,
+  );
 }

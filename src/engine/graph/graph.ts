@@ -30,7 +30,7 @@ export type Attribute = number | string | readonly number[] | { readonly float: 
 export type Dimension = number | string;
 
 /** Where an external initializer's bytes are: a file beside the model file, and a range in it. */
-export interface ExternalData {
+interface ExternalData {
   readonly file: string;
   readonly byteOffset: number;
   readonly byteLength: number;

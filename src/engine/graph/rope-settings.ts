@@ -2,7 +2,7 @@ import { SepError } from "../../errors.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import type { RopeScaling, RopeSettings } from "./rope.ts";
 
-export interface ReadRopeOptions {
+interface ReadRopeOptions {
   readonly headSize: number;
   /** Base where the section states none. */
   readonly theta: number;

@@ -11,7 +11,7 @@ export type DeviceTrial =
   { readonly works: true; readonly error: number } | { readonly works: false; readonly reason: string };
 
 /** A model file for a device, the same model for the CPU, and what both are to compute. */
-export interface DeviceComparison {
+interface DeviceComparison {
   readonly modelPath: string;
   readonly referencePath: string;
   /** A pass is the graph's inputs by name. */

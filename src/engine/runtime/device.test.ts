@@ -25,7 +25,7 @@ describe("describeFailure", () => {
   });
 });
 
-it("blames a device for its errors, and not the processor", () => {
+it("blames a device for its errors, and not the CPU", () => {
   const cause = new Error("CUDA failure 2: out of memory");
   expect(() => blameDevice("cpu", "failed", cause)).toThrow(cause);
   expect(() => blameDevice("cuda", "did not load the model", cause)).toThrow(
@@ -49,7 +49,7 @@ it("takes no single number for a result", () => {
 });
 
 it("names the device when it is gone by the time the model is loaded", async () => {
-  // no platform has it; settled before, it is not tried again
+  // no platform has it; resolved before, it is not tried again
   const gone = process.platform === "win32" ? "coreml" : "dml";
   const model = await loadModel(CHECKPOINT, { device: { name: gone } });
   expect(model.provenance.device).toBe(gone);
@@ -65,7 +65,7 @@ const CHECKPOINTS = new URL("../../../test/golden/checkpoints/", import.meta.url
 /** Other operators add the same float32 numbers in another order; measured: at most 1e-6. */
 const RELATIVE_TOLERANCE = 1e-5;
 
-/** The graph that a device gets, run by the processor. */
+/** The graph that a device gets, run by the CPU. */
 async function openGraphOf(device: DeviceName, name: string): Promise<DecoderSession> {
   const checkpoint = await openCheckpointFolder(fileURLToPath(new URL(name, CHECKPOINTS)));
   const architecture = findArchitecture(checkpoint.config);
@@ -105,7 +105,7 @@ async function computeAll(session: DecoderSession): Promise<number[]> {
   ]);
 }
 
-describe("the graph without what graphics cards lack", () => {
+describe("the graph without what GPUs lack", () => {
   it("leaves out what any of them lacks", () => {
     const { operators } = DEVICES.webgpu;
     expect(new Set(Object.values(operators))).toEqual(new Set([false]));
@@ -120,7 +120,7 @@ describe("the graph without what graphics cards lack", () => {
     "qwen3-untied-bf16",
     "mistral-window",
     "gemma3-text",
-  ])("computes what the processor's graph computes: %s", async (name) => {
+  ])("computes what the CPU's graph computes: %s", async (name) => {
     await using own = await openGraphOf("cpu", name);
     await using other = await openGraphOf("webgpu", name);
     const expected = await computeAll(own);

@@ -32,7 +32,7 @@ export interface DeviceOperators {
 }
 
 /** What the engine knows of a device. */
-export interface DeviceTraits {
+interface DeviceTraits {
   /** onnxruntime's execution provider. */
   readonly provider: DeviceName | { readonly name: "coreml"; readonly coreMlFlags: number };
   /** What it takes to have it; completes "It needs …". */
@@ -82,7 +82,7 @@ export const DEVICES: Readonly<Record<DeviceName, DeviceTraits>> = {
   dml: {
     ...GPU,
     provider: "dml",
-    needs: "Windows 10 or newer and a graphics card with Direct3D 12",
+    needs: "Windows 10 or newer and a GPU with Direct3D 12",
     operators: { fusedMatMul: true, emptyMatMul: false, halfLookUp: false, sharesMemory: false },
   },
 };

@@ -81,7 +81,7 @@ describe("planThreads", () => {
     expect(plan).toThrow(message);
   });
 
-  it("runs one copy on a graphics card, whose memory is not the machine's", () => {
+  it("runs one copy on a GPU, whose memory is not the machine's", () => {
     const asked = { device: "cuda", memoryBytes: GIB } as const;
     expect(planThreads(2 * GIB, asked, machine(16, 24))).toEqual({
       workers: 1,

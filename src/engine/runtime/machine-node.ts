@@ -11,7 +11,7 @@ export interface Machine {
 }
 
 /** What the operating system says. */
-export interface MachineReadings {
+interface MachineReadings {
   readonly parallelism?: number;
   /** @see readCpuQuota */
   readonly cpuQuota?: number | null;
@@ -35,7 +35,7 @@ export function readMachine({
 }
 
 /** How a machine's CPUs are used: so many copies of the model, each with so many threads. */
-export interface ThreadPlan {
+interface ThreadPlan {
   readonly workers: number;
   readonly threadsPerWorker: number;
   /** All of them. */
@@ -43,7 +43,7 @@ export interface ThreadPlan {
 }
 
 /** What is asked for; the machine decides the rest. */
-export interface ThreadPlanOptions {
+interface ThreadPlanOptions {
   readonly device: DeviceName;
   readonly threads?: number | undefined;
   /** Bound on all copies together. */
@@ -86,7 +86,7 @@ function formatGib(sizeBytes: number): string {
 }
 
 /** A small file's text, or null where there is none that can be read. */
-export type ReadText = (path: string) => string | null;
+type ReadText = (path: string) => string | null;
 
 /**
  * How many CPUs the control group of this process, or one above it, lets it keep busy: what `docker --cpus` and

@@ -3,11 +3,9 @@ import { describe, expect, it } from "vitest";
 import { encodeTensor } from "../../formats/tensor-bytes.ts";
 import { createRng } from "../../math/rng.ts";
 import { createGraph, type OnnxType } from "../graph/graph.ts";
-import type { LinearWeight } from "../graph/graph-scope.ts";
+import type { LinearFormat, LinearWeight } from "../graph/graph-scope.ts";
 import { createGraphWeights } from "../graph/graph-weights.ts";
-import type { LinearFormat } from "../graph/linear-format.ts";
-import { INT4_LINEAR } from "../graph/parts/int4-linear.ts";
-import { INT8_LINEAR } from "../graph/parts/int8-linear.ts";
+import { INT4_LINEAR, INT8_LINEAR } from "../graph/parts/quantised-linear.ts";
 import { exactIntegerSettings } from "./ort-node.ts";
 
 const IN_SIZE = 96;
@@ -21,7 +19,7 @@ const WEIGHT: LinearWeight = {
 };
 const TYPES: Readonly<Record<string, OnnxType>> = { F32: "float32", I8: "int8", U8: "uint8" };
 
-/** A linear map in fewer bits, in a session as models open it. */
+/** A quantised linear layer, in a session as models open it. */
 async function openLinear(format: LinearFormat, values: Float32Array) {
   const graph = createGraph("linear");
   const x = graph.input("x", "float32", ["N", IN_SIZE]);
@@ -66,7 +64,7 @@ describe("exactIntegerSettings", () => {
     expect(await exactIntegerSettings(async () => false)).toEqual({ x64quantprecision: "1" });
   });
 
-  it("makes sums of the largest codes exact on every processor", async () => {
+  it("makes sums of the largest codes exact on every CPU", async () => {
     await using linear = await openLinear(INT8_LINEAR, new Float32Array(OUT_SIZE * IN_SIZE).fill(1));
     for (const rows of [1, 2, 8]) {
       const sums = await linear.run(new Float32Array(rows * IN_SIZE).fill(1));

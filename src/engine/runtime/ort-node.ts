@@ -51,7 +51,7 @@ async function createSession(model: OnnxModel, options: SessionOptions): Promise
 }
 
 /** Entries of a session's `extra.session` under which integer products are exact. */
-export interface ExactIntegerSettings {
+interface ExactIntegerSettings {
   /** Weights in int8 become uint8 when the session opens: onnxruntime's slower kernel, which does not saturate. */
   readonly x64quantprecision?: "1";
 }

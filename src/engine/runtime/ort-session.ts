@@ -2,7 +2,7 @@ import type { InferenceSession, TensorConstructor } from "onnxruntime-node";
 import type { Session, SessionInput, Tensor, Tensors } from "./runtime.ts";
 
 /** What builds of onnxruntime differ in. */
-export interface OrtBuild {
+interface OrtBuild {
   readonly Tensor: TensorConstructor;
   /** Whether a run writes into arrays that it is given for its outputs. */
   readonly writesInPlace: boolean;

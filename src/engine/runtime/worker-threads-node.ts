@@ -5,7 +5,7 @@ import { SepError, type SepErrorCode } from "../../errors.ts";
 // our own. Jobs go out and results come back by structured clone.
 
 /** Threads that do one job each at a time; more jobs wait for the first that is free. */
-export interface WorkerThreads<Job, Result> extends AsyncDisposable {
+interface WorkerThreads<Job, Result> extends AsyncDisposable {
   readonly count: number;
   /**
    * @param signal tells the thread to give the job up; a job that still waits is not begun

@@ -119,7 +119,7 @@ function createMaskFeeds(config: DecoderConfig): (pass: DecoderPass) => Tensors 
 }
 
 /** Rows of an embedding table that is not in the graph. */
-export interface EmbeddingRows extends AsyncDisposable {
+interface EmbeddingRows extends AsyncDisposable {
   /**
    * @param tokenIds [N]
    * @returns [N, D] float32

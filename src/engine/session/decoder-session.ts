@@ -24,7 +24,7 @@ export interface DecoderSession extends AsyncDisposable {
   run(pass: DecoderPass): Promise<DecoderPassResult>;
 }
 
-export interface OpenDecoderOptions {
+interface OpenDecoderOptions {
   /** That one pass is split among. */
   readonly threads: number;
   readonly device?: DeviceName;

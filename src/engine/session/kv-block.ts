@@ -31,8 +31,8 @@ type KvSizes = Pick<DecoderConfig, "blockCount" | "kvHeadCount" | "headSize">;
 
 /**
  * Suffixes grow by this many tokens at a time, the first time by half of it: many answers are no longer. The capacity
- * follows from the length alone, so that a sample's arithmetic, rounding included, does not depend on how many samples
- * are drawn beside it.
+ * follows from the length alone, so that a sample's numbers, rounding included, do not depend on how many samples are
+ * drawn beside it.
  */
 const CAPACITY_STEP = 32;
 

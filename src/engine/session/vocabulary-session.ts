@@ -2,7 +2,7 @@ import { createGraph, type OnnxGraph, type TensorName } from "../graph/graph.ts"
 import { floatTensor, type Runtime, readFloats, type Session } from "../runtime/runtime.ts";
 
 /** What sampling needs of whole rows of logits; per row. */
-export interface VocabularyMeasures {
+interface VocabularyMeasures {
   /** The highest logit. */
   readonly highest: Float32Array;
   /** ln p of the most likely token, nats; so ln p(token) = logit - highest + this. */

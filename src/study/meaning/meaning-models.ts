@@ -1,7 +1,7 @@
 import { openModel } from "../../backends/local/open-model.ts";
 import { openOpenai } from "../../backends/openai/open-openai.ts";
 import { openTei } from "../../backends/tei/open-tei.ts";
-import { locateEncoder } from "../../checkpoint/encoders/locate-encoder.ts";
+import { locateEncoder } from "../../checkpoint/encoders/load-encoder.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { reportPull } from "../../checkpoint/opening-event.ts";
 import type { TextEmbedder } from "../../meaning/cosine-equivalence.ts";

@@ -23,7 +23,7 @@ export interface Architecture {
 
 /** Names of the tensors outside the blocks, without `.weight`. */
 export interface TensorNames {
-  /** What stands before the trunk's names; checkpoints differ, and the first that fits is taken. */
+  /** What stands before the backbone's names; checkpoints differ, and the first that fits is taken. */
   readonly roots: readonly string[];
   /** Below the root. */
   readonly embedding: string;

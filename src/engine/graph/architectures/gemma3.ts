@@ -1,7 +1,7 @@
 import { SepError } from "../../../errors.ts";
 import type { ConfigReader } from "../config-reader.ts";
 import type { DecoderConfig } from "../decoder-config.ts";
-import { addNormedHeadProjections } from "../parts/projections.ts";
+import { addNormedHeadProjections } from "../parts/linear.ts";
 import type { RopeSettings } from "../rope.ts";
 import { readRopeSection } from "../rope-settings.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";

@@ -1,11 +1,10 @@
-import { type DecoderConfig, equalBlocks, PLAIN_DECODER } from "../decoder-config.ts";
+import { type DecoderConfig, equalBlocks, PLAIN_DECODER, readActivation } from "../decoder-config.ts";
+import { addSelfAttention } from "../parts/attention.ts";
+import { addInterleavedProjections } from "../parts/linear.ts";
 import { addMlp } from "../parts/mlp.ts";
-import { addInterleavedProjections } from "../parts/projections.ts";
 import { addParallelBlock, addSequentialBlock } from "../parts/residual-block.ts";
-import { addSelfAttention } from "../parts/self-attention.ts";
 import { DEFAULT_ROPE_THETA, readRopeSettings } from "../rope-settings.ts";
 import type { Architecture } from "./architecture.ts";
-import { readActivation } from "./read-activation.ts";
 import { refuseWindows } from "./sliding-blocks.ts";
 
 /** GPT-NeoX and Pythia: a share of each head is rotated, and both sublayers read the same stream. */

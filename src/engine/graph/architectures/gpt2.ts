@@ -1,10 +1,9 @@
-import { type DecoderConfig, PLAIN_DECODER } from "../decoder-config.ts";
+import { type DecoderConfig, PLAIN_DECODER, readActivation } from "../decoder-config.ts";
+import { addSelfAttention } from "../parts/attention.ts";
+import { addFusedProjections } from "../parts/linear.ts";
 import { addMlp } from "../parts/mlp.ts";
-import { addFusedProjections } from "../parts/projections.ts";
 import { addSequentialBlock } from "../parts/residual-block.ts";
-import { addSelfAttention } from "../parts/self-attention.ts";
 import type { Architecture } from "./architecture.ts";
-import { readActivation } from "./read-activation.ts";
 import { refuseWindows } from "./sliding-blocks.ts";
 
 /** Second names of fields in transformers' config class, which could contradict the first. */

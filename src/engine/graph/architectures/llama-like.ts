@@ -1,14 +1,13 @@
 import type { ConfigReader } from "../config-reader.ts";
-import { type DecoderConfig, equalBlocks, PLAIN_DECODER } from "../decoder-config.ts";
+import { type DecoderConfig, equalBlocks, PLAIN_DECODER, readActivation } from "../decoder-config.ts";
 import type { TensorName } from "../graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
-import { addGatedMlp } from "../parts/gated-mlp.ts";
-import type { Project } from "../parts/projections.ts";
+import { addSelfAttention } from "../parts/attention.ts";
+import type { Project } from "../parts/linear.ts";
+import { addGatedMlp } from "../parts/mlp.ts";
 import { addSequentialBlock } from "../parts/residual-block.ts";
-import { addSelfAttention } from "../parts/self-attention.ts";
 import type { RopeSettings } from "../rope.ts";
 import { readRopeSettings } from "../rope-settings.ts";
-import { readActivation } from "./read-activation.ts";
 
 export interface ReadLlamaLikeOptions {
   /** Name of the field with the nonlinearity. */

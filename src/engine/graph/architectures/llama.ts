@@ -1,4 +1,4 @@
-import { addProjections } from "../parts/projections.ts";
+import { addProjections } from "../parts/linear.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { addLlamaBlock, readLlamaLikeConfig } from "./llama-like.ts";
 import { refuseWindows } from "./sliding-blocks.ts";

@@ -1,7 +1,7 @@
-import { addGatedMlp } from "../parts/gated-mlp.ts";
-import { addNormedProjections } from "../parts/projections.ts";
+import { addSelfAttention } from "../parts/attention.ts";
+import { addNormedProjections } from "../parts/linear.ts";
+import { addGatedMlp } from "../parts/mlp.ts";
 import { addSequentialBlock } from "../parts/residual-block.ts";
-import { addSelfAttention } from "../parts/self-attention.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { readLlamaLikeConfig } from "./llama-like.ts";
 import { refuseWindows } from "./sliding-blocks.ts";

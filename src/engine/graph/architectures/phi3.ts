@@ -1,5 +1,5 @@
-import { addFusedGatedMlp } from "../parts/gated-mlp.ts";
-import { addFusedProjections } from "../parts/projections.ts";
+import { addFusedProjections } from "../parts/linear.ts";
+import { addFusedGatedMlp } from "../parts/mlp.ts";
 import { readRopeSettings } from "../rope-settings.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { addLlamaBlock, readLlamaLikeConfig } from "./llama-like.ts";

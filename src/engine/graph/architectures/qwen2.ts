@@ -1,6 +1,6 @@
 import type { ConfigReader } from "../config-reader.ts";
 import type { DecoderConfig } from "../decoder-config.ts";
-import { addProjections } from "../parts/projections.ts";
+import { addProjections } from "../parts/linear.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { addLlamaBlock, readLlamaLikeConfig } from "./llama-like.ts";
 import { readSlidingLayers, withSlidingBlocks } from "./sliding-blocks.ts";

@@ -1,4 +1,4 @@
-import { addNormedHeadProjections } from "../parts/projections.ts";
+import { addNormedHeadProjections } from "../parts/linear.ts";
 import { type Architecture, COMMON_TENSORS } from "./architecture.ts";
 import { addLlamaBlock } from "./llama-like.ts";
 import { readQwenConfig } from "./qwen2.ts";

@@ -1,8 +1,31 @@
 import { maskKindOf } from "../attention-masks.ts";
-import type { BlockSettings } from "../decoder-config.ts";
-import type { TensorName } from "../graph.ts";
-import type { GraphScope } from "../graph-scope.ts";
-import type { Projections } from "./projections.ts";
+import type { BlockSettings, DecoderConfig } from "../decoder-config.ts";
+import type { OnnxGraph, TensorName } from "../graph.ts";
+import type { AttentionShapes, GraphScope, RopeTables } from "../graph-scope.ts";
+import { type RopeSettings, rotaryPairs } from "../rope.ts";
+import { addLinear, type LinearLayout, type Projections } from "./linear.ts";
+
+/**
+ * Rotation, attention and output projection of one block.
+ * @param output name of the output projection's weight
+ * @returns [N, D]
+ */
+export function addSelfAttention(
+  scope: GraphScope,
+  layer: number,
+  { q, k, v }: Projections,
+  output: string,
+  layout: LinearLayout = {},
+): TensorName {
+  const { hiddenSize, headCount, headSize, biases } = scope.config;
+  const mixed = addAttention(scope, layer, {
+    q: addRotary(scope, layer, q, "queries"),
+    k: addRotary(scope, layer, k, "keys"),
+    v,
+  });
+  const options = { ...layout, bias: biases.attentionOutput };
+  return addLinear(scope, mixed, output, [hiddenSize, headCount * headSize], options);
+}
 
 /**
  * Causal attention of S new tokens in each of B rows, over three spans whose scores share one softmax:
@@ -133,4 +156,63 @@ function addPaddedProduct(scope: GraphScope, weights: TensorName, values: Tensor
   const padded = graph.add("Pad", [weights, graph.integers([0, 0, 0, 0, 0, 0, 1, 0])]);
   const product = addValueProduct(scope, padded, values);
   return graph.add("Slice", [product, graph.integers([0]), graph.integers([-1]), graph.integers([2])]);
+}
+
+/**
+ * Rotary position embedding of a block's queries or keys, first half of the rotated numbers against their second half
+ * (Hugging Face's layout). Blocks without rotation get x back.
+ * @param x any shape that holds B * S * heads * headSize numbers in token order
+ * @returns the same numbers in token order
+ * @see Su et al. 2021, eq. 34
+ */
+function addRotary(
+  { graph, inputs, shapes, config }: GraphScope,
+  layer: number,
+  x: TensorName,
+  kind: "queries" | "keys",
+): TensorName {
+  const { rope } = config.blocks[layer] as BlockSettings;
+  if (rope === null) return x;
+  const tables = inputs.ropes[rope] as RopeTables;
+  const rotated = 2 * rotaryPairs(config.ropes[rope] as RopeSettings);
+  const sequences = graph.add("Reshape", [x, shapes[kind]]);
+  return graph.add("RotaryEmbedding", [sequences, inputs.positionIds, tables.cos, tables.sin], {
+    num_heads: kind === "queries" ? config.headCount : config.kvHeadCount,
+    ...(rotated === config.headSize ? {} : { rotary_embedding_dim: rotated }),
+  });
+}
+
+/** The shape vectors that the attention needs, computed from one run's inputs. */
+export function addAttentionShapes(
+  graph: OnnxGraph,
+  { headCount, kvHeadCount, headSize }: DecoderConfig,
+  {
+    positionIds,
+    prefixKeys,
+    suffixKeys,
+  }: { readonly positionIds: TensorName; readonly prefixKeys: TensorName; readonly suffixKeys: TensorName },
+): AttentionShapes {
+  const group = headCount / kvHeadCount;
+  const join = (...parts: TensorName[]): TensorName => graph.add("Concat", parts, { axis: 0 });
+  const constant = (...values: number[]): TensorName => graph.integers(values);
+  const dimensions = (tensor: TensorName, start: number, end: number): TensorName =>
+    graph.add("Shape", [tensor], { start, end });
+
+  const batch = dimensions(positionIds, 0, 2); // [B, S]
+  const rows = dimensions(positionIds, 0, 1);
+  const tokens = dimensions(positionIds, 1, 2);
+  const prefixLength = dimensions(prefixKeys, 2, 3);
+  const suffixCapacity = dimensions(suffixKeys, 2, 3);
+  const queriesPerRow = graph.add("Mul", [tokens, constant(group)]);
+  const queriesOfAll = graph.add("Mul", [queriesPerRow, rows]);
+  return {
+    queries: join(batch, constant(headCount * headSize)),
+    keys: join(batch, constant(kvHeadCount * headSize)),
+    queryGroups: join(batch, constant(kvHeadCount, group, headSize)),
+    keyHeads: join(batch, constant(kvHeadCount, headSize)),
+    grouped: join(constant(kvHeadCount), rows, queriesPerRow, constant(headSize)),
+    prefixScores: join(constant(kvHeadCount), rows, queriesPerRow, prefixLength),
+    foldedPrefixScores: join(constant(kvHeadCount, 1), queriesOfAll, prefixLength),
+    spans: join(prefixLength, suffixCapacity, tokens),
+  };
 }

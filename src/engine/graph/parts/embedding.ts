@@ -1,6 +1,7 @@
 import type { TensorNames } from "../architectures/architecture.ts";
 import { ONNX_TYPES, type TensorName } from "../graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
+import { addLinear } from "./linear.ts";
 
 /**
  * The stream as the first block receives it: token embeddings, scaled where the config says so, plus learned positions
@@ -34,4 +35,26 @@ function addLookUp(
   const { tensor, type } = weights.stored(name, shape);
   const rows = graph.add("Gather", [tensor, flat], { axis: 0 });
   return type === "float32" ? rows : graph.add("Cast", [rows], { to: ONNX_TYPES.float32 });
+}
+
+/** @param x [N, D] the stream after the final norm; @returns [N, V] logits */
+export function addHead(scope: GraphScope, x: TensorName, tensors: TensorNames): TensorName {
+  const { vocabularySize, hiddenSize } = scope.config;
+  const name = findHead(scope, tensors);
+  return addSoftcap(scope, addLinear(scope, x, name, [vocabularySize, hiddenSize], { isHead: true }));
+}
+
+/**
+ * A head that is stored is taken even where the config ties it to the embeddings: it holds the same values, or the
+ * config is wrong, and transformers takes it too.
+ */
+function findHead({ weights, config, root }: GraphScope, { heads, embedding }: TensorNames): string {
+  const stored = heads.find((head) => weights.has(`${head}.weight`));
+  return stored ?? (config.tiedEmbeddings ? `${root}${embedding}` : (heads[0] as string));
+}
+
+function addSoftcap({ graph, config }: GraphScope, logits: TensorName): TensorName {
+  if (config.logitSoftcap === null) return logits;
+  const cap = graph.scalar(config.logitSoftcap);
+  return graph.add("Mul", [graph.add("Tanh", [graph.add("Div", [logits, cap])]), cap]);
 }

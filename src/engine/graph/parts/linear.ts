@@ -1,5 +1,6 @@
 import type { TensorName } from "../graph.ts";
-import type { LinearScope } from "../graph-scope.ts";
+import type { GraphScope, LinearScope } from "../graph-scope.ts";
+import { addHeadNorm, addNorm } from "./residual-block.ts";
 
 /** How a weight lies in the checkpoint: `out-in` as PyTorch's Linear has it, `in-out` as GPT-2's Conv1D. */
 export interface LinearLayout {
@@ -9,7 +10,7 @@ export interface LinearLayout {
 interface LinearOptions extends LinearLayout {
   readonly bias?: boolean;
   readonly isHead?: boolean;
-  /** In float32 also where the model is loaded in fewer bits: for maps that are small. */
+  /** In float32 also where the model is quantised: for layers that are small. */
   readonly exact?: boolean;
 }
 
@@ -23,8 +24,7 @@ export function addLinear(
   scope: LinearScope,
   x: TensorName,
   name: string,
-  outSize: number,
-  inSize: number,
+  [outSize, inSize]: readonly [outSize: number, inSize: number],
   { layout = "out-in", bias = false, isHead = false, exact = false }: LinearOptions = {},
 ): TensorName {
   const { graph, weights } = scope;
@@ -40,4 +40,79 @@ export function addLinear(
   const operands = [x, weights.float32(weight.name, shape)];
   if (bias) operands.push(weights.float32(`${name}.bias`, [outSize]));
   return graph.add("Gemm", operands, transposed ? { transB: 1 } : {});
+}
+
+/** Queries, keys and values before the rotation: any shapes that hold their numbers in token order. */
+export interface Projections {
+  readonly q: TensorName;
+  readonly k: TensorName;
+  readonly v: TensorName;
+}
+
+/** @param x [N, D]; @param prefix of the attention's weights, e.g. `model.layers.0.self_attn` */
+export type Project = (scope: GraphScope, x: TensorName, prefix: string) => Projections;
+
+/** One weight each (Llama, Mistral, Qwen2, Gemma 2). */
+export function addProjections(scope: GraphScope, x: TensorName, prefix: string): Projections {
+  const { hiddenSize, headCount, kvHeadCount, headSize, biases } = scope.config;
+  const project = (name: string, heads: number): TensorName =>
+    addLinear(scope, x, `${prefix}.${name}`, [heads * headSize, hiddenSize], { bias: biases.queryKeyValue });
+  return {
+    q: project("q_proj", headCount),
+    k: project("k_proj", kvHeadCount),
+    v: project("v_proj", kvHeadCount),
+  };
+}
+
+/** One weight each, and a norm of every query and key head (Qwen3, Gemma 3). */
+export function addNormedHeadProjections(scope: GraphScope, x: TensorName, prefix: string): Projections {
+  const { q, k, v } = addProjections(scope, x, prefix);
+  return {
+    q: addHeadNorm(scope, q, `${prefix}.q_norm`),
+    k: addHeadNorm(scope, k, `${prefix}.k_norm`),
+    v,
+  };
+}
+
+/** One weight each, and one norm over all query heads and one over all key heads (OLMo 2). */
+export function addNormedProjections(scope: GraphScope, x: TensorName, prefix: string): Projections {
+  const { headCount, kvHeadCount, headSize } = scope.config;
+  const { q, k, v } = addProjections(scope, x, prefix);
+  return {
+    q: addNorm(scope, q, `${prefix}.q_norm`, headCount * headSize),
+    k: addNorm(scope, k, `${prefix}.k_norm`, kvHeadCount * headSize),
+    v,
+  };
+}
+
+/** One weight for all: first every query head, then every key head, then every value head (GPT-2, Phi-3). */
+export function addFusedProjections(
+  scope: GraphScope,
+  x: TensorName,
+  name: string,
+  layout: LinearLayout = {},
+): Projections {
+  const { graph, config } = scope;
+  const sizes = [config.headCount, config.kvHeadCount, config.kvHeadCount].map(
+    (heads) => heads * config.headSize,
+  );
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const options = { ...layout, bias: config.biases.queryKeyValue };
+  const all = addLinear(scope, x, name, [total, config.hiddenSize], options);
+  const [q, k, v] = [graph.fresh(), graph.fresh(), graph.fresh()];
+  graph.addNamed("Split", [all, graph.integers(sizes)], [q, k, v], { axis: -1 });
+  return { q, k, v };
+}
+
+/** One weight for all, in which query, key and value of one head stand together (GPT-NeoX). */
+export function addInterleavedProjections(scope: GraphScope, x: TensorName, name: string): Projections {
+  const { graph, config } = scope;
+  const { headCount, headSize, hiddenSize, biases } = config;
+  const all = addLinear(scope, x, name, [3 * headCount * headSize, hiddenSize], {
+    bias: biases.queryKeyValue,
+  });
+  const heads = graph.add("Reshape", [all, graph.integers([-1, headCount, 3, headSize])]);
+  const [q, k, v] = [graph.fresh(), graph.fresh(), graph.fresh()];
+  graph.addNamed("Split", [heads], [q, k, v], { axis: 2, num_outputs: 3 });
+  return { q, k, v };
 }

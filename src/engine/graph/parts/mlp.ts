@@ -1,7 +1,40 @@
-import type { TensorName } from "../graph.ts";
+import type { Activation } from "../decoder-config.ts";
+import type { OnnxGraph, TensorName } from "../graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
-import { addActivation } from "./activation.ts";
 import { addLinear, type LinearLayout } from "./linear.ts";
+
+/**
+ * Gated feed-forward network: down(activation(gate(x)) * up(x)).
+ * @param x [N, D]
+ * @param prefix e.g. `model.layers.0.mlp`
+ * @returns [N, D]
+ * @see Shazeer 2020, "GLU variants improve transformer" (SwiGLU, GeGLU)
+ */
+export function addGatedMlp(scope: GraphScope, x: TensorName, prefix: string): TensorName {
+  const { hiddenSize, intermediateSize, biases } = scope.config;
+  const project = (name: string): TensorName =>
+    addLinear(scope, x, `${prefix}.${name}`, [intermediateSize, hiddenSize], { bias: biases.mlp });
+  return addGatedDown(scope, project("gate_proj"), project("up_proj"), prefix);
+}
+
+/** As {@link addGatedMlp}, with gate and up stored as one weight, the gate's rows first (Phi-3). */
+export function addFusedGatedMlp(scope: GraphScope, x: TensorName, prefix: string): TensorName {
+  const { graph, config } = scope;
+  const { hiddenSize, intermediateSize, biases } = config;
+  const both = addLinear(scope, x, `${prefix}.gate_up_proj`, [2 * intermediateSize, hiddenSize], {
+    bias: biases.mlp,
+  });
+  const [gate, up] = [graph.fresh(), graph.fresh()];
+  graph.addNamed("Split", [both], [gate, up], { axis: -1, num_outputs: 2 });
+  return addGatedDown(scope, gate, up, prefix);
+}
+
+function addGatedDown(scope: GraphScope, gate: TensorName, up: TensorName, prefix: string): TensorName {
+  const { graph, config } = scope;
+  const { hiddenSize, intermediateSize, activation, biases } = config;
+  const gated = graph.add("Mul", [addActivation(graph, activation, gate), up]);
+  return addLinear(scope, gated, `${prefix}.down_proj`, [hiddenSize, intermediateSize], { bias: biases.mlp });
+}
 
 /**
  * Feed-forward network without a gate: down(activation(up(x))).
@@ -16,7 +49,24 @@ export function addMlp(
 ): TensorName {
   const { hiddenSize, intermediateSize, activation, biases } = scope.config;
   const options = { ...layout, bias: biases.mlp };
-  const raised = addLinear(scope, x, up, intermediateSize, hiddenSize, options);
+  const raised = addLinear(scope, x, up, [intermediateSize, hiddenSize], options);
   const activated = addActivation(scope.graph, activation, raised);
-  return addLinear(scope, activated, down, hiddenSize, intermediateSize, options);
+  return addLinear(scope, activated, down, [hiddenSize, intermediateSize], options);
+}
+
+/** A nonlinearity, element by element. */
+export function addActivation(graph: OnnxGraph, activation: Activation, x: TensorName): TensorName {
+  switch (activation) {
+    case "silu":
+      // QuickGelu is x * sigmoid(alpha * x): with alpha 1 that is SiLU in one pass
+      return graph.add("QuickGelu", [x], { alpha: { float: 1 } });
+    case "gelu":
+      return graph.add("Gelu", [x], { approximate: "none" });
+    case "gelu-tanh":
+      return graph.add("Gelu", [x], { approximate: "tanh" });
+    case "relu":
+      return graph.add("Relu", [x]);
+    case "tanh":
+      return graph.add("Tanh", [x]);
+  }
 }

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { createFakeModel } from "../../../test/fakes/fake-model.ts";
 import { createHubStage, type HubStage } from "../../../test/fakes/hub-stage.ts";
 import { drain } from "../../net/map-concurrently.ts";
-import { type LocateEncoderOptions, locateEncoder } from "./locate-encoder.ts";
+import { type LocateEncoderOptions, locateEncoder, readMaxTokens, type TokenLimits } from "./load-encoder.ts";
+import { createConfigReader } from "../../engine/graph/config-reader.ts";
 
 const SMALL = { "config.json": "{}", "tokenizer.json": "{ }", "tokenizer_config.json": "{  }" };
 const EXPORTS = {
@@ -57,15 +58,15 @@ const PLAIN = Object.keys(SMALL);
 describe("downloads of a repository", () => {
   it.each([
     ["safetensors where there are any", BOTH, {}, ["model.safetensors"]],
-    ["them for int8 too", BOTH, { dtype: "int8", processor: VNNI }, ["model.safetensors"]],
+    ["them for int8 too", BOTH, { dtype: "int8", cpu: VNNI }, ["model.safetensors"]],
     ["the export when it is asked for", BOTH, { weights: "onnx" }, ["onnx/model.onnx"]],
     [
-      "the processor's own file",
+      "the CPU's own file",
       BOTH,
-      { weights: "onnx", dtype: "int8", processor: VNNI },
+      { weights: "onnx", dtype: "int8", cpu: VNNI },
       ["onnx/model_qint8_avx512_vnni.onnx"],
     ],
-    ["another processor's", EXPORTED, { dtype: "int8", processor: ARM }, ["onnx/model_qint8_arm64.onnx"]],
+    ["another CPU's", EXPORTED, { dtype: "int8", cpu: ARM }, ["onnx/model_qint8_arm64.onnx"]],
     [
       "an export with its data, without safetensors",
       EXPORTED,
@@ -113,4 +114,29 @@ describe("downloads of a repository", () => {
     });
     expect(stage.downloads()).toEqual([]);
   });
+});
+
+const read = (config: object, limits: Partial<TokenLimits> = {}): number =>
+  readMaxTokens({
+    config: createConfigReader("config.json", { ...config }),
+    tokenizer: {},
+    positions: null,
+    asked: [],
+    ...limits,
+  });
+
+it("is the smallest of all limits that are stated", () => {
+  expect(read({ max_position_embeddings: 512 })).toBe(512);
+  expect(read({ max_position_embeddings: 514 }, { tokenizer: { model_max_length: 512 } })).toBe(512);
+  expect(read({ max_position_embeddings: 512 }, { tokenizer: { model_max_length: 1e30 } })).toBe(512);
+  // RoBERTa's positions begin behind its padding token
+  expect(read({ max_position_embeddings: 514 }, { positions: 512 })).toBe(512);
+  expect(read({ max_position_embeddings: 512 }, { asked: [null, 256, undefined] })).toBe(256);
+});
+
+it("is refused where nothing states it, or no text would fit", () => {
+  const refusal = (code: string): Error => expect.objectContaining({ code }) as Error;
+  expect(() => read({})).toThrow(refusal("bad-checkpoint"));
+  for (const asked of [7, 12.5])
+    expect(() => read({ max_position_embeddings: 512 }, { asked: [asked] })).toThrow(refusal("bad-option"));
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { RelativePositions } from "../encoder-config.ts";
-import { distanceRow } from "./distance-row.ts";
+import { distanceRow } from "./distances.ts";
+import type { RelativePositions } from "./encoder-architecture.ts";
 
 const V3: RelativePositions = {
   span: 256,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { detectProcessor, quantisedExports } from "./quantised-exports.ts";
+import { detectCpu, quantisedExports } from "./encoder-files.ts";
 
-test("each processor gets its own file first, and never one that it would saturate on", () => {
+test("each CPU gets its own file first, and never one that it would saturate on", () => {
   const first = (arch: string, ...flags: string[]): string | undefined =>
     quantisedExports({ arch, flags: new Set(flags) })[0];
   expect(first("x64", "avx2", "avx512f", "avx512_vnni")).toBe("onnx/model_qint8_avx512_vnni.onnx");
@@ -12,7 +12,7 @@ test("each processor gets its own file first, and never one that it would satura
 });
 
 test("this machine has an architecture, and on Linux flags", async () => {
-  const { arch, flags } = await detectProcessor();
+  const { arch, flags } = await detectCpu();
   expect(arch).toBe(process.arch);
   expect(flags.size > 10).toBe(process.platform === "linux");
 });

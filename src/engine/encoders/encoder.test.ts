@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { planBatches } from "./plan-batches.ts";
+import { planBatches } from "./encoder.ts";
 
 test("texts of similar length stand together, the longest first", () => {
   expect(planBatches([3, 10, 9, 2, 3], 20)).toEqual([

@@ -1,7 +1,54 @@
-import type { TensorName } from "../../graph/graph.ts";
-import type { RelativePositions } from "../encoder-config.ts";
-import type { EncoderScope, Queries } from "../encoder-scope.ts";
-import type { DistanceTensors } from "./distances.ts";
+import type { OnnxGraph, TensorName } from "../graph/graph.ts";
+import type { GraphWeights } from "../graph/graph-scope.ts";
+import { addNorm } from "../graph/parts/residual-block.ts";
+import type {
+  DistanceTensors,
+  EncoderConfig,
+  EncoderScope,
+  Queries,
+  RelativePositions,
+} from "./encoder-architecture.ts";
+
+/** @param shape [2] the batch's B and S */
+export function addDistances(
+  { graph, weights }: { readonly graph: OnnxGraph; readonly weights: GraphWeights },
+  config: EncoderConfig,
+  relative: RelativePositions,
+  { root, shape }: { readonly root: string; readonly shape: TensorName },
+): DistanceTensors {
+  const { headCount, maxPositions, hiddenSize } = config;
+  const rowsOf = (distances: readonly number[]): TensorName =>
+    graph.integers(distances.map((distance) => distanceRow(distance, relative)));
+  const every = Array.from({ length: 2 * maxPositions }, (_, index) => index - (maxPositions - 1));
+  const [one, longest] = [graph.integers([1]), graph.integers([maxPositions])];
+  const length = graph.add("Slice", [shape, one, graph.integers([2])]);
+  const rows = graph.add("Slice", [shape, graph.integers([0]), one]);
+  const from = graph.add("Sub", [longest, length]);
+  const to = graph.add("Add", [longest, length]);
+  const first = graph.integers([maxPositions - 1]);
+  const descending = rowsOf(every.map((distance) => -distance));
+
+  const twice = graph.add("Add", [length, length]);
+  const start = graph.add("Sub", [length, one]);
+  const odd = graph.add("Sub", [twice, one]);
+  const join = (...parts: TensorName[]): TensorName => graph.add("Concat", parts, { axis: 0 });
+  const table = weights.float32(`${root}encoder.rel_embeddings.weight`, [2 * relative.span, hiddenSize]);
+  return {
+    embeddings: relative.normed
+      ? addNorm({ graph, weights, config }, table, `${root}encoder.LayerNorm`, hiddenSize)
+      : table,
+    descending: graph.add("Slice", [descending, from, to]),
+    ascending: graph.add("Slice", [rowsOf(every), from, to]),
+    fromFirst: graph.add("Slice", [descending, first, graph.add("Add", [first, length])]),
+    skew: {
+      flat: join(graph.integers([headCount]), rows, graph.add("Mul", [length, twice])),
+      start,
+      end: graph.add("Add", [start, graph.add("Mul", [length, odd])]),
+      rows: join(graph.integers([headCount]), rows, length, odd),
+      length,
+    },
+  };
+}
 
 interface HeadTensors {
   /** [H, B, S or 1, headSize] */
@@ -111,3 +158,27 @@ function addFirstKeys({ graph, config }: EncoderScope, keys: TensorName, rows: T
   const scaled = graph.add("Mul", [sums, graph.scalar(config.attentionScale)]);
   return graph.add("Unsqueeze", [scaled, graph.integers([2])]);
 }
+
+/**
+ * The row of the distances' table for a query that stands `distance` tokens after its key. Short distances have a row
+ * each; with buckets, longer ones share rows on a logarithmic scale. In float32 as PyTorch computes it, since a
+ * rounding decides between two rows.
+ * @param distance negative where the query stands before its key
+ * @returns 0 .. 2 span - 1
+ * @see He et al. 2021 (DeBERTa), eq. 3; its version 2 adds the buckets
+ */
+export function distanceRow(distance: number, { span, buckets, maxDistance }: RelativePositions): number {
+  const bucket = buckets === null ? distance : bucketOf(distance, buckets, maxDistance);
+  return Math.min(Math.max(bucket + span, 0), 2 * span - 1);
+}
+
+function bucketOf(distance: number, buckets: number, maxDistance: number): number {
+  const middle = Math.floor(buckets / 2);
+  const length = Math.abs(distance);
+  if (length <= middle) return distance;
+  const scale = logarithm((maxDistance - 1) / middle);
+  const share = Math.fround(Math.fround(logarithm(length / middle) / scale) * (middle - 1));
+  return Math.sign(distance) * (Math.ceil(share) + middle);
+}
+
+const logarithm = (value: number): number => Math.fround(Math.log(Math.fround(value)));
