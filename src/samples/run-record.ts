@@ -56,7 +56,7 @@ export interface RunRecord {
   readonly is_correct: boolean;
   /** What was asked; runs of other tools, and of version 0.1, do not have it. */
   readonly question?: string;
-  /** The rule that found and judged the answer. */
+  /** The rule that extracted and graded the answer. */
   readonly correctness: CorrectnessRule;
   /** The answer extracted from `answer_text`; null when none was found. */
   readonly extracted_answer: string | null;
@@ -74,7 +74,7 @@ export interface RunRecord {
   readonly sampler: SamplerSettings;
   /** Where the model ran; runs of other tools, and of version 0.1, do not have it, nor the next. */
   readonly backend?: BackendName;
-  /** What `token_entropies` are computed over; the whole vocabulary where it is not said. */
+  /** What `token_entropies` are computed over; the whole vocabulary if it is not there. */
   readonly token_entropies_over?: TokenEntropySupport;
   /** The seed that a server was given for this answer, made of `seed`, the question's id and the run's. */
   readonly sample_seed?: number;
@@ -101,7 +101,7 @@ export function parseRun(value: unknown): RunRecord {
     token_logprobs: numbersField(row, "token_logprobs"),
     mean_think_entropy: orNull(row, "mean_think_entropy", numberField),
     is_correct: booleanField(row, "is_correct"),
-    // runs of other tools do not have it, and are judged as mathematics
+    // runs of other tools do not have it, and are graded as mathematics
     correctness: "correctness" in row ? oneOfField(row, "correctness", CORRECTNESS_RULES) : "math",
     extracted_answer: orNull(row, "extracted_answer", stringField),
     think_status: oneOfField(row, "think_status", THINK_STATUSES),
