@@ -213,7 +213,7 @@ test.skipIf(!hasProc)("a line of 256 MiB is passed over, and the others are read
 
 test.skipIf(!hasProc).each([
   ["store/manifest.js", "readManifest", "m.manifest.json"],
-  ["probes/probe-file.js", "loadProbe", "probe.json"],
+  ["study/probe-files.js", "loadProbe", "probe.json"],
 ])("%s reads no file of a gigabyte", async (module, name, file) => {
   const path = join(folder, file);
   await writeFile(path, "{");

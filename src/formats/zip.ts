@@ -188,7 +188,7 @@ function inflate(packed: Uint8Array, size: number, name: string): Uint8Array {
 const SLICE_BYTES = 1 << 14;
 
 /**
- * The checksum of ZIP, four bytes at a time.
+ * The checksum of ZIP, four bytes per step.
  * @see ISO 3309; Kounavis and Berry 2005, "slicing"
  */
 function createCrc32(): (bytes: Uint8Array) => number {

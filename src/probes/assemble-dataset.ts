@@ -32,8 +32,10 @@ export function selectUsableRuns(
   entropies: ReadonlyMap<string, QuestionEntropies> | null,
   position: TracePosition,
 ): UsableRuns {
-  const placed = runs.filter((run) => index.rowOf(position, run.question_id, run.run_id) >= 0);
-  const lost = runs.filter((run) => index.rowOf(position, run.question_id, run.run_id) < 0);
+  const isPlaced = (run: RunRecord): boolean =>
+    index.spansOf(position, run.question_id, run.run_id).length > 0;
+  const placed = runs.filter(isPlaced);
+  const lost = runs.filter((run) => !isPlaced(run));
   const usable = placed.filter((run) => entropies === null || entropies.has(run.question_id));
   return {
     runs: usable,

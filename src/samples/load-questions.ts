@@ -44,7 +44,7 @@ export async function loadQuestions(
     throw new SepError(
       "bad-question-file",
       `No line of ${path} is a question: ${problems.length === 0 ? "it is empty" : describeProblems(problems)}. ` +
-        'Expected one {"id": …, "question": …, "answer": …} a line.',
+        'Expected one {"id": …, "question": …, "answer": …} per line.',
     );
   return { questions: rows.slice(0, limit), problems, format: format ?? "plain", path };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { makeRun } from "../../test/fakes/make-run.ts";
-import { readRuns } from "./read-runs.ts";
+import { createRunsReader, readRuns } from "./read-runs.ts";
 import { parseRun } from "./run-record.ts";
 
 let folder: string;
@@ -58,4 +58,14 @@ test.each<[changes: object, reason: string]>([
 test("reasoning cut off by the length reaches to the end of the tokens", () => {
   const truncated = makeRun({ think_status: "truncated", think_token_indices: [1, 3] });
   expect(parseRun(truncated)).toEqual(truncated);
+});
+
+test("a reader reads a file again only after it has changed", async () => {
+  await writeFile(path, `${JSON.stringify(makeRun())}\n`);
+  const read = createRunsReader();
+  const first = await read(path);
+  expect(await read(path)).toBe(first);
+  await writeFile(path, `${JSON.stringify(makeRun({ run_id: 7 }))}\n\n`);
+  expect((await read(path)).runs.map((run) => run.run_id)).toEqual([7]);
+  await expect(read(`${path}.not`)).rejects.toMatchObject({ code: "missing-input" });
 });

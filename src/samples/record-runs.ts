@@ -19,11 +19,11 @@ export interface RecordRunsOptions {
   readonly promptFormat?: PromptFormat;
   readonly systemPrompt?: string | undefined;
   readonly enableThinking?: boolean | undefined;
-  /** Names random streams of its own, beside those of a question's samples. */
+  /** Gives random streams of their own to samples that are not among a question's K. */
   readonly stream?: string | undefined;
 }
 
-/** Answers questions and says what came out, as rows of the runs file. */
+/** Samples answers and describes them as rows of the runs file. */
 export interface RunRecorder {
   promptOf(question: Question): Prompt;
   /** @param sampler of the recorder's backend */
@@ -34,7 +34,7 @@ export interface RunRecorder {
     signal?: AbortSignal,
   ): Promise<RunRecord[]>;
   /**
-   * An earlier record of the same model and sampler, judged by the present rule and reference answer.
+   * An earlier record of the same model and sampler, graded by the present rule and reference answer.
    * @returns null if the question was worded differently then
    */
   renew(question: Question, earlier: RunRecord): RunRecord | null;

@@ -2,6 +2,7 @@ import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import { asRow, booleanField, countField, numberField, numbersField, oneOfField, orNull, type Row, stringField } from "../formats/row-fields.ts";
 import { CORRECTNESS_RULES, type CorrectnessRule } from "../text/open-answer.ts";
+import type { BackendName } from "../checkpoint/model-profile.ts";
 
 /**
  * What token entropies are computed over: the whole vocabulary, or the 20 most likely tokens with their probabilities
@@ -43,7 +44,7 @@ export interface RunRecord {
   readonly is_correct: boolean;
   /** What was asked; runs of other tools, and of version 0.1, do not have it. */
   readonly question?: string;
-  /** The rule that found and judged the answer. */
+  /** The rule that extracted and graded the answer. */
   readonly correctness: CorrectnessRule;
   /** The answer extracted from `answer_text`; null when none was found. */
   readonly extracted_answer: string | null;
@@ -59,9 +60,9 @@ export interface RunRecord {
   readonly seed: number;
   readonly model: string;
   readonly sampler: SamplerSettings;
-  /** Name of the backend that the model ran on; runs of other tools, and of version 0.1, do not have it, nor the next. */
+  /** Name of the backend that the model ran on. Runs of other tools and of version 0.1 have neither this nor the next. */
   readonly backend?: string;
-  /** What `token_entropies` are computed over; the whole vocabulary where it is not said. */
+  /** What `token_entropies` are computed over; the whole vocabulary if it is not there. */
   readonly token_entropies_over?: TokenEntropySupport;
   /** The seed that a server was given for this answer, made of `seed`, the question's id and the run's. */
   readonly sample_seed?: number;
@@ -88,7 +89,7 @@ export function parseRun(value: unknown): RunRecord {
     token_logprobs: numbersField(row, "token_logprobs"),
     mean_think_entropy: orNull(row, "mean_think_entropy", numberField),
     is_correct: booleanField(row, "is_correct"),
-    // runs of other tools do not have it, and are judged as mathematics
+    // runs of other tools do not have it, and are graded as mathematics
     correctness: "correctness" in row ? oneOfField(row, "correctness", CORRECTNESS_RULES) : "math",
     extracted_answer: orNull(row, "extracted_answer", stringField),
     think_status: oneOfField(row, "think_status", THINK_STATUSES),

@@ -18,7 +18,7 @@ export type FeatureSource =
     }
   | {
       readonly kind: "arrays";
-      /** One [N, D] a layer. */
+      /** One [N, D] per layer. */
       readonly layers: readonly Float32Array[];
       readonly rowCount: number;
     }
@@ -28,7 +28,7 @@ export type FeatureSource =
       readonly parts: readonly FeatureSource[];
     };
 
-/** Features of a window: the layers' states side by side in each row. */
+/** Features of a window: each row is the concatenation of the layers' states. */
 export interface Features {
   /** [N, width] */
   readonly features: Float32Array;

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { crc32, deflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { decodeNpy, encodeNpy, type NpyArray, npyNumbers } from "../formats/npy.ts";
@@ -123,4 +124,20 @@ test("a damaged archive is refused at every length and for a flipped byte of any
       message: expect.stringMatching(/"a.npy" fails its checksum/),
     }),
   );
+});
+
+test("a deflated entry is unpacked to the size that it declares, and refused if it has another", () => {
+  const content = new Uint8Array(100_000).fill(7);
+  const packed = deflateRawSync(content);
+  const open = (size: number): Uint8Array | undefined => {
+    const archive = Buffer.from(encodeZip(new Map([["a", packed]])));
+    const at = archive.readUInt32LE(archive.length - 6); // of the directory
+    archive.writeUInt16LE(8, at + 10);
+    archive.writeUInt32LE(crc32(content), at + 16);
+    archive.writeUInt32LE(size, at + 24);
+    return openZip(archive).get("a")?.();
+  };
+  expect(open(content.length)).toEqual(content);
+  expect(() => open(content.length - 1)).toThrow(/bytes or more, expected 99999/);
+  expect(() => open(content.length + 1)).toThrow(/100000 bytes, expected 100001/);
 });

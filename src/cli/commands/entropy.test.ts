@@ -29,7 +29,7 @@ test("--runs scores a file, says what it is, and --to says where to", async () =
   const { code, stdout, stderr } = await run("--runs", file);
   expect(code).toBe(0);
   expect(stderr).toContain(
-    `entropy poll: ${file} holds questions with their answers, one a line; answers are compared by "math"`,
+    `entropy poll: ${file} holds questions with their answers, one per line; answers are compared by "math"`,
   );
   expect(stdout).toMatch(/^entropy poll: wrote .*data\/poll_semantic_entropy\.jsonl$/m);
   const row = await readRow(join(folder, "data", "poll_semantic_entropy.jsonl"));

@@ -60,7 +60,7 @@ async function readValue(path: string): Promise<unknown> {
     if ((cause as NodeJS.ErrnoException).code === "ERR_STRING_TOO_LONG")
       throw unknown(
         path,
-        "is one JSON value of more than half a gigabyte, which is too long to parse. Write one question a line instead",
+        "is one JSON value of more than half a gigabyte, which is too long to parse. Write one question per line instead",
         cause,
       );
     throw cause;
@@ -88,7 +88,7 @@ function refuseNothing(path: string, format: RunsFormat, read: ReadRuns): Import
 const unknown = (path: string, what: string, cause?: unknown): SepError =>
   new SepError(
     "unknown-runs-format",
-    `${path} ${what}. docs/import.md lists the formats; the simplest is one {"question": …, "answers": […]} a line.`,
+    `${path} ${what}. docs/import.md lists the formats; the simplest is one {"question": …, "answers": […]} per line.`,
     { cause },
   );
 

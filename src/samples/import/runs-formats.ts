@@ -13,7 +13,7 @@ import { isRunRow, type RunRow, readRunRow } from "./read-run-row.ts";
 export const RUNS_FORMATS = {
   "sep-runs": "a runs file of this package",
   "python-runs": "a runs file of the Python pipeline",
-  "plain-lines": "questions with their answers, one a line",
+  "plain-lines": "questions with their answers, one per line",
   "plain-json": "questions with their answers",
   oatml: "OATML's generations",
   polygraph: "lm-polygraph's statistics",
@@ -21,7 +21,7 @@ export const RUNS_FORMATS = {
 
 export type RunsFormat = keyof typeof RUNS_FORMATS;
 
-/** Formats of one row a line. */
+/** Formats of one row per line. */
 export type LineFormat = "sep-runs" | "python-runs" | "plain-lines";
 
 /** Formats that are one JSON value. */
@@ -57,7 +57,7 @@ function readObject(line: string): Row | null {
   }
 }
 
-/** Reads a file of rows, one a line. */
+/** Reads a file of rows, one per line. */
 export async function readRunLines(path: string, format: LineFormat): Promise<ReadRuns> {
   if (format === "plain-lines") return readPlain(path);
   const { rows, problems } = await readJsonl(path, {
