@@ -57,7 +57,7 @@ export function requireLabels(scores: ArrayLike<number>, labels: ArrayLike<numbe
 }
 
 /** An AUROC taken apart row by row. */
-export interface AurocComponents {
+interface AurocComponents {
   readonly auroc: number;
   /**
    * [N] what each row adds to the AUROC beyond its mean share, to first order; they add up to 0. The sum of their

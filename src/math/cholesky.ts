@@ -1,5 +1,5 @@
 /** A lower triangular factor, of the rows that were not left out. */
-export interface CholeskyFactor {
+interface CholeskyFactor {
   /** [k][k] row-major: L with L L^T = the kept rows and columns. */
   readonly lower: Float64Array;
   /** [k] which rows of the matrix they are, ascending. */

@@ -1,5 +1,5 @@
 /** A function that never falls, by the points that straight lines join. */
-export interface IsotonicFit {
+interface IsotonicFit {
   /** Ascending, all different. */
   readonly x: readonly number[];
   /** Never falling. */

@@ -3,7 +3,7 @@ import { symmetricEigen } from "./symmetric-eigen.ts";
 import { dot } from "./vector.ts";
 
 /** Points along the directions in which they differ most. */
-export interface PrincipalComponents {
+interface PrincipalComponents {
   /** [D] of the points */
   readonly mean: Float64Array;
   /** [count][D] the directions, of length 1 and at right angles; zero where the points have no further one. */
@@ -128,7 +128,7 @@ function signOfPeak(values: Float64Array): number {
 }
 
 /** Variances of uncorrelated columns, drawn towards their mean. */
-export interface ShrunkVariances {
+interface ShrunkVariances {
   /** [k] (1 - shrinkage) · own + shrinkage · mean */
   readonly variances: Float64Array;
   /** In [0, 1]: 0 where there are many rows, 1 where the variances cannot be told apart. */

@@ -1,5 +1,5 @@
 /** A matrix as int8 codes with one scale for each output: weight[out, in] = codes[in, out] * scales[out]. */
-export interface QuantisedMatrix {
+interface QuantisedMatrix {
   /** [inSize, outSize] in -127 .. 127, the layout that integer products take. */
   readonly codes: Int8Array;
   /** [outSize], > 0 */

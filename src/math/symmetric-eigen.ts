@@ -1,5 +1,5 @@
 /** Eigenvalues of a symmetric matrix in ascending order, each with its vector. */
-export interface SymmetricEigen {
+interface SymmetricEigen {
   /** [n] */
   readonly values: readonly number[];
   /** [n][n] `vectors[k]` has length 1 and belongs to `values[k]`; its component of largest size is positive. */

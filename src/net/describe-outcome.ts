@@ -1,8 +1,8 @@
 import { SepError } from "../errors.ts";
-import { type Answered, type Outcome, parseBody } from "./send-once.ts";
+import { type Answered, parseBody, type RequestOutcome } from "./send-once.ts";
 
 /** What a failed request has to say for itself: "answered 404: …", "gives no answer (ECONNREFUSED)". */
-export function describeOutcome(outcome: Outcome): string {
+export function describeOutcome(outcome: RequestOutcome): string {
   if (outcome.kind === "lost") return `gives no answer (${outcome.reason})`;
   return `answered ${outcome.status}: ${quoteAnswer(outcome)}`;
 }

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import pMap, { pMapIterable } from "p-map";
 
-export interface ConcurrencyOptions {
+interface ConcurrencyOptions {
   /** Items under way at a time. */
   readonly concurrency: number;
   readonly signal?: AbortSignal | undefined;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 /** What came of one try, as far as trying again depends on it. */
-export type Tried = TriedAnswer | { readonly kind: "lost"; readonly isHopeless?: boolean };
+type Tried = TriedAnswer | { readonly kind: "lost"; readonly isHopeless?: boolean };
 
 interface TriedAnswer {
   readonly kind: "answered";
@@ -12,7 +12,7 @@ interface TriedAnswer {
 /** Waits. @throws the signal's reason when it is aborted */
 export type Sleep = (durationMs: number, signal?: AbortSignal) => Promise<void>;
 
-export interface RetryOptions {
+interface RetryOptions {
   /** How often to try in all. */
   readonly tries: number;
   /** Wait after the first failure; it doubles with each further one, up to 16 s. */

@@ -3,7 +3,7 @@ import { createRedactor, type Redactor, redactError } from "../text/redact.ts";
 import { onAbort } from "./map-concurrently.ts";
 
 /** What came of one request. */
-export type Outcome = Answered | Lost;
+export type RequestOutcome = Answered | Lost;
 
 /** The server answered, whatever it said. */
 export interface Answered {
@@ -16,13 +16,13 @@ export interface Answered {
 }
 
 /** No whole answer came: no connection, one that broke, or none in time. */
-export interface Lost {
+interface Lost {
   readonly kind: "lost";
   readonly reason: string;
   readonly cause: unknown;
 }
 
-export interface SendOnceOptions {
+interface SendOnceOptions {
   readonly fetch: typeof fetch;
   readonly limitMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -38,7 +38,7 @@ export async function sendOnce(
   url: string,
   init: RequestInit,
   { fetch: send, limitMs, signal, dead }: SendOnceOptions,
-): Promise<Outcome> {
+): Promise<RequestOutcome> {
   signal?.throwIfAborted();
   const redactor = createRedactor(keysOf(init));
   const stop = new AbortController();
@@ -88,7 +88,7 @@ export function describeLoss(error: unknown): string {
 }
 
 /** A `fetch` whose connections are its own. */
-export interface ServerFetch extends AsyncDisposable {
+interface ServerFetch extends AsyncDisposable {
   readonly fetch: typeof fetch;
 }
 

@@ -3,7 +3,7 @@ import { createRng } from "../math/rng.ts";
 import { describeOutcome } from "./describe-outcome.ts";
 import { drain } from "./map-concurrently.ts";
 import { retry, type Sleep, sleepFor } from "./retry.ts";
-import { type Answered, createServerFetch, type Outcome, sendOnce } from "./send-once.ts";
+import { type Answered, createServerFetch, type RequestOutcome, sendOnce } from "./send-once.ts";
 import { rankServers, type ServerAddress } from "./server-address.ts";
 
 export interface ServerPoolOptions {
@@ -36,14 +36,14 @@ export interface ServerPool extends AsyncDisposable {
   ask(server: ServerAddress, path: string, options?: AskOptions): Promise<Answered>;
 }
 
-export interface PostOptions {
+interface PostOptions {
   readonly key: string;
   readonly at?: "api" | "root" | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface AskOptions {
+interface AskOptions {
   readonly at?: "api" | "root" | undefined;
   /** Posted; a GET without it. */
   readonly body?: unknown;
@@ -51,7 +51,7 @@ export interface AskOptions {
 }
 
 /** Half an hour: an answer with long reasoning on a busy server. */
-export const DEFAULT_LIMIT_MS = 1_800_000;
+const DEFAULT_LIMIT_MS = 1_800_000;
 /** 0.25 + 0.5 + … + 16 + 16 s, about a minute in all: a restart of a balancer passes unseen, one of vLLM may not. */
 const TRIES = 10;
 const FIRST_DELAY_MS = 250;
@@ -92,7 +92,7 @@ export function createServerPool(
     init: RequestInit,
     at: "api" | "root",
     signal: AbortSignal | undefined,
-  ): Promise<Outcome> => {
+  ): Promise<RequestOutcome> => {
     const state = stateOf(states, server);
     const watched = state.watch.begin();
     const outcome = await sendOnce(`${server[at]}${path}`, init, {
@@ -125,7 +125,7 @@ export function createServerPool(
         const next = ranked.find(isAlive);
         return { ...result, isElsewhere: next !== undefined && next !== asked };
       };
-      const outcome = await drain(retry<Outcome>(send, { ...retrying, signal }));
+      const outcome = await drain(retry<RequestOutcome>(send, { ...retrying, signal }));
       return requireAnswer(outcome, asked);
     },
     async ask(server, path, { at = "api", body, signal } = {}) {
@@ -134,7 +134,7 @@ export function createServerPool(
           ? { method: "GET", headers: headersOf() }
           : { method: "POST", headers: headersOf(), body: JSON.stringify(body) };
       const send = () => tryServer(server, path, init, at, signal);
-      const outcome = await drain(retry<Outcome>(send, { ...retrying, signal }));
+      const outcome = await drain(retry<RequestOutcome>(send, { ...retrying, signal }));
       return requireAnswer(outcome, server);
     },
     async [Symbol.asyncDispose]() {
@@ -154,7 +154,7 @@ interface ServerState {
 const stateOf = (states: ReadonlyMap<ServerAddress, ServerState>, server: ServerAddress): ServerState =>
   states.get(server) as ServerState;
 
-function requireAnswer(outcome: Outcome, server: ServerAddress): Answered {
+function requireAnswer(outcome: RequestOutcome, server: ServerAddress): Answered {
   if (outcome.kind === "answered" && (outcome.status < 500 || outcome.status === 501)) {
     if (outcome.status !== 429 && outcome.status !== 408) return outcome;
   }
@@ -166,12 +166,12 @@ function requireAnswer(outcome: Outcome, server: ServerAddress): Answered {
 }
 
 /** Watches one server while requests are under way at it. */
-export interface HealthWatch extends Disposable {
+interface HealthWatch extends Disposable {
   /** A request begins. @returns what ends the watch for it, and a signal that is aborted when the server is dead */
   begin(): { readonly signal: AbortSignal; readonly end: () => void };
 }
 
-export interface HealthWatchOptions {
+interface HealthWatchOptions {
   readonly fetch: typeof fetch;
   readonly everyMs?: number;
 }
@@ -185,10 +185,7 @@ const MISSES = 3;
  * request that waits for a long answer cannot know; a short one to `/health` beside it does. A server without that
  * address is not watched.
  */
-export function watchHealth(
-  root: string,
-  { fetch, everyMs = CHECK_EVERY_MS }: HealthWatchOptions,
-): HealthWatch {
+function watchHealth(root: string, { fetch, everyMs = CHECK_EVERY_MS }: HealthWatchOptions): HealthWatch {
   let waiting = 0;
   let misses = 0;
   let hasHealth = true;

@@ -1,10 +1,11 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { SepError } from "../errors.ts";
+import { fileExists } from "../store/file-exists.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Manifest, readManifest } from "../store/manifest.ts";
-import { fileExists } from "../store/file-exists.ts";
 import { MANIFEST_SUFFIX, readRunState } from "../store/output-ownership.ts";
+import { listShortly } from "../text/shorten.ts";
 import { STEP_NAMES } from "./workspace.ts";
 
 /**
@@ -166,8 +167,7 @@ function describeCauses(stale: readonly ChainFile[], conflict: Conflict | null):
     const readers = conflict.readers.map(({ name }) => name).join(" and ");
     causes.push(`${readers} were made of two versions of ${conflict.name}, which is gone`);
   }
-  const more = causes.length - MOST_CAUSES;
-  return [...causes.slice(0, MOST_CAUSES), ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
+  return listShortly(causes, { most: MOST_CAUSES, separator: "; " });
 }
 
 /** The outputs of a step are stale together. */

@@ -1,7 +1,7 @@
-import { listShortly } from "../text/shorten.ts";
-import { isPending, type PlannedStep, refuseForeignOutputs, type StepPlan } from "./decide-step.ts";
 import { fileExists } from "../store/file-exists.ts";
 import { nameWithin } from "../store/output-ownership.ts";
+import { listShortly } from "../text/shorten.ts";
+import { isPending, type PlannedStep, refuseForeignOutputs, type StepPlan } from "./decide-step.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import type { RunPipelineOptions } from "./study-options.ts";
 import { openStages, type Stage } from "./study-stages.ts";
@@ -76,7 +76,7 @@ async function* foresee(
   const reasons =
     action === "make" || names.length === 0
       ? []
-      : [`made of ${listShortly(names, MOST_NAMES)}, which will be another`];
+      : [`made of ${listShortly(names, { most: MOST_NAMES })}, which will be another`];
   plan.steps.push({ step, part, action, reasons, outputs: writes });
 }
 

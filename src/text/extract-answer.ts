@@ -187,7 +187,7 @@ const MAX_LAYERS = 4;
  * Time is linear in the text.
  * @returns null if there is none
  */
-export function lastBoxed(text: string): string | null {
+function lastBoxed(text: string): string | null {
   const boxes = findBoxes(text);
   const last = boxes.at(-1);
   if (last === undefined) return null;

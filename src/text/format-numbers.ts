@@ -25,6 +25,9 @@ export function formatSigned(value: number | null, decimals = 3): string {
   return shown.startsWith(MINUS) ? shown : `+${shown}`;
 }
 
+/** "1.5 GB" */
+export const formatGigabytes = (sizeBytes: number): string => `${(sizeBytes / 1e9).toFixed(1)} GB`;
+
 /** The interval of a level as "0.71 to 0.93". */
 export function formatInterval(
   intervals: readonly { readonly level: number; readonly low: number; readonly high: number }[],

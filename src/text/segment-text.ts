@@ -44,13 +44,13 @@ function dropProsePunctuation(text: string): string {
   return text.replace(PROSE_PUNCTUATION, (mark, at: number) => {
     const before = text.slice(Math.max(0, at - 2), at);
     const after = text.slice(at + mark.length, at + mark.length + 2);
-    if (isMathematical(mark, before, after)) return mark;
+    if (belongsToFormula(mark, before, after)) return mark;
     const isApostrophe = mark === "'" && /[\p{L}\p{M}]$/u.test(before) && /^[\p{L}\p{M}]/u.test(after);
     return isApostrophe ? "" : " ";
   });
 }
 
-function isMathematical(mark: string, before: string, after: string): boolean {
+function belongsToFormula(mark: string, before: string, after: string): boolean {
   const followsNumber = /[\p{N})\]}]$/u.test(before);
   const followsSymbol = /(?:^|[^\p{L}\p{M}\p{N}'"])[\p{L}\p{N}]$/u.test(before);
   const precedesNumber = /^\p{N}/u.test(after);

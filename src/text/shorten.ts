@@ -10,11 +10,23 @@ export function shorten(text: string, most: number = MOST_CHARACTERS): string {
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
-/** Names from outside: `a, b, c, d, e and 59,995 more`. */
-export function listShortly(names: readonly string[], most: number = MOST_NAMES): string {
-  const shown = names.slice(0, most).map((name) => shorten(name));
-  const rest = names.length - shown.length;
-  return `${shown.join(", ")}${rest > 0 ? ` and ${rest.toLocaleString("en")} more` : ""}`;
+interface ListShortlyOptions {
+  /** Items that are shown. */
+  readonly most?: number;
+  /** Between them. A semicolon is for items that are clauses of their own: none of them is cut short. */
+  readonly separator?: ", " | "; ";
+}
+
+/** The first few of many: `a, b, c, d, e and 59,995 more`. */
+export function listShortly(
+  items: readonly string[],
+  { most = MOST_NAMES, separator = ", " }: ListShortlyOptions = {},
+): string {
+  const isClauses = separator === "; ";
+  const shown = items.slice(0, most).map((item) => (isClauses ? item : shorten(item)));
+  const rest = items.length - shown.length;
+  const more = `${isClauses ? ";" : ""} and ${rest.toLocaleString("en")} more`;
+  return `${shown.join(separator)}${rest > 0 ? more : ""}`;
 }
 
 /**

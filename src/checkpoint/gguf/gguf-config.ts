@@ -3,7 +3,7 @@ import type { GgufHeader } from "./gguf-header.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 
 /** The values of `general.architecture` that are read; each is also the `model_type` of its config. */
-export const GGUF_ARCHITECTURES = ["llama", "qwen2", "qwen3", "gpt2"] as const;
+const GGUF_ARCHITECTURES = ["llama", "qwen2", "qwen3", "gpt2"] as const;
 export type GgufArchitecture = (typeof GGUF_ARCHITECTURES)[number];
 
 /** @throws SepError `unsupported-model` naming the architecture and those that are read */

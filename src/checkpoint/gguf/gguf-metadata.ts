@@ -80,7 +80,7 @@ export function createGgufMetadata(path: string, values: ReadonlyMap<string, Ggu
 const SHOWN_CHARACTERS = 60;
 
 /** An array of metadata: numbers lie in typed arrays, so that a long one takes little memory. */
-export type GgufArray =
+type GgufArray =
   | readonly string[]
   | readonly boolean[]
   | readonly GgufArray[]

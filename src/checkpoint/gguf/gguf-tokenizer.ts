@@ -109,7 +109,7 @@ function surround({
  * The parts of `tokenizer.json` for byte-level BPE (`tokenizer.ggml.model` = gpt2): GPT-2, Llama 3, Qwen, SmolLM.
  * @throws SepError `bad-checkpoint` for merges that are missing or no pairs
  */
-export function byteLevelParts(
+function byteLevelParts(
   metadata: GgufMetadata,
   { entries }: GgufVocabulary,
   { patterns, ignoreMerges = false, composed = false }: PreTokenizer,
@@ -187,10 +187,7 @@ const SPACE = "▁";
  * a special token, unless the file says otherwise; characters that are no token become their bytes' tokens.
  * @throws SepError `bad-checkpoint` for scores that are missing or too few
  */
-export function sentencepieceParts(
-  metadata: GgufMetadata,
-  vocabulary: GgufVocabulary,
-): Record<string, unknown> {
+function sentencepieceParts(metadata: GgufMetadata, vocabulary: GgufVocabulary): Record<string, unknown> {
   const { entries, unknown } = vocabulary;
   const scores = metadata.numbers("tokenizer.ggml.scores");
   if (scores.length < entries.length)

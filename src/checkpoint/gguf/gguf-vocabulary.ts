@@ -3,9 +3,9 @@ import type { GgufArchitecture } from "./gguf-config.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 
 /** llama.cpp's kinds of token; whatever it does not list counts as undefined. */
-export type TokenKind = "undefined" | "normal" | "unknown" | "control" | "user-defined" | "unused" | "byte";
+type TokenKind = "undefined" | "normal" | "unknown" | "control" | "user-defined" | "unused" | "byte";
 
-export interface VocabularyEntry {
+interface VocabularyEntry {
   readonly text: string;
   readonly kind: TokenKind;
 }

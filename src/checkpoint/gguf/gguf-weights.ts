@@ -9,7 +9,7 @@ import { createDequantizer, type Dequantize, type GgmlTypeName } from "./dequant
 import type { GgufHeader } from "./gguf-header.ts";
 import type { PlannedWeight } from "./weight-plan.ts";
 
-export interface OpenGgufWeightsOptions {
+interface OpenGgufWeightsOptions {
   /** SHA-256 of the whole GGUF file, asked for only when something has to be converted. */
   readonly fingerprint: () => Promise<string>;
 }
@@ -86,7 +86,7 @@ async function writeConverted(
 }
 
 /** What a converted tensor is stored as: half precision stays, since that is exact, and all else is float32. */
-export const storedDtype = (type: GgmlTypeName): "F32" | "F16" | "BF16" =>
+const storedDtype = (type: GgmlTypeName): "F32" | "F16" | "BF16" =>
   type === "F16" || type === "BF16" ? type : "F32";
 
 /**
@@ -95,9 +95,7 @@ export const storedDtype = (type: GgmlTypeName): "F32" | "F16" | "BF16" =>
  * @param source the GGUF file
  * @returns a function that yields one weight's bytes, in the order of its elements, as its {@link storedDtype}
  */
-export function createWeightConverter(
-  source: FileHandle,
-): (weight: PlannedWeight) => AsyncGenerator<Uint8Array> {
+function createWeightConverter(source: FileHandle): (weight: PlannedWeight) => AsyncGenerator<Uint8Array> {
   const dequantize = createDequantizer();
   return (weight) => convert(source, dequantize, weight);
 }

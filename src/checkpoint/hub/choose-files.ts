@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
+import { printableLine } from "../../text/shorten.ts";
 import { SHARD_INDEX, SINGLE_FILE } from "../weight-index.ts";
 import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
-import { printableLine } from "../../text/shorten.ts";
 
 /** What to download of a repository. */
 export interface ChosenFiles {

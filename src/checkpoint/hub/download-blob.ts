@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
@@ -6,10 +7,9 @@ import { describeLoss } from "../../net/send-once.ts";
 import type { Hub, PullEvent } from "./hub.ts";
 import type { HubFile } from "./read-model-info.ts";
 import { DEFAULT_TRIES, type HubResponse, sendToHub } from "./send-to-hub.ts";
-import { createHash } from "node:crypto";
 
 /** Where a download goes. */
-export interface BlobTarget {
+interface BlobTarget {
   /** Takes the content's place when it is whole and checked. */
   readonly blob: string;
   /** Grows; an interrupted download goes on from its end. */
@@ -174,7 +174,7 @@ const report = (source: HubFile, receivedBytes: number): PullEvent => ({
 });
 
 /** Checks content against the name that the hub gives it. */
-export interface BlobHash {
+interface BlobHash {
   update(bytes: Uint8Array): void;
   /** Call once, after the last byte. */
   matches(): boolean;
@@ -186,7 +186,7 @@ export interface BlobHash {
  * @returns null for any other kind of name, which says nothing about the content
  * @see https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
  */
-export function createBlobHash(etag: string, sizeBytes: number): BlobHash | null {
+function createBlobHash(etag: string, sizeBytes: number): BlobHash | null {
   const algorithm = /^[0-9a-f]{64}$/.test(etag) ? "sha256" : /^[0-9a-f]{40}$/.test(etag) ? "sha1" : null;
   if (algorithm === null) return null;
   const hash = createHash(algorithm);

@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
+import { printableLine } from "../../text/shorten.ts";
 import type { Hub } from "./hub.ts";
 import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
-import { printableLine } from "../../text/shorten.ts";
 
 /** What a request to the hub was about. */
 export interface HubSubject extends HubModelId {

@@ -3,9 +3,9 @@ import { errnoOf } from "../../store/file-error.ts";
 import { readIfThere } from "../../store/read-if-there.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 import { type FileChoice, LANGUAGE_MODEL_FILES } from "./choose-files.ts";
+import type { HubSettings } from "./hub.ts";
 import { locateModelCache, type ModelCache, sizeIfThere } from "./hub-cache.ts";
 import { type HubModelId, isCommitHash } from "./hub-model-id.ts";
-import type { HubSettings } from "./hub.ts";
 
 /** What the cache has of a model. */
 export interface CachedModel {

@@ -1,5 +1,5 @@
-import { join, basename, dirname } from "node:path";
-import { stat, realpath } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 
 /** Where the parts of one model are in the Hugging Face cache. */

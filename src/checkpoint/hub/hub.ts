@@ -1,10 +1,10 @@
-import { type Sleep, sleepFor } from "../../net/retry.ts";
-import { findSecrets, decodePercent } from "../../text/find-secrets.ts";
-import { createRedactor, type Redactor, redactUrl } from "../../text/redact.ts";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
+import { type Sleep, sleepFor } from "../../net/retry.ts";
+import { decodePercent, findSecrets } from "../../text/find-secrets.ts";
+import { createRedactor, type Redactor, redactUrl } from "../../text/redact.ts";
 
 /** The Hugging Face hub, or a mirror of it, and the cache of its models on this machine. */
 export interface Hub {

@@ -1,8 +1,8 @@
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { readIfThere } from "../../store/read-if-there.ts";
-import { locateModelCache, type ModelCache, repoOfFolder, sizeIfThere } from "./hub-cache.ts";
 import type { HubSettings } from "./hub.ts";
+import { locateModelCache, type ModelCache, repoOfFolder, sizeIfThere } from "./hub-cache.ts";
 
 /** One commit of a model in the cache. */
 export interface CachedCommit {

@@ -1,13 +1,13 @@
+import { randomBytes } from "node:crypto";
+import { copyFile, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { SepError } from "../../errors.ts";
 import { makeFolder } from "../../store/file-error.ts";
+import { acquireLock } from "../../store/lock.ts";
 import { downloadBlob } from "./download-blob.ts";
 import type { Hub, PullEvent, PullNote } from "./hub.ts";
 import { type ModelCache, sizeIfThere } from "./hub-cache.ts";
 import type { HubFile } from "./read-model-info.ts";
-import { randomBytes } from "node:crypto";
-import { copyFile, rename, rm, symlink } from "node:fs/promises";
-import { SepError } from "../../errors.ts";
-import { acquireLock } from "../../store/lock.ts";
 
 /**
  * Brings a file into its commit's snapshot, and its content into the cache unless it is there. Two processes that
@@ -40,7 +40,7 @@ export async function* obtainFile(
 const hasSize = async (path: string, sizeBytes: number): Promise<boolean> =>
   (await sizeIfThere(path)) === sizeBytes;
 
-export interface LinkSnapshotOptions {
+interface LinkSnapshotOptions {
   readonly symlinks: boolean;
   /** No other snapshot can have this blob yet. */
   readonly isNewBlob: boolean;
@@ -52,7 +52,7 @@ export interface LinkSnapshotOptions {
  * copied, as Python does.
  * @param pointer path of the file in the snapshot; what is there is replaced
  */
-export async function linkSnapshot(
+async function linkSnapshot(
   blob: string,
   pointer: string,
   { symlinks, isNewBlob }: LinkSnapshotOptions,

@@ -1,10 +1,10 @@
-import type { Hub, PullNote } from "./hub.ts";
-import { type HubModelId, isCommitHash } from "./hub-model-id.ts";
-import { sendToHub, DEFAULT_TRIES, type HubRequest, type HubResponse } from "./send-to-hub.ts";
 import { SepError } from "../../errors.ts";
 import { backoffMs } from "../../net/retry.ts";
 import { describeLoss } from "../../net/send-once.ts";
 import { redactError } from "../../text/redact.ts";
+import type { Hub, PullNote } from "./hub.ts";
+import { type HubModelId, isCommitHash } from "./hub-model-id.ts";
+import { DEFAULT_TRIES, type HubRequest, type HubResponse, sendToHub } from "./send-to-hub.ts";
 
 /** What the hub says about a model at a revision. */
 export interface HubModelInfo {
@@ -103,7 +103,7 @@ function normalizeEtag(header: string): string | null {
  * @param maxBytes bound on the answer, so that a strange server cannot fill the memory
  * @throws SepError `hub-unreachable` if what comes back is no JSON, and as `sendToHub` does
  */
-export async function* fetchJson(
+async function* fetchJson(
   hub: Hub,
   request: HubRequest,
   maxBytes: number,
@@ -120,7 +120,7 @@ export async function* fetchJson(
 }
 
 /** The error for an answer that no Hugging Face hub gives. */
-export const explainNoHub = (
+const explainNoHub = (
   { settings, redactor: { message: redact } }: Hub,
   problem: string,
   cause?: unknown,

@@ -162,7 +162,7 @@ const describe = (outcome: HubResponse | LostRequest): string =>
 const seconds = (durationMs: number): string => `${Math.ceil(durationMs / 1_000)} s`;
 
 /** Ends a request on which nothing happens any more. */
-export interface StallGuard {
+interface StallGuard {
   /** Aborted when the request's own signal is, or after too long without a `touch`. */
   readonly signal: AbortSignal;
   /** Something came in. */

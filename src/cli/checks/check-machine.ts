@@ -5,6 +5,7 @@ import { dirname, resolve } from "node:path";
 import { type Environment, locateHubCache } from "../../checkpoint/hub/hub.ts";
 import { type Machine, readMachine } from "../../engine/runtime/machine.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { formatGigabytes } from "../../text/format-numbers.ts";
 import type { Check } from "./check.ts";
 
 /** Node's version against the one that package.json asks for. */
@@ -101,8 +102,6 @@ async function nearestExisting(path: string): Promise<string> {
   const parent = dirname(path);
   return parent === path || (await fileExists(path)) ? path : nearestExisting(parent);
 }
-
-const formatGigabytes = (sizeBytes: number): string => `${(sizeBytes / 1e9).toFixed(1)} GB`;
 
 /** As in package.json's "engines". */
 const OLDEST_NODE = [20, 19] as const;

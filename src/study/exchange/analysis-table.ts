@@ -1,19 +1,20 @@
 import { readFile } from "node:fs/promises";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
+import { asRow, stringField } from "../../formats/row-fields.ts";
+import { type Cell, makeColumn, type TableColumn } from "../../formats/table.ts";
 import { applyCalibration } from "../../probes/calibration-map.ts";
-import { openHiddenStates } from "../../states/hidden-states.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import { type ProbeDataset, readProbeDataset } from "../../probes/probe-dataset.ts";
 import { readProbeFile } from "../../probes/probe-file.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
+import { runKey } from "../../samples/group-by-question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
+import { openHiddenStates } from "../../states/hidden-states.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import { readJsonl } from "../../store/jsonl.ts";
-import { asRow, stringField } from "../../formats/row-fields.ts";
-import { type Cell, makeColumn, type TableColumn } from "../../formats/table.ts";
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
-import { fileExists } from "../../store/file-exists.ts";
 import { type StudyProbes, scoreSplit } from "../probes/score-split.ts";
 import { tracedAnswersPath } from "../tracing/traced-answers.ts";
 import {
@@ -73,8 +74,6 @@ async function listTableInputs(workspace: Workspace): Promise<string[]> {
 
 const COUNTS: ReadonlySet<string> = new Set(["run_id", "generated_tokens", "cluster_id", "cluster_count"]);
 
-const keyOf = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);
-
 function readKey(key: string): { readonly question_id: string; readonly run_id: number } {
   const [question_id, run_id] = JSON.parse(key) as [string, number];
   return { question_id, run_id };
@@ -87,7 +86,7 @@ function describeRun(
   splits: ReadonlyMap<string, TableRow>,
 ): TableRow {
   const { question_id, run_id } = run;
-  const own = splits.get(keyOf(question_id, run_id));
+  const own = splits.get(runKey(question_id, run_id));
   const ofQuestion = estimates.get(question_id);
   return {
     set,
@@ -174,7 +173,7 @@ async function readSplits(
     const scores =
       trained === null ? null : await scoreSplit(dataset, hidden, trained.probes, trained.threshold);
     for (const [row, id] of dataset.questionIds.entries())
-      found.set(keyOf(id, dataset.runIds[row] as number), {
+      found.set(runKey(id, dataset.runIds[row] as number), {
         ...describeDatasetRow(split, dataset, row),
         ...(scores === null || trained === null ? {} : describeScores(scores, trained.probes, row)),
       });

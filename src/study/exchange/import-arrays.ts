@@ -2,12 +2,13 @@ import { basename, resolve } from "node:path";
 import { SepError } from "../../errors.ts";
 import { type ForeignDataset, type ForeignStates, readForeignArrays } from "../../probes/import-arrays.ts";
 import { writeProbeDataset } from "../../probes/probe-dataset.ts";
-import { writeJsonl } from "../../store/jsonl.ts";
-import type { ManifestWarning } from "../../store/manifest.ts";
-import { writeSafetensors } from "../../store/safetensors.ts";
+import { runKey } from "../../samples/group-by-question.ts";
 import { hiddenStatesTensor } from "../../states/hidden-states-writer.ts";
 import type { TracePosition } from "../../states/positions.ts";
 import type { NormState } from "../../states/state-backend.ts";
+import { writeJsonl } from "../../store/jsonl.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
+import { writeSafetensors } from "../../store/safetensors.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import {
   type DataSetName,
@@ -172,10 +173,8 @@ async function readStates(
   };
 }
 
-const keyOf = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);
-
 function indexRows({ questionIds, runIds }: ForeignStates): ReadonlyMap<string, number> {
-  return new Map(questionIds.map((id, row) => [keyOf(id, runIds[row] as number), row]));
+  return new Map(questionIds.map((id, row) => [runKey(id, runIds[row] as number), row]));
 }
 
 /** Where each row of a data set is among the states; the two must be the same numbers. */
@@ -186,7 +185,7 @@ function findRows(
   rowOf: ReadonlyMap<string, number>,
 ): Int32Array {
   return Int32Array.from(questionIds, (id, i) => {
-    const row = rowOf.get(keyOf(id, runIds[i] as number));
+    const row = rowOf.get(runKey(id, runIds[i] as number));
     const name = `${split}: row ${i} (question ${id}, run ${runIds[i]})`;
     if (row === undefined || width !== states.width)
       throw new SepError(

@@ -66,7 +66,7 @@ export const quantity = (expression: Expression): Quantity => ({
 });
 
 /** What a name is said to be: of `x = 3` the name is `x`; of `2 + 3 = 5` it is "", as nothing is named. */
-export interface Assignment {
+interface Assignment {
   readonly name: string;
   readonly value: Answer;
 }

@@ -24,12 +24,12 @@ export const exactNumber = (value: Rational): NumberLiteral => ({ kind: "number"
 export const wholeNumber = (value: number): NumberLiteral => exactNumber(integer(value));
 export const constant = (name: ConstantName): Expression => ({ kind: "constant", name });
 export const symbol = (name: string): Expression => ({ kind: "symbol", name });
-export const sum = (...terms: readonly Expression[]): Expression =>
+export const sumOf = (...terms: readonly Expression[]): Expression =>
   terms.length === 1 ? (terms[0] as Expression) : { kind: "sum", terms };
 export const product = (...factors: readonly Expression[]): Expression =>
   factors.length === 1 ? (factors[0] as Expression) : { kind: "product", factors };
 export const negative = (of: Expression): Expression => product(wholeNumber(-1), of);
-export const difference = (a: Expression, b: Expression): Expression => sum(a, negative(b));
+export const difference = (a: Expression, b: Expression): Expression => sumOf(a, negative(b));
 export const quotient = (top: Expression, bottom: Expression): Expression => ({
   kind: "quotient",
   top,

@@ -179,7 +179,7 @@ const MAX_NAME_WORDS = 3;
  * One side of a relation: an expression with its unit, a set, a tuple, a matrix, or sets joined by `\cup`.
  * @param parseList reads what is in brackets
  */
-export function parseSide(cursor: Cursor, parseList: (cursor: Cursor) => Answer | null): Answer | null {
+function parseSide(cursor: Cursor, parseList: (cursor: Cursor) => Answer | null): Answer | null {
   let side = parseTerm(cursor, parseList);
   while (side !== null) {
     const next = peek(cursor);

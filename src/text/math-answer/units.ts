@@ -108,7 +108,7 @@ export const isUnitLetter = (letter: string): boolean => /^[mgshlLNJWV]$/.test(l
  * its words in the singular.
  * @param words of the unit; `/`, `*` and powers such as `^2` are words of their own
  */
-export function standardizeUnit(words: readonly string[]): string {
+function standardizeUnit(words: readonly string[]): string {
   const parts: string[] = [];
   let power = "";
   for (const word of words) {
