@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
 import { openRegularFile } from "../../store/regular-file.ts";
-import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 import type { FileChoice } from "../hub/choose-files.ts";
 import { sizeIfThere } from "../hub/hub-cache.ts";
+import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 
 /** Where an encoder's weights are within its folder. */
 export interface EncoderWeightFiles {

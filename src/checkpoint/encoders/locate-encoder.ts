@@ -1,5 +1,5 @@
-import { type CheckpointLocation, locateCheckpoint } from "../locate-checkpoint.ts";
 import type { HubOptions, PullEvent } from "../hub/hub.ts";
+import { type CheckpointLocation, locateCheckpoint } from "../locate-checkpoint.ts";
 import {
   chooseEncoderFiles,
   type EncoderDtype,

@@ -17,7 +17,7 @@ import { type HubFile, inspectFile, readModelInfo } from "./read-model-info.ts";
 interface PullRepositoryOptions {
   /** Which of its files are wanted; a language model's by default. */
   readonly choice?: FileChoice | undefined;
-  /** How often to ask for the model at all; once where a cached copy would do. */
+  /** Tries for the first request; 1 where a cached copy would do. */
   readonly tries?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -29,13 +29,13 @@ export interface PulledCommit {
   readonly folder: string;
 }
 
-/** Questions about files are short; downloads share the line. */
+/** Requests for metadata are short; downloads share the bandwidth. */
 const INSPECTIONS_AT_A_TIME = 8;
 const DOWNLOADS_AT_A_TIME = 4;
 
 /**
  * Asks the hub for a model's newest commit and downloads what the cache lacks of it: config, tokenizer and
- * weights. The branch's new commit is noted last, so that the cache never names one that is not whole.
+ * weights. The branch is moved to the new commit last, so that it never points to an incomplete one.
  * @throws SepError `hub-unreachable`, `gated-model`, `model-not-found`, `revision-not-found`, `hub-file-missing`,
  *   `hub-token-refused`, `no-safetensors`, `download-damaged`, `disk-full`, `cache-not-writable`, `output-locked`
  */
@@ -76,7 +76,7 @@ async function* obtainFiles(
   const { hub, cache, id, commit, signal } = pull;
   let wanted = files;
   if (sharded) {
-    // which shards there are stands in this file
+    // this file lists the shards
     for (const source of yield* inspectMissing(pull, [SHARD_INDEX])) {
       yield* obtainFile(hub, cache, source, signal);
     }
@@ -98,7 +98,7 @@ async function* obtainFiles(
   });
 }
 
-/** What a snapshot holds is of its commit, and so it stays; the rest is looked up. */
+/** Looks up the files that the snapshot lacks. Those that it has are of the same commit and cannot be outdated. */
 async function* inspectMissing(
   { hub, cache, id, commit, signal }: Pull,
   names: readonly string[],
@@ -112,7 +112,7 @@ async function* inspectMissing(
   });
 }
 
-/** Notes as Python does that a commit has no such file, so that nobody has to ask again. */
+/** Marks files as absent from a commit, as Python does, so that the hub is not asked again. */
 async function noteAbsent(cache: ModelCache, commit: string, names: readonly string[]): Promise<void> {
   for (const name of names) {
     const path = cache.absent(commit, name);
@@ -121,21 +121,21 @@ async function noteAbsent(cache: ModelCache, commit: string, names: readonly str
       await makeFolder(dirname(path));
       await writeFile(path, "");
     } catch (error) {
-      // a cache that others look after: the hub will be asked again, which is all that the note would save
+      // a read-only cache: the hub is asked again next time, nothing worse
       if (!["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "")) throw error;
     }
   }
 }
 
-/** Which commit a branch or tag is. A cache that says so already may be one that cannot be written. */
+/** Points a branch or tag to its commit; does not write what is there already, since the cache may be read-only. */
 async function noteRevision(cache: ModelCache, revision: string, commit: string): Promise<void> {
   if (revision === commit || (await readRef(cache, revision)) === commit) return;
   await writeAtomic(cache.ref(revision), commit);
 }
 
 /**
- * Says what will be downloaded and how much of it is there, and makes the cache's folder.
- * @throws SepError `disk-full` before anything is downloaded that would not fit
+ * Lists what will be downloaded and how much of it is there already, and creates the cache folder.
+ * @throws SepError `disk-full`, before the download starts, if it would not fit
  */
 async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFile[]): Promise<PullEvent> {
   if (sources.length === 0) return { kind: "planned", files: [], totalBytes: 0 };
