@@ -1,4 +1,4 @@
-import type { Answer } from "./math-answer/answer.ts";
+import type { Answer } from "./math-answer/expression.ts";
 import { parseAnswer } from "./math-answer/parse-answer.ts";
 import { sameAnswer } from "./math-answer/same-answer.ts";
 

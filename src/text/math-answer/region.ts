@@ -1,8 +1,7 @@
 import { Decimal } from "decimal.js";
-import type { Answer, Relation, RelationSign } from "./answer.ts";
 import { createComplexArithmetic } from "./complex-arithmetic.ts";
 import { evaluate, spend, type Work } from "./evaluate.ts";
-import { contains, type Expression } from "./expression.ts";
+import { type Answer, contains, type Expression, type Relation, type RelationSign } from "./expression.ts";
 
 /**
  * The set of real numbers that an answer describes: an interval, a finite set, a union, an inequality in one

@@ -1,5 +1,5 @@
-import { type Answer, assignmentOf, type ListAnswer, quantity, type SetAnswer } from "./answer.ts";
 import { spend, type Work } from "./evaluate.ts";
+import { type Answer, assignmentOf, type ListAnswer, quantity, type SetAnswer } from "./expression.ts";
 import { REAL_LINE, regionOf, sameRegion, unknownOf } from "./region.ts";
 import { sameQuantity, sameRelation, sameValue } from "./same-quantity.ts";
 
