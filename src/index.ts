@@ -11,17 +11,35 @@ export type { PullEvent } from "./checkpoint/hub/hub.ts";
 export { type LoadModelOptions, loadModel } from "./checkpoint/load-model.ts";
 export { pullModel } from "./checkpoint/locate-checkpoint.ts";
 export { type Device, resolveDevice } from "./checkpoint/resolve-device.ts";
-export { type EndEvent, type GenerateOptions, type GenerationEvent, generate, type SampleAnswersOptions, type SampledAnswer, sampleAnswers, type TokenEvent } from "./engine/generate/generate.ts";
+export {
+  type EndEvent,
+  type GenerateOptions,
+  type GenerationEvent,
+  generate,
+  type SampleAnswersOptions,
+  type SampledAnswer,
+  sampleAnswers,
+  type TokenEvent,
+} from "./engine/generate/generate.ts";
 export type { SamplerSettings } from "./engine/generate/sampler-settings.ts";
 export type { LanguageModel, Trace, TraceOptions } from "./engine/language-model.ts";
 export { TRACE_POSITIONS, type TracePosition } from "./engine/places.ts";
 export type { DeviceChoice, DeviceName } from "./engine/runtime/device.ts";
 export { buildPrompt, type Prompt, type PromptOptions } from "./engine/tokenizer/build-prompt.ts";
 export type { ChatMessage } from "./engine/tokenizer/chat-template.ts";
-export { createPromptTemplate, type PromptFormat, type Shot, takeShots } from "./engine/tokenizer/prompt-format.ts";
+export {
+  createPromptTemplate,
+  type PromptFormat,
+  type Shot,
+  takeShots,
+} from "./engine/tokenizer/prompt-format.ts";
 export { ESTIMATES } from "./entropy/measures/estimate-registry.ts";
 export { SE_MODES } from "./entropy/se-mode.ts";
-export { discreteSemanticEntropy, semanticEntropy, sumLogprobSemanticEntropy } from "./entropy/semantic-entropy.ts";
+export {
+  discreteSemanticEntropy,
+  semanticEntropy,
+  sumLogprobSemanticEntropy,
+} from "./entropy/semantic-entropy.ts";
 export { buildPTruePrompt, logPTrue } from "./entropy/state-measures.ts";
 export { meanTokenEntropy, regularEntropy } from "./entropy/token-measures.ts";
 export { SEP_ERROR_CODES, SepError, type SepErrorCode } from "./errors.ts";
@@ -34,19 +52,33 @@ export type { ProbeEval } from "./evaluation/probe-eval.ts";
 export { accuracyAtCoverage, predictionRejectionRatio } from "./evaluation/rejection.ts";
 export type { TransferEval } from "./evaluation/transfer-eval.ts";
 export { auroc } from "./math/auroc.ts";
-export { averagePrecision, rocCurve } from "./math/roc-curve.ts";
+export { averagePrecision, type RocPoint, rocCurve } from "./math/roc-curve.ts";
 export { clusterAnswers } from "./meaning/cluster-answers.ts";
 export { createCosineEquivalence, type TextEmbedder } from "./meaning/cosine-equivalence.ts";
 export type { Entailer } from "./meaning/entailer.ts";
 export type { Equivalence } from "./meaning/equivalence.ts";
-export { createExactEquivalence, createHybridEquivalence, createMathEquivalence } from "./meaning/hybrid-equivalence.ts";
+export {
+  createExactEquivalence,
+  createHybridEquivalence,
+  createMathEquivalence,
+} from "./meaning/hybrid-equivalence.ts";
 export { createJudgeEquivalence } from "./meaning/judge-equivalence.ts";
 export { createLocalJudge } from "./meaning/local-judge.ts";
 export { createNliEquivalence } from "./meaning/nli-equivalence.ts";
 export { fitCalibration } from "./probes/calibration.ts";
 export { chooseDecisionThreshold } from "./probes/choose-decision-threshold.ts";
 export { fitLogistic } from "./probes/fit-logistic.ts";
-export { assertStates, assertThinkEntropies, assessRisk, measureFamiliarity, type PlacedStates, type Probe, parseProbe, requireProbeFits, scoreProbe } from "./probes/portable-probe.ts";
+export {
+  assertStates,
+  assertThinkEntropies,
+  assessRisk,
+  measureFamiliarity,
+  type PlacedStates,
+  type Probe,
+  parseProbe,
+  requireProbeFits,
+  scoreProbe,
+} from "./probes/portable-probe.ts";
 export { splitQuestions } from "./probes/split-questions.ts";
 export { fitProbes } from "./probes/sweep/fit-probes-node.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
@@ -83,8 +115,8 @@ export { transferProbes } from "./study/steps/transfer-probes.ts";
 export { verifyTrace } from "./study/steps/verify-trace.ts";
 export { writeReport } from "./study/steps/write-report.ts";
 export { openWorkspace, type Workspace } from "./study/workspace.ts";
-export { extractAnswer, extractOpenAnswer } from "./text/extract-answer.ts";
+export { type ExtractedAnswer, extractAnswer, extractOpenAnswer } from "./text/extract-answer.ts";
 export { mathEquivalent } from "./text/math-equivalent.ts";
-export { matchesOpenAnswer, tokenF1 } from "./text/open-answer.ts";
+export { matchesOpenAnswer, type OpenReference, tokenF1 } from "./text/open-answer.ts";
 
 /** The public API of semantic-entropy-probes. */

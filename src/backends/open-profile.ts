@@ -1,4 +1,4 @@
-import { loadModelProfile, PROFILE_FILES, type ModelProfile } from "../checkpoint/load-model-profile.ts";
+import { loadModelProfile, type ModelProfile, PROFILE_FILES } from "../checkpoint/load-model-profile.ts";
 import { locateCheckpoint } from "../checkpoint/locate-checkpoint.ts";
 import { type OpeningEvent, reportPull } from "../checkpoint/opening-event.ts";
 import type { OpenBackendOptions } from "./backend.ts";

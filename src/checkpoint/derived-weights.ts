@@ -1,17 +1,17 @@
 import { type FileHandle, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { LinearWeight, Quantisation } from "../engine/graph/graph-scope.ts";
 import type { StoredWeight, WeightIndex } from "../engine/graph/weights.ts";
 import { SepError } from "../errors.ts";
 import { layoutSafetensors, type SafetensorsLayout } from "../formats/encode-safetensors.ts";
-import type { TensorEntry, SafetensorsDtype } from "../formats/safetensors.ts";
-import { type TensorSpec, encodeTensor } from "../formats/tensor-bytes.ts";
+import type { SafetensorsDtype, TensorEntry } from "../formats/safetensors.ts";
+import { encodeTensor, type TensorSpec } from "../formats/tensor-bytes.ts";
 import { errnoOf, explainCacheError, makeFolder } from "../store/file-error.ts";
+import { fingerprint } from "../store/fingerprint.ts";
 import { readSafetensorsHeader, readTensor } from "../store/safetensors.ts";
 import { TEMPORARY_ENDING, writeAtomic, writeExactly } from "../store/write-atomic.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { fileSource } from "./weight-index.ts";
-import type { LinearWeight, Quantisation } from "../engine/graph/graph-scope.ts";
-import { fingerprint } from "../store/fingerprint.ts";
 
 /**
  * The quantised weights of linear layers, made once and kept in the cache.

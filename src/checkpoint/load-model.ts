@@ -2,19 +2,23 @@ import { readEndTokens, readGenerationDefaults } from "../engine/generate/sample
 import { findArchitecture } from "../engine/graph/architectures/registry.ts";
 import { buildDecoder } from "../engine/graph/build-decoder.ts";
 import { checkConfigSizes, checkHeads } from "../engine/graph/check-config.ts";
-import type { LinearWeight, QuantisedWeights, Quantisation } from "../engine/graph/graph-scope.ts";
+import type { LinearWeight, Quantisation, QuantisedWeights } from "../engine/graph/graph-scope.ts";
 import { QUANTISATIONS } from "../engine/graph/parts/quantised-linear.ts";
 import type { WeightIndex } from "../engine/graph/weights.ts";
 import { createLanguageModel, type LanguageModel, type ModelName } from "../engine/language-model.ts";
 import { DEVICES, type DeviceChoice, type ModelDtype } from "../engine/runtime/device.ts";
 import { planThreads } from "../engine/runtime/machine-node.ts";
-import { createLazySession, type DecoderSession, openDecoderSession } from "../engine/session/decoder-session.ts";
+import {
+  createLazySession,
+  type DecoderSession,
+  openDecoderSession,
+} from "../engine/session/decoder-session.ts";
 import { createVocabularySession } from "../engine/session/vocabulary-session.ts";
 import { layoutSafetensors } from "../formats/encode-safetensors.ts";
+import { openQuantisedWeights } from "./derived-weights.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { nodeRuntime } from "./graph-folder.ts";
 import type { HubOptions } from "./hub/hub.ts";
-import { openQuantisedWeights } from "./derived-weights.ts";
 import { type Device, resolveDevice } from "./resolve-device.ts";
 
 export interface LoadModelOptions {

@@ -11,6 +11,7 @@ import { AUTO_DEVICES, DEVICE_NAMES, DEVICES, type DeviceName } from "../engine/
 import { type Machine, readMachine } from "../engine/runtime/machine-node.ts";
 import { ortNode } from "../engine/runtime/ort-node.ts";
 import { fileExists } from "../store/read-file.ts";
+import { formatGigabytes } from "../text/format-numbers.ts";
 
 /** Node's version against the one that package.json asks for. */
 export function checkNode(version: string = process.versions.node): Check {
@@ -106,8 +107,6 @@ async function nearestExisting(path: string): Promise<string> {
   const parent = dirname(path);
   return parent === path || (await fileExists(path)) ? path : nearestExisting(parent);
 }
-
-const formatGigabytes = (sizeBytes: number): string => `${(sizeBytes / 1e9).toFixed(1)} GB`;
 
 /** As in package.json's "engines". */
 const OLDEST_NODE = [20, 19] as const;

@@ -16,7 +16,7 @@ export function auroc(scores: ArrayLike<number>, labels: ArrayLike<number>): num
 }
 
 /**
- * {@link auroc} on scores ranked before, with an optional weight a row (a bootstrap's multiplicities).
+ * {@link auroc} of scores that are ranked already, with an optional weight per row, such as its count in a bootstrap sample.
  * @param weights [N] non-negative; 1 everywhere if left out
  * @returns in [0, 1], or NaN if one class has no weight
  */
@@ -56,19 +56,19 @@ export function requireLabels(scores: ArrayLike<number>, labels: ArrayLike<numbe
   }
 }
 
-/** An AUROC taken apart row by row. */
-export interface AurocComponents {
+/** An AUROC and the influence of each row on it. */
+interface AurocComponents {
   readonly auroc: number;
   /**
    * [N] what each row adds to the AUROC beyond its mean share, to first order; they add up to 0. The sum of their
-   * squares, after adding up what belongs together, estimates the AUROC's variance.
+   * squares, summed over the rows of a cluster first, estimates the variance of the AUROC.
    */
   readonly influences: Float64Array;
 }
 
 /**
  * The AUROC with the influence of each row: (V - AUROC) / count of its class, where V is the share of the other class
- * that the row is ordered rightly against, ties counting half.
+ * that the row is ordered correctly against, ties counting half.
  * @param scores [N] higher means more likely positive; NaN is refused
  * @param labels [N] 1 positive, 0 negative, both present
  * @throws RangeError as `auroc`
@@ -105,7 +105,7 @@ export function aurocComponents(scores: ArrayLike<number>, labels: ArrayLike<num
   return { auroc, influences };
 }
 
-/** Scores in ascending order with their ties, made once so that many resamples need no further sorting. */
+/** Scores in ascending order with their ties: sorted once for any number of resamples. */
 export interface RankedScores {
   /** [N] row indices, ascending by score; tied rows in row order. */
   readonly order: Int32Array;

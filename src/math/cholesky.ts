@@ -1,15 +1,15 @@
-/** A lower triangular factor, of the rows that were not left out. */
-export interface CholeskyFactor {
+/** The lower triangular factor of the rows that were kept. */
+interface CholeskyFactor {
   /** [k][k] row-major: L with L L^T = the kept rows and columns. */
   readonly lower: Float64Array;
-  /** [k] which rows of the matrix they are, ascending. */
+  /** [k] indices of the kept rows, ascending. */
   readonly kept: readonly number[];
 }
 
 /**
- * Cholesky factor of a symmetric matrix, leaving out each row that depends on those before it.
+ * Cholesky factor of a symmetric matrix without the rows that depend linearly on rows before them.
  * @param matrix    [n,n] row-major, positive semidefinite to rounding; the lower half is read
- * @param tolerance what is left of a diagonal entry, as a share of it, at or below which its row is left out
+ * @param tolerance a row is left out if the remaining share of its diagonal entry is at most this
  * @see Golub and Van Loan, Matrix Computations, section 4.2
  */
 export function factorCholesky(matrix: ArrayLike<number>, n: number, tolerance: number): CholeskyFactor {

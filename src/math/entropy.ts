@@ -2,7 +2,7 @@
  * Shannon entropy -sum p ln p; a probability of 0 adds nothing.
  * @param probabilities [C] summing to 1
  * @returns nats, in [0, ln C]
- * @throws RangeError if they are no distribution
+ * @throws RangeError if they are not a distribution
  */
 export function entropy(probabilities: readonly number[]): number {
   let sum = 0;
@@ -14,7 +14,7 @@ export function entropy(probabilities: readonly number[]): number {
   }
   if (!(Math.abs(total - 1) <= SUM_TOLERANCE))
     throw new RangeError(`probabilities sum to ${total}, expected 1`);
-  // Rounding can leave a sum some ulps outside of its range.
+  // Rounding can leave a sum some ulps outside its range.
   return Math.min(Math.max(sum, 0), Math.log(probabilities.length));
 }
 

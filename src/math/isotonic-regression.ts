@@ -1,14 +1,14 @@
-/** A function that never falls, by the points that straight lines join. */
-export interface IsotonicFit {
-  /** Ascending, all different. */
+/** A non-decreasing piecewise linear function. */
+interface IsotonicFit {
+  /** Strictly ascending. */
   readonly x: readonly number[];
-  /** Never falling. */
+  /** Non-decreasing. */
   readonly y: readonly number[];
 }
 
 /**
- * Least squares under the condition that the fit never falls with x, by pooling adjacent violators; rows of equal x
- * share one value. Of each level stretch only its two ends are kept, as scikit-learn's `IsotonicRegression` does.
+ * Non-decreasing least-squares fit by pooling adjacent violators. Rows of equal x share one value. Of each constant
+ * stretch only the two ends are kept, as scikit-learn's `IsotonicRegression` does.
  * @param x [N] finite
  * @param y [N]
  * @throws RangeError if N = 0 or the lengths differ

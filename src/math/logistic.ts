@@ -5,12 +5,12 @@ export function logistic(x: number): number {
   return growth / (1 + growth);
 }
 
-/** A probability nearer to 0 or 1 than this counts as this: its log odds stay finite, within about ±27.6. */
+/** Probabilities are clipped to this distance from 0 and 1, which keeps the log odds within about ±27.6. */
 const NEAREST = 1e-12;
 
 /**
  * Log odds of a probability, the inverse of the logistic function.
- * @param probability in [0, 1]; taken to be at least 1e-12 away from both ends
+ * @param probability in [0, 1]; clipped to a distance of 1e-12 from both ends
  * @returns in about [-27.6, 27.6]; NaN for NaN
  */
 export function logit(probability: number): number {
@@ -31,8 +31,8 @@ const GRADIENT_TOLERANCE = 1e-12;
 const RIDGE = 1e-12;
 
 /**
- * Fits a logistic curve to labels by a single value. The targets are drawn in a little, to (N1 + 1) / (N1 + 2) and
- * 1 / (N0 + 2), so that the curve stays finite where the values separate the labels.
+ * Fits a logistic curve from a single value to labels. The targets are (N1 + 1) / (N1 + 2) and 1 / (N0 + 2) instead of
+ * 1 and 0, so that the curve stays finite where the values separate the labels.
  * @param values [N] finite
  * @param labels [N] 0 or 1, both present
  * @throws RangeError if the lengths differ or there is one class

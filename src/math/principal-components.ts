@@ -2,27 +2,27 @@ import { createRng } from "./rng.ts";
 import { symmetricEigen } from "./symmetric-eigen.ts";
 import { dot } from "./vector.ts";
 
-/** Points along the directions in which they differ most. */
-export interface PrincipalComponents {
+/** Points along their directions of largest variance. */
+interface PrincipalComponents {
   /** [D] of the points */
   readonly mean: Float64Array;
-  /** [count][D] the directions, of length 1 and at right angles; zero where the points have no further one. */
+  /** [count][D] the directions, orthonormal; zero where the points have no further direction. */
   readonly directions: readonly Float64Array[];
-  /** [count][n] coordinate of each point; the one of largest size is positive. */
+  /** [count][n] coordinate of each point; the largest in magnitude is positive. */
   readonly scores: readonly Float64Array[];
-  /** [count] of all variance, in [0, 1] */
+  /** [count] share of the total variance, in [0, 1] */
   readonly varianceShares: readonly number[];
 }
 
-/** Directions beyond the wanted ones: they make the wanted ones converge where their variances are close. */
+/** Oversampling: further directions make the wanted ones converge where variances are close. */
 const SPARE_DIRECTIONS = 10;
-/** Each turn squares how far the wanted directions stand out of the others. */
+/** Each turn multiplies the lead of the wanted directions by their ratio of variances. */
 const DEFAULT_TURNS = 12;
 
 /**
- * The first principal components, by a randomised subspace iteration: n D (count + 10) operations a turn instead of
- * the n D min(n, D) of all components.
- * @param points [n, D], rows one after the other
+ * The first principal components, by a randomised subspace iteration: n D (count + 10) operations per turn instead
+ * of n D min(n, D) for all components.
+ * @param points [n, D] row-major
  * @param count of components, 1 .. min(n, D)
  * @param turns fewer are faster, and leave the last components mixed with the next ones
  * @throws RangeError if there are fewer points or columns than components, or a number is not finite
@@ -62,7 +62,7 @@ export function principalComponents(
   };
 }
 
-/** Rows of their own, without the mean. */
+/** Copies the rows and subtracts the mean. */
 function centre(
   points: ArrayLike<number>,
   width: number,
@@ -92,7 +92,7 @@ function transposeTimes(X: readonly Float64Array[], u: Float64Array): Float64Arr
   return product;
 }
 
-/** Gram-Schmidt, twice, since once leaves rounding along what was taken out; a vector with nothing left becomes zero. */
+/** Gram-Schmidt, twice to remove rounding errors along the earlier vectors. A dependent vector becomes zero. */
 function orthonormalise(vectors: readonly Float64Array[]): Float64Array[] {
   const basis: Float64Array[] = [];
   for (const vector of vectors) {
@@ -121,17 +121,17 @@ function combine(vectors: readonly Float64Array[], weights: readonly number[]): 
 
 const scale = (values: Float64Array, factor: number): Float64Array => values.map((value) => factor * value);
 
-/** @returns 1, or -1 where the value of largest size is negative */
+/** @returns -1 if the value of largest magnitude is negative, else 1 */
 function signOfPeak(values: Float64Array): number {
   const peak = values.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
   return peak < 0 ? -1 : 1;
 }
 
-/** Variances of uncorrelated columns, drawn towards their mean. */
-export interface ShrunkVariances {
+/** Variances of uncorrelated columns, shrunk towards their mean. */
+interface ShrunkVariances {
   /** [k] (1 - shrinkage) · own + shrinkage · mean */
   readonly variances: Float64Array;
-  /** In [0, 1]: 0 where there are many rows, 1 where the variances cannot be told apart. */
+  /** In [0, 1]: 0 for many rows, 1 if the variances do not differ significantly. */
   readonly shrinkage: number;
 }
 

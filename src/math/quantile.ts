@@ -7,7 +7,7 @@
 export const quantile = (values: ArrayLike<number>, probability: number): number =>
   quantiles(values, [probability])[0]!;
 
-/** Several of them with the values sorted once. @returns one a probability @throws RangeError as {@link quantile} */
+/** Several quantiles, sorting the values once. @returns one per probability @throws RangeError as {@link quantile} */
 export function quantiles(values: ArrayLike<number>, probabilities: readonly number[]): number[] {
   if (values.length === 0) throw new RangeError("Quantile of 0 values.");
   const sorted = Float64Array.from(values).sort();

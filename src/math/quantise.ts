@@ -1,6 +1,6 @@
 /** A matrix as int8 codes with one scale for each output: weight[out, in] = codes[in, out] * scales[out]. */
-export interface QuantisedMatrix {
-  /** [inSize, outSize] in -127 .. 127, the layout that integer products take. */
+interface QuantisedMatrix {
+  /** [inSize, outSize] in -127 .. 127, the layout that int8 matmuls take. */
   readonly codes: Int8Array;
   /** [outSize], > 0 */
   readonly scales: Float32Array;
@@ -46,11 +46,11 @@ export function quantiseRows(
 export const INT4_BLOCK = 32;
 
 /**
- * A matrix as four-bit codes in blocks along its inputs, two codes a byte, the earlier one in the lower half:
+ * A matrix as four-bit codes in blocks along its inputs, two codes per byte, the first in the lower half:
  * weight[out, in] = (code - zero point) * scale of its block.
  */
 export interface BlockQuantisedMatrix {
-  /** [outSize, blocks, 16]; a last block that is not full is filled up with zero points. */
+  /** [outSize, blocks, 16]; an incomplete last block is padded with zero points. */
   readonly codes: Uint8Array;
   /** [outSize, blocks], > 0 */
   readonly scales: Float32Array;
@@ -61,9 +61,9 @@ export interface BlockQuantisedMatrix {
 const LARGEST_INT4 = 15;
 
 /**
- * Rounds a matrix to four bits. A block's 16 levels span its values and zero, which stays exact; of a few spans, a
- * little narrower each, the one with the smallest sum of squared errors is taken, since one far value may be worth
- * less than finer steps for all others.
+ * Rounds a matrix to four bits. The 16 levels of a block span its values and zero, which stays exact. A few narrower
+ * spans are tried, too, and the one with the smallest squared error is taken: clipping an outlier may be worth finer
+ * steps for all other values.
  * @param values [outSize, inSize], or [inSize, outSize] with `transposed`
  */
 export function quantiseBlocks(
@@ -99,7 +99,7 @@ export function quantiseBlocks(
   return { codes, scales, zeroPoints };
 }
 
-/** Shares of a block's full span that are tried; below the last one, nothing was ever chosen in real weights. */
+/** Shares of the full span that are tried; smaller ones were never chosen for real weights. */
 const SPANS = [1, 0.95, 0.9, 0.85, 0.8, 0.75];
 
 interface Span {

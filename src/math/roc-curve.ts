@@ -11,7 +11,7 @@ export interface RocPoint {
 }
 
 /**
- * The ROC curve, one point a distinct score, from (0, 0) to (1, 1).
+ * The ROC curve, one point per distinct score, from (0, 0) to (1, 1).
  * Equals scikit-learn's `roc_curve(drop_intermediate=False)`.
  * @param scores [N] higher means more likely positive
  * @param labels [N] 1 positive, 0 negative
@@ -49,7 +49,7 @@ export function rocCurve(scores: ArrayLike<number>, labels: ArrayLike<number>): 
  * sum over thresholds of (R_n - R_(n-1)) P_n. Equals scikit-learn's `average_precision_score`.
  * @param scores [N] higher means more likely positive; NaN is refused
  * @param labels [N] 1 positive, 0 negative
- * @returns in (0, 1]; the share of positives is what chance gives
+ * @returns in (0, 1]; chance gives the share of positives
  * @throws RangeError if the lengths differ, N = 0, a score is NaN, a label is neither 0 nor 1, or no label is 1
  */
 export function averagePrecision(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
@@ -61,7 +61,7 @@ export function averagePrecision(scores: ArrayLike<number>, labels: ArrayLike<nu
 }
 
 /**
- * {@link averagePrecision} on scores ranked before, with an optional weight a row.
+ * {@link averagePrecision} of scores that are ranked already, with an optional weight per row.
  * @returns in (0, 1], or NaN if no positive has weight
  */
 export function rankedAveragePrecision(

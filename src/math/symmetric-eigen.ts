@@ -1,15 +1,15 @@
 /** Eigenvalues of a symmetric matrix in ascending order, each with its vector. */
-export interface SymmetricEigen {
+interface SymmetricEigen {
   /** [n] */
   readonly values: readonly number[];
-  /** [n][n] `vectors[k]` has length 1 and belongs to `values[k]`; its component of largest size is positive. */
+  /** [n][n] `vectors[k]` has length 1 and belongs to `values[k]`; its component of largest magnitude is positive. */
   readonly vectors: readonly (readonly number[])[];
 }
 
 /**
  * All eigenvalues and eigenvectors of a symmetric matrix of up to some hundred rows: Householder reflections to a
- * tridiagonal one, then QL steps with implicit shifts; about 6 n^3 operations. Vectors of equal eigenvalues are some
- * orthonormal basis of theirs.
+ * tridiagonal one, then QL steps with implicit shifts; about 6 n^3 operations. The vectors of equal eigenvalues are an
+ * arbitrary orthonormal basis of their space.
  * @param matrix [n][n] only its lower triangle is read
  * @throws RangeError if an element is not finite
  * @see Golub and Van Loan, Matrix Computations, 8.3.1 and 8.3.3
@@ -116,7 +116,7 @@ function diagonaliseTridiagonal(d: Float64Array, e: Float64Array, basis: readonl
   }
 }
 
-/** Two to three are usual; a finite matrix that needs this many is unknown. */
+/** Two to three are usual; no finite matrix is known to need as many. */
 const MAX_STEPS = 100;
 
 /** One implicitly shifted QL step on the unreduced block low..high, chasing the bulge upwards. */
@@ -196,7 +196,7 @@ function identity(n: number): Float64Array[] {
 
 /**
  * The symmetric normalised Laplacian I - D^-1/2 W D^-1/2 of a weighted graph.
- * @param W [n, n] weights from 0, of a node with itself too
+ * @param W [n, n] non-negative weights, self-loops included
  * @returns [n, n], eigenvalues in [0, 2]
  * @throws RangeError if a node's weights do not sum to more than 0
  */

@@ -10,7 +10,7 @@ export function addScaled(target: Float64Array, scale: number, direction: Float6
   for (let i = 0; i < target.length; i++) target[i] = target[i]! + scale * direction[i]!;
 }
 
-/** In order. @returns 0 for no values */
+/** Summed in order. @returns 0 for no values */
 export function sum(values: ArrayLike<number>): number {
   let total = 0;
   for (let i = 0; i < values.length; i++) total += values[i]!;
@@ -20,7 +20,7 @@ export function sum(values: ArrayLike<number>): number {
 /** Arithmetic mean. @returns NaN for no values */
 export const mean = (values: ArrayLike<number>): number => sum(values) / values.length;
 
-/** Rows and columns that are copied together: a tile of both matrices fits the processor's first cache. */
+/** Rows and columns that are copied together: a tile of both matrices fits the CPU's L1 cache. */
 const TILE = 32;
 
 /** [rows, columns] -> [columns, rows]; the array may be longer than the shape needs. */
@@ -30,7 +30,7 @@ export function transpose(matrix: Float32Array, rowCount: number, columnCount: n
   return turned;
 }
 
-/** The same, written into another array, which may be longer, too. */
+/** The same, into a given array, which may be longer as well. */
 export function transposeInto(
   matrix: Float32Array,
   rowCount: number,
@@ -48,8 +48,8 @@ export function transposeInto(
   }
 }
 
-/** Gives an array of some size its memory, whatever is in it. */
+/** Returns an array of some size, whose contents are undefined. */
 export type Allocate = (size: number) => Float32Array;
 
-/** Memory of the array's own. */
+/** Allocates new memory. */
 export const allocateNew: Allocate = (size) => new Float32Array(size);

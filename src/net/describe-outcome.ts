@@ -1,15 +1,15 @@
 import { SepError } from "../errors.ts";
-import { type Answered, type Outcome, parseBody } from "./send-once.ts";
+import { type Answered, parseBody, type RequestOutcome } from "./send-once.ts";
 
-/** What a failed request has to say for itself: "answered 404: …", "gives no answer (ECONNREFUSED)". */
-export function describeOutcome(outcome: Outcome): string {
+/** A failed request in words: "answered 404: …", "gives no answer (ECONNREFUSED)". */
+export function describeOutcome(outcome: RequestOutcome): string {
   if (outcome.kind === "lost") return `gives no answer (${outcome.reason})`;
   return `answered ${outcome.status}: ${quoteAnswer(outcome)}`;
 }
 
-/** The beginning of what an answer says, in quotation marks, for an error: the one place where bodies are quoted. */
+/** The beginning of a response body, in quotation marks, for an error message. Bodies are quoted nowhere else. */
 export function quoteAnswer(answer: Quotable): string {
-  const said = answer.redactor.message(messageOf(answer) ?? answer.text); // before a key is cut in two
+  const said = answer.redactor.message(messageOf(answer) ?? answer.text); // redact first: cutting could leave half a key
   return JSON.stringify(said.slice(0, MAX_QUOTED));
 }
 
@@ -17,18 +17,18 @@ type Quotable = Pick<Answered, "text" | "redactor">;
 
 const MAX_QUOTED = 300;
 
-/** What stands in an error answer of OpenAI's form, vLLM's or text-embeddings-inference's. */
+/** The message of an error response of OpenAI, vLLM or text-embeddings-inference. */
 function messageOf(answer: Quotable): string | null {
   try {
     const { error, message, detail } = parseBody(answer) as Record<string, unknown>;
     const inner = (error as { readonly message?: unknown } | undefined)?.message;
     return [inner, message, error, detail].find((value) => typeof value === "string") as string | null;
   } catch {
-    return null; // a page of a proxy: shown as it is
+    return null; // a proxy's error page, say: shown as it is
   }
 }
 
-/** The error for an answer of 400 or more that another try would not change. */
+/** The error for a status of 400 or more that another try would not change. */
 export function explainServerRefusal(source: string, answer: Answered): SepError {
   const { status } = answer;
   const said = quoteAnswer(answer);

@@ -1,16 +1,16 @@
 import { setMaxListeners } from "node:events";
 import pMap, { pMapIterable } from "p-map";
 
-export interface ConcurrencyOptions {
-  /** Items under way at a time. */
+interface ConcurrencyOptions {
+  /** At most so many items in parallel. */
   readonly concurrency: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Applies an async function to items, at most `concurrency` at a time, begun in the items' order. Yields results as
- * they are ready. When one fails or the consumer stops, no new ones start, and those under way are aborted and
- * awaited before the error is thrown on.
+ * Applies an async function to items, at most `concurrency` in parallel, and yields each result as soon as it is
+ * ready. Items start in their order. When one fails or the consumer stops, no further item starts, and those still
+ * running are aborted and awaited before the error is rethrown.
  */
 export async function* mapConcurrently<T, R>(
   items: readonly T[],
@@ -18,7 +18,7 @@ export async function* mapConcurrently<T, R>(
   { concurrency, signal }: ConcurrencyOptions,
 ): AsyncGenerator<R, void> {
   await using group = openGroup(apply, signal);
-  // boxed, since the package's type leaves its own symbols out of what a result may be
+  // boxed, since p-map's types exclude its own control symbols from R
   const results = pMapIterable(items, async (item) => ({ result: await group.apply(item) }), {
     concurrency,
     preserveOrder: false,
@@ -27,7 +27,7 @@ export async function* mapConcurrently<T, R>(
 }
 
 /**
- * Applies an async function to all items at the same time. When one fails, the others are aborted and awaited.
+ * Applies an async function to all items in parallel. When one fails, the others are aborted and awaited.
  * @returns in the items' order
  */
 export async function allOrNone<T, R>(
@@ -40,8 +40,8 @@ export async function allOrNone<T, R>(
 }
 
 /**
- * Runs a generator for each item, a few at a time, and hands on their events as they come. When one fails, or
- * nobody wants more events, the signal that the others got is aborted, and they end before this does.
+ * Runs one generator per item, at most `concurrency` in parallel, and passes their events on as they come. When one
+ * fails or the consumer stops, the others are aborted through their signal and awaited.
  * @returns what each returned, in the items' order
  */
 export async function* runConcurrently<Item, Event, Result>(
@@ -91,12 +91,12 @@ export async function drain<Result>(events: AsyncGenerator<unknown, Result>): Pr
 
 /**
  * Calls back when a signal is aborted, at once if it is already.
- * @returns what takes the callback back
+ * @returns removes the callback
  */
 export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
   if (signal === undefined) return () => undefined;
   if (signal.aborted) callback();
-  setMaxListeners(0, signal); // many requests share one signal, and each takes its own listener back
+  setMaxListeners(0, signal); // many requests share one signal, and each removes its own listener
   signal.addEventListener("abort", callback, { once: true });
   return () => signal.removeEventListener("abort", callback);
 }
@@ -105,12 +105,12 @@ interface Group<T, R> extends AsyncDisposable {
   readonly apply: (item: T) => Promise<R>;
 }
 
-/** Tasks that end together: when the group is disposed of, those under way are aborted and awaited. */
+/** Tasks that end together: disposing of the group aborts and awaits those still running. */
 function openGroup<T, R>(
   apply: (item: T, signal: AbortSignal) => Promise<R>,
   signal: AbortSignal | undefined,
 ): Group<T, R> {
-  // by hand, since AbortSignal.any holds on to what it made while the longer-lived of its signals lives
+  // not AbortSignal.any, whose signals are kept alive by the longest-lived of their sources
   const stop = new AbortController();
   const end = onAbort(signal, () => stop.abort(signal?.reason));
   const running = new Set<Promise<R>>();

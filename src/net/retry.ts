@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** What came of one try, as far as trying again depends on it. */
-export type Tried = TriedAnswer | { readonly kind: "lost"; readonly isHopeless?: boolean };
+/** The outcome of one try, as far as it decides whether to try again. */
+type Tried = TriedAnswer | { readonly kind: "lost"; readonly isHopeless?: boolean };
 
 interface TriedAnswer {
   readonly kind: "answered";
@@ -12,21 +12,21 @@ interface TriedAnswer {
 /** Waits. @throws the signal's reason when it is aborted */
 export type Sleep = (durationMs: number, signal?: AbortSignal) => Promise<void>;
 
-export interface RetryOptions {
-  /** How often to try in all. */
+interface RetryOptions {
+  /** Tries in all, the first included. */
   readonly tries: number;
   /** Wait after the first failure; it doubles with each further one, up to 16 s. */
   readonly firstDelayMs?: number;
   readonly sleep: Sleep;
-  /** In [0, 1): spreads the tries of many requests that failed together; without it, nothing is spread. */
+  /** In [0, 1): jitter for requests that failed together; no jitter without it. */
   readonly random?: () => number;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Sends until something comes that another try would not change: lost connections, 408, 429 and server errors are
- * tried again, as late as the server asks. Yields each outcome that is tried again before it waits.
- * @param send one try; `isElsewhere` says that the next one goes to another server, which need not be waited for
+ * Retries lost connections, 408, 429 and server errors, and waits as long as the server asks to. Yields each outcome
+ * that is to be retried, before the wait.
+ * @param send one try; `isElsewhere` says that the next one goes to another server, so that no wait is needed
  * @returns the last outcome, good or bad
  * @throws the signal's reason
  */
@@ -49,19 +49,19 @@ export async function* retry<Outcome extends Tried>(
   }
 }
 
-/** Whether a later try may fare better. */
+/** Whether a later try may succeed. */
 const isPassing = (outcome: Tried): boolean =>
   outcome.kind === "lost"
     ? !outcome.isHopeless
     : outcome.status === 408 || outcome.status === 429 || outcome.status >= 500;
 
-/** A wait that doubles with each failure. @param failures how many tries in a row have failed, from 1 */
+/** Exponential backoff. @param failures tries that have failed in a row, from 1 */
 export const backoffMs = (failures: number, firstDelayMs: number = FIRST_DELAY_MS): number =>
   Math.min(firstDelayMs * 2 ** (failures - 1), LONGEST_DELAY_MS);
 
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 16_000;
-/** The hub counts requests in windows of 5 minutes; who has to wait longer should know. */
+/** The hub counts requests in windows of 5 minutes. A longer wait is an error, so that the user hears of it. */
 export const LONGEST_WAIT_MS = 330_000;
 
 /**
@@ -72,7 +72,7 @@ export const LONGEST_WAIT_MS = 330_000;
 export const askedDelayMs = (headers: Headers): number | null =>
   readRetryAfterMs(headers) ?? readRateLimitMs(headers);
 
-/** Seconds, or a date, which counts from the server's own clock. */
+/** Seconds, or a date on the server's own clock. */
 function readRetryAfterMs(headers: Headers): number | null {
   const value = headers.get("retry-after")?.trim() ?? "";
   if (/^\d+$/.test(value)) return Number(value) * 1_000;

@@ -2,8 +2,8 @@ import { Agent, fetch as send } from "undici";
 import { createRedactor, type Redactor, redactError } from "../text/redact.ts";
 import { onAbort } from "./map-concurrently.ts";
 
-/** What came of one request. */
-export type Outcome = Answered | Lost;
+/** The outcome of one request. */
+export type RequestOutcome = Answered | Lost;
 
 /** The server answered, whatever it said. */
 export interface Answered {
@@ -11,22 +11,22 @@ export interface Answered {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** Takes the key of the request out of what is quoted of the answer. */
+  /** Removes the request's key from whatever is quoted of the answer. */
   readonly redactor: Redactor;
 }
 
 /** No whole answer came: no connection, one that broke, or none in time. */
-export interface Lost {
+interface Lost {
   readonly kind: "lost";
   readonly reason: string;
   readonly cause: unknown;
 }
 
-export interface SendOnceOptions {
+interface SendOnceOptions {
   readonly fetch: typeof fetch;
   readonly limitMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Aborted when no answer is to be expected any more: the request is lost then. */
+  /** Aborted when the server is known to be dead: the request is lost then. */
   readonly dead?: AbortSignal | undefined;
 }
 
@@ -38,11 +38,11 @@ export async function sendOnce(
   url: string,
   init: RequestInit,
   { fetch: send, limitMs, signal, dead }: SendOnceOptions,
-): Promise<Outcome> {
+): Promise<RequestOutcome> {
   signal?.throwIfAborted();
   const redactor = createRedactor(keysOf(init));
   const stop = new AbortController();
-  // by hand, since AbortSignal.any holds on to what it made while the longer-lived of its signals lives
+  // not AbortSignal.any, whose signals are kept alive by the longest-lived of their sources
   const ends = [
     onAbort(signal, () => stop.abort(signal?.reason)),
     onAbort(dead, () => stop.abort(dead?.reason)),
@@ -54,7 +54,7 @@ export async function sendOnce(
     return { kind: "answered", status: response.status, headers: response.headers, text, redactor };
   } catch (error) {
     signal?.throwIfAborted();
-    const cause = redactError(error, redactor.message); // a header that cannot be sent is quoted whole
+    const cause = redactError(error, redactor.message); // an invalid header is quoted whole, key included
     return { kind: "lost", reason: describeLoss(stop.signal.aborted ? stop.signal.reason : cause), cause };
   } finally {
     clearTimeout(timer);
@@ -74,7 +74,7 @@ export function parseBody({ text, redactor }: Pick<Answered, "text" | "redactor"
   }
 }
 
-/** What a request is authorised with: the header's value without its scheme. */
+/** The key of the authorization header, without its scheme. */
 function keysOf({ headers }: RequestInit): readonly string[] {
   const { authorization } = (headers ?? {}) as Readonly<Record<string, string>>;
   return authorization === undefined ? [] : [authorization.replace(/^\S+\s+/, "")];
@@ -87,14 +87,14 @@ export function describeLoss(error: unknown): string {
   return code ?? inner ?? message ?? String(error);
 }
 
-/** A `fetch` whose connections are its own. */
-export interface ServerFetch extends AsyncDisposable {
+/** A `fetch` with its own connections. */
+interface ServerFetch extends AsyncDisposable {
   readonly fetch: typeof fetch;
 }
 
 /**
- * A `fetch` for servers that think long. Node's own gives up when no header has come after 300 s, and an answer
- * with much reasoning takes longer; here the caller's own limit is the only one. Connections are kept and used again.
+ * A `fetch` without time limits of its own. Node's gives up when no header has come after 300 s, and an answer with
+ * long reasoning takes longer. Connections are kept alive and reused.
  */
 export function createServerFetch(): ServerFetch {
   const agent = new Agent({
@@ -105,12 +105,12 @@ export function createServerFetch(): ServerFetch {
   });
   const ownFetch = (url: string, init: object) => send(url, { ...init, dispatcher: agent });
   return {
-    // undici's types and those of Node's built-in copy of it name the same things
+    // the types of undici and of Node's built-in copy are the same but for their names
     fetch: ownFetch as unknown as typeof fetch,
     [Symbol.asyncDispose]: () => agent.destroy(),
   };
 }
 
-/** Uvicorn closes a connection that was idle for 5 s; one that is about to be closed must not be used again. */
+/** Uvicorn closes connections after 5 s without a request; one that is about to be closed must not be reused. */
 const IDLE_MS = 4_000;
 const CONNECT_LIMIT_MS = 10_000;

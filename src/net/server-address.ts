@@ -4,14 +4,14 @@ import { redactUrl } from "../text/redact.ts";
 
 /** Where a server is. */
 export interface ServerAddress {
-  /** Of the OpenAI-compatible API: `http://localhost:8000/v1`. No slash at the end, no password. */
+  /** Of the OpenAI-compatible API: `http://localhost:8000/v1`. No trailing slash, no password. */
   readonly api: string;
-  /** Of what the server has beside it: `http://localhost:8000`. */
+  /** Of its other endpoints, such as `/health`: `http://localhost:8000`. */
   readonly root: string;
 }
 
 /**
- * Reads a server's address; a path of its own is kept, and without one the API is at `/v1`.
+ * Reads a server's address. A path is kept; without one the API is at `/v1`.
  * @param option where the address was given, for the error
  * @throws SepError `bad-option`
  */
@@ -22,7 +22,7 @@ export function parseServerAddress(url: string, option: string): ServerAddress {
       `Got ${option} ${redactUrl(url)}, expected an address like http://localhost:8000/v1.`,
     );
   }
-  const { origin, pathname } = new URL(url); // leaves out a password, which belongs into no artefact
+  const { origin, pathname } = new URL(url); // without the password, which belongs in no artefact
   const path = pathname.replace(/\/(?:(?:chat\/)?completions)?\/*$/, "");
   const api = `${origin}${path === "" ? "/v1" : path}`;
   return { api, root: api.replace(/\/v\d+$/, "") };
@@ -30,7 +30,7 @@ export function parseServerAddress(url: string, option: string): ServerAddress {
 
 /**
  * Several addresses, separated by commas.
- * @throws SepError `bad-option` for one that is none, or stands there twice
+ * @throws SepError `bad-option` for an invalid or repeated address
  */
 export function parseServerAddresses(urls: string, option: string): readonly ServerAddress[] {
   const addresses = urls.split(",").map((url) => parseServerAddress(url.trim(), option));
@@ -40,9 +40,9 @@ export function parseServerAddresses(urls: string, option: string): readonly Ser
 }
 
 /**
- * Servers in the order in which they serve a key. A key stays with its server whatever other keys there are, and when
- * a server goes, only its own keys move.
- * @see Thaler and Ravishankar 1998 (rendezvous hashing)
+ * Servers in the order in which they are tried for a key (rendezvous hashing). The order depends on nothing but the
+ * key; when a server fails, only its own keys move.
+ * @see Thaler and Ravishankar 1998
  */
 export function rankServers(servers: readonly ServerAddress[], key: string): readonly ServerAddress[] {
   return servers

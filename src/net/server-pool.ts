@@ -3,17 +3,17 @@ import { createRng } from "../math/rng.ts";
 import { describeOutcome } from "./describe-outcome.ts";
 import { drain } from "./map-concurrently.ts";
 import { retry, type Sleep, sleepFor } from "./retry.ts";
-import { type Answered, createServerFetch, type Outcome, sendOnce } from "./send-once.ts";
+import { type Answered, createServerFetch, type RequestOutcome, sendOnce } from "./send-once.ts";
 import { rankServers, type ServerAddress } from "./server-address.ts";
 
 export interface ServerPoolOptions {
   /** Sent as a bearer token to these addresses only. */
   readonly apiKey?: string | undefined;
-  /** Bound on one request, from its sending to its last byte. */
+  /** Time limit of one request, up to its last byte. */
   readonly limitMs?: number | undefined;
   readonly tries?: number | undefined;
   readonly firstDelayMs?: number | undefined;
-  /** The pool's own, with its own connections, when not given. */
+  /** By default one of the pool's own, with its own connections. */
   readonly fetch?: typeof fetch | undefined;
   readonly sleep?: Sleep | undefined;
   readonly random?: (() => number) | undefined;
@@ -26,38 +26,38 @@ export interface ServerPoolOptions {
 export interface ServerPool extends AsyncDisposable {
   readonly servers: readonly ServerAddress[];
   /**
-   * Sends to the server that `key` belongs to, and to the next one while that one is dead.
-   * @param path under the API's address, or with `at: "root"` beside it
+   * Posts to the server that `key` belongs to, or to the next one while that one is dead.
+   * @param path below the address of the API, or of the root with `at: "root"`
    * @returns an answer below 400, or a refusal that another try would not change
    * @throws SepError `server-unreachable` when all tries failed; the signal's reason
    */
   post(path: string, body: unknown, options: PostOptions): Promise<Answered>;
-  /** Asks one server, for what each has to say for itself. @throws as `post` */
+  /** Asks one particular server. @throws as `post` */
   ask(server: ServerAddress, path: string, options?: AskOptions): Promise<Answered>;
 }
 
-export interface PostOptions {
+interface PostOptions {
   readonly key: string;
   readonly at?: "api" | "root" | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface AskOptions {
+interface AskOptions {
   readonly at?: "api" | "root" | undefined;
-  /** Posted; a GET without it. */
+  /** With a body the request is a POST, else a GET. */
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Half an hour: an answer with long reasoning on a busy server. */
-export const DEFAULT_LIMIT_MS = 1_800_000;
-/** 0.25 + 0.5 + … + 16 + 16 s, about a minute in all: a restart of a balancer passes unseen, one of vLLM may not. */
+/** Half an hour: long reasoning on a busy server. */
+const DEFAULT_LIMIT_MS = 1_800_000;
+/** With 0.25 + 0.5 + … + 16 + 16 s between them, about a minute: enough for a load balancer to restart, not for vLLM. */
 const TRIES = 10;
 const FIRST_DELAY_MS = 250;
-/** Requests in a row that were lost before a server counts as dead. */
+/** A server counts as dead after so many lost requests in a row. */
 const LOST_UNTIL_DEAD = 2;
-/** How long a dead server is left alone. */
+/** How long a dead server is not tried again. */
 const DEAD_FOR_MS = 15_000;
 
 export function createServerPool(
@@ -92,7 +92,7 @@ export function createServerPool(
     init: RequestInit,
     at: "api" | "root",
     signal: AbortSignal | undefined,
-  ): Promise<Outcome> => {
+  ): Promise<RequestOutcome> => {
     const state = stateOf(states, server);
     const watched = state.watch.begin();
     const outcome = await sendOnce(`${server[at]}${path}`, init, {
@@ -125,7 +125,7 @@ export function createServerPool(
         const next = ranked.find(isAlive);
         return { ...result, isElsewhere: next !== undefined && next !== asked };
       };
-      const outcome = await drain(retry<Outcome>(send, { ...retrying, signal }));
+      const outcome = await drain(retry<RequestOutcome>(send, { ...retrying, signal }));
       return requireAnswer(outcome, asked);
     },
     async ask(server, path, { at = "api", body, signal } = {}) {
@@ -134,7 +134,7 @@ export function createServerPool(
           ? { method: "GET", headers: headersOf() }
           : { method: "POST", headers: headersOf(), body: JSON.stringify(body) };
       const send = () => tryServer(server, path, init, at, signal);
-      const outcome = await drain(retry<Outcome>(send, { ...retrying, signal }));
+      const outcome = await drain(retry<RequestOutcome>(send, { ...retrying, signal }));
       return requireAnswer(outcome, server);
     },
     async [Symbol.asyncDispose]() {
@@ -154,7 +154,7 @@ interface ServerState {
 const stateOf = (states: ReadonlyMap<ServerAddress, ServerState>, server: ServerAddress): ServerState =>
   states.get(server) as ServerState;
 
-function requireAnswer(outcome: Outcome, server: ServerAddress): Answered {
+function requireAnswer(outcome: RequestOutcome, server: ServerAddress): Answered {
   if (outcome.kind === "answered" && (outcome.status < 500 || outcome.status === 501)) {
     if (outcome.status !== 429 && outcome.status !== 408) return outcome;
   }
@@ -165,30 +165,26 @@ function requireAnswer(outcome: Outcome, server: ServerAddress): Answered {
   );
 }
 
-/** Watches one server while requests are under way at it. */
-export interface HealthWatch extends Disposable {
-  /** A request begins. @returns what ends the watch for it, and a signal that is aborted when the server is dead */
+/** Watches one server while it has requests to answer. */
+interface HealthWatch extends Disposable {
+  /** A request begins. @returns a signal that is aborted when the server is dead, and a function for its end */
   begin(): { readonly signal: AbortSignal; readonly end: () => void };
 }
 
-export interface HealthWatchOptions {
+interface HealthWatchOptions {
   readonly fetch: typeof fetch;
   readonly everyMs?: number;
 }
 
-/** Three checks of 5 s: a busy server answers late, a dead one never. */
+/** Three misses in a row, since a busy server may answer late. */
 const CHECK_EVERY_MS = 5_000;
 const MISSES = 3;
 
 /**
- * Finds out about a server that is gone without having closed its connections: a machine that lost power, a cable. A
- * request that waits for a long answer cannot know; a short one to `/health` beside it does. A server without that
- * address is not watched.
+ * Notices a server that vanished without closing its connections, as after a power cut. A request that waits for a
+ * long answer cannot tell; short requests to `/health` can. A server without that endpoint is not watched.
  */
-export function watchHealth(
-  root: string,
-  { fetch, everyMs = CHECK_EVERY_MS }: HealthWatchOptions,
-): HealthWatch {
+function watchHealth(root: string, { fetch, everyMs = CHECK_EVERY_MS }: HealthWatchOptions): HealthWatch {
   let waiting = 0;
   let misses = 0;
   let hasHealth = true;

@@ -1,8 +1,17 @@
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { ThinkStatus } from "../engine/generate/split-reasoning.ts";
-import { asRow, booleanField, countField, numberField, numbersField, oneOfField, orNull, type Row, stringField } from "../formats/row-fields.ts";
+import {
+  asRow,
+  booleanField,
+  countField,
+  numberField,
+  numbersField,
+  oneOfField,
+  orNull,
+  type Row,
+  stringField,
+} from "../formats/row-fields.ts";
 import { CORRECTNESS_RULES, type CorrectnessRule } from "../text/open-answer.ts";
-import type { BackendName } from "../checkpoint/model-profile.ts";
 
 /**
  * What token entropies are computed over: the whole vocabulary, or the 20 most likely tokens with their probabilities

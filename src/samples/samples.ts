@@ -151,3 +151,6 @@ export function groupByQuestion<T extends { readonly question_id: string }>(
   }
   return groups;
 }
+
+/** One text for a run of a question, for maps. */
+export const runKey = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);

@@ -5,6 +5,7 @@ import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Manifest, readManifest } from "../store/manifest.ts";
 import { MANIFEST_SUFFIX, readRunState } from "../store/output-ownership.ts";
 import { fileExists } from "../store/read-file.ts";
+import { listShortly } from "../text/shorten.ts";
 import { weightsPathOf } from "./probe-files.ts";
 import { PROBE_SPLITS, SPLIT_SOURCES, STEP_NAMES, type Workspace } from "./workspace.ts";
 
@@ -167,8 +168,7 @@ function describeCauses(stale: readonly ChainFile[], conflict: Conflict | null):
     const readers = conflict.readers.map(({ name }) => name).join(" and ");
     causes.push(`${readers} were made of two versions of ${conflict.name}, which is gone`);
   }
-  const more = causes.length - MOST_CAUSES;
-  return [...causes.slice(0, MOST_CAUSES), ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
+  return listShortly(causes, { most: MOST_CAUSES, separator: "; " });
 }
 
 /** The outputs of a step are stale together. */

@@ -10,6 +10,7 @@ import {
   refuseForeign,
 } from "../store/output-ownership.ts";
 import { fileExists } from "../store/read-file.ts";
+import { listShortly } from "../text/shorten.ts";
 import { type Chain, openChain, requireCurrent } from "./chain.ts";
 import { producerOf, type StepName, type Workspace } from "./workspace.ts";
 
@@ -126,7 +127,7 @@ export async function decideStep(
   if (whenStale === "refuse" && !extendable && !gone.includes(main)) {
     throw new SepError(
       "output-differs",
-      `${name(main)} was made differently: ${listReasons(reasons)}. Use --force to replace it, or --out for another folder.`,
+      `${name(main)} was made differently: ${listShortly(reasons, LIST_OF_REASONS)}. Use --force to replace it, or --out for another folder.`,
     );
   }
   return { ...decided, action: extendable ? "extend" : "redo", reasons };
@@ -151,12 +152,7 @@ export async function refuseForeignOutputs(
 }
 
 /** A step may have dozens of outputs; nobody reads so many reasons. */
-export function listReasons(reasons: readonly string[]): string {
-  const left = reasons.length - SHOWN_REASONS;
-  return [...reasons.slice(0, SHOWN_REASONS), ...(left > 0 ? [`and ${left} more`] : [])].join("; ");
-}
-
-const SHOWN_REASONS = 8;
+export const LIST_OF_REASONS = { most: 8, separator: "; " } as const;
 
 /** @throws SepError `missing-input` */
 export async function requireInput(path: string, step: StepName): Promise<void> {

@@ -1,6 +1,7 @@
 import { groupQuestions } from "../samples/near-duplicates.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
+import { listShortly } from "../text/shorten.ts";
 
 /** Words of each question, by its id. */
 type QuestionTexts = ReadonlyMap<string, string>;
@@ -99,11 +100,5 @@ export function warnOfDuplicates(
   ];
 }
 
-const NAMED = 5;
-
 /** The first few of some questions, and how many more. */
-export function nameSome(ids: readonly string[]): string {
-  const named = ids.slice(0, NAMED).map((id) => JSON.stringify(id));
-  const rest = ids.length - named.length;
-  return `${named.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
-}
+export const nameSome = (ids: readonly string[]): string => listShortly(ids.map((id) => JSON.stringify(id)));

@@ -87,7 +87,7 @@ async function* foresee(
   const reasons =
     action === "make" || names.length === 0
       ? []
-      : [`made of ${listShortly(names, MOST_NAMES)}, which will be another`];
+      : [`made of ${listShortly(names, { most: MOST_NAMES })}, which will be another`];
   plan.steps.push({ step, part, action, reasons, outputs: writes });
 }
 

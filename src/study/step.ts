@@ -8,11 +8,12 @@ import { acquireLock } from "../store/lock.ts";
 import { type Manifest, type ManifestWarning, writeManifest } from "../store/manifest.ts";
 import { manifestPathOf, nameWithin, removeRunState, writeRunState } from "../store/output-ownership.ts";
 import { removeLeftovers } from "../store/write-atomic.ts";
+import { listShortly } from "../text/shorten.ts";
 import { openChain, requireCurrent } from "./chain.ts";
 import {
   decideStep,
   fingerprintAll,
-  listReasons,
+  LIST_OF_REASONS,
   requireInput,
   type StepDefinition,
   type StepPlan,
@@ -124,7 +125,12 @@ async function* runLocked(
   }
   if (action !== "make") {
     const state = action === "extend" ? "extended" : "stale";
-    yield { kind: "note", step, part, message: `${name(main)} is ${state}: ${listReasons(reasons)}` };
+    yield {
+      kind: "note",
+      step,
+      part,
+      message: `${name(main)} is ${state}: ${listShortly(reasons, LIST_OF_REASONS)}`,
+    };
   }
 
   await writeRunState(main, "making");

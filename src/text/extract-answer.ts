@@ -1,6 +1,6 @@
 import { parseAnswer } from "./math-answer/parse-answer.ts";
 
-/** Which pattern an answer was found by; the last one in open answers only. */
+/** The pattern that an answer was found by; the last one for open answers only. */
 export type AnswerRule =
   | "boxed"
   | "answer-marker"
@@ -25,7 +25,7 @@ export interface ExtractedAnswer {
  * 5. `last-number`: the last number, or the numbers of the last line's `x = 1 or x = 2`;
  * 6. `last-line`: the last line with anything on it.
  *
- * Time is linear in the text, and nothing but the text is looked at.
+ * Takes time linear in the text.
  * @param text what the model said after its reasoning
  * @returns null if the text is blank, or nothing but emphasis and full stops
  */
@@ -52,15 +52,15 @@ const MARKER =
 
 function afterLastMarker(text: string): string | null {
   for (const match of [...text.matchAll(MARKER)].reverse()) {
-    // On this line or the next one with anything on it. Before the last marker there is none without.
+    // On this line or the next non-blank one.
     const line = /[^\s*][^\n]*/.exec(text.slice(match.index + match[0].length))?.[0];
-    // What follows the first sentence explains.
+    // Further sentences are explanations.
     if (line !== undefined) return fromSentence(tidy(line.replace(/\.\s.*$/, "")));
   }
   return null;
 }
 
-/** Of "therefore 18 apples, as we saw" it is the 18: the one number or formula in a sentence that is not one itself. */
+/** The only number or formula of a sentence: 18 in "therefore 18 apples, as we saw". */
 function fromSentence(line: string): string {
   if (line.length > MAX_SENTENCE || line.split(/\s+/).length <= MAX_NAME_WORDS) return line;
   if (parseAnswer(line).kind !== "text") return line;
@@ -69,7 +69,7 @@ function fromSentence(line: string): string {
   return found.length === 1 ? tidy(found[0] as string) : line;
 }
 
-/** Fewer words may be a name that has a number in it. */
+/** So few words may be a name that contains a number. */
 const MAX_NAME_WORDS = 3;
 /** Longer than any sentence that states an answer. */
 const MAX_SENTENCE = 500;
@@ -80,7 +80,7 @@ function afterLastHash(text: string): string | null {
   return tidy(matches.at(-1)?.[1] ?? "");
 }
 
-/** In dollars that touch what is in them, which those of two prices do not. */
+/** The dollar signs touch the formula, unlike those of two prices. */
 const FORMULA =
   /(?<![\\$\d])\$(?![\s$])(?:\\.|[^$\\\n]){1,300}(?<!\s)\$(?![\d$])|\$\$(?:\\.|[^$\\]){1,600}\$\$|\\\((?:(?!\\\)).){1,300}\\\)|\\\[(?:(?!\\\])[\s\S]){1,600}\\\]/g;
 
@@ -181,13 +181,13 @@ function tidyOpen(line: string): string {
 const MAX_LAYERS = 4;
 
 /**
- * What is in the last `\boxed{…}` or `\fbox{…}` whose braces close; a box cut off by the token limit hides none
- * before it. Of boxes within a box it is the outer one's content, unless that is nothing but the inner one. Boxes
+ * The content of the last `\boxed{…}` or `\fbox{…}` whose braces close; one that the token limit cut off is ignored.
+ * Of nested boxes it is the content of the outer one, unless that holds nothing but the inner one. Boxes
  * joined by commas, "and" or "or" are one answer: `\boxed{1} and \boxed{2}` is `1, 2`. `\boxed 5` has no braces.
  * Time is linear in the text.
  * @returns null if there is none
  */
-export function lastBoxed(text: string): string | null {
+function lastBoxed(text: string): string | null {
   const boxes = findBoxes(text);
   const last = boxes.at(-1);
   if (last === undefined) return null;
@@ -212,7 +212,7 @@ interface Box {
 const JOINS = /^[\s$]*(?:,|;|,?[\s$]*(?:\\text\{\s*)?(?:and|or)\b(?:\s*\})?)[\s$]*$/;
 const MAX_GAP = 40;
 
-/** Those that are in no other box, in the order of the text. One pass with a stack. */
+/** The outermost boxes, in the order of the text. */
 function findBoxes(text: string): readonly Box[] {
   const boxes: Box[] = [];
   const open: { readonly at: number; readonly start: number }[] = [];
@@ -224,7 +224,7 @@ function findBoxes(text: string): readonly Box[] {
       );
       const content = bare?.[1] ?? bare?.[2];
       if (bare && content !== undefined) boxes.push({ start: at, end: at + bare[0].length, content });
-      at += 1; // an escaped brace is no brace
+      at += 1; // an escaped brace does not count
     } else if (char === "{") {
       const command = /\\f?box(?:ed)?\s{0,3}$/.exec(text.slice(Math.max(0, at - 10), at));
       open.push({ at: at + 1, start: command === null ? -1 : at - command[0].length });

@@ -6,7 +6,7 @@ const NAME =
   /(?:^|_)(?:(?:api|access|secret|private|auth)_?key|(?:auth|access)?token|secret|password|passwd|passphrase|credentials?)(?:_\w+)?$/i;
 /** Where a secret is kept, or whose it is: PASSWORD_STORE_DIR, HF_TOKEN_PATH, AWS_ACCESS_KEY_ID. */
 const ABOUT = /_(?:file|path|dir|folder|store|name|id|url|uri|endpoint|host|type|user)$/i;
-/** Options of other programs; ours take no secret, and whoever gives one all the same should not see it printed. */
+/** Options of other programs. Ours take no secrets, but if one is given anyway, it must not be printed. */
 const OPTION = /^--?[\w-]*(?:api-?key|password|secret)(?:=(.*))?$/i;
 const ADDRESS_LOGIN = /(https?)?:\/\/([^\s/?#"'<>\\]{1,1024})@/gi;
 const ADDRESS_TOKEN =
@@ -17,7 +17,7 @@ const ADDRESS_TOKEN =
  * address, and values of options named like a key.
  * @param env environment variables
  * @param args of the command line
- * @returns as they are and, where they stand in an address, decoded too; short ones among them
+ * @returns as they are and, if they are part of an address, decoded as well; short ones included
  */
 export function findSecrets(
   env: Readonly<Record<string, string | undefined>>,
@@ -45,7 +45,7 @@ function secretsOfAddresses(text: string): string[] {
   return [...logins, ...tokens].flatMap((secret) => [secret, decodePercent(secret)]);
 }
 
-/** Percent-encoding undone; the text itself where a per cent sign encodes nothing. */
+/** Decodes percent-encoding; returns the text itself if that fails. */
 export function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text);

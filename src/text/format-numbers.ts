@@ -3,18 +3,18 @@
  * p-value, one word where there is no number. JSON and CSV keep what `JSON.stringify` writes.
  */
 
-/** What stands where there is no number. */
+/** Shown where there is no number. */
 const MISSING = "none";
 
 /** A number with a fixed count of decimals. */
 export const formatNumber = (value: number | null, decimals = 3): string =>
   value === null ? MISSING : withMinus(withoutNegativeZero(value.toFixed(decimals)));
 
-/** A number with some significant digits and no zeros behind them: a threshold may be 0.25 or 1.03e−8. */
+/** A number with some significant digits and no trailing zeros: a threshold may be 0.25 or 1.03e−8. */
 export const formatSignificant = (value: number, digits = 3): string =>
   withMinus(String(Number(value.toPrecision(digits)) + 0));
 
-/** A share in percent, without zeros behind the decimal point: 22.2%, 10%. */
+/** A share in percent, without trailing zeros: 22.2%, 10%. */
 export const formatPercent = (share: number | null, decimals = 0): string =>
   share === null ? MISSING : `${withMinus(String(Number((100 * share).toFixed(decimals)) + 0))}%`;
 
@@ -25,7 +25,10 @@ export function formatSigned(value: number | null, decimals = 3): string {
   return shown.startsWith(MINUS) ? shown : `+${shown}`;
 }
 
-/** The interval of a level as "0.71 to 0.93". */
+/** "1.5 GB" */
+export const formatGigabytes = (sizeBytes: number): string => `${(sizeBytes / 1e9).toFixed(1)} GB`;
+
+/** The 95% interval: "0.71 to 0.93". */
 export function formatInterval(
   intervals: readonly { readonly level: number; readonly low: number; readonly high: number }[],
   { decimals = 2, signed = false }: { readonly decimals?: number; readonly signed?: boolean } = {},
@@ -42,7 +45,7 @@ const SHOWN_LEVEL = 0.95;
 /**
  * A p-value for a table: 0.011, "< 0.001", and "≤ 0.001" where no permutation was as extreme as what was found. The
  * smallest value that n permutations can give, 1/(n + 1), is a bound and not a measurement. Never "0.000".
- * @param permutations how many gave the value; null where it is not a permutation's own, as after a correction
+ * @param permutations number behind the value; null if it does not come from one test, as after a correction
  */
 export function formatPValue(value: number | null, permutations: number | null): string {
   if (value === null) return MISSING;
@@ -62,5 +65,5 @@ const MINUS = "\u2212";
 
 const withMinus = (text: string): string => text.replaceAll("-", MINUS);
 
-/** What rounds to zero has no sign. */
+/** A number that rounds to zero has no sign. */
 const withoutNegativeZero = (text: string): string => (/^-[0.]+$/.test(text) ? text.slice(1) : text);

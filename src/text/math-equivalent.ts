@@ -1,4 +1,4 @@
-import type { Answer } from "./math-answer/answer.ts";
+import type { Answer } from "./math-answer/expression.ts";
 import { parseAnswer } from "./math-answer/parse-answer.ts";
 import { sameAnswer } from "./math-answer/same-answer.ts";
 
@@ -15,8 +15,8 @@ import { sameAnswer } from "./math-answer/same-answer.ts";
  *   are compared as sets of real numbers. Matrices entry by entry.
  * - Words: the same but for case and articles. What cannot be read, a malformed formula too, is compared as words.
  *
- * Symmetric, and true for any answer and itself; not transitive, because of rounding, percent and units. docs/
- * math-equivalence.md has examples. Never throws, and always ends: an answer of more than 2000 characters or 50
+ * Symmetric and reflexive; not transitive, because of rounding, percent and units. docs/math-equivalence.md has
+ * examples. Never throws, and always ends: an answer of more than 2000 characters or 50
  * brackets deep equals only the same text; integers and fractions are worked out up to 4096 bits, factorials up to
  * 500!, and powers of symbols are never multiplied out; a pair gets 200 000 units of work, about a microsecond each,
  * and what is undecided then is not the same.
@@ -32,7 +32,7 @@ export function mathEquivalent(a: string, b: string): boolean {
 const MAX_LENGTH = 2000;
 /** Short enough to be exact as a float. Most answers of most models are these. */
 const WHOLE = /^-?\d{1,15}$/;
-/** Half of the pairs in the test's table take under 60 units, the dearest 20 000; all of it is a quarter of a second. */
+/** Half of the pairs in the test's table take under 60 units, the most expensive 20 000; all of it takes a quarter of a second. */
 export const MAX_WORK = 200_000;
 
 /**

@@ -1,4 +1,4 @@
-/** What an open answer is held against. */
+/** What an open answer is compared with. */
 export interface OpenReference {
   /** The reference answer and its other accepted spellings; the best match counts, as in SQuAD. */
   readonly accepted: readonly string[];

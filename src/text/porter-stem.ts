@@ -1,6 +1,6 @@
 /**
- * The Porter stem of an English word, with the extensions that NLTK's stemmer has by default, since ROUGE is
- * defined through it.
+ * The Porter stem of an English word with NLTK's default extensions, which Python's `rouge_score` uses. The stemmers on
+ * npm lack these extensions; see docs/dependencies.md.
  * @param word lower-case; words of one or two letters are their own stems
  * @see Porter 1980, "An algorithm for suffix stripping"; nltk.stem.porter, mode NLTK_EXTENSIONS
  */

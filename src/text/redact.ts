@@ -6,7 +6,7 @@ export interface Redactor {
   readonly known: (text: string) => string;
 }
 
-export const REDACTED = "[redacted]";
+const REDACTED = "[redacted]";
 
 /** A shorter value, such as the "1" of a switch, would take ordinary words and numbers out of messages. */
 const MIN_LENGTH = 8;

@@ -59,9 +59,8 @@ function placesOf(tokens: readonly string[]): ReadonlyMap<string, readonly numbe
 
 /**
  * The words that ROUGE compares: lower-case, without punctuation, words of more than three letters by their stem.
- * For English text these are the tokens of Python's `rouge_score`. That one drops every letter outside a to z, so
- * that two equal answers in Greek share nothing; here words of any script count, and scripts that put no spaces
- * between words count by character.
+ * For English text these are the tokens of Python's `rouge_score`, which drops every letter outside a to z, so that two
+ * equal answers in Greek share nothing. Here words of any script count, and scripts without spaces count by character.
  * @see Lin 2004, "ROUGE: A package for automatic evaluation of summaries"
  */
 export function rougeTokens(text: string): string[] {

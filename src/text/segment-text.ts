@@ -1,7 +1,7 @@
 /**
- * The words of a question by which it is compared with others: Unicode form, case, white space and the punctuation of
- * prose make no difference, and what carries mathematical meaning does. `3-4`, `3+4`, `3/4`, `3.4`, `3*4`, `3%` and `3!`
- * all differ; `3 × 4` is `3*4`, `x²` is `x^2`. Scripts that are written without spaces have one word a character.
+ * The words by which a question is compared with others. Unicode form, case, white space and the punctuation of prose
+ * make no difference; what carries mathematical meaning does. `3-4`, `3+4`, `3/4`, `3.4`, `3*4`, `3%` and `3!`
+ * all differ; `3 × 4` is `3*4`, `x²` is `x^2`. In scripts without spaces each character is a word.
  * @returns words in order; of a text that is all punctuation, its characters
  */
 export function questionWords(text: string): string[] {
@@ -15,7 +15,7 @@ export function questionWords(text: string): string[] {
   return words.length > 0 ? words : [...plain.replace(/\s/gu, "")];
 }
 
-/** Two questions are the same if this is. */
+/** Equal for questions in the same words. */
 export const normalizeQuestion = (text: string): string => questionWords(text).join(" ");
 
 /** Compatibility normalisation would read `x²` as `x2` and `3½` as `31⁄2`. */
@@ -34,23 +34,23 @@ const foldCase = (text: string): string =>
 const plainSymbols = (text: string): string =>
   text
     .replace(/[\u2010-\u2013\u2212]/g, "-")
-    .replace(/(?<=\s)-{2,3}(?=\s)|(?<=\p{L}{2})-{2,3}(?=\p{L}{2})/gu, "\u2014") // a dash as typewriters have it
+    .replace(/(?<=\s)-{2,3}(?=\s)|(?<=\p{L}{2})-{2,3}(?=\p{L}{2})/gu, "\u2014") // a dash as on a typewriter
     .replace(/[\u00d7\u00b7\u22c5\u2217\u2219]/g, "*")
     .replace(/[\u00f7\u2044\u2215]/g, "/")
     .replace(/[\u2018\u2019\u02bc\u2032]/g, "'");
 
-/** What is left of a text's punctuation stands for something: brackets, operators, currencies, marks within numbers. */
+/** Keeps punctuation that carries meaning: brackets, operators, currencies, marks within numbers. */
 function dropProsePunctuation(text: string): string {
   return text.replace(PROSE_PUNCTUATION, (mark, at: number) => {
     const before = text.slice(Math.max(0, at - 2), at);
     const after = text.slice(at + mark.length, at + mark.length + 2);
-    if (isMathematical(mark, before, after)) return mark;
+    if (belongsToFormula(mark, before, after)) return mark;
     const isApostrophe = mark === "'" && /[\p{L}\p{M}]$/u.test(before) && /^[\p{L}\p{M}]/u.test(after);
     return isApostrophe ? "" : " ";
   });
 }
 
-function isMathematical(mark: string, before: string, after: string): boolean {
+function belongsToFormula(mark: string, before: string, after: string): boolean {
   const followsNumber = /[\p{N})\]}]$/u.test(before);
   const followsSymbol = /(?:^|[^\p{L}\p{M}\p{N}'"])[\p{L}\p{N}]$/u.test(before);
   const precedesNumber = /^\p{N}/u.test(after);
@@ -71,7 +71,7 @@ function isMathematical(mark: string, before: string, after: string): boolean {
 const PROSE_PUNCTUATION =
   /[-.,:;!?'"`\u00a1\u00ab\u00bb\u00bf\u2014\u2015\u201a-\u201f\u2020-\u2027\u2039\u203a\u3001\u3002\u3008-\u3011\u301c-\u301f\u30fb\u060c\u061b\u061f\u0964\u0965]/g;
 
-/** Numbers with what stands inside them; letters; characters of scripts without spaces; every symbol by itself. */
+/** Numbers with the marks inside them; letters; characters of scripts without spaces; every symbol by itself. */
 const WORD =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]\p{M}*|\.?\p{N}+(?:[.,:]\p{N}+)*|(?:(?!\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Thai}|\p{Script=Lao}|\p{Script=Khmer}|\p{Script=Myanmar})[\p{L}\p{M}])+|[^\s\p{L}\p{M}\p{N}]/gu;
 

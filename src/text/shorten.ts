@@ -1,25 +1,37 @@
-/** Characters of a text from a file that a message shows; enough to find it there. */
+/** Characters of a text that a message shows: enough to find it in its file. */
 const MOST_CHARACTERS = 80;
-/** Names of a list that a message shows. */
+/** Items of a list that a message shows. */
 const MOST_NAMES = 5;
-/** Lists and objects within lists that a message shows. */
+/** Levels of nested lists and objects that a message shows. */
 const MOST_DEPTH = 2;
 
-/** A text from outside as a message can hold it: its beginning, if it is long. */
+/** The beginning of a text that may be long, for a message. */
 export function shorten(text: string, most: number = MOST_CHARACTERS): string {
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
-/** Names from outside: `a, b, c, d, e and 59,995 more`. */
-export function listShortly(names: readonly string[], most: number = MOST_NAMES): string {
-  const shown = names.slice(0, most).map((name) => shorten(name));
-  const rest = names.length - shown.length;
-  return `${shown.join(", ")}${rest > 0 ? ` and ${rest.toLocaleString("en")} more` : ""}`;
+interface ListShortlyOptions {
+  /** Items that are shown. */
+  readonly most?: number;
+  /** Between them. A semicolon is for items that are clauses of their own: none of them is cut short. */
+  readonly separator?: ", " | "; ";
+}
+
+/** The first few of many: `a, b, c, d, e and 59,995 more`. */
+export function listShortly(
+  items: readonly string[],
+  { most = MOST_NAMES, separator = ", " }: ListShortlyOptions = {},
+): string {
+  const isClauses = separator === "; ";
+  const shown = items.slice(0, most).map((item) => (isClauses ? item : shorten(item)));
+  const rest = items.length - shown.length;
+  const more = `${isClauses ? ";" : ""} and ${rest.toLocaleString("en")} more`;
+  return `${shown.join(separator)}${rest > 0 ? more : ""}`;
 }
 
 /**
- * A value from outside as JSON, cut short. Only what is shown is looked at, so that a value of millions, or one that
- * holds itself, costs nothing.
+ * The beginning of a value as JSON, for a message. Reads no more than it shows, so that huge and circular values cost
+ * nothing.
  */
 export const showShortly = (value: unknown, most: number = MOST_CHARACTERS): string =>
   shorten(show(value, 0), most);
@@ -45,8 +57,8 @@ function show(value: unknown, depth: number): string {
 }
 
 /**
- * Somebody else's text, such as a server's message, for a terminal: printable, on one line, and not too long.
- * Control characters could move the cursor or change what is shown.
+ * Text from outside, such as a server's message, for a terminal: printable, on one line, and not too long. Control
+ * characters could move the cursor or change what is shown.
  */
 export function printableLine(text: string | null, maxLength: number = MAX_LENGTH): string {
   const printable = (text ?? "").replace(/[^\x20-\x7e\u00a0-\uffff]+/g, " ").trim();

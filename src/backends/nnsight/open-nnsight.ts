@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openCheckpointFolder } from "../../checkpoint/checkpoint.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
-import { loadModelProfile, PROFILE_FILES, type ModelProfile } from "../../checkpoint/load-model-profile.ts";
+import { loadModelProfile, type ModelProfile, PROFILE_FILES } from "../../checkpoint/load-model-profile.ts";
 import { isGgufPath, locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
 import { type OpeningEvent, reportPull, reportServer } from "../../checkpoint/opening-event.ts";
 import { SepError } from "../../errors.ts";

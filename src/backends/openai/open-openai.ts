@@ -5,7 +5,7 @@ import type { JudgeModel } from "../../meaning/judge-model.ts";
 import { describeOutcome, quoteAnswer } from "../../net/describe-outcome.ts";
 import { drain } from "../../net/map-concurrently.ts";
 import { retry, type Sleep, sleepFor } from "../../net/retry.ts";
-import { type Answered, type Outcome, parseBody, sendOnce } from "../../net/send-once.ts";
+import { type Answered, parseBody, type RequestOutcome, sendOnce } from "../../net/send-once.ts";
 import { parseServerAddress } from "../../net/server-address.ts";
 import type { BackendWith, OpenBackendOptions } from "../backend.ts";
 
@@ -96,7 +96,7 @@ async function ask(
   };
   const send = () => sendOnce(endpoint, request, { fetch, limitMs: REQUEST_LIMIT_MS, signal });
   const outcome = await drain(
-    retry<Outcome>(send, { tries: TRIES, firstDelayMs: FIRST_DELAY_MS, sleep, random, signal }),
+    retry<RequestOutcome>(send, { tries: TRIES, firstDelayMs: FIRST_DELAY_MS, sleep, random, signal }),
   );
   if (outcome.kind === "answered" && outcome.status < 300) return readReply(outcome, endpoint);
   throw failed(endpoint, describeOutcome(outcome), outcome.kind === "lost" ? outcome.cause : undefined);

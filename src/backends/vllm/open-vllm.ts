@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
-import { type ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { type OpeningEvent, reportServer } from "../../checkpoint/opening-event.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { parseServerAddresses, type ServerAddress } from "../../net/server-address.ts";

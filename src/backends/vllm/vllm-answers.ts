@@ -10,7 +10,14 @@ import { allOrNone } from "../../net/map-concurrently.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { formatNumber } from "../../text/format-numbers.ts";
-import { type AnswerApi, type AnswerRequestOptions, answerPath, buildAnswerRequest, readAnswer, type ServedAnswer } from "./answer-protocol.ts";
+import {
+  type AnswerApi,
+  type AnswerRequestOptions,
+  answerPath,
+  buildAnswerRequest,
+  readAnswer,
+  type ServedAnswer,
+} from "./answer-protocol.ts";
 import { checkTokenizer, type ServedModel } from "./served-model.ts";
 
 export interface VllmAnswersOptions {

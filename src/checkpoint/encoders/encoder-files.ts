@@ -1,8 +1,8 @@
-import type { EncoderDtype } from "../../engine/encoders/encoder.ts";
-import { type FileChoice, SAFETENSORS_FILES } from "../hub/choose-files.ts";
 import { join } from "node:path";
+import type { EncoderDtype } from "../../engine/encoders/encoder.ts";
 import { SepError } from "../../errors.ts";
-import { readIfThere, openRegularFile } from "../../store/read-file.ts";
+import { openRegularFile, readIfThere } from "../../store/read-file.ts";
+import { type FileChoice, SAFETENSORS_FILES } from "../hub/choose-files.ts";
 import { sizeIfThere } from "../hub/hub-cache.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createFakeModel } from "../../../test/fakes/fake-model.ts";
 import { createHubStage, type HubStage } from "../../../test/fakes/hub-stage.ts";
+import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { drain } from "../../net/map-concurrently.ts";
 import { type LocateEncoderOptions, locateEncoder, readMaxTokens, type TokenLimits } from "./load-encoder.ts";
-import { createConfigReader } from "../../engine/graph/config-reader.ts";
 
 const SMALL = { "config.json": "{}", "tokenizer.json": "{ }", "tokenizer_config.json": "{  }" };
 const EXPORTS = {

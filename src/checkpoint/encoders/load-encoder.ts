@@ -7,12 +7,19 @@ import { readTextTemplate } from "../../engine/tokenizer/text-template.ts";
 import { SepError } from "../../errors.ts";
 import { drain } from "../../net/map-concurrently.ts";
 import { fingerprintCheckpoint } from "../checkpoint.ts";
-import { isGgufPath, type CheckpointLocation, locateCheckpoint } from "../locate-checkpoint.ts";
+import type { HubOptions, PullEvent } from "../hub/hub.ts";
+import { type CheckpointLocation, isGgufPath, locateCheckpoint } from "../locate-checkpoint.ts";
 import { readJsonFile } from "../read-json-file.ts";
 import { openTokenizer, readTokenizerFiles } from "../tokenizer/load-text-tokenizer.ts";
-import { chooseEncoderFiles, findEncoderWeights, type Cpu, detectCpu, type EncoderUse, type EncoderWeights } from "./encoder-files.ts";
+import {
+  type Cpu,
+  chooseEncoderFiles,
+  detectCpu,
+  type EncoderUse,
+  type EncoderWeights,
+  findEncoderWeights,
+} from "./encoder-files.ts";
 import { openBuiltEncoder, openExportedEncoder } from "./open-encoder-graph.ts";
-import type { HubOptions, PullEvent } from "../hub/hub.ts";
 
 export interface LoadEncoderOptions extends Omit<LocateEncoderOptions, "use"> {
   /** Threads of a forward pass; all that this process may use by default. */

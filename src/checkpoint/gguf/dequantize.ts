@@ -8,8 +8,8 @@ import { decodeFloat16 } from "../../math/half.ts";
 export type Dequantize = (type: GgmlTypeName, bytes: Uint8Array, values: Float32Array) => void;
 
 /**
- * Every value is the one that the reference computes, bit for bit (NaN for NaN): its products are exact in
- * float32, so that computing in doubles and rounding once, as the arrays here do, rounds the same sums once.
+ * The values equal the reference's bit for bit (NaN for NaN). Its products are exact in float32, so that computing in
+ * doubles and rounding on the write to the Float32Array gives the same results.
  * @see the Python package `gguf`, `quants.py`, whose numbers the tests hold; ggml's `ggml-quants.c`
  */
 export function createDequantizer(): Dequantize {
@@ -69,7 +69,7 @@ function smallBlocks({
   return (bytes, values, halves) => {
     for (let at = 0, out = 0; out < values.length; at += blockBytes, out += SMALL_BLOCK) {
       const scale = halves[half(bytes, at)] as number;
-      const minimum = hasMinimum ? (halves[half(bytes, at + 2)] as number) : -0; // adds nothing, to a -0 neither
+      const minimum = hasMinimum ? (halves[half(bytes, at + 2)] as number) : -0; // x + -0 is x, for x = -0 too
       const low = hasFifths ? half(bytes, at + quants - 4) : 0;
       const high = hasFifths ? half(bytes, at + quants - 2) : 0;
       for (let i = 0; i < 16; i++) {
@@ -103,7 +103,7 @@ function largeBlocks({
 }): UnpackBlocks {
   return (bytes, values, halves) => {
     const quants = blockBytes - 128;
-    const fifths = hasFifths ? quants - 32 : quants; // other bytes, of which no bit is kept
+    const fifths = hasFifths ? quants - 32 : quants; // without fifth bits: any bytes, masked to zero
     const mask = hasFifths ? 0xff : 0;
     for (let at = 0, out = 0; out < values.length; at += blockBytes, out += LARGE_BLOCK) {
       const scale = halves[half(bytes, at)] as number;
@@ -209,7 +209,7 @@ export const GGML_TYPES: Readonly<Record<number, GgmlType>> = {
   30: { name: "BF16", blockSize: 1, blockBytes: 2 },
 };
 
-/** Types that files are made with and that are not implemented, so that an error can name them. */
+/** Types that occur in files and are not implemented, for the error that names them. */
 export const OTHER_GGML_TYPES: Readonly<Record<number, string>> = {
   9: "Q8_1",
   10: "Q2_K",

@@ -3,7 +3,7 @@ import type { GgufHeader } from "./gguf-header.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 
 /** The values of `general.architecture` that are read; each is also the `model_type` of its config. */
-export const GGUF_ARCHITECTURES = ["llama", "qwen2", "qwen3", "gpt2"] as const;
+const GGUF_ARCHITECTURES = ["llama", "qwen2", "qwen3", "gpt2"] as const;
 export type GgufArchitecture = (typeof GGUF_ARCHITECTURES)[number];
 
 /** @throws SepError `unsupported-model` naming the architecture and those that are read */
@@ -22,7 +22,7 @@ export function readGgufArchitecture(metadata: GgufMetadata): GgufArchitecture {
  * @param frequencyFactors [headSize / 2] of the tensor `rope_freqs.weight`, or null
  * @param endTokenIds every token that ends an answer
  * @throws SepError `bad-checkpoint` for a missing or wrong value, `unsupported-model` for a setting that would
- *   change the arithmetic in a way that is not implemented
+ *   change the results in a way that is not implemented
  */
 export function readGgufConfig(
   { tensors }: Pick<GgufHeader, "tensors">,
@@ -109,8 +109,8 @@ function llamaFields(
 const DEFAULT_ROPE_THETA = 10_000;
 
 /**
- * llama.cpp stores Llama 3's stretched frequencies as one divisor each, in a tensor, and the other kinds of scaling
- * as metadata.
+ * llama.cpp stores the scaling of Llama 3's rotary frequencies as a tensor of divisors, and other kinds of scaling as
+ * metadata.
  */
 function ropeScaling(
   metadata: GgufMetadata,
@@ -134,7 +134,7 @@ function ropeScaling(
   };
 }
 
-/** Settings that {@link readGgufConfig} reads, or that say nothing about the arithmetic. */
+/** Settings that {@link readGgufConfig} reads, or that do not affect the results. */
 const READ_OR_HARMLESS: ReadonlySet<string> = new Set([
   "context_length",
   "embedding_length",
@@ -157,7 +157,7 @@ const READ_OR_HARMLESS: ReadonlySet<string> = new Set([
   "rope.scaling.finetuned",
 ]);
 
-/** Settings that some converters write although the model does without them, and what they say then. */
+/** Settings that some converters write although the model does not use them, with the value that says so. */
 const NEUTRAL: ReadonlyMap<string, string> = new Map([
   ["attention.causal", "true"],
   ["attention.sliding_window", "0"],
@@ -168,7 +168,7 @@ const NEUTRAL: ReadonlyMap<string, string> = new Map([
   ["use_parallel_residual", "false"],
 ]);
 
-/** Whatever is not known may change what the model computes, so it is refused rather than passed over. */
+/** An unknown setting may change what the model computes, so it is an error rather than ignored. */
 function refuseUnknownSettings(metadata: GgufMetadata, architecture: GgufArchitecture): void {
   const prefix = `${architecture}.`;
   for (const key of metadata.keys) {

@@ -90,7 +90,7 @@ describe("a GGUF header", () => {
     ["more fields than bytes", { fieldCount: 60_000 }, /number of metadata fields .* is 60000/],
     ["a count beyond 2^53", { fieldCount: 2n ** 64n - 1n }, /is 18446744073709551615, at most 65536/],
     ["an unknown value type", { metadata: [["k", { type: 13, bytes: new Uint8Array(8) }]] }, /value type 13/],
-    ["a truth value of 2", { metadata: [["k", fakeValue.flag(2)]] }, /"k" is 2, and a truth value is 0 or 1/],
+    ["a boolean of 2", { metadata: [["k", fakeValue.flag(2)]] }, /"k" is 2, and a boolean is 0 or 1/],
     ["a field twice", { metadata: [1, 2].map((n) => ["k", fakeValue.uint8(n)] as const) }, /has "k" twice/],
     [
       "an array that is longer than the file",

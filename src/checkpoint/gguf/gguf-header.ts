@@ -22,7 +22,7 @@ export interface GgufTensor {
 
 export interface GgufHeader {
   readonly path: string;
-  /** When the file was last written to, ms; tells a file that changes while it is read. */
+  /** Modification time, ms: detects a file that changes while it is read. */
   readonly modifiedMs: number;
   readonly metadata: ReadonlyMap<string, GgufValue>;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
@@ -31,9 +31,9 @@ export interface GgufHeader {
 /**
  * Reads and checks the header of a GGUF file, versions 2 and 3, little-endian.
  *
- * Our own reader and not `@huggingface/gguf` (0.4.6): that one also fetches from the network, brings 6 MB with it,
- * cuts a text off in silence where the file ends inside it, keeps the last of two equal keys, reads any byte as a
- * truth value, and does not hold the tensors' offsets against the file.
+ * Why not `@huggingface/gguf` (0.4.6): it also fetches from the network, brings 6 MB with it, silently truncates a
+ * string at the end of the file, keeps the last of two equal keys, reads any byte as a boolean, and does not check the
+ * tensors' offsets against the file.
  * @throws SepError `bad-checkpoint` naming the offending value and its bound, `unsupported-model` for tensors of a
  *   type that is not implemented and for one part of a split file
  * @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
@@ -98,7 +98,7 @@ const MAX_FIELDS = 1 << 16;
 const LEAST_TENSOR_BYTES = 8 + 4 + 8 + 4 + 8;
 /** Length of the key, type, and the smallest value. */
 const LEAST_FIELD_BYTES = 8 + 4 + 1;
-/** The format allows more for keys, but real ones stay below 100, and they stand in messages. */
+/** The format allows longer keys, but real ones have fewer than 100 bytes, and they are shown in messages. */
 const MAX_NAME_BYTES = 1024;
 /** ggml's own limit. */
 const MAX_DIMENSIONS = 4;
@@ -164,7 +164,7 @@ function placeTensor(
   if (relativeOffset % BigInt(alignment) !== 0n)
     fail(`tensor "${name}" lies at ${relativeOffset}, which is no multiple of the alignment ${alignment}`);
   const room = fileSizeBytes - begin;
-  // in floats: beyond 2^53 they are inexact, and far larger than any room
+  // as doubles: inexact beyond 2^53, which is far larger than any file
   if (!(Number(relativeOffset) + byteLength <= room))
     fail(
       `tensor "${name}", ${type.name} [${shape}], takes ${byteLength} bytes from ${relativeOffset} on, and the file has ${Math.max(0, room)} bytes of tensors`,

@@ -1,6 +1,6 @@
 import { SepError } from "../../errors.ts";
 
-/** Typed access to a GGUF file's metadata; every complaint names the file, the key and its value. */
+/** Typed access to a GGUF file's metadata; every error names the file, the key and its value. */
 export interface GgufMetadata {
   readonly path: string;
   readonly keys: readonly string[];
@@ -18,7 +18,7 @@ export interface GgufMetadata {
   show(key: string): string;
 }
 
-/** @throws SepError `bad-checkpoint`, from every accessor, for a value of another kind */
+/** @throws SepError `bad-checkpoint`, from every accessor, for a value of another type */
 export function createGgufMetadata(path: string, values: ReadonlyMap<string, GgufValue>): GgufMetadata {
   const show = (key: string): string => {
     const value = values.get(key);
@@ -79,8 +79,8 @@ export function createGgufMetadata(path: string, values: ReadonlyMap<string, Ggu
 
 const SHOWN_CHARACTERS = 60;
 
-/** An array of metadata: numbers lie in typed arrays, so that a long one takes little memory. */
-export type GgufArray =
+/** An array of metadata: numbers are in typed arrays, to save memory. */
+type GgufArray =
   | readonly string[]
   | readonly boolean[]
   | readonly GgufArray[]
@@ -104,7 +104,7 @@ export function readGgufValue(cursor: GgufCursor, key: string, fail: GgufFail): 
 }
 
 interface Scalar {
-  /** The fewest bytes that one takes. */
+  /** The least number of bytes that one takes. */
   readonly bytes: number;
   read(cursor: GgufCursor, what: string, fail: GgufFail): number | bigint | boolean | string;
 }
@@ -131,11 +131,11 @@ const SCALARS: Readonly<Record<number, Scalar>> = {
   12: { bytes: 8, read: (cursor, what) => cursor.float64(what) },
 };
 
-/** Vocabularies and merges hold at most some 600,000 items today. */
+/** Today's vocabularies and merges have at most some 600,000 items. */
 const MAX_ITEMS = 1 << 22;
-/** Real files nest no arrays at all. */
+/** Real files have no nested arrays. */
 const MAX_DEPTH = 4;
-/** Item type and count, without which there is no array. */
+/** Item type and count. */
 const EMPTY_ARRAY_BYTES = 12;
 
 function readArray(cursor: GgufCursor, key: string, fail: GgufFail, depth: number): GgufArray {
@@ -163,15 +163,15 @@ function readArray(cursor: GgufCursor, key: string, fail: GgufFail, depth: numbe
 /** @throws through `fail` for anything but 0 and 1, as the format asks */
 function readBoolean(cursor: GgufCursor, what: string, fail: GgufFail): boolean {
   const value = cursor.uint8(what);
-  return value <= 1 ? value === 1 : fail(`${what} is ${value}, and a truth value is 0 or 1`);
+  return value <= 1 ? value === 1 : fail(`${what} is ${value}, and a boolean is 0 or 1`);
 }
 
-/** Reports what is wrong with the file and where; never returns. */
+/** Throws the error that says what is wrong with the file and where. */
 export type GgufFail = (reason: string) => never;
 
 /**
- * Reads a GGUF header's little-endian fields one after another. No read goes past the bytes there are, and no
- * length or count is believed before it is held against them.
+ * Reads a GGUF header's little-endian fields one after another. No read goes past the end of the bytes, and every
+ * length or count is checked against them first.
  */
 export interface GgufCursor {
   /** Of the next byte, from the file's start. */

@@ -6,7 +6,7 @@ import type { GgufMetadata } from "./gguf-metadata.ts";
 import { choosePreTokenizer, type GgufVocabulary, type PreTokenizer } from "./gguf-vocabulary.ts";
 
 /**
- * The tokenizer that a GGUF file describes, put together as the files that it once was.
+ * The tokenizer of a GGUF file, as the `tokenizer.json` and `tokenizer_config.json` that it was made from.
  * @throws SepError `unsupported-model` for another kind than byte-level BPE (gpt2) and SentencePiece (llama) or an
  *   unknown pre-tokenizer, `bad-checkpoint` for metadata that are missing or of another kind, `hostile-model`
  */
@@ -69,7 +69,7 @@ function readParts(
   );
 }
 
-/** Tokens that are found in a text before anything else; those that are special are no part of what is said. */
+/** Tokens that are matched in the text before anything else; special ones are left out of decoded text. */
 function addedTokens({ entries }: GgufVocabulary): object[] {
   return entries.flatMap(({ text, kind }, id) =>
     kind === "control" || kind === "unknown" || kind === "user-defined"
@@ -107,9 +107,9 @@ function surround({
 
 /**
  * The parts of `tokenizer.json` for byte-level BPE (`tokenizer.ggml.model` = gpt2): GPT-2, Llama 3, Qwen, SmolLM.
- * @throws SepError `bad-checkpoint` for merges that are missing or no pairs
+ * @throws SepError `bad-checkpoint` for merges that are missing or are not pairs
  */
-export function byteLevelParts(
+function byteLevelParts(
   metadata: GgufMetadata,
   { entries }: GgufVocabulary,
   { patterns, ignoreMerges = false, composed = false }: PreTokenizer,
@@ -147,8 +147,8 @@ function splitMerge(merge: string, path: string): [string, string] {
 }
 
 /**
- * Token ids by their text in GPT-2's byte alphabet. Some converters write normal tokens as plain text, which no
- * word would ever match, and whose characters the decoder could not read.
+ * Token ids by their text in GPT-2's byte alphabet. Some converters write normal tokens as plain text, which would
+ * match no word and could not be decoded.
  */
 function spellVocabulary(entries: GgufVocabulary["entries"]): Record<string, number> {
   const alphabet = byteAlphabet();
@@ -156,7 +156,7 @@ function spellVocabulary(entries: GgufVocabulary["entries"]): Record<string, num
   const given = new Set(entries.map(({ text }) => text));
   return Object.fromEntries(
     entries.map(({ text, kind }, id) => {
-      const matched = kind !== "normal" && kind !== "undefined"; // found in the text as it stands
+      const matched = kind !== "normal" && kind !== "undefined"; // matched in the text itself
       if (matched || [...text].every((character) => letters.has(character))) return [text, id];
       const spelled = [...new TextEncoder().encode(text)].map((byte) => alphabet[byte]).join("");
       return [given.has(spelled) ? text : spelled, id];
@@ -181,16 +181,13 @@ function byteAlphabet(): string[] {
 const SPACE = "▁";
 
 /**
- * The parts of `tokenizer.json` for SentencePiece's BPE (`tokenizer.ggml.model` = llama): Llama 2 and its kin.
+ * The parts of `tokenizer.json` for SentencePiece's BPE (`tokenizer.ggml.model` = llama): Llama 2 and similar.
  *
  * As in Llama 2's own `tokenizer.json` and in llama.cpp, a space is put before the text and before whatever follows
- * a special token, unless the file says otherwise; characters that are no token become their bytes' tokens.
+ * a special token, unless the file says otherwise; a character that is not a token becomes the tokens of its bytes.
  * @throws SepError `bad-checkpoint` for scores that are missing or too few
  */
-export function sentencepieceParts(
-  metadata: GgufMetadata,
-  vocabulary: GgufVocabulary,
-): Record<string, unknown> {
+function sentencepieceParts(metadata: GgufMetadata, vocabulary: GgufVocabulary): Record<string, unknown> {
   const { entries, unknown } = vocabulary;
   const scores = metadata.numbers("tokenizer.ggml.scores");
   if (scores.length < entries.length)
@@ -241,7 +238,7 @@ function mergesByScore(path: string, { entries }: GgufVocabulary, scores: Float6
   }
   const ids = new Map(entries.map(({ text }, id) => [text, id]));
   const merges = entries.flatMap(({ text, kind }, id) => {
-    // all others are found in the text as they stand, or are no text at all
+    // all others are matched in the text itself, or are not text
     if (kind !== "normal" && kind !== "undefined") return [];
     const characters = [...text];
     return characters.slice(1).flatMap((_, i) => {
@@ -255,5 +252,5 @@ function mergesByScore(path: string, { entries }: GgufVocabulary, scores: Float6
   return merges.map(({ left, right }) => [left, right]);
 }
 
-/** Characters copied to try every cut: 260,000 tokens of 8 characters take 17 million. */
+/** Characters copied to try every split: 260,000 tokens of 8 characters take 17 million. */
 const MOST_CUTS = 1e9;

@@ -3,9 +3,9 @@ import type { GgufArchitecture } from "./gguf-config.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 
 /** llama.cpp's kinds of token; whatever it does not list counts as undefined. */
-export type TokenKind = "undefined" | "normal" | "unknown" | "control" | "user-defined" | "unused" | "byte";
+type TokenKind = "undefined" | "normal" | "unknown" | "control" | "user-defined" | "unused" | "byte";
 
-export interface VocabularyEntry {
+interface VocabularyEntry {
   readonly text: string;
   readonly kind: TokenKind;
 }
@@ -22,7 +22,7 @@ export interface GgufVocabulary {
 
 /**
  * @param mostTokens rows of the embedding table, beyond which no id may go
- * @throws SepError `bad-checkpoint` for tokens that are missing, more than that, or there twice
+ * @throws SepError `bad-checkpoint` for tokens that are missing, too many or repeated
  */
 export function readGgufVocabulary(metadata: GgufMetadata, mostTokens: number): GgufVocabulary {
   const { path } = metadata;
@@ -37,7 +37,7 @@ export function readGgufVocabulary(metadata: GgufMetadata, mostTokens: number): 
   if (types !== null && types.length < texts.length)
     throw new SepError("bad-checkpoint", `${path}: ${texts.length} tokens and ${types.length} token types.`);
   const entries = texts.map((text, id) => ({
-    // llama.cpp's name for a token without text, which would otherwise be everywhere
+    // llama.cpp's name for a token without text, which would otherwise match everywhere
     text: text === "" ? `[EMPTY_${id}]` : text,
     kind: (types === null ? undefined : KINDS[types[id] as number]) ?? "undefined",
   }));
@@ -85,8 +85,8 @@ const KINDS: readonly TokenKind[] = [
 ];
 
 /**
- * A file names one end token, and chat models end their turns with others too (Hugging Face's
- * `generation_config.json` lists them); like llama.cpp, these are known by their text.
+ * A file names one end token, but chat models also end their turns with others, which Hugging Face lists in
+ * `generation_config.json`. They are recognised by their text, as in llama.cpp.
  */
 const END_TEXTS: ReadonlySet<string> = new Set([
   "<|endoftext|>",
@@ -98,15 +98,15 @@ const END_TEXTS: ReadonlySet<string> = new Set([
   "<end_of_turn>",
 ]);
 
-/** How a byte-level vocabulary cuts text into the words that its merges work on. */
+/** How text is split into the words that the merges of a byte-level vocabulary apply to. */
 export interface PreTokenizer {
-  /** Applied in turn, each to the pieces that the ones before left; what lies between matches is a piece too. */
+  /** Applied in turn, each to the pieces of the one before. Text between two matches is a piece, too. */
   readonly patterns: readonly string[];
-  /** A word that is a token as it stands is not put together from merges. */
+  /** A word that is a token as a whole is not built from merges. */
   readonly ignoreMerges?: boolean;
   /** Text begins with BOS unless the file says otherwise. */
   readonly addBos?: boolean;
-  /** Unicode's composed form first. */
+  /** Text is normalised to NFC first. */
   readonly composed?: boolean;
 }
 
@@ -147,7 +147,7 @@ const TEKKEN = String.raw`[^\r\n\p{L}\p{N}]?${UPPER}*${LOWER}+|[^\r\n\p{L}\p{N}]
 const PRE_TOKENIZERS: readonly (PreTokenizer & { readonly names: readonly string[] })[] = [
   { names: ["gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion"], patterns: [GPT2] },
   {
-    // every digit stands alone
+    // every digit is a word of its own
     names: ["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"],
     patterns: [String.raw`\p{N}`, GPT2],
   },

@@ -10,15 +10,15 @@ import { createDequantizer, type Dequantize, type GgmlTypeName } from "./dequant
 import type { GgufHeader } from "./gguf-header.ts";
 import type { PlannedWeight } from "./weight-plan.ts";
 
-export interface OpenGgufWeightsOptions {
+interface OpenGgufWeightsOptions {
   /** SHA-256 of the whole GGUF file, asked for only when something has to be converted. */
   readonly fingerprint: () => Promise<string>;
 }
 
 /**
- * Where each weight's bytes are. Those that a graph can use as they lie stay in the GGUF file; the others are
- * converted once into a safetensors file in the cache, named by the GGUF file's content, so that a changed file is
- * never taken for the old one.
+ * Where the bytes of each weight are. Weights that a graph can use unchanged stay in the GGUF file. The others are
+ * converted once, into a safetensors file in the cache that is named by the hash of the GGUF file, so that a changed
+ * file is never mistaken for the old one.
  * @throws SepError `bad-checkpoint` when the GGUF file changes meanwhile, `disk-full`
  */
 export async function openGgufWeights(
@@ -53,7 +53,7 @@ export async function openGgufWeights(
   return new Map([...index, ...derived]);
 }
 
-/** Changes whenever the conversion does, so that files of an older version are not used. */
+/** Changed with the conversion, so that files of an older version are not used. */
 const CONVERSION = "gguf-v1";
 /**
  * Norms and biases are copied beside converted matrices, so that a packed model needs only the converted file, and
@@ -87,8 +87,8 @@ async function writeConverted(
   }
 }
 
-/** What a converted tensor is stored as: half precision stays, since that is exact, and all else is float32. */
-export const storedDtype = (type: GgmlTypeName): "F32" | "F16" | "BF16" =>
+/** The dtype of a converted tensor: half precision stays, all else becomes float32. */
+const storedDtype = (type: GgmlTypeName): "F32" | "F16" | "BF16" =>
   type === "F16" || type === "BF16" ? type : "F32";
 
 /**
@@ -97,14 +97,12 @@ export const storedDtype = (type: GgmlTypeName): "F32" | "F16" | "BF16" =>
  * @param source the GGUF file
  * @returns a function that yields one weight's bytes, in the order of its elements, as its {@link storedDtype}
  */
-export function createWeightConverter(
-  source: FileHandle,
-): (weight: PlannedWeight) => AsyncGenerator<Uint8Array> {
+function createWeightConverter(source: FileHandle): (weight: PlannedWeight) => AsyncGenerator<Uint8Array> {
   const dequantize = createDequantizer();
   return (weight) => convert(source, dequantize, weight);
 }
 
-/** Bounds the memory of a conversion; large enough that the calls cost nothing beside the work. */
+/** Limits the memory of a conversion; large enough to make the cost of the calls negligible. */
 const CHUNK_VALUES = 1 << 20;
 
 async function* convert(
@@ -113,11 +111,11 @@ async function* convert(
   { tensor, layout }: PlannedWeight,
 ): AsyncGenerator<Uint8Array> {
   const { type, shape, byteOffset, byteLength } = tensor;
-  // what keeps its order is a run of blocks, however long its rows are
+  // in the same order: one run of blocks, whatever the rows
   const rows = layout.kind === "same" ? byteLength / type.blockBytes : (shape[0] as number);
   const rowBytes = byteLength / rows;
   const rowLength = (rowBytes / type.blockBytes) * type.blockSize;
-  // rows that change places do so within a head, and a transposition needs all of them
+  // rows are permuted within a head; a transposition needs all of them
   const unit = layout.kind === "rotary-rows" ? layout.headRows : layout.kind === "transposed" ? rows : 1;
   const step = unit * Math.max(1, Math.floor(CHUNK_VALUES / (unit * rowLength)));
   for (let row = 0; row < rows; row += step) {

@@ -24,7 +24,7 @@ export async function openGgufCheckpoint(
   path: string,
   options: OpenTokenizerOptions = {},
 ): Promise<Checkpoint> {
-  // a hard link, which the graph's folder makes, is none to a symbolic link's target
+  // the graph folder makes hard links, and one to a symbolic link would not link to its target
   const header = await readGgufHeader(await realpath(path));
   const { config, tokenizerFiles, plan } = interpretGguf(header, await readFrequencyFactors(header));
   let hash: Promise<string> | null = null;
@@ -65,7 +65,7 @@ export function interpretGguf(
   };
 }
 
-/** The divisors of the rotary frequencies that Llama 3.1 and later come with; null for other models. */
+/** The divisors of the rotary frequencies, which Llama 3.1 and later have; null for other models. */
 export async function readFrequencyFactors({ path, tensors }: GgufHeader): Promise<Float32Array | null> {
   const tensor = tensors.get("rope_freqs.weight");
   if (tensor === undefined) return null;

@@ -3,7 +3,7 @@ import type { GgufArchitecture } from "./gguf-config.ts";
 import type { GgufHeader, GgufTensor } from "./gguf-header.ts";
 
 /** How a GGUF tensor's values become those of the Hugging Face checkpoint. */
-export type WeightLayout =
+type WeightLayout =
   /** As they are. */
   | { readonly kind: "same" }
   /** The rows of each head in another order, see {@link planWeights}. */

@@ -5,7 +5,7 @@ import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
 
 /** What to download of a repository. */
 export interface ChosenFiles {
-  /** With their folders; with `sharded`, without the shards. */
+  /** Paths within the repository; with `sharded`, without the shards. */
   readonly files: readonly string[];
   /** Optional files that the repository does not have. */
   readonly absent: readonly string[];
@@ -14,8 +14,8 @@ export interface ChosenFiles {
 }
 
 /**
- * Chooses what a use of a repository takes among its files.
- * @param names of all files, with their folders
+ * Chooses the files to download.
+ * @param names of all files of the repository, with their folders
  * @throws SepError `no-safetensors` naming the formats that are there, `hub-file-missing`
  */
 export function chooseFiles(
@@ -30,7 +30,7 @@ export function chooseFiles(
     if (!there.has(name)) throw explainMissing(id, name, there);
   }
   const small = [...optional, ...companions];
-  // ONNX keeps what does not fit into one file beside it
+  // ONNX stores large weights in a second file
   const withWeights = weights === undefined ? [] : [weights, `${weights}_data`, `${weights}.data`];
   return {
     files: [...required, ...[...small, ...withWeights].filter((name) => there.has(name))],
@@ -73,7 +73,7 @@ function explainMissing(id: HubModelId, name: string, there: ReadonlySet<string>
   return new SepError("hub-file-missing", `${formatHubModelId(id)} has no ${name}, which is needed.${hint}`);
 }
 
-/** What transformers' tokenizers without `tokenizer.json` are stored in. */
+/** Files of transformers' slow tokenizers, which have no `tokenizer.json`. */
 const SLOW_TOKENIZERS = [
   "tokenizer.model",
   "spm.model",
@@ -82,19 +82,19 @@ const SLOW_TOKENIZERS = [
   "vocab.txt",
 ];
 
-/** Which files of a repository a use of it takes. */
+/** Which files of a repository are wanted. */
 export interface FileChoice {
-  /** Without these nothing can be done. */
+  /** Nothing works without them. */
   readonly required: readonly string[];
-  /** Small files that a repository may have, and that change what comes out. */
+  /** Small files that change the results, where the repository has them. */
   readonly optional: readonly string[];
-  /** Small files that other programs look for beside these. */
+  /** Small files that only other programs read. */
   readonly companions: readonly string[];
-  /** Files with weights, the preferred one first: the first that is there is taken. */
+  /** Weight files, in order of preference: the first that exists is taken. */
   readonly weights: readonly string[];
 }
 
-/** Safetensors weights, whole or in shards. */
+/** Safetensors weights, in one file or in shards. */
 export const SAFETENSORS_FILES: readonly string[] = [SINGLE_FILE, SHARD_INDEX];
 
 /** What the local engine needs of a language model. */

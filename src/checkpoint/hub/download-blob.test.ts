@@ -101,7 +101,7 @@ describe("a download that is cut off", () => {
     await using faulty = await createFaultyStage([{ endAfter: 300_000 }, ...Array(5).fill(nothing)]);
     await expect(drain(pullRepository(faulty.stage.hub, ID))).rejects.toMatchObject({
       code: "download-damaged",
-      message: expect.stringMatching(/breaks off after 300000 of 600000 bytes .*goes on from there/),
+      message: expect.stringMatching(/breaks off after 300000 of 600000 bytes .*resumes from there/),
     });
     expect(faulty.stage.waitsMs).toEqual([1000, 2000, 4000, 8000]);
     await drain(pullRepository(faulty.stage.hub, ID));
@@ -130,7 +130,7 @@ describe("a damaged download", () => {
     await leave(faulty.stage, faulty.model, Buffer.alloc(1_000));
     const events = await collect(pullRepository(faulty.stage.hub, ID));
     await expectWhole(faulty.stage, faulty.model);
-    expect(notes(events)).toEqual(["model.safetensors: what was there is damaged, starting again"]);
+    expect(notes(events)).toEqual(["model.safetensors: the partial download is damaged, starting again"]);
     expect(faulty.ranges()).toEqual(["bytes=1000-", null]);
   });
 

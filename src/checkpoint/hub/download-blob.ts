@@ -9,21 +9,21 @@ import type { HubFile } from "./read-model-info.ts";
 import { DEFAULT_TRIES, type HubResponse, sendToHub } from "./send-to-hub.ts";
 
 /** Where a download goes. */
-export interface BlobTarget {
-  /** Takes the content's place when it is whole and checked. */
+interface BlobTarget {
+  /** Where the content goes once it is complete and verified. */
   readonly blob: string;
-  /** Grows; an interrupted download goes on from its end. */
+  /** The partial download, which an interrupted one resumes from. */
   readonly incomplete: string;
 }
 
-/** An event after this many bytes: often enough for a bar on a slow line, rarely enough to cost nothing. */
+/** Bytes between two events: often enough for a progress bar on a slow line, rarely enough to cost nothing. */
 const REPORT_BYTES = 256 * 1024;
 
 /**
- * Downloads a file's content, going on where an earlier try stopped, checks its size and hash, and moves it
- * into place. The caller holds the lock.
- * @throws SepError `download-damaged`, and as `sendToHub` does; what was received stays for the next try, unless
- *   it is damaged
+ * Downloads a file's content, resuming where an earlier try stopped, verifies its size and hash, and moves it into
+ * place. The caller holds the lock.
+ * @throws SepError `download-damaged`, and as `sendToHub`; what was received stays for the next try unless it is
+ *   damaged
  */
 export async function* downloadBlob(
   hub: Hub,
@@ -33,11 +33,11 @@ export async function* downloadBlob(
 ): AsyncGenerator<PullEvent, void> {
   const file = await open(target.incomplete, "a+");
   try {
-    // What an earlier process left may be damaged; what this one received from the first byte on is not its fault.
+    // A damaged leftover of an earlier process is worth a second try; a file that was damaged on its way here is not.
     const leftover = (await file.stat()).size > 0;
     const damage = yield* fill(hub, source, target, file, signal);
     if (damage !== null && leftover) {
-      yield { kind: "note", message: `${source.file}: what was there is damaged, starting again` };
+      yield { kind: "note", message: `${source.file}: the partial download is damaged, starting again` };
       await file.truncate(0);
     }
     const again = damage !== null && leftover ? yield* fill(hub, source, target, file, signal) : damage;
@@ -75,7 +75,7 @@ async function* fill(
   while (received < sizeBytes) {
     const answer = yield* request(hub, source, received, signal);
     if (received > 0 && startOf(answer) !== received) {
-      // the server does not resume: the answer, if there is one, begins at the beginning
+      // the server does not resume: its answer, if any, starts at the first byte
       await file.truncate(0);
       received = 0;
       hash = createBlobHash(source.etag, sizeBytes);
@@ -102,13 +102,13 @@ async function* fill(
     if (failures >= DEFAULT_TRIES) {
       throw new SepError(
         "download-damaged",
-        `${source.file} of ${source.id.repo} breaks off after ${received} of ${sizeBytes} bytes (${loss}), ${DEFAULT_TRIES} times in a row. Try again later: the download goes on from there.`,
+        `${source.file} of ${source.id.repo} breaks off after ${received} of ${sizeBytes} bytes (${loss}), ${DEFAULT_TRIES} times in a row. Try again later: the download resumes from there.`,
       );
     }
     const waitMs = backoffMs(failures);
     yield {
       kind: "note",
-      message: `${source.file}: ${loss}; going on after ${received} of ${sizeBytes} bytes`,
+      message: `${source.file}: ${loss}; resuming after ${received} of ${sizeBytes} bytes`,
     };
     await hub.sleep(waitMs, signal);
   }
@@ -133,14 +133,14 @@ function request(
   });
 }
 
-/** Which byte an answer begins with; null if it has none of the file's. */
+/** The first byte that an answer holds; null if it holds none of the file. */
 function startOf({ status, headers }: HubResponse): number | null {
   if (status === 200) return 0;
   const start = /^bytes (\d+)-/.exec(headers.get("content-range") ?? "")?.[1];
   return status === 206 && start !== undefined ? Number(start) : null;
 }
 
-/** The body, if it goes on where the file ends, and then why there is no more of it. */
+/** The body, if it continues where the file ends, and then the reason why it stopped. */
 async function* receive(
   answer: HubResponse,
   start: number,
@@ -173,8 +173,8 @@ const report = (source: HubFile, receivedBytes: number): PullEvent => ({
   totalBytes: source.sizeBytes,
 });
 
-/** Checks content against the name that the hub gives it. */
-export interface BlobHash {
+/** Verifies content against the hash that the hub names it by. */
+interface BlobHash {
   update(bytes: Uint8Array): void;
   /** Call once, after the last byte. */
   matches(): boolean;
@@ -183,10 +183,10 @@ export interface BlobHash {
 /**
  * The hub names large files by their SHA-256 and small ones by git's SHA-1 of a blob.
  * @param sizeBytes of the whole content
- * @returns null for any other kind of name, which says nothing about the content
+ * @returns null for a name that is no hash
  * @see https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
  */
-export function createBlobHash(etag: string, sizeBytes: number): BlobHash | null {
+function createBlobHash(etag: string, sizeBytes: number): BlobHash | null {
   const algorithm = /^[0-9a-f]{64}$/.test(etag) ? "sha256" : /^[0-9a-f]{40}$/.test(etag) ? "sha1" : null;
   if (algorithm === null) return null;
   const hash = createHash(algorithm);

@@ -10,8 +10,8 @@ export interface HubSubject extends HubModelId {
 }
 
 /**
- * The error for an answer of 4xx. The hub says the kind in `X-Error-Code`, since the status alone does not tell
- * a missing model from a private one.
+ * The error for a status of 4xx. The hub gives the reason in `X-Error-Code`, since the status alone does not tell a
+ * missing model from a private one.
  */
 export function explainRefusal(
   hub: Hub,

@@ -12,9 +12,9 @@ export interface FetchModelOptions {
 }
 
 /**
- * Finds a model in the cache, and asks the hub only for what is not there. A model of which the cache has all
- * that is needed is used even when the hub gives no answer.
- * @throws SepError `model-not-cached` when the hub must not be asked, and as `pullRepository` does
+ * Finds a model in the cache, and asks the hub only for what is missing. A model that is cached completely is used
+ * even when the hub gives no answer.
+ * @throws SepError `model-not-cached` in offline mode, and as `pullRepository`
  */
 export async function* fetchModel(
   hub: Hub,
@@ -30,12 +30,12 @@ export async function* fetchModel(
     return cached;
   }
   if (!isUsable) {
-    // weights that are there are not loaded again only because the branch has moved on
+    // cached weights are not downloaded again only because the branch has moved on
     const pinned = cached !== null && hasWeights(cached, choice) ? { ...id, revision: cached.commit } : id;
     try {
       return yield* pullRepository(hub, pinned, { choice, signal });
     } catch (error) {
-      // the commit is gone from the hub, as after a squashed history
+      // the hub no longer has the commit: its history was rewritten
       if (pinned === id || !hasCode(error, ["revision-not-found"])) throw error;
     }
     return yield* pullRepository(hub, id, { choice, signal });
@@ -49,7 +49,7 @@ export async function* fetchModel(
   }
 }
 
-/** The hub does not say what the commit has: it cannot be reached, or no longer shows the model to us. */
+/** Errors after which a cached copy is used: the hub cannot be reached, or no longer lets us see the model. */
 const NO_ANSWER: readonly SepErrorCode[] = [
   "hub-unreachable",
   "revision-not-found",

@@ -12,15 +12,15 @@ export interface CachedModel {
   readonly commit: string;
   /** The snapshot: a folder in Hugging Face format. */
   readonly folder: string;
-  /** Files that are needed and not there; nothing of the weights is missing unless it names them. */
+  /** Needed files that are missing, weights included. */
   readonly missing: readonly string[];
-  /** Optional files that are not there, while nothing says that the commit has none. */
+  /** Optional files that are missing, although the commit may have them. */
   readonly unknown: readonly string[];
 }
 
 /**
- * Looks a model up in the cache, whoever put it there; asks nobody.
- * @returns null if the cache knows no commit of that revision, or nothing of the commit
+ * Looks a model up in the cache, without asking the hub.
+ * @returns null if the cache does not know the revision or has no file of it
  * @throws SepError `bad-checkpoint` if the cached list of shards is damaged
  */
 export async function findCachedModel(
@@ -56,7 +56,7 @@ async function inspectSnapshot(
   return { commit, folder, missing, unknown };
 }
 
-/** The weight files that a snapshot needs to be whole: those it has of the choice, or the ones that are preferred. */
+/** The weight files of a complete snapshot: of the first kind that it has, else of the preferred kind. */
 async function findWeights(
   folder: string,
   weights: readonly string[],
@@ -88,7 +88,7 @@ async function readTree(cache: ModelCache, commit: string): Promise<ReadonlySet<
     const { format_version, files } = JSON.parse(text) as Record<string, unknown>;
     return format_version === 1 ? new Set(Object.keys(files as object)) : null;
   } catch (error) {
-    // a note of another program that was cut short: as good as none
+    // cut short by another program: as good as none
     if (error instanceof SyntaxError || error instanceof TypeError) return null;
     throw error;
   }

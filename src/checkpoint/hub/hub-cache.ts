@@ -8,14 +8,14 @@ export interface ModelCache {
   readonly folder: string;
   /** File contents, each named by its ETag. */
   readonly blob: (etag: string) => string;
-  /** A download under way. Its name differs from Python's, whose processes cannot see this program's locks. */
+  /** A partial download. Its name differs from Python's, since Python does not know this program's locks. */
   readonly incomplete: (etag: string) => string;
   readonly lock: (etag: string) => string;
   /** Folder with the files of one commit. */
   readonly snapshot: (commit: string) => string;
   /** A file that holds the commit hash of a branch or tag. */
   readonly ref: (revision: string) => string;
-  /** An empty file that says that the commit has no such file. */
+  /** An empty file: the commit has no file of this name. */
   readonly absent: (commit: string, file: string) => string;
   /** Python's list of a commit's files. */
   readonly tree: (commit: string) => string;
@@ -40,17 +40,17 @@ export function locateModelCache(cacheFolder: string, repo: string): ModelCache 
   };
 }
 
-/** `models--org--name` -> `org/name`; null for anything else that lies in the cache. */
+/** `models--org--name` -> `org/name`; null for any other folder of the cache. */
 export function repoOfFolder(name: string): string | null {
   const [kind, ...parts] = name.split(SEPARATOR);
   return kind === MODEL_PREFIX && parts.length > 0 && parts.every(Boolean) ? parts.join("/") : null;
 }
 
 const MODEL_PREFIX = "models";
-/** Not allowed in a repository's name, so it can stand for the slash. */
+/** Not allowed in the name of a repository, so it can replace the slash. */
 const SEPARATOR = "--";
 
-/** Size of a file in bytes, through links; null if there is none. */
+/** Size of a file in bytes, following links; null if there is no such file. */
 export async function sizeIfThere(path: string): Promise<number | null> {
   try {
     return (await stat(path)).size;
@@ -61,8 +61,8 @@ export async function sizeIfThere(path: string): Promise<number | null> {
 }
 
 /**
- * SHA-256 of a file, lower-case hex. A large file of the hub's cache is named by it and was held against that name when
- * it was downloaded: gigabytes are not read again to learn it.
+ * SHA-256 of a file, lower-case hex. Large files of the hub's cache are named by their hash, which was verified when
+ * they were downloaded, so that gigabytes need not be read again.
  */
 export async function fingerprintStoredFile(path: string): Promise<string> {
   const stored = await realpath(path);

@@ -11,7 +11,7 @@ export interface Hub {
   readonly settings: HubSettings;
   /** Sent to the hub's own address only. */
   readonly token: string | null;
-  /** Takes the token and the other secrets of the environment out of what the hub says. */
+  /** Removes the token and the other secrets of the environment from what the hub says. */
   readonly redactor: Redactor;
   readonly fetch: typeof fetch;
   readonly sleep: Sleep;
@@ -38,16 +38,16 @@ export async function openHub({
 
 /** What a download reports. */
 export type PullEvent =
-  /** Once, when it is known what is missing; of some of it, a part may lie there from an interrupted download. */
+  /** Once, when it is known which files are missing; parts of them may have been downloaded before. */
   | { readonly kind: "planned"; readonly files: readonly PlannedFile[]; readonly totalBytes: number }
-  /** Now and then while a file comes in; may go back when a damaged beginning is dropped. */
+  /** Repeatedly while a file is downloaded. The count may go back, when a damaged beginning is dropped. */
   | {
       readonly kind: "received";
       readonly file: string;
       readonly receivedBytes: number;
       readonly totalBytes: number;
     }
-  /** The file is checked and in its place. */
+  /** The file is verified and in place. */
   | {
       readonly kind: "completed";
       readonly file: string;
@@ -63,7 +63,7 @@ export interface PlannedFile {
   readonly totalBytes: number;
 }
 
-/** Something to know that is not an error: a wait, another try. */
+/** News that is no error: a wait, another try. */
 export interface PullNote {
   readonly kind: "note";
   readonly message: string;
@@ -72,15 +72,15 @@ export interface PullNote {
 /** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where the hub is, where its models are kept, and how it may be used: Python's huggingface_hub's own rules. */
+/** Where the hub and its cache are and how they may be used, by the rules of Python's huggingface_hub. */
 export interface HubSettings {
-  /** Without a login and without a slash at its end. */
+  /** Without a login and without a trailing slash. */
   readonly endpoint: string;
-  /** The login that stands in `HF_ENDPOINT`, as Basic authentication has it; null without one. */
+  /** The login within `HF_ENDPOINT`, encoded for Basic authentication; null if there is none. */
   readonly login: string | null;
-  /** Folder with a `models--org--name` a model. */
+  /** Holds one folder `models--org--name` per model. */
   readonly cacheFolder: string;
-  /** What decided the cache's place: a variable's name, or "default". */
+  /** What decided where the cache is: the name of a variable, or "default". */
   readonly cacheReason: string;
   /** Never ask the hub. */
   readonly offline: boolean;
@@ -119,7 +119,7 @@ export function locateHubCache(env: Environment): { readonly path: string; reado
 
 /**
  * The user's token: `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, or the file that `hf auth login` writes.
- * @returns null if there is none, or `HF_HUB_DISABLE_IMPLICIT_TOKEN` keeps it back
+ * @returns null if there is none, or if `HF_HUB_DISABLE_IMPLICIT_TOKEN` is set
  */
 export async function readHubToken(env: Environment): Promise<string | null> {
   if (isOn(env.HF_HUB_DISABLE_IMPLICIT_TOKEN)) return null;
@@ -135,10 +135,10 @@ export async function readHubToken(env: Environment): Promise<string | null> {
 }
 
 /**
- * A redactor that knows the secrets of an environment and of a command line, and the hub's token wherever it is kept.
+ * A redactor of the secrets in an environment and a command line, and of the hub's token, wherever it is stored.
  */
 export async function openRedactor(env: Environment, args: readonly string[] = []): Promise<Redactor> {
-  // a file that cannot be read is an error for whoever needs the token, and holds nothing that could be shown
+  // an unreadable file is an error only for those who need the token, and no secret that could be shown
   const token = await readHubToken(env).catch(() => null);
   return createRedactor([...findSecrets(env, args), ...(token === null ? [] : [token])]);
 }

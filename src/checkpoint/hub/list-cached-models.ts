@@ -9,16 +9,16 @@ export interface CachedCommit {
   /** `org/name` */
   readonly repo: string;
   readonly commit: string;
-  /** Branches and tags that are known to be this commit. */
+  /** Branches and tags that point to this commit. */
   readonly revisions: readonly string[];
   /** The snapshot. */
   readonly folder: string;
-  /** Of its files; what it shares with other commits counts too. */
+  /** Of all its files, those shared with other commits included. */
   readonly sizeBytes: number;
 }
 
 /**
- * Every model in the Hugging Face cache, whoever put it there, by name.
+ * Every model in the Hugging Face cache, sorted by name, whichever program downloaded it.
  * @returns [] if there is no cache
  */
 export async function listCachedModels({ cacheFolder }: HubSettings): Promise<CachedCommit[]> {
@@ -37,7 +37,7 @@ export async function listCachedModels({ cacheFolder }: HubSettings): Promise<Ca
   return commits;
 }
 
-/** Branch or tag -> commit hash. Names may have slashes, so that their files lie in folders. */
+/** Branch or tag -> commit hash. A name with a slash is a file within a folder. */
 async function readRefs({ folder }: ModelCache): Promise<ReadonlyMap<string, string>> {
   const root = join(folder, "refs");
   const refs = new Map<string, string>();
@@ -48,7 +48,7 @@ async function readRefs({ folder }: ModelCache): Promise<ReadonlyMap<string, str
   return refs;
 }
 
-/** Bytes of the files below a folder, each content once. Links that lead nowhere count nothing. */
+/** Bytes of the files below a folder, each content counted once. Dead links count nothing. */
 async function sizeOf(folder: string): Promise<number> {
   const sizes = new Map<string, number>();
   for (const file of await filesBelow(folder)) {
@@ -59,7 +59,7 @@ async function sizeOf(folder: string): Promise<number> {
   return [...sizes.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
 }
 
-/** Relative paths; those of links too, as the cache's files are links. */
+/** Relative paths of files and of links, since the files of a snapshot are links. */
 async function filesBelow(folder: string): Promise<string[]> {
   const entries = await listIfThere(() => readdir(folder, { recursive: true, withFileTypes: true }));
   return entries

@@ -10,9 +10,9 @@ import { type ModelCache, sizeIfThere } from "./hub-cache.ts";
 import type { HubFile } from "./read-model-info.ts";
 
 /**
- * Brings a file into its commit's snapshot, and its content into the cache unless it is there. Two processes that
- * want the same content load it once.
- * @throws SepError as `downloadBlob` and `waitForLock` do
+ * Puts a file into the snapshot of its commit, and downloads its content unless the cache has it. Two processes that
+ * want the same content download it once.
+ * @throws SepError as `downloadBlob` and `waitForLock`
  */
 export async function* obtainFile(
   hub: Hub,
@@ -36,29 +36,29 @@ export async function* obtainFile(
   yield { kind: "completed", file, receivedBytes: sizeBytes, totalBytes: sizeBytes };
 }
 
-/** A content of another size was cut short by a crash, or by someone: it does not count. */
+/** A blob of another size was cut short, by a crash for example, and does not count. */
 const hasSize = async (path: string, sizeBytes: number): Promise<boolean> =>
   (await sizeIfThere(path)) === sizeBytes;
 
-export interface LinkSnapshotOptions {
+interface LinkSnapshotOptions {
   readonly symlinks: boolean;
   /** No other snapshot can have this blob yet. */
   readonly isNewBlob: boolean;
 }
 
 /**
- * Puts a blob into a snapshot under its file's name: a relative link, so that the cache can be moved. Where links
- * cannot be made (Windows without the right to, some network shares) a new blob is moved there and an old one
- * copied, as Python does.
+ * Puts a blob into a snapshot under the name of its file, as a relative link, so that the cache can be moved. Where
+ * links cannot be made (on Windows without the privilege, on some network shares), a new blob is moved and an old one
+ * is copied, as Python does.
  * @param pointer path of the file in the snapshot; what is there is replaced
  */
-export async function linkSnapshot(
+async function linkSnapshot(
   blob: string,
   pointer: string,
   { symlinks, isNewBlob }: LinkSnapshotOptions,
 ): Promise<void> {
   await makeFolder(dirname(pointer));
-  // Made beside it and then renamed: whoever looks sees the old file or the new one.
+  // Made under another name and then renamed, so that a reader sees the old file or the new one.
   const temporary = `${pointer}.${randomBytes(6).toString("hex")}.tmp`;
   try {
     if (symlinks && (await makeLink(relative(dirname(pointer), blob), temporary))) {
@@ -87,13 +87,13 @@ async function makeLink(target: string, path: string): Promise<boolean> {
 
 const NO_LINKS = ["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "UNKNOWN"];
 
-/** How often a lock that is held is tried again. */
+/** Time between two tries for a lock that is held. */
 const POLL_MS = 500;
-/** A holder that receives nothing for two minutes has had its own tries by then. */
+/** Two minutes without progress: longer than all retries of the holder take. */
 const PATIENT_POLLS = 240;
 
 /**
- * Takes the lock of a download; while another process holds it and its download grows, waits.
+ * Takes the lock of a download. Waits while another process holds it and that download makes progress.
  * @param growing the file that the holder writes
  * @throws SepError `output-locked` when the holder makes no progress
  */

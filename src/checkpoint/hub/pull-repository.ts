@@ -4,6 +4,7 @@ import { SepError } from "../../errors.ts";
 import { runConcurrently } from "../../net/map-concurrently.ts";
 import { errnoOf, explainCacheError, makeFolder } from "../../store/file-error.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
+import { formatGigabytes } from "../../text/format-numbers.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 import { type ChosenFiles, chooseFiles, type FileChoice, LANGUAGE_MODEL_FILES } from "./choose-files.ts";
 import { readRef } from "./find-cached-model.ts";
@@ -11,12 +12,12 @@ import type { Hub, PlannedFile, PullEvent, PullNote } from "./hub.ts";
 import { locateModelCache, type ModelCache, sizeIfThere } from "./hub-cache.ts";
 import type { HubModelId } from "./hub-model-id.ts";
 import { obtainFile } from "./obtain-file.ts";
-import { type HubFile, type HubModelInfo, inspectFile, readModelInfo } from "./read-model-info.ts";
+import { type HubFile, inspectFile, readModelInfo } from "./read-model-info.ts";
 
-export interface PullRepositoryOptions {
+interface PullRepositoryOptions {
   /** Which of its files are wanted; a language model's by default. */
   readonly choice?: FileChoice | undefined;
-  /** How often to ask for the model at all; once where a cached copy would do. */
+  /** Tries for the first request; 1 where a cached copy would do. */
   readonly tries?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -28,13 +29,13 @@ export interface PulledCommit {
   readonly folder: string;
 }
 
-/** Questions about files are short; downloads share the line. */
+/** Requests for metadata are short; downloads share the bandwidth. */
 const INSPECTIONS_AT_A_TIME = 8;
 const DOWNLOADS_AT_A_TIME = 4;
 
 /**
  * Asks the hub for a model's newest commit and downloads what the cache lacks of it: config, tokenizer and
- * weights. The branch's new commit is noted last, so that the cache never names one that is not whole.
+ * weights. The branch is moved to the new commit last, so that it never points to an incomplete one.
  * @throws SepError `hub-unreachable`, `gated-model`, `model-not-found`, `revision-not-found`, `hub-file-missing`,
  *   `hub-token-refused`, `no-safetensors`, `download-damaged`, `disk-full`, `cache-not-writable`, `output-locked`
  */
@@ -48,7 +49,7 @@ export async function* pullRepository(
   const info = yield* readModelInfo(hub, id, { tries, signal });
   const chosen = chooseFiles(id, info.files, choice);
   try {
-    yield* obtainFiles(hub, cache, id, info, chosen, signal);
+    yield* obtainFiles({ hub, cache, id, commit: info.commit, signal }, info.files, chosen);
     await noteAbsent(cache, info.commit, chosen.absent);
     await noteRevision(cache, id.revision, info.commit);
   } catch (error) {
@@ -57,22 +58,29 @@ export async function* pullRepository(
   return { commit: info.commit, folder: cache.snapshot(info.commit) };
 }
 
+/** One commit on its way into the cache. */
+interface Pull {
+  readonly hub: Hub;
+  readonly cache: ModelCache;
+  readonly id: HubModelId;
+  readonly commit: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** @param known all files of the commit */
 async function* obtainFiles(
-  hub: Hub,
-  cache: ModelCache,
-  id: HubModelId,
-  { commit, files: known }: HubModelInfo,
+  pull: Pull,
+  known: readonly string[],
   { files, sharded }: ChosenFiles,
-  signal: AbortSignal | undefined,
 ): AsyncGenerator<PullEvent, void> {
-  const folder = cache.snapshot(commit);
+  const { hub, cache, id, commit, signal } = pull;
   let wanted = files;
   if (sharded) {
-    // which shards there are stands in this file
-    for (const source of yield* inspectMissing(hub, id, commit, folder, [SHARD_INDEX], signal)) {
+    // this file lists the shards
+    for (const source of yield* inspectMissing(pull, [SHARD_INDEX])) {
       yield* obtainFile(hub, cache, source, signal);
     }
-    const shards = await weightFileNames(folder);
+    const shards = await weightFileNames(cache.snapshot(commit));
     const lost = shards.find((name) => !known.includes(name));
     if (lost !== undefined) {
       throw new SepError(
@@ -82,7 +90,7 @@ async function* obtainFiles(
     }
     wanted = [...files, ...shards];
   }
-  const sources = yield* inspectMissing(hub, id, commit, folder, wanted, signal);
+  const sources = yield* inspectMissing(pull, wanted);
   yield await planDownload(hub, cache, sources);
   yield* runConcurrently(sources, (source, abort) => obtainFile(hub, cache, source, abort), {
     concurrency: DOWNLOADS_AT_A_TIME,
@@ -90,15 +98,12 @@ async function* obtainFiles(
   });
 }
 
-/** What a snapshot holds is of its commit, and so it stays; the rest is looked up. */
+/** Looks up the files that the snapshot lacks. Those that it has are of the same commit and cannot be outdated. */
 async function* inspectMissing(
-  hub: Hub,
-  id: HubModelId,
-  commit: string,
-  folder: string,
+  { hub, cache, id, commit, signal }: Pull,
   names: readonly string[],
-  signal: AbortSignal | undefined,
 ): AsyncGenerator<PullNote, HubFile[]> {
+  const folder = cache.snapshot(commit);
   const missing: string[] = [];
   for (const name of names) if ((await sizeIfThere(join(folder, name))) === null) missing.push(name);
   return yield* runConcurrently(missing, (name, abort) => inspectFile(hub, id, commit, name, abort), {
@@ -107,7 +112,7 @@ async function* inspectMissing(
   });
 }
 
-/** Notes as Python does that a commit has no such file, so that nobody has to ask again. */
+/** Marks files as absent from a commit, as Python does, so that the hub is not asked again. */
 async function noteAbsent(cache: ModelCache, commit: string, names: readonly string[]): Promise<void> {
   for (const name of names) {
     const path = cache.absent(commit, name);
@@ -116,27 +121,23 @@ async function noteAbsent(cache: ModelCache, commit: string, names: readonly str
       await makeFolder(dirname(path));
       await writeFile(path, "");
     } catch (error) {
-      // a cache that others look after: the hub will be asked again, which is all that the note would save
+      // a read-only cache: the hub is asked again next time, nothing worse
       if (!["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "")) throw error;
     }
   }
 }
 
-/** Which commit a branch or tag is. A cache that says so already may be one that cannot be written. */
+/** Points a branch or tag to its commit; does not write what is there already, since the cache may be read-only. */
 async function noteRevision(cache: ModelCache, revision: string, commit: string): Promise<void> {
   if (revision === commit || (await readRef(cache, revision)) === commit) return;
   await writeAtomic(cache.ref(revision), commit);
 }
 
 /**
- * Says what will be downloaded and how much of it is there, and makes the cache's folder.
- * @throws SepError `disk-full` before anything is downloaded that would not fit
+ * Lists what will be downloaded and how much of it is there already, and creates the cache folder.
+ * @throws SepError `disk-full`, before the download starts, if it would not fit
  */
-export async function planDownload(
-  hub: Hub,
-  cache: ModelCache,
-  sources: readonly HubFile[],
-): Promise<PullEvent> {
+async function planDownload(hub: Hub, cache: ModelCache, sources: readonly HubFile[]): Promise<PullEvent> {
   if (sources.length === 0) return { kind: "planned", files: [], totalBytes: 0 };
   const files: PlannedFile[] = [];
   for (const { file, etag, sizeBytes } of sources) {
@@ -157,5 +158,3 @@ export async function planDownload(
   }
   return { kind: "planned", files, totalBytes };
 }
-
-const formatGigabytes = (sizeBytes: number): string => `${(sizeBytes / 1e9).toFixed(1)} GB`;

@@ -18,9 +18,9 @@ export interface HubModelInfo {
 const MAX_INFO_BYTES = 64 * 1024 * 1024;
 
 /**
- * Asks what commit a revision is, and which files it has.
+ * Asks which commit a revision is, and which files it has.
  * @param tries how often to ask; see `sendToHub`
- * @throws SepError `hub-unreachable` if what comes back is not a hub's answer, and as `sendToHub` does
+ * @throws SepError `hub-unreachable` if the answer is not that of a hub, and as `sendToHub`
  */
 export async function* readModelInfo(
   hub: Hub,
@@ -43,7 +43,7 @@ export async function* readModelInfo(
   const { sha, siblings } = (value ?? {}) as { readonly sha?: unknown; readonly siblings?: unknown };
   if (typeof sha !== "string" || !isCommitHash(sha)) throw explainNoHub(hub, `${url} names no commit`);
   const named = Array.isArray(siblings) ? siblings.map(fileNameOf).filter((name) => name !== null) : [];
-  // they become names of files in the cache, where a token that the hub sends back must not be kept
+  // they name files in the cache, where a token that the hub echoes must not end up
   return { commit: sha, files: named.filter((name) => hub.redactor.known(name) === name) };
 }
 
@@ -61,14 +61,14 @@ export interface HubFile {
   /** Names the content, and the blob in the cache: SHA-256 of large files, git's SHA-1 of small ones. */
   readonly etag: string;
   readonly sizeBytes: number;
-  /** On the hub; leads to the content, wherever that is stored. */
+  /** On the hub, which redirects to where the content is stored. */
   readonly url: string;
 }
 
 /**
- * Asks for a file's name and size as content. For large files the hub says them in headers of its own on the
- * answer that leads to the storage server, whose `ETag` is another.
- * @throws SepError `hub-unreachable` if the answer lacks them, and as `sendToHub` does
+ * Asks for the hash and size of a file. For large files they are in the hub's own headers on the redirect to the
+ * storage server, whose `ETag` is a different one.
+ * @throws SepError `hub-unreachable` if the answer lacks them, and as `sendToHub`
  */
 export async function* inspectFile(
   hub: Hub,
@@ -83,7 +83,7 @@ export async function* inspectFile(
   await answer.discard();
   const { status, headers } = answer;
   const linked = status >= 300;
-  // names a file of the cache: a token that comes back in it is none
+  // names a file of the cache: refused if the hub echoes a token in it
   const etag = normalizeEtag(hub.redactor.known(headers.get("x-linked-etag") ?? headers.get("etag") ?? ""));
   const size = headers.get("x-linked-size") ?? (linked ? null : headers.get("content-length"));
   if (etag === null || size === null || !/^\d{1,15}$/.test(size)) {
@@ -99,11 +99,11 @@ function normalizeEtag(header: string): string | null {
 }
 
 /**
- * Asks for a small JSON document, and asks again where the answer breaks off.
- * @param maxBytes bound on the answer, so that a strange server cannot fill the memory
- * @throws SepError `hub-unreachable` if what comes back is no JSON, and as `sendToHub` does
+ * Asks for a small JSON document, and again if the answer breaks off.
+ * @param maxBytes limit of the answer, so that no server can fill the memory
+ * @throws SepError `hub-unreachable` if the answer is not JSON, and as `sendToHub`
  */
-export async function* fetchJson(
+async function* fetchJson(
   hub: Hub,
   request: HubRequest,
   maxBytes: number,
@@ -119,8 +119,8 @@ export async function* fetchJson(
   }
 }
 
-/** The error for an answer that no Hugging Face hub gives. */
-export const explainNoHub = (
+/** The error for an answer that is not that of a Hugging Face hub. */
+const explainNoHub = (
   { settings, redactor: { message: redact } }: Hub,
   problem: string,
   cause?: unknown,

@@ -11,9 +11,9 @@ export interface HubRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** For errors. */
   readonly subject: HubSubject;
-  /** "description": stop where the hub says what a file is and sends us to the server that stores it. */
+  /** "description": stop at the redirect to the storage server, whose headers describe the file. */
   readonly follow: "description" | "content";
-  /** How often to try in all. */
+  /** Tries in all, the first included. */
   readonly tries?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -28,13 +28,13 @@ export interface HubResponse {
   readonly discard: () => Promise<void>;
 }
 
-/** Tries with 1 + 2 + 4 + 8 s between them: a short outage passes unseen. */
+/** With 1 + 2 + 4 + 8 s between them: long enough for a short outage. */
 export const DEFAULT_TRIES = 5;
 const MAX_REDIRECTS = 8;
 
 /**
- * Asks the hub, and asks again after a lost connection, "too many requests" or a server error. Redirects are
- * followed here, since the token must not leave the hub's own address.
+ * Sends a request to the hub, and again after a lost connection, "too many requests" or a server error. Redirects are
+ * followed here, since the token must go to the hub's own address only.
  * @returns an answer below 400, or 416
  * @throws SepError `hub-unreachable` when all tries failed; those of `explainRefusal`; the signal's reason
  */
@@ -88,7 +88,7 @@ async function followRedirects(hub: Hub, request: HubRequest, guard: StallGuard)
       method: request.method,
       headers: {
         "user-agent": "semantic-entropy-probes",
-        // a compressed answer would have another length, and could not be resumed
+        // a compressed answer has another length and cannot be resumed
         "accept-encoding": "identity",
         ...request.headers,
         ...(trusted ? { authorization } : {}),
@@ -109,7 +109,7 @@ async function followRedirects(hub: Hub, request: HubRequest, guard: StallGuard)
   throw new Error(`redirects more than ${MAX_REDIRECTS} times`);
 }
 
-/** A login in the address comes first, as in Python's huggingface_hub: it opens the mirror that asks for it. */
+/** A login in the address of a mirror takes precedence, as in Python's huggingface_hub. */
 function authorizationOf({ settings: { login }, token }: Hub): string | null {
   if (login !== null) return `Basic ${login}`;
   return token === null ? null : `Bearer ${token}`;
@@ -122,7 +122,7 @@ function openResponse(response: Response, guard: StallGuard): HubResponse {
     headers: response.headers,
     async *read() {
       try {
-        // Node 20's own body never ends when it is aborted between its last byte and its end: this pipe does
+        // Node 20's own body never ends if it is aborted between the last byte and the end; a piped one does
         const body = response.body?.pipeThrough(new TransformStream(), { signal: guard.signal });
         for await (const chunk of body ?? []) {
           guard.touch();
@@ -161,17 +161,17 @@ const describe = (outcome: HubResponse | LostRequest): string =>
 
 const seconds = (durationMs: number): string => `${Math.ceil(durationMs / 1_000)} s`;
 
-/** Ends a request on which nothing happens any more. */
-export interface StallGuard {
-  /** Aborted when the request's own signal is, or after too long without a `touch`. */
+/** Aborts a request that has stalled. */
+interface StallGuard {
+  /** Aborted with the request's own signal, or after too long without a `touch`. */
   readonly signal: AbortSignal;
-  /** Something came in. */
+  /** Data has arrived. */
   readonly touch: () => void;
   /** The request is over. */
   readonly close: () => void;
 }
 
-/** Longer than a slow server thinks; a dead connection would otherwise hang until the system gives it up. */
+/** Longer than a slow server takes. Without it, a dead connection hangs until the operating system gives it up. */
 const STALLED_AFTER_MS = 30_000;
 
 export function openStallGuard(signal: AbortSignal | undefined): StallGuard {

@@ -3,7 +3,13 @@ import { findCachedModel } from "../../checkpoint/hub/find-cached-model.ts";
 import { readHubSettings } from "../../checkpoint/hub/hub.ts";
 import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
 import { type CachedCommit, listCachedModels } from "../../checkpoint/hub/list-cached-models.ts";
-import { type CheckpointLocation, isGgufPath, locateLocally, unknownReference, pullModel } from "../../checkpoint/locate-checkpoint.ts";
+import {
+  type CheckpointLocation,
+  isGgufPath,
+  locateLocally,
+  pullModel,
+  unknownReference,
+} from "../../checkpoint/locate-checkpoint.ts";
 import { reportPull } from "../../checkpoint/opening-event.ts";
 import type { DecoderConfig } from "../../engine/graph/decoder-config.ts";
 import { SepError } from "../../errors.ts";

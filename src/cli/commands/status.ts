@@ -58,7 +58,7 @@ export const STATUS: Command = defineCommand({
 function describeOrigin({ maker, inputs }: ChainFile): string {
   if (maker === null) return "";
   const sources = inputs.map(({ file }) => file.name);
-  const origin = sources.length === 0 ? "" : ` of ${listShortly(sources, MOST_SOURCES)}`;
+  const origin = sources.length === 0 ? "" : ` of ${listShortly(sources, { most: MOST_SOURCES })}`;
   return `  \`sep ${maker.step}\`, ${formatTime(maker.madeAt)}${origin}`;
 }
 

@@ -7,6 +7,7 @@ import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
+import { runKey } from "../../samples/samples.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import { fileExists } from "../../store/read-file.ts";
@@ -73,8 +74,6 @@ async function listTableInputs(workspace: Workspace): Promise<string[]> {
 
 const COUNTS: ReadonlySet<string> = new Set(["run_id", "generated_tokens", "cluster_id", "cluster_count"]);
 
-const keyOf = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);
-
 function readKey(key: string): { readonly question_id: string; readonly run_id: number } {
   const [question_id, run_id] = JSON.parse(key) as [string, number];
   return { question_id, run_id };
@@ -87,7 +86,7 @@ function describeRun(
   splits: ReadonlyMap<string, TableRow>,
 ): TableRow {
   const { question_id, run_id } = run;
-  const own = splits.get(keyOf(question_id, run_id));
+  const own = splits.get(runKey(question_id, run_id));
   const ofQuestion = estimates.get(question_id);
   return {
     set,
@@ -174,7 +173,7 @@ async function readSplits(
     const scores =
       trained === null ? null : await scoreSplit(dataset, hidden, trained.probes, trained.threshold);
     for (const [row, id] of dataset.questionIds.entries())
-      found.set(keyOf(id, dataset.runIds[row] as number), {
+      found.set(runKey(id, dataset.runIds[row] as number), {
         ...describeDatasetRow(split, dataset, row),
         ...(scores === null || trained === null ? {} : describeScores(scores, trained.probes, row)),
       });

@@ -1,6 +1,7 @@
 import { basename, resolve } from "node:path";
 import type { TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
+import { runKey } from "../../samples/samples.ts";
 import { writeHiddenStates } from "../../states/hidden-states.ts";
 import type { NormState } from "../../states/state-backend.ts";
 import { writeStateIndex } from "../../states/state-index.ts";
@@ -171,10 +172,8 @@ async function readStates(
   };
 }
 
-const keyOf = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);
-
 function indexRows({ questionIds, runIds }: ForeignStates): ReadonlyMap<string, number> {
-  return new Map(questionIds.map((id, row) => [keyOf(id, runIds[row] as number), row]));
+  return new Map(questionIds.map((id, row) => [runKey(id, runIds[row] as number), row]));
 }
 
 /** Where each row of a data set is among the states; the two must be the same numbers. */
@@ -185,7 +184,7 @@ function findRows(
   rowOf: ReadonlyMap<string, number>,
 ): Int32Array {
   return Int32Array.from(questionIds, (id, i) => {
-    const row = rowOf.get(keyOf(id, runIds[i] as number));
+    const row = rowOf.get(runKey(id, runIds[i] as number));
     const name = `${split}: row ${i} (question ${id}, run ${runIds[i]})`;
     if (row === undefined || width !== states.width)
       throw new SepError(

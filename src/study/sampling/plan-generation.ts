@@ -3,7 +3,16 @@ import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
-import { createPromptTemplate, leaveOutShots, PLAIN_PROMPT_FORMATS, type PromptFormat, resolvePromptFormat, SHOT_COUNT, stopStringsOf, takeShots } from "../../engine/tokenizer/prompt-format.ts";
+import {
+  createPromptTemplate,
+  leaveOutShots,
+  PLAIN_PROMPT_FORMATS,
+  type PromptFormat,
+  resolvePromptFormat,
+  SHOT_COUNT,
+  stopStringsOf,
+  takeShots,
+} from "../../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";

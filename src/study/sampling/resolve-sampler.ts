@@ -1,5 +1,5 @@
-import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
+import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { GenerationDefaults, SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import { SepError } from "../../errors.ts";
 import { GENERATE, SAMPLER, STUDY_SAMPLER } from "../settings/sampling.ts";

@@ -6,6 +6,7 @@ import { fingerprintFile } from "../../store/fingerprint.ts";
 import { type Manifest, readManifest, staleReasons } from "../../store/manifest.ts";
 import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
+import { listShortly } from "../../text/shorten.ts";
 import { openShard, shardsFolder, type Workspace } from "../workspace.ts";
 import { parseShardFolder, type Shard, shardFolder } from "./shard.ts";
 
@@ -65,7 +66,7 @@ export async function collectShards(
   if (missing.length > 0)
     throw new SepError(
       "shards-missing",
-      `Of ${count} shards, ${missing.length} have not finished \`sep ${step}\`: ${listSome(missing)}. Run it with --shard ${missing[0]}/${count}, and so on.`,
+      `Of ${count} shards, ${missing.length} have not finished \`sep ${step}\`: ${listShortly(missing.map(String), { most: 10 })}. Run it with --shard ${missing[0]}/${count}, and so on.`,
     );
   for (const each of finished) await checkFiles(each, step);
   checkAlike(finished, step);
@@ -122,6 +123,3 @@ export const studyName = ({ workspace }: FinishedShard, name: string): string =>
 
 const ownPrefix = (workspace: Workspace): string =>
   `${nameWithin(workspace, shardsFolder(workspace.root))}/${shardFolder(workspace.shard as Shard)}/`;
-
-const listSome = (indices: readonly number[]): string =>
-  indices.length <= 10 ? indices.join(", ") : `${indices.slice(0, 10).join(", ")} and more`;

@@ -6,6 +6,7 @@ import type { Question } from "../../samples/question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { createRunRecorder, type RunRecorder } from "../../samples/record-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
+import { runKey } from "../../samples/samples.ts";
 import { openJsonlAppender } from "../../store/append-jsonl.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
@@ -87,7 +88,9 @@ async function* sampleMissing(
   const finished = await readFinished([output, journal], questions, runs, recorder);
   if (await requireSameJournal(journal, plan.sampling)) await writeJournalSettings(journal, plan.sampling);
   const runsOf = ({ id }: Question): RunRecord[] =>
-    Array.from({ length: runs }, (_, run) => finished.get(keyOf(id, run))).filter((run) => run !== undefined);
+    Array.from({ length: runs }, (_, run) => finished.get(runKey(id, run))).filter(
+      (run) => run !== undefined,
+    );
   const nextRunIds = adaptive === null ? allRunIds(runs) : adaptive.nextRunIds;
   const missing: Question[] = [];
   for (const question of questions)
@@ -123,7 +126,7 @@ async function* sampleMissing(
     );
     for await (const records of sampled) {
       await appender.append(records);
-      for (const run of records) finished.set(keyOf(run.question_id, run.run_id), run);
+      for (const run of records) finished.set(runKey(run.question_id, run.run_id), run);
       done += 1;
       yield { kind: "advanced", ...event, done, total };
     }
@@ -152,8 +155,6 @@ async function* sampleMissing(
 
 const describeSaving = (saved: number, all: number): string =>
   `${saved} of ${all} answers (${((saved / Math.max(1, all)) * 100).toFixed(1)}%) were not sampled: they could not have changed on which side of the threshold their question is`;
-
-const keyOf = (questionId: string, runId: number): string => JSON.stringify([questionId, runId]);
 
 /** Whether answers that are there can be built on, as `sampleMissing` does. */
 async function checkKeepable(output: string, plan: GenerationPlan): Promise<void> {
@@ -201,7 +202,7 @@ async function readFinished(
         continue;
       }
       const current = record.renew(question, run);
-      if (current !== null) finished.set(keyOf(run.question_id, run.run_id), current);
+      if (current !== null) finished.set(runKey(run.question_id, run.run_id), current);
     }
   }
   if (surplus > 0) {

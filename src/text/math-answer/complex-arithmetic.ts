@@ -82,7 +82,7 @@ const SLOW = new Set(["asin", "acos", "atan"]);
  * A value for a symbol, to try a formula with: the same for the same name and point, 0.3 to 2.3 in size, with nine
  * digits. Over points 0 to 3 each symbol has both signs, and two symbols have them in different order, as a rule.
  */
-export function sampleValue(name: string, point: number): string {
+function sampleValue(name: string, point: number): string {
   let hash = BASIS ^ Math.imul(point + 1, 0x9e3779b1);
   for (const char of name) hash = mix(hash, char);
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
@@ -104,8 +104,8 @@ export interface Complex {
   readonly im: Decimal;
 }
 
-export const isReal = ({ im }: Complex): boolean => im.isZero();
-export const isZero = ({ re, im }: Complex): boolean => re.isZero() && im.isZero();
+const isReal = ({ im }: Complex): boolean => im.isZero();
+const isZero = ({ re, im }: Complex): boolean => re.isZero() && im.isZero();
 
 /** |re| + |im|, which is the absolute value but for a factor of at most 1.5. */
 export const sizeOf = ({ re, im }: Complex): Decimal => re.abs().plus(im.abs());
@@ -114,11 +114,11 @@ export const sizeOf = ({ re, im }: Complex): Decimal => re.abs().plus(im.abs());
 const MAX_LOGARITHM = 1e6;
 const MAX_POWER_OF_TEN = 434_294; // the same to the base 10
 /** Of larger angles too few digits would be left after taking off whole turns. */
-export const MAX_ANGLE = 1e9;
+const MAX_ANGLE = 1e9;
 const MAX_QUICK_EXPONENT = 64;
 
 /** The operations on complex numbers, each rounded to a number of significant digits. */
-export interface ComplexField {
+interface ComplexField {
   readonly real: (value: Decimal.Value) => Complex;
   readonly fraction: (value: Rational) => Complex;
   readonly add: (a: Complex, b: Complex) => Complex;
@@ -137,7 +137,7 @@ export interface ComplexField {
   readonly power: (base: Complex, exponent: Complex | null, exact: Rational | null) => Complex | null;
 }
 
-export function createComplexField(D: typeof Decimal): ComplexField {
+function createComplexField(D: typeof Decimal): ComplexField {
   const real = (value: Decimal.Value): Complex => ({ re: new D(value), im: new D(0) });
   const fraction = ({ top, bottom }: Rational): Complex => real(new D(top.toString()).div(bottom.toString()));
   const add = (a: Complex, b: Complex): Complex => ({ re: a.re.plus(b.re), im: a.im.plus(b.im) });

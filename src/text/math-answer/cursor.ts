@@ -24,7 +24,7 @@ export interface Cursor {
   unit: string;
 }
 
-export interface Bracket {
+interface Bracket {
   readonly close: number;
   /** A comma or semicolon stands in it, not in a bracket within. */
   readonly comma: boolean;

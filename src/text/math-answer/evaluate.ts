@@ -122,7 +122,7 @@ export function spend(work: Work, units: number): boolean {
 }
 
 /** Fractions without rounding. Symbols, pi and e have no value here, nor have irrational roots. */
-export const EXACT_ARITHMETIC: Arithmetic<Rational> = {
+const EXACT_ARITHMETIC: Arithmetic<Rational> = {
   rational: (value) => value,
   constant: () => null,
   symbol: () => null,

@@ -80,7 +80,7 @@ function distance(
  * as they satisfy no rational equation; i is a root of -1, which this prime has.
  * @param point which choice of values
  */
-export const createModularArithmetic = (point: number): Arithmetic<bigint> => ({
+const createModularArithmetic = (point: number): Arithmetic<bigint> => ({
   rational: ({ top, bottom }: Rational) => {
     const inverse = invert(reduce(bottom));
     return inverse === null ? null : reduce(reduce(top) * inverse);

@@ -1,12 +1,22 @@
-import { type Answer, quantity, type Relation, type RelationSign, type SetOperation } from "./answer.ts";
 import { accept, type Cursor, createCursor, descend, isCommand, isMark, peek } from "./cursor.ts";
-import { contains, type Expression, negative, product, symbol, wholeNumber } from "./expression.ts";
+import {
+  type Answer,
+  contains,
+  type Expression,
+  negative,
+  product,
+  quantity,
+  type Relation,
+  type RelationSign,
+  type SetOperation,
+  symbol,
+  wholeNumber,
+} from "./expression.ts";
 import { parseMatrix, parseStructure, scaleMatrix, startsStructure } from "./parse-structure.ts";
 import { parseSum } from "./parse-sum.ts";
 import { parseNumeral } from "./read-number.ts";
 import { joinTokens, type Token, tokenize } from "./tokenize.ts";
-import { readUnit } from "./units.ts";
-import { ADVERBS, isPointNames, PERCENT_WORDS, SCALES, SEPARATOR_WORDS } from "./vocabulary.ts";
+import { ADVERBS, isPointNames, PERCENT_WORDS, readUnit, SCALES, SEPARATOR_WORDS } from "./vocabulary.ts";
 
 /**
  * Reads an answer in LaTeX or plain text. What cannot be read as mathematics, a malformed formula as well as a
@@ -179,7 +189,7 @@ const MAX_NAME_WORDS = 3;
  * One side of a relation: an expression with its unit, a set, a tuple, a matrix, or sets joined by `\cup`.
  * @param parseList reads what is in brackets
  */
-export function parseSide(cursor: Cursor, parseList: (cursor: Cursor) => Answer | null): Answer | null {
+function parseSide(cursor: Cursor, parseList: (cursor: Cursor) => Answer | null): Answer | null {
   let side = parseTerm(cursor, parseList);
   while (side !== null) {
     const next = peek(cursor);

@@ -12,13 +12,14 @@ import {
 import { parseFunction, parseSymbol, parseWord } from "./parse-function.ts";
 import { parseNumeral, readNumber } from "./read-number.ts";
 import type { Token } from "./tokenize.ts";
-import { isUnitLetter, isUnitName } from "./units.ts";
 import {
   CONSTANTS,
   CURRENCIES,
   FUNCTIONS,
   isPointNames,
   isProductOfSymbols,
+  isUnitLetter,
+  isUnitName,
   SYMBOL_COMMANDS,
 } from "./vocabulary.ts";
 

@@ -7,7 +7,7 @@ import {
   power,
   product,
   quotient,
-  sum,
+  sumOf,
   symbol,
   wholeNumber,
 } from "./expression.ts";
@@ -83,9 +83,9 @@ function apply(name: string, args: readonly Expression[], base: Expression | nul
     case "sinh":
       return quotient(difference(grow, shrink), wholeNumber(2));
     case "cosh":
-      return quotient(sum(grow, shrink), wholeNumber(2));
+      return quotient(sumOf(grow, shrink), wholeNumber(2));
     case "tanh":
-      return quotient(difference(grow, shrink), sum(grow, shrink));
+      return quotient(difference(grow, shrink), sumOf(grow, shrink));
     case "exp":
       return grow;
     case "ln":
@@ -177,7 +177,7 @@ const isInverse = (cursor: Cursor): boolean =>
   [...INVERSE, "("].every((text, at) => peek(cursor, at)?.text === text);
 
 /** What is in the bracket that is next, with commas between: the arguments of a function. */
-export function readArguments(cursor: Cursor, closer: ")" | "}"): Expression[] | null {
+function readArguments(cursor: Cursor, closer: ")" | "}"): Expression[] | null {
   const args: Expression[] = [];
   do {
     cursor.at++;

@@ -1,6 +1,5 @@
-import { type Answer, quantity } from "./answer.ts";
 import { accept, type Cursor, isCommand, isMark, peek } from "./cursor.ts";
-import { constant, type Expression, negative, product } from "./expression.ts";
+import { type Answer, constant, type Expression, negative, product, quantity } from "./expression.ts";
 
 /** Reads the parts that a comma, "or" or "and" stands between, up to what closes them. */
 type ParseList = (cursor: Cursor) => Answer | null;

@@ -1,5 +1,5 @@
 import { accept, type Cursor, descend, isCommand, isMark, peek } from "./cursor.ts";
-import { type Expression, negative, product, quotient, sum } from "./expression.ts";
+import { type Expression, negative, product, quotient, sumOf } from "./expression.ts";
 import { isBetweenNumbers, parsePower, startsFactor } from "./parse-factor.ts";
 
 /** Terms with their signs: the whole of an expression. */
@@ -12,7 +12,7 @@ export function parseSum(cursor: Cursor): Expression | null {
       if (term === null) return null;
       terms.push(sign < 0 ? negative(term) : term);
     } while (isSign(cursor));
-    return sum(...terms);
+    return sumOf(...terms);
   });
 }
 
@@ -83,7 +83,7 @@ function parseJuxtaposed(cursor: Cursor): Expression | null {
   if (first === null) return null;
   const factors = [first];
   const fraction = isWhole && first.kind === "number" ? parseFractionAfter(cursor) : null;
-  if (fraction !== null) factors[0] = sum(first, fraction);
+  if (fraction !== null) factors[0] = sumOf(first, fraction);
   while (startsFactor(cursor)) {
     const factor = parsePower(cursor);
     if (factor === null) return null;

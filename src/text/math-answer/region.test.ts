@@ -3,17 +3,17 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import {
   complementOf,
-  type Interval,
   intersectRegions,
   interval,
   REAL_LINE,
+  type RealInterval,
   type Region,
   sameRegion,
   uniteIntervals,
 } from "./region.ts";
 
 const END = fc.integer({ min: -4, max: 4 });
-const INTERVAL: fc.Arbitrary<Interval> = fc
+const INTERVAL: fc.Arbitrary<RealInterval> = fc
   .tuple(END, END, fc.boolean(), fc.boolean())
   .map(([a, b, lowClosed, highClosed]) =>
     interval(new Decimal(Math.min(a, b)), new Decimal(Math.max(a, b)), { lowClosed, highClosed }),

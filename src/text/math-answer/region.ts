@@ -1,8 +1,7 @@
 import { Decimal } from "decimal.js";
-import type { Answer, Relation, RelationSign } from "./answer.ts";
 import { createComplexArithmetic } from "./complex-arithmetic.ts";
 import { evaluate, spend, type Work } from "./evaluate.ts";
-import { contains, type Expression } from "./expression.ts";
+import { type Answer, contains, type Expression, type Relation, type RelationSign } from "./expression.ts";
 
 /**
  * The set of real numbers that an answer describes: an interval, a finite set, a union, an inequality in one
@@ -56,7 +55,7 @@ function intervalOf({ items, open, close }: Extract<Answer, { kind: "tuple" }>, 
 }
 
 function pointsOf(items: readonly Answer[], work: Work): Region | null {
-  const points: Interval[] = [];
+  const points: RealInterval[] = [];
   for (const item of items) {
     const at = realValue(item, work);
     if (at === null) return null;
@@ -139,7 +138,7 @@ function infinityOf(expression: Expression): number {
 }
 
 /** A part of the real line; an end at infinity is open. A single point has both ends at it. */
-export interface Interval {
+export interface RealInterval {
   readonly low: Decimal;
   readonly high: Decimal;
   readonly lowClosed: boolean;
@@ -147,13 +146,13 @@ export interface Interval {
 }
 
 /** A set of real numbers: intervals in rising order that do not touch. */
-export type Region = readonly Interval[];
+export type Region = readonly RealInterval[];
 
 export const interval = (
   low: Decimal,
   high: Decimal,
   { lowClosed = false, highClosed = false }: { lowClosed?: boolean; highClosed?: boolean } = {},
-): Interval => ({
+): RealInterval => ({
   low,
   high,
   lowClosed: lowClosed && low.isFinite(),
@@ -163,13 +162,13 @@ export const interval = (
 export const REAL_LINE: Region = [interval(INFINITY.neg(), INFINITY)];
 
 /** Joins what overlaps or touches, and leaves out what is empty. */
-export function uniteIntervals(intervals: readonly Interval[]): Region {
+export function uniteIntervals(intervals: readonly RealInterval[]): Region {
   const sorted = intervals
     .filter(
       ({ low, high, lowClosed, highClosed }) => low.lt(high) || (low.eq(high) && lowClosed && highClosed),
     )
     .sort((a, b) => a.low.cmp(b.low) || Number(b.lowClosed) - Number(a.lowClosed));
-  const united: Interval[] = [];
+  const united: RealInterval[] = [];
   for (const next of sorted) {
     const last = united.at(-1);
     const joins =
@@ -187,7 +186,7 @@ export const intersectRegions = (a: Region, b: Region): Region =>
 
 /** The real numbers that are not in it. */
 export function complementOf(region: Region): Region {
-  const gaps: Interval[] = [];
+  const gaps: RealInterval[] = [];
   let low = INFINITY.neg();
   let lowClosed = false;
   for (const next of region) {
@@ -203,7 +202,7 @@ export function complementOf(region: Region): Region {
 export const sameRegion = (a: Region, b: Region): boolean =>
   a.length === b.length &&
   a.every((x, at) => {
-    const y = b[at] as Interval;
+    const y = b[at] as RealInterval;
     return (
       x.lowClosed === y.lowClosed &&
       x.highClosed === y.highClosed &&
@@ -216,7 +215,7 @@ const sameEnd = (a: Decimal, b: Decimal): boolean =>
   a.eq(b) ||
   (a.isFinite() && b.isFinite() && a.minus(b).abs().lte(Decimal.max(a.abs(), b.abs()).times("1e-20")));
 
-function overlap(a: Interval, b: Interval): Interval {
+function overlap(a: RealInterval, b: RealInterval): RealInterval {
   const low = Decimal.max(a.low, b.low);
   const high = Decimal.min(a.high, b.high);
   const holds = (end: Decimal, side: "lowClosed" | "highClosed", of: "low" | "high"): boolean =>

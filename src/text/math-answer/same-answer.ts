@@ -1,5 +1,5 @@
-import { type Answer, assignmentOf, type ListAnswer, quantity, type SetAnswer } from "./answer.ts";
 import { spend, type Work } from "./evaluate.ts";
+import { type Answer, assignmentOf, type ListAnswer, quantity, type SetAnswer } from "./expression.ts";
 import { REAL_LINE, regionOf, sameRegion, unknownOf } from "./region.ts";
 import { sameQuantity, sameRelation, sameValue } from "./same-quantity.ts";
 
@@ -99,13 +99,13 @@ function sameWithDecimalComma(a: Answer, b: Answer, work: Work): boolean {
 }
 
 /** Whether two items are the same. */
-export type Same = (a: Answer, b: Answer) => boolean;
+type Same = (a: Answer, b: Answer) => boolean;
 
 type Tuple = Extract<Answer, { kind: "tuple" }>;
 type Matrix = Extract<Answer, { kind: "matrix" }>;
 
 /** What a set or list holds. */
-export interface Contents {
+interface Contents {
   readonly items: readonly Answer[];
   /** As they are written, where they have different names: `x = 1, y = 2`. Then each value has its place. */
   readonly named: readonly Answer[] | null;
@@ -116,7 +116,7 @@ export interface Contents {
  * equation and have no order; lists within it, as ± makes them, are opened; `k \in \mathbb{Z}` beside a formula is
  * left out.
  */
-export function contentsOf(collection: ListAnswer | SetAnswer): Contents {
+function contentsOf(collection: ListAnswer | SetAnswer): Contents {
   const items = collection.items.flatMap((item) => (item.kind === "list" ? item.items : [item]));
   const said = items.filter((item) => !isDomain(item));
   const names = new Set<string>();
@@ -135,7 +135,7 @@ export function contentsOf(collection: ListAnswer | SetAnswer): Contents {
 const isDomain = (item: Answer): boolean => item.kind === "relation" && item.operators.includes("in");
 
 /** Every item of one has its like in the other. */
-export function sameUnordered(a: readonly Answer[], b: readonly Answer[], same: Same): boolean {
+function sameUnordered(a: readonly Answer[], b: readonly Answer[], same: Same): boolean {
   if (a.length > MAX_ITEMS || b.length > MAX_ITEMS) return false;
   return (
     a.every((item) => b.some((other) => same(item, other))) &&
@@ -146,11 +146,11 @@ export function sameUnordered(a: readonly Answer[], b: readonly Answer[], same: 
 /** All pairs of longer lists would take too long. */
 const MAX_ITEMS = 40;
 
-export const sameOrdered = (a: readonly Answer[], b: readonly Answer[], same: Same): boolean =>
+const sameOrdered = (a: readonly Answer[], b: readonly Answer[], same: Same): boolean =>
   a.length === b.length && a.every((item, at) => same(item, b[at] as Answer));
 
 /** Two of a set, a list, a tuple and a matrix; `1, 2` is both {1, 2} and (1, 2), which are not the same. */
-export function sameCollection(a: Answer, b: Answer, same: Same): boolean {
+function sameCollection(a: Answer, b: Answer, same: Same): boolean {
   if (a.kind === "tuple") return sameAsTuple(a, b, same);
   if (b.kind === "tuple") return sameAsTuple(b, a, same);
   const [contentsA, contentsB] = [contents(a), contents(b)];
@@ -198,17 +198,17 @@ function sameAsVector(tuple: Tuple, { rows }: Matrix, same: Same): boolean {
 }
 
 /** The same words, articles aside, or two of the words for one thing. */
-export function sameText(a: string, b: string): boolean {
+function sameText(a: string, b: string): boolean {
   const [plainA, plainB] = [plainText(a), plainText(b)];
   if (plainA === "") return a === b && a !== "";
   return plainA === plainB || (SYNONYMS.get(plainA) ?? a) === (SYNONYMS.get(plainB) ?? b);
 }
 
 /** Whether the words say that nothing is a solution, which is the empty set. */
-export const saysEmpty = (text: string): boolean => SYNONYMS.get(plainText(text)) === "no solution";
+const saysEmpty = (text: string): boolean => SYNONYMS.get(plainText(text)) === "no solution";
 
 /** Whether the words say that every real number is a solution. */
-export const saysAll = (text: string): boolean => SYNONYMS.get(plainText(text)) === "all real numbers";
+const saysAll = (text: string): boolean => SYNONYMS.get(plainText(text)) === "all real numbers";
 
 const plainText = (text: string): string =>
   text

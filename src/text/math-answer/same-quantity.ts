@@ -1,18 +1,21 @@
-import type { Answer, Quantity, Relation, RelationSign } from "./answer.ts";
 import { createComplexArithmetic, sizeOf } from "./complex-arithmetic.ts";
 import { evaluate, evaluateExactly, type Work } from "./evaluate.ts";
 import {
+  type Answer,
   contains,
   difference,
   type Expression,
   product,
+  type Quantity,
   quotient,
+  type Relation,
+  type RelationSign,
   renameSymbols,
   sameForm,
   wholeNumber,
 } from "./expression.ts";
 import { identical } from "./identical.ts";
-import { compatibleUnits } from "./units.ts";
+import { compatibleUnits } from "./vocabulary.ts";
 
 /** The same number with its unit; 50% is both 50 and 1/2, as a question for a percentage is answered by either. */
 export function sameQuantity(a: Quantity, b: Quantity, work: Work): boolean {

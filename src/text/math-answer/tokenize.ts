@@ -162,7 +162,7 @@ const UPRIGHT = /^\\(?:text|mathrm|mathsf|mathtt|mbox|hbox|operatorname|emph|rm)
  * The same answer with the marks of Unicode as LaTeX or ASCII spells them: `x²` as `x^{2}`, `½` as `\frac{1}{2}`,
  * `≤` as `<=`, `π` as `\pi`. Letters of other scripts stay.
  */
-export function spellInAscii(text: string): string {
+function spellInAscii(text: string): string {
   if (!/[^\x20-\x7e]/.test(text)) return text;
   return text
     .replace(/[⁰¹²³⁴-⁹⁺⁻]+/g, (digits) => `^{${digits.normalize("NFKC").replaceAll("−", "-")}}`)
