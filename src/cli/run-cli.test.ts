@@ -63,7 +63,10 @@ describe("errors", () => {
     [["help", "evaluate"], "Did you mean `sep eval`?"],
     [["run", "--temprature", "1"], "`sep run` has no option --temprature. Did you mean --temperature?"],
     [["generate", "--temperature", "hot"], "sep generate: Got --temperature hot, expected a number >= 0."],
-    [["generate", "--backend", "sglang"], "Got --backend sglang, expected local, hf or vllm"],
+    [
+      ["generate", "--backend", "sglang"],
+      "Got --backend sglang, expected a .js, .mjs or .ts file, or local, hf or vllm",
+    ],
     [
       ["generate", "--dtype", "fp8"],
       "Got --dtype fp8, expected float32, int8, int4, auto, bfloat16, float16 or half",
