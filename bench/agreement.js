@@ -8,9 +8,9 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { everyLayer } from "../dist/engine/language-model.js";
-import { loadModel } from "../dist/checkpoint/load-model.js";
 import { openNnsight } from "../dist/backends/nnsight/open-nnsight.js";
+import { loadModel } from "../dist/checkpoint/load-model.js";
+import { everyLayer } from "../dist/engine/language-model.js";
 import { readTensor } from "../dist/store/safetensors.js";
 import { readSafetensorsHeader } from "../dist/store/safetensors-header.js";
 

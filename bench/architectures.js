@@ -5,9 +5,9 @@
 //   npm run bench:architectures
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { everyLayer } from "../dist/engine/language-model.js";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { extendRows } from "../dist/engine/generate/extend-rows.js";
+import { everyLayer } from "../dist/engine/language-model.js";
 import { emptyKvBlock } from "../dist/engine/session/kv-block.js";
 import { readTensor } from "../dist/store/safetensors.js";
 import { readSafetensorsHeader } from "../dist/store/safetensors-header.js";

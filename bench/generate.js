@@ -13,9 +13,9 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadModel } from "../dist/checkpoint/load-model.js";
-import { loadQuestions } from "../dist/samples/load-questions.js";
 import { buildPrompt } from "../dist/engine/tokenizer/build-prompt.js";
 import { takeShots } from "../dist/engine/tokenizer/few-shot.js";
+import { loadQuestions } from "../dist/samples/load-questions.js";
 
 const { values } = parseArgs({
   options: {

@@ -12,15 +12,15 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { loadTextClassifier } from "../dist/checkpoint/encoders/load-text-classifier.js";
+import { openTokenizer, readTokenizerFiles } from "../dist/checkpoint/tokenizer/load-text-tokenizer.js";
+import { encodeTexts } from "../dist/engine/encoders/text-encoder.js";
+import { readTextTemplate } from "../dist/engine/tokenizer/text-template.js";
 import { createRng } from "../dist/math/rng.js";
 import { createCachedEntailer } from "../dist/meaning/cached-entailer.js";
 import { clusterQuestions } from "../dist/meaning/cluster-questions.js";
 import { createClassifierEntailer } from "../dist/meaning/nli-entailer.js";
 import { createNliEquivalence } from "../dist/meaning/nli-equivalence.js";
-import { loadTextClassifier } from "../dist/checkpoint/encoders/load-text-classifier.js";
-import { encodeTexts } from "../dist/engine/encoders/text-encoder.js";
-import { openTokenizer, readTokenizerFiles } from "../dist/checkpoint/tokenizer/load-text-tokenizer.js";
-import { readTextTemplate } from "../dist/engine/tokenizer/text-template.js";
 import { loadQuestions } from "../dist/samples/load-questions.js";
 
 const { values } = parseArgs({

@@ -5,9 +5,9 @@
 //   npm run bench:precision -- --model SmolLM2-135M-Instruct.Q4_1.gguf --questions gsm8k_test.jsonl [--count N]
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { MODEL_DTYPES } from "../dist/engine/language-model.js";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { extendRows } from "../dist/engine/generate/extend-rows.js";
+import { MODEL_DTYPES } from "../dist/engine/language-model.js";
 import { emptyKvBlock } from "../dist/engine/session/kv-block.js";
 
 const { values } = parseArgs({

@@ -3,10 +3,10 @@
 //
 //   npm run bench:vllm -- --url http://127.0.0.1:8000 --served NAME --model FOLDER|pocket
 import { parseArgs } from "node:util";
-import { loadModel } from "../dist/checkpoint/load-model.js";
-import { mapConcurrently } from "../dist/study/map-concurrently.js";
 import { createLocalBackend } from "../dist/backends/local/local-backend.js";
+import { loadModel } from "../dist/checkpoint/load-model.js";
 import { buildPrompt } from "../dist/engine/tokenizer/build-prompt.js";
+import { mapConcurrently } from "../dist/study/map-concurrently.js";
 
 const { values } = parseArgs({
   options: {

@@ -1,9 +1,9 @@
 // Our engine, as `sep generate` runs it: copies of the model on threads of their own. See ../generate.js.
 import { readFileSync } from "node:fs";
-import { loadModel } from "../../dist/checkpoint/load-model.js";
-import { mapConcurrently } from "../../dist/study/map-concurrently.js";
 import { createLocalBackend } from "../../dist/backends/local/local-backend.js";
+import { loadModel } from "../../dist/checkpoint/load-model.js";
 import { createRunRecorder } from "../../dist/samples/record-runs.js";
+import { mapConcurrently } from "../../dist/study/map-concurrently.js";
 
 const { model: path, prompts, samples, sampler, dtype } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const model = await loadModel(path, { dtype });

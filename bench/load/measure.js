@@ -1,8 +1,9 @@
 // One process's share of ../load.js: loads a model as `sep generate` does, samples, and says what that took.
-import { loadModel } from "../../dist/checkpoint/load-model.js";
-import { mapConcurrently } from "../../dist/study/map-concurrently.js";
+
 import { createLocalBackend } from "../../dist/backends/local/local-backend.js";
+import { loadModel } from "../../dist/checkpoint/load-model.js";
 import { createRunRecorder } from "../../dist/samples/record-runs.js";
+import { mapConcurrently } from "../../dist/study/map-concurrently.js";
 
 const [, , reference, dtype, questionCount, samples, maxNewTokens] = process.argv;
 

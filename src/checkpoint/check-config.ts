@@ -1,5 +1,5 @@
-import { SepError } from "../errors.ts";
 import type { ConfigReader } from "../engine/graph/config-reader.ts";
+import { SepError } from "../errors.ts";
 import type { WeightIndex } from "./weight-index.ts";
 
 /** The names that architectures give to their sizes, and what each may be at most with and without weights. */

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type ConfigReader, createConfigReader } from "../engine/graph/config-reader.ts";
+import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import { fingerprintStoredFile } from "./hub/fingerprint-stored-file.ts";
-import { loadTextTokenizer, type OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
-import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
-import { type ConfigReader, createConfigReader } from "../engine/graph/config-reader.ts";
 import { readJsonFile } from "./read-json-file.ts";
+import { loadTextTokenizer, type OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
 import { readWeightIndex, type WeightIndex } from "./weight-index.ts";
 
 /** A model on disk, opened: all that is needed to build its graph and to speak with it. */

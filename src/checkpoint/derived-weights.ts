@@ -1,8 +1,8 @@
 import { type FileHandle, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SepError } from "../errors.ts";
-import { errnoOf, explainCacheError, makeFolder } from "../store/file-error.ts";
 import type { TensorEntry } from "../formats/parse-safetensors.ts";
+import { errnoOf, explainCacheError, makeFolder } from "../store/file-error.ts";
 import { layoutSafetensors, type SafetensorsLayout, type TensorSpec } from "../store/safetensors.ts";
 import { readSafetensorsHeader } from "../store/safetensors-header.ts";
 import { TEMPORARY_ENDING, writeAtomic } from "../store/write-atomic.ts";

@@ -1,14 +1,14 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { findArchitecture } from "../engine/graph/architectures/registry.ts";
+import { createConfigReader } from "../engine/graph/config-reader.ts";
+import type { DecoderConfig } from "../engine/graph/decoder-config.ts";
 import { SepError } from "../errors.ts";
 import { readModelFile } from "../store/regular-file.ts";
-import { findArchitecture } from "../engine/graph/architectures/registry.ts";
+import { checkConfigSizes } from "./check-config.ts";
 import { type GgufHeader, readGgufHeader } from "./gguf/gguf-header.ts";
 import { interpretGguf, readFrequencyFactors } from "./gguf/open-gguf.ts";
-import type { DecoderConfig } from "../engine/graph/decoder-config.ts";
 import { sizeIfThere } from "./hub/size-if-there.ts";
-import { checkConfigSizes } from "./check-config.ts";
-import { createConfigReader } from "../engine/graph/config-reader.ts";
 import { isGgufPath } from "./locate-checkpoint.ts";
 import { readJsonFile } from "./read-json-file.ts";
 import { readWeightIndex, type WeightIndex } from "./weight-index.ts";

@@ -1,6 +1,6 @@
+import { type Checkpoint, openCheckpointFolder } from "./checkpoint.ts";
 import { openGgufCheckpoint } from "./gguf/open-gguf.ts";
 import { drain } from "./hub/drain.ts";
-import { type Checkpoint, openCheckpointFolder } from "./checkpoint.ts";
 import {
   type CheckpointLocation,
   isGgufPath,

@@ -1,16 +1,16 @@
 import { join } from "node:path";
-import { SepError } from "../errors.ts";
-import { findArchitecture } from "../engine/graph/architectures/registry.ts";
-import { checkConfigSizes } from "./check-config.ts";
-import { type ConfigReader, createConfigReader } from "../engine/graph/config-reader.ts";
 import { readEndTokens } from "../engine/generate/end-tokens.ts";
 import { readGenerationDefaults } from "../engine/generate/generation-defaults.ts";
-import { isGgufPath } from "./locate-checkpoint.ts";
-import { readJsonFile } from "./read-json-file.ts";
+import { findArchitecture } from "../engine/graph/architectures/registry.ts";
+import { type ConfigReader, createConfigReader } from "../engine/graph/config-reader.ts";
+import type { ModelName } from "../engine/language-model.ts";
+import { SepError } from "../errors.ts";
+import { checkConfigSizes } from "./check-config.ts";
 import { openGgufCheckpoint } from "./gguf/open-gguf.ts";
 import { type FileChoice, LANGUAGE_MODEL_FILES } from "./hub/file-choice.ts";
-import type { ModelName } from "../engine/language-model.ts";
+import { isGgufPath } from "./locate-checkpoint.ts";
 import type { ModelProfile } from "./model-profile.ts";
+import { readJsonFile } from "./read-json-file.ts";
 import { loadTextTokenizer, type OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
 
 /** Everything of a language model but its weights. */

@@ -1,33 +1,33 @@
-import { SepError } from "../errors.ts";
-import { layoutSafetensors } from "../store/safetensors.ts";
-import { findArchitecture } from "../engine/graph/architectures/registry.ts";
-import { checkConfigSizes } from "./check-config.ts";
-import { weightFiles } from "./checkpoint.ts";
 import { readEndTokens } from "../engine/generate/end-tokens.ts";
-import { findCheckpoint } from "./find-checkpoint.ts";
 import { readGenerationDefaults } from "../engine/generate/generation-defaults.ts";
-import { openQuantisedWeights } from "./quantised-weights.ts";
-import type { WeightIndex } from "./weight-index.ts";
-import { DEVICES, type DeviceChoice } from "../engine/runtime/device.ts";
-import { type Device, resolveDevice } from "../engine/runtime/resolve-device.ts";
+import { findArchitecture } from "../engine/graph/architectures/registry.ts";
 import { buildDecoder } from "../engine/graph/build-decoder.ts";
 import type { DecoderConfig } from "../engine/graph/decoder-config.ts";
 import type { LinearWeight } from "../engine/graph/graph-scope.ts";
 import type { QuantisedWeights } from "../engine/graph/graph-weights.ts";
 import { QUANTISATIONS, type Quantisation } from "../engine/graph/quantisation.ts";
 import { rotaryPairs } from "../engine/graph/rope.ts";
-import type { HubOptions } from "./hub/hub.ts";
 import {
   createLanguageModel,
   type LanguageModel,
   type ModelDtype,
   type ModelName,
 } from "../engine/language-model.ts";
-import { type DecoderSession, openDecoderSession } from "../engine/session/decoder-session.ts";
+import { DEVICES, type DeviceChoice } from "../engine/runtime/device.ts";
 import { createGraphFolder } from "../engine/runtime/graph-folder.ts";
 import { createLazySession } from "../engine/runtime/lazy-session.ts";
 import { planThreads } from "../engine/runtime/plan-threads.ts";
+import { type Device, resolveDevice } from "../engine/runtime/resolve-device.ts";
+import { type DecoderSession, openDecoderSession } from "../engine/session/decoder-session.ts";
 import { createVocabularySession } from "../engine/session/vocabulary-session.ts";
+import { SepError } from "../errors.ts";
+import { layoutSafetensors } from "../store/safetensors.ts";
+import { checkConfigSizes } from "./check-config.ts";
+import { weightFiles } from "./checkpoint.ts";
+import { findCheckpoint } from "./find-checkpoint.ts";
+import type { HubOptions } from "./hub/hub.ts";
+import { openQuantisedWeights } from "./quantised-weights.ts";
+import type { WeightIndex } from "./weight-index.ts";
 
 export interface LoadModelOptions {
   /** Threads for the forward pass; all that this machine offers by default. */

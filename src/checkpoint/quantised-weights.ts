@@ -1,10 +1,10 @@
-import { fingerprint } from "../store/fingerprint.ts";
-import { readTensor } from "../store/safetensors.ts";
-import type { SafetensorsDtype } from "../formats/safetensors-dtype.ts";
-import { encodeTensor } from "../formats/tensor-bytes.ts";
-import { writeExactly } from "../store/write-exactly.ts";
 import type { LinearWeight } from "../engine/graph/graph-scope.ts";
 import type { Quantisation } from "../engine/graph/quantisation.ts";
+import type { SafetensorsDtype } from "../formats/safetensors-dtype.ts";
+import { encodeTensor } from "../formats/tensor-bytes.ts";
+import { fingerprint } from "../store/fingerprint.ts";
+import { readTensor } from "../store/safetensors.ts";
+import { writeExactly } from "../store/write-exactly.ts";
 import { openDerivedWeights } from "./derived-weights.ts";
 import type { StoredWeight, WeightIndex } from "./weight-index.ts";
 

@@ -1,5 +1,5 @@
-import { ARRAY_FORMATS, type ArrayFormat } from "../store/array-file.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../states/positions.ts";
+import { ARRAY_FORMATS, type ArrayFormat } from "../store/array-file.ts";
 import { choice, number, type OptionSpec } from "./option-spec.ts";
 import { OUTPUT_OPTIONS } from "./step-options.ts";
 

@@ -1,5 +1,5 @@
-import type { JudgedPair } from "../meaning/compare-pairs.ts";
 import { printableLine } from "../checkpoint/hub/printable-line.ts";
+import type { JudgedPair } from "../meaning/compare-pairs.ts";
 import type { ClusterView, InspectedQuestion } from "../study/entropy/inspect-clusters.ts";
 import { formatNumber } from "../text/format-numbers.ts";
 import type { Paint } from "./paint.ts";

@@ -1,7 +1,7 @@
+import { ENCODER_DTYPES, type EncoderDtype } from "../checkpoint/encoders/encoder-files.ts";
 import { CLUSTERINGS, type Clustering } from "../meaning/cluster-questions.ts";
 import { ENTAILMENT_RULES, type EntailmentRule } from "../meaning/entailment-rule.ts";
 import { JUDGE_PROMPTS, type JudgePromptName } from "../meaning/judge-prompt.ts";
-import { ENCODER_DTYPES, type EncoderDtype } from "../checkpoint/encoders/encoder-files.ts";
 import {
   EQUIVALENCE_NAMES,
   type EquivalenceName,

@@ -1,5 +1,5 @@
-import { SepError } from "../errors.ts";
 import type { OpenNnsightOptions } from "../backends/nnsight/open-nnsight.ts";
+import { SepError } from "../errors.ts";
 import { choice, flag, type OptionSpec, type OptionValues, text } from "./option-spec.ts";
 import { MODEL_OPTIONS } from "./step-options.ts";
 

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import { withoutRepeats } from "../store/manifest.ts";
 import type { StepResult } from "../study/step.ts";
 import { openWorkspace, type StepName } from "../study/workspace.ts";
-import { withoutRepeats } from "../store/manifest.ts";
 import type { CliContext } from "./command.ts";
 import { describeEvaluation } from "./describe-evaluation.ts";
 import { createPaint } from "./paint.ts";

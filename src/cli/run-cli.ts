@@ -1,6 +1,6 @@
 import { SepError, type SepErrorCode } from "../errors.ts";
-import { readTool } from "../study/version.ts";
 import { explainFileError } from "../store/file-error.ts";
+import { readTool } from "../study/version.ts";
 import type { CliContext, CliWorld, Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { describeCli, describeCommand } from "./describe-command.ts";

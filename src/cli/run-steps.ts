@@ -1,7 +1,7 @@
 import { relative, resolve } from "node:path";
+import { fileExists } from "../store/file-exists.ts";
 import { requireCurrent } from "../study/chain.ts";
 import type { StepPlan } from "../study/decide-step.ts";
-import { fileExists } from "../store/file-exists.ts";
 import type { StepEvent, StepResult } from "../study/step.ts";
 import {
   type DataSetName,

@@ -1,7 +1,7 @@
 import type { GenerationDefaults } from "../engine/generate/generation-defaults.ts";
+import { PLAIN_PROMPT_FORMATS } from "../engine/tokenizer/prompt-format.ts";
 import { SAMPLER_PRESETS, type SamplerPreset } from "../study/sampling/resolve-sampler.ts";
 import { STUDY_DEFAULTS } from "../study/study-options.ts";
-import { PLAIN_PROMPT_FORMATS } from "../engine/tokenizer/prompt-format.ts";
 import { CORRECTNESS_RULES, type CorrectnessRule } from "../text/correctness-rule.ts";
 import { choice, flag, type NumberRange, number, type OptionSpec, text, texts } from "./option-spec.ts";
 

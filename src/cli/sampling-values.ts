@@ -1,11 +1,11 @@
-import { SepError } from "../errors.ts";
-import type { StudyPromptFormat } from "../study/sampling/plan-generation.ts";
-import type { SamplerChoice, SamplerPreset } from "../study/sampling/resolve-sampler.ts";
-import { loadQuestions } from "../samples/load-questions.ts";
 import { SHOT_COUNT, takeShots } from "../engine/tokenizer/few-shot.ts";
 import { PLAIN_PROMPT_FORMATS } from "../engine/tokenizer/prompt-format.ts";
 import { createPromptTemplate } from "../engine/tokenizer/prompt-template.ts";
+import { SepError } from "../errors.ts";
+import { loadQuestions } from "../samples/load-questions.ts";
 import { readIfThere } from "../store/read-if-there.ts";
+import type { StudyPromptFormat } from "../study/sampling/plan-generation.ts";
+import type { SamplerChoice, SamplerPreset } from "../study/sampling/resolve-sampler.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { OptionValues } from "./option-spec.ts";
 import type { SAMPLING_OPTIONS } from "./sampling-options.ts";

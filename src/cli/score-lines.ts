@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
-import type { QuestionScorer, ScoredQuestion } from "../serve/score-question.ts";
 import { asRow, stringField } from "../formats/row-fields.ts";
+import type { QuestionScorer, ScoredQuestion } from "../serve/score-question.ts";
 import { readLines } from "./read-lines.ts";
 
 /** What a line of a stream is answered with; `id` is as it was given, null where there was none. */

@@ -1,10 +1,10 @@
-import { DEVICE_CHOICES, type DeviceChoice } from "../engine/runtime/device.ts";
 import { MODEL_DTYPES, type ModelDtype } from "../engine/language-model.ts";
+import { DEVICE_CHOICES, type DeviceChoice } from "../engine/runtime/device.ts";
+import { FIGURE_FORMATS, type FigureFormat } from "../report/figure.ts";
+import { TRACE_POSITIONS, type TracePosition } from "../states/positions.ts";
 import { STUDY_DEFAULTS } from "../study/study-options.ts";
 import type { AnswerRole } from "../study/tracing/traced-answers.ts";
 import type { DataSetName } from "../study/workspace.ts";
-import { FIGURE_FORMATS, type FigureFormat } from "../report/figure.ts";
-import { TRACE_POSITIONS, type TracePosition } from "../states/positions.ts";
 import {
   choice,
   describeRange,

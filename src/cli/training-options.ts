@@ -1,8 +1,8 @@
-import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "../study/probes/decision-defaults.ts";
 import type { ClassWeight } from "../probes/fit-logistic.ts";
 import { PROBE_KINDS, type ProbeKind } from "../probes/probe-kind.ts";
 import { SE_THRESHOLD_METHODS, type SeThresholdChoice } from "../probes/se-threshold.ts";
 import type { TracePosition } from "../states/positions.ts";
+import { DEFAULT_TARGET_COVERAGE, DEFAULT_TARGET_RISK } from "../study/probes/decision-defaults.ts";
 import { choice, flag, number, type OptionSpec } from "./option-spec.ts";
 import { POSITION_LIST, wordOrNumber } from "./step-options.ts";
 

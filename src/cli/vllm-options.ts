@@ -1,9 +1,9 @@
-import { SepError } from "../errors.ts";
-import { MODEL_DTYPES, type ModelDtype } from "../engine/language-model.ts";
+import { ANSWER_APIS, type AnswerApi } from "../backends/vllm/answer-request.ts";
 import { STATE_ROUTES, type StateRoute, type VllmChoice } from "../backends/vllm/vllm-choice.ts";
+import { MODEL_DTYPES, type ModelDtype } from "../engine/language-model.ts";
+import { SepError } from "../errors.ts";
 import type { StepEvent } from "../study/step.ts";
 import type { StepName } from "../study/workspace.ts";
-import { ANSWER_APIS, type AnswerApi } from "../backends/vllm/answer-request.ts";
 import { choice, flag, number, type OptionSpec, type OptionValues, text } from "./option-spec.ts";
 
 const BACKENDS = ["local", "hf", "vllm"] as const;

@@ -1,9 +1,9 @@
+import { extendRows } from "./generate/extend-rows.ts";
 import type { GenerationDefaults } from "./generate/generation-defaults.ts";
-import type { DeviceName } from "./runtime/device.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
 import { type LayerName, resolveLayer } from "./layer-names.ts";
+import type { DeviceName } from "./runtime/device.ts";
 import type { DecoderSession } from "./session/decoder-session.ts";
-import { extendRows } from "./generate/extend-rows.ts";
 import { emptyKvBlock, type KvBlock, trimKv } from "./session/kv-block.ts";
 import type { VocabularySession } from "./session/vocabulary-session.ts";
 import type { TextTokenizer } from "./tokenizer/text-tokenizer.ts";

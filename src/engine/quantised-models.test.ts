@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { scaleOf } from "../../test/expect-all-close.ts";
 import { readTensors } from "../../test/read-tensors.ts";
-import type { LanguageModel } from "./language-model.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
 import { extendRows } from "./generate/extend-rows.ts";
+import type { LanguageModel } from "./language-model.ts";
 import { emptyKvBlock } from "./session/kv-block.ts";
 
 const golden = (name: string): string => fileURLToPath(new URL(`../../test/golden/${name}`, import.meta.url));

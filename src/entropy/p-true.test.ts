@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import published from "../../test/golden/estimates-published.json" with { type: "json" };
-import { logSumExp } from "../math/log-sum-exp.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
+import { logSumExp } from "../math/log-sum-exp.ts";
 import { buildPTruePrompt, logPTrue } from "./p-true.ts";
 
 const { asked, shots, few_shot, zero_shot } = published.p_true;

@@ -1,5 +1,5 @@
-import type { LanguageModel } from "../engine/language-model.ts";
 import { scoreContinuations } from "../engine/generate/score-continuations.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
 
 /** A question, what was said to it, and the answer that is to be judged. */
 export interface PTrueCase {

@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
-import { describeProblems, readJsonl } from "../store/jsonl.ts";
 import { asRow, numberField, numbersField, orNull, stringField } from "../formats/row-fields.ts";
+import { describeProblems, readJsonl } from "../store/jsonl.ts";
 import type { SemanticEntropyRecord } from "./semantic-entropy-record.ts";
 
 /** What later steps read of a question's entropies; `semantic_entropy` is null where log-probabilities are missing. */

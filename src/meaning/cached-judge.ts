@@ -1,6 +1,6 @@
 import { cacheFolder } from "../checkpoint/cache-folder.ts";
-import { fingerprint } from "../store/fingerprint.ts";
 import { stableStringify } from "../formats/json.ts";
+import { fingerprint } from "../store/fingerprint.ts";
 import type { JudgeModel } from "./judge-model.ts";
 import { openCacheLog } from "./open-cache-log.ts";
 

@@ -1,9 +1,9 @@
 import { basename } from "node:path";
 import { SepError } from "../errors.ts";
-import { fingerprintFile } from "../store/fingerprint.ts";
 import type { Json } from "../formats/json.ts";
-import { describeProblems, readJsonl } from "../store/jsonl.ts";
 import { asRow, numberField, numbersField, stringField } from "../formats/row-fields.ts";
+import { fingerprintFile } from "../store/fingerprint.ts";
+import { describeProblems, readJsonl } from "../store/jsonl.ts";
 
 /** Clusters that somebody gives, in place of those that a relation finds. */
 export interface EditedClusters {

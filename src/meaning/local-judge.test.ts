@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { LanguageModel } from "../engine/language-model.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
 import { scoreContinuations } from "../engine/generate/score-continuations.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
 import { createJudgeEquivalence } from "./judge-equivalence.ts";
 import { JUDGE_LABELS, type JudgeLabel } from "./judge-prompt.ts";
 import { createLocalJudge } from "./local-judge.ts";

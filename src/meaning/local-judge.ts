@@ -1,11 +1,11 @@
-import { SepError } from "../errors.ts";
-import { logSumExp } from "../math/log-sum-exp.ts";
-import type { LanguageModel } from "../engine/language-model.ts";
 import { scoreContinuations } from "../engine/generate/score-continuations.ts";
-import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
+import { findThinkTags } from "../engine/generate/split-reasoning.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { createPromptTemplate } from "../engine/tokenizer/prompt-template.ts";
-import { findThinkTags } from "../engine/generate/split-reasoning.ts";
+import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
+import { SepError } from "../errors.ts";
+import { logSumExp } from "../math/log-sum-exp.ts";
 import type { JudgeModel } from "./judge-model.ts";
 import type { JudgeLabel } from "./judge-prompt.ts";
 

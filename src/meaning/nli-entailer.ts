@@ -1,12 +1,12 @@
-import { SepError } from "../errors.ts";
 import type { LoadEncoderOptions } from "../checkpoint/encoders/load-encoder.ts";
 import {
   type Classification,
   loadTextClassifier,
   type TextClassifier,
 } from "../checkpoint/encoders/load-text-classifier.ts";
-import { fingerprint } from "../store/fingerprint.ts";
+import { SepError } from "../errors.ts";
 import { type Json, stableStringify } from "../formats/json.ts";
+import { fingerprint } from "../store/fingerprint.ts";
 import type { Entailer, EntailmentVerdict } from "./entailer.ts";
 import { type NliLabel, readNliLabels } from "./nli-labels.ts";
 

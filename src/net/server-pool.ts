@@ -1,6 +1,6 @@
+import { type Hub, sleepFor } from "../checkpoint/hub/hub.ts";
 import { SepError } from "../errors.ts";
 import { createRng } from "../math/rng.ts";
-import { type Hub, sleepFor } from "../checkpoint/hub/hub.ts";
 import { rankServers } from "./rank-servers.ts";
 import { describeOutcome, retryRequests } from "./retry-requests.ts";
 import { type Answered, type Outcome, sendOnce } from "./send-once.ts";

@@ -1,7 +1,7 @@
 import type { RunRecord } from "../samples/run-record.ts";
-import type { TracePosition } from "../states/positions.ts";
 import type { HiddenStates } from "../states/hidden-states.ts";
 import type { StateRowIndex } from "../states/hidden-states-index.ts";
+import type { TracePosition } from "../states/positions.ts";
 import type { ProbeDataset } from "./probe-dataset.ts";
 
 /** The entropies of one question, nats. */

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { probeOf } from "../../test/fakes/model-probe.ts";
-import type { LanguageModel } from "../engine/language-model.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
 import { pickStates, type TracedText } from "./pick-states.ts";
 import { scoreProbe } from "./score-probe.ts";
 

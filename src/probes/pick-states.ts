@@ -1,8 +1,8 @@
-import { SepError } from "../errors.ts";
-import type { LanguageModel, ModelProvenance, Trace } from "../engine/language-model.ts";
-import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { SampledAnswer } from "../engine/generate/sample-answers.ts";
 import { splitReasoning } from "../engine/generate/split-reasoning.ts";
+import type { LanguageModel, ModelProvenance, Trace } from "../engine/language-model.ts";
+import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
+import { SepError } from "../errors.ts";
 import { indicesOf, locatePosition } from "../states/positions.ts";
 import type { Probe } from "./probe.ts";
 import { assertStates, type PlacedStates } from "./score-probe.ts";

@@ -1,7 +1,7 @@
 import { SepError } from "../errors.ts";
 import { type NpyArray, npyNumbers } from "../formats/npy.ts";
-import { readNpz, writeNpz } from "../store/npz.ts";
 import { TRACE_POSITIONS, type TracePosition } from "../states/positions.ts";
+import { readNpz, writeNpz } from "../store/npz.ts";
 
 /** One split's rows, one a sampled answer; the content of `artifacts/probe_datasets/*.npz`. */
 export interface ProbeDataset {

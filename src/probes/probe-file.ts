@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { SepError } from "../errors.ts";
-import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Json, stableStringify } from "../formats/json.ts";
+import { fingerprintFile } from "../store/fingerprint.ts";
 import { readBytesIfThere } from "../store/read-if-there.ts";
 import { writeSafetensors } from "../store/safetensors.ts";
 import { writeAtomic } from "../store/write-atomic.ts";

@@ -1,7 +1,7 @@
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { Json } from "../formats/json.ts";
-import type { ManifestWarning } from "../store/manifest.ts";
 import type { TracePosition } from "../states/positions.ts";
+import type { ManifestWarning } from "../store/manifest.ts";
 import type { Calibration } from "./calibrate-scores.ts";
 import type { CalibrationMap } from "./calibration-map.ts";
 import type { DecisionTarget, ThresholdChoice } from "./choose-decision-threshold.ts";

@@ -1,8 +1,8 @@
 import type { StoredSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import { mean } from "../math/vector.ts";
-import type { Question } from "../samples/question.ts";
 import { groupByQuestion } from "../samples/group-by-question.ts";
+import type { Question } from "../samples/question.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import type { AnswerGroup, ReportQuestion } from "./report-content.ts";
 

@@ -1,7 +1,7 @@
 import type { BackendName, ModelProfile } from "../checkpoint/model-profile.ts";
-import type { Json } from "../formats/json.ts";
-import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { SampleAnswersOptions, SampledAnswer } from "../engine/generate/sample-answers.ts";
+import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
+import type { Json } from "../formats/json.ts";
 
 /**
  * What token entropies are computed over: the whole vocabulary, or the 20 most likely tokens with their probabilities

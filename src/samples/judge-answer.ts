@@ -1,10 +1,10 @@
-import type { Question } from "./question.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import { extractAnswer } from "../text/extract-answer.ts";
 import { extractOpenAnswer } from "../text/extract-open-answer.ts";
 import { isMathematical } from "../text/is-mathematical.ts";
 import { mathEquivalent } from "../text/math-equivalent.ts";
 import { matchesOpenAnswer } from "../text/open-answer.ts";
+import type { Question } from "./question.ts";
 import type { RunRecord } from "./run-record.ts";
 
 /** The part of a run record that the correctness rule decides. */

@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
-import { describeProblems, type LineProblem, readJsonl } from "../store/jsonl.ts";
 import { asRow } from "../formats/row-fields.ts";
+import { describeProblems, type LineProblem, readJsonl } from "../store/jsonl.ts";
 import { isGsm8kRow, parseQuestion, type QuestionFormat } from "./parse-question.ts";
 import type { Question } from "./question.ts";
 import { BUILT_IN_QUESTIONS, locateQuestions } from "./question-source.ts";

@@ -1,4 +1,5 @@
 import { BACKEND_NAMES } from "../checkpoint/model-profile.ts";
+import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import {
   asRow,
   booleanField,
@@ -13,7 +14,6 @@ import {
 import { CORRECTNESS_RULES } from "../text/correctness-rule.ts";
 import { TOKEN_ENTROPY_SUPPORTS } from "./answer-backend.ts";
 import type { RunRecord, ThinkStatus } from "./run-record.ts";
-import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 
 /**
  * A run record from one line's value, with every field checked and the token lists held against each other.

@@ -1,15 +1,15 @@
-import { mean } from "../math/vector.ts";
 import type { ModelProfile } from "../checkpoint/model-profile.ts";
-import type { Question } from "./question.ts";
-import type { CorrectnessRule } from "../text/correctness-rule.ts";
-import type { AnswerBackend, AnswerSampler } from "./answer-backend.ts";
-import { buildPrompt, type Prompt } from "../engine/tokenizer/build-prompt.ts";
-import { judgeAnswer } from "./judge-answer.ts";
-import type { PromptFormat } from "../engine/tokenizer/prompt-format.ts";
-import type { RunRecord } from "./run-record.ts";
 import type { SampledAnswer } from "../engine/generate/sample-answers.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import { splitReasoning } from "../engine/generate/split-reasoning.ts";
+import { buildPrompt, type Prompt } from "../engine/tokenizer/build-prompt.ts";
+import type { PromptFormat } from "../engine/tokenizer/prompt-format.ts";
+import { mean } from "../math/vector.ts";
+import type { CorrectnessRule } from "../text/correctness-rule.ts";
+import type { AnswerBackend, AnswerSampler } from "./answer-backend.ts";
+import { judgeAnswer } from "./judge-answer.ts";
+import type { Question } from "./question.ts";
+import type { RunRecord } from "./run-record.ts";
 
 export interface RecordRunsOptions {
   readonly dataset: string;

@@ -1,7 +1,7 @@
 import type { BackendName } from "../checkpoint/model-profile.ts";
+import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { CorrectnessRule } from "../text/correctness-rule.ts";
 import type { TokenEntropySupport } from "./answer-backend.ts";
-import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 
 /** How the model's reasoning span ended in the *generated* tokens. */
 export type ThinkStatus = "closed" | "truncated" | "none";

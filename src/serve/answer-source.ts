@@ -1,11 +1,11 @@
-import { SepError } from "../errors.ts";
-import type { LanguageModel, PrefilledPrompt } from "../engine/language-model.ts";
-import { extendRows } from "../engine/generate/extend-rows.ts";
-import { emptyKvBlock, type KvBlock } from "../engine/session/kv-block.ts";
 import { countTokensOf } from "../engine/generate/answer-end.ts";
+import { extendRows } from "../engine/generate/extend-rows.ts";
 import { type SampledAnswer, sampleAnswers } from "../engine/generate/sample-answers.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { WatchedModel } from "../engine/generate/watch-model.ts";
+import type { LanguageModel, PrefilledPrompt } from "../engine/language-model.ts";
+import { emptyKvBlock, type KvBlock } from "../engine/session/kv-block.ts";
+import { SepError } from "../errors.ts";
 
 /** An answer to a prompt, with what a probe may read of it. */
 export interface AnswerSource {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeProbe } from "../../test/fakes/make-probe.ts";
 import { asking, probeOf } from "../../test/fakes/model-probe.ts";
-import type { LanguageModel } from "../engine/language-model.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
 import { extendRows } from "../engine/generate/extend-rows.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
 import { emptyKvBlock } from "../engine/session/kv-block.ts";
-import type { Probe } from "../probes/probe.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
+import type { Probe } from "../probes/probe.ts";
 import type { TracePosition } from "../states/positions.ts";
 import { createScorer, type ScoredQuestion, scoreQuestion } from "./score-question.ts";
 

@@ -1,6 +1,9 @@
+import { splitReasoning } from "../engine/generate/split-reasoning.ts";
+import { watchModel } from "../engine/generate/watch-model.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
+import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import { mean } from "../math/vector.ts";
-import type { LanguageModel } from "../engine/language-model.ts";
 import {
   type AssessRiskOptions,
   assessRisk,
@@ -17,11 +20,8 @@ import {
   type ProbeInput,
   requireProbeFits,
 } from "../probes/score-probe.ts";
-import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import type { ThinkStatus } from "../samples/run-record.ts";
-import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 import { indicesOf, locatePosition, type TracePosition } from "../states/positions.ts";
-import { watchModel } from "../engine/generate/watch-model.ts";
 import { generateAnswer, takeAnswer } from "./answer-source.ts";
 import { type AskingChoice, settleAsking } from "./settle-asking.ts";
 

@@ -1,6 +1,5 @@
-import { SepError } from "../errors.ts";
+import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
-import type { AskingRecord } from "../probes/probe.ts";
 import type { PromptOptions } from "../engine/tokenizer/build-prompt.ts";
 import {
   describePromptFormat,
@@ -9,8 +8,9 @@ import {
   resolvePromptFormat,
   stopStringsOf,
 } from "../engine/tokenizer/prompt-format.ts";
-import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
+import { SepError } from "../errors.ts";
 import { stableStringify } from "../formats/json.ts";
+import type { AskingRecord } from "../probes/probe.ts";
 import { requireRoom, resolveSampler } from "../study/sampling/resolve-sampler.ts";
 
 /** What of the asking may be chosen when a question is scored. */

@@ -1,6 +1,6 @@
 import { countAnswerTokens, countTokensOf } from "../engine/generate/answer-end.ts";
-import type { RunRecord } from "../samples/run-record.ts";
 import { asRow, countField, oneOfField, orNull, stringField } from "../formats/row-fields.ts";
+import type { RunRecord } from "../samples/run-record.ts";
 import { locatePosition, type PositionIndices, TRACE_POSITIONS } from "./positions.ts";
 import type { TraceRow } from "./trace-plan.ts";
 import { createTally, type TraceCheck } from "./trace-verdict.ts";

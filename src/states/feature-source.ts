@@ -1,6 +1,6 @@
 import { type Allocate, allocateNew } from "../math/allocate.ts";
-import type { TracePosition } from "./positions.ts";
 import { openHiddenStates } from "./hidden-states.ts";
+import type { TracePosition } from "./positions.ts";
 
 /**
  * Where the features of one position and window of layers are; plain data, so that whichever thread works on them

@@ -2,11 +2,11 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { type ProbeDataset, readProbeDataset, writeProbeDataset } from "../probes/probe-dataset.ts";
 import { writeNpz } from "../store/npz.ts";
 import { writeSafetensors } from "../store/safetensors.ts";
 import { openHiddenStates } from "./hidden-states.ts";
 import { readStateRowIndex } from "./hidden-states-index.ts";
-import { type ProbeDataset, readProbeDataset, writeProbeDataset } from "../probes/probe-dataset.ts";
 
 let folder: string;
 beforeEach(async () => {

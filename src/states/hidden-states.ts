@@ -1,6 +1,6 @@
 import { SepError } from "../errors.ts";
-import { type Allocate, allocateNew } from "../math/allocate.ts";
 import type { SafetensorsHeader, TensorEntry } from "../formats/parse-safetensors.ts";
+import { type Allocate, allocateNew } from "../math/allocate.ts";
 import { readTensorRows } from "../store/safetensors.ts";
 import { readSafetensorsHeader } from "../store/safetensors-header.ts";
 import { TRACE_POSITIONS, type TracePosition } from "./positions.ts";

@@ -1,5 +1,5 @@
-import type { LanguageModel } from "../engine/language-model.ts";
 import { extendRows } from "../engine/generate/extend-rows.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
 import { emptyKvBlock, trimKv } from "../engine/session/kv-block.ts";
 import type { ReadStatesOptions } from "./state-backend.ts";
 

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
+import { stringifyRow } from "../formats/stringify-row.ts";
 import { appendOnce } from "./append-once.ts";
 import { makeFolder, withFile } from "./file-error.ts";
-import { stringifyRow } from "../formats/stringify-row.ts";
 
 /** An open JSONL file that grows by whole rows. Dispose of it to flush and close. */
 export interface JsonlAppender extends AsyncDisposable {

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { asRow, numberField } from "../formats/row-fields.ts";
 import { describeProblems, readJsonl, writeJsonl } from "./jsonl.ts";
 import { openJsonlAppender } from "./jsonl-appender.ts";
-import { asRow, numberField } from "../formats/row-fields.ts";
 
 let folder: string;
 let path: string;

@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs";
 import { SepError } from "../errors.ts";
-import { shorten } from "../text/shorten.ts";
-import { errnoOf, explainFileError } from "./file-error.ts";
 import { requireText } from "../formats/require-text.ts";
 import { stringifyRow } from "../formats/stringify-row.ts";
+import { shorten } from "../text/shorten.ts";
+import { errnoOf, explainFileError } from "./file-error.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
 /** A line that could not be used, for people to find and mend. */

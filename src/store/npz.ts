@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { SepError } from "../errors.ts";
-import { withFile } from "./file-error.ts";
 import { decodeNpy, encodeNpy, type NpyArray } from "../formats/npy.ts";
+import { withFile } from "./file-error.ts";
 import { writeAtomic } from "./write-atomic.ts";
 import { encodeZip, openZip } from "./zip.ts";
 

@@ -1,12 +1,12 @@
 import { rm } from "node:fs/promises";
 import { relative } from "node:path";
 import { SepError } from "../errors.ts";
+import type { Workspace } from "../study/workspace.ts";
+import { fileExists } from "./file-exists.ts";
 import { fingerprintFile } from "./fingerprint.ts";
 import { readManifest } from "./manifest.ts";
 import { readIfThere } from "./read-if-there.ts";
 import { writeAtomic } from "./write-atomic.ts";
-import { fileExists } from "./file-exists.ts";
-import type { Workspace } from "../study/workspace.ts";
 
 export const MANIFEST_SUFFIX = ".manifest.json";
 

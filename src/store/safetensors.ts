@@ -1,11 +1,11 @@
 import { open } from "node:fs/promises";
 import { SepError } from "../errors.ts";
-import { type Allocate, allocateNew } from "../math/allocate.ts";
-import { withFile } from "./file-error.ts";
 import { METADATA_KEY, type TensorEntry } from "../formats/parse-safetensors.ts";
-import { readExactly } from "./read-exactly.ts";
 import { SAFETENSORS_DTYPE_BYTES, type SafetensorsDtype } from "../formats/safetensors-dtype.ts";
 import { decodeTensor, encodeTensor, type TensorData } from "../formats/tensor-bytes.ts";
+import { type Allocate, allocateNew } from "../math/allocate.ts";
+import { withFile } from "./file-error.ts";
+import { readExactly } from "./read-exactly.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
 /** What a tensor is before it has its place in a file. */

@@ -1,8 +1,8 @@
 import { open } from "node:fs/promises";
+import { stringifyRow } from "../formats/stringify-row.ts";
 import { appendOnce } from "./append-once.ts";
 import { errnoOf, explainFileError, withFile } from "./file-error.ts";
 import { readExactly } from "./read-exactly.ts";
-import { stringifyRow } from "../formats/stringify-row.ts";
 
 /** A file of JSON lines that any number of processes add to and read, none waiting for another. */
 export interface SharedLog {

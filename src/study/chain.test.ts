@@ -2,9 +2,9 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "no
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { manifestPathOf } from "../store/output-ownership.ts";
 import { openChain, requireCurrent } from "./chain.ts";
 import type { StepPlan } from "./decide-step.ts";
-import { manifestPathOf } from "../store/output-ownership.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "./step.ts";
 import { openWorkspace, type StepName, type Workspace } from "./workspace.ts";
 

@@ -1,9 +1,9 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { SepError } from "../errors.ts";
+import { fileExists } from "../store/file-exists.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { type Manifest, readManifest } from "../store/manifest.ts";
-import { fileExists } from "../store/file-exists.ts";
 import { MANIFEST_SUFFIX, readRunState } from "../store/output-ownership.ts";
 import { STEP_NAMES } from "./workspace.ts";
 

@@ -1,9 +1,8 @@
 import { SepError } from "../errors.ts";
-import { fingerprintFile } from "../store/fingerprint.ts";
 import type { Json } from "../formats/json.ts";
-import { type Manifest, readManifest, staleReasons } from "../store/manifest.ts";
-import { type Chain, openChain, requireCurrent } from "./chain.ts";
 import { fileExists } from "../store/file-exists.ts";
+import { fingerprintFile } from "../store/fingerprint.ts";
+import { type Manifest, readManifest, staleReasons } from "../store/manifest.ts";
 import {
   manifestPathOf,
   nameWithin,
@@ -11,6 +10,7 @@ import {
   readRunState,
   refuseForeign,
 } from "../store/output-ownership.ts";
+import { type Chain, openChain, requireCurrent } from "./chain.ts";
 import { producerOf, type StepName, type Workspace } from "./workspace.ts";
 
 /** One run of one step: what it reads, writes and depends on. */

@@ -1,6 +1,6 @@
 import { weightsPathOf } from "../probes/probe-file.ts";
-import { type ChainFile, openChain } from "./chain.ts";
 import { fileExists } from "../store/file-exists.ts";
+import { type ChainFile, openChain } from "./chain.ts";
 import { PROBE_SPLITS, SPLIT_SOURCES, type Workspace } from "./workspace.ts";
 
 /**

@@ -1,7 +1,7 @@
-import { listShortly } from "../text/shorten.ts";
-import { isPending, type PlannedStep, refuseForeignOutputs, type StepPlan } from "./decide-step.ts";
 import { fileExists } from "../store/file-exists.ts";
 import { nameWithin } from "../store/output-ownership.ts";
+import { listShortly } from "../text/shorten.ts";
+import { isPending, type PlannedStep, refuseForeignOutputs, type StepPlan } from "./decide-step.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import type { RunPipelineOptions } from "./study-options.ts";
 import { openStages, type Stage } from "./study-stages.ts";

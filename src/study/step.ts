@@ -4,6 +4,7 @@ import { SepError } from "../errors.ts";
 import { explainFileError } from "../store/file-error.ts";
 import { acquireLock } from "../store/lock.ts";
 import { type Manifest, type ManifestWarning, writeManifest } from "../store/manifest.ts";
+import { manifestPathOf, nameWithin, removeRunState, writeRunState } from "../store/output-ownership.ts";
 import { removeLeftovers } from "../store/write-atomic.ts";
 import { openChain, requireCurrent } from "./chain.ts";
 import {
@@ -14,7 +15,6 @@ import {
   type StepDefinition,
   type StepPlan,
 } from "./decide-step.ts";
-import { manifestPathOf, nameWithin, removeRunState, writeRunState } from "../store/output-ownership.ts";
 import { readTool } from "./version.ts";
 import type { StepName, Workspace } from "./workspace.ts";
 

@@ -1,7 +1,7 @@
+import { sampleAnswers } from "../../engine/generate/sample-answers.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { canStartWorkers } from "../../engine/runtime/worker-threads.ts";
 import type { AnswerBackend, AnswerSampler } from "../../samples/answer-backend.ts";
-import { sampleAnswers } from "../../engine/generate/sample-answers.ts";
 import type { StateBackend, StateReader } from "../../states/state-backend.ts";
 import { traceAnswers } from "../../states/trace-answers.ts";
 import { describeModel } from "./describe-model.ts";

@@ -1,8 +1,8 @@
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import type { StepEvent } from "../../study/step.ts";
-import { createLocalBackend } from "./local-backend.ts";
 import type { OpenBackend } from "../open-backend.ts";
+import { createLocalBackend } from "./local-backend.ts";
 import { type OpenModelOptions, openModel } from "./open-model.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
-import { renderProgress } from "../../cli/render-progress.ts";
 import type { PullEvent } from "../../checkpoint/hub/pull-event.ts";
+import { renderProgress } from "../../cli/render-progress.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { openModel, reportPull } from "./open-model.ts";
 

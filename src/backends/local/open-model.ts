@@ -1,7 +1,7 @@
-import { locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
 import type { PullEvent } from "../../checkpoint/hub/pull-event.ts";
-import type { LanguageModel } from "../../engine/language-model.ts";
 import { type LoadModelOptions, loadModel } from "../../checkpoint/load-model.ts";
+import { locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
+import type { LanguageModel } from "../../engine/language-model.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { settleDevice } from "./settle-device.ts";
 

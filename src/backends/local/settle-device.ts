@@ -1,5 +1,9 @@
 import type { DeviceChoice } from "../../engine/runtime/device.ts";
-import { type Device, type ResolveDeviceOptions, resolveDevice } from "../../engine/runtime/resolve-device.ts";
+import {
+  type Device,
+  type ResolveDeviceOptions,
+  resolveDevice,
+} from "../../engine/runtime/resolve-device.ts";
 import type { StepEvent } from "../../study/step.ts";
 
 /**

@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SepError } from "../../errors.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
-import { readTensor } from "../../store/safetensors.ts";
-import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import type { AnswerToTrace, TracedAnswers } from "../../states/trace-answers.ts";
+import { readTensor } from "../../store/safetensors.ts";
+import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 import type { Sidecar } from "./start-sidecar.ts";
 
 export interface NnsightBackendOptions {

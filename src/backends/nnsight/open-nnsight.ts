@@ -1,16 +1,16 @@
-import { SepError } from "../../errors.ts";
 import { openCheckpointFolder } from "../../checkpoint/checkpoint.ts";
-import { isGgufPath, locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
 import { loadModelProfile, PROFILE_FILES } from "../../checkpoint/load-model-profile.ts";
+import { isGgufPath, locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
+import { SepError } from "../../errors.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
+import type { StepEvent } from "../../study/step.ts";
+import { reportPull } from "../local/open-model.ts";
+import type { OpenBackend } from "../open-backend.ts";
 import { createNnsightBackend } from "./nnsight-backend.ts";
 import type { OpenRequest } from "./sidecar-message.ts";
 import { type Sidecar, startSidecar } from "./start-sidecar.ts";
-import type { StateBackend } from "../../states/state-backend.ts";
-import type { StepEvent } from "../../study/step.ts";
-import type { OpenBackend } from "../open-backend.ts";
-import { reportPull } from "../local/open-model.ts";
 
 export interface OpenNnsightOptions {
   /** A Python that has nnsight; `uv` makes one when not given. */

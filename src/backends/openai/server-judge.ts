@@ -1,10 +1,10 @@
+import type { Hub } from "../../checkpoint/hub/hub.ts";
 import { SepError } from "../../errors.ts";
 import { createRng } from "../../math/rng.ts";
-import type { Hub } from "../../checkpoint/hub/hub.ts";
+import type { JudgeModel } from "../../meaning/judge-model.ts";
 import { describeOutcome, quoteAnswer, retryRequests } from "../../net/retry-requests.ts";
 import { type Answered, parseBody, sendOnce } from "../../net/send-once.ts";
 import { parseServerAddress } from "../../net/server-address.ts";
-import type { JudgeModel } from "../../meaning/judge-model.ts";
 
 export interface ServerJudgeOptions {
   /** Base address of an OpenAI-compatible server, such as `http://localhost:8000/v1`. */

@@ -2,11 +2,11 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFakeClassifier, entailmentOf } from "../../../test/fakes/fake-classifier.ts";
 import { type FakeTeiOptions, startFakeTei } from "../../../test/fakes/fake-tei.ts";
-import { createRng } from "../../math/rng.ts";
 import { loadTextClassifier, type TextClassifier } from "../../checkpoint/encoders/load-text-classifier.ts";
+import { createRng } from "../../math/rng.ts";
+import { createClassifierEntailer } from "../../meaning/nli-entailer.ts";
 import { parseServerAddresses } from "../../net/server-address.ts";
 import { createServerPool } from "../../net/server-pool.ts";
-import { createClassifierEntailer } from "../../meaning/nli-entailer.ts";
 import { createTeiEntailer } from "./tei-entailer.ts";
 
 let classifier: TextClassifier;

@@ -1,14 +1,14 @@
 import { SepError } from "../../errors.ts";
+import { stableStringify } from "../../formats/json.ts";
+import type { Entailer, EntailmentVerdict } from "../../meaning/entailer.ts";
+import { testEntailer } from "../../meaning/nli-entailer.ts";
+import { type NliLabel, readNliLabels } from "../../meaning/nli-labels.ts";
 import { allOrNone } from "../../net/all-or-none.ts";
 import { quoteAnswer } from "../../net/retry-requests.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
-import { stableStringify } from "../../formats/json.ts";
 import { redactStrings } from "../../text/redact.ts";
-import type { Entailer, EntailmentVerdict } from "../../meaning/entailer.ts";
-import { testEntailer } from "../../meaning/nli-entailer.ts";
-import { type NliLabel, readNliLabels } from "../../meaning/nli-labels.ts";
 
 /** What text-embeddings-inference takes at a time unless it was told otherwise (`--max-client-batch-size`). */
 const MAX_BATCH = 32;

@@ -1,5 +1,5 @@
-import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 
 /** Which of a server's two ways to ask: by the prompt's token ids, or by messages that it renders itself. */
 export const ANSWER_APIS = ["completions", "chat"] as const;

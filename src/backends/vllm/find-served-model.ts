@@ -1,10 +1,10 @@
 import { SepError } from "../../errors.ts";
-import { redactStrings } from "../../text/redact.ts";
 import { explainServerRefusal } from "../../net/explain-refusal.ts";
 import { quoteAnswer } from "../../net/retry-requests.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 import type { ServerAddress } from "../../net/server-address.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
+import { redactStrings } from "../../text/redact.ts";
 
 /** A model as its server lists it. */
 export interface ServedModel {

@@ -4,11 +4,11 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { SepError } from "../../errors.ts";
 import { sleepFor } from "../../checkpoint/hub/hub.ts";
-import { makeFolder } from "../../store/file-error.ts";
+import { SepError } from "../../errors.ts";
 import { sendOnce } from "../../net/send-once.ts";
 import { parseServerAddress, type ServerAddress } from "../../net/server-address.ts";
+import { makeFolder } from "../../store/file-error.ts";
 
 /** A server of ours; disposing of it ends it. */
 export interface LaunchedServer extends AsyncDisposable {

@@ -1,27 +1,27 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { locateCheckpoint, POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
-import type { LayerName } from "../../engine/layer-names.ts";
 import { loadModelProfile, PROFILE_FILES } from "../../checkpoint/load-model-profile.ts";
+import { locateCheckpoint, POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { LayerName } from "../../engine/layer-names.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
+import { parseServerAddresses, type ServerAddress } from "../../net/server-address.ts";
+import { createServerPool, type ServerPool } from "../../net/server-pool.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
-import { createVllmAnswers, describeVllmAnswers } from "./vllm-answers.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
+import type { StepEvent } from "../../study/step.ts";
+import { createDisposables, type Disposables } from "../local/disposables.ts";
+import { reportPull } from "../local/open-model.ts";
+import type { OpenBackend } from "../open-backend.ts";
+import { statesFolder } from "../states-folder.ts";
 import { findServedModel, type ServedModel } from "./find-served-model.ts";
 import { launchServer } from "./launch-server.ts";
 import { buildServeArguments, type ServePurpose } from "./serve-command.ts";
-import { parseServerAddresses, type ServerAddress } from "../../net/server-address.ts";
-import { createServerPool, type ServerPool } from "../../net/server-pool.ts";
-import type { StateBackend } from "../../states/state-backend.ts";
+import { createVllmAnswers, describeVllmAnswers } from "./vllm-answers.ts";
+import type { VllmChoice } from "./vllm-choice.ts";
 import { createVllmPooledStates, describeVllmPooledStates } from "./vllm-pooled-states.ts";
 import { createVllmStates, describeVllmStates } from "./vllm-states.ts";
-import type { StepEvent } from "../../study/step.ts";
-import { createDisposables, type Disposables } from "../local/disposables.ts";
-import type { OpenBackend } from "../open-backend.ts";
-import { reportPull } from "../local/open-model.ts";
-import { statesFolder } from "../states-folder.ts";
-import type { VllmChoice } from "./vllm-choice.ts";
 
 export interface OpenVllmOptions {
   /** Folder of the study, for the logs of servers that are started. */

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type FileFault, writeStates } from "../../../test/fakes/fake-vllm-states.ts";
-import type { LanguageModel } from "../../engine/language-model.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
+import type { LanguageModel } from "../../engine/language-model.ts";
 import { createRequestNames } from "./states-cleanup.ts";
 import { readStatesFile } from "./states-file.ts";
 

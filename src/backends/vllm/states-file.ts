@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
-import { SepError } from "../../errors.ts";
 import { type Hub, sleepFor } from "../../checkpoint/hub/hub.ts";
+import { SepError } from "../../errors.ts";
 import type { TensorEntry } from "../../formats/parse-safetensors.ts";
 import { readTensorRows } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";

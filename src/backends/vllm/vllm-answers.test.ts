@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { type FakeVllmOptions, startFakeVllm } from "../../../test/fakes/fake-vllm.ts";
-import type { LanguageModel } from "../../engine/language-model.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
-import { findServedModel } from "./find-served-model.ts";
+import type { LanguageModel } from "../../engine/language-model.ts";
+import { buildPrompt, type Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import { parseServerAddresses } from "../../net/server-address.ts";
 import { createServerPool } from "../../net/server-pool.ts";
-import { buildPrompt, type Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import type { AnswerApi } from "./answer-request.ts";
+import { findServedModel } from "./find-served-model.ts";
 import { entropyOfTop } from "./read-answer.ts";
 import { createVllmAnswers, sampleSeedOf } from "./vllm-answers.ts";
 

@@ -1,23 +1,23 @@
-import { SepError } from "../../errors.ts";
-import { createRng } from "../../math/rng.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
-import { allOrNone } from "../../net/all-or-none.ts";
-import { checkTokenizer } from "./check-tokenizer.ts";
-import { explainServerRefusal } from "../../net/explain-refusal.ts";
-import type { ServedModel } from "./find-served-model.ts";
-import type { ServerPool } from "../../net/server-pool.ts";
-import { formatNumber } from "../../text/format-numbers.ts";
-import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { cutAnswer } from "../../engine/generate/answer-end.ts";
-import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import type { SampleAnswersOptions, SampledAnswer } from "../../engine/generate/sample-answers.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
+import { SepError } from "../../errors.ts";
+import { createRng } from "../../math/rng.ts";
+import { allOrNone } from "../../net/all-or-none.ts";
+import { explainServerRefusal } from "../../net/explain-refusal.ts";
+import type { ServerPool } from "../../net/server-pool.ts";
+import type { AnswerBackend } from "../../samples/answer-backend.ts";
+import { formatNumber } from "../../text/format-numbers.ts";
 import {
   type AnswerApi,
   type AnswerRequestOptions,
   answerPath,
   buildAnswerRequest,
 } from "./answer-request.ts";
+import { checkTokenizer } from "./check-tokenizer.ts";
+import type { ServedModel } from "./find-served-model.ts";
 import { readAnswer, type ServedAnswer } from "./read-answer.ts";
 
 export interface VllmAnswersOptions {

@@ -1,13 +1,13 @@
-import { SepError } from "../../errors.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import { SepError } from "../../errors.ts";
 import { allOrNone } from "../../net/all-or-none.ts";
 import { explainServerRefusal } from "../../net/explain-refusal.ts";
-import type { ServedModel } from "./find-served-model.ts";
 import { quoteAnswer } from "../../net/retry-requests.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import { describeVllmModel } from "./describe-vllm-model.ts";
+import type { ServedModel } from "./find-served-model.ts";
 import { gatherStates, planSequences, type Sequence } from "./sequences.ts";
 
 export interface VllmPooledStatesOptions {

@@ -1,15 +1,15 @@
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { SepError } from "../../errors.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import { SepError } from "../../errors.ts";
 import { allOrNone } from "../../net/all-or-none.ts";
 import { explainServerRefusal } from "../../net/explain-refusal.ts";
-import type { ServedModel } from "./find-served-model.ts";
 import { quoteAnswer } from "../../net/retry-requests.ts";
 import { parseBody } from "../../net/send-once.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
 import type { StateBackend, StateReader } from "../../states/state-backend.ts";
 import { describeVllmModel } from "./describe-vllm-model.ts";
+import type { ServedModel } from "./find-served-model.ts";
 import { gatherStates, planSequences, type Sequence } from "./sequences.ts";
 import { createRequestNames, type RequestNames } from "./states-cleanup.ts";
 import { readStatesFile } from "./states-file.ts";

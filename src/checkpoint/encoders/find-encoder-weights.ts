@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
 import { openRegularFile } from "../../store/regular-file.ts";
-import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 import type { FileChoice } from "../hub/file-choice.ts";
 import { sizeIfThere } from "../hub/size-if-there.ts";
+import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
 
 /** Where an encoder's weights are within its folder. */
 export interface EncoderWeightFiles {

@@ -1,19 +1,19 @@
 import { join } from "node:path";
-import { SepError } from "../../errors.ts";
-import { fingerprintCheckpoint } from "../checkpoint.ts";
+import { createEncoder, type Encoder } from "../../engine/encoders/encoder.ts";
+import { openBuiltEncoder, openExportedEncoder } from "../../engine/encoders/open-encoder-graph.ts";
 import { type ConfigReader, createConfigReader } from "../../engine/graph/config-reader.ts";
-import { isGgufPath } from "../locate-checkpoint.ts";
-import { readJsonFile } from "../read-json-file.ts";
-import { drain } from "../hub/drain.ts";
 import type { ModelName } from "../../engine/language-model.ts";
 import { readMachine } from "../../engine/runtime/machine.ts";
-import { openTokenizer, readTokenizerFiles } from "../tokenizer/load-text-tokenizer.ts";
 import { readTextTemplate } from "../../engine/tokenizer/text-template.ts";
-import { createEncoder, type Encoder } from "../../engine/encoders/encoder.ts";
+import { SepError } from "../../errors.ts";
+import { fingerprintCheckpoint } from "../checkpoint.ts";
+import { drain } from "../hub/drain.ts";
+import { isGgufPath } from "../locate-checkpoint.ts";
+import { readJsonFile } from "../read-json-file.ts";
+import { openTokenizer, readTokenizerFiles } from "../tokenizer/load-text-tokenizer.ts";
 import { chooseEncoderFiles } from "./encoder-files.ts";
 import { findEncoderWeights } from "./find-encoder-weights.ts";
 import { type LocateEncoderOptions, locateEncoder } from "./locate-encoder.ts";
-import { openBuiltEncoder, openExportedEncoder } from "../../engine/encoders/open-encoder-graph.ts";
 import { detectProcessor } from "./quantised-exports.ts";
 import { readMaxTokens } from "./read-max-tokens.ts";
 

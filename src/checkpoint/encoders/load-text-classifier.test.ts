@@ -5,14 +5,14 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose, scaleOf } from "../../../test/expect-all-close.ts";
 import golden from "../../../test/golden/nli.json" with { type: "json" };
+import { buildEncoder } from "../../engine/encoders/build-encoder.ts";
+import { findEncoderArchitecture } from "../../engine/encoders/registry.ts";
 import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { readJsonFile } from "../read-json-file.ts";
 import { readWeightIndex } from "../weight-index.ts";
-import { buildEncoder } from "../../engine/encoders/build-encoder.ts";
 import type { LoadEncoderOptions } from "./load-encoder.ts";
 import { loadTextClassifier } from "./load-text-classifier.ts";
 import type { Processor } from "./quantised-exports.ts";
-import { findEncoderArchitecture } from "../../engine/encoders/registry.ts";
 
 const folder = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/nli/${name}`, import.meta.url));

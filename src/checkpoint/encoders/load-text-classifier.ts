@@ -1,8 +1,8 @@
-import { SepError } from "../../errors.ts";
 import type { EncoderProvenance } from "../../engine/encoders/encoder.ts";
+import type { TextInput } from "../../engine/encoders/text-encoder.ts";
+import { SepError } from "../../errors.ts";
 import { type LoadEncoderOptions, loadEncoder } from "./load-encoder.ts";
 import { readLabels } from "./read-labels.ts";
-import type { TextInput } from "../../engine/encoders/text-encoder.ts";
 
 /** What a classifier says of one text or pair. */
 export interface Classification {

@@ -1,6 +1,6 @@
 import type { EncoderProvenance } from "../../engine/encoders/encoder.ts";
-import { type LoadEncoderOptions, loadEncoder } from "./load-encoder.ts";
 import { type Pooling, poolTokens } from "../../engine/encoders/pool-tokens.ts";
+import { type LoadEncoderOptions, loadEncoder } from "./load-encoder.ts";
 import { readSentenceSettings } from "./read-sentence-settings.ts";
 
 /** A text as a direction: texts with similar meanings have similar ones. */

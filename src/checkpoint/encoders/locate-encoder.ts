@@ -1,6 +1,6 @@
-import { type CheckpointLocation, locateCheckpoint } from "../locate-checkpoint.ts";
 import type { HubOptions } from "../hub/hub.ts";
 import type { PullEvent } from "../hub/pull-event.ts";
+import { type CheckpointLocation, locateCheckpoint } from "../locate-checkpoint.ts";
 import {
   chooseEncoderFiles,
   type EncoderDtype,

@@ -1,5 +1,5 @@
-import { SepError } from "../../errors.ts";
 import type { ConfigReader } from "../../engine/graph/config-reader.ts";
+import { SepError } from "../../errors.ts";
 
 export interface TokenLimits {
   /** `config.json` */

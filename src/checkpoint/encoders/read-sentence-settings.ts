@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { SepError } from "../../errors.ts";
-import { type ConfigReader, createConfigReader } from "../../engine/graph/config-reader.ts";
-import { readJsonFile, readJsonValue } from "../read-json-file.ts";
 import type { Pooling } from "../../engine/encoders/pool-tokens.ts";
+import { type ConfigReader, createConfigReader } from "../../engine/graph/config-reader.ts";
+import { SepError } from "../../errors.ts";
+import { readJsonFile, readJsonValue } from "../read-json-file.ts";
 
 /** How a sentence embedder makes one vector of a text. */
 export interface SentenceSettings {

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import golden from "../../../test/golden/gguf/tokenizers.json" with { type: "json" };
-import { openHere } from "../tokenizer/sandboxed-tokenizer.ts";
 import type { TextTokenizer } from "../../engine/tokenizer/text-tokenizer.ts";
+import { openHere } from "../tokenizer/sandboxed-tokenizer.ts";
 import { readGgufHeader } from "./gguf-header.ts";
 import { createGgufMetadata } from "./gguf-metadata.ts";
 import { spellGgufTokenizer } from "./gguf-tokenizer.ts";

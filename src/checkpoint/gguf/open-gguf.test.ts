@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { expectAllClose, scaleOf } from "../../../test/expect-all-close.ts";
+import { extendRows } from "../../engine/generate/extend-rows.ts";
+import { everyLayer } from "../../engine/language-model.ts";
+import { emptyKvBlock } from "../../engine/session/kv-block.ts";
 import { decodeFloat16 } from "../../math/half.ts";
 import { readTensor } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { findCheckpoint } from "../find-checkpoint.ts";
-import type { StoredWeight } from "../weight-index.ts";
-import { everyLayer } from "../../engine/language-model.ts";
 import { loadModel } from "../load-model.ts";
-import { extendRows } from "../../engine/generate/extend-rows.ts";
-import { emptyKvBlock } from "../../engine/session/kv-block.ts";
+import type { StoredWeight } from "../weight-index.ts";
 
 const golden = (name: string): string =>
   fileURLToPath(new URL(`../../../test/golden/gguf/${name}`, import.meta.url));

@@ -1,8 +1,8 @@
 import { open, realpath } from "node:fs/promises";
+import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { SepError } from "../../errors.ts";
 import { readExactly } from "../../store/read-exactly.ts";
 import type { Checkpoint } from "../checkpoint.ts";
-import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { fingerprintStoredFile } from "../hub/fingerprint-stored-file.ts";
 import { type OpenTokenizerOptions, openTokenizer } from "../tokenizer/load-text-tokenizer.ts";
 import type { TokenizerFiles } from "../tokenizer/sandboxed-tokenizer.ts";

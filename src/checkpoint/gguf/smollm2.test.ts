@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import golden from "../../../test/golden/gguf/smollm2.json" with { type: "json" };
+import { extendRows } from "../../engine/generate/extend-rows.ts";
+import { everyLayer, type LanguageModel } from "../../engine/language-model.ts";
+import { emptyKvBlock } from "../../engine/session/kv-block.ts";
 import { readTensor } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
-import { everyLayer, type LanguageModel } from "../../engine/language-model.ts";
 import { loadModel } from "../load-model.ts";
-import { extendRows } from "../../engine/generate/extend-rows.ts";
-import { emptyKvBlock } from "../../engine/session/kv-block.ts";
 
 const GOLDEN = fileURLToPath(new URL("../../../test/golden/gguf/smollm2.safetensors", import.meta.url));
 /** The GGUF file takes 98 MB, so the test runs only where there is one; see `smollm2.py` for how to get it. */

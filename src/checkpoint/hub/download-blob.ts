@@ -1,11 +1,11 @@
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
+import { retryDelayMs } from "../../net/retry-delay.ts";
 import { type BlobHash, createBlobHash } from "./blob-hash.ts";
 import type { Hub } from "./hub.ts";
 import type { HubFile } from "./inspect-file.ts";
 import type { PullEvent } from "./pull-event.ts";
-import { retryDelayMs } from "../../net/retry-delay.ts";
 import { DEFAULT_TRIES, describeLoss, type HubResponse, sendToHub } from "./send-to-hub.ts";
 
 /** Where a download goes. */

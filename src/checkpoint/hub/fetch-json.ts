@@ -1,8 +1,8 @@
 import { SepError } from "../../errors.ts";
+import { retryDelayMs } from "../../net/retry-delay.ts";
 import { redactError } from "../../text/redact.ts";
 import type { Hub } from "./hub.ts";
 import type { PullNote } from "./pull-event.ts";
-import { retryDelayMs } from "../../net/retry-delay.ts";
 import { DEFAULT_TRIES, describeLoss, type HubRequest, type HubResponse, sendToHub } from "./send-to-hub.ts";
 
 /**

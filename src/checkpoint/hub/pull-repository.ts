@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SepError } from "../../errors.ts";
+import { runConcurrently } from "../../net/run-concurrently.ts";
 import { errnoOf, explainCacheError, makeFolder } from "../../store/file-error.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { SHARD_INDEX, weightFileNames } from "../weight-index.ts";
@@ -15,7 +16,6 @@ import { obtainFile } from "./obtain-file.ts";
 import { planDownload } from "./plan-download.ts";
 import type { PullEvent, PullNote } from "./pull-event.ts";
 import { type HubModelInfo, readModelInfo } from "./read-model-info.ts";
-import { runConcurrently } from "../../net/run-concurrently.ts";
 import { sizeIfThere } from "./size-if-there.ts";
 
 export interface PullRepositoryOptions {

@@ -1,9 +1,9 @@
 import { SepError } from "../../errors.ts";
+import { retryDelayMs } from "../../net/retry-delay.ts";
 import { redactError } from "../../text/redact.ts";
 import { explainRefusal, type HubSubject } from "./explain-refusal.ts";
 import type { Hub } from "./hub.ts";
 import type { PullNote } from "./pull-event.ts";
-import { retryDelayMs } from "../../net/retry-delay.ts";
 import { openStallGuard, type StallGuard } from "./stall-guard.ts";
 
 export interface HubRequest {

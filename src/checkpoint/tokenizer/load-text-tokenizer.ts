@@ -1,13 +1,13 @@
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { SepError } from "../../errors.ts";
 import { canStartWorkers } from "../../engine/runtime/worker-threads.ts";
+import type { TextTokenizer } from "../../engine/tokenizer/text-tokenizer.ts";
+import { SepError } from "../../errors.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
 import { readModelFile } from "../../store/regular-file.ts";
 import { POCKET_FOLDER } from "../locate-checkpoint.ts";
 import { readJsonFile } from "../read-json-file.ts";
 import { type OpenedTokenizer, openHere, openInSandbox, type TokenizerFiles } from "./sandboxed-tokenizer.ts";
-import type { TextTokenizer } from "../../engine/tokenizer/text-tokenizer.ts";
 
 export interface OpenTokenizerOptions {
   /** Gives up while the tokenizer is opened. */

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { SepError } from "../../errors.ts";
 import { type PackedError, unpackError } from "../../engine/runtime/worker-error.ts";
 import { workerFile } from "../../engine/runtime/worker-threads.ts";
+import { SepError } from "../../errors.ts";
 import type { BrokerAnswer, BrokerRequest, BrokerSetup, BrokerStarted } from "./sandbox-broker.ts";
 
 /** What a call may take. */

@@ -1,7 +1,11 @@
-import { SepError } from "../../errors.ts";
 import type { ChatMessage, ChatOptions } from "../../engine/tokenizer/chat-template.ts";
+import {
+  type AddedToken,
+  createTextTokenizer,
+  type TextTokenizer,
+} from "../../engine/tokenizer/text-tokenizer.ts";
+import { SepError } from "../../errors.ts";
 import { type CallLimits, startSandbox } from "./sandbox.ts";
-import { type AddedToken, createTextTokenizer, type TextTokenizer } from "../../engine/tokenizer/text-tokenizer.ts";
 
 /** What a tokenizer is made of, unread: `tokenizer.json` alone may be made to take gigabytes when it is parsed. */
 export interface TokenizerFiles {

@@ -1,5 +1,5 @@
-import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
+import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import { type Check, oneLine } from "./check.ts";
 
 /** Loads the embedded model and runs one forward pass. */

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFakeCli, type FakeCli } from "../../../test/fakes/cli-context.ts";
 import { makeRun } from "../../../test/fakes/make-run.ts";
+import { writeJsonl } from "../../store/jsonl.ts";
 import { computeEntropy } from "../../study/entropy/compute-entropy.ts";
 import { openWorkspace } from "../../study/workspace.ts";
-import { writeJsonl } from "../../store/jsonl.ts";
 import { runCli } from "../run-cli.ts";
 
 let root: string;

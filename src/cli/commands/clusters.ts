@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import { SepError } from "../../errors.ts";
-import { type InspectedQuestion, inspectClusters } from "../../study/entropy/inspect-clusters.ts";
+import { readRuns } from "../../samples/read-runs.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { type InspectedQuestion, inspectClusters } from "../../study/entropy/inspect-clusters.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { openWorkspace, SPLIT_SOURCES } from "../../study/workspace.ts";
-import { readRuns } from "../../samples/read-runs.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { describeClusters } from "../describe-clusters.ts";
 import { EXIT } from "../exit.ts";

@@ -1,10 +1,10 @@
+import { openModel } from "../../backends/local/open-model.ts";
 import type { PTrueShot } from "../../entropy/p-true.ts";
 import { SepError } from "../../errors.ts";
 import { type ComputeEntropyOptions, computeEntropy } from "../../study/entropy/compute-entropy.ts";
 import { readPTrueShots } from "../../study/entropy/read-p-true-shots.ts";
 import { scoreRuns } from "../../study/entropy/score-runs.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
-import { openModel } from "../../backends/local/open-model.ts";
 import type { Workspace } from "../../study/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { ESTIMATE_OPTIONS, IMPORT_OPTIONS, P_TRUE_OPTIONS } from "../estimate-options.ts";

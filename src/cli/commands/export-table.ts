@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
+import { TABLE_FORMATS, writeTable } from "../../store/table-file.ts";
 import { buildAnalysisTable } from "../../study/exchange/analysis-table.ts";
 import { openWorkspace } from "../../study/workspace.ts";
-import { TABLE_FORMATS, writeTable } from "../../store/table-file.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { choice, text } from "../option-spec.ts";
 import { reportExport } from "../report-export.ts";

@@ -1,7 +1,7 @@
-import { SepError } from "../../errors.ts";
-import { createMeaningModels, type MeaningModels } from "../../study/meaning/meaning-models.ts";
 import { openLocalBackend } from "../../backends/local/open-local-backend.ts";
 import { openVllmAnswers } from "../../backends/vllm/open-vllm.ts";
+import { SepError } from "../../errors.ts";
+import { createMeaningModels, type MeaningModels } from "../../study/meaning/meaning-models.ts";
 import type { AdaptiveOptions } from "../../study/sampling/adaptive-k.ts";
 import { asBest } from "../../study/sampling/best-answer.ts";
 import { generateRuns } from "../../study/sampling/generate-runs.ts";

@@ -1,6 +1,6 @@
 import { SepError } from "../../errors.ts";
-import { importArrays } from "../../study/exchange/import-arrays.ts";
 import { TRACE_POSITIONS } from "../../states/positions.ts";
+import { importArrays } from "../../study/exchange/import-arrays.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { choice, number, operands, text } from "../option-spec.ts";
 import { oneStep, runStepCommand } from "../run-steps.ts";

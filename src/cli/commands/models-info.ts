@@ -1,8 +1,8 @@
-import { SepError } from "../../errors.ts";
-import {
-  type CheckpointDescription,
-  describeCheckpoint,
-} from "../../checkpoint/describe-checkpoint.ts";
+import { type CheckpointDescription, describeCheckpoint } from "../../checkpoint/describe-checkpoint.ts";
+import { findCachedModel } from "../../checkpoint/hub/find-cached-model.ts";
+import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
+import { readHubSettings } from "../../checkpoint/hub/hub-settings.ts";
+import { printableLine } from "../../checkpoint/hub/printable-line.ts";
 import {
   type CheckpointLocation,
   isGgufPath,
@@ -10,10 +10,7 @@ import {
   unknownReference,
 } from "../../checkpoint/locate-checkpoint.ts";
 import type { DecoderConfig } from "../../engine/graph/decoder-config.ts";
-import { findCachedModel } from "../../checkpoint/hub/find-cached-model.ts";
-import { parseHubModelId } from "../../checkpoint/hub/hub-model-id.ts";
-import { readHubSettings } from "../../checkpoint/hub/hub-settings.ts";
-import { printableLine } from "../../checkpoint/hub/printable-line.ts";
+import { SepError } from "../../errors.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { formatBytes } from "../format-bytes.ts";

@@ -1,5 +1,5 @@
-import { pullModel } from "../../checkpoint/pull-model.ts";
 import { reportPull } from "../../backends/local/open-model.ts";
+import { pullModel } from "../../checkpoint/pull-model.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { operand } from "../option-spec.ts";

@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
-import { fileExists } from "../../store/file-exists.ts";
 import { exportPathOf, exportProbe, PROBE_EXPORT_FORMATS } from "../../probes/export/export-probe.ts";
 import { loadProbe } from "../../probes/probe-file.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { choice, operand, text } from "../option-spec.ts";

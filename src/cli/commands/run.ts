@@ -1,9 +1,9 @@
 import { relative, resolve } from "node:path";
+import { TRACE_POSITIONS } from "../../states/positions.ts";
 import type { PlannedStep } from "../../study/decide-step.ts";
 import { planPipeline, runPipeline } from "../../study/run-pipeline.ts";
 import type { RunPipelineOptions } from "../../study/study-options.ts";
 import { openWorkspace } from "../../study/workspace.ts";
-import { TRACE_POSITIONS } from "../../states/positions.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
 import { EXIT } from "../exit.ts";

@@ -1,9 +1,9 @@
-import { SepError } from "../../errors.ts";
-import { MODEL_DTYPES } from "../../engine/language-model.ts";
 import { openModel } from "../../backends/local/open-model.ts";
-import { createScorer, type QuestionScorer } from "../../serve/score-question.ts";
+import { MODEL_DTYPES } from "../../engine/language-model.ts";
+import { SepError } from "../../errors.ts";
 import type { Probe } from "../../probes/probe.ts";
 import { loadProbe } from "../../probes/probe-file.ts";
+import { createScorer, type QuestionScorer } from "../../serve/score-question.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { describeScore } from "../describe-score.ts";
 import { EXIT } from "../exit.ts";

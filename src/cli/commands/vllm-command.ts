@@ -1,6 +1,6 @@
-import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { openProfile, plainName, servedModelOf } from "../../backends/vllm/open-vllm.ts";
 import { buildServeArguments, quoteForShell, type ServePurpose } from "../../backends/vllm/serve-command.ts";
+import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { choice, number, text } from "../option-spec.ts";

@@ -1,5 +1,5 @@
-import { createGraph, ONNX_TYPES } from "../graph/graph.ts";
 import type { WeightIndex } from "../../checkpoint/weight-index.ts";
+import { createGraph, ONNX_TYPES } from "../graph/graph.ts";
 import type { LinearWeight } from "../graph/graph-scope.ts";
 import { createGraphWeights, type QuantisedWeights } from "../graph/graph-weights.ts";
 import { findRoot, refuseUnusedWeights } from "../graph/trunk.ts";

@@ -1,5 +1,5 @@
-import type { TensorName } from "../graph/graph.ts";
 import type { ConfigReader } from "../graph/config-reader.ts";
+import type { TensorName } from "../graph/graph.ts";
 import type { EncoderConfig } from "./encoder-config.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 

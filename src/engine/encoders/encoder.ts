@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ModelName } from "../language-model.ts";
 import type { EncoderDtype } from "../../checkpoint/encoders/encoder-files.ts";
+import type { ModelName } from "../language-model.ts";
 import type { EncoderOutput, EncoderSession } from "./encoder-session.ts";
 import { planBatches } from "./plan-batches.ts";
 import { type EncodedText, encodeTexts, type TextEncoderParts, type TextInput } from "./text-encoder.ts";

@@ -2,17 +2,17 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkConfigSizes } from "../../checkpoint/check-config.ts";
 import { weightFiles } from "../../checkpoint/checkpoint.ts";
-import type { ConfigReader } from "../graph/config-reader.ts";
+import type { EncoderDtype } from "../../checkpoint/encoders/encoder-files.ts";
+import type { EncoderWeightFiles } from "../../checkpoint/encoders/find-encoder-weights.ts";
 import { openQuantisedWeights } from "../../checkpoint/quantised-weights.ts";
 import { readWeightIndex } from "../../checkpoint/weight-index.ts";
+import type { ConfigReader } from "../graph/config-reader.ts";
 import type { QuantisedWeights } from "../graph/graph-weights.ts";
 import { QUANTISATIONS } from "../graph/quantisation.ts";
 import { createGraphFolder } from "../runtime/graph-folder.ts";
 import { buildEncoder } from "./build-encoder.ts";
-import type { EncoderDtype } from "../../checkpoint/encoders/encoder-files.ts";
 import { type EncoderSession, openEncoderSession } from "./encoder-session.ts";
 import { ENCODER_TENSORS } from "./encoder-tensors.ts";
-import type { EncoderWeightFiles } from "../../checkpoint/encoders/find-encoder-weights.ts";
 import { findEncoderArchitecture } from "./registry.ts";
 
 export interface EncoderGraphOptions {

@@ -1,5 +1,5 @@
-import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
+import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 
 type Decode = TextTokenizer["decode"];
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { createConfigReader } from "../graph/config-reader.ts";
+import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { readEndTokens } from "./end-tokens.ts";
 import { readGenerationDefaults } from "./generation-defaults.ts";
 

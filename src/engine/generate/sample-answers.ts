@@ -1,10 +1,10 @@
 import { SepError } from "../../errors.ts";
 import { createRng, type Rng } from "../../math/rng.ts";
 import type { LanguageModel } from "../language-model.ts";
-import { extendRows } from "./extend-rows.ts";
 import { emptyKvBlock, selectKvRows } from "../session/kv-block.ts";
 import { type AnswerExtent, cutAnswer, endsInStopString } from "./answer-end.ts";
 import { chooseToken, type VocabularyMass } from "./choose-token.ts";
+import { extendRows } from "./extend-rows.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
 /** One answer drawn from a model. */

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { loadModel } from "../../checkpoint/load-model.ts";
 import { logSumExp } from "../../math/log-sum-exp.ts";
 import type { LanguageModel } from "../language-model.ts";
-import { loadModel } from "../../checkpoint/load-model.ts";
 import { scoreContinuations } from "./score-continuations.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));

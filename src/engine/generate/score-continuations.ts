@@ -1,6 +1,6 @@
 import type { LanguageModel } from "../language-model.ts";
-import { extendRows } from "./extend-rows.ts";
 import { emptyKvBlock } from "../session/kv-block.ts";
+import { extendRows } from "./extend-rows.ts";
 
 /**
  * How likely a model is to go on from a prompt in each of some ways.

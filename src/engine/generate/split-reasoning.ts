@@ -1,6 +1,6 @@
+import type { ThinkStatus } from "../../samples/run-record.ts";
 import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { type AnswerExtent, countTokensOf } from "./answer-end.ts";
-import type { ThinkStatus } from "../../samples/run-record.ts";
 
 /** What stands around a model's reasoning. */
 export interface ThinkTags {

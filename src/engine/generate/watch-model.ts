@@ -1,7 +1,7 @@
 import { createLanguageModel, type LanguageModel } from "../language-model.ts";
 import type { DecoderPass, DecoderPassResult, DecoderSession } from "../session/decoder-session.ts";
-import { extendRows } from "./extend-rows.ts";
 import { appendKv } from "../session/kv-block.ts";
+import { extendRows } from "./extend-rows.ts";
 
 /** A model whose residual stream is read in the passes that generate, at no pass of its own. */
 export interface WatchedModel {

@@ -1,10 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { openCheckpointFolder } from "../../checkpoint/checkpoint.ts";
+import { loadModel } from "../../checkpoint/load-model.ts";
+import type { StoredWeight, WeightIndex } from "../../checkpoint/weight-index.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import { findArchitecture } from "./architectures/registry.ts";
-import { openCheckpointFolder } from "../../checkpoint/checkpoint.ts";
-import type { StoredWeight, WeightIndex } from "../../checkpoint/weight-index.ts";
-import { loadModel } from "../../checkpoint/load-model.ts";
 import { buildDecoder } from "./build-decoder.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 

@@ -1,9 +1,9 @@
-import { createGraph, type TensorName } from "./graph.ts";
-import type { Architecture } from "./architectures/architecture.ts";
 import type { StoredWeight, WeightIndex } from "../../checkpoint/weight-index.ts";
 import { DEVICES, type DeviceOperators } from "../runtime/device.ts";
+import type { Architecture } from "./architectures/architecture.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
+import { createGraph, type TensorName } from "./graph.ts";
 import type { GraphScope, LinearWeight } from "./graph-scope.ts";
 import { createGraphWeights, type QuantisedWeights } from "./graph-weights.ts";
 import { addAttentionShapes } from "./parts/attention-shapes.ts";

@@ -1,6 +1,6 @@
-import type { OnnxGraph } from "./graph.ts";
 import { maskKinds } from "./attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
+import type { OnnxGraph } from "./graph.ts";
 import type { DecoderInputs } from "./graph-scope.ts";
 import { rotaryPairs } from "./rope.ts";
 

@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { findArchitecture } from "./architectures/registry.ts";
 import { openCheckpointFolder, weightFiles } from "../../checkpoint/checkpoint.ts";
-import { everyLayer } from "../language-model.ts";
-import { openDecoderSession } from "../session/decoder-session.ts";
 import { extendRows } from "../generate/extend-rows.ts";
+import { everyLayer } from "../language-model.ts";
 import { createGraphFolder } from "../runtime/graph-folder.ts";
+import { openDecoderSession } from "../session/decoder-session.ts";
 import { emptyKvBlock } from "../session/kv-block.ts";
+import { findArchitecture } from "./architectures/registry.ts";
 import { buildDecoder } from "./build-decoder.ts";
 
 const CHECKPOINTS = new URL("../../../test/golden/checkpoints/", import.meta.url);

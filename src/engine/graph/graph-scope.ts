@@ -1,7 +1,7 @@
-import type { OnnxGraph, TensorName } from "./graph.ts";
 import type { DeviceOperators } from "../runtime/device.ts";
 import type { MaskKind } from "./attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
+import type { OnnxGraph, TensorName } from "./graph.ts";
 import type { GraphWeights } from "./graph-weights.ts";
 
 /** What a linear map needs of the graph that it is added to. */

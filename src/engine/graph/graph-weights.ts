@@ -1,7 +1,7 @@
 import { basename } from "node:path";
+import type { StoredWeight, WeightIndex } from "../../checkpoint/weight-index.ts";
 import { SepError } from "../../errors.ts";
 import type { OnnxGraph, OnnxType, TensorName } from "./graph.ts";
-import type { StoredWeight, WeightIndex } from "../../checkpoint/weight-index.ts";
 import type { LinearWeight } from "./graph-scope.ts";
 import type { LinearFormat } from "./linear-format.ts";
 import type { Quantisation } from "./quantisation.ts";

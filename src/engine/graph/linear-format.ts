@@ -1,6 +1,6 @@
-import type { TensorName } from "./graph.ts";
-import type { TensorSpec } from "../../store/safetensors.ts";
 import type { TensorData } from "../../formats/tensor-bytes.ts";
+import type { TensorSpec } from "../../store/safetensors.ts";
+import type { TensorName } from "./graph.ts";
 import type { LinearScope, LinearWeight } from "./graph-scope.ts";
 
 /** A way to keep the weight of a linear map in fewer bits, and to compute with it. */

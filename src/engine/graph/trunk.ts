@@ -1,5 +1,5 @@
-import { SepError } from "../../errors.ts";
 import type { WeightIndex } from "../../checkpoint/weight-index.ts";
+import { SepError } from "../../errors.ts";
 import type { GraphWeights } from "./graph-weights.ts";
 
 /**

@@ -1,15 +1,15 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { expectAllClose, scaleOf } from "../../../test/expect-all-close.ts";
-import { findArchitecture } from "../graph/architectures/registry.ts";
 import { openCheckpointFolder, weightFiles } from "../../checkpoint/checkpoint.ts";
+import { extendRows } from "../generate/extend-rows.ts";
+import { findArchitecture } from "../graph/architectures/registry.ts";
 import { buildDecoder } from "../graph/build-decoder.ts";
 import { everyLayer } from "../language-model.ts";
 import { type DecoderSession, openDecoderSession } from "../session/decoder-session.ts";
-import { extendRows } from "../generate/extend-rows.ts";
-import { createGraphFolder } from "./graph-folder.ts";
 import { emptyKvBlock, trimKv } from "../session/kv-block.ts";
 import { DEVICES, type DeviceName } from "./device.ts";
+import { createGraphFolder } from "./graph-folder.ts";
 
 const CHECKPOINTS = new URL("../../../test/golden/checkpoints/", import.meta.url);
 /** Other operators add the same float32 numbers in another order; measured: at most 1e-6. */

@@ -1,8 +1,8 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
+import { encodeTensor } from "../../formats/tensor-bytes.ts";
 import { createRng } from "../../math/rng.ts";
 import { createGraph, type OnnxType } from "../graph/graph.ts";
-import { encodeTensor } from "../../formats/tensor-bytes.ts";
 import type { LinearWeight } from "../graph/graph-scope.ts";
 import { createGraphWeights } from "../graph/graph-weights.ts";
 import type { LinearFormat } from "../graph/linear-format.ts";

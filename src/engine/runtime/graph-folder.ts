@@ -1,8 +1,8 @@
 import { copyFile, link, mkdtemp, readdir, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { cacheFolder } from "../../checkpoint/cache-folder.ts";
 import { errnoOf, explainCacheError, makeFolder } from "../../store/file-error.ts";
 import { isProcessAlive } from "../../store/process-identity.ts";
-import { cacheFolder } from "../../checkpoint/cache-folder.ts";
 
 /**
  * A folder with a graph and, beside it, the weight files that its constants point into. It is needed only until

@@ -1,16 +1,16 @@
 import type { Tensor } from "onnxruntime-node";
-import { createRng } from "../../math/rng.ts";
-import { findArchitecture } from "../graph/architectures/registry.ts";
 import { weightFiles } from "../../checkpoint/checkpoint.ts";
 import { findCheckpoint } from "../../checkpoint/find-checkpoint.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
+import { createRng } from "../../math/rng.ts";
+import { findArchitecture } from "../graph/architectures/registry.ts";
 import { buildDecoder } from "../graph/build-decoder.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { createDecoderFeeds } from "../session/decoder-feeds.ts";
 import type { DecoderPass } from "../session/decoder-session.ts";
-import { createGraphFolder } from "./graph-folder.ts";
 import { emptyKvBlock, type KvBlock } from "../session/kv-block.ts";
 import { DEVICES, type DeviceName } from "./device.ts";
+import { createGraphFolder } from "./graph-folder.ts";
 
 /** What a device is tried with; the files are there until it is disposed of. */
 export interface PreparedTrial extends AsyncDisposable {

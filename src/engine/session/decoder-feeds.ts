@@ -1,8 +1,8 @@
 import { Tensor } from "onnxruntime-node";
+import { maskKinds, newTokenMask, suffixMask, wholeMask } from "../graph/attention-masks.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { inverseFrequencies, ropeTables, rotaryMagnitude, rotaryPairs } from "../graph/rope.ts";
-import { maskKinds, newTokenMask, suffixMask, wholeMask } from "../graph/attention-masks.ts";
 import type { DecoderPass } from "./decoder-session.ts";
 import type { EmbeddingRows } from "./embedding-rows.ts";
 import type { KvBlock } from "./kv-block.ts";

@@ -1,13 +1,13 @@
 import { InferenceSession, type Tensor } from "onnxruntime-node";
-import { SepError } from "../../errors.ts";
 import type { StoredWeight } from "../../checkpoint/weight-index.ts";
-import { DEVICES, type DeviceName } from "../runtime/device.ts";
-import { blameDevice, requireContent } from "../runtime/device-error.ts";
+import { SepError } from "../../errors.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
+import { DEVICES, type DeviceName } from "../runtime/device.ts";
+import { blameDevice, requireContent } from "../runtime/device-error.ts";
+import { exactIntegerSettings } from "../runtime/exact-integers.ts";
 import { createDecoderFeeds } from "./decoder-feeds.ts";
 import { openEmbeddingRows } from "./embedding-rows.ts";
-import { exactIntegerSettings } from "../runtime/exact-integers.ts";
 import type { KvBlock, KvStep } from "./kv-block.ts";
 
 /** One forward pass over S new tokens in each of B rows. */

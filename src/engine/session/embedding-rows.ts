@@ -1,9 +1,9 @@
 import { readSync } from "node:fs";
 import { open } from "node:fs/promises";
+import type { StoredWeight } from "../../checkpoint/weight-index.ts";
 import { SepError } from "../../errors.ts";
 import type { SafetensorsDtype } from "../../formats/safetensors-dtype.ts";
 import { decodeTensor } from "../../formats/tensor-bytes.ts";
-import type { StoredWeight } from "../../checkpoint/weight-index.ts";
 
 /** Rows of an embedding table that stays in its file. */
 export interface EmbeddingRows extends AsyncDisposable {

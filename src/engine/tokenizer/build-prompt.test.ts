@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { ChatMessage, ChatOptions } from "./chat-template.ts";
-import type { TextTokenizer } from "./text-tokenizer.ts";
 import { buildPrompt } from "./build-prompt.ts";
+import type { ChatMessage, ChatOptions } from "./chat-template.ts";
 import { createPromptTemplate } from "./prompt-template.ts";
+import type { TextTokenizer } from "./text-tokenizer.ts";
 
 const tokenizerWith = (renderChat: TextTokenizer["renderChat"]): TextTokenizer => ({
   sha256: "",

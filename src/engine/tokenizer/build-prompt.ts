@@ -1,10 +1,10 @@
 import { SepError } from "../../errors.ts";
+import { findThinkTags, type ThinkTags } from "../generate/split-reasoning.ts";
 import type { ChatMessage } from "./chat-template.ts";
-import type { TextTokenizer } from "./text-tokenizer.ts";
 import { renderFewShot } from "./few-shot.ts";
 import { type PromptFormat, resolvePromptFormat } from "./prompt-format.ts";
 import { fillTemplate } from "./prompt-template.ts";
-import { findThinkTags, type ThinkTags } from "../generate/split-reasoning.ts";
+import type { TextTokenizer } from "./text-tokenizer.ts";
 
 export interface PromptOptions {
   readonly format?: PromptFormat;

@@ -1,8 +1,8 @@
-import type { TextTokenizer } from "./text-tokenizer.ts";
-import { fingerprint } from "../../store/fingerprint.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
+import { fingerprint } from "../../store/fingerprint.ts";
 import { type Shot, stopStringsOfShots } from "./few-shot.ts";
 import type { PromptTemplate } from "./prompt-template.ts";
+import type { TextTokenizer } from "./text-tokenizer.ts";
 
 /** Prompt formats that need nothing but the question. */
 export const PLAIN_PROMPT_FORMATS = ["auto", "chat", "notebook", "reasoning"] as const;

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
-import { fingerprint } from "../../store/fingerprint.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
+import { fingerprint } from "../../store/fingerprint.ts";
 import { writeStored } from "../storage-folder.ts";
 
 /**

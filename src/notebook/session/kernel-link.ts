@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { SepError } from "../../errors.ts";
 import type { Environment } from "../../checkpoint/hub/hub-settings.ts";
+import { SepError } from "../../errors.ts";
 import { createLineRedactor, type Redactor, redactStrings } from "../../text/redact.ts";
 import type { FromKernel, KernelSettings, ToKernel } from "../kernel/messages.ts";
 import type { Output } from "../wire.ts";

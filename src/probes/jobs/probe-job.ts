@@ -1,6 +1,6 @@
 import { auroc } from "../../math/auroc.ts";
-import { hasBothClasses } from "../cross-validate.ts";
 import { type FeatureSource, readFeatures } from "../../states/feature-source.ts";
+import { hasBothClasses } from "../cross-validate.ts";
 import { type FinalFit, fitFinal } from "../fit-final.ts";
 import { type ClassWeight, sweepTolerance } from "../fit-logistic.ts";
 import {

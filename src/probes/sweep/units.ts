@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
-import type { TracePosition } from "../../states/positions.ts";
 import type { FeatureSource } from "../../states/feature-source.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
+import type { TracePosition } from "../../states/positions.ts";
 
 /** Hidden states in a file of `sep trace`; each thread reads its own layers from it. */
 export interface FileFeatures {

@@ -1,5 +1,5 @@
-import { type LineProblem, readJsonl } from "../../store/jsonl.ts";
 import { parsePythonJson } from "../../formats/python-json.ts";
+import { type LineProblem, readJsonl } from "../../store/jsonl.ts";
 import { shorten } from "../../text/shorten.ts";
 import { groupByQuestion } from "../group-by-question.ts";
 import type { SampledQuestion } from "../sampled-question.ts";

@@ -1,11 +1,11 @@
+import type { LanguageModel } from "../../engine/language-model.ts";
 import type { EstimateNeed } from "../../entropy/measures/estimate.ts";
 import { chooseEstimates, type EstimateChoice } from "../../entropy/measures/estimate-registry.ts";
 import type { PTrueShot } from "../../entropy/p-true.ts";
 import type { SeModeName } from "../../entropy/se-mode.ts";
 import { SepError } from "../../errors.ts";
-import type { LanguageModel } from "../../engine/language-model.ts";
-import { fingerprint } from "../../store/fingerprint.ts";
 import type { Json } from "../../formats/json.ts";
+import { fingerprint } from "../../store/fingerprint.ts";
 
 /** Which numbers are computed of grouped samples. */
 export interface EstimateOptions {

@@ -1,8 +1,8 @@
 import { clusterByVerdicts } from "../../entropy/cluster-by-verdicts.ts";
+import { exceedsComparedWords, MOST_COMPARED_WORDS } from "../../entropy/lexical-similarity.ts";
 import { ESTIMATE_NEEDS, type EstimateNeed } from "../../entropy/measures/estimate.ts";
 import { chooseEstimates, type EstimateChoice } from "../../entropy/measures/estimate-registry.ts";
 import { createEstimateMeter, type EstimateCost } from "../../entropy/measures/measure-estimates.ts";
-import { exceedsComparedWords, MOST_COMPARED_WORDS } from "../../entropy/lexical-similarity.ts";
 import { type QuestionSamples, spreadEvidence } from "../../entropy/question-samples.ts";
 import { SE_MODES, type SeModeName } from "../../entropy/se-mode.ts";
 import { describeQuestion, type SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";

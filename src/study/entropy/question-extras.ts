@@ -1,9 +1,9 @@
+import type { LanguageModel } from "../../engine/language-model.ts";
 import { findMainAnswer } from "../../entropy/measures/known.ts";
 import { buildPTruePrompt, logPTrue, type PTrueShot } from "../../entropy/p-true.ts";
 import type { QuestionSamples } from "../../entropy/question-samples.ts";
 import type { Entailer } from "../../meaning/entailer.ts";
 import { statementOf } from "../../meaning/nli-equivalence.ts";
-import type { LanguageModel } from "../../engine/language-model.ts";
 import type { SampledQuestion } from "../../samples/sampled-question.ts";
 import { splitSentences } from "../../text/split-sentences.ts";
 

@@ -1,7 +1,4 @@
 import { SepError } from "../../errors.ts";
-import type { JudgedPair } from "../../meaning/compare-pairs.ts";
-import { VERDICT_RULES } from "../../meaning/pair-verdict.ts";
-import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 import {
   asRow,
   booleanField,
@@ -12,7 +9,10 @@ import {
   type Row,
   stringField,
 } from "../../formats/row-fields.ts";
+import type { JudgedPair } from "../../meaning/compare-pairs.ts";
+import { VERDICT_RULES } from "../../meaning/pair-verdict.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { describeProblems, readJsonl } from "../../store/jsonl.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { ClusterView } from "./inspect-clusters.ts";
 

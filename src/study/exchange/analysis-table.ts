@@ -1,19 +1,19 @@
 import { readFile } from "node:fs/promises";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
+import { asRow, stringField } from "../../formats/row-fields.ts";
+import { type Cell, makeColumn, type TableColumn } from "../../formats/table.ts";
 import { applyCalibration } from "../../probes/calibration-map.ts";
-import { openHiddenStates } from "../../states/hidden-states.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import { type ProbeDataset, readProbeDataset } from "../../probes/probe-dataset.ts";
 import { readProbeFile } from "../../probes/probe-file.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
+import { openHiddenStates } from "../../states/hidden-states.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import { readJsonl } from "../../store/jsonl.ts";
-import { asRow, stringField } from "../../formats/row-fields.ts";
-import { type Cell, makeColumn, type TableColumn } from "../../formats/table.ts";
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
-import { fileExists } from "../../store/file-exists.ts";
 import { type StudyProbes, scoreSplit } from "../probes/score-split.ts";
 import { tracedAnswersPath } from "../tracing/traced-answers.ts";
 import {

@@ -1,15 +1,15 @@
 import { SepError } from "../../errors.ts";
-import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
-import { type ProbeDataset, readProbeDataset, toDatasetArrays } from "../../probes/probe-dataset.ts";
-import { selectRows } from "../../probes/select-rows.ts";
-import { type ArrayFormat, writeArrays } from "../../store/array-file.ts";
-import { readJsonl } from "../../store/jsonl.ts";
 import type { NpyArray } from "../../formats/npy.ts";
 import { asRow, countField, orNull, stringField } from "../../formats/row-fields.ts";
+import { type ProbeDataset, readProbeDataset, toDatasetArrays } from "../../probes/probe-dataset.ts";
+import { selectRows } from "../../probes/select-rows.ts";
+import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import type { TracePosition } from "../../states/positions.ts";
+import { type ArrayFormat, writeArrays } from "../../store/array-file.ts";
+import { fileExists } from "../../store/file-exists.ts";
+import { readJsonl } from "../../store/jsonl.ts";
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
-import { fileExists } from "../../store/file-exists.ts";
 import {
   type DataSetName,
   PROBE_SPLITS,

@@ -2,12 +2,12 @@ import { basename, resolve } from "node:path";
 import { SepError } from "../../errors.ts";
 import { type ForeignDataset, type ForeignStates, readForeignArrays } from "../../probes/import-arrays.ts";
 import { writeProbeDataset } from "../../probes/probe-dataset.ts";
-import { writeJsonl } from "../../store/jsonl.ts";
-import type { ManifestWarning } from "../../store/manifest.ts";
-import { writeSafetensors } from "../../store/safetensors.ts";
 import { hiddenStatesTensor } from "../../states/hidden-states-writer.ts";
 import type { TracePosition } from "../../states/positions.ts";
 import type { NormState } from "../../states/state-backend.ts";
+import { writeJsonl } from "../../store/jsonl.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
+import { writeSafetensors } from "../../store/safetensors.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import {
   type DataSetName,

@@ -1,8 +1,8 @@
+import { ENCODER_DTYPES, type EncoderDtype } from "../../checkpoint/encoders/encoder-files.ts";
 import { SepError } from "../../errors.ts";
 import { CLUSTERINGS, type Clustering } from "../../meaning/cluster-questions.ts";
 import { ENTAILMENT_RULES, type EntailmentRule } from "../../meaning/entailment-rule.ts";
 import { JUDGE_PROMPTS, type JudgePromptName } from "../../meaning/judge-prompt.ts";
-import { ENCODER_DTYPES, type EncoderDtype } from "../../checkpoint/encoders/encoder-files.ts";
 import type { CorrectnessRule } from "../../text/correctness-rule.ts";
 
 /**

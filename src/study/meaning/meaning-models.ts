@@ -1,11 +1,11 @@
+import { openModel } from "../../backends/local/open-model.ts";
+import { createServerJudge } from "../../backends/openai/server-judge.ts";
+import { type HubOptions, sleepFor } from "../../checkpoint/hub/hub.ts";
 import { createCachedJudge } from "../../meaning/cached-judge.ts";
 import type { TextEmbedder } from "../../meaning/embedder.ts";
 import type { Entailer } from "../../meaning/entailer.ts";
 import type { JudgeModel } from "../../meaning/judge-model.ts";
 import { createLocalJudge } from "../../meaning/local-judge.ts";
-import { createServerJudge } from "../../backends/openai/server-judge.ts";
-import { type HubOptions, sleepFor } from "../../checkpoint/hub/hub.ts";
-import { openModel } from "../../backends/local/open-model.ts";
 import type { StepEvent } from "../step.ts";
 import type { EntailerChoice } from "./meaning-choice.ts";
 import { openEmbedder, openEntailer } from "./open-encoders.ts";

@@ -1,3 +1,7 @@
+import { reportPull } from "../../backends/local/open-model.ts";
+import { createTeiEntailer } from "../../backends/tei/tei-entailer.ts";
+import { locateEncoder } from "../../checkpoint/encoders/locate-encoder.ts";
+import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { createCachedEntailer } from "../../meaning/cached-entailer.ts";
 import type { Entailer } from "../../meaning/entailer.ts";
 import { createNliEntailer, DEFAULT_NLI_MODEL, resolveNliModel } from "../../meaning/nli-entailer.ts";
@@ -6,12 +10,8 @@ import {
   createSentenceEmbedder,
   DEFAULT_EMBEDDING_MODEL,
 } from "../../meaning/sentence-embedder.ts";
-import { createTeiEntailer } from "../../backends/tei/tei-entailer.ts";
-import { locateEncoder } from "../../checkpoint/encoders/locate-encoder.ts";
-import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { parseServerAddress } from "../../net/server-address.ts";
 import { createServerPool } from "../../net/server-pool.ts";
-import { reportPull } from "../../backends/local/open-model.ts";
 import type { StepEvent } from "../step.ts";
 import type { EntailerChoice } from "./meaning-choice.ts";
 import type { OpenEmbedder } from "./meaning-models.ts";

@@ -2,15 +2,15 @@ import { rm } from "node:fs/promises";
 import { readSemanticEntropy } from "../../entropy/read-semantic-entropy.ts";
 import { SepError } from "../../errors.ts";
 import { assembleDataset, type QuestionEntropies, selectUsableRuns } from "../../probes/assemble-dataset.ts";
-import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
-import { readStateRowIndex, type StateRowIndex } from "../../states/hidden-states-index.ts";
 import { writeProbeDataset } from "../../probes/probe-dataset.ts";
 import { DEFAULT_RATIOS, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
-import { type ManifestWarning, readManifest, staleReasons } from "../../store/manifest.ts";
+import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
+import { readStateRowIndex, type StateRowIndex } from "../../states/hidden-states-index.ts";
 import type { TracePosition } from "../../states/positions.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { type ManifestWarning, readManifest, staleReasons } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import {
   type DuplicateGroups,

@@ -1,13 +1,13 @@
+import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import type { Json } from "../../formats/json.ts";
 import { NO_FAMILIARITY } from "../../probes/assess-risk.ts";
 import { chooseDecisionThreshold, type DecisionTarget } from "../../probes/choose-decision-threshold.ts";
 import { fitCalibration } from "../../probes/fit-calibration.ts";
 import { fitFamiliarity } from "../../probes/fit-familiarity.ts";
-import type { HiddenStates } from "../../states/hidden-states.ts";
 import type { AskingRecord, Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import { assertThinkEntropies, scoreProbe } from "../../probes/score-probe.ts";
-import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
-import type { Json } from "../../formats/json.ts";
+import type { HiddenStates } from "../../states/hidden-states.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { tracedAnswersPath } from "../tracing/traced-answers.ts";

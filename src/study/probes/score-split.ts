@@ -1,7 +1,5 @@
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../../evaluation/probe-eval.ts";
-import { readFeatures } from "../../states/feature-source.ts";
-import type { HiddenStates } from "../../states/hidden-states.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import {
@@ -10,6 +8,8 @@ import {
   requireProbeFits,
   scoreProbe,
 } from "../../probes/score-probe.ts";
+import { readFeatures } from "../../states/feature-source.ts";
+import type { HiddenStates } from "../../states/hidden-states.ts";
 
 /** The three probes of a study, as they were read. */
 export interface StudyProbes {

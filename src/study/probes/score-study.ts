@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { EVALUATED_SPLITS } from "../../evaluation/probe-eval.ts";
-import { openHiddenStates } from "../../states/hidden-states.ts";
 import { readProbeDataset } from "../../probes/probe-dataset.ts";
 import { readProbeFile } from "../../probes/probe-file.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
+import { openHiddenStates } from "../../states/hidden-states.ts";
 import { fileExists } from "../../store/file-exists.ts";
 import type { Workspace } from "../workspace.ts";
 import { type ScoredSplit, type StudyProbes, scoreSplit } from "./score-split.ts";

@@ -7,11 +7,11 @@ import type { SemanticEntropyRecord } from "../../entropy/semantic-entropy-recor
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
 import { splitQuestions } from "../../probes/split-questions.ts";
 import type { Question } from "../../samples/question.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
+import { manifestPathOf } from "../../store/output-ownership.ts";
 import { readTensor, writeSafetensors } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
-import { fileExists } from "../../store/file-exists.ts";
-import { manifestPathOf } from "../../store/output-ownership.ts";
 import type { StepEvent, StepResult } from "../step.ts";
 import { openWorkspace, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
 import { buildDatasets } from "./build-datasets.ts";

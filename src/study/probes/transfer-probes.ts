@@ -8,6 +8,7 @@ import {
   type TransferProbe,
   type TransferTraining,
 } from "../../evaluation/transfer-eval.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
 import { hasBothClasses } from "../../probes/cross-validate.ts";
 import { describeProbe } from "../../probes/describe-probe.ts";
 import type { ClassWeight } from "../../probes/fit-logistic.ts";
@@ -16,7 +17,6 @@ import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeKind } from "../../probes/probe-kind.ts";
 import type { SeThresholdChoice } from "../../probes/se-threshold.ts";
 import type { ProbeTarget } from "../../probes/select-layer.ts";
-import { type Json, stableStringify } from "../../formats/json.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";

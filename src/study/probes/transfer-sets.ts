@@ -2,15 +2,15 @@ import { basename, resolve } from "node:path";
 import { SepError } from "../../errors.ts";
 import type { TransferDataset } from "../../evaluation/transfer-eval.ts";
 import { mean } from "../../math/vector.ts";
-import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { type ProbeDataset, readProbeDataset } from "../../probes/probe-dataset.ts";
 import { joinRows, selectRows } from "../../probes/select-rows.ts";
 import { splitQuestions } from "../../probes/split-questions.ts";
 import { groupQuestions } from "../../samples/near-duplicates.ts";
 import type { Question } from "../../samples/question.ts";
+import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { fileExists } from "../../store/file-exists.ts";
 import { nameSome } from "../question-overlap.ts";
 import {
   type DataSetName,

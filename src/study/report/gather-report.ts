@@ -2,13 +2,13 @@ import { readSemanticEntropy, type StoredSemanticEntropy } from "../../entropy/r
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
-import type { Question } from "../../samples/question.ts";
 import { describeQuestions } from "../../report/describe-questions.ts";
 import type { ReportContent, ReportQuestion } from "../../report/report-content.ts";
+import type { Question } from "../../samples/question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
-import { readJsonl } from "../../store/jsonl.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { readJsonl } from "../../store/jsonl.ts";
 import { scoreStudy } from "../probes/score-study.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { describeSettings } from "./describe-settings.ts";

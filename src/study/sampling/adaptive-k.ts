@@ -1,7 +1,7 @@
 import { decideEntropy, samplesUntilDecidable } from "../../entropy/entropy-bounds.ts";
 import { SepError } from "../../errors.ts";
-import { clusterAnswers } from "../../meaning/cluster-answers.ts";
 import type { Json } from "../../formats/json.ts";
+import { clusterAnswers } from "../../meaning/cluster-answers.ts";
 import type { CorrectnessRule } from "../../text/correctness-rule.ts";
 import { type MeaningChoice, settleEquivalence } from "../meaning/meaning-choice.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";

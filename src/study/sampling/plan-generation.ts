@@ -1,26 +1,26 @@
-import { SepError } from "../../errors.ts";
-import type { LanguageModel } from "../../engine/language-model.ts";
+import { answerBackendOf } from "../../backends/local/local-backend.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
-import { type LoadedQuestions, loadQuestions } from "../../samples/load-questions.ts";
-import type { Question } from "../../samples/question.ts";
-import type { AnswerBackend } from "../../samples/answer-backend.ts";
+import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import type { LanguageModel } from "../../engine/language-model.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
 import { leaveOutShots, takeShots } from "../../engine/tokenizer/few-shot.ts";
-import { chooseCorrectness } from "../../samples/judge-answer.ts";
 import {
   describePromptFormat,
   type PromptFormat,
   resolvePromptFormat,
   stopStringsOf,
 } from "../../engine/tokenizer/prompt-format.ts";
-import type { RecordRunsOptions } from "../../samples/record-runs.ts";
-import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
+import type { AnswerBackend } from "../../samples/answer-backend.ts";
+import { chooseCorrectness } from "../../samples/judge-answer.ts";
+import { type LoadedQuestions, loadQuestions } from "../../samples/load-questions.ts";
+import type { Question } from "../../samples/question.ts";
+import type { RecordRunsOptions } from "../../samples/record-runs.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import type { CorrectnessRule } from "../../text/correctness-rule.ts";
-import { fileExists } from "../../store/file-exists.ts";
-import { answerBackendOf } from "../../backends/local/local-backend.ts";
 import { isInShard } from "../shards/shard.ts";
 import type { StepControl } from "../step.ts";
 import type { AnswerRole } from "../tracing/traced-answers.ts";

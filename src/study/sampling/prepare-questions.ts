@@ -1,10 +1,10 @@
 import { basename } from "node:path";
 import { loadQuestions } from "../../samples/load-questions.ts";
 import { locateQuestions } from "../../samples/question-source.ts";
+import { fileExists } from "../../store/file-exists.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { fileExists } from "../../store/file-exists.ts";
 import { findShared, groupDuplicates, nameSome, warnOfDuplicates } from "../question-overlap.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";

@@ -1,8 +1,8 @@
-import { SepError } from "../../errors.ts";
-import type { GenerationDefaults } from "../../engine/generate/generation-defaults.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { ModelProfile } from "../../checkpoint/model-profile.ts";
+import type { GenerationDefaults } from "../../engine/generate/generation-defaults.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import { SepError } from "../../errors.ts";
 import { STUDY_DEFAULTS } from "../study-options.ts";
 
 /** What a study may change of the sampler. */

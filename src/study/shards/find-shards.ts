@@ -1,10 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
-import { fingerprintFile } from "../../store/fingerprint.ts";
 import { stableStringify } from "../../formats/json.ts";
-import { type Manifest, readManifest, staleReasons } from "../../store/manifest.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
+import { type Manifest, readManifest, staleReasons } from "../../store/manifest.ts";
 import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
 import { openShard, shardsFolder, type Workspace } from "../workspace.ts";
 import { parseShardFolder, type Shard, shardFolder } from "./shard.ts";

@@ -2,13 +2,13 @@ import { type FileHandle, open } from "node:fs/promises";
 import { SepError } from "../../errors.ts";
 import { stableStringify } from "../../formats/json.ts";
 import type { SafetensorsHeader, TensorEntry } from "../../formats/parse-safetensors.ts";
+import { stringifyRow } from "../../formats/stringify-row.ts";
+import type { TraceRow } from "../../states/trace-plan.ts";
 import { readExactly } from "../../store/read-exactly.ts";
 import { layoutSafetensors } from "../../store/safetensors.ts";
 import { readSafetensorsHeader } from "../../store/safetensors-header.ts";
-import { stringifyRow } from "../../formats/stringify-row.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { writeExactly } from "../../store/write-exactly.ts";
-import type { TraceRow } from "../../states/trace-plan.ts";
 import type { FinishedShard } from "./find-shards.ts";
 import type { MergedLines } from "./merge-question-lines.ts";
 

@@ -1,13 +1,11 @@
 import { rm } from "node:fs/promises";
-import { SepError } from "../../errors.ts";
+import { stateBackendOf } from "../../backends/local/local-backend.ts";
+import { prepareBackend } from "../../backends/prepare-backend.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import type { LayerName } from "../../engine/layer-names.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
-import { fingerprintFile } from "../../store/fingerprint.ts";
+import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
-import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
-import { openJsonlAppender } from "../../store/jsonl-appender.ts";
-import type { ManifestWarning } from "../../store/manifest.ts";
 import {
   createHiddenStates,
   type HiddenStatesShape,
@@ -17,10 +15,12 @@ import {
 import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../../states/positions.ts";
 import type { StateBackend, StateReader } from "../../states/state-backend.ts";
 import { planTrace, type QuestionTrace, type TracePlan, type TraceRow } from "../../states/trace-plan.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
+import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
+import { openJsonlAppender } from "../../store/jsonl-appender.ts";
+import type { ManifestWarning } from "../../store/manifest.ts";
 import { mapConcurrently } from "../map-concurrently.ts";
-import { stateBackendOf } from "../../backends/local/local-backend.ts";
-import { prepareBackend } from "../../backends/prepare-backend.ts";
 import { readShardRuns } from "../shards/read-shard-runs.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { warnOfBadRuns } from "../warn-of-bad-runs.ts";

@@ -1,8 +1,8 @@
 import { SepError } from "../../errors.ts";
-import { openHiddenStates } from "../../states/hidden-states.ts";
 import { stableStringify } from "../../formats/json.ts";
-import { readManifest } from "../../store/manifest.ts";
+import { openHiddenStates } from "../../states/hidden-states.ts";
 import { fileExists } from "../../store/file-exists.ts";
+import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf, nameWithin } from "../../store/output-ownership.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 

@@ -1,6 +1,6 @@
-import type { TensorName } from "../graph.ts";
 import type { ConfigReader } from "../config-reader.ts";
 import type { DecoderConfig } from "../decoder-config.ts";
+import type { TensorName } from "../graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
 
 /** One family of checkpoints: how its config reads, and how its block is put together from `parts/`. */

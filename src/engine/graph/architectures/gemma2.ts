@@ -1,6 +1,6 @@
-import type { TensorName } from "../graph.ts";
 import type { ConfigReader } from "../config-reader.ts";
 import type { DecoderConfig } from "../decoder-config.ts";
+import type { TensorName } from "../graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
 import { addGatedMlp } from "../parts/gated-mlp.ts";
 import { addProjections, type Project } from "../parts/projections.ts";

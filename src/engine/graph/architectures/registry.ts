@@ -1,6 +1,6 @@
 import { SepError } from "../../../errors.ts";
-import type { ConfigReader } from "../config-reader.ts";
 import { isEncoderType } from "../../encoders/registry.ts";
+import type { ConfigReader } from "../config-reader.ts";
 import type { Architecture } from "./architecture.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3, gemma3Text } from "./gemma3.ts";

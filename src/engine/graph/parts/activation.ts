@@ -1,5 +1,5 @@
-import type { OnnxGraph, TensorName } from "../graph.ts";
 import type { Activation } from "../decoder-config.ts";
+import type { OnnxGraph, TensorName } from "../graph.ts";
 
 /** A nonlinearity, element by element. */
 export function addActivation(graph: OnnxGraph, activation: Activation, x: TensorName): TensorName {

@@ -1,5 +1,5 @@
-import type { OnnxGraph, TensorName } from "../graph.ts";
 import type { DecoderConfig } from "../decoder-config.ts";
+import type { OnnxGraph, TensorName } from "../graph.ts";
 import type { AttentionShapes } from "../graph-scope.ts";
 
 /** The shape vectors that the attention needs, computed from one run's inputs. */

@@ -1,6 +1,6 @@
-import type { TensorName } from "../graph.ts";
 import { maskKindOf } from "../attention-masks.ts";
 import type { BlockSettings } from "../decoder-config.ts";
+import type { TensorName } from "../graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
 import type { Projections } from "./projections.ts";
 

@@ -1,5 +1,5 @@
-import { ONNX_TYPES, type TensorName } from "../graph.ts";
 import type { TensorNames } from "../architectures/architecture.ts";
+import { ONNX_TYPES, type TensorName } from "../graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
 
 /**

@@ -1,5 +1,5 @@
-import type { TensorName } from "../graph.ts";
 import type { TensorNames } from "../architectures/architecture.ts";
+import type { TensorName } from "../graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
 import { addLinear } from "./linear.ts";
 

@@ -1,5 +1,5 @@
-import type { OnnxGraph, TensorName } from "../graph.ts";
 import type { DecoderConfig } from "../decoder-config.ts";
+import type { OnnxGraph, TensorName } from "../graph.ts";
 import type { GraphScope } from "../graph-scope.ts";
 import type { GraphWeights } from "../graph-weights.ts";
 

@@ -1,5 +1,5 @@
-import type { TensorName } from "../graph.ts";
 import type { BlockSettings } from "../decoder-config.ts";
+import type { TensorName } from "../graph.ts";
 import type { GraphScope, RopeTables } from "../graph-scope.ts";
 import { type RopeSettings, rotaryPairs } from "../rope.ts";
 
