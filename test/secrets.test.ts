@@ -132,7 +132,7 @@ describe("the terminal", () => {
   it("shows no argument that is a secret", { tags: ["long"] }, async () => {
     for (const args of [
       ["run", `--api-key=${KEY}`],
-      ["run", "--vllm-url", `http://me:${PASSWORD}@`],
+      ["run", "--backend", "vllm", "--vllm-url", `http://me:${PASSWORD}@`],
       ["run", `https://me:${encodeURIComponent(PASSWORD)}@host`],
       ["generate", "--model", `https://me:${encodeURIComponent(PASSWORD)}@host/org`],
     ])
