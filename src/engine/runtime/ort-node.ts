@@ -1,7 +1,7 @@
 import { env, InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
 import { createGraph } from "../graph/graph.ts";
 import { DEVICES } from "./device.ts";
-import { wrapSession } from "./ort-session.ts";
+import { readExternalData, wrapSession } from "./ort-session.ts";
 import type { OnnxModel, Runtime, Session, SessionOptions } from "./runtime.ts";
 
 /** onnxruntime's native library. Weights in files are read into memory; see `nodeRuntime` for how they are not. */
@@ -43,9 +43,7 @@ async function createSession(model: OnnxModel, options: SessionOptions): Promise
       ? await InferenceSession.create(model, settings)
       : await InferenceSession.create(model.graph, {
           ...settings,
-          externalData: await Promise.all(
-            model.sources.map(async (source) => ({ path: source.name, data: await source.readAll() })),
-          ),
+          externalData: await readExternalData(model.sources),
         });
   return wrapSession(session, { Tensor, writesInPlace: true });
 }

@@ -1,4 +1,5 @@
 import type { InferenceSession, TensorConstructor } from "onnxruntime-node";
+import type { ByteSource } from "../graph/weights.ts";
 import type { Session, SessionInput, Tensor, Tensors } from "./runtime.ts";
 
 /** What builds of onnxruntime differ in. */
@@ -7,6 +8,12 @@ interface OrtBuild {
   /** Whether a run writes into arrays that it is given for its outputs. */
   readonly writesInPlace: boolean;
 }
+
+/** The bytes that a graph's constants point into, by the names that it has for them. */
+export const readExternalData = (
+  sources: readonly ByteSource[],
+): Promise<{ path: string; data: Uint8Array }[]> =>
+  Promise.all(sources.map(async (source) => ({ path: source.name, data: await source.readAll() })));
 
 /** A session of any build of onnxruntime, as the port has it. */
 export function wrapSession(session: InferenceSession, { Tensor, writesInPlace }: OrtBuild): Session {

@@ -1,5 +1,5 @@
 import { deviceUnavailable } from "./device.ts";
-import { wrapSession } from "./ort-session.ts";
+import { readExternalData, wrapSession } from "./ort-session.ts";
 import type { Runtime } from "./runtime.ts";
 
 export interface OpenOrtWebOptions {
@@ -34,9 +34,7 @@ export async function openOrtWeb({ threads = 1, wasmPaths }: OpenOrtWebOptions =
           ? await InferenceSession.create(model, settings)
           : await InferenceSession.create(model.graph, {
               ...settings,
-              externalData: await Promise.all(
-                model.sources.map(async (source) => ({ path: source.name, data: await source.readAll() })),
-              ),
+              externalData: await readExternalData(model.sources),
             });
       return wrapSession(session, { Tensor, writesInPlace: false });
     },

@@ -1,5 +1,6 @@
 import { SepError } from "../../errors.ts";
 import { type NpyArray, npyNumbers } from "../../formats/npy.ts";
+import { runKey } from "../../samples/samples.ts";
 import { readNpz } from "../../store/array-file.ts";
 import { listShortly, showShortly } from "../../text/shorten.ts";
 
@@ -84,7 +85,7 @@ function readStates({ find, fail }: Source, key: "hidden_states" | "X_hidden"): 
       `"${key}" has shape ${showShortly(hidden.shape)} for ${count} question_ids, expected [${count}, D]`,
     );
   const runIds = Int32Array.from(readColumn({ find, fail }, "run_ids", count));
-  const keys = new Set(questionIds.map((id, row) => JSON.stringify([id, runIds[row]])));
+  const keys = new Set(questionIds.map((id, row) => runKey(id, runIds[row] as number)));
   if (keys.size < count) return fail(`${count - keys.size} rows repeat the question and run of another`);
   return {
     questionIds,

@@ -24,6 +24,7 @@ import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.
 import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { hasBothClasses } from "../../probes/split-questions.ts";
 import { readRuns } from "../../samples/read-runs.ts";
+import { runKey } from "../../samples/samples.ts";
 import type { HiddenStates } from "../../states/hidden-states.ts";
 import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
@@ -307,7 +308,7 @@ async function readCommonAnswers(
   const { runs } = await readRuns(workspace.runs(set));
   const texts = new Map(
     runs.map((run) => [
-      JSON.stringify([run.question_id, run.run_id]),
+      runKey(run.question_id, run.run_id),
       run.extracted_answer ?? (run.answer_text.trim() || null),
     ]),
   );
@@ -319,7 +320,7 @@ async function readCommonAnswers(
       const largest = clusters.reduce((most, cluster) =>
         cluster.member_run_ids.length > most.member_run_ids.length ? cluster : most,
       );
-      const said = largest.member_run_ids.map((run) => texts.get(JSON.stringify([question_id, run])) ?? null);
+      const said = largest.member_run_ids.map((run) => texts.get(runKey(question_id, run)) ?? null);
       const answer = said.find((text) => text !== null) ?? null;
       return [[question_id, { answer, cluster_share: largest.member_run_ids.length / samples }]];
     }),
