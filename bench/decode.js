@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 import { loadModel } from "../dist/checkpoint/load-model.js";
 import { extendRows } from "../dist/engine/generate/extend-rows.js";
-import { emptyKvBlock, selectKvRows, trimKv } from "../dist/engine/session/kv-block.js";
+import { emptyKvBlock, selectKvRows } from "../dist/engine/session/kv-block.js";
 
 const SAMPLE_COUNTS = [1, 10, 20];
 const PROMPT_TOKENS = [32, 512];
@@ -39,7 +39,7 @@ for (const promptTokens of PROMPT_TOKENS) {
     suffix: emptyKvBlock(config, 1),
   });
   for (const samples of SAMPLE_COUNTS) {
-    const shared = { prefix: trimKv(config, prompt.suffix), suffix: emptyKvBlock(config, samples) };
+    const shared = { prefix: prompt.suffix, suffix: emptyKvBlock(config, samples) };
     const everyCopy = selectKvRows(config, prompt.suffix, new Array(samples).fill(0));
     const naive = { prefix: emptyKvBlock(config, 1), suffix: everyCopy };
     const times = { shared: [], naive: [] };

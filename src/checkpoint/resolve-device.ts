@@ -103,7 +103,7 @@ function prefill(config: DecoderConfig): DecoderPass {
   };
 }
 
-/** The next token of three samples of one prompt, with keys and values of the size that normed heads have. */
+/** The next token of three samples of two prompts, with keys and values of the size that normed heads have. */
 function decoding(config: DecoderConfig): DecoderPass {
   const rows = [0, 1, 2];
   const rng = createRng("trial");
@@ -113,8 +113,9 @@ function decoding(config: DecoderConfig): DecoderPass {
     ...READ_ALL,
     tokenIds: rows.map((row) => row + 5),
     rows: rows.length,
-    prefix: createKvBlock(config, { rows: 1, length: 7, capacity: 7 }, invent),
-    suffix: createKvBlock(config, { rows: rows.length, length: 3, capacity: 8 }, invent),
+    prefix: createKvBlock(config, { lengths: [7, 5], capacity: 8 }, invent),
+    groupOf: [0, 1, 0],
+    suffix: createKvBlock(config, { lengths: [3, 1, 2], capacity: 4 }, invent),
     logitRows: rows,
     traceRows: rows,
   };

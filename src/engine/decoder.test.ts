@@ -7,7 +7,7 @@ import { loadModel } from "../checkpoint/load-model.ts";
 import { extendRows } from "./generate/extend-rows.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { everyLayer } from "./resolve-layers.ts";
-import { emptyKvBlock, trimKv } from "./session/kv-block.ts";
+import { emptyKvBlock } from "./session/kv-block.ts";
 
 const golden = (name: string): string => fileURLToPath(new URL(`../../test/golden/${name}`, import.meta.url));
 
@@ -158,11 +158,5 @@ describe.each(CASES)("%s against Python transformers", (name) => {
       expectAllClose(residuals[index]!, alone.residuals, RELATIVE_TOLERANCE * scaleOf(alone.residuals));
       expect(rows[row]!.length).toBe(offset + 1);
     }
-  });
-
-  it("keeps exact prefixes through trimming", async () => {
-    const { prefix } = await model.prefill(tokenIds.slice(0, 45));
-    expect(prefix.capacity).toBe(45);
-    expect(trimKv(model.config, prefix)).toBe(prefix);
   });
 });

@@ -4,7 +4,7 @@ import type { DecoderConfig } from "./graph/decoder-config.ts";
 import { everyLayer, type LayerName, resolveLayer } from "./resolve-layers.ts";
 import type { DeviceName, ModelDtype } from "./runtime/device.ts";
 import type { DecoderSession } from "./session/decoder-session.ts";
-import { emptyKvBlock, type KvBlock, trimKv } from "./session/kv-block.ts";
+import { emptyKvBlock, type KvBlock } from "./session/kv-block.ts";
 import type { VocabularySession } from "./session/vocabulary-session.ts";
 import type { TextTokenizer } from "./tokenizer/text-tokenizer.ts";
 
@@ -122,7 +122,7 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
         layers,
         signal,
       });
-      return { tokenIds, prefix: trimKv(config, suffix), logits, layers, residual: residuals[0] ?? null };
+      return { tokenIds, prefix: suffix, logits, layers, residual: residuals[0] ?? null };
     },
     async trace(tokenIds, options = {}) {
       requireTokens(tokenIds, config);

@@ -100,7 +100,7 @@ export async function takeAnswer(
     readState: async (offset) => {
       if (offset < 0) return prefilled.residual as Float32Array;
       const suffix = offset === own.length ? whole.suffix : start;
-      const tokens = tokenIds.slice(suffix.length, offset + 1);
+      const tokens = tokenIds.slice(suffix.lengths[0], offset + 1);
       const { residuals } = await extend(tokens, suffix, { trace: [tokens.length - 1] });
       return residuals[0] as Float32Array;
     },

@@ -1,6 +1,6 @@
 import { extendRows } from "../engine/generate/extend-rows.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
-import { emptyKvBlock, trimKv } from "../engine/session/kv-block.ts";
+import { emptyKvBlock } from "../engine/session/kv-block.ts";
 import type { AnswerToTrace, ReadStatesOptions, TracedAnswers } from "./state-backend.ts";
 
 /** Bounds the memory of one pass: the attention scores and the MLP's activations of this many tokens. */
@@ -24,7 +24,7 @@ export async function traceAnswers(
     layers,
     signal,
   });
-  const prefix = trimKv(config, prompt.suffix);
+  const prefix = prompt.suffix;
   const traced: Float32Array[][] = answers.map(() => []);
   for (const batch of batchByLength(answers)) {
     const places = batch.flatMap(({ answer }, row) =>

@@ -8,8 +8,10 @@ export interface TokenPlace {
 }
 
 export interface ExtendRowsOptions {
-  /** Shared by all rows. */
+  /** What rows share, one row per group. */
   readonly prefix: KvBlock;
+  /** [B] the group of each row; all are in the first one by default. */
+  readonly groupOf?: readonly number[];
   /** Each row's own tokens so far. */
   readonly suffix: KvBlock;
   /** Places to predict the next token of. */
@@ -50,6 +52,7 @@ export async function extendRows(
   tokens: readonly (readonly number[])[],
   {
     prefix,
+    groupOf,
     suffix: before,
     predict = [],
     trace = [],
@@ -78,6 +81,7 @@ export async function extendRows(
       ),
       rows: tokens.length,
       prefix,
+      groupOf,
       suffix,
       logitRows: toPredict.map(({ flat }) => flat),
       traceRows: toTrace.map(({ flat }) => flat),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { newTokenMask, suffixMask, wholeMask } from "./attention-masks.ts";
+import { capacityMask, newTokenMask, wholeMask } from "./attention-masks.ts";
 
 /** 1 where a token may look, row after row. */
 const seen = (mask: Float32Array, width: number): string[] =>
@@ -8,32 +8,31 @@ const seen = (mask: Float32Array, width: number): string[] =>
   );
 
 describe("wholeMask", () => {
-  // 3 prefix tokens, 2 suffix tokens in a capacity of 4, 3 new ones: positions 0-2, 3-4, 5-7
-  const spans = { prefix: 3, suffixLength: 2, suffixCapacity: 4, tokens: 3 };
+  // 3 prefix tokens in a capacity of 4, 2 suffix tokens in a capacity of 4, 3 new ones: positions 0-2, 3-4, 5-7
+  const spans = { prefixLength: 3, prefixCapacity: 4, suffixLength: 2, suffixCapacity: 4, tokens: 3 };
 
   it.each([
-    [null, ["111 1100 100", "111 1100 110", "111 1100 111"]],
-    [8, ["111 1100 100", "111 1100 110", "111 1100 111"]],
-    [7, ["111 1100 100", "111 1100 110", "011 1100 111"]],
-    [4, ["001 1100 100", "000 1100 110", "000 0100 111"]],
-    [3, ["000 1100 100", "000 0100 110", "000 0000 111"]],
-    [2, ["000 0100 100", "000 0000 110", "000 0000 011"]],
-    [1, ["000 0000 100", "000 0000 010", "000 0000 001"]],
+    [null, ["1110 1100 100", "1110 1100 110", "1110 1100 111"]],
+    [8, ["1110 1100 100", "1110 1100 110", "1110 1100 111"]],
+    [7, ["1110 1100 100", "1110 1100 110", "0110 1100 111"]],
+    [4, ["0010 1100 100", "0000 1100 110", "0000 0100 111"]],
+    [3, ["0000 1100 100", "0000 0100 110", "0000 0000 111"]],
+    [2, ["0000 0100 100", "0000 0000 110", "0000 0000 011"]],
+    [1, ["0000 0000 100", "0000 0000 010", "0000 0000 001"]],
   ])("with a window of %s tokens", (window, expected) => {
     const rows = expected.map((row) => row.replaceAll(" ", ""));
-    expect(seen(wholeMask(spans, 1, window), 10)).toEqual(rows);
+    expect(seen(wholeMask(spans, 1, window), 11)).toEqual(rows);
   });
 
   it("repeats itself for every query head of a group", () => {
-    const once = seen(wholeMask(spans, 1, 4), 10);
-    expect(seen(wholeMask(spans, 2, 4), 10)).toEqual([...once, ...once]);
+    const once = seen(wholeMask(spans, 1, 4), 11);
+    expect(seen(wholeMask(spans, 2, 4), 11)).toEqual([...once, ...once]);
   });
 });
 
 describe("the masks of single spans", () => {
   it("hide what the whole mask hides there", () => {
-    const spans = { prefix: 0, suffixLength: 2, suffixCapacity: 4, tokens: 3 };
-    expect(seen(suffixMask(spans), 4)).toEqual(["1100"]);
+    expect(seen(capacityMask([2, 0, 4], 4), 4)).toEqual(["1100", "0000", "1111"]);
     expect(seen(newTokenMask(3, 2), 3)).toEqual(["100", "110", "111", "100", "110", "111"]);
   });
 

@@ -1,8 +1,7 @@
 import type { BlockSettings, DecoderConfig } from "./decoder-config.ts";
 
 /**
- * How scores are masked. `spans`: the suffix's unused capacity and the new tokens' order, each in its own small mask,
- * nothing on the prefix. `full` and `sliding`: one mask over all spans, for blocks whose scores are soft-capped first,
+ * How scores are masked. `spans`: unused capacity and the new tokens' order, each in its own small mask. `full` and `sliding`: one mask over all spans, for blocks whose scores are soft-capped first,
  * or that see a window only.
  */
 export type MaskKind = "spans" | "full" | "sliding";
@@ -21,17 +20,16 @@ export const maskKinds = (config: DecoderConfig): ReadonlySet<MaskKind> =>
 /** Finite, so that a row of masked scores cannot become NaN, and far below any real score. */
 const MASKED = -1e30;
 
-/** Numbers of tokens in the three spans; of `suffixCapacity`, the first `suffixLength` are in use. */
-interface MaskSpans {
-  readonly prefix: number;
-  readonly suffixLength: number;
-  readonly suffixCapacity: number;
-  readonly tokens: number;
+/**
+ * [rows, capacity] 0 where a row's span holds a token, very negative in what it does not use.
+ * @param lengths tokens in use, per row
+ */
+export function capacityMask(lengths: readonly number[], capacity: number): Float32Array {
+  const mask = new Float32Array(lengths.length * capacity);
+  for (const [row, length] of lengths.entries())
+    mask.fill(MASKED, row * capacity + length, (row + 1) * capacity);
+  return mask;
 }
-
-/** [T] 0 where the suffix holds a token, very negative in its unused capacity */
-export const suffixMask = ({ suffixCapacity, suffixLength }: MaskSpans): Float32Array =>
-  new Float32Array(suffixCapacity).fill(MASKED, suffixLength);
 
 /** [group * S, S] in which new token s sees new tokens 0 .. s */
 export function newTokenMask(tokens: number, group: number): Float32Array {
@@ -42,28 +40,37 @@ export function newTokenMask(tokens: number, group: number): Float32Array {
   return mask;
 }
 
+/** Numbers of tokens in a row's spans; of each capacity, the first so many are in use. */
+interface MaskSpans {
+  readonly prefixLength: number;
+  readonly prefixCapacity: number;
+  readonly suffixLength: number;
+  readonly suffixCapacity: number;
+  readonly tokens: number;
+}
+
 /**
- * [group * S, X + T + S] over prefix, suffix and new tokens: every new token sees itself and what is before it, as far
- * back as the window reaches.
+ * [group * S, X + T + S] over one row's prefix, suffix and new tokens: every new token sees itself and what is before it,
+ * as far back as the window reaches.
  * @param window tokens seen, the token itself included; null: all
  */
 export function wholeMask(spans: MaskSpans, group: number, window: number | null): Float32Array {
-  const { prefix, suffixLength, suffixCapacity, tokens } = spans;
-  const width = prefix + suffixCapacity + tokens;
-  const firstNew = prefix + suffixCapacity;
-  const gap = suffixCapacity - suffixLength;
-  const mask = new Float32Array(group * tokens * width);
+  const { prefixLength, prefixCapacity, suffixLength, suffixCapacity, tokens } = spans;
+  const firstNew = prefixCapacity + suffixCapacity;
+  const width = firstNew + tokens;
+  const mask = new Float32Array(group * tokens * width).fill(MASKED);
   for (let row = 0; row < group * tokens; row++) {
     const start = row * width;
     const own = row % tokens;
-    mask.fill(MASKED, start + prefix + suffixLength, start + firstNew);
-    mask.fill(MASKED, start + firstNew + own + 1, start + width);
-    if (window === null) continue;
-    // tokens before this position are out of the window; columns lie `gap` further right behind the suffix
-    const firstSeen = prefix + suffixLength + own - window + 1;
-    if (firstSeen <= 0) continue;
-    const column = firstSeen >= prefix + suffixLength ? firstSeen + gap : firstSeen;
-    mask.fill(MASKED, start, start + column);
+    const firstSeen = window === null ? 0 : prefixLength + suffixLength + own - window + 1;
+    // `before` tokens lie before a span that begins at `column` and of which `length` are seen
+    const show = (column: number, length: number, before: number): void => {
+      const from = Math.min(length, Math.max(0, firstSeen - before));
+      mask.fill(0, start + column + from, start + column + length);
+    };
+    show(0, prefixLength, 0);
+    show(prefixCapacity, suffixLength, prefixLength);
+    show(firstNew, own + 1, prefixLength + suffixLength);
   }
   return mask;
 }

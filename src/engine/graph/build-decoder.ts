@@ -54,6 +54,7 @@ export function buildDecoder(
   const logitRows = graph.input(names.logitRows, "int64", ["predicted"]);
   const shapes = addAttentionShapes(graph, config, {
     positionIds: inputs.positionIds,
+    slots: inputs.slots,
     prefixKeys: names.cache("prefix", 0, "k"),
     suffixKeys: names.cache("suffix", 0, "k"),
   });

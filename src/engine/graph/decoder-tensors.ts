@@ -10,6 +10,9 @@ export const DECODER_TENSORS = {
   embeddings: "embeddings",
   positionIds: "position_ids",
   rope: (index: number, half: "cos" | "sin"): string => `rope_${half}.${index}`,
+  slots: "slots",
+  slotOfRow: "slot_of_row",
+  prefixMask: "prefix_mask",
   suffixMask: "suffix_mask",
   newMask: "new_mask",
   wholeMask: (kind: "full" | "sliding"): string => `${kind}_mask`,
@@ -23,11 +26,13 @@ export const DECODER_TENSORS = {
 } as const;
 
 /**
- * Declares the inputs that a config's graph takes, and the outputs with new keys and values:
- * `token_ids` [B, S] or `embeddings` [B * S, D]; `position_ids` [B, S]; per rope `rope_cos.{i}`, `rope_sin.{i}` [R, pairs]; by the kinds of masks in use
- * `suffix_mask` [T] and `new_mask` [G * S, S], `full_mask` and `sliding_mask` [G * S, X + T + S]; per layer
- * `prefix.{l}.k|v` [kvHeads, 1, X, headSize], `suffix.{l}.k|v` [kvHeads, B, T, headSize] and the output
- * `new.{l}.k|v` [kvHeads, B, S, headSize].
+ * Declares the inputs that a config's graph takes, and the outputs with new keys and values, for B rows of S new tokens,
+ * whose prefixes lie in `groups` groups with R slots each:
+ * `token_ids` [B, S] or `embeddings` [B * S, D]; `position_ids` [B, S]; per rope `rope_cos.{i}`, `rope_sin.{i}` [positions, pairs];
+ * `slots` [groups, kvHeads, R] and `slot_of_row` [B, kvHeads]; by the kinds of masks in use `prefix_mask` [B, 1, 1, X],
+ * `suffix_mask` [B, 1, 1, T] and `new_mask` [G * S, S], `full_mask` and `sliding_mask` [B, 1, G * S, X + T + S]; per layer
+ * `prefix.{l}.k|v` [groups, kvHeads, X, headSize], `suffix.{l}.k|v` [B, kvHeads, T, headSize] and the output
+ * `new.{l}.k|v` [B, kvHeads, S, headSize].
  */
 export function declareDecoderTensors(
   graph: OnnxGraph,
@@ -38,17 +43,18 @@ export function declareDecoderTensors(
   const { kvHeadCount, headSize } = config;
   for (let layer = 0; layer < config.blockCount; layer++) {
     for (const half of ["k", "v"] as const) {
-      graph.input(names.cache("prefix", layer, half), "float32", [kvHeadCount, 1, "X", headSize]);
-      graph.input(names.cache("suffix", layer, half), "float32", [kvHeadCount, "B", "T", headSize]);
-      graph.output(names.cache("new", layer, half), "float32", [kvHeadCount, "B", "S", headSize]);
+      graph.input(names.cache("prefix", layer, half), "float32", ["groups", kvHeadCount, "X", headSize]);
+      graph.input(names.cache("suffix", layer, half), "float32", ["B", kvHeadCount, "T", headSize]);
+      graph.output(names.cache("new", layer, half), "float32", ["B", kvHeadCount, "S", headSize]);
     }
   }
   for (const kind of maskKinds(config)) {
     if (kind === "spans") {
-      graph.input(names.suffixMask, "float32", ["T"]);
+      graph.input(names.prefixMask, "float32", ["B", 1, 1, "X"]);
+      graph.input(names.suffixMask, "float32", ["B", 1, 1, "T"]);
       graph.input(names.newMask, "float32", ["GS", "S"]);
     } else {
-      graph.input(names.wholeMask(kind), "float32", ["GS", "XTS"]);
+      graph.input(names.wholeMask(kind), "float32", ["B", 1, "GS", "XTS"]);
     }
   }
   return {
@@ -57,12 +63,15 @@ export function declareDecoderTensors(
       : { ids: graph.input(names.tokenIds, "int64", ["B", "S"]) },
     positionIds: graph.input(names.positionIds, "int64", ["B", "S"]),
     ropes: config.ropes.map((rope, index) => {
-      const shape = ["R", rotaryPairs(rope)];
+      const shape = ["positions", rotaryPairs(rope)];
       return {
         cos: graph.input(names.rope(index, "cos"), "float32", shape),
         sin: graph.input(names.rope(index, "sin"), "float32", shape),
       };
     }),
+    slots: graph.input(names.slots, "int64", ["groups", kvHeadCount, "R"]),
+    slotOfRow: graph.input(names.slotOfRow, "int64", ["B", kvHeadCount]),
+    prefixMask: names.prefixMask,
     suffixMask: names.suffixMask,
     newMask: names.newMask,
     wholeMask: names.wholeMask,

@@ -26,11 +26,17 @@ export interface DecoderInputs {
   readonly positionIds: TensorName;
   /** One for each entry of the config's `ropes`. */
   readonly ropes: readonly RopeTables[];
-  /** [T] float32, with masks of kind `spans`: very negative in the suffix's unused capacity */
+  /** [G, kvHeads, R] int64: which of the B * kvHeads bundles of queries is in each slot of a group of rows */
+  readonly slots: TensorName;
+  /** [B, kvHeads] int64: in which of the G * kvHeads * R slots each bundle is */
+  readonly slotOfRow: TensorName;
+  /** [B, 1, 1, X] float32, with masks of kind `spans`: very negative in unused capacity */
+  readonly prefixMask: TensorName;
+  /** [B, 1, 1, T] float32, as `prefixMask` */
   readonly suffixMask: TensorName;
   /** [G * S, S] float32, with masks of kind `spans`: very negative where a new token may not look */
   readonly newMask: TensorName;
-  /** [G * S, X + T + S] float32, by the kind of mask */
+  /** [B, 1, G * S, X + T + S] float32, by the kind of mask */
   readonly wholeMask: (kind: Exclude<MaskKind, "spans">) => TensorName;
 }
 
@@ -40,7 +46,7 @@ export interface RopeTables {
   readonly sin: TensorName;
 }
 
-/** @see addAttention for what each letter counts */
+/** @see addAttention for what each letter counts. A bundle is what one row has under one key head. */
 export interface AttentionShapes {
   /** [B, S, H * headSize] */
   readonly queries: TensorName;
@@ -50,12 +56,22 @@ export interface AttentionShapes {
   readonly queryGroups: TensorName;
   /** [B, S, kvHeads, headSize] */
   readonly keyHeads: TensorName;
-  /** [kvHeads, B, G * S, headSize] */
+  /** [B, kvHeads, G * S, headSize] */
   readonly grouped: TensorName;
-  /** [kvHeads, B, G * S, X] */
+  /** [B, kvHeads, G * S, X] */
   readonly prefixScores: TensorName;
-  /** [kvHeads, 1, B * G * S, X] */
-  readonly foldedPrefixScores: TensorName;
+  /** [B * kvHeads, G * S * headSize] */
+  readonly queryBundles: TensorName;
+  /** [B * kvHeads, G * S * X] */
+  readonly scoreBundles: TensorName;
+  /** [groups, kvHeads, R * G * S, headSize] */
+  readonly slotQueries: TensorName;
+  /** [groups, kvHeads, R * G * S, X] */
+  readonly slotScores: TensorName;
+  /** [groups * kvHeads * R, G * S * headSize] */
+  readonly slotQueryBundles: TensorName;
+  /** [groups * kvHeads * R, G * S * X] */
+  readonly slotScoreBundles: TensorName;
   /** [X, T, S] */
   readonly spans: TensorName;
 }

@@ -9,7 +9,7 @@ import { findArchitecture } from "../graph/architectures/registry.ts";
 import { buildDecoder } from "../graph/build-decoder.ts";
 import { everyLayer } from "../resolve-layers.ts";
 import { type DecoderSession, openDecoderSession } from "../session/decoder-session.ts";
-import { emptyKvBlock, trimKv } from "../session/kv-block.ts";
+import { emptyKvBlock } from "../session/kv-block.ts";
 import { blameDevice, DEVICES, type DeviceName, describeFailure, requireContent } from "./device.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
@@ -89,7 +89,7 @@ async function computeAll(session: DecoderSession): Promise<number[]> {
     suffix: empty,
     ...read(tokenIds.map((_, i) => i)),
   });
-  const prefix = trimKv(config, prompt.suffix);
+  const prefix = prompt.suffix;
   const results = [prompt];
   let suffix = emptyKvBlock(config, 3);
   for (const step of [0, 1]) {

@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
 import type { SafetensorsDtype } from "../../formats/safetensors.ts";
 import { decodeTensor } from "../../formats/tensor-bytes.ts";
-import { maskKinds, newTokenMask, suffixMask, wholeMask } from "../graph/attention-masks.ts";
+import { capacityMask, maskKinds, newTokenMask, wholeMask } from "../graph/attention-masks.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { inverseFrequencies, ropeTables, rotaryMagnitude, rotaryPairs } from "../graph/rope.ts";
@@ -15,8 +15,10 @@ export interface DecoderPass {
   readonly tokenIds: readonly number[];
   /** B */
   readonly rows: number;
-  /** What all rows share: one row, no unused capacity. */
+  /** What rows share, one row per group. */
   readonly prefix: KvBlock;
+  /** [B] the group of each row; all are in the first one by default. */
+  readonly groupOf?: readonly number[] | undefined;
   /** Each row's own tokens so far: B rows. */
   readonly suffix: KvBlock;
   /** Which of the B * S tokens to predict the next token of. */
@@ -31,6 +33,14 @@ export interface DecoderPass {
   readonly keepKv: boolean;
 }
 
+/** [B] tokens that each row has before its new ones. */
+export function pastLengths({ rows, prefix, suffix, groupOf }: DecoderPass): number[] {
+  return Array.from(
+    { length: rows },
+    (_, row) => (prefix.lengths[groupOf?.[row] ?? 0] as number) + (suffix.lengths[row] as number),
+  );
+}
+
 /** Makes the graph's inputs for one pass; rotary tables and masks that serve the next pass too are kept. */
 export function createDecoderFeeds(
   config: DecoderConfig,
@@ -38,14 +48,16 @@ export function createDecoderFeeds(
 ): (pass: DecoderPass) => Promise<Tensors> {
   const ropes = createRopeFeeds(config);
   const masks = createMaskFeeds(config);
+  const slots = createSlotFeeds(config);
   return async (pass) => {
-    const tokens = pass.tokenIds.length / pass.rows;
+    const past = pastLengths(pass);
     return {
       ...kvFeeds(config, "prefix", pass.prefix),
       ...kvFeeds(config, "suffix", pass.suffix),
       ...(embeddings === null ? idFeeds(pass) : await embeddingFeeds(pass, embeddings)),
-      ...placeFeeds(pass),
-      ...ropes(pass.prefix.length + pass.suffix.length + tokens),
+      ...placeFeeds(pass, past),
+      ...slots(pass),
+      ...ropes(Math.max(...past) + pass.tokenIds.length / pass.rows),
       ...masks(pass),
     };
   };
@@ -60,16 +72,50 @@ async function embeddingFeeds({ tokenIds }: DecoderPass, embeddings: EmbeddingRo
   return { [names.embeddings]: floatTensor(values, [tokenIds.length, values.length / tokenIds.length]) };
 }
 
-function placeFeeds({ tokenIds, rows, prefix, suffix, traceRows, logitRows }: DecoderPass): Tensors {
+function placeFeeds({ tokenIds, rows, traceRows, logitRows }: DecoderPass, past: readonly number[]): Tensors {
   const tokens = tokenIds.length / rows;
-  const first = prefix.length + suffix.length;
   const positions = new BigInt64Array(tokenIds.length);
-  for (let i = 0; i < positions.length; i++) positions[i] = BigInt(first + (i % tokens));
+  for (let i = 0; i < positions.length; i++)
+    positions[i] = BigInt((past[Math.floor(i / tokens)] as number) + (i % tokens));
   return {
     [names.positionIds]: { type: "int64", data: positions, dims: [rows, tokens] },
     [names.traceRows]: integerTensor(traceRows, [traceRows.length]),
     // at least one row, fetched or not: onnxruntime 1.30 gives reductions of nothing a wrong shape
     [names.logitRows]: integerTensor(logitRows.length > 0 ? logitRows : [0], [Math.max(1, logitRows.length)]),
+  };
+}
+
+/** Which row's queries are in which slot of their group; kept while the rows stay. */
+function createSlotFeeds({
+  headCount,
+  kvHeadCount: heads,
+}: DecoderConfig): (pass: DecoderPass) => Tensors {
+  // onnxruntime multiplies a single row by another kernel, with another rounding, than two or more
+  const leastSlots = headCount === heads ? 2 : 1;
+  let key = "";
+  let feeds: Tensors = {};
+  return ({ rows, prefix, groupOf }) => {
+    const current = `${rows} ${prefix.rows} ${groupOf?.join() ?? ""}`;
+    if (current === key) return feeds;
+    const members: number[][] = Array.from({ length: prefix.rows }, () => []);
+    for (let row = 0; row < rows; row++) (members[groupOf?.[row] ?? 0] as number[]).push(row);
+    const count = Math.max(leastSlots, ...members.map((own) => own.length));
+    // a slot without a row holds the first row's queries, and nobody reads what comes of them
+    const slots = new Array<number>(prefix.rows * heads * count).fill(0);
+    const slotOfRow = new Array<number>(rows * heads).fill(0);
+    for (const [group, own] of members.entries())
+      for (const [index, row] of own.entries())
+        for (let head = 0; head < heads; head++) {
+          const slot = (group * heads + head) * count + index;
+          slots[slot] = row * heads + head;
+          slotOfRow[row * heads + head] = slot;
+        }
+    key = current;
+    feeds = {
+      [names.slots]: integerTensor(slots, [prefix.rows, heads, count]),
+      [names.slotOfRow]: integerTensor(slotOfRow, [rows, heads]),
+    };
+    return feeds;
   };
 }
 
@@ -98,21 +144,35 @@ function createMaskFeeds(config: DecoderConfig): (pass: DecoderPass) => Tensors 
   const kinds = [...maskKinds(config)];
   const group = config.headCount / config.kvHeadCount;
   let kept: Tensor | null = null;
-  return ({ tokenIds, rows, prefix, suffix }) => {
+  return ({ tokenIds, rows, prefix, suffix, groupOf }) => {
     const tokens = tokenIds.length / rows;
-    const { length: suffixLength, capacity: suffixCapacity } = suffix;
-    const spans = { prefix: prefix.length, suffixLength, suffixCapacity, tokens };
+    const prefixLengths = Array.from({ length: rows }, (_, row) => prefix.lengths[groupOf?.[row] ?? 0] as number);
+    const spanMask = (lengths: readonly number[], capacity: number): Tensor =>
+      floatTensor(capacityMask(lengths, capacity), [rows, 1, 1, capacity]);
+    const width = prefix.capacity + suffix.capacity + tokens;
     const feeds: Record<string, Tensor> = {};
     for (const kind of kinds) {
       if (kind === "spans") {
         if (kept?.dims[1] !== tokens)
           kept = floatTensor(newTokenMask(tokens, group), [group * tokens, tokens]);
         feeds[names.newMask] = kept;
-        feeds[names.suffixMask] = floatTensor(suffixMask(spans), [suffixCapacity]);
-      } else {
-        const mask = wholeMask(spans, group, kind === "sliding" ? config.window : null);
-        feeds[names.wholeMask(kind)] = floatTensor(mask, [group * tokens, mask.length / (group * tokens)]);
+        feeds[names.prefixMask] = spanMask(prefixLengths, prefix.capacity);
+        feeds[names.suffixMask] = spanMask(suffix.lengths, suffix.capacity);
+        continue;
       }
+      const size = group * tokens * width;
+      const mask = new Float32Array(rows * size);
+      for (let row = 0; row < rows; row++) {
+        const spans = {
+          prefixLength: prefixLengths[row] as number,
+          prefixCapacity: prefix.capacity,
+          suffixLength: suffix.lengths[row] as number,
+          suffixCapacity: suffix.capacity,
+          tokens,
+        };
+        mask.set(wholeMask(spans, group, kind === "sliding" ? config.window : null), row * size);
+      }
+      feeds[names.wholeMask(kind)] = floatTensor(mask, [rows, 1, group * tokens, width]);
     }
     return feeds;
   };

@@ -4,7 +4,7 @@ import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import type { StoredWeight } from "../graph/weights.ts";
 import { blameDevice, type DeviceName, requireContent } from "../runtime/device.ts";
 import { type GraphModel, type Runtime, readFloats } from "../runtime/runtime.ts";
-import { createDecoderFeeds, type DecoderPass, openEmbeddingRows } from "./decoder-feeds.ts";
+import { createDecoderFeeds, type DecoderPass, openEmbeddingRows, pastLengths } from "./decoder-feeds.ts";
 import { type KvStep, kvOutputs, readKvStep } from "./kv-block.ts";
 
 export interface DecoderPassResult {
@@ -51,7 +51,7 @@ export async function openDecoderSession(
     config,
     async run(pass) {
       const tokens = pass.tokenIds.length / pass.rows;
-      requirePositions(config, pass.prefix.length + pass.suffix.length + tokens);
+      requirePositions(config, Math.max(...pastLengths(pass)) + tokens);
       const outputs = await session
         .run(await createFeeds(pass), outputNames(config, pass))
         .catch((error) => blameDevice(device, "failed in a forward pass", error));

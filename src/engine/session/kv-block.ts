@@ -11,112 +11,189 @@ interface KvArrays {
   readonly values: readonly Float32Array[];
 }
 
-/** Keys and values of B rows for a stretch of tokens: the first `length` of `capacity` tokens are in use. */
+/** Keys and values of B rows of tokens; of `capacity` tokens, each row uses as many as it has. */
 export interface KvBlock {
   readonly rows: number;
-  readonly length: number;
+  /** [B] tokens in use */
+  readonly lengths: readonly number[];
   readonly capacity: number;
-  /** Each [kvHeads, rows, capacity, headSize]; what is not in use is zero and masked. */
+  /** Each at least [rows, kvHeads, capacity, headSize]; what is not in use is finite and masked. */
   readonly [STORAGE]: KvArrays;
 }
 
-/** New keys and values of `tokens` tokens. */
+/** New keys and values of `tokens` tokens in each row. */
 export interface KvStep {
   readonly tokens: number;
-  /** Each [kvHeads, rows, tokens, headSize]. */
+  /** Each [rows, kvHeads, tokens, headSize]. */
   readonly [STORAGE]: KvArrays;
 }
 
 type KvSizes = Pick<DecoderConfig, "blockCount" | "kvHeadCount" | "headSize">;
 
 /**
- * Suffixes grow by this many tokens at a time, the first time by half of it: many answers are no longer. The capacity
- * follows from the length alone, so that a sample's numbers, rounding included, do not depend on how many samples are
- * drawn beside it.
+ * Capacities are multiples of this. Masked tokens add exact zeros to every sum, so that a row's numbers do not depend on
+ * how much longer the rows beside it are, as long as no number changes its lane in the widest vectors (16 numbers, taken
+ * four at a time).
  */
-const CAPACITY_STEP = 32;
+const CAPACITY_STEP = 64;
+/** onnxruntime sums products over more numbers than these in two parts, except with at most 64 keys. */
+const SUMMED_AT_ONCE = 128;
 
-const capacityFor = (length: number): number =>
-  length <= CAPACITY_STEP / 2 ? CAPACITY_STEP / 2 : Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP;
+/** The capacity for rows of up to `length` tokens. */
+export function capacityFor({ headSize }: KvSizes, length: number): number {
+  if (length === 0) return 0;
+  const least = headSize > SUMMED_AT_ONCE ? 2 * CAPACITY_STEP : CAPACITY_STEP;
+  return Math.max(least, Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP);
+}
 
 /** A block that holds no tokens yet. */
 export const emptyKvBlock = (sizes: KvSizes, rows: number): KvBlock =>
-  createKvBlock(sizes, { rows, length: 0, capacity: 0 }, () => new Float32Array(0));
+  createKvBlock(sizes, { lengths: new Array<number>(rows).fill(0), capacity: 0 }, () => new Float32Array(0));
 
 /** A block whose arrays are made by their size. */
 export function createKvBlock(
   { blockCount, kvHeadCount, headSize }: KvSizes,
-  shape: Pick<KvBlock, "rows" | "length" | "capacity">,
+  { lengths, capacity }: Pick<KvBlock, "lengths" | "capacity">,
   make: (size: number) => Float32Array,
 ): KvBlock {
-  const size = kvHeadCount * shape.rows * shape.capacity * headSize;
+  const size = lengths.length * kvHeadCount * capacity * headSize;
   const makeAll = (): Float32Array[] => Array.from({ length: blockCount }, () => make(size));
-  return { ...shape, [STORAGE]: { keys: makeAll(), values: makeAll() } };
+  return { rows: lengths.length, lengths, capacity, [STORAGE]: { keys: makeAll(), values: makeAll() } };
 }
 
-/** The block with `step`'s tokens appended. Writes into the given block's arrays where they have room. */
+/** The block with `step`'s tokens appended to every row. Writes into the given block's arrays where they have room. */
 export function appendKv(sizes: KvSizes, block: KvBlock, step: KvStep): KvBlock {
-  const length = block.length + step.tokens;
-  const roomy = length <= block.capacity ? block : resize(sizes, block, everyRow(block), capacityFor(length));
-  const { headSize, kvHeadCount } = sizes;
+  const lengths = block.lengths.map((length) => length + step.tokens);
+  const capacity = capacityFor(sizes, Math.max(...lengths));
+  const roomy = capacity <= block.capacity ? block : resize(sizes, block, everyRow(block), capacity);
+  writeStep(sizes, roomy, step);
+  return { ...roomy, lengths };
+}
+
+/** Writes a step's tokens behind those of each row. */
+function writeStep({ kvHeadCount, headSize }: KvSizes, block: KvBlock, step: KvStep): void {
+  const size = step.tokens * headSize;
   const write = (target: Float32Array, source: Float32Array): void => {
-    for (let lane = 0; lane < kvHeadCount * block.rows; lane++) {
-      const from = lane * step.tokens * headSize;
-      target.set(
-        source.subarray(from, from + step.tokens * headSize),
-        (lane * roomy.capacity + block.length) * headSize,
-      );
-    }
+    for (const [row, length] of block.lengths.entries())
+      for (let head = 0; head < kvHeadCount; head++) {
+        const lane = row * kvHeadCount + head;
+        target.set(
+          source.subarray(lane * size, (lane + 1) * size),
+          (lane * block.capacity + length) * headSize,
+        );
+      }
   };
-  const [target, source] = [roomy[STORAGE], step[STORAGE]];
+  const [target, source] = [block[STORAGE], step[STORAGE]];
   target.keys.forEach((keys, layer) => {
     write(keys, source.keys[layer] as Float32Array);
     write(target.values[layer] as Float32Array, source.values[layer] as Float32Array);
   });
-  return { ...roomy, length };
 }
 
-/** A block of the chosen rows only, in the given order: rows of finished samples are dropped. */
+/** A block of the chosen rows, in the given order; a row may be chosen more than once. */
 export function selectKvRows(sizes: KvSizes, block: KvBlock, rows: readonly number[]): KvBlock {
   return resize(sizes, block, rows, block.capacity);
 }
 
-/** The block without unused capacity, as a shared prefix must be. */
-export function trimKv(sizes: KvSizes, block: KvBlock): KvBlock {
-  return block.capacity === block.length ? block : resize(sizes, block, everyRow(block), block.length);
+function resize(sizes: KvSizes, block: KvBlock, rows: readonly number[], capacity: number): KvBlock {
+  const lengths = rows.map((row) => block.lengths[row] as number);
+  const target = createKvBlock(sizes, { lengths, capacity }, (size) => new Float32Array(size));
+  for (const [index, row] of rows.entries()) copyRow(sizes, { block, row }, { block: target, row: index });
+  return target;
 }
 
-function resize(sizes: KvSizes, block: KvBlock, rows: readonly number[], capacity: number): KvBlock {
-  const { headSize, kvHeadCount } = sizes;
-  const copy = (source: Float32Array): Float32Array => {
-    const target = new Float32Array(kvHeadCount * rows.length * capacity * headSize);
+interface KvRow {
+  readonly block: KvBlock;
+  readonly row: number;
+}
+
+/** Copies the tokens that a row has. */
+function copyRow({ kvHeadCount, headSize }: KvSizes, from: KvRow, to: KvRow): void {
+  const used = (from.block.lengths[from.row] as number) * headSize;
+  const copy = (source: Float32Array, target: Float32Array): void => {
     for (let head = 0; head < kvHeadCount; head++) {
-      rows.forEach((row, index) => {
-        const from = (head * block.rows + row) * block.capacity * headSize;
-        const to = (head * rows.length + index) * capacity * headSize;
-        target.set(source.subarray(from, from + block.length * headSize), to);
-      });
+      const begin = (from.row * kvHeadCount + head) * from.block.capacity * headSize;
+      target.set(
+        source.subarray(begin, begin + used),
+        (to.row * kvHeadCount + head) * to.block.capacity * headSize,
+      );
     }
-    return target;
   };
-  return {
-    rows: rows.length,
-    length: block.length,
-    capacity,
-    [STORAGE]: { keys: block[STORAGE].keys.map(copy), values: block[STORAGE].values.map(copy) },
-  };
+  const [source, target] = [from.block[STORAGE], to.block[STORAGE]];
+  source.keys.forEach((keys, layer) => {
+    copy(keys, target.keys[layer] as Float32Array);
+    copy(source.values[layer] as Float32Array, target.values[layer] as Float32Array);
+  });
 }
 
 const everyRow = (block: KvBlock): number[] => Array.from({ length: block.rows }, (_, row) => row);
 
+/** Rows that come and go, in arrays that stay. */
+export interface KvRows {
+  /** As it is now; the next change may write into it. */
+  readonly block: KvBlock;
+  /** Adds a row with the tokens of another block's only row, or with none. @returns its index, the highest */
+  add(tokens?: KvBlock): number;
+  /** Removes a row; the last one takes its index. */
+  remove(row: number): void;
+  append(step: KvStep): void;
+}
+
+/** @param room rows to make room for at first; more is made when more come */
+export function createKvRows(sizes: KvSizes, room: number): KvRows {
+  let lengths: number[] = [];
+  let arrays = createKvBlock(sizes, { lengths: new Array<number>(room).fill(0), capacity: 0 }, zeros);
+  const current = (): KvBlock => ({ ...arrays, rows: lengths.length, lengths });
+  const require = (rows: number, length: number): void => {
+    const capacity = capacityFor(sizes, length);
+    // rows give back what only longer ones before them needed, when that is half or more
+    const fits = capacity <= arrays.capacity && 2 * capacity >= arrays.capacity;
+    if (rows <= arrays.rows && fits) return;
+    const before = current();
+    const count = Math.max(rows, arrays.rows);
+    arrays = createKvBlock(sizes, { lengths: new Array<number>(count).fill(0), capacity }, zeros);
+    for (let row = 0; row < before.rows; row++)
+      copyRow(sizes, { block: before, row }, { block: arrays, row });
+  };
+  const longest = (): number => lengths.reduce((most, length) => Math.max(most, length), 0);
+  return {
+    get block() {
+      return current();
+    },
+    add(tokens) {
+      const length = tokens?.lengths[0] ?? 0;
+      require(lengths.length + 1, Math.max(longest(), length));
+      lengths = [...lengths, length];
+      const row = lengths.length - 1;
+      if (tokens !== undefined) copyRow(sizes, { block: tokens, row: 0 }, { block: arrays, row });
+      return row;
+    },
+    remove(row) {
+      const last = lengths.length - 1;
+      if (row < last) copyRow(sizes, { block: current(), row: last }, { block: arrays, row });
+      lengths = lengths.with(row, lengths[last] as number).slice(0, last);
+      require(lengths.length, longest());
+    },
+    append(step) {
+      require(lengths.length, longest() + step.tokens);
+      writeStep(sizes, current(), step);
+      lengths = lengths.map((length) => length + step.tokens);
+    },
+  };
+}
+
+const zeros = (size: number): Float32Array => new Float32Array(size);
+
 /** A block as the decoder graph's inputs. */
 export function kvFeeds(sizes: KvSizes, kind: "prefix" | "suffix", block: KvBlock): Tensors {
   const { keys, values } = block[STORAGE];
-  const shape = [sizes.kvHeadCount, block.rows, block.capacity, sizes.headSize];
+  const shape = [block.rows, sizes.kvHeadCount, block.capacity, sizes.headSize];
+  const size = shape.reduce((product, each) => product * each);
+  const feed = (array: Float32Array): Tensor => floatTensor(array.subarray(0, size), shape);
   const feeds: Record<string, Tensor> = {};
   for (let layer = 0; layer < sizes.blockCount; layer++) {
-    feeds[names.cache(kind, layer, "k")] = floatTensor(keys[layer] as Float32Array, shape);
-    feeds[names.cache(kind, layer, "v")] = floatTensor(values[layer] as Float32Array, shape);
+    feeds[names.cache(kind, layer, "k")] = feed(keys[layer] as Float32Array);
+    feeds[names.cache(kind, layer, "v")] = feed(values[layer] as Float32Array);
   }
   return feeds;
 }

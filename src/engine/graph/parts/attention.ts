@@ -28,30 +28,23 @@ export function addSelfAttention(
 }
 
 /**
- * Causal attention of S new tokens in each of B rows, over three spans whose scores share one softmax:
- * the **prefix** of X tokens that all rows have in common (kept once), each row's own **suffix** of T tokens,
- * and the **new** tokens themselves. Key/value heads come first in every layout, so that folding all rows'
- * queries into one product with the shared prefix is a reshape and no copy.
- * @returns [N, H * headSize]; writes the new keys and values [kvHeads, B, S, headSize] as graph outputs
+ * Causal attention of S new tokens in each of B rows, over three spans whose scores share one softmax: the **prefix** of
+ * up to X tokens that the rows of a group have in common, kept once per group; each row's own **suffix** of up to T tokens;
+ * and the **new** tokens themselves. The queries of a group's rows are gathered into its R slots, so that they meet their
+ * prefix in one product, and what comes out goes back to the rows.
+ * @returns [N, H * headSize]; writes the new keys and values [B, kvHeads, S, headSize] as graph outputs
  */
 export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Projections): TensorName {
   const { graph, config, shapes, cache } = scope;
-  const { kvHeadCount, headSize } = config;
-  const group = config.headCount / kvHeadCount;
+  const newKeys = cache("new", layer, "k");
+  const newValues = cache("new", layer, "v");
+  addTokensLast(scope, graph.add("Reshape", [k, shapes.keyHeads]), newKeys);
+  addTokensLast(scope, graph.add("Reshape", [v, shapes.keyHeads]), newValues);
 
   const { queries, scale } = addScaledQueries(scope, layer, q);
   const multiplyKeys = (rows: TensorName, keys: TensorName): TensorName =>
     addKeyProduct(scope, rows, keys, scale);
-  const newKeys = cache("new", layer, "k");
-  const newValues = cache("new", layer, "v");
-  const keyHeads = graph.add("Reshape", [k, shapes.keyHeads]);
-  graph.addNamed("Transpose", [keyHeads], [newKeys], { perm: [2, 0, 1, 3] });
-  const valueHeads = graph.add("Reshape", [v, shapes.keyHeads]);
-  graph.addNamed("Transpose", [valueHeads], [newValues], { perm: [2, 0, 1, 3] });
-
-  const folded = graph.add("Reshape", [queries, graph.integers([0, 1, -1, headSize])]);
-  const foldedScores = multiplyKeys(folded, cache("prefix", layer, "k"));
-  const prefixScores = graph.add("Reshape", [foldedScores, shapes.prefixScores]);
+  const prefixScores = addPrefixScores(scope, layer, queries, multiplyKeys);
   const suffixScores = multiplyKeys(queries, cache("suffix", layer, "k"));
   const newScores = multiplyKeys(queries, newKeys);
   const scores = addMaskedScores(scope, layer, [prefixScores, suffixScores, newScores]);
@@ -59,24 +52,55 @@ export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Proj
   const [onPrefix, onSuffix, onNew] = [graph.fresh(), graph.fresh(), graph.fresh()];
   graph.addNamed("Split", [weights, shapes.spans], [onPrefix, onSuffix, onNew], { axis: -1 });
 
-  const foldedWeights = graph.add("Reshape", [onPrefix, shapes.foldedPrefixScores]);
-  const prefixValues = cache("prefix", layer, "v");
-  const fromPrefix =
-    group === 1
-      ? addPaddedProduct(scope, foldedWeights, prefixValues)
-      : addValueProduct(scope, foldedWeights, prefixValues);
   const fromOwn = graph.add("Add", [
     addValueProduct(scope, onSuffix, cache("suffix", layer, "v")),
     graph.add("MatMul", [onNew, newValues]),
   ]);
-  const mixed = graph.add("Add", [graph.add("Reshape", [fromPrefix, shapes.grouped]), fromOwn]);
+  const mixed = graph.add("Add", [addPrefixValues(scope, layer, onPrefix), fromOwn]);
 
-  const heads = graph.add("Reshape", [mixed, graph.integers([0, 0, group, -1, headSize])]);
-  const byToken = graph.add("Transpose", [heads], { perm: [1, 3, 0, 2, 4] });
-  return graph.add("Reshape", [byToken, graph.integers([-1, config.headCount * headSize])]);
+  const group = config.headCount / config.kvHeadCount;
+  const heads = graph.add("Reshape", [mixed, graph.integers([0, 0, group, -1, config.headSize])]);
+  const byToken = graph.add("Transpose", [heads], { perm: [0, 3, 1, 2, 4] });
+  return graph.add("Reshape", [byToken, graph.integers([-1, config.headCount * config.headSize])]);
 }
 
-/** Queries [kvHeads, B, G * S, headSize], and what their products with keys are still to be multiplied by. */
+/** [B, S, kvHeads, headSize] as [B, kvHeads, S, headSize]. */
+function addTokensLast({ graph }: GraphScope, x: TensorName, output: TensorName): void {
+  graph.addNamed("Transpose", [x], [output], { perm: [0, 2, 1, 3] });
+}
+
+/** @returns [B, kvHeads, G * S, X] */
+function addPrefixScores(
+  { graph, shapes, inputs, cache }: GraphScope,
+  layer: number,
+  queries: TensorName,
+  multiplyKeys: (rows: TensorName, keys: TensorName) => TensorName,
+): TensorName {
+  const bundles = addReshape(graph, queries, shapes.queryBundles);
+  const slots = graph.add("Gather", [bundles, inputs.slots], { axis: 0 });
+  const scores = multiplyKeys(addReshape(graph, slots, shapes.slotQueries), cache("prefix", layer, "k"));
+  const ofSlots = addReshape(graph, scores, shapes.slotScoreBundles);
+  const ofRows = graph.add("Gather", [ofSlots, inputs.slotOfRow], { axis: 0 });
+  return addReshape(graph, ofRows, shapes.prefixScores);
+}
+
+/** @param weights [B, kvHeads, G * S, X]; @returns [B, kvHeads, G * S, headSize] */
+function addPrefixValues(scope: GraphScope, layer: number, weights: TensorName): TensorName {
+  const { graph, shapes, inputs, cache } = scope;
+  const bundles = addReshape(graph, weights, shapes.scoreBundles);
+  const slots = graph.add("Gather", [bundles, inputs.slots], { axis: 0 });
+  const folded = addReshape(graph, slots, shapes.slotScores);
+  const mixed = addValueProduct(scope, folded, cache("prefix", layer, "v"));
+  const ofSlots = addReshape(graph, mixed, shapes.slotQueryBundles);
+  const ofRows = graph.add("Gather", [ofSlots, inputs.slotOfRow], { axis: 0 });
+  return addReshape(graph, ofRows, shapes.grouped);
+}
+
+/** Takes a size of zero as it stands: a prefix may be empty. */
+const addReshape = (graph: OnnxGraph, x: TensorName, shape: TensorName): TensorName =>
+  graph.add("Reshape", [x, shape], { allowzero: 1 });
+
+/** Queries [B, kvHeads, G * S, headSize], and what their products with keys are still to be multiplied by. */
 function addScaledQueries(
   { graph, config, shapes, operators }: GraphScope,
   layer: number,
@@ -85,13 +109,10 @@ function addScaledQueries(
   const { attentionScale } = config.blocks[layer] as BlockSettings;
   const factor = attentionScale / (config.attentionSoftcap ?? 1);
   const split = graph.add("Reshape", [q, shapes.queryGroups]);
-  const byHead = graph.add("Transpose", [split], { perm: [2, 0, 3, 1, 4] });
+  const byHead = graph.add("Transpose", [split], { perm: [0, 2, 3, 1, 4] });
   const queries = graph.add("Reshape", [byHead, graph.integers([0, 0, -1, config.headSize])]);
-  const scaled = (by: number): TensorName => graph.add("Mul", [queries, graph.scalar(by)]);
-  if (!operators.fusedMatMul) return { queries: scaled(factor), scale: 1 };
-  // With a factor of 1 onnxruntime multiplies a single row by another kernel than two or more, see addPaddedProduct;
-  // doubling and halving is exact.
-  return factor === 1 ? { queries: scaled(2), scale: 0.5 } : { queries, scale: factor };
+  if (operators.fusedMatMul) return { queries, scale: factor };
+  return { queries: graph.add("Mul", [queries, graph.scalar(factor)]), scale: 1 };
 }
 
 /** scale x queries keys^T; scale is 1 where there is no operator that takes it along. */
@@ -108,7 +129,7 @@ function addKeyProduct(
 }
 
 /**
- * Joins the spans' scores [kvHeads, B, G * S, X | T | S], caps them where the config says so, and masks what may not
+ * Joins the spans' scores [B, kvHeads, G * S, X | T | S], caps them where the config says so, and masks what may not
  * be seen.
  */
 function addMaskedScores(
@@ -120,7 +141,7 @@ function addMaskedScores(
   const kind = maskKindOf(config, layer);
   if (kind === "spans") {
     return join(
-      prefix,
+      graph.add("Add", [prefix, inputs.prefixMask]),
       graph.add("Add", [suffix, inputs.suffixMask]),
       graph.add("Add", [fresh, inputs.newMask]),
     );
@@ -144,18 +165,6 @@ function addValueProduct(
     graph.add("Pad", [weights, graph.integers([0, 0, 0, 0, 0, 0, 0, 1])]),
     graph.add("Pad", [values, graph.integers([0, 0, 0, 0, 0, 0, 1, 0])]),
   ]);
-}
-
-/**
- * weights x values with a row of zeros below the weights. onnxruntime multiplies a single row by another kernel,
- * with another rounding, than two or more; without the padding, a sample that is alone in its batch would differ
- * in its last bits from the same sample beside others.
- */
-function addPaddedProduct(scope: GraphScope, weights: TensorName, values: TensorName): TensorName {
-  const { graph } = scope;
-  const padded = graph.add("Pad", [weights, graph.integers([0, 0, 0, 0, 0, 0, 1, 0])]);
-  const product = addValueProduct(scope, padded, values);
-  return graph.add("Slice", [product, graph.integers([0]), graph.integers([-1]), graph.integers([2])]);
 }
 
 /**
@@ -188,31 +197,46 @@ export function addAttentionShapes(
   { headCount, kvHeadCount, headSize }: DecoderConfig,
   {
     positionIds,
+    slots,
     prefixKeys,
     suffixKeys,
-  }: { readonly positionIds: TensorName; readonly prefixKeys: TensorName; readonly suffixKeys: TensorName },
+  }: Readonly<Record<"positionIds" | "slots" | "prefixKeys" | "suffixKeys", TensorName>>,
 ): AttentionShapes {
   const group = headCount / kvHeadCount;
   const join = (...parts: TensorName[]): TensorName => graph.add("Concat", parts, { axis: 0 });
   const constant = (...values: number[]): TensorName => graph.integers(values);
+  const multiply = (...factors: TensorName[]): TensorName =>
+    factors.reduce((product, factor) => graph.add("Mul", [product, factor]));
   const dimensions = (tensor: TensorName, start: number, end: number): TensorName =>
     graph.add("Shape", [tensor], { start, end });
 
   const batch = dimensions(positionIds, 0, 2); // [B, S]
   const rows = dimensions(positionIds, 0, 1);
   const tokens = dimensions(positionIds, 1, 2);
-  const prefixLength = dimensions(prefixKeys, 2, 3);
-  const suffixCapacity = dimensions(suffixKeys, 2, 3);
-  const queriesPerRow = graph.add("Mul", [tokens, constant(group)]);
-  const queriesOfAll = graph.add("Mul", [queriesPerRow, rows]);
+  const groups = dimensions(slots, 0, 1);
+  const slotsPerGroup = dimensions(slots, 2, 3); // R
+  const prefix = dimensions(prefixKeys, 2, 3); // X
+  const suffix = dimensions(suffixKeys, 2, 3); // T
+  const [heads, size] = [constant(kvHeadCount), constant(headSize)];
+  const queriesPerRow = multiply(tokens, constant(group)); // G * S
+  const slotQueries = multiply(queriesPerRow, slotsPerGroup);
+  const rowBundles = multiply(rows, heads);
+  const slotBundles = multiply(groups, heads, slotsPerGroup);
+  const queryBundle = multiply(queriesPerRow, size);
+  const scoreBundle = multiply(queriesPerRow, prefix);
   return {
     queries: join(batch, constant(headCount * headSize)),
     keys: join(batch, constant(kvHeadCount * headSize)),
     queryGroups: join(batch, constant(kvHeadCount, group, headSize)),
     keyHeads: join(batch, constant(kvHeadCount, headSize)),
-    grouped: join(constant(kvHeadCount), rows, queriesPerRow, constant(headSize)),
-    prefixScores: join(constant(kvHeadCount), rows, queriesPerRow, prefixLength),
-    foldedPrefixScores: join(constant(kvHeadCount, 1), queriesOfAll, prefixLength),
-    spans: join(prefixLength, suffixCapacity, tokens),
+    grouped: join(rows, heads, queriesPerRow, size),
+    prefixScores: join(rows, heads, queriesPerRow, prefix),
+    queryBundles: join(rowBundles, queryBundle),
+    scoreBundles: join(rowBundles, scoreBundle),
+    slotQueries: join(groups, heads, slotQueries, size),
+    slotScores: join(groups, heads, slotQueries, prefix),
+    slotQueryBundles: join(slotBundles, queryBundle),
+    slotScoreBundles: join(slotBundles, scoreBundle),
+    spans: join(prefix, suffix, tokens),
   };
 }
