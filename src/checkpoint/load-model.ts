@@ -7,7 +7,7 @@ import { QUANTISATIONS } from "../engine/graph/parts/quantised-linear.ts";
 import type { WeightIndex } from "../engine/graph/weights.ts";
 import { createLanguageModel, type LanguageModel, type ModelName } from "../engine/language-model.ts";
 import { DEVICES, type DeviceChoice, type ModelDtype } from "../engine/runtime/device.ts";
-import { planThreads } from "../engine/runtime/machine-node.ts";
+import { planThreads, readMachine } from "../engine/runtime/machine-node.ts";
 import {
   createLazySession,
   type DecoderSession,
@@ -39,6 +39,11 @@ export interface LoadModelOptions {
   /** What to call a model that was located before, when the reference is only where it is. */
   readonly name?: ModelName | undefined;
 }
+
+/** Linear layers take so many rows in little more time than one; more bring little, and each takes memory. */
+const ROWS_PER_PASS = 40;
+/** Of the machine's memory, for the keys and values of all workers. */
+const SHARE_FOR_KEYS = 0.125;
 
 /** The operators of a model smaller than this are done before a second thread has joined in. */
 const WORTH_SPLITTING_BYTES = 80_000_000;
@@ -94,6 +99,7 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
     endTokenIds: readEndTokens(checkpoint),
     generationDefaults: readGenerationDefaults(checkpoint.generation),
     ...plan,
+    limits: { rows: ROWS_PER_PASS, kvBytes: (SHARE_FOR_KEYS * readMachine().memoryBytes) / plan.workers },
     session: createLazySession(config, open),
     vocabulary: createVocabularySession(nodeRuntime, passThreads),
   });

@@ -1,6 +1,7 @@
 import { SepError } from "../errors.ts";
 import { hashBytes } from "../formats/hash-bytes.ts";
 import { parseSafetensors } from "../formats/safetensors.ts";
+import type { BatchLimits } from "./generate/batcher.ts";
 import { readEndTokens, readGenerationDefaults } from "./generate/sampler-settings.ts";
 import { findArchitecture } from "./graph/architectures/registry.ts";
 import { buildDecoder } from "./graph/build-decoder.ts";
@@ -16,9 +17,10 @@ import { createTextTokenizer, type TextTokenizer } from "./tokenizer/text-tokeni
 
 // The entry `semantic-entropy-probes/engine`: what a page needs to run a model in a browser. Nothing here needs Node.
 export { type SampledAnswer, sampleAnswers } from "./generate/generate.ts";
+export type { PrefilledPrompt, PrefillOptions } from "./generate/prefill.ts";
 export type { SamplerSettings } from "./generate/sampler-settings.ts";
 export { type ByteReader, type ByteSource, memorySource } from "./graph/weights.ts";
-export type { LanguageModel, PrefilledPrompt, Trace, TraceOptions } from "./language-model.ts";
+export type { LanguageModel, Trace, TraceOptions } from "./language-model.ts";
 export { type OpenOrtWebOptions, openOrtWeb } from "./runtime/ort-web.ts";
 export type {
   GraphModel,
@@ -97,10 +99,14 @@ export async function openModel(
     generationDefaults: readGenerationDefaults(generation),
     workers: 1,
     threadsPerWorker: threads,
+    limits: PAGE_LIMITS,
     session: await openDecoderSession(runtime, model, config, { threads, embeddingTable }),
     vocabulary: createVocabularySession(runtime, threads),
   });
 }
+
+/** A page has one thread, and less memory than a server. */
+const PAGE_LIMITS: BatchLimits = { rows: 16, kvBytes: 2 ** 28 };
 
 interface NamedBytes {
   readonly name: string;

@@ -1,10 +1,12 @@
+import { type Batcher, type BatchLimits, createBatcher } from "./generate/batcher.ts";
 import { extendRows } from "./generate/extend-rows.ts";
+import { type PrefilledPrompt, type PrefillOptions, prefillPrompt } from "./generate/prefill.ts";
 import type { GenerationDefaults } from "./generate/sampler-settings.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
 import { everyLayer, type LayerName, resolveLayer } from "./resolve-layers.ts";
 import type { DeviceName, ModelDtype } from "./runtime/device.ts";
 import type { DecoderSession } from "./session/decoder-session.ts";
-import { emptyKvBlock, type KvBlock } from "./session/kv-block.ts";
+import { emptyKvBlock } from "./session/kv-block.ts";
 import type { VocabularySession } from "./session/vocabulary-session.ts";
 import type { TextTokenizer } from "./tokenizer/text-tokenizer.ts";
 
@@ -45,27 +47,12 @@ export interface LanguageModel extends AsyncDisposable {
   readonly threadsPerWorker: number;
   readonly session: DecoderSession;
   readonly vocabulary: VocabularySession;
+  /** Generates: all that is asked of the model at a time runs in the same passes. */
+  readonly batcher: Batcher;
   /** Runs a prompt and keeps its keys and values as a prefix that any number of samples share. */
   prefill(tokenIds: readonly number[], options?: PrefillOptions): Promise<PrefilledPrompt>;
   /** Reads the residual stream of one sequence. */
   trace(tokenIds: readonly number[], options?: TraceOptions): Promise<Trace>;
-}
-
-export interface PrefillOptions {
-  /** Residual layers, 0 .. L, to read at the prompt's last token and at each one generated after it. */
-  readonly layers?: readonly number[];
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface PrefilledPrompt {
-  /** [P] */
-  readonly tokenIds: readonly number[];
-  readonly prefix: KvBlock;
-  /** [V] logits of the first token after the prompt. */
-  readonly logits: Float32Array;
-  readonly layers: readonly number[];
-  /** [layers * D] at the prompt's last token; null without layers. */
-  readonly residual: Float32Array | null;
 }
 
 export interface TraceOptions {
@@ -105,24 +92,24 @@ export type LanguageModelParts = Pick<
   | "threadsPerWorker"
   | "session"
   | "vocabulary"
->;
+> & {
+  /** What generates at a time. */
+  readonly limits: BatchLimits;
+};
 
 export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
   const { session, config } = parts;
+  const { limits, ...rest } = parts;
   return {
-    ...parts,
-    async prefill(tokenIds, { layers = [], signal } = {}) {
+    ...rest,
+    batcher: createBatcher(session, parts.vocabulary, limits),
+    async prefill(tokenIds, options) {
       requireTokens(tokenIds, config);
-      const last = [{ row: 0, offset: tokenIds.length - 1 }];
-      const { suffix, logits, residuals } = await extendRows(session, [tokenIds], {
-        prefix: emptyKvBlock(config, 1),
-        suffix: emptyKvBlock(config, 1),
-        predict: last,
-        trace: layers.length > 0 ? last : [],
-        layers,
-        signal,
-      });
-      return { tokenIds, prefix: suffix, logits, layers, residual: residuals[0] ?? null };
+      const passes = prefillPrompt(session, tokenIds, options);
+      for (;;) {
+        const pass = await passes.next();
+        if (pass.done) return pass.value;
+      }
     },
     async trace(tokenIds, options = {}) {
       requireTokens(tokenIds, config);

@@ -1,8 +1,9 @@
 import { countTokensOf } from "../engine/generate/answer-end.ts";
 import { extendRows } from "../engine/generate/extend-rows.ts";
 import { type EndEvent, generate, type SampledAnswer } from "../engine/generate/generate.ts";
+import type { PrefilledPrompt } from "../engine/generate/prefill.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
-import type { LanguageModel, PrefilledPrompt } from "../engine/language-model.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
 import { emptyKvBlock, type KvBlock } from "../engine/session/kv-block.ts";
 import { SepError } from "../errors.ts";
 
@@ -31,7 +32,7 @@ export async function generateAnswer(
   { model, prefilled, sampler, signal }: PromptRun,
   { seed, streamKey }: { readonly seed: number; readonly streamKey: string },
 ): Promise<AnswerSource> {
-  /** Of the token before each generated one: the prompt's last, then the answer's but its last. */
+  /** Of the prompt's last token, then of the answer's. */
   const states: (Float32Array | null)[] = [];
   let end: EndEvent | null = null;
   const events = generate(model, prefilled, { runIds: [0], sampler, seed, streamKey, text: false, signal });
@@ -39,10 +40,11 @@ export async function generateAnswer(
     if (event.kind === "token") states.push(event.residual);
     else end = event;
   }
-  const { answer, readLast } = end as unknown as EndEvent;
+  const { answer, residual } = end as unknown as EndEvent;
+  states.push(residual);
   return {
     answer,
-    readState: async (offset) => states[offset + 1] ?? readLast(),
+    readState: async (offset) => states[offset + 1] as Float32Array,
     readEntropies: async (span) => answer.entropies.slice(...span),
     warnings: [],
   };

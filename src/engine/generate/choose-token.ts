@@ -1,4 +1,5 @@
 import { sum } from "../../math/vector.ts";
+import { LOGIT_BLOCK } from "../session/vocabulary-session.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
 /** Settings that shape the distribution of one token. */
@@ -31,8 +32,9 @@ export function createTokenChooser(filters: TokenFilters): ChooseToken {
   const room = makeRoom(0);
   return (logits, seen, uniform, mass = null) => {
     const scores = penalise(logits, filters.repetitionPenalty, seen);
-    if (filters.temperature === 0) return argmax(scores);
-    const own = mass !== null && scores === logits ? mass : sumMass(scores, filters.temperature);
+    const known = scores === logits ? mass : null;
+    if (filters.temperature === 0) return known === null ? argmax(scores) : highestToken(scores, known);
+    const own = known ?? sumMass(scores, filters.temperature);
     const kept = keptTokens(scores, filters, own, room);
     return kept === null ? drawFromAll(scores, filters.temperature, uniform, own) : draw(kept, uniform);
   };
@@ -44,6 +46,8 @@ export interface VocabularyMass {
   readonly highest: number;
   /** Sum of exp((score - highest) / temperature), >= 1. */
   readonly total: number;
+  /** The highest score of each {@link LOGIT_BLOCK}, so that only blocks with likely tokens are looked through. */
+  readonly blockHighest: Float32Array;
 }
 
 /** Tokens that the filters kept, most likely first (equals by id); valid until their room is used again. */
@@ -82,7 +86,7 @@ export function keptTokens(
 function likelyTokens(
   scores: Float32Array,
   { temperature, topK, topP, minP }: Omit<TokenFilters, "repetitionPenalty">,
-  { highest, total }: VocabularyMass,
+  { highest, total, blockHighest }: VocabularyMass,
   room: SortingRoom,
 ): KeptTokens {
   const needed = topP < 1 && topK === 0 ? topP * total : 0;
@@ -90,16 +94,20 @@ function likelyTokens(
     const lowest = highest - window * temperature;
     let count = 0;
     let weight = 0;
-    for (let id = 0; id < scores.length; id++) {
-      const score = scores[id] as number;
-      if (score < lowest) continue;
-      count += 1;
-      weight += Math.exp((score - highest) / temperature);
+    for (let block = 0; block < blockHighest.length; block++) {
+      if (blockHighest[block]! < lowest) continue;
+      const end = Math.min((block + 1) * LOGIT_BLOCK, scores.length);
+      for (let id = block * LOGIT_BLOCK; id < end; id++) {
+        const score = scores[id] as number;
+        if (score < lowest) continue;
+        count += 1;
+        weight += Math.exp((score - highest) / temperature);
+      }
     }
     const everything = count === scores.length || window > WIDEST_WINDOW;
     const enough = count >= topK && weight >= needed && (topK > 0 || topP < 1 || Math.exp(-window) < minP);
     if (!everything && !enough) continue;
-    const ids = sortDescending(scores, lowest, count, room);
+    const ids = sortDescending(scores, blockHighest, { lowest, count }, room);
     const weights = room.weights.subarray(0, count);
     for (let i = 0; i < count; i++) weights[i] = Math.exp((scores[ids[i]!]! - highest) / temperature);
     return { ids, weights };
@@ -129,17 +137,26 @@ const makeRoom = (size: number): SortingRoom => ({
  * ascend where it descends, and its id in the bits below are one exact double: typed arrays sort those natively,
  * where a nucleus of a hundred thousand tokens would take a comparison function longer than the forward pass.
  */
-function sortDescending(scores: Float32Array, lowest: number, count: number, room: SortingRoom): Uint32Array {
+function sortDescending(
+  scores: Float32Array,
+  blockHighest: Float32Array,
+  { lowest, count }: { readonly lowest: number; readonly count: number },
+  room: SortingRoom,
+): Uint32Array {
   const bitsOf = new Uint32Array(scores.buffer, scores.byteOffset, scores.length);
   if (room.keys.length < count) Object.assign(room, makeRoom(scores.length));
   const keys = room.keys.subarray(0, count);
   let filled = 0;
-  for (let id = 0; id < scores.length; id++) {
-    const score = scores[id] as number;
-    if (score < lowest) continue;
-    const bits = score === 0 ? 0 : (bitsOf[id] as number); // -0 is no lower than 0
-    const descending = bits > SIGN ? bits : SIGN - 1 - bits;
-    keys[filled++] = descending * ID_RANGE + id;
+  for (let block = 0; block < blockHighest.length; block++) {
+    if (blockHighest[block]! < lowest) continue;
+    const end = Math.min((block + 1) * LOGIT_BLOCK, scores.length);
+    for (let id = block * LOGIT_BLOCK; id < end; id++) {
+      const score = scores[id] as number;
+      if (score < lowest) continue;
+      const bits = score === 0 ? 0 : (bitsOf[id] as number); // -0 is no lower than 0
+      const descending = bits > SIGN ? bits : SIGN - 1 - bits;
+      keys[filled++] = descending * ID_RANGE + id;
+    }
   }
   keys.sort();
   const ids = room.ids.subarray(0, count);
@@ -193,17 +210,26 @@ function drawFromAll(
 
 function sumMass(scores: Float32Array, temperature: number): VocabularyMass {
   const highest = scores[argmax(scores)] as number;
+  const blockHighest = new Float32Array(Math.ceil(scores.length / LOGIT_BLOCK)).fill(-Infinity);
   let total = 0;
   for (let id = 0; id < scores.length; id++) {
-    total += Math.exp(((scores[id] as number) - highest) / temperature);
+    const score = scores[id] as number;
+    total += Math.exp((score - highest) / temperature);
+    const block = Math.floor(id / LOGIT_BLOCK);
+    if (score > blockHighest[block]!) blockHighest[block] = score;
   }
-  return { highest, total };
+  return { highest, total, blockHighest };
 }
 
 function argmax(scores: Float32Array): number {
   let best = 0;
   for (let id = 1; id < scores.length; id++) if ((scores[id] as number) > (scores[best] as number)) best = id;
   return best;
+}
+
+/** The first token of the highest score, which is in the first block that has it. */
+function highestToken(scores: Float32Array, { highest, blockHighest }: VocabularyMass): number {
+  return scores.indexOf(highest, blockHighest.indexOf(highest) * LOGIT_BLOCK);
 }
 
 function penalise(logits: Float32Array, penalty: number, seen: ReadonlySet<number>): Float32Array {

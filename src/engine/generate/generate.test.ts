@@ -92,9 +92,9 @@ describe("generate", () => {
     const tokenIds = buildPrompt(tiny.tokenizer, "What is 2 + 3?", { format: "notebook" }).tokenIds;
     const { tokens, ends, answers } = await play(generate(tiny, { tokenIds }, { ...DRAW, layers }));
     expect(answers).toEqual(await sampleAnswers(tiny, tokenIds, DRAW));
-    for (const { row, answer, readLast } of ends) {
+    for (const { row, answer, residual } of ends) {
       const own = tokens.filter((event) => event.row === row).map(({ residual }) => residual as Float32Array);
-      const states = [...own, await readLast()];
+      const states = [...own, residual as Float32Array];
       const { residuals } = await tiny.trace([...tokenIds, ...answer.tokenIds], {
         layers,
         positions: states.map((_, i) => tokenIds.length - 1 + i),

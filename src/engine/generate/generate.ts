@@ -1,12 +1,12 @@
 import { SepError } from "../../errors.ts";
 import { createRng, type Rng } from "../../math/rng.ts";
-import type { LanguageModel, PrefilledPrompt } from "../language-model.ts";
-import { emptyKvBlock, selectKvRows } from "../session/kv-block.ts";
+import type { LanguageModel } from "../language-model.ts";
 import { buildPrompt, type Prompt, type PromptOptions } from "../tokenizer/build-prompt.ts";
 import type { ChatMessage } from "../tokenizer/chat-template.ts";
 import { cutAnswer, endsInStopString } from "./answer-end.ts";
-import { createTokenChooser, type VocabularyMass } from "./choose-token.ts";
-import { extendRows } from "./extend-rows.ts";
+import type { Prediction } from "./batcher.ts";
+import { createTokenChooser } from "./choose-token.ts";
+import type { PrefilledPrompt } from "./prefill.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 import { createTextDeltas, type TextDeltas } from "./text-deltas.ts";
 
@@ -74,16 +74,16 @@ export interface EndEvent {
   readonly kind: "end";
   readonly row: number;
   readonly answer: SampledAnswer;
-  /** The residual stream of the answer's last token, which predicted nothing, in a pass of its own: [layers * D]. */
-  readLast(): Promise<Float32Array>;
+  /** [layers * D] of the answer's last token, which predicted nothing; null without `layers`. */
+  readonly residual: Float32Array | null;
 }
 
 export type GenerationEvent = TokenEvent | EndEvent;
 
 /**
- * Generates answers to one prompt or conversation, all in the same passes over one shared prefix, and yields every
- * token as it is drawn. An answer depends on the model, the prompt, the sampler, the seed, the stream key and its own
- * run id, and on nothing else: not on how many are drawn, in which order, or before or after an interruption.
+ * Generates answers to one prompt or conversation over one shared prefix, and yields every token as it is drawn. All that
+ * is generated with one model at a time runs in the same passes. An answer depends on the model, the prompt, the sampler, the seed, the stream key and its own
+ * run id, and on nothing else: not on what runs beside it, in which order, or before or after an interruption.
  * @returns one answer per run id, in that order
  * @throws SepError `prompt-too-long`, and for messages as `buildPrompt`; the signal's reason
  */
@@ -101,12 +101,10 @@ export async function* generate(
     text = true,
   }: GenerateOptions,
 ): AsyncGenerator<GenerationEvent, SampledAnswer[]> {
-  const { config, session } = model;
   const asked = isConversation(prompt) ? buildPrompt(model.tokenizer, prompt, prompting) : prompt;
-  const limit = Math.min(sampler.maxNewTokens, roomAfter(asked.tokenIds, config.maxPositions));
-  const prefilled = isPrefilled(asked) ? asked : await model.prefill(asked.tokenIds, { layers, signal });
-  const { prefix, layers: read } = prefilled;
+  const limit = Math.min(sampler.maxNewTokens, roomAfter(asked.tokenIds, model.config.maxPositions));
   const addToken = createTokenAdder(model, sampler, limit);
+  const read = isPrefilled(asked) ? asked.layers : layers;
   const drafts = runIds.map((runId, row) =>
     createDraft(runId, row, {
       rng: createRng("sample", seed, streamKey, runId),
@@ -114,44 +112,54 @@ export async function* generate(
       deltas: text ? createTextDeltas(model.tokenizer.decode, sampler.stopStrings) : null,
     }),
   );
-
-  let active = drafts;
-  let suffix = emptyKvBlock(config, active.length);
-  const first = await readPredictions(model, prefilled.logits, [prefilled.residual], sampler);
-  let predictions = active.map(() => first[0] as Prediction);
-  while (active.length > 0) {
-    const before = suffix;
-    for (const [index, draft] of active.entries()) {
-      yield addToken(draft, predictions[index] as Prediction);
-      const { row, answer } = draft;
-      if (answer === null) continue;
-      const readLast = async (): Promise<Float32Array> => {
-        const last = await extendRows(session, [answer.tokenIds.slice(-1)], {
-          prefix,
-          suffix: selectKvRows(config, before, [index]),
-          trace: [{ row: 0, offset: 0 }],
-          layers: read,
-          keepKv: false,
-          signal,
-        });
-        return last.residuals[0] as Float32Array;
-      };
-      yield { kind: "end", row, answer, readLast };
+  const events: GenerationEvent[] = [];
+  const end = (row: number, residual: Float32Array | null): void => {
+    events.push({ kind: "end", row, answer: drafts[row]?.answer as SampledAnswer, residual });
+  };
+  const state: { outcome: "running" | "finished" | { readonly failure: unknown } } = { outcome: "running" };
+  let wake = (): void => undefined;
+  const conclude = (outcome: typeof state.outcome): void => {
+    state.outcome = outcome;
+    wake();
+  };
+  const withdraw = model.batcher.submit({
+    prompt: asked,
+    rows: runIds.length,
+    maxTokens: limit,
+    temperature: sampler.temperature,
+    layers: read,
+    signal,
+    next(row, prediction) {
+      const draft = drafts[row] as Draft;
+      const event = addToken(draft, prediction);
+      events.push(event);
+      wake();
+      if (draft.answer === null) return { tokenId: event.tokenId, isLast: false };
+      if (read.length > 0) return { tokenId: event.tokenId, isLast: true };
+      end(row, null);
+      return null;
+    },
+    close(row, residual) {
+      end(row, residual);
+      wake();
+    },
+    finish: () => conclude("finished"),
+    fail: (failure) => conclude({ failure }),
+  });
+  try {
+    for (;;) {
+      yield* events.splice(0);
+      if (events.length > 0) continue;
+      const { outcome } = state;
+      if (outcome === "finished") return drafts.map(({ answer }) => answer as SampledAnswer);
+      if (outcome !== "running") throw outcome.failure;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
     }
-    const going = active.flatMap(({ answer }, index) => (answer === null ? [index] : []));
-    if (going.length === 0) break;
-    if (going.length < active.length) suffix = selectKvRows(config, suffix, going);
-    active = going.map((index) => active[index] as Draft);
-    const places = active.map((_, row) => ({ row, offset: 0 }));
-    const step = await extendRows(
-      session,
-      active.map(({ tokenIds }) => tokenIds.slice(-1)),
-      { prefix, suffix, predict: places, trace: read.length > 0 ? places : [], layers: read, signal },
-    );
-    suffix = step.suffix;
-    predictions = await readPredictions(model, step.logits, step.residuals, sampler);
+  } finally {
+    withdraw();
   }
-  return drafts.map(({ answer }) => answer as SampledAnswer);
 }
 
 /**
@@ -184,49 +192,6 @@ function roomAfter(promptIds: readonly number[], maxPositions: number): number {
     "prompt-too-long",
     `The prompt has ${promptIds.length} tokens, and the model takes ${maxPositions} with the answer. Shorten the question or the system prompt.`,
   );
-}
-
-/** What the model predicts after one row. */
-interface Prediction {
-  /** [V] */
-  readonly logits: Float32Array;
-  /** [layers * D] */
-  readonly residual: Float32Array | null;
-  /** At the sampler's temperature; null for greedy decoding, which needs none. */
-  readonly mass: VocabularyMass | null;
-  /** Nats, at temperature 1. */
-  readonly entropy: number;
-  /** ln p of a token, nats, at temperature 1. */
-  logprob(tokenId: number): number;
-}
-
-/**
- * @param logits [rows, V]
- * @param residuals per row [layers * D]; none where none were read
- */
-async function readPredictions(
-  { vocabulary, config }: LanguageModel,
-  logits: Float32Array,
-  residuals: readonly (Float32Array | null)[],
-  { temperature }: SamplerSettings,
-): Promise<Prediction[]> {
-  const size = config.vocabularySize;
-  const rows = logits.length / size;
-  const measures = await vocabulary.measure(logits, rows, temperature || 1);
-  return Array.from({ length: rows }, (_, row) => {
-    const own = logits.subarray(row * size, (row + 1) * size);
-    const highest = measures.highest[row] as number;
-    const highestLogprob = measures.highestLogprob[row] as number;
-    const total = Math.exp(-(measures.temperedLogprob[row] as number));
-    return {
-      logits: own,
-      residual: residuals[row] ?? null,
-      mass: temperature === 0 ? null : { highest, total },
-      // rounding can leave a hair below zero where one token has all the probability
-      entropy: Math.max(0, measures.entropy[row] as number),
-      logprob: (tokenId) => Math.min(0, (own[tokenId] as number) - highest + highestLogprob),
-    };
-  });
 }
 
 /** An answer that is being generated. */

@@ -86,10 +86,7 @@ function placeFeeds({ tokenIds, rows, traceRows, logitRows }: DecoderPass, past:
 }
 
 /** Which row's queries are in which slot of their group; kept while the rows stay. */
-function createSlotFeeds({
-  headCount,
-  kvHeadCount: heads,
-}: DecoderConfig): (pass: DecoderPass) => Tensors {
+function createSlotFeeds({ headCount, kvHeadCount: heads }: DecoderConfig): (pass: DecoderPass) => Tensors {
   // onnxruntime multiplies a single row by another kernel, with another rounding, than two or more
   const leastSlots = headCount === heads ? 2 : 1;
   let key = "";
@@ -146,7 +143,10 @@ function createMaskFeeds(config: DecoderConfig): (pass: DecoderPass) => Tensors 
   let kept: Tensor | null = null;
   return ({ tokenIds, rows, prefix, suffix, groupOf }) => {
     const tokens = tokenIds.length / rows;
-    const prefixLengths = Array.from({ length: rows }, (_, row) => prefix.lengths[groupOf?.[row] ?? 0] as number);
+    const prefixLengths = Array.from(
+      { length: rows },
+      (_, row) => prefix.lengths[groupOf?.[row] ?? 0] as number,
+    );
     const spanMask = (lengths: readonly number[], capacity: number): Tensor =>
       floatTensor(capacityMask(lengths, capacity), [rows, 1, 1, capacity]);
     const width = prefix.capacity + suffix.capacity + tokens;

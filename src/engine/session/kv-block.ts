@@ -46,6 +46,10 @@ export function capacityFor({ headSize }: KvSizes, length: number): number {
   return Math.max(least, Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP);
 }
 
+/** What keys and values of one token take. */
+export const kvBytesPerToken = ({ blockCount, kvHeadCount, headSize }: KvSizes): number =>
+  2 * blockCount * kvHeadCount * headSize * Float32Array.BYTES_PER_ELEMENT;
+
 /** A block that holds no tokens yet. */
 export const emptyKvBlock = (sizes: KvSizes, rows: number): KvBlock =>
   createKvBlock(sizes, { lengths: new Array<number>(rows).fill(0), capacity: 0 }, () => new Float32Array(0));
