@@ -99,6 +99,7 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
     endTokenIds: readEndTokens(checkpoint),
     generationDefaults: readGenerationDefaults(checkpoint.generation),
     ...plan,
+    threadsPerPass: passThreads,
     limits: { rows: ROWS_PER_PASS, kvBytes: (SHARE_FOR_KEYS * readMachine().memoryBytes) / plan.workers },
     session: createLazySession(config, open),
     vocabulary: createVocabularySession(nodeRuntime, passThreads),

@@ -99,6 +99,7 @@ export async function openModel(
     generationDefaults: readGenerationDefaults(generation),
     workers: 1,
     threadsPerWorker: threads,
+    threadsPerPass: threads,
     limits: PAGE_LIMITS,
     session: await openDecoderSession(runtime, model, config, { threads, embeddingTable }),
     vocabulary: createVocabularySession(runtime, threads),

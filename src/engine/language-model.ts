@@ -45,6 +45,8 @@ export interface LanguageModel extends AsyncDisposable {
   readonly workers: number;
   /** onnxruntime's threads within each. */
   readonly threadsPerWorker: number;
+  /** onnxruntime's threads of this model's own passes. */
+  readonly threadsPerPass: number;
   readonly session: DecoderSession;
   readonly vocabulary: VocabularySession;
   /** Generates: all that is asked of the model at a time runs in the same passes. */
@@ -90,6 +92,7 @@ export type LanguageModelParts = Pick<
   | "generationDefaults"
   | "workers"
   | "threadsPerWorker"
+  | "threadsPerPass"
   | "session"
   | "vocabulary"
 > & {
@@ -102,7 +105,7 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
   const { limits, ...rest } = parts;
   return {
     ...rest,
-    batcher: createBatcher(session, parts.vocabulary, limits),
+    batcher: createBatcher(session, parts.vocabulary, { ...limits, threads: parts.threadsPerPass }),
     async prefill(tokenIds, options) {
       requireTokens(tokenIds, config);
       const passes = prefillPrompt(session, tokenIds, options);

@@ -4,7 +4,7 @@ import type { Json } from "../../formats/json.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import type { BackendWith } from "../backend.ts";
-import { openLocalEngine } from "./local-engine.ts";
+import { openLocalEngine, ROWS_PER_WORKER } from "./local-engine.ts";
 import { type OpenModelOptions, openModel } from "./open-model.ts";
 
 /**
@@ -43,7 +43,9 @@ export function createLocalBackend(model: LanguageModel): AnswerBackend & StateB
     tokenEntropies: "vocabulary",
     normState: "residual",
     async *openSampler(prompts) {
-      return openLocalEngine(model, prompts.length);
+      const engine = await openLocalEngine(model, prompts.length);
+      // enough to fill the batches, however few answers each question gets
+      return { ...engine, concurrency: engine.concurrency * ROWS_PER_WORKER };
     },
     async *openReader(questions) {
       return openLocalEngine(model, questions);

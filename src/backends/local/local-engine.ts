@@ -10,13 +10,22 @@ import { traceAnswers } from "../../states/trace-answers.ts";
 export interface LocalEngine extends AnswerSampler, StateReader {}
 
 /**
+ * Rows that a worker has at a time: those of its batch, and some that wait for the next that end, so that what is left at
+ * the end of a run is shared evenly.
+ */
+export const ROWS_PER_WORKER = 60;
+
+/**
  * An engine for some questions. onnxruntime's Node binding runs a pass on the thread that asks for it, so copies of a
  * model run in parallel only on threads of our own, each with the model loaded.
  * @param questions how many there are to do
  */
 export async function openLocalEngine(model: LanguageModel, questions: number): Promise<LocalEngine> {
-  const workers = Math.min(model.workers, Math.floor(questions / QUESTIONS_WORTH_A_WORKER));
-  if (workers < 2 || !canStartWorkers()) return runHere(model);
+  // a pass that is split among more threads rounds differently: what is left of a run must not be drawn by one
+  const isSplit = model.threadsPerPass !== model.threadsPerWorker;
+  const worthIt = isSplit ? questions : Math.floor(questions / QUESTIONS_WORTH_A_WORKER);
+  const workers = Math.min(model.workers, worthIt);
+  if (workers < (isSplit ? 1 : 2) || !canStartWorkers()) return runHere(model);
   const { id, revision, dtype, device, weights_sha256 } = model.provenance;
   return startModelWorkers(model.path, workers, {
     name: { id, revision },
@@ -59,7 +68,7 @@ export interface WorkerSetup {
 }
 
 /**
- * Starts threads that each load the model and do one job at a time.
+ * Starts threads that each load the model; answers to several questions are drawn in the same passes.
  * @param path where the model is
  * @param options for each one's `loadModel`
  */
@@ -73,13 +82,17 @@ export async function startModelWorkers(
     workerFile(import.meta.url, "model-worker"),
     count,
     setup,
+    ROWS_PER_WORKER,
   );
   return {
     concurrency: count,
     draw: (prompt, { signal, ...options }) =>
-      threads.submit({ kind: "draw", job: [prompt, options] }, signal) as ReturnType<LocalEngine["draw"]>,
+      threads.submit(
+        { kind: "draw", job: [prompt, options] },
+        { size: options.runIds.length, signal },
+      ) as ReturnType<LocalEngine["draw"]>,
     read: (promptIds, answers, { signal, ...options }) =>
-      threads.submit({ kind: "read", job: [promptIds, answers, options] }, signal) as ReturnType<
+      threads.submit({ kind: "read", job: [promptIds, answers, options] }, { signal }) as ReturnType<
         LocalEngine["read"]
       >,
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),

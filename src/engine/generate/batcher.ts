@@ -96,7 +96,7 @@ interface ActiveRow {
 export function createBatcher(
   session: DecoderSession,
   vocabulary: VocabularySession,
-  limits: BatchLimits,
+  limits: BatchLimits & { readonly threads: number },
 ): Batcher {
   const { config } = session;
   let jobs: RunningJob[] = [];
@@ -209,6 +209,11 @@ async function* runAlready(prompt: PrefilledPrompt): AsyncGenerator<void, Prefil
 /** The rows that run, with their keys and values. */
 interface Batch {
   readonly rows: readonly ActiveRow[];
+  /**
+   * Rows and prompts of no tokens before them. Products of a row or a prompt are split among threads, which changes
+   * their rounding, unless there are as many of them as threads.
+   */
+  readonly idle: number;
   readonly prefixes: KvRows;
   readonly suffixes: KvRows;
   /** Whether one more row of a job fits beside those that run. */
@@ -218,27 +223,34 @@ interface Batch {
   removeEnded(): readonly ActiveRow[];
 }
 
-function createBatch(config: DecoderConfig, limits: BatchLimits): Batch {
+function createBatch(config: DecoderConfig, limits: BatchLimits & { readonly threads: number }): Batch {
   const rows: ActiveRow[] = [];
   const groups: RunningJob[] = [];
   const suffixes = createKvRows(config, limits.rows);
   const prefixes = createKvRows(config, 1);
+  const idle = Math.ceil(limits.threads / config.kvHeadCount) - 1;
+  for (let i = 0; i < idle; i++) {
+    suffixes.add();
+    prefixes.add();
+  }
   const capacity = (lengths: readonly number[]): number => capacityFor(config, Math.max(...lengths));
 
   const remove = (at: number): void => {
     const { owner } = rows[at] as ActiveRow;
-    suffixes.remove(at);
+    suffixes.remove(idle + at);
     moveLastTo(rows, at);
     owner.active -= 1;
     if (owner.active > 0) return;
     const group = owner.group as number;
     prefixes.remove(group);
-    moveLastTo(groups, group);
-    if (group < groups.length) (groups[group] as RunningJob).group = group;
+    moveLastTo(groups, group - idle);
+    const moved = groups[group - idle];
+    if (moved !== undefined) moved.group = group;
     owner.group = null;
   };
   return {
     rows,
+    idle,
     prefixes,
     suffixes,
     fits(owner) {
@@ -278,6 +290,8 @@ function moveLastTo<T>(items: T[], index: number): void {
   if (index < items.length) items[index] = last;
 }
 
+const IDLE_TOKEN = 0;
+
 interface PassOutcome {
   readonly predicted: readonly { readonly row: ActiveRow; readonly prediction: Prediction }[];
   readonly closed: readonly { readonly row: ActiveRow; readonly residual: Float32Array }[];
@@ -287,17 +301,23 @@ interface PassOutcome {
 async function runPass(
   session: DecoderSession,
   vocabulary: VocabularySession,
-  { rows, prefixes, suffixes }: Batch,
+  { rows, idle, prefixes, suffixes }: Batch,
 ): Promise<PassOutcome> {
-  const at = rows.map((row, index) => ({ row, index, step: row.step as RowStep, job: row.owner.job }));
+  const idles = Array.from({ length: idle }, (_, index) => index);
+  const at = rows.map((row, index) => ({
+    row,
+    index: idle + index,
+    step: row.step as RowStep,
+    job: row.owner.job,
+  }));
   const predicting = at.filter(({ step }) => !step.isLast);
   const tracing = at.filter(({ job }) => job.layers.length > 0);
   const layers = [...new Set(tracing.flatMap(({ job }) => job.layers))];
   const pass = await session.run({
-    tokenIds: at.map(({ step }) => step.tokenId),
-    rows: rows.length,
+    tokenIds: [...idles.map(() => IDLE_TOKEN), ...at.map(({ step }) => step.tokenId)],
+    rows: idle + rows.length,
     prefix: prefixes.block,
-    groupOf: rows.map(({ owner }) => owner.group as number),
+    groupOf: [...idles, ...rows.map(({ owner }) => owner.group as number)],
     suffix: suffixes.block,
     logitRows: predicting.map(({ index }) => index),
     traceRows: tracing.map(({ index }) => index),

@@ -4,14 +4,18 @@ import { SepError, type SepErrorCode } from "../../errors.ts";
 // onnxruntime's Node binding runs a pass on the thread that asks for it, so work is done in parallel only on threads of
 // our own. Jobs go out and results come back by structured clone.
 
-/** Threads that do one job each at a time; more jobs wait for the first that is free. */
+/** Threads that do as many jobs at a time as they have room for; more jobs wait, in their order, for the first room. */
 interface WorkerThreads<Job, Result> extends AsyncDisposable {
   readonly count: number;
-  /**
-   * @param signal tells the thread to give the job up; a job that still waits is not begun
-   * @throws the job's own error with its code, or that of the thread if it died
-   */
-  submit(job: Job, signal?: AbortSignal): Promise<Result>;
+  /** @throws the job's own error with its code, or that of the thread if it died */
+  submit(job: Job, options?: SubmitOptions): Promise<Result>;
+}
+
+interface SubmitOptions {
+  /** How much of a thread's room the job takes; all of it by default. A job that takes more gets a thread of its own. */
+  readonly size?: number;
+  /** Tells the thread to give the job up; a job that still waits is not begun. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 type Request =
@@ -38,25 +42,37 @@ export const canStartWorkers = (): boolean =>
  * Starts threads; dispose them after use, which ends them whatever they are at.
  * @param file  an entry point that calls {@link serveJobs}
  * @param setup what each of them finds in its `workerData`
+ * @param room  of each, in the units of the jobs' sizes
  */
 export function startWorkerThreads<Job, Result>(
   file: URL,
   count: number,
   setup: unknown,
+  room = 1,
 ): WorkerThreads<Job, Result> {
-  const threads = Array.from({ length: count }, () => startThread(file, setup));
-  const idle = [...threads];
-  const waiting: ((thread: Thread) => void)[] = [];
+  const threads = Array.from({ length: count }, () => ({ ...startThread(file, setup), load: 0 }));
+  const waiting: { readonly size: number; begin(thread: (typeof threads)[number]): void }[] = [];
+  const dispatch = (): void => {
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      const thread = threads.reduce((least, other) => (other.load < least.load ? other : least));
+      if (thread.load > 0 && thread.load + next.size > room) return;
+      waiting.shift();
+      thread.load += next.size;
+      next.begin(thread);
+    }
+  };
   return {
     count,
-    async submit(job, signal) {
-      const thread = idle.pop() ?? (await new Promise<Thread>((resolve) => waiting.push(resolve)));
+    async submit(job, { size = room, signal } = {}) {
+      const thread = await new Promise<(typeof threads)[number]>((begin) => {
+        waiting.push({ size, begin });
+        dispatch();
+      });
       try {
         return (await thread.run(job, signal)) as Result;
       } finally {
-        const next = waiting.shift();
-        if (next === undefined) idle.push(thread);
-        else next(thread);
+        thread.load -= size;
+        dispatch();
       }
     },
     async [Symbol.asyncDispose]() {

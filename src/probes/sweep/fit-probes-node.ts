@@ -45,9 +45,9 @@ function startWorkers(workers: number, signal: AbortSignal | undefined): ProbeEn
   const threads = startWorkerThreads<ProbeJob, unknown>(file, workers, null);
   return {
     concurrency: workers,
-    score: (job) => threads.submit(job, signal) as Promise<ScoreResult>,
-    fit: (job) => threads.submit(job, signal) as Promise<FitResult>,
-    permute: (job) => threads.submit(job, signal) as Promise<PermuteResult>,
+    score: (job) => threads.submit(job, { signal }) as Promise<ScoreResult>,
+    fit: (job) => threads.submit(job, { signal }) as Promise<FitResult>,
+    permute: (job) => threads.submit(job, { signal }) as Promise<PermuteResult>,
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };
 }

@@ -1,0 +1,109 @@
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { loadModel } from "../../checkpoint/load-model.ts";
+import type { LanguageModel } from "../language-model.ts";
+import { type BatchLimits, createBatcher } from "./batcher.ts";
+import { type SampledAnswer, sampleAnswers } from "./generate.ts";
+import type { SamplerSettings } from "./sampler-settings.ts";
+
+const SAMPLER: SamplerSettings = {
+  temperature: 1,
+  topP: 0.95,
+  topK: 0,
+  minP: 0,
+  repetitionPenalty: 1,
+  maxNewTokens: 70,
+  stopStrings: [],
+  stopTokenIds: [3],
+};
+const ROOMY: BatchLimits = { rows: 40, kvBytes: 2 ** 30 };
+
+const openTiny = (name: string): Promise<LanguageModel> =>
+  loadModel(fileURLToPath(new URL(`../../../test/golden/checkpoints/${name}`, import.meta.url)), {
+    threads: 1,
+  });
+
+const withLimits = (model: LanguageModel, limits: BatchLimits, threads = 1): LanguageModel => ({
+  ...model,
+  batcher: createBatcher(model.session, model.vocabulary, { ...limits, threads }),
+});
+
+/** Prompts of 1 to 300 tokens: with and without a second chunk, in spans of one to five steps of capacity. */
+const promptOf = (length: number, vocabularySize: number): number[] =>
+  Array.from({ length }, (_, i) => (i * 31 + length * 7) % vocabularySize);
+const LENGTHS = [5, 1, 64, 65, 130, 300, 12];
+
+const draw = (
+  model: LanguageModel,
+  length: number,
+  { runIds = [0, 1, 2], ...options }: Partial<Parameters<typeof sampleAnswers>[2]> = {},
+): Promise<SampledAnswer[]> =>
+  sampleAnswers(model, promptOf(length, model.config.vocabularySize), {
+    runIds,
+    sampler: SAMPLER,
+    seed: 5,
+    streamKey: `question ${length}`,
+    ...options,
+  });
+
+describe("a batch of rows after several prompts", () => {
+  // grouped, single and shared key heads; masks by span, of a window and of capped scores; positions without rotation
+  it.each(["qwen3-tied", "gpt2-tied", "gemma2-softcaps", "mistral-window", "olmo2-mha"])(
+    "gives every answer the bits that it has alone, whatever runs beside it: %s",
+    async (name) => {
+      await using model = await openTiny(name);
+      const lengths = LENGTHS.filter((length) => length + SAMPLER.maxNewTokens < model.config.maxPositions);
+      const alone: SampledAnswer[][] = [];
+      for (const length of lengths) {
+        const answers: SampledAnswer[] = [];
+        for (const runId of [0, 1, 2]) answers.push(...(await draw(model, length, { runIds: [runId] })));
+        alone.push(answers);
+      }
+      expect(new Set(alone.flat().map(({ tokenIds }) => tokenIds.length)).size).toBeGreaterThan(3);
+      for (const limits of [ROOMY, { ...ROOMY, rows: 4 }, { ...ROOMY, kvBytes: 1 }]) {
+        const batched = withLimits(model, limits);
+        expect(await Promise.all(lengths.map((length) => draw(batched, length)))).toEqual(alone);
+      }
+    },
+  );
+
+  it("lets other rows end when a reader leaves, and when a job is stopped", async () => {
+    await using model = await openTiny("qwen3-tied");
+    const alone = await draw(model, 12);
+    const abort = new AbortController();
+    const stopped = draw(model, 65, { signal: abort.signal });
+    const kept = draw(model, 12);
+    abort.abort(new Error("stopped here"));
+    await expect(stopped).rejects.toThrow("stopped here");
+    expect(await kept).toEqual(alone);
+    await expect(draw(model, 5, { signal: abort.signal })).rejects.toThrow("stopped here");
+    expect(await draw(model, 12)).toEqual(alone);
+  });
+
+  it("fails every job of a pass that fails, and serves the next", async () => {
+    await using model = await openTiny("qwen3-tied");
+    let left = 3;
+    const session = {
+      ...model.session,
+      run: (pass: Parameters<typeof model.session.run>[0]) =>
+        left-- > 0 ? model.session.run(pass) : Promise.reject(new Error("no device")),
+    };
+    const failing = {
+      ...model,
+      batcher: createBatcher(session, model.vocabulary, { ...ROOMY, threads: 1 }),
+    };
+    const drawn = await Promise.allSettled([draw(failing, 5), draw(failing, 12)]);
+    expect(drawn.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    left = Number.POSITIVE_INFINITY;
+    expect(await draw(failing, 12)).toEqual(await draw(model, 12));
+  });
+});
+
+it("gives the same bits in passes that are split among threads", async () => {
+  const path = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
+  await using model = await loadModel(path, { threads: 4 });
+  const split = withLimits(model, ROOMY, 4);
+  const alone = await draw(split, 130);
+  const [beside] = await Promise.all([draw(split, 130), draw(split, 300), draw(split, 5)]);
+  expect(beside).toEqual(alone);
+});
