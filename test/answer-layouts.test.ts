@@ -6,9 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createVllmAnswers } from "../src/backends/vllm/vllm-answers.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import { readTokenizerFiles } from "../src/checkpoint/tokenizer/load-text-tokenizer.ts";
+import { createBatcher } from "../src/engine/generate/batcher.ts";
 import type { SamplerSettings } from "../src/engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
 import type { TracePosition } from "../src/engine/places.ts";
+import type { DecoderSession } from "../src/engine/session/decoder-session.ts";
 import type { PromptFormat } from "../src/engine/tokenizer/prompt-format.ts";
 import { createTextTokenizer, type TextTokenizer } from "../src/engine/tokenizer/text-tokenizer.ts";
 import type { ServerPool } from "../src/net/server-pool.ts";
@@ -338,15 +340,13 @@ function dictate(model: LanguageModel, tokens: readonly number[]): LanguageModel
     logits[tokens[written++] ?? expect.unreachable("the answer goes on")] = 20;
     return logits;
   };
-  return {
-    ...model,
-    prefill: async (ids) => ({ ...(await model.prefill(ids)), logits: next() }),
-    session: {
-      config: model.session.config,
-      run: async (pass) => ({ ...(await model.session.run(pass)), logits: next() }),
-      [Symbol.asyncDispose]: async () => undefined,
-    },
+  const session: DecoderSession = {
+    ...model.session,
+    run: async (pass) => ({ ...(await model.session.run(pass)), logits: next() }),
   };
+  const { vocabulary } = model;
+  const limits = { rows: 1, kvBytes: 0 };
+  return { ...model, session, batcher: createBatcher({ session, vocabulary, threads: 1 }, limits) };
 }
 
 /** As vLLM answers: all tokens that were drawn, and what stopped it. */

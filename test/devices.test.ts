@@ -54,7 +54,7 @@ async function computeAll(model: LanguageModel): Promise<number[]> {
   const { config, session } = model;
   const tokenIds = Array.from({ length: 24 }, (_, i) => (i * 37 + 11) % config.vocabularySize);
   const prompt = await model.trace(tokenIds, { finalNorm: true });
-  const { prefix, logits } = await model.prefill(tokenIds);
+  const { prefix, logits } = await model.prefill({ tokenIds });
   const values = [...prompt.residuals, ...(prompt.finalNorms ?? []), ...logits];
   let suffix = emptyKvBlock(config, 3);
   for (const step of [0, 1]) {

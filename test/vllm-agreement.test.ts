@@ -51,7 +51,7 @@ const recorded = (name: string, server = "plain"): Exchange =>
 async function logprobsOf(prompt: readonly number[], tokenIds: readonly number[]): Promise<number[]> {
   const logprobs: number[] = [];
   for (const [i, tokenId] of tokenIds.entries()) {
-    const { logits } = await model.prefill([...prompt, ...tokenIds.slice(0, i)]);
+    const { logits } = await model.prefill({ tokenIds: [...prompt, ...tokenIds.slice(0, i)] });
     const highest = Math.max(...logits);
     const mass = logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0);
     logprobs.push((logits[tokenId] as number) - highest - Math.log(mass));

@@ -74,9 +74,9 @@ describe("a model of the hub", () => {
     await using local = await loadModel(path, { threads: 1 });
     expect(local.provenance).toMatchObject({ id: path, revision: null });
     expect(local.provenance.weights_sha256).toBe(model.provenance.weights_sha256);
-    const expected = (await local.prefill([1, 2, 3])).logits;
-    expect((await model.prefill([1, 2, 3])).logits).toEqual(expected);
-    expect((await again.prefill([1, 2, 3])).logits).toEqual(expected);
+    const expected = (await local.prefill({ tokenIds: [1, 2, 3] })).logits;
+    expect((await model.prefill({ tokenIds: [1, 2, 3] })).logits).toEqual(expected);
+    expect((await again.prefill({ tokenIds: [1, 2, 3] })).logits).toEqual(expected);
   });
 });
 

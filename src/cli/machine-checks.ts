@@ -159,7 +159,7 @@ export async function checkPocket(signal: AbortSignal): Promise<Check> {
   const name = "embedded model";
   try {
     await using model = await loadModel(POCKET_MODEL);
-    const { logits } = await model.prefill([0], { signal });
+    const { logits } = await model.prefill({ tokenIds: [0] }, { signal });
     if (!logits.every(Number.isFinite)) throw new Error("its logits are not finite numbers");
     const { blockCount, hiddenSize } = model.config;
     return {

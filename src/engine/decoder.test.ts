@@ -71,7 +71,7 @@ describe.each(CASES)("%s against Python transformers", (name) => {
     const promptLength = 90;
     const rows = 3;
     const steps = tokenIds.length - promptLength;
-    const { prefix } = await model.prefill(tokenIds.slice(0, promptLength));
+    const { prefix } = await model.prefill({ tokenIds: tokenIds.slice(0, promptLength) });
     // row 0 follows the golden sequence; the others something else, which must not leak into it
     const rowTokens = Array.from({ length: rows }, (_, row) =>
       tokenIds.slice(promptLength).map((id) => (row === 0 ? id : (id * 7 + row) % config.vocabularySize)),
@@ -108,7 +108,7 @@ describe.each(CASES)("%s against Python transformers", (name) => {
 
   it("gives a row the same bits whatever rows are beside it", async () => {
     const { config, session } = model;
-    const { prefix } = await model.prefill(tokenIds.slice(0, 50));
+    const { prefix } = await model.prefill({ tokenIds: tokenIds.slice(0, 50) });
     const alone = tokenIds.slice(50, 61);
     const runWith = async (rows: readonly (readonly number[])[]): Promise<Float32Array> => {
       let suffix = emptyKvBlock(config, rows.length);
@@ -137,7 +137,7 @@ describe.each(CASES)("%s against Python transformers", (name) => {
 
   it("reads rows of different length in one batch", async () => {
     const { config, session } = model;
-    const { prefix } = await model.prefill(tokenIds.slice(0, 20));
+    const { prefix } = await model.prefill({ tokenIds: tokenIds.slice(0, 20) });
     const rows = [tokenIds.slice(20, 101), tokenIds.slice(20, 23), tokenIds.slice(20, 64)];
     const trace = [
       { row: 0, offset: 80 },

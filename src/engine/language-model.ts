@@ -1,6 +1,12 @@
 import { type Batcher, type BatchLimits, createBatcher } from "./generate/batcher.ts";
 import { extendRows } from "./generate/extend-rows.ts";
-import { type PrefilledPrompt, type PrefillOptions, prefillPrompt } from "./generate/prefill.ts";
+import {
+  createPromptCache,
+  type PrefilledPrompt,
+  type PrefillOptions,
+  type PromptTokens,
+  prefillPrompt,
+} from "./generate/prefill.ts";
 import type { GenerationDefaults } from "./generate/sampler-settings.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
 import { everyLayer, type LayerName, resolveLayer } from "./resolve-layers.ts";
@@ -52,7 +58,7 @@ export interface LanguageModel extends AsyncDisposable {
   /** Generates: all that is asked of the model at a time runs in the same passes. */
   readonly batcher: Batcher;
   /** Runs a prompt and keeps its keys and values as a prefix that any number of samples share. */
-  prefill(tokenIds: readonly number[], options?: PrefillOptions): Promise<PrefilledPrompt>;
+  prefill(prompt: PromptTokens, options?: PrefillOptions): Promise<PrefilledPrompt>;
   /** Reads the residual stream of one sequence. */
   trace(tokenIds: readonly number[], options?: TraceOptions): Promise<Trace>;
 }
@@ -100,15 +106,20 @@ export type LanguageModelParts = Pick<
   readonly limits: BatchLimits;
 };
 
+/** Of the bytes for keys and values, for prompts that may be asked again, and as much for what prompts begin with. */
+const SHARE_OF_CACHE = 0.125;
+
 export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
   const { session, config } = parts;
   const { limits, ...rest } = parts;
+  const { vocabulary, threadsPerPass: threads } = parts;
+  const cache = createPromptCache(SHARE_OF_CACHE * limits.kvBytes);
   return {
     ...rest,
-    batcher: createBatcher(session, parts.vocabulary, { ...limits, threads: parts.threadsPerPass }),
-    async prefill(tokenIds, options) {
-      requireTokens(tokenIds, config);
-      const passes = prefillPrompt(session, tokenIds, options);
+    batcher: createBatcher({ session, vocabulary, cache, threads }, limits),
+    async prefill(prompt, options) {
+      requireTokens(prompt.tokenIds, config);
+      const passes = prefillPrompt(session, prompt, { ...options, cache });
       for (;;) {
         const pass = await passes.next();
         if (pass.done) return pass.value;

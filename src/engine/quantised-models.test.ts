@@ -55,7 +55,7 @@ describe.each(FORMATS.flatMap((dtype) => CHECKPOINTS.map((name) => ({ dtype, nam
 
     it("gives a row the same bits whatever rows are beside it", async () => {
       const { config, session } = model;
-      const { prefix } = await model.prefill([5, 6, 7, 8, 9]);
+      const { prefix } = await model.prefill({ tokenIds: [5, 6, 7, 8, 9] });
       const runWith = async (rows: number): Promise<Float32Array> => {
         const { logits } = await extendRows(
           session,

@@ -16,7 +16,7 @@ test("ln p of the last token of the prompt with A after it", async () => {
   const checkpoint = fileURLToPath(new URL("../../test/golden/checkpoints/qwen3-tied", import.meta.url));
   await using model = await loadModel(checkpoint, { threads: 1 });
   const tokenIds = model.tokenizer.encode(`${zero_shot} A`, { specialTokens: true });
-  const { logits } = await model.prefill(tokenIds.slice(0, -1));
+  const { logits } = await model.prefill({ tokenIds: tokenIds.slice(0, -1) });
   const expected = logits[tokenIds.at(-1)!]! - logSumExp(logits);
   // sums over the vocabulary in float32
   expect(Math.abs((await logPTrue(model, zero_shot)) - expected)).toBeLessThan(1e-4);

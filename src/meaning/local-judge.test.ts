@@ -55,9 +55,9 @@ test("a model that reasons is asked through its template, with its reasoning clo
       renderChat: (messages, { addGenerationPrompt }) =>
         `User: ${messages.map(({ content }) => content).join()}\n${addGenerationPrompt ? "Bot: <think>" : ""}`,
     },
-    prefill: (tokenIds, options) => {
-      asked = model.tokenizer.decode(tokenIds);
-      return model.prefill(tokenIds, options);
+    prefill: (prompt, options) => {
+      asked = model.tokenizer.decode(prompt.tokenIds);
+      return model.prefill(prompt, options);
     },
   };
   await createLocalJudge(reasoning).complete("Same?", { labels: ["yes", "no"] });

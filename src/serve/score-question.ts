@@ -125,7 +125,7 @@ export function createScorer(
     async score(question, { id = question, answer: given, signal } = {}) {
       const prompt = buildPrompt(model.tokenizer, question, prompting);
       const promptIds = prompt.tokenIds;
-      const prefilled = await model.prefill(promptIds, { layers, signal });
+      const prefilled = await model.prefill(prompt, { layers, signal });
       const early = isBefore ? assess(probe, placeState(model, probe, prefilled.residual), assessing) : null;
       const head = { question, is_given: given !== undefined, prompt_tokens: promptIds.length };
       if (skipAbstained && early?.decision === "abstain" && given === undefined) {

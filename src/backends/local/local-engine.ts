@@ -43,7 +43,8 @@ const QUESTIONS_WORTH_A_WORKER = 8;
 export function runHere(model: LanguageModel): LocalEngine {
   return {
     concurrency: 1,
-    draw: (prompt, options) => sampleAnswers(model, prompt.tokenIds, options),
+    draw: ({ tokenIds, sharedTokens }, options) =>
+      sampleAnswers(model, tokenIds, { ...options, sharedTokens }),
     read: (promptIds, answers, options) => traceAnswers(model, promptIds, answers, options),
     [Symbol.asyncDispose]: async () => undefined,
   };

@@ -2,8 +2,10 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { LanguageModel } from "../language-model.ts";
-import { type BatchLimits, createBatcher } from "./batcher.ts";
+import type { DecoderSession } from "../session/decoder-session.ts";
+import { type Batcher, type BatchLimits, createBatcher } from "./batcher.ts";
 import { type SampledAnswer, sampleAnswers } from "./generate.ts";
+import { createPromptCache } from "./prefill.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
 const SAMPLER: SamplerSettings = {
@@ -25,7 +27,7 @@ const openTiny = (name: string): Promise<LanguageModel> =>
 
 const withLimits = (model: LanguageModel, limits: BatchLimits, threads = 1): LanguageModel => ({
   ...model,
-  batcher: createBatcher(model.session, model.vocabulary, { ...limits, threads }),
+  batcher: createBatcher({ ...model, threads }, limits),
 });
 
 /** Prompts of 1 to 300 tokens: with and without a second chunk, in spans of one to five steps of capacity. */
@@ -67,6 +69,40 @@ describe("a batch of rows after several prompts", () => {
     },
   );
 
+  it("runs what prompts begin with once, and gives the bits that each has without", async () => {
+    await using model = await openTiny("qwen3-tied");
+    const shared = promptOf(70, model.config.vocabularySize);
+    const prompts = [3, 40, 1].map((length) => [...shared, ...promptOf(length, model.config.vocabularySize)]);
+    const options = {
+      runIds: [0, 1],
+      sampler: SAMPLER,
+      seed: 1,
+      streamKey: "q",
+      sharedTokens: shared.length,
+    };
+    let tokens = 0;
+    const session: DecoderSession = {
+      ...model.session,
+      run: (pass) => {
+        tokens += pass.prefix.capacity === 0 ? pass.tokenIds.length : 0;
+        return model.session.run(pass);
+      },
+    };
+    const { vocabulary } = model;
+    const cached = createBatcher(
+      { session, vocabulary, cache: createPromptCache(2 ** 24), threads: 1 },
+      ROOMY,
+    );
+    const uncached = createBatcher({ session, vocabulary, threads: 1 }, ROOMY);
+    const drawAll = (batcher: Batcher): Promise<SampledAnswer[][]> =>
+      Promise.all(prompts.map((prompt) => sampleAnswers({ ...model, batcher }, prompt, options)));
+    const drawn = await drawAll(cached);
+    expect(tokens).toBe(70 + 3 + 40 + 1);
+    expect(await drawAll(cached)).toEqual(drawn); // prompts and all
+    expect(tokens).toBe(70 + 3 + 40 + 1);
+    expect(await drawAll(uncached)).toEqual(drawn);
+  });
+
   it("lets other rows end when a reader leaves, and when a job is stopped", async () => {
     await using model = await openTiny("qwen3-tied");
     const alone = await draw(model, 12);
@@ -90,7 +126,7 @@ describe("a batch of rows after several prompts", () => {
     };
     const failing = {
       ...model,
-      batcher: createBatcher(session, model.vocabulary, { ...ROOMY, threads: 1 }),
+      batcher: createBatcher({ session, vocabulary: model.vocabulary, threads: 1 }, ROOMY),
     };
     const drawn = await Promise.allSettled([draw(failing, 5), draw(failing, 12)]);
     expect(drawn.map(({ status }) => status)).toEqual(["rejected", "rejected"]);

@@ -10,7 +10,7 @@ import {
 } from "../session/kv-block.ts";
 import type { VocabularySession } from "../session/vocabulary-session.ts";
 import type { VocabularyMass } from "./choose-token.ts";
-import { type PrefilledPrompt, prefillPrompt } from "./prefill.ts";
+import { type PrefilledPrompt, type PromptCache, type PromptTokens, prefillPrompt } from "./prefill.ts";
 
 /** What the model predicts after one token of a row. */
 export interface Prediction {
@@ -28,7 +28,7 @@ export interface Prediction {
 
 /** Rows to generate after one prompt. */
 export interface BatchJob {
-  readonly prompt: Pick<PrefilledPrompt, "tokenIds"> | PrefilledPrompt;
+  readonly prompt: PromptTokens | PrefilledPrompt;
   /** Rows; the first ones are begun first. */
   readonly rows: number;
   /** Tokens that a row gets at most. */
@@ -93,14 +93,23 @@ interface ActiveRow {
   step: RowStep | null;
 }
 
+/** What a batcher runs on. */
+export interface BatcherParts {
+  readonly session: DecoderSession;
+  readonly vocabulary: VocabularySession;
+  /** Prompts that were run before; without it each is run again. */
+  readonly cache?: PromptCache;
+  /** onnxruntime's threads within a pass. */
+  readonly threads: number;
+}
+
 export function createBatcher(
-  session: DecoderSession,
-  vocabulary: VocabularySession,
-  limits: BatchLimits & { readonly threads: number },
+  { session, vocabulary, cache, threads }: BatcherParts,
+  limits: BatchLimits,
 ): Batcher {
   const { config } = session;
   let jobs: RunningJob[] = [];
-  const batch = createBatch(config, limits);
+  const batch = createBatch(config, threads, limits);
   let isRunning = false;
 
   const end = (owner: RunningJob, failure?: { readonly reason: unknown }): void => {
@@ -173,7 +182,9 @@ export function createBatcher(
   return {
     submit(job) {
       const prefilling =
-        "prefix" in job.prompt ? runAlready(job.prompt) : prefillPrompt(session, job.prompt.tokenIds, job);
+        "prefix" in job.prompt
+          ? runAlready(job.prompt)
+          : prefillPrompt(session, job.prompt, { layers: job.layers, signal: job.signal, cache });
       const owner: RunningJob = {
         job,
         prefilling,
@@ -223,12 +234,12 @@ interface Batch {
   removeEnded(): readonly ActiveRow[];
 }
 
-function createBatch(config: DecoderConfig, limits: BatchLimits & { readonly threads: number }): Batch {
+function createBatch(config: DecoderConfig, threads: number, limits: BatchLimits): Batch {
   const rows: ActiveRow[] = [];
   const groups: RunningJob[] = [];
   const suffixes = createKvRows(config, limits.rows);
   const prefixes = createKvRows(config, 1);
-  const idle = Math.ceil(limits.threads / config.kvHeadCount) - 1;
+  const idle = Math.ceil(threads / config.kvHeadCount) - 1;
   for (let i = 0; i < idle; i++) {
     suffixes.add();
     prefixes.add();

@@ -75,7 +75,7 @@ describe("generate", () => {
     const { answers } = await play(generate(pocket, messages, DRAW));
     const { tokenIds } = buildPrompt(pocket.tokenizer, messages);
     expect(answers).toEqual(await sampleAnswers(pocket, tokenIds, DRAW));
-    expect((await play(generate(pocket, await pocket.prefill(tokenIds), DRAW))).answers).toEqual(answers);
+    expect((await play(generate(pocket, await pocket.prefill({ tokenIds }), DRAW))).answers).toEqual(answers);
     const one = await play(generate(pocket, [{ role: "user", content: "Hi" }], { sampler: SAMPLER }));
     expect(one.answers).toHaveLength(1);
   });

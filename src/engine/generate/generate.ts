@@ -1,12 +1,12 @@
 import { SepError } from "../../errors.ts";
 import { createRng, type Rng } from "../../math/rng.ts";
 import type { LanguageModel } from "../language-model.ts";
-import { buildPrompt, type Prompt, type PromptOptions } from "../tokenizer/build-prompt.ts";
+import { buildPrompt, type PromptOptions } from "../tokenizer/build-prompt.ts";
 import type { ChatMessage } from "../tokenizer/chat-template.ts";
 import { cutAnswer, endsInStopString } from "./answer-end.ts";
 import type { Prediction } from "./batcher.ts";
 import { createTokenChooser } from "./choose-token.ts";
-import type { PrefilledPrompt } from "./prefill.ts";
+import type { PrefilledPrompt, PromptTokens } from "./prefill.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 import { createTextDeltas, type TextDeltas } from "./text-deltas.ts";
 
@@ -36,11 +36,13 @@ export interface SampleAnswersOptions {
   readonly seed: number;
   /** What the streams are keyed on beside seed and run id: the question's id. */
   readonly streamKey: string;
+  /** Leading tokens of the prompt that other prompts begin with, too: they are run once. */
+  readonly sharedTokens?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Token ids, a prompt that was run already (`model.prefill`), or the messages of a conversation. */
-export type GenerationPrompt = Pick<Prompt, "tokenIds"> | PrefilledPrompt | readonly ChatMessage[];
+export type GenerationPrompt = PromptTokens | PrefilledPrompt | readonly ChatMessage[];
 
 export interface GenerateOptions
   extends Pick<SampleAnswersOptions, "sampler" | "signal">,
@@ -171,9 +173,9 @@ export async function* generate(
 export async function sampleAnswers(
   model: LanguageModel,
   promptIds: readonly number[],
-  options: SampleAnswersOptions,
+  { sharedTokens, ...options }: SampleAnswersOptions,
 ): Promise<SampledAnswer[]> {
-  const events = generate(model, { tokenIds: promptIds }, { ...options, text: false });
+  const events = generate(model, { tokenIds: promptIds, sharedTokens }, { ...options, text: false });
   for (;;) {
     const next = await events.next();
     if (next.done) return next.value;
@@ -182,8 +184,7 @@ export async function sampleAnswers(
 
 const isConversation = (prompt: GenerationPrompt): prompt is readonly ChatMessage[] => Array.isArray(prompt);
 
-const isPrefilled = (prompt: Pick<Prompt, "tokenIds"> | PrefilledPrompt): prompt is PrefilledPrompt =>
-  "prefix" in prompt;
+const isPrefilled = (prompt: PromptTokens | PrefilledPrompt): prompt is PrefilledPrompt => "prefix" in prompt;
 
 function roomAfter(promptIds: readonly number[], maxPositions: number): number {
   const room = maxPositions - promptIds.length;

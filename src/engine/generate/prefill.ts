@@ -1,5 +1,5 @@
 import type { DecoderSession } from "../session/decoder-session.ts";
-import { emptyKvBlock, type KvBlock } from "../session/kv-block.ts";
+import { emptyKvBlock, type KvBlock, kvBytesOf, selectKvRows } from "../session/kv-block.ts";
 import { extendRows } from "./extend-rows.ts";
 
 export interface PrefilledPrompt {
@@ -19,21 +19,99 @@ export interface PrefillOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface PrefillPromptOptions extends PrefillOptions {
+  readonly cache?: PromptCache | undefined;
+}
+
+/** Fewer tokens take no longer to run again than to look for. */
+const LEAST_SHARED = 32;
 /** Tokens in one pass: it bounds the attention scores, [heads, chunk, context] floats, and how long others wait. */
 const CHUNK_TOKENS = 256;
 
+/** A prompt to run. */
+export interface PromptTokens {
+  /** [P] */
+  readonly tokenIds: readonly number[];
+  /** Leading tokens that other prompts begin with, too. */
+  readonly sharedTokens?: number | undefined;
+}
+
+/** Prompts and beginnings of prompts that have been run, the latest ones. */
+export interface PromptCache {
+  readonly prompts: LruCache<PrefilledPrompt>;
+  readonly beginnings: LruCache<KvBlock>;
+}
+
+interface LruCache<Value> {
+  get(key: string): Value | undefined;
+  set(key: string, value: Value, sizeBytes: number): void;
+}
+
+/** @param sizeBytes what each of the two kinds may take */
+export const createPromptCache = (sizeBytes: number): PromptCache => ({
+  prompts: createLruCache(sizeBytes),
+  beginnings: createLruCache(sizeBytes),
+});
+
+function createLruCache<Value>(maxBytes: number): LruCache<Value> {
+  const kept = new Map<string, { readonly value: Value; readonly sizeBytes: number }>();
+  let total = 0;
+  return {
+    get(key) {
+      const entry = kept.get(key);
+      if (entry === undefined) return undefined;
+      kept.delete(key); // and to the end, where the latest are
+      kept.set(key, entry);
+      return entry.value;
+    },
+    set(key, value, sizeBytes) {
+      if (kept.has(key) || sizeBytes > maxBytes) return;
+      kept.set(key, { value, sizeBytes });
+      total += sizeBytes;
+      for (const [oldest, entry] of kept) {
+        if (total <= maxBytes) break;
+        kept.delete(oldest);
+        total -= entry.sizeBytes;
+      }
+    },
+  };
+}
+
 /**
- * Runs a prompt, yielding after each pass but the last, so that whoever runs it can do something else in between.
+ * Runs a prompt, yielding after each pass but the last, so that whoever runs it can do something else in between. What
+ * prompts share is run by itself, whether or not it is in the cache, so that a prompt's numbers do not depend on that.
  * @returns its keys and values as a prefix that any number of samples share
  */
 export async function* prefillPrompt(
   session: DecoderSession,
-  tokenIds: readonly number[],
-  { layers = [], signal }: PrefillOptions = {},
+  { tokenIds, sharedTokens = 0 }: PromptTokens,
+  { layers = [], signal, cache }: PrefillPromptOptions = {},
 ): AsyncGenerator<void, PrefilledPrompt> {
-  const prefix = emptyKvBlock(session.config, 1);
-  let suffix = emptyKvBlock(session.config, 1);
-  for (let start = 0; ; start += CHUNK_TOKENS) {
+  const key = `${sharedTokens};${layers};${tokenIds}`;
+  const known = cache?.prompts.get(key);
+  if (known !== undefined) return known;
+  const { config } = session;
+  const prefix = emptyKvBlock(config, 1);
+  const shared = Math.min(sharedTokens, tokenIds.length - 1);
+  let suffix = emptyKvBlock(config, 1);
+  let start = 0;
+  if (shared >= LEAST_SHARED) {
+    const beginning = `${tokenIds.slice(0, shared)}`;
+    const block = cache?.beginnings.get(beginning);
+    if (block === undefined) {
+      for (; start < shared; start += CHUNK_TOKENS) {
+        signal?.throwIfAborted();
+        const chunk = tokenIds.slice(start, Math.min(start + CHUNK_TOKENS, shared));
+        ({ suffix } = await extendRows(session, [chunk], { prefix, suffix }));
+        yield;
+      }
+      cache?.beginnings.set(beginning, selectKvRows(config, suffix, [0]), kvBytesOf(config, suffix));
+    } else {
+      suffix = selectKvRows(config, block, [0]);
+    }
+    start = shared;
+  }
+  for (; ; start += CHUNK_TOKENS) {
     signal?.throwIfAborted();
     const chunk = tokenIds.slice(start, start + CHUNK_TOKENS);
     const isLast = start + CHUNK_TOKENS >= tokenIds.length;
@@ -42,8 +120,12 @@ export async function* prefillPrompt(
     const options = { prefix, suffix, predict: last, trace, layers };
     const pass = await extendRows(session, [chunk], options);
     suffix = pass.suffix;
-    if (isLast)
-      return { tokenIds, prefix: suffix, logits: pass.logits, layers, residual: pass.residuals[0] ?? null };
+    if (isLast) {
+      const { logits } = pass;
+      const prompt = { tokenIds, prefix: suffix, logits, layers, residual: pass.residuals[0] ?? null };
+      cache?.prompts.set(key, prompt, kvBytesOf(config, suffix) + logits.byteLength);
+      return prompt;
+    }
     yield;
   }
 }

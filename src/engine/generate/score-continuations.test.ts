@@ -17,7 +17,7 @@ afterAll(() => model[Symbol.asyncDispose]());
 async function scoreSlowly(promptIds: readonly number[], tokens: readonly number[]): Promise<number> {
   let score = 0;
   for (const [i, token] of tokens.entries()) {
-    const { logits } = await model.prefill([...promptIds, ...tokens.slice(0, i)]);
+    const { logits } = await model.prefill({ tokenIds: [...promptIds, ...tokens.slice(0, i)] });
     score += logits[token]! - logSumExp(logits);
   }
   return score;

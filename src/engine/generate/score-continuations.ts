@@ -17,7 +17,7 @@ export async function scoreContinuations(
 ): Promise<number[]> {
   if (continuations.some((tokens) => tokens.length === 0))
     throw new RangeError("a continuation of no tokens");
-  const { prefix, logits } = await model.prefill(promptIds, { signal });
+  const { prefix, logits } = await model.prefill({ tokenIds: promptIds }, { signal });
   const scores = await readLogprobs(
     model,
     logits,

@@ -50,6 +50,10 @@ export function capacityFor({ headSize }: KvSizes, length: number): number {
 export const kvBytesPerToken = ({ blockCount, kvHeadCount, headSize }: KvSizes): number =>
   2 * blockCount * kvHeadCount * headSize * Float32Array.BYTES_PER_ELEMENT;
 
+/** What a block takes. */
+export const kvBytesOf = (sizes: KvSizes, { rows, capacity }: KvBlock): number =>
+  rows * capacity * kvBytesPerToken(sizes);
+
 /** A block that holds no tokens yet. */
 export const emptyKvBlock = (sizes: KvSizes, rows: number): KvBlock =>
   createKvBlock(sizes, { lengths: new Array<number>(rows).fill(0), capacity: 0 }, () => new Float32Array(0));

@@ -17,6 +17,8 @@ export interface Prompt {
   readonly tokenIds: readonly number[];
   /** The template itself opened the reasoning, so that the answer starts inside it. */
   readonly opensReasoning: boolean;
+  /** How many leading tokens do not depend on the question: examples, system prompt, earlier turns. */
+  readonly sharedTokens?: number;
   /** What the chat template rendered, for servers that render it themselves; not of other formats. */
   readonly chat?: ChatTurns;
 }
@@ -42,6 +44,8 @@ export function buildPrompt(
   const format = resolvePromptFormat(choice, tokenizer);
   const tags = findThinkTags(tokenizer);
   const conversation = readConversation(asked, systemPrompt);
+  const bare = (text: string, opensReasoning: boolean): Prompt =>
+    barePrompt(tokenizer, { text, question: conversation.question, opensReasoning });
   if (format === "chat") return chatPrompt(tokenizer, tags, conversation, enableThinking);
   if (format === "reasoning") {
     const question = `${conversation.question}\n\n${requestReasoning(tags)}`;
@@ -53,7 +57,7 @@ export function buildPrompt(
     const earlier = turns.map(({ role, content }) =>
       role === "user" ? `Question: ${content}\n` : `Answer: ${content}\n\n`,
     );
-    return barePrompt(tokenizer, `${head}${earlier.join("")}Question: ${question}\nAnswer:`, false);
+    return bare(`${head}${earlier.join("")}Question: ${question}\nAnswer:`, false);
   }
   if (turns.length > 0) {
     throw new SepError(
@@ -61,10 +65,9 @@ export function buildPrompt(
       `Got a conversation of ${turns.length + 1} turns, and the prompt format ${format.kind} takes one question. Use chat or notebook.`,
     );
   }
-  if (format.kind === "few-shot")
-    return barePrompt(tokenizer, renderFewShot(format.shots, question, system), false);
+  if (format.kind === "few-shot") return bare(renderFewShot(format.shots, question, system), false);
   const { text, tail } = fillTemplate(format.template, question, system);
-  return barePrompt(tokenizer, text, opens(tail, tags));
+  return bare(text, opens(tail, tags));
 }
 
 interface Conversation {
@@ -106,12 +109,37 @@ const messagesOf = ({ system, turns, question }: Conversation): readonly ChatMes
 const requestReasoning = ({ open, close }: ThinkTags): string =>
   `First reason step by step between ${open} and ${close}. Then give only the final answer, as short as possible, in \\boxed{}.`;
 
-function barePrompt(tokenizer: TextTokenizer, text: string, opensReasoning: boolean): Prompt {
+function barePrompt(
+  tokenizer: TextTokenizer,
+  { text, question, opensReasoning }: Pick<Prompt, "text" | "opensReasoning"> & { readonly question: string },
+): Prompt {
   const plain = tokenizer.encode(text, { specialTokens: false });
   const whole = tokenizer.encode(text, { specialTokens: true });
   // a template may itself begin with the token that would be put in front
   const doubled = whole.length > plain.length && whole[0] === plain[0] && whole[1] === plain[0];
-  return { text, tokenIds: doubled ? plain : whole, opensReasoning };
+  const tokenIds = doubled ? plain : whole;
+  const shared = { text, question, tokenIds, specialTokens: !doubled };
+  return { text, tokenIds, sharedTokens: countShared(tokenizer, shared), opensReasoning };
+}
+
+/** Shorter texts are not worth their tokenisation. */
+const LEAST_SHARED_CHARACTERS = 64;
+
+/** Counts the tokens of what stands before the question, as far as the prompt begins with them. */
+function countShared(
+  tokenizer: TextTokenizer,
+  {
+    text,
+    question,
+    tokenIds,
+    specialTokens,
+  }: Pick<Prompt, "text" | "tokenIds"> & { readonly question: string; readonly specialTokens: boolean },
+): number {
+  const head = text.slice(0, Math.max(0, text.indexOf(question)));
+  if (head.length < LEAST_SHARED_CHARACTERS) return 0;
+  const shared = tokenizer.encode(head, { specialTokens });
+  const other = shared.findIndex((id, index) => id !== tokenIds[index]);
+  return other === -1 ? shared.length : other;
 }
 
 function chatPrompt(
@@ -125,9 +153,12 @@ function chatPrompt(
   const turns = render(false);
   // only what the template adds for the assistant counts: a question may itself mention the tags
   const added = text.startsWith(turns) ? text.slice(turns.length) : "";
+  const tokenIds = tokenizer.encode(text, { specialTokens: false }); // the template has them already
+  const { question } = conversation;
   return {
     text,
-    tokenIds: tokenizer.encode(text, { specialTokens: false }), // the template has them already
+    tokenIds,
+    sharedTokens: countShared(tokenizer, { text, question, tokenIds, specialTokens: false }),
     opensReasoning: opens(added, tags),
     chat: { messages: messagesOf(conversation), enableThinking },
   };
