@@ -342,7 +342,10 @@ function dictate(model: LanguageModel, tokens: readonly number[]): LanguageModel
   };
   const session: DecoderSession = {
     ...model.session,
-    run: async (pass) => ({ ...(await model.session.run(pass)), logits: next() }),
+    run: async (pass) => {
+      const result = await model.session.run(pass);
+      return pass.logitRows.length === 0 ? result : { ...result, logits: next() };
+    },
   };
   const { vocabulary } = model;
   const limits = { rows: 1, kvBytes: 0 };
