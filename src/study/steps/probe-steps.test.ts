@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StudyShape, writeStudy } from "../../../test/fakes/write-study.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import { readNpz } from "../../store/array-file.ts";
+import { manifestPathOf } from "../../store/output-ownership.ts";
 import { loadProbe } from "../probe-files.ts";
 import type { StepEvent, StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
@@ -198,6 +199,17 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
     await expect(drain(buildDatasets(workspace, { layer: 9, force: true }))).rejects.toThrow(
       /Layer 9 .* not traced/,
     );
+  });
+});
+
+describe("answers that were there and are gone", () => {
+  it("are missing, and not left out of the evaluation in silence", async () => {
+    const workspace = await makeStudy({ questions: 40, withOod: false });
+    await runSteps(workspace);
+    await rm(workspace.runs("math"), { force: true });
+    await writeFile(manifestPathOf(workspace.runs("math")), "{}");
+    const again = drain(evaluateProbes(workspace, { ...QUICK, force: true }));
+    await expect(again).rejects.toMatchObject({ code: "missing-input", message: /math_runs\.jsonl/ });
   });
 });
 
