@@ -196,10 +196,12 @@ for name in sys.argv[1:]:
     .join(", ");
 }
 
-const describeSettings = (settings) =>
-  Object.entries(settings)
-    .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
-    .join(", ") || "default";
+function describeSettings(settings) {
+  const parts = Object.entries(settings).map(
+    ([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`,
+  );
+  return parts.join(", ") || "default";
+}
 
 function printRow(cells) {
   console.log(`| ${cells.join(" | ")} |`);
