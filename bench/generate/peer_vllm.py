@@ -7,7 +7,7 @@ def open_engine(job: dict):
     settings, sampler = job["settings"], job["sampler"]
     os.environ.update({
         "VLLM_CPU_KVCACHE_SPACE": str(settings["cacheGib"]), "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": settings.get("bind", "auto"), "HF_HUB_OFFLINE": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": settings["bind"], "HF_HUB_OFFLINE": "1",
     })
     from vllm import LLM, SamplingParams
 
