@@ -16,7 +16,7 @@ import { openGgufWeights } from "./gguf-weights.ts";
 import { type PlannedWeight, planWeights } from "./weight-plan.ts";
 
 /**
- * Opens a GGUF file of the architectures llama, qwen2, qwen3 and gpt2 as the Hugging Face checkpoint that it was made
+ * Opens a GGUF file of the architectures llama, qwen2, qwen3, gemma3 and gpt2 as the Hugging Face checkpoint that it was made
  * from. Packed weights are unpacked to float32 in the cache when a file is opened for the first time.
  * @throws SepError `bad-checkpoint`, `unsupported-model`, `bad-tokenizer`, `hostile-model`, `disk-full`
  */

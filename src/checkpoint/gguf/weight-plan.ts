@@ -39,7 +39,7 @@ export function planWeights(
     kvHeadCount,
   }: { readonly blockCount: number; readonly headCount: number; readonly kvHeadCount: number },
 ): PlannedWeight[] {
-  const names = architecture === "gpt2" ? GPT2_NAMES : LLAMA_NAMES;
+  const names = NAMES[architecture] ?? LLAMA_NAMES;
   const plan: PlannedWeight[] = [];
   for (const tensor of tensors.values()) {
     const place = /^(?:blk\.(?<block>0|[1-9]\d*)\.)?(?<part>.*?)(?<suffix>\.(?:weight|bias))?$/.exec(
@@ -112,6 +112,23 @@ const GPT2_NAMES: TensorNames = {
     ["output_norm", "transformer.ln_f"],
     ["output", "lm_head"],
   ]),
+};
+
+/** Gemma's blocks have a norm behind each sublayer, too. */
+const GEMMA3_NAMES: TensorNames = {
+  ...LLAMA_NAMES,
+  inside: new Map([
+    ...LLAMA_NAMES.inside,
+    ["post_attention_norm", "post_attention_layernorm"],
+    ["ffn_norm", "pre_feedforward_layernorm"],
+    ["post_ffw_norm", "post_feedforward_layernorm"],
+  ]),
+};
+
+/** Where they are not a Llama's. */
+const NAMES: Readonly<Partial<Record<GgufArchitecture, TensorNames>>> = {
+  gpt2: GPT2_NAMES,
+  gemma3: GEMMA3_NAMES,
 };
 
 const CONV1D_PARTS: ReadonlySet<string> = new Set(["attn_qkv", "attn_output", "ffn_up", "ffn_down"]);

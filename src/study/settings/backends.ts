@@ -48,7 +48,7 @@ export const MODEL = {
   ),
   dtype: setting(
     z.enum([...new Set([...MODEL_DTYPES, ...VLLM_DTYPES])]).optional(),
-    "Precision of the model. Local: float32, int8 (samples answers fastest) or int4 (least memory), and the others mean float32; `sep run` reads hidden states in float32 always; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
+    "Precision of the model. Local: float32, int8 (samples answers fastest), int8-a16 (nearly as fast, and close to float32) or int4 (least memory), and the others mean float32; `sep run` reads hidden states in float32 always; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
     { fallback: "float32; vllm: auto" },
   ),
   ...ENGINE,
