@@ -99,6 +99,9 @@ describe("errors", () => {
       ["trace", "--backend", "vllm", "--dtype", "float16", "--vllm-url", "http://localhost:8000"],
       "Got --dtype with --vllm-url http://localhost:8000, and only a vLLM that is started here reads it.",
     ],
+    [["generate", "--best-temperature", "0.2"], "Got --best-temperature without --best-answer, and nothing"],
+    [["trace", "--verify-sample", "3"], "Got --verify-sample without --verify, and nothing else reads it."],
+    [["entropy", "--p-true-shot-count", "3"], "Got --p-true-shot-count without --p-true-shots, and nothing"],
     [["train", "math"], '`sep train` takes options only, got "math".'],
     [
       ["models"],

@@ -30,7 +30,9 @@ const OPTIONS = {
   verify: flag(
     "Check a trace that is there instead: tokens, places, vectors, and a sample read again by this model; exit code 1 if it fails; docs/probes.md.",
   ),
-  verifySample: setting(z.int().min(0).default(32), "Rows of each set that --verify reads again."),
+  verifySample: setting(z.int().min(0).default(32), "Rows of each set that --verify reads again.", {
+    needs: "verify",
+  }),
   ...SET,
   ...SHARD,
   ...CONFIG,

@@ -185,8 +185,9 @@ export const VLLM_COMMAND = {
 export const isLocal = (backend: string): boolean => backend === "local" || backend === "hf";
 
 /**
- * Refuses settings that the chosen backend does not read, which would else be passed over in silence.
- * @param settings those of a command or a study; without a `backend` among them nothing is refused
+ * Refuses settings that would else be passed over in silence: those that the chosen backend does not read, and those that
+ * were given without the setting that they belong to.
+ * @param settings those of a command or a study
  * @param given names of settings that the user wrote, which need not differ from their defaults to be refused
  * @throws SepError `bad-option` with the setting, and the backends that read it
  */
@@ -195,6 +196,14 @@ export function refuseIdleSettings(
   values: Readonly<Record<string, unknown>>,
   given: ReadonlySet<string> = new Set(),
 ): void {
+  for (const [name, schema] of Object.entries(settings)) {
+    const { needs } = schema.meta() as SettingNotes;
+    if (needs === undefined || !given.has(name) || (values[needs] ?? false) !== false) continue;
+    throw new SepError(
+      "bad-option",
+      `Got --${toFlag(name)} without --${toFlag(needs)}, and nothing else reads it. Add --${toFlag(needs)}, or leave --${toFlag(name)} out.`,
+    );
+  }
   const { backend } = values;
   if (settings.backend === undefined || typeof backend !== "string") return;
   const chosen = isLocal(backend) ? "local" : backend;

@@ -32,6 +32,8 @@ export interface SettingNotes {
   readonly isRest?: boolean;
   /** The backends that read it; others refuse it. Every one reads a setting without this. */
   readonly backends?: readonly string[];
+  /** The setting without which this one does nothing. */
+  readonly needs?: string;
 }
 
 /** A setting: its schema with type, range and default, and one sentence on what it does. */
