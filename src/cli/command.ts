@@ -1,4 +1,5 @@
 import { readConfig } from "../study/config-file.ts";
+import { refuseIdleSettings } from "../study/settings/backends.ts";
 import type { Settings, SettingsOutput } from "../study/settings/setting.ts";
 import type { Redactor } from "../text/redact.ts";
 import { parseOptions } from "./options.ts";
@@ -64,6 +65,7 @@ export function defineCommand<const S extends Settings>(definition: CommandDefin
       const { config } = alone.values as { readonly config?: string | undefined };
       const { values, given } =
         config === undefined ? alone : parseOptions(name, options, args, await readConfig(config, options));
+      refuseIdleSettings(options, values, given);
       return definition.run(values, context, { given, line: ["sep", ...name.split(" "), ...args] });
     },
   };

@@ -62,10 +62,20 @@ async function run(): Promise<number> {
   });
 }
 
+// Nothing is left that could settle what the command waits for; Node alone would end with status 13 and no word.
+const sayStuck = (): void => {
+  process.stderr.write(
+    "sep: The command waits for something that can never come, and ends without its result. A backend of your own whose promise nobody settles does this.\n",
+  );
+  process.exit(exitStatusOf("unexpected"));
+};
+process.once("beforeExit", sayStuck);
+
 const status = await run().catch((cause: unknown) => {
   const error = explainFileError(cause);
   if (!(error instanceof SepError)) throw cause;
   process.stderr.write(`sep: ${error.message} [${error.code}; see docs/errors.md]\n`);
   return exitStatusOf(error.code);
 });
+process.off("beforeExit", sayStuck);
 process.exitCode = signal.reason instanceof SepError ? exitStatusOf(signal.reason.code) : status;

@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { SepError, type SepErrorCode } from "../errors.ts";
+import { shorten } from "../text/shorten.ts";
 
 /** What a file system says to a program, as this package's codes. */
 const CODE_OF: ReadonlyMap<string, SepErrorCode> = new Map([
@@ -14,6 +16,12 @@ const CODE_OF: ReadonlyMap<string, SepErrorCode> = new Map([
   ["ENOTDIR", "not-a-folder"],
   ["EMFILE", "too-many-open-files"],
   ["ENFILE", "too-many-open-files"],
+  ["EFBIG", "disk-full"],
+  ["ENAMETOOLONG", "bad-path"],
+  ["ELOOP", "bad-path"],
+  ["EXDEV", "bad-path"],
+  ["EIO", "disk-failed"],
+  ["ESTALE", "disk-failed"],
 ]);
 
 /** Calls about sockets and processes fail with the same codes, and mean something else. */
@@ -38,11 +46,13 @@ type FileErrorCode =
   | "permission-denied"
   | "is-a-folder"
   | "not-a-folder"
-  | "too-many-open-files";
+  | "too-many-open-files"
+  | "bad-path"
+  | "disk-failed";
 
 const SENTENCE_OF: Readonly<Record<FileErrorCode, (place: string, error: SystemError) => string>> = {
   "disk-full": (place, { code }) =>
-    `The disk is full: ${place} cannot be written (${code}). Free some space and run the same command again; it goes on from what is done.`,
+    `${FULL[code] ?? "The disk is full"}: ${place} cannot be written (${code}). Free some space and run the same command again; it goes on from what is done.`,
   "permission-denied": (place, { code }) =>
     code === "EROFS"
       ? `${place} is on a read-only file system. Use another folder, or mount it for writing.`
@@ -54,7 +64,28 @@ const SENTENCE_OF: Readonly<Record<FileErrorCode, (place: string, error: SystemE
     code === "ENFILE"
       ? `This machine has too many open files (ENFILE); ${place} cannot be opened. Close some programs and run the same command again.`
       : `Too many files are open; ${place} cannot be opened (EMFILE). Raise the limit, for example with \`ulimit -n 4096\`, and run the same command again.`,
+  "bad-path": (place, { code }) => {
+    const shown = shorten(place, LONGEST_PATH);
+    if (code === "ENAMETOOLONG")
+      return `The path ${shown} has ${place.length} characters, more than this file system allows in a name or a path (ENAMETOOLONG). Use a shorter one.`;
+    if (code === "ELOOP")
+      return `The symbolic links of ${shown} lead in a circle (ELOOP). Remove one of them, or use another path.`;
+    return `${shown} and its temporary file are on two file systems (EXDEV), and a file is replaced within one only. Mount the whole folder, not the single file, or use another folder.`;
+  },
+  "disk-failed": (place, { code }) =>
+    code === "ESTALE"
+      ? `${place} is gone from its network file system (ESTALE): the server has replaced or moved it. Mount it again and run the same command again.`
+      : `The disk failed to read or write ${place} (EIO). Check the disk, its cable or its network mount, and keep a copy of what can still be read.`,
 };
+
+/** Not the whole disk, and yet no room. */
+const FULL: Readonly<Record<string, string>> = {
+  EDQUOT: "Your quota on the disk is used up",
+  EFBIG: "The file is larger than the file system or `ulimit -f` allows",
+};
+
+/** Characters of a path that an error shows. */
+const LONGEST_PATH = 200;
 
 /**
  * The same for a cache, which a setting moves elsewhere: `disk-full`, and `cache-not-writable` for all that keeps a
@@ -148,8 +179,31 @@ interface SystemError {
 
 function systemErrorOf(error: unknown): SystemError | null {
   if (!(error instanceof Error)) return null;
+  const unopened = findUnopenedModule(error);
+  if (unopened !== null) return { code: "EMFILE", path: unopened };
   const { code, path, syscall, errno } = error as NodeJS.ErrnoException & { readonly info?: unknown };
   if (typeof code !== "string" || (errno === undefined && !code.startsWith("ERR_FS_"))) return null;
   if (syscall !== undefined && (OTHER_CALLS.has(syscall) || syscall.startsWith("spawn"))) return null;
   return { code, path };
+}
+
+/**
+ * Where too many files are open, Node cannot read a package's `package.json` and says that there is no such package; and a
+ * native module's loader has words of its own.
+ * @returns the path or name of a module that is there and could not be opened; null for every other error
+ */
+function findUnopenedModule(error: Error): string | null {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ERR_DLOPEN_FAILED")
+    return error.message.includes("Too many open files") ? (error.message.split(": ")[0] ?? "") : null;
+  if (code !== "ERR_MODULE_NOT_FOUND") return null;
+  const [, wanted, importer] = /^Cannot find package '(.+)' imported from (.+)$/.exec(error.message) ?? [];
+  if (wanted === undefined || importer === undefined) return null;
+  const inPackage = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(wanted)?.[0];
+  if (inPackage !== undefined) return existsSync(join(inPackage, "package.json")) ? inPackage : null;
+  for (let at = dirname(importer), above = ""; at !== above; above = at, at = dirname(at)) {
+    const folder = join(at, "node_modules", wanted);
+    if (existsSync(join(folder, "package.json"))) return folder;
+  }
+  return null;
 }

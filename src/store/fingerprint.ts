@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { errnoOf, withFile } from "./file-error.ts";
+import { openInputFile } from "./read-file.ts";
 
 /** SHA-256 of a file's bytes, lower-case hex. Streams, so any size is fine. */
 export async function fingerprintFile(path: string): Promise<string> {
   return withFile(path, async () => {
     const hash = createHash("sha256");
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+    const file = await openInputFile(path);
+    for await (const chunk of file.createReadStream()) hash.update(chunk as Uint8Array);
     return hash.digest("hex");
   });
 }

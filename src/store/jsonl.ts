@@ -1,8 +1,8 @@
-import { createReadStream } from "node:fs";
 import { SepError } from "../errors.ts";
 import { stringifyRow } from "../formats/json.ts";
 import { shorten } from "../text/shorten.ts";
 import { errnoOf, explainFileError } from "./file-error.ts";
+import { openInputFile } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
 /** A line that could not be used, for people to find and mend. */
@@ -102,7 +102,8 @@ interface Line {
 
 /**
  * The lines of a file as they are. Splits at the byte 0x0A only: other Unicode line ends may stand inside JSON strings.
- * @throws SepError `missing-input` if there is no such file; `not-text` if it begins as no file of UTF-8 does
+ * @throws SepError `missing-input` if there is no such file; `not-text` if it begins as no file of UTF-8 does;
+ *   `bad-path` if it is no regular file
  */
 export async function* readLines(path: string): AsyncGenerator<Line> {
   let held: Buffer[] = [];
@@ -120,7 +121,8 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
   };
   let isFirst = true;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: READ_SIZE })) {
+    const file = await openInputFile(path);
+    for await (const chunk of file.createReadStream({ highWaterMark: READ_SIZE })) {
       const bytes = chunk as Buffer;
       if (isFirst) requireText(path, bytes);
       isFirst = false;

@@ -29,17 +29,26 @@ export const withoutRepeats = (warnings: readonly ManifestWarning[]): ManifestWa
   ...new Map(warnings.map((warning) => [`${warning.code} ${warning.message}`, warning])).values(),
 ];
 
-/** @returns null if there is no manifest yet */
+/**
+ * @returns null if there is no manifest yet
+ * @throws SepError `bad-artefact` if it is not JSON, or lacks what decides whether outputs are current
+ */
 export async function readManifest(path: string): Promise<Manifest | null> {
   const text = await readIfThere(path);
   if (text === null) return null;
+  const refuse = (what: string, cause?: unknown): never => {
+    throw new SepError("bad-artefact", `${path} ${what}. Delete it to run its step anew.`, { cause });
+  };
+  let manifest: Json;
   try {
-    return JSON.parse(text) as Manifest;
+    manifest = JSON.parse(text) as Json;
   } catch (cause) {
-    throw new SepError("bad-artefact", `${path} is not valid JSON. Delete it to run its step anew.`, {
-      cause,
-    });
+    return refuse("is not valid JSON", cause);
   }
+  if (!isGroup(manifest)) return refuse("is no manifest: it holds no object");
+  for (const key of ["tool", "settings", "inputs", "outputs"] as const)
+    if (!isGroup(manifest[key])) return refuse(`is no manifest of this version: it has no ${key}`);
+  return manifest as unknown as Manifest;
 }
 
 export async function writeManifest(path: string, manifest: Manifest): Promise<void> {

@@ -1,4 +1,4 @@
-import { constants, createReadStream } from "node:fs";
+import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { SepError, type SepErrorCode } from "../errors.ts";
 import { errnoOf, explainFileError } from "./file-error.ts";
@@ -31,7 +31,8 @@ export async function readBytesIfThere(path: string, mostBytes: number): Promise
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   try {
-    for await (const chunk of createReadStream(path, { end: mostBytes })) {
+    const file = await openInputFile(path);
+    for await (const chunk of file.createReadStream({ end: mostBytes })) {
       chunks.push(chunk as Buffer);
       sizeBytes += (chunk as Buffer).length;
     }
@@ -79,6 +80,25 @@ export async function readExactly(
 const MAX_READ_BYTES = 1 << 30;
 
 /**
+ * Opens an input of a step. A FIFO, as a shell's `<(…)` is one, may never get a writer, and can be read once only, while
+ * steps read their inputs again to tell whether they have changed. Reading a folder fails as the system has it.
+ * @throws SepError `bad-path` for a FIFO, a socket or a device; the system's own error if it cannot be opened
+ */
+export async function openInputFile(path: string): Promise<FileHandle> {
+  const file = await open(path, READ_WITHOUT_WAITING);
+  const found = await file.stat();
+  if (found.isFile() || found.isDirectory()) return file;
+  await file.close();
+  throw new SepError(
+    "bad-path",
+    `${path} is ${found.isFIFO() ? "a FIFO" : "a device"}, expected a regular file: inputs are read more than once. Write its content to a file, and give that.`,
+  );
+}
+
+/** Without O_NONBLOCK, opening a FIFO waits for somebody to write to it. */
+const READ_WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
+
+/**
  * Opens a file of unknown origin for reading. Whatever a folder from elsewhere calls its files, only a regular file is
  * read: a FIFO would never end, a device may do anything when it is read. Links are followed, as the Hugging Face
  * cache is made of them.
@@ -93,9 +113,7 @@ export async function openRegularFile(path: string, code: SepErrorCode): Promise
       { cause },
     );
   };
-  // without O_NONBLOCK, opening a FIFO waits for somebody to write to it
-  const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
-  const file = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
+  const file = await open(path, READ_WITHOUT_WAITING).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ELOOP") return refuse("a link that leads to itself", error);
     if (error.code === "ENXIO") return refuse("a socket or a device", error);
     if (error.code === "EISDIR") return refuse("a folder", error); // Windows opens none

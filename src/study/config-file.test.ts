@@ -52,7 +52,13 @@ describe("readConfig", () => {
     ["positions: middle", /positions is "middle", expected all, or a list of some of before-generation, /],
     ["c: 0", /c is 0, expected cv or a number > 0\./],
     ["- 1", /holds no settings, expected lines such as/],
-    ["runs: [", /is not YAML/],
+    ["runs: [", /is not YAML: [^\n]*\.$/],
+    ["runs: .nan", /runs is NaN, expected an integer >= 1/],
+    ["temperature: .inf", /temperature is Infinity, expected a number >= 0/],
+    [
+      `a: &a [1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nruns: [*c,*c,*c]`,
+      /cannot be read as settings: Excessive alias count/,
+    ],
   ])("refuses %s", async (content, message) => {
     await expect(readConfig(await put(content), STUDY)).rejects.toMatchObject({
       code: "bad-option",

@@ -8,6 +8,7 @@ import { readIfThere } from "../store/read-file.ts";
 import { removeLeftovers, writeAtomic } from "../store/write-atomic.ts";
 import { findSecrets } from "../text/find-secrets.ts";
 import { createRedactor, redactStrings } from "../text/redact.ts";
+import { showShortly } from "../text/shorten.ts";
 import { suggestName } from "../text/suggest-name.ts";
 import { describeExpected, describeSetting, type Settings, toFlag } from "./settings/setting.ts";
 import { STUDY, type StudySettings } from "./settings/study.ts";
@@ -33,12 +34,12 @@ export async function readConfig<S extends Settings>(
     throw new SepError("missing-input", `There is no ${path}. Give --config a YAML or JSON file.`);
   const document = parseDocument(text);
   const [error] = document.errors;
-  if (error !== undefined) throw new SepError("bad-option", `${path} is not YAML: ${error.message}`);
+  if (error !== undefined) throw new SepError("bad-option", `${path} is not YAML: ${firstLineOf(error)}.`);
   if (document.contents !== null && !isMap(document.contents))
     throw new SepError("bad-option", `${path} holds no settings, expected lines such as "runs: 10".`);
   const own = Object.keys(settings).filter((name) => settings[name]?.meta()?.inFile !== false);
   const nameOf = new Map([...Object.keys(STUDY), ...own].map((name) => [toFlag(name), name]));
-  const content = document.toJS() as Readonly<Record<string, unknown>>;
+  const content = toValues(path, document);
   const values: Record<string, unknown> = {};
   for (const { key } of document.contents?.items ?? []) {
     const flag = String(isScalar(key) ? key.value : key);
@@ -53,11 +54,24 @@ export async function readConfig<S extends Settings>(
     else if (!ofStudy?.safeParse(value).success)
       throw new SepError(
         "bad-option",
-        `${path}: ${flag} is ${JSON.stringify(value)}, expected ${describeExpected((schema ?? ofStudy)!, "value")}.`,
+        `${path}: ${flag} is ${typeof value === "number" ? value : showShortly(value)}, expected ${describeExpected((schema ?? ofStudy)!, "value")}.`,
       );
   }
   return values;
 }
+
+/** @throws SepError `bad-option` for aliases that lead nowhere, or stand for one another many times over */
+function toValues(path: string, document: Document.Parsed): Readonly<Record<string, unknown>> {
+  try {
+    return document.toJS() as Readonly<Record<string, unknown>>;
+  } catch (cause) {
+    throw new SepError("bad-option", `${path} cannot be read as settings: ${firstLineOf(cause)}.`, { cause });
+  }
+}
+
+/** The parser shows the place in the lines below. */
+const firstLineOf = (error: unknown): string =>
+  ((error as Error).message.split("\n")[0] as string).replace(/[.:]$/, "");
 
 function unknownKey(path: string, key: string, flags: readonly string[]): SepError {
   const suggestion = suggestName(toFlag(key), flags);

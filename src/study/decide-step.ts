@@ -154,18 +154,23 @@ export async function refuseForeignOutputs(
 /** A step may have dozens of outputs; nobody reads so many reasons. */
 export const LIST_OF_REASONS = { most: 8, separator: "; " } as const;
 
-/** @throws SepError `missing-input` */
-export async function requireInput(path: string, step: StepName): Promise<void> {
+/**
+ * @param reader the step or command that is about to read the file
+ * @throws SepError `missing-input`
+ */
+export async function requireInput(path: string, reader: string): Promise<void> {
   if (await fileExists(path)) return;
-  throw new SepError("missing-input", describeMissing(path, step));
+  throw new SepError("missing-input", describeMissing(path, reader));
 }
 
-function describeMissing(path: string, step: StepName): string {
+function describeMissing(path: string, reader: string): string {
   const producer = producerOf(path);
   if (producer === null)
-    return `\`sep ${step}\` reads ${path}, which does not exist. Give a file that is there.`;
+    return `\`sep ${reader}\` reads ${path}, which does not exist. Give a file that is there.`;
   const reads =
-    producer === step ? `${path} does not exist` : `\`sep ${step}\` reads ${path}, which does not exist`;
+    producer === `sep ${reader}`
+      ? `${path} does not exist`
+      : `\`sep ${reader}\` reads ${path}, which does not exist`;
   return `${reads}: \`${producer}\` writes it. Run \`${producer}\` first, or all steps with \`sep run\`.`;
 }
 

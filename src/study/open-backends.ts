@@ -8,15 +8,8 @@ import type { HubOptions } from "../checkpoint/hub/hub.ts";
 import type { Device } from "../checkpoint/resolve-device.ts";
 import { type DeviceChoice, MODEL_DTYPES, type ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
-import {
-  ENGINE,
-  type MODEL,
-  NNSIGHT,
-  type VLLM,
-  VLLM_DTYPES,
-  type VLLM_SERVER,
-} from "./settings/backends.ts";
-import { resolveSettings, type SettingsOutput, toFlag } from "./settings/setting.ts";
+import { type ENGINE, MODEL, type NNSIGHT, VLLM, VLLM_DTYPES, VLLM_SERVER } from "./settings/backends.ts";
+import { defaultOf, type Settings, type SettingsOutput, toFlag } from "./settings/setting.ts";
 import type { StudySettings } from "./settings/study.ts";
 import type { StepEvent } from "./step.ts";
 
@@ -48,7 +41,6 @@ export async function* openBackend(
   { root, hub, signal, step }: OpenBackendSettings,
 ): AsyncGenerator<StepEvent, Backend> {
   const { backend, model, layers = "all" } = settings;
-  checkNnsight(settings);
   if (isBackendFile(backend)) {
     const open = await loadBackend(backend);
     return yield* open(model, { root, layers, hub, signal });
@@ -62,9 +54,6 @@ export async function* openBackend(
   if (vllm !== null) return yield* openVllm(model, vllm, { root, layers, hub, signal });
   return yield* openEngine(settings, { hub, signal, step });
 }
-
-/** Whether a name of `--backend` means the local engine. */
-export const isLocal = (backend: string): boolean => backend === "local" || backend === "hf";
 
 export interface OpenEngineOptions extends Omit<OpenBackendSettings, "root"> {
   /** What the settings' own `device` has been resolved to, if it has. */
@@ -115,15 +104,11 @@ export const localDtypeOf = (dtype: ModelSettings["dtype"]): ModelDtype =>
 function describeVllm(
   settings: ServerSettings & { readonly backend: string; readonly dtype: ModelSettings["dtype"] },
 ): VllmChoice | null {
-  const { backend, launch, vllmUrl: urls, dtype, vllmTimeout: seconds } = settings;
-  if (launch && (backend !== "vllm" || urls !== undefined))
-    throw new SepError(
-      "bad-option",
-      `Got --launch with ${urls === undefined ? `--backend ${backend}` : `--vllm-url ${urls}`}, expected --backend vllm and no server's address: it starts one.`,
-    );
+  const { backend, vllmUrl: urls, dtype, vllmTimeout: seconds } = settings;
   if (backend !== "vllm") return null;
   if (dtype !== undefined && !(VLLM_DTYPES as readonly string[]).includes(dtype))
     throw new SepError("bad-option", `Got --dtype ${dtype} with vLLM, expected ${VLLM_DTYPES.join(", ")}.`);
+  if (urls !== undefined) refuseServerSettings(settings, urls);
   return {
     urls,
     statesUrls: settings.vllmStatesUrl,
@@ -134,6 +119,17 @@ function describeVllm(
     limitMs: seconds === undefined ? undefined : seconds * 1_000,
     serve: serverOptionsOf(settings),
   };
+}
+
+/** A server that runs already has settings of its own. */
+function refuseServerSettings(settings: Readonly<Record<string, unknown>>, urls: string): void {
+  const ofServers: Settings = { launch: VLLM.launch, dtype: MODEL.dtype, ...VLLM_SERVER };
+  for (const [name, schema] of Object.entries(ofServers))
+    if (settings[name] !== defaultOf(schema))
+      throw new SepError(
+        "bad-option",
+        `Got --${toFlag(name)} with --vllm-url ${urls}, and only a vLLM that is started here reads it. Leave one of the two out.`,
+      );
 }
 
 /** How a vLLM server is to be started, in the words of its own command. */
@@ -157,24 +153,5 @@ function torchDtypeOf(asked: ModelSettings["dtype"] = "float32"): string {
   throw new SepError(
     "bad-option",
     `Got --dtype ${asked} with --backend nnsight, expected ${TORCH_DTYPES.join(", ")}.`,
-  );
-}
-
-/** @throws SepError `bad-option` for settings of nnsight with another backend, and of the engine with nnsight */
-function checkNnsight(settings: BackendSettings): void {
-  if (settings.ndif === undefined) return; // not a step that can choose it
-  const { backend: _chosen, ...own } = NNSIGHT;
-  const differing = <Name extends string>(defaults: { readonly [N in Name]: unknown }): Name | undefined =>
-    (Object.keys(defaults) as Name[]).find(
-      (name) => (settings as Readonly<Record<string, unknown>>)[name] !== defaults[name],
-    );
-  const isNnsight = settings.backend === "nnsight";
-  const idle = differing<string>(resolveSettings(isNnsight ? ENGINE : own, {}));
-  if (idle === undefined) return;
-  throw new SepError(
-    "bad-option",
-    isNnsight
-      ? `Got --${toFlag(idle)} with --backend nnsight, which does not read it. Its device is --nnsight-device.`
-      : `Got --${toFlag(idle)}, which only --backend nnsight reads.`,
   );
 }

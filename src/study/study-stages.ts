@@ -12,13 +12,14 @@ import { isPending } from "./decide-step.ts";
 import { computeEntropy } from "./entropy/compute-entropy.ts";
 import { createMeaningModels, type MeaningModels } from "./meaning/meaning-models.ts";
 import { checkMeaningChoice } from "./meaning/open-equivalence.ts";
-import { isLocal, localDtypeOf, openBackend, openEngine } from "./open-backends.ts";
+import { localDtypeOf, openBackend, openEngine } from "./open-backends.ts";
 import { weightsPathOf } from "./probe-files.ts";
 import type { AdaptiveOptions } from "./sampling/adaptive-k.ts";
 import { type GenerateRunsOptions, type ReadPrompt, readPrompt } from "./sampling/plan-generation.ts";
 import { asBest, resolveSampler } from "./sampling/resolve-sampler.ts";
+import { isLocal, refuseIdleSettings } from "./settings/backends.ts";
 import { DEFAULT_DATASET, DEFAULT_OOD } from "./settings/sampling.ts";
-import type { StudySettings } from "./settings/study.ts";
+import { STUDY, type StudySettings } from "./settings/study.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import { buildDatasets } from "./steps/build-datasets.ts";
 import { evaluateProbes } from "./steps/evaluate-probes.ts";
@@ -74,6 +75,7 @@ export async function* openStages(
   control: StudyControl,
 ): AsyncGenerator<StepEvent, OpenStages> {
   const { models = createMeaningModels({ hub: control.hub, threads: settings.threads }) } = control;
+  refuseIdleSettings(STUDY, settings);
   requireSamples(settings.runs);
   checkMeaningChoice(settings);
   checkPlace(settings);

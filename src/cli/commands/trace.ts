@@ -5,7 +5,7 @@ import { fileExists } from "../../store/read-file.ts";
 import { openBackend } from "../../study/open-backends.ts";
 import { MODEL, NNSIGHT, VLLM, VLLM_SERVER, VLLM_STATES } from "../../study/settings/backends.ts";
 import { INDICES, TRACE as TRACE_SETTINGS } from "../../study/settings/probes.ts";
-import { flag, type SettingsOutput, setting } from "../../study/settings/setting.ts";
+import { flag, redescribe, type SettingsOutput, setting } from "../../study/settings/setting.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { traceRuns } from "../../study/steps/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../../study/steps/verify-trace.ts";
@@ -21,6 +21,7 @@ import { createPaint, type Paint } from "../terminal.ts";
 const OPTIONS = {
   ...MODEL,
   ...NNSIGHT,
+  threads: redescribe(MODEL.threads, { backends: ["local"] }),
   ...VLLM,
   ...VLLM_STATES,
   ...VLLM_SERVER,
@@ -29,7 +30,9 @@ const OPTIONS = {
   verify: flag(
     "Check a trace that is there instead: tokens, places, vectors, and a sample read again by this model; exit code 1 if it fails; docs/probes.md.",
   ),
-  verifySample: setting(z.int().min(0).default(32), "Rows of each set that --verify reads again."),
+  verifySample: setting(z.int().min(0).default(32), "Rows of each set that --verify reads again.", {
+    needs: "verify",
+  }),
   ...SET,
   ...SHARD,
   ...CONFIG,

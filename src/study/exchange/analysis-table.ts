@@ -50,7 +50,7 @@ export async function buildAnalysisTable(workspace: Workspace): Promise<readonly
       for (const [key, own] of splits) rows.push({ set, ...readKey(key), ...own });
     }
   }
-  if (rows.length === 0) await requireInput(workspace.runs("math"), "dataset");
+  if (rows.length === 0) await requireInput(workspace.runs("math"), "export table");
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   return names.map((name) =>
     makeColumn(

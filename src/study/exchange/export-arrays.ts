@@ -50,7 +50,7 @@ export async function exportStates(
   path: string,
   { format, ...choice }: StatesChoice & { readonly format: ArrayFormat },
 ): Promise<ExportedArrays> {
-  await requireInput(workspace.hiddenStates(set), "trace");
+  await requireInput(workspace.hiddenStates(set), "export states");
   await requireCurrent([workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)], "export states");
   const hidden = await openHiddenStates(workspace.hiddenStates(set));
   const { position, layer } = settle(hidden, choice);
@@ -88,7 +88,7 @@ export async function exportDatasets(
   pathOf: (split: ProbeSplit) => string,
   { format, ...choice }: StatesChoice & { readonly format: ArrayFormat },
 ): Promise<readonly ExportedArrays[]> {
-  await requireInput(workspace.probeDataset("math_train"), "dataset");
+  await requireInput(workspace.probeDataset("math_train"), "export datasets");
   await requireCurrent(
     [
       ...PROBE_SPLITS.map((split) => workspace.probeDataset(split)),

@@ -4,7 +4,24 @@ import { ANSWER_APIS } from "../../backends/vllm/answer-protocol.ts";
 import { STATE_ROUTES } from "../../backends/vllm/open-vllm.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import { DEVICE_CHOICES, MODEL_DTYPES } from "../../engine/runtime/device.ts";
-import { flag, redescribe, setting, text } from "./setting.ts";
+import { SepError } from "../../errors.ts";
+import {
+  defaultOf,
+  flag,
+  joinWithOr,
+  redescribe,
+  type SettingNotes,
+  type Settings,
+  setting,
+  text,
+  toFlag,
+} from "./setting.ts";
+
+/** Settings of which only these backends make use. */
+const of = <S extends Settings>(backends: readonly string[], settings: S): S =>
+  Object.fromEntries(
+    Object.entries(settings).map(([name, schema]) => [name, redescribe(schema, { backends })]),
+  ) as S;
 
 /** What vLLM calls its dtypes. */
 export const VLLM_DTYPES = ["auto", "bfloat16", "float16", "half", "float32"] as const;
@@ -14,7 +31,7 @@ export const ENGINE = {
   device: setting(
     z.enum(DEVICE_CHOICES).default("cpu"),
     "What computes the model; auto: cuda or dml where one works, else cpu. What each needs: docs/devices.md.",
-    { hint: "`sep doctor` shows which work here" },
+    { hint: "`sep doctor` shows which work here", backends: ["local"] },
   ),
   threads: setting(z.int().min(1).optional(), "Threads of the engine.", {
     fallback: "all that this machine or container has",
@@ -22,7 +39,7 @@ export const ENGINE = {
   memory: setting(
     z.number().gt(0).optional(),
     "GiB that the copies of the model may take together; more copies answer more questions in parallel.",
-    { fallback: "a quarter of what this machine or container has" },
+    { fallback: "a quarter of what this machine or container has", backends: ["local"] },
   ),
 };
 
@@ -49,13 +66,13 @@ export const MODEL = {
   dtype: setting(
     z.enum([...new Set([...MODEL_DTYPES, ...VLLM_DTYPES])]).optional(),
     "Precision of the model. Local: float32, int8 (samples answers fastest), int8-a16 (nearly as fast, and close to float32) or int4 (least memory), and the others mean float32; `sep run` reads hidden states in float32 always; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
-    { fallback: "float32; vllm: auto" },
+    { fallback: "float32; vllm: auto", backends: ["local", "vllm", "nnsight"] },
   ),
   ...ENGINE,
 };
 
 /** How a vLLM server is started, where this program starts one. */
-export const VLLM_SERVER = {
+export const VLLM_SERVER = of(["vllm"], {
   gpuMemUtilization: setting(
     z.number().gt(0).max(1).optional(),
     "Share of the GPU's memory for a vLLM that is started here.",
@@ -77,10 +94,10 @@ export const VLLM_SERVER = {
     "Tokens of prompt and answer together in a vLLM that is started here.",
     { fallback: "vLLM's" },
   ),
-};
+});
 
 /** Which vLLM servers, and how requests are sent. */
-export const VLLM = {
+export const VLLM = of(["vllm"], {
   launch: flag(
     "With --backend vllm: start vllm serve here and end it afterwards, which is what happens without --vllm-url.",
   ),
@@ -96,32 +113,32 @@ export const VLLM = {
   vllmTimeout: setting(z.number().gt(0).optional(), "Seconds that one request may take.", {
     fallback: "1800",
   }),
-};
+});
 
 /** How vLLM is asked for answers. */
-export const VLLM_ANSWERS = {
+export const VLLM_ANSWERS = of(["vllm"], {
   vllmApi: setting(
     z.enum(ANSWER_APIS).default("completions"),
     "Send prompts as token ids, or as messages that the server renders itself.",
   ),
-};
+});
 
 /** How hidden states come out of vLLM. */
-export const VLLM_STATES = {
+export const VLLM_STATES = of(["vllm"], {
   vllmStates: setting(
     z.enum(STATE_ROUTES).default("extract"),
     "extract: the residual stream of --layers, which the server was started with; pooling: the last layer after the final norm.",
   ),
-};
+});
 
 /** Of a whole study on vLLM. */
-export const VLLM_STUDY = {
+export const VLLM_STUDY = of(["vllm"], {
   vllmStatesUrl: text(
     "URL,URL",
     "Servers for hidden states, since those that extract them cannot sample answers.",
     "as --vllm-url",
   ),
-};
+});
 
 /** Reads hidden states in Python, which `sep trace` alone can. */
 export const NNSIGHT = {
@@ -133,13 +150,15 @@ export const NNSIGHT = {
       expected: "a .js, .mjs or .ts file, or local, hf, vllm or nnsight",
     },
   ),
-  python: text("PATH", "A Python that has nnsight, for --backend nnsight.", "one that `uv run` makes"),
-  nnsightDevice: setting(
-    z.string().min(1).default("auto"),
-    "PyTorch's name of nnsight's device (cpu, cuda, cuda:1, mps); auto: cuda where there is one, else cpu.",
-    { placeholder: "NAME" },
-  ),
-  ndif: flag("Compute on NDIF with --backend nnsight: it has the weights; needs NDIF_API_KEY."),
+  ...of(["nnsight"], {
+    python: text("PATH", "A Python that has nnsight, for --backend nnsight.", "one that `uv run` makes"),
+    nnsightDevice: setting(
+      z.string().min(1).default("auto"),
+      "PyTorch's name of nnsight's device (cpu, cuda, cuda:1, mps); auto: cuda where there is one, else cpu.",
+      { placeholder: "NAME" },
+    ),
+    ndif: flag("Compute on NDIF with --backend nnsight: it has the weights; needs NDIF_API_KEY."),
+  }),
 };
 
 /** Prints how to start a vLLM server. */
@@ -161,3 +180,41 @@ export const VLLM_COMMAND = {
   }),
   ...VLLM_SERVER,
 };
+
+/** "hf" is another name of the local engine. */
+export const isLocal = (backend: string): boolean => backend === "local" || backend === "hf";
+
+/**
+ * Refuses settings that would else be passed over in silence: those that the chosen backend does not read, and those that
+ * were given without the setting that they belong to.
+ * @param settings those of a command or a study
+ * @param given names of settings that the user wrote, which need not differ from their defaults to be refused
+ * @throws SepError `bad-option` with the setting, and the backends that read it
+ */
+export function refuseIdleSettings(
+  settings: Settings,
+  values: Readonly<Record<string, unknown>>,
+  given: ReadonlySet<string> = new Set(),
+): void {
+  for (const [name, schema] of Object.entries(settings)) {
+    const { needs } = schema.meta() as SettingNotes;
+    if (needs === undefined || !given.has(name) || (values[needs] ?? false) !== false) continue;
+    throw new SepError(
+      "bad-option",
+      `Got --${toFlag(name)} without --${toFlag(needs)}, and nothing else reads it. Add --${toFlag(needs)}, or leave --${toFlag(name)} out.`,
+    );
+  }
+  const { backend } = values;
+  if (settings.backend === undefined || typeof backend !== "string") return;
+  const chosen = isLocal(backend) ? "local" : backend;
+  for (const [name, schema] of Object.entries(settings)) {
+    const { backends } = schema.meta() as SettingNotes;
+    if (backends === undefined || backends.includes(chosen)) continue;
+    if (!given.has(name) && values[name] === defaultOf(schema)) continue;
+    const readers = joinWithOr(backends);
+    throw new SepError(
+      "bad-option",
+      `Got --${toFlag(name)} with --backend ${backend}, and only --backend ${readers} reads it. Leave --${toFlag(name)} out, or choose --backend ${readers}.`,
+    );
+  }
+}

@@ -89,5 +89,7 @@ export const P_TRUE = {
     "FILE",
     "Runs of other questions, known to be right or wrong, to show it as examples; any format of docs/import.md.",
   ),
-  pTrueShotCount: setting(z.int().min(1).default(20), "Questions of --p-true-shots to show."),
+  pTrueShotCount: setting(z.int().min(1).default(20), "Questions of --p-true-shots to show.", {
+    needs: "pTrueShots",
+  }),
 };

@@ -115,6 +115,7 @@ export const GENERATE = {
   bestTemperature: setting(
     z.number().min(0).default(0.1),
     "Sampling temperature of --best-answer; 0 is greedy.",
+    { needs: "bestAnswer" },
   ),
 };
 

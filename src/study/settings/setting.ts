@@ -30,6 +30,10 @@ export interface SettingNotes {
   readonly operand?: "one" | "some" | "sentence";
   /** Takes everything behind `--`. */
   readonly isRest?: boolean;
+  /** The backends that read it; others refuse it. Every one reads a setting without this. */
+  readonly backends?: readonly string[];
+  /** The setting without which this one does nothing. */
+  readonly needs?: string;
 }
 
 /** A setting: its schema with type, range and default, and one sentence on what it does. */
@@ -50,7 +54,8 @@ export const redescribe = <S extends z.ZodType>(
 };
 
 /** A setting that is on or off. */
-export const flag = (help: string): z.ZodDefault<z.ZodBoolean> => setting(z.boolean().default(false), help);
+export const flag = (help: string, notes: SettingNotes = {}): z.ZodDefault<z.ZodBoolean> =>
+  setting(z.boolean().default(false), help, notes);
 
 /** What a command works on, given with or without its name. A command has one at most. */
 export const operand = (placeholder: string, help: string): z.ZodString =>

@@ -116,9 +116,12 @@ function checkBase(file: NotebookFile, edit: Extract<WantedEdit, { readonly base
 async function readNotebook(path: string): Promise<string> {
   let bytes: Buffer;
   try {
+    // reading a FIFO waits for somebody to write to it
+    if ((await stat(path)).isFIFO())
+      throw new SepError("bad-path", `${path} is a FIFO, expected a notebook's file.`);
     bytes = await readFile(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (errnoOf(error) !== "ENOENT") throw explainFileError(error, path);
     throw new SepError(
       "missing-input",
       `There is no notebook ${path}. \`sep edit --new ${path}\` begins one.`,
