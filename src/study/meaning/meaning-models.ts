@@ -1,4 +1,4 @@
-import { openModel } from "../../backends/local/open-model.ts";
+import { openModel } from "../../checkpoint/load-model.ts";
 import { openOpenai } from "../../backends/openai/open-openai.ts";
 import { openTei } from "../../backends/tei/open-tei.ts";
 import { locateEncoder } from "../../checkpoint/encoders/load-encoder.ts";

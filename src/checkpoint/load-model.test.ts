@@ -1,10 +1,11 @@
 import { expect, it } from "vitest";
-import { createFakeCli } from "../../../test/fakes/cli-context.ts";
-import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
-import type { PullEvent } from "../../checkpoint/hub/hub.ts";
-import { type OpeningEvent, reportPull } from "../../checkpoint/opening-event.ts";
-import { renderProgress } from "../../cli/render-progress.ts";
-import { openDevice, openModel } from "./open-model.ts";
+import { createFakeCli } from "../../test/fakes/cli-context.ts";
+import { createGoldenModel, createHubStage } from "../../test/fakes/hub-stage.ts";
+import { renderProgress } from "../cli/render-progress.ts";
+import type { PullEvent } from "./hub/hub.ts";
+import { openModel } from "./load-model.ts";
+import { type OpeningEvent, reportPull } from "./opening-event.ts";
+import { openDevice } from "./resolve-device.ts";
 
 async function* play(events: readonly PullEvent[]): AsyncGenerator<PullEvent, string> {
   yield* events;
