@@ -4,8 +4,8 @@ import { openLocal } from "../backends/local/local-backend.ts";
 import { openNnsight } from "../backends/nnsight/open-nnsight.ts";
 import { openVllm, type VllmChoice } from "../backends/vllm/open-vllm.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
-import type { Device } from "../checkpoint/resolve-device.ts";
 import type { LoadModelOptions } from "../checkpoint/load-model.ts";
+import type { Device } from "../checkpoint/resolve-device.ts";
 import { type DeviceChoice, MODEL_DTYPES, type ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
 import {
