@@ -48,7 +48,9 @@ describe.each(PAGES)("%s", (page) => {
 });
 
 it("docs/architecture.md names files that exist", () => {
-  const named = [...read("docs/architecture.md").matchAll(/`((?:src|test|docs|packages|notebooks)\/[^`\s]*)`/g)];
+  const named = [
+    ...read("docs/architecture.md").matchAll(/`((?:src|test|docs|packages|notebooks)\/[^`\s]*)`/g),
+  ];
   const paths = named.map(([, path]) => path as string);
   expect(paths.length).toBeGreaterThan(60);
   expect(paths.filter((path) => !existsSync(new URL(path, ROOT)))).toEqual([]);
