@@ -43,7 +43,9 @@ export interface LanguageModel extends AsyncDisposable {
   readonly workers: number;
   /** onnxruntime's threads within each. */
   readonly threadsPerWorker: number;
+  /** @internal */
   readonly session: DecoderSession;
+  /** @internal */
   readonly vocabulary: VocabularySession;
   /** Runs a prompt and keeps its keys and values as a prefix that any number of samples share. */
   prefill(tokenIds: readonly number[], options?: PrefillOptions): Promise<PrefilledPrompt>;
@@ -60,6 +62,7 @@ export interface PrefillOptions {
 export interface PrefilledPrompt {
   /** [P] */
   readonly tokenIds: readonly number[];
+  /** @internal */
   readonly prefix: KvBlock;
   /** [V] logits of the first token after the prompt. */
   readonly logits: Float32Array;
@@ -86,7 +89,7 @@ export interface Trace {
   readonly layers: readonly number[];
   readonly positions: readonly number[];
   readonly hiddenSize: number;
-  /** [positions, layers, D]: the residual stream before the final norm. */
+  /** The residual stream before the final norm, [positions, layers, D]. */
   readonly residuals: Float32Array;
   /** [positions, D] after the final norm, or null when not asked for. */
   readonly finalNorms: Float32Array | null;

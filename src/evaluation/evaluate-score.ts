@@ -116,7 +116,7 @@ function describeOneClass(name: string, rows: number, positives: number): Manife
 }
 
 /** What a permutation test found. */
-interface PermutationResult {
+export interface PermutationResult {
   /** One-sided, for AUROC above chance; null where fewer than two questions can be exchanged. */
   readonly p_value: number | null;
   readonly permutations: number;
@@ -129,7 +129,7 @@ export const DEFAULT_PERMUTATIONS = 1000;
 
 /**
  * Is the AUROC higher than labels unrelated to the scores would give? Labels are permuted by question, see
- * {@link createLabelPermuter}; p = (1 + #{permuted >= observed}) / (1 + permutations).
+ * `createLabelPermuter`; p = (1 + #{permuted >= observed}) / (1 + permutations).
  * @param scores [n] no NaN
  * @param labels [n] 0 or 1, both present
  * @throws RangeError if lengths differ or a score is NaN

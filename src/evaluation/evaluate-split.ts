@@ -52,8 +52,8 @@ export const SCORE_NAMES = [
 export type ScoreName = (typeof SCORE_NAMES)[number];
 
 /** The probabilities evaluated against the labels they predict. */
-const CALIBRATED_NAMES = ["accuracy_probe", "entropy_baseline", "se_probe_high_se"] as const;
-type CalibratedName = (typeof CALIBRATED_NAMES)[number];
+export const CALIBRATED_NAMES = ["accuracy_probe", "entropy_baseline", "se_probe_high_se"] as const;
+export type CalibratedName = (typeof CALIBRATED_NAMES)[number];
 
 /**
  * One split of `probe_eval.json`. Label 1 is incorrect and a higher score more uncertain, except `mean_conf_acc_*` and

@@ -36,13 +36,12 @@ export interface JudgedClusters extends AnswerClusters {
  * Groups answers by meaning. Equal texts are compared once. null, a sample in which no answer was found, is a meaning
  * of its own, "no answer": all nulls form one cluster and match no text.
  * @param answers [K]
- * @param options.question the question they answer
  * @see Farquhar et al. 2024, Methods, "Clustering by semantic equivalence"
  */
 export async function clusterAnswers(
   answers: readonly (string | null)[],
   equivalence: Equivalence,
-  { question, ...options }: ClusterOptions & { readonly question: string },
+  { question, ...options }: ClusterAnswersOptions,
 ): Promise<JudgedClusters> {
   const [clusters] = await clusterQuestions([{ question, answers }], equivalence, options);
   return clusters!;
@@ -51,6 +50,11 @@ export async function clusterAnswers(
 /** How verdicts on pairs become groups; see `groupGreedily`, `groupByConnection` and `groupSpectrally`. */
 export const CLUSTERINGS = ["greedy", "components", "spectral"] as const;
 export type Clustering = (typeof CLUSTERINGS)[number];
+
+export interface ClusterAnswersOptions extends ClusterOptions {
+  /** What the answers answer. */
+  readonly question: string;
+}
 
 export interface ClusterOptions {
   readonly clustering?: Clustering | undefined;

@@ -29,7 +29,7 @@ export interface AssessRiskOptions {
 /**
  * Assesses the risk of rows, and whether to answer.
  * @returns [n]
- * @throws SepError `probe-mismatch` as `scoreProbe`; `bad-option` as {@link requireFamiliarity}
+ * @throws SepError `probe-mismatch` as `scoreProbe`; `bad-option` as `requireFamiliarity`
  */
 export function assessRisk(
   probe: Probe,

@@ -20,7 +20,10 @@ export interface DesignMatrix {
   readonly gram: Float32Array | null;
   /** @returns for each of the [n] duals its weights Z^T u [d] */
   combine(duals: readonly Float64Array[]): Promise<Float64Array[]>;
-  /** Products in float64, for fits that must be more exact than float32 products allow; null if unavailable. */
+  /**
+   * Products in float64, for fits that must be more exact than float32 products allow; null if unavailable.
+   * @internal
+   */
   readonly exact: ExactProducts | null;
 }
 

@@ -59,7 +59,7 @@ export interface GenerationConfig {
 }
 
 /** How a probe came to be. */
-interface ProbeTraining {
+export interface ProbeTraining {
   readonly row_count: number;
   readonly question_count: number;
   /** Rows with label 1. */

@@ -3,7 +3,7 @@ import { median } from "../math/quantile.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 
 export const SE_THRESHOLD_METHODS = ["best-split", "median", "even"] as const;
-type SeThresholdMethod = (typeof SE_THRESHOLD_METHODS)[number];
+export type SeThresholdMethod = (typeof SE_THRESHOLD_METHODS)[number];
 /** A way to choose the threshold, or the threshold itself in nats. */
 export type SeThresholdChoice = SeThresholdMethod | number;
 

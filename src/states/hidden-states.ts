@@ -33,7 +33,7 @@ export interface HiddenStates {
     position: TracePosition,
     layer: number,
     rows: ArrayLike<number>,
-    allocate?: Allocate,
+    allocate?: (size: number) => Float32Array,
   ): Promise<Float32Array>;
 }
 

@@ -1,16 +1,37 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { errnoOf, withFile } from "./file-error.ts";
+import { errnoOf, explainFileError } from "./file-error.ts";
 import { openInputFile } from "./read-file.ts";
 
 /** SHA-256 of a file's bytes, lower-case hex. Streams, so any size is fine. */
 export async function fingerprintFile(path: string): Promise<string> {
-  return withFile(path, async () => {
+  const reading = fingerprintLargeFile(path);
+  for (;;) {
+    const next = await reading.next();
+    if (next.done) return next.value;
+  }
+}
+
+/** How often a large file's reading is reported, bytes. */
+const REPORTED_BYTES = 2 ** 26;
+
+/** {@link fingerprintFile} of a file that may have gigabytes. Yields how many bytes were read since it last yielded. */
+export async function* fingerprintLargeFile(path: string): AsyncGenerator<number, string> {
+  try {
     const hash = createHash("sha256");
     const file = await openInputFile(path);
-    for await (const chunk of file.createReadStream()) hash.update(chunk as Uint8Array);
+    let unreported = 0;
+    for await (const chunk of file.createReadStream()) {
+      hash.update(chunk as Uint8Array);
+      unreported += (chunk as Uint8Array).length;
+      if (unreported < REPORTED_BYTES) continue;
+      yield unreported;
+      unreported = 0;
+    }
     return hash.digest("hex");
-  });
+  } catch (error) {
+    throw explainFileError(error, path);
+  }
 }
 
 /** SHA-256 of a text (UTF-8) or bytes, lower-case hex. */

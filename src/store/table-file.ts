@@ -2,13 +2,13 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { writeAtomic } from "./write-atomic.ts";
 
 /** A cell: null where there is nothing. */
-export type Cell = string | number | boolean | null;
+export type TableCell = string | number | boolean | null;
 
 /** One named column; NaN never stands in it, null does. */
 export interface TableColumn {
   readonly name: string;
   readonly type: "string" | "integer" | "number" | "boolean";
-  readonly cells: readonly Cell[];
+  readonly cells: readonly TableCell[];
 }
 
 /**
@@ -19,7 +19,7 @@ export interface TableColumn {
  */
 export function makeColumn(
   name: string,
-  values: readonly (Cell | undefined)[],
+  values: readonly (TableCell | undefined)[],
   { isCount = false }: { readonly isCount?: boolean } = {},
 ): TableColumn {
   const cells = values.map((value) => (value === undefined || Number.isNaN(value) ? null : value));

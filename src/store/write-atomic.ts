@@ -6,17 +6,21 @@ import { errnoOf, explainFileError, makeFolder } from "./file-error.ts";
 /** Ending of the files that {@link writeAtomic} works on; one that is left over belongs to a process that died. */
 export const TEMPORARY_ENDING = ".tmp";
 
+export interface WriteAtomicOptions {
+  /** The file's permissions, whatever the umask is; by default as for any new file. */
+  readonly mode?: number;
+}
+
 /**
  * Writes a whole file so that a reader or a crash sees either the old content or all of the new one: the bytes
  * go to a temporary file beside it, are flushed to disk, and then take its name.
  * @param content the bytes, or a function that writes them where they do not fit into memory
  * @throws SepError as `explainFileError` says it; the old content stays then
- * @param options.mode the file's permissions, whatever the umask is; by default as for any new file
  */
 export async function writeAtomic(
   path: string,
   content: string | Uint8Array | ((file: FileHandle) => Promise<void>),
-  { mode }: { readonly mode?: number } = {},
+  { mode }: WriteAtomicOptions = {},
 ): Promise<void> {
   await makeFolder(dirname(path));
   const temporary = `${path}.${randomBytes(6).toString("hex")}${TEMPORARY_ENDING}`;

@@ -1,10 +1,10 @@
 import type { Backend, BackendWith } from "../backends/backend.ts";
 import { isBackendFile, loadBackend } from "../backends/load-backend.ts";
 import { openLocal } from "../backends/local/local-backend.ts";
-import type { OpenModelOptions } from "../backends/local/open-model.ts";
 import { openNnsight } from "../backends/nnsight/open-nnsight.ts";
 import { openVllm, type VllmChoice } from "../backends/vllm/open-vllm.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
+import type { LoadModelOptions } from "../checkpoint/load-model.ts";
 import type { Device } from "../checkpoint/resolve-device.ts";
 import { type DeviceChoice, MODEL_DTYPES, type ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
@@ -87,7 +87,7 @@ export const engineOptionsOf = ({
   device,
   threads,
   memory,
-}: SettingsOutput<typeof ENGINE>): Pick<OpenModelOptions, "device" | "threads" | "memoryBytes"> => ({
+}: SettingsOutput<typeof ENGINE>): Pick<LoadModelOptions, "device" | "threads" | "memoryBytes"> => ({
   device,
   threads,
   memoryBytes: memory === undefined ? undefined : memory * BYTES_PER_GIB,

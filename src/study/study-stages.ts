@@ -1,8 +1,8 @@
 import type { Backend, OpenBackend } from "../backends/backend.ts";
 import { createDisposables, type Disposables } from "../backends/disposables.ts";
 import { requirePart } from "../backends/load-backend.ts";
-import { openDevice } from "../backends/local/open-model.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
+import { openDevice } from "../checkpoint/resolve-device.ts";
 import { SepError } from "../errors.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
 import { loadQuestions } from "../samples/load-questions.ts";

@@ -1,3 +1,4 @@
+import { type LoadModelOptions, openModel } from "../../checkpoint/load-model.ts";
 import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import type { Json } from "../../formats/json.ts";
@@ -5,7 +6,6 @@ import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import type { BackendWith } from "../backend.ts";
 import { openLocalEngine } from "./local-engine.ts";
-import { type OpenModelOptions, openModel } from "./open-model.ts";
 
 /**
  * Opens the engine of this package with a model, which is downloaded first if it has to be.
@@ -13,7 +13,7 @@ import { type OpenModelOptions, openModel } from "./open-model.ts";
  */
 export async function* openLocal(
   reference: string,
-  options: OpenModelOptions = {},
+  options: LoadModelOptions = {},
 ): AsyncGenerator<OpeningEvent, BackendWith<"answers" | "states">> {
   const model = yield* openModel(reference, options);
   const local = createLocalBackend(model);

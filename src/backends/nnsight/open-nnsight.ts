@@ -9,6 +9,7 @@ import { isGgufPath, locateCheckpoint } from "../../checkpoint/locate-checkpoint
 import { type OpeningEvent, reportPull, reportServer } from "../../checkpoint/opening-event.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import type { AnswerToTrace, StateBackend, TracedAnswers } from "../../states/state-backend.ts";
 import { readSafetensorsHeader, readTensor } from "../../store/safetensors.ts";
 import type { BackendWith } from "../backend.ts";
@@ -61,7 +62,7 @@ export async function* openNnsight(
     ? { tokenizer_sha256: sha256, computed_by: `NDIF: ${reference}` }
     : {
         tokenizer_sha256: sha256,
-        weights_sha256: await (await openCheckpointFolder(path)).fingerprintWeights(),
+        weights_sha256: await drain((await openCheckpointFolder(path)).fingerprintWeights()),
       };
   const onNdif = remote ? parseHubModelId(reference) : null;
   const request: OpenRequest = {

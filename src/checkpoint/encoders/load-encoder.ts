@@ -71,10 +71,8 @@ export async function loadEncoder<Plan extends EncoderPlan>(
   const parts = await readTokenizerFiles(folder);
   const { tokenizer, postProcessor } = await openTokenizer(parts, options);
   const template = readTextTemplate(parts.path, postProcessor);
-  const weightsSha256 = await fingerprintCheckpoint(
-    configPath,
-    found.files.map((file) => join(folder, file)),
-  );
+  const weightFiles = found.files.map((file) => join(folder, file));
+  const weightsSha256 = await drain(fingerprintCheckpoint(configPath, weightFiles));
   const graph = { folder, config, labelCount: plan.labelCount, dtype, weightsSha256, threads };
   const { session, positions } =
     found.kind === "safetensors" ? await openBuiltEncoder(graph) : await openExportedEncoder(graph, found);

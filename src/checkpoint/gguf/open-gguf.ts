@@ -1,6 +1,7 @@
 import { open, realpath } from "node:fs/promises";
 import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { SepError } from "../../errors.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import { readExactly } from "../../store/read-file.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { fingerprintStoredFile } from "../hub/hub-cache.ts";
@@ -29,12 +30,20 @@ export async function openGgufCheckpoint(
   const { config, tokenizerFiles, plan } = interpretGguf(header, await readFrequencyFactors(header));
   let hash: Promise<string> | null = null;
   const hashFile = (): Promise<string> => {
-    hash ??= fingerprintStoredFile(header.path);
+    hash ??= drain(fingerprintStoredFile(header.path));
     return hash;
   };
   const weights = await openGgufWeights(header, plan, { fingerprint: hashFile });
   const { tokenizer } = await openTokenizer(tokenizerFiles, options);
-  return { config, generation: null, weights, tokenizer, fingerprintWeights: hashFile };
+  return {
+    config,
+    generation: null,
+    weights,
+    tokenizer,
+    async *fingerprintWeights() {
+      return hashFile();
+    },
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { openModel } from "../../backends/local/open-model.ts";
+import { openModel } from "../../checkpoint/load-model.ts";
 import type { PTrueShot } from "../../entropy/state-measures.ts";
 import { SepError } from "../../errors.ts";
 import { type ComputeEntropyOptions, computeEntropy } from "../../study/entropy/compute-entropy.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { openModel } from "../../backends/local/open-model.ts";
+import { openModel } from "../../checkpoint/load-model.ts";
 import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { SepError } from "../../errors.ts";
 import type { Probe } from "../../probes/probe.ts";

@@ -42,7 +42,10 @@ export interface Estimate {
   readonly source: string;
   /** The reference implementation that its tests compare it with. */
   readonly checkedAgainst: string;
-  /** @throws RangeError if the samples lack what it needs */
+  /**
+   * @throws RangeError if the samples lack what it needs
+   * @internal
+   */
   compute(samples: QuestionSamples, mode: SeModeName): number;
 }
 

@@ -21,9 +21,10 @@ import { listSweepUnits, type ProbeFeatures, type SweepUnit } from "./sweep-unit
 import { type PermutationEstimate, planPermutations } from "./test-permutations.ts";
 
 export interface FitProbesOptions {
-  readonly kind?: ProbeKind;
+  /** What the probes are. */
+  readonly probe?: ProbeKind;
   /** Penalties to choose from by cross-validation, or the one to use; "cv" tries a grid that suits the kind. */
-  readonly C?: "cv" | number | readonly number[];
+  readonly c?: "cv" | number | readonly number[];
   /** How many consecutive layers a probe reads, concatenated. */
   readonly window?: number;
   /**
@@ -112,7 +113,13 @@ export async function* sweepProbes(
   platform: SweepPlatform,
   options: FitProbesOptions = {},
 ): AsyncGenerator<FitProbesEvent, FittedProbes> {
-  const { kind = "logistic", classWeight = "none", seed = 42, nested = false, keep = "best" } = options;
+  const {
+    probe: kind = "logistic",
+    classWeight = "none",
+    seed = 42,
+    nested = false,
+    keep = "best",
+  } = options;
   const { signal, permutations = 0, groups = questionIds } = options;
   const settings = { kind, classWeight, seed };
   const names = Object.keys(targets);
@@ -125,7 +132,7 @@ export async function* sweepProbes(
     : { outcomes: base, without: [] };
   const units = await listSweepUnits(features, questionIds.length, options.window ?? 1, platform.openStates);
   const candidates = findCandidates(units, options.position ?? "best", options.layer ?? "best");
-  const penalties = listPenalties(kind, options.C ?? "cv");
+  const penalties = listPenalties(kind, options.c ?? "cv");
   const splits = planSplits(specs.length, plan, folds.foldCount, nested);
   const learnable = [...base.keys()].filter((target) => hasBothClasses(base[target]!.labels));
 

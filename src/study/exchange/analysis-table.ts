@@ -11,7 +11,7 @@ import { runKey } from "../../samples/samples.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import { fileExists } from "../../store/read-file.ts";
-import { type Cell, makeColumn, type TableColumn } from "../../store/table-file.ts";
+import { makeColumn, type TableCell, type TableColumn } from "../../store/table-file.ts";
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
 import { readProbeDataset, readProbeFile } from "../probe-files.ts";
@@ -25,7 +25,7 @@ import {
   type Workspace,
 } from "../workspace.ts";
 
-type TableRow = Readonly<Record<string, Cell | undefined>>;
+type TableRow = Readonly<Record<string, TableCell | undefined>>;
 
 /**
  * All that a study knows of each answer, a row an answer: what it is of, how it came out, every estimate of its

@@ -1,8 +1,8 @@
-import { openModel } from "../../backends/local/open-model.ts";
 import { openOpenai } from "../../backends/openai/open-openai.ts";
 import { openTei } from "../../backends/tei/open-tei.ts";
 import { locateEncoder } from "../../checkpoint/encoders/load-encoder.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
+import { openModel } from "../../checkpoint/load-model.ts";
 import { reportPull } from "../../checkpoint/opening-event.ts";
 import type { TextEmbedder } from "../../meaning/cosine-equivalence.ts";
 import type { Entailer } from "../../meaning/entailer.ts";

@@ -86,8 +86,8 @@ export async function* trainProbes(
       questionIds,
       {
         groups: questionGroups,
-        kind,
-        C,
+        probe: kind,
+        c: C,
         layer,
         window,
         position: positions === "dataset" ? train.position : "best",

@@ -145,7 +145,7 @@ const TARGETS = {
 async function* fitPair(
   sets: readonly TransferSet[],
   part: string,
-  { seThreshold, ...settings }: FitSettings,
+  { seThreshold, C: c, ...settings }: FitSettings,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StepEvent, ProbePair> {
   signal?.throwIfAborted();
@@ -169,7 +169,7 @@ async function* fitPair(
       },
     },
     questionIds,
-    { ...settings, position, groups: labelGroups(sets), signal },
+    { ...settings, probe: settings.kind, c, position, groups: labelGroups(sets), signal },
   );
   const { fitted } = yield* reportFit(fitting, { step: "transfer", part }, 0);
   const source = sets[0]!.hidden.metadata;

@@ -26,8 +26,47 @@ interface NumberOptions {
   readonly label?: string;
 }
 
+/** What of a setting's JSON schema makes its input; `settingsSchema().properties` has them. */
+interface SettingSchema {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly anyOf?: readonly SettingSchema[];
+  readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly default?: unknown;
+  readonly description?: string;
+  /** What is taken where nothing is given, in words. */
+  readonly fallback?: string;
+}
+
+/** What a notebook says of a setting's input where it wants less than the schema admits. */
+interface SettingOptions extends NumberOptions {
+  /** Some of the words that the schema admits. */
+  readonly options?: readonly string[];
+  readonly value?: number | string | boolean;
+}
+
 /** The inputs that notebooks can use, as `ui.…`. */
 export const ui = {
+  /**
+   * The input of a study's setting: its type, range, words, default and label are the schema's where the notebook names no other.
+   * @throws RangeError for a range, words or a value beyond what the schema admits
+   */
+  setting(schema: SettingSchema, { label = labelOf(schema), ...given }: SettingOptions = {}): Control {
+    const { type, enum: words, default: initial } = schema;
+    const value = given.value ?? initial;
+    if (words !== undefined) {
+      const { options = words } = given;
+      for (const option of options)
+        if (!words.includes(option)) throw beyond(label, option, words.join(", "));
+      return ui.select({ label, options, ...(value === undefined ? {} : { value: String(value) }) });
+    }
+    if (type === "boolean") return ui.checkbox({ label, value: value === true });
+    if (type === "number" || type === "integer") return makeNumber(schema, label, { ...given, value });
+    return ui.text({ label, placeholder: schema.fallback ?? "", value: String(value ?? "") });
+  },
   /** A number between two bounds. */
   slider({
     min = 0,
@@ -134,6 +173,36 @@ export const ui = {
     );
   },
 };
+
+/** A setting's sentence without its end. */
+const labelOf = ({ description = "" }: SettingSchema): string => description.replace(/\.$/, "");
+
+/** A slider where both ends are known, else a number to type. */
+function makeNumber(
+  { type, minimum, exclusiveMinimum, maximum, exclusiveMaximum }: SettingSchema,
+  label: string,
+  given: NumberOptions & { readonly value: unknown },
+): Control {
+  const least = minimum ?? exclusiveMinimum ?? -Infinity;
+  const most = maximum ?? exclusiveMaximum ?? Infinity;
+  const { step = type === "integer" ? 1 : 0.01 } = given;
+  const min = given.min ?? (minimum === undefined ? least + step : least);
+  const max = given.max ?? (maximum === undefined ? most - step : most);
+  // integers carry the bounds of exact arithmetic, which no slider is for
+  const isBounded = given.max !== undefined || (Number.isFinite(max) && max < Number.MAX_SAFE_INTEGER);
+  if (min < least) throw beyond(label, min, `at least ${least}`);
+  if (max > most) throw beyond(label, max, `at most ${most}`);
+  const value = typeof given.value === "number" ? given.value : Math.max(min, 0);
+  const bounds = { label, min, max, step };
+  return Number.isFinite(min) && isBounded
+    ? ui.slider({ ...bounds, value })
+    : ui.number({ ...bounds, value });
+}
+
+const beyond = (label: string, got: string | number, expected: string): RangeError =>
+  new RangeError(
+    `The input "${label}" got ${JSON.stringify(got)}, expected ${expected}, as the setting's schema says.`,
+  );
 
 /**
  * Makes a value fit its input, or says what would fit.
