@@ -1,7 +1,7 @@
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
 import type { TransferEval } from "../evaluation/transfer-eval.ts";
-import type { LayerScore } from "../probes/sweep/score-table.ts";
+import type { LayerScore } from "../probes/probe.ts";
 import type { HeldOutSplit } from "./figure.ts";
 
 /** All that the report shows. */
