@@ -68,6 +68,7 @@ export { createNliEquivalence } from "./meaning/nli-equivalence.ts";
 export { fitCalibration } from "./probes/calibration.ts";
 export { chooseDecisionThreshold } from "./probes/choose-decision-threshold.ts";
 export { fitLogistic } from "./probes/fit-logistic.ts";
+export { pickStates } from "./probes/pick-states.ts";
 export {
   assertStates,
   assertThinkEntropies,
@@ -98,7 +99,6 @@ export { createCachedEntailer } from "./study/meaning/disk-caches.ts";
 export { createNliEntailer, createSentenceEmbedder } from "./study/meaning/encoder-models.ts";
 export { createMeaningModels } from "./study/meaning/meaning-models.ts";
 export { exportProbe, loadProbe, saveProbe } from "./study/probe-files.ts";
-export { pickStates } from "./study/probes/pick-states.ts";
 export { scoreStudy } from "./study/probes/score-study.ts";
 export { planPipeline, type RunPipelineOptions, runPipeline } from "./study/run-pipeline.ts";
 export { resolveSampler } from "./study/sampling/resolve-sampler.ts";
