@@ -2,10 +2,15 @@ import { mean } from "../math/vector.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import type { BootstrapResult } from "./bootstrap-interval.ts";
 import { compareScores, type PairedComparison } from "./compare-scores.ts";
-import { type CommonAnswer, type ConsistentlyWrong, findConsistentlyWrong } from "./consistently-wrong.ts";
+import {
+  type CommonAnswer,
+  type ConsistentlyWrong,
+  countEntropies,
+  type EntropyBin,
+  findConsistentlyWrong,
+} from "./consistently-wrong.ts";
 import type { ConstantControl, ShuffledControl } from "./controls.ts";
 import { evaluatePower, type PowerEvaluation } from "./detectable-auroc.ts";
-import { countEntropies, type EntropyBin } from "./entropy-histogram.ts";
 import {
   type CalibrationEvaluation,
   type CalibrationMaps,

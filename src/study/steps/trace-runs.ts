@@ -20,7 +20,7 @@ import { fingerprintFile } from "../../store/fingerprint.ts";
 import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { INDICES, TRACE } from "../settings/probes.ts";
+import { INDICES, TRACE_SETTINGS } from "../settings/probes.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import {
@@ -32,7 +32,7 @@ import {
 } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
-const { layers: _numbers, ...SETTINGS } = { ...TRACE, ...INDICES };
+const { layers: _numbers, ...SETTINGS } = { ...TRACE_SETTINGS, ...INDICES };
 
 export interface TraceRunsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   /** A loaded model, which runs on the local engine, or another backend. */

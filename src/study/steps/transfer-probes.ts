@@ -10,7 +10,7 @@ import {
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { describeProbe } from "../../probes/describe-probe.ts";
 import type { ClassWeight } from "../../probes/fit-logistic.ts";
-import type { Probe, UntrainedProbe, ProbeTarget } from "../../probes/probe.ts";
+import type { Probe, ProbeTarget, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeKind } from "../../probes/probe-weights.ts";
 import type { SeThresholdChoice } from "../../probes/se-threshold.ts";
 import { hasBothClasses } from "../../probes/split-questions.ts";
