@@ -122,7 +122,7 @@ export interface SplitEvaluation {
 }
 
 /** What else the evaluation of a split includes. */
-export interface EvaluateSplitOptions extends InferenceOptions {
+interface EvaluateSplitOptions extends InferenceOptions {
   /** The accuracy probe's answer threshold on P(correct); null if there is none. */
   readonly tau: number | null;
   /** null if not run. */

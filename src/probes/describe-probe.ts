@@ -7,7 +7,7 @@ import { standardiseRows } from "./scaler.ts";
 import { hasBothClasses } from "./split-questions.ts";
 import type { FittedProbes } from "./sweep/sweep-probes.ts";
 
-export interface DescribeProbeOptions {
+interface DescribeProbeOptions {
   readonly kind: ProbeKind;
   readonly classWeight: ClassWeight;
   readonly seed: number;
@@ -63,7 +63,7 @@ export function describeProbe(
 }
 
 /** The training rows of one target. */
-export interface TargetRows {
+interface TargetRows {
   readonly target: ProbeTarget;
   /** [n] 0 or 1 */
   readonly labels: Uint8Array;

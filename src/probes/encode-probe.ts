@@ -4,7 +4,7 @@ import { PROBE_FORMAT } from "./parse-probe.ts";
 import type { DescribedProbe, Probe, UntrainedProbe } from "./probe.ts";
 
 /** The content of a probe's two files, which `parseProbe` reads. */
-export interface EncodedProbe {
+interface EncodedProbe {
   /** Of `*.safetensors`; without tensors if the probe is untrained. */
   readonly weights: Uint8Array;
   /**
@@ -26,7 +26,7 @@ export function encodeProbe(probe: Probe | UntrainedProbe): EncodedProbe {
 }
 
 /** An array of a probe under the name that it has in files. */
-export interface ProbeTensor {
+interface ProbeTensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly data: Float32Array;

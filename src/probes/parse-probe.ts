@@ -23,7 +23,7 @@ export async function parseProbe(json: string, weights: Uint8Array): Promise<Pro
 }
 
 /** What the two files are called, for messages. */
-export interface ProbeNames {
+interface ProbeNames {
   readonly json: string;
   readonly weights: string;
 }

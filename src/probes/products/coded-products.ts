@@ -11,7 +11,7 @@ interface CodedRows<Codes> {
 }
 
 /** Codes [rows, k] of seven bits, zero at 64. */
-export type LeftRows = CodedRows<Uint8Array>;
+type LeftRows = CodedRows<Uint8Array>;
 /** Codes [k, rows] of eight bits, zero at 0. */
 export type RightRows = CodedRows<Int8Array>;
 

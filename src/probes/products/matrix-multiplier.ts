@@ -4,7 +4,7 @@ import { type CodedProducts, createCodedProducts } from "./coded-products.ts";
 import { openProductSession } from "./open-session.ts";
 
 /** Sizes of one product. */
-export interface ProductShape {
+interface ProductShape {
   /** Rows of A and of the product. */
   readonly m: number;
   /** Columns of A, summed over. */
@@ -85,12 +85,12 @@ function buildProduct(transposeA: boolean, transposeB: boolean): OnnxGraph {
  * (images P · factors) Q. The kernels repack the matrix on the right in every product; here they do it once, and take
  * half to a quarter of the time for one to eight rows.
  */
-export interface PackedPass extends AsyncDisposable {
+interface PackedPass extends AsyncDisposable {
   /** All arrays may be longer than the shapes need. */
   run(arrays: PassArrays): Promise<void>;
 }
 
-export interface PassArrays {
+interface PassArrays {
   /** m */
   readonly count: number;
   /** [m,n] X; the images themselves for a pass without K */
@@ -105,7 +105,7 @@ export interface PassArrays {
   readonly out: Float32Array;
 }
 
-export interface PassMatrices {
+interface PassMatrices {
   /** [n,n]; null for a pass that gets the images. */
   readonly K: Float32Array | null;
   /** [n,k] */

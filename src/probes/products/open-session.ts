@@ -2,7 +2,7 @@ import type { OnnxGraph } from "../../engine/graph/graph.ts";
 import { memorySource } from "../../engine/graph/weights.ts";
 import type { Runtime, Session } from "../../engine/runtime/runtime.ts";
 
-export interface ProductSessionOptions {
+interface ProductSessionOptions {
   readonly threads: number;
   /** Whether what its steps need between them is kept from call to call. */
   readonly keepsMemory?: boolean;

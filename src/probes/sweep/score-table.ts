@@ -110,7 +110,7 @@ interface Choice {
  * @param candidates units to choose from
  * @returns null if no area is known
  */
-export function choose(
+function choose(
   candidates: readonly number[],
   penaltyCount: number,
   areaOf: (unit: number, penalty: number) => number | null,
@@ -147,7 +147,7 @@ export function chooseProbe(table: ScoreTable, candidates: readonly number[], ta
 }
 
 /** Mean of those that are known; null if none is. */
-export function meanOf(areas: readonly (number | null)[]): number | null {
+function meanOf(areas: readonly (number | null)[]): number | null {
   const known = areas.filter((area) => area !== null);
   return known.length === 0 ? null : mean(known);
 }

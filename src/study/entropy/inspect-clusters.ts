@@ -21,7 +21,7 @@ export interface InspectedQuestion {
   readonly views: readonly ClusterView[];
 }
 
-export interface InspectClustersOptions extends MeaningChoice {
+interface InspectClustersOptions extends MeaningChoice {
   readonly models?: MeaningModels | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -47,7 +47,7 @@ export const call = (name: string, ...args: readonly Expression[]): Expression =
 });
 
 /** What an expression is made of, in the order it is written. */
-export function partsOf(expression: Expression): readonly Expression[] {
+function partsOf(expression: Expression): readonly Expression[] {
   switch (expression.kind) {
     case "sum":
       return expression.terms;

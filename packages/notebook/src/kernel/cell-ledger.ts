@@ -86,7 +86,7 @@ export function createCellLedger(host: Pick<SchedulerHost, "report">): CellLedge
 }
 
 /** What the scheduler remembers of a cell. */
-export interface CellState {
+interface CellState {
   cell: ScheduledCell;
   status: CellStatus;
   /** Of the last run; aborted when its values are not used any more. */
