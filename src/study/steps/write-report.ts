@@ -246,9 +246,9 @@ function describeSettings(
     ["Model", first?.model ?? "unknown"],
     ["Questions and samples", `${questions} questions, ${runs.length} samples`],
     ["Sampler", first === undefined ? "unknown" : describePairs({ ...first.sampler, seed: first.seed })],
-    ["Accuracy probe", describeProbe(probes.accuracy_probe)],
-    ["SE probe", describeProbe(probes.se_probe)],
-    ["Entropy baseline", describeProbe(probes.entropy_baseline)],
+    ["Accuracy probe", probeSetting(probes.accuracy_probe)],
+    ["SE probe", probeSetting(probes.se_probe)],
+    ["Entropy baseline", probeSetting(probes.entropy_baseline)],
     ["SE threshold", `${formatNumber(se_threshold.threshold, 4)} nats (${se_threshold.method})`],
     [
       "Inference",
@@ -260,7 +260,7 @@ function describeSettings(
   return redactStrings(rows, createRedactor([]).message);
 }
 
-function describeProbe(probe: ProbeSummary | null): string {
+function probeSetting(probe: ProbeSummary | null): string {
   if (probe === null) return "not trained";
   const place = probe.position === null ? "mean think entropy" : `${probe.position}, layer ${probe.layer}`;
   const score = probe.cv_auc === null ? "" : `, cross-validated AUROC ${formatNumber(probe.cv_auc)}`;
