@@ -1,7 +1,6 @@
 import { createGraph, type OnnxGraph, type TensorName } from "../../engine/graph/graph.ts";
 import { floatTensor, type Runtime, type Session, type Tensor } from "../../engine/runtime/runtime.ts";
-import { type CodedProducts, createCodedProducts } from "./coded-products.ts";
-import { openProductSession } from "./open-session.ts";
+import { type CodedProducts, createCodedProducts, openProductSession } from "./coded-products.ts";
 
 /** Sizes of one product. */
 interface ProductShape {
