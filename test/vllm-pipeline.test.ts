@@ -20,18 +20,10 @@ import { openWorkspace, type Workspace } from "../src/study/workspace.ts";
 import { createFakeCli } from "./fakes/cli-context.ts";
 import { type FakeFault, startFakeVllm } from "./fakes/fake-vllm.ts";
 import { createLocalStreams } from "./fakes/local-streams.ts";
+import { PLAIN_SAMPLER } from "./fakes/plain-sampler.ts";
 import { readTensors } from "./read-tensors.ts";
 
-const SAMPLER: SamplerSettings = {
-  temperature: 1.2,
-  topP: 0.95,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  maxNewTokens: 60,
-  stopStrings: [],
-  stopTokenIds: [],
-};
+const SAMPLER: SamplerSettings = { ...PLAIN_SAMPLER, temperature: 1.2, topP: 0.95, maxNewTokens: 60 };
 const RUNS = 4;
 const QUESTIONS = 10;
 const LAYERS = [0, 2, 4];

@@ -270,13 +270,13 @@ function describeBlindSpot(found: ConsistentlyWrong): string[] {
 
 function describeQuestion(question: ConsistentlyWrong["questions"][number]): string {
   const { question_id, answer, cluster_share, incorrect_count, row_count, accuracy_probe } = question;
-  const said = answer === null ? "" : ` mostly "${shorten(answer)}"`;
+  const said = answer === null ? "" : ` mostly "${oneLine(answer)}"`;
   const share = cluster_share === null ? "" : ` (${formatPercent(cluster_share)})`;
   const probe = accuracy_probe === null ? "" : `, accuracy probe ${formatNumber(accuracy_probe, 2)}`;
   return `    ${question_id}:${said}${share}, ${incorrect_count} of ${row_count} wrong${probe}`;
 }
 
-function shorten(answer: string): string {
+function oneLine(answer: string): string {
   const line = answer.replace(/\s+/g, " ");
   return line.length > SHOWN_ANSWER_LENGTH ? `${line.slice(0, SHOWN_ANSWER_LENGTH - 1)}…` : line;
 }

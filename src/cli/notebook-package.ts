@@ -60,7 +60,7 @@ interface Serving {
 }
 
 /** The command's own world, and how it writes. */
-export interface NotebookTerminal extends CliContext {
+interface NotebookTerminal extends CliContext {
   readonly createPaint: typeof createPaint;
   readonly formatDuration: typeof formatDuration;
   /** null where there is no screen. */

@@ -82,7 +82,7 @@ export async function* scoreLines(
   { signal, redact }: { readonly signal: AbortSignal; readonly redact: (message: string) => string },
 ): AsyncGenerator<ScoredLine> {
   let line = 0;
-  for await (const text of readLines(stream)) {
+  for await (const text of readAnswerLines(stream)) {
     line += 1;
     if (text.trim() === "") continue;
     let id: string | number | null = null;
@@ -135,7 +135,7 @@ function asBadLine<T>(read: () => T): T {
  * The lines of a stream of bytes, as they come. Only the line feed ends one: other Unicode line ends may stand inside
  * JSON strings. What is not UTF-8 becomes U+FFFD.
  */
-export async function* readLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+async function* readAnswerLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let held = "";
   for await (const bytes of stream) {

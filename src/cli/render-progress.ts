@@ -9,7 +9,7 @@ import {
   createProgressMeter,
   formatLiveLine,
   formatPlainLine,
-  type Progress,
+  type PartProgress,
   type ProgressMeter,
   partLabel,
 } from "./progress-meter.ts";
@@ -124,7 +124,7 @@ function createLiveView(context: CliContext): ProgressView {
   const { stderr, now } = context;
   let meter: ProgressMeter | null = null;
   let drawnMs = Number.NEGATIVE_INFINITY;
-  const draw = (progress: Progress): void => {
+  const draw = (progress: PartProgress): void => {
     // One column stays free: a full line makes some terminals wrap.
     stderr.write(`\r${formatLiveLine(progress, (stderr.columns ?? 80) - 1)}${CLEAR_TO_END}`);
     drawnMs = now();
@@ -159,7 +159,7 @@ function createPlainView(context: CliContext): ProgressView {
   const { stderr, now } = context;
   let meter: ProgressMeter | null = null;
   let printed = { done: -1, ms: 0 };
-  const print = (progress: Progress): void => {
+  const print = (progress: PartProgress): void => {
     stderr.write(`${formatPlainLine(progress)}\n`);
     printed = { done: progress.done, ms: now() };
   };

@@ -96,7 +96,7 @@ export interface Trace {
 }
 
 /** The parts of a loaded checkpoint that make a {@link LanguageModel}. */
-export type LanguageModelParts = Pick<
+type LanguageModelParts = Pick<
   LanguageModel,
   | "provenance"
   | "path"

@@ -2,10 +2,15 @@ import { mean } from "../math/vector.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import type { BootstrapResult } from "./bootstrap-interval.ts";
 import { compareScores, type PairedComparison } from "./compare-scores.ts";
-import { type CommonAnswer, type ConsistentlyWrong, findConsistentlyWrong } from "./consistently-wrong.ts";
+import {
+  type CommonAnswer,
+  type ConsistentlyWrong,
+  countEntropies,
+  type EntropyBin,
+  findConsistentlyWrong,
+} from "./consistently-wrong.ts";
 import type { ConstantControl, ShuffledControl } from "./controls.ts";
 import { evaluatePower, type PowerEvaluation } from "./detectable-auroc.ts";
-import { countEntropies, type EntropyBin } from "./entropy-histogram.ts";
 import {
   type CalibrationEvaluation,
   type CalibrationMaps,
@@ -117,7 +122,7 @@ export interface SplitEvaluation {
 }
 
 /** What else the evaluation of a split includes. */
-export interface EvaluateSplitOptions extends InferenceOptions {
+interface EvaluateSplitOptions extends InferenceOptions {
   /** The accuracy probe's answer threshold on P(correct); null if there is none. */
   readonly tau: number | null;
   /** null if not run. */

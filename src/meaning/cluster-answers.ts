@@ -62,7 +62,7 @@ export interface ClusterOptions {
 }
 
 /** A question and its samples. */
-interface AnsweredQuestion {
+interface QuestionAnswers {
   readonly question: string;
   /** [K] */
   readonly answers: readonly (string | null)[];
@@ -73,7 +73,7 @@ interface AnsweredQuestion {
  * @returns one result per question, in their order
  */
 export async function clusterQuestions(
-  questions: readonly AnsweredQuestion[],
+  questions: readonly QuestionAnswers[],
   equivalence: Equivalence,
   { clustering = "greedy", signal }: ClusterOptions = {},
 ): Promise<readonly JudgedClusters[]> {

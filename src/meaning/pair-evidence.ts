@@ -74,7 +74,8 @@ export async function gatherPairEvidence(
 
 type Sparse<T> = (T | undefined)[][];
 
-const CERTAIN: EntailmentProbs = { entailment: 1, neutral: 0, contradiction: 0 };
+/** What an NLI model would say of a text and itself. */
+export const SURE_ENTAILMENT: EntailmentProbs = { entailment: 1, neutral: 0, contradiction: 0 };
 
 function readVerdicts({ texts, pairs }: JudgedQuestion): {
   readonly entailment: Sparse<EntailmentProbs>;
@@ -82,7 +83,7 @@ function readVerdicts({ texts, pairs }: JudgedQuestion): {
 } {
   const square = <T>(diagonal: T): Sparse<T> =>
     texts.map((_, i) => texts.map((_text, j) => (i === j ? diagonal : undefined)));
-  const [entailment, similarity] = [square(CERTAIN), square(1)];
+  const [entailment, similarity] = [square(SURE_ENTAILMENT), square(1)];
   for (const { pair, ...verdict } of pairs) {
     const [i, j] = pair;
     if (verdict.rule === "nli") {

@@ -5,8 +5,7 @@ import { expectAllClose } from "../../test/expect-all-close.ts";
 import { hashed } from "../../test/fakes/hashed.ts";
 import { makeProbe } from "../../test/fakes/make-probe.ts";
 import { assessRisk } from "./assess-risk.ts";
-import { measureFamiliarity } from "./familiarity.ts";
-import { fitFamiliarity } from "./fit-familiarity.ts";
+import { fitFamiliarity, measureFamiliarity } from "./familiarity.ts";
 import type { Familiarity, Probe } from "./probe.ts";
 import { assertStates, assertThinkEntropies, type PlacedStates } from "./score-probe.ts";
 

@@ -19,9 +19,15 @@ export type { ClassWeight } from "./fit-logistic.ts";
 export type {
   Familiarity,
   GenerationConfig,
+  LayerScore,
+  NestedFold,
+  PenaltyScore,
+  PermutationEstimate,
+  PermutationTest,
   Probe,
   ProbeDecision,
   ProbeDescription,
+  ProbeTarget,
   ProbeTraining,
 } from "./probe.ts";
 export type { HiddenLayer } from "./probe-weights.ts";
@@ -36,9 +42,6 @@ export {
   scoreProbe,
   type ThinkEntropies,
 } from "./score-probe.ts";
-export type { NestedFold } from "./sweep/estimate-nested.ts";
-export type { LayerScore, PenaltyScore, ProbeTarget } from "./sweep/score-table.ts";
-export type { PermutationEstimate, PermutationTest } from "./sweep/test-permutations.ts";
 export { parseProbe };
 
 /**

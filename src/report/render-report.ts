@@ -1,11 +1,18 @@
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
 import { formatInterval, formatNumber, formatPercent } from "../text/format-numbers.ts";
+import { shorten } from "../text/shorten.ts";
 import { PALETTE } from "./chart.ts";
 import { drawBlindSpot, drawComparisons, drawDecisions, drawHeadlineTables } from "./evaluation-tables.ts";
-import { drawFigure, type Figure, type FigureFormat, type FigureName } from "./figure.ts";
+import {
+  drawFigure,
+  type Figure,
+  type FigureFormat,
+  type FigureName,
+  HELD_OUT_SPLITS,
+  SPLIT_TITLES,
+} from "./figure.ts";
 import { html, type SafeHtml, trustedHtml } from "./html.ts";
-import { drawAllQuestions, drawUncertainQuestions } from "./question-sections.ts";
-import type { ReportContent } from "./report-content.ts";
+import type { AnswerGroup, ReportContent, ReportQuestion } from "./report-content.ts";
 
 /**
  * The report as one HTML page that loads nothing: no script, no font, no network.
@@ -118,6 +125,59 @@ function drawFurther({ math_test: test }: ProbeEval): SafeHtml {
       : html`<li>Answering only where P(correct) ≥ ${formatNumber(test.tau_answer)} (chosen on validation) keeps ${formatNumber(test.coverage_at_tau, 2)} of the answers, with accuracy ${formatNumber(test.accuracy_at_tau, 2)}.</li>`,
   ].filter((line) => line !== null);
   return html`<p>On the test questions:</p><ul>${lines}</ul>`;
+}
+
+/** Questions shown in full. */
+const CARD_COUNT = 10;
+/** A sample's text is shown up to here; the runs file has all of it. */
+const CARD_EXAMPLE_LIMIT = 4000;
+const LIST_EXAMPLE_LIMIT = 600;
+/** Keeps the page at a size that browsers open at once. */
+const LISTED_QUESTIONS = 2000;
+
+/** The most uncertain questions, each with its answers grouped by meaning. */
+function drawUncertainQuestions({ questions }: ReportContent): SafeHtml {
+  const shown = (questions.math_test ?? []).slice(0, CARD_COUNT);
+  if (shown.length === 0) return html`<p class="quiet">No test question has semantic entropy.</p>`;
+  return html`<ol class="cards">${shown.map(drawCard)}</ol>`;
+}
+
+/** Every held-out question on one line, to be opened. */
+function drawAllQuestions({ questions }: ReportContent): SafeHtml {
+  return html`${HELD_OUT_SPLITS.flatMap((split) => {
+    const own = questions[split];
+    return own === undefined || own.length === 0 ? [] : [drawList(SPLIT_TITLES[split], own)];
+  })}`;
+}
+
+function drawList(title: string, questions: readonly ReportQuestion[]): SafeHtml {
+  const left = questions.length - LISTED_QUESTIONS;
+  const rest =
+    left <= 0
+      ? ""
+      : html`<p class="quiet">${left} more, of lower entropy, are in the files: sep clusters shows any of them.</p>`;
+  return html`<details class="list"><summary><b>${title}</b> <span class="quiet">${questions.length} questions</span></summary>${questions.slice(0, LISTED_QUESTIONS).map(drawLine)}${rest}</details>`;
+}
+
+const drawLine = (question: ReportQuestion): SafeHtml =>
+  html`<details><summary><span class="nats">${formatNumber(question.semanticEntropy, 2)}</span> <span class="answer">${question.id}</span> ${shorten(question.question, SHOWN_QUESTION)}</summary><div class="opened"><p class="text">${question.question}</p>${drawFacts(question)}<ul class="groups">${question.groups.map((group) => drawGroup(group, LIST_EXAMPLE_LIMIT))}</ul></div></details>`;
+
+const SHOWN_QUESTION = 90;
+
+const drawCard = (question: ReportQuestion): SafeHtml =>
+  html`<li><article>
+<h3>${question.question}</h3>
+${drawFacts(question)}
+<ul class="groups">${question.groups.map((group) => drawGroup(group, CARD_EXAMPLE_LIMIT))}</ul>
+</article></li>`;
+
+const drawFacts = (question: ReportQuestion): SafeHtml =>
+  html`<p class="quiet">${question.id} · semantic entropy ${formatNumber(question.semanticEntropy, 2)} nats · P(wrong) ${formatPercent(question.accuracyProbe)} by the accuracy probe · P(high entropy) ${formatPercent(question.seProbe)} by the SE probe${question.reference === null ? "" : html` · reference answer <b>${question.reference}</b>`}</p>`;
+
+function drawGroup({ answer, sampleCount, correctCount, example }: AnswerGroup, limit: number): SafeHtml {
+  const verdict =
+    correctCount === sampleCount ? "right" : correctCount === 0 ? "wrong" : `${correctCount} right`;
+  return html`<li><details><summary><span class="count">${sampleCount}×</span> <span class="answer">${answer}</span> <span class="${correctCount === 0 ? "verdict wrong" : "verdict right"}">${verdict}</span></summary><pre tabindex="0">${shorten(example, limit)}</pre></details></li>`;
 }
 
 /** The report's style: one readable column, light or dark as the reader's system is, on screens, phones and paper. */

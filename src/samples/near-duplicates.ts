@@ -1,6 +1,6 @@
 import { questionWords } from "../text/segment-text.ts";
 
-export interface NearDuplicateOptions {
+interface NearDuplicateOptions {
   /** Words in a gram. A question of fewer words is a near-duplicate of none: it is the same as another, or differs. */
   readonly gramSize?: number;
   /** Jaccard similarity of two questions' sets of grams from which they are near-duplicates, in (0, 1]. */
@@ -8,7 +8,7 @@ export interface NearDuplicateOptions {
 }
 
 /** Which questions say the same, or nearly. */
-export interface QuestionGroups {
+interface QuestionGroups {
   /** [n] place of the first member of each question's group; its own where it is alone. */
   readonly firstOf: Int32Array;
   /** Questions whose normalised text is that of an earlier one. */

@@ -7,7 +7,7 @@ import { emptyKvBlock, type KvBlock } from "../engine/session/kv-block.ts";
 import { SepError } from "../errors.ts";
 
 /** An answer to a prompt, with what a probe may read of it. */
-export interface AnswerSource {
+interface AnswerSource {
   readonly answer: Pick<SampledAnswer, "tokenIds" | "text" | "answerTokenCount" | "finishReason">;
   /** @param offset of a token of the answer; -1 is the prompt's last one */
   readState(offset: number): Promise<Float32Array>;

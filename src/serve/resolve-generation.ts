@@ -26,7 +26,7 @@ export interface GenerationChoice {
 }
 
 /** The prompt options and the sampler that questions are asked with. */
-export interface ResolvedGeneration {
+interface ResolvedGeneration {
   readonly prompting: PromptOptions;
   readonly sampler: SamplerSettings;
   /** What makes a difference to the probe's promises, as sentences. */

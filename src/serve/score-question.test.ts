@@ -7,10 +7,10 @@ import { sampleAnswers } from "../engine/generate/generate.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import type { TracePosition } from "../engine/places.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
+import { pickStates } from "../probes/pick-states.ts";
 import type { Probe } from "../probes/probe.ts";
 import { scoreProbe } from "../probes/score-probe.ts";
 import { describePromptFormat } from "../samples/describe-prompt-format.ts";
-import { pickStates } from "../study/probes/pick-states.ts";
 import { createScorer, scoreQuestion } from "./score-question.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../test/golden/checkpoints/qwen3-tied", import.meta.url));

@@ -12,6 +12,7 @@ import {
   type RiskAssessment,
   requireFamiliarity,
 } from "../probes/assess-risk.ts";
+import { stateSourceOf } from "../probes/pick-states.ts";
 import type { Probe } from "../probes/probe.ts";
 import {
   assertStates,
@@ -19,7 +20,6 @@ import {
   type ProbeInput,
   requireProbeFits,
 } from "../probes/score-probe.ts";
-import { stateSourceOf } from "../study/probes/pick-states.ts";
 import { generateAnswer, takeAnswer } from "./answer-source.ts";
 import { type GenerationChoice, resolveGeneration } from "./resolve-generation.ts";
 

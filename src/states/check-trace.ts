@@ -5,7 +5,7 @@ import type { RunRecord } from "../samples/run-record.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import type { TraceRow } from "./state-index.ts";
 
-export interface CheckRowsOptions {
+interface CheckRowsOptions {
   readonly rowCounts: ReadonlyMap<string, number>;
   readonly indices: PositionIndices;
   readonly endTokenIds: ReadonlySet<number>;
@@ -106,7 +106,7 @@ function findPlaceFault(
 }
 
 /** Looks at vectors as they are read, one tensor after the other. */
-export interface VectorChecker {
+interface VectorChecker {
   /**
    * @param vectors [rows.length, D]
    * @param prefixOf a text that is the same for the same tokens up to a row
@@ -190,7 +190,7 @@ export const TRACE_CHECKS = {
 export type TraceCheckName = keyof typeof TRACE_CHECKS;
 
 /** Collects what one check finds. */
-export interface CheckTally {
+interface CheckTally {
   /** @param failure a sentence for people; null where all is well */
   count(failure: string | null): void;
   skip(reason: string): void;

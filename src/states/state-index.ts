@@ -46,7 +46,7 @@ export interface StateRowIndex {
 }
 
 /** One line of `*_hidden_states.index.jsonl`, as far as every tool writes it. */
-export type StateIndexLine = Pick<TraceRow, "position" | "row" | "question_id" | "run_id" | "span">;
+type StateIndexLine = Pick<TraceRow, "position" | "row" | "question_id" | "run_id" | "span">;
 
 /**
  * Reads the index beside a hidden-state file.

@@ -6,7 +6,7 @@ import { errnoOf, explainFileError, makeFolder, withFile } from "./file-error.ts
 import { readExactly } from "./read-file.ts";
 
 /** An open JSONL file that grows by whole rows. Dispose of it to flush and close. */
-export interface JsonlAppender extends AsyncDisposable {
+interface JsonlAppender extends AsyncDisposable {
   /** Length of the half line that an interrupted writer had left and that was cut off, 0 if there was none. */
   readonly cutBytes: number;
   /**

@@ -4,6 +4,9 @@ import { type Json, stableStringify } from "../formats/json.ts";
 import { readIfThere } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
+/** Where a step keeps what it has of an output until all of it is there. */
+export const partialPathOf = (output: string): string => `${output}.partial`;
+
 /**
  * The settings that an unfinished step's work was made with; they stand beside its journal.
  * @returns null if nothing is unfinished

@@ -15,7 +15,7 @@ export interface LineProblem {
 }
 
 /** The usable rows of a JSONL file in file order, and every line that is not among them. */
-export interface JsonlContent<T> {
+interface JsonlContent<T> {
   readonly rows: readonly T[];
   readonly problems: readonly LineProblem[];
 }

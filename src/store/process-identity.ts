@@ -5,8 +5,8 @@ import { readFile } from "node:fs/promises";
  * @returns null where the system does not tell (no /proc) or the process is gone
  */
 export async function readProcessStart(pid: number): Promise<string | null> {
-  const stat = await readIfThere(`/proc/${pid}/stat`);
-  const boot = await readIfThere("/proc/sys/kernel/random/boot_id");
+  const stat = await readProcFile(`/proc/${pid}/stat`);
+  const boot = await readProcFile("/proc/sys/kernel/random/boot_id");
   const startTicks = stat === null ? undefined : fieldsAfterName(stat)[START_TIME_FIELD];
   return startTicks === undefined ? null : `${boot?.trim() ?? "boot"}:${startTicks}`;
 }
@@ -23,7 +23,7 @@ export async function isProcessAlive(pid: number, start: string | null): Promise
     // EPERM: there is such a process, it only is not ours.
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
-  const stat = await readIfThere(`/proc/${pid}/stat`);
+  const stat = await readProcFile(`/proc/${pid}/stat`);
   if (stat !== null && GONE_STATES.has(fieldsAfterName(stat)[0] ?? "")) return false;
   const startNow = await readProcessStart(pid);
   return start === null || startNow === null || start === startNow;
@@ -38,7 +38,7 @@ const START_TIME_FIELD = 22 - 3;
 /** The process name stands in parentheses and may itself hold spaces and parentheses. */
 const fieldsAfterName = (stat: string): string[] => stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 
-async function readIfThere(path: string): Promise<string | null> {
+async function readProcFile(path: string): Promise<string | null> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {

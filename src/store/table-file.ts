@@ -30,7 +30,7 @@ export function makeColumn(
 }
 
 export const TABLE_FORMATS = ["parquet", "csv", "jsonl"] as const;
-export type TableFormat = (typeof TABLE_FORMATS)[number];
+type TableFormat = (typeof TABLE_FORMATS)[number];
 
 const PARQUET_TYPES = {
   string: "STRING",

@@ -18,7 +18,7 @@ import { PROBE_SPLITS, SPLIT_SOURCES, STEP_NAMES, type Workspace } from "./works
  * - `given`: no step made it; or it is a question file that was edited, which is its user's to change.
  * - `missing`: there is no such file.
  */
-export type FileState = "current" | "stale" | "edited" | "unfinished" | "given" | "missing";
+type FileState = "current" | "stale" | "edited" | "unfinished" | "given" | "missing";
 
 /** A file of a study with all that it was made of. */
 export interface ChainFile {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readConfig, writeConfig } from "./config-file.ts";
-import { DATASET, DATASET_LAYER, TRAIN, TRAIN_POSITIONS } from "./settings/probes.ts";
+import { DATASET_LAYER, DATASET_SETTINGS, TRAIN_POSITIONS, TRAIN_SETTINGS } from "./settings/probes.ts";
 import { flag, redescribe, resolveSettings } from "./settings/setting.ts";
 import { STUDY, settingsSchema } from "./settings/study.ts";
 import { openWorkspace } from "./workspace.ts";
@@ -37,8 +37,11 @@ describe("readConfig", () => {
 
   it("passes over what a step does not have, or has with another meaning", async () => {
     const path = await put("runs: 5\nlayer: best\npositions: all\nseed: 7\nwindow: 2\n");
-    expect(await readConfig(path, { ...DATASET, ...DATASET_LAYER })).toEqual({});
-    expect(await readConfig(path, { ...TRAIN, ...TRAIN_POSITIONS })).toEqual({ layer: "best", window: 2 });
+    expect(await readConfig(path, { ...DATASET_SETTINGS, ...DATASET_LAYER })).toEqual({});
+    expect(await readConfig(path, { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS })).toEqual({
+      layer: "best",
+      window: 2,
+    });
   });
 
   it.each([

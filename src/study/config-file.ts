@@ -79,7 +79,7 @@ function unknownKey(path: string, key: string, flags: readonly string[]): SepErr
   return new SepError("bad-option", `${path}: there is no setting ${key}.${guess} docs/cli.md lists them.`);
 }
 
-export interface WriteConfigOptions {
+interface WriteConfigOptions {
   readonly command?: readonly string[] | undefined;
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }

@@ -69,7 +69,7 @@ export interface StepPlan {
 export const isPending = ({ steps }: StepPlan, path: string): boolean =>
   steps.some(({ action, outputs }) => action !== "keep" && outputs.includes(path));
 
-export interface StepDecision {
+interface StepDecision {
   readonly action: StepAction;
   readonly reasons: readonly string[];
   /** Path (relative to the workspace) -> SHA-256. */

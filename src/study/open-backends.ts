@@ -18,12 +18,12 @@ type ServerSettings = SettingsOutput<typeof VLLM & typeof VLLM_SERVER> &
   Partial<Pick<StudySettings, "vllmApi" | "vllmStates" | "vllmStatesUrl">>;
 
 /** What decides where a model runs; settings of nnsight only where it can be chosen. */
-export type BackendSettings = ModelSettings &
+type BackendSettings = ModelSettings &
   ServerSettings &
   Partial<SettingsOutput<typeof NNSIGHT>> &
   Partial<Pick<StudySettings, "layers">> & { readonly backend: string };
 
-export interface OpenBackendSettings {
+interface OpenBackendSettings {
   /** Folder of the study, for the logs of servers that are started. */
   readonly root: string;
   readonly hub?: HubOptions | undefined;

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { SepError } from "../errors.ts";
 import { encodeProbe } from "../probes/encode-probe.ts";
-import { encodeForeignProbe, type ProbeExportFormat } from "../probes/export/export-probe.ts";
+import { encodeForeignProbe, type ProbeExportFormat } from "../probes/export-probe.ts";
 import { parseStoredProbe, requireTrained } from "../probes/parse-probe.ts";
 import type { Probe, UntrainedProbe } from "../probes/probe.ts";
 import { type ProbeDataset, parseDatasetArrays, toDatasetArrays } from "../probes/probe-dataset.ts";

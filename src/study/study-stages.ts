@@ -60,7 +60,7 @@ export interface StudyControl extends StepControl {
 }
 
 /** The stages of a study, with the models that they run on. */
-export interface OpenStages extends AsyncDisposable {
+interface OpenStages extends AsyncDisposable {
   readonly stages: readonly Stage[];
 }
 

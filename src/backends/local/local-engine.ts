@@ -7,7 +7,7 @@ import type { StateReader } from "../../states/state-backend.ts";
 import { traceAnswers } from "../../states/trace-answers.ts";
 
 /** Samples answers and reads states. */
-export interface LocalEngine extends AnswerSampler, StateReader {}
+interface LocalEngine extends AnswerSampler, StateReader {}
 
 /**
  * An engine for some questions. onnxruntime's Node binding runs a pass on the thread that asks for it, so copies of a
@@ -46,10 +46,7 @@ export type ModelJob =
   | { readonly kind: "read"; readonly job: Parameters<LocalEngine["read"]> };
 
 /** What is said to `loadModel` in a worker; plain data, since it goes to another thread. */
-export type WorkerModelOptions = Pick<
-  LoadModelOptions,
-  "threads" | "dtype" | "device" | "trustedSha256" | "name"
->;
+type WorkerModelOptions = Pick<LoadModelOptions, "threads" | "dtype" | "device" | "trustedSha256" | "name">;
 
 /** What a worker is started with. */
 export interface WorkerSetup {

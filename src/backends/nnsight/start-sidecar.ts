@@ -24,7 +24,7 @@ export interface Sidecar extends AsyncDisposable {
   read(request: Omit<ReadRequest, "kind" | "id">, signal?: AbortSignal): Promise<void>;
 }
 
-export interface StartSidecarOptions {
+interface StartSidecarOptions {
   /** A Python that has nnsight; `uv` makes one when not given. */
   readonly python?: string | undefined;
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;

@@ -9,7 +9,7 @@ export const ANSWER_APIS = ["completions", "chat"] as const;
 export type AnswerApi = (typeof ANSWER_APIS)[number];
 
 /** As many as vLLM gives without being asked to allow more (`--max-logprobs`). */
-export const TOP_LOGPROBS = 20;
+const TOP_LOGPROBS = 20;
 
 export interface AnswerRequestOptions {
   /** What the server calls the model. */

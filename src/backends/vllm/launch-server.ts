@@ -14,7 +14,7 @@ export interface LaunchedServer extends AsyncDisposable {
   readonly address: ServerAddress;
 }
 
-export interface LaunchOptions {
+interface LaunchOptions {
   readonly program: string;
   /** Without host and port. */
   readonly args: readonly string[];

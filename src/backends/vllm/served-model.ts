@@ -13,7 +13,7 @@ export interface ServedModel {
   readonly maxModelLength: number | null;
 }
 
-export interface FindServedModelOptions {
+interface FindServedModelOptions {
   /** The name that the server was told to use, where it is not the model's own. */
   readonly servedName?: string | undefined;
   readonly signal?: AbortSignal | undefined;

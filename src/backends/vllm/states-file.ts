@@ -10,7 +10,7 @@ import { isProcessAlive } from "../../store/process-identity.ts";
 import { readSafetensorsHeader, readTensorRows } from "../../store/safetensors.ts";
 
 /** What a file of hidden states must hold. */
-export interface ExpectedFile {
+interface ExpectedFile {
   /** [T] of the request. */
   readonly tokenIds: readonly number[];
   /** Layers that the server extracts. */
@@ -19,7 +19,7 @@ export interface ExpectedFile {
   readonly hiddenSize: number;
 }
 
-export interface WaitOptions {
+interface WaitOptions {
   /** How long after the answer the file may be written. */
   readonly waitMs: number;
   readonly sleep?: Sleep;

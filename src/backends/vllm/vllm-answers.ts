@@ -20,7 +20,7 @@ import {
 } from "./answer-protocol.ts";
 import { checkTokenizer, type ServedModel } from "./served-model.ts";
 
-export interface VllmAnswersOptions {
+interface VllmAnswersOptions {
   readonly model: ModelProfile;
   /** The servers; they belong to whoever made the pool. */
   readonly pool: ServerPool;

@@ -8,7 +8,7 @@ import type { StateBackend } from "../../states/state-backend.ts";
 import type { ServedModel } from "./served-model.ts";
 import { describeVllmModel, gatherStates, planSequences, type Sequence } from "./state-sequences.ts";
 
-export interface VllmPooledStatesOptions {
+interface VllmPooledStatesOptions {
   readonly model: ModelProfile;
   readonly pool: ServerPool;
   readonly served: ServedModel;

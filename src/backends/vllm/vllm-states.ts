@@ -11,7 +11,7 @@ import type { ServedModel } from "./served-model.ts";
 import { describeVllmModel, gatherStates, planSequences, type Sequence } from "./state-sequences.ts";
 import { createRequestNames, type RequestNames, readStatesFile } from "./states-file.ts";
 
-export interface VllmStatesOptions {
+interface VllmStatesOptions {
   readonly model: ModelProfile;
   /** The servers; they belong to whoever made the pool. */
   readonly pool: ServerPool;

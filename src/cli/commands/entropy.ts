@@ -6,7 +6,7 @@ import { readPTrueShots } from "../../study/entropy/read-p-true-shots.ts";
 import { scoreRuns } from "../../study/entropy/score-runs.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
 import { ENGINE } from "../../study/settings/backends.ts";
-import { ESTIMATES, MEANING, P_TRUE } from "../../study/settings/meaning.ts";
+import { ESTIMATE_SETTINGS, MEANING, P_TRUE } from "../../study/settings/meaning.ts";
 import { type SettingsOutput, text } from "../../study/settings/setting.ts";
 import type { Workspace } from "../../study/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
@@ -19,7 +19,7 @@ const OPTIONS = {
     "FILE",
     "Clusters to take in place of an equivalence, such as an edited copy of this step's output; needs --set; docs/clusters.md.",
   ),
-  ...ESTIMATES,
+  ...ESTIMATE_SETTINGS,
   ...P_TRUE,
   runs: text(
     "FILE",

@@ -8,7 +8,7 @@ import { type GenerateRunsOptions, readPrompt } from "../../study/sampling/plan-
 import { asBest, resolveSampler } from "../../study/sampling/resolve-sampler.ts";
 import { MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
 import { EQUIVALENCE } from "../../study/settings/meaning.ts";
-import { ADAPTIVE, GENERATE as GENERATE_SETTINGS, PREPARE, SEED } from "../../study/settings/sampling.ts";
+import { ADAPTIVE, GENERATE_SETTINGS, PREPARE_SETTINGS, SEED } from "../../study/settings/sampling.ts";
 import { type SettingsOutput, toFlag } from "../../study/settings/setting.ts";
 import { generateRuns } from "../../study/steps/generate-runs.ts";
 import type { DataSetName, Workspace } from "../../study/workspace.ts";
@@ -20,7 +20,7 @@ import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 const OF_ADAPTIVE = { ...ADAPTIVE, ...EQUIVALENCE };
 
 const OPTIONS = {
-  limit: PREPARE.limit,
+  limit: PREPARE_SETTINGS.limit,
   ...MODEL,
   ...VLLM,
   ...VLLM_ANSWERS,

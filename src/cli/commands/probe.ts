@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { SepError } from "../../errors.ts";
-import { PROBE_EXPORT_FORMATS } from "../../probes/export/export-probe.ts";
+import { splitProbe } from "../../probes/encode-probe.ts";
+import { PROBE_EXPORT_FORMATS } from "../../probes/export-probe.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
-import { splitProbe } from "../../probes/split-probe.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { exportPathOf, exportProbe, loadProbe, readProbeFile } from "../../study/probe-files.ts";
 import { operand, setting, text } from "../../study/settings/setting.ts";

@@ -2,18 +2,13 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import {
   DATASET_LAYER,
-  DATASET as DATASET_SETTINGS,
-  REPORT as REPORT_SETTINGS,
+  DATASET_SETTINGS,
+  REPORT_SETTINGS,
   TARGETS,
   TRAIN_POSITIONS,
-  TRAIN as TRAIN_SETTINGS,
+  TRAIN_SETTINGS,
 } from "../../study/settings/probes.ts";
-import {
-  DEFAULT_DATASET,
-  DEFAULT_OOD,
-  PREPARE as PREPARE_SETTINGS,
-  SEED,
-} from "../../study/settings/sampling.ts";
+import { DEFAULT_DATASET, DEFAULT_OOD, PREPARE_SETTINGS, SEED } from "../../study/settings/sampling.ts";
 import { flag, text } from "../../study/settings/setting.ts";
 import { mergeShards } from "../../study/shards/merge-shards.ts";
 import { buildDatasets } from "../../study/steps/build-datasets.ts";

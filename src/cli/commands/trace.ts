@@ -4,7 +4,7 @@ import { requirePart } from "../../backends/load-backend.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { openBackend } from "../../study/open-backends.ts";
 import { MODEL, NNSIGHT, VLLM, VLLM_SERVER, VLLM_STATES } from "../../study/settings/backends.ts";
-import { INDICES, TRACE as TRACE_SETTINGS } from "../../study/settings/probes.ts";
+import { INDICES, TRACE_SETTINGS } from "../../study/settings/probes.ts";
 import { flag, redescribe, type SettingsOutput, setting } from "../../study/settings/setting.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { traceRuns } from "../../study/steps/trace-runs.ts";

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import {
+  TRANSFER_PROBE_TITLES,
   TRANSFER_SETTINGS,
   type TransferCell,
   type TransferEval,
@@ -93,7 +94,7 @@ function describeMatrix(transfer: TransferEval, probe: TransferProbe, paint: Pai
     );
   const areaOf = (cell: TransferCell | undefined): number | null => cell?.[probe].auc ?? null;
   return [
-    paint("bold", `${PROBES[probe]}: AUROC for wrong answers`),
+    paint("bold", `${TRANSFER_PROBE_TITLES[probe]}: AUROC for wrong answers`),
     paint("gray", header.join("")),
     ...datasets.map(({ name: source }, i) =>
       row(
@@ -140,11 +141,6 @@ function describeMeans({ overall }: TransferEval, paint: Paint): string {
 
 const NAME_WIDTH = 30;
 const CELL_WIDTH = 8;
-
-const PROBES: Readonly<Record<TransferProbe, string>> = {
-  se_probe: "SE probe",
-  accuracy_probe: "Accuracy probe",
-};
 
 const UNTRAINED: Readonly<Record<UntrainedScore, string>> = {
   semantic_entropy: "semantic entropy",

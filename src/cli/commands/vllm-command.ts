@@ -3,8 +3,8 @@ import { plainName, servedModelOf } from "../../backends/vllm/open-vllm.ts";
 import { buildServeArguments, quoteForShell, type ServePurpose } from "../../backends/vllm/serve-command.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { serverOptionsOf } from "../../study/open-backends.ts";
-import { VLLM_COMMAND as VLLM_COMMAND_SETTINGS } from "../../study/settings/backends.ts";
-import { TRACE } from "../../study/settings/probes.ts";
+import { VLLM_COMMAND_SETTINGS } from "../../study/settings/backends.ts";
+import { TRACE_SETTINGS } from "../../study/settings/probes.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { renderProgress } from "../render-progress.ts";
@@ -13,7 +13,7 @@ import { renderProgress } from "../render-progress.ts";
 export const VLLM_COMMAND: Command = defineCommand({
   name: "vllm-command",
   summary: "print the command that starts a vLLM server for sep generate or sep trace",
-  options: { ...VLLM_COMMAND_SETTINGS, layers: TRACE.layers },
+  options: { ...VLLM_COMMAND_SETTINGS, layers: TRACE_SETTINGS.layers },
   examples: [
     {
       line: "sep vllm-command --model Qwen/Qwen3-8B --layers 0,18,36",

@@ -28,7 +28,7 @@ export interface AddedToken {
 }
 
 /** What a tokenizer is made of, wherever it comes from. */
-export interface TokenizerParts {
+interface TokenizerParts {
   /** Shown in errors. */
   readonly path: string;
   readonly sha256: string;

@@ -2,23 +2,24 @@ import { pMapIterable } from "p-map";
 import { SepError } from "../../errors.ts";
 import type { HiddenStates } from "../../states/hidden-states.ts";
 import type { ClassWeight } from "../fit-logistic.ts";
+import type { LayerScore, PermutationEstimate } from "../probe.ts";
 import { PENALTY_GRIDS, type ProbeKind } from "../probe-weights.ts";
 import type { SeThreshold } from "../se-threshold.ts";
 import { type FoldAssignment, groupedStratifiedFolds, hasBothClasses } from "../split-questions.ts";
-import { estimateNested, type NestedEstimate } from "./estimate-nested.ts";
 import { describeKept, type FittedProbe, fitKept, type OnUnit } from "./keep-probe.ts";
 import { makeOutcome, type OutcomePlan, type ProbeTargetSpec, planOutcomes } from "./outcomes.ts";
 import type { ProbeEngine, ScoreJob, ScoreResult, WantedProbe } from "./probe-job.ts";
 import {
   chooseProbe,
   createScoreTable,
-  type LayerScore,
+  estimateNested,
+  type NestedEstimate,
   type ProbeChoice,
   planSplits,
   scoreLayer,
 } from "./score-table.ts";
 import { listSweepUnits, type ProbeFeatures, type SweepUnit } from "./sweep-units.ts";
-import { type PermutationEstimate, planPermutations } from "./test-permutations.ts";
+import { planPermutations } from "./test-permutations.ts";
 
 export interface FitProbesOptions {
   /** What the probes are. */

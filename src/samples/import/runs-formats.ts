@@ -22,7 +22,7 @@ export const RUNS_FORMATS = {
 export type RunsFormat = keyof typeof RUNS_FORMATS;
 
 /** Formats of one row per line. */
-export type LineFormat = "sep-runs" | "python-runs" | "plain-lines";
+type LineFormat = "sep-runs" | "python-runs" | "plain-lines";
 
 /** Formats that are one JSON value. */
 export type ValueFormat = Exclude<RunsFormat, LineFormat>;

@@ -35,7 +35,7 @@ export interface ClusteredRuns {
   readonly evidence: PairEvidence;
 }
 
-export interface ClusterRunsOptions {
+interface ClusterRunsOptions {
   /** Models for the parts of the evidence that the verdicts do not hold. */
   readonly evidence?: Omit<PairEvidenceModels, "signal"> | undefined;
   readonly signal?: AbortSignal | undefined;

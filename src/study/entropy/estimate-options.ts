@@ -5,11 +5,11 @@ import type { PTrueShot } from "../../entropy/state-measures.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
-import { ESTIMATES } from "../settings/meaning.ts";
+import { ESTIMATE_SETTINGS } from "../settings/meaning.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 
 /** Which numbers are computed of grouped samples. */
-export interface EstimateOptions extends SettingsInput<typeof ESTIMATES> {
+export interface EstimateOptions extends SettingsInput<typeof ESTIMATE_SETTINGS> {
   /** The model that says how likely its answers are true, for `p_false`. */
   readonly pTrueModel?: LanguageModel | undefined;
   /** Examples that it is shown, about other questions than those that are measured; none when not given. */
@@ -27,7 +27,7 @@ export function describeEstimates({
   pTrueShots,
   ...options
 }: EstimateOptions): Record<string, Json> {
-  const { estimates, seMode } = resolveSettings(ESTIMATES, options);
+  const { estimates, seMode } = resolveSettings(ESTIMATE_SETTINGS, options);
   if (pTrueModel !== undefined && !needs({ estimates }, "language_model"))
     throw new SepError(
       "bad-option",

@@ -27,7 +27,7 @@ export interface GroupedQuestion extends Partial<QuestionExtras> {
   readonly evidence: PairEvidence | null;
 }
 
-export interface EstimateQuestionsOptions {
+interface EstimateQuestionsOptions {
   readonly estimates?: EstimateChoice | undefined;
   /**
    * The published variant that `semantic_entropy` is. It also groups the samples, where an NLI model has compared their

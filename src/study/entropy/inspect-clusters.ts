@@ -21,7 +21,7 @@ export interface InspectedQuestion {
   readonly views: readonly ClusterView[];
 }
 
-export interface InspectClustersOptions extends MeaningChoice {
+interface InspectClustersOptions extends MeaningChoice {
   readonly models?: MeaningModels | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,17 +36,15 @@ export async function* inspectClusters(
   workspace: Workspace,
   set: DataSetName,
   questionId: string,
-  { models = createMeaningModels(), signal, ...choice }: InspectClustersOptions = {},
+  options: InspectClustersOptions = {},
 ): AsyncGenerator<StepEvent, InspectedQuestion | null> {
   await requireCurrent([workspace.semanticEntropy(set), workspace.pairVerdicts(set)], "clusters");
   const stored = await readStoredClusters(workspace, set, questionId);
   const computed =
-    choice.equivalence === undefined
-      ? null
-      : yield* computeView(workspace, set, questionId, choice, models, signal);
+    options.equivalence === undefined ? null : yield* computeView(workspace, set, questionId, options);
   const views = [stored, computed].filter((view) => view !== null);
   if (views.length === 0) {
-    if (choice.equivalence !== undefined || (await fileExists(workspace.pairVerdicts(set)))) return null;
+    if (options.equivalence !== undefined || (await fileExists(workspace.pairVerdicts(set)))) return null;
     throw new SepError(
       "missing-input",
       `There is no ${workspace.pairVerdicts(set)}. Run \`sep entropy\` to group the answers, or give --equivalence to group this question's now.`,
@@ -59,9 +57,7 @@ async function* computeView(
   workspace: Workspace,
   set: DataSetName,
   questionId: string,
-  choice: MeaningChoice,
-  models: MeaningModels,
-  signal: AbortSignal | undefined,
+  { models = createMeaningModels(), signal, ...choice }: InspectClustersOptions,
 ): AsyncGenerator<StepEvent, ClusterView | null> {
   const loaded = await loadSamples(workspace.runs(set));
   const own = loaded.questions.filter(({ id }) => id === questionId);

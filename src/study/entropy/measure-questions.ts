@@ -31,7 +31,7 @@ export interface MeasuredQuestions {
   readonly duplicates: readonly LineProblem[];
 }
 
-export interface MeasureOptions extends EstimateOptions {
+interface MeasureOptions extends EstimateOptions {
   readonly part: string;
   readonly grouping: OpenGrouping;
   readonly choice: MeaningChoice;

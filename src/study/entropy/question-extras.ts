@@ -11,7 +11,7 @@ import { splitSentences } from "../../text/segment-text.ts";
 export type QuestionExtras = Pick<SampleEvidence, "sentenceVerdicts" | "logPTrue">;
 
 /** Models that are asked about the main answer; undefined for none. */
-export interface ExtraModels {
+interface ExtraModels {
   readonly entailer: Entailer | undefined;
   readonly pTrueModel: LanguageModel | undefined;
   readonly pTrueShots: readonly PTrueShot[] | undefined;

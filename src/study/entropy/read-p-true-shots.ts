@@ -3,7 +3,7 @@ import { SepError } from "../../errors.ts";
 import { createRng } from "../../math/rng.ts";
 import { importRuns } from "../../samples/import/import-runs.ts";
 
-export interface ReadPTrueShotsOptions {
+interface ReadPTrueShotsOptions {
   /** Questions to show; OATML's code shows 20. */
   readonly count: number;
   readonly seed?: number | undefined;

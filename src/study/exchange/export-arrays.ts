@@ -20,14 +20,14 @@ import {
 } from "../workspace.ts";
 
 /** Which states. */
-export interface StatesChoice {
+interface StatesChoice {
   readonly position?: TracePosition | undefined;
   /** The last traced one if left out. */
   readonly layer?: number | undefined;
 }
 
 /** What was written. */
-export interface ExportedArrays {
+interface ExportedArrays {
   readonly path: string;
   readonly rows: number;
   readonly position: TracePosition;

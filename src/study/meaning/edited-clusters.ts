@@ -17,7 +17,7 @@ export interface EditedClusters {
 }
 
 /** The samples of a question, in the order of the wanted clusters. */
-interface Samples {
+interface SampleIds {
   readonly questionId: string;
   /** [K] */
   readonly runIds: readonly number[];
@@ -31,7 +31,7 @@ interface Samples {
  */
 export async function readEditedClusters(
   path: string,
-  questions: readonly Samples[],
+  questions: readonly SampleIds[],
   known: ReadonlySet<string>,
 ): Promise<EditedClusters> {
   const { rows, problems } = await readJsonl(path, { parse: parseLine });
@@ -81,7 +81,7 @@ function parseLine(value: unknown, line: number): ClustersLine {
 
 /** @param complaints gets what is wrong with the question's line */
 function assign(
-  { questionId, runIds }: Samples,
+  { questionId, runIds }: SampleIds,
   { line, clusters }: ClustersLine,
   complaints: string[],
 ): number[] {

@@ -72,7 +72,7 @@ export function createMeaningModels({ hub, threads }: MeaningModelsOptions = {})
   };
 }
 
-interface OpenEncoderOptions {
+interface OpenModelsOptions {
   readonly hub?: HubOptions | undefined;
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -81,7 +81,7 @@ interface OpenEncoderOptions {
 /** An NLI model whose verdicts are kept on disk; it is downloaded first if it has to be. */
 async function* openEntailer(
   { nliModel = DEFAULT_NLI_MODEL, nliDtype: dtype, nliUrl }: EntailerChoice,
-  { hub, threads, signal }: OpenEncoderOptions = {},
+  { hub, threads, signal }: OpenModelsOptions = {},
 ): AsyncGenerator<StepEvent, Entailer> {
   if (nliUrl !== undefined) return keepVerdicts((yield* openTei(nliUrl, { hub, signal })).entail);
   const id = resolveNliModel(nliModel);
@@ -101,7 +101,7 @@ async function keepVerdicts(entailer: Entailer): Promise<Entailer> {
 /** A sentence embedder; it is downloaded first if it has to be. */
 async function* openEmbedder(
   reference: string = DEFAULT_EMBEDDING_MODEL,
-  { hub, threads, signal }: OpenEncoderOptions = {},
+  { hub, threads, signal }: OpenModelsOptions = {},
 ): AsyncGenerator<StepEvent, OpenEmbedder> {
   const pull = locateEncoder(reference, { use: "embed", hub, signal });
   const { path, commit } = yield* reportPull(reference, pull);

@@ -34,7 +34,7 @@ export interface OpenGrouping extends AsyncDisposable {
   create(questionOf: QuestionOf): Grouping;
 }
 
-export interface OpenGroupingOptions extends MeaningChoice {
+interface OpenGroupingOptions extends MeaningChoice {
   /** A clusters file that takes the place of a relation. */
   readonly clustersFile?: string | undefined;
   readonly models: MeaningModels;

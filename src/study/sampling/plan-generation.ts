@@ -25,7 +25,7 @@ import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists, readIfThere } from "../../store/read-file.ts";
 import type { CorrectnessRule } from "../../text/open-answer.ts";
-import { GENERATE, type PROMPT, SEED } from "../settings/sampling.ts";
+import { GENERATE_SETTINGS, type PROMPT, SEED } from "../settings/sampling.ts";
 import { defaultOf, type SettingsOutput } from "../settings/setting.ts";
 import { isInShard } from "../shards/shard.ts";
 import type { StepControl } from "../step.ts";
@@ -89,7 +89,7 @@ export async function planGeneration(
   const backend = answerBackendOf(options.model);
   const { model, identity } = backend;
   const { answers = "samples", limit, seed = defaultOf(SEED.seed), systemPrompt, enableThinking } = options;
-  const { runs = answers === "best" ? 1 : defaultOf(GENERATE.runs) } = options;
+  const { runs = answers === "best" ? 1 : defaultOf(GENERATE_SETTINGS.runs) } = options;
   const stream = answers === "best" ? answers : undefined;
   const { questions: all, problems } =
     options.pendingQuestions === undefined

@@ -2,7 +2,7 @@ import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { GenerationDefaults, SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import { SepError } from "../../errors.ts";
-import { GENERATE, SAMPLER, STUDY_SAMPLER } from "../settings/sampling.ts";
+import { GENERATE_SETTINGS, SAMPLER, STUDY_SAMPLER } from "../settings/sampling.ts";
 import { defaultOf, resolveSettings, type SettingsInput } from "../settings/setting.ts";
 
 /** What a study may change of the sampler. */
@@ -137,6 +137,6 @@ export const asBest = (
   sampler: { ...sampler, temperature },
   samplerSources: {
     ...sources,
-    temperature: temperature === defaultOf(GENERATE.bestTemperature) ? "default" : "user",
+    temperature: temperature === defaultOf(GENERATE_SETTINGS.bestTemperature) ? "default" : "user",
   },
 });

@@ -162,7 +162,7 @@ export const NNSIGHT = {
 };
 
 /** Prints how to start a vLLM server. */
-export const VLLM_COMMAND = {
+export const VLLM_COMMAND_SETTINGS = {
   model: MODEL.model,
   purpose: setting(
     z.enum(["states", "answers", "pooling"]).default("states"),

@@ -66,7 +66,7 @@ export const MEANING = {
 };
 
 /** Which numbers step 3 computes of the groups. */
-export const ESTIMATES = {
+export const ESTIMATE_SETTINGS = {
   estimates: setting(
     z.union([z.enum(["all", "default"]), z.array(z.string().min(1)).readonly()]).default("default"),
     "Uncertainty measures, by name and separated by commas; any but default also shows what each takes; docs/estimates.md.",

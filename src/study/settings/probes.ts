@@ -8,7 +8,7 @@ import { flag, setting } from "./setting.ts";
 const POSITIONS = z.array(z.enum(TRACE_POSITIONS)).min(1).readonly();
 
 /** Which hidden states are read: step 4. */
-export const TRACE = {
+export const TRACE_SETTINGS = {
   positions: setting(
     z.union([z.literal("all"), POSITIONS]).default("all"),
     `Token positions, separated by commas: ${TRACE_POSITIONS.join(", ")}; docs/positions.md.`,
@@ -34,7 +34,7 @@ export const INDICES = {
 };
 
 /** Which token's hidden states become the probes' data: step 5. */
-export const DATASET = {
+export const DATASET_SETTINGS = {
   position: setting(
     z.enum(["auto", ...TRACE_POSITIONS]).default("auto"),
     "Token position that the probes read; auto is think-end where answers reason, else second-to-last.",
@@ -76,7 +76,7 @@ export const FITTING = {
 };
 
 /** How the probes are fitted and tested: step 6. */
-export const TRAIN = {
+export const TRAIN_SETTINGS = {
   ...FITTING,
   nested: flag(
     "Also estimate what probes reach on new questions, all choices included; three times the work.",
@@ -109,7 +109,7 @@ export const TARGETS = {
 };
 
 /** What the report's figures are written as. */
-export const REPORT = {
+export const REPORT_SETTINGS = {
   figures: setting(
     z.array(z.enum(FIGURE_FORMATS)).min(1).readonly().optional(),
     "Formats of the figures, separated by commas, beside CSV: svg, pdf, png; docs/report.md.",

@@ -8,7 +8,7 @@ export const DEFAULT_DATASET = "arithmetic";
 export const DEFAULT_OOD = "word-problems";
 
 /** Where the questions come from: step 1. */
-export const PREPARE = {
+export const PREPARE_SETTINGS = {
   dataset: text(
     "NAME|PATH",
     "In-distribution questions: arithmetic, word-problems, general, or a JSONL file.",
@@ -95,7 +95,7 @@ export const PROMPT = {
 };
 
 /** How answers are sampled and graded: step 2. */
-export const GENERATE = {
+export const GENERATE_SETTINGS = {
   runs: setting(
     z.int().min(1).default(10),
     "Answers per question; semantic entropy, and so `sep run`, takes 2 or more.",

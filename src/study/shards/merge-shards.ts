@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
+import { mergeHiddenStates } from "../../states/merge-hidden-states.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic, writeExactly } from "../../store/write-atomic.ts";
 import type { StepDefinition } from "../decide-step.ts";
@@ -16,7 +17,6 @@ import {
   type Workspace,
 } from "../workspace.ts";
 import { collectShards, type FinishedShard, findShards, hasQuestions, studyName } from "./find-shards.ts";
-import { mergeHiddenStates } from "./merge-hidden-states.ts";
 import { type MergedLines, mergeQuestionLines, readQuestionLines } from "./merge-question-lines.ts";
 
 export interface MergeShardsOptions {
@@ -115,11 +115,11 @@ async function* mergeStep(
       );
     if (step === "trace") {
       const [states, index] = written as [string, string];
-      await mergeHiddenStates(finished, untilAborted(merged(1), signal), {
-        statesOf: (shard) => shard.workspace.hiddenStates(set),
-        states,
-        index,
-      });
+      const parts = finished.map(({ shard: { index, count }, workspace }) => ({
+        path: workspace.hiddenStates(set),
+        name: `shard ${index}/${count}`,
+      }));
+      await mergeHiddenStates(parts, untilAborted(merged(1), signal), { states, index });
     } else {
       for (const [place, path] of written.entries())
         await writeAtomic(path, (file) => writeLines(file, untilAborted(merged(place), signal)));

@@ -21,7 +21,7 @@ import {
   questionTexts,
   warnOfDuplicates,
 } from "../question-overlap.ts";
-import { DATASET, DATASET_LAYER } from "../settings/probes.ts";
+import { DATASET_LAYER, DATASET_SETTINGS } from "../settings/probes.ts";
 import { SEED } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
@@ -35,7 +35,7 @@ import {
 } from "../workspace.ts";
 
 /** Of the data sets' `X_hidden`, and of the split by question. */
-const SETTINGS = { ...DATASET, ...DATASET_LAYER, ...SEED };
+const SETTINGS = { ...DATASET_SETTINGS, ...DATASET_LAYER, ...SEED };
 
 export interface BuildDatasetsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   /** Question sets to use; the second one where it was traced, when not given. */

@@ -21,11 +21,9 @@ import { type Json, stableStringify } from "../../formats/json.ts";
 import { measureFamiliarity } from "../../probes/familiarity.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
-import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { hasBothClasses } from "../../probes/split-questions.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { runKey } from "../../samples/samples.ts";
-import type { HiddenStates } from "../../states/hidden-states.ts";
 import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
@@ -38,6 +36,7 @@ import {
   readProbeStates,
   readQuestionStates,
   type ScoredSplit,
+  type ScoredStudy,
   type StudyProbes,
   scoreStudy,
   summariseProbe,
@@ -94,7 +93,8 @@ export async function* evaluateProbes(
     // Scoring, then for each split its evaluation, then the thresholds.
     const total = splits.length + 2;
     yield { kind: "started", ...STEP, unit: "part", done: 0, total };
-    const { probes, threshold, splits: scored } = await scoreStudy(workspace);
+    const study = await scoreStudy(workspace);
+    const { probes, splits: scored } = study;
     const controls = await makeControls(workspace, probes, scored, seed);
     yield { kind: "advanced", ...STEP, done: 1, total, detail: "scores" };
 
@@ -129,7 +129,7 @@ export async function* evaluateProbes(
     // those of the data sets and of training come first: what follows rests on them
     const warnings = withoutRepeats([...(await readEarlierWarnings(workspace)), ...own]);
     const evaluation = {
-      ...assemble(evaluations, probes, threshold, scored[0]!.hidden, settings, warnings),
+      ...assemble(study, evaluations, settings, warnings),
       calibration_maps: maps,
       decisions,
       familiarity: await evaluateFamiliarity(probes, scored),
@@ -187,10 +187,8 @@ const warningsOfSplits = (
   );
 
 function assemble(
+  { probes, threshold, splits }: ScoredStudy,
   evaluations: Readonly<Partial<Record<EvaluatedSplit, SplitEvaluation>>>,
-  probes: StudyProbes,
-  threshold: SeThreshold,
-  hidden: HiddenStates,
   settings: ProbeEval["settings"],
   warnings: readonly ManifestWarning[],
 ): ProbeEval {
@@ -205,7 +203,7 @@ function assemble(
       se_probe: summariseProbe(probes.se),
       entropy_baseline: summariseProbe(probes.baseline),
     },
-    source: hidden.metadata,
+    source: splits[0]!.hidden.metadata,
     settings,
     warnings,
   };
@@ -257,7 +255,7 @@ async function countUnfamiliar(
 }
 
 /** What the accuracy probe is held against. */
-export interface Controls {
+interface Controls {
   /** Refitted on shuffled training labels, on every split whose rows all have its features. */
   readonly shuffled: ReadonlyMap<EvaluatedSplit, ShuffledControl>;
   /** Refitted on features that say nothing; null if not made. */

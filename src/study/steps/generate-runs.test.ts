@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { finishStep } from "../../../test/fakes/finish-step.ts";
+import { PLAIN_SAMPLER } from "../../../test/fakes/plain-sampler.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
@@ -20,16 +21,7 @@ import { generateRuns } from "./generate-runs.ts";
 import { traceRuns } from "./trace-runs.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
-const SAMPLER: SamplerSettings = {
-  temperature: 1,
-  topP: 0.95,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  maxNewTokens: 9,
-  stopStrings: [],
-  stopTokenIds: [],
-};
+const SAMPLER: SamplerSettings = { ...PLAIN_SAMPLER, topP: 0.95, maxNewTokens: 9 };
 const QUESTIONS = Array.from({ length: 6 }, (_, i) => ({
   id: `q${i}`,
   question: `What is ${i} + ${i}?`,

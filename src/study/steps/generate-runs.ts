@@ -8,7 +8,12 @@ import { createRunRecorder, type RunRecorder } from "../../samples/record-runs.t
 import type { RunRecord } from "../../samples/run-record.ts";
 import { runKey } from "../../samples/samples.ts";
 import { openJsonlAppender } from "../../store/append-jsonl.ts";
-import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
+import {
+  partialPathOf,
+  readJournalSettings,
+  removeJournal,
+  writeJournalSettings,
+} from "../../store/journal.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import type { Manifest, ManifestWarning } from "../../store/manifest.ts";
 import type { StepDefinition } from "../decide-step.ts";
@@ -55,7 +60,7 @@ export async function* generateRuns(
     whenStale: "refuse",
     extendsPrevious: (previous) => sameSampling(previous, plan),
     check: () => (force ? Promise.resolve() : checkKeepable(output, plan)),
-    cleanUp: () => removeJournal(journalOf(output)),
+    cleanUp: () => removeJournal(partialPathOf(output)),
   };
   return yield* runStep(workspace, definition, { force, plan: planned }, () =>
     sampleMissing(output, part, { ...options, force, isShard: workspace.shard !== null }, plan, adaptive),
@@ -68,8 +73,6 @@ function sameSampling({ settings }: Manifest, { sampling, grading }: GenerationP
   return stableStringify(Object.fromEntries(before)) === stableStringify(sampling);
 }
 
-const journalOf = (output: string): string => `${output}.partial`;
-
 async function* sampleMissing(
   output: string,
   part: string,
@@ -79,7 +82,7 @@ async function* sampleMissing(
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { backend, questions, runs } = plan;
   const recorder = createRunRecorder(backend, plan.recording);
-  const journal = journalOf(output);
+  const journal = partialPathOf(output);
   if (force) {
     await removeJournal(journal);
     await rm(output, { force: true });
@@ -158,7 +161,7 @@ const describeSaving = (saved: number, all: number): string =>
 
 /** Whether answers that are there can be built on, as `sampleMissing` does. */
 async function checkKeepable(output: string, plan: GenerationPlan): Promise<void> {
-  const journal = journalOf(output);
+  const journal = partialPathOf(output);
   const recorder = createRunRecorder(plan.backend, plan.recording);
   await readFinished([output, journal], plan.questions, plan.runs, recorder);
   await requireSameJournal(journal, plan.sampling);

@@ -3,7 +3,7 @@ import { SepError } from "../../errors.ts";
 import type { FigureFormat } from "../../report/figure.ts";
 
 /** Turns the SVG of a figure (`figureSvg`) into the bytes of another format. */
-export type FigurePrinter = (svg: string, title: string) => Promise<Uint8Array>;
+type FigurePrinter = (svg: string, title: string) => Promise<Uint8Array>;
 
 /**
  * Loads what writes figures in a format. The packages for PDF and PNG are optional dependencies: who installs without

@@ -17,10 +17,15 @@ import { type TraceRow, writeStateIndex } from "../../states/state-index.ts";
 import { planTrace, type QuestionTrace, type TracePlan } from "../../states/trace-plan.ts";
 import { openJsonlAppender } from "../../store/append-jsonl.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
-import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
+import {
+  partialPathOf,
+  readJournalSettings,
+  removeJournal,
+  writeJournalSettings,
+} from "../../store/journal.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { INDICES, TRACE } from "../settings/probes.ts";
+import { INDICES, TRACE_SETTINGS } from "../settings/probes.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import {
@@ -32,7 +37,7 @@ import {
 } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
-const { layers: _numbers, ...SETTINGS } = { ...TRACE, ...INDICES };
+const { layers: _numbers, ...SETTINGS } = { ...TRACE_SETTINGS, ...INDICES };
 
 export interface TraceRunsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   /** A loaded model, which runs on the local engine, or another backend. */
@@ -224,8 +229,7 @@ function describeShape(
   };
 }
 
-const partialOf = (output: string): string => `${output}.partial`;
-const journalOf = (output: string): string => `${partialOf(output)}.done.jsonl`;
+const journalOf = (output: string): string => `${partialPathOf(output)}.done.jsonl`;
 
 /** Goes on with an unfinished trace of exactly the same runs, layers and positions; else starts a new one. */
 async function openUnfinished(
@@ -238,7 +242,7 @@ async function openUnfinished(
   readonly done: ReadonlySet<string>;
   readonly journal: string;
 }> {
-  const partial = partialOf(output);
+  const partial = partialPathOf(output);
   const journal = journalOf(output);
   const before = force ? null : await readJournalSettings(journal);
   if (before !== null && stableStringify(before) === stableStringify(settings)) {

@@ -5,30 +5,28 @@ import { type Json, stableStringify } from "../../formats/json.ts";
 import { NO_FAMILIARITY } from "../../probes/assess-risk.ts";
 import { fitCalibration } from "../../probes/calibration.ts";
 import { chooseDecisionThreshold, type DecisionTarget } from "../../probes/choose-decision-threshold.ts";
-import { describeProbe } from "../../probes/describe-probe.ts";
-import { fitFamiliarity } from "../../probes/fit-familiarity.ts";
+import { describeProbe, trainEntropyBaseline } from "../../probes/describe-probe.ts";
+import { fitFamiliarity } from "../../probes/familiarity.ts";
 import { PROBE_FORMAT } from "../../probes/parse-probe.ts";
-import type { GenerationConfig, Probe, UntrainedProbe } from "../../probes/probe.ts";
+import type { GenerationConfig, Probe, ProbeTarget, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import { assertThinkEntropies, scoreProbe } from "../../probes/score-probe.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { fitProbes } from "../../probes/sweep/fit-probes-node.ts";
-import type { ProbeTarget } from "../../probes/sweep/score-table.ts";
-import { trainEntropyBaseline } from "../../probes/train-entropy-baseline.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { readProbeDataset, saveProbe, weightsPathOf } from "../probe-files.ts";
 import { readQuestionStates, reportFit, scoreStates } from "../probes/score-study.ts";
-import { TARGETS, TRAIN, TRAIN_POSITIONS } from "../settings/probes.ts";
+import { TARGETS, TRAIN_POSITIONS, TRAIN_SETTINGS } from "../settings/probes.ts";
 import { SEED } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { tracedAnswersPath } from "../study-answers.ts";
 import type { Workspace } from "../workspace.ts";
 
-const SETTINGS = { ...TRAIN, ...TRAIN_POSITIONS, ...TARGETS, ...SEED };
+const SETTINGS = { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS, ...TARGETS, ...SEED };
 
 export interface TrainProbesOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   readonly signal?: AbortSignal | undefined;

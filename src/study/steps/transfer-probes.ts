@@ -10,12 +10,11 @@ import {
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { describeProbe } from "../../probes/describe-probe.ts";
 import type { ClassWeight } from "../../probes/fit-logistic.ts";
-import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
+import type { Probe, ProbeTarget, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeKind } from "../../probes/probe-weights.ts";
 import type { SeThresholdChoice } from "../../probes/se-threshold.ts";
 import { hasBothClasses } from "../../probes/split-questions.ts";
 import { fitProbes } from "../../probes/sweep/fit-probes-node.ts";
-import type { ProbeTarget } from "../../probes/sweep/score-table.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { reportFit, scoreStates, summariseProbe } from "../probes/score-study.ts";

@@ -5,7 +5,6 @@ import { SepError } from "../../errors.ts";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { ProbeEval, ProbeSummary } from "../../evaluation/probe-eval.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
-import { describeQuestions } from "../../report/describe-questions.ts";
 import {
   FIGURE_FORMATS,
   type FigureFormat,
@@ -16,7 +15,7 @@ import {
 import { figureSvg } from "../../report/figure-svg.ts";
 import { makeFigures } from "../../report/make-figures.ts";
 import { renderReport } from "../../report/render-report.ts";
-import type { ReportContent, ReportQuestion } from "../../report/report-content.ts";
+import { describeQuestions, type ReportContent, type ReportQuestion } from "../../report/report-content.ts";
 import type { Question } from "../../samples/question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
@@ -33,7 +32,7 @@ import { isCurrent, openChain } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
 import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import { listStudyInputs, scoreStudy } from "../probes/score-study.ts";
-import { REPORT } from "../settings/probes.ts";
+import { REPORT_SETTINGS } from "../settings/probes.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import {
   readTool,
@@ -46,7 +45,7 @@ import {
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { isPrintable, loadFigurePrinter } from "./print-figure.ts";
 
-export interface WriteReportOptions extends StepControl, SettingsInput<typeof REPORT> {
+export interface WriteReportOptions extends StepControl, SettingsInput<typeof REPORT_SETTINGS> {
   /** A `transfer.json` to show; the study's own, if there is one, when not given. */
   readonly transfer?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -63,7 +62,7 @@ export async function* writeReport(
   workspace: Workspace,
   { transfer, force, plan, signal, ...options }: WriteReportOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { figures: asked } = resolveSettings(REPORT, options);
+  const { figures: asked } = resolveSettings(REPORT_SETTINGS, options);
   await requireInput(workspace.probeEval, STEP.step);
   const withOod = await fileExists(workspace.probeDataset("ood_test"));
   const compared = transfer === undefined ? yield* findOwnTransfer(workspace) : resolve(transfer);
@@ -247,9 +246,9 @@ function describeSettings(
     ["Model", first?.model ?? "unknown"],
     ["Questions and samples", `${questions} questions, ${runs.length} samples`],
     ["Sampler", first === undefined ? "unknown" : describePairs({ ...first.sampler, seed: first.seed })],
-    ["Accuracy probe", describeProbe(probes.accuracy_probe)],
-    ["SE probe", describeProbe(probes.se_probe)],
-    ["Entropy baseline", describeProbe(probes.entropy_baseline)],
+    ["Accuracy probe", probeSetting(probes.accuracy_probe)],
+    ["SE probe", probeSetting(probes.se_probe)],
+    ["Entropy baseline", probeSetting(probes.entropy_baseline)],
     ["SE threshold", `${formatNumber(se_threshold.threshold, 4)} nats (${se_threshold.method})`],
     [
       "Inference",
@@ -261,7 +260,7 @@ function describeSettings(
   return redactStrings(rows, createRedactor([]).message);
 }
 
-function describeProbe(probe: ProbeSummary | null): string {
+function probeSetting(probe: ProbeSummary | null): string {
   if (probe === null) return "not trained";
   const place = probe.position === null ? "mean think entropy" : `${probe.position}, layer ${probe.layer}`;
   const score = probe.cv_auc === null ? "" : `, cross-validated AUROC ${formatNumber(probe.cv_auc)}`;

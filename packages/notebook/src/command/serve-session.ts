@@ -5,7 +5,7 @@ import { type Environment, SepError } from "semantic-entropy-probes/files";
 import type { GatedServer } from "../server/listen.ts";
 import type { AgentHandler } from "../server/routes.ts";
 import { serveNotebook } from "../server/serve-notebook.ts";
-import type { Session } from "../session/session-contract.ts";
+import type { NotebookSession } from "../session/session-contract.ts";
 import { storageFolderOf, writeStored } from "../storage-folder.ts";
 
 /** How a notebook is served, as the command line says it. */
@@ -26,7 +26,7 @@ const USUAL_PORT = 4802;
  * @param agent answers at /mcp; null when that was not asked for
  */
 export async function serveSession(
-  session: Session,
+  session: NotebookSession,
   { mode, isRunning, agent }: { mode: "edit" | "app"; isRunning: boolean; agent: AgentHandler | null },
   { host, port: wantedPort, hasToken, letsAnyoneIn, opensBrowser }: ServingOptions,
   terminal: Terminal,
@@ -69,7 +69,7 @@ function retryAnywhere(error: unknown, open: (port: number) => Promise<GatedServ
 /** Opens the browser, if there is a screen. If that fails, the printed address still works. */
 async function launchBrowser(
   { address, port, token, entered }: GatedServer,
-  { document }: Session,
+  { document }: NotebookSession,
   { openBrowser, stderr }: Terminal,
 ): Promise<AsyncDisposable | null> {
   if (openBrowser === null) return null;

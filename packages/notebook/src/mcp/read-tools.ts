@@ -1,13 +1,13 @@
 import type { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod/v4";
-import type { Session } from "../session/session-contract.ts";
+import type { NotebookSession } from "../session/session-contract.ts";
 import { answerTool, describeOutputs, sourceOf, summarizeCell } from "./tool-answer.ts";
 
 const READ_ONLY = { readOnlyHint: true, openWorldHint: false };
 const id = z.number().int().positive().describe("Number of the cell");
 
 /** Tools that only look. */
-export function registerReadTools(server: McpServer, session: Session): void {
+export function registerReadTools(server: McpServer, session: NotebookSession): void {
   server.registerTool(
     "list_cells",
     {

@@ -7,7 +7,7 @@ import { HTTPException } from "hono/http-exception";
 import { SepError } from "semantic-entropy-probes/files";
 import * as z from "zod/v4";
 import type { WantedEdit } from "../session/notebook-document.ts";
-import type { Session } from "../session/session-contract.ts";
+import type { NotebookSession } from "../session/session-contract.ts";
 import type { CellSource, ControlValue, ServerEvent } from "../wire.ts";
 import { MAX_BODY_BYTES } from "./gate.ts";
 
@@ -30,7 +30,7 @@ type Env = { Bindings: HttpBindings };
 
 /** What an open notebook answers. Readers of an app may only move its inputs. */
 export function createRoutes(
-  session: Session,
+  session: NotebookSession,
   mode: "edit" | "app",
   { agent, files }: RouteOptions,
 ): Hono<Env> {
@@ -172,7 +172,7 @@ const TOO_MANY_PAGES = `${MAX_STREAMS} pages of this notebook are open. Close on
  * Sends a page a snapshot, and from then on every change, as server-sent events.
  * A reader of an app gets no code.
  */
-function streamEvents(session: Session, mode: "edit" | "app", response: ServerResponse): void {
+function streamEvents(session: NotebookSession, mode: "edit" | "app", response: ServerResponse): void {
   response.writeHead(200, {
     "content-type": "text/event-stream",
     "cache-control": "no-store",
@@ -193,7 +193,7 @@ function streamEvents(session: Session, mode: "edit" | "app", response: ServerRe
   });
 }
 
-function snapshotOf(session: Session, mode: "edit" | "app"): ServerEvent {
+function snapshotOf(session: NotebookSession, mode: "edit" | "app"): ServerEvent {
   const cells = session.cells();
   return {
     kind: "snapshot",

@@ -6,10 +6,13 @@ import type { CellSource, ControlValue, KernelState, ServerEvent } from "../wire
 import { createCellStates } from "./cell-states.ts";
 import { type KernelLink, startKernel } from "./kernel-link.ts";
 import { type NotebookDocument, openDocument, watchDocument } from "./notebook-document.ts";
-import type { Session, SessionOptions } from "./session-contract.ts";
+import type { NotebookSession, NotebookSessionOptions } from "./session-contract.ts";
 
 /** Opens a notebook. Nothing runs until somebody asks. @throws SepError `missing-input`, `bad-notebook`, `unsafe-folder` */
-export async function openSession(path: string, options: SessionOptions = {}): Promise<Session> {
+export async function openSession(
+  path: string,
+  options: NotebookSessionOptions = {},
+): Promise<NotebookSession> {
   const { env = process.env, args = [] } = options;
   const redactor = await openRedactor(env, args);
   const document = await openDocument(path);
@@ -104,7 +107,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     states.kernelGone(how, isFault, wanted);
     wanted.clear();
   }
-  const runCells: Session["run"] = (wish) => {
+  const runCells: NotebookSession["run"] = (wish) => {
     for (const { cell, kernelCell } of document.notebook.cells) {
       const { id, disabled } = cell;
       const isMeant = typeof wish === "string" || wish.includes(id);

@@ -1,11 +1,11 @@
-import type { SampledAnswer } from "../../engine/generate/generate.ts";
-import { splitReasoning } from "../../engine/generate/split-reasoning.ts";
-import type { LanguageModel, ModelProvenance, Trace } from "../../engine/language-model.ts";
-import { indicesOf, locatePosition } from "../../engine/places.ts";
-import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
-import { SepError } from "../../errors.ts";
-import type { Probe } from "../../probes/probe.ts";
-import { assertStates, type PlacedStates } from "../../probes/score-probe.ts";
+import type { SampledAnswer } from "../engine/generate/generate.ts";
+import { splitReasoning } from "../engine/generate/split-reasoning.ts";
+import type { LanguageModel, ModelProvenance, Trace } from "../engine/language-model.ts";
+import { indicesOf, locatePosition } from "../engine/places.ts";
+import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
+import { SepError } from "../errors.ts";
+import type { Probe } from "./probe.ts";
+import { assertStates, type PlacedStates } from "./score-probe.ts";
 
 /** What was traced. */
 export interface TracedText {
