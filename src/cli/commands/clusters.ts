@@ -22,11 +22,11 @@ import { renderProgress } from "../render-progress.ts";
 import { createPaint, type Paint, wrap } from "../terminal.ts";
 
 const OPTIONS = {
-  question: operand("QUESTION_ID", "Question whose answers to look at."),
+  question: operand("QUESTION_ID", "Question whose clusters to show."),
   ...MEANING,
   equivalence: setting(
     z.enum(["auto", ...EQUIVALENCE_NAMES]).optional(),
-    "Group the answers by this one too, to compare with what is stored; docs/clusters.md.",
+    "Also cluster the answers by this rule, to compare with the stored clusters; docs/clusters.md.",
   ),
   threads: ENGINE.threads,
   ...SET,
@@ -34,19 +34,19 @@ const OPTIONS = {
   json: OUTPUT.json,
 };
 
-/** How one question's answers are grouped, and why. */
+/** How the answers to one question were clustered, and why. */
 export const CLUSTERS: Command = defineCommand({
   name: "clusters",
-  summary: "show how the answers to one question are grouped, and which pairs made it so",
+  summary: "show how the answers to one question were clustered, pair by pair",
   options: OPTIONS,
   examples: [
     {
       line: "sep clusters arith-0001",
-      meaning: "the groups that sep entropy found, and its verdict on each pair",
+      meaning: "the clusters that `sep entropy` found, and its verdict on each pair",
     },
     {
       line: "sep clusters arith-0001 --equivalence exact --json",
-      meaning: "beside groups of the same words, for a script",
+      meaning: "compared with clusters of identical answers, as JSON",
     },
   ],
   async run(values, context) {

@@ -17,15 +17,15 @@ const OPTIONS = {
   ...MEANING,
   clusters: text(
     "FILE",
-    "Clusters to take in place of an equivalence, such as an edited copy of this step's output; needs --set; docs/clusters.md.",
+    "File of clusters to use instead of --equivalence, such as an edited copy of this step's output; needs --set; docs/clusters.md.",
   ),
   ...ESTIMATES,
   ...P_TRUE,
   runs: text(
     "FILE",
-    "Samples of another tool, in one of the formats of docs/import.md, instead of the study's.",
+    "File of samples from another tool, in one of the formats of docs/import.md, to use instead of the study's.",
   ),
-  to: text("FILE", "Where the scores of --runs go.", "data/NAME_semantic_entropy.jsonl"),
+  to: text("FILE", "Output file for the scores of --runs.", "data/NAME_semantic_entropy.jsonl"),
   threads: ENGINE.threads,
   ...SET,
   ...SHARD,
@@ -36,26 +36,26 @@ const OPTIONS = {
 /** Step 3: semantic entropies. */
 export const ENTROPY: Command = defineCommand({
   name: "entropy",
-  summary: "step 3: group answers by meaning, data/{math,ood}_semantic_entropy.jsonl",
+  summary: "step 3: cluster answers by meaning, data/{math,ood}_semantic_entropy.jsonl",
   options: OPTIONS,
   examples: [
-    { line: "sep entropy", meaning: "answers equal as mathematics are one meaning; open answers: hybrid" },
+    { line: "sep entropy", meaning: "answers that are equal as mathematics mean the same; for open answers, hybrid decides" },
     {
       line: "sep entropy --equivalence exact --set math",
-      meaning: "only the same words are the same meaning",
+      meaning: "answers mean the same only if their words are the same",
     },
     {
       line: "sep entropy --equivalence judge --judge-model Qwen/Qwen3-0.6B",
-      meaning: "a language model says what means the same",
+      meaning: "a language model decides which answers mean the same",
     },
     {
       line: "sep entropy --set math --clusters edited.jsonl",
-      meaning: "entropies of clusters that were corrected by hand",
+      meaning: "entropies from clusters that were corrected by hand",
     },
-    { line: "sep entropy --estimates all", meaning: "every estimate of uncertainty, and what each takes" },
+    { line: "sep entropy --estimates all", meaning: "every uncertainty measure, and what each one costs" },
     {
       line: "sep entropy --runs samples.jsonl --to scores.jsonl",
-      meaning: "samples of another tool",
+      meaning: "score samples from another tool",
     },
   ],
   run(values, context) {

@@ -15,9 +15,9 @@ import { createPaint, wrap } from "../terminal.ts";
 /** What a probe is, from its two files. */
 export const PROBE_INFO: Command = defineCommand({
   name: "probe info",
-  summary: "what a probe reads, was trained on, and promises",
+  summary: "show what a probe reads, what it was trained on, and what it guarantees",
   options: {
-    probe: operand("FILE", "The probe's .json file, its weights beside it."),
+    probe: operand("FILE", "The probe's .json file, with its weights beside it."),
     json: OUTPUT.json,
   },
   examples: [
@@ -25,7 +25,7 @@ export const PROBE_INFO: Command = defineCommand({
       line: "sep probe info artifacts/models/se_probe.json",
       meaning: "the SE probe of the study in this folder",
     },
-    { line: "sep probe info se_probe.json --json", meaning: "all that its file says, for a script" },
+    { line: "sep probe info se_probe.json --json", meaning: "everything in its file, for a script" },
   ],
   async run(values, { stdout, env }) {
     const probe = await readProbeFile(values.probe);
@@ -52,14 +52,14 @@ const MOST_COLUMNS = 110;
 /** A probe for other programs. */
 export const PROBE_EXPORT: Command = defineCommand({
   name: "probe export",
-  summary: "write a probe for other programs: ONNX, numpy, scikit-learn, or this package's own two files",
+  summary: "write a probe for other programs: ONNX, NumPy, scikit-learn, or this package's portable format",
   options: {
-    probe: operand("FILE", "The probe's .json file, its weights beside it."),
+    probe: operand("FILE", "The probe's .json file, with its weights beside it."),
     format: setting(
       z.enum(PROBE_EXPORT_FORMATS).default("portable"),
-      "What to write; docs/probes.md says what each holds.",
+      "Format to write; docs/probes.md says what each contains.",
     ),
-    to: text("FILE", "Where to.", "beside the probe, under its name"),
+    to: text("FILE", "Output file.", "beside the probe, with its name"),
     force: OUTPUT.force,
     json: OUTPUT.json,
   },

@@ -12,11 +12,11 @@ const { out, json } = OUTPUT;
 /** Where each file of a study comes from, and whether it still follows from what it was made of. */
 export const STATUS: Command = defineCommand({
   name: "status",
-  summary: "each file of a study: made when and of what, and whether it is current",
+  summary: "show each file of a study: when and from what it was made, and whether it is current",
   options: { out, json },
   examples: [
-    { line: "sep status", meaning: "the study in this folder as a tree" },
-    { line: "sep status --out my-study --json", meaning: "the same for scripts, one line" },
+    { line: "sep status", meaning: "the study in this folder, as a tree" },
+    { line: "sep status --out my-study --json", meaning: "the same as one line of JSON, for scripts" },
   ],
   async run(values, { stdout, env }) {
     const workspace = openWorkspace(resolve(values.out));
