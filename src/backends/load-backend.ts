@@ -77,7 +77,7 @@ export function requirePart<Part extends "answers" | "states">(
   if (found !== undefined) return found as NonNullable<Backend[Part]>;
   throw new SepError(
     "bad-backend",
-    `The backend ${backend.name} has no ${part}, and this step needs them. Give its object \`${part}\`, as docs/library.md shows, or use another --backend.`,
+    `The backend ${backend.name} has no ${part}, which this step needs. Add \`${part}\` to its object, as docs/library.md shows, or use another --backend.`,
   );
 }
 

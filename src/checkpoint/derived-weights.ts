@@ -118,7 +118,7 @@ async function make(
       throw explainCacheError(error, dirname(file), "another folder with SEP_CACHE");
     throw new SepError(
       "disk-full",
-      `${file} takes ${totalBytes} bytes, and the disk has no room for them. Free some, or set SEP_CACHE to a folder on another disk.`,
+      `${file} takes ${totalBytes} bytes, but the disk has no room for it. Free some space, or set SEP_CACHE to a folder on another disk.`,
       { cause: error },
     );
   }

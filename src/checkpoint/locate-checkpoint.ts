@@ -73,7 +73,7 @@ const looksLikePath = (reference: string): boolean =>
 export const unknownReference = (reference: string, problem = "which is none of these"): SepError =>
   new SepError(
     "model-not-found",
-    `Got the model "${reference}", ${problem}. Expected "${POCKET_MODEL}" (the embedded model), a folder with config.json, tokenizer.json and model.safetensors, a .gguf file, or a model of the Hugging Face hub as "org/name" or "org/name@revision".`,
+    `Got the model "${reference}", ${problem}. Expected "${POCKET_MODEL}" (the embedded model), a folder with config.json, tokenizer.json and model.safetensors, a .gguf file, or a model on the Hugging Face Hub as "org/name" or "org/name@revision".`,
   );
 
 /**
@@ -91,14 +91,14 @@ export async function* pullModel(
   if (id === null) {
     throw new SepError(
       "model-not-found",
-      `Got "${reference}", expected a model of the hub as "org/name" or "org/name@revision".`,
+      `Got "${reference}", expected a model on the Hub as "org/name" or "org/name@revision".`,
     );
   }
   const hub = await openHub(options);
   if (hub.settings.offline) {
     throw new SepError(
       "model-not-cached",
-      "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids asking the hub. Unset it to pull a model.",
+      "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids asking the Hub. Unset it to pull a model.",
     );
   }
   const { folder, commit } = yield* pullRepository(hub, id, { choice, signal });

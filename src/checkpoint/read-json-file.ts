@@ -22,10 +22,10 @@ export async function readJsonFile(
   const value = await readJsonValue(path, mostBytes);
   if (value === undefined) {
     if (optional) return null;
-    throw new SepError("bad-checkpoint", `${path} does not exist, and a checkpoint needs it.`);
+    throw new SepError("bad-checkpoint", `${path} does not exist, which a checkpoint needs.`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new SepError("bad-checkpoint", `${path} holds no JSON object.`);
+    throw new SepError("bad-checkpoint", `${path} is not a JSON object.`);
   }
   return value as Record<string, unknown>;
 }

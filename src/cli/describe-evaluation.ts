@@ -27,7 +27,7 @@ export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string 
   return [
     ...blocks,
     ...(blocks.some((block) => block.includes("≤"))
-      ? [`≤ marks the smallest p that ${evaluation.settings.permutations} permutations can give.`]
+      ? [`≤ marks the smallest p-value that ${evaluation.settings.permutations} permutations can give.`]
       : []),
     `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
     ...describeDecisions(evaluation.decisions ?? [], paint),
@@ -79,7 +79,7 @@ function describeFamiliarity({ familiarity }: ProbeEval, paint: Paint): string[]
   });
   if (rows.length === 0) return [];
   const { level } = (familiarity?.accuracy_probe ?? familiarity?.se_probe)!;
-  const title = `${paint("bold", "Unfamiliar questions")}\n  States unlike those of the training questions (p at most ${level})`;
+  const title = `${paint("bold", "Unfamiliar questions")}\n  States unlike those of the training questions (p ≤ ${level})`;
   return [[title, ...rows].join("\n")];
 }
 
@@ -153,7 +153,7 @@ function describeTarget(group: readonly Decision[], paint: Paint): string[] {
       : `  At least ${formatPercent(target, 1)} of all answers given`;
   const guarantee = group.find(({ threshold }) => threshold !== null)?.threshold?.guarantee;
   const onOthers = group.some(({ achieved }) => achieved.ood_test !== undefined)
-    ? " Nothing is promised on ood questions."
+    ? " Nothing is guaranteed on out-of-distribution questions."
     : "";
   return [
     title,

@@ -17,7 +17,9 @@ export const NOTEBOOK_SERVER = {
   noToken: flag(
     "Let every user of this machine in without a token. Other web pages and other machines are still refused; docs/notebook.md.",
   ),
-  letAnyoneIn: flag("Confirm --no-token together with a --host that other machines can reach: everybody who reaches it may run code here."),
+  letAnyoneIn: flag(
+    "Confirm --no-token together with a --host that other machines can reach: everybody who reaches it may run code here.",
+  ),
   noOpen: flag("Do not open a browser."),
   args: restArguments("Arguments that the notebook reads as `args`: `-- --k 20` gives `{ k: 20 }`."),
 };
@@ -82,7 +84,7 @@ export async function loadNotebook(name: string = NAME): Promise<NotebookPackage
     if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes(`'${name}`)) throw error;
     throw new SepError(
       "package-missing",
-      `The notebook is a package of its own, and not installed. Install it beside this one: \`npm install ${name}@${readTool().version}\`, with -g if \`sep\` was installed with it.`,
+      `The notebook is a separate package that is not installed. Install it beside this one: \`npm install ${name}@${readTool().version}\`, with -g if \`sep\` was installed with it.`,
       { cause: error },
     );
   }

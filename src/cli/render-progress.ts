@@ -56,7 +56,7 @@ export async function renderProgress<Result>(
         await nextTurn();
         lastTurnMs = context.now();
       }
-      if (context.signal.aborted) throw new SepError("interrupted", "Stopped before the end.");
+      if (context.signal.aborted) throw new SepError("interrupted", "Stopped before it was finished.");
     }
   } catch (error) {
     // there will be no result to list them with
@@ -91,7 +91,7 @@ function createWarningFilter({ quiet, listedLater = [] }: ProgressMode): {
       const shown =
         parts[0] === undefined
           ? event
-          : { ...event, warning: { code, message: `the same as for ${parts[0]}` } };
+          : { ...event, warning: { code, message: `same as for ${parts[0]}` } };
       if (quiet || !listedLater.some((step) => step === event.step)) return shown;
       waiting.push(shown);
       return null;

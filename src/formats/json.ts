@@ -44,7 +44,7 @@ function refuseWhatJsonLacks(this: unknown, key: string, value: unknown): unknow
   if (lacking === null) return value;
   throw new SepError(
     "not-json",
-    `JSON has no way to write ${lacking}, at "${key}". Write null or leave it out.`,
+    `JSON cannot represent ${lacking}, at "${key}". Write null or leave it out.`,
   );
 }
 

@@ -64,6 +64,6 @@ export function describeProbe(
 export function describeUntrained(target: ProbeTarget, labels: Uint8Array): UntrainedProbe {
   const message =
     `All ${labels.length} training labels of the ${target} probe are ${labels[0] ?? "missing"} (one class): it cannot be ` +
-    "trained, and its scores are null. Add questions of another difficulty.";
+    "trained, and its scores are null. Add questions of a different difficulty.";
   return { kind: "untrained", target, warnings: [{ code: "one-class", message }] };
 }

@@ -69,7 +69,7 @@ export function toDatasetArrays(dataset: ProbeDataset): Record<string, NpyArray>
  */
 export function parseDatasetArrays(arrays: NpzArrays, name: string): ProbeDataset {
   const fail = (reason: string): never => {
-    throw new SepError("bad-artefact", `${name}: ${reason}. Make it anew with \`sep dataset\`.`);
+    throw new SepError("bad-artefact", `${name}: ${reason}. Make it again with \`sep dataset\`.`);
   };
   const find = (key: string): NpyArray => arrays[key] ?? fail(`"${key}" is missing`);
   const strings = (key: string): readonly string[] => {

@@ -48,7 +48,7 @@ export async function trainEntropyBaseline(
   const [fit] = await fitLogistic(design, [{ labels: ownLabels, C: BASELINE_C, classWeight }]);
   const { coefficients, intercept, relativeError } = fit!;
   const message =
-    "The reasoning's entropy is the same in every training row, so the baseline's scores are all the same.";
+    "The reasoning has the same entropy in every training row, so the baseline's scores are all the same.";
   return {
     mean: Float32Array.from(scaler.mean),
     scale: Float32Array.from(scaler.scale),

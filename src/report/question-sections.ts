@@ -32,7 +32,7 @@ function drawList(title: string, questions: readonly ReportQuestion[]): SafeHtml
   const rest =
     left <= 0
       ? ""
-      : html`<p class="quiet">${left} more, of lower entropy, are in the files: sep clusters shows any of them.</p>`;
+      : html`<p class="quiet">${left} more, of lower entropy, are in the files; <code>sep clusters</code> shows any of them.</p>`;
   return html`<details class="list"><summary><b>${title}</b> <span class="quiet">${questions.length} questions</span></summary>${questions.slice(0, LISTED_QUESTIONS).map(drawLine)}${rest}</details>`;
 }
 

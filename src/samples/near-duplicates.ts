@@ -32,7 +32,7 @@ export function groupQuestions(
   { gramSize = GRAM_SIZE, threshold = THRESHOLD }: NearDuplicateOptions = {},
 ): QuestionGroups {
   if (!(Number.isInteger(gramSize) && gramSize >= 1))
-    throw new RangeError(`The gram size is ${gramSize}, expected a whole number from 1.`);
+    throw new RangeError(`The gram size is ${gramSize}, expected an integer from 1.`);
   if (!(threshold > 0 && threshold <= 1))
     throw new RangeError(`The threshold is ${threshold}, outside (0, 1].`);
   const words = texts.map(questionWords);

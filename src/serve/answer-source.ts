@@ -118,14 +118,14 @@ export async function takeAnswer(
       return entropies.slice(begin, stop).map((entropy) => Math.max(0, entropy));
     },
     warnings: [
-      "The answer was given, not generated: what is promised is about answers that this model draws.",
+      "The answer was given, not generated: the guarantee covers only answers that this model samples.",
       ...(model.tokenizer.decode(tokenIds).startsWith(text) ? [] : [UNLIKE_ITSELF]),
     ],
   };
 }
 
 const UNLIKE_ITSELF =
-  "The answer's tokens do not spell its text: the tokenizer changes some of it, so the model would not generate it.";
+  "The answer's tokens do not decode to its text: the tokenizer changes some of it, so the model would not generate it.";
 
 /** @returns the tokens without those of the end, and those of an end that is certain */
 function tokeniseAnswer(
@@ -167,14 +167,14 @@ function tokeniseAnswer(
 const refuse = (end: string): SepError =>
   new SepError(
     "bad-option",
-    `The answer goes on after ${JSON.stringify(end)}, which ends an answer. Give it up to there.`,
+    `The answer continues after ${JSON.stringify(end)}, which ends an answer. Give only the part before it.`,
   );
 
 function requireRoom(promptTokens: number, answerTokens: number, maxPositions: number): void {
   if (promptTokens + answerTokens <= maxPositions) return;
   throw new SepError(
     "prompt-too-long",
-    `The prompt has ${promptTokens} tokens and the answer ${answerTokens}, and the model takes ${maxPositions} of both. Shorten the question or the answer.`,
+    `The prompt has ${promptTokens} tokens and the answer ${answerTokens}, but the model takes ${maxPositions} for both together. Shorten the question or the answer.`,
   );
 }
 

@@ -117,7 +117,7 @@ export function createScorer(
   if (skipAbstained && !isBefore) {
     throw new SepError(
       "bad-option",
-      `Got skipAbstained, and the probe reads the ${probe.position ?? "whole reasoning"}: its risk is known only when the answer is there. Use a probe of before-generation.`,
+      `Got skipAbstained, and the probe reads the ${probe.position ?? "whole reasoning"}: its risk is known only after the answer. Use a probe that reads before-generation.`,
     );
   }
   return {
@@ -232,7 +232,7 @@ function describe(
   { decide, unfamiliar }: Required<AssessRiskOptions>,
 ): Assessed & Pick<ScoredQuestion, "risk_of" | "guarantee" | "warnings"> {
   const decision = findDecision(probe, decide);
-  const missing = `The answer has no ${probe.position ?? "reasoning"} token that the probe reads, so nothing is known of its risk.`;
+  const missing = `The answer has no ${probe.position ?? "reasoning"} token that the probe reads, so its risk is unknown.`;
   const isUnfamiliar = assessed.familiarity?.is_unfamiliar === true;
   return {
     ...assessed,
@@ -242,11 +242,11 @@ function describe(
       `No decision: ${decision?.reason ?? `the probe has no threshold of ${decide}.`}`,
     warnings: [
       ...(isUnfamiliar
-        ? [`${UNFAMILIAR}${unfamiliar === "refuse" ? " It is not answered for that." : ""}`]
+        ? [`${UNFAMILIAR}${unfamiliar === "refuse" ? " It is therefore not answered." : ""}`]
         : []),
       ...(assessed.score === null ? [missing] : []),
       ...(assessed.score !== null && probe.calibration_map === null
-        ? ["The probe is not calibrated: its scores rank, and mean no more."]
+        ? ["The probe is not calibrated: its scores rank answers, but are not probabilities."]
         : []),
       ...probe.warnings.filter(({ code }) => code === NO_FAMILIARITY).map(({ message }) => message),
     ],
@@ -254,7 +254,7 @@ function describe(
 }
 
 const UNFAMILIAR =
-  "The state that was read is unlike those of the training questions: its risk, and what is promised, are guesses.";
+  "The hidden state is unlike those of the training questions, so neither the risk nor the guarantee can be relied on.";
 
 const readAt = (
   { tokenizer }: LanguageModel,

@@ -69,7 +69,7 @@ export function explainCacheError(error: unknown, folder: string, elsewhere: str
       if (errnoOf(explained) === null) return explained; // found before anything was written, and says more
       return new SepError(
         "disk-full",
-        `The disk of ${folder} is full. Free some space and run the same again, which goes on where this stopped, or choose ${elsewhere}.`,
+        `The disk of ${folder} is full. Free some space and run the same command again, which resumes where this one stopped, or choose ${elsewhere}.`,
         { cause: explained.cause },
       );
     case "permission-denied":
@@ -118,7 +118,7 @@ export async function makeFolder(path: string): Promise<void> {
       if (errnoOf(error) !== "ENOENT") throw explainFileError(error, folder);
       throw new SepError(
         "permission-denied",
-        `The folder ${folder} cannot be made: ${dirname(folder)} takes no new folders. Use another folder.`,
+        `The folder ${folder} cannot be created: ${dirname(folder)} does not allow new folders. Use another folder.`,
         { cause: error },
       );
     }
@@ -137,7 +137,7 @@ async function isFolder(path: string, wanted: string): Promise<boolean> {
   if (found.isDirectory()) return true;
   throw new SepError(
     "not-a-folder",
-    `The folder ${wanted} cannot be made: ${path} is a file. Move that file away, or use another folder.`,
+    `The folder ${wanted} cannot be created: ${path} is a file. Move that file away, or use another folder.`,
   );
 }
 

@@ -17,7 +17,7 @@ export async function readJournalSettings(journal: string): Promise<Json | null>
   } catch (cause) {
     throw new SepError(
       "bad-artefact",
-      `${path} cannot be read: ${(cause as Error).message}. Use --force to start anew.`,
+      `${path} cannot be read: ${(cause as Error).message}. Use --force to start over.`,
       { cause },
     );
   }

@@ -56,13 +56,13 @@ async function claimLock(path: string, temporary: string): Promise<void> {
       if (vanished < MOST_VANISHED) continue;
       throw new SepError(
         "output-locked",
-        `${path} is in the way, and is no lock that can be read. Delete it if nothing is writing beside it.`,
+        `${path} is not a readable lock file. Delete it if nothing is writing beside it.`,
       );
     }
     if (found.hostname !== hostname()) {
       throw new SepError(
         "output-locked",
-        `${path} is held by process ${found.pid} on ${found.hostname}, which cannot be seen from ${hostname()}. ` +
+        `${path} is held by process ${found.pid} on ${found.hostname}, which cannot be checked from ${hostname()}. ` +
           "Wait for it; if it has ended, delete that file.",
       );
     }

@@ -36,7 +36,7 @@ export async function readManifest(path: string): Promise<Manifest | null> {
   try {
     return JSON.parse(text) as Manifest;
   } catch (cause) {
-    throw new SepError("bad-artefact", `${path} is not valid JSON. Delete it to run its step anew.`, {
+    throw new SepError("bad-artefact", `${path} is not valid JSON. Delete it to run its step again.`, {
       cause,
     });
   }

@@ -69,6 +69,6 @@ export async function refuseForeign(
     written === undefined ? `exists and \`sep ${step}\` did not make it` : "was edited since it was made";
   throw new SepError(
     "output-differs",
-    `${name} ${state}. Use --force to make it anew, or --out for another folder.`,
+    `${name} ${state}. Use --force to make it again, or choose another folder with --out.`,
   );
 }

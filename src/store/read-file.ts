@@ -42,7 +42,7 @@ export async function readBytesIfThere(path: string, mostBytes: number): Promise
   if (sizeBytes <= mostBytes) return Buffer.concat(chunks);
   throw new SepError(
     "bad-artefact",
-    `${path} has more than ${mostBytes} bytes, which no such file has. Is it the right one? If so, make it anew.`,
+    `${path} has more than ${mostBytes} bytes, the most that such a file can have. Is it the right file? If so, make it again.`,
   );
 }
 
@@ -67,7 +67,7 @@ export async function readExactly(
     if (bytesRead === 0) {
       throw new SepError(
         "bad-artefact",
-        `A file ended at byte ${position + done}, expected ${position + length}. It was cut off; make it anew.`,
+        `A file ended at byte ${position + done}, expected ${position + length}. It was cut off; make it again.`,
       );
     }
     done += bytesRead;
@@ -89,7 +89,7 @@ export async function openRegularFile(path: string, code: SepErrorCode): Promise
   const refuse = (found: string, cause?: unknown): never => {
     throw new SepError(
       code,
-      `${path} is ${found}, expected a regular file. Get the file again, from a source that you trust.`,
+      `${path} is ${found}, expected a regular file. Download the file again from a source that you trust.`,
       { cause },
     );
   };
@@ -136,7 +136,7 @@ export async function readModelFile(path: string, mostBytes: number): Promise<Bu
     if (size > mostBytes) {
       throw new SepError(
         "hostile-model",
-        `${path} has ${size} bytes, and no file of its kind has more than ${mostBytes}. Is it what its name says?`,
+        `${path} has ${size} bytes, expected at most ${mostBytes} for a file of its kind. Check that it is the right file.`,
       );
     }
     return await readExactly(file, 0, size);

@@ -66,7 +66,7 @@ export function openChain(): Chain {
       return { path, name, state: "missing", reasons: ["it is gone"], maker: null, inputs: [] };
     if (maker === undefined) {
       const killed = (await readRunState(path)) !== null;
-      const reasons = killed ? ["the step that makes it was stopped, or is running"] : [];
+      const reasons = killed ? ["the step that makes it was stopped or is still running"] : [];
       return { path, name, state: killed ? "unfinished" : "given", reasons, maker: null, inputs: [] };
     }
     const { manifest, manifestPath, madeAt } = maker;
@@ -74,7 +74,7 @@ export function openChain(): Chain {
     if (maker.outputs.get(path) !== hash) {
       const running = await readRunState(maker.main);
       if (running !== null) {
-        const reasons = [`\`sep ${manifest.step}\` was stopped, or is running, and has replaced it`];
+        const reasons = [`\`sep ${manifest.step}\`, which was stopped or is still running, has replaced it`];
         return { ...own, state: "unfinished", reasons, inputs: [] };
       }
       // the questions are their user's to edit; what was made of them before is stale then
@@ -122,7 +122,7 @@ export async function requireCurrent(
   const what = describeCauses(stale, conflict);
   throw new SepError(
     "stale-input",
-    `\`sep ${reader}\` was about to read files that do not go together: ${what}. ${describeRemedy(stale, conflict)}`,
+    `\`sep ${reader}\` was about to read files that do not belong together: ${what}. ${describeRemedy(stale, conflict)}`,
   );
 }
 
@@ -166,7 +166,7 @@ function describeCauses(stale: readonly ChainFile[], conflict: Conflict | null):
   );
   if (conflict !== null) {
     const readers = conflict.readers.map(({ name }) => name).join(" and ");
-    causes.push(`${readers} were made of two versions of ${conflict.name}, which is gone`);
+    causes.push(`${readers} were made from different versions of ${conflict.name}, which no longer exists`);
   }
   return listShortly(causes, { most: MOST_CAUSES, separator: "; " });
 }
@@ -191,7 +191,7 @@ function describeRemedy(stale: readonly ChainFile[], conflict: Conflict | null):
       ? ""
       : ` To use ${edited.name} as it is, as a file of your own, delete ${edited.maker.manifestPath}.`;
   const again = steps.length === 0 ? "Run the step that makes it" : `Run ${joinSteps(steps)} again`;
-  return `${again}, or \`sep run\`, which makes anew whatever is stale.${keep} \`sep status\` shows the whole chain.`;
+  return `${again}, or \`sep run\`, which makes everything again that is stale.${keep} \`sep status\` shows the whole chain.`;
 }
 
 function joinSteps(steps: readonly string[]): string {

@@ -35,7 +35,7 @@ export async function readConfig<S extends Settings>(
   const [error] = document.errors;
   if (error !== undefined) throw new SepError("bad-option", `${path} is not YAML: ${error.message}`);
   if (document.contents !== null && !isMap(document.contents))
-    throw new SepError("bad-option", `${path} holds no settings, expected lines such as "runs: 10".`);
+    throw new SepError("bad-option", `${path} contains no settings, expected lines such as "runs: 10".`);
   const own = Object.keys(settings).filter((name) => settings[name]?.meta()?.inFile !== false);
   const nameOf = new Map([...Object.keys(STUDY), ...own].map((name) => [toFlag(name), name]));
   const content = document.toJS() as Readonly<Record<string, unknown>>;
@@ -103,8 +103,8 @@ export async function writeConfig(
   await writeAtomic(workspace.config, HEAD + document.toString({ lineWidth: 0 }));
 }
 
-const HEAD = `# All settings of the last \`sep run\` here; null is one that was not given, with what holds then.
-# \`sep run --config FILE\` takes them; options on the command line come before the file.
+const HEAD = `# All settings of the last \`sep run\` in this folder. null is a setting that was not given; the comment says what applies then.
+# Use them with \`sep run --config FILE\`; options on the command line take precedence.
 `;
 
 function readRuntimeVersion(): string {

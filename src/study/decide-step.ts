@@ -103,7 +103,7 @@ export async function decideStep(
   await requireCurrent(there, step, chain);
   const inputs: Record<string, string> = {};
   for (const path of paths)
-    inputs[name(path)] = there.includes(path) ? await chain.fingerprint(path) : "still to be made";
+    inputs[name(path)] = there.includes(path) ? await chain.fingerprint(path) : "not made yet";
 
   const killed = await readRunState(main);
   if (!force && killed === null) await refuseForeignOutputs(workspace, step, outputs);
@@ -120,14 +120,14 @@ export async function decideStep(
   const reasons = [
     ...staleReasons(previous, { settings, inputs }),
     ...gone.map((path) => `${name(path)} is gone`),
-    ...replaced.map((path) => `${name(path)} is of a run that was stopped`),
+    ...replaced.map((path) => `${name(path)} belongs to a run that was stopped`),
   ];
   if (reasons.length === 0) return { ...decided, action: "keep", reasons };
   const extendable = extendsPrevious?.(previous) ?? false;
   if (whenStale === "refuse" && !extendable && !gone.includes(main)) {
     throw new SepError(
       "output-differs",
-      `${name(main)} was made differently: ${listShortly(reasons, LIST_OF_REASONS)}. Use --force to replace it, or --out for another folder.`,
+      `${name(main)} was made differently: ${listShortly(reasons, LIST_OF_REASONS)}. Use --force to replace it, or choose another folder with --out.`,
     );
   }
   return { ...decided, action: extendable ? "extend" : "redo", reasons };
@@ -163,7 +163,7 @@ export async function requireInput(path: string, step: StepName): Promise<void> 
 function describeMissing(path: string, step: StepName): string {
   const producer = producerOf(path);
   if (producer === null)
-    return `\`sep ${step}\` reads ${path}, which does not exist. Give a file that is there.`;
+    return `\`sep ${step}\` reads ${path}, which does not exist. Give a file that exists.`;
   const reads =
     producer === step ? `${path} does not exist` : `\`sep ${step}\` reads ${path}, which does not exist`;
   return `${reads}: \`${producer}\` writes it. Run \`${producer}\` first, or all steps with \`sep run\`.`;

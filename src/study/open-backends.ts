@@ -119,7 +119,7 @@ function describeVllm(
   if (launch && (backend !== "vllm" || urls !== undefined))
     throw new SepError(
       "bad-option",
-      `Got --launch with ${urls === undefined ? `--backend ${backend}` : `--vllm-url ${urls}`}, expected --backend vllm and no server's address: it starts one.`,
+      `Got --launch with ${urls === undefined ? `--backend ${backend}` : `--vllm-url ${urls}`}, expected --backend vllm without an address, since it starts its own server.`,
     );
   if (backend !== "vllm") return null;
   if (dtype !== undefined && !(VLLM_DTYPES as readonly string[]).includes(dtype))

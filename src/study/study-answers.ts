@@ -41,7 +41,7 @@ export async function findBestAnswers(workspace: Workspace, set: DataSetName): P
   if (differing.length === 0) return path;
   throw new SepError(
     "output-differs",
-    `${nameWithin(workspace, path)} was not made as the samples beside it were: ${differing.join(", ")} differ. Draw the best answers again with \`sep generate --best-answer --force\` and the samples' settings, or remove the file.`,
+    `${nameWithin(workspace, path)} was not made with the settings of the samples beside it: ${differing.join(", ")} differ. Sample the best answers again with \`sep generate --best-answer --force\` and the samples' settings, or remove the file.`,
   );
 }
 

@@ -299,7 +299,7 @@ function requireSamples(runs: number): void {
   if (runs >= 2) return;
   throw new SepError(
     "bad-option",
-    `Got --runs ${runs}, and semantic entropy compares the answers to a question, so that it takes 2 or more. Give --runs 2 at least; papers use 10. \`sep generate --runs 1\` draws single answers without the other steps.`,
+    `Got --runs ${runs}, but semantic entropy compares the answers to a question and needs 2 or more. Give at least --runs 2; papers use 10. \`sep generate --runs 1\` samples single answers without the other steps.`,
   );
 }
 
@@ -308,7 +308,7 @@ function checkPlace({ positions, position, layers, layer, window }: StudySetting
   if (position !== "auto" && positions !== "all" && !positions.includes(position)) {
     throw new SepError(
       "bad-option",
-      `Got position ${position} for the probes, and hidden states are read at ${positions.join(", ")} only. Add it to --positions.`,
+      `Got position ${position} for the probes, but hidden states are read only at ${positions.join(", ")}. Add it to --positions.`,
     );
   }
   const names = layers === "all" ? null : layers;
@@ -318,7 +318,7 @@ function checkPlace({ positions, position, layers, layer, window }: StudySetting
   if (missing.length > 0) {
     throw new SepError(
       "bad-option",
-      `Got layer ${missing.join(", ")} for the probes, and hidden states are read in layers ${names?.join(", ")} only. Add it to --layers.`,
+      `Got layer ${missing.join(", ")} for the probes, but hidden states are read only in layers ${names?.join(", ")}. Add it to --layers.`,
     );
   }
 }
@@ -330,6 +330,6 @@ function resolveAdaptive(settings: StudySettings, models: MeaningModels): Adapti
   if (typeof seThreshold === "number") return { seThreshold, meaning: settings, models };
   throw new SepError(
     "bad-option",
-    `Got adaptive sampling with the entropy threshold ${seThreshold}, which takes all answers to work out. Give nats with --se-threshold; \`sep train\` writes those of an earlier study to se_threshold.json.`,
+    `Got adaptive sampling with the entropy threshold ${seThreshold}, which can only be computed from all answers. Give nats with --se-threshold; \`sep train\` writes those of an earlier study to se_threshold.json.`,
   );
 }

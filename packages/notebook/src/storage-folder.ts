@@ -152,7 +152,7 @@ export async function readResults(notebook: string): Promise<NotebookResults> {
   if (text === null) {
     throw new SepError(
       "no-results",
-      `${notebook} has no results yet: it never ran here. Add --run, or run it first with \`sep edit\` or \`sep notebook run\`.`,
+      `${notebook} has no results yet: it has never run here. Add --run, or run it first with \`sep edit\` or \`sep notebook run\`.`,
     );
   }
   return JSON.parse(text) as NotebookResults;

@@ -88,12 +88,12 @@ function checkRemote(reference: string, env: Readonly<Record<string, string | un
   if (parseHubModelId(reference) === null || reference === "pocket")
     throw new SepError(
       "bad-option",
-      `Got --ndif with --model ${reference}, expected a model of the hub that NDIF serves, such as openai-community/gpt2.`,
+      `Got --ndif with --model ${reference}, expected a model on the Hub that NDIF serves, such as openai-community/gpt2.`,
     );
   if (!env.NDIF_API_KEY)
     throw new SepError(
       "bad-option",
-      "Got --ndif, and NDIF_API_KEY is not set. Set it to your key of NDIF, or compute here without --ndif.",
+      "Got --ndif, and NDIF_API_KEY is not set. Set it to your NDIF key, or leave out --ndif to run the model here.",
     );
 }
 
@@ -138,7 +138,7 @@ export function createNnsightBackend({
   if (loaded.block_count !== blockCount || loaded.hidden_size !== hiddenSize)
     throw new SepError(
       "bad-checkpoint",
-      `nnsight loaded ${loaded.block_count} blocks of width ${loaded.hidden_size} (${loaded.architecture}), and the checkpoint's config.json states ${blockCount} of width ${hiddenSize}. Use a checkpoint that transformers and this program read alike.`,
+      `nnsight loaded ${loaded.block_count} blocks of width ${loaded.hidden_size} (${loaded.architecture}), but the checkpoint's config.json states ${blockCount} of width ${hiddenSize}. Use a checkpoint that transformers and this program read in the same way.`,
     );
   const { id, revision } = profile.provenance;
   const made = { ...fingerprints, dtype: loaded.dtype, device: loaded.device };
@@ -203,7 +203,7 @@ async function readStates(file: string, sequences: readonly Sequence[], size: nu
   if (values.length === wanted.length * size && got.join() === wanted.join()) return values;
   throw new SepError(
     "bad-artefact",
-    `nnsight's process wrote states of [${states?.shape ?? "nothing"}] for the tokens ${got.slice(0, 8).join(", ")}, expected ${wanted.length} of ${size} values for ${wanted.slice(0, 8).join(", ")}. This is a defect: please report it.`,
+    `nnsight's process wrote states of [${states?.shape ?? "nothing"}] for the tokens ${got.slice(0, 8).join(", ")}, expected ${wanted.length} of ${size} values for ${wanted.slice(0, 8).join(", ")}. This is a bug; please report it.`,
   );
 }
 

@@ -108,7 +108,7 @@ function readReply(answer: Answered, endpoint: string): string {
     const body = parseBody(answer) as { choices?: readonly { message?: { content?: unknown } }[] };
     content = body.choices?.[0]?.message?.content;
   } catch (cause) {
-    throw failed(endpoint, `answered with something that is no JSON: ${quoteAnswer(answer)}`, cause);
+    throw failed(endpoint, `did not answer with JSON: ${quoteAnswer(answer)}`, cause);
   }
   if (typeof content === "string") return content;
   if (content === null) return ""; // a model that wrote nothing but reasoning
@@ -118,6 +118,6 @@ function readReply(answer: Answered, endpoint: string): string {
 const failed = (endpoint: string, reason: string, cause?: unknown): SepError =>
   new SepError(
     "judge-failed",
-    `The judge at ${endpoint} ${reason}. Check --judge-url and --judge-model, and OPENAI_API_KEY if it wants a key; verdicts that are there are kept.`,
+    `The judge at ${endpoint} ${reason}. Check --judge-url and --judge-model, and OPENAI_API_KEY if the server needs a key. Verdicts received so far are kept.`,
     { cause },
   );

@@ -199,7 +199,7 @@ function readJson(answer: Answered, source: string): unknown {
   } catch (cause) {
     throw new SepError(
       "server-refused",
-      `${source} answered with something that is no JSON: ${quoteAnswer(answer)}. Is it the address of a text-embeddings-inference server?`,
+      `${source} did not answer with JSON: ${quoteAnswer(answer)}. Is it the address of a text-embeddings-inference server?`,
       { cause },
     );
   }

@@ -191,7 +191,7 @@ function readSteps({ logprobs }: Choice, source: string): readonly Step[] {
   if (tokens == null || chosen == null || top == null) {
     throw new SepError(
       "no-logprobs",
-      `${source} gives no log-probabilities of its tokens, which entropies are made of. Use vLLM or another server with logprobs, and with top_logprobs of ${TOP_LOGPROBS} tokens.`,
+      `${source} returns no log-probabilities, from which entropies are computed. Use vLLM or another server with logprobs and top_logprobs of ${TOP_LOGPROBS} tokens.`,
     );
   }
   return chosen.map((logprob, i) => ({
@@ -210,13 +210,13 @@ function idOf(token: unknown, source: string): number {
   if (id !== undefined) return Number(id);
   throw new SepError(
     "no-logprobs",
-    `${source} gives no ids of its tokens, by which answers are decoded and traced. Use vLLM 0.10.2 or newer.`,
+    `${source} returns no token ids, which are needed to decode and trace answers. Use vLLM 0.10.2 or newer.`,
   );
 }
 
 const notAnAnswer = (source: string, answer: Body, cause?: unknown): SepError =>
   new SepError(
     "server-refused",
-    `${source} answered with something that is no completion: ${quoteAnswer(answer)}. Is it the address of an OpenAI-compatible API?`,
+    `${source} did not answer with a completion: ${quoteAnswer(answer)}. Is it the address of an OpenAI-compatible API?`,
     { cause },
   );

@@ -118,7 +118,7 @@ async function explainEnd(program: string, code: number, logPath: string): Promi
   if (code === 127) {
     return new SepError(
       "launch-failed",
-      `There is no program \`${program}\` on the PATH to start a server with. Install vLLM (pip install vllm), or give the address of a server that runs with --vllm-url.`,
+      `There is no program \`${program}\` on the PATH to start a server with. Install vLLM (pip install vllm), or give the address of a running server with --vllm-url.`,
     );
   }
   return new SepError(

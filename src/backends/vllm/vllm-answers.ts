@@ -143,7 +143,7 @@ function requireSamePrompt({ promptIds }: ServedAnswer, { tokenIds }: Prompt, so
       differs === -1
         ? ""
         : `, and token ${differs} is ${promptIds[differs]} there and ${tokenIds[differs]} here`
-    }. Its chat template is another one: use --vllm-api completions, which sends the tokens themselves.`,
+    }. Its chat template differs: use --vllm-api completions, which sends token ids.`,
   );
 }
 
@@ -164,7 +164,7 @@ function requireRoom({ tokenIds, text }: Prompt, room: number): void {
   if (tokenIds.length < room) return;
   throw new SepError(
     "prompt-too-long",
-    `The prompt ${JSON.stringify(text.slice(0, 60))} has ${tokenIds.length} tokens, and the server takes ${room} with the answer. Shorten the question or the system prompt, or start the server with a larger --max-model-len.`,
+    `The prompt ${JSON.stringify(text.slice(0, 60))} has ${tokenIds.length} tokens, but the server takes ${room}, answer included. Shorten the question or the system prompt, or start the server with a larger --max-model-len.`,
   );
 }
 
@@ -172,7 +172,7 @@ function requireChat({ chat }: Prompt): void {
   if (chat !== undefined) return;
   throw new SepError(
     "bad-option",
-    "Got --vllm-api chat with a prompt format that is no chat. Use --prompt-format chat or reasoning, or --vllm-api completions.",
+    "Got --vllm-api chat with a prompt format that is not a chat format. Use --prompt-format chat or reasoning, or --vllm-api completions.",
   );
 }
 
@@ -214,14 +214,14 @@ async function checkLogprobs(
   if (plain.extractsStates) {
     throw new SepError(
       "server-mismatch",
-      "The server extracts hidden states, and would leave a file behind for every answer. Draw answers from a server without extract_hidden_states, and give this one to `sep trace`, or to `sep run` as --vllm-states-url.",
+      "The server extracts hidden states and would leave a file behind for every answer. Sample answers from a server without extract_hidden_states, and use this one for `sep trace`, or for `sep run` as --vllm-states-url.",
     );
   }
   const [got, wanted] = [shaped.highest[0] as number, plain.highest[0] as number];
   if (Math.abs(got - wanted) < RAW_TOLERANCE) return;
   throw new SepError(
     "no-logprobs",
-    `The server's log-probabilities change with the temperature: ${formatNumber(got)} at 0.5 and ${formatNumber(wanted)} at 1 for the likeliest token. Start it with --logprobs-mode raw_logprobs, or entropies would measure the sampler.`,
+    `The server's log-probabilities change with the temperature: ${formatNumber(got)} at 0.5 and ${formatNumber(wanted)} at 1 for the likeliest token. Start it with --logprobs-mode raw_logprobs; otherwise entropies would measure the sampler.`,
   );
 }
 

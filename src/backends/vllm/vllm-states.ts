@@ -111,7 +111,7 @@ async function readSequence(
     if (!names.isOf(path, name)) {
       throw new SepError(
         "bad-states",
-        `The server named ${path} for its hidden states, expected a safetensors file with the request's id ${name} in its name: files that are not known to be of this request are neither read nor deleted.`,
+        `The server named ${path} for its hidden states, expected a safetensors file with the request's id ${name} in its name: files that may belong to other requests are neither read nor deleted.`,
       );
     }
     const folder = dirname(path);
@@ -160,14 +160,14 @@ async function requestStates(
     path = params?.hidden_states_path;
   } catch (cause) {
     const said = quoteAnswer(answer);
-    throw new SepError("server-refused", `A server answered with something that is no JSON: ${said}.`, {
+    throw new SepError("server-refused", `A server did not answer with JSON: ${said}.`, {
       cause,
     });
   }
   if (typeof path === "string") return answer.redactor.known(path); // errors name it
   throw new SepError(
     "bad-states",
-    "The server answered without kv_transfer_params.hidden_states_path: it extracts no hidden states. Start it with the command that `sep vllm-command` prints; vLLM 0.18 or newer.",
+    "The server answered without kv_transfer_params.hidden_states_path: it does not extract hidden states. Start it with the command that `sep vllm-command` prints; vLLM 0.18 or newer.",
   );
 }
 
@@ -176,7 +176,7 @@ function requireRoom(length: number, { maxModelLength }: ServedModel): void {
   if (maxModelLength === null || length < maxModelLength) return;
   throw new SepError(
     "prompt-too-long",
-    `A prompt and its answer have ${length} tokens, and the server takes ${maxModelLength - 1} and one more. Start it with a larger --max-model-len.`,
+    `A prompt and its answer have ${length} tokens, but the server takes at most ${maxModelLength - 1} and one more. Start it with a larger --max-model-len.`,
   );
 }
 

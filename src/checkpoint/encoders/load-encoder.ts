@@ -61,7 +61,7 @@ export async function loadEncoder<Plan extends EncoderPlan>(
   if (isGgufPath(folder)) {
     throw new SepError(
       "unsupported-model",
-      `${folder} is a GGUF file, and encoders are read from safetensors or ONNX. Give a folder or a model of the hub.`,
+      `${folder} is a GGUF file, but encoders are read from safetensors or ONNX. Give a folder or a model on the Hub.`,
     );
   }
   const found = await findEncoderWeights(folder, chooseEncoderFiles({ use, dtype, weights, cpu }));
@@ -162,7 +162,7 @@ export function readMaxTokens({ config, tokenizer, positions, asked }: TokenLimi
   if (!Number.isFinite(smallest)) {
     throw new SepError(
       "bad-checkpoint",
-      `${config.path}: nothing states the longest input. Set maxTokens to what the model was trained with.`,
+      `${config.path}: the longest input is not stated. Set maxTokens to the length that the model was trained with.`,
     );
   }
   if (smallest >= FEWEST_TOKENS && Number.isInteger(smallest)) return smallest;

@@ -45,7 +45,7 @@ export async function* downloadBlob(
       await rm(target.incomplete, { force: true });
       throw new SepError(
         "download-damaged",
-        `${source.file} of ${source.id.repo} ${again}, so it was dropped. Try again; if it stays so, a proxy or the mirror in HF_ENDPOINT (${hub.settings.endpoint}) changes files.`,
+        `${source.file} of ${source.id.repo} ${again}, so it was dropped. Try again; if it keeps failing, a proxy or the mirror in HF_ENDPOINT (${hub.settings.endpoint}) may be changing files.`,
       );
     }
     await file.sync();

@@ -93,7 +93,7 @@ async function* inspect(
   const guess = suggestName(values.question, [...new Set(ids)]);
   throw new SepError(
     "bad-option",
-    `Got the question ${JSON.stringify(values.question)}, of which there are no runs with an answer to compare.${guess === null ? "" : ` Did you mean ${guess}?`} The ids are in ${sets.map((set) => workspace.runs(set)).join(" and ")}.`,
+    `Got the question ${JSON.stringify(values.question)}, expected a question that has answers to compare.${guess === null ? "" : ` Did you mean ${guess}?`} The question ids are in ${sets.map((set) => workspace.runs(set)).join(" and ")}.`,
   );
 }
 

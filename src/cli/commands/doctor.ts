@@ -51,7 +51,7 @@ export const DOCTOR: Command = defineCommand({
 const PYTHON: Check = {
   name: "python",
   status: "ok",
-  detail: "not needed: no torch, transformers, vllm, nnsight, scikit-learn or marimo",
+  detail: "not needed; neither are torch, transformers, vllm, nnsight, scikit-learn and marimo",
 };
 
 function printChecks(checks: readonly Check[], { stdout, env }: CliContext): void {

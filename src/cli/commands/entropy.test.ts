@@ -75,7 +75,10 @@ test.each([
   [["--estimates", "nonsense"], "There is no estimate nonsense. There are discrete_semantic_entropy, "],
   [["--estimates", ","], "Got --estimates ,, expected all, default, or names separated by commas."],
   [["--se-mode", "oxford"], "Got --se-mode oxford, expected nature, oatml, kuhn or notebook."],
-  [["--to", "x.jsonl"], "--to names where the scores of --runs go, and there is no --runs."],
+  [
+    ["--to", "x.jsonl"],
+    "Got --to without --runs, expected both: --to is the output file for the scores of --runs.",
+  ],
   [["--runs", "x", "--set", "math"], "Got --runs and --set, which is about a study's own runs."],
   [["--runs", "x", "--clusters", "y"], "Got --runs and --clusters, which is about a study's own runs."],
 ])("%j is wrong usage", async (args, message) => {
@@ -87,6 +90,6 @@ test("a file that is no samples is an error that says what to do", async () => {
   await writeFile(file, Uint8Array.of(0x80, 4));
   const { code, stderr } = await run("--runs", file);
   expect(code).toBe(1);
-  expect(stderr).toContain("is a Python pickle, which only Python can read. Make JSON of it: python -c");
+  expect(stderr).toContain("is a Python pickle, which only Python can read. Convert it to JSON: python -c");
   expect(stderr).toContain("[unknown-runs-format; see docs/errors.md]");
 });

@@ -39,7 +39,10 @@ export const ENTROPY: Command = defineCommand({
   summary: "step 3: cluster answers by meaning, data/{math,ood}_semantic_entropy.jsonl",
   options: OPTIONS,
   examples: [
-    { line: "sep entropy", meaning: "answers that are equal as mathematics mean the same; for open answers, hybrid decides" },
+    {
+      line: "sep entropy",
+      meaning: "answers that are equal as mathematics mean the same; for open answers, hybrid decides",
+    },
     {
       line: "sep entropy --equivalence exact --set math",
       meaning: "answers mean the same only if their words are the same",
@@ -68,16 +71,25 @@ function checkOptions({ clusters, runs, to, set, shard }: SettingsOutput<typeof 
   if (clusters !== undefined && runs === undefined && set === "both")
     throw new SepError(
       "bad-option",
-      "Got --clusters for both question sets, and a file has the clusters of one. Say which with --set math or --set ood.",
+      "Got --clusters for both question sets, but a file has the clusters of one set. Choose it with --set math or --set ood.",
     );
   if (clusters !== undefined && shard !== undefined)
-    throw new SepError("bad-option", "Got --clusters and --shard, and a clusters file has all questions.");
+    throw new SepError(
+      "bad-option",
+      "Got --clusters with --shard, but a clusters file covers all questions. Leave out one of them.",
+    );
   if (runs === undefined && to !== undefined)
-    throw new SepError("bad-option", "--to names where the scores of --runs go, and there is no --runs.");
+    throw new SepError(
+      "bad-option",
+      "Got --to without --runs, expected both: --to is the output file for the scores of --runs.",
+    );
   const other =
     clusters !== undefined ? "--clusters" : set !== "both" ? "--set" : shard !== undefined ? "--shard" : null;
   if (runs !== undefined && other !== null)
-    throw new SepError("bad-option", `Got --runs and ${other}, which is about a study's own runs.`);
+    throw new SepError(
+      "bad-option",
+      `Got --runs with ${other}, which applies only to a study's own runs. Leave out one of them.`,
+    );
 }
 
 const readShots = async (values: SettingsOutput<typeof OPTIONS>): Promise<PTrueShot[] | undefined> =>

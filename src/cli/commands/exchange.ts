@@ -139,7 +139,7 @@ async function reportExport(
     if (force || !(await fileExists(path))) continue;
     throw new SepError(
       "output-differs",
-      `${path} exists. Use --force to replace it, or --to for another place.`,
+      `${path} exists. Use --force to replace it, or choose another place with --to.`,
     );
   }
   const files = await write();

@@ -124,6 +124,6 @@ function readAdaptive(
   if (idle === undefined) return undefined;
   throw new SepError(
     "bad-option",
-    `Got --${toFlag(idle)} without --adaptive, and nothing else here reads it.`,
+    `Got --${toFlag(idle)} without --adaptive, which is the only option that uses it. Add --adaptive, or leave it out.`,
   );
 }

@@ -97,10 +97,7 @@ export const MODELS_INFO: Command = defineCommand({
   name: "models info",
   summary: "show a model's sizes, files, licence and memory",
   options: {
-    model: operand(
-      "MODEL",
-      "pocket, a checkpoint's folder, a .gguf file, or a cached org/name[@revision].",
-    ),
+    model: operand("MODEL", "pocket, a checkpoint's folder, a .gguf file, or a cached org/name[@revision]."),
     json: OUTPUT.json,
   },
   examples: [

@@ -79,7 +79,7 @@ export const PROBE_EXPORT: Command = defineCommand({
     if (!force && (await fileExists(target)))
       throw new SepError(
         "output-differs",
-        `${target} exists. Use --force to replace it, or --to for another file.`,
+        `${target} exists. Use --force to replace it, or choose another file with --to.`,
       );
     const files = await exportProbe(probe, target, format);
     stdout.write(

@@ -45,7 +45,9 @@ const OPTIONS = {
     z.enum(["flag", "refuse"]).default("flag"),
     "What to do with a question whose hidden state is unlike those that the probe was trained on: flag it, or refuse to answer.",
   ),
-  skipAbstained: flag("Do not generate answers that would be withheld; for probes that read before-generation."),
+  skipAbstained: flag(
+    "Do not generate answers that would be withheld; for probes that read before-generation.",
+  ),
   sampling: setting(
     z.enum(["greedy", "study"]).default("greedy"),
     "How the answer is sampled. study: with the sampler of the answers that the probe was calibrated on.",
@@ -87,8 +89,7 @@ export const SCORE: Command = defineCommand({
     },
     {
       line: "sep score --probe shared/se_probe.json --stdin --skip-abstained",
-      meaning:
-        "a stream of questions; for those that are too risky, only the prompt is processed",
+      meaning: "a stream of questions; for those that are too risky, only the prompt is processed",
     },
   ],
   async run(values, context) {
@@ -166,12 +167,12 @@ function nameModel({ model, model_revision: revision }: Probe["source"]): string
 async function readOptions(values: Values): Promise<Parameters<typeof createScorer>[2]> {
   const { promptFormat: name, shots } = values;
   if (shots !== undefined && name === undefined)
-    throw new SepError("bad-option", "Got --shots without --prompt-format few-shot.");
+    throw new SepError("bad-option", "Got --shots, expected --prompt-format few-shot with it.");
   const { promptFormat, ...prompt } = await readPrompt({ ...values, promptFormat: name ?? "auto" });
   if (promptFormat === "few-shot")
     throw new SepError(
       "bad-option",
-      "Got --prompt-format few-shot without --shots, expected the file of the shots.",
+      "Got --prompt-format few-shot without --shots, expected the file with the examples.",
     );
   return { ...values, ...prompt, promptFormat: name === undefined ? undefined : promptFormat };
 }

@@ -48,8 +48,8 @@ export const STATUS: Command = defineCommand({
     const stale = files.filter((file) => !isCurrent(file));
     stdout.write(
       stale.length === 0
-        ? `All ${files.length} files go together.\n`
-        : `${stale.length} of ${files.length} files are not current. \`sep run\` makes them anew; \`sep run --dry-run\` says how.\n`,
+        ? `All ${files.length} files belong together.\n`
+        : `${stale.length} of ${files.length} files are not current. \`sep run\` makes them again; \`sep run --dry-run\` says how.\n`,
     );
     return EXIT.ok;
   },

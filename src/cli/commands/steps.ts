@@ -91,8 +91,14 @@ export const TRAIN: Command = defineCommand({
   summary: "step 6: fit the probes, artifacts/models/",
   options: { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS, ...TARGETS, ...SEED, ...CONFIG, ...OUTPUT },
   examples: [
-    { line: "sep train", meaning: "the threshold of high semantic entropy is the best split of the training questions" },
-    { line: "sep train --se-threshold median", meaning: "about half of the training answers count as uncertain" },
+    {
+      line: "sep train",
+      meaning: "the threshold of high semantic entropy is the best split of the training questions",
+    },
+    {
+      line: "sep train --se-threshold median",
+      meaning: "about half of the training answers count as uncertain",
+    },
     {
       line: "sep train --window 5 --positions all --nested",
       meaning: "five consecutive layers at the best position, with a nested estimate of the AUROC",
@@ -132,7 +138,8 @@ export const EVAL: Command = defineCommand({
 /** The page that shows an evaluation. */
 export const REPORT: Command = defineCommand({
   name: "report",
-  summary: "write the evaluation as a page, artifacts/report.html, with its figures as CSV and SVG, PDF or PNG",
+  summary:
+    "write the evaluation as a page, artifacts/report.html, with its figures as CSV and SVG, PDF or PNG",
   options: {
     transfer: text(
       "FILE",

@@ -182,7 +182,7 @@ function roomAfter(promptIds: readonly number[], maxPositions: number): number {
   if (room >= 1) return room;
   throw new SepError(
     "prompt-too-long",
-    `The prompt has ${promptIds.length} tokens, and the model takes ${maxPositions} with the answer. Shorten the question or the system prompt.`,
+    `The prompt has ${promptIds.length} tokens, but the model takes ${maxPositions}, answer included. Shorten the question or the system prompt.`,
   );
 }
 

@@ -132,6 +132,6 @@ export function refuseUnusedWeights(
   const others = unused.length > 1 ? ` and ${unused.length - 1} more` : "";
   throw new SepError(
     "unsupported-model",
-    `The checkpoint has the tensor "${unused[0]}"${others}, which the graph of a ${modelType} with this config does not use. It is of another kind than its config says.`,
+    `The checkpoint has the tensor "${unused[0]}"${others}, which the graph of a ${modelType} with this config does not use. It is a different kind of model than its config says.`,
   );
 }

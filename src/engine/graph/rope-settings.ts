@@ -64,7 +64,7 @@ export function readRopeSection(
   if (rotarySize < 1 || rotarySize > headSize) {
     throw new SepError(
       "unsupported-model",
-      `${config.path}: ${share} of each head is to be rotated; shares up to 1 that leave something are implemented.`,
+      `${config.path}: ${share} of each head would be rotated, expected a share above 0 and up to 1 that rotates at least one pair.`,
     );
   }
   return {
@@ -141,6 +141,6 @@ function readFactors(section: ConfigReader, field: string, pairs: number): reado
   if (factors.length === pairs) return factors;
   throw new SepError(
     "bad-checkpoint",
-    `${section.path}: "${field}" has ${factors.length} numbers, expected ${pairs}, one for each turned pair.`,
+    `${section.path}: "${field}" has ${factors.length} numbers, expected ${pairs}, one for each rotated pair.`,
   );
 }

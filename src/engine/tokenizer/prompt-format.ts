@@ -101,7 +101,7 @@ export function createPromptTemplate(name: string, text: string): PromptTemplate
   if (!text.includes(QUESTION)) {
     throw new SepError(
       "bad-option",
-      `The prompt template ${name} has no {question}. Write {question} where the question belongs, and {system} where --system-prompt does.`,
+      `The prompt template ${name} has no {question}. Write {question} where the question belongs, and {system} where the system prompt belongs.`,
     );
   }
   return { name, text: text.replace(/^\uFEFF/, "").replace(/\r?\n$/, "") };

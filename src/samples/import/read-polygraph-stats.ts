@@ -90,7 +90,7 @@ function readEntailment(entail: unknown, contra: unknown, count: number): Import
   const cell = (matrix: readonly unknown[], name: string, i: number, j: number): number => {
     const row = looseNumbers(matrix[i], name);
     if (matrix.length !== count || row?.length !== count)
-      throw new TypeError(`"${name}" is no matrix of ${count} samples`);
+      throw new TypeError(`"${name}" is not a matrix of ${count} samples`);
     return row[j]!;
   };
   return Array.from({ length: count }, (_, i) =>

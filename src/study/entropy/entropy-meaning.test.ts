@@ -323,7 +323,7 @@ describe("edited clusters", () => {
     const failure = await run({ clustersFile }).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: "bad-clusters-file" });
     for (const complaint of [
-      'line 2 has question "q3", of which there are no runs',
+      'line 2 has question "q3", for which there are no runs',
       'line 3 has question "q1" again',
       "run 1 is in more than one place",
       "run 9 is none of the question's runs",

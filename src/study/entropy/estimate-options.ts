@@ -31,12 +31,12 @@ export function describeEstimates({
   if (pTrueModel !== undefined && !needs({ estimates }, "language_model"))
     throw new SepError(
       "bad-option",
-      "Got a model for p(True) and no estimate that asks it. Ask for p_false (--estimates p_false, or all).",
+      "Got a model for p(True), but none of the measures uses it. Ask for p_false (--estimates p_false, or all).",
     );
   if (pTrueShots !== undefined && pTrueModel === undefined)
     throw new SepError(
       "bad-option",
-      "Got examples for p(True) and no model to show them to. Name one (--p-true-model).",
+      "Got examples for p(True), but no model to show them to. Name one (--p-true-model).",
     );
   return {
     estimates: chooseEstimates(estimates).map(({ name }) => name),

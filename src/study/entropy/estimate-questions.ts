@@ -122,8 +122,8 @@ function warnOfMode(
     {
       code: "mode-without-nli",
       message:
-        `the mode ${mode} groups answers by an NLI model's verdicts, and ${others} of ${regrouped.length} questions ` +
-        `have none: their groups are those of "${equivalence}", and weights and formula alone are the mode's`,
+        `The mode ${mode} clusters answers by an NLI model's verdicts, but ${others} of ${regrouped.length} questions ` +
+        `have none: their clusters are those of "${equivalence}", and only weights and formula are those of the mode.`,
     },
   ];
 }
@@ -135,7 +135,7 @@ function warnOfLongAnswers(questions: readonly GroupedQuestion[]): ManifestWarni
   return [
     {
       code: "long-answers",
-      message: `lexical_similarity: ${long} of ${answers.length} answers have more than ${MOST_COMPARED_WORDS} words, of which the first ${MOST_COMPARED_WORDS} are compared`,
+      message: `lexical_similarity: ${long} of ${answers.length} answers have more than ${MOST_COMPARED_WORDS} words; only the first ${MOST_COMPARED_WORDS} are compared.`,
     },
   ];
 }
@@ -153,13 +153,13 @@ function warnOfMissing(costs: readonly EstimateCost[], total: number): ManifestW
     const where = `null for ${count} of ${total} questions`;
     const listed = estimates.join(", ");
     if (need === "finite")
-      return { code: "estimate-infinite", message: `${listed}: ${where}, being infinite or undefined there` };
+      return { code: "estimate-infinite", message: `${listed}: ${where}, where the measure is infinite or undefined.` };
     const rest = estimates.includes("semantic_entropy")
-      ? "; discrete_semantic_entropy does without them"
+      ? ". discrete_semantic_entropy does not need them"
       : "";
     return {
       code: "estimate-missing",
-      message: `${listed}: ${where}, which lack ${ESTIMATE_NEEDS[need]}${rest}`,
+      message: `${listed}: ${where}, which lack ${ESTIMATE_NEEDS[need]}${rest}.`,
     };
   });
 }

@@ -49,7 +49,7 @@ export async function* inspectClusters(
     if (choice.equivalence !== undefined || (await fileExists(workspace.pairVerdicts(set)))) return null;
     throw new SepError(
       "missing-input",
-      `There is no ${workspace.pairVerdicts(set)}. Run \`sep entropy\` to group the answers, or give --equivalence to group this question's now.`,
+      `There is no ${workspace.pairVerdicts(set)}. Run \`sep entropy\` to cluster the answers, or give --equivalence to cluster those to this question now.`,
     );
   }
   return { set, questionId, question: await readQuestion(workspace.raw(set), questionId), views };

@@ -143,7 +143,7 @@ function refuseOwnShots(questions: readonly Samples[], shots: readonly PTrueShot
   if (own === undefined) return;
   throw new SepError(
     "bad-option",
-    `An example for p(True) asks ${JSON.stringify(own.question)}, which is one of the questions to be measured: its verdict would be in its own prompt. Give a runs file of other questions.`,
+    `The example ${JSON.stringify(own.question)} for p(True) is also one of the questions to measure: its verdict would be in its own prompt. Give a file with other questions.`,
   );
 }
 
@@ -151,6 +151,6 @@ const requireQuestion: QuestionOf = ({ id, question }) => {
   if (question !== null) return question;
   throw new SepError(
     "missing-input",
-    `What question ${JSON.stringify(id)} asks is not in the file, and a model that is to read it with its answers needs it. Put it in as "question", or use --equivalence exact or math, which compare answers alone.`,
+    `The file has no text for question ${JSON.stringify(id)}, which a model needs in order to compare its answers. Add it as "question", or use --equivalence exact or math, which compare only the answers.`,
   );
 };

@@ -114,6 +114,6 @@ function refuseProblems(path: string, problems: readonly LineProblem[]): void {
   if (problems.length === 0) return;
   throw new SepError(
     "bad-artefact",
-    `${path}: ${describeProblems(problems)}. Make it anew with \`sep entropy --force\`.`,
+    `${path}: ${describeProblems(problems)}. Make it again with \`sep entropy --force\`.`,
   );
 }

@@ -55,7 +55,7 @@ export async function* scoreRuns(
     settings: { ...grouping.settings, ...estimates },
     whenStale: "redo",
   };
-  const message = `${path} holds ${RUNS_FORMATS[format]}; answers are compared by "${grouping.name}"`;
+  const message = `${path} contains ${RUNS_FORMATS[format]}; answers are compared by "${grouping.name}"`;
   yield { kind: "note", step: "entropy", part, message };
   return yield* runStep(workspace, definition, { force }, () =>
     measureQuestions(measured, {
@@ -85,7 +85,7 @@ function withTwoSamples(
   if (enough.length > 0) return { questions: enough, tooFewSamples, problems, duplicates };
   throw new SepError(
     "too-few-questions",
-    `No question in ${path} has 2 samples, and one sample cannot disagree with itself; got ${questions.length} questions with one. ` +
-      `${problems.length > 0 ? `${describeProblems(problems)}. ` : ""}Draw more samples a question.`,
+    `No question in ${path} has 2 samples, but a single sample cannot disagree with itself; got ${questions.length} questions with one sample. ` +
+      `${problems.length > 0 ? `${describeProblems(problems)}. ` : ""}Draw more samples per question.`,
   );
 }

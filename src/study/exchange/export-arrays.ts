@@ -125,7 +125,7 @@ async function atPlace(
   if (states === undefined)
     throw new SepError(
       "bad-option",
-      `The data set does not know the ${position} token. Make it anew with \`sep dataset\`.`,
+      `The data set has no rows for the ${position} token. Make it again with \`sep dataset\`.`,
     );
   const there = [...states.keys()].filter((row) => (states[row] as number) >= 0);
   const X = await hidden.read(

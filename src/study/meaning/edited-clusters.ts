@@ -40,7 +40,7 @@ export async function readEditedClusters(
   for (const row of rows) {
     if (byQuestion.has(row.questionId)) complaints.push(`line ${row.line} has ${name(row)} again`);
     else if (!known.has(row.questionId))
-      complaints.push(`line ${row.line} has ${name(row)}, of which there are no runs`);
+      complaints.push(`line ${row.line} has ${name(row)}, for which there are no runs`);
     byQuestion.set(row.questionId, row);
   }
   const assigned = new Map<string, readonly number[]>();

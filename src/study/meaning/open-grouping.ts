@@ -53,7 +53,7 @@ export async function* openGrouping(
   if (clustersFile !== undefined && asked !== "auto")
     throw new SepError(
       "bad-option",
-      `Got a clusters file and the equivalence ${asked}, and each of them says what means the same. Give one (--clusters or --equivalence).`,
+      `Got both a clusters file and the equivalence ${asked}, and each defines which answers mean the same. Give only one of them (--clusters or --equivalence).`,
     );
   if (clustersFile !== undefined) return openEdited(clustersFile, samples);
   const name = resolveEquivalence(asked, samples.rules);
@@ -98,7 +98,7 @@ export async function readQuestionTexts(
   if (missing.length > 0)
     throw new SepError(
       "missing-input",
-      `${path} lacks ${missing.length} of the questions that the runs answer, ${JSON.stringify(missing[0])} among them, and this equivalence compares answers together with their questions. Put them back, or use --equivalence exact or math, which compare answers alone.`,
+      `${path} lacks ${missing.length} of the questions that the runs answer, such as ${JSON.stringify(missing[0])}, but this equivalence compares answers together with their questions. Put the questions back, or use --equivalence exact or math, which compare only the answers.`,
     );
   return ({ id }) => textOf.get(id)!;
 }

@@ -101,7 +101,7 @@ export async function planGeneration(
   if (questions.length === 0 && all.length > 0) {
     throw new SepError(
       "too-few-questions",
-      `All ${all.length} ${set} questions are shots of the few-shot prompt, and a shot is never asked. Take more questions, or give other shots with --shots.`,
+      `All ${all.length} ${set} questions are shots of the few-shot prompt, and a shot is never asked. Use more questions, or give other shots with --shots.`,
     );
   }
   const { correctness: asked = "auto" } = options;
@@ -259,6 +259,6 @@ async function readSystemPrompt(given: string | undefined): Promise<string | und
   if (text !== null && text.trim() !== "") return text.replace(/\r?\n$/, "");
   throw new SepError(
     "bad-option",
-    `Got --system-prompt ${given}, and ${text === null ? "there is no such file" : "that file is empty"}. Give a file with the prompt in it, or the prompt itself.`,
+    `Got --system-prompt ${given}, but ${text === null ? "there is no such file" : "that file is empty"}. Give a file with the prompt in it, or the prompt itself.`,
   );
 }

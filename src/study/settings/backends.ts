@@ -61,9 +61,13 @@ export const VLLM_SERVER = {
     "Share of GPU memory for a vLLM server that `sep` starts.",
     { fallback: "vLLM's" },
   ),
-  maxNumSeqs: setting(z.int().min(1).optional(), "Number of sequences that a vLLM server started by `sep` processes in parallel.", {
-    fallback: "vLLM's",
-  }),
+  maxNumSeqs: setting(
+    z.int().min(1).optional(),
+    "Number of sequences that a vLLM server started by `sep` processes in parallel.",
+    {
+      fallback: "vLLM's",
+    },
+  ),
   tensorParallel: setting(
     z.int().min(1).optional(),
     "Number of GPUs that share the model in a vLLM server started by `sep`.",
@@ -90,9 +94,13 @@ export const VLLM = {
     "starts a vLLM server and stops it afterwards",
   ),
   vllmModel: text("NAME", "Name of the model on the servers.", "as --model"),
-  vllmConcurrency: setting(z.int().min(1).optional(), "Number of questions sent to each server in parallel.", {
-    fallback: "32, or 8 for hidden states",
-  }),
+  vllmConcurrency: setting(
+    z.int().min(1).optional(),
+    "Number of questions sent to each server in parallel.",
+    {
+      fallback: "32, or 8 for hidden states",
+    },
+  ),
   vllmTimeout: setting(z.number().gt(0).optional(), "Time limit per request, in seconds.", {
     fallback: "1800",
   }),
@@ -133,7 +141,11 @@ export const NNSIGHT = {
       expected: "a .js, .mjs or .ts file, or local, hf, vllm or nnsight",
     },
   ),
-  python: text("PATH", "Python interpreter with nnsight, for --backend nnsight.", "an environment made by `uv run`"),
+  python: text(
+    "PATH",
+    "Python interpreter with nnsight, for --backend nnsight.",
+    "an environment made by `uv run`",
+  ),
   nnsightDevice: setting(
     z.string().min(1).default("auto"),
     "Device for nnsight, by PyTorch's name (cpu, cuda, cuda:1, mps); auto picks cuda if available, else cpu.",

@@ -49,7 +49,11 @@ export const EQUIVALENCE = {
     { fallback: "the model's own" },
   ),
   judgeModel: text("ID|DIR|NAME", "Language model for judge: as for --model, or its name on --judge-url."),
-  judgeUrl: text("URL", "Address of an OpenAI-compatible server for judge; its key is read from OPENAI_API_KEY.", "the local engine"),
+  judgeUrl: text(
+    "URL",
+    "Address of an OpenAI-compatible server for judge; its key is read from OPENAI_API_KEY.",
+    "the local engine",
+  ),
   judgePrompt: setting(
     z.enum(JUDGE_PROMPTS).default("entailment"),
     "entailment asks the judge in both directions whether one answer entails the other; yes-no asks once whether they mean the same.",

@@ -67,7 +67,10 @@ export const FITTING = {
     z.union([z.literal("best"), z.int().min(0)]).default("best"),
     "Layer that the probes read. best: chosen by cross-validation over the training questions.",
   ),
-  window: setting(z.int().min(1).default(1), "Number of consecutive layers that a probe reads, starting at its layer."),
+  window: setting(
+    z.int().min(1).default(1),
+    "Number of consecutive layers that a probe reads, starting at its layer.",
+  ),
   c: setting(
     z.union([z.literal("cv"), z.number().gt(0)]).default("cv"),
     "Inverse strength of the L2 penalty. cv: chosen by cross-validation over the training questions.",

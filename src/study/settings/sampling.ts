@@ -51,7 +51,11 @@ export const SAMPLER = {
     "Source of --temperature, --top-p, --top-k, --min-p and --repetition-penalty where they are not given. study: the defaults shown here; model: the model's generation_config.json; docs/prompts.md.",
   ),
   temperature: ofSampler("temperature", z.number().min(0), "Sampling temperature; 0 is greedy."),
-  topP: ofSampler("topP", z.number().gt(0).max(1), "Nucleus sampling: keep the likeliest tokens up to this total probability; 1 is off."),
+  topP: ofSampler(
+    "topP",
+    z.number().gt(0).max(1),
+    "Nucleus sampling: keep the likeliest tokens up to this total probability; 1 is off.",
+  ),
   topK: ofSampler("topK", z.int().min(0), "Keep this many of the likeliest tokens; 0 keeps all."),
   minP: ofSampler(
     "minP",
@@ -68,14 +72,10 @@ export const SAMPLER = {
     "Most tokens per answer; must be less than the model's context.",
     { fallback: "2048; pocket: 160" },
   ),
-  stop: setting(
-    z.array(z.string().min(1)).readonly().default([]),
-    "End an answer where this text appears.",
-    {
-      placeholder: "TEXT",
-      isRepeatable: true,
-    },
-  ),
+  stop: setting(z.array(z.string().min(1)).readonly().default([]), "End an answer where this text appears.", {
+    placeholder: "TEXT",
+    isRepeatable: true,
+  }),
 };
 
 /** How a question becomes a prompt. */

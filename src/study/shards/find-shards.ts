@@ -37,7 +37,7 @@ export async function findShards(root: string): Promise<readonly Workspace[]> {
   if (counts.length > 1)
     throw new SepError(
       "shards-differ",
-      `${folder} has shards of ${counts.join(" and of ")}, and each question is in one of each. Move away those that are not meant.`,
+      `${folder} has shards of ${counts.join(" and of ")}, so that questions occur in both. Move away the shards that do not belong.`,
     );
   return shards.map((shard) => openShard(root, shard));
 }
@@ -104,7 +104,7 @@ function checkAlike(finished: readonly FinishedShard[], step: string): void {
     const { index, count } = other.shard;
     throw new SepError(
       "shards-differ",
-      `Shard ${index}/${count} of \`sep ${step}\` was made differently from shard ${first.shard.index}/${count}: ${reasons.join("; ")}. Make all with the same options and files.`,
+      `Shard ${index}/${count} of \`sep ${step}\` was made differently from shard ${first.shard.index}/${count}: ${reasons.join("; ")}. Make all shards with the same options and files.`,
     );
   }
 }

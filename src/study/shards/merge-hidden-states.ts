@@ -54,7 +54,7 @@ export async function mergeHiddenStates(
         if (ofPosition.length !== shape[0])
           throw new SepError(
             "shards-differ",
-            `The shards' "${name}" have ${shape[0]} rows, and their indices ${ofPosition.length}. Trace the shards again with --force.`,
+            `The shards' "${name}" have ${shape[0]} rows, but their indices have ${ofPosition.length}. Trace the shards again with --force.`,
           );
         await writeRows(target, begin, ofPosition, sources);
       }
@@ -80,7 +80,7 @@ async function readHeaders(
   const { index, count } = shards[differs]!.shard;
   throw new SepError(
     "shards-differ",
-    `${paths[differs]} of shard ${index}/${count} has other tensors or other metadata than ${paths[0]}. Trace both with the same options and versions.`,
+    `${paths[differs]} of shard ${index}/${count} has different tensors or metadata than ${paths[0]}. Trace both with the same options and versions.`,
   );
 }
 

@@ -74,7 +74,7 @@ export async function* readQuestionLines(path: string, key = "question_id"): Asy
     if (sizeBytes > bytes.length)
       throw new SepError(
         "bad-artefact",
-        `${path}: line ${number} has ${sizeBytes} bytes, more than any row. Make the file again.`,
+        `${path}: line ${number} has ${sizeBytes} bytes, more than a row can have. Make the file again.`,
       );
     if (bytes.length === 0) continue;
     const id = readId(bytes, key, `${path}: line ${number}`);

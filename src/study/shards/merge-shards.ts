@@ -103,7 +103,7 @@ async function* mergeStep(
     if (total === 0 && tooLong > 0) {
       throw new SepError(
         "prompt-too-long",
-        `All ${tooLong} questions of the shards are too long for the model. Shorten them or the prompt around them, or take a model with a longer context.`,
+        `All ${tooLong} questions of the shards are too long for the model. Shorten them or the prompt around them, or use a model with a longer context.`,
       );
     }
     yield { kind: "started", ...at, unit: "question", done: 0, total };

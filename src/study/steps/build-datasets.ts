@@ -270,7 +270,7 @@ function requireUsable({ set, usable, allRuns, position }: SourceSet, policy: "d
   if (policy === "refuse" && usable.withoutPosition > 0) {
     throw new SepError(
       "bad-option",
-      `${usable.withoutPosition} of ${allRuns.length} ${set} samples have no ${position} token. Allow more tokens, or let them be dropped.`,
+      `${usable.withoutPosition} of ${allRuns.length} ${set} samples have no ${position} token. Allow more tokens, or drop these answers with --missing-position drop.`,
     );
   }
 }
@@ -288,7 +288,7 @@ function describeDropped({
   if (shared.length > 0) {
     warnings.push({
       code: "shared-questions",
-      message: `${set}: ${shared.length} questions stand in the other set as well, in the same words or nearly, and were left out: ${nameSome(shared)}.`,
+      message: `${set}: ${shared.length} questions are also in the other set, word for word or nearly so, and were left out: ${nameSome(shared)}.`,
     });
   }
   if (usable.withoutPosition > 0) {
@@ -319,7 +319,7 @@ function describeDropped({
       without === measured.size ? "its measures are null" : "its measures are over the other questions alone";
     warnings.push({
       code: "no-likelihood",
-      message: `${set}: ${without} of ${measured.size} questions have no semantic_entropy, for want of log-probabilities, so ${rest}. The SE probe does without: its labels come from discrete_semantic_entropy.`,
+      message: `${set}: ${without} of ${measured.size} questions have no semantic_entropy, because they lack log-probabilities, so ${rest}. The SE probe does not need it: its labels come from discrete_semantic_entropy.`,
     });
   }
   if (entropies === null) {

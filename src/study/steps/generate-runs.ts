@@ -177,7 +177,7 @@ async function requireSameJournal(
   if (stableStringify(before) === stableStringify(settings)) return false;
   throw new SepError(
     "output-differs",
-    `${journal} holds unfinished answers that were sampled with other settings. Use the same settings to go on, --force to drop them, or --out for another folder.`,
+    `${journal} contains unfinished answers that were sampled with other settings. Use the same settings to resume, --force to drop them, or --out for another folder.`,
   );
 }
 
@@ -208,7 +208,7 @@ async function readFinished(
   if (surplus > 0) {
     throw new SepError(
       "output-differs",
-      `${paths[0]} has ${surplus} answers that are not asked for: of other questions, or beyond ${runs} a question. Ask for as many as before, use --force to drop them, or --out for another folder.`,
+      `${paths[0]} has ${surplus} answers more than requested: to other questions, or beyond ${runs} per question. Request as many as before, use --force to drop them, or --out for another folder.`,
     );
   }
   return finished;
@@ -249,7 +249,7 @@ function noneFits(tooLong: ReadonlyMap<string, SepError>): SepError {
 
 function warnOfTooLong(ids: readonly string[]): ManifestWarning[] {
   if (ids.length === 0) return [];
-  const message = `${ids.length} questions are too long for the model, and were left out: ${nameSome(ids)}. Shorten them or the prompt around them, or take a model with a longer context.`;
+  const message = `${ids.length} questions are too long for the model, and were left out: ${nameSome(ids)}. Shorten them or the prompt around them, or use a model with a longer context.`;
   return [{ code: "prompt-too-long", message }];
 }
 
@@ -259,7 +259,7 @@ function warnOfReasoning(runs: readonly RunRecord[]): ManifestWarning[] {
   return [
     {
       code: "reasoning-truncated",
-      message: `${truncated} of ${runs.length} answers were still reasoning at the token limit: they count as incorrect and have no think-end position. Raise --max-new-tokens to see them end.`,
+      message: `${truncated} of ${runs.length} answers were still reasoning at the token limit: they count as incorrect and have no think-end position. Raise --max-new-tokens.`,
     },
   ];
 }

@@ -92,7 +92,7 @@ function chooseLayers(
   if (missing.length === 0) return resolved;
   throw new SepError(
     "bad-option",
-    `Got --layers with ${missing.join(", ")}, and this ${name} backend reads ${readable?.join(", ")} only.`,
+    `Got --layers with ${missing.join(", ")}, but this ${name} backend reads only ${readable?.join(", ")}.`,
   );
 }
 
@@ -268,7 +268,7 @@ function warnOfMissing({ missing }: TracePlan, runs: number): ManifestWarning[] 
       : [
           {
             code: "position-missing",
-            message: `${count} of ${runs} answers have no ${position} token and so no hidden state there.`,
+            message: `${count} of ${runs} answers have no ${position} token, and so no hidden state there.`,
           },
         ],
   );

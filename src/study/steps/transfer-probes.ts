@@ -252,7 +252,7 @@ function warnOfTargets(targets: readonly TransferTarget[]): ManifestWarning[] {
       .size;
     const rest = without === questions ? "its AUROC is null" : "its AUROC is over the other questions alone";
     const lacking = `${name}: ${without} of ${questions} test questions have no semantic_entropy, so ${rest}.`;
-    const few = `${name}: ${questions} test questions: intervals and p-values of fewer than ${FEW_QUESTIONS} are rough. Add questions.`;
+    const few = `${name}: ${questions} test questions: intervals and p-values from fewer than ${FEW_QUESTIONS} are rough. Add questions.`;
     const one = `${name}: its ${incorrect.length} test answers are all right or all wrong (one class); its AUROCs are null.`;
     return [
       ...(questions < FEW_QUESTIONS ? [{ code: "few-questions", message: few }] : []),

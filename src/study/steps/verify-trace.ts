@@ -67,7 +67,7 @@ export async function* verifyTrace(
   if (hidden.metadata.backend === "imported") {
     throw new SepError(
       "bad-option",
-      `${hidden.path} was imported, and its rows do not say which tokens they are of. Trace the answers again with \`sep trace --out\` another folder.`,
+      `${hidden.path} was imported, and its rows do not say which tokens they belong to. Trace the answers again, with --out for another folder.`,
     );
   }
   const rows = await readIndex(workspace.hiddenStatesIndex(set));
@@ -130,7 +130,7 @@ async function readIndex(path: string): Promise<readonly TraceRow[]> {
   if (problems.length === 0) return rows;
   throw new SepError(
     "bad-artefact",
-    `${path}: ${describeProblems(problems)}. Make it anew with \`sep trace --force\`.`,
+    `${path}: ${describeProblems(problems)}. Make it again with \`sep trace --force\`.`,
   );
 }
 

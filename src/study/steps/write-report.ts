@@ -155,13 +155,15 @@ async function removeDropped(
 
 const describeLetters = (names: readonly FigureName[]): ManifestWarning => ({
   code: "missing-letters",
-  message: `The font of PDF and PNG figures lacks letters of ${names.join(", ")}, which show as boxes: it has Latin, Greek, Cyrillic and Hebrew. Take the SVG.`,
+  message: `The font of PDF and PNG figures lacks letters in ${names.join(", ")}, which show as boxes: it covers Latin, Greek, Cyrillic and Hebrew. Use the SVG.`,
 });
 
 /** @param key one that every such file has */
 async function readArtefact<T>(path: string, key: keyof T & string, maker: string): Promise<T> {
   const bad = (found: string, cause?: unknown): SepError =>
-    new SepError("bad-artefact", `${path} is not a file of \`${maker}\`: ${found}. Run it again.`, { cause });
+    new SepError("bad-artefact", `${path} was not written by \`${maker}\`: ${found}. Run it again.`, {
+      cause,
+    });
   let value: unknown;
   try {
     value = JSON.parse(await readFile(path, "utf8"));

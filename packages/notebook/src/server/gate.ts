@@ -130,7 +130,7 @@ export function checkExposure(host: string, hasToken: boolean, allowsAnyone: boo
   if (hasToken || LOOPBACK.includes(host) || allowsAnyone) return;
   throw new SepError(
     "bad-option",
-    `--no-token with --host ${host} would let everybody who reaches this machine run code on it. Leave --no-token out, or, if that is what you want, add --let-anyone-in.`,
+    `--no-token with --host ${host} would let everybody who reaches this machine run code on it. Leave out --no-token, or add --let-anyone-in if that is what you want.`,
   );
 }
 

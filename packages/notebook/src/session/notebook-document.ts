@@ -121,7 +121,7 @@ async function readNotebook(path: string): Promise<string> {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     throw new SepError(
       "missing-input",
-      `There is no notebook ${path}. \`sep edit --new ${path}\` begins one.`,
+      `There is no notebook ${path}. \`sep edit --new ${path}\` creates one.`,
       { cause: error },
     );
   }
