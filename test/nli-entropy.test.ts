@@ -149,7 +149,7 @@ describe("sep entropy with a model of inference", () => {
     const { stdout } = await sep("clusters", "hamlet");
     expect(stdout).toContain(
       [
-        "P(row entails column), percent",
+        "P(row entails column) in %",
         "       1   2   3",
         "   1      97   2",
         "   2   2       2",

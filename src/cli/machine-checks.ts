@@ -86,7 +86,8 @@ export async function checkHuggingFaceCache(env: Environment): Promise<Check> {
     name: "hf-cache",
     status: "absent",
     detail: `${path} (${reason}) does not exist`,
-    advice: "It is created by the first `sep models pull`, or the first --model that names a model on the Hub.",
+    advice:
+      "It is created by the first `sep models pull`, or the first --model that names a model on the Hub.",
   };
 }
 
@@ -126,7 +127,11 @@ export async function checkEngine(attempt: typeof tryDevice = tryDevice): Promis
   return [
     { name: ortNode.name, status: "ok", detail: ortNode.version },
     ...[...trials].map(([device, trial]) => describeTrial(device, trial)),
-    { name: "device auto", status: "ok", detail: `${auto.name}; tried in the order ${AUTO_DEVICES.join(", ")}, cpu` },
+    {
+      name: "device auto",
+      status: "ok",
+      detail: `${auto.name}; tried in the order ${AUTO_DEVICES.join(", ")}, cpu`,
+    },
   ];
 }
 
@@ -143,7 +148,9 @@ function describeTrial(device: DeviceName, trial: DeviceTrial): Check {
   const name = `device ${device}`;
   if (trial.works) {
     const compared =
-      device === "cpu" ? "" : `, within ${trial.error.toExponential(1)} of the CPU's result, relative to its scale`;
+      device === "cpu"
+        ? ""
+        : `, within ${trial.error.toExponential(1)} of the CPU's result, relative to its scale`;
     return { name, status: "ok", detail: `runs the embedded model${compared}` };
   }
   return {

@@ -22,7 +22,7 @@ export interface SemanticEntropyRecord {
   readonly cluster_weights: "mean_logprobs" | "sum_logprobs" | "counts";
   /** [K] */
   readonly run_ids: readonly number[];
-  /** Name of the relation that grouped the answers. */
+  /** Name of the relation that clustered the answers. */
   readonly equivalence: string;
   /** Share of the samples that are correct; null where that is not known. */
   readonly accuracy: number | null;

@@ -1,6 +1,6 @@
 import { cosine, type TextEmbedder } from "./cosine-equivalence.ts";
 import type { Entailer, EntailmentProbs } from "./entailer.ts";
-import { allPairs, type JudgedPair } from "./equivalence.ts";
+import { allPairs, type ComparedPair } from "./equivalence.ts";
 import { statementOf } from "./nli-equivalence.ts";
 
 /** What models found in one question's answers, for uncertainty measures that read more than the clusters. */
@@ -13,11 +13,11 @@ export interface PairEvidence {
   readonly similarity: readonly (readonly number[])[] | null;
 }
 
-/** A question whose pairs were judged; `JudgedClusters` with its question is one. */
-export interface JudgedQuestion {
+/** A question with the verdicts on its pairs of answers; `ClusteredAnswers` with its question is one. */
+export interface ComparedQuestion {
   readonly question: string;
   readonly texts: readonly string[];
-  readonly pairs: readonly JudgedPair[];
+  readonly pairs: readonly ComparedPair[];
 }
 
 export interface PairEvidenceModels {
@@ -33,7 +33,7 @@ export interface PairEvidenceModels {
  * @returns one per question, in order
  */
 export async function gatherPairEvidence(
-  questions: readonly JudgedQuestion[],
+  questions: readonly ComparedQuestion[],
   { entailer, embedder, signal }: PairEvidenceModels = {},
 ): Promise<readonly PairEvidence[]> {
   const known = questions.map((question) => readVerdicts(question));
@@ -76,7 +76,7 @@ type Sparse<T> = (T | undefined)[][];
 
 const CERTAIN: EntailmentProbs = { entailment: 1, neutral: 0, contradiction: 0 };
 
-function readVerdicts({ texts, pairs }: JudgedQuestion): {
+function readVerdicts({ texts, pairs }: ComparedQuestion): {
   readonly entailment: Sparse<EntailmentProbs>;
   readonly similarity: Sparse<number>;
 } {

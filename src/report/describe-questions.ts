@@ -3,12 +3,12 @@ import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import { mean } from "../math/vector.ts";
 import type { Question } from "../samples/question.ts";
 import type { Samples } from "../samples/samples.ts";
-import type { AnswerGroup, ReportQuestion } from "./report-content.ts";
+import type { AnswerCluster, ReportQuestion } from "./report-content.ts";
 
 const NO_ANSWER = "(no answer)";
 
 /**
- * The questions of a split, those with the highest discrete semantic entropy first, with their answers grouped by
+ * The questions of a split, those with the highest discrete semantic entropy first, with their answers clustered by
  * meaning; equals are ordered by the likelihood-weighted entropy, those without it last, then by id.
  * @param questions the question texts; those missing are shown by their prompt
  */
@@ -45,9 +45,9 @@ export function describeQuestions(
         semanticEntropy: record.discrete_semantic_entropy,
         accuracyProbe: meanOver(rows, split.accuracyProbe),
         seProbe: meanOver(rows, split.seProbe),
-        groups: record.clusters
-          .map((cluster) => describeGroup(own, cluster.member_run_ids))
-          .filter((group) => group.sampleCount > 0)
+        clusters: record.clusters
+          .map((cluster) => describeCluster(own, cluster.member_run_ids))
+          .filter((cluster) => cluster.sampleCount > 0)
           .toSorted((a, b) => b.sampleCount - a.sampleCount),
       };
     });
@@ -59,7 +59,7 @@ function compareMissingLast(a: number | null, b: number | null): number {
   return b - a;
 }
 
-function describeGroup(samples: Samples | undefined, runIds: readonly number[]): AnswerGroup {
+function describeCluster(samples: Samples | undefined, runIds: readonly number[]): AnswerCluster {
   const members = samples?.runIds.flatMap((id, i) => (runIds.includes(id) ? [i] : [])) ?? [];
   const first = members[0];
   if (samples === undefined || first === undefined)

@@ -170,7 +170,7 @@ th[rowspan], td[rowspan] { vertical-align: top; }
 .cards { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem; }
 .cards h3 { margin-top: 0; }
 .cards article { background: var(--panel); border-radius: .5rem; padding: .9rem 1.1rem; }
-.groups { list-style: none; margin: .4rem 0 0; padding: 0; }
+.clusters { list-style: none; margin: .4rem 0 0; padding: 0; }
 .count { display: inline-block; min-width: 2.4em; font-variant-numeric: tabular-nums; color: var(--quiet); }
 .answer { font-weight: 600; overflow-wrap: anywhere; }
 .verdict { font-size: .85em; margin-left: .4em; }

@@ -21,7 +21,7 @@ export interface ReportContent {
   readonly settings: readonly (readonly [string, string])[];
 }
 
-/** A question with its sampled answers grouped by meaning. */
+/** A question with its sampled answers clustered by meaning. */
 export interface ReportQuestion {
   readonly id: string;
   readonly question: string;
@@ -32,11 +32,11 @@ export interface ReportQuestion {
   readonly accuracyProbe: number | null;
   readonly seProbe: number | null;
   /** Largest first. */
-  readonly groups: readonly AnswerGroup[];
+  readonly clusters: readonly AnswerCluster[];
 }
 
 /** Samples that say the same. */
-export interface AnswerGroup {
+export interface AnswerCluster {
   readonly answer: string;
   readonly sampleCount: number;
   readonly correctCount: number;

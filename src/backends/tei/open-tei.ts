@@ -89,13 +89,13 @@ export async function createTeiEntailer(pool: ServerPool, signal?: AbortSignal):
       for (let start = 0; start < distinct.length; start += batch * BATCHES_AT_A_TIME) {
         const batches = chunk(distinct.slice(start, start + batch * BATCHES_AT_A_TIME), batch);
         await allOrNone(batches, options?.signal, async (entries, stop) => {
-          const judged = await predict(
+          const predicted = await predict(
             pool,
             name,
             entries.map(([, pair]) => pair),
             stop,
           );
-          for (const [i, [key]] of entries.entries()) verdicts.set(key, judged[i] as EntailmentVerdict);
+          for (const [i, [key]] of entries.entries()) verdicts.set(key, predicted[i] as EntailmentVerdict);
         });
       }
       return keys.map((key) => verdicts.get(key) as EntailmentVerdict);

@@ -30,7 +30,7 @@ async function clusters(...args: string[]): Promise<FakeCli & { readonly code: n
   return { ...cli, code: await runCli(["clusters", ...args, "--out", root], cli.context) };
 }
 
-test("without a stored grouping it says what to do, unless it can group by itself", async () => {
+test("without stored clusters it says what to do, unless it can cluster by itself", async () => {
   const { code, stderr } = await clusters("q1");
   expect(code).toBe(1);
   expect(stderr()).toContain("Run `sep entropy`");
@@ -38,7 +38,7 @@ test("without a stored grouping it says what to do, unless it can group by itsel
   expect(stdout()).toContain("computed: exact, greedy: 4 groups of 4 samples");
 });
 
-test("the stored grouping, alone and beside another one, for people and for scripts", async () => {
+test("the stored clusters, alone and beside others, for people and for scripts", async () => {
   for await (const _event of computeEntropy(openWorkspace(root), "math"));
   const { code, stdout } = await clusters("q1");
   expect(code).toBe(0);
@@ -126,7 +126,7 @@ test("groups as blocks of the matrices, the samples without answer at the end", 
     "   3   e   .   =   .",
     "   4   .   .   .   =",
     "",
-    "P(row entails column), percent",
+    "P(row entails column) in %",
     "       1   2   3   4",
     "   1      97       2",
     "   2  88      40  10",
@@ -166,5 +166,5 @@ test("nothing is wider than the terminal, and nothing in an answer moves the cur
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it looks for
   expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
   expect(text.match(/\b12\b/g)?.length).toBeGreaterThan(30 * 29);
-  expect(text).toContain("cosine, percent");
+  expect(text).toContain("Cosine similarity in %");
 });

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { SepError } from "../../errors.ts";
-import type { JudgedPair } from "../../meaning/equivalence.ts";
+import type { ComparedPair } from "../../meaning/equivalence.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { type InspectedQuestion, inspectClusters } from "../../study/entropy/inspect-clusters.ts";
@@ -97,7 +97,7 @@ async function* inspect(
   );
 }
 
-/** How the answers to a question are grouped, as text for people, at most `columns` wide. */
+/** The clusters of a question's answers, as text for people, at most `columns` wide. */
 export function describeClusters(
   { set, questionId, question, views }: InspectedQuestion,
   paint: Paint,
@@ -113,36 +113,42 @@ export function describeClusters(
 
 function describeView(view: ClusterView, paint: Paint, columns: number): string {
   const { source, equivalence, clustering, clusterIds, answers, nonTransitiveShare: share } = view;
-  const groups = new Set(clusterIds).size;
+  const count = new Set(clusterIds).size;
   const how = clustering === null ? equivalence : `${equivalence}, ${clustering}`;
-  const counts = `${groups} ${groups === 1 ? "group" : "groups"} of ${answers.length} samples`;
+  const counts = `${count} ${count === 1 ? "cluster" : "clusters"} of ${answers.length} samples`;
   const head = `${source}: ${how}: ${counts}, discrete semantic entropy ${formatNumber(view.discreteSemanticEntropy)}`;
   const order = orderTexts(view);
   const tables = [
     verdictTable(view, order, columns),
-    probabilityTable("P(row entails column), percent", view, order, columns, entailmentOf),
-    probabilityTable("cosine, percent", view, order, columns, (pair) =>
+    probabilityTable("P(row entails column) in %", view, order, columns, entailmentOf),
+    probabilityTable("Cosine similarity in %", view, order, columns, (pair) =>
       pair.rule === "cosine" ? pair.similarity : null,
     ),
   ];
   return [
     paint("cyan", cut(head, columns)),
-    ...groupLines(view, order, columns),
+    ...clusterLines(view, order, columns),
     ...tables.filter((lines) => lines.length > 0).flatMap((lines) => ["", ...lines]),
     ...(share !== null && share > 0
-      ? ["", cut(`${percent(share)}% of the triples contradict themselves: a = b, b = c, a != c`, columns)]
+      ? [
+          "",
+          cut(
+            `${percent(share)}% of the triples of answers contradict themselves: a = b, b = c, a ≠ c`,
+            columns,
+          ),
+        ]
       : []),
   ].join("\n");
 }
 
-/** Indices of the different answers, group by group: so the matrices show the groups as blocks. */
+/** Indices of the distinct answers, cluster by cluster, so that the matrices show the clusters as blocks. */
 function orderTexts({ texts, answers, clusterIds }: ClusterView): readonly number[] {
   const clusterOf = texts.map((text) => clusterIds[answers.indexOf(text)]!);
   return [...texts.keys()].sort((a, b) => clusterOf[a]! - clusterOf[b]! || a - b);
 }
 
-/** A line an answer, with its number in the matrices; a letter where a group begins. */
-function groupLines(
+/** One line per distinct answer, with its number in the matrices; a cluster's id is on its first line. */
+function clusterLines(
   { texts, answers, clusterIds, runIds }: ClusterView,
   order: readonly number[],
   columns: number,
@@ -162,16 +168,16 @@ function groupLines(
     });
   const lines = rows.map(({ cluster, number, runs, text }) => {
     const shown = text === null ? "(no answer)" : printableLine(text, 400);
-    return `${cluster.padStart(5)}  ${String(number).padStart(2)}  ${shown}  (${runs.length === 1 ? "run" : `${runs.length} runs:`} ${runs.join(" ")})`;
+    return `${cluster.padStart(7)}  ${String(number).padStart(2)}  ${shown}  (${runs.length === 1 ? "run" : `${runs.length} runs:`} ${runs.join(" ")})`;
   });
-  return ["group  no  answer", ...lines].map((line) => cut(line, columns));
+  return ["cluster  no  answer", ...lines].map((line) => cut(line, columns));
 }
 
-/** Which rule called a pair the same. */
+/** Which rule found a pair to be the same. */
 function verdictTable(view: ClusterView, order: readonly number[], columns: number): string[] {
   if (view.pairs.length === 0) return [];
   const rules = [...new Set(view.pairs.map(({ rule }) => rule))].sort();
-  const legend = `same meaning, by ${rules.map((rule) => `${rule[0]} ${rule}`).join(", ")}; . not the same`;
+  const legend = `Same meaning, by ${rules.map((rule) => `${rule[0]} ${rule}`).join(", ")}; . not the same`;
   return [
     cut(legend, columns),
     ...matrix(order, columns, (i, j) => {
@@ -188,7 +194,7 @@ function probabilityTable(
   { pairs }: ClusterView,
   order: readonly number[],
   columns: number,
-  read: (pair: JudgedPair, isForward: boolean) => number | null,
+  read: (pair: ComparedPair, isForward: boolean) => number | null,
 ): string[] {
   if (!pairs.some((pair) => read(pair, true) !== null)) return [];
   return [
@@ -201,13 +207,13 @@ function probabilityTable(
   ];
 }
 
-const entailmentOf = (pair: JudgedPair, isForward: boolean): number | null =>
+const entailmentOf = (pair: ComparedPair, isForward: boolean): number | null =>
   pair.rule === "nli" ? (isForward ? pair.forward : pair.backward).entailment : null;
 
-const findPair = (pairs: readonly JudgedPair[], i: number, j: number): JudgedPair | undefined =>
+const findPair = (pairs: readonly ComparedPair[], i: number, j: number): ComparedPair | undefined =>
   pairs.find(({ pair: [a, b] }) => a === Math.min(i, j) && b === Math.max(i, j));
 
-/** Rows and columns by their numbers; as many blocks of columns as it takes. */
+/** Rows and columns by their numbers, in as many blocks of columns as needed. */
 function matrix(
   order: readonly number[],
   columns: number,

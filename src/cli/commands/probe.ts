@@ -89,7 +89,7 @@ export const PROBE_EXPORT: Command = defineCommand({
   },
 });
 
-/** What a probe file says of itself, a name and a value a row. */
+/** A probe file as rows of a name and a value. */
 function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [string, string])[] {
   if (probe.kind === "untrained") {
     return [
@@ -119,7 +119,7 @@ function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [s
     ).flatMap((key) =>
       source[key] === undefined ? [] : [[key.replace("_sha256", ""), source[key]] as const],
     ),
-    ["asked", describeAsking(probe)],
+    ["generation", describeGeneration(probe)],
     [
       "training",
       `${training.row_count} answers to ${training.question_count} questions, ${training.positive_count} of label 1, seed ${training.seed}`,
@@ -152,8 +152,8 @@ const TARGETS = {
   "high-semantic-entropy": "high-semantic-entropy: label 1 is a question whose answers disagree in meaning",
 } as const satisfies Record<Probe["target"], string>;
 
-function describeAsking({ asking }: Probe): string {
-  if (asking === null) return "unknown: the runs are of another tool";
+function describeGeneration({ asking }: Probe): string {
+  if (asking === null) return "unknown: the answers come from another tool";
   const { prompt_format, system_prompt, sampler } = asking;
   const format = typeof prompt_format === "string" ? prompt_format : JSON.stringify(prompt_format);
   const system = system_prompt === null ? "" : ", with a system prompt";
@@ -174,7 +174,7 @@ function describeAuroc({ training, C }: Probe): string {
 }
 
 function describeMap({ calibration_map: map }: Probe): string {
-  if (map === null) return "none: on the validation questions scores do not rise with the label";
+  if (map === null) return "none: on the validation questions, scores do not rise with the label";
   if (map.method === "platt")
     return `platt, slope ${formatNumber(map.slope, 4)}, offset ${formatNumber(map.offset, 4)}`;
   return `isotonic, ${map.x.length} points`;

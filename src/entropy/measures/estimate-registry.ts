@@ -44,7 +44,7 @@ export function chooseEstimates(choice: EstimateChoice): readonly Estimate[] {
   if (unknown.length > 0)
     throw new SepError(
       "bad-option",
-      name).join(", ")}.` => `Got the unknown uncertainty measure ${unknown.join(", ")}, expected some of ${ESTIMATES.map(({ name }) => name).join(", ")}.` => name).join(", ")}.`,
+      `Got the unknown uncertainty measure ${unknown.join(", ")}, expected some of ${ESTIMATES.map(({ name }) => name).join(", ")}.`,
     );
   return ESTIMATES.filter(({ name }) => names.has(name));
 }

@@ -103,7 +103,7 @@ test("the modes group by the model's verdicts, each in its way, and read the que
   }
 });
 
-test("verdicts that grouping leaves behind serve the estimates; no model is opened for them", async () => {
+test("verdicts that clusterer leaves behind serve the estimates; no model is opened for them", async () => {
   await writeJsonl(workspace.runs("math"), answering("a", "c", "b", null));
   const models = createFakeMeaningModels({
     entailer: createTableEntailer(TABLE, { question: "What is q1?" }),
@@ -121,7 +121,7 @@ test("verdicts that grouping leaves behind serve the estimates; no model is open
   expect(models.log).toEqual(["open entailer default", "close entailer"]);
 });
 
-test("a model that the user names fills in what grouping did not ask; unnamed, none is fetched", async () => {
+test("a model that the user names fills in what clusterer did not ask; unnamed, none is fetched", async () => {
   await writeJsonl(workspace.runs("math"), answering("a", "b"));
   const embedder: TextEmbedder = {
     name: "fake",

@@ -49,7 +49,10 @@ export function findEntropyWarnings(
       "The samples of every question agree: all entropies are 0, and no SE probe can be trained on them.",
     );
   if (records.length < FEW_QUESTIONS)
-    warn("few-questions", `There are only ${records.length} questions: statistics over fewer than ${FEW_QUESTIONS} are mostly noise. Add questions.`);
+    warn(
+      "few-questions",
+      `There are only ${records.length} questions: statistics over fewer than ${FEW_QUESTIONS} are mostly noise. Add questions.`,
+    );
   return warnings;
 }
 

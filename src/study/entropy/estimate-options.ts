@@ -8,7 +8,7 @@ import { fingerprint } from "../../store/fingerprint.ts";
 import { ESTIMATES } from "../settings/meaning.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 
-/** Which numbers are computed of grouped samples. */
+/** Which numbers are computed from clustered samples. */
 export interface EstimateOptions extends SettingsInput<typeof ESTIMATES> {
   /** The model that says how likely its answers are true, for `p_false`. */
   readonly pTrueModel?: LanguageModel | undefined;
@@ -20,7 +20,7 @@ export interface EstimateOptions extends SettingsInput<typeof ESTIMATES> {
 
 /**
  * What of the options decides the output, for the manifest.
- * @throws SepError `bad-option` for an estimate that there is not, or a model that none asks
+ * @throws SepError `bad-option` for an unknown measure, or a model that none asks
  */
 export function describeEstimates({
   pTrueModel,

@@ -5,8 +5,8 @@ import type { ExtractedSamples } from "../../samples/samples.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { requireCurrent } from "../chain.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
+import { openClusterer, readQuestionTexts } from "../meaning/open-clusterer.ts";
 import type { MeaningChoice } from "../meaning/open-equivalence.ts";
-import { openGrouping, readQuestionTexts } from "../meaning/open-grouping.ts";
 import type { StepEvent } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { clusterRuns, type QuestionOf } from "./cluster-runs.ts";
@@ -27,10 +27,10 @@ export interface InspectClustersOptions extends MeaningChoice {
 }
 
 /**
- * How the answers to one question are grouped: as step 3 stored it, and, where an equivalence is given, as that one
- * groups them now.
+ * The clusters of one question's answers: as step 3 stored them, and, if an equivalence is given, as it
+ * clusters them now.
  * @returns null if no run of the set answers the question
- * @throws SepError `missing-input` if there is neither a stored grouping nor an equivalence; those of `openGrouping`
+ * @throws SepError `missing-input` if there is neither stored clusters nor an equivalence; those of `openClusterer`
  */
 export async function* inspectClusters(
   workspace: Workspace,
@@ -66,13 +66,13 @@ async function* computeView(
   const loaded = await loadSamples(workspace.runs(set));
   const own = loaded.questions.filter(({ id }) => id === questionId);
   if (own.length === 0) return null;
-  await using grouping = yield* openGrouping({ ...loaded, questions: own }, { ...choice, models, signal });
-  const questionOf = grouping.readsQuestions ? await readWords(workspace.raw(set), own) : () => "";
-  for await (const { samples, clusters } of clusterRuns(own, grouping.create(questionOf), { signal }))
+  await using clusterer = yield* openClusterer({ ...loaded, questions: own }, { ...choice, models, signal });
+  const questionOf = clusterer.readsQuestions ? await readWords(workspace.raw(set), own) : () => "";
+  for await (const { samples, clusters } of clusterRuns(own, clusterer.create(questionOf), { signal }))
     return {
       source: "computed",
-      equivalence: grouping.name,
-      clustering: grouping.clustering,
+      equivalence: clusterer.name,
+      clustering: clusterer.clustering,
       runIds: samples.runIds,
       answers: samples.extracted,
       clusterIds: clusters.clusterIds,

@@ -119,11 +119,11 @@ test("OATML's generations under OATML's mode, without an NLI model", async () =>
   });
   expect(result.warnings).toContainEqual({
     code: "mode-without-nli",
-    message: expect.stringContaining('2 of 2 questions have none: their groups are those of "exact"'),
+    message: expect.stringContaining('2 of 2 questions have none: their clusters are those of "exact"'),
   });
 });
 
-test("lm-polygraph's verdicts stand in for an NLI model, and group the answers under a mode", async () => {
+test("lm-polygraph's verdicts stand in for an NLI model, and cluster the answers under a mode", async () => {
   const plain = await score(fixture("polygraph.json"), { estimates: ["luq", "eigv_entail"] });
   expect(plain.records.map(({ luq }) => luq)).toEqual([expect.any(Number), expect.any(Number)]);
   expect(plain.records[0]?.cluster_count).toBeUndefined();

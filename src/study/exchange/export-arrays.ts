@@ -53,7 +53,7 @@ export async function exportStates(
   await requireInput(workspace.hiddenStates(set), "trace");
   await requireCurrent([workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)], "export states");
   const hidden = await openHiddenStates(workspace.hiddenStates(set));
-  const { position, layer } = settle(hidden, choice);
+  const { position, layer } = resolvePlace(hidden, choice);
   const { rows } = await readJsonl(workspace.hiddenStatesIndex(set), { parse: parseIndexLine });
   const own = rows.filter((row) => row.position === position).sort((a, b) => a.row - b.row);
   const X = await hidden.read(
@@ -101,7 +101,7 @@ export async function exportDatasets(
     if (!(await fileExists(workspace.probeDataset(split)))) continue;
     const dataset = await readProbeDataset(workspace.probeDataset(split));
     const hidden = await openHiddenStates(workspace.hiddenStates(split === "ood_test" ? "ood" : "math"));
-    const { position, layer } = settle(hidden, {
+    const { position, layer } = resolvePlace(hidden, {
       position: choice.position ?? dataset.position,
       layer: choice.layer ?? dataset.layer,
     });
@@ -137,7 +137,7 @@ async function atPlace(
 }
 
 /** @throws SepError `bad-option` for what was not traced */
-function settle(
+function resolvePlace(
   hidden: HiddenStates,
   {
     position = hidden.positions.includes("think-end") ? "think-end" : hidden.positions[0],

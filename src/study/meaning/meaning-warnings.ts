@@ -1,4 +1,4 @@
-import type { JudgedPair } from "../../meaning/equivalence.ts";
+import type { ComparedPair } from "../../meaning/equivalence.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import type { ClusteredRuns } from "../entropy/cluster-runs.ts";
 
@@ -51,13 +51,13 @@ function describeOrders(questions: readonly ClusteredRuns[]): string {
 const isOrderSensitive = ({ clusters: { orderSensitivity: order } }: ClusteredRuns): boolean =>
   order !== null && order.minClusters < order.maxClusters;
 
-const countRule = (pairs: readonly JudgedPair[], rule: JudgedPair["rule"]): number =>
+const countRule = (pairs: readonly ComparedPair[], rule: ComparedPair["rule"]): number =>
   pairs.filter((pair) => pair.rule === rule).length;
 
-const countUnparsed = (pairs: readonly JudgedPair[]): number =>
+const countUnparsed = (pairs: readonly ComparedPair[]): number =>
   pairs.filter((pair) => pair.rule === "judge" && pair.labels.includes(null)).length;
 
-function isTruncated(pair: JudgedPair): boolean {
+function isTruncated(pair: ComparedPair): boolean {
   if (pair.rule === "nli") return pair.forward.truncated || pair.backward.truncated;
   return pair.rule === "cosine" && pair.truncated;
 }

@@ -117,7 +117,7 @@ const NOT_TO_BE_HAD: ReadonlySet<SepErrorCode> = new Set([
   "download-damaged",
 ]);
 
-/** How answers are grouped by meaning. */
+/** How answers are clustered by meaning. */
 export type MeaningChoice = SettingsInput<typeof MEANING>;
 
 /**

@@ -116,7 +116,7 @@ async function separateSets(sets: readonly OpenedSet[]): Promise<TransferSet[]> 
       const on = sources.filter((source) => questions.some((id) => isTrained(id, source)));
       throw new SepError(
         "bad-option",
-        `All ${questions.length} test questions of ${set.name} sets[source]!.name).join(", ")}: probes would be tried on questions that they were trained on. Compare data sets of different questions. => are also training questions of ${on.map((source) => sets[source]!.name).join(", ")}: probes would be evaluated on questions that they were trained on. Compare data sets with different questions. => sets[source]!.name).join(", ")}: probes would be tried on questions that they were trained on. Compare data sets of different questions.`,
+        `All ${questions.length} test questions of ${set.name} are also training questions of ${on.map((source) => sets[source]!.name).join(", ")}: probes would be evaluated on questions that they were trained on. Compare data sets with different questions.`,
       );
     }
     const left = new Set(leftOut);

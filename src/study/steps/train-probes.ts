@@ -51,7 +51,7 @@ export async function* trainProbes(
   const { seThreshold, layer, window, positions, classWeight, nested, permutations } = settings;
   const { targetRisk, targetCoverage, seed } = settings;
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
-  const asking = await readGenerationConfig(workspace);
+  const generationConfig = await readGenerationConfig(workspace);
   const definition = {
     ...STEP,
     inputs: [
@@ -65,7 +65,7 @@ export async function* trainProbes(
       positions: typeof positions === "string" ? positions : [...positions],
       kind,
       C,
-      asking: asking as unknown as Json,
+      asking: generationConfig as unknown as Json,
       format: PROBE_FORMAT.version, // probes of an earlier one cannot be read, and are fitted anew
     },
     whenStale: "redo" as const,
@@ -108,7 +108,7 @@ export async function* trainProbes(
       { kind: "risk", target: targetRisk },
       { kind: "coverage", target: targetCoverage },
     ] as const;
-    const calibrating = { train, hidden, seThreshold: threshold.threshold, targets, asking };
+    const calibrating = { train, hidden, seThreshold: threshold.threshold, targets, generationConfig };
     for (const [target, path] of [
       ["incorrect", workspace.accuracyProbe],
       ["high-semantic-entropy", workspace.seProbe],
@@ -172,7 +172,7 @@ interface CalibrateProbeOptions {
   /** Of high semantic entropy, nats. */
   readonly seThreshold: number;
   readonly targets: readonly DecisionTarget[];
-  readonly asking: GenerationConfig | null;
+  readonly generationConfig: GenerationConfig | null;
 }
 
 /**
@@ -183,7 +183,7 @@ interface CalibrateProbeOptions {
 async function calibrateProbe(
   probe: Probe | UntrainedProbe,
   validation: ProbeDataset,
-  { train, hidden, seThreshold, targets, asking }: CalibrateProbeOptions,
+  { train, hidden, seThreshold, targets, generationConfig }: CalibrateProbeOptions,
 ): Promise<Probe | UntrainedProbe> {
   if (probe.kind === "untrained") return probe;
   const scores =
@@ -207,7 +207,7 @@ async function calibrateProbe(
       ...target,
       ...chooseDecisionThreshold(scores, incorrect, questionGroups, target),
     })),
-    asking,
+    asking: generationConfig,
   };
 }
 
