@@ -118,7 +118,7 @@ it("shows each split's AUROC with interval, p-value and counts, and the warnings
       .slice(lines.findIndex((line) => line.startsWith(from)))
       .find((line) => line.startsWith(`  ${name}`));
   expect(row("accuracy probe", "math_test")).toMatch(/ 1\.000 {2}1\.00 to 1\.00 {2}≤ 0\.020 +6\/12$/);
-  expect(lines).toContain("≤ marks the smallest p that 50 permutations can give.");
+  expect(lines).toContain("≤ marks the smallest p-value that 50 permutations can give.");
   expect(row("entropy baseline", "math_test")).toMatch(/ 0\.500 {2}0\.50 to 0\.50 +1\.000 +6\/12$/);
   // One class only: nothing is made up.
   expect(row("accuracy probe", "math_val")).toMatch(/ none +none +none +12\/12$/);
@@ -165,7 +165,7 @@ it("says which share of the questions a probe finds unfamiliar", () => {
   expect(text).toContain(
     [
       "Unfamiliar questions",
-      "  States unlike those of the training questions (p at most 0.05)",
+      "  States unlike those of the training questions (p ≤ 0.05)",
       `${"    accuracy probe".padEnd(36)}7% of 45 test, 25% of 150 out of distribution`,
     ].join("\n"),
   );

@@ -204,7 +204,7 @@ describe("warnings", () => {
       await renderProgress(play(cli, events), { json: false, quiet }, cli.context);
       expect(cli.stderr().trimEnd().split("\n")).toEqual([
         "warning entropy math: 2 lines are bad [bad-lines]",
-        "warning trace ood: the same as for math [bad-lines]",
+        "warning trace ood: same as for math [bad-lines]",
         "warning trace math: 3 lines are bad [bad-lines]",
         "warning eval: few questions [bad-lines]",
       ]);

@@ -51,7 +51,7 @@ export function findEntropyWarnings(
   if (records.length < FEW_QUESTIONS)
     warn(
       "few-questions",
-      `There are only ${records.length} questions: statistics over fewer than ${FEW_QUESTIONS} are mostly noise. Add questions.`,
+      `Statistics over fewer than ${FEW_QUESTIONS} questions are mostly noise, and there are only ${records.length}. Add questions.`,
     );
   return warnings;
 }

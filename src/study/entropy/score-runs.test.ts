@@ -72,7 +72,7 @@ test("answers alone: discrete semantic entropy, null for what needs log-probabil
     kind: "note",
     step: "entropy",
     part: "poll",
-    message: `${path} holds questions with their answers, one per line; answers are compared by "exact"`,
+    message: `${path} contains questions with their answers, one per line; answers are compared by "exact"`,
   });
   const warnings = Object.fromEntries(
     result.warnings.map(({ code, message }) => [`${code}: ${message}`, true]),
