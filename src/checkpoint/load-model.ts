@@ -45,7 +45,7 @@ const WORTH_SPLITTING_BYTES = 80_000_000;
 
 /**
  * Loads a causal language model.
- * @param reference what {@link locateCheckpoint} knows: the embedded model's name, a folder, a model of the hub
+ * @param reference what {@link locateCheckpoint} knows: the embedded model's name, a folder, a model on the hub
  * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `hostile-model`, `unsupported-model`, `model-too-large`, those of
  *   {@link resolveDevice} and those of {@link locateCheckpoint}
  */

@@ -43,7 +43,7 @@ export async function* locateCheckpoint(
 
 /**
  * The part of {@link locateCheckpoint} that needs neither cache nor hub.
- * @returns null if the reference can only be a model of the hub
+ * @returns null if the reference can only be a model on the hub
  * @throws SepError `model-not-found` for a path that leads nowhere
  */
 export async function locateLocally(reference: string): Promise<CheckpointLocation | null> {
@@ -80,7 +80,7 @@ export const unknownReference = (reference: string, problem = "which is none of 
  * Downloads the newest commit of a model of the Hugging Face hub into the cache that Python's libraries use.
  * @param reference `org/name` or `org/name@revision`
  * @returns where it is
- * @throws SepError `model-not-found` for what is no such reference, `model-not-cached` if the environment forbids
+ * @throws SepError `model-not-found` for anything else, `model-not-cached` if the environment forbids
  *   asking the hub, and as `pullRepository` does
  */
 export async function* pullModel(

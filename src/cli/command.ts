@@ -27,7 +27,7 @@ export interface CliContext extends CliWorld {
 
 /** What a command's body needs to know of its command line beside the values. */
 export interface GivenOptions {
-  /** Names of the settings that stand on it. */
+  /** Names of the settings given on it. */
   readonly given: ReadonlySet<string>;
   /** All of it: "sep", the command's name, its arguments. */
   readonly line: readonly string[];

@@ -15,7 +15,7 @@ import {
 import { type Paint, wrap } from "./terminal.ts";
 
 /**
- * An evaluation as a table for people: a block a split with each score's AUROC, 95% interval, p-value and
+ * An evaluation as a table for people: one block per split with each score's AUROC, 95% interval, p-value and
  * counts, then the warnings. The rows fit into 80 columns.
  */
 export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string {

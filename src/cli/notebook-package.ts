@@ -65,7 +65,7 @@ interface Serving {
 export interface NotebookTerminal extends CliContext {
   readonly createPaint: typeof createPaint;
   readonly formatDuration: typeof formatDuration;
-  /** null where there is no screen. */
+  /** null if there is no screen. */
   readonly openBrowser: ((address: string) => void) | null;
 }
 

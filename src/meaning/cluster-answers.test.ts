@@ -8,7 +8,7 @@ import { createNliEquivalence } from "./nli-equivalence.ts";
 
 const CONTEXT = { question: "?" };
 
-/** A relation given by a function, which notes what it was asked, one entry a call. */
+/** A relation given by a function, which notes what it was asked, one entry per call. */
 function relation(
   same: (a: string, b: string) => boolean,
 ): Equivalence & { readonly calls: (readonly AnswerPair[])[] } {

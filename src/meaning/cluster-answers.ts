@@ -28,7 +28,7 @@ export interface ClusteredAnswers extends AnswerClusters {
   readonly texts: readonly string[];
   /** The pairs of `texts` that were compared, all of them unless there were too many. */
   readonly pairs: readonly ComparedPair[];
-  /** Greedy clusters only; null where no order can matter, and where not all pairs were compared. */
+  /** Greedy clusters only; null if no order can matter, and where not all pairs were compared. */
   readonly orderSensitivity: OrderSensitivity | null;
 }
 

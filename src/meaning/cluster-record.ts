@@ -3,7 +3,7 @@ import { type ComparedPair, VERDICT_RULES, type VerdictRule } from "./equivalenc
 
 /** How a question was clustered: keys of its line in `math_semantic_entropy.jsonl`. */
 export interface ClusterRecord {
-  /** null where the clusters were given. */
+  /** null if the clusters were given. */
   readonly clustering: Clustering | null;
   /** Pairs of different answers that each rule decided; rules that decided none are left out. */
   readonly pair_rules: Readonly<Partial<Record<VerdictRule, number>>>;

@@ -55,7 +55,7 @@ export type PairVerdict =
   | {
       readonly same: boolean;
       readonly rule: "judge";
-      /** One per question put to the judge; null where its reply was none of the words. */
+      /** One per question put to the judge; null if its reply was none of the words. */
       readonly labels: readonly (JudgeLabel | null)[];
     };
 

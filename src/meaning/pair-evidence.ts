@@ -7,9 +7,9 @@ import { statementOf } from "./nli-equivalence.ts";
 export interface PairEvidence {
   /** [N] the different answers. */
   readonly texts: readonly string[];
-  /** [N][N] of row entailing column, 1 on the diagonal; null where a pair has none. */
+  /** [N][N] of row entailing column, 1 on the diagonal; null if a pair has none. */
   readonly entailment: readonly (readonly EntailmentProbs[])[] | null;
-  /** [N][N] cosine similarity, 1 on the diagonal; null where a pair has none. */
+  /** [N][N] cosine similarity, 1 on the diagonal; null if a pair has none. */
   readonly similarity: readonly (readonly number[])[] | null;
 }
 

@@ -15,7 +15,7 @@ export interface ReportContent {
   readonly entropies: readonly number[];
   /** Of each held-out split, most uncertain first. */
   readonly questions: Readonly<Partial<Record<HeldOutSplit, readonly ReportQuestion[]>>>;
-  /** A comparison with other data sets; null where there is none. */
+  /** A comparison with other data sets; null if there is none. */
   readonly transfer: TransferEval | null;
   /** Name and value of each setting and origin. */
   readonly settings: readonly (readonly [string, string])[];

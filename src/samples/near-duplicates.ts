@@ -25,7 +25,7 @@ const THRESHOLD = 0.8;
 /**
  * Groups questions that are the same by their words, or near-duplicates: the connected components of all pairs whose sets
  * of word n-grams have a Jaccard similarity of at least the threshold. Every such pair counts; nothing is approximate.
- * @throws RangeError for a gram size that is no whole number from 1, or a threshold outside (0, 1]
+ * @throws RangeError for a gram size that is not an integer from 1, or a threshold outside (0, 1]
  */
 export function groupQuestions(
   texts: readonly string[],

@@ -17,7 +17,7 @@ export interface Samples {
   readonly texts: readonly string[];
   /** [K] all that was generated, reasoning included. */
   readonly outputs: readonly string[] | null;
-  /** [K] the answers found in `texts`, null where none was found. */
+  /** [K] the answers found in `texts`, null if none was found. */
   readonly extracted: readonly (string | null)[] | null;
   /** [K][T_i] generated tokens. */
   readonly tokenIds: readonly (readonly number[])[] | null;
@@ -29,7 +29,7 @@ export interface Samples {
   readonly tokenCounts: readonly number[] | null;
   /** [K][T_i] nats. */
   readonly tokenEntropies: readonly (readonly number[])[] | null;
-  /** [K] half-open [start, end) of the reasoning within the token lists; null where there was none. */
+  /** [K] half-open [start, end) of the reasoning within the token lists; null if there was none. */
   readonly thinkSpans: readonly (readonly [number, number] | null)[] | null;
   /** [K] */
   readonly isCorrect: readonly boolean[] | null;
@@ -104,7 +104,7 @@ export function gatherSamples(
   };
 }
 
-/** [K] one value an answer; null if one of the answers has none. */
+/** [K] one value per answer; null if one of the answers has none. */
 export function allKnown<A, T>(answers: readonly A[], read: (answer: A) => T | null): T[] | null {
   const values = answers.map(read);
   return values.includes(null) ? null : (values as T[]);

@@ -57,7 +57,7 @@ const PREDICTED_AT_A_TIME = 64;
  * else an end token, the likeliest after the text where there are several. A text that has its end already gets no
  * other. Nothing is generated; it is read in one pass on top of the prompt's, as far as is asked for.
  * @param readsEnd whether the end itself will be read, so that it matters which one it is
- * @throws SepError `bad-option` for a text that goes on after an end; `prompt-too-long`
+ * @throws SepError `bad-option` for a text that continues after an end; `prompt-too-long`
  */
 export async function takeAnswer(
   { model, prefilled, sampler, signal }: PromptRun,

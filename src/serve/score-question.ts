@@ -37,7 +37,7 @@ export interface ScoredQuestion {
   readonly question: string;
   /** What came after the reasoning; null if it was not generated. */
   readonly answer: string | null;
-  /** Everything generated or given, without the end token; null likewise. */
+  /** Everything generated or given, without the end token; null in the same case. */
   readonly output_text: string | null;
   /** Whether the answer was given, and read instead of generated. */
   readonly is_given: boolean;
@@ -48,7 +48,7 @@ export interface ScoredQuestion {
   readonly generated_tokens: number;
   /** P(label 1) as the probe says it, in [0, 1]; null if the answer has no token at the probe's position. */
   readonly score: number | null;
-  /** Calibrated P(label 1), in [0, 1]; null besides where the probe has no calibration map. */
+  /** Calibrated P(label 1), in [0, 1]; also null if the probe has no calibration map. */
   readonly risk: number | null;
   /** What the risk is of. */
   readonly risk_of: Probe["target"];
@@ -56,7 +56,7 @@ export interface ScoredQuestion {
   readonly abstain_reason: RiskAssessment["abstain_reason"];
   /** How unlike the training questions' states the one that was read is; null without one, or a record of theirs. */
   readonly familiarity: RiskAssessment["familiarity"];
-  /** What the decision promises; where there is no decision, why. */
+  /** What the decision promises; if there is no decision, why. */
   readonly guarantee: string;
   /** Where the state was read, in prompt and answer together; null for a probe that reads none. */
   readonly read_at: {
@@ -83,7 +83,7 @@ export interface ScoreOptions {
 export interface QuestionScorer {
   /** What holds for every question, as sentences. */
   readonly notes: readonly string[];
-  /** @throws SepError `prompt-too-long`; `bad-option` for an answer that goes on after its end; and as `buildPrompt` */
+  /** @throws SepError `prompt-too-long`; `bad-option` for an answer that continues after its end; and as `buildPrompt` */
   score(question: string, options?: ScoreOptions): Promise<ScoredQuestion>;
 }
 

@@ -132,7 +132,7 @@ export function createVectorChecker(): VectorChecker {
       for (const [i, row] of rows.entries()) {
         const vector = vectors.subarray(i * width, (i + 1) * width);
         lookAtValues(vector, `${nameRow(row)}, layer ${layer}`, { finite, zero, constant });
-        // the embeddings of one token are the same wherever it stands
+        // the embeddings of one token are the same wherever it occurs
         if (layer === 0) continue;
         const key = fingerprint(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
         const prefix = prefixOf(row);
@@ -170,7 +170,7 @@ export interface TraceCheck {
   readonly failed: number;
   /** The first failures, for people. */
   readonly examples: readonly string[];
-  /** Why nothing could be checked; null where it was. */
+  /** Why nothing could be checked; null if it was. */
   readonly skipped: string | null;
 }
 
@@ -191,7 +191,7 @@ export type TraceCheckName = keyof typeof TRACE_CHECKS;
 
 /** Collects what one check finds. */
 export interface CheckTally {
-  /** @param failure a sentence for people; null where all is well */
+  /** @param failure a sentence for people; null if all is well */
   count(failure: string | null): void;
   skip(reason: string): void;
   finish(): TraceCheck;

@@ -99,7 +99,7 @@ export async function withFile<Result>(path: string, work: () => Promise<Result>
 }
 
 /**
- * Makes a folder and those above it; one that is there is fine. `mkdir` with `recursive` would try for ever where a
+ * Makes a folder and those above it; an existing one is fine. `mkdir` with `recursive` would try for ever where a
  * folder is there and takes no new ones, as below `/proc`.
  * @throws SepError `permission-denied`, `not-a-folder`, `disk-full`
  */

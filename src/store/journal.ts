@@ -5,7 +5,7 @@ import { readIfThere } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
 /**
- * The settings that an unfinished step's work was made with; they stand beside its journal.
+ * The settings that an unfinished step's work was made with; they are beside its journal.
  * @returns null if nothing is unfinished
  */
 export async function readJournalSettings(journal: string): Promise<Json | null> {

@@ -101,7 +101,7 @@ interface Line {
 }
 
 /**
- * The lines of a file as they are. Splits at the byte 0x0A only: other Unicode line ends may stand inside JSON strings.
+ * The lines of a file as they are. Splits at the byte 0x0A only: other Unicode line ends may occur inside JSON strings.
  * @throws SepError `missing-input` if there is no such file; `not-text` if it begins as no file of UTF-8 does
  */
 export async function* readLines(path: string): AsyncGenerator<Line> {

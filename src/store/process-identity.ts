@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 
 /**
  * A text that tells one life of a process id from another: the machine's boot id and the process's start time.
- * @returns null where the system does not tell (no /proc) or the process is gone
+ * @returns null if the system does not tell (no /proc) or the process is gone
  */
 export async function readProcessStart(pid: number): Promise<string | null> {
   const stat = await readIfThere(`/proc/${pid}/stat`);

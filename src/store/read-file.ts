@@ -16,7 +16,7 @@ export async function fileExists(path: string): Promise<boolean> {
 }
 
 /**
- * A small file's text, or null where there is no such file.
+ * A small file's text, or null if there is no such file.
  * @throws SepError `bad-artefact` if it is larger than `mostBytes`; `explainFileError`'s
  */
 export async function readIfThere(
@@ -81,7 +81,7 @@ const MAX_READ_BYTES = 1 << 30;
 /**
  * Opens a file of unknown origin for reading. Whatever a folder from elsewhere calls its files, only a regular file is
  * read: a FIFO would never end, a device may do anything when it is read. Links are followed, as the Hugging Face
- * cache is made of them.
+ * cache is made from them.
  * @param code of the error; the caller knows what the file is
  * @throws SepError with `code` if it is anything else; the system's own error (ENOENT and so on) if it cannot be opened
  */

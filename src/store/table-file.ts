@@ -1,10 +1,10 @@
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { writeAtomic } from "./write-atomic.ts";
 
-/** A cell: null where there is nothing. */
+/** A cell: null if there is nothing. */
 export type Cell = string | number | boolean | null;
 
-/** One named column; NaN never stands in it, null does. */
+/** One named column; it contains null, never NaN. */
 export interface TableColumn {
   readonly name: string;
   readonly type: "string" | "integer" | "number" | "boolean";

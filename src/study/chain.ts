@@ -10,7 +10,7 @@ import { weightsPathOf } from "./probe-files.ts";
 import { PROBE_SPLITS, SPLIT_SOURCES, STEP_NAMES, type Workspace } from "./workspace.ts";
 
 /**
- * How a file stands to what its step read when it made it.
+ * How a file relates to what its step read when it made it.
  * - `current`: all of it is there as it was read, and current itself.
  * - `stale`: some of it has changed since, or is not current itself.
  * - `edited`: the file is not what its step wrote.
@@ -20,7 +20,7 @@ import { PROBE_SPLITS, SPLIT_SOURCES, STEP_NAMES, type Workspace } from "./works
  */
 export type FileState = "current" | "stale" | "edited" | "unfinished" | "given" | "missing";
 
-/** A file of a study with all that it was made of. */
+/** A file of a study with all that it was made from. */
 export interface ChainFile {
   readonly path: string;
   /** Relative to the study's folder where a manifest tells it, else the path. */
@@ -30,7 +30,7 @@ export interface ChainFile {
   readonly reasons: readonly string[];
   /** The step that made it, and when its manifest was written; null for a file that is given or missing. */
   readonly maker: { readonly step: string; readonly manifestPath: string; readonly madeAt: Date } | null;
-  /** What it was made of, as its manifest has it. */
+  /** What it was made from, as its manifest has it. */
   readonly inputs: readonly { readonly sha256: string; readonly file: ChainFile }[];
 }
 
@@ -77,7 +77,7 @@ export function openChain(): Chain {
         const reasons = [`\`sep ${manifest.step}\`, which was stopped or is still running, has replaced it`];
         return { ...own, state: "unfinished", reasons, inputs: [] };
       }
-      // the questions are their user's to edit; what was made of them before is stale then
+      // the questions are their user's to edit; what was made from them before is stale then
       if (manifest.step === "prepare") return { ...own, state: "given", reasons: [], inputs: [] };
       const reasons = [`it was edited since \`sep ${manifest.step}\` made it`];
       return { ...own, state: "edited", reasons, inputs: [] };
@@ -104,7 +104,7 @@ export function openChain(): Chain {
 export const isCurrent = ({ state }: ChainFile): boolean => state === "current" || state === "given";
 
 /**
- * Holds files against what they were made of, along the whole chain, before anything is made of them.
+ * Checks files against what they were made from, along the whole chain, before anything is made from them.
  * @param reader the step or command that is about to read them
  * @throws SepError `stale-input` that names the steps to run again
  */
@@ -126,7 +126,7 @@ export async function requireCurrent(
   );
 }
 
-/** Files and all that they were made of, each once and after its own inputs. */
+/** Files and all that they were made from, each once and after its own inputs. */
 export function listChain(files: readonly ChainFile[]): ChainFile[] {
   const listed = new Set<ChainFile>();
   const add = (file: ChainFile): void => {
@@ -143,7 +143,7 @@ interface Conflict {
   readonly readers: readonly ChainFile[];
 }
 
-/** A file that is gone still has to have been the same for all that was made of it. */
+/** A file that is gone still has to have been the same for all that was made from it. */
 function findConflict(files: readonly ChainFile[]): Conflict | null {
   const versions = new Map<string, Map<string, ChainFile>>();
   for (const reader of files) {
@@ -244,7 +244,7 @@ function once<Value>(
 }
 
 /**
- * Every file of a study that is there, in the order of the steps, with where it comes from and whether it still
+ * Every existing file of a study, in the order of the steps, with where it comes from and whether it still
  * follows from that.
  */
 export async function inspectStudy(workspace: Workspace): Promise<readonly ChainFile[]> {

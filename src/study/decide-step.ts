@@ -21,7 +21,7 @@ export interface StepDefinition {
   readonly part: string;
   /** Paths; all must exist. */
   readonly inputs: readonly string[];
-  /** Paths, the main output first; its manifest and lock stand beside it. */
+  /** Paths, the main output first; its manifest and lock are beside it. */
   readonly outputs: readonly string[];
   readonly settings: Readonly<Record<string, Json>>;
   /**
@@ -54,7 +54,7 @@ export interface PlannedStep {
   readonly step: StepName;
   readonly part: string;
   readonly action: StepAction;
-  /** Why outputs that are there are extended or replaced. */
+  /** Why existing outputs are extended or replaced. */
   readonly reasons: readonly string[];
   /** Absolute paths. */
   readonly outputs: readonly string[];
@@ -88,7 +88,7 @@ interface DecideOptions {
 
 /**
  * Decides what a step is to do, and refuses what it must not do. Reads only. In a plan, inputs that earlier steps
- * will write are taken to be other files than those that are there.
+ * will write are taken to be other files than the existing ones.
  * @throws SepError `missing-input`, `stale-input`, `output-differs`
  */
 export async function decideStep(

@@ -136,7 +136,7 @@ function describeVllm(
   };
 }
 
-/** How a vLLM server is to be started, in the words of its own command. */
+/** How a vLLM server is to be started, in the terms of its own command. */
 export const serverOptionsOf = (
   settings: SettingsOutput<typeof VLLM_SERVER> & { readonly dtype: string | undefined },
 ): NonNullable<VllmChoice["serve"]> => ({

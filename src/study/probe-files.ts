@@ -23,7 +23,7 @@ export async function saveProbe(path: string, probe: Probe | UntrainedProbe): Pr
 
 /**
  * Reads a probe and its weights.
- * @throws SepError `missing-input`, `bad-artefact` if the file is no probe or its weights were changed, `one-class`
+ * @throws SepError `missing-input`, `bad-artefact` if the file is not a probe or its weights were changed, `one-class`
  * if it could not be trained
  */
 export async function loadProbe(path: string): Promise<Probe> {
@@ -87,7 +87,7 @@ const EXPORT_ENDINGS = {
   "sklearn-json": ".sklearn.json",
 } as const satisfies Record<ProbeExportFormat, string>;
 
-/** The weights lie beside the JSON file, under the name that is in it. @returns null where it has none */
+/** The weights lie beside the JSON file, under the name that is in it. @returns null if it has none */
 async function findWeights(path: string, json: string): Promise<string | null> {
   try {
     const { weights, kind } = JSON.parse(json) as { weights?: { file?: unknown }; kind?: unknown };

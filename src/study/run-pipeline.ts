@@ -17,7 +17,7 @@ export interface RunPipelineOptions extends StudyOptions, Omit<StudyControl, "pl
 
 /**
  * All seven steps and the report, one after the other: questions, answers, entropies, hidden states, data sets,
- * probes, evaluation. Steps whose outputs are current are skipped, so a second run goes on where the first one stopped.
+ * probes, evaluation. Steps whose outputs are current are skipped, so a second run resumes where the first one stopped.
  * What any step would refuse to do is refused before the first one writes anything.
  * @returns the result of each part of each step, in order
  * @throws SepError as the steps do; the signal's reason when it is aborted between steps

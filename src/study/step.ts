@@ -60,14 +60,14 @@ export interface StepOutcome {
 
 /** How a step is run. */
 export interface StepControl {
-  /** Makes the outputs anew, whatever is there. */
+  /** Makes the outputs again, even if they exist. */
   readonly force?: boolean | undefined;
   /** Only says what would be done, in this plan, and writes nothing. */
   readonly plan?: StepPlan | undefined;
 }
 
 /**
- * Runs a step once: holds its inputs against what they were made of, takes its lock, skips it when its outputs are
+ * Runs a step once: holds its inputs against what they were made from, takes its lock, skips it when its outputs are
  * current, says why when they are stale, runs the body, and writes the manifest last, so that a manifest always
  * describes complete outputs.
  * @throws SepError `missing-input`, `stale-input`, `output-locked`, `output-differs`; what a file system refuses as

@@ -48,7 +48,7 @@ export async function findBestAnswers(workspace: Workspace, set: DataSetName): P
 /** What must be the same of a question's best answer and its samples. */
 const SHARED_SETTINGS = ["model", "prompt_format", "system_prompt", "enable_thinking"] as const;
 
-/** The answers whose hidden states were read; the samples where there are none yet, or other tools made them. */
+/** The answers whose hidden states were read; the samples if there are none yet, or other tools made them. */
 export async function tracedAnswersPath(workspace: Workspace, set: DataSetName): Promise<string> {
   const states = workspace.hiddenStates(set);
   if (!(await fileExists(states))) return workspace.runs(set);

@@ -11,7 +11,7 @@ import {
 } from "semantic-entropy-probes/files";
 import type { CellState, Draft, Output } from "./wire.ts";
 
-/** The folder beside a notebook for what belongs to it and is no part of it: cache, drafts, results. */
+/** The folder beside a notebook for what belongs to it and is not part of it: cache, drafts, results. */
 export const storageFolderOf = (notebook: string): string => join(dirname(notebook), ".sep-notebook");
 
 /**

@@ -11,7 +11,7 @@ export type OpenModelOptions = Pick<
 >;
 
 /**
- * `loadModel` with events: a model of the hub that is not in the cache is downloaded first.
+ * `loadModel` with events: a model on the hub that is not in the cache is downloaded first.
  * @throws SepError as `locateCheckpoint` and `loadModel` do
  */
 export async function* openModel(

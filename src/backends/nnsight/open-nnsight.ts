@@ -183,7 +183,7 @@ interface Sequence {
   readonly positions: readonly number[];
 }
 
-/** The prompt's last token is read where the prompt stands alone: no answer's length changes its rounding. */
+/** The prompt's last token is read in the prompt alone: no answer's length changes its rounding. */
 function toSequences(promptIds: readonly number[], answers: readonly AnswerToTrace[]): readonly Sequence[] {
   return [
     { token_ids: promptIds, positions: [promptIds.length - 1] },

@@ -4,7 +4,7 @@ import { SepError } from "../../errors.ts";
 /** What the Python process is asked to load. */
 export interface OpenRequest {
   readonly kind: "open";
-  /** A folder in Hugging Face format, or with `remote` a model of the hub. */
+  /** A folder in Hugging Face format, or with `remote` a model on the hub. */
   readonly model: string;
   /** Where its tokenizer is on this machine. */
   readonly folder: string;

@@ -28,7 +28,7 @@ export interface ServerJudgeOptions {
  * Opens a model behind an OpenAI-compatible server as a judge; a key is in `OPENAI_API_KEY`. Nothing is sent before it is
  * asked.
  * @param model what the server calls it
- * @throws SepError `bad-option` if the address is none
+ * @throws SepError `bad-option` if the address is not valid
  */
 export async function* openOpenai(
   url: string,
@@ -45,7 +45,7 @@ export async function* openOpenai(
 /**
  * A judge behind `POST /chat/completions`, decoded greedily. Lost connections, 408, 429 and server errors are tried
  * again; what else goes wrong ends the work.
- * @throws SepError `bad-option` if the address is none; on asking, `judge-failed`
+ * @throws SepError `bad-option` if the address is not valid; on asking, `judge-failed`
  */
 export function createServerJudge(options: ServerJudgeOptions): JudgeModel {
   const { url, model, concurrency = 8 } = options;

@@ -26,7 +26,7 @@ type Pair = readonly [premise: string, hypothesis: string];
 
 /**
  * Opens a text-embeddings-inference server with an NLI model; a key is in `TEI_API_KEY`.
- * @throws SepError `bad-option` if the address is none; as {@link createTeiEntailer}
+ * @throws SepError `bad-option` if the address is not valid; as {@link createTeiEntailer}
  */
 export async function* openTei(
   url: string,

@@ -27,7 +27,7 @@ export interface AnswerRequestOptions {
 export const answerPath = (api: AnswerApi): string => (api === "chat" ? "/chat/completions" : "/completions");
 
 /**
- * The body of a request for one answer. Every setting of the sampler is said, since a server has defaults of its own
+ * The body of a request for one answer. Every setting of the sampler is sent, since a server has defaults of its own
  * from the model's generation_config.json. One answer a request, although `n` would give several: not every server
  * gives each of the n a random stream of its own, and a request that fails then loses one answer and not K.
  * @see https://docs.vllm.ai/en/stable/serving/openai_compatible_server.html
@@ -69,7 +69,7 @@ export function buildAnswerRequest(prompt: Prompt, options: AnswerRequestOptions
 
 /** One answer as a server gives it. */
 export interface ServedAnswer {
-  /** [P] of the prompt that the server has read; null where it does not say. */
+  /** [P] of the prompt that the server has read; null if it does not say. */
   readonly promptIds: readonly number[] | null;
   /** [T] */
   readonly tokenIds: readonly number[];
@@ -89,7 +89,7 @@ export interface ServedAnswer {
 /**
  * Reads the answer of `/v1/completions` or `/v1/chat/completions`.
  * @param source the server's address, for errors
- * @throws SepError `no-logprobs` if it has no log-probabilities or token ids; `server-refused` if it is no completion
+ * @throws SepError `no-logprobs` if it has no log-probabilities or token ids; `server-refused` if it is not a completion
  */
 export function readAnswer(answer: Body, source: string): ServedAnswer {
   const body = parse(answer, source);

@@ -9,7 +9,7 @@ import { redactStrings } from "../../text/redact.ts";
 export interface ServedModel {
   /** By what name requests ask for it. */
   readonly name: string;
-  /** Tokens of prompt and answer together; null where the server does not say. */
+  /** Tokens of prompt and answer together; null if the server does not say. */
   readonly maxModelLength: number | null;
 }
 

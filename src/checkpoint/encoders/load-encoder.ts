@@ -45,7 +45,7 @@ interface LoadedEncoder<Plan extends EncoderPlan> {
 
 /**
  * Loads an encoder for a use.
- * @param reference a folder, or a model of the hub
+ * @param reference a folder, or a model on the hub
  * @param prepare reads what the use needs from the folder
  * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `hostile-model`, `unsupported-model`, `no-safetensors`, and those of
  *   `locateCheckpoint`

@@ -183,7 +183,7 @@ interface BlobHash {
 /**
  * The hub names large files by their SHA-256 and small ones by git's SHA-1 of a blob.
  * @param sizeBytes of the whole content
- * @returns null for a name that is no hash
+ * @returns null for a name that is not a hash
  * @see https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
  */
 function createBlobHash(etag: string, sizeBytes: number): BlobHash | null {

@@ -37,7 +37,7 @@ const MOST_OPEN_REPLY_BYTES = 64 << 20;
 export const TURN_LIMIT_MS = 5_000;
 const CALL_MS = 10;
 const CHARACTER_MS = 0.2;
-/** A program that is stopped (Ctrl-Z) and goes on later has waited for one of these. */
+/** A program that is stopped (Ctrl-Z) and resumes later has waited for one of these. */
 const SLICE_MS = 100;
 
 /**

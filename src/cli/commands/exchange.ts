@@ -127,7 +127,7 @@ interface ExportedFile {
 /**
  * Writes files unless they are there, and says what was written.
  * @returns the exit code
- * @throws SepError `output-differs` for a file that is there
+ * @throws SepError `output-differs` if a file exists
  */
 async function reportExport(
   paths: readonly string[],

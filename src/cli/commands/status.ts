@@ -9,7 +9,7 @@ import { createPaint } from "../terminal.ts";
 
 const { out, json } = OUTPUT;
 
-/** Where each file of a study comes from, and whether it still follows from what it was made of. */
+/** Where each file of a study comes from, and whether it still follows from what it was made from. */
 export const STATUS: Command = defineCommand({
   name: "status",
   summary: "show each file of a study: when and from what it was made, and whether it is current",

@@ -107,7 +107,7 @@ async function* findVerdicts(
   return verdicts;
 }
 
-/** What was found about a trace, a check a line, with examples of what failed. */
+/** What was found about a trace, one check per line, with examples of what failed. */
 function describeVerdict(verdict: TraceVerdict, paint: Paint): string {
   const { part, passed, rows, layers, checks, largest_difference } = verdict;
   const counts = Object.entries(rows).map(([position, count]) => `${count} ${position}`);

@@ -235,7 +235,7 @@ interface Draft {
   readonly row: number;
   readonly rng: Rng;
   readonly seen: Set<number>;
-  /** null where nobody wants the text before the answer has ended. */
+  /** null if nobody wants the text before the answer has ended. */
   readonly deltas: TextDeltas | null;
   readonly tokenIds: number[];
   readonly logprobs: number[];

@@ -20,10 +20,10 @@ const MOST_WIDTH = 1 << 24;
 const MOST_POSITIONS = 2 ** 31 - 1;
 
 /**
- * Holds the sizes that a config states against the tensors that there are, before anything is allocated by them: a
+ * Checks the sizes that a config states against the tensors that exist, before anything is allocated by them: a
  * layer has a tensor of its own, and no width is larger than the longest dimension of a tensor that has bytes in the
  * file. What exactly each tensor's shape must be is checked when the graph is built.
- * @param weights null where they are on another machine; then no size may be larger than any real model's
+ * @param weights null if they are on another machine; then no size may be larger than any real model's
  * @param mostPositions where memory is taken for every position that there can be
  * @throws SepError `bad-checkpoint` naming the field, its value and its bound
  */

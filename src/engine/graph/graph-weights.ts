@@ -93,7 +93,7 @@ export function createGraphWeights(
 }
 
 /**
- * What stands before the backbone's names in a checkpoint: the first root that has the tensor.
+ * The prefix of the backbone's names in a checkpoint: the first root that has the tensor.
  * @param roots  in the order in which they are tried
  * @param tensor a tensor that every backbone has, below its root
  * @throws SepError `bad-checkpoint` if no root has it

@@ -6,7 +6,7 @@ interface ReadRopeOptions {
   readonly headSize: number;
   /** Base where the section states none. */
   readonly theta: number;
-  /** Share of each head that is turned where the section states none; null where the architecture turns whole heads
+  /** Share of each head that is turned where the section states none; null if the architecture turns whole heads
    * whatever the config says, so that another share must be refused. */
   readonly rotaryShare: number | null;
   /** Rope types to accept. LongRoPE is not among the usual ones, since it holds for a part of the context only. */

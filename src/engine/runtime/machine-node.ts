@@ -85,7 +85,7 @@ function formatGib(sizeBytes: number): string {
   return `${size < 10 ? size.toPrecision(2) : Math.round(size)} GiB`;
 }
 
-/** A small file's text, or null where there is none that can be read. */
+/** A small file's text, or null if there is none that can be read. */
 type ReadText = (path: string) => string | null;
 
 /**

@@ -31,7 +31,7 @@ export interface ChatTurns {
  * The prompt that asks a question, or for the next answer in a conversation.
  * @param asked a question, or messages: a system message perhaps, then turns of user and assistant, the user's last
  * @throws SepError `bad-option` when a chat format is asked for and the model has none, when its template has no place
- *   for the system message, or when the messages are no conversation or the format takes none; `bad-tokenizer` when the
+ *   for the system message, or when the messages are not a conversation or the format takes none; `bad-tokenizer` when the
  *   template fails
  */
 export function buildPrompt(

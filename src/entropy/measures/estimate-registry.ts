@@ -64,7 +64,7 @@ export interface EstimateCost {
 
 /** Computes estimates question by question, and records their costs. */
 interface EstimateMeter {
-  /** @returns one entry per estimate; null where the question lacks what it needs */
+  /** @returns one entry per estimate; null if the question lacks what it needs */
   measure(samples: QuestionSamples): Record<string, number | null>;
   costs(): EstimateCost[];
 }

@@ -121,7 +121,7 @@ function findMeanLogprobs({ sumLogprobs, tokenCounts }: Samples): number[] | nul
   return sumLogprobs.map((sum, i) => sum / tokenCounts[i]!);
 }
 
-/** [K][..] a part of each answer's token entropies; null where one has none. */
+/** [K][..] a part of each answer's token entropies; null if one has none. */
 function spanEntropies(
   { tokenEntropies, thinkSpans }: Samples,
   cut: (entropies: readonly number[], span: readonly [number, number] | null) => readonly number[],
@@ -149,7 +149,7 @@ function findSentenceVerdicts(samples: QuestionSamples): readonly (readonly Enta
   return [samples.entailment[main]!.filter((_, sample) => sample !== main)];
 }
 
-/** The mean of the confidences that the samples state; null where none does. */
+/** The mean of the confidences that the samples state; null if none does. */
 function findStatedConfidence({ texts, best }: Samples): number | null {
   const stated = (best === null ? texts : [best.text])
     .map(verbalisedConfidence)

@@ -135,5 +135,5 @@ async function readHead(path: string): Promise<FileHead> {
 }
 
 const NEWLINE = 0x0a;
-/** As long as the longest line that is read; a file whose first line is longer is no file of lines. */
+/** As long as the longest line that is read; a file whose first line is longer is not a file of lines. */
 const MOST_HEAD_BYTES = 1 << 26;

@@ -1,7 +1,7 @@
 import type { LineProblem } from "../../store/jsonl.ts";
 import { type Answer, allKnown, gatherSamples, type Samples } from "../samples.ts";
 
-/** Samples of another tool, and the evidence that it stored with them; null where it stored none. */
+/** Samples of another tool, and the evidence that it stored with them; null if it stored none. */
 export interface ImportedSamples extends Samples {
   /** [K][D] one hidden state per answer. */
   readonly hiddenStates: readonly ArrayLike<number>[] | null;

@@ -23,7 +23,7 @@ export interface ClusteredQuestion extends Partial<QuestionExtras> {
   /** [K] */
   readonly clusterIds: readonly number[];
   readonly nonTransitiveShare: number | null;
-  /** null where no model looked at pairs of answers. */
+  /** null if no model looked at pairs of answers. */
   readonly evidence: PairEvidence | null;
 }
 

@@ -16,7 +16,7 @@ import { type ClusterView, readStoredClusters } from "./read-semantic-entropy.ts
 export interface InspectedQuestion {
   readonly set: DataSetName;
   readonly questionId: string;
-  /** null where the questions' file is not there. */
+  /** null if the questions' file is not there. */
   readonly question: string | null;
   readonly views: readonly ClusterView[];
 }

@@ -27,7 +27,7 @@ export async function readSemanticEntropy(path: string): Promise<readonly Stored
 
 /** One clustering of a question's answers, and the verdicts behind it. */
 export interface ClusterView {
-  /** What `sep entropy` has written, or computed anew to compare with it. */
+  /** What `sep entropy` has written, or computed again to compare with it. */
   readonly source: "stored" | "computed";
   /** Name of the relation, or "edited". */
   readonly equivalence: string;

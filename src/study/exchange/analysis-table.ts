@@ -28,7 +28,7 @@ import {
 type TableRow = Readonly<Record<string, Cell | undefined>>;
 
 /**
- * All that a study knows of each answer, a row an answer: what it is of, how it came out, every estimate of its
+ * All that a study knows of each answer, one row per answer: what it is of, how it came out, every estimate of its
  * question, and every probe's score. `split` is null for an answer that is in no data set; scores on `math_train` are
  * of the rows that the probes were fitted on.
  * @throws SepError `missing-input` if there are neither answers nor data sets; `bad-artefact`, `probe-mismatch`

@@ -79,7 +79,7 @@ export async function exportStates(
 }
 
 /**
- * Writes each probe data set that is there, with the states of a position and layer of choice.
+ * Writes each existing probe data set, with the states of a position and layer of choice.
  * @param pathOf where a data set goes
  * @throws SepError `missing-input` if there is none, `bad-option`, `bad-artefact`
  */

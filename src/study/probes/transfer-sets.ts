@@ -229,7 +229,7 @@ function requireSameStates(first: OpenedSet, other: OpenedSet): void {
   const { hidden: two } = other;
   if (one.width !== two.width) refuse("width", String(one.width), String(two.width));
   const known = (key: string): boolean => one.metadata[key] !== undefined && two.metadata[key] !== undefined;
-  // The same weights may go by two names, so the name only counts where there is no hash.
+  // The same weights may go by two names, so the name only counts if there is no hash.
   const identity = known("weights_sha256") ? "weights_sha256" : "model";
   for (const key of [identity, "tokenizer_sha256", "norm_state", "dtype", "indices"].filter(known)) {
     if (one.metadata[key] !== two.metadata[key]) refuse(key, one.metadata[key]!, two.metadata[key]!);

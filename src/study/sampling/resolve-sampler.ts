@@ -60,7 +60,7 @@ export function resolveSampler(
 
 /**
  * What of `generation_config.json` a sampler does not follow, as a sentence for the user.
- * @returns null where it follows all of it, or where there is nothing
+ * @returns null if it follows all of it, or where there is nothing
  */
 export function describeUnfollowed(
   { generationDefaults }: Pick<ModelProfile, "generationDefaults">,

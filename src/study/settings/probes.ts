@@ -25,7 +25,7 @@ export const TRACE = {
   ),
 };
 
-/** How `sep trace` counts positions, for numbers that stand beside those of the published code. */
+/** How `sep trace` counts positions, for numbers that can be compared with those of the published code. */
 export const INDICES = {
   indices: setting(
     z.enum(POSITION_INDICES).default("exact"),

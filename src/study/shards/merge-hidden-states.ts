@@ -14,7 +14,7 @@ import type { MergedLines } from "./merge-question-lines.ts";
 const CHUNK_BYTES = 1 << 18;
 
 /**
- * Joins hidden-states files and their indices. Rows are numbered anew, in the order of the questions.
+ * Joins hidden-states files and their indices. Rows are renumbered, in the order of the questions.
  * @param questions the indices' lines in the order of the study's questions
  * @throws SepError `shards-differ` if the files have other tensors or other metadata
  */

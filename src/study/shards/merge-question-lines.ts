@@ -13,7 +13,7 @@ export interface MergedLines extends QuestionLines {
  * The lines of all shards' files in the order of the study's questions, one question a shard in memory.
  * @param order ids of questions; those that no shard has, such as shots, are passed over
  * @param fileOf a shard's file
- * @throws SepError `shards-differ` for a question that stands twice, or in a shard that is not its own, or is not
+ * @throws SepError `shards-differ` for a question that occurs twice, or in a shard that is not its own, or is not
  *   among those of the study
  */
 export async function* mergeQuestionLines(
@@ -55,7 +55,7 @@ function explainLeft(
   );
 }
 
-/** The lines of one question, as they stand in the file. */
+/** The lines of one question, as they are in the file. */
 interface QuestionLines {
   readonly questionId: string;
   readonly lines: readonly Buffer[];

@@ -43,7 +43,7 @@ export const isInShard = (questionId: string, shard: Shard | null): boolean =>
 /** The folder of a shard within `shards/`. */
 export const shardFolder = ({ index, count }: Shard): string => `${index}-of-${count}`;
 
-/** @returns null for a folder that is no shard's */
+/** @returns null for a folder that is not a shard's */
 export function parseShardFolder(name: string): Shard | null {
   const [, index, count] = /^([1-9]\d*)-of-([1-9]\d*)$/.exec(name) ?? [];
   return index === undefined ? null : { index: Number(index), count: Number(count) };

@@ -66,7 +66,7 @@ export async function* trainProbes(
       kind,
       C,
       asking: generationConfig as unknown as Json,
-      format: PROBE_FORMAT.version, // probes of an earlier one cannot be read, and are fitted anew
+      format: PROBE_FORMAT.version, // probes of an earlier one cannot be read, and are fitted again
     },
     whenStale: "redo" as const,
   };

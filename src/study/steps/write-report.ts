@@ -122,7 +122,7 @@ export async function* writeReport(
   });
 }
 
-/** A comparison that no longer fits the study is left out: it may be of other studies, so it is not made anew here. */
+/** A comparison that no longer fits the study is left out: it may be of other studies, so it is not made again here. */
 async function* findOwnTransfer({ transfer }: Workspace): AsyncGenerator<StepEvent, string | null> {
   if (!(await fileExists(transfer))) return null;
   const file = await openChain().inspect(transfer);

@@ -19,7 +19,7 @@ interface WithArguments {
 }
 
 interface EditOptions extends ServingOptions, WithArguments {
-  /** Begin a notebook where there is no file. */
+  /** Begin a notebook if there is no file. */
   readonly isNew: boolean;
   /** Let an agent in, at /mcp. */
   readonly hasAgent: boolean;

@@ -135,6 +135,6 @@ export interface Terminal {
   ): (style: "bold" | "cyan" | "gray" | "red" | "yellow", text: string) => string;
   /** 0:07, 2:05, 1:02:05 */
   formatDuration(durationMs: number): string;
-  /** null where there is no screen. */
+  /** null if there is no screen. */
   readonly openBrowser: ((address: string) => void) | null;
 }

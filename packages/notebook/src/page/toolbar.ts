@@ -22,7 +22,7 @@ interface ToolbarFacts {
   readonly states: readonly { readonly id: number; readonly state: CellState }[];
 }
 
-/** The bar on top: what the notebook is, how it stands, and what can be done with all of it. */
+/** The bar on top: what the notebook is, its state, and what can be done with all of it. */
 export function createToolbar(actions: ToolbarActions): {
   readonly node: HTMLElement;
   show(facts: ToolbarFacts): void;

@@ -104,7 +104,7 @@ function applyEdits(
 function checkBase(file: NotebookFile, edit: Extract<WantedEdit, { readonly base: string }>): void {
   const cell = findCell(file, edit.id);
   const revision = cellRevision(cell);
-  // an edit to the text that is there already is no conflict
+  // an edit to the text that is there already is not a conflict
   const isThere = edit.kind === "source" && tidySource(edit.source) === cell.source;
   if (edit.base === revision || isThere) return;
   throw new SepError(
@@ -130,7 +130,7 @@ async function readNotebook(path: string): Promise<string> {
   throw new SepError("bad-notebook", `${path} is not UTF-8 text. Save it as UTF-8 with your editor first.`);
 }
 
-/** Begins a notebook with one cell. A file that is there already stays as it is. */
+/** Begins a notebook with one cell. An existing file is not changed. */
 export async function createNotebook(path: string): Promise<void> {
   const title = basename(path)
     .replace(/\.html?$/i, "")
