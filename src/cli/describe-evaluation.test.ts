@@ -143,7 +143,7 @@ it("shows below a split how the probes compare and what semantic entropy cannot 
     "  SE probe minus accuracy probe: +0.000, +0.000 to +0.000; p = 1.000, after Holm for 10 pairs p = 1.000",
   );
   expect(lines).toContain(
-    "  Consistently wrong: 1 of 2 questions of low semantic entropy, 0 with one meaning only.",
+    "  Consistently wrong: 1 of 2 questions of low semantic entropy, 0 with a single meaning.",
   );
   expect(lines).toContain('    q9: mostly "42" (67%), 2 of 2 wrong, accuracy probe 0.90');
   // Six rows of one class have neither.
@@ -155,7 +155,7 @@ it("shows what each threshold promised and what came of it", () => {
   const from = lines.indexOf("When to answer");
   expect(lines[from + 1]).toBe("  At most 10% of all answers given and wrong");
   expect(lines[from + 3]).toMatch(/^ {4}accuracy probe +0\.25 +test +50% +10% +20%$/);
-  expect(lines[from + 4]).toMatch(/^ {4}SE probe +none: 5 calibration questions cannot/);
+  expect(lines[from + 4]).toMatch(/^ {4}SE probe +none: 5 calibration questions are too few/);
   expect(lines.join(" ").replace(/\s+/g, " ")).toContain("A promise of twenty words.");
   for (const line of lines.slice(from, from + 6)) expect(line.length).toBeLessThanOrEqual(80);
 });

@@ -126,8 +126,6 @@ describe("errors", () => {
     const cli = createFakeCli();
     cli.abort();
     expect(await runCli(["entropy", "--out", "/nowhere"], cli.context)).toBe(130);
-    expect(cli.stderr()).toContain(
-      "run the same command again to go on from there. [interrupted; see docs/errors.md]",
-    );
+    expect(cli.stderr()).toContain("run the same command again to resume. [interrupted; see docs/errors.md]");
   });
 });

@@ -29,7 +29,7 @@ export interface GenerationChoice {
 export interface ResolvedGeneration {
   readonly prompting: PromptOptions;
   readonly sampler: SamplerSettings;
-  /** What makes a difference to the probe's promises, as sentences. */
+  /** What the probe's guarantees depend on, as sentences. */
   readonly notes: readonly string[];
 }
 

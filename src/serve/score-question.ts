@@ -56,7 +56,7 @@ export interface ScoredQuestion {
   readonly abstain_reason: RiskAssessment["abstain_reason"];
   /** How unlike the training questions' states the one that was read is; null without one, or a record of theirs. */
   readonly familiarity: RiskAssessment["familiarity"];
-  /** What the decision promises; if there is no decision, why. */
+  /** What the decision guarantees; without a decision, why. */
   readonly guarantee: string;
   /** Where the state was read, in prompt and answer together; null for a probe that reads none. */
   readonly read_at: {

@@ -167,7 +167,7 @@ async function appendOnce(file: FileHandle, path: string, text: string): Promise
   if (bytesWritten < bytes.length) {
     throw new SepError(
       "disk-full",
-      `The disk is full: only ${bytesWritten} of ${bytes.length} bytes went into ${path}. Free some space and run the same command again; it goes on from what is done.`,
+      `The disk is full: only ${bytesWritten} of ${bytes.length} bytes went into ${path}. Free some space and run the same command again; it resumes from what is done.`,
     );
   }
 }

@@ -42,7 +42,7 @@ type FileErrorCode =
 
 const SENTENCE_OF: Readonly<Record<FileErrorCode, (place: string, error: SystemError) => string>> = {
   "disk-full": (place, { code }) =>
-    `The disk is full: ${place} cannot be written (${code}). Free some space and run the same command again; it goes on from what is done.`,
+    `The disk is full: ${place} cannot be written (${code}). Free some space and run the same command again; it resumes from what is done.`,
   "permission-denied": (place, { code }) =>
     code === "EROFS"
       ? `${place} is on a read-only file system. Use another folder, or mount it for writing.`

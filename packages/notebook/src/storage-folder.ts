@@ -25,7 +25,9 @@ export async function secureStorage(notebook: string): Promise<string> {
   if (facts === null) return folder;
   const user = process.getuid?.() ?? facts.uid;
   if (!facts.isDirectory() || (facts.uid !== user && user !== ROOT)) {
-    const what = facts.isDirectory() ? `belongs to user ${facts.uid}, not to you (${user})` : "is no folder";
+    const what = facts.isDirectory()
+      ? `belongs to user ${facts.uid}, not to you (${user})`
+      : "is not a folder";
     throw new SepError(
       "unsafe-folder",
       `${folder} ${what}, so that others could read and change this notebook's drafts and results. Remove it, or copy the notebook to a folder of your own.`,

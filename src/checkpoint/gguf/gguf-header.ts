@@ -162,7 +162,7 @@ function placeTensor(
   const values = shape.reduce((product, extent) => product * extent, 1);
   const byteLength = (values / type.blockSize) * type.blockBytes;
   if (relativeOffset % BigInt(alignment) !== 0n)
-    fail(`tensor "${name}" lies at ${relativeOffset}, which is no multiple of the alignment ${alignment}`);
+    fail(`tensor "${name}" lies at ${relativeOffset}, which is not a multiple of the alignment ${alignment}`);
   const room = fileSizeBytes - begin;
   // as doubles: inexact beyond 2^53, which is far larger than any file
   if (!(Number(relativeOffset) + byteLength <= room))

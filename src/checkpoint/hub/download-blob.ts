@@ -89,7 +89,7 @@ async function* fill(
         break;
       }
       received += part.length;
-      if (received > sizeBytes) return `is larger than the ${sizeBytes} bytes that the hub states`;
+      if (received > sizeBytes) return `is larger than the ${sizeBytes} bytes that the Hub states`;
       await file.appendFile(part);
       hash?.update(part);
       if (received - reported >= REPORT_BYTES) {

@@ -46,7 +46,7 @@ function readQuestion(stats: Row, q: number): ImportedSamples {
  * too, a mean is over one token too few, as in lm-polygraph itself.
  */
 function readSample(text: unknown, i: number, of: (name: string) => unknown): ImportedAnswer {
-  if (typeof text !== "string") throw new TypeError(`"sample_texts[${i}]" is no text`);
+  if (typeof text !== "string") throw new TypeError(`"sample_texts[${i}]" is not a text`);
   const at = (name: string): unknown => {
     const list = of(name);
     return Array.isArray(list) ? list[i] : undefined;

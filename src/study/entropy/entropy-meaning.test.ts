@@ -335,7 +335,7 @@ describe("edited clusters", () => {
 
   test.each([
     ["not JSON", "{", "line 1"],
-    ["no clusters", '{"question_id":"q1"}', '"clusters" is no list'],
+    ["no clusters", '{"question_id":"q1"}', '"clusters" is not a list'],
     [
       "a cluster twice",
       '{"question_id":"q1","clusters":[{"cluster_id":0,"member_run_ids":[0]},{"cluster_id":0,"member_run_ids":[1]}]}',

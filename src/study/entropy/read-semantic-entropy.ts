@@ -95,7 +95,7 @@ function parsePair(row: Row): ComparedPair {
 
 function list(row: Row, name: string): Row[] {
   const value = row[name];
-  if (!Array.isArray(value)) throw new TypeError(`"${name}" is no list`);
+  if (!Array.isArray(value)) throw new TypeError(`"${name}" is not a list`);
   return value.map(asRow);
 }
 

@@ -69,7 +69,7 @@ interface ClustersLine {
 
 function parseLine(value: unknown, line: number): ClustersLine {
   const row = asRow(value);
-  if (!Array.isArray(row.clusters)) throw new TypeError('"clusters" is no list');
+  if (!Array.isArray(row.clusters)) throw new TypeError('"clusters" is not a list');
   const clusters = row.clusters.map((cluster) => ({
     id: numberField(asRow(cluster), "cluster_id"),
     runIds: numbersField(asRow(cluster), "member_run_ids"),
@@ -91,7 +91,7 @@ function assign(
   };
   const members = clusters.flatMap((cluster) => cluster.runIds);
   complain([...new Set(members.filter((id, i) => members.indexOf(id) < i))], "is in more than one place");
-  complain([...new Set(members.filter((id) => !runIds.includes(id)))], "is none of the question's runs");
+  complain([...new Set(members.filter((id) => !runIds.includes(id)))], "is not one of the question's runs");
   complain(
     runIds.filter((id) => !members.includes(id)),
     "is in no cluster",

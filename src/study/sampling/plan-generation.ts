@@ -182,7 +182,7 @@ function warnOfLines(count: number, reasons: string): ManifestWarning[] {
 function warnOfSingles(runs: number, answers: AnswerRole): ManifestWarning[] {
   if (runs > 1 || answers === "best") return [];
   const message =
-    "One answer a question has no semantic entropy, and `sep entropy` will refuse these runs. Draw further ones with --runs 2 or more; those that are there stay.";
+    "One answer per question has no semantic entropy, and `sep entropy` will refuse these runs. Sample more with --runs 2 or more; the existing answers are kept.";
   return [{ code: "one-sample", message }];
 }
 

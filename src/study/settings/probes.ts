@@ -41,7 +41,7 @@ export const DATASET = {
   ),
   missingPosition: setting(
     z.enum(["drop", "refuse"]).default("drop"),
-    "What to do with answers that have no token at that position, for example because their reasoning was cut off: drop and count them, or refuse to go on.",
+    "What to do with answers that have no token at that position, for example because their reasoning was cut off: drop and count them, or stop with an error.",
   ),
 };
 

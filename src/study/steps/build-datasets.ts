@@ -137,8 +137,8 @@ export async function* buildDatasets(
       const warning = {
         code: "no-ood",
         message: isOodTraced
-          ? `All ${counts.ood_also_in_math} questions of the second set stand in the first, so nothing is said about questions of another kind. Give other questions with --ood.`
-          : "There is no second question set, so nothing is said about questions of another kind.",
+          ? `All ${counts.ood_also_in_math} questions of the second set are also in the first, so nothing can be said about questions of a different kind. Give other questions with --ood.`
+          : "There is no second question set, so nothing can be said about questions of a different kind.",
       };
       yield { kind: "warning", ...STEP, warning };
       warnings.push(warning);

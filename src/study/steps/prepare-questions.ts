@@ -82,7 +82,7 @@ export async function* warnOfOverlap(
   };
   const texts = await readTexts(set);
   const shared = set === "math" ? [] : findShared(texts, (await readTexts("math")).values());
-  const message = `${shared.length} of ${texts.size} questions stand in the first set as well, in the same words or nearly. \`sep dataset\` leaves them out of the second: ${nameSome(shared)}. Give other questions with --ood.`;
+  const message = `${shared.length} of ${texts.size} questions are also in the first set, word for word or nearly so. \`sep dataset\` leaves them out of the second: ${nameSome(shared)}. Give other questions with --ood.`;
   const warnings = [
     ...warnOfDuplicates(groupDuplicates(texts)),
     ...(shared.length === 0 ? [] : [{ code: "shared-questions", message }]),

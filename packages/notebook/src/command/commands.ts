@@ -154,7 +154,7 @@ export async function exportPage(
     stdout.write(`${target}\n`);
     if (stale.length > 0)
       stderr.write(
-        `Results of cell ${stale.join(", ")} are missing or of older code; --run makes them anew.\n`,
+        `Results of cell ${stale.join(", ")} are missing or come from older code; add --run to run it first.\n`,
       );
   }
   return ok;

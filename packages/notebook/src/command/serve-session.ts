@@ -52,7 +52,10 @@ export async function serveSession(
     );
   }
   data.write(
-    paint("gray", `${isRunning ? "All cells run now." : "Nothing runs until you run it."} Ctrl-C ends.\n`),
+    paint(
+      "gray",
+      `${isRunning ? "All cells run now." : "Nothing runs until you run it."} Press Ctrl-C to end.\n`,
+    ),
   );
   await using _launch = opensBrowser ? await launchBrowser(server, session, terminal) : null;
   await new Promise<void>((resolve) => {

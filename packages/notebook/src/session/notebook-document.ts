@@ -109,7 +109,7 @@ function checkBase(file: NotebookFile, edit: Extract<WantedEdit, { readonly base
   if (edit.base === revision || isThere) return;
   throw new SepError(
     "stale-revision",
-    `Cell ${edit.id} has changed: it is at revision ${revision}, and the edit was made from ${edit.base}. Read the cell again and edit what is there now.`,
+    `Cell ${edit.id} has changed: it is at revision ${revision}, and the edit was made from ${edit.base}. Read the cell again and edit its current version.`,
   );
 }
 
