@@ -65,7 +65,7 @@ const EVALUATION: ProbeEval = {
       kind: "risk",
       target: 0.1,
       threshold: null,
-      reason: "5 calibration questions cannot promise a risk of 0.1.",
+      reason: "5 calibration questions are too few to guarantee a risk of 0.1.",
       achieved: {},
     },
   ],

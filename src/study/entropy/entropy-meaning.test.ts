@@ -121,7 +121,7 @@ describe("auto", () => {
     await expect(run({ models: createFakeMeaningModels() })).rejects.toMatchObject({
       code: "model-not-cached",
       message: expect.stringMatching(
-        /hybrid needs a model of sentence inference: .*--equivalence exact .*math/,
+        /hybrid needs a model for sentence inference: .*--equivalence exact .*math/,
       ),
     });
     await expect(readRecords()).rejects.toThrow(/ENOENT/);
@@ -134,7 +134,7 @@ test("questions that the raw file lacks are an error where the relation reads th
   const models = createFakeMeaningModels({ entailer: PARIS });
   await expect(run({ models, equivalence: "nli" })).rejects.toMatchObject({
     code: "missing-input",
-    message: expect.stringContaining('lacks 1 of the questions that the runs answer, "q2" among them'),
+    message: expect.stringContaining('lacks 1 of the questions that the runs answer, such as "q2"'),
   });
   await rm(workspace.raw("math"));
   await expect(run({ models, equivalence: "nli" })).rejects.toMatchObject({ code: "missing-input" });
@@ -188,7 +188,7 @@ test("the model, the rule and the clustering are settings: other ones make the o
 test.each<[ComputeEntropyOptions, RegExp]>([
   [{ equivalence: "nli", nliThreshold: 0.7 }, /--nli-rule threshold/],
   [{ equivalence: "judge" }, /--judge-model/],
-  [{ equivalence: "judge", judgeModel: "x", nliRule: "threshold" }, /gives words/],
+  [{ equivalence: "judge", judgeModel: "x", nliRule: "threshold" }, /gives labels/],
   [{ clustering: "kmeans" as "greedy" }, /greedy, components, spectral/],
   [{ equivalence: "exact", clustersFile: "x" }, /Give one/],
 ])("%j is a bad option", async (options, message) => {
