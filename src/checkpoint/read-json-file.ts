@@ -6,7 +6,7 @@ const MOST_CONFIG_BYTES = 4 << 20;
 
 /**
  * A JSON object from a checkpoint's file.
- * @param mostBytes what no honest file of its kind has
+ * @param mostBytes the most that an honest file of its kind has
  * @returns null if the file is absent and `optional`
  * @throws SepError `bad-checkpoint`, `hostile-model` if it is larger
  */

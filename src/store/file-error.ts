@@ -2,7 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SepError, type SepErrorCode } from "../errors.ts";
 
-/** What a file system says to a program, as this package's codes. */
+/** File system errors as this package's codes. */
 const CODE_OF: ReadonlyMap<string, SepErrorCode> = new Map([
   ["ENOSPC", "disk-full"],
   ["EDQUOT", "disk-full"],
@@ -16,11 +16,11 @@ const CODE_OF: ReadonlyMap<string, SepErrorCode> = new Map([
   ["ENFILE", "too-many-open-files"],
 ]);
 
-/** Calls about sockets and processes fail with the same codes, and mean something else. */
+/** Calls on sockets and processes fail with the same codes but mean something else. */
 const OTHER_CALLS: ReadonlySet<string> = new Set(["connect", "listen", "bind", "kill", "getaddrinfo"]);
 
 /**
- * Says in plain words what a file system refused.
+ * Explains in plain words what a file system refused.
  * @param path of the file, where the error does not know it: errors of open files do not
  * @returns a `SepError`, or the error itself if it is one already or about something else
  */
@@ -57,7 +57,7 @@ const SENTENCE_OF: Readonly<Record<FileErrorCode, (place: string, error: SystemE
 };
 
 /**
- * The same for a cache, which a setting moves elsewhere: `disk-full`, and `cache-not-writable` for all that keeps a
+ * The same for a cache, which a setting moves elsewhere: `disk-full`, and `cache-not-writable` for everything that prevents a
  * folder from being written.
  * @param elsewhere completes "Choose …": "another cache with HF_HOME"
  */
@@ -84,12 +84,12 @@ export function explainCacheError(error: unknown, folder: string, elsewhere: str
   }
 }
 
-/** What the system called an error of a file: "ENOSPC"; seen through a `SepError` that explains it. */
+/** The system's code of a file error, such as "ENOSPC", also if a `SepError` wraps it. */
 export function errnoOf(error: unknown): string | null {
   return systemErrorOf(error instanceof SepError ? error.cause : error)?.code ?? null;
 }
 
-/** Does something with a file; what the file system refuses comes out as `explainFileError` says it. */
+/** Runs an operation on a file; errors of the file system are thrown as `explainFileError` words them. */
 export async function withFile<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
@@ -99,8 +99,8 @@ export async function withFile<Result>(path: string, work: () => Promise<Result>
 }
 
 /**
- * Makes a folder and those above it; an existing one is fine. `mkdir` with `recursive` would try for ever where a
- * folder is there and takes no new ones, as below `/proc`.
+ * Creates a folder and its parents; an existing one is fine. `mkdir` with `recursive` would retry for ever if a
+ * parent exists but does not allow new folders, such as `/proc`.
  * @throws SepError `permission-denied`, `not-a-folder`, `disk-full`
  */
 export async function makeFolder(path: string): Promise<void> {

@@ -79,9 +79,9 @@ export async function readExactly(
 const MAX_READ_BYTES = 1 << 30;
 
 /**
- * Opens a file of unknown origin for reading. Whatever a folder from elsewhere calls its files, only a regular file is
- * read: a FIFO would never end, a device may do anything when it is read. Links are followed, as the Hugging Face
- * cache is made from them.
+ * Opens a file of unknown origin for reading. Only a regular file is
+ * read: a FIFO would never end, and reading a device may do anything. Links are followed, since the Hugging Face
+ * cache consists of them.
  * @param code of the error; the caller knows what the file is
  * @throws SepError with `code` if it is anything else; the system's own error (ENOENT and so on) if it cannot be opened
  */
@@ -121,7 +121,7 @@ export async function openRegularFile(path: string, code: SepErrorCode): Promise
 
 /**
  * The bytes of a small file of a model.
- * @param mostBytes what no honest file of its kind has
+ * @param mostBytes the most that an honest file of its kind has
  * @returns null if there is no such file
  * @throws SepError `bad-checkpoint` if it is not a regular file, `hostile-model` if it is larger than that
  */

@@ -14,7 +14,7 @@ export interface TableColumn {
 /**
  * A column of whatever type its cells are; where all are null, of numbers.
  * @param values  NaN and undefined become null
- * @param isCount whether numbers are whole by their nature; that they happen to be says nothing about the next table
+ * @param isCount whether the numbers are counts; integers by chance say nothing about the next table
  * @throws TypeError for cells of several types
  */
 export function makeColumn(

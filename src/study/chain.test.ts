@@ -122,7 +122,9 @@ describe("a step", () => {
       },
     });
     await expect(killed).rejects.toThrow("killed");
-    await expect(build()).rejects.toThrow(/is unfinished: `sep trace`, which was stopped or is still running/);
+    await expect(build()).rejects.toThrow(
+      /is unfinished: `sep trace`, which was stopped or is still running/,
+    );
     await trace();
     expect((await build()).status).toBe("up-to-date");
   });

@@ -11,11 +11,11 @@ import { PROBE_SPLITS, SPLIT_SOURCES, STEP_NAMES, type Workspace } from "./works
 
 /**
  * How a file relates to what its step read when it made it.
- * - `current`: all of it is there as it was read, and current itself.
- * - `stale`: some of it has changed since, or is not current itself.
+ * - `current`: all its inputs are as they were read, and are current themselves.
+ * - `stale`: an input has changed since, or is not current itself.
  * - `edited`: the file is not what its step wrote.
- * - `unfinished`: its step was stopped, or is running, and has replaced it already.
- * - `given`: no step made it; or it is a question file that was edited, which is its user's to change.
+ * - `unfinished`: its step was stopped or is still running, and has already replaced it.
+ * - `given`: no step made it, or it is an edited question file, which users may change.
  * - `missing`: there is no such file.
  */
 export type FileState = "current" | "stale" | "edited" | "unfinished" | "given" | "missing";
@@ -23,18 +23,18 @@ export type FileState = "current" | "stale" | "edited" | "unfinished" | "given" 
 /** A file of a study with all that it was made from. */
 export interface ChainFile {
   readonly path: string;
-  /** Relative to the study's folder where a manifest tells it, else the path. */
+  /** Relative to the study's folder if a manifest names it, else the path. */
   readonly name: string;
   readonly state: FileState;
-  /** Why it is not current; empty where it is. */
+  /** Why it is not current; empty if it is. */
   readonly reasons: readonly string[];
   /** The step that made it, and when its manifest was written; null for a file that is given or missing. */
   readonly maker: { readonly step: string; readonly manifestPath: string; readonly madeAt: Date } | null;
-  /** What it was made from, as its manifest has it. */
+  /** What it was made from, according to its manifest. */
   readonly inputs: readonly { readonly sha256: string; readonly file: ChainFile }[];
 }
 
-/** Reads where files come from; each file is hashed once in its life, so it is for one step or one look. */
+/** Reads where files come from. Each file is hashed once per instance, so an instance serves one step or one inspection. */
 export interface Chain {
   /** SHA-256 of a file that exists, lower-case hex. */
   fingerprint(path: string): Promise<string>;
@@ -43,7 +43,7 @@ export interface Chain {
 
 /**
  * Reads the chain of files behind a file from the manifests beside them. A manifest names files relative to its
- * study's folder, which it tells by the name it has for its own main output, so chains may cross studies and shards.
+ * study's folder, which follows from its name for its own main output, so chains may cross studies and shards.
  */
 export function openChain(): Chain {
   const hashes = new Map<string, Promise<string>>();
@@ -77,7 +77,7 @@ export function openChain(): Chain {
         const reasons = [`\`sep ${manifest.step}\`, which was stopped or is still running, has replaced it`];
         return { ...own, state: "unfinished", reasons, inputs: [] };
       }
-      // the questions are their user's to edit; what was made from them before is stale then
+      // users may edit question files; what was made from earlier questions is then stale
       if (manifest.step === "prepare") return { ...own, state: "given", reasons: [], inputs: [] };
       const reasons = [`it was edited since \`sep ${manifest.step}\` made it`];
       return { ...own, state: "edited", reasons, inputs: [] };
@@ -143,7 +143,7 @@ interface Conflict {
   readonly readers: readonly ChainFile[];
 }
 
-/** A file that is gone still has to have been the same for all that was made from it. */
+/** A file that no longer exists must still have been the same for everything made from it. */
 function findConflict(files: readonly ChainFile[]): Conflict | null {
   const versions = new Map<string, Map<string, ChainFile>>();
   for (const reader of files) {
@@ -157,7 +157,7 @@ function findConflict(files: readonly ChainFile[]): Conflict | null {
   return null;
 }
 
-/** The files whose own inputs or bytes are wrong come first; that others follow from them goes without saying. */
+/** Only the files whose own inputs or bytes are wrong; that others follow from them need not be said. */
 function describeCauses(stale: readonly ChainFile[], conflict: Conflict | null): string {
   const isCause = ({ state, inputs }: ChainFile): boolean =>
     state !== "stale" || inputs.every(({ file }) => file.state === "missing" || isCurrent(file));

@@ -14,12 +14,12 @@ import { STUDY, type StudySettings } from "./settings/study.ts";
 import { readTool } from "./step.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** Key under which a written file says how it came about; a reader passes it over. */
+/** Key under which a written file records its provenance; readers ignore it. */
 const PROVENANCE = "provenance";
 
 /**
  * Settings of a file for `--config`: YAML or JSON, each under the name of its option, `max-new-tokens: 512`. A setting of
- * `sep run` that the step does not have, or has with another meaning, is left out, so that one file serves all steps of a
+ * `sep run` that the step does not have, or that has another meaning there, is left out, so that one file serves all steps of a
  * study; null is a setting that is not given.
  * @param settings those of the step that reads the file
  * @throws SepError `bad-option` with the file, the name, the value and what is expected; `missing-input`
@@ -71,8 +71,8 @@ export interface WriteConfigOptions {
 }
 
 /**
- * Writes all settings of a run, defaults included, as a file that `--config` reads, with what ran it and when. No step reads
- * it and no manifest names it, so that it makes nothing stale.
+ * Writes all settings of a run, defaults included, as a file that `--config` reads, with its provenance. No step reads
+ * it and no manifest names it, so it makes nothing stale.
  */
 export async function writeConfig(
   workspace: Workspace,

@@ -24,18 +24,18 @@ type ModelSettings = SettingsOutput<Omit<typeof MODEL, "backend">>;
 type ServerSettings = SettingsOutput<typeof VLLM & typeof VLLM_SERVER> &
   Partial<Pick<StudySettings, "vllmApi" | "vllmStates" | "vllmStatesUrl">>;
 
-/** What decides where a model runs; settings of nnsight only where it can be chosen. */
+/** What decides where a model runs; settings of nnsight only if it can be chosen. */
 export type BackendSettings = ModelSettings &
   ServerSettings &
   Partial<SettingsOutput<typeof NNSIGHT>> &
   Partial<Pick<StudySettings, "layers">> & { readonly backend: string };
 
 export interface OpenBackendSettings {
-  /** Folder of the study, for the logs of servers that are started. */
+  /** Folder of the study, for the logs of started servers. */
   readonly root: string;
   readonly hub?: HubOptions | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** What it is opened for. */
+  /** The step that it is opened for. */
   readonly step: "generate" | "trace";
 }
 
@@ -67,11 +67,11 @@ export async function* openBackend(
 export const isLocal = (backend: string): boolean => backend === "local" || backend === "hf";
 
 export interface OpenEngineOptions extends Omit<OpenBackendSettings, "root"> {
-  /** What the settings' own `device` has been resolved to, if it has. */
+  /** What `device` of the settings has been resolved to, if it has. */
   readonly device?: DeviceChoice | Device | undefined;
 }
 
-/** The local engine, which samples answers and reads states; notes what a dtype that it does not have means here. */
+/** The local engine, which samples answers and reads states; a note says what an unsupported dtype means here. */
 export async function* openEngine(
   settings: ModelSettings,
   { hub, device = settings.device, signal, step }: OpenEngineOptions,
@@ -93,7 +93,7 @@ export async function* openEngine(
 
 const BYTES_PER_GIB = 2 ** 30;
 
-/** How the local engine is to run a model, in its own units. */
+/** Options of the local engine, in its own units. */
 export const engineOptionsOf = ({
   device,
   threads,
@@ -110,7 +110,7 @@ export const localDtypeOf = (dtype: ModelSettings["dtype"]): ModelDtype =>
 
 /**
  * The vLLM servers that the settings name or start; null for another backend.
- * @throws SepError `bad-option` for a dtype that vLLM does not have, or a server to start beside ones that run
+ * @throws SepError `bad-option` for a dtype that vLLM does not have, or if a server is to be started besides running ones
  */
 function describeVllm(
   settings: ServerSettings & { readonly backend: string; readonly dtype: ModelSettings["dtype"] },
@@ -136,7 +136,7 @@ function describeVllm(
   };
 }
 
-/** How a vLLM server is to be started, in the terms of its own command. */
+/** Options of a vLLM server to be started, named as by its own command. */
 export const serverOptionsOf = (
   settings: SettingsOutput<typeof VLLM_SERVER> & { readonly dtype: string | undefined },
 ): NonNullable<VllmChoice["serve"]> => ({
@@ -148,7 +148,7 @@ export const serverOptionsOf = (
   maxModelLength: settings.maxModelLen,
 });
 
-/** What both PyTorch and `--dtype` know. */
+/** The dtypes that both PyTorch and `--dtype` have. */
 const TORCH_DTYPES = ["auto", "float32", "bfloat16", "float16"] as const;
 
 function torchDtypeOf(asked: ModelSettings["dtype"] = "float32"): string {
