@@ -64,7 +64,7 @@ export async function* planPipeline(
 }
 
 /**
- * Adds to a plan what a stage would do. One whose inputs are yet to be made is made whatever its settings are; before
+ * Adds to a plan what a stage would do. A stage whose inputs do not exist yet is always run; before
  * a run, one that only ever redoes its work is asked no more than whether it would have to replace files that are
  * not its own.
  */

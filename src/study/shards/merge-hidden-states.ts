@@ -10,7 +10,7 @@ import { writeAtomic, writeExactly } from "../../store/write-atomic.ts";
 import type { FinishedShard } from "./find-shards.ts";
 import type { MergedLines } from "./merge-question-lines.ts";
 
-/** Read and written at once: the rows of a shard stand in the order in which they are needed. */
+/** Rows that are read and written at once: those of a shard are already in the order in which they are needed. */
 const CHUNK_BYTES = 1 << 18;
 
 /**
@@ -84,7 +84,7 @@ async function readHeaders(
   );
 }
 
-/** @returns by position, the shard that each row is from, as a place in the list of shards */
+/** @returns by position, the index of the shard that each row comes from */
 async function mergeIndex(
   path: string,
   questions: AsyncIterable<MergedLines>,

@@ -3,15 +3,15 @@ import { readLines } from "../../store/jsonl.ts";
 import type { FinishedShard } from "./find-shards.ts";
 import { shardOf } from "./shard.ts";
 
-/** A question's lines, and which shard they are from. */
+/** A question's lines, and the shard that they come from. */
 export interface MergedLines extends QuestionLines {
   /** Place in the list of shards. */
   readonly place: number;
 }
 
 /**
- * The lines of all shards' files in the order of the study's questions, one question a shard in memory.
- * @param order ids of questions; those that no shard has, such as shots, are passed over
+ * The lines of all shards' files in the order of the study's questions, with one question per shard in memory.
+ * @param order ids of questions; those that no shard has, such as shots, are skipped
  * @param fileOf a shard's file
  * @throws SepError `shards-differ` for a question that occurs twice, or in a shard that is not its own, or is not
  *   among those of the study
@@ -62,7 +62,7 @@ interface QuestionLines {
 }
 
 /**
- * A JSONL file by question, one question in memory at a time. The lines of a question follow one another.
+ * A JSONL file by question, one question in memory at a time. The lines of a question are consecutive.
  * @throws SepError `missing-input`; `bad-artefact` for a line without the key
  */
 export async function* readQuestionLines(path: string, key = "question_id"): AsyncGenerator<QuestionLines> {

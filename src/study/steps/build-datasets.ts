@@ -34,11 +34,11 @@ import {
   type Workspace,
 } from "../workspace.ts";
 
-/** Of the data sets' `X_hidden`, and of the split by question. */
+/** Layer of the data sets' `X_hidden`. */
 const SETTINGS = { ...DATASET, ...DATASET_LAYER, ...SEED };
 
 export interface BuildDatasetsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
-  /** Question sets to use; the second one where it was traced, when not given. */
+  /** Question sets to use; by default the first, and the second if it was traced. */
   readonly sets?: readonly DataSetName[] | undefined;
   readonly ratios?: SplitRatios;
   readonly signal?: AbortSignal | undefined;
@@ -48,8 +48,8 @@ const STEP = { step: "dataset", part: "" } as const;
 
 /**
  * Step 5: joins runs, entropies and hidden states into probe data sets, split by question. The second question set is
- * optional; without its hidden states there is no `ood_test`. Duplicates of a question go where it goes, and questions of
- * the second set that the first asks as well are left out.
+ * optional; without its hidden states there is no `ood_test`. Duplicates of a question go to the same split, and questions of
+ * the second set that are also in the first are left out.
  * @throws SepError `missing-input`, `bad-option` for a position or layer that was not traced, `bad-artefact`, and
  * those of `runStep`
  */
@@ -147,7 +147,7 @@ export async function* buildDatasets(
   });
 }
 
-/** Probes are compared in and out of distribution, and only the questions are meant to differ there. */
+/** Probes are compared in and out of distribution, where only the questions should differ. */
 async function warnOfOtherSettings(workspace: Workspace): Promise<ManifestWarning[]> {
   const [math, ood] = await Promise.all(
     (["math", "ood"] as const).map(async (set) =>
@@ -171,7 +171,7 @@ interface SourceSet {
   readonly hidden: HiddenStates;
   readonly index: StateRowIndex;
   readonly entropies: ReadonlyMap<string, QuestionEntropies> | null;
-  /** Without those of questions that the other set asks as well. */
+  /** Without the runs of questions that are also in the other set. */
   readonly allRuns: readonly RunRecord[];
   /** Questions of the other set, left out. */
   readonly shared: readonly string[];
@@ -186,7 +186,7 @@ function findSharedRuns(runs: readonly RunRecord[], others: readonly RunRecord[]
   return findShared(texts!, known!.values());
 }
 
-/** Whether the first set asks all questions of the second; false where files are missing, which the step reports. */
+/** Whether the first set contains all questions of the second; false if files are missing, which the step reports. */
 async function isOodKnown(
   workspace: Workspace,
   readSet: (set: DataSetName) => Promise<LoadedRuns>,
@@ -343,15 +343,15 @@ function countDropped(
   counts[`${set}_dropped_without_entropy`] = usable.withoutEntropy;
 }
 
-/** The position that probes read where none is named. */
+/** The position that probes read if none is given. */
 const OF_REASONING: TracePosition = "think-end";
 /** The same for models that do not reason. */
 const WITHOUT_REASONING: TracePosition = "second-to-last";
 
 /**
- * Which position probes read where none is named: `think-end`, unless fewer than half of the traced answers have
+ * Which position probes read if none is given: `think-end`, unless fewer than half of the traced answers have
  * reasoning that ended, since the others would have to be dropped; `second-to-last` then.
- * @param hiddenStates of the training questions; where the file is missing, the step that reads it says so
+ * @param hiddenStates of the training questions; if the file is missing, the step that reads it says so
  */
 export async function choosePosition(hiddenStates: string): Promise<TracePosition> {
   if (!(await fileExists(hiddenStates))) return OF_REASONING;

@@ -25,10 +25,10 @@ import type { DataSetName, Workspace } from "../workspace.ts";
 
 /**
  * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is
- * on disk at once, so that an interrupted run goes on where it stopped and ends with the same bytes. More runs or
- * more questions extend what is there, and another correctness rule grades it again; any other change is refused
- * without `force`. A question that is too long for the model is left out and named. With `adaptive`, a question gets the
- * first so many of its K answers. With `answers: "best"`, one careful answer per question instead, in a file of its own.
+ * written to disk at once, so that an interrupted run resumes where it stopped and ends with the same bytes. More runs or
+ * more questions extend the existing answers, and another correctness rule grades them again; any other change is refused
+ * without `force`. A question that is too long for the model is left out and named. With `adaptive`, a question gets only the
+ * first of its K answers, as many as needed. With `answers: "best"`, one low-temperature answer per question instead, in its own file.
  * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long` when
  *   no question fits into the model, `too-few-questions` when every question is a shot, and `bad-option` as `buildPrompt` does
  */
@@ -62,7 +62,7 @@ export async function* generateRuns(
   );
 }
 
-/** Whether the answers that are there are among those that are asked for now, however they are graded. */
+/** Whether the existing answers are among the requested ones, however they are graded. */
 function sameSampling({ settings }: Manifest, { sampling, grading }: GenerationPlan): boolean {
   const before = Object.entries(settings).filter(([key]) => !Object.hasOwn(grading, key));
   return stableStringify(Object.fromEntries(before)) === stableStringify(sampling);
@@ -132,7 +132,7 @@ async function* sampleMissing(
     }
   }
   const answered = questions.filter(({ id }) => !tooLong.has(id));
-  // a shard may have none but long questions, where the study has others
+  // all questions of a shard may be too long, while the study has others
   if (answered.length === 0 && tooLong.size > 0 && !isShard) throw noneFits(tooLong);
   const ordered = answered.flatMap(runsOf);
   await writeJsonl(output, ordered);
@@ -156,7 +156,7 @@ async function* sampleMissing(
 const describeSaving = (saved: number, all: number): string =>
   `${saved} of ${all} answers (${((saved / Math.max(1, all)) * 100).toFixed(1)}%) were not sampled: they could not have changed on which side of the threshold their question is`;
 
-/** Whether answers that are there can be built on, as `sampleMissing` does. */
+/** Whether existing answers can be extended, as `sampleMissing` does. */
 async function checkKeepable(output: string, plan: GenerationPlan): Promise<void> {
   const journal = journalOf(output);
   const recorder = createRunRecorder(plan.backend, plan.recording);
@@ -165,7 +165,7 @@ async function checkKeepable(output: string, plan: GenerationPlan): Promise<void
 }
 
 /**
- * Unfinished work that was made with other settings is never mixed in, and never dropped unasked.
+ * Unfinished work that was made with other settings is never mixed in, and is dropped only with `force`.
  * @returns whether there is none
  */
 async function requireSameJournal(
@@ -182,8 +182,8 @@ async function requireSameJournal(
 }
 
 /**
- * Runs that are already on disk. A question that was reworded is asked again.
- * @throws SepError `output-differs` if there are runs that are not asked for: writing the output would lose them
+ * Runs that are already on disk. A question whose text has changed is asked again.
+ * @throws SepError `output-differs` if there are runs that are not requested: writing the output would lose them
  */
 async function readFinished(
   paths: readonly string[],
@@ -237,7 +237,7 @@ function countRuns(questions: number, runs: readonly RunRecord[]): Record<string
   };
 }
 
-/** The error of a set whose questions are all too long, with what is wrong with one of them. */
+/** The error for a set whose questions are all too long, with one of them as an example. */
 function noneFits(tooLong: ReadonlyMap<string, SepError>): SepError {
   const [id, cause] = [...tooLong][0]!;
   return new SepError(

@@ -81,7 +81,7 @@ export async function* traceRuns(
   );
 }
 
-/** @throws SepError `bad-option` for layers that the model has not or the backend cannot read */
+/** @throws SepError `bad-option` for layers that the model does not have or the backend cannot read */
 function chooseLayers(
   { name, model, layers: readable }: StateBackend,
   asked: "all" | readonly LayerName[],
@@ -227,7 +227,7 @@ function describeShape(
 const partialOf = (output: string): string => `${output}.partial`;
 const journalOf = (output: string): string => `${partialOf(output)}.done.jsonl`;
 
-/** Goes on with an unfinished trace of exactly the same runs, layers and positions; else starts a new one. */
+/** Resumes an unfinished trace of exactly the same runs, layers and positions; otherwise starts a new one. */
 async function openUnfinished(
   output: string,
   shape: HiddenStatesShape,
@@ -242,7 +242,7 @@ async function openUnfinished(
   const journal = journalOf(output);
   const before = force ? null : await readJournalSettings(journal);
   if (before !== null && stableStringify(before) === stableStringify(settings)) {
-    // the output itself: complete, but its step was stopped before it could say so
+    // the output itself is complete, but its step was stopped before it could write its manifest
     const writer = (await reopenHiddenStates(partial, shape)) ?? (await reopenHiddenStates(output, shape));
     if (writer !== null) return { writer, done: await readDone(journal), journal };
   }

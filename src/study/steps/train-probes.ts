@@ -39,7 +39,7 @@ const STEP = { step: "train", part: "" } as const;
 /**
  * Step 6: chooses the SE threshold, sweeps all layers and positions by grouped cross-validation, and fits the accuracy
  * probe, the SE probe and the entropy baseline on the training questions. The validation questions then give each its
- * calibration map and its decision thresholds, so that a probe's own two files are all it takes to use it.
+ * calibration map and its decision thresholds, so that a probe's two files are all that is needed to use it.
  * @throws SepError `missing-input`, `too-few-questions` for fewer than two training questions, `bad-artefact`,
  * `bad-option` for a position or layer that was not traced, and those of `runStep`
  */
@@ -133,7 +133,7 @@ export async function* trainProbes(
   });
 }
 
-/** The positions that are swept, each with its rows. */
+/** The swept positions, each with its rows. */
 function takePositions(
   train: ProbeDataset,
   hidden: HiddenStates,
@@ -176,8 +176,8 @@ interface CalibrateProbeOptions {
 }
 
 /**
- * Completes a fitted probe with what only other questions can tell: how its scores become probabilities, above which
- * score not to answer, and how far from the training states familiar questions lie.
+ * Completes a fitted probe with what needs other questions: the map from scores to probabilities, the
+ * thresholds for answering, and the distances of familiar questions from the training states.
  * @param validation rows of questions that nothing was fitted or chosen on
  */
 async function calibrateProbe(
@@ -227,7 +227,7 @@ async function recordFamiliarity(
   return { familiarity, warnings: reason === null ? [] : [{ code: NO_FAMILIARITY, message }] };
 }
 
-/** How the generate step asked the model. @returns null for runs that it did not make */
+/** The generation config of the runs. @returns null for runs that `sep generate` did not make */
 export async function readGenerationConfig(workspace: Workspace): Promise<GenerationConfig | null> {
   const manifest = await readManifest(manifestPathOf(await tracedAnswersPath(workspace, "math")));
   if (manifest === null || manifest.step !== "generate") return null;
