@@ -118,7 +118,7 @@ async function* runLocked(
   };
   if (action === "keep") {
     const { counts, warnings } = previous as Manifest;
-    // an earlier run was stopped while it cleaned up; a run that was still making its outputs resumes from its leftovers
+    // an earlier run was stopped while cleaning up; the leftovers of one that was stopped before that are not ours to delete
     if (killed === "made") await finish();
     yield { kind: "note", step, part, message: `${name(main)} is up to date` };
     return { step, part, status: "up-to-date", outputs, counts, warnings };

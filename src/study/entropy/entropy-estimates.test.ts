@@ -139,7 +139,7 @@ test("a model that the user names fills in what clustering did not ask; unnamed,
   const without = await run({ equivalence: "exact", estimates, models });
   expect(without.records[0]).toMatchObject({ luq: null, eigv_cosine: null, clusters: [{}, {}] });
   expect(without.result.warnings.map(({ message }) => message)).toContain(
-    "luq: null for 1 of 1 questions, which lack an NLI model's verdicts on all pairs of answers",
+    "luq: null for 1 of 1 questions, which lack an NLI model's verdicts on all pairs of answers.",
   );
   expect(models.log).toEqual([]);
   const named = await run({

@@ -78,12 +78,12 @@ test("answers alone: discrete semantic entropy, null for what needs log-probabil
     result.warnings.map(({ code, message }) => [`${code}: ${message}`, true]),
   );
   expect(Object.keys(warnings)).toEqual([
-    "too-few-samples: 1 questions with fewer than 2 samples were left out: one sample has no semantic entropy",
+    "too-few-samples: 1 questions with fewer than 2 samples were left out, since semantic entropy needs at least 2.",
     expect.stringMatching(/^uneven-samples/),
     expect.stringMatching(/^few-questions/),
-    "estimate-missing: semantic_entropy, regular_entropy: null for 2 of 2 questions, which lack log-probabilities and token counts of answers; discrete_semantic_entropy does without them",
-    "estimate-missing: sum_logprob_semantic_entropy: null for 2 of 2 questions, which lack log-probabilities of whole answers",
-    "estimate-missing: mean_token_entropy: null for 2 of 2 questions, which lack entropies of tokens",
+    "estimate-missing: semantic_entropy, regular_entropy: null for 2 of 2 questions, which lack log-probabilities and token counts of answers. discrete_semantic_entropy does not need them.",
+    "estimate-missing: sum_logprob_semantic_entropy: null for 2 of 2 questions, which lack log-probabilities of whole answers.",
+    "estimate-missing: mean_token_entropy: null for 2 of 2 questions, which lack token entropies.",
   ]);
 });
 
@@ -171,7 +171,7 @@ test("auto goes by what the answers are; a model that it needs and cannot have i
     score(path, { equivalence: "nli", models: createFakeMeaningModels({ entailer }) }),
   ).rejects.toMatchObject({
     code: "missing-input",
-    message: expect.stringContaining('Put it in as "question"'),
+    message: expect.stringContaining('Add it as "question"'),
   });
 });
 
@@ -180,7 +180,7 @@ test("what stands in the way is an error that says so", async () => {
   await writeFile(path, '{"answers":["alone"]}\nnonsense');
   await expect(score(path)).rejects.toMatchObject({
     code: "too-few-questions",
-    message: expect.stringMatching(/got 1 questions with one\. line 2: partial last line/),
+    message: expect.stringMatching(/got 1 questions with one sample\. line 2: partial last line/),
   });
   await expect(score(join(folder, "none"))).rejects.toMatchObject({ code: "missing-input" });
   await expect(score(path, { estimates: ["nonsense"] })).rejects.toMatchObject({ code: "bad-option" });

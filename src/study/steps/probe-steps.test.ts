@@ -232,7 +232,7 @@ describe("degenerate studies", () => {
     expect(evaluation.warnings).toContainEqual({
       code: "no-familiarity",
       message:
-        "The accuracy probe cannot tell which questions are unfamiliar: 9 validation questions have a state, and a level of 0.05 takes 19. Add questions.",
+        "The accuracy probe cannot tell which questions are unfamiliar: 9 validation questions have a state, but a level of 0.05 needs at least 19. Add questions.",
     });
     expect(evaluation.familiarity).toEqual({ accuracy_probe: null, se_probe: null });
   });

@@ -151,7 +151,7 @@ describe("transferProbes refuses", () => {
   };
 
   it("one data set, and a folder given twice", async () => {
-    expect(await refusal([study.root])).toMatch(/one data set, .*\/math, and transfer takes two/);
+    expect(await refusal([study.root])).toMatch(/one data set, .*\/math, but transfer needs two/);
     expect(await refusal([study.root, study.root])).toMatch(/given twice/);
   });
 
