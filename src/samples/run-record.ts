@@ -78,7 +78,7 @@ export interface RunRecord {
 }
 
 /**
- * A run record from one line's value, with every field checked and the token lists held against each other.
+ * A run record from one line's value, with every field checked and the token lists compared with each other.
  * @throws TypeError with the reason, for the problem report
  */
 export function parseRun(value: unknown): RunRecord {

@@ -1,7 +1,7 @@
 import type { RunRecord } from "./run-record.ts";
 
 /**
- * The K answers that were sampled to one question, as a struct of arrays. null: not known of at least one of the
+ * The K answers sampled to one question, as a struct of arrays. null: not known for at least one of the
  * answers, since the tool that sampled them does not say. Clusters, verdicts and hidden states are evidence about
  * samples and are kept beside them.
  */
@@ -37,7 +37,7 @@ export interface Samples {
   readonly best: BestAnswer | null;
 }
 
-/** Samples whose answers were looked for in the texts. */
+/** Samples whose answers were extracted from the texts. */
 export type ExtractedSamples = Samples & { readonly extracted: readonly (string | null)[] };
 
 /** One answer, as the tool that sampled it recorded it; null: it does not say. */

@@ -13,11 +13,11 @@ export interface AnswerSource {
   readState(offset: number): Promise<Float32Array>;
   /** Of the next-token distributions at the answer's tokens [start, end), nats. */
   readEntropies(span: readonly [number, number]): Promise<readonly number[]>;
-  /** What makes the answer another than the model's own. */
+  /** How the answer differs from one that the model would generate. */
   readonly warnings: readonly string[];
 }
 
-/** A prompt that was run, and what an answer to it is read with. */
+/** A prompt that has been processed, and what is needed to read an answer to it. */
 export interface PromptRun {
   readonly model: LanguageModel;
   /** With the layers that the probe reads. */
@@ -53,9 +53,9 @@ const PREDICTED_AT_A_TIME = 64;
 
 /**
  * Takes a text as the answer, whole and complete, as the model would have generated it: reasoning and tags included. It
- * is tokenised by itself, and followed by what ends an answer: the first stop string where the prompt's format has one,
- * else an end token, the likeliest after the text where there are several. A text that has its end already gets no
- * other. Nothing is generated; it is read in one pass on top of the prompt's, as far as is asked for.
+ * is tokenised by itself, and followed by what ends an answer: the first stop string if the prompt's format has one,
+ * else an end token, the likeliest after the text if there are several. A text that already has its end gets no
+ * other. Nothing is generated; the text is read in one pass after the prompt's, as far as requested.
  * @param readsEnd whether the end itself will be read, so that it matters which one it is
  * @throws SepError `bad-option` for a text that continues after an end; `prompt-too-long`
  */
@@ -114,7 +114,7 @@ export async function takeAnswer(
         entropies.push(...(await entropyOf(step.logits, tokens.length)));
         suffix = step.suffix;
       }
-      // rounding can leave a hair below zero where one token has all the probability
+      // rounding can give slightly less than zero if one token has all the probability
       return entropies.slice(begin, stop).map((entropy) => Math.max(0, entropy));
     },
     warnings: [

@@ -15,12 +15,12 @@ import { requireRoom, resolveSampler } from "../study/sampling/resolve-sampler.t
 
 /** What may be chosen when a question is scored. */
 export interface GenerationChoice {
-  /** Needed only where the probe's record has no more than a hash of it: few-shot prompts and templates. */
+  /** Needed only if the probe records just a hash of it: few-shot prompts and templates. */
   readonly promptFormat?: PromptFormat | undefined;
-  /** Of a probe that has no record; one that has is asked as recorded. */
+  /** Only for probes without a recorded prompt; others use the recorded one. */
   readonly systemPrompt?: string | undefined;
   readonly enableThinking?: boolean | undefined;
-  /** `greedy`: the likeliest token each time; `study`: as the answers were drawn that the probe was calibrated on. */
+  /** `greedy`: the likeliest token each time; `study`: with the sampler of the answers that the probe was calibrated on. */
   readonly sampling?: "greedy" | "study";
   readonly maxNewTokens?: number | undefined;
 }
@@ -34,7 +34,7 @@ export interface ResolvedGeneration {
 }
 
 /**
- * Asks as the probe's own training answers were asked: other prompts lead to other states.
+ * Prompts as for the probe's training answers, since other prompts lead to other states.
  * @throws SepError `probe-mismatch` for a prompt that is not the recorded one, `bad-option` where the record has only
  *   its hash and it is not given
  */

@@ -25,14 +25,14 @@ import { type GenerationChoice, resolveGeneration } from "./resolve-generation.t
 
 export interface ScoreQuestionOptions extends GenerationChoice, AssessRiskOptions {
   /**
-   * Leaves out the answer where the risk is read before generating and says to abstain: it then costs one pass over
+   * Leaves out the answer if the risk is read before generating and says to abstain; it then costs one pass over
    * the prompt.
    */
   readonly skipAbstained?: boolean;
   readonly seed?: number;
 }
 
-/** One question with its answer, and what the probe says of it. Numbers that are not there are null. */
+/** One question with its answer, and the probe's assessment of it. Missing numbers are null. */
 export interface ScoredQuestion {
   readonly question: string;
   /** What came after the reasoning; null if it was not generated. */
@@ -69,7 +69,7 @@ export interface ScoredQuestion {
 }
 
 export interface ScoreOptions {
-  /** What the answer's random numbers depend on, where it is not greedy. */
+  /** What the answer's random numbers depend on, if it is not greedy. */
   readonly id?: string;
   /**
    * The whole answer as the model would generate it, reasoning and its tags included: it is read instead of generated.
@@ -213,7 +213,7 @@ const NO_ANSWER = {
 
 type Assessed = Pick<ScoredQuestion, "score" | "risk" | "decision" | "abstain_reason" | "familiarity">;
 
-/** Without its features an answer cannot be judged, and is not given, as `isAnswered` has it. */
+/** An answer without the probe's features cannot be assessed and is not given; see `isAnswered`. */
 function assess(probe: Probe, input: ProbeInput | null, options: Required<AssessRiskOptions>): Assessed {
   if (input !== null) return assessRisk(probe, input, options)[0] as RiskAssessment;
   const hasThreshold = (findDecision(probe, options.decide)?.threshold ?? null) !== null;

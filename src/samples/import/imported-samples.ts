@@ -20,7 +20,7 @@ export interface ImportedAnswer extends Answer {
   readonly hiddenState?: readonly number[] | null;
 }
 
-/** What a file held, and what of it could not be used. */
+/** The contents of a file, and what could not be used. */
 export interface ReadRuns {
   readonly questions: readonly ImportedSamples[];
   readonly problems: readonly LineProblem[];

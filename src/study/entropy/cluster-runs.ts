@@ -31,7 +31,7 @@ export type QuestionOf = (samples: Pick<ExtractedSamples, "id" | "question">) =>
 export interface ClusteredRuns {
   readonly samples: ExtractedSamples;
   readonly clusters: ClusteredAnswers;
-  /** What models saw in the answers; matrices that the verdicts do not fill are there with `evidence` only. */
+  /** The models' evidence on the answers; matrices that the verdicts do not fill exist only with `evidence`. */
   readonly evidence: PairEvidence;
 }
 

@@ -94,5 +94,5 @@ export async function* computeEntropy(
   });
 }
 
-/** Runs of version 0.1 do not say what was asked; their prompt has it among other words, and is no substitute. */
+/** Runs of version 0.1 do not record the question; their prompt contains it among other text, and is no substitute. */
 const lacksQuestion = ({ question }: Samples): boolean => question === null;

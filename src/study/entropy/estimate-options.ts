@@ -48,6 +48,6 @@ export function describeEstimates({
   };
 }
 
-/** Whether one of the estimates that were asked for needs it. */
+/** Whether one of the requested measures needs it. */
 export const needs = ({ estimates = "default" }: EstimateOptions, ...any: readonly EstimateNeed[]): boolean =>
   chooseEstimates(estimates).some((estimate) => estimate.needs.some((need) => any.includes(need)));

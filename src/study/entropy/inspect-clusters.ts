@@ -84,7 +84,7 @@ async function* computeView(
   return null;
 }
 
-/** Runs of version 0.1 do not say what was asked. */
+/** Runs of version 0.1 do not record the question. */
 async function readWords(path: string, own: readonly ExtractedSamples[]): Promise<QuestionOf> {
   const { question } = own[0]!;
   return question === null ? readQuestionTexts(path, own) : () => question;

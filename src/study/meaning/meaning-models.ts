@@ -39,7 +39,7 @@ export interface MeaningModels {
 
 export interface OpenEmbedder {
   readonly embedder: TextEmbedder;
-  /** The least cosine of two answers with the same meaning, where the user gives none. */
+  /** The smallest cosine of two answers with the same meaning, if the user gives none. */
   readonly defaultThreshold: number;
 }
 

@@ -29,7 +29,7 @@ interface OpenEquivalenceOptions {
 }
 
 /**
- * Opens the relation of a name, with the model that it needs. There is no other relation in its place where the model
+ * Opens the relation with a name and the model that it needs. No other relation replaces it if the model
  * cannot be had: that would change every number.
  * @throws SepError `bad-option`, and those of the models, with the ways out
  */

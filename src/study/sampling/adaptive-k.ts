@@ -20,9 +20,9 @@ export interface AdaptiveOptions {
 
 /** Samples no more answers than the decision takes. */
 export interface AdaptiveK extends AsyncDisposable {
-  /** All that decides where it stops, for the manifest. */
+  /** Everything that decides where it stops, for the manifest. */
   readonly settings: Json;
-  /** No run ids when no further answers can change the decision, or all K are there. */
+  /** No run ids if no further answers can change the decision, or if all K exist. */
   readonly nextRunIds: NextRunIds;
 }
 

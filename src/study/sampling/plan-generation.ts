@@ -51,7 +51,7 @@ export interface GenerateRunsOptions extends StepControl {
    */
   readonly answers?: AnswerRole;
   readonly limit?: number | undefined;
-  /** In a plan: what the question file will hold, which an earlier step is to write. */
+  /** In a plan: the future content of the question file, which an earlier step will write. */
   readonly pendingQuestions?: readonly Question[] | undefined;
   readonly seed?: number | undefined;
   readonly promptFormat?: StudyPromptFormat | undefined;
@@ -209,7 +209,7 @@ function warnOfThinking(
   ];
 }
 
-/** How questions are asked, with the files that the settings name read. */
+/** How questions are prompted, with the files that the settings name already read. */
 export interface ReadPrompt {
   readonly promptFormat: StudyPromptFormat;
   readonly systemPrompt: string | undefined;
