@@ -68,7 +68,7 @@ const withIdentity = <Part extends AnswerBackend | StateBackend>(part: Part, ide
     },
   });
 
-/** A user's backend may be of one kind only. @throws SepError `bad-backend` */
+/** A user's backend may have only some parts. @throws SepError `bad-backend` */
 export function requirePart<Part extends "answers" | "states">(
   backend: Backend,
   part: Part,
@@ -101,7 +101,7 @@ async function importOpen(path: string, file: string): Promise<OpenBackend> {
   );
 }
 
-/** Names that run records have of the backends here. */
+/** Names of the built-in backends in run records. */
 const OWN_NAMES: ReadonlySet<string> = new Set([
   "local",
   "hf",
@@ -129,7 +129,7 @@ const PART = {
   identity: z.json("JSON of all that decides its outputs"),
 };
 
-/** What a step would stumble over later; each message says what is expected. */
+/** Problems that a step would run into later; each message says what is expected. */
 const BACKEND = z
   .object(
     {

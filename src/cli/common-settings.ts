@@ -3,7 +3,7 @@ import { flag, redescribe, setting, text } from "../study/settings/setting.ts";
 import { parseShard, type Shard } from "../study/shards/shard.ts";
 import { openShard, type Workspace, withStudyRuns } from "../study/workspace.ts";
 
-/** Stands on the command line only, and not in a file of settings. */
+/** Only for the command line, not for a file of settings. */
 const onCommandLine = <S extends z.ZodType>(schema: S): S => redescribe(schema, { inFile: false });
 
 /** Of every step: where it works, and what it prints. */

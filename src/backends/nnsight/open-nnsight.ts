@@ -16,9 +16,9 @@ import type { OpenRequest } from "./sidecar-message.ts";
 import { type Sidecar, startSidecar } from "./start-sidecar.ts";
 
 export interface OpenNnsightOptions {
-  /** A Python that has nnsight; `uv` makes one when not given. */
+  /** A Python with nnsight; by default `uv` makes one. */
   readonly python?: string | undefined;
-  /** PyTorch's name of a device, or `auto`: cuda where there is one, else the CPU. */
+  /** PyTorch's name of a device, or `auto`: cuda if available, else the CPU. */
   readonly device?: string | undefined;
   /** PyTorch's name of a floating-point type, or `auto`: what the checkpoint states. */
   readonly dtype?: string | undefined;
@@ -97,7 +97,7 @@ function checkRemote(reference: string, env: Readonly<Record<string, string | un
     );
 }
 
-/** What the process does before it is ready. */
+/** Notes on what the process does before it is ready. */
 async function* reportStart(
   starting: AsyncGenerator<string, Sidecar>,
 ): AsyncGenerator<OpeningEvent, Sidecar> {
@@ -121,11 +121,11 @@ export interface NnsightBackendOptions {
   readonly fingerprints: Readonly<Record<string, string>>;
 }
 
-/** Questions whose requests stand in line, so that the process never waits for the next. */
+/** Questions whose requests are queued, so that the process never waits for the next. */
 const CONCURRENCY = 2;
 
 /**
- * Reads states in a Python process under nnsight. The sidecar belongs to whoever started it.
+ * Reads states in a Python process under nnsight. Whoever started the sidecar must dispose of it.
  * @throws SepError `bad-checkpoint` if the checkpoint's config and what was loaded have different sizes
  */
 export function createNnsightBackend({

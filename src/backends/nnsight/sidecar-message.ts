@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { SepError } from "../../errors.ts";
 
-/** What the Python process is asked to load. */
+/** What the Python process has to load. */
 export interface OpenRequest {
   readonly kind: "open";
   /** A folder in Hugging Face format, or with `remote` a model on the hub. */
@@ -69,7 +69,7 @@ const MESSAGE: z.ZodType<SidecarMessage> = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("error"), id: z.int().nullable(), code: z.string(), message: z.string() }),
 ]);
 
-/** @returns null for a line that is none of the protocol's */
+/** @returns null for a line that is not part of the protocol */
 export function parseSidecarMessage(line: string): SidecarMessage | null {
   try {
     return MESSAGE.safeParse(JSON.parse(line)).data ?? null;
@@ -78,10 +78,10 @@ export function parseSidecarMessage(line: string): SidecarMessage | null {
   }
 }
 
-/** The packages that the Python process imports, as pip takes them. */
+/** The packages that the Python process imports, as arguments of pip. */
 const PACKAGES = "nnsight torch transformers safetensors accelerate";
 
-/** Why a read failed, or why the process did not get ready, in words that say what to do. */
+/** Turns the failure of a read, or of the start, into an error that says what to do. */
 export function explainSidecarError(code: string, message: string): SepError {
   switch (code) {
     case "nnsight-missing":

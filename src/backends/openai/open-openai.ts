@@ -44,7 +44,7 @@ export async function* openOpenai(
 
 /**
  * A judge behind `POST /chat/completions`, decoded greedily. Lost connections, 408, 429 and server errors are tried
- * again; what else goes wrong ends the work.
+ * again; any other failure ends the work.
  * @throws SepError `bad-option` if the address is not valid; on asking, `judge-failed`
  */
 export function createServerJudge(options: ServerJudgeOptions): JudgeModel {
@@ -67,9 +67,9 @@ export function createServerJudge(options: ServerJudgeOptions): JudgeModel {
   };
 }
 
-/** Room for a model that reasons in front of its word. */
+/** Room for a model that reasons before its verdict. */
 const MAX_TOKENS = 1024;
-/** A server that says nothing for so long never will. */
+/** A server that has not answered for so long never will. */
 const REQUEST_LIMIT_MS = 300_000;
 /** With 1 + 2 + 4 + 8 s between them. */
 const TRIES = 5;

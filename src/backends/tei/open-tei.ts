@@ -17,9 +17,9 @@ import { fingerprint } from "../../store/fingerprint.ts";
 import { redactStrings } from "../../text/redact.ts";
 import type { BackendWith, OpenBackendOptions } from "../backend.ts";
 
-/** What text-embeddings-inference takes at a time unless it was told otherwise (`--max-client-batch-size`). */
+/** The default batch size of text-embeddings-inference (`--max-client-batch-size`). */
 const MAX_BATCH = 32;
-/** Batches under way at a time: the server queues them anyway, and 429 says that its queue is full. */
+/** Batches in flight: the server queues them anyway, and 429 says that its queue is full. */
 const BATCHES_AT_A_TIME = 8;
 
 type Pair = readonly [premise: string, hypothesis: string];
@@ -114,7 +114,7 @@ interface Prediction {
   readonly score: number;
 }
 
-/** The labels come with every prediction, the likeliest first; their names decide, their order says nothing. */
+/** The labels come with every prediction, the likeliest first; their names matter, not their order. */
 async function readLabels(
   pool: ServerPool,
   model: string,
@@ -124,7 +124,7 @@ async function readLabels(
   return readNliLabels(model, predictions.map(({ label }) => label).toSorted());
 }
 
-/** A batch that is too large for the server (413) is asked in halves; a pair alone is cut off by the server. */
+/** A batch that is too large for the server (413) is sent in halves; a single pair is truncated by the server. */
 async function predict(
   pool: ServerPool,
   model: string,

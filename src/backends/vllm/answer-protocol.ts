@@ -4,11 +4,11 @@ import { SepError } from "../../errors.ts";
 import { quoteAnswer } from "../../net/describe-outcome.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 
-/** Which of a server's two ways to ask: by the prompt's token ids, or by messages that it renders itself. */
+/** The server's API for prompts: token ids, or messages that it renders itself. */
 export const ANSWER_APIS = ["completions", "chat"] as const;
 export type AnswerApi = (typeof ANSWER_APIS)[number];
 
-/** As many as vLLM gives without being asked to allow more (`--max-logprobs`). */
+/** The most that vLLM returns by default (`--max-logprobs`). */
 export const TOP_LOGPROBS = 20;
 
 export interface AnswerRequestOptions {
@@ -28,7 +28,7 @@ export const answerPath = (api: AnswerApi): string => (api === "chat" ? "/chat/c
 
 /**
  * The body of a request for one answer. Every setting of the sampler is sent, since a server has defaults of its own
- * from the model's generation_config.json. One answer a request, although `n` would give several: not every server
+ * from the model's generation_config.json. One answer per request, although `n` would give several: not every server
  * gives each of the n a random stream of its own, and a request that fails then loses one answer and not K.
  * @see https://docs.vllm.ai/en/stable/serving/openai_compatible_server.html
  */
@@ -80,7 +80,7 @@ export interface ServedAnswer {
   /** [T] log-probability of the most likely token, nats. */
   readonly highest: readonly number[];
   readonly finishReason: "stop" | "length";
-  /** The stop token that ended it, where one did that the request did not name. */
+  /** The stop token that ended it, if the request did not name it. */
   readonly stopToken: number | null;
   /** The server writes hidden states of each answer to a file. */
   readonly extractsStates: boolean;
@@ -201,7 +201,7 @@ function readSteps({ logprobs }: Choice, source: string): readonly Step[] {
   }));
 }
 
-/** A server adds the token it drew where that is none of the most likely ones; it is not one of them. */
+/** If the sampled token is not among the most likely ones, a server adds it to the list; it is removed here. */
 const mostLikely = (logprobs: readonly number[]): readonly number[] =>
   logprobs.toSorted((a, b) => b - a).slice(0, TOP_LOGPROBS);
 

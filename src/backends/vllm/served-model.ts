@@ -14,7 +14,7 @@ export interface ServedModel {
 }
 
 export interface FindServedModelOptions {
-  /** The name that the server was told to use, where it is not the model's own. */
+  /** The name that the server was told to use, if it is not the model's own. */
   readonly servedName?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }

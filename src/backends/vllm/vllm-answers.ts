@@ -22,16 +22,16 @@ import { checkTokenizer, type ServedModel } from "./served-model.ts";
 
 export interface VllmAnswersOptions {
   readonly model: ModelProfile;
-  /** The servers; they belong to whoever made the pool. */
+  /** The servers; whoever made the pool must dispose of it. */
   readonly pool: ServerPool;
   /** How the servers call the model. */
   readonly served: ServedModel;
   readonly api?: AnswerApi | undefined;
-  /** Questions under way at a time at each server. */
+  /** Questions sent to each server in parallel. */
   readonly concurrency?: number | undefined;
 }
 
-/** vLLM runs 256 sequences at a time unless told otherwise; with ten answers per question, this fills it. */
+/** vLLM runs 256 sequences at a time by default; with ten answers per question, this fills it. */
 export const DEFAULT_CONCURRENCY = 32;
 
 /**
@@ -88,7 +88,7 @@ export function createVllmAnswers({
   };
 }
 
-/** What is known of such a backend without a server. */
+/** The properties of such a backend that are known without a server. */
 export function describeVllmAnswers(
   model: ModelProfile,
   api: AnswerApi = "completions",
@@ -132,7 +132,7 @@ async function request(
   return read;
 }
 
-/** In chat the server renders the template itself, and its own may be another. */
+/** In chat the server renders the template itself, and its template may differ. */
 function requireSamePrompt({ promptIds }: ServedAnswer, { tokenIds }: Prompt, source: string): void {
   if (promptIds === null) return;
   const differs = tokenIds.findIndex((id, index) => promptIds[index] !== id);
@@ -147,7 +147,7 @@ function requireSamePrompt({ promptIds }: ServedAnswer, { tokenIds }: Prompt, so
   );
 }
 
-/** The server's own text is not read: its token ids have all that was drawn, the tokens of a stop string too. */
+/** The server's own text is not read: its token ids include everything sampled, also the tokens of a stop string. */
 function describe(
   { tokenIds, logprobs, entropies, finishReason, stopToken }: ServedAnswer,
   { tokenizer: { decode }, endTokenIds }: ModelProfile,
@@ -196,7 +196,7 @@ async function checkServers(
   await checkLogprobs(pool, prompt, { model: name, api, endTokenIds: model.endTokenIds, signal });
 }
 
-/** Draws one token twice, since an answer's settings must not change what its log-probabilities are. */
+/** Samples one token twice, since the sampler's settings must not change the log-probabilities. */
 async function checkLogprobs(
   pool: ServerPool,
   prompt: Prompt,
@@ -236,5 +236,5 @@ const PLAIN_SAMPLER: SamplerSettings = {
   stopTokenIds: [],
 };
 
-/** Half precision in another batch moves a log-probability by a few hundredths. */
+/** Half precision in another batch changes a log-probability by a few hundredths. */
 const RAW_TOLERANCE = 0.1;

@@ -47,7 +47,7 @@ export function createVllmPooledStates({
   };
 }
 
-/** What is known of such a backend without a server. */
+/** The properties of such a backend that are known without a server. */
 export function describeVllmPooledStates(
   model: ModelProfile,
 ): Pick<StateBackend, "name" | "model" | "identity" | "metadata" | "normState" | "layers"> {

@@ -13,12 +13,12 @@ import { createRequestNames, type RequestNames, readStatesFile } from "./states-
 
 export interface VllmStatesOptions {
   readonly model: ModelProfile;
-  /** The servers; they belong to whoever made the pool. */
+  /** The servers; whoever made the pool must dispose of it. */
   readonly pool: ServerPool;
   readonly served: ServedModel;
   /** The layers that the servers were started to extract, ascending. */
   readonly layers: readonly number[];
-  /** Questions under way at a time at each server. */
+  /** Questions sent to each server in parallel. */
   readonly concurrency?: number | undefined;
   /** How long after an answer its file may be written. */
   readonly waitMs?: number | undefined;
@@ -28,7 +28,7 @@ export interface VllmStatesOptions {
 const DEFAULT_CONCURRENCY = 8;
 /** A file of gigabytes on a slow disk. */
 const WAIT_MS = 30_000;
-/** A file that is bad once may be whole the next time. */
+/** A file that is bad once may be complete the next time. */
 const TRIES = 4;
 
 /**
@@ -80,7 +80,7 @@ export function createVllmStates({
   };
 }
 
-/** What is known of such a backend without a server. */
+/** The properties of such a backend that are known without a server. */
 export function describeVllmStates(
   model: ModelProfile,
   extracted: readonly number[],
@@ -92,7 +92,7 @@ interface ReadOptions {
   readonly pool: ServerPool;
   readonly served: ServedModel;
   readonly names: RequestNames;
-  /** Folders that the servers write to, as they come to be known. */
+  /** Folders that the servers write to, as they become known. */
   readonly folders: Set<string>;
   readonly expected: { readonly layerCount: number; readonly hiddenSize: number };
   readonly waitMs: number;

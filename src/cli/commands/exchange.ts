@@ -33,7 +33,7 @@ const ARRAYS = {
   json: OUTPUT.json,
 };
 
-/** All that is known of each answer, as a table. */
+/** Everything that is known about each answer, as a table. */
 export const EXPORT_TABLE: Command = defineCommand({
   name: "export table",
   summary: "write a table of all answers with their grades, uncertainty measures and probe scores",
@@ -125,7 +125,7 @@ interface ExportedFile {
 }
 
 /**
- * Writes files unless they are there, and says what was written.
+ * Writes files unless they exist, and says what was written.
  * @returns the exit code
  * @throws SepError `output-differs` if a file exists
  */
