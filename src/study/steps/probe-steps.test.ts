@@ -316,7 +316,7 @@ describe("degenerate studies", () => {
     expect(results[0]!.counts.ood_also_in_math).toBe(20);
     expect(results[0]!.warnings).toContainEqual({
       code: "no-ood",
-      message: expect.stringMatching(/^All 20 questions of the second set stand in the first/),
+      message: expect.stringMatching(/^All 20 questions of the second set are also in the first/),
     });
     expect((await readEvaluation(workspace)).ood_test).toBeUndefined();
     expect(results.every(({ status }) => status === "ran")).toBe(true);
