@@ -39,7 +39,11 @@ describe("scoreProbe", () => {
   });
 
   it.each<[string, Partial<StatesPlace>, RegExp]>([
-    ["position", { position: "before-generation" }, /position "think-end", but these states are from "before-gen/],
+    [
+      "position",
+      { position: "before-generation" },
+      /position "think-end", but these states are from "before-gen/,
+    ],
     ["layer", { layer: 1 }, /layer 2, but these states are from layer 1/],
     ["number of layers", { layerCount: 2, width: 1 }, /expects width 2, trace has 1/],
     ["side of the final norm", { normState: "final-norm" }, /norm_state "residual".*"final-norm"/],
