@@ -326,7 +326,7 @@ describe("edited clusters", () => {
       'line 2 has question "q3", for which there are no runs',
       'line 3 has question "q1" again',
       "run 1 is in more than one place",
-      "run 9 is none of the question's runs",
+      "run 9 is not one of the question's runs",
       "run 2 is in no cluster",
       'question "q2" is missing',
     ])
