@@ -75,7 +75,7 @@ describe("errors", () => {
       ["generate", "--max-new-tokens", "99999999"],
       "Got --max-new-tokens 99999999, expected an integer >= 1 and <= 10000000",
     ],
-    [["run", "--runs", "1"], "Got --runs 1, and semantic entropy compares the answers to a question"],
+    [["run", "--runs", "1"], "Got --runs 1, but semantic entropy compares the answers to a question"],
     [["generate", "--backend", "vllm", "--dtype", "int8"], "Got --dtype int8 with vLLM"],
     [["generate", "--backend", "vllm", "--vllm-url", "localhost"], "expected an address like"],
     [

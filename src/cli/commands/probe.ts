@@ -52,7 +52,7 @@ const MOST_COLUMNS = 110;
 /** A probe for other programs. */
 export const PROBE_EXPORT: Command = defineCommand({
   name: "probe export",
-  summary: "write a probe for other programs: ONNX, NumPy, scikit-learn, or this package's portable format",
+  summary: "write a probe for other programs: ONNX, NumPy, scikit-learn, or a portable format",
   options: {
     probe: operand("FILE", "The probe's .json file, with its weights beside it."),
     format: setting(
