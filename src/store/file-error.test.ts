@@ -83,7 +83,7 @@ test("folders are made one below the other, by any number at once", async () => 
 test.skipIf(process.platform !== "linux")("a folder that takes none is said at once", async () => {
   await expect(makeFolder("/proc/x/y")).rejects.toMatchObject({
     code: "permission-denied",
-    message: "The folder /proc/x cannot be made: /proc does not allow new folders. Use another folder.",
+    message: "The folder /proc/x cannot be created: /proc does not allow new folders. Use another folder.",
   });
 });
 
