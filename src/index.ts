@@ -165,9 +165,9 @@ export type { PlattScaling } from "./math/logistic.ts";
 export { averagePrecision, type RocPoint, rocCurve } from "./math/roc-curve.ts";
 export {
   type ClusterAnswersOptions,
+  type ClusteredAnswers,
   type ClusterOptions,
   clusterAnswers,
-  type JudgedClusters,
 } from "./meaning/cluster-answers.ts";
 export {
   type CosineEquivalenceOptions,
@@ -175,7 +175,7 @@ export {
   type TextEmbedder,
 } from "./meaning/cosine-equivalence.ts";
 export type { Entailer, EntailmentVerdict } from "./meaning/entailer.ts";
-export type { AnswerPair, Equivalence, JudgedPair, PairVerdict } from "./meaning/equivalence.ts";
+export type { AnswerPair, ComparedPair, Equivalence, PairVerdict } from "./meaning/equivalence.ts";
 export {
   createExactEquivalence,
   createHybridEquivalence,

@@ -69,7 +69,7 @@ const withIdentity = <Part extends AnswerBackend | StateBackend>(part: Part, ide
     },
   });
 
-/** A user's backend may be of one kind only. @throws SepError `bad-backend` */
+/** A user's backend may have only some parts. @throws SepError `bad-backend` */
 export function requirePart<Part extends "answers" | "states">(
   backend: Backend,
   part: Part,
@@ -78,7 +78,7 @@ export function requirePart<Part extends "answers" | "states">(
   if (found !== undefined) return found as NonNullable<Backend[Part]>;
   throw new SepError(
     "bad-backend",
-    `The backend ${backend.name} has no ${part}, and this step needs them. Give its object \`${part}\`, as docs/library.md shows, or use another --backend.`,
+    `The backend ${backend.name} has no ${part}, which this step needs. Add \`${part}\` to its object, as docs/library.md shows, or use another --backend.`,
   );
 }
 
@@ -116,7 +116,7 @@ async function importOpen(path: string, file: string): Promise<OpenBackend> {
   );
 }
 
-/** Names that run records have of the backends here. */
+/** Names of the built-in backends in run records. */
 const OWN_NAMES: ReadonlySet<string> = new Set([
   "local",
   "hf",
@@ -144,7 +144,7 @@ const PART = {
   identity: z.json("JSON of all that decides its outputs"),
 };
 
-/** What a step would stumble over later; each message says what is expected. */
+/** Problems that a step would run into later; each message says what is expected. */
 const BACKEND = z
   .object(
     {

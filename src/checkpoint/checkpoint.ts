@@ -13,7 +13,7 @@ import { readWeightIndex, weightFiles } from "./weight-index.ts";
 export interface Checkpoint {
   /** `config.json`, or what stands for it. */
   readonly config: ConfigReader;
-  /** `generation_config.json`; null where there is none. */
+  /** `generation_config.json`; null if there is none. */
   readonly generation: ConfigReader | null;
   readonly weights: WeightIndex;
   readonly tokenizer: TextTokenizer;

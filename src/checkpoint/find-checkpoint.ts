@@ -10,7 +10,7 @@ import {
 import type { OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
 
 /**
- * Opens what a model reference stands for; downloads it without a word if it is a model of the hub that is not in
+ * Opens what a model reference stands for; downloads it silently if it is a model on the hub that is not in
  * the cache. Use `locateCheckpoint` to see the download's progress.
  * @throws SepError as `locateCheckpoint` and the opener do
  */

@@ -47,8 +47,8 @@ export interface LoadModelOptions {
 const WORTH_SPLITTING_BYTES = 80_000_000;
 
 /**
- * Loads a causal language model. A model of the hub that is not in the cache is downloaded first.
- * @param reference `pocket`, the embedded model; a folder in Hugging Face format; a `.gguf` file; or a model of the hub
+ * Loads a causal language model. A model on the hub that is not in the cache is downloaded first.
+ * @param reference `pocket`, the embedded model; a folder in Hugging Face format; a `.gguf` file; or a model on the hub
  * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `hostile-model`, `unsupported-model`, `model-too-large`,
  *   `model-not-found`; `device-unavailable` as `resolveDevice`; those of the hub as `pullModel`
  */

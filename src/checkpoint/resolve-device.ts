@@ -65,7 +65,7 @@ const hasDtype = (device: DeviceName, dtype: ModelDtype): boolean => {
 const lacksDtype = (device: DeviceName, dtype: ModelDtype): SepError =>
   new SepError(
     "bad-option",
-    `Got --dtype ${dtype} with --device ${device}, expected float32 there: ${dtype} is computed on the cpu only.`,
+    `Got --dtype ${dtype} with --device ${device}, expected float32 there: ${dtype} runs on the CPU only.`,
   );
 
 /**

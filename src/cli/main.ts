@@ -37,7 +37,7 @@ for (const [name, stream] of [
     if (signal.aborted) return;
     const isClosed = ["EPIPE", "EOF", "ERR_STREAM_DESTROYED"].includes(cause.code ?? "");
     const lost = isClosed
-      ? new SepError("output-closed", `Nobody reads ${name} any more.`, { cause })
+      ? new SepError("output-closed", `The reader of ${name} has gone away.`, { cause })
       : explainFileError(cause, name);
     if (!(lost instanceof SepError)) throw cause;
     if (!isClosed && stream !== process.stderr) process.stderr.write(`sep: ${lost.message} [${lost.code}]\n`);

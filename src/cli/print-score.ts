@@ -61,7 +61,7 @@ function describeFamiliarity(
 
 const NAME_WIDTH = 10;
 
-/** What a line of a stream is answered with; `id` is as it was given, null where there was none. */
+/** What a line of a stream is answered with; `id` is as it was given, null if there was none. */
 export type ScoredLine =
   | ({ readonly id: string | number | null } & ScoredQuestion)
   | {
@@ -74,7 +74,7 @@ export type ScoredLine =
 /**
  * Scores a stream of `{"id"?, "question", "answer"?}` lines, one JSON value each, in their order and as they come. A line that
  * cannot be used, or whose question cannot be answered, is answered with the error; blank lines with nothing.
- * @throws what is no SepError, and SepError `interrupted`
+ * @throws any error that is not a SepError, and SepError `interrupted`
  */
 export async function* scoreLines(
   scorer: QuestionScorer,

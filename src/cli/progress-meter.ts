@@ -13,7 +13,7 @@ export interface PartProgress {
   readonly total: number;
   readonly detail: string;
   readonly elapsedMs: number;
-  /** Units a second in this run; null before the first unit. Units found on disk do not count. */
+  /** Units per second in this run; null before the first unit. Units found on disk do not count. */
   readonly ratePerSecond: number | null;
   /** null while the rate is not known. */
   readonly etaMs: number | null;

@@ -84,7 +84,7 @@ describe("errors", () => {
       ["generate", "--max-new-tokens", "99999999"],
       "Got --max-new-tokens 99999999, expected an integer >= 1 and <= 10000000",
     ],
-    [["run", "--runs", "1"], "Got --runs 1, and semantic entropy compares the answers to a question"],
+    [["run", "--runs", "1"], "Got --runs 1, but semantic entropy compares the answers to a question"],
     [["generate", "--backend", "vllm", "--dtype", "int8"], "Got --dtype int8 with vLLM"],
     [["generate", "--backend", "vllm", "--vllm-url", "localhost"], "expected an address like"],
     [
@@ -167,8 +167,6 @@ describe("errors", () => {
     const cli = createFakeCli();
     cli.abort();
     expect(await runCli(["entropy", "--out", "/nowhere"], cli.context)).toBe(130);
-    expect(cli.stderr()).toContain(
-      "run the same command again to go on from there. [interrupted; see docs/errors.md]",
-    );
+    expect(cli.stderr()).toContain("run the same command again to resume. [interrupted; see docs/errors.md]");
   });
 });

@@ -180,5 +180,5 @@ function parseObject(name: string, bytes: Uint8Array): Record<string, unknown> {
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
-  throw new SepError("bad-checkpoint", `${name} holds no JSON object.`);
+  throw new SepError("bad-checkpoint", `${name} is not a JSON object.`);
 }

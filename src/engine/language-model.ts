@@ -37,7 +37,7 @@ export interface LanguageModel extends AsyncDisposable {
   readonly tokenizer: TextTokenizer;
   /** Tokens that end an answer. */
   readonly endTokenIds: ReadonlySet<number>;
-  /** How the model's authors sample from it; null where they do not say. */
+  /** How the model's authors sample from it; null if they do not say. */
   readonly generationDefaults: GenerationDefaults | null;
   /** Copies of this model worth running in parallel on this machine, each on a thread of its own. */
   readonly workers: number;

@@ -4,7 +4,7 @@ import type { Samples } from "../samples/samples.ts";
 
 /** What is known about one question's samples beside what was sampled. null: not known. */
 export interface SampleEvidence {
-  /** [K] what was compared; null where a sample has no answer. */
+  /** [K] what was compared; null if a sample has no answer. */
   readonly answers: readonly (string | null)[];
   /** [K] cluster of each sample, from 0. */
   readonly clusterIds: readonly number[];

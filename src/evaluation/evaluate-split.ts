@@ -152,7 +152,7 @@ export function evaluateSplit(
   if (questions < FEW_QUESTIONS) {
     warnings.push({
       code: "few-questions",
-      message: `${questions} ${nounOf(questions, questionIds)}: intervals and p-values of fewer than ${FEW_QUESTIONS} are rough. Add questions.`,
+      message: `${questions} ${nounOf(questions, questionIds)}: intervals and p-values from fewer than ${FEW_QUESTIONS} are rough. Add questions.`,
     });
   }
   const rate = (name: string, scores: Float64Array, labels: Uint8Array): ScoreEvaluation => {
@@ -290,6 +290,6 @@ function describeWeakness(
   noun: string,
 ): ManifestWarning {
   const found = smallest_auc === null ? "no AUROC" : `only an AUROC of ${smallest_auc.toFixed(2)} or more`;
-  const message = `${questions} ${noun} with these labels show ${found} in ${100 * power}% of studies: a score that is not significant here may still be good. Add questions.`;
+  const message = `${questions} ${noun} with these labels show ${found} in ${100 * power}% of studies, so a score that is not significant here may still be good. Add questions.`;
   return { code: "low-power", message };
 }

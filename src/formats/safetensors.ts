@@ -49,9 +49,13 @@ type RefuseFile = (reason: string, cause?: unknown) => never;
 export const refuseSafetensors =
   (name: string, code: SepErrorCode = "bad-artefact"): RefuseFile =>
   (reason, cause) => {
-    throw new SepError(code, `${name} is not a whole safetensors file: ${reason}. Get it or make it anew.`, {
-      cause,
-    });
+    throw new SepError(
+      code,
+      `${name} is not a whole safetensors file: ${reason}. Download it again or recreate it.`,
+      {
+        cause,
+      },
+    );
   };
 
 /**

@@ -104,7 +104,7 @@ export async function trainEntropyBaseline(
   const [fit] = await fitLogistic(design, [{ labels: ownLabels, C: BASELINE_C, classWeight }]);
   const { coefficients, intercept, relativeError } = fit!;
   const message =
-    "The reasoning's entropy is the same in every training row, so the baseline's scores are all the same.";
+    "The reasoning has the same entropy in every training row, so the baseline's scores are all the same.";
   return {
     mean: Float32Array.from(scaler.mean),
     scale: Float32Array.from(scaler.scale),
@@ -147,6 +147,6 @@ export async function trainEntropyBaseline(
 function describeUntrained(target: ProbeTarget, labels: Uint8Array): UntrainedProbe {
   const message =
     `All ${labels.length} training labels of the ${target} probe are ${labels[0] ?? "missing"} (one class): it cannot be ` +
-    "trained, and its scores are null. Add questions of another difficulty.";
+    "trained, and its scores are null. Add questions of a different difficulty.";
   return { kind: "untrained", target, warnings: [{ code: "one-class", message }] };
 }

@@ -75,7 +75,7 @@ function toSklearn(probe: Probe): { readonly [key: string]: Json } {
   if (hidden !== null)
     throw new SepError(
       "bad-option",
-      "An mlp probe is no logistic regression. Export it as onnx, npz or portable.",
+      "An mlp probe cannot be written as a logistic regression. Export it as onnx, npz or portable.",
     );
   return {
     format: "sklearn-logistic-regression",

@@ -79,13 +79,13 @@ export function fitFamiliarity(
   const validationCount = validation.length / width;
   if (validationCount < FEWEST_VALIDATION_QUESTIONS)
     return refuse(
-      `${validationCount} validation questions have a state, and a level of ${FAMILIARITY_LEVEL} takes ${FEWEST_VALIDATION_QUESTIONS}`,
+      `${validationCount} validation questions have a state, but a level of ${FAMILIARITY_LEVEL} needs at least ${FEWEST_VALIDATION_QUESTIONS}`,
     );
   const rows = spread(training.length / width);
   const count = Math.min(MOST_DIRECTIONS, Math.floor(rows.length / QUESTIONS_PER_DIRECTION), width);
   if (count === 0)
     return refuse(
-      `${rows.length} training questions have a state, and a direction takes ${QUESTIONS_PER_DIRECTION}`,
+      `${rows.length} training questions have a state, but each direction needs ${QUESTIONS_PER_DIRECTION}`,
     );
   const scaler = { mean: Float64Array.from(probe.mean), scale: Float64Array.from(probe.scale) };
   const space = describeStates(applyScaler(scaler, training, rows), width, count);

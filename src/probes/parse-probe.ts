@@ -154,4 +154,4 @@ const isAscending = (values: unknown): values is number[] =>
   values.every((value, i) => typeof value === "number" && (i === 0 || value >= values[i - 1]));
 
 const refuse = (name: string, reason: string, cause?: unknown): SepError =>
-  new SepError("bad-artefact", `${name} ${reason}. Make it anew with \`sep train\`.`, { cause });
+  new SepError("bad-artefact", `${name} ${reason}. Make it again with \`sep train\`.`, { cause });

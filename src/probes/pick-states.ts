@@ -17,7 +17,7 @@ export interface TracedText {
 
 /**
  * Picks the state that a probe reads out of a trace of prompt and answer.
- * @returns null where the answer has no such token: reasoning that was cut off has no `think-end`
+ * @returns null if the answer has no such token: reasoning that was cut off has no `think-end`
  * @throws SepError `probe-mismatch` for a probe that reads no hidden state, and a trace of other tokens or without the
  *   token or the layers that it reads
  */

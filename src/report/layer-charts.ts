@@ -65,7 +65,7 @@ export function makeLayerFigure(
         : [
             {
               mark: { kind: "ring", color: "currentColor" } as const,
-              name: "The probe that was kept",
+              name: "The probe of this study",
               note: "",
             },
           ]),

@@ -19,13 +19,13 @@ export interface ReportContent {
   readonly entropies: readonly number[];
   /** Of each held-out split, most uncertain first. */
   readonly questions: Readonly<Partial<Record<HeldOutSplit, readonly ReportQuestion[]>>>;
-  /** A comparison with other data sets; null where there is none. */
+  /** A comparison with other data sets; null if there is none. */
   readonly transfer: TransferEval | null;
   /** Name and value of each setting and origin. */
   readonly settings: readonly (readonly [string, string])[];
 }
 
-/** A question with its sampled answers grouped by meaning. */
+/** A question with its sampled answers clustered by meaning. */
 export interface ReportQuestion {
   readonly id: string;
   readonly question: string;
@@ -36,11 +36,11 @@ export interface ReportQuestion {
   readonly accuracyProbe: number | null;
   readonly seProbe: number | null;
   /** Largest first. */
-  readonly groups: readonly AnswerGroup[];
+  readonly clusters: readonly AnswerCluster[];
 }
 
 /** Samples that say the same. */
-export interface AnswerGroup {
+export interface AnswerCluster {
   readonly answer: string;
   readonly sampleCount: number;
   readonly correctCount: number;
@@ -51,7 +51,7 @@ export interface AnswerGroup {
 const NO_ANSWER = "(no answer)";
 
 /**
- * The questions of a split, those with the highest discrete semantic entropy first, with their answers grouped by
+ * The questions of a split, those with the highest discrete semantic entropy first, with their answers clustered by
  * meaning; equals are ordered by the likelihood-weighted entropy, those without it last, then by id.
  * @param questions the question texts; those missing are shown by their prompt
  */
@@ -88,9 +88,9 @@ export function describeQuestions(
         semanticEntropy: record.discrete_semantic_entropy,
         accuracyProbe: meanOver(rows, split.accuracyProbe),
         seProbe: meanOver(rows, split.seProbe),
-        groups: record.clusters
-          .map((cluster) => describeGroup(own, cluster.member_run_ids))
-          .filter((group) => group.sampleCount > 0)
+        clusters: record.clusters
+          .map((cluster) => describeCluster(own, cluster.member_run_ids))
+          .filter((cluster) => cluster.sampleCount > 0)
           .toSorted((a, b) => b.sampleCount - a.sampleCount),
       };
     });
@@ -102,7 +102,7 @@ function compareMissingLast(a: number | null, b: number | null): number {
   return b - a;
 }
 
-function describeGroup(samples: Samples | undefined, runIds: readonly number[]): AnswerGroup {
+function describeCluster(samples: Samples | undefined, runIds: readonly number[]): AnswerCluster {
   const members = samples?.runIds.flatMap((id, i) => (runIds.includes(id) ? [i] : [])) ?? [];
   const first = members[0];
   if (samples === undefined || first === undefined)

@@ -8,7 +8,7 @@ import { readSafetensorsHeader } from "../store/safetensors.ts";
 import { writeAtomic, writeExactly } from "../store/write-atomic.ts";
 import type { TraceRow } from "./state-index.ts";
 
-/** Read and written at once: the rows of a shard stand in the order in which they are needed. */
+/** Rows that are read and written at once: those of a shard are already in the order in which they are needed. */
 const CHUNK_BYTES = 1 << 18;
 
 /** A file of hidden states that is a part of the merged one. */
@@ -26,7 +26,7 @@ interface IndexedQuestion {
 }
 
 /**
- * Joins hidden-states files and their indices. Rows are numbered anew, in the order of the questions.
+ * Joins hidden-states files and their indices. Rows are renumbered, in the order of the questions.
  * @param questions the indices' lines in the order of the study's questions
  * @throws SepError `shards-differ` if the files have other tensors or other metadata
  */
@@ -57,7 +57,7 @@ export async function mergeHiddenStates(
         if (ofPosition.length !== shape[0])
           throw new SepError(
             "shards-differ",
-            `The shards' "${name}" have ${shape[0]} rows, and their indices ${ofPosition.length}. Trace the shards again with --force.`,
+            `The shards' "${name}" have ${shape[0]} rows, but their indices have ${ofPosition.length}. Trace the shards again with --force.`,
           );
         await writeRows(target, begin, ofPosition, sources);
       }
@@ -80,11 +80,11 @@ async function readHeaders(parts: readonly StatesPart[]): Promise<readonly Safet
   const { path, name } = parts[differs]!;
   throw new SepError(
     "shards-differ",
-    `${path} of ${name} has other tensors or other metadata than ${parts[0]!.path}. Trace both with the same options and versions.`,
+    `${path} of ${name} has different tensors or metadata than ${parts[0]!.path}. Trace both with the same options and versions.`,
   );
 }
 
-/** @returns by position, the place of the part that each row is from */
+/** @returns by position, the index of the part that each row comes from */
 async function mergeIndex(
   path: string,
   questions: AsyncIterable<IndexedQuestion>,

@@ -118,14 +118,14 @@ test("folders are made one below the other, by any number at once", async () => 
   for (const below of [file, join(file, "x"), join(file, "x", "y")])
     await expect(makeFolder(below)).rejects.toMatchObject({
       code: "not-a-folder",
-      message: `The folder ${below} cannot be made: ${file} is a file. Move that file away, or use another folder.`,
+      message: `The folder ${below} cannot be created: ${file} is a file. Move that file away, or use another folder.`,
     });
 });
 
 test.skipIf(process.platform !== "linux")("a folder that takes none is said at once", async () => {
   await expect(makeFolder("/proc/x/y")).rejects.toMatchObject({
     code: "permission-denied",
-    message: "The folder /proc/x cannot be made: /proc takes no new folders. Use another folder.",
+    message: "The folder /proc/x cannot be created: /proc does not allow new folders. Use another folder.",
   });
 });
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { SepError, type SepErrorCode } from "../errors.ts";
 import { shorten } from "../text/shorten.ts";
 
-/** What a file system says to a program, as this package's codes. */
+/** File system errors as this package's codes. */
 const CODE_OF: ReadonlyMap<string, SepErrorCode> = new Map([
   ["ENOSPC", "disk-full"],
   ["EDQUOT", "disk-full"],
@@ -24,11 +24,11 @@ const CODE_OF: ReadonlyMap<string, SepErrorCode> = new Map([
   ["ESTALE", "disk-failed"],
 ]);
 
-/** Calls about sockets and processes fail with the same codes, and mean something else. */
+/** Calls on sockets and processes fail with the same codes but mean something else. */
 const OTHER_CALLS: ReadonlySet<string> = new Set(["connect", "listen", "bind", "kill", "getaddrinfo"]);
 
 /**
- * Says in plain words what a file system refused.
+ * Explains in plain words what a file system refused.
  * @param path of the file, where the error does not know it: errors of open files do not
  * @returns a `SepError`, or the error itself if it is one already or about something else
  */
@@ -52,7 +52,7 @@ type FileErrorCode =
 
 const SENTENCE_OF: Readonly<Record<FileErrorCode, (place: string, error: SystemError) => string>> = {
   "disk-full": (place, { code }) =>
-    `${FULL[code] ?? "The disk is full"}: ${place} cannot be written (${code}). Free some space and run the same command again; it goes on from what is done.`,
+    `${FULL[code] ?? "The disk is full"}: ${place} cannot be written (${code}). Free some space and run the same command again; it resumes from what is done.`,
   "permission-denied": (place, { code }) =>
     code === "EROFS"
       ? `${place} is on a read-only file system. Use another folder, or mount it for writing.`
@@ -88,7 +88,7 @@ const FULL: Readonly<Record<string, string>> = {
 const LONGEST_PATH = 200;
 
 /**
- * The same for a cache, which a setting moves elsewhere: `disk-full`, and `cache-not-writable` for all that keeps a
+ * The same for a cache, which a setting moves elsewhere: `disk-full`, and `cache-not-writable` for everything that prevents a
  * folder from being written.
  * @param elsewhere completes "Choose …": "another cache with HF_HOME"
  */
@@ -100,7 +100,7 @@ export function explainCacheError(error: unknown, folder: string, elsewhere: str
       if (errnoOf(explained) === null) return explained; // found before anything was written, and says more
       return new SepError(
         "disk-full",
-        `The disk of ${folder} is full. Free some space and run the same again, which goes on where this stopped, or choose ${elsewhere}.`,
+        `The disk of ${folder} is full. Free some space and run the same command again, which resumes where this one stopped, or choose ${elsewhere}.`,
         { cause: explained.cause },
       );
     case "permission-denied":
@@ -115,12 +115,12 @@ export function explainCacheError(error: unknown, folder: string, elsewhere: str
   }
 }
 
-/** What the system called an error of a file: "ENOSPC"; seen through a `SepError` that explains it. */
+/** The system's code of a file error, such as "ENOSPC", also if a `SepError` wraps it. */
 export function errnoOf(error: unknown): string | null {
   return systemErrorOf(error instanceof SepError ? error.cause : error)?.code ?? null;
 }
 
-/** Does something with a file; what the file system refuses comes out as `explainFileError` says it. */
+/** Runs an operation on a file; errors of the file system are thrown as `explainFileError` words them. */
 export async function withFile<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
@@ -130,8 +130,8 @@ export async function withFile<Result>(path: string, work: () => Promise<Result>
 }
 
 /**
- * Makes a folder and those above it; one that is there is fine. `mkdir` with `recursive` would try for ever where a
- * folder is there and takes no new ones, as below `/proc`.
+ * Creates a folder and its parents; an existing one is fine. `mkdir` with `recursive` would retry for ever if a
+ * parent exists but does not allow new folders, such as `/proc`.
  * @throws SepError `permission-denied`, `not-a-folder`, `disk-full`
  */
 export async function makeFolder(path: string): Promise<void> {
@@ -149,7 +149,7 @@ export async function makeFolder(path: string): Promise<void> {
       if (errnoOf(error) !== "ENOENT") throw explainFileError(error, folder);
       throw new SepError(
         "permission-denied",
-        `The folder ${folder} cannot be made: ${dirname(folder)} takes no new folders. Use another folder.`,
+        `The folder ${folder} cannot be created: ${dirname(folder)} does not allow new folders. Use another folder.`,
         { cause: error },
       );
     }
@@ -168,7 +168,7 @@ async function isFolder(path: string, wanted: string): Promise<boolean> {
   if (found.isDirectory()) return true;
   throw new SepError(
     "not-a-folder",
-    `The folder ${wanted} cannot be made: ${path} is a file. Move that file away, or use another folder.`,
+    `The folder ${wanted} cannot be created: ${path} is a file. Move that file away, or use another folder.`,
   );
 }
 

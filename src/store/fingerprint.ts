@@ -40,7 +40,7 @@ export function fingerprint(content: string | Uint8Array): string {
 }
 
 /**
- * Which version of a file there is, by what the file system says of it.
+ * Identifies a file's version by its metadata in the file system.
  * @returns null if there is no such file
  */
 export async function readSignature(path: string): Promise<string | null> {

@@ -8,7 +8,7 @@ import { writeAtomic } from "./write-atomic.ts";
 export const partialPathOf = (output: string): string => `${output}.partial`;
 
 /**
- * The settings that an unfinished step's work was made with; they stand beside its journal.
+ * The settings that an unfinished step's work was made with; they are beside its journal.
  * @returns null if nothing is unfinished
  */
 export async function readJournalSettings(journal: string): Promise<Json | null> {
@@ -20,7 +20,7 @@ export async function readJournalSettings(journal: string): Promise<Json | null>
   } catch (cause) {
     throw new SepError(
       "bad-artefact",
-      `${path} cannot be read: ${(cause as Error).message}. Use --force to start anew.`,
+      `${path} cannot be read: ${(cause as Error).message}. Use --force to start over.`,
       { cause },
     );
   }

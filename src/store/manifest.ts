@@ -7,7 +7,7 @@ import { writeAtomic } from "./write-atomic.ts";
 export interface Manifest {
   readonly tool: { readonly name: string; readonly version: string };
   readonly step: string;
-  /** Everything beside the input files that decides the outputs' content. */
+  /** Everything besides the input files that determines the outputs. */
   readonly settings: { readonly [key: string]: Json };
   /** Path (relative to the workspace) -> SHA-256 of each input as it was read. */
   readonly inputs: { readonly [path: string]: string };
@@ -24,7 +24,7 @@ export interface ManifestWarning {
   readonly message: string;
 }
 
-/** Each warning once, where it came first. */
+/** Each warning once, at its first occurrence. */
 export const withoutRepeats = (warnings: readonly ManifestWarning[]): ManifestWarning[] => [
   ...new Map(warnings.map((warning) => [`${warning.code} ${warning.message}`, warning])).values(),
 ];
@@ -57,7 +57,7 @@ export async function writeManifest(path: string, manifest: Manifest): Promise<v
 
 /**
  * Why outputs described by `manifest` no longer follow from what a step would now read and do.
- * @returns one line a reason; empty means that they still do
+ * @returns one line per reason; empty if they still do
  */
 export function staleReasons(manifest: Manifest, now: Pick<Manifest, "settings" | "inputs">): string[] {
   return [

@@ -1,10 +1,10 @@
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { writeAtomic } from "./write-atomic.ts";
 
-/** A cell: null where there is nothing. */
+/** A cell: null if there is nothing. */
 export type TableCell = string | number | boolean | null;
 
-/** One named column; NaN never stands in it, null does. */
+/** One named column; it contains null, never NaN. */
 export interface TableColumn {
   readonly name: string;
   readonly type: "string" | "integer" | "number" | "boolean";
@@ -14,7 +14,7 @@ export interface TableColumn {
 /**
  * A column of whatever type its cells are; where all are null, of numbers.
  * @param values  NaN and undefined become null
- * @param isCount whether numbers are whole by their nature; that they happen to be says nothing about the next table
+ * @param isCount whether the numbers are counts; integers by chance say nothing about the next table
  * @throws TypeError for cells of several types
  */
 export function makeColumn(

@@ -54,7 +54,7 @@ describe("readConfig", () => {
     ["probe: svm", /probe is "svm", expected logistic, ridge, mean-difference or mlp\./],
     ["positions: middle", /positions is "middle", expected all, or a list of some of before-generation, /],
     ["c: 0", /c is 0, expected cv or a number > 0\./],
-    ["- 1", /holds no settings, expected lines such as/],
+    ["- 1", /contains no settings, expected lines such as/],
     ["runs: [", /is not YAML: [^\n]*\.$/],
     ["runs: .nan", /runs is NaN, expected an integer >= 1/],
     ["temperature: .inf", /temperature is Infinity, expected a number >= 0/],

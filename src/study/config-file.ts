@@ -15,12 +15,12 @@ import { STUDY, type StudySettings } from "./settings/study.ts";
 import { readTool } from "./step.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** Key under which a written file says how it came about; a reader passes it over. */
+/** Key under which a written file records its provenance; readers ignore it. */
 const PROVENANCE = "provenance";
 
 /**
  * Settings of a file for `--config`: YAML or JSON, each under the name of its option, `max-new-tokens: 512`. A setting of
- * `sep run` that the step does not have, or has with another meaning, is left out, so that one file serves all steps of a
+ * `sep run` that the step does not have, or that has another meaning there, is left out, so that one file serves all steps of a
  * study; null is a setting that is not given.
  * @param settings those of the step that reads the file
  * @throws SepError `bad-option` with the file, the name, the value and what is expected; `missing-input`
@@ -36,7 +36,7 @@ export async function readConfig<S extends Settings>(
   const [error] = document.errors;
   if (error !== undefined) throw new SepError("bad-option", `${path} is not YAML: ${firstLineOf(error)}.`);
   if (document.contents !== null && !isMap(document.contents))
-    throw new SepError("bad-option", `${path} holds no settings, expected lines such as "runs: 10".`);
+    throw new SepError("bad-option", `${path} contains no settings, expected lines such as "runs: 10".`);
   const own = Object.keys(settings).filter((name) => settings[name]?.meta()?.inFile !== false);
   const nameOf = new Map([...Object.keys(STUDY), ...own].map((name) => [toFlag(name), name]));
   const content = toValues(path, document);
@@ -85,8 +85,8 @@ interface WriteConfigOptions {
 }
 
 /**
- * Writes all settings of a run, defaults included, as a file that `--config` reads, with what ran it and when. No step reads
- * it and no manifest names it, so that it makes nothing stale.
+ * Writes all settings of a run, defaults included, as a file that `--config` reads, with its provenance. No step reads
+ * it and no manifest names it, so it makes nothing stale.
  */
 export async function writeConfig(
   workspace: Workspace,
@@ -117,8 +117,8 @@ export async function writeConfig(
   await writeAtomic(workspace.config, HEAD + document.toString({ lineWidth: 0 }));
 }
 
-const HEAD = `# All settings of the last \`sep run\` here; null is one that was not given, with what holds then.
-# \`sep run --config FILE\` takes them; options on the command line come before the file.
+const HEAD = `# All settings of the last \`sep run\` in this folder. null is a setting that was not given; the comment says what applies then.
+# Use them with \`sep run --config FILE\`; options on the command line take precedence.
 `;
 
 function readRuntimeVersion(): string {

@@ -17,18 +17,18 @@ type ModelSettings = SettingsOutput<Omit<typeof MODEL, "backend">>;
 type ServerSettings = SettingsOutput<typeof VLLM & typeof VLLM_SERVER> &
   Partial<Pick<StudySettings, "vllmApi" | "vllmStates" | "vllmStatesUrl">>;
 
-/** What decides where a model runs; settings of nnsight only where it can be chosen. */
+/** What decides where a model runs; settings of nnsight only if it can be chosen. */
 type BackendSettings = ModelSettings &
   ServerSettings &
   Partial<SettingsOutput<typeof NNSIGHT>> &
   Partial<Pick<StudySettings, "layers">> & { readonly backend: string };
 
 interface OpenBackendSettings {
-  /** Folder of the study, for the logs of servers that are started. */
+  /** Folder of the study, for the logs of started servers. */
   readonly root: string;
   readonly hub?: HubOptions | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** What it is opened for. */
+  /** The step that it is opened for. */
   readonly step: "generate" | "trace";
 }
 
@@ -56,11 +56,11 @@ export async function* openBackend(
 }
 
 export interface OpenEngineOptions extends Omit<OpenBackendSettings, "root"> {
-  /** What the settings' own `device` has been resolved to, if it has. */
+  /** What `device` of the settings has been resolved to, if it has. */
   readonly device?: DeviceChoice | Device | undefined;
 }
 
-/** The local engine, which samples answers and reads states; notes what a dtype that it does not have means here. */
+/** The local engine, which samples answers and reads states; a note says what an unsupported dtype means here. */
 export async function* openEngine(
   settings: ModelSettings,
   { hub, device = settings.device, signal, step }: OpenEngineOptions,
@@ -82,7 +82,7 @@ export async function* openEngine(
 
 const BYTES_PER_GIB = 2 ** 30;
 
-/** How the local engine is to run a model, in its own units. */
+/** Options of the local engine, in its own units. */
 export const engineOptionsOf = ({
   device,
   threads,
@@ -99,7 +99,7 @@ export const localDtypeOf = (dtype: ModelSettings["dtype"]): ModelDtype =>
 
 /**
  * The vLLM servers that the settings name or start; null for another backend.
- * @throws SepError `bad-option` for a dtype that vLLM does not have, or a server to start beside ones that run
+ * @throws SepError `bad-option` for a dtype that vLLM does not have, or if a server is to be started besides running ones
  */
 function describeVllm(
   settings: ServerSettings & { readonly backend: string; readonly dtype: ModelSettings["dtype"] },
@@ -121,18 +121,18 @@ function describeVllm(
   };
 }
 
-/** A server that runs already has settings of its own. */
+/** A running server already has its own settings. */
 function refuseServerSettings(settings: Readonly<Record<string, unknown>>, urls: string): void {
   const ofServers: Settings = { launch: VLLM.launch, dtype: MODEL.dtype, ...VLLM_SERVER };
   for (const [name, schema] of Object.entries(ofServers))
     if (settings[name] !== defaultOf(schema))
       throw new SepError(
         "bad-option",
-        `Got --${toFlag(name)} with --vllm-url ${urls}, and only a vLLM that is started here reads it. Leave one of the two out.`,
+        `Got --${toFlag(name)} with --vllm-url ${urls}, but only a vLLM server that sep starts uses it. Omit one of the two.`,
       );
 }
 
-/** How a vLLM server is to be started, in the words of its own command. */
+/** Options of a vLLM server to be started, named as by its own command. */
 export const serverOptionsOf = (
   settings: SettingsOutput<typeof VLLM_SERVER> & { readonly dtype: string | undefined },
 ): NonNullable<VllmChoice["serve"]> => ({
@@ -144,7 +144,7 @@ export const serverOptionsOf = (
   maxModelLength: settings.maxModelLen,
 });
 
-/** What both PyTorch and `--dtype` know. */
+/** The dtypes that both PyTorch and `--dtype` have. */
 const TORCH_DTYPES = ["auto", "float32", "bfloat16", "float16"] as const;
 
 function torchDtypeOf(asked: ModelSettings["dtype"] = "float32"): string {

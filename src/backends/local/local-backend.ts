@@ -25,7 +25,7 @@ export async function* openLocal(
   };
 }
 
-/** What samples answers and reads states on the engine of this package. The model belongs to whoever loaded it. */
+/** Samples answers and reads states on the engine of this package. Whoever loaded the model must dispose of it. */
 export function createLocalBackend(model: LanguageModel): AnswerBackend & StateBackend {
   const { id, revision, weights_sha256, tokenizer_sha256, dtype, device } = model.provenance;
   return {
@@ -60,7 +60,7 @@ export const stateBackendOf = (model: LanguageModel | StateBackend): StateBacken
   "openReader" in model ? model : createLocalBackend(model);
 
 /**
- * What of a model decides a step's outputs: its weights, tokenizer, dtype and device. The name it was loaded by does
+ * The properties of a model that determine a step's outputs: its weights, tokenizer, dtype and device. Its name does
  * not count, since a checkpoint in another folder is the same model.
  */
 function describeModel({ provenance }: LanguageModel): Json {

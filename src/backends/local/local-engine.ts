@@ -45,7 +45,7 @@ export type ModelJob =
   | { readonly kind: "draw"; readonly job: Parameters<LocalEngine["draw"]> }
   | { readonly kind: "read"; readonly job: Parameters<LocalEngine["read"]> };
 
-/** What is said to `loadModel` in a worker; plain data, since it goes to another thread. */
+/** Arguments for `loadModel` in a worker; plain data, since they go to another thread. */
 type WorkerModelOptions = Pick<LoadModelOptions, "threads" | "dtype" | "device" | "trustedSha256" | "name">;
 
 /** What a worker is started with. */

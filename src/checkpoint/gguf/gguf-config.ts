@@ -39,7 +39,7 @@ export function readGgufConfig(
   if (vocabularySize === undefined || embedding?.shape.length !== 2)
     throw new SepError(
       "bad-checkpoint",
-      `${metadata.path} has no tensor "token_embd.weight" of two dimensions: it holds a vocabulary and no model.`,
+      `${metadata.path} has no tensor "token_embd.weight" of two dimensions: it contains a vocabulary but no model.`,
     );
   const shared = {
     model_type: architecture === "gemma3" ? "gemma3_text" : architecture,
@@ -214,6 +214,6 @@ function refuseUnknownSettings(metadata: GgufMetadata, architecture: GgufArchite
 function refuse(metadata: GgufMetadata, key: string, implemented: string): never {
   throw new SepError(
     "unsupported-model",
-    `${metadata.path}: "${key}" is ${metadata.show(key)}, and what is implemented is ${implemented}.`,
+    `${metadata.path}: "${key}" is ${metadata.show(key)}, but only ${implemented} is implemented.`,
   );
 }

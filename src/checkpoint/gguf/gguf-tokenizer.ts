@@ -22,7 +22,7 @@ export function spellGgufTokenizer(
     if (!added || id !== null) return added ? textOf(id) : null;
     throw new SepError(
       "bad-checkpoint",
-      `${metadata.path}: text is to be given the token "${key}", which is missing. Get the file or make it anew.`,
+      `${metadata.path}: the metadata asks for the token "${key}", which is missing. Download the file again or recreate it.`,
     );
   };
   const tokenizer = {
@@ -233,7 +233,7 @@ function mergesByScore(path: string, { entries }: GgufVocabulary, scores: Float6
   if (cuts > MOST_CUTS) {
     throw new SepError(
       "hostile-model",
-      `${path}: its tokens are so long that cutting them in two takes ${cuts} steps, at most ${MOST_CUTS}. Get the file from a source that you trust.`,
+      `${path}: its tokens are so long that splitting them takes ${cuts} steps, more than ${MOST_CUTS}. Download the file from a source that you trust.`,
     );
   }
   const texts = new Set(entries.map(({ text }) => text));

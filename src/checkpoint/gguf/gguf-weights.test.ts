@@ -97,7 +97,7 @@ test("half-precision weights stay where they are, and small ones are copied besi
   const embedding = weights.get("model.embed_tokens.weight");
   // the link's target, since the graph's folder cannot hold a link that leads out of it
   expect(embedding).toMatchObject({ dtype: "F16", source: { path: await realpath(file) } });
-  // the rows of a Llama's queries change places, so they are written anew, in half precision still
+  // the rows of a Llama's queries change places, so they are written again, in half precision still
   const queries = weights.get("model.layers.0.self_attn.q_proj.weight");
   expect(queries).toMatchObject({ dtype: "F16", source: { path: join(cache, name!) } });
   expect(weights.get("model.norm.weight")).toMatchObject({

@@ -83,7 +83,7 @@ export async function readFrequencyFactors({ path, tensors }: GgufHeader): Promi
   if (shape.length !== 1 || count > MAX_FREQUENCIES)
     throw new SepError(
       "bad-checkpoint",
-      `${path}: tensor "rope_freqs.weight" is [${shape.join(", ")}], expected half the size of a head.`,
+      `${path}: tensor "rope_freqs.weight" is [${shape.join(", ")}], expected half the head size.`,
     );
   const factors = new Float32Array(count);
   const file = await open(path, "r");

@@ -141,6 +141,6 @@ function rowsPerHead({ name, shape, type }: GgufTensor, heads: number, path: str
   if (Number.isInteger(rows) && rows % 2 === 0 && separable) return rows;
   throw new SepError(
     "bad-checkpoint",
-    `${path}: tensor "${name}" has ${shape[0]} rows, which do not divide into ${heads} heads of an even size.`,
+    `${path}: tensor "${name}" has ${shape[0]} rows, which cannot be divided into ${heads} heads of an even size.`,
   );
 }

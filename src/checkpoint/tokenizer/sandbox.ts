@@ -37,7 +37,7 @@ const MOST_OPEN_REPLY_BYTES = 64 << 20;
 const TURN_LIMIT_MS = 5_000;
 const CALL_MS = 10;
 const CHARACTER_MS = 0.2;
-/** A program that is stopped (Ctrl-Z) and goes on later has waited for one of these. */
+/** A program that is stopped (Ctrl-Z) and resumes later has waited for one of these. */
 const SLICE_MS = 100;
 
 /**
@@ -190,7 +190,7 @@ function readAnswer(answer: BrokerAnswer, limits: CallLimits): unknown {
   if (answer.kind === "ended" && STOPPED.has(answer.how))
     throw new SepError(
       "interrupted",
-      `${act} was stopped: its process got ${answer.how}. Run the same again.`,
+      `${act} was stopped: its process got ${answer.how}. Run the same command again.`,
     );
   if (answer.kind === "ended")
     throw tooMuch(
@@ -215,7 +215,7 @@ const tookTooLong = (limits: CallLimits, limitMs: number): SepError =>
 const tooMuch = ({ file }: CallLimits, what: string): SepError =>
   new SepError(
     "hostile-model",
-    `${file} goes beyond what files from elsewhere may take: ${what}. Use a copy of the model from a source that you trust; docs/models.md has the limits.`,
+    `${file} exceeds the limits for files from elsewhere: ${what}. Use a copy of the model from a source that you trust; docs/models.md has the limits.`,
   );
 
 const encodeJson = (value: object): Uint8Array => new TextEncoder().encode(JSON.stringify(value));

@@ -25,11 +25,11 @@ import { createPaint, type Paint } from "../terminal.ts";
 /** How well probes carry over from one data set to another. */
 export const TRANSFER: Command = defineCommand({
   name: "transfer",
-  summary: "probes trained on each data set, tried on every other: artifacts/transfer.json",
+  summary: "evaluate the probes of each data set on every other one, artifacts/transfer.json",
   options: {
     folders: operands(
       "DIRS",
-      "Folders of finished studies, traced on the same model; each question set of them is a data set.",
+      "Folders of finished studies, traced with the same model; each of their question sets is a data set.",
     ),
     ...FITTING,
     ...SEED,
@@ -39,7 +39,7 @@ export const TRANSFER: Command = defineCommand({
     { line: "sep transfer .", meaning: "between the two question sets of this study" },
     {
       line: "sep transfer trivia math science --out comparison",
-      meaning: "every question set of three studies with every other, and with all others pooled",
+      meaning: "each question set of three studies against each other, and against all others pooled",
     },
   ],
   async run(values, context) {

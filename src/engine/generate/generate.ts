@@ -182,7 +182,7 @@ function roomAfter(promptIds: readonly number[], maxPositions: number): number {
   if (room >= 1) return room;
   throw new SepError(
     "prompt-too-long",
-    `The prompt has ${promptIds.length} tokens, and the model takes ${maxPositions} with the answer. Shorten the question or the system prompt.`,
+    `The prompt has ${promptIds.length} tokens, but the model takes ${maxPositions}, answer included. Shorten the question or the system prompt.`,
   );
 }
 
@@ -222,7 +222,7 @@ async function readPredictions(
       logits: own,
       residual: residuals[row] ?? null,
       mass: temperature === 0 ? null : { highest, total },
-      // rounding can leave a hair below zero where one token has all the probability
+      // rounding can give slightly less than zero if one token has all the probability
       entropy: Math.max(0, measures.entropy[row] as number),
       logprob: (tokenId) => Math.min(0, (own[tokenId] as number) - highest + highestLogprob),
     };
@@ -235,7 +235,7 @@ interface Draft {
   readonly row: number;
   readonly rng: Rng;
   readonly seen: Set<number>;
-  /** null where nobody wants the text before the answer has ended. */
+  /** null if nobody wants the text before the answer has ended. */
   readonly deltas: TextDeltas | null;
   readonly tokenIds: number[];
   readonly logprobs: number[];

@@ -110,7 +110,7 @@ export interface GraphWeights {
   used(name: string): boolean;
   /** A weight as float32. Half-precision ones are widened when the model is loaded. */
   float32(name: string, shape: readonly number[]): TensorName;
-  /** A linear layer's quantised weight; null where the model is computed in float32. */
+  /** A linear layer's quantised weight; null if the model is computed in float32. */
   quantised(weight: LinearWeight): QuantisedWeight | null;
   /**
    * Where a weight is stored, for those who read it themselves; it counts as used.

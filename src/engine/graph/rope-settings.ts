@@ -6,7 +6,7 @@ interface ReadRopeOptions {
   readonly headSize: number;
   /** Base where the section states none. */
   readonly theta: number;
-  /** Share of each head that is turned where the section states none; null where the architecture turns whole heads
+  /** Share of each head that is turned where the section states none; null if the architecture turns whole heads
    * whatever the config says, so that another share must be refused. */
   readonly rotaryShare: number | null;
   /** Rope types to accept. LongRoPE is not among the usual ones, since it holds for a part of the context only. */
@@ -68,7 +68,7 @@ export function readRopeSection(
   if (rotarySize < 1 || rotarySize > headSize) {
     throw new SepError(
       "unsupported-model",
-      `${config.path}: ${share} of each head is to be rotated; shares up to 1 that leave something are implemented.`,
+      `${config.path}: ${share} of each head would be rotated, expected a share above 0 and up to 1 that rotates at least one pair.`,
     );
   }
   return {
@@ -147,6 +147,6 @@ function readFactors(section: ConfigReader, field: string, pairs: number): reado
   if (factors.length === pairs) return factors;
   throw new SepError(
     "bad-checkpoint",
-    `${section.path}: "${field}" has ${factors.length} numbers, expected ${pairs}, one for each turned pair.`,
+    `${section.path}: "${field}" has ${factors.length} numbers, expected ${pairs}, one for each rotated pair.`,
   );
 }

@@ -6,8 +6,8 @@ import { writeJsonl } from "../../store/jsonl.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { requireInput, type StepDefinition } from "../decide-step.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
+import { openClusterer, readQuestionTexts } from "../meaning/open-clusterer.ts";
 import { checkMeaningChoice, type MeaningChoice } from "../meaning/open-equivalence.ts";
-import { openGrouping, readQuestionTexts } from "../meaning/open-grouping.ts";
 import { runStep, type StepControl, type StepEvent, type StepResult } from "../step.ts";
 import { findBestAnswers } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
@@ -26,11 +26,11 @@ export interface ComputeEntropyOptions extends MeaningChoice, EstimateOptions, S
 }
 
 /**
- * Step 3: groups each question's samples by meaning and writes every entropy to
+ * Step 3: clusters each question's samples by meaning and writes every entropy to
  * `data/{set}_semantic_entropy.jsonl`, in the order in which the questions first appear among the runs; a
  * question's samples are taken by run id, so that the order of lines does not matter. The verdicts behind the groups
  * are in `data/{set}_pair_verdicts.jsonl`.
- * @throws SepError `too-few-questions` if no question has two samples, those of `openGrouping`, and as `runStep`
+ * @throws SepError `too-few-questions` if no question has two samples, those of `openClusterer`, and as `runStep`
  */
 export async function* computeEntropy(
   workspace: Workspace,
@@ -44,9 +44,9 @@ export async function* computeEntropy(
   await requireInput(path, "entropy");
   const readRuns = createRunsReader();
   const samples = await loadSamples(path, workspace.shard, readRuns);
-  await using grouping = yield* openGrouping(samples, { ...choice, models, signal });
+  await using clusterer = yield* openClusterer(samples, { ...choice, models, signal });
   const states = needs(choice, "hidden_states") ? await findAnswerStates(workspace, set) : [];
-  const readsRaw = readsQuestions(choice, choice, grouping) && samples.questions.some(lacksQuestion);
+  const readsRaw = readsQuestions(choice, choice, clusterer) && samples.questions.some(lacksQuestion);
   const definition: StepDefinition = {
     step: "entropy",
     part: set,
@@ -57,7 +57,7 @@ export async function* computeEntropy(
       ...states,
     ],
     outputs: [workspace.semanticEntropy(set), workspace.pairVerdicts(set)],
-    settings: { ...grouping.settings, ...estimates },
+    settings: { ...clusterer.settings, ...estimates },
     whenStale: "redo",
   };
   return yield* runStep(workspace, definition, { force, plan }, async function* () {
@@ -83,7 +83,7 @@ export async function* computeEntropy(
       {
         ...choice,
         part: set,
-        grouping,
+        clusterer,
         choice,
         models,
         signal,
@@ -96,7 +96,7 @@ export async function* computeEntropy(
   });
 }
 
-/** Runs of version 0.1 do not say what was asked; their prompt has it among other words, and is no substitute. */
+/** Runs of version 0.1 do not record the question; their prompt contains it among other text, and is no substitute. */
 const lacksQuestion = ({ question }: Samples): boolean => question === null;
 
 /** Where the traced states of a set are: both files that `readAnswerStates` reads. */

@@ -10,7 +10,7 @@ import { splitSentences } from "../../text/segment-text.ts";
 /** What models say of one question's main answer. */
 export type QuestionExtras = Pick<SampleEvidence, "sentenceVerdicts" | "logPTrue">;
 
-/** Models that are asked about the main answer; undefined for none. */
+/** Models that assess the main answer; undefined for none. */
 interface ExtraModels {
   readonly entailer: Entailer | undefined;
   readonly pTrueModel: LanguageModel | undefined;

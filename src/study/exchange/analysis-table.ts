@@ -28,7 +28,7 @@ import {
 type TableRow = Readonly<Record<string, TableCell | undefined>>;
 
 /**
- * All that a study knows of each answer, a row an answer: what it is of, how it came out, every estimate of its
+ * Everything that a study knows about each answer, one row per answer: its question, its grade, every measure of its
  * question, and every probe's score. `split` is null for an answer that is in no data set; scores on `math_train` are
  * of the rows that the probes were fitted on.
  * @throws SepError `missing-input` if there are neither answers nor data sets; `bad-artefact`, `probe-mismatch`
@@ -61,7 +61,7 @@ export async function buildAnalysisTable(workspace: Workspace): Promise<readonly
   );
 }
 
-/** All that a row may be joined from; what is not there is not read. */
+/** Everything that a row may be joined from; missing files are not read. */
 async function listTableInputs(workspace: Workspace): Promise<string[]> {
   const answers = await Promise.all(SPLIT_SOURCES.map((set) => tracedAnswersPath(workspace, set)));
   return [

@@ -24,7 +24,7 @@ import {
 /** Which NLI model. */
 export type EntailerChoice = Pick<SettingsInput<typeof MEANING>, "nliModel" | "nliDtype" | "nliUrl">;
 
-/** Opens the models that grouping by meaning may need, each at its first use; downloads yield events. */
+/** Opens the models that clustering by meaning may need, each at its first use; downloads yield events. */
 export interface MeaningModels {
   openEntailer(choice: EntailerChoice, signal?: AbortSignal): AsyncGenerator<StepEvent, Entailer>;
   /** @param reference the default model when not given */
@@ -39,7 +39,7 @@ export interface MeaningModels {
 
 export interface OpenEmbedder {
   readonly embedder: TextEmbedder;
-  /** The least cosine of two answers with the same meaning, where the user gives none. */
+  /** The smallest cosine of two answers with the same meaning, if the user gives none. */
   readonly defaultThreshold: number;
 }
 

@@ -106,7 +106,7 @@ export interface DescribedSetting extends SettingNotes {
   readonly takesValue: boolean;
   /** Empty for a flag. */
   readonly placeholder: string;
-  /** As help shows it; null where there is nothing to show. */
+  /** As help shows it; null if there is nothing to show. */
   readonly defaultText: string | null;
 }
 

@@ -113,7 +113,7 @@ export async function* evaluateProbes(
         tau,
         control: controls.shuffled.get(split) ?? null,
         constantControl: controls.constant?.evaluate(scores.incorrect) ?? null,
-        // what the maps do to the rows that they were fitted on says nothing
+        // calibration on the rows that the maps were fitted on would say nothing
         ...(split === "math_val" ? {} : { maps: ownMaps }),
         answers: answers[split === "ood_test" ? "ood" : "math"],
         ...settings,
@@ -126,7 +126,7 @@ export async function* evaluateProbes(
     ] as const;
     const decisions = decideSplits(scored, targets, settings);
     const own = [...tauWarnings, ...warnOfMaps(maps, probes), ...warningsOfSplits(evaluations)];
-    // those of the data sets and of training come first: what follows rests on them
+    // warnings of the data sets and of training come first, since the others build on them
     const warnings = withoutRepeats([...(await readEarlierWarnings(workspace)), ...own]);
     const evaluation = {
       ...assemble(study, evaluations, settings, warnings),
@@ -155,7 +155,7 @@ function chooseTau({ accuracyProbe, incorrect }: SplitScores): {
   return { tau: null, warnings: [{ code: "no-tau", message }] };
 }
 
-/** Probes without a calibration map: whoever shows their scores as probabilities should know. */
+/** Warns of probes without a calibration map, whose scores must not be shown as probabilities. */
 function warnOfMaps(
   maps: ReturnType<typeof fitCalibrationMaps>,
   { accuracy, se, baseline }: StudyProbes,
@@ -172,7 +172,7 @@ function warnOfMaps(
   });
 }
 
-/** Those of the data sets and of training, which the steps before have reported. */
+/** Warnings of the data sets and of training, which earlier steps have already reported. */
 async function readEarlierWarnings(workspace: Workspace): Promise<ManifestWarning[]> {
   const mains = [workspace.probeDataset("math_train"), workspace.accuracyProbe];
   const manifests = await Promise.all(mains.map((main) => readManifest(manifestPathOf(main))));
@@ -258,11 +258,11 @@ async function countUnfamiliar(
 interface Controls {
   /** Refitted on shuffled training labels, on every split whose rows all have its features. */
   readonly shuffled: ReadonlyMap<EvaluatedSplit, ShuffledControl>;
-  /** Refitted on features that say nothing; null if not made. */
+  /** Refitted on constant features; null if not computed. */
   readonly constant: ConstantProbe | null;
 }
 
-/** Refits the accuracy probe on what it should learn nothing from; for logistic probes only. */
+/** Refits the accuracy probe on data that it cannot learn from; for logistic probes only. */
 async function makeControls(
   workspace: Workspace,
   { accuracy }: StudyProbes,
@@ -294,8 +294,8 @@ async function makeControls(
 }
 
 /**
- * What the samples of each question of a set mostly say: the largest meaning cluster, with its first answer.
- * @returns by question id; empty where the set's runs or entropies are not there
+ * The most common answer to each question of a set: the largest meaning cluster, with its first answer.
+ * @returns by question id; empty if the set's runs or entropies do not exist
  */
 async function readCommonAnswers(
   workspace: Workspace,

@@ -90,7 +90,7 @@ describe("generateRuns", () => {
     await expect(finishStep(generate())).rejects.toMatchObject({
       code: "prompt-too-long",
       message: expect.stringMatching(
-        /^All 6 questions are too long for the model\. "q0": The prompt has \d+ tokens, and the model takes 512/,
+        /^All 6 questions are too long for the model\. "q0": The prompt has \d+ tokens, but the model takes 512/,
       ),
     });
   });
@@ -139,7 +139,7 @@ describe("generateRuns", () => {
   it("never loses answers because fewer are asked for, unless forced", async () => {
     await finishStep(generate({ runs: 3 }));
     const before = await readFile(workspace.runs("math"));
-    await expect(finishStep(generate({ runs: 2 }))).rejects.toThrow(/has 6 answers that are not asked for/);
+    await expect(finishStep(generate({ runs: 2 }))).rejects.toThrow(/has 6 answers more than requested/);
     await expect(finishStep(generate({ limit: 2 }))).rejects.toMatchObject({ code: "output-differs" });
     expect(await readFile(workspace.runs("math"))).toEqual(before);
     const { result } = await finishStep(generate({ runs: 2, limit: 2, force: true }));

@@ -244,7 +244,7 @@ describe("degenerate studies", () => {
     expect(evaluation.warnings).toContainEqual({
       code: "no-familiarity",
       message:
-        "The accuracy probe cannot tell which questions are unfamiliar: 9 validation questions have a state, and a level of 0.05 takes 19. Add questions.",
+        "The accuracy probe cannot tell which questions are unfamiliar: 9 validation questions have a state, but a level of 0.05 needs at least 19. Add questions.",
     });
     expect(evaluation.familiarity).toEqual({ accuracy_probe: null, se_probe: null });
   });
@@ -328,7 +328,7 @@ describe("degenerate studies", () => {
     expect(results[0]!.counts.ood_also_in_math).toBe(20);
     expect(results[0]!.warnings).toContainEqual({
       code: "no-ood",
-      message: expect.stringMatching(/^All 20 questions of the second set stand in the first/),
+      message: expect.stringMatching(/^All 20 questions of the second set are also in the first/),
     });
     expect((await readEvaluation(workspace)).ood_test).toBeUndefined();
     expect(results.every(({ status }) => status === "ran")).toBe(true);

@@ -86,7 +86,7 @@ export async function* traceRuns(
   );
 }
 
-/** @throws SepError `bad-option` for layers that the model has not or the backend cannot read */
+/** @throws SepError `bad-option` for layers that the model does not have or the backend cannot read */
 function chooseLayers(
   { name, model, layers: readable }: StateBackend,
   asked: "all" | readonly LayerName[],
@@ -97,7 +97,7 @@ function chooseLayers(
   if (missing.length === 0) return resolved;
   throw new SepError(
     "bad-option",
-    `Got --layers with ${missing.join(", ")}, and this ${name} backend reads ${readable?.join(", ")} only.`,
+    `Got --layers with ${missing.join(", ")}, but this ${name} backend reads only ${readable?.join(", ")}.`,
   );
 }
 
@@ -231,7 +231,7 @@ function describeShape(
 
 const journalOf = (output: string): string => `${partialPathOf(output)}.done.jsonl`;
 
-/** Goes on with an unfinished trace of exactly the same runs, layers and positions; else starts a new one. */
+/** Resumes an unfinished trace of exactly the same runs, layers and positions; otherwise starts a new one. */
 async function openUnfinished(
   output: string,
   shape: HiddenStatesShape,
@@ -246,7 +246,7 @@ async function openUnfinished(
   const journal = journalOf(output);
   const before = force ? null : await readJournalSettings(journal);
   if (before !== null && stableStringify(before) === stableStringify(settings)) {
-    // the output itself: complete, but its step was stopped before it could say so
+    // the output itself is complete, but its step was stopped before it could write its manifest
     const writer = (await reopenHiddenStates(partial, shape)) ?? (await reopenHiddenStates(output, shape));
     if (writer !== null) return { writer, done: await readDone(journal), journal };
   }
@@ -272,7 +272,7 @@ function warnOfMissing({ missing }: TracePlan, runs: number): ManifestWarning[] 
       : [
           {
             code: "position-missing",
-            message: `${count} of ${runs} answers have no ${position} token and so no hidden state there.`,
+            message: `${count} of ${runs} answers have no ${position} token, and so no hidden state there.`,
           },
         ],
   );

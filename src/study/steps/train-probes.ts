@@ -37,7 +37,7 @@ const STEP = { step: "train", part: "" } as const;
 /**
  * Step 6: chooses the SE threshold, sweeps all layers and positions by grouped cross-validation, and fits the accuracy
  * probe, the SE probe and the entropy baseline on the training questions. The validation questions then give each its
- * calibration map and its decision thresholds, so that a probe's own two files are all it takes to use it.
+ * calibration map and its decision thresholds, so that a probe's two files are all that is needed to use it.
  * @throws SepError `missing-input`, `too-few-questions` for fewer than two training questions, `bad-artefact`,
  * `bad-option` for a position or layer that was not traced, and those of `runStep`
  */
@@ -49,7 +49,7 @@ export async function* trainProbes(
   const { seThreshold, layer, window, positions, classWeight, nested, permutations } = settings;
   const { targetRisk, targetCoverage, seed } = settings;
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
-  const asking = await readGenerationConfig(workspace);
+  const generationConfig = await readGenerationConfig(workspace);
   const definition = {
     ...STEP,
     inputs: [
@@ -63,8 +63,8 @@ export async function* trainProbes(
       positions: typeof positions === "string" ? positions : [...positions],
       kind,
       C,
-      asking: asking as unknown as Json,
-      format: PROBE_FORMAT.version, // probes of an earlier one cannot be read, and are fitted anew
+      asking: generationConfig as unknown as Json,
+      format: PROBE_FORMAT.version, // probes of an earlier one cannot be read, and are fitted again
     },
     whenStale: "redo" as const,
   };
@@ -106,7 +106,7 @@ export async function* trainProbes(
       { kind: "risk", target: targetRisk },
       { kind: "coverage", target: targetCoverage },
     ] as const;
-    const calibrating = { train, hidden, seThreshold: threshold.threshold, targets, asking };
+    const calibrating = { train, hidden, seThreshold: threshold.threshold, targets, generationConfig };
     for (const [target, path] of [
       ["incorrect", workspace.accuracyProbe],
       ["high-semantic-entropy", workspace.seProbe],
@@ -131,7 +131,7 @@ export async function* trainProbes(
   });
 }
 
-/** The positions that are swept, each with its rows. */
+/** The swept positions, each with its rows. */
 function takePositions(
   train: ProbeDataset,
   hidden: HiddenStates,
@@ -170,18 +170,18 @@ interface CalibrateProbeOptions {
   /** Of high semantic entropy, nats. */
   readonly seThreshold: number;
   readonly targets: readonly DecisionTarget[];
-  readonly asking: GenerationConfig | null;
+  readonly generationConfig: GenerationConfig | null;
 }
 
 /**
- * Completes a fitted probe with what only other questions can tell: how its scores become probabilities, above which
- * score not to answer, and how far from the training states familiar questions lie.
+ * Completes a fitted probe with what needs other questions: the map from scores to probabilities, the
+ * thresholds for answering, and the distances of familiar questions from the training states.
  * @param validation rows of questions that nothing was fitted or chosen on
  */
 async function calibrateProbe(
   probe: Probe | UntrainedProbe,
   validation: ProbeDataset,
-  { train, hidden, seThreshold, targets, asking }: CalibrateProbeOptions,
+  { train, hidden, seThreshold, targets, generationConfig }: CalibrateProbeOptions,
 ): Promise<Probe | UntrainedProbe> {
   if (probe.kind === "untrained") return probe;
   const scores =
@@ -205,7 +205,7 @@ async function calibrateProbe(
       ...target,
       ...chooseDecisionThreshold(scores, incorrect, questionGroups, target),
     })),
-    asking,
+    asking: generationConfig,
   };
 }
 
@@ -225,7 +225,7 @@ async function recordFamiliarity(
   return { familiarity, warnings: reason === null ? [] : [{ code: NO_FAMILIARITY, message }] };
 }
 
-/** How the generate step asked the model. @returns null for runs that it did not make */
+/** The generation config of the runs. @returns null for runs that `sep generate` did not make */
 export async function readGenerationConfig(workspace: Workspace): Promise<GenerationConfig | null> {
   const manifest = await readManifest(manifestPathOf(await tracedAnswersPath(workspace, "math")));
   if (manifest === null || manifest.step !== "generate") return null;

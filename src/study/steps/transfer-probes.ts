@@ -45,7 +45,7 @@ type ProbePair = Readonly<Record<TransferProbe, Probe | UntrainedProbe>>;
 /**
  * How well probes carry over between data sets: fits the SE probe and the accuracy probe on the training questions of
  * every data set, and of all data sets but one, with layer, penalty and SE threshold chosen among the training questions
- * only, tries them on every data set's test questions and writes `transfer.json`. Each question set of a workspace is a
+ * only, evaluates them on every data set's test questions and writes `transfer.json`. Each question set of a workspace is a
  * data set.
  * @param workspace where `transfer.json` goes
  * @param folders   finished studies, traced on the same model
@@ -149,7 +149,7 @@ async function* fitPair(
 ): AsyncGenerator<StepEvent, ProbePair> {
   signal?.throwIfAborted();
   const { position } = sets[0]!.train;
-  // Data sets of different studies may call their questions the same.
+  // Data sets of different studies may use the same question ids.
   const questionIds = sets.flatMap(({ train }, i) => train.questionIds.map((question) => `${i}/${question}`));
   const fitting = fitProbes(
     {
@@ -177,7 +177,7 @@ async function* fitPair(
   return { se_probe: describe(TARGETS.se_probe), accuracy_probe: describe(TARGETS.accuracy_probe) };
 }
 
-/** The groups of all training rows; questions that two sets share are in one. */
+/** The question groups of all training rows; a question in two sets is one group. */
 function labelGroups(sets: readonly TransferSet[]): readonly string[] {
   const labels = new Map<string, string>();
   return sets.flatMap(({ train, groupOf }, i) =>
@@ -251,7 +251,7 @@ function warnOfTargets(targets: readonly TransferTarget[]): ManifestWarning[] {
       .size;
     const rest = without === questions ? "its AUROC is null" : "its AUROC is over the other questions alone";
     const lacking = `${name}: ${without} of ${questions} test questions have no semantic_entropy, so ${rest}.`;
-    const few = `${name}: ${questions} test questions: intervals and p-values of fewer than ${FEW_QUESTIONS} are rough. Add questions.`;
+    const few = `${name}: ${questions} test questions: intervals and p-values from fewer than ${FEW_QUESTIONS} are rough. Add questions.`;
     const one = `${name}: its ${incorrect.length} test answers are all right or all wrong (one class); its AUROCs are null.`;
     return [
       ...(questions < FEW_QUESTIONS ? [{ code: "few-questions", message: few }] : []),

@@ -52,7 +52,10 @@ export async function serveSession(
     );
   }
   data.write(
-    paint("gray", `${isRunning ? "All cells run now." : "Nothing runs until you run it."} Ctrl-C ends.\n`),
+    paint(
+      "gray",
+      `${isRunning ? "All cells run now." : "Nothing runs until you run it."} Press Ctrl-C to end.\n`,
+    ),
   );
   await using _launch = opensBrowser ? await launchBrowser(server, session, terminal) : null;
   await new Promise<void>((resolve) => {
@@ -135,6 +138,6 @@ export interface Terminal {
   ): (style: "bold" | "cyan" | "gray" | "red" | "yellow", text: string) => string;
   /** 0:07, 2:05, 1:02:05 */
   formatDuration(durationMs: number): string;
-  /** null where there is no screen. */
+  /** null if there is no screen. */
   readonly openBrowser: ((address: string) => void) | null;
 }

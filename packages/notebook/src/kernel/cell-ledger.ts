@@ -51,7 +51,7 @@ export function createCellLedger(host: Pick<SchedulerHost, "report">): CellLedge
     forgetValues(id) {
       const state = stateOf(id);
       state.valuesVersion = null;
-      state.controller?.abort(new Error("The cell's values are not used any more."));
+      state.controller?.abort(new Error("The cell's values are no longer used."));
       for (const name of state.cell.defines) values.delete(name);
     },
     missingFrom(cells) {

@@ -61,9 +61,12 @@ function registerEditTools(server: McpServer, session: NotebookSession): void {
   server.registerTool(
     "add_cell",
     {
-      description: "Adds a cell behind another one.",
+      description: "Adds a cell after another one.",
       inputSchema: z.object({
-        after: id.nullable().default(null).describe("Number of the cell to stand behind; null puts it first"),
+        after: id
+          .nullable()
+          .default(null)
+          .describe("Number of the cell to insert it after; null puts it first"),
         kind: z.enum(["ts", "js", "markdown", "html"]).default("ts"),
         source: z.string(),
         run,
@@ -85,7 +88,7 @@ const waitMs = z
   .min(0)
   .max(120_000)
   .default(10_000)
-  .describe("How long to wait for the end; the work goes on in any case");
+  .describe("How long to wait for the result; the work continues in any case");
 const RUNS = { destructiveHint: false, openWorldHint: true };
 
 /** Tools that run cells. */
@@ -142,7 +145,7 @@ function registerRunTools(server: McpServer, session: NotebookSession): void {
     "interrupt",
     {
       description:
-        "Stops what runs. A kernel that does not react is killed and started again; then all values are gone.",
+        "Stops running cells. A kernel that does not react is killed and restarted, and all values are lost.",
       inputSchema: z.object({}),
       annotations: RUNS,
     },

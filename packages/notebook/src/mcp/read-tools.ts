@@ -80,7 +80,7 @@ export function registerReadTools(server: McpServer, session: NotebookSession): 
       description:
         "What cells show, as text: tables as columns, charts by their labels, inputs with their keys.",
       inputSchema: z.object({
-        ids: z.array(id).optional().describe("All cells when not given"),
+        ids: z.array(id).optional().describe("All cells if not given"),
         maxChars: z.number().int().min(1).max(100_000).default(4_000),
       }),
       annotations: READ_ONLY,

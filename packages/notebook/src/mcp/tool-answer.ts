@@ -29,7 +29,7 @@ export async function answerTool(
 }
 
 /**
- * Waits until nothing runs, for a limited time: long work goes on after the tool has answered.
+ * Waits until nothing runs, for a limited time: long work continues after the tool has answered.
  * @returns whether nothing runs any more
  */
 export async function settleFor(session: NotebookSession, waitMs: number = WAIT_MS): Promise<boolean> {

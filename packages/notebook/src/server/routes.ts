@@ -35,7 +35,7 @@ export function createRoutes(
   { agent, files }: RouteOptions,
 ): Hono<Env> {
   const app = new Hono<Env>();
-  app.notFound((c) => c.json({ error: "There is nothing here." }, 404));
+  app.notFound((c) => c.json({ error: "There is no such page." }, 404));
   app.onError((error) => {
     const { status, body } = describeFailure(error);
     return Response.json(body, { status });
@@ -166,7 +166,7 @@ const STATUS_OF: Partial<Record<SepError["code"], number>> = {
 
 /** Each page holds one stream open; more than this is a mistake or an attack on the memory. */
 const MAX_STREAMS = 32;
-const TOO_MANY_PAGES = `${MAX_STREAMS} pages of this notebook are open. Close one, and load this one again.`;
+const TOO_MANY_PAGES = `${MAX_STREAMS} pages of this notebook are open. Close one and reload this one.`;
 
 /**
  * Sends a page a snapshot, and from then on every change, as server-sent events.

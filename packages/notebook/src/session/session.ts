@@ -98,7 +98,7 @@ export async function openSession(
       setKernel({ status: "dead", message: `The kernel ended (${how}).` });
       wakeWaiters();
       // a kernel that did not start would not start the next time either
-      if (wasReady) restart(`The kernel ended (${how}) and was started again; its values are gone.`);
+      if (wasReady) restart(`The kernel ended (${how}) and was restarted; its values are lost.`);
     });
     return link;
   }
@@ -125,12 +125,12 @@ export async function openSession(
     });
   };
 
-  function restart(message = "The kernel was started again; its values are gone."): void {
+  function restart(message = "The kernel was restarted; its values are lost."): void {
     const before = current;
     setKernel({ status: "starting", message });
     current = open();
     before.kill();
-    giveUp("The kernel was started again", false);
+    giveUp("The kernel was restarted", false);
     define();
   }
 
@@ -208,7 +208,7 @@ export async function openSession(
       ]);
       if (!answered && link === current)
         restart(
-          "The kernel did not react to the interrupt, so it was killed and started again; its values are gone.",
+          "The kernel did not react to the interrupt, so it was killed and restarted; its values are lost.",
         );
     },
     restart,

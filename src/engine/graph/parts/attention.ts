@@ -94,7 +94,7 @@ function addScaledQueries(
   return factor === 1 ? { queries: scaled(2), scale: 0.5 } : { queries, scale: factor };
 }
 
-/** scale x queries keys^T; scale is 1 where there is no operator that takes it along. */
+/** scale x queries keys^T; scale is 1 if there is no operator that takes it along. */
 function addKeyProduct(
   { graph, operators }: GraphScope,
   queries: TensorName,
