@@ -51,13 +51,13 @@ describe("the installed command", () => {
     expect((await sep(["eval", "--ouch"])).code).toBe(2);
   });
 
-  it("says so when it waits for what can never come", async () => {
+  it("says so when it waits for a promise that can never settle", async () => {
     const [backend, out] = [join(root, "waits.mjs"), join(root, "waits")];
     await writeFile(backend, "export default async function* () { await new Promise(() => {}); }");
     expect(await sep(["prepare", "--limit", "2", "--ood", "none", "--out", out])).toMatchObject({ code: 0 });
     expect(await sep(["generate", "--backend", backend, "--out", out])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("something that can never come"),
+      stderr: expect.stringContaining("a promise that can never settle"),
     });
   });
 

@@ -17,7 +17,7 @@ export interface Checkpoint {
   readonly generation: ConfigReader | null;
   readonly weights: WeightIndex;
   readonly tokenizer: TextTokenizer;
-  /** SHA-256 over config and weights. Yields how many bytes were read since it last yielded. */
+  /** SHA-256 over config and weights. Yields the number of bytes read since it last yielded. */
   fingerprintWeights(): AsyncGenerator<number, string>;
 }
 

@@ -91,7 +91,7 @@ it("says what auto has come to", async () => {
   const auto = openDevice("auto", { attempt });
   expect(await auto.next()).toEqual({
     done: false,
-    value: { kind: "note", step: "device", part: "", message: "auto is dml on this machine" },
+    value: { kind: "note", step: "device", part: "", message: "auto selects dml on this machine" },
   });
   expect(await auto.next()).toEqual({ done: true, value: { name: "dml" } });
 });

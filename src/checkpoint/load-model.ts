@@ -29,7 +29,7 @@ export interface LoadModelOptions {
   readonly threads?: number | undefined;
   /** Of the linear layers: `int8` is about twice as fast, `int4` smallest; traces want `float32`. */
   readonly dtype?: ModelDtype | undefined;
-  /** What to compute on, the CPU by default; a device that `resolveDevice` gave is not tried again. */
+  /** The device, the CPU by default; a device that `resolveDevice` returned is not tried again. */
   readonly device?: DeviceChoice | Device | undefined;
   /** Bound on what all copies of the model take in memory; a quarter of what there is by default. */
   readonly memoryBytes?: number | undefined;
@@ -56,7 +56,7 @@ export const loadModel = (reference: string, options: LoadModelOptions = {}): Pr
   drain(openModel(reference, options));
 
 /**
- * {@link loadModel} with events: which device `auto` is, the download, and the reading of weights that are large.
+ * {@link loadModel} with events: the device that `auto` selects, the download, and the reading of large weights.
  * @throws SepError as `loadModel` does
  */
 export async function* openModel(
@@ -64,7 +64,7 @@ export async function* openModel(
   options: LoadModelOptions = {},
 ): AsyncGenerator<OpeningEvent, LanguageModel> {
   const { dtype = "float32", trustedSha256, hub, signal } = options;
-  // before the download: without its device the model is of no use
+  // before the download: the model is useless without its device
   const { name: device } = yield* openDevice(options.device, { dtype });
   const { path, commit } = yield* reportPull(reference, locateCheckpoint(reference, { hub, signal }));
   const checkpoint = await openCheckpoint(path, { signal });

@@ -21,7 +21,7 @@ export type ProgressEvent<Activity extends string> =
     }
   | { readonly kind: "note"; readonly step: Activity; readonly part: string; readonly message: string };
 
-/** What happens before a model can be asked: its download, the choice of a device, the reading of its weights, the start of a server. */
+/** What happens before a model can be used: its download, the choice of a device, the reading of its weights, the start of a server. */
 export type OpeningEvent = ProgressEvent<"download" | "device" | "load" | "server">;
 
 /** Turns sentences about a server's start into events. */
@@ -76,7 +76,7 @@ export async function* reportPull<Result>(
 }
 
 /**
- * Turns the bytes that are read of a model's weights into events of an activity "load". What is read in one go yields none.
+ * Turns the bytes read of a model's weights into events of the activity "load". Weights read in one go yield none.
  * @param part what is loaded, for the display
  */
 export async function* reportReading<Result>(

@@ -35,7 +35,7 @@ export interface ResolveDeviceOptions {
 }
 
 /**
- * Decides what to compute on. A device other than the CPU is tried first; `auto` is the first of `AUTO_DEVICES`
+ * Chooses the device. A device other than the CPU is tried first; `auto` is the first of `AUTO_DEVICES`
  * that works and has the dtype, else the CPU. A device that was resolved before is not tried again.
  * @throws SepError `device-unavailable` for a device that does not work here; `bad-option` for a dtype that it lacks
  */
@@ -69,7 +69,7 @@ const lacksDtype = (device: DeviceName, dtype: ModelDtype): SepError =>
   );
 
 /**
- * `resolveDevice` with events: says which device `auto` is.
+ * `resolveDevice` with events, which name the device that `auto` selects.
  * @throws SepError as `resolveDevice` does
  */
 export async function* openDevice(
@@ -78,7 +78,7 @@ export async function* openDevice(
 ): AsyncGenerator<OpeningEvent, Device> {
   const device = await resolveDevice(asked, options);
   if (asked === "auto") {
-    yield { kind: "note", step: "device", part: "", message: `auto is ${device.name} on this machine` };
+    yield { kind: "note", step: "device", part: "", message: `auto selects ${device.name} on this machine` };
   }
   return device;
 }

@@ -62,10 +62,10 @@ async function run(): Promise<number> {
   });
 }
 
-// Nothing is left that could settle what the command waits for; Node alone would end with status 13 and no word.
+// The command waits for a promise that nothing can settle any more; Node alone would exit with status 13 and no message.
 const sayStuck = (): void => {
   process.stderr.write(
-    "sep: The command waits for something that can never come, and ends without its result. A backend of your own whose promise nobody settles does this.\n",
+    "sep: The command waited for a promise that can never settle, and ended without a result. A backend of your own can cause this if it returns a promise that nothing settles.\n",
   );
   process.exit(exitStatusOf("unexpected"));
 };

@@ -93,14 +93,17 @@ describe("errors", () => {
     ],
     [
       ["generate", "--backend", "vllm", "--launch", "--vllm-url", "http://localhost:8000"],
-      "Got --launch with --vllm-url http://localhost:8000, and only a vLLM that is started here reads it.",
+      "Got --launch with --vllm-url http://localhost:8000, but only a vLLM server that sep starts uses it.",
     ],
     [
       ["trace", "--backend", "vllm", "--dtype", "float16", "--vllm-url", "http://localhost:8000"],
-      "Got --dtype with --vllm-url http://localhost:8000, and only a vLLM that is started here reads it.",
+      "Got --dtype with --vllm-url http://localhost:8000, but only a vLLM server that sep starts uses it.",
     ],
     [["generate", "--best-temperature", "0.2"], "Got --best-temperature without --best-answer, and nothing"],
-    [["trace", "--verify-sample", "3"], "Got --verify-sample without --verify, and nothing else reads it."],
+    [
+      ["trace", "--verify-sample", "3"],
+      "Got --verify-sample without --verify, but it has an effect only with that option.",
+    ],
     [["entropy", "--p-true-shot-count", "3"], "Got --p-true-shot-count without --p-true-shots, and nothing"],
     [["train", "math"], '`sep train` takes options only, got "math".'],
     [
@@ -132,7 +135,7 @@ describe("errors", () => {
     "sep %s --%s %j with --backend %s, which does not read it",
     async (name, flag, value, backend) => {
       const { code, stderr } = await run([name, "--backend", backend, `--${flag}`, ...value]);
-      expect(stderr).toContain(`Got --${flag} with --backend ${backend}, and only --backend `);
+      expect(stderr).toContain(`Got --${flag} with --backend ${backend}, but only --backend `);
       expect(code).toBe(2);
     },
   );

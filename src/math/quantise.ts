@@ -50,7 +50,7 @@ export const INT4_BLOCK = 32;
  * weight[out, in] = (code - 8) * scale + offset, both of its block.
  */
 export interface BlockQuantisedMatrix {
-  /** [outSize, blocks, 16]; what is missing in an incomplete last block counts as zero. */
+  /** [outSize, blocks, 16]; an incomplete last block is padded with zeros. */
   readonly codes: Uint8Array;
   /** [outSize, blocks], > 0 */
   readonly scales: Float32Array;
@@ -59,7 +59,7 @@ export interface BlockQuantisedMatrix {
 }
 
 const LARGEST_INT4 = 15;
-/** The code that stands for the offset itself. */
+/** The code of the offset itself. */
 const MIDDLE_INT4 = 8;
 /**
  * Shares of a block's span that the 16 levels may cover. Clipping outliers may be worth finer steps for all other
@@ -123,7 +123,7 @@ function chooseSpan(block: Float32Array): Span {
   }
   const span = (high - low) / LARGEST_INT4;
   const full = { low, scale: Math.fround(span) };
-  // one value in all, or several that are closer than float32's smallest number
+  // a single value, or several that differ by less than float32's smallest number
   if (full.scale === 0) return { low: low - MIDDLE_INT4, scale: 1 };
   let best: Span = full;
   let least = Number.POSITIVE_INFINITY;
@@ -140,7 +140,7 @@ function chooseSpan(block: Float32Array): Span {
   return best;
 }
 
-/** Squared error of a block, in steps, that is rounding in float32 only. */
+/** Squared error of a block, in steps, that is due to float32 rounding alone. */
 const EXACT = 1e-6;
 
 function squaredError(block: Float32Array, scale: number, low: number): number {

@@ -52,7 +52,7 @@ export const CLUSTERINGS = ["greedy", "components", "spectral"] as const;
 export type Clustering = (typeof CLUSTERINGS)[number];
 
 export interface ClusterAnswersOptions extends ClusterOptions {
-  /** What the answers answer. */
+  /** The question that was answered. */
   readonly question: string;
 }
 

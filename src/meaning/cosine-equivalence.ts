@@ -19,7 +19,7 @@ export interface TextEmbedder extends AsyncDisposable {
 }
 
 export interface CosineEquivalenceOptions {
-  /** Least cosine, in [-1, 1]; specific to the model, not a probability. */
+  /** Minimum cosine, in [-1, 1]; specific to the model, not a probability. */
   readonly threshold: number;
 }
 

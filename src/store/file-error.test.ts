@@ -32,9 +32,9 @@ test.each([
     /^The path \/a\/b has 4 characters, more than .* \(ENAMETOOLONG\)\. Use a shorter/,
   ],
   ["ELOOP", "bad-path", /^The symbolic links of \/a\/b lead in a circle \(ELOOP\)/],
-  ["EXDEV", "bad-path", /^\/a\/b and its temporary file are on two file systems \(EXDEV\)/],
+  ["EXDEV", "bad-path", /^\/a\/b and its temporary file are on different file systems \(EXDEV\)/],
   ["EIO", "disk-failed", /^The disk failed to read or write \/a\/b \(EIO\)/],
-  ["ESTALE", "disk-failed", /^\/a\/b is gone from its network file system \(ESTALE\)/],
+  ["ESTALE", "disk-failed", /^\/a\/b no longer exists on its network file system \(ESTALE\)/],
 ])("%s becomes %s, with the path and what to do", (errno, code, message) => {
   const cause = systemError(errno);
   for (const error of [

@@ -67,18 +67,18 @@ const SENTENCE_OF: Readonly<Record<FileErrorCode, (place: string, error: SystemE
   "bad-path": (place, { code }) => {
     const shown = shorten(place, LONGEST_PATH);
     if (code === "ENAMETOOLONG")
-      return `The path ${shown} has ${place.length} characters, more than this file system allows in a name or a path (ENAMETOOLONG). Use a shorter one.`;
+      return `The path ${shown} has ${place.length} characters, more than this file system allows in a name or a path (ENAMETOOLONG). Use a shorter path.`;
     if (code === "ELOOP")
       return `The symbolic links of ${shown} lead in a circle (ELOOP). Remove one of them, or use another path.`;
-    return `${shown} and its temporary file are on two file systems (EXDEV), and a file is replaced within one only. Mount the whole folder, not the single file, or use another folder.`;
+    return `${shown} and its temporary file are on different file systems (EXDEV), but a file can be replaced only within one. Mount the whole folder instead of the single file, or use another folder.`;
   },
   "disk-failed": (place, { code }) =>
     code === "ESTALE"
-      ? `${place} is gone from its network file system (ESTALE): the server has replaced or moved it. Mount it again and run the same command again.`
-      : `The disk failed to read or write ${place} (EIO). Check the disk, its cable or its network mount, and keep a copy of what can still be read.`,
+      ? `${place} no longer exists on its network file system (ESTALE): the server has replaced or moved it. Mount the file system again and run the same command again.`
+      : `The disk failed to read or write ${place} (EIO). Check the disk, its cable or its network mount, and copy what can still be read.`,
 };
 
-/** Not the whole disk, and yet no room. */
+/** The disk has space, but not for this file. */
 const FULL: Readonly<Record<string, string>> = {
   EDQUOT: "Your quota on the disk is used up",
   EFBIG: "The file is larger than the file system or `ulimit -f` allows",

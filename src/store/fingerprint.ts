@@ -12,10 +12,10 @@ export async function fingerprintFile(path: string): Promise<string> {
   }
 }
 
-/** How often a large file's reading is reported, bytes. */
+/** Bytes between two reports on the reading of a large file. */
 const REPORTED_BYTES = 2 ** 26;
 
-/** {@link fingerprintFile} of a file that may have gigabytes. Yields how many bytes were read since it last yielded. */
+/** {@link fingerprintFile} for files of gigabytes. Yields the number of bytes read since it last yielded. */
 export async function* fingerprintLargeFile(path: string): AsyncGenerator<number, string> {
   try {
     const hash = createHash("sha256");

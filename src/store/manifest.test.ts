@@ -46,16 +46,16 @@ it("names what has changed, down to the setting in its group", () => {
   ]);
 });
 
-it("refuses a file that is no manifest, and says what it lacks", async () => {
+it("refuses a file that is not a manifest, and names what is missing", async () => {
   const folder = await mkdtemp(join(tmpdir(), "sep-manifest-"));
   const path = join(folder, "x.manifest.json");
   const { inputs: _, ...withoutInputs } = MANIFEST;
   try {
     for (const [text, message] of [
       ["x", "is not valid JSON"],
-      ["[]", "is no manifest: it holds no object"],
+      ["[]", "is not a manifest: it does not contain an object"],
       ["{}", "it has no tool"],
-      [JSON.stringify(withoutInputs), "is no manifest of this version: it has no inputs"],
+      [JSON.stringify(withoutInputs), "is not a manifest of this version: it has no inputs"],
     ] as const) {
       await writeFile(path, text);
       await expect(readManifest(path)).rejects.toMatchObject({

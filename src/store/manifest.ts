@@ -31,13 +31,13 @@ export const withoutRepeats = (warnings: readonly ManifestWarning[]): ManifestWa
 
 /**
  * @returns null if there is no manifest yet
- * @throws SepError `bad-artefact` if it is not JSON, or lacks what decides whether outputs are current
+ * @throws SepError `bad-artefact` if it is not JSON, or lacks the fields that decide whether outputs are current
  */
 export async function readManifest(path: string): Promise<Manifest | null> {
   const text = await readIfThere(path);
   if (text === null) return null;
   const refuse = (what: string, cause?: unknown): never => {
-    throw new SepError("bad-artefact", `${path} ${what}. Delete it to run its step anew.`, { cause });
+    throw new SepError("bad-artefact", `${path} ${what}. Delete it to run its step again.`, { cause });
   };
   let manifest: Json;
   try {
@@ -45,9 +45,9 @@ export async function readManifest(path: string): Promise<Manifest | null> {
   } catch (cause) {
     return refuse("is not valid JSON", cause);
   }
-  if (!isGroup(manifest)) return refuse("is no manifest: it holds no object");
+  if (!isGroup(manifest)) return refuse("is not a manifest: it does not contain an object");
   for (const key of ["tool", "settings", "inputs", "outputs"] as const)
-    if (!isGroup(manifest[key])) return refuse(`is no manifest of this version: it has no ${key}`);
+    if (!isGroup(manifest[key])) return refuse(`is not a manifest of this version: it has no ${key}`);
   return manifest as unknown as Manifest;
 }
 

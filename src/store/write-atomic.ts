@@ -7,7 +7,7 @@ import { errnoOf, explainFileError, makeFolder } from "./file-error.ts";
 export const TEMPORARY_ENDING = ".tmp";
 
 export interface WriteAtomicOptions {
-  /** The file's permissions, whatever the umask is; by default as for any new file. */
+  /** The file's permissions, regardless of the umask; by default those of any new file. */
   readonly mode?: number;
 }
 

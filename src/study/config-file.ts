@@ -60,7 +60,7 @@ export async function readConfig<S extends Settings>(
   return values;
 }
 
-/** @throws SepError `bad-option` for aliases that lead nowhere, or stand for one another many times over */
+/** @throws SepError `bad-option` for aliases that are undefined or expand too often */
 function toValues(path: string, document: Document.Parsed): Readonly<Record<string, unknown>> {
   try {
     return document.toJS() as Readonly<Record<string, unknown>>;

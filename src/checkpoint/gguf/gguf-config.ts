@@ -2,7 +2,7 @@ import { SepError } from "../../errors.ts";
 import type { GgufHeader } from "./gguf-header.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 
-/** The values of `general.architecture` that are read. */
+/** The supported values of `general.architecture`. */
 const GGUF_ARCHITECTURES = ["llama", "qwen2", "qwen3", "gpt2", "gemma3"] as const;
 export type GgufArchitecture = (typeof GGUF_ARCHITECTURES)[number];
 
@@ -131,7 +131,7 @@ function gemma3Fields(metadata: GgufMetadata): Record<string, unknown> {
   };
 }
 
-/** By which llama.cpp recognises the model. */
+/** llama.cpp recognises the model by this number. */
 const GEMMA3_27B_BLOCKS = 62;
 
 /**

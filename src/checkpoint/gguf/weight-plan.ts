@@ -114,7 +114,7 @@ const GPT2_NAMES: TensorNames = {
   ]),
 };
 
-/** Gemma's blocks have a norm behind each sublayer, too. */
+/** Gemma's blocks also have a norm after each sublayer. */
 const GEMMA3_NAMES: TensorNames = {
   ...LLAMA_NAMES,
   inside: new Map([
@@ -125,7 +125,7 @@ const GEMMA3_NAMES: TensorNames = {
   ]),
 };
 
-/** Where they are not a Llama's. */
+/** Those that differ from a Llama's. */
 const NAMES: Readonly<Partial<Record<GgufArchitecture, TensorNames>>> = {
   gpt2: GPT2_NAMES,
   gemma3: GEMMA3_NAMES,

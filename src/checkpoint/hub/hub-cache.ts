@@ -62,7 +62,7 @@ export async function sizeIfThere(path: string): Promise<number | null> {
 
 /**
  * SHA-256 of a file, lower-case hex. Large files of the hub's cache are named by their hash, which was verified when
- * they were downloaded, so that gigabytes need not be read again. Yields how many bytes were read since it last yielded.
+ * they were downloaded, so that gigabytes need not be read again. Yields the number of bytes read since it last yielded.
  */
 export async function* fingerprintStoredFile(path: string): AsyncGenerator<number, string> {
   const stored = await realpath(path);

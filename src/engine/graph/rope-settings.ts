@@ -13,7 +13,7 @@ interface ReadRopeOptions {
   readonly kinds?: readonly RopeType[];
 }
 
-/** Dynamic scaling changes nothing within the trained context, and the engine takes no longer sequences. */
+/** Dynamic scaling changes nothing within the trained context, and the engine does not accept longer sequences. */
 type RopeType = RopeScaling["kind"] | "dynamic";
 
 const USUAL_KINDS = ["default", "linear", "dynamic", "llama3", "yarn", "frequency_factors"] as const;

@@ -8,7 +8,7 @@ export type DeviceName = (typeof DEVICE_NAMES)[number];
 export const MODEL_DTYPES = ["float32", "int8", "int8-a16", "int4"] as const;
 export type ModelDtype = (typeof MODEL_DTYPES)[number];
 
-/** What may be asked for: a device, or the first of `AUTO_DEVICES` that works here. */
+/** A device, or `auto`, the first of `AUTO_DEVICES` that works here. */
 export type DeviceChoice = DeviceName | "auto";
 export const DEVICE_CHOICES: readonly DeviceChoice[] = [...DEVICE_NAMES, "auto"];
 

@@ -7,7 +7,7 @@ import { createChatRenderer, type RenderChat } from "./chat-template.ts";
 export interface TextTokenizer extends Partial<Disposable> {
   /** SHA-256 of `tokenizer.json`, or of what stands for it. */
   readonly sha256: string;
-  /** `specialTokens` adds those that a bare text starts or ends with, such as BOS. */
+  /** `specialTokens` adds the tokens that a plain text starts or ends with, such as BOS. */
   encode(text: string, options: { readonly specialTokens: boolean }): number[];
   /** All tokens as text, special ones included. */
   decode(tokenIds: readonly number[]): string;

@@ -17,7 +17,7 @@ import {
   toFlag,
 } from "./setting.ts";
 
-/** Settings of which only these backends make use. */
+/** Settings that only these backends use. */
 const of = <S extends Settings>(backends: readonly string[], settings: S): S =>
   Object.fromEntries(
     Object.entries(settings).map(([name, schema]) => [name, redescribe(schema, { backends })]),
@@ -193,7 +193,7 @@ export const VLLM_COMMAND_SETTINGS = {
   ...VLLM_SERVER,
 };
 
-/** "hf" is another name of the local engine. */
+/** "hf" is another name for the local engine. */
 export const isLocal = (backend: string): boolean => backend === "local" || backend === "hf";
 
 /**
@@ -201,7 +201,7 @@ export const isLocal = (backend: string): boolean => backend === "local" || back
  * were given without the setting that they belong to.
  * @param settings those of a command or a study
  * @param given names of settings that the user wrote, which need not differ from their defaults to be refused
- * @throws SepError `bad-option` with the setting, and the backends that read it
+ * @throws SepError `bad-option` with the setting and the backends that use it
  */
 export function refuseIdleSettings(
   settings: Settings,
@@ -213,7 +213,7 @@ export function refuseIdleSettings(
     if (needs === undefined || !given.has(name) || (values[needs] ?? false) !== false) continue;
     throw new SepError(
       "bad-option",
-      `Got --${toFlag(name)} without --${toFlag(needs)}, and nothing else reads it. Add --${toFlag(needs)}, or leave --${toFlag(name)} out.`,
+      `Got --${toFlag(name)} without --${toFlag(needs)}, but it has an effect only with that option. Add --${toFlag(needs)} or omit --${toFlag(name)}.`,
     );
   }
   const { backend } = values;
@@ -226,7 +226,7 @@ export function refuseIdleSettings(
     const readers = joinWithOr(backends);
     throw new SepError(
       "bad-option",
-      `Got --${toFlag(name)} with --backend ${backend}, and only --backend ${readers} reads it. Leave --${toFlag(name)} out, or choose --backend ${readers}.`,
+      `Got --${toFlag(name)} with --backend ${backend}, but only --backend ${readers} uses it. Omit --${toFlag(name)} or choose --backend ${readers}.`,
     );
   }
 }

@@ -30,9 +30,9 @@ export interface SettingNotes {
   readonly operand?: "one" | "some" | "sentence";
   /** Takes everything behind `--`. */
   readonly isRest?: boolean;
-  /** The backends that read it; others refuse it. Every one reads a setting without this. */
+  /** The backends that use it; others refuse it. Without this, every backend uses the setting. */
   readonly backends?: readonly string[];
-  /** The setting without which this one does nothing. */
+  /** The setting without which this one has no effect. */
   readonly needs?: string;
 }
 

@@ -62,7 +62,7 @@ describe("the input of a setting", () => {
       spec: { type: "slider", label: "T", min: 0.2, max: 1.5, step: 0.05 },
     });
     expect(() => ui.setting(temperature!, { label: "T", min: -1, max: 1 })).toThrow(
-      'The input "T" got -1, expected at least 0, as the setting\'s schema says.',
+      'The input "T" got -1, expected at least 0 by the setting\'s schema.',
     );
     expect(() => ui.setting(equivalence!, { options: ["auto", "none"] })).toThrow(
       'got "none", expected auto, math',

@@ -26,7 +26,7 @@ interface NumberOptions {
   readonly label?: string;
 }
 
-/** What of a setting's JSON schema makes its input; `settingsSchema().properties` has them. */
+/** The parts of a setting's JSON schema that determine its input; they are in `settingsSchema().properties`. */
 interface SettingSchema {
   readonly type?: string;
   readonly enum?: readonly string[];
@@ -37,13 +37,13 @@ interface SettingSchema {
   readonly exclusiveMaximum?: number;
   readonly default?: unknown;
   readonly description?: string;
-  /** What is taken where nothing is given, in words. */
+  /** A description of the default. */
   readonly fallback?: string;
 }
 
-/** What a notebook says of a setting's input where it wants less than the schema admits. */
+/** Options of a setting's input, which may narrow what the schema allows. */
 interface SettingOptions extends NumberOptions {
-  /** Some of the words that the schema admits. */
+  /** Some of the values that the schema allows. */
   readonly options?: readonly string[];
   readonly value?: number | string | boolean;
 }
@@ -174,10 +174,10 @@ export const ui = {
   },
 };
 
-/** A setting's sentence without its end. */
+/** A setting's description without its full stop. */
 const labelOf = ({ description = "" }: SettingSchema): string => description.replace(/\.$/, "");
 
-/** A slider where both ends are known, else a number to type. */
+/** A slider if both ends are known, otherwise a number field. */
 function makeNumber(
   { type, minimum, exclusiveMinimum, maximum, exclusiveMaximum }: SettingSchema,
   label: string,
@@ -188,7 +188,7 @@ function makeNumber(
   const { step = type === "integer" ? 1 : 0.01 } = given;
   const min = given.min ?? (minimum === undefined ? least + step : least);
   const max = given.max ?? (maximum === undefined ? most - step : most);
-  // integers carry the bounds of exact arithmetic, which no slider is for
+  // the bounds of exact integers are not meant for a slider
   const isBounded = given.max !== undefined || (Number.isFinite(max) && max < Number.MAX_SAFE_INTEGER);
   if (min < least) throw beyond(label, min, `at least ${least}`);
   if (max > most) throw beyond(label, max, `at most ${most}`);
@@ -201,7 +201,7 @@ function makeNumber(
 
 const beyond = (label: string, got: string | number, expected: string): RangeError =>
   new RangeError(
-    `The input "${label}" got ${JSON.stringify(got)}, expected ${expected}, as the setting's schema says.`,
+    `The input "${label}" got ${JSON.stringify(got)}, expected ${expected} by the setting's schema.`,
   );
 
 /**

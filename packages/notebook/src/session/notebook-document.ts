@@ -116,9 +116,9 @@ function checkBase(file: NotebookFile, edit: Extract<WantedEdit, { readonly base
 async function readNotebook(path: string): Promise<string> {
   let bytes: Buffer;
   try {
-    // reading a FIFO waits for somebody to write to it
+    // reading a FIFO waits for a writer
     if ((await stat(path)).isFIFO())
-      throw new SepError("bad-path", `${path} is a FIFO, expected a notebook's file.`);
+      throw new SepError("bad-path", `${path} is a FIFO, expected a notebook file.`);
     bytes = await readFile(path);
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw explainFileError(error, path);

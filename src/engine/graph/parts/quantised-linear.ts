@@ -68,7 +68,7 @@ const ZERO_POINT = 128;
 /** Below any scale that matters; keeps a row of zeros from being divided by zero. */
 const SMALLEST_SCALE = 1e-30;
 
-/** Codes and scales of an activation, shared by all layers that read it. */
+/** Codes and scales of an activation, shared by all layers that use it. */
 function quantiseRowsOf({ graph, quantisedRows }: LinearScope, x: TensorName): QuantisedRows {
   return remember(quantisedRows, x, () => {
     const { codes, scale } = addCodes(graph, x);
@@ -91,10 +91,10 @@ function quantiseDigitsOf({ graph, quantisedDigits }: LinearScope, x: TensorName
   });
 }
 
-/** Steps of the low digit in one of the high digit: what rounding leaves over is half a step, which is 127 of these. */
+/** Steps of the low digit per step of the high digit: rounding leaves at most half a step, which is 127 of these. */
 const DIGIT = 254;
 
-/** Each row on a scale [N] of its own. */
+/** Each row has its own scale [N]. */
 function addCodes(
   graph: OnnxGraph,
   x: TensorName,
