@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { openModel } from "../dist/backends/local/open-model.js";
+import { openModel } from "../dist/checkpoint/load-model.js";
 import { computeEntropy } from "../dist/study/entropy/compute-entropy.js";
 import { generateRuns } from "../dist/study/sampling/generate-runs.js";
 import { prepareQuestions } from "../dist/study/sampling/prepare-questions.js";

@@ -1,4 +1,4 @@
-// What the client costs: requests a second and processor time against the official `openai` package, each with 64 questions
+// What the client costs: requests per second and CPU time against the official `openai` package, each with 64 questions
 // under way, at a server that answers at once with what vLLM sends for an answer of 160 tokens.
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -55,7 +55,7 @@ await pool[Symbol.asyncDispose]();
 server.kill();
 
 console.log(`${REQUESTS} requests, ${CONCURRENCY} at a time, median of ${ROUNDS} rounds in turn`);
-console.log("| client | requests/s | processor, ms a request |\n| --- | --- | --- |");
+console.log("| client | requests/s | CPU time, ms per request |\n| --- | --- | --- |");
 for (const [name, rounds] of Object.entries(results)) {
   const of = (key) => median(rounds.map((round) => round[key]));
   console.log(`| ${name} | ${of("perSecond").toFixed(0)} | ${of("cpuMs").toFixed(2)} |`);

@@ -38,7 +38,7 @@ const unpacked = new Float32Array(1 << 22);
 for (const { name, blockSize, blockBytes } of Object.values(GGML_TYPES)) {
   const packed = Uint8Array.from(
     { length: (unpacked.length / blockSize) * blockBytes },
-    (_, i) => (i * 31 + 7) & 0x7b, // no half-precision infinities, which some processors add slowly
+    (_, i) => (i * 31 + 7) & 0x7b, // no half-precision infinities, which some CPUs add slowly
   );
   const times = Array.from({ length: Number(values.repeats) + 1 }, () => {
     const start = performance.now();

@@ -117,7 +117,7 @@ async function compareBatches(engines, reference, pairs, encoded) {
       ? `, largest difference of a logit ${errors.get(name).toExponential(1)}`
       : "";
     console.log(
-      `  ${name.padEnd(14)} ${(size / seconds).toFixed(1).padStart(6)} pairs/s (x ${(base.seconds / seconds).toFixed(2)}), ${((1000 * cpuSeconds) / size).toFixed(1)} ms of processor a pair (x ${(base.cpuSeconds / cpuSeconds).toFixed(2)})${error}`,
+      `  ${name.padEnd(14)} ${(size / seconds).toFixed(1).padStart(6)} pairs/s (x ${(base.seconds / seconds).toFixed(2)}), ${((1000 * cpuSeconds) / size).toFixed(1)} ms of CPU time a pair (x ${(base.cpuSeconds / cpuSeconds).toFixed(2)})${error}`,
     );
   }
 }
@@ -149,7 +149,7 @@ async function runEndToEnd({ name, classifier }, studies) {
     const wrong = result.filter(({ clusterCount }, i) => clusterCount !== new Set(studies[i].meanings).size);
     if (wrong.length > 0) throw new Error(`${wrong.length} questions have other groups than their meanings`);
     console.log(
-      `end to end, ${name}, ${run}: ${seconds.toFixed(1)} s, ${cpuSeconds.toFixed(1)} s of processor`,
+      `end to end, ${name}, ${run}: ${seconds.toFixed(1)} s, ${cpuSeconds.toFixed(1)} s of CPU time`,
     );
   }
 }
@@ -160,8 +160,8 @@ async function runReference(reference, studies) {
   const { seconds, cpuSeconds, forwards } = await reference.ask({ questions: some });
   const calls = studies.reduce((sum, study) => sum + countLoopCalls(study), 0);
   console.log(
-    `end to end, loop over pairs: ${seconds.toFixed(1)} s, ${cpuSeconds.toFixed(1)} s of processor for ${forwards} calls of ${some.length} questions; ` +
-      `${((seconds * calls) / forwards).toFixed(0)} s, ${((cpuSeconds * calls) / forwards).toFixed(0)} s of processor for the ${calls} calls of ${studies.length}`,
+    `end to end, loop over pairs: ${seconds.toFixed(1)} s, ${cpuSeconds.toFixed(1)} s of CPU time for ${forwards} calls of ${some.length} questions; ` +
+      `${((seconds * calls) / forwards).toFixed(0)} s, ${((cpuSeconds * calls) / forwards).toFixed(0)} s of CPU time for the ${calls} calls of ${studies.length}`,
   );
 }
 

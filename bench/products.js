@@ -3,8 +3,7 @@
 // Milliseconds are medians of 15 calls. A packed pass has a projection on one direction besides.
 
 import { ortNode } from "../dist/engine/runtime/ort-node.js";
-import { createMatrixMultiplier } from "../dist/probes/products/matrix-multiplier.js";
-import { packPass } from "../dist/probes/products/packed-pass.js";
+import { createMatrixMultiplier, packPass } from "../dist/probes/products/matrix-multiplier.js";
 
 const CALLS = 15;
 

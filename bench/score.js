@@ -114,11 +114,11 @@ for (let round = 0; round < Number(values.rounds); round++) {
   }
 }
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
-// processor time does not see what else the machine does
+// CPU time does not see what else the machine does
 console.log(
   `${values.model}, ${questions.length} questions, ${values.rounds} rounds, medians, ms a question`,
 );
-console.log(`${"".padEnd(34)} ${"time".padStart(9)} ${"".padStart(9)} ${"processor".padStart(9)}`);
+console.log(`${"".padEnd(34)} ${"time".padStart(9)} ${"".padStart(9)} ${"CPU time".padStart(9)}`);
 for (const [i, [name]] of kinds.entries()) {
   const columns = [times, processorTimes].flatMap((list) => {
     const own = median(list[i]);

@@ -62,6 +62,8 @@ export const SEP_ERROR_CODES = [
   "hostile-model",
   "bad-backend",
   "package-missing",
+  "bad-path",
+  "disk-failed",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -1,73 +1,202 @@
-export type { Backend, OpenBackend, OpenBackendOptions } from "./backends/backend.ts";
+/**
+ * The entry `semantic-entropy-probes`: everything, on Node.
+ * @module semantic-entropy-probes
+ */
+
+export type { Backend, BackendWith, OpenBackend, OpenBackendOptions } from "./backends/backend.ts";
 export { openLocal } from "./backends/local/local-backend.ts";
-export { openNnsight } from "./backends/nnsight/open-nnsight.ts";
-export { openProfile } from "./backends/open-profile.ts";
+export { type OpenNnsightOptions, openNnsight } from "./backends/nnsight/open-nnsight.ts";
+export { type OpenedProfile, openProfile } from "./backends/open-profile.ts";
 export { openOpenai } from "./backends/openai/open-openai.ts";
 export { openTei } from "./backends/tei/open-tei.ts";
 export { openVllm, type VllmChoice } from "./backends/vllm/open-vllm.ts";
-export { loadTextClassifier } from "./checkpoint/encoders/load-text-classifier.ts";
-export { loadTextEmbedder } from "./checkpoint/encoders/load-text-embedder.ts";
-export type { PullEvent } from "./checkpoint/hub/hub.ts";
-export { type LoadModelOptions, loadModel } from "./checkpoint/load-model.ts";
-export { pullModel } from "./checkpoint/locate-checkpoint.ts";
-export { type Device, resolveDevice } from "./checkpoint/resolve-device.ts";
+export type { ServeOptions, ServePurpose } from "./backends/vllm/serve-command.ts";
+export type { Cpu } from "./checkpoint/encoders/encoder-files.ts";
+export type { LoadEncoderOptions } from "./checkpoint/encoders/load-encoder.ts";
+export {
+  type Classification,
+  loadTextClassifier,
+  type TextClassifier,
+} from "./checkpoint/encoders/load-text-classifier.ts";
+export {
+  type EmbeddingModel,
+  loadTextEmbedder,
+  type TextEmbedding,
+} from "./checkpoint/encoders/load-text-embedder.ts";
+export type { FileChoice } from "./checkpoint/hub/choose-files.ts";
+export type { HubOptions, PlannedFile, PullEvent, PullNote } from "./checkpoint/hub/hub.ts";
+export { type LoadModelOptions, loadModel, openModel } from "./checkpoint/load-model.ts";
+export type { ModelProfile } from "./checkpoint/load-model-profile.ts";
+export {
+  type CheckpointLocation,
+  type LocateCheckpointOptions,
+  pullModel,
+} from "./checkpoint/locate-checkpoint.ts";
+export type { OpeningEvent, ProgressEvent } from "./checkpoint/opening-event.ts";
+export { type Device, type ResolveDeviceOptions, resolveDevice } from "./checkpoint/resolve-device.ts";
+export type { EncoderProvenance, Pooling } from "./engine/encoders/encoder.ts";
+export type { TextInput } from "./engine/encoders/text-encoder.ts";
 export {
   type EndEvent,
   type GenerateOptions,
   type GenerationEvent,
+  type GenerationPrompt,
   generate,
   type SampleAnswersOptions,
   type SampledAnswer,
   sampleAnswers,
   type TokenEvent,
 } from "./engine/generate/generate.ts";
-export type { SamplerSettings } from "./engine/generate/sampler-settings.ts";
-export type { LanguageModel, Trace, TraceOptions } from "./engine/language-model.ts";
+export type { PrefilledPrompt, PrefillOptions, PromptTokens } from "./engine/generate/prefill.ts";
+export type { GenerationDefaults, SamplerSettings } from "./engine/generate/sampler-settings.ts";
+export type { ThinkStatus } from "./engine/generate/split-reasoning.ts";
+export type { DecoderConfig } from "./engine/graph/decoder-config.ts";
+export type {
+  LanguageModel,
+  ModelName,
+  ModelProvenance,
+  Trace,
+  TraceOptions,
+} from "./engine/language-model.ts";
 export { TRACE_POSITIONS, type TracePosition } from "./engine/places.ts";
-export type { DeviceChoice, DeviceName } from "./engine/runtime/device.ts";
-export { buildPrompt, type Prompt, type PromptOptions } from "./engine/tokenizer/build-prompt.ts";
-export type { ChatMessage } from "./engine/tokenizer/chat-template.ts";
+export type { LayerName } from "./engine/resolve-layers.ts";
+export { DEVICE_NAMES, type DeviceChoice, type DeviceName } from "./engine/runtime/device.ts";
 export {
+  buildPrompt,
+  type ChatTurns,
+  type Prompt,
+  type PromptOptions,
+} from "./engine/tokenizer/build-prompt.ts";
+export type { ChatMessage, ChatOptions, RenderChat } from "./engine/tokenizer/chat-template.ts";
+export {
+  type AnsweredQuestion,
   createPromptTemplate,
+  PLAIN_PROMPT_FORMATS,
   type PromptFormat,
+  type PromptTemplate,
   type Shot,
   takeShots,
 } from "./engine/tokenizer/prompt-format.ts";
-export { ESTIMATES } from "./entropy/measures/estimate-registry.ts";
-export { SE_MODES } from "./entropy/se-mode.ts";
+export type { AddedToken, TextTokenizer } from "./engine/tokenizer/text-tokenizer.ts";
+export { ESTIMATE_NEEDS, type Estimate, type EstimateNeed } from "./entropy/measures/estimate.ts";
+export { ESTIMATES, type EstimateCost } from "./entropy/measures/estimate-registry.ts";
+export { type AgreementRule, type ClusterAssignment, SE_MODES, type SeMode } from "./entropy/se-mode.ts";
 export {
   discreteSemanticEntropy,
   semanticEntropy,
   sumLogprobSemanticEntropy,
 } from "./entropy/semantic-entropy.ts";
-export { buildPTruePrompt, logPTrue } from "./entropy/state-measures.ts";
+export type { SemanticEntropyRecord, StoredSemanticEntropy } from "./entropy/semantic-entropy-record.ts";
+export { buildPTruePrompt, logPTrue, type PTrueCase, type PTrueShot } from "./entropy/state-measures.ts";
 export { meanTokenEntropy, regularEntropy } from "./entropy/token-measures.ts";
 export { SEP_ERROR_CODES, SepError, type SepErrorCode } from "./errors.ts";
-export { bootstrapInterval } from "./evaluation/bootstrap-interval.ts";
-export { holmCorrect, pairedTest } from "./evaluation/compare-scores.ts";
-export { evaluatePower } from "./evaluation/detectable-auroc.ts";
-export { brierScore, expectedCalibrationError, reliabilityBins } from "./evaluation/evaluate-calibration.ts";
-export { permutationTest } from "./evaluation/evaluate-score.ts";
-export type { ProbeEval } from "./evaluation/probe-eval.ts";
-export { accuracyAtCoverage, predictionRejectionRatio } from "./evaluation/rejection.ts";
-export type { TransferEval } from "./evaluation/transfer-eval.ts";
+export {
+  type BootstrapOptions,
+  type BootstrapResult,
+  bootstrapInterval,
+  type ConfidenceInterval,
+} from "./evaluation/bootstrap-interval.ts";
+export {
+  holmCorrect,
+  type PairedComparison,
+  type PairedTestResult,
+  pairedTest,
+} from "./evaluation/compare-scores.ts";
+export type {
+  ConsistentlyWrong,
+  ConsistentlyWrongQuestion,
+  EntropyBin,
+} from "./evaluation/consistently-wrong.ts";
+export type { ConstantControl, ShuffledControl } from "./evaluation/controls.ts";
+export { evaluatePower, type PowerEvaluation } from "./evaluation/detectable-auroc.ts";
+export {
+  brierScore,
+  type CalibrationEvaluation,
+  type CalibrationMaps,
+  type CalibrationQuality,
+  expectedCalibrationError,
+  type ReliabilityBin,
+  reliabilityBins,
+} from "./evaluation/evaluate-calibration.ts";
+export type { AchievedDecision, DecisionEvaluation } from "./evaluation/evaluate-decision.ts";
+export {
+  type InferenceOptions,
+  type PermutationResult,
+  permutationTest,
+  type ScoreEvaluation,
+} from "./evaluation/evaluate-score.ts";
+export {
+  CALIBRATED_NAMES,
+  type CalibratedName,
+  SCORE_NAMES,
+  type ScoreName,
+  type SplitEvaluation,
+  type SplitScores,
+} from "./evaluation/evaluate-split.ts";
+export {
+  EVALUATED_SPLITS,
+  type EvaluatedSplit,
+  type FamiliarityEvaluation,
+  type ProbeEval,
+  type ProbeSummary,
+  type UnfamiliarCount,
+} from "./evaluation/probe-eval.ts";
+export {
+  accuracyAtCoverage,
+  predictionRejectionRatio,
+  type RejectionEvaluation,
+} from "./evaluation/rejection.ts";
+export type { CurveBand, ScoreCurves } from "./evaluation/score-curves.ts";
+export {
+  type OverallMean,
+  TRANSFER_PROBES,
+  TRANSFER_SETTINGS,
+  type TransferArea,
+  type TransferCell,
+  type TransferDataset,
+  type TransferEval,
+  type TransferMean,
+  type TransferProbe,
+  type TransferSetting,
+  type TransferTraining,
+} from "./evaluation/transfer-eval.ts";
 export { auroc } from "./math/auroc.ts";
+export type { PlattScaling } from "./math/logistic.ts";
 export { averagePrecision, type RocPoint, rocCurve } from "./math/roc-curve.ts";
-export { clusterAnswers } from "./meaning/cluster-answers.ts";
-export { createCosineEquivalence, type TextEmbedder } from "./meaning/cosine-equivalence.ts";
-export type { Entailer } from "./meaning/entailer.ts";
-export type { Equivalence } from "./meaning/equivalence.ts";
+export {
+  type ClusterAnswersOptions,
+  type ClusteredAnswers,
+  type ClusterOptions,
+  clusterAnswers,
+} from "./meaning/cluster-answers.ts";
+export {
+  type CosineEquivalenceOptions,
+  createCosineEquivalence,
+  type TextEmbedder,
+} from "./meaning/cosine-equivalence.ts";
+export type { Entailer, EntailmentVerdict } from "./meaning/entailer.ts";
+export type { AnswerPair, ComparedPair, Equivalence, PairVerdict } from "./meaning/equivalence.ts";
 export {
   createExactEquivalence,
   createHybridEquivalence,
   createMathEquivalence,
 } from "./meaning/hybrid-equivalence.ts";
-export { createJudgeEquivalence } from "./meaning/judge-equivalence.ts";
+export { createJudgeEquivalence, type JudgeEquivalenceOptions } from "./meaning/judge-equivalence.ts";
+export { JUDGE_LABELS, type JudgeLabel, type JudgeModel } from "./meaning/judge-model.ts";
 export { createLocalJudge } from "./meaning/local-judge.ts";
-export { createNliEquivalence } from "./meaning/nli-equivalence.ts";
+export { createNliEquivalence, type NliEquivalenceOptions } from "./meaning/nli-equivalence.ts";
+export type { OrderSensitivity } from "./meaning/order-sensitivity.ts";
+export type { Sleep } from "./net/retry.ts";
 export { fitCalibration } from "./probes/calibration.ts";
-export { chooseDecisionThreshold } from "./probes/choose-decision-threshold.ts";
-export { fitLogistic } from "./probes/fit-logistic.ts";
+export {
+  chooseDecisionThreshold,
+  type DecisionTarget,
+  type ThresholdChoice,
+} from "./probes/choose-decision-threshold.ts";
+export type { DesignMatrix } from "./probes/design-matrix.ts";
+export { type ClassWeight, fitLogistic, type LogisticFit, type LogisticTask } from "./probes/fit-logistic.ts";
+export type { TracedText } from "./probes/pick-states.ts";
+export { pickStates } from "./probes/pick-states.ts";
 export {
   assertStates,
   assertThinkEntropies,
@@ -79,44 +208,135 @@ export {
   requireProbeFits,
   scoreProbe,
 } from "./probes/portable-probe.ts";
-export { splitQuestions } from "./probes/split-questions.ts";
+export type {
+  GenerationConfig,
+  LayerScore,
+  NestedFold,
+  PenaltyScore,
+  PermutationEstimate,
+  PermutationTest,
+  ProbeDecision,
+  ProbeTarget,
+  ProbeTraining,
+  UntrainedProbe,
+} from "./probes/probe.ts";
+export type { ProbeDataset } from "./probes/probe-dataset.ts";
+export type { HiddenLayer, ProbeWeights } from "./probes/probe-weights.ts";
+export {
+  SE_THRESHOLD_METHODS,
+  type SeThreshold,
+  type SeThresholdChoice,
+  type SeThresholdMethod,
+} from "./probes/se-threshold.ts";
+export {
+  type FoldAssignment,
+  type QuestionSplit,
+  type SplitRatios,
+  splitQuestions,
+} from "./probes/split-questions.ts";
 export { fitProbes } from "./probes/sweep/fit-probes-node.ts";
-export { PROJECTIONS, projectStates } from "./report/project-states.ts";
+export type { FittedProbe } from "./probes/sweep/keep-probe.ts";
+export type { ProbeTargetSpec } from "./probes/sweep/outcomes.ts";
+export type { NestedEstimate } from "./probes/sweep/score-table.ts";
+export type {
+  FitProbesEvent,
+  FitProbesOptions,
+  FittedProbes,
+  FittedTarget,
+} from "./probes/sweep/sweep-probes.ts";
+export type {
+  ArrayFeatures,
+  FileFeatures,
+  ProbeFeatures,
+  StackedFeatures,
+} from "./probes/sweep/sweep-units.ts";
+export {
+  PROJECTIONS,
+  type ProjectedStates,
+  type ProjectionEvent,
+  type ProjectStatesOptions,
+  projectStates,
+} from "./report/project-states.ts";
 export type { AnswerBackend, AnswerSampler } from "./samples/answer-backend.ts";
 export type { Question } from "./samples/question.ts";
-export { readRuns } from "./samples/read-runs.ts";
+export { type LoadedRuns, readRuns } from "./samples/read-runs.ts";
 export type { RunRecord } from "./samples/run-record.ts";
-export { createScorer, type ScoredQuestion, scoreQuestion } from "./serve/score-question.ts";
-export type { StateBackend, StateReader } from "./states/state-backend.ts";
-export type { PlannedStep } from "./study/decide-step.ts";
-export { computeEntropy } from "./study/entropy/compute-entropy.ts";
+export {
+  createScorer,
+  type QuestionScorer,
+  type ScoredQuestion,
+  type ScoreOptions,
+  type ScoreQuestionOptions,
+  scoreQuestion,
+} from "./serve/score-question.ts";
+export type { TraceCheck } from "./states/check-trace.ts";
+export type { HiddenStates } from "./states/hidden-states.ts";
+export type {
+  AnswerToTrace,
+  ReadStatesOptions,
+  StateBackend,
+  StateReader,
+  TracedAnswers,
+} from "./states/state-backend.ts";
+export type { LineProblem } from "./store/jsonl.ts";
+export type { ManifestWarning } from "./store/manifest.ts";
+export type { TableCell, TableColumn } from "./store/table-file.ts";
+export type { PlannedStep, StepAction, StepPlan } from "./study/decide-step.ts";
+export { type ComputeEntropyOptions, computeEntropy } from "./study/entropy/compute-entropy.ts";
 export { readSemanticEntropy } from "./study/entropy/read-semantic-entropy.ts";
-export { scoreRuns } from "./study/entropy/score-runs.ts";
+export { type ScoreRunsOptions, scoreRuns } from "./study/entropy/score-runs.ts";
 export { buildAnalysisTable } from "./study/exchange/analysis-table.ts";
-export { importArrays } from "./study/exchange/import-arrays.ts";
-export { createCachedEntailer } from "./study/meaning/disk-caches.ts";
-export { createNliEntailer, createSentenceEmbedder } from "./study/meaning/encoder-models.ts";
-export { createMeaningModels } from "./study/meaning/meaning-models.ts";
+export { type ImportArraysOptions, importArrays } from "./study/exchange/import-arrays.ts";
+export { type CachedEntailerOptions, createCachedEntailer } from "./study/meaning/disk-caches.ts";
+export {
+  createNliEntailer,
+  createSentenceEmbedder,
+  type NliEntailerOptions,
+} from "./study/meaning/encoder-models.ts";
+export {
+  createMeaningModels,
+  type EntailerChoice,
+  type MeaningModels,
+  type MeaningModelsOptions,
+  type OpenEmbedder,
+  type OpenJudge,
+} from "./study/meaning/meaning-models.ts";
 export { exportProbe, loadProbe, saveProbe } from "./study/probe-files.ts";
-export { pickStates } from "./study/probes/pick-states.ts";
-export { scoreStudy } from "./study/probes/score-study.ts";
+export {
+  type ScoredSplit,
+  type ScoredStudy,
+  type StudyProbes,
+  scoreStudy,
+} from "./study/probes/score-study.ts";
 export { planPipeline, type RunPipelineOptions, runPipeline } from "./study/run-pipeline.ts";
-export { resolveSampler } from "./study/sampling/resolve-sampler.ts";
+export type { AdaptiveOptions } from "./study/sampling/adaptive-k.ts";
+export type { GenerateRunsOptions, StudyPromptFormat } from "./study/sampling/plan-generation.ts";
+export {
+  type ResolvedSampler,
+  resolveSampler,
+  type SamplerChoice,
+  type SettingSource,
+} from "./study/sampling/resolve-sampler.ts";
 export { type StudyOptions, settingsSchema } from "./study/settings/study.ts";
-export { mergeShards } from "./study/shards/merge-shards.ts";
-export type { StepEvent, StepResult } from "./study/step.ts";
-export { buildDatasets } from "./study/steps/build-datasets.ts";
-export { evaluateProbes } from "./study/steps/evaluate-probes.ts";
+export { type MergeShardsOptions, mergeShards } from "./study/shards/merge-shards.ts";
+export type { Shard } from "./study/shards/shard.ts";
+export type { ActivityName, StepEvent, StepResult } from "./study/step.ts";
+export { type BuildDatasetsOptions, buildDatasets } from "./study/steps/build-datasets.ts";
+export { type EvaluateProbesOptions, evaluateProbes } from "./study/steps/evaluate-probes.ts";
 export { generateRuns } from "./study/steps/generate-runs.ts";
-export { prepareQuestions } from "./study/steps/prepare-questions.ts";
-export { traceRuns } from "./study/steps/trace-runs.ts";
-export { trainProbes } from "./study/steps/train-probes.ts";
-export { transferProbes } from "./study/steps/transfer-probes.ts";
-export { verifyTrace } from "./study/steps/verify-trace.ts";
-export { writeReport } from "./study/steps/write-report.ts";
-export { openWorkspace, type Workspace } from "./study/workspace.ts";
-export { type ExtractedAnswer, extractAnswer, extractOpenAnswer } from "./text/extract-answer.ts";
+export { type PrepareQuestionsOptions, prepareQuestions } from "./study/steps/prepare-questions.ts";
+export { type TraceRunsOptions, traceRuns } from "./study/steps/trace-runs.ts";
+export { type TrainProbesOptions, trainProbes } from "./study/steps/train-probes.ts";
+export { type TransferProbesOptions, transferProbes } from "./study/steps/transfer-probes.ts";
+export { type TraceVerdict, type VerifyTraceOptions, verifyTrace } from "./study/steps/verify-trace.ts";
+export { type WriteReportOptions, writeReport } from "./study/steps/write-report.ts";
+export type { AnswerRole } from "./study/study-answers.ts";
+export { openWorkspace, STEP_NAMES, type StepName, type Workspace } from "./study/workspace.ts";
+export {
+  type AnswerRule,
+  type ExtractedAnswer,
+  extractAnswer,
+  extractOpenAnswer,
+} from "./text/extract-answer.ts";
 export { mathEquivalent } from "./text/math-equivalent.ts";
 export { matchesOpenAnswer, type OpenReference, tokenF1 } from "./text/open-answer.ts";
-
-/** The public API of semantic-entropy-probes. */

@@ -24,6 +24,7 @@ import { type TraceVerdict, verifyTrace } from "../src/study/steps/verify-trace.
 import { openWorkspace } from "../src/study/workspace.ts";
 import { finishOpening } from "./fakes/finish-opening.ts";
 import { finishStep } from "./fakes/finish-step.ts";
+import { PLAIN_SAMPLER } from "./fakes/plain-sampler.ts";
 
 /** Index within the generated tokens, and the token's text. */
 type Place = readonly [index: number, token: string];
@@ -229,16 +230,7 @@ const LAYOUTS: readonly Layout[] = [
 ];
 
 const POCKET = fileURLToPath(new URL("../models/pocket", import.meta.url));
-const SAMPLER: SamplerSettings = {
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  maxNewTokens: 40,
-  stopStrings: [],
-  stopTokenIds: [],
-};
+const SAMPLER: SamplerSettings = { ...PLAIN_SAMPLER, temperature: 0 };
 
 describe("where an answer is, and what of it is reasoning", () => {
   let pocket: LanguageModel;

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,6 +49,16 @@ describe("the installed command", () => {
     });
     expect((await sep(["eval", "--out", join(root, "empty")])).code).toBe(1);
     expect((await sep(["eval", "--ouch"])).code).toBe(2);
+  });
+
+  it("says so when it waits for a promise that can never settle", async () => {
+    const [backend, out] = [join(root, "waits.mjs"), join(root, "waits")];
+    await writeFile(backend, "export default async function* () { await new Promise(() => {}); }");
+    expect(await sep(["prepare", "--limit", "2", "--ood", "none", "--out", out])).toMatchObject({ code: 0 });
+    expect(await sep(["generate", "--backend", backend, "--out", out])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("a promise that can never settle"),
+    });
   });
 
   it("runs a small study, prints its table, and has nothing to do the second time", async () => {

@@ -9,6 +9,7 @@ import { everyLayer } from "../src/engine/resolve-layers.ts";
 import { DEVICE_NAMES, type DeviceName } from "../src/engine/runtime/device.ts";
 import { emptyKvBlock } from "../src/engine/session/kv-block.ts";
 import { expectAllClose, scaleOf } from "./expect-all-close.ts";
+import { PLAIN_SAMPLER } from "./fakes/plain-sampler.ts";
 
 /** The bound that the engine keeps to everywhere; measured with WebGPU: at most 1.5e-6. */
 const RELATIVE_TOLERANCE = 1e-3;
@@ -71,16 +72,7 @@ async function computeAll(model: LanguageModel): Promise<number[]> {
 const draw = (model: LanguageModel) =>
   sampleAnswers(model, [5, 17, 42, 9], {
     runIds: [0, 1, 2],
-    sampler: {
-      temperature: 0.7,
-      topP: 0.9,
-      topK: 0,
-      minP: 0,
-      repetitionPenalty: 1,
-      maxNewTokens: 12,
-      stopStrings: [],
-      stopTokenIds: [],
-    },
+    sampler: { ...PLAIN_SAMPLER, temperature: 0.7, topP: 0.9, maxNewTokens: 12 },
     seed: 1,
     streamKey: "question",
   });

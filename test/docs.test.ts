@@ -47,6 +47,15 @@ describe.each(PAGES)("%s", (page) => {
   });
 });
 
+it("docs/architecture.md names files that exist", () => {
+  const named = [
+    ...read("docs/architecture.md").matchAll(/`((?:src|test|docs|packages|notebooks)\/[^`\s]*)`/g),
+  ];
+  const paths = named.map(([, path]) => path as string);
+  expect(paths.length).toBeGreaterThan(60);
+  expect(paths.filter((path) => !existsSync(new URL(path, ROOT)))).toEqual([]);
+});
+
 it("README.md names every command", () => {
   for (const { name } of COMMANDS) expect(read("README.md")).toContain(`sep ${name}`);
 });

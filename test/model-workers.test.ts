@@ -5,6 +5,7 @@ import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { SampleAnswersOptions } from "../src/engine/generate/generate.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
 import type { Prompt } from "../src/engine/tokenizer/build-prompt.ts";
+import { PLAIN_SAMPLER } from "./fakes/plain-sampler.ts";
 
 // Worker threads load JavaScript, so this is the built package, as users run it.
 const BUILT = new URL("../dist/backends/local/local-engine.js", import.meta.url).href;
@@ -16,16 +17,7 @@ const PROMPT = promptOf([1, 2, 3, 4]);
 const OPTIONS: Omit<SampleAnswersOptions, "runIds"> = {
   streamKey: "q",
   seed: 1,
-  sampler: {
-    temperature: 1,
-    topP: 1,
-    topK: 0,
-    minP: 0,
-    repetitionPenalty: 1,
-    maxNewTokens: 20,
-    stopStrings: [],
-    stopTokenIds: [],
-  },
+  sampler: { ...PLAIN_SAMPLER, maxNewTokens: 20 },
 };
 
 describe("startModelWorkers", () => {

@@ -104,7 +104,7 @@ describe("sep entropy with a model of inference", () => {
       hamlet: [[0], [1], [2]], // strict: the full name follows from the short one in no way
     });
     expect((await readRecords())[0]?.pair_rules).toEqual({ exact: 1, nli: 9 });
-    expect(stderr).toContain("in 1 the number of clusters depends on the order of the samples");
+    expect(stderr).toContain("In 1 of them, the number of clusters depends on the order of the samples");
 
     const files = await readdir(join(cache, "nli-verdicts"));
     expect(files.length).toBe(1);
@@ -113,7 +113,7 @@ describe("sep entropy with a model of inference", () => {
     expect(await readFile(join(cache, "nli-verdicts", files[0]!), "utf8")).toBe(before);
   });
 
-  test("eight bits give the same groups, and verdicts of their own", async () => {
+  test("eight bits give the same clusters, and verdicts of their own", async () => {
     const { code } = await sep("entropy", "--nli-model", MODEL, "--threads", "1", "--force");
     expect(code).toBe(0);
     const inFloat = await groups();
@@ -149,7 +149,7 @@ describe("sep entropy with a model of inference", () => {
     const { stdout } = await sep("clusters", "hamlet");
     expect(stdout).toContain(
       [
-        "P(row entails column), percent",
+        "P(row entails column) in %",
         "       1   2   3",
         "   1      97   2",
         "   2   2       2",

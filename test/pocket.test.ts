@@ -11,22 +11,14 @@ import { emptyKvBlock } from "../src/engine/session/kv-block.ts";
 import { buildPrompt } from "../src/engine/tokenizer/build-prompt.ts";
 import { traceAnswers } from "../src/states/trace-answers.ts";
 import { expectAllClose, scaleOf } from "./expect-all-close.ts";
+import { PLAIN_SAMPLER } from "./fakes/plain-sampler.ts";
 import { readTensors } from "./read-tensors.ts";
 
 const golden = (name: string): string => fileURLToPath(new URL(`golden/${name}`, import.meta.url));
 
 /** float32 sums in another order than PyTorch's; measured: at most 1.2e-6. The rest is room for other processors. */
 const RELATIVE_TOLERANCE = 1e-5;
-const GREEDY: SamplerSettings = {
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  maxNewTokens: 160,
-  stopStrings: [],
-  stopTokenIds: [],
-};
+const GREEDY: SamplerSettings = { ...PLAIN_SAMPLER, temperature: 0, maxNewTokens: 160 };
 
 interface GreedyCase {
   readonly question: string;

@@ -27,14 +27,14 @@ const VIEWS = [
 /** Each with a chart, a table or questions below it. */
 const HEADINGS = [
   "How this was made",
-  "How well each score works",
+  "How well each score finds wrong answers",
   "Is one score better than another?",
   "ROC curves",
   "Precision and recall",
   "Risk and coverage",
   "When to answer",
   "Do the probabilities mean what they say?",
-  "Where in the model it can be read",
+  "Which layers and positions work",
   "Semantic entropy",
   "What semantic entropy cannot see",
   "Transfer to other data sets",

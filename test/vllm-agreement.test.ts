@@ -6,6 +6,7 @@ import { sampleAnswers } from "../src/engine/generate/generate.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
 import { everyLayer } from "../src/engine/resolve-layers.ts";
 import { expectAllClose, scaleOf } from "./expect-all-close.ts";
+import { PLAIN_SAMPLER } from "./fakes/plain-sampler.ts";
 import { readTensors } from "./read-tensors.ts";
 
 // What a real vLLM answered (fixtures/vllm/record.py), held against the engine: the same model in float32 by other
@@ -65,16 +66,7 @@ describe("the engine and a real vLLM", () => {
     const [choice] = response.choices as [Completion];
     const [drawn] = await sampleAnswers(model, request.prompt, {
       runIds: [0],
-      sampler: {
-        temperature: 0,
-        topP: 1,
-        topK: 0,
-        minP: 0,
-        repetitionPenalty: 1,
-        maxNewTokens: 160,
-        stopStrings: [],
-        stopTokenIds: [],
-      },
+      sampler: { ...PLAIN_SAMPLER, temperature: 0, maxNewTokens: 160 },
       seed: 1,
       streamKey: "",
     });

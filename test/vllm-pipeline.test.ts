@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openVllm } from "../src/backends/vllm/open-vllm.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
+import { runCli } from "../src/cli/run-cli.ts";
 import type { SamplerSettings } from "../src/engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
 import { createRng } from "../src/math/rng.ts";
@@ -16,20 +17,13 @@ import { generateRuns } from "../src/study/steps/generate-runs.ts";
 import { prepareQuestions } from "../src/study/steps/prepare-questions.ts";
 import { traceRuns } from "../src/study/steps/trace-runs.ts";
 import { openWorkspace, type Workspace } from "../src/study/workspace.ts";
+import { createFakeCli } from "./fakes/cli-context.ts";
 import { type FakeFault, startFakeVllm } from "./fakes/fake-vllm.ts";
 import { createLocalStreams } from "./fakes/local-streams.ts";
+import { PLAIN_SAMPLER } from "./fakes/plain-sampler.ts";
 import { readTensors } from "./read-tensors.ts";
 
-const SAMPLER: SamplerSettings = {
-  temperature: 1.2,
-  topP: 0.95,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  maxNewTokens: 60,
-  stopStrings: [],
-  stopTokenIds: [],
-};
+const SAMPLER: SamplerSettings = { ...PLAIN_SAMPLER, temperature: 1.2, topP: 0.95, maxNewTokens: 60 };
 const RUNS = 4;
 const QUESTIONS = 10;
 const LAYERS = [0, 2, 4];
@@ -138,6 +132,33 @@ describe("the pipeline on vLLM", () => {
         expect(entropy, "the top 20 alone have less").toBeLessThan(ours[i]!.token_entropies[t]! + 1e-4);
     }
     expect(theirs.some(({ think_status }) => think_status === "closed")).toBe(true);
+  });
+
+  it.each([
+    ["passes", [0, 2, 4], 0, /ok agreement +\d+ of \d+ /],
+    ["fails where the server reads other layers", [0, 1, 4], 1, /layers/],
+  ])("sep trace --verify --backend vllm %s", async (_what, layers, code, said) => {
+    const folder = join(root, `verified-${layers.join("-")}`);
+    await using extracting = await startFakeVllm({ model, states: { folder, layers } });
+    const cli = createFakeCli();
+    const options = [
+      "--model",
+      "pocket",
+      "--layers",
+      LAYERS.join(),
+      "--set",
+      "math",
+      "--out",
+      undisturbed.root,
+    ];
+    const vllm = ["--backend", "vllm", "--vllm-url", extracting.url];
+    const ended = await runCli(["trace", "--verify", ...vllm, ...options], cli.context);
+    expect({ code: ended, output: cli.stdout() + cli.stderr() }).toEqual({
+      code,
+      output: expect.stringMatching(said),
+    });
+    expect(await readdir(folder).catch(() => []), "no file of hidden states is left").toEqual([]);
+    if (code === 0) expect(extracting.requests.length).toBeGreaterThan(0);
   });
 
   it("gives the same clusters and semantic entropies", async () => {

@@ -149,7 +149,7 @@ describe("the fake server answers as vLLM does", () => {
 /** Where `got` has something that `wanted` has not, or something of another type. */
 function missingShape(got: unknown, wanted: unknown, path = "answer"): string[] {
   if (Array.isArray(got)) {
-    if (!Array.isArray(wanted)) return [`${path} is no list`];
+    if (!Array.isArray(wanted)) return [`${path} is not a list`];
     return got.length === 0 || wanted.length === 0 ? [] : missingShape(got[0], wanted[0], `${path}[0]`);
   }
   if (typeof got === "object" && got !== null) {

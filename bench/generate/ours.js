@@ -1,52 +1,37 @@
 import { readFileSync } from "node:fs";
-import { createLocalBackend } from "../../dist/backends/local/local-backend.js";
-import { openLocalEngine } from "../../dist/backends/local/local-engine.js";
-import { loadModel } from "../../dist/checkpoint/load-model.js";
-import { mapConcurrently } from "../../dist/net/map-concurrently.js";
-import { createRunRecorder } from "../../dist/samples/record-runs.js";
+import pMap from "p-map";
+import { openLocal } from "../../dist/index.js";
 
-// Our engine, as `sep generate` runs it: copies of the model on threads of their own. See ../generate.js.
+// This package in process, through its public functions: opened, warmed up, and all questions given to it at once. See
+// ../generate.js.
 
-const { model: path, prompts, samples, sampler, dtype } = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const model = await loadModel(path, { dtype });
-const backend = createLocalBackend(model);
-const engine = await openLocalEngine(model, prompts.length);
-const recorder = (settings) =>
-  createRunRecorder(backend, {
-    dataset: "bench",
-    sampler: settings,
-    seed: 1,
-    correctness: "math",
-    promptFormat: asItIs(),
-  });
-const question = ({ text }, id) => ({ id: String(id), question: text, answer: "0" });
-const runIds = Array.from({ length: samples }, (_, run) => run);
-// every copy is loaded and warm before the clock starts
-await drain(prompts.slice(0, 2).map(question), 8);
-
-const began = performance.now();
-const tokens = await drain(prompts.map(question), null);
-console.log(
-  JSON.stringify({
-    tokens,
-    seconds: (performance.now() - began) / 1000,
-    peakRssBytes: process.resourceUsage().maxRSS * 1024,
-  }),
+const { weights, dtype, threads, prompts, samples, sampler } = JSON.parse(
+  readFileSync(process.argv[2], "utf8"),
 );
-await engine[Symbol.asyncDispose]();
-await model[Symbol.asyncDispose]();
+const { answers } = await returned(openLocal(weights, { dtype, threads }));
+const engine = await returned(answers.openSampler(prompts));
+const loadSeconds = process.uptime();
+await sample(prompts.slice(0, 2 * engine.concurrency), 8);
+const began = performance.now();
+const tokens = await sample(prompts, sampler.maxNewTokens);
+const seconds = (performance.now() - began) / 1000;
+process.stdout.write(JSON.stringify({ tokens, seconds, loadSeconds, concurrency: engine.concurrency }), () =>
+  process.exit(0),
+);
 
-async function drain(questions, maxNewTokens) {
-  const { sample } = recorder(maxNewTokens === null ? sampler : { ...sampler, maxNewTokens });
-  let count = 0;
-  const sampled = mapConcurrently(questions, (item, signal) => sample(engine, item, runIds, signal), {
+async function sample(asked, maxNewTokens) {
+  const runIds = Array.from({ length: samples }, (_, run) => run);
+  const options = { runIds, sampler: { ...sampler, maxNewTokens }, seed: 1 };
+  const all = await pMap(asked, (prompt, at) => engine.draw(prompt, { ...options, streamKey: String(at) }), {
     concurrency: engine.concurrency,
   });
-  for await (const runs of sampled) for (const run of runs) count += run.tokens.length;
-  return count;
+  return all.flat().reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
 }
 
-/** The prompts are whole texts already. */
-function asItIs() {
-  return { kind: "template", template: { name: "prompt", text: "{question}" } };
+/** What a generator of events returns. */
+async function returned(events) {
+  for (;;) {
+    const { done, value } = await events.next();
+    if (done) return value;
+  }
 }

@@ -15,8 +15,8 @@ const rows = Int32Array.from(questions.keys());
 const features = { path: job.data, stateRows: { "think-end": rows } };
 
 const options = job.permutations
-  ? { folds, C: job.C, layer: job.layer, permutations: job.permutations }
-  : { folds, C: job.penalties, keep: "every" };
+  ? { folds, c: job.C, layer: job.layer, permutations: job.permutations }
+  : { folds, c: job.penalties, keep: "every" };
 const chosen = job.permutations ? { incorrect: targets.incorrect } : targets;
 const startMs = performance.now();
 const fitting = fitProbes(features, chosen, questions, options);

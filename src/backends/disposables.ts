@@ -1,4 +1,4 @@
-/** Things that belong together and are ended together, the last one first. Node 20 has no `AsyncDisposableStack`. */
+/** Resources that are disposed of together, the last one first. Node 20 has no `AsyncDisposableStack`. */
 export interface Disposables extends AsyncDisposable {
   /** @returns the same thing */
   use<Thing extends AsyncDisposable>(thing: Thing): Thing;
@@ -16,7 +16,7 @@ export function createDisposables(): Disposables {
     async [Symbol.asyncDispose]() {
       let failure: { readonly error: unknown } | null = null;
       for (const end of ends.splice(0).reverse()) {
-        // one that fails must not keep the others open
+        // a failure must not keep the others open
         await end().catch((error: unknown) => {
           failure ??= { error };
         });

@@ -8,6 +8,7 @@ import { TOKEN_ENTROPY_SUPPORTS } from "../samples/run-record.ts";
 import { NORM_STATES, type StateBackend } from "../states/state-backend.ts";
 import { fingerprintFile } from "../store/fingerprint.ts";
 import { fileExists } from "../store/read-file.ts";
+import { showShortly } from "../text/shorten.ts";
 import type { Backend, OpenBackend } from "./backend.ts";
 
 /** Whether `--backend` names a file of the user's. */
@@ -35,7 +36,7 @@ export async function loadBackend(path: string): Promise<OpenBackend> {
     const opening = open(model, options);
     if (typeof opening?.[Symbol.asyncIterator] !== "function")
       throw bad(path, "exports a function that gives no async generator", "Write it as async function*.");
-    const opened = yield* opening;
+    const opened = yield* openOwn(path, opening);
     try {
       checkBackend(path, opened);
     } catch (error) {
@@ -68,7 +69,7 @@ const withIdentity = <Part extends AnswerBackend | StateBackend>(part: Part, ide
     },
   });
 
-/** A user's backend may be of one kind only. @throws SepError `bad-backend` */
+/** A user's backend may have only some parts. @throws SepError `bad-backend` */
 export function requirePart<Part extends "answers" | "states">(
   backend: Backend,
   part: Part,
@@ -77,19 +78,33 @@ export function requirePart<Part extends "answers" | "states">(
   if (found !== undefined) return found as NonNullable<Backend[Part]>;
   throw new SepError(
     "bad-backend",
-    `The backend ${backend.name} has no ${part}, and this step needs them. Give its object \`${part}\`, as docs/library.md shows, or use another --backend.`,
+    `The backend ${backend.name} has no ${part}, which this step needs. Add \`${part}\` to its object, as docs/library.md shows, or use another --backend.`,
   );
 }
 
 const stripsTypes = (): boolean =>
   Boolean((process.features as { readonly typescript?: string | false }).typescript);
 
+/** What the module itself throws does not say where it comes from. */
+async function* openOwn(path: string, opening: ReturnType<OpenBackend>): ReturnType<OpenBackend> {
+  try {
+    return yield* opening;
+  } catch (cause) {
+    if (cause instanceof SepError) throw cause;
+    throw bad(path, `did not open: ${describeThrown(cause)}`, "Set SEP_DEBUG=1 for its stack.", cause);
+  }
+}
+
+/** A module may throw anything. */
+const describeThrown = (thrown: unknown): string =>
+  (thrown instanceof Error ? thrown.message : `it threw ${showShortly(thrown)}`).replace(/\.$/, "");
+
 async function importOpen(path: string, file: string): Promise<OpenBackend> {
   let module: Readonly<Record<string, unknown>>;
   try {
     module = (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
   } catch (cause) {
-    throw bad(path, `cannot be loaded: ${(cause as Error).message}`, "Does `node FILE` run it?", cause);
+    throw bad(path, `cannot be loaded: ${describeThrown(cause)}`, "Does `node FILE` run it?", cause);
   }
   const open = module.openBackend ?? module.default;
   if (typeof open === "function") return open as OpenBackend;
@@ -101,7 +116,7 @@ async function importOpen(path: string, file: string): Promise<OpenBackend> {
   );
 }
 
-/** Names that run records have of the backends here. */
+/** Names of the built-in backends in run records. */
 const OWN_NAMES: ReadonlySet<string> = new Set([
   "local",
   "hf",
@@ -129,7 +144,7 @@ const PART = {
   identity: z.json("JSON of all that decides its outputs"),
 };
 
-/** What a step would stumble over later; each message says what is expected. */
+/** Problems that a step would run into later; each message says what is expected. */
 const BACKEND = z
   .object(
     {

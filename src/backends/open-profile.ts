@@ -10,7 +10,7 @@ export interface OpenedProfile {
 }
 
 /**
- * What is known of a model without its weights, which may be elsewhere: config, tokenizer and chat template, downloaded
+ * The parts of a model besides its weights, which may be elsewhere: config, tokenizer and chat template, downloaded
  * first if they have to be.
  * @throws SepError as `locateCheckpoint` and `loadModelProfile` do
  */

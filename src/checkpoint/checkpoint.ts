@@ -13,12 +13,12 @@ import { readWeightIndex, weightFiles } from "./weight-index.ts";
 export interface Checkpoint {
   /** `config.json`, or what stands for it. */
   readonly config: ConfigReader;
-  /** `generation_config.json`; null where there is none. */
+  /** `generation_config.json`; null if there is none. */
   readonly generation: ConfigReader | null;
   readonly weights: WeightIndex;
   readonly tokenizer: TextTokenizer;
-  /** SHA-256 over config and weights. */
-  fingerprintWeights(): Promise<string>;
+  /** SHA-256 over config and weights. Yields the number of bytes read since it last yielded. */
+  fingerprintWeights(): AsyncGenerator<number, string>;
 }
 
 /**
@@ -43,9 +43,12 @@ export async function openCheckpointFolder(
   };
 }
 
-/** SHA-256 over the hashes of a checkpoint's config and weight files. */
-export async function fingerprintCheckpoint(configPath: string, files: readonly string[]): Promise<string> {
+/** SHA-256 over the hashes of a checkpoint's config and weight files. Yields as `fingerprintStoredFile` does. */
+export async function* fingerprintCheckpoint(
+  configPath: string,
+  files: readonly string[],
+): AsyncGenerator<number, string> {
   const hashes = [fingerprint(await readFile(configPath))];
-  for (const file of files) hashes.push(await fingerprintStoredFile(file));
+  for (const file of files) hashes.push(yield* fingerprintStoredFile(file));
   return fingerprint(hashes.join("\n"));
 }

@@ -94,7 +94,7 @@ export async function openDerivedWeights({
 const ABANDONED_AFTER_MS = 3_600_000;
 
 async function isWhole(file: string, { entries, totalBytes }: SafetensorsLayout): Promise<boolean> {
-  const found = await stat(file).catch(() => null); // absent or unreadable: written anew, which says why it fails
+  const found = await stat(file).catch(() => null); // absent or unreadable: written again, which says why it fails
   if (found?.size !== totalBytes) return false;
   const { tensors } = await readSafetensorsHeader(file, { code: "bad-checkpoint" });
   return [...entries].every(([name, { dtype, begin, end }]) => {
@@ -118,7 +118,7 @@ async function make(
       throw explainCacheError(error, dirname(file), "another folder with SEP_CACHE");
     throw new SepError(
       "disk-full",
-      `${file} takes ${totalBytes} bytes, and the disk has no room for them. Free some, or set SEP_CACHE to a folder on another disk.`,
+      `${file} takes ${totalBytes} bytes, but the disk has no room for it. Free some space, or set SEP_CACHE to a folder on another disk.`,
       { cause: error },
     );
   }

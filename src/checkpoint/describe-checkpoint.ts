@@ -22,7 +22,7 @@ export interface CheckpointDescription {
   readonly obstacle: string | null;
   /** Sizes of the network; null if the engine cannot read them. */
   readonly config: DecoderConfig | null;
-  /** Numbers in all weights; null where the weights cannot be listed. */
+  /** Numbers in all weights; null if the weights cannot be listed. */
   readonly parameters: number | null;
   /** Numbers stored as each type of safetensors or GGUF: `{ BF16: 596049920 }`. */
   readonly dtypes: Readonly<Record<string, number>>;
@@ -154,7 +154,7 @@ async function listFiles(folder: string): Promise<CheckpointDescription["files"]
   return files;
 }
 
-/** null also where it is none to read: a license that is not known is no obstacle. */
+/** null also where it is none to read: a licence that is not known is no obstacle. */
 async function readReadme(folder: string): Promise<string | null> {
   const { value } = await explain(() => readModelFile(join(folder, "README.md"), MOST_README_BYTES));
   return value?.toString("utf8") ?? null;

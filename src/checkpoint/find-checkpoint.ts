@@ -7,9 +7,10 @@ import {
   type LocateCheckpointOptions,
   locateCheckpoint,
 } from "./locate-checkpoint.ts";
+import type { OpenTokenizerOptions } from "./tokenizer/load-text-tokenizer.ts";
 
 /**
- * Opens what a model reference stands for; downloads it without a word if it is a model of the hub that is not in
+ * Opens what a model reference stands for; downloads it silently if it is a model on the hub that is not in
  * the cache. Use `locateCheckpoint` to see the download's progress.
  * @throws SepError as `locateCheckpoint` and the opener do
  */
@@ -18,6 +19,9 @@ export async function findCheckpoint(
   options: LocateCheckpointOptions = {},
 ): Promise<Checkpoint & CheckpointLocation> {
   const location = await drain(locateCheckpoint(reference, options));
-  const open = isGgufPath(location.path) ? openGgufCheckpoint : openCheckpointFolder;
-  return { ...(await open(location.path, { signal: options.signal })), ...location };
+  return { ...(await openCheckpoint(location.path, options)), ...location };
 }
+
+/** Opens a folder in Hugging Face format or a `.gguf` file. @throws SepError as the opener does */
+export const openCheckpoint = (path: string, { signal }: OpenTokenizerOptions): Promise<Checkpoint> =>
+  (isGgufPath(path) ? openGgufCheckpoint : openCheckpointFolder)(path, { signal });

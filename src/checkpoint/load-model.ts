@@ -15,18 +15,21 @@ import {
 } from "../engine/session/decoder-session.ts";
 import { createVocabularySession } from "../engine/session/vocabulary-session.ts";
 import { layoutSafetensors } from "../formats/encode-safetensors.ts";
+import { drain } from "../net/map-concurrently.ts";
 import { openQuantisedWeights } from "./derived-weights.ts";
-import { findCheckpoint } from "./find-checkpoint.ts";
+import { openCheckpoint } from "./find-checkpoint.ts";
 import { nodeRuntime } from "./graph-folder.ts";
 import type { HubOptions } from "./hub/hub.ts";
-import { type Device, resolveDevice } from "./resolve-device.ts";
+import { locateCheckpoint } from "./locate-checkpoint.ts";
+import { type OpeningEvent, reportPull, reportReading } from "./opening-event.ts";
+import { type Device, openDevice } from "./resolve-device.ts";
 
 export interface LoadModelOptions {
   /** Threads for the forward pass; all that this machine offers by default. */
   readonly threads?: number | undefined;
   /** Of the linear layers: `int8` is about twice as fast, `int4` smallest; traces want `float32`. */
   readonly dtype?: ModelDtype | undefined;
-  /** What to compute on, the CPU by default; a device that {@link resolveDevice} gave is not tried again. */
+  /** The device, the CPU by default; a device that `resolveDevice` returned is not tried again. */
   readonly device?: DeviceChoice | Device | undefined;
   /** Bound on what all copies of the model take in memory; a quarter of what there is by default. */
   readonly memoryBytes?: number | undefined;
@@ -49,21 +52,34 @@ const SHARE_FOR_KEYS = 0.125;
 const WORTH_SPLITTING_BYTES = 80_000_000;
 
 /**
- * Loads a causal language model.
- * @param reference what {@link locateCheckpoint} knows: the embedded model's name, a folder, a model of the hub
- * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `hostile-model`, `unsupported-model`, `model-too-large`, those of
- *   {@link resolveDevice} and those of {@link locateCheckpoint}
+ * Loads a causal language model. A model on the hub that is not in the cache is downloaded first.
+ * @param reference `pocket`, the embedded model; a folder in Hugging Face format; a `.gguf` file; or a model on the hub
+ * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `hostile-model`, `unsupported-model`, `model-too-large`,
+ *   `model-not-found`; `device-unavailable` as `resolveDevice`; those of the hub as `pullModel`
  */
-export async function loadModel(reference: string, options: LoadModelOptions = {}): Promise<LanguageModel> {
-  const { dtype = "float32", trustedSha256, hub, signal, name } = options;
-  const { name: device } = await resolveDevice(options.device, { dtype });
-  const checkpoint = await findCheckpoint(reference, { hub, signal });
+export const loadModel = (reference: string, options: LoadModelOptions = {}): Promise<LanguageModel> =>
+  drain(openModel(reference, options));
+
+/**
+ * {@link loadModel} with events: the device that `auto` selects, the download, and the reading of large weights.
+ * @throws SepError as `loadModel` does
+ */
+export async function* openModel(
+  reference: string,
+  options: LoadModelOptions = {},
+): AsyncGenerator<OpeningEvent, LanguageModel> {
+  const { dtype = "float32", trustedSha256, hub, signal } = options;
+  // before the download: the model is useless without its device
+  const { name: device } = yield* openDevice(options.device, { dtype });
+  const { path, commit } = yield* reportPull(reference, locateCheckpoint(reference, { hub, signal }));
+  const checkpoint = await openCheckpoint(path, { signal });
   const { weights, tokenizer } = checkpoint;
   const architecture = findArchitecture(checkpoint.config);
   checkConfigSizes(checkpoint.config, weights);
   const config = checkHeads(architecture.readConfig(checkpoint.config), checkpoint.config.path);
 
-  const weightsSha256 = trustedSha256 ?? (await checkpoint.fingerprintWeights());
+  const weightsSha256 =
+    trustedSha256 ?? (yield* reportReading(reference, storedBytes(weights), checkpoint.fingerprintWeights()));
   const { operators } = DEVICES[device];
   const { linears, model, embeddingTable } = buildDecoder(architecture, config, weights, { operators });
   const quantisation = QUANTISATIONS[dtype];
@@ -87,13 +103,13 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
   };
   return createLanguageModel({
     provenance: {
-      ...(name ?? { id: reference, revision: checkpoint.commit }),
+      ...(options.name ?? { id: reference, revision: commit }),
       weights_sha256: weightsSha256,
       tokenizer_sha256: tokenizer.sha256,
       dtype,
       device,
     },
-    path: checkpoint.path,
+    path,
     config,
     tokenizer,
     endTokenIds: readEndTokens(checkpoint),
@@ -105,6 +121,9 @@ export async function loadModel(reference: string, options: LoadModelOptions = {
     vocabulary: createVocabularySession(nodeRuntime, passThreads),
   });
 }
+
+const storedBytes = (weights: WeightIndex): number =>
+  [...weights.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 /** About what a session keeps: the linear layers packed for their kernels, and the rest as it is stored. */
 function loadedBytes(

@@ -84,7 +84,7 @@ describe("pullModel", () => {
   it("refuses what is no model of the hub, and to work offline", async () => {
     await expect(drain(pullModel("./here", { hub: NO_HUB }))).rejects.toMatchObject({
       code: "model-not-found",
-      message: expect.stringContaining('Got "./here", expected a model of the hub as "org/name"'),
+      message: expect.stringContaining('Got "./here", expected a model on the Hub as "org/name"'),
     });
     const offline = { ...NO_HUB, env: { HF_HUB_OFFLINE: "1" } };
     await expect(drain(pullModel("org/name", { hub: offline }))).rejects.toMatchObject({

@@ -43,7 +43,7 @@ export async function* locateCheckpoint(
 
 /**
  * The part of {@link locateCheckpoint} that needs neither cache nor hub.
- * @returns null if the reference can only be a model of the hub
+ * @returns null if the reference can only be a model on the hub
  * @throws SepError `model-not-found` for a path that leads nowhere
  */
 export async function locateLocally(reference: string): Promise<CheckpointLocation | null> {
@@ -73,14 +73,14 @@ const looksLikePath = (reference: string): boolean =>
 export const unknownReference = (reference: string, problem = "which is none of these"): SepError =>
   new SepError(
     "model-not-found",
-    `Got the model "${reference}", ${problem}. Expected "${POCKET_MODEL}" (the embedded model), a folder with config.json, tokenizer.json and model.safetensors, a .gguf file, or a model of the Hugging Face hub as "org/name" or "org/name@revision".`,
+    `Got the model "${reference}", ${problem}. Expected "${POCKET_MODEL}" (the embedded model), a folder with config.json, tokenizer.json and model.safetensors, a .gguf file, or a model on the Hugging Face Hub as "org/name" or "org/name@revision".`,
   );
 
 /**
  * Downloads the newest commit of a model of the Hugging Face hub into the cache that Python's libraries use.
  * @param reference `org/name` or `org/name@revision`
  * @returns where it is
- * @throws SepError `model-not-found` for what is no such reference, `model-not-cached` if the environment forbids
+ * @throws SepError `model-not-found` for anything else, `model-not-cached` if the environment forbids
  *   asking the hub, and as `pullRepository` does
  */
 export async function* pullModel(
@@ -91,14 +91,14 @@ export async function* pullModel(
   if (id === null) {
     throw new SepError(
       "model-not-found",
-      `Got "${reference}", expected a model of the hub as "org/name" or "org/name@revision".`,
+      `Got "${reference}", expected a model on the Hub as "org/name" or "org/name@revision".`,
     );
   }
   const hub = await openHub(options);
   if (hub.settings.offline) {
     throw new SepError(
       "model-not-cached",
-      "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids asking the hub. Unset it to pull a model.",
+      "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids asking the Hub. Unset it to pull a model.",
     );
   }
   const { folder, commit } = yield* pullRepository(hub, id, { choice, signal });

@@ -21,8 +21,8 @@ export type ProgressEvent<Activity extends string> =
     }
   | { readonly kind: "note"; readonly step: Activity; readonly part: string; readonly message: string };
 
-/** What happens before a model can be asked: its download, the choice of a device, the start of a server. */
-export type OpeningEvent = ProgressEvent<"download" | "device" | "server">;
+/** What happens before a model can be used: its download, the choice of a device, the reading of its weights, the start of a server. */
+export type OpeningEvent = ProgressEvent<"download" | "device" | "load" | "server">;
 
 /** Turns sentences about a server's start into events. */
 export async function* reportServer<Result>(
@@ -72,6 +72,30 @@ export async function* reportPull<Result>(
     }
   } finally {
     await events.return(undefined as Result);
+  }
+}
+
+/**
+ * Turns the bytes read of a model's weights into events of the activity "load". Weights read in one go yield none.
+ * @param part what is loaded, for the display
+ */
+export async function* reportReading<Result>(
+  part: string,
+  total: number,
+  reading: AsyncGenerator<number, Result>,
+): AsyncGenerator<OpeningEvent, Result> {
+  const event = { step: "load", part } as const;
+  let done = 0;
+  for (;;) {
+    const next = await reading.next();
+    if (next.done) {
+      if (done > 0 && done < total) yield { kind: "advanced", ...event, done: total, total };
+      return next.value;
+    }
+    if (done === 0) yield { kind: "started", ...event, unit: "byte", done: 0, total };
+    // the files have headers, too
+    done = Math.min(total, done + next.value);
+    yield { kind: "advanced", ...event, done, total };
   }
 }
 

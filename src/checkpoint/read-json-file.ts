@@ -6,7 +6,7 @@ const MOST_CONFIG_BYTES = 4 << 20;
 
 /**
  * A JSON object from a checkpoint's file.
- * @param mostBytes what no honest file of its kind has
+ * @param mostBytes the most that an honest file of its kind has
  * @returns null if the file is absent and `optional`
  * @throws SepError `bad-checkpoint`, `hostile-model` if it is larger
  */
@@ -22,10 +22,10 @@ export async function readJsonFile(
   const value = await readJsonValue(path, mostBytes);
   if (value === undefined) {
     if (optional) return null;
-    throw new SepError("bad-checkpoint", `${path} does not exist, and a checkpoint needs it.`);
+    throw new SepError("bad-checkpoint", `${path} does not exist, which a checkpoint needs.`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new SepError("bad-checkpoint", `${path} holds no JSON object.`);
+    throw new SepError("bad-checkpoint", `${path} is not a JSON object.`);
   }
   return value as Record<string, unknown>;
 }

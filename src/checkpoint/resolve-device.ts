@@ -17,6 +17,7 @@ import { createRng } from "../math/rng.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { createGraphFolder } from "./graph-folder.ts";
 import { POCKET_MODEL } from "./locate-checkpoint.ts";
+import type { OpeningEvent } from "./opening-event.ts";
 
 /** A device that works on this machine; made by {@link resolveDevice}. */
 export interface Device {
@@ -26,12 +27,15 @@ export interface Device {
 export interface ResolveDeviceOptions {
   /** What the device must compute in. */
   readonly dtype?: ModelDtype | undefined;
-  /** How a device is tried. */
+  /**
+   * How a device is tried.
+   * @internal
+   */
   readonly attempt?: (device: DeviceName) => Promise<DeviceTrial>;
 }
 
 /**
- * Decides what to compute on. A device other than the CPU is tried first; `auto` is the first of {@link AUTO_DEVICES}
+ * Chooses the device. A device other than the CPU is tried first; `auto` is the first of `AUTO_DEVICES`
  * that works and has the dtype, else the CPU. A device that was resolved before is not tried again.
  * @throws SepError `device-unavailable` for a device that does not work here; `bad-option` for a dtype that it lacks
  */
@@ -61,8 +65,23 @@ const hasDtype = (device: DeviceName, dtype: ModelDtype): boolean => {
 const lacksDtype = (device: DeviceName, dtype: ModelDtype): SepError =>
   new SepError(
     "bad-option",
-    `Got --dtype ${dtype} with --device ${device}, expected float32 there: ${dtype} is computed on the cpu only.`,
+    `Got --dtype ${dtype} with --device ${device}, expected float32 there: ${dtype} runs on the CPU only.`,
   );
+
+/**
+ * `resolveDevice` with events, which name the device that `auto` selects.
+ * @throws SepError as `resolveDevice` does
+ */
+export async function* openDevice(
+  asked: DeviceChoice | Device | undefined,
+  options?: ResolveDeviceOptions,
+): AsyncGenerator<OpeningEvent, Device> {
+  const device = await resolveDevice(asked, options);
+  if (asked === "auto") {
+    yield { kind: "note", step: "device", part: "", message: `auto selects ${device.name} on this machine` };
+  }
+  return device;
+}
 
 /**
  * Computes the embedded model on a device and on the CPU and compares the two.

@@ -1,4 +1,5 @@
 import { readConfig } from "../study/config-file.ts";
+import { refuseIdleSettings } from "../study/settings/backends.ts";
 import type { Settings, SettingsOutput } from "../study/settings/setting.ts";
 import type { Redactor } from "../text/redact.ts";
 import { parseOptions } from "./options.ts";
@@ -17,17 +18,17 @@ export interface CliWorld {
   readonly now: () => number;
 }
 
-/** The world as a command gets it: no secret comes out of `stdout` and `stderr`, whatever is written there. */
+/** The world as a command gets it: no secret that is written to `stdout` or `stderr` gets out. */
 export interface CliContext extends CliWorld {
-  /** stdout as it is, for what is data and no message: answers of models, and the address that opens a notebook. */
+  /** stdout without redaction, for data: answers of models, and the address that opens a notebook. */
   readonly data: OutputStream;
   /** For a message that stands within data. */
   readonly redactor: Redactor;
 }
 
-/** What a command's body needs to know of its command line beside the values. */
+/** What a command's body needs to know about its command line besides the values. */
 export interface GivenOptions {
-  /** Names of the settings that stand on it. */
+  /** Names of the settings given on it. */
   readonly given: ReadonlySet<string>;
   /** All of it: "sep", the command's name, its arguments. */
   readonly line: readonly string[];
@@ -64,6 +65,7 @@ export function defineCommand<const S extends Settings>(definition: CommandDefin
       const { config } = alone.values as { readonly config?: string | undefined };
       const { values, given } =
         config === undefined ? alone : parseOptions(name, options, args, await readConfig(config, options));
+      refuseIdleSettings(options, values, given);
       return definition.run(values, context, { given, line: ["sep", ...name.split(" "), ...args] });
     },
   };

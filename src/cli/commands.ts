@@ -23,7 +23,7 @@ export interface FoundCommand {
   readonly name: string;
   /** The words after those. */
   readonly rest: readonly string[];
-  /** The commands of two words that begin with the first one, when the second is none of theirs. */
+  /** The two-word commands that begin with the first word, if the second word matches none of them. */
   readonly group: readonly Command[];
 }
 

@@ -3,19 +3,19 @@ import { flag, redescribe, setting, text } from "../study/settings/setting.ts";
 import { parseShard, type Shard } from "../study/shards/shard.ts";
 import { openShard, type Workspace, withStudyRuns } from "../study/workspace.ts";
 
-/** Stands on the command line only, and not in a file of settings. */
+/** Only for the command line, not for a file of settings. */
 const onCommandLine = <S extends z.ZodType>(schema: S): S => redescribe(schema, { inFile: false });
 
 /** Of every step: where it works, and what it prints. */
 export const OUTPUT = {
   out: onCommandLine(
-    setting(z.string().min(1).default("."), "Folder of the study; data/ and artifacts/ are in it.", {
+    setting(z.string().min(1).default("."), "Folder of the study, with data/ and artifacts/ in it.", {
       placeholder: "DIR",
     }),
   ),
-  force: onCommandLine(flag("Replace outputs that other settings or inputs made.")),
-  json: onCommandLine(flag("Print one JSON line per event on stdout, the result last.")),
-  quiet: onCommandLine(flag("Print warnings and errors only.")),
+  force: onCommandLine(flag("Replace outputs that were made with other settings or from other inputs.")),
+  json: onCommandLine(flag("Print one JSON line per event on stdout, with the result last.")),
+  quiet: onCommandLine(flag("Print only warnings and errors.")),
 };
 
 /** Of steps that read settings from a file. */
@@ -23,7 +23,7 @@ export const CONFIG = {
   config: onCommandLine(
     text(
       "FILE",
-      "Settings by their option's name, in YAML or JSON, such as the artifacts/config.yaml that `sep run` writes; options on the command line come first.",
+      "File of settings by option name, in YAML or JSON, such as the artifacts/config.yaml that `sep run` writes. Options on the command line take precedence.",
     ),
   ),
 };
@@ -32,7 +32,7 @@ export const CONFIG = {
 export const SET = {
   set: setting(
     z.enum(["both", "math", "ood"]).default("both"),
-    "Question set; a missing ood set is skipped with a note.",
+    "Question set to work on; with both, a missing ood set is skipped with a note.",
   ),
 };
 
@@ -40,8 +40,8 @@ export const SET = {
 export const SHARD = {
   shard: setting(
     z.string().refine(isShard).optional(),
-    "Work on part I of N of the questions, below shards/I-of-N/; `sep merge` joins them; docs/scale.md.",
-    { placeholder: "I/N", fallback: "all of them", expected: "I/N with I from 1 to N, such as 2/8" },
+    "Work on part I of N of the questions, in shards/I-of-N/; `sep merge` joins the parts; docs/scale.md.",
+    { placeholder: "I/N", fallback: "all questions", expected: "I/N with I from 1 to N, such as 2/8" },
   ),
 };
 

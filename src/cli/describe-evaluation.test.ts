@@ -65,7 +65,7 @@ const EVALUATION: ProbeEval = {
       kind: "risk",
       target: 0.1,
       threshold: null,
-      reason: "5 calibration questions cannot promise a risk of 0.1.",
+      reason: "5 calibration questions are too few to guarantee a risk of 0.1.",
       achieved: {},
     },
   ],
@@ -118,7 +118,7 @@ it("shows each split's AUROC with interval, p-value and counts, and the warnings
       .slice(lines.findIndex((line) => line.startsWith(from)))
       .find((line) => line.startsWith(`  ${name}`));
   expect(row("accuracy probe", "math_test")).toMatch(/ 1\.000 {2}1\.00 to 1\.00 {2}≤ 0\.020 +6\/12$/);
-  expect(lines).toContain("≤ marks the smallest p that 50 permutations can give.");
+  expect(lines).toContain("≤ marks the smallest p-value that 50 permutations can give.");
   expect(row("entropy baseline", "math_test")).toMatch(/ 0\.500 {2}0\.50 to 0\.50 +1\.000 +6\/12$/);
   // One class only: nothing is made up.
   expect(row("accuracy probe", "math_val")).toMatch(/ none +none +none +12\/12$/);
@@ -143,7 +143,7 @@ it("shows below a split how the probes compare and what semantic entropy cannot 
     "  SE probe minus accuracy probe: +0.000, +0.000 to +0.000; p = 1.000, after Holm for 10 pairs p = 1.000",
   );
   expect(lines).toContain(
-    "  Consistently wrong: 1 of 2 questions of low semantic entropy, 0 with one meaning only.",
+    "  Consistently wrong: 1 of 2 questions of low semantic entropy, 0 with a single meaning.",
   );
   expect(lines).toContain('    q9: mostly "42" (67%), 2 of 2 wrong, accuracy probe 0.90');
   // Six rows of one class have neither.
@@ -155,7 +155,7 @@ it("shows what each threshold promised and what came of it", () => {
   const from = lines.indexOf("When to answer");
   expect(lines[from + 1]).toBe("  At most 10% of all answers given and wrong");
   expect(lines[from + 3]).toMatch(/^ {4}accuracy probe +0\.25 +test +50% +10% +20%$/);
-  expect(lines[from + 4]).toMatch(/^ {4}SE probe +none: 5 calibration questions cannot/);
+  expect(lines[from + 4]).toMatch(/^ {4}SE probe +none: 5 calibration questions are/);
   expect(lines.join(" ").replace(/\s+/g, " ")).toContain("A promise of twenty words.");
   for (const line of lines.slice(from, from + 6)) expect(line.length).toBeLessThanOrEqual(80);
 });
@@ -165,7 +165,7 @@ it("says which share of the questions a probe finds unfamiliar", () => {
   expect(text).toContain(
     [
       "Unfamiliar questions",
-      "  States unlike those of the training questions (p at most 0.05)",
+      "  States unlike those of the training questions (p ≤ 0.05)",
       `${"    accuracy probe".padEnd(36)}7% of 45 test, 25% of 150 out of distribution`,
     ].join("\n"),
   );

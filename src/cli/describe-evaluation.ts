@@ -15,7 +15,7 @@ import {
 import { type Paint, wrap } from "./terminal.ts";
 
 /**
- * An evaluation as a table for people: a block a split with each score's AUROC, 95% interval, p-value and
+ * An evaluation as a table for people: one block per split with each score's AUROC, 95% interval, p-value and
  * counts, then the warnings. The rows fit into 80 columns.
  */
 export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string {
@@ -27,7 +27,7 @@ export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string 
   return [
     ...blocks,
     ...(blocks.some((block) => block.includes("≤"))
-      ? [`≤ marks the smallest p that ${evaluation.settings.permutations} permutations can give.`]
+      ? [`≤ marks the smallest p-value that ${evaluation.settings.permutations} permutations can give.`]
       : []),
     `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
     ...describeDecisions(evaluation.decisions ?? [], paint),
@@ -79,7 +79,7 @@ function describeFamiliarity({ familiarity }: ProbeEval, paint: Paint): string[]
   });
   if (rows.length === 0) return [];
   const { level } = (familiarity?.accuracy_probe ?? familiarity?.se_probe)!;
-  const title = `${paint("bold", "Unfamiliar questions")}\n  States unlike those of the training questions (p at most ${level})`;
+  const title = `${paint("bold", "Unfamiliar questions")}\n  States unlike those of the training questions (p ≤ ${level})`;
   return [[title, ...rows].join("\n")];
 }
 
@@ -127,7 +127,7 @@ const HEADER = [
 type Decision = DecisionEvaluation<EvaluatedSplit>;
 
 /**
- * The thresholds as a table: what was promised, and what came of it on questions that they were not chosen on. Empty
+ * The thresholds as a table: what they guarantee, and what they achieve on questions that they were not chosen on. Empty
  * without any.
  */
 function describeDecisions(decisions: readonly Decision[], paint: Paint): string[] {
@@ -153,8 +153,12 @@ function describeTarget(group: readonly Decision[], paint: Paint): string[] {
       : `  At least ${formatPercent(target, 1)} of all answers given`;
   const guarantee = group.find(({ threshold }) => threshold !== null)?.threshold?.guarantee;
   const onOthers = group.some(({ achieved }) => achieved.ood_test !== undefined)
-    ? " Nothing is promised on ood questions."
+    ? " Nothing is guaranteed on out-of-distribution questions."
     : "";
+  const reasons = new Set(group.map(({ threshold, reason }) => (threshold === null ? reason : null)));
+  const [reason] = reasons;
+  if (reasons.size === 1 && reason != null)
+    return [title, ...wrap(`No threshold: ${reason}`, DECISION_WIDTH).map((line) => `    ${line}`)];
   return [
     title,
     paint("gray", DECISION_HEADER),
@@ -192,11 +196,11 @@ const DECISION_WIDTH = 76;
 
 const DECISION_HEADER = [
   "".padEnd(NAME_WIDTH),
-  "up to".padStart(9),
-  "on".padStart(6),
+  "score ≤".padStart(9),
+  "split".padStart(6),
   "given".padStart(8),
   "and wrong".padStart(11),
-  "of given".padStart(10),
+  "error".padStart(10),
 ].join("");
 
 const SPLITS = [
@@ -258,25 +262,25 @@ function describeBlindSpot(found: ConsistentlyWrong): string[] {
     probe.auc === null ? "" : ` Among them the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
   const share = `${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers`;
   return [
-    `  Consistently wrong: ${wrong} of ${low} questions of low semantic entropy, ${found.single_cluster_count} with one meaning only.`,
+    `  Consistently wrong: ${wrong} of ${low} questions of low semantic entropy, ${found.single_cluster_count} with a single meaning.`,
     ...wrap(
       `Semantic entropy cannot see them: ${share} are to questions of low entropy.${auc}`,
       TEXT_WIDTH,
     ).map((line) => `  ${line}`),
     ...found.questions.slice(0, SHOWN_QUESTIONS).map(describeQuestion),
-    ...(wrong > SHOWN_QUESTIONS ? [`    and ${wrong - SHOWN_QUESTIONS} more in the file`] : []),
+    ...(wrong > SHOWN_QUESTIONS ? [`    and ${wrong - SHOWN_QUESTIONS} more in probe_eval.json`] : []),
   ];
 }
 
 function describeQuestion(question: ConsistentlyWrong["questions"][number]): string {
   const { question_id, answer, cluster_share, incorrect_count, row_count, accuracy_probe } = question;
-  const said = answer === null ? "" : ` mostly "${shorten(answer)}"`;
+  const said = answer === null ? "" : ` mostly "${oneLine(answer)}"`;
   const share = cluster_share === null ? "" : ` (${formatPercent(cluster_share)})`;
   const probe = accuracy_probe === null ? "" : `, accuracy probe ${formatNumber(accuracy_probe, 2)}`;
   return `    ${question_id}:${said}${share}, ${incorrect_count} of ${row_count} wrong${probe}`;
 }
 
-function shorten(answer: string): string {
+function oneLine(answer: string): string {
   const line = answer.replace(/\s+/g, " ");
   return line.length > SHOWN_ANSWER_LENGTH ? `${line.slice(0, SHOWN_ANSWER_LENGTH - 1)}…` : line;
 }

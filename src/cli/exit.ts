@@ -12,6 +12,8 @@ const STATUS_OF: Readonly<Partial<Record<SepErrorCode, number>>> = {
   "is-a-folder": 5,
   "not-a-folder": 6,
   "too-many-open-files": 7,
+  "bad-path": 8,
+  "disk-failed": 9,
   interrupted: EXIT.interrupted,
   /** As a shell reports a program that SIGPIPE ended: 128 + 13. */
   "output-closed": 141,

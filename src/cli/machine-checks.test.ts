@@ -22,7 +22,7 @@ describe("checkNode", () => {
 
 it("counts the threads that this process may use", () => {
   expect(checkCpu({ threads: 1_000_000, memoryBytes: 1 }).detail).toMatch(/^1000000 threads, /);
-  expect(checkCpu({ threads: 0, memoryBytes: 1 }).detail).toMatch(/^0 threads of \d+, by the limits /);
+  expect(checkCpu({ threads: 0, memoryBytes: 1 }).detail).toMatch(/^0 threads of \d+, limited by /);
 });
 
 it("warns of little memory", () => {
@@ -52,7 +52,7 @@ describe("checkEngine", () => {
     const checks = await checkEngine();
     expect(checks.map(({ name }) => name)).toEqual(names);
     expect(checks[0]).toMatchObject({ status: "ok", detail: expect.stringMatching(/^\d+\.\d+\.\d+/) });
-    expect(checks[1]).toEqual({ name: "device cpu", status: "ok", detail: "computes the embedded model" });
+    expect(checks[1]).toEqual({ name: "device cpu", status: "ok", detail: "runs the embedded model" });
     // Whatever else this machine has, it is at most absent: nothing but the CPU is needed.
     for (const { name, status, advice } of checks) {
       expect([name, status]).toEqual([name, expect.stringMatching(/ok|absent/)]);
@@ -67,7 +67,7 @@ describe("checkEngine", () => {
         : { works: false, reason: `no ${device}` },
     );
     expect(checks.slice(1)).toEqual([
-      { name: "device cpu", status: "ok", detail: "computes the embedded model" },
+      { name: "device cpu", status: "ok", detail: "runs the embedded model" },
       {
         name: "device cuda",
         status: "absent",
@@ -89,9 +89,9 @@ describe("checkEngine", () => {
       {
         name: "device dml",
         status: "ok",
-        detail: "computes the embedded model, at most 1.3e-6 of its scale off the cpu",
+        detail: "runs the embedded model, within 1.3e-6 of the CPU's result, relative to its scale",
       },
-      { name: "device auto", status: "ok", detail: "dml; it tries cuda, dml, cpu" },
+      { name: "device auto", status: "ok", detail: "dml; tried in the order cuda, dml, cpu" },
     ]);
   });
 

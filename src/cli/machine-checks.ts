@@ -33,7 +33,7 @@ export function checkNode(version: string = process.versions.node): Check {
 export function checkCpu({ threads }: Machine = readMachine()): Check {
   const model = cpus()[0]?.model.trim() || "unknown model";
   const all = availableParallelism();
-  const limit = threads < all ? ` of ${all}, by the limits of this container or service` : "";
+  const limit = threads < all ? ` of ${all}, limited by this container or service` : "";
   return { name: "cpu", status: "ok", detail: `${threads} threads${limit}, ${model}` };
 }
 
@@ -48,7 +48,7 @@ export function checkMemory(
     name: "memory",
     status: "warning",
     detail,
-    advice: "Close something, or use --limit: a run of the embedded model takes up to 1 GB.",
+    advice: "Close other programs, or use --limit: a run with the embedded model takes up to 1 GB.",
   };
 }
 
@@ -74,7 +74,7 @@ export async function checkWorkspace(folder: string): Promise<Check> {
     status: "warning",
     detail,
     advice:
-      "Free some space or choose another disk with --out: hidden states of larger models take gigabytes.",
+      "Free some space, or choose another disk with --out: hidden states of larger models take gigabytes.",
   };
 }
 
@@ -86,7 +86,8 @@ export async function checkHuggingFaceCache(env: Environment): Promise<Check> {
     name: "hf-cache",
     status: "absent",
     detail: `${path} (${reason}) does not exist`,
-    advice: "Made by the first `sep models pull`, or by the first --model that names a model of the hub.",
+    advice:
+      "It is created by the first `sep models pull`, or the first --model that names a model on the Hub.",
   };
 }
 
@@ -126,7 +127,11 @@ export async function checkEngine(attempt: typeof tryDevice = tryDevice): Promis
   return [
     { name: ortNode.name, status: "ok", detail: ortNode.version },
     ...[...trials].map(([device, trial]) => describeTrial(device, trial)),
-    { name: "device auto", status: "ok", detail: `${auto.name}; it tries ${AUTO_DEVICES.join(", ")}, cpu` },
+    {
+      name: "device auto",
+      status: "ok",
+      detail: `${auto.name}; tried in the order ${AUTO_DEVICES.join(", ")}, cpu`,
+    },
   ];
 }
 
@@ -143,8 +148,10 @@ function describeTrial(device: DeviceName, trial: DeviceTrial): Check {
   const name = `device ${device}`;
   if (trial.works) {
     const compared =
-      device === "cpu" ? "" : `, at most ${trial.error.toExponential(1)} of its scale off the cpu`;
-    return { name, status: "ok", detail: `computes the embedded model${compared}` };
+      device === "cpu"
+        ? ""
+        : `, within ${trial.error.toExponential(1)} of the CPU's result, relative to its scale`;
+    return { name, status: "ok", detail: `runs the embedded model${compared}` };
   }
   return {
     name,
@@ -165,7 +172,7 @@ export async function checkPocket(signal: AbortSignal): Promise<Check> {
     return {
       name,
       status: "ok",
-      detail: `${blockCount} blocks of width ${hiddenSize}, one forward pass done`,
+      detail: `${blockCount} blocks of width ${hiddenSize}, one forward pass succeeded`,
     };
   } catch (error) {
     return {

@@ -37,7 +37,7 @@ for (const [name, stream] of [
     if (signal.aborted) return;
     const isClosed = ["EPIPE", "EOF", "ERR_STREAM_DESTROYED"].includes(cause.code ?? "");
     const lost = isClosed
-      ? new SepError("output-closed", `Nobody reads ${name} any more.`, { cause })
+      ? new SepError("output-closed", `The reader of ${name} has gone away.`, { cause })
       : explainFileError(cause, name);
     if (!(lost instanceof SepError)) throw cause;
     if (!isClosed && stream !== process.stderr) process.stderr.write(`sep: ${lost.message} [${lost.code}]\n`);
@@ -62,10 +62,20 @@ async function run(): Promise<number> {
   });
 }
 
+// The command waits for a promise that nothing can settle any more; Node alone would exit with status 13 and no message.
+const sayStuck = (): void => {
+  process.stderr.write(
+    "sep: The command waited for a promise that can never settle, and ended without a result. A backend of your own can cause this if it returns a promise that nothing settles.\n",
+  );
+  process.exit(exitStatusOf("unexpected"));
+};
+process.once("beforeExit", sayStuck);
+
 const status = await run().catch((cause: unknown) => {
   const error = explainFileError(cause);
   if (!(error instanceof SepError)) throw cause;
   process.stderr.write(`sep: ${error.message} [${error.code}; see docs/errors.md]\n`);
   return exitStatusOf(error.code);
 });
+process.off("beforeExit", sayStuck);
 process.exitCode = signal.reason instanceof SepError ? exitStatusOf(signal.reason.code) : status;

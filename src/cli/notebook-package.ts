@@ -9,17 +9,19 @@ import { createPaint } from "./terminal.ts";
 
 /** Of every command that serves a notebook. */
 export const NOTEBOOK_SERVER = {
-  notebook: operand("FILE", "Notebook: an Observable Notebook 2 HTML file."),
+  notebook: operand("FILE", "Notebook: an HTML file in the format of Observable Notebook 2."),
   port: setting(z.int().min(0).max(65535).optional(), "Port to listen on; 0 takes a free one.", {
     fallback: "4802, or a free one",
   }),
   host: setting(z.string().min(1).default("127.0.0.1"), "Address to listen on.", { placeholder: "ADDRESS" }),
   noToken: flag(
-    "Let in everybody on this machine without a token; other web pages and other machines stay out; docs/notebook.md.",
+    "Let every user of this machine in without a token. Other web pages and other machines are still refused; docs/notebook.md.",
   ),
-  letAnyoneIn: flag("With --no-token and a --host that others reach: yes, they may all run code here."),
+  letAnyoneIn: flag(
+    "Confirm --no-token together with a --host that other machines can reach: everybody who reaches it may run code here.",
+  ),
   noOpen: flag("Do not open a browser."),
-  args: restArguments("What the notebook reads as `args`: `-- --k 20` gives `{ k: 20 }`."),
+  args: restArguments("Arguments that the notebook reads as `args`: `-- --k 20` gives `{ k: 20 }`."),
 };
 
 /** What `sep` asks of the package that has the notebook. It finishes when the command does, and writes its output itself. */
@@ -60,10 +62,10 @@ interface Serving {
 }
 
 /** The command's own world, and how it writes. */
-export interface NotebookTerminal extends CliContext {
+interface NotebookTerminal extends CliContext {
   readonly createPaint: typeof createPaint;
   readonly formatDuration: typeof formatDuration;
-  /** null where there is no screen. */
+  /** null if there is no screen. */
   readonly openBrowser: ((address: string) => void) | null;
 }
 
@@ -82,7 +84,7 @@ export async function loadNotebook(name: string = NAME): Promise<NotebookPackage
     if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes(`'${name}`)) throw error;
     throw new SepError(
       "package-missing",
-      `The notebook is a package of its own, and not installed. Install it beside this one: \`npm install ${name}@${readTool().version}\`, with -g if \`sep\` was installed with it.`,
+      `The notebook is a separate package that is not installed. Install it beside this one: \`npm install ${name}@${readTool().version}\`, with -g if \`sep\` was installed with it.`,
       { cause: error },
     );
   }

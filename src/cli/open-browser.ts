@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { CliContext } from "./command.ts";
 
-/** Opens an address in the machine's browser. Where there is none, nothing happens: the address is also printed. */
+/** Opens an address in the machine's browser. If there is none, nothing happens: the address is also printed. */
 export function openBrowser(address: string, context: CliContext): void {
   if (!hasScreen(context)) return;
   const [program, ...args] =

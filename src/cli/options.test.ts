@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ENGINE } from "../study/settings/backends.ts";
-import { DATASET, TRACE, TRAIN, TRAIN_POSITIONS } from "../study/settings/probes.ts";
+import {
+  DATASET_SETTINGS,
+  TRACE_SETTINGS,
+  TRAIN_POSITIONS,
+  TRAIN_SETTINGS,
+} from "../study/settings/probes.ts";
 import { flag, setting, text } from "../study/settings/setting.ts";
 import { describeOptions, parseOptions } from "./options.ts";
 
@@ -96,7 +101,7 @@ describe("parseOptions", () => {
 });
 
 describe("the steps' own kinds of option", () => {
-  const trace = (...args: string[]) => parseOptions("trace", TRACE, args).values;
+  const trace = (...args: string[]) => parseOptions("trace", TRACE_SETTINGS, args).values;
 
   it("reads lists of positions and layers", () => {
     expect(trace()).toEqual({ positions: "all", layers: "all", answers: "auto" });
@@ -113,7 +118,7 @@ describe("the steps' own kinds of option", () => {
   });
 
   it("reads a threshold by rule or in nats", () => {
-    const threshold = (...args: string[]) => parseOptions("train", TRAIN, args).values.seThreshold;
+    const threshold = (...args: string[]) => parseOptions("train", TRAIN_SETTINGS, args).values.seThreshold;
     expect(threshold()).toBe("best-split");
     expect(threshold("--se-threshold", "median")).toBe("median");
     expect(threshold("--se-threshold", "0.5")).toBe(0.5);
@@ -132,7 +137,7 @@ describe("the steps' own kinds of option", () => {
   });
 
   it("reads what probes are, their window, and how they are tested", () => {
-    const train = (...args: string[]) => parseOptions("train", TRAIN, args).values;
+    const train = (...args: string[]) => parseOptions("train", TRAIN_SETTINGS, args).values;
     expect(train()).toMatchObject({ probe: "logistic", window: 1, nested: false, permutations: 0 });
     expect(train("--probe", "ridge", "--window", "5", "--nested", "--permutations", "1000")).toMatchObject({
       probe: "ridge",
@@ -145,7 +150,7 @@ describe("the steps' own kinds of option", () => {
   });
 
   it("reads a probe's position", () => {
-    expect(() => parseOptions("dataset", DATASET, ["--position", "tbg"])).toThrow(
+    expect(() => parseOptions("dataset", DATASET_SETTINGS, ["--position", "tbg"])).toThrow(
       /expected auto, before-generation, second-to-last, think-end or last-token/,
     );
   });

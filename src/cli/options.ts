@@ -14,7 +14,7 @@ import { wrap } from "./terminal.ts";
 /** A command line that has been read. */
 export interface ParsedOptions<S extends Settings> {
   readonly values: SettingsOutput<S>;
-  /** Names of the options that stand on it. */
+  /** Names of the options given on it. */
   readonly given: ReadonlySet<string>;
 }
 

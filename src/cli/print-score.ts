@@ -61,7 +61,7 @@ function describeFamiliarity(
 
 const NAME_WIDTH = 10;
 
-/** What a line of a stream is answered with; `id` is as it was given, null where there was none. */
+/** What a line of a stream is answered with; `id` is as it was given, null if there was none. */
 export type ScoredLine =
   | ({ readonly id: string | number | null } & ScoredQuestion)
   | {
@@ -74,7 +74,7 @@ export type ScoredLine =
 /**
  * Scores a stream of `{"id"?, "question", "answer"?}` lines, one JSON value each, in their order and as they come. A line that
  * cannot be used, or whose question cannot be answered, is answered with the error; blank lines with nothing.
- * @throws what is no SepError, and SepError `interrupted`
+ * @throws any error that is not a SepError, and SepError `interrupted`
  */
 export async function* scoreLines(
   scorer: QuestionScorer,
@@ -82,7 +82,7 @@ export async function* scoreLines(
   { signal, redact }: { readonly signal: AbortSignal; readonly redact: (message: string) => string },
 ): AsyncGenerator<ScoredLine> {
   let line = 0;
-  for await (const text of readLines(stream)) {
+  for await (const text of readAnswerLines(stream)) {
     line += 1;
     if (text.trim() === "") continue;
     let id: string | number | null = null;
@@ -135,7 +135,7 @@ function asBadLine<T>(read: () => T): T {
  * The lines of a stream of bytes, as they come. Only the line feed ends one: other Unicode line ends may stand inside
  * JSON strings. What is not UTF-8 becomes U+FFFD.
  */
-export async function* readLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+async function* readAnswerLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let held = "";
   for await (const bytes of stream) {

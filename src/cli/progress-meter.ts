@@ -4,7 +4,7 @@ import { formatBytes } from "./terminal.ts";
 type CountedEvent = Extract<StepEvent, { kind: "started" | "advanced" }>;
 
 /** How far one part of one step is, and how fast it went so far. */
-export interface Progress {
+export interface PartProgress {
   /** "generate math" */
   readonly label: string;
   /** What is counted, in the singular: "question". */
@@ -13,7 +13,7 @@ export interface Progress {
   readonly total: number;
   readonly detail: string;
   readonly elapsedMs: number;
-  /** Units a second in this run; null before the first unit. Units found on disk do not count. */
+  /** Units per second in this run; null before the first unit. Units found on disk do not count. */
   readonly ratePerSecond: number | null;
   /** null while the rate is not known. */
   readonly etaMs: number | null;
@@ -23,8 +23,8 @@ export interface Progress {
 export interface ProgressMeter {
   /** Is this event about the part that the meter follows? */
   follows(event: Pick<StepEvent, "step" | "part">): boolean;
-  update(event: CountedEvent, nowMs: number): Progress;
-  read(nowMs: number): Progress;
+  update(event: CountedEvent, nowMs: number): PartProgress;
+  read(nowMs: number): PartProgress;
 }
 
 /** @param first the part's first counted event; its `done` were there before this run */
@@ -34,7 +34,7 @@ export function createProgressMeter(first: CountedEvent, startMs: number): Progr
   let doneBefore = first.kind === "started" ? first.done : 0;
   let { done, total } = first;
   let detail = "";
-  const read = (nowMs: number): Progress => {
+  const read = (nowMs: number): PartProgress => {
     const elapsedMs = nowMs - startMs;
     const doneNow = done - doneBefore;
     const ratePerSecond = doneNow > 0 && elapsedMs > 0 ? (doneNow / elapsedMs) * 1000 : null;
@@ -58,7 +58,7 @@ export const partLabel = ({ step, part }: Pick<StepEvent, "step" | "part">): str
   part === "" ? step : `${step} ${part}`;
 
 /** The live line: bar, done/total, rate, ETA, elapsed; cut to `columns`. */
-export function formatLiveLine(progress: Progress, columns: number): string {
+export function formatLiveLine(progress: PartProgress, columns: number): string {
   const { label, done, total, detail, elapsedMs, ratePerSecond, etaMs } = progress;
   const filled = total === 0 ? BAR_WIDTH : Math.floor((done / total) * BAR_WIDTH);
   const line = [
@@ -74,7 +74,7 @@ export function formatLiveLine(progress: Progress, columns: number): string {
 }
 
 /** The line for logs and pipes: no bar, one fact after another. */
-export function formatPlainLine(progress: Progress): string {
+export function formatPlainLine(progress: PartProgress): string {
   const { label, done, total, ratePerSecond, etaMs, elapsedMs } = progress;
   const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
   return [
@@ -95,12 +95,12 @@ export function formatDuration(durationMs: number): string {
 }
 
 /** "3/10 questions"; the steps' units (question, fit, split) all take an s. Bytes: "0.3/1.2 GB". */
-const countDone = ({ done, total, unit }: Progress): string =>
+const countDone = ({ done, total, unit }: PartProgress): string =>
   unit === "byte"
     ? `${formatBytes(done, total).replace(/ .*/, "")}/${formatBytes(total)}`
     : `${done}/${total}${unit === "" ? "" : ` ${unit}s`}`;
 
-function formatRate({ unit }: Progress, rate: number): string {
+function formatRate({ unit }: PartProgress, rate: number): string {
   if (unit === "byte") return formatBytes(rate);
   return rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2);
 }

@@ -204,7 +204,7 @@ describe("warnings", () => {
       await renderProgress(play(cli, events), { json: false, quiet }, cli.context);
       expect(cli.stderr().trimEnd().split("\n")).toEqual([
         "warning entropy math: 2 lines are bad [bad-lines]",
-        "warning trace ood: the same as for math [bad-lines]",
+        "warning trace ood: same as for math [bad-lines]",
         "warning trace math: 3 lines are bad [bad-lines]",
         "warning eval: few questions [bad-lines]",
       ]);
@@ -241,7 +241,7 @@ test("a table of what was computed, why not all, and what it took", () => {
     { name: "regular_entropy", computed: 9, missing: { finite: 1 }, durationMs: 12, nliPairs: 0 },
   ];
   expect(formatEstimates({ questions: 10, costs }).split("\n")).toEqual([
-    "estimate         questions     time  NLI pairs  missing",
+    "measure          questions     time  NLI pairs  missing",
     "luq                3 of 10   1.2 ms        120  an NLI model's verdicts on all pairs of answers, in 7",
     "regular_entropy    9 of 10  12.0 ms             infinite or undefined in 1",
   ]);

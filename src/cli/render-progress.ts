@@ -9,7 +9,7 @@ import {
   createProgressMeter,
   formatLiveLine,
   formatPlainLine,
-  type Progress,
+  type PartProgress,
   type ProgressMeter,
   partLabel,
 } from "./progress-meter.ts";
@@ -56,7 +56,7 @@ export async function renderProgress<Result>(
         await nextTurn();
         lastTurnMs = context.now();
       }
-      if (context.signal.aborted) throw new SepError("interrupted", "Stopped before the end.");
+      if (context.signal.aborted) throw new SepError("interrupted", "Stopped before it was finished.");
     }
   } catch (error) {
     // there will be no result to list them with
@@ -89,9 +89,7 @@ function createWarningFilter({ quiet, listedLater = [] }: ProgressMode): {
       if (parts.includes(event.part)) return null;
       partsOf.set(key, [...parts, event.part]);
       const shown =
-        parts[0] === undefined
-          ? event
-          : { ...event, warning: { code, message: `the same as for ${parts[0]}` } };
+        parts[0] === undefined ? event : { ...event, warning: { code, message: `same as for ${parts[0]}` } };
       if (quiet || !listedLater.some((step) => step === event.step)) return shown;
       waiting.push(shown);
       return null;
@@ -124,7 +122,7 @@ function createLiveView(context: CliContext): ProgressView {
   const { stderr, now } = context;
   let meter: ProgressMeter | null = null;
   let drawnMs = Number.NEGATIVE_INFINITY;
-  const draw = (progress: Progress): void => {
+  const draw = (progress: PartProgress): void => {
     // One column stays free: a full line makes some terminals wrap.
     stderr.write(`\r${formatLiveLine(progress, (stderr.columns ?? 80) - 1)}${CLEAR_TO_END}`);
     drawnMs = now();
@@ -159,7 +157,7 @@ function createPlainView(context: CliContext): ProgressView {
   const { stderr, now } = context;
   let meter: ProgressMeter | null = null;
   let printed = { done: -1, ms: 0 };
-  const print = (progress: Progress): void => {
+  const print = (progress: PartProgress): void => {
     stderr.write(`${formatPlainLine(progress)}\n`);
     printed = { done: progress.done, ms: now() };
   };
@@ -213,7 +211,7 @@ const PLAIN_MAX_MS = 30_000;
 /** How long a step may go on before the event loop gets a turn. */
 const TURN_MS = 50;
 
-/** The estimates that were computed as a table: how many questions have each, why not all, and what it took. */
+/** The measures that were computed, as a table: how many questions have each, what the others lack, and what it cost. */
 export function formatEstimates({
   questions,
   costs,
@@ -225,7 +223,7 @@ export function formatEstimates({
     cost.nliPairs === 0 ? "" : String(cost.nliPairs),
     describeMissing(cost),
   ]);
-  const table = [["estimate", "questions", "time", "NLI pairs", "missing"], ...rows];
+  const table = [["measure", "questions", "time", "NLI pairs", "missing"], ...rows];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   return table
     .map((row) =>

@@ -56,6 +56,15 @@ it.each([[["models", "--help"]], [["help", "models"]]])(
   },
 );
 
+/** Of options that "1" is no value of. */
+const VALUE_OF: Readonly<Record<string, string>> = {
+  dtype: "float16",
+  device: "cpu",
+  "vllm-api": "completions",
+  "vllm-states": "extract",
+  "max-model-len": "2",
+};
+
 describe("errors", () => {
   it.each([
     [["genrate"], 'There is no command "genrate". Did you mean `sep generate`?'],
@@ -69,24 +78,33 @@ describe("errors", () => {
     ],
     [
       ["generate", "--dtype", "fp8"],
-      "Got --dtype fp8, expected float32, int8, int4, auto, bfloat16, float16 or half",
+      "Got --dtype fp8, expected float32, int8, int8-a16, int4, auto, bfloat16, float16 or half",
     ],
     [
       ["generate", "--max-new-tokens", "99999999"],
       "Got --max-new-tokens 99999999, expected an integer >= 1 and <= 10000000",
     ],
-    [["run", "--runs", "1"], "Got --runs 1, and semantic entropy compares the answers to a question"],
+    [["run", "--runs", "1"], "Got --runs 1, but semantic entropy compares the answers to a question"],
     [["generate", "--backend", "vllm", "--dtype", "int8"], "Got --dtype int8 with vLLM"],
     [["generate", "--backend", "vllm", "--vllm-url", "localhost"], "expected an address like"],
     [
       ["report", "--figures", "svg,gif"],
       "Got --figures svg,gif, expected some of svg, pdf or png separated by commas.",
     ],
-    [["generate", "--launch"], "Got --launch with --backend local, expected --backend vllm"],
     [
       ["generate", "--backend", "vllm", "--launch", "--vllm-url", "http://localhost:8000"],
-      "Got --launch with --vllm-url http://localhost:8000, expected",
+      "Got --launch with --vllm-url http://localhost:8000, but only a vLLM server that sep starts uses it.",
     ],
+    [
+      ["trace", "--backend", "vllm", "--dtype", "float16", "--vllm-url", "http://localhost:8000"],
+      "Got --dtype with --vllm-url http://localhost:8000, but only a vLLM server that sep starts uses it.",
+    ],
+    [["generate", "--best-temperature", "0.2"], "Got --best-temperature without --best-answer, and nothing"],
+    [
+      ["trace", "--verify-sample", "3"],
+      "Got --verify-sample without --verify, but it has an effect only with that option.",
+    ],
+    [["entropy", "--p-true-shot-count", "3"], "Got --p-true-shot-count without --p-true-shots, and nothing"],
     [["train", "math"], '`sep train` takes options only, got "math".'],
     [
       ["models"],
@@ -102,6 +120,32 @@ describe("errors", () => {
     expect(stderr).toContain(message);
     expect(stderr).toContain("[bad-option; see docs/errors.md]");
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  /** Every setting that some backends alone read, with each of the others. */
+  const idle = COMMANDS.filter(({ options }) => options.backend !== undefined).flatMap(({ name, options }) =>
+    listOptions(options).flatMap(({ flag, takesValue, backends }) =>
+      ["local", "hf", "vllm", "nnsight", "own.mjs"]
+        .filter((backend) => backend !== "nnsight" || name === "trace")
+        .filter((backend) => backends?.includes(backend === "hf" ? "local" : backend) === false)
+        .map((backend) => [name, flag, takesValue ? [VALUE_OF[flag] ?? "1"] : [], backend] as const),
+    ),
+  );
+  it.each(idle)(
+    "sep %s --%s %j with --backend %s, which does not read it",
+    async (name, flag, value, backend) => {
+      const { code, stderr } = await run([name, "--backend", backend, `--${flag}`, ...value]);
+      expect(stderr).toContain(`Got --${flag} with --backend ${backend}, but only --backend `);
+      expect(code).toBe(2);
+    },
+  );
+
+  it("settings of one backend are known as such", () => {
+    const flags = (command: string): readonly string[] =>
+      idle.filter(([name, , , backend]) => name === command && backend === "own.mjs").map(([, flag]) => flag);
+    expect(flags("run")).toEqual(expect.arrayContaining(["vllm-states-url", "gpu-mem-utilization", "dtype"]));
+    expect(flags("trace")).toEqual(expect.arrayContaining(["vllm-url", "ndif", "device", "threads"]));
+    expect(flags("generate"), "models of meaning run in threads too").not.toContain("threads");
   });
 
   it("of the work itself give code 1, and JSON for machines", async () => {
@@ -126,8 +170,6 @@ describe("errors", () => {
     const cli = createFakeCli();
     cli.abort();
     expect(await runCli(["entropy", "--out", "/nowhere"], cli.context)).toBe(130);
-    expect(cli.stderr()).toContain(
-      "run the same command again to go on from there. [interrupted; see docs/errors.md]",
-    );
+    expect(cli.stderr()).toContain("run the same command again to resume. [interrupted; see docs/errors.md]");
   });
 });

@@ -76,7 +76,7 @@ function fail(prefix: string, thrown: unknown, args: readonly string[], context:
       ? error.code
       : "unexpected";
   const message = interrupted
-    ? "Stopped. Finished work is on disk: run the same command again to go on from there."
+    ? "Stopped. Finished work is on disk: run the same command again to resume."
     : error instanceof Error
       ? error.message
       : String(error);

@@ -83,7 +83,7 @@ export async function* eachSet(
   const sets: DataSetName[] = [];
   for (const set of choice === "both" ? SPLIT_SOURCES : [choice]) {
     if (choice === "both" && set === "ood" && !(await fileExists(inputPath(set)))) {
-      yield { kind: "note", step, part: set, message: `skipped, there is no ${inputPath(set)}` };
+      yield { kind: "note", step, part: set, message: `skipped: ${inputPath(set)} does not exist` };
       continue;
     }
     sets.push(set);

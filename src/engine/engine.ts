@@ -1,3 +1,8 @@
+/**
+ * The entry `semantic-entropy-probes/engine`: what a page needs to run a model in a browser. Nothing here needs Node.
+ * @module engine
+ */
+
 import { SepError } from "../errors.ts";
 import { hashBytes } from "../formats/hash-bytes.ts";
 import { parseSafetensors } from "../formats/safetensors.ts";
@@ -15,12 +20,24 @@ import { createVocabularySession } from "./session/vocabulary-session.ts";
 import { findChatTemplate } from "./tokenizer/chat-template.ts";
 import { createTextTokenizer, type TextTokenizer } from "./tokenizer/text-tokenizer.ts";
 
-// The entry `semantic-entropy-probes/engine`: what a page needs to run a model in a browser. Nothing here needs Node.
-export { type SampledAnswer, sampleAnswers } from "./generate/generate.ts";
-export type { PrefilledPrompt, PrefillOptions } from "./generate/prefill.ts";
-export type { SamplerSettings } from "./generate/sampler-settings.ts";
+export {
+  type EndEvent,
+  type GenerateOptions,
+  type GenerationEvent,
+  type GenerationPrompt,
+  generate,
+  type SampleAnswersOptions,
+  type SampledAnswer,
+  sampleAnswers,
+  type TokenEvent,
+} from "./generate/generate.ts";
+export type { PrefilledPrompt, PrefillOptions, PromptTokens } from "./generate/prefill.ts";
+export type { GenerationDefaults, SamplerSettings } from "./generate/sampler-settings.ts";
+export type { DecoderConfig } from "./graph/decoder-config.ts";
 export { type ByteReader, type ByteSource, memorySource } from "./graph/weights.ts";
-export type { LanguageModel, Trace, TraceOptions } from "./language-model.ts";
+export type { LanguageModel, ModelName, ModelProvenance, Trace, TraceOptions } from "./language-model.ts";
+export type { LayerName } from "./resolve-layers.ts";
+export { DEVICE_NAMES, type DeviceName, MODEL_DTYPES, type ModelDtype } from "./runtime/device.ts";
 export { type OpenOrtWebOptions, openOrtWeb } from "./runtime/ort-web.ts";
 export type {
   GraphModel,
@@ -30,9 +47,19 @@ export type {
   SessionInput,
   SessionOptions,
   Tensor,
+  TensorArray,
   Tensors,
+  TensorType,
 } from "./runtime/runtime.ts";
-export { buildPrompt, type Prompt, type PromptOptions } from "./tokenizer/build-prompt.ts";
+export { buildPrompt, type ChatTurns, type Prompt, type PromptOptions } from "./tokenizer/build-prompt.ts";
+export type { ChatMessage, ChatOptions, RenderChat } from "./tokenizer/chat-template.ts";
+export {
+  PLAIN_PROMPT_FORMATS,
+  type PromptFormat,
+  type PromptTemplate,
+  type Shot,
+} from "./tokenizer/prompt-format.ts";
+export type { AddedToken, TextTokenizer } from "./tokenizer/text-tokenizer.ts";
 
 /** The content of a model's folder in Hugging Face format. */
 export interface ModelFiles {
@@ -152,5 +179,5 @@ function parseObject(name: string, bytes: Uint8Array): Record<string, unknown> {
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
-  throw new SepError("bad-checkpoint", `${name} holds no JSON object.`);
+  throw new SepError("bad-checkpoint", `${name} is not a JSON object.`);
 }

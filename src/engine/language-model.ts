@@ -45,7 +45,7 @@ export interface LanguageModel extends AsyncDisposable {
   readonly tokenizer: TextTokenizer;
   /** Tokens that end an answer. */
   readonly endTokenIds: ReadonlySet<number>;
-  /** How the model's authors sample from it; null where they do not say. */
+  /** How the model's authors sample from it; null if they do not say. */
   readonly generationDefaults: GenerationDefaults | null;
   /** Copies of this model worth running in parallel on this machine, each on a thread of its own. */
   readonly workers: number;
@@ -53,9 +53,14 @@ export interface LanguageModel extends AsyncDisposable {
   readonly threadsPerWorker: number;
   /** onnxruntime's threads of this model's own passes. */
   readonly threadsPerPass: number;
+  /** @internal */
   readonly session: DecoderSession;
+  /** @internal */
   readonly vocabulary: VocabularySession;
-  /** Generates: all that is asked of the model at a time runs in the same passes. */
+  /**
+   * Runs in the same passes all that the model is asked to generate at a time.
+   * @internal
+   */
   readonly batcher: Batcher;
   /** Runs a prompt and keeps its keys and values as a prefix that any number of samples share. */
   prefill(prompt: PromptTokens, options?: PrefillOptions): Promise<PrefilledPrompt>;
@@ -81,14 +86,14 @@ export interface Trace {
   readonly layers: readonly number[];
   readonly positions: readonly number[];
   readonly hiddenSize: number;
-  /** [positions, layers, D]: the residual stream before the final norm. */
+  /** The residual stream before the final norm, [positions, layers, D]. */
   readonly residuals: Float32Array;
   /** [positions, D] after the final norm, or null when not asked for. */
   readonly finalNorms: Float32Array | null;
 }
 
 /** The parts of a loaded checkpoint that make a {@link LanguageModel}. */
-export type LanguageModelParts = Pick<
+type LanguageModelParts = Pick<
   LanguageModel,
   | "provenance"
   | "path"

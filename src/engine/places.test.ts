@@ -1,33 +1,17 @@
 import { describe, expect, it } from "vitest";
+import { CLOSE, END, MODEL_ENDS, REASONED_RUN } from "../../test/fakes/reasoned-run.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import { locatePosition, rowKey, TRACE_POSITIONS } from "./places.ts";
 
-const END = 9;
-const CLOSE = 8;
-const ending = {
-  endTokenIds: new Set([END]),
-  decode: (ids: readonly number[]) => ids.map((id) => `t${id}`).join(""),
-};
-
-/** Prompt of 3 tokens, then: think 5, `</think>`, answer 6 7, end. */
-const closed = {
-  question_id: "q",
-  run_id: 0,
-  prompt_tokens: [1, 2, 3],
-  tokens: [5, CLOSE, 6, 7, END],
-  think_token_indices: [0, 1] as const,
-  think_status: "closed",
-} as unknown as RunRecord;
-
 const locate = (changes: Partial<RunRecord>): (number | null)[] => {
-  const run = { ...closed, ...changes };
-  return TRACE_POSITIONS.map((position) => locatePosition(run, position, countAnswerTokens(run, ending)));
+  const run = { ...REASONED_RUN, ...changes };
+  return TRACE_POSITIONS.map((position) => locatePosition(run, position, countAnswerTokens(run, MODEL_ENDS)));
 };
 
 describe("locatePosition", () => {
   it("reads before-generation, second-to-last, think-end, last-token at the right tokens", () => {
-    const sequence = [...closed.prompt_tokens, ...closed.tokens];
+    const sequence = [...REASONED_RUN.prompt_tokens, ...REASONED_RUN.tokens];
     const at = locate({});
     expect(at).toEqual([2, 6, 4, 7]);
     expect(at.map((index) => sequence[index as number])).toEqual([3, 7, CLOSE, END]);
@@ -78,13 +62,13 @@ describe("locatePosition as OATML counts", () => {
     { tokens: [6, 7, 5], answer: 3 },
   ])("an answer of $tokens", ({ tokens, answer }) => {
     const run = {
-      ...closed,
+      ...REASONED_RUN,
       tokens,
       think_status: "none",
       think_token_indices: null,
     } as unknown as RunRecord;
     const own = (position: "last-token" | "second-to-last" | "before-generation"): number | null =>
-      locatePosition(run, position, countAnswerTokens(run, ending), "oatml-compat");
+      locatePosition(run, position, countAnswerTokens(run, MODEL_ENDS), "oatml-compat");
     const { last, second } = asPublished(3, tokens.length, answer);
     expect([own("last-token"), own("second-to-last"), own("before-generation")]).toEqual([last, second, 2]);
   });
@@ -92,9 +76,9 @@ describe("locatePosition as OATML counts", () => {
   it.each([1, 2, 3])(
     "takes the last %i tokens, which ended the answer by a stop text, for no part of it",
     (stop) => {
-      const run = { ...closed, tokens: [6, 7, 5, 4, 3], answer_token_count: 5 - stop };
+      const run = { ...REASONED_RUN, tokens: [6, 7, 5, 4, 3], answer_token_count: 5 - stop };
       const own = (position: "last-token" | "second-to-last"): number | null =>
-        locatePosition(run, position, countAnswerTokens(run, ending), "oatml-compat");
+        locatePosition(run, position, countAnswerTokens(run, MODEL_ENDS), "oatml-compat");
       const { last, second } = asPublished(3, 5, 5 - stop);
       expect([own("last-token"), own("second-to-last")]).toEqual([last, second]);
     },

@@ -94,7 +94,7 @@ const one = (index: number): readonly PlacedToken[] => [{ index, span: null }];
 /**
  * Index in `[...prompt_tokens, ...tokens]` of a place with one token per answer.
  * @param answerTokens how many of `tokens` are the answer's; see `countAnswerTokens`
- * @returns null where the answer has no such token
+ * @returns null if the answer has no such token
  */
 export function locatePosition(
   answer: PlacedAnswer,

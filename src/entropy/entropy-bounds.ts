@@ -18,7 +18,7 @@ interface EntropyBounds {
  * the K.
  * @param sizes [C] samples in each cluster, summing to n; none at the beginning
  * @param total K >= n, at least 1
- * @throws RangeError if the sizes are no counts from 1, or their sum is above K
+ * @throws RangeError if the sizes are not counts from 1, or their sum is above K
  */
 export function entropyBounds(sizes: readonly number[], total: number): EntropyBounds {
   const drawn = sum(sizes);

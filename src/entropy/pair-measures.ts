@@ -142,7 +142,7 @@ export type Agreement = (answer: number, sample: number) => number;
 /**
  * How much the other samples differ from one answer: 1 - the mean of their agreement with it. A sample with the
  * same text agrees, whatever a model says about a text paired with itself.
- * @param answers [K] the answer itself included; null where a sample has none
+ * @param answers [K] the answer itself included; null if a sample has none
  * @param main    index of the answer that the others are compared with
  * @returns in [0, 1]
  * @throws RangeError if K < 2

@@ -1,10 +1,10 @@
 import type { EntailmentProbs } from "../meaning/entailer.ts";
-import type { PairEvidence } from "../meaning/pair-evidence.ts";
+import { type PairEvidence, SURE_ENTAILMENT } from "../meaning/pair-evidence.ts";
 import type { Samples } from "../samples/samples.ts";
 
 /** What is known about one question's samples beside what was sampled. null: not known. */
 export interface SampleEvidence {
-  /** [K] what was compared; null where a sample has no answer. */
+  /** [K] what was compared; null if a sample has no answer. */
   readonly answers: readonly (string | null)[];
   /** [K] cluster of each sample, from 0. */
   readonly clusterIds: readonly number[];
@@ -51,7 +51,6 @@ export function spreadEvidence(
   };
 }
 
-const SURE_ENTAILMENT: EntailmentProbs = { entailment: 1, neutral: 0, contradiction: 0 };
 const SURE_CONTRADICTION: EntailmentProbs = { entailment: 0, neutral: 0, contradiction: 1 };
 
 /** [K][K] of each ordered pair of samples: [i][j] with sample i as the premise and j as the hypothesis. */

@@ -3,7 +3,7 @@ import { likeliestLabel, sameByLabels } from "../meaning/nli-equivalence.ts";
 import { type EntailmentMatrix, requireSquare } from "./question-samples.ts";
 
 /** One published variant of semantic entropy: how answers are grouped, weighted and aggregated. */
-interface SeMode {
+export interface SeMode {
   /** How answers are grouped where an NLI model compares them. */
   readonly rule: AgreementRule;
   readonly assignment: ClusterAssignment;
@@ -55,7 +55,7 @@ export type SeModeName = keyof typeof SE_MODES;
 export const SE_MODE_NAMES: readonly SeModeName[] = ["nature", "oatml", "kuhn", "notebook"];
 
 /** When two answers mean the same, by what an NLI model says in both directions. */
-type AgreementRule =
+export type AgreementRule =
   /** Entailment both ways. */
   | { readonly name: "strict" }
   /** No contradiction, and not neutral both ways. */
@@ -66,7 +66,7 @@ type AgreementRule =
   | { readonly name: "threshold"; readonly threshold: number };
 
 /** Which cluster an answer joins when it matches several. */
-type ClusterAssignment =
+export type ClusterAssignment =
   /** The first one whose first member it matches. */
   | "first"
   /** The last one whose first member it matches: a later founder takes members away from an earlier one. */

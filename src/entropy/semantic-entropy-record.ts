@@ -9,12 +9,12 @@ import { clusterProbs } from "./semantic-entropy.ts";
  */
 export interface SemanticEntropyRecord {
   readonly question_id: string;
-  /** [K] the texts that were compared, by `run_ids`; null where a sample has no answer. */
+  /** [K] the texts that were compared, by `run_ids`; null if a sample has no answer. */
   readonly answers: readonly (string | null)[];
   readonly clusters: readonly { readonly cluster_id: number; readonly member_run_ids: readonly number[] }[];
   /** [C] share of each cluster in the samples' weights. */
   readonly cluster_probs: readonly number[];
-  /** Of the requested variant; null where log-probabilities are missing. */
+  /** Of the requested variant; null if log-probabilities are missing. */
   readonly semantic_entropy: number | null;
   /** The target of the SE probe: over counts of samples. */
   readonly discrete_semantic_entropy: number;
@@ -22,17 +22,17 @@ export interface SemanticEntropyRecord {
   readonly cluster_weights: "mean_logprobs" | "sum_logprobs" | "counts";
   /** [K] */
   readonly run_ids: readonly number[];
-  /** Name of the relation that grouped the answers. */
+  /** Name of the relation that clustered the answers. */
   readonly equivalence: string;
-  /** Share of the samples that are correct; null where that is not known. */
+  /** Share of the samples that are correct; null if that is not known. */
   readonly accuracy: number | null;
   /** See `AnswerClusters`; null if not computed. */
   readonly non_transitive_share: number | null;
-  /** The other estimates by their names: numbers, null where the question lacks what one needs. */
+  /** The other estimates by their names: numbers, null if the question lacks what one needs. */
   readonly [estimate: string]: unknown;
 }
 
-/** What later steps read of a question's entropies; `semantic_entropy` is null where log-probabilities are missing. */
+/** What later steps read of a question's entropies; `semantic_entropy` is null if log-probabilities are missing. */
 export type StoredSemanticEntropy = Pick<
   SemanticEntropyRecord,
   "question_id" | "clusters" | "semantic_entropy" | "discrete_semantic_entropy"

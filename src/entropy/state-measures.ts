@@ -39,7 +39,7 @@ const REGULARISATION = 1e-3;
  * The confidence that a model states in words: the last of "Confidence: 85%", "Probability: 0.85",
  * "I am 85% sure", "80 percent confident", "confidence of 7/10". A bare number above 1 is a percentage; one of at
  * most 1 is a probability.
- * @returns in [0, 1]; null where no confidence is stated, or one that cannot be (120%, 11/10)
+ * @returns in [0, 1]; null if no confidence is stated, or one that cannot be (120%, 11/10)
  * @see Tian et al. 2023, "Just ask for calibration"; Lin et al. 2022, "Teaching models to express their uncertainty"
  */
 export function verbalisedConfidence(text: string): number | null {

@@ -104,7 +104,7 @@ export function maxTokenNll(tokenLogprobs: readonly number[]): number {
 
 /**
  * The sample that the model finds most probable as a whole sequence, the first of ties: it stands for the model's answer
- * where there is no separate best answer.
+ * if there is no separate best answer.
  * @param sumLogprobs [K] log-probability of each whole sample, nats
  * @returns its index
  * @throws RangeError if K = 0 or a value is NaN

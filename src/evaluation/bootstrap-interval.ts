@@ -64,11 +64,14 @@ export function bootstrapInterval(
 ): BootstrapResult {
   const resampler = createQuestionResampler(questionIds);
   if (resampler.questionCount === 0) {
-    throw new SepError("too-few-questions", "A bootstrap got no rows. Add questions.");
+    throw new SepError("too-few-questions", "The bootstrap has no rows to resample. Add questions.");
   }
   const estimate = statistic(new Float64Array(questionIds.length).fill(1));
   if (Number.isNaN(estimate)) {
-    throw new SepError("bad-option", "A bootstrap's statistic is not a number on the rows themselves.");
+    throw new SepError(
+      "bad-option",
+      "The bootstrap's statistic is not a number on the original rows. Leave out rows without a value.",
+    );
   }
   const rng = createRng("bootstrap", seed);
   const replicates = Array.from({ length: resamples }, () => statistic(resampler.draw(rng)));

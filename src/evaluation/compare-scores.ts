@@ -62,7 +62,7 @@ export function holmCorrect(pValues: readonly (number | null)[]): (number | null
 }
 
 /** Two scores of the same rows compared. */
-interface PairedTestResult {
+export interface PairedTestResult {
   /** AUROC of the first score minus that of the second, with intervals from the same resamples of questions. */
   readonly auc_difference: BootstrapResult;
   /** Two-sided, for equal AUROCs; null for fewer than two questions. */

@@ -1,6 +1,5 @@
 import { expect, it } from "vitest";
-import { findConsistentlyWrong } from "./consistently-wrong.ts";
-import { countEntropies } from "./entropy-histogram.ts";
+import { countEntropies, findConsistentlyWrong } from "./consistently-wrong.ts";
 
 /** [question, wrong, entropy, high, accuracy probe] a row */
 const ROWS = [

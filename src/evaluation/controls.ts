@@ -34,7 +34,7 @@ interface ShuffledProbes {
 }
 
 /** What the accuracy probe was trained on. */
-export interface TrainingRows {
+interface TrainingRows {
   /** [n,width] */
   readonly features: Float32Array;
   readonly width: number;

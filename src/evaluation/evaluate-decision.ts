@@ -9,7 +9,7 @@ import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts
 import type { InferenceOptions } from "./evaluate-score.ts";
 
 /** What a threshold achieved on rows that it was not chosen on. Every question has equal weight, as in the guarantee. */
-interface AchievedDecision {
+export interface AchievedDecision {
   readonly question_count: number;
   /** Mean over questions of the share of answers given. */
   readonly coverage: BootstrapResult;

@@ -83,19 +83,19 @@ export function evaluateScore(
   if (ranked.groupStarts.length === 2) {
     warnings.push({
       code: "tied-scores",
-      message: `${name}: all ${rows.length} scores are the same, so its AUROC is 0.5 whatever the labels.`,
+      message: `${name}: all ${rows.length} scores are the same, so its AUROC is 0.5 whatever the labels are.`,
     });
   }
   if (auc.intervals.length === 0) {
     warnings.push({
       code: "no-interval",
-      message: `${name}: ${auc.failed_resamples} of ${auc.resamples} resamples had one class only; no interval is given.`,
+      message: `${name}: ${auc.failed_resamples} of ${auc.resamples} resamples had only one class, so no interval is given.`,
     });
   }
   if (permutation.p_value === null) {
     warnings.push({
       code: "no-p-value",
-      message: `${name}: no two questions have equally many rows, so no labels can be exchanged and there is no p-value.`,
+      message: `${name}: no two questions have the same number of rows, so labels cannot be permuted and there is no p-value.`,
     });
   }
   const evaluation = {
@@ -116,7 +116,7 @@ function describeOneClass(name: string, rows: number, positives: number): Manife
 }
 
 /** What a permutation test found. */
-interface PermutationResult {
+export interface PermutationResult {
   /** One-sided, for AUROC above chance; null where fewer than two questions can be exchanged. */
   readonly p_value: number | null;
   readonly permutations: number;
@@ -129,7 +129,7 @@ export const DEFAULT_PERMUTATIONS = 1000;
 
 /**
  * Is the AUROC higher than labels unrelated to the scores would give? Labels are permuted by question, see
- * {@link createLabelPermuter}; p = (1 + #{permuted >= observed}) / (1 + permutations).
+ * `createLabelPermuter`; p = (1 + #{permuted >= observed}) / (1 + permutations).
  * @param scores [n] no NaN
  * @param labels [n] 0 or 1, both present
  * @throws RangeError if lengths differ or a score is NaN

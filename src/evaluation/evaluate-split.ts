@@ -2,10 +2,15 @@ import { mean } from "../math/vector.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import type { BootstrapResult } from "./bootstrap-interval.ts";
 import { compareScores, type PairedComparison } from "./compare-scores.ts";
-import { type CommonAnswer, type ConsistentlyWrong, findConsistentlyWrong } from "./consistently-wrong.ts";
+import {
+  type CommonAnswer,
+  type ConsistentlyWrong,
+  countEntropies,
+  type EntropyBin,
+  findConsistentlyWrong,
+} from "./consistently-wrong.ts";
 import type { ConstantControl, ShuffledControl } from "./controls.ts";
 import { evaluatePower, type PowerEvaluation } from "./detectable-auroc.ts";
-import { countEntropies, type EntropyBin } from "./entropy-histogram.ts";
 import {
   type CalibrationEvaluation,
   type CalibrationMaps,
@@ -52,8 +57,8 @@ export const SCORE_NAMES = [
 export type ScoreName = (typeof SCORE_NAMES)[number];
 
 /** The probabilities evaluated against the labels they predict. */
-const CALIBRATED_NAMES = ["accuracy_probe", "entropy_baseline", "se_probe_high_se"] as const;
-type CalibratedName = (typeof CALIBRATED_NAMES)[number];
+export const CALIBRATED_NAMES = ["accuracy_probe", "entropy_baseline", "se_probe_high_se"] as const;
+export type CalibratedName = (typeof CALIBRATED_NAMES)[number];
 
 /**
  * One split of `probe_eval.json`. Label 1 is incorrect and a higher score more uncertain, except `mean_conf_acc_*` and
@@ -117,7 +122,7 @@ export interface SplitEvaluation {
 }
 
 /** What else the evaluation of a split includes. */
-export interface EvaluateSplitOptions extends InferenceOptions {
+interface EvaluateSplitOptions extends InferenceOptions {
   /** The accuracy probe's answer threshold on P(correct); null if there is none. */
   readonly tau: number | null;
   /** null if not run. */
@@ -147,7 +152,7 @@ export function evaluateSplit(
   if (questions < FEW_QUESTIONS) {
     warnings.push({
       code: "few-questions",
-      message: `${questions} ${nounOf(questions, questionIds)}: intervals and p-values of fewer than ${FEW_QUESTIONS} are rough. Add questions.`,
+      message: `${questions} ${nounOf(questions, questionIds)}: intervals and p-values from fewer than ${FEW_QUESTIONS} are rough. Add questions.`,
     });
   }
   const rate = (name: string, scores: Float64Array, labels: Uint8Array): ScoreEvaluation => {
@@ -285,6 +290,6 @@ function describeWeakness(
   noun: string,
 ): ManifestWarning {
   const found = smallest_auc === null ? "no AUROC" : `only an AUROC of ${smallest_auc.toFixed(2)} or more`;
-  const message = `${questions} ${noun} with these labels show ${found} in ${100 * power}% of studies: a score that is not significant here may still be good. Add questions.`;
+  const message = `${questions} ${noun} with these labels show ${found} in ${100 * power}% of studies, so a score that is not significant here may still be good. Add questions.`;
   return { code: "low-power", message };
 }

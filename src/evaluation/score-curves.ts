@@ -3,8 +3,8 @@ import { quantiles } from "../math/quantile.ts";
 import { createRng } from "../math/rng.ts";
 import { createQuestionResampler, DEFAULT_RESAMPLES } from "./bootstrap-interval.ts";
 
-/** A curve over {@link CURVE_GRID} with a band from resampled questions. */
-interface CurveBand {
+/** A curve over `CURVE_GRID` with a band from resampled questions. */
+export interface CurveBand {
   readonly y: readonly number[];
   /** 5% and 95% of the resampled curves at each point; empty if fewer than half of the resamples have a curve. */
   readonly low: readonly number[];

@@ -4,6 +4,10 @@ import type { BootstrapResult, ConfidenceInterval } from "./bootstrap-interval.t
 /** The probes that are compared. */
 export const TRANSFER_PROBES = ["se_probe", "accuracy_probe"] as const;
 export type TransferProbe = (typeof TRANSFER_PROBES)[number];
+export const TRANSFER_PROBE_TITLES: Readonly<Record<TransferProbe, string>> = {
+  se_probe: "SE probe",
+  accuracy_probe: "Accuracy probe",
+};
 
 /** Scores that need no training, so the source does not matter. */
 export const UNTRAINED_SCORES = [

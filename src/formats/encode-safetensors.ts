@@ -42,7 +42,7 @@ export function encodeSafetensors(
 /**
  * Lays out a file without writing it, so that a caller can set its size and fill in rows at their offsets in
  * any order. Wider element types come first, so that every tensor begins at a multiple of its element size.
- * @throws SepError `bad-artefact` for a name that stands twice or is reserved, or a shape that is none
+ * @throws SepError `bad-artefact` for a name that occurs twice or is reserved, or a shape that is none
  */
 export function layoutSafetensors(
   tensors: readonly TensorSpec[],

@@ -9,7 +9,7 @@ export async function hashBytes(bytes: Uint8Array): Promise<string> {
   if (subtle === undefined)
     throw new SepError(
       "bad-artefact",
-      "The weights cannot be checked: this page has no Web Crypto. Serve it by https, or from localhost.",
+      "The weights cannot be checked, since this page has no Web Crypto. Serve it over https, or from localhost.",
     );
   const digest = new Uint8Array(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -44,7 +44,7 @@ function refuseWhatJsonLacks(this: unknown, key: string, value: unknown): unknow
   if (lacking === null) return value;
   throw new SepError(
     "not-json",
-    `JSON has no way to write ${lacking}, at "${key}". Write null or leave it out.`,
+    `JSON cannot represent ${lacking}, at "${key}". Write null or leave it out.`,
   );
 }
 
@@ -68,7 +68,7 @@ const NOT_FINITE = /NaN|Infinity/;
 const STRING_OR_NOT_FINITE = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/gs;
 
 /**
- * The first object key that stands twice in one object of a valid JSON text; `JSON.parse` would silently keep
+ * The first object key that occurs twice in one object of a valid JSON text; `JSON.parse` would silently keep
  * the last. One pass over the text.
  * @returns null if every key is there once
  */

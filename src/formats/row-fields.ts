@@ -46,7 +46,7 @@ export function numbersField(row: Row, name: string): readonly number[] {
   return value;
 }
 
-/** What `read` gives, or null where the field is null. */
+/** What `read` gives, or null if the field is null. */
 export function orNull<T>(row: Row, name: string, read: (row: Row, name: string) => T): T | null {
   return present(row, name) === null ? null : read(row, name);
 }
@@ -101,7 +101,7 @@ export function looseList(row: Row, ...names: readonly string[]): readonly unkno
 
 /**
  * A list of finite numbers.
- * @returns null where the list is not there, or lacks one of its numbers
+ * @returns null if the list is not there, or lacks one of its numbers
  */
 export function looseNumbers(value: unknown, name: string): readonly number[] | null {
   if (value === undefined || value === null) return null;
@@ -112,7 +112,7 @@ export function looseNumbers(value: unknown, name: string): readonly number[] | 
   return value;
 }
 
-/** @returns null for what is no finite number */
+/** @returns null for what is not a finite number */
 export const finiteOrNull = (value: unknown): number | null =>
   typeof value === "number" && Number.isFinite(value) ? value : null;
 

@@ -23,7 +23,7 @@ export const SAFETENSORS_DTYPE_BYTES = {
 
 export type SafetensorsDtype = keyof typeof SAFETENSORS_DTYPE_BYTES;
 
-export const isSafetensorsDtype = (value: unknown): value is SafetensorsDtype =>
+const isSafetensorsDtype = (value: unknown): value is SafetensorsDtype =>
   typeof value === "string" && Object.hasOwn(SAFETENSORS_DTYPE_BYTES, value);
 
 /** Where one tensor lies in its file. */
@@ -43,15 +43,19 @@ export interface SafetensorsHeader {
 }
 
 /** Says why a file is none, as an error that is thrown. */
-export type RefuseFile = (reason: string, cause?: unknown) => never;
+type RefuseFile = (reason: string, cause?: unknown) => never;
 
 /** @param name of the file, for messages */
 export const refuseSafetensors =
   (name: string, code: SepErrorCode = "bad-artefact"): RefuseFile =>
   (reason, cause) => {
-    throw new SepError(code, `${name} is not a whole safetensors file: ${reason}. Get it or make it anew.`, {
-      cause,
-    });
+    throw new SepError(
+      code,
+      `${name} is not a whole safetensors file: ${reason}. Download it again or recreate it.`,
+      {
+        cause,
+      },
+    );
   };
 
 /**

@@ -79,7 +79,7 @@ export function openZip(archive: Uint8Array): Map<string, () => Uint8Array> {
     const begin =
       localAt + LOCAL_BYTES + view.getUint16(localAt + 26, true) + view.getUint16(localAt + 28, true);
     if (begin + packedSize > archive.length)
-      throw new RangeError(`"${shown}" goes on after the archive's end`);
+      throw new RangeError(`"${shown}" continues after the archive's end`);
     const packed = archive.subarray(begin, begin + packedSize);
     const [method, checksum] = [view.getUint16(at + 10, true), view.getUint32(at + 16, true)];
     entries.set(name, () => {

@@ -42,28 +42,33 @@ export function quantiseRows(
   return { codes, scales };
 }
 
-/** Inputs that share a scale and a zero point. */
+/** Inputs that share a scale and an offset. */
 export const INT4_BLOCK = 32;
 
 /**
  * A matrix as four-bit codes in blocks along its inputs, two codes per byte, the first in the lower half:
- * weight[out, in] = (code - zero point) * scale of its block.
+ * weight[out, in] = (code - 8) * scale + offset, both of its block.
  */
 export interface BlockQuantisedMatrix {
-  /** [outSize, blocks, 16]; an incomplete last block is padded with zero points. */
+  /** [outSize, blocks, 16]; an incomplete last block is padded with zeros. */
   readonly codes: Uint8Array;
   /** [outSize, blocks], > 0 */
   readonly scales: Float32Array;
-  /** [outSize, ceil(blocks / 2)], packed as the codes are. */
-  readonly zeroPoints: Uint8Array;
+  /** [blocks, outSize], the layout of a matmul's right side. */
+  readonly offsets: Float32Array;
 }
 
 const LARGEST_INT4 = 15;
+/** The code of the offset itself. */
+const MIDDLE_INT4 = 8;
+/**
+ * Shares of a block's span that the 16 levels may cover. Clipping outliers may be worth finer steps for all other
+ * values; in blocks that were rounded so before, as those of Q4_1 files, the full span has no error.
+ */
+const SHARES = [1, 0.92, 0.84];
 
 /**
- * Rounds a matrix to four bits. The 16 levels of a block span its values and zero, which stays exact. A few narrower
- * spans are tried, too, and the one with the smallest squared error is taken: clipping an outlier may be worth finer
- * steps for all other values.
+ * Rounds a matrix to four bits: of each block's spans the one with the smallest squared error.
  * @param values [outSize, inSize], or [inSize, outSize] with `transposed`
  */
 export function quantiseBlocks(
@@ -77,67 +82,78 @@ export function quantiseBlocks(
   const blocks = Math.ceil(inSize / INT4_BLOCK);
   const codes = new Uint8Array((outSize * blocks * INT4_BLOCK) / 2);
   const scales = new Float32Array(outSize * blocks);
-  const zeroPointRow = Math.ceil(blocks / 2);
-  const zeroPoints = new Uint8Array(outSize * zeroPointRow);
+  const offsets = new Float32Array(blocks * outSize);
   const outStride = transposed ? 1 : inSize;
   const inStride = transposed ? outSize : 1;
   const block = new Float32Array(INT4_BLOCK);
   for (let out = 0; out < outSize; out++) {
     for (let b = 0; b < blocks; b++) {
-      for (let i = 0; i < INT4_BLOCK; i++) {
-        const input = b * INT4_BLOCK + i;
-        block[i] = input < inSize ? (values[out * outStride + input * inStride] as number) : 0;
+      const start = b * INT4_BLOCK;
+      const count = Math.min(INT4_BLOCK, inSize - start);
+      block.fill(0, count);
+      for (let i = 0; i < count; i++) {
+        block[i] = values[out * outStride + (start + i) * inStride] as number;
       }
-      const { scale, zeroPoint } = chooseSpan(block);
+      const { scale, low } = chooseSpan(block);
       scales[out * blocks + b] = scale;
-      putNibble(zeroPoints, 2 * out * zeroPointRow + b, zeroPoint);
-      for (let i = 0; i < INT4_BLOCK; i++) {
-        putNibble(codes, (out * blocks + b) * INT4_BLOCK + i, codeOf(block[i] as number, scale, zeroPoint));
+      offsets[b * outSize + out] = low + MIDDLE_INT4 * scale;
+      const at = ((out * blocks + b) * INT4_BLOCK) / 2;
+      for (let i = 0; i < INT4_BLOCK; i += 2) {
+        const first = codeOf(block[i] as number, scale, low);
+        codes[at + i / 2] = first | (codeOf(block[i + 1] as number, scale, low) << 4);
       }
     }
   }
-  return { codes, scales, zeroPoints };
+  return { codes, scales, offsets };
 }
 
-/** Shares of the full span that are tried; smaller ones were never chosen for real weights. */
-const SPANS = [1, 0.95, 0.9, 0.85, 0.8, 0.75];
-
+/** The lowest level, and the step to the next one. */
 interface Span {
+  readonly low: number;
   readonly scale: number;
-  readonly zeroPoint: number;
 }
 
 function chooseSpan(block: Float32Array): Span {
-  let [low, high] = [0, 0];
-  for (const value of block) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
+  let low = block[0] as number;
+  let high = low;
+  for (let i = 1; i < INT4_BLOCK; i++) {
+    const value = block[i] as number;
+    if (value < low) low = value;
+    if (value > high) high = value;
   }
-  if (low === high) return { scale: 1, zeroPoint: 0 }; // all zeros under any scale
-  let best: Span = { scale: 1, zeroPoint: 0 };
+  const span = (high - low) / LARGEST_INT4;
+  const full = { low, scale: Math.fround(span) };
+  // a single value, or several that differ by less than float32's smallest number
+  if (full.scale === 0) return { low: low - MIDDLE_INT4, scale: 1 };
+  let best: Span = full;
   let least = Number.POSITIVE_INFINITY;
-  for (const share of SPANS) {
-    const scale = Math.fround((share * (high - low)) / LARGEST_INT4);
-    if (scale === 0) continue; // below float32's smallest number
-    const zeroPoint = Math.round((-share * low) / scale);
-    const error = squaredError(block, scale, zeroPoint);
-    if (error < least) [least, best] = [error, { scale, zeroPoint }];
+  for (const share of SHARES) {
+    const scale = Math.fround(share * span);
+    const from = low + ((1 - share) * (high - low)) / 2;
+    const error = scale === 0 ? Number.POSITIVE_INFINITY : squaredError(block, scale, from);
+    if (error < least) {
+      least = error;
+      best = { low: from, scale };
+    }
+    if (least <= EXACT * span * span) break;
   }
   return best;
 }
 
-function squaredError(block: Float32Array, scale: number, zeroPoint: number): number {
+/** Squared error of a block, in steps, that is due to float32 rounding alone. */
+const EXACT = 1e-6;
+
+function squaredError(block: Float32Array, scale: number, low: number): number {
   let sum = 0;
-  for (const value of block) {
-    const error = value - (codeOf(value, scale, zeroPoint) - zeroPoint) * scale;
+  for (let i = 0; i < INT4_BLOCK; i++) {
+    const value = block[i] as number;
+    const error = value - (codeOf(value, scale, low) * scale + low);
     sum += error * error;
   }
   return sum;
 }
 
-const codeOf = (value: number, scale: number, zeroPoint: number): number =>
-  Math.max(0, Math.min(LARGEST_INT4, Math.round(value / scale) + zeroPoint));
-
-function putNibble(bytes: Uint8Array, at: number, code: number): void {
-  bytes[at >> 1] = (bytes[at >> 1] as number) | (at & 1 ? code << 4 : code);
+function codeOf(value: number, scale: number, low: number): number {
+  const code = Math.floor((value - low) / scale + 0.5);
+  return code < 0 ? 0 : code > LARGEST_INT4 ? LARGEST_INT4 : code;
 }

@@ -8,7 +8,7 @@ import { createNliEquivalence } from "./nli-equivalence.ts";
 
 const CONTEXT = { question: "?" };
 
-/** A relation given by a function, which notes what it was asked, one entry a call. */
+/** A relation given by a function, which notes what it was asked, one entry per call. */
 function relation(
   same: (a: string, b: string) => boolean,
 ): Equivalence & { readonly calls: (readonly AnswerPair[])[] } {
@@ -143,7 +143,7 @@ test("an aborted signal reaches the relation", async () => {
   await expect(clusterAnswers(["a", "b"], relation(isNear), options)).rejects.toThrow("enough");
 });
 
-test("with a transitive relation the grouping does not depend on the samples' order", async () => {
+test("with a transitive relation the clusters do not depend on the samples' order", async () => {
   const parity = relation((a, b) => Number(a) % 4 === Number(b) % 4);
   const answers = fc.array(fc.integer({ min: 0, max: 15 }).map(String), { minLength: 1, maxLength: 12 });
   const shuffled = answers.chain((list) =>

@@ -1,13 +1,13 @@
+import { clusterByComponents, clusterGreedily, clusterSpectrally } from "./clustering-algorithms.ts";
 import {
   allPairs,
+  type ComparedPair,
   type ComparedTexts,
   comparePairs,
   type Equivalence,
-  type JudgedPair,
   lookUp,
   type PairVerdict,
 } from "./equivalence.ts";
-import { groupByConnection, groupGreedily, groupSpectrally } from "./groupings.ts";
 import { measureOrderSensitivity, type OrderSensitivity } from "./order-sensitivity.ts";
 
 /** The meanings among a question's samples. */
@@ -23,34 +23,38 @@ export interface AnswerClusters {
 }
 
 /** Clusters with the evidence behind them. */
-export interface JudgedClusters extends AnswerClusters {
+export interface ClusteredAnswers extends AnswerClusters {
   /** [N] the different answers, in order of first appearance. */
   readonly texts: readonly string[];
   /** The pairs of `texts` that were compared, all of them unless there were too many. */
-  readonly pairs: readonly JudgedPair[];
-  /** Greedy clusters only; null where no order can matter, and where not all pairs were compared. */
+  readonly pairs: readonly ComparedPair[];
+  /** Greedy clusters only; null if no order can matter, and where not all pairs were compared. */
   readonly orderSensitivity: OrderSensitivity | null;
 }
 
 /**
- * Groups answers by meaning. Equal texts are compared once. null, a sample in which no answer was found, is a meaning
+ * Clusters answers by meaning. Equal texts are compared once. null, a sample in which no answer was found, is a meaning
  * of its own, "no answer": all nulls form one cluster and match no text.
  * @param answers [K]
- * @param options.question the question they answer
  * @see Farquhar et al. 2024, Methods, "Clustering by semantic equivalence"
  */
 export async function clusterAnswers(
   answers: readonly (string | null)[],
   equivalence: Equivalence,
-  { question, ...options }: ClusterOptions & { readonly question: string },
-): Promise<JudgedClusters> {
+  { question, ...options }: ClusterAnswersOptions,
+): Promise<ClusteredAnswers> {
   const [clusters] = await clusterQuestions([{ question, answers }], equivalence, options);
   return clusters!;
 }
 
-/** How verdicts on pairs become groups; see `groupGreedily`, `groupByConnection` and `groupSpectrally`. */
+/** How verdicts on pairs become clusters; see `clusterGreedily`, `clusterByComponents` and `clusterSpectrally`. */
 export const CLUSTERINGS = ["greedy", "components", "spectral"] as const;
 export type Clustering = (typeof CLUSTERINGS)[number];
+
+export interface ClusterAnswersOptions extends ClusterOptions {
+  /** The question that was answered. */
+  readonly question: string;
+}
 
 export interface ClusterOptions {
   readonly clustering?: Clustering | undefined;
@@ -58,7 +62,7 @@ export interface ClusterOptions {
 }
 
 /** A question and its samples. */
-interface AnsweredQuestion {
+interface QuestionAnswers {
   readonly question: string;
   /** [K] */
   readonly answers: readonly (string | null)[];
@@ -69,22 +73,22 @@ interface AnsweredQuestion {
  * @returns one result per question, in their order
  */
 export async function clusterQuestions(
-  questions: readonly AnsweredQuestion[],
+  questions: readonly QuestionAnswers[],
   equivalence: Equivalence,
   { clustering = "greedy", signal }: ClusterOptions = {},
-): Promise<readonly JudgedClusters[]> {
+): Promise<readonly ClusteredAnswers[]> {
   const asked = questions.map(({ question, answers }): ComparedTexts => {
     const texts = distinctTexts(answers);
     const isWhole = clustering !== "greedy" || texts.length <= MAX_ANSWERS_FOR_ALL_PAIRS;
     return { question, texts, pairs: isWhole ? allPairs(texts.length) : null };
   });
-  const judged = await comparePairs(asked, equivalence, signal);
-  const clusters: JudgedClusters[] = [];
+  const verdicts = await comparePairs(asked, equivalence, signal);
+  const clusters: ClusteredAnswers[] = [];
   for (const [q, { answers }] of questions.entries())
     clusters.push(
       asked[q]!.pairs === null
-        ? await groupInRounds(answers, asked[q]!, equivalence, signal)
-        : groupAll(answers, asked[q]!, judged[q]!, clustering),
+        ? await clusterInRounds(answers, asked[q]!, equivalence, signal)
+        : clusterAll(answers, asked[q]!, verdicts[q]!, clustering),
     );
   return clusters;
 }
@@ -97,19 +101,19 @@ export const distinctTexts = (answers: readonly (string | null)[]): readonly str
 /** At most 435 pairs; more than K = 20, the most samples in common use. */
 const MAX_ANSWERS_FOR_ALL_PAIRS = 30;
 
-function groupAll(
+function clusterAll(
   answers: readonly (string | null)[],
   { texts }: ComparedTexts,
-  pairs: readonly JudgedPair[],
+  pairs: readonly ComparedPair[],
   clustering: Clustering,
-): JudgedClusters {
+): ClusteredAnswers {
   const n = texts.length;
   const same = lookUp(n, pairs);
   const samplesOf = texts.map((text) => answers.filter((answer) => answer === text).length);
   const unanswered = answers.filter((answer) => answer === null).length;
   const share = nonTransitiveShare(n, same);
   return {
-    ...numberClusters(answers, texts, groupTexts()),
+    ...numberClusters(answers, texts, clusterTexts()),
     nonTransitiveShare: share,
     texts,
     pairs,
@@ -119,29 +123,29 @@ function groupAll(
         : null,
   };
 
-  function groupTexts(): readonly number[] {
+  function clusterTexts(): readonly number[] {
     switch (clustering) {
       case "greedy":
-        return groupGreedily([...texts.keys()], same);
+        return clusterGreedily([...texts.keys()], same);
       case "components":
-        return groupByConnection(n, same);
+        return clusterByComponents(n, same);
       case "spectral":
-        return groupSpectrally(affinityMatrix(n, pairs));
+        return clusterSpectrally(affinityMatrix(n, pairs));
     }
   }
 }
 
 /**
- * Greedy groups where there are too many answers to compare all pairs: each founder is compared with all answers not yet
- * grouped, which gives the same groups as taking the answers one by one.
+ * Greedy clusters if there are too many answers to compare all pairs: each founder is compared with all answers not yet
+ * in a cluster, which gives the same clusters as taking the answers one by one.
  */
-async function groupInRounds(
+async function clusterInRounds(
   answers: readonly (string | null)[],
   { question, texts }: ComparedTexts,
   equivalence: Equivalence,
   signal: AbortSignal | undefined,
-): Promise<JudgedClusters> {
-  const pairs: JudgedPair[] = [];
+): Promise<ClusteredAnswers> {
+  const pairs: ComparedPair[] = [];
   const founderOf = [...texts.keys()];
   let open = [...texts.keys()];
   while (open.length > 0) {
@@ -162,33 +166,33 @@ async function groupInRounds(
 }
 
 /**
- * Numbers the groups in order of first appearance among the samples.
- * @param groupOf [N] any number that the texts of one group share, from 0
+ * Numbers the clusters in order of first appearance among the samples.
+ * @param keyOf [N] any number from 0 that the texts of one cluster share
  */
 function numberClusters(
   answers: readonly (string | null)[],
   texts: readonly string[],
-  groupOf: readonly number[],
+  keyOf: readonly number[],
 ): Pick<AnswerClusters, "clusterIds" | "clusterCount"> {
   const numbers = new Map<number, number>();
   const clusterIds = answers.map((answer) => {
-    const group = answer === null ? NO_ANSWER : groupOf[texts.indexOf(answer)]!;
-    if (!numbers.has(group)) numbers.set(group, numbers.size);
-    return numbers.get(group)!;
+    const key = answer === null ? NO_ANSWER : keyOf[texts.indexOf(answer)]!;
+    if (!numbers.has(key)) numbers.set(key, numbers.size);
+    return numbers.get(key)!;
   });
   return { clusterIds, clusterCount: numbers.size };
 }
 
-/** Stands for the group of samples without an answer. */
+/** Stands for the cluster of samples without an answer. */
 const NO_ANSWER = -1;
 
 /**
- * How alike a question's answers are, for spectral clusters: the mean probability of entailment of both directions, the
+ * Similarities of a question's answers, for spectral clusters: the mean probability of entailment of both directions, the
  * cosine where it is above 0, and 1 or 0 from rules that only say yes or no.
  * @param pairs all pairs of n items
  * @returns [n][n] symmetric, in [0, 1], 1 on the diagonal
  */
-function affinityMatrix(n: number, pairs: readonly JudgedPair[]): number[][] {
+function affinityMatrix(n: number, pairs: readonly ComparedPair[]): number[][] {
   const matrix = Array.from({ length: n }, () => new Array<number>(n).fill(0));
   for (let i = 0; i < n; i++) matrix[i]![i] = 1;
   for (const { pair, ...verdict } of pairs) {
@@ -205,7 +209,7 @@ function affinityOf(verdict: PairVerdict): number {
 }
 
 /**
- * Share of the triples of n items in which exactly two of the three pairs are the same, which no grouping can represent.
+ * Share of the triples of n items in which exactly two of the three pairs are the same, which no clustering can represent.
  * @param same whether items i < j are the same
  * @returns in [0, 1]; 0 if there are fewer than three items
  */

@@ -1,9 +1,9 @@
-import type { Clustering, JudgedClusters } from "./cluster-answers.ts";
-import { type JudgedPair, VERDICT_RULES, type VerdictRule } from "./equivalence.ts";
+import type { ClusteredAnswers, Clustering } from "./cluster-answers.ts";
+import { type ComparedPair, VERDICT_RULES, type VerdictRule } from "./equivalence.ts";
 
 /** How a question was clustered: keys of its line in `math_semantic_entropy.jsonl`. */
 export interface ClusterRecord {
-  /** null where the clusters were given. */
+  /** null if the clusters were given. */
   readonly clustering: Clustering | null;
   /** Pairs of different answers that each rule decided; rules that decided none are left out. */
   readonly pair_rules: Readonly<Partial<Record<VerdictRule, number>>>;
@@ -23,11 +23,11 @@ export interface PairVerdictsRecord {
   readonly question_id: string;
   /** [N] the different answers, in order of first appearance. */
   readonly texts: readonly string[];
-  readonly pairs: readonly JudgedPair[];
+  readonly pairs: readonly ComparedPair[];
 }
 
 export function describeClustering(
-  { pairs, orderSensitivity: order }: JudgedClusters,
+  { pairs, orderSensitivity: order }: ClusteredAnswers,
   clustering: Clustering | null,
 ): ClusterRecord {
   return {
@@ -46,13 +46,13 @@ export function describeClustering(
 
 export function describePairVerdicts(
   questionId: string,
-  { texts, pairs }: Pick<JudgedClusters, "texts" | "pairs">,
+  { texts, pairs }: Pick<ClusteredAnswers, "texts" | "pairs">,
 ): PairVerdictsRecord {
   return { question_id: questionId, texts, pairs: pairs.map(roundVerdict) };
 }
 
 /** Pairs by the rule that decided them, in the rules' own order. */
-function countRules(pairs: readonly JudgedPair[]): Partial<Record<VerdictRule, number>> {
+function countRules(pairs: readonly ComparedPair[]): Partial<Record<VerdictRule, number>> {
   const counts: Partial<Record<VerdictRule, number>> = {};
   for (const rule of VERDICT_RULES) {
     const count = pairs.filter((pair) => pair.rule === rule).length;
@@ -61,7 +61,7 @@ function countRules(pairs: readonly JudgedPair[]): Partial<Record<VerdictRule, n
   return counts;
 }
 
-function roundVerdict(pair: JudgedPair): JudgedPair {
+function roundVerdict(pair: ComparedPair): ComparedPair {
   if (pair.rule === "cosine") return { ...pair, similarity: round(pair.similarity) };
   if (pair.rule !== "nli") return pair;
   const roundProbs = (probs: typeof pair.forward): typeof pair.forward => ({

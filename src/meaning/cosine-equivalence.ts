@@ -18,14 +18,18 @@ export interface TextEmbedder extends AsyncDisposable {
   ): Promise<readonly TextEmbedding[]>;
 }
 
+export interface CosineEquivalenceOptions {
+  /** Minimum cosine, in [-1, 1]; specific to the model, not a probability. */
+  readonly threshold: number;
+}
+
 /**
  * The same meaning where sentence vectors are alike. The answers alone are embedded: with the question in front, all
  * answers to it would be alike. Each text is embedded once, however many pairs it is in.
- * @param options.threshold least cosine, in [-1, 1]; specific to the model, not a probability
  */
 export function createCosineEquivalence(
   embedder: TextEmbedder,
-  { threshold }: { readonly threshold: number },
+  { threshold }: CosineEquivalenceOptions,
 ): Equivalence {
   return {
     name: "cosine",

@@ -116,7 +116,7 @@ export async function testEntailer({ name, tellsContradiction, classify }: Entai
     `entailment ${entailment.toFixed(3)}, neutral ${neutral.toFixed(3)}, contradiction ${contradiction.toFixed(3)}`;
   throw new SepError(
     "bad-nli-model",
-    `${name} fails its self-test. "${ENTAILING[0]}" -> "${ENTAILING[1]}" got ${show(first)}, expected entailment; "${CONTRADICTING[0]}" -> "${CONTRADICTING[1]}" got ${show(second)}, expected ${tellsContradiction ? "contradiction" : "no entailment"}. Its labels are in another order than its config says, or it is no NLI model for English.`,
+    `${name} fails its self-test. "${ENTAILING[0]}" -> "${ENTAILING[1]}" got ${show(first)}, expected entailment; "${CONTRADICTING[0]}" -> "${CONTRADICTING[1]}" got ${show(second)}, expected ${tellsContradiction ? "contradiction" : "no entailment"}. Its labels are in a different order than its config says, or it is not an NLI model for English.`,
   );
 }
 

@@ -55,12 +55,12 @@ export type PairVerdict =
   | {
       readonly same: boolean;
       readonly rule: "judge";
-      /** One per question put to the judge; null where its reply was none of the words. */
+      /** One per question put to the judge; null if its reply was none of the words. */
       readonly labels: readonly (JudgeLabel | null)[];
     };
 
 /** A verdict on two of a question's different answers. */
-export type JudgedPair = PairVerdict & {
+export type ComparedPair = PairVerdict & {
   /** Their indices among the different answers, ascending. */
   readonly pair: readonly [number, number];
 };
@@ -82,7 +82,7 @@ export async function comparePairs(
   questions: readonly ComparedTexts[],
   equivalence: Equivalence,
   signal: AbortSignal | undefined,
-): Promise<readonly (readonly JudgedPair[])[]> {
+): Promise<readonly (readonly ComparedPair[])[]> {
   const asked = questions.flatMap(({ question, texts, pairs }) =>
     (pairs ?? []).map(([i, j]) => ({ question, first: texts[i]!, second: texts[j]! })),
   );
@@ -102,7 +102,7 @@ export function allPairs(n: number): (readonly [number, number])[] {
  * @param pairs of n items
  * @returns whether two items are the same, in either order; those without a verdict are not
  */
-export function lookUp(n: number, pairs: readonly JudgedPair[]): (i: number, j: number) => boolean {
+export function lookUp(n: number, pairs: readonly ComparedPair[]): (i: number, j: number) => boolean {
   const same = new Uint8Array(n * n);
   for (const {
     pair: [i, j],

@@ -60,7 +60,7 @@ export function createHybridEquivalence(undecided: Equivalence | null): Equivale
   };
 }
 
-/** The verdict of `exact` or `math` on a pair. @returns null where neither can tell */
+/** The verdict of `exact` or `math` on a pair. @returns null if neither can tell */
 export function decideWithoutModel({ first, second }: Omit<AnswerPair, "question">): PairVerdict | null {
   if (sameWords(first, second)) return { same: true, rule: "exact" };
   if (isMathematical(first) && isMathematical(second))

@@ -97,7 +97,7 @@ const PROMPTS: Readonly<Record<JudgePromptName, JudgePrompt>> = {
 /**
  * The word that a judge answered with: the one its reply begins with, else the only one in it. Reasoning between
  * think tags, case, and marks around the word do not count.
- * @returns null where the reply is none of them, names several, or negates it ("not entailment"): guessing would make
+ * @returns null if the reply is none of them, names several, or negates it ("not entailment"): guessing would make
  * up a verdict
  */
 export function parseJudgeReply(reply: string, labels: readonly JudgeLabel[]): JudgeLabel | null {

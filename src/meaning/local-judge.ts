@@ -64,5 +64,5 @@ const PLAIN = {
 const tooLong = (length: number, { provenance, config }: LanguageModel): SepError =>
   new SepError(
     "prompt-too-long",
-    `A judge's prompt has ${length} tokens, and ${provenance.id} takes ${config.maxPositions} with the reply. Use another --judge-model, or another --equivalence.`,
+    `A judge's prompt has ${length} tokens, but ${provenance.id} takes ${config.maxPositions}, reply included. Use another --judge-model, or another --equivalence.`,
   );

@@ -23,7 +23,7 @@ export function createNliEquivalence(
   if (rule === "lenient" && !entailer.tellsContradiction) {
     throw new SepError(
       "bad-option",
-      `The rule lenient asks for contradictions, and ${entailer.name} tells entailment from its absence only. Use the rule strict or threshold, or a model with three labels.`,
+      `The rule lenient needs contradictions, but ${entailer.name} has only the labels entailment and not_entailment. Use the rule strict or threshold, or a model with three labels.`,
     );
   }
   return {

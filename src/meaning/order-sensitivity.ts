@@ -1,6 +1,6 @@
 import { entropy } from "../math/entropy.ts";
 import { createRng, shuffle } from "../math/rng.ts";
-import { groupGreedily } from "./groupings.ts";
+import { clusterGreedily } from "./clustering-algorithms.ts";
 
 /** What the order of a question's samples does to its greedy clusters. */
 export interface OrderSensitivity {
@@ -39,7 +39,7 @@ export function measureOrderSensitivity(
   const counts: number[] = [];
   for (const order of exhaustive ? allOrders(n) : randomOrders(n, seedKey)) {
     const sizes = new Map<number, number>();
-    for (const [item, founder] of groupGreedily(order, same).entries())
+    for (const [item, founder] of clusterGreedily(order, same).entries())
       sizes.set(founder, (sizes.get(founder) ?? 0) + samplesOf[item]!);
     const all = unanswered > 0 ? [...sizes.values(), unanswered] : [...sizes.values()];
     const total = all.reduce((sum, size) => sum + size, 0);

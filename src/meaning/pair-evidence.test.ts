@@ -5,7 +5,7 @@ import { createCosineEquivalence, type TextEmbedder } from "./cosine-equivalence
 import type { Equivalence } from "./equivalence.ts";
 import { createHybridEquivalence } from "./hybrid-equivalence.ts";
 import { createNliEquivalence } from "./nli-equivalence.ts";
-import { gatherPairEvidence, type JudgedQuestion } from "./pair-evidence.ts";
+import { type ComparedQuestion, gatherPairEvidence } from "./pair-evidence.ts";
 
 const QUESTIONS = [
   { question: "?", answers: ["cat", "dog", "cat", "1", "2"] },
@@ -14,7 +14,7 @@ const QUESTIONS = [
 ];
 const TABLE = { "cat > dog": [0.7, 0.2, 0.1], "dog > cat": [0.1, 0.2, 0.7], "1 > 2": [0, 0.1, 0.9] } as const;
 
-async function judge(equivalence: Equivalence): Promise<JudgedQuestion[]> {
+async function judge(equivalence: Equivalence): Promise<ComparedQuestion[]> {
   const clusters = await clusterQuestions(QUESTIONS, equivalence);
   return clusters.map((each, q) => ({ ...each, question: QUESTIONS[q]!.question }));
 }

@@ -1,23 +1,23 @@
 import { cosine, type TextEmbedder } from "./cosine-equivalence.ts";
 import type { Entailer, EntailmentProbs } from "./entailer.ts";
-import { allPairs, type JudgedPair } from "./equivalence.ts";
+import { allPairs, type ComparedPair } from "./equivalence.ts";
 import { statementOf } from "./nli-equivalence.ts";
 
 /** What models found in one question's answers, for uncertainty measures that read more than the clusters. */
 export interface PairEvidence {
   /** [N] the different answers. */
   readonly texts: readonly string[];
-  /** [N][N] of row entailing column, 1 on the diagonal; null where a pair has none. */
+  /** [N][N] of row entailing column, 1 on the diagonal; null if a pair has none. */
   readonly entailment: readonly (readonly EntailmentProbs[])[] | null;
-  /** [N][N] cosine similarity, 1 on the diagonal; null where a pair has none. */
+  /** [N][N] cosine similarity, 1 on the diagonal; null if a pair has none. */
   readonly similarity: readonly (readonly number[])[] | null;
 }
 
-/** A question whose pairs were judged; `JudgedClusters` with its question is one. */
-export interface JudgedQuestion {
+/** A question with the verdicts on its pairs of answers; `ClusteredAnswers` with its question is one. */
+export interface ComparedQuestion {
   readonly question: string;
   readonly texts: readonly string[];
-  readonly pairs: readonly JudgedPair[];
+  readonly pairs: readonly ComparedPair[];
 }
 
 export interface PairEvidenceModels {
@@ -33,7 +33,7 @@ export interface PairEvidenceModels {
  * @returns one per question, in order
  */
 export async function gatherPairEvidence(
-  questions: readonly JudgedQuestion[],
+  questions: readonly ComparedQuestion[],
   { entailer, embedder, signal }: PairEvidenceModels = {},
 ): Promise<readonly PairEvidence[]> {
   const known = questions.map((question) => readVerdicts(question));
@@ -74,15 +74,16 @@ export async function gatherPairEvidence(
 
 type Sparse<T> = (T | undefined)[][];
 
-const CERTAIN: EntailmentProbs = { entailment: 1, neutral: 0, contradiction: 0 };
+/** What an NLI model would say of a text and itself. */
+export const SURE_ENTAILMENT: EntailmentProbs = { entailment: 1, neutral: 0, contradiction: 0 };
 
-function readVerdicts({ texts, pairs }: JudgedQuestion): {
+function readVerdicts({ texts, pairs }: ComparedQuestion): {
   readonly entailment: Sparse<EntailmentProbs>;
   readonly similarity: Sparse<number>;
 } {
   const square = <T>(diagonal: T): Sparse<T> =>
     texts.map((_, i) => texts.map((_text, j) => (i === j ? diagonal : undefined)));
-  const [entailment, similarity] = [square(CERTAIN), square(1)];
+  const [entailment, similarity] = [square(SURE_ENTAILMENT), square(1)];
   for (const { pair, ...verdict } of pairs) {
     const [i, j] = pair;
     if (verdict.rule === "nli") {

@@ -160,7 +160,7 @@ function requireAnswer(outcome: RequestOutcome, server: ServerAddress): Answered
   }
   throw new SepError(
     "server-unreachable",
-    `${server.api} ${describeOutcome(outcome)}, after several tries. Check that the server runs and its log; what is done is kept, and the same command goes on from there.`,
+    `${server.api} ${describeOutcome(outcome)}, after several tries. Check that the server is running, and its log. Finished work is kept, and the same command resumes from it.`,
     { cause: outcome.kind === "lost" ? outcome.cause : undefined },
   );
 }

@@ -29,7 +29,7 @@ export interface AssessRiskOptions {
 /**
  * Assesses the risk of rows, and whether to answer.
  * @returns [n]
- * @throws SepError `probe-mismatch` as `scoreProbe`; `bad-option` as {@link requireFamiliarity}
+ * @throws SepError `probe-mismatch` as `scoreProbe`; `bad-option` as `requireFamiliarity`
  */
 export function assessRisk(
   probe: Probe,
@@ -63,10 +63,10 @@ export function requireFamiliarity(
   if (unfamiliar !== "refuse" || familiarity !== null) return;
   const known = warnings.find(({ code }) => code === NO_FAMILIARITY)?.message;
   const reason =
-    known ?? (features === "hidden-state" ? "Its record does not say." : "It reads no hidden state.");
+    known ?? (features === "hidden-state" ? "Its file does not say." : "It reads no hidden state.");
   throw new SepError(
     "bad-option",
-    `Unfamiliar questions are to be refused, and the probe cannot tell which are. ${reason} Flag them instead, or use another probe.`,
+    `Unfamiliar questions are to be refused, but the probe cannot tell which ones are. ${reason} Flag them instead, or use another probe.`,
   );
 }
 

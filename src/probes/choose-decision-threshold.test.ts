@@ -48,7 +48,7 @@ describe("chooseDecisionThreshold", () => {
     expect(wrong.reason).toMatch(/least uncertain .* wrong too often/);
     const unknown = scores.map((score) => (score < 15 ? Number.NaN : score));
     expect(chooseDecisionThreshold(unknown, [], ids, { kind: "coverage", target: 0.8 }).reason).toMatch(
-      /lack the score/,
+      /lack this score/,
     );
     expect(
       chooseDecisionThreshold(

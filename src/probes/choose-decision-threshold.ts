@@ -58,7 +58,7 @@ export function chooseDecisionThreshold(
   const bound = kind === "risk" ? target : 1 - target;
   const needed = Math.ceil(1 / bound - ROUNDING) - 1;
   if (questions < needed) {
-    const reason = `${questions} calibration questions cannot promise a ${kind} of ${target}: that takes at least ${needed}.`;
+    const reason = `${questions} calibration questions are too few to guarantee a ${kind} of ${target}: at least ${needed} are needed.`;
     return { threshold: null, reason };
   }
   const steps = lossesByThreshold(scores, incorrect, questionIds, kind);
@@ -106,9 +106,9 @@ function lossesByThreshold(
 }
 
 function explainNone(kind: DecisionThreshold["kind"], target: number, steps: number): string {
-  if (steps === 0) return "No calibration answer has the score.";
-  if (kind === "coverage") return `Too many calibration answers lack the score for a coverage of ${target}.`;
-  return `Even the least uncertain calibration answers are wrong too often for a risk of ${target}: never answering is all that keeps it.`;
+  if (steps === 0) return "No calibration answer has this score.";
+  if (kind === "coverage") return `Too many calibration answers lack this score for a coverage of ${target}.`;
+  return `Even the least uncertain calibration answers are wrong too often for a risk of ${target}, which only never answering would keep.`;
 }
 
 function describeGuarantee(kind: DecisionThreshold["kind"], target: number, questions: number): string {
@@ -118,6 +118,6 @@ function describeGuarantee(kind: DecisionThreshold["kind"], target: number, ques
       : `the expected share of its answers that are given is at least ${target}`;
   return (
     `For a new question drawn like the ${questions} calibration questions (exchangeable with them), ${promise}; ` +
-    "the expectation is over the new question and the calibration questions together."
+    "the expectation is over both the new question and the calibration questions."
   );
 }

@@ -1,11 +1,10 @@
 import { encodeSafetensors } from "../formats/encode-safetensors.ts";
 import { type Json, stableStringify } from "../formats/json.ts";
 import { PROBE_FORMAT } from "./parse-probe.ts";
-import type { Probe, UntrainedProbe } from "./probe.ts";
-import { splitProbe } from "./split-probe.ts";
+import type { DescribedProbe, Probe, UntrainedProbe } from "./probe.ts";
 
 /** The content of a probe's two files, which `parseProbe` reads. */
-export interface EncodedProbe {
+interface EncodedProbe {
   /** Of `*.safetensors`; without tensors if the probe is untrained. */
   readonly weights: Uint8Array;
   /**
@@ -25,3 +24,53 @@ export function encodeProbe(probe: Probe | UntrainedProbe): EncodedProbe {
     describe: (weights) => `${stableStringify({ ...PROBE_FORMAT, ...description, weights }, 2)}\n`,
   };
 }
+
+/** An array of a probe under the name that it has in files. */
+interface ProbeTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** A probe as files have it: arrays by name, and the rest as JSON. */
+export function splitProbe(probe: Probe): {
+  readonly description: { readonly [key: string]: Json };
+  readonly tensors: readonly ProbeTensor[];
+} {
+  const { mean, scale, coefficients, hidden, familiarity, ...rest } = probe;
+  const { width } = probe;
+  const vector = (name: string, data: Float32Array): ProbeTensor => ({ name, shape: [data.length], data });
+  const tensors = [
+    vector("mean", mean),
+    vector("scale", scale),
+    vector("coefficients", coefficients),
+    ...(hidden === null
+      ? []
+      : [
+          { name: "hidden_weights", shape: [width, hidden.biases.length], data: hidden.weights },
+          vector("hidden_biases", hidden.biases),
+        ]),
+  ];
+  if (familiarity === null)
+    return {
+      description: { ...rest, familiarity } satisfies DescribedProbe as unknown as JsonObject,
+      tensors,
+    };
+  const { centre, directions, variances, distances, ...told } = familiarity;
+  const description = {
+    ...rest,
+    familiarity: { ...told, validation_questions: distances.length },
+  } satisfies DescribedProbe as unknown as JsonObject;
+  return {
+    description,
+    tensors: [
+      ...tensors,
+      vector("familiarity_centre", centre),
+      { name: "familiarity_directions", shape: [variances.length, width], data: directions },
+      vector("familiarity_variances", variances),
+      vector("familiarity_distances", distances),
+    ],
+  };
+}
+
+type JsonObject = { readonly [key: string]: Json };

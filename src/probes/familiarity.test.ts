@@ -5,8 +5,7 @@ import { expectAllClose } from "../../test/expect-all-close.ts";
 import { hashed } from "../../test/fakes/hashed.ts";
 import { makeProbe } from "../../test/fakes/make-probe.ts";
 import { assessRisk } from "./assess-risk.ts";
-import { measureFamiliarity } from "./familiarity.ts";
-import { fitFamiliarity } from "./fit-familiarity.ts";
+import { fitFamiliarity, measureFamiliarity } from "./familiarity.ts";
 import type { Familiarity, Probe } from "./probe.ts";
 import { assertStates, assertThinkEntropies, type PlacedStates } from "./score-probe.ts";
 
@@ -126,7 +125,7 @@ describe("fitFamiliarity", () => {
     const few = { training, validation: validation.subarray(0, 18 * d) };
     expect(fitFamiliarity(scaler, few)).toEqual({
       familiarity: null,
-      reason: "18 validation questions have a state, and a level of 0.05 takes 19",
+      reason: "18 validation questions have a state, but a level of 0.05 needs at least 19",
     });
     expect(fitFamiliarity(scaler, { training: training.subarray(0, 4 * d), validation }).reason).toMatch(
       /^4 training questions/,

@@ -1,8 +1,8 @@
 import { dot } from "../math/vector.ts";
+import { createExactProducts, type ExactProducts } from "./design-matrix.ts";
 import { type ClassWeight, EXACT_TOLERANCE, rowCosts } from "./fit-logistic.ts";
 import { meanDifferenceDuals, type SplitTask } from "./fit-split.ts";
 import type { HiddenLayer, ProbeKind, ProbeWeights } from "./probe-weights.ts";
-import { createExactProducts, type ExactProducts } from "./products/exact-products.ts";
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { type Deflation, deflate, ROWS_WORTH_DEFLATING } from "./row-space/deflation.ts";
 import { createGramDesign, createIterativeDesign, type SharedGram } from "./row-space/gram-design.ts";

@@ -78,7 +78,7 @@ export function rowCosts(labels: ArrayLike<number>, C: number, classWeight: Clas
   if (positives === 0 || positives === rowCount) {
     throw new SepError(
       "one-class",
-      `All ${rowCount} training labels are ${labels[0] ?? "missing"}, a probe needs both classes. ` +
+      `All ${rowCount} training labels are ${labels[0] ?? "missing"}, but a probe needs both classes. ` +
         "Add questions, or change their difficulty or the threshold.",
     );
   }

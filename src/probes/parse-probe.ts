@@ -5,9 +5,8 @@ import { parseSafetensors } from "../formats/safetensors.ts";
 import { decodeTensor } from "../formats/tensor-bytes.ts";
 import { showShortly } from "../text/shorten.ts";
 import type { CalibrationMap } from "./calibration.ts";
-import type { Familiarity, Probe, UntrainedProbe } from "./probe.ts";
+import type { DescribedProbe, Familiarity, Probe, UntrainedProbe } from "./probe.ts";
 import { PROBE_KINDS } from "./probe-weights.ts";
-import type { DescribedProbe } from "./split-probe.ts";
 
 export const PROBE_FORMAT = { format: "semantic-entropy-probe", version: 4 } as const;
 
@@ -24,7 +23,7 @@ export async function parseProbe(json: string, weights: Uint8Array): Promise<Pro
 }
 
 /** What the two files are called, for messages. */
-export interface ProbeNames {
+interface ProbeNames {
   readonly json: string;
   readonly weights: string;
 }
@@ -155,4 +154,4 @@ const isAscending = (values: unknown): values is number[] =>
   values.every((value, i) => typeof value === "number" && (i === 0 || value >= values[i - 1]));
 
 const refuse = (name: string, reason: string, cause?: unknown): SepError =>
-  new SepError("bad-artefact", `${name} ${reason}. Make it anew with \`sep train\`.`, { cause });
+  new SepError("bad-artefact", `${name} ${reason}. Make it again with \`sep train\`.`, { cause });

@@ -1,14 +1,36 @@
+/**
+ * The entry `semantic-entropy-probes/probe`, to score answers with a probe in a browser. Nothing here or below needs Node or a package.
+ * @module probe
+ */
+
 import { SepError } from "../errors.ts";
 import { parseProbe } from "./parse-probe.ts";
 import type { Probe } from "./probe.ts";
 
-/** The package's entry for browsers, `semantic-entropy-probes/probe`: nothing here or below needs Node or a package. */
-
+export type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
+export type { Json } from "../formats/json.ts";
+export type { PlattScaling } from "../math/logistic.ts";
+export type { ManifestWarning } from "../store/manifest.ts";
 export { type AssessRiskOptions, assessRisk, type RiskAssessment } from "./assess-risk.ts";
 export { applyCalibration, type CalibrationMap } from "./calibration.ts";
-export type { DecisionThreshold } from "./choose-decision-threshold.ts";
+export type { DecisionTarget, DecisionThreshold, ThresholdChoice } from "./choose-decision-threshold.ts";
 export { type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
-export type { Familiarity, Probe, ProbeDescription } from "./probe.ts";
+export type { ClassWeight } from "./fit-logistic.ts";
+export type {
+  Familiarity,
+  GenerationConfig,
+  LayerScore,
+  NestedFold,
+  PenaltyScore,
+  PermutationEstimate,
+  PermutationTest,
+  Probe,
+  ProbeDecision,
+  ProbeDescription,
+  ProbeTarget,
+  ProbeTraining,
+} from "./probe.ts";
+export type { HiddenLayer } from "./probe-weights.ts";
 export {
   assertStates,
   assertThinkEntropies,

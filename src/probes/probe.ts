@@ -6,9 +6,9 @@ import type { Calibration, CalibrationMap } from "./calibration.ts";
 import type { DecisionTarget, ThresholdChoice } from "./choose-decision-threshold.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
 import type { ProbeKind, ProbeWeights } from "./probe-weights.ts";
-import type { NestedFold } from "./sweep/estimate-nested.ts";
-import type { LayerScore, PenaltyScore, ProbeTarget } from "./sweep/score-table.ts";
-import type { PermutationEstimate } from "./sweep/test-permutations.ts";
+
+/** What the probes of a study predict. */
+export type ProbeTarget = "incorrect" | "high-semantic-entropy";
 
 /** Everything about a probe but its weights; the content of its JSON file. */
 export interface ProbeDescription {
@@ -59,7 +59,7 @@ export interface GenerationConfig {
 }
 
 /** How a probe came to be. */
-interface ProbeTraining {
+export interface ProbeTraining {
   readonly row_count: number;
   readonly question_count: number;
   /** Rows with label 1. */
@@ -80,6 +80,60 @@ interface ProbeTraining {
   readonly nested: { readonly auroc: number | null; readonly folds: readonly NestedFold[] } | null;
   /** null if not requested. */
   readonly permutation: PermutationEstimate | null;
+}
+
+/** How well each target can be read at one position and layer, out of fold, at the best penalty there. */
+export interface LayerScore<Target extends string = ProbeTarget> {
+  readonly position: string;
+  /** The first, for a window of layers. */
+  readonly layer: number;
+  readonly row_count: number;
+  /** Features that are the same in every row: all of them at a token that is always the same, in layer 0. */
+  readonly constant_features: number;
+  /** Mean over folds; null where a target has one class. */
+  readonly auroc: Readonly<Record<Target, number | null>>;
+}
+
+/** One tried penalty. */
+export interface PenaltyScore {
+  readonly C: number;
+  readonly auroc: number | null;
+}
+
+/** What was chosen without one outer fold, and its score there. */
+export interface NestedFold {
+  readonly position: string | null;
+  readonly layer: number | null;
+  readonly C: number | null;
+  /** Above it a value counts as high; null for a target that has labels. */
+  readonly threshold: number | null;
+  readonly auroc: number | null;
+}
+
+/** What a permutation test with refitting found. */
+export interface PermutationEstimate {
+  readonly permutations: number;
+  /** How labels were permuted; see `LabelPermuter`. */
+  readonly scheme: "question-labels" | "equal-blocks";
+  /** Questions whose labels can change places; below 2 nothing is tested. */
+  readonly exchangeable_questions: number;
+  /** Of the chosen position, layer and penalty, as if they had been fixed beforehand; null if nothing can be tested. */
+  readonly chosen: PermutationTest | null;
+  /**
+   * Of the best of all positions and layers that could have been chosen, each permutation taking its own best; by
+   * ridge probes (or mean differences, if those are asked for) at one penalty.
+   */
+  readonly best_of_all: PermutationTest | null;
+}
+
+/** An AUROC against those of probes refitted on permuted labels. */
+export interface PermutationTest {
+  /** Mean over folds of the AUROC within the fold. */
+  readonly auroc: number;
+  /** (1 + #{permuted >= observed}) / (1 + permutations) */
+  readonly p_value: number;
+  /** 5%, 50% and 95% of the permuted AUROCs. */
+  readonly null_quantiles: readonly [number, number, number];
 }
 
 /** Stands in for a probe that could not be trained, with the reason. */
@@ -115,4 +169,14 @@ export interface Familiarity {
   readonly distances: Float32Array;
   /** A p-value of at most this is unfamiliar. */
   readonly level: number;
+}
+
+/** A probe's JSON file but for its format and the name of its weights: everything that is not an array. */
+export interface DescribedProbe extends ProbeDescription {
+  readonly intercept: number;
+  readonly familiarity:
+    | (Pick<Familiarity, "level" | "residual_variance" | "shrinkage" | "training_questions"> & {
+        readonly validation_questions: number;
+      })
+    | null;
 }

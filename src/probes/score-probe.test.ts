@@ -31,7 +31,7 @@ describe("scoreProbe", () => {
     const baseline = makeProbe({ ...one, features: "mean-think-entropy", position: null, layer: null });
     expect(scoreProbe(baseline, assertThinkEntropies([0.5]))[0]).toBe(0.5);
     expect(() => scoreProbe(baseline, assertStates([0.5], { ...PLACE, width: 1 }))).toThrow(
-      /reads mean token entropies of reasonings, got hidden states/,
+      /reads mean token entropies of the reasoning, got hidden states/,
     );
     expect(() => scoreProbe(probe, assertThinkEntropies([1, 2]))).toThrow(
       /reads hidden states, got mean token/,
@@ -39,8 +39,12 @@ describe("scoreProbe", () => {
   });
 
   it.each<[string, Partial<StatesPlace>, RegExp]>([
-    ["position", { position: "before-generation" }, /position "think-end", these states are of "before-gen/],
-    ["layer", { layer: 1 }, /layer 2, these states are of layer 1/],
+    [
+      "position",
+      { position: "before-generation" },
+      /position "think-end", but these states are from "before-gen/,
+    ],
+    ["layer", { layer: 1 }, /layer 2, but these states are from layer 1/],
     ["number of layers", { layerCount: 2, width: 1 }, /expects width 2, trace has 1/],
     ["side of the final norm", { normState: "final-norm" }, /norm_state "residual".*"final-norm"/],
     ["model", { source: { model: "other" } }, /model "m".*"other"/],

@@ -102,7 +102,7 @@ export function requireProbeInput(probe: Probe, input: ProbeInput): ArrayLike<nu
     if (input.source.norm_state === undefined)
       throw new SepError(
         "probe-mismatch",
-        "The states do not say whether they are before or after the final norm. Name it with assertStates.",
+        "The states do not say whether they were read before or after the final norm. Say which with assertStates.",
       );
     requireProbeFits(probe, input);
   }
@@ -116,13 +116,13 @@ export function requireProbeInput(probe: Probe, input: ProbeInput): ArrayLike<nu
 /** JavaScript does not see the types: arrays come here too. */
 function describeOther({ features }: Probe, input: ProbeInput | ArrayLike<number>): string {
   if (!("features" in input))
-    return `Got ${input.length ?? "no"} bare numbers, which do not say where they were read. Take states from a trace with pickStates, or state their place with assertStates (of reasoning entropies: assertThinkEntropies).`;
+    return `Got ${input.length ?? "no"} bare numbers, which do not say where they were read. Take states from a trace with pickStates, or state their place with assertStates (for reasoning entropies, with assertThinkEntropies).`;
   return `The probe reads ${FEATURES[features]}, got ${FEATURES[input.features]}. Use another probe.`;
 }
 
 const FEATURES = {
   "hidden-state": "hidden states",
-  "mean-think-entropy": "mean token entropies of reasonings",
+  "mean-think-entropy": "mean token entropies of the reasoning",
 } as const satisfies Record<Probe["features"], string>;
 
 /**
@@ -143,13 +143,13 @@ export function requireProbeFits(
   const identity = known("weights_sha256") ? "weights_sha256" : "model";
   for (const key of [identity, "tokenizer_sha256", "dtype", "norm_state", "indices"].filter(known)) {
     if (probe.source[key] !== source[key])
-      refuse(`Probe was fitted on ${key} "${probe.source[key]}", this trace has "${source[key]}".`);
+      refuse(`Probe was fitted on ${key} "${probe.source[key]}", but this trace has "${source[key]}".`);
   }
   const elsewhere = "Read the states where the probe does, or refit with `sep train`.";
   if (position !== undefined && position !== probe.position)
-    refuse(`Probe reads position "${probe.position}", these states are of "${position}".`, elsewhere);
+    refuse(`Probe reads position "${probe.position}", but these states are from "${position}".`, elsewhere);
   if (layer !== undefined && layer !== probe.layer)
-    refuse(`Probe reads layer ${probe.layer}, these states are of layer ${layer}.`, elsewhere);
+    refuse(`Probe reads layer ${probe.layer}, but these states are from layer ${layer}.`, elsewhere);
   if (layerCount !== undefined && layerCount !== probe.layer_count)
     refuse(
       `Probe reads ${probe.layer_count} concatenated layers, these states have ${layerCount}.`,

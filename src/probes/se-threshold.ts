@@ -3,7 +3,7 @@ import { median } from "../math/quantile.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 
 export const SE_THRESHOLD_METHODS = ["best-split", "median", "even"] as const;
-type SeThresholdMethod = (typeof SE_THRESHOLD_METHODS)[number];
+export type SeThresholdMethod = (typeof SE_THRESHOLD_METHODS)[number];
 /** A way to choose the threshold, or the threshold itself in nats. */
 export type SeThresholdChoice = SeThresholdMethod | number;
 
@@ -41,7 +41,7 @@ export function chooseSeThreshold(
   if (entropies.length === 0) {
     throw new SepError(
       "too-few-questions",
-      "There is no training question to choose an SE threshold from. Add questions.",
+      "There are no training questions to choose the semantic-entropy threshold from. Add questions.",
     );
   }
   const { threshold, tied } = chooseThreshold(entropies, method);
@@ -114,7 +114,7 @@ function describeDegeneracy(threshold: number, low: number, high: number): Manif
       code: "se-one-class",
       message:
         `All ${low + high} training questions are on one side of the semantic-entropy threshold ${threshold}: ` +
-        "no SE probe can be trained, and its scores are null. Sample more, hotter, or add questions of other difficulty.",
+        "no SE probe can be trained, and its scores are null. Sample more answers, raise the temperature, or add questions of a different difficulty.",
     });
   }
   return warnings;

@@ -44,7 +44,7 @@ export function splitQuestions(
   if (shares.some((share) => !(share >= 0)) || Math.abs(sum - 1) > 1e-9) {
     throw new SepError(
       "bad-option",
-      `Split ratios are ${shares.join(", ")}; they must be >= 0 and add up to 1.`,
+      `Split ratios are ${shares.join(", ")}; expected numbers from 0 that add up to 1.`,
     );
   }
   const groups = new Map<string, string[]>();

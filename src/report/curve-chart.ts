@@ -210,7 +210,7 @@ export function makeReliabilityFigure(split: HeldOutSplit, evaluation: SplitEval
     title: SPLIT_TITLES[split],
     heading: `Reliability, ${SPLIT_QUESTIONS[split]}`,
     chart,
-    empty: "No probe has probabilities here.",
+    empty: "No probe has calibrated probabilities.",
     legend:
       chart === null
         ? []

@@ -120,7 +120,7 @@ export function makeEntropyScatter(scores: SplitScores, threshold: number): Figu
     title: "Semantic entropy and the SE probe",
     heading: "Semantic entropy and the SE probe, test questions",
     chart,
-    empty: "No test question has both.",
+    empty: "No test question has both a semantic entropy and a score.",
     legend:
       chart === null
         ? []

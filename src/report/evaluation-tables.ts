@@ -122,7 +122,7 @@ function drawFamiliarity(familiarity: ProbeEval["familiarity"]): SafeHtml {
     return html`<li>${title}: ${shares.join(", ")}</li>`;
   });
   return html`<h3>Unfamiliar questions</h3>
-<p class="quiet">Questions whose states are unlike those that a probe was trained on, by their distance and ${questions} validation questions (p at most ${level}; of questions of the training kind, about ${formatPercent(level)} are). What a probe says of them is a guess.</p>
+<p class="quiet">Questions whose hidden states are unlike those that a probe was trained on, judged by their distance against that of ${questions} validation questions (p ≤ ${level}, which holds for about ${formatPercent(level)} of questions of the training kind). A probe's score for them cannot be relied on.</p>
 <ul>${items}</ul>`;
 }
 
@@ -145,7 +145,7 @@ function drawRows({ score, threshold, reason, achieved }: Decision): SafeHtml[] 
   });
 }
 
-const SHORT_TITLES: Readonly<Record<HeldOutSplit, string>> = { math_test: "Test", ood_test: "Others" };
+const SHORT_TITLES: Readonly<Record<HeldOutSplit, string>> = { math_test: "Test", ood_test: "OOD" };
 
 /** Rows of the table; the evaluation's file has them all. */
 const MOST_QUESTIONS = 50;
@@ -167,7 +167,7 @@ function drawWrong(title: string, found: ConsistentlyWrong, texts: ReadonlyMap<s
       ? ""
       : ` Among answers to questions of low entropy the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
   return html`<h3>${title}</h3>
-<p>${found.question_count} of ${found.low_entropy_questions} questions of low semantic entropy are mostly answered wrongly, ${found.single_cluster_count} of them with one meaning only. They account for ${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers.${among}</p>
+<p>${found.question_count} of ${found.low_entropy_questions} questions of low semantic entropy are mostly answered wrongly, ${found.single_cluster_count} of them with a single meaning. They account for ${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers.${among}</p>
 ${found.questions.length === 0 ? "" : drawWrongQuestions(title, found.questions, texts)}`;
 }
 

@@ -83,7 +83,7 @@ function setText(
   }));
 }
 
-/** An entry of the legend; its mark stands before the first line. */
+/** An entry of the legend; its mark is before the first line. */
 function setEntry({ mark, name, note }: LegendEntry, width: number): Block[] {
   const text = note === "" ? name : `${name}: ${note}`;
   const [first, ...rest] = setText(text, width, { left: MARGIN + MARK_WIDTH + 8 });
@@ -162,7 +162,7 @@ function widthOf(character: string): number {
 /** Scripts from here on, Hangul and Chinese among them, fill the square. */
 const FIRST_WIDE = 0x1100;
 
-/** Breaks a text at spaces into lines of at most `width` ems; a longer word stands alone. */
+/** Breaks a text at spaces into lines of at most `width` ems; a longer word has its own line. */
 export function wrapText(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {

@@ -12,7 +12,7 @@ export interface Figure {
   readonly title: string;
   /** Title of the standalone file: what it shows, and for which questions. */
   readonly heading: string;
-  /** One `<svg>` in the colours of the page; null where there is nothing to draw. */
+  /** One `<svg>` in the colours of the page; null if there is nothing to draw. */
   readonly chart: SafeHtml | null;
   /** Why there is no chart. */
   readonly empty: string;

@@ -5,7 +5,7 @@ export interface SafeHtml {
 
 /**
  * Builds HTML from a template: everything put into it is escaped, except {@link SafeHtml} and lists of it.
- * Attribute values must stand in double quotes.
+ * Attribute values must be in double quotes.
  */
 export function html(
   pieces: TemplateStringsArray,

@@ -1,6 +1,6 @@
 import { cell, dot, line, ruleY, text } from "@observablehq/plot";
 import type { ProbeSummary } from "../evaluation/probe-eval.ts";
-import type { LayerScore, ProbeTarget } from "../probes/sweep/score-table.ts";
+import type { LayerScore, ProbeTarget } from "../probes/probe.ts";
 import { formatNumber } from "../text/format-numbers.ts";
 import { describeSeries, drawChart, makeSeries, REFERENCE_LINE, SHADE_ENTRY, shadeOf } from "./chart.ts";
 import type { Figure } from "./figure.ts";
@@ -65,7 +65,7 @@ export function makeLayerFigure(
         : [
             {
               mark: { kind: "ring", color: "currentColor" } as const,
-              name: "The probe that was kept",
+              name: "The probe of this study",
               note: "",
             },
           ]),

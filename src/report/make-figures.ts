@@ -1,5 +1,5 @@
 import { cell, text } from "@observablehq/plot";
-import { TRANSFER_PROBES, type TransferEval, type TransferProbe } from "../evaluation/transfer-eval.ts";
+import { TRANSFER_PROBE_TITLES, TRANSFER_PROBES, type TransferEval } from "../evaluation/transfer-eval.ts";
 import { formatNumber } from "../text/format-numbers.ts";
 import { CHART_WIDTH, drawChart, FONT_SIZE, SHADE_ENTRY, shadeOf } from "./chart.ts";
 import { type CurveFigure, makeCurveFigure, makeReliabilityFigure } from "./curve-chart.ts";
@@ -35,11 +35,6 @@ export function makeFigures(content: ReportContent): ReadonlyMap<FigureName, Fig
   return new Map(names.map((name) => [name, byName.get(name)!]));
 }
 
-const TITLES: Readonly<Record<TransferProbe, string>> = {
-  se_probe: "SE probe",
-  accuracy_probe: "Accuracy probe",
-};
-
 const MARGIN_LEFT = 150;
 const MARGIN_RIGHT = 110;
 /** Between the names of rows and the axis, and left of them for its label. */
@@ -55,7 +50,7 @@ function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
         ? []
         : [
             {
-              probe: TITLES[probe],
+              probe: TRANSFER_PROBE_TITLES[probe],
               source: each.source ?? "",
               target: each.target,
               area,
@@ -81,7 +76,11 @@ function makeTransferFigure({ datasets, matrix }: TransferEval): Figure {
           marginLeft: MARGIN_LEFT,
           marginRight: MARGIN_RIGHT,
           facet: { data: cells, y: "probe" },
-          fy: { label: null, axis: "right", domain: TRANSFER_PROBES.map((probe) => TITLES[probe]) },
+          fy: {
+            label: null,
+            axis: "right",
+            domain: TRANSFER_PROBES.map((probe) => TRANSFER_PROBE_TITLES[probe]),
+          },
           x: { type: "band", domain: names, label: "Evaluated on", padding: 0.04, tickFormat: columnName },
           y: { type: "band", domain: names, label: "Trained on", padding: 0.04, tickFormat: rowName },
           opacity: { type: "identity" },

@@ -52,7 +52,7 @@ export async function* projectStates(
   if (n < FEWEST_POINTS)
     throw new SepError(
       "bad-option",
-      `Got ${n} states, and a picture needs ${FEWEST_POINTS}. Show more answers.`,
+      `Got ${n} states, but a projection needs at least ${FEWEST_POINTS}. Show more answers.`,
     );
   if (method === "PCA") {
     const { scores, varianceShares } = principalComponents(states, width, 2);

@@ -1,11 +1,18 @@
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
 import { formatInterval, formatNumber, formatPercent } from "../text/format-numbers.ts";
+import { shorten } from "../text/shorten.ts";
 import { PALETTE } from "./chart.ts";
 import { drawBlindSpot, drawComparisons, drawDecisions, drawHeadlineTables } from "./evaluation-tables.ts";
-import { drawFigure, type Figure, type FigureFormat, type FigureName } from "./figure.ts";
+import {
+  drawFigure,
+  type Figure,
+  type FigureFormat,
+  type FigureName,
+  HELD_OUT_SPLITS,
+  SPLIT_TITLES,
+} from "./figure.ts";
 import { html, type SafeHtml, trustedHtml } from "./html.ts";
-import { drawAllQuestions, drawUncertainQuestions } from "./question-sections.ts";
-import type { ReportContent } from "./report-content.ts";
+import type { AnswerCluster, ReportContent, ReportQuestion } from "./report-content.ts";
 
 /**
  * The report as one HTML page that loads nothing: no script, no font, no network.
@@ -42,15 +49,15 @@ ${drawWarnings(evaluation)}
 ${drawSettings(content)}
 ${drawSection(
   "scores",
-  "How well each score works",
-  html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p permutes labels between questions, and ≤ marks the smallest p that this many permutations can give. PRR: prediction-rejection ratio, 1 is an oracle, 0 is random. Accuracy at 80%: among the least uncertain 80% of the answers.</p>
+  "How well each score finds wrong answers",
+  html`<p class="quiet">AUROC: the chance that a wrong answer scores as more uncertain than a right one; 0.5 is chance. Intervals resample whole questions (BCa); p-values permute labels between questions; ≤ marks the smallest p-value that this many permutations can give. PRR: prediction-rejection ratio; 1 is an oracle, 0 is random. Accuracy at 80%: accuracy of the least uncertain 80% of the answers.</p>
 ${drawHeadlineTables(evaluation)}
 ${drawFurther(evaluation)}`,
 )}
 ${drawSection(
   "comparisons",
   "Is one score better than another?",
-  html`<p class="quiet">Differences on the same answers: intervals from resampled questions, p from random signs of each question's contribution to the difference; Holm's correction covers all pairs of a split.</p>
+  html`<p class="quiet">Differences on the same answers. Intervals resample whole questions; p-values flip the sign of each question's contribution to the difference at random; Holm's correction covers all pairs of a split.</p>
 ${drawComparisons(evaluation)}`,
 )}
 ${drawSection("curves", "ROC curves", charts("roc"))}
@@ -58,17 +65,17 @@ ${drawSection("precision", "Precision and recall", charts("precision-recall"))}
 ${drawSection("coverage", "Risk and coverage", charts("risk-coverage"))}
 ${drawSection("decisions", "When to answer", drawDecisions(evaluation))}
 ${drawSection("reliability", "Do the probabilities mean what they say?", html`<p class="quiet">Calibrated by Platt scaling on the validation questions.</p>${charts("reliability")}`)}
-${drawSection("layers", "Where in the model it can be read", html`<p class="quiet">Cross-validated on the training questions only. Layer 0 is the embeddings; layer l is the residual stream after block l.</p>${charts("layers-", "layer-map-")}`)}
+${drawSection("layers", "Which layers and positions work", html`<p class="quiet">Cross-validated on the training questions alone. Layer 0 is the embeddings; layer l is the residual stream after block l.</p>${charts("layers-", "layer-map-")}`)}
 ${drawSection("entropy", "Semantic entropy", charts("entropy-"))}
-${drawSection("blind-spot", "What semantic entropy cannot see", html`<p class="quiet">A model that is wrong in the same way each time has low semantic entropy. Entropy over samples, and a probe trained to predict it, cannot find these questions.</p>${drawBlindSpot(content)}`)}
-${transfer === null ? "" : drawSection("transfer", "Transfer to other data sets", html`<p class="quiet">AUROC against wrong answers on each data set's test questions; position ${transfer.position}.</p>${charts("transfer")}`)}
+${drawSection("blind-spot", "What semantic entropy cannot see", html`<p class="quiet">A model that is wrong in the same way every time has low semantic entropy. Neither the entropy over samples nor a probe trained to predict it can find these questions.</p>${drawBlindSpot(content)}`)}
+${transfer === null ? "" : drawSection("transfer", "Transfer to other data sets", html`<p class="quiet">AUROC at finding wrong answers among each data set's test questions; position ${transfer.position}.</p>${charts("transfer")}`)}
 ${drawSection(
   "questions",
   "The most uncertain test questions",
-  html`<p class="quiet">Answers are grouped by meaning; open one to read a sample of it.</p>
+  html`<p class="quiet">Answers are clustered by meaning. Open a cluster to read one of its samples.</p>
 ${drawUncertainQuestions(content)}`,
 )}
-${drawSection("all-questions", "All held-out questions", html`<p class="quiet">By semantic entropy, in nats, highest first; open one to see its groups.</p>${drawAllQuestions(content)}`)}
+${drawSection("all-questions", "All held-out questions", html`<p class="quiet">By semantic entropy in nats, highest first. Open a question to see its clusters.</p>${drawAllQuestions(content)}`)}
 </main>
 </body>
 </html>
@@ -82,7 +89,7 @@ const drawSection = (id: string, title: string, body: SafeHtml): SafeHtml =>
 function drawSummary({ math_test: test, ood_test: ood }: ProbeEval): SafeHtml {
   const accuracy = test.scores.accuracy_probe;
   const se = test.scores.se_probe;
-  return html`<p class="lead">On ${test.counts.questions} test questions, a linear probe on one forward pass tells wrong answers from right ones with AUROC <strong>${formatNumber(accuracy.auc)}</strong> (95% interval ${formatInterval(accuracy.auc_intervals)}); the semantic-entropy probe, which never saw whether an answer was right, reaches <strong>${formatNumber(se.auc)}</strong> (${formatInterval(se.auc_intervals)}).${ood === undefined ? "" : html` Out of distribution: ${formatNumber(ood.auc_accuracy_probe)} and ${formatNumber(ood.auc_se_probe)}.`}</p>`;
+  return html`<p class="lead">On ${test.counts.questions} test questions, a linear probe on one forward pass tells wrong answers from right ones with AUROC <strong>${formatNumber(accuracy.auc)}</strong> (95% interval ${formatInterval(accuracy.auc_intervals)}); the semantic entropy probe, which never saw whether an answer was right, reaches <strong>${formatNumber(se.auc)}</strong> (${formatInterval(se.auc_intervals)}).${ood === undefined ? "" : html` Out of distribution: ${formatNumber(ood.auc_accuracy_probe)} and ${formatNumber(ood.auc_se_probe)}.`}</p>`;
 }
 
 function drawWarnings({ warnings }: ProbeEval): SafeHtml {
@@ -108,7 +115,7 @@ function drawFurther({ math_test: test }: ProbeEval): SafeHtml {
       : html`<li>Control: the accuracy probe trained ${shuffled.repeats} times on shuffled labels has AUROC ${formatNumber(shuffled.auc_mean)} on average (${formatNumber(shuffled.auc_min)} to ${formatNumber(shuffled.auc_max)}); the average should be near 0.5.</li>`,
     constant === null
       ? null
-      : html`<li>Control: an accuracy probe that sees the same numbers for every answer has AUROC ${formatNumber(constant.auc)}; it should be 0.5.</li>`,
+      : html`<li>Control: an accuracy probe that sees the same features for every answer has AUROC ${formatNumber(constant.auc)}; it should be 0.5.</li>`,
     power === null || power.smallest_auc === null
       ? null
       : html`<li>Power: with this many questions, an AUROC of ${formatNumber(power.smallest_auc, 2)} or more would be significant in ${formatPercent(power.power)} of studies.</li>`,
@@ -118,6 +125,59 @@ function drawFurther({ math_test: test }: ProbeEval): SafeHtml {
       : html`<li>Answering only where P(correct) ≥ ${formatNumber(test.tau_answer)} (chosen on validation) keeps ${formatNumber(test.coverage_at_tau, 2)} of the answers, with accuracy ${formatNumber(test.accuracy_at_tau, 2)}.</li>`,
   ].filter((line) => line !== null);
   return html`<p>On the test questions:</p><ul>${lines}</ul>`;
+}
+
+/** Questions shown in full. */
+const CARD_COUNT = 10;
+/** A sample's text is shown up to here; the runs file has all of it. */
+const CARD_EXAMPLE_LIMIT = 4000;
+const LIST_EXAMPLE_LIMIT = 600;
+/** Keeps the page at a size that browsers open at once. */
+const LISTED_QUESTIONS = 2000;
+
+/** The most uncertain questions, each with its answers clustered by meaning. */
+function drawUncertainQuestions({ questions }: ReportContent): SafeHtml {
+  const shown = (questions.math_test ?? []).slice(0, CARD_COUNT);
+  if (shown.length === 0) return html`<p class="quiet">No test question has semantic entropy.</p>`;
+  return html`<ol class="cards">${shown.map(drawCard)}</ol>`;
+}
+
+/** Every held-out question on one line, to be opened. */
+function drawAllQuestions({ questions }: ReportContent): SafeHtml {
+  return html`${HELD_OUT_SPLITS.flatMap((split) => {
+    const own = questions[split];
+    return own === undefined || own.length === 0 ? [] : [drawList(SPLIT_TITLES[split], own)];
+  })}`;
+}
+
+function drawList(title: string, questions: readonly ReportQuestion[]): SafeHtml {
+  const left = questions.length - LISTED_QUESTIONS;
+  const rest =
+    left <= 0
+      ? ""
+      : html`<p class="quiet">${left} more, of lower entropy, are in the files; <code>sep clusters</code> shows any of them.</p>`;
+  return html`<details class="list"><summary><b>${title}</b> <span class="quiet">${questions.length} questions</span></summary>${questions.slice(0, LISTED_QUESTIONS).map(drawLine)}${rest}</details>`;
+}
+
+const drawLine = (question: ReportQuestion): SafeHtml =>
+  html`<details><summary><span class="nats">${formatNumber(question.semanticEntropy, 2)}</span> <span class="answer">${question.id}</span> ${shorten(question.question, SHOWN_QUESTION)}</summary><div class="opened"><p class="text">${question.question}</p>${drawFacts(question)}<ul class="clusters">${question.clusters.map((cluster) => drawCluster(cluster, LIST_EXAMPLE_LIMIT))}</ul></div></details>`;
+
+const SHOWN_QUESTION = 90;
+
+const drawCard = (question: ReportQuestion): SafeHtml =>
+  html`<li><article>
+<h3>${question.question}</h3>
+${drawFacts(question)}
+<ul class="clusters">${question.clusters.map((cluster) => drawCluster(cluster, CARD_EXAMPLE_LIMIT))}</ul>
+</article></li>`;
+
+const drawFacts = (question: ReportQuestion): SafeHtml =>
+  html`<p class="quiet">${question.id} · semantic entropy ${formatNumber(question.semanticEntropy, 2)} nats · P(wrong) ${formatPercent(question.accuracyProbe)} by the accuracy probe · P(high entropy) ${formatPercent(question.seProbe)} by the SE probe${question.reference === null ? "" : html` · reference answer <b>${question.reference}</b>`}</p>`;
+
+function drawCluster({ answer, sampleCount, correctCount, example }: AnswerCluster, limit: number): SafeHtml {
+  const verdict =
+    correctCount === sampleCount ? "right" : correctCount === 0 ? "wrong" : `${correctCount} right`;
+  return html`<li><details><summary><span class="count">${sampleCount}×</span> <span class="answer">${answer}</span> <span class="${correctCount === 0 ? "verdict wrong" : "verdict right"}">${verdict}</span></summary><pre tabindex="0">${shorten(example, limit)}</pre></details></li>`;
 }
 
 /** The report's style: one readable column, light or dark as the reader's system is, on screens, phones and paper. */
@@ -170,7 +230,7 @@ th[rowspan], td[rowspan] { vertical-align: top; }
 .cards { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem; }
 .cards h3 { margin-top: 0; }
 .cards article { background: var(--panel); border-radius: .5rem; padding: .9rem 1.1rem; }
-.groups { list-style: none; margin: .4rem 0 0; padding: 0; }
+.clusters { list-style: none; margin: .4rem 0 0; padding: 0; }
 .count { display: inline-block; min-width: 2.4em; font-variant-numeric: tabular-nums; color: var(--quiet); }
 .answer { font-weight: 600; overflow-wrap: anywhere; }
 .verdict { font-size: .85em; margin-left: .4em; }

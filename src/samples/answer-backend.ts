@@ -5,12 +5,12 @@ import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { Json } from "../formats/json.ts";
 import type { TokenEntropySupport } from "./run-record.ts";
 
-/** Wherever a model samples answers. Disposing of it ends what only answers need; it starts again when asked again. */
+/** A backend that samples answers. Disposing of it ends what only sampling needs; it starts again when used again. */
 export interface AnswerBackend extends Partial<AsyncDisposable> {
   /** In every run record: "local", "vllm", or a user's own. */
   readonly name: string;
   readonly model: ModelProfile;
-  /** All that decides the answers beside prompt, sampler and seed, for the manifest. */
+  /** Everything that determines the answers besides prompt, sampler and seed, for the manifest. */
   readonly identity: Json;
   readonly tokenEntropies: TokenEntropySupport;
   /**
@@ -25,7 +25,7 @@ export interface AnswerBackend extends Partial<AsyncDisposable> {
   ): AsyncGenerator<OpeningEvent, AnswerSampler>;
 }
 
-/** Samples answers; it belongs to whoever opened it. */
+/** Samples answers; whoever opened it must dispose of it. */
 export interface AnswerSampler extends AsyncDisposable {
   /** Questions to work on in parallel. */
   readonly concurrency: number;

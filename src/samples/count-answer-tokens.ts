@@ -3,12 +3,12 @@ import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import type { RunRecord } from "./run-record.ts";
 
 /** A run, of which another tool or an earlier version may not have recorded how long its answer is. */
-export type EndedRun = Pick<RunRecord, "tokens" | "output_text" | "finish_reason" | "answer_token_count"> & {
+type EndedRun = Pick<RunRecord, "tokens" | "output_text" | "finish_reason" | "answer_token_count"> & {
   readonly sampler?: Partial<RunRecord["sampler"]>;
 };
 
 /** The model that runs are of. */
-export interface EndTokens {
+interface EndTokens {
   readonly endTokenIds: ReadonlySet<number>;
   readonly decode: TextTokenizer["decode"];
 }

@@ -6,7 +6,7 @@ import type { RunRecord } from "./run-record.ts";
 import type { ExtractedSamples, Samples } from "./samples.ts";
 
 /** The part of a run record that the correctness rule decides. */
-export type Grade = Pick<RunRecord, "is_correct" | "correctness" | "extracted_answer">;
+type Grade = Pick<RunRecord, "is_correct" | "correctness" | "extracted_answer">;
 
 /**
  * Extracts the answer from what the model said after its reasoning and compares it with the reference.

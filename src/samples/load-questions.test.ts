@@ -35,7 +35,7 @@ test("a plain file: numbers as text, missing ids from the line", async () => {
   ]);
 });
 
-test("aliases are kept; what is no list of texts is a problem", async () => {
+test("aliases are kept; what is not a list of texts is a problem", async () => {
   await writeLines(
     { id: "a", question: "1?", answer: "8", aliases: ["eight", 8] },
     { id: "b", question: "2?", answer: "8", aliases: "eight" },

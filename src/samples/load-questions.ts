@@ -26,7 +26,7 @@ export async function loadQuestions(
   { limit }: { readonly limit?: number | undefined } = {},
 ): Promise<LoadedQuestions> {
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1))
-    throw new SepError("bad-option", `limit is ${limit}, expected a whole number from 1.`);
+    throw new SepError("bad-option", `limit is ${limit}, expected an integer from 1.`);
   const { path } = locateQuestions(source);
   const seen = new Map<string, number>();
   let format: QuestionFormat | null = null;

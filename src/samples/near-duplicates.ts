@@ -1,6 +1,6 @@
 import { questionWords } from "../text/segment-text.ts";
 
-export interface NearDuplicateOptions {
+interface NearDuplicateOptions {
   /** Words in a gram. A question of fewer words is a near-duplicate of none: it is the same as another, or differs. */
   readonly gramSize?: number;
   /** Jaccard similarity of two questions' sets of grams from which they are near-duplicates, in (0, 1]. */
@@ -8,7 +8,7 @@ export interface NearDuplicateOptions {
 }
 
 /** Which questions say the same, or nearly. */
-export interface QuestionGroups {
+interface QuestionGroups {
   /** [n] place of the first member of each question's group; its own where it is alone. */
   readonly firstOf: Int32Array;
   /** Questions whose normalised text is that of an earlier one. */
@@ -25,14 +25,14 @@ const THRESHOLD = 0.8;
 /**
  * Groups questions that are the same by their words, or near-duplicates: the connected components of all pairs whose sets
  * of word n-grams have a Jaccard similarity of at least the threshold. Every such pair counts; nothing is approximate.
- * @throws RangeError for a gram size that is no whole number from 1, or a threshold outside (0, 1]
+ * @throws RangeError for a gram size that is not an integer from 1, or a threshold outside (0, 1]
  */
 export function groupQuestions(
   texts: readonly string[],
   { gramSize = GRAM_SIZE, threshold = THRESHOLD }: NearDuplicateOptions = {},
 ): QuestionGroups {
   if (!(Number.isInteger(gramSize) && gramSize >= 1))
-    throw new RangeError(`The gram size is ${gramSize}, expected a whole number from 1.`);
+    throw new RangeError(`The gram size is ${gramSize}, expected an integer from 1.`);
   if (!(threshold > 0 && threshold <= 1))
     throw new RangeError(`The threshold is ${threshold}, outside (0, 1].`);
   const words = texts.map(questionWords);

@@ -6,9 +6,9 @@ export interface Question {
   readonly id: string;
   readonly question: string;
   readonly answer: string;
-  /** Other spellings of the answer that are as right; left out where there are none. */
+  /** Other correct spellings of the answer; left out if there are none. */
   readonly aliases?: readonly string[];
-  /** How one gets to the answer, where the set says it (GSM8K does): what a worked example shows. */
+  /** The worked solution, if the set has it (GSM8K does); shown in worked examples. */
   readonly solution?: string;
 }
 

@@ -6,7 +6,7 @@ import { parseRun, type RunRecord } from "./run-record.ts";
 export interface LoadedRuns {
   /** In file order, each (question, run) once. */
   readonly runs: readonly RunRecord[];
-  /** Lines that are no run record. */
+  /** Lines that are not run records. */
   readonly problems: readonly LineProblem[];
   /** Lines that repeat the (question, run) of an earlier line, and are left out. */
   readonly duplicates: readonly LineProblem[];

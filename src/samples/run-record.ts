@@ -41,14 +41,14 @@ export interface RunRecord {
   readonly tokens: readonly number[];
   /**
    * Half-open span [start, end) of the reasoning's tokens within `tokens`, tags and end token not included. When
-   * `think_status` is "closed", `tokens[end]` is the `</think>` token. null where there was no reasoning.
+   * `think_status` is "closed", `tokens[end]` is the `</think>` token. null if there was no reasoning.
    */
   readonly think_token_indices: readonly [number, number] | null;
   /** [T] entropy of the next-token distribution at each generated token, nats, temperature 1. */
   readonly token_entropies: readonly number[];
   /** [T] log-probability of each generated token, nats, temperature 1, full vocabulary. */
   readonly token_logprobs: readonly number[];
-  /** Mean of `token_entropies` over the reasoning span; null where there was none. */
+  /** Mean of `token_entropies` over the reasoning span; null if there was none. */
   readonly mean_think_entropy: number | null;
   readonly is_correct: boolean;
   /** What was asked; runs of other tools, and of version 0.1, do not have it. */
@@ -78,7 +78,7 @@ export interface RunRecord {
 }
 
 /**
- * A run record from one line's value, with every field checked and the token lists held against each other.
+ * A run record from one line's value, with every field checked and the token lists compared with each other.
  * @throws TypeError with the reason, for the problem report
  */
 export function parseRun(value: unknown): RunRecord {

@@ -1,7 +1,7 @@
 import type { RunRecord } from "./run-record.ts";
 
 /**
- * The K answers that were sampled to one question, as a struct of arrays. null: not known of at least one of the
+ * The K answers sampled to one question, as a struct of arrays. null: not known for at least one of the
  * answers, since the tool that sampled them does not say. Clusters, verdicts and hidden states are evidence about
  * samples and are kept beside them.
  */
@@ -17,7 +17,7 @@ export interface Samples {
   readonly texts: readonly string[];
   /** [K] all that was generated, reasoning included. */
   readonly outputs: readonly string[] | null;
-  /** [K] the answers found in `texts`, null where none was found. */
+  /** [K] the answers found in `texts`, null if none was found. */
   readonly extracted: readonly (string | null)[] | null;
   /** [K][T_i] generated tokens. */
   readonly tokenIds: readonly (readonly number[])[] | null;
@@ -29,7 +29,7 @@ export interface Samples {
   readonly tokenCounts: readonly number[] | null;
   /** [K][T_i] nats. */
   readonly tokenEntropies: readonly (readonly number[])[] | null;
-  /** [K] half-open [start, end) of the reasoning within the token lists; null where there was none. */
+  /** [K] half-open [start, end) of the reasoning within the token lists; null if there was none. */
   readonly thinkSpans: readonly (readonly [number, number] | null)[] | null;
   /** [K] */
   readonly isCorrect: readonly boolean[] | null;
@@ -37,7 +37,7 @@ export interface Samples {
   readonly best: BestAnswer | null;
 }
 
-/** Samples whose answers were looked for in the texts. */
+/** Samples whose answers were extracted from the texts. */
 export type ExtractedSamples = Samples & { readonly extracted: readonly (string | null)[] };
 
 /** One answer, as the tool that sampled it recorded it; null: it does not say. */
@@ -104,7 +104,7 @@ export function gatherSamples(
   };
 }
 
-/** [K] one value an answer; null if one of the answers has none. */
+/** [K] one value per answer; null if one of the answers has none. */
 export function allKnown<A, T>(answers: readonly A[], read: (answer: A) => T | null): T[] | null {
   const values = answers.map(read);
   return values.includes(null) ? null : (values as T[]);

@@ -8,17 +8,17 @@ import { emptyKvBlock, type KvBlock } from "../engine/session/kv-block.ts";
 import { SepError } from "../errors.ts";
 
 /** An answer to a prompt, with what a probe may read of it. */
-export interface AnswerSource {
+interface AnswerSource {
   readonly answer: Pick<SampledAnswer, "tokenIds" | "text" | "answerTokenCount" | "finishReason">;
   /** @param offset of a token of the answer; -1 is the prompt's last one */
   readState(offset: number): Promise<Float32Array>;
   /** Of the next-token distributions at the answer's tokens [start, end), nats. */
   readEntropies(span: readonly [number, number]): Promise<readonly number[]>;
-  /** What makes the answer another than the model's own. */
+  /** How the answer differs from one that the model would generate. */
   readonly warnings: readonly string[];
 }
 
-/** A prompt that was run, and what an answer to it is read with. */
+/** A prompt that has been processed, and what is needed to read an answer to it. */
 export interface PromptRun {
   readonly model: LanguageModel;
   /** With the layers that the probe reads. */
@@ -55,11 +55,11 @@ const PREDICTED_AT_A_TIME = 64;
 
 /**
  * Takes a text as the answer, whole and complete, as the model would have generated it: reasoning and tags included. It
- * is tokenised by itself, and followed by what ends an answer: the first stop string where the prompt's format has one,
- * else an end token, the likeliest after the text where there are several. A text that has its end already gets no
- * other. Nothing is generated; it is read in one pass on top of the prompt's, as far as is asked for.
+ * is tokenised by itself, and followed by what ends an answer: the first stop string if the prompt's format has one,
+ * else an end token, the likeliest after the text if there are several. A text that already has its end gets no
+ * other. Nothing is generated; the text is read in one pass after the prompt's, as far as requested.
  * @param readsEnd whether the end itself will be read, so that it matters which one it is
- * @throws SepError `bad-option` for a text that goes on after an end; `prompt-too-long`
+ * @throws SepError `bad-option` for a text that continues after an end; `prompt-too-long`
  */
 export async function takeAnswer(
   { model, prefilled, sampler, signal }: PromptRun,
@@ -116,18 +116,18 @@ export async function takeAnswer(
         entropies.push(...(await entropyOf(step.logits, tokens.length)));
         suffix = step.suffix;
       }
-      // rounding can leave a hair below zero where one token has all the probability
+      // rounding can give slightly less than zero if one token has all the probability
       return entropies.slice(begin, stop).map((entropy) => Math.max(0, entropy));
     },
     warnings: [
-      "The answer was given, not generated: what is promised is about answers that this model draws.",
+      "The answer was given, not generated: the guarantee covers only answers that this model samples.",
       ...(model.tokenizer.decode(tokenIds).startsWith(text) ? [] : [UNLIKE_ITSELF]),
     ],
   };
 }
 
 const UNLIKE_ITSELF =
-  "The answer's tokens do not spell its text: the tokenizer changes some of it, so the model would not generate it.";
+  "The answer's tokens do not decode to its text: the tokenizer changes some of it, so the model would not generate it.";
 
 /** @returns the tokens without those of the end, and those of an end that is certain */
 function tokeniseAnswer(
@@ -169,14 +169,14 @@ function tokeniseAnswer(
 const refuse = (end: string): SepError =>
   new SepError(
     "bad-option",
-    `The answer goes on after ${JSON.stringify(end)}, which ends an answer. Give it up to there.`,
+    `The answer continues after ${JSON.stringify(end)}, which ends an answer. Give only the part before it.`,
   );
 
 function requireRoom(promptTokens: number, answerTokens: number, maxPositions: number): void {
   if (promptTokens + answerTokens <= maxPositions) return;
   throw new SepError(
     "prompt-too-long",
-    `The prompt has ${promptTokens} tokens and the answer ${answerTokens}, and the model takes ${maxPositions} of both. Shorten the question or the answer.`,
+    `The prompt has ${promptTokens} tokens and the answer ${answerTokens}, but the model takes ${maxPositions} for both together. Shorten the question or the answer.`,
   );
 }
 

@@ -110,7 +110,7 @@ describe("an answer that is given", () => {
     expectSame(await scoreQuestion(pocket, probe, QUESTION, { answer: "<think>" }), generated);
     expectSame(await scoreQuestion(pocket, probe, QUESTION, { answer: "<think>\n" }), generated);
     await expect(scoreQuestion(pocket, probe, QUESTION, { answer: "a\nb" })).rejects.toThrow(
-      /goes on after "\\n"/,
+      /continues after "\\n"/,
     );
   });
 
@@ -139,7 +139,7 @@ describe("an answer that is given", () => {
     const scorer = createScorer(pocket, chatProbe("last-token"));
     await expect(scorer.score(QUESTION, { answer: "29<|im_end|>\nmore" })).rejects.toMatchObject({
       code: "bad-option",
-      message: expect.stringContaining('goes on after "<|im_end|>"'),
+      message: expect.stringContaining('continues after "<|im_end|>"'),
     });
     await expect(scorer.score(QUESTION, { answer: "1+".repeat(5000) })).rejects.toMatchObject({
       code: "prompt-too-long",

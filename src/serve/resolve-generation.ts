@@ -15,26 +15,26 @@ import { requireRoom, resolveSampler } from "../study/sampling/resolve-sampler.t
 
 /** What may be chosen when a question is scored. */
 export interface GenerationChoice {
-  /** Needed only where the probe's record has no more than a hash of it: few-shot prompts and templates. */
+  /** Needed only if the probe records just a hash of it: few-shot prompts and templates. */
   readonly promptFormat?: PromptFormat | undefined;
-  /** Of a probe that has no record; one that has is asked as recorded. */
+  /** Only for probes without a recorded prompt; others use the recorded one. */
   readonly systemPrompt?: string | undefined;
   readonly enableThinking?: boolean | undefined;
-  /** `greedy`: the likeliest token each time; `study`: as the answers were drawn that the probe was calibrated on. */
+  /** `greedy`: the likeliest token each time; `study`: with the sampler of the answers that the probe was calibrated on. */
   readonly sampling?: "greedy" | "study";
   readonly maxNewTokens?: number | undefined;
 }
 
 /** The prompt options and the sampler that questions are asked with. */
-export interface ResolvedGeneration {
+interface ResolvedGeneration {
   readonly prompting: PromptOptions;
   readonly sampler: SamplerSettings;
-  /** What makes a difference to the probe's promises, as sentences. */
+  /** What the probe's guarantees depend on, as sentences. */
   readonly notes: readonly string[];
 }
 
 /**
- * Asks as the probe's own training answers were asked: other prompts lead to other states.
+ * Prompts as for the probe's training answers, since other prompts lead to other states.
  * @throws SepError `probe-mismatch` for a prompt that is not the recorded one, `bad-option` where the record has only
  *   its hash and it is not given
  */
@@ -62,12 +62,12 @@ export function resolveGeneration(
     notes: [
       ...(record === null
         ? [
-            "The probe does not say how its model was asked, so the prompt may be another than the one it was fitted on.",
+            "The probe does not record how its model was prompted, so the prompt may differ from those that it was fitted on.",
           ]
         : []),
       ...(sampling === "greedy" && drawn.temperature > 0
         ? [
-            `Guarantees are about answers drawn at temperature ${drawn.temperature}, as those that the probe was calibrated on; this one is greedy.`,
+            `The guarantee covers answers sampled at temperature ${drawn.temperature}, like those that the probe was calibrated on; this answer is greedy.`,
           ]
         : []),
     ],
@@ -84,20 +84,20 @@ function matchFormat(
   if (choice.systemPrompt !== undefined || choice.enableThinking !== undefined) {
     throw new SepError(
       "bad-option",
-      "Got a system prompt or a thinking switch, and the probe has its own on record. Leave them out.",
+      "Got a system prompt or a thinking switch, but the probe records its own. Leave them out.",
     );
   }
   if (given === undefined) {
     if (recorded !== undefined) return recorded;
     throw new SepError(
       "bad-option",
-      `The probe was fitted on prompts of which it keeps a hash only: ${stableStringify(prompt_format)}. Give the same shots with --prompt-format few-shot --shots FILE, or the same template with --prompt-format FILE.`,
+      `The probe was fitted on prompts of which it records only a hash: ${stableStringify(prompt_format)}. Give the same shots with --prompt-format few-shot --shots FILE, or the same template with --prompt-format FILE.`,
     );
   }
   const described = stableStringify(describePromptFormat(resolvePromptFormat(given, model.tokenizer)));
   if (described === stableStringify(prompt_format)) return given;
   throw new SepError(
     "probe-mismatch",
-    `Probe was fitted on prompts of ${stableStringify(prompt_format)}, got ${described}. Leave the prompt format out, or refit with \`sep train\`.`,
+    `Probe was fitted on prompts of ${stableStringify(prompt_format)}, got ${described}. Leave out the prompt format, or refit with \`sep train\`.`,
   );
 }

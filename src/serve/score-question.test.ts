@@ -7,10 +7,10 @@ import { sampleAnswers } from "../engine/generate/generate.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import type { TracePosition } from "../engine/places.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
+import { pickStates } from "../probes/pick-states.ts";
 import type { Probe } from "../probes/probe.ts";
 import { scoreProbe } from "../probes/score-probe.ts";
 import { describePromptFormat } from "../samples/describe-prompt-format.ts";
-import { pickStates } from "../study/probes/pick-states.ts";
 import { createScorer, scoreQuestion } from "./score-question.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../test/golden/checkpoints/qwen3-tied", import.meta.url));
@@ -176,7 +176,7 @@ describe("what the probe knows of its prompts", () => {
       systemPrompt: "Be terse.",
     }).tokenIds;
     expect(prompt_tokens).toBe(ids.length);
-    expect(() => createScorer(model, terse, { systemPrompt: "x" })).toThrow(/its own on record/);
+    expect(() => createScorer(model, terse, { systemPrompt: "x" })).toThrow(/records its own/);
     expect(() => createScorer(model, terse, { promptFormat: "chat" })).toThrow(/"notebook", got "chat"/);
     expect(() => createScorer(model, terse, { promptFormat: "notebook" })).not.toThrow();
   });
@@ -185,7 +185,7 @@ describe("what the probe knows of its prompts", () => {
     const hashedOnly = probeOf(model, "last-token", {
       asking: asking({ prompt_format: describePromptFormat(template) }),
     });
-    expect(() => createScorer(model, hashedOnly)).toThrow(/keeps a hash only/);
+    expect(() => createScorer(model, hashedOnly)).toThrow(/records only a hash/);
     expect(() => createScorer(model, hashedOnly, { promptFormat: template })).not.toThrow();
     const other = { ...template, template: { name: "t", text: "{question}?" } };
     expect(() => createScorer(model, hashedOnly, { promptFormat: other })).toThrow(/fitted on prompts of/);
@@ -199,7 +199,7 @@ describe("what the probe knows of its prompts", () => {
     ]);
     expect(notes(probeOf(model, "last-token"), "study")).toEqual([]);
     expect(notes(probeOf(model, "last-token", { asking: null }), "study")).toEqual([
-      expect.stringMatching(/does not say how/),
+      expect.stringMatching(/does not record how/),
     ]);
   });
 });

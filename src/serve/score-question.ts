@@ -12,6 +12,7 @@ import {
   type RiskAssessment,
   requireFamiliarity,
 } from "../probes/assess-risk.ts";
+import { stateSourceOf } from "../probes/pick-states.ts";
 import type { Probe } from "../probes/probe.ts";
 import {
   assertStates,
@@ -19,25 +20,24 @@ import {
   type ProbeInput,
   requireProbeFits,
 } from "../probes/score-probe.ts";
-import { stateSourceOf } from "../study/probes/pick-states.ts";
 import { generateAnswer, takeAnswer } from "./answer-source.ts";
 import { type GenerationChoice, resolveGeneration } from "./resolve-generation.ts";
 
 export interface ScoreQuestionOptions extends GenerationChoice, AssessRiskOptions {
   /**
-   * Leaves out the answer where the risk is read before generating and says to abstain: it then costs one pass over
+   * Leaves out the answer if the risk is read before generating and says to abstain; it then costs one pass over
    * the prompt.
    */
   readonly skipAbstained?: boolean;
   readonly seed?: number;
 }
 
-/** One question with its answer, and what the probe says of it. Numbers that are not there are null. */
+/** One question with its answer, and the probe's assessment of it. Missing numbers are null. */
 export interface ScoredQuestion {
   readonly question: string;
   /** What came after the reasoning; null if it was not generated. */
   readonly answer: string | null;
-  /** Everything generated or given, without the end token; null likewise. */
+  /** Everything generated or given, without the end token; null in the same case. */
   readonly output_text: string | null;
   /** Whether the answer was given, and read instead of generated. */
   readonly is_given: boolean;
@@ -48,7 +48,7 @@ export interface ScoredQuestion {
   readonly generated_tokens: number;
   /** P(label 1) as the probe says it, in [0, 1]; null if the answer has no token at the probe's position. */
   readonly score: number | null;
-  /** Calibrated P(label 1), in [0, 1]; null besides where the probe has no calibration map. */
+  /** Calibrated P(label 1), in [0, 1]; also null if the probe has no calibration map. */
   readonly risk: number | null;
   /** What the risk is of. */
   readonly risk_of: Probe["target"];
@@ -56,7 +56,7 @@ export interface ScoredQuestion {
   readonly abstain_reason: RiskAssessment["abstain_reason"];
   /** How unlike the training questions' states the one that was read is; null without one, or a record of theirs. */
   readonly familiarity: RiskAssessment["familiarity"];
-  /** What the decision promises; where there is no decision, why. */
+  /** What the decision guarantees; without a decision, why. */
   readonly guarantee: string;
   /** Where the state was read, in prompt and answer together; null for a probe that reads none. */
   readonly read_at: {
@@ -69,7 +69,7 @@ export interface ScoredQuestion {
 }
 
 export interface ScoreOptions {
-  /** What the answer's random numbers depend on, where it is not greedy. */
+  /** What the answer's random numbers depend on, if it is not greedy. */
   readonly id?: string;
   /**
    * The whole answer as the model would generate it, reasoning and its tags included: it is read instead of generated.
@@ -83,7 +83,7 @@ export interface ScoreOptions {
 export interface QuestionScorer {
   /** What holds for every question, as sentences. */
   readonly notes: readonly string[];
-  /** @throws SepError `prompt-too-long`; `bad-option` for an answer that goes on after its end; and as `buildPrompt` */
+  /** @throws SepError `prompt-too-long`; `bad-option` for an answer that continues after its end; and as `buildPrompt` */
   score(question: string, options?: ScoreOptions): Promise<ScoredQuestion>;
 }
 
@@ -117,7 +117,7 @@ export function createScorer(
   if (skipAbstained && !isBefore) {
     throw new SepError(
       "bad-option",
-      `Got skipAbstained, and the probe reads the ${probe.position ?? "whole reasoning"}: its risk is known only when the answer is there. Use a probe of before-generation.`,
+      `Got skipAbstained, and the probe reads the ${probe.position ?? "whole reasoning"}: its risk is known only after the answer. Use a probe that reads before-generation.`,
     );
   }
   return {
@@ -213,7 +213,7 @@ const NO_ANSWER = {
 
 type Assessed = Pick<ScoredQuestion, "score" | "risk" | "decision" | "abstain_reason" | "familiarity">;
 
-/** Without its features an answer cannot be judged, and is not given, as `isAnswered` has it. */
+/** An answer without the probe's features cannot be assessed and is not given; see `isAnswered`. */
 function assess(probe: Probe, input: ProbeInput | null, options: Required<AssessRiskOptions>): Assessed {
   if (input !== null) return assessRisk(probe, input, options)[0] as RiskAssessment;
   const hasThreshold = (findDecision(probe, options.decide)?.threshold ?? null) !== null;
@@ -232,7 +232,7 @@ function describe(
   { decide, unfamiliar }: Required<AssessRiskOptions>,
 ): Assessed & Pick<ScoredQuestion, "risk_of" | "guarantee" | "warnings"> {
   const decision = findDecision(probe, decide);
-  const missing = `The answer has no ${probe.position ?? "reasoning"} token that the probe reads, so nothing is known of its risk.`;
+  const missing = `The answer has no ${probe.position ?? "reasoning"} token that the probe reads, so its risk is unknown.`;
   const isUnfamiliar = assessed.familiarity?.is_unfamiliar === true;
   return {
     ...assessed,
@@ -242,11 +242,11 @@ function describe(
       `No decision: ${decision?.reason ?? `the probe has no threshold of ${decide}.`}`,
     warnings: [
       ...(isUnfamiliar
-        ? [`${UNFAMILIAR}${unfamiliar === "refuse" ? " It is not answered for that." : ""}`]
+        ? [`${UNFAMILIAR}${unfamiliar === "refuse" ? " It is therefore not answered." : ""}`]
         : []),
       ...(assessed.score === null ? [missing] : []),
       ...(assessed.score !== null && probe.calibration_map === null
-        ? ["The probe is not calibrated: its scores rank, and mean no more."]
+        ? ["The probe is not calibrated: its scores rank answers, but are not probabilities."]
         : []),
       ...probe.warnings.filter(({ code }) => code === NO_FAMILIARITY).map(({ message }) => message),
     ],
@@ -254,7 +254,7 @@ function describe(
 }
 
 const UNFAMILIAR =
-  "The state that was read is unlike those of the training questions: its risk, and what is promised, are guesses.";
+  "The hidden state is unlike those of the training questions, so neither the risk nor the guarantee can be relied on.";
 
 const readAt = (
   { tokenizer }: LanguageModel,

@@ -5,7 +5,7 @@ import type { RunRecord } from "../samples/run-record.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import type { TraceRow } from "./state-index.ts";
 
-export interface CheckRowsOptions {
+interface CheckRowsOptions {
   readonly rowCounts: ReadonlyMap<string, number>;
   readonly indices: PositionIndices;
   readonly endTokenIds: ReadonlySet<number>;
@@ -45,7 +45,7 @@ export function checkRows(
   }
   const recorded = [...answerTokens].filter(([run]) => run.answer_token_count !== undefined);
   for (const [run, count] of recorded) answer.count(findAnswerFault(run, count, decode));
-  if (recorded.length === 0) answer.skip("the runs do not say how many of their tokens are the answer's");
+  if (recorded.length === 0) answer.skip("the runs do not record how many of their tokens are the answer's");
   return [index.finish(), token.finish(), answer.finish(), place.finish()];
 }
 
@@ -106,7 +106,7 @@ function findPlaceFault(
 }
 
 /** Looks at vectors as they are read, one tensor after the other. */
-export interface VectorChecker {
+interface VectorChecker {
   /**
    * @param vectors [rows.length, D]
    * @param prefixOf a text that is the same for the same tokens up to a row
@@ -132,7 +132,7 @@ export function createVectorChecker(): VectorChecker {
       for (const [i, row] of rows.entries()) {
         const vector = vectors.subarray(i * width, (i + 1) * width);
         lookAtValues(vector, `${nameRow(row)}, layer ${layer}`, { finite, zero, constant });
-        // the embeddings of one token are the same wherever it stands
+        // the embeddings of one token are the same wherever it occurs
         if (layer === 0) continue;
         const key = fingerprint(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
         const prefix = prefixOf(row);
@@ -170,28 +170,28 @@ export interface TraceCheck {
   readonly failed: number;
   /** The first failures, for people. */
   readonly examples: readonly string[];
-  /** Why nothing could be checked; null where it was. */
+  /** Why nothing could be checked; null if it was. */
   readonly skipped: string | null;
 }
 
 export const TRACE_CHECKS = {
-  index: "each row of the tensors has one line in the index, of a run that is there",
-  token: "each row's token id and text are those of its run",
-  answer: "each run's recorded answer tokens hold its text, and no more",
+  index: "each row of the tensors has one line in the index, for a run that exists",
+  token: "each row has the token id and text of its run",
+  answer: "each run's recorded answer tokens spell exactly its answer",
   position:
-    "each row is at its position's place, before-generation at the prompt's last token, others in the answer",
+    "each row is at the token of its position: before-generation at the last token of the prompt, others in the answer",
   finite: "no vector has a NaN or an infinity",
   zero: "no vector is all zero",
-  constant: "no vector is the same number throughout",
-  duplicate: "no two rows have one vector where the tokens up to them differ",
-  model: "the states are of this model, tokenizer and norm state",
+  constant: "no vector has the same value in all its elements",
+  duplicate: "no two rows have the same vector unless the tokens up to them are the same",
+  model: "the states come from this model, with this tokenizer and norm state",
   agreement: "a second reading by this backend gives the same numbers",
 } as const;
 export type TraceCheckName = keyof typeof TRACE_CHECKS;
 
 /** Collects what one check finds. */
-export interface CheckTally {
-  /** @param failure a sentence for people; null where all is well */
+interface CheckTally {
+  /** @param failure a sentence for people; null if all is well */
   count(failure: string | null): void;
   skip(reason: string): void;
   finish(): TraceCheck;

@@ -39,7 +39,7 @@ describe("openHiddenStates", () => {
   it("refuses files without hidden states, or with layers that do not agree", async () => {
     const path = join(folder, "states.safetensors");
     await writeSafetensors(path, [tensor("other", [1, 2], 0)]);
-    await expect(openHiddenStates(path)).rejects.toThrow(/no tensor named like/);
+    await expect(openHiddenStates(path)).rejects.toThrow(/no tensor with a name like/);
     await writeSafetensors(path, [
       tensor("think-end.layer.0", [3, 2], 0),
       tensor("think-end.layer.1", [2, 2], 0),

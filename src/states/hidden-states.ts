@@ -33,7 +33,7 @@ export interface HiddenStates {
     position: TracePosition,
     layer: number,
     rows: ArrayLike<number>,
-    allocate?: Allocate,
+    allocate?: (size: number) => Float32Array,
   ): Promise<Float32Array>;
 }
 
@@ -49,7 +49,7 @@ export async function openHiddenStates(path: string): Promise<HiddenStates> {
   if (first === undefined) {
     throw new SepError(
       "bad-artefact",
-      `${path} holds no tensor named like "think-end.layer.0". Make it with \`sep trace\`.`,
+      `${path} has no tensor with a name like "think-end.layer.0". Make it with \`sep trace\`.`,
     );
   }
   const layers = layersOf.get(first)!;
@@ -97,7 +97,7 @@ function checkPosition(
     throw new SepError(
       "bad-artefact",
       `${path}: "${hiddenStatesTensor(position, layer)}" has shape [${shape ?? "missing"}], expected [${rowCount}, ${width}]. ` +
-        "Make it anew with `sep trace --force`.",
+        "Make it again with `sep trace --force`.",
     );
   }
 }

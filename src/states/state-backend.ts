@@ -66,18 +66,3 @@ export interface ReadStatesOptions {
   readonly layers: readonly number[];
   readonly signal?: AbortSignal | undefined;
 }
-
-/** Where to read one answer: token indices in `[...prompt, ...answer]`. */
-export interface AnswerToTrace {
-  /** [T] */
-  readonly tokenIds: readonly number[];
-  /** Each >= the prompt's length. */
-  readonly indices: readonly number[];
-}
-
-export interface TracedAnswers {
-  /** [layers, D] at the prompt's last token. */
-  readonly beforeGeneration: Float32Array;
-  /** Per answer, per index: [layers, D]. */
-  readonly answers: readonly (readonly Float32Array[])[];
-}

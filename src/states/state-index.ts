@@ -46,7 +46,7 @@ export interface StateRowIndex {
 }
 
 /** One line of `*_hidden_states.index.jsonl`, as far as every tool writes it. */
-export type StateIndexLine = Pick<TraceRow, "position" | "row" | "question_id" | "run_id" | "span">;
+type StateIndexLine = Pick<TraceRow, "position" | "row" | "question_id" | "run_id" | "span">;
 
 /**
  * Reads the index beside a hidden-state file.
@@ -57,7 +57,7 @@ export async function readStateRowIndex(path: string): Promise<StateRowIndex> {
   if (problems.length > 0) {
     throw new SepError(
       "bad-artefact",
-      `${path}: ${describeProblems(problems)}. Make it anew with \`sep trace --force\`.`,
+      `${path}: ${describeProblems(problems)}. Make it again with \`sep trace --force\`.`,
     );
   }
   const found = new Map(rows.map((line) => [rowKey(keyOf(line)), line.row]));

@@ -1,37 +1,21 @@
 import { describe, expect, it } from "vitest";
+import { CLOSE, MODEL_ENDS, REASONED_RUN } from "../../test/fakes/reasoned-run.ts";
 import { TRACE_POSITIONS } from "../engine/places.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import { planTrace } from "./trace-plan.ts";
 
-const END = 9;
-const CLOSE = 8;
-const ending = {
-  endTokenIds: new Set([END]),
-  decode: (ids: readonly number[]) => ids.map((id) => `t${id}`).join(""),
-};
-
-/** Prompt of 3 tokens, then: think 5, `</think>`, answer 6 7, end. */
-const closed = {
-  question_id: "q",
-  run_id: 0,
-  prompt_tokens: [1, 2, 3],
-  tokens: [5, CLOSE, 6, 7, END],
-  think_token_indices: [0, 1] as const,
-  think_status: "closed",
-} as unknown as RunRecord;
-
 describe("planTrace", () => {
   const truncated = {
-    ...closed,
+    ...REASONED_RUN,
     run_id: 1,
     tokens: [5],
     think_status: "truncated",
     think_token_indices: [0, 1],
   } as RunRecord;
-  const other = { ...closed, question_id: "r" };
-  const plan = planTrace([closed, truncated, other], {
+  const other = { ...REASONED_RUN, question_id: "r" };
+  const plan = planTrace([REASONED_RUN, truncated, other], {
     positions: TRACE_POSITIONS,
-    ...ending,
+    ...MODEL_ENDS,
   });
 
   it("reads the prompt once a question and each answer once a run", () => {

@@ -6,8 +6,8 @@ import { errnoOf, explainFileError, makeFolder, withFile } from "./file-error.ts
 import { readExactly } from "./read-file.ts";
 
 /** An open JSONL file that grows by whole rows. Dispose of it to flush and close. */
-export interface JsonlAppender extends AsyncDisposable {
-  /** Length of the half line that an interrupted writer had left and that was cut off, 0 if there was none. */
+interface JsonlAppender extends AsyncDisposable {
+  /** Bytes of an incomplete last line, left by an interrupted writer, that were cut off; 0 if there was none. */
   readonly cutBytes: number;
   /**
    * Adds rows in one write call, so that a kill leaves at most one half line, at the very end.
@@ -17,8 +17,8 @@ export interface JsonlAppender extends AsyncDisposable {
 }
 
 /**
- * Opens a JSONL file for appending and mends its end first: a half last line is cut off, a whole one that only
- * lacks its newline gets it. The file is made if needed. One writer at a time; see `acquireLock`.
+ * Opens a JSONL file for appending and repairs its end first: an incomplete last line is cut off, and one that only
+ * lacks its newline gets it. The file is created if needed. One writer at a time; see `acquireLock`.
  */
 export async function openJsonlAppender(path: string): Promise<JsonlAppender> {
   await makeFolder(dirname(path));
@@ -85,11 +85,11 @@ function isJson(bytes: Buffer): boolean {
   }
 }
 
-/** A file of JSON lines that any number of processes add to and read, none waiting for another. */
+/** A file of JSON lines that any number of processes append to and read without waiting for each other. */
 export interface SharedLog {
   /**
-   * Rows that were added since the last call, by whomever; the first call reads all. Lines that are no JSON, such as a
-   * killed writer's last one, are passed over.
+   * Rows added since the last call, by any process; the first call reads all. Lines that are not JSON, such as a
+   * killed writer's last one, are skipped.
    */
   readNew(): Promise<readonly unknown[]>;
   /**
@@ -99,13 +99,13 @@ export interface SharedLog {
   append(rows: readonly unknown[]): Promise<void>;
 }
 
-/** @param path its folder is there; the file is made by the first row */
+/** @param path its folder must exist; the first row creates the file */
 export function createSharedLog(path: string): SharedLog {
   let offset = 0;
   return {
     async readNew() {
       const bytes = await readFrom(path, offset);
-      // what another process is just writing is read when its newline is there
+      // a line that another process is writing is read once its newline is there
       const end = bytes.lastIndexOf(NEWLINE) + 1;
       offset += end;
       return parseLines(bytes.subarray(0, end));
@@ -114,7 +114,7 @@ export function createSharedLog(path: string): SharedLog {
       if (rows.length === 0) return;
       const file = await withFile(path, () => open(path, "a"));
       try {
-        // the newline in front ends what a killed writer may have left
+        // the leading newline ends what a killed writer may have left
         await appendOnce(file, path, `\n${rows.map(stringifyRow).join("\n")}\n`);
       } finally {
         await file.close();
@@ -149,7 +149,7 @@ function parseLines(bytes: Buffer): unknown[] {
     try {
       rows.push(JSON.parse(line));
     } catch {
-      // cut short, or damaged: as good as never written
+      // truncated or damaged: treated as never written
     }
   }
   return rows;
@@ -167,7 +167,7 @@ async function appendOnce(file: FileHandle, path: string, text: string): Promise
   if (bytesWritten < bytes.length) {
     throw new SepError(
       "disk-full",
-      `The disk is full: only ${bytesWritten} of ${bytes.length} bytes went into ${path}. Free some space and run the same command again; it goes on from what is done.`,
+      `The disk is full: only ${bytesWritten} of ${bytes.length} bytes went into ${path}. Free some space and run the same command again; it resumes from what is done.`,
     );
   }
 }

@@ -57,6 +57,6 @@ export async function readNpz(path: string): Promise<NpzArrays> {
 }
 
 const asBadArtefact = (what: string, cause: unknown): SepError =>
-  new SepError("bad-artefact", `${what}: ${cause instanceof Error ? cause.message : cause}. Make it anew.`, {
+  new SepError("bad-artefact", `${what}: ${cause instanceof Error ? cause.message : cause}. Make it again.`, {
     cause,
   });

@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { SepError, type SepErrorCode } from "../errors.ts";
+import { shorten } from "../text/shorten.ts";
 
-/** What a file system says to a program, as this package's codes. */
+/** File system errors as this package's codes. */
 const CODE_OF: ReadonlyMap<string, SepErrorCode> = new Map([
   ["ENOSPC", "disk-full"],
   ["EDQUOT", "disk-full"],
@@ -14,13 +16,19 @@ const CODE_OF: ReadonlyMap<string, SepErrorCode> = new Map([
   ["ENOTDIR", "not-a-folder"],
   ["EMFILE", "too-many-open-files"],
   ["ENFILE", "too-many-open-files"],
+  ["EFBIG", "disk-full"],
+  ["ENAMETOOLONG", "bad-path"],
+  ["ELOOP", "bad-path"],
+  ["EXDEV", "bad-path"],
+  ["EIO", "disk-failed"],
+  ["ESTALE", "disk-failed"],
 ]);
 
-/** Calls about sockets and processes fail with the same codes, and mean something else. */
+/** Calls on sockets and processes fail with the same codes but mean something else. */
 const OTHER_CALLS: ReadonlySet<string> = new Set(["connect", "listen", "bind", "kill", "getaddrinfo"]);
 
 /**
- * Says in plain words what a file system refused.
+ * Explains in plain words what a file system refused.
  * @param path of the file, where the error does not know it: errors of open files do not
  * @returns a `SepError`, or the error itself if it is one already or about something else
  */
@@ -38,11 +46,13 @@ type FileErrorCode =
   | "permission-denied"
   | "is-a-folder"
   | "not-a-folder"
-  | "too-many-open-files";
+  | "too-many-open-files"
+  | "bad-path"
+  | "disk-failed";
 
 const SENTENCE_OF: Readonly<Record<FileErrorCode, (place: string, error: SystemError) => string>> = {
   "disk-full": (place, { code }) =>
-    `The disk is full: ${place} cannot be written (${code}). Free some space and run the same command again; it goes on from what is done.`,
+    `${FULL[code] ?? "The disk is full"}: ${place} cannot be written (${code}). Free some space and run the same command again; it resumes from what is done.`,
   "permission-denied": (place, { code }) =>
     code === "EROFS"
       ? `${place} is on a read-only file system. Use another folder, or mount it for writing.`
@@ -54,10 +64,31 @@ const SENTENCE_OF: Readonly<Record<FileErrorCode, (place: string, error: SystemE
     code === "ENFILE"
       ? `This machine has too many open files (ENFILE); ${place} cannot be opened. Close some programs and run the same command again.`
       : `Too many files are open; ${place} cannot be opened (EMFILE). Raise the limit, for example with \`ulimit -n 4096\`, and run the same command again.`,
+  "bad-path": (place, { code }) => {
+    const shown = shorten(place, LONGEST_PATH);
+    if (code === "ENAMETOOLONG")
+      return `The path ${shown} has ${place.length} characters, more than this file system allows in a name or a path (ENAMETOOLONG). Use a shorter path.`;
+    if (code === "ELOOP")
+      return `The symbolic links of ${shown} lead in a circle (ELOOP). Remove one of them, or use another path.`;
+    return `${shown} and its temporary file are on different file systems (EXDEV), but a file can be replaced only within one. Mount the whole folder instead of the single file, or use another folder.`;
+  },
+  "disk-failed": (place, { code }) =>
+    code === "ESTALE"
+      ? `${place} no longer exists on its network file system (ESTALE): the server has replaced or moved it. Mount the file system again and run the same command again.`
+      : `The disk failed to read or write ${place} (EIO). Check the disk, its cable or its network mount, and copy what can still be read.`,
 };
 
+/** The disk has space, but not for this file. */
+const FULL: Readonly<Record<string, string>> = {
+  EDQUOT: "Your quota on the disk is used up",
+  EFBIG: "The file is larger than the file system or `ulimit -f` allows",
+};
+
+/** Characters of a path that an error shows. */
+const LONGEST_PATH = 200;
+
 /**
- * The same for a cache, which a setting moves elsewhere: `disk-full`, and `cache-not-writable` for all that keeps a
+ * The same for a cache, which a setting moves elsewhere: `disk-full`, and `cache-not-writable` for everything that prevents a
  * folder from being written.
  * @param elsewhere completes "Choose …": "another cache with HF_HOME"
  */
@@ -69,7 +100,7 @@ export function explainCacheError(error: unknown, folder: string, elsewhere: str
       if (errnoOf(explained) === null) return explained; // found before anything was written, and says more
       return new SepError(
         "disk-full",
-        `The disk of ${folder} is full. Free some space and run the same again, which goes on where this stopped, or choose ${elsewhere}.`,
+        `The disk of ${folder} is full. Free some space and run the same command again, which resumes where this one stopped, or choose ${elsewhere}.`,
         { cause: explained.cause },
       );
     case "permission-denied":
@@ -84,12 +115,12 @@ export function explainCacheError(error: unknown, folder: string, elsewhere: str
   }
 }
 
-/** What the system called an error of a file: "ENOSPC"; seen through a `SepError` that explains it. */
+/** The system's code of a file error, such as "ENOSPC", also if a `SepError` wraps it. */
 export function errnoOf(error: unknown): string | null {
   return systemErrorOf(error instanceof SepError ? error.cause : error)?.code ?? null;
 }
 
-/** Does something with a file; what the file system refuses comes out as `explainFileError` says it. */
+/** Runs an operation on a file; errors of the file system are thrown as `explainFileError` words them. */
 export async function withFile<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
@@ -99,8 +130,8 @@ export async function withFile<Result>(path: string, work: () => Promise<Result>
 }
 
 /**
- * Makes a folder and those above it; one that is there is fine. `mkdir` with `recursive` would try for ever where a
- * folder is there and takes no new ones, as below `/proc`.
+ * Creates a folder and its parents; an existing one is fine. `mkdir` with `recursive` would retry for ever if a
+ * parent exists but does not allow new folders, such as `/proc`.
  * @throws SepError `permission-denied`, `not-a-folder`, `disk-full`
  */
 export async function makeFolder(path: string): Promise<void> {
@@ -118,7 +149,7 @@ export async function makeFolder(path: string): Promise<void> {
       if (errnoOf(error) !== "ENOENT") throw explainFileError(error, folder);
       throw new SepError(
         "permission-denied",
-        `The folder ${folder} cannot be made: ${dirname(folder)} takes no new folders. Use another folder.`,
+        `The folder ${folder} cannot be created: ${dirname(folder)} does not allow new folders. Use another folder.`,
         { cause: error },
       );
     }
@@ -137,7 +168,7 @@ async function isFolder(path: string, wanted: string): Promise<boolean> {
   if (found.isDirectory()) return true;
   throw new SepError(
     "not-a-folder",
-    `The folder ${wanted} cannot be made: ${path} is a file. Move that file away, or use another folder.`,
+    `The folder ${wanted} cannot be created: ${path} is a file. Move that file away, or use another folder.`,
   );
 }
 
@@ -148,8 +179,31 @@ interface SystemError {
 
 function systemErrorOf(error: unknown): SystemError | null {
   if (!(error instanceof Error)) return null;
+  const unopened = findUnopenedModule(error);
+  if (unopened !== null) return { code: "EMFILE", path: unopened };
   const { code, path, syscall, errno } = error as NodeJS.ErrnoException & { readonly info?: unknown };
   if (typeof code !== "string" || (errno === undefined && !code.startsWith("ERR_FS_"))) return null;
   if (syscall !== undefined && (OTHER_CALLS.has(syscall) || syscall.startsWith("spawn"))) return null;
   return { code, path };
+}
+
+/**
+ * Where too many files are open, Node cannot read a package's `package.json` and says that there is no such package; and a
+ * native module's loader has words of its own.
+ * @returns the path or name of a module that is there and could not be opened; null for every other error
+ */
+function findUnopenedModule(error: Error): string | null {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ERR_DLOPEN_FAILED")
+    return error.message.includes("Too many open files") ? (error.message.split(": ")[0] ?? "") : null;
+  if (code !== "ERR_MODULE_NOT_FOUND") return null;
+  const [, wanted, importer] = /^Cannot find package '(.+)' imported from (.+)$/.exec(error.message) ?? [];
+  if (wanted === undefined || importer === undefined) return null;
+  const inPackage = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(wanted)?.[0];
+  if (inPackage !== undefined) return existsSync(join(inPackage, "package.json")) ? inPackage : null;
+  for (let at = dirname(importer), above = ""; at !== above; above = at, at = dirname(at)) {
+    const folder = join(at, "node_modules", wanted);
+    if (existsSync(join(folder, "package.json"))) return folder;
+  }
+  return null;
 }

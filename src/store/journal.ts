@@ -4,8 +4,11 @@ import { type Json, stableStringify } from "../formats/json.ts";
 import { readIfThere } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
+/** Where a step keeps what it has of an output until all of it is there. */
+export const partialPathOf = (output: string): string => `${output}.partial`;
+
 /**
- * The settings that an unfinished step's work was made with; they stand beside its journal.
+ * The settings that an unfinished step's work was made with; they are beside its journal.
  * @returns null if nothing is unfinished
  */
 export async function readJournalSettings(journal: string): Promise<Json | null> {
@@ -17,7 +20,7 @@ export async function readJournalSettings(journal: string): Promise<Json | null>
   } catch (cause) {
     throw new SepError(
       "bad-artefact",
-      `${path} cannot be read: ${(cause as Error).message}. Use --force to start anew.`,
+      `${path} cannot be read: ${(cause as Error).message}. Use --force to start over.`,
       { cause },
     );
   }

@@ -1,11 +1,11 @@
-import { createReadStream } from "node:fs";
 import { SepError } from "../errors.ts";
 import { stringifyRow } from "../formats/json.ts";
 import { shorten } from "../text/shorten.ts";
 import { errnoOf, explainFileError } from "./file-error.ts";
+import { openInputFile } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
-/** A line that could not be used, for people to find and mend. */
+/** A line that could not be used, so that people can find and repair it. */
 export interface LineProblem {
   /** From 1. */
   readonly line: number;
@@ -15,14 +15,14 @@ export interface LineProblem {
 }
 
 /** The usable rows of a JSONL file in file order, and every line that is not among them. */
-export interface JsonlContent<T> {
+interface JsonlContent<T> {
   readonly rows: readonly T[];
   readonly problems: readonly LineProblem[];
 }
 
 /**
  * Reads a JSONL file, one line in memory at a time. Lines that are not JSON, or that `parse` refuses, become
- * problems and the others survive; blank lines are passed over. A last line without newline that is not JSON
+ * problems and the others survive; blank lines are skipped. A last line without newline that is not JSON
  * is the trace of an interrupted writer and its problem says so.
  * @param parse turns one line's value into a row; what it throws becomes the problem's reason
  * @param parseJson turns one line into its value
@@ -101,8 +101,9 @@ interface Line {
 }
 
 /**
- * The lines of a file as they are. Splits at the byte 0x0A only: other Unicode line ends may stand inside JSON strings.
- * @throws SepError `missing-input` if there is no such file; `not-text` if it begins as no file of UTF-8 does
+ * The lines of a file as they are. Splits at the byte 0x0A only: other Unicode line ends may occur inside JSON strings.
+ * @throws SepError `missing-input` if there is no such file; `not-text` if it does not begin like a UTF-8 file;
+ *   `bad-path` if it is not a regular file
  */
 export async function* readLines(path: string): AsyncGenerator<Line> {
   let held: Buffer[] = [];
@@ -120,7 +121,8 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
   };
   let isFirst = true;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: READ_SIZE })) {
+    const file = await openInputFile(path);
+    for await (const chunk of file.createReadStream({ highWaterMark: READ_SIZE })) {
       const bytes = chunk as Buffer;
       if (isFirst) requireText(path, bytes);
       isFirst = false;
@@ -180,7 +182,7 @@ export function requireText(path: string, beginning: Uint8Array): void {
   throw new SepError("not-text", `${path} ${what}.`);
 }
 
-/** How files begin that are taken for text by mistake, and what to do with them. */
+/** First bytes of files that are mistaken for text, and what to do with these files. */
 const SIGNATURES: readonly (readonly [bytes: readonly number[], what: string])[] = [
   [[0xff, 0xfe, 0x00, 0x00], "is UTF-32. Save it as UTF-8"],
   [[0x00, 0x00, 0xfe, 0xff], "is UTF-32. Save it as UTF-8"],
@@ -192,5 +194,5 @@ const SIGNATURES: readonly (readonly [bytes: readonly number[], what: string])[]
   [[0x50, 0x41, 0x52, 0x31], "is a Parquet table. Export it as JSONL"],
 ];
 const NEWLINE = 0x0a;
-/** A first line may be longer; that a binary file has no zero byte among so many is unlikely. */
+/** A first line may be longer; a binary file is unlikely to have no zero byte among so many. */
 const LOOKED_AT = 4096;

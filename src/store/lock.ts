@@ -9,7 +9,7 @@ import { readIfThere } from "./read-file.ts";
 
 /**
  * Takes an exclusive lock that lasts until it is disposed of or its process ends. A lock left by a process of
- * this machine that has ended is taken over; of several processes that try, one gets it.
+ * this machine that has ended is taken over; if several processes try, one gets it.
  * @param path of the lock file; its folder is made if needed
  * @throws SepError `output-locked` if another process holds it, this one included, or if it comes from another
  *   machine, whose processes cannot be seen from here; `permission-denied`, `disk-full` and the others of
@@ -23,7 +23,7 @@ export async function acquireLock(path: string): Promise<AsyncDisposable> {
     startedAt: await readProcessStart(process.pid),
     nonce: randomBytes(8).toString("hex"),
   };
-  // Whole before it gets its name: a kill can leave this file half written, never the lock itself.
+  // Complete before it gets its name: a kill can leave this file half written, but never the lock itself.
   const temporary = `${path}.${owner.pid}.${owner.nonce}.tmp`;
   try {
     await withFile(path, async () => {
@@ -56,13 +56,13 @@ async function claimLock(path: string, temporary: string): Promise<void> {
       if (vanished < MOST_VANISHED) continue;
       throw new SepError(
         "output-locked",
-        `${path} is in the way, and is no lock that can be read. Delete it if nothing is writing beside it.`,
+        `${path} is not a readable lock file. Delete it if nothing is writing beside it.`,
       );
     }
     if (found.hostname !== hostname()) {
       throw new SepError(
         "output-locked",
-        `${path} is held by process ${found.pid} on ${found.hostname}, which cannot be seen from ${hostname()}. ` +
+        `${path} is held by process ${found.pid} on ${found.hostname}, which cannot be checked from ${hostname()}. ` +
           "Wait for it; if it has ended, delete that file.",
       );
     }
@@ -82,7 +82,7 @@ async function claimLock(path: string, temporary: string): Promise<void> {
   }
 }
 
-/** Locks that are given back just as they are looked at; as many in a row do not happen. */
+/** Retries for locks that are released just as they are inspected; so many in a row do not happen. */
 const MOST_VANISHED = 1000;
 
 /** @returns whether `path` was free and now is `temporary` */
@@ -104,7 +104,7 @@ async function linkIfFree(temporary: string, path: string): Promise<boolean> {
   }
 }
 
-/** What file systems without hard links (exFAT, some network shares) answer to link(2). */
+/** Errors of link(2) on file systems without hard links (exFAT, some network shares). */
 const NO_HARD_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 /** @returns null if there is no lock */
@@ -138,7 +138,7 @@ function parseOwner(value: unknown): LockOwner {
   return { pid, hostname: host, startedAt, nonce };
 }
 
-/** Removes what processes left that were killed while they tried to take this lock. */
+/** Removes the leftovers of processes that were killed while they tried to take this lock. */
 async function removeDeadAttempts(path: string): Promise<void> {
   for (const name of await readdir(dirname(path))) {
     if (!name.startsWith(`${basename(path)}.`)) continue;

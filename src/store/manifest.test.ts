@@ -1,5 +1,8 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, it } from "vitest";
-import { type Manifest, staleReasons } from "./manifest.ts";
+import { type Manifest, readManifest, staleReasons } from "./manifest.ts";
 
 const MANIFEST: Manifest = {
   tool: { name: "sep", version: "1" },
@@ -41,6 +44,30 @@ it("names what has changed, down to the setting in its group", () => {
     "data/a.jsonl has changed",
     "data/b.jsonl has changed",
   ]);
+});
+
+it("refuses a file that is not a manifest, and names what is missing", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sep-manifest-"));
+  const path = join(folder, "x.manifest.json");
+  const { inputs: _, ...withoutInputs } = MANIFEST;
+  try {
+    for (const [text, message] of [
+      ["x", "is not valid JSON"],
+      ["[]", "is not a manifest: it does not contain an object"],
+      ["{}", "it has no tool"],
+      [JSON.stringify(withoutInputs), "is not a manifest of this version: it has no inputs"],
+    ] as const) {
+      await writeFile(path, text);
+      await expect(readManifest(path)).rejects.toMatchObject({
+        code: "bad-artefact",
+        message: expect.stringContaining(message),
+      });
+    }
+    await writeFile(path, JSON.stringify(MANIFEST));
+    expect(await readManifest(path)).toEqual(MANIFEST);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 it("says what a manifest of an older version did not have", () => {

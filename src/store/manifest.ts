@@ -7,7 +7,7 @@ import { writeAtomic } from "./write-atomic.ts";
 export interface Manifest {
   readonly tool: { readonly name: string; readonly version: string };
   readonly step: string;
-  /** Everything beside the input files that decides the outputs' content. */
+  /** Everything besides the input files that determines the outputs. */
   readonly settings: { readonly [key: string]: Json };
   /** Path (relative to the workspace) -> SHA-256 of each input as it was read. */
   readonly inputs: { readonly [path: string]: string };
@@ -24,22 +24,31 @@ export interface ManifestWarning {
   readonly message: string;
 }
 
-/** Each warning once, where it came first. */
+/** Each warning once, at its first occurrence. */
 export const withoutRepeats = (warnings: readonly ManifestWarning[]): ManifestWarning[] => [
   ...new Map(warnings.map((warning) => [`${warning.code} ${warning.message}`, warning])).values(),
 ];
 
-/** @returns null if there is no manifest yet */
+/**
+ * @returns null if there is no manifest yet
+ * @throws SepError `bad-artefact` if it is not JSON, or lacks the fields that decide whether outputs are current
+ */
 export async function readManifest(path: string): Promise<Manifest | null> {
   const text = await readIfThere(path);
   if (text === null) return null;
+  const refuse = (what: string, cause?: unknown): never => {
+    throw new SepError("bad-artefact", `${path} ${what}. Delete it to run its step again.`, { cause });
+  };
+  let manifest: Json;
   try {
-    return JSON.parse(text) as Manifest;
+    manifest = JSON.parse(text) as Json;
   } catch (cause) {
-    throw new SepError("bad-artefact", `${path} is not valid JSON. Delete it to run its step anew.`, {
-      cause,
-    });
+    return refuse("is not valid JSON", cause);
   }
+  if (!isGroup(manifest)) return refuse("is not a manifest: it does not contain an object");
+  for (const key of ["tool", "settings", "inputs", "outputs"] as const)
+    if (!isGroup(manifest[key])) return refuse(`is not a manifest of this version: it has no ${key}`);
+  return manifest as unknown as Manifest;
 }
 
 export async function writeManifest(path: string, manifest: Manifest): Promise<void> {
@@ -48,7 +57,7 @@ export async function writeManifest(path: string, manifest: Manifest): Promise<v
 
 /**
  * Why outputs described by `manifest` no longer follow from what a step would now read and do.
- * @returns one line a reason; empty means that they still do
+ * @returns one line per reason; empty if they still do
  */
 export function staleReasons(manifest: Manifest, now: Pick<Manifest, "settings" | "inputs">): string[] {
   return [

@@ -16,16 +16,16 @@ export const MANIFEST_SUFFIX = ".manifest.json";
 /** The manifest beside a step's main output. */
 export const manifestPathOf = (mainOutput: string): string => `${mainOutput}${MANIFEST_SUFFIX}`;
 
-/** There while a step runs, and after a kill: outputs that no manifest describes are then the step's own. */
+/** Exists while a step runs, and after a kill: outputs that no manifest describes then belong to the step. */
 const runningPathOf = (mainOutput: string): string => `${mainOutput}.running`;
 
 /**
- * How far the run of a step got that is under way or was killed: "making" its outputs, or "made" them and has
- * only its manifest to write and to clean up.
+ * How far a running or killed step has come: "making" its outputs, or "made" if it has
+ * only its manifest left to write and its files to clean up.
  */
 export type RunState = "making" | "made";
 
-/** @returns null if no run is under way and none was killed */
+/** @returns null if the step is neither running nor was killed */
 export async function readRunState(mainOutput: string): Promise<RunState | null> {
   const text = await readIfThere(runningPathOf(mainOutput));
   if (text === null) return null;
@@ -53,9 +53,9 @@ export async function isHandMade(workspace: StudyFolder, mainOutput: string): Pr
 }
 
 /**
- * Files that a step did not write, or that were edited since, are never replaced unasked.
- * @param written SHA-256 that the step's manifest has for the file
- * @param name how messages call the file
+ * Files that a step did not write, or that were edited since, are never replaced without `--force`.
+ * @param written SHA-256 of the file in the step's manifest
+ * @param name of the file in messages
  * @throws SepError `output-differs`
  */
 export async function refuseForeign(
@@ -69,6 +69,6 @@ export async function refuseForeign(
     written === undefined ? `exists and \`sep ${step}\` did not make it` : "was edited since it was made";
   throw new SepError(
     "output-differs",
-    `${name} ${state}. Use --force to make it anew, or --out for another folder.`,
+    `${name} ${state}. Use --force to make it again, or choose another folder with --out.`,
   );
 }

@@ -1,4 +1,4 @@
-import { constants, createReadStream } from "node:fs";
+import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { SepError, type SepErrorCode } from "../errors.ts";
 import { errnoOf, explainFileError } from "./file-error.ts";
@@ -16,7 +16,7 @@ export async function fileExists(path: string): Promise<boolean> {
 }
 
 /**
- * A small file's text, or null where there is no such file.
+ * A small file's text, or null if there is no such file.
  * @throws SepError `bad-artefact` if it is larger than `mostBytes`; `explainFileError`'s
  */
 export async function readIfThere(
@@ -31,7 +31,8 @@ export async function readBytesIfThere(path: string, mostBytes: number): Promise
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   try {
-    for await (const chunk of createReadStream(path, { end: mostBytes })) {
+    const file = await openInputFile(path);
+    for await (const chunk of file.createReadStream({ end: mostBytes })) {
       chunks.push(chunk as Buffer);
       sizeBytes += (chunk as Buffer).length;
     }
@@ -42,7 +43,7 @@ export async function readBytesIfThere(path: string, mostBytes: number): Promise
   if (sizeBytes <= mostBytes) return Buffer.concat(chunks);
   throw new SepError(
     "bad-artefact",
-    `${path} has more than ${mostBytes} bytes, which no such file has. Is it the right one? If so, make it anew.`,
+    `${path} has more than ${mostBytes} bytes, the most that such a file can have. Is it the right file? If so, make it again.`,
   );
 }
 
@@ -67,7 +68,7 @@ export async function readExactly(
     if (bytesRead === 0) {
       throw new SepError(
         "bad-artefact",
-        `A file ended at byte ${position + done}, expected ${position + length}. It was cut off; make it anew.`,
+        `A file ended at byte ${position + done}, expected ${position + length}. It was cut off; make it again.`,
       );
     }
     done += bytesRead;
@@ -79,9 +80,27 @@ export async function readExactly(
 const MAX_READ_BYTES = 1 << 30;
 
 /**
- * Opens a file of unknown origin for reading. Whatever a folder from elsewhere calls its files, only a regular file is
- * read: a FIFO would never end, a device may do anything when it is read. Links are followed, as the Hugging Face
- * cache is made of them.
+ * Opens an input of a step. A FIFO, such as a shell's `<(…)`, may never get a writer and can be read only once, but steps
+ * read their inputs again to see whether they have changed. Reading a folder fails with the system's own error.
+ * @throws SepError `bad-path` for a FIFO, a socket or a device; the system's own error if it cannot be opened
+ */
+export async function openInputFile(path: string): Promise<FileHandle> {
+  const file = await open(path, READ_WITHOUT_WAITING);
+  const found = await file.stat();
+  if (found.isFile() || found.isDirectory()) return file;
+  await file.close();
+  throw new SepError(
+    "bad-path",
+    `${path} is ${found.isFIFO() ? "a FIFO" : "a device"}, expected a regular file, since inputs are read more than once. Write its content to a file and pass that file.`,
+  );
+}
+
+/** Without O_NONBLOCK, opening a FIFO waits until another process opens it for writing. */
+const READ_WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
+
+/**
+ * Opens a file of unknown origin for reading. Only a regular file is read: a FIFO would never end, and reading a device
+ * may do anything. Links are followed, since the Hugging Face cache consists of them.
  * @param code of the error; the caller knows what the file is
  * @throws SepError with `code` if it is anything else; the system's own error (ENOENT and so on) if it cannot be opened
  */
@@ -89,13 +108,11 @@ export async function openRegularFile(path: string, code: SepErrorCode): Promise
   const refuse = (found: string, cause?: unknown): never => {
     throw new SepError(
       code,
-      `${path} is ${found}, expected a regular file. Get the file again, from a source that you trust.`,
+      `${path} is ${found}, expected a regular file. Download the file again from a source that you trust.`,
       { cause },
     );
   };
-  // without O_NONBLOCK, opening a FIFO waits for somebody to write to it
-  const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
-  const file = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
+  const file = await open(path, READ_WITHOUT_WAITING).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ELOOP") return refuse("a link that leads to itself", error);
     if (error.code === "ENXIO") return refuse("a socket or a device", error);
     if (error.code === "EISDIR") return refuse("a folder", error); // Windows opens none
@@ -121,7 +138,7 @@ export async function openRegularFile(path: string, code: SepErrorCode): Promise
 
 /**
  * The bytes of a small file of a model.
- * @param mostBytes what no honest file of its kind has
+ * @param mostBytes the most that an honest file of its kind has
  * @returns null if there is no such file
  * @throws SepError `bad-checkpoint` if it is not a regular file, `hostile-model` if it is larger than that
  */
@@ -136,7 +153,7 @@ export async function readModelFile(path: string, mostBytes: number): Promise<Bu
     if (size > mostBytes) {
       throw new SepError(
         "hostile-model",
-        `${path} has ${size} bytes, and no file of its kind has more than ${mostBytes}. Is it what its name says?`,
+        `${path} has ${size} bytes, expected at most ${mostBytes} for a file of its kind. Check that it is the right file.`,
       );
     }
     return await readExactly(file, 0, size);

@@ -17,8 +17,8 @@ import { openRegularFile, readExactly } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
 /**
- * Reads and checks a safetensors header: every length, offset and shape must fit the bytes that are
- * there, and the tensors must fill the file without gap or overlap, as the format asks.
+ * Reads and checks a safetensors header: every length, offset and shape must fit the existing
+ * bytes, and the tensors must fill the file without gap or overlap, as the format requires.
  * @throws SepError with `code` (the caller knows whether the file is a checkpoint or an artefact), naming the
  *   offending value and its bound
  * @see https://huggingface.co/docs/safetensors, "Format"
@@ -53,8 +53,8 @@ export async function readTensor(path: string, entry: TensorEntry): Promise<Floa
 }
 
 /**
- * Some rows (first dimension) of a tensor, in the order asked for; no other row is read. Rows that follow one
- * another in the file are read at once, and float32 straight to where they belong.
+ * Some rows (first dimension) of a tensor, in the order asked for; no other row is read. Consecutive rows
+ * of the file are read at once, and float32 directly into the result.
  * @param allocate gives the result its memory
  * @returns [rows.length * product of the other dimensions]
  * @throws RangeError for a row that is not there; SepError as `readTensor`

@@ -1,25 +1,25 @@
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { writeAtomic } from "./write-atomic.ts";
 
-/** A cell: null where there is nothing. */
-export type Cell = string | number | boolean | null;
+/** A cell: null if there is nothing. */
+export type TableCell = string | number | boolean | null;
 
-/** One named column; NaN never stands in it, null does. */
+/** One named column; it contains null, never NaN. */
 export interface TableColumn {
   readonly name: string;
   readonly type: "string" | "integer" | "number" | "boolean";
-  readonly cells: readonly Cell[];
+  readonly cells: readonly TableCell[];
 }
 
 /**
  * A column of whatever type its cells are; where all are null, of numbers.
  * @param values  NaN and undefined become null
- * @param isCount whether numbers are whole by their nature; that they happen to be says nothing about the next table
+ * @param isCount whether the numbers are counts; integers by chance say nothing about the next table
  * @throws TypeError for cells of several types
  */
 export function makeColumn(
   name: string,
-  values: readonly (Cell | undefined)[],
+  values: readonly (TableCell | undefined)[],
   { isCount = false }: { readonly isCount?: boolean } = {},
 ): TableColumn {
   const cells = values.map((value) => (value === undefined || Number.isNaN(value) ? null : value));
@@ -30,7 +30,7 @@ export function makeColumn(
 }
 
 export const TABLE_FORMATS = ["parquet", "csv", "jsonl"] as const;
-export type TableFormat = (typeof TABLE_FORMATS)[number];
+type TableFormat = (typeof TABLE_FORMATS)[number];
 
 const PARQUET_TYPES = {
   string: "STRING",

@@ -3,20 +3,24 @@ import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf, explainFileError, makeFolder } from "./file-error.ts";
 
-/** Ending of the files that {@link writeAtomic} works on; one that is left over belongs to a process that died. */
+/** Ending of the temporary files of {@link writeAtomic}; a leftover belongs to a process that died. */
 export const TEMPORARY_ENDING = ".tmp";
+
+export interface WriteAtomicOptions {
+  /** The file's permissions, regardless of the umask; by default those of any new file. */
+  readonly mode?: number;
+}
 
 /**
  * Writes a whole file so that a reader or a crash sees either the old content or all of the new one: the bytes
  * go to a temporary file beside it, are flushed to disk, and then take its name.
  * @param content the bytes, or a function that writes them where they do not fit into memory
  * @throws SepError as `explainFileError` says it; the old content stays then
- * @param options.mode the file's permissions, whatever the umask is; by default as for any new file
  */
 export async function writeAtomic(
   path: string,
   content: string | Uint8Array | ((file: FileHandle) => Promise<void>),
-  { mode }: { readonly mode?: number } = {},
+  { mode }: WriteAtomicOptions = {},
 ): Promise<void> {
   await makeFolder(dirname(path));
   const temporary = `${path}.${randomBytes(6).toString("hex")}${TEMPORARY_ENDING}`;
@@ -38,7 +42,7 @@ export async function writeAtomic(
 }
 
 /**
- * Writes all of `bytes` to an open file; a single write(2) may take only some of them, as it does when a disk runs
+ * Writes all of `bytes` to an open file; a single write(2) may write only some of them, as when a disk is getting
  * full.
  * @param position from the file's beginning; null: where the last write ended
  */
@@ -55,8 +59,8 @@ export async function writeExactly(
 }
 
 /**
- * Removes what killed writers of a file, and of files named after it, have left. Only for who holds the file's lock:
- * a live writer's work looks the same.
+ * Removes the leftovers of killed writers of a file and of files named after it. Only for the holder of the file's lock:
+ * files of a live writer look the same.
  */
 export async function removeLeftovers(path: string): Promise<void> {
   const folder = dirname(path);
@@ -66,7 +70,7 @@ export async function removeLeftovers(path: string): Promise<void> {
   }
 }
 
-/** What {@link writeAtomic} puts behind a name; locks have temporary files of another form. */
+/** The suffix that {@link writeAtomic} adds to a name; temporary files of locks have another form. */
 const LEFTOVER = /^(?:\.[a-z.]+)?\.[0-9a-f]{12}\.tmp$/;
 
 function nothingThere(error: unknown): string[] {
@@ -74,7 +78,7 @@ function nothingThere(error: unknown): string[] {
   throw explainFileError(error);
 }
 
-/** The temporary file's name says nothing to people. */
+/** Errors name the file, not its temporary file. */
 function explainWriteError(error: unknown, path: string, temporary: string): unknown {
   const isTemporary = (error as NodeJS.ErrnoException).path === temporary;
   return explainFileError(isTemporary ? Object.assign(error as Error, { path }) : error, path);

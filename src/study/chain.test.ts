@@ -122,7 +122,9 @@ describe("a step", () => {
       },
     });
     await expect(killed).rejects.toThrow("killed");
-    await expect(build()).rejects.toThrow(/is unfinished: `sep trace` was stopped, or is running/);
+    await expect(build()).rejects.toThrow(
+      /is unfinished: `sep trace`, which was stopped or is still running/,
+    );
     await trace();
     expect((await build()).status).toBe("up-to-date");
   });
@@ -138,7 +140,7 @@ describe("a step", () => {
     await measure();
     await rm(runs());
     await expect(make("eval", [entropy(), states()], [study.probeEval])).rejects.toThrow(
-      /were made of two versions of data\/math_runs\.jsonl, which is gone/,
+      /were made from different versions of data\/math_runs\.jsonl, which no longer exists/,
     );
   });
 

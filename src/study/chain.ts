@@ -10,31 +10,31 @@ import { weightsPathOf } from "./probe-files.ts";
 import { PROBE_SPLITS, SPLIT_SOURCES, STEP_NAMES, type Workspace } from "./workspace.ts";
 
 /**
- * How a file stands to what its step read when it made it.
- * - `current`: all of it is there as it was read, and current itself.
- * - `stale`: some of it has changed since, or is not current itself.
+ * How a file relates to what its step read when it made it.
+ * - `current`: all its inputs are as they were read, and are current themselves.
+ * - `stale`: an input has changed since, or is not current itself.
  * - `edited`: the file is not what its step wrote.
- * - `unfinished`: its step was stopped, or is running, and has replaced it already.
- * - `given`: no step made it; or it is a question file that was edited, which is its user's to change.
+ * - `unfinished`: its step was stopped or is still running, and has already replaced it.
+ * - `given`: no step made it, or it is an edited question file, which users may change.
  * - `missing`: there is no such file.
  */
-export type FileState = "current" | "stale" | "edited" | "unfinished" | "given" | "missing";
+type FileState = "current" | "stale" | "edited" | "unfinished" | "given" | "missing";
 
-/** A file of a study with all that it was made of. */
+/** A file of a study with all that it was made from. */
 export interface ChainFile {
   readonly path: string;
-  /** Relative to the study's folder where a manifest tells it, else the path. */
+  /** Relative to the study's folder if a manifest names it, else the path. */
   readonly name: string;
   readonly state: FileState;
-  /** Why it is not current; empty where it is. */
+  /** Why it is not current; empty if it is. */
   readonly reasons: readonly string[];
   /** The step that made it, and when its manifest was written; null for a file that is given or missing. */
   readonly maker: { readonly step: string; readonly manifestPath: string; readonly madeAt: Date } | null;
-  /** What it was made of, as its manifest has it. */
+  /** What it was made from, according to its manifest. */
   readonly inputs: readonly { readonly sha256: string; readonly file: ChainFile }[];
 }
 
-/** Reads where files come from; each file is hashed once in its life, so it is for one step or one look. */
+/** Reads where files come from. Each file is hashed once per instance, so an instance serves one step or one inspection. */
 export interface Chain {
   /** SHA-256 of a file that exists, lower-case hex. */
   fingerprint(path: string): Promise<string>;
@@ -43,7 +43,7 @@ export interface Chain {
 
 /**
  * Reads the chain of files behind a file from the manifests beside them. A manifest names files relative to its
- * study's folder, which it tells by the name it has for its own main output, so chains may cross studies and shards.
+ * study's folder, which follows from its name for its own main output, so chains may cross studies and shards.
  */
 export function openChain(): Chain {
   const hashes = new Map<string, Promise<string>>();
@@ -66,7 +66,7 @@ export function openChain(): Chain {
       return { path, name, state: "missing", reasons: ["it is gone"], maker: null, inputs: [] };
     if (maker === undefined) {
       const killed = (await readRunState(path)) !== null;
-      const reasons = killed ? ["the step that makes it was stopped, or is running"] : [];
+      const reasons = killed ? ["the step that makes it was stopped or is still running"] : [];
       return { path, name, state: killed ? "unfinished" : "given", reasons, maker: null, inputs: [] };
     }
     const { manifest, manifestPath, madeAt } = maker;
@@ -74,10 +74,10 @@ export function openChain(): Chain {
     if (maker.outputs.get(path) !== hash) {
       const running = await readRunState(maker.main);
       if (running !== null) {
-        const reasons = [`\`sep ${manifest.step}\` was stopped, or is running, and has replaced it`];
+        const reasons = [`\`sep ${manifest.step}\`, which was stopped or is still running, has replaced it`];
         return { ...own, state: "unfinished", reasons, inputs: [] };
       }
-      // the questions are their user's to edit; what was made of them before is stale then
+      // users may edit question files; what was made from earlier questions is then stale
       if (manifest.step === "prepare") return { ...own, state: "given", reasons: [], inputs: [] };
       const reasons = [`it was edited since \`sep ${manifest.step}\` made it`];
       return { ...own, state: "edited", reasons, inputs: [] };
@@ -104,7 +104,7 @@ export function openChain(): Chain {
 export const isCurrent = ({ state }: ChainFile): boolean => state === "current" || state === "given";
 
 /**
- * Holds files against what they were made of, along the whole chain, before anything is made of them.
+ * Checks files against what they were made from, along the whole chain, before anything is made from them.
  * @param reader the step or command that is about to read them
  * @throws SepError `stale-input` that names the steps to run again
  */
@@ -122,11 +122,11 @@ export async function requireCurrent(
   const what = describeCauses(stale, conflict);
   throw new SepError(
     "stale-input",
-    `\`sep ${reader}\` was about to read files that do not go together: ${what}. ${describeRemedy(stale, conflict)}`,
+    `\`sep ${reader}\` was about to read files that do not belong together: ${what}. ${describeRemedy(stale, conflict)}`,
   );
 }
 
-/** Files and all that they were made of, each once and after its own inputs. */
+/** Files and all that they were made from, each once and after its own inputs. */
 export function listChain(files: readonly ChainFile[]): ChainFile[] {
   const listed = new Set<ChainFile>();
   const add = (file: ChainFile): void => {
@@ -143,7 +143,7 @@ interface Conflict {
   readonly readers: readonly ChainFile[];
 }
 
-/** A file that is gone still has to have been the same for all that was made of it. */
+/** A file that no longer exists must still have been the same for everything made from it. */
 function findConflict(files: readonly ChainFile[]): Conflict | null {
   const versions = new Map<string, Map<string, ChainFile>>();
   for (const reader of files) {
@@ -157,7 +157,7 @@ function findConflict(files: readonly ChainFile[]): Conflict | null {
   return null;
 }
 
-/** The files whose own inputs or bytes are wrong come first; that others follow from them goes without saying. */
+/** Only the files whose own inputs or bytes are wrong; that others follow from them need not be said. */
 function describeCauses(stale: readonly ChainFile[], conflict: Conflict | null): string {
   const isCause = ({ state, inputs }: ChainFile): boolean =>
     state !== "stale" || inputs.every(({ file }) => file.state === "missing" || isCurrent(file));
@@ -166,7 +166,7 @@ function describeCauses(stale: readonly ChainFile[], conflict: Conflict | null):
   );
   if (conflict !== null) {
     const readers = conflict.readers.map(({ name }) => name).join(" and ");
-    causes.push(`${readers} were made of two versions of ${conflict.name}, which is gone`);
+    causes.push(`${readers} were made from different versions of ${conflict.name}, which no longer exists`);
   }
   return listShortly(causes, { most: MOST_CAUSES, separator: "; " });
 }
@@ -191,7 +191,7 @@ function describeRemedy(stale: readonly ChainFile[], conflict: Conflict | null):
       ? ""
       : ` To use ${edited.name} as it is, as a file of your own, delete ${edited.maker.manifestPath}.`;
   const again = steps.length === 0 ? "Run the step that makes it" : `Run ${joinSteps(steps)} again`;
-  return `${again}, or \`sep run\`, which makes anew whatever is stale.${keep} \`sep status\` shows the whole chain.`;
+  return `${again}, or \`sep run\`, which makes everything again that is stale.${keep} \`sep status\` shows the whole chain.`;
 }
 
 function joinSteps(steps: readonly string[]): string {
@@ -244,7 +244,7 @@ function once<Value>(
 }
 
 /**
- * Every file of a study that is there, in the order of the steps, with where it comes from and whether it still
+ * Every existing file of a study, in the order of the steps, with where it comes from and whether it still
  * follows from that.
  */
 export async function inspectStudy(workspace: Workspace): Promise<readonly ChainFile[]> {

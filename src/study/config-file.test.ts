@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readConfig, writeConfig } from "./config-file.ts";
-import { DATASET, DATASET_LAYER, TRAIN, TRAIN_POSITIONS } from "./settings/probes.ts";
+import { DATASET_LAYER, DATASET_SETTINGS, TRAIN_POSITIONS, TRAIN_SETTINGS } from "./settings/probes.ts";
 import { flag, redescribe, resolveSettings } from "./settings/setting.ts";
 import { STUDY, settingsSchema } from "./settings/study.ts";
 import { openWorkspace } from "./workspace.ts";
@@ -37,8 +37,11 @@ describe("readConfig", () => {
 
   it("passes over what a step does not have, or has with another meaning", async () => {
     const path = await put("runs: 5\nlayer: best\npositions: all\nseed: 7\nwindow: 2\n");
-    expect(await readConfig(path, { ...DATASET, ...DATASET_LAYER })).toEqual({});
-    expect(await readConfig(path, { ...TRAIN, ...TRAIN_POSITIONS })).toEqual({ layer: "best", window: 2 });
+    expect(await readConfig(path, { ...DATASET_SETTINGS, ...DATASET_LAYER })).toEqual({});
+    expect(await readConfig(path, { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS })).toEqual({
+      layer: "best",
+      window: 2,
+    });
   });
 
   it.each([
@@ -51,8 +54,14 @@ describe("readConfig", () => {
     ["probe: svm", /probe is "svm", expected logistic, ridge, mean-difference or mlp\./],
     ["positions: middle", /positions is "middle", expected all, or a list of some of before-generation, /],
     ["c: 0", /c is 0, expected cv or a number > 0\./],
-    ["- 1", /holds no settings, expected lines such as/],
-    ["runs: [", /is not YAML/],
+    ["- 1", /contains no settings, expected lines such as/],
+    ["runs: [", /is not YAML: [^\n]*\.$/],
+    ["runs: .nan", /runs is NaN, expected an integer >= 1/],
+    ["temperature: .inf", /temperature is Infinity, expected a number >= 0/],
+    [
+      `a: &a [1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nruns: [*c,*c,*c]`,
+      /cannot be read as settings: Excessive alias count/,
+    ],
   ])("refuses %s", async (content, message) => {
     await expect(readConfig(await put(content), STUDY)).rejects.toMatchObject({
       code: "bad-option",

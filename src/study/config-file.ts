@@ -8,18 +8,19 @@ import { readIfThere } from "../store/read-file.ts";
 import { removeLeftovers, writeAtomic } from "../store/write-atomic.ts";
 import { findSecrets } from "../text/find-secrets.ts";
 import { createRedactor, redactStrings } from "../text/redact.ts";
+import { showShortly } from "../text/shorten.ts";
 import { suggestName } from "../text/suggest-name.ts";
 import { describeExpected, describeSetting, type Settings, toFlag } from "./settings/setting.ts";
 import { STUDY, type StudySettings } from "./settings/study.ts";
 import { readTool } from "./step.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** Key under which a written file says how it came about; a reader passes it over. */
+/** Key under which a written file records its provenance; readers ignore it. */
 const PROVENANCE = "provenance";
 
 /**
  * Settings of a file for `--config`: YAML or JSON, each under the name of its option, `max-new-tokens: 512`. A setting of
- * `sep run` that the step does not have, or has with another meaning, is left out, so that one file serves all steps of a
+ * `sep run` that the step does not have, or that has another meaning there, is left out, so that one file serves all steps of a
  * study; null is a setting that is not given.
  * @param settings those of the step that reads the file
  * @throws SepError `bad-option` with the file, the name, the value and what is expected; `missing-input`
@@ -33,12 +34,12 @@ export async function readConfig<S extends Settings>(
     throw new SepError("missing-input", `There is no ${path}. Give --config a YAML or JSON file.`);
   const document = parseDocument(text);
   const [error] = document.errors;
-  if (error !== undefined) throw new SepError("bad-option", `${path} is not YAML: ${error.message}`);
+  if (error !== undefined) throw new SepError("bad-option", `${path} is not YAML: ${firstLineOf(error)}.`);
   if (document.contents !== null && !isMap(document.contents))
-    throw new SepError("bad-option", `${path} holds no settings, expected lines such as "runs: 10".`);
+    throw new SepError("bad-option", `${path} contains no settings, expected lines such as "runs: 10".`);
   const own = Object.keys(settings).filter((name) => settings[name]?.meta()?.inFile !== false);
   const nameOf = new Map([...Object.keys(STUDY), ...own].map((name) => [toFlag(name), name]));
-  const content = document.toJS() as Readonly<Record<string, unknown>>;
+  const content = toValues(path, document);
   const values: Record<string, unknown> = {};
   for (const { key } of document.contents?.items ?? []) {
     const flag = String(isScalar(key) ? key.value : key);
@@ -53,11 +54,24 @@ export async function readConfig<S extends Settings>(
     else if (!ofStudy?.safeParse(value).success)
       throw new SepError(
         "bad-option",
-        `${path}: ${flag} is ${JSON.stringify(value)}, expected ${describeExpected((schema ?? ofStudy)!, "value")}.`,
+        `${path}: ${flag} is ${typeof value === "number" ? value : showShortly(value)}, expected ${describeExpected((schema ?? ofStudy)!, "value")}.`,
       );
   }
   return values;
 }
+
+/** @throws SepError `bad-option` for aliases that are undefined or expand too often */
+function toValues(path: string, document: Document.Parsed): Readonly<Record<string, unknown>> {
+  try {
+    return document.toJS() as Readonly<Record<string, unknown>>;
+  } catch (cause) {
+    throw new SepError("bad-option", `${path} cannot be read as settings: ${firstLineOf(cause)}.`, { cause });
+  }
+}
+
+/** The parser shows the place in the lines below. */
+const firstLineOf = (error: unknown): string =>
+  ((error as Error).message.split("\n")[0] as string).replace(/[.:]$/, "");
 
 function unknownKey(path: string, key: string, flags: readonly string[]): SepError {
   const suggestion = suggestName(toFlag(key), flags);
@@ -65,14 +79,14 @@ function unknownKey(path: string, key: string, flags: readonly string[]): SepErr
   return new SepError("bad-option", `${path}: there is no setting ${key}.${guess} docs/cli.md lists them.`);
 }
 
-export interface WriteConfigOptions {
+interface WriteConfigOptions {
   readonly command?: readonly string[] | undefined;
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /**
- * Writes all settings of a run, defaults included, as a file that `--config` reads, with what ran it and when. No step reads
- * it and no manifest names it, so that it makes nothing stale.
+ * Writes all settings of a run, defaults included, as a file that `--config` reads, with its provenance. No step reads
+ * it and no manifest names it, so it makes nothing stale.
  */
 export async function writeConfig(
   workspace: Workspace,
@@ -103,8 +117,8 @@ export async function writeConfig(
   await writeAtomic(workspace.config, HEAD + document.toString({ lineWidth: 0 }));
 }
 
-const HEAD = `# All settings of the last \`sep run\` here; null is one that was not given, with what holds then.
-# \`sep run --config FILE\` takes them; options on the command line come before the file.
+const HEAD = `# All settings of the last \`sep run\` in this folder. null is a setting that was not given; the comment says what applies then.
+# Use them with \`sep run --config FILE\`; options on the command line take precedence.
 `;
 
 function readRuntimeVersion(): string {

@@ -21,18 +21,18 @@ export interface StepDefinition {
   readonly part: string;
   /** Paths; all must exist. */
   readonly inputs: readonly string[];
-  /** Paths, the main output first; its manifest and lock stand beside it. */
+  /** Paths, the main output first; its manifest and lock are beside it. */
   readonly outputs: readonly string[];
   readonly settings: Readonly<Record<string, Json>>;
   /**
-   * What to do when outputs exist that other settings or inputs made: "redo" for steps that are cheap to run
+   * What to do with outputs that were made with other settings or from other inputs: "redo" for steps that are cheap to run
    * again, "refuse" for those whose work would be lost.
    */
   readonly whenStale: "redo" | "refuse";
-  /** Whether the existing outputs are a part of what is asked for now, so that the body can build on them. */
+  /** Whether the existing outputs are part of what is now requested, so that the body can build on them. */
   readonly extendsPrevious?: (previous: Manifest) => boolean;
   /**
-   * Throws what the body would refuse, without writing anything; called where a run is only planned.
+   * Throws what the body would throw, without writing anything; called when a run is only planned.
    * @throws SepError
    */
   readonly check?: () => Promise<void>;
@@ -42,8 +42,8 @@ export interface StepDefinition {
 
 /**
  * What a step would do.
- * - `make`: its outputs are not there.
- * - `extend`: they are a part of what is asked for.
+ * - `make`: its outputs do not exist.
+ * - `extend`: they are part of what is requested.
  * - `redo`: they are replaced.
  * - `keep`: they are current.
  */
@@ -54,13 +54,13 @@ export interface PlannedStep {
   readonly step: StepName;
   readonly part: string;
   readonly action: StepAction;
-  /** Why outputs that are there are extended or replaced. */
+  /** Why existing outputs are extended or replaced. */
   readonly reasons: readonly string[];
   /** Absolute paths. */
   readonly outputs: readonly string[];
 }
 
-/** What steps would do one after the other, as far as it is known; nothing of it has been written. */
+/** What steps would do in sequence, as far as it is known; nothing has been written. */
 export interface StepPlan {
   readonly steps: PlannedStep[];
 }
@@ -69,14 +69,14 @@ export interface StepPlan {
 export const isPending = ({ steps }: StepPlan, path: string): boolean =>
   steps.some(({ action, outputs }) => action !== "keep" && outputs.includes(path));
 
-export interface StepDecision {
+interface StepDecision {
   readonly action: StepAction;
   readonly reasons: readonly string[];
   /** Path (relative to the workspace) -> SHA-256. */
   readonly inputs: Readonly<Record<string, string>>;
   /** null if there is none, or if it does not count because of `force`. */
   readonly previous: Manifest | null;
-  /** How far a run got that was killed; null if none was. */
+  /** How far a killed run had come; null if none was killed. */
   readonly killed: RunState | null;
 }
 
@@ -87,8 +87,8 @@ interface DecideOptions {
 }
 
 /**
- * Decides what a step is to do, and refuses what it must not do. Reads only. In a plan, inputs that earlier steps
- * will write are taken to be other files than those that are there.
+ * Decides what a step does, and refuses what it must not do. Only reads. In a plan, inputs that earlier steps
+ * will write are assumed to differ from the existing files.
  * @throws SepError `missing-input`, `stale-input`, `output-differs`
  */
 export async function decideStep(
@@ -103,7 +103,7 @@ export async function decideStep(
   await requireCurrent(there, step, chain);
   const inputs: Record<string, string> = {};
   for (const path of paths)
-    inputs[name(path)] = there.includes(path) ? await chain.fingerprint(path) : "still to be made";
+    inputs[name(path)] = there.includes(path) ? await chain.fingerprint(path) : "not made yet";
 
   const killed = await readRunState(main);
   if (!force && killed === null) await refuseForeignOutputs(workspace, step, outputs);
@@ -120,21 +120,21 @@ export async function decideStep(
   const reasons = [
     ...staleReasons(previous, { settings, inputs }),
     ...gone.map((path) => `${name(path)} is gone`),
-    ...replaced.map((path) => `${name(path)} is of a run that was stopped`),
+    ...replaced.map((path) => `${name(path)} belongs to a run that was stopped`),
   ];
   if (reasons.length === 0) return { ...decided, action: "keep", reasons };
   const extendable = extendsPrevious?.(previous) ?? false;
   if (whenStale === "refuse" && !extendable && !gone.includes(main)) {
     throw new SepError(
       "output-differs",
-      `${name(main)} was made differently: ${listShortly(reasons, LIST_OF_REASONS)}. Use --force to replace it, or --out for another folder.`,
+      `${name(main)} was made differently: ${listShortly(reasons, LIST_OF_REASONS)}. Use --force to replace it, or choose another folder with --out.`,
     );
   }
   return { ...decided, action: extendable ? "extend" : "redo", reasons };
 }
 
 /**
- * Outputs that a step did not write, or that were edited since, are never replaced unasked.
+ * Outputs that a step did not write, or that were edited since, are never replaced without `--force`.
  * @throws SepError `output-differs`
  */
 export async function refuseForeignOutputs(
@@ -151,25 +151,30 @@ export async function refuseForeignOutputs(
   }
 }
 
-/** A step may have dozens of outputs; nobody reads so many reasons. */
+/** A step may have dozens of outputs, and nobody reads so many reasons. */
 export const LIST_OF_REASONS = { most: 8, separator: "; " } as const;
 
-/** @throws SepError `missing-input` */
-export async function requireInput(path: string, step: StepName): Promise<void> {
+/**
+ * @param reader the step or command that is about to read the file
+ * @throws SepError `missing-input`
+ */
+export async function requireInput(path: string, reader: string): Promise<void> {
   if (await fileExists(path)) return;
-  throw new SepError("missing-input", describeMissing(path, step));
+  throw new SepError("missing-input", describeMissing(path, reader));
 }
 
-function describeMissing(path: string, step: StepName): string {
+function describeMissing(path: string, reader: string): string {
   const producer = producerOf(path);
   if (producer === null)
-    return `\`sep ${step}\` reads ${path}, which does not exist. Give a file that is there.`;
+    return `\`sep ${reader}\` reads ${path}, which does not exist. Give a file that exists.`;
   const reads =
-    producer === step ? `${path} does not exist` : `\`sep ${step}\` reads ${path}, which does not exist`;
+    producer === `sep ${reader}`
+      ? `${path} does not exist`
+      : `\`sep ${reader}\` reads ${path}, which does not exist`;
   return `${reads}: \`${producer}\` writes it. Run \`${producer}\` first, or all steps with \`sep run\`.`;
 }
 
-/** Path as manifests have it -> SHA-256. */
+/** Path as in manifests -> SHA-256. */
 export async function fingerprintAll(
   paths: readonly string[],
   name: (path: string) => string,

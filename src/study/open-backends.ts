@@ -1,22 +1,15 @@
 import type { Backend, BackendWith } from "../backends/backend.ts";
 import { isBackendFile, loadBackend } from "../backends/load-backend.ts";
 import { openLocal } from "../backends/local/local-backend.ts";
-import type { OpenModelOptions } from "../backends/local/open-model.ts";
 import { openNnsight } from "../backends/nnsight/open-nnsight.ts";
 import { openVllm, type VllmChoice } from "../backends/vllm/open-vllm.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
+import type { LoadModelOptions } from "../checkpoint/load-model.ts";
 import type { Device } from "../checkpoint/resolve-device.ts";
 import { type DeviceChoice, MODEL_DTYPES, type ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
-import {
-  ENGINE,
-  type MODEL,
-  NNSIGHT,
-  type VLLM,
-  VLLM_DTYPES,
-  type VLLM_SERVER,
-} from "./settings/backends.ts";
-import { resolveSettings, type SettingsOutput, toFlag } from "./settings/setting.ts";
+import { type ENGINE, MODEL, type NNSIGHT, VLLM, VLLM_DTYPES, VLLM_SERVER } from "./settings/backends.ts";
+import { defaultOf, type Settings, type SettingsOutput, toFlag } from "./settings/setting.ts";
 import type { StudySettings } from "./settings/study.ts";
 import type { StepEvent } from "./step.ts";
 
@@ -24,18 +17,18 @@ type ModelSettings = SettingsOutput<Omit<typeof MODEL, "backend">>;
 type ServerSettings = SettingsOutput<typeof VLLM & typeof VLLM_SERVER> &
   Partial<Pick<StudySettings, "vllmApi" | "vllmStates" | "vllmStatesUrl">>;
 
-/** What decides where a model runs; settings of nnsight only where it can be chosen. */
-export type BackendSettings = ModelSettings &
+/** What decides where a model runs; settings of nnsight only if it can be chosen. */
+type BackendSettings = ModelSettings &
   ServerSettings &
   Partial<SettingsOutput<typeof NNSIGHT>> &
   Partial<Pick<StudySettings, "layers">> & { readonly backend: string };
 
-export interface OpenBackendSettings {
-  /** Folder of the study, for the logs of servers that are started. */
+interface OpenBackendSettings {
+  /** Folder of the study, for the logs of started servers. */
   readonly root: string;
   readonly hub?: HubOptions | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** What it is opened for. */
+  /** The step that it is opened for. */
   readonly step: "generate" | "trace";
 }
 
@@ -48,7 +41,6 @@ export async function* openBackend(
   { root, hub, signal, step }: OpenBackendSettings,
 ): AsyncGenerator<StepEvent, Backend> {
   const { backend, model, layers = "all" } = settings;
-  checkNnsight(settings);
   if (isBackendFile(backend)) {
     const open = await loadBackend(backend);
     return yield* open(model, { root, layers, hub, signal });
@@ -63,15 +55,12 @@ export async function* openBackend(
   return yield* openEngine(settings, { hub, signal, step });
 }
 
-/** Whether a name of `--backend` means the local engine. */
-export const isLocal = (backend: string): boolean => backend === "local" || backend === "hf";
-
 export interface OpenEngineOptions extends Omit<OpenBackendSettings, "root"> {
-  /** What the settings' own `device` has been resolved to, if it has. */
+  /** What `device` of the settings has been resolved to, if it has. */
   readonly device?: DeviceChoice | Device | undefined;
 }
 
-/** The local engine, which samples answers and reads states; notes what a dtype that it does not have means here. */
+/** The local engine, which samples answers and reads states; a note says what an unsupported dtype means here. */
 export async function* openEngine(
   settings: ModelSettings,
   { hub, device = settings.device, signal, step }: OpenEngineOptions,
@@ -93,12 +82,12 @@ export async function* openEngine(
 
 const BYTES_PER_GIB = 2 ** 30;
 
-/** How the local engine is to run a model, in its own units. */
+/** Options of the local engine, in its own units. */
 export const engineOptionsOf = ({
   device,
   threads,
   memory,
-}: SettingsOutput<typeof ENGINE>): Pick<OpenModelOptions, "device" | "threads" | "memoryBytes"> => ({
+}: SettingsOutput<typeof ENGINE>): Pick<LoadModelOptions, "device" | "threads" | "memoryBytes"> => ({
   device,
   threads,
   memoryBytes: memory === undefined ? undefined : memory * BYTES_PER_GIB,
@@ -110,20 +99,16 @@ export const localDtypeOf = (dtype: ModelSettings["dtype"]): ModelDtype =>
 
 /**
  * The vLLM servers that the settings name or start; null for another backend.
- * @throws SepError `bad-option` for a dtype that vLLM does not have, or a server to start beside ones that run
+ * @throws SepError `bad-option` for a dtype that vLLM does not have, or if a server is to be started besides running ones
  */
 function describeVllm(
   settings: ServerSettings & { readonly backend: string; readonly dtype: ModelSettings["dtype"] },
 ): VllmChoice | null {
-  const { backend, launch, vllmUrl: urls, dtype, vllmTimeout: seconds } = settings;
-  if (launch && (backend !== "vllm" || urls !== undefined))
-    throw new SepError(
-      "bad-option",
-      `Got --launch with ${urls === undefined ? `--backend ${backend}` : `--vllm-url ${urls}`}, expected --backend vllm and no server's address: it starts one.`,
-    );
+  const { backend, vllmUrl: urls, dtype, vllmTimeout: seconds } = settings;
   if (backend !== "vllm") return null;
   if (dtype !== undefined && !(VLLM_DTYPES as readonly string[]).includes(dtype))
     throw new SepError("bad-option", `Got --dtype ${dtype} with vLLM, expected ${VLLM_DTYPES.join(", ")}.`);
+  if (urls !== undefined) refuseServerSettings(settings, urls);
   return {
     urls,
     statesUrls: settings.vllmStatesUrl,
@@ -136,7 +121,18 @@ function describeVllm(
   };
 }
 
-/** How a vLLM server is to be started, in the words of its own command. */
+/** A running server already has its own settings. */
+function refuseServerSettings(settings: Readonly<Record<string, unknown>>, urls: string): void {
+  const ofServers: Settings = { launch: VLLM.launch, dtype: MODEL.dtype, ...VLLM_SERVER };
+  for (const [name, schema] of Object.entries(ofServers))
+    if (settings[name] !== defaultOf(schema))
+      throw new SepError(
+        "bad-option",
+        `Got --${toFlag(name)} with --vllm-url ${urls}, but only a vLLM server that sep starts uses it. Omit one of the two.`,
+      );
+}
+
+/** Options of a vLLM server to be started, named as by its own command. */
 export const serverOptionsOf = (
   settings: SettingsOutput<typeof VLLM_SERVER> & { readonly dtype: string | undefined },
 ): NonNullable<VllmChoice["serve"]> => ({
@@ -148,7 +144,7 @@ export const serverOptionsOf = (
   maxModelLength: settings.maxModelLen,
 });
 
-/** What both PyTorch and `--dtype` know. */
+/** The dtypes that both PyTorch and `--dtype` have. */
 const TORCH_DTYPES = ["auto", "float32", "bfloat16", "float16"] as const;
 
 function torchDtypeOf(asked: ModelSettings["dtype"] = "float32"): string {
@@ -157,24 +153,5 @@ function torchDtypeOf(asked: ModelSettings["dtype"] = "float32"): string {
   throw new SepError(
     "bad-option",
     `Got --dtype ${asked} with --backend nnsight, expected ${TORCH_DTYPES.join(", ")}.`,
-  );
-}
-
-/** @throws SepError `bad-option` for settings of nnsight with another backend, and of the engine with nnsight */
-function checkNnsight(settings: BackendSettings): void {
-  if (settings.ndif === undefined) return; // not a step that can choose it
-  const { backend: _chosen, ...own } = NNSIGHT;
-  const differing = <Name extends string>(defaults: { readonly [N in Name]: unknown }): Name | undefined =>
-    (Object.keys(defaults) as Name[]).find(
-      (name) => (settings as Readonly<Record<string, unknown>>)[name] !== defaults[name],
-    );
-  const isNnsight = settings.backend === "nnsight";
-  const idle = differing<string>(resolveSettings(isNnsight ? ENGINE : own, {}));
-  if (idle === undefined) return;
-  throw new SepError(
-    "bad-option",
-    isNnsight
-      ? `Got --${toFlag(idle)} with --backend nnsight, which does not read it. Its device is --nnsight-device.`
-      : `Got --${toFlag(idle)}, which only --backend nnsight reads.`,
   );
 }

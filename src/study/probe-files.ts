@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { SepError } from "../errors.ts";
 import { encodeProbe } from "../probes/encode-probe.ts";
-import { encodeForeignProbe, type ProbeExportFormat } from "../probes/export/export-probe.ts";
+import { encodeForeignProbe, type ProbeExportFormat } from "../probes/export-probe.ts";
 import { parseStoredProbe, requireTrained } from "../probes/parse-probe.ts";
 import type { Probe, UntrainedProbe } from "../probes/probe.ts";
 import { type ProbeDataset, parseDatasetArrays, toDatasetArrays } from "../probes/probe-dataset.ts";
@@ -23,7 +23,7 @@ export async function saveProbe(path: string, probe: Probe | UntrainedProbe): Pr
 
 /**
  * Reads a probe and its weights.
- * @throws SepError `missing-input`, `bad-artefact` if the file is no probe or its weights were changed, `one-class`
+ * @throws SepError `missing-input`, `bad-artefact` if the file is not a probe or its weights were changed, `one-class`
  * if it could not be trained
  */
 export async function loadProbe(path: string): Promise<Probe> {
@@ -46,7 +46,7 @@ export async function writeProbeDataset(path: string, dataset: ProbeDataset): Pr
 
 /**
  * Reads a split.
- * @throws SepError `bad-artefact` if a key is missing or its length is not that of the others
+ * @throws SepError `bad-artefact` if a key is missing or its length differs from the others
  */
 export const readProbeDataset = async (path: string): Promise<ProbeDataset> =>
   parseDatasetArrays(await readNpz(path), path);
@@ -55,7 +55,7 @@ export const readProbeDataset = async (path: string): Promise<ProbeDataset> =>
  * Writes a probe for others to use.
  * @param path of the file; of `portable`, the JSON file, whose weights go beside it
  * @returns the files that were written
- * @throws SepError `bad-option` for a name that does not end in `.json` where that is to be `portable`, or a kind that
+ * @throws SepError `bad-option` for a `portable` name that does not end in `.json`, or a kind that
  *   the format cannot hold
  */
 export async function exportProbe(
@@ -76,7 +76,7 @@ export async function exportProbe(
   return [path, weightsPathOf(path)];
 }
 
-/** Where a probe goes when it is exported to a file that is not named: the probe's own name with another ending. */
+/** The default path of an exported probe: the probe's own name with another ending. */
 export const exportPathOf = (path: string, format: ProbeExportFormat): string =>
   `${path.replace(/\.json$/, "")}${EXPORT_ENDINGS[format]}`;
 
@@ -87,12 +87,12 @@ const EXPORT_ENDINGS = {
   "sklearn-json": ".sklearn.json",
 } as const satisfies Record<ProbeExportFormat, string>;
 
-/** The weights lie beside the JSON file, under the name that is in it. @returns null where it has none */
+/** The weights are beside the JSON file, under the name given in it. @returns null if it has none */
 async function findWeights(path: string, json: string): Promise<string | null> {
   try {
     const { weights, kind } = JSON.parse(json) as { weights?: { file?: unknown }; kind?: unknown };
     const isThere = kind !== "untrained" && typeof weights?.file === "string";
-    // a name, never a way out of the folder: the file may come from somebody else
+    // a name and never a path out of the folder, since the file may come from somebody else
     return isThere ? join(dirname(path), basename(weights.file as string)) : null;
   } catch {
     return null; // whoever parses it says what is wrong

@@ -3,16 +3,16 @@ import type { RunRecord } from "../samples/run-record.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
 import { listShortly } from "../text/shorten.ts";
 
-/** Words of each question, by its id. */
+/** The text of each question, by its id. */
 type QuestionTexts = ReadonlyMap<string, string>;
 
 /** Which questions of a set are duplicates of one another. */
 export interface DuplicateGroups {
-  /** Of each question that has duplicates, the least of their ids. */
+  /** For each question that has duplicates, the smallest of their ids. */
   readonly groupOf: ReadonlyMap<string, string>;
-  /** Questions that are the same as another of the set but for spelling, the first of each kind not counted. */
+  /** Questions that are the same as another of the set except for spelling; the first of each group is not counted. */
   readonly sameCount: number;
-  /** Further ones that are nearly the same. */
+  /** Further near-duplicates. */
   readonly nearCount: number;
 }
 
@@ -26,8 +26,8 @@ export function groupDuplicates(texts: QuestionTexts): DuplicateGroups {
 }
 
 /**
- * The questions of a set that another asks as well, in the same words or nearly: those that a group of both sets' questions
- * joins to one of the other.
+ * The questions of a set that another set also has, word for word or nearly so: those that a group over both sets
+ * joins with a question of the other.
  * @returns ids, in the order of `texts`
  */
 export function findShared(texts: QuestionTexts, others: Iterable<string>): readonly string[] {
@@ -36,7 +36,7 @@ export function findShared(texts: QuestionTexts, others: Iterable<string>): read
   return [...texts.keys()].filter((_, place) => firstOf[known.length + place]! < known.length);
 }
 
-/** One run of each question, which says what was asked. */
+/** One run per question, which has the question's text. */
 export function firstRuns(runs: readonly RunRecord[]): readonly RunRecord[] {
   const first = new Map<string, RunRecord>();
   for (const run of runs) if (!first.has(run.question_id)) first.set(run.question_id, run);
@@ -44,8 +44,8 @@ export function firstRuns(runs: readonly RunRecord[]): readonly RunRecord[] {
 }
 
 /**
- * What the questions of one or more sets ask. Runs of other tools have it only among the other words of their prompts; what
- * all prompts of all sets begin and end with is taken off, which leaves those that are the same the same.
+ * The texts of the questions of one or more sets. Runs of other tools have them only within their prompts; the text that
+ * all prompts of all sets begin and end with is removed, which keeps equal prompts equal.
  * @param sets runs of each
  */
 export function questionTexts(...sets: readonly (readonly RunRecord[])[]): readonly QuestionTexts[] {
@@ -63,7 +63,7 @@ const lacksQuestion = ({ question }: RunRecord): boolean => question === undefin
 const wordsOf = ({ prompt }: RunRecord): readonly string[] =>
   prompt.split(/\s+/).filter((word) => word !== "");
 
-/** How many words all prompts begin and end with; none where one of them would be left without any. */
+/** How many words all prompts begin and end with; 0 if a prompt would be left without words. */
 function findTemplate(prompts: readonly (readonly string[])[]): {
   readonly start: number;
   readonly end: number;
@@ -83,7 +83,7 @@ function findTemplate(prompts: readonly (readonly string[])[]): {
   return start + end === shortest ? { start: 0, end: 0 } : { start, end };
 }
 
-/** @param about whose duplicates, where the step does not say it: "math: " */
+/** @param about prefix that names the set if the step does not: "math: " */
 export function warnOfDuplicates(
   { groupOf, sameCount, nearCount }: DuplicateGroups,
   about = "",
@@ -100,5 +100,5 @@ export function warnOfDuplicates(
   ];
 }
 
-/** The first few of some questions, and how many more. */
+/** The first few of some questions, and how many more there are. */
 export const nameSome = (ids: readonly string[]): string => listShortly(ids.map((id) => JSON.stringify(id)));

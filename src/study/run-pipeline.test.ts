@@ -26,7 +26,7 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 
 describe("runPipeline refuses before it writes", () => {
   it("fewer questions than were answered", async () => {
-    await leavesAsItIs(runPipeline(study, { ...STUDY, limit: 10 }), /answers that are not asked for/);
+    await leavesAsItIs(runPipeline(study, { ...STUDY, limit: 10 }), /answers more than requested/);
   });
 
   it("other settings of what takes long", async () => {

@@ -9,16 +9,16 @@ import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import { openStages, type Stage, type StudyControl } from "./study-stages.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** A whole study: the settings of `docs/cli.md`, by their names without dashes in camel case. Each has a default. */
+/** A whole study: the settings of `docs/cli.md`, under their names in camel case. Each has a default. */
 export interface RunPipelineOptions extends StudyOptions, Omit<StudyControl, "plan"> {
   /** The command line that asks for the run, for `artifacts/config.yaml`. */
   readonly command?: readonly string[] | undefined;
 }
 
 /**
- * All seven steps and the report, one after the other: questions, answers, entropies, hidden states, data sets,
- * probes, evaluation. Steps whose outputs are current are skipped, so a second run goes on where the first one stopped.
- * What any step would refuse to do is refused before the first one writes anything.
+ * All seven steps and the report, in sequence: questions, answers, entropies, hidden states, data sets,
+ * probes, evaluation. Steps whose outputs are current are skipped, so a second run resumes where the first one stopped.
+ * What any step would refuse is refused before the first one writes anything.
  * @returns the result of each part of each step, in order
  * @throws SepError as the steps do; the signal's reason when it is aborted between steps
  */
@@ -44,7 +44,7 @@ export async function* runPipeline(
 
 /**
  * What {@link runPipeline} would do with the same options. Nothing is written into the workspace; a model may be
- * downloaded into its cache, since its files tell whether what was made with it is current.
+ * downloaded into its cache, since its files decide whether what was made with it is current.
  * @throws SepError where `runPipeline` would refuse before it writes
  */
 export async function* planPipeline(
@@ -64,7 +64,7 @@ export async function* planPipeline(
 }
 
 /**
- * Adds to a plan what a stage would do. One whose inputs are yet to be made is made whatever its settings are; before
+ * Adds to a plan what a stage would do. A stage whose inputs do not exist yet is always run; before
  * a run, one that only ever redoes its work is asked no more than whether it would have to replace files that are
  * not its own.
  */

@@ -20,13 +20,13 @@ import {
 } from "./decide-step.ts";
 import type { StepName, Workspace } from "./workspace.ts";
 
-/** What an event is about: a step, or what comes before a step can run. */
+/** What an event is about: a step, or what must happen before a step can run. */
 export type ActivityName = StepName | OpeningEvent["step"];
 
 /** What a running step reports; the progress bar, the notebook and the server all render these. */
 export type StepEvent =
   | ProgressEvent<ActivityName>
-  /** What each of the estimates that were asked for took. */
+  /** The cost of each requested measure. */
   | {
       readonly kind: "estimates";
       readonly step: ActivityName;
@@ -41,7 +41,7 @@ export type StepEvent =
       readonly warning: ManifestWarning;
     };
 
-/** What a step did, or would do where it was only planned. */
+/** What a step did, or would do if it was only planned. */
 export interface StepResult {
   readonly step: StepName;
   readonly part: string;
@@ -52,7 +52,7 @@ export interface StepResult {
   readonly warnings: readonly ManifestWarning[];
 }
 
-/** What a step's body hands back when its outputs are complete. */
+/** What a step's body returns when its outputs are complete. */
 export interface StepOutcome {
   readonly counts: Readonly<Record<string, number>>;
   readonly warnings: readonly ManifestWarning[];
@@ -60,14 +60,14 @@ export interface StepOutcome {
 
 /** How a step is run. */
 export interface StepControl {
-  /** Makes the outputs anew, whatever is there. */
+  /** Makes the outputs again, even if they exist. */
   readonly force?: boolean | undefined;
-  /** Only says what would be done, in this plan, and writes nothing. */
+  /** Only adds to this plan what would be done, and writes nothing. */
   readonly plan?: StepPlan | undefined;
 }
 
 /**
- * Runs a step once: holds its inputs against what they were made of, takes its lock, skips it when its outputs are
+ * Runs a step once: checks its inputs against what they were made from, takes its lock, skips it if its outputs are
  * current, says why when they are stale, runs the body, and writes the manifest last, so that a manifest always
  * describes complete outputs.
  * @throws SepError `missing-input`, `stale-input`, `output-locked`, `output-differs`; what a file system refuses as
@@ -118,7 +118,7 @@ async function* runLocked(
   };
   if (action === "keep") {
     const { counts, warnings } = previous as Manifest;
-    // stopped while it cleaned up; what one that was still making its outputs left is not this run's to remove
+    // an earlier run was stopped while cleaning up; the leftovers of one that was stopped before that are not ours to delete
     if (killed === "made") await finish();
     yield { kind: "note", step, part, message: `${name(main)} is up to date` };
     return { step, part, status: "up-to-date", outputs, counts, warnings };
@@ -151,7 +151,7 @@ async function* runLocked(
   return { step, part, status: "ran", outputs, counts, warnings };
 }
 
-/** Which version of a file there is, by what the file system says of it. */
+/** Identifies a file's version by its metadata in the file system. */
 async function readSignatures(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const signatures = new Map<string, string>();
   for (const path of paths) {

@@ -10,8 +10,8 @@ import { isInShard, type Shard } from "./shards/shard.ts";
 import type { DataSetName, Workspace } from "./workspace.ts";
 
 /**
- * Which answers: a question's K samples, whose meanings make its entropy, or the one that counts as the model's own,
- * sampled carefully; the papers train and evaluate probes on the latter.
+ * Which answers: a question's K samples, from which its entropy is computed, or the one that counts as the model's own,
+ * sampled at a low temperature; the papers train and evaluate probes on the latter.
  * @see Kossen et al. 2024, section 4
  */
 export type AnswerRole = "samples" | "best";
@@ -20,12 +20,12 @@ export type AnswerRole = "samples" | "best";
 export const answersPath = (workspace: Workspace, set: DataSetName, role: AnswerRole = "samples"): string =>
   role === "best" ? workspace.bestRuns(set) : workspace.runs(set);
 
-/** What the step that samples a set's best answers calls its part. */
+/** The part name of the step that samples a set's best answers. */
 export const bestPart = (set: DataSetName): string => `${set} best`;
 
 /**
  * The best answers of a study, if it has them.
- * @throws SepError `output-differs` if the samples beside them were asked for in another way
+ * @throws SepError `output-differs` if the samples beside them were generated differently
  */
 export async function findBestAnswers(workspace: Workspace, set: DataSetName): Promise<string | null> {
   const path = workspace.bestRuns(set);
@@ -41,14 +41,14 @@ export async function findBestAnswers(workspace: Workspace, set: DataSetName): P
   if (differing.length === 0) return path;
   throw new SepError(
     "output-differs",
-    `${nameWithin(workspace, path)} was not made as the samples beside it were: ${differing.join(", ")} differ. Draw the best answers again with \`sep generate --best-answer --force\` and the samples' settings, or remove the file.`,
+    `${nameWithin(workspace, path)} was not made with the settings of the samples beside it: ${differing.join(", ")} differ. Sample the best answers again with \`sep generate --best-answer --force\` and the samples' settings, or remove the file.`,
   );
 }
 
-/** What must be the same of a question's best answer and its samples. */
+/** What a question's best answer and its samples must have in common. */
 const SHARED_SETTINGS = ["model", "prompt_format", "system_prompt", "enable_thinking"] as const;
 
-/** The answers whose hidden states were read; the samples where there are none yet, or other tools made them. */
+/** The answers whose hidden states were read; the samples if there are none yet, or other tools made them. */
 export async function tracedAnswersPath(workspace: Workspace, set: DataSetName): Promise<string> {
   const states = workspace.hiddenStates(set);
   if (!(await fileExists(states))) return workspace.runs(set);
@@ -71,7 +71,7 @@ export async function readShardRuns(
     : { ...loaded, runs: loaded.runs.filter(({ question_id }) => isInShard(question_id, shard)) };
 }
 
-/** What was left out of a runs file when it was read. */
+/** What was left out when a runs file was read. */
 export function warnOfBadRuns({
   problems,
   duplicates,

@@ -1,8 +1,8 @@
 import type { Backend, OpenBackend } from "../backends/backend.ts";
 import { createDisposables, type Disposables } from "../backends/disposables.ts";
 import { requirePart } from "../backends/load-backend.ts";
-import { openDevice } from "../backends/local/open-model.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
+import { openDevice } from "../checkpoint/resolve-device.ts";
 import { SepError } from "../errors.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
 import { loadQuestions } from "../samples/load-questions.ts";
@@ -12,13 +12,14 @@ import { isPending } from "./decide-step.ts";
 import { computeEntropy } from "./entropy/compute-entropy.ts";
 import { createMeaningModels, type MeaningModels } from "./meaning/meaning-models.ts";
 import { checkMeaningChoice } from "./meaning/open-equivalence.ts";
-import { isLocal, localDtypeOf, openBackend, openEngine } from "./open-backends.ts";
+import { localDtypeOf, openBackend, openEngine } from "./open-backends.ts";
 import { weightsPathOf } from "./probe-files.ts";
 import type { AdaptiveOptions } from "./sampling/adaptive-k.ts";
 import { type GenerateRunsOptions, type ReadPrompt, readPrompt } from "./sampling/plan-generation.ts";
 import { asBest, resolveSampler } from "./sampling/resolve-sampler.ts";
+import { isLocal, refuseIdleSettings } from "./settings/backends.ts";
 import { DEFAULT_DATASET, DEFAULT_OOD } from "./settings/sampling.ts";
-import type { StudySettings } from "./settings/study.ts";
+import { STUDY, type StudySettings } from "./settings/study.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import { buildDatasets } from "./steps/build-datasets.ts";
 import { evaluateProbes } from "./steps/evaluate-probes.ts";
@@ -38,9 +39,9 @@ export interface Stage {
   readonly reads: readonly string[];
   /** The main output first. */
   readonly writes: readonly string[];
-  /** Whether it refuses to replace its work, and can say so before its inputs are there. */
+  /** Whether it refuses to replace its work, and can say so before its inputs exist. */
   readonly keepsWork: boolean;
-  /** What is to be said before it is run or planned. */
+  /** Events to report before it is run or planned. */
   readonly announce?: () => AsyncGenerator<StepEvent, void>;
   run(control: StepControl): AsyncGenerator<StepEvent, StepResult>;
   /** Lets go of what no later stage needs. */
@@ -49,17 +50,17 @@ export interface Stage {
 
 /** What a study needs beside its settings. */
 export interface StudyControl extends StepControl {
-  /** Where and how to look for models of the hub; by the environment's variables when not given. */
+  /** Where and how to look for models on the hub; by default from the environment variables. */
   readonly hub?: HubOptions | undefined;
-  /** Opens a backend of your own, which samples the answers and reads the states; by the settings when not given. */
+  /** Opens your own backend, which samples the answers and reads the states; by default the one that the settings name. */
   readonly openBackend?: OpenBackend | undefined;
-  /** Where models of meaning come from; the hub and its cache when not given. */
+  /** Where NLI models, embedding models and judges come from; by default the hub and its cache. */
   readonly models?: MeaningModels | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** The stages of a study, with the models that they run on. */
-export interface OpenStages extends AsyncDisposable {
+interface OpenStages extends AsyncDisposable {
   readonly stages: readonly Stage[];
 }
 
@@ -74,6 +75,7 @@ export async function* openStages(
   control: StudyControl,
 ): AsyncGenerator<StepEvent, OpenStages> {
   const { models = createMeaningModels({ hub: control.hub, threads: settings.threads }) } = control;
+  refuseIdleSettings(STUDY, settings);
   requireSamples(settings.runs);
   checkMeaningChoice(settings);
   checkPlace(settings);
@@ -118,7 +120,7 @@ interface Study {
   readonly models: MeaningModels;
   readonly signal: AbortSignal | undefined;
   readonly sets: readonly DataSetName[];
-  /** Where each set's questions come from; none for one whose file the user has put there. */
+  /** Where each set's questions come from; none for a file that the user has provided. */
   readonly sources: Map<DataSetName, string>;
   readonly prompt: ReadPrompt;
   readonly adaptive: AdaptiveOptions | undefined;
@@ -176,7 +178,7 @@ function generateStages(study: Study, backend: AnswerBackend): Stage[] {
   return stages.map((each) => (each === last ? { ...each, release } : each));
 }
 
-/** The user's own question file needs no step, and gets the warnings of one. */
+/** The user's own question file needs no step, but gets its warnings. */
 async function* announceGiven(workspace: Workspace, set: DataSetName): AsyncGenerator<StepEvent, void> {
   yield { kind: "note", step: "prepare", part: set, message: `using ${workspace.raw(set)} as it is` };
   yield* warnOfOverlap(workspace, set);
@@ -288,7 +290,7 @@ async function* openBackends(
   const device = yield* openDevice(settings.device, { dtype });
   const { answers, states } = keep(yield* openEngine(settings, { ...opening, device, step: "generate" }));
   if (dtype === "float32") return { answers, states, release };
-  // hidden states are read in float32, whatever the answers are sampled in
+  // hidden states are always read in float32, whatever dtype samples the answers
   const reading = keep(
     yield* openEngine({ ...settings, dtype: "float32" }, { ...opening, device, step: "trace" }),
   );
@@ -299,7 +301,7 @@ function requireSamples(runs: number): void {
   if (runs >= 2) return;
   throw new SepError(
     "bad-option",
-    `Got --runs ${runs}, and semantic entropy compares the answers to a question, so that it takes 2 or more. Give --runs 2 at least; papers use 10. \`sep generate --runs 1\` draws single answers without the other steps.`,
+    `Got --runs ${runs}, but semantic entropy compares the answers to a question and needs 2 or more. Give at least --runs 2; papers use 10. \`sep generate --runs 1\` samples single answers without the other steps.`,
   );
 }
 
@@ -308,7 +310,7 @@ function checkPlace({ positions, position, layers, layer, window }: StudySetting
   if (position !== "auto" && positions !== "all" && !positions.includes(position)) {
     throw new SepError(
       "bad-option",
-      `Got position ${position} for the probes, and hidden states are read at ${positions.join(", ")} only. Add it to --positions.`,
+      `Got position ${position} for the probes, but hidden states are read only at ${positions.join(", ")}. Add it to --positions.`,
     );
   }
   const names = layers === "all" ? null : layers;
@@ -318,18 +320,18 @@ function checkPlace({ positions, position, layers, layer, window }: StudySetting
   if (missing.length > 0) {
     throw new SepError(
       "bad-option",
-      `Got layer ${missing.join(", ")} for the probes, and hidden states are read in layers ${names?.join(", ")} only. Add it to --layers.`,
+      `Got layer ${missing.join(", ")} for the probes, but hidden states are read only in layers ${names?.join(", ")}. Add it to --layers.`,
     );
   }
 }
 
-/** The threshold of a rule is known only when all answers are there. */
+/** The threshold of a rule is known only after all answers. */
 function resolveAdaptive(settings: StudySettings, models: MeaningModels): AdaptiveOptions | undefined {
   const { adaptive, seThreshold } = settings;
   if (!adaptive) return undefined;
   if (typeof seThreshold === "number") return { seThreshold, meaning: settings, models };
   throw new SepError(
     "bad-option",
-    `Got adaptive sampling with the entropy threshold ${seThreshold}, which takes all answers to work out. Give nats with --se-threshold; \`sep train\` writes those of an earlier study to se_threshold.json.`,
+    `Got adaptive sampling with the entropy threshold ${seThreshold}, which can only be computed from all answers. Give nats with --se-threshold; \`sep train\` writes those of an earlier study to se_threshold.json.`,
   );
 }

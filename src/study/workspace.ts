@@ -7,7 +7,7 @@ import { type Shard, shardFolder } from "./shards/shard.ts";
 export const SPLIT_SOURCES = ["math", "ood"] as const;
 export type DataSetName = (typeof SPLIT_SOURCES)[number];
 
-/** The steps of a study in the order in which they run, and those that stand beside them. */
+/** The steps of a study in the order in which they run, followed by those outside that sequence. */
 export const STEP_NAMES = [
   "prepare",
   "generate",
@@ -33,7 +33,7 @@ export interface Workspace {
   readonly shard: Shard | null;
   raw(set: DataSetName): string;
   runs(set: DataSetName): string;
-  /** One careful answer per question, where a study has them; the same schema. */
+  /** One low-temperature answer per question, if the study has them; the same schema. */
   bestRuns(set: DataSetName): string;
   semanticEntropy(set: DataSetName): string;
   pairVerdicts(set: DataSetName): string;
@@ -48,7 +48,7 @@ export interface Workspace {
   readonly report: string;
   /** A file of one of the report's figures. */
   figure(file: string): string;
-  /** The settings of the last `sep run`, and what ran it; of no step, so that it makes nothing stale. */
+  /** The settings of the last `sep run` with their provenance; it belongs to no step, so it makes nothing stale. */
   readonly config: string;
   /** Of a comparison of several studies. */
   readonly transfer: string;
@@ -80,7 +80,7 @@ export function openWorkspace(root: string): Workspace {
   };
 }
 
-/** Which command writes a file of a study, told by its name; null for any other file. */
+/** The command that writes a file of a study, by its name; null for any other file. */
 export function producerOf(path: string): string | null {
   const file = `${basename(dirname(path))}/${basename(path)}`;
   return PRODUCERS.find(([pattern]) => pattern.test(file))?.[1] ?? null;
@@ -103,7 +103,7 @@ const PRODUCERS: readonly (readonly [RegExp, string])[] = [
 export const shardsFolder = (root: string): string => join(root, "shards");
 
 /**
- * A shard of a study: the questions are the study's, all that generate, entropy and trace write is the shard's own, below
+ * A shard of a study: the questions are the study's; everything that generate, entropy and trace write is the shard's own, in
  * `shards/2-of-8/`. Names in manifests are relative to the study's folder.
  */
 export function openShard(root: string, shard: Shard): Workspace {
@@ -111,7 +111,7 @@ export function openShard(root: string, shard: Shard): Workspace {
   return { ...own, root, shard, raw: openWorkspace(root).raw };
 }
 
-/** The same for steps that read runs: the study's, of which only the shard's are used, where the shard drew none. */
+/** The same for steps that read runs: if the shard has none, the study's runs, restricted to the shard's questions. */
 export async function withStudyRuns(workspace: Workspace): Promise<Workspace> {
   if (workspace.shard === null) return workspace;
   const study = openWorkspace(workspace.root);

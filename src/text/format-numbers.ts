@@ -1,9 +1,9 @@
 /**
  * Numbers as people read them, in the terminal and in the report alike: one minus sign (U+2212), one way to write a
- * p-value, one word where there is no number. JSON and CSV keep what `JSON.stringify` writes.
+ * p-value, one word if there is no number. JSON and CSV keep what `JSON.stringify` writes.
  */
 
-/** Shown where there is no number. */
+/** Shown if there is no number. */
 const MISSING = "none";
 
 /** A number with a fixed count of decimals. */

@@ -1,4 +1,4 @@
-import type { Answer } from "./math-answer/expression.ts";
+import type { MathAnswer } from "./math-answer/expression.ts";
 import { parseAnswer } from "./math-answer/parse-answer.ts";
 import { sameAnswer } from "./math-answer/same-answer.ts";
 
@@ -53,7 +53,7 @@ const MAX_REFERENCE_LENGTH = 300;
 /** A digit, a LaTeX command, a relation, a power, or what Unicode has for them. */
 const SIGN_OF_MATHEMATICS = /\d|\\[a-z]|[=<>^≤≥π√∞²³½]/i;
 
-function isFormula(answer: Answer): boolean {
+function isFormula(answer: MathAnswer): boolean {
   switch (answer.kind) {
     case "text":
     case "choice":

@@ -8,7 +8,7 @@ interface Pair {
   readonly b: string;
   /** Our own judgement, or sympy's for random pairs. */
   readonly equal: boolean;
-  /** math_verify with the first answer as the reference, then with the second; null where it reads nothing. */
+  /** math_verify with the first answer as the reference, then with the second; null if it reads nothing. */
   readonly math_verify: readonly [boolean, boolean] | null;
 }
 

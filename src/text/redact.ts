@@ -126,7 +126,7 @@ function spellings(secret: string): readonly string[] {
 const toByteString = (text: string): string =>
   Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 
-/** The characters of base64 that a secret decides wherever it stands in a longer text, in both alphabets. */
+/** The characters of base64 that a secret decides wherever it occurs in a longer text, in both alphabets. */
 function base64Cores(bytes: string): readonly string[] {
   return [0, 1, 2].flatMap((before) => {
     const bits = (before + bytes.length) * 8;

@@ -4,17 +4,9 @@ import type { SamplerSettings } from "../../src/engine/generate/sampler-settings
 import { buildPrompt } from "../../src/engine/tokenizer/build-prompt.ts";
 import type { AnswerBackend, AnswerSampler } from "../../src/samples/answer-backend.ts";
 import { finishOpening } from "../fakes/finish-opening.ts";
+import { PLAIN_SAMPLER } from "../fakes/plain-sampler.ts";
 
-const SAMPLER: SamplerSettings = {
-  temperature: 1,
-  topP: 0.95,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  maxNewTokens: 40,
-  stopStrings: [],
-  stopTokenIds: [],
-};
+const SAMPLER: SamplerSettings = { ...PLAIN_SAMPLER, topP: 0.95 };
 
 /**
  * What every answer backend does. Called within a `describe`.

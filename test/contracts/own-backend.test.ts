@@ -91,6 +91,12 @@ describe("sep --backend FILE", () => {
   it.each([
     ["no-such.mjs", null, /no-such\.mjs does not exist/],
     ["broken.mjs", "export default ;", /cannot be loaded/],
+    ["odd.mjs", "throw undefined;", /odd\.mjs cannot be loaded: it threw undefined\./],
+    [
+      "throws.mjs",
+      'export default async function* () { throw new Error("no such GPU."); }',
+      /throws\.mjs did not open: no such GPU\. Set SEP_DEBUG=1/,
+    ],
     ["plain.mjs", "export default async () => ({});", /gives no async generator/],
     ["nothing.mjs", "export const a = 1;", /exports a, expected a function/],
     ["typed.ts", "export default 1;", /typed\.ts (is TypeScript, which Node|exports default, expected)/],

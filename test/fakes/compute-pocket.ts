@@ -8,6 +8,7 @@ import {
   type Runtime,
   sampleAnswers,
 } from "../../src/engine/engine.ts";
+import { PLAIN_SAMPLER } from "./plain-sampler.ts";
 
 // What test/engine-browser.test.ts has computed in Node and in a browser: there, this file is the bundle's entry.
 
@@ -30,16 +31,7 @@ export async function compute(model: LanguageModel): Promise<Computed> {
     answers.push(
       ...(await sampleAnswers(model, tokenIds, {
         runIds: [0],
-        sampler: {
-          temperature: 0,
-          topP: 1,
-          topK: 0,
-          minP: 0,
-          repetitionPenalty: 1,
-          maxNewTokens: 40,
-          stopStrings: [],
-          stopTokenIds: [],
-        },
+        sampler: { ...PLAIN_SAMPLER, temperature: 0 },
         seed: 0,
         streamKey: "greedy",
       })),

@@ -95,5 +95,5 @@ const makeQuestion = (text: string): ReportQuestion => ({
   semanticEntropy: 1.2,
   accuracyProbe: 0.8,
   seProbe: null,
-  groups: [{ answer: `41${text}`, sampleCount: 2, correctCount: 0, example: `Thought ${text}` }],
+  clusters: [{ answer: `41${text}`, sampleCount: 2, correctCount: 0, example: `Thought ${text}` }],
 });

@@ -1,4 +1,5 @@
 import type { RunRecord } from "../../src/samples/run-record.ts";
+import { PLAIN_SAMPLER } from "./plain-sampler.ts";
 
 /** A whole, valid run record of three tokens with reasoning; `changes` replace fields. */
 export function makeRun(changes: Partial<RunRecord> = {}): RunRecord {
@@ -23,16 +24,7 @@ export function makeRun(changes: Partial<RunRecord> = {}): RunRecord {
     prompt_tokens: [1, 2],
     seed: 42,
     model: "fake",
-    sampler: {
-      temperature: 0.6,
-      topP: 0.9,
-      topK: 0,
-      minP: 0,
-      repetitionPenalty: 1,
-      maxNewTokens: 64,
-      stopStrings: [],
-      stopTokenIds: [],
-    },
+    sampler: { ...PLAIN_SAMPLER, temperature: 0.6, topP: 0.9, maxNewTokens: 64 },
     ...changes,
   };
 }

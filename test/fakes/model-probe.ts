@@ -3,22 +3,14 @@ import type { TracePosition } from "../../src/engine/places.ts";
 import type { GenerationConfig, Probe } from "../../src/probes/probe.ts";
 import { hashed } from "./hashed.ts";
 import { makeProbe } from "./make-probe.ts";
+import { PLAIN_SAMPLER } from "./plain-sampler.ts";
 
 /** How a probe's model was asked. */
 export const asking = (changes: Partial<GenerationConfig> = {}): GenerationConfig => ({
   prompt_format: "notebook",
   system_prompt: null,
   enable_thinking: null,
-  sampler: {
-    temperature: 0.6,
-    topP: 1,
-    topK: 0,
-    minP: 0,
-    repetitionPenalty: 1,
-    maxNewTokens: 7,
-    stopStrings: [],
-    stopTokenIds: [],
-  },
+  sampler: { ...PLAIN_SAMPLER, temperature: 0.6, maxNewTokens: 7 },
   ...changes,
 });
 

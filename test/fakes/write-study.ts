@@ -10,6 +10,7 @@ import { writeJsonl } from "../../src/store/jsonl.ts";
 import { writeSafetensors } from "../../src/store/safetensors.ts";
 import { estimateQuestions } from "../../src/study/entropy/estimate-questions.ts";
 import { type DataSetName, openWorkspace, type Workspace } from "../../src/study/workspace.ts";
+import { PLAIN_SAMPLER } from "./plain-sampler.ts";
 
 /** What a synthetic study is like. */
 export interface StudyShape {
@@ -112,16 +113,7 @@ function makeRun(
     prompt_tokens: [9, 8, 7],
     seed,
     model: "fake-model",
-    sampler: {
-      temperature: 0.6,
-      topP: 0.9,
-      topK: 0,
-      minP: 0,
-      repetitionPenalty: 1,
-      maxNewTokens: 160,
-      stopStrings: [],
-      stopTokenIds: [],
-    },
+    sampler: { ...PLAIN_SAMPLER, temperature: 0.6, topP: 0.9, maxNewTokens: 160 },
   };
 }
 

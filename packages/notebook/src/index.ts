@@ -10,9 +10,9 @@ export {
   type ScriptResult,
 } from "./script/run-notebook.ts";
 export type { GatedServer } from "./server/listen.ts";
-export { type ServeOptions, serveNotebook } from "./server/serve-notebook.ts";
+export { type ServeNotebookOptions, serveNotebook } from "./server/serve-notebook.ts";
 export { findMistakes, type NotebookMistake } from "./session/analyze-notebook.ts";
 export { type NotebookDocument, openDocument } from "./session/notebook-document.ts";
 export { openSession } from "./session/session.ts";
-export type { Session, SessionOptions } from "./session/session-contract.ts";
+export type { NotebookSession, NotebookSessionOptions } from "./session/session-contract.ts";
 export { type NotebookResults, readResults } from "./storage-folder.ts";

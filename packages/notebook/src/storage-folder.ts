@@ -11,7 +11,7 @@ import {
 } from "semantic-entropy-probes/files";
 import type { CellState, Draft, Output } from "./wire.ts";
 
-/** The folder beside a notebook for what belongs to it and is no part of it: cache, drafts, results. */
+/** The folder beside a notebook for what belongs to it and is not part of it: cache, drafts, results. */
 export const storageFolderOf = (notebook: string): string => join(dirname(notebook), ".sep-notebook");
 
 /**
@@ -25,7 +25,9 @@ export async function secureStorage(notebook: string): Promise<string> {
   if (facts === null) return folder;
   const user = process.getuid?.() ?? facts.uid;
   if (!facts.isDirectory() || (facts.uid !== user && user !== ROOT)) {
-    const what = facts.isDirectory() ? `belongs to user ${facts.uid}, not to you (${user})` : "is no folder";
+    const what = facts.isDirectory()
+      ? `belongs to user ${facts.uid}, not to you (${user})`
+      : "is not a folder";
     throw new SepError(
       "unsafe-folder",
       `${folder} ${what}, so that others could read and change this notebook's drafts and results. Remove it, or copy the notebook to a folder of your own.`,
@@ -152,7 +154,7 @@ export async function readResults(notebook: string): Promise<NotebookResults> {
   if (text === null) {
     throw new SepError(
       "no-results",
-      `${notebook} has no results yet: it never ran here. Add --run, or run it first with \`sep edit\` or \`sep notebook run\`.`,
+      `${notebook} has no results yet: it has never run here. Add --run, or run it first with \`sep edit\` or \`sep notebook run\`.`,
     );
   }
   return JSON.parse(text) as NotebookResults;

@@ -259,7 +259,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the notebook in Chromium", () => {
     const before = await text(6);
     await page.getByRole("slider").fill("9");
     await expect.poll(() => text(4)).toMatch(/^above 19 /);
-    await page.getByRole("button", { name: "Start the kernel again" }).click();
+    await page.getByRole("button", { name: "Restart the kernel" }).click();
     await expect.poll(() => status(6)).toBe("stale");
     await page.getByRole("button", { name: /Run stale/ }).click();
     await expect.poll(() => status(6)).toBe("done");

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { GatedServer } from "../src/server/listen.ts";
-import type { ServeOptions } from "../src/server/serve-notebook.ts";
-import type { Session, SessionOptions } from "../src/session/session-contract.ts";
+import type { ServeNotebookOptions } from "../src/server/serve-notebook.ts";
+import type { NotebookSession, NotebookSessionOptions } from "../src/session/session-contract.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 
@@ -17,8 +17,8 @@ const built = (await import(
 export interface NotebookStage extends AsyncDisposable {
   readonly folder: string;
   readonly path: string;
-  open(options?: SessionOptions): Promise<Session>;
-  serve(session: Session, options?: Partial<ServeOptions>): Promise<GatedServer>;
+  open(options?: NotebookSessionOptions): Promise<NotebookSession>;
+  serve(session: NotebookSession, options?: Partial<ServeNotebookOptions>): Promise<GatedServer>;
   /** Ends what was opened, as the end of the process would. */
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { type LoadModelOptions, openModel } from "../../checkpoint/load-model.ts";
 import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import type { Json } from "../../formats/json.ts";
@@ -5,7 +6,6 @@ import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import type { BackendWith } from "../backend.ts";
 import { openLocalEngine, ROWS_PER_WORKER } from "./local-engine.ts";
-import { type OpenModelOptions, openModel } from "./open-model.ts";
 
 /**
  * Opens the engine of this package with a model, which is downloaded first if it has to be.
@@ -13,7 +13,7 @@ import { type OpenModelOptions, openModel } from "./open-model.ts";
  */
 export async function* openLocal(
   reference: string,
-  options: OpenModelOptions = {},
+  options: LoadModelOptions = {},
 ): AsyncGenerator<OpeningEvent, BackendWith<"answers" | "states">> {
   const model = yield* openModel(reference, options);
   const local = createLocalBackend(model);
@@ -25,7 +25,7 @@ export async function* openLocal(
   };
 }
 
-/** What samples answers and reads states on the engine of this package. The model belongs to whoever loaded it. */
+/** Samples answers and reads states on the engine of this package. Whoever loaded the model must dispose of it. */
 export function createLocalBackend(model: LanguageModel): AnswerBackend & StateBackend {
   const { id, revision, weights_sha256, tokenizer_sha256, dtype, device } = model.provenance;
   return {
@@ -62,7 +62,7 @@ export const stateBackendOf = (model: LanguageModel | StateBackend): StateBacken
   "openReader" in model ? model : createLocalBackend(model);
 
 /**
- * What of a model decides a step's outputs: its weights, tokenizer, dtype and device. The name it was loaded by does
+ * The properties of a model that determine a step's outputs: its weights, tokenizer, dtype and device. Its name does
  * not count, since a checkpoint in another folder is the same model.
  */
 function describeModel({ provenance }: LanguageModel): Json {

@@ -7,7 +7,7 @@ import type { StateReader } from "../../states/state-backend.ts";
 import { traceAnswers } from "../../states/trace-answers.ts";
 
 /** Samples answers and reads states. */
-export interface LocalEngine extends AnswerSampler, StateReader {}
+interface LocalEngine extends AnswerSampler, StateReader {}
 
 /**
  * Rows that a worker has at a time: those of its batch, and some that wait for the next that end, so that what is left at
@@ -55,11 +55,8 @@ export type ModelJob =
   | { readonly kind: "draw"; readonly job: Parameters<LocalEngine["draw"]> }
   | { readonly kind: "read"; readonly job: Parameters<LocalEngine["read"]> };
 
-/** What is said to `loadModel` in a worker; plain data, since it goes to another thread. */
-export type WorkerModelOptions = Pick<
-  LoadModelOptions,
-  "threads" | "dtype" | "device" | "trustedSha256" | "name"
->;
+/** Arguments for `loadModel` in a worker; plain data, since they go to another thread. */
+type WorkerModelOptions = Pick<LoadModelOptions, "threads" | "dtype" | "device" | "trustedSha256" | "name">;
 
 /** What a worker is started with. */
 export interface WorkerSetup {

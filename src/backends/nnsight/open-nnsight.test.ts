@@ -144,7 +144,7 @@ describe("openNnsight refuses", () => {
     for (const reference of ["pocket", "./folder"])
       await expect(open(reference, { remote: true, env })).rejects.toMatchObject({
         code: "bad-option",
-        message: expect.stringContaining("a model of the hub that NDIF serves"),
+        message: expect.stringContaining("a model on the Hub that NDIF serves"),
       });
   });
 

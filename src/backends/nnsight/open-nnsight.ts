@@ -9,6 +9,7 @@ import { isGgufPath, locateCheckpoint } from "../../checkpoint/locate-checkpoint
 import { type OpeningEvent, reportPull, reportServer } from "../../checkpoint/opening-event.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import type { AnswerToTrace, StateBackend, TracedAnswers } from "../../states/state-backend.ts";
 import { readSafetensorsHeader, readTensor } from "../../store/safetensors.ts";
 import type { BackendWith } from "../backend.ts";
@@ -16,9 +17,9 @@ import type { OpenRequest } from "./sidecar-message.ts";
 import { type Sidecar, startSidecar } from "./start-sidecar.ts";
 
 export interface OpenNnsightOptions {
-  /** A Python that has nnsight; `uv` makes one when not given. */
+  /** A Python with nnsight; by default `uv` makes one. */
   readonly python?: string | undefined;
-  /** PyTorch's name of a device, or `auto`: cuda where there is one, else the CPU. */
+  /** PyTorch's name of a device, or `auto`: cuda if available, else the CPU. */
   readonly device?: string | undefined;
   /** PyTorch's name of a floating-point type, or `auto`: what the checkpoint states. */
   readonly dtype?: string | undefined;
@@ -61,7 +62,7 @@ export async function* openNnsight(
     ? { tokenizer_sha256: sha256, computed_by: `NDIF: ${reference}` }
     : {
         tokenizer_sha256: sha256,
-        weights_sha256: await (await openCheckpointFolder(path)).fingerprintWeights(),
+        weights_sha256: await drain((await openCheckpointFolder(path)).fingerprintWeights()),
       };
   const onNdif = remote ? parseHubModelId(reference) : null;
   const request: OpenRequest = {
@@ -88,16 +89,16 @@ function checkRemote(reference: string, env: Readonly<Record<string, string | un
   if (parseHubModelId(reference) === null || reference === "pocket")
     throw new SepError(
       "bad-option",
-      `Got --ndif with --model ${reference}, expected a model of the hub that NDIF serves, such as openai-community/gpt2.`,
+      `Got --ndif with --model ${reference}, expected a model on the Hub that NDIF serves, such as openai-community/gpt2.`,
     );
   if (!env.NDIF_API_KEY)
     throw new SepError(
       "bad-option",
-      "Got --ndif, and NDIF_API_KEY is not set. Set it to your key of NDIF, or compute here without --ndif.",
+      "Got --ndif, and NDIF_API_KEY is not set. Set it to your NDIF key, or leave out --ndif to run the model here.",
     );
 }
 
-/** What the process does before it is ready. */
+/** Notes on what the process does before it is ready. */
 async function* reportStart(
   starting: AsyncGenerator<string, Sidecar>,
 ): AsyncGenerator<OpeningEvent, Sidecar> {
@@ -121,11 +122,11 @@ export interface NnsightBackendOptions {
   readonly fingerprints: Readonly<Record<string, string>>;
 }
 
-/** Questions whose requests stand in line, so that the process never waits for the next. */
+/** Questions whose requests are queued, so that the process never waits for the next. */
 const CONCURRENCY = 2;
 
 /**
- * Reads states in a Python process under nnsight. The sidecar belongs to whoever started it.
+ * Reads states in a Python process under nnsight. Whoever started the sidecar must dispose of it.
  * @throws SepError `bad-checkpoint` if the checkpoint's config and what was loaded have different sizes
  */
 export function createNnsightBackend({
@@ -138,7 +139,7 @@ export function createNnsightBackend({
   if (loaded.block_count !== blockCount || loaded.hidden_size !== hiddenSize)
     throw new SepError(
       "bad-checkpoint",
-      `nnsight loaded ${loaded.block_count} blocks of width ${loaded.hidden_size} (${loaded.architecture}), and the checkpoint's config.json states ${blockCount} of width ${hiddenSize}. Use a checkpoint that transformers and this program read alike.`,
+      `nnsight loaded ${loaded.block_count} blocks of width ${loaded.hidden_size} (${loaded.architecture}), but the checkpoint's config.json states ${blockCount} of width ${hiddenSize}. Use a checkpoint that transformers and this program read in the same way.`,
     );
   const { id, revision } = profile.provenance;
   const made = { ...fingerprints, dtype: loaded.dtype, device: loaded.device };
@@ -183,7 +184,7 @@ interface Sequence {
   readonly positions: readonly number[];
 }
 
-/** The prompt's last token is read where the prompt stands alone: no answer's length changes its rounding. */
+/** The prompt's last token is read in the prompt alone: no answer's length changes its rounding. */
 function toSequences(promptIds: readonly number[], answers: readonly AnswerToTrace[]): readonly Sequence[] {
   return [
     { token_ids: promptIds, positions: [promptIds.length - 1] },
@@ -203,7 +204,7 @@ async function readStates(file: string, sequences: readonly Sequence[], size: nu
   if (values.length === wanted.length * size && got.join() === wanted.join()) return values;
   throw new SepError(
     "bad-artefact",
-    `nnsight's process wrote states of [${states?.shape ?? "nothing"}] for the tokens ${got.slice(0, 8).join(", ")}, expected ${wanted.length} of ${size} values for ${wanted.slice(0, 8).join(", ")}. This is a defect: please report it.`,
+    `nnsight's process wrote states of [${states?.shape ?? "nothing"}] for the tokens ${got.slice(0, 8).join(", ")}, expected ${wanted.length} of ${size} values for ${wanted.slice(0, 8).join(", ")}. This is a bug; please report it.`,
   );
 }
 

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { SepError } from "../../errors.ts";
 
-/** What the Python process is asked to load. */
+/** What the Python process has to load. */
 export interface OpenRequest {
   readonly kind: "open";
-  /** A folder in Hugging Face format, or with `remote` a model of the hub. */
+  /** A folder in Hugging Face format, or with `remote` a model on the hub. */
   readonly model: string;
   /** Where its tokenizer is on this machine. */
   readonly folder: string;
@@ -69,7 +69,7 @@ const MESSAGE: z.ZodType<SidecarMessage> = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("error"), id: z.int().nullable(), code: z.string(), message: z.string() }),
 ]);
 
-/** @returns null for a line that is none of the protocol's */
+/** @returns null for a line that is not part of the protocol */
 export function parseSidecarMessage(line: string): SidecarMessage | null {
   try {
     return MESSAGE.safeParse(JSON.parse(line)).data ?? null;
@@ -78,33 +78,33 @@ export function parseSidecarMessage(line: string): SidecarMessage | null {
   }
 }
 
-/** The packages that the Python process imports, as pip takes them. */
+/** The packages that the Python process imports, as arguments of pip. */
 const PACKAGES = "nnsight torch transformers safetensors accelerate";
 
-/** Why a read failed, or why the process did not get ready, in words that say what to do. */
+/** Turns the failure of a read, or of the start, into an error that says what to do. */
 export function explainSidecarError(code: string, message: string): SepError {
   switch (code) {
     case "nnsight-missing":
       return new SepError(
         "nnsight-missing",
-        `Python cannot import what --backend nnsight needs: ${message}. Install it with \`pip install ${PACKAGES}\` for that Python, name another one with --python, or leave --python out where \`uv\` is installed.`,
+        `Python cannot import what --backend nnsight needs: ${message}. Install it with \`pip install ${PACKAGES}\` for that Python, name another Python with --python, or install \`uv\` and leave out --python.`,
       );
     case "no-device":
       return new SepError(
         "device-unavailable",
-        `${message}. Use --nnsight-device cpu, or install a PyTorch that is built for the device in the Python that --python names.`,
+        `${message}. Use --nnsight-device cpu, or install a PyTorch build for that device in the Python given by --python.`,
       );
     case "out-of-memory":
       return new SepError(
         "out-of-memory",
-        `The model does not fit: ${message}. Use --dtype bfloat16, another --nnsight-device, a smaller model, or fewer tokens a pass (SEP_NNSIGHT_TOKENS_PER_PASS, 4096 if not set).`,
+        `The model does not fit: ${message}. Use --dtype bfloat16, another --nnsight-device, a smaller model, or fewer tokens per pass (SEP_NNSIGHT_TOKENS_PER_PASS, 4096 by default).`,
       );
     case "bad-option":
-      return new SepError("bad-option", `nnsight: ${message}. Expected for example float32 or bfloat16.`);
+      return new SepError("bad-option", `nnsight: ${message}. Use for example float32 or bfloat16.`);
     case "bad-model":
       return new SepError(
         "unsupported-model",
-        `${message}, and --backend nnsight reads decoders whose blocks stand in one list. Use another model.`,
+        `${message}, but --backend nnsight needs a decoder whose blocks are in one list. Use another model.`,
       );
     default:
       return new SepError(
@@ -122,7 +122,7 @@ export function explainNoProgram(program: string, isUv: boolean, cause: NodeJS.E
     "python-missing",
     isUv
       ? `--backend nnsight runs Python with \`${program}\`, which ${found}. Install uv, or name a Python that has nnsight with --python PATH.`
-      : `--python names ${program}, which ${found}. Name a Python that has nnsight, or leave --python out where \`uv\` is installed.`,
+      : `--python names ${program}, which ${found}. Name a Python that has nnsight, or install \`uv\` and leave out --python.`,
     { cause },
   );
 }
@@ -142,6 +142,6 @@ export function explainSidecarEnd(how: string, printed: string): SepError {
   const last = printed.trimEnd().split("\n").slice(-5).join("\n");
   return new SepError(
     "sidecar-failed",
-    `The Python process of --backend nnsight ended (${how})${last === "" ? "" : `, and the last that it printed was:\n${last}\n`}. Run the same again: what was read is kept.`,
+    `The Python process of --backend nnsight ended (${how})${last === "" ? "" : `. Its last output was:\n${last}\n`}. Run the same command again; the states read so far are kept.`,
   );
 }

@@ -18,28 +18,28 @@ import {
 export interface Sidecar extends AsyncDisposable {
   readonly model: SidecarModel;
   /**
-   * Asks for states and waits until their file is whole. Several may be asked for; they are done one by one.
-   * @throws SepError `out-of-memory`, `sidecar-failed`; the signal's reason, at once, whatever the process does then
+   * Requests states and waits until their file is complete. Several requests may be pending; they run one by one.
+   * @throws SepError `out-of-memory`, `sidecar-failed`; the signal's reason, immediately
    */
   read(request: Omit<ReadRequest, "kind" | "id">, signal?: AbortSignal): Promise<void>;
 }
 
-export interface StartSidecarOptions {
-  /** A Python that has nnsight; `uv` makes one when not given. */
+interface StartSidecarOptions {
+  /** A Python with nnsight; by default `uv` makes one. */
   readonly python?: string | undefined;
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The file that is run: beside `src` and beside `dist` alike. */
+/** The script to run, found from both `src` and `dist`. */
 const SCRIPT = fileURLToPath(new URL("../../../sidecars/nnsight_states.py", import.meta.url));
 
-/** How much of what the process prints is kept to explain its end. */
+/** How much of the process's output is kept to explain its end. */
 const KEPT_CHARACTERS = 8192;
 
 /**
- * Starts the Python process and has it load a model; yields what it does meanwhile. The process and all that it starts
- * are one group, which is killed when the sidecar is disposed of; it ends by itself when this process ends, however that
+ * Starts the Python process, which loads a model; yields its progress. The process and its children
+ * are one process group, which is killed when the sidecar is disposed of. It also ends when this process ends, however that
  * happens, since its standard input ends then.
  * @throws SepError `python-missing`, `nnsight-missing`, `device-unavailable`, `out-of-memory`, `unsupported-model`,
  *   `sidecar-failed`; the signal's reason

@@ -71,7 +71,7 @@ test("what passes is tried again, as late as the server asks", async () => {
 
 test.each([
   ["a refusal", [new Response('{"error":"no such model"}', { status: 404 })], "answered 404", 1],
-  ["a page", [new Response("<html>")], "no JSON", 1],
+  ["a page", [new Response("<html>")], "did not answer with JSON", 1],
   ["something else", [Response.json({ ok: true })], "without choices", 1],
   ["no connection", Array.from({ length: 9 }, () => new Error("refused")), "gives no answer (refused)", 5],
 ])("%s is an error that says so", async (_name, answers, message, tries) => {

@@ -28,7 +28,7 @@ export interface ServerJudgeOptions {
  * Opens a model behind an OpenAI-compatible server as a judge; a key is in `OPENAI_API_KEY`. Nothing is sent before it is
  * asked.
  * @param model what the server calls it
- * @throws SepError `bad-option` if the address is none
+ * @throws SepError `bad-option` if the address is not valid
  */
 export async function* openOpenai(
   url: string,
@@ -44,8 +44,8 @@ export async function* openOpenai(
 
 /**
  * A judge behind `POST /chat/completions`, decoded greedily. Lost connections, 408, 429 and server errors are tried
- * again; what else goes wrong ends the work.
- * @throws SepError `bad-option` if the address is none; on asking, `judge-failed`
+ * again; any other failure ends the work.
+ * @throws SepError `bad-option` if the address is not valid; on asking, `judge-failed`
  */
 export function createServerJudge(options: ServerJudgeOptions): JudgeModel {
   const { url, model, concurrency = 8 } = options;
@@ -67,9 +67,9 @@ export function createServerJudge(options: ServerJudgeOptions): JudgeModel {
   };
 }
 
-/** Room for a model that reasons in front of its word. */
+/** Room for a model that reasons before its verdict. */
 const MAX_TOKENS = 1024;
-/** A server that says nothing for so long never will. */
+/** A server that has not answered for so long never will. */
 const REQUEST_LIMIT_MS = 300_000;
 /** With 1 + 2 + 4 + 8 s between them. */
 const TRIES = 5;
@@ -108,7 +108,7 @@ function readReply(answer: Answered, endpoint: string): string {
     const body = parseBody(answer) as { choices?: readonly { message?: { content?: unknown } }[] };
     content = body.choices?.[0]?.message?.content;
   } catch (cause) {
-    throw failed(endpoint, `answered with something that is no JSON: ${quoteAnswer(answer)}`, cause);
+    throw failed(endpoint, `did not answer with JSON: ${quoteAnswer(answer)}`, cause);
   }
   if (typeof content === "string") return content;
   if (content === null) return ""; // a model that wrote nothing but reasoning
@@ -118,6 +118,6 @@ function readReply(answer: Answered, endpoint: string): string {
 const failed = (endpoint: string, reason: string, cause?: unknown): SepError =>
   new SepError(
     "judge-failed",
-    `The judge at ${endpoint} ${reason}. Check --judge-url and --judge-model, and OPENAI_API_KEY if it wants a key; verdicts that are there are kept.`,
+    `The judge at ${endpoint} ${reason}. Check --judge-url and --judge-model, and OPENAI_API_KEY if the server needs a key. Verdicts received so far are kept.`,
     { cause },
   );

@@ -17,16 +17,16 @@ import { fingerprint } from "../../store/fingerprint.ts";
 import { redactStrings } from "../../text/redact.ts";
 import type { BackendWith, OpenBackendOptions } from "../backend.ts";
 
-/** What text-embeddings-inference takes at a time unless it was told otherwise (`--max-client-batch-size`). */
+/** The default batch size of text-embeddings-inference (`--max-client-batch-size`). */
 const MAX_BATCH = 32;
-/** Batches under way at a time: the server queues them anyway, and 429 says that its queue is full. */
+/** Batches in flight: the server queues them anyway, and 429 says that its queue is full. */
 const BATCHES_AT_A_TIME = 8;
 
 type Pair = readonly [premise: string, hypothesis: string];
 
 /**
  * Opens a text-embeddings-inference server with an NLI model; a key is in `TEI_API_KEY`.
- * @throws SepError `bad-option` if the address is none; as {@link createTeiEntailer}
+ * @throws SepError `bad-option` if the address is not valid; as `createTeiEntailer`
  */
 export async function* openTei(
   url: string,
@@ -89,13 +89,13 @@ export async function createTeiEntailer(pool: ServerPool, signal?: AbortSignal):
       for (let start = 0; start < distinct.length; start += batch * BATCHES_AT_A_TIME) {
         const batches = chunk(distinct.slice(start, start + batch * BATCHES_AT_A_TIME), batch);
         await allOrNone(batches, options?.signal, async (entries, stop) => {
-          const judged = await predict(
+          const predicted = await predict(
             pool,
             name,
             entries.map(([, pair]) => pair),
             stop,
           );
-          for (const [i, [key]] of entries.entries()) verdicts.set(key, judged[i] as EntailmentVerdict);
+          for (const [i, [key]] of entries.entries()) verdicts.set(key, predicted[i] as EntailmentVerdict);
         });
       }
       return keys.map((key) => verdicts.get(key) as EntailmentVerdict);
@@ -114,7 +114,7 @@ interface Prediction {
   readonly score: number;
 }
 
-/** The labels come with every prediction, the likeliest first; their names decide, their order says nothing. */
+/** The labels come with every prediction, the likeliest first; their names matter, not their order. */
 async function readLabels(
   pool: ServerPool,
   model: string,
@@ -124,7 +124,7 @@ async function readLabels(
   return readNliLabels(model, predictions.map(({ label }) => label).toSorted());
 }
 
-/** A batch that is too large for the server (413) is asked in halves; a pair alone is cut off by the server. */
+/** A batch that is too large for the server (413) is sent in halves; a single pair is truncated by the server. */
 async function predict(
   pool: ServerPool,
   model: string,
@@ -199,7 +199,7 @@ function readJson(answer: Answered, source: string): unknown {
   } catch (cause) {
     throw new SepError(
       "server-refused",
-      `${source} answered with something that is no JSON: ${quoteAnswer(answer)}. Is it the address of a text-embeddings-inference server?`,
+      `${source} did not answer with JSON: ${quoteAnswer(answer)}. Is it the address of a text-embeddings-inference server?`,
       { cause },
     );
   }

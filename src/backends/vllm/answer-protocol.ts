@@ -4,12 +4,12 @@ import { SepError } from "../../errors.ts";
 import { quoteAnswer } from "../../net/describe-outcome.ts";
 import { type Answered, parseBody } from "../../net/send-once.ts";
 
-/** Which of a server's two ways to ask: by the prompt's token ids, or by messages that it renders itself. */
+/** The server's API for prompts: token ids, or messages that it renders itself. */
 export const ANSWER_APIS = ["completions", "chat"] as const;
 export type AnswerApi = (typeof ANSWER_APIS)[number];
 
-/** As many as vLLM gives without being asked to allow more (`--max-logprobs`). */
-export const TOP_LOGPROBS = 20;
+/** The most that vLLM returns by default (`--max-logprobs`). */
+const TOP_LOGPROBS = 20;
 
 export interface AnswerRequestOptions {
   /** What the server calls the model. */
@@ -27,8 +27,8 @@ export interface AnswerRequestOptions {
 export const answerPath = (api: AnswerApi): string => (api === "chat" ? "/chat/completions" : "/completions");
 
 /**
- * The body of a request for one answer. Every setting of the sampler is said, since a server has defaults of its own
- * from the model's generation_config.json. One answer a request, although `n` would give several: not every server
+ * The body of a request for one answer. Every setting of the sampler is sent, since a server has defaults of its own
+ * from the model's generation_config.json. One answer per request, although `n` would give several: not every server
  * gives each of the n a random stream of its own, and a request that fails then loses one answer and not K.
  * @see https://docs.vllm.ai/en/stable/serving/openai_compatible_server.html
  */
@@ -69,7 +69,7 @@ export function buildAnswerRequest(prompt: Prompt, options: AnswerRequestOptions
 
 /** One answer as a server gives it. */
 export interface ServedAnswer {
-  /** [P] of the prompt that the server has read; null where it does not say. */
+  /** [P] of the prompt that the server has read; null if it does not say. */
   readonly promptIds: readonly number[] | null;
   /** [T] */
   readonly tokenIds: readonly number[];
@@ -80,7 +80,7 @@ export interface ServedAnswer {
   /** [T] log-probability of the most likely token, nats. */
   readonly highest: readonly number[];
   readonly finishReason: "stop" | "length";
-  /** The stop token that ended it, where one did that the request did not name. */
+  /** The stop token that ended it, if the request did not name it. */
   readonly stopToken: number | null;
   /** The server writes hidden states of each answer to a file. */
   readonly extractsStates: boolean;
@@ -89,7 +89,7 @@ export interface ServedAnswer {
 /**
  * Reads the answer of `/v1/completions` or `/v1/chat/completions`.
  * @param source the server's address, for errors
- * @throws SepError `no-logprobs` if it has no log-probabilities or token ids; `server-refused` if it is no completion
+ * @throws SepError `no-logprobs` if it has no log-probabilities or token ids; `server-refused` if it is not a completion
  */
 export function readAnswer(answer: Body, source: string): ServedAnswer {
   const body = parse(answer, source);
@@ -191,7 +191,7 @@ function readSteps({ logprobs }: Choice, source: string): readonly Step[] {
   if (tokens == null || chosen == null || top == null) {
     throw new SepError(
       "no-logprobs",
-      `${source} gives no log-probabilities of its tokens, which entropies are made of. Use vLLM or another server with logprobs, and with top_logprobs of ${TOP_LOGPROBS} tokens.`,
+      `${source} returns no log-probabilities, from which entropies are computed. Use vLLM or another server with logprobs and top_logprobs of ${TOP_LOGPROBS} tokens.`,
     );
   }
   return chosen.map((logprob, i) => ({
@@ -201,7 +201,7 @@ function readSteps({ logprobs }: Choice, source: string): readonly Step[] {
   }));
 }
 
-/** A server adds the token it drew where that is none of the most likely ones; it is not one of them. */
+/** If the sampled token is not among the most likely ones, a server adds it to the list; it is removed here. */
 const mostLikely = (logprobs: readonly number[]): readonly number[] =>
   logprobs.toSorted((a, b) => b - a).slice(0, TOP_LOGPROBS);
 
@@ -210,13 +210,13 @@ function idOf(token: unknown, source: string): number {
   if (id !== undefined) return Number(id);
   throw new SepError(
     "no-logprobs",
-    `${source} gives no ids of its tokens, by which answers are decoded and traced. Use vLLM 0.10.2 or newer.`,
+    `${source} returns no token ids, which are needed to decode and trace answers. Use vLLM 0.10.2 or newer.`,
   );
 }
 
 const notAnAnswer = (source: string, answer: Body, cause?: unknown): SepError =>
   new SepError(
     "server-refused",
-    `${source} answered with something that is no completion: ${quoteAnswer(answer)}. Is it the address of an OpenAI-compatible API?`,
+    `${source} did not answer with a completion: ${quoteAnswer(answer)}. Is it the address of an OpenAI-compatible API?`,
     { cause },
   );

@@ -14,7 +14,7 @@ export interface LaunchedServer extends AsyncDisposable {
   readonly address: ServerAddress;
 }
 
-export interface LaunchOptions {
+interface LaunchOptions {
   readonly program: string;
   /** Without host and port. */
   readonly args: readonly string[];
@@ -23,12 +23,12 @@ export interface LaunchOptions {
   readonly logPath: string;
   /** How long it may take to be ready. */
   readonly readyWithinMs?: number | undefined;
-  /** How long it may take to end when asked to, before it is killed. */
+  /** How long it may take to end by itself before it is killed. */
   readonly graceMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A large model that is downloaded first takes its time; it says in its log what it is at. */
+/** Downloading a large model takes time; the log shows the progress. */
 const READY_WITHIN_MS = 3_600_000;
 const GRACE_MS = 20_000;
 const POLL_MS = 500;
@@ -36,8 +36,8 @@ const TELL_EVERY_MS = 15_000;
 const LOG_TAIL_LINES = 12;
 
 /**
- * Starts a server on a free port of this machine and waits until its `/health` is good; yields how it gets on. The
- * server ends when it is disposed of, when the signal is aborted, and when this process ends, however that is.
+ * Starts a server on a free port of this machine and waits until `/health` answers; yields its progress. The
+ * server ends when it is disposed of, when the signal is aborted, and when this process ends, however that happens.
  * @throws SepError `launch-failed` with the end of its log
  */
 export async function* launchServer({
@@ -118,7 +118,7 @@ async function explainEnd(program: string, code: number, logPath: string): Promi
   if (code === 127) {
     return new SepError(
       "launch-failed",
-      `There is no program \`${program}\` on the PATH to start a server with. Install vLLM (pip install vllm), or give the address of a server that runs with --vllm-url.`,
+      `There is no program \`${program}\` on the PATH to start a server with. Install vLLM (pip install vllm), or give the address of a running server with --vllm-url.`,
     );
   }
   return new SepError(

@@ -24,15 +24,15 @@ export type StateRoute = (typeof STATE_ROUTES)[number];
 
 /** Which vLLM servers, or how to start one. */
 export interface VllmChoice {
-  /** Addresses separated by commas; without any, a server is started here and ended afterwards. */
+  /** Addresses separated by commas; without any, a server is started here and stopped afterwards. */
   readonly urls?: string | undefined;
-  /** The same for hidden states, which take a server that was started for them; `urls` by default. */
+  /** The same for hidden states, which need a server that was started for them; `urls` by default. */
   readonly statesUrls?: string | undefined;
-  /** How the servers call the model, where that is not its own name. */
+  /** The model's name on the servers, if that differs from its own name. */
   readonly servedName?: string | undefined;
   readonly api?: AnswerApi | undefined;
   readonly stateRoute?: StateRoute | undefined;
-  /** Questions under way at a time at each server. */
+  /** Questions sent to each server in parallel. */
   readonly concurrency?: number | undefined;
   /** Bound on one request. */
   readonly limitMs?: number | undefined;
@@ -43,8 +43,8 @@ export interface VllmChoice {
 }
 
 /**
- * Answers and hidden states from vLLM: from the servers that the choice names, or from one for each that is started here
- * once it is asked. Dispose of `answers` before `states` are asked where both would share a GPU.
+ * Answers and hidden states from vLLM: from the given servers, or from one for each purpose that is started
+ * when it is first used. Dispose of `answers` before using `states` if both would share a GPU.
  * @param reference as for `locateCheckpoint`; config and tokenizer are read here, the weights are not
  * @throws SepError as `locateCheckpoint` and `loadModelProfile` do; from the parts, `server-mismatch`,
  *   `server-unreachable`, `server-refused`, `launch-failed`
@@ -95,7 +95,7 @@ export async function* openVllm(
   };
 }
 
-/** What starts when it is first asked, is there from then on, and may be ended and started again. */
+/** A resource that starts at its first use, stays, and may be ended and started again. */
 interface OnDemand<Part> extends AsyncDisposable {
   start(): AsyncGenerator<OpeningEvent, Part>;
 }
@@ -168,7 +168,7 @@ const launch = (
   );
 };
 
-/** vLLM downloads for itself what is of the hub, at the commit that the tokenizer here is of. */
+/** vLLM downloads models of the hub by itself, at the commit of the tokenizer that is used here. */
 export const servedModelOf = (
   id: string,
   commit: string | null,
@@ -179,7 +179,7 @@ export const servedModelOf = (
 /** "org/name@revision" -> "org/name" */
 export const plainName = (id: string): string => (id === POCKET_MODEL ? id : id.replace(/@[^@/]*$/, ""));
 
-/** In memory where the system has a folder for that: the files live for a moment. */
+/** In memory if the system has a folder for that, since the files are short-lived. */
 async function makeFolder(parts: Disposables): Promise<string> {
   const folder = await mkdtemp(join(await statesFolder(), "sep-states-"));
   parts.defer(() => rm(folder, { recursive: true, force: true }));

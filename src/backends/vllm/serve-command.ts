@@ -1,4 +1,4 @@
-/** How a vLLM server is started, in this package's words; what is not given is vLLM's default. */
+/** Options of a vLLM server, under this package's names; vLLM's defaults where not given. */
 export interface ServeOptions {
   /** A model of the hub, or a folder. */
   readonly model: string;

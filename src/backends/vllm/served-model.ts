@@ -9,12 +9,12 @@ import { redactStrings } from "../../text/redact.ts";
 export interface ServedModel {
   /** By what name requests ask for it. */
   readonly name: string;
-  /** Tokens of prompt and answer together; null where the server does not say. */
+  /** Tokens of prompt and answer together; null if the server does not say. */
   readonly maxModelLength: number | null;
 }
 
-export interface FindServedModelOptions {
-  /** The name that the server was told to use, where it is not the model's own. */
+interface FindServedModelOptions {
+  /** The name that the server was told to use, if it is not the model's own. */
   readonly servedName?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -71,7 +71,7 @@ async function findOn(
   const names = listed.map((each) => String(each.id)).join(", ");
   throw new SepError(
     "server-mismatch",
-    `${server.api} serves ${names || "no model"}, expected ${servedName ?? plain}. Start it with that model, or, if it is the same model under another name, say which with --vllm-model.`,
+    `${server.api} serves ${names || "no model"}, expected ${servedName ?? plain}. Start it with that model, or give its name there with --vllm-model if it is the same model.`,
   );
 }
 
@@ -86,7 +86,7 @@ function readList(answer: Answered, { api }: ServerAddress): readonly ListedMode
   }
   throw new SepError(
     "server-refused",
-    `${api}/models answered with something that is no list of models: ${quoteAnswer(answer)}. Is it the address of an OpenAI-compatible API?`,
+    `${api}/models did not answer with a list of models: ${quoteAnswer(answer)}. Is it the address of an OpenAI-compatible API?`,
     { cause },
   );
 }
@@ -118,7 +118,7 @@ export async function checkTokenizer(
         differs === -1
           ? ""
           : `, and token ${differs} is ${tokens[differs]} there and ${tokenIds[differs]} here`
-      }. The server has another model or another tokenizer than --model names.`,
+      }. The server has a different model or tokenizer. Make --model name the model that it serves.`,
     );
   }
 }

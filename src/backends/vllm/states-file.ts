@@ -10,7 +10,7 @@ import { isProcessAlive } from "../../store/process-identity.ts";
 import { readSafetensorsHeader, readTensorRows } from "../../store/safetensors.ts";
 
 /** What a file of hidden states must hold. */
-export interface ExpectedFile {
+interface ExpectedFile {
   /** [T] of the request. */
   readonly tokenIds: readonly number[];
   /** Layers that the server extracts. */
@@ -19,7 +19,7 @@ export interface ExpectedFile {
   readonly hiddenSize: number;
 }
 
-export interface WaitOptions {
+interface WaitOptions {
   /** How long after the answer the file may be written. */
   readonly waitMs: number;
   readonly sleep?: Sleep;
@@ -32,7 +32,7 @@ const POLL_MS = 10;
 
 /**
  * Reads some tokens' states from a file of vLLM's hidden-states connector, which writes it after it has answered: waits
- * until it is whole and its writer has let go of it, and holds it against what was sent. Known faults of servers give
+ * until it is complete and its writer has released it, and compares it with what was sent. Known server faults give
  * fewer tokens (prefix caching), another request's, or nothing but zeros.
  * @param indices of tokens
  * @returns per index: [layers, D]
@@ -116,7 +116,7 @@ function normOf(vector: Float32Array): number {
 
 /**
  * Whether a process of this machine holds flock(2) on a file, which Node cannot ask for itself.
- * @returns false also where the system does not tell
+ * @returns false also if the system does not say
  * @see proc_locks(5)
  */
 async function isLocked(path: string): Promise<boolean> {
@@ -129,7 +129,7 @@ async function isLocked(path: string): Promise<boolean> {
   }
 }
 
-/** Names requests so that the files the server writes for them can be told from all others. */
+/** Names requests so that the files that the server writes for them can be recognised. */
 export interface RequestNames {
   /** A name that no other request has. */
   next(): string;
@@ -137,11 +137,11 @@ export interface RequestNames {
   isOf(path: string, name: string): boolean;
   /** Removes the files of processes of this machine that have ended: a crash left them. */
   sweepDead(folder: string): Promise<void>;
-  /** Removes the files of requests named here; those that were given up may have been written later. */
+  /** Removes the files of requests named here; files of abandoned requests may have been written later. */
   sweepOwn(folder: string): Promise<void>;
 }
 
-/** vLLM names a file by its request's id, with more in front and behind; the id is ours to choose. */
+/** vLLM names a file by its request's id, with a prefix and a suffix; the id is ours to choose. */
 export function createRequestNames(): RequestNames {
   const host = fingerprint(hostname()).slice(0, 8);
   const own = `sep-${host}-${process.pid}-${randomBytes(6).toString("hex")}`;

@@ -3,9 +3,9 @@ import type { Readable } from "node:stream";
 import { openRedactor } from "../../checkpoint/hub/hub.ts";
 import { createLineRedactor } from "../../text/redact.ts";
 
-// The entry point of a process that stands between this program and a server it has started. It ends the server, and
-// all that the server has started, when its standard input closes: when it is told to, and also when this program was
-// killed and could tell nobody. What the server prints comes through here too, so that its log holds no key.
+// The entry point of a process between this program and a server that it has started. It ends the server, and
+// everything that the server has started, when its standard input closes: on request, and also if this program was
+// killed. The server's output passes through here too, so that its log contains no key.
 // Arguments: milliseconds to wait between SIGTERM and SIGKILL, the program, its arguments.
 
 const [graceMs, program, ...args] = process.argv.slice(2) as [string, string, ...string[]];

@@ -20,18 +20,18 @@ import {
 } from "./answer-protocol.ts";
 import { checkTokenizer, type ServedModel } from "./served-model.ts";
 
-export interface VllmAnswersOptions {
+interface VllmAnswersOptions {
   readonly model: ModelProfile;
-  /** The servers; they belong to whoever made the pool. */
+  /** The servers; whoever made the pool must dispose of it. */
   readonly pool: ServerPool;
   /** How the servers call the model. */
   readonly served: ServedModel;
   readonly api?: AnswerApi | undefined;
-  /** Questions under way at a time at each server. */
+  /** Questions sent to each server in parallel. */
   readonly concurrency?: number | undefined;
 }
 
-/** vLLM runs 256 sequences at a time unless told otherwise; with ten answers per question, this fills it. */
+/** vLLM runs 256 sequences at a time by default; with ten answers per question, this fills it. */
 export const DEFAULT_CONCURRENCY = 32;
 
 /**
@@ -88,7 +88,7 @@ export function createVllmAnswers({
   };
 }
 
-/** What is known of such a backend without a server. */
+/** The properties of such a backend that are known without a server. */
 export function describeVllmAnswers(
   model: ModelProfile,
   api: AnswerApi = "completions",
@@ -132,7 +132,7 @@ async function request(
   return read;
 }
 
-/** In chat the server renders the template itself, and its own may be another. */
+/** In chat the server renders the template itself, and its template may differ. */
 function requireSamePrompt({ promptIds }: ServedAnswer, { tokenIds }: Prompt, source: string): void {
   if (promptIds === null) return;
   const differs = tokenIds.findIndex((id, index) => promptIds[index] !== id);
@@ -143,11 +143,11 @@ function requireSamePrompt({ promptIds }: ServedAnswer, { tokenIds }: Prompt, so
       differs === -1
         ? ""
         : `, and token ${differs} is ${promptIds[differs]} there and ${tokenIds[differs]} here`
-    }. Its chat template is another one: use --vllm-api completions, which sends the tokens themselves.`,
+    }. Its chat template differs: use --vllm-api completions, which sends token ids.`,
   );
 }
 
-/** The server's own text is not read: its token ids have all that was drawn, the tokens of a stop string too. */
+/** The server's own text is not read: its token ids include everything sampled, also the tokens of a stop string. */
 function describe(
   { tokenIds, logprobs, entropies, finishReason, stopToken }: ServedAnswer,
   { tokenizer: { decode }, endTokenIds }: ModelProfile,
@@ -164,7 +164,7 @@ function requireRoom({ tokenIds, text }: Prompt, room: number): void {
   if (tokenIds.length < room) return;
   throw new SepError(
     "prompt-too-long",
-    `The prompt ${JSON.stringify(text.slice(0, 60))} has ${tokenIds.length} tokens, and the server takes ${room} with the answer. Shorten the question or the system prompt, or start the server with a larger --max-model-len.`,
+    `The prompt ${JSON.stringify(text.slice(0, 60))} has ${tokenIds.length} tokens, but the server takes ${room}, answer included. Shorten the question or the system prompt, or start the server with a larger --max-model-len.`,
   );
 }
 
@@ -172,7 +172,7 @@ function requireChat({ chat }: Prompt): void {
   if (chat !== undefined) return;
   throw new SepError(
     "bad-option",
-    "Got --vllm-api chat with a prompt format that is no chat. Use --prompt-format chat or reasoning, or --vllm-api completions.",
+    "Got --vllm-api chat with a prompt format that is not a chat format. Use --prompt-format chat or reasoning, or --vllm-api completions.",
   );
 }
 
@@ -196,7 +196,7 @@ async function checkServers(
   await checkLogprobs(pool, prompt, { model: name, api, endTokenIds: model.endTokenIds, signal });
 }
 
-/** Draws one token twice, since an answer's settings must not change what its log-probabilities are. */
+/** Samples one token twice, since the sampler's settings must not change the log-probabilities. */
 async function checkLogprobs(
   pool: ServerPool,
   prompt: Prompt,
@@ -214,14 +214,14 @@ async function checkLogprobs(
   if (plain.extractsStates) {
     throw new SepError(
       "server-mismatch",
-      "The server extracts hidden states, and would leave a file behind for every answer. Draw answers from a server without extract_hidden_states, and give this one to `sep trace`, or to `sep run` as --vllm-states-url.",
+      "The server extracts hidden states and would leave a file behind for every answer. Sample answers from a server without extract_hidden_states, and use this one for `sep trace`, or for `sep run` as --vllm-states-url.",
     );
   }
   const [got, wanted] = [shaped.highest[0] as number, plain.highest[0] as number];
   if (Math.abs(got - wanted) < RAW_TOLERANCE) return;
   throw new SepError(
     "no-logprobs",
-    `The server's log-probabilities change with the temperature: ${formatNumber(got)} at 0.5 and ${formatNumber(wanted)} at 1 for the likeliest token. Start it with --logprobs-mode raw_logprobs, or entropies would measure the sampler.`,
+    `The server's log-probabilities change with the temperature: ${formatNumber(got)} at 0.5 and ${formatNumber(wanted)} at 1 for the likeliest token. Start it with --logprobs-mode raw_logprobs; otherwise entropies would measure the sampler.`,
   );
 }
 
@@ -236,5 +236,5 @@ const PLAIN_SAMPLER: SamplerSettings = {
   stopTokenIds: [],
 };
 
-/** Half precision in another batch moves a log-probability by a few hundredths. */
+/** Half precision in another batch changes a log-probability by a few hundredths. */
 const RAW_TOLERANCE = 0.1;

@@ -8,7 +8,7 @@ import type { StateBackend } from "../../states/state-backend.ts";
 import type { ServedModel } from "./served-model.ts";
 import { describeVllmModel, gatherStates, planSequences, type Sequence } from "./state-sequences.ts";
 
-export interface VllmPooledStatesOptions {
+interface VllmPooledStatesOptions {
   readonly model: ModelProfile;
   readonly pool: ServerPool;
   readonly served: ServedModel;
@@ -47,7 +47,7 @@ export function createVllmPooledStates({
   };
 }
 
-/** What is known of such a backend without a server. */
+/** The properties of such a backend that are known without a server. */
 export function describeVllmPooledStates(
   model: ModelProfile,
 ): Pick<StateBackend, "name" | "model" | "identity" | "metadata" | "normState" | "layers"> {
@@ -84,7 +84,7 @@ async function poolSequence(
   if (flat.length !== tokenIds.length * hiddenSize) {
     throw new SepError(
       "bad-states",
-      `The server gave ${flat.length} numbers for ${tokenIds.length} tokens, expected ${tokenIds.length * hiddenSize}, ${hiddenSize} a token. Start it with the command that sep vllm-command --purpose pooling prints.`,
+      `The server gave ${flat.length} numbers for ${tokenIds.length} tokens, expected ${tokenIds.length * hiddenSize}, ${hiddenSize} per token. Start it with the command that sep vllm-command --purpose pooling prints.`,
     );
   }
   return indices.map((index) => {
@@ -92,7 +92,7 @@ async function poolSequence(
     if (vector.every(Number.isFinite) && vector.some((value) => value !== 0)) return vector;
     throw new SepError(
       "bad-states",
-      `The server gave a state of token ${index} that is all zero or not finite. Its weights or its version may be at fault.`,
+      `The server returned a state for token ${index} that is all zero or not finite. Check its weights and its version.`,
     );
   });
 }

@@ -11,14 +11,14 @@ import type { ServedModel } from "./served-model.ts";
 import { describeVllmModel, gatherStates, planSequences, type Sequence } from "./state-sequences.ts";
 import { createRequestNames, type RequestNames, readStatesFile } from "./states-file.ts";
 
-export interface VllmStatesOptions {
+interface VllmStatesOptions {
   readonly model: ModelProfile;
-  /** The servers; they belong to whoever made the pool. */
+  /** The servers; whoever made the pool must dispose of it. */
   readonly pool: ServerPool;
   readonly served: ServedModel;
   /** The layers that the servers were started to extract, ascending. */
   readonly layers: readonly number[];
-  /** Questions under way at a time at each server. */
+  /** Questions sent to each server in parallel. */
   readonly concurrency?: number | undefined;
   /** How long after an answer its file may be written. */
   readonly waitMs?: number | undefined;
@@ -28,7 +28,7 @@ export interface VllmStatesOptions {
 const DEFAULT_CONCURRENCY = 8;
 /** A file of gigabytes on a slow disk. */
 const WAIT_MS = 30_000;
-/** A file that is bad once may be whole the next time. */
+/** A file that is bad once may be complete the next time. */
 const TRIES = 4;
 
 /**
@@ -80,7 +80,7 @@ export function createVllmStates({
   };
 }
 
-/** What is known of such a backend without a server. */
+/** The properties of such a backend that are known without a server. */
 export function describeVllmStates(
   model: ModelProfile,
   extracted: readonly number[],
@@ -92,7 +92,7 @@ interface ReadOptions {
   readonly pool: ServerPool;
   readonly served: ServedModel;
   readonly names: RequestNames;
-  /** Folders that the servers write to, as they come to be known. */
+  /** Folders that the servers write to, as they become known. */
   readonly folders: Set<string>;
   readonly expected: { readonly layerCount: number; readonly hiddenSize: number };
   readonly waitMs: number;
@@ -111,7 +111,7 @@ async function readSequence(
     if (!names.isOf(path, name)) {
       throw new SepError(
         "bad-states",
-        `The server named ${path} for its hidden states, expected a safetensors file with the request's id ${name} in its name: files that are not known to be of this request are neither read nor deleted.`,
+        `The server named ${path} for its hidden states, expected a safetensors file with the request's id ${name} in its name: files that may belong to other requests are neither read nor deleted.`,
       );
     }
     const folder = dirname(path);
@@ -160,14 +160,14 @@ async function requestStates(
     path = params?.hidden_states_path;
   } catch (cause) {
     const said = quoteAnswer(answer);
-    throw new SepError("server-refused", `A server answered with something that is no JSON: ${said}.`, {
+    throw new SepError("server-refused", `A server did not answer with JSON: ${said}.`, {
       cause,
     });
   }
   if (typeof path === "string") return answer.redactor.known(path); // errors name it
   throw new SepError(
     "bad-states",
-    "The server answered without kv_transfer_params.hidden_states_path: it extracts no hidden states. Start it with the command that `sep vllm-command` prints; vLLM 0.18 or newer.",
+    "The server answered without kv_transfer_params.hidden_states_path: it does not extract hidden states. Start it with the command that `sep vllm-command` prints; vLLM 0.18 or newer.",
   );
 }
 
@@ -176,7 +176,7 @@ function requireRoom(length: number, { maxModelLength }: ServedModel): void {
   if (maxModelLength === null || length < maxModelLength) return;
   throw new SepError(
     "prompt-too-long",
-    `A prompt and its answer have ${length} tokens, and the server takes ${maxModelLength - 1} and one more. Start it with a larger --max-model-len.`,
+    `A prompt and its answer have ${length} tokens, but the server takes at most ${maxModelLength - 1} and one more. Start it with a larger --max-model-len.`,
   );
 }
 

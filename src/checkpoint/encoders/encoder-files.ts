@@ -55,7 +55,7 @@ export interface EncoderWeightFiles {
 /**
  * Finds the weights that a choice of files prefers among those that a folder has.
  * @throws SepError `no-safetensors` if it has none of them, `bad-tokenizer` if its tokenizer is in another format,
- *   `bad-checkpoint` for an export that is no regular file
+ *   `bad-checkpoint` for an export that is not a regular file
  */
 export async function findEncoderWeights(
   folder: string,

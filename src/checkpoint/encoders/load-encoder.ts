@@ -45,7 +45,7 @@ interface LoadedEncoder<Plan extends EncoderPlan> {
 
 /**
  * Loads an encoder for a use.
- * @param reference a folder, or a model of the hub
+ * @param reference a folder, or a model on the hub
  * @param prepare reads what the use needs from the folder
  * @throws SepError `bad-checkpoint`, `bad-tokenizer`, `hostile-model`, `unsupported-model`, `no-safetensors`, and those of
  *   `locateCheckpoint`
@@ -61,7 +61,7 @@ export async function loadEncoder<Plan extends EncoderPlan>(
   if (isGgufPath(folder)) {
     throw new SepError(
       "unsupported-model",
-      `${folder} is a GGUF file, and encoders are read from safetensors or ONNX. Give a folder or a model of the hub.`,
+      `${folder} is a GGUF file, but encoders are read from safetensors or ONNX. Give a folder or a model on the Hub.`,
     );
   }
   const found = await findEncoderWeights(folder, chooseEncoderFiles({ use, dtype, weights, cpu }));
@@ -71,10 +71,8 @@ export async function loadEncoder<Plan extends EncoderPlan>(
   const parts = await readTokenizerFiles(folder);
   const { tokenizer, postProcessor } = await openTokenizer(parts, options);
   const template = readTextTemplate(parts.path, postProcessor);
-  const weightsSha256 = await fingerprintCheckpoint(
-    configPath,
-    found.files.map((file) => join(folder, file)),
-  );
+  const weightFiles = found.files.map((file) => join(folder, file));
+  const weightsSha256 = await drain(fingerprintCheckpoint(configPath, weightFiles));
   const graph = { folder, config, labelCount: plan.labelCount, dtype, weightsSha256, threads };
   const { session, positions } =
     found.kind === "safetensors" ? await openBuiltEncoder(graph) : await openExportedEncoder(graph, found);
@@ -162,7 +160,7 @@ export function readMaxTokens({ config, tokenizer, positions, asked }: TokenLimi
   if (!Number.isFinite(smallest)) {
     throw new SepError(
       "bad-checkpoint",
-      `${config.path}: nothing states the longest input. Set maxTokens to what the model was trained with.`,
+      `${config.path}: the longest input is not stated. Set maxTokens to the length that the model was trained with.`,
     );
   }
   if (smallest >= FEWEST_TOKENS && Number.isInteger(smallest)) return smallest;

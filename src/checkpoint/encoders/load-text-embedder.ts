@@ -59,7 +59,7 @@ export async function loadTextEmbedder(
 /** How a sentence embedder makes one vector of a text. */
 interface SentenceSettings {
   readonly pooling: Pooling;
-  /** Longest input that its authors use; null where they do not say. */
+  /** Longest input that its authors use; null if they do not say. */
   readonly maxTokens: number | null;
 }
 

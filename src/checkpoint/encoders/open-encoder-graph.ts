@@ -26,7 +26,7 @@ interface EncoderGraphOptions {
 
 interface OpenedGraph {
   readonly session: EncoderSession;
-  /** The longest text that the graph can take; null where it does not say. */
+  /** The longest text that the graph can take; null if it does not say. */
   readonly positions: number | null;
 }
 

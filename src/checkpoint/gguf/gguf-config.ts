@@ -2,8 +2,8 @@ import { SepError } from "../../errors.ts";
 import type { GgufHeader } from "./gguf-header.ts";
 import type { GgufMetadata } from "./gguf-metadata.ts";
 
-/** The values of `general.architecture` that are read; each is also the `model_type` of its config. */
-const GGUF_ARCHITECTURES = ["llama", "qwen2", "qwen3", "gpt2"] as const;
+/** The supported values of `general.architecture`. */
+const GGUF_ARCHITECTURES = ["llama", "qwen2", "qwen3", "gpt2", "gemma3"] as const;
 export type GgufArchitecture = (typeof GGUF_ARCHITECTURES)[number];
 
 /** @throws SepError `unsupported-model` naming the architecture and those that are read */
@@ -39,10 +39,10 @@ export function readGgufConfig(
   if (vocabularySize === undefined || embedding?.shape.length !== 2)
     throw new SepError(
       "bad-checkpoint",
-      `${metadata.path} has no tensor "token_embd.weight" of two dimensions: it holds a vocabulary and no model.`,
+      `${metadata.path} has no tensor "token_embd.weight" of two dimensions: it contains a vocabulary but no model.`,
     );
   const shared = {
-    model_type: architecture,
+    model_type: architecture === "gemma3" ? "gemma3_text" : architecture,
     vocab_size: vocabularySize,
     bos_token_id: metadata.index("tokenizer.ggml.bos_token_id"),
     eos_token_id: endTokenIds,
@@ -56,6 +56,7 @@ export function readGgufConfig(
           ...llamaFields(metadata, architecture, frequencyFactors),
           attention_bias: tensors.has("blk.0.attn_q.bias"),
           mlp_bias: tensors.has("blk.0.ffn_up.bias"),
+          ...(architecture === "gemma3" ? gemma3Fields(metadata) : {}),
         }),
   };
 }
@@ -109,6 +110,31 @@ function llamaFields(
 const DEFAULT_ROPE_THETA = 10_000;
 
 /**
+ * What Gemma 3 has beside the fields of a Llama. llama.cpp knows most of it without being told: every sixth block sees
+ * everything, the others turn by a base of 10,000, and the 27B model, alone, scales its scores by the width that a head
+ * would have if the heads shared the stream.
+ * @see llama.cpp, `src/models/gemma3.cpp`
+ */
+function gemma3Fields(metadata: GgufMetadata): Record<string, unknown> {
+  const size = (name: string): number => metadata.size(`gemma3.${name}`);
+  const headSize = size("attention.key_length");
+  const sharedSize = size("embedding_length") / size("attention.head_count");
+  const optional = (name: string, field: string): Record<string, unknown> =>
+    metadata.has(`gemma3.${name}`) ? { [field]: metadata.number(`gemma3.${name}`) } : {};
+  return {
+    hidden_activation: "gelu_pytorch_tanh",
+    norm_weights_include_one: true,
+    query_pre_attn_scalar: size("block_count") === GEMMA3_27B_BLOCKS ? sharedSize : headSize,
+    sliding_window: size("attention.sliding_window"),
+    ...optional("attention.sliding_window_pattern", "sliding_window_pattern"),
+    ...optional("rope.freq_base_swa", "rope_local_base_freq"),
+  };
+}
+
+/** llama.cpp recognises the model by this number. */
+const GEMMA3_27B_BLOCKS = 62;
+
+/**
  * llama.cpp stores the scaling of Llama 3's rotary frequencies as a tensor of divisors, and other kinds of scaling as
  * metadata.
  */
@@ -157,6 +183,11 @@ const READ_OR_HARMLESS: ReadonlySet<string> = new Set([
   "rope.scaling.finetuned",
 ]);
 
+/** As {@link READ_OR_HARMLESS}, of one architecture. */
+const READ_OF: Readonly<Partial<Record<GgufArchitecture, ReadonlySet<string>>>> = {
+  gemma3: new Set(["attention.sliding_window", "attention.sliding_window_pattern", "rope.freq_base_swa"]),
+};
+
 /** Settings that some converters write although the model does not use them, with the value that says so. */
 const NEUTRAL: ReadonlyMap<string, string> = new Map([
   ["attention.causal", "true"],
@@ -174,7 +205,8 @@ function refuseUnknownSettings(metadata: GgufMetadata, architecture: GgufArchite
   for (const key of metadata.keys) {
     if (!key.startsWith(prefix)) continue;
     const name = key.slice(prefix.length);
-    if (READ_OR_HARMLESS.has(name) || NEUTRAL.get(name) === metadata.show(key)) continue;
+    if (READ_OR_HARMLESS.has(name) || READ_OF[architecture]?.has(name)) continue;
+    if (NEUTRAL.get(name) === metadata.show(key)) continue;
     refuse(metadata, key, NEUTRAL.get(name) ?? "no such setting");
   }
 }
@@ -182,6 +214,6 @@ function refuseUnknownSettings(metadata: GgufMetadata, architecture: GgufArchite
 function refuse(metadata: GgufMetadata, key: string, implemented: string): never {
   throw new SepError(
     "unsupported-model",
-    `${metadata.path}: "${key}" is ${metadata.show(key)}, and what is implemented is ${implemented}.`,
+    `${metadata.path}: "${key}" is ${metadata.show(key)}, but only ${implemented} is implemented.`,
   );
 }

@@ -134,7 +134,7 @@ describe("a GGUF header", () => {
     [
       "a tensor off its alignment",
       { tensors: [{ ...tensor, offset: 8 }], dataBytes: 99 },
-      /at 8, which is no multiple of the alignment 32/,
+      /at 8, which is not a multiple of the alignment 32/,
     ],
     [
       "a tensor beyond the end",

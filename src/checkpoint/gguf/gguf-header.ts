@@ -63,7 +63,7 @@ export function parseGgufHeader(
   const fail: GgufFail = (reason) => {
     throw new SepError(
       "bad-checkpoint",
-      `${path} is not a whole GGUF file: ${reason}. Get it or make it anew.`,
+      `${path} is not a whole GGUF file: ${reason}. Download it again or recreate it.`,
     );
   };
   const cursor = createGgufCursor(bytes, fileSizeBytes, fail);
@@ -142,7 +142,7 @@ function readTensor(cursor: GgufCursor, fail: GgufFail, path: string): Unplaced 
     const known = Object.values(GGML_TYPES).map((each) => each.name);
     throw new SepError(
       "unsupported-model",
-      `${path}: tensor "${name}" is ${other}, and ${known.join(", ")} are implemented. Get the model in one of these.`,
+      `${path}: tensor "${name}" is ${other}, and ${known.join(", ")} are implemented. Use a version of the model with one of these types.`,
     );
   }
   return { name, type, shape, relativeOffset: cursor.uint64(`the offset of "${name}"`) };
@@ -162,7 +162,7 @@ function placeTensor(
   const values = shape.reduce((product, extent) => product * extent, 1);
   const byteLength = (values / type.blockSize) * type.blockBytes;
   if (relativeOffset % BigInt(alignment) !== 0n)
-    fail(`tensor "${name}" lies at ${relativeOffset}, which is no multiple of the alignment ${alignment}`);
+    fail(`tensor "${name}" lies at ${relativeOffset}, which is not a multiple of the alignment ${alignment}`);
   const room = fileSizeBytes - begin;
   // as doubles: inexact beyond 2^53, which is far larger than any file
   if (!(Number(relativeOffset) + byteLength <= room))

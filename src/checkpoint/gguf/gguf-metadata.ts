@@ -29,7 +29,7 @@ export function createGgufMetadata(path: string, values: ReadonlyMap<string, Ggu
   const fail = (key: string, expected: string): never => {
     throw new SepError(
       "bad-checkpoint",
-      `${path}: "${key}" is ${show(key)}, expected ${expected}. Get the file or make it anew.`,
+      `${path}: "${key}" is ${show(key)}, expected ${expected}. Download the file again or recreate it.`,
     );
   };
   const finite = (key: string): number | null => {

@@ -22,7 +22,7 @@ export function spellGgufTokenizer(
     if (!added || id !== null) return added ? textOf(id) : null;
     throw new SepError(
       "bad-checkpoint",
-      `${metadata.path}: text is to be given the token "${key}", which is missing. Get the file or make it anew.`,
+      `${metadata.path}: the metadata asks for the token "${key}", which is missing. Download the file again or recreate it.`,
     );
   };
   const tokenizer = {
@@ -233,21 +233,25 @@ function mergesByScore(path: string, { entries }: GgufVocabulary, scores: Float6
   if (cuts > MOST_CUTS) {
     throw new SepError(
       "hostile-model",
-      `${path}: its tokens are so long that cutting them in two takes ${cuts} steps, at most ${MOST_CUTS}. Get the file from a source that you trust.`,
+      `${path}: its tokens are so long that splitting them takes ${cuts} steps, more than ${MOST_CUTS}. Download the file from a source that you trust.`,
     );
   }
-  const ids = new Map(entries.map(({ text }, id) => [text, id]));
-  const merges = entries.flatMap(({ text, kind }, id) => {
+  const texts = new Set(entries.map(({ text }) => text));
+  const merges: { left: string; right: string; score: number; leftSize: number; size: number }[] = [];
+  for (const [id, { text, kind }] of entries.entries()) {
     // all others are matched in the text itself, or are not text
-    if (kind !== "normal" && kind !== "undefined") return [];
-    const characters = [...text];
-    return characters.slice(1).flatMap((_, i) => {
-      const left = characters.slice(0, i + 1).join("");
-      const right = characters.slice(i + 1).join("");
-      if (!ids.has(left) || !ids.has(right)) return [];
-      return [{ left, right, score: scores[id] as number, leftSize: i + 1, size: characters.length }];
-    });
-  });
+    if (kind !== "normal" && kind !== "undefined") continue;
+    const size = [...text].length;
+    const score = scores[id] as number;
+    // cut between characters, which have one code unit or two
+    for (let at = 0, leftSize = 1; leftSize < size; leftSize++) {
+      at += (text.codePointAt(at) as number) > 0xffff ? 2 : 1;
+      const left = text.slice(0, at);
+      if (!texts.has(left)) continue;
+      const right = text.slice(at);
+      if (texts.has(right)) merges.push({ left, right, score, leftSize, size });
+    }
+  }
   merges.sort((a, b) => b.score - a.score || b.leftSize - a.leftSize || b.size - a.size);
   return merges.map(({ left, right }) => [left, right]);
 }

@@ -17,6 +17,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { fakeValue, ggufBytes } from "../../../test/fakes/gguf-bytes.ts";
 import type { WeightIndex } from "../../engine/graph/weights.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import { readGgufHeader } from "./gguf-header.ts";
 import { openGgufWeights } from "./gguf-weights.ts";
 import { interpretGguf, openGgufCheckpoint } from "./open-gguf.ts";
@@ -63,7 +64,7 @@ test("a changed file gets a file of its own, wherever it lies", async () => {
   await writeFile(copy, bytes);
   const after = await openGgufCheckpoint(copy);
   expect(await readdir(cache)).toHaveLength(2);
-  expect(await after.fingerprintWeights()).not.toBe(await before.fingerprintWeights());
+  expect(await drain(after.fingerprintWeights())).not.toBe(await drain(before.fingerprintWeights()));
 });
 
 test("two that unpack at once leave one whole file", async () => {
@@ -96,7 +97,7 @@ test("half-precision weights stay where they are, and small ones are copied besi
   const embedding = weights.get("model.embed_tokens.weight");
   // the link's target, since the graph's folder cannot hold a link that leads out of it
   expect(embedding).toMatchObject({ dtype: "F16", source: { path: await realpath(file) } });
-  // the rows of a Llama's queries change places, so they are written anew, in half precision still
+  // the rows of a Llama's queries change places, so they are written again, in half precision still
   const queries = weights.get("model.layers.0.self_attn.q_proj.weight");
   expect(queries).toMatchObject({ dtype: "F16", source: { path: join(cache, name!) } });
   expect(weights.get("model.norm.weight")).toMatchObject({

@@ -29,7 +29,7 @@ afterAll(async () => {
   await rm(cache, { recursive: true });
 });
 
-describe.each(["llama-k", "llama-f16", "qwen3-mixed", "qwen2", "gpt2"])(
+describe.each(["llama-k", "llama-f16", "qwen3-mixed", "qwen2", "gemma3", "gpt2"])(
   "%s against Python transformers",
   (name) => {
     it("has the same residuals and logits", async () => {

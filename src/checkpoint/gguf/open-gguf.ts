@@ -1,6 +1,7 @@
 import { open, realpath } from "node:fs/promises";
 import { createConfigReader } from "../../engine/graph/config-reader.ts";
 import { SepError } from "../../errors.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import { readExactly } from "../../store/read-file.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { fingerprintStoredFile } from "../hub/hub-cache.ts";
@@ -16,7 +17,7 @@ import { openGgufWeights } from "./gguf-weights.ts";
 import { type PlannedWeight, planWeights } from "./weight-plan.ts";
 
 /**
- * Opens a GGUF file of the architectures llama, qwen2, qwen3 and gpt2 as the Hugging Face checkpoint that it was made
+ * Opens a GGUF file of the architectures llama, qwen2, qwen3, gemma3 and gpt2 as the Hugging Face checkpoint that it was made
  * from. Packed weights are unpacked to float32 in the cache when a file is opened for the first time.
  * @throws SepError `bad-checkpoint`, `unsupported-model`, `bad-tokenizer`, `hostile-model`, `disk-full`
  */
@@ -29,12 +30,20 @@ export async function openGgufCheckpoint(
   const { config, tokenizerFiles, plan } = interpretGguf(header, await readFrequencyFactors(header));
   let hash: Promise<string> | null = null;
   const hashFile = (): Promise<string> => {
-    hash ??= fingerprintStoredFile(header.path);
+    hash ??= drain(fingerprintStoredFile(header.path));
     return hash;
   };
   const weights = await openGgufWeights(header, plan, { fingerprint: hashFile });
   const { tokenizer } = await openTokenizer(tokenizerFiles, options);
-  return { config, generation: null, weights, tokenizer, fingerprintWeights: hashFile };
+  return {
+    config,
+    generation: null,
+    weights,
+    tokenizer,
+    async *fingerprintWeights() {
+      return hashFile();
+    },
+  };
 }
 
 /**
@@ -74,7 +83,7 @@ export async function readFrequencyFactors({ path, tensors }: GgufHeader): Promi
   if (shape.length !== 1 || count > MAX_FREQUENCIES)
     throw new SepError(
       "bad-checkpoint",
-      `${path}: tensor "rope_freqs.weight" is [${shape.join(", ")}], expected half the size of a head.`,
+      `${path}: tensor "rope_freqs.weight" is [${shape.join(", ")}], expected half the head size.`,
     );
   const factors = new Float32Array(count);
   const file = await open(path, "r");

@@ -39,7 +39,7 @@ export function planWeights(
     kvHeadCount,
   }: { readonly blockCount: number; readonly headCount: number; readonly kvHeadCount: number },
 ): PlannedWeight[] {
-  const names = architecture === "gpt2" ? GPT2_NAMES : LLAMA_NAMES;
+  const names = NAMES[architecture] ?? LLAMA_NAMES;
   const plan: PlannedWeight[] = [];
   for (const tensor of tensors.values()) {
     const place = /^(?:blk\.(?<block>0|[1-9]\d*)\.)?(?<part>.*?)(?<suffix>\.(?:weight|bias))?$/.exec(
@@ -114,6 +114,23 @@ const GPT2_NAMES: TensorNames = {
   ]),
 };
 
+/** Gemma's blocks also have a norm after each sublayer. */
+const GEMMA3_NAMES: TensorNames = {
+  ...LLAMA_NAMES,
+  inside: new Map([
+    ...LLAMA_NAMES.inside,
+    ["post_attention_norm", "post_attention_layernorm"],
+    ["ffn_norm", "pre_feedforward_layernorm"],
+    ["post_ffw_norm", "post_feedforward_layernorm"],
+  ]),
+};
+
+/** Those that differ from a Llama's. */
+const NAMES: Readonly<Partial<Record<GgufArchitecture, TensorNames>>> = {
+  gpt2: GPT2_NAMES,
+  gemma3: GEMMA3_NAMES,
+};
+
 const CONV1D_PARTS: ReadonlySet<string> = new Set(["attn_qkv", "attn_output", "ffn_up", "ffn_down"]);
 /** Rotary frequencies: the first is read with the config, the second stands in old files and follows from it. */
 const UNUSED_PARTS: ReadonlySet<string> = new Set(["rope_freqs", "attn_rot_embd"]);
@@ -124,6 +141,6 @@ function rowsPerHead({ name, shape, type }: GgufTensor, heads: number, path: str
   if (Number.isInteger(rows) && rows % 2 === 0 && separable) return rows;
   throw new SepError(
     "bad-checkpoint",
-    `${path}: tensor "${name}" has ${shape[0]} rows, which do not divide into ${heads} heads of an even size.`,
+    `${path}: tensor "${name}" has ${shape[0]} rows, which cannot be divided into ${heads} heads of an even size.`,
   );
 }

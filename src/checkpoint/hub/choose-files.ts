@@ -16,7 +16,7 @@ export interface ChosenFiles {
 /**
  * Chooses the files to download.
  * @param names of all files of the repository, with their folders
- * @throws SepError `no-safetensors` naming the formats that are there, `hub-file-missing`
+ * @throws SepError `no-safetensors` naming the formats that exist, `hub-file-missing`
  */
 export function chooseFiles(
   id: HubModelId,

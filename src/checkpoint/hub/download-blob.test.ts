@@ -165,7 +165,7 @@ describe("a damaged download", () => {
     };
     await expect(drain(pullRepository({ ...stage.hub, fetch: lying }, ID))).rejects.toMatchObject({
       code: "download-damaged",
-      message: expect.stringContaining("is larger than the 599999 bytes that the hub states"),
+      message: expect.stringContaining("is larger than the 599999 bytes that the Hub states"),
     });
   });
 });

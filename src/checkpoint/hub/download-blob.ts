@@ -45,7 +45,7 @@ export async function* downloadBlob(
       await rm(target.incomplete, { force: true });
       throw new SepError(
         "download-damaged",
-        `${source.file} of ${source.id.repo} ${again}, so it was dropped. Try again; if it stays so, a proxy or the mirror in HF_ENDPOINT (${hub.settings.endpoint}) changes files.`,
+        `${source.file} of ${source.id.repo} ${again}, so it was dropped. Try again; if it keeps failing, a proxy or the mirror in HF_ENDPOINT (${hub.settings.endpoint}) may be changing files.`,
       );
     }
     await file.sync();
@@ -89,7 +89,7 @@ async function* fill(
         break;
       }
       received += part.length;
-      if (received > sizeBytes) return `is larger than the ${sizeBytes} bytes that the hub states`;
+      if (received > sizeBytes) return `is larger than the ${sizeBytes} bytes that the Hub states`;
       await file.appendFile(part);
       hash?.update(part);
       if (received - reported >= REPORT_BYTES) {
@@ -183,7 +183,7 @@ interface BlobHash {
 /**
  * The hub names large files by their SHA-256 and small ones by git's SHA-1 of a blob.
  * @param sizeBytes of the whole content
- * @returns null for a name that is no hash
+ * @returns null for a name that is not a hash
  * @see https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
  */
 function createBlobHash(etag: string, sizeBytes: number): BlobHash | null {

@@ -26,7 +26,7 @@ export function explainRefusal(
     case "GatedRepo":
       return new SepError(
         "gated-model",
-        `${repo} is gated: its owners want their terms accepted. ${
+        `${repo} is gated: its owners require you to accept their terms. ${
           hub.token === null
             ? `Accept them on ${page}, then set HF_TOKEN to a token of that account (${endpoint}/settings/tokens).`
             : `The account of your token has no access yet: accept the terms on ${page} with it, or set HF_TOKEN to a token of an account that has.`
@@ -35,7 +35,7 @@ export function explainRefusal(
     case "RevisionNotFound":
       return new SepError(
         "revision-not-found",
-        `${repo} has no branch, tag or commit "${revision}". Look it up on ${page}/tree/main, or leave "@${revision}" out.`,
+        `${repo} has no branch, tag or commit "${revision}". Look it up on ${page}/tree/main, or leave out "@${revision}".`,
       );
     case "EntryNotFound":
       return new SepError(
@@ -47,7 +47,7 @@ export function explainRefusal(
   if (status === 401 && /invalid credentials/i.test(said)) {
     return new SepError(
       "hub-token-refused",
-      `${endpoint} does not accept your token (${said}). Set HF_TOKEN to a valid one from ${endpoint}/settings/tokens, or remove it: public models need none.`,
+      `${endpoint} does not accept your token (${said}). Set HF_TOKEN to a valid token from ${endpoint}/settings/tokens, or remove it: public models need no token.`,
     );
   }
   if (status === 401 || status === 404) {

@@ -67,7 +67,7 @@ const hasWeights = ({ missing }: CachedModel, { weights }: FileChoice): boolean 
 function warnOfUnknown(id: HubModelId, { unknown }: CachedModel): PullNote {
   return {
     kind: "note",
-    message: `using the cached ${formatHubModelId(id)}, which lacks ${unknown.join(", ")}: whether the model has such files is not known without the hub`,
+    message: `using the cached ${formatHubModelId(id)}, which lacks ${unknown.join(", ")}; without the Hub it is not known whether the model has such files`,
   };
 }
 
@@ -77,6 +77,6 @@ function explainOffline({ settings }: Hub, id: HubModelId, cached: CachedModel |
     "model-not-cached",
     `${name} is not in ${settings.cacheFolder}${
       cached === null ? "" : ` as a whole: ${cached.missing.join(", ")} is missing`
-    }, and HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids asking the hub. Unset it, or run \`sep models pull ${name}\` where there is a network.`,
+    }, and HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids asking the Hub. Unset it, or run \`sep models pull ${name}\` on a machine with a network.`,
   );
 }

@@ -1,6 +1,6 @@
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { fingerprintFile } from "../../store/fingerprint.ts";
+import { fingerprintLargeFile } from "../../store/fingerprint.ts";
 
 /** Where the parts of one model are in the Hugging Face cache. */
 export interface ModelCache {
@@ -62,11 +62,11 @@ export async function sizeIfThere(path: string): Promise<number | null> {
 
 /**
  * SHA-256 of a file, lower-case hex. Large files of the hub's cache are named by their hash, which was verified when
- * they were downloaded, so that gigabytes need not be read again.
+ * they were downloaded, so that gigabytes need not be read again. Yields the number of bytes read since it last yielded.
  */
-export async function fingerprintStoredFile(path: string): Promise<string> {
+export async function* fingerprintStoredFile(path: string): AsyncGenerator<number, string> {
   const stored = await realpath(path);
   const name = basename(stored);
   const isNamed = basename(dirname(stored)) === "blobs" && /^[0-9a-f]{64}$/.test(name);
-  return isNamed ? name : fingerprintFile(stored);
+  return isNamed ? name : yield* fingerprintLargeFile(stored);
 }

@@ -63,7 +63,7 @@ export interface PlannedFile {
   readonly totalBytes: number;
 }
 
-/** News that is no error: a wait, another try. */
+/** A message that is not an error: a wait, another try. */
 export interface PullNote {
   readonly kind: "note";
   readonly message: string;
@@ -93,7 +93,7 @@ const PUBLIC_HUB = "https://huggingface.co";
 /**
  * Reads `HF_ENDPOINT`, `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`, `HF_HUB_OFFLINE`,
  * `TRANSFORMERS_OFFLINE` and `HF_HUB_DISABLE_SYMLINKS`. A variable that is empty counts as not set.
- * @throws SepError `bad-option` if the endpoint is no http(s) address
+ * @throws SepError `bad-option` if the endpoint is not an http(s) address
  * @see https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
  */
 export function readHubSettings(env: Environment): HubSettings {

@@ -46,7 +46,7 @@ it("says once that it waits, and gets the lock when it is free", async () => {
   const waiting = waitForLock(hub, lock, join(folder, "growing"), "model.safetensors");
   expect(await waiting.next()).toEqual({
     done: false,
-    value: { kind: "note", message: "model.safetensors: is being downloaded already, waiting" },
+    value: { kind: "note", message: "model.safetensors: waiting for a download that is already running" },
   });
   const got = await waiting.next();
   expect({ done: got.done, polls }).toEqual({ done: true, polls: 5 });

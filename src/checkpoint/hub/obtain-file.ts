@@ -114,7 +114,8 @@ export async function* waitForLock(
       const size = (await sizeIfThere(growing)) ?? 0;
       if (size !== lastSize) polls = 0;
       else if (polls >= PATIENT_POLLS) throw error;
-      if (lastSize === -1) yield { kind: "note", message: `${file}: is being downloaded already, waiting` };
+      if (lastSize === -1)
+        yield { kind: "note", message: `${file}: waiting for a download that is already running` };
       lastSize = size;
     }
     await sleep(POLL_MS, signal);

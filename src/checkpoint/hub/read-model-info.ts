@@ -7,7 +7,7 @@ import { type HubModelId, isCommitHash } from "./hub-model-id.ts";
 import { DEFAULT_TRIES, type HubRequest, type HubResponse, sendToHub } from "./send-to-hub.ts";
 
 /** What the hub says about a model at a revision. */
-export interface HubModelInfo {
+interface HubModelInfo {
   /** The revision's commit hash. */
   readonly commit: string;
   /** Paths of all its files. */

@@ -66,7 +66,7 @@ export async function readTokenizerFiles(directory: string): Promise<TokenizerFi
   const path = join(directory, "tokenizer.json");
   const json = await readModelFile(path, MOST_TOKENIZER_BYTES);
   if (json === null) {
-    throw new SepError("bad-checkpoint", `${path} does not exist, and a checkpoint needs it.`);
+    throw new SepError("bad-checkpoint", `${path} does not exist, which a checkpoint needs.`);
   }
   const configPath = join(directory, "tokenizer_config.json");
   const config = (await readJsonFile(configPath, { optional: true, mostBytes: MOST_CONFIG_BYTES })) ?? {};

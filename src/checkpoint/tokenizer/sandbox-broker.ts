@@ -23,7 +23,7 @@ export interface BrokerRequest {
 export type BrokerAnswer =
   | { readonly kind: "reply"; readonly bytes: Uint8Array }
   | { readonly kind: "too-large"; readonly sizeBytes: number }
-  /** The process is no more. */
+  /** The process has ended. */
   | { readonly kind: "ended"; readonly how: string };
 
 /** What the thread says first, so that whoever waits for the process can kill it. */

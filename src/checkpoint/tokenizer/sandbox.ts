@@ -20,24 +20,24 @@ export interface CallLimits {
  * template that fills the memory. A worker thread would not do: V8 aborts the whole process when one allocation of a
  * thread is too large, whatever `resourceLimits` say.
  */
-export interface Sandbox extends Disposable {
+interface Sandbox extends Disposable {
   /** Waits for the answer without a turn of the event loop. @throws as the process did; SepError `hostile-model` */
   call(request: object, limits: CallLimits): unknown;
 }
 
 /** Heap of the process. Tokenizers of 260,000 tokens take some 400 MB. */
-export const SANDBOX_HEAP_MB = 1024;
+const SANDBOX_HEAP_MB = 1024;
 /** Until a tokenizer is ready; the largest take seconds. */
-export const OPEN_LIMIT_MS = 60_000;
+const OPEN_LIMIT_MS = 60_000;
 const MOST_OPEN_REPLY_BYTES = 64 << 20;
 /**
  * What all calls between two turns of the event loop may take together, since a signal is only heard when it turns:
  * this, a little for each call, and for each character what the slowest honest tokenizers need on a busy machine.
  */
-export const TURN_LIMIT_MS = 5_000;
+const TURN_LIMIT_MS = 5_000;
 const CALL_MS = 10;
 const CHARACTER_MS = 0.2;
-/** A program that is stopped (Ctrl-Z) and goes on later has waited for one of these. */
+/** A program that is stopped (Ctrl-Z) and resumes later has waited for one of these. */
 const SLICE_MS = 100;
 
 /**
@@ -190,7 +190,7 @@ function readAnswer(answer: BrokerAnswer, limits: CallLimits): unknown {
   if (answer.kind === "ended" && STOPPED.has(answer.how))
     throw new SepError(
       "interrupted",
-      `${act} was stopped: its process got ${answer.how}. Run the same again.`,
+      `${act} was stopped: its process got ${answer.how}. Run the same command again.`,
     );
   if (answer.kind === "ended")
     throw tooMuch(
@@ -215,7 +215,7 @@ const tookTooLong = (limits: CallLimits, limitMs: number): SepError =>
 const tooMuch = ({ file }: CallLimits, what: string): SepError =>
   new SepError(
     "hostile-model",
-    `${file} goes beyond what files from elsewhere may take: ${what}. Use a copy of the model from a source that you trust; docs/models.md has the limits.`,
+    `${file} exceeds the limits for files from elsewhere: ${what}. Use a copy of the model from a source that you trust; docs/models.md has the limits.`,
   );
 
 const encodeJson = (value: object): Uint8Array => new TextEncoder().encode(JSON.stringify(value));

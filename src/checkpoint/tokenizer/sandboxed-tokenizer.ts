@@ -130,7 +130,7 @@ function parseTokenizer(path: string, json: Uint8Array): Readonly<Record<string,
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return value as Readonly<Record<string, unknown>>;
-  throw new SepError("bad-checkpoint", `${path} holds no JSON object.`);
+  throw new SepError("bad-checkpoint", `${path} is not a JSON object.`);
 }
 
 /**

@@ -30,20 +30,20 @@ async function clusters(...args: string[]): Promise<FakeCli & { readonly code: n
   return { ...cli, code: await runCli(["clusters", ...args, "--out", root], cli.context) };
 }
 
-test("without a stored grouping it says what to do, unless it can group by itself", async () => {
+test("without stored clusters it says what to do, unless it can cluster by itself", async () => {
   const { code, stderr } = await clusters("q1");
   expect(code).toBe(1);
   expect(stderr()).toContain("Run `sep entropy`");
   const { stdout } = await clusters("q1", "--equivalence", "exact");
-  expect(stdout()).toContain("computed: exact, greedy: 4 groups of 4 samples");
+  expect(stdout()).toContain("computed: exact, greedy: 4 clusters of 4 samples");
 });
 
-test("the stored grouping, alone and beside another one, for people and for scripts", async () => {
+test("the stored clusters, alone and beside others, for people and for scripts", async () => {
   for await (const _event of computeEntropy(openWorkspace(root), "math"));
   const { code, stdout } = await clusters("q1");
   expect(code).toBe(0);
   expect(stdout()).toContain("math q1: What is 2 + 2?");
-  expect(stdout()).toContain("stored: math, greedy: 3 groups of 4 samples");
+  expect(stdout()).toContain("stored: math, greedy: 3 clusters of 4 samples");
   expect(stdout()).not.toContain("computed");
 
   const both = await clusters("q1", "--equivalence", "exact", "--clustering", "components", "--json");
@@ -104,36 +104,36 @@ const VIEW: ClusterView = {
   discreteSemanticEntropy: 0.8676,
 };
 
-test("groups as blocks of the matrices, the samples without answer at the end", () => {
+test("clusters as blocks of the matrices, the samples without answer at the end", () => {
   const question = "What is the capital of France, and if there should be more than one, which one?";
   const text = describeClusters({ set: "math", questionId: "q1", question, views: [VIEW] }, plain, 80);
   expect(text.split("\n")).toEqual([
     "math q1: What is the capital of France, and if there should be more than one,",
     "which one?",
     "",
-    "stored: hybrid, greedy: 3 groups of 6 samples, discrete semantic entropy 0.868",
-    "group  no  answer",
-    "    0   1  Paris  (2 runs: 0 3)",
-    "        2  It is Paris  (run 2)",
-    "        3  paris  (run 7)",
-    "    1   4  Lyon  (run 1)",
-    "    2      (no answer)  (run 4)",
+    "stored: hybrid, greedy: 3 clusters of 6 samples, discrete semantic entropy 0.868",
+    "cluster  no  answer",
+    "      0   1  Paris  (2 runs: 0 3)",
+    "          2  It is Paris  (run 2)",
+    "          3  paris  (run 7)",
+    "      1   4  Lyon  (run 1)",
+    "      2      (no answer)  (run 4)",
     "",
-    "same meaning, by e exact, n nli; . not the same",
+    "Same meaning, by e exact, n nli; . not the same",
     "       1   2   3   4",
     "   1   =   n   e   .",
     "   2   n   =   .   .",
     "   3   e   .   =   .",
     "   4   .   .   .   =",
     "",
-    "P(row entails column), percent",
+    "P(row entails column) in %",
     "       1   2   3   4",
     "   1      97       2",
     "   2  88      40  10",
     "   3      90       1",
     "   4   1   3   2",
     "",
-    "25% of the triples contradict themselves: a = b, b = c, a != c",
+    "25% of the triples of answers contradict themselves: a = b, b = c, a ≠ c",
   ]);
 });
 
@@ -166,5 +166,5 @@ test("nothing is wider than the terminal, and nothing in an answer moves the cur
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it looks for
   expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
   expect(text.match(/\b12\b/g)?.length).toBeGreaterThan(30 * 29);
-  expect(text).toContain("cosine, percent");
+  expect(text).toContain("Cosine similarity in %");
 });

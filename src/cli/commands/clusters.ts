@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { SepError } from "../../errors.ts";
-import type { JudgedPair } from "../../meaning/equivalence.ts";
+import type { ComparedPair } from "../../meaning/equivalence.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { type InspectedQuestion, inspectClusters } from "../../study/entropy/inspect-clusters.ts";
@@ -22,11 +22,11 @@ import { renderProgress } from "../render-progress.ts";
 import { createPaint, type Paint, wrap } from "../terminal.ts";
 
 const OPTIONS = {
-  question: operand("QUESTION_ID", "Question whose answers to look at."),
+  question: operand("QUESTION_ID", "Question whose clusters to show."),
   ...MEANING,
   equivalence: setting(
     z.enum(["auto", ...EQUIVALENCE_NAMES]).optional(),
-    "Group the answers by this one too, to compare with what is stored; docs/clusters.md.",
+    "Also cluster the answers by this rule, to compare with the stored clusters; docs/clusters.md.",
   ),
   threads: ENGINE.threads,
   ...SET,
@@ -34,19 +34,19 @@ const OPTIONS = {
   json: OUTPUT.json,
 };
 
-/** How one question's answers are grouped, and why. */
+/** How the answers to one question were clustered, and why. */
 export const CLUSTERS: Command = defineCommand({
   name: "clusters",
-  summary: "show how the answers to one question are grouped, and which pairs made it so",
+  summary: "show how the answers to one question were clustered, pair by pair",
   options: OPTIONS,
   examples: [
     {
       line: "sep clusters arith-0001",
-      meaning: "the groups that sep entropy found, and its verdict on each pair",
+      meaning: "the clusters that `sep entropy` found, and its verdict on each pair",
     },
     {
       line: "sep clusters arith-0001 --equivalence exact --json",
-      meaning: "beside groups of the same words, for a script",
+      meaning: "compared with clusters of identical answers, as JSON",
     },
   ],
   async run(values, context) {
@@ -93,11 +93,11 @@ async function* inspect(
   const guess = suggestName(values.question, [...new Set(ids)]);
   throw new SepError(
     "bad-option",
-    `Got the question ${JSON.stringify(values.question)}, of which there are no runs with an answer to compare.${guess === null ? "" : ` Did you mean ${guess}?`} The ids are in ${sets.map((set) => workspace.runs(set)).join(" and ")}.`,
+    `Got the question ${JSON.stringify(values.question)}, expected a question that has answers to compare.${guess === null ? "" : ` Did you mean ${guess}?`} The question ids are in ${sets.map((set) => workspace.runs(set)).join(" and ")}.`,
   );
 }
 
-/** How the answers to a question are grouped, as text for people, at most `columns` wide. */
+/** The clusters of a question's answers, as text for people, at most `columns` wide. */
 export function describeClusters(
   { set, questionId, question, views }: InspectedQuestion,
   paint: Paint,
@@ -113,36 +113,42 @@ export function describeClusters(
 
 function describeView(view: ClusterView, paint: Paint, columns: number): string {
   const { source, equivalence, clustering, clusterIds, answers, nonTransitiveShare: share } = view;
-  const groups = new Set(clusterIds).size;
+  const count = new Set(clusterIds).size;
   const how = clustering === null ? equivalence : `${equivalence}, ${clustering}`;
-  const counts = `${groups} ${groups === 1 ? "group" : "groups"} of ${answers.length} samples`;
+  const counts = `${count} ${count === 1 ? "cluster" : "clusters"} of ${answers.length} samples`;
   const head = `${source}: ${how}: ${counts}, discrete semantic entropy ${formatNumber(view.discreteSemanticEntropy)}`;
   const order = orderTexts(view);
   const tables = [
     verdictTable(view, order, columns),
-    probabilityTable("P(row entails column), percent", view, order, columns, entailmentOf),
-    probabilityTable("cosine, percent", view, order, columns, (pair) =>
+    probabilityTable("P(row entails column) in %", view, order, columns, entailmentOf),
+    probabilityTable("Cosine similarity in %", view, order, columns, (pair) =>
       pair.rule === "cosine" ? pair.similarity : null,
     ),
   ];
   return [
     paint("cyan", cut(head, columns)),
-    ...groupLines(view, order, columns),
+    ...clusterLines(view, order, columns),
     ...tables.filter((lines) => lines.length > 0).flatMap((lines) => ["", ...lines]),
     ...(share !== null && share > 0
-      ? ["", cut(`${percent(share)}% of the triples contradict themselves: a = b, b = c, a != c`, columns)]
+      ? [
+          "",
+          cut(
+            `${percent(share)}% of the triples of answers contradict themselves: a = b, b = c, a ≠ c`,
+            columns,
+          ),
+        ]
       : []),
   ].join("\n");
 }
 
-/** Indices of the different answers, group by group: so the matrices show the groups as blocks. */
+/** Indices of the distinct answers, cluster by cluster, so that the matrices show the clusters as blocks. */
 function orderTexts({ texts, answers, clusterIds }: ClusterView): readonly number[] {
   const clusterOf = texts.map((text) => clusterIds[answers.indexOf(text)]!);
   return [...texts.keys()].sort((a, b) => clusterOf[a]! - clusterOf[b]! || a - b);
 }
 
-/** A line an answer, with its number in the matrices; a letter where a group begins. */
-function groupLines(
+/** One line per distinct answer, with its number in the matrices; a cluster's id is on its first line. */
+function clusterLines(
   { texts, answers, clusterIds, runIds }: ClusterView,
   order: readonly number[],
   columns: number,
@@ -162,16 +168,16 @@ function groupLines(
     });
   const lines = rows.map(({ cluster, number, runs, text }) => {
     const shown = text === null ? "(no answer)" : printableLine(text, 400);
-    return `${cluster.padStart(5)}  ${String(number).padStart(2)}  ${shown}  (${runs.length === 1 ? "run" : `${runs.length} runs:`} ${runs.join(" ")})`;
+    return `${cluster.padStart(7)}  ${String(number).padStart(2)}  ${shown}  (${runs.length === 1 ? "run" : `${runs.length} runs:`} ${runs.join(" ")})`;
   });
-  return ["group  no  answer", ...lines].map((line) => cut(line, columns));
+  return ["cluster  no  answer", ...lines].map((line) => cut(line, columns));
 }
 
-/** Which rule called a pair the same. */
+/** Which rule found a pair to be the same. */
 function verdictTable(view: ClusterView, order: readonly number[], columns: number): string[] {
   if (view.pairs.length === 0) return [];
   const rules = [...new Set(view.pairs.map(({ rule }) => rule))].sort();
-  const legend = `same meaning, by ${rules.map((rule) => `${rule[0]} ${rule}`).join(", ")}; . not the same`;
+  const legend = `Same meaning, by ${rules.map((rule) => `${rule[0]} ${rule}`).join(", ")}; . not the same`;
   return [
     cut(legend, columns),
     ...matrix(order, columns, (i, j) => {
@@ -188,7 +194,7 @@ function probabilityTable(
   { pairs }: ClusterView,
   order: readonly number[],
   columns: number,
-  read: (pair: JudgedPair, isForward: boolean) => number | null,
+  read: (pair: ComparedPair, isForward: boolean) => number | null,
 ): string[] {
   if (!pairs.some((pair) => read(pair, true) !== null)) return [];
   return [
@@ -201,13 +207,13 @@ function probabilityTable(
   ];
 }
 
-const entailmentOf = (pair: JudgedPair, isForward: boolean): number | null =>
+const entailmentOf = (pair: ComparedPair, isForward: boolean): number | null =>
   pair.rule === "nli" ? (isForward ? pair.forward : pair.backward).entailment : null;
 
-const findPair = (pairs: readonly JudgedPair[], i: number, j: number): JudgedPair | undefined =>
+const findPair = (pairs: readonly ComparedPair[], i: number, j: number): ComparedPair | undefined =>
   pairs.find(({ pair: [a, b] }) => a === Math.min(i, j) && b === Math.max(i, j));
 
-/** Rows and columns by their numbers; as many blocks of columns as it takes. */
+/** Rows and columns by their numbers, in as many blocks of columns as needed. */
 function matrix(
   order: readonly number[],
   columns: number,

@@ -7,7 +7,7 @@ import { DOCTOR } from "./doctor.ts";
 it("finds everything that a run needs, the embedded model included", async () => {
   const cli = createFakeCli({ env: { HF_HOME: "/nowhere/hf" } });
   expect(await DOCTOR.run(["--out", tmpdir()], cli.context)).toBe(0);
-  expect(cli.stdout()).toMatch(/^ok {6}embedded model .* one forward pass done$/m);
+  expect(cli.stdout()).toMatch(/^ok {6}embedded model .* one forward pass succeeded$/m);
   expect(cli.stdout()).toMatch(/^absent {2}hf-cache .*\/nowhere\/hf\/hub \(HF_HOME\) does not exist$/m);
   expect(cli.stdout().trimEnd().endsWith("Everything that `sep run` needs works.")).toBe(true);
 });

@@ -19,10 +19,10 @@ const { out, json } = OUTPUT;
 /** What is installed, what is missing, and how to get it. */
 export const DOCTOR: Command = defineCommand({
   name: "doctor",
-  summary: "what is installed, what is missing, and how to get it",
+  summary: "show what is installed, what is missing, and how to get it",
   options: { out, json },
   examples: [
-    { line: "sep doctor", meaning: "look at this machine" },
+    { line: "sep doctor", meaning: "check this machine" },
     {
       line: "sep doctor --json",
       meaning: "the same for a script; the exit code is 1 if something is broken",
@@ -51,7 +51,7 @@ export const DOCTOR: Command = defineCommand({
 const PYTHON: Check = {
   name: "python",
   status: "ok",
-  detail: "not needed: no torch, transformers, vllm, nnsight, scikit-learn or marimo",
+  detail: "not needed; neither are torch, transformers, vllm, nnsight, scikit-learn and marimo",
 };
 
 function printChecks(checks: readonly Check[], { stdout, env }: CliContext): void {

@@ -29,7 +29,7 @@ test("--runs scores a file, says what it is, and --to says where to", async () =
   const { code, stdout, stderr } = await run("--runs", file);
   expect(code).toBe(0);
   expect(stderr).toContain(
-    `entropy poll: ${file} holds questions with their answers, one per line; answers are compared by "math"`,
+    `entropy poll: ${file} contains questions with their answers, one per line; answers are compared by "math"`,
   );
   expect(stdout).toMatch(/^entropy poll: wrote .*data\/poll_semantic_entropy\.jsonl$/m);
   const row = await readRow(join(folder, "data", "poll_semantic_entropy.jsonl"));
@@ -72,12 +72,21 @@ test("the study's own runs take the same options", async () => {
 });
 
 test.each([
-  [["--estimates", "nonsense"], "There is no estimate nonsense. There are discrete_semantic_entropy, "],
+  [
+    ["--estimates", "nonsense"],
+    "Got the unknown uncertainty measure nonsense, expected some of discrete_semantic_entropy, ",
+  ],
   [["--estimates", ","], "Got --estimates ,, expected all, default, or names separated by commas."],
   [["--se-mode", "oxford"], "Got --se-mode oxford, expected nature, oatml, kuhn or notebook."],
-  [["--to", "x.jsonl"], "--to names where the scores of --runs go, and there is no --runs."],
-  [["--runs", "x", "--set", "math"], "Got --runs and --set, which is about a study's own runs."],
-  [["--runs", "x", "--clusters", "y"], "Got --runs and --clusters, which is about a study's own runs."],
+  [
+    ["--to", "x.jsonl"],
+    "Got --to without --runs, expected both: --to is the output file for the scores of --runs.",
+  ],
+  [["--runs", "x", "--set", "math"], "Got --runs with --set, which applies only to a study's own runs."],
+  [
+    ["--runs", "x", "--clusters", "y"],
+    "Got --runs with --clusters, which applies only to a study's own runs.",
+  ],
 ])("%j is wrong usage", async (args, message) => {
   const { code, stderr } = await run(...args);
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(message) });
@@ -87,6 +96,6 @@ test("a file that is no samples is an error that says what to do", async () => {
   await writeFile(file, Uint8Array.of(0x80, 4));
   const { code, stderr } = await run("--runs", file);
   expect(code).toBe(1);
-  expect(stderr).toContain("is a Python pickle, which only Python can read. Make JSON of it: python -c");
+  expect(stderr).toContain("is a Python pickle, which only Python can read. Convert it to JSON: python -c");
   expect(stderr).toContain("[unknown-runs-format; see docs/errors.md]");
 });

@@ -1,4 +1,4 @@
-import { openModel } from "../../backends/local/open-model.ts";
+import { openModel } from "../../checkpoint/load-model.ts";
 import type { PTrueShot } from "../../entropy/state-measures.ts";
 import { SepError } from "../../errors.ts";
 import { type ComputeEntropyOptions, computeEntropy } from "../../study/entropy/compute-entropy.ts";
@@ -6,7 +6,7 @@ import { readPTrueShots } from "../../study/entropy/read-p-true-shots.ts";
 import { scoreRuns } from "../../study/entropy/score-runs.ts";
 import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
 import { ENGINE } from "../../study/settings/backends.ts";
-import { ESTIMATES, MEANING, P_TRUE } from "../../study/settings/meaning.ts";
+import { ESTIMATE_SETTINGS, MEANING, P_TRUE } from "../../study/settings/meaning.ts";
 import { type SettingsOutput, text } from "../../study/settings/setting.ts";
 import type { Workspace } from "../../study/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
@@ -17,15 +17,15 @@ const OPTIONS = {
   ...MEANING,
   clusters: text(
     "FILE",
-    "Clusters to take in place of an equivalence, such as an edited copy of this step's output; needs --set; docs/clusters.md.",
+    "File of clusters to use instead of --equivalence, such as an edited copy of this step's output; needs --set; docs/clusters.md.",
   ),
-  ...ESTIMATES,
+  ...ESTIMATE_SETTINGS,
   ...P_TRUE,
   runs: text(
     "FILE",
-    "Samples of another tool, in one of the formats of docs/import.md, instead of the study's.",
+    "File of samples from another tool, in one of the formats of docs/import.md, to use instead of the study's.",
   ),
-  to: text("FILE", "Where the scores of --runs go.", "data/NAME_semantic_entropy.jsonl"),
+  to: text("FILE", "Output file for the scores of --runs.", "data/NAME_semantic_entropy.jsonl"),
   threads: ENGINE.threads,
   ...SET,
   ...SHARD,
@@ -36,26 +36,29 @@ const OPTIONS = {
 /** Step 3: semantic entropies. */
 export const ENTROPY: Command = defineCommand({
   name: "entropy",
-  summary: "step 3: group answers by meaning, data/{math,ood}_semantic_entropy.jsonl",
+  summary: "step 3: cluster answers by meaning, data/{math,ood}_semantic_entropy.jsonl",
   options: OPTIONS,
   examples: [
-    { line: "sep entropy", meaning: "answers equal as mathematics are one meaning; open answers: hybrid" },
+    {
+      line: "sep entropy",
+      meaning: "answers that are equal as mathematics mean the same; for open answers, hybrid decides",
+    },
     {
       line: "sep entropy --equivalence exact --set math",
-      meaning: "only the same words are the same meaning",
+      meaning: "answers mean the same only if their words are the same",
     },
     {
       line: "sep entropy --equivalence judge --judge-model Qwen/Qwen3-0.6B",
-      meaning: "a language model says what means the same",
+      meaning: "a language model decides which answers mean the same",
     },
     {
       line: "sep entropy --set math --clusters edited.jsonl",
-      meaning: "entropies of clusters that were corrected by hand",
+      meaning: "entropies from clusters that were corrected by hand",
     },
-    { line: "sep entropy --estimates all", meaning: "every estimate of uncertainty, and what each takes" },
+    { line: "sep entropy --estimates all", meaning: "every uncertainty measure, and what each one costs" },
     {
       line: "sep entropy --runs samples.jsonl --to scores.jsonl",
-      meaning: "samples of another tool",
+      meaning: "score samples from another tool",
     },
   ],
   run(values, context) {
@@ -68,16 +71,25 @@ function checkOptions({ clusters, runs, to, set, shard }: SettingsOutput<typeof 
   if (clusters !== undefined && runs === undefined && set === "both")
     throw new SepError(
       "bad-option",
-      "Got --clusters for both question sets, and a file has the clusters of one. Say which with --set math or --set ood.",
+      "Got --clusters for both question sets, but a file has the clusters of one set. Choose it with --set math or --set ood.",
     );
   if (clusters !== undefined && shard !== undefined)
-    throw new SepError("bad-option", "Got --clusters and --shard, and a clusters file has all questions.");
+    throw new SepError(
+      "bad-option",
+      "Got --clusters with --shard, but a clusters file covers all questions. Leave out one of them.",
+    );
   if (runs === undefined && to !== undefined)
-    throw new SepError("bad-option", "--to names where the scores of --runs go, and there is no --runs.");
+    throw new SepError(
+      "bad-option",
+      "Got --to without --runs, expected both: --to is the output file for the scores of --runs.",
+    );
   const other =
     clusters !== undefined ? "--clusters" : set !== "both" ? "--set" : shard !== undefined ? "--shard" : null;
   if (runs !== undefined && other !== null)
-    throw new SepError("bad-option", `Got --runs and ${other}, which is about a study's own runs.`);
+    throw new SepError(
+      "bad-option",
+      `Got --runs with ${other}, which applies only to a study's own runs. Leave out one of them.`,
+    );
 }
 
 const readShots = async (values: SettingsOutput<typeof OPTIONS>): Promise<PTrueShot[] | undefined> =>

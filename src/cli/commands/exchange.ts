@@ -19,27 +19,27 @@ import { oneStep, runStepCommand } from "../run-steps.ts";
 const ARRAYS = {
   format: setting(
     z.enum(ARRAY_FORMATS).default("npz"),
-    "What to write; ids are in the metadata of safetensors, which have no strings; docs/data.md.",
+    "Format to write; safetensors files hold no strings, so their ids are in the metadata; docs/data.md.",
   ),
   position: setting(
     z.enum(["auto", ...TRACE_POSITIONS]).default("auto"),
-    "Token position; auto: the data set's, or of states think-end if it was traced.",
+    "Token position. auto: the position of the data sets; for states, think-end if it was traced.",
   ),
-  layer: setting(z.int().min(0).optional(), "Layer.", {
-    fallback: "the data set's, or of states the last traced one",
+  layer: setting(z.int().min(0).optional(), "Layer to export.", {
+    fallback: "the layer of the data sets; for states, the last traced one",
   }),
   out: OUTPUT.out,
   force: OUTPUT.force,
   json: OUTPUT.json,
 };
 
-/** All that is known of each answer, as a table. */
+/** Everything that is known about each answer, as a table. */
 export const EXPORT_TABLE: Command = defineCommand({
   name: "export table",
-  summary: "write a table of all answers: how they came out, every estimate, every probe's score",
+  summary: "write a table of all answers with their grades, uncertainty measures and probe scores",
   options: {
-    format: setting(z.enum(TABLE_FORMATS).default("parquet"), "What to write; docs/data.md."),
-    to: text("FILE", "Where to.", "artifacts/answers.FORMAT"),
+    format: setting(z.enum(TABLE_FORMATS).default("parquet"), "Format to write; docs/data.md."),
+    to: text("FILE", "Output file.", "artifacts/answers.FORMAT"),
     out: OUTPUT.out,
     force: OUTPUT.force,
     json: OUTPUT.json,
@@ -63,11 +63,11 @@ export const EXPORT_TABLE: Command = defineCommand({
 /** Hidden states for Python. */
 export const EXPORT_STATES: Command = defineCommand({
   name: "export states",
-  summary: "write the hidden states of one position and layer as Python pipelines have them",
+  summary: "write the hidden states of one position and layer as arrays for Python",
   options: {
     ...ARRAYS,
     set: setting(z.enum(SPLIT_SOURCES).default("math"), "Question set."),
-    to: text("FILE", "Where to.", "artifacts/export/SET_hidden_states.FORMAT"),
+    to: text("FILE", "Output file.", "artifacts/export/SET_hidden_states.FORMAT"),
   },
   examples: [
     {
@@ -76,7 +76,7 @@ export const EXPORT_STATES: Command = defineCommand({
     },
     {
       line: "sep export states --set ood --layer 20 --format safetensors",
-      meaning: "layer 20, without pickles or zips",
+      meaning: "layer 20, without pickles or zip files",
     },
   ],
   async run({ format, position, layer, set, to, out, force, json }, context) {
@@ -97,10 +97,10 @@ export const EXPORT_STATES: Command = defineCommand({
 /** Probe data sets for Python. */
 export const EXPORT_DATASETS: Command = defineCommand({
   name: "export datasets",
-  summary: "write the probe data sets with the states of a position and layer of choice",
-  options: { ...ARRAYS, to: text("DIR", "Where to.", "artifacts/export") },
+  summary: "write the probe data sets with the states of any position and layer",
+  options: { ...ARRAYS, to: text("DIR", "Output folder.", "artifacts/export") },
   examples: [
-    { line: "sep export datasets --layer 14", meaning: "X_hidden of layer 14, in the split that is there" },
+    { line: "sep export datasets --layer 14", meaning: "X_hidden of layer 14, with the existing split" },
     { line: "sep export datasets --format safetensors --to shared", meaning: "for a reader without numpy" },
   ],
   async run({ format, position, layer, to, out, force, json }, context) {
@@ -125,9 +125,9 @@ interface ExportedFile {
 }
 
 /**
- * Writes files unless they are there, and says what was written.
+ * Writes files unless they exist, and says what was written.
  * @returns the exit code
- * @throws SepError `output-differs` for a file that is there
+ * @throws SepError `output-differs` if a file exists
  */
 async function reportExport(
   paths: readonly string[],
@@ -139,7 +139,7 @@ async function reportExport(
     if (force || !(await fileExists(path))) continue;
     throw new SepError(
       "output-differs",
-      `${path} exists. Use --force to replace it, or --to for another place.`,
+      `${path} exists. Use --force to replace it, or choose another place with --to.`,
     );
   }
   const files = await write();
@@ -154,7 +154,7 @@ async function reportExport(
 /** Data of a Python pipeline. */
 export const IMPORT: Command = defineCommand({
   name: "import",
-  summary: "take hidden states and probe data sets of a Python pipeline into a study",
+  summary: "import hidden states and probe data sets of a Python pipeline into a study",
   options: {
     files: operands(
       "FILES",
@@ -162,20 +162,20 @@ export const IMPORT: Command = defineCommand({
     ),
     layer: setting(
       z.int().min(0),
-      "Layer that the states are of; of the last one, the number of the model's blocks. The files do not say it.",
+      "Layer of the states, which the files do not record; for the last layer, the model's number of blocks.",
     ),
-    position: setting(z.enum(TRACE_POSITIONS).default("think-end"), "Token that they were read at."),
+    position: setting(z.enum(TRACE_POSITIONS).default("think-end"), "Token position of the states."),
     normState: setting(
       z.enum(["final-norm", "residual"]).default("final-norm"),
-      "final-norm: the last entry of Python's hidden_states; residual: any other.",
+      "final-norm for the last entry of transformers' hidden_states, residual for any other.",
     ),
-    model: text("NAME", "What the model is called, for the record."),
+    model: text("NAME", "Name of the model, to be recorded."),
     ...OUTPUT,
   },
   examples: [
     {
       line: "sep import old/math_train.npz old/math_val.npz old/math_test.npz --layer 28 --out study",
-      meaning: "data sets of the last of 28 blocks; sep train and sep eval then run on them",
+      meaning: "data sets of the last of 28 blocks, for `sep train` and `sep eval`",
     },
   ],
   run: (values, context) =>

@@ -8,7 +8,7 @@ import { type GenerateRunsOptions, readPrompt } from "../../study/sampling/plan-
 import { asBest, resolveSampler } from "../../study/sampling/resolve-sampler.ts";
 import { MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
 import { EQUIVALENCE } from "../../study/settings/meaning.ts";
-import { ADAPTIVE, GENERATE as GENERATE_SETTINGS, PREPARE, SEED } from "../../study/settings/sampling.ts";
+import { ADAPTIVE, GENERATE_SETTINGS, PREPARE_SETTINGS, SEED } from "../../study/settings/sampling.ts";
 import { type SettingsOutput, toFlag } from "../../study/settings/setting.ts";
 import { generateRuns } from "../../study/steps/generate-runs.ts";
 import type { DataSetName, Workspace } from "../../study/workspace.ts";
@@ -20,7 +20,7 @@ import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
 const OF_ADAPTIVE = { ...ADAPTIVE, ...EQUIVALENCE };
 
 const OPTIONS = {
-  limit: PREPARE.limit,
+  limit: PREPARE_SETTINGS.limit,
   ...MODEL,
   ...VLLM,
   ...VLLM_ANSWERS,
@@ -50,20 +50,20 @@ export const GENERATE: Command = defineCommand({
     { line: "sep generate --shard 2/8", meaning: "the second eighth of the questions" },
     {
       line: "sep generate --backend vllm --model Qwen/Qwen3-8B --gpu-mem-utilization 0.9",
-      meaning: "starts vLLM here, and ends it afterwards",
+      meaning: "start a vLLM server, and stop it afterwards",
     },
     {
       line: "sep generate --backend vllm --model Qwen/Qwen3-8B --vllm-url http://gpu1:8000,http://gpu2:8000",
-      meaning: "from two servers that run already",
+      meaning: "from two servers that are already running",
     },
     { line: "sep generate --set ood --seed 7", meaning: "the out-of-distribution questions only" },
     {
       line: "sep generate --temperature 1 --best-answer",
-      meaning: "also one answer at temperature 0.1, for the probes",
+      meaning: "also one answer per question at temperature 0.1, for the probes",
     },
     {
       line: "sep generate --adaptive --se-threshold 0.9",
-      meaning: "no more answers than it takes to tell which questions are above 0.9 nats",
+      meaning: "no more answers than are needed to tell which questions are above 0.9 nats",
     },
   ],
   run: (values, context, { given }) =>
@@ -124,6 +124,6 @@ function readAdaptive(
   if (idle === undefined) return undefined;
   throw new SepError(
     "bad-option",
-    `Got --${toFlag(idle)} without --adaptive, and nothing else here reads it.`,
+    `Got --${toFlag(idle)} without --adaptive, which is the only option that uses it. Add --adaptive, or leave it out.`,
   );
 }

@@ -31,10 +31,10 @@ interface ListedModel extends CachedCommit {
 /** What is in the Hugging Face cache. */
 export const MODELS_LIST: Command = defineCommand({
   name: "models list",
-  summary: "models in the Hugging Face cache, and which the engine can run",
+  summary: "list the models in the Hugging Face cache, and which of them the engine can run",
   options: { json: OUTPUT.json },
   examples: [
-    { line: "sep models list", meaning: "whatever Python or this program downloaded" },
+    { line: "sep models list", meaning: "everything that Python or this program downloaded" },
     { line: "sep models list --json", meaning: "the same for a script" },
   ],
   async run(values, context) {
@@ -95,12 +95,9 @@ const KV_TOKENS = 1000;
 /** What a model on this machine is. */
 export const MODELS_INFO: Command = defineCommand({
   name: "models info",
-  summary: "sizes, files, license and memory of a model on this machine",
+  summary: "show a model's sizes, files, licence and memory",
   options: {
-    model: operand(
-      "MODEL",
-      "pocket, a checkpoint's directory, a .gguf file, or a cached org/name[@revision].",
-    ),
+    model: operand("MODEL", "pocket, a checkpoint's folder, a .gguf file, or a cached org/name[@revision]."),
     json: OUTPUT.json,
   },
   examples: [
@@ -168,7 +165,7 @@ function print(
     ["engine", obstacle === null ? "runs" : `no: ${printableLine(obstacle)}`],
     ...(config === null ? [] : describeSizes(config)),
     ["parameters", parameters === null ? null : `${formatCount(parameters)} (${types.join(", ")})`],
-    ["license", license === null ? null : printableLine(license)],
+    ["licence", license === null ? null : printableLine(license)],
     [
       "memory",
       memory === null
@@ -204,17 +201,17 @@ const { json, quiet } = OUTPUT;
 /** Downloads a model into the Hugging Face cache. */
 export const MODELS_PULL: Command = defineCommand({
   name: "models pull",
-  summary: "download a model of the Hugging Face hub into the cache",
+  summary: "download a model from the Hugging Face Hub into the cache",
   options: {
-    model: operand("MODEL", "Model of the hub: org/name, or org/name@revision."),
+    model: operand("MODEL", "Model on the Hugging Face Hub: org/name or org/name@revision."),
     json,
     quiet,
   },
   examples: [
-    { line: "sep models pull Qwen/Qwen3-0.6B", meaning: "the newest commit; goes on where it was stopped" },
+    { line: "sep models pull Qwen/Qwen3-0.6B", meaning: "the newest commit; resumes where it stopped" },
     {
       line: "sep models pull Qwen/Qwen3-0.6B@main --json",
-      meaning: "one JSON line an event, the result last",
+      meaning: "one JSON line per event, with the result last",
     },
   ],
   async run(values, context) {

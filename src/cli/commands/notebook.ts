@@ -10,15 +10,15 @@ export const EDIT: Command = defineCommand({
   summary: "open a reactive notebook in the browser",
   options: {
     ...NOTEBOOK_SERVER,
-    new: flag("Begin a new notebook where there is no file yet."),
-    mcp: flag("Let an agent read, edit and run the notebook too, at /mcp."),
-    run: flag("Run all cells at once; else nothing runs until you say so."),
-    lazy: flag("Only mark what depends on a change; else it runs at once."),
+    new: flag("Create the notebook if the file does not exist."),
+    mcp: flag("Let an agent read, edit and run the notebook over MCP, at /mcp."),
+    run: flag("Run all cells when the notebook is opened; otherwise nothing runs until you ask for it."),
+    lazy: flag("After a change, only mark the cells that depend on it as stale instead of running them."),
   },
   examples: [
     {
       line: "sep edit notebooks/probe_training_auto.html",
-      meaning: "prints an address with a token, and opens it",
+      meaning: "print an address with a token, and open it",
     },
     {
       line: "sep edit notebooks/probe_training_auto.html --mcp --no-token",
@@ -42,7 +42,7 @@ export const NOTEBOOK_RUN: Command = defineCommand({
     notebook: operand("FILE", "Notebook to run."),
     json: OUTPUT.json,
     quiet: OUTPUT.quiet,
-    args: restArguments("What the notebook reads as `args`: `-- --k 20` gives `{ k: 20 }`."),
+    args: restArguments("Arguments that the notebook reads as `args`: `-- --k 20` gives `{ k: 20 }`."),
   },
   examples: [
     { line: "sep notebook run notebooks/probe_training_auto.html", meaning: "run buttons count as pressed" },
@@ -52,7 +52,7 @@ export const NOTEBOOK_RUN: Command = defineCommand({
     },
     {
       line: "sep notebook run notebooks/probe_training_auto.html --json",
-      meaning: "one JSON line an event; exit code 1 if a cell failed",
+      meaning: "one JSON line per event; exit code 1 if a cell failed",
     },
   ],
   async run({ notebook, json: asJson, quiet: isQuiet, args }, context) {
@@ -65,7 +65,7 @@ export const NOTEBOOK_RUN: Command = defineCommand({
 /** A notebook for readers: inputs work, code is neither shown nor changed. */
 export const NOTEBOOK_APP: Command = defineCommand({
   name: "notebook app",
-  summary: "serve a notebook for reading: inputs work, code is hidden",
+  summary: "serve a notebook to readers: inputs work, code is hidden",
   options: NOTEBOOK_SERVER,
   examples: [
     { line: "sep notebook app notebooks/probe_training_auto.html", meaning: "runs all cells first" },
@@ -87,15 +87,15 @@ export const NOTEBOOK_EXPORT: Command = defineCommand({
   options: {
     notebook: operand("FILE", "Notebook to export."),
     to: text("FILE", "Where to write the page.", "FILE.export.html"),
-    run: flag("Run the notebook first, with its run buttons pressed."),
-    code: flag("Show the code of the cells, folded away."),
+    run: flag("Run the notebook first, as if its run buttons were pressed."),
+    code: flag("Include the code of the cells, folded."),
     json: OUTPUT.json,
-    args: restArguments("With --run: what the notebook reads as `args`."),
+    args: restArguments("With --run, arguments that the notebook reads as `args`."),
   },
   examples: [
     {
       line: "sep notebook export notebooks/probe_training_auto.html",
-      meaning: "what `sep edit` or `sep notebook run` last showed",
+      meaning: "the last results of `sep edit` or `sep notebook run`",
     },
     {
       line: "sep notebook export notebooks/probe_training_auto.html --run --to study.html -- --k 4",
@@ -112,16 +112,16 @@ export const NOTEBOOK_EXPORT: Command = defineCommand({
 /** Looks for mistakes without running anything. */
 export const NOTEBOOK_CHECK: Command = defineCommand({
   name: "notebook check",
-  summary: "look for mistakes in a notebook without running it",
+  summary: "check a notebook for mistakes without running it",
   options: { notebook: operand("FILE", "Notebook to check."), json: OUTPUT.json },
   examples: [
     {
       line: "sep notebook check notebooks/analysis.html",
-      meaning: "syntax, names defined twice or nowhere, circles",
+      meaning: "syntax errors, names defined twice or nowhere, circular dependencies",
     },
     {
       line: "sep notebook check notebooks/analysis.html --json",
-      meaning: "the same for a script; exit code 1 if there is something",
+      meaning: "the same for a script; exit code 1 if it finds a mistake",
     },
   ],
   async run({ notebook, json }, context) {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { SepError } from "../../errors.ts";
-import { PROBE_EXPORT_FORMATS } from "../../probes/export/export-probe.ts";
+import { splitProbe } from "../../probes/encode-probe.ts";
+import { PROBE_EXPORT_FORMATS } from "../../probes/export-probe.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
-import { splitProbe } from "../../probes/split-probe.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { exportPathOf, exportProbe, loadProbe, readProbeFile } from "../../study/probe-files.ts";
 import { operand, setting, text } from "../../study/settings/setting.ts";
@@ -15,9 +15,9 @@ import { createPaint, wrap } from "../terminal.ts";
 /** What a probe is, from its two files. */
 export const PROBE_INFO: Command = defineCommand({
   name: "probe info",
-  summary: "what a probe reads, was trained on, and promises",
+  summary: "show what a probe reads, what it was trained on, and what it guarantees",
   options: {
-    probe: operand("FILE", "The probe's .json file, its weights beside it."),
+    probe: operand("FILE", "The probe's .json file, with its weights beside it."),
     json: OUTPUT.json,
   },
   examples: [
@@ -25,7 +25,7 @@ export const PROBE_INFO: Command = defineCommand({
       line: "sep probe info artifacts/models/se_probe.json",
       meaning: "the SE probe of the study in this folder",
     },
-    { line: "sep probe info se_probe.json --json", meaning: "all that its file says, for a script" },
+    { line: "sep probe info se_probe.json --json", meaning: "everything in its file, for a script" },
   ],
   async run(values, { stdout, env }) {
     const probe = await readProbeFile(values.probe);
@@ -52,14 +52,14 @@ const MOST_COLUMNS = 110;
 /** A probe for other programs. */
 export const PROBE_EXPORT: Command = defineCommand({
   name: "probe export",
-  summary: "write a probe for other programs: ONNX, numpy, scikit-learn, or this package's own two files",
+  summary: "write a probe for other programs: ONNX, NumPy, scikit-learn, or a portable format",
   options: {
-    probe: operand("FILE", "The probe's .json file, its weights beside it."),
+    probe: operand("FILE", "The probe's .json file, with its weights beside it."),
     format: setting(
       z.enum(PROBE_EXPORT_FORMATS).default("portable"),
-      "What to write; docs/probes.md says what each holds.",
+      "Format to write; docs/probes.md says what each contains.",
     ),
-    to: text("FILE", "Where to.", "beside the probe, under its name"),
+    to: text("FILE", "Output file.", "beside the probe, with its name"),
     force: OUTPUT.force,
     json: OUTPUT.json,
   },
@@ -79,7 +79,7 @@ export const PROBE_EXPORT: Command = defineCommand({
     if (!force && (await fileExists(target)))
       throw new SepError(
         "output-differs",
-        `${target} exists. Use --force to replace it, or --to for another file.`,
+        `${target} exists. Use --force to replace it, or choose another file with --to.`,
       );
     const files = await exportProbe(probe, target, format);
     stdout.write(
@@ -89,7 +89,7 @@ export const PROBE_EXPORT: Command = defineCommand({
   },
 });
 
-/** What a probe file says of itself, a name and a value a row. */
+/** A probe file as rows of a name and a value. */
 function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [string, string])[] {
   if (probe.kind === "untrained") {
     return [
@@ -119,7 +119,7 @@ function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [s
     ).flatMap((key) =>
       source[key] === undefined ? [] : [[key.replace("_sha256", ""), source[key]] as const],
     ),
-    ["asked", describeAsking(probe)],
+    ["generation", describeGeneration(probe)],
     [
       "training",
       `${training.row_count} answers to ${training.question_count} questions, ${training.positive_count} of label 1, seed ${training.seed}`,
@@ -152,8 +152,8 @@ const TARGETS = {
   "high-semantic-entropy": "high-semantic-entropy: label 1 is a question whose answers disagree in meaning",
 } as const satisfies Record<Probe["target"], string>;
 
-function describeAsking({ asking }: Probe): string {
-  if (asking === null) return "unknown: the runs are of another tool";
+function describeGeneration({ asking }: Probe): string {
+  if (asking === null) return "unknown: the answers come from another tool";
   const { prompt_format, system_prompt, sampler } = asking;
   const format = typeof prompt_format === "string" ? prompt_format : JSON.stringify(prompt_format);
   const system = system_prompt === null ? "" : ", with a system prompt";
@@ -174,7 +174,7 @@ function describeAuroc({ training, C }: Probe): string {
 }
 
 function describeMap({ calibration_map: map }: Probe): string {
-  if (map === null) return "none: on the validation questions scores do not rise with the label";
+  if (map === null) return "none: on the validation questions, scores do not rise with the label";
   if (map.method === "platt")
     return `platt, slope ${formatNumber(map.slope, 4)}, offset ${formatNumber(map.offset, 4)}`;
   return `isotonic, ${map.x.length} points`;

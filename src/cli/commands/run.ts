@@ -14,26 +14,26 @@ import { EVALUATED_STEPS, printEvaluation, runSteps } from "../run-steps.ts";
 /** All steps. */
 export const RUN: Command = defineCommand({
   name: "run",
-  summary: "all seven steps: from questions to probes and a report",
+  summary: "run all seven steps, from questions to probes and a report",
   options: {
     ...STUDY,
     ...CONFIG,
-    dryRun: flag("Print what each step would do, and why, and write nothing; docs/pipeline.md."),
+    dryRun: flag("Print what each step would do and why, without writing anything; docs/pipeline.md."),
     ...OUTPUT,
   },
   examples: [
     { line: "sep run", meaning: "the built-in questions and the embedded model, offline" },
     {
       line: "sep run --model ./Qwen3-0.6B --runs 3 --limit 5 --out smoke-test",
-      meaning: "a quick try of a checkpoint",
+      meaning: "a quick test of a checkpoint",
     },
     {
       line: "sep run --dataset my-questions.jsonl --ood none --model ./Qwen3-0.6B",
-      meaning: "your questions, without a second set",
+      meaning: "your own questions, without an out-of-distribution set",
     },
     {
       line: "sep run --config artifacts/config.yaml --seed 7",
-      meaning: "the settings of the run before, with another seed",
+      meaning: "the settings of the previous run, with another seed",
     },
   ],
   async run(values, context, { line: command }) {

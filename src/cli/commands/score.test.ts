@@ -68,7 +68,7 @@ test("one question, for people and for scripts", async () => {
     /^Answer +\\boxed\{5\}\nRisk +0\.\d{3} that the answer is wrong \(score 0\.\d{3}, read at/,
   );
   expect(stdout).toMatch(/Decision +answer\n +Kept\.\n$/);
-  expect(stderr).toContain("does not say how its model was asked");
+  expect(stderr).toContain("does not record how its model was prompted");
   const json = await score(["What is 2 + 3?", "--json"]);
   expect(JSON.parse(json.stdout)).toMatchObject({
     kind: "score",
@@ -122,8 +122,8 @@ test.each([
   [[], /a QUESTION or --stdin, got neither/, 2],
   [["x", "--stdin"], /got both/, 2],
   [["x", "--prompt-format", "few-shot"], /without --shots/, 2],
-  [["x", "--shots", "general"], /--shots without/, 2],
-  [["x", "--unfamiliar", "refuse"], /the probe cannot tell which are/, 2],
+  [["x", "--shots", "general"], /Got --shots, expected/, 2],
+  [["x", "--unfamiliar", "refuse"], /the probe cannot tell which ones are/, 2],
 ])("%j is refused", async (args, message, expected) => {
   const { code, stderr } = await score(args);
   expect(stderr).toMatch(message);

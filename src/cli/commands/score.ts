@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { openModel } from "../../backends/local/open-model.ts";
+import { openModel } from "../../checkpoint/load-model.ts";
 import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { SepError } from "../../errors.ts";
 import type { Probe } from "../../probes/probe.ts";
@@ -25,46 +25,48 @@ import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
 
 const OPTIONS = {
-  question: setting(z.string().min(1).optional(), "What to ask; or many questions with --stdin.", {
+  question: setting(z.string().min(1).optional(), "The question to ask; for many questions, use --stdin.", {
     placeholder: "QUESTION",
     operand: "sentence",
   }),
   probe: setting(
     z.string().min(1).default("artifacts/models/accuracy_probe.json"),
-    "Probe that reads the risk, as `sep train` wrote it; docs/probes.md.",
+    "Probe that estimates the risk, as written by `sep train`; docs/probes.md.",
     { placeholder: "FILE" },
   ),
   stdin: flag(
-    'Score a stream: one {"id"?, "question", "answer"?} per line on stdin, one JSON line each on stdout, in order. A given answer is read instead of generated.',
+    'Score a stream: read one {"id"?, "question", "answer"?} per line from stdin, and write one JSON line for each to stdout, in order. If there is an answer, it is scored instead of a generated one.',
   ),
   decide: setting(
     z.enum(["risk", "coverage"]).default("risk"),
-    "Which of the probe's thresholds decides: the one that bounds wrong answers, or the one that promises answers.",
+    "Which of the probe's thresholds decides: risk bounds the share of wrong answers, coverage guarantees the share of answers given.",
   ),
   unfamiliar: setting(
     z.enum(["flag", "refuse"]).default("flag"),
-    "What to do with a question whose state is unlike those that the probe was trained on: say so, or abstain.",
+    "What to do with a question whose hidden state is unlike those that the probe was trained on: flag it, or refuse to answer.",
   ),
-  skipAbstained: flag("Do not generate what is not to be answered; for probes of before-generation."),
+  skipAbstained: flag(
+    "Do not generate answers that would be withheld; for probes that read before-generation.",
+  ),
   sampling: setting(
     z.enum(["greedy", "study"]).default("greedy"),
-    "How the answer is sampled; study: as those that the probe was calibrated on.",
+    "How the answer is sampled. study: with the sampler of the answers that the probe was calibrated on.",
   ),
   maxNewTokens: redescribe(SAMPLER.maxNewTokens, { fallback: "the probe's" }),
   promptFormat: text(
     describeSetting("promptFormat", PROMPT.promptFormat).placeholder,
-    "As for `sep generate`; only where the probe's record does not have it.",
+    "As for `sep generate`; only for probes that do not record their prompt format.",
     "the probe's",
   ),
   shots: redescribe(PROMPT.shots, {
-    help: "Questions whose first five are the examples of --prompt-format few-shot.",
+    help: "Question set whose first five questions are the examples of --prompt-format few-shot.",
     fallback: "the probe's",
   }),
   systemPrompt: redescribe(PROMPT.systemPrompt, { fallback: "the probe's" }),
   noThinking: PROMPT.noThinking,
   model: text(
     "ID|DIR|pocket",
-    "The same model elsewhere; its weights must be those that the probe was fitted on.",
+    "The probe's model at another place; it must have the weights that the probe was fitted on.",
     "the probe's",
   ),
   ...ENGINE,
@@ -87,8 +89,7 @@ export const SCORE: Command = defineCommand({
     },
     {
       line: "sep score --probe shared/se_probe.json --stdin --skip-abstained",
-      meaning:
-        "a stream of questions, with or without answers; those that are too risky cost one pass over the prompt",
+      meaning: "a stream of questions; for those that are too risky, only the prompt is processed",
     },
   ],
   async run(values, context) {
@@ -166,12 +167,12 @@ function nameModel({ model, model_revision: revision }: Probe["source"]): string
 async function readOptions(values: Values): Promise<Parameters<typeof createScorer>[2]> {
   const { promptFormat: name, shots } = values;
   if (shots !== undefined && name === undefined)
-    throw new SepError("bad-option", "Got --shots without --prompt-format few-shot.");
+    throw new SepError("bad-option", "Got --shots, expected --prompt-format few-shot with it.");
   const { promptFormat, ...prompt } = await readPrompt({ ...values, promptFormat: name ?? "auto" });
   if (promptFormat === "few-shot")
     throw new SepError(
       "bad-option",
-      "Got --prompt-format few-shot without --shots, expected the file of the shots.",
+      "Got --prompt-format few-shot without --shots, expected the file with the examples.",
     );
   return { ...values, ...prompt, promptFormat: name === undefined ? undefined : promptFormat };
 }

@@ -9,14 +9,14 @@ import { createPaint } from "../terminal.ts";
 
 const { out, json } = OUTPUT;
 
-/** Where each file of a study comes from, and whether it still follows from what it was made of. */
+/** Where each file of a study comes from, and whether it still follows from what it was made from. */
 export const STATUS: Command = defineCommand({
   name: "status",
-  summary: "each file of a study: made when and of what, and whether it is current",
+  summary: "show each file of a study: when and from what it was made, and whether it is current",
   options: { out, json },
   examples: [
-    { line: "sep status", meaning: "the study in this folder as a tree" },
-    { line: "sep status --out my-study --json", meaning: "the same for scripts, one line" },
+    { line: "sep status", meaning: "the study in this folder, as a tree" },
+    { line: "sep status --out my-study --json", meaning: "the same as one line of JSON, for scripts" },
   ],
   async run(values, { stdout, env }) {
     const workspace = openWorkspace(resolve(values.out));
@@ -48,8 +48,8 @@ export const STATUS: Command = defineCommand({
     const stale = files.filter((file) => !isCurrent(file));
     stdout.write(
       stale.length === 0
-        ? `All ${files.length} files go together.\n`
-        : `${stale.length} of ${files.length} files are not current. \`sep run\` makes them anew; \`sep run --dry-run\` says how.\n`,
+        ? `All ${files.length} files belong together.\n`
+        : `${stale.length} of ${files.length} files are not current. \`sep run\` makes them again; \`sep run --dry-run\` says how.\n`,
     );
     return EXIT.ok;
   },

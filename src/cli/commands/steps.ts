@@ -2,18 +2,13 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import {
   DATASET_LAYER,
-  DATASET as DATASET_SETTINGS,
-  REPORT as REPORT_SETTINGS,
+  DATASET_SETTINGS,
+  REPORT_SETTINGS,
   TARGETS,
   TRAIN_POSITIONS,
-  TRAIN as TRAIN_SETTINGS,
+  TRAIN_SETTINGS,
 } from "../../study/settings/probes.ts";
-import {
-  DEFAULT_DATASET,
-  DEFAULT_OOD,
-  PREPARE as PREPARE_SETTINGS,
-  SEED,
-} from "../../study/settings/sampling.ts";
+import { DEFAULT_DATASET, DEFAULT_OOD, PREPARE_SETTINGS, SEED } from "../../study/settings/sampling.ts";
 import { flag, text } from "../../study/settings/setting.ts";
 import { mergeShards } from "../../study/shards/merge-shards.ts";
 import { buildDatasets } from "../../study/steps/build-datasets.ts";
@@ -43,7 +38,7 @@ export const PREPARE: Command = defineCommand({
   examples: [
     {
       line: "sep prepare",
-      meaning: "the built-in sets: arithmetic, and word problems as out-of-distribution",
+      meaning: "the built-in sets: arithmetic, and word problems as the out-of-distribution set",
     },
     { line: "sep prepare --dataset my-questions.jsonl --ood none", meaning: "your own questions" },
     { line: "sep prepare --limit 20", meaning: "the first 20 questions of each set" },
@@ -61,9 +56,9 @@ export const PREPARE: Command = defineCommand({
 /** Joins the files of shards. */
 export const MERGE: Command = defineCommand({
   name: "merge",
-  summary: "join what generate, entropy and trace wrote with --shard",
+  summary: "join the files that generate, entropy and trace wrote with --shard",
   options: OUTPUT,
-  examples: [{ line: "sep merge", meaning: "all shards below shards/, into data/ and artifacts/" }],
+  examples: [{ line: "sep merge", meaning: "all shards in shards/, into data/ and artifacts/" }],
   run: (values, context) =>
     runStepCommand(values, context, ({ root }) =>
       mergeShards(root, { force: values.force, signal: context.signal }),
@@ -73,10 +68,10 @@ export const MERGE: Command = defineCommand({
 /** Step 5: probe data sets. */
 export const DATASET: Command = defineCommand({
   name: "dataset",
-  summary: "step 5: split by question into artifacts/probe_datasets/",
+  summary: "step 5: build the probe data sets, split by question, artifacts/probe_datasets/",
   options: { ...DATASET_SETTINGS, ...DATASET_LAYER, ...SEED, ...CONFIG, ...OUTPUT },
   examples: [
-    { line: "sep dataset", meaning: "hidden states at </think>" },
+    { line: "sep dataset", meaning: "hidden states at the default position" },
     { line: "sep dataset --position before-generation", meaning: "what the model knows before it answers" },
   ],
   run: (values, context) =>
@@ -91,11 +86,17 @@ export const TRAIN: Command = defineCommand({
   summary: "step 6: fit the probes, artifacts/models/",
   options: { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS, ...TARGETS, ...SEED, ...CONFIG, ...OUTPUT },
   examples: [
-    { line: "sep train", meaning: "the split of semantic entropies that separates best is the threshold" },
-    { line: "sep train --se-threshold median", meaning: "half of the training answers count as uncertain" },
+    {
+      line: "sep train",
+      meaning: "the threshold of high semantic entropy is the best split of the training questions",
+    },
+    {
+      line: "sep train --se-threshold median",
+      meaning: "about half of the training answers count as uncertain",
+    },
     {
       line: "sep train --window 5 --positions all --nested",
-      meaning: "five consecutive layers, at the best position; and what all that choosing is worth",
+      meaning: "five consecutive layers at the best position, with a nested estimate of the AUROC",
     },
   ],
   run: (values, context) =>
@@ -113,7 +114,7 @@ export const EVAL: Command = defineCommand({
     { line: "sep eval", meaning: "AUROCs with intervals and p-values, and the report" },
     {
       line: "sep eval --target-risk 0.05 --target-coverage 0.9",
-      meaning: "also the thresholds that promise so much",
+      meaning: "with thresholds that guarantee these values",
     },
     { line: "sep eval --out my-study --json", meaning: "the same for a script" },
   ],
@@ -132,25 +133,26 @@ export const EVAL: Command = defineCommand({
 /** The page that shows an evaluation. */
 export const REPORT: Command = defineCommand({
   name: "report",
-  summary: "the evaluation as a page, artifacts/report.html, and its figures as SVG, PDF or PNG, and CSV",
+  summary:
+    "write the evaluation as a page, artifacts/report.html, with its figures as CSV and SVG, PDF or PNG",
   options: {
     transfer: text(
       "FILE",
-      "A comparison of data sets by `sep transfer` to show; docs/transfer.md.",
-      "artifacts/transfer.json if it is there",
+      "Result of `sep transfer` to show in the report; docs/transfer.md.",
+      "artifacts/transfer.json if it exists",
     ),
     ...REPORT_SETTINGS,
-    open: flag("Open the page in the browser."),
+    open: flag("Open the report in the browser."),
     ...OUTPUT,
   },
   examples: [
     {
       line: "sep report --open",
-      meaning: "write the report of `sep eval` if it is not current, and look at it",
+      meaning: "write the report again if it is not current, and open it",
     },
     {
       line: "sep report --transfer comparison/artifacts/transfer.json",
-      meaning: "with the matrix of a comparison that stands elsewhere",
+      meaning: "with the result of a `sep transfer` in another folder",
     },
     {
       line: "sep report --figures svg,pdf,png",

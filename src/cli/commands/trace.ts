@@ -4,8 +4,8 @@ import { requirePart } from "../../backends/load-backend.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { openBackend } from "../../study/open-backends.ts";
 import { MODEL, NNSIGHT, VLLM, VLLM_SERVER, VLLM_STATES } from "../../study/settings/backends.ts";
-import { INDICES, TRACE as TRACE_SETTINGS } from "../../study/settings/probes.ts";
-import { flag, type SettingsOutput, setting } from "../../study/settings/setting.ts";
+import { INDICES, TRACE_SETTINGS } from "../../study/settings/probes.ts";
+import { flag, redescribe, type SettingsOutput, setting } from "../../study/settings/setting.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { traceRuns } from "../../study/steps/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../../study/steps/verify-trace.ts";
@@ -21,15 +21,18 @@ import { createPaint, type Paint } from "../terminal.ts";
 const OPTIONS = {
   ...MODEL,
   ...NNSIGHT,
+  threads: redescribe(MODEL.threads, { backends: ["local"] }),
   ...VLLM,
   ...VLLM_STATES,
   ...VLLM_SERVER,
   ...TRACE_SETTINGS,
   ...INDICES,
   verify: flag(
-    "Check a trace that is there instead: tokens, places, vectors, and a sample read again by this model; exit code 1 if it fails; docs/probes.md.",
+    "Instead of tracing, check the existing trace: tokens, positions, vectors, and a sample that is read again with this model. The exit code is 1 if a check fails; docs/probes.md.",
   ),
-  verifySample: setting(z.int().min(0).default(32), "Rows of each set that --verify reads again."),
+  verifySample: setting(z.int().min(0).default(32), "Number of rows per set that --verify reads again.", {
+    needs: "verify",
+  }),
   ...SET,
   ...SHARD,
   ...CONFIG,
@@ -49,14 +52,14 @@ export const TRACE: Command = defineCommand({
       line: "sep trace --model ./Qwen3-0.6B --positions think-end,last-token --layers 14,20,28",
       meaning: "two positions and three layers of a checkpoint on disk",
     },
-    { line: "sep trace --verify", meaning: "are the stored states those of the tokens that they say?" },
+    { line: "sep trace --verify", meaning: "check that the stored states belong to the recorded tokens" },
     {
       line: "sep trace --backend vllm --model Qwen/Qwen3-8B --layers 0,18,36 --vllm-url http://localhost:8000",
-      meaning: "from a server that `sep vllm-command` with the same layers started",
+      meaning: "from a server started with the command that `sep vllm-command` prints for the same layers",
     },
     {
       line: "sep trace --backend nnsight --python ./venv/bin/python --model EleutherAI/pythia-160m",
-      meaning: "by Python's transformers, under nnsight",
+      meaning: "with transformers under nnsight, in Python",
     },
   ],
   run(values, context) {
@@ -107,7 +110,7 @@ async function* findVerdicts(
   return verdicts;
 }
 
-/** What was found about a trace, a check a line, with examples of what failed. */
+/** What was found about a trace, one check per line, with examples of what failed. */
 function describeVerdict(verdict: TraceVerdict, paint: Paint): string {
   const { part, passed, rows, layers, checks, largest_difference } = verdict;
   const counts = Object.entries(rows).map(([position, count]) => `${count} ${position}`);

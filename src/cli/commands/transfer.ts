@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import {
+  TRANSFER_PROBE_TITLES,
   TRANSFER_SETTINGS,
   type TransferCell,
   type TransferEval,
@@ -24,11 +25,11 @@ import { createPaint, type Paint } from "../terminal.ts";
 /** How well probes carry over from one data set to another. */
 export const TRANSFER: Command = defineCommand({
   name: "transfer",
-  summary: "probes trained on each data set, tried on every other: artifacts/transfer.json",
+  summary: "evaluate the probes of each data set on every other one, artifacts/transfer.json",
   options: {
     folders: operands(
       "DIRS",
-      "Folders of finished studies, traced on the same model; each question set of them is a data set.",
+      "Folders of finished studies, traced with the same model; each of their question sets is a data set.",
     ),
     ...FITTING,
     ...SEED,
@@ -38,7 +39,7 @@ export const TRANSFER: Command = defineCommand({
     { line: "sep transfer .", meaning: "between the two question sets of this study" },
     {
       line: "sep transfer trivia math science --out comparison",
-      meaning: "every question set of three studies with every other, and with all others pooled",
+      meaning: "each question set of three studies against each other, and against all others pooled",
     },
   ],
   async run(values, context) {
@@ -93,7 +94,7 @@ function describeMatrix(transfer: TransferEval, probe: TransferProbe, paint: Pai
     );
   const areaOf = (cell: TransferCell | undefined): number | null => cell?.[probe].auc ?? null;
   return [
-    paint("bold", `${PROBES[probe]}: AUROC for wrong answers`),
+    paint("bold", `${TRANSFER_PROBE_TITLES[probe]}: AUROC for wrong answers`),
     paint("gray", header.join("")),
     ...datasets.map(({ name: source }, i) =>
       row(
@@ -140,11 +141,6 @@ function describeMeans({ overall }: TransferEval, paint: Paint): string {
 
 const NAME_WIDTH = 30;
 const CELL_WIDTH = 8;
-
-const PROBES: Readonly<Record<TransferProbe, string>> = {
-  se_probe: "SE probe",
-  accuracy_probe: "Accuracy probe",
-};
 
 const UNTRAINED: Readonly<Record<UntrainedScore, string>> = {
   semantic_entropy: "semantic entropy",

@@ -3,8 +3,8 @@ import { plainName, servedModelOf } from "../../backends/vllm/open-vllm.ts";
 import { buildServeArguments, quoteForShell, type ServePurpose } from "../../backends/vllm/serve-command.ts";
 import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { serverOptionsOf } from "../../study/open-backends.ts";
-import { VLLM_COMMAND as VLLM_COMMAND_SETTINGS } from "../../study/settings/backends.ts";
-import { TRACE } from "../../study/settings/probes.ts";
+import { VLLM_COMMAND_SETTINGS } from "../../study/settings/backends.ts";
+import { TRACE_SETTINGS } from "../../study/settings/probes.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { renderProgress } from "../render-progress.ts";
@@ -12,12 +12,12 @@ import { renderProgress } from "../render-progress.ts";
 /** Prints how to start a vLLM server. */
 export const VLLM_COMMAND: Command = defineCommand({
   name: "vllm-command",
-  summary: "print the command that starts a vLLM server for sep generate or sep trace",
-  options: { ...VLLM_COMMAND_SETTINGS, layers: TRACE.layers },
+  summary: "print the command that starts a vLLM server for `sep generate` or `sep trace`",
+  options: { ...VLLM_COMMAND_SETTINGS, layers: TRACE_SETTINGS.layers },
   examples: [
     {
       line: "sep vllm-command --model Qwen/Qwen3-8B --layers 0,18,36",
-      meaning: "a server whose hidden states sep trace --layers 0,18,36 reads",
+      meaning: "a server whose hidden states `sep trace --layers 0,18,36` reads",
     },
     {
       line: "sep vllm-command --model Qwen/Qwen3-8B --purpose answers --tensor-parallel 2",

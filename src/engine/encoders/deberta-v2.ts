@@ -83,7 +83,7 @@ function readAttentionKinds(config: ConfigReader): ReadonlySet<string> {
   if (unknown === undefined) return new Set(names);
   throw new SepError(
     "unsupported-model",
-    `${config.path}: "pos_att_type" has ${JSON.stringify(unknown)}, and the local engine implements "c2p" and "p2c" only.`,
+    `${config.path}: "pos_att_type" has ${JSON.stringify(unknown)}, but the local engine implements only "c2p" and "p2c".`,
   );
 }
 

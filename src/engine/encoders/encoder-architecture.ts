@@ -12,7 +12,7 @@ export interface EncoderArchitecture {
    *   graph does not compute
    */
   readConfig(config: ConfigReader): EncoderConfig;
-  /** What stands before the backbone's names: with a head, and without. */
+  /** The prefix of the backbone's names: with a head, and without. */
   readonly roots: readonly string[];
   /** Names of a block's three projections, below `attention.self.`. */
   readonly projections: { readonly query: string; readonly key: string; readonly value: string };
@@ -37,7 +37,7 @@ export interface EncoderScope extends LinearScope {
   readonly root: string;
   /** [B, S] int64 */
   readonly tokenIds: TensorName;
-  /** [B, S] int64, 0 for the first text and 1 for the second; null where embeddings do not tell them apart */
+  /** [B, S] int64, 0 for the first text and 1 for the second; null if embeddings do not tell them apart */
   readonly tokenTypeIds: TensorName | null;
   /** [B, S, 1] float32: 1 for a token, 0 for padding */
   readonly tokenMask: TensorName;
@@ -45,14 +45,14 @@ export interface EncoderScope extends LinearScope {
   readonly keyMask: TensorName;
   /** [B, S] int64 */
   readonly shape: TensorName;
-  /** null where attention does not look at distances */
+  /** null if attention does not look at distances */
   readonly distances: DistanceTensors | null;
 }
 
 /** Which tokens a block computes: all, or each text's first one, where nothing reads the others. */
 export type Queries = "all" | "first";
 
-/** A transformer that reads whole texts: sizes, and what the graph depends on. Norms stand behind each sublayer. */
+/** A transformer that reads whole texts: sizes, and what the graph depends on. Norms follow each sublayer. */
 export interface EncoderConfig {
   readonly modelType: string;
   /** L */
@@ -80,7 +80,7 @@ export interface EncoderConfig {
   readonly headActivation: Activation;
   /** Factor on the products of queries and keys, and of both with relative positions. */
   readonly attentionScale: number;
-  /** null where attention does not look at distances. */
+  /** null if attention does not look at distances. */
   readonly relative: RelativePositions | null;
   /** A convolution beside the first block; null for most. */
   readonly convolution: Convolution | null;

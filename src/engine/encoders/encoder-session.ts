@@ -96,7 +96,7 @@ function readFixedLength({ inputs }: Session, shown: string): number | null {
   if (typeof length === "number" && length > LONGEST_FIXED) {
     throw new SepError(
       "hostile-model",
-      `${shown} pads every text to ${length} tokens, at most ${LONGEST_FIXED}. Use an export from a source that you trust.`,
+      `${shown} pads every text to ${length} tokens, expected at most ${LONGEST_FIXED}. Use an export from a source that you trust.`,
     );
   }
   if (type === "int64" && shape.length === 2 && typeof rows === "string") {

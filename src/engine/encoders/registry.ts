@@ -29,7 +29,7 @@ export function findEncoderArchitecture(config: ConfigReader): EncoderArchitectu
     const known = ARCHITECTURES.flatMap((architecture) => architecture.modelTypes).join(", ");
     throw new SepError(
       "unsupported-model",
-      `${config.path}: model_type "${modelType}" is not implemented; of encoders the local engine computes ${known}, and others as an ONNX export (onnx/model.onnx).`,
+      `${config.path}: model_type "${modelType}" is not implemented. The local engine runs the encoders ${known}, and others from an ONNX export (onnx/model.onnx).`,
     );
   }
   for (const [field, harmless] of GENERAL_LIMITS) config.allow(field, harmless);

@@ -26,7 +26,7 @@ export function encodeTexts(
   { tokenizer, template, maxTokens }: TextEncoderParts,
   inputs: readonly TextInput[],
 ): EncodedText[] {
-  // a text stands in many pairs
+  // a text occurs in many pairs
   const known = new Map<string, readonly number[]>();
   const encode = (text: string): readonly number[] => {
     const tokenIds = known.get(text) ?? tokenizer.encode(text, { specialTokens: false });

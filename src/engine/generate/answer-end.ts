@@ -57,7 +57,7 @@ export function countTokensOf(tokenIds: readonly number[], text: string, decode:
 
 /**
  * Whether the answer has just come to a stop string. Looks at the last tokens only: n bytes span at most n tokens, and
- * one more stands in front, since some tokenizers drop a space at the beginning of what they decode.
+ * one more is put in front, since some tokenizers drop a space at the beginning of what they decode.
  */
 export function endsInStopString(
   tokenIds: readonly number[],
@@ -71,7 +71,7 @@ export function endsInStopString(
 
 const UTF8 = new TextEncoder();
 
-/** The text in front of the first stop string in it; all of it where there is none. */
+/** The text in front of the first stop string in it; all of it if there is none. */
 function cutAtStopString(text: string, stopStrings: readonly string[]): string {
   const found = stopStrings.map((stop) => text.indexOf(stop)).filter((index) => index >= 0);
   return found.length === 0 ? text : text.slice(0, Math.min(...found));

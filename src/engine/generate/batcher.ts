@@ -391,7 +391,7 @@ async function readPredictions(
       logits: own,
       residual,
       mass: { highest, total, blockHighest },
-      // rounding can leave a hair below zero where one token has all the probability
+      // rounding can give slightly less than zero if one token has all the probability
       entropy: Math.max(0, measures.entropy[row] as number),
       logprob: (tokenId) => Math.min(0, (own[tokenId] as number) - highest + highestLogprob),
     };

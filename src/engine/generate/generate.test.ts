@@ -1,24 +1,14 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scaleOf } from "../../../test/expect-all-close.ts";
+import { PLAIN_SAMPLER as SAMPLER } from "../../../test/fakes/plain-sampler.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { LanguageModel } from "../language-model.ts";
 import { buildPrompt } from "../tokenizer/build-prompt.ts";
 import type { ChatMessage } from "../tokenizer/chat-template.ts";
 import { type EndEvent, type GenerationEvent, generate, sampleAnswers, type TokenEvent } from "./generate.ts";
-import type { SamplerSettings } from "./sampler-settings.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
-const SAMPLER: SamplerSettings = {
-  temperature: 1,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  maxNewTokens: 40,
-  stopStrings: [],
-  stopTokenIds: [],
-};
 const DRAW = { runIds: [0, 1, 2, 3], sampler: SAMPLER, seed: 7, streamKey: "q" };
 
 let tiny: LanguageModel;

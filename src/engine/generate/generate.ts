@@ -191,7 +191,7 @@ function roomAfter(promptIds: readonly number[], maxPositions: number): number {
   if (room >= 1) return room;
   throw new SepError(
     "prompt-too-long",
-    `The prompt has ${promptIds.length} tokens, and the model takes ${maxPositions} with the answer. Shorten the question or the system prompt.`,
+    `The prompt has ${promptIds.length} tokens, but the model takes ${maxPositions}, answer included. Shorten the question or the system prompt.`,
   );
 }
 
@@ -201,7 +201,7 @@ interface Draft {
   readonly row: number;
   readonly rng: Rng;
   readonly seen: Set<number>;
-  /** null where nobody wants the text before the answer has ended. */
+  /** null if nobody wants the text before the answer has ended. */
   readonly deltas: TextDeltas | null;
   readonly tokenIds: number[];
   readonly logprobs: number[];

@@ -5,6 +5,7 @@ import { extendRows } from "./extend-rows.ts";
 export interface PrefilledPrompt {
   /** [P] */
   readonly tokenIds: readonly number[];
+  /** @internal */
   readonly prefix: KvBlock;
   /** [V] logits of the first token after the prompt. */
   readonly logits: Float32Array;

@@ -31,7 +31,7 @@ export interface GenerationDefaults {
 
 /**
  * The sampling settings in `generation_config.json`.
- * @returns null where there is none, or where it does not ask for sampling (`do_sample`)
+ * @returns null if there is none, or where it does not ask for sampling (`do_sample`)
  */
 export function readGenerationDefaults(generation: ConfigReader | null): GenerationDefaults | null {
   if (generation === null || !generation.flag("do_sample", false)) return null;

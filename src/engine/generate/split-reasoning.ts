@@ -4,7 +4,7 @@ import { type AnswerExtent, countTokensOf } from "./answer-end.ts";
 /** How the model's reasoning span ended in the *generated* tokens. */
 export type ThinkStatus = "closed" | "truncated" | "none";
 
-/** What stands around a model's reasoning. */
+/** The tags around a model's reasoning. */
 export interface ThinkTags {
   readonly open: string;
   readonly close: string;
@@ -50,8 +50,8 @@ export interface GeneratedAnswer extends AnswerExtent {
 
 /**
  * Finds the reasoning in what the model generated; the prompt is never looked at. It ends at the first closing tag, and
- * an opening tag that is repeated at its head is no part of it. Where the tags are tokens, only these tokens count,
- * wherever they stand, and not the same text spelled out; a closing one without an opening one ends what a prompt
+ * an opening tag that is repeated at its head is not part of it. Where the tags are tokens, only these tokens count,
+ * wherever they are, and not the same text spelled out; a closing one without an opening one ends what a prompt
  * opened. Where they have to be spelled out, an opening one counts at the very beginning only: anywhere else it is talk
  * about tags.
  */

@@ -46,7 +46,7 @@ export function createTextDeltas(
   };
 }
 
-/** What a decoder writes for bytes that are no whole character. */
+/** What a decoder writes for bytes that are not a whole character. */
 const BROKEN = "\uFFFD";
 
 /** Length of the longest end of a text that a stop string begins with. */

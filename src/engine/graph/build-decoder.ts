@@ -69,6 +69,7 @@ export function buildDecoder(
     operators,
     linears: [],
     quantisedRows: new Map(),
+    quantisedDigits: new Map(),
     pairedRows: new Map(),
   };
 

@@ -20,10 +20,10 @@ const MOST_WIDTH = 1 << 24;
 const MOST_POSITIONS = 2 ** 31 - 1;
 
 /**
- * Holds the sizes that a config states against the tensors that there are, before anything is allocated by them: a
+ * Checks the sizes that a config states against the tensors that exist, before anything is allocated by them: a
  * layer has a tensor of its own, and no width is larger than the longest dimension of a tensor that has bytes in the
  * file. What exactly each tensor's shape must be is checked when the graph is built.
- * @param weights null where they are on another machine; then no size may be larger than any real model's
+ * @param weights null if they are on another machine; then no size may be larger than any real model's
  * @param mostPositions where memory is taken for every position that there can be
  * @throws SepError `bad-checkpoint` naming the field, its value and its bound
  */
@@ -45,7 +45,7 @@ export function checkConfigSizes(
         if (typeof value !== "number" || !(value > most)) continue;
         throw new SepError(
           "bad-checkpoint",
-          `${source?.path}: "${field}" is ${value}, and ${weights === null ? "no model has" : "the weights allow"} more than ${most}. Config and weights do not belong together, or the file was made to do harm.`,
+          `${source?.path}: "${field}" is ${value}, and ${weights === null ? "no model has" : "the weights allow"} more than ${most}. Either config and weights do not belong together, or the file is malicious.`,
         );
       }
     }
@@ -69,7 +69,7 @@ export function checkHeads(config: DecoderConfig, path: string): DecoderConfig {
   if (headCount % kvHeadCount !== 0) {
     throw new SepError(
       "bad-checkpoint",
-      `${path}: ${headCount} query heads do not divide among ${kvHeadCount} key/value heads.`,
+      `${path}: ${headCount} query heads cannot be divided among ${kvHeadCount} key/value heads.`,
     );
   }
   if (!Number.isInteger(headSize)) {
@@ -78,7 +78,7 @@ export function checkHeads(config: DecoderConfig, path: string): DecoderConfig {
   if (ropes.some((rope) => 2 * rotaryPairs(rope) > headSize)) {
     throw new SepError(
       "bad-checkpoint",
-      `${path}: head size ${headSize}, expected an even one, since whole heads are rotated in pairs.`,
+      `${path}: head size ${headSize}, expected an even number, since heads are rotated in pairs.`,
     );
   }
   return config;

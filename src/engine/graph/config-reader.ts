@@ -106,7 +106,7 @@ export function createConfigReader(path: string, fields: Readonly<Record<string,
       if (other === undefined) return;
       throw new SepError(
         "unsupported-model",
-        `${path}: "${other}" is ${show(fields[other])}, and the local engine does not know that field here; it knows ${implemented.join(", ")}.`,
+        `${path}: "${other}" is ${show(fields[other])}, but the local engine does not support that field here; it supports ${implemented.join(", ")}.`,
       );
     },
   };

@@ -24,18 +24,29 @@ export interface DecoderConfig {
   readonly vocabularySize: number;
   /** Longest prompt + answer the model was made for, tokens. */
   readonly maxPositions: number;
+  /** @internal */
   readonly norm: NormKind;
   readonly normEpsilon: number;
+  /** @internal */
   readonly activation: Activation;
   /** Factor on the token embeddings. */
   readonly embeddingScale: number;
-  /** Which projections have a bias in every block. */
+  /**
+   * Which projections have a bias in every block.
+   * @internal
+   */
   readonly biases: Biases;
-  /** The rotary settings that blocks choose from; none where positions are learned. */
+  /**
+   * The rotary settings that blocks choose from; none where positions are learned.
+   * @internal
+   */
   readonly ropes: readonly RopeSettings[];
   /** Tokens that a sliding block looks back on, the token itself included; null without such blocks. */
   readonly window: number | null;
-  /** [L] */
+  /**
+   * [L]
+   * @internal
+   */
   readonly blocks: readonly BlockSettings[];
   /** c of c tanh(score / c) on attention scores. */
   readonly attentionSoftcap: number | null;

@@ -83,9 +83,27 @@ export interface LinearScope {
   /** The linear layers that the graph has so far, in order. */
   readonly linears: LinearWeight[];
   /** Activations that were quantised so far, by their float32 tensor. */
-  readonly quantisedRows: Map<TensorName, { readonly codes: TensorName; readonly scales: TensorName }>;
+  readonly quantisedRows: Map<TensorName, QuantisedRows>;
+  /** As `quantisedRows`, in two digits. */
+  readonly quantisedDigits: Map<TensorName, QuantisedRows>;
   /** Activations that were padded to an even number of rows so far, by the tensor that they come from. */
-  readonly pairedRows: Map<TensorName, { readonly even: TensorName; readonly count: TensorName }>;
+  readonly pairedRows: Map<TensorName, PairedRows>;
+}
+
+export interface QuantisedRows {
+  /** [N, inSize], or [2 N, inSize] in two digits: first every row's high digits, then every row's low ones */
+  readonly codes: TensorName;
+  /** [N, 1] */
+  readonly scales: TensorName;
+}
+
+export interface PairedRows {
+  /** [N or N + 1, inSize] */
+  readonly even: TensorName;
+  /** [N or N + 1, blocks] sums of `even` over blocks of inputs */
+  readonly sums: TensorName;
+  /** [1] N */
+  readonly count: TensorName;
 }
 
 /** A linear layer's weight as the checkpoint has it. */
@@ -108,7 +126,7 @@ export interface GraphWeights {
   used(name: string): boolean;
   /** A weight as float32. Half-precision ones are widened when the model is loaded. */
   float32(name: string, shape: readonly number[]): TensorName;
-  /** A linear layer's quantised weight; null where the model is computed in float32. */
+  /** A linear layer's quantised weight; null if the model is computed in float32. */
   quantised(weight: LinearWeight): QuantisedWeight | null;
   /**
    * Where a weight is stored, for those who read it themselves; it counts as used.

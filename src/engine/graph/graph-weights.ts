@@ -93,7 +93,7 @@ export function createGraphWeights(
 }
 
 /**
- * What stands before the backbone's names in a checkpoint: the first root that has the tensor.
+ * The prefix of the backbone's names in a checkpoint: the first root that has the tensor.
  * @param roots  in the order in which they are tried
  * @param tensor a tensor that every backbone has, below its root
  * @throws SepError `bad-checkpoint` if no root has it
@@ -132,6 +132,6 @@ export function refuseUnusedWeights(
   const others = unused.length > 1 ? ` and ${unused.length - 1} more` : "";
   throw new SepError(
     "unsupported-model",
-    `The checkpoint has the tensor "${unused[0]}"${others}, which the graph of a ${modelType} with this config does not use. It is of another kind than its config says.`,
+    `The checkpoint has the tensor "${unused[0]}"${others}, which the graph of a ${modelType} with this config does not use. It is a different kind of model than its config says.`,
   );
 }

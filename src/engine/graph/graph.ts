@@ -4,7 +4,7 @@ import {
   type EncodedField,
   floatField,
   messageField,
-  stringField,
+  textField,
   varintField,
 } from "./protobuf.ts";
 
@@ -143,15 +143,15 @@ export function createGraph(name = "graph", metadata: Readonly<Record<string, st
       outputs.push(messageField(12, encodeValueInfo(tensor, type, dimensions)));
     },
     serialize() {
-      const body = [...nodes, stringField(2, name), ...initializers, ...inputs, ...outputs];
+      const body = [...nodes, textField(2, name), ...initializers, ...inputs, ...outputs];
       return concat([
         varintField(1, IR_VERSION),
-        stringField(2, "semantic-entropy-probes"),
+        textField(2, "semantic-entropy-probes"),
         messageField(7, body),
-        messageField(8, [stringField(1, ""), varintField(2, OPSET)]),
-        messageField(8, [stringField(1, CONTRIB_DOMAIN), varintField(2, 1)]),
+        messageField(8, [textField(1, ""), varintField(2, OPSET)]),
+        messageField(8, [textField(1, CONTRIB_DOMAIN), varintField(2, 1)]),
         ...Object.entries(metadata).map(([key, value]) =>
-          messageField(14, [stringField(1, key), stringField(2, value)]),
+          messageField(14, [textField(1, key), textField(2, value)]),
         ),
       ]);
     },
@@ -167,20 +167,20 @@ function encodeNode(
   attributes: Readonly<Record<string, Attribute>>,
 ): EncodedField {
   return messageField(1, [
-    ...inputs.map((input) => stringField(1, input)),
-    ...outputs.map((output) => stringField(2, output)),
-    stringField(3, name),
-    stringField(4, op),
+    ...inputs.map((input) => textField(1, input)),
+    ...outputs.map((output) => textField(2, output)),
+    textField(3, name),
+    textField(4, op),
     ...Object.entries(attributes).map(([key, value]) => messageField(5, encodeAttribute(key, value))),
-    ...(CONTRIB_OPS.has(op) ? [stringField(7, CONTRIB_DOMAIN)] : []),
+    ...(CONTRIB_OPS.has(op) ? [textField(7, CONTRIB_DOMAIN)] : []),
   ]);
 }
 
 /** AttributeProto: f = 2, i = 3, s = 4, ints = 8; type = 20 with FLOAT 1, INT 2, STRING 3, INTS 7. */
 function encodeAttribute(name: string, value: Attribute): EncodedField[] {
-  const named = stringField(1, name);
+  const named = textField(1, name);
   if (typeof value === "number") return [named, varintField(3, value), varintField(20, 2)];
-  if (typeof value === "string") return [named, stringField(4, value), varintField(20, 3)];
+  if (typeof value === "string") return [named, textField(4, value), varintField(20, 3)];
   if ("float" in value) return [named, floatField(2, value.float), varintField(20, 1)];
   return [named, ...value.map((item) => varintField(8, item)), varintField(20, 7)];
 }
@@ -205,7 +205,7 @@ function encodeExternalTensor(
   return messageField(5, [
     ...encodeTensorHead(name, type, dimensions),
     ...Object.entries(entries).map(([key, value]) =>
-      messageField(13, [stringField(1, key), stringField(2, value)]),
+      messageField(13, [textField(1, key), textField(2, value)]),
     ),
     varintField(14, 1),
   ]);
@@ -218,15 +218,15 @@ const encodeTensorHead = (
 ): EncodedField[] => [
   ...dimensions.map((dimension) => varintField(1, dimension)),
   varintField(2, ONNX_TYPES[type]),
-  stringField(8, name),
+  textField(8, name),
 ];
 
 function encodeValueInfo(name: TensorName, type: OnnxType, dimensions: readonly Dimension[]): EncodedField[] {
   const shape = dimensions.map((dimension) =>
-    messageField(1, [typeof dimension === "number" ? varintField(1, dimension) : stringField(2, dimension)]),
+    messageField(1, [typeof dimension === "number" ? varintField(1, dimension) : textField(2, dimension)]),
   );
   const tensorType = [varintField(1, ONNX_TYPES[type]), messageField(2, shape)];
-  return [stringField(1, name), messageField(2, [messageField(1, tensorType)])];
+  return [textField(1, name), messageField(2, [messageField(1, tensorType)])];
 }
 
 const rawBytes = (values: Float32Array | BigInt64Array): Uint8Array =>

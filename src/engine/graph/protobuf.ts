@@ -24,7 +24,7 @@ export function bytesField(field: number, content: Uint8Array): EncodedField {
 }
 
 /** A length-delimited field of UTF-8 text. */
-export function stringField(field: number, text: string): EncodedField {
+export function textField(field: number, text: string): EncodedField {
   return bytesField(field, utf8.encode(text));
 }
 

@@ -6,14 +6,17 @@ interface ReadRopeOptions {
   readonly headSize: number;
   /** Base where the section states none. */
   readonly theta: number;
-  /** Share of each head that is turned where the section states none; null where the architecture turns whole heads
+  /** Share of each head that is turned where the section states none; null if the architecture turns whole heads
    * whatever the config says, so that another share must be refused. */
   readonly rotaryShare: number | null;
   /** Rope types to accept. LongRoPE is not among the usual ones, since it holds for a part of the context only. */
-  readonly kinds?: readonly RopeScaling["kind"][];
+  readonly kinds?: readonly RopeType[];
 }
 
-const USUAL_KINDS = ["default", "linear", "llama3", "yarn", "frequency_factors"] as const;
+/** Dynamic scaling changes nothing within the trained context, and the engine does not accept longer sequences. */
+type RopeType = RopeScaling["kind"] | "dynamic";
+
+const USUAL_KINDS = ["default", "linear", "dynamic", "llama3", "yarn", "frequency_factors"] as const;
 
 /** transformers' `default_theta`. */
 export const DEFAULT_ROPE_THETA = 10_000;
@@ -21,9 +24,10 @@ export const DEFAULT_ROPE_THETA = 10_000;
 const YARN_BETAS = { fast: 32, slow: 1 } as const;
 /** Fields of a rope section that mean something with every type. */
 const GENERAL_FIELDS = ["rope_type", "type", "rope_theta", "partial_rotary_factor"];
-const FIELDS: Readonly<Record<RopeScaling["kind"], readonly string[]>> = {
+const FIELDS: Readonly<Record<RopeType, readonly string[]>> = {
   default: [],
   linear: ["factor"],
+  dynamic: ["factor"],
   llama3: ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
   yarn: ["factor", "original_max_position_embeddings", "beta_fast", "beta_slow", "attention_factor"],
   frequency_factors: ["factors"],
@@ -64,7 +68,7 @@ export function readRopeSection(
   if (rotarySize < 1 || rotarySize > headSize) {
     throw new SepError(
       "unsupported-model",
-      `${config.path}: ${share} of each head is to be rotated; shares up to 1 that leave something are implemented.`,
+      `${config.path}: ${share} of each head would be rotated, expected a share above 0 and up to 1 that rotates at least one pair.`,
     );
   }
   return {
@@ -78,7 +82,7 @@ export function readRopeSection(
 function readScaling(
   config: ConfigReader,
   section: ConfigReader,
-  kinds: readonly RopeScaling["kind"][],
+  kinds: readonly RopeType[],
   pairs: number,
 ): RopeScaling {
   const stated = section.has("rope_type") ? section.text("rope_type") : section.text("type", "default");
@@ -93,6 +97,8 @@ function readScaling(
   switch (kind) {
     case "default":
       return { kind };
+    case "dynamic":
+      return { kind: "default" };
     case "linear":
       return { kind, factor: section.number("factor") };
     case "llama3":
@@ -141,6 +147,6 @@ function readFactors(section: ConfigReader, field: string, pairs: number): reado
   if (factors.length === pairs) return factors;
   throw new SepError(
     "bad-checkpoint",
-    `${section.path}: "${field}" has ${factors.length} numbers, expected ${pairs}, one for each turned pair.`,
+    `${section.path}: "${field}" has ${factors.length} numbers, expected ${pairs}, one for each rotated pair.`,
   );
 }

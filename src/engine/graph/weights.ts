@@ -2,7 +2,7 @@
 export interface ByteSource {
   /** What graphs call it: distinct among a model's sources, and without a slash. */
   readonly name: string;
-  /** Where the file system has it, absolute; null where it is no file. */
+  /** Where the file system has it, absolute; null if it is no file. */
   readonly path: string | null;
   /** All of it, in memory. */
   readAll(): Promise<Uint8Array>;

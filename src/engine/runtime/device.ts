@@ -5,10 +5,10 @@ export const DEVICE_NAMES = ["cpu", "cuda", "webgpu", "coreml", "dml"] as const;
 export type DeviceName = (typeof DEVICE_NAMES)[number];
 
 /** How the linear layers' weights are kept and multiplied; all else is float32. */
-export const MODEL_DTYPES = ["float32", "int8", "int4"] as const;
+export const MODEL_DTYPES = ["float32", "int8", "int8-a16", "int4"] as const;
 export type ModelDtype = (typeof MODEL_DTYPES)[number];
 
-/** What may be asked for: a device, or the first of {@link AUTO_DEVICES} that works here. */
+/** A device, or `auto`, the first of `AUTO_DEVICES` that works here. */
 export type DeviceChoice = DeviceName | "auto";
 export const DEVICE_CHOICES: readonly DeviceChoice[] = [...DEVICE_NAMES, "auto"];
 

@@ -67,15 +67,15 @@ describe("planThreads", () => {
       expect.objectContaining({
         code: "model-too-large",
         message: expect.stringContaining(
-          "takes about 4.3 GiB once it is loaded, and --memory allows 2.0 GiB",
+          "takes about 4.3 GiB once it is loaded, but --memory allows 2.0 GiB",
         ),
       }),
     );
   });
 
   it.each([
-    [0.0108, 0.001, "about 0.011 GiB once it is loaded, and --memory allows 0.0010 GiB"],
-    [131, 16, "about 131 GiB once it is loaded, and --memory allows 16 GiB"],
+    [0.0108, 0.001, "about 0.011 GiB once it is loaded, but --memory allows 0.0010 GiB"],
+    [131, 16, "about 131 GiB once it is loaded, but --memory allows 16 GiB"],
   ])("writes %d and %d GiB as one reads them", (size, bound, message) => {
     const plan = () => planThreads(size * GIB, { ...CPU, memoryBytes: bound * GIB }, machine(2, 24));
     expect(plan).toThrow(message);

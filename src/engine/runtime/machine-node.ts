@@ -72,7 +72,7 @@ export function planThreads(
   if (memoryBytes !== undefined && modelBytes > memoryBytes) {
     throw new SepError(
       "model-too-large",
-      `The model takes about ${formatGib(modelBytes)} once it is loaded, and --memory allows ${formatGib(memoryBytes)}. Allow more, or use another --dtype or a smaller model.`,
+      `The model takes about ${formatGib(modelBytes)} once it is loaded, but --memory allows ${formatGib(memoryBytes)}. Allow more memory, or use another --dtype or a smaller model.`,
     );
   }
   const affordable = Math.floor((memoryBytes ?? SHARE_OF_MEMORY * machine.memoryBytes) / modelBytes);
@@ -85,7 +85,7 @@ function formatGib(sizeBytes: number): string {
   return `${size < 10 ? size.toPrecision(2) : Math.round(size)} GiB`;
 }
 
-/** A small file's text, or null where there is none that can be read. */
+/** A small file's text, or null if there is none that can be read. */
 type ReadText = (path: string) => string | null;
 
 /**

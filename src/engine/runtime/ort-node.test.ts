@@ -5,7 +5,7 @@ import { createRng } from "../../math/rng.ts";
 import { createGraph, type OnnxType } from "../graph/graph.ts";
 import type { LinearFormat, LinearWeight } from "../graph/graph-scope.ts";
 import { createGraphWeights } from "../graph/graph-weights.ts";
-import { INT4_LINEAR, INT8_LINEAR } from "../graph/parts/quantised-linear.ts";
+import { INT4_LINEAR, INT8_A16_LINEAR, INT8_LINEAR } from "../graph/parts/quantised-linear.ts";
 import { exactIntegerSettings } from "./ort-node.ts";
 
 const IN_SIZE = 96;
@@ -39,6 +39,7 @@ async function openLinear(format: LinearFormat, values: Float32Array) {
     weights: createGraphWeights(graph, new Map()),
     linears: [],
     quantisedRows: new Map(),
+    quantisedDigits: new Map(),
     pairedRows: new Map(),
   };
   graph.addNamed("Identity", [format.add(scope, x, WEIGHT, parts)], ["y"]);
@@ -76,6 +77,7 @@ describe("exactIntegerSettings", () => {
 
 it.each([
   ["int8", INT8_LINEAR],
+  ["int8-a16", INT8_A16_LINEAR],
   ["int4", INT4_LINEAR],
 ] as const)(
   "a row of %s has the same bits whatever rows are beside it, on two threads",

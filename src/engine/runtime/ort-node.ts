@@ -21,7 +21,9 @@ const LOG_ERRORS_ONLY = 3;
 async function createSession(model: OnnxModel, options: SessionOptions): Promise<Session> {
   const { device = "cpu", memory = "planned", spins = true, optimise = true } = options;
   const { provider, environment } = DEVICES[device];
-  // the CUDA libraries read their setting when they are loaded, and the binding cannot hand it over
+  // The only write to process.env: NVIDIA's libraries read NVIDIA_TF32_OVERRIDE when the first CUDA session loads them.
+  // The binding's `cuda` option hands over a device id and nothing else (its `use_tf32` cannot be reached), and the session
+  // opens in the user's own process, so there is no child to start with another environment.
   Object.assign(process.env, environment);
   const settings: InferenceSession.SessionOptions = {
     executionProviders: [provider],

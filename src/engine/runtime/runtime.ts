@@ -62,8 +62,8 @@ export interface Tensor {
   readonly dims: readonly number[];
 }
 
-type TensorType = "float32" | "int8" | "uint8" | "int32" | "int64";
-type TensorArray = Float32Array | Int8Array | Uint8Array | Int32Array | BigInt64Array;
+export type TensorType = "float32" | "int8" | "uint8" | "int32" | "int64";
+export type TensorArray = Float32Array | Int8Array | Uint8Array | Int32Array | BigInt64Array;
 
 /** The array is not copied. */
 export const floatTensor = (data: Float32Array, dims: readonly number[]): Tensor => ({

@@ -212,7 +212,7 @@ export async function openEmbeddingRows(table: StoredWeight): Promise<EmbeddingR
         if (read < rowBytes) {
           throw new SepError(
             "bad-checkpoint",
-            `${shown} ends at token ${id}'s embedding: read ${read} of ${rowBytes} bytes. It became shorter after the model was loaded; download it again.`,
+            `${shown} ends at token ${id}'s embedding: read ${read} of ${rowBytes} bytes. It was truncated after the model was loaded; download it again.`,
           );
         }
       }

@@ -102,7 +102,7 @@ function requirePositions({ maxPositions, modelType }: DecoderConfig, needed: nu
   if (needed <= maxPositions) return;
   throw new SepError(
     "prompt-too-long",
-    `Got ${needed} tokens, and this ${modelType} model takes ${maxPositions}. Shorten the text.`,
+    `Got ${needed} tokens, but this ${modelType} model takes ${maxPositions}. Shorten the text.`,
   );
 }
 

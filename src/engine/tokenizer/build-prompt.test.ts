@@ -182,7 +182,7 @@ describe("buildPrompt", () => {
       const format = { kind: "few-shot", shots: [{ question: "1 + 1?", answer: "2" }] } as const;
       const turns = asked("user", "assistant", "user");
       expect(() => buildPrompt(tokenizerWith(null), turns, { format })).toThrow(
-        /few-shot takes one question/,
+        /few-shot takes a single question/,
       );
     });
   });

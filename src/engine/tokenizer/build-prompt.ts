@@ -33,7 +33,7 @@ export interface ChatTurns {
  * The prompt that asks a question, or for the next answer in a conversation.
  * @param asked a question, or messages: a system message perhaps, then turns of user and assistant, the user's last
  * @throws SepError `bad-option` when a chat format is asked for and the model has none, when its template has no place
- *   for the system message, or when the messages are no conversation or the format takes none; `bad-tokenizer` when the
+ *   for the system message, or when the messages are not a conversation or the format takes none; `bad-tokenizer` when the
  *   template fails
  */
 export function buildPrompt(
@@ -62,7 +62,7 @@ export function buildPrompt(
   if (turns.length > 0) {
     throw new SepError(
       "bad-option",
-      `Got a conversation of ${turns.length + 1} turns, and the prompt format ${format.kind} takes one question. Use chat or notebook.`,
+      `Got a conversation of ${turns.length + 1} turns, but the prompt format ${format.kind} takes a single question. Use chat or notebook.`,
     );
   }
   if (format.kind === "few-shot") return bare(renderFewShot(format.shots, question, system), false);
@@ -95,7 +95,7 @@ function readConversation(
     };
   throw new SepError(
     "bad-option",
-    `Got messages of the roles ${asked.map(({ role }) => role).join(", ") || "none"}, expected a system message or none, and then user and assistant in turn, the user last.`,
+    `Got messages of the roles ${asked.map(({ role }) => role).join(", ") || "none"}, expected an optional system message, then user and assistant in turn, with the user last.`,
   );
 }
 
@@ -173,7 +173,7 @@ function createRenderer(
   if (renderChat === null) {
     throw new SepError(
       "bad-option",
-      "Got a chat prompt format, and this model has no chat template. Use --prompt-format notebook or few-shot.",
+      "Got a chat prompt format, but this model has no chat template. Use --prompt-format notebook or few-shot.",
     );
   }
   const { system } = conversation;
@@ -194,7 +194,7 @@ function createRenderer(
     const reason = cause instanceof Error ? cause.message : "the template drops it";
     throw new SepError(
       "bad-option",
-      `Got a system prompt, and this model's chat template takes none (${reason}). Leave out --system-prompt, or write the whole prompt with --prompt-format FILE.`,
+      `Got a system prompt, but this model's chat template takes none (${reason}). Leave out --system-prompt, or write the whole prompt with --prompt-format FILE.`,
       { cause },
     );
   };

@@ -29,7 +29,7 @@ export function withExactCharsmaps(
 }
 
 /** A SentencePiece model's own normalisation of text, as `tokenizer.json` has it in a `Precompiled` normaliser. */
-export type Charsmap = (text: string) => string;
+type Charsmap = (text: string) => string;
 
 /**
  * Reads a compiled table of replacements: the length of a trie in bytes, the trie, and the replacements' UTF-8 texts,

@@ -40,7 +40,7 @@ export function createChatRenderer(source: string, tokens: Readonly<Record<strin
     } catch (cause) {
       throw new SepError(
         "bad-tokenizer",
-        `The model's chat template failed: ${(cause as Error).message}. Use --prompt-format notebook, which needs none.`,
+        `The model's chat template failed: ${(cause as Error).message}. Use --prompt-format notebook, which needs no template.`,
         { cause },
       );
     }

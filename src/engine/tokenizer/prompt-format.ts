@@ -70,7 +70,7 @@ export function leaveOutShots<Question extends Pick<AnsweredQuestion, "question"
 
 /**
  * Shots and a question as one text, in the layout of the papers' code.
- * @param head stands in front; the papers' sentence by default, and nothing in front of worked solutions
+ * @param head comes first; the papers' sentence by default, and nothing in front of worked solutions
  */
 export function renderFewShot(shots: readonly Shot[], question: string, head?: string): string {
   const first = head ?? (areWorked(shots) ? null : SHORT_ANSWERS);
@@ -78,7 +78,7 @@ export function renderFewShot(shots: readonly Shot[], question: string, head?: s
   return `${first === null ? "" : `${first}\n`}${examples.join("")}Question: ${question}\nAnswer:`;
 }
 
-/** A short answer ends with its line, a worked one where the model goes on to a question of its own. */
+/** A short answer ends with its line, a worked one where the model continues with a question of its own. */
 const stopStringsOfShots = (shots: readonly Shot[]): readonly string[] =>
   areWorked(shots) ? ["\nQuestion:"] : ["\n"];
 
@@ -101,7 +101,7 @@ export function createPromptTemplate(name: string, text: string): PromptTemplate
   if (!text.includes(QUESTION)) {
     throw new SepError(
       "bad-option",
-      `The prompt template ${name} has no {question}. Write {question} where the question belongs, and {system} where --system-prompt does.`,
+      `The prompt template ${name} has no {question}. Write {question} where the question belongs, and {system} where the system prompt belongs.`,
     );
   }
   return { name, text: text.replace(/^\uFEFF/, "").replace(/\r?\n$/, "") };
@@ -109,7 +109,7 @@ export function createPromptTemplate(name: string, text: string): PromptTemplate
 
 /**
  * Fills a template in; braces around anything else stay as they are.
- * @returns the text, and what of the template stands after the question
+ * @returns the text, and the part of the template after the question
  * @throws SepError `bad-option` for a system prompt that the template has no place for
  */
 export function fillTemplate(

@@ -39,7 +39,7 @@ describe("the frame of a pair", () => {
     ["nothing", null, /post_processor is null/],
     ["one that frames nothing", { type: "ByteLevel" }, /post_processor is "ByteLevel"/],
     ["a token without ids", { ...template, special_tokens: {} }, /special token "<s>" has no ids/],
-    ["a template without a pair", { ...template, pair: undefined }, /"pair" is no list/],
+    ["a template without a pair", { ...template, pair: undefined }, /"pair" is not a list/],
     ["BERT's without its tokens", { type: "BertProcessing" }, /a token is undefined/],
   ])("is not read from %s", (_name, postProcessor, message) => {
     expect(() => read(postProcessor)).toThrow(

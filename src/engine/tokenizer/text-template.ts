@@ -74,7 +74,7 @@ function readToken(stated: unknown): TemplatePiece {
 /** `[{ SpecialToken: { id, type_id } }, { Sequence: { id: "A", type_id } }, …]` */
 function readPieces(fields: Fields, name: "single" | "pair"): TemplatePiece[] {
   const pieces = fields[name];
-  if (!Array.isArray(pieces)) throw new TypeError(`"${name}" is no list`);
+  if (!Array.isArray(pieces)) throw new TypeError(`"${name}" is not a list`);
   return pieces.map((piece: Fields): TemplatePiece => {
     const [[kind, value] = []] = Object.entries(piece);
     const { id, type_id: type } = (value ?? {}) as Fields;

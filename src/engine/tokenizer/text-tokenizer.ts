@@ -7,7 +7,7 @@ import { createChatRenderer, type RenderChat } from "./chat-template.ts";
 export interface TextTokenizer extends Partial<Disposable> {
   /** SHA-256 of `tokenizer.json`, or of what stands for it. */
   readonly sha256: string;
-  /** @param specialTokens add the ones a bare text starts (or ends) with, such as BOS */
+  /** `specialTokens` adds the tokens that a plain text starts or ends with, such as BOS. */
   encode(text: string, options: { readonly specialTokens: boolean }): number[];
   /** All tokens as text, special ones included. */
   decode(tokenIds: readonly number[]): string;
@@ -28,7 +28,7 @@ export interface AddedToken {
 }
 
 /** What a tokenizer is made of, wherever it comes from. */
-export interface TokenizerParts {
+interface TokenizerParts {
   /** Shown in errors. */
   readonly path: string;
   readonly sha256: string;

@@ -38,7 +38,7 @@ export const CLUSTER_ESTIMATES: readonly Estimate[] = [
   {
     name: "semantic_entropy",
     title: "Semantic entropy, the variant of `--se-mode`",
-    formula: "by mode; `nature` unless another is asked for",
+    formula: "by mode; `nature` by default",
     needs: ["mean_logprobs"],
     range: "0 to ln K nats; `oatml`, `kuhn`: nats",
     published: "same",
@@ -59,7 +59,7 @@ export const CLUSTER_ESTIMATES: readonly Estimate[] = [
   },
   {
     name: "sum_logprob_semantic_entropy",
-    title: "Semantic entropy over whole sequences",
+    title: "Semantic entropy, whole-sequence likelihoods",
     formula: "-sum_c p_c ln p_c, p_c = sum_{i in c} exp s_i / sum_i exp s_i",
     needs: ["sequence_logprobs"],
     range: "0 to ln K nats",
@@ -110,7 +110,7 @@ export const CLUSTER_ESTIMATES: readonly Estimate[] = [
   },
   {
     name: "minority_share",
-    title: "Share outside of the largest cluster",
+    title: "Share of samples outside the largest cluster",
     formula: "1 - max_c n_c / K",
     needs: [],
     range: "0 to 1 - 1/K",

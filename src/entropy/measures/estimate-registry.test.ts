@@ -34,7 +34,9 @@ test("what is chosen: all, the usual ones, or names beside those that later step
     "semantic_entropy",
     "luq",
   ]);
-  expect(() => chooseEstimates(["luq", "lucky"])).toThrow(/There is no estimate lucky\. There are discrete_/);
+  expect(() => chooseEstimates(["luq", "lucky"])).toThrow(
+    /Got the unknown uncertainty measure lucky, expected some of discrete_/,
+  );
 });
 
 test("with everything known every estimate is a number within its range", () => {

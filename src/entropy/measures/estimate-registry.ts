@@ -44,7 +44,7 @@ export function chooseEstimates(choice: EstimateChoice): readonly Estimate[] {
   if (unknown.length > 0)
     throw new SepError(
       "bad-option",
-      `There is no estimate ${unknown.join(", ")}. There are ${ESTIMATES.map(({ name }) => name).join(", ")}.`,
+      `Got the unknown uncertainty measure ${unknown.join(", ")}, expected some of ${ESTIMATES.map(({ name }) => name).join(", ")}.`,
     );
   return ESTIMATES.filter(({ name }) => names.has(name));
 }
@@ -64,7 +64,7 @@ export interface EstimateCost {
 
 /** Computes estimates question by question, and records their costs. */
 interface EstimateMeter {
-  /** @returns one entry per estimate; null where the question lacks what it needs */
+  /** @returns one entry per estimate; null if the question lacks what it needs */
   measure(samples: QuestionSamples): Record<string, number | null>;
   costs(): EstimateCost[];
 }

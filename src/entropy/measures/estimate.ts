@@ -11,19 +11,19 @@ import { likeliestSample } from "../token-measures.ts";
 export const ESTIMATE_NEEDS = {
   sequence_logprobs: "log-probabilities of whole answers",
   mean_logprobs: "log-probabilities and token counts of answers",
-  token_logprobs: "log-probabilities of tokens",
-  token_entropies: "entropies of tokens",
-  reasoning: "entropies of the reasoning's tokens",
-  answer_tokens: "entropies of the tokens after the reasoning",
-  best_logprobs: "a best answer with log-probabilities of its tokens",
-  best_entropies: "a best answer with entropies of its tokens",
+  token_logprobs: "token log-probabilities",
+  token_entropies: "token entropies",
+  reasoning: "token entropies of the reasoning",
+  answer_tokens: "token entropies after the reasoning",
+  best_logprobs: "a best answer with token log-probabilities",
+  best_entropies: "a best answer with token entropies",
   entailment: "an NLI model's verdicts on all pairs of answers",
-  similarity: "similarities of all pairs of answers",
-  main_answer: "a best answer that is among the samples, or log-probabilities",
-  sentence_verdicts: "an NLI model's verdicts on the answer's sentences",
+  similarity: "embedding similarities of all pairs of answers",
+  main_answer: "a best answer among the samples, or log-probabilities",
+  sentence_verdicts: "an NLI model's verdicts on the sentences of the answer",
   hidden_states: "hidden states of the answers",
-  stated_confidence: "a confidence that the answers state",
-  language_model: "a language model that judges the answer",
+  stated_confidence: "a confidence stated in the answers",
+  language_model: "a language model to ask whether the answer is true (--p-true-model)",
 } as const;
 
 export type EstimateNeed = keyof typeof ESTIMATE_NEEDS;
@@ -42,7 +42,10 @@ export interface Estimate {
   readonly source: string;
   /** The reference implementation that its tests compare it with. */
   readonly checkedAgainst: string;
-  /** @throws RangeError if the samples lack what it needs */
+  /**
+   * @throws RangeError if the samples lack what it needs
+   * @internal
+   */
   compute(samples: QuestionSamples, mode: SeModeName): number;
 }
 
@@ -121,7 +124,7 @@ function findMeanLogprobs({ sumLogprobs, tokenCounts }: Samples): number[] | nul
   return sumLogprobs.map((sum, i) => sum / tokenCounts[i]!);
 }
 
-/** [K][..] a part of each answer's token entropies; null where one has none. */
+/** [K][..] a part of each answer's token entropies; null if one has none. */
 function spanEntropies(
   { tokenEntropies, thinkSpans }: Samples,
   cut: (entropies: readonly number[], span: readonly [number, number] | null) => readonly number[],
@@ -149,7 +152,7 @@ function findSentenceVerdicts(samples: QuestionSamples): readonly (readonly Enta
   return [samples.entailment[main]!.filter((_, sample) => sample !== main)];
 }
 
-/** The mean of the confidences that the samples state; null where none does. */
+/** The mean of the confidences that the samples state; null if none does. */
 function findStatedConfidence({ texts, best }: Samples): number | null {
   const stated = (best === null ? texts : [best.text])
     .map(verbalisedConfidence)

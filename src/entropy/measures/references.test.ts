@@ -120,7 +120,7 @@ test.each(cases)("uqlm, case %d of %d samples", (at, _k, each) => {
   );
 });
 
-test("uqlm's clusterer puts an answer into two clusters, and takes entailment one way for two; ours does neither", () => {
+test("uqlm's clustering puts an answer into two clusters, and takes entailment one way for two; ours does neither", () => {
   const { members, probs, texts } = uqlm.overlapping;
   expect(members).toEqual([
     [0, 2],

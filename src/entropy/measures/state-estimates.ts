@@ -16,7 +16,7 @@ export const STATE_ESTIMATES: readonly Estimate[] = [
   },
   {
     name: "verbalised_doubt",
-    title: "Confidence that the answers state",
+    title: "Stated confidence",
     formula: "1 - mean of the stated confidences",
     needs: ["stated_confidence"],
     range: "0 to 1",

@@ -28,7 +28,7 @@ export const TOKEN_ESTIMATES: readonly Estimate[] = [
   },
   {
     name: "regular_entropy_sum",
-    title: "Predictive entropy of whole sequences",
+    title: "Predictive entropy, whole-sequence likelihoods",
     formula: "-mean_i s_i",
     needs: ["sequence_logprobs"],
     range: "0 nats and more",
@@ -39,7 +39,7 @@ export const TOKEN_ESTIMATES: readonly Estimate[] = [
   },
   {
     name: "lexical_entropy",
-    title: "Entropy over the samples themselves",
+    title: "Entropy over the samples, without clustering",
     formula: "-sum_i p_i ln p_i, p_i = exp s_i / sum_j exp s_j",
     needs: ["sequence_logprobs"],
     range: "0 to ln K nats",
@@ -146,7 +146,7 @@ function entropies(): Estimate[] {
     range: "0 nats and more",
     published: "same",
     source: "Fomicheva et al. 2020",
-    checkedAgainst: "lm-polygraph, a sample at a time",
+    checkedAgainst: "lm-polygraph, sample by sample",
     compute: (samples) => meanTokenEntropy(known(samples, need)),
   }));
 }

@@ -1,6 +1,6 @@
 import { createGraph, ONNX_TYPES, type OnnxGraph, type TensorName } from "../../engine/graph/graph.ts";
+import { memorySource } from "../../engine/graph/weights.ts";
 import { floatTensor, type Runtime, type Session } from "../../engine/runtime/runtime.ts";
-import { openProductSession } from "./open-session.ts";
 
 /** Rows in whole numbers, each on its own scale: a number is about (code - zero) · scale. */
 interface CodedRows<Codes> {
@@ -11,7 +11,7 @@ interface CodedRows<Codes> {
 }
 
 /** Codes [rows, k] of seven bits, zero at 64. */
-export type LeftRows = CodedRows<Uint8Array>;
+type LeftRows = CodedRows<Uint8Array>;
 /** Codes [k, rows] of eight bits, zero at 0. */
 export type RightRows = CodedRows<Int8Array>;
 
@@ -177,3 +177,35 @@ function buildProduct(): OnnxGraph {
   graph.output("transposed", "float32", ["n", "m"]);
   return graph;
 }
+
+interface ProductSessionOptions {
+  readonly threads: number;
+  /** Whether what its steps need between them is kept from call to call. */
+  readonly keepsMemory?: boolean;
+  /** Constants of the graph, by the file that it has them in; they are copied. */
+  readonly given?: Readonly<Record<string, Float32Array>>;
+}
+
+/** A session of one small product, among others that take turns with it. */
+export const openProductSession = (
+  runtime: Runtime,
+  graph: OnnxGraph,
+  { threads, keepsMemory = false, given = {} }: ProductSessionOptions,
+): Promise<Session> =>
+  runtime.createSession(
+    {
+      graph: graph.serialize(),
+      sources: Object.entries(given).map(([name, { buffer, byteOffset, byteLength }]) =>
+        memorySource(name, new Uint8Array(buffer, byteOffset, byteLength)),
+      ),
+    },
+    {
+      threads,
+      // The graphs are as they should be; looking for what to improve takes as long as packing small matrices.
+      optimise: false,
+      // Shapes change with every call, so memory plans would only accumulate.
+      memory: keepsMemory ? "kept" : "returned",
+      // The sessions alternate; a spinning pool of one steals the cores of the other (twice as slow).
+      spins: false,
+    },
+  );

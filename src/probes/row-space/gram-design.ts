@@ -1,13 +1,13 @@
 import { type Allocate, allocateNew } from "../../math/vector.ts";
 import {
   combineFast,
+  createExactProducts,
   createFastDesign,
   createRowProducts,
   type DesignMatrix,
   type ExactDesignMatrix,
 } from "../design-matrix.ts";
 import type { RightRows } from "../products/coded-products.ts";
-import { createExactProducts } from "../products/exact-products.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import type { Scratch } from "../products/scratch.ts";
 import type { StandardisedRows } from "../scaler.ts";

@@ -1,7 +1,6 @@
 import { transpose } from "../../math/vector.ts";
 import type { DesignMatrix } from "../design-matrix.ts";
-import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
-import { packPass } from "../products/packed-pass.ts";
+import { type MatrixMultiplier, packPass } from "../products/matrix-multiplier.ts";
 import { createScratch, type Scratch } from "../products/scratch.ts";
 import type { Deflation } from "./deflation.ts";
 import type { Preconditioned, Regression } from "./regression.ts";

@@ -1,6 +1,5 @@
 import { dot } from "../../math/vector.ts";
-import type { DesignMatrix } from "../design-matrix.ts";
-import type { ExactProducts } from "../products/exact-products.ts";
+import type { DesignMatrix, ExactProducts } from "../design-matrix.ts";
 import { createScratch, type Scratch } from "../products/scratch.ts";
 import { createBalancedPasses, type Passes } from "./passes.ts";
 import {

@@ -50,7 +50,7 @@ describe("fitProbes", () => {
   });
 
   it("does not depend on what other targets and layers are there", async () => {
-    const options = { C: [0.01, 1] } as const;
+    const options = { c: [0.01, 1] } as const;
     const folds = (await finish(features, { wrong: { labels } }, options)).fitted.folds;
     const alone = await finish(
       { layersAt: { end: [layers[2]!] } },
@@ -79,7 +79,7 @@ describe("fitProbes", () => {
   });
 
   it("reads windows of concatenated layers", async () => {
-    const { fitted } = await finish(features, { wrong: { labels } }, { window: 2, C: 0.01 });
+    const { fitted } = await finish(features, { wrong: { labels } }, { window: 2, c: 0.01 });
     expect(fitted.layerScores.map(({ layer }) => layer)).toEqual([0, 1, 2]);
     const { best } = fitted.targets.wrong!;
     expect(best!.layerCount).toBe(2);
@@ -93,7 +93,7 @@ describe("fitProbes", () => {
   it("reads a hidden-states file as it reads arrays, and leaves out rows that lack a position", async () => {
     const path = await writeStates({ "think-end": layers, "last-token": layers.slice().reverse() });
     const everyRow = Int32Array.from(labels.keys());
-    const options = { C: 0.1, position: "think-end" } as const;
+    const options = { c: 0.1, position: "think-end" } as const;
     const fromFile = await finish(
       { path, stateRows: { "think-end": everyRow } },
       { wrong: { labels } },
@@ -114,14 +114,14 @@ describe("fitProbes", () => {
       "think-end 90",
     );
     // where the position is free, the one that some rows lack is scored but not chosen
-    const free = await finish({ path, stateRows: both }, { wrong: { labels } }, { C: 0.1 });
+    const free = await finish({ path, stateRows: both }, { wrong: { labels } }, { c: 0.1 });
     expect(free.fitted.targets.wrong!.best).toMatchObject({ position: "last-token", layer: 1 });
   });
 
   it("makes probabilities of scores that are none, and takes ridge on the numbers themselves", async () => {
     const target = { values, threshold: "median" } as const;
     for (const kind of ["ridge", "mean-difference"] as const) {
-      const { fitted } = await finish(features, { high: target }, { kind, layer: 2 });
+      const { fitted } = await finish(features, { high: target }, { probe: kind, layer: 2 });
       const { best, labels: high } = fitted.targets.high!;
       const { slope, offset } = best!.calibration!;
       const scores = scoreRows(best!.weights, layers[2]!);
@@ -142,7 +142,7 @@ describe("fitProbes", () => {
     const { fitted } = await finish(
       { layersAt: { end: noise.layers } },
       { wrong: { labels: noise.labels } },
-      { kind: "mean-difference" },
+      { probe: "mean-difference" },
     );
     const { best } = fitted.targets.wrong!;
     expect(best!.auroc).toBeLessThan(0.5);
@@ -151,7 +151,7 @@ describe("fitProbes", () => {
   });
 
   it("keeps a network, too", async () => {
-    const { fitted } = await finish(features, { wrong: { labels } }, { kind: "mlp", layer: 2, C: 0.1 });
+    const { fitted } = await finish(features, { wrong: { labels } }, { probe: "mlp", layer: 2, c: 0.1 });
     const { weights, relativeError, outOfFold } = fitted.targets.wrong!.best!;
     expect(weights.hidden!.weights.length).toBe(8 * 32);
     expect(relativeError).toBeNull();
@@ -162,7 +162,7 @@ describe("fitProbes", () => {
     const { fitted, events } = await finish(
       features,
       { none: { labels: labels.map(() => 1) }, wrong: { labels } },
-      { C: 0.1, nested: true, permutations: 5 },
+      { c: 0.1, nested: true, permutations: 5 },
     );
     expect(fitted.targets.none).toMatchObject({ best: null, nested: null, permutation: null });
     expect(fitted.layerScores[0]!.auroc.none).toBeNull();
@@ -198,7 +198,7 @@ describe("fitProbes", () => {
       {},
       /have 7 numbers/,
     ],
-    ["C <= 0", features, { wrong: { labels } }, { C: [1, 0] }, /positive numbers/],
+    ["c <= 0", features, { wrong: { labels } }, { c: [1, 0] }, /positive numbers/],
     [
       "folds of other rows",
       features,
@@ -223,7 +223,7 @@ describe("a nested estimate", () => {
   it("is what the same choices give when they are made fold by fold, by hand", async () => {
     const penalties = [0.001, 0.1];
     const target = { values, threshold: "best-split" } as const;
-    const { fitted } = await finish(features, { high: target }, { nested: true, C: penalties });
+    const { fitted } = await finish(features, { high: target }, { nested: true, c: penalties });
     const { nested } = fitted.targets.high!;
     const foldOf = Uint8Array.from(fitted.folds.foldOf);
     await using multiplier = await createMatrixMultiplier(ortNode);
@@ -272,7 +272,7 @@ describe("a nested estimate", () => {
     for (let seed = 0; seed < repeats; seed++) {
       const noise = plantLayers(new Array(20).fill(0), { seed: 100 + seed });
       const states = { layersAt: { end: noise.layers } };
-      const { fitted } = await finish(states, { wrong: { labels: noise.labels } }, { nested: true, C: 0.01 });
+      const { fitted } = await finish(states, { wrong: { labels: noise.labels } }, { nested: true, c: 0.01 });
       best += fitted.targets.wrong!.best!.auroc! / repeats;
       nested += fitted.targets.wrong!.nested!.auroc! / repeats;
     }
@@ -284,7 +284,7 @@ describe("a nested estimate", () => {
 
 describe("permutations", () => {
   it("are refitted, and tell signal from noise", async () => {
-    const options = { permutations: 99, C: 0.01 };
+    const options = { permutations: 99, c: 0.01 };
     const { fitted, events } = await finish(features, { wrong: { labels } }, options);
     const { best, permutation } = fitted.targets.wrong!;
     const { chosen, best_of_all } = permutation!;
@@ -335,7 +335,7 @@ it("keeps the questions of a fold together whatever they are", async () => {
           { wrong: { labels: study.labels } },
           study.questionIds,
           {
-            C: 1,
+            c: 1,
           },
         );
         const { folds } = (await drain(fitting)).result;

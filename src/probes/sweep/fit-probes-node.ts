@@ -22,7 +22,7 @@ import {
 } from "./sweep-probes.ts";
 import type { ProbeFeatures, SweepUnit } from "./sweep-units.ts";
 
-/** {@link sweepProbes} on Node: files of hidden states, and worker threads. */
+/** Fits probes on Node: files of hidden states, and worker threads. */
 export function fitProbes(
   features: ProbeFeatures,
   targets: Readonly<Record<string, ProbeTargetSpec>>,

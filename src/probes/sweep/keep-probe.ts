@@ -3,11 +3,11 @@ import type { ManifestWarning } from "../../store/manifest.ts";
 import { type Calibration, calibrateScores } from "../calibration.ts";
 import type { FinalFit } from "../fit-final.ts";
 import type { ClassWeight } from "../fit-logistic.ts";
+import type { PenaltyScore } from "../probe.ts";
 import { type ProbeKind, type ProbeWeights, scaleScore } from "../probe-weights.ts";
-import { spreadScores } from "./estimate-nested.ts";
 import type { TargetLabels } from "./outcomes.ts";
 import type { FitJob, KeptProbe, WantedProbe } from "./probe-job.ts";
-import { type PenaltyScore, type ScoreTable, scorePenalties } from "./score-table.ts";
+import { type ScoreTable, scorePenalties, spreadScores } from "./score-table.ts";
 
 /** A probe fitted on all rows that have its position. */
 export interface FittedProbe {

@@ -60,7 +60,7 @@ export function makeOutcome(
   if (values.some((value) => !Number.isFinite(value)))
     throw new SepError(
       "bad-option",
-      `Target ${name} has a value that is not a finite number; leave its rows out.`,
+      `Target ${name} has a value that is not a finite number. Leave out its rows.`,
     );
   // Each question once: its rows share the value, and dropped rows must not affect the threshold.
   const byQuestion = new Map<string, number>();

@@ -1,4 +1,5 @@
 import { mean } from "../../math/vector.ts";
+import type { LayerScore, NestedFold, PenaltyScore } from "../probe.ts";
 import type { OutcomePlan } from "./outcomes.ts";
 import type { SweepUnit } from "./sweep-units.ts";
 
@@ -109,7 +110,7 @@ interface Choice {
  * @param candidates units to choose from
  * @returns null if no area is known
  */
-export function choose(
+function choose(
   candidates: readonly number[],
   penaltyCount: number,
   areaOf: (unit: number, penalty: number) => number | null,
@@ -146,33 +147,12 @@ export function chooseProbe(table: ScoreTable, candidates: readonly number[], ta
 }
 
 /** Mean of those that are known; null if none is. */
-export function meanOf(areas: readonly (number | null)[]): number | null {
+function meanOf(areas: readonly (number | null)[]): number | null {
   const known = areas.filter((area) => area !== null);
   return known.length === 0 ? null : mean(known);
 }
 
 const distinct = (values: readonly number[]): number[] => [...new Set(values)];
-
-/** What the probes of a study predict. */
-export type ProbeTarget = "incorrect" | "high-semantic-entropy";
-
-/** How well each target can be read at one position and layer, out of fold, at the best penalty there. */
-export interface LayerScore<Target extends string = ProbeTarget> {
-  readonly position: string;
-  /** The first, for a window of layers. */
-  readonly layer: number;
-  readonly row_count: number;
-  /** Features that are the same in every row: all of them at a token that is always the same, in layer 0. */
-  readonly constant_features: number;
-  /** Mean over folds; null where a target has one class. */
-  readonly auroc: Readonly<Record<Target, number | null>>;
-}
-
-/** One tried penalty. */
-export interface PenaltyScore {
-  readonly C: number;
-  readonly auroc: number | null;
-}
 
 /** One unit's scores. @param names of the targets, by index */
 export function scoreLayer(
@@ -200,4 +180,66 @@ export function scoreLayer(
 /** The penalties tried at one unit, in their order. */
 export function scorePenalties(table: ScoreTable, unit: number, outcome: number): PenaltyScore[] {
   return table.penalties.map((C, penalty) => ({ C, auroc: table.meanArea(unit, outcome, penalty) }));
+}
+
+/**
+ * How well the whole procedure does on questions that none of its choices saw: layer, position, penalty and
+ * threshold are chosen without the outer fold, which is then scored.
+ */
+export interface NestedEstimate {
+  /** Mean over the outer folds of the AUROC within the fold; null if none has both classes. */
+  readonly auroc: number | null;
+  readonly folds: readonly NestedFold[];
+  /** [N] scores of the outer folds' own choices; NaN where there is none. */
+  readonly scores: Float64Array;
+}
+
+/**
+ * @param candidates units to choose from
+ * @param foldOf     [N]
+ */
+export function estimateNested(
+  table: ScoreTable,
+  { outcomes, without }: OutcomePlan,
+  target: number,
+  candidates: readonly number[],
+  foldOf: ArrayLike<number>,
+): NestedEstimate {
+  const scores = new Float64Array(foldOf.length).fill(Number.NaN);
+  const folds = Array.from({ length: table.foldCount }, (_, outer): NestedFold => {
+    const outcome = without[target]![outer]!;
+    const threshold = outcomes[outcome]!.threshold?.threshold ?? null;
+    const chosen = choose(candidates, table.penalties.length, (unit, penalty) =>
+      meanOf(
+        Array.from({ length: table.foldCount }, (_, inner) => {
+          if (inner === outer) return null;
+          const pair = [Math.min(inner, outer), Math.max(inner, outer)];
+          return table.areaOf(unit, pair, outcome, penalty, inner);
+        }),
+      ),
+    );
+    if (chosen === null) return { position: null, layer: null, C: null, threshold, auroc: null };
+    const { position, layer, present } = table.units[chosen.unit]!;
+    const { areas, scores: own } = table.fitOf(chosen.unit, [outer], outcome, chosen.penalty);
+    spreadScores(scores, own, present, foldOf, outer);
+    return { position, layer, C: table.penalties[chosen.penalty]!, threshold, auroc: areas[0]! };
+  });
+  return { auroc: meanOf(folds.map((fold) => fold.auroc)), folds, scores };
+}
+
+/**
+ * Puts a fold's scores at its rows.
+ * @param scores [N] are changed
+ * @param own    [m] scores of the fold's rows among `present`, ascending; null for none
+ */
+export function spreadScores(
+  scores: Float64Array,
+  own: Float64Array | null,
+  present: Int32Array,
+  foldOf: ArrayLike<number>,
+  fold: number,
+): void {
+  if (own === null) return;
+  let next = 0;
+  for (const row of present) if (foldOf[row] === fold) scores[row] = own[next++]!;
 }

@@ -2,28 +2,30 @@ import { pMapIterable } from "p-map";
 import { SepError } from "../../errors.ts";
 import type { HiddenStates } from "../../states/hidden-states.ts";
 import type { ClassWeight } from "../fit-logistic.ts";
+import type { LayerScore, PermutationEstimate } from "../probe.ts";
 import { PENALTY_GRIDS, type ProbeKind } from "../probe-weights.ts";
 import type { SeThreshold } from "../se-threshold.ts";
 import { type FoldAssignment, groupedStratifiedFolds, hasBothClasses } from "../split-questions.ts";
-import { estimateNested, type NestedEstimate } from "./estimate-nested.ts";
 import { describeKept, type FittedProbe, fitKept, type OnUnit } from "./keep-probe.ts";
 import { makeOutcome, type OutcomePlan, type ProbeTargetSpec, planOutcomes } from "./outcomes.ts";
 import type { ProbeEngine, ScoreJob, ScoreResult, WantedProbe } from "./probe-job.ts";
 import {
   chooseProbe,
   createScoreTable,
-  type LayerScore,
+  estimateNested,
+  type NestedEstimate,
   type ProbeChoice,
   planSplits,
   scoreLayer,
 } from "./score-table.ts";
 import { listSweepUnits, type ProbeFeatures, type SweepUnit } from "./sweep-units.ts";
-import { type PermutationEstimate, planPermutations } from "./test-permutations.ts";
+import { planPermutations } from "./test-permutations.ts";
 
 export interface FitProbesOptions {
-  readonly kind?: ProbeKind;
+  /** What the probes are. */
+  readonly probe?: ProbeKind;
   /** Penalties to choose from by cross-validation, or the one to use; "cv" tries a grid that suits the kind. */
-  readonly C?: "cv" | number | readonly number[];
+  readonly c?: "cv" | number | readonly number[];
   /** How many consecutive layers a probe reads, concatenated. */
   readonly window?: number;
   /**
@@ -112,7 +114,13 @@ export async function* sweepProbes(
   platform: SweepPlatform,
   options: FitProbesOptions = {},
 ): AsyncGenerator<FitProbesEvent, FittedProbes> {
-  const { kind = "logistic", classWeight = "none", seed = 42, nested = false, keep = "best" } = options;
+  const {
+    probe: kind = "logistic",
+    classWeight = "none",
+    seed = 42,
+    nested = false,
+    keep = "best",
+  } = options;
   const { signal, permutations = 0, groups = questionIds } = options;
   const settings = { kind, classWeight, seed };
   const names = Object.keys(targets);
@@ -125,7 +133,7 @@ export async function* sweepProbes(
     : { outcomes: base, without: [] };
   const units = await listSweepUnits(features, questionIds.length, options.window ?? 1, platform.openStates);
   const candidates = findCandidates(units, options.position ?? "best", options.layer ?? "best");
-  const penalties = listPenalties(kind, options.C ?? "cv");
+  const penalties = listPenalties(kind, options.c ?? "cv");
   const splits = planSplits(specs.length, plan, folds.foldCount, nested);
   const learnable = [...base.keys()].filter((target) => hasBothClasses(base[target]!.labels));
 

@@ -1,33 +1,9 @@
 import { pMapIterable } from "p-map";
 import { quantile } from "../../math/quantile.ts";
 import { createRng, type Rng, shuffle } from "../../math/rng.ts";
+import type { PermutationEstimate, PermutationTest } from "../probe.ts";
 import type { PermuteJob, PermuteResult, ProbeEngine } from "./probe-job.ts";
 import type { SweepUnit } from "./sweep-units.ts";
-
-/** An AUROC against those of probes refitted on permuted labels. */
-export interface PermutationTest {
-  /** Mean over folds of the AUROC within the fold. */
-  readonly auroc: number;
-  /** (1 + #{permuted >= observed}) / (1 + permutations) */
-  readonly p_value: number;
-  /** 5%, 50% and 95% of the permuted AUROCs. */
-  readonly null_quantiles: readonly [number, number, number];
-}
-
-/** What a permutation test with refitting found. */
-export interface PermutationEstimate {
-  readonly permutations: number;
-  readonly scheme: LabelPermuter["scheme"];
-  /** Questions whose labels can change places; below 2 nothing is tested. */
-  readonly exchangeable_questions: number;
-  /** Of the chosen position, layer and penalty, as if they had been fixed beforehand; null if nothing can be tested. */
-  readonly chosen: PermutationTest | null;
-  /**
-   * Of the best of all positions and layers that could have been chosen, each permutation taking its own best; by
-   * ridge probes (or mean differences, if those are asked for) at one penalty.
-   */
-  readonly best_of_all: PermutationTest | null;
-}
 
 /** A test that can be run once the probe is chosen; how many jobs it takes is known before. */
 interface PlannedTest {
@@ -172,7 +148,7 @@ export interface LabelPermuter {
    * - `equal-blocks`: labels vary within a question; its rows' labels move as one block, in order, and only to a
    *   question with as many rows, since blocks of other sizes would not fit.
    */
-  readonly scheme: "question-labels" | "equal-blocks";
+  readonly scheme: PermutationEstimate["scheme"];
   /** Questions that can change places with another; below 2 nothing can be permuted. */
   readonly exchangeableQuestions: number;
   /** Questions that always keep their labels, being alone with their number of rows. */

@@ -237,8 +237,8 @@ test("files of no known format say so, and pickles how to make JSON of them", as
   };
   expect(await refused("")).toContain("neither JSON nor JSON lines");
   expect(await refused('{"a": 1}\n{"b": 2}')).toContain("neither JSON nor JSON lines");
-  expect(await refused('{"a": 1}')).toContain("holds an object with a, which is no format");
-  expect(await refused("[1, 2]")).toContain("holds a list of 2");
+  expect(await refused('{"a": 1}')).toContain("contains an object with a, which is not a known format");
+  expect(await refused("[1, 2]")).toContain("contains a list of 2");
   expect(await refused('{"stats": {"greedy_texts": ["a"]}}')).toContain(
     'has no "sample_texts": give UEManager save_stats',
   );

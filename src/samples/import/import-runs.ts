@@ -33,7 +33,7 @@ export async function importRuns(path: string): Promise<ImportedRuns> {
   if (lineFormat !== null) return refuseNothing(path, lineFormat, await readRunLines(path, lineFormat));
   const value = await readValue(path);
   const format = detectValueFormat(value);
-  if (format === null) throw unknown(path, `holds ${describe(value)}, which is no format that is known`);
+  if (format === null) throw unknown(path, `contains ${describe(value)}, which is not a known format`);
   return refuseNothing(path, format, readOrExplain(path, value, format));
 }
 
@@ -47,7 +47,7 @@ function refusePickle(path: string, beginning: Uint8Array): void {
     : "{'stats': torch.load(sys.argv[1], weights_only=False)['stats']}";
   throw new SepError(
     "unknown-runs-format",
-    `${path} is a Python pickle, which only Python can read. Make JSON of it: python -c "import json, pickle, sys, torch; json.dump(${load}, open(sys.argv[2], 'w'), default=lambda o: o.tolist())" ${path} runs.json`,
+    `${path} is a Python pickle, which only Python can read. Convert it to JSON: python -c "import json, pickle, sys, torch; json.dump(${load}, open(sys.argv[2], 'w'), default=lambda o: o.tolist())" ${path} runs.json`,
   );
 }
 
@@ -60,7 +60,7 @@ async function readValue(path: string): Promise<unknown> {
     if ((cause as NodeJS.ErrnoException).code === "ERR_STRING_TOO_LONG")
       throw unknown(
         path,
-        "is one JSON value of more than half a gigabyte, which is too long to parse. Write one question per line instead",
+        "is a single JSON value of more than half a gigabyte, which is too long to parse. Write one question per line instead",
         cause,
       );
     throw cause;
@@ -81,7 +81,7 @@ function refuseNothing(path: string, format: RunsFormat, read: ReadRuns): Import
   const reasons = read.problems.slice(0, 3).map(({ line, reason }) => `${line}: ${shorten(reason)}`);
   throw unknown(
     path,
-    `looks like ${RUNS_FORMATS[format]}, and nothing in it can be used: ${reasons.join("; ")}`,
+    `looks like ${RUNS_FORMATS[format]}, but nothing in it can be used: ${reasons.join("; ")}`,
   );
 }
 
@@ -135,5 +135,5 @@ async function readHead(path: string): Promise<FileHead> {
 }
 
 const NEWLINE = 0x0a;
-/** As long as the longest line that is read; a file whose first line is longer is no file of lines. */
+/** As long as the longest line that is read; a file whose first line is longer is not a file of lines. */
 const MOST_HEAD_BYTES = 1 << 26;

@@ -1,7 +1,7 @@
 import type { LineProblem } from "../../store/jsonl.ts";
 import { type Answer, allKnown, gatherSamples, type Samples } from "../samples.ts";
 
-/** Samples of another tool, and the evidence that it stored with them; null where it stored none. */
+/** Samples of another tool, and the evidence that it stored with them; null if it stored none. */
 export interface ImportedSamples extends Samples {
   /** [K][D] one hidden state per answer. */
   readonly hiddenStates: readonly ArrayLike<number>[] | null;
@@ -20,7 +20,7 @@ export interface ImportedAnswer extends Answer {
   readonly hiddenState?: readonly number[] | null;
 }
 
-/** What a file held, and what of it could not be used. */
+/** The contents of a file, and what could not be used. */
 export interface ReadRuns {
   readonly questions: readonly ImportedSamples[];
   readonly problems: readonly LineProblem[];

@@ -46,7 +46,7 @@ function readQuestion(stats: Row, q: number): ImportedSamples {
  * too, a mean is over one token too few, as in lm-polygraph itself.
  */
 function readSample(text: unknown, i: number, of: (name: string) => unknown): ImportedAnswer {
-  if (typeof text !== "string") throw new TypeError(`"sample_texts[${i}]" is no text`);
+  if (typeof text !== "string") throw new TypeError(`"sample_texts[${i}]" is not a text`);
   const at = (name: string): unknown => {
     const list = of(name);
     return Array.isArray(list) ? list[i] : undefined;
@@ -90,7 +90,7 @@ function readEntailment(entail: unknown, contra: unknown, count: number): Import
   const cell = (matrix: readonly unknown[], name: string, i: number, j: number): number => {
     const row = looseNumbers(matrix[i], name);
     if (matrix.length !== count || row?.length !== count)
-      throw new TypeError(`"${name}" is no matrix of ${count} samples`);
+      throw new TypeError(`"${name}" is not a matrix of ${count} samples`);
     return row[j]!;
   };
   return Array.from({ length: count }, (_, i) =>

@@ -67,7 +67,7 @@ function readPython(row: Row): RunRow {
   return { question_id, question: looseText(row, "question") ?? questionIn(prompt), answer };
 }
 
-/** `[start, end]`, `end` being the first token of the closing tag, or the last token where there is no such tag. */
+/** `[start, end]`, `end` being the first token of the closing tag, or the last token if there is no such tag. */
 function readSpan(
   row: Row,
   promptLength: number,

@@ -9,7 +9,7 @@ import { isPlainRow, readPlainRow } from "./read-plain-row.ts";
 import { isPolygraphFile, listPolygraphTexts, readPolygraphQuestion } from "./read-polygraph-stats.ts";
 import { isRunRow, type RunRow, readRunRow } from "./read-run-row.ts";
 
-/** Who wrote a file of samples, and how people call the format. */
+/** The tool that wrote a file of samples, and a name of the format for people. */
 export const RUNS_FORMATS = {
   "sep-runs": "a runs file of this package",
   "python-runs": "a runs file of the Python pipeline",
@@ -22,7 +22,7 @@ export const RUNS_FORMATS = {
 export type RunsFormat = keyof typeof RUNS_FORMATS;
 
 /** Formats of one row per line. */
-export type LineFormat = "sep-runs" | "python-runs" | "plain-lines";
+type LineFormat = "sep-runs" | "python-runs" | "plain-lines";
 
 /** Formats that are one JSON value. */
 export type ValueFormat = Exclude<RunsFormat, LineFormat>;

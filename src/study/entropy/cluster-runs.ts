@@ -1,9 +1,9 @@
 import {
   type AnswerClusters,
+  type ClusteredAnswers,
   type Clustering,
   clusterQuestions,
   distinctTexts,
-  type JudgedClusters,
 } from "../../meaning/cluster-answers.ts";
 import type { Equivalence } from "../../meaning/equivalence.ts";
 import {
@@ -14,8 +14,8 @@ import {
 import type { ExtractedSamples } from "../../samples/samples.ts";
 import type { EditedClusters } from "../meaning/edited-clusters.ts";
 
-/** What groups a question's answers: a relation and a way to group, or somebody who has done it already. */
-export type Grouping =
+/** Where a question's clusters come from: a relation and a way to cluster, or a file of clusters. */
+export type Clusterer =
   | {
       readonly kind: "relation";
       readonly equivalence: Equivalence;
@@ -24,53 +24,53 @@ export type Grouping =
     }
   | { readonly kind: "edited"; readonly clusters: EditedClusters; readonly questionOf: QuestionOf };
 
-/** The words of the question that samples answer. */
+/** The text of the question that samples answer. */
 export type QuestionOf = (samples: Pick<ExtractedSamples, "id" | "question">) => string;
 
-/** One question's samples, grouped. */
+/** One question's samples, clustered. */
 export interface ClusteredRuns {
   readonly samples: ExtractedSamples;
-  readonly clusters: JudgedClusters;
-  /** What models saw in the answers; matrices that the verdicts do not fill are there with `evidence` only. */
+  readonly clusters: ClusteredAnswers;
+  /** The models' evidence on the answers; matrices that the verdicts do not fill exist only with `evidence`. */
   readonly evidence: PairEvidence;
 }
 
-export interface ClusterRunsOptions {
+interface ClusterRunsOptions {
   /** Models for the parts of the evidence that the verdicts do not hold. */
   readonly evidence?: Omit<PairEvidenceModels, "signal"> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Groups the samples of many questions. Pairs of several questions are judged in one batch; what is yielded is judged.
+ * Clusters the samples of many questions. Pairs of several questions are compared in one batch.
  */
 export async function* clusterRuns(
   questions: readonly ExtractedSamples[],
-  grouping: Grouping,
+  clusterer: Clusterer,
   { evidence: models, signal }: ClusterRunsOptions = {},
 ): AsyncGenerator<ClusteredRuns, void> {
-  const asked = grouping.kind === "relation" ? grouping.equivalence.batchPairs : undefined;
+  const asked = clusterer.kind === "relation" ? clusterer.equivalence.batchPairs : undefined;
   const size = asked ?? PAIRS_PER_WINDOW;
   for (const window of windowsOf(questions, size)) {
     signal?.throwIfAborted();
-    const clusters = await groupWindow(window, grouping, signal);
-    const judged = clusters.map((each, i) => ({
+    const clusters = await clusterWindow(window, clusterer, signal);
+    const compared = clusters.map((each, i) => ({
       ...each,
-      question: grouping.questionOf(window[i]!),
+      question: clusterer.questionOf(window[i]!),
     }));
-    const evidence = await gatherPairEvidence(judged, { ...models, signal });
+    const evidence = await gatherPairEvidence(compared, { ...models, signal });
     for (const [i, samples] of window.entries())
       yield { samples, clusters: clusters[i]!, evidence: evidence[i]! };
   }
 }
 
-async function groupWindow(
+async function clusterWindow(
   window: readonly ExtractedSamples[],
-  grouping: Grouping,
+  clusterer: Clusterer,
   signal: AbortSignal | undefined,
-): Promise<readonly JudgedClusters[]> {
-  if (grouping.kind === "edited") return window.map((each) => takeEdited(grouping.clusters, each));
-  const { equivalence, clustering, questionOf } = grouping;
+): Promise<readonly ClusteredAnswers[]> {
+  if (clusterer.kind === "edited") return window.map((each) => takeEdited(clusterer.clusters, each));
+  const { equivalence, clustering, questionOf } = clusterer;
   // the answers that were graded, so that a sample's correctness and its cluster are about the same text
   const questions = window.map((samples) => ({ question: questionOf(samples), answers: samples.extracted }));
   return clusterQuestions(questions, equivalence, { clustering, signal });
@@ -98,7 +98,7 @@ function* windowsOf(
   if (window.length > 0) yield window;
 }
 
-function takeEdited(edited: EditedClusters, { id, extracted }: ExtractedSamples): JudgedClusters {
+function takeEdited(edited: EditedClusters, { id, extracted }: ExtractedSamples): ClusteredAnswers {
   const clusterIds = edited.clusterIds(id);
   const clusters: AnswerClusters = {
     clusterIds,

@@ -155,8 +155,8 @@ test("samples that all agree, and a relation that is not transitive, are pointed
   await writeJsonl(workspace.runs("math"), answers);
   const { result } = await run();
   expect(result.warnings.find(({ code }) => code === "non-transitive")?.message).toBe(
-    "in 1 of 1 questions some answers are equal to a third but not to each other: in 1 the number of clusters " +
-      "depends on the order of the samples, and discrete semantic entropy by up to 0.637 nats",
+    "In 1 of 1 questions, some answers mean the same as a third but not as each other. In 1 of them, the number " +
+      "of clusters depends on the order of the samples, and discrete semantic entropy changes by up to 0.637 nats.",
   );
   expect(result.counts.order_sensitive_questions).toBe(1);
   expect((await readRecords())[0]).toMatchObject({

@@ -103,7 +103,7 @@ test("the modes group by the model's verdicts, each in its way, and read the que
   }
 });
 
-test("verdicts that grouping leaves behind serve the estimates; no model is opened for them", async () => {
+test("verdicts that clustering leaves behind serve the estimates; no model is opened for them", async () => {
   await writeJsonl(workspace.runs("math"), answering("a", "c", "b", null));
   const models = createFakeMeaningModels({
     entailer: createTableEntailer(TABLE, { question: "What is q1?" }),
@@ -121,7 +121,7 @@ test("verdicts that grouping leaves behind serve the estimates; no model is open
   expect(models.log).toEqual(["open entailer default", "close entailer"]);
 });
 
-test("a model that the user names fills in what grouping did not ask; unnamed, none is fetched", async () => {
+test("a model that the user names fills in what clustering did not ask; unnamed, none is fetched", async () => {
   await writeJsonl(workspace.runs("math"), answering("a", "b"));
   const embedder: TextEmbedder = {
     name: "fake",
@@ -139,7 +139,7 @@ test("a model that the user names fills in what grouping did not ask; unnamed, n
   const without = await run({ equivalence: "exact", estimates, models });
   expect(without.records[0]).toMatchObject({ luq: null, eigv_cosine: null, clusters: [{}, {}] });
   expect(without.result.warnings.map(({ message }) => message)).toContain(
-    "luq: null for 1 of 1 questions, which lack an NLI model's verdicts on all pairs of answers",
+    "luq: null for 1 of 1 questions, which lack an NLI model's verdicts on all pairs of answers.",
   );
   expect(models.log).toEqual([]);
   const named = await run({
@@ -228,7 +228,7 @@ test("a language model says how likely its answers are true", async () => {
     "would be in its own prompt",
   );
   await expect(readPTrueShots(shots, { count: 3 })).rejects.toThrow("has 2 questions");
-  await expect(readPTrueShots(shots, { count: 1 })).rejects.toThrow("teaches a model to say so");
+  await expect(readPTrueShots(shots, { count: 1 })).rejects.toThrow("teaches the model to say the same");
   await expect(run({ equivalence: "exact", pTrueModel: model })).rejects.toMatchObject({
     code: "bad-option",
     message: expect.stringContaining("--estimates p_false"),

@@ -121,7 +121,7 @@ describe("auto", () => {
     await expect(run({ models: createFakeMeaningModels() })).rejects.toMatchObject({
       code: "model-not-cached",
       message: expect.stringMatching(
-        /hybrid needs a model of sentence inference: .*--equivalence exact .*math/,
+        /hybrid needs a model for sentence inference: .*--equivalence exact .*math/,
       ),
     });
     await expect(readRecords()).rejects.toThrow(/ENOENT/);
@@ -134,7 +134,7 @@ test("questions that the raw file lacks are an error where the relation reads th
   const models = createFakeMeaningModels({ entailer: PARIS });
   await expect(run({ models, equivalence: "nli" })).rejects.toMatchObject({
     code: "missing-input",
-    message: expect.stringContaining('lacks 1 of the questions that the runs answer, "q2" among them'),
+    message: expect.stringContaining('lacks 1 of the questions that the runs answer, such as "q2"'),
   });
   await rm(workspace.raw("math"));
   await expect(run({ models, equivalence: "nli" })).rejects.toMatchObject({ code: "missing-input" });
@@ -188,7 +188,7 @@ test("the model, the rule and the clustering are settings: other ones make the o
 test.each<[ComputeEntropyOptions, RegExp]>([
   [{ equivalence: "nli", nliThreshold: 0.7 }, /--nli-rule threshold/],
   [{ equivalence: "judge" }, /--judge-model/],
-  [{ equivalence: "judge", judgeModel: "x", nliRule: "threshold" }, /gives words/],
+  [{ equivalence: "judge", judgeModel: "x", nliRule: "threshold" }, /gives labels/],
   [{ clustering: "kmeans" as "greedy" }, /greedy, components, spectral/],
   [{ equivalence: "exact", clustersFile: "x" }, /Give one/],
 ])("%j is a bad option", async (options, message) => {
@@ -323,10 +323,10 @@ describe("edited clusters", () => {
     const failure = await run({ clustersFile }).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: "bad-clusters-file" });
     for (const complaint of [
-      'line 2 has question "q3", of which there are no runs',
+      'line 2 has question "q3", for which there are no runs',
       'line 3 has question "q1" again',
       "run 1 is in more than one place",
-      "run 9 is none of the question's runs",
+      "run 9 is not one of the question's runs",
       "run 2 is in no cluster",
       'question "q2" is missing',
     ])
@@ -335,7 +335,7 @@ describe("edited clusters", () => {
 
   test.each([
     ["not JSON", "{", "line 1"],
-    ["no clusters", '{"question_id":"q1"}', '"clusters" is no list'],
+    ["no clusters", '{"question_id":"q1"}', '"clusters" is not a list'],
     [
       "a cluster twice",
       '{"question_id":"q1","clusters":[{"cluster_id":0,"member_run_ids":[0]},{"cluster_id":0,"member_run_ids":[1]}]}',

@@ -26,30 +26,33 @@ export function findEntropyWarnings(
   if (tooFewSamples > 0)
     warn(
       "too-few-samples",
-      `${tooFewSamples} questions with fewer than 2 samples were left out: one sample has no semantic entropy`,
+      `${tooFewSamples} questions with fewer than 2 samples were left out, since semantic entropy needs at least 2.`,
     );
 
   const sampleCounts = new Set(records.map((record) => record.run_ids.length));
   if (sampleCounts.size > 1)
     warn(
       "uneven-samples",
-      `questions have from ${Math.min(...sampleCounts)} to ${Math.max(...sampleCounts)} samples: the largest ` +
-        "possible entropy, ln K, differs between them",
+      `Questions have from ${Math.min(...sampleCounts)} to ${Math.max(...sampleCounts)} samples, so the largest ` +
+        "possible entropy, ln K, differs between them.",
     );
   const samples = records.flatMap((record) => record.answers);
   const unanswered = samples.filter((answer) => answer === null).length;
   if (unanswered > 0)
     warn(
       "no-answer",
-      `${unanswered} of ${samples.length} samples have no answer; each question's such samples form one cluster`,
+      `${unanswered} of ${samples.length} samples have no answer. For each question, these samples form one cluster.`,
     );
   if (records.every((record) => record.discrete_semantic_entropy === 0))
     warn(
       "no-disagreement",
-      "the samples of every question agree: all entropies are 0 and no SE probe can be trained on them",
+      "The samples of every question agree: all entropies are 0, and no SE probe can be trained on them.",
     );
   if (records.length < FEW_QUESTIONS)
-    warn("few-questions", `${records.length} questions: figures over fewer than ${FEW_QUESTIONS} are noise`);
+    warn(
+      "few-questions",
+      `Statistics over fewer than ${FEW_QUESTIONS} questions are mostly noise, and there are only ${records.length}. Add questions.`,
+    );
   return warnings;
 }
 

@@ -5,11 +5,11 @@ import type { PTrueShot } from "../../entropy/state-measures.ts";
 import { SepError } from "../../errors.ts";
 import type { Json } from "../../formats/json.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
-import { ESTIMATES } from "../settings/meaning.ts";
+import { ESTIMATE_SETTINGS } from "../settings/meaning.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 
-/** Which numbers are computed of grouped samples. */
-export interface EstimateOptions extends SettingsInput<typeof ESTIMATES> {
+/** Which numbers are computed from clustered samples. */
+export interface EstimateOptions extends SettingsInput<typeof ESTIMATE_SETTINGS> {
   /** The model that says how likely its answers are true, for `p_false`. */
   readonly pTrueModel?: LanguageModel | undefined;
   /** Examples that it is shown, about other questions than those that are measured; none when not given. */
@@ -20,23 +20,23 @@ export interface EstimateOptions extends SettingsInput<typeof ESTIMATES> {
 
 /**
  * What of the options decides the output, for the manifest.
- * @throws SepError `bad-option` for an estimate that there is not, or a model that none asks
+ * @throws SepError `bad-option` for an unknown measure, or a model that none asks
  */
 export function describeEstimates({
   pTrueModel,
   pTrueShots,
   ...options
 }: EstimateOptions): Record<string, Json> {
-  const { estimates, seMode } = resolveSettings(ESTIMATES, options);
+  const { estimates, seMode } = resolveSettings(ESTIMATE_SETTINGS, options);
   if (pTrueModel !== undefined && !needs({ estimates }, "language_model"))
     throw new SepError(
       "bad-option",
-      "Got a model for p(True) and no estimate that asks it. Ask for p_false (--estimates p_false, or all).",
+      "Got a model for p(True), but none of the measures uses it. Ask for p_false (--estimates p_false, or all).",
     );
   if (pTrueShots !== undefined && pTrueModel === undefined)
     throw new SepError(
       "bad-option",
-      "Got examples for p(True) and no model to show them to. Name one (--p-true-model).",
+      "Got examples for p(True), but no model to show them to. Name one (--p-true-model).",
     );
   return {
     estimates: chooseEstimates(estimates).map(({ name }) => name),
@@ -48,6 +48,6 @@ export function describeEstimates({
   };
 }
 
-/** Whether one of the estimates that were asked for needs it. */
+/** Whether one of the requested measures needs it. */
 export const needs = ({ estimates = "default" }: EstimateOptions, ...any: readonly EstimateNeed[]): boolean =>
   chooseEstimates(estimates).some((estimate) => estimate.needs.some((need) => any.includes(need)));

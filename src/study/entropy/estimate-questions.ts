@@ -17,24 +17,24 @@ import type { QuestionExtras } from "./question-extras.ts";
 /** Samples and the evidence that came with them. */
 export type MeasurableSamples = ExtractedSamples & Pick<SampleEvidence, "hiddenStates" | "entailment">;
 
-/** One question whose samples were grouped by meaning. */
-export interface GroupedQuestion extends Partial<QuestionExtras> {
+/** One question whose samples were clustered by meaning. */
+export interface ClusteredQuestion extends Partial<QuestionExtras> {
   readonly samples: MeasurableSamples;
   /** [K] */
   readonly clusterIds: readonly number[];
   readonly nonTransitiveShare: number | null;
-  /** null where no model looked at pairs of answers. */
+  /** null if no model looked at pairs of answers. */
   readonly evidence: PairEvidence | null;
 }
 
-export interface EstimateQuestionsOptions {
+interface EstimateQuestionsOptions {
   readonly estimates?: EstimateChoice | undefined;
   /**
-   * The published variant that `semantic_entropy` is. It also groups the samples, where an NLI model has compared their
-   * answers. When not given: the formula of `nature`, over the groups that the samples came in.
+   * The published variant to compute as `semantic_entropy`. It also clusters the samples if an NLI model has compared their
+   * answers. If not given: the formula of `nature`, over the given clusters.
    */
   readonly seMode?: SeModeName | undefined;
-  /** Name of the relation that grouped the answers. */
+  /** Name of the relation that clustered the answers. */
   readonly equivalence: string;
   /** Milliseconds; only differences count. */
   readonly now: () => number;
@@ -44,29 +44,29 @@ export interface EstimateQuestionsOptions {
 export interface EstimatedQuestions {
   /** One per question, in order. */
   readonly records: readonly SemanticEntropyRecord[];
-  /** One per question: whether the mode grouped its samples anew. */
-  readonly regrouped: readonly boolean[];
+  /** One per question: whether the mode clustered its samples again. */
+  readonly reclustered: readonly boolean[];
   /** One per estimate. */
   readonly costs: readonly EstimateCost[];
   readonly warnings: readonly ManifestWarning[];
 }
 
 /**
- * Computes the estimates of grouped questions. One that lacks what an estimate needs has null for it, and the warnings
+ * Computes the measures of clustered questions. A question that lacks what a measure needs has null for it, and the warnings
  * count those.
- * @throws SepError `bad-option` for an estimate that there is not
+ * @throws SepError `bad-option` for an unknown measure
  */
 export function estimateQuestions(
-  questions: readonly GroupedQuestion[],
+  questions: readonly ClusteredQuestion[],
   { estimates = "default", seMode, equivalence, now }: EstimateQuestionsOptions,
 ): EstimatedQuestions {
   const mode = seMode ?? "nature";
   const meter = createEstimateMeter(chooseEstimates(estimates), mode, now);
-  const regrouped: boolean[] = [];
+  const reclustered: boolean[] = [];
   const records = questions.map((question) => {
     const samples = joinEvidence(question);
     const context = { mode, equivalence, nonTransitiveShare: question.nonTransitiveShare };
-    regrouped.push(seMode !== undefined && samples.entailment !== null);
+    reclustered.push(seMode !== undefined && samples.entailment !== null);
     if (seMode === undefined || samples.entailment === null)
       return describeQuestion(samples, meter.measure(samples), context);
     const { rule, assignment } = SE_MODES[seMode];
@@ -80,24 +80,24 @@ export function estimateQuestions(
   const costs = meter.costs();
   return {
     records,
-    regrouped,
+    reclustered,
     costs,
     warnings: [
-      ...warnOfMode(seMode, regrouped, equivalence),
+      ...warnOfMode(seMode, reclustered, equivalence),
       ...warnOfMissing(costs, questions.length),
       ...(costs.some(({ name }) => name === "lexical_similarity") ? warnOfLongAnswers(questions) : []),
     ],
   };
 }
 
-/** What this study's models saw counts before what came with samples from elsewhere. */
+/** Verdicts of this study's models take precedence over those that came with imported samples. */
 function joinEvidence({
   samples,
   clusterIds,
   evidence,
   sentenceVerdicts = null,
   logPTrue = null,
-}: GroupedQuestion): QuestionSamples {
+}: ClusteredQuestion): QuestionSamples {
   const { entailment, similarity } =
     evidence === null ? { entailment: null, similarity: null } : spreadEvidence(samples.extracted, evidence);
   return {
@@ -113,34 +113,34 @@ function joinEvidence({
 
 function warnOfMode(
   mode: SeModeName | undefined,
-  regrouped: readonly boolean[],
+  reclustered: readonly boolean[],
   equivalence: string,
 ): ManifestWarning[] {
-  const others = regrouped.filter((anew) => !anew).length;
+  const others = reclustered.filter((anew) => !anew).length;
   if (mode === undefined || others === 0) return [];
   return [
     {
       code: "mode-without-nli",
       message:
-        `the mode ${mode} groups answers by an NLI model's verdicts, and ${others} of ${regrouped.length} questions ` +
-        `have none: their groups are those of "${equivalence}", and weights and formula alone are the mode's`,
+        `The mode ${mode} clusters answers by an NLI model's verdicts, but ${others} of ${reclustered.length} questions ` +
+        `have none: their clusters are those of "${equivalence}", and only weights and formula are those of the mode.`,
     },
   ];
 }
 
-function warnOfLongAnswers(questions: readonly GroupedQuestion[]): ManifestWarning[] {
+function warnOfLongAnswers(questions: readonly ClusteredQuestion[]): ManifestWarning[] {
   const answers = questions.flatMap(({ samples }) => samples.extracted);
   const long = answers.filter(exceedsComparedWords).length;
   if (long === 0) return [];
   return [
     {
       code: "long-answers",
-      message: `lexical_similarity: ${long} of ${answers.length} answers have more than ${MOST_COMPARED_WORDS} words, of which the first ${MOST_COMPARED_WORDS} are compared`,
+      message: `lexical_similarity: ${long} of ${answers.length} answers have more than ${MOST_COMPARED_WORDS} words; only the first ${MOST_COMPARED_WORDS} are compared.`,
     },
   ];
 }
 
-/** One warning for what is lacking, whatever estimates it is lacking for. */
+/** One warning for everything that lacks the same thing. */
 function warnOfMissing(costs: readonly EstimateCost[], total: number): ManifestWarning[] {
   const names = new Map<string, string[]>();
   for (const { name, missing } of costs)
@@ -153,13 +153,16 @@ function warnOfMissing(costs: readonly EstimateCost[], total: number): ManifestW
     const where = `null for ${count} of ${total} questions`;
     const listed = estimates.join(", ");
     if (need === "finite")
-      return { code: "estimate-infinite", message: `${listed}: ${where}, being infinite or undefined there` };
+      return {
+        code: "estimate-infinite",
+        message: `${listed}: ${where}, where the measure is infinite or undefined.`,
+      };
     const rest = estimates.includes("semantic_entropy")
-      ? "; discrete_semantic_entropy does without them"
+      ? ". discrete_semantic_entropy does not need them"
       : "";
     return {
       code: "estimate-missing",
-      message: `${listed}: ${where}, which lack ${ESTIMATE_NEEDS[need]}${rest}`,
+      message: `${listed}: ${where}, which lack ${ESTIMATE_NEEDS[need]}${rest}.`,
     };
   });
 }

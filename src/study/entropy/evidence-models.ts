@@ -1,33 +1,33 @@
 import type { TextEmbedder } from "../../meaning/cosine-equivalence.ts";
 import type { Entailer } from "../../meaning/entailer.ts";
 import type { MeaningModels } from "../meaning/meaning-models.ts";
+import type { OpenClusterer } from "../meaning/open-clusterer.ts";
 import type { MeaningChoice } from "../meaning/open-equivalence.ts";
-import type { OpenGrouping } from "../meaning/open-grouping.ts";
 import type { StepEvent } from "../step.ts";
 import { type EstimateOptions, needs } from "./estimate-options.ts";
 
-/** Models that look at pairs of answers for estimates' sake, beyond what grouping them took. */
+/** Models that compare pairs of answers for uncertainty measures, beyond the verdicts that clustering needed. */
 export interface EvidenceModels extends AsyncDisposable {
   readonly entailer: Entailer | undefined;
   readonly embedder: TextEmbedder | undefined;
 }
 
-/** Whether an NLI model groups the answers; `hybrid` has none where words and numbers decide every pair. */
-export const groupsByNli = ({ name, readsQuestions }: OpenGrouping): boolean =>
+/** Whether an NLI model clusters the answers; `hybrid` has none if words and numbers decide every pair. */
+export const clustersByNli = ({ name, readsQuestions }: OpenClusterer): boolean =>
   name === "nli" || (name === "hybrid" && readsQuestions);
 
 /**
- * Whether an NLI model will read pairs for estimates: where they need verdicts that grouping does not leave, and the
- * user has named a model, or grouping has one. No model is fetched unasked.
+ * Whether an NLI model reads pairs for uncertainty measures: if these need verdicts that clustering does not produce, and the
+ * user has named a model, or clustering has opened one. No model is downloaded unasked.
  */
 export function wantsEntailer(
   options: EstimateOptions,
   { nliModel }: MeaningChoice,
-  grouping: OpenGrouping,
+  clusterer: OpenClusterer,
 ): boolean {
-  if (!groupsByNli(grouping) && nliModel === undefined) return false;
+  if (!clustersByNli(clusterer) && nliModel === undefined) return false;
   if (needs(options, "sentence_verdicts")) return true;
-  return grouping.name !== "nli" && (options.seMode !== undefined || needs(options, "entailment"));
+  return clusterer.name !== "nli" && (options.seMode !== undefined || needs(options, "entailment"));
 }
 
 /** @throws SepError as the models do when they are opened */
@@ -35,19 +35,19 @@ export async function* openEvidenceModels(
   options: EstimateOptions,
   choice: MeaningChoice,
   {
-    grouping,
+    clusterer,
     models,
     signal,
   }: {
-    readonly grouping: OpenGrouping;
+    readonly clusterer: OpenClusterer;
     readonly models: MeaningModels;
     readonly signal?: AbortSignal | undefined;
   },
 ): AsyncGenerator<StepEvent, EvidenceModels> {
-  const entailer = wantsEntailer(options, choice, grouping)
+  const entailer = wantsEntailer(options, choice, clusterer)
     ? yield* models.openEntailer(choice, signal)
     : undefined;
-  const wantsEmbedder = choice.cosineModel !== undefined && grouping.name !== "cosine";
+  const wantsEmbedder = choice.cosineModel !== undefined && clusterer.name !== "cosine";
   try {
     const embedder =
       wantsEmbedder && needs(options, "similarity")

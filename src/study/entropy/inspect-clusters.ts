@@ -5,8 +5,8 @@ import type { ExtractedSamples } from "../../samples/samples.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { requireCurrent } from "../chain.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
+import { openClusterer, readQuestionTexts } from "../meaning/open-clusterer.ts";
 import type { MeaningChoice } from "../meaning/open-equivalence.ts";
-import { openGrouping, readQuestionTexts } from "../meaning/open-grouping.ts";
 import type { StepEvent } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { clusterRuns, type QuestionOf } from "./cluster-runs.ts";
@@ -16,40 +16,38 @@ import { type ClusterView, readStoredClusters } from "./read-semantic-entropy.ts
 export interface InspectedQuestion {
   readonly set: DataSetName;
   readonly questionId: string;
-  /** null where the questions' file is not there. */
+  /** null if the questions' file is not there. */
   readonly question: string | null;
   readonly views: readonly ClusterView[];
 }
 
-export interface InspectClustersOptions extends MeaningChoice {
+interface InspectClustersOptions extends MeaningChoice {
   readonly models?: MeaningModels | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * How the answers to one question are grouped: as step 3 stored it, and, where an equivalence is given, as that one
- * groups them now.
+ * The clusters of one question's answers: as step 3 stored them, and, if an equivalence is given, as it
+ * clusters them now.
  * @returns null if no run of the set answers the question
- * @throws SepError `missing-input` if there is neither a stored grouping nor an equivalence; those of `openGrouping`
+ * @throws SepError `missing-input` if there is neither stored clusters nor an equivalence; those of `openClusterer`
  */
 export async function* inspectClusters(
   workspace: Workspace,
   set: DataSetName,
   questionId: string,
-  { models = createMeaningModels(), signal, ...choice }: InspectClustersOptions = {},
+  options: InspectClustersOptions = {},
 ): AsyncGenerator<StepEvent, InspectedQuestion | null> {
   await requireCurrent([workspace.semanticEntropy(set), workspace.pairVerdicts(set)], "clusters");
   const stored = await readStoredClusters(workspace, set, questionId);
   const computed =
-    choice.equivalence === undefined
-      ? null
-      : yield* computeView(workspace, set, questionId, choice, models, signal);
+    options.equivalence === undefined ? null : yield* computeView(workspace, set, questionId, options);
   const views = [stored, computed].filter((view) => view !== null);
   if (views.length === 0) {
-    if (choice.equivalence !== undefined || (await fileExists(workspace.pairVerdicts(set)))) return null;
+    if (options.equivalence !== undefined || (await fileExists(workspace.pairVerdicts(set)))) return null;
     throw new SepError(
       "missing-input",
-      `There is no ${workspace.pairVerdicts(set)}. Run \`sep entropy\` to group the answers, or give --equivalence to group this question's now.`,
+      `There is no ${workspace.pairVerdicts(set)}. Run \`sep entropy\` to cluster the answers, or give --equivalence to cluster those to this question now.`,
     );
   }
   return { set, questionId, question: await readQuestion(workspace.raw(set), questionId), views };
@@ -59,20 +57,18 @@ async function* computeView(
   workspace: Workspace,
   set: DataSetName,
   questionId: string,
-  choice: MeaningChoice,
-  models: MeaningModels,
-  signal: AbortSignal | undefined,
+  { models = createMeaningModels(), signal, ...choice }: InspectClustersOptions,
 ): AsyncGenerator<StepEvent, ClusterView | null> {
   const loaded = await loadSamples(workspace.runs(set));
   const own = loaded.questions.filter(({ id }) => id === questionId);
   if (own.length === 0) return null;
-  await using grouping = yield* openGrouping({ ...loaded, questions: own }, { ...choice, models, signal });
-  const questionOf = grouping.readsQuestions ? await readWords(workspace.raw(set), own) : () => "";
-  for await (const { samples, clusters } of clusterRuns(own, grouping.create(questionOf), { signal }))
+  await using clusterer = yield* openClusterer({ ...loaded, questions: own }, { ...choice, models, signal });
+  const questionOf = clusterer.readsQuestions ? await readWords(workspace.raw(set), own) : () => "";
+  for await (const { samples, clusters } of clusterRuns(own, clusterer.create(questionOf), { signal }))
     return {
       source: "computed",
-      equivalence: grouping.name,
-      clustering: grouping.clustering,
+      equivalence: clusterer.name,
+      clustering: clusterer.clustering,
       runIds: samples.runIds,
       answers: samples.extracted,
       clusterIds: clusters.clusterIds,
@@ -84,7 +80,7 @@ async function* computeView(
   return null;
 }
 
-/** Runs of version 0.1 do not say what was asked. */
+/** Runs of version 0.1 do not record the question. */
 async function readWords(path: string, own: readonly ExtractedSamples[]): Promise<QuestionOf> {
   const { question } = own[0]!;
   return question === null ? readQuestionTexts(path, own) : () => question;

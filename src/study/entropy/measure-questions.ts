@@ -12,14 +12,14 @@ import type { Samples } from "../../samples/samples.ts";
 import type { LineProblem } from "../../store/jsonl.ts";
 import type { MeaningModels } from "../meaning/meaning-models.ts";
 import { countMeaning, findMeaningWarnings } from "../meaning/meaning-warnings.ts";
+import type { OpenClusterer } from "../meaning/open-clusterer.ts";
 import type { MeaningChoice } from "../meaning/open-equivalence.ts";
-import type { OpenGrouping } from "../meaning/open-grouping.ts";
 import type { StepEvent, StepOutcome } from "../step.ts";
 import { type ClusteredRuns, clusterRuns, type QuestionOf } from "./cluster-runs.ts";
 import { findEntropyWarnings } from "./entropy-warnings.ts";
 import type { EstimateOptions } from "./estimate-options.ts";
-import { estimateQuestions, type GroupedQuestion, type MeasurableSamples } from "./estimate-questions.ts";
-import { groupsByNli, openEvidenceModels, wantsEntailer } from "./evidence-models.ts";
+import { type ClusteredQuestion, estimateQuestions, type MeasurableSamples } from "./estimate-questions.ts";
+import { clustersByNli, openEvidenceModels, wantsEntailer } from "./evidence-models.ts";
 import { askAboutMainAnswer } from "./question-extras.ts";
 
 /** Questions with their samples, as a file had them. */
@@ -31,9 +31,9 @@ export interface MeasuredQuestions {
   readonly duplicates: readonly LineProblem[];
 }
 
-export interface MeasureOptions extends EstimateOptions {
+interface MeasureOptions extends EstimateOptions {
   readonly part: string;
-  readonly grouping: OpenGrouping;
+  readonly clusterer: OpenClusterer;
   readonly choice: MeaningChoice;
   readonly models: MeaningModels;
   readonly signal?: AbortSignal | undefined;
@@ -44,23 +44,23 @@ export interface MeasureOptions extends EstimateOptions {
   ): Promise<void>;
 }
 
-/** Whether the questions' words are read, by grouping or by estimates. */
+/** Whether the text of the questions is needed, for clustering or for uncertainty measures. */
 export const readsQuestions = (
   options: EstimateOptions,
   choice: MeaningChoice,
-  grouping: OpenGrouping,
+  clusterer: OpenClusterer,
 ): boolean =>
-  grouping.readsQuestions || wantsEntailer(options, choice, grouping) || options.pTrueModel !== undefined;
+  clusterer.readsQuestions || wantsEntailer(options, choice, clusterer) || options.pTrueModel !== undefined;
 
 /**
- * The body of a step that groups samples by meaning and computes estimates.
+ * The body of a step that clusters samples by meaning and computes uncertainty measures.
  * @throws SepError `missing-input` for a question whose words are needed and not known; those of the models
  */
 export async function* measureQuestions(
   input: MeasuredQuestions,
   {
     part,
-    grouping,
+    clusterer,
     choice,
     models,
     signal,
@@ -72,26 +72,26 @@ export async function* measureQuestions(
   const { questions, problems, duplicates, tooFewSamples } = input;
   const at = { step: "entropy", part } as const;
   const total = questions.length;
-  await using evidence = yield* openEvidenceModels(options, choice, { grouping, models, signal });
-  const questionOf = readsQuestions(options, choice, grouping) ? requireQuestion : () => "";
+  await using evidence = yield* openEvidenceModels(options, choice, { clusterer, models, signal });
+  const questionOf = readsQuestions(options, choice, clusterer) ? requireQuestion : () => "";
   const withQuestion = options.seMode === undefined || SE_MODES[options.seMode].withQuestion;
   const shownOf: QuestionOf = withQuestion ? questionOf : () => "";
-  // Where no model is asked, a question of one answer has a whole matrix all the same: numbers for such questions alone
+  // A question with a single distinct answer has a complete matrix even if no model is asked: numbers for such questions alone
   // would be a biased choice of questions.
-  const asksNli = groupsByNli(grouping) || evidence.entailer !== undefined;
-  const asksCosine = grouping.name === "cosine" || evidence.embedder !== undefined;
+  const asksNli = clustersByNli(clusterer) || evidence.entailer !== undefined;
+  const asksCosine = clusterer.name === "cosine" || evidence.embedder !== undefined;
   const { pTrueModel, pTrueShots } = options;
   refuseOwnShots(questions, pTrueShots);
   const extras = { entailer: evidence.entailer, pTrueModel, pTrueShots, signal };
 
   yield { kind: "started", ...at, unit: "question", done: 0, total };
   const clustered: ClusteredRuns[] = [];
-  const grouped: GroupedQuestion[] = [];
-  const groups = clusterRuns(questions, grouping.create(shownOf), { evidence, signal });
-  for await (const each of groups) {
+  const measurable: ClusteredQuestion[] = [];
+  const runs = clusterRuns(questions, clusterer.create(shownOf), { evidence, signal });
+  for await (const each of runs) {
     const samples = questions[clustered.length]!;
     if (pTrueModel !== undefined) questionOf(samples); // refuses a question without words
-    grouped.push({
+    measurable.push({
       samples,
       clusterIds: each.clusters.clusterIds,
       nonTransitiveShare: each.clusters.nonTransitiveShare,
@@ -105,8 +105,8 @@ export async function* measureQuestions(
     clustered.push(each);
     yield { kind: "advanced", ...at, done: clustered.length, total };
   }
-  const { name: equivalence, clustering } = grouping;
-  const estimated = estimateQuestions(grouped, { ...options, equivalence, now });
+  const { name: equivalence, clustering } = clusterer;
+  const estimated = estimateQuestions(measurable, { ...options, equivalence, now });
   if (options.estimates !== undefined && options.estimates !== "default")
     yield { kind: "estimates", ...at, questions: total, costs: estimated.costs };
   const warnings = [
@@ -119,7 +119,7 @@ export async function* measureQuestions(
   const records = estimated.records.map((record, i) => ({
     ...record,
     ...describeClustering(clustered[i]!.clusters, clustering),
-    ...(estimated.regrouped[i] ? { clustering: null, order_sensitivity: null } : {}),
+    ...(estimated.reclustered[i] ? { clustering: null, order_sensitivity: null } : {}),
   }));
   const verdicts = clustered.map(({ clusters }, i) => describePairVerdicts(questions[i]!.id, clusters));
   await write(records, verdicts);
@@ -143,7 +143,7 @@ function refuseOwnShots(questions: readonly Samples[], shots: readonly PTrueShot
   if (own === undefined) return;
   throw new SepError(
     "bad-option",
-    `An example for p(True) asks ${JSON.stringify(own.question)}, which is one of the questions to be measured: its verdict would be in its own prompt. Give a runs file of other questions.`,
+    `The example ${JSON.stringify(own.question)} for p(True) is also one of the questions to measure: its verdict would be in its own prompt. Give a file with other questions.`,
   );
 }
 
@@ -151,6 +151,6 @@ const requireQuestion: QuestionOf = ({ id, question }) => {
   if (question !== null) return question;
   throw new SepError(
     "missing-input",
-    `What question ${JSON.stringify(id)} asks is not in the file, and a model that is to read it with its answers needs it. Put it in as "question", or use --equivalence exact or math, which compare answers alone.`,
+    `The file has no text for question ${JSON.stringify(id)}, which a model needs in order to compare its answers. Add it as "question", or use --equivalence exact or math, which compare only the answers.`,
   );
 };

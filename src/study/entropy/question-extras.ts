@@ -10,8 +10,8 @@ import { splitSentences } from "../../text/segment-text.ts";
 /** What models say of one question's main answer. */
 export type QuestionExtras = Pick<SampleEvidence, "sentenceVerdicts" | "logPTrue">;
 
-/** Models that are asked about the main answer; undefined for none. */
-export interface ExtraModels {
+/** Models that assess the main answer; undefined for none. */
+interface ExtraModels {
   readonly entailer: Entailer | undefined;
   readonly pTrueModel: LanguageModel | undefined;
   readonly pTrueShots: readonly PTrueShot[] | undefined;

@@ -3,7 +3,7 @@ import { SepError } from "../../errors.ts";
 import { createRng } from "../../math/rng.ts";
 import { importRuns } from "../../samples/import/import-runs.ts";
 
-export interface ReadPTrueShotsOptions {
+interface ReadPTrueShotsOptions {
   /** Questions to show; OATML's code shows 20. */
   readonly count: number;
   readonly seed?: number | undefined;
@@ -31,13 +31,13 @@ export async function readPTrueShots(
   if (known.length < count)
     throw new SepError(
       "bad-option",
-      `${path} has ${known.length} questions with their words and whether the answer is right, expected ${count} examples for p(True). Ask for fewer (--p-true-shot-count), or give a larger file.`,
+      `${path} has ${known.length} questions with their text and a graded answer, expected ${count} examples for p(True). Ask for fewer (--p-true-shot-count), or give a larger file.`,
     );
   const rng = createRng("p-true-shots", seed);
   const shots = Array.from({ length: count }, () => known.splice(rng.integer(known.length), 1)[0]!);
   if (shots.some(({ correct }) => correct) && shots.some(({ correct }) => !correct)) return shots;
   throw new SepError(
     "bad-option",
-    `All ${count} examples for p(True) from ${path} are ${shots[0]?.correct ? "right" : "wrong"}, which teaches a model to say so of every answer. Ask for more of them (--p-true-shot-count), or give a file with both.`,
+    `All ${count} examples for p(True) from ${path} are ${shots[0]?.correct ? "right" : "wrong"}, which teaches the model to say the same of every answer. Ask for more examples (--p-true-shot-count), or give a file with both.`,
   );
 }

@@ -10,7 +10,7 @@ import {
   type Row,
   stringField,
 } from "../../formats/row-fields.ts";
-import { type JudgedPair, VERDICT_RULES } from "../../meaning/equivalence.ts";
+import { type ComparedPair, VERDICT_RULES } from "../../meaning/equivalence.ts";
 import { describeProblems, type LineProblem, readJsonl } from "../../store/jsonl.ts";
 import { fileExists } from "../../store/read-file.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
@@ -25,9 +25,9 @@ export async function readSemanticEntropy(path: string): Promise<readonly Stored
   return rows;
 }
 
-/** One way in which a question's answers are grouped, and the verdicts behind it. */
+/** One clustering of a question's answers, and the verdicts behind it. */
 export interface ClusterView {
-  /** What `sep entropy` has written, or computed anew to compare with it. */
+  /** What `sep entropy` has written, or computed again to compare with it. */
   readonly source: "stored" | "computed";
   /** Name of the relation, or "edited". */
   readonly equivalence: string;
@@ -40,14 +40,14 @@ export interface ClusterView {
   readonly clusterIds: readonly number[];
   /** [N] the different answers. */
   readonly texts: readonly string[];
-  readonly pairs: readonly JudgedPair[];
+  readonly pairs: readonly ComparedPair[];
   readonly nonTransitiveShare: number | null;
   /** Nats. */
   readonly discreteSemanticEntropy: number;
 }
 
 /**
- * A question's grouping as `sep entropy` left it.
+ * A question's clusters as `sep entropy` stored them.
  * @returns null if there is none
  * @throws SepError `bad-artefact`
  */
@@ -58,14 +58,14 @@ export async function readStoredClusters(
 ): Promise<ClusterView | null> {
   const [entropies, verdicts] = [workspace.semanticEntropy(set), workspace.pairVerdicts(set)];
   if (!(await fileExists(entropies)) || !(await fileExists(verdicts))) return null;
-  const groups = await findLine(entropies, questionId, parseGroups);
-  const judged = await findLine(verdicts, questionId, parseVerdicts);
-  return groups && judged && { source: "stored", ...groups, ...judged };
+  const clusters = await findLine(entropies, questionId, parseClusters);
+  const compared = await findLine(verdicts, questionId, parseVerdicts);
+  return clusters && compared && { source: "stored", ...clusters, ...compared };
 }
 
-type Groups = Omit<ClusterView, "source" | "texts" | "pairs">;
+type StoredClusters = Omit<ClusterView, "source" | "texts" | "pairs">;
 
-function parseGroups(row: Row): Groups {
+function parseClusters(row: Row): StoredClusters {
   const runIds = numbersField(row, "run_ids");
   const clusters = list(row, "clusters").map((cluster) => ({
     id: numberField(cluster, "cluster_id"),
@@ -75,7 +75,7 @@ function parseGroups(row: Row): Groups {
     equivalence: stringField(row, "equivalence"),
     clustering: orNull(row, "clustering", stringField),
     runIds,
-    answers: row.answers as Groups["answers"],
+    answers: row.answers as StoredClusters["answers"],
     clusterIds: runIds.map((id) => clusters.find(({ members }) => members.includes(id))?.id ?? Number.NaN),
     nonTransitiveShare: orNull(row, "non_transitive_share", numberField),
     discreteSemanticEntropy: numberField(row, "discrete_semantic_entropy"),
@@ -87,15 +87,15 @@ function parseVerdicts(row: Row): Pick<ClusterView, "texts" | "pairs"> {
 }
 
 /** The fields that every verdict has; those of its rule are as they were written. */
-function parsePair(row: Row): JudgedPair {
+function parsePair(row: Row): ComparedPair {
   const pair = numbersField(row, "pair") as unknown as readonly [number, number];
   const rule = oneOfField(row, "rule", VERDICT_RULES);
-  return { ...row, pair, same: booleanField(row, "same"), rule } as JudgedPair;
+  return { ...row, pair, same: booleanField(row, "same"), rule } as ComparedPair;
 }
 
 function list(row: Row, name: string): Row[] {
   const value = row[name];
-  if (!Array.isArray(value)) throw new TypeError(`"${name}" is no list`);
+  if (!Array.isArray(value)) throw new TypeError(`"${name}" is not a list`);
   return value.map(asRow);
 }
 
@@ -114,6 +114,6 @@ function refuseProblems(path: string, problems: readonly LineProblem[]): void {
   if (problems.length === 0) return;
   throw new SepError(
     "bad-artefact",
-    `${path}: ${describeProblems(problems)}. Make it anew with \`sep entropy --force\`.`,
+    `${path}: ${describeProblems(problems)}. Make it again with \`sep entropy --force\`.`,
   );
 }

@@ -72,18 +72,18 @@ test("answers alone: discrete semantic entropy, null for what needs log-probabil
     kind: "note",
     step: "entropy",
     part: "poll",
-    message: `${path} holds questions with their answers, one per line; answers are compared by "exact"`,
+    message: `${path} contains questions with their answers, one per line; answers are compared by "exact"`,
   });
   const warnings = Object.fromEntries(
     result.warnings.map(({ code, message }) => [`${code}: ${message}`, true]),
   );
   expect(Object.keys(warnings)).toEqual([
-    "too-few-samples: 1 questions with fewer than 2 samples were left out: one sample has no semantic entropy",
+    "too-few-samples: 1 questions with fewer than 2 samples were left out, since semantic entropy needs at least 2.",
     expect.stringMatching(/^uneven-samples/),
     expect.stringMatching(/^few-questions/),
-    "estimate-missing: semantic_entropy, regular_entropy: null for 2 of 2 questions, which lack log-probabilities and token counts of answers; discrete_semantic_entropy does without them",
-    "estimate-missing: sum_logprob_semantic_entropy: null for 2 of 2 questions, which lack log-probabilities of whole answers",
-    "estimate-missing: mean_token_entropy: null for 2 of 2 questions, which lack entropies of tokens",
+    "estimate-missing: semantic_entropy, regular_entropy: null for 2 of 2 questions, which lack log-probabilities and token counts of answers. discrete_semantic_entropy does not need them.",
+    "estimate-missing: sum_logprob_semantic_entropy: null for 2 of 2 questions, which lack log-probabilities of whole answers.",
+    "estimate-missing: mean_token_entropy: null for 2 of 2 questions, which lack token entropies.",
   ]);
 });
 
@@ -119,11 +119,11 @@ test("OATML's generations under OATML's mode, without an NLI model", async () =>
   });
   expect(result.warnings).toContainEqual({
     code: "mode-without-nli",
-    message: expect.stringContaining('2 of 2 questions have none: their groups are those of "exact"'),
+    message: expect.stringContaining('2 of 2 questions have none: their clusters are those of "exact"'),
   });
 });
 
-test("lm-polygraph's verdicts stand in for an NLI model, and group the answers under a mode", async () => {
+test("lm-polygraph's verdicts stand in for an NLI model, and cluster the answers under a mode", async () => {
   const plain = await score(fixture("polygraph.json"), { estimates: ["luq", "eigv_entail"] });
   expect(plain.records.map(({ luq }) => luq)).toEqual([expect.any(Number), expect.any(Number)]);
   expect(plain.records[0]?.cluster_count).toBeUndefined();
@@ -171,7 +171,7 @@ test("auto goes by what the answers are; a model that it needs and cannot have i
     score(path, { equivalence: "nli", models: createFakeMeaningModels({ entailer }) }),
   ).rejects.toMatchObject({
     code: "missing-input",
-    message: expect.stringContaining('Put it in as "question"'),
+    message: expect.stringContaining('Add it as "question"'),
   });
 });
 
@@ -180,7 +180,7 @@ test("what stands in the way is an error that says so", async () => {
   await writeFile(path, '{"answers":["alone"]}\nnonsense');
   await expect(score(path)).rejects.toMatchObject({
     code: "too-few-questions",
-    message: expect.stringMatching(/got 1 questions with one\. line 2: partial last line/),
+    message: expect.stringMatching(/got 1 questions with one sample\. line 2: partial last line/),
   });
   await expect(score(join(folder, "none"))).rejects.toMatchObject({ code: "missing-input" });
   await expect(score(path, { estimates: ["nonsense"] })).rejects.toMatchObject({ code: "bad-option" });

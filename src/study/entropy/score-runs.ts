@@ -6,8 +6,8 @@ import { RUNS_FORMATS } from "../../samples/import/runs-formats.ts";
 import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
 import { requireInput, type StepDefinition } from "../decide-step.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
+import { openClusterer } from "../meaning/open-clusterer.ts";
 import { checkMeaningChoice, type MeaningChoice } from "../meaning/open-equivalence.ts";
-import { openGrouping } from "../meaning/open-grouping.ts";
 import { runStep, type StepEvent, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 import { describeEstimates, type EstimateOptions } from "./estimate-options.ts";
@@ -26,7 +26,7 @@ export interface ScoreRunsOptions extends MeaningChoice, EstimateOptions {
  * The entropies of samples of another study or another tool; `importRuns` says which files
  * it reads. They are what `computeEntropy` writes, with null for what the file does not allow. The equivalence `auto`
  * goes by what most of the answers are.
- * @throws SepError `unknown-runs-format`; `too-few-questions` if no question has two samples; those of `openGrouping`;
+ * @throws SepError `unknown-runs-format`; `too-few-questions` if no question has two samples; those of `openClusterer`;
  *   and as `runStep`
  */
 export async function* scoreRuns(
@@ -43,7 +43,7 @@ export async function* scoreRuns(
   const { questions, kind } = extractAnswers(imported.questions);
   const measured = withTwoSamples(path, { ...imported, questions });
   const questionIds = new Set(measured.questions.map(({ id }) => id));
-  await using grouping = yield* openGrouping(
+  await using clusterer = yield* openClusterer(
     { questions: measured.questions, questionIds, rules: [kind] },
     { ...choice, models, signal },
   );
@@ -52,16 +52,16 @@ export async function* scoreRuns(
     part,
     inputs: [resolve(path)],
     outputs: [target],
-    settings: { ...grouping.settings, ...estimates },
+    settings: { ...clusterer.settings, ...estimates },
     whenStale: "redo",
   };
-  const message = `${path} holds ${RUNS_FORMATS[format]}; answers are compared by "${grouping.name}"`;
+  const message = `${path} contains ${RUNS_FORMATS[format]}; answers are compared by "${clusterer.name}"`;
   yield { kind: "note", step: "entropy", part, message };
   return yield* runStep(workspace, definition, { force }, () =>
     measureQuestions(measured, {
       ...choice,
       part,
-      grouping,
+      clusterer,
       choice,
       models,
       signal,
@@ -85,7 +85,7 @@ function withTwoSamples(
   if (enough.length > 0) return { questions: enough, tooFewSamples, problems, duplicates };
   throw new SepError(
     "too-few-questions",
-    `No question in ${path} has 2 samples, and one sample cannot disagree with itself; got ${questions.length} questions with one. ` +
-      `${problems.length > 0 ? `${describeProblems(problems)}. ` : ""}Draw more samples a question.`,
+    `No question in ${path} has 2 samples, but a single sample cannot disagree with itself; got ${questions.length} questions with one sample. ` +
+      `${problems.length > 0 ? `${describeProblems(problems)}. ` : ""}Draw more samples per question.`,
   );
 }

@@ -11,7 +11,7 @@ import { runKey } from "../../samples/samples.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import { fileExists } from "../../store/read-file.ts";
-import { type Cell, makeColumn, type TableColumn } from "../../store/table-file.ts";
+import { makeColumn, type TableCell, type TableColumn } from "../../store/table-file.ts";
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
 import { readProbeDataset, readProbeFile } from "../probe-files.ts";
@@ -25,10 +25,10 @@ import {
   type Workspace,
 } from "../workspace.ts";
 
-type TableRow = Readonly<Record<string, Cell | undefined>>;
+type TableRow = Readonly<Record<string, TableCell | undefined>>;
 
 /**
- * All that a study knows of each answer, a row an answer: what it is of, how it came out, every estimate of its
+ * Everything that a study knows about each answer, one row per answer: its question, its grade, every measure of its
  * question, and every probe's score. `split` is null for an answer that is in no data set; scores on `math_train` are
  * of the rows that the probes were fitted on.
  * @throws SepError `missing-input` if there are neither answers nor data sets; `bad-artefact`, `probe-mismatch`
@@ -50,7 +50,7 @@ export async function buildAnalysisTable(workspace: Workspace): Promise<readonly
       for (const [key, own] of splits) rows.push({ set, ...readKey(key), ...own });
     }
   }
-  if (rows.length === 0) await requireInput(workspace.runs("math"), "dataset");
+  if (rows.length === 0) await requireInput(workspace.runs("math"), "export table");
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   return names.map((name) =>
     makeColumn(
@@ -61,7 +61,7 @@ export async function buildAnalysisTable(workspace: Workspace): Promise<readonly
   );
 }
 
-/** All that a row may be joined from; what is not there is not read. */
+/** Everything that a row may be joined from; missing files are not read. */
 async function listTableInputs(workspace: Workspace): Promise<string[]> {
   const answers = await Promise.all(SPLIT_SOURCES.map((set) => tracedAnswersPath(workspace, set)));
   return [

@@ -20,14 +20,14 @@ import {
 } from "../workspace.ts";
 
 /** Which states. */
-export interface StatesChoice {
+interface StatesChoice {
   readonly position?: TracePosition | undefined;
   /** The last traced one if left out. */
   readonly layer?: number | undefined;
 }
 
 /** What was written. */
-export interface ExportedArrays {
+interface ExportedArrays {
   readonly path: string;
   readonly rows: number;
   readonly position: TracePosition;
@@ -50,10 +50,10 @@ export async function exportStates(
   path: string,
   { format, ...choice }: StatesChoice & { readonly format: ArrayFormat },
 ): Promise<ExportedArrays> {
-  await requireInput(workspace.hiddenStates(set), "trace");
+  await requireInput(workspace.hiddenStates(set), "export states");
   await requireCurrent([workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)], "export states");
   const hidden = await openHiddenStates(workspace.hiddenStates(set));
-  const { position, layer } = settle(hidden, choice);
+  const { position, layer } = resolvePlace(hidden, choice);
   const { rows } = await readJsonl(workspace.hiddenStatesIndex(set), { parse: parseIndexLine });
   const own = rows.filter((row) => row.position === position).sort((a, b) => a.row - b.row);
   const X = await hidden.read(
@@ -79,7 +79,7 @@ export async function exportStates(
 }
 
 /**
- * Writes each probe data set that is there, with the states of a position and layer of choice.
+ * Writes each existing probe data set, with the states of a position and layer of choice.
  * @param pathOf where a data set goes
  * @throws SepError `missing-input` if there is none, `bad-option`, `bad-artefact`
  */
@@ -88,7 +88,7 @@ export async function exportDatasets(
   pathOf: (split: ProbeSplit) => string,
   { format, ...choice }: StatesChoice & { readonly format: ArrayFormat },
 ): Promise<readonly ExportedArrays[]> {
-  await requireInput(workspace.probeDataset("math_train"), "dataset");
+  await requireInput(workspace.probeDataset("math_train"), "export datasets");
   await requireCurrent(
     [
       ...PROBE_SPLITS.map((split) => workspace.probeDataset(split)),
@@ -101,7 +101,7 @@ export async function exportDatasets(
     if (!(await fileExists(workspace.probeDataset(split)))) continue;
     const dataset = await readProbeDataset(workspace.probeDataset(split));
     const hidden = await openHiddenStates(workspace.hiddenStates(split === "ood_test" ? "ood" : "math"));
-    const { position, layer } = settle(hidden, {
+    const { position, layer } = resolvePlace(hidden, {
       position: choice.position ?? dataset.position,
       layer: choice.layer ?? dataset.layer,
     });
@@ -125,7 +125,7 @@ async function atPlace(
   if (states === undefined)
     throw new SepError(
       "bad-option",
-      `The data set does not know the ${position} token. Make it anew with \`sep dataset\`.`,
+      `The data set has no rows for the ${position} token. Make it again with \`sep dataset\`.`,
     );
   const there = [...states.keys()].filter((row) => (states[row] as number) >= 0);
   const X = await hidden.read(
@@ -137,7 +137,7 @@ async function atPlace(
 }
 
 /** @throws SepError `bad-option` for what was not traced */
-function settle(
+function resolvePlace(
   hidden: HiddenStates,
   {
     position = hidden.positions.includes("think-end") ? "think-end" : hidden.positions[0],

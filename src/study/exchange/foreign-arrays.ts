@@ -26,7 +26,7 @@ export interface ForeignDataset extends ForeignStates {
   readonly semanticEntropy: Float64Array;
 }
 
-export type ForeignArrays =
+type ForeignArrays =
   | { readonly kind: "states"; readonly content: ForeignStates }
   | { readonly kind: "dataset"; readonly content: ForeignDataset };
 

@@ -91,7 +91,9 @@ describe("importArrays", () => {
   });
 
   it("refuses names that say nothing, a part of a study, and parts of different ones", async () => {
-    await expect(run([join(PYTHON, "expected.json")])).rejects.toThrow(/not called as a part of a study/);
+    await expect(run([join(PYTHON, "expected.json")])).rejects.toThrow(
+      /does not have the name of a part of a study/,
+    );
     await expect(run(FILES.slice(0, 2))).rejects.toThrow(/expected math_train, math_val, math_test together/);
     const changed = join(roots.at(-1)!, "math_val.npz");
     const arrays = (await readNpz(FILES[1]!)) as Parameters<typeof writeNpz>[1];

@@ -113,14 +113,14 @@ function planImport(files: readonly string[]): ImportPlan {
     else
       throw new SepError(
         "bad-option",
-        `${file} is not called as a part of a study: ${[...PROBE_SPLITS, ...SPLIT_SOURCES.map((each) => `${each}_hidden_states`)].map((each) => `${each}.npz`).join(", ")}. Give it the name of the part that it is.`,
+        `${file} does not have the name of a part of a study: ${[...PROBE_SPLITS, ...SPLIT_SOURCES.map((each) => `${each}_hidden_states`)].map((each) => `${each}.npz`).join(", ")}. Rename it to the part that it contains.`,
       );
   }
   const math = splitsOf("math").filter((split) => datasets.has(split));
   if (datasets.size > 0 && math.length < 3)
     throw new SepError(
       "bad-option",
-      `Got the data sets ${[...datasets.keys()].join(", ")}, expected ${splitsOf("math").join(", ")} together: probes are trained on the first, and judged on the others.`,
+      `Got the data sets ${[...datasets.keys()].join(", ")}, expected ${splitsOf("math").join(", ")} together: probes are trained on the first and evaluated on the others.`,
     );
   return { datasets, states };
 }
@@ -137,7 +137,7 @@ async function readDatasets(
     if (arrays.kind !== "dataset")
       throw new SepError(
         "bad-artefact",
-        `${file} holds hidden states, and is called as a data set. Rename it.`,
+        `${file} contains hidden states but has the name of a data set. Rename it.`,
       );
     datasets.set(split, arrays.content);
   }
@@ -156,7 +156,7 @@ async function readStates(
   if (other !== undefined)
     throw new SepError(
       "bad-artefact",
-      `The data sets have states of width ${width} and ${other.width}, expected one model's.`,
+      `The data sets have states of width ${width} and ${other.width}, expected one width. Import files from one model.`,
     );
   const X = new Float32Array(parts.reduce((sum, part) => sum + part.X.length, 0));
   let start = 0;
@@ -189,13 +189,13 @@ function findRows(
     if (row === undefined || width !== states.width)
       throw new SepError(
         "bad-artefact",
-        `${name} has no hidden state of width ${width}. Import files of one study.`,
+        `${name} has no hidden state of width ${width}. Import files from one study.`,
       );
     for (let j = 0; j < width; j++) {
       if (X[i * width + j] !== states.X[row * width + j])
         throw new SepError(
           "bad-artefact",
-          `${name} differs from its hidden state at ${j}. Import files of one study.`,
+          `${name} differs from its hidden state at ${j}. Import files from one study.`,
         );
     }
     return row;
@@ -241,7 +241,7 @@ function warnOfShared(datasets: ReadonlyMap<ProbeSplit, ForeignDataset>): Manife
     splits.slice(0, place).flatMap((before) => {
       const shared = [...ids].filter((id) => before.ids.has(id)).length;
       if (shared === 0) return [];
-      const message = `${before.split} and ${split} share ${shared} questions: answers to one question resemble each other, so measures on ${split} are too good.`;
+      const message = `${before.split} and ${split} share ${shared} questions: answers to the same question resemble each other, so measures on ${split} are too optimistic.`;
       return [{ code: "shared-questions", message }];
     }),
   );
@@ -257,6 +257,6 @@ function warnOfLikelihood(
     some.some(({ semanticEntropy }) => semanticEntropy.some((each) => !Number.isNaN(each)))
   )
     return [];
-  const message = `${set}: the files' semantic_entropy counts samples, which is discrete_semantic_entropy here; measures of the likelihood-weighted one are null.`;
+  const message = `${set}: the files' semantic_entropy counts samples, which is called discrete_semantic_entropy here; measures of the likelihood-weighted entropy are null.`;
   return [{ code: "no-likelihood", message }];
 }

@@ -90,7 +90,7 @@ function parseEntry(row: unknown): [string, EntailmentVerdict] | null {
 /** Rounding of three probabilities. */
 const SUM_TOLERANCE = 1e-9;
 
-export interface CachedJudgeOptions {
+interface CachedJudgeOptions {
   /** Where replies are kept; `judge-replies` in the cache folder by default. */
   readonly folder?: string | undefined;
 }

@@ -17,7 +17,7 @@ export interface EditedClusters {
 }
 
 /** The samples of a question, in the order of the wanted clusters. */
-interface Samples {
+interface SampleIds {
   readonly questionId: string;
   /** [K] */
   readonly runIds: readonly number[];
@@ -31,7 +31,7 @@ interface Samples {
  */
 export async function readEditedClusters(
   path: string,
-  questions: readonly Samples[],
+  questions: readonly SampleIds[],
   known: ReadonlySet<string>,
 ): Promise<EditedClusters> {
   const { rows, problems } = await readJsonl(path, { parse: parseLine });
@@ -40,7 +40,7 @@ export async function readEditedClusters(
   for (const row of rows) {
     if (byQuestion.has(row.questionId)) complaints.push(`line ${row.line} has ${name(row)} again`);
     else if (!known.has(row.questionId))
-      complaints.push(`line ${row.line} has ${name(row)}, of which there are no runs`);
+      complaints.push(`line ${row.line} has ${name(row)}, for which there are no runs`);
     byQuestion.set(row.questionId, row);
   }
   const assigned = new Map<string, readonly number[]>();
@@ -69,7 +69,7 @@ interface ClustersLine {
 
 function parseLine(value: unknown, line: number): ClustersLine {
   const row = asRow(value);
-  if (!Array.isArray(row.clusters)) throw new TypeError('"clusters" is no list');
+  if (!Array.isArray(row.clusters)) throw new TypeError('"clusters" is not a list');
   const clusters = row.clusters.map((cluster) => ({
     id: numberField(asRow(cluster), "cluster_id"),
     runIds: numbersField(asRow(cluster), "member_run_ids"),
@@ -81,7 +81,7 @@ function parseLine(value: unknown, line: number): ClustersLine {
 
 /** @param complaints gets what is wrong with the question's line */
 function assign(
-  { questionId, runIds }: Samples,
+  { questionId, runIds }: SampleIds,
   { line, clusters }: ClustersLine,
   complaints: string[],
 ): number[] {
@@ -91,7 +91,7 @@ function assign(
   };
   const members = clusters.flatMap((cluster) => cluster.runIds);
   complain([...new Set(members.filter((id, i) => members.indexOf(id) < i))], "is in more than one place");
-  complain([...new Set(members.filter((id) => !runIds.includes(id)))], "is none of the question's runs");
+  complain([...new Set(members.filter((id) => !runIds.includes(id)))], "is not one of the question's runs");
   complain(
     runIds.filter((id) => !members.includes(id)),
     "is in no cluster",

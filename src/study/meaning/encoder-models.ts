@@ -20,7 +20,7 @@ export interface NliEntailerOptions extends LoadEncoderOptions {
 
 /**
  * Loads an NLI model, and tests it with two known pairs.
- * @param reference a folder, a model of the hub, or a short name
+ * @param reference a folder, a model on the hub, or a short name
  * @throws SepError `bad-nli-model` if its labels cannot be read or it judges the known pairs wrongly, and as
  *   `loadTextClassifier`
  */
@@ -47,7 +47,7 @@ export const COSINE_THRESHOLD = 0.65;
 
 /**
  * Loads a sentence embedder.
- * @param reference a folder, or a model of the hub
+ * @param reference a folder, or a model on the hub
  * @throws SepError as `loadTextEmbedder`
  */
 export async function createSentenceEmbedder(

@@ -1,8 +1,8 @@
-import { openModel } from "../../backends/local/open-model.ts";
 import { openOpenai } from "../../backends/openai/open-openai.ts";
 import { openTei } from "../../backends/tei/open-tei.ts";
 import { locateEncoder } from "../../checkpoint/encoders/load-encoder.ts";
 import type { HubOptions } from "../../checkpoint/hub/hub.ts";
+import { openModel } from "../../checkpoint/load-model.ts";
 import { reportPull } from "../../checkpoint/opening-event.ts";
 import type { TextEmbedder } from "../../meaning/cosine-equivalence.ts";
 import type { Entailer } from "../../meaning/entailer.ts";
@@ -24,7 +24,7 @@ import {
 /** Which NLI model. */
 export type EntailerChoice = Pick<SettingsInput<typeof MEANING>, "nliModel" | "nliDtype" | "nliUrl">;
 
-/** Opens the models that grouping by meaning may need, each at its first use; downloads yield events. */
+/** Opens the models that clustering by meaning may need, each at its first use; downloads yield events. */
 export interface MeaningModels {
   openEntailer(choice: EntailerChoice, signal?: AbortSignal): AsyncGenerator<StepEvent, Entailer>;
   /** @param reference the default model when not given */
@@ -39,7 +39,7 @@ export interface MeaningModels {
 
 export interface OpenEmbedder {
   readonly embedder: TextEmbedder;
-  /** The least cosine of two answers with the same meaning, where the user gives none. */
+  /** The smallest cosine of two answers with the same meaning, if the user gives none. */
   readonly defaultThreshold: number;
 }
 
@@ -72,7 +72,7 @@ export function createMeaningModels({ hub, threads }: MeaningModelsOptions = {})
   };
 }
 
-interface OpenEncoderOptions {
+interface OpenModelsOptions {
   readonly hub?: HubOptions | undefined;
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -81,7 +81,7 @@ interface OpenEncoderOptions {
 /** An NLI model whose verdicts are kept on disk; it is downloaded first if it has to be. */
 async function* openEntailer(
   { nliModel = DEFAULT_NLI_MODEL, nliDtype: dtype, nliUrl }: EntailerChoice,
-  { hub, threads, signal }: OpenEncoderOptions = {},
+  { hub, threads, signal }: OpenModelsOptions = {},
 ): AsyncGenerator<StepEvent, Entailer> {
   if (nliUrl !== undefined) return keepVerdicts((yield* openTei(nliUrl, { hub, signal })).entail);
   const id = resolveNliModel(nliModel);
@@ -101,7 +101,7 @@ async function keepVerdicts(entailer: Entailer): Promise<Entailer> {
 /** A sentence embedder; it is downloaded first if it has to be. */
 async function* openEmbedder(
   reference: string = DEFAULT_EMBEDDING_MODEL,
-  { hub, threads, signal }: OpenEncoderOptions = {},
+  { hub, threads, signal }: OpenModelsOptions = {},
 ): AsyncGenerator<StepEvent, OpenEmbedder> {
   const pull = locateEncoder(reference, { use: "embed", hub, signal });
   const { path, commit } = yield* reportPull(reference, pull);

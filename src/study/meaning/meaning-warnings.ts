@@ -1,4 +1,4 @@
-import type { JudgedPair } from "../../meaning/equivalence.ts";
+import type { ComparedPair } from "../../meaning/equivalence.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import type { ClusteredRuns } from "../entropy/cluster-runs.ts";
 
@@ -11,20 +11,20 @@ export function findMeaningWarnings(questions: readonly ClusteredRuns[]): Manife
   if (broken.length > 0)
     warn(
       "non-transitive",
-      `in ${broken.length} of ${clusters.length} questions some answers are equal to a third but not to each other${describeOrders(questions)}`,
+      `In ${broken.length} of ${clusters.length} questions, some answers mean the same as a third but not as each other${describeOrders(questions)}.`,
     );
   const pairs = clusters.flatMap((each) => each.pairs);
   const unparsed = countUnparsed(pairs);
   if (unparsed > 0)
     warn(
       "judge-unparsed",
-      `${unparsed} of ${countRule(pairs, "judge")} pairs have a reply of the judge that is none of the words it was asked for: they count as not the same`,
+      `${unparsed} of ${countRule(pairs, "judge")} pairs have a reply from the judge that is none of the requested labels: they count as different.`,
     );
   const truncated = pairs.filter(isTruncated).length;
   if (truncated > 0)
     warn(
       "meaning-truncated",
-      `${truncated} of ${pairs.length} pairs are longer than the model reads: it judged their beginnings`,
+      `${truncated} of ${pairs.length} pairs are longer than the model's input: it compared only their beginnings.`,
     );
   return warnings;
 }
@@ -45,19 +45,19 @@ function describeOrders(questions: readonly ClusteredRuns[]): string {
   if (orders.length === 0) return "";
   const moved = questions.filter(isOrderSensitive).length;
   const widest = Math.max(...orders.map(({ minEntropy, maxEntropy }) => maxEntropy - minEntropy));
-  return `: in ${moved} the number of clusters depends on the order of the samples, and discrete semantic entropy by up to ${widest.toFixed(3)} nats`;
+  return `. In ${moved} of them, the number of clusters depends on the order of the samples, and discrete semantic entropy changes by up to ${widest.toFixed(3)} nats`;
 }
 
 const isOrderSensitive = ({ clusters: { orderSensitivity: order } }: ClusteredRuns): boolean =>
   order !== null && order.minClusters < order.maxClusters;
 
-const countRule = (pairs: readonly JudgedPair[], rule: JudgedPair["rule"]): number =>
+const countRule = (pairs: readonly ComparedPair[], rule: ComparedPair["rule"]): number =>
   pairs.filter((pair) => pair.rule === rule).length;
 
-const countUnparsed = (pairs: readonly JudgedPair[]): number =>
+const countUnparsed = (pairs: readonly ComparedPair[]): number =>
   pairs.filter((pair) => pair.rule === "judge" && pair.labels.includes(null)).length;
 
-function isTruncated(pair: JudgedPair): boolean {
+function isTruncated(pair: ComparedPair): boolean {
   if (pair.rule === "nli") return pair.forward.truncated || pair.backward.truncated;
   return pair.rule === "cosine" && pair.truncated;
 }

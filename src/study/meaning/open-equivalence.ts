@@ -29,7 +29,7 @@ interface OpenEquivalenceOptions {
 }
 
 /**
- * Opens the relation of a name, with the model that it needs. There is no other relation in its place where the model
+ * Opens the relation with a name and the model that it needs. No other relation replaces it if the model
  * cannot be had: that would change every number.
  * @throws SepError `bad-option`, and those of the models, with the ways out
  */
@@ -100,7 +100,7 @@ async function* nameWaysOut<Result>(
     if (!(error instanceof SepError) || !NOT_TO_BE_HAD.has(error.code)) throw error;
     throw new SepError(
       error.code,
-      `The equivalence ${name} needs a model of sentence ${kind}: ${error.message} Or compare without a model: --equivalence exact (the same words) or math (equal as mathematics).`,
+      `The equivalence ${name} needs a model for sentence ${kind}: ${error.message} Or compare without a model: --equivalence exact (the same words) or math (equal as mathematics).`,
       { cause: error },
     );
   }
@@ -117,7 +117,7 @@ const NOT_TO_BE_HAD: ReadonlySet<SepErrorCode> = new Set([
   "download-damaged",
 ]);
 
-/** How answers are grouped by meaning. */
+/** How answers are clustered by meaning. */
 export type MeaningChoice = SettingsInput<typeof MEANING>;
 
 /**
@@ -139,21 +139,21 @@ export function checkMeaningChoice(choice: MeaningChoice): void {
   if (choice.nliUrl !== undefined && (choice.nliModel !== undefined || nliDtype !== undefined))
     throw new SepError(
       "bad-option",
-      "Got an nli server and an nli model or dtype: the server has its own. Leave out --nli-model and --nli-dtype, or --nli-url.",
+      "Got an NLI server together with an NLI model or dtype, but the server has its own. Leave out --nli-model and --nli-dtype, or --nli-url.",
     );
   if (nliThreshold !== undefined && nliRule !== "threshold")
     throw new SepError(
       "bad-option",
-      `Got an nli threshold with the nli rule ${nliRule ?? "strict"}, which has none. Use the rule threshold (--nli-rule threshold).`,
+      `Got an NLI threshold with the NLI rule ${nliRule ?? "strict"}, which has no threshold. Use the rule threshold (--nli-rule threshold).`,
     );
   if (equivalence === "judge" && nliRule === "threshold")
     throw new SepError(
       "bad-option",
-      "Got the nli rule threshold for a judge, which gives words and no probabilities. Use strict or lenient.",
+      "Got the NLI rule threshold for a judge, which gives labels without probabilities. Use strict or lenient.",
     );
   if (equivalence === "judge" && choice.judgeModel === undefined)
     throw new SepError(
       "bad-option",
-      "Got the equivalence judge without a judge. Name one with --judge-model, and its server, if it is not to run here, with --judge-url.",
+      "Got the equivalence judge without a model. Name it with --judge-model, and its server, unless it runs here, with --judge-url.",
     );
 }

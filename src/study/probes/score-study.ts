@@ -13,6 +13,7 @@ import type { SeThreshold } from "../../probes/se-threshold.ts";
 import type { FitProbesEvent, FittedProbes } from "../../probes/sweep/sweep-probes.ts";
 import { readFeatures } from "../../states/feature-source.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
+import { manifestPathOf } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { readProbeDataset, readProbeFile, weightsPathOf } from "../probe-files.ts";
 import type { StepEvent } from "../step.ts";
@@ -182,7 +183,9 @@ export async function listStudyInputs(workspace: Workspace, withOod: boolean): P
     ...(withOod ? [workspace.raw("ood"), workspace.runs("ood"), workspace.semanticEntropy("ood")] : []),
   ];
   const texts: string[] = [];
-  for (const path of optional) if (await fileExists(path)) texts.push(path);
+  // one that was made here and is gone is missing, and not left out in silence
+  for (const path of optional)
+    if ((await fileExists(path)) || (await fileExists(manifestPathOf(path)))) texts.push(path);
   return [
     ...probes,
     ...probes.map(weightsPathOf),

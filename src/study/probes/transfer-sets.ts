@@ -82,7 +82,7 @@ export async function openTransferSets(folders: readonly string[], seed: number)
   if (sets.length < 2) {
     throw new SepError(
       "bad-option",
-      `There is one data set, ${sets[0]?.name ?? "none"}, and transfer takes two. Give more folders, or a study with a second question set.`,
+      `There is only one data set, ${sets[0]?.name ?? "none"}, but transfer needs two. Give more folders, or a study with a second question set.`,
     );
   }
   for (const other of sets.slice(1)) requireSameStates(sets[0]!, other);
@@ -116,7 +116,7 @@ async function separateSets(sets: readonly OpenedSet[]): Promise<TransferSet[]> 
       const on = sources.filter((source) => questions.some((id) => isTrained(id, source)));
       throw new SepError(
         "bad-option",
-        `All ${questions.length} test questions of ${set.name} stand in the training questions of ${on.map((source) => sets[source]!.name).join(", ")}: probes would be tried on questions that they were trained on. Compare data sets of different questions.`,
+        `All ${questions.length} test questions of ${set.name} are also training questions of ${on.map((source) => sets[source]!.name).join(", ")}: probes would be evaluated on questions that they were trained on. Compare data sets with different questions.`,
       );
     }
     const left = new Set(leftOut);
@@ -170,7 +170,7 @@ export function warnOfLeftOut(sets: readonly TransferSet[]): ManifestWarning[] {
       : [
           {
             code: "shared-questions",
-            message: `${name}: ${leftOut.length} test questions stand in the training questions of another data set, in the same words or nearly, and were left out: ${nameSome(leftOut)}.`,
+            message: `${name}: ${leftOut.length} test questions are also training questions of another data set, word for word or nearly so, and were left out: ${nameSome(leftOut)}.`,
           },
         ],
   );
@@ -222,14 +222,14 @@ function requireSameStates(first: OpenedSet, other: OpenedSet): void {
   const refuse = (what: string, expected: string, got: string): never => {
     throw new SepError(
       "probe-mismatch",
-      `${first.name} and ${other.name} differ in ${what}: "${expected}" against "${got}". Probes only carry over between states of one model, traced alike.`,
+      `${first.name} and ${other.name} differ in ${what}: "${expected}" against "${got}". Probes carry over only between states of the same model, traced in the same way.`,
     );
   };
   const { hidden: one } = first;
   const { hidden: two } = other;
   if (one.width !== two.width) refuse("width", String(one.width), String(two.width));
   const known = (key: string): boolean => one.metadata[key] !== undefined && two.metadata[key] !== undefined;
-  // The same weights may go by two names, so the name only counts where there is no hash.
+  // The same weights may go by two names, so the name only counts if there is no hash.
   const identity = known("weights_sha256") ? "weights_sha256" : "model";
   for (const key of [identity, "tokenizer_sha256", "norm_state", "dtype", "indices"].filter(known)) {
     if (one.metadata[key] !== two.metadata[key]) refuse(key, one.metadata[key]!, two.metadata[key]!);

@@ -20,9 +20,9 @@ export interface AdaptiveOptions {
 
 /** Samples no more answers than the decision takes. */
 export interface AdaptiveK extends AsyncDisposable {
-  /** All that decides where it stops, for the manifest. */
+  /** Everything that decides where it stops, for the manifest. */
   readonly settings: Json;
-  /** No run ids when no further answers can change the decision, or all K are there. */
+  /** No run ids if no further answers can change the decision, or if all K exist. */
   readonly nextRunIds: NextRunIds;
 }
 
@@ -64,12 +64,12 @@ function checkOptions(total: number, seThreshold: number, { clustering = "greedy
   if (decideEntropy([], total, seThreshold) !== "open" || !(seThreshold >= 0))
     throw new SepError(
       "bad-option",
-      `The entropy threshold of adaptive sampling is ${seThreshold} nats, expected from 0 to below ${Math.log(total).toFixed(3)}, which ${total} answers can reach at most. Choose another --se-threshold.`,
+      `The entropy threshold of adaptive sampling is ${seThreshold} nats, expected from 0 to below ${Math.log(total).toFixed(3)}, the most that ${total} answers can reach. Choose another --se-threshold.`,
     );
   if (clustering !== "greedy")
     throw new SepError(
       "bad-option",
-      `Got adaptive sampling with the clustering ${clustering}, in which a further answer may merge clusters, so that no bound holds. Use greedy.`,
+      `Got adaptive sampling with the clustering ${clustering}, in which a further answer can merge clusters, so that no bound holds. Use greedy.`,
     );
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { PLAIN_SAMPLER } from "../../../test/fakes/plain-sampler.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { createPromptTemplate } from "../../engine/tokenizer/prompt-format.ts";
@@ -16,16 +17,7 @@ import { openWorkspace, type Workspace } from "../workspace.ts";
 import type { GenerateRunsOptions } from "./plan-generation.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
-const SAMPLER: GenerateRunsOptions["sampler"] = {
-  temperature: 1,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  maxNewTokens: 4,
-  stopStrings: ["END"],
-  stopTokenIds: [],
-};
+const SAMPLER: GenerateRunsOptions["sampler"] = { ...PLAIN_SAMPLER, maxNewTokens: 4, stopStrings: ["END"] };
 const QUESTIONS = Array.from({ length: 8 }, (_, at) => ({
   id: `q${at}`,
   question: `Which animal has the number ${at}?`,

@@ -25,7 +25,7 @@ import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists, readIfThere } from "../../store/read-file.ts";
 import type { CorrectnessRule } from "../../text/open-answer.ts";
-import { GENERATE, type PROMPT, SEED } from "../settings/sampling.ts";
+import { GENERATE_SETTINGS, type PROMPT, SEED } from "../settings/sampling.ts";
 import { defaultOf, type SettingsOutput } from "../settings/setting.ts";
 import { isInShard } from "../shards/shard.ts";
 import type { StepControl } from "../step.ts";
@@ -51,7 +51,7 @@ export interface GenerateRunsOptions extends StepControl {
    */
   readonly answers?: AnswerRole;
   readonly limit?: number | undefined;
-  /** In a plan: what the question file will hold, which an earlier step is to write. */
+  /** In a plan: the future content of the question file, which an earlier step will write. */
   readonly pendingQuestions?: readonly Question[] | undefined;
   readonly seed?: number | undefined;
   readonly promptFormat?: StudyPromptFormat | undefined;
@@ -89,7 +89,7 @@ export async function planGeneration(
   const backend = answerBackendOf(options.model);
   const { model, identity } = backend;
   const { answers = "samples", limit, seed = defaultOf(SEED.seed), systemPrompt, enableThinking } = options;
-  const { runs = answers === "best" ? 1 : defaultOf(GENERATE.runs) } = options;
+  const { runs = answers === "best" ? 1 : defaultOf(GENERATE_SETTINGS.runs) } = options;
   const stream = answers === "best" ? answers : undefined;
   const { questions: all, problems } =
     options.pendingQuestions === undefined
@@ -101,7 +101,7 @@ export async function planGeneration(
   if (questions.length === 0 && all.length > 0) {
     throw new SepError(
       "too-few-questions",
-      `All ${all.length} ${set} questions are shots of the few-shot prompt, and a shot is never asked. Take more questions, or give other shots with --shots.`,
+      `All ${all.length} ${set} questions are shots of the few-shot prompt, and a shot is never asked. Use more questions, or give other shots with --shots.`,
     );
   }
   const { correctness: asked = "auto" } = options;
@@ -182,7 +182,7 @@ function warnOfLines(count: number, reasons: string): ManifestWarning[] {
 function warnOfSingles(runs: number, answers: AnswerRole): ManifestWarning[] {
   if (runs > 1 || answers === "best") return [];
   const message =
-    "One answer a question has no semantic entropy, and `sep entropy` will refuse these runs. Draw further ones with --runs 2 or more; those that are there stay.";
+    "One answer per question has no semantic entropy, and `sep entropy` will refuse these runs. Sample more with --runs 2 or more; the existing answers are kept.";
   return [{ code: "one-sample", message }];
 }
 
@@ -209,7 +209,7 @@ function warnOfThinking(
   ];
 }
 
-/** How questions are asked, with the files that the settings name read. */
+/** How questions are prompted, with the files that the settings name already read. */
 export interface ReadPrompt {
   readonly promptFormat: StudyPromptFormat;
   readonly systemPrompt: string | undefined;
@@ -259,6 +259,6 @@ async function readSystemPrompt(given: string | undefined): Promise<string | und
   if (text !== null && text.trim() !== "") return text.replace(/\r?\n$/, "");
   throw new SepError(
     "bad-option",
-    `Got --system-prompt ${given}, and ${text === null ? "there is no such file" : "that file is empty"}. Give a file with the prompt in it, or the prompt itself.`,
+    `Got --system-prompt ${given}, but ${text === null ? "there is no such file" : "that file is empty"}. Give a file with the prompt in it, or the prompt itself.`,
   );
 }

@@ -34,7 +34,7 @@ it("refuses answers longer than the model's context", () => {
     expect(() => resolveSampler(QWEN, { maxNewTokens })).toThrow(
       expect.objectContaining({
         code: "bad-option",
-        message: `Got --max-new-tokens ${maxNewTokens}, and ./m takes 4096 tokens, question and answer together. Give less than that.`,
+        message: `Got --max-new-tokens ${maxNewTokens}, but ./m takes 4096 tokens for prompt and answer together. Give fewer.`,
       }),
     );
 });

@@ -2,7 +2,7 @@ import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import type { GenerationDefaults, SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import { SepError } from "../../errors.ts";
-import { GENERATE, SAMPLER, STUDY_SAMPLER } from "../settings/sampling.ts";
+import { GENERATE_SETTINGS, SAMPLER, STUDY_SAMPLER } from "../settings/sampling.ts";
 import { defaultOf, resolveSettings, type SettingsInput } from "../settings/setting.ts";
 
 /** What a study may change of the sampler. */
@@ -60,7 +60,7 @@ export function resolveSampler(
 
 /**
  * What of `generation_config.json` a sampler does not follow, as a sentence for the user.
- * @returns null where it follows all of it, or where there is nothing
+ * @returns null if it follows all of it, or where there is nothing
  */
 export function describeUnfollowed(
   { generationDefaults }: Pick<ModelProfile, "generationDefaults">,
@@ -84,7 +84,7 @@ export function requireRoom(
   if (maxNewTokens === undefined || maxNewTokens < config.maxPositions) return;
   throw new SepError(
     "bad-option",
-    `Got --max-new-tokens ${maxNewTokens}, and ${provenance.id} takes ${config.maxPositions} tokens, question and answer together. Give less than that.`,
+    `Got --max-new-tokens ${maxNewTokens}, but ${provenance.id} takes ${config.maxPositions} tokens for prompt and answer together. Give fewer.`,
   );
 }
 
@@ -106,7 +106,7 @@ function requireRecommended({
   if (generationDefaults !== null) return generationDefaults;
   throw new SepError(
     "bad-option",
-    `Got --sampler model, and ${provenance.id} has no generation_config.json with "do_sample": true. Leave out --sampler, or give --temperature and --top-p.`,
+    `Got --sampler model, but ${provenance.id} has no generation_config.json with "do_sample": true. Leave out --sampler, or give --temperature and --top-p.`,
   );
 }
 
@@ -137,6 +137,6 @@ export const asBest = (
   sampler: { ...sampler, temperature },
   samplerSources: {
     ...sources,
-    temperature: temperature === defaultOf(GENERATE.bestTemperature) ? "default" : "user",
+    temperature: temperature === defaultOf(GENERATE_SETTINGS.bestTemperature) ? "default" : "user",
   },
 });

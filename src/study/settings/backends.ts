@@ -4,7 +4,24 @@ import { ANSWER_APIS } from "../../backends/vllm/answer-protocol.ts";
 import { STATE_ROUTES } from "../../backends/vllm/open-vllm.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import { DEVICE_CHOICES, MODEL_DTYPES } from "../../engine/runtime/device.ts";
-import { flag, redescribe, setting, text } from "./setting.ts";
+import { SepError } from "../../errors.ts";
+import {
+  defaultOf,
+  flag,
+  joinWithOr,
+  redescribe,
+  type SettingNotes,
+  type Settings,
+  setting,
+  text,
+  toFlag,
+} from "./setting.ts";
+
+/** Settings that only these backends use. */
+const of = <S extends Settings>(backends: readonly string[], settings: S): S =>
+  Object.fromEntries(
+    Object.entries(settings).map(([name, schema]) => [name, redescribe(schema, { backends })]),
+  ) as S;
 
 /** What vLLM calls its dtypes. */
 export const VLLM_DTYPES = ["auto", "bfloat16", "float16", "half", "float32"] as const;
@@ -13,16 +30,16 @@ export const VLLM_DTYPES = ["auto", "bfloat16", "float16", "half", "float32"] as
 export const ENGINE = {
   device: setting(
     z.enum(DEVICE_CHOICES).default("cpu"),
-    "What computes the model; auto: cuda or dml where one works, else cpu. What each needs: docs/devices.md.",
-    { hint: "`sep doctor` shows which work here" },
+    "Device that runs the model. auto picks cuda or dml if it works, else cpu. Requirements of each device: docs/devices.md.",
+    { hint: "`sep doctor` shows which work here", backends: ["local"] },
   ),
-  threads: setting(z.int().min(1).optional(), "Threads of the engine.", {
-    fallback: "all that this machine or container has",
+  threads: setting(z.int().min(1).optional(), "Threads of the local engine.", {
+    fallback: "all that the machine or container has",
   }),
   memory: setting(
     z.number().gt(0).optional(),
-    "GiB that the copies of the model may take together; more copies answer more questions in parallel.",
-    { fallback: "a quarter of what this machine or container has" },
+    "Memory in GiB for all copies of the model together; more copies answer more questions in parallel.",
+    { fallback: "a quarter of the machine's or container's", backends: ["local"] },
   ),
 };
 
@@ -34,12 +51,12 @@ const oneOfBackends = (names: readonly string[]): z.ZodString =>
 export const MODEL = {
   model: setting(
     z.string().min(1).default(POCKET_MODEL),
-    "A model of the Hugging Face hub (org/name, org/name@revision), a checkpoint's directory, or the embedded model; docs/models.md.",
+    "A model on the Hugging Face Hub (org/name or org/name@revision), a checkpoint's folder, a GGUF file, or the embedded model; docs/models.md.",
     { placeholder: "ID|DIR|pocket" },
   ),
   backend: setting(
     oneOfBackends(["local", "hf", "vllm"]).default("local"),
-    "Where the model runs: the local engine (hf is another name of it), vLLM, or a module of your own; docs/backends.md.",
+    "Where the model runs: the local engine (hf is another name for it), vLLM, or your own module; docs/backends.md.",
     {
       placeholder: "local|hf|vllm|FILE",
       expected: "a .js, .mjs or .ts file, or local, hf or vllm",
@@ -48,116 +65,168 @@ export const MODEL = {
   ),
   dtype: setting(
     z.enum([...new Set([...MODEL_DTYPES, ...VLLM_DTYPES])]).optional(),
-    "Precision of the model. Local: float32, int8 (samples answers fastest) or int4 (least memory), and the others mean float32; `sep run` reads hidden states in float32 always; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
-    { fallback: "float32; vllm: auto" },
+    "Precision of the model. Local engine: float32, int8 (fastest sampling), int8-a16 (nearly as fast, and close to float32) or int4 (least memory); the other names mean float32, and `sep run` always reads hidden states in float32; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
+    { fallback: "float32; vllm: auto", backends: ["local", "vllm", "nnsight"] },
   ),
   ...ENGINE,
 };
 
 /** How a vLLM server is started, where this program starts one. */
-export const VLLM_SERVER = {
+export const VLLM_SERVER = of(["vllm"], {
   gpuMemUtilization: setting(
     z.number().gt(0).max(1).optional(),
-    "Share of the GPU's memory for a vLLM that is started here.",
+    "Share of GPU memory for a vLLM server that `sep` starts.",
     { fallback: "vLLM's" },
   ),
-  maxNumSeqs: setting(z.int().min(1).optional(), "Sequences in parallel of a vLLM that is started here.", {
-    fallback: "vLLM's",
-  }),
-  tensorParallel: setting(
+  maxNumSeqs: setting(
     z.int().min(1).optional(),
-    "GPUs that share the model in a vLLM that is started here.",
+    "Number of sequences that a vLLM server started by `sep` processes in parallel.",
     {
       fallback: "vLLM's",
     },
   ),
-  enforceEager: flag("Start vLLM without CUDA graphs, which saves memory."),
+  tensorParallel: setting(
+    z.int().min(1).optional(),
+    "Number of GPUs that share the model in a vLLM server started by `sep`.",
+    {
+      fallback: "vLLM's",
+    },
+  ),
+  enforceEager: flag("Start vLLM without CUDA graphs, to save memory."),
   maxModelLen: setting(
     z.int().min(2).optional(),
-    "Tokens of prompt and answer together in a vLLM that is started here.",
+    "Most tokens of prompt and answer together, for a vLLM server started by `sep`.",
     { fallback: "vLLM's" },
   ),
-};
+});
 
 /** Which vLLM servers, and how requests are sent. */
-export const VLLM = {
+export const VLLM = of(["vllm"], {
   launch: flag(
-    "With --backend vllm: start vllm serve here and end it afterwards, which is what happens without --vllm-url.",
+    "With --backend vllm, start a vLLM server here and stop it afterwards. This is the default without --vllm-url.",
   ),
   vllmUrl: text(
     "URL,URL",
-    "Servers with vLLM's API; a key in VLLM_API_KEY.",
-    "starts vllm serve here and ends it afterwards",
+    "Addresses of servers with vLLM's API; their key is read from VLLM_API_KEY.",
+    "starts a vLLM server and stops it afterwards",
   ),
-  vllmModel: text("NAME", "What the servers call the model.", "as --model"),
-  vllmConcurrency: setting(z.int().min(1).optional(), "Questions in parallel at each server.", {
-    fallback: "32; for hidden states 8",
-  }),
-  vllmTimeout: setting(z.number().gt(0).optional(), "Seconds that one request may take.", {
+  vllmModel: text("NAME", "Name of the model on the servers.", "as --model"),
+  vllmConcurrency: setting(
+    z.int().min(1).optional(),
+    "Number of questions sent to each server in parallel.",
+    {
+      fallback: "32, or 8 for hidden states",
+    },
+  ),
+  vllmTimeout: setting(z.number().gt(0).optional(), "Time limit per request, in seconds.", {
     fallback: "1800",
   }),
-};
+});
 
 /** How vLLM is asked for answers. */
-export const VLLM_ANSWERS = {
+export const VLLM_ANSWERS = of(["vllm"], {
   vllmApi: setting(
     z.enum(ANSWER_APIS).default("completions"),
-    "Send prompts as token ids, or as messages that the server renders itself.",
+    "API for prompts: completions sends token ids, chat sends messages that the server renders with its own template.",
   ),
-};
+});
 
 /** How hidden states come out of vLLM. */
-export const VLLM_STATES = {
+export const VLLM_STATES = of(["vllm"], {
   vllmStates: setting(
     z.enum(STATE_ROUTES).default("extract"),
-    "extract: the residual stream of --layers, which the server was started with; pooling: the last layer after the final norm.",
+    "extract reads the residual stream at --layers, which must be the layers that the server was started with; pooling reads the last layer after the final norm.",
   ),
-};
+});
 
 /** Of a whole study on vLLM. */
-export const VLLM_STUDY = {
+export const VLLM_STUDY = of(["vllm"], {
   vllmStatesUrl: text(
     "URL,URL",
-    "Servers for hidden states, since those that extract them cannot sample answers.",
+    "Servers for hidden states; a server that extracts hidden states cannot sample answers.",
     "as --vllm-url",
   ),
-};
+});
 
 /** Reads hidden states in Python, which `sep trace` alone can. */
 export const NNSIGHT = {
   backend: setting(
     oneOfBackends(["local", "hf", "vllm", "nnsight"]).default("local"),
-    "What reads the states: the local engine (hf is another name of it), vLLM, Python with nnsight, whose dtypes are PyTorch's, or a module of your own; docs/backends.md.",
+    "What reads the hidden states: the local engine (hf is another name for it), vLLM, PyTorch under nnsight (with PyTorch's dtypes), or your own module; docs/backends.md.",
     {
       placeholder: "local|hf|vllm|nnsight|FILE",
       expected: "a .js, .mjs or .ts file, or local, hf, vllm or nnsight",
     },
   ),
-  python: text("PATH", "A Python that has nnsight, for --backend nnsight.", "one that `uv run` makes"),
-  nnsightDevice: setting(
-    z.string().min(1).default("auto"),
-    "PyTorch's name of nnsight's device (cpu, cuda, cuda:1, mps); auto: cuda where there is one, else cpu.",
-    { placeholder: "NAME" },
-  ),
-  ndif: flag("Compute on NDIF with --backend nnsight: it has the weights; needs NDIF_API_KEY."),
+  ...of(["nnsight"], {
+    python: text(
+      "PATH",
+      "Python interpreter with nnsight, for --backend nnsight.",
+      "an environment made by `uv run`",
+    ),
+    nnsightDevice: setting(
+      z.string().min(1).default("auto"),
+      "Device for nnsight, by PyTorch's name (cpu, cuda, cuda:1, mps); auto picks cuda if available, else cpu.",
+      { placeholder: "NAME" },
+    ),
+    ndif: flag("With --backend nnsight, run the model on NDIF, which has the weights; needs NDIF_API_KEY."),
+  }),
 };
 
 /** Prints how to start a vLLM server. */
-export const VLLM_COMMAND = {
+export const VLLM_COMMAND_SETTINGS = {
   model: MODEL.model,
   purpose: setting(
     z.enum(["states", "answers", "pooling"]).default("states"),
-    "What the server is for: sep trace, sep generate, or sep trace --vllm-states pooling.",
+    "What the server is for: states (`sep trace`), answers (`sep generate`), or pooling (`sep trace --vllm-states pooling`).",
   ),
   folder: setting(
     z.string().min(1).default("/dev/shm/sep-states"),
-    "Where the server writes hidden states; sep trace must see it too.",
+    "Folder where the server writes hidden states; `sep trace` must be able to read it.",
     { placeholder: "DIR" },
   ),
-  port: setting(z.int().min(1).max(65535).optional(), "Port of the server.", { fallback: "vLLM's, 8000" }),
+  port: setting(z.int().min(1).max(65535).optional(), "Port of the server.", { fallback: "8000, as vLLM" }),
   dtype: redescribe(MODEL.dtype, {
     help: "Precision of the model: auto, bfloat16, float16, half or float32.",
-    fallback: "vLLM's, auto",
+    fallback: "auto, as vLLM",
   }),
   ...VLLM_SERVER,
 };
+
+/** "hf" is another name for the local engine. */
+export const isLocal = (backend: string): boolean => backend === "local" || backend === "hf";
+
+/**
+ * Refuses settings that would else be passed over in silence: those that the chosen backend does not read, and those that
+ * were given without the setting that they belong to.
+ * @param settings those of a command or a study
+ * @param given names of settings that the user wrote, which need not differ from their defaults to be refused
+ * @throws SepError `bad-option` with the setting and the backends that use it
+ */
+export function refuseIdleSettings(
+  settings: Settings,
+  values: Readonly<Record<string, unknown>>,
+  given: ReadonlySet<string> = new Set(),
+): void {
+  for (const [name, schema] of Object.entries(settings)) {
+    const { needs } = schema.meta() as SettingNotes;
+    if (needs === undefined || !given.has(name) || (values[needs] ?? false) !== false) continue;
+    throw new SepError(
+      "bad-option",
+      `Got --${toFlag(name)} without --${toFlag(needs)}, but it has an effect only with that option. Add --${toFlag(needs)} or omit --${toFlag(name)}.`,
+    );
+  }
+  const { backend } = values;
+  if (settings.backend === undefined || typeof backend !== "string") return;
+  const chosen = isLocal(backend) ? "local" : backend;
+  for (const [name, schema] of Object.entries(settings)) {
+    const { backends } = schema.meta() as SettingNotes;
+    if (backends === undefined || backends.includes(chosen)) continue;
+    if (!given.has(name) && values[name] === defaultOf(schema)) continue;
+    const readers = joinWithOr(backends);
+    throw new SepError(
+      "bad-option",
+      `Got --${toFlag(name)} with --backend ${backend}, but only --backend ${readers} uses it. Omit --${toFlag(name)} or choose --backend ${readers}.`,
+    );
+  }
+}

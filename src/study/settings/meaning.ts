@@ -19,12 +19,12 @@ export type EquivalenceName = (typeof EQUIVALENCE_NAMES)[number];
 export const EQUIVALENCE = {
   equivalence: setting(
     z.enum(["auto", ...EQUIVALENCE_NAMES]).default("auto"),
-    "When two answers mean the same; auto: math for answers graded as mathematics, else hybrid; docs/clusters.md.",
+    "Rule that decides whether two answers mean the same. auto: math for answers graded as mathematics, else hybrid; docs/clusters.md.",
   ),
-  nliModel: text("ID|DIR", "NLI model of nli and hybrid.", DEFAULT_NLI_MODEL),
+  nliModel: text("ID|DIR", "NLI model for nli and hybrid.", DEFAULT_NLI_MODEL),
   nliUrl: text(
     "URL",
-    "A text-embeddings-inference server with the NLI model; its key in TEI_API_KEY; docs/backends.md.",
+    "Address of a text-embeddings-inference server with the NLI model; its key is read from TEI_API_KEY; docs/backends.md.",
     "the local engine",
   ),
   nliDtype: setting(
@@ -34,25 +34,29 @@ export const EQUIVALENCE = {
   ),
   nliRule: setting(
     z.enum(ENTAILMENT_RULES).optional(),
-    "Each entails the other; or no contradiction and not both neutral; or both probabilities are high.",
+    "When two answers mean the same, by the NLI model: strict: each entails the other; lenient: neither contradicts the other and not both verdicts are neutral; threshold: both entailment probabilities reach --nli-threshold.",
     { fallback: "strict" },
   ),
   nliThreshold: setting(
     z.number().min(0).max(1).optional(),
-    "Least probability of entailment both ways, for --nli-rule threshold.",
+    "Smallest entailment probability in both directions, for --nli-rule threshold.",
     { fallback: "0.6" },
   ),
-  cosineModel: text("ID|DIR", "Sentence embedding model of cosine.", DEFAULT_EMBEDDING_MODEL),
+  cosineModel: text("ID|DIR", "Sentence embedding model for cosine.", DEFAULT_EMBEDDING_MODEL),
   cosineThreshold: setting(
     z.number().min(-1).max(1).optional(),
-    "Least cosine of two answers that mean the same.",
+    "Smallest cosine similarity at which two answers mean the same.",
     { fallback: "the model's own" },
   ),
-  judgeModel: text("ID|DIR|NAME", "Language model of judge: as --model, or a name on --judge-url."),
-  judgeUrl: text("URL", "OpenAI-compatible server of judge; its key in OPENAI_API_KEY.", "the local engine"),
+  judgeModel: text("ID|DIR|NAME", "Language model for judge: as for --model, or its name on --judge-url."),
+  judgeUrl: text(
+    "URL",
+    "Address of an OpenAI-compatible server for judge; its key is read from OPENAI_API_KEY.",
+    "the local engine",
+  ),
   judgePrompt: setting(
     z.enum(JUDGE_PROMPTS).default("entailment"),
-    "Ask the judge both ways whether one answer entails the other, or once whether they mean the same.",
+    "entailment asks the judge in both directions whether one answer entails the other; yes-no asks once whether they mean the same.",
   ),
 };
 
@@ -61,21 +65,21 @@ export const MEANING = {
   ...EQUIVALENCE,
   clustering: setting(
     z.enum(CLUSTERINGS).default("greedy"),
-    "From pairs to groups: by each group's first answer, by chains of pairs, or by the similarity of all answers.",
+    "How pairs become clusters: greedy compares with each cluster's first answer, components follows chains of pairs, spectral uses the similarities of all answers.",
   ),
 };
 
 /** Which numbers step 3 computes of the groups. */
-export const ESTIMATES = {
+export const ESTIMATE_SETTINGS = {
   estimates: setting(
     z.union([z.enum(["all", "default"]), z.array(z.string().min(1)).readonly()]).default("default"),
-    "Uncertainty measures, by name and separated by commas; any but default also shows what each takes; docs/estimates.md.",
+    "Uncertainty measures to compute, by name and separated by commas. Anything but default also prints what each one costs; docs/estimates.md.",
     { placeholder: "all|default|LIST", items: "names" },
   ),
   seMode: setting(
     z.enum(SE_MODE_NAMES).optional(),
-    "Published variant that semantic_entropy is: how an NLI model's verdicts group answers, weights, formula.",
-    { fallback: "nature's formula, groups of the equivalence" },
+    "Published variant to compute as semantic_entropy: clustering of an NLI model's verdicts, weights and formula.",
+    { fallback: "nature's formula, clusters by --equivalence" },
   ),
 };
 
@@ -83,11 +87,13 @@ export const ESTIMATES = {
 export const P_TRUE = {
   pTrueModel: text(
     "ID|DIR|pocket",
-    "Language model that says how likely its answers are true, as --model has it, for the estimate p_false.",
+    "Language model that estimates how likely each answer is true, for the measure p_false; given as for --model.",
   ),
   pTrueShots: text(
     "FILE",
-    "Runs of other questions, known to be right or wrong, to show it as examples; any format of docs/import.md.",
+    "Graded answers to other questions, shown to --p-true-model as examples; any format of docs/import.md.",
   ),
-  pTrueShotCount: setting(z.int().min(1).default(20), "Questions of --p-true-shots to show."),
+  pTrueShotCount: setting(z.int().min(1).default(20), "Number of questions from --p-true-shots to show.", {
+    needs: "pTrueShots",
+  }),
 };

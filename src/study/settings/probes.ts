@@ -8,40 +8,40 @@ import { flag, setting } from "./setting.ts";
 const POSITIONS = z.array(z.enum(TRACE_POSITIONS)).min(1).readonly();
 
 /** Which hidden states are read: step 4. */
-export const TRACE = {
+export const TRACE_SETTINGS = {
   positions: setting(
     z.union([z.literal("all"), POSITIONS]).default("all"),
-    `Token positions, separated by commas: ${TRACE_POSITIONS.join(", ")}; docs/positions.md.`,
+    `Token positions to read, separated by commas: ${TRACE_POSITIONS.join(", ")}; docs/positions.md.`,
     { placeholder: "LIST|all" },
   ),
   layers: setting(
     z.union([z.literal("all"), z.array(z.int().min(0)).min(1).readonly()]).default("all"),
-    "Layers, separated by commas; 0 is the embeddings.",
+    "Layers to read, separated by commas; 0 is the embeddings.",
     { placeholder: "LIST|all", items: "layers from 0" },
   ),
   answers: setting(
     z.enum(["auto", "samples", "best"]).default("auto"),
-    "Whose states are read; auto is the best answers' where there are any, else the samples'.",
+    "Answers whose hidden states are read. auto: the best answers if there are any, else the samples.",
   ),
 };
 
-/** How `sep trace` counts positions, for numbers that stand beside those of the published code. */
+/** How `sep trace` counts positions, for numbers that can be compared with those of the published code. */
 export const INDICES = {
   indices: setting(
     z.enum(POSITION_INDICES).default("exact"),
-    "How positions are counted; oatml-compat: as the published code of semantic entropy probes does; docs/positions.md.",
+    "How positions are counted. oatml-compat: as in the published code of semantic entropy probes; docs/positions.md.",
   ),
 };
 
 /** Which token's hidden states become the probes' data: step 5. */
-export const DATASET = {
+export const DATASET_SETTINGS = {
   position: setting(
     z.enum(["auto", ...TRACE_POSITIONS]).default("auto"),
-    "Token position that the probes read; auto is think-end where answers reason, else second-to-last.",
+    "Token position that the probes read. auto: think-end if answers contain reasoning, else second-to-last.",
   ),
   missingPosition: setting(
     z.enum(["drop", "refuse"]).default("drop"),
-    "Answers without that token, e.g. with reasoning cut off: drop and count them, or stop.",
+    "What to do with answers that have no token at that position, for example because their reasoning was cut off: drop and count them, or stop with an error.",
   ),
 };
 
@@ -49,7 +49,7 @@ export const DATASET = {
 export const DATASET_LAYER = {
   layer: setting(
     z.union([z.literal("last"), z.int().min(0)]).default("last"),
-    "Layer of X_hidden in the data sets, for other tools; training reads every traced layer whatever it is.",
+    "Layer stored as X_hidden in the data sets, for other tools. Training reads every traced layer in any case.",
   ),
 };
 
@@ -57,33 +57,36 @@ export const DATASET_LAYER = {
 export const FITTING = {
   seThreshold: setting(
     z.union([z.enum(SE_THRESHOLD_METHODS), z.number().min(0)]).default("best-split"),
-    "Semantic entropy above this counts as high; a rule on the training questions, or nats.",
+    "Semantic entropy above this threshold counts as high: a rule applied to the training questions, or a number of nats.",
   ),
   probe: setting(
     z.enum(PROBE_KINDS).default("logistic"),
-    "What the probes are; all but logistic are there to compare with.",
+    "Kind of probe; all but logistic are for comparison.",
   ),
   layer: setting(
     z.union([z.literal("best"), z.int().min(0)]).default("best"),
-    "Layer that the probes read; best: by cross-validation within the training questions.",
+    "Layer that the probes read. best: chosen by cross-validation over the training questions.",
   ),
-  window: setting(z.int().min(1).default(1), "Consecutive layers that a probe reads, from its layer on."),
+  window: setting(
+    z.int().min(1).default(1),
+    "Number of consecutive layers that a probe reads, starting at its layer.",
+  ),
   c: setting(
     z.union([z.literal("cv"), z.number().gt(0)]).default("cv"),
-    "Inverse strength of the L2 penalty; cv: by cross-validation within the training questions.",
+    "Inverse strength of the L2 penalty. cv: chosen by cross-validation over the training questions.",
   ),
-  classWeight: setting(z.enum(["none", "balanced"]).default("none"), "Weight of the classes in the fit."),
+  classWeight: setting(z.enum(["none", "balanced"]).default("none"), "Class weights in the fit."),
 };
 
 /** How the probes are fitted and tested: step 6. */
-export const TRAIN = {
+export const TRAIN_SETTINGS = {
   ...FITTING,
   nested: flag(
-    "Also estimate what probes reach on new questions, all choices included; three times the work.",
+    "Also estimate the AUROC on new questions by nested cross-validation, which repeats every choice; takes three times as long.",
   ),
   permutations: setting(
     z.int().min(0).default(0),
-    "Permutations of the labels to refit and test the probes with; 0 for no test.",
+    "Number of label permutations to refit the probes on, for a permutation test; 0 is no test.",
   ),
 };
 
@@ -91,7 +94,7 @@ export const TRAIN = {
 export const TRAIN_POSITIONS = {
   positions: setting(
     z.union([z.enum(["dataset", "all"]), POSITIONS]).default("dataset"),
-    "Token positions to choose from, separated by commas; dataset: the one that the data sets were made for.",
+    "Token positions to choose from, separated by commas. dataset: the position of the data sets.",
     { placeholder: "dataset|LIST|all", inFile: false },
   ),
 };
@@ -100,19 +103,19 @@ export const TRAIN_POSITIONS = {
 export const TARGETS = {
   targetRisk: setting(
     z.number().gt(0).lt(1).default(0.1),
-    "Share of all answers that may be given and wrong; a threshold that promises it is chosen on the validation questions; docs/statistics.md.",
+    "Largest share of all answers that may be both given and wrong. A threshold that guarantees it is chosen on the validation questions; docs/statistics.md.",
   ),
   targetCoverage: setting(
     z.number().gt(0).lt(1).default(0.8),
-    "Share of all answers to give; a threshold that promises it is chosen likewise.",
+    "Smallest share of all answers to give. A threshold that guarantees it is chosen on the validation questions.",
   ),
 };
 
 /** What the report's figures are written as. */
-export const REPORT = {
+export const REPORT_SETTINGS = {
   figures: setting(
     z.array(z.enum(FIGURE_FORMATS)).min(1).readonly().optional(),
-    "Formats of the figures, separated by commas, beside CSV: svg, pdf, png; docs/report.md.",
-    { fallback: "svg, or as they are there" },
+    "Formats of the figures besides CSV, separated by commas: svg, pdf, png; docs/report.md.",
+    { fallback: "svg, or the formats already there" },
   ),
 };

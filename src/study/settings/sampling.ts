@@ -8,7 +8,7 @@ export const DEFAULT_DATASET = "arithmetic";
 export const DEFAULT_OOD = "word-problems";
 
 /** Where the questions come from: step 1. */
-export const PREPARE = {
+export const PREPARE_SETTINGS = {
   dataset: text(
     "NAME|PATH",
     "In-distribution questions: arithmetic, word-problems, general, or a JSONL file.",
@@ -16,16 +16,16 @@ export const PREPARE = {
   ),
   ood: text(
     "NAME|PATH|none",
-    "Out-of-distribution questions: a set as above, a JSONL file, or none.",
+    "Out-of-distribution questions: arithmetic, word-problems, general, a JSONL file, or none.",
     DEFAULT_OOD,
   ),
-  limit: setting(z.int().min(1).optional(), "Questions to take of each set, from the first.", {
+  limit: setting(z.int().min(1).optional(), "Number of questions to take from each set, from the first on.", {
     fallback: "all",
   }),
 };
 
 export const SEED = {
-  seed: setting(z.int().min(0).default(42), "Seed of everything random."),
+  seed: setting(z.int().min(0).default(42), "Seed for everything random."),
 };
 
 /** No model of today takes more tokens. */
@@ -48,73 +48,74 @@ const ofSampler = <S extends z.ZodType>(name: keyof typeof STUDY_SAMPLER, schema
 export const SAMPLER = {
   sampler: setting(
     z.enum(["study", "model"]).default("study"),
-    "Where the next five come from if not given: the values shown, or the model's generation_config.json; docs/prompts.md.",
+    "Source of --temperature, --top-p, --top-k, --min-p and --repetition-penalty where they are not given. study: the defaults shown here; model: the model's generation_config.json; docs/prompts.md.",
   ),
   temperature: ofSampler("temperature", z.number().min(0), "Sampling temperature; 0 is greedy."),
-  topP: ofSampler("topP", z.number().gt(0).max(1), "Nucleus sampling; 1 is off."),
-  topK: ofSampler("topK", z.int().min(0), "Keep this many tokens; 0 keeps all."),
+  topP: ofSampler(
+    "topP",
+    z.number().gt(0).max(1),
+    "Nucleus sampling: keep the likeliest tokens up to this total probability; 1 is off.",
+  ),
+  topK: ofSampler("topK", z.int().min(0), "Keep this many of the likeliest tokens; 0 keeps all."),
   minP: ofSampler(
     "minP",
     z.number().min(0).lt(1),
-    "Keep tokens with at least this share of the likeliest token's probability; 0 keeps all.",
+    "Keep tokens that are at least this fraction as likely as the likeliest one; 0 keeps all.",
   ),
   repetitionPenalty: ofSampler(
     "repetitionPenalty",
     z.number().gt(0),
-    "Divides the scores of tokens that were seen before; 1 is off.",
+    "Lower the logits of tokens that occurred before by this factor; 1 is off.",
   ),
   maxNewTokens: setting(
     z.int().min(1).max(LONGEST_CONTEXT).optional(),
-    "Where generation is cut off; less than the model's context.",
+    "Most tokens per answer; must be less than the model's context.",
     { fallback: "2048; pocket: 160" },
   ),
-  stop: setting(
-    z.array(z.string().min(1)).readonly().default([]),
-    "Ends an answer where this text appears.",
-    {
-      placeholder: "TEXT",
-      isRepeatable: true,
-    },
-  ),
+  stop: setting(z.array(z.string().min(1)).readonly().default([]), "End an answer where this text appears.", {
+    placeholder: "TEXT",
+    isRepeatable: true,
+  }),
 };
 
 /** How a question becomes a prompt. */
 export const PROMPT = {
   promptFormat: setting(
     z.string().min(1).default("auto"),
-    "auto: chat (the model's template) if there is one, else notebook; FILE: a template with {question}; docs/prompts.md.",
+    "How a question becomes a prompt. auto: chat (the model's chat template) if there is one, else notebook; FILE: a template that contains {question}; docs/prompts.md.",
     { placeholder: `${PLAIN_PROMPT_FORMATS.join("|")}|few-shot|FILE` },
   ),
   shots: text(
     "NAME|PATH",
-    "Questions whose first five are the examples of few-shot.",
-    "the set's own first five, which are then not asked",
+    "Question set whose first five questions are the examples of --prompt-format few-shot.",
+    "the first five of the set itself, which are then not asked",
   ),
-  systemPrompt: text("TEXT|@FILE", "System message of every prompt."),
-  noThinking: flag("Ask the chat template for an answer without reasoning."),
+  systemPrompt: text("TEXT|@FILE", "System message for every prompt, or a file that contains it."),
+  noThinking: flag("Tell the chat template to turn reasoning off."),
 };
 
 /** How answers are sampled and graded: step 2. */
-export const GENERATE = {
+export const GENERATE_SETTINGS = {
   runs: setting(
     z.int().min(1).default(10),
-    "Answers per question; semantic entropy, and so `sep run`, takes 2 or more.",
+    "Answers per question; semantic entropy, and so `sep run`, needs 2 or more.",
   ),
   ...SAMPLER,
   ...PROMPT,
   correctness: setting(
     z.enum(["auto", ...CORRECTNESS_RULES]).default("auto"),
-    "When an answer is right; auto: math if most reference answers are mathematical, else contains.",
+    "Rule that decides whether an answer is correct. auto: math if most reference answers are mathematical, else contains.",
   ),
   adaptive: flag(
-    "Stop where further answers cannot change whether the entropy is above --se-threshold, in nats; docs/adaptive-k.md.",
+    "Stop sampling answers to a question once further answers cannot change whether its entropy is above --se-threshold, in nats; docs/adaptive-k.md.",
   ),
   bestAnswer: flag(
-    "Also sample one careful answer per question, which probes are then trained and evaluated on; docs/best-answers.md.",
+    "Also sample one low-temperature answer per question, and train and evaluate the probes on these; docs/best-answers.md.",
   ),
   bestTemperature: setting(
     z.number().min(0).default(0.1),
     "Sampling temperature of --best-answer; 0 is greedy.",
+    { needs: "bestAnswer" },
   ),
 };
 
@@ -122,6 +123,6 @@ export const GENERATE = {
 export const ADAPTIVE = {
   seThreshold: setting(
     z.number().min(0).optional(),
-    "Threshold of --adaptive: nats of discrete semantic entropy.",
+    "Threshold for --adaptive: discrete semantic entropy in nats.",
   ),
 };

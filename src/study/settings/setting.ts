@@ -30,6 +30,10 @@ export interface SettingNotes {
   readonly operand?: "one" | "some" | "sentence";
   /** Takes everything behind `--`. */
   readonly isRest?: boolean;
+  /** The backends that use it; others refuse it. Without this, every backend uses the setting. */
+  readonly backends?: readonly string[];
+  /** The setting without which this one has no effect. */
+  readonly needs?: string;
 }
 
 /** A setting: its schema with type, range and default, and one sentence on what it does. */
@@ -50,7 +54,8 @@ export const redescribe = <S extends z.ZodType>(
 };
 
 /** A setting that is on or off. */
-export const flag = (help: string): z.ZodDefault<z.ZodBoolean> => setting(z.boolean().default(false), help);
+export const flag = (help: string, notes: SettingNotes = {}): z.ZodDefault<z.ZodBoolean> =>
+  setting(z.boolean().default(false), help, notes);
 
 /** What a command works on, given with or without its name. A command has one at most. */
 export const operand = (placeholder: string, help: string): z.ZodString =>
@@ -101,7 +106,7 @@ export interface DescribedSetting extends SettingNotes {
   readonly takesValue: boolean;
   /** Empty for a flag. */
   readonly placeholder: string;
-  /** As help shows it; null where there is nothing to show. */
+  /** As help shows it; null if there is nothing to show. */
   readonly defaultText: string | null;
 }
 

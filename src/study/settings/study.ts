@@ -1,26 +1,26 @@
 import { z } from "zod";
 import { MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER, VLLM_STATES, VLLM_STUDY } from "./backends.ts";
-import { ESTIMATES, MEANING } from "./meaning.ts";
-import { DATASET, REPORT, TRACE, TRAIN } from "./probes.ts";
-import { GENERATE, PREPARE, SEED } from "./sampling.ts";
+import { ESTIMATE_SETTINGS, MEANING } from "./meaning.ts";
+import { DATASET_SETTINGS, REPORT_SETTINGS, TRACE_SETTINGS, TRAIN_SETTINGS } from "./probes.ts";
+import { GENERATE_SETTINGS, PREPARE_SETTINGS, SEED } from "./sampling.ts";
 import type { SettingsInput, SettingsOutput } from "./setting.ts";
 
 /** All settings of a whole study: of `runPipeline`, `sep run`, and files for `--config`. */
 export const STUDY = {
-  ...PREPARE,
+  ...PREPARE_SETTINGS,
   ...MODEL,
   ...VLLM,
   ...VLLM_ANSWERS,
   ...VLLM_STATES,
   ...VLLM_STUDY,
   ...VLLM_SERVER,
-  ...GENERATE,
+  ...GENERATE_SETTINGS,
   ...MEANING,
-  ...ESTIMATES,
-  ...TRACE,
-  ...DATASET,
-  ...TRAIN,
-  ...REPORT,
+  ...ESTIMATE_SETTINGS,
+  ...TRACE_SETTINGS,
+  ...DATASET_SETTINGS,
+  ...TRAIN_SETTINGS,
+  ...REPORT_SETTINGS,
   ...SEED,
 };
 

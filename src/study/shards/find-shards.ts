@@ -10,7 +10,7 @@ import { listShortly } from "../../text/shorten.ts";
 import { openShard, shardsFolder, type Workspace } from "../workspace.ts";
 import { parseShardFolder, type Shard, shardFolder } from "./shard.ts";
 
-/** What one shard's step wrote, complete and as it was written. */
+/** The complete and unchanged outputs of one shard's step. */
 export interface FinishedShard {
   readonly shard: Shard;
   readonly workspace: Workspace;
@@ -19,7 +19,7 @@ export interface FinishedShard {
 
 /**
  * The shards of a study, by index.
- * @throws SepError `missing-input` if there are none; `shards-differ` if they are of different counts
+ * @throws SepError `missing-input` if there are none; `shards-differ` if their counts differ
  */
 export async function findShards(root: string): Promise<readonly Workspace[]> {
   const folder = shardsFolder(root);
@@ -37,7 +37,7 @@ export async function findShards(root: string): Promise<readonly Workspace[]> {
   if (counts.length > 1)
     throw new SepError(
       "shards-differ",
-      `${folder} has shards of ${counts.join(" and of ")}, and each question is in one of each. Move away those that are not meant.`,
+      `${folder} has shards of ${counts.join(" and of ")}, so that questions occur in both. Move away the shards that do not belong.`,
     );
   return shards.map((shard) => openShard(root, shard));
 }
@@ -46,7 +46,7 @@ export async function findShards(root: string): Promise<readonly Workspace[]> {
  * What a step wrote in each of all shards.
  * @param outputs of the step, the main one first
  * @returns null if no shard has it
- * @throws SepError `shards-missing` for shards that are not there or not complete, `shards-differ` for ones that were made
+ * @throws SepError `shards-missing` for missing or incomplete shards, `shards-differ` for ones that were made
  *   with other settings or from other inputs, or were edited since
  */
 export async function collectShards(
@@ -73,7 +73,7 @@ export async function collectShards(
   return finished;
 }
 
-/** Files are what the manifest says, those that were read as those that were written. */
+/** Checks that files are as the manifest records them, both inputs and outputs. */
 async function checkFiles({ shard, workspace, manifest }: FinishedShard, step: string): Promise<void> {
   for (const [name, written] of Object.entries({ ...manifest.inputs, ...manifest.outputs })) {
     const path = join(workspace.root, name);
@@ -85,7 +85,7 @@ async function checkFiles({ shard, workspace, manifest }: FinishedShard, step: s
   }
 }
 
-/** A shard without questions read nothing, and what it resolved does not count. */
+/** A shard without questions has read nothing, and its resolved settings do not count. */
 export const hasQuestions = ({ manifest }: FinishedShard): boolean => manifest.counts.questions !== 0;
 
 function checkAlike(finished: readonly FinishedShard[], step: string): void {
@@ -104,18 +104,18 @@ function checkAlike(finished: readonly FinishedShard[], step: string): void {
     const { index, count } = other.shard;
     throw new SepError(
       "shards-differ",
-      `Shard ${index}/${count} of \`sep ${step}\` was made differently from shard ${first.shard.index}/${count}: ${reasons.join("; ")}. Make all with the same options and files.`,
+      `Shard ${index}/${count} of \`sep ${step}\` was made differently from shard ${first.shard.index}/${count}: ${reasons.join("; ")}. Make all shards with the same options and files.`,
     );
   }
 }
 
-/** The inputs that all shards share; a shard's own differ, and are checked by themselves. */
+/** The inputs that all shards share; each shard's own inputs are checked separately. */
 function studyInputs({ workspace, manifest }: FinishedShard): Record<string, string> {
   const own = ownPrefix(workspace);
   return Object.fromEntries(Object.entries(manifest.inputs).filter(([name]) => !name.startsWith(own)));
 }
 
-/** A shard's file as the study calls its own: `shards/2-of-8/data/x` is `data/x`. */
+/** The name that a shard's file has in the study: `shards/2-of-8/data/x` is `data/x`. */
 export const studyName = ({ workspace }: FinishedShard, name: string): string => {
   const own = ownPrefix(workspace);
   return name.startsWith(own) ? name.slice(own.length) : name;

@@ -3,17 +3,17 @@ import { readLines } from "../../store/jsonl.ts";
 import type { FinishedShard } from "./find-shards.ts";
 import { shardOf } from "./shard.ts";
 
-/** A question's lines, and which shard they are from. */
+/** A question's lines, and the shard that they come from. */
 export interface MergedLines extends QuestionLines {
   /** Place in the list of shards. */
   readonly place: number;
 }
 
 /**
- * The lines of all shards' files in the order of the study's questions, one question a shard in memory.
- * @param order ids of questions; those that no shard has, such as shots, are passed over
+ * The lines of all shards' files in the order of the study's questions, with one question per shard in memory.
+ * @param order ids of questions; those that no shard has, such as shots, are skipped
  * @param fileOf a shard's file
- * @throws SepError `shards-differ` for a question that stands twice, or in a shard that is not its own, or is not
+ * @throws SepError `shards-differ` for a question that occurs twice, or in a shard that is not its own, or is not
  *   among those of the study
  */
 export async function* mergeQuestionLines(
@@ -55,14 +55,14 @@ function explainLeft(
   );
 }
 
-/** The lines of one question, as they stand in the file. */
+/** The lines of one question, as they are in the file. */
 interface QuestionLines {
   readonly questionId: string;
   readonly lines: readonly Buffer[];
 }
 
 /**
- * A JSONL file by question, one question in memory at a time. The lines of a question follow one another.
+ * A JSONL file by question, one question in memory at a time. The lines of a question are consecutive.
  * @throws SepError `missing-input`; `bad-artefact` for a line without the key
  */
 export async function* readQuestionLines(path: string, key = "question_id"): AsyncGenerator<QuestionLines> {
@@ -74,7 +74,7 @@ export async function* readQuestionLines(path: string, key = "question_id"): Asy
     if (sizeBytes > bytes.length)
       throw new SepError(
         "bad-artefact",
-        `${path}: line ${number} has ${sizeBytes} bytes, more than any row. Make the file again.`,
+        `${path}: line ${number} has ${sizeBytes} bytes, more than a row can have. Make the file again.`,
       );
     if (bytes.length === 0) continue;
     const id = readId(bytes, key, `${path}: line ${number}`);

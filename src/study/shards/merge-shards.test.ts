@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { finishStep } from "../../../test/fakes/finish-step.ts";
+import { PLAIN_SAMPLER } from "../../../test/fakes/plain-sampler.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
@@ -17,16 +18,7 @@ import { openShard, openWorkspace, type Workspace, withStudyRuns } from "../work
 import { mergeShards } from "./merge-shards.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
-const SAMPLER = {
-  temperature: 1,
-  topP: 0.95,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  maxNewTokens: 6,
-  stopStrings: [],
-  stopTokenIds: [],
-};
+const SAMPLER = { ...PLAIN_SAMPLER, topP: 0.95, maxNewTokens: 6 };
 // ids that are not in alphabetical order, and one that is escaped in JSON
 const QUESTIONS = Array.from({ length: 11 }, (_, i) => ({
   id: i === 4 ? 'q"4\\' : `q${(7 * i) % 11}`,

@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { SepError } from "../../errors.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
+import { mergeHiddenStates } from "../../states/merge-hidden-states.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic, writeExactly } from "../../store/write-atomic.ts";
 import type { StepDefinition } from "../decide-step.ts";
@@ -16,7 +17,6 @@ import {
   type Workspace,
 } from "../workspace.ts";
 import { collectShards, type FinishedShard, findShards, hasQuestions, studyName } from "./find-shards.ts";
-import { mergeHiddenStates } from "./merge-hidden-states.ts";
 import { type MergedLines, mergeQuestionLines, readQuestionLines } from "./merge-question-lines.ts";
 
 export interface MergeShardsOptions {
@@ -48,7 +48,7 @@ const MERGEABLE: readonly Mergeable[] = [
 
 /**
  * Joins the files of all shards below `shards/` into those of the study: the same bytes as of a run without shards. What
- * was merged before and has not changed is left as it is. The shards stay.
+ * was merged before and has not changed is kept. The shards are kept too.
  * @throws SepError `missing-input` if there are no shards or none has finished a step, `shards-missing`, `shards-differ`, and
  *   those of `runStep`
  */
@@ -82,7 +82,7 @@ async function* mergeStep(
   finished: readonly FinishedShard[],
   { force, signal }: { readonly force: boolean; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<StepEvent, StepResult> {
-  // what a shard without questions resolved says nothing of the others
+  // the resolved settings of a shard without questions say nothing about the others
   const { manifest, workspace } = finished.find(hasQuestions) ?? finished[0]!;
   const like = { manifest, workspace, shard: workspace.shard! };
   const written = outputs(study, set);
@@ -103,7 +103,7 @@ async function* mergeStep(
     if (total === 0 && tooLong > 0) {
       throw new SepError(
         "prompt-too-long",
-        `All ${tooLong} questions of the shards are too long for the model. Shorten them or the prompt around them, or take a model with a longer context.`,
+        `All ${tooLong} questions of the shards are too long for the model. Shorten them or the prompt around them, or use a model with a longer context.`,
       );
     }
     yield { kind: "started", ...at, unit: "question", done: 0, total };
@@ -115,11 +115,11 @@ async function* mergeStep(
       );
     if (step === "trace") {
       const [states, index] = written as [string, string];
-      await mergeHiddenStates(finished, untilAborted(merged(1), signal), {
-        statesOf: (shard) => shard.workspace.hiddenStates(set),
-        states,
-        index,
-      });
+      const parts = finished.map(({ shard: { index, count }, workspace }) => ({
+        path: workspace.hiddenStates(set),
+        name: `shard ${index}/${count}`,
+      }));
+      await mergeHiddenStates(parts, untilAborted(merged(1), signal), { states, index });
     } else {
       for (const [place, path] of written.entries())
         await writeAtomic(path, (file) => writeLines(file, untilAborted(merged(place), signal)));
@@ -131,7 +131,7 @@ async function* mergeStep(
   });
 }
 
-/** Ids in the order in which a run without shards writes them: the question file's, and later the runs file's. */
+/** Ids in the order in which a run without shards writes them: that of the question file, and later of the runs file. */
 async function* orderOf(study: Workspace, set: DataSetName, step: StepName): AsyncGenerator<string> {
   if (step === "generate") {
     const { questions } = await loadQuestions(study.raw(set));
@@ -155,7 +155,7 @@ async function writeLines(file: FileHandle, questions: AsyncIterable<MergedLines
     await writeExactly(file, Buffer.concat(lines.flatMap((line) => [line, NEWLINE])), null);
 }
 
-/** Not of a shard's questions: the same in each. */
+/** Settings that do not depend on a shard's questions: the same in each shard. */
 const SHARED_COUNTS: readonly string[] = ["layers", "hidden_size", "left_out_as_shots"];
 
 function sumCounts(finished: readonly FinishedShard[]): Record<string, number> {
@@ -169,7 +169,7 @@ function sumCounts(finished: readonly FinishedShard[]): Record<string, number> {
   return counts;
 }
 
-/** Each with its shard, but for those that all shards say alike. */
+/** Each warning with its shard, except those that all shards have in common. */
 function gatherWarnings(finished: readonly FinishedShard[]): ManifestWarning[] {
   const said = finished.flatMap(({ manifest, shard }) =>
     manifest.warnings.map(({ code, message }) => ({ code, message, shard })),

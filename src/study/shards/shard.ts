@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
 
-/** One part of a study's questions, for machines that each do a part. */
+/** One part of a study's questions, for several machines that share the work. */
 export interface Shard {
   /** From 1. */
   readonly index: number;
@@ -9,7 +9,7 @@ export interface Shard {
   readonly count: number;
 }
 
-/** More is a mistake: each shard is a folder, and loads its model again. */
+/** More must be a mistake: each shard has its own folder and loads the model again. */
 const MAX_SHARDS = 100_000;
 
 /**
@@ -29,7 +29,7 @@ export function parseShard(text: string): Shard {
 
 /**
  * The index, from 1, of the shard that a question belongs to. It follows from the question's id alone, so that other
- * questions, their order and `--limit` move none from shard to shard.
+ * questions, their order and `--limit` do not move a question to another shard.
  */
 export function shardOf(questionId: string, count: number): number {
   // 48 bits of a hash: exact in a double, and even to one part in 10^9 for the largest count
@@ -43,7 +43,7 @@ export const isInShard = (questionId: string, shard: Shard | null): boolean =>
 /** The folder of a shard within `shards/`. */
 export const shardFolder = ({ index, count }: Shard): string => `${index}-of-${count}`;
 
-/** @returns null for a folder that is no shard's */
+/** @returns null for a folder that is not a shard's */
 export function parseShardFolder(name: string): Shard | null {
   const [, index, count] = /^([1-9]\d*)-of-([1-9]\d*)$/.exec(name) ?? [];
   return index === undefined ? null : { index: Number(index), count: Number(count) };

@@ -21,7 +21,7 @@ import {
   questionTexts,
   warnOfDuplicates,
 } from "../question-overlap.ts";
-import { DATASET, DATASET_LAYER } from "../settings/probes.ts";
+import { DATASET_LAYER, DATASET_SETTINGS } from "../settings/probes.ts";
 import { SEED } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
@@ -34,11 +34,11 @@ import {
   type Workspace,
 } from "../workspace.ts";
 
-/** Of the data sets' `X_hidden`, and of the split by question. */
-const SETTINGS = { ...DATASET, ...DATASET_LAYER, ...SEED };
+/** Layer of the data sets' `X_hidden`. */
+const SETTINGS = { ...DATASET_SETTINGS, ...DATASET_LAYER, ...SEED };
 
 export interface BuildDatasetsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
-  /** Question sets to use; the second one where it was traced, when not given. */
+  /** Question sets to use; by default the first, and the second if it was traced. */
   readonly sets?: readonly DataSetName[] | undefined;
   readonly ratios?: SplitRatios;
   readonly signal?: AbortSignal | undefined;
@@ -48,8 +48,8 @@ const STEP = { step: "dataset", part: "" } as const;
 
 /**
  * Step 5: joins runs, entropies and hidden states into probe data sets, split by question. The second question set is
- * optional; without its hidden states there is no `ood_test`. Duplicates of a question go where it goes, and questions of
- * the second set that the first asks as well are left out.
+ * optional; without its hidden states there is no `ood_test`. Duplicates of a question go to the same split, and questions of
+ * the second set that are also in the first are left out.
  * @throws SepError `missing-input`, `bad-option` for a position or layer that was not traced, `bad-artefact`, and
  * those of `runStep`
  */
@@ -137,8 +137,8 @@ export async function* buildDatasets(
       const warning = {
         code: "no-ood",
         message: isOodTraced
-          ? `All ${counts.ood_also_in_math} questions of the second set stand in the first, so nothing is said about questions of another kind. Give other questions with --ood.`
-          : "There is no second question set, so nothing is said about questions of another kind.",
+          ? `All ${counts.ood_also_in_math} questions of the second set are also in the first, so nothing can be said about questions of a different kind. Give other questions with --ood.`
+          : "There is no second question set, so nothing can be said about questions of a different kind.",
       };
       yield { kind: "warning", ...STEP, warning };
       warnings.push(warning);
@@ -147,7 +147,7 @@ export async function* buildDatasets(
   });
 }
 
-/** Probes are compared in and out of distribution, and only the questions are meant to differ there. */
+/** Probes are compared in and out of distribution, where only the questions should differ. */
 async function warnOfOtherSettings(workspace: Workspace): Promise<ManifestWarning[]> {
   const [math, ood] = await Promise.all(
     (["math", "ood"] as const).map(async (set) =>
@@ -171,7 +171,7 @@ interface SourceSet {
   readonly hidden: HiddenStates;
   readonly index: StateRowIndex;
   readonly entropies: ReadonlyMap<string, QuestionEntropies> | null;
-  /** Without those of questions that the other set asks as well. */
+  /** Without the runs of questions that are also in the other set. */
   readonly allRuns: readonly RunRecord[];
   /** Questions of the other set, left out. */
   readonly shared: readonly string[];
@@ -186,7 +186,7 @@ function findSharedRuns(runs: readonly RunRecord[], others: readonly RunRecord[]
   return findShared(texts!, known!.values());
 }
 
-/** Whether the first set asks all questions of the second; false where files are missing, which the step reports. */
+/** Whether the first set contains all questions of the second; false if files are missing, which the step reports. */
 async function isOodKnown(
   workspace: Workspace,
   readSet: (set: DataSetName) => Promise<LoadedRuns>,
@@ -270,7 +270,7 @@ function requireUsable({ set, usable, allRuns, position }: SourceSet, policy: "d
   if (policy === "refuse" && usable.withoutPosition > 0) {
     throw new SepError(
       "bad-option",
-      `${usable.withoutPosition} of ${allRuns.length} ${set} samples have no ${position} token. Allow more tokens, or let them be dropped.`,
+      `${usable.withoutPosition} of ${allRuns.length} ${set} samples have no ${position} token. Allow more tokens, or drop these answers with --missing-position drop.`,
     );
   }
 }
@@ -288,7 +288,7 @@ function describeDropped({
   if (shared.length > 0) {
     warnings.push({
       code: "shared-questions",
-      message: `${set}: ${shared.length} questions stand in the other set as well, in the same words or nearly, and were left out: ${nameSome(shared)}.`,
+      message: `${set}: ${shared.length} questions are also in the other set, word for word or nearly so, and were left out: ${nameSome(shared)}.`,
     });
   }
   if (usable.withoutPosition > 0) {
@@ -319,7 +319,7 @@ function describeDropped({
       without === measured.size ? "its measures are null" : "its measures are over the other questions alone";
     warnings.push({
       code: "no-likelihood",
-      message: `${set}: ${without} of ${measured.size} questions have no semantic_entropy, for want of log-probabilities, so ${rest}. The SE probe does without: its labels come from discrete_semantic_entropy.`,
+      message: `${set}: ${without} of ${measured.size} questions have no semantic_entropy, because they lack log-probabilities, so ${rest}. The SE probe does not need it: its labels come from discrete_semantic_entropy.`,
     });
   }
   if (entropies === null) {
@@ -343,15 +343,15 @@ function countDropped(
   counts[`${set}_dropped_without_entropy`] = usable.withoutEntropy;
 }
 
-/** The position that probes read where none is named. */
+/** The position that probes read if none is given. */
 const OF_REASONING: TracePosition = "think-end";
 /** The same for models that do not reason. */
 const WITHOUT_REASONING: TracePosition = "second-to-last";
 
 /**
- * Which position probes read where none is named: `think-end`, unless fewer than half of the traced answers have
+ * Which position probes read if none is given: `think-end`, unless fewer than half of the traced answers have
  * reasoning that ended, since the others would have to be dropped; `second-to-last` then.
- * @param hiddenStates of the training questions; where the file is missing, the step that reads it says so
+ * @param hiddenStates of the training questions; if the file is missing, the step that reads it says so
  */
 export async function choosePosition(hiddenStates: string): Promise<TracePosition> {
   if (!(await fileExists(hiddenStates))) return OF_REASONING;

@@ -21,11 +21,9 @@ import { type Json, stableStringify } from "../../formats/json.ts";
 import { measureFamiliarity } from "../../probes/familiarity.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
-import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { hasBothClasses } from "../../probes/split-questions.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { runKey } from "../../samples/samples.ts";
-import type { HiddenStates } from "../../states/hidden-states.ts";
 import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
@@ -38,6 +36,7 @@ import {
   readProbeStates,
   readQuestionStates,
   type ScoredSplit,
+  type ScoredStudy,
   type StudyProbes,
   scoreStudy,
   summariseProbe,
@@ -94,7 +93,8 @@ export async function* evaluateProbes(
     // Scoring, then for each split its evaluation, then the thresholds.
     const total = splits.length + 2;
     yield { kind: "started", ...STEP, unit: "part", done: 0, total };
-    const { probes, threshold, splits: scored } = await scoreStudy(workspace);
+    const study = await scoreStudy(workspace);
+    const { probes, splits: scored } = study;
     const controls = await makeControls(workspace, probes, scored, seed);
     yield { kind: "advanced", ...STEP, done: 1, total, detail: "scores" };
 
@@ -113,7 +113,7 @@ export async function* evaluateProbes(
         tau,
         control: controls.shuffled.get(split) ?? null,
         constantControl: controls.constant?.evaluate(scores.incorrect) ?? null,
-        // what the maps do to the rows that they were fitted on says nothing
+        // calibration on the rows that the maps were fitted on would say nothing
         ...(split === "math_val" ? {} : { maps: ownMaps }),
         answers: answers[split === "ood_test" ? "ood" : "math"],
         ...settings,
@@ -126,10 +126,10 @@ export async function* evaluateProbes(
     ] as const;
     const decisions = decideSplits(scored, targets, settings);
     const own = [...tauWarnings, ...warnOfMaps(maps, probes), ...warningsOfSplits(evaluations)];
-    // those of the data sets and of training come first: what follows rests on them
+    // warnings of the data sets and of training come first, since the others build on them
     const warnings = withoutRepeats([...(await readEarlierWarnings(workspace)), ...own]);
     const evaluation = {
-      ...assemble(evaluations, probes, threshold, scored[0]!.hidden, settings, warnings),
+      ...assemble(study, evaluations, settings, warnings),
       calibration_maps: maps,
       decisions,
       familiarity: await evaluateFamiliarity(probes, scored),
@@ -155,7 +155,7 @@ function chooseTau({ accuracyProbe, incorrect }: SplitScores): {
   return { tau: null, warnings: [{ code: "no-tau", message }] };
 }
 
-/** Probes without a calibration map: whoever shows their scores as probabilities should know. */
+/** Warns of probes without a calibration map, whose scores must not be shown as probabilities. */
 function warnOfMaps(
   maps: ReturnType<typeof fitCalibrationMaps>,
   { accuracy, se, baseline }: StudyProbes,
@@ -172,7 +172,7 @@ function warnOfMaps(
   });
 }
 
-/** Those of the data sets and of training, which the steps before have reported. */
+/** Warnings of the data sets and of training, which earlier steps have already reported. */
 async function readEarlierWarnings(workspace: Workspace): Promise<ManifestWarning[]> {
   const mains = [workspace.probeDataset("math_train"), workspace.accuracyProbe];
   const manifests = await Promise.all(mains.map((main) => readManifest(manifestPathOf(main))));
@@ -187,10 +187,8 @@ const warningsOfSplits = (
   );
 
 function assemble(
+  { probes, threshold, splits }: ScoredStudy,
   evaluations: Readonly<Partial<Record<EvaluatedSplit, SplitEvaluation>>>,
-  probes: StudyProbes,
-  threshold: SeThreshold,
-  hidden: HiddenStates,
   settings: ProbeEval["settings"],
   warnings: readonly ManifestWarning[],
 ): ProbeEval {
@@ -205,7 +203,7 @@ function assemble(
       se_probe: summariseProbe(probes.se),
       entropy_baseline: summariseProbe(probes.baseline),
     },
-    source: hidden.metadata,
+    source: splits[0]!.hidden.metadata,
     settings,
     warnings,
   };
@@ -257,14 +255,14 @@ async function countUnfamiliar(
 }
 
 /** What the accuracy probe is held against. */
-export interface Controls {
+interface Controls {
   /** Refitted on shuffled training labels, on every split whose rows all have its features. */
   readonly shuffled: ReadonlyMap<EvaluatedSplit, ShuffledControl>;
-  /** Refitted on features that say nothing; null if not made. */
+  /** Refitted on constant features; null if not computed. */
   readonly constant: ConstantProbe | null;
 }
 
-/** Refits the accuracy probe on what it should learn nothing from; for logistic probes only. */
+/** Refits the accuracy probe on data that it cannot learn from; for logistic probes only. */
 async function makeControls(
   workspace: Workspace,
   { accuracy }: StudyProbes,
@@ -296,8 +294,8 @@ async function makeControls(
 }
 
 /**
- * What the samples of each question of a set mostly say: the largest meaning cluster, with its first answer.
- * @returns by question id; empty where the set's runs or entropies are not there
+ * The most common answer to each question of a set: the largest meaning cluster, with its first answer.
+ * @returns by question id; empty if the set's runs or entropies do not exist
  */
 async function readCommonAnswers(
   workspace: Workspace,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { finishStep } from "../../../test/fakes/finish-step.ts";
+import { PLAIN_SAMPLER } from "../../../test/fakes/plain-sampler.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
@@ -20,16 +21,7 @@ import { generateRuns } from "./generate-runs.ts";
 import { traceRuns } from "./trace-runs.ts";
 
 const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
-const SAMPLER: SamplerSettings = {
-  temperature: 1,
-  topP: 0.95,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  maxNewTokens: 9,
-  stopStrings: [],
-  stopTokenIds: [],
-};
+const SAMPLER: SamplerSettings = { ...PLAIN_SAMPLER, topP: 0.95, maxNewTokens: 9 };
 const QUESTIONS = Array.from({ length: 6 }, (_, i) => ({
   id: `q${i}`,
   question: `What is ${i} + ${i}?`,
@@ -98,7 +90,7 @@ describe("generateRuns", () => {
     await expect(finishStep(generate())).rejects.toMatchObject({
       code: "prompt-too-long",
       message: expect.stringMatching(
-        /^All 6 questions are too long for the model\. "q0": The prompt has \d+ tokens, and the model takes 512/,
+        /^All 6 questions are too long for the model\. "q0": The prompt has \d+ tokens, but the model takes 512/,
       ),
     });
   });
@@ -147,7 +139,7 @@ describe("generateRuns", () => {
   it("never loses answers because fewer are asked for, unless forced", async () => {
     await finishStep(generate({ runs: 3 }));
     const before = await readFile(workspace.runs("math"));
-    await expect(finishStep(generate({ runs: 2 }))).rejects.toThrow(/has 6 answers that are not asked for/);
+    await expect(finishStep(generate({ runs: 2 }))).rejects.toThrow(/has 6 answers more than requested/);
     await expect(finishStep(generate({ limit: 2 }))).rejects.toMatchObject({ code: "output-differs" });
     expect(await readFile(workspace.runs("math"))).toEqual(before);
     const { result } = await finishStep(generate({ runs: 2, limit: 2, force: true }));

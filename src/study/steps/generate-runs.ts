@@ -8,7 +8,12 @@ import { createRunRecorder, type RunRecorder } from "../../samples/record-runs.t
 import type { RunRecord } from "../../samples/run-record.ts";
 import { runKey } from "../../samples/samples.ts";
 import { openJsonlAppender } from "../../store/append-jsonl.ts";
-import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
+import {
+  partialPathOf,
+  readJournalSettings,
+  removeJournal,
+  writeJournalSettings,
+} from "../../store/journal.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import type { Manifest, ManifestWarning } from "../../store/manifest.ts";
 import type { StepDefinition } from "../decide-step.ts";
@@ -25,10 +30,10 @@ import type { DataSetName, Workspace } from "../workspace.ts";
 
 /**
  * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is
- * on disk at once, so that an interrupted run goes on where it stopped and ends with the same bytes. More runs or
- * more questions extend what is there, and another correctness rule grades it again; any other change is refused
- * without `force`. A question that is too long for the model is left out and named. With `adaptive`, a question gets the
- * first so many of its K answers. With `answers: "best"`, one careful answer per question instead, in a file of its own.
+ * written to disk at once, so that an interrupted run resumes where it stopped and ends with the same bytes. More runs or
+ * more questions extend the existing answers, and another correctness rule grades them again; any other change is refused
+ * without `force`. A question that is too long for the model is left out and named. With `adaptive`, a question gets only the
+ * first of its K answers, as many as needed. With `answers: "best"`, one low-temperature answer per question instead, in its own file.
  * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long` when
  *   no question fits into the model, `too-few-questions` when every question is a shot, and `bad-option` as `buildPrompt` does
  */
@@ -55,20 +60,18 @@ export async function* generateRuns(
     whenStale: "refuse",
     extendsPrevious: (previous) => sameSampling(previous, plan),
     check: () => (force ? Promise.resolve() : checkKeepable(output, plan)),
-    cleanUp: () => removeJournal(journalOf(output)),
+    cleanUp: () => removeJournal(partialPathOf(output)),
   };
   return yield* runStep(workspace, definition, { force, plan: planned }, () =>
     sampleMissing(output, part, { ...options, force, isShard: workspace.shard !== null }, plan, adaptive),
   );
 }
 
-/** Whether the answers that are there are among those that are asked for now, however they are graded. */
+/** Whether the existing answers are among the requested ones, however they are graded. */
 function sameSampling({ settings }: Manifest, { sampling, grading }: GenerationPlan): boolean {
   const before = Object.entries(settings).filter(([key]) => !Object.hasOwn(grading, key));
   return stableStringify(Object.fromEntries(before)) === stableStringify(sampling);
 }
-
-const journalOf = (output: string): string => `${output}.partial`;
 
 async function* sampleMissing(
   output: string,
@@ -79,7 +82,7 @@ async function* sampleMissing(
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { backend, questions, runs } = plan;
   const recorder = createRunRecorder(backend, plan.recording);
-  const journal = journalOf(output);
+  const journal = partialPathOf(output);
   if (force) {
     await removeJournal(journal);
     await rm(output, { force: true });
@@ -132,7 +135,7 @@ async function* sampleMissing(
     }
   }
   const answered = questions.filter(({ id }) => !tooLong.has(id));
-  // a shard may have none but long questions, where the study has others
+  // all questions of a shard may be too long, while the study has others
   if (answered.length === 0 && tooLong.size > 0 && !isShard) throw noneFits(tooLong);
   const ordered = answered.flatMap(runsOf);
   await writeJsonl(output, ordered);
@@ -156,16 +159,16 @@ async function* sampleMissing(
 const describeSaving = (saved: number, all: number): string =>
   `${saved} of ${all} answers (${((saved / Math.max(1, all)) * 100).toFixed(1)}%) were not sampled: they could not have changed on which side of the threshold their question is`;
 
-/** Whether answers that are there can be built on, as `sampleMissing` does. */
+/** Whether existing answers can be extended, as `sampleMissing` does. */
 async function checkKeepable(output: string, plan: GenerationPlan): Promise<void> {
-  const journal = journalOf(output);
+  const journal = partialPathOf(output);
   const recorder = createRunRecorder(plan.backend, plan.recording);
   await readFinished([output, journal], plan.questions, plan.runs, recorder);
   await requireSameJournal(journal, plan.sampling);
 }
 
 /**
- * Unfinished work that was made with other settings is never mixed in, and never dropped unasked.
+ * Unfinished work that was made with other settings is never mixed in, and is dropped only with `force`.
  * @returns whether there is none
  */
 async function requireSameJournal(
@@ -177,13 +180,13 @@ async function requireSameJournal(
   if (stableStringify(before) === stableStringify(settings)) return false;
   throw new SepError(
     "output-differs",
-    `${journal} holds unfinished answers that were sampled with other settings. Use the same settings to go on, --force to drop them, or --out for another folder.`,
+    `${journal} contains unfinished answers that were sampled with other settings. Use the same settings to resume, --force to drop them, or --out for another folder.`,
   );
 }
 
 /**
- * Runs that are already on disk. A question that was reworded is asked again.
- * @throws SepError `output-differs` if there are runs that are not asked for: writing the output would lose them
+ * Runs that are already on disk. A question whose text has changed is asked again.
+ * @throws SepError `output-differs` if there are runs that are not requested: writing the output would lose them
  */
 async function readFinished(
   paths: readonly string[],
@@ -208,7 +211,7 @@ async function readFinished(
   if (surplus > 0) {
     throw new SepError(
       "output-differs",
-      `${paths[0]} has ${surplus} answers that are not asked for: of other questions, or beyond ${runs} a question. Ask for as many as before, use --force to drop them, or --out for another folder.`,
+      `${paths[0]} has ${surplus} answers more than requested: to other questions, or beyond ${runs} per question. Request as many as before, use --force to drop them, or --out for another folder.`,
     );
   }
   return finished;
@@ -237,7 +240,7 @@ function countRuns(questions: number, runs: readonly RunRecord[]): Record<string
   };
 }
 
-/** The error of a set whose questions are all too long, with what is wrong with one of them. */
+/** The error for a set whose questions are all too long, with one of them as an example. */
 function noneFits(tooLong: ReadonlyMap<string, SepError>): SepError {
   const [id, cause] = [...tooLong][0]!;
   return new SepError(
@@ -249,7 +252,7 @@ function noneFits(tooLong: ReadonlyMap<string, SepError>): SepError {
 
 function warnOfTooLong(ids: readonly string[]): ManifestWarning[] {
   if (ids.length === 0) return [];
-  const message = `${ids.length} questions are too long for the model, and were left out: ${nameSome(ids)}. Shorten them or the prompt around them, or take a model with a longer context.`;
+  const message = `${ids.length} questions are too long for the model, and were left out: ${nameSome(ids)}. Shorten them or the prompt around them, or use a model with a longer context.`;
   return [{ code: "prompt-too-long", message }];
 }
 
@@ -259,7 +262,7 @@ function warnOfReasoning(runs: readonly RunRecord[]): ManifestWarning[] {
   return [
     {
       code: "reasoning-truncated",
-      message: `${truncated} of ${runs.length} answers were still reasoning at the token limit: they count as incorrect and have no think-end position. Raise --max-new-tokens to see them end.`,
+      message: `${truncated} of ${runs.length} answers were still reasoning at the token limit: they count as incorrect and have no think-end position. Raise --max-new-tokens.`,
     },
   ];
 }

@@ -140,7 +140,7 @@ test("repeated questions, and those of the first set, are warned of each time an
     warning: {
       code: "shared-questions",
       message: expect.stringMatching(
-        /^1 of 2 questions stand in the first set as well, .*: "q1"\. Give other questions/,
+        /^1 of 2 questions are also in the first set, .*: "q1"\. Give other questions/,
       ),
     },
   });

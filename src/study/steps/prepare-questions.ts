@@ -28,7 +28,7 @@ export async function* prepareQuestions(
   const definition = {
     step: "prepare",
     part: set,
-    // The source may lie anywhere and move with the machine: its content counts, so it stands in the settings.
+    // The path of the source may differ between machines; its content counts, so its hash is in the settings.
     inputs: [],
     outputs: [workspace.raw(set)],
     settings: {
@@ -68,8 +68,8 @@ export async function* prepareQuestions(
 }
 
 /**
- * Says before anything is sampled which questions the study will not count. It depends on both sets, so it is said again
- * each time and is no part of the file's manifest; that of the data sets has it.
+ * Warns before anything is sampled of questions that the study will not count. This depends on both sets, so the warning is repeated
+ * each time and is not in this file's manifest; that of the data sets has it.
  */
 export async function* warnOfOverlap(
   workspace: Workspace,
@@ -82,7 +82,7 @@ export async function* warnOfOverlap(
   };
   const texts = await readTexts(set);
   const shared = set === "math" ? [] : findShared(texts, (await readTexts("math")).values());
-  const message = `${shared.length} of ${texts.size} questions stand in the first set as well, in the same words or nearly. \`sep dataset\` leaves them out of the second: ${nameSome(shared)}. Give other questions with --ood.`;
+  const message = `${shared.length} of ${texts.size} questions are also in the first set, word for word or nearly so. \`sep dataset\` leaves them out of the second: ${nameSome(shared)}. Give other questions with --ood.`;
   const warnings = [
     ...warnOfDuplicates(groupDuplicates(texts)),
     ...(shared.length === 0 ? [] : [{ code: "shared-questions", message }]),

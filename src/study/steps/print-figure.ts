@@ -3,12 +3,12 @@ import { SepError } from "../../errors.ts";
 import type { FigureFormat } from "../../report/figure.ts";
 
 /** Turns the SVG of a figure (`figureSvg`) into the bytes of another format. */
-export type FigurePrinter = (svg: string, title: string) => Promise<Uint8Array>;
+type FigurePrinter = (svg: string, title: string) => Promise<Uint8Array>;
 
 /**
- * Loads what writes figures in a format. The packages for PDF and PNG are optional dependencies: who installs without
+ * Loads the writer of figures in a format. The packages for PDF and PNG are optional dependencies: without
  * them still has the SVG.
- * @throws SepError `figures-unavailable` if they are not there
+ * @throws SepError `figures-unavailable` if they are not installed
  */
 export async function loadFigurePrinter(format: FigureFormat): Promise<FigurePrinter> {
   if (format === "svg") return async (svg) => Buffer.from(svg);
@@ -48,7 +48,7 @@ async function loadPdfPrinter(): Promise<FigurePrinter> {
     });
     drawSvg(document, svg, 0, 0, {
       fontCallback: (_family, bold) => (bold ? fonts.bold : fonts.regular),
-      // a figure that is drawn in part would be worse than none
+      // a partly drawn figure would be worse than none
       warningCallback: (warning) => {
         throw new RangeError(`svg-to-pdfkit: ${warning}`);
       },
@@ -62,7 +62,7 @@ async function loadPdfPrinter(): Promise<FigurePrinter> {
 /** 300 dots an inch, where an inch has 96 pixels. */
 const PNG_SCALE = 300 / 96;
 
-/** Pixels for slides and web pages; with its own fonts, since a container often has none. */
+/** PNG for slides and web pages; with the package's own fonts, since a container often has none. */
 async function loadPngPrinter(): Promise<FigurePrinter> {
   const { Resvg } = await import("@resvg/resvg-js");
   const fonts = findFonts();
@@ -94,7 +94,7 @@ function readSize(svg: string): [number, number] {
   return [Number(width), Number(height)];
 }
 
-/** Scripts that the font of PDF and PNG files has; letters of others show as boxes there. */
+/** Scripts that the font of PDF and PNG files covers; letters of others show as boxes. */
 const COVERED =
   /^[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Hebrew}\p{Script=Common}\p{Script=Inherited}]*$/u;
 

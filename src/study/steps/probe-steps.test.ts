@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StudyShape, writeStudy } from "../../../test/fakes/write-study.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import { readNpz } from "../../store/array-file.ts";
+import { manifestPathOf } from "../../store/output-ownership.ts";
 import { loadProbe } from "../probe-files.ts";
 import type { StepEvent, StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
@@ -201,6 +202,17 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
   });
 });
 
+describe("answers that were there and are gone", () => {
+  it("are missing, and not left out of the evaluation in silence", async () => {
+    const workspace = await makeStudy({ questions: 40, withOod: false });
+    await runSteps(workspace);
+    await rm(workspace.runs("math"), { force: true });
+    await writeFile(manifestPathOf(workspace.runs("math")), "{}");
+    const again = drain(evaluateProbes(workspace, { ...QUICK, force: true }));
+    await expect(again).rejects.toMatchObject({ code: "missing-input", message: /math_runs\.jsonl/ });
+  });
+});
+
 describe("what is asked of a decision", () => {
   it("is part of the settings, and is refused with a reason where it cannot be promised", async () => {
     const workspace = await makeStudy({ questions: 40, withOod: false });
@@ -232,7 +244,7 @@ describe("degenerate studies", () => {
     expect(evaluation.warnings).toContainEqual({
       code: "no-familiarity",
       message:
-        "The accuracy probe cannot tell which questions are unfamiliar: 9 validation questions have a state, and a level of 0.05 takes 19. Add questions.",
+        "The accuracy probe cannot tell which questions are unfamiliar: 9 validation questions have a state, but a level of 0.05 needs at least 19. Add questions.",
     });
     expect(evaluation.familiarity).toEqual({ accuracy_probe: null, se_probe: null });
   });
@@ -316,7 +328,7 @@ describe("degenerate studies", () => {
     expect(results[0]!.counts.ood_also_in_math).toBe(20);
     expect(results[0]!.warnings).toContainEqual({
       code: "no-ood",
-      message: expect.stringMatching(/^All 20 questions of the second set stand in the first/),
+      message: expect.stringMatching(/^All 20 questions of the second set are also in the first/),
     });
     expect((await readEvaluation(workspace)).ood_test).toBeUndefined();
     expect(results.every(({ status }) => status === "ran")).toBe(true);

@@ -17,10 +17,15 @@ import { type TraceRow, writeStateIndex } from "../../states/state-index.ts";
 import { planTrace, type QuestionTrace, type TracePlan } from "../../states/trace-plan.ts";
 import { openJsonlAppender } from "../../store/append-jsonl.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
-import { readJournalSettings, removeJournal, writeJournalSettings } from "../../store/journal.ts";
+import {
+  partialPathOf,
+  readJournalSettings,
+  removeJournal,
+  writeJournalSettings,
+} from "../../store/journal.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { INDICES, TRACE } from "../settings/probes.ts";
+import { INDICES, TRACE_SETTINGS } from "../settings/probes.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import {
@@ -32,7 +37,7 @@ import {
 } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
-const { layers: _numbers, ...SETTINGS } = { ...TRACE, ...INDICES };
+const { layers: _numbers, ...SETTINGS } = { ...TRACE_SETTINGS, ...INDICES };
 
 export interface TraceRunsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   /** A loaded model, which runs on the local engine, or another backend. */
@@ -81,7 +86,7 @@ export async function* traceRuns(
   );
 }
 
-/** @throws SepError `bad-option` for layers that the model has not or the backend cannot read */
+/** @throws SepError `bad-option` for layers that the model does not have or the backend cannot read */
 function chooseLayers(
   { name, model, layers: readable }: StateBackend,
   asked: "all" | readonly LayerName[],
@@ -92,7 +97,7 @@ function chooseLayers(
   if (missing.length === 0) return resolved;
   throw new SepError(
     "bad-option",
-    `Got --layers with ${missing.join(", ")}, and this ${name} backend reads ${readable?.join(", ")} only.`,
+    `Got --layers with ${missing.join(", ")}, but this ${name} backend reads only ${readable?.join(", ")}.`,
   );
 }
 
@@ -224,10 +229,9 @@ function describeShape(
   };
 }
 
-const partialOf = (output: string): string => `${output}.partial`;
-const journalOf = (output: string): string => `${partialOf(output)}.done.jsonl`;
+const journalOf = (output: string): string => `${partialPathOf(output)}.done.jsonl`;
 
-/** Goes on with an unfinished trace of exactly the same runs, layers and positions; else starts a new one. */
+/** Resumes an unfinished trace of exactly the same runs, layers and positions; otherwise starts a new one. */
 async function openUnfinished(
   output: string,
   shape: HiddenStatesShape,
@@ -238,11 +242,11 @@ async function openUnfinished(
   readonly done: ReadonlySet<string>;
   readonly journal: string;
 }> {
-  const partial = partialOf(output);
+  const partial = partialPathOf(output);
   const journal = journalOf(output);
   const before = force ? null : await readJournalSettings(journal);
   if (before !== null && stableStringify(before) === stableStringify(settings)) {
-    // the output itself: complete, but its step was stopped before it could say so
+    // the output itself is complete, but its step was stopped before it could write its manifest
     const writer = (await reopenHiddenStates(partial, shape)) ?? (await reopenHiddenStates(output, shape));
     if (writer !== null) return { writer, done: await readDone(journal), journal };
   }
@@ -268,7 +272,7 @@ function warnOfMissing({ missing }: TracePlan, runs: number): ManifestWarning[] 
       : [
           {
             code: "position-missing",
-            message: `${count} of ${runs} answers have no ${position} token and so no hidden state there.`,
+            message: `${count} of ${runs} answers have no ${position} token, and so no hidden state there.`,
           },
         ],
   );

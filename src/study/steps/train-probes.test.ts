@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { finishStep } from "../../../test/fakes/finish-step.ts";
+import { PLAIN_SAMPLER } from "../../../test/fakes/plain-sampler.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { openWorkspace } from "../workspace.ts";
@@ -20,14 +21,12 @@ it("a probe's record of how the model was asked is that of the generate step", a
     await writeJsonl(workspace.raw("math"), [{ id: "a", question: "What is 1 + 1?", answer: "2" }]);
     await using model = await loadModel(CHECKPOINT, { threads: 1 });
     const sampler = {
+      ...PLAIN_SAMPLER,
       temperature: 0.7,
       topP: 0.8,
       topK: 5,
-      minP: 0,
-      repetitionPenalty: 1,
       maxNewTokens: 3,
       stopStrings: ["\n\n"],
-      stopTokenIds: [],
     };
     const asking = { promptFormat: "notebook", systemPrompt: "Be terse." } as const;
     await finishStep(generateRuns(workspace, "math", { model, sampler, runs: 2, ...asking }));

@@ -5,30 +5,28 @@ import { type Json, stableStringify } from "../../formats/json.ts";
 import { NO_FAMILIARITY } from "../../probes/assess-risk.ts";
 import { fitCalibration } from "../../probes/calibration.ts";
 import { chooseDecisionThreshold, type DecisionTarget } from "../../probes/choose-decision-threshold.ts";
-import { describeProbe } from "../../probes/describe-probe.ts";
-import { fitFamiliarity } from "../../probes/fit-familiarity.ts";
+import { describeProbe, trainEntropyBaseline } from "../../probes/describe-probe.ts";
+import { fitFamiliarity } from "../../probes/familiarity.ts";
 import { PROBE_FORMAT } from "../../probes/parse-probe.ts";
-import type { GenerationConfig, Probe, UntrainedProbe } from "../../probes/probe.ts";
+import type { GenerationConfig, Probe, ProbeTarget, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import { assertThinkEntropies, scoreProbe } from "../../probes/score-probe.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { fitProbes } from "../../probes/sweep/fit-probes-node.ts";
-import type { ProbeTarget } from "../../probes/sweep/score-table.ts";
-import { trainEntropyBaseline } from "../../probes/train-entropy-baseline.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { readProbeDataset, saveProbe, weightsPathOf } from "../probe-files.ts";
 import { readQuestionStates, reportFit, scoreStates } from "../probes/score-study.ts";
-import { TARGETS, TRAIN, TRAIN_POSITIONS } from "../settings/probes.ts";
+import { TARGETS, TRAIN_POSITIONS, TRAIN_SETTINGS } from "../settings/probes.ts";
 import { SEED } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { tracedAnswersPath } from "../study-answers.ts";
 import type { Workspace } from "../workspace.ts";
 
-const SETTINGS = { ...TRAIN, ...TRAIN_POSITIONS, ...TARGETS, ...SEED };
+const SETTINGS = { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS, ...TARGETS, ...SEED };
 
 export interface TrainProbesOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   readonly signal?: AbortSignal | undefined;
@@ -39,7 +37,7 @@ const STEP = { step: "train", part: "" } as const;
 /**
  * Step 6: chooses the SE threshold, sweeps all layers and positions by grouped cross-validation, and fits the accuracy
  * probe, the SE probe and the entropy baseline on the training questions. The validation questions then give each its
- * calibration map and its decision thresholds, so that a probe's own two files are all it takes to use it.
+ * calibration map and its decision thresholds, so that a probe's two files are all that is needed to use it.
  * @throws SepError `missing-input`, `too-few-questions` for fewer than two training questions, `bad-artefact`,
  * `bad-option` for a position or layer that was not traced, and those of `runStep`
  */
@@ -51,7 +49,7 @@ export async function* trainProbes(
   const { seThreshold, layer, window, positions, classWeight, nested, permutations } = settings;
   const { targetRisk, targetCoverage, seed } = settings;
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
-  const asking = await readGenerationConfig(workspace);
+  const generationConfig = await readGenerationConfig(workspace);
   const definition = {
     ...STEP,
     inputs: [
@@ -65,8 +63,8 @@ export async function* trainProbes(
       positions: typeof positions === "string" ? positions : [...positions],
       kind,
       C,
-      asking: asking as unknown as Json,
-      format: PROBE_FORMAT.version, // probes of an earlier one cannot be read, and are fitted anew
+      asking: generationConfig as unknown as Json,
+      format: PROBE_FORMAT.version, // probes of an earlier one cannot be read, and are fitted again
     },
     whenStale: "redo" as const,
   };
@@ -86,8 +84,8 @@ export async function* trainProbes(
       questionIds,
       {
         groups: questionGroups,
-        kind,
-        C,
+        probe: kind,
+        c: C,
         layer,
         window,
         position: positions === "dataset" ? train.position : "best",
@@ -108,7 +106,7 @@ export async function* trainProbes(
       { kind: "risk", target: targetRisk },
       { kind: "coverage", target: targetCoverage },
     ] as const;
-    const calibrating = { train, hidden, seThreshold: threshold.threshold, targets, asking };
+    const calibrating = { train, hidden, seThreshold: threshold.threshold, targets, generationConfig };
     for (const [target, path] of [
       ["incorrect", workspace.accuracyProbe],
       ["high-semantic-entropy", workspace.seProbe],
@@ -133,7 +131,7 @@ export async function* trainProbes(
   });
 }
 
-/** The positions that are swept, each with its rows. */
+/** The swept positions, each with its rows. */
 function takePositions(
   train: ProbeDataset,
   hidden: HiddenStates,
@@ -172,18 +170,18 @@ interface CalibrateProbeOptions {
   /** Of high semantic entropy, nats. */
   readonly seThreshold: number;
   readonly targets: readonly DecisionTarget[];
-  readonly asking: GenerationConfig | null;
+  readonly generationConfig: GenerationConfig | null;
 }
 
 /**
- * Completes a fitted probe with what only other questions can tell: how its scores become probabilities, above which
- * score not to answer, and how far from the training states familiar questions lie.
+ * Completes a fitted probe with what needs other questions: the map from scores to probabilities, the
+ * thresholds for answering, and the distances of familiar questions from the training states.
  * @param validation rows of questions that nothing was fitted or chosen on
  */
 async function calibrateProbe(
   probe: Probe | UntrainedProbe,
   validation: ProbeDataset,
-  { train, hidden, seThreshold, targets, asking }: CalibrateProbeOptions,
+  { train, hidden, seThreshold, targets, generationConfig }: CalibrateProbeOptions,
 ): Promise<Probe | UntrainedProbe> {
   if (probe.kind === "untrained") return probe;
   const scores =
@@ -207,7 +205,7 @@ async function calibrateProbe(
       ...target,
       ...chooseDecisionThreshold(scores, incorrect, questionGroups, target),
     })),
-    asking,
+    asking: generationConfig,
   };
 }
 
@@ -227,7 +225,7 @@ async function recordFamiliarity(
   return { familiarity, warnings: reason === null ? [] : [{ code: NO_FAMILIARITY, message }] };
 }
 
-/** How the generate step asked the model. @returns null for runs that it did not make */
+/** The generation config of the runs. @returns null for runs that `sep generate` did not make */
 export async function readGenerationConfig(workspace: Workspace): Promise<GenerationConfig | null> {
   const manifest = await readManifest(manifestPathOf(await tracedAnswersPath(workspace, "math")));
   if (manifest === null || manifest.step !== "generate") return null;

@@ -118,7 +118,7 @@ describe("transferProbes leaves out", () => {
     expect(warnings).toContainEqual({
       code: "shared-questions",
       message: expect.stringMatching(
-        /\/math: \d+ test questions stand in the training questions of another data set, .*"math-00/,
+        /\/math: \d+ test questions are also training questions of another data set, .*"math-00/,
       ),
     });
     for (const hasTexts of [true, false]) {
@@ -151,7 +151,7 @@ describe("transferProbes refuses", () => {
   };
 
   it("one data set, and a folder given twice", async () => {
-    expect(await refusal([study.root])).toMatch(/one data set, .*\/math, and transfer takes two/);
+    expect(await refusal([study.root])).toMatch(/one data set, .*\/math, but transfer needs two/);
     expect(await refusal([study.root, study.root])).toMatch(/given twice/);
   });
 
@@ -167,7 +167,7 @@ describe("transferProbes refuses", () => {
     };
     const other = await makeStudy("refusals", { questions: 20, withOod: false, ask });
     expect(await refusal([study.root, other.root])).toMatch(
-      /^All 6 test questions of .*\/math stand in the training questions of .*\/math: /,
+      /^All 6 test questions of .*\/math are also training questions of .*\/math: /,
     );
   });
 

@@ -10,12 +10,11 @@ import {
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { describeProbe } from "../../probes/describe-probe.ts";
 import type { ClassWeight } from "../../probes/fit-logistic.ts";
-import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
+import type { Probe, ProbeTarget, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeKind } from "../../probes/probe-weights.ts";
 import type { SeThresholdChoice } from "../../probes/se-threshold.ts";
 import { hasBothClasses } from "../../probes/split-questions.ts";
 import { fitProbes } from "../../probes/sweep/fit-probes-node.ts";
-import type { ProbeTarget } from "../../probes/sweep/score-table.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { reportFit, scoreStates, summariseProbe } from "../probes/score-study.ts";
@@ -46,7 +45,7 @@ type ProbePair = Readonly<Record<TransferProbe, Probe | UntrainedProbe>>;
 /**
  * How well probes carry over between data sets: fits the SE probe and the accuracy probe on the training questions of
  * every data set, and of all data sets but one, with layer, penalty and SE threshold chosen among the training questions
- * only, tries them on every data set's test questions and writes `transfer.json`. Each question set of a workspace is a
+ * only, evaluates them on every data set's test questions and writes `transfer.json`. Each question set of a workspace is a
  * data set.
  * @param workspace where `transfer.json` goes
  * @param folders   finished studies, traced on the same model
@@ -145,12 +144,12 @@ const TARGETS = {
 async function* fitPair(
   sets: readonly TransferSet[],
   part: string,
-  { seThreshold, ...settings }: FitSettings,
+  { seThreshold, C: c, ...settings }: FitSettings,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StepEvent, ProbePair> {
   signal?.throwIfAborted();
   const { position } = sets[0]!.train;
-  // Data sets of different studies may call their questions the same.
+  // Data sets of different studies may use the same question ids.
   const questionIds = sets.flatMap(({ train }, i) => train.questionIds.map((question) => `${i}/${question}`));
   const fitting = fitProbes(
     {
@@ -169,7 +168,7 @@ async function* fitPair(
       },
     },
     questionIds,
-    { ...settings, position, groups: labelGroups(sets), signal },
+    { ...settings, probe: settings.kind, c, position, groups: labelGroups(sets), signal },
   );
   const { fitted } = yield* reportFit(fitting, { step: "transfer", part }, 0);
   const source = sets[0]!.hidden.metadata;
@@ -178,7 +177,7 @@ async function* fitPair(
   return { se_probe: describe(TARGETS.se_probe), accuracy_probe: describe(TARGETS.accuracy_probe) };
 }
 
-/** The groups of all training rows; questions that two sets share are in one. */
+/** The question groups of all training rows; a question in two sets is one group. */
 function labelGroups(sets: readonly TransferSet[]): readonly string[] {
   const labels = new Map<string, string>();
   return sets.flatMap(({ train, groupOf }, i) =>
@@ -252,7 +251,7 @@ function warnOfTargets(targets: readonly TransferTarget[]): ManifestWarning[] {
       .size;
     const rest = without === questions ? "its AUROC is null" : "its AUROC is over the other questions alone";
     const lacking = `${name}: ${without} of ${questions} test questions have no semantic_entropy, so ${rest}.`;
-    const few = `${name}: ${questions} test questions: intervals and p-values of fewer than ${FEW_QUESTIONS} are rough. Add questions.`;
+    const few = `${name}: ${questions} test questions: intervals and p-values from fewer than ${FEW_QUESTIONS} are rough. Add questions.`;
     const one = `${name}: its ${incorrect.length} test answers are all right or all wrong (one class); its AUROCs are null.`;
     return [
       ...(questions < FEW_QUESTIONS ? [{ code: "few-questions", message: few }] : []),

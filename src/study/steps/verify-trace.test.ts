@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { finishStep } from "../../../test/fakes/finish-step.ts";
+import { PLAIN_SAMPLER } from "../../../test/fakes/plain-sampler.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import { runCli } from "../../cli/run-cli.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
@@ -33,16 +34,7 @@ beforeAll(async () => {
   workspace = openWorkspace(root);
   model = await loadModel("pocket", { threads: 1 });
   await writeJsonl(workspace.raw("math"), QUESTIONS);
-  const sampler = {
-    temperature: 1,
-    topP: 1,
-    topK: 0,
-    minP: 0,
-    repetitionPenalty: 1,
-    maxNewTokens: 60,
-    stopStrings: [],
-    stopTokenIds: [],
-  };
+  const sampler = { ...PLAIN_SAMPLER, maxNewTokens: 60 };
   await finishStep(generateRuns(workspace, "math", { model, sampler, runs: 3 }));
   await finishStep(traceRuns(workspace, "math", { model }));
   states = await readFile(workspace.hiddenStates("math"));
@@ -182,7 +174,7 @@ describe("verifyTrace", () => {
     expect(failures(verdict)).toEqual({});
     expect(verdict.checks.find(({ name }) => name === "answer")).toMatchObject({
       checked: 0,
-      skipped: expect.stringContaining("do not say"),
+      skipped: expect.stringContaining("do not record"),
     });
     await writeFile(workspace.runs("math"), runs);
   });

@@ -43,15 +43,15 @@ export interface TraceVerdict {
   readonly largest_difference: number | null;
 }
 
-/** Of the scale: other kernels, padding and order of sums stay far below, another token or layer far above. */
+/** As a share of the scale: other kernels, padding and summation orders stay far below it; another token or layer is far above. */
 const TOLERANCE = 1e-3;
 /** Rows that are read from disk at once. */
 const ROWS_AT_A_TIME = 4096;
 const DEFAULT_SAMPLE = 32;
 
 /**
- * Checks a trace against its runs: that each row is at the token that its index names, that the vectors are what states
- * can be, and that reading a sample of them again gives the same.
+ * Checks a trace against its runs: that each row is at the token that its index names, that the vectors are plausible
+ * states, and that reading a sample of them again gives the same.
  * @throws SepError `missing-input`, `bad-artefact` for files that cannot be read at all, `bad-option` for imported states
  */
 export async function* verifyTrace(
@@ -67,7 +67,7 @@ export async function* verifyTrace(
   if (hidden.metadata.backend === "imported") {
     throw new SepError(
       "bad-option",
-      `${hidden.path} was imported, and its rows do not say which tokens they are of. Trace the answers again with \`sep trace --out\` another folder.`,
+      `${hidden.path} was imported, and its rows do not say which tokens they belong to. Trace the answers again, with --out for another folder.`,
     );
   }
   const rows = await readIndex(workspace.hiddenStatesIndex(set));
@@ -130,7 +130,7 @@ async function readIndex(path: string): Promise<readonly TraceRow[]> {
   if (problems.length === 0) return rows;
   throw new SepError(
     "bad-artefact",
-    `${path}: ${describeProblems(problems)}. Make it anew with \`sep trace --force\`.`,
+    `${path}: ${describeProblems(problems)}. Make it again with \`sep trace --force\`.`,
   );
 }
 
@@ -243,7 +243,7 @@ async function readRow(
   return isPrompt ? traced.beforeGeneration : (traced.answers[0]?.[0] as Float32Array);
 }
 
-/** @returns the largest difference as a share of the largest magnitude; infinite where a number is none */
+/** @returns the largest difference as a share of the largest magnitude; infinite if a value is not finite */
 function compare(stored: Float32Array, again: Float32Array): number {
   let difference = 0;
   let scale = 0;

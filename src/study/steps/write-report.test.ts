@@ -57,7 +57,7 @@ describe("writeReport", () => {
     await rm(workspace.transfer);
     await writeFile(elsewhere, "{}");
     await expect(finishStep(writeReport(workspace, { transfer: elsewhere }))).rejects.toThrow(
-      /elsewhere\.json is not a file of `sep transfer`: it has no `matrix`/,
+      /elsewhere\.json was not written by `sep transfer`: it has no `matrix`/,
     );
   });
 
@@ -103,7 +103,7 @@ describe("writeReport", () => {
     expect(svg.result.warnings).toEqual([]);
     const both = await finishStep(writeReport(workspace, { transfer: elsewhere, figures: ["svg", "png"] }));
     expect(both.result.warnings).toEqual([
-      { code: "missing-letters", message: expect.stringContaining("lacks letters of transfer,") },
+      { code: "missing-letters", message: expect.stringContaining("lacks letters in transfer,") },
     ]);
     await finishStep(writeReport(workspace, { figures: ["svg"] }));
   });

@@ -5,7 +5,6 @@ import { SepError } from "../../errors.ts";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { ProbeEval, ProbeSummary } from "../../evaluation/probe-eval.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
-import { describeQuestions } from "../../report/describe-questions.ts";
 import {
   FIGURE_FORMATS,
   type FigureFormat,
@@ -16,7 +15,7 @@ import {
 import { figureSvg } from "../../report/figure-svg.ts";
 import { makeFigures } from "../../report/make-figures.ts";
 import { renderReport } from "../../report/render-report.ts";
-import type { ReportContent, ReportQuestion } from "../../report/report-content.ts";
+import { describeQuestions, type ReportContent, type ReportQuestion } from "../../report/report-content.ts";
 import type { Question } from "../../samples/question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
@@ -33,7 +32,7 @@ import { isCurrent, openChain } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
 import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import { listStudyInputs, scoreStudy } from "../probes/score-study.ts";
-import { REPORT } from "../settings/probes.ts";
+import { REPORT_SETTINGS } from "../settings/probes.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import {
   readTool,
@@ -46,8 +45,8 @@ import {
 import type { DataSetName, Workspace } from "../workspace.ts";
 import { isPrintable, loadFigurePrinter } from "./print-figure.ts";
 
-export interface WriteReportOptions extends StepControl, SettingsInput<typeof REPORT> {
-  /** A `transfer.json` to show; the study's own, if there is one, when not given. */
+export interface WriteReportOptions extends StepControl, SettingsInput<typeof REPORT_SETTINGS> {
+  /** A `transfer.json` to show; by default the study's own, if there is one. */
   readonly transfer?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -56,14 +55,14 @@ const STEP = { step: "report", part: "" } as const;
 
 /**
  * Shows an evaluated study: `report.html`, and each of its figures in `figures/` beside it, in the formats asked for and
- * as CSV. Files in formats that are no longer asked for are removed: they would show an older evaluation before long.
+ * as CSV. Files in formats that are no longer requested are removed, since they would become outdated.
  * @throws SepError `missing-input`, `bad-artefact`, `figures-unavailable`, and those of `runStep`
  */
 export async function* writeReport(
   workspace: Workspace,
   { transfer, force, plan, signal, ...options }: WriteReportOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { figures: asked } = resolveSettings(REPORT, options);
+  const { figures: asked } = resolveSettings(REPORT_SETTINGS, options);
   await requireInput(workspace.probeEval, STEP.step);
   const withOod = await fileExists(workspace.probeDataset("ood_test"));
   const compared = transfer === undefined ? yield* findOwnTransfer(workspace) : resolve(transfer);
@@ -91,7 +90,7 @@ export async function* writeReport(
     StepEvent,
     StepOutcome
   > {
-    // before anything is written: a package that is not there must not leave half a report
+    // before anything is written: a missing package must not leave half a report
     const printers = await Promise.all(
       formats.map(async (format) => ({ format, print: await loadFigurePrinter(format) })),
     );
@@ -122,7 +121,7 @@ export async function* writeReport(
   });
 }
 
-/** A comparison that no longer fits the study is left out: it may be of other studies, so it is not made anew here. */
+/** A comparison that no longer fits the study is left out; it may cover other studies, so it is not made again here. */
 async function* findOwnTransfer({ transfer }: Workspace): AsyncGenerator<StepEvent, string | null> {
   if (!(await fileExists(transfer))) return null;
   const file = await openChain().inspect(transfer);
@@ -139,7 +138,7 @@ function formatsOf(report: Manifest | null): readonly FigureFormat[] {
   return found.length === 0 ? ["svg"] : found;
 }
 
-/** Removes files of the report before that are not files of this one, unless somebody has edited them. */
+/** Removes files of the previous report that are not part of this one, unless they were edited. */
 async function removeDropped(
   workspace: Workspace,
   { outputs }: Manifest,
@@ -155,13 +154,15 @@ async function removeDropped(
 
 const describeLetters = (names: readonly FigureName[]): ManifestWarning => ({
   code: "missing-letters",
-  message: `The font of PDF and PNG figures lacks letters of ${names.join(", ")}, which show as boxes: it has Latin, Greek, Cyrillic and Hebrew. Take the SVG.`,
+  message: `The font of PDF and PNG figures lacks letters in ${names.join(", ")}, which show as boxes: it covers Latin, Greek, Cyrillic and Hebrew. Use the SVG.`,
 });
 
 /** @param key one that every such file has */
 async function readArtefact<T>(path: string, key: keyof T & string, maker: string): Promise<T> {
   const bad = (found: string, cause?: unknown): SepError =>
-    new SepError("bad-artefact", `${path} is not a file of \`${maker}\`: ${found}. Run it again.`, { cause });
+    new SepError("bad-artefact", `${path} was not written by \`${maker}\`: ${found}. Run it again.`, {
+      cause,
+    });
   let value: unknown;
   try {
     value = JSON.parse(await readFile(path, "utf8"));
@@ -218,7 +219,7 @@ const describe = (scores: SplitScores, { entropies, runs, questions }: StudyText
     questions,
   );
 
-/** A set's answers and questions; what other tools did not write is left empty. */
+/** A set's answers and questions; empty where other tools did not write them. */
 async function readTexts(workspace: Workspace, set: DataSetName): Promise<StudyTexts> {
   const [entropyPath, runsPath, rawPath] = [
     workspace.semanticEntropy(set),
@@ -234,7 +235,7 @@ async function readTexts(workspace: Workspace, set: DataSetName): Promise<StudyT
   };
 }
 
-/** Names and values of all that shaped a study, for its report. */
+/** Names and values of everything that determined a study, for its report. */
 function describeSettings(
   { probes, se_threshold, settings, source }: ProbeEval,
   runs: readonly RunRecord[],
@@ -247,9 +248,9 @@ function describeSettings(
     ["Model", first?.model ?? "unknown"],
     ["Questions and samples", `${questions} questions, ${runs.length} samples`],
     ["Sampler", first === undefined ? "unknown" : describePairs({ ...first.sampler, seed: first.seed })],
-    ["Accuracy probe", describeProbe(probes.accuracy_probe)],
-    ["SE probe", describeProbe(probes.se_probe)],
-    ["Entropy baseline", describeProbe(probes.entropy_baseline)],
+    ["Accuracy probe", probeSetting(probes.accuracy_probe)],
+    ["SE probe", probeSetting(probes.se_probe)],
+    ["Entropy baseline", probeSetting(probes.entropy_baseline)],
     ["SE threshold", `${formatNumber(se_threshold.threshold, 4)} nats (${se_threshold.method})`],
     [
       "Inference",
@@ -257,11 +258,11 @@ function describeSettings(
     ],
     ...Object.entries(source).map(([name, value]): [string, string] => [`Trace: ${name}`, value]),
   ];
-  // a report is sent around, and an imported study names its model as it likes
+  // reports are shared, and an imported study may give its model any name
   return redactStrings(rows, createRedactor([]).message);
 }
 
-function describeProbe(probe: ProbeSummary | null): string {
+function probeSetting(probe: ProbeSummary | null): string {
   if (probe === null) return "not trained";
   const place = probe.position === null ? "mean think entropy" : `${probe.position}, layer ${probe.layer}`;
   const score = probe.cv_auc === null ? "" : `, cross-validated AUROC ${formatNumber(probe.cv_auc)}`;

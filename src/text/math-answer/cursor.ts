@@ -67,7 +67,7 @@ export function accept(cursor: Cursor, text: string): boolean {
   return true;
 }
 
-/** What `read` gives one level deeper, or null where that is too deep. */
+/** What `read` gives one level deeper, or null if that is too deep. */
 export function descend<T>(cursor: Cursor, read: () => T | null): T | null {
   if (cursor.depth >= MAX_DEPTH) return null;
   cursor.depth++;

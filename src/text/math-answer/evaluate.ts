@@ -14,7 +14,7 @@ import {
 
 /**
  * The value of an expression in some kind of number.
- * @returns null where it has none there, or `work` does not suffice
+ * @returns null if it has none there, or `work` does not suffice
  */
 export function evaluate<V>(expression: Expression, arithmetic: Arithmetic<V>, work: Work): V | null {
   if (!spend(work, 1)) return null;
@@ -91,7 +91,7 @@ function evaluateCall<V>(
 }
 
 /**
- * What it takes to work an expression out in some kind of number. Each operation gives null where it has no value:
+ * What it takes to work an expression out in some kind of number. Each operation gives null if it has no value:
  * a division by zero, a number out of range, something this kind of number cannot express.
  */
 export interface Arithmetic<V> {

@@ -47,7 +47,7 @@ export const call = (name: string, ...args: readonly Expression[]): Expression =
 });
 
 /** What an expression is made of, in the order it is written. */
-export function partsOf(expression: Expression): readonly Expression[] {
+function partsOf(expression: Expression): readonly Expression[] {
   switch (expression.kind) {
     case "sum":
       return expression.terms;
@@ -104,20 +104,20 @@ export function sameForm(a: Expression, b: Expression): boolean {
 const nameOf = (expression: Expression): string => ("name" in expression ? expression.name : "");
 
 /** What an answer is, as far as it can be read. */
-export type Answer =
+export type MathAnswer =
   | Quantity
   | SetAnswer
   | ListAnswer
   | {
       readonly kind: "tuple";
-      readonly items: readonly Answer[];
+      readonly items: readonly MathAnswer[];
       readonly open: string;
       readonly close: string;
     }
   | SetOperation
   | { readonly kind: "matrix"; readonly rows: readonly (readonly Expression[])[] }
   | Relation
-  | { readonly kind: "choice"; readonly letter: string; readonly content: Answer }
+  | { readonly kind: "choice"; readonly letter: string; readonly content: MathAnswer }
   | { readonly kind: "text"; readonly text: string };
 
 export interface Quantity {
@@ -132,13 +132,13 @@ export interface Quantity {
 /** `{1, 2}` */
 export interface SetAnswer {
   readonly kind: "set";
-  readonly items: readonly Answer[];
+  readonly items: readonly MathAnswer[];
 }
 
 /** Answers side by side: `1, 2`, `x = 1 or x = 2`, `1 ± √2`. */
 export interface ListAnswer {
   readonly kind: "list";
-  readonly items: readonly Answer[];
+  readonly items: readonly MathAnswer[];
   /** What stands between the items. */
   readonly joiner: "," | "or" | "and";
   /** What it is if its comma is a decimal one: 3.14 for `3,14`. */
@@ -148,14 +148,14 @@ export interface ListAnswer {
 export interface SetOperation {
   readonly kind: "operation";
   readonly operator: "union" | "intersection" | "difference";
-  readonly left: Answer;
-  readonly right: Answer;
+  readonly left: MathAnswer;
+  readonly right: MathAnswer;
 }
 
 /** `x = 3`, `1 < x <= 2`, `x \in [0, 1]`. */
 export interface Relation {
   readonly kind: "relation";
-  readonly sides: readonly Answer[];
+  readonly sides: readonly MathAnswer[];
   readonly operators: readonly RelationSign[];
 }
 
@@ -171,7 +171,7 @@ export const quantity = (expression: Expression): Quantity => ({
 /** What a name is said to be: of `x = 3` the name is `x`; of `2 + 3 = 5` it is "", as nothing is named. */
 interface Assignment {
   readonly name: string;
-  readonly value: Answer;
+  readonly value: MathAnswer;
 }
 
 /**
@@ -182,7 +182,7 @@ interface Assignment {
 export function assignmentOf({ sides, operators }: Relation): Assignment | null {
   const firstRough = operators.indexOf("≈", 1);
   const used = firstRough === -1 ? operators : operators.slice(0, firstRough);
-  const [first, last] = [sides[0], sides[used.length]] as [Answer, Answer];
+  const [first, last] = [sides[0], sides[used.length]] as [MathAnswer, MathAnswer];
   if (used[0] === "in" && used.length === 1) return named(first, last);
   if (!used.every((operator) => operator === "=" || operator === "≈")) return null;
   const forward = named(first, last);
@@ -191,13 +191,13 @@ export function assignmentOf({ sides, operators }: Relation): Assignment | null 
   return used.length === 1 ? named(last, first) : null;
 }
 
-const named = (side: Answer, value: Answer): Assignment | null => {
+const named = (side: MathAnswer, value: MathAnswer): Assignment | null => {
   const name = nameOfSide(side);
   return name === null ? null : { name, value };
 };
 
 /** Letters, functions of letters, what is asked for of them without a number (`a + b = 5`), and tuples of these. */
-function nameOfSide(side: Answer): string | null {
+function nameOfSide(side: MathAnswer): string | null {
   if (side.kind === "tuple") {
     const names = side.items.map(nameOfSide);
     return names.includes(null) ? null : `(${names.join(",")})`;
@@ -226,5 +226,5 @@ function nameOfExpression(expression: Expression): string | null {
 
 const SIGNS = { product: "", sum: "+", quotient: "/" } as const;
 
-const isConstant = (side: Answer): boolean =>
+const isConstant = (side: MathAnswer): boolean =>
   side.kind === "quantity" && !contains(side.expression, ({ kind }) => kind === "symbol");

@@ -1,8 +1,8 @@
 import { accept, type Cursor, createCursor, descend, isCommand, isMark, peek } from "./cursor.ts";
 import {
-  type Answer,
   contains,
   type Expression,
+  type MathAnswer,
   negative,
   product,
   quantity,
@@ -22,7 +22,7 @@ import { ADVERBS, isPointNames, PERCENT_WORDS, readUnit, SCALES, SEPARATOR_WORDS
  * Reads an answer in LaTeX or plain text. What cannot be read as mathematics, a malformed formula as well as a
  * name, is text. Never fails; the time is bounded by the length, whatever the text.
  */
-export function parseAnswer(text: string): Answer {
+export function parseAnswer(text: string): MathAnswer {
   const tokens = trim(tokenize(text));
   const labelled = parseChoice(tokens);
   if (labelled !== null) return labelled;
@@ -48,7 +48,7 @@ const isEmptyTalk = ({ kind, text }: Token): boolean =>
   kind === "word" ? ADVERBS.has(text.toLowerCase()) : text === "=" || text === "≈";
 
 /** `(B) 12`, `B. 12`, `B) 12`: the letter of a choice, and what it stands for. */
-function parseChoice(tokens: readonly Token[]): Answer | null {
+function parseChoice(tokens: readonly Token[]): MathAnswer | null {
   const start = isMark(tokens[0], "(") ? 1 : 0;
   const letter = tokens[start];
   const closer = tokens[start + 1]?.text ?? "";
@@ -59,7 +59,7 @@ function parseChoice(tokens: readonly Token[]): Answer | null {
   return { kind: "choice", letter: letter.text, content: parseWhole(rest) };
 }
 
-function parseWhole(tokens: readonly Token[]): Answer {
+function parseWhole(tokens: readonly Token[]): MathAnswer {
   const cursor = createCursor(tokens, parseSum);
   const answer = tokens.length === 0 ? null : parseList(cursor);
   if (answer === null || cursor.at !== tokens.length) return { kind: "text", text: joinTokens(tokens) };
@@ -81,9 +81,9 @@ function parseDecimalComma(tokens: readonly Token[]): Expression | null {
 }
 
 /** Parts with commas, semicolons, "or" or "and" between them, or one part alone. */
-export function parseList(cursor: Cursor): Answer | null {
+export function parseList(cursor: Cursor): MathAnswer | null {
   return descend(cursor, () => {
-    const items: Answer[] = [];
+    const items: MathAnswer[] = [];
     let joiner: "," | "or" | "and" = ",";
     do {
       const part = parsePart(cursor);
@@ -93,7 +93,7 @@ export function parseList(cursor: Cursor): Answer | null {
       if (separator === null) break;
       if (separator !== ",") joiner = separator;
     } while (cursor.at < cursor.tokens.length);
-    return items.length === 1 ? (items[0] as Answer) : { kind: "list", items, joiner };
+    return items.length === 1 ? (items[0] as MathAnswer) : { kind: "list", items, joiner };
   });
 }
 
@@ -110,10 +110,10 @@ function acceptSeparator(cursor: Cursor): "," | "or" | "and" | null {
 }
 
 /** One part of a list. With ± in it, it is two. */
-function parsePart(cursor: Cursor): Answer | null {
+function parsePart(cursor: Cursor): MathAnswer | null {
   if (--cursor.fuel < 0) return null;
   const { at, plusMinus, sawPlusMinus } = cursor;
-  const read = (sign: 1 | -1): Answer | null => {
+  const read = (sign: 1 | -1): MathAnswer | null => {
     cursor.at = at;
     cursor.plusMinus = sign;
     cursor.sawPlusMinus = false;
@@ -137,7 +137,10 @@ const SIGNS: ReadonlyMap<string, RelationSign> = new Map([
   ["in", "in"],
 ]);
 
-function parseRelation(cursor: Cursor, left: Answer | null = parseSide(cursor, parseList)): Answer | null {
+function parseRelation(
+  cursor: Cursor,
+  left: MathAnswer | null = parseSide(cursor, parseList),
+): MathAnswer | null {
   if (left === null) return null;
   const sides = [left];
   const operators: RelationSign[] = [];
@@ -155,7 +158,7 @@ function parseRelation(cursor: Cursor, left: Answer | null = parseSide(cursor, p
 }
 
 /** `Area = 5`, `m\angle ABC = 30`: what stands before the first sign is a name if words and brackets are all it is. */
-function parseNamed(cursor: Cursor, from: number): Answer | null {
+function parseNamed(cursor: Cursor, from: number): MathAnswer | null {
   const { tokens } = cursor;
   let to = from;
   while (to < tokens.length && NAME_PART.test(tokens[to]?.text ?? "")) to++;
@@ -173,7 +176,7 @@ function parseNamed(cursor: Cursor, from: number): Answer | null {
 const NAME_PART = /^(?:[\p{L}\d]+|[(){}_'])$/u;
 
 /** A name as part of a list: "Alice and Bob". */
-function parseWords(cursor: Cursor, from: number): Answer | null {
+function parseWords(cursor: Cursor, from: number): MathAnswer | null {
   const { tokens } = cursor;
   let to = from;
   while (tokens[to]?.kind === "word" && !SEPARATOR_WORDS.has(tokens[to]?.text.toLowerCase() ?? "")) to++;
@@ -189,7 +192,7 @@ const MAX_NAME_WORDS = 3;
  * One side of a relation: an expression with its unit, a set, a tuple, a matrix, or sets joined by `\cup`.
  * @param parseList reads what is in brackets
  */
-function parseSide(cursor: Cursor, parseList: (cursor: Cursor) => Answer | null): Answer | null {
+function parseSide(cursor: Cursor, parseList: (cursor: Cursor) => MathAnswer | null): MathAnswer | null {
   let side = parseTerm(cursor, parseList);
   while (side !== null) {
     const next = peek(cursor);
@@ -209,7 +212,7 @@ const SET_OPERATORS: ReadonlyMap<string, SetOperation["operator"]> = new Map([
   ["backslash", "difference"],
 ]);
 
-function parseTerm(cursor: Cursor, parseList: (cursor: Cursor) => Answer | null): Answer | null {
+function parseTerm(cursor: Cursor, parseList: (cursor: Cursor) => MathAnswer | null): MathAnswer | null {
   if (startsStructure(cursor)) return descend(cursor, () => parseStructure(cursor, parseList));
   if (isLoneWord(cursor)) return null;
   cursor.unit = "";

@@ -1,8 +1,8 @@
 import { accept, type Cursor, isCommand, isMark, peek } from "./cursor.ts";
-import { type Answer, constant, type Expression, negative, product, quantity } from "./expression.ts";
+import { constant, type Expression, type MathAnswer, negative, product, quantity } from "./expression.ts";
 
 /** Reads the parts that a comma, "or" or "and" stands between, up to what closes them. */
-type ParseList = (cursor: Cursor) => Answer | null;
+type ParseList = (cursor: Cursor) => MathAnswer | null;
 
 /** Whether a set, tuple, interval or matrix begins here, and no bracket within an expression. */
 export function startsStructure(cursor: Cursor): boolean {
@@ -16,7 +16,7 @@ export function startsStructure(cursor: Cursor): boolean {
 const STRUCTURE_COMMANDS: ReadonlySet<string> = new Set(["begin", "emptyset", "mathbbR", "langle"]);
 
 /** What `startsStructure` saw. */
-export function parseStructure(cursor: Cursor, parseList: ParseList): Answer | null {
+export function parseStructure(cursor: Cursor, parseList: ParseList): MathAnswer | null {
   const token = peek(cursor);
   if (isCommand(token, "begin")) {
     const rows = parseMatrix(cursor);
@@ -42,20 +42,20 @@ export function parseStructure(cursor: Cursor, parseList: ParseList): Answer | n
   return { kind: "tuple", items, open, close: cursor.tokens[bracket.close]?.text ?? "" };
 }
 
-const EMPTY: Answer = { kind: "set", items: [] };
+const EMPTY: MathAnswer = { kind: "set", items: [] };
 const INFINITY = constant("infinity");
-const REALS: Answer = {
+const REALS: MathAnswer = {
   kind: "tuple",
   items: [quantity(negative(INFINITY)), quantity(INFINITY)],
   open: "(",
   close: ")",
 };
 
-const isCondition = (inside: Answer): boolean =>
+const isCondition = (inside: MathAnswer): boolean =>
   inside.kind === "relation" || (inside.kind === "list" && inside.items.every(isCondition));
 
 /** Of `{x | x > 3}` it is `x > 3`, which is the same set. */
-function parseInside(cursor: Cursor, close: number, isSet: boolean, parseList: ParseList): Answer | null {
+function parseInside(cursor: Cursor, close: number, isSet: boolean, parseList: ParseList): MathAnswer | null {
   if (isSet && cursor.at === close) return EMPTY;
   if (isSet && peek(cursor)?.kind === "word") {
     let at = cursor.at + 1;
@@ -95,7 +95,7 @@ function acceptMatrixName(cursor: Cursor): boolean {
 
 const MATRIX_NAME = /^(?:[pbBvV]?|small)matrix$|^array$/;
 
-export const scaleMatrix = (by: Expression, rows: readonly (readonly Expression[])[]): Answer => ({
+export const scaleMatrix = (by: Expression, rows: readonly (readonly Expression[])[]): MathAnswer => ({
   kind: "matrix",
   rows: rows.map((row) => row.map((cell) => product(by, cell))),
 });

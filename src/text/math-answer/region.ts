@@ -1,14 +1,20 @@
 import { Decimal } from "decimal.js";
 import { createComplexArithmetic } from "./complex-arithmetic.ts";
 import { evaluate, spend, type Work } from "./evaluate.ts";
-import { type Answer, contains, type Expression, type Relation, type RelationSign } from "./expression.ts";
+import {
+  contains,
+  type Expression,
+  type MathAnswer,
+  type Relation,
+  type RelationSign,
+} from "./expression.ts";
 
 /**
  * The set of real numbers that an answer describes: an interval, a finite set, a union, an inequality in one
  * unknown, or several of these with "or" or "and" between them.
  * @returns null if it is none of these, or an end of it is no known number
  */
-export function regionOf(answer: Answer, work: Work): Region | null {
+export function regionOf(answer: MathAnswer, work: Work): Region | null {
   switch (answer.kind) {
     case "tuple":
       return intervalOf(answer, work);
@@ -48,13 +54,16 @@ export function regionOf(answer: Answer, work: Work): Region | null {
 /** Units of work for two intervals to be brought together. */
 const PAIR = 10;
 
-function intervalOf({ items, open, close }: Extract<Answer, { kind: "tuple" }>, work: Work): Region | null {
+function intervalOf(
+  { items, open, close }: Extract<MathAnswer, { kind: "tuple" }>,
+  work: Work,
+): Region | null {
   const [low, high] = items.map((item) => realValue(item, work));
   if (items.length !== 2 || !low || !high || low.gt(high) || !/^[([]$/.test(open)) return null;
   return uniteIntervals([interval(low, high, { lowClosed: open === "[", highClosed: close === "]" })]);
 }
 
-function pointsOf(items: readonly Answer[], work: Work): Region | null {
+function pointsOf(items: readonly MathAnswer[], work: Work): Region | null {
   const points: RealInterval[] = [];
   for (const item of items) {
     const at = realValue(item, work);
@@ -67,7 +76,7 @@ function pointsOf(items: readonly Answer[], work: Work): Region | null {
 function regionOfRelation({ sides, operators }: Relation, work: Work): Region | null {
   let region: Region = REAL_LINE;
   for (const [at, operator] of operators.entries()) {
-    const [left, right] = [sides[at], sides[at + 1]] as [Answer, Answer];
+    const [left, right] = [sides[at], sides[at + 1]] as [MathAnswer, MathAnswer];
     const solved = isUnknown(left)
       ? solutionsOf(operator, right, work)
       : isUnknown(right)
@@ -80,7 +89,7 @@ function regionOfRelation({ sides, operators }: Relation, work: Work): Region | 
 }
 
 /** What a relation, or each relation of a list, says something about; null if it is not one unknown alone. */
-export function unknownOf(answer: Answer): string | null {
+export function unknownOf(answer: MathAnswer): string | null {
   if (answer.kind === "list") {
     const [first, ...others] = answer.items.map(unknownOf);
     return first !== undefined && others.every((other) => other === first) ? first : null;
@@ -102,7 +111,7 @@ const MIRRORED: ReadonlyMap<RelationSign, RelationSign> = new Map([
 ]);
 
 /** The values of an unknown that stands to the left of the sign. */
-function solutionsOf(operator: RelationSign | undefined, right: Answer, work: Work): Region | null {
+function solutionsOf(operator: RelationSign | undefined, right: MathAnswer, work: Work): Region | null {
   if (operator === "in") return regionOf(right, work);
   const bound = realValue(right, work);
   if (bound === null || operator === undefined) return null;
@@ -115,13 +124,13 @@ function solutionsOf(operator: RelationSign | undefined, right: Answer, work: Wo
     : [interval(bound, INFINITY, { lowClosed: closed })];
 }
 
-const isUnknown = (side: Answer): boolean =>
+const isUnknown = (side: MathAnswer): boolean =>
   side.kind === "quantity" &&
   (side.expression.kind === "symbol" ||
     (side.expression.kind === "call" && side.expression.name.startsWith("apply ")));
 
 /** To 30 digits, or infinite; null if it is no real number. */
-function realValue(answer: Answer, work: Work): Decimal | null {
+function realValue(answer: MathAnswer, work: Work): Decimal | null {
   if (answer.kind !== "quantity") return null;
   const { expression } = answer;
   const infinite = infinityOf(expression);

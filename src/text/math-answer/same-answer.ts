@@ -1,5 +1,5 @@
 import { spend, type Work } from "./evaluate.ts";
-import { type Answer, assignmentOf, type ListAnswer, quantity, type SetAnswer } from "./expression.ts";
+import { assignmentOf, type ListAnswer, type MathAnswer, quantity, type SetAnswer } from "./expression.ts";
 import { REAL_LINE, regionOf, sameRegion, unknownOf } from "./region.ts";
 import { sameQuantity, sameRelation, sameValue } from "./same-quantity.ts";
 
@@ -7,7 +7,7 @@ import { sameQuantity, sameRelation, sameValue } from "./same-quantity.ts";
  * Whether two answers say the same; `mathEquivalent` has the rules.
  * @param work what is left to spend; with nothing left, what is not yet decided is not the same
  */
-export function sameAnswer(a: Answer, b: Answer, work: Work): boolean {
+export function sameAnswer(a: MathAnswer, b: MathAnswer, work: Work): boolean {
   const same: Same = (x, y) => sameAnswer(x, y, work);
   if (!spend(work, COMPARISON)) return false;
   if (a.kind === "text" || b.kind === "text") return sameWords(a, b, work);
@@ -38,7 +38,7 @@ export function sameAnswer(a: Answer, b: Answer, work: Work): boolean {
 /** Units of work for what comes before any number is worked out. */
 const COMPARISON = 5;
 
-function sameWords(a: Answer, b: Answer, work: Work): boolean {
+function sameWords(a: MathAnswer, b: MathAnswer, work: Work): boolean {
   if (a.kind === "text" && b.kind === "text") return sameText(a.text, b.text);
   const [said, other] = a.kind === "text" ? [a, b] : [b, a];
   const region =
@@ -48,20 +48,20 @@ function sameWords(a: Answer, b: Answer, work: Work): boolean {
 }
 
 /** By the letter where both have one, else by what the letter stands for. */
-function sameChoice(a: Answer, b: Answer, same: Same): boolean {
+function sameChoice(a: MathAnswer, b: MathAnswer, same: Same): boolean {
   const [letterA, letterB] = [letterOf(a), letterOf(b)];
   if (letterA !== null && letterB !== null) return letterA === letterB;
   return same(a.kind === "choice" ? a.content : a, b.kind === "choice" ? b.content : b);
 }
 
-function letterOf(answer: Answer): string | null {
+function letterOf(answer: MathAnswer): string | null {
   if (answer.kind === "choice") return answer.letter;
   const isLetter = answer.kind === "quantity" && answer.expression.kind === "symbol" && answer.unit === "";
   const name = isLetter && answer.expression.kind === "symbol" ? answer.expression.name : "";
   return name.length === 1 ? name.toUpperCase() : null;
 }
 
-function sameRelations(a: Answer, b: Answer, work: Work, same: Same): boolean {
+function sameRelations(a: MathAnswer, b: MathAnswer, work: Work, same: Same): boolean {
   const [nameA, nameB] = [a, b].map((each) => (each.kind === "relation" ? assignmentOf(each) : null));
   if (a.kind === "relation" && b.kind === "relation") {
     if (nameA && nameB && nameA.name === nameB.name && same(nameA.value, nameB.value)) return true;
@@ -73,7 +73,7 @@ function sameRelations(a: Answer, b: Answer, work: Work, same: Same): boolean {
 }
 
 /** As sets of real numbers: inequalities, intervals, and what unions and differences make of them. */
-function sameAsRegions(a: Answer, b: Answer, work: Work): boolean {
+function sameAsRegions(a: MathAnswer, b: MathAnswer, work: Work): boolean {
   const [unknownA, unknownB] = [unknownOf(a), unknownOf(b)];
   if (unknownA !== null && unknownB !== null && unknownA !== unknownB) return false;
   const [regionA, regionB] = [regionOf(a, work), regionOf(b, work)];
@@ -81,34 +81,34 @@ function sameAsRegions(a: Answer, b: Answer, work: Work): boolean {
 }
 
 /** Unions whose ends are symbols, in any order. */
-function sameUnion(a: Answer, b: Answer, same: Same): boolean {
+function sameUnion(a: MathAnswer, b: MathAnswer, same: Same): boolean {
   const [partsA, partsB] = [unitedParts(a), unitedParts(b)];
   return partsA.length > 1 && partsB.length > 1 && sameUnordered(partsA, partsB, same);
 }
 
-const unitedParts = (answer: Answer): readonly Answer[] =>
+const unitedParts = (answer: MathAnswer): readonly MathAnswer[] =>
   answer.kind === "operation" && answer.operator === "union"
     ? [...unitedParts(answer.left), ...unitedParts(answer.right)]
     : [answer];
 
 /** `3,14` is 3 and 14, but next to a single number it is 3.14. */
-function sameWithDecimalComma(a: Answer, b: Answer, work: Work): boolean {
+function sameWithDecimalComma(a: MathAnswer, b: MathAnswer, work: Work): boolean {
   const [list, number] = a.kind === "list" ? [a, b] : [b, a];
   if (list.kind !== "list" || list.decimal === undefined || number.kind !== "quantity") return false;
   return sameQuantity(list.decimal, number, work);
 }
 
 /** Whether two items are the same. */
-type Same = (a: Answer, b: Answer) => boolean;
+type Same = (a: MathAnswer, b: MathAnswer) => boolean;
 
-type Tuple = Extract<Answer, { kind: "tuple" }>;
-type Matrix = Extract<Answer, { kind: "matrix" }>;
+type Tuple = Extract<MathAnswer, { kind: "tuple" }>;
+type Matrix = Extract<MathAnswer, { kind: "matrix" }>;
 
 /** What a set or list holds. */
 interface Contents {
-  readonly items: readonly Answer[];
+  readonly items: readonly MathAnswer[];
   /** As they are written, where they have different names: `x = 1, y = 2`. Then each value has its place. */
-  readonly named: readonly Answer[] | null;
+  readonly named: readonly MathAnswer[] | null;
 }
 
 /**
@@ -132,10 +132,10 @@ function contentsOf(collection: ListAnswer | SetAnswer): Contents {
   };
 }
 
-const isDomain = (item: Answer): boolean => item.kind === "relation" && item.operators.includes("in");
+const isDomain = (item: MathAnswer): boolean => item.kind === "relation" && item.operators.includes("in");
 
 /** Every item of one has its like in the other. */
-function sameUnordered(a: readonly Answer[], b: readonly Answer[], same: Same): boolean {
+function sameUnordered(a: readonly MathAnswer[], b: readonly MathAnswer[], same: Same): boolean {
   if (a.length > MAX_ITEMS || b.length > MAX_ITEMS) return false;
   return (
     a.every((item) => b.some((other) => same(item, other))) &&
@@ -146,11 +146,11 @@ function sameUnordered(a: readonly Answer[], b: readonly Answer[], same: Same): 
 /** All pairs of longer lists would take too long. */
 const MAX_ITEMS = 40;
 
-const sameOrdered = (a: readonly Answer[], b: readonly Answer[], same: Same): boolean =>
-  a.length === b.length && a.every((item, at) => same(item, b[at] as Answer));
+const sameOrdered = (a: readonly MathAnswer[], b: readonly MathAnswer[], same: Same): boolean =>
+  a.length === b.length && a.every((item, at) => same(item, b[at] as MathAnswer));
 
 /** Two of a set, a list, a tuple and a matrix; `1, 2` is both {1, 2} and (1, 2), which are not the same. */
-function sameCollection(a: Answer, b: Answer, same: Same): boolean {
+function sameCollection(a: MathAnswer, b: MathAnswer, same: Same): boolean {
   if (a.kind === "tuple") return sameAsTuple(a, b, same);
   if (b.kind === "tuple") return sameAsTuple(b, a, same);
   const [contentsA, contentsB] = [contents(a), contents(b)];
@@ -162,12 +162,12 @@ function sameCollection(a: Answer, b: Answer, same: Same): boolean {
 }
 
 /** Of a single answer, it is that answer: {5} is 5. */
-function contents(answer: Answer): Contents | null {
+function contents(answer: MathAnswer): Contents | null {
   if (answer.kind === "set" || answer.kind === "list") return contentsOf(answer);
   return answer.kind === "quantity" ? { items: [answer], named: null } : null;
 }
 
-function sameAsTuple(tuple: Tuple, other: Answer, same: Same): boolean {
+function sameAsTuple(tuple: Tuple, other: MathAnswer, same: Same): boolean {
   switch (other.kind) {
     case "tuple":
       // Of two numbers the brackets say whether the ends of an interval belong to it.
@@ -192,7 +192,7 @@ function sameAsVector(tuple: Tuple, { rows }: Matrix, same: Same): boolean {
   return (
     tuple.items.length === cells.length &&
     tuple.items.every(
-      (row, at) => row.kind === "tuple" && sameOrdered(row.items, cells[at] as Answer[], same),
+      (row, at) => row.kind === "tuple" && sameOrdered(row.items, cells[at] as MathAnswer[], same),
     )
   );
 }

@@ -1,10 +1,10 @@
 import { createComplexArithmetic, sizeOf } from "./complex-arithmetic.ts";
 import { evaluate, evaluateExactly, type Work } from "./evaluate.ts";
 import {
-  type Answer,
   contains,
   difference,
   type Expression,
+  type MathAnswer,
   product,
   type Quantity,
   quotient,
@@ -121,7 +121,7 @@ function orient({
 }
 
 /** The expression of a side that is a plain number or formula. */
-const expressionOf = (side: Answer): Expression | null =>
+const expressionOf = (side: MathAnswer): Expression | null =>
   side.kind === "quantity" && !side.percent ? side.expression : null;
 
 /** 0 where one of them vanishes, or the ratio is not real. */

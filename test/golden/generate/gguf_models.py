@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType as T
-from gguf import GGUFWriter, TokenType
+from gguf import GGUFWriter, RopeScalingType, TokenType
 from gguf.quants import dequantize, quantize
 from safetensors.torch import save_file
 from tokenizers import pre_tokenizers
-from transformers import (AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config,
+from transformers import (AutoModelForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config,
                           Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 GOLDEN = Path(__file__).parent.parent / "gguf"
@@ -45,6 +45,12 @@ CASES = {
         intermediate_size=64, tie_word_embeddings=False, attention_bias=True, rope_theta=5e4), [T.F16], []),
     "qwen2": (Qwen2ForCausalLM, Qwen2Config(**SIZES, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1,
         intermediate_size=64, tie_word_embeddings=True, rope_theta=1e6), [T.Q8_0, T.F16], []),
+    # norms stored as 1 + weight, four a block and two a head; seven blocks, of which the sixth sees more than the window; a rotation
+    # for each kind of block, of which one is stretched
+    "gemma3": (Gemma3ForCausalLM, Gemma3TextConfig(**SIZES, hidden_size=32, num_hidden_layers=7, num_attention_heads=2, num_key_value_heads=1,
+        head_dim=32, intermediate_size=32, sliding_window=16, query_pre_attn_scalar=32, tie_word_embeddings=True, rope_parameters={
+            "full_attention": {"rope_type": "linear", "rope_theta": 1e6, "factor": 8.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}), [T.Q8_0, T.Q5_0, T.F16], []),
     "gpt2": (GPT2LMHeadModel, GPT2Config(vocab_size=VOCABULARY, n_positions=128, n_embd=32, n_layer=1, n_head=2, bos_token_id=256,
         eos_token_id=257), [T.Q8_0, T.F16, T.F32], []),
 }
@@ -57,15 +63,18 @@ NAMES = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_he
     "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down", "transformer.wte": "token_embd", "transformer.wpe": "position_embd",
     "transformer.ln_f": "output_norm", "ln_1": "attn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output", "ln_2": "ffn_norm",
     "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down"}
+GEMMA3_NAMES = {"post_attention_layernorm": "post_attention_norm", "pre_feedforward_layernorm": "ffn_norm",
+    "post_feedforward_layernorm": "post_ffw_norm"}
 
 
-def gguf_name(name: str) -> str:
+def gguf_name(name: str, architecture: str) -> str:
+    names = NAMES | (GEMMA3_NAMES if architecture == "gemma3" else {})
     stem, suffix = name.rsplit(".", 1)
     for blocks in ("model.layers.", "transformer.h."):
         if stem.startswith(blocks):
             block, part = stem.removeprefix(blocks).split(".", 1)
-            return f"blk.{block}.{NAMES[part]}.{suffix}"
-    return f"{NAMES[stem]}.{suffix}"
+            return f"blk.{block}.{names[part]}.{suffix}"
+    return f"{names[stem]}.{suffix}"
 
 
 def random_k_blocks(rng: np.random.Generator, shape: tuple[int, ...], kind: T) -> np.ndarray:
@@ -120,7 +129,13 @@ def write_config(writer: GGUFWriter, config) -> None:
     writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    rope = config.rope_parameters.get("full_attention", config.rope_parameters)
+    writer.add_rope_freq_base(rope["rope_theta"])
+    if config.model_type == "gemma3_text":
+        # neither the pattern of the windows nor the base of the blocks that have one: llama.cpp knows them
+        writer.add_sliding_window(config.sliding_window)
+        writer.add_rope_scaling_type(RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(rope["factor"])
     head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     writer.add_rope_dimension_count(head_size)
     writer.add_key_length(head_size)
@@ -168,7 +183,7 @@ def make(name: str) -> None:
     rng = np.random.default_rng(SEED)
     torch.manual_seed(SEED)
     model = model_class(config).eval()
-    architecture = config.model_type
+    architecture = config.model_type.removesuffix("_text")
     path = GOLDEN / f"{name}.gguf"
     writer = GGUFWriter(path, architecture)
     write_config(writer, config)
@@ -189,7 +204,7 @@ def make(name: str) -> None:
             kind = fitting[matrices % len(fitting)]
             matrices += 1
             packed = pack(rng, shape, kind)
-        writer.add_tensor(gguf_name(hf_name), packed, raw_dtype=kind)
+        writer.add_tensor(gguf_name(hf_name, architecture), packed, raw_dtype=kind)
         weight = dequantize(packed, kind).reshape(shape)
         if architecture == "llama" and "q_proj" in hf_name:
             weight = from_llama_cpp(weight, config.num_attention_heads)
@@ -197,6 +212,8 @@ def make(name: str) -> None:
             weight = from_llama_cpp(weight, config.num_key_value_heads)
         if conv1d:
             weight = weight.T
+        if architecture == "gemma3" and parameter.ndim == 1:
+            weight = weight - 1
         weights[hf_name] = torch.from_numpy(np.ascontiguousarray(weight))
         parameter.data.copy_(weights[hf_name])
     writer.write_header_to_file()

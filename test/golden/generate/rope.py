@@ -22,6 +22,7 @@ CASES = {
     "linear, old spelling": ("llama", {"rope_theta": 100000.0, "rope_scaling": {"type": "linear", "factor": 2.5}}),
     "linear": ("llama", {"rope_parameters": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0}}),
     "rope_scaling wins": ("llama", {"rope_scaling": {"rope_type": "linear", "factor": 3.0}, "rope_parameters": {"rope_type": "linear", "factor": 8.0, "rope_theta": 777.0}}),
+    "dynamic": ("llama", {"rope_theta": 500000.0, "rope_scaling": {"type": "dynamic", "factor": 2.0}}),
     "llama3": ("llama", {"rope_theta": 500000.0, "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}}),
     "llama3, original context beside it": ("llama", {"original_max_position_embeddings": 4096, "rope_scaling": {"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}}),
     "yarn": ("llama", {"rope_theta": 1000000.0, "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}}),

@@ -65,7 +65,7 @@ describe.each(["js", "ts"] as const)("analyzeCell, %s", (kind) => {
   it.each([
     ["const = 1", "SyntaxError", 1],
     ["const a = 1;\nconst b = ;", "SyntaxError", 2],
-    ["export const a = 1;", "take `export` out", 1],
+    ["export const a = 1;", "remove `export`", 1],
     ["let a = 1;\nother = a;", "other is not defined in this cell", 2],
     ["const display = 1;", "display is a name of the notebook", null],
   ])("refuses %s", async (source, message, line) => {

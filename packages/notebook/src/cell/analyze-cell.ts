@@ -157,7 +157,7 @@ function checkExports(nodes: readonly Node[], source: string): CellProblem | nul
   const node = nodes.find(({ type }) => type.startsWith("Export"));
   if (node === undefined) return null;
   return {
-    message: "A cell exports its top-level names by itself: take `export` out.",
+    message: "A cell exports its top-level names by itself: remove `export`.",
     ...placeOf(source, node.start),
   };
 }

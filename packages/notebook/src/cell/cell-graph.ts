@@ -69,7 +69,7 @@ function checkDuplicates(
 }
 
 const describeCircle = (ids: readonly number[]): CellProblem => ({
-  message: `Cells ${ids.join(" → ")} → ${ids[0]} need each other's values, so none can run first. Move what they share into a cell of its own.`,
+  message: `Cells ${ids.join(" → ")} → ${ids[0]} depend on each other, so none can run first. Move what they share into another cell.`,
   line: null,
   column: null,
 });

@@ -95,7 +95,7 @@ function expressionEnd(text: string, from: number): number | CellProblem {
     if (!(error instanceof SyntaxError)) throw error;
     return problem(`SyntaxError in \${…}: ${error.message.replace(/ \(\d+:\d+\)$/, "")}`);
   }
-  return problem("SyntaxError: there is no closing brace behind the expression.");
+  return problem("SyntaxError: there is no closing brace after the expression.");
 }
 
 const escapeLiteral = (text: string): string => text.replace(/[\\`]|\$(?=\{)/g, "\\$&");

@@ -19,7 +19,7 @@ interface WithArguments {
 }
 
 interface EditOptions extends ServingOptions, WithArguments {
-  /** Begin a notebook where there is no file. */
+  /** Begin a notebook if there is no file. */
   readonly isNew: boolean;
   /** Let an agent in, at /mcp. */
   readonly hasAgent: boolean;
@@ -154,7 +154,7 @@ export async function exportPage(
     stdout.write(`${target}\n`);
     if (stale.length > 0)
       stderr.write(
-        `Results of cell ${stale.join(", ")} are missing or of older code; --run makes them anew.\n`,
+        `Results of cell ${stale.join(", ")} are missing or come from older code; add --run to run it first.\n`,
       );
   }
   return ok;

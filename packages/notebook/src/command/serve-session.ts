@@ -5,7 +5,7 @@ import { type Environment, SepError } from "semantic-entropy-probes/files";
 import type { GatedServer } from "../server/listen.ts";
 import type { AgentHandler } from "../server/routes.ts";
 import { serveNotebook } from "../server/serve-notebook.ts";
-import type { Session } from "../session/session-contract.ts";
+import type { NotebookSession } from "../session/session-contract.ts";
 import { storageFolderOf, writeStored } from "../storage-folder.ts";
 
 /** How a notebook is served, as the command line says it. */
@@ -26,7 +26,7 @@ const USUAL_PORT = 4802;
  * @param agent answers at /mcp; null when that was not asked for
  */
 export async function serveSession(
-  session: Session,
+  session: NotebookSession,
   { mode, isRunning, agent }: { mode: "edit" | "app"; isRunning: boolean; agent: AgentHandler | null },
   { host, port: wantedPort, hasToken, letsAnyoneIn, opensBrowser }: ServingOptions,
   terminal: Terminal,
@@ -52,7 +52,10 @@ export async function serveSession(
     );
   }
   data.write(
-    paint("gray", `${isRunning ? "All cells run now." : "Nothing runs until you run it."} Ctrl-C ends.\n`),
+    paint(
+      "gray",
+      `${isRunning ? "All cells run now." : "Nothing runs until you run it."} Press Ctrl-C to end.\n`,
+    ),
   );
   await using _launch = opensBrowser ? await launchBrowser(server, session, terminal) : null;
   await new Promise<void>((resolve) => {
@@ -69,7 +72,7 @@ function retryAnywhere(error: unknown, open: (port: number) => Promise<GatedServ
 /** Opens the browser, if there is a screen. If that fails, the printed address still works. */
 async function launchBrowser(
   { address, port, token, entered }: GatedServer,
-  { document }: Session,
+  { document }: NotebookSession,
   { openBrowser, stderr }: Terminal,
 ): Promise<AsyncDisposable | null> {
   if (openBrowser === null) return null;
@@ -135,6 +138,6 @@ export interface Terminal {
   ): (style: "bold" | "cyan" | "gray" | "red" | "yellow", text: string) => string;
   /** 0:07, 2:05, 1:02:05 */
   formatDuration(durationMs: number): string;
-  /** null where there is no screen. */
+  /** null if there is no screen. */
   readonly openBrowser: ((address: string) => void) | null;
 }

@@ -137,7 +137,7 @@ describe("createEditHistory", () => {
       [2, "new"],
     ]);
     expect(restored.text).toContain('<script id="3" type="text/x-python" data-a="x>y">b</script>');
-    expect(() => history.edit(restored, { kind: "restore", id: 2 })).toThrow("cannot be brought back");
+    expect(() => history.edit(restored, { kind: "restore", id: 2 })).toThrow("cannot be restored");
   });
 });
 

@@ -53,7 +53,7 @@ function findRemoved(removed: ReadonlyMap<number, RemovedCell>, id: number): Not
   if (found !== undefined) return { kind: "restore", removed: found };
   throw new SepError(
     "no-such-cell",
-    `Cell ${id} cannot be brought back: it was not deleted here, or too many were deleted since. Take it from your version control.`,
+    `Cell ${id} cannot be restored: it was not deleted in this session, or too many cells were deleted since. Restore it from version control.`,
   );
 }
 

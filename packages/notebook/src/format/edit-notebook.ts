@@ -85,7 +85,7 @@ export function findCell({ cells }: Pick<NotebookFile, "cells">, id: number): No
   if (cell !== undefined) return cell;
   throw new SepError(
     "no-such-cell",
-    `There is no cell ${id}, expected one of ${cells.map((each) => each.id).join(", ") || "none: the notebook is empty"}. List the cells again.`,
+    `There is no cell ${id}, expected one of ${cells.map((each) => each.id).join(", ") || "none, since the notebook is empty"}. List the cells again.`,
   );
 }
 

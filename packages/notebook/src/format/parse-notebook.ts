@@ -20,7 +20,7 @@ export function parseNotebook(text: string, path = "The file"): NotebookFile {
   if (open === undefined) {
     throw new SepError(
       "bad-notebook",
-      `${path} has no <notebook> element, expected an Observable Notebook 2 HTML file. \`sep edit --new FILE\` begins one.`,
+      `${path} has no <notebook> element, expected an Observable Notebook 2 HTML file. \`sep edit --new FILE\` creates one.`,
     );
   }
   const close = tags.find(({ name, isEnd, start }) => name === "notebook" && isEnd && start > open.start);
@@ -50,7 +50,7 @@ function readCells(text: string, tags: readonly Tag[], path: string): NotebookCe
     if (close === undefined || close.name !== "script") {
       throw new SepError(
         "bad-notebook",
-        `${path}: the cell on line ${lineOf(text, open.start)} has no </script>. Close it, or take the line out.`,
+        `${path}: the cell on line ${lineOf(text, open.start)} has no </script>. Close it, or remove the line.`,
       );
     }
     let id = Math.floor(Number(open.attributes.get("id")));

@@ -4,7 +4,7 @@ import { parseHTML } from "linkedom";
 /** Arguments of a notebook: `--k 20 --quick --name=x file` as `{ k: 20, quick: true, name: "x", _: ["file"] }`. */
 type NotebookArguments = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
-/** Reads what stands behind `--` on the command line. What looks like a number is one. */
+/** Reads the arguments after `--` on the command line. What looks like a number is one. */
 export function parseArguments(words: readonly string[]): NotebookArguments {
   const values: Record<string, string | number | boolean | string[]> = {};
   const rest: string[] = [];

@@ -8,7 +8,7 @@ interface CellLedger {
   /** All cells, each after those that it reads. */
   order(): readonly ScheduledCell[];
   has(id: number): boolean;
-  stateOf(id: number): CellState;
+  stateOf(id: number): LedgerState;
   /** Records a cell's status and reports it. */
   report(id: number, status: CellStatus, more?: Omit<StatusChange, "status">): void;
   /** Takes over what a run gave. */
@@ -27,9 +27,9 @@ interface CellLedger {
 
 export function createCellLedger(host: Pick<SchedulerHost, "report">): CellLedger {
   let order: readonly ScheduledCell[] = [];
-  const states = new Map<number, CellState>();
+  const states = new Map<number, LedgerState>();
   const values = new Map<string, unknown>();
-  const stateOf = (id: number): CellState => states.get(id) as CellState;
+  const stateOf = (id: number): LedgerState => states.get(id) as LedgerState;
 
   const ledger: CellLedger = {
     values,
@@ -51,7 +51,7 @@ export function createCellLedger(host: Pick<SchedulerHost, "report">): CellLedge
     forgetValues(id) {
       const state = stateOf(id);
       state.valuesVersion = null;
-      state.controller?.abort(new Error("The cell's values are not used any more."));
+      state.controller?.abort(new Error("The cell's values are no longer used."));
       for (const name of state.cell.defines) values.delete(name);
     },
     missingFrom(cells) {
@@ -86,7 +86,7 @@ export function createCellLedger(host: Pick<SchedulerHost, "report">): CellLedge
 }
 
 /** What the scheduler remembers of a cell. */
-export interface CellState {
+interface LedgerState {
   cell: ScheduledCell;
   status: CellStatus;
   /** Of the last run; aborted when its values are not used any more. */
@@ -97,9 +97,9 @@ export interface CellState {
   valuesVersion: string | null;
 }
 
-type StateOf = (id: number) => CellState;
+type StateOf = (id: number) => LedgerState;
 
-const freshState = (cell: ScheduledCell): CellState => ({
+const freshState = (cell: ScheduledCell): LedgerState => ({
   cell,
   status: "idle",
   controller: null,

@@ -36,7 +36,7 @@ export function collectOutputs(send: (from: number, outputs: readonly Output[]) 
           : {
               kind: "log",
               level: "warn",
-              text: `What the cell shows after its first ${MAX_OUTPUTS} outputs is left out.`,
+              text: `Only the first ${MAX_OUTPUTS} outputs of the cell are shown.`,
             },
       );
       timer ??= setTimeout(flush, BATCH_MS);

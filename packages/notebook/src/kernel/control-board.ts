@@ -90,7 +90,7 @@ export function createControlBoard(
       const entry = entries.get(key);
       if (entry === undefined) {
         throw new RangeError(
-          `There is no input ${key}, expected one of ${[...entries.keys()].join(", ") || "none: no cell with inputs ran yet"}.`,
+          `There is no input ${key}, expected one of ${[...entries.keys()].join(", ") || "none, since no cell with inputs has run yet"}.`,
         );
       }
       const { control, names } = entry;

@@ -1,3 +1,4 @@
+import { settingsSchema } from "semantic-entropy-probes";
 import { describe, expect, it } from "vitest";
 import { checkValue, ui } from "./controls.ts";
 
@@ -32,5 +33,39 @@ it("a table gives the rows that are chosen, a file its bytes", () => {
   expect(ui.file().read({ name: "n", base64: "aGk=" })).toEqual({
     name: "n",
     bytes: new Uint8Array([104, 105]),
+  });
+});
+
+describe("the input of a setting", () => {
+  const { temperature, topP, equivalence, nested, nliModel, seed } = settingsSchema().properties as Record<
+    string,
+    Parameters<typeof ui.setting>[0]
+  >;
+
+  it("is what the schema says", () => {
+    expect(ui.setting(equivalence!)).toMatchObject({
+      initial: "auto",
+      spec: { type: "select", options: ["auto", "math", "exact", "nli", "cosine", "judge", "hybrid"] },
+    });
+    expect(ui.setting(topP!)).toMatchObject({
+      spec: { type: "slider", label: "Nucleus sampling; 1 is off", min: 0.01, max: 1, step: 0.01 },
+    });
+    expect(ui.setting(seed!)).toMatchObject({ initial: 42, spec: { type: "number", min: 0, step: 1 } });
+    expect(ui.setting(nested!)).toMatchObject({ initial: false, spec: { type: "checkbox" } });
+    expect(ui.setting(nliModel!)).toMatchObject({ initial: "", spec: { type: "text" } });
+  });
+
+  it("may be narrower, and no wider", () => {
+    const narrow = { label: "T", min: 0.2, max: 1.5, step: 0.05, value: 0.7 };
+    expect(ui.setting(temperature!, narrow)).toMatchObject({
+      initial: 0.7,
+      spec: { type: "slider", label: "T", min: 0.2, max: 1.5, step: 0.05 },
+    });
+    expect(() => ui.setting(temperature!, { label: "T", min: -1, max: 1 })).toThrow(
+      'The input "T" got -1, expected at least 0 by the setting\'s schema.',
+    );
+    expect(() => ui.setting(equivalence!, { options: ["auto", "none"] })).toThrow(
+      'got "none", expected auto, math',
+    );
   });
 });

@@ -26,8 +26,47 @@ interface NumberOptions {
   readonly label?: string;
 }
 
+/** The parts of a setting's JSON schema that determine its input; they are in `settingsSchema().properties`. */
+interface SettingSchema {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly anyOf?: readonly SettingSchema[];
+  readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly default?: unknown;
+  readonly description?: string;
+  /** A description of the default. */
+  readonly fallback?: string;
+}
+
+/** Options of a setting's input, which may narrow what the schema allows. */
+interface SettingOptions extends NumberOptions {
+  /** Some of the values that the schema allows. */
+  readonly options?: readonly string[];
+  readonly value?: number | string | boolean;
+}
+
 /** The inputs that notebooks can use, as `ui.…`. */
 export const ui = {
+  /**
+   * The input of a study's setting: its type, range, words, default and label are the schema's where the notebook names no other.
+   * @throws RangeError for a range, words or a value beyond what the schema admits
+   */
+  setting(schema: SettingSchema, { label = labelOf(schema), ...given }: SettingOptions = {}): Control {
+    const { type, enum: words, default: initial } = schema;
+    const value = given.value ?? initial;
+    if (words !== undefined) {
+      const { options = words } = given;
+      for (const option of options)
+        if (!words.includes(option)) throw beyond(label, option, words.join(", "));
+      return ui.select({ label, options, ...(value === undefined ? {} : { value: String(value) }) });
+    }
+    if (type === "boolean") return ui.checkbox({ label, value: value === true });
+    if (type === "number" || type === "integer") return makeNumber(schema, label, { ...given, value });
+    return ui.text({ label, placeholder: schema.fallback ?? "", value: String(value ?? "") });
+  },
   /** A number between two bounds. */
   slider({
     min = 0,
@@ -134,6 +173,36 @@ export const ui = {
     );
   },
 };
+
+/** A setting's description without its full stop. */
+const labelOf = ({ description = "" }: SettingSchema): string => description.replace(/\.$/, "");
+
+/** A slider if both ends are known, otherwise a number field. */
+function makeNumber(
+  { type, minimum, exclusiveMinimum, maximum, exclusiveMaximum }: SettingSchema,
+  label: string,
+  given: NumberOptions & { readonly value: unknown },
+): Control {
+  const least = minimum ?? exclusiveMinimum ?? -Infinity;
+  const most = maximum ?? exclusiveMaximum ?? Infinity;
+  const { step = type === "integer" ? 1 : 0.01 } = given;
+  const min = given.min ?? (minimum === undefined ? least + step : least);
+  const max = given.max ?? (maximum === undefined ? most - step : most);
+  // the bounds of exact integers are not meant for a slider
+  const isBounded = given.max !== undefined || (Number.isFinite(max) && max < Number.MAX_SAFE_INTEGER);
+  if (min < least) throw beyond(label, min, `at least ${least}`);
+  if (max > most) throw beyond(label, max, `at most ${most}`);
+  const value = typeof given.value === "number" ? given.value : Math.max(min, 0);
+  const bounds = { label, min, max, step };
+  return Number.isFinite(min) && isBounded
+    ? ui.slider({ ...bounds, value })
+    : ui.number({ ...bounds, value });
+}
+
+const beyond = (label: string, got: string | number, expected: string): RangeError =>
+  new RangeError(
+    `The input "${label}" got ${JSON.stringify(got)}, expected ${expected} by the setting's schema.`,
+  );
 
 /**
  * Makes a value fit its input, or says what would fit.

@@ -32,7 +32,7 @@ async function bundleLocal(specifier: string, notebook: string, bundleFolder: st
   const entry = specifier.startsWith("file:")
     ? fileURLToPath(specifier)
     : resolve(dirname(notebook), specifier);
-  if (!existsSync(entry)) throw new Error(`${specifier} is not there: there is no file ${entry}.`);
+  if (!existsSync(entry)) throw new Error(`${specifier} cannot be imported: there is no file ${entry}.`);
   const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,
@@ -59,7 +59,7 @@ function explain(error: unknown, specifier: string, path: string): unknown {
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
   return new Error(
-    `There is no package "${name}" in reach of ${dirname(path)}. Install it there: \`npm install ${name}\`.`,
+    `There is no package "${name}" that ${dirname(path)} can import. Install it there: \`npm install ${name}\`.`,
     { cause: error },
   );
 }

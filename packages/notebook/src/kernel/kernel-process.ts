@@ -21,7 +21,7 @@ process.on("disconnect", () => process.exit(0));
 process.on("SIGINT", () => undefined);
 for (const name of ["unhandledRejection", "uncaughtException"] as const) {
   process.on(name, (error: unknown) =>
-    console.error("A cell's work failed after the cell had ended:", error),
+    console.error("Work that a cell had started failed after the cell had ended:", error),
   );
 }
 

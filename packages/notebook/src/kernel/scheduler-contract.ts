@@ -57,7 +57,7 @@ export interface Scheduler {
 }
 
 /**
- * Where a cell stands.
+ * The state of a cell.
  * - idle: never ran
  * - queued, running: soon, now
  * - done: its results are those of the code and inputs that are there

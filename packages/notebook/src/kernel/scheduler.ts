@@ -177,7 +177,7 @@ export function createScheduler(host: SchedulerHost, options: SchedulerOptions =
     } catch (error) {
       if (!isCurrent()) return;
       running.delete(id);
-      run.controller.abort(new Error("The cell did not come to its end."));
+      run.controller.abort(new Error("The cell did not finish."));
       if (error instanceof CellStopped) stopped(id, cell, error);
       else fail(id, error, host.now() - run.startMs);
     } finally {

@@ -19,7 +19,7 @@ export function showValue(value: unknown): Output {
     if (markup.length > MAX_MARKUP) {
       return {
         kind: "text",
-        text: `Markup of ${markup.length} characters is too large to show; at most ${MAX_MARKUP} are.`,
+        text: `Markup of ${markup.length} characters is too large to show; the limit is ${MAX_MARKUP}.`,
         isCut: true,
       };
     }

@@ -16,7 +16,7 @@ interface EventLike {
   readonly warning?: { readonly message?: unknown };
 }
 
-export interface TrackOptions {
+interface TrackOptions {
   readonly label?: string;
   /** How many items there will be, where that is not known from the list or from the events. */
   readonly total?: number;

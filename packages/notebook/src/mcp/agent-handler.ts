@@ -3,7 +3,7 @@ import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod/v4";
 import { type AgentHandler, CONTROL_VALUE_SCHEMA } from "../server/routes.ts";
 import type { WantedEdit } from "../session/notebook-document.ts";
-import type { Session } from "../session/session-contract.ts";
+import type { NotebookSession } from "../session/session-contract.ts";
 import { registerReadTools } from "./read-tools.ts";
 import { answerTool, settleFor, sourceOf, summarizeCell } from "./tool-answer.ts";
 
@@ -11,7 +11,7 @@ import { answerTool, settleFor, sourceOf, summarizeCell } from "./tool-answer.ts
  * Lets an agent read, edit and run an open notebook over the Model Context Protocol. What it does shows in every
  * open page at once, and what others changed meanwhile is never overwritten.
  */
-export function createAgentHandler(session: Session): AgentHandler {
+export function createAgentHandler(session: NotebookSession): AgentHandler {
   const handler = createMcpHandler(() => {
     const server = new McpServer({ name: "sep-notebook", version: VERSION }, { instructions: INSTRUCTIONS });
     registerReadTools(server, session);
@@ -32,7 +32,7 @@ const run = z.boolean().default(true).describe("Run the changed cells and what d
 const WRITES = { destructiveHint: true, openWorldHint: false };
 
 /** Tools that change the file. */
-function registerEditTools(server: McpServer, session: Session): void {
+function registerEditTools(server: McpServer, session: NotebookSession): void {
   const apply = (edits: readonly WantedEdit[], runs: boolean) =>
     answerTool(async () => {
       const changed = await session.edit(edits, { run: runs, origin: "agent" });
@@ -61,9 +61,12 @@ function registerEditTools(server: McpServer, session: Session): void {
   server.registerTool(
     "add_cell",
     {
-      description: "Adds a cell behind another one.",
+      description: "Adds a cell after another one.",
       inputSchema: z.object({
-        after: id.nullable().default(null).describe("Number of the cell to stand behind; null puts it first"),
+        after: id
+          .nullable()
+          .default(null)
+          .describe("Number of the cell to insert it after; null puts it first"),
         kind: z.enum(["ts", "js", "markdown", "html"]).default("ts"),
         source: z.string(),
         run,
@@ -85,11 +88,11 @@ const waitMs = z
   .min(0)
   .max(120_000)
   .default(10_000)
-  .describe("How long to wait for the end; the work goes on in any case");
+  .describe("How long to wait for the result; the work continues in any case");
 const RUNS = { destructiveHint: false, openWorldHint: true };
 
 /** Tools that run cells. */
-function registerRunTools(server: McpServer, session: Session): void {
+function registerRunTools(server: McpServer, session: NotebookSession): void {
   const afterwards = async (wait: number): Promise<Record<string, unknown>> => {
     const isSettled = await settleFor(session, wait);
     return {
@@ -142,7 +145,7 @@ function registerRunTools(server: McpServer, session: Session): void {
     "interrupt",
     {
       description:
-        "Stops what runs. A kernel that does not react is killed and started again; then all values are gone.",
+        "Stops running cells. A kernel that does not react is killed and restarted, and all values are lost.",
       inputSchema: z.object({}),
       annotations: RUNS,
     },

@@ -1,13 +1,13 @@
 import type { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod/v4";
-import type { Session } from "../session/session-contract.ts";
+import type { NotebookSession } from "../session/session-contract.ts";
 import { answerTool, describeOutputs, sourceOf, summarizeCell } from "./tool-answer.ts";
 
 const READ_ONLY = { readOnlyHint: true, openWorldHint: false };
 const id = z.number().int().positive().describe("Number of the cell");
 
 /** Tools that only look. */
-export function registerReadTools(server: McpServer, session: Session): void {
+export function registerReadTools(server: McpServer, session: NotebookSession): void {
   server.registerTool(
     "list_cells",
     {
@@ -80,7 +80,7 @@ export function registerReadTools(server: McpServer, session: Session): void {
       description:
         "What cells show, as text: tables as columns, charts by their labels, inputs with their keys.",
       inputSchema: z.object({
-        ids: z.array(id).optional().describe("All cells when not given"),
+        ids: z.array(id).optional().describe("All cells if not given"),
         maxChars: z.number().int().min(1).max(100_000).default(4_000),
       }),
       annotations: READ_ONLY,

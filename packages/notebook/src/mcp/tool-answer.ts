@@ -1,7 +1,7 @@
 import { SepError } from "semantic-entropy-probes/files";
 import { findCell } from "../format/edit-notebook.ts";
 import { outputText } from "../script/output-text.ts";
-import type { Session } from "../session/session-contract.ts";
+import type { NotebookSession } from "../session/session-contract.ts";
 import type { CellSource, Output } from "../wire.ts";
 
 /** What a tool gives back. */
@@ -29,10 +29,10 @@ export async function answerTool(
 }
 
 /**
- * Waits until nothing runs, for a limited time: long work goes on after the tool has answered.
+ * Waits until nothing runs, for a limited time: long work continues after the tool has answered.
  * @returns whether nothing runs any more
  */
-export async function settleFor(session: Session, waitMs: number = WAIT_MS): Promise<boolean> {
+export async function settleFor(session: NotebookSession, waitMs: number = WAIT_MS): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(resolve, waitMs, false);
@@ -47,7 +47,7 @@ const WAIT_MS = 10_000;
 
 /** A short description of a cell, for lists. */
 export function summarizeCell(
-  session: Session,
+  session: NotebookSession,
   { id, kind, revision, disabled, defines, upstream, source, problem }: CellSource,
 ): Record<string, unknown> {
   const { status, message, error, durationMs } = session.stateOf(id);
@@ -83,7 +83,7 @@ export function describeOutputs(outputs: readonly Output[], maxChars: number): R
 }
 
 /** @throws SepError `no-such-cell` */
-export function sourceOf(session: Session, id: number): CellSource {
+export function sourceOf(session: NotebookSession, id: number): CellSource {
   findCell(session.document.notebook.file, id);
   return session.cells().find((cell) => cell.id === id) as CellSource;
 }

@@ -68,7 +68,7 @@ export function drawCellMenu({ kind }: CellSource, act: (action: MenuAction) => 
         ),
     button(
       "disable",
-      "Leave out of runs, or put back (x)",
+      "Exclude from runs, or include again (x)",
       "M3.5 3.5l9 9M8 1.8a6.2 6.2 0 110 12.4A6.2 6.2 0 018 1.8z",
     ),
     button("delete", "Delete (d d)", "M3 4.5h10M6.5 4V2.8h3V4M4.2 4.5l.6 8.7h6.4l.6-8.7"),

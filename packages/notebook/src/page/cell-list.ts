@@ -138,7 +138,7 @@ function drawEmpty(host: CellListHost): HTMLElement {
     element(
       "p",
       {},
-      "An empty notebook. Cells of code read each other's names, and run again when those change.",
+      "An empty notebook. Code cells read each other's names, and run again when these change.",
     ),
     element(
       "button",

@@ -14,12 +14,12 @@ function wordOf(status: CellState["status"], durationMs: number | null): string 
 }
 
 const MEANINGS: Readonly<Record<CellState["status"], string>> = {
-  idle: "Did not run yet",
+  idle: "Has not run yet",
   queued: "Runs soon",
   running: "Runs now",
   done: "Up to date",
-  stale: "Its results are of older code or inputs",
-  waiting: "Waits until you start it",
+  stale: "Its results come from older code or inputs",
+  waiting: "Waits for you to run it",
   blocked: "Something that it reads has no value",
   disabled: "Left out",
   interrupted: "Was interrupted",
@@ -35,14 +35,7 @@ export function drawError(node: HTMLElement, shown: ShownError | null): void {
   node.replaceChildren(
     element("strong", {}, `${place}${shown.message}`),
     ...(hasStack
-      ? [
-          element(
-            "details",
-            {},
-            element("summary", {}, "Where it came from"),
-            element("pre", {}, shown.stack),
-          ),
-        ]
+      ? [element("details", {}, element("summary", {}, "Stack trace"), element("pre", {}, shown.stack))]
       : []),
   );
 }

@@ -22,7 +22,7 @@ import {
 import { tags } from "@lezer/highlight";
 import type { CellKind } from "../format/notebook-file.ts";
 
-/** What an editor does for the cell that it stands in. */
+/** What an editor does for the cell that it is in. */
 interface EditorActions {
   changed(text: string): void;
   /** Runs the cell; with `moves`, the focus moves to the next one. */

@@ -12,8 +12,8 @@ export function createGraphPanel(goTo: (id: number) => void): {
   const body = element("div", { class: "graph-body" });
   const node = element(
     "aside",
-    { class: "graph", "aria-label": "Which cell needs which", hidden: true },
-    element("h2", {}, "Which cell needs which"),
+    { class: "graph", "aria-label": "Dependency graph", hidden: true },
+    element("h2", {}, "Dependency graph"),
     body,
   );
   return {

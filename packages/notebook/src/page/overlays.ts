@@ -39,18 +39,18 @@ const LONG_MS = 8_000;
 const KEYS: readonly (readonly [string, string])[] = [
   ["Shift-Enter", "run the cell and go to the next one"],
   ["Ctrl-Enter", "run the cell and stay"],
-  ["Ctrl-S", "save what is typed, without running"],
+  ["Ctrl-S", "save without running"],
   ["Esc", "leave the editor; outside of it: stop what runs"],
-  ["↑ ↓  or  k j", "go through the cells"],
+  ["↑ ↓  or  k j", "move between cells"],
   ["Enter", "edit the cell"],
   ["a  b", "add a code cell above, below"],
   ["m", "add a text cell below"],
   ["Alt-↑  Alt-↓", "move the cell"],
   ["o", "hide or show its code"],
-  ["x", "leave it out of runs, or put it back"],
+  ["x", "exclude it from runs, or include it again"],
   ["d d", "delete it"],
-  ["r", "run what is stale"],
-  ["g", "show which cell needs which"],
+  ["r", "run stale cells"],
+  ["g", "show the dependency graph"],
   ["?", "this list"],
 ];
 

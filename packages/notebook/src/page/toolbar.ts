@@ -22,7 +22,7 @@ interface ToolbarFacts {
   readonly states: readonly { readonly id: number; readonly state: CellState }[];
 }
 
-/** The bar on top: what the notebook is, how it stands, and what can be done with all of it. */
+/** The bar on top: what the notebook is, its state, and what can be done with all of it. */
 export function createToolbar(actions: ToolbarActions): {
   readonly node: HTMLElement;
   show(facts: ToolbarFacts): void;
@@ -66,7 +66,10 @@ export function createToolbar(actions: ToolbarActions): {
       pill,
       element(
         "label",
-        { class: "switch", title: "Run what depends on a change at once; else only mark it as stale" },
+        {
+          class: "switch",
+          title: "Run cells that depend on a change at once; otherwise only mark them as stale",
+        },
         lazy,
         "Auto-run",
       ),
@@ -74,11 +77,11 @@ export function createToolbar(actions: ToolbarActions): {
       run,
       stop,
       small(
-        "Which cell needs which (g)",
+        "Dependency graph (g)",
         "M3.5 5a1.5 1.5 0 100-3 1.5 1.5 0 000 3zM3.5 14a1.5 1.5 0 100-3 1.5 1.5 0 000 3zM12.5 9.5a1.5 1.5 0 100-3 1.5 1.5 0 000 3zM5 3.8c3 .4 4 2 6 3.4M5 12.2c3-.4 4-2 6-3.4",
         actions.toggleGraph,
       ),
-      small("Start the kernel again", "M13 8a5 5 0 11-1.5-3.5M13 2v3h-3", actions.restart),
+      small("Restart the kernel", "M13 8a5 5 0 11-1.5-3.5M13 2v3h-3", actions.restart),
       small(
         "Keyboard (?)",
         "M6 6a2 2 0 113 1.7c-.7.4-1 .8-1 1.6M8 12h.01M8 1.8a6.2 6.2 0 110 12.4A6.2 6.2 0 018 1.8z",

@@ -59,7 +59,7 @@ export async function renderExport(
 <style>${await readPagePart("page.css")}${EXTRA_STYLE}</style>
 </head>
 <body class="app-mode">
-<noscript>Text and figures are drawn by the page's own script, and scripts are turned off here.</noscript>
+<noscript>Text and figures are drawn by the page's own script, but JavaScript is turned off.</noscript>
 <main>
 ${sections.filter((section) => section !== "").join("\n")}
 </main>

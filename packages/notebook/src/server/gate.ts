@@ -50,7 +50,7 @@ export function admitRequest({ method, url, headers }: RequestFacts, policy: Gat
   const brings = bringsToken(method, url, policy.token);
   // a cross-site navigation with the token comes from the file that opened the browser
   if (isForeign && !(brings && single(headers["sec-fetch-dest"]) === "document"))
-    return refuse(403, "Requests that another page makes are refused.");
+    return refuse(403, "Requests from other sites' pages are refused.");
   if (method !== "GET" && method !== "POST") return refuse(405, "Only GET and POST are answered.");
   if (method === "POST") {
     // a foreign page's form cannot send this type without a preflight, which is never granted
@@ -130,7 +130,7 @@ export function checkExposure(host: string, hasToken: boolean, allowsAnyone: boo
   if (hasToken || LOOPBACK.includes(host) || allowsAnyone) return;
   throw new SepError(
     "bad-option",
-    `--no-token with --host ${host} would let everybody who reaches this machine run code on it. Leave --no-token out, or, if that is what you want, add --let-anyone-in.`,
+    `--no-token with --host ${host} would let everybody who reaches this machine run code on it. Leave out --no-token, or add --let-anyone-in if that is what you want.`,
   );
 }
 

@@ -89,7 +89,7 @@ function listen(server: Server, host: string, port: number): Promise<number> {
         isTaken
           ? new SepError(
               "port-taken",
-              `Port ${port} is in use. Take another one with --port, or --port 0 for any.`,
+              `Port ${port} is in use. Choose another one with --port, or any free one with --port 0.`,
               { cause: error },
             )
           : error,

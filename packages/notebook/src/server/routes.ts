@@ -7,7 +7,7 @@ import { HTTPException } from "hono/http-exception";
 import { SepError } from "semantic-entropy-probes/files";
 import * as z from "zod/v4";
 import type { WantedEdit } from "../session/notebook-document.ts";
-import type { Session } from "../session/session-contract.ts";
+import type { NotebookSession } from "../session/session-contract.ts";
 import type { CellSource, ControlValue, ServerEvent } from "../wire.ts";
 import { MAX_BODY_BYTES } from "./gate.ts";
 
@@ -30,12 +30,12 @@ type Env = { Bindings: HttpBindings };
 
 /** What an open notebook answers. Readers of an app may only move its inputs. */
 export function createRoutes(
-  session: Session,
+  session: NotebookSession,
   mode: "edit" | "app",
   { agent, files }: RouteOptions,
 ): Hono<Env> {
   const app = new Hono<Env>();
-  app.notFound((c) => c.json({ error: "There is nothing here." }, 404));
+  app.notFound((c) => c.json({ error: "There is no such page." }, 404));
   app.onError((error) => {
     const { status, body } = describeFailure(error);
     return Response.json(body, { status });
@@ -166,13 +166,13 @@ const STATUS_OF: Partial<Record<SepError["code"], number>> = {
 
 /** Each page holds one stream open; more than this is a mistake or an attack on the memory. */
 const MAX_STREAMS = 32;
-const TOO_MANY_PAGES = `${MAX_STREAMS} pages of this notebook are open. Close one, and load this one again.`;
+const TOO_MANY_PAGES = `${MAX_STREAMS} pages of this notebook are open. Close one and reload this one.`;
 
 /**
  * Sends a page a snapshot, and from then on every change, as server-sent events.
  * A reader of an app gets no code.
  */
-function streamEvents(session: Session, mode: "edit" | "app", response: ServerResponse): void {
+function streamEvents(session: NotebookSession, mode: "edit" | "app", response: ServerResponse): void {
   response.writeHead(200, {
     "content-type": "text/event-stream",
     "cache-control": "no-store",
@@ -193,7 +193,7 @@ function streamEvents(session: Session, mode: "edit" | "app", response: ServerRe
   });
 }
 
-function snapshotOf(session: Session, mode: "edit" | "app"): ServerEvent {
+function snapshotOf(session: NotebookSession, mode: "edit" | "app"): ServerEvent {
   const cells = session.cells();
   return {
     kind: "snapshot",

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { SepError } from "semantic-entropy-probes/files";
-import type { Session } from "../session/session-contract.ts";
+import type { NotebookSession } from "../session/session-contract.ts";
 import { type GatedServer, type ListenOptions, listenBehindGate } from "./listen.ts";
 import { type AgentHandler, createRoutes, type PageFile } from "./routes.ts";
 
-export interface ServeOptions extends ListenOptions {
+export interface ServeNotebookOptions extends ListenOptions {
   readonly mode: "edit" | "app";
   /** What answers at /mcp; null turns it off. */
   readonly agent?: AgentHandler | null;
@@ -15,8 +15,8 @@ export interface ServeOptions extends ListenOptions {
  * @throws SepError `missing-input` if the package was not built, and as `listenBehindGate`
  */
 export async function serveNotebook(
-  session: Session,
-  { mode, agent = null, ...listenOptions }: ServeOptions,
+  session: NotebookSession,
+  { mode, agent = null, ...listenOptions }: ServeNotebookOptions,
 ): Promise<GatedServer> {
   const routes = createRoutes(session, mode, { agent, files: await readPageFiles() });
   return listenBehindGate(routes.fetch, listenOptions);

@@ -136,7 +136,7 @@ export function findMistakes({ cells }: Pick<AnalyzedNotebook, "cells">): Notebo
       .map((name) => ({
         cell: cell.id,
         ...placeOfName(cell.source, name),
-        message: `${name} is defined in no cell and is no global. Define it, or correct its name.`,
+        message: `${name} is neither defined in a cell nor a global. Define it, or correct its name.`,
       }));
   });
 }

@@ -91,8 +91,7 @@ export function startKernel(
       requests += 1;
       const request = requests;
       return new Promise((resolve, reject) => {
-        if (!child.connected)
-          return reject(new SepError("kernel-died", "The kernel has ended. Start it again."));
+        if (!child.connected) return reject(new SepError("kernel-died", "The kernel has ended. Restart it."));
         open.set(request, { resolve, reject });
         send({ ...message, request } as ToKernel);
       });

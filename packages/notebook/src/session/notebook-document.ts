@@ -104,24 +104,27 @@ function applyEdits(
 function checkBase(file: NotebookFile, edit: Extract<WantedEdit, { readonly base: string }>): void {
   const cell = findCell(file, edit.id);
   const revision = cellRevision(cell);
-  // an edit to the text that is there already is no conflict
+  // an edit to the text that is there already is not a conflict
   const isThere = edit.kind === "source" && tidySource(edit.source) === cell.source;
   if (edit.base === revision || isThere) return;
   throw new SepError(
     "stale-revision",
-    `Cell ${edit.id} has changed: it is at revision ${revision}, and the edit was made from ${edit.base}. Read the cell again and edit what is there now.`,
+    `Cell ${edit.id} has changed: it is at revision ${revision}, and the edit was made from ${edit.base}. Read the cell again and edit its current version.`,
   );
 }
 
 async function readNotebook(path: string): Promise<string> {
   let bytes: Buffer;
   try {
+    // reading a FIFO waits for a writer
+    if ((await stat(path)).isFIFO())
+      throw new SepError("bad-path", `${path} is a FIFO, expected a notebook file.`);
     bytes = await readFile(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (errnoOf(error) !== "ENOENT") throw explainFileError(error, path);
     throw new SepError(
       "missing-input",
-      `There is no notebook ${path}. \`sep edit --new ${path}\` begins one.`,
+      `There is no notebook ${path}. \`sep edit --new ${path}\` creates one.`,
       { cause: error },
     );
   }
@@ -130,7 +133,7 @@ async function readNotebook(path: string): Promise<string> {
   throw new SepError("bad-notebook", `${path} is not UTF-8 text. Save it as UTF-8 with your editor first.`);
 }
 
-/** Begins a notebook with one cell. A file that is there already stays as it is. */
+/** Begins a notebook with one cell. An existing file is not changed. */
 export async function createNotebook(path: string): Promise<void> {
   const title = basename(path)
     .replace(/\.html?$/i, "")

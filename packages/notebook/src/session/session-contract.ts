@@ -10,7 +10,7 @@ import type {
 } from "../wire.ts";
 import type { NotebookDocument, WantedEdit } from "./notebook-document.ts";
 
-export interface SessionOptions {
+export interface NotebookSessionOptions {
   /** Arguments that the notebook reads as `args`. */
   readonly args?: readonly string[];
   readonly pressesRunButtons?: boolean;
@@ -24,7 +24,7 @@ export interface SessionOptions {
 type RunWish = readonly number[] | "all" | "stale";
 
 /** An open notebook with its kernel: what the page, the agent and the script all work on. */
-export interface Session extends AsyncDisposable {
+export interface NotebookSession extends AsyncDisposable {
   readonly document: NotebookDocument;
   readonly kernel: KernelState;
   cells(): readonly CellSource[];

@@ -6,10 +6,13 @@ import type { CellSource, ControlValue, KernelState, ServerEvent } from "../wire
 import { createCellStates } from "./cell-states.ts";
 import { type KernelLink, startKernel } from "./kernel-link.ts";
 import { type NotebookDocument, openDocument, watchDocument } from "./notebook-document.ts";
-import type { Session, SessionOptions } from "./session-contract.ts";
+import type { NotebookSession, NotebookSessionOptions } from "./session-contract.ts";
 
 /** Opens a notebook. Nothing runs until somebody asks. @throws SepError `missing-input`, `bad-notebook`, `unsafe-folder` */
-export async function openSession(path: string, options: SessionOptions = {}): Promise<Session> {
+export async function openSession(
+  path: string,
+  options: NotebookSessionOptions = {},
+): Promise<NotebookSession> {
   const { env = process.env, args = [] } = options;
   const redactor = await openRedactor(env, args);
   const document = await openDocument(path);
@@ -95,7 +98,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       setKernel({ status: "dead", message: `The kernel ended (${how}).` });
       wakeWaiters();
       // a kernel that did not start would not start the next time either
-      if (wasReady) restart(`The kernel ended (${how}) and was started again; its values are gone.`);
+      if (wasReady) restart(`The kernel ended (${how}) and was restarted; its values are lost.`);
     });
     return link;
   }
@@ -104,7 +107,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     states.kernelGone(how, isFault, wanted);
     wanted.clear();
   }
-  const runCells: Session["run"] = (wish) => {
+  const runCells: NotebookSession["run"] = (wish) => {
     for (const { cell, kernelCell } of document.notebook.cells) {
       const { id, disabled } = cell;
       const isMeant = typeof wish === "string" || wish.includes(id);
@@ -122,12 +125,12 @@ export async function openSession(path: string, options: SessionOptions = {}): P
     });
   };
 
-  function restart(message = "The kernel was started again; its values are gone."): void {
+  function restart(message = "The kernel was restarted; its values are lost."): void {
     const before = current;
     setKernel({ status: "starting", message });
     current = open();
     before.kill();
-    giveUp("The kernel was started again", false);
+    giveUp("The kernel was restarted", false);
     define();
   }
 
@@ -205,7 +208,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       ]);
       if (!answered && link === current)
         restart(
-          "The kernel did not react to the interrupt, so it was killed and started again; its values are gone.",
+          "The kernel did not react to the interrupt, so it was killed and restarted; its values are lost.",
         );
     },
     restart,

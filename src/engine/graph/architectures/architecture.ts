@@ -23,7 +23,7 @@ export interface Architecture {
 
 /** Names of the tensors outside the blocks, without `.weight`. */
 export interface TensorNames {
-  /** What stands before the backbone's names; checkpoints differ, and the first that fits is taken. */
+  /** The prefix of the backbone's names; checkpoints differ, and the first that fits is taken. */
   readonly roots: readonly string[];
   /** Below the root. */
   readonly embedding: string;
@@ -31,7 +31,7 @@ export interface TensorNames {
   readonly positions: string | null;
   /** Below the root. */
   readonly finalNorm: string;
-  /** Full names of an output head that is not tied; the first that is there is taken. */
+  /** Full names of an output head that is not tied; the first that exists is used. */
   readonly heads: readonly string[];
   /** Below the root: stored tensors that take no part in the forward pass, such as masks that old versions saved. */
   readonly ignored: RegExp;

@@ -55,7 +55,8 @@ export function readGemmaConfig(
   const bias = config.flag("attention_bias");
   return {
     ...decoder,
-    norm: "rms-plus-one",
+    // GGUF files store 1 + weight; Hugging Face's configs have no such field
+    norm: config.flag("norm_weights_include_one", false) ? "rms" : "rms-plus-one",
     // rounded to float32, as in transformers' float32 runs, whatever the weights are stored in
     embeddingScale: Math.fround(Math.sqrt(decoder.hiddenSize)),
     biases: { queryKeyValue: bias, attentionOutput: bias, mlp: false },

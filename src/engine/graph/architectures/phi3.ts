@@ -7,7 +7,7 @@ import { withSlidingBlocks } from "./sliding-blocks.ts";
 
 /**
  * Phi-3 and Phi-4: Llama with fused projections. Where LongRoPE stretches the context, only the original one is
- * taken: beyond it every earlier key would have to be turned anew.
+ * taken: beyond it every earlier key would have to be rotated again.
  */
 export const phi3: Architecture = {
   modelTypes: ["phi3"],

@@ -51,8 +51,8 @@ const REFUSED: readonly (readonly [readonly string[], Fields, readonly string[]]
   // rotary embeddings
   [
     ["llama", "mistral", "qwen2", "qwen3", "olmo2", "gemma2", "gemma3_text", "gpt_neox"],
-    { rope_scaling: { rope_type: "dynamic", factor: 2 } },
-    ["rope_scaling", "dynamic"],
+    { rope_scaling: { rope_type: "proportional", factor: 2 } },
+    ["rope_scaling", "proportional"],
   ],
   [
     ["llama", "mistral", "qwen2", "qwen3", "olmo2", "gemma2", "gemma3_text", "gpt_neox"],

@@ -52,7 +52,7 @@ export function findArchitecture(config: ConfigReader): Architecture {
   if (isEncoderType(modelType)) {
     throw new SepError(
       "unsupported-model",
-      `${config.path}: model_type "${modelType}" is an encoder, which compares texts and writes none. Use it for the meaning of answers; see docs/nli.md.`,
+      `${config.path}: model_type "${modelType}" is an encoder, which cannot generate text. Use it to compare answers; see docs/nli.md.`,
     );
   }
   if (found === undefined) {

@@ -115,7 +115,7 @@ function addScaledQueries(
   return { queries: graph.add("Mul", [queries, graph.scalar(factor)]), scale: 1 };
 }
 
-/** scale x queries keys^T; scale is 1 where there is no operator that takes it along. */
+/** scale x queries keys^T; scale is 1 if there is no operator that takes it along. */
 function addKeyProduct(
   { graph, operators }: GraphScope,
   queries: TensorName,

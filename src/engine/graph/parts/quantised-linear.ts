@@ -1,14 +1,15 @@
 import { INT4_BLOCK, quantiseBlocks, quantiseRows } from "../../../math/quantise.ts";
 import type { ModelDtype } from "../../runtime/device.ts";
-import type { TensorName } from "../graph.ts";
-import type { LinearFormat, LinearScope, Quantisation } from "../graph-scope.ts";
+import type { OnnxGraph, TensorName } from "../graph.ts";
+import type { LinearFormat, LinearScope, PairedRows, Quantisation, QuantisedRows } from "../graph-scope.ts";
 
 /** By dtype; null computes in float32. */
 export const QUANTISATIONS: Readonly<Record<ModelDtype, Quantisation | null>> = {
   float32: null,
   int8: { kind: "int8-rows", formatOf: () => INT8_LINEAR },
+  "int8-a16": { kind: "int8-rows", formatOf: () => INT8_A16_LINEAR },
   // in four bits the head alone makes a quarter of the distance from the float32 model
-  int4: { kind: "int4-blocks", formatOf: ({ isHead }) => (isHead ? INT8_LINEAR : INT4_LINEAR) },
+  int4: { kind: "int4-offsets", formatOf: ({ isHead }) => (isHead ? INT8_A16_LINEAR : INT4_LINEAR) },
 };
 
 /**
@@ -17,57 +18,105 @@ export const QUANTISATIONS: Readonly<Record<ModelDtype, Quantisation | null>> = 
  * and integer sums are exact in any order.
  * @see Dettmers et al. 2022 (LLM.int8), section 2.1: vector-wise quantisation
  */
-export const INT8_LINEAR: LinearFormat = {
-  tensors: ({ name, outSize, inSize }) => [
-    { name: `${name}.codes`, dtype: "I8", shape: [inSize, outSize] },
-    { name: `${name}.scales`, dtype: "F32", shape: [outSize] },
-  ],
-  quantise(values, { outSize, inSize, layout }) {
-    const { codes, scales } = quantiseRows(values, { outSize, inSize, transposed: layout === "in-out" });
-    return [codes, scales];
-  },
-  add(scope, x, _weight, [codes, scales]) {
-    const { graph } = scope;
-    const rows = quantiseRowsOf(scope, x);
-    const product = graph.add("MatMulIntegerToFloat", [
-      rows.codes,
-      codes as TensorName,
-      graph.scalar(1),
-      scales as TensorName,
-      graph.byte(ZERO_POINT),
-    ]);
-    return graph.add("Mul", [product, rows.scales]);
-  },
-};
+export const INT8_LINEAR: LinearFormat = int8Linear(({ graph, ...scope }, x, multiply) => {
+  const { codes, scales } = quantiseRowsOf({ graph, ...scope }, x);
+  return graph.add("Mul", [multiply(codes), scales]);
+});
+
+/**
+ * As {@link INT8_LINEAR}, with activations in two int8 digits: codes of x, and codes of what those leave over, on a scale
+ * that is 254 times finer. Both are rows of one product.
+ */
+export const INT8_A16_LINEAR: LinearFormat = int8Linear(({ graph, ...scope }, x, multiply) => {
+  const { codes, scales } = quantiseDigitsOf({ graph, ...scope }, x);
+  const [high, low] = [graph.fresh(), graph.fresh()];
+  graph.addNamed("Split", [multiply(codes)], [high, low], { axis: 0, num_outputs: 2 });
+  const fine = graph.add("Mul", [low, graph.scalar(1 / DIGIT)]);
+  return graph.add("Mul", [graph.add("Add", [high, fine]), scales]);
+});
+
+/** @param product of an activation, given how to multiply codes [any, inSize] by the weight */
+function int8Linear(
+  product: (scope: LinearScope, x: TensorName, multiply: (codes: TensorName) => TensorName) => TensorName,
+): LinearFormat {
+  return {
+    tensors: ({ name, outSize, inSize }) => [
+      { name: `${name}.codes`, dtype: "I8", shape: [inSize, outSize] },
+      { name: `${name}.scales`, dtype: "F32", shape: [outSize] },
+    ],
+    quantise(values, { outSize, inSize, layout }) {
+      const { codes, scales } = quantiseRows(values, { outSize, inSize, transposed: layout === "in-out" });
+      return [codes, scales];
+    },
+    add(scope, x, _weight, [weightCodes, weightScales]) {
+      const { graph } = scope;
+      return product(scope, x, (codes) =>
+        graph.add("MatMulIntegerToFloat", [
+          codes,
+          weightCodes as TensorName,
+          graph.scalar(1),
+          weightScales as TensorName,
+          graph.byte(ZERO_POINT),
+        ]),
+      );
+    },
+  };
+}
 
 /** Activations are unsigned around this: CPUs' integer kernels take unsigned times signed. */
 const ZERO_POINT = 128;
 /** Below any scale that matters; keeps a row of zeros from being divided by zero. */
 const SMALLEST_SCALE = 1e-30;
 
-/** [N, inSize] codes and [N, 1] scales of an activation, shared by all layers that read it. */
-function quantiseRowsOf(
-  { graph, quantisedRows }: LinearScope,
+/** Codes and scales of an activation, shared by all layers that use it. */
+function quantiseRowsOf({ graph, quantisedRows }: LinearScope, x: TensorName): QuantisedRows {
+  return remember(quantisedRows, x, () => {
+    const { codes, scale } = addCodes(graph, x);
+    return { codes, scales: graph.add("Unsqueeze", [scale, graph.integers([-1])]) };
+  });
+}
+
+/** As {@link quantiseRowsOf}, in two digits. */
+function quantiseDigitsOf({ graph, quantisedDigits }: LinearScope, x: TensorName): QuantisedRows {
+  return remember(quantisedDigits, x, () => {
+    const high = addCodes(graph, x);
+    const kept = graph.add("DequantizeLinear", [high.codes, high.scale, high.zeroPoints], { axis: 0 });
+    const fine = graph.add("Mul", [high.scale, graph.scalar(1 / DIGIT)]);
+    const rest = graph.add("Sub", [x, kept]);
+    const low = graph.add("QuantizeLinear", [rest, fine, high.zeroPoints], { axis: 0 });
+    return {
+      codes: graph.add("Concat", [high.codes, low], { axis: 0 }),
+      scales: graph.add("Unsqueeze", [high.scale, graph.integers([-1])]),
+    };
+  });
+}
+
+/** Steps of the low digit per step of the high digit: rounding leaves at most half a step, which is 127 of these. */
+const DIGIT = 254;
+
+/** Each row has its own scale [N]. */
+function addCodes(
+  graph: OnnxGraph,
   x: TensorName,
-): { readonly codes: TensorName; readonly scales: TensorName } {
-  const known = quantisedRows.get(x);
-  if (known !== undefined) return known;
-  const lastAxis = graph.integers([-1]);
-  const largest = graph.add("ReduceMax", [graph.add("Abs", [x]), lastAxis], { keepdims: 0 });
+): { readonly codes: TensorName; readonly scale: TensorName; readonly zeroPoints: TensorName } {
+  const largest = graph.add("ReduceMax", [graph.add("Abs", [x]), graph.integers([-1])], { keepdims: 0 });
   const exact = graph.add("Mul", [largest, graph.scalar(1 / 127)]);
   const scale = graph.add("Max", [exact, graph.scalar(SMALLEST_SCALE)]);
   const zeroPoints = graph.add("Expand", [graph.byte(ZERO_POINT), graph.add("Shape", [scale])]);
-  const codes = graph.add("QuantizeLinear", [x, scale, zeroPoints], { axis: 0 });
-  const rows = { codes, scales: graph.add("Unsqueeze", [scale, lastAxis]) };
-  quantisedRows.set(x, rows);
-  return rows;
+  return { codes: graph.add("QuantizeLinear", [x, scale, zeroPoints], { axis: 0 }), scale, zeroPoints };
+}
+
+function remember<Value>(known: Map<TensorName, Value>, x: TensorName, make: () => Value): Value {
+  const found = known.get(x) ?? make();
+  known.set(x, found);
+  return found;
 }
 
 /**
- * x W^T with the weights in blocks of 32 four-bit codes along the inputs, each block with a scale and a zero point:
- * codes [outSize, blocks, 16], scales [outSize, blocks], zero points [outSize, ceil(blocks / 2)], two codes a byte, the
- * lower one first. The operator rounds activations to eight bits, 32 at a time, and sums every row in the same order
- * however many rows there are, as long as no row is alone.
+ * x W^T with the weights in blocks of 32 four-bit codes along the inputs, each block with a scale and an offset:
+ * codes [outSize, blocks, 16], two a byte, the lower one first; scales [outSize, blocks]; offsets [blocks, outSize], which
+ * are multiplied in float32 by the sums of x over each block. The operator rounds activations to eight bits, 32 at a
+ * time, and sums every row in the same order however many rows there are, as long as no row is alone.
  */
 export const INT4_LINEAR: LinearFormat = {
   tensors({ name, outSize, inSize }) {
@@ -75,28 +124,29 @@ export const INT4_LINEAR: LinearFormat = {
     return [
       { name: `${name}.codes`, dtype: "U8", shape: [outSize, blocks, INT4_BLOCK / 2] },
       { name: `${name}.scales`, dtype: "F32", shape: [outSize, blocks] },
-      { name: `${name}.zero_points`, dtype: "U8", shape: [outSize, Math.ceil(blocks / 2)] },
+      { name: `${name}.offsets`, dtype: "F32", shape: [blocks, outSize] },
     ];
   },
   quantise(values, { outSize, inSize, layout }) {
-    const { codes, scales, zeroPoints } = quantiseBlocks(values, {
+    const { codes, scales, offsets } = quantiseBlocks(values, {
       outSize,
       inSize,
       transposed: layout === "in-out",
     });
-    return [codes, scales, zeroPoints];
+    return [codes, scales, offsets];
   },
-  add(scope, x, { outSize, inSize }, parts) {
+  add(scope, x, { outSize, inSize }, [codes, scales, offsets]) {
     const { graph } = scope;
-    const { even, count } = pairRows(scope, x);
-    const product = graph.add("MatMulNBits", [even, ...(parts as TensorName[])], {
+    const { even, sums, count } = pairRows(scope, x, inSize);
+    const product = graph.add("MatMulNBits", [even, codes as TensorName, scales as TensorName], {
       K: inSize,
       N: outSize,
       bits: 4,
       block_size: INT4_BLOCK,
       accuracy_level: INT8_ACTIVATIONS,
     });
-    return graph.add("Slice", [product, graph.integers([0]), count, graph.integers([0])]);
+    const all = graph.add("Add", [product, graph.add("MatMul", [sums, offsets as TensorName])]);
+    return graph.add("Slice", [all, graph.integers([0]), count, graph.integers([0])]);
   },
 };
 
@@ -104,21 +154,19 @@ export const INT4_LINEAR: LinearFormat = {
 const INT8_ACTIVATIONS = 4;
 
 /**
- * The rows of an activation with one of zeros behind them where their number is odd, and their number [1]; shared by
- * all layers that read it. On AVX2 a single row is summed in another order than several, and threads get 128 rows each,
- * so that the 129th is single too.
+ * The rows of an activation with one of zeros behind them where their number is odd, the sums over their blocks, and
+ * their number [1]; shared by all layers that read it. On AVX2 a single row is summed in another order than several,
+ * and threads get 128 rows each, so that the 129th is single too.
  */
-function pairRows(
-  { graph, pairedRows }: LinearScope,
-  x: TensorName,
-): { readonly even: TensorName; readonly count: TensorName } {
-  const known = pairedRows.get(x);
-  if (known !== undefined) return known;
-  const count = graph.add("Shape", [x], { start: 0, end: 1 });
-  const missing = graph.add("Mod", [count, graph.integers([2])]);
-  const none = graph.integers([0]);
-  const pads = graph.add("Concat", [none, none, missing, none], { axis: 0 });
-  const rows = { even: graph.add("Pad", [x, pads]), count };
-  pairedRows.set(x, rows);
-  return rows;
+function pairRows({ graph, pairedRows }: LinearScope, x: TensorName, inSize: number): PairedRows {
+  return remember(pairedRows, x, () => {
+    const count = graph.add("Shape", [x], { start: 0, end: 1 });
+    const missing = graph.add("Mod", [count, graph.integers([2])]);
+    const none = graph.integers([0]);
+    const even = graph.add("Pad", [x, graph.add("Concat", [none, none, missing, none], { axis: 0 })]);
+    const short = -inSize & (INT4_BLOCK - 1);
+    const whole = short === 0 ? even : graph.add("Pad", [even, graph.integers([0, 0, 0, short])]);
+    const blocks = graph.add("Reshape", [whole, graph.integers([0, -1, INT4_BLOCK])]);
+    return { even, sums: graph.add("ReduceSum", [blocks, graph.integers([2])], { keepdims: 0 }), count };
+  });
 }

@@ -2,7 +2,7 @@ import type { DecoderConfig } from "../decoder-config.ts";
 import type { OnnxGraph, TensorName } from "../graph.ts";
 import type { GraphScope, GraphWeights } from "../graph-scope.ts";
 
-/** One of a block's two halves; norms by name, absent where there is none. */
+/** One of a block's two halves; norms by name, absent if there is none. */
 interface Sublayer {
   readonly normBefore?: string;
   /** [N, D] -> [N, D] */

@@ -1,38 +1,41 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { SepError } from "../../errors.ts";
-import { layoutSafetensors } from "../../formats/encode-safetensors.ts";
-import { stableStringify, stringifyRow } from "../../formats/json.ts";
-import type { SafetensorsHeader, TensorEntry } from "../../formats/safetensors.ts";
-import type { TraceRow } from "../../states/state-index.ts";
-import { readExactly } from "../../store/read-file.ts";
-import { readSafetensorsHeader } from "../../store/safetensors.ts";
-import { writeAtomic, writeExactly } from "../../store/write-atomic.ts";
-import type { FinishedShard } from "./find-shards.ts";
-import type { MergedLines } from "./merge-question-lines.ts";
+import { SepError } from "../errors.ts";
+import { layoutSafetensors } from "../formats/encode-safetensors.ts";
+import { stableStringify, stringifyRow } from "../formats/json.ts";
+import type { SafetensorsHeader, TensorEntry } from "../formats/safetensors.ts";
+import { readExactly } from "../store/read-file.ts";
+import { readSafetensorsHeader } from "../store/safetensors.ts";
+import { writeAtomic, writeExactly } from "../store/write-atomic.ts";
+import type { TraceRow } from "./state-index.ts";
 
-/** Read and written at once: the rows of a shard stand in the order in which they are needed. */
+/** Rows that are read and written at once: those of a shard are already in the order in which they are needed. */
 const CHUNK_BYTES = 1 << 18;
 
+/** A file of hidden states that is a part of the merged one. */
+interface StatesPart {
+  readonly path: string;
+  /** What messages call it, such as "shard 1/2". */
+  readonly name: string;
+}
+
+/** The lines of one question in a part's index. */
+interface IndexedQuestion {
+  /** Place of the part in the list. */
+  readonly place: number;
+  readonly lines: readonly Buffer[];
+}
+
 /**
- * Joins hidden-states files and their indices. Rows are numbered anew, in the order of the questions.
+ * Joins hidden-states files and their indices. Rows are renumbered, in the order of the questions.
  * @param questions the indices' lines in the order of the study's questions
  * @throws SepError `shards-differ` if the files have other tensors or other metadata
  */
 export async function mergeHiddenStates(
-  shards: readonly FinishedShard[],
-  questions: AsyncIterable<MergedLines>,
-  {
-    statesOf,
-    states,
-    index,
-  }: {
-    readonly statesOf: (shard: FinishedShard) => string;
-    readonly states: string;
-    readonly index: string;
-  },
+  parts: readonly StatesPart[],
+  questions: AsyncIterable<IndexedQuestion>,
+  { states, index }: { readonly states: string; readonly index: string },
 ): Promise<void> {
-  const paths = shards.map(statesOf);
-  const headers = await readHeaders(paths, shards);
+  const headers = await readHeaders(parts);
   const owners = await mergeIndex(index, questions);
   const [first] = headers as [SafetensorsHeader];
   const names = [...first.tensors.keys()];
@@ -44,7 +47,7 @@ export async function mergeHiddenStates(
   const layout = layoutSafetensors(specs, first.metadata);
   const files: FileHandle[] = [];
   try {
-    for (const path of paths) files.push(await open(path));
+    for (const { path } of parts) files.push(await open(path));
     await writeAtomic(states, async (target) => {
       await writeExactly(target, layout.header, 0);
       for (const name of names) {
@@ -54,7 +57,7 @@ export async function mergeHiddenStates(
         if (ofPosition.length !== shape[0])
           throw new SepError(
             "shards-differ",
-            `The shards' "${name}" have ${shape[0]} rows, and their indices ${ofPosition.length}. Trace the shards again with --force.`,
+            `The shards' "${name}" have ${shape[0]} rows, but their indices have ${ofPosition.length}. Trace the shards again with --force.`,
           );
         await writeRows(target, begin, ofPosition, sources);
       }
@@ -64,12 +67,9 @@ export async function mergeHiddenStates(
   }
 }
 
-async function readHeaders(
-  paths: readonly string[],
-  shards: readonly FinishedShard[],
-): Promise<readonly SafetensorsHeader[]> {
+async function readHeaders(parts: readonly StatesPart[]): Promise<readonly SafetensorsHeader[]> {
   const headers: SafetensorsHeader[] = [];
-  for (const path of paths) headers.push(await readSafetensorsHeader(path));
+  for (const { path } of parts) headers.push(await readSafetensorsHeader(path));
   const describe = ({ metadata, tensors }: SafetensorsHeader): string =>
     stableStringify({
       metadata,
@@ -77,17 +77,17 @@ async function readHeaders(
     });
   const differs = headers.findIndex((header) => describe(header) !== describe(headers[0]!));
   if (differs === -1) return headers;
-  const { index, count } = shards[differs]!.shard;
+  const { path, name } = parts[differs]!;
   throw new SepError(
     "shards-differ",
-    `${paths[differs]} of shard ${index}/${count} has other tensors or other metadata than ${paths[0]}. Trace both with the same options and versions.`,
+    `${path} of ${name} has different tensors or metadata than ${parts[0]!.path}. Trace both with the same options and versions.`,
   );
 }
 
-/** @returns by position, the shard that each row is from, as a place in the list of shards */
+/** @returns by position, the index of the part that each row comes from */
 async function mergeIndex(
   path: string,
-  questions: AsyncIterable<MergedLines>,
+  questions: AsyncIterable<IndexedQuestion>,
 ): Promise<ReadonlyMap<string, readonly number[]>> {
   const owners = new Map<string, number[]>();
   await writeAtomic(path, async (file) => {

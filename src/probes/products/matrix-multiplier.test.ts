@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hashed } from "../../../test/fakes/hashed.ts";
 import { ortNode } from "../../engine/runtime/ort-node.ts";
-import { createMatrixMultiplier, type MatrixMultiplier } from "./matrix-multiplier.ts";
-import { packPass } from "./packed-pass.ts";
+import { createMatrixMultiplier, type MatrixMultiplier, packPass } from "./matrix-multiplier.ts";
 
 let multiplier: MatrixMultiplier;
 beforeAll(async () => {

@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { probeOf } from "../../../test/fakes/model-probe.ts";
-import { loadModel } from "../../checkpoint/load-model.ts";
-import type { LanguageModel } from "../../engine/language-model.ts";
-import { scoreProbe } from "../../probes/score-probe.ts";
+import { probeOf } from "../../test/fakes/model-probe.ts";
+import { loadModel } from "../checkpoint/load-model.ts";
+import type { LanguageModel } from "../engine/language-model.ts";
 import { pickStates, type TracedText } from "./pick-states.ts";
+import { scoreProbe } from "./score-probe.ts";
 
-const CHECKPOINT = fileURLToPath(new URL("../../../test/golden/checkpoints/qwen3-tied", import.meta.url));
+const CHECKPOINT = fileURLToPath(new URL("../../test/golden/checkpoints/qwen3-tied", import.meta.url));
 
 let model: LanguageModel;
 let text: TracedText & { readonly answer: NonNullable<TracedText["answer"]> };

@@ -1,11 +1,11 @@
-import type { SampledAnswer } from "../../engine/generate/generate.ts";
-import { splitReasoning } from "../../engine/generate/split-reasoning.ts";
-import type { LanguageModel, ModelProvenance, Trace } from "../../engine/language-model.ts";
-import { indicesOf, locatePosition } from "../../engine/places.ts";
-import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
-import { SepError } from "../../errors.ts";
-import type { Probe } from "../../probes/probe.ts";
-import { assertStates, type PlacedStates } from "../../probes/score-probe.ts";
+import type { SampledAnswer } from "../engine/generate/generate.ts";
+import { splitReasoning } from "../engine/generate/split-reasoning.ts";
+import type { LanguageModel, ModelProvenance, Trace } from "../engine/language-model.ts";
+import { indicesOf, locatePosition } from "../engine/places.ts";
+import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
+import { SepError } from "../errors.ts";
+import type { Probe } from "./probe.ts";
+import { assertStates, type PlacedStates } from "./score-probe.ts";
 
 /** What was traced. */
 export interface TracedText {
@@ -17,7 +17,7 @@ export interface TracedText {
 
 /**
  * Picks the state that a probe reads out of a trace of prompt and answer.
- * @returns null where the answer has no such token: reasoning that was cut off has no `think-end`
+ * @returns null if the answer has no such token: reasoning that was cut off has no `think-end`
  * @throws SepError `probe-mismatch` for a probe that reads no hidden state, and a trace of other tokens or without the
  *   token or the layers that it reads
  */

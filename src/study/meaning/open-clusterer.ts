@@ -5,14 +5,14 @@ import { leavesUndecided } from "../../meaning/hybrid-equivalence.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
 import type { ExtractedSamples } from "../../samples/samples.ts";
 import type { CorrectnessRule } from "../../text/open-answer.ts";
-import type { Grouping, QuestionOf } from "../entropy/cluster-runs.ts";
+import type { Clusterer, QuestionOf } from "../entropy/cluster-runs.ts";
 import type { StepEvent } from "../step.ts";
 import { readEditedClusters } from "./edited-clusters.ts";
 import type { MeaningModels } from "./meaning-models.ts";
 import { type MeaningChoice, openEquivalence, resolveEquivalence } from "./open-equivalence.ts";
 
-/** Samples that are to be grouped, and what kind of answers they are. */
-export interface GroupableSamples {
+/** Samples to cluster, and what kind of answers they are. */
+export interface ClusterableSamples {
   readonly questions: readonly ExtractedSamples[];
   /** Ids of all questions, also of those that are left out. */
   readonly questionIds: ReadonlySet<string>;
@@ -20,21 +20,21 @@ export interface GroupableSamples {
   readonly rules: Iterable<CorrectnessRule>;
 }
 
-/** What will group answers, resolved and with its models open. */
-export interface OpenGrouping extends AsyncDisposable {
+/** What clusters the answers, resolved and with its models open. */
+export interface OpenClusterer extends AsyncDisposable {
   /** Of the relation, or "edited". */
   readonly name: string;
   /** null for edited clusters. */
   readonly clustering: Clustering | null;
-  /** All that decides the groups, for the manifest. */
+  /** All that determines the clusters, for the manifest. */
   readonly settings: Readonly<Record<string, Json>>;
-  /** Whether it has to know the questions' words. */
+  /** Whether it needs the text of the questions. */
   readonly readsQuestions: boolean;
-  /** @param questionOf as `Grouping` has it; not called unless questions are read */
-  create(questionOf: QuestionOf): Grouping;
+  /** @param questionOf as `Clusterer` has it; not called unless questions are read */
+  create(questionOf: QuestionOf): Clusterer;
 }
 
-export interface OpenGroupingOptions extends MeaningChoice {
+interface OpenClustererOptions extends MeaningChoice {
   /** A clusters file that takes the place of a relation. */
   readonly clustersFile?: string | undefined;
   readonly models: MeaningModels;
@@ -42,18 +42,18 @@ export interface OpenGroupingOptions extends MeaningChoice {
 }
 
 /**
- * Opens what groups the answers of a runs file.
+ * Opens what clusters the answers of a runs file.
  * @throws SepError `bad-option`, `bad-clusters-file`, and those of `openEquivalence`
  */
-export async function* openGrouping(
-  samples: GroupableSamples,
-  options: OpenGroupingOptions,
-): AsyncGenerator<StepEvent, OpenGrouping> {
+export async function* openClusterer(
+  samples: ClusterableSamples,
+  options: OpenClustererOptions,
+): AsyncGenerator<StepEvent, OpenClusterer> {
   const { equivalence: asked = "auto", clustersFile, clustering = "greedy", models, signal } = options;
   if (clustersFile !== undefined && asked !== "auto")
     throw new SepError(
       "bad-option",
-      `Got a clusters file and the equivalence ${asked}, and each of them says what means the same. Give one (--clusters or --equivalence).`,
+      `Got both a clusters file and the equivalence ${asked}, and each defines which answers mean the same. Give only one of them (--clusters or --equivalence).`,
     );
   if (clustersFile !== undefined) return openEdited(clustersFile, samples);
   const name = resolveEquivalence(asked, samples.rules);
@@ -71,7 +71,10 @@ export async function* openGrouping(
   };
 }
 
-async function openEdited(path: string, { questions, questionIds }: GroupableSamples): Promise<OpenGrouping> {
+async function openEdited(
+  path: string,
+  { questions, questionIds }: ClusterableSamples,
+): Promise<OpenClusterer> {
   const wanted = questions.map(({ id, runIds }) => ({ questionId: id, runIds }));
   const clusters = await readEditedClusters(path, wanted, questionIds);
   return {
@@ -85,7 +88,7 @@ async function openEdited(path: string, { questions, questionIds }: GroupableSam
 }
 
 /**
- * The words of the questions that samples answer. The prompt has them among other words, and is no substitute.
+ * The text of the questions that samples answer. The prompt contains it among other text, and is no substitute.
  * @throws SepError `missing-input` if the file or a question of it is not there
  */
 export async function readQuestionTexts(
@@ -98,7 +101,7 @@ export async function readQuestionTexts(
   if (missing.length > 0)
     throw new SepError(
       "missing-input",
-      `${path} lacks ${missing.length} of the questions that the runs answer, ${JSON.stringify(missing[0])} among them, and this equivalence compares answers together with their questions. Put them back, or use --equivalence exact or math, which compare answers alone.`,
+      `${path} lacks ${missing.length} of the questions that the runs answer, such as ${JSON.stringify(missing[0])}, but this equivalence compares answers together with their questions. Put the questions back, or use --equivalence exact or math, which compare only the answers.`,
     );
   return ({ id }) => textOf.get(id)!;
 }

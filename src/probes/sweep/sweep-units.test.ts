@@ -53,7 +53,7 @@ it("fits the same probes as on the same states in one array, row for row", async
   );
   const questions = labels.map((_, row) => `q${row >> 1}`);
   const fitOn = async (features: ProbeFeatures): Promise<FittedProbes> => {
-    const fitting = fitProbes(features, { wrong: { labels } }, questions, { C: 1, workers: 1 });
+    const fitting = fitProbes(features, { wrong: { labels } }, questions, { c: 1, workers: 1 });
     let step = await fitting.next();
     while (!step.done) step = await fitting.next();
     return step.value;
@@ -71,7 +71,7 @@ it("keeps to the rows that have the position", async () => {
   const labels = Array.from({ length: 40 }, (_, row) => row % 2);
   const questions = labels.map((_, row) => `q${row}`);
   const fitting = fitProbes({ parts: [one.part, two.part] }, { wrong: { labels } }, questions, {
-    C: 1,
+    c: 1,
     workers: 1,
     position: "think-end",
   });

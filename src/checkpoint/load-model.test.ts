@@ -1,10 +1,11 @@
 import { expect, it } from "vitest";
-import { createFakeCli } from "../../../test/fakes/cli-context.ts";
-import { createGoldenModel, createHubStage } from "../../../test/fakes/hub-stage.ts";
-import type { PullEvent } from "../../checkpoint/hub/hub.ts";
-import { type OpeningEvent, reportPull } from "../../checkpoint/opening-event.ts";
-import { renderProgress } from "../../cli/render-progress.ts";
-import { openDevice, openModel } from "./open-model.ts";
+import { createFakeCli } from "../../test/fakes/cli-context.ts";
+import { createGoldenModel, createHubStage } from "../../test/fakes/hub-stage.ts";
+import { renderProgress } from "../cli/render-progress.ts";
+import type { PullEvent } from "./hub/hub.ts";
+import { openModel } from "./load-model.ts";
+import { type OpeningEvent, reportPull, reportReading } from "./opening-event.ts";
+import { openDevice } from "./resolve-device.ts";
 
 async function* play(events: readonly PullEvent[]): AsyncGenerator<PullEvent, string> {
   yield* events;
@@ -90,7 +91,7 @@ it("says what auto has come to", async () => {
   const auto = openDevice("auto", { attempt });
   expect(await auto.next()).toEqual({
     done: false,
-    value: { kind: "note", step: "device", part: "", message: "auto is dml on this machine" },
+    value: { kind: "note", step: "device", part: "", message: "auto selects dml on this machine" },
   });
   expect(await auto.next()).toEqual({ done: true, value: { name: "dml" } });
 });
@@ -98,4 +99,34 @@ it("says what auto has come to", async () => {
 it("has nothing to say of what was asked for", async () => {
   expect(await openDevice("dml", { attempt }).next()).toEqual({ done: true, value: { name: "dml" } });
   expect(await openDevice(undefined).next()).toEqual({ done: true, value: { name: "cpu" } });
+});
+
+it("reports the reading of weights in bytes of all files, and nothing where it takes one go", async () => {
+  const read = async (chunks: readonly number[]): Promise<unknown[]> => {
+    const reading = reportReading(
+      "big",
+      100,
+      (async function* () {
+        yield* chunks;
+        return "sha";
+      })(),
+    );
+    const events: unknown[] = [];
+    for (;;) {
+      const next = await reading.next();
+      if (next.done) return [...events, next.value];
+      events.push(next.value);
+    }
+  };
+  const event = { step: "load", part: "big" };
+  expect(await read([])).toEqual(["sha"]);
+  expect(await read([40, 30])).toEqual([
+    { kind: "started", ...event, unit: "byte", done: 0, total: 100 },
+    { kind: "advanced", ...event, done: 40, total: 100 },
+    { kind: "advanced", ...event, done: 70, total: 100 },
+    { kind: "advanced", ...event, done: 100, total: 100 },
+    "sha",
+  ]);
+  // headers
+  expect(await read([101])).toContainEqual({ kind: "advanced", ...event, done: 100, total: 100 });
 });

@@ -3,18 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectAllClose } from "../../../test/expect-all-close.ts";
-import { hashed } from "../../../test/fakes/hashed.ts";
-import { makeFamiliarity, makeProbe } from "../../../test/fakes/make-probe.ts";
-import { readNpz } from "../../store/array-file.ts";
-import { exportPathOf, exportProbe, loadProbe } from "../../study/probe-files.ts";
-import { assessRisk } from "../assess-risk.ts";
-import type { CalibrationMap } from "../calibration.ts";
-import type { Probe } from "../probe.ts";
-import { assertStates, type PlacedStates, scoreProbe } from "../score-probe.ts";
+import { expectAllClose } from "../../test/expect-all-close.ts";
+import { hashed } from "../../test/fakes/hashed.ts";
+import { makeFamiliarity, makeProbe } from "../../test/fakes/make-probe.ts";
+import { readNpz } from "../store/array-file.ts";
+import { exportPathOf, exportProbe, loadProbe } from "../study/probe-files.ts";
+import { assessRisk } from "./assess-risk.ts";
+import type { CalibrationMap } from "./calibration.ts";
+import type { Probe } from "./probe.ts";
+import { assertStates, type PlacedStates, scoreProbe } from "./score-probe.ts";
 
 const golden = JSON.parse(
-  await readFile(new URL("../../../test/golden/probe-exports.json", import.meta.url), "utf8"),
+  await readFile(new URL("../../test/golden/probe-exports.json", import.meta.url), "utf8"),
 ) as {
   readonly n: number;
   readonly d: number;

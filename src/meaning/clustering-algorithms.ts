@@ -1,14 +1,14 @@
 import { normalizedLaplacian, symmetricEigen } from "../math/symmetric-eigen.ts";
 
 /**
- * Greedy groups: each item is compared with the first member of every existing group, joins the first that matches,
- * or founds its own. Where the relation is not transitive, the groups depend on the order.
+ * Greedy clusters: each item is compared with the first member of every existing cluster, joins the first that matches,
+ * or founds its own. If the relation is not transitive, the clusters depend on the order.
  * @param order the items 0 .. n-1 in their order of arrival
  * @param same  whether two items are the same; symmetric
- * @returns [n] the founder of each item's group
+ * @returns [n] the founder of each item's cluster
  * @see Kuhn et al. 2023, algorithm 1
  */
-export function groupGreedily(
+export function clusterGreedily(
   order: readonly number[],
   same: (i: number, j: number) => boolean,
 ): readonly number[] {
@@ -23,12 +23,12 @@ export function groupGreedily(
 }
 
 /**
- * Connected components: items are in one group if a chain of pairs that are the same leads from one to the other,
- * whatever the order. One wrong pair joins two groups.
+ * Connected components: items are in the same cluster if a chain of matching pairs leads from one to the other,
+ * whatever the order. One wrong pair joins two clusters.
  * @param same whether items i < j are the same
- * @returns [n] the lowest item of each item's group
+ * @returns [n] the lowest item of each item's cluster
  */
-export function groupByConnection(n: number, same: (i: number, j: number) => boolean): readonly number[] {
+export function clusterByComponents(n: number, same: (i: number, j: number) => boolean): readonly number[] {
   const rootOf = Array.from({ length: n }, (_, i) => i);
   for (let i = 0; i < n; i++)
     for (let j = i + 1; j < n; j++) {
@@ -40,37 +40,37 @@ export function groupByConnection(n: number, same: (i: number, j: number) => boo
 }
 
 /**
- * Spectral groups: how alike the items are, not only whether they are the same, decides how many groups there are
- * (the largest gap between eigenvalues of the graph's normalised Laplacian) and who is in them (the eigenvectors below
- * the gap, made as axis-parallel as they can be). No start value, no order, no random numbers. Two items alone are one
- * group if they are more than a third alike.
+ * Spectral clusters: the similarities of the items, not only whether they are the same, decide how many clusters there are
+ * (the largest gap between eigenvalues of the graph's normalised Laplacian) and which items are in them (the eigenvectors below
+ * the gap, rotated to be as axis-parallel as possible). No start value, order or random number matters. Two items alone are one
+ * cluster if their similarity is more than a third.
  * @param affinity [n][n] symmetric, in [0, 1], 1 on the diagonal
- * @returns [n] group of each item, from 0
+ * @returns [n] cluster of each item, from 0
  * @see von Luxburg 2007, "A tutorial on spectral clustering"; Damle, Minden and Ying 2019, "Simple, direct and
  * efficient multi-way spectral clustering"
  */
-export function groupSpectrally(affinity: readonly (readonly number[])[]): readonly number[] {
+export function clusterSpectrally(affinity: readonly (readonly number[])[]): readonly number[] {
   const n = affinity.length;
   if (n === 0) return [];
   const { values, vectors } = symmetricEigen(normalizedLaplacian(affinity));
-  const k = countGroups(values);
+  const k = countClusters(values);
   if (k === n) return [...affinity.keys()];
   return assign(affinity.map((_, i) => vectors.slice(0, k).map((vector) => vector[i]!)));
 }
 
 /**
- * The number of eigenvalues below the widest gap. 1, the eigenvalue of unrelated items, is appended, so that n groups are
+ * The number of eigenvalues below the widest gap. 1, the eigenvalue of unrelated items, is appended, so that n clusters are
  * possible.
  * @param values [n] ascending
  */
-function countGroups(values: readonly number[]): number {
+function countClusters(values: readonly number[]): number {
   const ends = [...values.slice(1), Math.max(1, values.at(-1)!)];
   const gaps = ends.map((end, i) => end - values[i]!);
   const widest = Math.max(...gaps);
   return 1 + gaps.findIndex((gap) => gap >= widest - TIE);
 }
 
-/** Gaps that differ only by rounding are equal; then fewer groups win. */
+/** Gaps that differ only by rounding are equal; then fewer clusters win. */
 const TIE = 1e-9;
 
 /** @param rows [n][k] orthonormal columns @returns [n] the axis that each row lies along after the best rotation */
