@@ -170,13 +170,20 @@ export function createBatcher(
   };
 
   const run = async (): Promise<void> => {
-    while (jobs.length > 0) {
-      for (const { owner } of batch.removeEnded()) await attempt(owner, () => undefined);
-      for (const owner of jobs) await attempt(owner, () => undefined);
-      await admit();
-      if (batch.rows.length > 0) await step();
+    try {
+      while (jobs.length > 0) {
+        for (const { owner } of batch.removeEnded()) await attempt(owner, () => undefined);
+        for (const owner of jobs) await attempt(owner, () => undefined);
+        await admit();
+        if (batch.rows.length > 0) await step();
+      }
+    } catch (reason) {
+      for (const owner of jobs) end(owner, { reason });
+    } finally {
+      // at once, since whoever got its answers may already be about to submit more
+      batch.removeEnded();
+      isRunning = false;
     }
-    batch.removeEnded();
   };
 
   return {
@@ -197,13 +204,7 @@ export function createBatcher(
       jobs = [...jobs, owner];
       if (!isRunning) {
         isRunning = true;
-        run()
-          .catch((reason) => {
-            for (const each of jobs) end(each, { reason });
-          })
-          .finally(() => {
-            isRunning = false;
-          });
+        void run();
       }
       return () => {
         owner.isOver = true;
