@@ -13,40 +13,30 @@ export { openVllm, type VllmChoice } from "./backends/vllm/open-vllm.ts";
 export type { ServeOptions, ServePurpose } from "./backends/vllm/serve-command.ts";
 export type { Cpu } from "./checkpoint/encoders/encoder-files.ts";
 export type { LoadEncoderOptions } from "./checkpoint/encoders/load-encoder.ts";
-export {
-  type Classification,
-  loadTextClassifier,
-  type TextClassifier,
-} from "./checkpoint/encoders/load-text-classifier.ts";
-export {
-  type EmbeddingModel,
-  loadTextEmbedder,
-  type TextEmbedding,
-} from "./checkpoint/encoders/load-text-embedder.ts";
+export type { Classification, TextClassifier } from "./checkpoint/encoders/load-text-classifier.ts";
+export { loadTextClassifier } from "./checkpoint/encoders/load-text-classifier.ts";
+export type { EmbeddingModel, TextEmbedding } from "./checkpoint/encoders/load-text-embedder.ts";
+export { loadTextEmbedder } from "./checkpoint/encoders/load-text-embedder.ts";
 export type { FileChoice } from "./checkpoint/hub/choose-files.ts";
 export type { HubOptions, PlannedFile, PullEvent, PullNote } from "./checkpoint/hub/hub.ts";
 export { type LoadModelOptions, loadModel, openModel } from "./checkpoint/load-model.ts";
 export type { ModelProfile } from "./checkpoint/load-model-profile.ts";
-export {
-  type CheckpointLocation,
-  type LocateCheckpointOptions,
-  pullModel,
-} from "./checkpoint/locate-checkpoint.ts";
+export type { CheckpointLocation, LocateCheckpointOptions } from "./checkpoint/locate-checkpoint.ts";
+export { pullModel } from "./checkpoint/locate-checkpoint.ts";
 export type { OpeningEvent, ProgressEvent } from "./checkpoint/opening-event.ts";
 export { type Device, type ResolveDeviceOptions, resolveDevice } from "./checkpoint/resolve-device.ts";
 export type { EncoderProvenance, Pooling } from "./engine/encoders/encoder.ts";
 export type { TextInput } from "./engine/encoders/text-encoder.ts";
-export {
-  type EndEvent,
-  type GenerateOptions,
-  type GenerationEvent,
-  type GenerationPrompt,
-  generate,
-  type SampleAnswersOptions,
-  type SampledAnswer,
-  sampleAnswers,
-  type TokenEvent,
+export type {
+  EndEvent,
+  GenerateOptions,
+  GenerationEvent,
+  GenerationPrompt,
+  SampleAnswersOptions,
+  SampledAnswer,
+  TokenEvent,
 } from "./engine/generate/generate.ts";
+export { generate, sampleAnswers } from "./engine/generate/generate.ts";
 export type { PrefilledPrompt, PrefillOptions, PromptTokens } from "./engine/generate/prefill.ts";
 export type { GenerationDefaults, SamplerSettings } from "./engine/generate/sampler-settings.ts";
 export type { ThinkStatus } from "./engine/generate/split-reasoning.ts";
@@ -61,22 +51,16 @@ export type {
 export { TRACE_POSITIONS, type TracePosition } from "./engine/places.ts";
 export type { LayerName } from "./engine/resolve-layers.ts";
 export { DEVICE_NAMES, type DeviceChoice, type DeviceName } from "./engine/runtime/device.ts";
-export {
-  buildPrompt,
-  type ChatTurns,
-  type Prompt,
-  type PromptOptions,
-} from "./engine/tokenizer/build-prompt.ts";
+export type { ChatTurns, Prompt, PromptOptions } from "./engine/tokenizer/build-prompt.ts";
+export { buildPrompt } from "./engine/tokenizer/build-prompt.ts";
 export type { ChatMessage, ChatOptions, RenderChat } from "./engine/tokenizer/chat-template.ts";
-export {
-  type AnsweredQuestion,
-  createPromptTemplate,
-  PLAIN_PROMPT_FORMATS,
-  type PromptFormat,
-  type PromptTemplate,
-  type Shot,
-  takeShots,
+export type {
+  AnsweredQuestion,
+  PromptFormat,
+  PromptTemplate,
+  Shot,
 } from "./engine/tokenizer/prompt-format.ts";
+export { createPromptTemplate, PLAIN_PROMPT_FORMATS, takeShots } from "./engine/tokenizer/prompt-format.ts";
 export type { AddedToken, TextTokenizer } from "./engine/tokenizer/text-tokenizer.ts";
 export { ESTIMATE_NEEDS, type Estimate, type EstimateNeed } from "./entropy/measures/estimate.ts";
 export { ESTIMATES, type EstimateCost } from "./entropy/measures/estimate-registry.ts";
@@ -90,18 +74,14 @@ export type { SemanticEntropyRecord, StoredSemanticEntropy } from "./entropy/sem
 export { buildPTruePrompt, logPTrue, type PTrueCase, type PTrueShot } from "./entropy/state-measures.ts";
 export { meanTokenEntropy, regularEntropy } from "./entropy/token-measures.ts";
 export { SEP_ERROR_CODES, SepError, type SepErrorCode } from "./errors.ts";
-export {
-  type BootstrapOptions,
-  type BootstrapResult,
-  bootstrapInterval,
-  type ConfidenceInterval,
+export type {
+  BootstrapOptions,
+  BootstrapResult,
+  ConfidenceInterval,
 } from "./evaluation/bootstrap-interval.ts";
-export {
-  holmCorrect,
-  type PairedComparison,
-  type PairedTestResult,
-  pairedTest,
-} from "./evaluation/compare-scores.ts";
+export { bootstrapInterval } from "./evaluation/bootstrap-interval.ts";
+export type { PairedComparison, PairedTestResult } from "./evaluation/compare-scores.ts";
+export { holmCorrect, pairedTest } from "./evaluation/compare-scores.ts";
 export type {
   ConsistentlyWrong,
   ConsistentlyWrongQuestion,
@@ -109,71 +89,48 @@ export type {
 } from "./evaluation/consistently-wrong.ts";
 export type { ConstantControl, ShuffledControl } from "./evaluation/controls.ts";
 export { evaluatePower, type PowerEvaluation } from "./evaluation/detectable-auroc.ts";
-export {
-  brierScore,
-  type CalibrationEvaluation,
-  type CalibrationMaps,
-  type CalibrationQuality,
-  expectedCalibrationError,
-  type ReliabilityBin,
-  reliabilityBins,
+export type {
+  CalibrationEvaluation,
+  CalibrationMaps,
+  CalibrationQuality,
+  ReliabilityBin,
 } from "./evaluation/evaluate-calibration.ts";
+export { brierScore, expectedCalibrationError, reliabilityBins } from "./evaluation/evaluate-calibration.ts";
 export type { AchievedDecision, DecisionEvaluation } from "./evaluation/evaluate-decision.ts";
-export {
-  type InferenceOptions,
-  type PermutationResult,
-  permutationTest,
-  type ScoreEvaluation,
-} from "./evaluation/evaluate-score.ts";
-export {
-  CALIBRATED_NAMES,
-  type CalibratedName,
-  SCORE_NAMES,
-  type ScoreName,
-  type SplitEvaluation,
-  type SplitScores,
-} from "./evaluation/evaluate-split.ts";
-export {
-  EVALUATED_SPLITS,
-  type EvaluatedSplit,
-  type FamiliarityEvaluation,
-  type ProbeEval,
-  type ProbeSummary,
-  type UnfamiliarCount,
+export type { InferenceOptions, PermutationResult, ScoreEvaluation } from "./evaluation/evaluate-score.ts";
+export { permutationTest } from "./evaluation/evaluate-score.ts";
+export type { CalibratedName, ScoreName, SplitEvaluation, SplitScores } from "./evaluation/evaluate-split.ts";
+export { CALIBRATED_NAMES, SCORE_NAMES } from "./evaluation/evaluate-split.ts";
+export type {
+  EvaluatedSplit,
+  FamiliarityEvaluation,
+  ProbeEval,
+  ProbeSummary,
+  UnfamiliarCount,
 } from "./evaluation/probe-eval.ts";
-export {
-  accuracyAtCoverage,
-  predictionRejectionRatio,
-  type RejectionEvaluation,
-} from "./evaluation/rejection.ts";
+export { EVALUATED_SPLITS } from "./evaluation/probe-eval.ts";
+export type { RejectionEvaluation } from "./evaluation/rejection.ts";
+export { accuracyAtCoverage, predictionRejectionRatio } from "./evaluation/rejection.ts";
 export type { CurveBand, ScoreCurves } from "./evaluation/score-curves.ts";
-export {
-  type OverallMean,
-  TRANSFER_PROBES,
-  TRANSFER_SETTINGS,
-  type TransferArea,
-  type TransferCell,
-  type TransferDataset,
-  type TransferEval,
-  type TransferMean,
-  type TransferProbe,
-  type TransferSetting,
-  type TransferTraining,
+export type {
+  OverallMean,
+  TransferArea,
+  TransferCell,
+  TransferDataset,
+  TransferEval,
+  TransferMean,
+  TransferProbe,
+  TransferSetting,
+  TransferTraining,
 } from "./evaluation/transfer-eval.ts";
+export { TRANSFER_PROBES, TRANSFER_SETTINGS } from "./evaluation/transfer-eval.ts";
 export { auroc } from "./math/auroc.ts";
 export type { PlattScaling } from "./math/logistic.ts";
 export { averagePrecision, type RocPoint, rocCurve } from "./math/roc-curve.ts";
-export {
-  type ClusterAnswersOptions,
-  type ClusteredAnswers,
-  type ClusterOptions,
-  clusterAnswers,
-} from "./meaning/cluster-answers.ts";
-export {
-  type CosineEquivalenceOptions,
-  createCosineEquivalence,
-  type TextEmbedder,
-} from "./meaning/cosine-equivalence.ts";
+export type { ClusterAnswersOptions, ClusteredAnswers, ClusterOptions } from "./meaning/cluster-answers.ts";
+export { clusterAnswers } from "./meaning/cluster-answers.ts";
+export type { CosineEquivalenceOptions, TextEmbedder } from "./meaning/cosine-equivalence.ts";
+export { createCosineEquivalence } from "./meaning/cosine-equivalence.ts";
 export type { Entailer, EntailmentVerdict } from "./meaning/entailer.ts";
 export type { AnswerPair, ComparedPair, Equivalence, PairVerdict } from "./meaning/equivalence.ts";
 export {
@@ -188,22 +145,17 @@ export { createNliEquivalence, type NliEquivalenceOptions } from "./meaning/nli-
 export type { OrderSensitivity } from "./meaning/order-sensitivity.ts";
 export type { Sleep } from "./net/retry.ts";
 export { fitCalibration } from "./probes/calibration.ts";
-export {
-  chooseDecisionThreshold,
-  type DecisionTarget,
-  type ThresholdChoice,
-} from "./probes/choose-decision-threshold.ts";
+export type { DecisionTarget, ThresholdChoice } from "./probes/choose-decision-threshold.ts";
+export { chooseDecisionThreshold } from "./probes/choose-decision-threshold.ts";
 export type { DesignMatrix } from "./probes/design-matrix.ts";
 export { type ClassWeight, fitLogistic, type LogisticFit, type LogisticTask } from "./probes/fit-logistic.ts";
-export type { TracedText } from "./probes/pick-states.ts";
-export { pickStates } from "./probes/pick-states.ts";
+export { pickStates, type TracedText } from "./probes/pick-states.ts";
+export type { PlacedStates, Probe } from "./probes/portable-probe.ts";
 export {
   assertStates,
   assertThinkEntropies,
   assessRisk,
   measureFamiliarity,
-  type PlacedStates,
-  type Probe,
   parseProbe,
   requireProbeFits,
   scoreProbe,
@@ -222,18 +174,10 @@ export type {
 } from "./probes/probe.ts";
 export type { ProbeDataset } from "./probes/probe-dataset.ts";
 export type { HiddenLayer, ProbeWeights } from "./probes/probe-weights.ts";
-export {
-  SE_THRESHOLD_METHODS,
-  type SeThreshold,
-  type SeThresholdChoice,
-  type SeThresholdMethod,
-} from "./probes/se-threshold.ts";
-export {
-  type FoldAssignment,
-  type QuestionSplit,
-  type SplitRatios,
-  splitQuestions,
-} from "./probes/split-questions.ts";
+export type { SeThreshold, SeThresholdChoice, SeThresholdMethod } from "./probes/se-threshold.ts";
+export { SE_THRESHOLD_METHODS } from "./probes/se-threshold.ts";
+export type { FoldAssignment, QuestionSplit, SplitRatios } from "./probes/split-questions.ts";
+export { splitQuestions } from "./probes/split-questions.ts";
 export { fitProbes } from "./probes/sweep/fit-probes-node.ts";
 export type { FittedProbe } from "./probes/sweep/keep-probe.ts";
 export type { ProbeTargetSpec } from "./probes/sweep/outcomes.ts";
@@ -250,25 +194,19 @@ export type {
   ProbeFeatures,
   StackedFeatures,
 } from "./probes/sweep/sweep-units.ts";
-export {
-  PROJECTIONS,
-  type ProjectedStates,
-  type ProjectionEvent,
-  type ProjectStatesOptions,
-  projectStates,
-} from "./report/project-states.ts";
+export type { ProjectedStates, ProjectionEvent, ProjectStatesOptions } from "./report/project-states.ts";
+export { PROJECTIONS, projectStates } from "./report/project-states.ts";
 export type { AnswerBackend, AnswerSampler } from "./samples/answer-backend.ts";
 export type { Question } from "./samples/question.ts";
 export { type LoadedRuns, readRuns } from "./samples/read-runs.ts";
 export type { RunRecord } from "./samples/run-record.ts";
-export {
-  createScorer,
-  type QuestionScorer,
-  type ScoredQuestion,
-  type ScoreOptions,
-  type ScoreQuestionOptions,
-  scoreQuestion,
+export type {
+  QuestionScorer,
+  ScoredQuestion,
+  ScoreOptions,
+  ScoreQuestionOptions,
 } from "./serve/score-question.ts";
+export { createScorer, scoreQuestion } from "./serve/score-question.ts";
 export type { TraceCheck } from "./states/check-trace.ts";
 export type { HiddenStates } from "./states/hidden-states.ts";
 export type {
@@ -288,35 +226,24 @@ export { type ScoreRunsOptions, scoreRuns } from "./study/entropy/score-runs.ts"
 export { buildAnalysisTable } from "./study/exchange/analysis-table.ts";
 export { type ImportArraysOptions, importArrays } from "./study/exchange/import-arrays.ts";
 export { type CachedEntailerOptions, createCachedEntailer } from "./study/meaning/disk-caches.ts";
-export {
-  createNliEntailer,
-  createSentenceEmbedder,
-  type NliEntailerOptions,
-} from "./study/meaning/encoder-models.ts";
-export {
-  createMeaningModels,
-  type EntailerChoice,
-  type MeaningModels,
-  type MeaningModelsOptions,
-  type OpenEmbedder,
-  type OpenJudge,
+export type { NliEntailerOptions } from "./study/meaning/encoder-models.ts";
+export { createNliEntailer, createSentenceEmbedder } from "./study/meaning/encoder-models.ts";
+export type {
+  EntailerChoice,
+  MeaningModels,
+  MeaningModelsOptions,
+  OpenEmbedder,
+  OpenJudge,
 } from "./study/meaning/meaning-models.ts";
+export { createMeaningModels } from "./study/meaning/meaning-models.ts";
 export { exportProbe, loadProbe, saveProbe } from "./study/probe-files.ts";
-export {
-  type ScoredSplit,
-  type ScoredStudy,
-  type StudyProbes,
-  scoreStudy,
-} from "./study/probes/score-study.ts";
+export type { ScoredSplit, ScoredStudy, StudyProbes } from "./study/probes/score-study.ts";
+export { scoreStudy } from "./study/probes/score-study.ts";
 export { planPipeline, type RunPipelineOptions, runPipeline } from "./study/run-pipeline.ts";
 export type { AdaptiveOptions } from "./study/sampling/adaptive-k.ts";
 export type { GenerateRunsOptions, StudyPromptFormat } from "./study/sampling/plan-generation.ts";
-export {
-  type ResolvedSampler,
-  resolveSampler,
-  type SamplerChoice,
-  type SettingSource,
-} from "./study/sampling/resolve-sampler.ts";
+export type { ResolvedSampler, SamplerChoice, SettingSource } from "./study/sampling/resolve-sampler.ts";
+export { resolveSampler } from "./study/sampling/resolve-sampler.ts";
 export { type StudyOptions, settingsSchema } from "./study/settings/study.ts";
 export { type MergeShardsOptions, mergeShards } from "./study/shards/merge-shards.ts";
 export type { Shard } from "./study/shards/shard.ts";
@@ -332,11 +259,7 @@ export { type TraceVerdict, type VerifyTraceOptions, verifyTrace } from "./study
 export { type WriteReportOptions, writeReport } from "./study/steps/write-report.ts";
 export type { AnswerRole } from "./study/study-answers.ts";
 export { openWorkspace, STEP_NAMES, type StepName, type Workspace } from "./study/workspace.ts";
-export {
-  type AnswerRule,
-  type ExtractedAnswer,
-  extractAnswer,
-  extractOpenAnswer,
-} from "./text/extract-answer.ts";
+export type { AnswerRule, ExtractedAnswer } from "./text/extract-answer.ts";
+export { extractAnswer, extractOpenAnswer } from "./text/extract-answer.ts";
 export { mathEquivalent } from "./text/math-equivalent.ts";
 export { matchesOpenAnswer, type OpenReference, tokenF1 } from "./text/open-answer.ts";

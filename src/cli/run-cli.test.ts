@@ -99,12 +99,12 @@ describe("errors", () => {
       ["trace", "--backend", "vllm", "--dtype", "float16", "--vllm-url", "http://localhost:8000"],
       "Got --dtype with --vllm-url http://localhost:8000, but only a vLLM server that sep starts uses it.",
     ],
-    [["generate", "--best-temperature", "0.2"], "Got --best-temperature without --best-answer, and nothing"],
+    [["generate", "--best-temperature", "0.2"], "Got --best-temperature without --best-answer, but it has"],
     [
       ["trace", "--verify-sample", "3"],
       "Got --verify-sample without --verify, but it has an effect only with that option.",
     ],
-    [["entropy", "--p-true-shot-count", "3"], "Got --p-true-shot-count without --p-true-shots, and nothing"],
+    [["entropy", "--p-true-shot-count", "3"], "Got --p-true-shot-count without --p-true-shots, but it has"],
     [["train", "math"], '`sep train` takes options only, got "math".'],
     [
       ["models"],

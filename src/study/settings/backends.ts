@@ -65,7 +65,7 @@ export const MODEL = {
   ),
   dtype: setting(
     z.enum([...new Set([...MODEL_DTYPES, ...VLLM_DTYPES])]).optional(),
-    "Precision of the model. Local engine: float32, int8 (fastest sampling), int8-a16 (close to float32, and faster than it for few answers at a time) or int4 (least memory); the other names mean float32, and `sep run` always reads hidden states in float32; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
+    "Precision of the model. Local engine: float32, int8 (fastest sampling), int8-a16 (closer to float32; fast for few answers at a time) or int4 (least memory); the other names mean float32, and `sep run` always reads hidden states in float32; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
     { fallback: "float32; vllm: auto", backends: ["local", "vllm", "nnsight"] },
   ),
   ...ENGINE,

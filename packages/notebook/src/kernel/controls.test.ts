@@ -48,7 +48,13 @@ describe("the input of a setting", () => {
       spec: { type: "select", options: ["auto", "math", "exact", "nli", "cosine", "judge", "hybrid"] },
     });
     expect(ui.setting(topP!)).toMatchObject({
-      spec: { type: "slider", label: "Nucleus sampling; 1 is off", min: 0.01, max: 1, step: 0.01 },
+      spec: {
+        type: "slider",
+        label: "Nucleus sampling: keep the likeliest tokens up to this total probability; 1 is off",
+        min: 0.01,
+        max: 1,
+        step: 0.01,
+      },
     });
     expect(ui.setting(seed!)).toMatchObject({ initial: 42, spec: { type: "number", min: 0, step: 1 } });
     expect(ui.setting(nested!)).toMatchObject({ initial: false, spec: { type: "checkbox" } });
