@@ -177,8 +177,8 @@ it("checks without running", async () => {
   expect(
     findings.map(({ cell, message }: { cell: number; message: string }) => [cell, message.slice(0, 30)]),
   ).toEqual([
-    [1, expect.stringMatching(/^Cells . → . → . need/)],
-    [2, expect.stringMatching(/^Cells . → . → . need/)],
+    [1, expect.stringMatching(/^Cells . → . → . depend on each/)],
+    [2, expect.stringMatching(/^Cells . → . → . depend on each/)],
     [3, "c is also defined in cell 4, e"],
     [4, "c is also defined in cell 3, e"],
   ]);
