@@ -106,7 +106,7 @@ describe("what a file system refuses", () => {
     expect(ended.stderr).toContain("math_raw.jsonl is a folder");
   });
 
-  it("a lock that is a link to nowhere", async () => {
+  it("a lock that is a link to nowhere", { tags: ["long"] }, async () => {
     const out = join(root, "dangling");
     await mkdir(join(out, "data"), { recursive: true });
     await symlink("nowhere", join(out, "data", "math_raw.jsonl.lock"));
@@ -160,14 +160,14 @@ describe("an output that nobody reads any more", () => {
     expect(ended.stdout.split("\n")).toHaveLength(2);
   });
 
-  it("ends sep run in silence", async () => {
+  it("ends sep run in silence", { tags: ["long"] }, async () => {
     const script = `"$1" "$2" run --limit 8 --runs 2 --json --quiet --out "$3" | head -n 1 > "$4"; echo "\${PIPESTATUS[0]}"`;
     const names = [process.execPath, SEP, join(root, "piped"), join(root, "head")];
     const ended = await run("bash", ["-c", script, "-", ...names]);
     expect(ended).toMatchObject({ code: 0, stdout: "141\n", stderr: "" });
   });
 
-  it.skipIf(process.platform !== "linux")("is not a full disk behind >", async () => {
+  it.skipIf(process.platform !== "linux")("is not a full disk behind >", { tags: ["long"] }, async () => {
     const script = '"$1" "$2" doctor --json > /dev/full';
     const ended = await run("bash", ["-c", script, "-", process.execPath, SEP]);
     expect(ended).toMatchObject({

@@ -1,4 +1,4 @@
-import { Agent, fetch as send } from "undici";
+import type { Agent } from "undici";
 import { createRedactor, type Redactor, redactError } from "../text/redact.ts";
 import { onAbort } from "./map-concurrently.ts";
 
@@ -97,17 +97,29 @@ interface ServerFetch extends AsyncDisposable {
  * long reasoning takes longer. Connections are kept alive and reused.
  */
 export function createServerFetch(): ServerFetch {
-  const agent = new Agent({
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    keepAliveTimeout: IDLE_MS,
-    connectTimeout: CONNECT_LIMIT_MS,
-  });
-  const ownFetch = (url: string, init: object) => send(url, { ...init, dispatcher: agent });
+  // loaded with the first request: most commands send none
+  let opened: Promise<{ readonly agent: Agent; readonly send: typeof import("undici").fetch }> | null = null;
+  const open = async () => {
+    const { Agent, fetch: send } = await import("undici");
+    const agent = new Agent({
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: IDLE_MS,
+      connectTimeout: CONNECT_LIMIT_MS,
+    });
+    return { agent, send };
+  };
+  const ownFetch = async (url: string, init: object) => {
+    opened ??= open();
+    const { agent, send } = await opened;
+    return send(url, { ...init, dispatcher: agent });
+  };
   return {
     // the types of undici and of Node's built-in copy are the same but for their names
     fetch: ownFetch as unknown as typeof fetch,
-    [Symbol.asyncDispose]: () => agent.destroy(),
+    async [Symbol.asyncDispose]() {
+      await (await opened)?.agent.destroy();
+    },
   };
 }
 

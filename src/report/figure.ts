@@ -1,8 +1,8 @@
 import { csvFormatRows } from "d3-dsv";
 import type { ScoreName } from "../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
-import { drawLegend, type LegendEntry } from "./chart.ts";
-import { html, type SafeHtml } from "./html.ts";
+import type { LegendEntry } from "./chart.ts";
+import type { SafeHtml } from "./html.ts";
 
 /** A chart with its title, legend and notes, and the numbers it shows. */
 export interface Figure {
@@ -73,19 +73,6 @@ export function listFigures(withOod: boolean, withTransfer: boolean): FigureName
 
 /** Folder of the figures' files, beside the page. */
 export const FIGURE_FOLDER = "figures";
-
-/** A figure on a page, with links to its files. */
-export function drawFigure(
-  { name, title, chart, empty, legend, note, below }: Figure,
-  formats: readonly FigureFormat[],
-): SafeHtml {
-  const body = chart ?? html`<p class="quiet">${empty}</p>`;
-  const links = [...formats, "csv"].map((format) => {
-    const kind = format.toUpperCase();
-    return html`<a href="${FIGURE_FOLDER}/${name}.${format}" aria-label="${title}, ${name}: ${kind} file">${kind}</a> `;
-  });
-  return html`<figure><figcaption>${title}</figcaption>${body}${drawLegend(legend)}${note === null ? "" : html`<p class="quiet">${note}</p>`}${below ?? ""}<p class="files">${links}</p></figure>`;
-}
 
 /** A figure's numbers as CSV (RFC 4180, line feeds), with a line of names; null is an empty field. */
 export function figureCsv({ data: { columns, rows } }: Figure): string {

@@ -1,10 +1,10 @@
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
 import { formatInterval, formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { shorten } from "../text/shorten.ts";
-import { PALETTE } from "./chart.ts";
+import { drawLegend, PALETTE } from "./chart.ts";
 import { drawBlindSpot, drawComparisons, drawDecisions, drawHeadlineTables } from "./evaluation-tables.ts";
 import {
-  drawFigure,
+  FIGURE_FOLDER,
   type Figure,
   type FigureFormat,
   type FigureName,
@@ -243,3 +243,16 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--paper); 
 }
 @media print { details { display: block; } .wide { overflow: visible; } }
 `;
+
+/** A figure on a page, with links to its files. */
+function drawFigure(
+  { name, title, chart, empty, legend, note, below }: Figure,
+  formats: readonly FigureFormat[],
+): SafeHtml {
+  const body = chart ?? html`<p class="quiet">${empty}</p>`;
+  const links = [...formats, "csv"].map((format) => {
+    const kind = format.toUpperCase();
+    return html`<a href="${FIGURE_FOLDER}/${name}.${format}" aria-label="${title}, ${name}: ${kind} file">${kind}</a> `;
+  });
+  return html`<figure><figcaption>${title}</figcaption>${body}${drawLegend(legend)}${note === null ? "" : html`<p class="quiet">${note}</p>`}${below ?? ""}<p class="files">${links}</p></figure>`;
+}

@@ -1,4 +1,3 @@
-import { parquetWriteBuffer } from "hyparquet-writer";
 import { writeAtomic } from "./write-atomic.ts";
 
 /** A cell: null if there is nothing. */
@@ -51,6 +50,7 @@ export async function writeTable(
   const count = columns[0]?.cells.length ?? 0;
   const rows = Array.from({ length: count }, (_, row) => columns.map(({ cells }) => cells[row] ?? null));
   if (format === "parquet") {
+    const { parquetWriteBuffer } = await import("hyparquet-writer");
     const columnData = columns.map(({ name, type, cells }) => ({
       name,
       type: PARQUET_TYPES[type],

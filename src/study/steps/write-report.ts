@@ -12,9 +12,6 @@ import {
   figureCsv,
   listFigures,
 } from "../../report/figure.ts";
-import { figureSvg } from "../../report/figure-svg.ts";
-import { makeFigures } from "../../report/make-figures.ts";
-import { renderReport } from "../../report/render-report.ts";
 import { describeQuestions, type ReportContent, type ReportQuestion } from "../../report/report-content.ts";
 import type { Question } from "../../samples/question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
@@ -100,6 +97,7 @@ export async function* writeReport(
     const comparison =
       compared === null ? null : await readArtefact<TransferEval>(compared, "matrix", "sep transfer");
     const content = await gatherReport(workspace, evaluation, comparison);
+    const { figureSvg, makeFigures, renderReport } = await loadDrawing();
     const figures = makeFigures(content);
     await writeAtomic(workspace.report, renderReport(content, figures, formats));
     yield { kind: "advanced", ...STEP, done: 1, total, detail: "page" };
@@ -273,3 +271,19 @@ const describePairs = (values: Readonly<Record<string, unknown>>): string =>
   Object.entries(values)
     .map(([name, value]) => `${name} ${Array.isArray(value) ? JSON.stringify(value) : value}`)
     .join(", ");
+
+interface Drawing {
+  readonly figureSvg: typeof import("../../report/figure-svg.ts").figureSvg;
+  readonly makeFigures: typeof import("../../report/make-figures.ts").makeFigures;
+  readonly renderReport: typeof import("../../report/render-report.ts").renderReport;
+}
+
+/** What draws, with its library of charts and its DOM: they take longer to load than many a command takes. */
+async function loadDrawing(): Promise<Drawing> {
+  const [{ figureSvg }, { makeFigures }, { renderReport }] = await Promise.all([
+    import("../../report/figure-svg.ts"),
+    import("../../report/make-figures.ts"),
+    import("../../report/render-report.ts"),
+  ]);
+  return { figureSvg, makeFigures, renderReport };
+}
