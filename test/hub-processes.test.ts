@@ -102,7 +102,8 @@ describe("sep models pull", () => {
     const second = pull(stage);
     await new Promise<void>((settle) => {
       second.child.stderr?.on("data", (chunk: Buffer) => {
-        if (String(chunk).includes("model.safetensors: waiting for a download that is already running")) settle();
+        if (String(chunk).includes("model.safetensors: waiting for a download that is already running"))
+          settle();
       });
     });
     release();
