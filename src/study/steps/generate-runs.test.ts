@@ -222,7 +222,8 @@ describe("generateRuns", () => {
     };
     await expect(run()).rejects.toThrow(/abort/i);
     const { events: rest } = await finishStep(generate());
-    expect(rest[0]).toMatchObject({ kind: "started", done: 2 });
+    // questions of one batch may end together
+    expect(rest[0]).toMatchObject({ kind: "started", done: expect.toSatisfy((done) => done >= 2) });
   });
 });
 
