@@ -43,8 +43,8 @@ export interface LoadModelOptions {
   readonly name?: ModelName | undefined;
 }
 
-/** Linear layers take so many rows in little more time than one; more bring little, and each takes memory. */
-const ROWS_PER_PASS = 40;
+/** With more rows a pass's time grows as fast as its rows do, and each row takes memory. */
+export const ROWS_PER_PASS = 40;
 /** Of the machine's memory, for the keys and values of all workers. */
 const SHARE_FOR_KEYS = 0.125;
 
@@ -84,7 +84,8 @@ export async function* openModel(
   const { linears, model, embeddingTable } = buildDecoder(architecture, config, weights, { operators });
   const quantisation = QUANTISATIONS[dtype];
   const bytes = loadedBytes(weights, linears, quantisation);
-  const { threads, ...plan } = planThreads(bytes, { ...options, device });
+  const machine = readMachine();
+  const { threads, ...plan } = planThreads(bytes, { ...options, device }, machine);
   const passThreads = bytes < WORTH_SPLITTING_BYTES ? 1 : threads;
   const quantised: QuantisedWeights | null = quantisation && {
     quantisation,
@@ -116,7 +117,7 @@ export async function* openModel(
     generationDefaults: readGenerationDefaults(checkpoint.generation),
     ...plan,
     threadsPerPass: passThreads,
-    limits: { rows: ROWS_PER_PASS, kvBytes: (SHARE_FOR_KEYS * readMachine().memoryBytes) / plan.workers },
+    limits: { rows: ROWS_PER_PASS, kvBytes: (SHARE_FOR_KEYS * machine.memoryBytes) / plan.workers },
     session: createLazySession(config, open),
     vocabulary: createVocabularySession(nodeRuntime, passThreads),
   });

@@ -1,4 +1,4 @@
-import type { LoadModelOptions } from "../../checkpoint/load-model.ts";
+import { type LoadModelOptions, ROWS_PER_PASS } from "../../checkpoint/load-model.ts";
 import { sampleAnswers } from "../../engine/generate/generate.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { canStartWorkers, startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads-node.ts";
@@ -13,7 +13,7 @@ interface LocalEngine extends AnswerSampler, StateReader {}
  * Rows that a worker has at a time: those of its batch, and some that wait for the next that end, so that what is left at
  * the end of a run is shared evenly.
  */
-export const ROWS_PER_WORKER = 60;
+export const ROWS_PER_WORKER: number = 1.5 * ROWS_PER_PASS;
 
 /**
  * An engine for some questions. onnxruntime's Node binding runs a pass on the thread that asks for it, so copies of a

@@ -62,7 +62,7 @@ export interface BatchLimits {
 }
 
 /**
- * Runs the rows of all jobs in the same passes: linear layers take twenty rows in little more time than one. Rows join
+ * Runs the rows of all jobs in the same passes: a pass of forty rows takes a fraction of the time of forty passes. Rows join
  * when others end; a long prompt is run in chunks between the steps of other rows. What a row computes does not depend on
  * the rows beside it.
  */
@@ -172,7 +172,7 @@ export function createBatcher(
   const run = async (): Promise<void> => {
     try {
       while (jobs.length > 0) {
-        for (const { owner } of batch.removeEnded()) await attempt(owner, () => undefined);
+        batch.removeEnded();
         for (const owner of jobs) await attempt(owner, () => undefined);
         await admit();
         if (batch.rows.length > 0) await step();
@@ -232,7 +232,7 @@ interface Batch {
   fits(owner: RunningJob): boolean;
   add(row: ActiveRow, prefix: KvBlock): void;
   /** Removes rows that have ended, and those of jobs that are over. */
-  removeEnded(): readonly ActiveRow[];
+  removeEnded(): void;
 }
 
 function createBatch(config: DecoderConfig, threads: number, limits: BatchLimits): Batch {
@@ -285,14 +285,10 @@ function createBatch(config: DecoderConfig, threads: number, limits: BatchLimits
       rows.push(row);
     },
     removeEnded() {
-      const ended: ActiveRow[] = [];
       for (let at = rows.length - 1; at >= 0; at--) {
         const row = rows[at] as ActiveRow;
-        if (row.step !== null && !row.owner.isOver) continue;
-        remove(at);
-        ended.push(row);
+        if (row.step === null || row.owner.isOver) remove(at);
       }
-      return ended;
     },
   };
 }

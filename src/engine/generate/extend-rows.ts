@@ -8,10 +8,8 @@ export interface TokenPlace {
 }
 
 export interface ExtendRowsOptions {
-  /** What rows share, one row per group. */
+  /** Shared by all rows. */
   readonly prefix: KvBlock;
-  /** [B] the group of each row; all are in the first one by default. */
-  readonly groupOf?: readonly number[];
   /** Each row's own tokens so far. */
   readonly suffix: KvBlock;
   /** Places to predict the next token of. */
@@ -52,7 +50,6 @@ export async function extendRows(
   tokens: readonly (readonly number[])[],
   {
     prefix,
-    groupOf,
     suffix: before,
     predict = [],
     trace = [],
@@ -81,7 +78,6 @@ export async function extendRows(
       ),
       rows: tokens.length,
       prefix,
-      groupOf,
       suffix,
       logitRows: toPredict.map(({ flat }) => flat),
       traceRows: toTrace.map(({ flat }) => flat),

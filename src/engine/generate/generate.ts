@@ -84,8 +84,9 @@ export type GenerationEvent = TokenEvent | EndEvent;
 
 /**
  * Generates answers to one prompt or conversation over one shared prefix, and yields every token as it is drawn. All that
- * is generated with one model at a time runs in the same passes. An answer depends on the model, the prompt, the sampler, the seed, the stream key and its own
- * run id, and on nothing else: not on what runs beside it, in which order, or before or after an interruption.
+ * one model generates at a time runs in the same passes. An answer depends on the model, the prompt, the sampler, the
+ * seed, the stream key and its own run id, and on nothing else: not on what runs beside it, in which order, or before or
+ * after an interruption.
  * @returns one answer per run id, in that order
  * @throws SepError `prompt-too-long`, and for messages as `buildPrompt`; the signal's reason
  */

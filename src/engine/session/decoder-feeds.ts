@@ -33,13 +33,17 @@ export interface DecoderPass {
   readonly keepKv: boolean;
 }
 
+/** [B] the group of each row. */
+const groupsOf = ({ rows, groupOf }: DecoderPass): readonly number[] =>
+  groupOf ?? new Array<number>(rows).fill(0);
+
+/** [B] tokens of each row's prefix. */
+const prefixLengths = (pass: DecoderPass): number[] =>
+  groupsOf(pass).map((group) => pass.prefix.lengths[group] as number);
+
 /** [B] tokens that each row has before its new ones. */
-export function pastLengths({ rows, prefix, suffix, groupOf }: DecoderPass): number[] {
-  return Array.from(
-    { length: rows },
-    (_, row) => (prefix.lengths[groupOf?.[row] ?? 0] as number) + (suffix.lengths[row] as number),
-  );
-}
+export const pastLengths = (pass: DecoderPass): number[] =>
+  prefixLengths(pass).map((length, row) => length + (pass.suffix.lengths[row] as number));
 
 /** Makes the graph's inputs for one pass; rotary tables and masks that serve the next pass too are kept. */
 export function createDecoderFeeds(
@@ -91,11 +95,13 @@ function createSlotFeeds({ headCount, kvHeadCount: heads }: DecoderConfig): (pas
   const leastSlots = headCount === heads ? 2 : 1;
   let key = "";
   let feeds: Tensors = {};
-  return ({ rows, prefix, groupOf }) => {
-    const current = `${rows} ${prefix.rows} ${groupOf?.join() ?? ""}`;
+  return (pass) => {
+    const { rows, prefix } = pass;
+    const groups = groupsOf(pass);
+    const current = `${prefix.rows};${groups}`;
     if (current === key) return feeds;
     const members: number[][] = Array.from({ length: prefix.rows }, () => []);
-    for (let row = 0; row < rows; row++) (members[groupOf?.[row] ?? 0] as number[]).push(row);
+    for (const [row, group] of groups.entries()) (members[group] as number[]).push(row);
     const count = Math.max(leastSlots, ...members.map((own) => own.length));
     // a slot without a row holds the first row's queries, and nobody reads what comes of them
     const slots = new Array<number>(prefix.rows * heads * count).fill(0);
@@ -141,14 +147,12 @@ function createMaskFeeds(config: DecoderConfig): (pass: DecoderPass) => Tensors 
   const kinds = [...maskKinds(config)];
   const group = config.headCount / config.kvHeadCount;
   let kept: Tensor | null = null;
-  return ({ tokenIds, rows, prefix, suffix, groupOf }) => {
+  return (pass) => {
+    const { tokenIds, rows, prefix, suffix } = pass;
     const tokens = tokenIds.length / rows;
-    const prefixLengths = Array.from(
-      { length: rows },
-      (_, row) => prefix.lengths[groupOf?.[row] ?? 0] as number,
-    );
-    const spanMask = (lengths: readonly number[], capacity: number): Tensor =>
-      floatTensor(capacityMask(lengths, capacity), [rows, 1, 1, capacity]);
+    const lengths = prefixLengths(pass);
+    const spanMask = (used: readonly number[], capacity: number): Tensor =>
+      floatTensor(capacityMask(used, capacity), [rows, 1, 1, capacity]);
     const width = prefix.capacity + suffix.capacity + tokens;
     const feeds: Record<string, Tensor> = {};
     for (const kind of kinds) {
@@ -156,7 +160,7 @@ function createMaskFeeds(config: DecoderConfig): (pass: DecoderPass) => Tensors 
         if (kept?.dims[1] !== tokens)
           kept = floatTensor(newTokenMask(tokens, group), [group * tokens, tokens]);
         feeds[names.newMask] = kept;
-        feeds[names.prefixMask] = spanMask(prefixLengths, prefix.capacity);
+        feeds[names.prefixMask] = spanMask(lengths, prefix.capacity);
         feeds[names.suffixMask] = spanMask(suffix.lengths, suffix.capacity);
         continue;
       }
@@ -164,7 +168,7 @@ function createMaskFeeds(config: DecoderConfig): (pass: DecoderPass) => Tensors 
       const mask = new Float32Array(rows * size);
       for (let row = 0; row < rows; row++) {
         const spans = {
-          prefixLength: prefixLengths[row] as number,
+          prefixLength: lengths[row] as number,
           prefixCapacity: prefix.capacity,
           suffixLength: suffix.lengths[row] as number,
           suffixCapacity: suffix.capacity,
