@@ -102,7 +102,7 @@ async function readText(model, text) {
 
 /** Tokens a second of one decoding step. */
 async function decode(model, rows) {
-  const { prefix } = await model.prefill([5, 6, 7, 8, 9, 10, 11, 12]);
+  const { prefix } = await model.prefill({ tokenIds: [5, 6, 7, 8, 9, 10, 11, 12] });
   const tokens = Array.from({ length: rows }, (_, row) => [row * 7 + 3]);
   const predict = tokens.map((_, row) => ({ row, offset: 0 }));
   const cache = { ...emptyCache(model, rows), prefix };
