@@ -5,6 +5,7 @@ import type { Entailer } from "../meaning/entailer.ts";
 import type { JudgeModel } from "../meaning/judge-model.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
 import type { StateBackend } from "../states/state-backend.ts";
+import type { LiveBackend } from "./live-model.ts";
 
 /** A place where models run, with everything that it can do. Disposing of it ends all of its parts. */
 export interface Backend extends AsyncDisposable {
@@ -13,6 +14,8 @@ export interface Backend extends AsyncDisposable {
   readonly answers?: AnswerBackend | undefined;
   /** Reads hidden states. */
   readonly states?: StateBackend | undefined;
+  /** Answers as it is asked, with the states that probes read. */
+  readonly live?: LiveBackend | undefined;
   /** Decides whether one text entails another. */
   readonly entail?: Entailer | undefined;
   /** Answers prompts about other models' answers. */
@@ -20,7 +23,7 @@ export interface Backend extends AsyncDisposable {
 }
 
 /** A backend that is known to have some parts. */
-export type BackendWith<Part extends "answers" | "states" | "entail" | "judge"> = Backend & {
+export type BackendWith<Part extends "answers" | "states" | "live" | "entail" | "judge"> = Backend & {
   readonly [Each in Part]: NonNullable<Backend[Each]>;
 };
 

@@ -1,5 +1,5 @@
+import type { ModelProfile } from "../checkpoint/load-model-profile.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
-import type { LanguageModel } from "../engine/language-model.ts";
 import type { PromptOptions } from "../engine/tokenizer/build-prompt.ts";
 import {
   PLAIN_PROMPT_FORMATS,
@@ -39,7 +39,7 @@ interface ResolvedGeneration {
  *   its hash and it is not given
  */
 export function resolveGeneration(
-  model: LanguageModel,
+  model: ModelProfile,
   record: GenerationConfig | null,
   choice: GenerationChoice,
 ): ResolvedGeneration {
@@ -75,7 +75,7 @@ export function resolveGeneration(
 }
 
 function matchFormat(
-  model: LanguageModel,
+  model: ModelProfile,
   { prompt_format }: GenerationConfig,
   choice: GenerationChoice,
 ): PromptFormat {

@@ -2,10 +2,12 @@ import { type LoadModelOptions, openModel } from "../../checkpoint/load-model.ts
 import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import type { Json } from "../../formats/json.ts";
+import { stateSourceOf } from "../../probes/pick-states.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import type { BackendWith } from "../backend.ts";
-import { openLocalEngine, ROWS_PER_WORKER } from "./local-engine.ts";
+import type { LiveBackend, LiveModel } from "../live-model.ts";
+import { openLocalEngine, openServingEngine, ROWS_PER_WORKER, runHere } from "./local-engine.ts";
 
 /**
  * Opens the engine of this package with a model, which is downloaded first if it has to be.
@@ -14,19 +16,20 @@ import { openLocalEngine, ROWS_PER_WORKER } from "./local-engine.ts";
 export async function* openLocal(
   reference: string,
   options: LoadModelOptions = {},
-): AsyncGenerator<OpeningEvent, BackendWith<"answers" | "states">> {
+): AsyncGenerator<OpeningEvent, BackendWith<"answers" | "states" | "live">> {
   const model = yield* openModel(reference, options);
   const local = createLocalBackend(model);
   return {
     name: local.name,
     answers: local,
     states: local,
+    live: local,
     [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
   };
 }
 
 /** Samples answers and reads states on the engine of this package. Whoever loaded the model must dispose of it. */
-export function createLocalBackend(model: LanguageModel): AnswerBackend & StateBackend {
+export function createLocalBackend(model: LanguageModel): AnswerBackend & StateBackend & LiveBackend {
   const { id, revision, weights_sha256, tokenizer_sha256, dtype, device } = model.provenance;
   return {
     name: "local",
@@ -50,8 +53,24 @@ export function createLocalBackend(model: LanguageModel): AnswerBackend & StateB
     async *openReader(questions) {
       return openLocalEngine(model, questions);
     },
+    source: stateSourceOf(model.provenance),
+    async *openLive() {
+      return asLive(model, await openServingEngine(model));
+    },
   };
 }
+
+/** A loaded model that answers on this thread. */
+export const liveModelOf = (model: LanguageModel): LiveModel => asLive(model, runHere(model));
+
+const asLive = (model: LanguageModel, engine: Awaited<ReturnType<typeof openServingEngine>>): LiveModel => ({
+  model,
+  normState: "residual",
+  source: stateSourceOf(model.provenance),
+  generate: engine.generate,
+  read: engine.readAnswer,
+  [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+});
 
 /** A model that is loaded runs on the local engine. */
 export const answerBackendOf = (model: LanguageModel | AnswerBackend): AnswerBackend =>

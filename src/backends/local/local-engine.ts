@@ -1,13 +1,18 @@
 import { type LoadModelOptions, ROWS_PER_PASS } from "../../checkpoint/load-model.ts";
-import { sampleAnswers } from "../../engine/generate/generate.ts";
+import { generate, sampleAnswers } from "../../engine/generate/generate.ts";
+import { readAnswer } from "../../engine/generate/read-answer.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { canStartWorkers, startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads-node.ts";
 import type { AnswerSampler } from "../../samples/answer-backend.ts";
 import type { StateReader } from "../../states/state-backend.ts";
 import { traceAnswers } from "../../states/trace-answers.ts";
+import type { LiveModel } from "../live-model.ts";
 
-/** Samples answers and reads states. */
-interface LocalEngine extends AnswerSampler, StateReader {}
+/** Samples answers and reads states; `generate` and `readAnswer` do so token by token. */
+interface LocalEngine extends AnswerSampler, StateReader {
+  readonly generate: LiveModel["generate"];
+  readonly readAnswer: LiveModel["read"];
+}
 
 /**
  * Rows that a worker has at a time: those of its batch, and some that wait for the next that end, so that what is left at
@@ -25,7 +30,15 @@ export async function openLocalEngine(model: LanguageModel, questions: number): 
   const isSplit = model.threadsPerPass !== model.threadsPerWorker;
   const worthIt = isSplit ? questions : Math.floor(questions / QUESTIONS_WORTH_A_WORKER);
   const workers = Math.min(model.workers, worthIt);
-  if (workers < (isSplit ? 1 : 2) || !canStartWorkers()) return runHere(model);
+  return workers < (isSplit ? 1 : 2) ? runHere(model) : openWorkers(model, workers);
+}
+
+/** As many threads of their own as the machine offers, so that this one is free for other work. */
+export const openServingEngine = (model: LanguageModel): Promise<LocalEngine> =>
+  openWorkers(model, model.workers);
+
+async function openWorkers(model: LanguageModel, workers: number): Promise<LocalEngine> {
+  if (!canStartWorkers()) return runHere(model);
   const { id, revision, dtype, device, weights_sha256 } = model.provenance;
   return startModelWorkers(model.path, workers, {
     name: { id, revision },
@@ -46,6 +59,8 @@ export function runHere(model: LanguageModel): LocalEngine {
     draw: ({ tokenIds, sharedTokens }, options) =>
       sampleAnswers(model, tokenIds, { ...options, sharedTokens }),
     read: (promptIds, answers, options) => traceAnswers(model, promptIds, answers, options),
+    generate: (prompt, options) => generate(model, prompt, options),
+    readAnswer: (prompt, text, options) => readAnswer(model, prompt, text, options),
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
@@ -53,7 +68,9 @@ export function runHere(model: LanguageModel): LocalEngine {
 /** One job for a worker; it and its result cross the thread boundary by structured clone. */
 export type ModelJob =
   | { readonly kind: "draw"; readonly job: Parameters<LocalEngine["draw"]> }
-  | { readonly kind: "read"; readonly job: Parameters<LocalEngine["read"]> };
+  | { readonly kind: "read"; readonly job: Parameters<LocalEngine["read"]> }
+  | { readonly kind: "generate"; readonly job: Parameters<LocalEngine["generate"]> }
+  | { readonly kind: "read-answer"; readonly job: Parameters<LocalEngine["readAnswer"]> };
 
 /** Arguments for `loadModel` in a worker; plain data, since they go to another thread. */
 type WorkerModelOptions = Pick<LoadModelOptions, "threads" | "dtype" | "device" | "trustedSha256" | "name">;
@@ -93,6 +110,16 @@ export async function startModelWorkers(
       threads.submit({ kind: "read", job: [promptIds, answers, options] }, { signal }) as ReturnType<
         LocalEngine["read"]
       >,
+    generate: (prompt, { signal, ...options }) =>
+      threads.stream(
+        { kind: "generate", job: [prompt, options] },
+        { size: options.runIds?.length ?? 1, signal },
+      ) as ReturnType<LocalEngine["generate"]>,
+    readAnswer: (prompt, text, { signal, ...options }) =>
+      threads.stream(
+        { kind: "read-answer", job: [prompt, text, options] },
+        { size: 1, signal },
+      ) as ReturnType<LocalEngine["readAnswer"]>,
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };
 }

@@ -1,6 +1,7 @@
 import { workerData } from "node:worker_threads";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import { serveJobs } from "../../engine/runtime/worker-threads-node.ts";
+import type { LiveEvent } from "../live-model.ts";
 import { type ModelJob, runHere, type WorkerSetup } from "./local-engine.ts";
 
 // The entry point of a worker thread: loads the model, then does the jobs that its parent sends.
@@ -9,7 +10,20 @@ const { path, options } = workerData as WorkerSetup;
 const engine = loadModel(path, options).then(runHere);
 engine.catch(() => undefined); // a model that does not load fails each job with its reason
 
-serveJobs<ModelJob>(async ({ kind, job }, signal) => {
-  const { draw, read } = await engine;
-  return kind === "draw" ? draw(job[0], { ...job[1], signal }) : read(job[0], job[1], { ...job[2], signal });
+serveJobs<ModelJob>((request, signal) => {
+  if (request.kind === "draw")
+    return engine.then(({ draw }) => draw(request.job[0], { ...request.job[1], signal }));
+  if (request.kind === "read")
+    return engine.then(({ read }) => read(request.job[0], request.job[1], { ...request.job[2], signal }));
+  return stream(request, signal);
 });
+
+async function* stream(
+  request: Extract<ModelJob, { readonly kind: "generate" | "read-answer" }>,
+  signal: AbortSignal,
+): AsyncGenerator<LiveEvent, unknown> {
+  const { generate, readAnswer } = await engine;
+  return request.kind === "generate"
+    ? yield* generate(request.job[0], { ...request.job[1], signal })
+    : yield* readAnswer(request.job[0], request.job[1], { ...request.job[2], signal });
+}

@@ -53,6 +53,8 @@ export interface GenerateOptions
   readonly layers?: readonly number[];
   /** Whether events have text; without it no token is decoded before its answer has ended. */
   readonly text?: boolean;
+  /** How many of the likeliest tokens each event names; 0 by default. */
+  readonly topLogprobs?: number | undefined;
 }
 
 /** A token was drawn. */
@@ -67,8 +69,17 @@ export interface TokenEvent {
   readonly logprob: number;
   /** Of the distribution that predicted the token, at temperature 1 and without filters; nats. */
   readonly entropy: number;
+  /** The likeliest tokens in this one's place, the first one first; empty without `topLogprobs`. */
+  readonly top: readonly RankedToken[];
   /** [layers * D] of the token before this one, which predicted it; null without `layers`. */
   readonly residual: Float32Array | null;
+}
+
+/** A token and how likely it was. */
+export interface RankedToken {
+  readonly tokenId: number;
+  /** Nats; temperature 1, full vocabulary. */
+  readonly logprob: number;
 }
 
 /** An answer has ended; its last token's event comes before. */
@@ -102,11 +113,12 @@ export async function* generate(
     prompting,
     layers = [],
     text = true,
+    topLogprobs = 0,
   }: GenerateOptions,
 ): AsyncGenerator<GenerationEvent, SampledAnswer[]> {
   const asked = isConversation(prompt) ? buildPrompt(model.tokenizer, prompt, prompting) : prompt;
   const limit = Math.min(sampler.maxNewTokens, roomAfter(asked.tokenIds, model.config.maxPositions));
-  const addToken = createTokenAdder(model, sampler, limit);
+  const addToken = createTokenAdder(model, { sampler, limit, topLogprobs });
   const read = isPrefilled(asked) ? asked.layers : layers;
   const drafts = runIds.map((runId, row) =>
     createDraft(runId, row, {
@@ -224,8 +236,15 @@ const createDraft = (runId: number, row: number, parts: Pick<Draft, "rng" | "see
 /** A function that draws a draft's next token, and ends the draft where that is its last. */
 function createTokenAdder(
   { tokenizer: { decode }, endTokenIds }: LanguageModel,
-  sampler: SamplerSettings,
-  limit: number,
+  {
+    sampler,
+    limit,
+    topLogprobs,
+  }: {
+    readonly sampler: SamplerSettings;
+    readonly limit: number;
+    readonly topLogprobs: number;
+  },
 ): (draft: Draft, prediction: Prediction) => TokenEvent {
   const choose = createTokenChooser(sampler);
   const { stopStrings, stopTokenIds } = sampler;
@@ -245,6 +264,29 @@ function createTokenAdder(
       draft.answer = { runId, tokenIds, ...cutAnswer(tokenIds, ends), logprobs, entropies, finishReason };
     }
     const delta = (draft.answer === null ? deltas?.push(tokenId) : deltas?.end(draft.answer.text)) ?? "";
-    return { kind: "token", row, tokenId, delta, logprob, entropy, residual };
+    const top = rankTokens(logits, topLogprobs, logprobOf);
+    return { kind: "token", row, tokenId, delta, logprob, entropy, top, residual };
   };
+}
+
+/**
+ * The likeliest tokens, the first one first; among equals the lower id.
+ * @param logits [V]
+ */
+export function rankTokens(
+  logits: Float32Array,
+  count: number,
+  logprobOf: (tokenId: number) => number,
+): RankedToken[] {
+  const ranked: number[] = [];
+  if (count === 0) return [];
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id] as number;
+    if (ranked.length === count && logit <= (logits[ranked[count - 1] as number] as number)) continue;
+    let at = ranked.length;
+    while (at > 0 && (logits[ranked[at - 1] as number] as number) < logit) at--;
+    ranked.splice(at, 0, id);
+    if (ranked.length > count) ranked.pop();
+  }
+  return ranked.map((tokenId) => ({ tokenId, logprob: logprobOf(tokenId) }));
 }

@@ -9,6 +9,8 @@ interface WorkerThreads<Job, Result> extends AsyncDisposable {
   readonly count: number;
   /** @throws the job's own error with its code, or that of the thread if it died */
   submit(job: Job, options?: SubmitOptions): Promise<Result>;
+  /** Yields what a job yields, as it comes. Whoever stops reading ends the job. @throws as `submit` */
+  stream<Event>(job: Job, options?: SubmitOptions): AsyncGenerator<Event, Result>;
 }
 
 interface SubmitOptions {
@@ -22,6 +24,7 @@ type Request =
   | { readonly id: number; readonly kind: "job"; readonly job: unknown }
   | { readonly id: number; readonly kind: "abort" };
 type Response =
+  | { readonly id: number; readonly kind: "event"; readonly event: unknown }
   | { readonly id: number; readonly kind: "done"; readonly result: unknown }
   | { readonly id: number; readonly kind: "failed"; readonly error: PackedError };
 
@@ -61,18 +64,54 @@ export function startWorkerThreads<Job, Result>(
       next.begin(thread);
     }
   };
+  type Room = AsyncDisposable & { readonly thread: (typeof threads)[number] };
+  const takeRoom = async (size: number): Promise<Room> => {
+    const thread = await new Promise<(typeof threads)[number]>((begin) => {
+      waiting.push({ size, begin });
+      dispatch();
+    });
+    return {
+      thread,
+      async [Symbol.asyncDispose]() {
+        thread.load -= size;
+        dispatch();
+      },
+    };
+  };
   return {
     count,
     async submit(job, { size = room, signal } = {}) {
-      const thread = await new Promise<(typeof threads)[number]>((begin) => {
-        waiting.push({ size, begin });
-        dispatch();
+      await using taken = await takeRoom(size);
+      return (await taken.thread.run(job, signal, () => undefined)) as Result;
+    },
+    async *stream<Event>(job: Job, { size = room, signal }: SubmitOptions = {}) {
+      await using taken = await takeRoom(size);
+      const given = new AbortController();
+      const events: unknown[] = [];
+      let wake = (): void => undefined;
+      const state: { result: Promise<unknown> | null } = { result: null };
+      const signals = AbortSignal.any([given.signal, ...(signal === undefined ? [] : [signal])]);
+      const result = taken.thread.run(job, signals, (event) => {
+        events.push(event);
+        wake();
       });
+      const settle = (): void => {
+        state.result = result;
+        wake();
+      };
+      result.then(settle, settle);
       try {
-        return (await thread.run(job, signal)) as Result;
+        for (;;) {
+          for (let event = events.shift(); event !== undefined; event = events.shift()) yield event as Event;
+          if (state.result !== null) return (await state.result) as Result;
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
       } finally {
-        thread.load -= size;
-        dispatch();
+        given.abort();
+        // its room is free once the thread has let go of it
+        await result.catch(() => undefined);
       }
     },
     async [Symbol.asyncDispose]() {
@@ -81,8 +120,10 @@ export function startWorkerThreads<Job, Result>(
   };
 }
 
-/** Runs in a thread: does the jobs that its parent sends. */
-export function serveJobs<Job>(run: (job: Job, signal: AbortSignal) => Promise<unknown>): void {
+/** Runs in a thread: does the jobs that its parent sends. A job that is a generator has its events sent as they come. */
+export function serveJobs<Job>(
+  run: (job: Job, signal: AbortSignal) => Promise<unknown> | AsyncGenerator<unknown, unknown>,
+): void {
   const port = parentPort;
   if (port === null) throw new Error("serveJobs runs in a worker thread only.");
   const aborts = new Map<number, AbortController>();
@@ -94,7 +135,10 @@ export function serveJobs<Job>(run: (job: Job, signal: AbortSignal) => Promise<u
     const abort = new AbortController();
     aborts.set(request.id, abort);
     try {
-      const result = await run(request.job as Job, abort.signal);
+      const running = run(request.job as Job, abort.signal);
+      const send = (event: unknown): void =>
+        port.postMessage({ id: request.id, kind: "event", event } satisfies Response);
+      const result = await ("then" in running ? running : forward(running, send));
       port.postMessage({ id: request.id, kind: "done", result } satisfies Response);
     } catch (error) {
       port.postMessage({ id: request.id, kind: "failed", error: packError(error) } satisfies Response);
@@ -104,8 +148,19 @@ export function serveJobs<Job>(run: (job: Job, signal: AbortSignal) => Promise<u
   });
 }
 
+async function forward(
+  events: AsyncGenerator<unknown, unknown>,
+  send: (event: unknown) => void,
+): Promise<unknown> {
+  for (;;) {
+    const next = await events.next();
+    if (next.done) return next.value;
+    send(next.value);
+  }
+}
+
 interface Thread {
-  run(job: unknown, signal?: AbortSignal): Promise<unknown>;
+  run(job: unknown, signal: AbortSignal | undefined, receive: (event: unknown) => void): Promise<unknown>;
   terminate(): Promise<number>;
 }
 
@@ -117,11 +172,15 @@ function startThread(file: URL, setup: unknown): Thread {
     workerData: setup,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
   });
-  const waiting = new Map<number, { resolve(result: unknown): void; reject(error: unknown): void }>();
+  const waiting = new Map<
+    number,
+    { resolve(result: unknown): void; reject(error: unknown): void; receive(event: unknown): void }
+  >();
   let nextId = 0;
   let dead: Error | null = null;
   const finish = ({ id, ...answer }: Response): void => {
     const job = waiting.get(id);
+    if (answer.kind === "event") return void job?.receive(answer.event);
     waiting.delete(id);
     if (answer.kind === "done") job?.resolve(answer.result);
     else job?.reject(unpackError(answer.error));
@@ -135,7 +194,7 @@ function startThread(file: URL, setup: unknown): Thread {
   worker.on("error", failAll);
   worker.on("exit", (code) => failAll(new Error(`A worker thread stopped with code ${code}.`)));
   return {
-    async run(job, signal) {
+    async run(job, signal, receive) {
       signal?.throwIfAborted();
       if (dead !== null) throw dead;
       const id = nextId++;
@@ -143,7 +202,7 @@ function startThread(file: URL, setup: unknown): Thread {
       signal?.addEventListener("abort", abort, { once: true });
       try {
         return await new Promise((resolve, reject) => {
-          waiting.set(id, { resolve, reject });
+          waiting.set(id, { resolve, reject, receive });
           worker.postMessage({ id, kind: "job", job } satisfies Request);
         });
       } finally {
