@@ -9,6 +9,7 @@ import { EDIT, NOTEBOOK_APP, NOTEBOOK_CHECK, NOTEBOOK_EXPORT, NOTEBOOK_RUN } fro
 import { PROBE_EXPORT, PROBE_INFO } from "./commands/probe.ts";
 import { RUN } from "./commands/run.ts";
 import { SCORE } from "./commands/score.ts";
+import { SERVE } from "./commands/serve.ts";
 import { STATUS } from "./commands/status.ts";
 import { DATASET, EVAL, MERGE, PREPARE, REPORT, TRAIN } from "./commands/steps.ts";
 import { TRACE } from "./commands/trace.ts";
@@ -57,6 +58,7 @@ export const COMMANDS: readonly Command[] = [
   TRANSFER,
   REPORT,
   SCORE,
+  SERVE,
   PROBE_INFO,
   PROBE_EXPORT,
   IMPORT,

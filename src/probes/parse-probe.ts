@@ -8,7 +8,7 @@ import type { CalibrationMap } from "./calibration.ts";
 import type { DescribedProbe, Familiarity, Probe, UntrainedProbe } from "./probe.ts";
 import { PROBE_KINDS } from "./probe-weights.ts";
 
-export const PROBE_FORMAT = { format: "semantic-entropy-probe", version: 4 } as const;
+export const PROBE_FORMAT = { format: "semantic-entropy-probe", version: 5 } as const;
 
 /**
  * Reads a probe from the content of its two files. Needs nothing of Node: the hash is computed by Web Crypto, which
@@ -128,6 +128,8 @@ function checkTrained(row: Row): void {
   asRow(row.source);
   if (!Array.isArray(row.decisions)) throw new TypeError('"decisions" is not a list');
   if (row.familiarity !== null) checkFamiliarity(asRow(row.familiarity));
+  if (row.score_deciles !== null && !isAscending(row.score_deciles))
+    throw new TypeError('"score_deciles" is not a list of ascending numbers');
   if (row.calibration_map !== null) checkMap(asRow(row.calibration_map) as Row & Partial<CalibrationMap>);
 }
 

@@ -49,7 +49,7 @@ describe("a probe's two files", () => {
 
   it.each<[string, (text: string) => string, RegExp]>([
     ["JSON that is cut off", (text) => text.slice(0, -9), /not valid JSON/],
-    ["an older version", (text) => text.replace('"version": 4', '"version": 2'), /version 2, expected/],
+    ["an older version", (text) => text.replace('"version": 5', '"version": 2'), /version 2, expected/],
     ["no width", (text) => text.replace('"width": 2', '"width": 0'), /"width" is 0/],
     [
       "another width",

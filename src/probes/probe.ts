@@ -38,6 +38,8 @@ export interface ProbeDescription {
    * where the score does not increase with the label there, or there is only one class.
    */
   readonly calibration_map: CalibrationMap | null;
+  /** [9] the deciles of the score on those questions, ascending: what scores to expect; null without validation scores. */
+  readonly score_deciles: readonly number[] | null;
   /** When to answer, chosen on the same questions: a threshold for each target, or why there is none. */
   readonly decisions: readonly ProbeDecision[];
   /** How the answers were generated; null for imported runs that do not say. */

@@ -40,10 +40,10 @@ export function chooseCorrectness(questions: readonly Pick<Question, "answer">[]
 }
 
 /** Extracts the answers of samples whose tool extracted none. */
-export function extractAnswers<S extends Samples>(
+export function extractAnswers<S extends Pick<Samples, "texts" | "extracted">>(
   questions: readonly S[],
 ): {
-  readonly questions: readonly (S & ExtractedSamples)[];
+  readonly questions: readonly (S & Pick<ExtractedSamples, "extracted">)[];
   /** "math" where most answers are numbers or expressions, else "contains". */
   readonly kind: CorrectnessRule;
 } {

@@ -26,7 +26,7 @@ export interface GenerationChoice {
 }
 
 /** The prompt options and the sampler that questions are asked with. */
-interface ResolvedGeneration {
+export interface ResolvedGeneration {
   readonly prompting: PromptOptions;
   readonly sampler: SamplerSettings;
   /** What the probe's guarantees depend on, as sentences. */

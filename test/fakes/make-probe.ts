@@ -29,6 +29,7 @@ export function makeProbe(changes: Partial<Probe> = {}): Probe {
       permutation: null,
     },
     calibration_map: { method: "platt", slope: 2, offset: 0.25 },
+    score_deciles: null,
     decisions: [{ kind: "risk", target: 0.1, threshold: null, reason: "too few" }],
     asking: null,
     warnings: [],

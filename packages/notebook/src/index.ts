@@ -1,5 +1,6 @@
 /** The notebook of semantic-entropy-probes for programs. What `sep` calls is the entry `/commands`. */
 
+export type { GatedServer } from "semantic-entropy-probes/files";
 export { createAgentHandler } from "./mcp/agent-handler.ts";
 export { outputText } from "./script/output-text.ts";
 export { type ExportedNotebook, renderExport } from "./script/render-export.ts";
@@ -9,7 +10,6 @@ export {
   type ScriptEvent,
   type ScriptResult,
 } from "./script/run-notebook.ts";
-export type { GatedServer } from "./server/listen.ts";
 export { type ServeNotebookOptions, serveNotebook } from "./server/serve-notebook.ts";
 export { findMistakes, type NotebookMistake } from "./session/analyze-notebook.ts";
 export { type NotebookDocument, openDocument } from "./session/notebook-document.ts";

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { GatedServer } from "../src/server/listen.ts";
+import type { GatedServer } from "semantic-entropy-probes/files";
 import type { ServeNotebookOptions } from "../src/server/serve-notebook.ts";
 import type { NotebookSession, NotebookSessionOptions } from "../src/session/session-contract.ts";
 

@@ -21,6 +21,7 @@ import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { describeScore, type ScoredLine, scoreLines } from "../print-score.ts";
+import { nameModel } from "../probed-model.ts";
 import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
 
@@ -149,19 +150,8 @@ async function* openProbedModel(
   { env, signal }: CliContext,
 ): ReturnType<typeof openModel> {
   const reference = values.model ?? nameModel(source);
-  if (reference === undefined)
-    throw new SepError(
-      "bad-option",
-      "The probe does not say which model it was fitted on. Name it with --model.",
-    );
   const dtype = MODEL_DTYPES.find((name) => name === source.dtype) ?? "float32";
   return yield* openModel(reference, { ...engineOptionsOf(values), dtype, hub: { env }, signal });
-}
-
-function nameModel({ model, model_revision: revision }: Probe["source"]): string | undefined {
-  return model === undefined || revision === undefined || model.includes("@")
-    ? model
-    : `${model}@${revision}`;
 }
 
 async function readOptions(values: Values): Promise<Parameters<typeof createScorer>[2]> {

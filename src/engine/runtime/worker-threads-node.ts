@@ -87,11 +87,14 @@ export function startWorkerThreads<Job, Result>(
     async *stream<Event>(job: Job, { size = room, signal }: SubmitOptions = {}) {
       await using taken = await takeRoom(size);
       const given = new AbortController();
+      // not AbortSignal.any, whose signals are kept alive by the longest-lived of their sources
+      const abort = (): void => given.abort(signal?.reason);
+      signal?.addEventListener("abort", abort, { once: true });
       const events: unknown[] = [];
       let wake = (): void => undefined;
       const state: { result: Promise<unknown> | null } = { result: null };
-      const signals = AbortSignal.any([given.signal, ...(signal === undefined ? [] : [signal])]);
-      const result = taken.thread.run(job, signals, (event) => {
+      if (signal?.aborted) abort();
+      const result = taken.thread.run(job, given.signal, (event) => {
         events.push(event);
         wake();
       });
@@ -109,6 +112,7 @@ export function startWorkerThreads<Job, Result>(
           });
         }
       } finally {
+        signal?.removeEventListener("abort", abort);
         given.abort();
         // its room is free once the thread has let go of it
         await result.catch(() => undefined);

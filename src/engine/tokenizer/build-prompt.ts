@@ -70,6 +70,18 @@ export function buildPrompt(
   return bare(text, opens(tail, tags));
 }
 
+/**
+ * A prompt that the caller has written whole, with whatever its model expects around a question.
+ * @param asked text, or token ids as they are
+ */
+export function takePrompt(tokenizer: TextTokenizer, asked: string | readonly number[]): Prompt {
+  const tags = findThinkTags(tokenizer);
+  if (typeof asked === "string")
+    return barePrompt(tokenizer, { text: asked, question: "", opensReasoning: opens(asked, tags) });
+  const text = tokenizer.decode(asked);
+  return { text, tokenIds: asked, opensReasoning: opens(text, tags) };
+}
+
 interface Conversation {
   readonly system: string | undefined;
   /** Before the question: user, assistant, user, … */

@@ -2,6 +2,7 @@ import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts"
 import type { TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
+import { quantiles } from "../../math/quantile.ts";
 import { NO_FAMILIARITY } from "../../probes/assess-risk.ts";
 import { fitCalibration } from "../../probes/calibration.ts";
 import { chooseDecisionThreshold, type DecisionTarget } from "../../probes/choose-decision-threshold.ts";
@@ -201,12 +202,20 @@ async function calibrateProbe(
     familiarity,
     warnings: [...probe.warnings, ...warnings],
     calibration_map: fitCalibration(labelled, labels, "platt"),
+    score_deciles: decilesOf(scores),
     decisions: targets.map((target) => ({
       ...target,
       ...chooseDecisionThreshold(scores, incorrect, questionGroups, target),
     })),
     asking: generationConfig,
   };
+}
+
+const DECILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+function decilesOf(scores: Float64Array): Probe["score_deciles"] {
+  const known = scores.filter((score) => !Number.isNaN(score));
+  return known.length === 0 ? null : quantiles(known, DECILES);
 }
 
 async function recordFamiliarity(

@@ -1,8 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Environment, SepError } from "semantic-entropy-probes/files";
-import type { GatedServer } from "../server/listen.ts";
+import { type Environment, type GatedServer, SepError } from "semantic-entropy-probes/files";
 import type { AgentHandler } from "../server/routes.ts";
 import { serveNotebook } from "../server/serve-notebook.ts";
 import type { NotebookSession } from "../session/session-contract.ts";

@@ -9,7 +9,6 @@ import * as z from "zod/v4";
 import type { WantedEdit } from "../session/notebook-document.ts";
 import type { NotebookSession } from "../session/session-contract.ts";
 import type { CellSource, ControlValue, ServerEvent } from "../wire.ts";
-import { MAX_BODY_BYTES } from "./gate.ts";
 
 /** Answers an agent's requests, whose bodies are parsed already; `mcp/` makes it. */
 export type AgentHandler = (request: Request, body: unknown) => Promise<Response>;
@@ -25,6 +24,9 @@ interface RouteOptions {
   /** By path. */
   readonly files: ReadonlyMap<string, PageFile>;
 }
+
+/** The largest body that a request may have; files that a reader uploads are the largest. */
+export const MAX_BODY_BYTES: number = 16 * 1024 * 1024;
 
 type Env = { Bindings: HttpBindings };
 

@@ -1,10 +1,15 @@
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { SepError } from "semantic-entropy-probes/files";
+import { checkExposure, type GatedServer, listenBehindGate, SepError } from "semantic-entropy-probes/files";
 import type { NotebookSession } from "../session/session-contract.ts";
-import { type GatedServer, type ListenOptions, listenBehindGate } from "./listen.ts";
-import { type AgentHandler, createRoutes, type PageFile } from "./routes.ts";
+import { type AgentHandler, createRoutes, MAX_BODY_BYTES, type PageFile } from "./routes.ts";
 
-export interface ServeNotebookOptions extends ListenOptions {
+export interface ServeNotebookOptions {
+  readonly host?: string | undefined;
+  /** 0 takes a free one. */
+  readonly port?: number | undefined;
+  readonly hasToken?: boolean | undefined;
+  readonly letsAnyoneIn?: boolean | undefined;
   readonly mode: "edit" | "app";
   /** What answers at /mcp; null turns it off. */
   readonly agent?: AgentHandler | null;
@@ -12,14 +17,35 @@ export interface ServeNotebookOptions extends ListenOptions {
 
 /**
  * Serves an open notebook to browsers and agents.
- * @throws SepError `missing-input` if the package was not built, and as `listenBehindGate`
+ * @throws SepError `missing-input` if the package was not built; `bad-option` for a notebook without a token on an address
+ *   that others reach; and as `listenBehindGate`
  */
 export async function serveNotebook(
   session: NotebookSession,
-  { mode, agent = null, ...listenOptions }: ServeNotebookOptions,
+  {
+    mode,
+    agent = null,
+    host = "127.0.0.1",
+    port,
+    hasToken = true,
+    letsAnyoneIn = false,
+  }: ServeNotebookOptions,
 ): Promise<GatedServer> {
+  checkExposure(host, {
+    hasToken,
+    letsAnyoneIn,
+    danger: `--no-token with --host ${host} would let everybody who reaches this machine run code on it. Leave out --no-token, or add --let-anyone-in if that is what you want.`,
+  });
   const routes = createRoutes(session, mode, { agent, files: await readPageFiles() });
-  return listenBehindGate(routes.fetch, listenOptions);
+  // 192 random bits: nobody guesses that
+  const token = hasToken ? randomBytes(24).toString("base64url") : null;
+  return listenBehindGate(routes.fetch, {
+    host,
+    port,
+    token,
+    maxBodyBytes: MAX_BODY_BYTES,
+    title: "Notebook",
+  });
 }
 
 const ASSETS = { "/page.js": "text/javascript", "/page.css": "text/css" } as const;

@@ -1,16 +1,17 @@
 import { describe, expect, it } from "vitest";
-import {
-  type Admission,
-  admitRequest,
-  allowedHosts,
-  checkExposure,
-  type GatePolicy,
-  MAX_BODY_BYTES,
-} from "./gate.ts";
+import { type Admission, admitRequest, allowedHosts, checkExposure, type GatePolicy } from "./gate.ts";
 
 const HOST = "localhost:4802";
 const TOKEN = "x".repeat(32);
-const OPEN: GatePolicy = { hosts: allowedHosts("127.0.0.1", 4802), token: null, cookieName: "sep_4802" };
+const MAX_BODY_BYTES = 1000;
+const OPEN: GatePolicy = {
+  hosts: allowedHosts("127.0.0.1", 4802),
+  scheme: "http",
+  origins: [],
+  maxBodyBytes: MAX_BODY_BYTES,
+  token: null,
+  cookieName: "sep_4802",
+};
 const CLOSED: GatePolicy = { ...OPEN, token: TOKEN };
 const json = { "content-type": "application/json" };
 
@@ -163,7 +164,7 @@ describe("checkExposure", () => {
     ["::", false, false],
     ["192.168.0.7", false, false],
   ])("refuses %s without a token", (host, hasToken, letsAnyoneIn) => {
-    expect(() => checkExposure(host, hasToken, letsAnyoneIn)).toThrow("--let-anyone-in");
+    expect(() => checkExposure(host, { hasToken, letsAnyoneIn, danger: "Beware." })).toThrow("Beware.");
   });
 
   it.each([
@@ -173,6 +174,6 @@ describe("checkExposure", () => {
     ["localhost", false, false],
     ["::1", false, false],
   ])("allows %s, token %s, said so %s", (host, hasToken, letsAnyoneIn) => {
-    expect(() => checkExposure(host, hasToken, letsAnyoneIn)).not.toThrow();
+    expect(() => checkExposure(host, { hasToken, letsAnyoneIn, danger: "Beware." })).not.toThrow();
   });
 });

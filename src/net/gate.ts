@@ -2,7 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, Server, ServerOptions } from "node:http";
 import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
-import { SepError } from "semantic-entropy-probes/files";
+import { SepError } from "../errors.ts";
 
 /** The parts of a request that the gate checks. */
 interface RequestFacts {
@@ -14,8 +14,12 @@ interface RequestFacts {
 
 /** Who is let in. */
 export interface GatePolicy {
-  /** Names with port under which the server is reached: "127.0.0.1:4802". */
-  readonly hosts: readonly string[];
+  /** Names with port under which the server is reached: "127.0.0.1:4802". null admits any, behind a proxy that checks them. */
+  readonly hosts: readonly string[] | null;
+  readonly scheme: "http" | "https";
+  /** Origins of other sites whose pages may use the server: "https://example.org". */
+  readonly origins: readonly string[];
+  readonly maxBodyBytes: number;
   /** null lets in everybody who reaches the server and passes the other checks. */
   readonly token: string | null;
   /** Contains the port: browsers share cookies between the ports of a host. */
@@ -24,13 +28,12 @@ export interface GatePolicy {
 
 /** Whether a request goes on to its route. */
 export type Admission =
-  | { readonly kind: "admitted" }
+  | { readonly kind: "admitted"; readonly origin: string | null }
+  /** A browser asks whether a page of an allowed origin may send its request. */
+  | { readonly kind: "preflight"; readonly origin: string }
   /** The token in an address becomes a cookie; the answer leads to the address without it. */
   | { readonly kind: "entered"; readonly cookie: string }
   | { readonly kind: "refused"; readonly status: number; readonly reason: string };
-
-/** The largest body that a request may have; files that a reader uploads are the largest. */
-export const MAX_BODY_BYTES: number = 16 * 1024 * 1024;
 
 /**
  * The one check that every request passes before any route. Whoever gets through can run code on this machine, so web
@@ -40,16 +43,18 @@ export const MAX_BODY_BYTES: number = 16 * 1024 * 1024;
 export function admitRequest({ method, url, headers }: RequestFacts, policy: GatePolicy): Admission {
   const host = single(headers.host)?.toLowerCase();
   // DNS rebinding: a foreign name that points at this machine is not in the list
-  if (host === undefined || !policy.hosts.includes(host))
+  if (host === undefined || !(policy.hosts?.includes(host) ?? true))
     return refuse(421, "This server does not answer to that Host.");
   const origin = single(headers.origin);
-  if (headers.origin !== undefined && origin !== `http://${host}`)
+  const isAllowed = origin !== undefined && policy.origins.includes(origin);
+  if (headers.origin !== undefined && !isAllowed && origin !== `${policy.scheme}://${host}`)
     return refuse(403, "Requests from other origins are refused.");
+  if (isAllowed && method === "OPTIONS") return { kind: "preflight", origin };
   const site = single(headers["sec-fetch-site"]);
   const isForeign = headers["sec-fetch-site"] !== undefined && site !== "same-origin" && site !== "none";
   const brings = bringsToken(method, url, policy.token);
   // a cross-site navigation with the token comes from the file that opened the browser
-  if (isForeign && !(brings && single(headers["sec-fetch-dest"]) === "document"))
+  if (isForeign && !isAllowed && !(brings && single(headers["sec-fetch-dest"]) === "document"))
     return refuse(403, "Requests from other sites' pages are refused.");
   if (method !== "GET" && method !== "POST") return refuse(405, "Only GET and POST are answered.");
   if (method === "POST") {
@@ -57,18 +62,21 @@ export function admitRequest({ method, url, headers }: RequestFacts, policy: Gat
     const type = single(headers["content-type"])?.split(";")[0]?.trim().toLowerCase();
     if (type !== "application/json") return refuse(415, "POST needs Content-Type: application/json.");
     const length = single(headers["content-length"]);
-    if (length !== undefined && !(Number(length) <= MAX_BODY_BYTES))
-      return refuse(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
+    if (length !== undefined && !(Number(length) <= policy.maxBodyBytes))
+      return refuse(413, `The body is larger than ${policy.maxBodyBytes} bytes.`);
   }
-  if (policy.token === null) return ADMITTED;
+  const admitted: Admission = { kind: "admitted", origin: isAllowed ? origin : null };
+  if (policy.token === null) return admitted;
   if (brings)
     return {
       kind: "entered",
       cookie: `${policy.cookieName}=${policy.token}; HttpOnly; SameSite=Strict; Path=/`,
     };
   const bearer = /^Bearer\s+(\S+)$/i.exec(single(headers.authorization) ?? "")?.[1];
+  const key = single(headers["x-api-key"]);
   const cookie = readCookie(single(headers.cookie), policy.cookieName);
-  if (isEqual(bearer, policy.token) || isEqual(cookie, policy.token)) return ADMITTED;
+  if (isEqual(bearer, policy.token) || isEqual(key, policy.token) || isEqual(cookie, policy.token))
+    return admitted;
   return refuse(
     401,
     "A token is needed: open the address that `sep` printed, or send Authorization: Bearer.",
@@ -82,7 +90,6 @@ function bringsToken(method: string, url: string, token: string | null): boolean
   return token !== null && isPage && isEqual(new URLSearchParams(query).get("access_token"), token);
 }
 
-const ADMITTED: Admission = { kind: "admitted" };
 const refuse = (status: number, reason: string): Admission => ({ kind: "refused", status, reason });
 
 /** A header that is sent more than once cannot be relied on. */
@@ -122,16 +129,19 @@ export function allowedHosts(host: string, port: number): string[] {
 }
 
 /**
- * Refuses a server that others on the network can reach without a token, unless that was asked for explicitly: they
- * could run code on this machine.
+ * Refuses a server that others on the network can reach without a token, unless that was asked for explicitly.
+ * @param danger what they could do, and the way out
  * @throws SepError `bad-option`
  */
-export function checkExposure(host: string, hasToken: boolean, allowsAnyone: boolean): void {
-  if (hasToken || LOOPBACK.includes(host) || allowsAnyone) return;
-  throw new SepError(
-    "bad-option",
-    `--no-token with --host ${host} would let everybody who reaches this machine run code on it. Leave out --no-token, or add --let-anyone-in if that is what you want.`,
-  );
+export function checkExposure(host: string, { hasToken, letsAnyoneIn, danger }: ExposureFacts): void {
+  if (hasToken || letsAnyoneIn || LOOPBACK.includes(host)) return;
+  throw new SepError("bad-option", danger);
+}
+
+interface ExposureFacts {
+  readonly hasToken: boolean;
+  readonly letsAnyoneIn: boolean;
+  readonly danger: string;
 }
 
 const EVERYWHERE = ["0.0.0.0", "::"];

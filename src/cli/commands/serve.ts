@@ -1,0 +1,255 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { z } from "zod";
+import type { LiveModel } from "../../backends/live-model.ts";
+import { createLocalBackend } from "../../backends/local/local-backend.ts";
+import { openModel } from "../../checkpoint/load-model.ts";
+import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
+import { SepError } from "../../errors.ts";
+import { checkExposure } from "../../net/gate.ts";
+import { listenBehindGate } from "../../net/listen.ts";
+import { ApiError } from "../../serve/api-error.ts";
+import { ABSTAIN_TEXT, createServer, RESAMPLES, SERVER_LIMITS } from "../../serve/create-server.ts";
+import { openEscalation } from "../../serve/escalate.ts";
+import type { NamedProbe } from "../../serve/served-probe.ts";
+import { fingerprintFile } from "../../store/fingerprint.ts";
+import { engineOptionsOf } from "../../study/open-backends.ts";
+import { loadProbe } from "../../study/probe-files.ts";
+import { ENGINE } from "../../study/settings/backends.ts";
+import { EQUIVALENCE } from "../../study/settings/meaning.ts";
+import { flag, setting, text } from "../../study/settings/setting.ts";
+import type { StepEvent } from "../../study/step.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { OUTPUT } from "../common-settings.ts";
+import { EXIT } from "../exit.ts";
+import { nameModel } from "../probed-model.ts";
+import { renderProgress } from "../render-progress.ts";
+import { createPaint } from "../terminal.ts";
+
+const USUAL_PORT = 8000;
+
+const OPTIONS = {
+  probe: setting(
+    z.array(z.string().min(1)).min(1).readonly().default(["artifacts/models/accuracy_probe.json"]),
+    "Probes that estimate the risk, separated by commas; the first is that of requests that name none; docs/serve.md.",
+    { placeholder: "FILE,FILE", items: "files" },
+  ),
+  model: text(
+    "ID|DIR|pocket",
+    "The probes' model at another place; it must have the weights that they were fitted on.",
+    "the first probe's",
+  ),
+  servedName: text("NAME", "What the model is called in requests and answers.", "as --model"),
+  host: setting(
+    z.string().min(1).default("127.0.0.1"),
+    "Address to listen on; 0.0.0.0 is every address of this machine.",
+    {
+      placeholder: "ADDRESS",
+    },
+  ),
+  port: setting(z.int().min(0).max(65_535).default(USUAL_PORT), "Port to listen on; 0 takes a free one."),
+  letAnyoneIn: flag(
+    "Let everybody who reaches --host use the model without a key. A key is read from SEP_API_KEY.",
+  ),
+  allowHost: setting(
+    z.array(z.string().min(1)).readonly().default([]),
+    "Name under which clients reach the server, with its port, such as risk.example.org:443; any: all names, behind a proxy that checks them.",
+    { placeholder: "NAME:PORT|any", isRepeatable: true },
+  ),
+  allowOrigin: setting(
+    z.array(z.url()).readonly().default([]),
+    "Origin whose web pages may use the server, such as https://example.org.",
+    { placeholder: "ORIGIN", isRepeatable: true },
+  ),
+  tlsCert: text("FILE", "Certificate for https, in PEM format, together with --tls-key."),
+  tlsKey: text("FILE", "Private key of --tls-cert."),
+  policy: setting(
+    z.enum(["flag", "abstain", "resample", "escalate"]).default("flag"),
+    "What happens to an answer that the probe says not to give. flag: it is given, and its risk said; abstain: it is withheld; resample: more answers are drawn, and the commonest meaning is given; escalate: --escalate answers.",
+  ),
+  decide: setting(
+    z.enum(["risk", "coverage"]).default("risk"),
+    "Which of the probe's thresholds decides: risk bounds the share of wrong answers, coverage guarantees the share of answers given.",
+  ),
+  unfamiliar: setting(
+    z.enum(["flag", "refuse"]).default("flag"),
+    "What to do with a question whose hidden state is unlike those that the probe was trained on: flag it, or decide not to give the answer.",
+  ),
+  abstainText: setting(z.string().min(1).default(ABSTAIN_TEXT), "What a withheld answer says."),
+  resamples: setting(z.int().min(2).max(32).default(RESAMPLES), "Answers that --policy resample draws."),
+  escalate: text(
+    "URL",
+    "OpenAI-compatible server for --policy escalate; its key is read from OPENAI_API_KEY.",
+  ),
+  escalateModel: text("NAME", "Model on --escalate."),
+  ...EQUIVALENCE,
+  maxConcurrent: setting(
+    z.int().min(1).default(SERVER_LIMITS.concurrent),
+    "Answers that are generated in parallel.",
+  ),
+  maxQueue: setting(
+    z.int().min(0).default(SERVER_LIMITS.queued),
+    "Answers that may wait; beyond that, requests get status 429.",
+  ),
+  maxNewTokens: setting(
+    z.int().min(1).default(SERVER_LIMITS.tokens),
+    "Most tokens per answer that a request may ask for.",
+  ),
+  timeLimit: setting(
+    z
+      .number()
+      .gt(0)
+      .default(SERVER_LIMITS.timeMs / 1000),
+    "Time limit per request, in seconds.",
+  ),
+  ...ENGINE,
+  quiet: OUTPUT.quiet,
+};
+
+/** The live server. */
+export const SERVE: Command = defineCommand({
+  name: "serve",
+  summary: "serve a model over OpenAI's API, with the risk of every answer",
+  options: OPTIONS,
+  examples: [
+    { line: "sep serve", meaning: "the accuracy probe of the study in this folder, and its model" },
+    {
+      line: "sep serve --probe before.json,after.json --policy abstain",
+      meaning: "two probes; what the first says not to give is withheld",
+    },
+    {
+      line: "sep serve --policy escalate --escalate http://big:8000/v1 --escalate-model large",
+      meaning: "what is too risky here is asked there",
+    },
+  ],
+  async run(values, context) {
+    const { data, env, signal, stderr } = context;
+    const token = env.SEP_API_KEY || null;
+    const { host, letAnyoneIn: letsAnyoneIn } = values;
+    checkExposure(host, {
+      hasToken: token !== null,
+      letsAnyoneIn,
+      danger: `--host ${host} without a key would let everybody who reaches this machine use the model. Set SEP_API_KEY, or add --let-anyone-in if that is what you want.`,
+    });
+    if ((values.tlsCert === undefined) !== (values.tlsKey === undefined))
+      throw new SepError("bad-option", "Got one of --tls-cert and --tls-key, expected both or neither.");
+    if ((values.policy === "escalate") !== (values.escalate !== undefined))
+      throw new SepError("bad-option", "--policy escalate and --escalate need each other.");
+    const tls =
+      values.tlsCert === undefined || values.tlsKey === undefined
+        ? undefined
+        : { cert: await readPem(values.tlsCert), key: await readPem(values.tlsKey) };
+    const probes = await loadProbes(values.probe);
+    await using opened = await renderProgress(
+      openLive(probes, values, context),
+      { json: false, quiet: values.quiet },
+      context,
+    );
+    const { timeLimit, maxConcurrent, maxQueue, maxNewTokens } = values;
+    await using server = createServer({
+      live: opened.live,
+      probes,
+      decide: values.decide,
+      unfamiliar: values.unfamiliar,
+      modelName: values.servedName ?? values.model,
+      meaning: values,
+      policy: {
+        name: values.policy,
+        abstainText: values.abstainText,
+        samples: values.resamples,
+        escalate:
+          values.escalate === undefined
+            ? null
+            : openEscalation(values.escalate, { model: values.escalateModel, key: env.OPENAI_API_KEY }),
+      },
+      limits: {
+        concurrent: maxConcurrent,
+        queued: maxQueue,
+        tokens: maxNewTokens,
+        timeMs: timeLimit * 1000,
+      },
+      report: (error) => stderr.write(`${context.redactor.message(describeFailure(error))}\n`),
+    });
+    await using listening = await listenBehindGate(server.app.fetch, {
+      host,
+      port: values.port,
+      token,
+      maxBodyBytes: SERVER_LIMITS.bodyBytes,
+      title: "Risk",
+      hosts: values.allowHost.includes("any") ? "any" : values.allowHost,
+      origins: values.allowOrigin,
+      tls,
+      describeRefusal: (status, reason) => new ApiError(status, reason).body,
+    });
+    const paint = createPaint(data, env);
+    if (!values.quiet) for (const line of describeServer(listening, probes)) data.write(`${line}\n`);
+    else data.write(`${listening.address}\n`);
+    if (!values.quiet) data.write(`${paint("gray", "Press Ctrl-C to end.")}\n`);
+    await untilAborted(signal);
+    // connections stay open for the answers that are being written
+    const closed = listening.close();
+    await server.drain();
+    await closed;
+    return EXIT.ok;
+  },
+});
+
+function describeServer(
+  { address, port }: { readonly address: string; readonly port: number },
+  [first, ...others]: readonly NamedProbe[],
+): string[] {
+  const base = `${new URL(address).protocol}//127.0.0.1:${port}/v1`;
+  const names = [`${first?.name} (of requests that name none)`, ...others.map(({ name }) => name)];
+  return [`Page    ${address}`, `OpenAI  ${base}`, `Probes  ${names.join(", ")}`];
+}
+
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+
+const describeFailure = (error: unknown): string =>
+  error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new SepError("missing-input", `${path} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** @throws SepError as `loadProbe`; `bad-option` for two of a name */
+async function loadProbes(paths: readonly string[]): Promise<NamedProbe[]> {
+  const probes: NamedProbe[] = [];
+  for (const path of paths) {
+    const name = basename(path, ".json");
+    if (probes.some((other) => other.name === name))
+      throw new SepError("bad-option", `Two probes are called ${name}. Rename one of their files.`);
+    probes.push({ name, sha256: await fingerprintFile(path), probe: await loadProbe(path) });
+  }
+  return probes;
+}
+
+/** In the dtype that the states were traced in, since another makes other states. */
+async function* openLive(
+  [first]: readonly NamedProbe[],
+  values: Parameters<typeof engineOptionsOf>[0] & { readonly model: string | undefined },
+  { env, signal }: CliContext,
+): AsyncGenerator<StepEvent, AsyncDisposable & { readonly live: LiveModel }> {
+  const { source } = (first as NamedProbe).probe;
+  const reference = values.model ?? nameModel(source);
+  const dtype = MODEL_DTYPES.find((name) => name === source.dtype) ?? "float32";
+  const model = yield* openModel(reference, { ...engineOptionsOf(values), dtype, hub: { env }, signal });
+  const live = yield* createLocalBackend(model).openLive();
+  return {
+    live,
+    async [Symbol.asyncDispose]() {
+      await live[Symbol.asyncDispose]();
+      await model[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,416 @@
+import { randomInt } from "node:crypto";
+import type { LiveModel } from "../backends/live-model.ts";
+import type { EndEvent, RankedToken } from "../engine/generate/generate.ts";
+import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
+import { splitReasoning } from "../engine/generate/split-reasoning.ts";
+import { buildPrompt, type Prompt, takePrompt } from "../engine/tokenizer/build-prompt.ts";
+import type { ChatMessage } from "../engine/tokenizer/chat-template.ts";
+import { mean } from "../math/vector.ts";
+import type { Probe } from "../probes/probe.ts";
+import { ApiError } from "./api-error.ts";
+import type { EntropyMeter, MeasuredEntropy } from "./entropy-meter.ts";
+import type { AnswerAssessment, AnswerMonitor, TokenRisk } from "./monitor.ts";
+import { type AnswerRequest, isConversation } from "./openai-bodies.ts";
+import { describeSentences, type SpanRisk } from "./sentence-risks.ts";
+import { monitorOf, type ServedProbe } from "./served-probe.ts";
+
+/** What a response says of an answer's risk: the field `sep` of a choice. */
+export interface AnswerRisk
+  extends Pick<
+    AnswerAssessment,
+    "score" | "risk" | "risk_of" | "decision" | "abstain_reason" | "familiarity" | "guarantee" | "warnings"
+  > {
+  readonly probe: string;
+  readonly probe_sha256: string;
+  /** Where in the answer the probe reads. */
+  readonly place: Probe["position"];
+  /** Index of the token that was read in the answer, -1 for the prompt's last one; null if there was none to read. */
+  readonly token_index: number | null;
+  /** Mean entropy of the answer's next-token distributions, nats: what is known without a probe. */
+  readonly entropy_baseline: number | null;
+  /** Mean log-probability of the answer's tokens, nats. */
+  readonly mean_logprob: number | null;
+  /** What was done because of the decision; null where nothing was. */
+  readonly action: "withheld" | "resampled" | "escalated" | null;
+  /** Who gave the answer, if it was not this server's model. */
+  readonly answered_by?: string;
+  /** As the request's `samples` asked. */
+  readonly entropy?: MeasuredEntropy;
+  /** At every token. */
+  readonly tokens?: readonly TokenRisk[];
+  /** At the end of every sentence. */
+  readonly spans?: readonly SpanRisk[];
+  readonly timings: {
+    /** Milliseconds until the request had room. */
+    readonly queue_ms: number;
+    readonly first_token_ms: number;
+    readonly total_ms: number;
+  };
+}
+
+/** A token of an answer, as a client sees it. */
+export interface ServedToken {
+  readonly kind: "token";
+  readonly row: number;
+  readonly tokenId: number;
+  readonly delta: string;
+  /** The answer is held back until its decision: neither its text nor its tokens may be shown. */
+  readonly isHeld: boolean;
+  readonly logprob: number;
+  readonly top: readonly RankedToken[];
+  /** Of the tokens whose states have become known since. */
+  readonly risks: readonly TokenRisk[];
+}
+
+/** An answer is complete. */
+export interface ServedEnd {
+  readonly kind: "end";
+  readonly row: number;
+  /** What of the answer no token has shown. */
+  readonly delta: string;
+  readonly text: string;
+  readonly finishReason: "stop" | "length" | "content_filter";
+  readonly tokenCount: number;
+  readonly risks: readonly TokenRisk[];
+  readonly sep: AnswerRisk;
+}
+
+/** What happens to an answer that the probe says not to give. */
+export interface Policy {
+  readonly name: "flag" | "abstain" | "resample" | "escalate";
+  readonly abstainText: string;
+  /** Answers to draw for `resample`. */
+  readonly samples: number;
+  /** Asks another server, for `escalate`. */
+  readonly escalate:
+    | ((
+        messages: readonly ChatMessage[],
+        signal: AbortSignal,
+      ) => Promise<{ readonly text: string; readonly model: string }>)
+    | null;
+}
+
+/** What answers are made with. */
+export interface AnswerMaker {
+  readonly live: LiveModel;
+  readonly policy: Policy;
+  readonly entropy: EntropyMeter;
+  /** Tokens that an answer may have at most. */
+  readonly maxTokens: number;
+}
+
+/** The prompt and the sampler of a request, and what they change of the probe's promise. */
+export interface PreparedAnswer {
+  readonly request: AnswerRequest;
+  readonly served: ServedProbe;
+  readonly prompt: Prompt;
+  readonly sampler: SamplerSettings;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Resolves what a request leaves open, as the probe records it.
+ * @throws ApiError; SepError `prompt-too-long`, and as `buildPrompt`
+ */
+export function prepareAnswer(
+  { live, maxTokens }: Pick<AnswerMaker, "live" | "maxTokens">,
+  request: AnswerRequest,
+  served: ServedProbe,
+): PreparedAnswer {
+  const { generation } = served;
+  const { asked } = request;
+  const { tokenizer, config } = live.model;
+  const prompt = isConversation(asked)
+    ? buildPrompt(tokenizer, asked, generation.prompting)
+    : takePrompt(tokenizer, asked);
+  requireTokens(prompt.tokenIds, config);
+  const { maxNewTokens } = request.sampler;
+  if (maxNewTokens !== undefined && maxNewTokens > maxTokens)
+    throw new ApiError(
+      400,
+      `max_tokens is ${maxNewTokens}, and this server generates at most ${maxTokens}.`,
+      {
+        param: "max_tokens",
+      },
+    );
+  const recorded = generation.sampler;
+  const sampler: SamplerSettings = {
+    ...recorded,
+    ...request.sampler,
+    maxNewTokens: Math.min(maxNewTokens ?? recorded.maxNewTokens, maxTokens),
+    stopStrings: [
+      ...new Set([...(isConversation(asked) ? recorded.stopStrings : []), ...request.stopStrings]),
+    ],
+  };
+  return {
+    request,
+    served,
+    prompt,
+    sampler,
+    warnings: [
+      ...generation.notes,
+      ...describeDifferences(served.probe, sampler, isConversation(asked) ? asked : null),
+    ],
+  };
+}
+
+function requireTokens(
+  tokenIds: readonly number[],
+  { vocabularySize, maxPositions }: LiveModel["model"]["config"],
+): void {
+  if (tokenIds.length === 0) throw new ApiError(400, "The prompt has no tokens.", { param: "prompt" });
+  const wrong = tokenIds.find((id) => id >= vocabularySize);
+  if (wrong !== undefined)
+    throw new ApiError(400, `The prompt has token ${wrong}, and this model has ${vocabularySize}.`, {
+      param: "prompt",
+    });
+  if (tokenIds.length >= maxPositions)
+    throw new ApiError(
+      400,
+      `The prompt has ${tokenIds.length} tokens, but the model takes ${maxPositions}, answer included.`,
+      { param: "messages", code: "context_length_exceeded" },
+    );
+}
+
+/** How the prompt or the sampler differs from those that the probe was calibrated on. */
+function describeDifferences(
+  { asking }: Probe,
+  sampler: SamplerSettings,
+  messages: readonly ChatMessage[] | null,
+): string[] {
+  if (asking === null) return [];
+  const differences: string[] = [];
+  if (messages === null) differences.push("the prompt was given whole");
+  else {
+    const system = messages[0]?.role === "system" ? messages[0].content : null;
+    if (system !== null && system !== asking.system_prompt)
+      differences.push("the system message is another one");
+    if (messages.filter(({ role }) => role === "user").length > 1)
+      differences.push("the conversation has several turns");
+  }
+  const names = ["temperature", "topP", "topK", "minP", "repetitionPenalty"] as const;
+  const changed = names.filter((name) => sampler[name] !== asking.sampler[name]);
+  if (changed.length > 0)
+    differences.push(
+      `${changed.map((name) => `${name} is ${sampler[name]} instead of ${asking.sampler[name]}`).join(", ")}`,
+    );
+  if (differences.length === 0) return [];
+  return [`The guarantee may not hold: ${differences.join("; ")}, unlike when the probe was calibrated.`];
+}
+
+/** Answers the same request twice with other tokens, unless it has a seed. */
+const drawSeed = (): number => randomInt(2 ** 31);
+
+/** One answer that is being made. */
+interface Row {
+  readonly monitor: AnswerMonitor;
+  readonly risks: TokenRisk[];
+  /** [T] length of the text up to each token's end. */
+  readonly ends: number[];
+  shown: number;
+}
+
+/**
+ * Makes the answers to a request, and yields them token by token with their risk.
+ * @throws SepError of the model; the signal's reason
+ */
+export async function* makeAnswers(
+  maker: AnswerMaker,
+  { request, served, prompt, sampler, warnings }: PreparedAnswer,
+  { queueMs, signal }: { readonly queueMs: number; readonly signal: AbortSignal },
+): AsyncGenerator<ServedToken | ServedEnd, void> {
+  const { live, policy } = maker;
+  const { sep } = request;
+  const started = performance.now();
+  const monitor = monitorOf(served, sep.decide);
+  const { layers, probe } = monitor;
+  const seed = request.seed ?? drawSeed();
+  const runIds = Array.from({ length: request.n }, (_, index) => index);
+  const rows = runIds.map((): Row => {
+    const options = { layers, stopStrings: sampler.stopStrings };
+    return { monitor: monitor.follow(prompt, options), risks: [], ends: [], shown: 0 };
+  });
+  const isEarly = probe.position === "before-generation";
+  const holdsBack = policy.name !== "flag" && !isEarly;
+  const question = questionOf(request);
+  const draw = (samples: number): Promise<MeasuredEntropy & { readonly texts: readonly string[] }> =>
+    measureEntropy(maker, { prompt, sampler, seed, question }, samples, signal);
+  const measured = sep.samples === undefined ? null : draw(sep.samples);
+  measured?.catch(() => undefined);
+  let firstTokenMs = 0;
+
+  const finish = async (
+    row: number,
+    assessment: AnswerAssessment,
+    end: EndEvent | null,
+  ): Promise<ServedEnd> => {
+    const { risks, ends, shown } = rows[row] as Row;
+    const own = end?.answer;
+    const isWithheld = assessment.decision === "abstain" && policy.name !== "flag";
+    const replaced = isWithheld ? await replace(own?.text ?? "") : null;
+    const text = replaced?.text ?? own?.text ?? "";
+    const asked = await measured;
+    const now = performance.now();
+    return {
+      kind: "end",
+      row,
+      text,
+      delta: replaced === null ? text.slice(shown) : text,
+      finishReason: replaced?.finishReason ?? own?.finishReason ?? "stop",
+      tokenCount: own?.tokenIds.length ?? 0,
+      risks: [],
+      sep: {
+        probe: served.name,
+        probe_sha256: served.sha256,
+        place: probe.position,
+        score: assessment.score,
+        risk: assessment.risk,
+        risk_of: assessment.risk_of,
+        decision: assessment.decision,
+        abstain_reason: assessment.abstain_reason,
+        familiarity: assessment.familiarity,
+        guarantee: assessment.guarantee,
+        token_index:
+          assessment.read_at === null ? null : assessment.read_at.token_index - prompt.tokenIds.length,
+        entropy_baseline: own === undefined || own.entropies.length === 0 ? null : mean(own.entropies),
+        mean_logprob: own === undefined || own.logprobs.length === 0 ? null : mean(own.logprobs),
+        action: replaced?.action ?? null,
+        ...(replaced?.answeredBy === undefined ? {} : { answered_by: replaced.answeredBy }),
+        ...(asked === null ? {} : { entropy: withoutTexts(asked) }),
+        ...(wantsTokens(request) ? { tokens: risks } : {}),
+        ...(sep.spans === true && own !== undefined
+          ? { spans: describeSentences(own.text, ends, risks) }
+          : {}),
+        timings: {
+          queue_ms: round(queueMs),
+          first_token_ms: round(firstTokenMs),
+          total_ms: round(now - started),
+        },
+        warnings: [...warnings, ...assessment.warnings, ...(replaced?.warnings ?? [])],
+      },
+    };
+  };
+  const replace = async (text: string): Promise<Replacement> => {
+    if (policy.name === "resample") return resample(await draw(policy.samples), text);
+    if (policy.escalate !== null && isConversation(request.asked)) {
+      const { text: other, model } = await policy.escalate(request.asked, signal);
+      return { text: other, finishReason: "stop", action: "escalated", answeredBy: model, warnings: [] };
+    }
+    const said = sep.abstain_text ?? policy.abstainText;
+    return { text: said, finishReason: "content_filter", action: "withheld", warnings: [] };
+  };
+
+  const events = live.generate(prompt, {
+    sampler,
+    runIds,
+    layers,
+    seed,
+    topLogprobs: request.topLogprobs ?? 0,
+    signal,
+  });
+  for await (const event of events) {
+    const own = rows[event.row] as Row;
+    if (event.kind === "end") {
+      const { last, assessed } = own.monitor.end(event);
+      own.risks.push(...visible(last));
+      const end = await finish(event.row, assessed, event);
+      yield { ...end, risks: visible(last) };
+      continue;
+    }
+    const risks = visible(own.monitor.push(event));
+    own.risks.push(...risks);
+    if (event.kind === "states") continue;
+    if (firstTokenMs === 0) firstTokenMs = performance.now() - started;
+    const early = own.monitor.early();
+    if (early?.decision === "abstain" && policy.name !== "flag") {
+      // all answers share the prompt, and with it this decision
+      for (const row of runIds) yield await finish(row, early, null);
+      return;
+    }
+    const delta = holdsBack ? "" : event.delta;
+    own.shown += delta.length;
+    own.ends.push((own.ends.at(-1) ?? 0) + event.delta.length);
+    const { row, tokenId, logprob, top } = event;
+    yield { kind: "token", row, tokenId, delta, isHeld: holdsBack, logprob, top, risks };
+  }
+}
+
+const wantsTokens = ({ sep, isStreamed }: AnswerRequest): boolean => sep.tokens ?? isStreamed;
+
+/** Tokens of the answer; the prompt's last one is no token of it. */
+const visible = (risks: readonly TokenRisk[]): readonly TokenRisk[] =>
+  risks.filter(({ index }) => index >= 0);
+
+const round = (ms: number): number => Math.round(ms * 10) / 10;
+
+/** What is given in place of an answer. */
+interface Replacement {
+  readonly text: string;
+  readonly finishReason: ServedEnd["finishReason"];
+  readonly action: NonNullable<AnswerRisk["action"]>;
+  readonly answeredBy?: string;
+  readonly warnings: readonly string[];
+}
+
+function resample(
+  { clusters, texts, samples }: MeasuredEntropy & { readonly texts: readonly string[] },
+  text: string,
+): Replacement {
+  const [largest] = clusters;
+  const member = largest?.members[0];
+  return {
+    text: member === undefined ? text : (texts[member] as string),
+    finishReason: "stop",
+    action: "resampled",
+    warnings: [
+      `The first answer was too risky. This one is the likeliest of the largest of ${clusters.length} meanings among ${samples} more samples, ${largest?.members.length ?? 0} of which share it; the guarantee does not cover it.`,
+    ],
+  };
+}
+
+const withoutTexts = ({
+  texts: _texts,
+  ...entropy
+}: MeasuredEntropy & { readonly texts: readonly string[] }) => entropy;
+
+/** Run ids of further samples, so that their random streams are not those of the answers. */
+const FURTHER_SAMPLES = 1_000_000;
+
+async function measureEntropy(
+  { live, entropy }: AnswerMaker,
+  {
+    prompt,
+    sampler,
+    seed,
+    question,
+  }: {
+    readonly prompt: Prompt;
+    readonly sampler: SamplerSettings;
+    readonly seed: number;
+    readonly question: string;
+  },
+  samples: number,
+  signal: AbortSignal,
+): Promise<MeasuredEntropy & { readonly texts: readonly string[] }> {
+  const runIds = Array.from({ length: samples }, (_, index) => FURTHER_SAMPLES + index);
+  // greedy samples would all be the same
+  const drawn = { ...sampler, temperature: sampler.temperature || 1 };
+  const events = live.generate(prompt, { sampler: drawn, runIds, seed, text: false, signal });
+  const texts: string[] = [];
+  const meanLogprobs: number[] = [];
+  for await (const event of events) {
+    if (event.kind !== "end") continue;
+    const { answer, row } = event;
+    const { opensReasoning } = prompt;
+    texts[row] = splitReasoning(live.model.tokenizer, { ...answer, opensReasoning }).answerText;
+    meanLogprobs[row] = mean(answer.logprobs);
+  }
+  return { ...(await entropy.measure({ question, texts, meanLogprobs }, signal)), texts };
+}
+
+/** What was asked last; a prompt that was given whole is its own question. */
+function questionOf({ asked }: AnswerRequest): string {
+  if (typeof asked === "string") return asked;
+  const last = asked.at(-1);
+  return typeof last === "object" ? last.content : "";
+}
