@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { asking, probeOf } from "../../test/fakes/make-probe.ts";
+import { asking, probeOf } from "../../test/fakes/model-probe.ts";
 import { liveModelOf } from "../backends/local/local-backend.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
