@@ -64,6 +64,7 @@ export const SEP_ERROR_CODES = [
   "package-missing",
   "bad-path",
   "disk-failed",
+  "answer-withheld",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];
