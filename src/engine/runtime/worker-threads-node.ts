@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { parentPort, Worker } from "node:worker_threads";
 import { SepError, type SepErrorCode } from "../../errors.ts";
 
@@ -89,6 +90,7 @@ export function startWorkerThreads<Job, Result>(
       const given = new AbortController();
       // not AbortSignal.any, whose signals are kept alive by the longest-lived of their sources
       const abort = (): void => given.abort(signal?.reason);
+      if (signal !== undefined) setMaxListeners(0, signal);
       signal?.addEventListener("abort", abort, { once: true });
       const events: unknown[] = [];
       let wake = (): void => undefined;
@@ -203,6 +205,7 @@ function startThread(file: URL, setup: unknown): Thread {
       if (dead !== null) throw dead;
       const id = nextId++;
       const abort = (): void => worker.postMessage({ id, kind: "abort" } satisfies Request);
+      if (signal !== undefined) setMaxListeners(0, signal); // many jobs share one signal, and each removes its own listener
       signal?.addEventListener("abort", abort, { once: true });
       try {
         return await new Promise((resolve, reject) => {
