@@ -39,7 +39,7 @@ const OPTIONS = {
     "Probes that estimate the risk, separated by commas; the first is that of requests that name none; docs/serve.md.",
     {
       placeholder: "FILE,FILE",
-      items: "files",
+      noun: "files",
       fallback: `${STUDY_PROBE}; without a study, that of the embedded model`,
     },
   ),
