@@ -184,7 +184,8 @@ async function* describeStream(
       if (opening !== null) yield JSON.stringify(opening);
     }
     if (event.kind === "end") ends.push(event);
-    yield JSON.stringify(event.kind === "token" ? format.token(head, event) : format.end(head, event));
+    const chunk = event.kind === "token" ? format.token(head, event) : format.end(head, event);
+    if (chunk !== null) yield JSON.stringify(chunk);
   }
   if (prepared.request.includesUsage) yield JSON.stringify(format.usage(head, usageOf(prepared, ends)));
   yield "[DONE]";
