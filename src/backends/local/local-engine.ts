@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type LoadModelOptions, ROWS_PER_PASS } from "../../checkpoint/load-model.ts";
 import { generate, sampleAnswers } from "../../engine/generate/generate.ts";
 import { readAnswer } from "../../engine/generate/read-answer.ts";
@@ -85,7 +86,11 @@ export interface WorkerSetup {
 
 /** What a thread has run already of a conversation, or of another prompt that begins like this one. */
 const beginningsOf = ({ tokenIds, sharedTokens = [] }: Prompt): string[] =>
-  sharedTokens.map((end) => String(tokenIds.slice(0, end)));
+  sharedTokens.map((end) =>
+    createHash("sha256")
+      .update(String(tokenIds.slice(0, end)))
+      .digest("base64"),
+  );
 
 /**
  * Starts threads that each load the model; answers to several questions are drawn in the same passes.
