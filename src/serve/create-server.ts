@@ -98,6 +98,7 @@ export function createServer(options: CreateServerOptions): RiskServer {
       name: "flag",
       abstainText: ABSTAIN_TEXT,
       samples: RESAMPLES,
+      onError: "refuse",
       escalate: null,
       ...policy,
     },

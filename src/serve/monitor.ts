@@ -1,8 +1,9 @@
 import type { LiveModel, StatesEvent } from "../backends/live-model.ts";
-import type { EndEvent, TokenEvent } from "../engine/generate/generate.ts";
+import type { EndEvent, SampledAnswer, TokenEvent } from "../engine/generate/generate.ts";
 import { findThinkTags, splitReasoning, type ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import { indicesOf, locatePosition, type TracePosition } from "../engine/places.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
+import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { mean } from "../math/vector.ts";
 import {
   type AssessRiskOptions,
@@ -297,3 +298,16 @@ function describe(
 
 const UNFAMILIAR =
   "The hidden state is unlike those of the training questions, so neither the risk nor the guarantee can be relied on.";
+
+/** How an answer that was given differs from one that the model generates. */
+export const warnOfGiven = (
+  { decode }: Pick<TextTokenizer, "decode">,
+  { tokenIds, text }: Pick<SampledAnswer, "tokenIds" | "text">,
+): readonly string[] => [
+  "The answer was given, not generated: the guarantee covers only answers that this model samples.",
+  ...(decode(tokenIds).startsWith(text)
+    ? []
+    : [
+        "The answer's tokens do not decode to its text: the tokenizer changes some of it, so the model would not generate it.",
+      ]),
+];

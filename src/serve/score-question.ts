@@ -7,7 +7,7 @@ import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import type { AssessRiskOptions } from "../probes/assess-risk.ts";
 import type { Probe } from "../probes/probe.ts";
-import { type AnswerAssessment, type AssessedAnswer, createMonitor } from "./monitor.ts";
+import { type AnswerAssessment, type AssessedAnswer, createMonitor, warnOfGiven } from "./monitor.ts";
 import { type GenerationChoice, resolveGeneration } from "./resolve-generation.ts";
 
 export interface ScoreQuestionOptions extends GenerationChoice, AssessRiskOptions {
@@ -106,11 +106,7 @@ export function createScorer(
         finish_reason: finishReason,
         generated_tokens: isGiven ? 0 : tokenIds.length,
         ...assessed,
-        warnings: [
-          ...assessed.warnings,
-          ...(isGiven ? [GIVEN] : []),
-          ...(isGiven && !tokenizer.decode(tokenIds).startsWith(text) ? [UNLIKE_ITSELF] : []),
-        ],
+        warnings: [...assessed.warnings, ...(isGiven ? warnOfGiven(tokenizer, event.answer) : [])],
       };
     },
   };
@@ -136,9 +132,3 @@ const NO_ANSWER = {
   finish_reason: null,
   generated_tokens: 0,
 } as const;
-
-const GIVEN =
-  "The answer was given, not generated: the guarantee covers only answers that this model samples.";
-
-const UNLIKE_ITSELF =
-  "The answer's tokens do not decode to its text: the tokenizer changes some of it, so the model would not generate it.";

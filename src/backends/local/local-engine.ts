@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { type LoadModelOptions, ROWS_PER_PASS } from "../../checkpoint/load-model.ts";
 import { generate, sampleAnswers } from "../../engine/generate/generate.ts";
 import { readAnswer } from "../../engine/generate/read-answer.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { canStartWorkers, startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads-node.ts";
+import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import type { AnswerSampler } from "../../samples/answer-backend.ts";
 import type { StateReader } from "../../states/state-backend.ts";
 import { traceAnswers } from "../../states/trace-answers.ts";
@@ -82,6 +84,14 @@ export interface WorkerSetup {
   readonly options: WorkerModelOptions;
 }
 
+/** What a thread has run already of a conversation, or of another prompt that begins like this one. */
+const beginningsOf = ({ tokenIds, sharedTokens = [] }: Prompt): string[] =>
+  sharedTokens.map((end) =>
+    createHash("sha256")
+      .update(String(tokenIds.slice(0, end)))
+      .digest("base64"),
+  );
+
 /**
  * Starts threads that each load the model; answers to several questions are drawn in the same passes.
  * @param path where the model is
@@ -113,7 +123,7 @@ export async function startModelWorkers(
     generate: (prompt, { signal, ...options }) =>
       threads.stream(
         { kind: "generate", job: [prompt, options] },
-        { size: options.runIds?.length ?? 1, signal },
+        { size: options.runIds?.length ?? 1, keys: beginningsOf(prompt), signal },
       ) as ReturnType<LocalEngine["generate"]>,
     readAnswer: (prompt, text, { signal, ...options }) =>
       threads.stream(

@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import type { LiveModel } from "../../backends/live-model.ts";
 import { createLocalBackend } from "../../backends/local/local-backend.ts";
 import { openModel } from "../../checkpoint/load-model.ts";
+import { POCKET_FOLDER } from "../../checkpoint/locate-checkpoint.ts";
 import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { SepError } from "../../errors.ts";
 import { checkExposure } from "../../net/gate.ts";
@@ -13,6 +14,7 @@ import { ABSTAIN_TEXT, createServer, RESAMPLES, SERVER_LIMITS } from "../../serv
 import { openEscalation } from "../../serve/escalate.ts";
 import type { NamedProbe } from "../../serve/served-probe.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { engineOptionsOf } from "../../study/open-backends.ts";
 import { loadProbe } from "../../study/probe-files.ts";
 import { ENGINE } from "../../study/settings/backends.ts";
@@ -27,12 +29,19 @@ import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
 
 const USUAL_PORT = 8000;
+const STUDY_PROBE = "artifacts/models/accuracy_probe.json";
+/** Made by `sep run` with its defaults, so that there is something to serve before there is a study. */
+const EMBEDDED_PROBE = join(POCKET_FOLDER, "probes", "accuracy_probe.json");
 
 const OPTIONS = {
   probe: setting(
-    z.array(z.string().min(1)).min(1).readonly().default(["artifacts/models/accuracy_probe.json"]),
+    z.array(z.string().min(1)).min(1).readonly().optional(),
     "Probes that estimate the risk, separated by commas; the first is that of requests that name none; docs/serve.md.",
-    { placeholder: "FILE,FILE", items: "files" },
+    {
+      placeholder: "FILE,FILE",
+      noun: "files",
+      fallback: `${STUDY_PROBE}; without a study, that of the embedded model`,
+    },
   ),
   model: text(
     "ID|DIR|pocket",
@@ -77,6 +86,10 @@ const OPTIONS = {
   ),
   abstainText: setting(z.string().min(1).default(ABSTAIN_TEXT), "What a withheld answer says."),
   resamples: setting(z.int().min(2).max(32).default(RESAMPLES), "Answers that --policy resample draws."),
+  onError: setting(
+    z.enum(["answer", "refuse"]).default("refuse"),
+    "What happens where --policy or the measuring of entropy fails. answer: the model's answer is given, with a warning; refuse: the request fails.",
+  ),
   escalate: text(
     "URL",
     "OpenAI-compatible server for --policy escalate; its key is read from OPENAI_API_KEY.",
@@ -139,7 +152,12 @@ export const SERVE: Command = defineCommand({
       values.tlsCert === undefined || values.tlsKey === undefined
         ? undefined
         : { cert: await readPem(values.tlsCert), key: await readPem(values.tlsKey) };
-    const probes = await loadProbes(values.probe);
+    const hasStudy = values.probe !== undefined || (await fileExists(STUDY_PROBE));
+    const probes = await loadProbes(values.probe ?? [hasStudy ? STUDY_PROBE : EMBEDDED_PROBE]);
+    if (!hasStudy && !values.quiet)
+      stderr.write(
+        "There is no study in this folder: the embedded model is served, which does arithmetic only, with the probe of its demo.\n",
+      );
     await using opened = await renderProgress(
       openLive(probes, values, context),
       { json: false, quiet: values.quiet },
@@ -157,6 +175,7 @@ export const SERVE: Command = defineCommand({
         name: values.policy,
         abstainText: values.abstainText,
         samples: values.resamples,
+        onError: values.onError,
         escalate:
           values.escalate === undefined
             ? null

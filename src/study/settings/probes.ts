@@ -17,7 +17,7 @@ export const TRACE_SETTINGS = {
   layers: setting(
     z.union([z.literal("all"), z.array(z.int().min(0)).min(1).readonly()]).default("all"),
     "Layers to read, separated by commas; 0 is the embeddings.",
-    { placeholder: "LIST|all", items: "layers from 0" },
+    { placeholder: "LIST|all", noun: "layers from 0" },
   ),
   answers: setting(
     z.enum(["auto", "samples", "best"]).default("auto"),
