@@ -32,6 +32,7 @@ export type {
   GenerateOptions,
   GenerationEvent,
   GenerationPrompt,
+  RankedToken,
   SampleAnswersOptions,
   SampledAnswer,
   TokenEvent,

@@ -140,7 +140,8 @@ export function checkExposure(host: string, { hasToken, letsAnyoneIn, danger }: 
   throw new SepError("bad-option", danger);
 }
 
-interface ExposureFacts {
+/** Who could reach a server, and do what. */
+export interface ExposureFacts {
   readonly hasToken: boolean;
   readonly letsAnyoneIn: boolean;
   readonly danger: string;

@@ -30,8 +30,10 @@ export function servedProbes(
     calibration_questions: 9,
   } as const;
   const decisions = [{ kind: "risk", target: 0.1, threshold, reason: null }] as const;
+  // states of the embedded model are large; so scaled, their risks are spread over [0, 1]
+  const scale = new Float32Array(2 * model.config.hiddenSize).fill(60);
   const probe = (position: "second-to-last" | "before-generation"): Probe =>
-    probeOf(model, position, { asking: CHAT, decisions, ...changes });
+    probeOf(model, position, { asking: CHAT, decisions, scale, ...changes });
   return [
     { name: "after", sha256: "a".repeat(64), probe: probe("second-to-last") },
     { name: "before", sha256: "b".repeat(64), probe: probe("before-generation") },

@@ -52,18 +52,20 @@ if (values.python === undefined) throw new Error("Say which Python has the clien
 const run = promisify(execFile);
 const folder = await mkdtemp(join(tmpdir(), "sep-clients-"));
 let failures = 0;
+const model = await loadModel("pocket", { threads: 1 });
+const given = await serve({ threshold: 1 });
+const withheld = await serve({ threshold: 0 });
 try {
-  await using model = await loadModel("pocket", { threads: 1 });
-  await checkOpenai(model);
-  await checkLiteLlm(model);
+  await checkOpenai(given);
+  await checkLiteLlm(given, withheld);
 } finally {
+  for (const each of [given, withheld, model]) await each[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 }
 console.log(failures === 0 ? "All as it should be." : `${failures} not as they should be.`);
 process.exitCode = failures === 0 ? 0 : 1;
 
-async function checkOpenai(model) {
-  await using server = await serve(model, { threshold: 1 });
+async function checkOpenai(server) {
   const { stdout } = await run(values.python, ["-c", PYTHON_CLIENT, server.base, KEY, QUESTION]);
   const got = JSON.parse(stdout);
   const expected = await ask(`${server.base}/chat/completions`, { messages: MESSAGES });
@@ -82,10 +84,11 @@ async function checkOpenai(model) {
   expect("openai: the lines of docs/serve.md", / 0\.\d+ answer$/.test(said.trim()), true);
 }
 
-/** A probe with a threshold that every answer passes, and one with a threshold that none does. */
-async function checkLiteLlm(model) {
-  await using server = await serve(model, { threshold: 1 });
-  await using strict = await serve(model, { threshold: 0 });
+/**
+ * @param server with a threshold that every answer passes
+ * @param strict with one that none does
+ */
+async function checkLiteLlm(server, strict) {
   const guardrail = (name, { port }, probe) => ({
     guardrail_name: name,
     litellm_params: {
@@ -199,7 +202,7 @@ async function stream(url, body) {
 }
 
 /** The embedded model with two probes of arbitrary weights; what is asked of it stays in `seen`. */
-async function serve(model, { threshold }) {
+async function serve({ threshold }) {
   const width = model.config.hiddenSize;
   const { id, weights_sha256, tokenizer_sha256, dtype } = model.provenance;
   const guarantee = "G";
@@ -239,7 +242,7 @@ async function serve(model, { threshold }) {
     },
     warnings: [],
     mean: new Float32Array(width),
-    scale: new Float32Array(width).fill(1),
+    scale: new Float32Array(width).fill(10),
     coefficients: Float32Array.from({ length: width }, (_, j) => Math.sin(j) / 10),
     hidden: null,
     familiarity: null,

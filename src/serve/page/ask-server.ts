@@ -44,11 +44,15 @@ export async function loadServer(): Promise<{
 }
 
 /**
- * Asks, and yields the answer token by token. The server sends one chunk per token.
+ * Asks, and yields the answer token by token. With log-probabilities, the server sends a chunk for each token, even for one
+ * that completes no text.
  * @throws Error with the server's own words
  */
 export async function* streamAnswer({ messages, probe, signal }: Asked): AsyncGenerator<AnswerEvent, void> {
-  const response = await post({ messages, stream: true, sep: { probe, spans: true } }, signal);
+  const response = await post(
+    { messages, stream: true, logprobs: true, sep: { probe, spans: true } },
+    signal,
+  );
   if (!response.ok || response.body === null) await readAnswer(response);
   for await (const text of readEvents(response.body as ReadableStream<Uint8Array>)) {
     if (text === "[DONE]") return;
