@@ -1,11 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import type { LiveModel } from "../../backends/live-model.ts";
-import { createLocalBackend } from "../../backends/local/local-backend.ts";
-import { openModel } from "../../checkpoint/load-model.ts";
 import { POCKET_FOLDER } from "../../checkpoint/locate-checkpoint.ts";
-import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { SepError } from "../../errors.ts";
 import { checkExposure } from "../../net/gate.ts";
 import { listenBehindGate } from "../../net/listen.ts";
@@ -15,16 +11,13 @@ import { openEscalation } from "../../serve/escalate.ts";
 import type { NamedProbe } from "../../serve/served-probe.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { fileExists } from "../../store/read-file.ts";
-import { engineOptionsOf } from "../../study/open-backends.ts";
 import { loadProbe } from "../../study/probe-files.ts";
-import { ENGINE } from "../../study/settings/backends.ts";
 import { EQUIVALENCE } from "../../study/settings/meaning.ts";
 import { flag, setting, text } from "../../study/settings/setting.ts";
-import type { StepEvent } from "../../study/step.ts";
-import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
-import { nameModel } from "../probed-model.ts";
+import { openProbedModel, PROBED_MODEL } from "../probed-model.ts";
 import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
 
@@ -42,11 +35,6 @@ const OPTIONS = {
       noun: "files",
       fallback: `${STUDY_PROBE}; without a study, that of the embedded model`,
     },
-  ),
-  model: text(
-    "ID|DIR|pocket",
-    "The probes' model at another place; it must have the weights that they were fitted on.",
-    "the first probe's",
   ),
   servedName: text("NAME", "What the model is called in requests and answers.", "as --model"),
   host: setting(
@@ -115,7 +103,7 @@ const OPTIONS = {
       .default(SERVER_LIMITS.timeMs / 1000),
     "Time limit per request, in seconds.",
   ),
-  ...ENGINE,
+  ...PROBED_MODEL,
   quiet: OUTPUT.quiet,
 };
 
@@ -159,7 +147,12 @@ export const SERVE: Command = defineCommand({
         "There is no study in this folder: the embedded model is served, which does arithmetic only, with the probe of its demo.\n",
       );
     await using opened = await renderProgress(
-      openLive(probes, values, context),
+      openProbedModel(
+        probes.map(({ probe }) => probe),
+        values,
+        { isForMany: true },
+        context,
+      ),
       { json: false, quiet: values.quiet },
       context,
     );
@@ -251,24 +244,4 @@ async function loadProbes(paths: readonly string[]): Promise<NamedProbe[]> {
     probes.push({ name, sha256: await fingerprintFile(path), probe: await loadProbe(path) });
   }
   return probes;
-}
-
-/** In the dtype that the states were traced in, since another makes other states. */
-async function* openLive(
-  [first]: readonly NamedProbe[],
-  values: Parameters<typeof engineOptionsOf>[0] & { readonly model: string | undefined },
-  { env, signal }: CliContext,
-): AsyncGenerator<StepEvent, AsyncDisposable & { readonly live: LiveModel }> {
-  const { source } = (first as NamedProbe).probe;
-  const reference = values.model ?? nameModel(source);
-  const dtype = MODEL_DTYPES.find((name) => name === source.dtype) ?? "float32";
-  const model = yield* openModel(reference, { ...engineOptionsOf(values), dtype, hub: { env }, signal });
-  const live = yield* createLocalBackend(model).openLive();
-  return {
-    live,
-    async [Symbol.asyncDispose]() {
-      await live[Symbol.asyncDispose]();
-      await model[Symbol.asyncDispose]();
-    },
-  };
 }

@@ -97,8 +97,8 @@ export async function* readAnswer(
 }
 
 /** @returns the tokens without those of the end, and those of an end that is certain */
-function tokeniseAnswer(
-  { tokenizer, endTokenIds }: LanguageModel,
+export function tokeniseAnswer(
+  { tokenizer, endTokenIds }: Pick<LanguageModel, "tokenizer" | "endTokenIds">,
   given: string,
   { stopStrings, stopTokenIds }: ReadAnswerOptions["sampler"],
 ): {
