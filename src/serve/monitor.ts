@@ -1,8 +1,10 @@
 import type { LiveModel, StatesEvent } from "../backends/live-model.ts";
 import type { EndEvent, TokenEvent } from "../engine/generate/generate.ts";
 import { findThinkTags, splitReasoning, type ThinkStatus } from "../engine/generate/split-reasoning.ts";
+import type { StateMode } from "../engine/observation.ts";
 import { indicesOf, locatePosition, type TracePosition } from "../engine/places.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
+import { SepError } from "../errors.ts";
 import { mean } from "../math/vector.ts";
 import {
   type AssessRiskOptions,
@@ -96,17 +98,24 @@ export interface Monitor {
 
 /**
  * Gets ready to assess the answers of a model.
+ * @param mode whose answers it will read, and so which probes fit: its own, or what others wrote
  * @throws SepError `probe-mismatch` if the model, its tokenizer or dtype are not those of the probe; `bad-option` to
  *   refuse what is unfamiliar by a probe that cannot tell
  */
 export function createMonitor(
   model: Pick<LiveModel, "model" | "normState" | "source">,
   probe: Probe,
-  { decide = "risk", unfamiliar = "flag" }: AssessmentChoice = {},
+  {
+    decide = "risk",
+    unfamiliar = "flag",
+    mode = "generator",
+  }: AssessmentChoice & { readonly mode?: StateMode } = {},
 ): Monitor {
   const { tokenizer, config } = model.model;
   const width = probe.features === "hidden-state" ? config.hiddenSize : probe.width;
-  requireProbeFits(probe, { width, source: { ...model.source, norm_state: model.normState } });
+  const source = mode === "observer" ? { ...model.source, mode } : model.source;
+  requireProbeFits(probe, { width, source: { ...source, norm_state: model.normState } });
+  requireOwnEntropies(probe, mode);
   requireFamiliarity(probe, unfamiliar);
   const assessing = { decide, unfamiliar };
   const needed =
@@ -123,7 +132,7 @@ export function createMonitor(
       layerCount,
       width: config.hiddenSize,
       normState: model.normState,
-      source: model.source,
+      source,
     });
   };
   const at = (index: number, values: Float32Array): TokenRisk => {
@@ -208,6 +217,15 @@ export function createMonitor(
       };
     },
   };
+}
+
+/** An observer's tokens have entropies too, but those of the writer's tokens are what the baseline was fitted on. */
+function requireOwnEntropies({ features }: Probe, mode: StateMode): void {
+  if (features === "hidden-state" || mode === "generator") return;
+  throw new SepError(
+    "probe-mismatch",
+    "The probe reads the token entropies of the model that wrote the answers, which a model that reads them does not have. Use a probe that reads hidden states.",
+  );
 }
 
 function readEntropies(

@@ -15,6 +15,7 @@ import type { NamedProbe } from "../../serve/served-probe.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { engineOptionsOf } from "../../study/open-backends.ts";
 import { loadProbe } from "../../study/probe-files.ts";
+import { followRoute, readRoute } from "../../study/probes/read-route.ts";
 import { ENGINE } from "../../study/settings/backends.ts";
 import { EQUIVALENCE } from "../../study/settings/meaning.ts";
 import { flag, setting, text } from "../../study/settings/setting.ts";
@@ -82,6 +83,11 @@ const OPTIONS = {
     "OpenAI-compatible server for --policy escalate; its key is read from OPENAI_API_KEY.",
   ),
   escalateModel: text("NAME", "Model on --escalate."),
+  route: text(
+    "FILE",
+    "Route that `sep route` fitted for a probe, whose threshold then decides for --policy escalate; docs/route.md.",
+    "the probe's own threshold",
+  ),
   ...EQUIVALENCE,
   maxConcurrent: setting(
     z.int().min(1).default(SERVER_LIMITS.concurrent),
@@ -139,7 +145,7 @@ export const SERVE: Command = defineCommand({
       values.tlsCert === undefined || values.tlsKey === undefined
         ? undefined
         : { cert: await readPem(values.tlsCert), key: await readPem(values.tlsKey) };
-    const probes = await loadProbes(values.probe);
+    const probes = await routeProbes(await loadProbes(values.probe), values);
     await using opened = await renderProgress(
       openLive(probes, values, context),
       { json: false, quiet: values.quiet },
@@ -232,6 +238,32 @@ async function loadProbes(paths: readonly string[]): Promise<NamedProbe[]> {
     probes.push({ name, sha256: await fingerprintFile(path), probe: await loadProbe(path) });
   }
   return probes;
+}
+
+/**
+ * The probes with the threshold of a route, where one is given, in place of the one that the route was fitted for.
+ * @throws SepError as `readRoute`; `bad-option` for a policy or decision that has no use for it; `probe-mismatch`
+ */
+async function routeProbes(
+  probes: readonly NamedProbe[],
+  {
+    route: path,
+    policy,
+    decide,
+  }: { readonly route: string | undefined; readonly policy: string; readonly decide: string },
+): Promise<readonly NamedProbe[]> {
+  if (path === undefined) return probes;
+  if (policy !== "escalate" || decide !== "risk")
+    throw new SepError("bad-option", "Got --route, expected --policy escalate and --decide risk with it.");
+  const route = await readRoute(path);
+  if (probes.every(({ sha256 }) => sha256 !== route.probe.sha256))
+    throw new SepError(
+      "probe-mismatch",
+      `${path} was fitted for another probe (${route.probe.file}, SHA-256 ${route.probe.sha256}). Serve that probe, or fit the route again with \`sep route\`.`,
+    );
+  return probes.map((named) =>
+    named.sha256 === route.probe.sha256 ? { ...named, probe: followRoute(named.probe, route) } : named,
+  );
 }
 
 /** In the dtype that the states were traced in, since another makes other states. */
