@@ -41,7 +41,11 @@ describe("a backend of whole answers and whole sequences, live", () => {
 
   it("streams the answer's text, and refuses what it does not know", async () => {
     const events = composed.generate(
-      { text: "", tokenIds: pocket.tokenizer.encode("1+1=", { specialTokens: false }), opensReasoning: false },
+      {
+        text: "",
+        tokenIds: pocket.tokenizer.encode("1+1=", { specialTokens: false }),
+        opensReasoning: false,
+      },
       { sampler: { ...asking().sampler, temperature: 0, maxNewTokens: 20 }, runIds: [0, 1], layers: [1] },
     );
     const texts = ["", ""];

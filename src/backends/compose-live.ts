@@ -1,6 +1,6 @@
 import type { SampledAnswer } from "../engine/generate/generate.ts";
-import { tokeniseAnswer } from "../engine/generate/read-answer.ts";
 import { createTextDeltas } from "../engine/generate/text-deltas.ts";
+import { tokeniseAnswer } from "../engine/generate/tokenise-answer.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import { drain } from "../net/map-concurrently.ts";
@@ -93,7 +93,7 @@ export function composeLive(answers: AnswerBackend | undefined, states: StateBac
         },
         async *read(prompt, text, options) {
           const { tokenIds, end, ...rest } = tokeniseAnswer(model, text, options.sampler);
-          const whole = [...tokenIds, ...(end ?? [...model.endTokenIds].slice(0, 1))];
+          const whole = [...tokenIds, ...(end ?? options.ending ?? [...model.endTokenIds].slice(0, 1))];
           const unknown = whole.map(() => Number.NaN);
           const answer: SampledAnswer = {
             runId: 0,

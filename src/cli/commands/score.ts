@@ -33,6 +33,7 @@ const OPTIONS = {
   stdin: flag(
     'Score a stream: read one {"id"?, "question", "answer"?} per line from stdin, and write one JSON line for each to stdout, in order. If there is an answer, it is scored instead of a generated one.',
   ),
+  answer: text("TEXT", "Answer to QUESTION, to be scored in place of a generated one."),
   decide: setting(
     z.enum(["risk", "coverage"]).default("risk"),
     "Which of the probe's thresholds decides: risk bounds the share of wrong answers, coverage guarantees the share of answers given.",
@@ -79,6 +80,10 @@ export const SCORE: Command = defineCommand({
       meaning: "the accuracy probe of the study in this folder, and its model",
     },
     {
+      line: 'sep score "What is 17 + 25?" --answer 42 --probe observer.json',
+      meaning: "what another model wrote, by an observer's probe",
+    },
+    {
       line: "sep score --probe shared/se_probe.json --stdin --skip-abstained",
       meaning: "a stream of questions; for those that are too risky, only the prompt is processed",
     },
@@ -90,6 +95,8 @@ export const SCORE: Command = defineCommand({
         `\`sep score\` takes a QUESTION or --stdin, got ${values.stdin ? "both" : "neither"}.`,
       );
     }
+    if (values.stdin && values.answer !== undefined)
+      throw new SepError("bad-option", "Got --answer with --stdin, whose lines have their own answers.");
     const probe = await loadProbe(values.probe);
     await using opened = await renderProgress(
       openProbedModel([probe], values, { isForMany: false }, context),
@@ -104,7 +111,8 @@ export const SCORE: Command = defineCommand({
 
 async function answerOne(scorer: QuestionScorer, values: Values, context: CliContext): Promise<number> {
   const { data, env, signal } = context;
-  const scored = await scorer.score(values.question as string, { signal });
+  const { question, answer } = values;
+  const scored = await scorer.score(question as string, { answer, signal });
   if (values.json) data.write(`${JSON.stringify({ kind: "score", ...scored, notes: scorer.notes })}\n`);
   else {
     const columns = Math.min(data.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);

@@ -12,6 +12,7 @@ import type { NamedProbe } from "../../serve/served-probe.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { loadProbe } from "../../study/probe-files.ts";
+import { followRoute, readRoute } from "../../study/probes/read-route.ts";
 import { EQUIVALENCE } from "../../study/settings/meaning.ts";
 import { flag, setting, text } from "../../study/settings/setting.ts";
 import { type Command, defineCommand } from "../command.ts";
@@ -83,6 +84,11 @@ const OPTIONS = {
     "OpenAI-compatible server for --policy escalate; its key is read from OPENAI_API_KEY.",
   ),
   escalateModel: text("NAME", "Model on --escalate."),
+  route: text(
+    "FILE",
+    "Route that `sep route` fitted for a probe, whose threshold then decides for --policy escalate; docs/route.md.",
+    "the probe's own threshold",
+  ),
   ...EQUIVALENCE,
   maxConcurrent: setting(
     z.int().min(1).default(SERVER_LIMITS.concurrent),
@@ -141,7 +147,8 @@ export const SERVE: Command = defineCommand({
         ? undefined
         : { cert: await readPem(values.tlsCert), key: await readPem(values.tlsKey) };
     const hasStudy = values.probe !== undefined || (await fileExists(STUDY_PROBE));
-    const probes = await loadProbes(values.probe ?? [hasStudy ? STUDY_PROBE : EMBEDDED_PROBE]);
+    const loaded = await loadProbes(values.probe ?? [hasStudy ? STUDY_PROBE : EMBEDDED_PROBE]);
+    const probes = await routeProbes(loaded, values);
     if (!hasStudy && !values.quiet)
       stderr.write(
         "There is no study in this folder: the embedded model is served, which does arithmetic only, with the probe of its demo.\n",
@@ -244,4 +251,30 @@ async function loadProbes(paths: readonly string[]): Promise<NamedProbe[]> {
     probes.push({ name, sha256: await fingerprintFile(path), probe: await loadProbe(path) });
   }
   return probes;
+}
+
+/**
+ * The probes with the threshold of a route, where one is given, in place of the one that the route was fitted for.
+ * @throws SepError as `readRoute`; `bad-option` for a policy or decision that has no use for it; `probe-mismatch`
+ */
+async function routeProbes(
+  probes: readonly NamedProbe[],
+  {
+    route: path,
+    policy,
+    decide,
+  }: { readonly route: string | undefined; readonly policy: string; readonly decide: string },
+): Promise<readonly NamedProbe[]> {
+  if (path === undefined) return probes;
+  if (policy !== "escalate" || decide !== "risk")
+    throw new SepError("bad-option", "Got --route, expected --policy escalate and --decide risk with it.");
+  const route = await readRoute(path);
+  if (probes.every(({ sha256 }) => sha256 !== route.probe.sha256))
+    throw new SepError(
+      "probe-mismatch",
+      `${path} was fitted for another probe (${route.probe.file}, SHA-256 ${route.probe.sha256}). Serve that probe, or fit the route again with \`sep route\`.`,
+    );
+  return probes.map((named) =>
+    named.sha256 === route.probe.sha256 ? { ...named, probe: followRoute(named.probe, route) } : named,
+  );
 }
