@@ -1,11 +1,13 @@
 import { type LoadModelOptions, openModel } from "../../checkpoint/load-model.ts";
 import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
+import { canStartWorkers } from "../../engine/runtime/worker-threads-node.ts";
 import type { Json } from "../../formats/json.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import type { BackendWith } from "../backend.ts";
-import { openLocalEngine, ROWS_PER_WORKER } from "./local-engine.ts";
+import { openLocalEngine, planOf, rowsPerWorker } from "./local-engine.ts";
+import { QUESTIONS_WORTH_A_TRIAL, tryPlans } from "./try-plans.ts";
 
 /**
  * Opens the engine of this package with a model, which is downloaded first if it has to be.
@@ -15,7 +17,11 @@ export async function* openLocal(
   reference: string,
   options: LoadModelOptions = {},
 ): AsyncGenerator<OpeningEvent, BackendWith<"answers" | "states">> {
-  const model = yield* openModel(reference, options);
+  return keepModel(yield* openModel(reference, options));
+}
+
+/** The local engine with a loaded model, which is disposed of with it. */
+export function keepModel(model: LanguageModel): BackendWith<"answers" | "states"> {
   const local = createLocalBackend(model);
   return {
     name: local.name,
@@ -28,6 +34,8 @@ export async function* openLocal(
 /** Samples answers and reads states on the engine of this package. Whoever loaded the model must dispose of it. */
 export function createLocalBackend(model: LanguageModel): AnswerBackend & StateBackend {
   const { id, revision, weights_sha256, tokenizer_sha256, dtype, device } = model.provenance;
+  let needsTrial = model.needsTrial && canStartWorkers();
+  let plan = planOf(model);
   return {
     name: "local",
     model,
@@ -42,10 +50,14 @@ export function createLocalBackend(model: LanguageModel): AnswerBackend & StateB
     },
     tokenEntropies: "vocabulary",
     normState: "residual",
-    async *openSampler(prompts) {
-      const engine = await openLocalEngine(model, prompts.length);
+    async *openSampler(prompts, { signal } = {}) {
+      if (needsTrial && prompts.length >= QUESTIONS_WORTH_A_TRIAL) {
+        plan = (yield* tryPlans(model, { signal })).chosen;
+        needsTrial = false;
+      }
+      const engine = await openLocalEngine(model, prompts.length, plan);
       // enough to fill the batches, however few answers each question gets
-      return { ...engine, concurrency: engine.concurrency * ROWS_PER_WORKER };
+      return { ...engine, concurrency: engine.concurrency * rowsPerWorker(plan.rows) };
     },
     async *openReader(questions) {
       return openLocalEngine(model, questions);
