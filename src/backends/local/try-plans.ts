@@ -15,7 +15,7 @@ import { startCopies } from "./local-engine.ts";
 /** A trial takes as long as a few of the answers to so many questions. */
 export const QUESTIONS_WORTH_A_TRIAL = 64;
 
-/** Rows per pass that are tried: CPUs with matrix units gain up to the last, others are as fast with the first. */
+/** Rows per pass that are tried: the rule of thumb, as many as suffice without matrix units, and as many as those gain by. */
 const ROWS_TO_TRY = [ROWS_PER_PASS, 20, 80];
 
 interface TryPlansOptions {

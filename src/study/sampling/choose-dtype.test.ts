@@ -95,6 +95,9 @@ describe("openWithChosenDtype", () => {
     expect(kept).toMatchObject({ dtype: "int8", choice, events: [] });
     const given = await choose({ bound: 0 }, { recorded: { ...recorded, dtype: "int4", choice: null } });
     expect(given).toMatchObject({ dtype: "int4", choice: null });
+    expect(given.events).toMatchObject([
+      { kind: "note", message: "int4, with which the study's answers were sampled so far" },
+    ]);
     const other = await choose({ bound: 0 }, { recorded: { ...recorded, weightsSha256: "another model" } });
     expect(other).toMatchObject({ dtype: "float32", choice: { reason: "divergence" } });
   });

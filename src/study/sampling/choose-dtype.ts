@@ -90,7 +90,10 @@ export async function* openWithChosenDtype(
 ): AsyncGenerator<OpeningEvent, { readonly engine: Engine; readonly choice: DtypeChoice | null }> {
   if (recorded !== null && allows(options.device, recorded.dtype)) {
     const engine = yield* openLocal(reference, { ...options, dtype: recorded.dtype });
-    if (weightsOf(engine) === recorded.weightsSha256) return { engine, choice: recorded.choice };
+    if (weightsOf(engine) === recorded.weightsSha256) {
+      if (recorded.choice === null && recorded.dtype !== "float32") yield noteKept(engine, recorded);
+      return { engine, choice: recorded.choice };
+    }
     await engine[Symbol.asyncDispose]();
   }
   const model = yield* openModel(reference, { ...options, dtype: "float32" });
@@ -113,6 +116,14 @@ export async function* openWithChosenDtype(
   const choice = known.choice ?? (yield* measureCandidates(path, known, { ...again, bound: rule.bound }));
   return { engine: yield* openLocal(path, { ...again, dtype: choice.dtype }), choice };
 }
+
+/** What nobody asked for this time is said. */
+const noteKept = ({ answers }: Engine, { dtype }: RecordedDtype): OpeningEvent => ({
+  kind: "note",
+  step: "dtype",
+  part: answers.model.provenance.id,
+  message: `${dtype}, with which the study's answers were sampled so far`,
+});
 
 /** A device that lacks the dtype cannot go on with the answers, which their step says better than the device would. */
 function allows(device: LoadModelOptions["device"] = "cpu", dtype: ModelDtype): boolean {
