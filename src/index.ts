@@ -244,6 +244,7 @@ export type { ScoredSplit, ScoredStudy, StudyProbes } from "./study/probes/score
 export { scoreStudy } from "./study/probes/score-study.ts";
 export { planPipeline, type RunPipelineOptions, runPipeline } from "./study/run-pipeline.ts";
 export type { AdaptiveOptions } from "./study/sampling/adaptive-k.ts";
+export type { DtypeChoice } from "./study/sampling/choose-dtype.ts";
 export type { GenerateRunsOptions, StudyPromptFormat } from "./study/sampling/plan-generation.ts";
 export type { ResolvedSampler, SamplerChoice, SettingSource } from "./study/sampling/resolve-sampler.ts";
 export { resolveSampler } from "./study/sampling/resolve-sampler.ts";
