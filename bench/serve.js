@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { loadavg } from "node:os";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { loadProbe, saveProbe } from "semantic-entropy-probes";
 import { Agent, fetch } from "undici";
 import { describeCpu } from "./generate/describe-cpu.js";
 
@@ -10,15 +12,13 @@ import { describeCpu } from "./generate/describe-cpu.js";
 // time between two tokens of an answer. Ours with the risk of every token, and without (the same server with a probe that
 // reads no hidden states); other servers of OpenAI's API on the same weights and requests. See README.md.
 //
-//   npm run bench:serve -- --model MODEL.gguf --probe PROBE.json --baseline ENTROPY_BASELINE.json
+//   npm run bench:serve -- --model MODEL.gguf --probe PROBE.json
 //     [--peer "NAME=COMMAND with {port}"]... [--questions FILE.jsonl] [--conversations 1,8,32] [--tokens 64] [--requests 64]
 
 const { values } = parseArgs({
   options: {
     model: { type: "string", default: "pocket" },
     probe: { type: "string" },
-    /** A probe that reads no hidden states. */
-    baseline: { type: "string" },
     peer: { type: "string", multiple: true, default: [] },
     /** What peers call the model. */
     "served-name": { type: "string", default: "default" },
@@ -48,18 +48,39 @@ const ours = (probe) => [
   "--probe",
   probe,
 ];
-if (values.baseline !== undefined)
-  await measureServer("sep serve, without risk per token", ours(values.baseline));
-if (values.probe !== undefined) await measureServer("sep serve, risk per token", ours(values.probe));
+const folder = mkdtempSync(join(tmpdir(), "bench-serve-"));
+if (values.probe !== undefined) {
+  const stateless = join(folder, "stateless.json");
+  await saveProbe(stateless, withoutStates(await loadProbe(values.probe)));
+  await measureServer("sep serve, risk per token", ours(values.probe));
+  await measureServer("sep serve, no states read", ours(stateless));
+}
 for (const peer of values.peer) {
   const at = peer.indexOf("=");
   await measureServer(peer.slice(0, at), ["sh", "-c", `exec ${peer.slice(at + 1)}`]);
 }
+rmSync(folder, { recursive: true });
 console.log(
   "| server | conversations | tokens/s | first token, median ms | first token, p99 ms | between tokens, median ms | between tokens, p99 ms |",
 );
 console.log("| --- | --: | --: | --: | --: | --: | --: |");
 for (const row of rows) console.log(`| ${row.join(" | ")} |`);
+
+/** The same server without the reading of hidden states: a probe of entropies alone. */
+function withoutStates(probe) {
+  return {
+    ...probe,
+    features: "mean-think-entropy",
+    position: null,
+    layer: null,
+    layer_count: 1,
+    width: 1,
+    mean: Float32Array.of(0),
+    scale: Float32Array.of(1),
+    coefficients: Float32Array.of(1),
+    familiarity: null,
+  };
+}
 
 async function measureServer(name, command) {
   const port = 20_000 + Math.floor(Math.random() * 20_000);

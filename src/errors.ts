@@ -62,6 +62,7 @@ export const SEP_ERROR_CODES = [
   "hostile-model",
   "bad-backend",
   "package-missing",
+  "answer-needed",
   "bad-path",
   "disk-failed",
   "answer-withheld",

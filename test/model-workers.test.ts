@@ -5,6 +5,7 @@ import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { SampleAnswersOptions } from "../src/engine/generate/generate.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
 import type { Prompt } from "../src/engine/tokenizer/build-prompt.ts";
+import { createFakeCli } from "./fakes/cli-context.ts";
 import { PLAIN_SAMPLER } from "./fakes/plain-sampler.ts";
 
 // Worker threads load JavaScript, so this is the built package, as users run it.
@@ -19,6 +20,26 @@ const OPTIONS: Omit<SampleAnswersOptions, "runIds"> = {
   seed: 1,
   sampler: { ...PLAIN_SAMPLER, maxNewTokens: 20 },
 };
+
+describe("sep doctor --model", () => {
+  it("measures plans with copies of the model, and prints them with the one that it chose", async () => {
+    const { DOCTOR } = (await import(
+      new URL("../dist/cli/commands/doctor.js", import.meta.url).href
+    )) as typeof import("../src/cli/commands/doctor.ts");
+    const cli = createFakeCli();
+    expect(await DOCTOR.run(["--model", CHECKPOINT, "--threads", "2"], cli.context)).toBe(0);
+    const [title, head, ...plans] = cli.stdout().trimEnd().split("\n");
+    expect(title).toBe(`${CHECKPOINT}, float32`);
+    expect(head).toBe("workers  threads per worker  rows  tokens/s");
+    // on a busy machine the trial ends early
+    const all = ["2 1 40", "2 1 20", "2 1 80", expect.stringMatching(/^1 1 (20|40|80)$/)];
+    expect(plans.map((line) => line.trim().split(/ +/).slice(0, 3).join(" "))).toEqual(
+      all.slice(0, Math.max(1, plans.length)),
+    );
+    expect(plans.filter((line) => line.endsWith("  chosen"))).toHaveLength(1);
+    for (const line of plans) expect(Number(line.trim().split(/ +/)[3])).toBeGreaterThan(0);
+  });
+});
 
 describe("startModelWorkers", () => {
   let model: LanguageModel;

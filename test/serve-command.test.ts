@@ -26,8 +26,11 @@ interface Serving extends AsyncDisposable {
 }
 
 function start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  const options = { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] } as const;
-  return spawn(process.execPath, [SEP, "serve", "--port", "0", ...args], options);
+  return spawn(process.execPath, [SEP, "serve", "--port", "0", ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 function whenEnded(child: ChildProcess): Serving["ended"] {

@@ -7,6 +7,7 @@ import { GENERATE } from "./commands/generate.ts";
 import { MODELS_INFO, MODELS_LIST, MODELS_PULL } from "./commands/models.ts";
 import { EDIT, NOTEBOOK_APP, NOTEBOOK_CHECK, NOTEBOOK_EXPORT, NOTEBOOK_RUN } from "./commands/notebook.ts";
 import { PROBE_EXPORT, PROBE_INFO } from "./commands/probe.ts";
+import { ROUTE } from "./commands/route.ts";
 import { RUN } from "./commands/run.ts";
 import { SCORE } from "./commands/score.ts";
 import { SERVE } from "./commands/serve.ts";
@@ -56,6 +57,7 @@ export const COMMANDS: readonly Command[] = [
   TRAIN,
   EVAL,
   TRANSFER,
+  ROUTE,
   REPORT,
   SCORE,
   SERVE,

@@ -1,3 +1,4 @@
+import { nameObserver } from "../engine/observation.ts";
 import type { ConsistentlyWrong } from "../evaluation/consistently-wrong.ts";
 import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
@@ -29,6 +30,7 @@ export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string 
     ...(blocks.some((block) => block.includes("≤"))
       ? [`≤ marks the smallest p-value that ${evaluation.settings.permutations} permutations can give.`]
       : []),
+    ...[nameObserver(evaluation.source)].flatMap((line) => (line === null ? [] : [`Observer: ${line}.`])),
     `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
     ...describeDecisions(evaluation.decisions ?? [], paint),
     ...describeFamiliarity(evaluation, paint),

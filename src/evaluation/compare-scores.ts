@@ -91,15 +91,6 @@ export function pairedTest(
   { resamples, permutations = DEFAULT_PERMUTATIONS, seed = 42 }: InferenceOptions = {},
 ): PairedTestResult {
   const parts = partsByQuestion(first, second, labels, questionIds);
-  const observed = Math.abs(sum(parts));
-  const rng = createRng("paired-test", seed);
-  let atLeast = 0;
-  for (let i = 0; i < permutations; i++) {
-    let drawn = 0;
-    for (const part of parts) drawn += rng.next() < 0.5 ? part : -part;
-    // Sums in another order may differ in the last bits and must count as equal.
-    if (!(Math.abs(drawn) < observed - 1e-12)) atLeast++;
-  }
   const ranked = rankScores(first);
   const otherRanked = rankScores(second);
   return {
@@ -108,10 +99,33 @@ export function pairedTest(
       (weights) => rankedAuroc(ranked, labels, weights) - rankedAuroc(otherRanked, labels, weights),
       { method: "percentile", seed, ...(resamples === undefined ? {} : { resamples }) },
     ),
-    p_value: parts.length < 2 ? null : (1 + atLeast) / (1 + permutations),
+    p_value: signFlipTest(parts, { permutations, seed }),
     permutations,
     question_count: parts.length,
   };
+}
+
+/**
+ * Two-sided test that independent parts are as likely to be positive as negative, which their sum is compared under:
+ * p = (1 + #{|drawn| >= |observed|}) / (1 + permutations).
+ * @param parts [Q] one per question
+ * @returns null for fewer than two
+ */
+export function signFlipTest(
+  parts: ArrayLike<number>,
+  { permutations = DEFAULT_PERMUTATIONS, seed = 42 }: Pick<InferenceOptions, "permutations" | "seed"> = {},
+): number | null {
+  if (parts.length < 2) return null;
+  const observed = Math.abs(sum(parts));
+  const rng = createRng("paired-test", seed);
+  let atLeast = 0;
+  for (let i = 0; i < permutations; i++) {
+    let drawn = 0;
+    for (let part = 0; part < parts.length; part++) drawn += rng.next() < 0.5 ? parts[part]! : -parts[part]!;
+    // Sums in another order may differ in the last bits and must count as equal.
+    if (!(Math.abs(drawn) < observed - 1e-12)) atLeast++;
+  }
+  return (1 + atLeast) / (1 + permutations);
 }
 
 /** [Q] each question's contribution to the AUROC difference; they sum to it. */

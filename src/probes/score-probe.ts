@@ -1,3 +1,4 @@
+import { modeOf, observationOf } from "../engine/observation.ts";
 import type { TracePosition } from "../engine/places.ts";
 import { SepError } from "../errors.ts";
 import { logistic } from "../math/logistic.ts";
@@ -46,7 +47,10 @@ export interface StatesPlace {
   readonly width: number;
   /** `residual`: before the final norm. The last of transformers' `hidden_states` is `final-norm`. */
   readonly normState: NormState;
-  /** What else is known of the model, by a trace's keys: `model`, `weights_sha256`, `tokenizer_sha256`, `dtype`, `indices`. */
+  /**
+   * What else is known of the model, by a trace's keys: `model`, `weights_sha256`, `tokenizer_sha256`, `dtype`, `indices`, and
+   * `mode: "observer"` where it read what another one wrote.
+   */
   readonly source?: Readonly<Record<string, string>>;
 }
 
@@ -145,6 +149,7 @@ export function requireProbeFits(
     if (probe.source[key] !== source[key])
       refuse(`Probe was fitted on ${key} "${probe.source[key]}", but this trace has "${source[key]}".`);
   }
+  if (modeOf(probe.source) !== modeOf(source)) refuse(describeOtherMode(probe.source), OTHER_MODE);
   const elsewhere = "Read the states where the probe does, or refit with `sep train`.";
   if (position !== undefined && position !== probe.position)
     refuse(`Probe reads position "${probe.position}", but these states are from "${position}".`, elsewhere);
@@ -156,3 +161,14 @@ export function requireProbeFits(
       elsewhere,
     );
 }
+
+/** The states of an answer are other ones where the model itself chose its tokens. */
+function describeOtherMode(fitted: ProbeDescription["source"]): string {
+  const observed = observationOf(fitted);
+  if (observed === null)
+    return "Probe was fitted on states of a model that generated its own answers, but in these it reads what another model wrote.";
+  return `Probe is an observer's: it was fitted on states of a model that reads what ${observed.writer} wrote, but in these the model generated its own answers.`;
+}
+
+const OTHER_MODE =
+  "Take a probe of the other kind: `sep trace --observer` reads given answers, `sep trace` a model's own; docs/observer.md.";

@@ -1,3 +1,4 @@
+import { nameObserver } from "../engine/observation.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
 import { formatInterval, formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { shorten } from "../text/shorten.ts";
@@ -86,10 +87,11 @@ ${drawSection("all-questions", "All held-out questions", html`<p class="quiet">B
 const drawSection = (id: string, title: string, body: SafeHtml): SafeHtml =>
   html`<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>${body}</section>`;
 
-function drawSummary({ math_test: test, ood_test: ood }: ProbeEval): SafeHtml {
+function drawSummary({ math_test: test, ood_test: ood, source }: ProbeEval): SafeHtml {
+  const observer = nameObserver(source);
   const accuracy = test.scores.accuracy_probe;
   const se = test.scores.se_probe;
-  return html`<p class="lead">On ${test.counts.questions} test questions, a linear probe on one forward pass tells wrong answers from right ones with AUROC <strong>${formatNumber(accuracy.auc)}</strong> (95% interval ${formatInterval(accuracy.auc_intervals)}); the semantic entropy probe, which never saw whether an answer was right, reaches <strong>${formatNumber(se.auc)}</strong> (${formatInterval(se.auc_intervals)}).${ood === undefined ? "" : html` Out of distribution: ${formatNumber(ood.auc_accuracy_probe)} and ${formatNumber(ood.auc_se_probe)}.`}</p>`;
+  return html`<p class="lead">On ${test.counts.questions} test questions, a linear probe on one forward pass tells wrong answers from right ones with AUROC <strong>${formatNumber(accuracy.auc)}</strong> (95% interval ${formatInterval(accuracy.auc_intervals)}); the semantic entropy probe, which never saw whether an answer was right, reaches <strong>${formatNumber(se.auc)}</strong> (${formatInterval(se.auc_intervals)}).${ood === undefined ? "" : html` Out of distribution: ${formatNumber(ood.auc_accuracy_probe)} and ${formatNumber(ood.auc_se_probe)}.`}</p>${observer === null ? "" : html`<p class="quiet">The probes are an observer's: ${observer}.</p>`}`;
 }
 
 function drawWarnings({ warnings }: ProbeEval): SafeHtml {

@@ -37,7 +37,7 @@ export interface RunRecord {
   readonly think_text: string;
   /** The text after the reasoning (all of `output_text` where there was none). */
   readonly answer_text: string;
-  /** [T] generated token ids, the end token included when one was generated. */
+  /** [T] generated token ids, the end token included when one was generated; none of an imported text. */
   readonly tokens: readonly number[];
   /**
    * Half-open span [start, end) of the reasoning's tokens within `tokens`, tags and end token not included. When
@@ -76,6 +76,28 @@ export interface RunRecord {
   /** The seed that a server was given for this answer, made of `seed`, the question's id and the run's. */
   readonly sample_seed?: number;
 }
+
+/**
+ * `backend` of texts that another tool sampled. Their tokens are not known, and of the lists over tokens only those that the
+ * tool wrote are there; the others are empty.
+ */
+export const IMPORTED = "imported";
+
+/** A run as far as a trace looks at it: what is read, and where its answer ends. */
+export type TracedRun = Pick<
+  RunRecord,
+  | "question_id"
+  | "run_id"
+  | "model"
+  | "prompt_tokens"
+  | "tokens"
+  | "output_text"
+  | "think_token_indices"
+  | "think_status"
+  | "finish_reason"
+  | "answer_token_count"
+> &
+  Partial<Pick<RunRecord, "sampler">>;
 
 /**
  * A run record from one line's value, with every field checked and the token lists compared with each other.
@@ -135,12 +157,13 @@ function checkTokens({
   think_token_indices,
   think_status,
   answer_token_count = tokens.length,
+  backend,
 }: RunRecord): void {
-  if (tokens.length === 0) throw new TypeError('"tokens" is empty');
+  if (tokens.length === 0 && backend !== IMPORTED) throw new TypeError('"tokens" is empty');
   if (answer_token_count > tokens.length)
     throw new TypeError(`"answer_token_count" is ${answer_token_count} for ${tokens.length} tokens`);
   for (const [name, list] of Object.entries({ token_entropies, token_logprobs })) {
-    if (list.length !== tokens.length)
+    if (list.length !== tokens.length && backend !== IMPORTED)
       throw new TypeError(`"${name}" has ${list.length} numbers for ${tokens.length} tokens`);
   }
   if (think_token_indices === null) {

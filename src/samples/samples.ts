@@ -110,17 +110,20 @@ export function allKnown<A, T>(answers: readonly A[], read: (answer: A) => T | n
   return values.includes(null) ? null : (values as T[]);
 }
 
+/** An answer has a token at least; an imported one has empty lists for what its tool did not write. */
+const ifKnown = (list: readonly number[]): readonly number[] | null => (list.length === 0 ? null : list);
+
 /** One line of a runs file as an answer. */
 export const answerOf = (run: RunRecord): Answer => ({
   runId: run.run_id,
   text: run.answer_text,
   output: run.output_text,
   extracted: run.extracted_answer,
-  tokenIds: run.tokens,
-  tokenLogprobs: run.token_logprobs,
+  tokenIds: ifKnown(run.tokens),
+  tokenLogprobs: ifKnown(run.token_logprobs),
   sumLogprob: null,
-  tokenCount: run.tokens.length,
-  tokenEntropies: run.token_entropies,
+  tokenCount: Math.max(run.tokens.length, run.token_logprobs.length, run.token_entropies.length) || null,
+  tokenEntropies: ifKnown(run.token_entropies),
   thinkSpan: run.think_token_indices,
   isCorrect: run.is_correct,
 });

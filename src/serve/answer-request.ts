@@ -113,7 +113,7 @@ export interface PreparedAnswer {
 
 /**
  * Resolves what a request leaves open, as the probe records it.
- * @throws ApiError; SepError `prompt-too-long`, and as `buildPrompt`
+ * @throws ApiError, also for an observer's probe; SepError `prompt-too-long`, and as `buildPrompt`
  */
 export function prepareAnswer(
   { live, maxTokens }: Pick<AnswerMaker, "live" | "maxTokens">,
@@ -121,6 +121,12 @@ export function prepareAnswer(
   served: ServedProbe,
 ): PreparedAnswer {
   const { generation } = served;
+  if (generation.reading !== null)
+    throw new ApiError(
+      400,
+      `The probe ${served.name} is an observer's: it says nothing of the answers that this model generates, only of those that others wrote. Send them to /v1/risk, or name another probe.`,
+      { param: "sep.probe", code: "observer_probe" },
+    );
   const { asked } = request;
   const { tokenizer, config } = live.model;
   const prompt = isConversation(asked)

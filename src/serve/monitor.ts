@@ -1,9 +1,11 @@
 import type { LiveModel, StatesEvent } from "../backends/live-model.ts";
 import type { EndEvent, SampledAnswer, TokenEvent } from "../engine/generate/generate.ts";
 import { findThinkTags, splitReasoning, type ThinkStatus } from "../engine/generate/split-reasoning.ts";
+import type { StateMode } from "../engine/observation.ts";
 import { indicesOf, locatePosition, type TracePosition } from "../engine/places.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
+import { SepError } from "../errors.ts";
 import { mean } from "../math/vector.ts";
 import {
   type AssessRiskOptions,
@@ -97,17 +99,24 @@ export interface Monitor {
 
 /**
  * Gets ready to assess the answers of a model.
+ * @param mode whose answers it will read, and so which probes fit: its own, or what others wrote
  * @throws SepError `probe-mismatch` if the model, its tokenizer or dtype are not those of the probe; `bad-option` to
  *   refuse what is unfamiliar by a probe that cannot tell
  */
 export function createMonitor(
   model: Pick<LiveModel, "model" | "normState" | "source">,
   probe: Probe,
-  { decide = "risk", unfamiliar = "flag" }: AssessmentChoice = {},
+  {
+    decide = "risk",
+    unfamiliar = "flag",
+    mode = "generator",
+  }: AssessmentChoice & { readonly mode?: StateMode } = {},
 ): Monitor {
   const { tokenizer, config } = model.model;
   const width = probe.features === "hidden-state" ? config.hiddenSize : probe.width;
-  requireProbeFits(probe, { width, source: { ...model.source, norm_state: model.normState } });
+  const source = mode === "observer" ? { ...model.source, mode } : model.source;
+  requireProbeFits(probe, { width, source: { ...source, norm_state: model.normState } });
+  requireOwnEntropies(probe, mode);
   requireFamiliarity(probe, unfamiliar);
   const assessing = { decide, unfamiliar };
   const needed =
@@ -124,7 +133,7 @@ export function createMonitor(
       layerCount,
       width: config.hiddenSize,
       normState: model.normState,
-      source: model.source,
+      source,
     });
   };
   const at = (index: number, values: Float32Array): TokenRisk => {
@@ -209,6 +218,15 @@ export function createMonitor(
       };
     },
   };
+}
+
+/** An observer's tokens have entropies too, but those of the writer's tokens are what the baseline was fitted on. */
+function requireOwnEntropies({ features }: Probe, mode: StateMode): void {
+  if (features === "hidden-state" || mode === "generator") return;
+  throw new SepError(
+    "probe-mismatch",
+    "The probe reads the token entropies of the model that wrote the answers, which a model that reads them does not have. Use a probe that reads hidden states.",
+  );
 }
 
 function readEntropies(
@@ -299,12 +317,15 @@ function describe(
 const UNFAMILIAR =
   "The hidden state is unlike those of the training questions, so neither the risk nor the guarantee can be relied on.";
 
-/** How an answer that was given differs from one that the model generates. */
+/** How an answer that was given differs from those that the probe was calibrated on. */
 export const warnOfGiven = (
   { decode }: Pick<TextTokenizer, "decode">,
   { tokenIds, text }: Pick<SampledAnswer, "tokenIds" | "text">,
+  { isObserved }: { readonly isObserved: boolean },
 ): readonly string[] => [
-  "The answer was given, not generated: the guarantee covers only answers that this model samples.",
+  ...(isObserved
+    ? []
+    : ["The answer was given, not generated: the guarantee covers only answers that this model samples."]),
   ...(decode(tokenIds).startsWith(text)
     ? []
     : [

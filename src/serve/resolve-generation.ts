@@ -1,16 +1,13 @@
 import type { ModelProfile } from "../checkpoint/load-model-profile.ts";
+import { observerEnds } from "../engine/generate/observe-answer.ts";
 import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
+import { type Observation, observationOf } from "../engine/observation.ts";
 import type { PromptOptions } from "../engine/tokenizer/build-prompt.ts";
-import {
-  PLAIN_PROMPT_FORMATS,
-  type PromptFormat,
-  resolvePromptFormat,
-  stopStringsOf,
-} from "../engine/tokenizer/prompt-format.ts";
+import { type PromptFormat, stopStringsOf } from "../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../errors.ts";
-import { stableStringify } from "../formats/json.ts";
-import type { GenerationConfig } from "../probes/probe.ts";
-import { describePromptFormat } from "../samples/describe-prompt-format.ts";
+import type { GenerationConfig, Probe } from "../probes/probe.ts";
+import { matchPromptFormat } from "../samples/describe-prompt-format.ts";
+import { recordedObserver } from "../samples/observe-runs.ts";
 import { requireRoom, resolveSampler } from "../study/sampling/resolve-sampler.ts";
 
 /** What may be chosen when a question is scored. */
@@ -29,20 +26,26 @@ export interface GenerationChoice {
 export interface ResolvedGeneration {
   readonly prompting: PromptOptions;
   readonly sampler: SamplerSettings;
+  /** How answers are read by an observer, which generates none; null for a model that answers. */
+  readonly reading: { readonly ending: readonly number[] } | null;
   /** What the probe's guarantees depend on, as sentences. */
   readonly notes: readonly string[];
 }
 
 /**
  * Prompts as for the probe's training answers, since other prompts lead to other states.
+ * @param probe an observer's probe has its prompt in `source`, and nothing is generated for it but, for a question without an
+ *   answer, one token that nobody sees
  * @throws SepError `probe-mismatch` for a prompt that is not the recorded one, `bad-option` where the record has only
  *   its hash and it is not given
  */
 export function resolveGeneration(
   model: ModelProfile,
-  record: GenerationConfig | null,
+  { asking: record, source }: Pick<Probe, "asking" | "source">,
   choice: GenerationChoice,
 ): ResolvedGeneration {
+  const observed = observationOf(source);
+  if (observed !== null) return resolveReading(model, observed, choice);
   const { sampling = "greedy", maxNewTokens } = choice;
   requireRoom(model, maxNewTokens);
   const format = record === null ? (choice.promptFormat ?? "auto") : matchFormat(model, record, choice);
@@ -59,6 +62,7 @@ export function resolveGeneration(
       maxNewTokens: maxNewTokens ?? drawn.maxNewTokens,
       stopStrings: [...new Set([...drawn.stopStrings, ...stopStringsOf(format)])],
     },
+    reading: null,
     notes: [
       ...(record === null
         ? [
@@ -74,30 +78,45 @@ export function resolveGeneration(
   };
 }
 
+function resolveReading(
+  model: ModelProfile,
+  { prompt, writer }: Observation,
+  choice: GenerationChoice,
+): ResolvedGeneration {
+  refuseOwnPrompt(choice);
+  const { prompting } = recordedObserver(model, prompt, choice.promptFormat);
+  const { sampler, ending } = observerEnds(model, prompting.format);
+  return {
+    prompting,
+    sampler: { ...resolveSampler(model).settings, ...sampler, temperature: 0, maxNewTokens: 1 },
+    reading: { ending },
+    notes: [
+      `The probe is an observer's: the guarantee covers answers that ${writer} wrote, sampled as when the probe was calibrated.`,
+    ],
+  };
+}
+
 function matchFormat(
   model: ModelProfile,
   { prompt_format }: GenerationConfig,
   choice: GenerationChoice,
 ): PromptFormat {
-  const recorded = PLAIN_PROMPT_FORMATS.find((name) => name === prompt_format);
-  const given = choice.promptFormat;
-  if (choice.systemPrompt !== undefined || choice.enableThinking !== undefined) {
-    throw new SepError(
-      "bad-option",
-      "Got a system prompt or a thinking switch, but the probe records its own. Leave them out.",
-    );
-  }
-  if (given === undefined) {
-    if (recorded !== undefined) return recorded;
-    throw new SepError(
-      "bad-option",
-      `The probe was fitted on prompts of which it records only a hash: ${stableStringify(prompt_format)}. Give the same shots with --prompt-format few-shot --shots FILE, or the same template with --prompt-format FILE.`,
-    );
-  }
-  const described = stableStringify(describePromptFormat(resolvePromptFormat(given, model.tokenizer)));
-  if (described === stableStringify(prompt_format)) return given;
+  refuseOwnPrompt(choice);
+  return matchPromptFormat(
+    model.tokenizer,
+    prompt_format,
+    choice.promptFormat,
+    "Probe was fitted on prompts",
+  );
+}
+
+function refuseOwnPrompt({
+  systemPrompt,
+  enableThinking,
+}: Pick<GenerationChoice, "systemPrompt" | "enableThinking">): void {
+  if (systemPrompt === undefined && enableThinking === undefined) return;
   throw new SepError(
-    "probe-mismatch",
-    `Probe was fitted on prompts of ${stableStringify(prompt_format)}, got ${described}. Leave out the prompt format, or refit with \`sep train\`.`,
+    "bad-option",
+    "Got a system prompt or a thinking switch, but the probe records its own. Leave them out.",
   );
 }

@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import { z } from "zod";
+import { rewriteReasoning } from "../engine/generate/observe-answer.ts";
 import { buildPrompt, type Prompt, takePrompt } from "../engine/tokenizer/build-prompt.ts";
 import type { ChatMessage } from "../engine/tokenizer/chat-template.ts";
 import { createDeadline } from "../net/deadline.ts";
@@ -125,7 +126,7 @@ export async function assessInput(
 ): Promise<RiskResult> {
   const { live } = maker;
   const { prompt, answer } = readInput(live.model.tokenizer, served, input, param);
-  const { sampler, notes } = served.generation;
+  const { sampler, reading, notes } = served.generation;
   const monitor = monitorOf(served, decide);
   const { layers, probe } = monitor;
   if (answer === null && probe.position !== "before-generation")
@@ -148,7 +149,13 @@ export async function assessInput(
           text: false,
           signal: deadline.signal,
         })
-      : live.read(prompt, answer, { sampler, layers, text: spans, signal: deadline.signal });
+      : live.read(prompt, reading === null ? answer : rewriteReasoning(live.model, prompt, answer), {
+          sampler,
+          ending: reading?.ending,
+          layers,
+          text: spans,
+          signal: deadline.signal,
+        });
   const head = { probe: served.name, probe_sha256: served.sha256, prompt_tokens: prompt.tokenIds.length };
   const risks: TokenRisk[] = [];
   const ends: number[] = [];
@@ -169,7 +176,11 @@ export async function assessInput(
       ...head,
       answer_tokens: event.answer.tokenIds.length,
       ...assessment,
-      warnings: [...notes, ...assessment.warnings, ...warnOfGiven(live.model.tokenizer, event.answer)],
+      warnings: [
+        ...notes,
+        ...assessment.warnings,
+        ...warnOfGiven(live.model.tokenizer, event.answer, { isObserved: reading !== null }),
+      ],
       ...(tokens ? { tokens: own } : {}),
       ...(spans ? { spans: describeSentences(event.answer.text, ends, own) } : {}),
     };

@@ -1,8 +1,10 @@
 import type { LiveModel } from "../backends/live-model.ts";
 import { liveModelOf } from "../backends/local/local-backend.ts";
 import type { EndEvent } from "../engine/generate/generate.ts";
+import { rewriteReasoning } from "../engine/generate/observe-answer.ts";
 import type { ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
+import { modeOf, observationOf } from "../engine/observation.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import type { AssessRiskOptions } from "../probes/assess-risk.ts";
@@ -46,11 +48,14 @@ export interface ScoreOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Scores questions with one probe and one model. */
+/**
+ * Scores questions with one probe and one model. An observer's probe, fitted on the states of a model that reads what others
+ * wrote, scores given answers; a question alone only if it reads before-generation.
+ */
 export interface QuestionScorer {
   /** What holds for every question, as sentences. */
   readonly notes: readonly string[];
-  /** @throws SepError `prompt-too-long`; `bad-option` for an answer that continues after its end; and as `buildPrompt` */
+  /** @throws SepError `answer-needed` of an observer's probe that reads answers, for a question alone; `prompt-too-long`; `bad-option` for an answer that continues after its end; and as `buildPrompt` */
   score(question: string, options?: ScoreOptions): Promise<ScoredQuestion>;
 }
 
@@ -67,11 +72,12 @@ export function createScorer(
   { decide, unfamiliar, skipAbstained = false, seed = 42, ...choice }: ScoreQuestionOptions = {},
 ): QuestionScorer {
   const live = "generate" in model ? model : liveModelOf(model);
-  const monitor = createMonitor(live, probe, { decide, unfamiliar });
-  const { prompting, sampler, notes } = resolveGeneration(live.model, probe.asking, choice);
+  const monitor = createMonitor(live, probe, { decide, unfamiliar, mode: modeOf(probe.source) });
+  const { prompting, sampler, reading, notes } = resolveGeneration(live.model, probe, choice);
   const { layers } = monitor;
   const { tokenizer } = live.model;
-  if (skipAbstained && probe.position !== "before-generation") {
+  const isEarly = probe.position === "before-generation";
+  if (skipAbstained && !isEarly) {
     throw new SepError(
       "bad-option",
       `Got skipAbstained, and the probe reads the ${probe.position ?? "whole reasoning"}: its risk is known only after the answer. Use a probe that reads before-generation.`,
@@ -80,12 +86,20 @@ export function createScorer(
   return {
     notes,
     async score(question, { id = question, answer: given, signal } = {}) {
+      if (reading !== null && given === undefined && !isEarly) throw needsAnswer(probe);
       const prompt = buildPrompt(tokenizer, question, prompting);
       const following = monitor.follow(prompt, { layers, stopStrings: sampler.stopStrings });
       const isGiven = given !== undefined;
       const head = { question, is_given: isGiven, prompt_tokens: prompt.tokenIds.length };
+      const written = reading === null ? given : rewriteReasoning(live.model, prompt, given ?? "");
       const events = isGiven
-        ? live.read(prompt, given, { sampler, layers, text: false, signal })
+        ? live.read(prompt, written as string, {
+            sampler,
+            ending: reading?.ending,
+            layers,
+            text: false,
+            signal,
+          })
         : live.generate(prompt, { sampler, layers, seed, streamKey: id, text: false, signal });
       let end: { readonly event: EndEvent; readonly assessed: AssessedAnswer } | null = null;
       for await (const event of events) {
@@ -95,8 +109,8 @@ export function createScorer(
         }
         following.push(event);
         const early = following.early();
-        if (skipAbstained && !isGiven && early?.decision === "abstain")
-          return { ...head, ...NO_ANSWER, ...early };
+        const isEnough = reading !== null || (skipAbstained && early?.decision === "abstain");
+        if (isEnough && !isGiven && early !== null) return { ...head, ...NO_ANSWER, ...early };
       }
       const { event, assessed } = end as NonNullable<typeof end>;
       const { text, finishReason, tokenIds } = event.answer;
@@ -106,7 +120,10 @@ export function createScorer(
         finish_reason: finishReason,
         generated_tokens: isGiven ? 0 : tokenIds.length,
         ...assessed,
-        warnings: [...assessed.warnings, ...(isGiven ? warnOfGiven(tokenizer, event.answer) : [])],
+        warnings: [
+          ...assessed.warnings,
+          ...(isGiven ? warnOfGiven(tokenizer, event.answer, { isObserved: reading !== null }) : []),
+        ],
       };
     },
   };
@@ -132,3 +149,9 @@ const NO_ANSWER = {
   finish_reason: null,
   generated_tokens: 0,
 } as const;
+
+const needsAnswer = ({ position, source }: Probe): SepError =>
+  new SepError(
+    "answer-needed",
+    `The probe is an observer's and reads the ${position} of answers that ${observationOf(source)?.writer} wrote, but got a question alone. Give the answer too, or use a probe that reads before-generation.`,
+  );

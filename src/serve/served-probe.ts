@@ -1,4 +1,5 @@
 import type { LiveModel } from "../backends/live-model.ts";
+import { modeOf } from "../engine/observation.ts";
 import type { AssessRiskOptions } from "../probes/assess-risk.ts";
 import type { Probe } from "../probes/probe.ts";
 import { ApiError } from "./api-error.ts";
@@ -35,10 +36,10 @@ export function serveProbes(
   for (const named of probes) {
     const { probe } = named;
     const monitor = (kind: "risk" | "coverage"): Monitor =>
-      createMonitor(live, probe, { decide: kind, unfamiliar });
+      createMonitor(live, probe, { decide: kind, unfamiliar, mode: modeOf(probe.source) });
     served.set(named.name, {
       ...named,
-      generation: resolveGeneration(live.model, probe.asking, { sampling: "study", ...choice }),
+      generation: resolveGeneration(live.model, probe, { sampling: "study", ...choice }),
       monitors: { risk: monitor("risk"), coverage: monitor("coverage") },
       decide,
     });

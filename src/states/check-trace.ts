@@ -1,7 +1,7 @@
 import { countTokensOf } from "../engine/generate/answer-end.ts";
 import { PLACES, type PositionIndices } from "../engine/places.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
-import type { RunRecord } from "../samples/run-record.ts";
+import type { TracedRun } from "../samples/run-record.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import type { TraceRow } from "./state-index.ts";
 
@@ -18,7 +18,7 @@ interface CheckRowsOptions {
  */
 export function checkRows(
   rows: readonly TraceRow[],
-  runOf: (row: TraceRow) => RunRecord | null,
+  runOf: (row: TraceRow) => TracedRun | null,
   { rowCounts, indices, endTokenIds, decode }: CheckRowsOptions,
 ): readonly TraceCheck[] {
   const index = createTally("index");
@@ -26,7 +26,7 @@ export function checkRows(
   const answer = createTally("answer");
   const place = createTally("position");
   const seen = new Map<string, Set<number>>();
-  const answerTokens = new Map<RunRecord, number>();
+  const answerTokens = new Map<TracedRun, number>();
   for (const row of rows) {
     const own = seen.get(row.position) ?? new Set();
     seen.set(row.position, own);
@@ -56,7 +56,7 @@ function findIndexFault(
   row: TraceRow,
   seen: ReadonlySet<number>,
   count: number,
-  run: RunRecord | null,
+  run: TracedRun | null,
 ): string | null {
   if (run === null) return `${nameRow(row)}: there is no such run`;
   if (row.row >= count) return `${nameRow(row)}: the tensors have ${count} rows`;
@@ -65,7 +65,7 @@ function findIndexFault(
 
 function findTokenFault(
   row: TraceRow,
-  { prompt_tokens, tokens }: RunRecord,
+  { prompt_tokens, tokens }: TracedRun,
   decode: CheckRowsOptions["decode"],
 ): string | null {
   const id = [...prompt_tokens, ...tokens][row.token_index];
@@ -78,7 +78,7 @@ function findTokenFault(
 
 /** Holds what a run says of itself against its tokens, whatever ended it. */
 function findAnswerFault(
-  { question_id, run_id, tokens, output_text }: RunRecord,
+  { question_id, run_id, tokens, output_text }: TracedRun,
   count: number,
   decode: CheckRowsOptions["decode"],
 ): string | null {
@@ -90,7 +90,7 @@ function findAnswerFault(
 
 function findPlaceFault(
   row: TraceRow,
-  run: RunRecord,
+  run: TracedRun,
   answerTokens: number,
   indices: PositionIndices,
 ): string | null {

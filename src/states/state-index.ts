@@ -32,6 +32,8 @@ export interface TraceRow {
   readonly token: string;
   /** Of a place with many tokens per answer: the generated tokens that the row stands for. */
   readonly span?: TokenSpan;
+  /** The model that wrote the answer, where another one has read it; not of the prompt's rows. */
+  readonly writer?: string;
 }
 
 /** Which row of the hidden-state tensors belongs to which sample. */
@@ -129,6 +131,7 @@ export function parseTraceRow(value: unknown): TraceRow {
     token_id: countField(row, "token_id"),
     token: stringField(row, "token"),
     ...parseSpan(row),
+    ...(row.writer === undefined ? {} : { writer: stringField(row, "writer") }),
   };
 }
 

@@ -1,13 +1,13 @@
 import { PLACES, type PositionIndices, type TracePosition } from "../engine/places.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
-import type { RunRecord } from "../samples/run-record.ts";
+import type { TracedRun } from "../samples/run-record.ts";
 import { groupByQuestion } from "../samples/samples.ts";
 import type { TraceRow } from "./state-index.ts";
 
 /** All samples of one question, and where their rows go. */
 export interface QuestionTrace {
   readonly questionId: string;
-  readonly runs: readonly RunRecord[];
+  readonly runs: readonly TracedRun[];
   readonly rows: readonly TraceRow[];
 }
 
@@ -24,15 +24,18 @@ export interface TracePlan {
  * Plans which token of which run is read into which row. Rows follow the order of the runs file.
  */
 export function planTrace(
-  runs: readonly RunRecord[],
+  runs: readonly TracedRun[],
   {
     positions,
     indices = "exact",
+    isObserved = false,
     endTokenIds,
     decode,
   }: {
     readonly positions: readonly TracePosition[];
     readonly indices?: PositionIndices;
+    /** Another model than the one that wrote the answers reads them, so that each row names the writer. */
+    readonly isObserved?: boolean;
     readonly endTokenIds: ReadonlySet<number>;
     readonly decode: (tokenIds: readonly number[]) => string;
   },
@@ -45,7 +48,7 @@ export function planTrace(
     return before;
   };
   const answerTokens = new Map(runs.map((run) => [run, countAnswerTokens(run, { endTokenIds, decode })]));
-  const place = (run: RunRecord, position: TracePosition): TraceRow[] => {
+  const place = (run: TracedRun, position: TracePosition): TraceRow[] => {
     const { isShared, tokens } = PLACES[position];
     const placed = tokens(run, { answerTokens: answerTokens.get(run) as number, indices });
     if (placed.length === 0) count(missing, position);
@@ -59,6 +62,7 @@ export function planTrace(
       token_id: whole[index] as number,
       token: decode([whole[index] as number]),
       ...(span === null ? {} : { span }),
+      ...(isObserved && !isShared ? { writer: run.model } : {}),
     }));
   };
   const questions = [...groupByQuestion(runs)].map(([questionId, ofQuestion]) => ({

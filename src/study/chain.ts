@@ -262,7 +262,7 @@ export async function inspectStudy(workspace: Workspace): Promise<readonly Chain
     ...SPLIT_SOURCES.flatMap((set) => perSet.map((pathOf) => pathOf(set))),
     ...PROBE_SPLITS.map((split) => workspace.probeDataset(split)),
     ...probes.flatMap((probe) => [probe, weightsPathOf(probe)]),
-    ...[workspace.seThreshold, workspace.probeEval, workspace.transfer, workspace.report],
+    ...[workspace.seThreshold, workspace.probeEval, workspace.transfer, workspace.route, workspace.report],
   ];
   const chain = openChain();
   const files: ChainFile[] = [];

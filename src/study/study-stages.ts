@@ -3,9 +3,11 @@ import { createDisposables, type Disposables } from "../backends/disposables.ts"
 import { requirePart } from "../backends/load-backend.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
 import { openDevice } from "../checkpoint/resolve-device.ts";
+import type { ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
 import { loadQuestions } from "../samples/load-questions.ts";
+import type { Question } from "../samples/question.ts";
 import type { StateBackend } from "../states/state-backend.ts";
 import { isHandMade } from "../store/output-ownership.ts";
 import { isPending } from "./decide-step.ts";
@@ -15,6 +17,8 @@ import { checkMeaningChoice } from "./meaning/open-equivalence.ts";
 import { localDtypeOf, openBackend, openEngine } from "./open-backends.ts";
 import { weightsPathOf } from "./probe-files.ts";
 import type { AdaptiveOptions } from "./sampling/adaptive-k.ts";
+import type { DtypeChoice } from "./sampling/choose-dtype.ts";
+import { openSampling } from "./sampling/open-sampling.ts";
 import { type GenerateRunsOptions, type ReadPrompt, readPrompt } from "./sampling/plan-generation.ts";
 import { asBest, resolveSampler } from "./sampling/resolve-sampler.ts";
 import { isLocal, refuseIdleSettings } from "./settings/backends.ts";
@@ -56,6 +60,8 @@ export interface StudyControl extends StepControl {
   readonly openBackend?: OpenBackend | undefined;
   /** Where NLI models, embedding models and judges come from; by default the hub and its cache. */
   readonly models?: MeaningModels | undefined;
+  /** Whether `--dtype auto` may take a measurement; a plan of what would be done takes none. */
+  readonly measures?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -101,7 +107,7 @@ export async function* openStages(
     const backends = yield* openBackends(study, control, parts);
     const stages = [
       ...prepareStages(study),
-      ...generateStages(study, backends.answers),
+      ...generateStages(study, backends),
       ...entropyStages(study),
       ...traceStages(study, backends.states, backends.release),
       ...probeStages(study),
@@ -137,12 +143,16 @@ function prepareStages({ workspace, settings: { limit }, sources }: Study): Stag
   }));
 }
 
-function generateStages(study: Study, backend: AnswerBackend): Stage[] {
+function generateStages(
+  study: Study,
+  { answers: backend, dtypeChoice }: Pick<OpenBackends, "answers" | "dtypeChoice">,
+): Stage[] {
   const { workspace, settings, sets, sources, adaptive, signal } = study;
   const { limit, runs, correctness, seed, bestAnswer, bestTemperature } = settings;
   const sampler = resolveSampler(backend.model, settings);
   const always = {
     model: backend,
+    dtypeChoice,
     ...study.prompt,
     runs,
     limit,
@@ -161,10 +171,8 @@ function generateStages(study: Study, backend: AnswerBackend): Stage[] {
     keepsWork: true,
     ...(own.answers === "best" || sources.has(set) ? {} : { announce: () => announceGiven(workspace, set) }),
     async *run(control) {
-      const source = sources.get(set);
       const isAhead = control.plan !== undefined && isPending(control.plan, workspace.raw(set));
-      const pendingQuestions =
-        isAhead && source !== undefined ? (await loadQuestions(source, { limit })).questions : undefined;
+      const pendingQuestions = isAhead ? await loadSource(study, set) : undefined;
       return yield* generateRuns(workspace, set, { ...always, ...own, pendingQuestions, ...control });
     },
   });
@@ -176,6 +184,15 @@ function generateStages(study: Study, backend: AnswerBackend): Stage[] {
   const last = stages.at(-1);
   const release = async (): Promise<void> => backend[Symbol.asyncDispose]?.();
   return stages.map((each) => (each === last ? { ...each, release } : each));
+}
+
+/** What a set's question file will hold; undefined for a file of the user's. */
+async function loadSource(
+  { sources, settings: { limit } }: Study,
+  set: DataSetName,
+): Promise<readonly Question[] | undefined> {
+  const source = sources.get(set);
+  return source === undefined ? undefined : (await loadQuestions(source, { limit })).questions;
 }
 
 /** The user's own question file needs no step, but gets its warnings. */
@@ -264,15 +281,18 @@ function probeStages({ workspace, settings, sets, signal }: Study): Stage[] {
 interface OpenBackends {
   readonly answers: AnswerBackend;
   readonly states: StateBackend;
+  readonly dtypeChoice: DtypeChoice | null;
   /** Ends them before the study's end. */
   release(): Promise<void>;
 }
 
 async function* openBackends(
-  { workspace: { root }, settings, signal }: Study,
-  { hub, openBackend: openOwn }: StudyControl,
+  study: Study,
+  { hub, openBackend: openOwn, force = false, measures }: StudyControl,
   parts: Disposables,
 ): AsyncGenerator<StepEvent, OpenBackends> {
+  const { workspace, settings, sets, prompt, signal } = study;
+  const { root } = workspace;
   const own = parts.use(createDisposables());
   const release = async (): Promise<void> => own[Symbol.asyncDispose]();
   const keep = <Opened extends Backend>(opened: Opened): Opened => own.use(opened);
@@ -284,17 +304,23 @@ async function* openBackends(
         ? openBackend(settings, { ...opening, step: "generate" })
         : openOwn(model, { ...opening, layers }),
     );
-    return { answers: requirePart(opened, "answers"), states: requirePart(opened, "states"), release };
+    const [answers, states] = [requirePart(opened, "answers"), requirePart(opened, "states")];
+    return { answers, states, dtypeChoice: null, release };
   }
-  const dtype = localDtypeOf(settings.dtype);
-  const device = yield* openDevice(settings.device, { dtype });
-  const { answers, states } = keep(yield* openEngine(settings, { ...opening, device, step: "generate" }));
-  if (dtype === "float32") return { answers, states, release };
+  const device = yield* openDevice(settings.device, { dtype: localDtypeOf(settings.dtype) });
+  const { backend, dtypeChoice } = yield* openSampling(settings, {
+    ...{ workspace, sets, force, prompt, limit: settings.limit, hub, signal, device, measures },
+    pendingQuestions: (set) => loadSource(study, set),
+  });
+  const sampling = keep(backend);
+  const [answers, states] = [requirePart(sampling, "answers"), requirePart(sampling, "states")];
+  const { dtype } = answers.identity as { readonly dtype: ModelDtype };
+  if (dtype === "float32") return { answers, states, dtypeChoice, release };
   // hidden states are always read in float32, whatever dtype samples the answers
   const reading = keep(
     yield* openEngine({ ...settings, dtype: "float32" }, { ...opening, device, step: "trace" }),
   );
-  return { answers, states: reading.states, release };
+  return { answers, states: reading.states, dtypeChoice, release };
 }
 
 function requireSamples(runs: number): void {

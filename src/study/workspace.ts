@@ -17,6 +17,7 @@ export const STEP_NAMES = [
   "train",
   "eval",
   "transfer",
+  "route",
   "import",
   "report",
 ] as const;
@@ -52,6 +53,8 @@ export interface Workspace {
   readonly config: string;
   /** Of a comparison of several studies. */
   readonly transfer: string;
+  /** Of a cascade of the study's model and a larger one. */
+  readonly route: string;
 }
 
 export function openWorkspace(root: string): Workspace {
@@ -77,6 +80,7 @@ export function openWorkspace(root: string): Workspace {
     figure: (file) => artifacts(FIGURE_FOLDER, file),
     config: artifacts("config.yaml"),
     transfer: artifacts("transfer.json"),
+    route: artifacts("route.json"),
   };
 }
 
@@ -97,6 +101,7 @@ const PRODUCERS: readonly (readonly [RegExp, string])[] = [
   [/^models\/se_threshold\.json$/, "sep train"],
   [/^models\/probe_eval\.json$/, "sep eval"],
   [/^artifacts\/transfer\.json$/, "sep transfer"],
+  [/^artifacts\/route\.json$/, "sep route"],
 ];
 
 /** The folder of a study whose folders each have the files of a shard. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type LoadModelOptions, ROWS_PER_PASS } from "../../checkpoint/load-model.ts";
+import type { MachinePlan } from "../../checkpoint/machine-plan.ts";
 import { generate, sampleAnswers } from "../../engine/generate/generate.ts";
 import { readAnswer } from "../../engine/generate/read-answer.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
@@ -19,32 +20,45 @@ interface LocalEngine extends AnswerSampler, StateReader {
 /**
  * Rows that a worker has at a time: those of its batch, and some that wait for the next that end, so that what is left at
  * the end of a run is shared evenly.
+ * @param rows in a pass
  */
-export const ROWS_PER_WORKER: number = 1.5 * ROWS_PER_PASS;
+export const rowsPerWorker = (rows: number): number => Math.ceil(1.5 * rows);
 
 /**
  * An engine for some questions. onnxruntime's Node binding runs a pass on the thread that asks for it, so copies of a
  * model run in parallel only on threads of our own, each with the model loaded.
  * @param questions how many there are to do
+ * @param plan the model's own by default
  */
-export async function openLocalEngine(model: LanguageModel, questions: number): Promise<LocalEngine> {
+export async function openLocalEngine(
+  model: LanguageModel,
+  questions: number,
+  plan: MachinePlan = planOf(model),
+): Promise<LocalEngine> {
   // a pass that is split among more threads rounds differently: what is left of a run must not be drawn by one
   const isSplit = model.threadsPerPass !== model.threadsPerWorker;
   const worthIt = isSplit ? questions : Math.floor(questions / QUESTIONS_WORTH_A_WORKER);
-  const workers = Math.min(model.workers, worthIt);
-  return workers < (isSplit ? 1 : 2) ? runHere(model) : openWorkers(model, workers);
+  const workers = Math.min(plan.workers, worthIt);
+  if (workers < (isSplit ? 1 : 2) || !canStartWorkers()) return runHere(model);
+  return startCopies(model, { ...plan, workers });
 }
 
 /** As many threads of their own as the machine offers, so that this one is free for other work. */
-export const openServingEngine = (model: LanguageModel): Promise<LocalEngine> =>
-  openWorkers(model, model.workers);
+export const openServingEngine = async (model: LanguageModel): Promise<LocalEngine> =>
+  canStartWorkers() ? startCopies(model, planOf(model)) : runHere(model);
 
-async function openWorkers(model: LanguageModel, workers: number): Promise<LocalEngine> {
-  if (!canStartWorkers()) return runHere(model);
+/** How a loaded model generates, unless a trial finds better. */
+export const planOf = ({ workers, limits: { rows } }: LanguageModel): MachinePlan => ({ workers, rows });
+
+/** Starts workers with copies of a loaded model. */
+export function startCopies(model: LanguageModel, { workers, rows }: MachinePlan): Promise<LocalEngine> {
   const { id, revision, dtype, device, weights_sha256 } = model.provenance;
   return startModelWorkers(model.path, workers, {
     name: { id, revision },
     threads: model.threadsPerWorker,
+    workers: 1,
+    rows,
+    kvBytes: (model.limits.kvBytes * model.workers) / workers,
     dtype,
     device: { name: device },
     trustedSha256: weights_sha256,
@@ -75,7 +89,10 @@ export type ModelJob =
   | { readonly kind: "read-answer"; readonly job: Parameters<LocalEngine["readAnswer"]> };
 
 /** Arguments for `loadModel` in a worker; plain data, since they go to another thread. */
-type WorkerModelOptions = Pick<LoadModelOptions, "threads" | "dtype" | "device" | "trustedSha256" | "name">;
+type WorkerModelOptions = Pick<
+  LoadModelOptions,
+  "threads" | "workers" | "rows" | "kvBytes" | "dtype" | "device" | "trustedSha256" | "name"
+>;
 
 /** What a worker is started with. */
 export interface WorkerSetup {
@@ -107,7 +124,7 @@ export async function startModelWorkers(
     workerFile(import.meta.url, "model-worker"),
     count,
     setup,
-    ROWS_PER_WORKER,
+    rowsPerWorker(options.rows ?? ROWS_PER_PASS),
   );
   return {
     concurrency: count,

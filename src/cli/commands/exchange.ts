@@ -7,9 +7,17 @@ import { fileExists } from "../../store/read-file.ts";
 import { TABLE_FORMATS, writeTable } from "../../store/table-file.ts";
 import { buildAnalysisTable } from "../../study/exchange/analysis-table.ts";
 import { exportDatasets, exportStates } from "../../study/exchange/export-arrays.ts";
+import { importAnswers } from "../../study/exchange/import-answers.ts";
 import { importArrays } from "../../study/exchange/import-arrays.ts";
-import { operands, setting, text } from "../../study/settings/setting.ts";
-import { openWorkspace, PROBE_SPLITS, type ProbeSplit, SPLIT_SOURCES } from "../../study/workspace.ts";
+import { GENERATE_SETTINGS } from "../../study/settings/sampling.ts";
+import { operands, redescribe, type SettingsOutput, setting, text } from "../../study/settings/setting.ts";
+import {
+  openWorkspace,
+  PROBE_SPLITS,
+  type ProbeSplit,
+  SPLIT_SOURCES,
+  type Workspace,
+} from "../../study/workspace.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
@@ -151,33 +159,65 @@ async function reportExport(
   return EXIT.ok;
 }
 
-/** Data of a Python pipeline. */
+const IMPORT_OPTIONS = {
+  files: operands(
+    "FILES",
+    "One file of answers (docs/import.md), or NPZ files: math_train.npz, math_val.npz, math_test.npz, ood_test.npz, math_hidden_states.npz, …",
+  ),
+  set: setting(z.enum(SPLIT_SOURCES).default("math"), "Question set that the answers become."),
+  correctness: redescribe(GENERATE_SETTINGS.correctness, {
+    help: "Rule that grades answers that their file does not grade, by the reference answers of the study's questions.",
+  }),
+  layer: setting(
+    z.int().min(0).optional(),
+    "Layer of the states in NPZ files, which do not record it; for the last layer, the model's number of blocks.",
+  ),
+  position: setting(z.enum(TRACE_POSITIONS).default("think-end"), "Token position of the states."),
+  normState: setting(
+    z.enum(["final-norm", "residual"]).default("final-norm"),
+    "final-norm for the last entry of transformers' hidden_states, residual for any other.",
+  ),
+  model: text("NAME", "Name of the model, to be recorded."),
+  ...OUTPUT,
+};
+
+/** Data of a Python pipeline, or answers of any tool. */
 export const IMPORT: Command = defineCommand({
   name: "import",
-  summary: "import hidden states and probe data sets of a Python pipeline into a study",
-  options: {
-    files: operands(
-      "FILES",
-      "NPZ files: math_train.npz, math_val.npz, math_test.npz, ood_test.npz, math_hidden_states.npz, …",
-    ),
-    layer: setting(
-      z.int().min(0),
-      "Layer of the states, which the files do not record; for the last layer, the model's number of blocks.",
-    ),
-    position: setting(z.enum(TRACE_POSITIONS).default("think-end"), "Token position of the states."),
-    normState: setting(
-      z.enum(["final-norm", "residual"]).default("final-norm"),
-      "final-norm for the last entry of transformers' hidden_states, residual for any other.",
-    ),
-    model: text("NAME", "Name of the model, to be recorded."),
-    ...OUTPUT,
-  },
+  summary:
+    "import answers of any tool, or hidden states and probe data sets of a Python pipeline, into a study",
+  options: IMPORT_OPTIONS,
   examples: [
+    {
+      line: "sep import answers.jsonl --model closed-1 --out study",
+      meaning: "answers of a closed model, for `sep entropy` and `sep trace --observer`",
+    },
     {
       line: "sep import old/math_train.npz old/math_val.npz old/math_test.npz --layer 28 --out study",
       meaning: "data sets of the last of 28 blocks, for `sep train` and `sep eval`",
     },
   ],
   run: (values, context) =>
-    runStepCommand(values, context, (workspace) => oneStep(importArrays(workspace, values.files, values))),
+    runStepCommand(values, context, (workspace) => oneStep(importFiles(workspace, values))),
 });
+
+/** @throws SepError `bad-option` for NPZ files without a layer, and answers in several files */
+function importFiles(
+  workspace: Workspace,
+  { files, layer, set, ...values }: SettingsOutput<typeof IMPORT_OPTIONS>,
+): ReturnType<typeof importArrays> {
+  const arrays = files.filter((file) => /\.npz$/i.test(file));
+  const [first, second] = files;
+  if (arrays.length === 0 && first !== undefined && second === undefined)
+    return importAnswers(workspace, set, first, values);
+  if (arrays.length < files.length)
+    throw new SepError(
+      "bad-option",
+      `Got ${files.join(", ")}, expected NPZ files, or a single file of answers. Import one file of answers per question set.`,
+    );
+  if (layer !== undefined) return importArrays(workspace, files, { ...values, layer });
+  throw new SepError(
+    "bad-option",
+    "Got NPZ files without --layer, which they do not record. Give the layer that their states are of.",
+  );
+}

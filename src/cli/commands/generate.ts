@@ -2,16 +2,16 @@ import { requirePart } from "../../backends/load-backend.ts";
 import { SepError } from "../../errors.ts";
 import type { StepPlan } from "../../study/decide-step.ts";
 import { createMeaningModels, type MeaningModels } from "../../study/meaning/meaning-models.ts";
-import { openBackend } from "../../study/open-backends.ts";
 import type { AdaptiveOptions } from "../../study/sampling/adaptive-k.ts";
+import { openSampling } from "../../study/sampling/open-sampling.ts";
 import { type GenerateRunsOptions, readPrompt } from "../../study/sampling/plan-generation.ts";
 import { asBest, resolveSampler } from "../../study/sampling/resolve-sampler.ts";
-import { MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
+import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
 import { EQUIVALENCE } from "../../study/settings/meaning.ts";
 import { ADAPTIVE, GENERATE_SETTINGS, PREPARE_SETTINGS, SEED } from "../../study/settings/sampling.ts";
 import { type SettingsOutput, toFlag } from "../../study/settings/setting.ts";
 import { generateRuns } from "../../study/steps/generate-runs.ts";
-import type { DataSetName, Workspace } from "../../study/workspace.ts";
+import { type DataSetName, SPLIT_SOURCES, type Workspace } from "../../study/workspace.ts";
 import { type CliContext, type Command, defineCommand, type GivenOptions } from "../command.ts";
 import { CONFIG, OUTPUT, SET, SHARD, shardWorkspace } from "../common-settings.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
@@ -22,6 +22,7 @@ const OF_ADAPTIVE = { ...ADAPTIVE, ...EQUIVALENCE };
 const OPTIONS = {
   limit: PREPARE_SETTINGS.limit,
   ...MODEL,
+  ...BATCH,
   ...VLLM,
   ...VLLM_ANSWERS,
   ...VLLM_SERVER,
@@ -83,16 +84,20 @@ async function* generateSets(
     createMeaningModels({ hub: { env }, threads: values.threads }),
   );
   const prompt = await readPrompt(values);
-  await using opened = yield* openBackend(values, {
-    root: workspace.root,
+  const { runs, limit, correctness, seed, force } = values;
+  const { backend: opened, dtypeChoice } = yield* openSampling(values, {
+    workspace,
+    sets: values.set === "both" ? SPLIT_SOURCES : [values.set],
+    force,
+    prompt,
+    limit,
     hub: { env },
     signal,
-    step: "generate",
   });
+  await using _opened = opened;
   const backend = requirePart(opened, "answers");
   const { settings: sampler, sources: samplerSources } = resolveSampler(backend.model, values);
-  const { runs, limit, correctness, seed, force } = values;
-  const always = { model: backend, ...prompt, runs, limit, correctness, seed, force, signal };
+  const always = { model: backend, dtypeChoice, ...prompt, runs, limit, correctness, seed, force, signal };
   const generate = (
     own: Pick<GenerateRunsOptions, "sampler" | "samplerSources" | "answers" | "adaptive">,
   ): Steps =>

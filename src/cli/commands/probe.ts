@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nameObserver } from "../../engine/observation.ts";
 import { SepError } from "../../errors.ts";
 import { splitProbe } from "../../probes/encode-probe.ts";
 import { PROBE_EXPORT_FORMATS } from "../../probes/export-probe.ts";
@@ -119,6 +120,7 @@ function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [s
     ).flatMap((key) =>
       source[key] === undefined ? [] : [[key.replace("_sha256", ""), source[key]] as const],
     ),
+    ...[nameObserver(source)].flatMap((line) => (line === null ? [] : [["observer", line] as const])),
     ["generation", describeGeneration(probe)],
     [
       "training",

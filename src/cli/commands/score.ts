@@ -1,13 +1,8 @@
 import { z } from "zod";
-import { openModel } from "../../checkpoint/load-model.ts";
-import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { SepError } from "../../errors.ts";
-import type { Probe } from "../../probes/probe.ts";
 import { createScorer, type QuestionScorer } from "../../serve/score-question.ts";
-import { engineOptionsOf } from "../../study/open-backends.ts";
 import { loadProbe } from "../../study/probe-files.ts";
 import { readPrompt } from "../../study/sampling/plan-generation.ts";
-import { ENGINE } from "../../study/settings/backends.ts";
 import { PROMPT, SAMPLER, SEED } from "../../study/settings/sampling.ts";
 import {
   describeSetting,
@@ -21,7 +16,7 @@ import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { describeScore, type ScoredLine, scoreLines } from "../print-score.ts";
-import { nameModel } from "../probed-model.ts";
+import { openProbedModel, PROBED_MODEL } from "../probed-model.ts";
 import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
 
@@ -38,6 +33,7 @@ const OPTIONS = {
   stdin: flag(
     'Score a stream: read one {"id"?, "question", "answer"?} per line from stdin, and write one JSON line for each to stdout, in order. If there is an answer, it is scored instead of a generated one.',
   ),
+  answer: text("TEXT", "Answer to QUESTION, to be scored in place of a generated one."),
   decide: setting(
     z.enum(["risk", "coverage"]).default("risk"),
     "Which of the probe's thresholds decides: risk bounds the share of wrong answers, coverage guarantees the share of answers given.",
@@ -65,12 +61,7 @@ const OPTIONS = {
   }),
   systemPrompt: redescribe(PROMPT.systemPrompt, { fallback: "the probe's" }),
   noThinking: PROMPT.noThinking,
-  model: text(
-    "ID|DIR|pocket",
-    "The probe's model at another place; it must have the weights that the probe was fitted on.",
-    "the probe's",
-  ),
-  ...ENGINE,
+  ...PROBED_MODEL,
   ...SEED,
   json: flag("Print the answer as one JSON line on stdout."),
   quiet: OUTPUT.quiet,
@@ -89,6 +80,10 @@ export const SCORE: Command = defineCommand({
       meaning: "the accuracy probe of the study in this folder, and its model",
     },
     {
+      line: 'sep score "What is 17 + 25?" --answer 42 --probe observer.json',
+      meaning: "what another model wrote, by an observer's probe",
+    },
+    {
       line: "sep score --probe shared/se_probe.json --stdin --skip-abstained",
       meaning: "a stream of questions; for those that are too risky, only the prompt is processed",
     },
@@ -100,13 +95,15 @@ export const SCORE: Command = defineCommand({
         `\`sep score\` takes a QUESTION or --stdin, got ${values.stdin ? "both" : "neither"}.`,
       );
     }
+    if (values.stdin && values.answer !== undefined)
+      throw new SepError("bad-option", "Got --answer with --stdin, whose lines have their own answers.");
     const probe = await loadProbe(values.probe);
-    await using model = await renderProgress(
-      openProbedModel(probe, values, context),
+    await using opened = await renderProgress(
+      openProbedModel([probe], values, { isForMany: false }, context),
       { json: false, quiet: values.quiet || values.json },
       context,
     );
-    const scorer = createScorer(model, probe, await readOptions(values));
+    const scorer = createScorer(opened.live, probe, await readOptions(values));
     if (!values.quiet && !values.json) for (const note of scorer.notes) context.stderr.write(`${note}\n`);
     return await (values.stdin ? answerStream(scorer, context) : answerOne(scorer, values, context));
   },
@@ -114,7 +111,8 @@ export const SCORE: Command = defineCommand({
 
 async function answerOne(scorer: QuestionScorer, values: Values, context: CliContext): Promise<number> {
   const { data, env, signal } = context;
-  const scored = await scorer.score(values.question as string, { signal });
+  const { question, answer } = values;
+  const scored = await scorer.score(question as string, { answer, signal });
   if (values.json) data.write(`${JSON.stringify({ kind: "score", ...scored, notes: scorer.notes })}\n`);
   else {
     const columns = Math.min(data.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
@@ -141,17 +139,6 @@ async function answerStream(
   if (failed === 0) return EXIT.ok;
   stderr.write(`${failed} of ${count} lines could not be answered; their lines say why.\n`);
   return EXIT.failed;
-}
-
-/** In the dtype that the states were traced in, since another makes other states. */
-async function* openProbedModel(
-  { source }: Probe,
-  values: Values,
-  { env, signal }: CliContext,
-): ReturnType<typeof openModel> {
-  const reference = values.model ?? nameModel(source);
-  const dtype = MODEL_DTYPES.find((name) => name === source.dtype) ?? "float32";
-  return yield* openModel(reference, { ...engineOptionsOf(values), dtype, hub: { env }, signal });
 }
 
 async function readOptions(values: Values): Promise<Parameters<typeof createScorer>[2]> {

@@ -1,11 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import type { LiveModel } from "../../backends/live-model.ts";
-import { createLocalBackend } from "../../backends/local/local-backend.ts";
-import { openModel } from "../../checkpoint/load-model.ts";
 import { POCKET_FOLDER } from "../../checkpoint/locate-checkpoint.ts";
-import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { SepError } from "../../errors.ts";
 import { checkExposure } from "../../net/gate.ts";
 import { listenBehindGate } from "../../net/listen.ts";
@@ -15,16 +11,14 @@ import { openEscalation } from "../../serve/escalate.ts";
 import type { NamedProbe } from "../../serve/served-probe.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { fileExists } from "../../store/read-file.ts";
-import { engineOptionsOf } from "../../study/open-backends.ts";
 import { loadProbe } from "../../study/probe-files.ts";
-import { ENGINE } from "../../study/settings/backends.ts";
+import { followRoute, readRoute } from "../../study/probes/read-route.ts";
 import { EQUIVALENCE } from "../../study/settings/meaning.ts";
 import { flag, setting, text } from "../../study/settings/setting.ts";
-import type { StepEvent } from "../../study/step.ts";
-import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
-import { nameModel } from "../probed-model.ts";
+import { openProbedModel, PROBED_MODEL } from "../probed-model.ts";
 import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
 
@@ -42,11 +36,6 @@ const OPTIONS = {
       noun: "files",
       fallback: `${STUDY_PROBE}; without a study, that of the embedded model`,
     },
-  ),
-  model: text(
-    "ID|DIR|pocket",
-    "The probes' model at another place; it must have the weights that they were fitted on.",
-    "the first probe's",
   ),
   servedName: text("NAME", "What the model is called in requests and answers.", "as --model"),
   host: setting(
@@ -95,6 +84,11 @@ const OPTIONS = {
     "OpenAI-compatible server for --policy escalate; its key is read from OPENAI_API_KEY.",
   ),
   escalateModel: text("NAME", "Model on --escalate."),
+  route: text(
+    "FILE",
+    "Route that `sep route` fitted for a probe, whose threshold then decides for --policy escalate; docs/route.md.",
+    "the probe's own threshold",
+  ),
   ...EQUIVALENCE,
   maxConcurrent: setting(
     z.int().min(1).default(SERVER_LIMITS.concurrent),
@@ -115,7 +109,7 @@ const OPTIONS = {
       .default(SERVER_LIMITS.timeMs / 1000),
     "Time limit per request, in seconds.",
   ),
-  ...ENGINE,
+  ...PROBED_MODEL,
   quiet: OUTPUT.quiet,
 };
 
@@ -153,13 +147,19 @@ export const SERVE: Command = defineCommand({
         ? undefined
         : { cert: await readPem(values.tlsCert), key: await readPem(values.tlsKey) };
     const hasStudy = values.probe !== undefined || (await fileExists(STUDY_PROBE));
-    const probes = await loadProbes(values.probe ?? [hasStudy ? STUDY_PROBE : EMBEDDED_PROBE]);
+    const loaded = await loadProbes(values.probe ?? [hasStudy ? STUDY_PROBE : EMBEDDED_PROBE]);
+    const probes = await routeProbes(loaded, values);
     if (!hasStudy && !values.quiet)
       stderr.write(
         "There is no study in this folder: the embedded model is served, which does arithmetic only, with the probe of its demo.\n",
       );
     await using opened = await renderProgress(
-      openLive(probes, values, context),
+      openProbedModel(
+        probes.map(({ probe }) => probe),
+        values,
+        { isForMany: true },
+        context,
+      ),
       { json: false, quiet: values.quiet },
       context,
     );
@@ -254,22 +254,28 @@ async function loadProbes(paths: readonly string[]): Promise<NamedProbe[]> {
   return probes;
 }
 
-/** In the dtype that the states were traced in, since another makes other states. */
-async function* openLive(
-  [first]: readonly NamedProbe[],
-  values: Parameters<typeof engineOptionsOf>[0] & { readonly model: string | undefined },
-  { env, signal }: CliContext,
-): AsyncGenerator<StepEvent, AsyncDisposable & { readonly live: LiveModel }> {
-  const { source } = (first as NamedProbe).probe;
-  const reference = values.model ?? nameModel(source);
-  const dtype = MODEL_DTYPES.find((name) => name === source.dtype) ?? "float32";
-  const model = yield* openModel(reference, { ...engineOptionsOf(values), dtype, hub: { env }, signal });
-  const live = yield* createLocalBackend(model).openLive();
-  return {
-    live,
-    async [Symbol.asyncDispose]() {
-      await live[Symbol.asyncDispose]();
-      await model[Symbol.asyncDispose]();
-    },
-  };
+/**
+ * The probes with the threshold of a route, where one is given, in place of the one that the route was fitted for.
+ * @throws SepError as `readRoute`; `bad-option` for a policy or decision that has no use for it; `probe-mismatch`
+ */
+async function routeProbes(
+  probes: readonly NamedProbe[],
+  {
+    route: path,
+    policy,
+    decide,
+  }: { readonly route: string | undefined; readonly policy: string; readonly decide: string },
+): Promise<readonly NamedProbe[]> {
+  if (path === undefined) return probes;
+  if (policy !== "escalate" || decide !== "risk")
+    throw new SepError("bad-option", "Got --route, expected --policy escalate and --decide risk with it.");
+  const route = await readRoute(path);
+  if (probes.every(({ sha256 }) => sha256 !== route.probe.sha256))
+    throw new SepError(
+      "probe-mismatch",
+      `${path} was fitted for another probe (${route.probe.file}, SHA-256 ${route.probe.sha256}). Serve that probe, or fit the route again with \`sep route\`.`,
+    );
+  return probes.map((named) =>
+    named.sha256 === route.probe.sha256 ? { ...named, probe: followRoute(named.probe, route) } : named,
+  );
 }

@@ -1,11 +1,14 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { requirePart } from "../../backends/load-backend.ts";
+import type { PromptOptions } from "../../engine/tokenizer/build-prompt.ts";
+import { SepError } from "../../errors.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { openBackend } from "../../study/open-backends.ts";
+import { readPrompt } from "../../study/sampling/plan-generation.ts";
 import { MODEL, NNSIGHT, VLLM, VLLM_SERVER, VLLM_STATES } from "../../study/settings/backends.ts";
-import { INDICES, TRACE_SETTINGS } from "../../study/settings/probes.ts";
-import { flag, redescribe, type SettingsOutput, setting } from "../../study/settings/setting.ts";
+import { INDICES, OBSERVER, TRACE_SETTINGS } from "../../study/settings/probes.ts";
+import { defaultOf, flag, redescribe, type SettingsOutput, setting } from "../../study/settings/setting.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { traceRuns } from "../../study/steps/trace-runs.ts";
 import { type TraceVerdict, verifyTrace } from "../../study/steps/verify-trace.ts";
@@ -22,11 +25,16 @@ const OPTIONS = {
   ...MODEL,
   ...NNSIGHT,
   threads: redescribe(MODEL.threads, { backends: ["local"] }),
+  dtype: redescribe(MODEL.dtype, {
+    help: "Precision of the model. Local engine: float32, or int8, int8-a16 or int4, whose states are not those of the float32 model; the other names mean float32; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
+    fallback: "float32; vllm: auto",
+  }),
   ...VLLM,
   ...VLLM_STATES,
   ...VLLM_SERVER,
   ...TRACE_SETTINGS,
   ...INDICES,
+  ...OBSERVER,
   verify: flag(
     "Instead of tracing, check the existing trace: tokens, positions, vectors, and a sample that is read again with this model. The exit code is 1 if a check fails; docs/probes.md.",
   ),
@@ -54,6 +62,10 @@ export const TRACE: Command = defineCommand({
     },
     { line: "sep trace --verify", meaning: "check that the stored states belong to the recorded tokens" },
     {
+      line: "sep trace --observer pocket --out closed-model",
+      meaning: "the embedded model reads the answers that another model wrote",
+    },
+    {
       line: "sep trace --backend vllm --model Qwen/Qwen3-8B --layers 0,18,36 --vllm-url http://localhost:8000",
       meaning: "from a server started with the command that `sep vllm-command` prints for the same layers",
     },
@@ -70,9 +82,15 @@ export const TRACE: Command = defineCommand({
 
 async function* traceSets(study: Workspace, values: Values, context: CliContext): Steps {
   const workspace = await shardOrStudyRuns(study, values.shard);
+  const observer = await readObserver(values);
   await using opened = yield* openStates(values, workspace, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
-    traceRuns(workspace, set, { ...values, model: requirePart(opened, "states"), signal: context.signal }),
+    traceRuns(workspace, set, {
+      ...values,
+      observer,
+      model: requirePart(opened, "states"),
+      signal: context.signal,
+    }),
   );
 }
 
@@ -80,7 +98,31 @@ const openStates = (
   values: Values,
   { root }: Workspace,
   { signal, env }: CliContext,
-): ReturnType<typeof openBackend> => openBackend(values, { root, hub: { env }, signal, step: "trace" });
+): ReturnType<typeof openBackend> =>
+  openBackend(
+    { ...values, model: values.observer ?? values.model },
+    { root, hub: { env }, signal, step: "trace" },
+  );
+
+/**
+ * How the observer is prompted; undefined without one.
+ * @throws SepError as `readPrompt`; `bad-option` for two models, and few-shot prompts without shots
+ */
+async function readObserver(values: Values): Promise<PromptOptions | undefined> {
+  const { observer, model } = values;
+  if (observer === undefined) return undefined;
+  if (model !== defaultOf(MODEL.model))
+    throw new SepError(
+      "bad-option",
+      `Got --observer ${observer} and --model ${model}, but one model reads the answers. Omit --model: which model wrote them is in the runs file.`,
+    );
+  const { promptFormat: format, ...prompt } = await readPrompt(values);
+  if (format !== "few-shot") return { ...prompt, format };
+  throw new SepError(
+    "bad-option",
+    "Got --prompt-format few-shot without --shots, expected the file with the examples.",
+  );
+}
 
 /** @returns the exit code: failed if any check of any set did */
 async function verifySets(values: Values, context: CliContext): Promise<number> {
@@ -100,11 +142,18 @@ async function* findVerdicts(
   const workspace = openWorkspace(resolve(values.out));
   await using opened = yield* openStates(values, workspace, context);
   const model = requirePart(opened, "states");
+  const format = values.observer === undefined ? undefined : (await readObserver(values))?.format;
+  const promptFormat = format === "auto" ? undefined : format;
   const verdicts: TraceVerdict[] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set]) {
     if (values.set === "both" && set !== "math" && !(await fileExists(workspace.hiddenStates(set)))) continue;
     verdicts.push(
-      yield* verifyTrace(workspace, set, { model, sample: values.verifySample, signal: context.signal }),
+      yield* verifyTrace(workspace, set, {
+        model,
+        promptFormat,
+        sample: values.verifySample,
+        signal: context.signal,
+      }),
     );
   }
   return verdicts;

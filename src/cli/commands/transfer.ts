@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
+import { nameObserver } from "../../engine/observation.ts";
 import {
   TRANSFER_PROBE_TITLES,
   TRANSFER_SETTINGS,
@@ -61,13 +62,16 @@ export const TRANSFER: Command = defineCommand({
  * and the means. A matrix is as wide as there are data sets.
  */
 export function describeTransfer(transfer: TransferEval, paint: Paint): string {
-  const { datasets, warnings } = transfer;
+  const { datasets, source, warnings } = transfer;
+  const observer = nameObserver(source);
   const list = datasets.map(
     ({ name, train_questions, test_questions, test_incorrect_share }, i) =>
       `  ${i + 1}  ${name}: ${train_questions} training questions, ${test_questions} test questions, ${formatPercent(test_incorrect_share)} of answers wrong`,
   );
   return [
-    [paint("bold", "Data sets"), ...list].join("\n"),
+    [paint("bold", "Data sets"), ...list, ...(observer === null ? [] : [`  observer: ${observer}`])].join(
+      "\n",
+    ),
     describeMatrix(transfer, "accuracy_probe", paint),
     describeMatrix(transfer, "se_probe", paint),
     describeMeans(transfer, paint),

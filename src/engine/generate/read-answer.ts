@@ -1,17 +1,19 @@
 import { SepError } from "../../errors.ts";
 import type { LanguageModel } from "../language-model.ts";
 import { emptyKvBlock } from "../session/kv-block.ts";
-import { countTokensOf } from "./answer-end.ts";
 import { extendRows } from "./extend-rows.ts";
 import { type GenerateOptions, type GenerationEvent, rankTokens, type SampledAnswer } from "./generate.ts";
 import type { PromptTokens } from "./prefill.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 import { createTextDeltas } from "./text-deltas.ts";
+import { tokeniseAnswer } from "./tokenise-answer.ts";
 
 /** How a text is read as an answer; as for `generate`, which would have written it. */
 export type ReadAnswerOptions = Pick<GenerateOptions, "layers" | "text" | "topLogprobs" | "signal"> & {
   /** What ends an answer. */
   readonly sampler: Pick<SamplerSettings, "stopStrings" | "stopTokenIds">;
+  /** Tokens that follow a text without an end of its own, in place of the likeliest end token. */
+  readonly ending?: readonly number[] | undefined;
 };
 
 /** Logits of a vocabulary of 150,000 take 38 MB at so many tokens. */
@@ -20,19 +22,19 @@ const TOKENS_AT_A_TIME = 64;
 /**
  * Reads a text as the whole and complete answer to a prompt, reasoning and tags included, and yields the events with
  * which the model would have generated it. The text is tokenised by itself, and followed by what ends an answer: the
- * first stop string if there is one, else an end token, the likeliest after the text if there are several. A text that
- * already has its end gets no other.
+ * first stop string if there is one, else `ending`, else an end token, the likeliest after the text if there are several.
+ * A text that already has its end gets no other.
  * @throws SepError `bad-option` for a text that continues after an end; `prompt-too-long`; the signal's reason
  */
 export async function* readAnswer(
   model: LanguageModel,
   prompt: PromptTokens,
   given: string,
-  { sampler, layers = [], text: hasText = true, topLogprobs = 0, signal }: ReadAnswerOptions,
+  { sampler, ending, layers = [], text: hasText = true, topLogprobs = 0, signal }: ReadAnswerOptions,
 ): AsyncGenerator<GenerationEvent, SampledAnswer> {
   const { config, session, vocabulary, tokenizer } = model;
   const { vocabularySize: size } = config;
-  const { text, tokenIds: own, end, answerTokenCount } = tokeniseAnswer(model, given, sampler);
+  const { text, tokenIds: own, end = ending, answerTokenCount } = tokeniseAnswer(model, given, sampler);
   const mayEnd = end ?? [...model.endTokenIds].slice(0, 1);
   requireRoom(prompt.tokenIds.length, own.length + mayEnd.length, config.maxPositions);
   const prefilled = await model.prefill(prompt, { layers, signal });
@@ -84,7 +86,7 @@ export async function* readAnswer(
     residual = pass.residuals.at(-1) ?? null;
   }
 
-  const mayBeLast = model.endTokenIds.size === 0 && end === null;
+  const mayBeLast = mayEnd.length === 0;
   for (let from = 0; from < own.length; from += TOKENS_AT_A_TIME) {
     const to = from + TOKENS_AT_A_TIME;
     yield* run(own.slice(from, to), mayBeLast && to >= own.length);
@@ -95,49 +97,6 @@ export async function* readAnswer(
   yield { kind: "end", row: 0, answer: whole, residual };
   return whole;
 }
-
-/** @returns the tokens without those of the end, and those of an end that is certain */
-function tokeniseAnswer(
-  { tokenizer, endTokenIds }: LanguageModel,
-  given: string,
-  { stopStrings, stopTokenIds }: ReadAnswerOptions["sampler"],
-): {
-  readonly text: string;
-  readonly tokenIds: readonly number[];
-  readonly end: readonly number[] | null;
-  readonly answerTokenCount: number;
-} {
-  const encode = (text: string): number[] => tokenizer.encode(text, { specialTokens: false });
-  const stop = stopStrings.find((each) => given.endsWith(each)) ?? "";
-  const text = given.slice(0, given.length - stop.length);
-  for (const each of stopStrings) if (text.includes(each)) throw refuse(each);
-  const tokenIds = encode(text);
-  const ended = tokenIds.findIndex((id) => endTokenIds.has(id) || stopTokenIds.includes(id));
-  if (ended >= 0) {
-    const last = tokenIds.slice(ended);
-    if (last.length > 1 || stop !== "") throw refuse(tokenizer.decode(last.slice(0, 1)));
-    const own = tokenIds.slice(0, -1);
-    return { text: tokenizer.decode(own), tokenIds: own, end: last, answerTokenCount: own.length };
-  }
-  const ending = stop || stopStrings[0];
-  if (ending === undefined) return { text, tokenIds, end: null, answerTokenCount: tokenIds.length };
-  // together, since the end may share a token with the text
-  const whole = encode(text + ending);
-  const shared = whole.findIndex((id, i) => id !== tokenIds[i]);
-  const cut = shared < 0 ? whole.length : shared;
-  return {
-    text,
-    tokenIds: whole.slice(0, cut),
-    end: whole.slice(cut),
-    answerTokenCount: countTokensOf(whole, text, tokenizer.decode),
-  };
-}
-
-const refuse = (end: string): SepError =>
-  new SepError(
-    "bad-option",
-    `The answer continues after ${JSON.stringify(end)}, which ends an answer. Give only the part before it.`,
-  );
 
 function requireRoom(promptTokens: number, answerTokens: number, maxPositions: number): void {
   if (promptTokens + answerTokens <= maxPositions) return;

@@ -1,3 +1,4 @@
+import { modeOf } from "../../engine/observation.ts";
 import { createRunsReader } from "../../samples/read-runs.ts";
 import { answerOf, type Samples } from "../../samples/samples.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
@@ -123,8 +124,9 @@ async function readAnswerStates(
     Math.abs(each - middle) < Math.abs(best - middle) ? each : best,
   );
   return async (questionId, runIds) => {
-    // rows of best answers have the run ids of samples
-    if (!states.positions.includes(POSITION) || states.metadata.answers === "best") return null;
+    // rows of best answers have the run ids of samples; an observer's states are not those that the answers came from
+    const isOwn = states.metadata.answers !== "best" && modeOf(states.metadata) === "generator";
+    if (!states.positions.includes(POSITION) || !isOwn) return null;
     const rows = runIds.map((runId) => index.rowOf(POSITION, questionId, runId));
     if (rows.includes(-1)) return null;
     const flat = await states.read(POSITION, layer, rows);

@@ -1,4 +1,5 @@
 import { basename, resolve } from "node:path";
+import { modeOf } from "../../engine/observation.ts";
 import { SepError } from "../../errors.ts";
 import type { TransferDataset } from "../../evaluation/transfer-eval.ts";
 import { mean } from "../../math/vector.ts";
@@ -232,6 +233,9 @@ function requireSameStates(first: OpenedSet, other: OpenedSet): void {
   for (const key of [identity, "tokenizer_sha256", "norm_state", "dtype", "indices"].filter(known)) {
     if (one.metadata[key] !== two.metadata[key]) refuse(key, one.metadata[key]!, two.metadata[key]!);
   }
+  // what an observer's probe has learnt of one writer may hold for another: the writers may differ
+  const modes = [modeOf(one.metadata), modeOf(two.metadata)] as const;
+  if (modes[0] !== modes[1]) refuse("mode", ...modes);
   if (one.layers.join() !== two.layers.join()) refuse("layers", one.layers.join(), two.layers.join());
   if (first.train.position !== other.train.position) {
     throw new SepError(

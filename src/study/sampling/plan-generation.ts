@@ -32,6 +32,7 @@ import type { StepControl } from "../step.ts";
 import type { AnswerRole } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
+import type { DtypeChoice } from "./choose-dtype.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
 
 /** A format, or `few-shot` with the set's own first five questions, which are then not asked. */
@@ -43,6 +44,8 @@ export interface GenerateRunsOptions extends StepControl {
   readonly sampler: SamplerSettings;
   /** Where the sampler's settings come from, for the record; see `resolveSampler`. */
   readonly samplerSources?: ResolvedSampler["sources"];
+  /** How `--dtype auto` was resolved, for the record. */
+  readonly dtypeChoice?: DtypeChoice | null | undefined;
   /** K: samples per question. */
   readonly runs?: number | undefined;
   /**

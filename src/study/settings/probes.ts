@@ -3,7 +3,8 @@ import { POSITION_INDICES, TRACE_POSITIONS } from "../../engine/places.ts";
 import { PROBE_KINDS } from "../../probes/probe-weights.ts";
 import { SE_THRESHOLD_METHODS } from "../../probes/se-threshold.ts";
 import { FIGURE_FORMATS } from "../../report/figure.ts";
-import { flag, setting } from "./setting.ts";
+import { PROMPT } from "./sampling.ts";
+import { flag, redescribe, setting, text } from "./setting.ts";
 
 const POSITIONS = z.array(z.enum(TRACE_POSITIONS)).min(1).readonly();
 
@@ -31,6 +32,20 @@ export const INDICES = {
     z.enum(POSITION_INDICES).default("exact"),
     "How positions are counted. oatml-compat: as in the published code of semantic entropy probes; docs/positions.md.",
   ),
+};
+
+/** A model that reads answers of another one, in `sep trace`. */
+export const OBSERVER = {
+  observer: text(
+    "ID|DIR|pocket",
+    "Model that reads the answers as text that another model wrote, in place of --model; docs/observer.md.",
+  ),
+  ...(Object.fromEntries(
+    Object.entries(PROMPT).map(([name, schema]) => [
+      name,
+      redescribe(schema as z.ZodType, { needs: "observer", inFile: false }),
+    ]),
+  ) as typeof PROMPT),
 };
 
 /** Which token's hidden states become the probes' data: step 5. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER, VLLM_STATES, VLLM_STUDY } from "./backends.ts";
+import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER, VLLM_STATES, VLLM_STUDY } from "./backends.ts";
 import { ESTIMATE_SETTINGS, MEANING } from "./meaning.ts";
 import { DATASET_SETTINGS, REPORT_SETTINGS, TRACE_SETTINGS, TRAIN_SETTINGS } from "./probes.ts";
 import { GENERATE_SETTINGS, PREPARE_SETTINGS, SEED } from "./sampling.ts";
@@ -9,6 +9,7 @@ import type { SettingsInput, SettingsOutput } from "./setting.ts";
 export const STUDY = {
   ...PREPARE_SETTINGS,
   ...MODEL,
+  ...BATCH,
   ...VLLM,
   ...VLLM_ANSWERS,
   ...VLLM_STATES,

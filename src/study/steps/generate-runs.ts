@@ -19,6 +19,7 @@ import type { Manifest, ManifestWarning } from "../../store/manifest.ts";
 import type { StepDefinition } from "../decide-step.ts";
 import { nameSome } from "../question-overlap.ts";
 import { type AdaptiveK, allRunIds, openAdaptiveK, sampleQuestion } from "../sampling/adaptive-k.ts";
+import type { DtypeChoice } from "../sampling/choose-dtype.ts";
 import {
   type GenerateRunsOptions,
   type GenerationPlan,
@@ -57,6 +58,7 @@ export async function* generateRuns(
     inputs: [workspace.raw(set)],
     outputs: [output],
     settings: { ...plan.sampling, ...plan.grading },
+    grounds: groundsOf(options.dtypeChoice),
     whenStale: "refuse",
     extendsPrevious: (previous) => sameSampling(previous, plan),
     check: () => (force ? Promise.resolve() : checkKeepable(output, plan)),
@@ -76,7 +78,12 @@ function sameSampling({ settings }: Manifest, { sampling, grading }: GenerationP
 async function* sampleMissing(
   output: string,
   part: string,
-  { force, signal, isShard }: GenerateRunsOptions & { readonly force: boolean; readonly isShard: boolean },
+  {
+    force,
+    signal,
+    isShard,
+    dtypeChoice,
+  }: GenerateRunsOptions & { readonly force: boolean; readonly isShard: boolean },
   plan: GenerationPlan,
   adaptive: AdaptiveK | null,
 ): AsyncGenerator<StepEvent, StepOutcome> {
@@ -89,7 +96,8 @@ async function* sampleMissing(
   }
 
   const finished = await readFinished([output, journal], questions, runs, recorder);
-  if (await requireSameJournal(journal, plan.sampling)) await writeJournalSettings(journal, plan.sampling);
+  if (await requireSameJournal(journal, plan.sampling))
+    await writeJournalSettings(journal, { ...plan.sampling, grounds: groundsOf(dtypeChoice) ?? null });
   const runsOf = ({ id }: Question): RunRecord[] =>
     Array.from({ length: runs }, (_, run) => finished.get(runKey(id, run))).filter(
       (run) => run !== undefined,
@@ -159,6 +167,10 @@ async function* sampleMissing(
 const describeSaving = (saved: number, all: number): string =>
   `${saved} of ${all} answers (${((saved / Math.max(1, all)) * 100).toFixed(1)}%) were not sampled: they could not have changed on which side of the threshold their question is`;
 
+/** What the record says beside the dtype, which is one of the model's settings. */
+const groundsOf = (choice: DtypeChoice | null | undefined): Manifest["grounds"] =>
+  choice ? { dtype: { ...choice } } : undefined;
+
 /** Whether existing answers can be extended, as `sampleMissing` does. */
 async function checkKeepable(output: string, plan: GenerationPlan): Promise<void> {
   const journal = partialPathOf(output);
@@ -177,7 +189,8 @@ async function requireSameJournal(
 ): Promise<boolean> {
   const before = await readJournalSettings(journal);
   if (before === null) return true;
-  if (stableStringify(before) === stableStringify(settings)) return false;
+  const compared = { ...(before as Readonly<Record<string, Json>>), grounds: null };
+  if (stableStringify(compared) === stableStringify({ ...settings, grounds: null })) return false;
   throw new SepError(
     "output-differs",
     `${journal} contains unfinished answers that were sampled with other settings. Use the same settings to resume, --force to drop them, or --out for another folder.`,

@@ -1,11 +1,21 @@
 import { rm } from "node:fs/promises";
 import { stateBackendOf } from "../../backends/local/local-backend.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
+import { describeObservation } from "../../engine/observation.ts";
 import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../../engine/places.ts";
 import { type LayerName, resolveLayers } from "../../engine/resolve-layers.ts";
+import type { PromptOptions } from "../../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { mapConcurrently } from "../../net/map-concurrently.ts";
+import {
+  createObserver,
+  describeReading,
+  type Observer,
+  observeRuns,
+  warnOfUnread,
+} from "../../samples/observe-runs.ts";
+import { IMPORTED, type RunRecord, type TracedRun } from "../../samples/run-record.ts";
 import {
   createHiddenStates,
   type HiddenStatesShape,
@@ -44,6 +54,11 @@ export interface TraceRunsOptions extends StepControl, SettingsInput<typeof SETT
   readonly model: LanguageModel | StateBackend;
   /** Residual layers, 0 .. L or TransformerLens' hook names; all by default. */
   readonly layers?: "all" | readonly LayerName[] | undefined;
+  /**
+   * The model reads the answers as texts that another one wrote, after its own prompt for the question. Without it, the
+   * model is the one that wrote them, and reads their own tokens.
+   */
+  readonly observer?: PromptOptions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,7 +70,7 @@ export interface TraceRunsOptions extends StepControl, SettingsInput<typeof SETT
 export async function* traceRuns(
   workspace: Workspace,
   set: DataSetName,
-  { model, layers = "all", force = false, plan, signal, ...options }: TraceRunsOptions,
+  { model, layers = "all", observer: reading, force = false, plan, signal, ...options }: TraceRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
   const { positions, indices, answers: asked } = resolveSettings(SETTINGS, options);
   const backend = stateBackendOf(model);
@@ -63,6 +78,7 @@ export async function* traceRuns(
   const best = asked === "samples" ? null : await findBestAnswers(workspace, set);
   const answers = asked === "auto" ? (best === null ? "samples" : "best") : asked;
   const source = answersPath(workspace, set, answers);
+  const observer = reading === undefined ? null : createObserver(backend.model, reading);
   const settings = {
     model: backend.identity,
     positions: TRACE_POSITIONS.filter((each) => positions === "all" || positions.includes(each)),
@@ -71,6 +87,7 @@ export async function* traceRuns(
     dtype: "float32",
     ...(indices === "exact" ? {} : { indices }),
     answers,
+    ...(observer === null ? {} : { observer: describeReading(observer) as unknown as Json }),
   };
   const definition = {
     step: "trace",
@@ -82,7 +99,7 @@ export async function* traceRuns(
     cleanUp: () => removeJournal(journalOf(workspace.hiddenStates(set))),
   } as const;
   return yield* runStep(workspace, definition, { force, plan }, () =>
-    traceMissing(workspace, set, source, { backend, settings, force, signal }),
+    traceMissing(workspace, set, source, { backend, settings, observer, force, signal }),
   );
 }
 
@@ -110,6 +127,8 @@ interface TraceMissingOptions {
     readonly answers: AnswerRole;
     readonly [key: string]: Json;
   };
+  /** null for a model that reads its own answers. */
+  readonly observer: Observer | null;
   readonly force: boolean;
   readonly signal: AbortSignal | undefined;
 }
@@ -118,19 +137,21 @@ async function* traceMissing(
   workspace: Workspace,
   set: DataSetName,
   source: string,
-  { backend, settings, force, signal }: TraceMissingOptions,
+  { backend, settings, observer, force, signal }: TraceMissingOptions,
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { layers, positions } = settings;
   const { model } = backend;
   const loaded = await readShardRuns(source, workspace.shard);
-  const plan = planTrace(loaded.runs, {
+  const { runs, warnings: unread } = takeRuns(loaded.runs, source, observer);
+  const plan = planTrace(runs, {
     positions,
     indices: settings.indices ?? "exact",
+    isObserved: observer !== null,
     endTokenIds: model.endTokenIds,
     decode: model.tokenizer.decode,
   });
   const output = workspace.hiddenStates(set);
-  const shape = describeShape(backend, set, plan, settings);
+  const shape = describeShape(backend, set, plan, settings, observe(loaded.runs, observer));
   const journalSettings = { ...settings, runs_sha256: await fingerprintFile(source) };
   const unfinished = await openUnfinished(output, shape, journalSettings, force);
   await using writer = unfinished.writer;
@@ -162,18 +183,51 @@ async function* traceMissing(
     plan.questions.flatMap(({ rows }) => rows),
   );
   await writer.finish(output);
-  const warnings = [...warnOfBadRuns(loaded), ...warnOfMissing(plan, loaded.runs.length)];
+  const warnings = [...warnOfBadRuns(loaded), ...unread, ...warnOfMissing(plan, runs.length)];
   for (const warning of warnings) yield { kind: "warning", ...event, warning };
   return {
     counts: {
       questions: total,
-      runs: loaded.runs.length,
+      runs: runs.length,
       layers: layers.length,
       hidden_size: model.config.hiddenSize,
       ...Object.fromEntries([...plan.rowCounts].map(([position, rows]) => [`rows_${position}`, rows])),
     },
     warnings,
   };
+}
+
+/**
+ * The runs in the tokens that are read: their own, or those of the observer.
+ * @throws SepError `bad-option` for texts without tokens and no observer, and if the observer can read none of them
+ */
+function takeRuns(
+  runs: readonly RunRecord[],
+  source: string,
+  observer: Observer | null,
+): { readonly runs: readonly TracedRun[]; readonly warnings: readonly ManifestWarning[] } {
+  if (observer === null) {
+    if (runs.every(({ backend }) => backend !== IMPORTED)) return { runs, warnings: [] };
+    throw new SepError(
+      "bad-option",
+      `${source} was imported: it has texts and no tokens, so the states of the model that wrote them cannot be read. Let a model read the texts with --observer MODEL.`,
+    );
+  }
+  const observed = observeRuns(runs, observer);
+  const warnings = warnOfUnread(observed, runs.length);
+  if (observed.runs.length > 0 || runs.length === 0) return { runs: observed.runs, warnings };
+  const reasons = warnings.map(({ message }) => message).join(" ");
+  throw new SepError("bad-option", `The observer can read nothing in ${source}. ${reasons}`);
+}
+
+/** What the states record of an observation. */
+function observe(
+  runs: readonly RunRecord[],
+  observer: Observer | null,
+): ReturnType<typeof describeObservation> {
+  if (observer === null) return {};
+  const writer = [...new Set(runs.map(({ model }) => model))].sort().join(", ");
+  return describeObservation({ writer, prompt: describeReading(observer) });
 }
 
 async function traceQuestion(
@@ -210,6 +264,7 @@ function describeShape(
   set: DataSetName,
   { rowCounts }: TracePlan,
   { layers, answers, indices = "exact" }: TraceMissingOptions["settings"],
+  observation: Readonly<Record<string, string>>,
 ): HiddenStatesShape {
   return {
     rowCounts,
@@ -219,6 +274,7 @@ function describeShape(
       dataset: set,
       answers,
       ...metadata,
+      ...observation,
       backend: name,
       norm_state: normState,
       indices,

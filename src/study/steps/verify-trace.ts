@@ -1,10 +1,13 @@
 import { stateBackendOf } from "../../backends/local/local-backend.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
+import { observationOf } from "../../engine/observation.ts";
 import { indicesOf, type TracePosition } from "../../engine/places.ts";
+import type { PromptFormat } from "../../engine/tokenizer/prompt-format.ts";
 import { SepError } from "../../errors.ts";
 import { createRng, shuffle } from "../../math/rng.ts";
+import { observeRuns, recordedObserver } from "../../samples/observe-runs.ts";
 import { readRuns } from "../../samples/read-runs.ts";
-import type { RunRecord } from "../../samples/run-record.ts";
+import type { RunRecord, TracedRun } from "../../samples/run-record.ts";
 import {
   checkRows,
   createTally,
@@ -26,6 +29,8 @@ import type { DataSetName, Workspace } from "../workspace.ts";
 export interface VerifyTraceOptions {
   /** Reads the sample a second time: a loaded model, or another backend than the one that traced. */
   readonly model: LanguageModel | StateBackend;
+  /** Of an observer's states, if they record only a hash of it: few-shot prompts and templates. */
+  readonly promptFormat?: PromptFormat | undefined;
   /** Rows to read again. */
   readonly sample?: number;
   readonly seed?: number;
@@ -52,12 +57,13 @@ const DEFAULT_SAMPLE = 32;
 /**
  * Checks a trace against its runs: that each row is at the token that its index names, that the vectors are plausible
  * states, and that reading a sample of them again gives the same.
- * @throws SepError `missing-input`, `bad-artefact` for files that cannot be read at all, `bad-option` for imported states
+ * @throws SepError `missing-input`, `bad-artefact` for files that cannot be read at all, `bad-option` for imported states,
+ *   and an observer's prompt format of which they have only a hash
  */
 export async function* verifyTrace(
   workspace: Workspace,
   set: DataSetName,
-  { model, sample = DEFAULT_SAMPLE, seed = 42, signal }: VerifyTraceOptions,
+  { model, promptFormat, sample = DEFAULT_SAMPLE, seed = 42, signal }: VerifyTraceOptions,
 ): AsyncGenerator<StepEvent, TraceVerdict> {
   const backend = stateBackendOf(model);
   const answers = await tracedAnswersPath(workspace, set);
@@ -71,8 +77,7 @@ export async function* verifyTrace(
     );
   }
   const rows = await readIndex(workspace.hiddenStatesIndex(set));
-  const { runs } = await readRuns(answers);
-  const runOf = findRuns(runs);
+  const runOf = findRuns(readAsTraced((await readRuns(answers)).runs, hidden, backend, promptFormat));
   const rowCounts = new Map(hidden.positions.map((position) => [position, hidden.rowCount(position)]));
   const ofRows = checkRows(rows, runOf, {
     rowCounts,
@@ -88,7 +93,7 @@ export async function* verifyTrace(
   let done = 0;
   for (const position of hidden.positions) {
     const own = usable.filter((row) => row.position === position);
-    const prefixes = new Map(own.map((row) => [row, hashPrefix(row, runOf(row) as RunRecord)]));
+    const prefixes = new Map(own.map((row) => [row, hashPrefix(row, runOf(row) as TracedRun)]));
     for (const layer of hidden.layers) {
       signal?.throwIfAborted();
       const read: Float32Array[] = [];
@@ -108,7 +113,7 @@ export async function* verifyTrace(
     }
   }
   const ofModel = checkModel(hidden, backend);
-  const readable = usable.filter((row) => isReadable(row, runOf(row) as RunRecord));
+  const readable = usable.filter((row) => isReadable(row, runOf(row) as TracedRun));
   const { check, largest } = yield* readAgain(hidden, pick(readable, sample, seed), runOf, {
     backend,
     obstacle: ofModel.failed > 0 ? "the states are not of this model" : null,
@@ -134,7 +139,18 @@ async function readIndex(path: string): Promise<readonly TraceRow[]> {
   );
 }
 
-function findRuns(runs: readonly RunRecord[]): (row: TraceRow) => RunRecord | null {
+/** The runs in the tokens that were read: their own, or those of an observer. */
+function readAsTraced(
+  runs: readonly RunRecord[],
+  { metadata }: HiddenStates,
+  { model }: StateBackend,
+  format: PromptFormat | undefined,
+): readonly TracedRun[] {
+  const observed = observationOf(metadata);
+  return observed === null ? runs : observeRuns(runs, recordedObserver(model, observed.prompt, format)).runs;
+}
+
+function findRuns(runs: readonly TracedRun[]): (row: TraceRow) => TracedRun | null {
   const key = (questionId: string, runId: number | null): string => JSON.stringify([questionId, runId]);
   const byRun = new Map(runs.map((run) => [key(run.question_id, run.run_id), run]));
   for (const run of runs) {
@@ -144,7 +160,7 @@ function findRuns(runs: readonly RunRecord[]): (row: TraceRow) => RunRecord | nu
   return ({ question_id, run_id }) => byRun.get(key(question_id, run_id)) ?? null;
 }
 
-const hashPrefix = ({ token_index }: TraceRow, { prompt_tokens, tokens }: RunRecord): string =>
+const hashPrefix = ({ token_index }: TraceRow, { prompt_tokens, tokens }: TracedRun): string =>
   fingerprint([...prompt_tokens, ...tokens].slice(0, token_index + 1).join(" "));
 
 function checkModel(
@@ -169,7 +185,7 @@ function checkModel(
 }
 
 /** Whether a row is at a token that a trace reads: the prompt's last one, or one of the answer. */
-const isReadable = ({ token_index }: TraceRow, { prompt_tokens, tokens }: RunRecord): boolean =>
+const isReadable = ({ token_index }: TraceRow, { prompt_tokens, tokens }: TracedRun): boolean =>
   token_index >= prompt_tokens.length - 1 && token_index < prompt_tokens.length + tokens.length;
 
 /** Rows spread over positions and questions. */
@@ -190,7 +206,7 @@ function pick(rows: readonly TraceRow[], count: number, seed: number): readonly 
 async function* readAgain(
   hidden: HiddenStates,
   rows: readonly TraceRow[],
-  runOf: (row: TraceRow) => RunRecord | null,
+  runOf: (row: TraceRow) => TracedRun | null,
   {
     backend,
     obstacle,
@@ -214,7 +230,7 @@ async function* readAgain(
   await using reader = yield* backend.openReader(rows.length);
   for (const row of rows) {
     signal?.throwIfAborted();
-    const again = await readRow(reader, row, runOf(row) as RunRecord, layers, signal);
+    const again = await readRow(reader, row, runOf(row) as TracedRun, layers, signal);
     for (const [l, layer] of layers.entries()) {
       const stored = await hidden.read(row.position, layer, [row.row]);
       const difference = compare(stored, again.subarray(l * hidden.width, (l + 1) * hidden.width));
@@ -233,7 +249,7 @@ async function* readAgain(
 async function readRow(
   reader: StateReader,
   { token_index }: TraceRow,
-  { prompt_tokens, tokens }: RunRecord,
+  { prompt_tokens, tokens }: TracedRun,
   layers: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {

@@ -1,5 +1,6 @@
 import { readFile, rm } from "node:fs/promises";
 import { resolve } from "node:path";
+import { nameObserver } from "../../engine/observation.ts";
 import type { StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
 import { SepError } from "../../errors.ts";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
@@ -244,6 +245,9 @@ function describeSettings(
   const rows: [string, string][] = [
     ["Tool", `${tool.name} ${tool.version}`],
     ["Model", first?.model ?? "unknown"],
+    ...[nameObserver(source)].flatMap((line): [string, string][] =>
+      line === null ? [] : [["Observer", line]],
+    ),
     ["Questions and samples", `${questions} questions, ${runs.length} samples`],
     ["Sampler", first === undefined ? "unknown" : describePairs({ ...first.sampler, seed: first.seed })],
     ["Accuracy probe", probeSetting(probes.accuracy_probe)],
