@@ -95,14 +95,13 @@ export function chatFormat({ request }: PreparedAnswer, tokenizer: TextTokenizer
             finish_reason: null,
             ...riskChunk(request.sep.tokens === false ? [] : token.risks),
           }),
-    end: (head, end) =>
-      chunk(head, {
-        index: end.row,
-        delta: end.delta === "" ? {} : { content: end.delta },
-        logprobs: null,
-        finish_reason: end.finishReason,
-        sep: riskEnd(end),
-      }),
+    end: (head, end) => {
+      const sep = riskEnd(end);
+      const delta = end.delta === "" ? {} : { content: end.delta };
+      const choice = { index: end.row, delta, logprobs: null, finish_reason: end.finishReason, sep };
+      // LiteLLM hands on what it does not know of a chunk, but of a choice only where it has a text
+      return { ...chunk(head, choice), sep };
+    },
     usage: (head, usage) => ({ ...head, object: "chat.completion.chunk", choices: [], usage }),
   };
 }

@@ -128,6 +128,7 @@ async function checkLiteLlm(server, strict) {
     const streamed = await stream(`${proxy.base}/chat/completions`, { model: "watched", messages: MESSAGES });
     expect("LiteLLM: the streamed answer", streamed.text, message.content);
     expect("LiteLLM: the streamed risk", streamed.sep?.risk, sep.risk);
+    expect("LiteLLM: risks of streamed tokens", streamed.tokens > 3, true);
     const other = await chat({ sep: { probe: "before" } });
     expect("LiteLLM: another probe", readSep(other.choices[0])?.probe, "before");
 
@@ -172,8 +173,8 @@ async function checkLiteLlm(server, strict) {
   }
 }
 
-/** LiteLLM hands on what it does not know of a choice in a field of its own. */
-const readSep = (choice) => choice?.sep ?? choice?.provider_specific_fields?.sep;
+/** LiteLLM hands on what it does not know of a whole answer's choice in a field of its own. */
+const readSep = (choice) => choice.provider_specific_fields?.sep;
 
 async function ask(url, body) {
   const response = await post(url, body);
@@ -189,12 +190,13 @@ const post = (url, body) =>
 
 async function stream(url, body) {
   const text = await (await post(url, { ...body, stream: true })).text();
-  const all = { text: "", sep: undefined, error: "" };
+  const all = { text: "", tokens: 0, sep: undefined, error: "" };
   for (const line of text.split("\n").filter((each) => each.startsWith("data: {"))) {
-    const { choices = [], error } = JSON.parse(line.slice("data: ".length));
+    const { choices = [], error, sep: ofChunk } = JSON.parse(line.slice("data: ".length));
     if (error) all.error += error.message;
     all.text += choices[0]?.delta.content ?? "";
-    const sep = readSep(choices[0]) ?? choices[0]?.delta.provider_specific_fields?.sep;
+    all.tokens += choices[0]?.sep?.tokens?.length ?? 0;
+    const sep = choices[0]?.sep?.probe ? choices[0].sep : ofChunk;
     if (sep?.probe) all.sep = sep;
   }
   if (!text.startsWith("data: ")) all.error += JSON.parse(text).error.message;
@@ -238,6 +240,7 @@ async function serve({ threshold }) {
         repetitionPenalty: 1,
         maxNewTokens: 160,
         stopStrings: [],
+        stopTokenIds: [],
       },
     },
     warnings: [],
