@@ -9,8 +9,8 @@ FROM node:24-slim
 COPY --from=build /tmp/semantic-entropy-probes-*.tgz /tmp/
 RUN npm install --global --ignore-scripts --omit=optional /tmp/semantic-entropy-probes-*.tgz \
   && rm -r /tmp/*.tgz /root/.npm
-# models that are downloaded stay, graphs are made again in a second
-ENV HF_HOME=/models SEP_CACHE=/tmp/sep NODE_ENV=production
+# what is downloaded, and what the package makes of it: graphs, quantised weights
+ENV HF_HOME=/models SEP_CACHE=/models/sep NODE_ENV=production
 RUN mkdir /models /probes && chown node:node /models
 USER node
 WORKDIR /probes
