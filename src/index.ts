@@ -196,7 +196,7 @@ export type {
 } from "./probes/sweep/sweep-units.ts";
 export type { ProjectedStates, ProjectionEvent, ProjectStatesOptions } from "./report/project-states.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
-export type { AnswerBackend, AnswerSampler } from "./samples/answer-backend.ts";
+export type { AnswerBackend, AnswerSampler, DrawnAnswer, DrawOptions } from "./samples/answer-backend.ts";
 export type { Question } from "./samples/question.ts";
 export { type LoadedRuns, readRuns } from "./samples/read-runs.ts";
 export type { RunRecord } from "./samples/run-record.ts";

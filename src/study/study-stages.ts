@@ -28,7 +28,7 @@ import { prepareQuestions, warnOfOverlap } from "./steps/prepare-questions.ts";
 import { traceRuns } from "./steps/trace-runs.ts";
 import { trainProbes } from "./steps/train-probes.ts";
 import { writeReport } from "./steps/write-report.ts";
-import { answersPath, bestPart } from "./study-answers.ts";
+import { answersPath, answersToTrace, bestPart } from "./study-answers.ts";
 import { type DataSetName, PROBE_SPLITS, SPLIT_SOURCES, type StepName, type Workspace } from "./workspace.ts";
 
 /** One step of a study, over one question set or both, ready to be run or planned. */
@@ -101,9 +101,9 @@ export async function* openStages(
     const backends = yield* openBackends(study, control, parts);
     const stages = [
       ...prepareStages(study),
-      ...generateStages(study, backends.answers),
+      ...generateStages(study, backends),
       ...entropyStages(study),
-      ...traceStages(study, backends.states, backends.release),
+      ...traceStages(study, backends),
       ...probeStages(study),
     ];
     isOpen = true;
@@ -137,8 +137,9 @@ function prepareStages({ workspace, settings: { limit }, sources }: Study): Stag
   }));
 }
 
-function generateStages(study: Study, backend: AnswerBackend): Stage[] {
+function generateStages(study: Study, { answers: backend, isOnePass, states }: OpenBackends): Stage[] {
   const { workspace, settings, sets, sources, adaptive, signal } = study;
+  const { positions, layers } = settings;
   const { limit, runs, correctness, seed, bestAnswer, bestTemperature } = settings;
   const sampler = resolveSampler(backend.model, settings);
   const always = {
@@ -165,7 +166,15 @@ function generateStages(study: Study, backend: AnswerBackend): Stage[] {
       const isAhead = control.plan !== undefined && isPending(control.plan, workspace.raw(set));
       const pendingQuestions =
         isAhead && source !== undefined ? (await loadQuestions(source, { limit })).questions : undefined;
-      return yield* generateRuns(workspace, set, { ...always, ...own, pendingQuestions, ...control });
+      const traced = await answersToTrace(workspace, set, settings.answers, bestAnswer);
+      const isTraced = isOnePass && traced === (own.answers ?? "samples");
+      return yield* generateRuns(workspace, set, {
+        ...always,
+        ...own,
+        states: isTraced ? { backend: states, positions, layers } : undefined,
+        pendingQuestions,
+        ...control,
+      });
     },
   });
   const stages = [
@@ -197,16 +206,17 @@ function entropyStages({ workspace, settings, sets, models, signal }: Study): St
 
 function traceStages(
   { workspace, settings, sets, signal }: Study,
-  backend: StateBackend,
-  release: () => Promise<void>,
+  { states: model, isOnePass, release }: OpenBackends,
 ): Stage[] {
+  // with --force, too: what was kept is of the answers that were just sampled
+  const always = { ...settings, model, signal, ...(isOnePass ? { takeSampled: true } : {}) };
   return sets.map((set, i) => ({
     step: "trace",
     part: set,
     reads: [workspace.runs(set), workspace.bestRuns(set)],
     writes: [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
     keepsWork: false,
-    run: (control) => traceRuns(workspace, set, { ...settings, model: backend, signal, ...control }),
+    run: (control) => traceRuns(workspace, set, { ...always, ...control }),
     // its memory is free before probes are fitted
     ...(i === sets.length - 1 ? { release } : {}),
   }));
@@ -264,6 +274,8 @@ function probeStages({ workspace, settings, sets, signal }: Study): Stage[] {
 interface OpenBackends {
   readonly answers: AnswerBackend;
   readonly states: StateBackend;
+  /** Whether states are read in the passes that sample. */
+  readonly isOnePass: boolean;
   /** Ends them before the study's end. */
   release(): Promise<void>;
 }
@@ -277,6 +289,8 @@ async function* openBackends(
   const release = async (): Promise<void> => own[Symbol.asyncDispose]();
   const keep = <Opened extends Backend>(opened: Opened): Opened => own.use(opened);
   const opening = { root, hub, signal };
+  const isOnePass = ({ readsStates }: AnswerBackend): boolean =>
+    readsStates?.obstacle === null && !settings.separateTrace;
   if (openOwn !== undefined || !isLocal(settings.backend)) {
     const { model, layers } = settings;
     const opened = keep(
@@ -284,17 +298,18 @@ async function* openBackends(
         ? openBackend(settings, { ...opening, step: "generate" })
         : openOwn(model, { ...opening, layers }),
     );
-    return { answers: requirePart(opened, "answers"), states: requirePart(opened, "states"), release };
+    const answers = requirePart(opened, "answers");
+    return { answers, states: requirePart(opened, "states"), isOnePass: isOnePass(answers), release };
   }
   const dtype = localDtypeOf(settings.dtype);
   const device = yield* openDevice(settings.device, { dtype });
   const { answers, states } = keep(yield* openEngine(settings, { ...opening, device, step: "generate" }));
-  if (dtype === "float32") return { answers, states, release };
+  if (dtype === "float32") return { answers, states, isOnePass: isOnePass(answers), release };
   // hidden states are always read in float32, whatever dtype samples the answers
   const reading = keep(
     yield* openEngine({ ...settings, dtype: "float32" }, { ...opening, device, step: "trace" }),
   );
-  return { answers, states: reading.states, release };
+  return { answers, states: reading.states, isOnePass: false, release };
 }
 
 function requireSamples(runs: number): void {

@@ -41,6 +41,10 @@ export function createLocalBackend(model: LanguageModel): AnswerBackend & StateB
       device,
     },
     tokenEntropies: "vocabulary",
+    readsStates: {
+      obstacle:
+        dtype === "float32" ? null : `the model samples in ${dtype}, and hidden states are read in float32`,
+    },
     normState: "residual",
     async *openSampler(prompts) {
       const engine = await openLocalEngine(model, prompts.length);

@@ -1,5 +1,6 @@
 import { type LoadModelOptions, ROWS_PER_PASS } from "../../checkpoint/load-model.ts";
 import { sampleAnswers } from "../../engine/generate/generate.ts";
+import { sampleWithStates } from "../../engine/generate/sample-with-states.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { canStartWorkers, startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads-node.ts";
 import type { AnswerSampler } from "../../samples/answer-backend.ts";
@@ -43,8 +44,10 @@ const QUESTIONS_WORTH_A_WORKER = 8;
 export function runHere(model: LanguageModel): LocalEngine {
   return {
     concurrency: 1,
-    draw: ({ tokenIds, sharedTokens }, options) =>
-      sampleAnswers(model, tokenIds, { ...options, sharedTokens }),
+    draw: (prompt, { states, ...options }) =>
+      states === undefined
+        ? sampleAnswers(model, prompt.tokenIds, { ...options, sharedTokens: prompt.sharedTokens })
+        : sampleWithStates(model, prompt, { ...options, states }),
     read: (promptIds, answers, options) => traceAnswers(model, promptIds, answers, options),
     [Symbol.asyncDispose]: async () => undefined,
   };

@@ -3,7 +3,7 @@ import { POSITION_INDICES, TRACE_POSITIONS } from "../../engine/places.ts";
 import { PROBE_KINDS } from "../../probes/probe-weights.ts";
 import { SE_THRESHOLD_METHODS } from "../../probes/se-threshold.ts";
 import { FIGURE_FORMATS } from "../../report/figure.ts";
-import { flag, setting } from "./setting.ts";
+import { flag, redescribe, setting } from "./setting.ts";
 
 const POSITIONS = z.array(z.enum(TRACE_POSITIONS)).min(1).readonly();
 
@@ -31,6 +31,26 @@ export const INDICES = {
     z.enum(POSITION_INDICES).default("exact"),
     "How positions are counted. oatml-compat: as in the published code of semantic entropy probes; docs/positions.md.",
   ),
+};
+
+/** When a whole run reads hidden states. */
+export const TRACE_TIME = {
+  separateTrace: flag(
+    "Read hidden states after all answers have been sampled, in passes of their own. By default they are read in the passes that sample, where the model samples in float32; docs/batching.md.",
+  ),
+};
+
+/** What `sep generate` reads beside the answers. */
+export const WITH_STATES = {
+  withStates: flag(
+    "Also do what `sep trace` does, in the passes that sample the answers; not with --dtype int8 or int4; docs/batching.md.",
+  ),
+  ...(Object.fromEntries(
+    Object.entries({ ...TRACE_SETTINGS, ...INDICES }).map(([name, schema]) => [
+      name,
+      redescribe(schema as z.ZodType, { needs: "withStates" }),
+    ]),
+  ) as typeof TRACE_SETTINGS & typeof INDICES),
 };
 
 /** Which token's hidden states become the probes' data: step 5. */
