@@ -1,5 +1,6 @@
 import type { ModelProfile } from "../checkpoint/load-model-profile.ts";
 import type { OpeningEvent } from "../checkpoint/opening-event.ts";
+import type { BatchUsage } from "../engine/generate/batcher.ts";
 import type { SampleAnswersOptions, SampledAnswer } from "../engine/generate/generate.ts";
 import type { StatesToRead, TokenState } from "../engine/generate/sample-with-states.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
@@ -42,6 +43,8 @@ export interface AnswerSampler extends AsyncDisposable {
    * @throws SepError `prompt-too-long`; the signal's reason
    */
   draw(prompt: Prompt, options: DrawOptions): Promise<readonly DrawnAnswer[]>;
+  /** How full the batches have been since it was opened, where it has batches of its own. */
+  usage?(): Promise<BatchUsage>;
 }
 
 export interface DrawOptions extends SampleAnswersOptions {

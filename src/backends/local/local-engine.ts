@@ -1,4 +1,5 @@
 import { type LoadModelOptions, ROWS_PER_PASS } from "../../checkpoint/load-model.ts";
+import type { BatchUsage } from "../../engine/generate/batcher.ts";
 import { sampleAnswers } from "../../engine/generate/generate.ts";
 import { sampleWithStates } from "../../engine/generate/sample-with-states.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
@@ -8,7 +9,9 @@ import type { StateReader } from "../../states/state-backend.ts";
 import { traceAnswers } from "../../states/trace-answers.ts";
 
 /** Samples answers and reads states. */
-interface LocalEngine extends AnswerSampler, StateReader {}
+interface LocalEngine extends AnswerSampler, StateReader {
+  usage(): Promise<BatchUsage>;
+}
 
 /**
  * Rows that a worker has at a time: those of its batch, and some that wait for the next that end, so that what is left at
@@ -42,6 +45,8 @@ const QUESTIONS_WORTH_A_WORKER = 8;
 
 /** The engine on this thread. */
 export function runHere(model: LanguageModel): LocalEngine {
+  const { batcher } = model;
+  const before = batcher.usage;
   return {
     concurrency: 1,
     draw: (prompt, { states, ...options }) =>
@@ -49,6 +54,7 @@ export function runHere(model: LanguageModel): LocalEngine {
         ? sampleAnswers(model, prompt.tokenIds, { ...options, sharedTokens: prompt.sharedTokens })
         : sampleWithStates(model, prompt, { ...options, states }),
     read: (promptIds, answers, options) => traceAnswers(model, promptIds, answers, options),
+    usage: async () => addUsage([batcher.usage], before),
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
@@ -56,7 +62,8 @@ export function runHere(model: LanguageModel): LocalEngine {
 /** One job for a worker; it and its result cross the thread boundary by structured clone. */
 export type ModelJob =
   | { readonly kind: "draw"; readonly job: Parameters<LocalEngine["draw"]> }
-  | { readonly kind: "read"; readonly job: Parameters<LocalEngine["read"]> };
+  | { readonly kind: "read"; readonly job: Parameters<LocalEngine["read"]> }
+  | { readonly kind: "usage" };
 
 /** Arguments for `loadModel` in a worker; plain data, since they go to another thread. */
 type WorkerModelOptions = Pick<LoadModelOptions, "threads" | "dtype" | "device" | "trustedSha256" | "name">;
@@ -96,6 +103,20 @@ export async function startModelWorkers(
       threads.submit({ kind: "read", job: [promptIds, answers, options] }, { signal }) as ReturnType<
         LocalEngine["read"]
       >,
+    usage: async () => addUsage((await threads.askAll({ kind: "usage" })) as BatchUsage[]),
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };
 }
+
+const NO_USAGE: BatchUsage = { passes: 0, rows: 0, room: 0 };
+
+/** @param before what was used before, and does not count */
+const addUsage = (all: readonly BatchUsage[], { passes, rows, room } = NO_USAGE): BatchUsage =>
+  all.reduce(
+    (sum, each) => ({
+      passes: sum.passes + each.passes,
+      rows: sum.rows + each.rows,
+      room: sum.room + each.room,
+    }),
+    { passes: -passes, rows: -rows, room: -room },
+  );

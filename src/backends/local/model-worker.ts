@@ -9,7 +9,9 @@ const { path, options } = workerData as WorkerSetup;
 const engine = loadModel(path, options).then(runHere);
 engine.catch(() => undefined); // a model that does not load fails each job with its reason
 
-serveJobs<ModelJob>(async ({ kind, job }, signal) => {
-  const { draw, read } = await engine;
-  return kind === "draw" ? draw(job[0], { ...job[1], signal }) : read(job[0], job[1], { ...job[2], signal });
+serveJobs<ModelJob>(async (asked, signal) => {
+  const { draw, read, usage } = await engine;
+  if (asked.kind === "usage") return usage();
+  if (asked.kind === "draw") return draw(asked.job[0], { ...asked.job[1], signal });
+  return read(asked.job[0], asked.job[1], { ...asked.job[2], signal });
 });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { parentPort, Worker } from "node:worker_threads";
 import { SepError, type SepErrorCode } from "../../errors.ts";
 
@@ -9,6 +10,8 @@ interface WorkerThreads<Job, Result> extends AsyncDisposable {
   readonly count: number;
   /** @throws the job's own error with its code, or that of the thread if it died */
   submit(job: Job, options?: SubmitOptions): Promise<Result>;
+  /** Has every thread do a job at once, whatever room it has. @returns a result each */
+  askAll(job: Job): Promise<Result[]>;
 }
 
 interface SubmitOptions {
@@ -75,6 +78,7 @@ export function startWorkerThreads<Job, Result>(
         dispatch();
       }
     },
+    askAll: (job) => Promise.all(threads.map(({ run }) => run(job) as Promise<Result>)),
     async [Symbol.asyncDispose]() {
       await Promise.all(threads.map(({ terminate }) => terminate()));
     },
@@ -140,6 +144,7 @@ function startThread(file: URL, setup: unknown): Thread {
       if (dead !== null) throw dead;
       const id = nextId++;
       const abort = (): void => worker.postMessage({ id, kind: "abort" } satisfies Request);
+      if (signal !== undefined) setMaxListeners(0, signal); // many jobs share one, and each removes its own listener
       signal?.addEventListener("abort", abort, { once: true });
       try {
         return await new Promise((resolve, reject) => {

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import type { BatchUsage } from "../../engine/generate/batcher.ts";
 import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { mapConcurrently } from "../../net/map-concurrently.ts";
@@ -140,6 +141,8 @@ async function* sampleMissing(
       done += 1;
       yield { kind: "advanced", ...event, done, total };
     }
+    const usage = await opened.usage?.();
+    if (usage !== undefined && usage.passes > 0) yield { kind: "note", ...event, ...describeUsage(usage) };
   }
   const answered = questions.filter(({ id }) => !tooLong.has(id));
   // all questions of a shard may be too long, while the study has others
@@ -197,6 +200,18 @@ async function keepStates(
 
 const describeSaving = (saved: number, all: number): string =>
   `${saved} of ${all} answers (${((saved / Math.max(1, all)) * 100).toFixed(1)}%) were not sampled: they could not have changed on which side of the threshold their question is`;
+
+/** An event, not a count of the manifest: it depends on how often the run was interrupted. */
+function describeUsage({ passes, rows, room }: BatchUsage): {
+  readonly message: string;
+  readonly figures: Readonly<Record<string, number>>;
+} {
+  const [occupancy, rowsPerPass] = [rows / room, rows / passes];
+  return {
+    message: `batches were ${(100 * occupancy).toFixed(1)}% full: ${rowsPerPass.toFixed(1)} of ${room / passes} rows in each of ${passes} passes`,
+    figures: { batch_occupancy: occupancy, rows_per_pass: rowsPerPass, passes },
+  };
+}
 
 /** Whether existing answers can be extended, as `sampleMissing` does. */
 async function checkKeepable(output: string, plan: GenerationPlan): Promise<void> {

@@ -197,7 +197,9 @@ describe("states that are read while answers are sampled", () => {
     const counts = await countsOf(study);
     await finishStep(generate(study, { runs: 4, seed: 7 }));
     const { events, result } = await finishStep(trace(study));
-    expect(events[0]).toMatchObject({ message: expect.stringMatching(/stale: .*math_runs\.jsonl has changed/) });
+    expect(events[0]).toMatchObject({
+      message: expect.stringMatching(/stale: .*math_runs\.jsonl has changed/),
+    });
     expect(result.status).toBe("ran");
     expect(result.counts.rows_read_while_sampling).toBeGreaterThan(counts!.rows_read_while_sampling ?? 0);
     const other = await freshWorkspace();
