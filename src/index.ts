@@ -33,6 +33,7 @@ export type {
   GenerateOptions,
   GenerationEvent,
   GenerationPrompt,
+  RankedToken,
   SampleAnswersOptions,
   SampledAnswer,
   TokenEvent,

@@ -195,6 +195,7 @@ export const SERVE: Command = defineCommand({
       token,
       maxBodyBytes: SERVER_LIMITS.bodyBytes,
       title: "Risk",
+      openPaths: ["/health"],
       hosts: values.allowHost.includes("any") ? "any" : values.allowHost,
       origins: values.allowOrigin,
       tls,
