@@ -61,6 +61,20 @@ describe("startModelWorkers", () => {
     expect(traced).toEqual(await here.read([1, 2, 3], answers, { layers: [0, 3] }));
   });
 
+  it("says how full the batches of all its threads were", async () => {
+    await using workers = await startModelWorkers(CHECKPOINT, 2);
+    const sampler = { ...OPTIONS.sampler, stopTokenIds: [], maxNewTokens: 5 };
+    const drawn = await Promise.all(
+      [[0, 1], [2]].map((runIds) => workers.draw(PROMPT, { ...OPTIONS, sampler, runIds })),
+    );
+    const tokens = drawn.flat().reduce((sum, { tokenIds }) => sum + tokenIds.length - 1, 0);
+    const { passes, rows, room } = await workers.usage();
+    expect(rows).toBe(tokens);
+    expect(room).toBe(40 * passes);
+    const here = runHere(model);
+    expect(await here.usage()).toEqual({ passes: 0, rows: 0, room: 0 });
+  });
+
   it("passes errors on with their codes", async () => {
     await using workers = await startModelWorkers(CHECKPOINT, 1);
     const long = promptOf(Array.from({ length: 2000 }, () => 5));

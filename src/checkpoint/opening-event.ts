@@ -19,7 +19,14 @@ export type ProgressEvent<Activity extends string> =
       readonly total: number;
       readonly detail?: string;
     }
-  | { readonly kind: "note"; readonly step: Activity; readonly part: string; readonly message: string };
+  | {
+      readonly kind: "note";
+      readonly step: Activity;
+      readonly part: string;
+      readonly message: string;
+      /** The numbers of the message, for programs. */
+      readonly figures?: Readonly<Record<string, number>>;
+    };
 
 /**
  * What happens before a model can be used: its download, the choice of a device or a dtype, the reading of its weights, the

@@ -32,7 +32,7 @@ import { prepareQuestions, warnOfOverlap } from "./steps/prepare-questions.ts";
 import { traceRuns } from "./steps/trace-runs.ts";
 import { trainProbes } from "./steps/train-probes.ts";
 import { writeReport } from "./steps/write-report.ts";
-import { answersPath, bestPart } from "./study-answers.ts";
+import { answersPath, answersToTrace, bestPart } from "./study-answers.ts";
 import { type DataSetName, PROBE_SPLITS, SPLIT_SOURCES, type StepName, type Workspace } from "./workspace.ts";
 
 /** One step of a study, over one question set or both, ready to be run or planned. */
@@ -109,7 +109,7 @@ export async function* openStages(
       ...prepareStages(study),
       ...generateStages(study, backends),
       ...entropyStages(study),
-      ...traceStages(study, backends.states, backends.release),
+      ...traceStages(study, backends),
       ...probeStages(study),
     ];
     isOpen = true;
@@ -145,9 +145,10 @@ function prepareStages({ workspace, settings: { limit }, sources }: Study): Stag
 
 function generateStages(
   study: Study,
-  { answers: backend, dtypeChoice }: Pick<OpenBackends, "answers" | "dtypeChoice">,
+  { answers: backend, dtypeChoice, isOnePass, states }: OpenBackends,
 ): Stage[] {
   const { workspace, settings, sets, sources, adaptive, signal } = study;
+  const { positions, layers } = settings;
   const { limit, runs, correctness, seed, bestAnswer, bestTemperature } = settings;
   const sampler = resolveSampler(backend.model, settings);
   const always = {
@@ -173,7 +174,15 @@ function generateStages(
     async *run(control) {
       const isAhead = control.plan !== undefined && isPending(control.plan, workspace.raw(set));
       const pendingQuestions = isAhead ? await loadSource(study, set) : undefined;
-      return yield* generateRuns(workspace, set, { ...always, ...own, pendingQuestions, ...control });
+      const traced = await answersToTrace(workspace, set, settings.answers, bestAnswer);
+      const isTraced = isOnePass && traced === (own.answers ?? "samples");
+      return yield* generateRuns(workspace, set, {
+        ...always,
+        ...own,
+        states: isTraced ? { backend: states, positions, layers } : undefined,
+        pendingQuestions,
+        ...control,
+      });
     },
   });
   const stages = [
@@ -214,16 +223,17 @@ function entropyStages({ workspace, settings, sets, models, signal }: Study): St
 
 function traceStages(
   { workspace, settings, sets, signal }: Study,
-  backend: StateBackend,
-  release: () => Promise<void>,
+  { states: model, isOnePass, release }: OpenBackends,
 ): Stage[] {
+  // with --force, too: what was kept is of the answers that were just sampled
+  const always = { ...settings, model, signal, ...(isOnePass ? { takeSampled: true } : {}) };
   return sets.map((set, i) => ({
     step: "trace",
     part: set,
     reads: [workspace.runs(set), workspace.bestRuns(set)],
     writes: [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
     keepsWork: false,
-    run: (control) => traceRuns(workspace, set, { ...settings, model: backend, signal, ...control }),
+    run: (control) => traceRuns(workspace, set, { ...always, ...control }),
     // its memory is free before probes are fitted
     ...(i === sets.length - 1 ? { release } : {}),
   }));
@@ -282,6 +292,8 @@ interface OpenBackends {
   readonly answers: AnswerBackend;
   readonly states: StateBackend;
   readonly dtypeChoice: DtypeChoice | null;
+  /** Whether states are read in the passes that sample. */
+  readonly isOnePass: boolean;
   /** Ends them before the study's end. */
   release(): Promise<void>;
 }
@@ -297,6 +309,8 @@ async function* openBackends(
   const release = async (): Promise<void> => own[Symbol.asyncDispose]();
   const keep = <Opened extends Backend>(opened: Opened): Opened => own.use(opened);
   const opening = { root, hub, signal };
+  const isOnePass = ({ readsStates }: AnswerBackend): boolean =>
+    readsStates?.obstacle === null && !settings.separateTrace;
   if (openOwn !== undefined || !isLocal(settings.backend)) {
     const { model, layers } = settings;
     const opened = keep(
@@ -305,7 +319,7 @@ async function* openBackends(
         : openOwn(model, { ...opening, layers }),
     );
     const [answers, states] = [requirePart(opened, "answers"), requirePart(opened, "states")];
-    return { answers, states, dtypeChoice: null, release };
+    return { answers, states, dtypeChoice: null, isOnePass: isOnePass(answers), release };
   }
   const device = yield* openDevice(settings.device, { dtype: localDtypeOf(settings.dtype) });
   const { backend, dtypeChoice } = yield* openSampling(settings, {
@@ -315,12 +329,12 @@ async function* openBackends(
   const sampling = keep(backend);
   const [answers, states] = [requirePart(sampling, "answers"), requirePart(sampling, "states")];
   const { dtype } = answers.identity as { readonly dtype: ModelDtype };
-  if (dtype === "float32") return { answers, states, dtypeChoice, release };
+  if (dtype === "float32") return { answers, states, dtypeChoice, isOnePass: isOnePass(answers), release };
   // hidden states are always read in float32, whatever dtype samples the answers
   const reading = keep(
     yield* openEngine({ ...settings, dtype: "float32" }, { ...opening, device, step: "trace" }),
   );
-  return { answers, states: reading.states, dtypeChoice, release };
+  return { answers, states: reading.states, dtypeChoice, isOnePass: false, release };
 }
 
 function requireSamples(runs: number): void {

@@ -52,6 +52,10 @@ export function createLocalBackend(model: LanguageModel): AnswerBackend & StateB
       device,
     },
     tokenEntropies: "vocabulary",
+    readsStates: {
+      obstacle:
+        dtype === "float32" ? null : `the model samples in ${dtype}, and hidden states are read in float32`,
+    },
     normState: "residual",
     async *openSampler(prompts, { signal } = {}) {
       if (needsTrial && prompts.length >= QUESTIONS_WORTH_A_TRIAL) {

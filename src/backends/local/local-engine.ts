@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { type LoadModelOptions, ROWS_PER_PASS } from "../../checkpoint/load-model.ts";
 import type { MachinePlan } from "../../checkpoint/machine-plan.ts";
+import type { BatchUsage } from "../../engine/generate/batcher.ts";
 import { generate, sampleAnswers } from "../../engine/generate/generate.ts";
 import { readAnswer } from "../../engine/generate/read-answer.ts";
+import { sampleWithStates } from "../../engine/generate/sample-with-states.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { canStartWorkers, startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads-node.ts";
 import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
@@ -15,6 +17,7 @@ import type { LiveModel } from "../live-model.ts";
 interface LocalEngine extends AnswerSampler, StateReader {
   readonly generate: LiveModel["generate"];
   readonly readAnswer: LiveModel["read"];
+  usage(): Promise<BatchUsage>;
 }
 
 /**
@@ -70,13 +73,18 @@ const QUESTIONS_WORTH_A_WORKER = 8;
 
 /** The engine on this thread. */
 export function runHere(model: LanguageModel): LocalEngine {
+  const { batcher } = model;
+  const before = batcher.usage;
   return {
     concurrency: 1,
-    draw: ({ tokenIds, sharedTokens }, options) =>
-      sampleAnswers(model, tokenIds, { ...options, sharedTokens }),
+    draw: (prompt, { states, ...options }) =>
+      states === undefined
+        ? sampleAnswers(model, prompt.tokenIds, { ...options, sharedTokens: prompt.sharedTokens })
+        : sampleWithStates(model, prompt, { ...options, states }),
     read: (promptIds, answers, options) => traceAnswers(model, promptIds, answers, options),
     generate: (prompt, options) => generate(model, prompt, options),
     readAnswer: (prompt, text, options) => readAnswer(model, prompt, text, options),
+    usage: async () => addUsage([batcher.usage], before),
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
@@ -86,7 +94,8 @@ export type ModelJob =
   | { readonly kind: "draw"; readonly job: Parameters<LocalEngine["draw"]> }
   | { readonly kind: "read"; readonly job: Parameters<LocalEngine["read"]> }
   | { readonly kind: "generate"; readonly job: Parameters<LocalEngine["generate"]> }
-  | { readonly kind: "read-answer"; readonly job: Parameters<LocalEngine["readAnswer"]> };
+  | { readonly kind: "read-answer"; readonly job: Parameters<LocalEngine["readAnswer"]> }
+  | { readonly kind: "usage" };
 
 /** Arguments for `loadModel` in a worker; plain data, since they go to another thread. */
 type WorkerModelOptions = Pick<
@@ -147,6 +156,20 @@ export async function startModelWorkers(
         { kind: "read-answer", job: [prompt, text, options] },
         { size: 1, signal },
       ) as ReturnType<LocalEngine["readAnswer"]>,
+    usage: async () => addUsage((await threads.askAll({ kind: "usage" })) as BatchUsage[]),
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };
 }
+
+const NO_USAGE: BatchUsage = { passes: 0, rows: 0, room: 0 };
+
+/** @param before what was used before, and does not count */
+const addUsage = (all: readonly BatchUsage[], { passes, rows, room } = NO_USAGE): BatchUsage =>
+  all.reduce(
+    (sum, each) => ({
+      passes: sum.passes + each.passes,
+      rows: sum.rows + each.rows,
+      room: sum.room + each.room,
+    }),
+    { passes: -passes, rows: -rows, room: -room },
+  );

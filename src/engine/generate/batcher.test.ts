@@ -134,6 +134,19 @@ describe("a batch of rows after several prompts", () => {
     expect(tokens).toBe(43 + 300 + 1 + 35 + 375);
   });
 
+  it("counts how full its passes are", async () => {
+    await using model = await openTiny("qwen3-tied");
+    const batched = withLimits(model, { ...ROOMY, rows: 4 });
+    expect(batched.batcher.usage).toEqual({ passes: 0, rows: 0, room: 0 });
+    const sampler = { ...SAMPLER, maxNewTokens: 6, stopTokenIds: [] };
+    // the first token follows from the prompt: five passes of three rows
+    await draw(batched, 12, { sampler });
+    expect(batched.batcher.usage).toEqual({ passes: 5, rows: 15, room: 20 });
+    // of six rows four run, then the two that waited
+    await Promise.all([5, 12].map((length) => draw(batched, length, { sampler })));
+    expect(batched.batcher.usage).toEqual({ passes: 15, rows: 45, room: 60 });
+  });
+
   it("lets other rows end when a reader leaves, and when a job is stopped", async () => {
     await using model = await openTiny("qwen3-tied");
     const alone = await draw(model, 12);

@@ -12,6 +12,8 @@ interface WorkerThreads<Job, Result> extends AsyncDisposable {
   submit(job: Job, options?: SubmitOptions): Promise<Result>;
   /** Yields what a job yields, as it comes. Whoever stops reading ends the job. @throws as `submit` */
   stream<Event>(job: Job, options?: SubmitOptions): AsyncGenerator<Event, Result>;
+  /** Has every thread do a job at once, whatever room it has. @returns a result each */
+  askAll(job: Job): Promise<Result[]>;
 }
 
 interface SubmitOptions {
@@ -161,6 +163,8 @@ export function startWorkerThreads<Job, Result>(
         await result.catch(() => undefined);
       }
     },
+    askAll: (job) =>
+      Promise.all(threads.map(({ run }) => run(job, undefined, () => undefined) as Promise<Result>)),
     async [Symbol.asyncDispose]() {
       await Promise.all(threads.map(({ terminate }) => terminate()));
     },
@@ -246,7 +250,7 @@ function startThread(file: URL, setup: unknown): Thread {
       if (dead !== null) throw dead;
       const id = nextId++;
       const abort = (): void => worker.postMessage({ id, kind: "abort" } satisfies Request);
-      if (signal !== undefined) setMaxListeners(0, signal); // many jobs share one signal, and each removes its own listener
+      if (signal !== undefined) setMaxListeners(0, signal); // many jobs share one, and each removes its own listener
       signal?.addEventListener("abort", abort, { once: true });
       try {
         return await new Promise((resolve, reject) => {

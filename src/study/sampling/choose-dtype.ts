@@ -157,7 +157,7 @@ async function* chooseUnmeasured(
   const key = fingerprint(
     stableStringify({
       weights: provenance.weights_sha256,
-      prompts: prompts.map(({ tokenIds, sharedTokens = 0 }) => [tokenIds, sharedTokens]),
+      prompts: prompts.map(({ tokenIds, sharedTokens = [] }) => [tokenIds, sharedTokens]),
       candidates: CANDIDATES,
       bound: rule.bound,
       tokens: MEASURED_TOKENS,

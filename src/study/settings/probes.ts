@@ -48,6 +48,26 @@ export const OBSERVER = {
   ) as typeof PROMPT),
 };
 
+/** When a whole run reads hidden states. */
+export const TRACE_TIME = {
+  separateTrace: flag(
+    "Read hidden states after all answers have been sampled, in passes of their own. By default they are read in the passes that sample, where the model samples in float32; docs/batching.md.",
+  ),
+};
+
+/** What `sep generate` reads beside the answers. */
+export const WITH_STATES = {
+  withStates: flag(
+    "Also do what `sep trace` does, in the passes that sample the answers; not with --dtype int8 or int4; docs/batching.md.",
+  ),
+  ...(Object.fromEntries(
+    Object.entries({ ...TRACE_SETTINGS, ...INDICES }).map(([name, schema]) => [
+      name,
+      redescribe(schema as z.ZodType, { needs: "withStates" }),
+    ]),
+  ) as typeof TRACE_SETTINGS & typeof INDICES),
+};
+
 /** Which token's hidden states become the probes' data: step 5. */
 export const DATASET_SETTINGS = {
   position: setting(
