@@ -214,6 +214,8 @@ const drawSeed = (): number => randomInt(2 ** 31);
 interface Row {
   readonly monitor: AnswerMonitor;
   readonly risks: TokenRisk[];
+  /** Of states that came after their tokens; the end brings them. */
+  readonly late: TokenRisk[];
   /** [T] length of the text up to each token's end. */
   readonly ends: number[];
   shown: number;
@@ -237,10 +239,9 @@ export async function* makeAnswers(
   const runIds = Array.from({ length: request.n }, (_, index) => index);
   const rows = runIds.map((): Row => {
     const options = { layers, stopStrings: sampler.stopStrings };
-    return { monitor: monitor.follow(prompt, options), risks: [], ends: [], shown: 0 };
+    return { monitor: monitor.follow(prompt, options), risks: [], late: [], ends: [], shown: 0 };
   });
   const isEarly = probe.position === "before-generation";
-  const holdsBack = policy.name !== "flag" && !isEarly;
   const question = questionOf(request);
   const draw = (samples: number): Promise<MeasuredEntropy & { readonly texts: readonly string[] }> =>
     measureEntropy(maker, { prompt, sampler, seed, question }, samples, signal);
@@ -333,12 +334,15 @@ export async function* makeAnswers(
       const { last, assessed } = own.monitor.end(event);
       own.risks.push(...visible(last));
       const end = await finish(event.row, assessed, event);
-      yield { ...end, risks: visible(last) };
+      yield { ...end, risks: [...own.late, ...visible(last)] };
       continue;
     }
     const risks = visible(own.monitor.push(event));
     own.risks.push(...risks);
-    if (event.kind === "states") continue;
+    if (event.kind === "states") {
+      own.late.push(...risks);
+      continue;
+    }
     if (firstTokenMs === 0) firstTokenMs = performance.now() - started;
     const early = own.monitor.early();
     if (early?.decision === "abstain" && policy.name !== "flag") {
@@ -346,11 +350,13 @@ export async function* makeAnswers(
       for (const row of runIds) yield await finish(row, early, null);
       return;
     }
-    const delta = holdsBack ? "" : event.delta;
+    // a backend whose states come after the tokens decides early at the end only
+    const isHeld = policy.name !== "flag" && !(isEarly && early !== null);
+    const delta = isHeld ? "" : event.delta;
     own.shown += delta.length;
     own.ends.push((own.ends.at(-1) ?? 0) + event.delta.length);
     const { row, tokenId, logprob, top } = event;
-    yield { kind: "token", row, tokenId, delta, isHeld: holdsBack, logprob, top, risks };
+    yield { kind: "token", row, tokenId, delta, isHeld, logprob, top, risks };
   }
 }
 
