@@ -28,15 +28,17 @@ describe("sep doctor --model", () => {
     )) as typeof import("../src/cli/commands/doctor.ts");
     const cli = createFakeCli();
     expect(await DOCTOR.run(["--model", CHECKPOINT, "--threads", "2"], cli.context)).toBe(0);
-    const [title, head, ...plans] = cli.stdout().trimEnd().split("\n");
+    const [title, head, ...rest] = cli.stdout().trimEnd().split("\n");
     expect(title).toBe(`${CHECKPOINT}, float32`);
     expect(head).toBe("workers  threads per worker  rows  tokens/s");
-    // on a busy machine the trial ends early
+    // on a busy machine the trial ends early, and says so
+    const isBusy = rest.at(-1)?.startsWith("Other work keeps the CPUs busy: ") ?? false;
+    const plans = isBusy ? rest.slice(0, -1) : rest;
     const all = ["2 1 40", "2 1 20", "2 1 80", expect.stringMatching(/^1 1 (20|40|80)$/)];
     expect(plans.map((line) => line.trim().split(/ +/).slice(0, 3).join(" "))).toEqual(
-      all.slice(0, Math.max(1, plans.length)),
+      all.slice(0, isBusy ? Math.max(1, plans.length) : all.length),
     );
-    expect(plans.filter((line) => line.endsWith("  chosen"))).toHaveLength(1);
+    expect(plans.filter((line) => line.endsWith("  chosen"))).toHaveLength(isBusy ? 0 : 1);
     for (const line of plans) expect(Number(line.trim().split(/ +/)[3])).toBeGreaterThan(0);
   });
 });

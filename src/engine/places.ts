@@ -1,6 +1,8 @@
 /**
  * A place: where in prompt + answer hidden states are read. See docs/positions.md for pictures of each. A new place is
- * an entry here; files that hold several tokens of an answer at one place tell their rows apart by the span.
+ * an entry here; files that hold several tokens of an answer at one place tell their rows apart by the span. States are also
+ * read while an answer is sampled, and then only those of its end and of the end of its reasoning are kept; a place anywhere
+ * else is read by a trace.
  */
 export interface Place {
   /** Whether all samples of a question share its one token, which is in the prompt. */

@@ -116,7 +116,7 @@ const FALSE = " B";
 /**
  * The log-probability that a model gives to an answer being true: ln p(" A") after the prompt, over its whole vocabulary. Where " A"
  * is several tokens, the last one counts, as in the published code.
- * @param options.opening what the prompt begins with, and others do too: it is run once for all of them
+ * @param options `opening`: what the prompt begins with, and others do too; it is run once for all of them
  * @returns nats, at most 0
  */
 export async function logPTrue(

@@ -33,6 +33,9 @@ type MeasuredPlan = TriedPlan & Pick<PlanTrial, "cpuShare">;
 /** With less of their CPUs, workers wait for other processes, and how many there are hardly matters. */
 const LEAST_SHARE = 0.8;
 
+/** Whether a trial was ended by other work on the machine, so that it says nothing and is not kept. */
+export const wasBusy = ({ cpuShare }: Pick<PlanTrial, "cpuShare">): boolean => cpuShare < LEAST_SHARE;
+
 /**
  * Measures how fast a machine generates with some numbers of rows per pass and with half the copies of a model, and keeps
  * the outcome in the cache. Threads per copy are not tried, since an answer's last bits may depend on them: they follow
@@ -56,15 +59,16 @@ export async function* tryPlans(
       tried.push(plan);
       share = Math.min(share, cpuShare);
       yield { kind: "advanced", ...at, done: tried.length, total };
-      if (share < LEAST_SHARE) return;
+      if (wasBusy({ cpuShare })) return;
     }
   };
   yield { kind: "started", ...at, unit: "plan", done: 0, total };
   // the rule of thumb first, which is what remains if the machine is busy
   yield* run(ROWS_TO_TRY.map((rows) => ({ workers: most, rows })));
   // threads of one core share its arithmetic units, and copies of a large model the way to memory
-  if (half < most && share >= LEAST_SHARE) yield* run([{ workers: half, rows: fastest(tried).rows }]);
-  const isBusy = share < LEAST_SHARE;
+  if (half < most && !wasBusy({ cpuShare: share }))
+    yield* run([{ workers: half, rows: fastest(tried).rows }]);
+  const isBusy = wasBusy({ cpuShare: share });
   const trial: PlanTrial = {
     ...planSubject(model.provenance, { threadsPerWorker, mostWorkers: most }),
     model: model.provenance.id,
@@ -82,7 +86,7 @@ export const describePlan = ({ workers, rows, tokensPerSecond }: TriedPlan): str
   `${workers} worker${workers === 1 ? "" : "s"} with ${rows} rows per pass: ${Math.round(tokensPerSecond)} tokens/s`;
 
 function describeTrial({ chosen, cpuShare }: PlanTrial): string {
-  if (cpuShare >= LEAST_SHARE) return describePlan(chosen);
+  if (!wasBusy({ cpuShare })) return describePlan(chosen);
   return `other work keeps the CPUs busy (${Math.round(100 * cpuShare)}% of them were left), so nothing was tried: ${describePlan(chosen)}. \`sep doctor --model\` tries again`;
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { tryPlans } from "../../backends/local/try-plans.ts";
+import { tryPlans, wasBusy } from "../../backends/local/try-plans.ts";
 import { openModel } from "../../checkpoint/load-model.ts";
 import type { PlanTrial } from "../../checkpoint/machine-plan.ts";
 import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
@@ -99,18 +99,20 @@ async function* tryModel(
 }
 
 /** One line per plan. */
-function describeTrial({ model, dtype, threadsPerWorker, tried, chosen }: PlanTrial): string {
+function describeTrial(trial: PlanTrial): string {
+  const { model, dtype, threadsPerWorker, tried, chosen } = trial;
+  const busy = `Other work keeps the CPUs busy: ${Math.round(100 * trial.cpuShare)}% of them were left. Nothing is kept.`;
   const rows = tried.map(({ workers, rows, tokensPerSecond }) =>
     [
       String(workers).padStart(7),
       String(threadsPerWorker).padStart(18),
       String(rows).padStart(4),
       tokensPerSecond.toFixed(0).padStart(8),
-      workers === chosen.workers && rows === chosen.rows ? "chosen" : "",
+      !wasBusy(trial) && workers === chosen.workers && rows === chosen.rows ? "chosen" : "",
     ].join("  "),
   );
   const head = "workers  threads per worker  rows  tokens/s";
-  return `${[`${model}, ${dtype}`, head, ...rows.map((row) => row.trimEnd())].join("\n")}\n`;
+  return `${[`${model}, ${dtype}`, head, ...rows.map((row) => row.trimEnd()), ...(wasBusy(trial) ? [busy] : [])].join("\n")}\n`;
 }
 
 /** For those who come from the Python pipelines and look for what to install. */

@@ -9,22 +9,8 @@ import {
   kvBytesPerToken,
 } from "../session/kv-block.ts";
 import type { VocabularySession } from "../session/vocabulary-session.ts";
-import type { VocabularyMass } from "./choose-token.ts";
+import { type Prediction, readPredictions } from "./prediction.ts";
 import { type PrefilledPrompt, type PromptCache, type PromptTokens, prefillPrompt } from "./prefill.ts";
-
-/** What the model predicts after one token of a row. */
-export interface Prediction {
-  /** [V] */
-  readonly logits: Float32Array;
-  /** [layers * D] of that token; null without layers. */
-  readonly residual: Float32Array | null;
-  /** At the job's temperature; at 1 for greedy decoding. */
-  readonly mass: VocabularyMass;
-  /** Nats, at temperature 1. */
-  readonly entropy: number;
-  /** ln p of a token, nats, at temperature 1. */
-  logprob(tokenId: number): number;
-}
 
 /** Rows to generate after one prompt. */
 export interface BatchJob {
@@ -367,7 +353,10 @@ async function runPass(
   const predictions = await readPredictions(
     vocabulary,
     pass.logits,
-    predicting.map(({ row, job }) => ({ job, residual: residuals.get(row) ?? null })),
+    predicting.map(({ row, job: { temperature } }) => ({
+      temperature,
+      residual: residuals.get(row) ?? null,
+    })),
   );
   return {
     predicted: predicting.map(({ row }, index) => ({ row, prediction: predictions[index] as Prediction })),
@@ -379,38 +368,10 @@ async function runPass(
 
 async function readFirst(
   vocabulary: VocabularySession,
-  job: BatchJob,
+  { temperature }: BatchJob,
   prefilled: PrefilledPrompt,
 ): Promise<NonNullable<RunningJob["ready"]>> {
   const { logits, residual } = prefilled;
-  const [first] = await readPredictions(vocabulary, logits, [{ job, residual }]);
+  const [first] = await readPredictions(vocabulary, logits, [{ temperature, residual }]);
   return { prefilled, first: first as Prediction };
-}
-
-/** @param logits [rows, V] */
-async function readPredictions(
-  vocabulary: VocabularySession,
-  logits: Float32Array,
-  rows: readonly (Pick<Prediction, "residual"> & { readonly job: BatchJob })[],
-): Promise<Prediction[]> {
-  if (rows.length === 0) return [];
-  const size = logits.length / rows.length;
-  const temperatures = rows.map(({ job }) => job.temperature || 1);
-  const measures = await vocabulary.measure(logits, rows.length, temperatures);
-  const blocks = measures.blockHighest.length / rows.length;
-  return rows.map(({ residual }, row) => {
-    const own = logits.subarray(row * size, (row + 1) * size);
-    const highest = measures.highest[row] as number;
-    const highestLogprob = measures.highestLogprob[row] as number;
-    const total = Math.exp(-(measures.temperedLogprob[row] as number));
-    const blockHighest = measures.blockHighest.subarray(row * blocks, (row + 1) * blocks);
-    return {
-      logits: own,
-      residual,
-      mass: { highest, total, blockHighest },
-      // rounding can give slightly less than zero if one token has all the probability
-      entropy: Math.max(0, measures.entropy[row] as number),
-      logprob: (tokenId) => Math.min(0, (own[tokenId] as number) - highest + highestLogprob),
-    };
-  });
 }

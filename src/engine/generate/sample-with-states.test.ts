@@ -6,8 +6,9 @@ import { loadModel } from "../../checkpoint/load-model.ts";
 import type { LanguageModel } from "../language-model.ts";
 import { locatePosition, POSITION_INDICES, TRACE_POSITIONS } from "../places.ts";
 import { buildPrompt } from "../tokenizer/build-prompt.ts";
-import type { BatchJob, Prediction } from "./batcher.ts";
+import type { BatchJob } from "./batcher.ts";
 import { sampleAnswers } from "./generate.ts";
+import type { Prediction } from "./prediction.ts";
 import { sampleWithStates } from "./sample-with-states.ts";
 import { splitReasoning } from "./split-reasoning.ts";
 

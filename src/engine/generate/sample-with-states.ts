@@ -39,7 +39,7 @@ export async function sampleWithStates(
   prompt: Pick<Prompt, "tokenIds" | "sharedTokens" | "opensReasoning">,
   { states: wanted, ...options }: SampleAnswersOptions & { readonly states: StatesToRead },
 ): Promise<AnswerWithStates[]> {
-  const drafts = options.runIds.map(() =>
+  const keepers = options.runIds.map(() =>
     createStateKeeper(model, prompt, options.sampler.stopStrings, wanted),
   );
   const states: (readonly TokenState[])[] = [];
@@ -50,9 +50,9 @@ export async function sampleWithStates(
     const next = await events.next();
     if (next.done) return next.value.map((answer, row) => ({ ...answer, states: states[row] ?? [] }));
     const event = next.value;
-    const draft = drafts[event.row] as StateKeeper;
-    if (event.kind === "token") draft.add(event.tokenId, event.residual as Float32Array);
-    else states[event.row] = draft.end(event.answer, event.residual as Float32Array);
+    const keeper = keepers[event.row] as StateKeeper;
+    if (event.kind === "token") keeper.add(event.tokenId, event.residual as Float32Array);
+    else states[event.row] = keeper.end(event.answer, event.residual as Float32Array);
   }
 }
 
