@@ -5,6 +5,7 @@
 //   python3 -m venv FOLDER && FOLDER/bin/pip install "litellm[proxy]==1.108.7" openai
 //   npm run check:clients -- --python FOLDER/bin/python
 import { execFile, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -15,7 +16,8 @@ import { createServer, listenBehindGate, liveModelOf } from "../../dist/serve.js
 
 const QUESTION = "What is 48 - 19?";
 const MESSAGES = [{ role: "user", content: QUESTION }];
-const KEY = "a-key-of-this-check";
+/** Of our server and of the proxy, which starts with none that could be guessed. */
+const KEY = `sk-${randomBytes(32).toString("hex")}`;
 const START_MS = 120_000;
 const PAGE = new URL("../../docs/serve.md", import.meta.url);
 
@@ -174,19 +176,22 @@ async function checkLiteLlm(server, strict) {
 }
 
 /** LiteLLM hands on what it does not know of a whole answer's choice in a field of its own. */
-const readSep = (choice) => choice.provider_specific_fields?.sep;
+function readSep(choice) {
+  return choice.provider_specific_fields?.sep;
+}
 
 async function ask(url, body) {
   const response = await post(url, body);
   return response.json();
 }
 
-const post = (url, body) =>
-  fetch(url, {
+function post(url, body) {
+  return fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${KEY}` },
     body: JSON.stringify(body),
   });
+}
 
 async function stream(url, body) {
   const text = await (await post(url, { ...body, stream: true })).text();
@@ -283,7 +288,7 @@ async function startProxy(config) {
   const litellm = join(dirname(values.python), "litellm");
   const child = spawn(litellm, ["--config", path, "--host", "127.0.0.1", "--port", String(port)], {
     // it would fetch prices of models otherwise
-    env: { ...process.env, LITELLM_LOCAL_MODEL_COST_MAP: "True" },
+    env: { ...process.env, LITELLM_LOCAL_MODEL_COST_MAP: "True", LITELLM_MASTER_KEY: KEY },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
