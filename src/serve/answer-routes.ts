@@ -3,14 +3,7 @@ import type { Context, Hono } from "hono";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { createDeadline } from "../net/deadline.ts";
 import type { Admission } from "./admission.ts";
-import {
-  type AnswerMaker,
-  makeAnswers,
-  type PreparedAnswer,
-  prepareAnswer,
-  type ServedEnd,
-  type ServedToken,
-} from "./answer-request.ts";
+import { type AnswerMaker, makeAnswers, type ServedEnd, type ServedToken } from "./answer-request.ts";
 import { asApiError } from "./api-error.ts";
 import type { ServerMetrics } from "./metrics.ts";
 import {
@@ -22,6 +15,7 @@ import {
   type WholeAnswer,
 } from "./openai-answers.ts";
 import { type AnswerRequest, readChatBody, readCompletionBody } from "./openai-bodies.ts";
+import { type PreparedAnswer, prepareAnswer } from "./prepare-answer.ts";
 import { readJson } from "./read-json.ts";
 import { findProbe, type ServedProbe } from "./served-probe.ts";
 

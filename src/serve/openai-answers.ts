@@ -1,7 +1,8 @@
 import type { RankedToken } from "../engine/generate/generate.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
-import type { AnswerRisk, PreparedAnswer, ServedEnd, ServedToken } from "./answer-request.ts";
+import type { AnswerRisk, ServedEnd, ServedToken } from "./answer-request.ts";
 import type { TokenRisk } from "./monitor.ts";
+import type { PreparedAnswer } from "./prepare-answer.ts";
 
 // Answers in the shapes of OpenAI's API. What they say of risk is in a field `sep` of each choice, which clients that do not
 // know it ignore; while streaming it travels inside ordinary chunks, since clients fail on events of another type.
@@ -99,8 +100,8 @@ export function chatFormat({ request }: PreparedAnswer, tokenizer: TextTokenizer
       const sep = riskEnd(end);
       const delta = end.delta === "" ? {} : { content: end.delta };
       const choice = { index: end.row, delta, logprobs: null, finish_reason: end.finishReason, sep };
-      // LiteLLM hands on what it does not know of a chunk, but of a choice only where it has a text
-      return { ...chunk(head, choice), sep };
+      // LiteLLM's proxy drops what it does not know of a chunk without a text, but for this field
+      return { ...chunk(head, choice), provider_specific_fields: { sep } };
     },
     usage: (head, usage) => ({ ...head, object: "chat.completion.chunk", choices: [], usage }),
   };
