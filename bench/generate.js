@@ -34,6 +34,8 @@ const { values } = parseArgs({
     "top-p": { type: "string", default: "0.9" },
     /** About how long a run may take: slow engines get fewer questions. */
     seconds: { type: "string", default: "60" },
+    /** Settings of each engine that are tried at most. */
+    variants: { type: "string", default: "5" },
     /** Where the weights are written in the peers' forms; kept. */
     forms: { type: "string", default: join(tmpdir(), "bench-generate") },
     /** Few questions, zero-shot, and each engine's first settings only. */
@@ -150,7 +152,7 @@ async function measureBest(engine, job) {
   if (engine.best === null) {
     const trials = [];
     const failures = [];
-    for (const settings of values.quick ? engine.variants.slice(0, 1) : engine.variants) {
+    for (const settings of engine.variants.slice(0, values.quick ? 1 : Number(values.variants))) {
       try {
         trials.push({ settings, questions: few, result: await runEngine(engine, job, settings, few) });
       } catch (error) {

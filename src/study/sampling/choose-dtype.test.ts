@@ -41,6 +41,14 @@ describe("openWithChosenDtype", () => {
     expect(first.choice?.divergences).toEqual({ int8 });
   });
 
+  it("tries int8-a16 only where the CPU multiplies eight-bit numbers, or does not say", async () => {
+    const tried = async (instructionSets: readonly string[]): Promise<string[]> =>
+      Object.keys((await choose({ bound: 0 }, { cpu: { instructionSets } })).choice?.divergences ?? {});
+    expect(await tried(["avx", "avx2", "fma"])).toEqual(["int8"]);
+    expect(await tried(["asimd", "i8mm"])).toEqual(["int8", "int8-a16"]);
+    expect(await tried([])).toEqual(["int8", "int8-a16"]);
+  });
+
   it("says what it measures, and what came out", async () => {
     const { events, choice } = await choose({ bound: 0 });
     const started = events.filter(({ kind }) => kind === "started");
@@ -131,6 +139,7 @@ async function choose(
       promptsOf: async () => PROMPTS,
       measures: true,
       rule: rule && { ...rule, fromBytes: 0 },
+      cpu: { instructionSets: ["avx2", "avx512_vnni"] },
       ...options,
     },
   );

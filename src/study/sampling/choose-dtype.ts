@@ -11,6 +11,7 @@ import {
 } from "../../engine/generate/divergence.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import type { ModelDtype } from "../../engine/runtime/device.ts";
+import { type CpuKind, readCpuKind } from "../../engine/runtime/machine-node.ts";
 import { ortNode } from "../../engine/runtime/ort-node.ts";
 import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import { stableStringify } from "../../formats/json.ts";
@@ -18,12 +19,20 @@ import { fingerprint } from "../../store/fingerprint.ts";
 import { formatSignificant } from "../../text/format-numbers.ts";
 import { readTool } from "../step.ts";
 
-/**
- * What `auto` tries, fastest first on CPUs with integer units. The order is fixed and no time is measured, so that a study
- * has the same dtype on every machine.
- */
 const CANDIDATES = ["int8", "int8-a16"] as const;
 type Candidate = (typeof CANDIDATES)[number];
+
+/**
+ * What `auto` tries, fastest first. No time is measured, so that like machines give a study the same dtype; but where the
+ * CPU has no instructions for products of eight-bit numbers, the two products of int8-a16 take longer than one in float32.
+ */
+const candidatesOf = ({ instructionSets }: Pick<CpuKind, "instructionSets">): readonly Candidate[] =>
+  instructionSets.length === 0 || EIGHT_BIT_PRODUCTS.some((name) => instructionSets.includes(name))
+    ? CANDIDATES
+    : ["int8"];
+
+/** On x86 and Arm; a system that lists no instruction sets runs on CPUs that have them. */
+const EIGHT_BIT_PRODUCTS = ["avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm"];
 
 /** When a candidate is taken. */
 export interface DtypeRule {
@@ -72,13 +81,15 @@ export interface ChooseDtypeOptions {
   readonly measures: boolean;
   /** 0.01 nats per token, and 80 MB, by default. */
   readonly rule?: DtypeRule | undefined;
+  /** This machine's by default. */
+  readonly cpu?: Pick<CpuKind, "instructionSets"> | undefined;
 }
 
 type Engine = BackendWith<"answers" | "states">;
 
 /**
  * Opens the local engine with the dtype that `auto` stands for: what the study's answers were sampled with so far, else the
- * first of int8 and int8-a16 whose divergence from float32 on the study's own prompts is at most 0.01 nats per token,
+ * first of int8 and, on CPUs for which it is fast, int8-a16 whose divergence from float32 on the study's own prompts is at most 0.01 nats per token,
  * else float32. Small models and devices other than the CPU take float32 unmeasured. Divergences are kept in the cache.
  * @returns the engine, and how its dtype was chosen; null where that was the user's choice earlier
  * @throws SepError as `openModel` does
@@ -86,7 +97,7 @@ type Engine = BackendWith<"answers" | "states">;
 export async function* openWithChosenDtype(
   reference: string,
   options: Omit<LoadModelOptions, "dtype">,
-  { recorded, promptsOf, measures, rule = RULE }: ChooseDtypeOptions,
+  { recorded, promptsOf, measures, rule = RULE, cpu = readCpuKind() }: ChooseDtypeOptions,
 ): AsyncGenerator<OpeningEvent, { readonly engine: Engine; readonly choice: DtypeChoice | null }> {
   if (recorded !== null && allows(options.device, recorded.dtype)) {
     const engine = yield* openLocal(reference, { ...options, dtype: recorded.dtype });
@@ -98,10 +109,17 @@ export async function* openWithChosenDtype(
   }
   const model = yield* openModel(reference, { ...options, dtype: "float32" });
   const { provenance, path } = model;
+  const candidates = candidatesOf(cpu);
   let isKept = false;
   let known: Known;
   try {
-    known = yield* chooseUnmeasured(model, { promptsOf, measures, rule, signal: options.signal });
+    known = yield* chooseUnmeasured(model, {
+      promptsOf,
+      measures,
+      rule,
+      candidates,
+      signal: options.signal,
+    });
     isKept = known.choice?.dtype === "float32";
   } finally {
     if (!isKept) await model[Symbol.asyncDispose]();
@@ -113,7 +131,8 @@ export async function* openWithChosenDtype(
     name: { id: provenance.id, revision: provenance.revision },
     trustedSha256: provenance.weights_sha256,
   };
-  const choice = known.choice ?? (yield* measureCandidates(path, known, { ...again, bound: rule.bound }));
+  const choice =
+    known.choice ?? (yield* measureCandidates(path, known, { ...again, candidates, bound: rule.bound }));
   return { engine: yield* openLocal(path, { ...again, dtype: choice.dtype }), choice };
 }
 
@@ -139,14 +158,15 @@ type Known =
   | { readonly choice: DtypeChoice }
   | { readonly choice: null; readonly references: readonly ReferenceAnswer[]; readonly key: string };
 
-interface UnmeasuredOptions extends Omit<ChooseDtypeOptions, "recorded"> {
+interface UnmeasuredOptions extends Omit<ChooseDtypeOptions, "recorded" | "cpu"> {
   readonly rule: DtypeRule;
+  readonly candidates: readonly Candidate[];
   readonly signal: AbortSignal | undefined;
 }
 
 async function* chooseUnmeasured(
   model: LanguageModel,
-  { promptsOf, measures, rule, signal }: UnmeasuredOptions,
+  { promptsOf, measures, rule, candidates, signal }: UnmeasuredOptions,
 ): AsyncGenerator<OpeningEvent, Known> {
   const { provenance, weightBytes } = model;
   const float32 = (reason: DtypeChoice["reason"]): Known => ({ choice: { dtype: "float32", reason } });
@@ -158,7 +178,7 @@ async function* chooseUnmeasured(
     stableStringify({
       weights: provenance.weights_sha256,
       prompts: prompts.map(({ tokenIds, sharedTokens = [] }) => [tokenIds, sharedTokens]),
-      candidates: CANDIDATES,
+      candidates,
       bound: rule.bound,
       tokens: MEASURED_TOKENS,
       versions: [readTool().version, ortNode.version],
@@ -192,11 +212,15 @@ const chooseMeasured = (prompts: readonly Prompt[], { config }: LanguageModel): 
 async function* measureCandidates(
   path: string,
   { references, key }: Extract<Known, { readonly choice: null }>,
-  { bound, ...options }: LoadModelOptions & Pick<DtypeRule, "bound">,
+  {
+    bound,
+    candidates,
+    ...options
+  }: LoadModelOptions & Pick<DtypeRule, "bound"> & Pick<UnmeasuredOptions, "candidates">,
 ): AsyncGenerator<OpeningEvent, DtypeChoice> {
   const divergences: Partial<Record<Candidate, number>> = {};
   let chosen: ModelDtype = "float32";
-  for (const dtype of CANDIDATES) {
+  for (const dtype of candidates) {
     const nats = yield* measureOne(path, references, { ...options, dtype });
     divergences[dtype] = roundDivergence(nats);
     if (nats > bound) continue;
