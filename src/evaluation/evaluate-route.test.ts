@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type CostedRows, evaluateRoute, type RouteComparison } from "./evaluate-route.ts";
+import { type CostedRows, evaluateRoute, type RivalRoute } from "./evaluate-route.ts";
 
 const QUICK = { resamples: 50, permutations: 199, seed: 1 };
 const ROWS: CostedRows = {
@@ -11,7 +11,7 @@ const ROWS: CostedRows = {
   largeCost: [10, 10, 10, 10],
 };
 
-const find = (comparisons: readonly RouteComparison[], name: string): RouteComparison =>
+const find = (comparisons: readonly RivalRoute[], name: string): RivalRoute =>
   comparisons.find(({ router }) => router === name)!;
 
 describe("evaluateRoute", () => {

@@ -12,7 +12,7 @@ import type { EntropyMeter, MeasuredEntropy } from "./entropy-meter.ts";
 import type { AnswerAssessment, AnswerMonitor, TokenRisk } from "./monitor.ts";
 import { type AnswerRequest, isConversation } from "./openai-bodies.ts";
 import { describeSentences, type SpanRisk } from "./sentence-risks.ts";
-import { monitorOf, type ServedProbe } from "./served-probe.ts";
+import { monitorOf, requireGenerator, type ServedProbe } from "./served-probe.ts";
 
 /** What a response says of an answer's risk: the field `sep` of a choice. */
 export interface AnswerRisk
@@ -118,12 +118,7 @@ export function prepareAnswer(
   served: ServedProbe,
 ): PreparedAnswer {
   const { generation } = served;
-  if (generation.reading !== null)
-    throw new ApiError(
-      400,
-      `The probe ${served.name} is an observer's: it says nothing of the answers that this model generates, only of those that others wrote. Send them to /v1/risk, or name another probe.`,
-      { param: "sep.probe", code: "observer_probe" },
-    );
+  requireGenerator(served);
   const { asked } = request;
   const { tokenizer, config } = live.model;
   const prompt = isConversation(asked)

@@ -4,7 +4,7 @@ import { mean } from "../../src/math/vector.ts";
 import { chooseRouteThreshold, type RouteRows } from "../../src/probes/choose-route-threshold.ts";
 
 /** What a threshold achieves over many draws of its calibration questions. */
-export interface SimulatedRoutes {
+interface SimulatedRoutes {
   /** Over the resplits, of questions that the threshold was not chosen on. */
   readonly meanRisk: number;
   readonly standardError: number;
