@@ -5,6 +5,8 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 const alias = [
   ["semantic-entropy-probes", "src/index.ts"],
   ["semantic-entropy-probes/files", "src/files.ts"],
+  ["semantic-entropy-probes/serve", "src/serve.ts"],
+  ["semantic-entropy-probes/ai-sdk", "src/ai-sdk.ts"],
 ].map(([name, path]) => ({
   find: new RegExp(`^${name}$`),
   replacement: fileURLToPath(new URL(path as string, import.meta.url)),

@@ -65,6 +65,7 @@ export const SEP_ERROR_CODES = [
   "answer-needed",
   "bad-path",
   "disk-failed",
+  "answer-withheld",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

@@ -7,7 +7,7 @@
 export { type Environment, openRedactor } from "./checkpoint/hub/hub.ts";
 export { SEP_ERROR_CODES, SepError, type SepErrorCode } from "./errors.ts";
 export { type Json, stableStringify } from "./formats/json.ts";
-export { checkExposure } from "./net/gate.ts";
+export { checkExposure, type ExposureFacts } from "./net/gate.ts";
 export { type GatedServer, type GateOptions, listenBehindGate } from "./net/listen.ts";
 export { errnoOf, explainFileError, makeFolder } from "./store/file-error.ts";
 export { fingerprint } from "./store/fingerprint.ts";

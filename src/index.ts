@@ -27,17 +27,20 @@ export type { OpeningEvent, ProgressEvent } from "./checkpoint/opening-event.ts"
 export { type Device, type ResolveDeviceOptions, resolveDevice } from "./checkpoint/resolve-device.ts";
 export type { EncoderProvenance, Pooling } from "./engine/encoders/encoder.ts";
 export type { TextInput } from "./engine/encoders/text-encoder.ts";
+export type { BatchUsage } from "./engine/generate/batcher.ts";
 export type {
   EndEvent,
   GenerateOptions,
   GenerationEvent,
   GenerationPrompt,
+  RankedToken,
   SampleAnswersOptions,
   SampledAnswer,
   TokenEvent,
 } from "./engine/generate/generate.ts";
 export { generate, sampleAnswers } from "./engine/generate/generate.ts";
 export type { PrefilledPrompt, PrefillOptions, PromptTokens } from "./engine/generate/prefill.ts";
+export type { StatesToRead, TokenState } from "./engine/generate/sample-with-states.ts";
 export type { GenerationDefaults, SamplerSettings } from "./engine/generate/sampler-settings.ts";
 export type { ThinkStatus } from "./engine/generate/split-reasoning.ts";
 export type { DecoderConfig } from "./engine/graph/decoder-config.ts";
@@ -71,7 +74,13 @@ export {
   sumLogprobSemanticEntropy,
 } from "./entropy/semantic-entropy.ts";
 export type { SemanticEntropyRecord, StoredSemanticEntropy } from "./entropy/semantic-entropy-record.ts";
-export { buildPTruePrompt, logPTrue, type PTrueCase, type PTrueShot } from "./entropy/state-measures.ts";
+export {
+  buildPTruePrompt,
+  logPTrue,
+  openPTruePrompt,
+  type PTrueCase,
+  type PTrueShot,
+} from "./entropy/state-measures.ts";
 export { meanTokenEntropy, regularEntropy } from "./entropy/token-measures.ts";
 export { SEP_ERROR_CODES, SepError, type SepErrorCode } from "./errors.ts";
 export type {
@@ -198,7 +207,7 @@ export type {
 } from "./probes/sweep/sweep-units.ts";
 export type { ProjectedStates, ProjectionEvent, ProjectStatesOptions } from "./report/project-states.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
-export type { AnswerBackend, AnswerSampler } from "./samples/answer-backend.ts";
+export type { AnswerBackend, AnswerSampler, DrawnAnswer, DrawOptions } from "./samples/answer-backend.ts";
 export type { Question } from "./samples/question.ts";
 export { type LoadedRuns, readRuns } from "./samples/read-runs.ts";
 export type { RunRecord } from "./samples/run-record.ts";
@@ -244,7 +253,12 @@ export type { ScoredSplit, ScoredStudy, StudyProbes } from "./study/probes/score
 export { scoreStudy } from "./study/probes/score-study.ts";
 export { planPipeline, type RunPipelineOptions, runPipeline } from "./study/run-pipeline.ts";
 export type { AdaptiveOptions } from "./study/sampling/adaptive-k.ts";
-export type { GenerateRunsOptions, StudyPromptFormat } from "./study/sampling/plan-generation.ts";
+export type { DtypeChoice } from "./study/sampling/choose-dtype.ts";
+export type {
+  GenerateRunsOptions,
+  StatesWhileSampling,
+  StudyPromptFormat,
+} from "./study/sampling/plan-generation.ts";
 export type { ResolvedSampler, SamplerChoice, SettingSource } from "./study/sampling/resolve-sampler.ts";
 export { resolveSampler } from "./study/sampling/resolve-sampler.ts";
 export { type StudyOptions, settingsSchema } from "./study/settings/study.ts";
@@ -256,7 +270,7 @@ export { type EvaluateProbesOptions, evaluateProbes } from "./study/steps/evalua
 export { type FitRouteOptions, type FittedRoute, fitRoute } from "./study/steps/fit-route.ts";
 export { generateRuns } from "./study/steps/generate-runs.ts";
 export { type PrepareQuestionsOptions, prepareQuestions } from "./study/steps/prepare-questions.ts";
-export { type TraceRunsOptions, traceRuns } from "./study/steps/trace-runs.ts";
+export { type TracePlaces, type TraceRunsOptions, traceRuns } from "./study/steps/trace-runs.ts";
 export { type TrainProbesOptions, trainProbes } from "./study/steps/train-probes.ts";
 export { type TransferProbesOptions, transferProbes } from "./study/steps/transfer-probes.ts";
 export { type TraceVerdict, type VerifyTraceOptions, verifyTrace } from "./study/steps/verify-trace.ts";

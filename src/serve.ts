@@ -6,6 +6,7 @@
 
 export type { LiveBackend, LiveEvent, LiveModel, StatesEvent } from "./backends/live-model.ts";
 export { liveModelOf } from "./backends/local/local-backend.ts";
+export type { ReadAnswerOptions } from "./engine/generate/read-answer.ts";
 export { SEP_ERROR_CODES, SepError, type SepErrorCode } from "./errors.ts";
 export { type GatedServer, type GateOptions, listenBehindGate } from "./net/listen.ts";
 export type { AnswerRisk, Policy } from "./serve/answer-request.ts";

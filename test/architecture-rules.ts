@@ -28,6 +28,7 @@ export const ROOMS = [
   "backends",
   "study",
   "serve",
+  "ai-sdk",
   "files",
   "index",
   "cli",
@@ -36,7 +37,7 @@ export const ROOMS = [
 /** Rooms whose code runs in a browser as in Node; of other rooms they import types only. */
 const ANYWHERE: ReadonlySet<string> = new Set([
   ...["errors", "math", "text", "formats", "engine"],
-  ...["meaning", "entropy", "probes", "evaluation", "report"],
+  ...["meaning", "entropy", "probes", "evaluation", "report", "ai-sdk"],
 ]);
 const NODE_GLOBALS: ReadonlySet<string> = new Set(["Buffer", "process"]);
 /** The one folder that knows ONNX Runtime. */
@@ -53,7 +54,7 @@ const COMMAND_LINE = "cli";
 const DRAWERS = new Set(["utils", "util", "helpers", "helper", "common", "types"]);
 const BARREL = "src/index.ts";
 /** Entries of packages: nothing but what they hand on. */
-const ENTRY = /^(src\/(index|files)|packages\/[^/]+\/src\/index)\.ts$/;
+const ENTRY = /^(src\/(index|files|serve)|packages\/[^/]+\/src\/index)\.ts$/;
 /** What other packages of this repository, and everybody else, may import. */
 const PUBLIC_ENTRY = /^semantic-entropy-probes(\/(engine|files|probe|serve|ai-sdk))?$/;
 const MAX_LINES = 400;

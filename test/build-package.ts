@@ -9,4 +9,5 @@ export default function buildPackage(): void {
     execFileSync(process.execPath, args, { cwd: ROOT, stdio: "inherit" });
   node("node_modules/typescript/bin/tsc", "-b", "packages/notebook/tsconfig.build.json");
   node("packages/notebook/build-page.js");
+  node("src/serve/page/build-page.js");
 }

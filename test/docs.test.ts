@@ -69,9 +69,10 @@ it("docs/cli.md has the tables that the options' schemas give; UPDATE_DOCS=1 wri
   else expect(page).toBe(current);
 });
 
-it("README.md's library examples pass the type checker against the built package", () => {
-  const examples = [...read("README.md").matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code as string);
-  expect(examples.length).toBeGreaterThan(1);
+it("the examples in TypeScript of README.md and docs/serve.md pass the type checker against the built package", () => {
+  const pages = `${read("README.md")}\n${read("docs/serve.md")}`;
+  const examples = [...pages.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code as string);
+  expect(examples.length).toBeGreaterThan(2);
   for (const example of examples) expect(typeErrors(example)).toEqual([]);
   expect(typeErrors('import { nonsense } from "semantic-entropy-probes";')).toHaveLength(1);
 });

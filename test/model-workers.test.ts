@@ -5,6 +5,7 @@ import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { SampleAnswersOptions } from "../src/engine/generate/generate.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
 import type { Prompt } from "../src/engine/tokenizer/build-prompt.ts";
+import { createFakeCli } from "./fakes/cli-context.ts";
 import { PLAIN_SAMPLER } from "./fakes/plain-sampler.ts";
 
 // Worker threads load JavaScript, so this is the built package, as users run it.
@@ -19,6 +20,26 @@ const OPTIONS: Omit<SampleAnswersOptions, "runIds"> = {
   seed: 1,
   sampler: { ...PLAIN_SAMPLER, maxNewTokens: 20 },
 };
+
+describe("sep doctor --model", () => {
+  it("measures plans with copies of the model, and prints them with the one that it chose", async () => {
+    const { DOCTOR } = (await import(
+      new URL("../dist/cli/commands/doctor.js", import.meta.url).href
+    )) as typeof import("../src/cli/commands/doctor.ts");
+    const cli = createFakeCli();
+    expect(await DOCTOR.run(["--model", CHECKPOINT, "--threads", "2"], cli.context)).toBe(0);
+    const [title, head, ...plans] = cli.stdout().trimEnd().split("\n");
+    expect(title).toBe(`${CHECKPOINT}, float32`);
+    expect(head).toBe("workers  threads per worker  rows  tokens/s");
+    // on a busy machine the trial ends early
+    const all = ["2 1 40", "2 1 20", "2 1 80", expect.stringMatching(/^1 1 (20|40|80)$/)];
+    expect(plans.map((line) => line.trim().split(/ +/).slice(0, 3).join(" "))).toEqual(
+      all.slice(0, Math.max(1, plans.length)),
+    );
+    expect(plans.filter((line) => line.endsWith("  chosen"))).toHaveLength(1);
+    for (const line of plans) expect(Number(line.trim().split(/ +/)[3])).toBeGreaterThan(0);
+  });
+});
 
 describe("startModelWorkers", () => {
   let model: LanguageModel;
@@ -38,6 +59,20 @@ describe("startModelWorkers", () => {
     const answers = [{ tokenIds: [5, 6, 7], indices: [3, 5] }];
     const traced = await workers.read([1, 2, 3], answers, { layers: [0, 3] });
     expect(traced).toEqual(await here.read([1, 2, 3], answers, { layers: [0, 3] }));
+  });
+
+  it("says how full the batches of all its threads were", async () => {
+    await using workers = await startModelWorkers(CHECKPOINT, 2);
+    const sampler = { ...OPTIONS.sampler, stopTokenIds: [], maxNewTokens: 5 };
+    const drawn = await Promise.all(
+      [[0, 1], [2]].map((runIds) => workers.draw(PROMPT, { ...OPTIONS, sampler, runIds })),
+    );
+    const tokens = drawn.flat().reduce((sum, { tokenIds }) => sum + tokenIds.length - 1, 0);
+    const { passes, rows, room } = await workers.usage();
+    expect(rows).toBe(tokens);
+    expect(room).toBe(40 * passes);
+    const here = runHere(model);
+    expect(await here.usage()).toEqual({ passes: 0, rows: 0, room: 0 });
   });
 
   it("passes errors on with their codes", async () => {

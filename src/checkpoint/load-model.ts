@@ -21,6 +21,7 @@ import { openCheckpoint } from "./find-checkpoint.ts";
 import { nodeRuntime } from "./graph-folder.ts";
 import type { HubOptions } from "./hub/hub.ts";
 import { locateCheckpoint } from "./locate-checkpoint.ts";
+import { planSubject, readPlanTrial, resolvePlan } from "./machine-plan.ts";
 import { type OpeningEvent, reportPull, reportReading } from "./opening-event.ts";
 import { type Device, openDevice } from "./resolve-device.ts";
 
@@ -33,6 +34,12 @@ export interface LoadModelOptions {
   readonly device?: DeviceChoice | Device | undefined;
   /** Bound on what all copies of the model take in memory; a quarter of what there is by default. */
   readonly memoryBytes?: number | undefined;
+  /** Copies of the model that generate in parallel; as many as threads and memory allow, or fewer by a trial, by default. */
+  readonly workers?: number | undefined;
+  /** Answers that a copy generates in one pass; 40, or as a trial has found, by default. */
+  readonly rows?: number | undefined;
+  /** Bound on the keys and values of a copy; its share of an eighth of the memory by default. */
+  readonly kvBytes?: number | undefined;
   /** The weights' fingerprint where the caller has computed it already, so that they are not read for it again. */
   readonly trustedSha256?: string | undefined;
   /** Where and how to look for models of the hub. */
@@ -43,13 +50,16 @@ export interface LoadModelOptions {
   readonly name?: ModelName | undefined;
 }
 
-/** With more rows a pass's time grows as fast as its rows do, and each row takes memory. */
+/** On most CPUs a pass's time grows as fast as its rows do from here on, and each row takes memory. */
 export const ROWS_PER_PASS = 40;
 /** Of the machine's memory, for the keys and values of all workers. */
 const SHARE_FOR_KEYS = 0.125;
 
-/** The operators of a model smaller than this are done before a second thread has joined in. */
-const WORTH_SPLITTING_BYTES = 80_000_000;
+/**
+ * Of a model's weights. A smaller one's operators are done before a second thread has joined in, it samples thousands of
+ * tokens a second as it is, and its time goes where quantised weights change nothing.
+ */
+export const LARGE_BYTES = 80_000_000;
 
 /**
  * Loads a causal language model. A model on the hub that is not in the cache is downloaded first.
@@ -85,8 +95,15 @@ export async function* openModel(
   const quantisation = QUANTISATIONS[dtype];
   const bytes = loadedBytes(weights, linears, quantisation);
   const machine = readMachine();
-  const { threads, ...plan } = planThreads(bytes, { ...options, device }, machine);
-  const passThreads = bytes < WORTH_SPLITTING_BYTES ? 1 : threads;
+  const { threads, threadsPerWorker, workers: most } = planThreads(bytes, { ...options, device }, machine);
+  const passThreads = bytes < LARGE_BYTES ? 1 : threads;
+  const isTried = device === "cpu" && bytes >= LARGE_BYTES && options.rows === undefined;
+  const subject = planSubject(
+    { weights_sha256: weightsSha256, dtype },
+    { threadsPerWorker, mostWorkers: most },
+  );
+  const trial = isTried ? await readPlanTrial(subject) : null;
+  const { workers, rows } = resolvePlan(options, { workers: most, rows: ROWS_PER_PASS }, trial);
   const quantised: QuantisedWeights | null = quantisation && {
     quantisation,
     index: await openQuantisedWeights(quantisation, weights, linears, weightsSha256),
@@ -115,9 +132,16 @@ export async function* openModel(
     tokenizer,
     endTokenIds: readEndTokens(checkpoint),
     generationDefaults: readGenerationDefaults(checkpoint.generation),
-    ...plan,
+    workers,
+    mostWorkers: most,
+    threadsPerWorker,
     threadsPerPass: passThreads,
-    limits: { rows: ROWS_PER_PASS, kvBytes: (SHARE_FOR_KEYS * machine.memoryBytes) / plan.workers },
+    limits: {
+      rows,
+      kvBytes: options.kvBytes ?? (SHARE_FOR_KEYS * machine.memoryBytes) / workers,
+    },
+    needsTrial: isTried && options.workers === undefined && trial === null,
+    weightBytes: bytes,
     session: createLazySession(config, open),
     vocabulary: createVocabularySession(nodeRuntime, passThreads),
   });

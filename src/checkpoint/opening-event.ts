@@ -19,10 +19,20 @@ export type ProgressEvent<Activity extends string> =
       readonly total: number;
       readonly detail?: string;
     }
-  | { readonly kind: "note"; readonly step: Activity; readonly part: string; readonly message: string };
+  | {
+      readonly kind: "note";
+      readonly step: Activity;
+      readonly part: string;
+      readonly message: string;
+      /** The numbers of the message, for programs. */
+      readonly figures?: Readonly<Record<string, number>>;
+    };
 
-/** What happens before a model can be used: its download, the choice of a device, the reading of its weights, the start of a server. */
-export type OpeningEvent = ProgressEvent<"download" | "device" | "load" | "server">;
+/**
+ * What happens before a model can be used: its download, the choice of a device or a dtype, the reading of its weights, the
+ * trial of how the machine runs it fastest, the start of a server.
+ */
+export type OpeningEvent = ProgressEvent<"download" | "device" | "dtype" | "load" | "plan" | "server">;
 
 /** Turns sentences about a server's start into events. */
 export async function* reportServer<Result>(

@@ -57,7 +57,8 @@ export async function resolveDevice(
   return device;
 }
 
-const hasDtype = (device: DeviceName, dtype: ModelDtype): boolean => {
+/** Whether a device computes in a dtype. */
+export const hasDtype = (device: DeviceName, dtype: ModelDtype): boolean => {
   const { dtypes } = DEVICES[device];
   return dtypes === "all" || dtypes.includes(dtype);
 };

@@ -2,9 +2,11 @@ import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { availableParallelism, cpus } from "node:os";
 import { dirname, resolve } from "node:path";
+import { describePlan } from "../backends/local/try-plans.ts";
 import { type Environment, locateHubCache } from "../checkpoint/hub/hub.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
 import { POCKET_MODEL } from "../checkpoint/locate-checkpoint.ts";
+import { listPlanTrials } from "../checkpoint/machine-plan.ts";
 import { resolveDevice, tryDevice } from "../checkpoint/resolve-device.ts";
 import type { DeviceTrial } from "../engine/runtime/compare-devices-node.ts";
 import { AUTO_DEVICES, DEVICE_NAMES, DEVICES, type DeviceName } from "../engine/runtime/device.ts";
@@ -89,6 +91,16 @@ export async function checkHuggingFaceCache(env: Environment): Promise<Check> {
     advice:
       "It is created by the first `sep models pull`, or the first --model that names a model on the Hub.",
   };
+}
+
+/** How trials of models on this CPU ended. */
+export async function checkPlans(): Promise<Check[]> {
+  const trials = await listPlanTrials();
+  return trials.map(({ model, dtype, chosen }) => ({
+    name: "plan",
+    status: "ok",
+    detail: `${model}, ${dtype}: ${describePlan(chosen)}`,
+  }));
 }
 
 /** @returns null if files can be made in a path, else why not */

@@ -1,5 +1,7 @@
+import { ROWS_PER_PASS } from "../checkpoint/load-model.ts";
 import { SepError } from "../errors.ts";
 import { asRow, stringField } from "../formats/row-fields.ts";
+import { mapConcurrently } from "../net/map-concurrently.ts";
 import type { QuestionScorer, ScoredQuestion } from "../serve/score-question.ts";
 import { formatNumber, formatPEquation } from "../text/format-numbers.ts";
 import { type Paint, wrap } from "./terminal.ts";
@@ -72,8 +74,8 @@ export type ScoredLine =
     };
 
 /**
- * Scores a stream of `{"id"?, "question", "answer"?}` lines, one JSON value each, in their order and as they come. A line that
- * cannot be used, or whose question cannot be answered, is answered with the error; blank lines with nothing.
+ * Scores a stream of `{"id"?, "question", "answer"?}` lines, one JSON value each, in their order and as they come. Lines that
+ * are there already are answered in the same passes. A line that cannot be used, or whose question cannot be answered, is answered with the error; blank lines with nothing.
  * @throws any error that is not a SepError, and SepError `interrupted`
  */
 export async function* scoreLines(
@@ -81,20 +83,40 @@ export async function* scoreLines(
   stream: AsyncIterable<Uint8Array>,
   { signal, redact }: { readonly signal: AbortSignal; readonly redact: (message: string) => string },
 ): AsyncGenerator<ScoredLine> {
-  let line = 0;
-  for await (const text of readAnswerLines(stream)) {
-    line += 1;
-    if (text.trim() === "") continue;
+  const score = async ({ line, text }: NumberedLine, abort: AbortSignal): Promise<ScoredLine> => {
     let id: string | number | null = null;
     try {
       const row = parseRow(text);
       if (typeof row.id === "string" || typeof row.id === "number") id = row.id;
       const { question, answer } = readQuestion(row);
-      yield { id, ...(await scorer.score(question, { id: String(id ?? question), answer, signal })) };
+      return { id, ...(await scorer.score(question, { id: String(id ?? question), answer, signal: abort })) };
     } catch (error) {
-      if (signal.aborted || !(error instanceof SepError)) throw error;
-      yield { id, line, error: { code: error.code, message: redact(error.message) } };
+      if (abort.aborted || !(error instanceof SepError)) throw error;
+      return { id, line, error: { code: error.code, message: redact(error.message) } };
     }
+  };
+  yield* mapConcurrently(numberLines(stream), score, {
+    concurrency: QUESTIONS_AT_A_TIME,
+    isOrdered: true,
+    signal,
+  });
+}
+
+/** They share the passes that generate; more would wait for each other. */
+const QUESTIONS_AT_A_TIME = ROWS_PER_PASS;
+
+interface NumberedLine {
+  /** From 1. */
+  readonly line: number;
+  readonly text: string;
+}
+
+/** The lines that are not blank. */
+async function* numberLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<NumberedLine> {
+  let line = 0;
+  for await (const text of readAnswerLines(stream)) {
+    line += 1;
+    if (text.trim() !== "") yield { line, text };
   }
 }
 

@@ -1,11 +1,93 @@
+import { composeLive } from "../backends/compose-live.ts";
+import type { LiveModel } from "../backends/live-model.ts";
+import { requirePart } from "../backends/load-backend.ts";
+import { createLocalBackend, liveModelOf } from "../backends/local/local-backend.ts";
+import { openModel } from "../checkpoint/load-model.ts";
+import { MODEL_DTYPES } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
 import type { Probe } from "../probes/probe.ts";
+import { engineOptionsOf, openBackend } from "../study/open-backends.ts";
+import {
+  ENGINE,
+  isLocal,
+  NNSIGHT,
+  VLLM,
+  VLLM_ANSWERS,
+  VLLM_SERVER,
+  VLLM_STUDY,
+} from "../study/settings/backends.ts";
+import { type SettingsOutput, text } from "../study/settings/setting.ts";
+import type { StepEvent } from "../study/step.ts";
+import type { CliContext } from "./command.ts";
+
+/** Which model answers, and where it runs, where probes say most of it. */
+export const PROBED_MODEL = {
+  model: text(
+    "ID|DIR|pocket",
+    "The probe's model at another place; it must have the weights that the probe was fitted on.",
+    "the probe's",
+  ),
+  ...ENGINE,
+  ...NNSIGHT,
+  ...VLLM,
+  ...VLLM_ANSWERS,
+  ...VLLM_STUDY,
+  ...VLLM_SERVER,
+};
+
+type Values = SettingsOutput<typeof PROBED_MODEL>;
+
+/** A model that answers, and all that it needs. */
+export interface OpenedLive extends AsyncDisposable {
+  readonly live: LiveModel;
+}
 
 /**
- * The model that a probe was fitted on, by its record.
- * @throws SepError `bad-option` for a record without a model
+ * Opens the model of probes, in the dtype that their states were traced in, since another makes other states.
+ * @param probes at least one
+ * @param isForMany whether many questions will be asked at a time, so that threads of their own are worth their start
+ * @throws SepError those of the backends; `bad-option` where neither the options nor the first probe name a model
  */
-export function nameModel({ model, model_revision: revision }: Probe["source"]): string {
+export async function* openProbedModel(
+  probes: readonly Probe[],
+  values: Values,
+  { isForMany }: { readonly isForMany: boolean },
+  { env, signal }: CliContext,
+): AsyncGenerator<StepEvent, OpenedLive> {
+  const source = probes[0]?.source ?? {};
+  const model = values.model ?? nameModel(source);
+  const hub = { env };
+  if (isLocal(values.backend)) {
+    const dtype = MODEL_DTYPES.find((name) => name === source.dtype) ?? "float32";
+    const opened = yield* openModel(model, { ...engineOptionsOf(values), dtype, hub, signal });
+    const live = isForMany ? yield* createLocalBackend(opened).openLive() : liveModelOf(opened);
+    return owning(live, opened);
+  }
+  const layers = [...new Set(probes.flatMap(layersOf))].sort((a, b) => a - b);
+  const settings = { ...values, model, dtype: undefined, vllmStates: "extract" as const };
+  const backend = yield* openBackend({ ...settings, layers }, { root: ".", hub, signal, step: "trace" });
+  try {
+    const parts = backend.live ?? composeLive(backend.answers, requirePart(backend, "states"));
+    return owning(yield* parts.openLive(), backend);
+  } catch (error) {
+    await backend[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+const layersOf = ({ layer, layer_count: count }: Probe): readonly number[] =>
+  layer === null ? [] : Array.from({ length: count }, (_, l) => layer + l);
+
+const owning = (live: LiveModel, parts: AsyncDisposable): OpenedLive => ({
+  live,
+  async [Symbol.asyncDispose]() {
+    await live[Symbol.asyncDispose]();
+    await parts[Symbol.asyncDispose]();
+  },
+});
+
+/** The model that a probe was fitted on, by its record. */
+function nameModel({ model, model_revision: revision }: Probe["source"]): string {
   if (model === undefined)
     throw new SepError(
       "bad-option",

@@ -125,9 +125,12 @@ export async function openModel(
     endTokenIds: readEndTokens({ generation, config: stated, tokenizer }),
     generationDefaults: readGenerationDefaults(generation),
     workers: 1,
+    mostWorkers: 1,
     threadsPerWorker: threads,
     threadsPerPass: threads,
     limits: PAGE_LIMITS,
+    needsTrial: false,
+    weightBytes: [...weights.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
     session: await openDecoderSession(runtime, model, config, { threads, embeddingTable }),
     vocabulary: createVocabularySession(runtime, threads),
   });

@@ -49,10 +49,21 @@ export interface LanguageModel extends AsyncDisposable {
   readonly generationDefaults: GenerationDefaults | null;
   /** Copies of this model worth running in parallel on this machine, each on a thread of its own. */
   readonly workers: number;
+  /** Copies that threads and memory allow. */
+  readonly mostWorkers: number;
   /** onnxruntime's threads within each. */
   readonly threadsPerWorker: number;
   /** onnxruntime's threads of this model's own passes. */
   readonly threadsPerPass: number;
+  /**
+   * What each copy generates at a time.
+   * @internal
+   */
+  readonly limits: BatchLimits;
+  /** Whether `workers` and `limits` are rules of thumb, and the model is large enough for a trial to find better ones. */
+  readonly needsTrial: boolean;
+  /** What one copy takes in memory once it is loaded, about. */
+  readonly weightBytes: number;
   /** @internal */
   readonly session: DecoderSession;
   /** @internal */
@@ -102,25 +113,25 @@ type LanguageModelParts = Pick<
   | "endTokenIds"
   | "generationDefaults"
   | "workers"
+  | "mostWorkers"
   | "threadsPerWorker"
   | "threadsPerPass"
+  | "limits"
+  | "needsTrial"
+  | "weightBytes"
   | "session"
   | "vocabulary"
-> & {
-  /** What generates at a time. */
-  readonly limits: BatchLimits;
-};
+>;
 
 /** Of the bytes for keys and values, for prompts that may be asked again, and as much for what prompts begin with. */
 const SHARE_OF_CACHE = 0.125;
 
 export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
   const { session, config } = parts;
-  const { limits, ...rest } = parts;
-  const { vocabulary, threadsPerPass: threads } = parts;
+  const { limits, vocabulary, threadsPerPass: threads } = parts;
   const cache = createPromptCache(SHARE_OF_CACHE * limits.kvBytes);
   return {
-    ...rest,
+    ...parts,
     batcher: createBatcher({ session, vocabulary, cache, threads }, limits),
     async prefill(prompt, options) {
       requireTokens(prompt.tokenIds, config);

@@ -1,4 +1,4 @@
-import { scoreContinuations } from "../engine/generate/score-continuations.ts";
+import { countShared, scoreContinuations } from "../engine/generate/score-continuations.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import { symmetricEigen } from "../math/symmetric-eigen.ts";
 import { dot, mean } from "../math/vector.ts";
@@ -91,6 +91,12 @@ export function buildPTruePrompt(
   { question, brainstormed, answer }: PTrueCase,
   shots: readonly PTrueShot[] = [],
 ): string {
+  const ideas = [...brainstormed, answer].map((each) => `${each.trim()}\n`).join("");
+  return `${openPTruePrompt(shots)}${question}\nBrainstormed Answers: ${ideas}${ask(answer)}`;
+}
+
+/** What all prompts with the same examples begin with. */
+export function openPTruePrompt(shots: readonly PTrueShot[]): string {
   const examples = shots.map(
     (shot) =>
       `Question: ${shot.question}\nBrainstormed Answers: ` +
@@ -98,8 +104,7 @@ export function buildPTruePrompt(
       ask(shot.answer) +
       (shot.correct ? TRUE : FALSE),
   );
-  const ideas = [...brainstormed, answer].map((each) => `${each.trim()}\n`).join("");
-  return [...examples, `Question: ${question}\nBrainstormed Answers: ${ideas}${ask(answer)}`].join("\n");
+  return [...examples, "Question: "].join("\n");
 }
 
 const ask = (answer: string): string =>
@@ -111,14 +116,20 @@ const FALSE = " B";
 /**
  * The log-probability that a model gives to an answer being true: ln p(" A") after the prompt, over its whole vocabulary. Where " A"
  * is several tokens, the last one counts, as in the published code.
+ * @param options.opening what the prompt begins with, and others do too: it is run once for all of them
  * @returns nats, at most 0
  */
 export async function logPTrue(
   model: LanguageModel,
   prompt: string,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  { opening = "", signal }: { readonly opening?: string; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<number> {
-  const tokenIds = model.tokenizer.encode(prompt + TRUE, { specialTokens: true });
-  const [score] = await scoreContinuations(model, tokenIds.slice(0, -1), [tokenIds.slice(-1)], { signal });
+  const encode = (text: string): number[] => model.tokenizer.encode(text, { specialTokens: true });
+  const tokenIds = encode(prompt + TRUE);
+  const asked = {
+    tokenIds: tokenIds.slice(0, -1),
+    sharedTokens: opening === "" ? [] : [countShared(tokenIds, encode(opening))],
+  };
+  const [score] = await scoreContinuations(model, asked, [tokenIds.slice(-1)], { signal });
   return score!;
 }

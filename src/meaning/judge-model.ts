@@ -9,13 +9,25 @@ export interface JudgeModel {
   /** Prompts that may run in parallel. */
   readonly concurrency: number;
   /**
-   * @param options.labels the words that the prompt asks for; a model that supports it is constrained to them
+   * @param options.labels  the words that the prompt asks for; a model that supports it is constrained to them
+   * @param options.opening what the prompt begins with, and others do too; a model may run it once for all of them
    * @returns what it said, decoded greedily
    */
   complete(
     prompt: string,
-    options: { readonly labels: readonly JudgeLabel[]; readonly signal?: AbortSignal | undefined },
+    options: {
+      readonly labels: readonly JudgeLabel[];
+      readonly opening?: string | undefined;
+      readonly signal?: AbortSignal | undefined;
+    },
   ): Promise<string>;
+}
+
+/** What a judge is asked. */
+export interface JudgeQuestion {
+  readonly prompt: string;
+  /** What the prompt begins with, and others do too. */
+  readonly opening: string;
 }
 
 /**
@@ -24,15 +36,15 @@ export interface JudgeModel {
  */
 export async function completeAll(
   model: JudgeModel,
-  prompts: readonly string[],
+  prompts: readonly JudgeQuestion[],
   { labels, signal }: Parameters<JudgeModel["complete"]>[1],
 ): Promise<readonly string[]> {
   const stop = new AbortController();
   const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const asked: Promise<string>[] = [];
-  const ask = (prompt: string): Promise<string> => {
+  const ask = ({ prompt, opening }: JudgeQuestion): Promise<string> => {
     either.throwIfAborted();
-    const reply = model.complete(prompt, { labels, signal: either });
+    const reply = model.complete(prompt, { labels, opening, signal: either });
     asked.push(reply);
     return reply;
   };
@@ -62,7 +74,7 @@ interface JudgePrompt {
   readonly labels: readonly JudgeLabel[];
   /** Whether the two answers have to be asked about in both orders. */
   readonly isDirected: boolean;
-  write(question: string, first: string, second: string): string;
+  write(question: string, first: string, second: string): JudgeQuestion;
 }
 
 /** @see Farquhar et al. 2024, Methods, for the words of `entailment` */
@@ -70,9 +82,11 @@ export function judgePrompt(name: JudgePromptName): JudgePrompt {
   return PROMPTS[name];
 }
 
-const introduce = (question: string, first: string, second: string): string =>
-  `We are evaluating answers to the question "${question}"\n` +
-  `Here are two possible answers:\nPossible Answer 1: ${first}\nPossible Answer 2: ${second}\n`;
+/** @param task what is asked about the answers */
+function writeAbout(question: string, first: string, second: string, task: string): JudgeQuestion {
+  const opening = `We are evaluating answers to the question "${question}"\nHere are two possible answers:\nPossible Answer 1: `;
+  return { opening, prompt: `${opening}${first}\nPossible Answer 2: ${second}\n${task}` };
+}
 
 const PROMPTS: Readonly<Record<JudgePromptName, JudgePrompt>> = {
   entailment: {
@@ -81,8 +95,10 @@ const PROMPTS: Readonly<Record<JudgePromptName, JudgePrompt>> = {
     labels: ["entailment", "neutral", "contradiction"],
     isDirected: true,
     write: (...of) =>
-      `${introduce(...of)}Does Possible Answer 1 semantically entail Possible Answer 2? ` +
-      "Respond with entailment, contradiction, or neutral.",
+      writeAbout(
+        ...of,
+        "Does Possible Answer 1 semantically entail Possible Answer 2? Respond with entailment, contradiction, or neutral.",
+      ),
   },
   "yes-no": {
     name: "yes-no",
@@ -90,7 +106,7 @@ const PROMPTS: Readonly<Record<JudgePromptName, JudgePrompt>> = {
     labels: ["yes", "no"],
     isDirected: false,
     write: (...of) =>
-      `${introduce(...of)}Do Possible Answer 1 and Possible Answer 2 mean the same? Respond with yes or no.`,
+      writeAbout(...of, "Do Possible Answer 1 and Possible Answer 2 mean the same? Respond with yes or no."),
   },
 };
 

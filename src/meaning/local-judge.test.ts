@@ -21,7 +21,7 @@ async function probability(prompt: string, label: JudgeLabel): Promise<number> {
   const capital = label.replace(/^./, (letter) => letter.toUpperCase());
   const texts = [label, capital, ` ${label}`, ` ${capital}`];
   const spellings = new Map(texts.map((text) => [encode(text).join(), encode(text)]));
-  const scores = await scoreContinuations(model, encode(prompt), [...spellings.values()]);
+  const scores = await scoreContinuations(model, { tokenIds: encode(prompt) }, [...spellings.values()]);
   return scores.reduce((sum, score) => sum + Math.exp(score), 0);
 }
 
@@ -62,6 +62,32 @@ test("a model that reasons is asked through its template, with its reasoning clo
   };
   await createLocalJudge(reasoning).complete("Same?", { labels: ["yes", "no"] });
   expect(asked).toBe("User: Same?\nBot: <think>\n</think>\n\n");
+});
+
+test("what prompts about a question begin with is run once, and the replies are the same", async () => {
+  const question = "How many ducks swim in a pond of twelve ducks and two geese, if one goose leaves it?";
+  const pairs = ["12", "a dozen", "none", "13 birds"].map((second) => ({ question, first: "12", second }));
+  const judge = createLocalJudge(model);
+  const openings: (string | undefined)[] = [];
+  const recording = {
+    ...judge,
+    complete: (prompt: string, options: Parameters<typeof judge.complete>[1]) => {
+      expect(prompt.startsWith(options.opening ?? "?")).toBe(true);
+      openings.push(options.opening);
+      return judge.complete(prompt, options);
+    },
+  };
+  const unaware = {
+    ...judge,
+    complete: (prompt: string, options: Parameters<typeof judge.complete>[1]) =>
+      judge.complete(prompt, { ...options, opening: undefined }),
+  };
+  for (const prompt of ["entailment", "yes-no"] as const) {
+    const verdicts = await createJudgeEquivalence(recording, { prompt }).compare(pairs);
+    expect(verdicts).toEqual(await createJudgeEquivalence(unaware, { prompt }).compare(pairs));
+  }
+  expect(new Set(openings).size).toBe(1);
+  expect(openings[0]).toContain(question);
 });
 
 test("a prompt that does not fit is refused", async () => {

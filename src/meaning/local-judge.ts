@@ -1,4 +1,4 @@
-import { scoreContinuations } from "../engine/generate/score-continuations.ts";
+import { countShared, scoreContinuations } from "../engine/generate/score-continuations.ts";
 import { findThinkTags } from "../engine/generate/split-reasoning.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
@@ -20,8 +20,10 @@ export function createLocalJudge(model: LanguageModel): JudgeModel {
     name: provenance.id,
     provenance: { engine: "local", scoring: "labels", version: 1, model: { ...provenance } },
     concurrency: 1,
-    async complete(prompt, { labels, signal }) {
+    async complete(prompt, { labels, opening, signal }) {
       const promptIds = encodePrompt(tokenizer, prompt);
+      const sharedTokens =
+        opening === undefined ? [] : [countShared(promptIds, encodePrompt(tokenizer, opening))];
       const spellings = labels.flatMap((label) =>
         spellOut(tokenizer, label).map((tokenIds) => ({ label, tokenIds })),
       );
@@ -29,7 +31,7 @@ export function createLocalJudge(model: LanguageModel): JudgeModel {
       if (promptIds.length + longest > config.maxPositions) throw tooLong(promptIds.length, model);
       const scores = await scoreContinuations(
         model,
-        promptIds,
+        { tokenIds: promptIds, sharedTokens },
         spellings.map(({ tokenIds }) => tokenIds),
         { signal },
       );

@@ -10,6 +10,7 @@ const OPEN: GatePolicy = {
   origins: [],
   maxBodyBytes: MAX_BODY_BYTES,
   token: null,
+  openPaths: [],
   cookieName: "sep_4802",
 };
 const CLOSED: GatePolicy = { ...OPEN, token: TOKEN };
@@ -176,4 +177,14 @@ describe("checkExposure", () => {
   ])("allows %s, token %s, said so %s", (host, hasToken, letsAnyoneIn) => {
     expect(() => checkExposure(host, { hasToken, letsAnyoneIn, danger: "Beware." })).not.toThrow();
   });
+});
+
+it("lets anybody GET an open path, and nothing else of it", () => {
+  const policy = { ...CLOSED, openPaths: ["/health"] };
+  expect(statusOf(ask(policy, "GET", "/health"))).toBe(200);
+  for (const url of ["/health/", "/health?a=1", "/HEALTH", "/health/../v1/models", "/v1/models"])
+    expect(statusOf(ask(policy, "GET", url)), url).toBe(401);
+  expect(statusOf(ask(policy, "POST", "/health", json))).toBe(401);
+  expect(statusOf(ask(policy, "GET", "/health", { host: "example.org" }))).toBe(421);
+  expect(statusOf(ask(policy, "GET", "/health", { origin: "https://example.org" }))).toBe(403);
 });

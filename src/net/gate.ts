@@ -22,6 +22,8 @@ export interface GatePolicy {
   readonly maxBodyBytes: number;
   /** null lets in everybody who reaches the server and passes the other checks. */
   readonly token: string | null;
+  /** What anybody may get without the token: a health check has none. */
+  readonly openPaths: readonly string[];
   /** Contains the port: browsers share cookies between the ports of a host. */
   readonly cookieName: string;
 }
@@ -66,7 +68,7 @@ export function admitRequest({ method, url, headers }: RequestFacts, policy: Gat
       return refuse(413, `The body is larger than ${policy.maxBodyBytes} bytes.`);
   }
   const admitted: Admission = { kind: "admitted", origin: isAllowed ? origin : null };
-  if (policy.token === null) return admitted;
+  if (policy.token === null || (method === "GET" && policy.openPaths.includes(url))) return admitted;
   if (brings)
     return {
       kind: "entered",
@@ -138,7 +140,8 @@ export function checkExposure(host: string, { hasToken, letsAnyoneIn, danger }: 
   throw new SepError("bad-option", danger);
 }
 
-interface ExposureFacts {
+/** Who could reach a server, and do what. */
+export interface ExposureFacts {
   readonly hasToken: boolean;
   readonly letsAnyoneIn: boolean;
   readonly danger: string;

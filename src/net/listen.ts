@@ -21,6 +21,8 @@ export interface GateOptions extends ListenOptions {
   readonly title: string;
   /** Other names under which the server is reached, with port; "any" where a proxy in front of it checks them. */
   readonly hosts?: readonly string[] | "any" | undefined;
+  /** Paths that answer GET without the token, such as /health. */
+  readonly openPaths?: readonly string[] | undefined;
   /** Origins of other sites whose pages may use the server. */
   readonly origins?: readonly string[] | undefined;
   /** PEM texts, for https. */
@@ -51,8 +53,8 @@ export async function listenBehindGate(
 ): Promise<GatedServer> {
   const { host = "127.0.0.1", port: wantedPort = 0, token, tls, hosts = [], origins = [] } = options;
   const scheme = tls === undefined ? "http" : "https";
-  const { maxBodyBytes } = options;
-  let policy: GatePolicy = { hosts: [], scheme, origins, maxBodyBytes, token, cookieName: "" };
+  const { maxBodyBytes, openPaths = [] } = options;
+  let policy: GatePolicy = { hosts: [], scheme, origins, maxBodyBytes, token, openPaths, cookieName: "" };
   let enter: () => void = () => undefined;
   const entered = new Promise<void>((resolve) => {
     enter = resolve;

@@ -1,6 +1,11 @@
 import { setMaxListeners } from "node:events";
 import pMap, { pMapIterable } from "p-map";
 
+interface MapOptions extends ConcurrencyOptions {
+  /** Whether results come in the items' order, each as soon as those in front of it are there. */
+  readonly isOrdered?: boolean;
+}
+
 interface ConcurrencyOptions {
   /** At most so many items in parallel. */
   readonly concurrency: number;
@@ -9,19 +14,19 @@ interface ConcurrencyOptions {
 
 /**
  * Applies an async function to items, at most `concurrency` in parallel, and yields each result as soon as it is
- * ready. Items start in their order. When one fails or the consumer stops, no further item starts, and those still
+ * ready, or in the items' order. Items of a stream are taken as they come. Items start in their order. When one fails or the consumer stops, no further item starts, and those still
  * running are aborted and awaited before the error is rethrown.
  */
 export async function* mapConcurrently<T, R>(
-  items: readonly T[],
+  items: readonly T[] | AsyncIterable<T>,
   apply: (item: T, signal: AbortSignal) => Promise<R>,
-  { concurrency, signal }: ConcurrencyOptions,
+  { concurrency, isOrdered = false, signal }: MapOptions,
 ): AsyncGenerator<R, void> {
   await using group = openGroup(apply, signal);
   // boxed, since p-map's types exclude its own control symbols from R
   const results = pMapIterable(items, async (item) => ({ result: await group.apply(item) }), {
     concurrency,
-    preserveOrder: false,
+    preserveOrder: isOrdered,
   });
   for await (const { result } of results) yield result;
 }

@@ -1,6 +1,8 @@
 import type { ModelProfile } from "../checkpoint/load-model-profile.ts";
 import type { OpeningEvent } from "../checkpoint/opening-event.ts";
+import type { BatchUsage } from "../engine/generate/batcher.ts";
 import type { SampleAnswersOptions, SampledAnswer } from "../engine/generate/generate.ts";
+import type { StatesToRead, TokenState } from "../engine/generate/sample-with-states.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { Json } from "../formats/json.ts";
 import type { TokenEntropySupport } from "./run-record.ts";
@@ -13,6 +15,11 @@ export interface AnswerBackend extends Partial<AsyncDisposable> {
   /** Everything that determines the answers besides prompt, sampler and seed, for the manifest. */
   readonly identity: Json;
   readonly tokenEntropies: TokenEntropySupport;
+  /**
+   * Whether `draw` also reads hidden states, the same as the `StateBackend` that was opened with it; without this it does
+   * not. `obstacle` says why not, with these settings: "the model is int8"; null if it does.
+   */
+  readonly readsStates?: { readonly obstacle: string | null };
   /**
    * Gets ready to answer prompts, and starts what takes time or memory, such as a server. It is called only where there
    * is something to sample, and again for every question set.
@@ -35,5 +42,17 @@ export interface AnswerSampler extends AsyncDisposable {
    * @returns one answer per run id, in their order
    * @throws SepError `prompt-too-long`; the signal's reason
    */
-  draw(prompt: Prompt, options: SampleAnswersOptions): Promise<readonly SampledAnswer[]>;
+  draw(prompt: Prompt, options: DrawOptions): Promise<readonly DrawnAnswer[]>;
+  /** How full the batches have been since it was opened, where it has batches of its own. */
+  usage?(): Promise<BatchUsage>;
+}
+
+export interface DrawOptions extends SampleAnswersOptions {
+  /** Only asked of a backend that reads states while it samples. */
+  readonly states?: StatesToRead | undefined;
+}
+
+export interface DrawnAnswer extends SampledAnswer {
+  /** The states that were asked for, as far as there are any; `sep trace` reads what is not among them. */
+  readonly states?: readonly TokenState[];
 }

@@ -5,6 +5,7 @@ import type { SamplerSettings } from "../engine/generate/sampler-settings.ts";
 import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 import { buildPrompt, type Prompt, takePrompt } from "../engine/tokenizer/build-prompt.ts";
 import type { ChatMessage } from "../engine/tokenizer/chat-template.ts";
+import { SepError } from "../errors.ts";
 import { mean } from "../math/vector.ts";
 import type { Probe } from "../probes/probe.ts";
 import { ApiError } from "./api-error.ts";
@@ -81,6 +82,8 @@ export interface Policy {
   readonly abstainText: string;
   /** Answers to draw for `resample`. */
   readonly samples: number;
+  /** What happens where the policy or the measuring of entropy fails: the answer is given, with a warning; or the request fails. */
+  readonly onError: "answer" | "refuse";
   /** Asks another server, for `escalate`. */
   readonly escalate:
     | ((
@@ -247,10 +250,11 @@ export async function* makeAnswers(
   ): Promise<ServedEnd> => {
     const { risks, ends, shown } = rows[row] as Row;
     const own = end?.answer;
+    const failures: string[] = [];
     const isWithheld = assessment.decision === "abstain" && policy.name !== "flag";
-    const replaced = isWithheld ? await replace(own?.text ?? "") : null;
+    const replaced = isWithheld ? await orWarn(replace(own?.text ?? ""), failures) : null;
     const text = replaced?.text ?? own?.text ?? "";
-    const asked = await measured;
+    const asked = measured === null ? null : await orWarn(measured, failures);
     const now = performance.now();
     return {
       kind: "end",
@@ -287,9 +291,18 @@ export async function* makeAnswers(
           first_token_ms: round(firstTokenMs),
           total_ms: round(now - started),
         },
-        warnings: [...warnings, ...assessment.warnings, ...(replaced?.warnings ?? [])],
+        warnings: [...warnings, ...assessment.warnings, ...(replaced?.warnings ?? []), ...failures],
       },
     };
+  };
+  const orWarn = async <Value>(work: Promise<Value>, failures: string[]): Promise<Value | null> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (policy.onError === "refuse" || signal.aborted || !(error instanceof SepError)) throw error;
+      failures.push(error.message);
+      return null;
+    }
   };
   const replace = async (text: string): Promise<Replacement> => {
     if (policy.name === "resample") return resample(await draw(policy.samples), text);

@@ -131,6 +131,10 @@ function streamAnswers(
   signal.addEventListener("abort", () => gone.abort(signal.reason), { once: true });
   const events = runRequest(parts, prepared, gone.signal);
   const messages = describeStream(events, prepared, format, head);
+  // whoever reads the stream may have stopped at any point, and holds room until it has ended
+  gone.signal.addEventListener("abort", () => void messages.return(undefined).catch(() => undefined), {
+    once: true,
+  });
   const encoder = new TextEncoder();
   // the first event tells whether the request is let in at all, while a status can still say so
   return messages.next().then((first) => {
@@ -139,21 +143,20 @@ function streamAnswers(
       async pull(controller) {
         try {
           const { value, done } = await next;
+          if (gone.signal.aborted) return;
           if (done) return controller.close();
           next = messages.next();
           next.catch(() => undefined);
           controller.enqueue(encoder.encode(`data: ${value}\n\n`));
         } catch (error) {
+          if (gone.signal.aborted) return;
           const failure = asApiError(error);
           if (failure.status >= 500) parts.report(error);
           controller.enqueue(encoder.encode(`data: ${JSON.stringify(failure.body)}\n\n`));
           controller.close();
         }
       },
-      async cancel() {
-        gone.abort();
-        await messages.return(undefined).catch(() => undefined);
-      },
+      cancel: () => gone.abort(),
     });
     return new Response(body, {
       headers: {
@@ -181,7 +184,8 @@ async function* describeStream(
       if (opening !== null) yield JSON.stringify(opening);
     }
     if (event.kind === "end") ends.push(event);
-    yield JSON.stringify(event.kind === "token" ? format.token(head, event) : format.end(head, event));
+    const chunk = event.kind === "token" ? format.token(head, event) : format.end(head, event);
+    if (chunk !== null) yield JSON.stringify(chunk);
   }
   if (prepared.request.includesUsage) yield JSON.stringify(format.usage(head, usageOf(prepared, ends)));
   yield "[DONE]";

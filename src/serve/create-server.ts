@@ -7,7 +7,7 @@ import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import type { AnswerMaker, Policy } from "./answer-request.ts";
 import { addAnswerRoutes, type RouteParts } from "./answer-routes.ts";
 import { ApiError, asApiError } from "./api-error.ts";
-import { PAGE_FILES } from "./chat-page.ts";
+import { addChatPage } from "./chat-page.ts";
 import { createScoreDrift } from "./drift.ts";
 import { createEntropyMeter } from "./entropy-meter.ts";
 import { addGuardrailRoute } from "./guardrail-route.ts";
@@ -98,6 +98,7 @@ export function createServer(options: CreateServerOptions): RiskServer {
       name: "flag",
       abstainText: ABSTAIN_TEXT,
       samples: RESAMPLES,
+      onError: "refuse",
       escalate: null,
       ...policy,
     },
@@ -149,8 +150,7 @@ export function createServer(options: CreateServerOptions): RiskServer {
       code: "model_not_found",
     });
   });
-  for (const [path, { type, body }] of PAGE_FILES)
-    app.get(path, (c) => c.body(body, 200, { "content-type": `${type}; charset=utf-8` }));
+  addChatPage(app);
   addAnswerRoutes(app, parts);
   addRiskRoutes(app, parts);
   addGuardrailRoute(app, parts);

@@ -26,8 +26,8 @@ const BODY = z.object({
 
 type Messages = readonly { readonly role: "system" | "user" | "assistant"; readonly content: string }[];
 
-/** Requests whose responses are still to come; far more than a proxy has open. */
-const MOST_CALLS = 10_000;
+/** What is kept of requests whose responses may still come, in UTF-16 units: thousands of calls. */
+const KEPT_CHARACTERS = 16 * 1024 * 1024;
 
 /**
  * `POST /beta/litellm_basic_guardrail_api`: a guardrail for LiteLLM's proxy. It sees texts only, which the server's model
@@ -36,8 +36,7 @@ const MOST_CALLS = 10_000;
  * @see LiteLLM's documentation, "Generic guardrail API"
  */
 export function addGuardrailRoute(app: Hono, parts: RouteParts): void {
-  /** By LiteLLM's id of the call. */
-  const asked = new Map<string, Messages>();
+  const asked = createCallMemory(KEPT_CHARACTERS);
   app.post("/beta/litellm_basic_guardrail_api", async (c) => {
     const body = BODY.parse(await readJson(c));
     const { probe: name, decide } = body.additional_provider_specific_params ?? {};
@@ -45,13 +44,8 @@ export function addGuardrailRoute(app: Hono, parts: RouteParts): void {
     const isRequest = body.input_type === "request";
     const texts = body.texts ?? [];
     const call = body.litellm_call_id ?? "";
-    const messages = readMessages(body, isRequest) ?? asked.get(call);
-    if (isRequest && messages !== undefined && call !== "") {
-      asked.set(call, messages);
-      const [oldest] = asked.keys();
-      if (asked.size > MOST_CALLS) asked.delete(oldest as string);
-    }
-    if (!isRequest) asked.delete(call);
+    const messages = readMessages(body, isRequest) ?? asked.recall(call);
+    if (isRequest && messages !== undefined && call !== "") asked.remember(call, messages);
     if (isRequest !== (served.probe.position === "before-generation")) return c.json({ action: "NONE" });
     if (messages === undefined)
       throw new ApiError(
@@ -90,3 +84,37 @@ function readMessages(
 }
 
 const ROLES = ["system", "user", "assistant"] as const;
+
+/**
+ * Keeps the messages of the latest calls. A response does not end its call: LiteLLM sends one that is streamed several
+ * times, each time with more of its text.
+ */
+function createCallMemory(most: number): {
+  remember(call: string, messages: Messages): void;
+  recall(call: string): Messages | undefined;
+} {
+  const calls = new Map<string, Messages>();
+  let kept = 0;
+  const forget = (call: string): void => {
+    kept -= sizeOf(calls.get(call) ?? []);
+    calls.delete(call);
+  };
+  return {
+    remember(call, messages) {
+      forget(call);
+      calls.set(call, messages);
+      kept += sizeOf(messages);
+      for (const oldest of calls.keys()) {
+        if (kept <= most) return;
+        if (oldest !== call) forget(oldest);
+      }
+    },
+    recall: (call) => calls.get(call),
+  };
+}
+
+/** A message takes memory even without a text. */
+const MESSAGE_SIZE = 64;
+
+const sizeOf = (messages: Messages): number =>
+  messages.reduce((sum, { content }) => sum + MESSAGE_SIZE + content.length, 0);

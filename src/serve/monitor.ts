@@ -1,9 +1,10 @@
 import type { LiveModel, StatesEvent } from "../backends/live-model.ts";
-import type { EndEvent, TokenEvent } from "../engine/generate/generate.ts";
+import type { EndEvent, SampledAnswer, TokenEvent } from "../engine/generate/generate.ts";
 import { findThinkTags, splitReasoning, type ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import type { StateMode } from "../engine/observation.ts";
 import { indicesOf, locatePosition, type TracePosition } from "../engine/places.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
+import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { SepError } from "../errors.ts";
 import { mean } from "../math/vector.ts";
 import {
@@ -315,3 +316,19 @@ function describe(
 
 const UNFAMILIAR =
   "The hidden state is unlike those of the training questions, so neither the risk nor the guarantee can be relied on.";
+
+/** How an answer that was given differs from those that the probe was calibrated on. */
+export const warnOfGiven = (
+  { decode }: Pick<TextTokenizer, "decode">,
+  { tokenIds, text }: Pick<SampledAnswer, "tokenIds" | "text">,
+  { isObserved }: { readonly isObserved: boolean },
+): readonly string[] => [
+  ...(isObserved
+    ? []
+    : ["The answer was given, not generated: the guarantee covers only answers that this model samples."]),
+  ...(decode(tokenIds).startsWith(text)
+    ? []
+    : [
+        "The answer's tokens do not decode to its text: the tokenizer changes some of it, so the model would not generate it.",
+      ]),
+];

@@ -27,7 +27,8 @@ export interface AnswerFormat {
   whole(head: ResponseHead, answers: readonly WholeAnswer[], usage: Usage): object;
   /** Sent before the first token of a row; null for nothing. */
   begin(head: ResponseHead, row: number): object | null;
-  token(head: ResponseHead, token: ServedToken): object;
+  /** null for a token that there is nothing to say of. */
+  token(head: ResponseHead, token: ServedToken): object | null;
   end(head: ResponseHead, end: ServedEnd): object;
   usage(head: ResponseHead, usage: Usage): object;
 }
@@ -36,6 +37,12 @@ export interface WholeAnswer {
   readonly tokens: readonly ServedToken[];
   readonly end: ServedEnd;
 }
+
+/** Whether a token completes no text and brings nothing else. */
+const isSilent = ({ sep, topLogprobs }: PreparedAnswer["request"], token: ServedToken): boolean =>
+  token.delta === "" &&
+  (topLogprobs === null || token.isHeld) &&
+  (sep.tokens === false || token.risks.length === 0);
 
 /** A chunk's part of the risk. */
 const riskChunk = (tokens: readonly TokenRisk[]): { readonly sep?: object } =>
@@ -79,13 +86,15 @@ export function chatFormat({ request }: PreparedAnswer, tokenizer: TextTokenizer
         finish_reason: null,
       }),
     token: (head, token) =>
-      chunk(head, {
-        index: token.row,
-        delta: token.delta === "" ? {} : { content: token.delta },
-        logprobs: token.isHeld ? null : logprobsOf([token]),
-        finish_reason: null,
-        ...riskChunk(request.sep.tokens === false ? [] : token.risks),
-      }),
+      isSilent(request, token)
+        ? null
+        : chunk(head, {
+            index: token.row,
+            delta: token.delta === "" ? {} : { content: token.delta },
+            logprobs: token.isHeld ? null : logprobsOf([token]),
+            finish_reason: null,
+            ...riskChunk(request.sep.tokens === false ? [] : token.risks),
+          }),
     end: (head, end) =>
       chunk(head, {
         index: end.row,
@@ -147,13 +156,15 @@ export function completionFormat(
     begin: (head, row) =>
       echoed === "" ? null : chunk(head, { index: row, text: echoed, logprobs: null, finish_reason: null }),
     token: (head, token) =>
-      chunk(head, {
-        index: token.row,
-        text: token.delta,
-        logprobs: token.isHeld ? null : logprobsOf([token]),
-        finish_reason: null,
-        ...riskChunk(request.sep.tokens === false ? [] : token.risks),
-      }),
+      isSilent(request, token)
+        ? null
+        : chunk(head, {
+            index: token.row,
+            text: token.delta,
+            logprobs: token.isHeld ? null : logprobsOf([token]),
+            finish_reason: null,
+            ...riskChunk(request.sep.tokens === false ? [] : token.risks),
+          }),
     end: (head, end) =>
       chunk(head, {
         index: end.row,

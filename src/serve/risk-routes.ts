@@ -6,7 +6,7 @@ import type { ChatMessage } from "../engine/tokenizer/chat-template.ts";
 import { createDeadline } from "../net/deadline.ts";
 import type { RouteParts } from "./answer-routes.ts";
 import { ApiError } from "./api-error.ts";
-import type { AnswerAssessment, TokenRisk } from "./monitor.ts";
+import { type AnswerAssessment, type TokenRisk, warnOfGiven } from "./monitor.ts";
 import { readJson } from "./read-json.ts";
 import { describeSentences, type SpanRisk } from "./sentence-risks.ts";
 import { findProbe, monitorOf, type ServedProbe } from "./served-probe.ts";
@@ -176,7 +176,11 @@ export async function assessInput(
       ...head,
       answer_tokens: event.answer.tokenIds.length,
       ...assessment,
-      warnings: [...notes, ...assessment.warnings],
+      warnings: [
+        ...notes,
+        ...assessment.warnings,
+        ...warnOfGiven(live.model.tokenizer, event.answer, { isObserved: reading !== null }),
+      ],
       ...(tokens ? { tokens: own } : {}),
       ...(spans ? { spans: describeSentences(event.answer.text, ends, own) } : {}),
     };

@@ -9,7 +9,7 @@ import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import type { AssessRiskOptions } from "../probes/assess-risk.ts";
 import type { Probe } from "../probes/probe.ts";
-import { type AnswerAssessment, type AssessedAnswer, createMonitor } from "./monitor.ts";
+import { type AnswerAssessment, type AssessedAnswer, createMonitor, warnOfGiven } from "./monitor.ts";
 import { type GenerationChoice, resolveGeneration } from "./resolve-generation.ts";
 
 export interface ScoreQuestionOptions extends GenerationChoice, AssessRiskOptions {
@@ -120,8 +120,7 @@ export function createScorer(
         ...assessed,
         warnings: [
           ...assessed.warnings,
-          ...(isGiven && reading === null ? [GIVEN] : []),
-          ...(isGiven && !tokenizer.decode(tokenIds).startsWith(text) ? [UNLIKE_ITSELF] : []),
+          ...(isGiven ? warnOfGiven(tokenizer, event.answer, { isObserved: reading !== null }) : []),
         ],
       };
     },
@@ -154,9 +153,3 @@ const needsAnswer = ({ position, source }: Probe): SepError =>
     "answer-needed",
     `The probe is an observer's and reads the ${position} of answers that ${observationOf(source)?.writer} wrote, but got a question alone. Give the answer too, or use a probe that reads before-generation.`,
   );
-
-const GIVEN =
-  "The answer was given, not generated: the guarantee covers only answers that this model samples.";
-
-const UNLIKE_ITSELF =
-  "The answer's tokens do not decode to its text: the tokenizer changes some of it, so the model would not generate it.";

@@ -16,6 +16,8 @@ export interface Manifest {
   /** What went in, what came out, what was dropped. */
   readonly counts: { readonly [name: string]: number };
   readonly warnings: readonly ManifestWarning[];
+  /** Why settings that were left to this program are what they are; of no consequence by itself, and so never compared. */
+  readonly grounds?: { readonly [setting: string]: Json };
 }
 
 /** A degenerate or notable condition and what it does to the result. */

@@ -16,6 +16,13 @@ export const MANIFEST_SUFFIX = ".manifest.json";
 /** The manifest beside a step's main output. */
 export const manifestPathOf = (mainOutput: string): string => `${mainOutput}${MANIFEST_SUFFIX}`;
 
+/**
+ * Whether a step's main output is there, or was made here: one that is gone is missing, and must not be left out in
+ * silence.
+ */
+export const wasMade = async (mainOutput: string): Promise<boolean> =>
+  (await fileExists(mainOutput)) || (await fileExists(manifestPathOf(mainOutput)));
+
 /** Exists while a step runs, and after a kill: outputs that no manifest describes then belong to the step. */
 const runningPathOf = (mainOutput: string): string => `${mainOutput}.running`;
 

@@ -24,6 +24,8 @@ export interface StepDefinition {
   /** Paths, the main output first; its manifest and lock are beside it. */
   readonly outputs: readonly string[];
   readonly settings: Readonly<Record<string, Json>>;
+  /** As in the manifest. */
+  readonly grounds?: Manifest["grounds"] | undefined;
   /**
    * What to do with outputs that were made with other settings or from other inputs: "redo" for steps that are cheap to run
    * again, "refuse" for those whose work would be lost.

@@ -8,7 +8,15 @@ import type { LoadModelOptions } from "../checkpoint/load-model.ts";
 import type { Device } from "../checkpoint/resolve-device.ts";
 import { type DeviceChoice, MODEL_DTYPES, type ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
-import { type ENGINE, MODEL, type NNSIGHT, VLLM, VLLM_DTYPES, VLLM_SERVER } from "./settings/backends.ts";
+import {
+  type BATCH,
+  type ENGINE,
+  MODEL,
+  type NNSIGHT,
+  VLLM,
+  VLLM_DTYPES,
+  VLLM_SERVER,
+} from "./settings/backends.ts";
 import { defaultOf, type Settings, type SettingsOutput, toFlag } from "./settings/setting.ts";
 import type { StudySettings } from "./settings/study.ts";
 import type { StepEvent } from "./step.ts";
@@ -18,12 +26,13 @@ type ServerSettings = SettingsOutput<typeof VLLM & typeof VLLM_SERVER> &
   Partial<Pick<StudySettings, "vllmApi" | "vllmStates" | "vllmStatesUrl">>;
 
 /** What decides where a model runs; settings of nnsight only if it can be chosen. */
-type BackendSettings = ModelSettings &
+export type BackendSettings = ModelSettings &
   ServerSettings &
   Partial<SettingsOutput<typeof NNSIGHT>> &
+  Partial<SettingsOutput<typeof BATCH>> &
   Partial<Pick<StudySettings, "layers">> & { readonly backend: string };
 
-interface OpenBackendSettings {
+export interface OpenBackendSettings {
   /** Folder of the study, for the logs of started servers. */
   readonly root: string;
   readonly hub?: HubOptions | undefined;
@@ -62,7 +71,7 @@ export interface OpenEngineOptions extends Omit<OpenBackendSettings, "root"> {
 
 /** The local engine, which samples answers and reads states; a note says what an unsupported dtype means here. */
 export async function* openEngine(
-  settings: ModelSettings,
+  settings: ModelSettings & Partial<SettingsOutput<typeof BATCH>>,
   { hub, device = settings.device, signal, step }: OpenEngineOptions,
 ): AsyncGenerator<StepEvent, BackendWith<"answers" | "states">> {
   const { dtype: asked } = settings;
@@ -87,9 +96,16 @@ export const engineOptionsOf = ({
   device,
   threads,
   memory,
-}: SettingsOutput<typeof ENGINE>): Pick<LoadModelOptions, "device" | "threads" | "memoryBytes"> => ({
+  workers,
+  rows,
+}: SettingsOutput<typeof ENGINE> & Partial<SettingsOutput<typeof BATCH>>): Pick<
+  LoadModelOptions,
+  "device" | "threads" | "memoryBytes" | "workers" | "rows"
+> => ({
   device,
   threads,
+  workers,
+  rows,
   memoryBytes: memory === undefined ? undefined : memory * BYTES_PER_GIB,
 });
 

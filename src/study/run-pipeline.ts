@@ -10,7 +10,7 @@ import { openStages, type Stage, type StudyControl } from "./study-stages.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A whole study: the settings of `docs/cli.md`, under their names in camel case. Each has a default. */
-export interface RunPipelineOptions extends StudyOptions, Omit<StudyControl, "plan"> {
+export interface RunPipelineOptions extends StudyOptions, Omit<StudyControl, "plan" | "measures"> {
   /** The command line that asks for the run, for `artifacts/config.yaml`. */
   readonly command?: readonly string[] | undefined;
 }
@@ -53,7 +53,7 @@ export async function* planPipeline(
 ): AsyncGenerator<StepEvent, readonly PlannedStep[]> {
   const { force = false, signal } = options;
   const settings = resolveSettings(STUDY, options);
-  await using study = yield* openStages(workspace, settings, options);
+  await using study = yield* openStages(workspace, settings, { ...options, measures: false });
   const plan: StepPlan = { steps: [] };
   for (const stage of study.stages) {
     signal?.throwIfAborted();

@@ -92,7 +92,7 @@ async function* runLocked(
   { force = false, plan }: StepControl,
   body: () => AsyncGenerator<StepEvent, StepOutcome>,
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { step, part, outputs, settings } = definition;
+  const { step, part, outputs, settings, grounds } = definition;
   const main = outputs[0] as string;
   const name = (path: string): string => nameWithin(workspace, path);
   if (plan !== undefined) {
@@ -144,6 +144,7 @@ async function* runLocked(
     outputs: await fingerprintAll(outputs, name),
     counts,
     warnings,
+    ...(grounds === undefined ? {} : { grounds }),
   };
   await writeRunState(main, "made");
   await writeManifest(manifestPathOf(main), manifest);

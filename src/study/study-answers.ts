@@ -48,6 +48,21 @@ export async function findBestAnswers(workspace: Workspace, set: DataSetName): P
 /** What a question's best answer and its samples must have in common. */
 const SHARED_SETTINGS = ["model", "prompt_format", "system_prompt", "enable_thinking"] as const;
 
+/**
+ * The answers that a trace will read, before they are there.
+ * @param asked  as for the trace
+ * @param isBestAsked whether best answers will be sampled
+ */
+export async function answersToTrace(
+  workspace: Workspace,
+  set: DataSetName,
+  asked: "auto" | AnswerRole,
+  isBestAsked: boolean,
+): Promise<AnswerRole> {
+  if (asked !== "auto") return asked;
+  return isBestAsked || (await fileExists(workspace.bestRuns(set))) ? "best" : "samples";
+}
+
 /** The answers whose hidden states were read; the samples if there are none yet, or other tools made them. */
 export async function tracedAnswersPath(workspace: Workspace, set: DataSetName): Promise<string> {
   const states = workspace.hiddenStates(set);

@@ -3,9 +3,11 @@ import { createDisposables, type Disposables } from "../backends/disposables.ts"
 import { requirePart } from "../backends/load-backend.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
 import { openDevice } from "../checkpoint/resolve-device.ts";
+import type { ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
 import { loadQuestions } from "../samples/load-questions.ts";
+import type { Question } from "../samples/question.ts";
 import type { StateBackend } from "../states/state-backend.ts";
 import { isHandMade } from "../store/output-ownership.ts";
 import { isPending } from "./decide-step.ts";
@@ -15,6 +17,8 @@ import { checkMeaningChoice } from "./meaning/open-equivalence.ts";
 import { localDtypeOf, openBackend, openEngine } from "./open-backends.ts";
 import { weightsPathOf } from "./probe-files.ts";
 import type { AdaptiveOptions } from "./sampling/adaptive-k.ts";
+import type { DtypeChoice } from "./sampling/choose-dtype.ts";
+import { openSampling } from "./sampling/open-sampling.ts";
 import { type GenerateRunsOptions, type ReadPrompt, readPrompt } from "./sampling/plan-generation.ts";
 import { asBest, resolveSampler } from "./sampling/resolve-sampler.ts";
 import { isLocal, refuseIdleSettings } from "./settings/backends.ts";
@@ -28,7 +32,7 @@ import { prepareQuestions, warnOfOverlap } from "./steps/prepare-questions.ts";
 import { traceRuns } from "./steps/trace-runs.ts";
 import { trainProbes } from "./steps/train-probes.ts";
 import { writeReport } from "./steps/write-report.ts";
-import { answersPath, bestPart } from "./study-answers.ts";
+import { answersPath, answersToTrace, bestPart } from "./study-answers.ts";
 import { type DataSetName, PROBE_SPLITS, SPLIT_SOURCES, type StepName, type Workspace } from "./workspace.ts";
 
 /** One step of a study, over one question set or both, ready to be run or planned. */
@@ -56,6 +60,8 @@ export interface StudyControl extends StepControl {
   readonly openBackend?: OpenBackend | undefined;
   /** Where NLI models, embedding models and judges come from; by default the hub and its cache. */
   readonly models?: MeaningModels | undefined;
+  /** Whether `--dtype auto` may take a measurement; a plan of what would be done takes none. */
+  readonly measures?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -101,9 +107,9 @@ export async function* openStages(
     const backends = yield* openBackends(study, control, parts);
     const stages = [
       ...prepareStages(study),
-      ...generateStages(study, backends.answers),
+      ...generateStages(study, backends),
       ...entropyStages(study),
-      ...traceStages(study, backends.states, backends.release),
+      ...traceStages(study, backends),
       ...probeStages(study),
     ];
     isOpen = true;
@@ -137,12 +143,17 @@ function prepareStages({ workspace, settings: { limit }, sources }: Study): Stag
   }));
 }
 
-function generateStages(study: Study, backend: AnswerBackend): Stage[] {
+function generateStages(
+  study: Study,
+  { answers: backend, dtypeChoice, isOnePass, states }: OpenBackends,
+): Stage[] {
   const { workspace, settings, sets, sources, adaptive, signal } = study;
+  const { positions, layers } = settings;
   const { limit, runs, correctness, seed, bestAnswer, bestTemperature } = settings;
   const sampler = resolveSampler(backend.model, settings);
   const always = {
     model: backend,
+    dtypeChoice,
     ...study.prompt,
     runs,
     limit,
@@ -161,11 +172,17 @@ function generateStages(study: Study, backend: AnswerBackend): Stage[] {
     keepsWork: true,
     ...(own.answers === "best" || sources.has(set) ? {} : { announce: () => announceGiven(workspace, set) }),
     async *run(control) {
-      const source = sources.get(set);
       const isAhead = control.plan !== undefined && isPending(control.plan, workspace.raw(set));
-      const pendingQuestions =
-        isAhead && source !== undefined ? (await loadQuestions(source, { limit })).questions : undefined;
-      return yield* generateRuns(workspace, set, { ...always, ...own, pendingQuestions, ...control });
+      const pendingQuestions = isAhead ? await loadSource(study, set) : undefined;
+      const traced = await answersToTrace(workspace, set, settings.answers, bestAnswer);
+      const isTraced = isOnePass && traced === (own.answers ?? "samples");
+      return yield* generateRuns(workspace, set, {
+        ...always,
+        ...own,
+        states: isTraced ? { backend: states, positions, layers } : undefined,
+        pendingQuestions,
+        ...control,
+      });
     },
   });
   const stages = [
@@ -176,6 +193,15 @@ function generateStages(study: Study, backend: AnswerBackend): Stage[] {
   const last = stages.at(-1);
   const release = async (): Promise<void> => backend[Symbol.asyncDispose]?.();
   return stages.map((each) => (each === last ? { ...each, release } : each));
+}
+
+/** What a set's question file will hold; undefined for a file of the user's. */
+async function loadSource(
+  { sources, settings: { limit } }: Study,
+  set: DataSetName,
+): Promise<readonly Question[] | undefined> {
+  const source = sources.get(set);
+  return source === undefined ? undefined : (await loadQuestions(source, { limit })).questions;
 }
 
 /** The user's own question file needs no step, but gets its warnings. */
@@ -197,16 +223,17 @@ function entropyStages({ workspace, settings, sets, models, signal }: Study): St
 
 function traceStages(
   { workspace, settings, sets, signal }: Study,
-  backend: StateBackend,
-  release: () => Promise<void>,
+  { states: model, isOnePass, release }: OpenBackends,
 ): Stage[] {
+  // with --force, too: what was kept is of the answers that were just sampled
+  const always = { ...settings, model, signal, ...(isOnePass ? { takeSampled: true } : {}) };
   return sets.map((set, i) => ({
     step: "trace",
     part: set,
     reads: [workspace.runs(set), workspace.bestRuns(set)],
     writes: [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
     keepsWork: false,
-    run: (control) => traceRuns(workspace, set, { ...settings, model: backend, signal, ...control }),
+    run: (control) => traceRuns(workspace, set, { ...always, ...control }),
     // its memory is free before probes are fitted
     ...(i === sets.length - 1 ? { release } : {}),
   }));
@@ -264,19 +291,26 @@ function probeStages({ workspace, settings, sets, signal }: Study): Stage[] {
 interface OpenBackends {
   readonly answers: AnswerBackend;
   readonly states: StateBackend;
+  readonly dtypeChoice: DtypeChoice | null;
+  /** Whether states are read in the passes that sample. */
+  readonly isOnePass: boolean;
   /** Ends them before the study's end. */
   release(): Promise<void>;
 }
 
 async function* openBackends(
-  { workspace: { root }, settings, signal }: Study,
-  { hub, openBackend: openOwn }: StudyControl,
+  study: Study,
+  { hub, openBackend: openOwn, force = false, measures }: StudyControl,
   parts: Disposables,
 ): AsyncGenerator<StepEvent, OpenBackends> {
+  const { workspace, settings, sets, prompt, signal } = study;
+  const { root } = workspace;
   const own = parts.use(createDisposables());
   const release = async (): Promise<void> => own[Symbol.asyncDispose]();
   const keep = <Opened extends Backend>(opened: Opened): Opened => own.use(opened);
   const opening = { root, hub, signal };
+  const isOnePass = ({ readsStates }: AnswerBackend): boolean =>
+    readsStates?.obstacle === null && !settings.separateTrace;
   if (openOwn !== undefined || !isLocal(settings.backend)) {
     const { model, layers } = settings;
     const opened = keep(
@@ -284,17 +318,23 @@ async function* openBackends(
         ? openBackend(settings, { ...opening, step: "generate" })
         : openOwn(model, { ...opening, layers }),
     );
-    return { answers: requirePart(opened, "answers"), states: requirePart(opened, "states"), release };
+    const [answers, states] = [requirePart(opened, "answers"), requirePart(opened, "states")];
+    return { answers, states, dtypeChoice: null, isOnePass: isOnePass(answers), release };
   }
-  const dtype = localDtypeOf(settings.dtype);
-  const device = yield* openDevice(settings.device, { dtype });
-  const { answers, states } = keep(yield* openEngine(settings, { ...opening, device, step: "generate" }));
-  if (dtype === "float32") return { answers, states, release };
+  const device = yield* openDevice(settings.device, { dtype: localDtypeOf(settings.dtype) });
+  const { backend, dtypeChoice } = yield* openSampling(settings, {
+    ...{ workspace, sets, force, prompt, limit: settings.limit, hub, signal, device, measures },
+    pendingQuestions: (set) => loadSource(study, set),
+  });
+  const sampling = keep(backend);
+  const [answers, states] = [requirePart(sampling, "answers"), requirePart(sampling, "states")];
+  const { dtype } = answers.identity as { readonly dtype: ModelDtype };
+  if (dtype === "float32") return { answers, states, dtypeChoice, isOnePass: isOnePass(answers), release };
   // hidden states are always read in float32, whatever dtype samples the answers
   const reading = keep(
     yield* openEngine({ ...settings, dtype: "float32" }, { ...opening, device, step: "trace" }),
   );
-  return { answers, states: reading.states, release };
+  return { answers, states: reading.states, dtypeChoice, isOnePass: false, release };
 }
 
 function requireSamples(runs: number): void {

@@ -1,13 +1,15 @@
 import { type LoadModelOptions, openModel } from "../../checkpoint/load-model.ts";
 import type { OpeningEvent } from "../../checkpoint/opening-event.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
+import { canStartWorkers } from "../../engine/runtime/worker-threads-node.ts";
 import type { Json } from "../../formats/json.ts";
 import { stateSourceOf } from "../../probes/pick-states.ts";
 import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import type { BackendWith } from "../backend.ts";
 import type { LiveBackend, LiveModel } from "../live-model.ts";
-import { openLocalEngine, openServingEngine, ROWS_PER_WORKER, runHere } from "./local-engine.ts";
+import { openLocalEngine, openServingEngine, planOf, rowsPerWorker, runHere } from "./local-engine.ts";
+import { QUESTIONS_WORTH_A_TRIAL, tryPlans } from "./try-plans.ts";
 
 /**
  * Opens the engine of this package with a model, which is downloaded first if it has to be.
@@ -17,7 +19,11 @@ export async function* openLocal(
   reference: string,
   options: LoadModelOptions = {},
 ): AsyncGenerator<OpeningEvent, BackendWith<"answers" | "states" | "live">> {
-  const model = yield* openModel(reference, options);
+  return keepModel(yield* openModel(reference, options));
+}
+
+/** The local engine with a loaded model, which is disposed of with it. */
+export function keepModel(model: LanguageModel): BackendWith<"answers" | "states" | "live"> {
   const local = createLocalBackend(model);
   return {
     name: local.name,
@@ -31,6 +37,8 @@ export async function* openLocal(
 /** Samples answers and reads states on the engine of this package. Whoever loaded the model must dispose of it. */
 export function createLocalBackend(model: LanguageModel): AnswerBackend & StateBackend & LiveBackend {
   const { id, revision, weights_sha256, tokenizer_sha256, dtype, device } = model.provenance;
+  let needsTrial = model.needsTrial && canStartWorkers();
+  let plan = planOf(model);
   return {
     name: "local",
     model,
@@ -44,11 +52,19 @@ export function createLocalBackend(model: LanguageModel): AnswerBackend & StateB
       device,
     },
     tokenEntropies: "vocabulary",
+    readsStates: {
+      obstacle:
+        dtype === "float32" ? null : `the model samples in ${dtype}, and hidden states are read in float32`,
+    },
     normState: "residual",
-    async *openSampler(prompts) {
-      const engine = await openLocalEngine(model, prompts.length);
+    async *openSampler(prompts, { signal } = {}) {
+      if (needsTrial && prompts.length >= QUESTIONS_WORTH_A_TRIAL) {
+        plan = (yield* tryPlans(model, { signal })).chosen;
+        needsTrial = false;
+      }
+      const engine = await openLocalEngine(model, prompts.length, plan);
       // enough to fill the batches, however few answers each question gets
-      return { ...engine, concurrency: engine.concurrency * ROWS_PER_WORKER };
+      return { ...engine, concurrency: engine.concurrency * rowsPerWorker(plan.rows) };
     },
     async *openReader(questions) {
       return openLocalEngine(model, questions);

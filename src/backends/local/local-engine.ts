@@ -1,8 +1,13 @@
+import { createHash } from "node:crypto";
 import { type LoadModelOptions, ROWS_PER_PASS } from "../../checkpoint/load-model.ts";
+import type { MachinePlan } from "../../checkpoint/machine-plan.ts";
+import type { BatchUsage } from "../../engine/generate/batcher.ts";
 import { generate, sampleAnswers } from "../../engine/generate/generate.ts";
 import { readAnswer } from "../../engine/generate/read-answer.ts";
+import { sampleWithStates } from "../../engine/generate/sample-with-states.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { canStartWorkers, startWorkerThreads, workerFile } from "../../engine/runtime/worker-threads-node.ts";
+import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import type { AnswerSampler } from "../../samples/answer-backend.ts";
 import type { StateReader } from "../../states/state-backend.ts";
 import { traceAnswers } from "../../states/trace-answers.ts";
@@ -12,37 +17,51 @@ import type { LiveModel } from "../live-model.ts";
 interface LocalEngine extends AnswerSampler, StateReader {
   readonly generate: LiveModel["generate"];
   readonly readAnswer: LiveModel["read"];
+  usage(): Promise<BatchUsage>;
 }
 
 /**
  * Rows that a worker has at a time: those of its batch, and some that wait for the next that end, so that what is left at
  * the end of a run is shared evenly.
+ * @param rows in a pass
  */
-export const ROWS_PER_WORKER: number = 1.5 * ROWS_PER_PASS;
+export const rowsPerWorker = (rows: number): number => Math.ceil(1.5 * rows);
 
 /**
  * An engine for some questions. onnxruntime's Node binding runs a pass on the thread that asks for it, so copies of a
  * model run in parallel only on threads of our own, each with the model loaded.
  * @param questions how many there are to do
+ * @param plan the model's own by default
  */
-export async function openLocalEngine(model: LanguageModel, questions: number): Promise<LocalEngine> {
+export async function openLocalEngine(
+  model: LanguageModel,
+  questions: number,
+  plan: MachinePlan = planOf(model),
+): Promise<LocalEngine> {
   // a pass that is split among more threads rounds differently: what is left of a run must not be drawn by one
   const isSplit = model.threadsPerPass !== model.threadsPerWorker;
   const worthIt = isSplit ? questions : Math.floor(questions / QUESTIONS_WORTH_A_WORKER);
-  const workers = Math.min(model.workers, worthIt);
-  return workers < (isSplit ? 1 : 2) ? runHere(model) : openWorkers(model, workers);
+  const workers = Math.min(plan.workers, worthIt);
+  if (workers < (isSplit ? 1 : 2) || !canStartWorkers()) return runHere(model);
+  return startCopies(model, { ...plan, workers });
 }
 
 /** As many threads of their own as the machine offers, so that this one is free for other work. */
-export const openServingEngine = (model: LanguageModel): Promise<LocalEngine> =>
-  openWorkers(model, model.workers);
+export const openServingEngine = async (model: LanguageModel): Promise<LocalEngine> =>
+  canStartWorkers() ? startCopies(model, planOf(model)) : runHere(model);
 
-async function openWorkers(model: LanguageModel, workers: number): Promise<LocalEngine> {
-  if (!canStartWorkers()) return runHere(model);
+/** How a loaded model generates, unless a trial finds better. */
+export const planOf = ({ workers, limits: { rows } }: LanguageModel): MachinePlan => ({ workers, rows });
+
+/** Starts workers with copies of a loaded model. */
+export function startCopies(model: LanguageModel, { workers, rows }: MachinePlan): Promise<LocalEngine> {
   const { id, revision, dtype, device, weights_sha256 } = model.provenance;
   return startModelWorkers(model.path, workers, {
     name: { id, revision },
     threads: model.threadsPerWorker,
+    workers: 1,
+    rows,
+    kvBytes: (model.limits.kvBytes * model.workers) / workers,
     dtype,
     device: { name: device },
     trustedSha256: weights_sha256,
@@ -54,13 +73,18 @@ const QUESTIONS_WORTH_A_WORKER = 8;
 
 /** The engine on this thread. */
 export function runHere(model: LanguageModel): LocalEngine {
+  const { batcher } = model;
+  const before = batcher.usage;
   return {
     concurrency: 1,
-    draw: ({ tokenIds, sharedTokens }, options) =>
-      sampleAnswers(model, tokenIds, { ...options, sharedTokens }),
+    draw: (prompt, { states, ...options }) =>
+      states === undefined
+        ? sampleAnswers(model, prompt.tokenIds, { ...options, sharedTokens: prompt.sharedTokens })
+        : sampleWithStates(model, prompt, { ...options, states }),
     read: (promptIds, answers, options) => traceAnswers(model, promptIds, answers, options),
     generate: (prompt, options) => generate(model, prompt, options),
     readAnswer: (prompt, text, options) => readAnswer(model, prompt, text, options),
+    usage: async () => addUsage([batcher.usage], before),
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
@@ -70,10 +94,14 @@ export type ModelJob =
   | { readonly kind: "draw"; readonly job: Parameters<LocalEngine["draw"]> }
   | { readonly kind: "read"; readonly job: Parameters<LocalEngine["read"]> }
   | { readonly kind: "generate"; readonly job: Parameters<LocalEngine["generate"]> }
-  | { readonly kind: "read-answer"; readonly job: Parameters<LocalEngine["readAnswer"]> };
+  | { readonly kind: "read-answer"; readonly job: Parameters<LocalEngine["readAnswer"]> }
+  | { readonly kind: "usage" };
 
 /** Arguments for `loadModel` in a worker; plain data, since they go to another thread. */
-type WorkerModelOptions = Pick<LoadModelOptions, "threads" | "dtype" | "device" | "trustedSha256" | "name">;
+type WorkerModelOptions = Pick<
+  LoadModelOptions,
+  "threads" | "workers" | "rows" | "kvBytes" | "dtype" | "device" | "trustedSha256" | "name"
+>;
 
 /** What a worker is started with. */
 export interface WorkerSetup {
@@ -81,6 +109,14 @@ export interface WorkerSetup {
   readonly path: string;
   readonly options: WorkerModelOptions;
 }
+
+/** What a thread has run already of a conversation, or of another prompt that begins like this one. */
+const beginningsOf = ({ tokenIds, sharedTokens = [] }: Prompt): string[] =>
+  sharedTokens.map((end) =>
+    createHash("sha256")
+      .update(String(tokenIds.slice(0, end)))
+      .digest("base64"),
+  );
 
 /**
  * Starts threads that each load the model; answers to several questions are drawn in the same passes.
@@ -97,7 +133,7 @@ export async function startModelWorkers(
     workerFile(import.meta.url, "model-worker"),
     count,
     setup,
-    ROWS_PER_WORKER,
+    rowsPerWorker(options.rows ?? ROWS_PER_PASS),
   );
   return {
     concurrency: count,
@@ -113,13 +149,27 @@ export async function startModelWorkers(
     generate: (prompt, { signal, ...options }) =>
       threads.stream(
         { kind: "generate", job: [prompt, options] },
-        { size: options.runIds?.length ?? 1, signal },
+        { size: options.runIds?.length ?? 1, keys: beginningsOf(prompt), signal },
       ) as ReturnType<LocalEngine["generate"]>,
     readAnswer: (prompt, text, { signal, ...options }) =>
       threads.stream(
         { kind: "read-answer", job: [prompt, text, options] },
         { size: 1, signal },
       ) as ReturnType<LocalEngine["readAnswer"]>,
+    usage: async () => addUsage((await threads.askAll({ kind: "usage" })) as BatchUsage[]),
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };
 }
+
+const NO_USAGE: BatchUsage = { passes: 0, rows: 0, room: 0 };
+
+/** @param before what was used before, and does not count */
+const addUsage = (all: readonly BatchUsage[], { passes, rows, room } = NO_USAGE): BatchUsage =>
+  all.reduce(
+    (sum, each) => ({
+      passes: sum.passes + each.passes,
+      rows: sum.rows + each.rows,
+      room: sum.room + each.room,
+    }),
+    { passes: -passes, rows: -rows, room: -room },
+  );

@@ -15,6 +15,7 @@ serveJobs<ModelJob>((request, signal) => {
     return engine.then(({ draw }) => draw(request.job[0], { ...request.job[1], signal }));
   if (request.kind === "read")
     return engine.then(({ read }) => read(request.job[0], request.job[1], { ...request.job[2], signal }));
+  if (request.kind === "usage") return engine.then(({ usage }) => usage());
   return stream(request, signal);
 });
 

@@ -1,4 +1,12 @@
-import { readTool } from "../../study/step.ts";
+import { z } from "zod";
+import { tryPlans } from "../../backends/local/try-plans.ts";
+import { openModel } from "../../checkpoint/load-model.ts";
+import type { PlanTrial } from "../../checkpoint/machine-plan.ts";
+import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
+import { engineOptionsOf } from "../../study/open-backends.ts";
+import { ENGINE } from "../../study/settings/backends.ts";
+import { redescribe, type SettingsOutput, setting, text } from "../../study/settings/setting.ts";
+import { readTool, type StepEvent } from "../../study/step.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
@@ -9,26 +17,50 @@ import {
   checkHuggingFaceCache,
   checkMemory,
   checkNode,
+  checkPlans,
   checkPocket,
   checkWorkspace,
 } from "../machine-checks.ts";
+import { renderProgress } from "../render-progress.ts";
 import { createPaint, type Style } from "../terminal.ts";
 
-const { out, json } = OUTPUT;
+const { out, json, quiet } = OUTPUT;
+
+const OPTIONS = {
+  out,
+  model: text(
+    "ID|DIR",
+    "Instead of the checks, measure how many copies of this model and rows per pass generate fastest here, and keep the result for `sep run` and `sep generate`; docs/batching.md.",
+  ),
+  dtype: setting(z.enum(MODEL_DTYPES).default("float32"), "Precision of --model; docs/dtype.md.", {
+    needs: "model",
+  }),
+  threads: redescribe(ENGINE.threads, { needs: "model" }),
+  memory: redescribe(ENGINE.memory, { needs: "model" }),
+  json,
+  quiet,
+};
+
+type Values = SettingsOutput<typeof OPTIONS>;
 
 /** What is installed, what is missing, and how to get it. */
 export const DOCTOR: Command = defineCommand({
   name: "doctor",
   summary: "show what is installed, what is missing, and how to get it",
-  options: { out, json },
+  options: OPTIONS,
   examples: [
     { line: "sep doctor", meaning: "check this machine" },
     {
       line: "sep doctor --json",
       meaning: "the same for a script; the exit code is 1 if something is broken",
     },
+    {
+      line: "sep doctor --model ./Qwen3-0.6B --dtype int8",
+      meaning: "measure how this machine runs a model fastest",
+    },
   ],
   async run(values, context) {
+    if (values.model !== undefined) return await showTrial({ ...values, model: values.model }, context);
     const checks: readonly Check[] = [
       { name: "semantic-entropy-probes", status: "ok", detail: readTool().version },
       checkNode(),
@@ -38,6 +70,7 @@ export const DOCTOR: Command = defineCommand({
       ...(await checkEngine()),
       await checkPocket(context.signal),
       await checkHuggingFaceCache(context.env),
+      ...(await checkPlans()),
       PYTHON,
     ];
     const isBroken = checks.some(({ status }) => status === "broken");
@@ -46,6 +79,39 @@ export const DOCTOR: Command = defineCommand({
     return isBroken ? EXIT.failed : EXIT.ok;
   },
 });
+
+type TrialValues = Values & { readonly model: string };
+
+async function showTrial(values: TrialValues, context: CliContext): Promise<number> {
+  const trial = await renderProgress(tryModel(values, context), values, context);
+  if (values.json) context.stdout.write(`${JSON.stringify({ kind: "trial", ...trial })}\n`);
+  else context.stdout.write(describeTrial(trial));
+  return EXIT.ok;
+}
+
+async function* tryModel(
+  { model: reference, dtype, ...values }: TrialValues,
+  { env, signal }: CliContext,
+): AsyncGenerator<StepEvent, PlanTrial> {
+  const engine = engineOptionsOf({ ...values, device: "cpu" });
+  await using model = yield* openModel(reference, { ...engine, dtype, hub: { env }, signal });
+  return yield* tryPlans(model, { signal });
+}
+
+/** One line per plan. */
+function describeTrial({ model, dtype, threadsPerWorker, tried, chosen }: PlanTrial): string {
+  const rows = tried.map(({ workers, rows, tokensPerSecond }) =>
+    [
+      String(workers).padStart(7),
+      String(threadsPerWorker).padStart(18),
+      String(rows).padStart(4),
+      tokensPerSecond.toFixed(0).padStart(8),
+      workers === chosen.workers && rows === chosen.rows ? "chosen" : "",
+    ].join("  "),
+  );
+  const head = "workers  threads per worker  rows  tokens/s";
+  return `${[`${model}, ${dtype}`, head, ...rows.map((row) => row.trimEnd())].join("\n")}\n`;
+}
 
 /** For those who come from the Python pipelines and look for what to install. */
 const PYTHON: Check = {

@@ -2,16 +2,19 @@ import { requirePart } from "../../backends/load-backend.ts";
 import { SepError } from "../../errors.ts";
 import type { StepPlan } from "../../study/decide-step.ts";
 import { createMeaningModels, type MeaningModels } from "../../study/meaning/meaning-models.ts";
-import { openBackend } from "../../study/open-backends.ts";
 import type { AdaptiveOptions } from "../../study/sampling/adaptive-k.ts";
+import { openSampling } from "../../study/sampling/open-sampling.ts";
 import { type GenerateRunsOptions, readPrompt } from "../../study/sampling/plan-generation.ts";
 import { asBest, resolveSampler } from "../../study/sampling/resolve-sampler.ts";
-import { MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
+import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
 import { EQUIVALENCE } from "../../study/settings/meaning.ts";
+import { WITH_STATES } from "../../study/settings/probes.ts";
 import { ADAPTIVE, GENERATE_SETTINGS, PREPARE_SETTINGS, SEED } from "../../study/settings/sampling.ts";
 import { type SettingsOutput, toFlag } from "../../study/settings/setting.ts";
 import { generateRuns } from "../../study/steps/generate-runs.ts";
-import type { DataSetName, Workspace } from "../../study/workspace.ts";
+import { traceRuns } from "../../study/steps/trace-runs.ts";
+import { answersToTrace } from "../../study/study-answers.ts";
+import { type DataSetName, SPLIT_SOURCES, type Workspace } from "../../study/workspace.ts";
 import { type CliContext, type Command, defineCommand, type GivenOptions } from "../command.ts";
 import { CONFIG, OUTPUT, SET, SHARD, shardWorkspace } from "../common-settings.ts";
 import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
@@ -22,11 +25,13 @@ const OF_ADAPTIVE = { ...ADAPTIVE, ...EQUIVALENCE };
 const OPTIONS = {
   limit: PREPARE_SETTINGS.limit,
   ...MODEL,
+  ...BATCH,
   ...VLLM,
   ...VLLM_ANSWERS,
   ...VLLM_SERVER,
   ...GENERATE_SETTINGS,
   ...OF_ADAPTIVE,
+  ...WITH_STATES,
   ...SEED,
   ...SET,
   ...SHARD,
@@ -62,6 +67,10 @@ export const GENERATE: Command = defineCommand({
       meaning: "also one answer per question at temperature 0.1, for the probes",
     },
     {
+      line: "sep generate --with-states",
+      meaning: "and the hidden states of the answers, so that `sep trace` has nothing left to do",
+    },
+    {
       line: "sep generate --adaptive --se-threshold 0.9",
       meaning: "no more answers than are needed to tell which questions are above 0.9 nats",
     },
@@ -83,16 +92,23 @@ async function* generateSets(
     createMeaningModels({ hub: { env }, threads: values.threads }),
   );
   const prompt = await readPrompt(values);
-  await using opened = yield* openBackend(values, {
-    root: workspace.root,
+  const { runs, limit, correctness, seed, force } = values;
+  const { backend: opened, dtypeChoice } = yield* openSampling(values, {
+    workspace,
+    sets: values.set === "both" ? SPLIT_SOURCES : [values.set],
+    force,
+    prompt,
+    limit,
     hub: { env },
     signal,
-    step: "generate",
   });
+  await using _opened = opened;
   const backend = requirePart(opened, "answers");
   const { settings: sampler, sources: samplerSources } = resolveSampler(backend.model, values);
-  const { runs, limit, correctness, seed, force } = values;
-  const always = { model: backend, ...prompt, runs, limit, correctness, seed, force, signal };
+  const always = { model: backend, dtypeChoice, ...prompt, runs, limit, correctness, seed, force, signal };
+  const { withStates, positions, layers, indices, answers } = values;
+  const places = { positions, layers, indices };
+  const states = withStates ? requirePart(opened, "states") : null;
   const generate = (
     own: Pick<GenerateRunsOptions, "sampler" | "samplerSources" | "answers" | "adaptive">,
   ): Steps =>
@@ -100,12 +116,26 @@ async function* generateSets(
       "generate",
       values.set,
       workspace.raw,
-      (set: DataSetName, plan?: StepPlan) => generateRuns(workspace, set, { ...always, ...own, plan }),
+      async function* (set: DataSetName, plan?: StepPlan) {
+        const traced = await answersToTrace(workspace, set, answers, values.bestAnswer);
+        const isTraced = states !== null && traced === (own.answers ?? "samples");
+        return yield* generateRuns(workspace, set, {
+          ...always,
+          ...own,
+          states: isTraced ? { backend: states, ...places } : undefined,
+          plan,
+        });
+      },
       { keepsWork: true },
     );
-  const samples = yield* generate({ sampler, samplerSources, adaptive });
-  if (!values.bestAnswer) return samples;
-  return [...samples, ...(yield* generate(asBest(sampler, samplerSources, values.bestTemperature)))];
+  const results = [...(yield* generate({ sampler, samplerSources, adaptive }))];
+  if (values.bestAnswer)
+    results.push(...(yield* generate(asBest(sampler, samplerSources, values.bestTemperature))));
+  if (states === null) return results;
+  const trace = eachSet("trace", values.set, workspace.runs, (set) =>
+    traceRuns(workspace, set, { ...places, answers, model: states, force, takeSampled: true, signal }),
+  );
+  return [...results, ...(yield* trace)];
 }
 
 function readAdaptive(

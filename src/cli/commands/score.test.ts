@@ -118,6 +118,19 @@ test("a stream, in order, with an error for each line that cannot be used", asyn
   expect(stderr).toContain("6 of 9 lines could not be answered");
 });
 
+test("a stream whose lines come one by one is answered one by one", async () => {
+  const cli = createFakeCli({ stdin: asking() });
+  async function* asking() {
+    for (let i = 1; i <= 3; i++) {
+      yield new TextEncoder().encode(`{"id": ${i}, "question": "What is ${i} + 3?"}\n`);
+      while (cli.stdout().split("\n").length <= i) await new Promise((later) => setImmediate(later));
+    }
+  }
+  expect(await runCli(["score", "--stdin", "--probe", probe, "--threads", "1"], cli.context)).toBe(0);
+  const alone = await score(["--stdin"], ['{"id": 2, "question": "What is 2 + 3?"}\n']);
+  expect(`${cli.stdout().split("\n")[1]}\n`).toBe(alone.stdout);
+});
+
 test.each([
   [[], /a QUESTION or --stdin, got neither/, 2],
   [["x", "--stdin"], /got both/, 2],

@@ -1,13 +1,8 @@
 import { z } from "zod";
-import { openModel } from "../../checkpoint/load-model.ts";
-import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { SepError } from "../../errors.ts";
-import type { Probe } from "../../probes/probe.ts";
 import { createScorer, type QuestionScorer } from "../../serve/score-question.ts";
-import { engineOptionsOf } from "../../study/open-backends.ts";
 import { loadProbe } from "../../study/probe-files.ts";
 import { readPrompt } from "../../study/sampling/plan-generation.ts";
-import { ENGINE } from "../../study/settings/backends.ts";
 import { PROMPT, SAMPLER, SEED } from "../../study/settings/sampling.ts";
 import {
   describeSetting,
@@ -21,7 +16,7 @@ import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { describeScore, type ScoredLine, scoreLines } from "../print-score.ts";
-import { nameModel } from "../probed-model.ts";
+import { openProbedModel, PROBED_MODEL } from "../probed-model.ts";
 import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
 
@@ -66,12 +61,7 @@ const OPTIONS = {
   }),
   systemPrompt: redescribe(PROMPT.systemPrompt, { fallback: "the probe's" }),
   noThinking: PROMPT.noThinking,
-  model: text(
-    "ID|DIR|pocket",
-    "The probe's model at another place; it must have the weights that the probe was fitted on.",
-    "the probe's",
-  ),
-  ...ENGINE,
+  ...PROBED_MODEL,
   ...SEED,
   json: flag("Print the answer as one JSON line on stdout."),
   quiet: OUTPUT.quiet,
@@ -108,12 +98,12 @@ export const SCORE: Command = defineCommand({
     if (values.stdin && values.answer !== undefined)
       throw new SepError("bad-option", "Got --answer with --stdin, whose lines have their own answers.");
     const probe = await loadProbe(values.probe);
-    await using model = await renderProgress(
-      openProbedModel(probe, values, context),
+    await using opened = await renderProgress(
+      openProbedModel([probe], values, { isForMany: false }, context),
       { json: false, quiet: values.quiet || values.json },
       context,
     );
-    const scorer = createScorer(model, probe, await readOptions(values));
+    const scorer = createScorer(opened.live, probe, await readOptions(values));
     if (!values.quiet && !values.json) for (const note of scorer.notes) context.stderr.write(`${note}\n`);
     return await (values.stdin ? answerStream(scorer, context) : answerOne(scorer, values, context));
   },
@@ -149,17 +139,6 @@ async function answerStream(
   if (failed === 0) return EXIT.ok;
   stderr.write(`${failed} of ${count} lines could not be answered; their lines say why.\n`);
   return EXIT.failed;
-}
-
-/** In the dtype that the states were traced in, since another makes other states. */
-async function* openProbedModel(
-  { source }: Probe,
-  values: Values,
-  { env, signal }: CliContext,
-): ReturnType<typeof openModel> {
-  const reference = values.model ?? nameModel(source);
-  const dtype = MODEL_DTYPES.find((name) => name === source.dtype) ?? "float32";
-  return yield* openModel(reference, { ...engineOptionsOf(values), dtype, hub: { env }, signal });
 }
 
 async function readOptions(values: Values): Promise<Parameters<typeof createScorer>[2]> {

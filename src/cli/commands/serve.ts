@@ -1,10 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
-import type { LiveModel } from "../../backends/live-model.ts";
-import { createLocalBackend } from "../../backends/local/local-backend.ts";
-import { openModel } from "../../checkpoint/load-model.ts";
-import { MODEL_DTYPES } from "../../engine/runtime/device.ts";
+import { POCKET_FOLDER } from "../../checkpoint/locate-checkpoint.ts";
 import { SepError } from "../../errors.ts";
 import { checkExposure } from "../../net/gate.ts";
 import { listenBehindGate } from "../../net/listen.ts";
@@ -13,32 +10,32 @@ import { ABSTAIN_TEXT, createServer, RESAMPLES, SERVER_LIMITS } from "../../serv
 import { openEscalation } from "../../serve/escalate.ts";
 import type { NamedProbe } from "../../serve/served-probe.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
-import { engineOptionsOf } from "../../study/open-backends.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { loadProbe } from "../../study/probe-files.ts";
 import { followRoute, readRoute } from "../../study/probes/read-route.ts";
-import { ENGINE } from "../../study/settings/backends.ts";
 import { EQUIVALENCE } from "../../study/settings/meaning.ts";
 import { flag, setting, text } from "../../study/settings/setting.ts";
-import type { StepEvent } from "../../study/step.ts";
-import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
-import { nameModel } from "../probed-model.ts";
+import { openProbedModel, PROBED_MODEL } from "../probed-model.ts";
 import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
 
 const USUAL_PORT = 8000;
+const STUDY_PROBE = "artifacts/models/accuracy_probe.json";
+/** Made by `sep run` with its defaults, so that there is something to serve before there is a study. */
+const EMBEDDED_PROBE = join(POCKET_FOLDER, "probes", "accuracy_probe.json");
 
 const OPTIONS = {
   probe: setting(
-    z.array(z.string().min(1)).min(1).readonly().default(["artifacts/models/accuracy_probe.json"]),
+    z.array(z.string().min(1)).min(1).readonly().optional(),
     "Probes that estimate the risk, separated by commas; the first is that of requests that name none; docs/serve.md.",
-    { placeholder: "FILE,FILE", items: "files" },
-  ),
-  model: text(
-    "ID|DIR|pocket",
-    "The probes' model at another place; it must have the weights that they were fitted on.",
-    "the first probe's",
+    {
+      placeholder: "FILE,FILE",
+      noun: "files",
+      fallback: `${STUDY_PROBE}; without a study, that of the embedded model`,
+    },
   ),
   servedName: text("NAME", "What the model is called in requests and answers.", "as --model"),
   host: setting(
@@ -78,6 +75,10 @@ const OPTIONS = {
   ),
   abstainText: setting(z.string().min(1).default(ABSTAIN_TEXT), "What a withheld answer says."),
   resamples: setting(z.int().min(2).max(32).default(RESAMPLES), "Answers that --policy resample draws."),
+  onError: setting(
+    z.enum(["answer", "refuse"]).default("refuse"),
+    "What happens where --policy or the measuring of entropy fails. answer: the model's answer is given, with a warning; refuse: the request fails.",
+  ),
   escalate: text(
     "URL",
     "OpenAI-compatible server for --policy escalate; its key is read from OPENAI_API_KEY.",
@@ -108,7 +109,7 @@ const OPTIONS = {
       .default(SERVER_LIMITS.timeMs / 1000),
     "Time limit per request, in seconds.",
   ),
-  ...ENGINE,
+  ...PROBED_MODEL,
   quiet: OUTPUT.quiet,
 };
 
@@ -145,9 +146,20 @@ export const SERVE: Command = defineCommand({
       values.tlsCert === undefined || values.tlsKey === undefined
         ? undefined
         : { cert: await readPem(values.tlsCert), key: await readPem(values.tlsKey) };
-    const probes = await routeProbes(await loadProbes(values.probe), values);
+    const hasStudy = values.probe !== undefined || (await fileExists(STUDY_PROBE));
+    const loaded = await loadProbes(values.probe ?? [hasStudy ? STUDY_PROBE : EMBEDDED_PROBE]);
+    const probes = await routeProbes(loaded, values);
+    if (!hasStudy && !values.quiet)
+      stderr.write(
+        "There is no study in this folder: the embedded model is served, which does arithmetic only, with the probe of its demo.\n",
+      );
     await using opened = await renderProgress(
-      openLive(probes, values, context),
+      openProbedModel(
+        probes.map(({ probe }) => probe),
+        values,
+        { isForMany: true },
+        context,
+      ),
       { json: false, quiet: values.quiet },
       context,
     );
@@ -163,6 +175,7 @@ export const SERVE: Command = defineCommand({
         name: values.policy,
         abstainText: values.abstainText,
         samples: values.resamples,
+        onError: values.onError,
         escalate:
           values.escalate === undefined
             ? null
@@ -182,6 +195,7 @@ export const SERVE: Command = defineCommand({
       token,
       maxBodyBytes: SERVER_LIMITS.bodyBytes,
       title: "Risk",
+      openPaths: ["/health"],
       hosts: values.allowHost.includes("any") ? "any" : values.allowHost,
       origins: values.allowOrigin,
       tls,
@@ -264,24 +278,4 @@ async function routeProbes(
   return probes.map((named) =>
     named.sha256 === route.probe.sha256 ? { ...named, probe: followRoute(named.probe, route) } : named,
   );
-}
-
-/** In the dtype that the states were traced in, since another makes other states. */
-async function* openLive(
-  [first]: readonly NamedProbe[],
-  values: Parameters<typeof engineOptionsOf>[0] & { readonly model: string | undefined },
-  { env, signal }: CliContext,
-): AsyncGenerator<StepEvent, AsyncDisposable & { readonly live: LiveModel }> {
-  const { source } = (first as NamedProbe).probe;
-  const reference = values.model ?? nameModel(source);
-  const dtype = MODEL_DTYPES.find((name) => name === source.dtype) ?? "float32";
-  const model = yield* openModel(reference, { ...engineOptionsOf(values), dtype, hub: { env }, signal });
-  const live = yield* createLocalBackend(model).openLive();
-  return {
-    live,
-    async [Symbol.asyncDispose]() {
-      await live[Symbol.asyncDispose]();
-      await model[Symbol.asyncDispose]();
-    },
-  };
 }

@@ -42,9 +42,6 @@ export async function openEncoderSession(
   const session = await runtime.createSession(model, {
     threads,
     multipliesIntegers: quantised,
-    // a batch's operators are long: threads that spin while they wait for the next one save nothing, and on a machine
-    // with other work they take up to a third of it
-    spins: false,
   });
   try {
     const output = chooseOutput(session, shown, outputs);

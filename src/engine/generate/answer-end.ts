@@ -64,10 +64,13 @@ export function endsInStopString(
   { stopStrings, decode }: Pick<AnswerEnds, "stopStrings" | "decode">,
 ): boolean {
   if (stopStrings.length === 0) return false;
-  const longest = Math.max(...stopStrings.map((stop) => UTF8.encode(stop).length));
-  const tail = decode(tokenIds.slice(-longest - 1));
+  const tail = decode(tokenIds.slice(-longestStop(stopStrings) - 1));
   return stopStrings.some((stop) => tail.includes(stop));
 }
+
+/** How many tokens a stop string spans at most: as many as it has bytes; 0 without stop strings. */
+export const longestStop = (stopStrings: readonly string[]): number =>
+  Math.max(0, ...stopStrings.map((stop) => UTF8.encode(stop).length));
 
 const UTF8 = new TextEncoder();
 

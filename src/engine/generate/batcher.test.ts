@@ -6,7 +6,7 @@ import type { LanguageModel } from "../language-model.ts";
 import type { DecoderSession } from "../session/decoder-session.ts";
 import { type Batcher, type BatchLimits, createBatcher } from "./batcher.ts";
 import { type SampledAnswer, sampleAnswers } from "./generate.ts";
-import { createPromptCache } from "./prefill.ts";
+import { createPromptCache, type PromptCache, prefillPrompt } from "./prefill.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
 const SAMPLER: SamplerSettings = {
@@ -78,7 +78,7 @@ describe("a batch of rows after several prompts", () => {
       sampler: SAMPLER,
       seed: 1,
       streamKey: "q",
-      sharedTokens: shared.length,
+      sharedTokens: [shared.length],
     };
     let tokens = 0;
     const session: DecoderSession = {
@@ -101,6 +101,50 @@ describe("a batch of rows after several prompts", () => {
     expect(await drawAll(cached)).toEqual(drawn); // prompts and all
     expect(tokens).toBe(70 + 3 + 40 + 1);
     expect(await drawAll(uncached)).toEqual(drawn);
+  });
+
+  it("runs of a conversation only its last turn, and gives the bits of one that is run as a whole", async () => {
+    await using model = await openTiny("qwen3-tied");
+    const { vocabularySize } = model.config;
+    const turns = [promptOf(40, vocabularySize), promptOf(300, vocabularySize), promptOf(35, vocabularySize)];
+    const ends = [40, 340];
+    let tokens = 0;
+    const session: DecoderSession = {
+      ...model.session,
+      run: (pass) => {
+        tokens += pass.tokenIds.length;
+        return model.session.run(pass);
+      },
+    };
+    const run = async (tokenIds: readonly number[], sharedTokens: readonly number[], cache?: PromptCache) => {
+      const passes = prefillPrompt(session, { tokenIds, sharedTokens }, { cache, layers: [1] });
+      for (;;) {
+        const pass = await passes.next();
+        if (pass.done) return [pass.value.logits, pass.value.residual];
+      }
+    };
+    const cache = createPromptCache(2 ** 24);
+    await run([...turns[0]!, 5, 6, 7], ends.slice(0, 1), cache);
+    await run([...turns[0]!, ...turns[1]!, 5], ends, cache);
+    expect(tokens).toBe(43 + 300 + 1);
+    const whole = turns.flat();
+    const known = await run(whole, ends, cache);
+    expect(tokens).toBe(43 + 300 + 1 + 35);
+    expect(await run(whole, ends)).toEqual(known);
+    expect(tokens).toBe(43 + 300 + 1 + 35 + 375);
+  });
+
+  it("counts how full its passes are", async () => {
+    await using model = await openTiny("qwen3-tied");
+    const batched = withLimits(model, { ...ROOMY, rows: 4 });
+    expect(batched.batcher.usage).toEqual({ passes: 0, rows: 0, room: 0 });
+    const sampler = { ...SAMPLER, maxNewTokens: 6, stopTokenIds: [] };
+    // the first token follows from the prompt: five passes of three rows
+    await draw(batched, 12, { sampler });
+    expect(batched.batcher.usage).toEqual({ passes: 5, rows: 15, room: 20 });
+    // of six rows four run, then the two that waited
+    await Promise.all([5, 12].map((length) => draw(batched, length, { sampler })));
+    expect(batched.batcher.usage).toEqual({ passes: 15, rows: 45, room: 60 });
   });
 
   it("lets other rows end when a reader leaves, and when a job is stopped", async () => {

@@ -67,8 +67,19 @@ export interface BatchLimits {
  * the rows beside it.
  */
 export interface Batcher {
+  /** What has run since the batcher was made. */
+  readonly usage: BatchUsage;
   /** @returns a function that withdraws the job; its rows are dropped before the next pass */
   submit(job: BatchJob): () => void;
+}
+
+/** How full the passes of a batcher were that extended rows by a token. */
+export interface BatchUsage {
+  readonly passes: number;
+  /** Rows of all those passes together. */
+  readonly rows: number;
+  /** Rows that they had room for. */
+  readonly room: number;
 }
 
 /** A job in work. */
@@ -109,6 +120,7 @@ export function createBatcher(
 ): Batcher {
   const { config } = session;
   let jobs: RunningJob[] = [];
+  let usage: BatchUsage = { passes: 0, rows: 0, room: 0 };
   const batch = createBatch(config, threads, limits);
   let isRunning = false;
 
@@ -157,6 +169,11 @@ export function createBatcher(
   };
 
   const step = async (): Promise<void> => {
+    usage = {
+      passes: usage.passes + 1,
+      rows: usage.rows + batch.rows.length,
+      room: usage.room + limits.rows,
+    };
     const { predicted, closed } = await runPass(session, vocabulary, batch);
     for (const { row, prediction } of predicted)
       await attempt(row.owner, () => {
@@ -187,6 +204,9 @@ export function createBatcher(
   };
 
   return {
+    get usage() {
+      return usage;
+    },
     submit(job) {
       const prefilling =
         "prefix" in job.prompt

@@ -36,8 +36,8 @@ export interface SampleAnswersOptions {
   readonly seed: number;
   /** What the streams are keyed on beside seed and run id: the question's id. */
   readonly streamKey: string;
-  /** Leading tokens of the prompt that other prompts begin with, too: they are run once. */
-  readonly sharedTokens?: number | undefined;
+  /** Lengths of what other prompts begin with, too, ascending: these tokens are run once. */
+  readonly sharedTokens?: readonly number[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -33,8 +33,8 @@ const CHUNK_TOKENS = 256;
 export interface PromptTokens {
   /** [P] */
   readonly tokenIds: readonly number[];
-  /** Leading tokens that other prompts begin with, too. */
-  readonly sharedTokens?: number | undefined;
+  /** Lengths of what other prompts begin with, too, ascending: a system prompt, examples, each of the earlier turns. */
+  readonly sharedTokens?: readonly number[] | undefined;
 }
 
 /** Prompts and beginnings of prompts that have been run, the latest ones. */
@@ -78,6 +78,14 @@ function createLruCache<Value>(maxBytes: number): LruCache<Value> {
   };
 }
 
+/** The beginnings that are run by themselves: each some tokens longer than the one before. */
+function worthKeeping(sharedTokens: readonly number[], promptTokens: number): readonly number[] {
+  const kept: number[] = [];
+  for (const end of sharedTokens)
+    if (end < promptTokens && end - (kept.at(-1) ?? 0) >= LEAST_SHARED) kept.push(end);
+  return kept;
+}
+
 /**
  * Runs a prompt, yielding after each pass but the last, so that whoever runs it can do something else in between. What
  * prompts share is run by itself, whether or not it is in the cache, so that a prompt's numbers do not depend on that.
@@ -85,32 +93,38 @@ function createLruCache<Value>(maxBytes: number): LruCache<Value> {
  */
 export async function* prefillPrompt(
   session: DecoderSession,
-  { tokenIds, sharedTokens = 0 }: PromptTokens,
+  { tokenIds, sharedTokens = [] }: PromptTokens,
   { layers = [], signal, cache }: PrefillPromptOptions = {},
 ): AsyncGenerator<void, PrefilledPrompt> {
   const key = `${sharedTokens};${layers};${tokenIds}`;
-  const known = cache?.prompts.get(key);
-  if (known !== undefined) return known;
+  const earlier = cache?.prompts.get(key);
+  if (earlier !== undefined) return earlier;
   const { config } = session;
   const prefix = emptyKvBlock(config, 1);
-  const shared = Math.min(sharedTokens, tokenIds.length - 1);
+  const beginnings = worthKeeping(sharedTokens, tokenIds.length);
+  // where a beginning was cut decides how its sums were rounded
+  const keyOf = (count: number): string =>
+    `${beginnings.slice(0, count)};${tokenIds.slice(0, beginnings[count - 1])}`;
   let suffix = emptyKvBlock(config, 1);
   let start = 0;
-  if (shared >= LEAST_SHARED) {
-    const beginning = `${tokenIds.slice(0, shared)}`;
-    const block = cache?.beginnings.get(beginning);
-    if (block === undefined) {
-      for (; start < shared; start += CHUNK_TOKENS) {
-        signal?.throwIfAborted();
-        const chunk = tokenIds.slice(start, Math.min(start + CHUNK_TOKENS, shared));
-        ({ suffix } = await extendRows(session, [chunk], { prefix, suffix }));
-        yield;
-      }
-      cache?.beginnings.set(beginning, selectKvRows(config, suffix, [0]), kvBytesOf(config, suffix));
-    } else {
-      suffix = selectKvRows(config, block, [0]);
+  let known = beginnings.length;
+  for (; known > 0; known--) {
+    const block = cache?.beginnings.get(keyOf(known));
+    if (block === undefined) continue;
+    suffix = selectKvRows(config, block, [0]);
+    start = beginnings[known - 1] as number;
+    break;
+  }
+  for (const [index, end] of beginnings.entries()) {
+    if (index < known) continue;
+    for (; start < end; start = Math.min(start + CHUNK_TOKENS, end)) {
+      signal?.throwIfAborted();
+      const chunk = tokenIds.slice(start, Math.min(start + CHUNK_TOKENS, end));
+      ({ suffix } = await extendRows(session, [chunk], { prefix, suffix }));
+      yield;
     }
-    start = shared;
+    const block = cache === undefined ? null : selectKvRows(config, suffix, [0]);
+    if (block !== null) cache?.beginnings.set(keyOf(index + 1), block, kvBytesOf(config, suffix));
   }
   for (; ; start += CHUNK_TOKENS) {
     signal?.throwIfAborted();

@@ -29,6 +29,15 @@ export interface GenerationDefaults {
   readonly repetitionPenalty?: number;
 }
 
+/** The model's own distribution. */
+export const WHOLE_DISTRIBUTION: Required<GenerationDefaults> = {
+  temperature: 1,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  repetitionPenalty: 1,
+};
+
 /**
  * The sampling settings in `generation_config.json`.
  * @returns null if there is none, or where it does not ask for sampling (`do_sample`)

@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from "node:os";
 import { describe, expect, it } from "vitest";
-import { planThreads, readCpuQuota, readMachine } from "./machine-node.ts";
+import { planThreads, readCpuKind, readCpuQuota, readMachine } from "./machine-node.ts";
 
 const NO_LIMITS = { parallelism: 8, cpuQuota: null, totalBytes: 32e9, constrainedBytes: 0 };
 
@@ -27,6 +27,25 @@ describe("readMachine", () => {
     expect(threads).toBeLessThanOrEqual(availableParallelism());
     expect(memoryBytes).toBeGreaterThan(1e8);
     expect(memoryBytes).toBeLessThanOrEqual(totalmem());
+  });
+});
+
+describe("readCpuKind", () => {
+  it("has the instruction sets that matrix products use, as Linux lists them", () => {
+    const x86 = "processor\t: 0\nflags\t\t: fpu avx avx2 fma avx512f avx512_vnni amx_int8 hypervisor\n";
+    const arm = "processor\t: 0\nFeatures\t: fp asimd asimddp i8mm\n";
+    const read = (text: string | null) => readCpuKind({ threads: 2 }, () => text);
+    expect(read(x86)).toMatchObject({
+      threads: 2,
+      instructionSets: ["avx", "avx2", "fma", "avx512f", "avx512_vnni", "amx_int8"],
+    });
+    expect(read(arm).instructionSets).toEqual(["asimd", "asimddp", "i8mm"]);
+    expect(read(null).instructionSets).toEqual([]);
+  });
+
+  it("is the same from one call to the next", () => {
+    expect(readCpuKind()).toEqual(readCpuKind());
+    expect(readCpuKind().name).not.toBe("");
   });
 });
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { availableParallelism, totalmem } from "node:os";
+import { availableParallelism, cpus, totalmem } from "node:os";
 import { SepError } from "../../errors.ts";
 import type { DeviceName } from "./device.ts";
 
@@ -33,6 +33,35 @@ export function readMachine({
     memoryBytes: constrainedBytes > 0 ? Math.min(totalBytes, constrainedBytes) : totalBytes,
   };
 }
+
+/** A kind of CPU: what decides how fast which of onnxruntime's kernels is. */
+export interface CpuKind {
+  readonly name: string;
+  /** That this process may use. */
+  readonly threads: number;
+  /** Instruction sets for matrix products, as Linux names them; empty where the system does not list them. */
+  readonly instructionSets: readonly string[];
+}
+
+/** @param readText reads `/proc/cpuinfo` */
+export function readCpuKind(
+  { threads }: Pick<Machine, "threads"> = readMachine(),
+  readText: ReadText = readTextIfThere,
+): CpuKind {
+  const [, listed = ""] = /^(?:flags|Features)\s*:(.*)$/m.exec(readText("/proc/cpuinfo") ?? "") ?? [];
+  const flags = new Set(listed.trim().split(/\s+/));
+  return {
+    name: cpus()[0]?.model.trim() || "unknown model",
+    threads,
+    instructionSets: INSTRUCTION_SETS.filter((name) => flags.has(name)),
+  };
+}
+
+/** Those that onnxruntime has kernels for, of x86 and of Arm. */
+const INSTRUCTION_SETS = [
+  ...["avx", "avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"],
+  ...["asimd", "asimddp", "i8mm", "bf16", "sve", "sme"],
+];
 
 /** How a machine's CPUs are used: so many copies of the model, each with so many threads. */
 interface ThreadPlan {

@@ -18,8 +18,14 @@ export const supportedDevices = (): ReadonlySet<string> =>
 /** onnxruntime's severity: its warnings stay off the user's screen. */
 const LOG_ERRORS_ONLY = 3;
 
+/**
+ * Threads that wait for their share of a run sleep. Spinning ones take a CPU from whatever else runs, another session of
+ * this process included, and then wait for each other: docs/batching.md has measurements.
+ */
+const NO_SPINNING = { allow_spinning: "0" } as const;
+
 async function createSession(model: OnnxModel, options: SessionOptions): Promise<Session> {
-  const { device = "cpu", memory = "planned", spins = true, optimise = true } = options;
+  const { device = "cpu", memory = "planned", optimise = true } = options;
   const { provider, environment } = DEVICES[device];
   // The only write to process.env: NVIDIA's libraries read NVIDIA_TF32_OVERRIDE when the first CUDA session loads them.
   // The binding's `cuda` option hands over a device id and nothing else (its `use_tf32` cannot be reached), and the session
@@ -35,7 +41,7 @@ async function createSession(model: OnnxModel, options: SessionOptions): Promise
     enableCpuMemArena: memory !== "returned",
     extra: {
       session: {
-        ...(spins ? {} : { intra_op: { allow_spinning: "0" } }),
+        intra_op: NO_SPINNING,
         ...(options.multipliesIntegers ? await exactIntegerSettings() : {}),
       },
     },

@@ -66,7 +66,7 @@ describe.each([
     "computes the outputs that are asked for, or writes them in place, with memory %s",
     async (memory) => {
       const model = buildModel(memorySource("weights.bin", WEIGHT));
-      const options = { threads: 1, memory, optimise: false, spins: false };
+      const options = { threads: 1, memory, optimise: false };
       await using session = await runtime.createSession(model, options);
       expect(Object.keys(await session.run(FEEDS, ["double"]))).toEqual(["double"]);
       const double = new Float32Array(6);

@@ -24,8 +24,6 @@ export interface SessionOptions {
   readonly device?: DeviceName;
   /** Whether the graph multiplies integers: then it takes kernels that do so exactly. */
   readonly multipliesIntegers?: boolean;
-  /** Whether threads wait for work by spinning, which is faster for one session, and slows all others down. */
-  readonly spins?: boolean;
   /** Whether the graph is improved when it is loaded; small ones are as fast without. */
   readonly optimise?: boolean;
   /**

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { parentPort, Worker } from "node:worker_threads";
 import { SepError, type SepErrorCode } from "../../errors.ts";
 
@@ -11,14 +12,26 @@ interface WorkerThreads<Job, Result> extends AsyncDisposable {
   submit(job: Job, options?: SubmitOptions): Promise<Result>;
   /** Yields what a job yields, as it comes. Whoever stops reading ends the job. @throws as `submit` */
   stream<Event>(job: Job, options?: SubmitOptions): AsyncGenerator<Event, Result>;
+  /** Has every thread do a job at once, whatever room it has. @returns a result each */
+  askAll(job: Job): Promise<Result[]>;
 }
 
 interface SubmitOptions {
   /** How much of a thread's room the job takes; all of it by default. A job that takes more gets a thread of its own. */
   readonly size?: number;
+  /**
+   * What the job has in common with others, the least first. It goes to a thread that has done a job with the last of
+   * them, as long as that one has not much more to do than another.
+   */
+  readonly keys?: readonly string[];
   /** Tells the thread to give the job up; a job that still waits is not begun. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Keys that are remembered of each thread. */
+const MOST_KEYS = 1000;
+/** Share of a thread's room that is worth waiting for what it has at hand. */
+const SHARE_WORTH_WAITING = 0.25;
 
 type Request =
   | { readonly id: number; readonly kind: "job"; readonly job: unknown }
@@ -53,21 +66,52 @@ export function startWorkerThreads<Job, Result>(
   setup: unknown,
   room = 1,
 ): WorkerThreads<Job, Result> {
-  const threads = Array.from({ length: count }, () => ({ ...startThread(file, setup), load: 0 }));
-  const waiting: { readonly size: number; begin(thread: (typeof threads)[number]): void }[] = [];
+  const threads = Array.from({ length: count }, () => ({
+    ...startThread(file, setup),
+    load: 0,
+    keys: new Set<string>(),
+  }));
+  const waiting: {
+    readonly size: number;
+    readonly keys: readonly string[];
+    begin(thread: (typeof threads)[number]): void;
+  }[] = [];
+  const hasRoom = ({ load }: (typeof threads)[number], size: number): boolean =>
+    load === 0 || load + size <= room;
+  const choose = (size: number, keys: readonly string[]): (typeof threads)[number] => {
+    const least = threads.reduce((idlest, other) => (other.load < idlest.load ? other : idlest));
+    for (const key of [...keys].reverse()) {
+      const known = threads.find((thread) => thread.keys.has(key));
+      if (
+        known !== undefined &&
+        known.load <= least.load + SHARE_WORTH_WAITING * room &&
+        hasRoom(known, size)
+      )
+        return known;
+    }
+    return least;
+  };
   const dispatch = (): void => {
     for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-      const thread = threads.reduce((least, other) => (other.load < least.load ? other : least));
-      if (thread.load > 0 && thread.load + next.size > room) return;
+      const thread = choose(next.size, next.keys);
+      if (!hasRoom(thread, next.size)) return;
       waiting.shift();
       thread.load += next.size;
+      for (const key of next.keys) {
+        thread.keys.delete(key); // and to the end, where the latest are
+        thread.keys.add(key);
+      }
+      for (const key of thread.keys) {
+        if (thread.keys.size <= MOST_KEYS) break;
+        thread.keys.delete(key);
+      }
       next.begin(thread);
     }
   };
   type Room = AsyncDisposable & { readonly thread: (typeof threads)[number] };
-  const takeRoom = async (size: number): Promise<Room> => {
+  const takeRoom = async (size: number, keys: readonly string[]): Promise<Room> => {
     const thread = await new Promise<(typeof threads)[number]>((begin) => {
-      waiting.push({ size, begin });
+      waiting.push({ size, keys, begin });
       dispatch();
     });
     return {
@@ -80,15 +124,16 @@ export function startWorkerThreads<Job, Result>(
   };
   return {
     count,
-    async submit(job, { size = room, signal } = {}) {
-      await using taken = await takeRoom(size);
+    async submit(job, { size = room, keys = [], signal } = {}) {
+      await using taken = await takeRoom(size, keys);
       return (await taken.thread.run(job, signal, () => undefined)) as Result;
     },
-    async *stream<Event>(job: Job, { size = room, signal }: SubmitOptions = {}) {
-      await using taken = await takeRoom(size);
+    async *stream<Event>(job: Job, { size = room, keys = [], signal }: SubmitOptions = {}) {
+      await using taken = await takeRoom(size, keys);
       const given = new AbortController();
       // not AbortSignal.any, whose signals are kept alive by the longest-lived of their sources
       const abort = (): void => given.abort(signal?.reason);
+      if (signal !== undefined) setMaxListeners(0, signal);
       signal?.addEventListener("abort", abort, { once: true });
       const events: unknown[] = [];
       let wake = (): void => undefined;
@@ -118,6 +163,8 @@ export function startWorkerThreads<Job, Result>(
         await result.catch(() => undefined);
       }
     },
+    askAll: (job) =>
+      Promise.all(threads.map(({ run }) => run(job, undefined, () => undefined) as Promise<Result>)),
     async [Symbol.asyncDispose]() {
       await Promise.all(threads.map(({ terminate }) => terminate()));
     },
@@ -203,6 +250,7 @@ function startThread(file: URL, setup: unknown): Thread {
       if (dead !== null) throw dead;
       const id = nextId++;
       const abort = (): void => worker.postMessage({ id, kind: "abort" } satisfies Request);
+      if (signal !== undefined) setMaxListeners(0, signal); // many jobs share one, and each removes its own listener
       signal?.addEventListener("abort", abort, { once: true });
       try {
         return await new Promise((resolve, reject) => {

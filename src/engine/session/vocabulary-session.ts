@@ -121,6 +121,5 @@ function open(runtime: Runtime, threads: number): Promise<Session> {
   output("ReduceSum", graph.add("Pad", [surprise, pads]), "entropy");
   const tempered = graph.add("LogSoftmax", [graph.add("Mul", [logits, inverseTemperature])], { axis: -1 });
   output("ReduceMax", tempered, "tempered_logprob");
-  // its threads must not spin while the model's work, nor the other way round
-  return runtime.createSession({ graph: graph.serialize(), sources: [] }, { threads, spins: false });
+  return runtime.createSession({ graph: graph.serialize(), sources: [] }, { threads });
 }

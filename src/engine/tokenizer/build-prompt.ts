@@ -17,8 +17,11 @@ export interface Prompt {
   readonly tokenIds: readonly number[];
   /** The template itself opened the reasoning, so that the answer starts inside it. */
   readonly opensReasoning: boolean;
-  /** How many leading tokens do not depend on the question: examples, system prompt, earlier turns. */
-  readonly sharedTokens?: number;
+  /**
+   * Lengths of the beginnings that other prompts share, ascending: up to the user's first turn (system prompt, examples),
+   * to the next one, and so on to the question.
+   */
+  readonly sharedTokens?: readonly number[];
   /** What the chat template rendered, for servers that render it themselves; not of other formats. */
   readonly chat?: ChatTurns;
 }
@@ -45,7 +48,7 @@ export function buildPrompt(
   const tags = findThinkTags(tokenizer);
   const conversation = readConversation(asked, systemPrompt);
   const bare = (text: string, opensReasoning: boolean): Prompt =>
-    barePrompt(tokenizer, { text, question: conversation.question, opensReasoning });
+    barePrompt(tokenizer, { text, asked: askedOf(conversation), opensReasoning });
   if (format === "chat") return chatPrompt(tokenizer, tags, conversation, enableThinking);
   if (format === "reasoning") {
     const question = `${conversation.question}\n\n${requestReasoning(tags)}`;
@@ -77,7 +80,7 @@ export function buildPrompt(
 export function takePrompt(tokenizer: TextTokenizer, asked: string | readonly number[]): Prompt {
   const tags = findThinkTags(tokenizer);
   if (typeof asked === "string")
-    return barePrompt(tokenizer, { text: asked, question: "", opensReasoning: opens(asked, tags) });
+    return barePrompt(tokenizer, { text: asked, asked: [], opensReasoning: opens(asked, tags) });
   const text = tokenizer.decode(asked);
   return { text, tokenIds: asked, opensReasoning: opens(text, tags) };
 }
@@ -123,35 +126,57 @@ const requestReasoning = ({ open, close }: ThinkTags): string =>
 
 function barePrompt(
   tokenizer: TextTokenizer,
-  { text, question, opensReasoning }: Pick<Prompt, "text" | "opensReasoning"> & { readonly question: string },
+  {
+    text,
+    asked,
+    opensReasoning,
+  }: Pick<Prompt, "text" | "opensReasoning"> & { readonly asked: readonly string[] },
 ): Prompt {
   const plain = tokenizer.encode(text, { specialTokens: false });
   const whole = tokenizer.encode(text, { specialTokens: true });
   // a template may itself begin with the token that would be put in front
   const doubled = whole.length > plain.length && whole[0] === plain[0] && whole[1] === plain[0];
   const tokenIds = doubled ? plain : whole;
-  const shared = { text, question, tokenIds, specialTokens: !doubled };
+  const shared = { text, asked, tokenIds, specialTokens: !doubled };
   return { text, tokenIds, sharedTokens: countShared(tokenizer, shared), opensReasoning };
 }
 
 /** Shorter texts are not worth their tokenisation. */
 const LEAST_SHARED_CHARACTERS = 64;
 
-/** Counts the tokens of what stands before the question, as far as the prompt begins with them. */
+/** What the user said, turn by turn. */
+const askedOf = ({ turns, question }: Conversation): readonly string[] => [
+  ...turns.flatMap(({ role, content }) => (role === "user" ? [content] : [])),
+  question,
+];
+
+/** Counts the tokens of what stands before each of the user's turns, as far as the prompt begins with them. */
 function countShared(
   tokenizer: TextTokenizer,
   {
     text,
-    question,
+    asked,
     tokenIds,
     specialTokens,
-  }: Pick<Prompt, "text" | "tokenIds"> & { readonly question: string; readonly specialTokens: boolean },
-): number {
-  const head = text.slice(0, Math.max(0, text.indexOf(question)));
-  if (head.length < LEAST_SHARED_CHARACTERS) return 0;
-  const shared = tokenizer.encode(head, { specialTokens });
-  const other = shared.findIndex((id, index) => id !== tokenIds[index]);
-  return other === -1 ? shared.length : other;
+  }: Pick<Prompt, "text" | "tokenIds"> & {
+    readonly asked: readonly string[];
+    readonly specialTokens: boolean;
+  },
+): readonly number[] {
+  const counts: number[] = [];
+  let at = 0;
+  for (const turn of asked) {
+    at = text.indexOf(turn, at);
+    if (at < 0) break;
+    if (at >= LEAST_SHARED_CHARACTERS) {
+      const shared = tokenizer.encode(text.slice(0, at), { specialTokens });
+      const other = shared.findIndex((id, index) => id !== tokenIds[index]);
+      const count = other === -1 ? shared.length : other;
+      if (count > (counts.at(-1) ?? 0)) counts.push(count);
+    }
+    at += turn.length;
+  }
+  return counts;
 }
 
 function chatPrompt(
@@ -166,11 +191,11 @@ function chatPrompt(
   // only what the template adds for the assistant counts: a question may itself mention the tags
   const added = text.startsWith(turns) ? text.slice(turns.length) : "";
   const tokenIds = tokenizer.encode(text, { specialTokens: false }); // the template has them already
-  const { question } = conversation;
+  const asked = askedOf(conversation);
   return {
     text,
     tokenIds,
-    sharedTokens: countShared(tokenizer, { text, question, tokenIds, specialTokens: false }),
+    sharedTokens: countShared(tokenizer, { text, asked, tokenIds, specialTokens: false }),
     opensReasoning: opens(added, tags),
     chat: { messages: messagesOf(conversation), enableThinking },
   };

@@ -205,7 +205,5 @@ export const openProductSession = (
       optimise: false,
       // Shapes change with every call, so memory plans would only accumulate.
       memory: keepsMemory ? "kept" : "returned",
-      // The sessions alternate; a spinning pool of one steals the cores of the other (twice as slow).
-      spins: false,
     },
   );

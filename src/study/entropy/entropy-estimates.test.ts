@@ -11,7 +11,7 @@ import { writeStudy } from "../../../test/fakes/write-study.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import { meanClusterSurprisal, sumLogprobSemanticEntropy } from "../../entropy/semantic-entropy.ts";
 import type { SemanticEntropyRecord } from "../../entropy/semantic-entropy-record.ts";
-import { buildPTruePrompt, eigenScore, logPTrue } from "../../entropy/state-measures.ts";
+import { buildPTruePrompt, eigenScore, logPTrue, openPTruePrompt } from "../../entropy/state-measures.ts";
 import type { TextEmbedder } from "../../meaning/cosine-equivalence.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { openHiddenStates } from "../../states/hidden-states.ts";
@@ -220,8 +220,9 @@ test("a language model says how likely its answers are true", async () => {
   const asked = { equivalence: "exact", estimates: ["p_false"], pTrueModel: model } as const;
   const shown = await run({ ...asked, pTrueShots });
   const ownCase = { question: "What is q1?", brainstormed: ["a", "c", "a"], answer: "a" };
+  const opening = openPTruePrompt(pTrueShots);
   expect(shown.records[0]?.p_false).toBe(
-    1 - Math.exp(await logPTrue(model, buildPTruePrompt(ownCase, pTrueShots))),
+    1 - Math.exp(await logPTrue(model, buildPTruePrompt(ownCase, pTrueShots), { opening })),
   );
   expect((await run({ ...asked, pTrueShots })).result.status).toBe("up-to-date");
   await expect(run({ ...asked, pTrueShots: [{ ...ownCase, correct: true }] })).rejects.toThrow(

@@ -1,7 +1,7 @@
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { findMainAnswer } from "../../entropy/measures/estimate.ts";
 import type { SampleEvidence } from "../../entropy/question-samples.ts";
-import { buildPTruePrompt, logPTrue, type PTrueShot } from "../../entropy/state-measures.ts";
+import { buildPTruePrompt, logPTrue, openPTruePrompt, type PTrueShot } from "../../entropy/state-measures.ts";
 import type { Entailer } from "../../meaning/entailer.ts";
 import { statementOf } from "../../meaning/nli-equivalence.ts";
 import type { Samples } from "../../samples/samples.ts";
@@ -52,7 +52,7 @@ export async function askAboutMainAnswer(
               { question: samples.question ?? "", brainstormed: samples.texts, answer },
               pTrueShots,
             ),
-            { signal },
+            { opening: pTrueShots === undefined ? "" : openPTruePrompt(pTrueShots), signal },
           ),
   };
 }

@@ -7,10 +7,10 @@ import { type ProbeDataset, toDatasetArrays } from "../../probes/probe-dataset.t
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { type ArrayFormat, writeArrays } from "../../store/array-file.ts";
 import { readJsonl } from "../../store/jsonl.ts";
-import { fileExists } from "../../store/read-file.ts";
 import { requireCurrent } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
 import { readProbeDataset } from "../probe-files.ts";
+import { hasOodSplit } from "../probes/score-study.ts";
 import {
   type DataSetName,
   PROBE_SPLITS,
@@ -98,7 +98,7 @@ export async function exportDatasets(
   );
   const written: ExportedArrays[] = [];
   for (const split of PROBE_SPLITS) {
-    if (!(await fileExists(workspace.probeDataset(split)))) continue;
+    if (split === "ood_test" && !(await hasOodSplit(workspace))) continue;
     const dataset = await readProbeDataset(workspace.probeDataset(split));
     const hidden = await openHiddenStates(workspace.hiddenStates(split === "ood_test" ? "ood" : "math"));
     const { position, layer } = resolvePlace(hidden, {

@@ -128,7 +128,7 @@ describe("importArrays", () => {
     const cli = createFakeCli();
     const args = ["import", ...FILES, "--out", roots.at(-1)!];
     expect(await runCli(args, cli.context)).toBe(2);
-    expect(cli.stderr()).toMatch(/needs --layer N/);
+    expect(cli.stderr()).toMatch(/Got NPZ files without --layer/);
     expect(await runCli([...args, "--layer", "28", "--norm-state", "residual"], cli.context)).toBe(0);
     expect(cli.stdout()).toMatch(/import: wrote .*math_hidden_states\.safetensors/);
     const { metadata } = await openHiddenStates(workspace.hiddenStates("math"));

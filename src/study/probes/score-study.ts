@@ -13,7 +13,8 @@ import type { SeThreshold } from "../../probes/se-threshold.ts";
 import type { FitProbesEvent, FittedProbes } from "../../probes/sweep/sweep-probes.ts";
 import { readFeatures } from "../../states/feature-source.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
-import { manifestPathOf } from "../../store/output-ownership.ts";
+import { readManifest } from "../../store/manifest.ts";
+import { manifestPathOf, nameWithin, wasMade } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { readProbeDataset, readProbeFile, weightsPathOf } from "../probe-files.ts";
 import type { StepEvent } from "../step.ts";
@@ -37,7 +38,7 @@ export async function scoreStudy(workspace: Workspace): Promise<ScoredStudy> {
   );
   const probes = { accuracy: accuracy!, se: se!, baseline: baseline! };
   const threshold = JSON.parse(await readFile(workspace.seThreshold, "utf8")) as SeThreshold;
-  const withOod = await fileExists(workspace.probeDataset("ood_test"));
+  const withOod = await hasOodSplit(workspace);
   const splits: ScoredSplit[] = [];
   for (const split of EVALUATED_SPLITS) {
     if (split === "ood_test" && !withOod) continue;
@@ -170,6 +171,17 @@ const missingScores = (dataset: ProbeDataset): Float64Array =>
   new Float64Array(dataset.questionIds.length).fill(Number.NaN);
 
 /**
+ * Whether a study has out-of-distribution rows: also where they were made and their file is gone, which is then missing
+ * and not left out in silence.
+ */
+export async function hasOodSplit(workspace: Workspace): Promise<boolean> {
+  const path = workspace.probeDataset("ood_test");
+  if (await fileExists(path)) return true;
+  const manifest = await readManifest(manifestPathOf(workspace.probeDataset("math_train")));
+  return manifest !== null && nameWithin(workspace, path) in manifest.outputs;
+}
+
+/**
  * What an evaluation of a study reads: probes, data sets, hidden states, answers and entropies. Texts that other
  * tools may not have written are left out where they are not there.
  */
@@ -183,9 +195,7 @@ export async function listStudyInputs(workspace: Workspace, withOod: boolean): P
     ...(withOod ? [workspace.raw("ood"), workspace.runs("ood"), workspace.semanticEntropy("ood")] : []),
   ];
   const texts: string[] = [];
-  // one that was made here and is gone is missing, and not left out in silence
-  for (const path of optional)
-    if ((await fileExists(path)) || (await fileExists(manifestPathOf(path)))) texts.push(path);
+  for (const path of optional) if (await wasMade(path)) texts.push(path);
   return [
     ...probes,
     ...probes.map(weightsPathOf),

@@ -11,6 +11,7 @@ import type { Question } from "../../samples/question.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
+import { wasMade } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { readProbeDataset } from "../probe-files.ts";
 import { nameSome } from "../question-overlap.ts";
@@ -21,6 +22,7 @@ import {
   SPLIT_SOURCES,
   type Workspace,
 } from "../workspace.ts";
+import { hasOodSplit } from "./score-study.ts";
 
 /** A question set of a workspace, divided by question. */
 interface OpenedSet {
@@ -40,20 +42,16 @@ export interface TransferSet extends OpenedSet {
   readonly leftOut: readonly string[];
 }
 
-/** Whether a workspace's second question set is there. */
-const hasSecondSet = (workspace: Workspace): Promise<boolean> =>
-  fileExists(workspace.probeDataset("ood_test"));
-
 /** The files that a comparison of workspaces reads. */
 export async function listTransferInputs(workspaces: readonly Workspace[]): Promise<string[]> {
   const paths: string[] = [];
   for (const workspace of workspaces) {
-    const withOod = await hasSecondSet(workspace);
+    const withOod = await hasOodSplit(workspace);
     for (const split of PROBE_SPLITS)
       if (withOod || split !== "ood_test") paths.push(workspace.probeDataset(split));
     for (const set of withOod ? SPLIT_SOURCES : (["math"] as const)) {
       paths.push(workspace.hiddenStates(set));
-      if (await fileExists(workspace.raw(set))) paths.push(workspace.raw(set));
+      if (await wasMade(workspace.raw(set))) paths.push(workspace.raw(set));
     }
   }
   return paths;
@@ -78,7 +76,7 @@ export async function openTransferSets(folders: readonly string[], seed: number)
     const isAlone = roots.filter((other) => basename(other) === basename(root)).length === 1;
     const label = isAlone ? basename(root) : root;
     sets.push(await openFirstSet(workspace, `${label}/math`));
-    if (await hasSecondSet(workspace)) sets.push(await openSecondSet(workspace, `${label}/ood`, seed));
+    if (await hasOodSplit(workspace)) sets.push(await openSecondSet(workspace, `${label}/ood`, seed));
   }
   if (sets.length < 2) {
     throw new SepError(

@@ -21,6 +21,7 @@ import { chooseCorrectness } from "../../samples/grade-answer.ts";
 import { type LoadedQuestions, loadQuestions } from "../../samples/load-questions.ts";
 import type { Question } from "../../samples/question.ts";
 import type { RecordRunsOptions } from "../../samples/record-runs.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
 import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists, readIfThere } from "../../store/read-file.ts";
@@ -29,9 +30,11 @@ import { GENERATE_SETTINGS, type PROMPT, SEED } from "../settings/sampling.ts";
 import { defaultOf, type SettingsOutput } from "../settings/setting.ts";
 import { isInShard } from "../shards/shard.ts";
 import type { StepControl } from "../step.ts";
+import type { TracePlaces } from "../steps/trace-runs.ts";
 import type { AnswerRole } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
+import type { DtypeChoice } from "./choose-dtype.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
 
 /** A format, or `few-shot` with the set's own first five questions, which are then not asked. */
@@ -43,6 +46,8 @@ export interface GenerateRunsOptions extends StepControl {
   readonly sampler: SamplerSettings;
   /** Where the sampler's settings come from, for the record; see `resolveSampler`. */
   readonly samplerSources?: ResolvedSampler["sources"];
+  /** How `--dtype auto` was resolved, for the record. */
+  readonly dtypeChoice?: DtypeChoice | null | undefined;
   /** K: samples per question. */
   readonly runs?: number | undefined;
   /**
@@ -61,7 +66,15 @@ export interface GenerateRunsOptions extends StepControl {
   readonly correctness?: CorrectnessRule | "auto" | undefined;
   /** Sample no more of the `runs` answers than it takes to tell on which side of a threshold a question is. */
   readonly adaptive?: AdaptiveOptions | undefined;
+  /** Also read the hidden states that a trace of these answers will take over, in the passes that sample them. */
+  readonly states?: StatesWhileSampling | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What a trace of the answers will read. */
+export interface StatesWhileSampling extends TracePlaces {
+  /** That the trace will read with: of the same model as samples the answers. */
+  readonly backend: StateBackend;
 }
 
 /** What a generate step will do, resolved before it starts. */
@@ -88,6 +101,7 @@ export async function planGeneration(
 ): Promise<GenerationPlan> {
   const backend = answerBackendOf(options.model);
   const { model, identity } = backend;
+  if (options.states !== undefined) requireStates(backend);
   const { answers = "samples", limit, seed = defaultOf(SEED.seed), systemPrompt, enableThinking } = options;
   const { runs = answers === "best" ? 1 : defaultOf(GENERATE_SETTINGS.runs) } = options;
   const stream = answers === "best" ? answers : undefined;
@@ -154,6 +168,18 @@ export async function planGeneration(
       ...warnOfThinking(model, questions[0], { format, systemPrompt, enableThinking }),
     ],
   };
+}
+
+/** @throws SepError `bad-option` for a backend that does not read states while it samples */
+function requireStates({ name, readsStates }: AnswerBackend): void {
+  const { obstacle } = readsStates ?? {
+    obstacle: `the backend ${name} does not read hidden states while it samples`,
+  };
+  if (obstacle === null) return;
+  throw new SepError(
+    "bad-option",
+    `Got --with-states, but ${obstacle}. Omit --with-states, and read them with \`sep trace\` afterwards.`,
+  );
 }
 
 /** A missing file is for the step itself to report. */

@@ -1,6 +1,10 @@
 import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
-import type { GenerationDefaults, SamplerSettings } from "../../engine/generate/sampler-settings.ts";
+import {
+  type GenerationDefaults,
+  type SamplerSettings,
+  WHOLE_DISTRIBUTION,
+} from "../../engine/generate/sampler-settings.ts";
 import { SepError } from "../../errors.ts";
 import { GENERATE_SETTINGS, SAMPLER, STUDY_SAMPLER } from "../settings/sampling.ts";
 import { defaultOf, resolveSettings, type SettingsInput } from "../settings/setting.ts";
@@ -30,7 +34,7 @@ export function resolveSampler(
   const chosen = resolveSettings(SAMPLER, choice);
   requireRoom(model, chosen.maxNewTokens);
   const recommended = chosen.sampler === "model" ? requireRecommended(model) : {};
-  const fallback = chosen.sampler === "model" ? OFF : STUDY_SAMPLER;
+  const fallback = chosen.sampler === "model" ? WHOLE_DISTRIBUTION : STUDY_SAMPLER;
   const pick = (key: keyof GenerationDefaults): { value: number; source: SettingSource } => {
     const [user, generationConfig] = [chosen[key], recommended[key]];
     if (user !== undefined) return { value: user, source: "user" };
@@ -95,9 +99,6 @@ const DISTRIBUTION_SETTINGS: readonly (keyof GenerationDefaults)[] = [
   "minP",
   "repetitionPenalty",
 ];
-
-/** The model's own distribution, unfiltered. */
-const OFF: Required<GenerationDefaults> = { temperature: 1, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1 };
 
 function requireRecommended({
   provenance,

@@ -26,6 +26,9 @@ const of = <S extends Settings>(backends: readonly string[], settings: S): S =>
 /** What vLLM calls its dtypes. */
 export const VLLM_DTYPES = ["auto", "bfloat16", "float16", "half", "float32"] as const;
 
+/** Rows beyond these only take memory. */
+const MOST_ROWS = 1024;
+
 /** How the local engine runs a model. */
 export const ENGINE = {
   device: setting(
@@ -40,6 +43,23 @@ export const ENGINE = {
     z.number().gt(0).optional(),
     "Memory in GiB for all copies of the model together; more copies answer more questions in parallel.",
     { fallback: "a quarter of the machine's or container's", backends: ["local"] },
+  ),
+};
+
+/** How the local engine generates; docs/batching.md. An answer depends on neither. */
+export const BATCH = {
+  workers: setting(
+    z.int().min(1).optional(),
+    "Copies of the model that generate answers in parallel; docs/batching.md.",
+    { fallback: "as threads and memory allow, or by a trial", backends: ["local"] },
+  ),
+  rows: setting(
+    z.int().min(1).max(MOST_ROWS).optional(),
+    "Answers that a copy of the model generates in one pass.",
+    {
+      fallback: "40, or by a trial",
+      backends: ["local"],
+    },
   ),
 };
 
@@ -65,8 +85,8 @@ export const MODEL = {
   ),
   dtype: setting(
     z.enum([...new Set([...MODEL_DTYPES, ...VLLM_DTYPES])]).optional(),
-    "Precision of the model. Local engine: float32, int8 (fastest sampling), int8-a16 (closer to float32; fast for few answers at a time) or int4 (least memory); the other names mean float32, and `sep run` always reads hidden states in float32; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
-    { fallback: "float32; vllm: auto", backends: ["local", "vllm", "nnsight"] },
+    "Precision of the model while it samples. Local engine: auto (the first of int8 and int8-a16 that is close enough to float32 on your prompts, else float32), float32, int8 (fastest), int8-a16 (closer to float32) or int4 (least memory); bfloat16, float16 and half mean float32, and `sep run` always reads hidden states in float32; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
+    { fallback: "auto", backends: ["local", "vllm", "nnsight"] },
   ),
   ...ENGINE,
 };

@@ -74,7 +74,7 @@ export const ESTIMATE_SETTINGS = {
   estimates: setting(
     z.union([z.enum(["all", "default"]), z.array(z.string().min(1)).readonly()]).default("default"),
     "Uncertainty measures to compute, by name and separated by commas. Anything but default also prints what each one costs; docs/estimates.md.",
-    { placeholder: "all|default|LIST", items: "names" },
+    { placeholder: "all|default|LIST", noun: "names" },
   ),
   seMode: setting(
     z.enum(SE_MODE_NAMES).optional(),

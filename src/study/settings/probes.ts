@@ -18,7 +18,7 @@ export const TRACE_SETTINGS = {
   layers: setting(
     z.union([z.literal("all"), z.array(z.int().min(0)).min(1).readonly()]).default("all"),
     "Layers to read, separated by commas; 0 is the embeddings.",
-    { placeholder: "LIST|all", items: "layers from 0" },
+    { placeholder: "LIST|all", noun: "layers from 0" },
   ),
   answers: setting(
     z.enum(["auto", "samples", "best"]).default("auto"),
@@ -46,6 +46,26 @@ export const OBSERVER = {
       redescribe(schema as z.ZodType, { needs: "observer", inFile: false }),
     ]),
   ) as typeof PROMPT),
+};
+
+/** When a whole run reads hidden states. */
+export const TRACE_TIME = {
+  separateTrace: flag(
+    "Read hidden states after all answers have been sampled, in passes of their own. By default they are read in the passes that sample, where the model samples in float32; docs/batching.md.",
+  ),
+};
+
+/** What `sep generate` reads beside the answers. */
+export const WITH_STATES = {
+  withStates: flag(
+    "Also do what `sep trace` does, in the passes that sample the answers; not with --dtype int8 or int4; docs/batching.md.",
+  ),
+  ...(Object.fromEntries(
+    Object.entries({ ...TRACE_SETTINGS, ...INDICES }).map(([name, schema]) => [
+      name,
+      redescribe(schema as z.ZodType, { needs: "withStates" }),
+    ]),
+  ) as typeof TRACE_SETTINGS & typeof INDICES),
 };
 
 /** Which token's hidden states become the probes' data: step 5. */

@@ -16,8 +16,8 @@ export interface SettingNotes {
   readonly placeholder?: string;
   /** A default that is worked out later, in words. */
   readonly fallback?: string;
-  /** What the items of a list are called in errors: "layers from 0". */
-  readonly items?: string;
+  /** What the items of a list are called in errors: "layers from 0". Not `items`, which would replace those of the JSON schema. */
+  readonly noun?: string;
   /** Completes "expected …" where the schema cannot say it. */
   readonly expected?: string;
   /** Explains words that people try and that are not among the choices. */
@@ -153,8 +153,8 @@ export function parseTexts(
  * @param form of a list: a text with commas, or a value with items
  */
 export function describeExpected(schema: z.ZodType, form: "text" | "value"): string {
-  const { expected, items, hint } = (schema.meta() ?? {}) as SettingNotes;
-  return `${expected ?? describeShape(shapeOf(schema), form, items)}${hint === undefined ? "" : `. ${hint}`}`;
+  const { expected, noun, hint } = (schema.meta() ?? {}) as SettingNotes;
+  return `${expected ?? describeShape(shapeOf(schema), form, noun)}${hint === undefined ? "" : `. ${hint}`}`;
 }
 
 /** "a, b or c" */
@@ -207,19 +207,19 @@ function candidates(shape: Shape, texts: readonly string[], notes: SettingNotes)
 const parseNumber = (text: string): number =>
   /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
 
-function describeShape(shape: Shape, form: "text" | "value", items?: string): string {
+function describeShape(shape: Shape, form: "text" | "value", noun?: string): string {
   const words = wordsOf(shape);
   if (words !== null) return joinWithOr(words);
   if (shape.anyOf !== undefined) {
     const list = shape.anyOf.find(({ type }) => type === "array");
-    const parts = shape.anyOf.flatMap((each) => wordsOf(each) ?? [describeShape(each, form, items)]);
+    const parts = shape.anyOf.flatMap((each) => wordsOf(each) ?? [describeShape(each, form, noun)]);
     return list === undefined ? joinWithOr(parts) : `${parts.slice(0, -1).join(", ")}, or ${parts.at(-1)}`;
   }
   if (shape.type === "boolean") return form === "text" ? "no value" : "true or false";
   if (shape.type === "array") {
     const each = wordsOf(shape.items ?? {});
-    const noun = each === null ? (items ?? "texts") : `some of ${joinWithOr(each)}`;
-    return form === "text" ? `${noun} separated by commas` : `a list of ${noun}`;
+    const items = each === null ? (noun ?? "texts") : `some of ${joinWithOr(each)}`;
+    return form === "text" ? `${items} separated by commas` : `a list of ${items}`;
   }
   return shape.type === "string" ? "a text that is not empty" : describeRange(shape);
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER, VLLM_STATES, VLLM_STUDY } from "./backends.ts";
+import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER, VLLM_STATES, VLLM_STUDY } from "./backends.ts";
 import { ESTIMATE_SETTINGS, MEANING } from "./meaning.ts";
-import { DATASET_SETTINGS, REPORT_SETTINGS, TRACE_SETTINGS, TRAIN_SETTINGS } from "./probes.ts";
+import { DATASET_SETTINGS, REPORT_SETTINGS, TRACE_SETTINGS, TRACE_TIME, TRAIN_SETTINGS } from "./probes.ts";
 import { GENERATE_SETTINGS, PREPARE_SETTINGS, SEED } from "./sampling.ts";
 import type { SettingsInput, SettingsOutput } from "./setting.ts";
 
@@ -9,6 +9,7 @@ import type { SettingsInput, SettingsOutput } from "./setting.ts";
 export const STUDY = {
   ...PREPARE_SETTINGS,
   ...MODEL,
+  ...BATCH,
   ...VLLM,
   ...VLLM_ANSWERS,
   ...VLLM_STATES,
@@ -18,6 +19,7 @@ export const STUDY = {
   ...MEANING,
   ...ESTIMATE_SETTINGS,
   ...TRACE_SETTINGS,
+  ...TRACE_TIME,
   ...DATASET_SETTINGS,
   ...TRAIN_SETTINGS,
   ...REPORT_SETTINGS,

@@ -93,6 +93,7 @@ async function* mergeStep(
     inputs: Object.keys(manifest.inputs).map((name) => join(study.root, studyName(like, name))),
     outputs: written,
     settings: manifest.settings,
+    grounds: manifest.grounds,
     whenStale: step === "generate" ? "refuse" : "redo",
   };
   return yield* runStep(study, definition, { force }, async function* () {

@@ -8,7 +8,7 @@ import type { RunRecord } from "../../samples/run-record.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { readStateRowIndex, type StateRowIndex } from "../../states/state-index.ts";
 import { type ManifestWarning, readManifest, staleReasons } from "../../store/manifest.ts";
-import { manifestPathOf } from "../../store/output-ownership.ts";
+import { manifestPathOf, wasMade } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import { writeProbeDataset } from "../probe-files.ts";
@@ -62,8 +62,8 @@ export async function* buildDatasets(
   const readRuns = createRunsReader();
   const readSet = async (set: DataSetName): Promise<LoadedRuns> =>
     readRuns(await tracedAnswersPath(workspace, set));
-  const isOodTraced = wanted?.includes("ood") ?? (await fileExists(workspace.hiddenStates("ood")));
-  const oodEntropies = isOodTraced && (await fileExists(workspace.semanticEntropy("ood")));
+  const isOodTraced = wanted?.includes("ood") ?? (await wasMade(workspace.hiddenStates("ood")));
+  const oodEntropies = isOodTraced && (await wasMade(workspace.semanticEntropy("ood")));
   const withOod = isOodTraced && !(await isOodKnown(workspace, readSet));
   const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
   const inputsOf = async (set: DataSetName, entropies: boolean): Promise<string[]> => [

@@ -32,6 +32,7 @@ import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import { readProbeDataset } from "../probe-files.ts";
 import { decideSplits, fitCalibrationMaps } from "../probes/decide-splits.ts";
 import {
+  hasOodSplit,
   listStudyInputs,
   readProbeStates,
   readQuestionStates,
@@ -76,7 +77,7 @@ export async function* evaluateProbes(
   }: EvaluateProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   const { targetRisk, targetCoverage, seed } = resolveSettings(SETTINGS, options);
-  const withOod = await fileExists(workspace.probeDataset("ood_test"));
+  const withOod = await hasOodSplit(workspace);
   const splits = EVALUATED_SPLITS.filter((split) => withOod || split !== "ood_test");
   const settings = { resamples, permutations, seed };
   const definition = {

@@ -40,6 +40,20 @@ beforeEach(async () => {
 });
 
 describe("generateRuns", () => {
+  it("says how full the batches were, in the events and not in the manifest", async () => {
+    const { events, result } = await finishStep(generate());
+    const { runs } = await readRuns(workspace.runs("math"));
+    const note = events.find((event) => event.kind === "note" && event.figures !== undefined);
+    const rows = runs.reduce((sum, { tokens }) => sum + tokens.length - 1, 0);
+    const { passes, rows_per_pass, batch_occupancy } = (note as { figures: Record<string, number> }).figures;
+    expect(rows_per_pass).toBeCloseTo(rows / passes!);
+    expect(batch_occupancy).toBeCloseTo(rows / (40 * passes!));
+    expect(note).toMatchObject({
+      message: expect.stringMatching(/^batches were \d+\.\d% full: .* of 40 rows/),
+    });
+    expect(result.counts).not.toHaveProperty("batch_occupancy");
+  });
+
   it("goes on after a stop at any question and ends with the same bytes", async () => {
     await finishStep(generate());
     const whole = await readFile(workspace.runs("math"));

@@ -1,12 +1,15 @@
 import { rm } from "node:fs/promises";
+import type { BatchUsage } from "../../engine/generate/batcher.ts";
 import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { mapConcurrently } from "../../net/map-concurrently.ts";
+import type { AnswerSampler } from "../../samples/answer-backend.ts";
 import type { Question } from "../../samples/question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { createRunRecorder, type RunRecorder } from "../../samples/record-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { runKey } from "../../samples/samples.ts";
+import { keepSampledStates, stateKey } from "../../states/sampled-states.ts";
 import { openJsonlAppender } from "../../store/append-jsonl.ts";
 import {
   partialPathOf,
@@ -19,21 +22,24 @@ import type { Manifest, ManifestWarning } from "../../store/manifest.ts";
 import type { StepDefinition } from "../decide-step.ts";
 import { nameSome } from "../question-overlap.ts";
 import { type AdaptiveK, allRunIds, openAdaptiveK, sampleQuestion } from "../sampling/adaptive-k.ts";
+import type { DtypeChoice } from "../sampling/choose-dtype.ts";
 import {
   type GenerateRunsOptions,
   type GenerationPlan,
   planGeneration,
+  type StatesWhileSampling,
 } from "../sampling/plan-generation.ts";
 import { runStep, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { answersPath, bestPart } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
+import { resolvePlaces, sampledSettings } from "./trace-runs.ts";
 
 /**
  * Step 2: K answers to each question, with raw token log-probabilities and entropies. Each finished question is
  * written to disk at once, so that an interrupted run resumes where it stopped and ends with the same bytes. More runs or
  * more questions extend the existing answers, and another correctness rule grades them again; any other change is refused
  * without `force`. A question that is too long for the model is left out and named. With `adaptive`, a question gets only the
- * first of its K answers, as many as needed. With `answers: "best"`, one low-temperature answer per question instead, in its own file.
+ * first of its K answers, as many as needed. With `states`, a trace finds their hidden states read. With `answers: "best"`, one low-temperature answer per question instead, in its own file.
  * @throws SepError `missing-input`, `output-differs`, `output-locked`, `prompt-too-long` when
  *   no question fits into the model, `too-few-questions` when every question is a shot, and `bad-option` as `buildPrompt` does
  */
@@ -57,13 +63,14 @@ export async function* generateRuns(
     inputs: [workspace.raw(set)],
     outputs: [output],
     settings: { ...plan.sampling, ...plan.grading },
+    grounds: groundsOf(options.dtypeChoice),
     whenStale: "refuse",
     extendsPrevious: (previous) => sameSampling(previous, plan),
     check: () => (force ? Promise.resolve() : checkKeepable(output, plan)),
     cleanUp: () => removeJournal(partialPathOf(output)),
   };
   return yield* runStep(workspace, definition, { force, plan: planned }, () =>
-    sampleMissing(output, part, { ...options, force, isShard: workspace.shard !== null }, plan, adaptive),
+    sampleMissing(workspace, set, part, { ...options, force }, plan, adaptive),
   );
 }
 
@@ -74,13 +81,15 @@ function sameSampling({ settings }: Manifest, { sampling, grading }: GenerationP
 }
 
 async function* sampleMissing(
-  output: string,
+  workspace: Workspace,
+  set: DataSetName,
   part: string,
-  { force, signal, isShard }: GenerateRunsOptions & { readonly force: boolean; readonly isShard: boolean },
+  { force, answers, states, signal, dtypeChoice }: GenerateRunsOptions & { readonly force: boolean },
   plan: GenerationPlan,
   adaptive: AdaptiveK | null,
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { backend, questions, runs } = plan;
+  const output = answersPath(workspace, set, answers);
   const recorder = createRunRecorder(backend, plan.recording);
   const journal = partialPathOf(output);
   if (force) {
@@ -89,7 +98,8 @@ async function* sampleMissing(
   }
 
   const finished = await readFinished([output, journal], questions, runs, recorder);
-  if (await requireSameJournal(journal, plan.sampling)) await writeJournalSettings(journal, plan.sampling);
+  if (await requireSameJournal(journal, plan.sampling))
+    await writeJournalSettings(journal, { ...plan.sampling, grounds: groundsOf(dtypeChoice) ?? null });
   const runsOf = ({ id }: Question): RunRecord[] =>
     Array.from({ length: runs }, (_, run) => finished.get(runKey(id, run))).filter(
       (run) => run !== undefined,
@@ -106,7 +116,8 @@ async function* sampleMissing(
   for (const message of plan.notes) yield { kind: "note", ...event, message };
 
   if (missing.length > 0) {
-    await using sampler = yield* backend.openSampler(missing.map(recorder.promptOf), { signal });
+    await using opened = yield* backend.openSampler(missing.map(recorder.promptOf), { signal });
+    await using sampler = await keepStates(opened, workspace.hiddenStates(set), states);
     await using appender = await openJsonlAppender(journal);
     const sampled = mapConcurrently(
       missing,
@@ -125,7 +136,7 @@ async function* sampleMissing(
           return [];
         }
       },
-      { concurrency: sampler.concurrency, signal },
+      { concurrency: opened.concurrency, signal },
     );
     for await (const records of sampled) {
       await appender.append(records);
@@ -133,10 +144,12 @@ async function* sampleMissing(
       done += 1;
       yield { kind: "advanced", ...event, done, total };
     }
+    const usage = await opened.usage?.();
+    if (usage !== undefined && usage.passes > 0) yield { kind: "note", ...event, ...describeUsage(usage) };
   }
   const answered = questions.filter(({ id }) => !tooLong.has(id));
   // all questions of a shard may be too long, while the study has others
-  if (answered.length === 0 && tooLong.size > 0 && !isShard) throw noneFits(tooLong);
+  if (answered.length === 0 && tooLong.size > 0 && workspace.shard === null) throw noneFits(tooLong);
   const ordered = answered.flatMap(runsOf);
   await writeJsonl(output, ordered);
   const left = questions.flatMap(({ id }) => (tooLong.has(id) ? [id] : []));
@@ -156,8 +169,56 @@ async function* sampleMissing(
   };
 }
 
+/**
+ * A sampler that also reads states, and has them on disk when it returns the answers: a journal never has an answer
+ * without its states.
+ * @param output the hidden-states file that a trace will write
+ */
+async function keepStates(
+  sampler: AnswerSampler,
+  output: string,
+  wanted: StatesWhileSampling | undefined,
+): Promise<Pick<AnswerSampler, "draw"> & AsyncDisposable> {
+  if (wanted === undefined) return { draw: sampler.draw, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const { backend, ...places } = wanted;
+  const states = resolvePlaces(backend, places);
+  const rowSize = states.layers.length * backend.model.config.hiddenSize;
+  const kept = await keepSampledStates(output, sampledSettings(backend, states), rowSize);
+  return {
+    async draw(prompt, options) {
+      const answers = await sampler.draw(prompt, { ...options, states });
+      await kept.add(
+        answers.flatMap(({ tokenIds, states: read = [] }) =>
+          read.map(({ index, residual }) => ({
+            key: stateKey([...prompt.tokenIds, ...tokenIds], index),
+            residual,
+          })),
+        ),
+      );
+      return answers;
+    },
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
+}
+
 const describeSaving = (saved: number, all: number): string =>
   `${saved} of ${all} answers (${((saved / Math.max(1, all)) * 100).toFixed(1)}%) were not sampled: they could not have changed on which side of the threshold their question is`;
+
+/** What the record says beside the dtype, which is one of the model's settings. */
+const groundsOf = (choice: DtypeChoice | null | undefined): Manifest["grounds"] =>
+  choice ? { dtype: { ...choice } } : undefined;
+
+/** An event, not a count of the manifest: it depends on how often the run was interrupted. */
+function describeUsage({ passes, rows, room }: BatchUsage): {
+  readonly message: string;
+  readonly figures: Readonly<Record<string, number>>;
+} {
+  const [occupancy, rowsPerPass] = [rows / room, rows / passes];
+  return {
+    message: `batches were ${(100 * occupancy).toFixed(1)}% full: ${rowsPerPass.toFixed(1)} of ${room / passes} rows in each of ${passes} passes`,
+    figures: { batch_occupancy: occupancy, rows_per_pass: rowsPerPass, passes },
+  };
+}
 
 /** Whether existing answers can be extended, as `sampleMissing` does. */
 async function checkKeepable(output: string, plan: GenerationPlan): Promise<void> {
@@ -177,7 +238,8 @@ async function requireSameJournal(
 ): Promise<boolean> {
   const before = await readJournalSettings(journal);
   if (before === null) return true;
-  if (stableStringify(before) === stableStringify(settings)) return false;
+  const compared = { ...(before as Readonly<Record<string, Json>>), grounds: null };
+  if (stableStringify(compared) === stableStringify({ ...settings, grounds: null })) return false;
   throw new SepError(
     "output-differs",
     `${journal} contains unfinished answers that were sampled with other settings. Use the same settings to resume, --force to drop them, or --out for another folder.`,

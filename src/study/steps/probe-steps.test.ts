@@ -213,6 +213,24 @@ describe("answers that were there and are gone", () => {
   });
 });
 
+describe("out-of-distribution rows that were made and are gone", () => {
+  it("are missing for what rests on them", async () => {
+    const workspace = await makeStudy({ questions: 40 });
+    await runSteps(workspace);
+    await rm(workspace.probeDataset("ood_test"));
+    const lacks = { code: "missing-input", message: expect.stringContaining("ood_test.npz") };
+    await expect(drain(evaluateProbes(workspace, QUICK))).rejects.toMatchObject(lacks);
+    await expect(drain(writeReport(workspace))).rejects.toMatchObject(lacks);
+    const states = workspace.hiddenStates("ood");
+    await rm(states);
+    await writeFile(manifestPathOf(states), "{}");
+    await expect(drain(buildDatasets(workspace, { force: true }))).rejects.toMatchObject({
+      code: "missing-input",
+      message: expect.stringContaining("ood_hidden_states"),
+    });
+  });
+});
+
 describe("what is asked of a decision", () => {
   it("is part of the settings, and is refused with a reason where it cannot be promised", async () => {
     const workspace = await makeStudy({ questions: 40, withOod: false });

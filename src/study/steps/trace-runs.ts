@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { stateBackendOf } from "../../backends/local/local-backend.ts";
+import type { StatesToRead } from "../../engine/generate/sample-with-states.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { describeObservation } from "../../engine/observation.ts";
 import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../../engine/places.ts";
@@ -22,9 +23,11 @@ import {
   type HiddenStatesWriter,
   reopenHiddenStates,
 } from "../../states/hidden-states.ts";
-import type { StateBackend, StateReader } from "../../states/state-backend.ts";
-import { type TraceRow, writeStateIndex } from "../../states/state-index.ts";
-import { planTrace, type QuestionTrace, type TracePlan } from "../../states/trace-plan.ts";
+import { openSampledStates, removeSampledStates } from "../../states/sampled-states.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
+import { writeStateIndex } from "../../states/state-index.ts";
+import { planTrace, type TracePlan } from "../../states/trace-plan.ts";
+import { keyOf, traceQuestion } from "../../states/trace-question.ts";
 import { openJsonlAppender } from "../../store/append-jsonl.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import {
@@ -59,30 +62,42 @@ export interface TraceRunsOptions extends StepControl, SettingsInput<typeof SETT
    * model is the one that wrote them, and reads their own tokens.
    */
   readonly observer?: PromptOptions | undefined;
+  /** Whether to take states over that were read while the answers were sampled; by default unless `force`. */
+  readonly takeSampled?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Step 4: the residual stream of every sampled answer, or of each question's best one, at the chosen positions and layers. An interrupted trace
- * goes on where it stopped.
+ * goes on where it stopped. States that were read while the answers were sampled (`generateRuns` with `states`) are taken over,
+ * and the model reads only the others.
  * @throws SepError `missing-input`, `output-locked`, `bad-option`, `bad-checkpoint`
  */
 export async function* traceRuns(
   workspace: Workspace,
   set: DataSetName,
-  { model, layers = "all", observer: reading, force = false, plan, signal, ...options }: TraceRunsOptions,
+  {
+    model,
+    layers: asLayers,
+    observer: reading,
+    force = false,
+    takeSampled = !force,
+    plan,
+    signal,
+    ...options
+  }: TraceRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { positions, indices, answers: asked } = resolveSettings(SETTINGS, options);
+  const { answers: asked } = resolveSettings(SETTINGS, options);
   const backend = stateBackendOf(model);
-  const resolved = chooseLayers(backend, layers);
+  const { positions, layers, indices } = resolvePlaces(backend, { ...options, layers: asLayers });
   const best = asked === "samples" ? null : await findBestAnswers(workspace, set);
   const answers = asked === "auto" ? (best === null ? "samples" : "best") : asked;
   const source = answersPath(workspace, set, answers);
   const observer = reading === undefined ? null : createObserver(backend.model, reading);
   const settings = {
     model: backend.identity,
-    positions: TRACE_POSITIONS.filter((each) => positions === "all" || positions.includes(each)),
-    layers: resolved,
+    positions,
+    layers,
     norm_state: backend.normState,
     dtype: "float32",
     ...(indices === "exact" ? {} : { indices }),
@@ -96,12 +111,40 @@ export async function* traceRuns(
     outputs: [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
     settings,
     whenStale: "redo",
-    cleanUp: () => removeJournal(journalOf(workspace.hiddenStates(set))),
+    cleanUp: async () => {
+      await removeJournal(journalOf(workspace.hiddenStates(set)));
+      await removeSampledStates(workspace.hiddenStates(set));
+    },
   } as const;
   return yield* runStep(workspace, definition, { force, plan }, () =>
-    traceMissing(workspace, set, source, { backend, settings, observer, force, signal }),
+    traceMissing(workspace, set, source, { backend, settings, observer, force, takeSampled, signal }),
   );
 }
+
+/** Where a trace reads: names of positions and numbers of layers. */
+export type TracePlaces = Pick<TraceRunsOptions, "positions" | "layers" | "indices">;
+
+/** The same with all that is left open filled in; layers and positions in the order in which files have them. */
+export function resolvePlaces(
+  backend: StateBackend,
+  { layers = "all", ...options }: TracePlaces,
+): StatesToRead {
+  const { positions, indices } = resolveSettings(
+    { positions: SETTINGS.positions, indices: SETTINGS.indices },
+    options,
+  );
+  return {
+    layers: chooseLayers(backend, layers),
+    positions: TRACE_POSITIONS.filter((each) => positions === "all" || positions.includes(each)),
+    indices,
+  };
+}
+
+/** All that sampled states depend on, beside the tokens. */
+export const sampledSettings = (
+  { identity, normState }: StateBackend,
+  { layers }: Pick<StatesToRead, "layers">,
+): Json => ({ model: identity, norm_state: normState, layers });
 
 /** @throws SepError `bad-option` for layers that the model does not have or the backend cannot read */
 function chooseLayers(
@@ -130,6 +173,7 @@ interface TraceMissingOptions {
   /** null for a model that reads its own answers. */
   readonly observer: Observer | null;
   readonly force: boolean;
+  readonly takeSampled: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -137,12 +181,12 @@ async function* traceMissing(
   workspace: Workspace,
   set: DataSetName,
   source: string,
-  { backend, settings, observer, force, signal }: TraceMissingOptions,
+  { backend, settings, observer, force, takeSampled, signal }: TraceMissingOptions,
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { layers, positions } = settings;
   const { model } = backend;
   const loaded = await readShardRuns(source, workspace.shard);
-  const { runs, warnings: unread } = takeRuns(loaded.runs, source, observer);
+  const { runs, warnings: refused } = takeRuns(loaded.runs, source, observer);
   const plan = planTrace(runs, {
     positions,
     indices: settings.indices ?? "exact",
@@ -155,25 +199,31 @@ async function* traceMissing(
   const journalSettings = { ...settings, runs_sha256: await fingerprintFile(source) };
   const unfinished = await openUnfinished(output, shape, journalSettings, force);
   await using writer = unfinished.writer;
+  if (!takeSampled) await removeSampledStates(output);
+  const rowSize = layers.length * model.config.hiddenSize;
+  await using sampled = await openSampledStates(output, sampledSettings(backend, settings), rowSize);
 
   const missing = plan.questions.filter(({ questionId }) => !unfinished.done.has(questionId));
+  const unread = missing.filter(({ rows, runs }) => rows.some((row) => !sampled.has(keyOf(row, runs))));
   const total = plan.questions.length;
   let done = total - missing.length;
+  let taken = [...unfinished.done.values()].reduce((sum, rows) => sum + rows, 0);
   const event = { step: "trace", part: set } as const;
   yield { kind: "started", ...event, unit: "question", done, total };
   if (missing.length > 0) {
-    await using reader = yield* backend.openReader(missing.length);
+    await using reader = unread.length === 0 ? null : yield* backend.openReader(unread.length);
     await using journal = await openJsonlAppender(unfinished.journal);
     const traced = mapConcurrently(
       missing,
-      async (question, abort) => {
-        await traceQuestion(reader, question, layers, writer, abort);
-        return question.questionId;
-      },
-      { concurrency: reader.concurrency, signal },
+      async (question, abort) => ({
+        question_id: question.questionId,
+        sampled: await traceQuestion(question, writer, { reader, sampled, layers, signal: abort }),
+      }),
+      { concurrency: reader?.concurrency ?? 1, signal },
     );
-    for await (const questionId of traced) {
-      await journal.append([{ question_id: questionId }]);
+    for await (const each of traced) {
+      await journal.append([each]);
+      taken += each.sampled;
       done += 1;
       yield { kind: "advanced", ...event, done, total };
     }
@@ -183,7 +233,7 @@ async function* traceMissing(
     plan.questions.flatMap(({ rows }) => rows),
   );
   await writer.finish(output);
-  const warnings = [...warnOfBadRuns(loaded), ...unread, ...warnOfMissing(plan, runs.length)];
+  const warnings = [...warnOfBadRuns(loaded), ...refused, ...warnOfMissing(plan, runs.length)];
   for (const warning of warnings) yield { kind: "warning", ...event, warning };
   return {
     counts: {
@@ -192,6 +242,7 @@ async function* traceMissing(
       layers: layers.length,
       hidden_size: model.config.hiddenSize,
       ...Object.fromEntries([...plan.rowCounts].map(([position, rows]) => [`rows_${position}`, rows])),
+      ...(taken === 0 ? {} : { rows_read_while_sampling: taken }),
     },
     warnings,
   };
@@ -230,35 +281,6 @@ function observe(
   return describeObservation({ writer, prompt: describeReading(observer) });
 }
 
-async function traceQuestion(
-  reader: StateReader,
-  { runs, rows }: QuestionTrace,
-  layers: readonly number[],
-  writer: HiddenStatesWriter,
-  signal: AbortSignal,
-): Promise<void> {
-  const prompt = runs[0]?.prompt_tokens ?? [];
-  // positions counted as the published code does may fall on the prompt's last token
-  const isPrompt = ({ token_index }: TraceRow): boolean => token_index < prompt.length;
-  const rowsOfRun = runs.map((run) => rows.filter((row) => row.run_id === run.run_id && !isPrompt(row)));
-  const { beforeGeneration, answers } = await reader.read(
-    prompt,
-    runs.map(({ tokens }, index) => ({
-      tokenIds: tokens,
-      indices: (rowsOfRun[index] ?? []).map(({ token_index }) => token_index),
-    })),
-    { layers, signal },
-  );
-  for (const { position, row } of rows.filter(isPrompt)) {
-    await writer.write(position, row, beforeGeneration);
-  }
-  for (const [index, ofRun] of rowsOfRun.entries()) {
-    for (const [i, { position, row }] of ofRun.entries()) {
-      await writer.write(position, row, answers[index]?.[i] as Float32Array);
-    }
-  }
-}
-
 function describeShape(
   { name, model: { config }, metadata, normState }: StateBackend,
   set: DataSetName,
@@ -295,7 +317,8 @@ async function openUnfinished(
   force: boolean,
 ): Promise<{
   readonly writer: HiddenStatesWriter;
-  readonly done: ReadonlySet<string>;
+  /** Questions whose states are there, and how many of them were read while sampling. */
+  readonly done: ReadonlyMap<string, number>;
   readonly journal: string;
 }> {
   const partial = partialPathOf(output);
@@ -310,15 +333,15 @@ async function openUnfinished(
   await rm(partial, { force: true });
   const writer = await createHiddenStates(partial, shape);
   await writeJournalSettings(journal, settings);
-  return { writer, done: new Set(), journal };
+  return { writer, done: new Map(), journal };
 }
 
-async function readDone(journal: string): Promise<ReadonlySet<string>> {
+async function readDone(journal: string): Promise<ReadonlyMap<string, number>> {
   await (await openJsonlAppender(journal))[Symbol.asyncDispose](); // mends its end; makes it if it is not there
   const { rows } = await readJsonl(journal, {
-    parse: (value) => (value as { question_id: string }).question_id,
+    parse: (value) => value as { readonly question_id: string; readonly sampled?: number },
   });
-  return new Set(rows);
+  return new Map(rows.map(({ question_id, sampled = 0 }) => [question_id, sampled]));
 }
 
 function warnOfMissing({ missing }: TracePlan, runs: number): ManifestWarning[] {

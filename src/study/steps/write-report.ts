@@ -29,7 +29,7 @@ import { createRedactor, redactStrings } from "../../text/redact.ts";
 import { isCurrent, openChain } from "../chain.ts";
 import { requireInput } from "../decide-step.ts";
 import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
-import { listStudyInputs, scoreStudy } from "../probes/score-study.ts";
+import { hasOodSplit, listStudyInputs, scoreStudy } from "../probes/score-study.ts";
 import { REPORT_SETTINGS } from "../settings/probes.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import {
@@ -62,7 +62,7 @@ export async function* writeReport(
 ): AsyncGenerator<StepEvent, StepResult> {
   const { figures: asked } = resolveSettings(REPORT_SETTINGS, options);
   await requireInput(workspace.probeEval, STEP.step);
-  const withOod = await fileExists(workspace.probeDataset("ood_test"));
+  const withOod = await hasOodSplit(workspace);
   const compared = transfer === undefined ? yield* findOwnTransfer(workspace) : resolve(transfer);
   const names = listFigures(withOod, compared !== null);
   const previous = await readManifest(manifestPathOf(workspace.report));

@@ -1,0 +1,194 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { loadProbe, saveProbe } from "semantic-entropy-probes";
+import { Agent, fetch } from "undici";
+import { describeCpu } from "./generate/describe-cpu.js";
+
+// Streamed chat completions at several numbers of conversations at a time: tokens per second, time to the first token, and
+// time between two tokens of an answer. Ours with the risk of every token, and without (the same server with a probe that
+// reads no hidden states); other servers of OpenAI's API on the same weights and requests. See README.md.
+//
+//   npm run bench:serve -- --model MODEL.gguf --probe PROBE.json
+//     [--peer "NAME=COMMAND with {port}"]... [--questions FILE.jsonl] [--conversations 1,8,32] [--tokens 64] [--requests 64]
+
+const { values } = parseArgs({
+  options: {
+    model: { type: "string", default: "pocket" },
+    probe: { type: "string" },
+    peer: { type: "string", multiple: true, default: [] },
+    /** What peers call the model. */
+    "served-name": { type: "string", default: "default" },
+    questions: { type: "string" },
+    conversations: { type: "string", default: "1,8,32" },
+    tokens: { type: "string", default: "64" },
+    requests: { type: "string", default: "64" },
+  },
+});
+const SEP = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+const newTokens = Number(values.tokens);
+const levels = values.conversations.split(",").map(Number);
+const questions = readQuestions(values.questions);
+
+console.log(`${describeCpu()}; Node ${process.version}; load ${loadavg()[0].toFixed(1)} at the start`);
+console.log(`${newTokens} tokens per answer, ${values.requests} requests per level\n`);
+const rows = [];
+const ours = (probe) => [
+  process.execPath,
+  SEP,
+  "serve",
+  "--quiet",
+  "--port",
+  "{port}",
+  "--model",
+  values.model,
+  "--probe",
+  probe,
+];
+const folder = mkdtempSync(join(tmpdir(), "bench-serve-"));
+if (values.probe !== undefined) {
+  const stateless = join(folder, "stateless.json");
+  await saveProbe(stateless, withoutStates(await loadProbe(values.probe)));
+  await measureServer("sep serve, risk per token", ours(values.probe));
+  await measureServer("sep serve, no states read", ours(stateless));
+}
+for (const peer of values.peer) {
+  const at = peer.indexOf("=");
+  await measureServer(peer.slice(0, at), ["sh", "-c", `exec ${peer.slice(at + 1)}`]);
+}
+rmSync(folder, { recursive: true });
+console.log(
+  "| server | conversations | tokens/s | first token, median ms | first token, p99 ms | between tokens, median ms | between tokens, p99 ms |",
+);
+console.log("| --- | --: | --: | --: | --: | --: | --: |");
+for (const row of rows) console.log(`| ${row.join(" | ")} |`);
+
+/** The same server without the reading of hidden states: a probe of entropies alone. */
+function withoutStates(probe) {
+  return {
+    ...probe,
+    features: "mean-think-entropy",
+    position: null,
+    layer: null,
+    layer_count: 1,
+    width: 1,
+    mean: Float32Array.of(0),
+    scale: Float32Array.of(1),
+    coefficients: Float32Array.of(1),
+    familiarity: null,
+  };
+}
+
+async function measureServer(name, command) {
+  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const [program, ...args] = command.map((part) => part.replaceAll("{port}", String(port)));
+  const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
+  try {
+    await untilHealthy(port, child);
+    await runLevel(port, 2, 4); // warm
+    for (const conversations of levels) {
+      // short runs are noise: at least as many requests as conversations, four times
+      const count = Math.max(Number(values.requests), 4 * conversations);
+      const { tokens, seconds, first, between } = await runLevel(port, conversations, count);
+      rows.push([
+        name,
+        conversations,
+        (tokens / seconds).toFixed(0),
+        ...[first, between]
+          .flatMap((times) => [quantile(times, 0.5), quantile(times, 0.99)])
+          .map((ms) => ms.toFixed(0)),
+      ]);
+      console.error(rows.at(-1).join("  "));
+    }
+  } finally {
+    child.kill("SIGTERM");
+    await new Promise((resolve) =>
+      child.exitCode === null && child.signalCode === null ? child.once("close", resolve) : resolve(),
+    );
+  }
+}
+
+async function untilHealthy(port, child) {
+  for (let tries = 0; tries < 1200; tries++) {
+    if (child.exitCode !== null) throw new Error(`The server ended with ${child.exitCode}.`);
+    try {
+      const response = await fetch(`http://127.0.0.1:${port}/v1/models`);
+      if (response.ok) return;
+    } catch {
+      // not listening yet
+    }
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  throw new Error("The server did not start within 300 s.");
+}
+
+async function runLevel(port, conversations, count) {
+  const dispatcher = new Agent({ connections: conversations });
+  const result = { tokens: 0, first: [], between: [] };
+  let next = 0;
+  const begun = performance.now();
+  await Promise.all(
+    Array.from({ length: conversations }, async () => {
+      while (next < count) await ask(port, dispatcher, questions[next++ % questions.length], result);
+    }),
+  );
+  await dispatcher.close();
+  return { ...result, seconds: (performance.now() - begun) / 1000 };
+}
+
+async function ask(port, dispatcher, content, result) {
+  const sent = performance.now();
+  const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      model: values["served-name"],
+      messages: [{ role: "user", content }],
+      max_tokens: newTokens,
+      temperature: 0.6,
+      top_p: 0.9,
+      seed: 1,
+      stream: true,
+      stream_options: { include_usage: true },
+      // peers must not end earlier than ours
+      ignore_eos: true,
+    }),
+    dispatcher,
+  });
+  if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+  let last = sent;
+  let rest = "";
+  let usage = 0;
+  for await (const bytes of response.body) {
+    rest += Buffer.from(bytes).toString();
+    const lines = rest.split("\n\n");
+    rest = lines.pop();
+    for (const line of lines) {
+      if (!line.startsWith("data: {")) continue;
+      const chunk = JSON.parse(line.slice("data: ".length));
+      if (chunk.error) throw new Error(JSON.stringify(chunk.error));
+      usage = chunk.usage?.completion_tokens ?? usage;
+      if (!chunk.choices?.some(({ delta }) => delta?.content)) continue;
+      const now = performance.now();
+      (last === sent ? result.first : result.between).push(now - last);
+      last = now;
+    }
+  }
+  result.tokens += usage;
+}
+
+function quantile(numbers, share) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}
+
+function readQuestions(path) {
+  if (path === undefined) return Array.from({ length: 64 }, (_, i) => `What is ${11 + i} + ${7 * i}?`);
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => JSON.parse(line).question);
+}

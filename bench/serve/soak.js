@@ -1,0 +1,218 @@
+// Many streamed requests to a real `sep serve`, one in five of them broken by the client: gone at a random point, half a
+// body, a reader that stops. Every answer that arrives must be the one that its request asked for, with its risk, by an offline
+// score; and the server must end with the memory and the file descriptors that it began with.
+//   npm run bench:soak -- --requests 100000
+import { spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { loadModel, loadProbe, scoreQuestion } from "semantic-entropy-probes";
+import { Agent, fetch } from "undici";
+
+const SEP = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const PROBE = fileURLToPath(new URL("../../models/pocket/probes/accuracy_probe.json", import.meta.url));
+/** Conversations at a time. */
+const CLIENTS = 48;
+const QUESTIONS = 150;
+const SHARE_OF_FAULTS = 0.2;
+/** What caches and the heap of a busy server may take beyond those of one that has warmed up. */
+const MOST_GROWTH_MB = 150;
+/** Live risk against an offline score. */
+const TOLERANCE = 1e-6;
+
+/**
+ * @param {{ requests: number, report?: (line: string) => void }} options
+ * @returns what came of it; `wrong` and `lost` must be 0
+ */
+export async function soak({ requests, report = () => undefined }) {
+  const expected = await scoreOffline();
+  const server = await startServer();
+  const dispatcher = new Agent({ connections: CLIENTS, pipelining: 1 });
+  const counts = { answered: 0, broken: 0, lost: 0, wrong: 0 };
+  const problems = [];
+  const memory = [];
+  try {
+    // a server that has just started grows until its caches are full
+    await runMany(Math.min(requests, 500));
+    const before = await observe(server.pid);
+    const begun = performance.now();
+    await runMany(requests);
+    const seconds = (performance.now() - begun) / 1000;
+    await dispatcher.close();
+    const after = await settle(server.pid, before.descriptors);
+    return { ...counts, seconds, requests, before, after, memory, problems: problems.slice(0, 5) };
+  } finally {
+    await server.end();
+  }
+
+  async function runMany(count) {
+    let next = 0;
+    await Promise.all(
+      Array.from({ length: CLIENTS }, async () => {
+        while (next < count) {
+          const at = next++;
+          await runOne(at);
+          if (at % Math.ceil(requests / 20) !== 0 || count < requests) continue;
+          const { rssMb } = await observe(server.pid);
+          memory.push(rssMb);
+          report(`${at} of ${requests}: ${rssMb} MB, ${JSON.stringify(counts)}`);
+        }
+      }),
+    );
+  }
+
+  async function runOne(at) {
+    const random = hash(at);
+    const wanted = expected[at % expected.length];
+    const body = JSON.stringify({
+      messages: [{ role: "user", content: wanted.question }],
+      stream: true,
+      temperature: 0,
+    });
+    if (random < SHARE_OF_FAULTS) {
+      counts.broken += 1;
+      return breakOne(body, random / SHARE_OF_FAULTS, hash(at + 0.5));
+    }
+    try {
+      const response = await post(body);
+      const { text, risk } = readStream(await response.text());
+      if (text === wanted.text && Math.abs(risk - wanted.risk) <= TOLERANCE) counts.answered += 1;
+      else {
+        counts.wrong += 1;
+        problems.push({ question: wanted.question, text, risk, wanted });
+      }
+    } catch (error) {
+      counts.lost += 1;
+      problems.push(String(error));
+    }
+  }
+
+  /** @param kind in [0, 1): which fault @param when in [0, 1): how far it gets */
+  async function breakOne(body, kind, when) {
+    if (kind < 0.25) return sendHalf(body, when);
+    const stop = new AbortController();
+    const patience = setTimeout(() => stop.abort(), 5_000);
+    try {
+      const response = await post(body, stop.signal);
+      const reader = response.body.getReader();
+      let left = kind < 0.75 ? Math.floor(when * 20) : 2;
+      for (;;) {
+        const { done } = await reader.read();
+        if (done) return;
+        left -= 1;
+        // a reader that stops for a while, and then goes
+        if (left <= 0 && kind >= 0.75) await new Promise((resolve) => setTimeout(resolve, 200 * when));
+        if (left <= 0) break;
+      }
+      stop.abort();
+    } catch {
+      // broken, as it should be
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
+  function sendHalf(body, when) {
+    return new Promise((resolve) => {
+      const socket = connect(server.port, "127.0.0.1", () => {
+        socket.write(
+          `POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, Math.floor(when * body.length))}`,
+          () => setTimeout(() => socket.destroy(), 20 * when),
+        );
+      });
+      socket.on("error", () => undefined);
+      socket.on("close", resolve);
+    });
+  }
+
+  function post(body, signal) {
+    return fetch(`http://127.0.0.1:${server.port}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+      signal,
+      dispatcher,
+    });
+  }
+}
+
+/** The answers to questions and their risks, one by one. */
+async function scoreOffline() {
+  const model = await loadModel("pocket", { threads: 1 });
+  const probe = await loadProbe(PROBE);
+  const questions = Array.from(
+    { length: QUESTIONS },
+    (_, i) => `What is ${11 + 7 * i} ${i % 2 ? "-" : "+"} ${3 + 5 * i}?`,
+  );
+  const expected = [];
+  for (const question of questions) {
+    const { output_text: text, risk } = await scoreQuestion(model, probe, question);
+    expected.push({ question, text, risk });
+  }
+  await model[Symbol.asyncDispose]();
+  return expected;
+}
+
+function readStream(text) {
+  const lines = text.split("\n\n").filter((line) => line !== "");
+  if (lines.at(-1) !== "data: [DONE]") throw new Error(`The stream ended with ${lines.at(-1)}`);
+  const choices = lines.slice(0, -1).flatMap((line) => JSON.parse(line.slice("data: ".length)).choices);
+  return {
+    text: choices.map(({ delta }) => delta.content ?? "").join(""),
+    risk: choices.at(-1).sep.risk,
+  };
+}
+
+async function startServer() {
+  const child = spawn(
+    process.execPath,
+    [SEP, "serve", "--port", "0", "--quiet", "--probe", PROBE, "--max-queue", "1000"],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  const address = await new Promise((resolve, reject) => {
+    child.stdout.once("data", (line) => resolve(String(line).trim()));
+    child.once("exit", (code) => reject(new Error(`sep serve ended with ${code}`)));
+  });
+  return {
+    pid: child.pid,
+    port: Number(new URL(address).port),
+    async end() {
+      child.kill("SIGTERM");
+      await new Promise((resolve) => child.once("close", resolve));
+    },
+  };
+}
+
+async function observe(pid) {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const descriptors = (await readdir(`/proc/${pid}/fd`)).length;
+  return { rssMb: Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)[1]) / 1024), descriptors };
+}
+
+/** Waits until connections have ended, for a few seconds at most. */
+async function settle(pid, descriptors) {
+  for (let i = 0; ; i++) {
+    const now = await observe(pid);
+    if (now.descriptors <= descriptors || i === 100) return now;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** The same faults in every run. */
+function hash(value) {
+  const x = Math.sin(value * 12.9898 + 78.233) * 43758.5453;
+  return x - Math.floor(x);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({ options: { requests: { type: "string", default: "100000" } } });
+  const outcome = await soak({ requests: Number(values.requests), report: (line) => console.error(line) });
+  console.log(JSON.stringify(outcome, null, 1));
+  const leaks =
+    outcome.after.descriptors > outcome.before.descriptors ||
+    outcome.after.rssMb > outcome.before.rssMb + MOST_GROWTH_MB;
+  process.exitCode = outcome.lost + outcome.wrong > 0 || leaks ? 1 : 0;
+}

@@ -1,0 +1,142 @@
+import type { LanguageModel } from "../language-model.ts";
+import { PLACES, type PositionIndices, type TracePosition } from "../places.ts";
+import type { Prompt } from "../tokenizer/build-prompt.ts";
+import { endsInStopString, longestStop } from "./answer-end.ts";
+import { generate, type SampleAnswersOptions, type SampledAnswer } from "./generate.ts";
+import { findThinkTags, splitReasoning } from "./split-reasoning.ts";
+
+/** What to read in the passes that sample. */
+export interface StatesToRead {
+  /** Residual layers, ascending; 0 is the embeddings. */
+  readonly layers: readonly number[];
+  readonly positions: readonly TracePosition[];
+  readonly indices: PositionIndices;
+}
+
+/** The residual stream at one token of a prompt and the answer to it. */
+export interface TokenState {
+  /** In `[...prompt, ...answer]`. */
+  readonly index: number;
+  /** [layers * D] */
+  readonly residual: Float32Array;
+}
+
+/** An answer with the states at its places, each token once; a place that the answer lacks has none. */
+export interface AnswerWithStates extends SampledAnswer {
+  readonly states: readonly TokenState[];
+}
+
+/**
+ * Samples answers as `sampleAnswers` does, bit for bit, and reads the residual stream in the same passes; each answer's last
+ * token takes one more. A pass of many rows sums in another order than `model.trace`, so that states differ from its own by
+ * float32's rounding. Of each answer in work only the states are kept that a place may still fall on: of the prompt's last
+ * token, of the end of its reasoning, and of the last few tokens.
+ * @returns one answer per run id, in that order
+ * @throws SepError `prompt-too-long`; the signal's reason
+ */
+export async function sampleWithStates(
+  model: LanguageModel,
+  prompt: Pick<Prompt, "tokenIds" | "sharedTokens" | "opensReasoning">,
+  { states: wanted, ...options }: SampleAnswersOptions & { readonly states: StatesToRead },
+): Promise<AnswerWithStates[]> {
+  const drafts = options.runIds.map(() =>
+    createStateKeeper(model, prompt, options.sampler.stopStrings, wanted),
+  );
+  const states: (readonly TokenState[])[] = [];
+  const { tokenIds, sharedTokens } = prompt;
+  const asked = { ...options, layers: wanted.layers, text: false };
+  const events = generate(model, { tokenIds, sharedTokens }, asked);
+  for (;;) {
+    const next = await events.next();
+    if (next.done) return next.value.map((answer, row) => ({ ...answer, states: states[row] ?? [] }));
+    const event = next.value;
+    const draft = drafts[event.row] as StateKeeper;
+    if (event.kind === "token") draft.add(event.tokenId, event.residual as Float32Array);
+    else states[event.row] = draft.end(event.answer, event.residual as Float32Array);
+  }
+}
+
+/** Keeps what may be at a place of an answer that is being sampled. */
+interface StateKeeper {
+  /** @param before [layers * D] at the token in front of this one */
+  add(tokenId: number, before: Float32Array): void;
+  /** @param last [layers * D] at the answer's last token */
+  end(answer: SampledAnswer, last: Float32Array): readonly TokenState[];
+}
+
+/** How far in front of a stop string a place can be, by the way in which positions are counted. */
+const IN_FRONT_OF_END: Readonly<Record<PositionIndices, number>> = { exact: 1, "oatml-compat": 3 };
+
+function createStateKeeper(
+  { tokenizer }: Pick<LanguageModel, "tokenizer">,
+  { tokenIds: promptIds, opensReasoning }: Pick<Prompt, "tokenIds" | "opensReasoning">,
+  stopStrings: readonly string[],
+  { positions, indices }: StatesToRead,
+): StateKeeper {
+  const { decode } = tokenizer;
+  const tags = findThinkTags(tokenizer);
+  const [openId, closeId] = [tokenizer.tokenId(tags.open), tokenizer.tokenId(tags.close)];
+  const kept = 1 + longestStop(stopStrings) + IN_FRONT_OF_END[indices];
+  const tokens: number[] = [];
+  /** Of the answer's last tokens. */
+  let tail: Float32Array[] = [];
+  let promptEnd: Float32Array | null = null;
+  let thinkEnd: { readonly offset: number; readonly residual: Float32Array } | null = null;
+  /** Nothing that comes can move the end of the reasoning. */
+  let isCertain = !positions.includes("think-end");
+
+  /** Whether the answer's reasoning ends at its last token so far, as far as can be told without the rest. */
+  const closesReasoning = (): boolean => {
+    const closes =
+      closeId === null
+        ? endsInStopString(tokens, { stopStrings: [tags.close], decode })
+        : tokens.at(-1) === closeId;
+    // an end with nothing in front of it counts only if no reasoning is opened later
+    const mayClose = thinkEnd === null || (openId !== null && tokens.includes(openId, thinkEnd.offset));
+    if (!closes || !mayClose) return false;
+    const generated = { text: decode(tokens), tokenIds: tokens, answerTokenCount: tokens.length };
+    const { status, span } = splitReasoning(tokenizer, { ...generated, opensReasoning });
+    const isEnd = status === "closed" && span?.[1] === tokens.length - 1;
+    isCertain = status === "none" || (isEnd && (opensReasoning || decode(tokens.slice(0, -1)).trim() !== ""));
+    return isEnd;
+  };
+  /** Takes the state at the last token so far. */
+  const take = (residual: Float32Array): void => {
+    if (tokens.length === 0) {
+      promptEnd = residual;
+      return;
+    }
+    tail.push(residual);
+    if (tail.length > kept) tail = tail.slice(-kept);
+    if (!isCertain && closesReasoning()) thinkEnd = { offset: tokens.length - 1, residual };
+  };
+  const find = (index: number): Float32Array | undefined => {
+    const offset = index - promptIds.length;
+    if (offset === -1) return promptEnd ?? undefined;
+    if (offset === thinkEnd?.offset) return thinkEnd?.residual;
+    return tail[offset - (tokens.length - tail.length)];
+  };
+  return {
+    add(tokenId, before) {
+      take(before);
+      tokens.push(tokenId);
+    },
+    end({ text, tokenIds, answerTokenCount }, last) {
+      take(last);
+      const generated = { text, tokenIds, answerTokenCount, opensReasoning };
+      const { status, span } = splitReasoning(tokenizer, generated);
+      const placed = {
+        prompt_tokens: promptIds,
+        tokens: tokenIds,
+        think_status: status,
+        think_token_indices: span,
+      };
+      const counting = { answerTokens: answerTokenCount, indices };
+      const wanted = positions.flatMap((position) => PLACES[position].tokens(placed, counting));
+      const states = new Map(wanted.map(({ index }) => [index, find(index)]));
+      return [...states].flatMap(([index, residual]) =>
+        residual === undefined ? [] : [{ index, residual }],
+      );
+    },
+  };
+}
