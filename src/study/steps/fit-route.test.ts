@@ -11,6 +11,7 @@ import { fingerprintFile } from "../../store/fingerprint.ts";
 import { writeJsonl } from "../../store/jsonl.ts";
 import { loadProbe } from "../probe-files.ts";
 import { followRoute, readRoute } from "../probes/read-route.ts";
+import { readLargeAnswers } from "../probes/route-rows.ts";
 import type { Workspace } from "../workspace.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { type FitRouteOptions, type FittedRoute, fitRoute } from "./fit-route.ts";
@@ -88,16 +89,13 @@ describe("fitRoute", () => {
     await writeJsonl(other, [{ id: "x", question: "Who?", answers: ["me"], is_correct: [true] }]);
     await expect(fit({ large: other })).rejects.toThrow(/answers none of the study's 45 held-out questions/);
     const { runs } = await readRuns(workspace.runs("math"));
-    const worded = join(root, "worded.jsonl");
-    await writeJsonl(worded, [
-      { id: runs[0]!.question_id, question: "Who?", answers: ["me"], is_correct: [true] },
-    ]);
     const named = runs.map((run) => ({ ...run, question: run.prompt }));
-    await writeJsonl(workspace.runs("math"), named);
-    await expect(fit({ large: worded })).rejects.toThrow(
+    const worded = join(root, "worded.jsonl");
+    const first = runs[0]!.question_id;
+    await writeJsonl(worded, [{ id: first, question: "Who?", answers: ["me"], is_correct: [true] }]);
+    await expect(readLargeAnswers(worded, workspace, named)).rejects.toThrow(
       /is "Who\?" in .* and "What is 0 \+ 0\?" in the study/,
     );
-    await writeJsonl(workspace.runs("math"), runs);
   });
 
   it("leaves out what the large model did not answer, and says so", async () => {

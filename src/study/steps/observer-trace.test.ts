@@ -116,10 +116,12 @@ describe("a trace of what another model wrote", () => {
   it("is verified in the tokens of the model that reads", async () => {
     expect((await verify(workspace)).checks.filter(({ failed }) => failed > 0)).toEqual([]);
     const original = await readFile(workspace.runs("math"), "utf8");
-    await writeFile(workspace.runs("math"), original.replace("It is 7.", "They are 7."));
+    await writeFile(workspace.runs("math"), original.replaceAll("It is 7.", "They are 7!"));
     const verdict = await verify(workspace);
     await writeFile(workspace.runs("math"), original);
-    expect(verdict.checks.filter(({ failed }) => failed > 0).map(({ name }) => name)).toContain("token");
+    expect(verdict.checks.filter(({ failed }) => failed > 0).map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["token"]),
+    );
     expect(verdict.passed).toBe(false);
   });
 
@@ -180,7 +182,10 @@ describe("a trace of what another model wrote", () => {
       })(),
     ).rejects.toThrow("stopped");
     const resumed = await finishStep(traceRuns(workspace, "math", { model, observer: {} }));
-    expect(resumed.events.find(({ kind }) => kind === "started")).toMatchObject({ done: 1 });
+    expect(resumed.events.find(({ kind }) => kind === "started")).toMatchObject({
+      total: 4,
+      done: expect.toSatisfy((done: number) => done > 0 && done < 4),
+    });
     expect((await readFile(workspace.hiddenStates("math"))).equals(states)).toBe(true);
     await writeJsonl(workspace.raw("math"), QUESTIONS.slice(0, 3));
     const status = new Map((await inspectStudy(workspace)).map(({ path, state }) => [path, state]));
@@ -326,7 +331,7 @@ describe("an observer's probe", () => {
       position: null,
       layer: null,
     } as const;
-    expect(() => createScorer(model, { ...baseline, width: 1, source })).toThrow(
+    expect(() => createScorer(model, { ...baseline, width: 1, layer_count: 1, source })).toThrow(
       /entropies of the model that wrote/,
     );
   });
