@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { auroc, bootstrapInterval, openWorkspace, readRuns, scoreStudy } from "../dist/index.js";
+import { bootstrapInterval, openWorkspace, readRuns, scoreStudy } from "../dist/index.js";
+import { rankedAuroc, rankScores } from "../dist/math/auroc.js";
 
 const { values } = parseArgs({
   options: {
@@ -47,7 +48,8 @@ function describe(scores, { incorrect, questionGroups }) {
   const take = (list) => rows.map((row) => list[row]);
   const [own, labels, groups] = [take(scores), take(incorrect), take(questionGroups)];
   if (new Set(labels).size < 2) return "one class";
-  const statistic = (weights) => auroc(own, labels, weights);
+  const ranked = rankScores(own);
+  const statistic = (weights) => rankedAuroc(ranked, labels, weights);
   const { estimate, intervals } = bootstrapInterval(groups, statistic);
   const { low, high } = intervals.find(({ level }) => level === 0.95) ?? {};
   return `${estimate.toFixed(2)} (${low?.toFixed(2)} to ${high?.toFixed(2)})`;
