@@ -106,7 +106,7 @@ export type {
 } from "./evaluation/evaluate-calibration.ts";
 export { brierScore, expectedCalibrationError, reliabilityBins } from "./evaluation/evaluate-calibration.ts";
 export type { AchievedDecision, DecisionEvaluation } from "./evaluation/evaluate-decision.ts";
-export type { RouteEvaluation } from "./evaluation/evaluate-route.ts";
+export type { AchievedRoute, RivalRoute, RivalRouter, RouteEvaluation } from "./evaluation/evaluate-route.ts";
 export type { InferenceOptions, PermutationResult, ScoreEvaluation } from "./evaluation/evaluate-score.ts";
 export { permutationTest } from "./evaluation/evaluate-score.ts";
 export type { CalibratedName, ScoreName, SplitEvaluation, SplitScores } from "./evaluation/evaluate-split.ts";
@@ -157,7 +157,7 @@ export type { Sleep } from "./net/retry.ts";
 export { fitCalibration } from "./probes/calibration.ts";
 export type { DecisionTarget, ThresholdChoice } from "./probes/choose-decision-threshold.ts";
 export { chooseDecisionThreshold } from "./probes/choose-decision-threshold.ts";
-export { chooseRouteThreshold, type RouteThreshold } from "./probes/choose-route-threshold.ts";
+export type { RouteThreshold } from "./probes/choose-route-threshold.ts";
 export type { DesignMatrix } from "./probes/design-matrix.ts";
 export { type ClassWeight, fitLogistic, type LogisticFit, type LogisticTask } from "./probes/fit-logistic.ts";
 export { pickStates, type TracedText } from "./probes/pick-states.ts";

@@ -6,7 +6,7 @@ import { holmCorrect, signFlipTest } from "./compare-scores.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
 
 /** What a route is held against: each escalates by another score, at the same cost. */
-export const RIVAL_ROUTERS = ["random", "length", "mean_logprob", "token_entropy"] as const;
+const RIVAL_ROUTERS = ["random", "length", "mean_logprob", "token_entropy"] as const;
 export type RivalRouter = (typeof RIVAL_ROUTERS)[number];
 
 /** Rows with what each answer costs. */
@@ -27,7 +27,7 @@ export interface AchievedRoute {
 }
 
 /** A route against another one that costs the same on these questions. */
-export interface RouteComparison {
+export interface RivalRoute {
   readonly router: RivalRouter;
   readonly risk: number;
   readonly share_escalated: number;
@@ -45,10 +45,10 @@ export interface RouteEvaluation {
   readonly route: AchievedRoute;
   readonly small_alone: AchievedRoute;
   readonly large_alone: AchievedRoute;
-  readonly comparisons: readonly RouteComparison[];
+  readonly comparisons: readonly RivalRoute[];
 }
 
-export interface EvaluateRouteOptions extends Required<InferenceOptions> {
+interface EvaluateRouteOptions extends Required<InferenceOptions> {
   /** The score is known before the small model answers, so that what is escalated costs no answer of it. */
   readonly isEarly: boolean;
 }

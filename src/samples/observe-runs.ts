@@ -45,7 +45,7 @@ export const recordedObserver = (
   });
 
 /** Runs in the tokens of the model that reads them. */
-export interface ObservedRuns {
+interface ObservedRuns {
   readonly runs: readonly TracedRun[];
   /** Runs that it cannot read, counted by the reason. */
   readonly leftOut: ReadonlyMap<string, number>;

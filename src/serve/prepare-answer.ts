@@ -5,7 +5,7 @@ import type { ChatMessage } from "../engine/tokenizer/chat-template.ts";
 import type { Probe } from "../probes/probe.ts";
 import { ApiError } from "./api-error.ts";
 import { type AnswerRequest, isConversation } from "./openai-bodies.ts";
-import type { ServedProbe } from "./served-probe.ts";
+import { requireGenerator, type ServedProbe } from "./served-probe.ts";
 
 /** The prompt and the sampler of a request, and what they change of the probe's promise. */
 export interface PreparedAnswer {
@@ -26,12 +26,7 @@ export function prepareAnswer(
   served: ServedProbe,
 ): PreparedAnswer {
   const { generation } = served;
-  if (generation.reading !== null)
-    throw new ApiError(
-      400,
-      `The probe ${served.name} is an observer's: it says nothing of the answers that this model generates, only of those that others wrote. Send them to /v1/risk, or name another probe.`,
-      { param: "sep.probe", code: "observer_probe" },
-    );
+  requireGenerator(served);
   const { asked } = request;
   const { tokenizer, config } = live.model;
   const prompt = isConversation(asked)

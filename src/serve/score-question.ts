@@ -91,16 +91,14 @@ export function createScorer(
       const following = monitor.follow(prompt, { layers, stopStrings: sampler.stopStrings });
       const isGiven = given !== undefined;
       const head = { question, is_given: isGiven, prompt_tokens: prompt.tokenIds.length };
-      const written = reading === null ? given : rewriteReasoning(live.model, prompt, given ?? "");
-      const events = isGiven
-        ? live.read(prompt, written as string, {
-            sampler,
-            ending: reading?.ending,
-            layers,
-            text: false,
-            signal,
-          })
-        : live.generate(prompt, { sampler, layers, seed, streamKey: id, text: false, signal });
+      const options = { sampler, layers, text: false, signal };
+      const events =
+        given === undefined
+          ? live.generate(prompt, { ...options, seed, streamKey: id })
+          : live.read(prompt, reading === null ? given : rewriteReasoning(live.model, prompt, given), {
+              ...options,
+              ending: reading?.ending,
+            });
       let end: { readonly event: EndEvent; readonly assessed: AssessedAnswer } | null = null;
       for await (const event of events) {
         if (event.kind === "end") {

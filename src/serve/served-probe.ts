@@ -66,3 +66,13 @@ export const monitorOf = (
   { monitors, decide }: ServedProbe,
   asked: "risk" | "coverage" | undefined,
 ): Monitor => monitors[asked ?? decide];
+
+/** @throws ApiError for an observer's probe, which scores answers that are given, where answers are to be generated */
+export function requireGenerator({ name, generation }: ServedProbe): void {
+  if (generation.reading === null) return;
+  throw new ApiError(
+    400,
+    `The probe ${name} is an observer's: it says nothing of the answers that this model generates, only of those that others wrote. Send them to /v1/risk, or name another probe.`,
+    { param: "sep.probe", code: "observer_probe" },
+  );
+}

@@ -184,8 +184,7 @@ const IMPORT_OPTIONS = {
 /** Data of a Python pipeline, or answers of any tool. */
 export const IMPORT: Command = defineCommand({
   name: "import",
-  summary:
-    "import answers of any tool, or hidden states and probe data sets of a Python pipeline, into a study",
+  summary: "import answers of any tool, or states and data sets of a Python pipeline, into a study",
   options: IMPORT_OPTIONS,
   examples: [
     {

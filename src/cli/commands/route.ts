@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
-import type { AchievedRoute, RivalRouter, RouteComparison } from "../../evaluation/evaluate-route.ts";
+import type { AchievedRoute, RivalRoute, RivalRouter } from "../../evaluation/evaluate-route.ts";
 import { ROUTE_SETTINGS } from "../../study/settings/route.ts";
 import { SEED } from "../../study/settings/sampling.ts";
 import { operand } from "../../study/settings/setting.ts";
@@ -104,7 +104,7 @@ const describeAchieved = (name: string, { risk, share_escalated, cost_per_answer
   ].join("");
 
 const describeComparison = (
-  { router, risk, risk_difference, p_value, p_value_holm }: RouteComparison,
+  { router, risk, risk_difference, p_value, p_value_holm }: RivalRoute,
   { settings }: FittedRoute,
 ): string =>
   [

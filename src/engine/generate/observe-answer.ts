@@ -9,7 +9,7 @@ import { tokeniseAnswer } from "./tokenise-answer.ts";
 type Reader = Pick<LanguageModel, "tokenizer" | "endTokenIds">;
 
 /** A text that another model wrote, in the tokens of the one that reads it. */
-export interface ObservedAnswer {
+interface ObservedAnswer {
   /** [T] tokens of the text and of its end. */
   readonly tokenIds: readonly number[];
   readonly text: string;
@@ -59,7 +59,7 @@ export function rewriteReasoning(
 }
 
 /** How the answers that an observer reads end. */
-export interface ObserverEnds extends Pick<ReadAnswerOptions, "sampler"> {
+interface ObserverEnds extends Pick<ReadAnswerOptions, "sampler"> {
   readonly ending: readonly number[];
 }
 

@@ -4,7 +4,7 @@ import { countTokensOf } from "./answer-end.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
 /** A text as the tokens of an answer. */
-export interface TokenisedAnswer {
+interface TokenisedAnswer {
   /** Without what ends it. */
   readonly text: string;
   /** Those of the text. */

@@ -12,7 +12,7 @@ export interface GradedSamples extends ImportedSamples {
   readonly extracted: readonly (string | null)[];
 }
 
-export interface GradedImport {
+interface GradedImport {
   readonly questions: readonly GradedSamples[];
   readonly correctness: CorrectnessRule;
   /** Ids of questions that were left out, since neither the file nor the references have their words. */

@@ -6,7 +6,7 @@ import { requireInput } from "../decide-step.ts";
 import type { FittedRoute } from "../steps/fit-route.ts";
 
 /** A route that can be followed. */
-export type UsableRoute = FittedRoute & { readonly threshold: RouteThreshold };
+type UsableRoute = FittedRoute & { readonly threshold: RouteThreshold };
 
 /**
  * Reads what `sep route` wrote.

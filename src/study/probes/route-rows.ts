@@ -12,7 +12,7 @@ import { warnOfBadRuns } from "../study-answers.ts";
 import type { Workspace } from "../workspace.ts";
 
 /** What a large model answers to one question. */
-export interface LargeAnswer {
+interface LargeAnswer {
   /** Share of its answers that are wrong. */
   readonly incorrect: number;
   /** Mean over its answers; null if it is not known. */

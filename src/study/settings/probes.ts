@@ -41,10 +41,10 @@ export const OBSERVER = {
     "Model that reads the answers as text that another model wrote, in place of --model; docs/observer.md.",
   ),
   ...(Object.fromEntries(
-    Object.entries(PROMPT).map(([name, schema]) => [
-      name,
-      redescribe(schema as z.ZodType, { needs: "observer", inFile: false }),
-    ]),
+    Object.entries({
+      ...PROMPT,
+      shots: redescribe(PROMPT.shots, { fallback: "none; few-shot needs them" }),
+    }).map(([name, schema]) => [name, redescribe(schema as z.ZodType, { needs: "observer", inFile: false })]),
   ) as typeof PROMPT),
 };
 
