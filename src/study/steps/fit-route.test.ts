@@ -39,14 +39,14 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rm(root, { recursive: true }));
 
-async function fit(options: Partial<FitRouteOptions> = {}): Promise<FittedRoute> {
+async function fitStudy(options: Partial<FitRouteOptions> = {}): Promise<FittedRoute> {
   await finishStep(fitRoute(workspace, { large, targetRisk: 0.2, ...QUICK, ...options }));
   return JSON.parse(await readFile(workspace.route, "utf8")) as FittedRoute;
 }
 
 describe("fitRoute", () => {
   it("promises a risk, and is better than routing at random at the same cost", async () => {
-    const { threshold, test, probe, calibration, large: asked } = await fit();
+    const { threshold, test, probe, calibration, large: asked } = await fitStudy();
     expect(threshold).toMatchObject({ target: 0.2, calibration_questions: 45 });
     expect(threshold!.bound).toBeLessThanOrEqual(0.2);
     expect(probe).toMatchObject({ file: "artifacts/models/accuracy_probe.json", position: "think-end" });
@@ -67,14 +67,14 @@ describe("fitRoute", () => {
   });
 
   it("counts tokens where costs are per token, and refuses them where they are not known", async () => {
-    const { test } = await fit({ costPer: "token", costSmall: 2, costLarge: 3 });
+    const { test } = await fitStudy({ costPer: "token", costSmall: 2, costLarge: 3 });
     // five tokens of the small model, seven of the large one
     expect(test!.small_alone.cost_per_answer.estimate).toBeCloseTo(10, 9);
     expect(test!.large_alone.cost_per_answer.estimate).toBeCloseTo(21, 9);
     const bare = join(root, "bare.jsonl");
     const rows = (await readFile(large, "utf8")).replaceAll(',"token_count":7', "");
     await writeFile(bare, rows);
-    await expect(fit({ large: bare, costPer: "token" })).rejects.toMatchObject({
+    await expect(fitStudy({ large: bare, costPer: "token" })).rejects.toMatchObject({
       code: "bad-option",
       message: expect.stringMatching(/how many tokens the large model's answers have is not known/),
     });
@@ -83,11 +83,13 @@ describe("fitRoute", () => {
   it("grades answers that nobody has graded, and refuses those to other questions", async () => {
     const ungraded = join(root, "ungraded.jsonl");
     await writeFile(ungraded, (await readFile(large, "utf8")).replaceAll(/,"is_correct":(true|false)/g, ""));
-    const { calibration } = await fit({ large: ungraded });
+    const { calibration } = await fitStudy({ large: ungraded });
     expect(calibration.large_risk).toBe(0);
     const other = join(root, "other.jsonl");
     await writeJsonl(other, [{ id: "x", question: "Who?", answers: ["me"], is_correct: [true] }]);
-    await expect(fit({ large: other })).rejects.toThrow(/answers none of the study's 45 held-out questions/);
+    await expect(fitStudy({ large: other })).rejects.toThrow(
+      /answers none of the study's 45 held-out questions/,
+    );
     const { runs } = await readRuns(workspace.runs("math"));
     const named = runs.map((run) => ({ ...run, question: run.prompt }));
     const worded = join(root, "worded.jsonl");
@@ -102,14 +104,14 @@ describe("fitRoute", () => {
     const half = join(root, "half.jsonl");
     const lines = (await readFile(large, "utf8")).trim().split("\n");
     await writeFile(half, lines.filter((_, i) => i % 2 === 0).join("\n"));
-    const { warnings, test } = await fit({ large: half });
+    const { warnings, test } = await fitStudy({ large: half });
     expect(test!.question_count).toBeLessThan(45);
     const missing = warnings.find(({ code }) => code === "missing-answers");
     expect(missing!.message).toMatch(/^\d+ held-out questions were left out/);
   });
 
   it("says why there is no route", async () => {
-    const { threshold, reason, test, warnings } = await fit({ targetRisk: 0.03 });
+    const { threshold, reason, test, warnings } = await fitStudy({ targetRisk: 0.03 });
     expect([threshold, test]).toEqual([null, null]);
     expect(reason).toMatch(/too few|alone is wrong/);
     expect(warnings).toContainEqual({ code: "no-route", message: reason });
@@ -117,7 +119,7 @@ describe("fitRoute", () => {
   });
 
   it("is current until an input changes", async () => {
-    await fit();
+    await fitStudy();
     const again = await finishStep(fitRoute(workspace, { large, targetRisk: 0.2, ...QUICK }));
     expect(again.result.status).toBe("up-to-date");
     await writeFile(large, `${await readFile(large, "utf8")}\n`);
@@ -126,7 +128,7 @@ describe("fitRoute", () => {
   });
 
   it("gives a server its threshold in place of the probe's", async () => {
-    const { threshold } = await fit();
+    const { threshold } = await fitStudy();
     const route = await readRoute(workspace.route);
     const probe = followRoute(await loadProbe(workspace.accuracyProbe), route);
     const { bound: _bound, ...chosen } = threshold!;

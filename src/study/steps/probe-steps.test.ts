@@ -202,32 +202,22 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
   });
 });
 
-describe("answers that were there and are gone", () => {
-  it("are missing, and not left out of the evaluation in silence", async () => {
-    const workspace = await makeStudy({ questions: 40, withOod: false });
-    await runSteps(workspace);
-    await rm(workspace.runs("math"), { force: true });
-    await writeFile(manifestPathOf(workspace.runs("math")), "{}");
-    const again = drain(evaluateProbes(workspace, { ...QUICK, force: true }));
-    await expect(again).rejects.toMatchObject({ code: "missing-input", message: /math_runs\.jsonl/ });
-  });
-});
-
-describe("out-of-distribution rows that were made and are gone", () => {
-  it("are missing for what rests on them", async () => {
+describe("files that were made and are gone", () => {
+  it("are missing, and not left out in silence", async () => {
     const workspace = await makeStudy({ questions: 40 });
+    const lacks = (name: string) => ({ code: "missing-input", message: expect.stringContaining(name) });
     await runSteps(workspace);
     await rm(workspace.probeDataset("ood_test"));
-    const lacks = { code: "missing-input", message: expect.stringContaining("ood_test.npz") };
-    await expect(drain(evaluateProbes(workspace, QUICK))).rejects.toMatchObject(lacks);
-    await expect(drain(writeReport(workspace))).rejects.toMatchObject(lacks);
-    const states = workspace.hiddenStates("ood");
+    await expect(drain(evaluateProbes(workspace, QUICK))).rejects.toMatchObject(lacks("ood_test.npz"));
+    await expect(drain(writeReport(workspace))).rejects.toMatchObject(lacks("ood_test.npz"));
+    const [states, runs] = [workspace.hiddenStates("ood"), workspace.runs("math")];
     await rm(states);
     await writeFile(manifestPathOf(states), "{}");
-    await expect(drain(buildDatasets(workspace, { force: true }))).rejects.toMatchObject({
-      code: "missing-input",
-      message: expect.stringContaining("ood_hidden_states"),
-    });
+    const again = drain(buildDatasets(workspace, { force: true }));
+    await expect(again).rejects.toMatchObject(lacks("ood_hidden_states"));
+    await rm(runs, { force: true });
+    await writeFile(manifestPathOf(runs), "{}");
+    await expect(drain(evaluateProbes(workspace, QUICK))).rejects.toMatchObject(lacks("math_runs.jsonl"));
   });
 });
 
