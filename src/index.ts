@@ -107,6 +107,7 @@ export type {
 export { brierScore, expectedCalibrationError, reliabilityBins } from "./evaluation/evaluate-calibration.ts";
 export type { AchievedDecision, DecisionEvaluation } from "./evaluation/evaluate-decision.ts";
 export type { AchievedRoute, RivalRoute, RivalRouter, RouteEvaluation } from "./evaluation/evaluate-route.ts";
+export { RIVAL_ROUTERS } from "./evaluation/evaluate-route.ts";
 export type { InferenceOptions, PermutationResult, ScoreEvaluation } from "./evaluation/evaluate-score.ts";
 export { permutationTest } from "./evaluation/evaluate-score.ts";
 export type { CalibratedName, ScoreName, SplitEvaluation, SplitScores } from "./evaluation/evaluate-split.ts";
