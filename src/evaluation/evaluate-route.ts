@@ -6,7 +6,6 @@ import { holmCorrect, signFlipTest } from "./compare-scores.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
 
 /** What a route is held against: each escalates by another score, at the same cost. */
-/** Ways to route that a probe is compared with. */
 export const RIVAL_ROUTERS = ["random", "length", "mean_logprob", "token_entropy"] as const;
 export type RivalRouter = (typeof RIVAL_ROUTERS)[number];
 
