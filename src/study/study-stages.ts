@@ -309,8 +309,7 @@ async function* openBackends(
   const release = async (): Promise<void> => own[Symbol.asyncDispose]();
   const keep = <Opened extends Backend>(opened: Opened): Opened => own.use(opened);
   const opening = { root, hub, signal };
-  const isOnePass = ({ readsStates }: AnswerBackend): boolean =>
-    readsStates?.obstacle === null && !settings.separateTrace;
+  const isOnePass = settings.withStates;
   if (openOwn !== undefined || !isLocal(settings.backend)) {
     const { model, layers } = settings;
     const opened = keep(
@@ -319,7 +318,7 @@ async function* openBackends(
         : openOwn(model, { ...opening, layers }),
     );
     const [answers, states] = [requirePart(opened, "answers"), requirePart(opened, "states")];
-    return { answers, states, dtypeChoice: null, isOnePass: isOnePass(answers), release };
+    return { answers, states, dtypeChoice: null, isOnePass, release };
   }
   const device = yield* openDevice(settings.device, { dtype: localDtypeOf(settings.dtype) });
   const { backend, dtypeChoice } = yield* openSampling(settings, {
@@ -329,12 +328,12 @@ async function* openBackends(
   const sampling = keep(backend);
   const [answers, states] = [requirePart(sampling, "answers"), requirePart(sampling, "states")];
   const { dtype } = answers.identity as { readonly dtype: ModelDtype };
-  if (dtype === "float32") return { answers, states, dtypeChoice, isOnePass: isOnePass(answers), release };
+  if (dtype === "float32") return { answers, states, dtypeChoice, isOnePass, release };
   // hidden states are always read in float32, whatever dtype samples the answers
   const reading = keep(
     yield* openEngine({ ...settings, dtype: "float32" }, { ...opening, device, step: "trace" }),
   );
-  return { answers, states: reading.states, dtypeChoice, isOnePass: false, release };
+  return { answers, states: reading.states, dtypeChoice, isOnePass, release };
 }
 
 function requireSamples(runs: number): void {

@@ -56,17 +56,20 @@ interface SampledStudy extends Omit<OpenBackendSettings, "root" | "step"> {
 /**
  * Opens what samples a study's answers. With the local engine and `--dtype auto`, all of a study's sets and shards get one
  * dtype: what some of their answers have been sampled with, else what is measured on the first prompts of the study's first
- * question set, whichever set or shard is sampled.
+ * question set, whichever set or shard is sampled; where states are read while sampling, float32.
  * @returns the backend, and how its dtype was chosen unless the user named it
  * @throws SepError as `openBackend` and `planGeneration`
  */
 export async function* openSampling(
-  settings: BackendSettings & SamplerChoice,
+  asked: BackendSettings & SamplerChoice & { readonly withStates?: boolean | undefined },
   study: SampledStudy,
 ): AsyncGenerator<StepEvent, { readonly backend: Backend; readonly dtypeChoice: DtypeChoice | null }> {
+  const isAuto = isLocal(asked.backend) && (asked.dtype ?? "auto") === "auto";
+  // hidden states are those of the float32 model
+  const settings = isAuto && asked.withStates ? { ...asked, dtype: "float32" as const } : asked;
   const { workspace, hub, signal, device = settings.device, measures = true, rule } = study;
   const { root } = workspace;
-  if (!isLocal(settings.backend) || (settings.dtype ?? "auto") !== "auto") {
+  if (!isAuto || asked.withStates) {
     const opening = { hub, signal, step: "generate" } as const;
     const backend = isLocal(settings.backend)
       ? yield* openEngine(settings, { ...opening, device })

@@ -50,8 +50,8 @@ export const OBSERVER = {
 
 /** When a whole run reads hidden states. */
 export const TRACE_TIME = {
-  separateTrace: flag(
-    "Read hidden states after all answers have been sampled, in passes of their own. By default they are read in the passes that sample, where the model samples in float32; docs/batching.md.",
+  withStates: flag(
+    "Read hidden states in the passes that sample the answers, which saves a pass over them. They equal those of a separate trace up to rounding, not bit for bit; the model samples in float32; docs/batching.md.",
   ),
 };
 
