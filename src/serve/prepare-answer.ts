@@ -29,6 +29,8 @@ export function prepareAnswer(
   requireGenerator(served);
   const { asked } = request;
   const { tokenizer, config } = live.model;
+  if (typeof asked === "string") requireReadable(asked.length, config);
+  else if (isConversation(asked)) requireReadable(lengthOf(asked), config);
   const prompt = isConversation(asked)
     ? buildPrompt(tokenizer, asked, generation.prompting)
     : takePrompt(tokenizer, asked);
@@ -62,6 +64,31 @@ export function prepareAnswer(
     ],
   };
 }
+
+/** No tokenizer in use has longer tokens; they are runs of spaces. */
+const MOST_CHARACTERS_PER_TOKEN = 256;
+
+/**
+ * Refuses a text that cannot fit before it is tokenised: megabytes without a space keep a tokenizer busy for seconds, and
+ * the server with it.
+ * @throws ApiError
+ */
+export function requireReadable(
+  characters: number,
+  { maxPositions }: Pick<LiveModel["model"]["config"], "maxPositions">,
+  param = "messages",
+): void {
+  if (characters <= maxPositions * MOST_CHARACTERS_PER_TOKEN) return;
+  throw new ApiError(
+    400,
+    `The prompt has ${characters} characters, but the model takes ${maxPositions} tokens, answer included.`,
+    { param, code: "context_length_exceeded" },
+  );
+}
+
+/** Characters of a conversation. */
+export const lengthOf = (messages: readonly ChatMessage[]): number =>
+  messages.reduce((sum, { content }) => sum + content.length, 0);
 
 function requireTokens(
   tokenIds: readonly number[],

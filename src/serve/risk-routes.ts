@@ -7,6 +7,7 @@ import { createDeadline } from "../net/deadline.ts";
 import type { RouteParts } from "./answer-routes.ts";
 import { ApiError } from "./api-error.ts";
 import { type AnswerAssessment, type TokenRisk, warnOfGiven } from "./monitor.ts";
+import { lengthOf, requireReadable } from "./prepare-answer.ts";
 import { readJson } from "./read-json.ts";
 import { describeSentences, type SpanRisk } from "./sentence-risks.ts";
 import { findProbe, monitorOf, type ServedProbe } from "./served-probe.ts";
@@ -125,7 +126,7 @@ export async function assessInput(
   { decide, tokens = false, spans = false, signal, param = "" }: AssessInputOptions,
 ): Promise<RiskResult> {
   const { live } = maker;
-  const { prompt, answer } = readInput(live.model.tokenizer, served, input, param);
+  const { prompt, answer } = readInput(live.model, served, input, param);
   const { sampler, reading, notes } = served.generation;
   const monitor = monitorOf(served, decide);
   const { layers, probe } = monitor;
@@ -190,7 +191,7 @@ export async function assessInput(
 
 /** A conversation that ends with the assistant has its answer there. */
 function readInput(
-  tokenizer: RouteParts["maker"]["live"]["model"]["tokenizer"],
+  { tokenizer, config }: RouteParts["maker"]["live"]["model"],
   { generation }: ServedProbe,
   { question, messages, prompt, answer }: RiskInput,
   param: string,
@@ -200,6 +201,8 @@ function readInput(
     throw new ApiError(400, `Give exactly one of question, messages and prompt; got ${given.length}.`, {
       param: `${param}question`,
     });
+  const characters = (question ?? prompt ?? "").length + (answer ?? "").length + lengthOf(messages ?? []);
+  requireReadable(characters, config, `${param}${messages === undefined ? "question" : "messages"}`);
   if (prompt !== undefined) return { prompt: takePrompt(tokenizer, prompt), answer: answer ?? null };
   const last = messages?.at(-1);
   const hasOwn = answer === undefined && last?.role === "assistant";
