@@ -49,34 +49,25 @@ it("README's library sample runs in the folder of a study, and scores what the p
   expect(Math.abs(Number(inOneCall) - Number(risk))).toBeLessThan(1e-4);
 });
 
-it(
-  "nonsense is unfamiliar, and refused where that is asked for",
-  { tags: ["long"], timeout: 120_000 },
-  async () => {
-    const flagged = await score("a b");
-    expect(flagged.familiarity).toMatchObject({ is_unfamiliar: true });
-    expect(flagged.warnings.join(" ")).toContain("unlike those of the training questions");
-    expect(flagged.abstain_reason).not.toBe("unfamiliar");
-    const refused = await score("a b", "--unfamiliar", "refuse");
-    expect(refused).toMatchObject({ decision: "abstain", abstain_reason: "unfamiliar", risk: flagged.risk });
-    const { stdout } = await node([SEP, "score", "a b", "--unfamiliar", "refuse"]);
-    expect(stdout).toMatch(/^Question {2}unfamiliar \(p = 0\.0\d\d, distance/m);
-    expect(stdout).toMatch(/^Decision {2}abstain \(unfamiliar\)/m);
-  },
-  60_000,
-);
+it("nonsense is unfamiliar, and refused where that is asked for", {
+  tags: ["long"],
+  timeout: 120_000,
+}, async () => {
+  const flagged = await score("a b");
+  expect(flagged.familiarity).toMatchObject({ is_unfamiliar: true });
+  expect(flagged.warnings.join(" ")).toContain("unlike those of the training questions");
+  expect(flagged.abstain_reason).not.toBe("unfamiliar");
+  const refused = await score("a b", "--unfamiliar", "refuse");
+  expect(refused).toMatchObject({ decision: "abstain", abstain_reason: "unfamiliar", risk: flagged.risk });
+  const { stdout } = await node([SEP, "score", "a b", "--unfamiliar", "refuse"]);
+  expect(stdout).toMatch(/^Question {2}unfamiliar \(p = 0\.0\d\d, distance/m);
+  expect(stdout).toMatch(/^Decision {2}abstain \(unfamiliar\)/m);
+});
 
-it(
-  "questions like those of training are mostly familiar",
-  { tags: ["long"], timeout: 120_000 },
-  async () => {
-    const { familiarity } = JSON.parse(
-      await readFile(join(study, "artifacts/models/probe_eval.json"), "utf8"),
-    );
-    const { math_test: test, ood_test: ood } = familiarity.accuracy_probe.splits;
-    expect(test.unfamiliar_share).toBeLessThan(0.2);
-    expect(ood.unfamiliar_share).toBeGreaterThan(test.unfamiliar_share);
-    expect((await score("What is 17 + 25?")).familiarity.is_unfamiliar).toBe(false);
-  },
-  60_000,
-);
+it("questions like those of training are mostly familiar", { tags: ["long"], timeout: 120_000 }, async () => {
+  const { familiarity } = JSON.parse(await readFile(join(study, "artifacts/models/probe_eval.json"), "utf8"));
+  const { math_test: test, ood_test: ood } = familiarity.accuracy_probe.splits;
+  expect(test.unfamiliar_share).toBeLessThan(0.2);
+  expect(ood.unfamiliar_share).toBeGreaterThan(test.unfamiliar_share);
+  expect((await score("What is 17 + 25?")).familiarity.is_unfamiliar).toBe(false);
+});
