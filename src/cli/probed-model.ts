@@ -6,6 +6,7 @@ import { openModel } from "../checkpoint/load-model.ts";
 import { MODEL_DTYPES } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
 import type { Probe } from "../probes/probe.ts";
+import { layersOf } from "../probes/score-probe.ts";
 import { engineOptionsOf, openBackend } from "../study/open-backends.ts";
 import {
   ENGINE,
@@ -74,9 +75,6 @@ export async function* openProbedModel(
     throw error;
   }
 }
-
-const layersOf = ({ layer, layer_count: count }: Probe): readonly number[] =>
-  layer === null ? [] : Array.from({ length: count }, (_, l) => layer + l);
 
 const owning = (live: LiveModel, parts: AsyncDisposable): OpenedLive => ({
   live,

@@ -90,6 +90,10 @@ export const assertThinkEntropies = (values: ArrayLike<number>): ThinkEntropies 
   values,
 });
 
+/** The residual layers that a probe reads, ascending; none for one that reads no hidden state. */
+export const layersOf = ({ layer, layer_count: count }: Pick<Probe, "layer" | "layer_count">): number[] =>
+  layer === null ? [] : Array.from({ length: count }, (_, l) => layer + l);
+
 /**
  * Scores rows with a probe.
  * @returns [n] P(label = 1), in [0, 1]; higher is more uncertain; NaN where a feature is NaN

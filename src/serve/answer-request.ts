@@ -132,10 +132,9 @@ export async function* makeAnswers(
   const { layers, probe } = monitor;
   const seed = request.seed ?? drawSeed();
   const runIds = Array.from({ length: request.n }, (_, index) => index);
-  const rows = runIds.map((): Row => {
-    const options = { layers, stopStrings: sampler.stopStrings };
-    return { monitor: monitor.follow(prompt, options), risks: [], late: [], ends: [], shown: 0 };
-  });
+  const rows = runIds.map(
+    (): Row => ({ monitor: monitor.follow(prompt, sampler), risks: [], late: [], ends: [], shown: 0 }),
+  );
   const isEarly = probe.position === "before-generation";
   const question = questionOf(request);
   const draw = (samples: number): Promise<MeasuredEntropy & { readonly texts: readonly string[] }> =>

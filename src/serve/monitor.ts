@@ -20,6 +20,7 @@ import type { Probe } from "../probes/probe.ts";
 import {
   assertStates,
   assertThinkEntropies,
+  layersOf,
   type ProbeInput,
   requireProbeFits,
   scoreProbe,
@@ -85,16 +86,12 @@ export interface AnswerMonitor {
 /** Applies one probe to the answers of one model. */
 export interface Monitor {
   readonly probe: Probe;
-  /** Residual layers that it needs, ascending; none for a probe that reads no hidden state. */
+  /** Residual layers that the answer's residuals must be of; none for a probe that reads no hidden state. */
   readonly layers: readonly number[];
   /**
-   * @param layers the layers that residuals will have, ascending; those that the monitor needs among them
    * @param stopStrings what may end the answer
    */
-  follow(
-    prompt: Prompt,
-    options: { readonly layers: readonly number[]; readonly stopStrings: readonly string[] },
-  ): AnswerMonitor;
+  follow(prompt: Prompt, options: { readonly stopStrings: readonly string[] }): AnswerMonitor;
 }
 
 /**
@@ -119,10 +116,7 @@ export function createMonitor(
   requireOwnEntropies(probe, mode);
   requireFamiliarity(probe, unfamiliar);
   const assessing = { decide, unfamiliar };
-  const needed =
-    probe.layer === null
-      ? []
-      : Array.from({ length: probe.layer_count }, (_, l) => (probe.layer as number) + l);
+  const layers = layersOf(probe);
   const closeId = tokenizer.tokenId(findThinkTags(tokenizer).close);
 
   const place = (values: Float32Array): ProbeInput => {
@@ -146,24 +140,21 @@ export function createMonitor(
   };
   return {
     probe,
-    layers: needed,
-    follow(prompt, { layers, stopStrings }) {
-      const first = needed.length === 0 ? 0 : layers.indexOf(needed[0] as number) * config.hiddenSize;
+    layers,
+    follow(prompt, { stopStrings }) {
       const states = createStateWindow(longestEnd(stopStrings));
       const tokenIds: number[] = [];
       let early: AnswerAssessment | null = null;
-      const readsStates = needed.length > 0;
 
-      /** @param values [layers * D] of the token with this index in the answer */
+      /** @param values [layers * D] of the token with this index in the answer; null where none was read */
       const see = (index: number, values: Float32Array | null): readonly TokenRisk[] => {
-        if (!readsStates || values === null) return [];
-        const own = values.subarray(first, first + probe.width);
+        if (layers.length === 0 || values === null) return [];
         // a model that spells its tags may end its reasoning at any token
         const mayEndThinking = closeId === null || (index >= 0 && tokenIds[index] === closeId);
-        states.keep(index, own, probe.position === "think-end" && mayEndThinking);
+        states.keep(index, values, probe.position === "think-end" && mayEndThinking);
         if (probe.position === "before-generation" && index === -1)
-          early = describeAt(-1, assess(probe, place(own), assessing));
-        return [at(index, own)];
+          early = describeAt(-1, assess(probe, place(values), assessing));
+        return [at(index, values)];
       };
       const readAt = (index: number): AnswerAssessment["read_at"] =>
         probe.position === null

@@ -141,7 +141,7 @@ export async function assessInput(
     );
   using deadline = createDeadline(signal, timeLimitMs);
   using _room = await admission.enter(1, deadline.signal);
-  const following = monitor.follow(prompt, { layers, stopStrings: sampler.stopStrings });
+  const following = monitor.follow(prompt, sampler);
   const events =
     answer === null
       ? live.generate(prompt, {

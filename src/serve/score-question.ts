@@ -88,7 +88,7 @@ export function createScorer(
     async score(question, { id = question, answer: given, signal } = {}) {
       if (reading !== null && given === undefined && !isEarly) throw needsAnswer(probe);
       const prompt = buildPrompt(tokenizer, question, prompting);
-      const following = monitor.follow(prompt, { layers, stopStrings: sampler.stopStrings });
+      const following = monitor.follow(prompt, sampler);
       const isGiven = given !== undefined;
       const head = { question, is_given: isGiven, prompt_tokens: prompt.tokenIds.length };
       const options = { sampler, layers, text: false, signal };

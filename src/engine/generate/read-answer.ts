@@ -3,6 +3,7 @@ import type { LanguageModel } from "../language-model.ts";
 import { emptyKvBlock } from "../session/kv-block.ts";
 import { extendRows } from "./extend-rows.ts";
 import { type GenerateOptions, type GenerationEvent, rankTokens, type SampledAnswer } from "./generate.ts";
+import { readPredictions } from "./prediction.ts";
 import type { PromptTokens } from "./prefill.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 import { createTextDeltas } from "./text-deltas.ts";
@@ -60,25 +61,25 @@ export async function* readAnswer(
     const predicting = new Float32Array(tokens.length * size);
     predicting.set(logits);
     predicting.set(pass.logits.subarray(0, (tokens.length - 1) * size), size);
-    const { entropy, highest, highestLogprob } = await vocabulary.measure(predicting, tokens.length, 1);
-    for (const [i, tokenId] of tokens.entries()) {
-      const row = predicting.subarray(i * size, (i + 1) * size);
-      const logprobOf = (id: number): number =>
-        Math.min(0, (row[id] as number) - (highest[i] as number) + (highestLogprob[i] as number));
+    const states = [residual, ...pass.residuals];
+    const rows = tokens.map((_, i) => ({ temperature: 1, residual: states[i] ?? null }));
+    const predictions = await readPredictions(vocabulary, predicting, rows);
+    for (const [i, { logits: row, logprob: logprobOf, entropy, residual: before }] of predictions.entries()) {
+      const tokenId = tokens[i] as number;
+      const logprob = logprobOf(tokenId);
       answer.tokenIds.push(tokenId);
-      answer.logprobs.push(logprobOf(tokenId));
-      // rounding can give slightly less than zero if one token has all the probability
-      answer.entropies.push(Math.max(0, entropy[i] as number));
+      answer.logprobs.push(logprob);
+      answer.entropies.push(entropy);
       const isLast = isEnd && i === tokens.length - 1;
       yield {
         kind: "token",
         row: 0,
         tokenId,
         delta: (isLast ? deltas?.end(text) : deltas?.push(tokenId)) ?? "",
-        logprob: logprobOf(tokenId),
-        entropy: answer.entropies.at(-1) as number,
+        logprob,
+        entropy,
         top: rankTokens(row, topLogprobs, logprobOf),
-        residual: i === 0 ? residual : ((pass.residuals[i - 1] as Float32Array | undefined) ?? null),
+        residual: before,
       };
     }
     suffix = pass.suffix;
