@@ -3,8 +3,6 @@ import { onAbort } from "./map-concurrently.ts";
 /** A signal that ends with another one, or when time is up; disposing of it stops the clock. */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
-  /** Ends it now. */
-  abort(reason?: unknown): void;
 }
 
 /**
@@ -14,15 +12,13 @@ export interface Deadline extends Disposable {
  */
 export function createDeadline(signal: AbortSignal, limitMs: number): Deadline {
   const controller = new AbortController();
-  const abort = (reason?: unknown): void => controller.abort(reason);
-  const forget = onAbort(signal, () => abort(signal.reason));
+  const forget = onAbort(signal, () => controller.abort(signal.reason));
   const timer = setTimeout(
-    () => abort(new DOMException(`Not done within ${limitMs / 1000} s.`, "TimeoutError")),
+    () => controller.abort(new DOMException(`Not done within ${limitMs / 1000} s.`, "TimeoutError")),
     limitMs,
   );
   return {
     signal: controller.signal,
-    abort,
     [Symbol.dispose]() {
       clearTimeout(timer);
       forget();

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Context, Hono } from "hono";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { createDeadline } from "../net/deadline.ts";
+import { onAbort } from "../net/map-concurrently.ts";
 import type { Admission } from "./admission.ts";
 import { type AnswerMaker, makeAnswers, type ServedEnd, type ServedToken } from "./answer-request.ts";
 import { asApiError } from "./api-error.ts";
@@ -122,7 +123,7 @@ function streamAnswers(
   signal: AbortSignal,
 ): Promise<Response> {
   const gone = new AbortController();
-  signal.addEventListener("abort", () => gone.abort(signal.reason), { once: true });
+  onAbort(signal, () => gone.abort(signal.reason));
   const events = runRequest(parts, prepared, gone.signal);
   const messages = describeStream(events, prepared, format, head);
   // whoever reads the stream may have stopped at any point, and holds room until it has ended
