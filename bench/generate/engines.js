@@ -50,7 +50,7 @@ const PEERS = [
   },
 ];
 
-const OUR_DTYPES = ["float32", "int8-a16", "int8"];
+const OUR_DTYPES = ["float32", "int8"];
 
 /**
  * All engines, ours first; peers need `python`. Each has settings to try (`variants`) and `command(job, settings)`.

@@ -78,7 +78,7 @@ describe("errors", () => {
     ],
     [
       ["generate", "--dtype", "fp8"],
-      "Got --dtype fp8, expected float32, int8, int8-a16, int4, auto, bfloat16, float16 or half",
+      "Got --dtype fp8, expected float32, int8, int4, auto, bfloat16, float16 or half",
     ],
     [
       ["generate", "--max-new-tokens", "99999999"],

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose, scaleOf } from "../../test/expect-all-close.ts";
 import { readTensors } from "../../test/read-tensors.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
+import { countIdleRows } from "./generate/batcher.ts";
 import { extendRows } from "./generate/extend-rows.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { everyLayer } from "./resolve-layers.ts";
@@ -129,9 +130,12 @@ describe.each(CASES)("%s against Python transformers", (name) => {
       return logits;
     };
     const others = Array.from({ length: 12 }, (_, k) => tokenIds.slice(60 + k * 3, 71 + k * 3));
-    const reference = await runWith([alone]);
+    const idle = new Array<number[]>(countIdleRows(config, 1)).fill(new Array(alone.length).fill(0));
+    const reference = await runWith([...idle, alone]);
     for (const count of [1, 2, 5, 9, 12]) {
-      expect(await runWith([...others.slice(0, count), alone]), `${count} rows beside it`).toEqual(reference);
+      expect(await runWith([...idle, ...others.slice(0, count), alone]), `${count} rows beside it`).toEqual(
+        reference,
+      );
     }
   });
 

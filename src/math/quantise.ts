@@ -42,6 +42,81 @@ export function quantiseRows(
   return { codes, scales };
 }
 
+/**
+ * Inputs that a rotation mixes: the largest power of two up to 64 that divides them into two blocks or more.
+ * @returns 1 where only an odd number does
+ */
+export function rotationSize(inSize: number): number {
+  let size = 1;
+  while (size < LARGEST_ROTATION && inSize % (2 * size) === 0 && inSize >= 4 * size) size *= 2;
+  return size;
+}
+
+const LARGEST_ROTATION = 64;
+
+/**
+ * The normalised Hadamard matrix of Sylvester's construction: symmetric, and its own inverse.
+ * @param size a power of two
+ * @returns [size, size]
+ */
+export function hadamard(size: number): Float32Array {
+  const matrix = new Float32Array(size * size);
+  for (let row = 0; row < size; row++)
+    for (let column = 0; column < size; column++)
+      matrix[row * size + column] = (countBits(row & column) % 2 === 0 ? 1 : -1) / Math.sqrt(size);
+  return matrix;
+}
+
+function countBits(value: number): number {
+  let count = 0;
+  for (let rest = value; rest > 0; rest &= rest - 1) count += 1;
+  return count;
+}
+
+/**
+ * A weight for rotated inputs: each block of `rotationSize(inSize)` inputs of every row times {@link hadamard}, so that
+ * products with inputs that are rotated likewise are those of the weight itself.
+ * @param values [outSize, inSize], or [inSize, outSize] with `transposed`
+ * @returns in the same layout
+ */
+export function rotateInputs(
+  values: Float32Array,
+  {
+    outSize,
+    inSize,
+    transposed,
+  }: { readonly outSize: number; readonly inSize: number; readonly transposed: boolean },
+): Float32Array {
+  const size = rotationSize(inSize);
+  const norm = 1 / Math.sqrt(size);
+  const rotated = new Float32Array(values.length);
+  const outStride = transposed ? 1 : inSize;
+  const inStride = transposed ? outSize : 1;
+  const block = new Float64Array(size);
+  for (let out = 0; out < outSize; out++) {
+    for (let start = 0; start < inSize; start += size) {
+      const at = out * outStride + start * inStride;
+      for (let i = 0; i < size; i++) block[i] = values[at + i * inStride] as number;
+      transformBlock(block);
+      for (let i = 0; i < size; i++) rotated[at + i * inStride] = block[i]! * norm;
+    }
+  }
+  return rotated;
+}
+
+/** The fast Walsh-Hadamard transform, in place and not normalised. */
+function transformBlock(block: Float64Array): void {
+  for (let half = 1; half < block.length; half *= 2) {
+    for (let start = 0; start < block.length; start += 2 * half) {
+      for (let i = start; i < start + half; i++) {
+        const [a, b] = [block[i]!, block[i + half]!];
+        block[i] = a + b;
+        block[i + half] = a - b;
+      }
+    }
+  }
+}
+
 /** Inputs that share a scale and an offset. */
 export const INT4_BLOCK = 32;
 

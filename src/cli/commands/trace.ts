@@ -26,7 +26,7 @@ const OPTIONS = {
   ...NNSIGHT,
   threads: redescribe(MODEL.threads, { backends: ["local"] }),
   dtype: redescribe(MODEL.dtype, {
-    help: "Precision of the model. Local engine: float32, or int8, int8-a16 or int4, whose states are not those of the float32 model; the other names mean float32; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
+    help: "Precision of the model. Local engine: float32, or int8 or int4, whose states are not those of the float32 model; the other names mean float32; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
     fallback: "float32; vllm: auto",
   }),
   ...VLLM,

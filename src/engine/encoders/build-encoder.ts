@@ -67,7 +67,7 @@ export function buildEncoder(
     distances: config.relative && addDistances({ graph, weights }, config, config.relative, { root, shape }),
     linears: [],
     quantisedRows: new Map(),
-    quantisedDigits: new Map(),
+    rotations: new Map(),
     pairedRows: new Map(),
   };
 

@@ -7,6 +7,7 @@ import {
   type KvRows,
   type KvStep,
   kvBytesPerToken,
+  suffixCapacityFor,
 } from "../session/kv-block.ts";
 import type { VocabularySession } from "../session/vocabulary-session.ts";
 import { type Prediction, readPredictions } from "./prediction.ts";
@@ -224,12 +225,19 @@ async function* runAlready(prompt: PrefilledPrompt): AsyncGenerator<void, Prefil
   return prompt;
 }
 
+/**
+ * How many rows of no tokens must run beside a row, so that its numbers do not depend on the rows beside it: products of a
+ * row or a prompt are split among threads, which changes their rounding, unless there are as many of them as threads; and
+ * where there is one only, all its vectors are multiplied at once.
+ */
+export const countIdleRows = ({ kvHeadCount }: DecoderConfig, threads: number): number =>
+  Math.ceil(Math.max(2, threads) / kvHeadCount) - 1;
+
 /** The rows that run, with their keys and values. */
 interface Batch {
   readonly rows: readonly ActiveRow[];
   /**
-   * Rows and prompts of no tokens before them. Products of a row or a prompt are split among threads, which changes
-   * their rounding, unless there are as many of them as threads.
+   * Rows and prompts of no tokens before them, as {@link countIdleRows} says.
    */
   readonly idle: number;
   readonly prefixes: KvRows;
@@ -244,9 +252,9 @@ interface Batch {
 function createBatch(config: DecoderConfig, threads: number, limits: BatchLimits): Batch {
   const rows: ActiveRow[] = [];
   const groups: RunningJob[] = [];
-  const suffixes = createKvRows(config, limits.rows);
+  const suffixes = createKvRows(config, limits.rows, suffixCapacityFor);
   const prefixes = createKvRows(config, 1);
-  const idle = Math.ceil(threads / config.kvHeadCount) - 1;
+  const idle = countIdleRows(config, threads);
   for (let i = 0; i < idle; i++) {
     suffixes.add();
     prefixes.add();
@@ -339,7 +347,7 @@ async function runPass(
     finalNorm: false,
     keepKv: true,
   });
-  suffixes.append(pass.kv as KvStep);
+  suffixes.append(pass.kv as KvStep, idle);
   const { hiddenSize } = session.config;
   const residuals = new Map<ActiveRow, Float32Array>();
   for (const [traced, { row, job }] of tracing.entries()) {

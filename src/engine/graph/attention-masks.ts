@@ -1,17 +1,11 @@
 import type { BlockSettings, DecoderConfig } from "./decoder-config.ts";
 
-/**
- * How scores are masked. `spans`: unused capacity and the new tokens' order, each in its own small mask. `full` and `sliding`: one mask over all spans, for blocks whose scores are soft-capped first,
- * or that see a window only.
- */
-export type MaskKind = "spans" | "full" | "sliding";
+/** How far back a block's tokens see: all that is before them, or a window of it. */
+export type MaskKind = "full" | "sliding";
 
 /** The mask that a block's attention takes. */
-export function maskKindOf(config: DecoderConfig, layer: number): MaskKind {
-  const { sliding } = config.blocks[layer] as BlockSettings;
-  if (sliding) return "sliding";
-  return config.attentionSoftcap === null ? "spans" : "full";
-}
+export const maskKindOf = (config: DecoderConfig, layer: number): MaskKind =>
+  (config.blocks[layer] as BlockSettings).sliding ? "sliding" : "full";
 
 /** The masks that a config's blocks take, each once. */
 export const maskKinds = (config: DecoderConfig): ReadonlySet<MaskKind> =>
@@ -19,26 +13,6 @@ export const maskKinds = (config: DecoderConfig): ReadonlySet<MaskKind> =>
 
 /** Finite, so that a row of masked scores cannot become NaN, and far below any real score. */
 const MASKED = -1e30;
-
-/**
- * [rows, capacity] 0 where a row's span holds a token, very negative in what it does not use.
- * @param lengths tokens in use, per row
- */
-export function capacityMask(lengths: readonly number[], capacity: number): Float32Array {
-  const mask = new Float32Array(lengths.length * capacity);
-  for (const [row, length] of lengths.entries())
-    mask.fill(MASKED, row * capacity + length, (row + 1) * capacity);
-  return mask;
-}
-
-/** [group * S, S] in which new token s sees new tokens 0 .. s */
-export function newTokenMask(tokens: number, group: number): Float32Array {
-  const mask = new Float32Array(group * tokens * tokens);
-  for (let row = 0; row < group * tokens; row++) {
-    mask.fill(MASKED, row * tokens + (row % tokens) + 1, (row + 1) * tokens);
-  }
-  return mask;
-}
 
 /** Numbers of tokens in a row's spans; of each capacity, the first so many are in use. */
 interface MaskSpans {
@@ -49,19 +23,31 @@ interface MaskSpans {
   readonly tokens: number;
 }
 
+/** onnxruntime's softmax sums so many numbers side by side. */
+const WIDTH_STEP = 64;
+
 /**
- * [group * S, X + T + S] over one row's prefix, suffix and new tokens: every new token sees itself and what is before it,
- * as far back as the window reaches.
+ * The padding behind X, S and T, at least one position. Where only the suffix's capacity differs, scores have the same
+ * place, and a whole number of {@link WIDTH_STEP} follows the prefix, so that they are summed in the same order.
+ */
+export const paddingFor = ({
+  suffixCapacity,
+  tokens,
+}: Pick<MaskSpans, "suffixCapacity" | "tokens">): number =>
+  WIDTH_STEP - ((tokens + suffixCapacity) % WIDTH_STEP);
+
+/**
+ * [S, X + S + T + P] over one row's prefix, new tokens, suffix and padding: every new token sees itself and what is before
+ * it, as far back as the window reaches.
  * @param window tokens seen, the token itself included; null: all
  */
-export function wholeMask(spans: MaskSpans, group: number, window: number | null): Float32Array {
+export function attentionMask(spans: MaskSpans, window: number | null): Float32Array {
   const { prefixLength, prefixCapacity, suffixLength, suffixCapacity, tokens } = spans;
-  const firstNew = prefixCapacity + suffixCapacity;
-  const width = firstNew + tokens;
-  const mask = new Float32Array(group * tokens * width).fill(MASKED);
-  for (let row = 0; row < group * tokens; row++) {
-    const start = row * width;
-    const own = row % tokens;
+  const firstOfSuffix = prefixCapacity + tokens;
+  const width = firstOfSuffix + suffixCapacity + paddingFor(spans);
+  const mask = new Float32Array(tokens * width).fill(MASKED);
+  for (let own = 0; own < tokens; own++) {
+    const start = own * width;
     const firstSeen = window === null ? 0 : prefixLength + suffixLength + own - window + 1;
     // `before` tokens lie before a span that begins at `column` and of which `length` are seen
     const show = (column: number, length: number, before: number): void => {
@@ -69,8 +55,8 @@ export function wholeMask(spans: MaskSpans, group: number, window: number | null
       mask.fill(0, start + column + from, start + column + length);
     };
     show(0, prefixLength, 0);
-    show(prefixCapacity, suffixLength, prefixLength);
-    show(firstNew, own + 1, prefixLength + suffixLength);
+    show(firstOfSuffix, suffixLength, prefixLength);
+    show(prefixCapacity, own + 1, prefixLength + suffixLength);
   }
   return mask;
 }

@@ -1,6 +1,7 @@
 import { DEVICES, type DeviceOperators } from "../runtime/device.ts";
 import type { GraphModel } from "../runtime/runtime.ts";
 import type { Architecture } from "./architectures/architecture.ts";
+import { maskKindOf } from "./attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
 import { createGraph, type TensorName } from "./graph.ts";
@@ -57,6 +58,7 @@ export function buildDecoder(
     slots: inputs.slots,
     prefixKeys: names.cache("prefix", 0, "k"),
     suffixKeys: names.cache("suffix", 0, "k"),
+    mask: inputs.mask(maskKindOf(config, 0)),
   });
   const scope: GraphScope = {
     graph,
@@ -69,7 +71,7 @@ export function buildDecoder(
     operators,
     linears: [],
     quantisedRows: new Map(),
-    quantisedDigits: new Map(),
+    rotations: new Map(),
     pairedRows: new Map(),
   };
 

@@ -1,4 +1,4 @@
-import { maskKinds } from "./attention-masks.ts";
+import { type MaskKind, maskKinds } from "./attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { OnnxGraph } from "./graph.ts";
 import type { DecoderInputs } from "./graph-scope.ts";
@@ -12,10 +12,7 @@ export const DECODER_TENSORS = {
   rope: (index: number, half: "cos" | "sin"): string => `rope_${half}.${index}`,
   slots: "slots",
   slotOfRow: "slot_of_row",
-  prefixMask: "prefix_mask",
-  suffixMask: "suffix_mask",
-  newMask: "new_mask",
-  wholeMask: (kind: "full" | "sliding"): string => `${kind}_mask`,
+  mask: (kind: MaskKind): string => `${kind}_mask`,
   traceRows: "trace_rows",
   logitRows: "logit_rows",
   logits: "logits",
@@ -29,10 +26,10 @@ export const DECODER_TENSORS = {
  * Declares the inputs that a config's graph takes, and the outputs with new keys and values, for B rows of S new tokens,
  * whose prefixes lie in `groups` groups with R slots each:
  * `token_ids` [B, S] or `embeddings` [B * S, D]; `position_ids` [B, S]; per rope `rope_cos.{i}`, `rope_sin.{i}` [positions, pairs];
- * `slots` [groups, kvHeads, R] and `slot_of_row` [B, kvHeads]; by the kinds of masks in use `prefix_mask` [B, 1, 1, X],
- * `suffix_mask` [B, 1, 1, T] and `new_mask` [G * S, S], `full_mask` and `sliding_mask` [B, 1, G * S, X + T + S]; per layer
- * `prefix.{l}.k|v` [groups, kvHeads, X, headSize], `suffix.{l}.k|v` [B, kvHeads, T, headSize] and the output
- * `new.{l}.k|v` [B, kvHeads, S, headSize].
+ * `slots` [groups, kvHeads, R] and `slot_of_row` [B, kvHeads]; by the kinds of masks in use `full_mask` and
+ * `sliding_mask` [B, 1, 1, S, X + S + T + P], with P positions of padding; per layer
+ * `prefix.{l}.k|v` [groups, kvHeads, X, headSize], `suffix.{l}.k|v` [B, kvHeads, 1, T, headSize] and the output
+ * `new.{l}.k|v` [B, kvHeads, 1, S, headSize].
  */
 export function declareDecoderTensors(
   graph: OnnxGraph,
@@ -44,19 +41,11 @@ export function declareDecoderTensors(
   for (let layer = 0; layer < config.blockCount; layer++) {
     for (const half of ["k", "v"] as const) {
       graph.input(names.cache("prefix", layer, half), "float32", ["groups", kvHeadCount, "X", headSize]);
-      graph.input(names.cache("suffix", layer, half), "float32", ["B", kvHeadCount, "T", headSize]);
-      graph.output(names.cache("new", layer, half), "float32", ["B", kvHeadCount, "S", headSize]);
+      graph.input(names.cache("suffix", layer, half), "float32", ["B", kvHeadCount, 1, "T", headSize]);
+      graph.output(names.cache("new", layer, half), "float32", ["B", kvHeadCount, 1, "S", headSize]);
     }
   }
-  for (const kind of maskKinds(config)) {
-    if (kind === "spans") {
-      graph.input(names.prefixMask, "float32", ["B", 1, 1, "X"]);
-      graph.input(names.suffixMask, "float32", ["B", 1, 1, "T"]);
-      graph.input(names.newMask, "float32", ["GS", "S"]);
-    } else {
-      graph.input(names.wholeMask(kind), "float32", ["B", 1, "GS", "XTS"]);
-    }
-  }
+  for (const kind of maskKinds(config)) graph.input(names.mask(kind), "float32", ["B", 1, 1, "S", "XSTP"]);
   return {
     tokens: embeddings
       ? { embeddings: graph.input(names.embeddings, "float32", ["BS", config.hiddenSize]) }
@@ -71,9 +60,6 @@ export function declareDecoderTensors(
     }),
     slots: graph.input(names.slots, "int64", ["groups", kvHeadCount, "R"]),
     slotOfRow: graph.input(names.slotOfRow, "int64", ["B", kvHeadCount]),
-    prefixMask: names.prefixMask,
-    suffixMask: names.suffixMask,
-    newMask: names.newMask,
-    wholeMask: names.wholeMask,
+    mask: names.mask,
   };
 }

@@ -12,7 +12,7 @@ export interface GraphScope extends LinearScope {
   readonly root: string;
   readonly inputs: DecoderInputs;
   readonly operators: DeviceOperators;
-  /** Shape vectors that are computed once per run and shared by all layers. */
+  /** Computed once per run and shared by all layers. */
   readonly shapes: AttentionShapes;
   /** Name of a layer's key or value tensor. */
   readonly cache: (kind: "prefix" | "suffix" | "new", layer: number, half: "k" | "v") => TensorName;
@@ -30,14 +30,8 @@ export interface DecoderInputs {
   readonly slots: TensorName;
   /** [B, kvHeads] int64: in which of the G * kvHeads * R slots each bundle is */
   readonly slotOfRow: TensorName;
-  /** [B, 1, 1, X] float32, with masks of kind `spans`: very negative in unused capacity */
-  readonly prefixMask: TensorName;
-  /** [B, 1, 1, T] float32, as `prefixMask` */
-  readonly suffixMask: TensorName;
-  /** [G * S, S] float32, with masks of kind `spans`: very negative where a new token may not look */
-  readonly newMask: TensorName;
-  /** [B, 1, G * S, X + T + S] float32, by the kind of mask */
-  readonly wholeMask: (kind: Exclude<MaskKind, "spans">) => TensorName;
+  /** [B, 1, 1, S, X + S + T + P] float32: very negative where a new token may not look, in unused capacity and in padding */
+  readonly mask: (kind: MaskKind) => TensorName;
 }
 
 /** Both [R, pairs] float32. */
@@ -54,11 +48,11 @@ export interface AttentionShapes {
   readonly keys: TensorName;
   /** [B, S, kvHeads, G, headSize] */
   readonly queryGroups: TensorName;
-  /** [B, S, kvHeads, headSize] */
+  /** [B, S, kvHeads, 1, headSize] */
   readonly keyHeads: TensorName;
-  /** [B, kvHeads, G * S, headSize] */
+  /** [B, kvHeads, G, S, headSize] */
   readonly grouped: TensorName;
-  /** [B, kvHeads, G * S, X] */
+  /** [B, kvHeads, G, S, X] */
   readonly prefixScores: TensorName;
   /** [B * kvHeads, G * S * headSize] */
   readonly queryBundles: TensorName;
@@ -72,8 +66,10 @@ export interface AttentionShapes {
   readonly slotQueryBundles: TensorName;
   /** [groups * kvHeads * R, G * S * X] */
   readonly slotScoreBundles: TensorName;
-  /** [X, T, S] */
+  /** [X, S, T, P] */
   readonly spans: TensorName;
+  /** [B, kvHeads, G, S, P] zeros */
+  readonly padding: TensorName;
 }
 
 /** What a linear layer needs of the graph that it is added to. */
@@ -84,14 +80,14 @@ export interface LinearScope {
   readonly linears: LinearWeight[];
   /** Activations that were quantised so far, by their float32 tensor. */
   readonly quantisedRows: Map<TensorName, QuantisedRows>;
-  /** As `quantisedRows`, in two digits. */
-  readonly quantisedDigits: Map<TensorName, QuantisedRows>;
+  /** Matrices that rotate activations, by their size. */
+  readonly rotations: Map<number, TensorName>;
   /** Activations that were padded to an even number of rows so far, by the tensor that they come from. */
   readonly pairedRows: Map<TensorName, PairedRows>;
 }
 
 export interface QuantisedRows {
-  /** [N, inSize], or [2 N, inSize] in two digits: first every row's high digits, then every row's low ones */
+  /** [N, inSize] */
   readonly codes: TensorName;
   /** [N, 1] */
   readonly scales: TensorName;

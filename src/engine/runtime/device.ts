@@ -5,7 +5,7 @@ export const DEVICE_NAMES = ["cpu", "cuda", "webgpu", "coreml", "dml"] as const;
 export type DeviceName = (typeof DEVICE_NAMES)[number];
 
 /** How the linear layers' weights are kept and multiplied; all else is float32. */
-export const MODEL_DTYPES = ["float32", "int8", "int8-a16", "int4"] as const;
+export const MODEL_DTYPES = ["float32", "int8", "int4"] as const;
 export type ModelDtype = (typeof MODEL_DTYPES)[number];
 
 /** A device, or `auto`, the first of `AUTO_DEVICES` that works here. */
@@ -21,7 +21,7 @@ export const AUTO_DEVICES: readonly DeviceName[] = ["cuda", "dml"];
 
 /** What only some devices' kernels can do; the graph is built without what its device lacks. */
 export interface DeviceOperators {
-  /** FusedMatMul: a matrix product with a transpose and a factor. Where it is missing, onnxruntime uses the CPU. */
+  /** FusedMatMul: a matrix product with a transpose. Where it is missing, onnxruntime uses the CPU. */
   readonly fusedMatMul: boolean;
   /** Matrix products over no columns, which are zero. On WebGPU they crash the process. */
   readonly emptyMatMul: boolean;

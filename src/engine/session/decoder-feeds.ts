@@ -1,7 +1,7 @@
 import { SepError } from "../../errors.ts";
 import type { SafetensorsDtype } from "../../formats/safetensors.ts";
 import { decodeTensor } from "../../formats/tensor-bytes.ts";
-import { capacityMask, maskKinds, newTokenMask, wholeMask } from "../graph/attention-masks.ts";
+import { attentionMask, maskKinds, paddingFor } from "../graph/attention-masks.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
 import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { inverseFrequencies, ropeTables, rotaryMagnitude, rotaryPairs } from "../graph/rope.ts";
@@ -45,7 +45,7 @@ const prefixLengths = (pass: DecoderPass): number[] =>
 export const pastLengths = (pass: DecoderPass): number[] =>
   prefixLengths(pass).map((length, row) => length + (pass.suffix.lengths[row] as number));
 
-/** Makes the graph's inputs for one pass; rotary tables and masks that serve the next pass too are kept. */
+/** Makes the graph's inputs for one pass; rotary tables and slots that serve the next pass too are kept. */
 export function createDecoderFeeds(
   config: DecoderConfig,
   embeddings: EmbeddingRows | null = null,
@@ -142,41 +142,24 @@ function createRopeFeeds(config: DecoderConfig): (positions: number) => Tensors 
   };
 }
 
-/** The masks that the config's blocks take; the one over new tokens is kept until their number changes. */
+/** The masks that the config's blocks take. */
 function createMaskFeeds(config: DecoderConfig): (pass: DecoderPass) => Tensors {
   const kinds = [...maskKinds(config)];
-  const group = config.headCount / config.kvHeadCount;
-  let kept: Tensor | null = null;
   return (pass) => {
     const { tokenIds, rows, prefix, suffix } = pass;
     const tokens = tokenIds.length / rows;
     const lengths = prefixLengths(pass);
-    const spanMask = (used: readonly number[], capacity: number): Tensor =>
-      floatTensor(capacityMask(used, capacity), [rows, 1, 1, capacity]);
-    const width = prefix.capacity + suffix.capacity + tokens;
+    const spans = { prefixCapacity: prefix.capacity, suffixCapacity: suffix.capacity, tokens };
+    const width = prefix.capacity + tokens + suffix.capacity + paddingFor(spans);
     const feeds: Record<string, Tensor> = {};
     for (const kind of kinds) {
-      if (kind === "spans") {
-        if (kept?.dims[1] !== tokens)
-          kept = floatTensor(newTokenMask(tokens, group), [group * tokens, tokens]);
-        feeds[names.newMask] = kept;
-        feeds[names.prefixMask] = spanMask(lengths, prefix.capacity);
-        feeds[names.suffixMask] = spanMask(suffix.lengths, suffix.capacity);
-        continue;
+      const window = kind === "sliding" ? config.window : null;
+      const mask = new Float32Array(rows * tokens * width);
+      for (const [row, prefixLength] of lengths.entries()) {
+        const suffixLength = suffix.lengths[row] as number;
+        mask.set(attentionMask({ ...spans, prefixLength, suffixLength }, window), row * tokens * width);
       }
-      const size = group * tokens * width;
-      const mask = new Float32Array(rows * size);
-      for (let row = 0; row < rows; row++) {
-        const spans = {
-          prefixLength: lengths[row] as number,
-          prefixCapacity: prefix.capacity,
-          suffixLength: suffix.lengths[row] as number,
-          suffixCapacity: suffix.capacity,
-          tokens,
-        };
-        mask.set(wholeMask(spans, group, kind === "sliding" ? config.window : null), row * size);
-      }
-      feeds[names.wholeMask(kind)] = floatTensor(mask, [rows, 1, group * tokens, width]);
+      feeds[names.mask(kind)] = floatTensor(mask, [rows, 1, 1, tokens, width]);
     }
     return feeds;
   };

@@ -5,7 +5,7 @@ import { floatTensor, readFloats, type Tensor, type Tensors } from "../runtime/r
 /** What only this file looks into, so that keys and values can stay on a device once a runtime keeps them there. */
 const STORAGE: unique symbol = Symbol("keys and values");
 
-/** Per layer, in arrays that TypeScript owns and onnxruntime reads in place. */
+/** Per layer [rows, kvHeads, capacity, headSize], in arrays that TypeScript owns and onnxruntime reads in place. */
 interface KvArrays {
   readonly keys: readonly Float32Array[];
   readonly values: readonly Float32Array[];
@@ -17,14 +17,14 @@ export interface KvBlock {
   /** [B] tokens in use */
   readonly lengths: readonly number[];
   readonly capacity: number;
-  /** Each at least [rows, kvHeads, capacity, headSize]; what is not in use is finite and masked. */
+  /** Each of at least so many rows; what is not in use is finite and masked. */
   readonly [STORAGE]: KvArrays;
 }
 
 /** New keys and values of `tokens` tokens in each row. */
 export interface KvStep {
   readonly tokens: number;
-  /** Each [rows, kvHeads, tokens, headSize]. */
+  /** As in a block whose capacity is `tokens`. */
   readonly [STORAGE]: KvArrays;
 }
 
@@ -43,8 +43,20 @@ const SUMMED_AT_ONCE = 128;
 export function capacityFor({ headSize }: KvSizes, length: number): number {
   if (length === 0) return 0;
   const least = headSize > SUMMED_AT_ONCE ? 2 * CAPACITY_STEP : CAPACITY_STEP;
-  return Math.max(least, Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP);
+  return Math.max(least, roundUp(length, CAPACITY_STEP));
 }
+
+/**
+ * The capacity for suffixes that grow by a token at a time. Products with one token's query are summed token after token,
+ * so that it can follow the length more closely: every step reads all of it from memory, and growing copies it.
+ */
+export const suffixCapacityFor = (_sizes: KvSizes, length: number): number =>
+  roundUp(length, length <= SHORT_SUFFIX ? SHORT_SUFFIX_STEP : CAPACITY_STEP);
+
+const SHORT_SUFFIX = 128;
+const SHORT_SUFFIX_STEP = 16;
+
+const roundUp = (length: number, step: number): number => Math.ceil(length / step) * step;
 
 /** What keys and values of one token take. */
 export const kvBytesPerToken = ({ blockCount, kvHeadCount, headSize }: KvSizes): number =>
@@ -78,24 +90,50 @@ export function appendKv(sizes: KvSizes, block: KvBlock, step: KvStep): KvBlock 
   return { ...roomy, lengths };
 }
 
-/** Writes a step's tokens behind those of each row. */
-function writeStep({ kvHeadCount, headSize }: KvSizes, block: KvBlock, step: KvStep): void {
-  const size = step.tokens * headSize;
-  const write = (target: Float32Array, source: Float32Array): void => {
-    for (const [row, length] of block.lengths.entries())
-      for (let head = 0; head < kvHeadCount; head++) {
-        const lane = row * kvHeadCount + head;
-        target.set(
-          source.subarray(lane * size, (lane + 1) * size),
-          (lane * block.capacity + length) * headSize,
-        );
-      }
-  };
-  const [target, source] = [block[STORAGE], step[STORAGE]];
-  target.keys.forEach((keys, layer) => {
-    write(keys, source.keys[layer] as Float32Array);
-    write(target.values[layer] as Float32Array, source.values[layer] as Float32Array);
-  });
+/** Writes a step's tokens behind those of each row from `first` on. */
+function writeStep(sizes: KvSizes, block: KvBlock, step: KvStep, first = 0): void {
+  for (let row = first; row < block.rows; row++) {
+    const length = block.lengths[row] as number;
+    copyTokens(
+      sizes,
+      { arrays: step[STORAGE], capacity: step.tokens, row, token: 0 },
+      { arrays: block[STORAGE], capacity: block.capacity, row, token: length },
+      step.tokens,
+    );
+  }
+}
+
+/** A token of a row, from which on tokens are copied. */
+interface KvPlace {
+  readonly arrays: KvArrays;
+  readonly capacity: number;
+  readonly row: number;
+  readonly token: number;
+}
+
+function copyTokens(
+  { blockCount, kvHeadCount, headSize }: KvSizes,
+  from: KvPlace,
+  to: KvPlace,
+  count: number,
+): void {
+  const size = count * headSize;
+  const copy =
+    count === 1
+      ? // a view takes longer to make than these few numbers to copy
+        (source: Float32Array, at: number, target: Float32Array, place: number): void => {
+          for (let i = 0; i < size; i++) target[place + i] = source[at + i]!;
+        }
+      : (source: Float32Array, at: number, target: Float32Array, place: number): void =>
+          target.set(source.subarray(at, at + size), place);
+  for (let head = 0; head < kvHeadCount; head++) {
+    const at = ((from.row * kvHeadCount + head) * from.capacity + from.token) * headSize;
+    const place = ((to.row * kvHeadCount + head) * to.capacity + to.token) * headSize;
+    for (let layer = 0; layer < blockCount; layer++) {
+      copy(from.arrays.keys[layer]!, at, to.arrays.keys[layer]!, place);
+      copy(from.arrays.values[layer]!, at, to.arrays.values[layer]!, place);
+    }
+  }
 }
 
 /** A block of the chosen rows, in the given order; a row may be chosen more than once. */
@@ -116,22 +154,14 @@ interface KvRow {
 }
 
 /** Copies the tokens that a row has. */
-function copyRow({ kvHeadCount, headSize }: KvSizes, from: KvRow, to: KvRow): void {
-  const used = (from.block.lengths[from.row] as number) * headSize;
-  const copy = (source: Float32Array, target: Float32Array): void => {
-    for (let head = 0; head < kvHeadCount; head++) {
-      const begin = (from.row * kvHeadCount + head) * from.block.capacity * headSize;
-      target.set(
-        source.subarray(begin, begin + used),
-        (to.row * kvHeadCount + head) * to.block.capacity * headSize,
-      );
-    }
-  };
-  const [source, target] = [from.block[STORAGE], to.block[STORAGE]];
-  source.keys.forEach((keys, layer) => {
-    copy(keys, target.keys[layer] as Float32Array);
-    copy(source.values[layer] as Float32Array, target.values[layer] as Float32Array);
+function copyRow(sizes: KvSizes, from: KvRow, to: KvRow): void {
+  const place = ({ block, row }: KvRow): KvPlace => ({
+    arrays: block[STORAGE],
+    capacity: block.capacity,
+    row,
+    token: 0,
   });
+  copyTokens(sizes, place(from), place(to), from.block.lengths[from.row] as number);
 }
 
 const everyRow = (block: KvBlock): number[] => Array.from({ length: block.rows }, (_, row) => row);
@@ -144,16 +174,24 @@ export interface KvRows {
   add(tokens?: KvBlock): number;
   /** Removes a row; the last one takes its index. */
   remove(row: number): void;
-  append(step: KvStep): void;
+  /** Appends to the rows from `first` on. */
+  append(step: KvStep, first: number): void;
 }
 
-/** @param room rows to make room for at first; more is made when more come */
-export function createKvRows(sizes: KvSizes, room: number): KvRows {
+/**
+ * @param room rows to make room for at first; more is made when more come
+ * @param capacityOf how much room rows of a length get
+ */
+export function createKvRows(
+  sizes: KvSizes,
+  room: number,
+  capacityOf: (sizes: KvSizes, length: number) => number = capacityFor,
+): KvRows {
   let lengths: number[] = [];
   let arrays = createKvBlock(sizes, { lengths: new Array<number>(room).fill(0), capacity: 0 }, zeros);
   const current = (): KvBlock => ({ ...arrays, rows: lengths.length, lengths });
   const require = (rows: number, length: number): void => {
-    const capacity = capacityFor(sizes, length);
+    const capacity = capacityOf(sizes, length);
     // rows give back what only longer ones before them needed, when that is half or more
     const fits = capacity <= arrays.capacity && 2 * capacity >= arrays.capacity;
     if (rows <= arrays.rows && fits) return;
@@ -182,10 +220,10 @@ export function createKvRows(sizes: KvSizes, room: number): KvRows {
       lengths = lengths.with(row, lengths[last] as number).slice(0, last);
       require(lengths.length, longest());
     },
-    append(step) {
+    append(step, first) {
       require(lengths.length, longest() + step.tokens);
-      writeStep(sizes, current(), step);
-      lengths = lengths.map((length) => length + step.tokens);
+      writeStep(sizes, current(), step, first);
+      lengths = lengths.map((length, row) => (row < first ? length : length + step.tokens));
     },
   };
 }
@@ -193,13 +231,18 @@ export function createKvRows(sizes: KvSizes, room: number): KvRows {
 const zeros = (size: number): Float32Array => new Float32Array(size);
 
 /** A block as the decoder graph's inputs. */
-export function kvFeeds(sizes: KvSizes, kind: "prefix" | "suffix", block: KvBlock): Tensors {
-  const { keys, values } = block[STORAGE];
-  const shape = [block.rows, sizes.kvHeadCount, block.capacity, sizes.headSize];
-  const size = shape.reduce((product, each) => product * each);
+export function kvFeeds(
+  { blockCount, kvHeadCount, headSize }: KvSizes,
+  kind: "prefix" | "suffix",
+  { rows, capacity, [STORAGE]: { keys, values } }: KvBlock,
+): Tensors {
+  // the graph folds the rows of a prefix into one product, and has a suffix's heads one by one
+  const lanes = kind === "prefix" ? [rows, kvHeadCount] : [rows, kvHeadCount, 1];
+  const size = rows * kvHeadCount * capacity * headSize;
+  const shape = [...lanes, capacity, headSize];
   const feed = (array: Float32Array): Tensor => floatTensor(array.subarray(0, size), shape);
   const feeds: Record<string, Tensor> = {};
-  for (let layer = 0; layer < sizes.blockCount; layer++) {
+  for (let layer = 0; layer < blockCount; layer++) {
     feeds[names.cache(kind, layer, "k")] = feed(keys[layer] as Float32Array);
     feeds[names.cache(kind, layer, "v")] = feed(values[layer] as Float32Array);
   }

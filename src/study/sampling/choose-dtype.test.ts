@@ -22,44 +22,33 @@ afterEach(async () => {
 });
 
 describe("openWithChosenDtype", () => {
-  it("takes the first of int8, int8-a16 and float32 that is within the bound, and measures no further", async () => {
+  it("takes int8 if it is within the bound, and float32 if not", async () => {
     const none = await choose({ bound: 0 });
     expect(none.dtype).toBe("float32");
     expect(none.choice).toMatchObject({ reason: "divergence", dtype: "float32", bound: 0, prompts: 2 });
-    const { int8, "int8-a16": a16 } = (none.choice as DtypeChoice).divergences as Required<Divergences>;
-    expect(a16).toBeGreaterThan(0);
-    expect(int8).toBeGreaterThan(1.5 * a16);
+    const { divergence } = none.choice as Required<DtypeChoice>;
+    expect(divergence).toBeGreaterThan(0);
     // two prompts, and at most 32 tokens of each answer
     expect(none.choice?.tokens).toBeGreaterThan(2);
     expect(none.choice?.tokens).toBeLessThanOrEqual(64);
 
-    const second = await choose({ bound: (int8 + a16) / 2 });
-    expect(second.dtype).toBe("int8-a16");
-    expect(second.choice?.divergences).toEqual({ int8, "int8-a16": a16 });
-    const first = await choose({ bound: int8 * 1.01 });
-    expect(first.dtype).toBe("int8");
-    expect(first.choice?.divergences).toEqual({ int8 });
-  });
-
-  it("tries int8-a16 only where the CPU multiplies eight-bit numbers, or does not say", async () => {
-    const tried = async (instructionSets: readonly string[]): Promise<string[]> =>
-      Object.keys((await choose({ bound: 0 }, { cpu: { instructionSets } })).choice?.divergences ?? {});
-    expect(await tried(["avx", "avx2", "fma"])).toEqual(["int8"]);
-    expect(await tried(["asimd", "i8mm"])).toEqual(["int8", "int8-a16"]);
-    expect(await tried([])).toEqual(["int8", "int8-a16"]);
+    expect(await choose({ bound: divergence * 0.99 })).toMatchObject({ dtype: "float32" });
+    const near = await choose({ bound: divergence * 1.01 });
+    expect(near.dtype).toBe("int8");
+    expect(near.choice).toMatchObject({ dtype: "int8", divergence });
   });
 
   it("says what it measures, and what came out", async () => {
     const { events, choice } = await choose({ bound: 0 });
     const started = events.filter(({ kind }) => kind === "started");
     expect(started.map(({ step, part }) => `${step} ${part}`)).toEqual(
-      ["float32", "int8", "int8-a16"].map((dtype) => `dtype ${CHECKPOINT} ${dtype}`),
+      ["float32", "int8"].map((dtype) => `dtype ${CHECKPOINT} ${dtype}`),
     );
-    expect(events.filter(({ kind }) => kind === "advanced")).toHaveLength(3 * PROMPTS.length);
+    expect(events.filter(({ kind }) => kind === "advanced")).toHaveLength(2 * PROMPTS.length);
     expect(events.at(-1)).toMatchObject({
       kind: "note",
       message: expect.stringMatching(
-        /^auto is float32\. .*: int8 \S+, int8-a16 \S+; at most 0 is allowed \(\d+ tokens/,
+        /^auto is float32\. int8's KL divergence from float32 is \S+ nats per token, and at most 0 is allowed \(\d+ tokens/,
       ),
     });
     expect(events.at(-1)).toMatchObject({ message: expect.stringContaining(`(${choice?.tokens} tokens`) });
@@ -96,7 +85,7 @@ describe("openWithChosenDtype", () => {
   });
 
   it("keeps what answers of the same weights were sampled with, and its record", async () => {
-    const choice: DtypeChoice = { dtype: "int8", reason: "divergence", divergences: { int8: 0.001 } };
+    const choice: DtypeChoice = { dtype: "int8", reason: "divergence", divergence: 0.001 };
     const { identity } = await choose({ bound: 0 });
     const recorded = { dtype: "int8", weightsSha256: String(identity.weights_sha256), choice } as const;
     const kept = await choose({ bound: 0 }, { recorded });
@@ -119,8 +108,6 @@ describe("openWithChosenDtype", () => {
   });
 });
 
-type Divergences = NonNullable<DtypeChoice["divergences"]>;
-
 /** @param rule with a bound, the model counts as large */
 async function choose(
   rule: { readonly bound: number } | undefined,
@@ -139,7 +126,6 @@ async function choose(
       promptsOf: async () => PROMPTS,
       measures: true,
       rule: rule && { ...rule, fromBytes: 0 },
-      cpu: { instructionSets: ["avx2", "avx512_vnni"] },
       ...options,
     },
   );

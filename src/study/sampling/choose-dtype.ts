@@ -11,7 +11,6 @@ import {
 } from "../../engine/generate/divergence.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import type { ModelDtype } from "../../engine/runtime/device.ts";
-import { type CpuKind, readCpuKind } from "../../engine/runtime/machine-node.ts";
 import { ortNode } from "../../engine/runtime/ort-node.ts";
 import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import { stableStringify } from "../../formats/json.ts";
@@ -19,24 +18,12 @@ import { fingerprint } from "../../store/fingerprint.ts";
 import { formatSignificant } from "../../text/format-numbers.ts";
 import { readTool } from "../step.ts";
 
-const CANDIDATES = ["int8", "int8-a16"] as const;
-type Candidate = (typeof CANDIDATES)[number];
+/** What `auto` measures, and takes if it is close enough to float32. */
+const CANDIDATE = "int8";
 
-/**
- * What `auto` tries, fastest first. No time is measured, so that like machines give a study the same dtype; but where the
- * CPU has no instructions for products of eight-bit numbers, the two products of int8-a16 take longer than one in float32.
- */
-const candidatesOf = ({ instructionSets }: Pick<CpuKind, "instructionSets">): readonly Candidate[] =>
-  instructionSets.length === 0 || EIGHT_BIT_PRODUCTS.some((name) => instructionSets.includes(name))
-    ? CANDIDATES
-    : ["int8"];
-
-/** On x86 and Arm; a system that lists no instruction sets runs on CPUs that have them. */
-const EIGHT_BIT_PRODUCTS = ["avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm"];
-
-/** When a candidate is taken. */
+/** When the candidate is taken. */
 export interface DtypeRule {
-  /** Mean KL(float32 || candidate) at most, nats per token. */
+  /** Mean KL(float32 || int8) at most, nats per token. */
   readonly bound: number;
   /** Weights of the model in float32 at least. */
   readonly fromBytes: number;
@@ -56,8 +43,8 @@ export interface DtypeChoice {
    * are none that leave room for an answer; `not-measured`: nothing was to be sampled.
    */
   readonly reason: "divergence" | "small" | "device" | "no-prompts" | "not-measured";
-  /** Of candidates that were measured, in nats per token; the first one up to `bound` was taken, else float32. */
-  readonly divergences?: Readonly<Partial<Record<Candidate, number>>>;
+  /** Mean KL(float32 || int8), nats per token; int8 was taken if it is at most `bound`. */
+  readonly divergence?: number;
   readonly bound?: number;
   readonly prompts?: number;
   /** Over all answers. */
@@ -81,23 +68,21 @@ export interface ChooseDtypeOptions {
   readonly measures: boolean;
   /** 0.01 nats per token, and 80 MB, by default. */
   readonly rule?: DtypeRule | undefined;
-  /** This machine's by default. */
-  readonly cpu?: Pick<CpuKind, "instructionSets"> | undefined;
 }
 
 type Engine = BackendWith<"answers" | "states">;
 
 /**
  * Opens the local engine with the dtype that `auto` stands for: what the study's answers were sampled with so far, else the
- * first of int8 and, on CPUs for which it is fast, int8-a16 whose divergence from float32 on the study's own prompts is at most 0.01 nats per token,
- * else float32. Small models and devices other than the CPU take float32 unmeasured. Divergences are kept in the cache.
+ * int8 if its divergence from float32 on the study's own prompts is at most 0.01 nats per token, else float32. Small models
+ * and devices other than the CPU take float32 unmeasured. Divergences are kept in the cache.
  * @returns the engine, and how its dtype was chosen; null where that was the user's choice earlier
  * @throws SepError as `openModel` does
  */
 export async function* openWithChosenDtype(
   reference: string,
   options: Omit<LoadModelOptions, "dtype">,
-  { recorded, promptsOf, measures, rule = RULE, cpu = readCpuKind() }: ChooseDtypeOptions,
+  { recorded, promptsOf, measures, rule = RULE }: ChooseDtypeOptions,
 ): AsyncGenerator<OpeningEvent, { readonly engine: Engine; readonly choice: DtypeChoice | null }> {
   if (recorded !== null && allows(options.device, recorded.dtype)) {
     const engine = yield* openLocal(reference, { ...options, dtype: recorded.dtype });
@@ -109,17 +94,10 @@ export async function* openWithChosenDtype(
   }
   const model = yield* openModel(reference, { ...options, dtype: "float32" });
   const { provenance, path } = model;
-  const candidates = candidatesOf(cpu);
   let isKept = false;
   let known: Known;
   try {
-    known = yield* chooseUnmeasured(model, {
-      promptsOf,
-      measures,
-      rule,
-      candidates,
-      signal: options.signal,
-    });
+    known = yield* chooseUnmeasured(model, { promptsOf, measures, rule, signal: options.signal });
     isKept = known.choice?.dtype === "float32";
   } finally {
     if (!isKept) await model[Symbol.asyncDispose]();
@@ -131,8 +109,7 @@ export async function* openWithChosenDtype(
     name: { id: provenance.id, revision: provenance.revision },
     trustedSha256: provenance.weights_sha256,
   };
-  const choice =
-    known.choice ?? (yield* measureCandidates(path, known, { ...again, candidates, bound: rule.bound }));
+  const choice = known.choice ?? (yield* measureCandidate(path, known, { ...again, bound: rule.bound }));
   return { engine: yield* openLocal(path, { ...again, dtype: choice.dtype }), choice };
 }
 
@@ -153,20 +130,19 @@ function allows(device: LoadModelOptions["device"] = "cpu", dtype: ModelDtype): 
 const weightsOf = ({ answers }: Engine): unknown =>
   (answers.identity as Readonly<Record<string, unknown>>).weights_sha256;
 
-/** A choice, or what the candidates are to be compared with: then float32 need not be in memory beside them. */
+/** A choice, or what the candidate is to be compared with: then float32 need not be in memory beside them. */
 type Known =
   | { readonly choice: DtypeChoice }
   | { readonly choice: null; readonly references: readonly ReferenceAnswer[]; readonly key: string };
 
-interface UnmeasuredOptions extends Omit<ChooseDtypeOptions, "recorded" | "cpu"> {
+interface UnmeasuredOptions extends Omit<ChooseDtypeOptions, "recorded"> {
   readonly rule: DtypeRule;
-  readonly candidates: readonly Candidate[];
   readonly signal: AbortSignal | undefined;
 }
 
 async function* chooseUnmeasured(
   model: LanguageModel,
-  { promptsOf, measures, rule, candidates, signal }: UnmeasuredOptions,
+  { promptsOf, measures, rule, signal }: UnmeasuredOptions,
 ): AsyncGenerator<OpeningEvent, Known> {
   const { provenance, weightBytes } = model;
   const float32 = (reason: DtypeChoice["reason"]): Known => ({ choice: { dtype: "float32", reason } });
@@ -178,7 +154,6 @@ async function* chooseUnmeasured(
     stableStringify({
       weights: provenance.weights_sha256,
       prompts: prompts.map(({ tokenIds, sharedTokens = [] }) => [tokenIds, sharedTokens]),
-      candidates,
       bound: rule.bound,
       tokens: MEASURED_TOKENS,
       versions: [readTool().version, ortNode.version],
@@ -209,28 +184,16 @@ const chooseMeasured = (prompts: readonly Prompt[], { config }: LanguageModel): 
     .filter(({ tokenIds }) => tokenIds.length + MEASURED_TOKENS <= config.maxPositions)
     .slice(0, MEASURED_PROMPTS);
 
-async function* measureCandidates(
+async function* measureCandidate(
   path: string,
   { references, key }: Extract<Known, { readonly choice: null }>,
-  {
-    bound,
-    candidates,
-    ...options
-  }: LoadModelOptions & Pick<DtypeRule, "bound"> & Pick<UnmeasuredOptions, "candidates">,
+  { bound, ...options }: LoadModelOptions & Pick<DtypeRule, "bound">,
 ): AsyncGenerator<OpeningEvent, DtypeChoice> {
-  const divergences: Partial<Record<Candidate, number>> = {};
-  let chosen: ModelDtype = "float32";
-  for (const dtype of candidates) {
-    const nats = yield* measureOne(path, references, { ...options, dtype });
-    divergences[dtype] = roundDivergence(nats);
-    if (nats > bound) continue;
-    chosen = dtype;
-    break;
-  }
+  const divergence = yield* measureInt8(path, references, options);
   const choice: DtypeChoice = {
-    dtype: chosen,
+    dtype: divergence <= bound ? CANDIDATE : "float32",
     reason: "divergence",
-    divergences,
+    divergence: roundDivergence(divergence),
     bound,
     prompts: references.length,
     tokens: references.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0),
@@ -240,13 +203,13 @@ async function* measureCandidates(
   return choice;
 }
 
-async function* measureOne(
+async function* measureInt8(
   path: string,
   references: readonly ReferenceAnswer[],
   options: LoadModelOptions,
 ): AsyncGenerator<OpeningEvent, number> {
-  await using candidate = yield* openModel(path, options);
-  const part = `${candidate.provenance.id} ${options.dtype}`;
+  await using candidate = yield* openModel(path, { ...options, dtype: CANDIDATE });
+  const part = `${candidate.provenance.id} ${CANDIDATE}`;
   return yield* reportPrompts(part, references.length, measureDivergence(candidate, references, options));
 }
 
@@ -265,10 +228,9 @@ async function* reportPrompts<Result>(
   }
 }
 
-/** "auto is int8-a16: KL divergence from float32 over 512 tokens: int8 0.037, int8-a16 0.0030; bound 0.01 nats" */
-function describeChoice({ dtype, divergences = {}, bound, tokens }: DtypeChoice): string {
-  const figures = Object.entries(divergences).map(([name, nats]) => `${name} ${formatSignificant(nats, 2)}`);
-  return `auto is ${dtype}. KL divergence from float32, nats per token: ${figures.join(", ")}; at most ${bound} is allowed (${tokens} tokens of the study's first answers)`;
+function describeChoice({ dtype, divergence = 0, bound, tokens }: DtypeChoice): string {
+  const figure = formatSignificant(divergence, 2);
+  return `auto is ${dtype}. int8's KL divergence from float32 is ${figure} nats per token, and at most ${bound} is allowed (${tokens} tokens of the study's first answers)`;
 }
 
 /** More digits than its standard error has would say nothing. */

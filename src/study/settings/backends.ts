@@ -85,7 +85,7 @@ export const MODEL = {
   ),
   dtype: setting(
     z.enum([...new Set([...MODEL_DTYPES, ...VLLM_DTYPES])]).optional(),
-    "Precision of the model while it samples. Local engine: auto (the first of int8 and int8-a16 that is close enough to float32 on your prompts, else float32), float32, int8 (fastest), int8-a16 (closer to float32) or int4 (least memory); bfloat16, float16 and half mean float32, and `sep run` always reads hidden states in float32; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
+    "Precision of the model while it samples. Local engine: auto (int8 if it is close enough to float32 on your prompts, else float32), float32, int8 (fastest) or int4 (least memory); bfloat16, float16 and half mean float32, and `sep run` always reads hidden states in float32; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
     { fallback: "auto", backends: ["local", "vllm", "nnsight"] },
   ),
   ...ENGINE,

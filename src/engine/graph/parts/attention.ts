@@ -32,59 +32,61 @@ export function addSelfAttention(
  * up to X tokens that the rows of a group have in common, kept once per group; each row's own **suffix** of up to T tokens;
  * and the **new** tokens themselves. The queries of a group's rows are gathered into its R slots, so that they meet their
  * prefix in one product, and what comes out goes back to the rows.
- * @returns [N, H * headSize]; writes the new keys and values [B, kvHeads, S, headSize] as graph outputs
+ *
+ * A row's own spans are multiplied one head at a time: onnxruntime multiplies a vector by a matrix where it lies, but copies
+ * a matrix that meets several vectors first, which takes longer than the product with a few. The scores end in padding, so
+ * that a capacity that grows moves no number to another lane of the vectors that sum them.
+ * @returns [N, H * headSize]; writes the new keys and values [B, kvHeads, 1, S, headSize] as graph outputs
  */
 export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Projections): TensorName {
   const { graph, config, shapes, cache } = scope;
   const newKeys = cache("new", layer, "k");
   const newValues = cache("new", layer, "v");
-  addTokensLast(scope, graph.add("Reshape", [k, shapes.keyHeads]), newKeys);
-  addTokensLast(scope, graph.add("Reshape", [v, shapes.keyHeads]), newValues);
+  const keys = graph.add("Reshape", [addScale(scope, layer, k), shapes.keyHeads]);
+  graph.addNamed("Transpose", [keys], [newKeys], { perm: [0, 2, 3, 1, 4] });
+  const values = graph.add("Reshape", [v, shapes.keyHeads]);
+  graph.addNamed("Transpose", [values], [newValues], { perm: [0, 2, 3, 1, 4] });
+  const split = graph.add("Reshape", [q, shapes.queryGroups]);
+  const queries = graph.add("Transpose", [split], { perm: [0, 2, 3, 1, 4] });
 
-  const { queries, scale } = addScaledQueries(scope, layer, q);
-  const multiplyKeys = (rows: TensorName, keys: TensorName): TensorName =>
-    addKeyProduct(scope, rows, keys, scale);
-  const prefixScores = addPrefixScores(scope, layer, queries, multiplyKeys);
-  const suffixScores = multiplyKeys(queries, cache("suffix", layer, "k"));
-  const newScores = multiplyKeys(queries, newKeys);
-  const scores = addMaskedScores(scope, layer, [prefixScores, suffixScores, newScores]);
+  const scores = addMaskedScores(scope, layer, [
+    addPrefixScores(scope, layer, queries),
+    addKeyProduct(scope, queries, newKeys, 5),
+    addKeyProduct(scope, queries, cache("suffix", layer, "k"), 5),
+    shapes.padding,
+  ]);
   const weights = graph.add("Softmax", [scores], { axis: -1 });
-  const [onPrefix, onSuffix, onNew] = [graph.fresh(), graph.fresh(), graph.fresh()];
-  graph.addNamed("Split", [weights, shapes.spans], [onPrefix, onSuffix, onNew], { axis: -1 });
+  const [onPrefix, onNew, onSuffix] = [graph.fresh(), graph.fresh(), graph.fresh()];
+  graph.addNamed("Split", [weights, shapes.spans], [onPrefix, onNew, onSuffix, graph.fresh()], { axis: -1 });
 
   const fromOwn = graph.add("Add", [
     addValueProduct(scope, onSuffix, cache("suffix", layer, "v")),
     graph.add("MatMul", [onNew, newValues]),
   ]);
   const mixed = graph.add("Add", [addPrefixValues(scope, layer, onPrefix), fromOwn]);
-
-  const group = config.headCount / config.kvHeadCount;
-  const heads = graph.add("Reshape", [mixed, graph.integers([0, 0, group, -1, config.headSize])]);
-  const byToken = graph.add("Transpose", [heads], { perm: [0, 3, 1, 2, 4] });
+  const byToken = graph.add("Transpose", [mixed], { perm: [0, 3, 1, 2, 4] });
   return graph.add("Reshape", [byToken, graph.integers([-1, config.headCount * config.headSize])]);
 }
 
-/** [B, S, kvHeads, headSize] as [B, kvHeads, S, headSize]. */
-function addTokensLast({ graph }: GraphScope, x: TensorName, output: TensorName): void {
-  graph.addNamed("Transpose", [x], [output], { perm: [0, 2, 1, 3] });
+/** Keys times what their products with queries are to be multiplied by: there are fewer of them than queries. */
+function addScale({ graph, config }: GraphScope, layer: number, keys: TensorName): TensorName {
+  const { attentionScale } = config.blocks[layer] as BlockSettings;
+  return graph.add("Mul", [keys, graph.scalar(attentionScale / (config.attentionSoftcap ?? 1))]);
 }
 
-/** @returns [B, kvHeads, G * S, X] */
-function addPrefixScores(
-  { graph, shapes, inputs, cache }: GraphScope,
-  layer: number,
-  queries: TensorName,
-  multiplyKeys: (rows: TensorName, keys: TensorName) => TensorName,
-): TensorName {
+/** @param queries [B, kvHeads, G, S, headSize]; @returns [B, kvHeads, G, S, X] */
+function addPrefixScores(scope: GraphScope, layer: number, queries: TensorName): TensorName {
+  const { graph, shapes, inputs, cache } = scope;
   const bundles = addReshape(graph, queries, shapes.queryBundles);
   const slots = graph.add("Gather", [bundles, inputs.slots], { axis: 0 });
-  const scores = multiplyKeys(addReshape(graph, slots, shapes.slotQueries), cache("prefix", layer, "k"));
+  const folded = addReshape(graph, slots, shapes.slotQueries);
+  const scores = addKeyProduct(scope, folded, cache("prefix", layer, "k"), 4);
   const ofSlots = addReshape(graph, scores, shapes.slotScoreBundles);
   const ofRows = graph.add("Gather", [ofSlots, inputs.slotOfRow], { axis: 0 });
   return addReshape(graph, ofRows, shapes.prefixScores);
 }
 
-/** @param weights [B, kvHeads, G * S, X]; @returns [B, kvHeads, G * S, headSize] */
+/** @param weights [B, kvHeads, G, S, X]; @returns [B, kvHeads, G, S, headSize] */
 function addPrefixValues(scope: GraphScope, layer: number, weights: TensorName): TensorName {
   const { graph, shapes, inputs, cache } = scope;
   const bundles = addReshape(graph, weights, shapes.scoreBundles);
@@ -100,58 +102,33 @@ function addPrefixValues(scope: GraphScope, layer: number, weights: TensorName):
 const addReshape = (graph: OnnxGraph, x: TensorName, shape: TensorName): TensorName =>
   graph.add("Reshape", [x, shape], { allowzero: 1 });
 
-/** Queries [B, kvHeads, G * S, headSize], and what their products with keys are still to be multiplied by. */
-function addScaledQueries(
-  { graph, config, shapes, operators }: GraphScope,
-  layer: number,
-  q: TensorName,
-): { readonly queries: TensorName; readonly scale: number } {
-  const { attentionScale } = config.blocks[layer] as BlockSettings;
-  const factor = attentionScale / (config.attentionSoftcap ?? 1);
-  const split = graph.add("Reshape", [q, shapes.queryGroups]);
-  const byHead = graph.add("Transpose", [split], { perm: [0, 2, 3, 1, 4] });
-  const queries = graph.add("Reshape", [byHead, graph.integers([0, 0, -1, config.headSize])]);
-  if (operators.fusedMatMul) return { queries, scale: factor };
-  return { queries: graph.add("Mul", [queries, graph.scalar(factor)]), scale: 1 };
-}
-
-/** scale x queries keys^T; scale is 1 if there is no operator that takes it along. */
+/**
+ * queries keys^T. A factor would cost vectors their own kernel: keys come scaled.
+ * @param rank of both
+ */
 function addKeyProduct(
   { graph, operators }: GraphScope,
   queries: TensorName,
   keys: TensorName,
-  scale: number,
+  rank: 4 | 5,
 ): TensorName {
-  if (operators.fusedMatMul) {
-    return graph.add("FusedMatMul", [queries, keys], { alpha: { float: scale }, transB: 1 });
-  }
-  return graph.add("MatMul", [queries, graph.add("Transpose", [keys], { perm: [0, 1, 3, 2] })]);
+  if (operators.fusedMatMul) return graph.add("FusedMatMul", [queries, keys], { transB: 1 });
+  const perm = rank === 4 ? [0, 1, 3, 2] : [0, 1, 2, 4, 3];
+  return graph.add("MatMul", [queries, graph.add("Transpose", [keys], { perm })]);
 }
 
-/**
- * Joins the spans' scores [B, kvHeads, G * S, X | T | S], caps them where the config says so, and masks what may not
- * be seen.
- */
+/** Joins scores, each [B, kvHeads, G, S, tokens of a span], caps them where the config says so, and masks them. */
 function addMaskedScores(
   { graph, config, inputs }: GraphScope,
   layer: number,
-  [prefix, suffix, fresh]: readonly [TensorName, TensorName, TensorName],
+  spans: readonly TensorName[],
 ): TensorName {
-  const join = (...spans: TensorName[]): TensorName => graph.add("Concat", spans, { axis: -1 });
-  const kind = maskKindOf(config, layer);
-  if (kind === "spans") {
-    return join(
-      graph.add("Add", [prefix, inputs.prefixMask]),
-      graph.add("Add", [suffix, inputs.suffixMask]),
-      graph.add("Add", [fresh, inputs.newMask]),
-    );
-  }
-  let scores = join(prefix, suffix, fresh);
+  let scores = graph.add("Concat", spans, { axis: -1 });
   if (config.attentionSoftcap !== null) {
     // the scores come divided by the cap
     scores = graph.add("Mul", [graph.add("Tanh", [scores]), graph.scalar(config.attentionSoftcap)]);
   }
-  return graph.add("Add", [scores, inputs.wholeMask(kind)]);
+  return graph.add("Add", [scores, inputs.mask(maskKindOf(config, layer))]);
 }
 
 /** weights x values over a span that may be empty; with a token of zeros behind it where the device needs one. */
@@ -161,10 +138,9 @@ function addValueProduct(
   values: TensorName,
 ): TensorName {
   if (operators.emptyMatMul) return graph.add("MatMul", [weights, values]);
-  return graph.add("MatMul", [
-    graph.add("Pad", [weights, graph.integers([0, 0, 0, 0, 0, 0, 0, 1])]),
-    graph.add("Pad", [values, graph.integers([0, 0, 0, 0, 0, 0, 1, 0])]),
-  ]);
+  const pad = (x: TensorName, axis: number): TensorName =>
+    graph.add("Pad", [x, graph.integers([0, 1]), "", graph.integers([axis])]);
+  return graph.add("MatMul", [pad(weights, -1), pad(values, -2)]);
 }
 
 /**
@@ -191,7 +167,7 @@ function addRotary(
   });
 }
 
-/** The shape vectors that the attention needs, computed from one run's inputs. */
+/** The shape vectors that the attention needs, and its padding, computed from one run's inputs. */
 export function addAttentionShapes(
   graph: OnnxGraph,
   { headCount, kvHeadCount, headSize }: DecoderConfig,
@@ -200,7 +176,8 @@ export function addAttentionShapes(
     slots,
     prefixKeys,
     suffixKeys,
-  }: Readonly<Record<"positionIds" | "slots" | "prefixKeys" | "suffixKeys", TensorName>>,
+    mask,
+  }: Readonly<Record<"positionIds" | "slots" | "prefixKeys" | "suffixKeys" | "mask", TensorName>>,
 ): AttentionShapes {
   const group = headCount / kvHeadCount;
   const join = (...parts: TensorName[]): TensorName => graph.add("Concat", parts, { axis: 0 });
@@ -216,7 +193,9 @@ export function addAttentionShapes(
   const groups = dimensions(slots, 0, 1);
   const slotsPerGroup = dimensions(slots, 2, 3); // R
   const prefix = dimensions(prefixKeys, 2, 3); // X
-  const suffix = dimensions(suffixKeys, 2, 3); // T
+  const suffix = dimensions(suffixKeys, 3, 4); // T
+  const unpadded = graph.add("Add", [graph.add("Add", [prefix, tokens]), suffix]);
+  const padding = graph.add("Sub", [dimensions(mask, 4, 5), unpadded]); // P
   const [heads, size] = [constant(kvHeadCount), constant(headSize)];
   const queriesPerRow = multiply(tokens, constant(group)); // G * S
   const slotQueries = multiply(queriesPerRow, slotsPerGroup);
@@ -228,15 +207,16 @@ export function addAttentionShapes(
     queries: join(batch, constant(headCount * headSize)),
     keys: join(batch, constant(kvHeadCount * headSize)),
     queryGroups: join(batch, constant(kvHeadCount, group, headSize)),
-    keyHeads: join(batch, constant(kvHeadCount, headSize)),
-    grouped: join(rows, heads, queriesPerRow, size),
-    prefixScores: join(rows, heads, queriesPerRow, prefix),
+    keyHeads: join(batch, constant(kvHeadCount, 1, headSize)),
+    grouped: join(rows, heads, constant(group), tokens, size),
+    prefixScores: join(rows, heads, constant(group), tokens, prefix),
     queryBundles: join(rowBundles, queryBundle),
     scoreBundles: join(rowBundles, scoreBundle),
     slotQueries: join(groups, heads, slotQueries, size),
     slotScores: join(groups, heads, slotQueries, prefix),
     slotQueryBundles: join(slotBundles, queryBundle),
     slotScoreBundles: join(slotBundles, scoreBundle),
-    spans: join(prefix, suffix, tokens),
+    spans: join(prefix, tokens, suffix, padding),
+    padding: graph.add("Expand", [graph.scalar(0), join(rows, heads, constant(group), tokens, padding)]),
   };
 }

@@ -1,112 +1,90 @@
-import { INT4_BLOCK, quantiseBlocks, quantiseRows } from "../../../math/quantise.ts";
+import {
+  hadamard,
+  INT4_BLOCK,
+  quantiseBlocks,
+  quantiseRows,
+  rotateInputs,
+  rotationSize,
+} from "../../../math/quantise.ts";
 import type { ModelDtype } from "../../runtime/device.ts";
-import type { OnnxGraph, TensorName } from "../graph.ts";
+import type { TensorName } from "../graph.ts";
 import type { LinearFormat, LinearScope, PairedRows, Quantisation, QuantisedRows } from "../graph-scope.ts";
 
 /** By dtype; null computes in float32. */
 export const QUANTISATIONS: Readonly<Record<ModelDtype, Quantisation | null>> = {
   float32: null,
-  int8: { kind: "int8-rows", formatOf: () => INT8_LINEAR },
-  "int8-a16": { kind: "int8-rows", formatOf: () => INT8_A16_LINEAR },
+  int8: { kind: "int8-rotated", formatOf: () => INT8_LINEAR },
   // in four bits the head alone makes a quarter of the distance from the float32 model
-  int4: { kind: "int4-offsets", formatOf: ({ isHead }) => (isHead ? INT8_A16_LINEAR : INT4_LINEAR) },
+  int4: { kind: "int4-int8-head", formatOf: ({ isHead }) => (isHead ? INT8_LINEAR : INT4_LINEAR) },
 };
 
 /**
  * x W^T with both sides in int8 and the sums in int32: codes [inSize, outSize] and scales [outSize]. Each row of x
  * gets a scale of its own, from its largest magnitude, so that a row's result does not depend on the rows beside it,
  * and integer sums are exact in any order.
- * @see Dettmers et al. 2022 (LLM.int8), section 2.1: vector-wise quantisation
+ *
+ * Both sides are rotated first, in blocks of up to 64 inputs. Activations have a few inputs that are many times larger
+ * than the rest and would take the scale for themselves; the rotation spreads them over their block, and the product
+ * stays the same.
+ * @see Dettmers et al. 2022 (LLM.int8), section 2.1: vector-wise quantisation; Ashkboos et al. 2024 (QuaRot): rotation
  */
-export const INT8_LINEAR: LinearFormat = int8Linear(({ graph, ...scope }, x, multiply) => {
-  const { codes, scales } = quantiseRowsOf({ graph, ...scope }, x);
-  return graph.add("Mul", [multiply(codes), scales]);
-});
-
-/**
- * As {@link INT8_LINEAR}, with activations in two int8 digits: codes of x, and codes of what those leave over, on a scale
- * that is 254 times finer. Both are rows of one product.
- */
-export const INT8_A16_LINEAR: LinearFormat = int8Linear(({ graph, ...scope }, x, multiply) => {
-  const { codes, scales } = quantiseDigitsOf({ graph, ...scope }, x);
-  const [high, low] = [graph.fresh(), graph.fresh()];
-  graph.addNamed("Split", [multiply(codes)], [high, low], { axis: 0, num_outputs: 2 });
-  const fine = graph.add("Mul", [low, graph.scalar(1 / DIGIT)]);
-  return graph.add("Mul", [graph.add("Add", [high, fine]), scales]);
-});
-
-/** @param product of an activation, given how to multiply codes [any, inSize] by the weight */
-function int8Linear(
-  product: (scope: LinearScope, x: TensorName, multiply: (codes: TensorName) => TensorName) => TensorName,
-): LinearFormat {
-  return {
-    tensors: ({ name, outSize, inSize }) => [
-      { name: `${name}.codes`, dtype: "I8", shape: [inSize, outSize] },
-      { name: `${name}.scales`, dtype: "F32", shape: [outSize] },
-    ],
-    quantise(values, { outSize, inSize, layout }) {
-      const { codes, scales } = quantiseRows(values, { outSize, inSize, transposed: layout === "in-out" });
-      return [codes, scales];
-    },
-    add(scope, x, _weight, [weightCodes, weightScales]) {
-      const { graph } = scope;
-      return product(scope, x, (codes) =>
-        graph.add("MatMulIntegerToFloat", [
-          codes,
-          weightCodes as TensorName,
-          graph.scalar(1),
-          weightScales as TensorName,
-          graph.byte(ZERO_POINT),
-        ]),
-      );
-    },
-  };
-}
+export const INT8_LINEAR: LinearFormat = {
+  tensors: ({ name, outSize, inSize }) => [
+    { name: `${name}.codes`, dtype: "I8", shape: [inSize, outSize] },
+    { name: `${name}.scales`, dtype: "F32", shape: [outSize] },
+  ],
+  quantise(values, { outSize, inSize, layout }) {
+    const matrix = { outSize, inSize, transposed: layout === "in-out" };
+    const { codes, scales } = quantiseRows(rotateInputs(values, matrix), matrix);
+    return [codes, scales];
+  },
+  add(scope, x, { inSize }, [weightCodes, weightScales]) {
+    const { graph } = scope;
+    const { codes, scales } = quantiseActivation(scope, x, inSize);
+    const product = graph.add("MatMulIntegerToFloat", [
+      codes,
+      weightCodes as TensorName,
+      graph.scalar(1),
+      weightScales as TensorName,
+      graph.byte(ZERO_POINT),
+    ]);
+    return graph.add("Mul", [product, scales]);
+  },
+};
 
 /** Activations are unsigned around this: CPUs' integer kernels take unsigned times signed. */
 const ZERO_POINT = 128;
 /** Below any scale that matters; keeps a row of zeros from being divided by zero. */
 const SMALLEST_SCALE = 1e-30;
 
-/** Codes and scales of an activation, shared by all layers that use it. */
-function quantiseRowsOf({ graph, quantisedRows }: LinearScope, x: TensorName): QuantisedRows {
+/** Codes and scales of an activation's rotated rows, shared by all layers that use it. */
+function quantiseActivation(scope: LinearScope, x: TensorName, inSize: number): QuantisedRows {
+  const { graph, quantisedRows } = scope;
   return remember(quantisedRows, x, () => {
-    const { codes, scale } = addCodes(graph, x);
-    return { codes, scales: graph.add("Unsqueeze", [scale, graph.integers([-1])]) };
-  });
-}
-
-/** As {@link quantiseRowsOf}, in two digits. */
-function quantiseDigitsOf({ graph, quantisedDigits }: LinearScope, x: TensorName): QuantisedRows {
-  return remember(quantisedDigits, x, () => {
-    const high = addCodes(graph, x);
-    const kept = graph.add("DequantizeLinear", [high.codes, high.scale, high.zeroPoints], { axis: 0 });
-    const fine = graph.add("Mul", [high.scale, graph.scalar(1 / DIGIT)]);
-    const rest = graph.add("Sub", [x, kept]);
-    const low = graph.add("QuantizeLinear", [rest, fine, high.zeroPoints], { axis: 0 });
+    const rotated = addRotation(scope, x, inSize);
+    const largest = graph.add("ReduceMax", [graph.add("Abs", [rotated]), graph.integers([-1])], {
+      keepdims: 0,
+    });
+    const exact = graph.add("Mul", [largest, graph.scalar(1 / 127)]);
+    const scale = graph.add("Max", [exact, graph.scalar(SMALLEST_SCALE)]);
+    const zeroPoints = graph.add("Expand", [graph.byte(ZERO_POINT), graph.add("Shape", [scale])]);
     return {
-      codes: graph.add("Concat", [high.codes, low], { axis: 0 }),
-      scales: graph.add("Unsqueeze", [high.scale, graph.integers([-1])]),
+      codes: graph.add("QuantizeLinear", [rotated, scale, zeroPoints], { axis: 0 }),
+      scales: graph.add("Unsqueeze", [scale, graph.integers([-1])]),
     };
   });
 }
 
-/** Steps of the low digit per step of the high digit: rounding leaves at most half a step, which is 127 of these. */
-const DIGIT = 254;
-
-/** Each row has its own scale [N]. */
-function addCodes(
-  graph: OnnxGraph,
-  x: TensorName,
-): { readonly codes: TensorName; readonly scale: TensorName; readonly zeroPoints: TensorName } {
-  const largest = graph.add("ReduceMax", [graph.add("Abs", [x]), graph.integers([-1])], { keepdims: 0 });
-  const exact = graph.add("Mul", [largest, graph.scalar(1 / 127)]);
-  const scale = graph.add("Max", [exact, graph.scalar(SMALLEST_SCALE)]);
-  const zeroPoints = graph.add("Expand", [graph.byte(ZERO_POINT), graph.add("Shape", [scale])]);
-  return { codes: graph.add("QuantizeLinear", [x, scale, zeroPoints], { axis: 0 }), scale, zeroPoints };
+/** Each block of a row's inputs, rotated. Several blocks a row: one vector would be multiplied by another kernel. */
+function addRotation({ graph, rotations }: LinearScope, x: TensorName, inSize: number): TensorName {
+  const size = rotationSize(inSize);
+  if (size === 1) return x;
+  const rotation = remember(rotations, size, () => graph.constant(hadamard(size), [size, size]));
+  const blocks = graph.add("Reshape", [x, graph.integers([-1, size])]);
+  return graph.add("Reshape", [graph.add("MatMul", [blocks, rotation]), graph.integers([-1, inSize])]);
 }
 
-function remember<Value>(known: Map<TensorName, Value>, x: TensorName, make: () => Value): Value {
+function remember<Key, Value>(known: Map<Key, Value>, x: Key, make: () => Value): Value {
   const found = known.get(x) ?? make();
   known.set(x, found);
   return found;
