@@ -39,7 +39,7 @@ export async function readPredictions(
     const own = logits.subarray(row * size, (row + 1) * size);
     const highest = measures.highest[row] as number;
     const highestLogprob = measures.highestLogprob[row] as number;
-    const total = Math.exp(-(measures.temperedLogprob[row] as number));
+    const total = measures.temperedMass[row] as number;
     const blockHighest = measures.blockHighest.subarray(row * blocks, (row + 1) * blocks);
     return {
       logits: own,

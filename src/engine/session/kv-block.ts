@@ -189,6 +189,8 @@ export function createKvRows(
 ): KvRows {
   let lengths: number[] = [];
   let arrays = createKvBlock(sizes, { lengths: new Array<number>(room).fill(0), capacity: 0 }, zeros);
+  /** Rows times tokens that the arrays have room for. */
+  let tokens = 0;
   const current = (): KvBlock => ({ ...arrays, rows: lengths.length, lengths });
   const require = (rows: number, length: number): void => {
     const capacity = capacityOf(sizes, length);
@@ -197,7 +199,18 @@ export function createKvRows(
     if (rows <= arrays.rows && fits) return;
     const before = current();
     const count = Math.max(rows, arrays.rows);
-    arrays = createKvBlock(sizes, { lengths: new Array<number>(count).fill(0), capacity }, zeros);
+    const needed = count * capacity;
+    if (needed <= tokens && 4 * needed >= tokens) {
+      moveLanes(sizes, before, capacity);
+      arrays = { ...arrays, rows: count, capacity };
+      return;
+    }
+    // room to grow: new memory costs more than what it is for
+    const reserve = Math.max(1, (ROOM_TO_GROW * roundUp(capacity, CAPACITY_STEP)) / capacity);
+    tokens = Math.floor(needed * reserve);
+    arrays = createKvBlock(sizes, { lengths: new Array<number>(count).fill(0), capacity }, (size) =>
+      zeros(Math.floor(size * reserve)),
+    );
     for (let row = 0; row < before.rows; row++)
       copyRow(sizes, { block: before, row }, { block: arrays, row });
   };
@@ -226,6 +239,22 @@ export function createKvRows(
       lengths = lengths.map((length, row) => (row < first ? length : length + step.tokens));
     },
   };
+}
+
+/** Capacities that arrays have room for when they are made, times what is needed then. */
+const ROOM_TO_GROW = 2;
+
+/** Moves every row's tokens within its arrays to where they lie with another capacity. */
+function moveLanes({ kvHeadCount, headSize }: KvSizes, block: KvBlock, capacity: number): void {
+  const count = block.rows * kvHeadCount;
+  const grows = capacity > block.capacity;
+  for (let step = 0; step < count; step++) {
+    const lane = grows ? count - 1 - step : step; // away from lanes that are still to be moved
+    const used = (block.lengths[Math.floor(lane / kvHeadCount)] as number) * headSize;
+    const [from, to] = [lane * block.capacity * headSize, lane * capacity * headSize];
+    for (const array of [...block[STORAGE].keys, ...block[STORAGE].values])
+      array.copyWithin(to, from, from + used);
+  }
 }
 
 const zeros = (size: number): Float32Array => new Float32Array(size);

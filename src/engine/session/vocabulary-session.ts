@@ -1,4 +1,4 @@
-import { createGraph, type OnnxGraph, type TensorName } from "../graph/graph.ts";
+import { createGraph, type TensorName } from "../graph/graph.ts";
 import { floatTensor, type Runtime, readFloats, type Session } from "../runtime/runtime.ts";
 
 /** What sampling needs of whole rows of logits; per row. */
@@ -9,8 +9,8 @@ interface VocabularyMeasures {
   readonly highestLogprob: Float32Array;
   /** Entropy of the distribution, nats, in [0, ln V]. */
   readonly entropy: Float32Array;
-  /** ln p of the most likely token at the row's temperature, nats. */
-  readonly temperedLogprob: Float32Array;
+  /** Sum of exp((logit - highest) / temperature) at the row's temperature, >= 1. */
+  readonly temperedMass: Float32Array;
   /** [rows * blocks] the highest logit of each {@link LOGIT_BLOCK} of a row: where likely tokens are. */
   readonly blockHighest: Float32Array;
 }
@@ -35,7 +35,7 @@ export interface VocabularySession extends AsyncDisposable {
 }
 
 /**
- * The graph keeps about six times its input. More numbers than these at a time (1 MiB) are fetched from memory over and
+ * The graph keeps about five times its input. More numbers than these at a time (1 MiB) are fetched from memory over and
  * over instead of from a CPU's cache.
  */
 const VALUES_AT_A_TIME = 2 ** 18;
@@ -54,7 +54,7 @@ export function createVocabularySession(runtime: Runtime, threads: number): Voca
         highest: new Float32Array(rows),
         highestLogprob: new Float32Array(rows),
         entropy: new Float32Array(rows),
-        temperedLogprob: new Float32Array(rows),
+        temperedMass: new Float32Array(rows),
         blockHighest: new Float32Array(rows * blocks),
       };
       const inverse = Float32Array.from(
@@ -69,10 +69,15 @@ export function createVocabularySession(runtime: Runtime, threads: number): Voca
           inverse_temperature: floatTensor(inverse.subarray(begin, end), [end - begin, 1]),
         });
         measures.highest.set(readFloats(outputs, "highest"), begin);
-        measures.highestLogprob.set(readFloats(outputs, "highest_logprob"), begin);
-        measures.entropy.set(readFloats(outputs, "entropy"), begin);
-        measures.temperedLogprob.set(readFloats(outputs, "tempered_logprob"), begin);
         measures.blockHighest.set(readFloats(outputs, "block_highest"), begin * blocks);
+        measures.temperedMass.set(readFloats(outputs, "tempered_mass"), begin);
+        const [mass, weighted] = [readFloats(outputs, "mass"), readFloats(outputs, "weighted")];
+        for (let row = begin; row < end; row++) {
+          const total = mass[row - begin] as number;
+          measures.highestLogprob[row] = -Math.log(total);
+          // -sum p ln p with p = weight / total, and ln weight = how far a logit is below the highest
+          measures.entropy[row] = Math.log(total) - (weighted[row - begin] as number) / total;
+        }
       }
       return measures;
     },
@@ -82,44 +87,33 @@ export function createVocabularySession(runtime: Runtime, threads: number): Voca
   };
 }
 
-/** Pads that fill rows [rows, V] up to whole blocks. */
-function addRowPads(graph: OnnxGraph, rows: TensorName): TensorName {
-  const size = graph.add("Shape", [rows], { start: 1, end: 2 });
-  const missing = graph.add("Mod", [graph.add("Neg", [size]), graph.integers([LOGIT_BLOCK])]);
-  return graph.add("Concat", [graph.integers([0, 0, 0]), missing], { axis: 0 });
-}
-
-/** Below any logit. */
-const NO_LOGIT = -3e38;
+/** Below any logit, so that its weight is zero; not infinite, since infinity times zero is no number. */
+const NO_LOGIT = -1e30;
 
 function open(runtime: Runtime, threads: number): Promise<Session> {
   const graph = createGraph("vocabulary");
   const logits = graph.input("logits", "float32", ["rows", "V"]);
   const inverseTemperature = graph.input("inverse_temperature", "float32", ["rows", 1]);
   const lastAxis = graph.integers([-1]);
-  const output = (
-    op: string,
-    x: string,
-    name: string,
-    shape: readonly (string | number)[] = ["rows"],
-  ): void => {
-    graph.addNamed(op, [x, lastAxis], [name], { keepdims: 0 });
-    graph.output(name, "float32", shape);
+  const reduce = (op: string, x: TensorName, name: string, attributes = { keepdims: 0 }): TensorName => {
+    graph.addNamed(op, [x, lastAxis], [name], attributes);
+    return name;
   };
-  const pads = addRowPads(graph, logits);
-  const padded = graph.add("Pad", [logits, pads, graph.scalar(NO_LOGIT)]);
-  output("ReduceMax", graph.add("Reshape", [padded, graph.integers([0, -1, LOGIT_BLOCK])]), "block_highest", [
-    "rows",
-    "blocks",
-  ]);
-  output("ReduceMax", "block_highest", "highest");
-  const logprobs = graph.add("LogSoftmax", [logits], { axis: -1 });
-  output("ReduceMax", logprobs, "highest_logprob");
   // A sum starts with the values before the first aligned one, so its last bits depend on where in memory its row lies.
   // Rows of whole blocks all lie as the first one does: 64 bytes are the widest vectors.
-  const surprise = graph.add("Mul", [graph.add("Exp", [logprobs]), graph.add("Neg", [logprobs])]);
-  output("ReduceSum", graph.add("Pad", [surprise, pads]), "entropy");
-  const tempered = graph.add("LogSoftmax", [graph.add("Mul", [logits, inverseTemperature])], { axis: -1 });
-  output("ReduceMax", tempered, "tempered_logprob");
+  const size = graph.add("Shape", [logits], { start: 1, end: 2 });
+  const missing = graph.add("Mod", [graph.add("Neg", [size]), graph.integers([LOGIT_BLOCK])]);
+  const pads = graph.add("Concat", [graph.integers([0, 0, 0]), missing], { axis: 0 });
+  const padded = graph.add("Pad", [logits, pads, graph.scalar(NO_LOGIT)]);
+  const blocks = graph.add("Reshape", [padded, graph.integers([0, -1, LOGIT_BLOCK])]);
+  graph.output(reduce("ReduceMax", blocks, "block_highest"), "float32", ["rows", "blocks"]);
+  const highest = reduce("ReduceMax", "block_highest", "highest", { keepdims: 1 });
+  const below = graph.add("Sub", [padded, highest]);
+  const weights = graph.add("Exp", [below]);
+  reduce("ReduceSum", weights, "mass");
+  reduce("ReduceSum", graph.add("Mul", [weights, below]), "weighted");
+  reduce("ReduceSum", graph.add("Exp", [graph.add("Mul", [below, inverseTemperature])]), "tempered_mass");
+  graph.output(highest, "float32", ["rows", 1]);
+  for (const name of ["mass", "weighted", "tempered_mass"]) graph.output(name, "float32", ["rows"]);
   return runtime.createSession({ graph: graph.serialize(), sources: [] }, { threads });
 }
