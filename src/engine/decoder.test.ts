@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose, scaleOf } from "../../test/expect-all-close.ts";
 import { readTensors } from "../../test/read-tensors.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
-import { countIdleRows } from "./generate/batcher.ts";
+import { countIdleRows } from "./generate/batch.ts";
 import { extendRows } from "./generate/extend-rows.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { everyLayer } from "./resolve-layers.ts";

@@ -6,7 +6,7 @@
 import { SepError } from "../errors.ts";
 import { hashBytes } from "../formats/hash-bytes.ts";
 import { parseSafetensors } from "../formats/safetensors.ts";
-import type { BatchLimits } from "./generate/batcher.ts";
+import type { BatchLimits } from "./generate/batch.ts";
 import { readEndTokens, readGenerationDefaults } from "./generate/sampler-settings.ts";
 import { findArchitecture } from "./graph/architectures/registry.ts";
 import { buildDecoder } from "./graph/build-decoder.ts";

@@ -1,4 +1,5 @@
-import { type Batcher, type BatchLimits, createBatcher } from "./generate/batcher.ts";
+import type { BatchLimits } from "./generate/batch.ts";
+import { type Batcher, createBatcher } from "./generate/batcher.ts";
 import { extendRows } from "./generate/extend-rows.ts";
 import {
   createPromptCache,

@@ -4,7 +4,8 @@ import { eachSampled } from "../../../test/each-sampled.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { LanguageModel } from "../language-model.ts";
 import type { DecoderSession } from "../session/decoder-session.ts";
-import { type Batcher, type BatchLimits, createBatcher } from "./batcher.ts";
+import type { BatchLimits } from "./batch.ts";
+import { type Batcher, createBatcher } from "./batcher.ts";
 import { type SampledAnswer, sampleAnswers } from "./generate.ts";
 import { createPromptCache, type PromptCache, prefillPrompt } from "./prefill.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
@@ -145,6 +146,43 @@ describe("a batch of rows after several prompts", () => {
     // of six rows four run, then the two that waited
     await Promise.all([5, 12].map((length) => draw(batched, length, { sampler })));
     expect(batched.batcher.usage).toEqual({ passes: 15, rows: 45, room: 60 });
+  });
+
+  it("runs rows that have the same tokens so far as one, and gives the bits that each has alone", async () => {
+    await using model = await openTiny("qwen3-tied");
+    const runIds = [0, 1, 2, 3, 4, 5];
+    const widths: number[] = [];
+    const session: DecoderSession = {
+      ...model.session,
+      run: (pass) => {
+        if (pass.prefix.capacity > 0) widths.push(pass.rows);
+        return model.session.run(pass);
+      },
+    };
+    const counted = {
+      ...model,
+      batcher: createBatcher({ session, vocabulary: model.vocabulary, threads: 1 }, ROOMY),
+    };
+    const sampler = { ...SAMPLER, temperature: 0.35, maxNewTokens: 30 };
+    const alone: SampledAnswer[] = [];
+    for (const runId of runIds) alone.push(...(await draw(model, 12, { runIds: [runId], sampler })));
+    expect(await draw(counted, 12, { runIds, sampler })).toEqual(alone);
+    // how many different beginnings there are, which the passes must have run once each
+    const beginnings = (tokens: number): number =>
+      new Set(
+        alone
+          .filter(({ tokenIds }) => tokenIds.length > tokens)
+          .map(({ tokenIds }) => String(tokenIds.slice(0, tokens))),
+      ).size;
+    const expected = Array.from({ length: 29 }, (_, i) => beginnings(i + 1)).filter((count) => count > 0);
+    expect(widths).toEqual(expected);
+    expect(expected[0]).toBeLessThan(runIds.length);
+    expect(Math.max(...expected)).toBeGreaterThan(expected[0] as number);
+    widths.length = 0;
+    const greedy = { ...sampler, temperature: 0 };
+    const [first, ...others] = await draw(counted, 12, { runIds, sampler: greedy });
+    for (const other of others) expect(other.tokenIds).toEqual(first?.tokenIds);
+    expect(new Set(widths)).toEqual(new Set([1]));
   });
 
   it("lets other rows end when a reader leaves, and when a job is stopped", async () => {

@@ -172,6 +172,8 @@ export interface KvRows {
   readonly block: KvBlock;
   /** Adds a row with the tokens of another block's only row, or with none. @returns its index, the highest */
   add(tokens?: KvBlock): number;
+  /** Adds a row with the tokens of another one. @returns its index, the highest */
+  copy(row: number): number;
   /** Removes a row; the last one takes its index. */
   remove(row: number): void;
   /** Appends to the rows from `first` on. */
@@ -226,6 +228,13 @@ export function createKvRows(
       const row = lengths.length - 1;
       if (tokens !== undefined) copyRow(sizes, { block: tokens, row: 0 }, { block: arrays, row });
       return row;
+    },
+    copy(row) {
+      require(lengths.length + 1, longest());
+      lengths = [...lengths, lengths[row] as number];
+      const added = lengths.length - 1;
+      copyRow(sizes, { block: current(), row }, { block: current(), row: added });
+      return added;
     },
     remove(row) {
       const last = lengths.length - 1;

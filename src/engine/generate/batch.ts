@@ -1,0 +1,245 @@
+import type { DecoderConfig } from "../graph/decoder-config.ts";
+import type { DecoderSession } from "../session/decoder-session.ts";
+import {
+  capacityFor,
+  createKvRows,
+  type KvBlock,
+  type KvRows,
+  type KvStep,
+  kvBytesPerToken,
+  suffixCapacityFor,
+} from "../session/kv-block.ts";
+import type { VocabularySession } from "../session/vocabulary-session.ts";
+import { type Prediction, readPredictions } from "./prediction.ts";
+
+/** What a batch needs to know of a job. */
+interface BatchOwner {
+  readonly job: {
+    readonly prompt: { readonly tokenIds: readonly number[] };
+    readonly maxTokens: number;
+    readonly temperature: number;
+    readonly layers: readonly number[];
+  };
+  readonly isOver: boolean;
+}
+
+/** What a row goes on with. */
+export interface RowStep {
+  readonly tokenId: number;
+  /** The token is the row's last, and is run to read the residual stream at it. */
+  readonly isLast: boolean;
+}
+
+/** One of a job's rows, with the step that it takes next; null when it has ended. */
+export interface Member {
+  /** In the job. */
+  readonly index: number;
+  step: RowStep | null;
+}
+
+/** Rows of a job that have the same tokens so far, and are run as one: their numbers are the same. */
+export interface ActiveRow<Owner extends BatchOwner> {
+  readonly owner: Owner;
+  members: readonly Member[];
+}
+
+/** What a batch may hold. */
+export interface BatchLimits {
+  /** Jobs' rows in one pass. */
+  readonly rows: number;
+  /** Keys and values of all rows and prompts; one row runs whatever it takes. */
+  readonly kvBytes: number;
+}
+
+/** The rows that run, with their keys and values. */
+export interface Batch<Owner extends BatchOwner> {
+  readonly rows: readonly ActiveRow<Owner>[];
+  /** Of all rows together. */
+  readonly memberCount: number;
+  /** Whether one more of a job's rows fits beside those that run, and `others` that are to be added. */
+  fits(owner: Owner, others?: number): boolean;
+  /** Adds rows of a job that begin after its prompt. */
+  add(owner: Owner, members: readonly Member[], prefix: KvBlock): void;
+  /** Removes what has ended, and rows of jobs that are over; those whose members go different ways become several. */
+  settle(): void;
+  /** Whether rows of a job run. */
+  holds(owner: Owner): boolean;
+  /** Runs each row's next token. */
+  run(): Promise<PassOutcome<Owner>>;
+}
+
+interface PassOutcome<Owner extends BatchOwner> {
+  /** Rows whose next token is predicted. */
+  readonly predicted: readonly { readonly row: ActiveRow<Owner>; readonly prediction: Prediction }[];
+  /** Rows that have had their last pass; residual [layers * D]. */
+  readonly closed: readonly { readonly row: ActiveRow<Owner>; readonly residual: Float32Array }[];
+}
+
+/**
+ * How many rows of no tokens must run beside a row, so that its numbers do not depend on the rows beside it: products of a
+ * row or a prompt are split among threads, which changes their rounding, unless there are as many of them as threads; and
+ * where there is one only, all its vectors are multiplied at once.
+ */
+export const countIdleRows = ({ kvHeadCount }: DecoderConfig, threads: number): number =>
+  Math.ceil(Math.max(2, threads) / kvHeadCount) - 1;
+
+interface BatchParts {
+  readonly session: DecoderSession;
+  readonly vocabulary: VocabularySession;
+  /** onnxruntime's threads within a pass. */
+  readonly threads: number;
+}
+
+export function createBatch<Owner extends BatchOwner>(
+  { session, vocabulary, threads }: BatchParts,
+  limits: BatchLimits,
+): Batch<Owner> {
+  const { config } = session;
+  const rows: ActiveRow<Owner>[] = [];
+  /** Jobs by the place of their prompt among the prefixes. */
+  const groups: Owner[] = [];
+  const suffixes = createKvRows(config, limits.rows, suffixCapacityFor);
+  const prefixes = createKvRows(config, 1);
+  const idle = countIdleRows(config, threads);
+  for (let i = 0; i < idle; i++) {
+    suffixes.add();
+    prefixes.add();
+  }
+  const capacity = (lengths: readonly number[]): number => capacityFor(config, Math.max(...lengths));
+  const countMembers = (): number => rows.reduce((sum, { members }) => sum + members.length, 0);
+  const holds = (owner: Owner): boolean => groups.includes(owner);
+
+  const remove = (at: number): void => {
+    const { owner } = rows[at] as ActiveRow<Owner>;
+    suffixes.remove(idle + at);
+    moveLastTo(rows, at);
+    if (rows.some((row) => row.owner === owner)) return;
+    const group = groups.indexOf(owner);
+    prefixes.remove(idle + group);
+    moveLastTo(groups, group);
+  };
+  return {
+    rows,
+    holds,
+    get memberCount() {
+      return countMembers();
+    },
+    fits(owner, others = 0) {
+      const members = countMembers() + others;
+      if (members === 0) return true;
+      if (members >= limits.rows) return false;
+      const prompts = holds(owner) ? groups : [...groups, owner];
+      const tokens =
+        prompts.length * capacity(prompts.map(({ job }) => job.prompt.tokenIds.length)) +
+        (members + 1) * capacity([owner, ...groups].map(({ job }) => job.maxTokens));
+      return tokens * kvBytesPerToken(config) <= limits.kvBytes;
+    },
+    add(owner, members, prefix) {
+      for (const own of byStep(members)) {
+        if (!holds(owner)) {
+          prefixes.add(prefix);
+          groups.push(owner);
+        }
+        suffixes.add();
+        rows.push({ owner, members: own });
+      }
+    },
+    settle() {
+      for (let at = rows.length - 1; at >= 0; at--) {
+        const row = rows[at] as ActiveRow<Owner>;
+        const [first, ...others] = row.owner.isOver ? [] : byStep(row.members);
+        if (first === undefined) {
+          remove(at);
+          continue;
+        }
+        row.members = first;
+        for (const members of others) {
+          suffixes.copy(idle + at);
+          rows.push({ owner: row.owner, members });
+        }
+      }
+    },
+    run: () => runPass({ session, vocabulary }, { rows, groups, idle, prefixes, suffixes }),
+  };
+}
+
+/** Members that go on, those with the same step together. */
+function byStep(members: readonly Member[]): Member[][] {
+  const ways = new Map<string, Member[]>();
+  for (const member of members) {
+    if (member.step === null) continue;
+    const key = `${member.step.tokenId} ${member.step.isLast}`;
+    const others = ways.get(key);
+    if (others === undefined) ways.set(key, [member]);
+    else others.push(member);
+  }
+  return [...ways.values()];
+}
+
+function moveLastTo<T>(items: T[], index: number): void {
+  const last = items.pop() as T;
+  if (index < items.length) items[index] = last;
+}
+
+const IDLE_TOKEN = 0;
+
+interface BatchState<Owner extends BatchOwner> {
+  readonly rows: readonly ActiveRow<Owner>[];
+  readonly groups: readonly Owner[];
+  readonly idle: number;
+  readonly prefixes: KvRows;
+  readonly suffixes: KvRows;
+}
+
+async function runPass<Owner extends BatchOwner>(
+  { session, vocabulary }: Pick<BatchParts, "session" | "vocabulary">,
+  { rows, groups, idle, prefixes, suffixes }: BatchState<Owner>,
+): Promise<PassOutcome<Owner>> {
+  const idles = Array.from({ length: idle }, (_, index) => index);
+  const at = rows.map((row, index) => ({
+    row,
+    index: idle + index,
+    step: row.members[0]?.step as RowStep,
+    job: row.owner.job,
+  }));
+  const predicting = at.filter(({ step }) => !step.isLast);
+  const tracing = at.filter(({ job }) => job.layers.length > 0);
+  const layers = [...new Set(tracing.flatMap(({ job }) => job.layers))];
+  const pass = await session.run({
+    tokenIds: [...idles.map(() => IDLE_TOKEN), ...at.map(({ step }) => step.tokenId)],
+    rows: idle + rows.length,
+    prefix: prefixes.block,
+    groupOf: [...idles, ...rows.map(({ owner }) => idle + groups.indexOf(owner))],
+    suffix: suffixes.block,
+    logitRows: predicting.map(({ index }) => index),
+    traceRows: tracing.map(({ index }) => index),
+    layers,
+    finalNorm: false,
+    keepKv: true,
+  });
+  suffixes.append(pass.kv as KvStep, idle);
+  const { hiddenSize } = session.config;
+  const residuals = new Map<ActiveRow<Owner>, Float32Array>();
+  for (const [traced, { row, job }] of tracing.entries()) {
+    const residual = new Float32Array(job.layers.length * hiddenSize);
+    for (const [i, layer] of job.layers.entries()) {
+      const all = pass.residuals[layers.indexOf(layer)] as Float32Array;
+      residual.set(all.subarray(traced * hiddenSize, (traced + 1) * hiddenSize), i * hiddenSize);
+    }
+    residuals.set(row, residual);
+  }
+  const predictions = await readPredictions(
+    vocabulary,
+    pass.logits,
+    predicting.map(({ row, job: { temperature } }) => ({
+      temperature,
+      residual: residuals.get(row) ?? null,
+    })),
+  );
+  return {
+    predicted: predicting.map(({ row }, index) => ({ row, prediction: predictions[index] as Prediction })),
+    closed: at.flatMap(({ row, step }) =>
+      step.isLast ? [{ row, residual: residuals.get(row) as Float32Array }] : [],
+    ),
+  };
+}
