@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from urllib.request import Request, urlopen
 
 import xllamacpp
 
@@ -40,8 +41,11 @@ def open_engine(job: dict):
         """The server counts the first completion only, so the others' texts are tokenised again."""
         if choice["finish_reason"] == "length":
             return new_tokens
-        reply = ask(server.handle_tokenize, {"content": choice["text"], "add_special": False})
-        return len(reply["tokens"]) + 1
+        request = Request(
+            f"{server.listening_address}/tokenize", headers={"Content-Type": "application/json"},
+            data=json.dumps({"content": choice["text"], "add_special": False}).encode())
+        with urlopen(request, timeout=60) as reply:
+            return len(json.load(reply)["tokens"]) + 1
 
     def generate(prompts: list[list[int]], new_tokens: int) -> int:
         with ThreadPoolExecutor(settings["prompts"]) as pool:
