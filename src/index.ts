@@ -51,7 +51,13 @@ export type {
   Trace,
   TraceOptions,
 } from "./engine/language-model.ts";
-export { TRACE_POSITIONS, type TracePosition } from "./engine/places.ts";
+export {
+  SINGLE_POSITIONS,
+  TRACE_POSITIONS,
+  type TracePosition,
+  UNIT_POSITIONS,
+  type UnitPosition,
+} from "./engine/places.ts";
 export type { LayerName } from "./engine/resolve-layers.ts";
 export { DEVICE_NAMES, type DeviceChoice, type DeviceName } from "./engine/runtime/device.ts";
 export type { ChatTurns, Prompt, PromptOptions } from "./engine/tokenizer/build-prompt.ts";

@@ -32,6 +32,10 @@ export interface TraceRow {
   readonly token: string;
   /** Of a place with many tokens per answer: the generated tokens that the row stands for. */
   readonly span?: TokenSpan;
+  /** The same in the answer's text, in UTF-16 units; files of earlier versions do not have it. */
+  readonly text_span?: TokenSpan;
+  /** Of a stretch that a user has marked: 1 is the uncertain side. */
+  readonly label?: 0 | 1;
   /** The model that wrote the answer, where another one has read it; not of the prompt's rows. */
   readonly writer?: string;
 }
@@ -48,7 +52,10 @@ export interface StateRowIndex {
 }
 
 /** One line of `*_hidden_states.index.jsonl`, as far as every tool writes it. */
-type StateIndexLine = Pick<TraceRow, "position" | "row" | "question_id" | "run_id" | "span">;
+type StateIndexLine = Pick<
+  TraceRow,
+  "position" | "row" | "question_id" | "run_id" | "span" | "text_span" | "label"
+>;
 
 /**
  * Reads the index beside a hidden-state file.
@@ -115,7 +122,9 @@ function parseIndexLine(value: unknown): StateIndexLine {
     row: row as number,
     question_id,
     run_id: run_id as number | null,
-    ...parseSpan(line),
+    ...parseSpan(line, "span"),
+    ...parseSpan(line, "text_span"),
+    ...parseLabel(line),
   };
 }
 
@@ -130,14 +139,25 @@ export function parseTraceRow(value: unknown): TraceRow {
     token_index: countField(row, "token_index"),
     token_id: countField(row, "token_id"),
     token: stringField(row, "token"),
-    ...parseSpan(row),
+    ...parseSpan(row, "span"),
+    ...parseSpan(row, "text_span"),
+    ...parseLabel(row),
     ...(row.writer === undefined ? {} : { writer: stringField(row, "writer") }),
   };
 }
 
-function parseSpan(row: Row): { readonly span?: TokenSpan } {
-  if (row.span === undefined) return {};
-  const span = numbersField(row, "span");
-  if (span.length !== 2) throw new TypeError(`"span" has ${span.length} numbers, expected [start, end]`);
-  return { span: [span[0]!, span[1]!] };
+function parseSpan<Name extends "span" | "text_span">(
+  row: Row,
+  name: Name,
+): { readonly [Key in Name]?: TokenSpan } {
+  if (row[name] === undefined) return {};
+  const span = numbersField(row, name);
+  if (span.length !== 2) throw new TypeError(`"${name}" has ${span.length} numbers, expected [start, end]`);
+  return { [name]: [span[0]!, span[1]!] } as unknown as { readonly [Key in Name]: TokenSpan };
+}
+
+function parseLabel(row: Row): Pick<TraceRow, "label"> {
+  if (row.label === undefined) return {};
+  if (row.label === 0 || row.label === 1) return { label: row.label };
+  throw new TypeError(`"label" is ${JSON.stringify(row.label)}, expected 0 or 1`);
 }

@@ -1,7 +1,9 @@
 import { PLACES, type PositionIndices, type TracePosition } from "../engine/places.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
+import type { MarkedSpan } from "../samples/marked-spans.ts";
 import type { TracedRun } from "../samples/run-record.ts";
 import { groupByQuestion } from "../samples/samples.ts";
+import type { TextSpan } from "../text/find-sentences.ts";
 import type { TraceRow } from "./state-index.ts";
 
 /** All samples of one question, and where their rows go. */
@@ -29,6 +31,7 @@ export function planTrace(
     positions,
     indices = "exact",
     isObserved = false,
+    marked = () => [],
     endTokenIds,
     decode,
   }: {
@@ -36,6 +39,8 @@ export function planTrace(
     readonly indices?: PositionIndices;
     /** Another model than the one that wrote the answers reads them, so that each row names the writer. */
     readonly isObserved?: boolean;
+    /** The stretches of a run's text that the user has marked. */
+    readonly marked?: (run: TracedRun) => readonly MarkedSpan[];
     readonly endTokenIds: ReadonlySet<number>;
     readonly decode: (tokenIds: readonly number[]) => string;
   },
@@ -50,10 +55,14 @@ export function planTrace(
   const answerTokens = new Map(runs.map((run) => [run, countAnswerTokens(run, { endTokenIds, decode })]));
   const place = (run: TracedRun, position: TracePosition): TraceRow[] => {
     const { isShared, tokens } = PLACES[position];
-    const placed = tokens(run, { answerTokens: answerTokens.get(run) as number, indices });
+    const marks = position === "spans" ? marked(run) : [];
+    const placed = tokens(
+      { ...run, marked: marks.map(({ span }) => span) },
+      { answerTokens: answerTokens.get(run) as number, indices, decode },
+    );
     if (placed.length === 0) count(missing, position);
     const whole = [...run.prompt_tokens, ...run.tokens];
-    return placed.map(({ index, span }) => ({
+    return placed.map(({ index, span, textSpan }) => ({
       position,
       row: count(rowCounts, position),
       question_id: run.question_id,
@@ -61,7 +70,8 @@ export function planTrace(
       token_index: index,
       token_id: whole[index] as number,
       token: decode([whole[index] as number]),
-      ...(span === null ? {} : { span }),
+      ...(span === null || textSpan === null ? {} : { span, text_span: textSpan }),
+      ...labelOf(marks, textSpan),
       ...(isObserved && !isShared ? { writer: run.model } : {}),
     }));
   };
@@ -75,4 +85,9 @@ export function planTrace(
     ),
   }));
   return { questions, rowCounts, missing };
+}
+
+function labelOf(marks: readonly MarkedSpan[], textSpan: TextSpan | null): Pick<TraceRow, "label"> {
+  const mark = marks.find(({ span }) => span.join() === textSpan?.join());
+  return mark === undefined ? {} : { label: mark.label };
 }
