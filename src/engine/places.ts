@@ -41,6 +41,8 @@ export interface PlacedToken {
   readonly span: TokenSpan | null;
   /** The same in the answer's text, in UTF-16 units. */
   readonly textSpan: TextSpan | null;
+  /** That stretch of the text. */
+  readonly text: string | null;
 }
 
 export type TokenSpan = readonly [start: number, end: number];
@@ -130,12 +132,13 @@ function many(locate: (text: AnswerText, answer: PlacedAnswer) => readonly Answe
     isShared: false,
     tokens(answer, { answerTokens, decode }) {
       const { prompt_tokens, tokens, output_text } = answer;
-      const text = readAnswerText(tokens.slice(0, answerTokens), decode, output_text);
+      const read = readAnswerText(tokens.slice(0, answerTokens), decode, output_text);
       const distinct = new Map<string, PlacedToken>();
-      for (const { tokens: span, text: textSpan } of locate(text, answer)) {
+      for (const { tokens: span, text: textSpan } of locate(read, answer)) {
         const key = span.join();
+        const index = prompt_tokens.length + span[1] - 1;
         if (!distinct.has(key))
-          distinct.set(key, { index: prompt_tokens.length + span[1] - 1, span, textSpan });
+          distinct.set(key, { index, span, textSpan, text: read.text.slice(...textSpan) });
       }
       return [...distinct.values()];
     },
@@ -143,7 +146,7 @@ function many(locate: (text: AnswerText, answer: PlacedAnswer) => readonly Answe
 }
 
 const NONE: readonly PlacedToken[] = [];
-const one = (index: number): readonly PlacedToken[] => [{ index, span: null, textSpan: null }];
+const one = (index: number): readonly PlacedToken[] => [{ index, span: null, textSpan: null, text: null }];
 
 /**
  * Index in `[...prompt_tokens, ...tokens]` of a place: of one with many tokens per answer, that of the last.

@@ -62,7 +62,7 @@ export function planTrace(
     );
     if (placed.length === 0) count(missing, position);
     const whole = [...run.prompt_tokens, ...run.tokens];
-    return placed.map(({ index, span, textSpan }) => ({
+    return placed.map(({ index, span, textSpan, text }) => ({
       position,
       row: count(rowCounts, position),
       question_id: run.question_id,
@@ -71,6 +71,8 @@ export function planTrace(
       token_id: whole[index] as number,
       token: decode([whole[index] as number]),
       ...(span === null || textSpan === null ? {} : { span, text_span: textSpan }),
+      // of a single token it is the token
+      ...(text === null || position === "every-token" ? {} : { text }),
       ...labelOf(marks, textSpan),
       ...(isObserved && !isShared ? { writer: run.model } : {}),
     }));

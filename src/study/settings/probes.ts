@@ -2,6 +2,7 @@ import { z } from "zod";
 import { POSITION_INDICES, SINGLE_POSITIONS, TRACE_POSITIONS, UNIT_POSITIONS } from "../../engine/places.ts";
 import { PROBE_KINDS } from "../../probes/probe-weights.ts";
 import { SE_THRESHOLD_METHODS } from "../../probes/se-threshold.ts";
+import { ROW_LABELS } from "../../probes/unit-labels.ts";
 import { FIGURE_FORMATS } from "../../report/figure.ts";
 import { STATES_DTYPES } from "../../states/hidden-states.ts";
 import { PROMPT } from "./sampling.ts";
@@ -90,6 +91,10 @@ export const DATASET_SETTINGS = {
   position: setting(
     z.enum(["auto", ...TRACE_POSITIONS]).default("auto"),
     "Token position that the probes read. auto: think-end if answers contain reasoning, else second-to-last.",
+  ),
+  label: setting(
+    z.enum(["auto", ...ROW_LABELS]).default("auto"),
+    "What label 1 of a row means: the answer ends wrong, the arithmetic of the step does not hold, or what the user labelled the stretch. auto: spans at that position, else final-incorrect; docs/places.md.",
   ),
   missingPosition: setting(
     z.enum(["drop", "refuse"]).default("drop"),

@@ -10,6 +10,7 @@ import {
 import { chooseAnswerThreshold } from "../../evaluation/evaluate-decision.ts";
 import { DEFAULT_PERMUTATIONS } from "../../evaluation/evaluate-score.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../../evaluation/evaluate-split.ts";
+import { evaluateUnits } from "../../evaluation/evaluate-units.ts";
 import {
   EVALUATED_SPLITS,
   type EvaluatedSplit,
@@ -134,6 +135,7 @@ export async function* evaluateProbes(
       calibration_maps: maps,
       decisions,
       familiarity: await evaluateFamiliarity(probes, scored),
+      ...evaluateParts(scored, settings),
     };
     await writeAtomic(workspace.probeEval, `${stableStringify(evaluation as unknown as Json, 2)}\n`);
     yield { kind: "advanced", ...STEP, done: total, total, detail: "thresholds" };
@@ -208,6 +210,29 @@ function assemble(
     settings,
     warnings,
   };
+}
+
+/** The accuracy probe on rows that are parts of answers. */
+function evaluateParts(
+  scored: readonly ScoredSplit[],
+  settings: ProbeEval["settings"],
+): Pick<ProbeEval, "units"> {
+  const { label, position, spans } = scored[0]!.dataset;
+  if (spans === undefined) return {};
+  const splits = scored.flatMap(({ split, dataset, scores }) =>
+    split === "math_val"
+      ? []
+      : [
+          [
+            split,
+            evaluateUnits(
+              { ...dataset, spans: dataset.spans!, scores: scores.accuracyProbe, labels: scores.incorrect },
+              settings,
+            ),
+          ] as const,
+        ],
+  );
+  return { units: { label, position, splits: Object.fromEntries(splits) } };
 }
 
 function countRows(scored: readonly ScoredSplit[]): Record<string, number> {
