@@ -15,6 +15,13 @@ import { mathEquivalent } from "../text/math-equivalent.ts";
 export const ROW_LABELS = ["final-incorrect", "step-incorrect", "spans"] as const;
 export type RowLabel = (typeof ROW_LABELS)[number];
 
+/**
+ * What label 1 of a chain's step means, where the chain may be left there.
+ * - `not-settled`: the answer that is forced there is not the chain's own.
+ * - `forced-incorrect`: the answer that is forced there is wrong.
+ */
+export type ChainLabel = "final-incorrect" | "not-settled" | "forced-incorrect";
+
 /** Why a row has no label. */
 export type Unlabelled = "censored" | "no-equation" | "unmarked";
 

@@ -154,6 +154,8 @@ const LABELS = {
   "final-incorrect": "incorrect: label 1 is a wrong answer",
   "step-incorrect": "incorrect: label 1 is a step whose arithmetic does not hold",
   spans: "incorrect: label 1 is a stretch that the user labelled so",
+  "not-settled": "incorrect: label 1 is a step from which the model would not answer as it does in the end",
+  "forced-incorrect": "incorrect: label 1 is a step from which the model would answer wrong",
 } as const satisfies Record<NonNullable<Probe["label"]>, string>;
 
 const TARGETS = {
