@@ -1,5 +1,6 @@
 import type { RowLabel } from "../probes/unit-labels.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
+import type { UnitExample } from "./choose-examples.ts";
 import type { CalibrationMaps } from "./evaluate-calibration.ts";
 import type { DecisionEvaluation } from "./evaluate-decision.ts";
 import type { SplitEvaluation } from "./evaluate-split.ts";
@@ -64,6 +65,8 @@ export interface ProbeEval {
     readonly label: RowLabel;
     readonly position: string;
     readonly splits: Readonly<Partial<Record<EvaluatedSplit, UnitEvaluation>>>;
+    /** Of the test split; none where it has fewer than three answers of several rows. */
+    readonly examples: readonly UnitExample[];
   };
   /** All warnings of training and evaluation, each with the split it is about. */
   readonly warnings: readonly ManifestWarning[];

@@ -80,6 +80,17 @@ describe("probes at each step of a chain", () => {
     // how a chain ends is the same for all of its steps
     expect(test!.within_answer).toMatchObject({ auroc: null, answer_count: 0 });
     expect(test!.over_position).toHaveLength(5);
+    const { runs } = await readRuns(workspace.runs("math"));
+    expect(units!.examples.map(({ risk }) => risk)).toEqual(["highest", "middle", "lowest"]);
+    for (const { question_id, run_id, units: parts } of units!.examples) {
+      const run = runs.find((each) => each.question_id === question_id && each.run_id === run_id)!;
+      expect(run.think_text.split("\n").filter((line) => line.trim() !== "")).toEqual(
+        parts.map(({ text }) => text),
+      );
+    }
+    const page = await readFile(workspace.report, "utf8");
+    expect(page).toContain("Along the answers");
+    expect(page).toContain(units!.examples[0]!.units[0]!.text);
     const probe = await loadProbe(workspace.accuracyProbe);
     expect(probe).toMatchObject({ position: "step-end", target: "incorrect" });
     expect(probe.label).toBeUndefined();
