@@ -115,6 +115,7 @@ const PRODUCERS: readonly (readonly [RegExp, string])[] = [
   [/^artifacts\/route\.json$/, "sep route"],
   [/^data\/(math|ood)_forced_answers\.jsonl$/, "sep exit"],
   [/^artifacts\/exit\.json$/, "sep exit"],
+  [/^models\/exit_(settled|right|ends_wrong)_probe\.(json|safetensors)$/, "sep exit"],
 ];
 
 /** The folder of a study whose folders each have the files of a shard. */

@@ -116,6 +116,8 @@ it("tells where answers were settled", () => {
   // the first from 16 of 20 tokens on, the second behind its last step, the third from 4 of 20
   expect(found).toMatchObject({ chains: 3, settled_within: 2 });
   expect(found.mean_share).toBeCloseTo((0.8 + 1 + 0.2) / 3, 12);
+  // 19, 20 and 7 of 20 tokens each
+  expect(found.most_saved).toBeCloseTo(1 - 46 / 60, 12);
   expect(found.settled_by.slice(0, 3)).toEqual([0, 1 / 3, 1 / 3]);
   expect(found.settled_by[9]).toBe(1);
 });

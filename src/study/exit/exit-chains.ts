@@ -128,23 +128,36 @@ export interface Settlement {
   readonly chains: number;
   /** Of them, those whose forced answers are the chain's own from some step on; the others settle behind the last step. */
   readonly settled_within: number;
-  /** Mean over chains of the share of the chain's tokens that came before its answer was settled. */
+  /** Mean over chains of the share of the chain's tokens up to where its answer was settled. */
   readonly mean_share: number;
+  /**
+   * Share of all tokens that would be saved by stopping each chain just where it is settled, the forced answer paid: what
+   * stopping without ever changing an answer can save at most.
+   */
+  readonly most_saved: number;
   /** Share of chains that are settled by each tenth of their tokens: 10%, 20%, … 100%. */
   readonly settled_by: readonly number[];
 }
 
 /** @param chains not censored */
 export function findSettlement(chains: readonly ForcedChain[]): Settlement {
-  const shares = chains.map(({ run, steps }) => {
-    const at = steps.findLastIndex(({ is_final }) => is_final !== true) + 1;
-    return at === steps.length ? 1 : steps[at]!.span[1] / run.tokens.length;
+  const settledAt = ({ steps }: ForcedChain): ForcedAnswer | undefined =>
+    steps[steps.findLastIndex(({ is_final }) => is_final !== true) + 1];
+  const shares = chains.map((chain) => {
+    const at = settledAt(chain);
+    return at === undefined ? 1 : at.span[1] / chain.run.tokens.length;
   });
+  const full = chains.reduce((sum, { run }) => sum + run.tokens.length, 0);
+  const needed = chains.reduce((sum, chain) => {
+    const [at, whole] = [settledAt(chain), chain.run.tokens.length];
+    return sum + (at === undefined ? whole : Math.min(whole, at.span[1] + at.token_count));
+  }, 0);
   const within = chains.filter(({ steps }) => steps.at(-1)!.is_final === true).length;
   return {
     chains: chains.length,
     settled_within: within,
     mean_share: shares.reduce((sum, share) => sum + share, 0) / shares.length,
+    most_saved: 1 - needed / full,
     settled_by: Array.from(
       { length: 10 },
       (_, i) => shares.filter((share) => share <= (i + 1) / 10).length / shares.length,
