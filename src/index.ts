@@ -208,7 +208,7 @@ export type {
   ProbeFeatures,
   StackedFeatures,
 } from "./probes/sweep/sweep-units.ts";
-export type { ChainLabel, RowLabel } from "./probes/unit-labels.ts";
+export { type ChainLabel, ROW_LABELS, type RowLabel } from "./probes/unit-labels.ts";
 export type { ProjectedStates, ProjectionEvent, ProjectStatesOptions } from "./report/project-states.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
 export type { AnswerBackend, AnswerSampler, DrawnAnswer, DrawOptions } from "./samples/answer-backend.ts";
