@@ -31,6 +31,7 @@ export const SEP_ERROR_CODES = [
   "bad-nli-model",
   "judge-failed",
   "bad-clusters-file",
+  "bad-span-file",
   "unknown-runs-format",
   "bad-notebook",
   "no-such-cell",

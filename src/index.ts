@@ -51,7 +51,7 @@ export type {
   Trace,
   TraceOptions,
 } from "./engine/language-model.ts";
-export { TRACE_POSITIONS, type TracePosition } from "./engine/places.ts";
+export { TRACE_POSITIONS, type TracePosition, UNIT_POSITIONS } from "./engine/places.ts";
 export type { LayerName } from "./engine/resolve-layers.ts";
 export { DEVICE_NAMES, type DeviceChoice, type DeviceName } from "./engine/runtime/device.ts";
 export type { ChatTurns, Prompt, PromptOptions } from "./engine/tokenizer/build-prompt.ts";
@@ -89,6 +89,7 @@ export type {
   ConfidenceInterval,
 } from "./evaluation/bootstrap-interval.ts";
 export { bootstrapInterval } from "./evaluation/bootstrap-interval.ts";
+export type { UnitExample } from "./evaluation/choose-examples.ts";
 export type { PairedComparison, PairedTestResult } from "./evaluation/compare-scores.ts";
 export { holmCorrect, pairedTest } from "./evaluation/compare-scores.ts";
 export type {
@@ -112,6 +113,7 @@ export type { InferenceOptions, PermutationResult, ScoreEvaluation } from "./eva
 export { permutationTest } from "./evaluation/evaluate-score.ts";
 export type { CalibratedName, ScoreName, SplitEvaluation, SplitScores } from "./evaluation/evaluate-split.ts";
 export { CALIBRATED_NAMES, SCORE_NAMES } from "./evaluation/evaluate-split.ts";
+export type { UnitAuroc, UnitEvaluation } from "./evaluation/evaluate-units.ts";
 export type {
   EvaluatedSplit,
   FamiliarityEvaluation,
@@ -206,6 +208,7 @@ export type {
   ProbeFeatures,
   StackedFeatures,
 } from "./probes/sweep/sweep-units.ts";
+export { type ChainLabel, ROW_LABELS, type RowLabel } from "./probes/unit-labels.ts";
 export type { ProjectedStates, ProjectionEvent, ProjectStatesOptions } from "./report/project-states.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
 export type { AnswerBackend, AnswerSampler, DrawnAnswer, DrawOptions } from "./samples/answer-backend.ts";

@@ -9,7 +9,7 @@ import { readTokenizerFiles } from "../src/checkpoint/tokenizer/load-text-tokeni
 import { createBatcher } from "../src/engine/generate/batcher.ts";
 import type { SamplerSettings } from "../src/engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
-import type { TracePosition } from "../src/engine/places.ts";
+import type { SinglePosition } from "../src/engine/places.ts";
 import type { DecoderSession } from "../src/engine/session/decoder-session.ts";
 import type { PromptFormat } from "../src/engine/tokenizer/prompt-format.ts";
 import { createTextTokenizer, type TextTokenizer } from "../src/engine/tokenizer/text-tokenizer.ts";
@@ -46,7 +46,7 @@ interface Layout {
   readonly answerTokens: number;
   readonly span: RunRecord["think_token_indices"];
   readonly status: RunRecord["think_status"];
-  readonly places: Readonly<Record<Exclude<TracePosition, "before-generation">, Place | null>>;
+  readonly places: Readonly<Record<Exclude<SinglePosition, "before-generation">, Place | null>>;
 }
 
 const END = "<|im_end|>";

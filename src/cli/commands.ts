@@ -3,6 +3,7 @@ import { CLUSTERS } from "./commands/clusters.ts";
 import { DOCTOR } from "./commands/doctor.ts";
 import { ENTROPY } from "./commands/entropy.ts";
 import { EXPORT_DATASETS, EXPORT_STATES, EXPORT_TABLE, IMPORT } from "./commands/exchange.ts";
+import { EXIT } from "./commands/exit.ts";
 import { GENERATE } from "./commands/generate.ts";
 import { MODELS_INFO, MODELS_LIST, MODELS_PULL } from "./commands/models.ts";
 import { EDIT, NOTEBOOK_APP, NOTEBOOK_CHECK, NOTEBOOK_EXPORT, NOTEBOOK_RUN } from "./commands/notebook.ts";
@@ -58,6 +59,7 @@ export const COMMANDS: readonly Command[] = [
   EVAL,
   TRANSFER,
   ROUTE,
+  EXIT,
   REPORT,
   SCORE,
   SERVE,

@@ -151,7 +151,7 @@ describe("the steps' own kinds of option", () => {
 
   it("reads a probe's position", () => {
     expect(() => parseOptions("dataset", DATASET_SETTINGS, ["--position", "tbg"])).toThrow(
-      /expected auto, before-generation, second-to-last, think-end or last-token/,
+      /expected auto, before-generation, second-to-last, think-end, last-token, step-end, .* or spans/,
     );
   });
 });

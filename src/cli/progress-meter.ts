@@ -1,5 +1,5 @@
 import type { StepEvent } from "../study/step.ts";
-import { formatBytes } from "./terminal.ts";
+import { formatBytes } from "../text/format-numbers.ts";
 
 type CountedEvent = Extract<StepEvent, { kind: "started" | "advanced" }>;
 

@@ -2,11 +2,17 @@ import { describe, expect, it } from "vitest";
 import { CLOSE, END, MODEL_ENDS, REASONED_RUN } from "../../test/fakes/reasoned-run.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import type { RunRecord } from "../samples/run-record.ts";
-import { locatePosition, rowKey, TRACE_POSITIONS } from "./places.ts";
+import { locatePosition, type PositionIndices, rowKey, SINGLE_POSITIONS } from "./places.ts";
+
+const counting = (run: RunRecord, indices: PositionIndices = "exact") => ({
+  answerTokens: countAnswerTokens(run, MODEL_ENDS),
+  indices,
+  decode: MODEL_ENDS.decode,
+});
 
 const locate = (changes: Partial<RunRecord>): (number | null)[] => {
   const run = { ...REASONED_RUN, ...changes };
-  return TRACE_POSITIONS.map((position) => locatePosition(run, position, countAnswerTokens(run, MODEL_ENDS)));
+  return SINGLE_POSITIONS.map((position) => locatePosition(run, position, counting(run)));
 };
 
 describe("locatePosition", () => {
@@ -68,7 +74,7 @@ describe("locatePosition as OATML counts", () => {
       think_token_indices: null,
     } as unknown as RunRecord;
     const own = (position: "last-token" | "second-to-last" | "before-generation"): number | null =>
-      locatePosition(run, position, countAnswerTokens(run, MODEL_ENDS), "oatml-compat");
+      locatePosition(run, position, counting(run, "oatml-compat"));
     const { last, second } = asPublished(3, tokens.length, answer);
     expect([own("last-token"), own("second-to-last"), own("before-generation")]).toEqual([last, second, 2]);
   });
@@ -78,7 +84,7 @@ describe("locatePosition as OATML counts", () => {
     (stop) => {
       const run = { ...REASONED_RUN, tokens: [6, 7, 5, 4, 3], answer_token_count: 5 - stop };
       const own = (position: "last-token" | "second-to-last"): number | null =>
-        locatePosition(run, position, countAnswerTokens(run, MODEL_ENDS), "oatml-compat");
+        locatePosition(run, position, counting(run, "oatml-compat"));
       const { last, second } = asPublished(3, 5, 5 - stop);
       expect([own("last-token"), own("second-to-last")]).toEqual([last, second]);
     },

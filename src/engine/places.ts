@@ -1,8 +1,18 @@
+import type { TextSpan } from "../text/find-sentences.ts";
+import {
+  type AnswerText,
+  type AnswerUnit,
+  locateSentences,
+  locateSteps,
+  locateTokens,
+  locateUnit,
+  readAnswerText,
+} from "./answer-text.ts";
+import type { TextTokenizer } from "./tokenizer/text-tokenizer.ts";
+
 /**
  * A place: where in prompt + answer hidden states are read. See docs/positions.md for pictures of each. A new place is
- * an entry here; files that hold several tokens of an answer at one place tell their rows apart by the span. States are also
- * read while an answer is sampled, and then only those of its end and of the end of its reasoning are kept; a place anywhere
- * else is read by a trace.
+ * an entry here; files that hold several tokens of an answer at one place tell their rows apart by the span.
  */
 export interface Place {
   /** Whether all samples of a question share its one token, which is in the prompt. */
@@ -17,14 +27,22 @@ export interface PlacedAnswer {
   readonly tokens: readonly number[];
   readonly think_token_indices: readonly [number, number] | null;
   readonly think_status: "closed" | "truncated" | "none";
+  /** The answer's text, where it is known: without it, all that its tokens spell. */
+  readonly output_text?: string;
+  /** Stretches of the text that a user has marked. */
+  readonly marked?: readonly TextSpan[];
 }
 
 /** One token at a place. */
 export interface PlacedToken {
   /** Index in `[...prompt_tokens, ...tokens]`. */
   readonly index: number;
-  /** Of a place with many tokens per answer: half-open [start, end) of the `tokens` that this one stands for. */
+  /** Of a place with many tokens per answer: half-open [start, end) of the `tokens` that this one stands for, itself the last. */
   readonly span: TokenSpan | null;
+  /** The same in the answer's text, in UTF-16 units. */
+  readonly textSpan: TextSpan | null;
+  /** That stretch of the text. */
+  readonly text: string | null;
 }
 
 export type TokenSpan = readonly [start: number, end: number];
@@ -34,6 +52,7 @@ export interface Counting {
   /** How many of `tokens` are the answer's; see `countAnswerTokens`. */
   readonly answerTokens: number;
   readonly indices: PositionIndices;
+  readonly decode: TextTokenizer["decode"];
 }
 
 /**
@@ -48,9 +67,18 @@ export type PositionIndices = (typeof POSITION_INDICES)[number];
 export const indicesOf = ({ indices }: Readonly<Record<string, string>>): PositionIndices =>
   indices === "oatml-compat" ? indices : "exact";
 
+/** Names of the places with one token per answer, in the order in which files have them. */
+export const SINGLE_POSITIONS = ["before-generation", "second-to-last", "think-end", "last-token"] as const;
+export type SinglePosition = (typeof SINGLE_POSITIONS)[number];
+/** Names of the places with many tokens per answer. */
+export const UNIT_POSITIONS = ["step-end", "sentence-end", "every-token", "spans"] as const;
+export type UnitPosition = (typeof UNIT_POSITIONS)[number];
 /** Names of the places, in the order in which files have them. */
-export const TRACE_POSITIONS = ["before-generation", "second-to-last", "think-end", "last-token"] as const;
+export const TRACE_POSITIONS = [...SINGLE_POSITIONS, ...UNIT_POSITIONS] as const;
 export type TracePosition = (typeof TRACE_POSITIONS)[number];
+
+export const isUnitPosition = (position: TracePosition): position is UnitPosition =>
+  (UNIT_POSITIONS as readonly string[]).includes(position);
 
 /** Every place by its name. */
 export const PLACES: Readonly<Record<TracePosition, Place>> = {
@@ -88,24 +116,47 @@ export const PLACES: Readonly<Record<TracePosition, Place>> = {
           ? NONE
           : one(answer.prompt_tokens.length + answer.tokens.length - 1),
   },
+  /** The last token of each step of the reasoning. */
+  "step-end": many((text, { think_token_indices: thinking }) => locateSteps(text, thinking)),
+  /** The last token of each sentence, those of the reasoning included. */
+  "sentence-end": many((text, { think_token_indices: thinking }) => locateSentences(text, thinking)),
+  /** Each token of the answer. */
+  "every-token": many(locateTokens),
+  /** The last token of each stretch that a user has marked. */
+  spans: many((text, { marked = [] }) => marked.flatMap((span) => locateUnit(text, span) ?? [])),
 };
 
+/** A place at the last token of each of an answer's units; units of the same tokens are one. */
+function many(locate: (text: AnswerText, answer: PlacedAnswer) => readonly AnswerUnit[]): Place {
+  return {
+    isShared: false,
+    tokens(answer, { answerTokens, decode }) {
+      const { prompt_tokens, tokens, output_text } = answer;
+      const read = readAnswerText(tokens.slice(0, answerTokens), decode, output_text);
+      const distinct = new Map<string, PlacedToken>();
+      for (const { tokens: span, text: textSpan } of locate(read, answer)) {
+        const key = span.join();
+        const index = prompt_tokens.length + span[1] - 1;
+        if (!distinct.has(key))
+          distinct.set(key, { index, span, textSpan, text: read.text.slice(...textSpan) });
+      }
+      return [...distinct.values()];
+    },
+  };
+}
+
 const NONE: readonly PlacedToken[] = [];
-const one = (index: number): readonly PlacedToken[] => [{ index, span: null }];
+const one = (index: number): readonly PlacedToken[] => [{ index, span: null, textSpan: null, text: null }];
 
 /**
- * Index in `[...prompt_tokens, ...tokens]` of a place with one token per answer.
- * @param answerTokens how many of `tokens` are the answer's; see `countAnswerTokens`
+ * Index in `[...prompt_tokens, ...tokens]` of a place: of one with many tokens per answer, that of the last.
  * @returns null if the answer has no such token
  */
-export function locatePosition(
+export const locatePosition = (
   answer: PlacedAnswer,
   position: TracePosition,
-  answerTokens: number,
-  indices: PositionIndices = "exact",
-): number | null {
-  return PLACES[position].tokens(answer, { answerTokens, indices })[0]?.index ?? null;
-}
+  counting: Counting,
+): number | null => PLACES[position].tokens(answer, counting).at(-1)?.index ?? null;
 
 /** What tells a row of states or of a data set from the others. */
 export interface RowKey {

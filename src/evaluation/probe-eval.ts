@@ -1,7 +1,10 @@
+import type { RowLabel } from "../probes/unit-labels.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
+import type { UnitExample } from "./choose-examples.ts";
 import type { CalibrationMaps } from "./evaluate-calibration.ts";
 import type { DecisionEvaluation } from "./evaluate-decision.ts";
 import type { SplitEvaluation } from "./evaluate-split.ts";
+import type { UnitEvaluation } from "./evaluate-units.ts";
 
 /** What identifies a probe in an evaluation. */
 export interface ProbeSummary {
@@ -54,6 +57,17 @@ export interface ProbeEval {
   readonly decisions?: readonly DecisionEvaluation<EvaluatedSplit>[];
   /** Absent in files of earlier versions; null for a probe that cannot tell. */
   readonly familiarity?: Readonly<Record<"accuracy_probe" | "se_probe", FamiliarityEvaluation | null>>;
+  /**
+   * The accuracy probe on parts of answers, where the data sets' rows are such; absent where each row is a whole answer.
+   * `math_val` is not among them, since thresholds were chosen on it.
+   */
+  readonly units?: {
+    readonly label: RowLabel;
+    readonly position: string;
+    readonly splits: Readonly<Partial<Record<EvaluatedSplit, UnitEvaluation>>>;
+    /** Of the test split; none where it has fewer than three answers of several rows. */
+    readonly examples: readonly UnitExample[];
+  };
   /** All warnings of training and evaluation, each with the split it is about. */
   readonly warnings: readonly ManifestWarning[];
 }

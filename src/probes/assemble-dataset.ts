@@ -3,6 +3,7 @@ import type { RunRecord } from "../samples/run-record.ts";
 import type { HiddenStates } from "../states/hidden-states.ts";
 import type { StateRowIndex } from "../states/state-index.ts";
 import type { ProbeDataset } from "./probe-dataset.ts";
+import { labelRow, type RowLabel, type Unlabelled } from "./unit-labels.ts";
 
 /** The entropies of one question, nats. */
 export interface QuestionEntropies {
@@ -33,7 +34,7 @@ export function selectUsableRuns(
   position: TracePosition,
 ): UsableRuns {
   const isPlaced = (run: RunRecord): boolean =>
-    index.spansOf(position, run.question_id, run.run_id).length > 0;
+    index.unitsOf(position, run.question_id, run.run_id).length > 0;
   const placed = runs.filter(isPlaced);
   const lost = runs.filter((run) => !isPlaced(run));
   const usable = placed.filter((run) => entropies === null || entropies.has(run.question_id));
@@ -47,7 +48,8 @@ export function selectUsableRuns(
 
 /**
  * Joins samples, entropies and hidden states to one split.
- * @param runs      usable samples of the split's questions; each has a row per token that it has at the position
+ * @param runs      usable samples of the split's questions; each has a row per token that it has at the position, unless
+ *   that one has no label
  * @param entropies by question id; null leaves them NaN
  */
 export async function assembleDataset(
@@ -58,28 +60,37 @@ export async function assembleDataset(
   {
     position,
     layer,
+    label = "final-incorrect",
     groupOf,
   }: {
     readonly position: TracePosition;
     readonly layer: number;
+    readonly label?: RowLabel;
     /** Of a question with duplicates, the id of the first of them. */
     readonly groupOf: ReadonlyMap<string, string>;
   },
-): Promise<ProbeDataset> {
+): Promise<{ readonly dataset: ProbeDataset; readonly unlabelled: ReadonlyMap<Unlabelled, number> }> {
+  const unlabelled = new Map<Unlabelled, number>();
   const rows = runs.flatMap((run) =>
-    index.spansOf(position, run.question_id, run.run_id).map((span) => ({ run, span })),
+    index.unitsOf(position, run.question_id, run.run_id).flatMap((unit) => {
+      const given = labelRow(label, run, unit);
+      if (typeof given === "number") return { run, span: unit?.span ?? null, given };
+      unlabelled.set(given, (unlabelled.get(given) ?? 0) + 1);
+      return [];
+    }),
   );
   const hasSpans = rows.some(({ span }) => span !== null);
   const rowsAt = (place: TracePosition): Int32Array =>
     Int32Array.from(rows, ({ run, span }) => index.rowOf(place, run.question_id, run.run_id, span));
   const entropyOf = (kind: keyof QuestionEntropies): Float64Array =>
     Float64Array.from(rows, ({ run }) => entropies?.get(run.question_id)?.[kind] ?? Number.NaN);
-  return {
+  const dataset: ProbeDataset = {
     position,
     layer,
+    label,
     width: hidden.width,
     X: await hidden.read(position, layer, rowsAt(position)),
-    correct: Uint8Array.from(rows, ({ run }) => (run.is_correct ? 1 : 0)),
+    correct: Uint8Array.from(rows, ({ given }) => 1 - given),
     meanThinkEntropy: Float64Array.from(rows, ({ run }) => run.mean_think_entropy ?? Number.NaN),
     semanticEntropy: entropyOf("semantic"),
     discreteSemanticEntropy: entropyOf("discrete"),
@@ -89,6 +100,7 @@ export async function assembleDataset(
     ...(hasSpans ? { spans: Int32Array.from(rows.flatMap(({ span }) => span ?? [0, 0])) } : {}),
     stateRows: Object.fromEntries(hidden.positions.map((place) => [place, rowsAt(place)])),
   };
+  return { dataset, unlabelled };
 }
 
 /** Some rows of a data set, in the order given. */

@@ -48,10 +48,14 @@ export function pickStates(
       tokens,
       think_token_indices: reasoning?.span ?? null,
       think_status: reasoning?.status ?? "none",
+      ...(answer === undefined ? {} : { output_text: answer.text }),
     },
     position,
-    answer?.answerTokenCount ?? 0,
-    indicesOf(probe.source),
+    {
+      answerTokens: answer?.answerTokenCount ?? 0,
+      indices: indicesOf(probe.source),
+      decode: model.tokenizer.decode,
+    },
   );
   if (index === null) return null;
   const row = trace.positions.indexOf(index);

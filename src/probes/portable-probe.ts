@@ -42,6 +42,7 @@ export {
   scoreProbe,
   type ThinkEntropies,
 } from "./score-probe.ts";
+export type { ChainLabel, RowLabel } from "./unit-labels.ts";
 export { parseProbe };
 
 /**

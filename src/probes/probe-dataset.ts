@@ -2,6 +2,7 @@ import { TRACE_POSITIONS, type TracePosition } from "../engine/places.ts";
 import { SepError } from "../errors.ts";
 import { type NpyArray, npyNumbers } from "../formats/npy.ts";
 import type { NpzArrays } from "../formats/npz.ts";
+import { ROW_LABELS, type RowLabel } from "./unit-labels.ts";
 
 /**
  * One split's rows: one per sampled answer, or per span of one where the place has many tokens per answer. What tells a row
@@ -11,10 +12,12 @@ export interface ProbeDataset {
   /** Where X is read; see `stateRows` for every other place. */
   readonly position: TracePosition;
   readonly layer: number;
+  /** What `correct` is the opposite of. */
+  readonly label: RowLabel;
   readonly width: number;
   /** [n, D] residual stream at `position` and `layer`. */
   readonly X: Float32Array;
-  /** [n] 1 = the answer is right. */
+  /** [n] 1 = the answer is right, or, with another `label`, that what it says is not so. */
   readonly correct: Uint8Array;
   /** [n] nats; NaN where there was no reasoning. */
   readonly meanThinkEntropy: Float64Array;
@@ -49,6 +52,10 @@ export function toDatasetArrays(dataset: ProbeDataset): Record<string, NpyArray>
     discrete_semantic_entropy: vector(dataset.discreteSemanticEntropy),
     position: { dtype: "U", shape: [1], data: [dataset.position] },
     layer: { dtype: "i4", shape: [1], data: Int32Array.of(dataset.layer) },
+    // data sets of whole answers are the files that they were before there were other labels
+    ...(dataset.label === "final-incorrect"
+      ? {}
+      : { label: { dtype: "U", shape: [1], data: [dataset.label] } as const }),
     ...Object.fromEntries(
       Object.entries(dataset.stateRows).map(([position, data]): [string, NpyArray] => [
         `rows_${position}`,
@@ -90,6 +97,14 @@ export function parseDatasetArrays(arrays: NpzArrays, name: string): ProbeDatase
     array.shape.join() === `${questionIds.length},2`
       ? Int32Array.from(npyNumbers(array))
       : fail(`"row_spans" has shape [${array.shape}], expected [${questionIds.length}, 2]`);
+  const readLabel = (): RowLabel => {
+    if (arrays.label === undefined) return "final-incorrect";
+    const [given] = strings("label");
+    return (
+      ROW_LABELS.find((each) => each === given) ??
+      fail(`label is "${given}", expected ${ROW_LABELS.join(", ")}`)
+    );
+  };
   const hidden = find("X_hidden");
   const width = hidden.shape[1] ?? fail(`"X_hidden" has shape [${hidden.shape}], expected [n, D]`);
   const position = TRACE_POSITIONS.find((each) => each === strings("position")[0]);
@@ -97,6 +112,7 @@ export function parseDatasetArrays(arrays: NpzArrays, name: string): ProbeDatase
     position:
       position ?? fail(`position is "${strings("position")[0]}", expected ${TRACE_POSITIONS.join(", ")}`),
     layer: npyNumbers(find("layer"))[0]!,
+    label: readLabel(),
     width,
     X: hidden.dtype === "f4" ? hidden.data : Float32Array.from(npyNumbers(hidden)),
     correct: Uint8Array.from(numbers("y_correct")),

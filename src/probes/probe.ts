@@ -6,6 +6,7 @@ import type { Calibration, CalibrationMap } from "./calibration.ts";
 import type { DecisionTarget, ThresholdChoice } from "./choose-decision-threshold.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
 import type { ProbeKind, ProbeWeights } from "./probe-weights.ts";
+import type { ChainLabel, RowLabel } from "./unit-labels.ts";
 
 /** What the probes of a study predict. */
 export type ProbeTarget = "incorrect" | "high-semantic-entropy";
@@ -15,6 +16,8 @@ export interface ProbeDescription {
   readonly kind: ProbeKind;
   /** What label 1 means: a higher score is always more uncertain. */
   readonly target: ProbeTarget;
+  /** Of target `incorrect`: what is wrong where label 1 is; without it, the answer. */
+  readonly label?: RowLabel | ChainLabel;
   readonly features: "hidden-state" | "mean-think-entropy";
   /** null for a probe that reads no hidden state. */
   readonly position: TracePosition | null;

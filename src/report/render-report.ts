@@ -14,6 +14,7 @@ import {
 } from "./figure.ts";
 import { html, type SafeHtml, trustedHtml } from "./html.ts";
 import type { AnswerCluster, ReportContent, ReportQuestion } from "./report-content.ts";
+import { drawUnits } from "./unit-section.ts";
 
 /**
  * The report as one HTML page that loads nothing: no script, no font, no network.
@@ -67,6 +68,7 @@ ${drawSection("coverage", "Risk and coverage", charts("risk-coverage"))}
 ${drawSection("decisions", "When to answer", drawDecisions(evaluation))}
 ${drawSection("reliability", "Do the probabilities mean what they say?", html`<p class="quiet">Calibrated by Platt scaling on the validation questions.</p>${charts("reliability")}`)}
 ${drawSection("layers", "Which layers and positions work", html`<p class="quiet">Cross-validated on the training questions alone. Layer 0 is the embeddings; layer l is the residual stream after block l.</p>${charts("layers-", "layer-map-")}`)}
+${evaluation.units === undefined ? "" : drawSection("units", "Along the answers", drawUnits(evaluation.units))}
 ${drawSection("entropy", "Semantic entropy", charts("entropy-"))}
 ${drawSection("blind-spot", "What semantic entropy cannot see", html`<p class="quiet">A model that is wrong in the same way every time has low semantic entropy. Neither the entropy over samples nor a probe trained to predict it can find these questions.</p>${drawBlindSpot(content)}`)}
 ${transfer === null ? "" : drawSection("transfer", "Transfer to other data sets", html`<p class="quiet">AUROC at finding wrong answers among each data set's test questions; position ${transfer.position}.</p>${charts("transfer")}`)}

@@ -185,11 +185,16 @@ export function createMonitor(
             tokens: answer.tokenIds,
             think_token_indices: reasoning.span,
             think_status: reasoning.status,
+            output_text: answer.text,
           };
           const found =
             probe.position === null
               ? null
-              : locatePosition(placed, probe.position, answer.answerTokenCount, indicesOf(probe.source));
+              : locatePosition(placed, probe.position, {
+                  answerTokens: answer.answerTokenCount,
+                  indices: indicesOf(probe.source),
+                  decode: tokenizer.decode,
+                });
           const index = found === null ? null : found - prompt.tokenIds.length;
           const input =
             probe.features === "hidden-state"

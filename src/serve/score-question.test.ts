@@ -5,7 +5,7 @@ import { asking, probeOf } from "../../test/fakes/model-probe.ts";
 import { loadModel } from "../checkpoint/load-model.ts";
 import { sampleAnswers } from "../engine/generate/generate.ts";
 import type { LanguageModel } from "../engine/language-model.ts";
-import type { TracePosition } from "../engine/places.ts";
+import type { SinglePosition } from "../engine/places.ts";
 import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { pickStates } from "../probes/pick-states.ts";
 import type { Probe } from "../probes/probe.ts";
@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 describe("scoreQuestion", () => {
-  it.each<TracePosition>(["before-generation", "second-to-last", "think-end", "last-token"])(
+  it.each<SinglePosition>(["before-generation", "second-to-last", "think-end", "last-token"])(
     "reads the %s token of a reasoning answer as the trace step would",
     async (position) => {
       const probe = probeOf(pocket, position, {
@@ -68,7 +68,7 @@ describe("scoreQuestion", () => {
 
   it("reads the answer's last token, and not the stop string's, for second-to-last", async () => {
     const sampler = { ...asking().sampler, maxNewTokens: 160, stopStrings: ["}"] };
-    const place = async (position: TracePosition) => {
+    const place = async (position: SinglePosition) => {
       const probe = probeOf(pocket, position, { asking: asking({ prompt_format: "chat", sampler }) });
       const { answer, prompt_tokens, generated_tokens, read_at } = await scoreQuestion(
         pocket,

@@ -1,3 +1,4 @@
+import { findSentences } from "../text/find-sentences.ts";
 import type { TokenRisk } from "./monitor.ts";
 
 /** What the probe says at the end of a stretch of text. */
@@ -21,10 +22,7 @@ export function describeSentences(
   ends: readonly number[],
   risks: readonly TokenRisk[],
 ): readonly SpanRisk[] {
-  const sentences = new Intl.Segmenter(undefined, { granularity: "sentence" }).segment(text);
-  return [...sentences].flatMap(({ index: start, segment }): SpanRisk[] => {
-    const end = start + segment.trimEnd().length;
-    if (end === start) return [];
+  return findSentences(text).flatMap(([start, end]): SpanRisk[] => {
     const token = ends.findIndex((length) => length >= end);
     const read = risks.find(({ index }) => index === (token < 0 ? ends.length - 1 : token));
     if (read === undefined) return [];

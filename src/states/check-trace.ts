@@ -1,5 +1,11 @@
 import { countTokensOf } from "../engine/generate/answer-end.ts";
-import { PLACES, type PositionIndices } from "../engine/places.ts";
+import {
+  PLACES,
+  type PlacedToken,
+  type PositionIndices,
+  type TokenSpan,
+  type TracePosition,
+} from "../engine/places.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import type { TracedRun } from "../samples/run-record.ts";
 import { fingerprint } from "../store/fingerprint.ts";
@@ -27,6 +33,20 @@ export function checkRows(
   const place = createTally("position");
   const seen = new Map<string, Set<number>>();
   const answerTokens = new Map<TracedRun, number>();
+  const placed = new Map<TracedRun, Map<TracePosition, readonly PlacedToken[]>>();
+  const marked = groupMarked(rows, runOf);
+  const placesOf = (run: TracedRun, position: TracePosition, length: number): readonly PlacedToken[] => {
+    const own = placed.get(run) ?? new Map<TracePosition, readonly PlacedToken[]>();
+    placed.set(run, own);
+    const found =
+      own.get(position) ??
+      PLACES[position].tokens(
+        { ...run, marked: marked.get(run) ?? [] },
+        { answerTokens: length, indices, decode },
+      );
+    own.set(position, found);
+    return found;
+  };
   for (const row of rows) {
     const own = seen.get(row.position) ?? new Set();
     seen.set(row.position, own);
@@ -37,7 +57,7 @@ export function checkRows(
     token.count(findTokenFault(row, run, decode));
     const length = answerTokens.get(run) ?? countAnswerTokens(run, { endTokenIds, decode });
     answerTokens.set(run, length);
-    place.count(findPlaceFault(row, run, length, indices));
+    place.count(findPlaceFault(row, run, length, placesOf(run, row.position, length)));
   }
   for (const [position, count] of rowCounts) {
     const missing = count - (seen.get(position)?.size ?? 0);
@@ -92,17 +112,29 @@ function findPlaceFault(
   row: TraceRow,
   run: TracedRun,
   answerTokens: number,
-  indices: PositionIndices,
+  placed: readonly PlacedToken[],
 ): string | null {
   const { prompt_tokens, tokens } = run;
   const [begin, end] = [prompt_tokens.length, prompt_tokens.length + tokens.length];
-  const placed = PLACES[row.position].tokens(run, { answerTokens, indices });
   const expected = placed.find(({ span }) => span?.join() === row.span?.join())?.index ?? null;
   if (row.token_index === expected) return null;
   const span = PLACES[row.position].isShared
     ? `the prompt ends at ${begin - 1}`
     : `tokens ${begin} to ${end - 1} were generated, ${answerTokens} of them are the answer's`;
   return `${nameRow(row)}: at token ${row.token_index}, expected ${expected ?? "none"}; ${span}`;
+}
+
+/** The stretches that a user marked, as the index has them. */
+function groupMarked(
+  rows: readonly TraceRow[],
+  runOf: (row: TraceRow) => TracedRun | null,
+): ReadonlyMap<TracedRun, readonly TokenSpan[]> {
+  const marked = new Map<TracedRun, TokenSpan[]>();
+  for (const row of rows) {
+    const run = row.position === "spans" && row.text_span !== undefined ? runOf(row) : null;
+    if (run !== null) marked.set(run, [...(marked.get(run) ?? []), row.text_span!]);
+  }
+  return marked;
 }
 
 /** Looks at vectors as they are read, one tensor after the other. */

@@ -62,8 +62,8 @@ describe("readStateRowIndex", () => {
     expect(index.rowOf("think-end", "q", 1)).toBe(4);
     expect(index.rowOf("think-end", "q", 0)).toBe(-1);
     expect(index.rowOf("before-generation", "q", 0)).toBe(7);
-    expect(index.spansOf("think-end", "q", 1)).toEqual([null]);
-    expect(index.spansOf("think-end", "q", 0)).toEqual([]);
+    expect(index.unitsOf("think-end", "q", 1)).toEqual([null]);
+    expect(index.unitsOf("think-end", "q", 0)).toEqual([]);
     await writeFile(path, '{"position":"end","row":4,"question_id":"q","run_id":1}\n');
     await expect(readStateRowIndex(path)).rejects.toThrow(/line 1: position is "end"/);
   });
@@ -73,13 +73,13 @@ describe("readStateRowIndex", () => {
     const key = { position: "last-token", question_id: "q", run_id: 0 } as const;
     await writeStateIndex(path, [
       { ...key, row: 0, span: [0, 4] },
-      { ...key, row: 1, span: [4, 9] },
+      { ...key, row: 1, span: [4, 9], text_span: [7, 30], text: "It is so.", label: 1 },
       { position: "before-generation", row: 3, question_id: "q", run_id: null },
     ]);
     const index = await readStateRowIndex(path);
-    expect(index.spansOf("last-token", "q", 0)).toEqual([
-      [0, 4],
-      [4, 9],
+    expect(index.unitsOf("last-token", "q", 0)).toEqual([
+      { span: [0, 4], textSpan: null, text: null, label: null },
+      { span: [4, 9], textSpan: [7, 30], text: "It is so.", label: 1 },
     ]);
     expect(index.rowOf("last-token", "q", 0, [4, 9])).toBe(1);
     expect(index.rowOf("last-token", "q", 0)).toBe(-1);

@@ -3,11 +3,13 @@ import { dirname } from "node:path";
 import { TRACE_POSITIONS, type TracePosition } from "../engine/places.ts";
 import { SepError } from "../errors.ts";
 import { layoutSafetensors, type SafetensorsLayout } from "../formats/encode-safetensors.ts";
-import type { SafetensorsHeader, TensorEntry } from "../formats/safetensors.ts";
+import { SAFETENSORS_DTYPE_BYTES, type SafetensorsHeader, type TensorEntry } from "../formats/safetensors.ts";
+import { encodeTensor } from "../formats/tensor-bytes.ts";
 import { type Allocate, allocateNew } from "../math/vector.ts";
 import { makeFolder, withFile } from "../store/file-error.ts";
 import { readSafetensorsHeader, readTensorRows, writeSafetensors } from "../store/safetensors.ts";
 import { writeExactly } from "../store/write-atomic.ts";
+import { formatBytes } from "../text/format-numbers.ts";
 
 /** A file of traced hidden states, read one layer at a time. */
 export interface HiddenStates {
@@ -158,18 +160,46 @@ export interface HiddenStatesShape {
   readonly layers: readonly number[];
   /** D */
   readonly hiddenSize: number;
+  /** Of the stored numbers; float32 by default. */
+  readonly dtype?: StatesDtype | undefined;
   /** Provenance, as safetensors metadata. */
   readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** In what precision states are stored. Reading gives float32 in any case. */
+export const STATES_DTYPES = ["float32", "float16"] as const;
+export type StatesDtype = (typeof STATES_DTYPES)[number];
+const STORED = { float32: "F32", float16: "F16" } as const satisfies Record<StatesDtype, string>;
+
+/** What a file will hold and how large its tensors will be: "120 step-end × 5 layers × 256 numbers in float16: 0.3 MB". */
+export function describeStatesSize({
+  rowCounts,
+  layers,
+  hiddenSize,
+  dtype = "float32",
+}: HiddenStatesShape): string {
+  const rows = [...rowCounts].map(([position, count]) => `${count} ${position}`).join(", ");
+  const total = [...rowCounts.values()].reduce((sum, count) => sum + count, 0);
+  const sizeBytes = total * layers.length * hiddenSize * SAFETENSORS_DTYPE_BYTES[STORED[dtype]];
+  return `${rows} × ${layers.length} layers × ${hiddenSize} numbers in ${dtype}: ${formatBytes(sizeBytes)}`;
+}
+
+/** One row of a position in every layer. */
+export interface StateRow {
+  readonly position: TracePosition;
+  readonly row: number;
+  /** [layers, D] */
+  readonly residual: Float32Array;
 }
 
 /** A hidden-states file of known size whose rows are filled in any order. */
 export interface HiddenStatesWriter extends AsyncDisposable {
   /**
-   * Writes one row of a position in every layer.
-   * @param residuals [layers, D]
-   * @throws SepError `bad-checkpoint` for a vector that is all zero or has a NaN or infinity in it
+   * Writes rows; those that follow each other in a position are written at once.
+   * @throws SepError `bad-checkpoint` for a vector that is all zero or has a NaN or infinity in it; `bad-option` for a number
+   *   that float16 cannot hold
    */
-  write(position: TracePosition, row: number, residuals: Float32Array): Promise<void>;
+  write(rows: readonly StateRow[]): Promise<void>;
   /** Gives the complete file its final name. */
   finish(path: string): Promise<void>;
 }
@@ -208,11 +238,17 @@ export async function createHiddenStates(
   });
 }
 
-function layOut({ rowCounts, layers, hiddenSize, metadata }: HiddenStatesShape): SafetensorsLayout {
+function layOut({
+  rowCounts,
+  layers,
+  hiddenSize,
+  dtype = "float32",
+  metadata,
+}: HiddenStatesShape): SafetensorsLayout {
   const tensors = [...rowCounts].flatMap(([position, rows]) =>
     layers.map((layer) => ({
       name: hiddenStatesTensor(position, layer),
-      dtype: "F32" as const,
+      dtype: STORED[dtype],
       shape: [rows, hiddenSize],
     })),
   );
@@ -222,18 +258,25 @@ function layOut({ rowCounts, layers, hiddenSize, metadata }: HiddenStatesShape):
 function createWriter(
   file: FileHandle,
   path: string,
-  { layers, hiddenSize }: HiddenStatesShape,
+  { layers, hiddenSize, dtype = "float32" }: HiddenStatesShape,
   { entries }: SafetensorsLayout,
 ): HiddenStatesWriter {
-  const rowBytes = hiddenSize * Float32Array.BYTES_PER_ELEMENT;
+  const rowBytes = hiddenSize * SAFETENSORS_DTYPE_BYTES[STORED[dtype]];
   return {
-    async write(position, row, residuals) {
-      for (const [index, layer] of layers.entries()) {
-        const vector = residuals.subarray(index * hiddenSize, (index + 1) * hiddenSize);
-        checkVector(vector, `${position}, layer ${layer}, row ${row}`);
-        const { begin } = entries.get(hiddenStatesTensor(position, layer)) as { readonly begin: number };
-        const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
-        await withFile(path, () => writeExactly(file, bytes, begin + row * rowBytes));
+    async write(rows) {
+      for (const group of consecutive(rows)) {
+        const [{ position, row }] = group as [StateRow];
+        for (const [index, layer] of layers.entries()) {
+          const vectors = new Float32Array(group.length * hiddenSize);
+          for (const [i, { residual }] of group.entries()) {
+            const vector = residual.subarray(index * hiddenSize, (index + 1) * hiddenSize);
+            checkVector(vector, dtype, () => `${position}, layer ${layer}, row ${row + i}`);
+            vectors.set(vector, i * hiddenSize);
+          }
+          const { begin } = entries.get(hiddenStatesTensor(position, layer)) as { readonly begin: number };
+          const bytes = encodeTensor(vectors, STORED[dtype]);
+          await withFile(path, () => writeExactly(file, bytes, begin + row * rowBytes));
+        }
       }
     },
     async finish(finalPath) {
@@ -246,13 +289,35 @@ function createWriter(
   };
 }
 
-function checkVector(vector: Float32Array, where: string): void {
+/** Rows by position, in stretches without a gap. */
+function consecutive(rows: readonly StateRow[]): StateRow[][] {
+  const ordered = rows.toSorted(
+    (a, b) => TRACE_POSITIONS.indexOf(a.position) - TRACE_POSITIONS.indexOf(b.position) || a.row - b.row,
+  );
+  const groups: StateRow[][] = [];
+  for (const each of ordered) {
+    const last = groups.at(-1)?.at(-1);
+    if (last?.position === each.position && last.row + 1 === each.row) groups.at(-1)!.push(each);
+    else groups.push([each]);
+  }
+  return groups;
+}
+
+function checkVector(vector: Float32Array, dtype: StatesDtype, where: () => string): void {
   let magnitude = 0;
   for (const value of vector)
     magnitude = Math.max(magnitude, Number.isFinite(value) ? Math.abs(value) : Infinity);
-  if (magnitude > 0 && magnitude < Infinity) return;
-  throw new SepError(
-    "bad-checkpoint",
-    `The hidden state at ${where} is ${magnitude === 0 ? "all zero" : "not finite"}. The weights may be damaged.`,
-  );
+  if (!(magnitude > 0 && magnitude < Infinity))
+    throw new SepError(
+      "bad-checkpoint",
+      `The hidden state at ${where()} is ${magnitude === 0 ? "all zero" : "not finite"}. The weights may be damaged.`,
+    );
+  if (dtype === "float16" && magnitude >= FLOAT16_OVERFLOW)
+    throw new SepError(
+      "bad-option",
+      `The hidden state at ${where()} has a number of ${magnitude}, but float16 holds less than ${FLOAT16_OVERFLOW}. Store this model's states with --states-dtype float32.`,
+    );
 }
+
+/** What rounds to infinity: the largest half, 65504, and half a unit. */
+const FLOAT16_OVERFLOW = 65_520;

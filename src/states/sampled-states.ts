@@ -84,6 +84,7 @@ export async function keepSampledStates(
 
 /** States that were kept while answers were sampled. */
 export interface SampledStates extends AsyncDisposable {
+  readonly isEmpty: boolean;
   has(key: string): boolean;
   /** @returns [layers * D] of a state that is there */
   read(key: string): Promise<Float32Array>;
@@ -100,13 +101,20 @@ export async function openSampledStates(
 ): Promise<SampledStates> {
   const [rowsPath, logPath] = [rowsPathOf(output), logPathOf(output)];
   const isThere = (await isOf(logPath, settings)) && (await fileExists(rowsPath));
-  if (!isThere) return { has: () => false, read: refuseToRead, [Symbol.asyncDispose]: async () => undefined };
+  if (!isThere)
+    return {
+      isEmpty: true,
+      has: () => false,
+      read: refuseToRead,
+      [Symbol.asyncDispose]: async () => undefined,
+    };
   const file = await withFile(rowsPath, () => open(rowsPath, "r"));
   const { size } = await file.stat();
   const rowBytes = rowSize * FLOAT_BYTES;
   // the log may have outlived the rows where the machine lost its power
   const rows = new Map([...(await readLog(logPath))].filter(([, row]) => (row + 1) * rowBytes <= size));
   return {
+    isEmpty: rows.size === 0,
     has: (key) => rows.has(key),
     read: (key) => readRow(file, rows.get(key) as number, rowBytes),
     [Symbol.asyncDispose]: () => file.close(),

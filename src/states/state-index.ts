@@ -32,8 +32,25 @@ export interface TraceRow {
   readonly token: string;
   /** Of a place with many tokens per answer: the generated tokens that the row stands for. */
   readonly span?: TokenSpan;
+  /** The same in the answer's text, in UTF-16 units; files of earlier versions do not have it. */
+  readonly text_span?: TokenSpan;
+  /** That stretch of the text, unless it is one token. */
+  readonly text?: string;
+  /** Of a stretch that a user has marked: 1 is the uncertain side. */
+  readonly label?: 0 | 1;
   /** The model that wrote the answer, where another one has read it; not of the prompt's rows. */
   readonly writer?: string;
+}
+
+/** What a row of a place with many tokens per answer stands for. */
+export interface StateUnit {
+  readonly span: TokenSpan;
+  /** null in files of earlier versions. */
+  readonly textSpan: TokenSpan | null;
+  /** null where it is one token. */
+  readonly text: string | null;
+  /** Of a stretch that a user has marked. */
+  readonly label: 0 | 1 | null;
 }
 
 /** Which row of the hidden-state tensors belongs to which sample. */
@@ -43,12 +60,15 @@ export interface StateRowIndex {
    *   that all samples of the question share
    */
   rowOf(place: TracePosition, questionId: string, runId: number, span?: TokenSpan | null): number;
-  /** @returns the spans of a sample at a place with many tokens; [null] where it has one token, [] where it has none */
-  spansOf(place: TracePosition, questionId: string, runId: number): readonly (TokenSpan | null)[];
+  /** @returns the units of a sample at a place with many tokens; [null] where it has one token, [] where it has none */
+  unitsOf(place: TracePosition, questionId: string, runId: number): readonly (StateUnit | null)[];
 }
 
 /** One line of `*_hidden_states.index.jsonl`, as far as every tool writes it. */
-type StateIndexLine = Pick<TraceRow, "position" | "row" | "question_id" | "run_id" | "span">;
+type StateIndexLine = Pick<
+  TraceRow,
+  "position" | "row" | "question_id" | "run_id" | "span" | "text_span" | "text" | "label"
+>;
 
 /**
  * Reads the index beside a hidden-state file.
@@ -63,13 +83,12 @@ export async function readStateRowIndex(path: string): Promise<StateRowIndex> {
     );
   }
   const found = new Map(rows.map((line) => [rowKey(keyOf(line)), line.row]));
-  const spans = new Map<string, TokenSpan[]>();
-  for (const line of rows) {
-    if (line.span === undefined) continue;
+  const units = new Map<string, StateUnit[]>();
+  for (const { span, text_span: textSpan = null, text = null, label = null, ...line } of rows) {
+    if (span === undefined) continue;
     const key = rowKey({ ...keyOf(line), span: null });
-    const own = spans.get(key);
-    if (own === undefined) spans.set(key, [line.span]);
-    else own.push(line.span);
+    const own = units.get(key) ?? [];
+    if (own.push({ span, textSpan, text, label }) === 1) units.set(key, own);
   }
   const rowOf: StateRowIndex["rowOf"] = (place, questionId, runId, span = null) => {
     const key = { place, questionId, runId, span };
@@ -82,8 +101,8 @@ export async function readStateRowIndex(path: string): Promise<StateRowIndex> {
   };
   return {
     rowOf,
-    spansOf(place, questionId, runId) {
-      const many = spans.get(rowKey({ place, questionId, runId, span: null }));
+    unitsOf(place, questionId, runId) {
+      const many = units.get(rowKey({ place, questionId, runId, span: null }));
       if (many !== undefined) return many;
       return rowOf(place, questionId, runId) === -1 ? [] : [null];
     },
@@ -115,7 +134,10 @@ function parseIndexLine(value: unknown): StateIndexLine {
     row: row as number,
     question_id,
     run_id: run_id as number | null,
-    ...parseSpan(line),
+    ...parseSpan(line, "span"),
+    ...parseSpan(line, "text_span"),
+    ...parseText(line),
+    ...parseLabel(line),
   };
 }
 
@@ -130,14 +152,29 @@ export function parseTraceRow(value: unknown): TraceRow {
     token_index: countField(row, "token_index"),
     token_id: countField(row, "token_id"),
     token: stringField(row, "token"),
-    ...parseSpan(row),
+    ...parseSpan(row, "span"),
+    ...parseSpan(row, "text_span"),
+    ...parseText(row),
+    ...parseLabel(row),
     ...(row.writer === undefined ? {} : { writer: stringField(row, "writer") }),
   };
 }
 
-function parseSpan(row: Row): { readonly span?: TokenSpan } {
-  if (row.span === undefined) return {};
-  const span = numbersField(row, "span");
-  if (span.length !== 2) throw new TypeError(`"span" has ${span.length} numbers, expected [start, end]`);
-  return { span: [span[0]!, span[1]!] };
+function parseSpan<Name extends "span" | "text_span">(
+  row: Row,
+  name: Name,
+): { readonly [Key in Name]?: TokenSpan } {
+  if (row[name] === undefined) return {};
+  const span = numbersField(row, name);
+  if (span.length !== 2) throw new TypeError(`"${name}" has ${span.length} numbers, expected [start, end]`);
+  return { [name]: [span[0]!, span[1]!] } as unknown as { readonly [Key in Name]: TokenSpan };
+}
+
+const parseText = (row: Row): Pick<TraceRow, "text"> =>
+  row.text === undefined ? {} : { text: stringField(row, "text") };
+
+function parseLabel(row: Row): Pick<TraceRow, "label"> {
+  if (row.label === undefined) return {};
+  if (row.label === 0 || row.label === 1) return { label: row.label };
+  throw new TypeError(`"label" is ${JSON.stringify(row.label)}, expected 0 or 1`);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CLOSE, MODEL_ENDS, REASONED_RUN } from "../../test/fakes/reasoned-run.ts";
-import { TRACE_POSITIONS } from "../engine/places.ts";
+import { SINGLE_POSITIONS } from "../engine/places.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import { planTrace } from "./trace-plan.ts";
 
@@ -14,7 +14,7 @@ describe("planTrace", () => {
   } as RunRecord;
   const other = { ...REASONED_RUN, question_id: "r" };
   const plan = planTrace([REASONED_RUN, truncated, other], {
-    positions: TRACE_POSITIONS,
+    positions: SINGLE_POSITIONS,
     ...MODEL_ENDS,
   });
 
@@ -29,7 +29,7 @@ describe("planTrace", () => {
   });
 
   it("numbers the rows of each position without gaps and says which token each is", () => {
-    for (const position of TRACE_POSITIONS) {
+    for (const position of SINGLE_POSITIONS) {
       const rows = plan.questions.flatMap(({ rows }) => rows).filter((row) => row.position === position);
       expect(rows.map(({ row }) => row)).toEqual(rows.map((_, index) => index));
     }

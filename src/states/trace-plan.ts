@@ -1,7 +1,9 @@
 import { PLACES, type PositionIndices, type TracePosition } from "../engine/places.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
+import type { MarkedSpan } from "../samples/marked-spans.ts";
 import type { TracedRun } from "../samples/run-record.ts";
 import { groupByQuestion } from "../samples/samples.ts";
+import type { TextSpan } from "../text/find-sentences.ts";
 import type { TraceRow } from "./state-index.ts";
 
 /** All samples of one question, and where their rows go. */
@@ -29,13 +31,16 @@ export function planTrace(
     positions,
     indices = "exact",
     isObserved = false,
+    marked = () => [],
     endTokenIds,
-    decode,
+    decode: decodeAnew,
   }: {
     readonly positions: readonly TracePosition[];
     readonly indices?: PositionIndices;
     /** Another model than the one that wrote the answers reads them, so that each row names the writer. */
     readonly isObserved?: boolean;
+    /** The stretches of a run's text that the user has marked. */
+    readonly marked?: (run: TracedRun) => readonly MarkedSpan[];
     readonly endTokenIds: ReadonlySet<number>;
     readonly decode: (tokenIds: readonly number[]) => string;
   },
@@ -47,13 +52,18 @@ export function planTrace(
     counts.set(position, before + 1);
     return before;
   };
+  const decode = rememberShort(decodeAnew);
   const answerTokens = new Map(runs.map((run) => [run, countAnswerTokens(run, { endTokenIds, decode })]));
   const place = (run: TracedRun, position: TracePosition): TraceRow[] => {
     const { isShared, tokens } = PLACES[position];
-    const placed = tokens(run, { answerTokens: answerTokens.get(run) as number, indices });
+    const marks = position === "spans" ? marked(run) : [];
+    const placed = tokens(
+      { ...run, marked: marks.map(({ span }) => span) },
+      { answerTokens: answerTokens.get(run) as number, indices, decode },
+    );
     if (placed.length === 0) count(missing, position);
     const whole = [...run.prompt_tokens, ...run.tokens];
-    return placed.map(({ index, span }) => ({
+    return placed.map(({ index, span, textSpan, text }) => ({
       position,
       row: count(rowCounts, position),
       question_id: run.question_id,
@@ -61,7 +71,10 @@ export function planTrace(
       token_index: index,
       token_id: whole[index] as number,
       token: decode([whole[index] as number]),
-      ...(span === null ? {} : { span }),
+      ...(span === null || textSpan === null ? {} : { span, text_span: textSpan }),
+      // of a single token it is the token
+      ...(text === null || position === "every-token" ? {} : { text }),
+      ...labelOf(marks, textSpan),
       ...(isObserved && !isShared ? { writer: run.model } : {}),
     }));
   };
@@ -76,3 +89,24 @@ export function planTrace(
   }));
   return { questions, rowCounts, missing };
 }
+
+function labelOf(marks: readonly MarkedSpan[], textSpan: TextSpan | null): Pick<TraceRow, "label"> {
+  const mark = marks.find(({ span }) => span.join() === textSpan?.join());
+  return mark === undefined ? {} : { label: mark.label };
+}
+
+/** Two tokens at a time are decoded for every token of an answer, and most pairs occur again and again. */
+function rememberShort(decode: (tokenIds: readonly number[]) => string): typeof decode {
+  const known = new Map<string, string>();
+  return (tokenIds) => {
+    if (tokenIds.length > LONGEST_REMEMBERED) return decode(tokenIds);
+    const key = tokenIds.join();
+    const text = known.get(key) ?? decode(tokenIds);
+    if (known.size < MOST_REMEMBERED) known.set(key, text);
+    return text;
+  };
+}
+
+const LONGEST_REMEMBERED = 2;
+/** Some megabytes. */
+const MOST_REMEMBERED = 100_000;

@@ -1,5 +1,5 @@
 import type { TracedRun } from "../samples/run-record.ts";
-import type { HiddenStatesWriter } from "./hidden-states.ts";
+import type { HiddenStatesWriter, StateRow } from "./hidden-states.ts";
 import { type SampledStates, stateKey } from "./sampled-states.ts";
 import type { ReadStatesOptions, StateReader } from "./state-backend.ts";
 import type { TraceRow } from "./state-index.ts";
@@ -31,36 +31,43 @@ export async function traceQuestion(
 ): Promise<number> {
   signal.throwIfAborted();
   const unread: TraceRow[] = [];
+  const read: StateRow[] = [];
   for (const row of rows) {
-    const key = keyOf(row, runs);
-    if (sampled.has(key)) await writer.write(row.position, row.row, await sampled.read(key));
-    else unread.push(row);
+    const key = sampled.isEmpty ? null : keyOf(row, runs);
+    if (key === null || !sampled.has(key)) unread.push(row);
+    else read.push({ ...row, residual: await sampled.read(key) });
   }
+  await writer.write(read);
   if (unread.length > 0)
-    await readRows({ runs, rows: unread }, writer, reader as StateReader, { layers, signal });
+    await writer.write(await readRows({ runs, rows: unread }, reader as StateReader, { layers, signal }));
   return rows.length - unread.length;
 }
 
+/** Each token is read once, however many positions it is at. */
 async function readRows(
   { runs, rows }: Pick<QuestionTrace, "runs" | "rows">,
-  writer: HiddenStatesWriter,
   reader: StateReader,
   options: ReadStatesOptions,
-): Promise<void> {
+): Promise<readonly StateRow[]> {
   const prompt = runs[0]?.prompt_tokens ?? [];
   // positions counted as the published code does may fall on the prompt's last token
   const isPrompt = ({ token_index }: TraceRow): boolean => token_index < prompt.length;
-  const rowsOfRun = runs.map((run) => rows.filter((row) => row.run_id === run.run_id && !isPrompt(row)));
-  const { beforeGeneration, answers } = await reader.read(
-    prompt,
-    runs.map(({ tokens }, index) => ({
-      tokenIds: tokens,
-      indices: (rowsOfRun[index] ?? []).map(({ token_index }) => token_index),
-    })),
-    options,
+  const indicesOf = new Map(runs.map(({ run_id }) => [run_id, new Set<number>()]));
+  for (const row of rows) if (!isPrompt(row)) indicesOf.get(row.run_id as number)?.add(row.token_index);
+  const asked = runs.map(({ tokens, run_id }) => ({
+    tokenIds: tokens,
+    indices: [...(indicesOf.get(run_id) as Set<number>)],
+  }));
+  const { beforeGeneration, answers } = await reader.read(prompt, asked, options);
+  const residuals = new Map(
+    runs.map(({ run_id }, i) => [
+      run_id,
+      new Map(asked[i]?.indices.map((index, j) => [index, answers[i]?.[j] as Float32Array])),
+    ]),
   );
-  for (const { position, row } of rows.filter(isPrompt)) await writer.write(position, row, beforeGeneration);
-  for (const [index, ofRun] of rowsOfRun.entries())
-    for (const [i, { position, row }] of ofRun.entries())
-      await writer.write(position, row, answers[index]?.[i] as Float32Array);
+  const residualOf = (row: TraceRow): Float32Array =>
+    isPrompt(row)
+      ? beforeGeneration
+      : (residuals.get(row.run_id as number)?.get(row.token_index) as Float32Array);
+  return rows.map((row) => ({ ...row, residual: residualOf(row) }));
 }

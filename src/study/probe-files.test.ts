@@ -72,6 +72,7 @@ beforeEach(async () => {
 describe("probe data sets", () => {
   const dataset: ProbeDataset = {
     position: "think-end",
+    label: "final-incorrect",
     layer: 3,
     width: 2,
     X: Float32Array.of(1, 2, 3, 4),
@@ -117,7 +118,7 @@ describe("probe data sets", () => {
       { position: "before-generation", row: 0, question_id: "q1", run_id: null },
     ]);
     const run = makeRun({ question_id: "q1", run_id: 0, is_correct: true });
-    const built = await assembleDataset([run], hidden, await readStateRowIndex(path), null, {
+    const { dataset: built } = await assembleDataset([run], hidden, await readStateRowIndex(path), null, {
       position: "last-token",
       layer: 1,
       groupOf: new Map(),

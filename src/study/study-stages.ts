@@ -3,6 +3,7 @@ import { createDisposables, type Disposables } from "../backends/disposables.ts"
 import { requirePart } from "../backends/load-backend.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
 import { openDevice } from "../checkpoint/resolve-device.ts";
+import { SINGLE_POSITIONS, type TracePosition } from "../engine/places.ts";
 import type { ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
@@ -346,10 +347,16 @@ function requireSamples(runs: number): void {
 
 /** A slip here should not show after hours. */
 function checkPlace({ positions, position, layers, layer, window }: StudySettings): void {
-  if (position !== "auto" && positions !== "all" && !positions.includes(position)) {
+  if (positions.includes("spans") || position === "spans")
     throw new SepError(
       "bad-option",
-      `Got position ${position} for the probes, but hidden states are read only at ${positions.join(", ")}. Add it to --positions.`,
+      "Got the position spans, but stretches of answers can be marked only when there are answers. Mark them after this run, and give them to `sep trace --positions spans --spans FILE`.",
+    );
+  const traced: readonly TracePosition[] = positions === "all" ? SINGLE_POSITIONS : positions;
+  if (position !== "auto" && !traced.includes(position)) {
+    throw new SepError(
+      "bad-option",
+      `Got position ${position} for the probes, but hidden states are read only at ${traced.join(", ")}. Add it to --positions.`,
     );
   }
   const names = layers === "all" ? null : layers;

@@ -18,6 +18,8 @@ export const STEP_NAMES = [
   "eval",
   "transfer",
   "route",
+  "force",
+  "exit",
   "import",
   "report",
 ] as const;
@@ -55,6 +57,12 @@ export interface Workspace {
   readonly transfer: string;
   /** Of a cascade of the study's model and a larger one. */
   readonly route: string;
+  /** What the model answers when its reasoning is closed early, one line per step of a chain. */
+  forcedAnswers(set: DataSetName): string;
+  /** When to leave a chain of reasoning. */
+  readonly exit: string;
+  /** The probe that gives one of its scores. */
+  exitProbe(score: string): string;
 }
 
 export function openWorkspace(root: string): Workspace {
@@ -81,6 +89,9 @@ export function openWorkspace(root: string): Workspace {
     config: artifacts("config.yaml"),
     transfer: artifacts("transfer.json"),
     route: artifacts("route.json"),
+    forcedAnswers: (set) => data(`${set}_forced_answers.jsonl`),
+    exit: artifacts("exit.json"),
+    exitProbe: (score) => artifacts("models", `exit_${score.replaceAll("-", "_")}.json`),
   };
 }
 
@@ -102,6 +113,9 @@ const PRODUCERS: readonly (readonly [RegExp, string])[] = [
   [/^models\/probe_eval\.json$/, "sep eval"],
   [/^artifacts\/transfer\.json$/, "sep transfer"],
   [/^artifacts\/route\.json$/, "sep route"],
+  [/^data\/(math|ood)_forced_answers\.jsonl$/, "sep exit"],
+  [/^artifacts\/exit\.json$/, "sep exit"],
+  [/^models\/exit_(settled|right|ends_wrong)_probe\.(json|safetensors)$/, "sep exit"],
 ];
 
 /** The folder of a study whose folders each have the files of a shard. */

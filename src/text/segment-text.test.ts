@@ -1,5 +1,5 @@
-import { expect, it, test } from "vitest";
-import { normalizeQuestion, questionWords, splitSentences } from "./segment-text.ts";
+import { expect, it } from "vitest";
+import { normalizeQuestion, questionWords } from "./segment-text.ts";
 
 it.each([
   ["What is 17 + 25?", "  what is 17+25 "],
@@ -58,10 +58,4 @@ it("leaves a text of punctuation alone its characters, and takes any text", () =
   expect(questionWords("?!")).toEqual(["?", "!"]);
   expect(questionWords(" ")).toEqual([]);
   expect(questionWords("\ud800 lone")).toHaveLength(2);
-});
-
-test("sentences, and numbers and blank texts that are none", () => {
-  expect(splitSentences("It is 3.14. Or so!\nWhy?  ")).toEqual(["It is 3.14.", "Or so!", "Why?"]);
-  expect(splitSentences("\\frac{1}{2}")).toEqual(["\\frac{1}{2}"]);
-  expect(splitSentences(" \n ")).toEqual([]);
 });

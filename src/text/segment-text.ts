@@ -74,9 +74,3 @@ const PROSE_PUNCTUATION =
 /** Numbers with the marks inside them; letters; characters of scripts without spaces; every symbol by itself. */
 const WORD =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]\p{M}*|\.?\p{N}+(?:[.,:]\p{N}+)*|(?:(?!\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Thai}|\p{Script=Lao}|\p{Script=Khmer}|\p{Script=Myanmar})[\p{L}\p{M}])+|[^\s\p{L}\p{M}\p{N}]/gu;
-
-/** The sentences of a text by Unicode's rules (UAX 29), trimmed; none for a blank text. */
-export function splitSentences(text: string): string[] {
-  const segments = new Intl.Segmenter("en", { granularity: "sentence" }).segment(text);
-  return [...segments].map(({ segment }) => segment.trim()).filter((sentence) => sentence !== "");
-}

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { TRACE_POSITIONS, type TracePosition } from "../../src/engine/places.ts";
+import { SINGLE_POSITIONS, type TracePosition } from "../../src/engine/places.ts";
 import { normalQuantile } from "../../src/math/distributions.ts";
 import { logistic } from "../../src/math/logistic.ts";
 import { createRng, type Rng } from "../../src/math/rng.ts";
@@ -60,7 +60,7 @@ async function writeSet(workspace: Workspace, set: DataSetName, shape: StudyShap
     const own = Array.from({ length: samples }, (_, run) => makeRun(set, id, q, run, difficulty, rng, shape));
     runs.push(...own);
     entropies.push(describeEntropy(own));
-    for (const position of TRACE_POSITIONS) placeStates(states, position, id, difficulty, own);
+    for (const position of SINGLE_POSITIONS) placeStates(states, position, id, difficulty, own);
   }
   await writeJsonl(workspace.raw(set), raw);
   await writeJsonl(workspace.runs(set), runs);
@@ -172,7 +172,7 @@ async function writeStates(
   states: StateRows,
   { width = 12, blocks = 3, seed = 7 }: StudyShape,
 ): Promise<void> {
-  const tensors = TRACE_POSITIONS.flatMap((position) => {
+  const tensors = SINGLE_POSITIONS.flatMap((position) => {
     const values = states.difficulty.filter((row) => row.position === position).map((row) => row.value);
     return Array.from({ length: blocks + 1 }, (_, layer) => ({
       name: `${position}.layer.${layer}`,

@@ -14,12 +14,13 @@ import { reportPull } from "../../checkpoint/opening-event.ts";
 import type { DecoderConfig } from "../../engine/graph/decoder-config.ts";
 import { SepError } from "../../errors.ts";
 import { operand } from "../../study/settings/setting.ts";
+import { formatBytes } from "../../text/format-numbers.ts";
 import { printableLine } from "../../text/shorten.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { renderProgress } from "../render-progress.ts";
-import { createPaint, formatBytes } from "../terminal.ts";
+import { createPaint } from "../terminal.ts";
 
 /** A model of the cache, and whether the local engine can run it. */
 interface ListedModel extends CachedCommit {

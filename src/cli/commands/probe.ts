@@ -108,7 +108,7 @@ function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [s
         : `layers ${layer} to ${layer + layer_count - 1}`;
   return [
     ["kind", `${probe.kind}, C ${C}, class weight ${probe.class_weight}`],
-    ["target", TARGETS[probe.target]],
+    ["target", probe.label === undefined ? TARGETS[probe.target] : LABELS[probe.label]],
     [
       "reads",
       layer === null
@@ -148,6 +148,15 @@ function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [s
     ...probe.warnings.map(({ code, message }) => [code, message] as const),
   ];
 }
+
+/** What label 1 is, where it is not of whole answers. */
+const LABELS = {
+  "final-incorrect": "incorrect: label 1 is a wrong answer",
+  "step-incorrect": "incorrect: label 1 is a step whose arithmetic does not hold",
+  spans: "incorrect: label 1 is a stretch that the user labelled so",
+  "not-settled": "incorrect: label 1 is a step from which the model would not answer as it does in the end",
+  "forced-incorrect": "incorrect: label 1 is a step from which the model would answer wrong",
+} as const satisfies Record<NonNullable<Probe["label"]>, string>;
 
 const TARGETS = {
   incorrect: "incorrect: label 1 is a wrong answer",

@@ -7,7 +7,7 @@ import { fileExists } from "../../store/read-file.ts";
 import { openBackend } from "../../study/open-backends.ts";
 import { readPrompt } from "../../study/sampling/plan-generation.ts";
 import { MODEL, NNSIGHT, VLLM, VLLM_SERVER, VLLM_STATES } from "../../study/settings/backends.ts";
-import { INDICES, OBSERVER, TRACE_SETTINGS } from "../../study/settings/probes.ts";
+import { INDICES, MARKED, OBSERVER, STATES_STORAGE, TRACE_SETTINGS } from "../../study/settings/probes.ts";
 import { defaultOf, flag, redescribe, type SettingsOutput, setting } from "../../study/settings/setting.ts";
 import type { StepEvent } from "../../study/step.ts";
 import { traceRuns } from "../../study/steps/trace-runs.ts";
@@ -33,6 +33,8 @@ const OPTIONS = {
   ...VLLM_STATES,
   ...VLLM_SERVER,
   ...TRACE_SETTINGS,
+  ...STATES_STORAGE,
+  ...MARKED,
   ...INDICES,
   ...OBSERVER,
   verify: flag(
@@ -59,6 +61,10 @@ export const TRACE: Command = defineCommand({
     {
       line: "sep trace --model ./Qwen3-0.6B --positions think-end,last-token --layers 14,20,28",
       meaning: "two positions and three layers of a checkpoint on disk",
+    },
+    {
+      line: "sep trace --positions step-end,every-token --states-dtype float16 --layers 3",
+      meaning: "the end of each step of the reasoning, and every token",
     },
     { line: "sep trace --verify", meaning: "check that the stored states belong to the recorded tokens" },
     {

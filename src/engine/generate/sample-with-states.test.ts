@@ -4,12 +4,19 @@ import { expectAllClose, scaleOf } from "../../../test/expect-all-close.ts";
 import { PLAIN_SAMPLER } from "../../../test/fakes/plain-sampler.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import type { LanguageModel } from "../language-model.ts";
-import { locatePosition, POSITION_INDICES, TRACE_POSITIONS } from "../places.ts";
+import {
+  PLACES,
+  POSITION_INDICES,
+  SINGLE_POSITIONS,
+  TRACE_POSITIONS,
+  type TracePosition,
+} from "../places.ts";
 import { buildPrompt } from "../tokenizer/build-prompt.ts";
 import type { BatchJob } from "./batcher.ts";
 import { sampleAnswers } from "./generate.ts";
 import type { Prediction } from "./prediction.ts";
 import { sampleWithStates } from "./sample-with-states.ts";
+import type { SamplerSettings } from "./sampler-settings.ts";
 import { splitReasoning } from "./split-reasoning.ts";
 
 const LAYERS = [0, 1, 2];
@@ -30,53 +37,59 @@ describe("sampleWithStates", () => {
   });
 
   // pocket reasons between tags that are tokens, and its stop string spans several tokens
-  it.each([
-    ["pocket", { maxNewTokens: 160 }],
-    ["pocket", { maxNewTokens: 160, stopStrings: ["nswer: "] }],
-    ["tiny", { maxNewTokens: 1 }],
-    ["tiny", { maxNewTokens: 12 }],
-  ])("draws the bits of sampleAnswers, and reads what a trace reads: %s, %j", async (name, changed) => {
-    const model = name === "pocket" ? pocket : tiny;
-    const prompt = buildPrompt(model.tokenizer, "What is 12 + 7?");
-    const options = {
-      runIds: [0, 1, 2, 3],
-      sampler: { ...PLAIN_SAMPLER, ...changed },
-      seed: 3,
-      streamKey: "q",
-    };
-    const plain = await sampleAnswers(model, prompt.tokenIds, options);
-    let placed = 0;
-    for (const indices of POSITION_INDICES) {
-      const wanted = { layers: LAYERS, positions: TRACE_POSITIONS, indices };
-      const drawn = await sampleWithStates(model, prompt, { ...options, states: wanted });
-      expect(drawn.map(({ states: _, ...answer }) => answer)).toEqual(plain);
-      for (const { states, ...answer } of drawn) {
-        const { status, span } = splitReasoning(model.tokenizer, {
-          ...answer,
-          opensReasoning: prompt.opensReasoning,
-        });
-        const of = {
-          prompt_tokens: prompt.tokenIds,
-          tokens: answer.tokenIds,
-          think_status: status,
-          think_token_indices: span,
-        };
-        const expected = TRACE_POSITIONS.flatMap(
-          (position) => locatePosition(of, position, answer.answerTokenCount, indices) ?? [],
-        );
-        expect(states.map(({ index }) => index)).toEqual([...new Set(expected)]);
-        placed += status === "closed" ? 1 : 0;
-        const { residuals } = await model.trace([...prompt.tokenIds, ...answer.tokenIds], {
-          layers: LAYERS,
-          positions: states.map(({ index }) => index),
-        });
-        // rows of one token sum in another order than one row of many
-        const read = states.flatMap(({ residual }) => [...residual]);
-        expectAllClose(read, residuals, 1e-5 * scaleOf(residuals));
+  it.each<[string, Partial<SamplerSettings>, readonly TracePosition[]]>([
+    ["pocket", { maxNewTokens: 160 }, SINGLE_POSITIONS],
+    ["pocket", { maxNewTokens: 160, stopStrings: ["nswer: "] }, SINGLE_POSITIONS],
+    ["tiny", { maxNewTokens: 1 }, SINGLE_POSITIONS],
+    ["tiny", { maxNewTokens: 12 }, SINGLE_POSITIONS],
+    ["pocket", { maxNewTokens: 160 }, TRACE_POSITIONS],
+    ["tiny", { maxNewTokens: 12 }, ["sentence-end"]],
+  ])(
+    "draws the bits of sampleAnswers, and reads what a trace reads: %s, %j",
+    async (name, changed, positions) => {
+      const model = name === "pocket" ? pocket : tiny;
+      const prompt = buildPrompt(model.tokenizer, "What is 12 + 7?");
+      const options = {
+        runIds: [0, 1, 2, 3],
+        sampler: { ...PLAIN_SAMPLER, ...changed },
+        seed: 3,
+        streamKey: "q",
+      };
+      const plain = await sampleAnswers(model, prompt.tokenIds, options);
+      let placed = 0;
+      for (const indices of POSITION_INDICES) {
+        const wanted = { layers: LAYERS, positions, indices };
+        const drawn = await sampleWithStates(model, prompt, { ...options, states: wanted });
+        expect(drawn.map(({ states: _, ...answer }) => answer)).toEqual(plain);
+        for (const { states, ...answer } of drawn) {
+          const { status, span } = splitReasoning(model.tokenizer, {
+            ...answer,
+            opensReasoning: prompt.opensReasoning,
+          });
+          const of = {
+            prompt_tokens: prompt.tokenIds,
+            tokens: answer.tokenIds,
+            think_status: status,
+            think_token_indices: span,
+          };
+          const counting = { answerTokens: answer.answerTokenCount, indices, decode: model.tokenizer.decode };
+          const expected = positions.flatMap((position) =>
+            PLACES[position].tokens({ ...of, output_text: answer.text }, counting).map(({ index }) => index),
+          );
+          expect(states.map(({ index }) => index)).toEqual([...new Set(expected)]);
+          placed += status === "closed" ? 1 : 0;
+          const { residuals } = await model.trace([...prompt.tokenIds, ...answer.tokenIds], {
+            layers: LAYERS,
+            positions: states.map(({ index }) => index),
+          });
+          // rows of one token sum in another order than one row of many
+          const read = states.flatMap(({ residual }) => [...residual]);
+          expectAllClose(read, residuals, 1e-5 * scaleOf(residuals));
+        }
       }
-    }
-    if (name === "pocket" && !("stopStrings" in changed)) expect(placed).toBeGreaterThan(0);
-  });
+      if (name === "pocket" && !("stopStrings" in changed)) expect(placed).toBeGreaterThan(0);
+    },
+  );
 });
 
 describe("where the reasoning ends", () => {

@@ -1,5 +1,5 @@
 import type { LanguageModel } from "../language-model.ts";
-import { PLACES, type PositionIndices, type TracePosition } from "../places.ts";
+import { isUnitPosition, PLACES, type PositionIndices, type TracePosition } from "../places.ts";
 import type { Prompt } from "../tokenizer/build-prompt.ts";
 import { endsInStopString, longestStop } from "./answer-end.ts";
 import { generate, type SampleAnswersOptions, type SampledAnswer } from "./generate.ts";
@@ -30,7 +30,8 @@ export interface AnswerWithStates extends SampledAnswer {
  * Samples answers as `sampleAnswers` does, bit for bit, and reads the residual stream in the same passes; each answer's last
  * token takes one more. A pass of many rows sums in another order than `model.trace`, so that states differ from its own by
  * float32's rounding. Of each answer in work only the states are kept that a place may still fall on: of the prompt's last
- * token, of the end of its reasoning, and of the last few tokens.
+ * token, of the end of its reasoning, and of the last few tokens; with places that have many tokens per answer, of every token
+ * up to {@link MOST_KEPT_BYTES}, after which a trace has to read the answer.
  * @returns one answer per run id, in that order
  * @throws SepError `prompt-too-long`; the signal's reason
  */
@@ -64,6 +65,9 @@ interface StateKeeper {
   end(answer: SampledAnswer, last: Float32Array): readonly TokenState[];
 }
 
+/** What the states of one answer in work may take: 4,000 tokens of 31 layers of 576 numbers, or 500 of 29 of 4,096. */
+const MOST_KEPT_BYTES = 256 * 2 ** 20;
+
 /** How far in front of a stop string a place can be, by the way in which positions are counted. */
 const IN_FRONT_OF_END: Readonly<Record<PositionIndices, number>> = { exact: 1, "oatml-compat": 3 };
 
@@ -76,7 +80,8 @@ function createStateKeeper(
   const { decode } = tokenizer;
   const tags = findThinkTags(tokenizer);
   const [openId, closeId] = [tokenizer.tokenId(tags.open), tokenizer.tokenId(tags.close)];
-  const kept = 1 + longestStop(stopStrings) + IN_FRONT_OF_END[indices];
+  const atEnd = 1 + longestStop(stopStrings) + IN_FRONT_OF_END[indices];
+  const keepsAll = positions.some(isUnitPosition);
   const tokens: number[] = [];
   /** Of the answer's last tokens. */
   let tail: Float32Array[] = [];
@@ -107,7 +112,8 @@ function createStateKeeper(
       return;
     }
     tail.push(residual);
-    if (tail.length > kept) tail = tail.slice(-kept);
+    const isFull = !keepsAll || tail.length * residual.byteLength > MOST_KEPT_BYTES;
+    if (isFull && tail.length > atEnd) tail = tail.slice(-atEnd);
     if (!isCertain && closesReasoning()) thinkEnd = { offset: tokens.length - 1, residual };
   };
   const find = (index: number): Float32Array | undefined => {
@@ -130,8 +136,9 @@ function createStateKeeper(
         tokens: tokenIds,
         think_status: status,
         think_token_indices: span,
+        output_text: text,
       };
-      const counting = { answerTokens: answerTokenCount, indices };
+      const counting = { answerTokens: answerTokenCount, indices, decode };
       const wanted = positions.flatMap((position) => PLACES[position].tokens(placed, counting));
       const states = new Map(wanted.map(({ index }) => [index, find(index)]));
       return [...states].flatMap(([index, residual]) =>

@@ -1,7 +1,7 @@
 import { mean } from "../../math/vector.ts";
 import type { EntailmentProbs } from "../../meaning/entailer.ts";
 import type { Samples } from "../../samples/samples.ts";
-import { splitSentences } from "../../text/segment-text.ts";
+import { splitSentences } from "../../text/find-sentences.ts";
 import type { AffinityMatrix, EntailmentMatrix, QuestionSamples } from "../question-samples.ts";
 import type { SeModeName } from "../se-mode.ts";
 import { verbalisedConfidence } from "../state-measures.ts";

@@ -62,12 +62,12 @@ export function makeOutcome(
       "bad-option",
       `Target ${name} has a value that is not a finite number. Leave out its rows.`,
     );
-  // Each question once: its rows share the value, and dropped rows must not affect the threshold.
-  const byQuestion = new Map<string, number>();
+  // Each question once where its rows share the value: dropped rows must not affect the threshold.
+  const distinct = new Map<string, number>();
   questionIds.forEach((question, row) => {
-    if (isOwn(row)) byQuestion.set(question, values[row]!);
+    if (isOwn(row)) distinct.set(JSON.stringify([question, values[row]!]), values[row]!);
   });
-  const threshold = chooseSeThreshold(Float64Array.from(byQuestion.values()), { method: spec.threshold });
+  const threshold = chooseSeThreshold(Float64Array.from(distinct.values()), { method: spec.threshold });
   return {
     labels: Uint8Array.from(values, (value) => (value > threshold.threshold ? 1 : 0)),
     values,

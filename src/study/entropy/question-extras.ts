@@ -5,7 +5,7 @@ import { buildPTruePrompt, logPTrue, openPTruePrompt, type PTrueShot } from "../
 import type { Entailer } from "../../meaning/entailer.ts";
 import { statementOf } from "../../meaning/nli-equivalence.ts";
 import type { Samples } from "../../samples/samples.ts";
-import { splitSentences } from "../../text/segment-text.ts";
+import { splitSentences } from "../../text/find-sentences.ts";
 
 /** What models say of one question's main answer. */
 export type QuestionExtras = Pick<SampleEvidence, "sentenceVerdicts" | "logPTrue">;

@@ -77,6 +77,7 @@ export async function* importArrays(
           ...dataset,
           position,
           layer,
+          label: "final-incorrect",
           stateRows: { [position]: rows },
         });
         counts[`${split}_rows`] = rows.length;

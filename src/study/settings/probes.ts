@@ -1,8 +1,10 @@
 import { z } from "zod";
-import { POSITION_INDICES, TRACE_POSITIONS } from "../../engine/places.ts";
+import { POSITION_INDICES, SINGLE_POSITIONS, TRACE_POSITIONS, UNIT_POSITIONS } from "../../engine/places.ts";
 import { PROBE_KINDS } from "../../probes/probe-weights.ts";
 import { SE_THRESHOLD_METHODS } from "../../probes/se-threshold.ts";
+import { ROW_LABELS } from "../../probes/unit-labels.ts";
 import { FIGURE_FORMATS } from "../../report/figure.ts";
+import { STATES_DTYPES } from "../../states/hidden-states.ts";
 import { PROMPT } from "./sampling.ts";
 import { flag, redescribe, setting, text } from "./setting.ts";
 
@@ -12,7 +14,7 @@ const POSITIONS = z.array(z.enum(TRACE_POSITIONS)).min(1).readonly();
 export const TRACE_SETTINGS = {
   positions: setting(
     z.union([z.literal("all"), POSITIONS]).default("all"),
-    `Token positions to read, separated by commas: ${TRACE_POSITIONS.join(", ")}; docs/positions.md.`,
+    `Token positions to read, separated by commas: ${SINGLE_POSITIONS.join(", ")} (all: these), and, with many tokens per answer, ${UNIT_POSITIONS.join(", ")}; docs/places.md.`,
     { placeholder: "LIST|all" },
   ),
   layers: setting(
@@ -23,6 +25,22 @@ export const TRACE_SETTINGS = {
   answers: setting(
     z.enum(["auto", "samples", "best"]).default("auto"),
     "Answers whose hidden states are read. auto: the best answers if there are any, else the samples.",
+  ),
+};
+
+/** How the states of a trace are stored. */
+export const STATES_STORAGE = {
+  statesDtype: setting(
+    z.enum(STATES_DTYPES).default("float32"),
+    "Precision in which hidden states are stored. float16 takes half the space; they are read in float32 in any case.",
+  ),
+};
+
+/** Stretches of answers that a user has marked, in `sep trace`. */
+export const MARKED = {
+  spans: text(
+    "FILE",
+    "Stretches of answers to read the end of, for --positions spans: one {question_id, run_id, start, end, label} per line; docs/places.md.",
   ),
 };
 
@@ -73,6 +91,10 @@ export const DATASET_SETTINGS = {
   position: setting(
     z.enum(["auto", ...TRACE_POSITIONS]).default("auto"),
     "Token position that the probes read. auto: think-end if answers contain reasoning, else second-to-last.",
+  ),
+  label: setting(
+    z.enum(["auto", ...ROW_LABELS]).default("auto"),
+    "What label 1 of a row means: the answer ends wrong, the arithmetic of the step does not hold, or what the user labelled the stretch. auto: spans at that position, else final-incorrect; docs/places.md.",
   ),
   missingPosition: setting(
     z.enum(["drop", "refuse"]).default("drop"),

@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER, VLLM_STATES, VLLM_STUDY } from "./backends.ts";
 import { ESTIMATE_SETTINGS, MEANING } from "./meaning.ts";
-import { DATASET_SETTINGS, REPORT_SETTINGS, TRACE_SETTINGS, TRACE_TIME, TRAIN_SETTINGS } from "./probes.ts";
+import {
+  DATASET_SETTINGS,
+  REPORT_SETTINGS,
+  STATES_STORAGE,
+  TRACE_SETTINGS,
+  TRACE_TIME,
+  TRAIN_SETTINGS,
+} from "./probes.ts";
 import { GENERATE_SETTINGS, PREPARE_SETTINGS, SEED } from "./sampling.ts";
 import type { SettingsInput, SettingsOutput } from "./setting.ts";
 
@@ -19,6 +26,7 @@ export const STUDY = {
   ...MEANING,
   ...ESTIMATE_SETTINGS,
   ...TRACE_SETTINGS,
+  ...STATES_STORAGE,
   ...TRACE_TIME,
   ...DATASET_SETTINGS,
   ...TRAIN_SETTINGS,

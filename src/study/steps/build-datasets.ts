@@ -3,6 +3,7 @@ import type { TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
 import { assembleDataset, type QuestionEntropies, selectUsableRuns } from "../../probes/assemble-dataset.ts";
 import { DEFAULT_RATIOS, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
+import { defaultLabel, requireLabel, warnOfUnlabelled } from "../../probes/unit-labels.ts";
 import { createRunsReader, type LoadedRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
@@ -57,8 +58,16 @@ export async function* buildDatasets(
   workspace: Workspace,
   { sets: wanted, ratios = DEFAULT_RATIOS, force, plan, signal, ...options }: BuildDatasetsOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { position: asked, layer, missingPosition, seed } = resolveSettings(SETTINGS, options);
+  const {
+    position: asked,
+    label: meaning,
+    layer,
+    missingPosition,
+    seed,
+  } = resolveSettings(SETTINGS, options);
   const position = asked === "auto" ? await choosePosition(workspace.hiddenStates("math")) : asked;
+  const label = meaning === "auto" ? defaultLabel(position) : meaning;
+  requireLabel(label, position);
   const readRuns = createRunsReader();
   const readSet = async (set: DataSetName): Promise<LoadedRuns> =>
     readRuns(await tracedAnswersPath(workspace, set));
@@ -76,7 +85,14 @@ export async function* buildDatasets(
     ...STEP,
     inputs: [...(await inputsOf("math", true)), ...(isOodTraced ? await inputsOf("ood", oodEntropies) : [])],
     outputs: splits.map((split) => workspace.probeDataset(split)),
-    settings: { position, layer, missingPosition, ratios: { ...ratios }, seed },
+    settings: {
+      position,
+      ...(label === "final-incorrect" ? {} : { label }),
+      layer,
+      missingPosition,
+      ratios: { ...ratios },
+      seed,
+    },
     whenStale: "redo" as const,
   };
   return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
@@ -108,11 +124,17 @@ export async function* buildDatasets(
         const wanted = new Set(questions);
         const runs = source.usable.runs.filter((run) => wanted.has(run.question_id));
         const chosen = layer === "last" ? source.hidden.layers.at(-1)! : layer;
-        const dataset = await assembleDataset(runs, source.hidden, source.index, source.entropies, {
-          position,
-          layer: chosen,
-          groupOf: source.duplicates.groupOf,
-        });
+        const { dataset, unlabelled } = await assembleDataset(
+          runs,
+          source.hidden,
+          source.index,
+          source.entropies,
+          { position, layer: chosen, label, groupOf: source.duplicates.groupOf },
+        );
+        for (const [reason, count] of unlabelled) counts[`${split}_without_label_${reason}`] = count;
+        const dropped = warnOfUnlabelled(split, unlabelled, dataset.runIds.length);
+        for (const warning of dropped) yield { kind: "warning", ...STEP, warning };
+        warnings.push(...dropped);
         await writeProbeDataset(workspace.probeDataset(split), dataset);
         const rows = dataset.runIds.length;
         counts[`${split}_rows`] = rows;

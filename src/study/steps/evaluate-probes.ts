@@ -1,5 +1,6 @@
 import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
+import { chooseExamples } from "../../evaluation/choose-examples.ts";
 import type { CommonAnswer } from "../../evaluation/consistently-wrong.ts";
 import {
   type ConstantProbe,
@@ -10,6 +11,7 @@ import {
 import { chooseAnswerThreshold } from "../../evaluation/evaluate-decision.ts";
 import { DEFAULT_PERMUTATIONS } from "../../evaluation/evaluate-score.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../../evaluation/evaluate-split.ts";
+import { evaluateUnits, type UnitRows } from "../../evaluation/evaluate-units.ts";
 import {
   EVALUATED_SPLITS,
   type EvaluatedSplit,
@@ -20,10 +22,12 @@ import {
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { measureFamiliarity } from "../../probes/familiarity.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
+import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
 import { hasBothClasses } from "../../probes/split-questions.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { runKey } from "../../samples/samples.ts";
+import { readStateRowIndex } from "../../states/state-index.ts";
 import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
@@ -46,6 +50,7 @@ import { TARGETS } from "../settings/probes.ts";
 import { SEED } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
+import { tracedAnswersPath } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
 const SETTINGS = { ...TARGETS, ...SEED };
@@ -134,6 +139,7 @@ export async function* evaluateProbes(
       calibration_maps: maps,
       decisions,
       familiarity: await evaluateFamiliarity(probes, scored),
+      ...(await evaluateParts(workspace, scored, settings)),
     };
     await writeAtomic(workspace.probeEval, `${stableStringify(evaluation as unknown as Json, 2)}\n`);
     yield { kind: "advanced", ...STEP, done: total, total, detail: "thresholds" };
@@ -207,6 +213,46 @@ function assemble(
     source: splits[0]!.hidden.metadata,
     settings,
     warnings,
+  };
+}
+
+/** The accuracy probe on rows that are parts of answers. */
+async function evaluateParts(
+  workspace: Workspace,
+  scored: readonly ScoredSplit[],
+  settings: ProbeEval["settings"],
+): Promise<Pick<ProbeEval, "units">> {
+  const { label, position, spans } = scored[0]!.dataset;
+  if (spans === undefined) return {};
+  const rowsOf = ({ dataset, scores }: ScoredSplit): UnitRows => ({
+    ...dataset,
+    spans: dataset.spans!,
+    scores: scores.accuracyProbe,
+    labels: scores.incorrect,
+  });
+  const held = scored.filter(({ split }) => split !== "math_val");
+  const splits = held.map((each) => [each.split, evaluateUnits(rowsOf(each), settings)] as const);
+  const test = held.find(({ split }) => split === "math_test")!;
+  const textOf = await readUnitTexts(workspace, test.dataset);
+  const examples = chooseExamples(rowsOf(test), textOf);
+  return { units: { label, position, splits: Object.fromEntries(splits), examples } };
+}
+
+/** The text of each row of a data set of the first question set. */
+async function readUnitTexts(
+  workspace: Workspace,
+  { position, questionIds, runIds, spans }: ProbeDataset,
+): Promise<(row: number) => string> {
+  const index = await readStateRowIndex(workspace.hiddenStatesIndex("math"));
+  const { runs } = await readRuns(await tracedAnswersPath(workspace, "math"));
+  const texts = new Map(runs.map((run) => [runKey(run.question_id, run.run_id), run.output_text]));
+  return (row) => {
+    const [question, run] = [questionIds[row]!, runIds[row]!];
+    const unit = index
+      .unitsOf(position, question, run)
+      .find((each) => each?.span[0] === spans![2 * row] && each?.span[1] === spans![2 * row + 1]);
+    const [start, end] = unit?.textSpan ?? [0, 0];
+    return unit?.text ?? texts.get(runKey(question, run))?.slice(start, end) ?? "";
   };
 }
 

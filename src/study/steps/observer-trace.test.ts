@@ -9,7 +9,7 @@ import { PLAIN_SAMPLER } from "../../../test/fakes/plain-sampler.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
 import { runCli } from "../../cli/run-cli.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
-import type { TracePosition } from "../../engine/places.ts";
+import type { SinglePosition } from "../../engine/places.ts";
 import { assertStates, scoreProbe } from "../../probes/score-probe.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import { createScorer } from "../../serve/score-question.ts";
@@ -125,7 +125,7 @@ describe("a trace of what another model wrote", () => {
     expect(verdict.passed).toBe(false);
   });
 
-  it.each<TracePosition>(["before-generation", "second-to-last", "think-end", "last-token"])(
+  it.each<SinglePosition>(["before-generation", "second-to-last", "think-end", "last-token"])(
     "has the states at %s that a live score reads",
     async (position) => {
       const hidden = await openHiddenStates(workspace.hiddenStates("math"));
@@ -277,7 +277,7 @@ describe("a model that reads its own answers", () => {
 });
 
 describe("an observer's probe", () => {
-  const observer = (position: TracePosition) =>
+  const observer = (position: SinglePosition) =>
     probeOf(model, position, {
       asking: null,
       source: {

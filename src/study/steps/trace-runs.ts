@@ -3,12 +3,19 @@ import { stateBackendOf } from "../../backends/local/local-backend.ts";
 import type { StatesToRead } from "../../engine/generate/sample-with-states.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { describeObservation } from "../../engine/observation.ts";
-import { type PositionIndices, TRACE_POSITIONS, type TracePosition } from "../../engine/places.ts";
+import {
+  isUnitPosition,
+  type PositionIndices,
+  SINGLE_POSITIONS,
+  TRACE_POSITIONS,
+  type TracePosition,
+} from "../../engine/places.ts";
 import { type LayerName, resolveLayers } from "../../engine/resolve-layers.ts";
 import type { PromptOptions } from "../../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { mapConcurrently } from "../../net/map-concurrently.ts";
+import { markRuns } from "../../samples/marked-spans.ts";
 import {
   createObserver,
   describeReading,
@@ -19,9 +26,11 @@ import {
 import { IMPORTED, type RunRecord, type TracedRun } from "../../samples/run-record.ts";
 import {
   createHiddenStates,
+  describeStatesSize,
   type HiddenStatesShape,
   type HiddenStatesWriter,
   reopenHiddenStates,
+  type StatesDtype,
 } from "../../states/hidden-states.ts";
 import { openSampledStates, removeSampledStates } from "../../states/sampled-states.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
@@ -38,7 +47,7 @@ import {
 } from "../../store/journal.ts";
 import { readJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
-import { INDICES, TRACE_SETTINGS } from "../settings/probes.ts";
+import { INDICES, MARKED, STATES_STORAGE, TRACE_SETTINGS } from "../settings/probes.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import {
@@ -50,7 +59,7 @@ import {
 } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
-const { layers: _numbers, ...SETTINGS } = { ...TRACE_SETTINGS, ...INDICES };
+const { layers: _numbers, ...SETTINGS } = { ...TRACE_SETTINGS, ...INDICES, ...STATES_STORAGE, ...MARKED };
 
 export interface TraceRunsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   /** A loaded model, which runs on the local engine, or another backend. */
@@ -87,9 +96,10 @@ export async function* traceRuns(
     ...options
   }: TraceRunsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { answers: asked } = resolveSettings(SETTINGS, options);
+  const { answers: asked, statesDtype, spans } = resolveSettings(SETTINGS, options);
   const backend = stateBackendOf(model);
   const { positions, layers, indices } = resolvePlaces(backend, { ...options, layers: asLayers });
+  requireMarked(positions, spans);
   const best = asked === "samples" ? null : await findBestAnswers(workspace, set);
   const answers = asked === "auto" ? (best === null ? "samples" : "best") : asked;
   const source = answersPath(workspace, set, answers);
@@ -99,7 +109,7 @@ export async function* traceRuns(
     positions,
     layers,
     norm_state: backend.normState,
-    dtype: "float32",
+    dtype: statesDtype,
     ...(indices === "exact" ? {} : { indices }),
     answers,
     ...(observer === null ? {} : { observer: describeReading(observer) as unknown as Json }),
@@ -107,7 +117,7 @@ export async function* traceRuns(
   const definition = {
     step: "trace",
     part: set,
-    inputs: [source],
+    inputs: [source, ...(spans === undefined ? [] : [spans])],
     outputs: [workspace.hiddenStates(set), workspace.hiddenStatesIndex(set)],
     settings,
     whenStale: "redo",
@@ -117,7 +127,18 @@ export async function* traceRuns(
     },
   } as const;
   return yield* runStep(workspace, definition, { force, plan }, () =>
-    traceMissing(workspace, set, source, { backend, settings, observer, force, takeSampled, signal }),
+    traceMissing(workspace, set, source, { backend, settings, observer, spans, force, takeSampled, signal }),
+  );
+}
+
+/** @throws SepError `bad-option` for one of the two without the other */
+function requireMarked(positions: readonly TracePosition[], spans: string | undefined): void {
+  if (positions.includes("spans") === (spans !== undefined)) return;
+  throw new SepError(
+    "bad-option",
+    spans === undefined
+      ? "Got the position spans without --spans, expected the file with the stretches of answers to read."
+      : `Got --spans ${spans}, but the position spans is not read. Add it to --positions.`,
   );
 }
 
@@ -135,7 +156,8 @@ export function resolvePlaces(
   );
   return {
     layers: chooseLayers(backend, layers),
-    positions: TRACE_POSITIONS.filter((each) => positions === "all" || positions.includes(each)),
+    positions:
+      positions === "all" ? SINGLE_POSITIONS : TRACE_POSITIONS.filter((each) => positions.includes(each)),
     indices,
   };
 }
@@ -166,12 +188,15 @@ interface TraceMissingOptions {
   readonly settings: {
     readonly positions: readonly TracePosition[];
     readonly layers: readonly number[];
+    readonly dtype: StatesDtype;
     readonly indices?: PositionIndices;
     readonly answers: AnswerRole;
     readonly [key: string]: Json;
   };
   /** null for a model that reads its own answers. */
   readonly observer: Observer | null;
+  /** The file of stretches that the user has marked. */
+  readonly spans: string | undefined;
   readonly force: boolean;
   readonly takeSampled: boolean;
   readonly signal: AbortSignal | undefined;
@@ -181,14 +206,16 @@ async function* traceMissing(
   workspace: Workspace,
   set: DataSetName,
   source: string,
-  { backend, settings, observer, force, takeSampled, signal }: TraceMissingOptions,
+  { backend, settings, observer, spans, force, takeSampled, signal }: TraceMissingOptions,
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { layers, positions } = settings;
   const { model } = backend;
   const loaded = await readShardRuns(source, workspace.shard);
   const { runs, warnings: refused } = takeRuns(loaded.runs, source, observer);
+  const marked = spans === undefined ? null : await markRuns(spans, loaded.runs, runs);
   const plan = planTrace(runs, {
     positions,
+    ...(marked === null ? {} : { marked: marked.spansOf }),
     indices: settings.indices ?? "exact",
     isObserved: observer !== null,
     endTokenIds: model.endTokenIds,
@@ -196,7 +223,11 @@ async function* traceMissing(
   });
   const output = workspace.hiddenStates(set);
   const shape = describeShape(backend, set, plan, settings, observe(loaded.runs, observer));
-  const journalSettings = { ...settings, runs_sha256: await fingerprintFile(source) };
+  const journalSettings = {
+    ...settings,
+    runs_sha256: await fingerprintFile(source),
+    ...(spans === undefined ? {} : { spans_sha256: await fingerprintFile(spans) }),
+  };
   const unfinished = await openUnfinished(output, shape, journalSettings, force);
   await using writer = unfinished.writer;
   if (!takeSampled) await removeSampledStates(output);
@@ -210,6 +241,8 @@ async function* traceMissing(
   let taken = [...unfinished.done.values()].reduce((sum, rows) => sum + rows, 0);
   const event = { step: "trace", part: set } as const;
   yield { kind: "started", ...event, unit: "question", done, total };
+  if (positions.some(isUnitPosition) && missing.length > 0)
+    yield { kind: "note", ...event, message: describeStatesSize(shape) };
   if (missing.length > 0) {
     await using reader = unread.length === 0 ? null : yield* backend.openReader(unread.length);
     await using journal = await openJsonlAppender(unfinished.journal);
@@ -233,7 +266,12 @@ async function* traceMissing(
     plan.questions.flatMap(({ rows }) => rows),
   );
   await writer.finish(output);
-  const warnings = [...warnOfBadRuns(loaded), ...refused, ...warnOfMissing(plan, runs.length)];
+  const warnings = [
+    ...warnOfBadRuns(loaded),
+    ...refused,
+    ...(marked?.warnings ?? []),
+    ...warnOfMissing(plan, runs.length),
+  ];
   for (const warning of warnings) yield { kind: "warning", ...event, warning };
   return {
     counts: {
@@ -285,12 +323,13 @@ function describeShape(
   { name, model: { config }, metadata, normState }: StateBackend,
   set: DataSetName,
   { rowCounts }: TracePlan,
-  { layers, answers, indices = "exact" }: TraceMissingOptions["settings"],
+  { layers, dtype, answers, indices = "exact" }: TraceMissingOptions["settings"],
   observation: Readonly<Record<string, string>>,
 ): HiddenStatesShape {
   return {
     rowCounts,
     layers,
+    dtype,
     hiddenSize: config.hiddenSize,
     metadata: {
       dataset: set,

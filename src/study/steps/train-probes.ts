@@ -1,5 +1,5 @@
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
-import type { TracePosition } from "../../engine/places.ts";
+import { isUnitPosition, type TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { quantiles } from "../../math/quantile.ts";
@@ -113,7 +113,8 @@ export async function* trainProbes(
       ["high-semantic-entropy", workspace.seProbe],
     ] as const) {
       const probe = describeProbe(fitted, target, questionIds, { kind, classWeight, seed, source });
-      const calibrated = await calibrateProbe(probe, validation, calibrating);
+      const named = target === "incorrect" ? nameLabel(probe, train) : probe;
+      const calibrated = await calibrateProbe(named, validation, calibrating);
       await saveProbe(path, calibrated);
       warnings.push(...calibrated.warnings);
     }
@@ -123,7 +124,10 @@ export async function* trainProbes(
       train.meanThinkEntropy,
       { classWeight, seed, source },
     );
-    await saveProbe(workspace.entropyBaseline, await calibrateProbe(baseline, validation, calibrating));
+    await saveProbe(
+      workspace.entropyBaseline,
+      await calibrateProbe(nameLabel(baseline, train), validation, calibrating),
+    );
     warnings.push(...baseline.warnings);
     yield { kind: "advanced", ...STEP, done: total, total, detail: "entropy baseline" };
     const found = withoutRepeats(warnings);
@@ -131,6 +135,10 @@ export async function* trainProbes(
     return { counts: countTraining(train, labels, threshold), warnings: found };
   });
 }
+
+/** A probe of another label than that of whole answers says so. */
+const nameLabel = <P extends Probe | UntrainedProbe>(probe: P, { label }: ProbeDataset): P =>
+  label === "final-incorrect" || probe.kind === "untrained" ? probe : { ...probe, label };
 
 /** The swept positions, each with its rows. */
 function takePositions(
@@ -205,11 +213,16 @@ async function calibrateProbe(
     score_deciles: decilesOf(scores),
     decisions: targets.map((target) => ({
       ...target,
-      ...chooseDecisionThreshold(scores, incorrect, questionGroups, target),
+      ...(isUnitPosition(validation.position)
+        ? { threshold: null, reason: PARTS }
+        : chooseDecisionThreshold(scores, incorrect, questionGroups, target)),
     })),
     asking: generationConfig,
   };
 }
+
+/** Why a probe of parts of answers decides nothing. */
+const PARTS = "its rows are parts of answers, so a threshold for them would promise nothing about answers";
 
 const DECILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 

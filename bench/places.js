@@ -1,0 +1,118 @@
+// What it costs to read every token instead of four positions, and to train a probe at every step instead of one per answer.
+// npm run bench:places -- [--questions FILE|NAME] [--limit 500] [--runs 2] [--repeats 3] [--layers all] [--model pocket]
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { fitProbes, loadModel, openWorkspace, readRuns, traceRuns } from "../dist/index.js";
+import { readStateRowIndex } from "../dist/states/state-index.js";
+import { describeCpu } from "./generate/describe-cpu.js";
+
+const { values } = parseArgs({
+  options: {
+    questions: { type: "string", default: "arithmetic" },
+    limit: { type: "string", default: "500" },
+    runs: { type: "string", default: "2" },
+    repeats: { type: "string", default: "3" },
+    model: { type: "string", default: "pocket" },
+    layers: { type: "string", default: "all" },
+    out: { type: "string", default: mkdtempSync(join(tmpdir(), "sep-bench-places-")) },
+  },
+});
+const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+const FOUR = ["before-generation", "second-to-last", "think-end", "last-token"];
+const layers = values.layers === "all" ? "all" : values.layers.split(",").map(Number);
+
+function sep(...args) {
+  const { status } = spawnSync(process.execPath, [MAIN, ...args, "--out", values.out, "--quiet"], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (status !== 0) throw new Error(`sep ${args[0]} ended with ${status}`);
+}
+
+const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
+
+/** CPU seconds of this process, all threads, and wall seconds. */
+async function timed(work) {
+  const [cpu, wall] = [process.cpuUsage(), performance.now()];
+  const result = await work();
+  const { user, system } = process.cpuUsage(cpu);
+  return { result, cpuS: (user + system) / 1e6, wallS: (performance.now() - wall) / 1000 };
+}
+
+async function finish(step) {
+  for (;;) {
+    const next = await step.next();
+    if (next.done) return next.value;
+  }
+}
+
+sep("prepare", "--dataset", values.questions, "--ood", "none", "--limit", values.limit);
+sep("generate", "--set", "math", "--model", values.model, "--runs", values.runs, "--max-new-tokens", "160");
+const workspace = openWorkspace(values.out);
+const model = await loadModel(values.model, { threads: 1 });
+const trace = (positions, options = {}) =>
+  timed(() => finish(traceRuns(workspace, "math", { model, layers, positions, force: true, ...options })));
+
+const KINDS = {
+  four: () => trace(FOUR),
+  "every-token float16": () => trace([...FOUR, "every-token"], { statesDtype: "float16" }),
+  "every-token float32": () => trace([...FOUR, "every-token"]),
+};
+const times = Object.fromEntries(Object.keys(KINDS).map((name) => [name, []]));
+await trace(["last-token"]); // warms up
+// in turn, so that what else the machine does meets all of them
+for (let i = 0; i < Number(values.repeats); i++)
+  for (const [name, run] of Object.entries(KINDS)) times[name].push(await run());
+const { runs } = await readRuns(workspace.runs("math"));
+console.log(describeCpu());
+console.log(
+  `${runs.length} answers, ${runs.reduce((sum, run) => sum + run.tokens.length, 0)} tokens, ${values.model}, layers ${values.layers}`,
+);
+for (const [name, all] of Object.entries(times)) {
+  const cpu = median(all.map(({ cpuS }) => cpuS));
+  const base = median(times.four.map(({ cpuS }) => cpuS));
+  console.log(
+    `trace ${name.padEnd(20)} CPU ${cpu.toFixed(2)} s (${(cpu / base).toFixed(2)}x), wall ${median(all.map(({ wallS }) => wallS)).toFixed(2)} s`,
+  );
+}
+
+await trace(["last-token", "step-end"]);
+const index = await readStateRowIndex(workspace.hiddenStatesIndex("math"));
+const rowsAt = (position) =>
+  runs.flatMap((run) =>
+    index.unitsOf(position, run.question_id, run.run_id).map((unit) => ({
+      run,
+      row: index.rowOf(position, run.question_id, run.run_id, unit?.span ?? null),
+    })),
+  );
+const fits = [];
+for (const position of ["last-token", "step-end"]) {
+  const rows = rowsAt(position);
+  const stateRows = { [position]: Int32Array.from(rows, ({ row }) => row) };
+  const targets = { incorrect: { labels: rows.map(({ run }) => (run.is_correct ? 0 : 1)) } };
+  const fitOnce = () =>
+    timed(() =>
+      finish(
+        fitProbes(
+          { path: workspace.hiddenStates("math"), stateRows },
+          targets,
+          rows.map(({ run }) => run.question_id),
+          { workers: 1 },
+        ),
+      ),
+    );
+  const own = [];
+  for (let i = 0; i < Number(values.repeats); i++) own.push(await fitOnce());
+  const cpu = median(own.map(({ cpuS }) => cpuS));
+  fits.push(cpu / rows.length);
+  console.log(
+    `train ${position.padEnd(20)} ${rows.length} rows, CPU ${cpu.toFixed(2)} s, ${((1000 * cpu) / rows.length).toFixed(3)} ms a row`,
+  );
+}
+console.log(`a row of step-end costs ${(fits[1] / fits[0]).toFixed(2)} times one of last-token`);
+console.log(`data in ${values.out}; ${readFileSync(workspace.hiddenStates("math")).length} bytes of states`);
+await model[Symbol.asyncDispose]();

@@ -1,0 +1,141 @@
+import { readFile } from "node:fs/promises";
+import { relative, resolve } from "node:path";
+import { requirePart } from "../../backends/load-backend.ts";
+import type { ExitScore } from "../../study/exit/exit-chains.ts";
+import { openBackend } from "../../study/open-backends.ts";
+import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
+import { EXIT_SETTINGS, FORCE_SETTINGS } from "../../study/settings/exit.ts";
+import { SEED } from "../../study/settings/sampling.ts";
+import { redescribe, type SettingsOutput } from "../../study/settings/setting.ts";
+import { type ExitPolicy, type FittedExit, fitExit } from "../../study/steps/fit-exit.ts";
+import { forceAnswers } from "../../study/steps/force-answers.ts";
+import { openWorkspace, type Workspace } from "../../study/workspace.ts";
+import { formatNumber, formatPercent } from "../../text/format-numbers.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { CONFIG, OUTPUT } from "../common-settings.ts";
+import { EXIT as CODES } from "../exit.ts";
+import { runSteps, type Steps } from "../run-steps.ts";
+import { createPaint, type Paint } from "../terminal.ts";
+
+const OPTIONS = {
+  ...MODEL,
+  threads: redescribe(MODEL.threads, { backends: ["local"] }),
+  ...BATCH,
+  ...VLLM,
+  ...VLLM_ANSWERS,
+  ...VLLM_SERVER,
+  ...FORCE_SETTINGS,
+  ...EXIT_SETTINGS,
+  ...SEED,
+  ...CONFIG,
+  ...OUTPUT,
+};
+
+type Values = SettingsOutput<typeof OPTIONS>;
+
+/** When to leave a chain of reasoning. */
+export const EXIT: Command = defineCommand({
+  name: "exit",
+  summary: "find when to leave a chain of reasoning early, artifacts/exit.json",
+  options: OPTIONS,
+  examples: [
+    { line: "sep exit", meaning: "after `sep trace --positions step-end` in the same folder" },
+    {
+      line: "sep exit --target-risk 0.02 --promise expected",
+      meaning: "stopping may harm 2% of the chains, in expectation",
+    },
+  ],
+  async run(values, context) {
+    const steps = (workspace: Workspace): Steps => exitSteps(workspace, values, context);
+    await runSteps(values, context, steps, ["exit"]);
+    if (values.json || values.quiet) return CODES.ok;
+    const { exit } = openWorkspace(resolve(values.out));
+    const found = JSON.parse(await readFile(exit, "utf8")) as FittedExit;
+    const text = describeExit(found, createPaint(context.stdout, context.env));
+    context.stdout.write(`\n${text}\n\nData    ${relative(process.cwd(), exit)}\n`);
+    return CODES.ok;
+  },
+});
+
+async function* exitSteps(workspace: Workspace, values: Values, { signal, env }: CliContext): Steps {
+  const { root } = workspace;
+  await using opened = yield* openBackend(values, { root, hub: { env }, signal, step: "generate" });
+  const model = requirePart(opened, "answers");
+  return [
+    yield* forceAnswers(workspace, "math", { ...values, model, signal }),
+    yield* fitExit(workspace, { ...values, signal }),
+  ];
+}
+
+/** What was found as tables for people. */
+export function describeExit(
+  { targets, chains, settlement, policies, warnings }: FittedExit,
+  paint: Paint,
+): string {
+  const promised =
+    targets.promise === "realised" ? `, with ${formatPercent(targets.confidence)} confidence` : "";
+  const table = (action: ExitPolicy["action"], title: string): string =>
+    [
+      paint("bold", title),
+      paint("gray", HEADER),
+      ...policies.filter((policy) => policy.action === action).map(describePolicy),
+    ].join("\n");
+  return [
+    [
+      paint("bold", "Chains"),
+      `  ${chains.train} for training, ${chains.validation} for calibration, ${chains.test} for the test; ${chains.censored} cut off and left out`,
+      `  answers were settled after ${formatPercent(settlement.mean_share)} of the tokens on average; ${formatPercent(settlement.settled_within / settlement.chains)} of the chains within the reasoning`,
+      `  stopping each just there would save ${formatPercent(settlement.most_saved, 1)} of the tokens: more than that always changes answers`,
+    ].join("\n"),
+    table(
+      "stop",
+      `Stop and answer: harm to at most ${formatPercent(targets.stop, 1)} of the chains${promised}`,
+    ),
+    table(
+      "give-up",
+      `Give up: harm to at most ${formatPercent(targets.give_up, 1)} of the chains${promised}`,
+    ),
+    ...(warnings.length === 0
+      ? []
+      : [
+          [
+            paint("yellow", "Warnings"),
+            ...warnings.map(({ code, message }) => `  ${message} ${paint("gray", `[${code}]`)}`),
+          ].join("\n"),
+        ]),
+  ].join("\n\n");
+}
+
+const describePolicy = ({ score, auroc, threshold, test, resplits }: ExitPolicy): string =>
+  [
+    `  ${SCORES[score]}`.padEnd(NAME_WIDTH),
+    (auroc === null ? "none" : formatNumber(auroc)).padStart(7),
+    (threshold === null ? "none" : formatNumber(threshold)).padStart(10),
+    formatPercent(test.tokens_saved, 1).padStart(8),
+    formatPercent(test.risk, 1).padStart(8),
+    formatPercent(resplits.tokens_saved.mean, 1).padStart(14),
+    formatPercent(resplits.risk.mean, 1).padStart(8),
+    formatPercent(resplits.share_held, 1).padStart(8),
+  ].join("");
+
+const SCORES = {
+  "settled-probe": "probe: settled",
+  "right-probe": "probe: right",
+  entropy: "entropy of the answer",
+  confidence: "confidence of the answer",
+  agreement: "same answer as before",
+  budget: "fixed budget",
+  "ends-wrong-probe": "probe: ends wrong",
+} as const satisfies Record<ExitScore, string>;
+
+const NAME_WIDTH = 27;
+const HEADER = [
+  "".padEnd(NAME_WIDTH),
+  "AUROC".padStart(7),
+  "threshold".padStart(10),
+  "saved".padStart(8),
+  "harm".padStart(8),
+  "resplit saved".padStart(14),
+  "harm".padStart(8),
+  "held".padStart(8),
+].join("");

@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { EXIT_PROMISES } from "../../probes/choose-exit-threshold.ts";
+import { setting } from "./setting.ts";
+
+/** How a model is made to answer before its reasoning ends. */
+export const FORCE_SETTINGS = {
+  answerTokens: setting(
+    z.int().min(1).default(48),
+    "Largest number of tokens of an answer that is given before the reasoning ends.",
+  ),
+};
+
+/** What stopping early may cost. */
+export const EXIT_SETTINGS = {
+  targetRisk: setting(
+    z.number().gt(0).lt(1).default(0.05),
+    "Largest share of chains that stopping may harm: another answer than the chain's own right one; docs/exit.md.",
+  ),
+  giveUpRisk: setting(
+    z.number().gt(0).lt(1).default(0.05),
+    "Largest share of chains that giving up may harm: those that would have ended right.",
+  ),
+  promise: setting(
+    z.enum(EXIT_PROMISES).default("realised"),
+    "What is promised of these shares. expected: their expectation for a new question. realised: the share among as many new questions, with --confidence.",
+  ),
+  confidence: setting(
+    z.number().gt(0).lt(1).default(0.95),
+    "Probability with which a realised share is at most the target, for --promise realised.",
+  ),
+  resplits: setting(
+    z.int().min(1).default(200),
+    "How often the held-out questions are divided anew into calibration and test.",
+  ),
+};
