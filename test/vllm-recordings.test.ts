@@ -46,7 +46,7 @@ describe("our client reads what vLLM answers", () => {
     expect(answer.tokenIds.length).toBe(answer.logprobs.length);
     expect(answer.finishReason).toBe("stop");
     expect(model.endTokenIds.has(answer.tokenIds.at(-1) as number)).toBe(true);
-    expect(answer.extractsStates).toBe(false);
+    expect(answer.statesPath).toBeNull();
     // at temperature 0 the token that was drawn is the likeliest one
     for (const [t, logprob] of answer.logprobs.entries()) expect(answer.highest[t]).toBe(logprob);
     for (const entropy of answer.entropies) expect(entropy).toBeGreaterThanOrEqual(0);

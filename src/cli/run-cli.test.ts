@@ -143,7 +143,7 @@ describe("errors", () => {
   it("settings of one backend are known as such", () => {
     const flags = (command: string): readonly string[] =>
       idle.filter(([name, , , backend]) => name === command && backend === "own.mjs").map(([, flag]) => flag);
-    expect(flags("run")).toEqual(expect.arrayContaining(["vllm-states-url", "gpu-mem-utilization", "dtype"]));
+    expect(flags("run")).toEqual(expect.arrayContaining(["vllm-url", "gpu-mem-utilization", "dtype"]));
     expect(flags("trace")).toEqual(expect.arrayContaining(["vllm-url", "ndif", "device", "threads"]));
     expect(flags("generate"), "models of meaning run in threads too").not.toContain("threads");
   });

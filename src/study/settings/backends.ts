@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { isBackendFile } from "../../backends/load-backend.ts";
 import { ANSWER_APIS } from "../../backends/vllm/answer-protocol.ts";
-import { STATE_ROUTES } from "../../backends/vllm/open-vllm.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import { DEVICE_CHOICES, MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { SepError } from "../../errors.ts";
@@ -151,20 +150,11 @@ export const VLLM_ANSWERS = of(["vllm"], {
   ),
 });
 
-/** How hidden states come out of vLLM. */
+/** How `sep trace` gets hidden states out of vLLM. */
 export const VLLM_STATES = of(["vllm"], {
   vllmStates: setting(
-    z.enum(STATE_ROUTES).default("extract"),
+    z.enum(["extract", "pooling"]).default("extract"),
     "extract reads the residual stream at --layers, which must be the layers that the server was started with; pooling reads the last layer after the final norm.",
-  ),
-});
-
-/** Of a whole study on vLLM. */
-export const VLLM_STUDY = of(["vllm"], {
-  vllmStatesUrl: text(
-    "URL,URL",
-    "Servers for hidden states; a server that extracts hidden states cannot sample answers.",
-    "as --vllm-url",
   ),
 });
 
@@ -198,7 +188,7 @@ export const VLLM_COMMAND_SETTINGS = {
   model: MODEL.model,
   purpose: setting(
     z.enum(["states", "answers", "pooling"]).default("states"),
-    "What the server is for: states (`sep trace`), answers (`sep generate`), or pooling (`sep trace --vllm-states pooling`).",
+    "What the server is for: states (all commands), answers (`sep generate` without states, which is faster), or pooling (`sep trace --vllm-states pooling`).",
   ),
   folder: setting(
     z.string().min(1).default("/dev/shm/sep-states"),

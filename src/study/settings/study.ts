@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER, VLLM_STATES, VLLM_STUDY } from "./backends.ts";
+import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "./backends.ts";
 import { ESTIMATE_SETTINGS, MEANING } from "./meaning.ts";
 import { DATASET_SETTINGS, REPORT_SETTINGS, TRACE_SETTINGS, TRACE_TIME, TRAIN_SETTINGS } from "./probes.ts";
 import { GENERATE_SETTINGS, PREPARE_SETTINGS, SEED } from "./sampling.ts";
@@ -12,8 +12,6 @@ export const STUDY = {
   ...BATCH,
   ...VLLM,
   ...VLLM_ANSWERS,
-  ...VLLM_STATES,
-  ...VLLM_STUDY,
   ...VLLM_SERVER,
   ...GENERATE_SETTINGS,
   ...MEANING,
