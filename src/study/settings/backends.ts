@@ -207,11 +207,11 @@ export const VLLM_COMMAND_SETTINGS = {
 export const isLocal = (backend: string): boolean => backend === "local" || backend === "hf";
 
 /**
- * Refuses settings that would else be passed over in silence: those that the chosen backend does not read, and those that
- * were given without the setting that they belong to.
+ * Refuses settings that would else be passed over in silence: those that the chosen backend or the chosen equivalence does
+ * not read, and those that were given without the setting that they belong to.
  * @param settings those of a command or a study
  * @param given names of settings that the user wrote, which need not differ from their defaults to be refused
- * @throws SepError `bad-option` with the setting and the backends that use it
+ * @throws SepError `bad-option` with the setting and what uses it
  */
 export function refuseIdleSettings(
   settings: Settings,
@@ -226,6 +226,7 @@ export function refuseIdleSettings(
       `Got --${toFlag(name)} without --${toFlag(needs)}, but it has an effect only with that option. Add --${toFlag(needs)} or omit --${toFlag(name)}.`,
     );
   }
+  refuseIdleMeaning(settings, values, given);
   const { backend } = values;
   if (settings.backend === undefined || typeof backend !== "string") return;
   const chosen = isLocal(backend) ? "local" : backend;
@@ -237,6 +238,27 @@ export function refuseIdleSettings(
     throw new SepError(
       "bad-option",
       `Got --${toFlag(name)} with --backend ${backend}, but only --backend ${readers} uses it. Omit --${toFlag(name)} or choose --backend ${readers}.`,
+    );
+  }
+}
+
+/** Models and thresholds of an equivalence that is not the chosen one. */
+function refuseIdleMeaning(
+  settings: Settings,
+  values: Readonly<Record<string, unknown>>,
+  given: ReadonlySet<string>,
+): void {
+  const { equivalence, estimates = "default", seMode } = values;
+  if (typeof equivalence !== "string") return;
+  const hasMeasures = estimates !== "default" || seMode !== undefined;
+  for (const [name, schema] of Object.entries(settings)) {
+    const { equivalences, isForMeasures } = schema.meta() as SettingNotes;
+    if (equivalences === undefined || equivalences.includes(equivalence)) continue;
+    if ((isForMeasures && hasMeasures) || (!given.has(name) && values[name] === defaultOf(schema))) continue;
+    const readers = joinWithOr(equivalences.filter((each) => each !== "auto"));
+    throw new SepError(
+      "bad-option",
+      `Got --${toFlag(name)} with --equivalence ${equivalence}, but only --equivalence ${readers} uses it. Omit --${toFlag(name)} or choose --equivalence ${readers}.`,
     );
   }
 }
