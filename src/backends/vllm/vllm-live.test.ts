@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAllClose, scaleOf } from "../../../test/expect-all-close.ts";
+import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { type FakeVllm, startFakeVllm } from "../../../test/fakes/fake-vllm.ts";
 import { asking, probeOf } from "../../../test/fakes/model-probe.ts";
 import { PLAIN_SAMPLER } from "../../../test/fakes/plain-sampler.ts";
 import { loadModel } from "../../checkpoint/load-model.ts";
+import { runCli } from "../../cli/run-cli.ts";
 import type { LanguageModel } from "../../engine/language-model.ts";
 import { TRACE_POSITIONS } from "../../engine/places.ts";
 import { buildPrompt } from "../../engine/tokenizer/build-prompt.ts";
@@ -14,6 +16,7 @@ import { drain } from "../../net/map-concurrently.ts";
 import { parseServerAddresses } from "../../net/server-address.ts";
 import { createServerPool, type ServerPool } from "../../net/server-pool.ts";
 import { createScorer, scoreQuestion } from "../../serve/score-question.ts";
+import { saveProbe } from "../../study/probe-files.ts";
 import type { LiveEvent, LiveModel } from "../live-model.ts";
 import { openVllmLive } from "./vllm-live.ts";
 
@@ -92,6 +95,22 @@ describe("vLLM, live", () => {
       expect(Math.abs((score as number) - (expected.score as number))).toBeLessThan(TOLERANCE);
       expect(Math.abs((risk as number) - (expected.risk as number))).toBeLessThan(TOLERANCE);
     }
+  });
+
+  it("answers `sep score`", async () => {
+    const probe = probeOf(model, "think-end", { asking: asking({ prompt_format: "chat", sampler: GREEDY }) });
+    const { weights_sha256: _, dtype: __, ...own } = probe.source;
+    const path = join(folder, "probe.json");
+    await saveProbe(path, { ...probe, source: { ...own, ...live.source } });
+    const cli = createFakeCli();
+    const vllm = ["--backend", "vllm", "--vllm-url", server.url, "--model", "pocket"];
+    expect(await runCli(["score", QUESTION, "--probe", path, ...vllm, "--json"], cli.context)).toBe(0);
+    const { score, answer } = JSON.parse(cli.stdout());
+    const expected = await scoreQuestion(model, probe, QUESTION);
+    expect(answer).toBe(expected.answer);
+    expect(Math.abs(score - (expected.score as number))).toBeLessThan(TOLERANCE);
+    await rm(path);
+    await rm(join(folder, "probe.safetensors"));
   });
 
   it("leaves no file behind when nobody wants the states, or a client goes away", async () => {
