@@ -318,31 +318,6 @@ describe("the other routes", () => {
       await post(server, "/v1/risk", { question: QUESTION, probe: "before" })
     ).json()) as Body;
     expect(asked.risk).toBeCloseTo(early.risk!, 6);
-    const boxed = answer.indexOf("\\boxed");
-    const spans = [
-      [0, 7],
-      [boxed, answer.length],
-    ];
-    const named = (await (
-      await post(server, "/v1/risk", { inputs: [{ ...given, spans }, given], spans: true })
-    ).json()) as Body;
-    const [first, second] = named.data;
-    const ofKind = (kind: string) =>
-      first.spans.filter((span: { readonly kind: string }) => span.kind === kind);
-    expect(ofKind("sentence")).toEqual(second.spans);
-    // "<think>" is one token, and the answer's end is that of its last sentence
-    expect(ofKind("given")).toMatchObject([
-      { start: 0, end: 7, score: one.tokens[0].score },
-      { end: answer.length, score: second.spans.at(-1).score },
-    ]);
-    for (const [wrong, param] of [
-      [{ ...given, spans: [[3, 999]] }, "spans[0]"],
-      [{ inputs: [given], spans: [[0, 3]] }, "spans"],
-      [{ ...given, spans: [[3]] }, "spans"],
-    ] as const) {
-      const response = await post(server, "/v1/risk", wrong);
-      expect([response.status, await response.json()]).toMatchObject([400, { error: { param } }]);
-    }
     const refused = await post(server, "/v1/risk", { inputs: [{ question: QUESTION }] });
     expect(refused.status).toBe(400);
     expect(await refused.json()).toMatchObject({ error: { param: "inputs[0].answer" } });
