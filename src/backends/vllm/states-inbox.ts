@@ -47,6 +47,8 @@ interface StatesInboxOptions {
 
 /** A file of gigabytes on a slow disk. */
 const WAIT_MS = 30_000;
+/** Nobody waits for it, and a file that is given up stays until the end. */
+const DISCARD_WAIT_MS = 120_000;
 const POLL_MS = 10;
 
 export function createStatesInbox({
@@ -79,14 +81,14 @@ export function createStatesInbox({
     await rm(`${path}.lock`, { force: true });
   };
   /** Waits for a file to be whole. */
-  const settle = async (name: string, signal: AbortSignal | undefined): Promise<string> => {
-    const untilMs = performance.now() + waitMs;
+  const settle = async (name: string, forMs: number, signal: AbortSignal | undefined): Promise<string> => {
+    const untilMs = performance.now() + forMs;
     const path = await locate(name, untilMs, signal);
     while (!(await isSettled(path)) && performance.now() < untilMs) await sleep(POLL_MS, signal);
     return path;
   };
   const removeOnceWritten = async (name: string): Promise<void> => {
-    await remove(name, await settle(name, end.signal));
+    await remove(name, await settle(name, DISCARD_WAIT_MS, end.signal));
   };
   return {
     nextName: names.next,
@@ -113,7 +115,7 @@ export function createStatesInbox({
       }
     },
     async countLayers(name, signal) {
-      const path = await settle(name, signal);
+      const path = await settle(name, waitMs, signal);
       try {
         return await countLayers(path);
       } finally {

@@ -109,7 +109,7 @@ describe("answers of a server that extracts hidden states", () => {
     const opened = await open();
     const sampler = { ...PLAIN_SAMPLER, temperature: 0, maxNewTokens: 40, stopStrings: ["+"] };
     await opened.draw(prompt(), { ...drawing, sampler });
-    await expect.poll(() => readdir(folder), { timeout: 3_000 }).toEqual([]);
+    await expect.poll(() => readdir(folder), { timeout: 20_000 }).toEqual([]);
     const abort = new AbortController();
     const states = { layers: [0], positions: TRACE_POSITIONS, indices: "exact" } as const;
     const aborted = opened.draw(prompt(), { ...drawing, sampler, states, signal: abort.signal });

@@ -123,8 +123,8 @@ describe("vLLM, live", () => {
     await aborted.next();
     abort.abort(new Error("enough"));
     await expect(collect(aborted)).rejects.toThrow("enough");
-    await expect.poll(() => readdir(folder), { timeout: 5_000 }).toEqual([]);
-  });
+    await expect.poll(() => readdir(folder), { timeout: 20_000 }).toEqual([]);
+  }, 30_000);
 
   it("says so when the server breaks off in the middle, and when it extracts nothing", async () => {
     let isBreaking = false;
