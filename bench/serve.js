@@ -116,7 +116,7 @@ async function measureServer(name, command) {
 }
 
 async function untilHealthy(port, child) {
-  for (let tries = 0; tries < 1200; tries++) {
+  for (let tries = 0; tries < 2400; tries++) {
     if (child.exitCode !== null) throw new Error(`The server ended with ${child.exitCode}.`);
     try {
       const response = await fetch(`http://127.0.0.1:${port}/v1/models`);
@@ -126,7 +126,7 @@ async function untilHealthy(port, child) {
     }
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  throw new Error("The server did not start within 300 s.");
+  throw new Error("The server did not start within 600 s.");
 }
 
 async function runLevel(port, conversations, count) {

