@@ -32,6 +32,9 @@ const SEP = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const newTokens = Number(values.tokens);
 const levels = values.conversations.split(",").map(Number);
 const questions = readQuestions(values.questions);
+/** Of each server: it must not have run a prompt before. */
+let asked = 0;
+const nextQuestion = () => questions[asked++ % questions.length];
 
 console.log(`${describeCpu()}; Node ${process.version}; load ${loadavg()[0].toFixed(1)} at the start`);
 console.log(`${newTokens} tokens per answer, ${values.requests} requests per level\n`);
@@ -83,6 +86,7 @@ function withoutStates(probe) {
 }
 
 async function measureServer(name, command) {
+  asked = 0;
   const port = 20_000 + Math.floor(Math.random() * 20_000);
   const [program, ...args] = command.map((part) => part.replaceAll("{port}", String(port)));
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
@@ -112,7 +116,7 @@ async function measureServer(name, command) {
 }
 
 async function untilHealthy(port, child) {
-  for (let tries = 0; tries < 1200; tries++) {
+  for (let tries = 0; tries < 2400; tries++) {
     if (child.exitCode !== null) throw new Error(`The server ended with ${child.exitCode}.`);
     try {
       const response = await fetch(`http://127.0.0.1:${port}/v1/models`);
@@ -122,17 +126,18 @@ async function untilHealthy(port, child) {
     }
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  throw new Error("The server did not start within 300 s.");
+  throw new Error("The server did not start within 600 s.");
 }
 
 async function runLevel(port, conversations, count) {
-  const dispatcher = new Agent({ connections: conversations });
+  // a connection a request: some servers close those that they have answered on
+  const dispatcher = new Agent({ connections: conversations, pipelining: 0 });
   const result = { tokens: 0, first: [], between: [] };
-  let next = 0;
+  let left = count;
   const begun = performance.now();
   await Promise.all(
     Array.from({ length: conversations }, async () => {
-      while (next < count) await ask(port, dispatcher, questions[next++ % questions.length], result);
+      while (left-- > 0) await ask(port, dispatcher, nextQuestion(), result);
     }),
   );
   await dispatcher.close();

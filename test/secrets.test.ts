@@ -207,7 +207,7 @@ describe("files", () => {
     const judge = ["--equivalence", "judge", "--judge-model", "m", "--judge-url", judgeUrl];
     const { code, stderr } = await sep(["run", ...sizes, ...judge, "--backend", "vllm", "--out", out], env);
     expect([code, stderr]).toEqual([0, expect.not.stringContaining("Error")]);
-    const log = await readFile(join(out, "artifacts", "vllm-answers.log"), "utf8");
+    const log = await readFile(join(out, "artifacts", "vllm-states.log"), "utf8");
     expect(log).toContain("non-default args: {'api_key': '[redacted]'}\n");
     expect(log).toContain("the key [redacted]\n");
     expect(await expectCleanFiles(out)).toBeGreaterThan(10);

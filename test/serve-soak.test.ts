@@ -13,3 +13,13 @@ it("loses no answer and mixes none up, whatever clients do, and keeps neither me
   const { stdout } = await promisify(execFile)(process.execPath, [SOAK, "--requests", "1500"]);
   expect(JSON.parse(stdout)).toMatchObject({ lost: 0, wrong: 0, problems: [] });
 });
+
+it("gives the other server's answer or, with a warning, its own, while the other is killed again and again", {
+  tags: ["long"],
+  timeout: 600_000,
+}, async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [SOAK, "--requests", "800", "--upstream"]);
+  const { kills, escalated, unreached, ...outcome } = JSON.parse(stdout);
+  expect(outcome).toMatchObject({ lost: 0, wrong: 0, problems: [] });
+  expect(Math.min(kills, escalated, unreached)).toBeGreaterThan(0);
+});

@@ -26,17 +26,16 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-describe("sep run on vLLM", () => {
-  it("killed again and again, on servers with faults, ends with the bytes of an undisturbed run", {
+describe.each([[[]], [["--with-states"]]])("sep run on vLLM %j", (more) => {
+  it("killed again and again, on a server with faults, ends with the bytes of an undisturbed run", {
     tags: ["long"],
     timeout: 240_000,
   }, async () => {
-    const undisturbed = join(root, "undisturbed");
-    const states = join(root, "states");
+    const undisturbed = join(root, "undisturbed", ...more);
+    const states = join(root, "states", ...more);
     {
-      await using answering = await startFakeVllm({ model });
-      await using extracting = await startFakeVllm({ model, states: { folder: states, layers: [0, 4] } });
-      expect(await run(undisturbed, answering, extracting)).toEqual({ code: 0, killed: false });
+      await using server = await startFakeVllm({ model, states: { folder: states, layers: [0, 4] } });
+      expect(await run(undisturbed, server, more)).toEqual({ code: 0, killed: false });
     }
     const expected = await hashFiles(undisturbed);
     expect(Object.keys(expected)).toContain(join("artifacts", "models", "probe_eval.json"));
@@ -57,18 +56,13 @@ describe("sep run on vLLM", () => {
       if (untilKill === 0) kill();
       return rng.next() < 0.1 ? (faults[rng.integer(faults.length)] as FakeFault) : null;
     };
-    await using answering = await startFakeVllm({ model, fault });
-    await using extracting = await startFakeVllm({
-      model,
-      fault,
-      states: { folder: states, layers: [0, 4] },
-    });
-    const disturbed = join(root, "disturbed");
+    await using server = await startFakeVllm({ model, fault, states: { folder: states, layers: [0, 4] } });
+    const disturbed = join(root, "disturbed", ...more);
     let kills = 0;
     // 24 answers and the states of as many: whatever a life has finished, there is enough left for the first three
     for (const requests of [10, 16, 24, 34, 46, Number.POSITIVE_INFINITY]) {
       untilKill = requests;
-      const { code, killed } = await run(disturbed, answering, extracting, (end) => {
+      const { code, killed } = await run(disturbed, server, more, (end) => {
         kill = end;
       });
       if (!killed) {
@@ -166,13 +160,13 @@ describe("a pool of servers", () => {
 
 async function run(
   out: string,
-  answering: FakeVllm,
-  extracting: FakeVllm,
+  server: FakeVllm,
+  more: readonly string[],
   onStart?: (kill: () => void) => void,
 ): Promise<{ readonly code: number | null; readonly killed: boolean }> {
   const study = ["--limit", "8", "--ood", "none", "--runs", "3", "--max-new-tokens", "40", "--layers", "0,4"];
-  const servers = ["--backend", "vllm", "--vllm-url", answering.url, "--vllm-states-url", extracting.url];
-  const child = spawn(process.execPath, [SEP, "run", ...study, ...servers, "--out", out], {
+  const vllm = ["--backend", "vllm", "--vllm-url", server.url];
+  const child = spawn(process.execPath, [SEP, "run", ...study, ...vllm, ...more, "--out", out], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let stderr = "";

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-it("starts a server for answers, another for hidden states, and ends both", {
+it("starts one server for answers and their hidden states, and ends it", {
   timeout: 120_000,
 }, async () => {
   const out = join(root, "whole");
@@ -38,17 +38,19 @@ it("starts a server for answers, another for hidden states, and ends both", {
   const { code, stderr } = await start(["run", ...study, ...VLLM, "--out", out]).done;
   expect(stderr).not.toContain("Error");
   expect(code).toBe(0);
-  const answers = await readFile(join(out, "artifacts", "vllm-answers.log"), "utf8");
-  expect(answers).toContain('"--gpu-memory-utilization","0.5","--max-num-seqs","16","--enforce-eager"');
-  expect(answers).toContain('"--logprobs-mode","raw_logprobs"');
-  const states = await readFile(join(out, "artifacts", "vllm-states.log"), "utf8");
-  expect(states).toContain('\\"eagle_aux_hidden_state_layer_ids\\":[0,2,4]');
+  const path = join(out, "artifacts", "vllm-states.log");
+  const log = await readFile(path, "utf8");
+  expect(log).toContain('"--gpu-memory-utilization","0.5","--max-num-seqs","16","--enforce-eager"');
+  expect(log).toContain('"--logprobs-mode","raw_logprobs"');
+  expect((await readdir(join(out, "artifacts"))).filter((name) => name.endsWith(".log"))).toEqual([
+    "vllm-states.log",
+  ]);
+  expect(log).toContain('\\"eagle_aux_hidden_state_layer_ids\\":[0,2,4]');
   const evaluation = JSON.parse(await readFile(join(out, "artifacts", "models", "probe_eval.json"), "utf8"));
   expect(evaluation.source.backend).toBe("vllm");
-  await expectNoServer(answers);
-  await expectNoServer(states);
+  await expectNoServer(log);
   // with nothing to do, no server is started
-  await rm(join(out, "artifacts", "vllm-answers.log"));
+  await rm(path);
   const again = await start(["run", ...study, ...VLLM, "--out", out]).done;
   expect(again.code).toBe(0);
   expect(again.stderr).not.toContain("starting");

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { requirePart } from "../src/backends/load-backend.ts";
 import { openVllm } from "../src/backends/vllm/open-vllm.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import { runCli } from "../src/cli/run-cli.ts";
@@ -61,30 +62,32 @@ async function freshStudy(name: string): Promise<Workspace> {
   return workspace;
 }
 
-/** Steps 2 to 4 on fake servers, of which some requests go wrong. */
+/** Steps 2 to 4 on a fake server, of which some requests go wrong. */
 async function runOnVllm(
   name: string,
   fault: (n: number) => FakeFault | null = () => null,
-  { limitMs, signal }: { readonly limitMs?: number; readonly signal?: AbortSignal } = {},
+  { limitMs, isOnePass = false }: { readonly limitMs?: number; readonly isOnePass?: boolean } = {},
 ): Promise<Workspace> {
   const workspace = await freshStudy(name);
   const folder = join(root, `${name}-states`);
-  await using answering = await startFakeVllm({ model, streamOf, fault });
-  await using extracting = await startFakeVllm({ model, states: { folder, layers: LAYERS }, fault });
-  const choice = { urls: answering.url, statesUrls: extracting.url, limitMs, concurrency: 4 };
+  await using server = await startFakeVllm({ model, streamOf, states: { folder, layers: LAYERS }, fault });
+  const choice = { urls: server.url, limitMs, concurrency: 4 };
   // waits of the real lengths would only make the test longer
   const hub = {
     sleep: (durationMs: number) => new Promise<void>((done) => setTimeout(done, Math.min(durationMs, 20))),
   };
-  const options = { root: workspace.root, hub, signal };
+  const options = { root: workspace.root, hub, layers: LAYERS };
   {
     await using opened = await drain(openVllm("pocket", choice, options));
-    const drawing = { sampler: SAMPLER, runs: RUNS, seed: SEED, signal };
-    await drain(generateRuns(workspace, "math", { ...drawing, model: opened.answers }));
+    const [answers, states] = [requirePart(opened, "answers"), requirePart(opened, "states")];
+    const drawing = { sampler: SAMPLER, runs: RUNS, seed: SEED, model: answers };
+    const traced = isOnePass ? { backend: states, layers: LAYERS } : undefined;
+    await drain(generateRuns(workspace, "math", { ...drawing, states: traced }));
+    await drain(computeEntropy(workspace, "math", {}));
+    const before = server.requests.length;
+    await drain(traceRuns(workspace, "math", { model: states, layers: LAYERS }));
+    if (isOnePass) expect(server.requests.length, "no answer is read twice").toBe(before);
   }
-  await drain(computeEntropy(workspace, "math", { signal }));
-  await using again = await drain(openVllm("pocket", choice, { ...options, layers: LAYERS }));
-  await drain(traceRuns(workspace, "math", { model: again.states, layers: LAYERS, signal }));
   expect(await readdir(folder), "no file of hidden states is left").toEqual([]);
   return workspace;
 }
@@ -106,10 +109,13 @@ const bytesOf = async (workspace: Workspace): Promise<Record<string, string>> =>
   );
 };
 
-describe("the pipeline on vLLM", () => {
+describe.each([
+  ["answers first, states then", false],
+  ["answers with their states", true],
+])("the pipeline on vLLM: %s", (way, isOnePass) => {
   let undisturbed: Workspace;
   beforeAll(async () => {
-    undisturbed = await runOnVllm("vllm");
+    undisturbed = await runOnVllm(way, undefined, { isOnePass });
   }, HOOK_LIMIT_MS);
 
   it("gives the local engine's answers, with its log-probabilities", async () => {
@@ -138,7 +144,7 @@ describe("the pipeline on vLLM", () => {
     ["passes", [0, 2, 4], 0, /ok agreement +\d+ of \d+ /],
     ["fails where the server reads other layers", [0, 1, 4], 1, /layers/],
   ])("sep trace --verify --backend vllm %s", async (_what, layers, code, said) => {
-    const folder = join(root, `verified-${layers.join("-")}`);
+    const folder = join(root, `${way}-verified-${layers.join("-")}`);
     await using extracting = await startFakeVllm({ model, states: { folder, layers } });
     const cli = createFakeCli();
     const options = [
@@ -193,7 +199,7 @@ describe("the pipeline on vLLM", () => {
     let next = 0;
     const fault = (): FakeFault | null =>
       rng.next() < 0.2 ? (FAULTS[next++ % FAULTS.length] as FakeFault) : null;
-    const disturbed = await runOnVllm("faults", fault, { limitMs: 6_000 });
+    const disturbed = await runOnVllm(`${way}, faults`, fault, { limitMs: 6_000, isOnePass });
     expect(next, "every kind of fault was met").toBeGreaterThanOrEqual(FAULTS.length);
     expect(await bytesOf(disturbed)).toEqual(await bytesOf(undisturbed));
   });

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readAnswer } from "../src/backends/vllm/answer-protocol.ts";
+import { readAnswer, readChunk } from "../src/backends/vllm/answer-protocol.ts";
 import { readStatesFile } from "../src/backends/vllm/states-file.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
 import { explainServerRefusal } from "../src/net/describe-outcome.ts";
 import { createRedactor } from "../src/text/redact.ts";
+import { expectAllClose, scaleOf } from "./expect-all-close.ts";
 import { type FakeVllm, startFakeVllm } from "./fakes/fake-vllm.ts";
 
 // What a real vLLM 0.32 answered, with the embedded model; see fixtures/vllm/record.py.
@@ -19,6 +20,8 @@ interface Exchange {
   readonly request: Readonly<Record<string, unknown>> | null;
   readonly status: number;
   readonly response: Readonly<Record<string, unknown>>;
+  /** In place of `response`: a stream. */
+  readonly text?: string;
 }
 
 const FOLDER = new URL("fixtures/vllm/", import.meta.url);
@@ -46,10 +49,50 @@ describe("our client reads what vLLM answers", () => {
     expect(answer.tokenIds.length).toBe(answer.logprobs.length);
     expect(answer.finishReason).toBe("stop");
     expect(model.endTokenIds.has(answer.tokenIds.at(-1) as number)).toBe(true);
-    expect(answer.extractsStates).toBe(false);
+    expect(answer.statesPath).toBeNull();
     // at temperature 0 the token that was drawn is the likeliest one
     for (const [t, logprob] of answer.logprobs.entries()) expect(answer.highest[t]).toBe(logprob);
     for (const entropy of answer.entropies) expect(entropy).toBeGreaterThanOrEqual(0);
+  });
+
+  const END = 765;
+  const streamed = () =>
+    (recorded("answer-stream").text ?? "")
+      .split("\n\n")
+      .filter((event) => event.startsWith("data: "))
+      .flatMap((event) =>
+        readChunk({ text: event.slice("data: ".length), redactor: createRedactor([]) }, "vLLM"),
+      );
+
+  it("a stream, token by token, which goes on until the client hangs up", () => {
+    const tokens = streamed();
+    expect(tokens.at(-2)?.tokenId, "one more has come").toBe(END);
+    for (const { logprob, entropy, top } of tokens) {
+      expect(logprob).toBeLessThanOrEqual(0);
+      expect(entropy).toBeGreaterThanOrEqual(0);
+      expect(top.length).toBe(20);
+      expect(top).toEqual(top.toSorted((a, b) => b.logprob - a.logprob));
+    }
+    // the same seed, whole: the server ends it itself
+    const whole = readAnswer(bodyOf(recorded("answer-with-states").response), "vLLM");
+    expect(whole.tokenIds).toEqual(tokens.slice(0, -1).map(({ tokenId }) => tokenId));
+    expect(whole.statesPath).toMatch(/^\/hidden-states\/cmpl-/);
+    const stopped = readAnswer(bodyOf(recorded("answer-with-states-stop-text").response), "vLLM");
+    expect(stopped).toMatchObject({ finishReason: "stop", statesPath: null });
+  });
+
+  it("the file of a streamed answer, which has the states of all of its tokens", async () => {
+    const prompt = recorded("answer-stream").request?.prompt as readonly number[];
+    const answer = streamed().slice(0, -1);
+    const tokenIds = [...prompt, ...answer.map(({ tokenId }) => tokenId)];
+    const path = fileURLToPath(new URL("hidden-states-answer.safetensors", FOLDER));
+    const { blockCount, hiddenSize } = model.config;
+    const indices = tokenIds.map((_, index) => index).slice(prompt.length - 1);
+    const shape = { layerCount: blockCount + 1, hiddenSize };
+    const states = await readStatesFile(path, indices, { tokenIds, mayGoOn: true, ...shape }, { waitMs: 0 });
+    const { residuals } = await model.trace(tokenIds, { positions: indices });
+    const flat = Float32Array.from(states.flatMap((each) => [...each]));
+    expectAllClose(flat, residuals, 1e-5 * scaleOf(residuals)); // measured: 6e-7
   });
 
   it("the hidden states' file, which are the local engine's", async () => {

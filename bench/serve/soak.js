@@ -1,7 +1,9 @@
 // Many streamed requests to a real `sep serve`, one in five of them broken by the client: gone at a random point, half a
 // body, a reader that stops. Every answer that arrives must be the one that its request asked for, with its risk, by an offline
-// score; and the server must end with the memory and the file descriptors that it began with.
-//   npm run bench:soak -- --requests 100000
+// score; and the server must end with the memory and the file descriptors that it began with. With --upstream, what the probe
+// says not to give is asked of another server, which is killed and started again all the time: such an answer must be the
+// other server's or, with a warning, the model's own.
+//   npm run bench:soak -- --requests 100000 [--upstream]
 import { spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { connect } from "node:net";
@@ -9,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadModel, loadProbe, scoreQuestion } from "semantic-entropy-probes";
 import { Agent, fetch } from "undici";
+import { upstreamAnswer } from "./upstream.js";
 
 const SEP = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const PROBE = fileURLToPath(new URL("../../models/pocket/probes/accuracy_probe.json", import.meta.url));
@@ -20,16 +23,21 @@ const SHARE_OF_FAULTS = 0.2;
 const MOST_GROWTH_MB = 150;
 /** Live risk against an offline score. */
 const TOLERANCE = 1e-6;
+const UPSTREAM = fileURLToPath(new URL("./upstream.js", import.meta.url));
+/** How long an upstream lives, and how long there is none, at most. */
+const LIFE_MS = 1_500;
+const DEATH_MS = 500;
 
 /**
- * @param {{ requests: number, report?: (line: string) => void }} options
+ * @param {{ requests: number, withUpstream?: boolean, report?: (line: string) => void }} options
  * @returns what came of it; `wrong` and `lost` must be 0
  */
-export async function soak({ requests, report = () => undefined }) {
+export async function soak({ requests, withUpstream = false, report = () => undefined }) {
   const expected = await scoreOffline();
-  const server = await startServer();
+  const upstream = withUpstream ? await startUpstream() : null;
+  const server = await startServer(upstream?.port);
   const dispatcher = new Agent({ connections: CLIENTS, pipelining: 1 });
-  const counts = { answered: 0, broken: 0, lost: 0, wrong: 0 };
+  const counts = { answered: 0, escalated: 0, unreached: 0, broken: 0, lost: 0, wrong: 0 };
   const problems = [];
   const memory = [];
   try {
@@ -41,9 +49,11 @@ export async function soak({ requests, report = () => undefined }) {
     const seconds = (performance.now() - begun) / 1000;
     await dispatcher.close();
     const after = await settle(server.pid, before.descriptors);
-    return { ...counts, seconds, requests, before, after, memory, problems: problems.slice(0, 5) };
+    const kills = upstream?.kills ?? 0;
+    return { ...counts, kills, seconds, requests, before, after, memory, problems: problems.slice(0, 5) };
   } finally {
     await server.end();
+    await upstream?.end();
   }
 
   async function runMany(count) {
@@ -76,9 +86,19 @@ export async function soak({ requests, report = () => undefined }) {
     }
     try {
       const response = await post(body);
-      const { text, risk } = readStream(await response.text());
-      if (text === wanted.text && Math.abs(risk - wanted.risk) <= TOLERANCE) counts.answered += 1;
-      else {
+      const { text, risk, action, warnings } = readStream(await response.text());
+      const mayEscalate = withUpstream && wanted.decision === "abstain";
+      const isEscalated = mayEscalate && action === "escalated";
+      const isUnreached = mayEscalate && !isEscalated && warnings.some((each) => /to escalate to/.test(each));
+      const isRight =
+        text === (isEscalated ? upstreamAnswer(wanted.question) : wanted.text) &&
+        Math.abs(risk - wanted.risk) <= TOLERANCE &&
+        (isEscalated || isUnreached || (!mayEscalate && action === null));
+      if (isRight) {
+        counts.answered += 1;
+        counts.escalated += isEscalated ? 1 : 0;
+        counts.unreached += isUnreached ? 1 : 0;
+      } else {
         counts.wrong += 1;
         problems.push({ question: wanted.question, text, risk, wanted });
       }
@@ -147,8 +167,8 @@ async function scoreOffline() {
   );
   const expected = [];
   for (const question of questions) {
-    const { output_text: text, risk } = await scoreQuestion(model, probe, question);
-    expected.push({ question, text, risk });
+    const { output_text: text, risk, decision } = await scoreQuestion(model, probe, question);
+    expected.push({ question, text, risk, decision });
   }
   await model[Symbol.asyncDispose]();
   return expected;
@@ -160,17 +180,73 @@ function readStream(text) {
   const choices = lines.slice(0, -1).flatMap((line) => JSON.parse(line.slice("data: ".length)).choices);
   return {
     text: choices.map(({ delta }) => delta.content ?? "").join(""),
-    risk: choices.at(-1).sep.risk,
+    ...choices.at(-1).sep,
   };
 }
 
-async function startServer() {
+/** An upstream that is killed and started again on its port until the end. */
+async function startUpstream() {
+  let port = 0;
+  let kills = 0;
+  let hasEnded = false;
+  let wake = () => undefined;
+  const sleep = (ms) =>
+    new Promise((resolve) => {
+      wake = resolve;
+      setTimeout(resolve, ms);
+    });
+  const start = async () => {
+    const child = spawn(process.execPath, [UPSTREAM, String(port)], { stdio: ["ignore", "pipe", "inherit"] });
+    port = await new Promise((resolve, reject) => {
+      child.stdout.once("data", (line) => resolve(Number(String(line))));
+      child.once("exit", (code) => reject(new Error(`the upstream ended with ${code}`)));
+    });
+    return child;
+  };
+  let child = await start();
+  const living = (async () => {
+    for (let life = 0; !hasEnded; life++) {
+      await sleep(LIFE_MS * hash(life));
+      const gone = new Promise((resolve) => child.once("close", resolve));
+      child.kill("SIGKILL");
+      await gone;
+      kills += 1;
+      if (hasEnded) return;
+      await sleep(DEATH_MS * hash(life + 0.5));
+      child = await start();
+    }
+    child.kill("SIGKILL");
+  })();
+  return {
+    port,
+    get kills() {
+      return kills;
+    },
+    async end() {
+      hasEnded = true;
+      wake();
+      await living;
+    },
+  };
+}
+
+/** @param upstream the port of a server to escalate to, if there is one */
+async function startServer(upstream) {
+  const escalate = [
+    "--policy",
+    "escalate",
+    "--escalate",
+    `http://127.0.0.1:${upstream}/v1`,
+    "--on-error",
+    "answer",
+  ];
   const child = spawn(
     process.execPath,
-    [SEP, "serve", "--port", "0", "--quiet", "--probe", PROBE, "--max-queue", "1000"],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
+    [
+      ...[SEP, "serve", "--port", "0", "--quiet", "--probe", PROBE, "--max-queue", "1000"],
+      ...(upstream === undefined ? [] : escalate),
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
   );
   const address = await new Promise((resolve, reject) => {
     child.stdout.once("data", (line) => resolve(String(line).trim()));
@@ -208,8 +284,17 @@ function hash(value) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { values } = parseArgs({ options: { requests: { type: "string", default: "100000" } } });
-  const outcome = await soak({ requests: Number(values.requests), report: (line) => console.error(line) });
+  const { values } = parseArgs({
+    options: {
+      requests: { type: "string", default: "100000" },
+      upstream: { type: "boolean", default: false },
+    },
+  });
+  const outcome = await soak({
+    requests: Number(values.requests),
+    withUpstream: values.upstream,
+    report: (line) => console.error(line),
+  });
   console.log(JSON.stringify(outcome, null, 1));
   const leaks =
     outcome.after.descriptors > outcome.before.descriptors ||

@@ -1,3 +1,4 @@
+import type { ModelProfile } from "../checkpoint/load-model-profile.ts";
 import type { SampledAnswer } from "../engine/generate/generate.ts";
 import { createTextDeltas } from "../engine/generate/text-deltas.ts";
 import { tokeniseAnswer } from "../engine/generate/tokenise-answer.ts";
@@ -5,7 +6,7 @@ import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import { drain } from "../net/map-concurrently.ts";
 import type { AnswerBackend, AnswerSampler } from "../samples/answer-backend.ts";
-import type { StateBackend } from "../states/state-backend.ts";
+import type { StateBackend, StateReader } from "../states/state-backend.ts";
 import type { LiveBackend, LiveEvent, LiveModel } from "./live-model.ts";
 
 /**
@@ -19,7 +20,7 @@ export function composeLive(answers: AnswerBackend | undefined, states: StateBac
     normState,
     source,
     async *openLive() {
-      const reader = yield* states.openReader(1);
+      const parts = { model, reader: yield* states.openReader(1) };
       let sampler: Promise<AnswerSampler> | null = null;
       // a backend looks at the first prompt when it gets ready, and there is none before the first request
       const sampling = (prompt: Prompt): Promise<AnswerSampler> => {
@@ -34,39 +35,6 @@ export function composeLive(answers: AnswerBackend | undefined, states: StateBac
         });
         return sampler;
       };
-
-      /** The events of an answer that is complete. */
-      async function* replay(
-        prompt: Prompt,
-        row: number,
-        answer: SampledAnswer,
-        { sampler: { stopStrings }, layers = [], text = true, signal }: ReplayOptions,
-      ): AsyncGenerator<LiveEvent, void> {
-        const deltas = text ? createTextDeltas(model.tokenizer.decode, stopStrings) : null;
-        for (const [i, tokenId] of answer.tokenIds.entries()) {
-          const isLast = i === answer.tokenIds.length - 1;
-          yield {
-            kind: "token",
-            row,
-            tokenId,
-            delta: (isLast ? deltas?.end(answer.text) : deltas?.push(tokenId)) ?? "",
-            logprob: answer.logprobs[i] ?? Number.NaN,
-            entropy: answer.entropies[i] ?? Number.NaN,
-            top: [],
-            residual: null,
-          };
-        }
-        if (layers.length > 0) {
-          const start = prompt.tokenIds.length;
-          const indices = answer.tokenIds.map((_, i) => start + i);
-          const read = await reader.read(prompt.tokenIds, [{ tokenIds: answer.tokenIds, indices }], {
-            layers,
-            signal,
-          });
-          yield { kind: "states", row, residuals: [read.beforeGeneration, ...(read.answers[0] ?? [])] };
-        }
-        yield { kind: "end", row, answer, residual: null };
-      }
 
       return {
         model,
@@ -88,26 +56,12 @@ export function composeLive(answers: AnswerBackend | undefined, states: StateBac
             );
           const { draw } = await sampling(prompt);
           const drawn = await draw(prompt, { runIds, sampler: settings, seed, streamKey, signal });
-          for (const [row, answer] of drawn.entries()) yield* replay(prompt, row, answer, options);
+          for (const [row, answer] of drawn.entries()) yield* replay(parts, prompt, row, answer, options);
           return drawn;
         },
-        async *read(prompt, text, options) {
-          const { tokenIds, end, ...rest } = tokeniseAnswer(model, text, options.sampler);
-          const whole = [...tokenIds, ...(end ?? options.ending ?? [...model.endTokenIds].slice(0, 1))];
-          const unknown = whole.map(() => Number.NaN);
-          const answer: SampledAnswer = {
-            runId: 0,
-            tokenIds: whole,
-            ...rest,
-            logprobs: unknown,
-            entropies: unknown,
-            finishReason: "stop",
-          };
-          yield* replay(prompt, 0, answer, options);
-          return answer;
-        },
+        read: createTextReader(parts),
         async [Symbol.asyncDispose]() {
-          await reader[Symbol.asyncDispose]();
+          await parts.reader[Symbol.asyncDispose]();
           const opened = await sampler?.catch(() => null);
           await opened?.[Symbol.asyncDispose]();
         },
@@ -116,4 +70,62 @@ export function composeLive(answers: AnswerBackend | undefined, states: StateBac
   };
 }
 
-type ReplayOptions = Parameters<LiveModel["read"]>[2];
+/** A model's tokenizer, and what reads its states. */
+interface TextReaderParts {
+  readonly model: ModelProfile;
+  readonly reader: StateReader;
+}
+
+/** Reads a text as the answer to a prompt, with the states of a reader of whole sequences. */
+export function createTextReader(parts: TextReaderParts): LiveModel["read"] {
+  const { model } = parts;
+  return async function* read(prompt, text, options) {
+    const { tokenIds, end, ...rest } = tokeniseAnswer(model, text, options.sampler);
+    const whole = [...tokenIds, ...(end ?? options.ending ?? [...model.endTokenIds].slice(0, 1))];
+    const unknown = whole.map(() => Number.NaN);
+    const answer: SampledAnswer = {
+      runId: 0,
+      tokenIds: whole,
+      ...rest,
+      logprobs: unknown,
+      entropies: unknown,
+      finishReason: "stop",
+    };
+    yield* replay(parts, prompt, 0, answer, options);
+    return answer;
+  };
+}
+
+/** The events of an answer that is complete. */
+async function* replay(
+  { model, reader }: TextReaderParts,
+  prompt: Prompt,
+  row: number,
+  answer: SampledAnswer,
+  { sampler: { stopStrings }, layers = [], text = true, signal }: Parameters<LiveModel["read"]>[2],
+): AsyncGenerator<LiveEvent, void> {
+  const deltas = text ? createTextDeltas(model.tokenizer.decode, stopStrings) : null;
+  for (const [i, tokenId] of answer.tokenIds.entries()) {
+    const isLast = i === answer.tokenIds.length - 1;
+    yield {
+      kind: "token",
+      row,
+      tokenId,
+      delta: (isLast ? deltas?.end(answer.text) : deltas?.push(tokenId)) ?? "",
+      logprob: answer.logprobs[i] ?? Number.NaN,
+      entropy: answer.entropies[i] ?? Number.NaN,
+      top: [],
+      residual: null,
+    };
+  }
+  if (layers.length > 0) {
+    const start = prompt.tokenIds.length;
+    const indices = answer.tokenIds.map((_, i) => start + i);
+    const read = await reader.read(prompt.tokenIds, [{ tokenIds: answer.tokenIds, indices }], {
+      layers,
+      signal,
+    });
+    yield { kind: "states", row, residuals: [read.beforeGeneration, ...(read.answers[0] ?? [])] };
+  }
+  yield { kind: "end", row, answer, residual: null };
+}

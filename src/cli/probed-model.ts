@@ -8,15 +8,7 @@ import { SepError } from "../errors.ts";
 import type { Probe } from "../probes/probe.ts";
 import { layersOf } from "../probes/score-probe.ts";
 import { engineOptionsOf, openBackend } from "../study/open-backends.ts";
-import {
-  ENGINE,
-  isLocal,
-  NNSIGHT,
-  VLLM,
-  VLLM_ANSWERS,
-  VLLM_SERVER,
-  VLLM_STUDY,
-} from "../study/settings/backends.ts";
+import { ENGINE, isLocal, NNSIGHT, VLLM, VLLM_SERVER } from "../study/settings/backends.ts";
 import { type SettingsOutput, text } from "../study/settings/setting.ts";
 import type { StepEvent } from "../study/step.ts";
 import type { CliContext } from "./command.ts";
@@ -31,8 +23,6 @@ export const PROBED_MODEL = {
   ...ENGINE,
   ...NNSIGHT,
   ...VLLM,
-  ...VLLM_ANSWERS,
-  ...VLLM_STUDY,
   ...VLLM_SERVER,
 };
 
@@ -65,7 +55,7 @@ export async function* openProbedModel(
     return owning(live, opened);
   }
   const layers = [...new Set(probes.flatMap(layersOf))].sort((a, b) => a - b);
-  const settings = { ...values, model, dtype: undefined, vllmStates: "extract" as const };
+  const settings = { ...values, model, dtype: undefined };
   const backend = yield* openBackend({ ...settings, layers }, { root: ".", hub, signal, step: "trace" });
   try {
     const parts = backend.live ?? composeLive(backend.answers, requirePart(backend, "states"));

@@ -104,6 +104,18 @@ describe("errors", () => {
       ["trace", "--verify-sample", "3"],
       "Got --verify-sample without --verify, but it has an effect only with that option.",
     ],
+    [
+      ["entropy", "--nli-model", "x", "--equivalence", "exact"],
+      "Got --nli-model with --equivalence exact, but only --equivalence nli or hybrid uses it.",
+    ],
+    [
+      ["serve", "--judge-url", "http://localhost:8000"],
+      "Got --judge-url with --equivalence auto, but only --equivalence judge uses it.",
+    ],
+    [
+      ["run", "--cosine-threshold", "0.9", "--equivalence", "nli", "--estimates", "all"],
+      "Got --cosine-threshold with --equivalence nli, but only --equivalence cosine uses it.",
+    ],
     [["entropy", "--p-true-shot-count", "3"], "Got --p-true-shot-count without --p-true-shots, but it has"],
     [["train", "math"], '`sep train` takes options only, got "math".'],
     [
@@ -143,7 +155,7 @@ describe("errors", () => {
   it("settings of one backend are known as such", () => {
     const flags = (command: string): readonly string[] =>
       idle.filter(([name, , , backend]) => name === command && backend === "own.mjs").map(([, flag]) => flag);
-    expect(flags("run")).toEqual(expect.arrayContaining(["vllm-states-url", "gpu-mem-utilization", "dtype"]));
+    expect(flags("run")).toEqual(expect.arrayContaining(["vllm-url", "gpu-mem-utilization", "dtype"]));
     expect(flags("trace")).toEqual(expect.arrayContaining(["vllm-url", "ndif", "device", "threads"]));
     expect(flags("generate"), "models of meaning run in threads too").not.toContain("threads");
   });

@@ -28,16 +28,25 @@ interface SendOnceOptions {
   readonly signal?: AbortSignal | undefined;
   /** Aborted when the server is known to be dead: the request is lost then. */
   readonly dead?: AbortSignal | undefined;
+  /** Gets the body of an answer below 400 as it comes. */
+  readonly receive?: ReceiveBody | undefined;
 }
 
 /**
- * One request, read to its end.
- * @throws the signal's reason when it is aborted; nothing else
+ * Takes the next piece of a body.
+ * @param redactor removes the request's key from whatever is quoted of it
+ * @returns whether no more of it is wanted; the connection is closed then
+ */
+export type ReceiveBody = (piece: string, redactor: Redactor) => boolean;
+
+/**
+ * One request, read to its end or as far as it is wanted.
+ * @throws the signal's reason when it is aborted, and what `receive` throws; nothing else
  */
 export async function sendOnce(
   url: string,
   init: RequestInit,
-  { fetch: send, limitMs, signal, dead }: SendOnceOptions,
+  { fetch: send, limitMs, signal, dead, receive }: SendOnceOptions,
 ): Promise<RequestOutcome> {
   signal?.throwIfAborted();
   const redactor = createRedactor(keysOf(init));
@@ -50,10 +59,14 @@ export async function sendOnce(
   const timer = setTimeout(() => stop.abort(new Error(`no answer within ${limitMs / 1_000} s`)), limitMs);
   try {
     const response = await send(url, { ...init, signal: stop.signal });
-    const text = await response.text();
+    const isReceived = receive !== undefined && response.status < 400 && response.body !== null;
+    const text = isReceived
+      ? await receiveBody(response.body, (piece) => receive(piece, redactor))
+      : await response.text();
     return { kind: "answered", status: response.status, headers: response.headers, text, redactor };
   } catch (error) {
     signal?.throwIfAborted();
+    if (error instanceof ReceiverFailure) throw error.cause;
     const cause = redactError(error, redactor.message); // an invalid header is quoted whole, key included
     return { kind: "lost", reason: describeLoss(stop.signal.aborted ? stop.signal.reason : cause), cause };
   } finally {
@@ -61,6 +74,31 @@ export async function sendOnce(
     for (const end of ends) end();
   }
 }
+
+/** @returns what has come of the body */
+async function receiveBody(
+  body: ReadableStream<Uint8Array>,
+  receive: (piece: string) => boolean,
+): Promise<string> {
+  let text = "";
+  // leaving the loop closes the connection
+  for await (const piece of body.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    if (takePiece(receive, piece)) break;
+  }
+  return text;
+}
+
+function takePiece(receive: (piece: string) => boolean, piece: string): boolean {
+  try {
+    return receive(piece);
+  } catch (cause) {
+    throw new ReceiverFailure("the receiver of a body failed", { cause });
+  }
+}
+
+/** Tells what the receiver throws from a lost connection. */
+class ReceiverFailure extends Error {}
 
 /**
  * The body as JSON.

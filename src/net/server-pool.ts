@@ -3,7 +3,13 @@ import { createRng } from "../math/rng.ts";
 import { describeOutcome } from "./describe-outcome.ts";
 import { drain } from "./map-concurrently.ts";
 import { retry, type Sleep, sleepFor } from "./retry.ts";
-import { type Answered, createServerFetch, type RequestOutcome, sendOnce } from "./send-once.ts";
+import {
+  type Answered,
+  createServerFetch,
+  type ReceiveBody,
+  type RequestOutcome,
+  sendOnce,
+} from "./send-once.ts";
 import { rankServers, type ServerAddress } from "./server-address.ts";
 
 export interface ServerPoolOptions {
@@ -29,7 +35,7 @@ export interface ServerPool extends AsyncDisposable {
    * Posts to the server that `key` belongs to, or to the next one while that one is dead.
    * @param path below the address of the API, or of the root with `at: "root"`
    * @returns an answer below 400, or a refusal that another try would not change
-   * @throws SepError `server-unreachable` when all tries failed; the signal's reason
+   * @throws SepError `server-unreachable` when all tries failed; the signal's reason; what `receive` throws
    */
   post(path: string, body: unknown, options: PostOptions): Promise<Answered>;
   /** Asks one particular server. @throws as `post` */
@@ -40,6 +46,8 @@ interface PostOptions {
   readonly key: string;
   readonly at?: "api" | "root" | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Makes, for each try, what gets the body as it comes. */
+  readonly receive?: (() => ReceiveBody) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -92,6 +100,7 @@ export function createServerPool(
     init: RequestInit,
     at: "api" | "root",
     signal: AbortSignal | undefined,
+    receive?: ReceiveBody,
   ): Promise<RequestOutcome> => {
     const state = stateOf(states, server);
     const watched = state.watch.begin();
@@ -100,6 +109,7 @@ export function createServerPool(
       limitMs,
       signal,
       dead: watched.signal,
+      receive,
     }).finally(watched.end);
     // the health check has tried often enough
     if (watched.signal.aborted) state.lost = LOST_UNTIL_DEAD;
@@ -115,13 +125,13 @@ export function createServerPool(
 
   return {
     servers,
-    async post(path, body, { key, at = "api", headers, signal }) {
+    async post(path, body, { key, at = "api", headers, receive, signal }) {
       const init = { method: "POST", headers: headersOf(headers), body: JSON.stringify(body) };
       const ranked = rankServers(servers, key);
       let asked = ranked[0] as ServerAddress;
       const send = async () => {
         asked = ranked.find(isAlive) ?? asked;
-        const result = await tryServer(asked, path, init, at, signal);
+        const result = await tryServer(asked, path, init, at, signal, receive?.());
         const next = ranked.find(isAlive);
         return { ...result, isElsewhere: next !== undefined && next !== asked };
       };

@@ -9,12 +9,15 @@ import { ApiError } from "./api-error.ts";
 import { type AnswerAssessment, type TokenRisk, warnOfGiven } from "./monitor.ts";
 import { lengthOf, requireReadable } from "./prepare-answer.ts";
 import { readJson } from "./read-json.ts";
-import { describeSentences, type SpanRisk } from "./sentence-risks.ts";
+import { describeGivenSpans, describeSentences, type SpanRisk } from "./sentence-risks.ts";
 import { findProbe, monitorOf, type ServedProbe } from "./served-probe.ts";
 
 const MESSAGES = z
   .array(z.object({ role: z.enum(["system", "user", "assistant"]), content: z.string() }))
   .min(1);
+
+/** Half-open, in UTF-16 units of the answer. */
+const SPANS = z.array(z.tuple([z.int().min(0), z.int().min(1)])).max(1000);
 
 const RISK_INPUT = z
   .object({
@@ -23,6 +26,8 @@ const RISK_INPUT = z
     /** A prompt that was written whole. */
     prompt: z.string().min(1).optional(),
     answer: z.string().optional(),
+    /** Stretches of the answer whose risk is wanted. */
+    spans: SPANS.optional(),
   })
   .strict();
 
@@ -31,7 +36,8 @@ const RISK_BODY = RISK_INPUT.extend({
   probe: z.string().min(1).optional(),
   decide: z.enum(["risk", "coverage"]).optional(),
   tokens: z.boolean().default(false),
-  spans: z.boolean().default(false),
+  /** Whether to say the risk of every sentence; or the stretches of the one answer. */
+  spans: z.union([z.boolean(), SPANS], "expected true, false, or a list of [start, end]").default(false),
 });
 
 type RiskInput = z.output<typeof RISK_INPUT>;
@@ -65,10 +71,13 @@ export function addRiskRoutes(app: Hono, parts: RouteParts): void {
     const { inputs, probe, decide, tokens, spans, ...single } = RISK_BODY.parse(await readJson(c));
     if (inputs !== undefined && Object.keys(single).length > 0)
       throw new ApiError(400, "Give either inputs or a single question, not both.", { param: "inputs" });
+    const named = typeof spans === "boolean" ? null : spans;
+    if (inputs !== undefined && named !== null)
+      throw new ApiError(400, "Give the spans of each answer beside it, within inputs.", { param: "spans" });
     const served = findProbe(probes, probe);
-    const options = { decide, tokens, spans, signal: c.req.raw.signal };
+    const options = { decide, tokens, sentences: spans === true, signal: c.req.raw.signal };
     const results = await Promise.all(
-      (inputs ?? [single]).map((input, index) =>
+      (inputs ?? [{ ...single, ...(named === null ? {} : { spans: named }) }]).map((input, index) =>
         assessInput(parts, served, input, {
           ...options,
           param: inputs === undefined ? "" : `inputs[${index}].`,
@@ -109,7 +118,8 @@ const describeServed = ({ name, sha256, probe, decide }: ServedProbe) => ({
 export interface AssessInputOptions {
   readonly decide?: "risk" | "coverage" | undefined;
   readonly tokens?: boolean;
-  readonly spans?: boolean;
+  /** Whether to say the risk of every sentence. */
+  readonly sentences?: boolean;
   readonly signal: AbortSignal;
   /** What stands in front of a field in errors. */
   readonly param?: string;
@@ -123,11 +133,14 @@ export async function assessInput(
   { maker, admission, timeLimitMs }: Pick<RouteParts, "maker" | "admission" | "timeLimitMs">,
   served: ServedProbe,
   input: RiskInput,
-  { decide, tokens = false, spans = false, signal, param = "" }: AssessInputOptions,
+  { decide, tokens = false, sentences = false, signal, param = "" }: AssessInputOptions,
 ): Promise<RiskResult> {
   const { live } = maker;
   const { prompt, answer } = readInput(live.model, served, input, param);
+  const { spans = [] } = input;
   const { sampler, reading, notes } = served.generation;
+  const text = answer === null || reading === null ? answer : rewriteReasoning(live.model, prompt, answer);
+  requireSpans(spans, { answer: answer ?? "", isRewritten: text !== answer, param });
   const monitor = monitorOf(served, decide);
   const { layers, probe } = monitor;
   if (answer === null && probe.position !== "before-generation")
@@ -143,18 +156,18 @@ export async function assessInput(
   using _room = await admission.enter(1, deadline.signal);
   const following = monitor.follow(prompt, sampler);
   const events =
-    answer === null
+    text === null
       ? live.generate(prompt, {
           sampler: { ...sampler, maxNewTokens: 1 },
           layers,
           text: false,
           signal: deadline.signal,
         })
-      : live.read(prompt, reading === null ? answer : rewriteReasoning(live.model, prompt, answer), {
+      : live.read(prompt, text, {
           sampler,
           ending: reading?.ending,
           layers,
-          text: spans,
+          text: sentences || spans.length > 0,
           signal: deadline.signal,
         });
   const head = { probe: served.name, probe_sha256: served.sha256, prompt_tokens: prompt.tokenIds.length };
@@ -183,10 +196,40 @@ export async function assessInput(
         ...warnOfGiven(live.model.tokenizer, event.answer, { isObserved: reading !== null }),
       ],
       ...(tokens ? { tokens: own } : {}),
-      ...(spans ? { spans: describeSentences(event.answer.text, ends, own) } : {}),
+      ...(sentences || spans.length > 0
+        ? {
+            spans: [
+              ...(sentences ? describeSentences(event.answer.text, ends, own) : []),
+              ...describeGivenSpans(spans, ends, own),
+            ],
+          }
+        : {}),
     };
   }
   throw new Error("The model ended an answer without saying so.");
+}
+
+function requireSpans(
+  spans: NonNullable<RiskInput["spans"]>,
+  {
+    answer,
+    isRewritten,
+    param,
+  }: { readonly answer: string; readonly isRewritten: boolean; readonly param: string },
+): void {
+  if (spans.length > 0 && isRewritten)
+    throw new ApiError(
+      400,
+      "The probe's model spells think tags in another way, so that the answer is read as another text and its spans cannot be found. Leave spans out, or give the answer without its reasoning.",
+      { param: `${param}spans` },
+    );
+  const at = spans.findIndex(([start, end]) => start >= end || end > answer.length);
+  if (at < 0) return;
+  throw new ApiError(
+    400,
+    `The span [${spans[at]}] is not within the answer, which has ${answer.length} UTF-16 units. Give [start, end], half-open.`,
+    { param: `${param}spans[${at}]` },
+  );
 }
 
 /** A conversation that ends with the assistant has its answer there. */

@@ -6,7 +6,8 @@ export interface SpanRisk {
   /** In the answer's text, in UTF-16 units, half-open. */
   readonly start: number;
   readonly end: number;
-  readonly kind: "sentence";
+  /** `given`: one that the request named. */
+  readonly kind: "sentence" | "given";
   readonly score: number;
   /** null if the probe has no calibration map. */
   readonly risk: number | null;
@@ -22,10 +23,29 @@ export function describeSentences(
   ends: readonly number[],
   risks: readonly TokenRisk[],
 ): readonly SpanRisk[] {
-  return findSentences(text).flatMap(([start, end]): SpanRisk[] => {
-    const token = ends.findIndex((length) => length >= end);
-    const read = risks.find(({ index }) => index === (token < 0 ? ends.length - 1 : token));
-    if (read === undefined) return [];
-    return [{ start, end, kind: "sentence", score: read.score, risk: read.risk }];
-  });
+  return findSentences(text).flatMap(([start, end]) =>
+    describeSpan({ start, end, kind: "sentence" }, ends, risks),
+  );
+}
+
+/**
+ * The risk at the last token of each stretch that a request names.
+ * @param spans half-open, in UTF-16 units of the text
+ */
+export const describeGivenSpans = (
+  spans: readonly (readonly [start: number, end: number])[],
+  ends: readonly number[],
+  risks: readonly TokenRisk[],
+): readonly SpanRisk[] =>
+  spans.flatMap(([start, end]) => describeSpan({ start, end, kind: "given" }, ends, risks));
+
+/** @returns nothing where the token has no risk */
+function describeSpan(
+  span: Pick<SpanRisk, "start" | "end" | "kind">,
+  ends: readonly number[],
+  risks: readonly TokenRisk[],
+): SpanRisk[] {
+  const token = ends.findIndex((length) => length >= span.end);
+  const read = risks.find(({ index }) => index === (token < 0 ? ends.length - 1 : token));
+  return read === undefined ? [] : [{ ...span, score: read.score, risk: read.risk }];
 }

@@ -16,6 +16,7 @@ import {
   VLLM,
   VLLM_DTYPES,
   VLLM_SERVER,
+  type VLLM_STATES,
 } from "./settings/backends.ts";
 import { defaultOf, type Settings, type SettingsOutput, toFlag } from "./settings/setting.ts";
 import type { StudySettings } from "./settings/study.ts";
@@ -23,7 +24,7 @@ import type { StepEvent } from "./step.ts";
 
 type ModelSettings = SettingsOutput<Omit<typeof MODEL, "backend">>;
 type ServerSettings = SettingsOutput<typeof VLLM & typeof VLLM_SERVER> &
-  Partial<Pick<StudySettings, "vllmApi" | "vllmStates" | "vllmStatesUrl">>;
+  Partial<SettingsOutput<typeof VLLM_STATES> & Pick<StudySettings, "vllmApi" | "withStates">>;
 
 /** What decides where a model runs; settings of nnsight only if it can be chosen. */
 export type BackendSettings = ModelSettings &
@@ -59,7 +60,7 @@ export async function* openBackend(
     const dtype = torchDtypeOf(settings.dtype);
     return yield* openNnsight(model, { python, device, dtype, remote, hub, env: hub?.env, signal });
   }
-  const vllm = describeVllm(settings);
+  const vllm = describeVllm(settings, step);
   if (vllm !== null) return yield* openVllm(model, vllm, { root, layers, hub, signal });
   return yield* openEngine(settings, { hub, signal, step });
 }
@@ -119,18 +120,19 @@ export const localDtypeOf = (dtype: ModelSettings["dtype"]): ModelDtype =>
  */
 function describeVllm(
   settings: ServerSettings & { readonly backend: string; readonly dtype: ModelSettings["dtype"] },
+  step: OpenBackendSettings["step"],
 ): VllmChoice | null {
   const { backend, vllmUrl: urls, dtype, vllmTimeout: seconds } = settings;
   if (backend !== "vllm") return null;
   if (dtype !== undefined && !(VLLM_DTYPES as readonly string[]).includes(dtype))
     throw new SepError("bad-option", `Got --dtype ${dtype} with vLLM, expected ${VLLM_DTYPES.join(", ")}.`);
   if (urls !== undefined) refuseServerSettings(settings, urls);
+  const withStates = step === "trace" || settings.withStates;
   return {
     urls,
-    statesUrls: settings.vllmStatesUrl,
+    purpose: settings.vllmStates === "pooling" ? "pooling" : withStates ? "states" : "answers",
     servedName: settings.vllmModel,
     api: settings.vllmApi,
-    stateRoute: settings.vllmStates,
     concurrency: settings.vllmConcurrency,
     limitMs: seconds === undefined ? undefined : seconds * 1_000,
     serve: serverOptionsOf(settings),

@@ -190,7 +190,7 @@ function generateStages(
     ...sets.map((set) => stage(set, { adaptive })),
     ...(best === null ? [] : sets.map((set) => stage(set, best))),
   ];
-  // two servers never share one GPU; an engine that reads the hidden states too is kept for them
+  // what reads the hidden states too is kept for them
   const last = stages.at(-1);
   const release = async (): Promise<void> => backend[Symbol.asyncDispose]?.();
   return stages.map((each) => (each === last ? { ...each, release } : each));
@@ -315,7 +315,7 @@ async function* openBackends(
     const { model, layers } = settings;
     const opened = keep(
       yield* openOwn === undefined
-        ? openBackend(settings, { ...opening, step: "generate" })
+        ? openBackend({ ...settings, withStates: true }, { ...opening, step: "generate" })
         : openOwn(model, { ...opening, layers }),
     );
     const [answers, states] = [requirePart(opened, "answers"), requirePart(opened, "states")];

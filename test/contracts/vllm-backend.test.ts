@@ -9,6 +9,7 @@ import { createVllmPooledStates } from "../../src/backends/vllm/vllm-pooled-stat
 import { createVllmStates } from "../../src/backends/vllm/vllm-states.ts";
 import { loadModel } from "../../src/checkpoint/load-model.ts";
 import type { LanguageModel } from "../../src/engine/language-model.ts";
+import { TRACE_POSITIONS } from "../../src/engine/places.ts";
 import { parseServerAddresses } from "../../src/net/server-address.ts";
 import { createServerPool, type ServerPool } from "../../src/net/server-pool.ts";
 import { type FakeVllm, startFakeVllm } from "../fakes/fake-vllm.ts";
@@ -35,6 +36,45 @@ describe.each(ANSWER_APIS)("vLLM draws answers, by %s", (api) => {
     served = await findServedModel(pool, "pocket");
   });
   answerBackendContract(() => createVllmAnswers({ model, pool, served, api }));
+});
+
+describe("vLLM draws answers with their states", () => {
+  let folder: string;
+  let extracting: FakeVllm;
+  let extractingPool: ServerPool;
+  const layers = [0, 4];
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "sep-states-"));
+    extracting = await startFakeVllm({ model, states: { folder, layers } });
+    extractingPool = createServerPool(parseServerAddresses(extracting.url, "--vllm-url"));
+  });
+  afterAll(async () => {
+    await extractingPool[Symbol.asyncDispose]();
+    await extracting[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+  answerBackendContract(() => {
+    const served = { name: "pocket", maxModelLength: null };
+    const backend = createVllmAnswers({ model, pool: extractingPool, served, layers, waitMs: 2_000 });
+    return {
+      ...backend,
+      async *openSampler(prompts, options) {
+        const sampler = yield* backend.openSampler(prompts, options);
+        const states = { layers, positions: TRACE_POSITIONS, indices: "exact" } as const;
+        return {
+          ...sampler,
+          draw: async (prompt, asked) =>
+            (await sampler.draw(prompt, { ...asked, states })).map(({ states: read, ...answer }) => {
+              expect(read?.length).toBeGreaterThan(1);
+              return answer;
+            }),
+        };
+      },
+    };
+  });
+  it("leaves no file behind", async () => {
+    expect(await readdir(folder)).toEqual([]);
+  });
 });
 
 /** float32 on both sides; the server reads an answer as one sequence of its own. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { extendRows } from "../../src/engine/generate/extend-rows.ts";
-import { type SampledAnswer, sampleAnswers } from "../../src/engine/generate/generate.ts";
+import { generate, type SampledAnswer, sampleAnswers } from "../../src/engine/generate/generate.ts";
+import type { SamplerSettings } from "../../src/engine/generate/sampler-settings.ts";
 import type { LanguageModel } from "../../src/engine/language-model.ts";
 import { emptyKvBlock } from "../../src/engine/session/kv-block.ts";
 import type { ChatMessage } from "../../src/engine/tokenizer/chat-template.ts";
@@ -18,6 +19,7 @@ export interface DrawOptions {
   readonly maxModelLength: number;
   readonly logprobsMode?: "raw_logprobs" | "processed_logprobs";
   readonly knowsTokenIds?: boolean;
+  readonly drawsBadly?: boolean;
   readonly streamOf?: (seed: number) => FakeStream | null;
   readonly signal: AbortSignal;
 }
@@ -32,6 +34,92 @@ export function refuseLogprobs(body: Body, most: number): string | null {
     : null;
 }
 
+/** What a request asks for, as far as a sampler knows it. */
+const samplerOf = (body: Body, maxNewTokens: number): SamplerSettings => {
+  const {
+    temperature = 1,
+    top_p: topP = 1,
+    top_k: topK = 0,
+    min_p: minP = 0,
+  } = body as Record<string, number>;
+  return {
+    temperature,
+    topP,
+    topK: Math.max(0, topK),
+    minP,
+    repetitionPenalty: Number(body.repetition_penalty ?? 1),
+    maxNewTokens,
+    stopStrings: (body.stop ?? []) as readonly string[],
+    stopTokenIds: (body.stop_token_ids ?? []) as readonly number[],
+  };
+};
+
+const idOf = (body: Body, isChat: boolean): string =>
+  `${isChat ? "chatcmpl" : "cmpl"}-${String(body.request_id ?? createHash("sha1").update(JSON.stringify(body)).digest("hex"))}`;
+
+/** A streamed `/v1/completions`: a chunk a token. */
+export interface StreamedCompletion {
+  readonly id: string;
+  readonly promptIds: readonly number[];
+  /** The chunks, and the tokens that have come so far. */
+  readonly chunks: AsyncGenerator<{ readonly chunk: unknown; readonly tokenIds: readonly number[] }, void>;
+}
+
+export function streamCompletion(
+  body: Body,
+  { model, name, maxModelLength, streamOf, signal }: DrawOptions,
+): { readonly refusal: string } | StreamedCompletion {
+  const promptIds = readPrompt(body, false, model);
+  const most = Number(body.max_tokens ?? 16);
+  const refusal = refuseLength(promptIds.length, most, maxModelLength);
+  if (refusal !== null) return { refusal };
+  const maxTokens = Math.min(most, maxModelLength - promptIds.length);
+  const seed = Number(body.seed ?? 0);
+  const stream = streamOf?.(seed) ?? { seed, streamKey: "fake", runId: 0 };
+  const endless = body.ignore_eos === true;
+  const ending: LanguageModel = endless ? Object.create(model, { endTokenIds: { value: new Set() } }) : model;
+  const id = idOf(body, false);
+  async function* chunks(): AsyncGenerator<{ chunk: unknown; tokenIds: readonly number[] }, void> {
+    const tokenIds: number[] = [];
+    const events = generate(
+      ending,
+      { tokenIds: promptIds },
+      {
+        ...{ seed: stream.seed, streamKey: stream.streamKey, runIds: [stream.runId], signal },
+        sampler: samplerOf(body, maxTokens),
+        topLogprobs: Number(body.logprobs ?? 0),
+      },
+    );
+    for await (const event of events) {
+      const isEnd = event.kind === "end";
+      if (!isEnd) tokenIds.push(event.tokenId);
+      const show = (tokenId: number): string => `token_id:${tokenId}`;
+      const logprobs = isEnd
+        ? null
+        : {
+            text_offset: [0],
+            token_logprobs: [event.logprob],
+            tokens: [show(event.tokenId)],
+            top_logprobs: [Object.fromEntries(event.top.map((each) => [show(each.tokenId), each.logprob]))],
+          };
+      const choice = {
+        index: 0,
+        text: isEnd ? "" : event.delta,
+        logprobs,
+        finish_reason: isEnd ? event.answer.finishReason : null,
+        stop_reason: null,
+        token_ids: isEnd ? [] : [event.tokenId],
+        ...(tokenIds.length === 1 ? { prompt_token_ids: promptIds } : {}),
+      };
+      yield {
+        chunk: { id, object: "text_completion", created: 0, model: name, choices: [choice] },
+        tokenIds,
+      };
+    }
+  }
+  return { id, promptIds, chunks: chunks() };
+}
+
 /** Answers a request of `/v1/completions` or `/v1/chat/completions`, its `n` answers each with a seed of its own. */
 export async function drawCompletions(
   body: Body,
@@ -39,30 +127,22 @@ export async function drawCompletions(
   { model, name, maxModelLength, streamOf, signal, ...options }: DrawOptions,
 ): Promise<
   | { readonly refusal: string }
-  | { readonly body: Readonly<Record<string, unknown>>; readonly promptIds: readonly number[] }
+  | {
+      readonly body: Readonly<Record<string, unknown>>;
+      readonly promptIds: readonly number[];
+      /** Of the first answer. */
+      readonly answer: SampledAnswer;
+    }
 > {
   const promptIds = readPrompt(body, isChat, model);
-  const asked = Number(body.max_tokens ?? 16);
-  const refusal = refuseLength(promptIds.length, asked, maxModelLength);
+  const most = Number(body.max_tokens ?? 16);
+  const refusal = refuseLength(promptIds.length, most, maxModelLength);
   if (refusal !== null) return { refusal };
-  const maxTokens = Math.min(asked, maxModelLength - promptIds.length);
-  const {
-    temperature = 1,
-    top_p: topP = 1,
-    top_k: topK = 0,
-    min_p: minP = 0,
-  } = body as Record<string, number>;
-  const sampler = {
-    temperature,
-    topP,
-    topK: Math.max(0, topK),
-    minP,
-    repetitionPenalty: Number(body.repetition_penalty ?? 1),
-    maxNewTokens: maxTokens,
-    stopStrings: (body.stop ?? []) as readonly string[],
-    stopTokenIds: (body.stop_token_ids ?? []) as readonly number[],
-  };
+  const maxTokens = Math.min(most, maxModelLength - promptIds.length);
+  const asked = samplerOf(body, maxTokens);
+  const sampler = options.drawsBadly ? { ...asked, temperature: 8, topP: 1 } : asked;
   const choices: unknown[] = [];
+  const answers: SampledAnswer[] = [];
   for (let index = 0; index < Number(body.n ?? 1); index++) {
     const seed = Number(body.seed ?? 0) + index;
     const stream = streamOf?.(seed) ?? { seed, streamKey: "fake", runId: 0 };
@@ -72,15 +152,16 @@ export async function drawCompletions(
       sampler,
       signal,
     })) as [SampledAnswer];
-    const shaped = options.logprobsMode === "processed_logprobs" ? temperature || 1 : 1;
+    answers.push(answer);
+    const shaped = options.logprobsMode === "processed_logprobs" ? sampler.temperature || 1 : 1;
     const tops = await readTops(model, promptIds, answer.tokenIds, shaped);
     choices.push(describeChoice(index, answer, tops, { body, isChat, model, promptIds, ...options }));
   }
-  const requestId = String(body.request_id ?? createHash("sha1").update(JSON.stringify(body)).digest("hex"));
   return {
     promptIds,
+    answer: answers[0] as SampledAnswer,
     body: {
-      id: `${isChat ? "chatcmpl" : "cmpl"}-${requestId}`,
+      id: idOf(body, isChat),
       object: isChat ? "chat.completion" : "text_completion",
       created: 0,
       model: name,

@@ -37,15 +37,15 @@ export async function writeStates(
   { folder, layers, dtype = "F32" }: StatesOptions,
   {
     id,
-    promptIds,
+    tokenIds,
     fault,
-  }: { readonly id: string; readonly promptIds: readonly number[]; readonly fault: FileFault | null },
+  }: { readonly id: string; readonly tokenIds: readonly number[]; readonly fault: FileFault | null },
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, `${id}-0-${randomBytes(4).toString("hex")}.safetensors`);
   await writeFile(`${path}.lock`, "");
   if (fault === "missing") return path;
-  const kept = fault === "short" ? promptIds.slice(0, -1) : promptIds;
+  const kept = fault === "short" ? tokenIds.slice(0, Math.floor(tokenIds.length / 2)) : tokenIds;
   const { residuals, hiddenSize } = await model.trace(kept, { layers });
   const ids = fault === "other-ids" ? kept.map((tokenId) => tokenId + 1) : kept;
   const whole = `${path}.whole`;

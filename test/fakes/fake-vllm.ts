@@ -2,7 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { LanguageModel } from "../../src/engine/language-model.ts";
-import { drawCompletions, type FakeStream, refuseLogprobs } from "./fake-vllm-completions.ts";
+import {
+  drawCompletions,
+  type FakeStream,
+  refuseLogprobs,
+  streamCompletion,
+} from "./fake-vllm-completions.ts";
 import { type FileFault, poolTokens, writeStates } from "./fake-vllm-states.ts";
 
 /** Something that goes wrong with a request. */
@@ -48,6 +53,8 @@ export interface FakeVllmOptions {
     readonly layers: readonly number[];
     readonly dtype?: "F32" | "BF16";
   };
+  /** As vLLM 0.32 on a CPU, whose speculative decoding draws at any temperature. */
+  readonly drawsBadly?: boolean;
   /** The server was started with `--runner pooling`. */
   readonly isPooling?: boolean;
   /** What goes wrong with the n-th request for an answer or states, from 0; null for nothing. */
@@ -96,7 +103,10 @@ export async function startFakeVllm(options: FakeVllmOptions): Promise<FakeVllm>
     }
     const stop = new AbortController();
     response.on("close", () => stop.abort());
-    const result = await route(options, seen, stop.signal, fault?.kind === "file" ? fault.file : null);
+    const file = fault?.kind === "file" ? fault.file : null;
+    if (seen.body.stream === true)
+      return stream(response, seen, { ...options, stop, file, cut: fault?.kind === "cut" });
+    const result = await route(options, seen, stop.signal, file);
     if (stop.signal.aborted || frozen) return;
     if (fault?.kind === "cut") {
       const text = JSON.stringify(result.body);
@@ -104,7 +114,6 @@ export async function startFakeVllm(options: FakeVllmOptions): Promise<FakeVllm>
       response.write(text.slice(0, Math.floor(text.length / 2)), () => response.destroy());
       return;
     }
-    if (seen.body.stream === true && result.status === 200) return stream(response, result.body);
     response.writeHead(result.status, { "content-type": "application/json" });
     response.end(result.text ?? JSON.stringify(result.body));
   };
@@ -173,12 +182,25 @@ async function route(
   if ("refusal" in drawn) return bad(drawn.refusal);
   if (states === undefined) return { status: 200, body: drawn.body };
   const id = String((drawn.body as { readonly id: unknown }).id);
-  const written = await writeStates(model, states, { id, promptIds: drawn.promptIds, fault: file });
+  const tokenIds = withOutput(body)
+    ? [...drawn.promptIds, ...drawn.answer.tokenIds.slice(0, -1)]
+    : drawn.promptIds;
+  const written = await writeStates(model, states, { id, tokenIds, fault: file });
+  // a stop string is found behind the connector's back
+  const isCut =
+    drawn.answer.finishReason === "stop" &&
+    ((body.stop ?? []) as unknown[]).length > 0 &&
+    drawn.answer.tokenIds.length > drawn.answer.answerTokenCount &&
+    !model.endTokenIds.has(drawn.answer.tokenIds.at(-1) as number);
   return {
     status: 200,
-    body: { ...drawn.body, kv_transfer_params: { hidden_states_path: written } },
+    body: { ...drawn.body, kv_transfer_params: isCut ? null : { hidden_states_path: written } },
   };
 }
+
+/** Whether the file is to have the answer, too, but for its last token, which is never run. */
+const withOutput = ({ kv_transfer_params: params }: SeenRequest["body"]): boolean =>
+  (params as { readonly include_output_tokens?: boolean } | undefined)?.include_output_tokens === true;
 
 async function read(request: IncomingMessage): Promise<SeenRequest> {
   const chunks: Buffer[] = [];
@@ -197,12 +219,43 @@ function sendError(response: ServerResponse, status: number, type: string, messa
   response.end(JSON.stringify({ error: { message, type, param: null, code: status } }));
 }
 
-/** One chunk an answer and the end of the stream; the real one sends a chunk a token. */
-function stream(response: ServerResponse, body: unknown): void {
+interface StreamOptions extends FakeVllmOptions {
+  readonly stop: AbortController;
+  readonly file: FileFault | null;
+  /** Whether the connection breaks in the middle. */
+  readonly cut: boolean;
+}
+
+/** A chunk a token, until the answer ends or the client goes away; the hidden states are written in either case. */
+async function stream(
+  response: ServerResponse,
+  { body }: SeenRequest,
+  { stop, file, cut, ...options }: StreamOptions,
+): Promise<void> {
+  const { model, name = "pocket", states } = options;
+  const maxModelLength = options.maxModelLength ?? model.config.maxPositions;
+  const drawn = streamCompletion(body, { ...options, name, maxModelLength, signal: stop.signal });
+  if ("refusal" in drawn) return sendError(response, 400, "BadRequestError", drawn.refusal);
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
-  for (const choice of (body as { readonly choices: readonly unknown[] }).choices)
-    response.write(`data: ${JSON.stringify({ ...(body as object), choices: [choice] })}\n\n`);
-  response.end("data: [DONE]\n\n");
+  let seen: readonly number[] = [];
+  try {
+    for await (const { chunk, tokenIds } of drawn.chunks) {
+      seen = tokenIds;
+      // a chunk may come in any pieces
+      const text = `data: ${JSON.stringify(chunk)}\n\n`;
+      const middle = text.length >> 1;
+      response.write(text.slice(0, middle));
+      response.write(text.slice(middle));
+      if (cut && tokenIds.length > 2) response.destroy();
+      await new Promise(setImmediate); // a client that goes away is noticed
+    }
+    response.end("data: [DONE]\n\n");
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  }
+  if (states === undefined) return;
+  const tokenIds = withOutput(body) ? [...drawn.promptIds, ...seen.slice(0, -1)] : drawn.promptIds;
+  await writeStates(model, states, { id: drawn.id, tokenIds, fault: file });
 }
 
 async function close(server: Server): Promise<void> {

@@ -1,3 +1,4 @@
+import type { RankedToken } from "../../engine/generate/generate.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../../errors.ts";
@@ -21,6 +22,8 @@ export interface AnswerRequestOptions {
   readonly maxTokens: number;
   /** Tokens that end an answer. */
   readonly endTokenIds: ReadonlySet<number>;
+  /** By which the file of its hidden states is recognised, if the server writes one. */
+  readonly requestName: string;
 }
 
 /** Where a request goes, under the address of the API. */
@@ -33,9 +36,10 @@ export const answerPath = (api: AnswerApi): string => (api === "chat" ? "/chat/c
  * @see https://docs.vllm.ai/en/stable/serving/openai_compatible_server.html
  */
 export function buildAnswerRequest(prompt: Prompt, options: AnswerRequestOptions): Record<string, unknown> {
-  const { model, api, sampler, sampleSeed, maxTokens, endTokenIds } = options;
+  const { model, api, sampler, sampleSeed, maxTokens, endTokenIds, requestName } = options;
   const shared = {
     model,
+    request_id: requestName,
     n: 1,
     seed: sampleSeed,
     temperature: sampler.temperature,
@@ -67,6 +71,25 @@ export function buildAnswerRequest(prompt: Prompt, options: AnswerRequestOptions
   };
 }
 
+/**
+ * The body of a request for an answer with the hidden states of all of its tokens. The server does not know where it
+ * ends: whoever reads the stream closes it, and not before one token more has come, since the states of the latest one
+ * are not there yet.
+ * @see https://docs.vllm.ai/en/latest/features/speculative_decoding/extract_hidden_states/, "Per-Request Options"
+ */
+export const buildStreamRequest = (
+  prompt: Prompt,
+  options: Omit<AnswerRequestOptions, "api">,
+): Record<string, unknown> => ({
+  ...buildAnswerRequest(prompt, { ...options, api: "completions" }),
+  max_tokens: options.maxTokens + 1,
+  stop: [],
+  stop_token_ids: [],
+  ignore_eos: true,
+  stream: true,
+  kv_transfer_params: { include_output_tokens: true },
+});
+
 /** One answer as a server gives it. */
 export interface ServedAnswer {
   /** [P] of the prompt that the server has read; null if it does not say. */
@@ -82,8 +105,19 @@ export interface ServedAnswer {
   readonly finishReason: "stop" | "length";
   /** The stop token that ended it, if the request did not name it. */
   readonly stopToken: number | null;
-  /** The server writes hidden states of each answer to a file. */
-  readonly extractsStates: boolean;
+  /** Where the server writes the answer's hidden states; null if it does not, or if a stop string ended the answer. */
+  readonly statesPath: string | null;
+}
+
+/** A token that a server has drawn. */
+export interface ServedToken {
+  readonly tokenId: number;
+  /** Nats, at temperature 1. */
+  readonly logprob: number;
+  /** Nats, over the most likely tokens, renormalised. */
+  readonly entropy: number;
+  /** The most likely tokens, the first one first. */
+  readonly top: readonly RankedToken[];
 }
 
 /**
@@ -95,15 +129,10 @@ export function readAnswer(answer: Body, source: string): ServedAnswer {
   const body = parse(answer, source);
   const choice = body.choices?.[0];
   if (choice === undefined) throw notAnAnswer(source, answer);
-  const steps = readSteps(choice, source);
-  const tokenIds = choice.token_ids ?? steps.map(({ token }) => idOf(token, source));
-  if (steps.length !== tokenIds.length || tokenIds.length === 0) {
-    throw new SepError(
-      "no-logprobs",
-      `${source} gave ${tokenIds.length} tokens and log-probabilities of ${steps.length}, expected as many, and at least 1. Is its version of vLLM 0.10.2 or newer?`,
-    );
-  }
+  const { steps, tokenIds } = readTokens(choice, source);
+  if (tokenIds.length === 0) throw refuseCounts(source, 0, steps.length);
   const { finish_reason: reason, stop_reason: stop } = choice;
+  const path = body.kv_transfer_params?.hidden_states_path;
   if (reason !== "stop" && reason !== "length") {
     throw new SepError(
       "server-refused",
@@ -114,13 +143,51 @@ export function readAnswer(answer: Body, source: string): ServedAnswer {
     promptIds: body.prompt_token_ids ?? choice.prompt_token_ids ?? null,
     tokenIds,
     logprobs: steps.map(({ logprob }) => Math.min(0, logprob)),
-    entropies: steps.map(({ top }) => entropyOfTop(top)),
-    highest: steps.map(({ top }) => top[0] ?? -Infinity),
+    entropies: steps.map(({ top }) => entropyOfTop(logprobsOf(top))),
+    highest: steps.map(({ top }) => top[0]?.logprob ?? -Infinity),
     finishReason: reason,
     stopToken: typeof stop === "number" ? stop : null,
-    extractsStates: body.kv_transfer_params?.hidden_states_path != null,
+    statesPath: typeof path === "string" ? answer.redactor.known(path) : null, // errors name it
   };
 }
+
+/**
+ * Reads one event of a streamed `/v1/completions`.
+ * @returns its tokens, if it has any
+ * @throws SepError as `readAnswer`
+ */
+export function readChunk(chunk: Body, source: string): readonly ServedToken[] {
+  const { choices, error } = parse(chunk, source);
+  if (choices === undefined || error !== undefined) throw notAnAnswer(source, chunk);
+  const [choice] = choices;
+  // usage, or the end of a stream without a token of its own
+  if (choice === undefined || (choice.token_ids?.length ?? 0) + (choice.logprobs?.tokens?.length ?? 0) === 0)
+    return [];
+  const { steps, tokenIds } = readTokens(choice, source);
+  return steps.map(({ logprob, top }, i) => ({
+    tokenId: tokenIds[i] as number,
+    logprob: Math.min(0, logprob),
+    entropy: entropyOfTop(logprobsOf(top)),
+    top: top.map(({ token, logprob }) => ({ tokenId: idOf(token, source), logprob })),
+  }));
+}
+
+/** @throws SepError `no-logprobs` if there are not as many of both */
+function readTokens(
+  choice: Choice,
+  source: string,
+): { readonly steps: readonly Step[]; readonly tokenIds: readonly number[] } {
+  const steps = readSteps(choice, source);
+  const tokenIds = choice.token_ids ?? steps.map(({ token }) => idOf(token, source));
+  if (steps.length !== tokenIds.length) throw refuseCounts(source, tokenIds.length, steps.length);
+  return { steps, tokenIds };
+}
+
+const refuseCounts = (source: string, tokens: number, logprobs: number): SepError =>
+  new SepError(
+    "no-logprobs",
+    `${source} gave ${tokens} tokens and log-probabilities of ${logprobs}, expected as many, and at least 1. Is its version of vLLM 0.10.2 or newer?`,
+  );
 
 /**
  * Entropy over the most likely tokens alone, their probabilities scaled to sum to 1.
@@ -142,8 +209,13 @@ export function entropyOfTop(logprobs: readonly number[]): number {
 interface Step {
   readonly token: unknown;
   readonly logprob: number;
-  /** Of the most likely tokens, highest first. */
-  readonly top: readonly number[];
+  /** The most likely tokens, the first one first. */
+  readonly top: readonly NamedLogprob[];
+}
+
+interface NamedLogprob {
+  readonly token: unknown;
+  readonly logprob: number;
 }
 
 interface Choice {
@@ -158,7 +230,7 @@ interface Choice {
     readonly content?: readonly {
       readonly token: unknown;
       readonly logprob: number;
-      readonly top_logprobs?: readonly { readonly logprob: number }[];
+      readonly top_logprobs?: readonly NamedLogprob[];
     }[];
   } | null;
 }
@@ -169,6 +241,7 @@ interface Completion {
   readonly choices?: readonly Choice[];
   readonly prompt_token_ids?: readonly number[] | null;
   readonly kv_transfer_params?: { readonly hidden_states_path?: unknown } | null;
+  readonly error?: unknown;
 }
 
 function parse(answer: Body, source: string): Completion {
@@ -184,7 +257,7 @@ function readSteps({ logprobs }: Choice, source: string): readonly Step[] {
     return logprobs.content.map(({ token, logprob, top_logprobs = [] }) => ({
       token,
       logprob,
-      top: mostLikely(top_logprobs.map((entry) => entry.logprob)),
+      top: mostLikely(top_logprobs),
     }));
   }
   const { tokens, token_logprobs: chosen, top_logprobs: top } = logprobs ?? {};
@@ -197,13 +270,15 @@ function readSteps({ logprobs }: Choice, source: string): readonly Step[] {
   return chosen.map((logprob, i) => ({
     token: tokens[i],
     logprob: logprob ?? -Infinity,
-    top: mostLikely(Object.values(top[i] ?? {})),
+    top: mostLikely(Object.entries(top[i] ?? {}).map(([token, logprob]) => ({ token, logprob }))),
   }));
 }
 
 /** If the sampled token is not among the most likely ones, a server adds it to the list; it is removed here. */
-const mostLikely = (logprobs: readonly number[]): readonly number[] =>
-  logprobs.toSorted((a, b) => b - a).slice(0, TOP_LOGPROBS);
+const mostLikely = (top: readonly NamedLogprob[]): readonly NamedLogprob[] =>
+  top.toSorted((a, b) => b.logprob - a.logprob).slice(0, TOP_LOGPROBS);
+
+const logprobsOf = (top: readonly NamedLogprob[]): number[] => top.map(({ logprob }) => logprob);
 
 function idOf(token: unknown, source: string): number {
   const id = typeof token === "string" ? /^token_id:(\d+)$/.exec(token)?.[1] : undefined;

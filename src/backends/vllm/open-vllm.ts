@@ -6,8 +6,11 @@ import { type OpeningEvent, reportServer } from "../../checkpoint/opening-event.
 import { resolveLayers } from "../../engine/resolve-layers.ts";
 import { parseServerAddresses, type ServerAddress } from "../../net/server-address.ts";
 import { createServerPool, type ServerPool } from "../../net/server-pool.ts";
-import type { BackendWith, OpenBackendOptions } from "../backend.ts";
+import type { AnswerBackend } from "../../samples/answer-backend.ts";
+import type { StateBackend } from "../../states/state-backend.ts";
+import type { Backend, OpenBackendOptions } from "../backend.ts";
 import { createDisposables, type Disposables } from "../disposables.ts";
+import type { LiveBackend } from "../live-model.ts";
 import { openProfile } from "../open-profile.ts";
 import type { AnswerApi } from "./answer-protocol.ts";
 import { type LaunchedServer, launchServer } from "./launch-server.ts";
@@ -15,23 +18,22 @@ import { buildServeArguments, type ServeOptions, type ServePurpose } from "./ser
 import { findServedModel, type ServedModel } from "./served-model.ts";
 import { statesFolder } from "./states-file.ts";
 import { createVllmAnswers, describeVllmAnswers } from "./vllm-answers.ts";
+import { openVllmLive } from "./vllm-live.ts";
 import { createVllmPooledStates, describeVllmPooledStates } from "./vllm-pooled-states.ts";
 import { createVllmStates, describeVllmStates } from "./vllm-states.ts";
 
-/** How states come out of a vLLM server: the residual stream of every layer, or the last layer after its norm. */
-export const STATE_ROUTES = ["extract", "pooling"] as const;
-export type StateRoute = (typeof STATE_ROUTES)[number];
-
 /** Which vLLM servers, or how to start one. */
 export interface VllmChoice {
+  /**
+   * What the servers are for: answers alone, or answers with the residual stream of every layer, or the last layer alone,
+   * after its norm; `states` by default.
+   */
+  readonly purpose?: ServePurpose["kind"] | undefined;
   /** Addresses separated by commas; without any, a server is started here and stopped afterwards. */
   readonly urls?: string | undefined;
-  /** The same for hidden states, which need a server that was started for them; `urls` by default. */
-  readonly statesUrls?: string | undefined;
   /** The model's name on the servers, if that differs from its own name. */
   readonly servedName?: string | undefined;
   readonly api?: AnswerApi | undefined;
-  readonly stateRoute?: StateRoute | undefined;
   /** Questions sent to each server in parallel. */
   readonly concurrency?: number | undefined;
   /** Bound on one request. */
@@ -43,8 +45,7 @@ export interface VllmChoice {
 }
 
 /**
- * Answers and hidden states from vLLM: from the given servers, or from one for each purpose that is started
- * when it is first used. Dispose of `answers` before using `states` if both would share a GPU.
+ * Answers and hidden states from vLLM: from the given servers, or from one that is started when a part is first used.
  * @param reference as for `locateCheckpoint`; config and tokenizer are read here, the weights are not
  * @throws SepError as `locateCheckpoint` and `loadModelProfile` do; from the parts, `server-mismatch`,
  *   `server-unreachable`, `server-refused`, `launch-failed`
@@ -53,49 +54,51 @@ export async function* openVllm(
   reference: string,
   choice: VllmChoice,
   options: OpenBackendOptions,
-): AsyncGenerator<OpeningEvent, BackendWith<"answers" | "states">> {
-  const { urls, statesUrls = urls, api, concurrency, stateRoute } = choice;
-  // a slip should show at once
-  for (const each of [urls, statesUrls]) if (each !== undefined) parseServerAddresses(each, "--vllm-url");
+): AsyncGenerator<OpeningEvent, Backend> {
+  const { purpose = "states", urls, api, concurrency } = choice;
+  if (urls !== undefined) parseServerAddresses(urls, "--vllm-url"); // a slip should show at once
   const { model, path } = yield* openProfile(reference, options);
-  const layers = resolveLayers(model.config, options.layers ?? "all");
-  const isPooling = stateRoute === "pooling";
-  const own = { path, model, choice, options };
-
-  const answers = createOnDemand(async function* (parts) {
-    const connected = yield* connect(urls, { kind: "answers" }, own, parts);
-    return createVllmAnswers({ model, ...connected, api, concurrency });
-  });
-  const states = createOnDemand(async function* (parts) {
-    const folder = statesUrls === undefined && !isPooling ? await makeFolder(parts) : "";
-    const purpose: ServePurpose = isPooling ? { kind: "pooling" } : { kind: "states", layers, folder };
-    const connected = { model, ...(yield* connect(statesUrls, purpose, own, parts)), concurrency };
-    return isPooling ? createVllmPooledStates(connected) : createVllmStates({ ...connected, layers });
-  });
+  const layers = purpose === "states" ? resolveLayers(model.config, options.layers ?? "all") : [];
+  const server = createOnDemand((parts) => connect({ path, model, choice, options, purpose, layers }, parts));
+  /** The same part, with servers that are there. */
+  const open = async function* () {
+    return { model, ...(yield* server.start()), concurrency };
+  };
+  const answers: AnswerBackend = {
+    ...describeVllmAnswers(model, { api, layers }),
+    async *openSampler(prompts, sampling) {
+      return yield* createVllmAnswers({ ...(yield* open()), api, layers }).openSampler(prompts, sampling);
+    },
+  };
+  const states: StateBackend = {
+    ...(purpose === "pooling" ? describeVllmPooledStates(model) : describeVllmStates(model, layers)),
+    async *openReader(questions) {
+      const connected = yield* open();
+      const backend =
+        purpose === "pooling"
+          ? createVllmPooledStates(connected)
+          : createVllmStates({ ...connected, layers });
+      return yield* backend.openReader(questions);
+    },
+  };
+  const live: LiveBackend = {
+    model,
+    normState: states.normState,
+    source: states.metadata,
+    async *openLive() {
+      return yield* openVllmLive({ ...(yield* open()), layers });
+    },
+  };
   return {
     name: "vllm",
-    answers: {
-      ...describeVllmAnswers(model, api),
-      async *openSampler(prompts, sampling) {
-        return yield* (yield* answers.start()).openSampler(prompts, sampling);
-      },
-      [Symbol.asyncDispose]: () => answers[Symbol.asyncDispose](),
-    },
-    states: {
-      ...(isPooling ? describeVllmPooledStates(model) : describeVllmStates(model, layers)),
-      async *openReader(questions) {
-        return yield* (yield* states.start()).openReader(questions);
-      },
-      [Symbol.asyncDispose]: () => states[Symbol.asyncDispose](),
-    },
-    async [Symbol.asyncDispose]() {
-      await using _answers = answers;
-      await using _states = states;
-    },
+    ...(purpose === "pooling" ? {} : { answers }),
+    ...(purpose === "answers" ? {} : { states }),
+    ...(purpose === "states" ? { live } : {}),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 
-/** A resource that starts at its first use, stays, and may be ended and started again. */
+/** A resource that starts at its first use. */
 interface OnDemand<Part> extends AsyncDisposable {
   start(): AsyncGenerator<OpeningEvent, Part>;
 }
@@ -126,47 +129,50 @@ interface Opened {
   readonly path: string;
   readonly choice: VllmChoice;
   readonly options: OpenBackendOptions;
+  readonly purpose: ServePurpose["kind"];
+  readonly layers: readonly number[];
 }
 
 /** Finds the model on the servers that are named, or starts one. */
 async function* connect(
-  urls: string | undefined,
-  purpose: ServePurpose,
   opened: Opened,
   parts: Disposables,
 ): AsyncGenerator<OpeningEvent, { readonly pool: ServerPool; readonly served: ServedModel }> {
   const { model, choice, options } = opened;
   const { hub, signal } = options;
   const servers: readonly ServerAddress[] =
-    urls === undefined
-      ? [parts.use(yield* launch(purpose, opened)).address]
-      : parseServerAddresses(urls, "--vllm-url");
+    choice.urls === undefined
+      ? [parts.use(yield* launch(opened, parts)).address]
+      : parseServerAddresses(choice.urls, "--vllm-url");
   const apiKey = (hub?.env ?? process.env).VLLM_API_KEY || undefined;
   const pool = parts.use(createServerPool(servers, { apiKey, limitMs: choice.limitMs, sleep: hub?.sleep }));
   const { servedName } = choice;
   return { pool, served: await findServedModel(pool, model.provenance.id, { servedName, signal }) };
 }
 
-const launch = (
-  purpose: ServePurpose,
-  { path, model, choice, options: { root, hub, signal } }: Opened,
-): AsyncGenerator<OpeningEvent, LaunchedServer> => {
+async function* launch(
+  { path, model, choice, purpose, layers, options: { root, hub, signal } }: Opened,
+  parts: Disposables,
+): AsyncGenerator<OpeningEvent, LaunchedServer> {
   const { id, revision } = model.provenance;
-  return reportServer(
+  return yield* reportServer(
     launchServer({
       program: "vllm",
       args: buildServeArguments({
         ...choice.serve,
         ...servedModelOf(id, revision, path),
         servedName: choice.servedName ?? plainName(id),
-        purpose,
+        purpose:
+          purpose === "states"
+            ? { kind: purpose, layers, folder: await makeFolder(parts) }
+            : { kind: purpose },
       }),
       env: hub?.env ?? process.env,
-      logPath: join(root, "artifacts", `vllm-${purpose.kind}.log`),
+      logPath: join(root, "artifacts", `vllm-${purpose}.log`),
       signal,
     }),
   );
-};
+}
 
 /** vLLM downloads models of the hub by itself, at the commit of the tokenizer that is used here. */
 export const servedModelOf = (

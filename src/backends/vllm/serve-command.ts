@@ -21,7 +21,7 @@ export interface ServeOptions {
   readonly purpose?: ServePurpose | undefined;
 }
 
-/** Answers; hidden states of these layers, written to a folder; or the last layer after the final norm. */
+/** Answers; answers with hidden states of these layers, written to a folder; or the last layer after the final norm. */
 export type ServePurpose =
   | { readonly kind: "answers" }
   | { readonly kind: "states"; readonly layers: readonly number[]; readonly folder: string }
@@ -54,7 +54,7 @@ export function buildServeArguments(options: ServeOptions): readonly string[] {
 }
 
 function argumentsFor(purpose: ServePurpose): readonly string[] {
-  if (purpose.kind === "answers") return ["--max-logprobs", "20", "--logprobs-mode", "raw_logprobs"];
+  if (purpose.kind === "answers") return LOGPROBS;
   if (purpose.kind === "pooling") {
     const pooler = JSON.stringify({ task: "token_embed" }); // a vector a token, and not one for all
     return ["--runner", "pooling", "--convert", "embed", "--pooler-config", pooler, ...WHOLE_PROMPTS];
@@ -71,6 +71,7 @@ function argumentsFor(purpose: ServePurpose): readonly string[] {
     kv_connector_extra_config: { shared_storage_path: folder, use_synchronization_lock: true },
   };
   return [
+    ...LOGPROBS,
     ...WHOLE_PROMPTS,
     "--speculative_config",
     JSON.stringify(speculative),
@@ -79,6 +80,7 @@ function argumentsFor(purpose: ServePurpose): readonly string[] {
   ];
 }
 
+const LOGPROBS: readonly string[] = ["--max-logprobs", "20", "--logprobs-mode", "raw_logprobs"];
 /** Tokens that come from the prefix cache, or in another chunk, have no states in the file. */
 const WHOLE_PROMPTS: readonly string[] = ["--no-enable-prefix-caching", "--no-enable-chunked-prefill"];
 

@@ -26,7 +26,7 @@ const read = async (fault: FileFault | null, waitMs = 400, dtype: "F32" | "BF16"
   const path = await writeStates(
     model,
     { folder, layers: LAYERS, dtype },
-    { id: "x", promptIds: TOKENS, fault },
+    { id: "x", tokenIds: TOKENS, fault },
   );
   const expected = { tokenIds: TOKENS, layerCount: LAYERS.length, hiddenSize: model.config.hiddenSize };
   return readStatesFile(path, [1, 3], expected, { waitMs });
@@ -51,7 +51,7 @@ it("reads half precision as what it stands for", async () => {
 it.each<[FileFault, string]>([
   ["missing", "is not there"],
   ["truncated", "is not whole"],
-  ["short", "has hidden states of [3,2,256], expected [4,2,256]"],
+  ["short", "has hidden states of [2,2,256], expected [4,2,256]"],
   ["other-ids", "is of other tokens: token 0 is 6, expected 5"],
   ["zero", "all zero, of token 1, layer 0"],
 ])("a file that is %s is an error that says so", async (fault, message) => {
@@ -65,7 +65,7 @@ it("waits while the writer holds its lock", async () => {
   const path = await writeStates(
     model,
     { folder, layers: LAYERS },
-    { id: "y", promptIds: TOKENS, fault: null },
+    { id: "y", tokenIds: TOKENS, fault: null },
   );
   const expected = { tokenIds: TOKENS, layerCount: LAYERS.length, hiddenSize: model.config.hiddenSize };
   await readStatesFile(path, [0], expected, { waitMs: 5_000 });

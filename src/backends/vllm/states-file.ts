@@ -7,12 +7,15 @@ import type { TensorEntry } from "../../formats/safetensors.ts";
 import { type Sleep, sleepFor } from "../../net/retry.ts";
 import { fingerprint } from "../../store/fingerprint.ts";
 import { isProcessAlive } from "../../store/process-identity.ts";
+import { fileExists } from "../../store/read-file.ts";
 import { readSafetensorsHeader, readTensorRows } from "../../store/safetensors.ts";
 
 /** What a file of hidden states must hold. */
-interface ExpectedFile {
-  /** [T] of the request. */
+export interface ExpectedFile {
+  /** [T] of the request, or of the prompt and the answer to it. */
   readonly tokenIds: readonly number[];
+  /** Whether the server may have gone on after the last of them, as it does until it hears that an answer has ended. */
+  readonly mayGoOn?: boolean;
   /** Layers that the server extracts. */
   readonly layerCount: number;
   /** D */
@@ -73,7 +76,7 @@ const never = (problem: string): Attempt => ({ problem, isFinal: true });
 async function tryRead(
   path: string,
   indices: readonly number[],
-  { tokenIds, layerCount, hiddenSize }: ExpectedFile,
+  { tokenIds, mayGoOn = false, layerCount, hiddenSize }: ExpectedFile,
 ): Promise<Attempt> {
   if (await isLocked(`${path}.lock`)) return notYet("is still being written");
   let tensors: ReadonlyMap<string, TensorEntry>;
@@ -87,15 +90,15 @@ async function tryRead(
   const states = tensors.get("hidden_states");
   const ids = tensors.get("token_ids");
   if (states === undefined || ids === undefined) return never("has no hidden_states and token_ids");
-  const shape = [tokenIds.length, layerCount, hiddenSize];
+  const [written = 0] = ids.shape;
+  const length = mayGoOn ? Math.max(written, tokenIds.length) : tokenIds.length;
+  const shape = [length, layerCount, hiddenSize];
   if (states.shape.join() !== shape.join())
     return never(`has hidden states of [${states.shape}], expected [${shape}]: tokens, layers, width`);
-  const written = await readTensorRows(path, ids, [...tokenIds.keys()]);
-  const differs = tokenIds.findIndex((id, index) => written[index] !== id);
+  const found = await readTensorRows(path, ids, [...tokenIds.keys()]);
+  const differs = tokenIds.findIndex((id, index) => found[index] !== id);
   if (differs !== -1)
-    return never(
-      `is of other tokens: token ${differs} is ${written[differs]}, expected ${tokenIds[differs]}`,
-    );
+    return never(`is of other tokens: token ${differs} is ${found[differs]}, expected ${tokenIds[differs]}`);
   const flat = await readTensorRows(path, states, indices);
   const size = layerCount * hiddenSize;
   for (let start = 0; start < flat.length; start += hiddenSize) {
@@ -106,6 +109,22 @@ async function tryRead(
     return never(`has a state that is ${norm === 0 ? "all zero" : "not finite"}, of ${place}`);
   }
   return { states: indices.map((_, i) => flat.slice(i * size, (i + 1) * size)) };
+}
+
+/** @throws SepError `bad-states` for a file that has no states or is not there */
+export async function countLayers(path: string): Promise<number> {
+  const found = (await fileExists(path)) ? (await readSafetensorsHeader(path)).tensors : null;
+  const layers = found?.get("hidden_states")?.shape[1];
+  if (layers !== undefined) return layers;
+  throw new SepError(
+    "bad-states",
+    `${path}, which the server named for its hidden states, ${found === null ? "is not there" : "has none"}. ${ADVICE}`,
+  );
+}
+
+/** Whether a file is there, and nobody writes it any more. */
+export async function isSettled(path: string): Promise<boolean> {
+  return (await fileExists(path)) && !(await isLocked(`${path}.lock`));
 }
 
 function normOf(vector: Float32Array): number {
@@ -135,6 +154,8 @@ export interface RequestNames {
   next(): string;
   /** Whether a file was written for the request of this name. */
   isOf(path: string, name: string): boolean;
+  /** The file of a request, as soon as the server has begun with it; null before that. */
+  find(folders: Iterable<string>, name: string): Promise<string | null>;
   /** Removes the files of processes of this machine that have ended: a crash left them. */
   sweepDead(folder: string): Promise<void>;
   /** Removes the files of requests named here; files of abandoned requests may have been written later. */
@@ -146,9 +167,19 @@ export function createRequestNames(): RequestNames {
   const host = fingerprint(hostname()).slice(0, 8);
   const own = `sep-${host}-${process.pid}-${randomBytes(6).toString("hex")}`;
   let count = 0;
+  const isOf = (path: string, name: string): boolean =>
+    new RegExp(`(^|-)${name}-.*\\.safetensors$`).test(basename(path));
   return {
     next: () => `${own}-${count++}`,
-    isOf: (path, name) => new RegExp(`(^|-)${name}-.*\\.safetensors$`).test(basename(path)),
+    isOf,
+    async find(folders, name) {
+      for (const folder of folders) {
+        const files = (await listFolder(folder)).map((file) => file.replace(/\.lock$/, ""));
+        const found = files.find((file) => isOf(file, name));
+        if (found !== undefined) return join(folder, found);
+      }
+      return null;
+    },
     sweepDead: (folder) =>
       removeWhere(folder, async (name) => {
         const pid = new RegExp(`sep-${host}-(\\d+)-[0-9a-f]{12}-\\d+-`).exec(name)?.[1];
@@ -158,9 +189,12 @@ export function createRequestNames(): RequestNames {
   };
 }
 
+/** A folder that is gone has nothing left. */
+const listFolder = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
+
 async function removeWhere(folder: string, test: (name: string) => Promise<boolean>): Promise<void> {
-  const names = await readdir(folder).catch(() => [] as string[]); // a folder that is gone has nothing left
-  for (const name of names) if (await test(name)) await rm(join(folder, name), { force: true });
+  for (const name of await listFolder(folder))
+    if (await test(name)) await rm(join(folder, name), { force: true });
 }
 
 /** Where files of hidden states pass through: Linux's folder in memory, else the folder for temporary files. */

@@ -1,6 +1,7 @@
 import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { cutAnswer } from "../../engine/generate/answer-end.ts";
-import type { SampleAnswersOptions, SampledAnswer } from "../../engine/generate/generate.ts";
+import type { SampledAnswer } from "../../engine/generate/generate.ts";
+import { locateStates, type StatesToRead } from "../../engine/generate/sample-with-states.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import type { Prompt } from "../../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../../errors.ts";
@@ -8,8 +9,7 @@ import { createRng } from "../../math/rng.ts";
 import { explainServerRefusal } from "../../net/describe-outcome.ts";
 import { allOrNone } from "../../net/map-concurrently.ts";
 import type { ServerPool } from "../../net/server-pool.ts";
-import type { AnswerBackend } from "../../samples/answer-backend.ts";
-import { formatNumber } from "../../text/format-numbers.ts";
+import type { AnswerBackend, DrawnAnswer, DrawOptions } from "../../samples/answer-backend.ts";
 import {
   type AnswerApi,
   type AnswerRequestOptions,
@@ -18,7 +18,11 @@ import {
   readAnswer,
   type ServedAnswer,
 } from "./answer-protocol.ts";
-import { checkTokenizer, type ServedModel } from "./served-model.ts";
+import { type AnswerStreams, type StreamAnswerOptions, streamAnswer } from "./answer-stream.ts";
+import { checkServers, requireSamePrompt } from "./check-servers.ts";
+import type { ServedModel } from "./served-model.ts";
+import { createStatesInbox, type StatesInbox } from "./states-inbox.ts";
+import { extractsNothing, selectLayers, tryFiles } from "./vllm-states.ts";
 
 interface VllmAnswersOptions {
   readonly model: ModelProfile;
@@ -27,8 +31,12 @@ interface VllmAnswersOptions {
   /** How the servers call the model. */
   readonly served: ServedModel;
   readonly api?: AnswerApi | undefined;
+  /** The layers that the servers were started to extract, ascending; none for servers that extract no states. */
+  readonly layers?: readonly number[] | undefined;
   /** Questions sent to each server in parallel. */
   readonly concurrency?: number | undefined;
+  /** How long after an answer the file of its hidden states may be written. */
+  readonly waitMs?: number | undefined;
 }
 
 /** vLLM runs 256 sequences at a time by default; with ten answers per question, this fills it. */
@@ -44,34 +52,53 @@ export function createVllmAnswers({
   pool,
   served,
   api = "completions",
+  layers = [],
   concurrency = DEFAULT_CONCURRENCY,
+  waitMs,
 }: VllmAnswersOptions): AnswerBackend {
-  // one less: to be traced, prompt and answer are sent as a prompt, which needs room for a token after it
-  const room = (served.maxModelLength ?? model.config.maxPositions) - 1;
-  const drawOne = async (
-    prompt: Prompt,
-    runId: number,
-    { sampler, seed, streamKey, signal }: SampleAnswersOptions,
-  ): Promise<SampledAnswer> => {
-    const sampleSeed = sampleSeedOf(seed, streamKey, runId);
-    const answer = await request(pool, prompt, {
-      model: served.name,
-      api,
-      sampler,
-      sampleSeed,
-      maxTokens: Math.min(sampler.maxNewTokens, room - prompt.tokenIds.length),
-      endTokenIds: model.endTokenIds,
-      key: streamKey,
-      signal,
-    });
-    return { runId, ...describe(answer, model, sampler), sampleSeed };
-  };
+  const room = roomOf(served, model);
   return {
-    ...describeVllmAnswers(model, api),
+    ...describeVllmAnswers(model, { api, layers }),
     async *openSampler(prompts, { signal } = {}) {
+      const inbox = createStatesInbox({ waitMs });
+      const streams: AnswerStreams = { model, pool, served, inbox, layers };
+      let extracts = false;
       // those that are too long are refused one by one
       const first = prompts.find(({ tokenIds }) => tokenIds.length < room);
-      if (first !== undefined) await checkServers(first, { pool, model, served, api, signal });
+      try {
+        if (first !== undefined) {
+          if (api === "chat") requireChat(first);
+          ({ extracts } = await checkServers(first, { ...streams, api, signal }));
+        }
+      } catch (error) {
+        await inbox[Symbol.asyncDispose]();
+        throw error;
+      }
+      const drawOne = async (prompt: Prompt, runId: number, options: DrawOptions): Promise<DrawnAnswer> => {
+        const { sampler, seed, streamKey, states, signal } = options;
+        const sampleSeed = sampleSeedOf(seed, streamKey, runId);
+        const limit = Math.min(sampler.maxNewTokens, room - prompt.tokenIds.length);
+        if (states !== undefined && !extracts) throw extractsNothing();
+        if (states !== undefined)
+          return drawWithStates(streams, prompt, states, {
+            ...{ runId, sampler, sampleSeed, limit, signal },
+            key: streamKey,
+          });
+        const answer = await requestAnswer(pool, prompt, {
+          model: served.name,
+          api,
+          sampler,
+          sampleSeed,
+          maxTokens: limit,
+          endTokenIds: model.endTokenIds,
+          requestName: inbox.nextName(),
+          // nobody wants the states that such a server writes all the same
+          inbox: extracts ? inbox : null,
+          key: streamKey,
+          signal,
+        });
+        return { runId, ...describe(answer, model, sampler), sampleSeed };
+      };
       return {
         concurrency: concurrency * pool.servers.length,
         async draw(prompt, options) {
@@ -82,17 +109,40 @@ export function createVllmAnswers({
             drawOne(prompt, runId, { ...options, signal }),
           );
         },
-        [Symbol.asyncDispose]: async () => undefined,
+        [Symbol.asyncDispose]: () => inbox[Symbol.asyncDispose](),
       };
     },
   };
 }
 
+/** What a prompt and its answer may have: one less, since to be read, both are sent as a prompt, with a token after it. */
+export const roomOf = ({ maxModelLength }: ServedModel, { config }: ModelProfile): number =>
+  (maxModelLength ?? config.maxPositions) - 1;
+
+/** An answer with its states at the places that it has, from one request. */
+const drawWithStates = (
+  streams: AnswerStreams,
+  prompt: Prompt,
+  wanted: StatesToRead,
+  options: StreamAnswerOptions,
+): Promise<DrawnAnswer> =>
+  tryFiles(options.signal, async () => {
+    const { answer, takeStates } = await streamAnswer(streams, prompt, options);
+    const { model, layers } = streams;
+    const indices = locateStates(model.tokenizer, prompt, answer, wanted);
+    const select = selectLayers(layers, wanted.layers, model.config.hiddenSize);
+    const states = await takeStates(indices);
+    return {
+      ...answer,
+      states: indices.map((index, i) => ({ index, residual: select(states[i] as Float32Array) })),
+    };
+  });
+
 /** The properties of such a backend that are known without a server. */
 export function describeVllmAnswers(
   model: ModelProfile,
-  api: AnswerApi = "completions",
-): Pick<AnswerBackend, "name" | "model" | "identity" | "tokenEntropies"> {
+  { api = "completions", layers = [] }: Pick<VllmAnswersOptions, "api" | "layers"> = {},
+): Pick<AnswerBackend, "name" | "model" | "identity" | "tokenEntropies" | "readsStates"> {
   const { id, revision } = model.provenance;
   return {
     name: "vllm",
@@ -106,7 +156,16 @@ export function describeVllmAnswers(
       token_entropies_over: "top-20",
     },
     tokenEntropies: "top-20",
+    readsStates: { obstacle: obstacleOf(api, layers) },
   };
+}
+
+/** Why answers come without states. */
+function obstacleOf(api: AnswerApi, layers: readonly number[]): string | null {
+  if (layers.length === 0) return "these vLLM servers extract no hidden states";
+  return api === "chat"
+    ? "an answer with hidden states is asked for by token ids, not by --vllm-api chat"
+    : null;
 }
 
 /** The seed that one answer is drawn with; 31 bits, which every server takes. */
@@ -114,37 +173,29 @@ export const sampleSeedOf = (seed: number, streamKey: string, runId: number): nu
   createRng("server-sample", seed, streamKey, runId).integer(2 ** 31);
 
 interface RequestOptions extends AnswerRequestOptions {
+  /** For the file of a server that extracts states, which is deleted unread; null for other servers. */
+  readonly inbox: StatesInbox | null;
   readonly key: string;
   readonly signal: AbortSignal | undefined;
 }
 
-async function request(
+async function requestAnswer(
   pool: ServerPool,
   prompt: Prompt,
-  { key, signal, ...options }: RequestOptions,
+  { key, signal, inbox, ...options }: RequestOptions,
 ): Promise<ServedAnswer> {
   const path = answerPath(options.api);
-  const answer = await pool.post(path, buildAnswerRequest(prompt, options), { key, signal });
   const source = pool.servers.length === 1 ? (pool.servers[0]?.api as string) : "A server";
-  if (answer.status >= 400) throw explainServerRefusal(source, answer);
-  const read = readAnswer(answer, source);
-  requireSamePrompt(read, prompt, source);
-  return read;
-}
-
-/** In chat the server renders the template itself, and its template may differ. */
-function requireSamePrompt({ promptIds }: ServedAnswer, { tokenIds }: Prompt, source: string): void {
-  if (promptIds === null) return;
-  const differs = tokenIds.findIndex((id, index) => promptIds[index] !== id);
-  if (differs === -1 && promptIds.length === tokenIds.length) return;
-  throw new SepError(
-    "server-mismatch",
-    `${source} answered a prompt of ${promptIds.length} tokens, expected the ${tokenIds.length} that --model makes of it${
-      differs === -1
-        ? ""
-        : `, and token ${differs} is ${promptIds[differs]} there and ${tokenIds[differs]} here`
-    }. Its chat template differs: use --vllm-api completions, which sends token ids.`,
-  );
+  try {
+    const answer = await pool.post(path, buildAnswerRequest(prompt, options), { key, signal });
+    if (answer.status >= 400) throw explainServerRefusal(source, answer);
+    const read = readAnswer(answer, source);
+    if (read.statesPath !== null) await inbox?.announce(options.requestName, read.statesPath);
+    requireSamePrompt(read, prompt, source);
+    return read;
+  } finally {
+    inbox?.discard(options.requestName);
+  }
 }
 
 /** The server's own text is not read: its token ids include everything sampled, also the tokens of a stop string. */
@@ -160,7 +211,7 @@ function describe(
   return { tokenIds, ...extent, logprobs, entropies, finishReason };
 }
 
-function requireRoom({ tokenIds, text }: Prompt, room: number): void {
+export function requireRoom({ tokenIds, text }: Prompt, room: number): void {
   if (tokenIds.length < room) return;
   throw new SepError(
     "prompt-too-long",
@@ -175,66 +226,3 @@ function requireChat({ chat }: Prompt): void {
     "Got --vllm-api chat with a prompt format that is not a chat format. Use --prompt-format chat or reasoning, or --vllm-api completions.",
   );
 }
-
-/** Whether the servers read a prompt as this package does, and answer it with what is needed. */
-async function checkServers(
-  prompt: Prompt,
-  {
-    pool,
-    model,
-    served: { name },
-    api,
-    signal,
-  }: Pick<VllmAnswersOptions, "pool" | "model" | "served"> & {
-    readonly api: AnswerApi;
-    readonly signal: AbortSignal | undefined;
-  },
-): Promise<void> {
-  if (api === "chat") requireChat(prompt);
-  const plain = model.tokenizer.encode(prompt.text, { specialTokens: false });
-  await checkTokenizer(pool, name, prompt.text, plain, signal);
-  await checkLogprobs(pool, prompt, { model: name, api, endTokenIds: model.endTokenIds, signal });
-}
-
-/** Samples one token twice, since the sampler's settings must not change the log-probabilities. */
-async function checkLogprobs(
-  pool: ServerPool,
-  prompt: Prompt,
-  options: Pick<RequestOptions, "model" | "api" | "endTokenIds" | "signal">,
-): Promise<void> {
-  const ask = (temperature: number, topP: number): Promise<ServedAnswer> =>
-    request(pool, prompt, {
-      ...options,
-      sampler: { ...PLAIN_SAMPLER, temperature, topP },
-      sampleSeed: 1,
-      maxTokens: 1,
-      key: "check",
-    });
-  const [plain, shaped] = [await ask(1, 1), await ask(0.5, 0.5)];
-  if (plain.extractsStates) {
-    throw new SepError(
-      "server-mismatch",
-      "The server extracts hidden states and would leave a file behind for every answer. Sample answers from a server without extract_hidden_states, and use this one for `sep trace`, or for `sep run` as --vllm-states-url.",
-    );
-  }
-  const [got, wanted] = [shaped.highest[0] as number, plain.highest[0] as number];
-  if (Math.abs(got - wanted) < RAW_TOLERANCE) return;
-  throw new SepError(
-    "no-logprobs",
-    `The server's log-probabilities change with the temperature: ${formatNumber(got)} at 0.5 and ${formatNumber(wanted)} at 1 for the likeliest token. Start it with --logprobs-mode raw_logprobs; otherwise entropies would measure the sampler.`,
-  );
-}
-
-const PLAIN_SAMPLER: SamplerSettings = {
-  temperature: 1,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  maxNewTokens: 1,
-  stopStrings: [],
-  stopTokenIds: [],
-};
-
-/** Half precision in another batch changes a log-probability by a few hundredths. */
-const RAW_TOLERANCE = 0.1;

@@ -1,5 +1,3 @@
-import { rm } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { ModelProfile } from "../../checkpoint/load-model-profile.ts";
 import { SepError } from "../../errors.ts";
 import { explainServerRefusal, quoteAnswer } from "../../net/describe-outcome.ts";
@@ -9,7 +7,8 @@ import type { ServerPool } from "../../net/server-pool.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import type { ServedModel } from "./served-model.ts";
 import { describeVllmModel, gatherStates, planSequences, type Sequence } from "./state-sequences.ts";
-import { createRequestNames, type RequestNames, readStatesFile } from "./states-file.ts";
+import type { ExpectedFile } from "./states-file.ts";
+import { createStatesInbox, type StatesInbox } from "./states-inbox.ts";
 
 interface VllmStatesOptions {
   readonly model: ModelProfile;
@@ -26,10 +25,6 @@ interface VllmStatesOptions {
 
 /** Every answer is one sequence through the whole model, and a file of megabytes. */
 const DEFAULT_CONCURRENCY = 8;
-/** A file of gigabytes on a slow disk. */
-const WAIT_MS = 30_000;
-/** A file that is bad once may be complete the next time. */
-const TRIES = 4;
 
 /**
  * Hidden states from vLLM's `extract_hidden_states`, which writes those of every token of a prompt into a file. Prompt and
@@ -42,39 +37,29 @@ export function createVllmStates({
   served,
   layers: extracted,
   concurrency = DEFAULT_CONCURRENCY,
-  waitMs = WAIT_MS,
+  waitMs,
 }: VllmStatesOptions): StateBackend {
   return {
     ...describeVllmStates(model, extracted),
     async *openReader() {
-      const names = createRequestNames();
-      const folders = new Set<string>();
+      const inbox = createStatesInbox({ waitMs });
+      const { hiddenSize } = model.config;
+      const shape = { layerCount: extracted.length, hiddenSize };
       return {
         concurrency: concurrency * pool.servers.length,
         async read(promptIds, answers, { layers, signal }) {
           signal?.throwIfAborted();
           const sequences = planSequences(promptIds, answers);
           const states = await allOrNone(sequences, signal, (sequence, stop) =>
-            readSequence(sequence, {
-              pool,
-              served,
-              names,
-              folders,
-              expected: { layerCount: extracted.length, hiddenSize: model.config.hiddenSize },
-              waitMs,
-              signal: stop,
-            }),
+            readSequence(sequence, { pool, served, inbox, shape, signal: stop }),
           );
-          const places = layers.map((layer) => extracted.indexOf(layer));
-          const width = model.config.hiddenSize;
+          const select = selectLayers(extracted, layers, hiddenSize);
           return gatherStates(
             answers,
-            states.map((ofSequence) => ofSequence.map((all) => selectLayers(all, places, width))),
+            states.map((ofSequence) => ofSequence.map(select)),
           );
         },
-        async [Symbol.asyncDispose]() {
-          for (const folder of folders) await names.sweepOwn(folder);
-        },
+        [Symbol.asyncDispose]: () => inbox[Symbol.asyncDispose](),
       };
     },
   };
@@ -91,52 +76,52 @@ export function describeVllmStates(
 interface ReadOptions {
   readonly pool: ServerPool;
   readonly served: ServedModel;
-  readonly names: RequestNames;
-  /** Folders that the servers write to, as they become known. */
-  readonly folders: Set<string>;
-  readonly expected: { readonly layerCount: number; readonly hiddenSize: number };
-  readonly waitMs: number;
+  readonly inbox: StatesInbox;
+  readonly shape: Pick<ExpectedFile, "layerCount" | "hiddenSize">;
   readonly signal: AbortSignal;
 }
 
 /** @returns per index: [extracted layers, D] */
 async function readSequence(
   { tokenIds, indices }: Sequence,
-  { pool, served, names, folders, expected, waitMs, signal }: ReadOptions,
+  { pool, served, inbox, shape, signal }: ReadOptions,
 ): Promise<readonly Float32Array[]> {
   requireRoom(tokenIds.length, served);
+  return tryFiles(signal, async () => {
+    const name = inbox.nextName();
+    await inbox.announce(name, await requestStates(pool, served.name, tokenIds, name, signal));
+    return inbox.take(name, indices, { tokenIds, ...shape }, signal);
+  });
+}
+
+/** A file that is bad once may be complete the next time. */
+const TRIES = 4;
+
+/**
+ * Asks again where a file of hidden states is bad.
+ * @param ask sends the request under a new name, and takes its file
+ */
+export async function tryFiles<Result>(
+  signal: AbortSignal | undefined,
+  ask: () => Promise<Result>,
+): Promise<Result> {
   for (let failures = 1; ; failures++) {
-    const name = names.next();
-    const path = await requestStates(pool, served.name, tokenIds, name, signal);
-    if (!names.isOf(path, name)) {
-      throw new SepError(
-        "bad-states",
-        `The server named ${path} for its hidden states, expected a safetensors file with the request's id ${name} in its name: files that may belong to other requests are neither read nor deleted.`,
-      );
-    }
-    const folder = dirname(path);
-    if (!folders.has(folder)) {
-      folders.add(folder);
-      await names.sweepDead(folder);
-    }
     try {
-      return await readStatesFile(path, indices, { tokenIds, ...expected }, { waitMs, signal });
+      return await ask();
     } catch (error) {
-      if (failures >= TRIES || !(error instanceof SepError) || signal.aborted) throw error;
-    } finally {
-      await rm(path, { force: true });
-      await rm(`${path}.lock`, { force: true });
+      const isBad = error instanceof SepError && error.code === "bad-states";
+      if (!isBad || failures >= TRIES || signal?.aborted) throw error;
     }
   }
 }
 
 /** @returns the path that the server names */
-async function requestStates(
+export async function requestStates(
   pool: ServerPool,
   model: string,
   tokenIds: readonly number[],
   name: string,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<string> {
   const body = {
     model,
@@ -165,11 +150,14 @@ async function requestStates(
     });
   }
   if (typeof path === "string") return answer.redactor.known(path); // errors name it
-  throw new SepError(
+  throw extractsNothing();
+}
+
+export const extractsNothing = (): SepError =>
+  new SepError(
     "bad-states",
     "The server answered without kv_transfer_params.hidden_states_path: it does not extract hidden states. Start it with the command that `sep vllm-command` prints; vLLM 0.18 or newer.",
   );
-}
 
 /** vLLM takes a prompt only if there is room for one token after it. */
 function requireRoom(length: number, { maxModelLength }: ServedModel): void {
@@ -180,9 +168,26 @@ function requireRoom(length: number, { maxModelLength }: ServedModel): void {
   );
 }
 
-function selectLayers(all: Float32Array, places: readonly number[], width: number): Float32Array {
-  const chosen = new Float32Array(places.length * width);
-  for (const [i, place] of places.entries())
-    chosen.set(all.subarray(place * width, (place + 1) * width), i * width);
-  return chosen;
+/**
+ * Some of the layers of a state.
+ * @param extracted those that it has
+ * @param wanted    [L] some of these
+ * @param width     D
+ * @returns of [extracted layers, D]: [L * D]
+ * @throws RangeError for a layer that it has not
+ */
+export function selectLayers(
+  extracted: readonly number[],
+  wanted: readonly number[],
+  width: number,
+): (all: Float32Array) => Float32Array {
+  const places = wanted.map((layer) => extracted.indexOf(layer));
+  if (places.includes(-1))
+    throw new RangeError(`layers ${wanted} are not all among those extracted, ${extracted}`);
+  return (all) => {
+    const chosen = new Float32Array(places.length * width);
+    for (const [i, place] of places.entries())
+      chosen.set(all.subarray(place * width, (place + 1) * width), i * width);
+    return chosen;
+  };
 }

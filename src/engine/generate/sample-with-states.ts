@@ -1,6 +1,7 @@
 import type { LanguageModel } from "../language-model.ts";
 import { isUnitPosition, PLACES, type PositionIndices, type TracePosition } from "../places.ts";
 import type { Prompt } from "../tokenizer/build-prompt.ts";
+import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { endsInStopString, longestStop } from "./answer-end.ts";
 import { generate, type SampleAnswersOptions, type SampledAnswer } from "./generate.ts";
 import { findThinkTags, splitReasoning } from "./split-reasoning.ts";
@@ -73,10 +74,11 @@ const IN_FRONT_OF_END: Readonly<Record<PositionIndices, number>> = { exact: 1, "
 
 function createStateKeeper(
   { tokenizer }: Pick<LanguageModel, "tokenizer">,
-  { tokenIds: promptIds, opensReasoning }: Pick<Prompt, "tokenIds" | "opensReasoning">,
+  prompt: Pick<Prompt, "tokenIds" | "opensReasoning">,
   stopStrings: readonly string[],
   { positions, indices }: StatesToRead,
 ): StateKeeper {
+  const { tokenIds: promptIds, opensReasoning } = prompt;
   const { decode } = tokenizer;
   const tags = findThinkTags(tokenizer);
   const [openId, closeId] = [tokenizer.tokenId(tags.open), tokenizer.tokenId(tags.close)];
@@ -127,23 +129,36 @@ function createStateKeeper(
       take(before);
       tokens.push(tokenId);
     },
-    end({ text, tokenIds, answerTokenCount }, last) {
+    end(answer, last) {
       take(last);
-      const generated = { text, tokenIds, answerTokenCount, opensReasoning };
-      const { status, span } = splitReasoning(tokenizer, generated);
-      const placed = {
-        prompt_tokens: promptIds,
-        tokens: tokenIds,
-        think_status: status,
-        think_token_indices: span,
-        output_text: text,
-      };
-      const counting = { answerTokens: answerTokenCount, indices, decode };
-      const wanted = positions.flatMap((position) => PLACES[position].tokens(placed, counting));
-      const states = new Map(wanted.map(({ index }) => [index, find(index)]));
-      return [...states].flatMap(([index, residual]) =>
-        residual === undefined ? [] : [{ index, residual }],
-      );
+      return locateStates(tokenizer, prompt, answer, { positions, indices }).flatMap((index) => {
+        const residual = find(index);
+        return residual === undefined ? [] : [{ index, residual }];
+      });
     },
   };
+}
+
+/**
+ * Where the states of an answer are wanted.
+ * @returns indices in `[...prompt, ...answer]`, each once
+ */
+export function locateStates(
+  tokenizer: TextTokenizer,
+  { tokenIds: promptIds, opensReasoning }: Pick<Prompt, "tokenIds" | "opensReasoning">,
+  { text, tokenIds, answerTokenCount }: Pick<SampledAnswer, "text" | "tokenIds" | "answerTokenCount">,
+  { positions, indices }: Pick<StatesToRead, "positions" | "indices">,
+): readonly number[] {
+  const { status, span } = splitReasoning(tokenizer, { text, tokenIds, answerTokenCount, opensReasoning });
+  const placed = {
+    prompt_tokens: promptIds,
+    tokens: tokenIds,
+    think_status: status,
+    think_token_indices: span,
+    output_text: text,
+  };
+  const decode = (ids: readonly number[]): string => tokenizer.decode(ids);
+  const counting = { answerTokens: answerTokenCount, indices, decode };
+  const wanted = positions.flatMap((position) => PLACES[position].tokens(placed, counting));
+  return [...new Set(wanted.map(({ index }) => index))];
 }

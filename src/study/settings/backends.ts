@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { isBackendFile } from "../../backends/load-backend.ts";
 import { ANSWER_APIS } from "../../backends/vllm/answer-protocol.ts";
-import { STATE_ROUTES } from "../../backends/vllm/open-vllm.ts";
 import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import { DEVICE_CHOICES, MODEL_DTYPES } from "../../engine/runtime/device.ts";
 import { SepError } from "../../errors.ts";
@@ -151,20 +150,11 @@ export const VLLM_ANSWERS = of(["vllm"], {
   ),
 });
 
-/** How hidden states come out of vLLM. */
+/** How `sep trace` gets hidden states out of vLLM. */
 export const VLLM_STATES = of(["vllm"], {
   vllmStates: setting(
-    z.enum(STATE_ROUTES).default("extract"),
+    z.enum(["extract", "pooling"]).default("extract"),
     "extract reads the residual stream at --layers, which must be the layers that the server was started with; pooling reads the last layer after the final norm.",
-  ),
-});
-
-/** Of a whole study on vLLM. */
-export const VLLM_STUDY = of(["vllm"], {
-  vllmStatesUrl: text(
-    "URL,URL",
-    "Servers for hidden states; a server that extracts hidden states cannot sample answers.",
-    "as --vllm-url",
   ),
 });
 
@@ -198,7 +188,7 @@ export const VLLM_COMMAND_SETTINGS = {
   model: MODEL.model,
   purpose: setting(
     z.enum(["states", "answers", "pooling"]).default("states"),
-    "What the server is for: states (`sep trace`), answers (`sep generate`), or pooling (`sep trace --vllm-states pooling`).",
+    "What the server is for: states (all commands), answers (`sep generate` without states, which is faster), or pooling (`sep trace --vllm-states pooling`).",
   ),
   folder: setting(
     z.string().min(1).default("/dev/shm/sep-states"),
@@ -217,11 +207,11 @@ export const VLLM_COMMAND_SETTINGS = {
 export const isLocal = (backend: string): boolean => backend === "local" || backend === "hf";
 
 /**
- * Refuses settings that would else be passed over in silence: those that the chosen backend does not read, and those that
- * were given without the setting that they belong to.
+ * Refuses settings that would else be passed over in silence: those that the chosen backend or the chosen equivalence does
+ * not read, and those that were given without the setting that they belong to.
  * @param settings those of a command or a study
  * @param given names of settings that the user wrote, which need not differ from their defaults to be refused
- * @throws SepError `bad-option` with the setting and the backends that use it
+ * @throws SepError `bad-option` with the setting and what uses it
  */
 export function refuseIdleSettings(
   settings: Settings,
@@ -236,6 +226,7 @@ export function refuseIdleSettings(
       `Got --${toFlag(name)} without --${toFlag(needs)}, but it has an effect only with that option. Add --${toFlag(needs)} or omit --${toFlag(name)}.`,
     );
   }
+  refuseIdleMeaning(settings, values, given);
   const { backend } = values;
   if (settings.backend === undefined || typeof backend !== "string") return;
   const chosen = isLocal(backend) ? "local" : backend;
@@ -247,6 +238,27 @@ export function refuseIdleSettings(
     throw new SepError(
       "bad-option",
       `Got --${toFlag(name)} with --backend ${backend}, but only --backend ${readers} uses it. Omit --${toFlag(name)} or choose --backend ${readers}.`,
+    );
+  }
+}
+
+/** Models and thresholds of an equivalence that is not the chosen one. */
+function refuseIdleMeaning(
+  settings: Settings,
+  values: Readonly<Record<string, unknown>>,
+  given: ReadonlySet<string>,
+): void {
+  const { equivalence, estimates = "default", seMode } = values;
+  if (typeof equivalence !== "string") return;
+  const hasMeasures = estimates !== "default" || seMode !== undefined;
+  for (const [name, schema] of Object.entries(settings)) {
+    const { equivalences, isForMeasures } = schema.meta() as SettingNotes;
+    if (equivalences === undefined || equivalences.includes(equivalence)) continue;
+    if ((isForMeasures && hasMeasures) || (!given.has(name) && values[name] === defaultOf(schema))) continue;
+    const readers = joinWithOr(equivalences.filter((each) => each !== "auto"));
+    throw new SepError(
+      "bad-option",
+      `Got --${toFlag(name)} with --equivalence ${equivalence}, but only --equivalence ${readers} uses it. Omit --${toFlag(name)} or choose --equivalence ${readers}.`,
     );
   }
 }

@@ -5,7 +5,7 @@ import { CLUSTERINGS } from "../../meaning/cluster-answers.ts";
 import { JUDGE_PROMPTS } from "../../meaning/judge-model.ts";
 import { ENTAILMENT_RULES } from "../../meaning/nli-equivalence.ts";
 import { DEFAULT_EMBEDDING_MODEL, DEFAULT_NLI_MODEL } from "../meaning/encoder-models.ts";
-import { setting, text } from "./setting.ts";
+import { redescribe, type Settings, setting, text } from "./setting.ts";
 
 /**
  * When two extracted answers mean the same: `math` equal as mathematics; `exact` the same words; `nli` each entails the
@@ -15,49 +15,71 @@ import { setting, text } from "./setting.ts";
 export const EQUIVALENCE_NAMES = ["math", "exact", "nli", "cosine", "judge", "hybrid"] as const;
 export type EquivalenceName = (typeof EQUIVALENCE_NAMES)[number];
 
+/** Settings that only these rules use. */
+const readBy = <S extends Settings>(equivalences: readonly string[], settings: S): S =>
+  Object.fromEntries(
+    Object.entries(settings).map(([name, schema]) => [name, redescribe(schema, { equivalences })]),
+  ) as S;
+
+const FOR_MEASURES = { isForMeasures: true } as const;
+
 /** When two answers mean the same. */
 export const EQUIVALENCE = {
   equivalence: setting(
     z.enum(["auto", ...EQUIVALENCE_NAMES]).default("auto"),
     "Rule that decides whether two answers mean the same. auto: math for answers graded as mathematics, else hybrid; docs/clusters.md.",
   ),
-  nliModel: text("ID|DIR", "NLI model for nli and hybrid.", DEFAULT_NLI_MODEL),
-  nliUrl: text(
-    "URL",
-    "Address of a text-embeddings-inference server with the NLI model; its key is read from TEI_API_KEY; docs/backends.md.",
-    "the local engine",
-  ),
-  nliDtype: setting(
-    z.enum(ENCODER_DTYPES).optional(),
-    "Precision of the NLI model; int8 is about twice as fast; docs/nli.md.",
-    { fallback: "float32" },
-  ),
-  nliRule: setting(
-    z.enum(ENTAILMENT_RULES).optional(),
-    "When two answers mean the same, by the NLI model: strict: each entails the other; lenient: neither contradicts the other and not both verdicts are neutral; threshold: both entailment probabilities reach --nli-threshold.",
-    { fallback: "strict" },
-  ),
-  nliThreshold: setting(
-    z.number().min(0).max(1).optional(),
-    "Smallest entailment probability in both directions, for --nli-rule threshold.",
-    { fallback: "0.6" },
-  ),
-  cosineModel: text("ID|DIR", "Sentence embedding model for cosine.", DEFAULT_EMBEDDING_MODEL),
-  cosineThreshold: setting(
-    z.number().min(-1).max(1).optional(),
-    "Smallest cosine similarity at which two answers mean the same.",
-    { fallback: "the model's own" },
-  ),
-  judgeModel: text("ID|DIR|NAME", "Language model for judge: as for --model, or its name on --judge-url."),
-  judgeUrl: text(
-    "URL",
-    "Address of an OpenAI-compatible server for judge; its key is read from OPENAI_API_KEY.",
-    "the local engine",
-  ),
-  judgePrompt: setting(
-    z.enum(JUDGE_PROMPTS).default("entailment"),
-    "entailment asks the judge in both directions whether one answer entails the other; yes-no asks once whether they mean the same.",
-  ),
+  ...readBy(["auto", "nli", "hybrid"], {
+    nliModel: text("ID|DIR", "NLI model for nli and hybrid.", DEFAULT_NLI_MODEL, FOR_MEASURES),
+    nliUrl: text(
+      "URL",
+      "Address of a text-embeddings-inference server with the NLI model; its key is read from TEI_API_KEY; docs/backends.md.",
+      "the local engine",
+      FOR_MEASURES,
+    ),
+    nliDtype: setting(
+      z.enum(ENCODER_DTYPES).optional(),
+      "Precision of the NLI model; int8 is about twice as fast; docs/nli.md.",
+      { fallback: "float32", ...FOR_MEASURES },
+    ),
+    nliThreshold: setting(
+      z.number().min(0).max(1).optional(),
+      "Smallest entailment probability in both directions, for --nli-rule threshold.",
+      { fallback: "0.6" },
+    ),
+  }),
+  ...readBy(["auto", "nli", "hybrid", "judge"], {
+    nliRule: setting(
+      z.enum(ENTAILMENT_RULES).optional(),
+      "When two answers mean the same, by the NLI model: strict: each entails the other; lenient: neither contradicts the other and not both verdicts are neutral; threshold: both entailment probabilities reach --nli-threshold.",
+      { fallback: "strict" },
+    ),
+  }),
+  ...readBy(["cosine"], {
+    cosineModel: text(
+      "ID|DIR",
+      "Sentence embedding model for cosine.",
+      DEFAULT_EMBEDDING_MODEL,
+      FOR_MEASURES,
+    ),
+    cosineThreshold: setting(
+      z.number().min(-1).max(1).optional(),
+      "Smallest cosine similarity at which two answers mean the same.",
+      { fallback: "the model's own" },
+    ),
+  }),
+  ...readBy(["judge"], {
+    judgeModel: text("ID|DIR|NAME", "Language model for judge: as for --model, or its name on --judge-url."),
+    judgeUrl: text(
+      "URL",
+      "Address of an OpenAI-compatible server for judge; its key is read from OPENAI_API_KEY.",
+      "the local engine",
+    ),
+    judgePrompt: setting(
+      z.enum(JUDGE_PROMPTS).default("entailment"),
+      "entailment asks the judge in both directions whether one answer entails the other; yes-no asks once whether they mean the same.",
+    ),
+  }),
 };
 
 /** When two answers mean the same, and how pairs become groups: step 3. */

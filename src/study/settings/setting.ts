@@ -34,6 +34,10 @@ export interface SettingNotes {
   readonly backends?: readonly string[];
   /** The setting without which this one has no effect. */
   readonly needs?: string;
+  /** The rules of `--equivalence` that use it; others refuse it. */
+  readonly equivalences?: readonly string[];
+  /** Whether uncertainty measures beyond the default ones use it, too, whatever the rule. */
+  readonly isForMeasures?: boolean;
 }
 
 /** A setting: its schema with type, range and default, and one sentence on what it does. */
@@ -70,10 +74,16 @@ export const restArguments = (help: string): z.ZodDefault<z.ZodReadonly<z.ZodArr
   setting(z.array(z.string()).readonly().default([]), help, { placeholder: "ARGS", isRest: true });
 
 /** A text that is not empty and may be left out. */
-export const text = (placeholder: string, help: string, fallback?: string): z.ZodOptional<z.ZodString> =>
+export const text = (
+  placeholder: string,
+  help: string,
+  fallback?: string,
+  notes: SettingNotes = {},
+): z.ZodOptional<z.ZodString> =>
   setting(z.string().min(1).optional(), help, {
     placeholder,
     ...(fallback === undefined ? {} : { fallback }),
+    ...notes,
   });
 
 /**

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER, VLLM_STATES, VLLM_STUDY } from "./backends.ts";
+import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "./backends.ts";
 import { ESTIMATE_SETTINGS, MEANING } from "./meaning.ts";
 import {
   DATASET_SETTINGS,
@@ -19,8 +19,6 @@ export const STUDY = {
   ...BATCH,
   ...VLLM,
   ...VLLM_ANSWERS,
-  ...VLLM_STATES,
-  ...VLLM_STUDY,
   ...VLLM_SERVER,
   ...GENERATE_SETTINGS,
   ...MEANING,
