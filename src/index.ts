@@ -88,7 +88,11 @@ export type {
   BootstrapResult,
   ConfidenceInterval,
 } from "./evaluation/bootstrap-interval.ts";
+export type { AddedValue } from "./evaluation/added-value.ts";
+export { measureAddedValue } from "./evaluation/added-value.ts";
+export type { Audit } from "./evaluation/audit.ts";
 export { bootstrapInterval } from "./evaluation/bootstrap-interval.ts";
+export type { AuditCheck, CheckName } from "./evaluation/checks.ts";
 export type { PairedComparison, PairedTestResult } from "./evaluation/compare-scores.ts";
 export { holmCorrect, pairedTest } from "./evaluation/compare-scores.ts";
 export type {
@@ -110,8 +114,8 @@ export type { AchievedRoute, RivalRoute, RivalRouter, RouteEvaluation } from "./
 export { RIVAL_ROUTERS } from "./evaluation/evaluate-route.ts";
 export type { InferenceOptions, PermutationResult, ScoreEvaluation } from "./evaluation/evaluate-score.ts";
 export { permutationTest } from "./evaluation/evaluate-score.ts";
-export type { CalibratedName, ScoreName, SplitEvaluation, SplitScores } from "./evaluation/evaluate-split.ts";
-export { CALIBRATED_NAMES, SCORE_NAMES } from "./evaluation/evaluate-split.ts";
+export type { CalibratedName, SplitEvaluation, SplitScores } from "./evaluation/evaluate-split.ts";
+export { CALIBRATED_NAMES } from "./evaluation/evaluate-split.ts";
 export type {
   EvaluatedSplit,
   FamiliarityEvaluation,
@@ -121,8 +125,10 @@ export type {
 } from "./evaluation/probe-eval.ts";
 export { EVALUATED_SPLITS } from "./evaluation/probe-eval.ts";
 export type { RejectionEvaluation } from "./evaluation/rejection.ts";
-export { accuracyAtCoverage, predictionRejectionRatio } from "./evaluation/rejection.ts";
+export { accuracyAtCoverage, areaUnderGeneralisedRisk, predictionRejectionRatio } from "./evaluation/rejection.ts";
 export type { CurveBand, ScoreCurves } from "./evaluation/score-curves.ts";
+export type { Moment, ProbeMoments, ProbeName, ScoreInfo, ScoreKind, ScoreName } from "./evaluation/score-names.ts";
+export { SCORE_INFO, SCORE_NAMES } from "./evaluation/score-names.ts";
 export type {
   OverallMean,
   TransferArea,

@@ -2,8 +2,9 @@ import { nameObserver } from "../engine/observation.ts";
 import type { ConsistentlyWrong } from "../evaluation/consistently-wrong.ts";
 import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
-import type { ScoreName, SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
+import { SCORE_INFO, type ScoreName } from "../evaluation/score-names.ts";
 import {
   formatInterval,
   formatNumber,
@@ -172,7 +173,7 @@ function describeTarget(group: readonly Decision[], paint: Paint): string[] {
 }
 
 function describeDecision({ score, threshold, reason, achieved }: Decision): string[] {
-  const name = `    ${NAMES[score as ScoreName]}`.padEnd(NAME_WIDTH);
+  const name = `    ${SCORE_INFO[score as ScoreName].phrase.replace(/^the /, "")}`.padEnd(NAME_WIDTH);
   if (threshold === null)
     return wrap(`none: ${reason}`, DECISION_WIDTH - NAME_WIDTH).map(
       (line, i) => `${i === 0 ? name : " ".repeat(NAME_WIDTH)}  ${line}`,
@@ -209,14 +210,6 @@ const SPLITS = [
   ["math_test", "test"],
   ["ood_test", "ood"],
 ] as const satisfies readonly (readonly [EvaluatedSplit, string])[];
-
-const NAMES: Readonly<Record<ScoreName, string>> = {
-  accuracy_probe: "accuracy probe",
-  se_probe: "SE probe",
-  entropy_baseline: "entropy baseline",
-  semantic_entropy: "semantic entropy",
-  discrete_semantic_entropy: "discrete semantic entropy",
-};
 
 /** Questions that are listed; the file has them all. */
 const SHOWN_QUESTIONS = 5;

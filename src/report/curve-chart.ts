@@ -1,17 +1,18 @@
 import { areaY, dot, line, ruleX, ruleY } from "@observablehq/plot";
 import type { CalibrationQuality } from "../evaluation/evaluate-calibration.ts";
-import type { ScoreName, SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { CURVE_GRID, type ScoreCurves } from "../evaluation/score-curves.ts";
+import type { ScoreName } from "../evaluation/score-names.ts";
 import { formatNumber, formatPercent } from "../text/format-numbers.ts";
 import { describeSeries, drawChart, type LegendEntry, makeSeries, REFERENCE_LINE } from "./chart.ts";
 import {
   type Figure,
   HELD_OUT,
   type HeldOutSplit,
-  SCORE_TITLES,
   SPLIT_QUESTIONS,
   SPLIT_TITLES,
   type SplitFigure,
+  titleOf,
 } from "./figure.ts";
 
 /** The curves that a score has. */
@@ -62,7 +63,7 @@ const LOOKS: Readonly<Record<CurveFigure, CurveLook>> = {
 /** One kind of curve of the main scores against incorrectness, with bands from resampled questions. */
 export function makeCurveFigure(kind: CurveFigure, split: HeldOutSplit, evaluation: SplitEvaluation): Figure {
   const { title, curve, x, y, note } = LOOKS[kind];
-  const series = makeSeries(SHOWN_SCORES.map((score) => SCORE_TITLES[score]));
+  const series = makeSeries(SHOWN_SCORES.map((score) => titleOf(score)));
   const drawn = SHOWN_SCORES.flatMap((score, i) => {
     const curves = evaluation.curves[score];
     return curves === null ? [] : [{ score, look: series[i]!, ...curves[curve] }];

@@ -1,5 +1,6 @@
 import { dot, rectY, ruleX, ruleY, text } from "@observablehq/plot";
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
+import type { StudyScoreName } from "../evaluation/score-names.ts";
 import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
@@ -89,7 +90,7 @@ function binEntropies(
 }
 
 /** Each test question's semantic entropy against what the SE probe says of it from one forward pass. */
-export function makeEntropyScatter(scores: SplitScores, threshold: number): Figure {
+export function makeEntropyScatter(scores: SplitScores<StudyScoreName>, threshold: number): Figure {
   const questions = averageQuestions(scores);
   const wrong = questions.filter(({ wrongShare }) => wrongShare > 0.5).length;
   const summary = `${questions.length} test questions; ${wrong} of them are mostly answered wrongly.`;
@@ -150,15 +151,10 @@ interface QuestionPoint {
   readonly wrongShare: number;
 }
 
-function averageQuestions({
-  questionIds,
-  discreteSemanticEntropy,
-  seProbe,
-  incorrect,
-}: SplitScores): QuestionPoint[] {
+function averageQuestions({ questionIds, byName, incorrect }: SplitScores<StudyScoreName>): QuestionPoint[] {
   const sums = new Map<string, { rows: number; entropy: number; probe: number; wrong: number }>();
   questionIds.forEach((id, row) => {
-    const [entropy, probe] = [discreteSemanticEntropy[row]!, seProbe[row]!];
+    const [entropy, probe] = [byName.discrete_semantic_entropy[row]!, byName.se_probe[row]!];
     if (Number.isNaN(entropy) || Number.isNaN(probe)) return;
     const sum = sums.get(id) ?? { rows: 0, entropy, probe: 0, wrong: 0 };
     sum.rows += 1;

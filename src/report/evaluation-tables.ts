@@ -2,8 +2,9 @@ import type { PairedComparison } from "../evaluation/compare-scores.ts";
 import type { ConsistentlyWrong, ConsistentlyWrongQuestion } from "../evaluation/consistently-wrong.ts";
 import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
-import { SCORE_NAMES, type ScoreName, type SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
+import { SCORE_NAMES, type ScoreName } from "../evaluation/score-names.ts";
 import {
   formatInterval,
   formatNumber,
@@ -12,7 +13,7 @@ import {
   formatSigned,
   formatSignificant,
 } from "../text/format-numbers.ts";
-import { HELD_OUT_SPLITS, type HeldOutSplit, SCORE_TITLES, SPLIT_TITLES } from "./figure.ts";
+import { HELD_OUT_SPLITS, type HeldOutSplit, titleOf, SPLIT_TITLES } from "./figure.ts";
 import { html, type SafeHtml } from "./html.ts";
 import type { ReportContent } from "./report-content.ts";
 
@@ -36,7 +37,7 @@ function drawSplitTable(title: string, split: SplitEvaluation): SafeHtml {
 <thead><tr><th scope="col">Score</th><th scope="col">AUROC</th><th scope="col">95% interval</th><th scope="col">p</th><th scope="col">AUPRC</th><th scope="col">PRR</th><th scope="col">Accuracy at 80%</th><th scope="col">Rows</th></tr></thead>
 <tbody>
 <tr class="group"><th scope="rowgroup" colspan="8">Telling wrong answers from right ones</th></tr>
-${SCORE_NAMES.map((name) => drawRow(SCORE_TITLES[name], split.scores[name], split.rejection[name]))}
+${SCORE_NAMES.map((name) => drawRow(titleOf(name), split.scores[name], split.rejection[name]))}
 <tr class="group"><th scope="rowgroup" colspan="8">Telling high semantic entropy from low</th></tr>
 ${drawRow("SE probe", split.scores.se_probe_high_se, null)}
 </tbody></table></div>`;
@@ -67,7 +68,7 @@ const drawComparisonTable = (title: string, comparisons: readonly PairedComparis
 <tbody>${comparisons.map(drawComparison)}</tbody></table></div></details>`;
 
 const drawComparison = (each: PairedComparison<ScoreName>): SafeHtml =>
-  html`<tr><th scope="row">${SCORE_TITLES[each.first]} minus ${SCORE_TITLES[each.second]}</th><td>${formatSigned(each.auc_difference.estimate)}</td><td>${formatInterval(each.auc_difference.intervals, { decimals: 3, signed: true })}</td><td>${formatPValue(each.p_value, each.permutations)}</td><td>${formatPValue(each.p_value_holm, null)}</td><td>${each.row_count}</td></tr>`;
+  html`<tr><th scope="row">${titleOf(each.first)} minus ${titleOf(each.second)}</th><td>${formatSigned(each.auc_difference.estimate)}</td><td>${formatInterval(each.auc_difference.intervals, { decimals: 3, signed: true })}</td><td>${formatPValue(each.p_value, each.permutations)}</td><td>${formatPValue(each.p_value_holm, null)}</td><td>${each.row_count}</td></tr>`;
 
 type Decision = DecisionEvaluation<EvaluatedSplit>;
 
@@ -127,12 +128,12 @@ function drawFamiliarity(familiarity: ProbeEval["familiarity"]): SafeHtml {
 }
 
 const FAMILIARITY_TITLES = [
-  ["accuracy_probe", SCORE_TITLES.accuracy_probe],
-  ["se_probe", SCORE_TITLES.se_probe],
+  ["accuracy_probe", titleOf("accuracy_probe")],
+  ["se_probe", titleOf("se_probe")],
 ] as const;
 
 function drawRows({ score, threshold, reason, achieved }: Decision): SafeHtml[] {
-  const title = SCORE_TITLES[score as ScoreName];
+  const title = titleOf(score as ScoreName);
   if (threshold === null)
     return [
       html`<tr><th scope="row">${title}</th><td colspan="5" class="words">none: ${reason ?? ""}</td></tr>`,

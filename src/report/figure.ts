@@ -1,6 +1,6 @@
 import { csvFormatRows } from "d3-dsv";
-import type { ScoreName } from "../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
+import { SCORE_INFO, type ScoreName } from "../evaluation/score-names.ts";
 import type { LegendEntry } from "./chart.ts";
 import type { SafeHtml } from "./html.ts";
 
@@ -95,10 +95,4 @@ export const SPLIT_QUESTIONS: Readonly<Record<EvaluatedSplit, string>> = {
 };
 
 /** How each score is called in running text. */
-export const SCORE_TITLES: Readonly<Record<ScoreName, string>> = {
-  accuracy_probe: "Accuracy probe",
-  se_probe: "SE probe",
-  entropy_baseline: "Entropy baseline",
-  semantic_entropy: "Semantic entropy itself",
-  discrete_semantic_entropy: "Discrete semantic entropy",
-};
+export const titleOf = (score: ScoreName): string => SCORE_INFO[score].title;

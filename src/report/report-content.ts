@@ -1,6 +1,7 @@
 import type { StoredSemanticEntropy } from "../entropy/semantic-entropy-record.ts";
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import type { StudyScoreName } from "../evaluation/score-names.ts";
 import type { TransferEval } from "../evaluation/transfer-eval.ts";
 import { mean } from "../math/vector.ts";
 import type { LayerScore } from "../probes/probe.ts";
@@ -12,7 +13,7 @@ import type { HeldOutSplit } from "./figure.ts";
 export interface ReportContent {
   readonly evaluation: ProbeEval;
   /** The rows of `math_test`. */
-  readonly testScores: SplitScores;
+  readonly testScores: SplitScores<StudyScoreName>;
   /** Out-of-fold AUROC by position and layer, from training. */
   readonly layerScores: readonly LayerScore[];
   /** Discrete semantic entropy of every question of the first set, nats. */
@@ -56,7 +57,7 @@ const NO_ANSWER = "(no answer)";
  * @param questions the question texts; those missing are shown by their prompt
  */
 export function describeQuestions(
-  split: SplitScores,
+  split: SplitScores<StudyScoreName>,
   entropies: readonly StoredSemanticEntropy[],
   samples: readonly Samples[],
   questions: readonly Question[],
@@ -86,8 +87,8 @@ export function describeQuestions(
         question: source?.question ?? own?.prompt ?? record.question_id,
         reference: source?.answer ?? null,
         semanticEntropy: record.discrete_semantic_entropy,
-        accuracyProbe: meanOver(rows, split.accuracyProbe),
-        seProbe: meanOver(rows, split.seProbe),
+        accuracyProbe: meanOver(rows, split.byName.accuracy_probe),
+        seProbe: meanOver(rows, split.byName.se_probe),
         clusters: record.clusters
           .map((cluster) => describeCluster(own, cluster.member_run_ids))
           .filter((cluster) => cluster.sampleCount > 0)

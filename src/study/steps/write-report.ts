@@ -5,6 +5,7 @@ import type { StoredSemanticEntropy } from "../../entropy/semantic-entropy-recor
 import { SepError } from "../../errors.ts";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { ProbeEval, ProbeSummary } from "../../evaluation/probe-eval.ts";
+import type { StudyScoreName } from "../../evaluation/score-names.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
 import {
   FIGURE_FORMATS,
@@ -183,7 +184,7 @@ async function gatherReport(
   transfer: TransferEval | null,
 ): Promise<ReportContent> {
   const { probes, splits } = await scoreStudy(workspace);
-  const scoresOf = (name: string): SplitScores | undefined =>
+  const scoresOf = (name: string): SplitScores<StudyScoreName> | undefined =>
     splits.find(({ split }) => split === name)?.scores;
   const test = scoresOf("math_test")!;
   const ood = scoresOf("ood_test");
@@ -210,7 +211,7 @@ interface StudyTexts {
   readonly questions: readonly Question[];
 }
 
-const describe = (scores: SplitScores, { entropies, runs, questions }: StudyTexts): ReportQuestion[] =>
+const describe = (scores: SplitScores<StudyScoreName>, { entropies, runs, questions }: StudyTexts): ReportQuestion[] =>
   describeQuestions(
     scores,
     entropies,
