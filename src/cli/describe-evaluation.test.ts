@@ -1,4 +1,6 @@
 import { expect, it } from "vitest";
+import { DURING, fillScores } from "../../test/fakes/fill-scores.ts";
+import { auditStudy } from "../evaluation/audit.ts";
 import { evaluateSplit, type SplitScores } from "../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
 import { describeEvaluation } from "./describe-evaluation.ts";
@@ -11,22 +13,35 @@ function scoresOf(wrong: readonly number[]): SplitScores {
     questionGroups: wrong.map((_, row) => `q${row >> 1}`),
     incorrect: Uint8Array.from(wrong),
     highSemanticEntropy: Uint8Array.from(wrong),
-    accuracyProbe: scores,
-    seProbe: scores,
-    entropyBaseline: scores.map(() => 0.5),
-    semanticEntropy: scores,
-    discreteSemanticEntropy: scores,
+    byName: fillScores(
+      {
+        accuracy_probe: scores,
+        se_probe: scores,
+        entropy_baseline: scores.map(() => 0.5),
+        semantic_entropy: scores,
+        discrete_semantic_entropy: scores,
+      },
+      wrong.length,
+    ),
   };
 }
 
 const split = (wrong: readonly number[]) =>
-  evaluateSplit(scoresOf(wrong), { tau: null, control: null, resamples: 50, permutations: 50 });
+  evaluateSplit(scoresOf(wrong), { tau: null, control: null, moments: DURING, resamples: 50, permutations: 50 });
 
 const point = (estimate: number) => ({ estimate, intervals: [], resamples: 0, failed_resamples: 0 });
 
 const TEST = split([0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1]);
 
 const EVALUATION: ProbeEval = {
+  audit: auditStudy({
+    moments: DURING,
+    validation: TEST,
+    test: TEST,
+    ood: null,
+    decisions: [],
+    sharedQuestions: [],
+  }),
   familiarity: {
     accuracy_probe: {
       level: 0.05,

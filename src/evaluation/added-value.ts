@@ -1,5 +1,9 @@
 import { rankedAuroc, rankScores } from "../math/auroc.ts";
-import { fitLogisticRegression, predictLogOdds } from "../math/logistic-regression.ts";
+import {
+  fitLogisticRegression,
+  type LogisticRegression,
+  predictLogOdds,
+} from "../math/logistic-regression.ts";
 import { createRng, type Rng, shuffle } from "../math/rng.ts";
 import { mean } from "../math/vector.ts";
 import { groupedStratifiedFolds, hasBothClasses } from "../probes/split-questions.ts";
@@ -22,9 +26,17 @@ export interface AddedValue {
   readonly permutations: number;
 }
 
+/** How the models are compared. */
+export interface AddedValueOptions extends InferenceOptions {
+  /** [n] fold of each row, whole questions in each; five folds with about equal shares of wrong answers by default. */
+  readonly foldOf?: ArrayLike<number>;
+}
+
 const FOLDS = 5;
 /** Of the standardised columns: as much as one row pulls, so that separable folds stay finite. */
 const RIDGE = 1;
+/** Of a deviance per row. */
+const ROUNDING = 1e-9;
 
 /**
  * Does a score tell wrong answers from right ones beyond what other scores tell? A logistic regression on the others alone is
@@ -42,7 +54,7 @@ export function measureAddedValue(
   score: Float64Array,
   labels: Uint8Array,
   questionIds: readonly string[],
-  { permutations = DEFAULT_PERMUTATIONS, seed = 42 }: InferenceOptions = {},
+  { permutations = DEFAULT_PERMUTATIONS, seed = 42, foldOf: givenFolds }: AddedValueOptions = {},
 ): AddedValue | null {
   const rows = Array.from(score.keys()).filter((row) =>
     [score, ...others].every((column) => Number.isFinite(column[row])),
@@ -54,12 +66,16 @@ export function measureAddedValue(
   if (folds < 2 || !hasBothClasses(own)) return null;
   const base = others.map(take);
   const values = take(score);
-  const foldOf = groupedStratifiedFolds(questions, own, folds, seed);
-  const parts = partFolds(foldOf, folds, own);
+  const foldOf =
+    givenFolds === undefined
+      ? groupedStratifiedFolds(questions, own, folds, seed)
+      : Uint8Array.from(rows, (row) => givenFolds[row]!);
+  const parts = partFolds(foldOf, own);
   if (parts.length === 0) return null;
-  const without = predictOutOfFold(base, own, parts);
-  const withScore = predictOutOfFold([...base, values], own, parts);
-  const removed = (predicted: Float64Array): number => devianceOf(without, own) - devianceOf(predicted, own);
+  const { predicted: without } = predictOutOfFold(base, own, parts);
+  const deviance = devianceOf(without, own);
+  const { predicted: withScore, models } = predictOutOfFold([...base, values], own, parts);
+  const removed = (predicted: Float64Array): number => deviance - devianceOf(predicted, own);
   const observed = removed(withScore);
   const residuals = residualsOf(values, base);
   const expected = values.map((value, i) => value - residuals[i]!);
@@ -70,10 +86,11 @@ export function measureAddedValue(
     for (let i = 0; i < permutations; i++) {
       const donors = permuter.draw(rng);
       const permuted = expected.map((value, row) => value + residuals[donors[row]!]!);
-      if (!(removed(predictOutOfFold([...base, permuted], own, parts)) < observed - 1e-12)) atLeast++;
+      const { predicted } = predictOutOfFold([...base, permuted], own, parts, models);
+      // the same fit from another start may differ in the last digits
+      if (!(removed(predicted) < observed - ROUNDING)) atLeast++;
     }
   }
-  const deviance = devianceOf(without, own);
   const aucOf = (predicted: Float64Array): number => rankedAuroc(rankScores(predicted), own);
   return {
     row_count: rows.length,
@@ -101,9 +118,9 @@ interface Part {
 }
 
 /** Empty if the rest of a fold has one class. */
-function partFolds(foldOf: Uint8Array, folds: number, labels: readonly number[]): Part[] {
+function partFolds(foldOf: Uint8Array, labels: readonly number[]): Part[] {
   const all = Array.from(foldOf.keys());
-  const parts = Array.from({ length: folds }, (_, fold) => ({
+  const parts = Array.from(new Set(foldOf), (fold) => ({
     fitted: Int32Array.from(all.filter((row) => foldOf[row] !== fold)),
     held: Int32Array.from(all.filter((row) => foldOf[row] === fold)),
   }));
@@ -111,18 +128,28 @@ function partFolds(foldOf: Uint8Array, folds: number, labels: readonly number[])
   return parts.every(isFit) ? parts : [];
 }
 
-/** [n] log odds of each row by the model of the other folds. */
+/**
+ * [n] log odds of each row by the model of the other folds.
+ * @param starts a model of similar columns per part
+ */
 function predictOutOfFold(
   columns: readonly Float64Array[],
   labels: readonly number[],
   parts: readonly Part[],
-): Float64Array {
+  starts: readonly LogisticRegression[] = [],
+): { readonly predicted: Float64Array; readonly models: readonly LogisticRegression[] } {
   const predicted = new Float64Array(labels.length);
-  for (const { fitted, held } of parts) {
-    const model = fitLogisticRegression(columns, labels, { ridge: RIDGE, rows: fitted });
+  const models = parts.map(({ fitted, held }, i) => {
+    const start = starts[i];
+    const model = fitLogisticRegression(columns, labels, {
+      ridge: RIDGE,
+      rows: fitted,
+      ...(start === undefined ? {} : { start }),
+    });
     for (const row of held) predicted[row] = predictLogOdds(model, columns, row);
-  }
-  return predicted;
+    return model;
+  });
+  return { predicted, models };
 }
 
 /** -2 mean log-likelihood of labels by log odds. */

@@ -268,21 +268,33 @@ function checkPromises({ probe, decisions }: AuditedStudy): Finding {
   };
 }
 
-/** null where the target is within the interval of what was achieved, or on its right side. */
-function describeBroken(
+/**
+ * What became of a target on other questions than it was chosen on. kept: on its right side. near: on its wrong side, but within the
+ * interval of what was achieved. missed: the interval lies on its wrong side. null without a threshold or answers.
+ */
+export function judgePromise(
   { kind, target, achieved }: AuditedStudy["decisions"][number],
   split: "math_test" | "ood_test",
-): string | null {
+): "kept" | "near" | "missed" | null {
   const own = achieved[split];
   if (own === undefined) return null;
-  const result = kind === "risk" ? own.risk : own.coverage;
-  const interval = result.intervals.find(({ level }) => level === 0.95);
-  if (interval === undefined) return null;
-  if (kind === "risk" ? interval.low <= target : interval.high >= target) return null;
-  const found = formatPercent(result.estimate, 1);
+  const { estimate, intervals } = kind === "risk" ? own.risk : own.coverage;
+  if (kind === "risk" ? estimate <= target : estimate >= target) return "kept";
+  const interval = intervals.find(({ level }) => level === 0.95);
+  if (interval === undefined) return "near";
+  return (kind === "risk" ? interval.low > target : interval.high < target) ? "missed" : "near";
+}
+
+function describeBroken(
+  decision: AuditedStudy["decisions"][number],
+  split: "math_test" | "ood_test",
+): string | null {
+  const { kind, target, achieved } = decision;
+  const own = achieved[split];
+  if (own === undefined || judgePromise(decision, split) !== "missed") return null;
   return kind === "risk"
-    ? `${found} of the answers were given and wrong (at most ${formatPercent(target, 1)} wanted)`
-    : `${found} of the answers were given (at least ${formatPercent(target, 1)} wanted)`;
+    ? `${formatPercent(own.risk.estimate, 1)} of the answers were given and wrong (at most ${formatPercent(target, 1)} wanted)`
+    : `${formatPercent(own.coverage.estimate, 1)} of the answers were given (at least ${formatPercent(target, 1)} wanted)`;
 }
 
 /** The smallest AUROC that a study of this size shows in four of five cases: below, it can find weak scores; above, only strong ones. */

@@ -183,7 +183,7 @@ export function evaluateSplit(
     ...byScore(rateOwn),
     se_probe_high_se: rate("SE probe against SE labels", seProbeWithLabel, highSemanticEntropy),
   };
-  const comparisons = compareProbes(split, inference);
+  const comparisons = compareProbes(split, moments, inference);
   const power = evaluatePower(incorrect, questionGroups);
   if (power !== null && isWeak(power))
     warnings.push(describeWeakness(power, questions, nounOf(questions, questionIds)));
@@ -254,15 +254,25 @@ const EXPECTED: ReadonlySet<ScoreName> = new Set(STUDY_SCORE_NAMES);
 const byScore = <T>(compute: (name: ScoreName) => T): Record<ScoreName, T> =>
   Object.fromEntries(SCORE_NAMES.map((name) => [name, compute(name)])) as Record<ScoreName, T>;
 
-/** Each probe against every other score, the SE probe first; each pair once. */
+/**
+ * Each probe against every other score, the SE probe first; each pair once. Combinations that know less than the probe's own
+ * are left out, since they would only weaken the correction.
+ */
 function compareProbes(
   { byName, incorrect, questionGroups }: SplitScores,
+  moments: ProbeMoments,
   inference: InferenceOptions,
 ): PairedComparison<ScoreName>[] {
-  const rivals = SCORE_NAMES.filter((name) => SCORE_INFO[name].kind !== "probe");
+  const rivalsOf = (probe: ProbeName): ScoreName[] =>
+    SCORE_NAMES.filter((name) => {
+      const { kind, moment } = SCORE_INFO[name];
+      return kind !== "probe" && (kind !== "combined" || moment === moments[probe] || moment === "after");
+    });
+  const compare = (probe: ProbeName, others: readonly ScoreName[]): PairedComparison<ScoreName>[] =>
+    compareScores(probe, others, byName, incorrect, questionGroups, inference);
   return [
-    ...compareScores("se_probe", ["accuracy_probe", ...rivals], byName, incorrect, questionGroups, inference),
-    ...compareScores("accuracy_probe", rivals, byName, incorrect, questionGroups, inference),
+    ...compare("se_probe", ["accuracy_probe", ...rivalsOf("se_probe")]),
+    ...compare("accuracy_probe", rivalsOf("accuracy_probe")),
   ];
 }
 

@@ -49,8 +49,8 @@ const INFO = {
     moment: "before",
   },
   combined_before: {
-    title: "Known before, combined",
-    phrase: "all that is known before generation, combined",
+    title: "Combined baseline, before",
+    phrase: "the combined baseline",
     kind: "combined",
     moment: "before",
   },
@@ -61,8 +61,8 @@ const INFO = {
     moment: "during",
   },
   combined_during: {
-    title: "Known by then, combined",
-    phrase: "all that is known once the reasoning is closed, combined",
+    title: "Combined baseline, during",
+    phrase: "the combined baseline",
     kind: "combined",
     moment: "during",
   },
@@ -99,8 +99,8 @@ const INFO = {
     moment: "after",
   },
   combined_after: {
-    title: "Known after, combined",
-    phrase: "all that one answer shows, combined",
+    title: "Combined baseline, after",
+    phrase: "the combined baseline of the whole answer",
     kind: "combined",
     moment: "after",
   },

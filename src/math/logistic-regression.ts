@@ -1,5 +1,4 @@
 import { factorCholesky } from "./cholesky.ts";
-import { logistic } from "./logistic.ts";
 
 /** A fitted regression: P(label 1) = logistic(intercept + sum_j coefficients[j] · column j). */
 export interface LogisticRegression {
@@ -9,74 +8,136 @@ export interface LogisticRegression {
 }
 
 const MAX_STEPS = 50;
-/** Of the largest change of the log odds per step, relative to 1. */
+/** Of the gradient, per row. */
 const TOLERANCE = 1e-9;
 /** A column that depends on those before it, to rounding, gets the coefficient 0 in a step. */
 const DEPENDENT = 1e-12;
+
+/** How a regression is fitted. */
+export interface LogisticRegressionOptions {
+  /** 1 / C of scikit-learn; 1 by default. */
+  readonly ridge?: number;
+  /** Which rows to fit; all by default. */
+  readonly rows?: ArrayLike<number>;
+  /** A fit of similar data, from which this one takes fewer steps. */
+  readonly start?: LogisticRegression;
+}
 
 /**
  * L2-penalised logistic regression on a few columns, by Newton's method: min over w, b of ½ ridge ||w||² + sum of log losses,
  * the intercept unpenalised. It is scikit-learn's `LogisticRegression(C=1 / ridge)`.
  * @param columns [d][n] finite
  * @param labels  [n] 0 or 1, both present
- * @param rows    which rows to fit; all by default
  * @throws RangeError with one class
  */
 export function fitLogisticRegression(
   columns: readonly Float64Array[],
   labels: ArrayLike<number>,
-  { ridge = 1, rows }: { readonly ridge?: number; readonly rows?: ArrayLike<number> } = {},
+  { ridge = 1, rows, start }: LogisticRegressionOptions = {},
 ): LogisticRegression {
-  const own = rows ?? Array.from({ length: labels.length }, (_, row) => row);
-  const ones = Array.from(own).reduce((sum, row) => sum + labels[row]!, 0);
-  if (ones === 0 || ones === own.length)
-    throw new RangeError(`A regression needs both classes; ${ones} of ${own.length} labels are 1.`);
-  const size = columns.length + 1;
-  const theta = new Float64Array(size);
-  theta[size - 1] = Math.log(ones / (own.length - ones));
-  const value = (column: number, row: number): number => columns[column]?.[row] ?? 1;
-  const lossAt = (at: Float64Array): number => {
-    let loss = 0;
-    for (let j = 0; j < size - 1; j++) loss += 0.5 * ridge * at[j]! ** 2;
-    for (let i = 0; i < own.length; i++) {
-      const row = own[i]!;
-      const score = scoreRow(columns, at, row);
-      loss += Math.max(score, 0) + Math.log1p(Math.exp(-Math.abs(score))) - labels[row]! * score;
-    }
-    return loss;
-  };
-  let loss = lossAt(theta);
+  const packed = packRows(columns, labels, rows ?? Array.from({ length: labels.length }, (_, row) => row));
+  const { count, width, ones } = packed;
+  if (ones === 0 || ones === count)
+    throw new RangeError(`A regression needs both classes; ${ones} of ${count} labels are 1.`);
+  let theta: Float64Array = new Float64Array(width);
+  theta[width - 1] = Math.log(ones / (count - ones));
+  if (start !== undefined) theta.set([...start.coefficients, start.intercept]);
+  let current = evaluateLoss(packed, theta, ridge);
   for (let step = 0; step < MAX_STEPS; step++) {
-    const gradient = new Float64Array(size);
-    const hessian = new Float64Array(size * size);
-    for (let j = 0; j < size - 1; j++) {
-      gradient[j] = ridge * theta[j]!;
-      hessian[j * size + j] = ridge;
-    }
-    for (let i = 0; i < own.length; i++) {
-      const row = own[i]!;
-      const probability = logistic(scoreRow(columns, theta, row));
-      const curve = probability * (1 - probability);
-      for (let j = 0; j < size; j++) {
-        const left = value(j, row);
-        gradient[j]! += (probability - labels[row]!) * left;
-        for (let k = 0; k <= j; k++) hessian[j * size + k]! += curve * left * value(k, row);
-      }
-    }
-    const change = solve(hessian, gradient, size);
-    let scale = 1;
-    let next = moved(theta, change, scale);
-    while (!(lossAt(next) <= loss) && scale > 1e-8) {
-      scale /= 2;
-      next = moved(theta, change, scale);
-    }
-    const reached = lossAt(next);
-    if (!(reached <= loss)) break;
-    theta.set(next);
-    loss = reached;
-    if (change.every((each) => Math.abs(each) < TOLERANCE)) break;
+    if (current.gradient.every((slope) => Math.abs(slope) <= TOLERANCE * count)) break;
+    const change = solve(current.hessian, current.gradient, width);
+    const next = descend(packed, theta, change, current.loss, ridge);
+    if (next === null) break;
+    ({ theta, ...current } = next);
   }
-  return { coefficients: theta.slice(0, size - 1), intercept: theta[size - 1]! };
+  return { coefficients: theta.slice(0, width - 1), intercept: theta[width - 1]! };
+}
+
+/** Rows one after the other, each with a last value of 1 for the intercept. */
+interface PackedRows {
+  readonly count: number;
+  /** d + 1 */
+  readonly width: number;
+  /** [count, width] */
+  readonly values: Float64Array;
+  /** [count] */
+  readonly outcomes: Uint8Array;
+  readonly ones: number;
+}
+
+function packRows(
+  columns: readonly Float64Array[],
+  labels: ArrayLike<number>,
+  rows: ArrayLike<number>,
+): PackedRows {
+  const width = columns.length + 1;
+  const values = new Float64Array(rows.length * width);
+  const outcomes = new Uint8Array(rows.length);
+  let ones = 0;
+  for (let i = 0; i < rows.length; i++) {
+    for (let j = 0; j < width - 1; j++) values[i * width + j] = columns[j]![rows[i]!]!;
+    values[(i + 1) * width - 1] = 1;
+    outcomes[i] = labels[rows[i]!]!;
+    ones += outcomes[i]!;
+  }
+  return { count: rows.length, width, values, outcomes, ones };
+}
+
+interface Loss {
+  readonly loss: number;
+  /** [width] */
+  readonly gradient: Float64Array;
+  /** [width, width], its lower half */
+  readonly hessian: Float64Array;
+}
+
+function evaluateLoss(
+  { count, width, values, outcomes }: PackedRows,
+  theta: Float64Array,
+  ridge: number,
+): Loss {
+  const gradient = new Float64Array(width);
+  const hessian = new Float64Array(width * width);
+  let loss = 0;
+  for (let j = 0; j < width - 1; j++) {
+    loss += 0.5 * ridge * theta[j]! ** 2;
+    gradient[j] = ridge * theta[j]!;
+    hessian[j * width + j] = ridge;
+  }
+  for (let i = 0; i < count; i++) {
+    const at = i * width;
+    let score = 0;
+    for (let j = 0; j < width; j++) score += theta[j]! * values[at + j]!;
+    const tail = Math.exp(-Math.abs(score));
+    const probability = (score >= 0 ? 1 : tail) / (1 + tail);
+    loss += Math.max(score, 0) + Math.log1p(tail) - outcomes[i]! * score;
+    const error = probability - outcomes[i]!;
+    const curve = probability * (1 - probability);
+    for (let j = 0; j < width; j++) {
+      const value = values[at + j]!;
+      gradient[j] = gradient[j]! + error * value;
+      const scaled = curve * value;
+      for (let k = 0; k <= j; k++)
+        hessian[j * width + k] = hessian[j * width + k]! + scaled * values[at + k]!;
+    }
+  }
+  return { loss, gradient, hessian };
+}
+
+/** Halves a step until the loss does not rise; null at the minimum, to rounding. */
+function descend(
+  packed: PackedRows,
+  theta: Float64Array,
+  change: Float64Array,
+  loss: number,
+  ridge: number,
+): (Loss & { readonly theta: Float64Array }) | null {
+  for (let scale = 1; scale > 1e-8; scale /= 2) {
+    const next = theta.map((each, j) => each - scale * change[j]!);
+    const reached = evaluateLoss(packed, next, ridge);
+    if (reached.loss <= loss) return { theta: next, ...reached };
+  }
+  return null;
 }
 
 /** The log odds of one row. */
@@ -89,15 +150,6 @@ export function predictLogOdds(
   for (let j = 0; j < coefficients.length; j++) sum += coefficients[j]! * columns[j]![row]!;
   return sum;
 }
-
-function scoreRow(columns: readonly Float64Array[], theta: Float64Array, row: number): number {
-  let sum = theta[columns.length]!;
-  for (let j = 0; j < columns.length; j++) sum += theta[j]! * columns[j]![row]!;
-  return sum;
-}
-
-const moved = (theta: Float64Array, change: Float64Array, scale: number): Float64Array =>
-  theta.map((each, j) => each - scale * change[j]!);
 
 /** Solves a symmetric positive semidefinite system; 0 for unknowns whose row depends on those before. */
 function solve(matrix: Float64Array, right: Float64Array, n: number): Float64Array {

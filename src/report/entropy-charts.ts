@@ -32,11 +32,11 @@ export function makeEntropyFigure(
         x1: "from",
         x2: "to",
         y: "count",
-        fill: "var(--series-1)",
+        fill: "var(--series-4)",
         inset: 0.5,
       }),
       ruleY([0], { stroke: "currentColor" }),
-      ruleX([threshold], { stroke: "var(--series-2)", strokeWidth: 2 }),
+      ruleX([threshold], { stroke: "currentColor", strokeWidth: 2 }),
       text([`threshold ${formatNumber(threshold, 2)}`], {
         x: [threshold],
         frameAnchor: "top",
@@ -57,12 +57,12 @@ export function makeEntropyFigure(
         ? []
         : [
             {
-              mark: { kind: "bar", color: "var(--series-1)" },
+              mark: { kind: "bar", color: "var(--series-4)" },
               name: "Questions",
               note: `in bins of ${formatNumber(step, 3)} nats`,
             },
             {
-              mark: { kind: "line", color: "var(--series-2)", dash: "none" },
+              mark: { kind: "line", color: "currentColor", dash: "none" },
               name: "Threshold of high entropy",
               note: `${formatNumber(threshold)} nats`,
             },
@@ -105,8 +105,7 @@ export function makeEntropyScatter(scores: SplitScores<StudyScoreName>, threshol
             dot(questions, {
               x: "entropy",
               y: "probe",
-              stroke: ({ wrongShare }: QuestionPoint) =>
-                wrongShare > 0.5 ? "var(--series-2)" : "var(--series-1)",
+              stroke: ({ wrongShare }: QuestionPoint) => (wrongShare > 0.5 ? "var(--wrong)" : "var(--right)"),
               symbol: ({ wrongShare }: QuestionPoint) => (wrongShare > 0.5 ? "times" : "circle"),
               r: 3.5,
               strokeWidth: 1.5,
@@ -126,8 +125,8 @@ export function makeEntropyScatter(scores: SplitScores<StudyScoreName>, threshol
       chart === null
         ? []
         : [
-            { mark: { kind: "cross", color: "var(--series-2)" }, name: "Mostly answered wrongly", note: "" },
-            { mark: { kind: "circle", color: "var(--series-1)" }, name: "Other questions", note: "" },
+            { mark: { kind: "cross", color: "var(--wrong)" }, name: "Mostly answered wrongly", note: "" },
+            { mark: { kind: "circle", color: "var(--right)" }, name: "Other questions", note: "" },
             {
               mark: { kind: "line", color: "var(--rule)", dash: "none" },
               name: "Threshold of high entropy",

@@ -2,6 +2,7 @@ import { inflateSync } from "node:zlib";
 import { csvParse } from "d3-dsv";
 import { DOMParser } from "linkedom";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { DURING } from "../../test/fakes/fill-scores.ts";
 import { makeReportContent, makeReportScores } from "../../test/fakes/make-report.ts";
 import { evaluateSplit } from "../evaluation/evaluate-split.ts";
 import { isPrintable, loadFigurePrinter } from "../study/steps/print-figure.ts";
@@ -27,6 +28,7 @@ const content = {
     math_test: evaluateSplit(makeReportScores(1), {
       tau: null,
       control: null,
+      moments: DURING,
       resamples: 20,
       permutations: 19,
       maps: { accuracy_probe: maps, entropy_baseline: maps, se_probe_high_se: maps },

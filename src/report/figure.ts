@@ -43,10 +43,10 @@ export type HeldOutSplit = keyof typeof HELD_OUT;
 export const HELD_OUT_SPLITS: readonly HeldOutSplit[] = ["math_test", "ood_test"];
 
 const STUDY_FIGURES = [
+  "scores",
+  "promises",
   "layers-incorrect",
   "layers-high-semantic-entropy",
-  "layer-map-incorrect",
-  "layer-map-high-semantic-entropy",
   "entropy-histogram",
   "entropy-against-se-probe",
 ] as const;
@@ -73,6 +73,8 @@ export function listFigures(withOod: boolean, withTransfer: boolean): FigureName
 
 /** Folder of the figures' files, beside the page. */
 export const FIGURE_FOLDER = "figures";
+/** Folder of the tables' files. */
+export const TABLE_FOLDER = "tables";
 
 /** A figure's numbers as CSV (RFC 4180, line feeds), with a line of names; null is an empty field. */
 export function figureCsv({ data: { columns, rows } }: Figure): string {

@@ -1,7 +1,10 @@
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
+import { DURING } from "../../test/fakes/fill-scores.ts";
 import { makeReportContent, makeReportScores } from "../../test/fakes/make-report.ts";
+import { auditStudy } from "../evaluation/audit.ts";
 import { evaluateSplit } from "../evaluation/evaluate-split.ts";
+import { makeTables } from "./evaluation-tables.ts";
 import { listFigures } from "./figure.ts";
 import { html } from "./html.ts";
 import { makeFigures } from "./make-figures.ts";
@@ -21,7 +24,7 @@ describe("html", () => {
 
 describe("renderReport", () => {
   const hostile = makeReportContent(HOSTILE);
-  const page = renderReport(hostile, makeFigures(hostile), ["svg", "pdf"]);
+  const page = renderReport(hostile, makeFigures(hostile), makeTables(hostile.evaluation), ["svg", "pdf"]);
   const { document } = parseHTML(page);
   const count = (selector: string): number => document.querySelectorAll(selector).length;
 
@@ -76,7 +79,9 @@ describe("renderReport", () => {
     const known = { level: 0.05, validation_questions: 45, splits };
     const familiarity = { accuracy_probe: known, se_probe: null };
     const text = (own: ReportContent): string =>
-      parseHTML(renderReport(own, makeFigures(own), ["svg"])).document.querySelector("main")!.textContent;
+      parseHTML(
+        renderReport(own, makeFigures(own), makeTables(own.evaluation), ["svg"]),
+      ).document.querySelector("main")!.textContent;
     expect(text({ ...content, evaluation: { ...content.evaluation, familiarity } })).toContain(
       "Accuracy probe: 7% of 45 (test)",
     );
@@ -87,12 +92,36 @@ describe("renderReport", () => {
     const { evaluation } = makeReportContent("");
     const nothing = evaluateSplit(
       { ...makeReportScores(3), incorrect: new Uint8Array(60), highSemanticEntropy: new Uint8Array(60) },
-      { tau: null, control: null, resamples: 10, permutations: 9 },
+      { tau: null, control: null, moments: DURING, resamples: 10, permutations: 9 },
     );
     const { ood_test: _absent, ...rest } = evaluation;
+    const scores = makeReportScores(3);
     const content = {
-      evaluation: { ...rest, math_test: nothing, math_val: nothing },
-      testScores: { ...makeReportScores(3), seProbe: new Float64Array(60).fill(Number.NaN) },
+      subject: {
+        model: "unknown model",
+        isEmbedded: false,
+        observer: null,
+        questionCounts: [],
+        samples: null,
+        date: null,
+      },
+      evaluation: {
+        ...rest,
+        audit: auditStudy({
+          moments: DURING,
+          validation: nothing,
+          test: nothing,
+          ood: null,
+          decisions: [],
+          sharedQuestions: [],
+        }),
+        math_test: nothing,
+        math_val: nothing,
+      },
+      testScores: {
+        ...scores,
+        byName: { ...scores.byName, se_probe: new Float64Array(60).fill(Number.NaN) },
+      },
       layerScores: [],
       entropies: [],
       questions: {},
@@ -101,7 +130,7 @@ describe("renderReport", () => {
     };
     const figures = makeFigures(content);
     expect([...figures.keys()]).toEqual(listFigures(false, false));
-    const empty = renderReport(content, figures, ["svg"]);
+    const empty = renderReport(content, figures, makeTables(content.evaluation), ["svg"]);
     expect(empty).toContain("No curve");
     expect(empty).toContain("No layer has a score");
     expect(empty).not.toContain("NaN");

@@ -9,8 +9,24 @@ import type { Question } from "../samples/question.ts";
 import type { Samples } from "../samples/samples.ts";
 import type { HeldOutSplit } from "./figure.ts";
 
+/** What a report is about. */
+export interface ReportSubject {
+  readonly model: string;
+  /** Whether it is the model that comes with this package, whose results say nothing about language models. */
+  readonly isEmbedded: boolean;
+  /** The model that read another one's answers; null if the model read its own. */
+  readonly observer: string | null;
+  /** The question sets, with how many questions were asked. */
+  readonly questionCounts: readonly { readonly name: string; readonly count: number }[];
+  /** "10 samples per question"; null if the answers are not there. */
+  readonly samples: string | null;
+  /** Of the evaluation, as YYYY-MM-DD; null if it is not known. */
+  readonly date: string | null;
+}
+
 /** All that the report shows. */
 export interface ReportContent {
+  readonly subject: ReportSubject;
   readonly evaluation: ProbeEval;
   /** The rows of `math_test`. */
   readonly testScores: SplitScores<StudyScoreName>;
