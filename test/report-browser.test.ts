@@ -26,9 +26,10 @@ const VIEWS = [
 
 /** Each with a chart, a table or questions below it. */
 const HEADINGS = [
-  "How this was made",
+  "Checks",
   "How well each score finds wrong answers",
-  "Is one score better than another?",
+  "What a probe adds",
+  "Is the probe better than a score?",
   "ROC curves",
   "Precision and recall",
   "Risk and coverage",
@@ -38,8 +39,9 @@ const HEADINGS = [
   "Semantic entropy",
   "What semantic entropy cannot see",
   "Transfer to other data sets",
-  "The most uncertain test questions",
-  "All held-out questions",
+  "Three test questions",
+  "Warnings",
+  "Settings and provenance",
 ];
 
 describe.skipIf(!existsSync(CHROMIUM))("the report in Chromium", () => {

@@ -147,7 +147,7 @@ const FORM_SCORES: readonly ScoreName[] = SCORE_NAMES.filter((name) => SCORE_INF
  * Form scores that tell wrong answers from right ones by themselves, after Holm's correction: a probe can ride on what they see.
  * @param splits each form score is tested on each; the correction is for all of these tests
  */
-export function findShortcuts(splits: readonly SplitEvaluation[]): ScoreName[] {
+export function findShortcuts(splits: readonly Pick<SplitEvaluation, "scores">[]): ScoreName[] {
   const tests = splits.flatMap(({ scores }) => FORM_SCORES.map((name) => ({ name, ...scores[name] })));
   const corrected = holmCorrect(tests.map(({ permutation }) => permutation?.p_value ?? null));
   const found = tests.filter((_, i) => (corrected[i] ?? 1) < SHORTCUT_LEVEL).map(({ name }) => name);

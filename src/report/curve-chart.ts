@@ -156,6 +156,13 @@ interface NamedCurve {
 }
 
 const LINE_HEIGHT = 15;
+/** Dash patterns in letters, so that colour is not the only cue. */
+const DASHES: Readonly<Record<string, string>> = {
+  none: "——",
+  "7 3": "– –",
+  "2 3": "····",
+  "9 3 2 3": "–·–",
+};
 
 /** The names of a chart's curves in their colours, in a corner, each after a piece of its line. */
 function nameCurves(curves: readonly NamedCurve[], corner: CurveLook["corner"]): Markish[] {
@@ -163,7 +170,7 @@ function nameCurves(curves: readonly NamedCurve[], corner: CurveLook["corner"]):
   const isTop = corner.startsWith("top");
   return curves.flatMap(({ name, note, look }, i) => {
     const dy = isTop ? 8 + LINE_HEIGHT * i : -10 - LINE_HEIGHT * (curves.length - 1 - i);
-    const words = `${name}  ${note.replace(/^\S+ /, "")}`;
+    const words = `${DASHES[look.dash] ?? "——"}  ${name}  ${note.replace(/^\S+ /, "")}`;
     const head = i === 0 ? `${words} ${note.split(" ")[0]}` : words;
     return [
       text([head], {

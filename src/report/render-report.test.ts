@@ -37,9 +37,10 @@ describe("renderReport", () => {
       [...element.attributes].filter(({ name }) => name.startsWith("on")),
     );
     expect(handlers).toEqual([]);
-    // A warning, and a setting's name and value; question, id, reference, answer and example on the card and in the
-    // list, there with a line of the id and the question; the question and its answer among the consistently wrong.
-    expect(page.split("&lt;script&gt;alert(1)&lt;/script&gt;").length - 1).toBe(3 + 5 + 7 + 2);
+    // The model, twice, and the data; a warning, and a setting's name and value; question, id, reference, answer and example on the
+    // card and in the list, there with a line of the id and the question; the question and its answer among the
+    // consistently wrong; a shared question.
+    expect(page.split("&lt;script&gt;alert(1)&lt;/script&gt;").length - 1).toBe(3 + 3 + 5 + 7 + 2 + 1);
     expect(document.querySelector("article h3")!.textContent).toContain("<script>alert(1)</script>");
   });
 
@@ -47,7 +48,12 @@ describe("renderReport", () => {
     expect(page).toContain("default-src 'none'");
     const loading = [...document.querySelectorAll("[src], [href], [srcset], [data], [action], [poster]")];
     const links = loading.map((element) => element.getAttribute("href"));
-    expect(links.filter((link) => !/^figures\/[a-z-]+\.(svg|pdf|csv)$/.test(link ?? ""))).toEqual([]);
+    const isOwn = (link: string | null): boolean =>
+      /^(#[a-z-]+|figures\/[a-z-]+\.(svg|pdf|csv)|tables\/[a-z-]+\.(csv|tex|md))$/.test(link ?? "");
+    expect(links.filter((link) => !isOwn(link))).toEqual([]);
+    const anchors = links.filter((link) => link?.startsWith("#"));
+    expect(anchors.length).toBeGreaterThan(15);
+    for (const anchor of anchors) expect(count(anchor!), anchor!).toBe(1);
     expect(document.querySelector("style")!.textContent).not.toMatch(/url\(|@import/);
     expect(
       page.match(/https?:\/\/[^"\s<]*/g)?.filter((url) => !url.startsWith("http://www.w3.org/")) ?? [],
@@ -55,10 +61,10 @@ describe("renderReport", () => {
   });
 
   it("names every chart and table for those who cannot see them", () => {
-    // No reliability here: no probe was calibrated; four of layers, two of entropy, one of transfer.
-    expect(count('figure > svg[role="img"][aria-label]')).toBe(listFigures(true, true).length);
+    // no threshold was chosen here, so there is no strip of promises
+    expect(count('figure > svg[role="img"][aria-label]')).toBe(listFigures(true, true).length - 1);
     expect(document.querySelector("figure > svg")!.getAttribute("aria-label")).toMatch(
-      /ROC curves, Test\. Accuracy probe: AUROC 0\.\d{3}/,
+      /AUROC of each score\. Accuracy probe, test: 0\.\d{2}; Accuracy probe, OOD: 0\.\d{2}/,
     );
     expect(count("table")).toBe(count("table > caption"));
     expect(count("h1")).toBe(1);
@@ -71,6 +77,20 @@ describe("renderReport", () => {
     expect(text).toContain(evaluation.math_test.auc_accuracy_probe!.toFixed(3));
     expect(text).toContain("threshold of 0.500 nats (best-split)");
     expect(text).toContain("2×");
+  });
+
+  it("begins with what was studied, the verdict and the checks, each with its evidence", () => {
+    const { evaluation } = makeReportContent("");
+    expect(document.querySelector("header")!.textContent).toContain("built-in toy model");
+    expect(document.querySelector("header")!.textContent).toContain("29 November 2026");
+    expect(document.querySelector("h1")!.textContent).toBe(evaluation.audit.verdict[0]);
+    const items = [...document.querySelectorAll(".checks li")];
+    expect(items.map((item) => item.getAttribute("class"))).toEqual(
+      evaluation.audit.checks.map(({ status }) => status),
+    );
+    expect(items.map((item) => item.querySelector("a")!.textContent)).toEqual(
+      evaluation.audit.checks.map(({ question }) => question),
+    );
   });
 
   it("says which questions are unfamiliar, where a probe can tell", () => {
