@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StudyShape, writeStudy } from "../../../test/fakes/write-study.ts";
+import { CHECK_NAMES } from "../../evaluation/checks.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
+import { SCORE_NAMES } from "../../evaluation/score-names.ts";
 import { readNpz } from "../../store/array-file.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { loadProbe } from "../probe-files.ts";
@@ -77,7 +79,15 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
 
   it("compares scores, draws curves and says what the study could find", () => {
     const { math_test: test } = evaluation;
-    expect(test.paired_comparisons).toHaveLength(10); // five scores
+    // each probe against all scores but p(True), which was not measured, and the combination that knows less than it
+    const rivals = SCORE_NAMES.filter(
+      (name) => !["accuracy_probe", "se_probe", "p_false", "combined_before"].includes(name),
+    );
+    const pairs = test.paired_comparisons.map(({ first, second }) => `${first} ${second}`);
+    expect(pairs).toEqual([
+      ...["accuracy_probe", ...rivals].map((name) => `se_probe ${name}`),
+      ...rivals.map((name) => `accuracy_probe ${name}`),
+    ]);
     for (const { p_value, p_value_holm } of test.paired_comparisons)
       expect(p_value_holm).toBeGreaterThanOrEqual(p_value!);
     expect(test.constant_feature_control).toMatchObject({
@@ -145,10 +155,23 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
     expect(bins.reduce((sum, bin) => sum + bin.row_count, 0)).toBe(test.counts.rows);
   });
 
+  it("audits the probe: what it adds, when it is known, and a check a question", () => {
+    const { audit, math_test: test, warnings } = evaluation;
+    expect(audit.moments).toEqual({ accuracy_probe: "during", se_probe: "during" });
+    expect(audit.checks.map(({ id }) => id)).toEqual(CHECK_NAMES);
+    expect(audit.shared_questions).toEqual([]);
+    expect(audit.verdict[0]).toMatch(/^(The (accuracy|SE) probe|Use ) ?.*AUROC 0\.\d\d/);
+    // the states know the difficulty, of which the think entropy has a noisy view
+    expect(test.added_value.accuracy_probe!.p_value).toBeLessThan(0.05);
+    expect(test.rejection.accuracy_probe!.augrc).toBeLessThan(test.rejection.question_length!.augrc);
+    const bad = audit.checks.filter(({ status }) => status === "bad").map(({ id }) => `check-${id}`);
+    expect(warnings.map(({ code }) => code).filter((code) => code.startsWith("check-"))).toEqual(bad);
+  });
+
   it("promises a risk and a coverage, and reports what came of it", () => {
     const { decisions } = evaluation;
     expect(decisions!.map(({ score, kind }) => `${score} ${kind}`)).toContain("accuracy_probe risk");
-    expect(decisions).toHaveLength(10);
+    expect(decisions).toHaveLength(2 * (SCORE_NAMES.length - 1)); // p(True) was not measured
     const coverage = decisions!.find(({ score, kind }) => score === "accuracy_probe" && kind === "coverage")!;
     expect(coverage.threshold).toMatchObject({ target: 0.8, calibration_questions: 23 });
     expect(Object.keys(coverage.achieved).sort()).toEqual(["math_test", "ood_test"]);
