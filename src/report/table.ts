@@ -163,7 +163,7 @@ export function drawTable(table: Table, { folder }: { readonly folder: string })
   );
   return html`<div class="wide" role="region" tabindex="0" aria-label="${title}"><table>
 <caption>${title}</caption>
-<thead><tr>${columns.map(({ title: head, align }) => html`<th scope="col" class="${align ?? "right"}">${head}</th>`)}</tr></thead>
+<thead><tr>${columns.map(({ title: head, align }) => html`<th scope="col"${classOf(align)}>${head}</th>`)}</tr></thead>
 <tbody>${rows.flatMap((row) => [
     ...(row.group === undefined
       ? []
@@ -175,7 +175,7 @@ ${note === null && !isMissed(table) ? "" : html`<p class="quiet under">${[...(no
 
 const FORMAT_TITLES: Readonly<Record<TableFormat, string>> = { csv: "CSV", tex: "LaTeX", md: "Markdown" };
 
-function drawCell({ text, mark }: Cell, { align = "right" }: TableColumn, isFirst: boolean): SafeHtml {
+function drawCell({ text, mark }: Cell, { align }: TableColumn, isFirst: boolean): SafeHtml {
   const shown =
     mark === "best"
       ? html`<strong>${text}</strong>`
@@ -183,6 +183,9 @@ function drawCell({ text, mark }: Cell, { align = "right" }: TableColumn, isFirs
         ? html`<span class="missed">${text} †</span>`
         : html`${text}`;
   return isFirst
-    ? html`<th scope="row" class="${align}">${shown}</th>`
-    : html`<td class="${align}">${shown}</td>`;
+    ? html`<th scope="row"${classOf(align)}>${shown}</th>`
+    : html`<td${classOf(align)}>${shown}</td>`;
 }
+
+/** Cells are aligned to the right, as numbers are, unless they say otherwise. */
+const classOf = (align: TableColumn["align"]): SafeHtml => (align === "left" ? html` class="left"` : html``);
