@@ -52,9 +52,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the report in Chromium", () => {
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), "sep-report-"));
     workspace = await writeStudy(root);
-    for (const step of [buildDatasets, trainProbes, evaluateProbes]) {
-      for await (const _event of step(workspace));
-    }
+    const evaluate = evaluateProbes(workspace, { resamples: 200, permutations: 99 });
+    for (const step of [buildDatasets(workspace), trainProbes(workspace), evaluate])
+      for await (const _event of step);
     await writeFile(workspace.transfer, JSON.stringify(makeTransfer()));
     for await (const _event of writeReport(workspace));
     // root may not use Chromium's sandbox, and CI is root

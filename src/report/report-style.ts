@@ -87,7 +87,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--paper); 
   .overview { grid-template-columns: 1fr 1fr; gap: 1rem 1.5rem; }
   .charts { grid-template-columns: 1fr 1fr; }
   .wide { overflow: visible; }
-  table { font-size: 8pt; } th, td { padding: .16rem .35rem; white-space: normal; }
+  table { font-size: 8pt; } th, td { padding: .16rem .35rem; } th { white-space: normal; }
   thead { display: table-header-group; }
   .files, .contents, .demand { display: none; }
   pre { max-height: none; }
