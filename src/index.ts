@@ -83,14 +83,13 @@ export {
 } from "./entropy/state-measures.ts";
 export { meanTokenEntropy, regularEntropy } from "./entropy/token-measures.ts";
 export { SEP_ERROR_CODES, SepError, type SepErrorCode } from "./errors.ts";
+export { type AddedValue, type AddedValueOptions, measureAddedValue } from "./evaluation/added-value.ts";
+export type { Audit } from "./evaluation/audit.ts";
 export type {
   BootstrapOptions,
   BootstrapResult,
   ConfidenceInterval,
 } from "./evaluation/bootstrap-interval.ts";
-export type { AddedValue } from "./evaluation/added-value.ts";
-export { measureAddedValue } from "./evaluation/added-value.ts";
-export type { Audit } from "./evaluation/audit.ts";
 export { bootstrapInterval } from "./evaluation/bootstrap-interval.ts";
 export type { AuditCheck, CheckName } from "./evaluation/checks.ts";
 export type { PairedComparison, PairedTestResult } from "./evaluation/compare-scores.ts";
@@ -125,9 +124,9 @@ export type {
 } from "./evaluation/probe-eval.ts";
 export { EVALUATED_SPLITS } from "./evaluation/probe-eval.ts";
 export type { RejectionEvaluation } from "./evaluation/rejection.ts";
-export { accuracyAtCoverage, areaUnderGeneralisedRisk, predictionRejectionRatio } from "./evaluation/rejection.ts";
+export { accuracyAtCoverage, augrc, predictionRejectionRatio } from "./evaluation/rejection.ts";
 export type { CurveBand, ScoreCurves } from "./evaluation/score-curves.ts";
-export type { Moment, ProbeMoments, ProbeName, ScoreInfo, ScoreKind, ScoreName } from "./evaluation/score-names.ts";
+export type { Moment, ProbeMoments, ProbeName, ScoreInfo, ScoreName } from "./evaluation/score-names.ts";
 export { SCORE_INFO, SCORE_NAMES } from "./evaluation/score-names.ts";
 export type {
   OverallMean,

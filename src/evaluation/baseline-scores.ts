@@ -2,7 +2,7 @@ import { auroc } from "../math/auroc.ts";
 import { fitLogisticRegression, predictLogOdds } from "../math/logistic-regression.ts";
 import { mean } from "../math/vector.ts";
 import { groupedStratifiedFolds, hasBothClasses } from "../probes/split-questions.ts";
-import { fitTextClassifier, hashTexts, scoreTexts } from "../probes/text-classifier.ts";
+import { fitTextRegression, hashTexts, scoreTexts } from "../probes/text-regression.ts";
 import { COMBINED_NAMES, MOMENTS, type Moment, SCORE_INFO, type ScoreName } from "./score-names.ts";
 
 /** What is known of answers without their hidden states; every list is over the same rows. */
@@ -138,13 +138,13 @@ function fitTexts(
   for (const fold of new Set(foldOf)) {
     const rows = all.filter((row) => foldOf[row] !== fold);
     if (!hasBothClasses(rows.map((row) => train.incorrect[row]!))) continue;
-    const scores = scoreTexts(hashed, fitTextClassifier(hashed, train.incorrect, { rows }));
+    const scores = scoreTexts(hashed, fitTextRegression(hashed, train.incorrect, { rows }));
     for (const row of all) if (foldOf[row] === fold) outOfFold[row] = scores[row]!;
   }
-  const classifier = fitTextClassifier(hashed, train.incorrect, { rows: all });
+  const regression = fitTextRegression(hashed, train.incorrect, { rows: all });
   return {
     train: outOfFold,
-    held: splits.map((facts) => scoreTexts(hashTexts(textsOf(facts) as readonly string[]), classifier)),
+    held: splits.map((facts) => scoreTexts(hashTexts(textsOf(facts) as readonly string[]), regression)),
   };
 }
 

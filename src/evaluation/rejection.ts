@@ -24,7 +24,7 @@ export function evaluateRejection(scores: Float64Array, incorrect: Uint8Array): 
     accuracy_at_80: accuracyAtCoverage(ownScores, ownLabels, 0.8),
     accuracy_at_90: accuracyAtCoverage(ownScores, ownLabels, 0.9),
     accuracy_at_95: accuracyAtCoverage(ownScores, ownLabels, 0.95),
-    augrc: areaUnderGeneralisedRisk(ownScores, ownLabels),
+    augrc: augrc(ownScores, ownLabels),
   };
 }
 
@@ -74,10 +74,7 @@ export function predictionRejectionRatio(
  * @throws RangeError if n = 0 or a score is NaN
  * @see Traub et al. 2024, "Overcoming common flaws in the evaluation of selective classification systems", equation 6
  */
-export function areaUnderGeneralisedRisk(
-  uncertainty: ArrayLike<number>,
-  incorrect: ArrayLike<number>,
-): number {
+export function augrc(uncertainty: ArrayLike<number>, incorrect: ArrayLike<number>): number {
   const right = cumulativeCorrect(uncertainty, incorrect);
   const count = incorrect.length;
   let area = 0;

@@ -7,26 +7,18 @@ import type { TracePosition } from "../engine/places.ts";
 export const MOMENTS = ["before", "during", "after"] as const;
 export type Moment = (typeof MOMENTS)[number];
 
-/** What a score is made of, which decides what it stands for in a comparison. */
-export type ScoreKind =
-  /** Reads hidden states. */
-  | "probe"
-  /** The model's own probabilities for one answer. */
-  | "confidence"
-  /** The form of question or answer, which should not tell right from wrong: a probe may ride on it. */
-  | "form"
-  /** All of the two kinds above that are known at a moment, in one logistic regression. */
-  | "combined"
-  /** Needs further samples of the answer, or another pass of the model. */
-  | "sampling";
-
 /** What a score is. */
 export interface ScoreInfo {
   /** In tables and figures. */
   readonly title: string;
   /** Within a sentence. */
   readonly phrase: string;
-  readonly kind: ScoreKind;
+  /**
+   * What it is made of. probe: hidden states. confidence: the model's own probabilities for one answer. form: lengths and texts, which
+   * should not tell right from wrong. combined: all confidence and form that is known at a moment, in one logistic regression.
+   * sampling: further samples of the answer, or another pass of the model.
+   */
+  readonly kind: "probe" | "confidence" | "form" | "combined" | "sampling";
   /** null for probes: when they are known depends on the position that they read. */
   readonly moment: Moment | null;
 }

@@ -14,7 +14,7 @@ const TOLERANCE = 1e-9;
 const DEPENDENT = 1e-12;
 
 /** How a regression is fitted. */
-export interface LogisticRegressionOptions {
+interface LogisticRegressionOptions {
   /** 1 / C of scikit-learn; 1 by default. */
   readonly ridge?: number;
   /** Which rows to fit; all by default. */

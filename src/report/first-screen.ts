@@ -4,7 +4,7 @@ import { html, type SafeHtml } from "./html.ts";
 import type { ReportContent, ReportSubject } from "./report-content.ts";
 
 /** Where the page shows what a check rests on. */
-export const EVIDENCE: Readonly<Record<CheckName, string>> = {
+const EVIDENCE: Readonly<Record<CheckName, string>> = {
   baselines: "comparisons",
   adds: "added",
   shortcuts: "shortcuts",

@@ -38,7 +38,7 @@ export interface Cell {
 
 /** File formats of tables. */
 export const TABLE_FORMATS = ["csv", "tex", "md"] as const;
-export type TableFormat = (typeof TABLE_FORMATS)[number];
+type TableFormat = (typeof TABLE_FORMATS)[number];
 
 /** A table as a file's text. */
 export function formatTable(table: Table, format: TableFormat): string {

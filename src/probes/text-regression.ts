@@ -3,13 +3,13 @@ import { addScaled, dot } from "../math/vector.ts";
 import { questionWords } from "../text/segment-text.ts";
 
 /** Texts as sparse vectors of unit length: row i has `columns[i]`, each with the value `1 / sqrt(columns[i].length)`. */
-export interface HashedTexts {
+interface HashedTexts {
   /** [n][m_i] which n-grams a text has, each once, as hashes below `HASH_SIZE`. */
   readonly columns: readonly Int32Array[];
 }
 
 /** How many hashes there are: some ten thousand n-grams of a data set rarely collide. */
-export const HASH_SIZE: number = 2 ** 16;
+const HASH_SIZE = 2 ** 16;
 
 /**
  * The words and pairs of words of each text, hashed. A number also counts as its count of digits, so that "three digits plus
@@ -46,7 +46,7 @@ function hash(word: string): number {
 }
 
 /** A logistic regression on hashed texts. */
-export interface TextClassifier {
+interface TextRegression {
   /** [HASH_SIZE] */
   readonly weights: Float64Array;
   readonly intercept: number;
@@ -65,11 +65,11 @@ const TOLERANCE = 1e-6;
  * @throws RangeError with one class
  * @see Lin, Weng and Keerthi 2008, "Trust region Newton method for large-scale logistic regression"
  */
-export function fitTextClassifier(
+export function fitTextRegression(
   { columns }: HashedTexts,
   labels: ArrayLike<number>,
   { rows, C = 1 }: { readonly rows: readonly number[]; readonly C?: number },
-): TextClassifier {
+): TextRegression {
   const ones = rows.reduce((sum, row) => sum + labels[row]!, 0);
   if (ones === 0 || ones === rows.length)
     throw new RangeError(`A regression needs both classes; ${ones} of ${rows.length} labels are 1.`);
@@ -168,7 +168,7 @@ function searchLine(
 }
 
 /** [n] log odds of label 1 of each text. */
-export const scoreTexts = ({ columns }: HashedTexts, { weights, intercept }: TextClassifier): Float64Array =>
+export const scoreTexts = ({ columns }: HashedTexts, { weights, intercept }: TextRegression): Float64Array =>
   Float64Array.from(columns, (own) => scoreVector(own, weights, intercept));
 
 function scoreVector(own: Int32Array, weights: Float64Array, intercept: number): number {
