@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StudyShape, writeStudy } from "../../../test/fakes/write-study.ts";
-import { CHECK_NAMES } from "../../evaluation/checks.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import { SCORE_NAMES } from "../../evaluation/score-names.ts";
 import { readNpz } from "../../store/array-file.ts";
@@ -153,19 +152,6 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
     const { bins, platt } = test.calibration.accuracy_probe!;
     expect(platt!.ece).toBeGreaterThanOrEqual(0);
     expect(bins.reduce((sum, bin) => sum + bin.row_count, 0)).toBe(test.counts.rows);
-  });
-
-  it("audits the probe: what it adds, when it is known, and a check a question", () => {
-    const { audit, math_test: test, warnings } = evaluation;
-    expect(audit.moments).toEqual({ accuracy_probe: "during", se_probe: "during" });
-    expect(audit.checks.map(({ id }) => id)).toEqual(CHECK_NAMES);
-    expect(audit.shared_questions).toEqual([]);
-    expect(audit.verdict[0]).toMatch(/^(The (accuracy|SE) probe|Use ) ?.*AUROC 0\.\d\d/);
-    // the states know the difficulty, of which the think entropy has a noisy view
-    expect(test.added_value.accuracy_probe!.p_value).toBeLessThan(0.05);
-    expect(test.rejection.accuracy_probe!.augrc).toBeLessThan(test.rejection.question_length!.augrc);
-    const bad = audit.checks.filter(({ status }) => status === "bad").map(({ id }) => `check-${id}`);
-    expect(warnings.map(({ code }) => code).filter((code) => code.startsWith("check-"))).toEqual(bad);
   });
 
   it("promises a risk and a coverage, and reports what came of it", () => {
