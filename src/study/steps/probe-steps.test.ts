@@ -78,15 +78,11 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
 
   it("compares scores, draws curves and says what the study could find", () => {
     const { math_test: test } = evaluation;
-    // each probe against all scores but p(True), which was not measured, and the combination that knows less than it
-    const rivals = SCORE_NAMES.filter(
-      (name) => !["accuracy_probe", "se_probe", "p_false", "combined_before"].includes(name),
-    );
-    const pairs = test.paired_comparisons.map(({ first, second }) => `${first} ${second}`);
-    expect(pairs).toEqual([
-      ...["accuracy_probe", ...rivals].map((name) => `se_probe ${name}`),
-      ...rivals.map((name) => `accuracy_probe ${name}`),
-    ]);
+    // all scores but the probes, p(True), which was not measured, and the combination that knows less
+    const rivals = SCORE_NAMES.filter((name) => !/probe|p_false|combined_before/.test(name)).length;
+    const firsts = test.paired_comparisons.map(({ first }) => first);
+    expect(firsts.filter((first) => first === "se_probe")).toHaveLength(1 + rivals);
+    expect(firsts.filter((first) => first === "accuracy_probe")).toHaveLength(rivals);
     for (const { p_value, p_value_holm } of test.paired_comparisons)
       expect(p_value_holm).toBeGreaterThanOrEqual(p_value!);
     expect(test.constant_feature_control).toMatchObject({
