@@ -83,12 +83,15 @@ export {
 } from "./entropy/state-measures.ts";
 export { meanTokenEntropy, regularEntropy } from "./entropy/token-measures.ts";
 export { SEP_ERROR_CODES, SepError, type SepErrorCode } from "./errors.ts";
+export { type AddedValue, type AddedValueOptions, measureAddedValue } from "./evaluation/added-value.ts";
+export type { Audit } from "./evaluation/audit.ts";
 export type {
   BootstrapOptions,
   BootstrapResult,
   ConfidenceInterval,
 } from "./evaluation/bootstrap-interval.ts";
 export { bootstrapInterval } from "./evaluation/bootstrap-interval.ts";
+export type { AuditCheck, CheckName } from "./evaluation/checks.ts";
 export type { UnitExample } from "./evaluation/choose-examples.ts";
 export type { PairedComparison, PairedTestResult } from "./evaluation/compare-scores.ts";
 export { holmCorrect, pairedTest } from "./evaluation/compare-scores.ts";
@@ -111,8 +114,8 @@ export type { AchievedRoute, RivalRoute, RivalRouter, RouteEvaluation } from "./
 export { RIVAL_ROUTERS } from "./evaluation/evaluate-route.ts";
 export type { InferenceOptions, PermutationResult, ScoreEvaluation } from "./evaluation/evaluate-score.ts";
 export { permutationTest } from "./evaluation/evaluate-score.ts";
-export type { CalibratedName, ScoreName, SplitEvaluation, SplitScores } from "./evaluation/evaluate-split.ts";
-export { CALIBRATED_NAMES, SCORE_NAMES } from "./evaluation/evaluate-split.ts";
+export type { CalibratedName, SplitEvaluation, SplitScores } from "./evaluation/evaluate-split.ts";
+export { CALIBRATED_NAMES } from "./evaluation/evaluate-split.ts";
 export type { UnitAuroc, UnitEvaluation } from "./evaluation/evaluate-units.ts";
 export type {
   EvaluatedSplit,
@@ -123,8 +126,10 @@ export type {
 } from "./evaluation/probe-eval.ts";
 export { EVALUATED_SPLITS } from "./evaluation/probe-eval.ts";
 export type { RejectionEvaluation } from "./evaluation/rejection.ts";
-export { accuracyAtCoverage, predictionRejectionRatio } from "./evaluation/rejection.ts";
+export { accuracyAtCoverage, augrc, predictionRejectionRatio } from "./evaluation/rejection.ts";
 export type { CurveBand, ScoreCurves } from "./evaluation/score-curves.ts";
+export type { Moment, ProbeMoments, ProbeName, ScoreInfo, ScoreName } from "./evaluation/score-names.ts";
+export { SCORE_INFO, SCORE_NAMES } from "./evaluation/score-names.ts";
 export type {
   OverallMean,
   TransferArea,

@@ -26,9 +26,10 @@ const VIEWS = [
 
 /** Each with a chart, a table or questions below it. */
 const HEADINGS = [
-  "How this was made",
+  "Checks",
   "How well each score finds wrong answers",
-  "Is one score better than another?",
+  "What a probe adds",
+  "Is the probe better than a score?",
   "ROC curves",
   "Precision and recall",
   "Risk and coverage",
@@ -38,8 +39,9 @@ const HEADINGS = [
   "Semantic entropy",
   "What semantic entropy cannot see",
   "Transfer to other data sets",
-  "The most uncertain test questions",
-  "All held-out questions",
+  "Three test questions",
+  "Warnings",
+  "Settings and provenance",
 ];
 
 describe.skipIf(!existsSync(CHROMIUM))("the report in Chromium", () => {
@@ -50,9 +52,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the report in Chromium", () => {
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), "sep-report-"));
     workspace = await writeStudy(root);
-    for (const step of [buildDatasets, trainProbes, evaluateProbes]) {
-      for await (const _event of step(workspace));
-    }
+    const evaluate = evaluateProbes(workspace, { resamples: 200, permutations: 99 });
+    for (const step of [buildDatasets(workspace), trainProbes(workspace), evaluate])
+      for await (const _event of step);
     await writeFile(workspace.transfer, JSON.stringify(makeTransfer()));
     for await (const _event of writeReport(workspace));
     // root may not use Chromium's sandbox, and CI is root

@@ -1,4 +1,6 @@
 import { expect, it } from "vitest";
+import { DURING, fillScores } from "../../test/fakes/fill-scores.ts";
+import { auditStudy } from "../evaluation/audit.ts";
 import { evaluateSplit, type SplitScores } from "../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
 import { describeEvaluation } from "./describe-evaluation.ts";
@@ -11,22 +13,41 @@ function scoresOf(wrong: readonly number[]): SplitScores {
     questionGroups: wrong.map((_, row) => `q${row >> 1}`),
     incorrect: Uint8Array.from(wrong),
     highSemanticEntropy: Uint8Array.from(wrong),
-    accuracyProbe: scores,
-    seProbe: scores,
-    entropyBaseline: scores.map(() => 0.5),
-    semanticEntropy: scores,
-    discreteSemanticEntropy: scores,
+    byName: fillScores(
+      {
+        accuracy_probe: scores,
+        se_probe: scores,
+        entropy_baseline: scores.map(() => 0.5),
+        semantic_entropy: scores,
+        discrete_semantic_entropy: scores,
+      },
+      wrong.length,
+    ),
   };
 }
 
 const split = (wrong: readonly number[]) =>
-  evaluateSplit(scoresOf(wrong), { tau: null, control: null, resamples: 50, permutations: 50 });
+  evaluateSplit(scoresOf(wrong), {
+    tau: null,
+    control: null,
+    moments: DURING,
+    resamples: 50,
+    permutations: 50,
+  });
 
 const point = (estimate: number) => ({ estimate, intervals: [], resamples: 0, failed_resamples: 0 });
 
 const TEST = split([0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1]);
 
 const EVALUATION: ProbeEval = {
+  audit: auditStudy({
+    moments: DURING,
+    validation: TEST,
+    test: TEST,
+    ood: null,
+    decisions: [],
+    sharedQuestions: [],
+  }),
   familiarity: {
     accuracy_probe: {
       level: 0.05,
@@ -125,7 +146,7 @@ it("shows each split's AUROC with interval, p-value and counts, and the warnings
   expect(lines).toContain(
     "Semantic entropy above 0.512 nats (best-split) counts as high. Hidden states read: the accuracy probe layer 3 at think-end.",
   );
-  expect(lines.at(-1)).toBe("  math_val: 6 questions [few-questions]");
+  expect(lines).toContain("  math_val: 6 questions [few-questions]");
   expect(lines.some((line) => line.startsWith("ood_test"))).toBe(false);
 });
 
@@ -140,7 +161,7 @@ it("keeps its rows within 80 columns", () => {
 it("shows below a split how the probes compare and what semantic entropy cannot see", () => {
   const lines = describeEvaluation(EVALUATION, (_style, text) => text).split("\n");
   expect(lines).toContain(
-    "  SE probe minus accuracy probe: +0.000, +0.000 to +0.000; p = 1.000, after Holm for 10 pairs p = 1.000",
+    "  SE probe minus accuracy probe: +0.000, +0.000 to +0.000; p = 1.000, after Holm for 4 pairs p = 1.000",
   );
   expect(lines).toContain(
     "  Consistently wrong: 1 of 2 questions of low semantic entropy, 0 with a single meaning.",
@@ -171,4 +192,15 @@ it("says which share of the questions a probe finds unfamiliar", () => {
   );
   const { familiarity: _none, ...earlier } = EVALUATION;
   expect(describeEvaluation(earlier, (_style, value) => value)).not.toContain("Unfamiliar");
+});
+
+it("ends with the checks and the verdict, and does not repeat what a check says as a warning", () => {
+  const warning = { code: "check-promises", message: "Promises kept? No." };
+  const text = describeEvaluation({ ...EVALUATION, warnings: [warning] }, (_style, value) => value);
+  expect(text).not.toContain("Warnings");
+  const end = text.slice(text.indexOf("Checks"));
+  const { checks, verdict } = EVALUATION.audit;
+  expect(checks).toHaveLength(7);
+  for (const { question, finding } of checks) expect(end).toContain(`${question} ${finding}`);
+  expect(end.slice(end.indexOf("Verdict")).replace(/\s+/g, " ")).toBe(`Verdict ${verdict.join(" ")}`);
 });

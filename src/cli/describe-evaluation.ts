@@ -1,9 +1,12 @@
 import { nameObserver } from "../engine/observation.ts";
+import type { Audit } from "../evaluation/audit.ts";
+import type { AuditCheck } from "../evaluation/checks.ts";
 import type { ConsistentlyWrong } from "../evaluation/consistently-wrong.ts";
 import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
-import type { ScoreName, SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
+import { SCORE_INFO, SCORE_NAMES, type ScoreName, STUDY_SCORE_NAMES } from "../evaluation/score-names.ts";
 import {
   formatInterval,
   formatNumber,
@@ -13,7 +16,7 @@ import {
   formatSigned,
   formatSignificant,
 } from "../text/format-numbers.ts";
-import { type Paint, wrap } from "./terminal.ts";
+import { type Paint, type Style, wrap } from "./terminal.ts";
 
 /**
  * An evaluation as a table for people: one block per split with each score's AUROC, 95% interval, p-value and
@@ -32,9 +35,10 @@ export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string 
       : []),
     ...[nameObserver(evaluation.source)].flatMap((line) => (line === null ? [] : [`Observer: ${line}.`])),
     `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
-    ...describeDecisions(evaluation.decisions ?? [], paint),
+    ...describeDecisions(shownDecisions(evaluation), paint),
     ...describeFamiliarity(evaluation, paint),
     ...describeWarnings(evaluation, paint),
+    describeAudit(evaluation.audit, paint),
   ].join("\n\n");
 }
 
@@ -42,7 +46,10 @@ function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, paint
   const { counts, scores } = evaluation;
   const { rows, questions, incorrect, high_semantic_entropy: high } = counts;
   const title = `${paint("bold", split)}  ${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
-  const table = SCORES.map(([key, name]) => describeScore(name, scores[key]));
+  const table = SCORE_NAMES.filter((key) => isExpected(key) || scores[key].row_count > 0).map((key) =>
+    describeScore(nameOf(key), scores[key]),
+  );
+  table.push(describeScore("SE probe: finds high entropy?", scores.se_probe_high_se));
   return [title, paint("gray", HEADER), ...table, ...describeFindings(evaluation)].join("\n");
 }
 
@@ -85,7 +92,9 @@ function describeFamiliarity({ familiarity }: ProbeEval, paint: Paint): string[]
   return [[title, ...rows].join("\n")];
 }
 
-function describeWarnings({ warnings }: ProbeEval, paint: Paint): string[] {
+function describeWarnings({ warnings: all }: ProbeEval, paint: Paint): string[] {
+  // those of the checks are said by the checks
+  const warnings = all.filter(({ code }) => !code.startsWith("check-"));
   if (warnings.length === 0) return [];
   const lines = warnings.map(({ code, message }) => `  ${message} ${paint("gray", `[${code}]`)}`);
   return [[paint("yellow", "Warnings"), ...lines].join("\n")];
@@ -109,14 +118,41 @@ const PROBES = [
   ["se_probe", "SE probe"],
 ] as const;
 
-const SCORES = [
-  ["accuracy_probe", "accuracy probe"],
-  ["se_probe", "SE probe"],
-  ["entropy_baseline", "entropy baseline"],
-  ["semantic_entropy", "semantic entropy itself"],
-  ["discrete_semantic_entropy", "discrete semantic entropy itself"],
-  ["se_probe_high_se", "SE probe: finds high entropy?"],
-] as const;
+/** As in tables of the report, within a line. */
+function nameOf(score: ScoreName): string {
+  const { title } = SCORE_INFO[score];
+  return /^[A-Z][a-z]/.test(title) ? `${title[0]!.toLowerCase()}${title.slice(1)}` : title;
+}
+
+/** Whether a score belongs to every study, also where no row has it. */
+const isExpected = (score: ScoreName): boolean => (STUDY_SCORE_NAMES as readonly ScoreName[]).includes(score);
+
+/** Of the probes, of what they predict, and of the strongest rival; the file has them all. */
+const shownDecisions = ({ decisions = [], audit }: ProbeEval): Decision[] =>
+  decisions.filter(({ score }) => isExpected(score as ScoreName) || score === audit.rival);
+
+const SIGNS: Readonly<Record<AuditCheck["status"], readonly [sign: string, style: Style]>> = {
+  good: ["✓", "green"],
+  unsure: ["!", "yellow"],
+  bad: ["✗", "red"],
+  unknown: ["–", "gray"],
+};
+
+/** What the report begins with. */
+function describeAudit({ verdict, checks }: Audit, paint: Paint): string {
+  const [headline = "", ...rest] = verdict;
+  return [
+    paint("bold", "Checks"),
+    ...checks.map(({ status, question, finding }) => {
+      const [sign, style] = SIGNS[status];
+      return `  ${paint(style, sign)} ${question} ${finding}`;
+    }),
+    "",
+    paint("bold", "Verdict"),
+    ...wrap(headline, TEXT_WIDTH).map((line) => `  ${paint("bold", line)}`),
+    ...rest.flatMap((sentence) => wrap(sentence, TEXT_WIDTH).map((line) => `  ${line}`)),
+  ].join("\n");
+}
 
 const HEADER = [
   "  finds wrong answers?".padEnd(NAME_WIDTH),
@@ -172,7 +208,7 @@ function describeTarget(group: readonly Decision[], paint: Paint): string[] {
 }
 
 function describeDecision({ score, threshold, reason, achieved }: Decision): string[] {
-  const name = `    ${NAMES[score as ScoreName]}`.padEnd(NAME_WIDTH);
+  const name = `    ${nameOf(score as ScoreName)}`.padEnd(NAME_WIDTH);
   if (threshold === null)
     return wrap(`none: ${reason}`, DECISION_WIDTH - NAME_WIDTH).map(
       (line, i) => `${i === 0 ? name : " ".repeat(NAME_WIDTH)}  ${line}`,
@@ -210,14 +246,6 @@ const SPLITS = [
   ["ood_test", "ood"],
 ] as const satisfies readonly (readonly [EvaluatedSplit, string])[];
 
-const NAMES: Readonly<Record<ScoreName, string>> = {
-  accuracy_probe: "accuracy probe",
-  se_probe: "SE probe",
-  entropy_baseline: "entropy baseline",
-  semantic_entropy: "semantic entropy",
-  discrete_semantic_entropy: "discrete semantic entropy",
-};
-
 /** Questions that are listed; the file has them all. */
 const SHOWN_QUESTIONS = 5;
 const SHOWN_ANSWER_LENGTH = 24;
@@ -243,7 +271,7 @@ function describeComparison({ paired_comparisons: comparisons }: SplitEvaluation
   const p =
     found.p_value === null
       ? ""
-      : `; ${formatPEquation(found.p_value, found.permutations)}, after Holm for ${comparisons.length} pairs ${formatPEquation(found.p_value_holm, null)}`;
+      : `; ${formatPEquation(found.p_value, found.permutations)}, after Holm for ${comparisons.filter(({ first }) => first === "se_probe").length} pairs ${formatPEquation(found.p_value_holm, null)}`;
   return [`  SE probe minus accuracy probe: ${formatSigned(estimate)}${range}${p}`];
 }
 

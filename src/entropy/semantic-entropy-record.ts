@@ -33,10 +33,14 @@ export interface SemanticEntropyRecord {
 }
 
 /** What later steps read of a question's entropies; `semantic_entropy` is null if log-probabilities are missing. */
-export type StoredSemanticEntropy = Pick<
-  SemanticEntropyRecord,
-  "question_id" | "clusters" | "semantic_entropy" | "discrete_semantic_entropy"
->;
+export interface StoredSemanticEntropy
+  extends Pick<
+    SemanticEntropyRecord,
+    "question_id" | "clusters" | "semantic_entropy" | "discrete_semantic_entropy"
+  > {
+  /** 1 - p(True) of the question's answer; null if it was not measured. */
+  readonly p_false: number | null;
+}
 
 /**
  * One line of the file, as far as later steps read it.
@@ -53,6 +57,7 @@ export function parseSemanticEntropy(value: unknown): StoredSemanticEntropy {
     })),
     semantic_entropy: orNull(row, "semantic_entropy", numberField),
     discrete_semantic_entropy: numberField(row, "discrete_semantic_entropy"),
+    p_false: typeof row.p_false === "number" ? row.p_false : null,
   };
 }
 

@@ -89,7 +89,7 @@ describe("compareScores", () => {
       b: Float64Array.of(1, 2, Number.NaN, Number.NaN),
       c: Float64Array.of(1, Number.NaN, 2, Number.NaN),
     };
-    const found = compareScores(scores, labels, ["p", "q", "r", "s"], QUICK);
+    const found = compareScores("a", ["b", "c"], scores, labels, ["p", "q", "r", "s"], QUICK);
     expect(found.map(({ first, second, row_count }) => [first, second, row_count])).toEqual([["a", "b", 2]]);
   });
 });

@@ -10,35 +10,35 @@ export interface PairedComparison<Name extends string = string> extends PairedTe
   readonly first: Name;
   readonly second: Name;
   readonly row_count: number;
-  /** The p-value after Holm's correction for all comparisons of the split. */
+  /** The p-value after Holm's correction for all comparisons of the first score. */
   readonly p_value_holm: number | null;
 }
 
 /**
- * Compares every pair of scores, where the rows that have both have both labels.
+ * Compares one score with others, each on the rows that have both, where these have both labels.
  * @param scores each [n], higher = more uncertain, NaN where there is none
  * @param labels [n]
+ * @returns Holm's correction is for these comparisons
  */
 export function compareScores<Name extends string>(
+  first: Name,
+  others: readonly Name[],
   scores: Readonly<Record<Name, Float64Array>>,
   labels: Uint8Array,
   questionIds: readonly string[],
   options: InferenceOptions = {},
 ): PairedComparison<Name>[] {
-  const names = Object.keys(scores) as Name[];
-  const found = names.flatMap((first, place) =>
-    names.slice(place + 1).flatMap((second) => {
-      const rows = Array.from(labels.keys()).filter(
-        (row) => !Number.isNaN(scores[first][row]) && !Number.isNaN(scores[second][row]),
-      );
-      const own = rows.map((row) => labels[row]!);
-      if (!hasBothClasses(own)) return [];
-      const take = (name: Name): number[] => rows.map((row) => scores[name][row]!);
-      const questions = rows.map((row) => questionIds[row]!);
-      const result = pairedTest(take(first), take(second), own, questions, options);
-      return [{ first, second, row_count: rows.length, ...result }];
-    }),
-  );
+  const found = others.flatMap((second) => {
+    const rows = Array.from(labels.keys()).filter(
+      (row) => !Number.isNaN(scores[first][row]) && !Number.isNaN(scores[second][row]),
+    );
+    const own = rows.map((row) => labels[row]!);
+    if (!hasBothClasses(own)) return [];
+    const take = (name: Name): number[] => rows.map((row) => scores[name][row]!);
+    const questions = rows.map((row) => questionIds[row]!);
+    const result = pairedTest(take(first), take(second), own, questions, options);
+    return [{ first, second, row_count: rows.length, ...result }];
+  });
   const corrected = holmCorrect(found.map(({ p_value }) => p_value));
   return found.map((comparison, i) => ({ ...comparison, p_value_holm: corrected[i]! }));
 }

@@ -20,9 +20,11 @@ const SPLIT = {
   questionIds: ROWS.map(([question]) => question),
   questionGroups: ROWS.map(([question]) => question),
   incorrect: Uint8Array.from(ROWS, ([, wrong]) => wrong),
-  discreteSemanticEntropy: Float64Array.from(ROWS, ([, , entropy]) => entropy),
   highSemanticEntropy: Uint8Array.from(ROWS, ([, , , high]) => high),
-  accuracyProbe: Float64Array.from(ROWS, ([, , , , probe]) => probe),
+  byName: {
+    discrete_semantic_entropy: Float64Array.from(ROWS, ([, , entropy]) => entropy),
+    accuracy_probe: Float64Array.from(ROWS, ([, , , , probe]) => probe),
+  },
 };
 
 it("lists questions of low entropy with more than half of their answers wrong, lowest entropy first", () => {
@@ -60,7 +62,7 @@ it("lists questions of low entropy with more than half of their answers wrong, l
 });
 
 it("spreads questions over bins", () => {
-  const bins = countEntropies(SPLIT.discreteSemanticEntropy, SPLIT.incorrect, SPLIT.questionIds);
+  const bins = countEntropies(SPLIT.byName.discrete_semantic_entropy, SPLIT.incorrect, SPLIT.questionIds);
   expect(bins).toHaveLength(20);
   expect(bins[0]).toEqual({ low: 0, high: 0.05, question_count: 2, mostly_wrong_count: 1 });
   expect(bins.at(-1)).toMatchObject({ question_count: 1, mostly_wrong_count: 1 });

@@ -47,8 +47,7 @@ interface Columns {
   readonly questionGroups: readonly string[];
   readonly incorrect: Uint8Array;
   readonly highSemanticEntropy: Uint8Array;
-  readonly discreteSemanticEntropy: Float64Array;
-  readonly accuracyProbe: Float64Array;
+  readonly byName: Readonly<Record<"accuracy_probe" | "discrete_semantic_entropy", Float64Array>>;
 }
 
 /** Entropies of equal counts, summed in another order, may differ from 0 in the last bits. */
@@ -63,7 +62,8 @@ export function findConsistentlyWrong(
   answers: ReadonlyMap<string, CommonAnswer>,
   options: InferenceOptions = {},
 ): ConsistentlyWrong {
-  const { questionIds, incorrect, highSemanticEntropy, discreteSemanticEntropy, accuracyProbe } = split;
+  const { questionIds, incorrect, highSemanticEntropy, byName } = split;
+  const { accuracy_probe: accuracyProbe, discrete_semantic_entropy: discreteSemanticEntropy } = byName;
   const known = Array.from(incorrect.keys()).filter((row) => !Number.isNaN(discreteSemanticEntropy[row]));
   const low = known.filter((row) => highSemanticEntropy[row] === 0);
   const rowsOf = new Map<string, number[]>();

@@ -1,9 +1,14 @@
+import { sum } from "../math/vector.ts";
 import { applyCalibration, type CalibrationMap } from "../probes/calibration.ts";
+import { type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
+import type { InferenceOptions } from "./evaluate-score.ts";
 
 /** How well calibrated probabilities are. */
 export interface CalibrationQuality {
   readonly ece: number;
   readonly brier: number;
+  /** Mean probability minus the share of label 1: above 0, the probabilities are too high on the whole. */
+  readonly bias: BootstrapResult;
   /** Bins that have rows. */
   readonly bins: readonly ReliabilityBin[];
 }
@@ -23,37 +28,50 @@ export interface CalibrationMaps {
 /**
  * @param probabilities [n] of label 1; rows where it is NaN are left out
  * @param labels        [n]
+ * @param questionIds   [n] what is resampled
  * @param maps          fitted on other rows than these
  * @returns null if no row has a probability
  */
 export function evaluateCalibration(
   probabilities: Float64Array,
   labels: Uint8Array,
+  questionIds: readonly string[],
   maps: CalibrationMaps,
+  inference: InferenceOptions = {},
 ): CalibrationEvaluation | null {
   const rows = Array.from(probabilities.keys()).filter((row) => !Number.isNaN(probabilities[row]));
   if (rows.length === 0) return null;
   const own = rows.map((row) => probabilities[row]!);
   const ownLabels = rows.map((row) => labels[row]!);
+  const questions = rows.map((row) => questionIds[row]!);
+  const measure = (values: readonly number[]): CalibrationQuality => ({
+    ece: expectedCalibrationError(values, ownLabels),
+    brier: brierScore(values, ownLabels),
+    bias: measureBias(values, ownLabels, questions, inference),
+    bins: reliabilityBins(values, ownLabels),
+  });
   const after = (map: CalibrationMap | null): CalibrationQuality | null =>
-    map === null
-      ? null
-      : measureQuality(
-          own.map((probability) => applyCalibration(map, probability)),
-          ownLabels,
-        );
-  return {
-    ...measureQuality(own, ownLabels),
-    platt: after(maps.platt),
-    isotonic: after(maps.isotonic),
-  };
+    map === null ? null : measure(own.map((probability) => applyCalibration(map, probability)));
+  return { ...measure(own), platt: after(maps.platt), isotonic: after(maps.isotonic) };
 }
 
-const measureQuality = (probabilities: readonly number[], labels: readonly number[]): CalibrationQuality => ({
-  ece: expectedCalibrationError(probabilities, labels),
-  brier: brierScore(probabilities, labels),
-  bins: reliabilityBins(probabilities, labels),
-});
+function measureBias(
+  probabilities: readonly number[],
+  labels: readonly number[],
+  questionIds: readonly string[],
+  { resamples, seed }: InferenceOptions,
+): BootstrapResult {
+  const gaps = probabilities.map((probability, i) => probability - labels[i]!);
+  return bootstrapInterval(
+    questionIds,
+    (weights) => gaps.reduce((total, gap, i) => total + weights[i]! * gap, 0) / sum(weights),
+    {
+      method: "percentile",
+      ...(resamples === undefined ? {} : { resamples }),
+      ...(seed === undefined ? {} : { seed }),
+    },
+  );
+}
 
 /** Ten bins: the resolution that a few hundred answers can fill. */
 const DEFAULT_BINS = 10;

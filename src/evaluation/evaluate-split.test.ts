@@ -1,10 +1,16 @@
 import { describe, expect, it } from "vitest";
+import { DURING, fillScores } from "../../test/fakes/fill-scores.ts";
 import { evaluateSplit, type SplitScores } from "./evaluate-split.ts";
 
-const QUICK = { tau: 0.5, control: null, resamples: 200, permutations: 99 };
+const QUICK = { tau: 0.5, control: null, moments: DURING, resamples: 200, permutations: 99 };
 
 /** Thirty questions of two answers; both of a question are wrong for every third. */
-function makeSplit(changes: Partial<SplitScores> = {}): SplitScores {
+function makeSplit({
+  byName = {},
+  ...changes
+}: Partial<Omit<SplitScores, "byName">> & {
+  readonly byName?: Partial<SplitScores["byName"]>;
+} = {}): SplitScores {
   const rows = Array.from({ length: 60 }, (_, row) => row);
   const incorrect = Uint8Array.from(rows, (row) => (Math.floor(row / 2) % 3 === 0 ? 1 : 0));
   const ranked = Float64Array.from(rows, (row) => 0.3 + 0.3 * incorrect[row]! + row / 1000);
@@ -14,12 +20,18 @@ function makeSplit(changes: Partial<SplitScores> = {}): SplitScores {
     questionGroups: questionIds,
     incorrect,
     highSemanticEntropy: Uint8Array.from(rows, (row) => (row < 30 ? 1 : 0)),
-    accuracyProbe: ranked,
-    seProbe: Float64Array.from(rows, (row) => 1 - row / 60),
-    entropyBaseline: new Float64Array(60).fill(0.4),
-    semanticEntropy: ranked,
-    discreteSemanticEntropy: ranked,
     ...changes,
+    byName: fillScores(
+      {
+        accuracy_probe: ranked,
+        se_probe: Float64Array.from(rows, (row) => 1 - row / 60),
+        entropy_baseline: new Float64Array(60).fill(0.4),
+        semantic_entropy: ranked,
+        discrete_semantic_entropy: ranked,
+        ...byName,
+      },
+      60,
+    ),
   };
 }
 
@@ -60,7 +72,11 @@ describe("evaluateSplit", () => {
   it("is null, and says why, with one class, without scores and with few questions", () => {
     const nothing = new Float64Array(60).fill(Number.NaN);
     const result = evaluateSplit(
-      makeSplit({ incorrect: new Uint8Array(60), seProbe: nothing, questionIds: Array(60).fill("q") }),
+      makeSplit({
+        incorrect: new Uint8Array(60),
+        byName: { se_probe: nothing },
+        questionIds: Array(60).fill("q"),
+      }),
       QUICK,
     );
     expect(result.auc_accuracy_probe).toBeNull();
@@ -75,8 +91,10 @@ describe("evaluateSplit", () => {
   });
 
   it("leaves rows without a score out of that score only", () => {
-    const entropyBaseline = makeSplit().accuracyProbe.map((score, row) => (row < 10 ? Number.NaN : score));
-    const result = evaluateSplit(makeSplit({ entropyBaseline }), QUICK);
+    const entropy_baseline = makeSplit().byName.accuracy_probe.map((score, row) =>
+      row < 10 ? Number.NaN : score,
+    );
+    const result = evaluateSplit(makeSplit({ byName: { entropy_baseline } }), QUICK);
     expect(result.scores.entropy_baseline).toMatchObject({ row_count: 50, question_count: 25, auc: 1 });
     expect(result.scores.accuracy_probe.row_count).toBe(60);
   });

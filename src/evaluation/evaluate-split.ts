@@ -1,5 +1,7 @@
+import { logit } from "../math/logistic.ts";
 import { mean } from "../math/vector.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
+import { type AddedValue, measureAddedValue } from "./added-value.ts";
 import type { BootstrapResult } from "./bootstrap-interval.ts";
 import { compareScores, type PairedComparison } from "./compare-scores.ts";
 import {
@@ -24,37 +26,31 @@ import {
 } from "./evaluate-score.ts";
 import { evaluateRejection, type RejectionEvaluation } from "./rejection.ts";
 import { evaluateCurves, type ScoreCurves } from "./score-curves.ts";
+import {
+  COMBINED_NAMES,
+  type ProbeMoments,
+  type ProbeName,
+  SCORE_INFO,
+  SCORE_NAMES,
+  type ScoreName,
+  STUDY_SCORE_NAMES,
+} from "./score-names.ts";
 
-/** One split's labels and scores. Every score: [n], higher = more uncertain, NaN where there is none. */
-export interface SplitScores {
+/** One split's labels and scores. */
+export interface SplitScores<Name extends ScoreName = ScoreName> {
   readonly questionIds: readonly string[];
   /** [n] what counts as one question where questions must be independent: duplicates share a group. */
   readonly questionGroups: readonly string[];
   /** [n] 1 = the answer is wrong. */
   readonly incorrect: Uint8Array;
-  /** [n] 1 = semantic entropy above the threshold; rows without semantic entropy are NaN in `semanticEntropy`. */
+  /** [n] 1 = semantic entropy above the threshold; rows without semantic entropy are NaN in that score. */
   readonly highSemanticEntropy: Uint8Array;
-  /** P(incorrect) */
-  readonly accuracyProbe: Float64Array;
-  /** P(high semantic entropy) */
-  readonly seProbe: Float64Array;
-  /** P(incorrect) */
-  readonly entropyBaseline: Float64Array;
-  /** nats, by likelihood */
-  readonly semanticEntropy: Float64Array;
-  /** nats, by counts */
-  readonly discreteSemanticEntropy: Float64Array;
+  /**
+   * [n] each, higher = more uncertain, NaN where there is none. The accuracy probe and the entropy baseline are P(incorrect), the SE
+   * probe is P(high semantic entropy), entropies and log-likelihoods are nats, texts and combinations are log odds.
+   */
+  readonly byName: Readonly<Record<Name, Float64Array>>;
 }
-
-/** Names of the scores evaluated against incorrectness. */
-export const SCORE_NAMES = [
-  "accuracy_probe",
-  "se_probe",
-  "entropy_baseline",
-  "semantic_entropy",
-  "discrete_semantic_entropy",
-] as const;
-export type ScoreName = (typeof SCORE_NAMES)[number];
 
 /** The probabilities evaluated against the labels they predict. */
 export const CALIBRATED_NAMES = ["accuracy_probe", "entropy_baseline", "se_probe_high_se"] as const;
@@ -109,12 +105,17 @@ export interface SplitEvaluation {
   readonly shuffled_label_control: ShuffledControl | null;
   /** How an accuracy probe does on uninformative features. */
   readonly constant_feature_control: ConstantControl | null;
-  /** Every pair of scores against incorrectness, with Holm's correction. */
+  /** Each probe against every other score, with Holm's correction for the comparisons of that probe. */
   readonly paired_comparisons: readonly PairedComparison<ScoreName>[];
   /** The smallest AUROC against incorrectness that this many questions would show; null with one class. */
   readonly power: PowerEvaluation | null;
   /** ROC, precision-recall and risk-coverage curves with bands; null where only one class has the score. */
   readonly curves: Readonly<Record<ScoreName | "se_probe_high_se", ScoreCurves | null>>;
+  /**
+   * What each probe adds to the scores that are known by then without hidden states or further samples; null where there is no
+   * such probe, or nothing to tell apart.
+   */
+  readonly added_value: Readonly<Record<ProbeName, AddedValue | null>>;
   readonly entropy_histogram: readonly EntropyBin[];
   /** What semantic entropy cannot see. */
   readonly consistently_wrong: ConsistentlyWrong;
@@ -127,6 +128,8 @@ interface EvaluateSplitOptions extends InferenceOptions {
   readonly tau: number | null;
   /** null if not run. */
   readonly control: ShuffledControl | null;
+  /** When each probe is known. */
+  readonly moments: ProbeMoments;
   readonly constantControl?: ConstantControl | null;
   /** Fitted on other rows than the split's; none by default. */
   readonly maps?: Readonly<Record<CalibratedName, CalibrationMaps>>;
@@ -140,6 +143,7 @@ export function evaluateSplit(
   {
     tau,
     control,
+    moments,
     constantControl = null,
     maps = NO_MAPS,
     answers = new Map(),
@@ -160,33 +164,36 @@ export function evaluateSplit(
     warnings.push(...own);
     return evaluation;
   };
-  const hasEntropy = (row: number): boolean => !Number.isNaN(split.discreteSemanticEntropy[row]);
-  const seProbeWithLabel = split.seProbe.map((score, row) => (hasEntropy(row) ? score : Number.NaN));
+  const own = split.byName;
+  const seProbeWithLabel = own.se_probe.map((score, row) =>
+    Number.isNaN(own.discrete_semantic_entropy[row]) ? Number.NaN : score,
+  );
+  const rateOwn = (name: ScoreName): ScoreEvaluation => {
+    const { evaluation, warnings: found } = evaluateScore(
+      SCORE_INFO[name].phrase.replace(/^the /, ""),
+      own[name],
+      incorrect,
+      questionGroups,
+      inference,
+    );
+    warnings.push(...found.filter(({ code }) => EXPECTED.has(name) || code === "tied-scores"));
+    return evaluation;
+  };
   const scores = {
-    accuracy_probe: rate("accuracy probe", split.accuracyProbe, incorrect),
-    se_probe: rate("SE probe", split.seProbe, incorrect),
-    entropy_baseline: rate("entropy baseline", split.entropyBaseline, incorrect),
-    semantic_entropy: rate("semantic entropy", split.semanticEntropy, incorrect),
-    discrete_semantic_entropy: rate("discrete semantic entropy", split.discreteSemanticEntropy, incorrect),
+    ...byScore(rateOwn),
     se_probe_high_se: rate("SE probe against SE labels", seProbeWithLabel, highSemanticEntropy),
   };
-  const comparisons = compareScores(
-    {
-      se_probe: split.seProbe,
-      accuracy_probe: split.accuracyProbe,
-      entropy_baseline: split.entropyBaseline,
-      semantic_entropy: split.semanticEntropy,
-      discrete_semantic_entropy: split.discreteSemanticEntropy,
-    },
-    incorrect,
-    questionGroups,
-    inference,
-  );
+  const comparisons = compareProbes(split, moments, inference);
   const power = evaluatePower(incorrect, questionGroups);
   if (power !== null && isWeak(power))
     warnings.push(describeWeakness(power, questions, nounOf(questions, questionIds)));
-  const draw = (own: Float64Array, labels: Uint8Array): ScoreCurves | null =>
-    evaluateCurves(own, labels, questionGroups, inference);
+  const draw = (values: Float64Array, labels: Uint8Array): ScoreCurves | null =>
+    evaluateCurves(values, labels, questionGroups, inference);
+  const calibrate = (
+    values: Float64Array,
+    labels: Uint8Array,
+    own: CalibrationMaps,
+  ): CalibrationEvaluation | null => evaluateCalibration(values, labels, questionGroups, own, inference);
   return {
     auc_accuracy_probe: scores.accuracy_probe.auc,
     auc_se_probe: scores.se_probe.auc,
@@ -214,17 +221,11 @@ export function evaluateSplit(
       high_semantic_entropy: count(highSemanticEntropy),
     },
     scores,
-    rejection: {
-      accuracy_probe: evaluateRejection(split.accuracyProbe, incorrect),
-      se_probe: evaluateRejection(split.seProbe, incorrect),
-      entropy_baseline: evaluateRejection(split.entropyBaseline, incorrect),
-      semantic_entropy: evaluateRejection(split.semanticEntropy, incorrect),
-      discrete_semantic_entropy: evaluateRejection(split.discreteSemanticEntropy, incorrect),
-    },
+    rejection: byScore((name) => evaluateRejection(own[name], incorrect)),
     calibration: {
-      accuracy_probe: evaluateCalibration(split.accuracyProbe, incorrect, maps.accuracy_probe),
-      entropy_baseline: evaluateCalibration(split.entropyBaseline, incorrect, maps.entropy_baseline),
-      se_probe_high_se: evaluateCalibration(seProbeWithLabel, highSemanticEntropy, maps.se_probe_high_se),
+      accuracy_probe: calibrate(own.accuracy_probe, incorrect, maps.accuracy_probe),
+      entropy_baseline: calibrate(own.entropy_baseline, incorrect, maps.entropy_baseline),
+      se_probe_high_se: calibrate(seProbeWithLabel, highSemanticEntropy, maps.se_probe_high_se),
     },
     auc_difference_se_minus_accuracy:
       comparisons.find(({ first, second }) => first === "se_probe" && second === "accuracy_probe")
@@ -234,23 +235,68 @@ export function evaluateSplit(
     paired_comparisons: comparisons,
     power,
     curves: {
-      accuracy_probe: draw(split.accuracyProbe, incorrect),
-      se_probe: draw(split.seProbe, incorrect),
-      entropy_baseline: draw(split.entropyBaseline, incorrect),
-      semantic_entropy: draw(split.semanticEntropy, incorrect),
-      discrete_semantic_entropy: draw(split.discreteSemanticEntropy, incorrect),
+      ...byScore((name) => draw(own[name], incorrect)),
       se_probe_high_se: draw(seProbeWithLabel, highSemanticEntropy),
     },
-    entropy_histogram: countEntropies(split.discreteSemanticEntropy, incorrect, questionIds),
+    added_value: {
+      accuracy_probe: addedTo("accuracy_probe", split, moments, inference),
+      se_probe: addedTo("se_probe", split, moments, inference),
+    },
+    entropy_histogram: countEntropies(own.discrete_semantic_entropy, incorrect, questionIds),
     consistently_wrong: findConsistentlyWrong(split, answers, inference),
     warnings,
   };
 }
 
+/** Their absence is a warning; that of the others depends on what is known of the answers. */
+const EXPECTED: ReadonlySet<ScoreName> = new Set(STUDY_SCORE_NAMES);
+
+const byScore = <T>(compute: (name: ScoreName) => T): Record<ScoreName, T> =>
+  Object.fromEntries(SCORE_NAMES.map((name) => [name, compute(name)])) as Record<ScoreName, T>;
+
+/**
+ * Each probe against every other score, the SE probe first; each pair once. Combinations that know less than the probe's own
+ * are left out, since they would only weaken the correction.
+ */
+function compareProbes(
+  { byName, incorrect, questionGroups }: SplitScores,
+  moments: ProbeMoments,
+  inference: InferenceOptions,
+): PairedComparison<ScoreName>[] {
+  const rivalsOf = (probe: ProbeName): ScoreName[] =>
+    SCORE_NAMES.filter((name) => {
+      const { kind, moment } = SCORE_INFO[name];
+      return kind !== "probe" && (kind !== "combined" || moment === moments[probe] || moment === "after");
+    });
+  const compare = (probe: ProbeName, others: readonly ScoreName[]): PairedComparison<ScoreName>[] =>
+    compareScores(probe, others, byName, incorrect, questionGroups, inference);
+  return [
+    ...compare("se_probe", ["accuracy_probe", ...rivalsOf("se_probe")]),
+    ...compare("accuracy_probe", rivalsOf("accuracy_probe")),
+  ];
+}
+
+/** Beyond the combination of what is known by then; beyond the share of wrong answers where there is none. */
+function addedTo(
+  probe: ProbeName,
+  { byName, incorrect, questionGroups }: SplitScores,
+  moments: ProbeMoments,
+  inference: InferenceOptions,
+): AddedValue | null {
+  const combined = byName[COMBINED_NAMES[moments[probe]]];
+  return measureAddedValue(
+    combined.every(Number.isNaN) ? [] : [combined],
+    byName[probe].map(logit),
+    incorrect,
+    questionGroups,
+    inference,
+  );
+}
+
 const count = (labels: Uint8Array): number => labels.reduce((sum, label) => sum + label, 0);
 
-function meanConfidence({ accuracyProbe, incorrect }: SplitScores, label: 0 | 1): number | null {
-  const confidences = Array.from(accuracyProbe, (probability) => 1 - probability).filter(
+function meanConfidence({ byName, incorrect }: SplitScores, label: 0 | 1): number | null {
+  const confidences = Array.from(byName.accuracy_probe, (probability) => 1 - probability).filter(
     (confidence, row) => incorrect[row] === label && !Number.isNaN(confidence),
   );
   return confidences.length === 0 ? null : mean(confidences);
@@ -258,12 +304,12 @@ function meanConfidence({ accuracyProbe, incorrect }: SplitScores, label: 0 | 1)
 
 function answerAt(
   tau: number | null,
-  { accuracyProbe, incorrect }: SplitScores,
+  { byName, incorrect }: SplitScores,
 ): Pick<SplitEvaluation, "tau_answer" | "coverage_at_tau" | "accuracy_at_tau"> {
   if (tau === null || incorrect.length === 0) {
     return { tau_answer: tau, coverage_at_tau: null, accuracy_at_tau: null };
   }
-  const answered = Array.from(incorrect).filter((_, row) => 1 - accuracyProbe[row]! >= tau);
+  const answered = Array.from(incorrect).filter((_, row) => 1 - byName.accuracy_probe[row]! >= tau);
   return {
     tau_answer: tau,
     coverage_at_tau: answered.length / incorrect.length,

@@ -1,5 +1,6 @@
 import type { RowLabel } from "../probes/unit-labels.ts";
 import type { ManifestWarning } from "../store/manifest.ts";
+import type { Audit } from "./audit.ts";
 import type { UnitExample } from "./choose-examples.ts";
 import type { CalibrationMaps } from "./evaluate-calibration.ts";
 import type { DecisionEvaluation } from "./evaluate-decision.ts";
@@ -46,6 +47,8 @@ export interface ProbeEval {
   /** Provenance of the hidden states, as the trace wrote it. */
   readonly source: Readonly<Record<string, string>>;
   readonly settings: { readonly seed: number; readonly resamples: number; readonly permutations: number };
+  /** The verdict and the checks behind it. */
+  readonly audit: Audit;
   /**
    * Maps from each probe's scores to calibrated probabilities of its own label, fitted on `math_val`. Absent in files of
    * earlier versions, as is `decisions`.

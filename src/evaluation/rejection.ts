@@ -8,6 +8,8 @@ export interface RejectionEvaluation {
   readonly accuracy_at_80: number;
   readonly accuracy_at_90: number;
   readonly accuracy_at_95: number;
+  /** Area under the generalised risk-coverage curve, in [0, 0.5]: lower is better. */
+  readonly augrc: number;
 }
 
 /** @returns null if no row has the score */
@@ -22,6 +24,7 @@ export function evaluateRejection(scores: Float64Array, incorrect: Uint8Array): 
     accuracy_at_80: accuracyAtCoverage(ownScores, ownLabels, 0.8),
     accuracy_at_90: accuracyAtCoverage(ownScores, ownLabels, 0.9),
     accuracy_at_95: accuracyAtCoverage(ownScores, ownLabels, 0.95),
+    augrc: augrc(ownScores, ownLabels),
   };
 }
 
@@ -60,6 +63,24 @@ export function predictionRejectionRatio(
   const achieved = meanAccuracy(cumulativeCorrect(uncertainty, incorrect));
   const oracle = meanAccuracy(cumulativeCorrect(incorrect, incorrect));
   return (achieved - random) / (oracle - random);
+}
+
+/**
+ * AUGRC: the area under the share of all answers that are given and wrong, over the share that is given. It is the mean chance
+ * that an answer is given and wrong, over all thresholds; with error rate e it equals e²/2 + e (1 - e)(1 - AUROC).
+ * @param uncertainty [n] higher = more uncertain
+ * @param incorrect   [n] 1 = wrong
+ * @returns in [0, 0.5]; e/2 for a random score
+ * @throws RangeError if n = 0 or a score is NaN
+ * @see Traub et al. 2024, "Overcoming common flaws in the evaluation of selective classification systems", equation 6
+ */
+export function augrc(uncertainty: ArrayLike<number>, incorrect: ArrayLike<number>): number {
+  const right = cumulativeCorrect(uncertainty, incorrect);
+  const count = incorrect.length;
+  let area = 0;
+  for (let given = 1; given <= count; given++)
+    area += given - right[given]! + (given - 1 - right[given - 1]!);
+  return area / 2 / count ** 2;
 }
 
 /** [n + 1] expected number right among the k least uncertain, for k = 0..n. */

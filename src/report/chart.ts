@@ -48,7 +48,7 @@ interface Series {
   readonly dash: string;
 }
 
-/** The looks, in the order in which a chart's lines take them. */
+/** The looks of the main scores. */
 const LOOKS: readonly Omit<Series, "name">[] = [
   { color: "var(--series-1)", dash: "none" },
   { color: "var(--series-2)", dash: "7 3" },
@@ -56,9 +56,22 @@ const LOOKS: readonly Omit<Series, "name">[] = [
   { color: "var(--series-4)", dash: "9 3 2 3" },
 ];
 
-/** Gives each name the next look. */
+/** Gives each name the next dash pattern, in the colour of text: colours are for scores. */
 export const makeSeries = (names: readonly string[]): Series[] =>
-  names.map((name, i) => ({ name, ...LOOKS[i % LOOKS.length]! }));
+  names.map((name, i) => ({ name, color: "currentColor", dash: LOOKS[i % LOOKS.length]!.dash }));
+
+/** The look of each score, the same in every chart; scores without a colour of their own are grey. */
+export const lookOf = (score: string): Omit<Series, "name"> =>
+  SCORE_LOOKS[score] ?? { color: "var(--quiet)", dash: "none" };
+
+const SCORE_LOOKS: Readonly<Record<string, Omit<Series, "name">>> = {
+  accuracy_probe: LOOKS[0]!,
+  se_probe: LOOKS[1]!,
+  se_probe_high_se: LOOKS[1]!,
+  entropy_baseline: LOOKS[2]!,
+  semantic_entropy: LOOKS[3]!,
+  discrete_semantic_entropy: LOOKS[3]!,
+};
 
 /** An entry of a chart's legend: a sample of the mark, and its name. */
 export interface LegendEntry {
@@ -70,7 +83,7 @@ export interface LegendEntry {
 
 type Mark =
   | { readonly kind: "line"; readonly color: string; readonly dash: string }
-  | { readonly kind: "band" | "bar" | "dot" | "circle" | "cross" | "ring" | "frame"; readonly color: string }
+  | { readonly kind: "band" | "bar" | "dot" | "disc" | "circle" | "cross" | "ring"; readonly color: string }
   /** Shades of a map, from chance to 1. */
   | { readonly kind: "shades"; readonly color: string };
 
@@ -111,14 +124,14 @@ export function drawMark(mark: Mark): SafeHtml {
       return html`<rect x="9" y="0" width="10" height="10" fill="${color}"/>`;
     case "dot":
       return html`<circle cx="8" cy="5" r="2" fill="${color}"/><circle cx="20" cy="5" r="5" fill="${color}"/>`;
+    case "disc":
+      return html`<circle cx="14" cy="5" r="4" fill="${color}"/>`;
     case "circle":
       return html`<circle cx="14" cy="5" r="4" fill="none" stroke="${color}" stroke-width="1.5"/>`;
     case "cross":
       return html`<path d="M10 1L18 9M10 9L18 1" fill="none" stroke="${color}" stroke-width="1.5"/>`;
     case "ring":
       return html`<circle cx="14" cy="5" r="4" fill="none" stroke="${color}" stroke-width="2"/>`;
-    case "frame":
-      return html`<rect x="7" y="1" width="14" height="8" fill="none" stroke="${color}" stroke-width="2"/>`;
     case "shades":
       return html`${SHADES.map(
         (auroc, i) =>
@@ -155,6 +168,9 @@ const NAMES = [
   "series-4",
   "right",
   "wrong",
+  "good",
+  "unsure",
+  "bad",
 ] as const;
 
 const LIGHT: Colours = {
@@ -171,6 +187,9 @@ const LIGHT: Colours = {
   "series-4": "#9c3d78",
   right: "#00684c",
   wrong: "#a63a00",
+  good: "#00684c",
+  unsure: "#8a5a00",
+  bad: "#b3261e",
 };
 
 const DARK: Colours = {
@@ -187,6 +206,9 @@ const DARK: Colours = {
   "series-4": "#e39ac6",
   right: "#62d3ab",
   wrong: "#f59a5d",
+  good: "#62d3ab",
+  unsure: "#f0c259",
+  bad: "#ff8a80",
 };
 
 /** For standalone files: the light colours on white, with reference lines dark enough for a printer. */
@@ -196,7 +218,7 @@ const declare = (colours: Colours): string => NAMES.map((name) => `--${name}: ${
 
 /** The colours of pages and their charts, as variables that follow the reader's system. */
 export const PALETTE: string = `:root { color-scheme: light dark; ${declare(LIGHT)} }
-@media (prefers-color-scheme: dark) { :root { ${declare(DARK)} } }`;
+@media screen and (prefers-color-scheme: dark) { :root { ${declare(DARK)} } }`;
 
 /**
  * Resolves a page's colour for print: `var(--series-1)` and `currentColor` become literal colours.

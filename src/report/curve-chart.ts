@@ -1,28 +1,29 @@
-import { areaY, dot, line, ruleX, ruleY } from "@observablehq/plot";
+import { areaY, dot, line, type Markish, rectY, ruleX, ruleY, text } from "@observablehq/plot";
 import type { CalibrationQuality } from "../evaluation/evaluate-calibration.ts";
-import type { ScoreName, SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { CURVE_GRID, type ScoreCurves } from "../evaluation/score-curves.ts";
+import type { ScoreName } from "../evaluation/score-names.ts";
 import { formatNumber, formatPercent } from "../text/format-numbers.ts";
-import { describeSeries, drawChart, type LegendEntry, makeSeries, REFERENCE_LINE } from "./chart.ts";
+import { drawChart, type LegendEntry, lookOf, REFERENCE_LINE } from "./chart.ts";
 import {
   type Figure,
   HELD_OUT,
   type HeldOutSplit,
-  SCORE_TITLES,
   SPLIT_QUESTIONS,
   SPLIT_TITLES,
   type SplitFigure,
+  titleOf,
 } from "./figure.ts";
 
 /** The curves that a score has. */
 export type CurveFigure = Exclude<SplitFigure, "reliability">;
 
-/** Scores that have a line; more would hide each other. */
+/** Scores that have a line in every report; more would hide each other. */
 const SHOWN_SCORES: readonly ScoreName[] = [
   "accuracy_probe",
   "se_probe",
   "entropy_baseline",
-  "discrete_semantic_entropy",
+  "semantic_entropy",
 ];
 
 interface CurveLook {
@@ -32,6 +33,8 @@ interface CurveLook {
   readonly y: string;
   /** Shown after a score's name. */
   readonly note: (split: SplitEvaluation, score: ScoreName) => string;
+  /** Where curves leave room for their names. */
+  readonly corner: "bottom-right" | "top-left" | "bottom-left";
 }
 
 const LOOKS: Readonly<Record<CurveFigure, CurveLook>> = {
@@ -40,37 +43,56 @@ const LOOKS: Readonly<Record<CurveFigure, CurveLook>> = {
     curve: "roc",
     x: "False positive rate: right answers flagged",
     y: "True positive rate: wrong answers flagged",
-    note: ({ scores }, score) => `AUROC ${formatNumber(scores[score].auc)}`,
+    note: ({ scores }, score) => `AUROC ${formatNumber(scores[score].auc, 2)}`,
+    corner: "bottom-right",
   },
   "precision-recall": {
     title: "Precision and recall",
     curve: "precision_recall",
     x: "Recall: wrong answers flagged",
     y: "Precision: wrong answers among those flagged",
-    note: ({ scores }, score) => `AUPRC ${formatNumber(scores[score].auprc)}`,
+    note: ({ scores }, score) => `AUPRC ${formatNumber(scores[score].auprc, 2)}`,
+    corner: "bottom-left",
   },
   "risk-coverage": {
     title: "Risk and coverage",
     curve: "risk_coverage",
     x: "Coverage: answers given, the least uncertain first",
     y: "Risk: wrong answers among those given",
-    note: ({ rejection }, score) =>
-      `accuracy ${formatPercent(rejection[score]?.accuracy_at_80 ?? null)} at 80% coverage`,
+    note: ({ rejection }, score) => `AUGRC ${formatNumber(rejection[score]?.augrc ?? null, 3)}`,
+    corner: "top-left",
   },
 };
 
-/** One kind of curve of the main scores against incorrectness, with bands from resampled questions. */
-export function makeCurveFigure(kind: CurveFigure, split: HeldOutSplit, evaluation: SplitEvaluation): Figure {
-  const { title, curve, x, y, note } = LOOKS[kind];
-  const series = makeSeries(SHOWN_SCORES.map((score) => SCORE_TITLES[score]));
-  const drawn = SHOWN_SCORES.flatMap((score, i) => {
+/**
+ * One kind of curve of the main scores against incorrectness, with bands from resampled questions.
+ * @param rival a further score to show; null for none
+ */
+export function makeCurveFigure(
+  kind: CurveFigure,
+  split: HeldOutSplit,
+  evaluation: SplitEvaluation,
+  rival: ScoreName | null,
+): Figure {
+  const { title, curve, x, y, note, corner } = LOOKS[kind];
+  const shown = rival === null || SHOWN_SCORES.includes(rival) ? SHOWN_SCORES : [...SHOWN_SCORES, rival];
+  const drawn = shown.flatMap((score) => {
     const curves = evaluation.curves[score];
-    return curves === null ? [] : [{ score, look: series[i]!, ...curves[curve] }];
+    return curves === null
+      ? []
+      : [
+          {
+            score,
+            name: titleOf(score),
+            look: lookOf(score),
+            note: note(evaluation, score),
+            ...curves[curve],
+          },
+        ];
   });
-  const notes = drawn.map(({ score, look }) => ({ series: look, note: note(evaluation, score) }));
   const named = `${title}, ${SPLIT_TITLES[split]}`;
   const { rows, incorrect } = evaluation.counts;
-  const label = `${named}. ${notes.map((each) => `${each.series.name}: ${each.note}`).join(". ")}.`;
+  const label = `${named}. ${drawn.map((each) => `${each.name}: ${each.note}`).join(". ")}.`;
   const chart =
     drawn.length === 0
       ? null
@@ -94,6 +116,7 @@ export function makeCurveFigure(kind: CurveFigure, split: HeldOutSplit, evaluati
                 { stroke: look.color, strokeDasharray: look.dash, strokeWidth: 2 },
               ),
             ),
+            ...nameCurves(drawn, corner),
           ],
         });
   return {
@@ -106,14 +129,13 @@ export function makeCurveFigure(kind: CurveFigure, split: HeldOutSplit, evaluati
       chart === null
         ? []
         : [
-            ...describeSeries(notes),
             BAND_ENTRY,
             kind === "roc"
-              ? { mark: REFERENCE_LINE, name: "Chance", note: "AUROC 0.5" }
+              ? { mark: REFERENCE_LINE, name: "Chance", note: "" }
               : {
                   mark: REFERENCE_LINE,
-                  name: "Share of wrong answers",
-                  note: formatPercent(incorrect / rows),
+                  name: "All answers",
+                  note: `${formatPercent(incorrect / rows)} wrong`,
                 },
           ],
     note: null,
@@ -125,6 +147,45 @@ export function makeCurveFigure(kind: CurveFigure, split: HeldOutSplit, evaluati
       ),
     },
   };
+}
+
+interface NamedCurve {
+  readonly name: string;
+  readonly note: string;
+  readonly look: { readonly color: string; readonly dash: string };
+}
+
+const LINE_HEIGHT = 15;
+/** Dash patterns in letters, so that colour is not the only cue. */
+const DASHES: Readonly<Record<string, string>> = {
+  none: "——",
+  "7 3": "– –",
+  "2 3": "····",
+  "9 3 2 3": "–·–",
+};
+
+/** The names of a chart's curves in their colours, in a corner, each after a piece of its line. */
+function nameCurves(curves: readonly NamedCurve[], corner: CurveLook["corner"]): Markish[] {
+  const isRight = corner.endsWith("right");
+  const isTop = corner.startsWith("top");
+  return curves.flatMap(({ name, note, look }, i) => {
+    const dy = isTop ? 8 + LINE_HEIGHT * i : -10 - LINE_HEIGHT * (curves.length - 1 - i);
+    const words = `${DASHES[look.dash] ?? "——"}  ${name}  ${note.replace(/^\S+ /, "")}`;
+    const head = i === 0 ? `${words} ${note.split(" ")[0]}` : words;
+    return [
+      text([head], {
+        frameAnchor: corner,
+        dx: isRight ? -6 : 8,
+        dy,
+        textAnchor: isRight ? "end" : "start",
+        fill: look.color,
+        stroke: "var(--paper)",
+        strokeWidth: 4,
+        paintOrder: "stroke",
+        fontWeight: 600,
+      }),
+    ];
+  });
 }
 
 /** The bands of all scores; drawn in a neutral colour. */
@@ -152,57 +213,103 @@ const SHOWN_PROBES = [
   { name: "SE probe (high entropy)", key: "se_probe_high_se" },
 ] as const;
 
-/** How often label 1 is true where a probe says how likely it is, before and after calibration on validation. */
+/** Of the axis, for the bar of the bin with the most answers. */
+const COUNT_SHARE = 0.22;
+
+/**
+ * How often label 1 is true where a probe says how likely it is: a panel per probe, calibrated on validation where that was possible, with
+ * the count of answers in each bin.
+ */
 export function makeReliabilityFigure(split: HeldOutSplit, evaluation: SplitEvaluation): Figure {
   const found = SHOWN_PROBES.flatMap(({ name, key }) => {
     const own = evaluation.calibration[key];
-    if (own === null) return [];
-    return [
-      { name, score: key, map: "none", quality: own as CalibrationQuality },
-      ...(own.platt === null
-        ? []
-        : [{ name: `${name}, calibrated`, score: key, map: "platt", quality: own.platt }]),
-    ];
+    return own === null
+      ? []
+      : [{ name, key, look: lookOf(key), raw: own as CalibrationQuality, platt: own.platt }];
   });
-  const series = makeSeries(found.map(({ name }) => name));
-  const notes = found.map(({ quality }, i) => ({
-    series: series[i]!,
-    note: `ECE ${formatNumber(quality.ece)}, Brier ${formatNumber(quality.brier)}`,
+  const panels = found.map((each) => ({
+    ...each,
+    shown: each.platt ?? each.raw,
+    note: `ECE ${formatNumber((each.platt ?? each.raw).ece, 2)}${each.platt === null ? ", not calibrated" : `, before ${formatNumber(each.raw.ece, 2)}`}`,
   }));
-  const rows = Math.max(...found.flatMap(({ quality }) => quality.bins.map((bin) => bin.row_count)), 1);
-  const label = `Reliability, ${SPLIT_TITLES[split]}. ${notes.map(({ series: { name }, note }) => `${name}: ${note}`).join(". ")}.`;
+  const label = `Reliability, ${SPLIT_TITLES[split]}. ${panels.map(({ name, note }) => `${name}: ${note}`).join(". ")}.`;
+  const bins = panels.flatMap(({ name, look, shown }) => {
+    const most = Math.max(...shown.bins.map((bin) => bin.row_count));
+    return shown.bins.map((bin) => ({
+      ...bin,
+      panel: name,
+      color: look.color,
+      height: (COUNT_SHARE * bin.row_count) / most,
+    }));
+  });
+  const before = panels.flatMap(({ name, raw, platt }) =>
+    platt === null ? [] : raw.bins.map((bin) => ({ ...bin, panel: name })),
+  );
   const chart =
-    found.length === 0
+    panels.length === 0
       ? null
       : drawChart(label, {
-          x: { domain: [0, 1], label: "Predicted probability", ticks: 5 },
+          height: 286,
+          marginTop: 60,
+          fx: { domain: panels.map(({ name }) => name), axis: null, padding: 0.16 },
+          x: { domain: [0, 1], label: "Predicted probability", ticks: [0, 0.5, 1] },
           y: { domain: [0, 1], label: "Observed share", ticks: 5, grid: true },
-          r: { range: [2, 7], domain: [0, rows] },
+          color: { type: "identity" },
           marks: [
-            ruleX([0], { stroke: "var(--rule)" }),
-            line(
-              [
-                [0, 0],
-                [1, 1],
-              ],
-              { stroke: "var(--rule)", strokeDasharray: "3 3" },
-            ),
-            ...found.flatMap(({ quality: { bins } }, i) => [
-              line(bins, {
-                x: "mean_probability",
-                y: "positive_share",
-                stroke: series[i]!.color,
-                strokeDasharray: series[i]!.dash,
-                strokeWidth: 1.5,
-                strokeOpacity: 0.5,
+            ...panels.flatMap(({ name, note, look }) => [
+              text([name], {
+                fx: [name],
+                frameAnchor: "top-left",
+                dy: -32,
+                textAnchor: "start",
+                fontWeight: 600,
+                fill: look.color,
               }),
-              dot(bins, {
-                x: "mean_probability",
-                y: "positive_share",
-                r: "row_count",
-                fill: series[i]!.color,
+              text([note], {
+                fx: [name],
+                frameAnchor: "top-left",
+                dy: -16,
+                textAnchor: "start",
+                fill: "var(--quiet)",
               }),
+              line(DIAGONAL, { fx: () => name, stroke: "var(--rule)", strokeDasharray: "3 3" }),
             ]),
+            rectY(bins, {
+              fx: "panel",
+              x1: "low",
+              x2: "high",
+              y: "height",
+              fill: "color",
+              fillOpacity: 0.25,
+              inset: 0.5,
+            }),
+            text(bins, {
+              fx: "panel",
+              x: ({ low, high }: (typeof bins)[number]) => (low + high) / 2,
+              y: "height",
+              dy: -5,
+              text: "row_count",
+              fontSize: 8,
+              fill: "var(--quiet)",
+            }),
+            line(before, {
+              fx: "panel",
+              x: "mean_probability",
+              y: "positive_share",
+              z: "panel",
+              stroke: "var(--quiet)",
+              strokeDasharray: "2 2",
+            }),
+            line(bins, {
+              fx: "panel",
+              x: "mean_probability",
+              y: "positive_share",
+              z: "panel",
+              stroke: "color",
+              strokeWidth: 1.5,
+            }),
+            dot(bins, { fx: "panel", x: "mean_probability", y: "positive_share", r: 3, fill: "color" }),
+            ruleY([0], { stroke: "var(--rule)" }),
           ],
         });
   return {
@@ -215,28 +322,37 @@ export function makeReliabilityFigure(split: HeldOutSplit, evaluation: SplitEval
       chart === null
         ? []
         : [
-            ...describeSeries(notes),
-            {
-              mark: { kind: "dot", color: "var(--quiet)" },
-              name: "Dot",
-              note: "a tenth of the range, larger with more answers",
-            },
-            { mark: REFERENCE_LINE, name: "Calibrated", note: "predicted equals observed" },
+            { mark: { kind: "bar", color: "var(--quiet)" }, name: "Answers", note: "in each tenth" },
+            ...(before.length === 0
+              ? []
+              : [
+                  {
+                    mark: { kind: "line", color: "var(--quiet)", dash: "2 2" } as const,
+                    name: "Before calibration",
+                    note: "",
+                  },
+                ]),
+            { mark: REFERENCE_LINE, name: "Predicted equals observed", note: "" },
           ],
     note: null,
     below: null,
     data: {
       columns: ["score", "calibration", "from", "to", "mean_probability", "positive_share", "rows"],
-      rows: found.flatMap(({ score, map, quality }) =>
-        quality.bins.map((bin) => [
-          score,
-          map,
-          bin.low,
-          bin.high,
-          bin.mean_probability,
-          bin.positive_share,
-          bin.row_count,
-        ]),
+      rows: found.flatMap(({ key, raw, platt }) =>
+        [
+          { map: "none", quality: raw },
+          ...(platt === null ? [] : [{ map: "platt", quality: platt }]),
+        ].flatMap(({ map, quality }) =>
+          quality.bins.map((bin) => [
+            key,
+            map,
+            bin.low,
+            bin.high,
+            bin.mean_probability,
+            bin.positive_share,
+            bin.row_count,
+          ]),
+        ),
       ),
     },
   };

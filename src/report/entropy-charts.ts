@@ -1,5 +1,6 @@
 import { dot, rectY, ruleX, ruleY, text } from "@observablehq/plot";
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
+import type { StudyScoreName } from "../evaluation/score-names.ts";
 import { formatNumber } from "../text/format-numbers.ts";
 import { drawChart } from "./chart.ts";
 import type { Figure } from "./figure.ts";
@@ -31,11 +32,11 @@ export function makeEntropyFigure(
         x1: "from",
         x2: "to",
         y: "count",
-        fill: "var(--series-1)",
+        fill: "var(--series-4)",
         inset: 0.5,
       }),
       ruleY([0], { stroke: "currentColor" }),
-      ruleX([threshold], { stroke: "var(--series-2)", strokeWidth: 2 }),
+      ruleX([threshold], { stroke: "currentColor", strokeWidth: 2 }),
       text([`threshold ${formatNumber(threshold, 2)}`], {
         x: [threshold],
         frameAnchor: "top",
@@ -56,12 +57,12 @@ export function makeEntropyFigure(
         ? []
         : [
             {
-              mark: { kind: "bar", color: "var(--series-1)" },
+              mark: { kind: "bar", color: "var(--series-4)" },
               name: "Questions",
               note: `in bins of ${formatNumber(step, 3)} nats`,
             },
             {
-              mark: { kind: "line", color: "var(--series-2)", dash: "none" },
+              mark: { kind: "line", color: "currentColor", dash: "none" },
               name: "Threshold of high entropy",
               note: `${formatNumber(threshold)} nats`,
             },
@@ -89,7 +90,7 @@ function binEntropies(
 }
 
 /** Each test question's semantic entropy against what the SE probe says of it from one forward pass. */
-export function makeEntropyScatter(scores: SplitScores, threshold: number): Figure {
+export function makeEntropyScatter(scores: SplitScores<StudyScoreName>, threshold: number): Figure {
   const questions = averageQuestions(scores);
   const wrong = questions.filter(({ wrongShare }) => wrongShare > 0.5).length;
   const summary = `${questions.length} test questions; ${wrong} of them are mostly answered wrongly.`;
@@ -104,8 +105,7 @@ export function makeEntropyScatter(scores: SplitScores, threshold: number): Figu
             dot(questions, {
               x: "entropy",
               y: "probe",
-              stroke: ({ wrongShare }: QuestionPoint) =>
-                wrongShare > 0.5 ? "var(--series-2)" : "var(--series-1)",
+              stroke: ({ wrongShare }: QuestionPoint) => (wrongShare > 0.5 ? "var(--wrong)" : "var(--right)"),
               symbol: ({ wrongShare }: QuestionPoint) => (wrongShare > 0.5 ? "times" : "circle"),
               r: 3.5,
               strokeWidth: 1.5,
@@ -125,8 +125,8 @@ export function makeEntropyScatter(scores: SplitScores, threshold: number): Figu
       chart === null
         ? []
         : [
-            { mark: { kind: "cross", color: "var(--series-2)" }, name: "Mostly answered wrongly", note: "" },
-            { mark: { kind: "circle", color: "var(--series-1)" }, name: "Other questions", note: "" },
+            { mark: { kind: "cross", color: "var(--wrong)" }, name: "Mostly answered wrongly", note: "" },
+            { mark: { kind: "circle", color: "var(--right)" }, name: "Other questions", note: "" },
             {
               mark: { kind: "line", color: "var(--rule)", dash: "none" },
               name: "Threshold of high entropy",
@@ -150,15 +150,10 @@ interface QuestionPoint {
   readonly wrongShare: number;
 }
 
-function averageQuestions({
-  questionIds,
-  discreteSemanticEntropy,
-  seProbe,
-  incorrect,
-}: SplitScores): QuestionPoint[] {
+function averageQuestions({ questionIds, byName, incorrect }: SplitScores<StudyScoreName>): QuestionPoint[] {
   const sums = new Map<string, { rows: number; entropy: number; probe: number; wrong: number }>();
   questionIds.forEach((id, row) => {
-    const [entropy, probe] = [discreteSemanticEntropy[row]!, seProbe[row]!];
+    const [entropy, probe] = [byName.discrete_semantic_entropy[row]!, byName.se_probe[row]!];
     if (Number.isNaN(entropy) || Number.isNaN(probe)) return;
     const sum = sums.get(id) ?? { rows: 0, entropy, probe: 0, wrong: 0 };
     sum.rows += 1;

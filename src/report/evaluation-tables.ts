@@ -1,9 +1,8 @@
-import type { PairedComparison } from "../evaluation/compare-scores.ts";
-import type { ConsistentlyWrong, ConsistentlyWrongQuestion } from "../evaluation/consistently-wrong.ts";
+import { judgePromise } from "../evaluation/checks.ts";
 import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
-import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
-import { SCORE_NAMES, type ScoreName, type SplitEvaluation } from "../evaluation/evaluate-split.ts";
+import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
+import { PROBE_NAMES, SCORE_INFO, SCORE_NAMES, type ScoreName } from "../evaluation/score-names.ts";
 import {
   formatInterval,
   formatNumber,
@@ -12,178 +11,325 @@ import {
   formatSigned,
   formatSignificant,
 } from "../text/format-numbers.ts";
-import { HELD_OUT_SPLITS, type HeldOutSplit, SCORE_TITLES, SPLIT_TITLES } from "./figure.ts";
-import { html, type SafeHtml } from "./html.ts";
-import type { ReportContent } from "./report-content.ts";
+import { HELD_OUT_SPLITS, type HeldOutSplit, SPLIT_QUESTIONS, SPLIT_TITLES, titleOf } from "./figure.ts";
+import type { Cell, Table } from "./table.ts";
 
-/** One table per split: every score with its AUROC, interval, p-value and counts. */
-export function drawHeadlineTables(evaluation: ProbeEval): SafeHtml {
-  const splits = EVALUATED_SPLITS.toSorted((a, b) => SHOWN_FIRST.indexOf(a) - SHOWN_FIRST.indexOf(b));
-  return html`${splits.flatMap((split) => {
+const SHORT: Readonly<Record<EvaluatedSplit, string>> = {
+  math_val: "val",
+  math_test: "test",
+  ood_test: "ood",
+};
+
+/** Every table of a report, by what it is about. */
+export interface ReportTables {
+  readonly scores: readonly Table[];
+  readonly added: Table;
+  readonly comparisons: readonly Table[];
+  readonly decisions: readonly Table[];
+  readonly calibration: Table;
+}
+
+/** The evaluation as tables. */
+export const makeTables = (evaluation: ProbeEval): ReportTables => ({
+  scores: (["math_test", "ood_test", "math_val"] as const).flatMap((split) => {
     const own = evaluation[split];
-    return own === undefined ? [] : [drawSplitTable(SPLIT_TITLES[split], own)];
-  })}`;
+    return own === undefined ? [] : [makeScoreTable(split, own)];
+  }),
+  added: makeAddedTable(evaluation),
+  comparisons: HELD_OUT_SPLITS.flatMap((split) => {
+    const own = evaluation[split];
+    return own === undefined ? [] : [makeComparisonTable(split, own)];
+  }),
+  decisions: KINDS.map((kind) =>
+    makeDecisionTable(
+      kind,
+      (evaluation.decisions ?? []).filter((decision) => decision.kind === kind),
+    ),
+  ),
+  calibration: makeCalibrationTable(evaluation),
+});
+
+/** All of them, in the order of the page. */
+export const listTables = ({ scores, added, comparisons, decisions, calibration }: ReportTables): Table[] => [
+  ...scores,
+  added,
+  ...comparisons,
+  ...decisions,
+  calibration,
+];
+
+const KINDS = ["risk", "coverage"] as const;
+
+/** Names of all tables of a study's report, whether they have rows or not. */
+export const listTableNames = (withOod: boolean): string[] => {
+  const splits = withOod ? ["test", "ood"] : ["test"];
+  return [
+    ...splits.map((split) => `scores-${split}`),
+    "scores-val",
+    "added-value",
+    ...splits.map((split) => `comparisons-${split}`),
+    ...KINDS.map((kind) => `decisions-${kind}`),
+    "calibration",
+  ];
+};
+
+const text = (value: string): Cell => ({ text: value, value });
+const number = (value: number | null, decimals = 3): Cell => ({ text: formatNumber(value, decimals), value });
+const percent = (value: number | null, decimals = 0): Cell => ({
+  text: formatPercent(value, decimals),
+  value,
+});
+
+/** When a score is known, of groups of rows. */
+const GROUPS = {
+  before: "Before generation",
+  during: "Once the reasoning is closed",
+  after: "Once the answer is written",
+} as const;
+
+const groupOf = (name: ScoreName): string => {
+  const { kind, moment } = SCORE_INFO[name];
+  if (kind === "probe") return "From hidden states";
+  return kind === "sampling" ? "With further samples" : GROUPS[moment ?? "after"];
+};
+
+/** Marks the highest value of a column; all that are as high. */
+function markBest(cells: readonly Cell[], isLowerBetter = false): Cell[] {
+  const known = cells.flatMap(({ value }) => (typeof value === "number" ? [value] : []));
+  const best = isLowerBetter ? Math.min(...known) : Math.max(...known);
+  return cells.map((cell) => (cell.value === best ? { ...cell, mark: "best" } : cell));
 }
 
-/** Test results count; validation chose the answer threshold and comes last. */
-const SHOWN_FIRST: readonly EvaluatedSplit[] = ["math_test", "ood_test", "math_val"];
-
-function drawSplitTable(title: string, split: SplitEvaluation): SafeHtml {
-  const { counts } = split;
-  return html`<h3>${title} <span class="quiet">${counts.questions} questions, ${counts.rows} answers, ${counts.incorrect} of them wrong</span></h3>
-<div class="wide" role="region" tabindex="0" aria-label="${title}: scores"><table>
-<caption class="unseen">${title}: scores, their AUROC, interval, p-value and counts</caption>
-<thead><tr><th scope="col">Score</th><th scope="col">AUROC</th><th scope="col">95% interval</th><th scope="col">p</th><th scope="col">AUPRC</th><th scope="col">PRR</th><th scope="col">Accuracy at 80%</th><th scope="col">Rows</th></tr></thead>
-<tbody>
-<tr class="group"><th scope="rowgroup" colspan="8">Telling wrong answers from right ones</th></tr>
-${SCORE_NAMES.map((name) => drawRow(SCORE_TITLES[name], split.scores[name], split.rejection[name]))}
-<tr class="group"><th scope="rowgroup" colspan="8">Telling high semantic entropy from low</th></tr>
-${drawRow("SE probe", split.scores.se_probe_high_se, null)}
-</tbody></table></div>`;
+function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
+  const names = SCORE_NAMES.filter((name) => own.scores[name].row_count > 0);
+  const column = (of: (name: ScoreName) => Cell, isLowerBetter = false): Cell[] =>
+    markBest(names.map(of), isLowerBetter);
+  const auc = column((name) => number(own.scores[name].auc));
+  const prr = column((name) => number(own.rejection[name]?.prr ?? null));
+  const augrc = column((name) => number(own.rejection[name]?.augrc ?? null), true);
+  const accuracy = column((name) => percent(own.rejection[name]?.accuracy_at_80 ?? null));
+  const { questions, rows, incorrect } = own.counts;
+  let group = "";
+  return {
+    name: `scores-${SHORT[split]}`,
+    title: `Finding wrong answers, ${SPLIT_QUESTIONS[split]}`,
+    columns: [
+      { title: "Score", key: "score", align: "left" },
+      { title: "AUROC", key: "auroc" },
+      { title: "95% interval", key: "auroc_interval" },
+      { title: "p", key: "p_value" },
+      { title: "AUPRC", key: "auprc" },
+      { title: "PRR", key: "prr" },
+      { title: "AUGRC", key: "augrc" },
+      { title: "Accuracy at 80%", key: "accuracy_at_80" },
+      { title: "Answers", key: "answers" },
+    ],
+    rows: names.map((name, i) => {
+      const score = own.scores[name];
+      const { p_value = null, permutations = null } = score.permutation ?? {};
+      const next = groupOf(name);
+      const isNew = next !== group;
+      group = next;
+      return {
+        ...(isNew ? { group: next } : {}),
+        cells: [
+          { text: titleOf(name), value: name },
+          auc[i]!,
+          text(formatInterval(score.auc_intervals)),
+          { text: formatPValue(p_value, permutations), value: p_value },
+          number(score.auprc),
+          prr[i]!,
+          augrc[i]!,
+          accuracy[i]!,
+          { text: String(score.row_count), value: score.row_count },
+        ],
+      };
+    }),
+    note: `${questions} questions, ${rows} answers, ${incorrect} of them wrong. The best value of a column is bold.`,
+  };
 }
 
-function drawRow(
-  name: string,
-  score: ScoreEvaluation,
-  rejection: SplitEvaluation["rejection"][ScoreName],
-): SafeHtml {
-  return html`<tr><th scope="row">${name}</th><td><strong>${formatNumber(score.auc)}</strong></td><td>${formatInterval(score.auc_intervals)}</td><td>${formatPValue(score.permutation?.p_value ?? null, score.permutation?.permutations ?? null)}</td><td>${formatNumber(score.auprc)}</td><td>${formatNumber(rejection?.prr ?? null)}</td><td>${formatPercent(rejection?.accuracy_at_80 ?? null)}</td><td>${score.row_count}</td></tr>`;
-}
-
-/** Every pair of scores on the same rows, one table per held-out split. */
-export function drawComparisons(evaluation: ProbeEval): SafeHtml {
-  const tables = HELD_OUT_SPLITS.flatMap((split) => {
-    const comparisons = evaluation[split]?.paired_comparisons ?? [];
-    return comparisons.length === 0 ? [] : [drawComparisonTable(SPLIT_TITLES[split], comparisons)];
-  });
-  if (tables.length === 0) return html`<p class="quiet">No two scores can be compared.</p>`;
-  return html`${tables}`;
-}
-
-const drawComparisonTable = (title: string, comparisons: readonly PairedComparison<ScoreName>[]): SafeHtml =>
-  html`<details><summary>${title} <span class="quiet">${comparisons.length} pairs</span></summary><div class="wide" role="region" tabindex="0" aria-label="${title}: scores compared"><table>
-<caption class="unseen">${title}: differences of AUROC between scores, with intervals and p-values</caption>
-<thead><tr><th scope="col">Scores</th><th scope="col">AUROC difference</th><th scope="col">95% interval</th><th scope="col">p</th><th scope="col">p, Holm</th><th scope="col">Rows</th></tr></thead>
-<tbody>${comparisons.map(drawComparison)}</tbody></table></div></details>`;
-
-const drawComparison = (each: PairedComparison<ScoreName>): SafeHtml =>
-  html`<tr><th scope="row">${SCORE_TITLES[each.first]} minus ${SCORE_TITLES[each.second]}</th><td>${formatSigned(each.auc_difference.estimate)}</td><td>${formatInterval(each.auc_difference.intervals, { decimals: 3, signed: true })}</td><td>${formatPValue(each.p_value, each.permutations)}</td><td>${formatPValue(each.p_value_holm, null)}</td><td>${each.row_count}</td></tr>`;
-
-type Decision = DecisionEvaluation<EvaluatedSplit>;
-
-/** The thresholds chosen on validation, what each guarantees, and what it achieved on the held-out splits. */
-export function drawDecisions({ decisions = [], familiarity }: ProbeEval): SafeHtml {
-  return html`${drawThresholds(decisions)}${drawFamiliarity(familiarity)}`;
-}
-
-function drawThresholds(decisions: readonly Decision[]): SafeHtml {
-  if (decisions.length === 0) return html`<p class="quiet">No threshold was chosen.</p>`;
-  const groups = new Map<string, Decision[]>();
-  for (const decision of decisions)
-    groups.set(decision.kind, [...(groups.get(decision.kind) ?? []), decision]);
-  return html`${[...groups.values()].map(drawTarget)}`;
-}
-
-function drawTarget(group: readonly Decision[]): SafeHtml {
-  const { kind, target } = group[0]!;
-  const title =
-    kind === "risk"
-      ? `At most ${formatPercent(target)} of all answers given and wrong`
-      : `At least ${formatPercent(target)} of all answers given`;
-  const guarantee = group.find(({ threshold }) => threshold !== null)?.threshold?.guarantee ?? null;
-  const elsewhere = group.some(({ achieved }) => achieved.ood_test !== undefined)
-    ? " Nothing is guaranteed out of distribution."
-    : "";
-  return html`<h3>${title}</h3>
-${guarantee === null ? "" : html`<p class="quiet">${guarantee}${elsewhere}</p>`}
-<div class="wide" role="region" tabindex="0" aria-label="${title}"><table>
-<caption class="unseen">${title}: threshold of each score, and answers given at it</caption>
-<thead><tr><th scope="col">Score</th><th scope="col">Answer if score ≤</th><th scope="col">Split</th><th scope="col">Answered</th><th scope="col">Answered and wrong</th><th scope="col">Wrong among answered</th></tr></thead>
-<tbody>${group.flatMap(drawRows)}</tbody></table></div>`;
-}
-
-/** What thresholds say nothing about: questions unlike those that the probes were trained on. */
-function drawFamiliarity(familiarity: ProbeEval["familiarity"]): SafeHtml {
-  const found = FAMILIARITY_TITLES.flatMap(([key, title]) => {
-    const own = familiarity?.[key];
-    return own == null ? [] : [{ title, own }];
-  });
-  const [first] = found;
-  if (first === undefined) return html``;
-  const { level, validation_questions: questions } = first.own;
-  const items = found.map(({ title, own }) => {
-    const shares = HELD_OUT_SPLITS.flatMap((split) => {
-      const counted = own.splits[split];
-      if (counted === undefined) return [];
+function makeAddedTable(evaluation: ProbeEval): Table {
+  const rows = HELD_OUT_SPLITS.flatMap((split) =>
+    PROBE_NAMES.flatMap((probe) => {
+      const added = evaluation[split]?.added_value[probe] ?? null;
+      if (added === null) return [];
       return [
-        `${formatPercent(counted.unfamiliar_share)} of ${counted.question_count} (${SHORT_TITLES[split].toLowerCase()})`,
+        {
+          cells: [
+            { text: titleOf(probe), value: probe },
+            text(SPLIT_TITLES[split]),
+            number(added.auc_without),
+            number(added.auc_with),
+            number(added.deviance_without),
+            number(added.deviance_with),
+            percent(added.deviance_reduction, 1),
+            { text: formatPValue(added.p_value, added.permutations), value: added.p_value },
+          ],
+        },
       ];
-    });
-    return html`<li>${title}: ${shares.join(", ")}</li>`;
-  });
-  return html`<h3>Unfamiliar questions</h3>
-<p class="quiet">Questions whose hidden states are unlike those that a probe was trained on, judged by their distance against that of ${questions} validation questions (p ≤ ${level}, which holds for about ${formatPercent(level)} of questions of the training kind). A probe's score for them cannot be relied on.</p>
-<ul>${items}</ul>`;
+    }),
+  );
+  return {
+    name: "added-value",
+    title: "What each probe adds to the combined baseline that is known by then",
+    columns: [
+      { title: "Probe", key: "probe", align: "left" },
+      { title: "Questions", key: "split", align: "left" },
+      { title: "AUROC without", key: "auroc_without" },
+      { title: "with", key: "auroc_with" },
+      { title: "Deviance without", key: "deviance_without" },
+      { title: "with", key: "deviance_with" },
+      { title: "Removed", key: "deviance_reduction" },
+      { title: "p", key: "p_value" },
+    ],
+    rows,
+    note: "Nested logistic regressions, out of fold by question; p-values permute what the probe has beyond the others between questions.",
+  };
 }
 
-const FAMILIARITY_TITLES = [
-  ["accuracy_probe", SCORE_TITLES.accuracy_probe],
-  ["se_probe", SCORE_TITLES.se_probe],
+function makeComparisonTable(split: EvaluatedSplit, { paired_comparisons }: SplitEvaluation): Table {
+  let group = "";
+  return {
+    name: `comparisons-${SHORT[split]}`,
+    title: `AUROC of each probe minus that of every other score, ${SPLIT_QUESTIONS[split]}`,
+    columns: [
+      { title: "Compared with", key: "second", align: "left" },
+      { title: "Difference", key: "auroc_difference" },
+      { title: "95% interval", key: "interval" },
+      { title: "p", key: "p_value" },
+      { title: "p, Holm", key: "p_value_holm" },
+      { title: "Answers", key: "answers" },
+    ],
+    // the probe that learned what is asked comes first
+    rows: PROBE_NAMES.flatMap((probe) => paired_comparisons.filter(({ first }) => first === probe)).map(
+      ({ first, second, auc_difference, ...each }) => {
+        const next = titleOf(first);
+        const isNew = next !== group;
+        group = next;
+        return {
+          ...(isNew ? { group: next } : {}),
+          cells: [
+            { text: titleOf(second), value: second },
+            { text: formatSigned(auc_difference.estimate), value: auc_difference.estimate },
+            text(formatInterval(auc_difference.intervals, { decimals: 3, signed: true })),
+            { text: formatPValue(each.p_value, each.permutations), value: each.p_value },
+            { text: formatPValue(each.p_value_holm, null), value: each.p_value_holm },
+            { text: String(each.row_count), value: each.row_count },
+          ],
+        };
+      },
+    ),
+    note: "Below 0, the other score is better. Holm's correction is for all comparisons of a probe.",
+  };
+}
+
+function makeDecisionTable(
+  kind: "risk" | "coverage",
+  decisions: readonly DecisionEvaluation<EvaluatedSplit>[],
+): Table {
+  const target = decisions[0]?.target ?? null;
+  const splits = HELD_OUT_SPLITS.filter((split) =>
+    decisions.some(({ achieved }) => achieved[split] !== undefined),
+  );
+  return {
+    name: `decisions-${kind}`,
+    title: target === null ? `Thresholds by ${kind}` : describeTarget(kind, target),
+    columns: [
+      { title: "Score", key: "score", align: "left" },
+      { title: "Given if at most", key: "threshold" },
+      ...splits.flatMap((split) => [
+        { title: `Given, ${SHORT[split]}`, key: `coverage_${SHORT[split]}` },
+        { title: `Given and wrong, ${SHORT[split]}`, key: `risk_${SHORT[split]}` },
+        { title: `Wrong among given, ${SHORT[split]}`, key: `error_when_answering_${SHORT[split]}` },
+      ]),
+    ],
+    rows: decisions.flatMap((decision) => {
+      const { score, threshold } = decision;
+      if (threshold === null) return [];
+      return [
+        {
+          cells: [
+            { text: titleOf(score as ScoreName), value: score },
+            { text: formatSignificant(threshold.threshold), value: threshold.threshold },
+            ...splits.flatMap((split) => achievedCells(decision, split)),
+          ],
+        },
+      ];
+    }),
+    note: decisions.find(({ threshold }) => threshold !== null)?.threshold?.guarantee ?? null,
+  };
+}
+
+/** Given, given and wrong, wrong among given; the first or second is marked where it misses the target. */
+function achievedCells(decision: DecisionEvaluation<EvaluatedSplit>, split: HeldOutSplit): Cell[] {
+  const own = decision.achieved[split];
+  if (own === undefined) return Array(3).fill(percent(null));
+  const isMissed = judgePromise(decision, split) === "missed";
+  const mark = (value: number, kind: "risk" | "coverage"): Cell => ({
+    ...percent(value, 1),
+    ...(isMissed && decision.kind === kind ? { mark: "missed" as const } : {}),
+  });
+  return [
+    mark(own.coverage.estimate, "coverage"),
+    mark(own.risk.estimate, "risk"),
+    percent(own.error_when_answering, 1),
+  ];
+}
+
+const describeTarget = (kind: "risk" | "coverage", target: number): string =>
+  kind === "risk"
+    ? `At most ${formatPercent(target, 1)} of all answers given and wrong`
+    : `At least ${formatPercent(target, 1)} of all answers given`;
+
+const CALIBRATED = [
+  ["accuracy_probe", "Accuracy probe, wrong answers"],
+  ["entropy_baseline", "Entropy baseline, wrong answers"],
+  ["se_probe_high_se", "SE probe, high entropy"],
 ] as const;
 
-function drawRows({ score, threshold, reason, achieved }: Decision): SafeHtml[] {
-  const title = SCORE_TITLES[score as ScoreName];
-  if (threshold === null)
-    return [
-      html`<tr><th scope="row">${title}</th><td colspan="5" class="words">none: ${reason ?? ""}</td></tr>`,
-    ];
-  const tried = HELD_OUT_SPLITS.filter((split) => achieved[split] !== undefined);
-  const head = html`<th scope="rowgroup" rowspan="${tried.length}">${title}</th><td rowspan="${tried.length}">${formatSignificant(threshold.threshold)}</td>`;
-  return tried.map((split, i) => {
-    const { coverage, risk, error_when_answering: error } = achieved[split]!;
-    return html`<tr>${i === 0 ? head : ""}<td>${SHORT_TITLES[split]}</td><td>${formatPercent(coverage.estimate)}</td><td>${formatPercent(risk.estimate, 1)}</td><td>${formatPercent(error, 1)}</td></tr>`;
-  });
-}
-
-const SHORT_TITLES: Readonly<Record<HeldOutSplit, string>> = { math_test: "Test", ood_test: "OOD" };
-
-/** Rows of the table; the evaluation's file has them all. */
-const MOST_QUESTIONS = 50;
-
-/** Questions whose samples agree on something wrong: no entropy over samples can find them. */
-export function drawBlindSpot(content: ReportContent): SafeHtml {
-  return html`${HELD_OUT_SPLITS.flatMap((split) => {
-    const found = content.evaluation[split]?.consistently_wrong;
-    if (found === undefined) return [];
-    const texts = new Map(content.questions[split]?.map(({ id, question }) => [id, question]));
-    return [drawWrong(SPLIT_TITLES[split], found, texts)];
-  })}`;
-}
-
-function drawWrong(title: string, found: ConsistentlyWrong, texts: ReadonlyMap<string, string>): SafeHtml {
-  const { accuracy_probe: probe } = found;
-  const among =
-    probe.auc === null
-      ? ""
-      : ` Among answers to questions of low entropy the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
-  return html`<h3>${title}</h3>
-<p>${found.question_count} of ${found.low_entropy_questions} questions of low semantic entropy are mostly answered wrongly, ${found.single_cluster_count} of them with a single meaning. They account for ${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers.${among}</p>
-${found.questions.length === 0 ? "" : drawWrongQuestions(title, found.questions, texts)}`;
-}
-
-function drawWrongQuestions(
-  title: string,
-  questions: readonly ConsistentlyWrongQuestion[],
-  texts: ReadonlyMap<string, string>,
-): SafeHtml {
-  const left = questions.length - MOST_QUESTIONS;
-  return html`<details><summary>The questions</summary><div class="wide" role="region" tabindex="0" aria-label="${title}: consistently wrong"><table>
-<caption class="unseen">${title}: questions of low semantic entropy that are mostly answered wrongly</caption>
-<thead><tr><th scope="col">Question</th><th scope="col">Most common answer</th><th scope="col">Share</th><th scope="col">Wrong</th><th scope="col">Entropy, nats</th><th scope="col">P(wrong) by the accuracy probe</th></tr></thead>
-<tbody>${questions
-    .slice(0, MOST_QUESTIONS)
-    .map(
-      (each) =>
-        html`<tr><th scope="row" class="words">${texts.get(each.question_id) ?? each.question_id}</th><td class="words">${each.answer ?? "none"}</td><td>${formatPercent(each.cluster_share)}</td><td>${each.incorrect_count} of ${each.row_count}</td><td>${formatNumber(each.discrete_semantic_entropy, 2)}</td><td>${formatPercent(each.accuracy_probe)}</td></tr>`,
-    )}</tbody></table></div>${left > 0 ? html`<p class="quiet">${left} more are in probe_eval.json.</p>` : ""}</details>`;
+function makeCalibrationTable(evaluation: ProbeEval): Table {
+  const rows = EVALUATED_SPLITS.flatMap((split) =>
+    CALIBRATED.flatMap(([key, title]) => {
+      const own = evaluation[split]?.calibration[key] ?? null;
+      if (own === null) return [];
+      const found = [
+        ["none", own],
+        ["Platt", own.platt],
+        ["isotonic", own.isotonic],
+      ] as const;
+      return found.flatMap(([map, quality]) =>
+        quality === null
+          ? []
+          : [
+              {
+                cells: [
+                  { text: title, value: key },
+                  text(SPLIT_TITLES[split]),
+                  text(map),
+                  number(quality.ece),
+                  number(quality.brier),
+                  { text: formatSigned(quality.bias.estimate), value: quality.bias.estimate },
+                  text(formatInterval(quality.bias.intervals, { decimals: 2, signed: true })),
+                ],
+              },
+            ],
+      );
+    }),
+  );
+  return {
+    name: "calibration",
+    title: "Calibration of the probabilities",
+    columns: [
+      { title: "Probability", key: "probability", align: "left" },
+      { title: "Questions", key: "split", align: "left" },
+      { title: "Map", key: "map", align: "left" },
+      { title: "ECE", key: "ece" },
+      { title: "Brier", key: "brier" },
+      { title: "Bias", key: "bias" },
+      { title: "95% interval", key: "bias_interval" },
+    ],
+    rows,
+    note: "Bias: mean probability minus the share of cases.",
+  };
 }

@@ -1,6 +1,6 @@
 import { csvFormatRows } from "d3-dsv";
-import type { ScoreName } from "../evaluation/evaluate-split.ts";
 import type { EvaluatedSplit } from "../evaluation/probe-eval.ts";
+import { SCORE_INFO, type ScoreName } from "../evaluation/score-names.ts";
 import type { LegendEntry } from "./chart.ts";
 import type { SafeHtml } from "./html.ts";
 
@@ -43,10 +43,10 @@ export type HeldOutSplit = keyof typeof HELD_OUT;
 export const HELD_OUT_SPLITS: readonly HeldOutSplit[] = ["math_test", "ood_test"];
 
 const STUDY_FIGURES = [
+  "scores",
+  "promises",
   "layers-incorrect",
   "layers-high-semantic-entropy",
-  "layer-map-incorrect",
-  "layer-map-high-semantic-entropy",
   "entropy-histogram",
   "entropy-against-se-probe",
 ] as const;
@@ -73,6 +73,8 @@ export function listFigures(withOod: boolean, withTransfer: boolean): FigureName
 
 /** Folder of the figures' files, beside the page. */
 export const FIGURE_FOLDER = "figures";
+/** Folder of the tables' files. */
+export const TABLE_FOLDER = "tables";
 
 /** A figure's numbers as CSV (RFC 4180, line feeds), with a line of names; null is an empty field. */
 export function figureCsv({ data: { columns, rows } }: Figure): string {
@@ -95,10 +97,4 @@ export const SPLIT_QUESTIONS: Readonly<Record<EvaluatedSplit, string>> = {
 };
 
 /** How each score is called in running text. */
-export const SCORE_TITLES: Readonly<Record<ScoreName, string>> = {
-  accuracy_probe: "Accuracy probe",
-  se_probe: "SE probe",
-  entropy_baseline: "Entropy baseline",
-  semantic_entropy: "Semantic entropy itself",
-  discrete_semantic_entropy: "Discrete semantic entropy",
-};
+export const titleOf = (score: ScoreName): string => SCORE_INFO[score].title;

@@ -6,8 +6,9 @@ import { type CurveFigure, makeCurveFigure, makeReliabilityFigure } from "./curv
 import { makeEntropyFigure, makeEntropyScatter } from "./entropy-charts.ts";
 import { type Figure, type FigureName, HELD_OUT_SPLITS, listFigures } from "./figure.ts";
 import { fitText, textWidth } from "./figure-svg.ts";
-import { makeLayerFigure, makeLayerMap } from "./layer-charts.ts";
+import { makeLayerFigure } from "./layer-charts.ts";
 import type { ReportContent } from "./report-content.ts";
+import { makeForestFigure, makePromiseFigure } from "./score-charts.ts";
 
 const CURVES: readonly CurveFigure[] = ["roc", "precision-recall", "risk-coverage"];
 
@@ -18,14 +19,17 @@ export function makeFigures(content: ReportContent): ReadonlyMap<FigureName, Fig
   const splits = HELD_OUT_SPLITS.flatMap((split) => {
     const own = evaluation[split];
     if (own === undefined) return [];
-    return [...CURVES.map((curve) => makeCurveFigure(curve, split, own)), makeReliabilityFigure(split, own)];
+    return [
+      ...CURVES.map((curve) => makeCurveFigure(curve, split, own, evaluation.audit.rival)),
+      makeReliabilityFigure(split, own),
+    ];
   });
   const figures = [
     ...splits,
+    makeForestFigure(evaluation),
+    makePromiseFigure(evaluation),
     makeLayerFigure("Wrong answers, by layer", layerScores, "incorrect", probes.accuracy_probe),
     makeLayerFigure("High semantic entropy, by layer", layerScores, "high-semantic-entropy", probes.se_probe),
-    makeLayerMap("Wrong answers, by position and layer", layerScores, "incorrect"),
-    makeLayerMap("High semantic entropy, by position and layer", layerScores, "high-semantic-entropy"),
     makeEntropyFigure(entropies, threshold),
     makeEntropyScatter(testScores, threshold.threshold),
     ...(transfer === null ? [] : [makeTransferFigure(transfer)]),

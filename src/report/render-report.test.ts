@@ -1,7 +1,10 @@
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
+import { DURING } from "../../test/fakes/fill-scores.ts";
 import { makeReportContent, makeReportScores } from "../../test/fakes/make-report.ts";
+import { auditStudy } from "../evaluation/audit.ts";
 import { evaluateSplit } from "../evaluation/evaluate-split.ts";
+import { makeTables } from "./evaluation-tables.ts";
 import { listFigures } from "./figure.ts";
 import { html } from "./html.ts";
 import { makeFigures } from "./make-figures.ts";
@@ -21,7 +24,7 @@ describe("html", () => {
 
 describe("renderReport", () => {
   const hostile = makeReportContent(HOSTILE);
-  const page = renderReport(hostile, makeFigures(hostile), ["svg", "pdf"]);
+  const page = renderReport(hostile, makeFigures(hostile), makeTables(hostile.evaluation), ["svg", "pdf"]);
   const { document } = parseHTML(page);
   const count = (selector: string): number => document.querySelectorAll(selector).length;
 
@@ -34,9 +37,10 @@ describe("renderReport", () => {
       [...element.attributes].filter(({ name }) => name.startsWith("on")),
     );
     expect(handlers).toEqual([]);
-    // A warning, and a setting's name and value; question, id, reference, answer and example on the card and in the
-    // list, there with a line of the id and the question; the question and its answer among the consistently wrong.
-    expect(page.split("&lt;script&gt;alert(1)&lt;/script&gt;").length - 1).toBe(3 + 5 + 7 + 2);
+    // The model, twice, and the data; a warning, and a setting's name and value; question, id, reference, answer and example on the
+    // card and in the list, there with a line of the id and the question; the question and its answer among the
+    // consistently wrong; a shared question.
+    expect(page.split("&lt;script&gt;alert(1)&lt;/script&gt;").length - 1).toBe(3 + 3 + 5 + 7 + 2 + 1);
     expect(document.querySelector("article h3")!.textContent).toContain("<script>alert(1)</script>");
   });
 
@@ -44,7 +48,12 @@ describe("renderReport", () => {
     expect(page).toContain("default-src 'none'");
     const loading = [...document.querySelectorAll("[src], [href], [srcset], [data], [action], [poster]")];
     const links = loading.map((element) => element.getAttribute("href"));
-    expect(links.filter((link) => !/^figures\/[a-z-]+\.(svg|pdf|csv)$/.test(link ?? ""))).toEqual([]);
+    const isOwn = (link: string | null): boolean =>
+      /^(#[a-z-]+|figures\/[a-z-]+\.(svg|pdf|csv)|tables\/[a-z-]+\.(csv|tex|md))$/.test(link ?? "");
+    expect(links.filter((link) => !isOwn(link))).toEqual([]);
+    const anchors = links.filter((link) => link?.startsWith("#"));
+    expect(anchors.length).toBeGreaterThan(15);
+    for (const anchor of anchors) expect(count(anchor!), anchor!).toBe(1);
     expect(document.querySelector("style")!.textContent).not.toMatch(/url\(|@import/);
     expect(
       page.match(/https?:\/\/[^"\s<]*/g)?.filter((url) => !url.startsWith("http://www.w3.org/")) ?? [],
@@ -52,10 +61,10 @@ describe("renderReport", () => {
   });
 
   it("names every chart and table for those who cannot see them", () => {
-    // No reliability here: no probe was calibrated; four of layers, two of entropy, one of transfer.
-    expect(count('figure > svg[role="img"][aria-label]')).toBe(listFigures(true, true).length);
+    // no threshold was chosen here, so there is no strip of promises
+    expect(count('figure > svg[role="img"][aria-label]')).toBe(listFigures(true, true).length - 1);
     expect(document.querySelector("figure > svg")!.getAttribute("aria-label")).toMatch(
-      /ROC curves, Test\. Accuracy probe: AUROC 0\.\d{3}/,
+      /AUROC of each score\. Accuracy probe, test: 0\.\d{2}; Accuracy probe, OOD: 0\.\d{2}/,
     );
     expect(count("table")).toBe(count("table > caption"));
     expect(count("h1")).toBe(1);
@@ -70,13 +79,29 @@ describe("renderReport", () => {
     expect(text).toContain("2×");
   });
 
+  it("begins with what was studied, the verdict and the checks, each with its evidence", () => {
+    const { evaluation } = makeReportContent("");
+    expect(document.querySelector("header")!.textContent).toContain("built-in toy model");
+    expect(document.querySelector("header")!.textContent).toContain("29 November 2026");
+    expect(document.querySelector("h1")!.textContent).toBe(evaluation.audit.verdict[0]);
+    const items = [...document.querySelectorAll(".checks li")];
+    expect(items.map((item) => item.getAttribute("class"))).toEqual(
+      evaluation.audit.checks.map(({ status }) => status),
+    );
+    expect(items.map((item) => item.querySelector("a")!.textContent)).toEqual(
+      evaluation.audit.checks.map(({ question }) => question),
+    );
+  });
+
   it("says which questions are unfamiliar, where a probe can tell", () => {
     const content = makeReportContent("");
     const splits = { math_test: { question_count: 45, unfamiliar_count: 3, unfamiliar_share: 3 / 45 } };
     const known = { level: 0.05, validation_questions: 45, splits };
     const familiarity = { accuracy_probe: known, se_probe: null };
     const text = (own: ReportContent): string =>
-      parseHTML(renderReport(own, makeFigures(own), ["svg"])).document.querySelector("main")!.textContent;
+      parseHTML(
+        renderReport(own, makeFigures(own), makeTables(own.evaluation), ["svg"]),
+      ).document.querySelector("main")!.textContent;
     expect(text({ ...content, evaluation: { ...content.evaluation, familiarity } })).toContain(
       "Accuracy probe: 7% of 45 (test)",
     );
@@ -87,12 +112,36 @@ describe("renderReport", () => {
     const { evaluation } = makeReportContent("");
     const nothing = evaluateSplit(
       { ...makeReportScores(3), incorrect: new Uint8Array(60), highSemanticEntropy: new Uint8Array(60) },
-      { tau: null, control: null, resamples: 10, permutations: 9 },
+      { tau: null, control: null, moments: DURING, resamples: 10, permutations: 9 },
     );
     const { ood_test: _absent, ...rest } = evaluation;
+    const scores = makeReportScores(3);
     const content = {
-      evaluation: { ...rest, math_test: nothing, math_val: nothing },
-      testScores: { ...makeReportScores(3), seProbe: new Float64Array(60).fill(Number.NaN) },
+      subject: {
+        model: "unknown model",
+        isEmbedded: false,
+        observer: null,
+        questionCounts: [],
+        samples: null,
+        date: null,
+      },
+      evaluation: {
+        ...rest,
+        audit: auditStudy({
+          moments: DURING,
+          validation: nothing,
+          test: nothing,
+          ood: null,
+          decisions: [],
+          sharedQuestions: [],
+        }),
+        math_test: nothing,
+        math_val: nothing,
+      },
+      testScores: {
+        ...scores,
+        byName: { ...scores.byName, se_probe: new Float64Array(60).fill(Number.NaN) },
+      },
       layerScores: [],
       entropies: [],
       questions: {},
@@ -101,7 +150,7 @@ describe("renderReport", () => {
     };
     const figures = makeFigures(content);
     expect([...figures.keys()]).toEqual(listFigures(false, false));
-    const empty = renderReport(content, figures, ["svg"]);
+    const empty = renderReport(content, figures, makeTables(content.evaluation), ["svg"]);
     expect(empty).toContain("No curve");
     expect(empty).toContain("No layer has a score");
     expect(empty).not.toContain("NaN");

@@ -1,6 +1,7 @@
 import type { StoredSemanticEntropy } from "../entropy/semantic-entropy-record.ts";
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import type { StudyScoreName } from "../evaluation/score-names.ts";
 import type { TransferEval } from "../evaluation/transfer-eval.ts";
 import { mean } from "../math/vector.ts";
 import type { LayerScore } from "../probes/probe.ts";
@@ -8,11 +9,27 @@ import type { Question } from "../samples/question.ts";
 import type { Samples } from "../samples/samples.ts";
 import type { HeldOutSplit } from "./figure.ts";
 
+/** What a report is about. */
+export interface ReportSubject {
+  readonly model: string;
+  /** Whether it is the model that comes with this package, whose results say nothing about language models. */
+  readonly isEmbedded: boolean;
+  /** The model that read another one's answers; null if the model read its own. */
+  readonly observer: string | null;
+  /** The question sets, with how many questions were asked. */
+  readonly questionCounts: readonly { readonly name: string; readonly count: number }[];
+  /** "10 samples per question"; null if the answers are not there. */
+  readonly samples: string | null;
+  /** Of the evaluation, as YYYY-MM-DD; null if it is not known. */
+  readonly date: string | null;
+}
+
 /** All that the report shows. */
 export interface ReportContent {
+  readonly subject: ReportSubject;
   readonly evaluation: ProbeEval;
   /** The rows of `math_test`. */
-  readonly testScores: SplitScores;
+  readonly testScores: SplitScores<StudyScoreName>;
   /** Out-of-fold AUROC by position and layer, from training. */
   readonly layerScores: readonly LayerScore[];
   /** Discrete semantic entropy of every question of the first set, nats. */
@@ -56,7 +73,7 @@ const NO_ANSWER = "(no answer)";
  * @param questions the question texts; those missing are shown by their prompt
  */
 export function describeQuestions(
-  split: SplitScores,
+  split: SplitScores<StudyScoreName>,
   entropies: readonly StoredSemanticEntropy[],
   samples: readonly Samples[],
   questions: readonly Question[],
@@ -86,8 +103,8 @@ export function describeQuestions(
         question: source?.question ?? own?.prompt ?? record.question_id,
         reference: source?.answer ?? null,
         semanticEntropy: record.discrete_semantic_entropy,
-        accuracyProbe: meanOver(rows, split.accuracyProbe),
-        seProbe: meanOver(rows, split.seProbe),
+        accuracyProbe: meanOver(rows, split.byName.accuracy_probe),
+        seProbe: meanOver(rows, split.byName.se_probe),
         clusters: record.clusters
           .map((cluster) => describeCluster(own, cluster.member_run_ids))
           .filter((cluster) => cluster.sampleCount > 0)

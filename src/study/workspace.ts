@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { FIGURE_FOLDER } from "../report/figure.ts";
+import { FIGURE_FOLDER, TABLE_FOLDER } from "../report/figure.ts";
 import { fileExists } from "../store/read-file.ts";
 import { type Shard, shardFolder } from "./shards/shard.ts";
 
@@ -51,6 +51,8 @@ export interface Workspace {
   readonly report: string;
   /** A file of one of the report's figures. */
   figure(file: string): string;
+  /** A file of one of the report's tables. */
+  table(file: string): string;
   /** The settings of the last `sep run` with their provenance; it belongs to no step, so it makes nothing stale. */
   readonly config: string;
   /** Of a comparison of several studies. */
@@ -86,6 +88,7 @@ export function openWorkspace(root: string): Workspace {
     probeEval: artifacts("models", "probe_eval.json"),
     report: artifacts("report.html"),
     figure: (file) => artifacts(FIGURE_FOLDER, file),
+    table: (file) => artifacts(TABLE_FOLDER, file),
     config: artifacts("config.yaml"),
     transfer: artifacts("transfer.json"),
     route: artifacts("route.json"),

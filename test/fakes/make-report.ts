@@ -1,3 +1,4 @@
+import { auditStudy } from "../../src/evaluation/audit.ts";
 import {
   evaluateSplit,
   type SplitEvaluation,
@@ -6,6 +7,7 @@ import {
 import type { ProbeEval } from "../../src/evaluation/probe-eval.ts";
 import { createRng } from "../../src/math/rng.ts";
 import type { ReportContent, ReportQuestion } from "../../src/report/report-content.ts";
+import { DURING, fillScores } from "./fill-scores.ts";
 import { makeTransfer } from "./make-transfer.ts";
 
 /** Sixty answers to thirty questions, a third of them wrong, which every score finds more or less. */
@@ -19,11 +21,18 @@ export function makeReportScores(seed: number): SplitScores {
     questionGroups: Array.from({ length: 60 }, (_, i) => `q${Math.floor(i / 2)}`),
     incorrect,
     highSemanticEntropy: incorrect,
-    accuracyProbe: noisy(0.9),
-    seProbe: noisy(0.6),
-    entropyBaseline: noisy(0.2),
-    semanticEntropy: noisy(0.5),
-    discreteSemanticEntropy: noisy(0.5),
+    byName: fillScores(
+      {
+        accuracy_probe: noisy(0.9),
+        se_probe: noisy(0.6),
+        entropy_baseline: noisy(0.2),
+        semantic_entropy: noisy(0.5),
+        discrete_semantic_entropy: noisy(0.5),
+        answer_length: noisy(0.1),
+        answer_nll: noisy(0.5),
+      },
+      60,
+    ),
   };
 }
 
@@ -33,7 +42,7 @@ export function makeReportScores(seed: number): SplitScores {
  */
 export function makeReportContent(text: string): ReportContent {
   const test = makeReportScores(1);
-  const options = { tau: 0.5, control: null, resamples: 50, permutations: 19 };
+  const options = { tau: 0.5, control: null, moments: DURING, resamples: 50, permutations: 19 };
   const summary = {
     position: "think-end",
     layer: 1,
@@ -42,10 +51,22 @@ export function makeReportContent(text: string): ReportContent {
     training_questions: 3,
     cv_auc: 0.8,
   };
-  const evaluation: ProbeEval = {
+  const splits = {
     math_val: evaluateSplit(test, options),
     math_test: withBlindSpot(evaluateSplit(test, options), text),
     ood_test: evaluateSplit(makeReportScores(2), options),
+  };
+  const { math_val: validation, math_test, ood_test: ood } = splits;
+  const evaluation: ProbeEval = {
+    ...splits,
+    audit: auditStudy({
+      moments: DURING,
+      validation,
+      test: math_test,
+      ood,
+      decisions: [],
+      sharedQuestions: [`shared${text}`],
+    }),
     se_threshold: { method: "best-split", threshold: 0.5 },
     probes: { accuracy_probe: summary, se_probe: summary, entropy_baseline: null },
     source: {},
@@ -53,6 +74,14 @@ export function makeReportContent(text: string): ReportContent {
     warnings: [{ code: "x", message: `Warning ${text}` }],
   };
   return {
+    subject: {
+      model: `model${text}`,
+      isEmbedded: true,
+      observer: null,
+      questionCounts: [{ name: `data${text}`, count: 30 }],
+      samples: "2 samples per question",
+      date: "2026-11-29",
+    },
     evaluation,
     testScores: test,
     layerScores: [0, 1, 2].map((layer) => ({

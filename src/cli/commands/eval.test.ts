@@ -5,6 +5,7 @@ import { parseHTML } from "linkedom";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createFakeCli } from "../../../test/fakes/cli-context.ts";
 import { writeStudy } from "../../../test/fakes/write-study.ts";
+import { CHECK_NAMES } from "../../evaluation/checks.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import { runCli } from "../run-cli.ts";
 
@@ -42,6 +43,16 @@ describe("sep eval", () => {
     }
     expect(quiet.stdout).toBe("");
     expect(countOf(quiet.stderr, "[few-questions]")).toBeGreaterThan(0);
+  });
+
+  it("audits the probe: when it is known, a check a question, and a warning for each that is red", () => {
+    const { audit, warnings } = evaluation;
+    expect(audit.moments).toEqual({ accuracy_probe: "during", se_probe: "during" });
+    expect(audit.checks.map(({ id }) => id)).toEqual(CHECK_NAMES);
+    expect(audit.shared_questions).toEqual([]);
+    expect(audit.verdict.length).toBeGreaterThan(0);
+    const bad = audit.checks.filter(({ status }) => status === "bad").map(({ id }) => `check-${id}`);
+    expect(warnings.map(({ code }) => code).filter((code) => code.startsWith("check-"))).toEqual(bad);
   });
 
   it("writes numbers as the report does", async () => {

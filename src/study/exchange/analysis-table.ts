@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
+import type { StudyScoreName } from "../../evaluation/score-names.ts";
 import { asRow, stringField } from "../../formats/row-fields.ts";
 import { applyCalibration } from "../../probes/calibration.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
@@ -192,19 +193,19 @@ function describeDatasetRow(split: ProbeSplit, dataset: ProbeDataset, row: numbe
 }
 
 function describeScores(
-  { accuracyProbe, seProbe, entropyBaseline, highSemanticEntropy }: SplitScores,
+  { byName, highSemanticEntropy }: SplitScores<StudyScoreName>,
   { accuracy, se, baseline }: StudyProbes,
   row: number,
 ): TableRow {
-  const both = (name: string, probe: Probe | UntrainedProbe, scores: Float64Array): TableRow => {
-    const score = scores[row] as number;
+  const both = (name: string, probe: Probe | UntrainedProbe, own: Float64Array): TableRow => {
+    const score = own[row] as number;
     const map = probe.kind === "untrained" ? null : probe.calibration_map;
     return { [name]: score, [`${name}_risk`]: map === null ? null : applyCalibration(map, score) };
   };
   return {
     high_semantic_entropy: highSemanticEntropy[row] === 1,
-    ...both("accuracy_probe", accuracy, accuracyProbe),
-    ...both("se_probe", se, seProbe),
-    ...both("entropy_baseline", baseline, entropyBaseline),
+    ...both("accuracy_probe", accuracy, byName.accuracy_probe),
+    ...both("se_probe", se, byName.se_probe),
+    ...both("entropy_baseline", baseline, byName.entropy_baseline),
   };
 }

@@ -66,7 +66,7 @@ describe("the table of answers", () => {
       expect(own).toHaveLength(dataset.questionIds.length);
       for (const [row, id] of dataset.questionIds.entries()) {
         const found = own.find((each) => each.question_id === id && each.run_id === dataset.runIds[row])!;
-        expect(found.accuracy_probe).toBe(scores.accuracyProbe[row]);
+        expect(found.accuracy_probe).toBe(scores.byName.accuracy_probe[row]);
         expect(found.discrete_semantic_entropy).toBe(dataset.discreteSemanticEntropy[row]);
         expect(found.high_semantic_entropy).toBe(scores.highSemanticEntropy[row] === 1);
         expect((found.se_probe_risk ?? null) === null).toBe(calibration_map === null);

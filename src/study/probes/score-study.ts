@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeSummary } from "../../evaluation/probe-eval.ts";
+import type { StudyScoreName } from "../../evaluation/score-names.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import {
@@ -18,7 +19,8 @@ import { manifestPathOf, nameWithin, wasMade } from "../../store/output-ownershi
 import { fileExists } from "../../store/read-file.ts";
 import { readProbeDataset, readProbeFile, weightsPathOf } from "../probe-files.ts";
 import type { StepEvent } from "../step.ts";
-import type { StepName, Workspace } from "../workspace.ts";
+import { tracedAnswersPath } from "../study-answers.ts";
+import type { DataSetName, StepName, Workspace } from "../workspace.ts";
 
 /** A trained study, with every held-out row scored. */
 export interface ScoredStudy {
@@ -62,7 +64,7 @@ export interface ScoredSplit {
   readonly split: EvaluatedSplit;
   readonly dataset: ProbeDataset;
   readonly hidden: HiddenStates;
-  readonly scores: SplitScores;
+  readonly scores: SplitScores<StudyScoreName>;
 }
 
 /**
@@ -75,7 +77,7 @@ export async function scoreSplit(
   hidden: HiddenStates,
   probes: StudyProbes,
   threshold: number,
-): Promise<SplitScores> {
+): Promise<SplitScores<StudyScoreName>> {
   const { baseline } = probes;
   return {
     questionIds: dataset.questionIds,
@@ -84,14 +86,16 @@ export async function scoreSplit(
     highSemanticEntropy: Uint8Array.from(dataset.discreteSemanticEntropy, (entropy) =>
       entropy > threshold ? 1 : 0,
     ),
-    accuracyProbe: await scoreStates(probes.accuracy, dataset, hidden),
-    seProbe: await scoreStates(probes.se, dataset, hidden),
-    entropyBaseline:
-      baseline.kind === "untrained"
-        ? missingScores(dataset)
-        : scoreProbe(baseline, assertThinkEntropies(Float32Array.from(dataset.meanThinkEntropy))),
-    semanticEntropy: dataset.semanticEntropy,
-    discreteSemanticEntropy: dataset.discreteSemanticEntropy,
+    byName: {
+      accuracy_probe: await scoreStates(probes.accuracy, dataset, hidden),
+      se_probe: await scoreStates(probes.se, dataset, hidden),
+      entropy_baseline:
+        baseline.kind === "untrained"
+          ? missingScores(dataset)
+          : scoreProbe(baseline, assertThinkEntropies(Float32Array.from(dataset.meanThinkEntropy))),
+      semantic_entropy: dataset.semanticEntropy,
+      discrete_semantic_entropy: dataset.discreteSemanticEntropy,
+    },
   };
 }
 
@@ -188,12 +192,16 @@ export async function hasOodSplit(workspace: Workspace): Promise<boolean> {
 export async function listStudyInputs(workspace: Workspace, withOod: boolean): Promise<string[]> {
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
   const ood = withOod ? [workspace.probeDataset("ood_test"), workspace.hiddenStates("ood")] : [];
-  const optional = [
-    workspace.raw("math"),
-    workspace.runs("math"),
-    workspace.semanticEntropy("math"),
-    ...(withOod ? [workspace.raw("ood"), workspace.runs("ood"), workspace.semanticEntropy("ood")] : []),
-  ];
+  const sets: readonly DataSetName[] = withOod ? ["math", "ood"] : ["math"];
+  const optional = new Set<string>();
+  for (const set of sets)
+    for (const path of [
+      workspace.raw(set),
+      workspace.runs(set),
+      await tracedAnswersPath(workspace, set),
+      workspace.semanticEntropy(set),
+    ])
+      optional.add(path);
   const texts: string[] = [];
   for (const path of optional) if (await wasMade(path)) texts.push(path);
   return [

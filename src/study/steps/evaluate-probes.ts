@@ -1,7 +1,7 @@
 import { ortNode } from "../../engine/runtime/ort-node.ts";
+import { type Audit, auditStudy } from "../../evaluation/audit.ts";
+import { scoreBaselines } from "../../evaluation/baseline-scores.ts";
 import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
-import { chooseExamples } from "../../evaluation/choose-examples.ts";
-import type { CommonAnswer } from "../../evaluation/consistently-wrong.ts";
 import {
   type ConstantProbe,
   fitConstantProbe,
@@ -11,7 +11,6 @@ import {
 import { chooseAnswerThreshold } from "../../evaluation/evaluate-decision.ts";
 import { DEFAULT_PERMUTATIONS } from "../../evaluation/evaluate-score.ts";
 import { evaluateSplit, type SplitEvaluation, type SplitScores } from "../../evaluation/evaluate-split.ts";
-import { evaluateUnits, type UnitRows } from "../../evaluation/evaluate-units.ts";
 import {
   EVALUATED_SPLITS,
   type EvaluatedSplit,
@@ -19,22 +18,25 @@ import {
   type ProbeEval,
   type UnfamiliarCount,
 } from "../../evaluation/probe-eval.ts";
+import {
+  momentOf,
+  type ProbeMoments,
+  SCORE_NAMES,
+  type StudyScoreName,
+} from "../../evaluation/score-names.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
 import { measureFamiliarity } from "../../probes/familiarity.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
 import { hasBothClasses } from "../../probes/split-questions.ts";
-import { readRuns } from "../../samples/read-runs.ts";
-import { runKey } from "../../samples/samples.ts";
-import { readStateRowIndex } from "../../states/state-index.ts";
 import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
-import { fileExists } from "../../store/read-file.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
-import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import { readProbeDataset } from "../probe-files.ts";
 import { decideSplits, fitCalibrationMaps } from "../probes/decide-splits.ts";
+import { evaluateParts } from "../probes/evaluate-parts.ts";
+import { readStudyAnswers, type StudyAnswers } from "../probes/read-answers.ts";
 import {
   hasOodSplit,
   listStudyInputs,
@@ -46,12 +48,12 @@ import {
   scoreStudy,
   summariseProbe,
 } from "../probes/score-study.ts";
+import { findShared } from "../question-overlap.ts";
 import { TARGETS } from "../settings/probes.ts";
 import { SEED } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
-import { tracedAnswersPath } from "../study-answers.ts";
-import type { DataSetName, Workspace } from "../workspace.ts";
+import type { Workspace } from "../workspace.ts";
 
 const SETTINGS = { ...TARGETS, ...SEED };
 
@@ -89,7 +91,7 @@ export async function* evaluateProbes(
     ...STEP,
     inputs: await listStudyInputs(workspace, withOod),
     outputs: [workspace.probeEval],
-    settings: { ...settings, targetRisk, targetCoverage },
+    settings: { ...settings, targetRisk, targetCoverage, scores: [...SCORE_NAMES] },
     whenStale: "redo" as const,
   };
   return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
@@ -100,28 +102,32 @@ export async function* evaluateProbes(
     const total = splits.length + 2;
     yield { kind: "started", ...STEP, unit: "part", done: 0, total };
     const study = await scoreStudy(workspace);
-    const { probes, splits: scored } = study;
-    const controls = await makeControls(workspace, probes, scored, seed);
+    const { probes } = study;
+    const controls = await makeControls(workspace, probes, study.splits, seed);
+    const answers = {
+      math: await readStudyAnswers(workspace, "math"),
+      ood: withOod ? await readStudyAnswers(workspace, "ood") : null,
+    };
+    const train = await readProbeDataset(workspace.probeDataset("math_train"));
+    const scored = addBaselines(study.splits, train, answers, seed);
     yield { kind: "advanced", ...STEP, done: 1, total, detail: "scores" };
 
     const validation = scored.find(({ split }) => split === "math_val")!.scores;
     const { tau, warnings: tauWarnings } = chooseTau(validation);
     const maps = fitCalibrationMaps(validation);
     const ownMaps = { ...maps, se_probe_high_se: maps.se_probe };
-    const answers = {
-      math: await readCommonAnswers(workspace, "math"),
-      ood: await readCommonAnswers(workspace, "ood"),
-    };
+    const moments = { accuracy_probe: momentOfProbe(probes.accuracy), se_probe: momentOfProbe(probes.se) };
     const evaluations: Partial<Record<EvaluatedSplit, SplitEvaluation>> = {};
     for (const [done, { split, scores }] of scored.entries()) {
       signal?.throwIfAborted();
       evaluations[split] = evaluateSplit(scores, {
         tau,
+        moments,
         control: controls.shuffled.get(split) ?? null,
         constantControl: controls.constant?.evaluate(scores.incorrect) ?? null,
         // calibration on the rows that the maps were fitted on would say nothing
         ...(split === "math_val" ? {} : { maps: ownMaps }),
-        answers: answers[split === "ood_test" ? "ood" : "math"],
+        answers: (split === "ood_test" ? answers.ood : answers.math)?.common ?? new Map(),
         ...settings,
       });
       yield { kind: "advanced", ...STEP, done: done + 2, total, detail: split };
@@ -131,24 +137,89 @@ export async function* evaluateProbes(
       { kind: "coverage", target: targetCoverage },
     ] as const;
     const decisions = decideSplits(scored, targets, settings);
-    const own = [...tauWarnings, ...warnOfMaps(maps, probes), ...warningsOfSplits(evaluations)];
+    const audit = auditStudy({
+      moments,
+      validation: evaluations.math_val!,
+      test: evaluations.math_test!,
+      ood: evaluations.ood_test ?? null,
+      decisions,
+      sharedQuestions: findSharedQuestions(train, scored, answers),
+    });
+    const own = [
+      ...tauWarnings,
+      ...warnOfMaps(maps, probes),
+      ...warningsOfSplits(evaluations),
+      ...warnOfChecks(audit.checks),
+    ];
     // warnings of the data sets and of training come first, since the others build on them
     const warnings = withoutRepeats([...(await readEarlierWarnings(workspace)), ...own]);
-    const evaluation = {
+    const evaluation: ProbeEval = {
       ...assemble(study, evaluations, settings, warnings),
+      audit,
       calibration_maps: maps,
       decisions,
-      familiarity: await evaluateFamiliarity(probes, scored),
-      ...(await evaluateParts(workspace, scored, settings)),
+      familiarity: await evaluateFamiliarity(probes, study.splits),
+      ...(await evaluateParts(workspace, study.splits, settings)),
     };
     await writeAtomic(workspace.probeEval, `${stableStringify(evaluation as unknown as Json, 2)}\n`);
     yield { kind: "advanced", ...STEP, done: total, total, detail: "thresholds" };
     for (const warning of own) yield { kind: "warning", ...STEP, warning };
-    return { counts: countRows(scored), warnings };
+    return { counts: countRows(study.splits), warnings };
   });
 }
 
-function chooseTau({ accuracyProbe, incorrect }: SplitScores): {
+/** The answers of both question sets. */
+type BothAnswers = Readonly<Record<"math", StudyAnswers> & Record<"ood", StudyAnswers | null>>;
+
+/** The splits with every score: those of the study, and those that need no hidden states. */
+function addBaselines(
+  splits: readonly ScoredSplit[],
+  train: ProbeDataset,
+  { math, ood }: BothAnswers,
+  seed: number,
+): { readonly split: EvaluatedSplit; readonly dataset: ProbeDataset; readonly scores: SplitScores }[] {
+  const baselines = scoreBaselines(
+    math.factsOf(train),
+    splits.map(({ split, dataset }) => (split === "ood_test" ? ood! : math).factsOf(dataset)),
+    { seed },
+  );
+  return splits.map(({ split, dataset, scores }, i) => ({
+    split,
+    dataset,
+    scores: { ...scores, byName: { ...baselines[i]!, ...scores.byName } },
+  }));
+}
+
+const momentOfProbe = (probe: Probe | UntrainedProbe): ProbeMoments["se_probe"] =>
+  momentOf(probe.kind === "untrained" ? null : probe.position);
+
+/** Held-out questions whose text is, word for word or nearly so, also that of a training question. */
+function findSharedQuestions(
+  { questionIds }: ProbeDataset,
+  scored: readonly { readonly split: EvaluatedSplit; readonly dataset: ProbeDataset }[],
+  { math, ood }: BothAnswers,
+): string[] {
+  const textsOf = (ids: readonly string[], answers: StudyAnswers | null): Map<string, string> =>
+    new Map(
+      [...new Set(ids)].flatMap((id) => {
+        const text = answers?.questionTexts.get(id);
+        return text === undefined ? [] : [[id, text] as const];
+      }),
+    );
+  const known = textsOf(questionIds, math);
+  return scored.flatMap(({ split, dataset }) => {
+    const own = textsOf(dataset.questionIds, split === "ood_test" ? ood : math);
+    return own.size === 0 || known.size === 0 ? [] : [...findShared(own, known.values())];
+  });
+}
+
+/** What a reader must know before the numbers. */
+const warnOfChecks = (checks: Audit["checks"]): ManifestWarning[] =>
+  checks
+    .filter(({ status }) => status === "bad")
+    .map(({ id, question, finding }) => ({ code: `check-${id}`, message: `${question} ${finding}` }));
+
+function chooseTau({ byName: { accuracy_probe: accuracyProbe }, incorrect }: SplitScores<StudyScoreName>): {
   readonly tau: number | null;
   readonly warnings: readonly ManifestWarning[];
 } {
@@ -198,7 +269,7 @@ function assemble(
   evaluations: Readonly<Partial<Record<EvaluatedSplit, SplitEvaluation>>>,
   settings: ProbeEval["settings"],
   warnings: readonly ManifestWarning[],
-): ProbeEval {
+): Omit<ProbeEval, "audit"> {
   const { math_val, math_test, ood_test } = evaluations;
   return {
     math_val: math_val!,
@@ -213,46 +284,6 @@ function assemble(
     source: splits[0]!.hidden.metadata,
     settings,
     warnings,
-  };
-}
-
-/** The accuracy probe on rows that are parts of answers. */
-async function evaluateParts(
-  workspace: Workspace,
-  scored: readonly ScoredSplit[],
-  settings: ProbeEval["settings"],
-): Promise<Pick<ProbeEval, "units">> {
-  const { label, position, spans } = scored[0]!.dataset;
-  if (spans === undefined) return {};
-  const rowsOf = ({ dataset, scores }: ScoredSplit): UnitRows => ({
-    ...dataset,
-    spans: dataset.spans!,
-    scores: scores.accuracyProbe,
-    labels: scores.incorrect,
-  });
-  const held = scored.filter(({ split }) => split !== "math_val");
-  const splits = held.map((each) => [each.split, evaluateUnits(rowsOf(each), settings)] as const);
-  const test = held.find(({ split }) => split === "math_test")!;
-  const textOf = await readUnitTexts(workspace, test.dataset);
-  const examples = chooseExamples(rowsOf(test), textOf);
-  return { units: { label, position, splits: Object.fromEntries(splits), examples } };
-}
-
-/** The text of each row of a data set of the first question set. */
-async function readUnitTexts(
-  workspace: Workspace,
-  { position, questionIds, runIds, spans }: ProbeDataset,
-): Promise<(row: number) => string> {
-  const index = await readStateRowIndex(workspace.hiddenStatesIndex("math"));
-  const { runs } = await readRuns(await tracedAnswersPath(workspace, "math"));
-  const texts = new Map(runs.map((run) => [runKey(run.question_id, run.run_id), run.output_text]));
-  return (row) => {
-    const [question, run] = [questionIds[row]!, runIds[row]!];
-    const unit = index
-      .unitsOf(position, question, run)
-      .find((each) => each?.span[0] === spans![2 * row] && each?.span[1] === spans![2 * row + 1]);
-    const [start, end] = unit?.textSpan ?? [0, 0];
-    return unit?.text ?? texts.get(runKey(question, run))?.slice(start, end) ?? "";
   };
 }
 
@@ -338,36 +369,4 @@ async function makeControls(
     if (control !== null) controls.set(split, control);
   }
   return { shuffled: controls, constant };
-}
-
-/**
- * The most common answer to each question of a set: the largest meaning cluster, with its first answer.
- * @returns by question id; empty if the set's runs or entropies do not exist
- */
-async function readCommonAnswers(
-  workspace: Workspace,
-  set: DataSetName,
-): Promise<ReadonlyMap<string, CommonAnswer>> {
-  const paths = [workspace.runs(set), workspace.semanticEntropy(set)];
-  if ((await Promise.all(paths.map(fileExists))).includes(false)) return new Map();
-  const { runs } = await readRuns(workspace.runs(set));
-  const texts = new Map(
-    runs.map((run) => [
-      runKey(run.question_id, run.run_id),
-      run.extracted_answer ?? (run.answer_text.trim() || null),
-    ]),
-  );
-  const records = await readSemanticEntropy(workspace.semanticEntropy(set));
-  return new Map(
-    records.flatMap(({ question_id, clusters }) => {
-      const samples = clusters.reduce((sum, { member_run_ids }) => sum + member_run_ids.length, 0);
-      if (samples === 0) return [];
-      const largest = clusters.reduce((most, cluster) =>
-        cluster.member_run_ids.length > most.member_run_ids.length ? cluster : most,
-      );
-      const said = largest.member_run_ids.map((run) => texts.get(runKey(question_id, run)) ?? null);
-      const answer = said.find((text) => text !== null) ?? null;
-      return [[question_id, { answer, cluster_share: largest.member_run_ids.length / samples }]];
-    }),
-  );
 }

@@ -179,7 +179,7 @@ function takeSplit(
       "bad-option",
       `${large.file} answers none of the study's ${new Set(dataset.questionIds).size} held-out questions of a split. Give the large model's answers to the same questions, under the same ids.`,
     );
-  const ownScores = settings.by === "accuracy" ? scores.accuracyProbe : scores.seProbe;
+  const ownScores = settings.by === "accuracy" ? scores.byName.accuracy_probe : scores.byName.se_probe;
   const answers = kept.map((row) => ({
     score: ownScores[row]!,
     isIncorrect: scores.incorrect[row] === 1,

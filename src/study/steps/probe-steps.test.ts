@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StudyShape, writeStudy } from "../../../test/fakes/write-study.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
+import { SCORE_NAMES } from "../../evaluation/score-names.ts";
 import { readNpz } from "../../store/array-file.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { loadProbe } from "../probe-files.ts";
@@ -77,7 +78,11 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
 
   it("compares scores, draws curves and says what the study could find", () => {
     const { math_test: test } = evaluation;
-    expect(test.paired_comparisons).toHaveLength(10); // five scores
+    // all scores but the probes, p(True), which was not measured, and the combination that knows less
+    const rivals = SCORE_NAMES.filter((name) => !/probe|p_false|combined_before/.test(name)).length;
+    const firsts = test.paired_comparisons.map(({ first }) => first);
+    expect(firsts.filter((first) => first === "se_probe")).toHaveLength(1 + rivals);
+    expect(firsts.filter((first) => first === "accuracy_probe")).toHaveLength(rivals);
     for (const { p_value, p_value_holm } of test.paired_comparisons)
       expect(p_value_holm).toBeGreaterThanOrEqual(p_value!);
     expect(test.constant_feature_control).toMatchObject({
@@ -148,7 +153,7 @@ describe("steps 5 to 7 on a study with a planted signal", () => {
   it("promises a risk and a coverage, and reports what came of it", () => {
     const { decisions } = evaluation;
     expect(decisions!.map(({ score, kind }) => `${score} ${kind}`)).toContain("accuracy_probe risk");
-    expect(decisions).toHaveLength(10);
+    expect(decisions).toHaveLength(2 * (SCORE_NAMES.length - 1)); // p(True) was not measured
     const coverage = decisions!.find(({ score, kind }) => score === "accuracy_probe" && kind === "coverage")!;
     expect(coverage.threshold).toMatchObject({ target: 0.8, calibration_questions: 23 });
     expect(Object.keys(coverage.achieved).sort()).toEqual(["math_test", "ood_test"]);

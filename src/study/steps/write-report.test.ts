@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { finishStep } from "../../../test/fakes/finish-step.ts";
 import { makeTransfer } from "../../../test/fakes/make-transfer.ts";
 import { writeStudy } from "../../../test/fakes/write-study.ts";
+import { listTableNames } from "../../report/evaluation-tables.ts";
 import { listFigures } from "../../report/figure.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
@@ -32,7 +33,11 @@ describe("writeReport", () => {
     expect(status).toBe("ran");
     const names = listFigures(true, false);
     expect(counts).toEqual({ figures: names.length });
-    expect(outputs).toHaveLength(1 + 2 * names.length);
+    const tables = listTableNames(true);
+    expect(outputs).toHaveLength(1 + 2 * names.length + 3 * tables.length);
+    expect(await readdir(join(workspace.report, "..", "tables"))).toEqual(
+      tables.flatMap((name) => [`${name}.csv`, `${name}.md`, `${name}.tex`]).sort(),
+    );
     expect(result.warnings).toEqual([]);
     expect(await readdir(join(workspace.report, "..", "figures"))).toEqual(
       names.flatMap((name) => [`${name}.csv`, `${name}.svg`]).sort(),

@@ -1,11 +1,14 @@
-import { readFile, rm } from "node:fs/promises";
-import { resolve } from "node:path";
+import { readFile, rm, stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { POCKET_MODEL } from "../../checkpoint/locate-checkpoint.ts";
 import { nameObserver } from "../../engine/observation.ts";
 import type { StoredSemanticEntropy } from "../../entropy/semantic-entropy-record.ts";
 import { SepError } from "../../errors.ts";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { ProbeEval, ProbeSummary } from "../../evaluation/probe-eval.ts";
+import type { StudyScoreName } from "../../evaluation/score-names.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
+import { listTableNames, listTables, makeTables } from "../../report/evaluation-tables.ts";
 import {
   FIGURE_FORMATS,
   type FigureFormat,
@@ -13,7 +16,13 @@ import {
   figureCsv,
   listFigures,
 } from "../../report/figure.ts";
-import { describeQuestions, type ReportContent, type ReportQuestion } from "../../report/report-content.ts";
+import {
+  describeQuestions,
+  type ReportContent,
+  type ReportQuestion,
+  type ReportSubject,
+} from "../../report/report-content.ts";
+import { formatTable, TABLE_FORMATS } from "../../report/table.ts";
 import type { Question } from "../../samples/question.ts";
 import { readRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
@@ -40,7 +49,7 @@ import {
   type StepOutcome,
   type StepResult,
 } from "../step.ts";
-import type { DataSetName, Workspace } from "../workspace.ts";
+import { type DataSetName, SPLIT_SOURCES, type Workspace } from "../workspace.ts";
 import { isPrintable, loadFigurePrinter } from "./print-figure.ts";
 
 export interface WriteReportOptions extends StepControl, SettingsInput<typeof REPORT_SETTINGS> {
@@ -69,7 +78,12 @@ export async function* writeReport(
   const formats =
     asked === undefined ? formatsOf(previous) : FIGURE_FORMATS.filter((each) => asked.includes(each));
   const endings = [...formats, "csv"];
-  const files = names.flatMap((name) => endings.map((ending) => workspace.figure(`${name}.${ending}`)));
+  const files = [
+    ...names.flatMap((name) => endings.map((ending) => workspace.figure(`${name}.${ending}`))),
+    ...listTableNames(withOod).flatMap((name) =>
+      TABLE_FORMATS.map((ending) => workspace.table(`${name}.${ending}`)),
+    ),
+  ];
   const definition = {
     ...STEP,
     inputs: [
@@ -94,13 +108,17 @@ export async function* writeReport(
     );
     const total = names.length + 1;
     yield { kind: "started", ...STEP, unit: "file", done: 0, total };
-    const evaluation = await readArtefact<ProbeEval>(workspace.probeEval, "math_test", "sep eval");
+    const evaluation = await readArtefact<ProbeEval>(workspace.probeEval, "audit", "sep eval");
     const comparison =
       compared === null ? null : await readArtefact<TransferEval>(compared, "matrix", "sep transfer");
     const content = await gatherReport(workspace, evaluation, comparison);
     const { figureSvg, makeFigures, renderReport } = await loadDrawing();
     const figures = makeFigures(content);
-    await writeAtomic(workspace.report, renderReport(content, figures, formats));
+    const tables = makeTables(evaluation);
+    await writeAtomic(workspace.report, renderReport(content, figures, tables, formats));
+    for (const table of listTables(tables))
+      for (const format of TABLE_FORMATS)
+        await writeAtomic(workspace.table(`${table.name}.${format}`), formatTable(table, format));
     yield { kind: "advanced", ...STEP, done: 1, total, detail: "page" };
     const unprintable: FigureName[] = [];
     for (const [i, name] of names.entries()) {
@@ -183,21 +201,23 @@ async function gatherReport(
   transfer: TransferEval | null,
 ): Promise<ReportContent> {
   const { probes, splits } = await scoreStudy(workspace);
-  const scoresOf = (name: string): SplitScores | undefined =>
+  const scoresOf = (name: string): SplitScores<StudyScoreName> | undefined =>
     splits.find(({ split }) => split === name)?.scores;
   const test = scoresOf("math_test")!;
   const ood = scoresOf("ood_test");
   const { accuracy, se } = probes;
   const trained = accuracy.kind === "untrained" ? se : accuracy;
   const texts = await readTexts(workspace, "math");
+  const oodTexts = ood === undefined ? null : await readTexts(workspace, "ood");
   return {
+    subject: await describeSubject(workspace, evaluation, texts.runs, oodTexts?.runs ?? []),
     evaluation,
     testScores: test,
     layerScores: trained.kind === "untrained" ? [] : trained.training.layer_scores,
     entropies: texts.entropies.map((record) => record.discrete_semantic_entropy),
     questions: {
       math_test: describe(test, texts),
-      ...(ood === undefined ? {} : { ood_test: describe(ood, await readTexts(workspace, "ood")) }),
+      ...(ood === undefined || oodTexts === null ? {} : { ood_test: describe(ood, oodTexts) }),
     },
     transfer,
     settings: describeSettings(evaluation, texts.runs),
@@ -210,7 +230,10 @@ interface StudyTexts {
   readonly questions: readonly Question[];
 }
 
-const describe = (scores: SplitScores, { entropies, runs, questions }: StudyTexts): ReportQuestion[] =>
+const describe = (
+  scores: SplitScores<StudyScoreName>,
+  { entropies, runs, questions }: StudyTexts,
+): ReportQuestion[] =>
   describeQuestions(
     scores,
     entropies,
@@ -231,6 +254,37 @@ async function readTexts(workspace: Workspace, set: DataSetName): Promise<StudyT
     questions: (await fileExists(rawPath))
       ? (await readJsonl(rawPath, { parse: (value) => value as Question })).rows
       : [],
+  };
+}
+
+/** What the page is about; a name from another tool is redacted as settings are. */
+async function describeSubject(
+  workspace: Workspace,
+  { source }: ProbeEval,
+  ...sets: readonly (readonly RunRecord[])[]
+): Promise<ReportSubject> {
+  const [first] = sets.flat(1);
+  const counted: { readonly name: string; readonly count: number }[] = [];
+  for (const [i, set] of SPLIT_SOURCES.entries()) {
+    const own = sets[i] ?? [];
+    if (own.length === 0) continue;
+    const source = (await readManifest(manifestPathOf(workspace.raw(set))))?.settings.source;
+    const name = typeof source === "string" ? basename(source) : own[0]!.dataset;
+    counted.push({ name, count: new Set(own.map((run) => run.question_id)).size });
+  }
+  const perQuestion = sets.flatMap((runs) => [...groupByQuestion(runs).values()].map((own) => own.length));
+  const most = Math.max(0, ...perQuestion);
+  const redact = createRedactor([]).message;
+  return {
+    model: redact(first?.model ?? source.model ?? "unknown model"),
+    isEmbedded: first?.model === POCKET_MODEL,
+    observer: nameObserver(source) === null ? null : redact(source.model ?? ""),
+    questionCounts: counted.map(({ name, count }) => ({ name: redact(name), count })),
+    samples:
+      most === 0
+        ? null
+        : `${perQuestion.every((count) => count === most) ? "" : "up to "}${most} ${most === 1 ? "sample" : "samples"} per question`,
+    date: (await stat(workspace.probeEval)).mtime.toISOString().slice(0, 10),
   };
 }
 
