@@ -2,7 +2,7 @@ import type { LiveModel, StatesEvent } from "../backends/live-model.ts";
 import type { EndEvent, SampledAnswer, TokenEvent } from "../engine/generate/generate.ts";
 import { findThinkTags, splitReasoning, type ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import type { StateMode } from "../engine/observation.ts";
-import { indicesOf, locatePosition, type TracePosition } from "../engine/places.ts";
+import { indicesOf, isUnitPosition, locatePosition, type TracePosition } from "../engine/places.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { SepError } from "../errors.ts";
@@ -147,11 +147,14 @@ export function createMonitor(
       let early: AnswerAssessment | null = null;
 
       /** @param values [layers * D] of the token with this index in the answer; null where none was read */
+      // the last sentence or step may end long before the answer does
+      const readsParts = probe.position !== null && isUnitPosition(probe.position);
       const see = (index: number, values: Float32Array | null): readonly TokenRisk[] => {
         if (layers.length === 0 || values === null) return [];
         // a model that spells its tags may end its reasoning at any token
         const mayEndThinking = closeId === null || (index >= 0 && tokenIds[index] === closeId);
-        states.keep(index, values, probe.position === "think-end" && mayEndThinking);
+        const mayBeRead = probe.position === "think-end" ? mayEndThinking : readsParts;
+        states.keep(index, values, mayBeRead);
         if (probe.position === "before-generation" && index === -1)
           early = describeAt(-1, assess(probe, place(values), assessing));
         return [at(index, values)];

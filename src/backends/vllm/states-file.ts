@@ -111,15 +111,38 @@ async function tryRead(
   return { states: indices.map((_, i) => flat.slice(i * size, (i + 1) * size)) };
 }
 
-/** @throws SepError `bad-states` for a file that has no states or is not there */
-export async function countLayers(path: string): Promise<number> {
-  const found = (await fileExists(path)) ? (await readSafetensorsHeader(path)).tensors : null;
-  const layers = found?.get("hidden_states")?.shape[1];
-  if (layers !== undefined) return layers;
-  throw new SepError(
-    "bad-states",
-    `${path}, which the server named for its hidden states, ${found === null ? "is not there" : "has none"}. ${ADVICE}`,
-  );
+/**
+ * How many layers a file has, waiting until it is whole.
+ * @throws SepError `bad-states` for a file that has no states, is not there or is not whole
+ */
+export async function countLayers(
+  path: string,
+  { waitMs, sleep = sleepFor, now = () => performance.now(), signal }: WaitOptions,
+): Promise<number> {
+  const untilMs = now() + waitMs;
+  for (;;) {
+    signal?.throwIfAborted();
+    const found = await tryCount(path);
+    if (typeof found === "number") return found;
+    if (now() >= untilMs)
+      throw new SepError(
+        "bad-states",
+        `${path}, which the server named for its hidden states, ${found}. ${ADVICE}`,
+      );
+    await sleep(POLL_MS, signal);
+  }
+}
+
+/** @returns how many there are, or what keeps them from being counted */
+async function tryCount(path: string): Promise<number | string> {
+  if (!(await isSettled(path))) return "is not there, or still being written";
+  try {
+    const { tensors } = await readSafetensorsHeader(path);
+    return tensors.get("hidden_states")?.shape[1] ?? "has none";
+  } catch (error) {
+    if (error instanceof SepError) return "is not whole";
+    throw error;
+  }
 }
 
 /** Whether a file is there, and nobody writes it any more. */

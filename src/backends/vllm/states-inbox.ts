@@ -115,9 +115,14 @@ export function createStatesInbox({
       }
     },
     async countLayers(name, signal) {
-      const path = await settle(name, waitMs, signal);
+      const untilMs = performance.now() + waitMs;
+      const path = await locate(name, untilMs, signal);
       try {
-        return await countLayers(path);
+        return await countLayers(path, {
+          waitMs: Math.max(0, untilMs - performance.now()),
+          sleep,
+          signal,
+        });
       } finally {
         await remove(name, path);
       }
