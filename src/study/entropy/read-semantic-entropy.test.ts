@@ -23,7 +23,10 @@ const read = async (...rows: readonly object[]) => {
 
 it("reads null where log-probabilities were missing", async () => {
   const without = { ...record, question_id: "r", semantic_entropy: null };
-  expect(await read(record, without)).toEqual([record, without]);
+  expect(await read(record, without)).toEqual([
+    { ...record, p_false: null },
+    { ...without, p_false: null },
+  ]);
 });
 
 it.each([
