@@ -92,6 +92,7 @@ export type {
 } from "./evaluation/bootstrap-interval.ts";
 export { bootstrapInterval } from "./evaluation/bootstrap-interval.ts";
 export type { AuditCheck, CheckName } from "./evaluation/checks.ts";
+export { CHECK_NAMES } from "./evaluation/checks.ts";
 export type { UnitExample } from "./evaluation/choose-examples.ts";
 export type { PairedComparison, PairedTestResult } from "./evaluation/compare-scores.ts";
 export { holmCorrect, pairedTest } from "./evaluation/compare-scores.ts";
@@ -129,7 +130,7 @@ export type { RejectionEvaluation } from "./evaluation/rejection.ts";
 export { accuracyAtCoverage, augrc, predictionRejectionRatio } from "./evaluation/rejection.ts";
 export type { CurveBand, ScoreCurves } from "./evaluation/score-curves.ts";
 export type { Moment, ProbeMoments, ProbeName, ScoreInfo, ScoreName } from "./evaluation/score-names.ts";
-export { SCORE_INFO, SCORE_NAMES } from "./evaluation/score-names.ts";
+export { MOMENTS, PROBE_NAMES, SCORE_INFO, SCORE_NAMES } from "./evaluation/score-names.ts";
 export type {
   OverallMean,
   TransferArea,
