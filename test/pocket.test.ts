@@ -44,7 +44,9 @@ describe("the embedded model against Python transformers", () => {
   });
   afterAll(() => model[Symbol.asyncDispose]());
 
-  it("builds the same prompts and decodes greedily to the same tokens, 50 times", async () => {
+  it("builds the same prompts and decodes greedily to the same tokens, 50 times", {
+    tags: ["long"],
+  }, async () => {
     expect(cases.length).toBe(50);
     for (const { question, prompt_ids, answer_ids, answer } of cases) {
       const prompt = buildPrompt(model.tokenizer, question);

@@ -82,7 +82,7 @@ describe("sep serve", () => {
     expect(Math.abs(sep.risk - (scored.risk as number))).toBeLessThan(1e-6);
   });
 
-  it("finishes what it has begun when it is told to end, and takes no more", async () => {
+  it("finishes what it has begun when it is told to end, and takes no more", { tags: ["long"] }, async () => {
     await using server = await serve([]);
     const response = await ask(server.url, { stream: true, n: 8, temperature: 1 });
     server.child.kill("SIGTERM");

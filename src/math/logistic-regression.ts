@@ -10,6 +10,8 @@ export interface LogisticRegression {
 const MAX_STEPS = 50;
 /** Of the gradient, per row. */
 const TOLERANCE = 1e-9;
+/** Of the loss: a step that lowers it by less is the last, and too small to be seen in it. */
+const ROUNDING = 1e-13;
 /** A column that depends on those before it, to rounding, gets the coefficient 0 in a step. */
 const DEPENDENT = 1e-12;
 
@@ -46,6 +48,11 @@ export function fitLogisticRegression(
   for (let step = 0; step < MAX_STEPS; step++) {
     if (current.gradient.every((slope) => Math.abs(slope) <= TOLERANCE * count)) break;
     const change = solve(current.hessian, current.gradient, width);
+    const decrement = change.reduce((sum, each, j) => sum + each * current.gradient[j]!, 0);
+    if (decrement <= ROUNDING * (1 + current.loss)) {
+      theta = theta.map((each, j) => each - change[j]!);
+      break;
+    }
     const next = descend(packed, theta, change, current.loss, ridge);
     if (next === null) break;
     ({ theta, ...current } = next);

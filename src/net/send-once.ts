@@ -80,12 +80,15 @@ async function receiveBody(
   body: ReadableStream<Uint8Array>,
   receive: (piece: string) => boolean,
 ): Promise<string> {
+  const decoder = new TextDecoder();
   let text = "";
-  // leaving the loop closes the connection
-  for await (const piece of body.pipeThrough(new TextDecoderStream())) {
+  const take = (piece: string): boolean => {
     text += piece;
-    if (takePiece(receive, piece)) break;
-  }
+    return takePiece(receive, piece);
+  };
+  // leaving the loop closes the connection
+  for await (const bytes of body) if (take(decoder.decode(bytes, { stream: true }))) return text;
+  take(decoder.decode());
   return text;
 }
 

@@ -36,16 +36,7 @@ it.each([
   expect(findEquations(text).map((equation) => equation.sides)).toEqual(sides);
 });
 
-it("ends with hostile texts too", () => {
-  const start = performance.now();
-  for (const text of [
-    "1 ".repeat(20_000),
-    "(".repeat(20_000),
-    "1+".repeat(10_000),
-    "1=".repeat(10_000),
-    "1 )( ".repeat(8_000),
-  ])
-    findSteps(text);
-  // 0.1 s; a pattern that runs away takes hours
-  expect(performance.now() - start).toBeLessThan(20_000);
+it.each(["1 ", "(", "1+", "1=", "1 )( "])("reads 40,000 characters of %j", (part) => {
+  const text = part.repeat(40_000 / part.length);
+  expect(findSteps(text)).toEqual([[0, text.trimEnd().length]]);
 });

@@ -29,6 +29,8 @@ export interface Equation {
  * unknowns is none; a unit behind the last number is left out.
  */
 export function findEquations(text: string): Equation[] {
+  // the pattern takes time in the square of a long run of numbers that no equals sign ends
+  if (!text.includes("=")) return [];
   return [...text.matchAll(EQUATION)].flatMap(({ index, 0: found }): Equation[] => {
     const before = text[index - 1] ?? "";
     // the right-hand end of something that is not read: "x+2=5", "3^{x}+2=5", "12.5=…" cut in two

@@ -112,7 +112,7 @@ describe("sep exit", () => {
     expect((await readExit()).targets).toMatchObject({ stop: 0.3, promise: "realised" });
   });
 
-  it("gives the same answers after a stop, one by one or in parallel", async () => {
+  it("gives the same answers after a stop, one by one or in parallel", { tags: ["long"] }, async () => {
     const own = openWorkspace(await mkdtemp(join(tmpdir(), "sep-exit-stopped-")));
     await cp(join(root, "data"), join(own.root, "data"), { recursive: true });
     const before = await readForced();

@@ -100,7 +100,9 @@ describe("probes at each step of a chain", () => {
     ]);
   });
 
-  it("learn which step's arithmetic fails, and name the label in their files", async () => {
+  it("learn which step's arithmetic fails, and name the label in their files", {
+    tags: ["long"],
+  }, async () => {
     await sep("dataset", "--position", "step-end", "--label", "step-incorrect");
     await sep("train");
     await sep("eval");
