@@ -16,7 +16,7 @@ import {
   formatSigned,
   formatSignificant,
 } from "../text/format-numbers.ts";
-import { type Paint, type Style, wrap } from "./terminal.ts";
+import { describeWarnings, type Paint, type Style, wrap } from "./terminal.ts";
 
 /**
  * An evaluation as a table for people: one block per split with each score's AUROC, 95% interval, p-value and
@@ -37,7 +37,7 @@ export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string 
     `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
     ...describeDecisions(shownDecisions(evaluation), paint),
     ...describeFamiliarity(evaluation, paint),
-    ...describeWarnings(evaluation, paint),
+    ...describeWarnings(warningsBesideChecks(evaluation), paint),
     describeAudit(evaluation.audit, paint),
   ].join("\n\n");
 }
@@ -92,13 +92,9 @@ function describeFamiliarity({ familiarity }: ProbeEval, paint: Paint): string[]
   return [[title, ...rows].join("\n")];
 }
 
-function describeWarnings({ warnings: all }: ProbeEval, paint: Paint): string[] {
-  // those of the checks are said by the checks
-  const warnings = all.filter(({ code }) => !code.startsWith("check-"));
-  if (warnings.length === 0) return [];
-  const lines = warnings.map(({ code, message }) => `  ${message} ${paint("gray", `[${code}]`)}`);
-  return [[paint("yellow", "Warnings"), ...lines].join("\n")];
-}
+/** Those of the checks are said by the checks. */
+const warningsBesideChecks = ({ warnings }: ProbeEval): ProbeEval["warnings"] =>
+  warnings.filter(({ code }) => !code.startsWith("check-"));
 
 const percent = (part: number, whole: number): string => formatPercent(whole === 0 ? 0 : part / whole);
 

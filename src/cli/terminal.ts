@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import type { ManifestWarning } from "../store/manifest.ts";
 
 /** What the CLI needs of an output stream; `process.stdout` is one. */
 export interface OutputStream {
@@ -37,4 +38,11 @@ export function wrap(text: string, width: number): string[] {
     else lines.push(word);
   }
   return lines;
+}
+
+/** A block with a line for each warning; no block if there is none. */
+export function describeWarnings(warnings: readonly ManifestWarning[], paint: Paint): string[] {
+  if (warnings.length === 0) return [];
+  const lines = warnings.map(({ code, message }) => `  ${message} ${paint("gray", `[${code}]`)}`);
+  return [[paint("yellow", "Warnings"), ...lines].join("\n")];
 }

@@ -45,13 +45,22 @@ export async function readStatesFile(
   path: string,
   indices: readonly number[],
   expected: ExpectedFile,
-  { waitMs, sleep = sleepFor, now = () => performance.now(), signal }: WaitOptions,
+  options: WaitOptions,
 ): Promise<readonly Float32Array[]> {
+  return waitFor(path, () => tryRead(path, indices, expected), options);
+}
+
+/** Tries until there is something to be had of a file, or waiting cannot help. @throws SepError `bad-states` */
+async function waitFor<Value>(
+  path: string,
+  attempt: () => Promise<Attempt<Value>>,
+  { waitMs, sleep = sleepFor, now = () => performance.now(), signal }: WaitOptions,
+): Promise<Value> {
   const untilMs = now() + waitMs;
   for (;;) {
     signal?.throwIfAborted();
-    const found = await tryRead(path, indices, expected);
-    if ("states" in found) return found.states;
+    const found = await attempt();
+    if ("value" in found) return found.value;
     if (found.isFinal || now() >= untilMs) {
       throw new SepError(
         "bad-states",
@@ -65,28 +74,22 @@ export async function readStatesFile(
 const ADVICE =
   "Is the server's folder visible from here, was it started as `sep vllm-command` says, with the layers of --layers, and without prefix caching?";
 
-type Attempt =
-  | { readonly states: readonly Float32Array[] }
+type Attempt<Value> =
+  | { readonly value: Value }
   /** `isFinal`: no waiting makes it better. */
   | { readonly problem: string; readonly isFinal: boolean };
 
-const notYet = (problem: string): Attempt => ({ problem, isFinal: false });
-const never = (problem: string): Attempt => ({ problem, isFinal: true });
+const notYet = (problem: string): Attempt<never> => ({ problem, isFinal: false });
+const never = (problem: string): Attempt<never> => ({ problem, isFinal: true });
 
 async function tryRead(
   path: string,
   indices: readonly number[],
   { tokenIds, mayGoOn = false, layerCount, hiddenSize }: ExpectedFile,
-): Promise<Attempt> {
-  if (await isLocked(`${path}.lock`)) return notYet("is still being written");
-  let tensors: ReadonlyMap<string, TensorEntry>;
-  try {
-    ({ tensors } = await readSafetensorsHeader(path));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return notYet("is not there");
-    if (error instanceof SepError) return notYet("is not whole");
-    throw error;
-  }
+): Promise<Attempt<readonly Float32Array[]>> {
+  const header = await tryHeader(path);
+  if (!("value" in header)) return header;
+  const tensors = header.value;
   const states = tensors.get("hidden_states");
   const ids = tensors.get("token_ids");
   if (states === undefined || ids === undefined) return never("has no hidden_states and token_ids");
@@ -108,42 +111,36 @@ async function tryRead(
     const place = `token ${token}, layer ${(start % size) / hiddenSize} of the extracted ones`;
     return never(`has a state that is ${norm === 0 ? "all zero" : "not finite"}, of ${place}`);
   }
-  return { states: indices.map((_, i) => flat.slice(i * size, (i + 1) * size)) };
+  return { value: indices.map((_, i) => flat.slice(i * size, (i + 1) * size)) };
+}
+
+/** What is in a file that is whole and that nobody writes any more. */
+async function tryHeader(path: string): Promise<Attempt<ReadonlyMap<string, TensorEntry>>> {
+  if (await isLocked(`${path}.lock`)) return notYet("is still being written");
+  try {
+    return { value: (await readSafetensorsHeader(path)).tensors };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return notYet("is not there");
+    if (error instanceof SepError) return notYet("is not whole");
+    throw error;
+  }
 }
 
 /**
  * How many layers a file has, waiting until it is whole.
  * @throws SepError `bad-states` for a file that has no states, is not there or is not whole
  */
-export async function countLayers(
-  path: string,
-  { waitMs, sleep = sleepFor, now = () => performance.now(), signal }: WaitOptions,
-): Promise<number> {
-  const untilMs = now() + waitMs;
-  for (;;) {
-    signal?.throwIfAborted();
-    const found = await tryCount(path);
-    if (typeof found === "number") return found;
-    if (now() >= untilMs)
-      throw new SepError(
-        "bad-states",
-        `${path}, which the server named for its hidden states, ${found}. ${ADVICE}`,
-      );
-    await sleep(POLL_MS, signal);
-  }
-}
-
-/** @returns how many there are, or what keeps them from being counted */
-async function tryCount(path: string): Promise<number | string> {
-  if (!(await isSettled(path))) return "is not there, or still being written";
-  try {
-    const { tensors } = await readSafetensorsHeader(path);
-    return tensors.get("hidden_states")?.shape[1] ?? "has none";
-  } catch (error) {
-    if (error instanceof SepError) return "is not whole";
-    throw error;
-  }
-}
+export const countLayers = (path: string, options: WaitOptions): Promise<number> =>
+  waitFor(
+    path,
+    async (): Promise<Attempt<number>> => {
+      const header = await tryHeader(path);
+      if (!("value" in header)) return header;
+      const layers = header.value.get("hidden_states")?.shape[1];
+      return layers === undefined ? never("has none") : { value: layers };
+    },
+    options,
+  );
 
 /** Whether a file is there, and nobody writes it any more. */
 export async function isSettled(path: string): Promise<boolean> {

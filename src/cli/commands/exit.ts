@@ -15,7 +15,7 @@ import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { CONFIG, OUTPUT } from "../common-settings.ts";
 import { EXIT as CODES } from "../exit.ts";
 import { runSteps, type Steps } from "../run-steps.ts";
-import { createPaint, type Paint } from "../terminal.ts";
+import { createPaint, describeWarnings, type Paint } from "../terminal.ts";
 
 const OPTIONS = {
   ...MODEL,
@@ -95,14 +95,7 @@ export function describeExit(
       "give-up",
       `Give up: harm to at most ${formatPercent(targets.give_up, 1)} of the chains${promised}`,
     ),
-    ...(warnings.length === 0
-      ? []
-      : [
-          [
-            paint("yellow", "Warnings"),
-            ...warnings.map(({ code, message }) => `  ${message} ${paint("gray", `[${code}]`)}`),
-          ].join("\n"),
-        ]),
+    ...describeWarnings(warnings, paint),
   ].join("\n\n");
 }
 

@@ -17,7 +17,7 @@ import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { oneStep, runSteps, type Steps } from "../run-steps.ts";
-import { createPaint, type Paint } from "../terminal.ts";
+import { createPaint, describeWarnings, type Paint } from "../terminal.ts";
 
 /** A cascade of the study's model and a larger one. */
 export const ROUTE: Command = defineCommand({
@@ -83,13 +83,7 @@ export function describeRoute(route: FittedRoute, paint: Paint): string {
     );
   }
   const rest = warnings.filter(({ code }) => code !== "no-route");
-  if (rest.length > 0)
-    blocks.push(
-      [
-        paint("yellow", "Warnings"),
-        ...rest.map(({ code, message }) => `  ${message} ${paint("gray", `[${code}]`)}`),
-      ].join("\n"),
-    );
+  blocks.push(...describeWarnings(rest, paint));
   return blocks.join("\n\n");
 }
 

@@ -21,7 +21,7 @@ import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { oneStep, runSteps, type Steps } from "../run-steps.ts";
-import { createPaint, type Paint } from "../terminal.ts";
+import { createPaint, describeWarnings, type Paint } from "../terminal.ts";
 
 /** How well probes carry over from one data set to another. */
 export const TRANSFER: Command = defineCommand({
@@ -75,14 +75,7 @@ export function describeTransfer(transfer: TransferEval, paint: Paint): string {
     describeMatrix(transfer, "accuracy_probe", paint),
     describeMatrix(transfer, "se_probe", paint),
     describeMeans(transfer, paint),
-    ...(warnings.length === 0
-      ? []
-      : [
-          [
-            paint("yellow", "Warnings"),
-            ...warnings.map(({ code, message }) => `  ${message} ${paint("gray", `[${code}]`)}`),
-          ].join("\n"),
-        ]),
+    ...describeWarnings(warnings, paint),
   ].join("\n\n");
 }
 
