@@ -8,9 +8,10 @@ import { loadModel } from "../src/checkpoint/load-model.ts";
 import { readTokenizerFiles } from "../src/checkpoint/tokenizer/load-text-tokenizer.ts";
 import { createBatcher } from "../src/engine/generate/batcher.ts";
 import type { SamplerSettings } from "../src/engine/generate/sampler-settings.ts";
+import { LOGIT_BLOCK } from "../src/engine/graph/parts/vocabulary.ts";
 import type { LanguageModel } from "../src/engine/language-model.ts";
 import type { SinglePosition } from "../src/engine/places.ts";
-import type { DecoderSession } from "../src/engine/session/decoder-session.ts";
+import type { DecoderPassResult, DecoderSession } from "../src/engine/session/decoder-session.ts";
 import type { PromptFormat } from "../src/engine/tokenizer/prompt-format.ts";
 import { createTextTokenizer, type TextTokenizer } from "../src/engine/tokenizer/text-tokenizer.ts";
 import type { ServerPool } from "../src/net/server-pool.ts";
@@ -327,21 +328,25 @@ function idsOf({ decode }: TextTokenizer, texts: readonly string[]): number[] {
 /** The model, whose logits leave it no other choice than these tokens. */
 function dictate(model: LanguageModel, tokens: readonly number[]): LanguageModel {
   let written = 0;
-  const next = (): Float32Array => {
+  const next = (): Pick<DecoderPassResult, "logits" | "predicted"> => {
     const logits = new Float32Array(model.config.vocabularySize);
-    logits[tokens[written++] ?? expect.unreachable("the answer goes on")] = 20;
-    return logits;
+    const token = tokens[written++] ?? expect.unreachable("the answer goes on");
+    logits[token] = 20;
+    const block = Math.floor(token / LOGIT_BLOCK);
+    const blockLogits = new Float32Array(LOGIT_BLOCK);
+    blockLogits[token % LOGIT_BLOCK] = 20;
+    const sums = { highest: 20, highestLogprob: 0, entropy: 0, temperedMass: 1 };
+    return { logits, predicted: [{ ...sums, blocks: Int32Array.of(block), blockLogits }] };
   };
   const session: DecoderSession = {
     ...model.session,
     run: async (pass) => {
       const result = await model.session.run(pass);
-      return pass.logitRows.length === 0 ? result : { ...result, logits: next() };
+      return pass.logitRows.length === 0 ? result : { ...result, ...next() };
     },
   };
-  const { vocabulary } = model;
   const limits = { rows: 1, kvBytes: 0 };
-  return { ...model, session, batcher: createBatcher({ session, vocabulary, threads: 1 }, limits) };
+  return { ...model, session, batcher: createBatcher({ session, threads: 1 }, limits) };
 }
 
 /** As vLLM answers: all tokens that were drawn, and what stopped it. */

@@ -13,7 +13,6 @@ import {
   type DecoderSession,
   openDecoderSession,
 } from "../engine/session/decoder-session.ts";
-import { createVocabularySession } from "../engine/session/vocabulary-session.ts";
 import { layoutSafetensors } from "../formats/encode-safetensors.ts";
 import { drain } from "../net/map-concurrently.ts";
 import { openQuantisedWeights } from "./derived-weights.ts";
@@ -50,8 +49,8 @@ export interface LoadModelOptions {
   readonly name?: ModelName | undefined;
 }
 
-/** On most CPUs a pass's time grows as fast as its rows do from here on, and each row takes memory. */
-export const ROWS_PER_PASS = 40;
+/** Weights are read from memory once for so many rows; more gain nothing (measured), and each takes memory. */
+export const ROWS_PER_PASS = 80;
 /** Of the machine's memory, for the keys and values of all workers. */
 const SHARE_FOR_KEYS = 0.125;
 
@@ -143,7 +142,6 @@ export async function* openModel(
     needsTrial: isTried && options.workers === undefined && trial === null,
     weightBytes: bytes,
     session: createLazySession(config, open),
-    vocabulary: createVocabularySession(nodeRuntime, passThreads),
   });
 }
 

@@ -16,7 +16,6 @@ import { type ByteSource, memorySource, type StoredWeight, type WeightIndex } fr
 import { createLanguageModel, type LanguageModel } from "./language-model.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { openDecoderSession } from "./session/decoder-session.ts";
-import { createVocabularySession } from "./session/vocabulary-session.ts";
 import { findChatTemplate } from "./tokenizer/chat-template.ts";
 import { createTextTokenizer, type TextTokenizer } from "./tokenizer/text-tokenizer.ts";
 
@@ -132,7 +131,6 @@ export async function openModel(
     needsTrial: false,
     weightBytes: [...weights.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
     session: await openDecoderSession(runtime, model, config, { threads, embeddingTable }),
-    vocabulary: createVocabularySession(runtime, threads),
   });
 }
 

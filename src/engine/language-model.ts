@@ -14,7 +14,6 @@ import { everyLayer, type LayerName, resolveLayer } from "./resolve-layers.ts";
 import type { DeviceName, ModelDtype } from "./runtime/device.ts";
 import type { DecoderSession } from "./session/decoder-session.ts";
 import { emptyKvBlock } from "./session/kv-block.ts";
-import type { VocabularySession } from "./session/vocabulary-session.ts";
 import type { TextTokenizer } from "./tokenizer/text-tokenizer.ts";
 
 /** What a model is called. */
@@ -67,8 +66,6 @@ export interface LanguageModel extends AsyncDisposable {
   readonly weightBytes: number;
   /** @internal */
   readonly session: DecoderSession;
-  /** @internal */
-  readonly vocabulary: VocabularySession;
   /**
    * Runs in the same passes all that the model is asked to generate at a time.
    * @internal
@@ -121,7 +118,6 @@ type LanguageModelParts = Pick<
   | "needsTrial"
   | "weightBytes"
   | "session"
-  | "vocabulary"
 >;
 
 /** Of the bytes for keys and values, for prompts that may be asked again, and as much for what prompts begin with. */
@@ -129,11 +125,11 @@ const SHARE_OF_CACHE = 0.125;
 
 export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
   const { session, config } = parts;
-  const { limits, vocabulary, threadsPerPass: threads } = parts;
+  const { limits, threadsPerPass: threads } = parts;
   const cache = createPromptCache(SHARE_OF_CACHE * limits.kvBytes);
   return {
     ...parts,
-    batcher: createBatcher({ session, vocabulary, cache, threads }, limits),
+    batcher: createBatcher({ session, cache, threads }, limits),
     async prefill(prompt, options) {
       requireTokens(prompt.tokenIds, config);
       const passes = prefillPrompt(session, prompt, { ...options, cache });
@@ -170,7 +166,6 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
     },
     async [Symbol.asyncDispose]() {
       await session[Symbol.asyncDispose]();
-      await parts.vocabulary[Symbol.asyncDispose]();
       parts.tokenizer[Symbol.dispose]?.();
     },
   };

@@ -92,7 +92,7 @@ describe("tryPlans", () => {
   it("tries rows with all copies, then half the copies with the best of them, and keeps the outcome", async () => {
     const { chosen, tried: all } = await finishOpening(tryPlans(model, { measure }));
     expect(measured.map(({ workers, rows }) => `${workers} x ${rows}`)).toEqual([
-      ...["3 x 40", "3 x 20", "3 x 80"],
+      ...["3 x 80", "3 x 40", "3 x 20"],
       "2 x 80",
     ]);
     expect(chosen).toEqual(tried(3, 80, 380));
@@ -109,8 +109,8 @@ describe("tryPlans", () => {
   it("ends at once on a busy machine, keeps the rule of thumb, and leaves the trial to a later run", async () => {
     cpuShare = 0.6;
     const trial = await finishOpening(tryPlans(model, { measure }));
-    expect(trial).toMatchObject({ chosen: { workers: 3, rows: 40 }, cpuShare: 0.6 });
-    expect(measured).toEqual([{ workers: 3, rows: 40 }]);
+    expect(trial).toMatchObject({ chosen: { workers: 3, rows: 80 }, cpuShare: 0.6 });
+    expect(measured).toEqual([{ workers: 3, rows: 80 }]);
     expect(await listPlanTrials()).toEqual([]);
   });
 
@@ -135,7 +135,7 @@ it("gives an answer the same bits whatever the rows of a pass and the copies", a
     };
   };
   const whole = await sampleWith({});
-  expect(whole).toMatchObject({ workers: 2, limits: { rows: 40 } });
+  expect(whole).toMatchObject({ workers: 2, limits: { rows: 80 } });
   const narrow = await sampleWith({ workers: 1, rows: 3 });
   expect(narrow).toMatchObject({ workers: 1, limits: { rows: 3, kvBytes: 2 * whole.limits.kvBytes } });
   expect(narrow.answers).toEqual(whole.answers);

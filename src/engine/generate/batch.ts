@@ -9,8 +9,8 @@ import {
   kvBytesPerToken,
   suffixCapacityFor,
 } from "../session/kv-block.ts";
-import type { VocabularySession } from "../session/vocabulary-session.ts";
-import { type Prediction, readPredictions } from "./prediction.ts";
+import type { DrawnSums, LogitReach } from "../session/vocabulary.ts";
+import { type Prediction, predictNext } from "./prediction.ts";
 
 /** What a batch needs to know of a job. */
 interface BatchOwner {
@@ -18,6 +18,7 @@ interface BatchOwner {
     readonly prompt: { readonly tokenIds: readonly number[] };
     readonly maxTokens: number;
     readonly temperature: number;
+    readonly reach: LogitReach;
     readonly layers: readonly number[];
   };
   readonly isOver: boolean;
@@ -85,13 +86,12 @@ export const countIdleRows = ({ kvHeadCount }: DecoderConfig, threads: number): 
 
 interface BatchParts {
   readonly session: DecoderSession;
-  readonly vocabulary: VocabularySession;
   /** onnxruntime's threads within a pass. */
   readonly threads: number;
 }
 
 export function createBatch<Owner extends BatchOwner>(
-  { session, vocabulary, threads }: BatchParts,
+  { session, threads }: BatchParts,
   limits: BatchLimits,
 ): Batch<Owner> {
   const { config } = session;
@@ -159,7 +159,7 @@ export function createBatch<Owner extends BatchOwner>(
         }
       }
     },
-    run: () => runPass({ session, vocabulary }, { rows, groups, idle, prefixes, suffixes }),
+    run: () => runPass(session, { rows, groups, idle, prefixes, suffixes }),
   };
 }
 
@@ -192,7 +192,7 @@ interface BatchState<Owner extends BatchOwner> {
 }
 
 async function runPass<Owner extends BatchOwner>(
-  { session, vocabulary }: Pick<BatchParts, "session" | "vocabulary">,
+  session: DecoderSession,
   { rows, groups, idle, prefixes, suffixes }: BatchState<Owner>,
 ): Promise<PassOutcome<Owner>> {
   const idles = Array.from({ length: idle }, (_, index) => index);
@@ -212,6 +212,7 @@ async function runPass<Owner extends BatchOwner>(
     groupOf: [...idles, ...rows.map(({ owner }) => idle + groups.indexOf(owner))],
     suffix: suffixes.block,
     logitRows: predicting.map(({ index }) => index),
+    drawings: predicting.map(({ job: { temperature, reach } }) => ({ temperature, ...reach })),
     traceRows: tracing.map(({ index }) => index),
     layers,
     finalNorm: false,
@@ -228,16 +229,16 @@ async function runPass<Owner extends BatchOwner>(
     }
     residuals.set(row, residual);
   }
-  const predictions = await readPredictions(
-    vocabulary,
-    pass.logits,
-    predicting.map(({ row, job: { temperature } }) => ({
-      temperature,
-      residual: residuals.get(row) ?? null,
-    })),
-  );
+  const size = session.config.vocabularySize;
   return {
-    predicted: predicting.map(({ row }, index) => ({ row, prediction: predictions[index] as Prediction })),
+    predicted: predicting.map(({ row, job: { reach } }, index) => ({
+      row,
+      prediction: predictNext(pass.predicted[index] as DrawnSums, {
+        whole: reach.whole ? pass.logits.subarray(index * size, (index + 1) * size) : null,
+        window: reach.window,
+        residual: residuals.get(row) ?? null,
+      }),
+    })),
     closed: at.flatMap(({ row, step }) =>
       step.isLast ? [{ row, residual: residuals.get(row) as Float32Array }] : [],
     ),

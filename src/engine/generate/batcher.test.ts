@@ -89,12 +89,8 @@ describe("a batch of rows after several prompts", () => {
         return model.session.run(pass);
       },
     };
-    const { vocabulary } = model;
-    const cached = createBatcher(
-      { session, vocabulary, cache: createPromptCache(2 ** 24), threads: 1 },
-      ROOMY,
-    );
-    const uncached = createBatcher({ session, vocabulary, threads: 1 }, ROOMY);
+    const cached = createBatcher({ session, cache: createPromptCache(2 ** 24), threads: 1 }, ROOMY);
+    const uncached = createBatcher({ session, threads: 1 }, ROOMY);
     const drawAll = (batcher: Batcher): Promise<SampledAnswer[][]> =>
       Promise.all(prompts.map((prompt) => sampleAnswers({ ...model, batcher }, prompt, options)));
     const drawn = await drawAll(cached);
@@ -161,7 +157,7 @@ describe("a batch of rows after several prompts", () => {
     };
     const counted = {
       ...model,
-      batcher: createBatcher({ session, vocabulary: model.vocabulary, threads: 1 }, ROOMY),
+      batcher: createBatcher({ session, threads: 1 }, ROOMY),
     };
     const sampler = { ...SAMPLER, temperature: 0.35, maxNewTokens: 30 };
     const alone: SampledAnswer[] = [];
@@ -208,7 +204,7 @@ describe("a batch of rows after several prompts", () => {
     };
     const failing = {
       ...model,
-      batcher: createBatcher({ session, vocabulary: model.vocabulary, threads: 1 }, ROOMY),
+      batcher: createBatcher({ session, threads: 1 }, ROOMY),
     };
     const drawn = await Promise.allSettled([draw(failing, 5), draw(failing, 12)]);
     expect(drawn.map(({ status }) => status)).toEqual(["rejected", "rejected"]);

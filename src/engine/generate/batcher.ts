@@ -1,7 +1,7 @@
 import type { DecoderSession } from "../session/decoder-session.ts";
-import type { VocabularySession } from "../session/vocabulary-session.ts";
+import type { LogitReach } from "../session/vocabulary.ts";
 import { type BatchLimits, createBatch, type Member, type RowStep } from "./batch.ts";
-import { type Prediction, readPredictions } from "./prediction.ts";
+import { type Prediction, predictFirst } from "./prediction.ts";
 import { type PrefilledPrompt, type PromptCache, type PromptTokens, prefillPrompt } from "./prefill.ts";
 
 /** Rows to generate after one prompt. */
@@ -12,6 +12,8 @@ export interface BatchJob {
   /** Tokens that a row gets at most. */
   readonly maxTokens: number;
   readonly temperature: number;
+  /** The logits that choosing a token needs. */
+  readonly reach: LogitReach;
   /** Residual layers to read; those of a prompt that was run. */
   readonly layers: readonly number[];
   readonly signal: AbortSignal | undefined;
@@ -26,7 +28,7 @@ export interface BatchJob {
 }
 
 /**
- * Runs the rows of all jobs in the same passes: a pass of forty rows takes a fraction of the time of forty passes. Rows join
+ * Runs the rows of all jobs in the same passes: a pass of eighty rows takes a fraction of the time of eighty passes. Rows join
  * when others end; a long prompt is run in chunks between the steps of other rows. What a row computes does not depend on
  * the rows beside it, so that rows of a job are run as one until they choose different tokens.
  */
@@ -60,20 +62,16 @@ interface RunningJob {
 /** What a batcher runs on. */
 export interface BatcherParts {
   readonly session: DecoderSession;
-  readonly vocabulary: VocabularySession;
   /** Prompts that were run before; without it each is run again. */
   readonly cache?: PromptCache;
   /** onnxruntime's threads within a pass. */
   readonly threads: number;
 }
 
-export function createBatcher(
-  { session, vocabulary, cache, threads }: BatcherParts,
-  limits: BatchLimits,
-): Batcher {
+export function createBatcher({ session, cache, threads }: BatcherParts, limits: BatchLimits): Batcher {
   let jobs: RunningJob[] = [];
   let usage: BatchUsage = { passes: 0, rows: 0, room: 0 };
-  const batch = createBatch<RunningJob>({ session, vocabulary, threads }, limits);
+  const batch = createBatch<RunningJob>({ session, threads }, limits);
   let isRunning = false;
 
   const end = (owner: RunningJob, failure?: { readonly reason: unknown }): void => {
@@ -106,7 +104,11 @@ export function createBatcher(
         while (owner.ready === null) {
           const pass = await owner.prefilling.next();
           hasPrefilled = true;
-          if (pass.done) owner.ready = await readFirst(vocabulary, owner.job, pass.value);
+          if (pass.done)
+            owner.ready = {
+              prefilled: pass.value,
+              first: predictFirst(pass.value, owner.job.temperature),
+            };
           else if (batch.rows.length > 0) return;
         }
         const { prefilled, first } = owner.ready;
@@ -183,14 +185,4 @@ export function createBatcher(
 
 async function* runAlready(prompt: PrefilledPrompt): AsyncGenerator<void, PrefilledPrompt> {
   return prompt;
-}
-
-async function readFirst(
-  vocabulary: VocabularySession,
-  { temperature }: BatchJob,
-  prefilled: PrefilledPrompt,
-): Promise<NonNullable<RunningJob["ready"]>> {
-  const { logits, residual } = prefilled;
-  const [first] = await readPredictions(vocabulary, logits, [{ temperature, residual }]);
-  return { prefilled, first: first as Prediction };
 }

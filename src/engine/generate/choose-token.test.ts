@@ -1,7 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createRng } from "../../math/rng.ts";
-import { createTokenChooser, keptTokens, type TokenFilters } from "./choose-token.ts";
+import { LOGIT_BLOCK } from "../graph/parts/vocabulary.ts";
+import {
+  createTokenChooser,
+  keptTokens,
+  reachOf,
+  scoreOf,
+  sumScores,
+  type TokenFilters,
+  type TokenScores,
+} from "./choose-token.ts";
 
 const OFF: TokenFilters = { temperature: 1, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1 };
 const NONE: ReadonlySet<number> = new Set();
@@ -54,7 +63,7 @@ describe("createTokenChooser", () => {
     const counts = new Map<number, number>();
     const choose = createTokenChooser(filters);
     for (let i = 0; i < draws; i++) {
-      const id = choose(logits, NONE, stream.next());
+      const id = choose(sumScores(logits, filters.temperature), NONE, stream.next());
       counts.set(id, (counts.get(id) ?? 0) + 1);
     }
     for (const id of counts.keys()) expect(expected.has(id), `token ${id} was filtered out`).toBe(true);
@@ -78,7 +87,7 @@ describe("createTokenChooser", () => {
         (grid, temperature, topK, topP, minP) => {
           const scores = Float32Array.from(grid, (value) => value / 8);
           const filters = { ...OFF, temperature, topK, topP, minP };
-          const kept = keptTokens(scores, filters);
+          const kept = keptTokens(sumScores(scores, temperature), filters);
           const expected = filteredDistribution(scores, filters);
           if (kept === null) {
             expect(expected.size).toBe(scores.length);
@@ -100,31 +109,84 @@ describe("createTokenChooser", () => {
 
   it("sorts by score and then by id, over both signs, zeros and denormals", () => {
     const scores = Float32Array.from([-0, 1e-40, -2, 0, 3, -1e-40, -2, 3, 0.5, -700, 2 ** -149]);
-    const kept = keptTokens(scores, { ...OFF, topK: 11 });
+    const kept = keptTokens(sumScores(scores, 1), { ...OFF, topK: 11 });
     expect([...kept!.ids]).toEqual([4, 7, 8, 1, 10, 0, 3, 5, 2, 6, 9]);
   });
 
   it("takes the most likely token at temperature 0, the first of equals", () => {
     const tied = Float32Array.from([0, 3, 1, 3]);
-    expect(createTokenChooser({ ...OFF, temperature: 0, topK: 2, topP: 0.5 })(tied, NONE, 0.99)).toBe(1);
+    expect(
+      createTokenChooser({ ...OFF, temperature: 0, topK: 2, topP: 0.5 })(sumScores(tied, 1), NONE, 0.99),
+    ).toBe(1);
   });
 
   it("divides positive and multiplies negative logits of seen tokens (Keskar et al. 2019)", () => {
     const two = Float32Array.from([2, 1.5, -1, -1.2]);
     const greedy = { ...OFF, temperature: 0, repetitionPenalty: 2 };
-    expect(createTokenChooser(greedy)(two, NONE, 0)).toBe(0);
-    expect(createTokenChooser(greedy)(two, new Set([0]), 0)).toBe(1);
-    expect(createTokenChooser(greedy)(two.slice(2), new Set([0]), 0)).toBe(1);
+    expect(createTokenChooser(greedy)(sumScores(two, 1), NONE, 0)).toBe(0);
+    expect(createTokenChooser(greedy)(sumScores(two, 1), new Set([0]), 0)).toBe(1);
+    expect(createTokenChooser(greedy)(sumScores(two.slice(2), 1), new Set([0]), 0)).toBe(1);
     expect([...two], "the logits themselves stay").toEqual([2, 1.5, -1, Math.fround(-1.2)]);
   });
 
   it("never returns a token outside the vocabulary at either end of the random range", () => {
     for (const filters of [OFF, { ...OFF, topP: 0.5 }]) {
       for (const uniform of [0, 1 - 2 ** -53]) {
-        const id = createTokenChooser(filters)(logits, NONE, uniform);
+        const id = createTokenChooser(filters)(sumScores(logits, 1), NONE, uniform);
         expect(id).toBeGreaterThanOrEqual(0);
         expect(id).toBeLessThan(logits.length);
       }
     }
   });
+
+  it("draws the same token from the logits within reach as from all of them", () => {
+    const peaked = createRng("peaked");
+    const filters = fc.constantFrom<Partial<TokenFilters>>(
+      { temperature: 0 },
+      { topP: 0.9, temperature: 0.6 },
+      { topP: 0.999, temperature: 1.7 },
+      { minP: 0.05 },
+      { topP: 0.5, minP: 0.2 },
+      { topK: 7, temperature: 0.4 },
+    );
+    fc.assert(
+      fc.property(
+        filters,
+        fc.integer({ min: 1, max: 700 }),
+        fc.double({ min: 0.5, max: 12 }),
+        (choice, size, spread) => {
+          const all = { ...OFF, ...choice };
+          const { temperature } = all;
+          const logits = Float32Array.from({ length: size }, () => spread * Math.log(peaked.next() + 1e-6));
+          const whole = sumScores(logits, temperature || 1);
+          const near = withinReach(whole, reachOf(all, size), logits);
+          const choose = createTokenChooser(all);
+          for (const uniform of [0, 0.3, 0.8, 0.999999]) {
+            const token = choose(whole, NONE, uniform);
+            expect(choose(near, NONE, uniform)).toBe(token);
+            expect(scoreOf(near, token)).toBe(logits[token]);
+          }
+        },
+      ),
+      { seed: 1, numRuns: 300 },
+    );
+  });
 });
+
+/** What the decoder's graph reads. */
+function withinReach(
+  scores: TokenScores,
+  { window, whole }: ReturnType<typeof reachOf>,
+  logits: Float32Array,
+): TokenScores {
+  const blockCount = Math.ceil(logits.length / LOGIT_BLOCK);
+  const padded = new Float32Array(blockCount * LOGIT_BLOCK).fill(-1e30);
+  padded.set(logits);
+  const blockOf = (block: number): Float32Array =>
+    padded.subarray(block * LOGIT_BLOCK, (block + 1) * LOGIT_BLOCK);
+  const blocks = Array.from({ length: blockCount }, (_, block) => block).filter(
+    (block) => Math.max(...blockOf(block)) >= scores.highest - window,
+  );
+  const blockLogits = Float32Array.from(blocks.flatMap((block) => [...blockOf(block)]));
+  return { ...scores, window, blocks: Int32Array.from(blocks), blockLogits, whole: whole ? logits : null };
+}

@@ -1,5 +1,6 @@
 import { sum } from "../../math/vector.ts";
-import { LOGIT_BLOCK } from "../session/vocabulary-session.ts";
+import { LOGIT_BLOCK } from "../graph/parts/vocabulary.ts";
+import type { LogitReach } from "../session/vocabulary.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
 /** Settings that shape the distribution of one token. */
@@ -8,20 +9,29 @@ export type TokenFilters = Pick<
   "temperature" | "topP" | "topK" | "minP" | "repetitionPenalty"
 >;
 
+/** The scores of a next token, as far as drawing it needs them. */
+export interface TokenScores {
+  /** The highest score. */
+  readonly highest: number;
+  /** Sum of exp((score - highest) / temperature) over the vocabulary, >= 1. */
+  readonly total: number;
+  /** How far below the highest score all scores are in `blocks`. */
+  readonly window: number;
+  /** Blocks of {@link LOGIT_BLOCK} token ids, ascending. */
+  readonly blocks: Int32Array;
+  /** [blocks * LOGIT_BLOCK] */
+  readonly blockLogits: Float32Array;
+  /** [V] all scores; null where only likely ones were read. */
+  readonly whole: Float32Array | null;
+}
+
 /**
  * Draws a token.
- * @param logits [V] raw, left as they are
  * @param seen token ids of prompt and answer so far, for the repetition penalty
  * @param uniform random number in [0, 1); not used when the temperature is 0
- * @param mass of the raw logits at this temperature where it is known; it is summed here where it is not
  * @returns a token id; at temperature 0 the most likely one, the lowest id among equals
  */
-export type ChooseToken = (
-  logits: Float32Array,
-  seen: ReadonlySet<number>,
-  uniform: number,
-  mass?: VocabularyMass | null,
-) => number;
+export type ChooseToken = (scores: TokenScores, seen: ReadonlySet<number>, uniform: number) => number;
 
 /**
  * A function that draws next tokens. The order is that of Python transformers: repetition penalty, temperature, top-k
@@ -29,25 +39,43 @@ export type ChooseToken = (
  * @see Holtzman et al. 2020 (top-p); Keskar et al. 2019, section 4.1 (repetition penalty); Nguyen et al. 2024 (min-p)
  */
 export function createTokenChooser(filters: TokenFilters): ChooseToken {
+  const { temperature, repetitionPenalty } = filters;
   const room = makeRoom(0);
-  return (logits, seen, uniform, mass = null) => {
-    const scores = penalise(logits, filters.repetitionPenalty, seen);
-    const known = scores === logits ? mass : null;
-    if (filters.temperature === 0) return known === null ? argmax(scores) : highestToken(scores, known);
-    const own = known ?? sumMass(scores, filters.temperature);
-    const kept = keptTokens(scores, filters, own, room);
-    return kept === null ? drawFromAll(scores, filters.temperature, uniform, own) : draw(kept, uniform);
+  return (given, seen, uniform) => {
+    const scores =
+      repetitionPenalty === 1
+        ? given
+        : sumScores(penalise(requireWhole(given), repetitionPenalty, seen), temperature || 1);
+    if (temperature === 0) return highestToken(scores);
+    const kept = keptTokens(scores, filters, room);
+    return kept === null ? drawFromAll(scores, temperature, uniform) : draw(kept, uniform);
   };
 }
 
-/** The weights of a whole vocabulary, summed. */
-export interface VocabularyMass {
-  /** The highest score. */
-  readonly highest: number;
-  /** Sum of exp((score - highest) / temperature), >= 1. */
-  readonly total: number;
-  /** The highest score of each {@link LOGIT_BLOCK}, so that only blocks with likely tokens are looked through. */
-  readonly blockHighest: Float32Array;
+/**
+ * What a token is drawn from with these filters. Top-p and min-p cannot reach below a window that follows from them: outside of it
+ * V tokens have weights of at most e^-(window / temperature) each, and the most likely one has 1.
+ */
+export function reachOf(
+  { temperature, topP, topK, minP, repetitionPenalty }: TokenFilters,
+  vocabularySize: number,
+): LogitReach {
+  if (repetitionPenalty !== 1) return { window: 0, whole: true };
+  if (temperature === 0) return { window: 0, whole: false };
+  if (topK > 0) return { window: FIRST_WINDOW * temperature, whole: true };
+  if (topP >= 1 && minP === 0) return { window: 0, whole: true };
+  const nats = topP < 1 ? Math.log(vocabularySize / (1 - topP)) : -Math.log(minP);
+  return { window: Math.min(nats, WIDEST_WINDOW) * temperature * (1 + ROUNDING) + ROUNDING, whole: false };
+}
+
+/** More than what float32 loses of a window. */
+const ROUNDING = 1e-3;
+
+/** A token's score. It is among those that were read if it may be drawn. */
+export function scoreOf({ whole, blocks, blockLogits }: TokenScores, tokenId: number): number {
+  if (whole !== null) return whole[tokenId] as number;
+  const block = blocks.indexOf(Math.floor(tokenId / LOGIT_BLOCK));
+  return blockLogits[block * LOGIT_BLOCK + (tokenId % LOGIT_BLOCK)] as number;
 }
 
 /** Tokens that the filters kept, most likely first (equals by id); valid until their room is used again. */
@@ -63,16 +91,15 @@ export interface KeptTokens {
  * @returns null when no filter is on
  */
 export function keptTokens(
-  scores: Float32Array,
+  scores: TokenScores,
   { temperature, topK, topP, minP }: Omit<TokenFilters, "repetitionPenalty">,
-  mass: VocabularyMass = sumMass(scores, temperature),
   room: SortingRoom = makeRoom(0),
 ): KeptTokens | null {
   if (topK === 0 && topP >= 1 && minP === 0) return null;
-  const likely = likelyTokens(scores, { temperature, topK, topP, minP }, mass, room);
+  const likely = likelyTokens(scores, { temperature, topK, topP, minP }, room);
   const { weights } = likely;
   const afterTopK = topK > 0 && topK < weights.length ? countAtLeast(weights, weights[topK - 1]!) : null;
-  const total = topK > 0 ? sum(weights.subarray(0, afterTopK ?? undefined)) : mass.total;
+  const total = topK > 0 ? sum(weights.subarray(0, afterTopK ?? undefined)) : scores.total;
   const afterTopP =
     topP < 1 ? countNucleus(weights.subarray(0, afterTopK ?? undefined), topP * total) : afterTopK;
   const count = Math.min(afterTopP ?? weights.length, minP > 0 ? countAtLeast(weights, minP) : Infinity);
@@ -84,34 +111,48 @@ export function keptTokens(
  * forward pass of a small model, so a window below the highest score is widened until it holds what is needed.
  */
 function likelyTokens(
-  scores: Float32Array,
+  scores: TokenScores,
   { temperature, topK, topP, minP }: Omit<TokenFilters, "repetitionPenalty">,
-  { highest, total, blockHighest }: VocabularyMass,
   room: SortingRoom,
 ): KeptTokens {
+  const { highest, total, whole } = scores;
   const needed = topP < 1 && topK === 0 ? topP * total : 0;
   for (let window = FIRST_WINDOW; ; window *= 2) {
+    const isWidest = window > WIDEST_WINDOW || (whole === null && window * temperature >= scores.window);
     const lowest = highest - window * temperature;
     let count = 0;
     let weight = 0;
-    for (let block = 0; block < blockHighest.length; block++) {
-      if (blockHighest[block]! < lowest) continue;
-      const end = Math.min((block + 1) * LOGIT_BLOCK, scores.length);
-      for (let id = block * LOGIT_BLOCK; id < end; id++) {
-        const score = scores[id] as number;
+    const parts = scoresDownTo(scores, lowest);
+    for (const { values } of parts)
+      for (let i = 0; i < values.length; i++) {
+        const score = values[i] as number;
         if (score < lowest) continue;
         count += 1;
         weight += Math.exp((score - highest) / temperature);
       }
-    }
-    const everything = count === scores.length || window > WIDEST_WINDOW;
+    const everything = isWidest || count === whole?.length;
     const enough = count >= topK && weight >= needed && (topK > 0 || topP < 1 || Math.exp(-window) < minP);
     if (!everything && !enough) continue;
-    const ids = sortDescending(scores, blockHighest, { lowest, count }, room);
-    const weights = room.weights.subarray(0, count);
-    for (let i = 0; i < count; i++) weights[i] = Math.exp((scores[ids[i]!]! - highest) / temperature);
-    return { ids, weights };
+    return sortDescending(parts, { highest, lowest, temperature, count }, room);
   }
+}
+
+/** Scores of neighbouring tokens. */
+interface ScoredPart {
+  readonly firstId: number;
+  readonly values: Float32Array;
+}
+
+/** All scores from `lowest` up as far as they are known, and others beside them. */
+function scoresDownTo(
+  { highest, window, blocks, blockLogits, whole }: TokenScores,
+  lowest: number,
+): readonly ScoredPart[] {
+  if (whole !== null && highest - lowest > window) return [{ firstId: 0, values: whole }];
+  return Array.from(blocks, (block, at) => ({
+    firstId: block * LOGIT_BLOCK,
+    values: blockLogits.subarray(at * LOGIT_BLOCK, (at + 1) * LOGIT_BLOCK),
+  }));
 }
 
 /** In units of the temperature: e^-8 = 3e-4 of the highest weight usually holds a nucleus of 0.9 or more. */
@@ -124,44 +165,62 @@ interface SortingRoom {
   keys: Float64Array;
   ids: Uint32Array;
   weights: Float64Array;
+  /** One score, and its bits. */
+  score: Float32Array;
+  bits: Uint32Array;
 }
 
-const makeRoom = (size: number): SortingRoom => ({
-  keys: new Float64Array(size),
-  ids: new Uint32Array(size),
-  weights: new Float64Array(size),
-});
+function makeRoom(size: number): SortingRoom {
+  const score = new Float32Array(1);
+  const bits = new Uint32Array(score.buffer);
+  return {
+    keys: new Float64Array(size),
+    ids: new Uint32Array(size),
+    weights: new Float64Array(size),
+    score,
+    bits,
+  };
+}
 
 /**
- * Ids of the `count` scores from `lowest` up, highest first, equals by id. A score's 32 bits, turned so that they
+ * The `count` tokens with scores from `lowest` up, highest first, equals by id. A score's 32 bits, turned so that they
  * ascend where it descends, and its id in the bits below are one exact double: typed arrays sort those natively,
  * where a nucleus of a hundred thousand tokens would take a comparison function longer than the forward pass.
  */
 function sortDescending(
-  scores: Float32Array,
-  blockHighest: Float32Array,
-  { lowest, count }: { readonly lowest: number; readonly count: number },
+  parts: readonly ScoredPart[],
+  {
+    highest,
+    lowest,
+    temperature,
+    count,
+  }: Pick<TokenScores, "highest"> &
+    Pick<TokenFilters, "temperature"> & { readonly lowest: number; readonly count: number },
   room: SortingRoom,
-): Uint32Array {
-  const bitsOf = new Uint32Array(scores.buffer, scores.byteOffset, scores.length);
-  if (room.keys.length < count) Object.assign(room, makeRoom(scores.length));
+): KeptTokens {
+  if (room.keys.length < count) Object.assign(room, makeRoom(2 * count));
   const keys = room.keys.subarray(0, count);
   let filled = 0;
-  for (let block = 0; block < blockHighest.length; block++) {
-    if (blockHighest[block]! < lowest) continue;
-    const end = Math.min((block + 1) * LOGIT_BLOCK, scores.length);
-    for (let id = block * LOGIT_BLOCK; id < end; id++) {
-      const score = scores[id] as number;
+  for (const { firstId, values } of parts) {
+    const bitsOf = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    for (let i = 0; i < values.length; i++) {
+      const score = values[i] as number;
       if (score < lowest) continue;
-      const bits = score === 0 ? 0 : (bitsOf[id] as number); // -0 is no lower than 0
+      const bits = score === 0 ? 0 : (bitsOf[i] as number); // -0 is no lower than 0
       const descending = bits > SIGN ? bits : SIGN - 1 - bits;
-      keys[filled++] = descending * ID_RANGE + id;
+      keys[filled++] = descending * ID_RANGE + firstId + i;
     }
   }
   keys.sort();
-  const ids = room.ids.subarray(0, count);
-  for (let i = 0; i < count; i++) ids[i] = keys[i]! % ID_RANGE;
-  return ids;
+  const [ids, weights] = [room.ids.subarray(0, count), room.weights.subarray(0, count)];
+  for (let i = 0; i < count; i++) {
+    const key = keys[i] as number;
+    const descending = Math.floor(key / ID_RANGE);
+    ids[i] = key % ID_RANGE;
+    room.bits[0] = descending > SIGN ? descending : SIGN - 1 - descending;
+    weights[i] = Math.exp(((room.score[0] as number) - highest) / temperature);
+  }
+  return { ids, weights };
 }
 
 /** The sign's bit of a float32; the patterns of negative numbers grow as these fall, and lie above it. */
@@ -194,32 +253,33 @@ function draw({ ids, weights }: KeptTokens, uniform: number): number {
   return ids[ids.length - 1] as number; // the rounding of the sum left a rest of about 1e-16
 }
 
-function drawFromAll(
-  scores: Float32Array,
-  temperature: number,
-  uniform: number,
-  { highest, total }: VocabularyMass,
-): number {
-  let rest = uniform * total;
-  for (let id = 0; id < scores.length; id++) {
-    rest -= Math.exp(((scores[id] as number) - highest) / temperature);
+function drawFromAll(scores: TokenScores, temperature: number, uniform: number): number {
+  const all = requireWhole(scores);
+  let rest = uniform * scores.total;
+  for (let id = 0; id < all.length; id++) {
+    rest -= Math.exp(((all[id] as number) - scores.highest) / temperature);
     if (rest < 0) return id;
   }
-  return argmax(scores); // the rounding of the sum left a rest
+  return argmax(all); // the rounding of the sum left a rest
 }
 
-function sumMass(scores: Float32Array, temperature: number): VocabularyMass {
-  const highest = scores[argmax(scores)] as number;
-  const blockHighest = new Float32Array(Math.ceil(scores.length / LOGIT_BLOCK)).fill(-Infinity);
-  let total = 0;
-  for (let id = 0; id < scores.length; id++) {
-    const score = scores[id] as number;
-    total += Math.exp((score - highest) / temperature);
-    const block = Math.floor(id / LOGIT_BLOCK);
-    if (score > blockHighest[block]!) blockHighest[block] = score;
-  }
-  return { highest, total, blockHighest };
+/** @throws RangeError where only likely scores were read */
+export function requireWhole({ whole }: TokenScores): Float32Array {
+  if (whole === null) throw new RangeError("not all logits were read: see reachOf");
+  return whole;
 }
+
+/** All scores, summed here. @param whole [V] */
+export function sumScores(whole: Float32Array, temperature: number): TokenScores {
+  const highest = whole[argmax(whole)] as number;
+  let total = 0;
+  for (let id = 0; id < whole.length; id++)
+    total += Math.exp(((whole[id] as number) - highest) / temperature);
+  return { highest, total, ...NO_BLOCKS, whole };
+}
+
+/** Not even the highest score is in one. */
+const NO_BLOCKS = { window: -1, blocks: new Int32Array(0), blockLogits: new Float32Array(0) };
 
 function argmax(scores: Float32Array): number {
   let best = 0;
@@ -227,9 +287,11 @@ function argmax(scores: Float32Array): number {
   return best;
 }
 
-/** The first token of the highest score, which is in the first block that has it. */
-function highestToken(scores: Float32Array, { highest, blockHighest }: VocabularyMass): number {
-  return scores.indexOf(highest, blockHighest.indexOf(highest) * LOGIT_BLOCK);
+/** The first token of the highest score. */
+function highestToken({ highest, blocks, blockLogits, whole }: TokenScores): number {
+  if (whole !== null) return whole.indexOf(highest);
+  const at = blockLogits.indexOf(highest);
+  return (blocks[Math.floor(at / LOGIT_BLOCK)] as number) * LOGIT_BLOCK + (at % LOGIT_BLOCK);
 }
 
 function penalise(logits: Float32Array, penalty: number, seen: ReadonlySet<number>): Float32Array {

@@ -1,5 +1,6 @@
 import type { DecoderSession } from "../session/decoder-session.ts";
 import { appendKv, type KvBlock } from "../session/kv-block.ts";
+import type { TokenSums } from "../session/vocabulary.ts";
 
 /** Which token of which row: `offset` counts from the row's first new token. */
 export interface TokenPlace {
@@ -29,6 +30,8 @@ export interface ExtendRowsResult {
   readonly suffix: KvBlock;
   /** [predict, V] */
   readonly logits: Float32Array;
+  /** [predict] */
+  readonly sums: readonly TokenSums[];
   /** Per place: [layers, D]. */
   readonly residuals: readonly Float32Array[];
   /** Per place: [D]; empty when not asked for. */
@@ -63,6 +66,7 @@ export async function extendRows(
   const { vocabularySize, hiddenSize } = session.config;
   const longest = Math.max(...tokens.map((row) => row.length));
   let logits: Float32Array | null = null;
+  const sums = new Array<TokenSums>(predict.length);
   const residuals = trace.map(() => new Float32Array(layers.length * hiddenSize));
   const finalNorms = finalNorm ? trace.map(() => new Float32Array(hiddenSize)) : [];
   let suffix = before;
@@ -85,6 +89,7 @@ export async function extendRows(
       finalNorm,
       keepKv: keepKv || end < longest,
     });
+    for (const [i, { index }] of toPredict.entries()) sums[index] = pass.predicted[i] as TokenSums;
     if (toPredict.length === predict.length) {
       logits = pass.logits; // as always in decoding: megabytes that need no copy, since places keep their order
     } else {
@@ -104,7 +109,7 @@ export async function extendRows(
     });
     if (pass.kv !== null) suffix = appendKv(session.config, suffix, pass.kv);
   }
-  return { suffix, logits: logits ?? new Float32Array(0), residuals, finalNorms };
+  return { suffix, logits: logits ?? new Float32Array(0), sums, residuals, finalNorms };
 }
 
 function placesWithin(

@@ -4,7 +4,7 @@ import type { LanguageModel } from "../language-model.ts";
 import { buildPrompt, type PromptOptions } from "../tokenizer/build-prompt.ts";
 import type { ChatMessage } from "../tokenizer/chat-template.ts";
 import { cutAnswer, endsInStopString } from "./answer-end.ts";
-import { createTokenChooser } from "./choose-token.ts";
+import { createTokenChooser, reachOf, requireWhole } from "./choose-token.ts";
 import type { Prediction } from "./prediction.ts";
 import type { PrefilledPrompt, PromptTokens } from "./prefill.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
@@ -142,6 +142,7 @@ export async function* generate(
     rows: runIds.length,
     maxTokens: limit,
     temperature: sampler.temperature,
+    reach: topLogprobs > 0 ? { window: 0, whole: true } : reachOf(sampler, model.config.vocabularySize),
     layers: read,
     signal,
     next(row, prediction) {
@@ -250,9 +251,9 @@ function createTokenAdder(
   const { stopStrings, stopTokenIds } = sampler;
   const isEndToken = (id: number): boolean => endTokenIds.has(id) || stopTokenIds.includes(id);
   const ends = { isEndToken, stopStrings, decode };
-  return (draft, { logits, mass, entropy, residual, logprob: logprobOf }) => {
+  return (draft, { scores, entropy, residual, logprob: logprobOf }) => {
     const { runId, row, tokenIds, logprobs, entropies, deltas } = draft;
-    const tokenId = choose(logits, draft.seen, draft.rng.next(), mass);
+    const tokenId = choose(scores, draft.seen, draft.rng.next());
     const logprob = logprobOf(tokenId);
     tokenIds.push(tokenId);
     logprobs.push(logprob);
@@ -264,7 +265,7 @@ function createTokenAdder(
       draft.answer = { runId, tokenIds, ...cutAnswer(tokenIds, ends), logprobs, entropies, finishReason };
     }
     const delta = (draft.answer === null ? deltas?.push(tokenId) : deltas?.end(draft.answer.text)) ?? "";
-    const top = rankTokens(logits, topLogprobs, logprobOf);
+    const top = topLogprobs > 0 ? rankTokens(requireWhole(scores), topLogprobs, logprobOf) : [];
     return { kind: "token", row, tokenId, delta, logprob, entropy, top, residual };
   };
 }
@@ -279,7 +280,6 @@ export function rankTokens(
   logprobOf: (tokenId: number) => number,
 ): RankedToken[] {
   const ranked: number[] = [];
-  if (count === 0) return [];
   for (let id = 0; id < logits.length; id++) {
     const logit = logits[id] as number;
     if (ranked.length === count && logit <= (logits[ranked[count - 1] as number] as number)) continue;

@@ -1,53 +1,41 @@
-import type { VocabularySession } from "../session/vocabulary-session.ts";
-import type { VocabularyMass } from "./choose-token.ts";
+import type { DrawnSums, TokenSums } from "../session/vocabulary.ts";
+import { scoreOf, sumScores, type TokenScores } from "./choose-token.ts";
+import type { PrefilledPrompt } from "./prefill.ts";
 
 /** What the model predicts after one token of a row. */
 export interface Prediction {
-  /** [V] */
-  readonly logits: Float32Array;
+  /** At the job's temperature; at 1 for greedy decoding. */
+  readonly scores: TokenScores;
   /** [layers * D] of that token; null without layers. */
   readonly residual: Float32Array | null;
-  /** At the job's temperature; at 1 for greedy decoding. */
-  readonly mass: VocabularyMass;
   /** Nats, at temperature 1. */
   readonly entropy: number;
-  /** ln p of a token, nats, at temperature 1. */
+  /** ln p of a token, nats, at temperature 1; of any token that may be drawn. */
   logprob(tokenId: number): number;
 }
 
-/** A row whose next token is predicted. */
-interface PredictingRow extends Pick<Prediction, "residual"> {
-  /** 0 for greedy decoding. */
-  readonly temperature: number;
+/**
+ * The prediction after a row's latest token.
+ * @param whole [V] all logits; null where only likely ones were read
+ * @param window how far below the highest logit likely ones were read
+ */
+export function predictNext(
+  sums: DrawnSums,
+  { whole, window, residual }: Pick<TokenScores, "whole" | "window"> & Pick<Prediction, "residual">,
+): Prediction {
+  const { highest, temperedMass: total, blocks, blockLogits } = sums;
+  return makePrediction({ highest, total, window, blocks, blockLogits, whole }, sums, residual);
 }
 
-/**
- * The predictions of the rows of a pass.
- * @param logits [rows, V]
- */
-export async function readPredictions(
-  vocabulary: VocabularySession,
-  logits: Float32Array,
-  rows: readonly PredictingRow[],
-): Promise<Prediction[]> {
-  if (rows.length === 0) return [];
-  const size = logits.length / rows.length;
-  const temperatures = rows.map(({ temperature }) => temperature || 1);
-  const measures = await vocabulary.measure(logits, rows.length, temperatures);
-  const blocks = measures.blockHighest.length / rows.length;
-  return rows.map(({ residual }, row) => {
-    const own = logits.subarray(row * size, (row + 1) * size);
-    const highest = measures.highest[row] as number;
-    const highestLogprob = measures.highestLogprob[row] as number;
-    const total = measures.temperedMass[row] as number;
-    const blockHighest = measures.blockHighest.subarray(row * blocks, (row + 1) * blocks);
-    return {
-      logits: own,
-      residual,
-      mass: { highest, total, blockHighest },
-      // rounding can give slightly less than zero if one token has all the probability
-      entropy: Math.max(0, measures.entropy[row] as number),
-      logprob: (tokenId) => Math.min(0, (own[tokenId] as number) - highest + highestLogprob),
-    };
-  });
+/** The prediction after a prompt, which may be asked for at any temperature. */
+export const predictFirst = ({ logits, sums, residual }: PrefilledPrompt, temperature: number): Prediction =>
+  makePrediction(sumScores(logits, temperature || 1), sums, residual);
+
+function makePrediction(scores: TokenScores, sums: TokenSums, residual: Prediction["residual"]): Prediction {
+  const { entropy } = sums;
+  return { scores, residual, entropy, logprob: (tokenId) => logprobOf(scoreOf(scores, tokenId), sums) };
 }
+
+/** ln p of a token by its logit, nats. */
+export const logprobOf = (logit: number, { highest, highestLogprob }: TokenSums): number =>
+  Math.min(0, logit - highest + highestLogprob);

@@ -1,5 +1,6 @@
 import type { DecoderSession } from "../session/decoder-session.ts";
 import { emptyKvBlock, type KvBlock, kvBytesOf, selectKvRows } from "../session/kv-block.ts";
+import type { TokenSums } from "../session/vocabulary.ts";
 import { extendRows } from "./extend-rows.ts";
 
 export interface PrefilledPrompt {
@@ -9,6 +10,8 @@ export interface PrefilledPrompt {
   readonly prefix: KvBlock;
   /** [V] logits of the first token after the prompt. */
   readonly logits: Float32Array;
+  /** @internal Of these logits. */
+  readonly sums: TokenSums;
   readonly layers: readonly number[];
   /** [layers * D] at the prompt's last token; null without layers. */
   readonly residual: Float32Array | null;
@@ -136,8 +139,15 @@ export async function* prefillPrompt(
     const pass = await extendRows(session, [chunk], options);
     suffix = pass.suffix;
     if (isLast) {
-      const { logits } = pass;
-      const prompt = { tokenIds, prefix: suffix, logits, layers, residual: pass.residuals[0] ?? null };
+      const { logits, sums, residuals } = pass;
+      const prompt = {
+        tokenIds,
+        prefix: suffix,
+        logits,
+        sums: sums[0] as TokenSums,
+        layers,
+        residual: residuals[0] ?? null,
+      };
       cache?.prompts.set(key, prompt, kvBytesOf(config, suffix) + logits.byteLength);
       return prompt;
     }

@@ -1,9 +1,10 @@
 import { SepError } from "../../errors.ts";
 import type { LanguageModel } from "../language-model.ts";
 import { emptyKvBlock } from "../session/kv-block.ts";
+import type { TokenSums } from "../session/vocabulary.ts";
 import { extendRows } from "./extend-rows.ts";
 import { type GenerateOptions, type GenerationEvent, rankTokens, type SampledAnswer } from "./generate.ts";
-import { readPredictions } from "./prediction.ts";
+import { logprobOf } from "./prediction.ts";
 import type { PromptTokens } from "./prefill.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 import { createTextDeltas } from "./text-deltas.ts";
@@ -33,7 +34,7 @@ export async function* readAnswer(
   given: string,
   { sampler, ending, layers = [], text: hasText = true, topLogprobs = 0, signal }: ReadAnswerOptions,
 ): AsyncGenerator<GenerationEvent, SampledAnswer> {
-  const { config, session, vocabulary, tokenizer } = model;
+  const { config, session, tokenizer } = model;
   const { vocabularySize: size } = config;
   const { text, tokenIds: own, end = ending, answerTokenCount } = tokeniseAnswer(model, given, sampler);
   const mayEnd = end ?? [...model.endTokenIds].slice(0, 1);
@@ -43,6 +44,7 @@ export async function* readAnswer(
   const deltas = hasText ? createTextDeltas(tokenizer.decode, sampler.stopStrings) : null;
   /** What the last token that has been run predicts. */
   let logits = prefilled.logits;
+  let sums = prefilled.sums;
   let residual = prefilled.residual;
   let suffix = emptyKvBlock(config, 1);
 
@@ -58,15 +60,13 @@ export async function* readAnswer(
       layers: trace.length > 0 ? layers : [],
       signal,
     });
-    const predicting = new Float32Array(tokens.length * size);
-    predicting.set(logits);
-    predicting.set(pass.logits.subarray(0, (tokens.length - 1) * size), size);
-    const states = [residual, ...pass.residuals];
-    const rows = tokens.map((_, i) => ({ temperature: 1, residual: states[i] ?? null }));
-    const predictions = await readPredictions(vocabulary, predicting, rows);
-    for (const [i, { logits: row, logprob: logprobOf, entropy, residual: before }] of predictions.entries()) {
-      const tokenId = tokens[i] as number;
-      const logprob = logprobOf(tokenId);
+    for (const [i, tokenId] of tokens.entries()) {
+      // each token is predicted by the one before it
+      const row = i === 0 ? logits : pass.logits.subarray((i - 1) * size, i * size);
+      const own = i === 0 ? sums : (pass.sums[i - 1] as TokenSums);
+      const before = i === 0 ? residual : (pass.residuals[i - 1] ?? null);
+      const { entropy } = own;
+      const logprob = logprobOf(row[tokenId] as number, own);
       answer.tokenIds.push(tokenId);
       answer.logprobs.push(logprob);
       answer.entropies.push(entropy);
@@ -78,12 +78,13 @@ export async function* readAnswer(
         delta: (isLast ? deltas?.end(text) : deltas?.push(tokenId)) ?? "",
         logprob,
         entropy,
-        top: rankTokens(row, topLogprobs, logprobOf),
+        top: topLogprobs > 0 ? rankTokens(row, topLogprobs, (id) => logprobOf(row[id] as number, own)) : [],
         residual: before,
       };
     }
     suffix = pass.suffix;
     logits = pass.logits.slice(-size);
+    sums = pass.sums.at(-1) as TokenSums;
     residual = pass.residuals.at(-1) ?? null;
   }
 

@@ -13,6 +13,7 @@ import {
 } from "../places.ts";
 import { buildPrompt } from "../tokenizer/build-prompt.ts";
 import type { BatchJob } from "./batcher.ts";
+import { sumScores } from "./choose-token.ts";
 import { sampleAnswers } from "./generate.ts";
 import type { Prediction } from "./prediction.ts";
 import { sampleWithStates } from "./sample-with-states.ts";
@@ -120,8 +121,7 @@ describe("where the reasoning ends", () => {
           for (const [k, token] of tokens.entries()) {
             const logits = new Float32Array(WORDS.length);
             logits[token] = 9;
-            const mass = { highest: 9, total: 1, blockHighest: Float32Array.of(9) };
-            const rest = { logits, mass, entropy: 0, logprob: () => 0 };
+            const rest = { scores: sumScores(logits, 1), entropy: 0, logprob: () => 0 };
             const step = job.next(0, { ...rest, residual: Float32Array.of(k - 1) } satisfies Prediction);
             if (step?.isLast) job.close(0, Float32Array.of(k));
           }

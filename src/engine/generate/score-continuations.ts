@@ -1,6 +1,7 @@
 import type { LanguageModel } from "../language-model.ts";
 import { emptyKvBlock } from "../session/kv-block.ts";
 import { extendRows } from "./extend-rows.ts";
+import { logprobOf } from "./prediction.ts";
 import type { PromptTokens } from "./prefill.ts";
 
 /**
@@ -18,29 +19,22 @@ export async function scoreContinuations(
 ): Promise<number[]> {
   if (continuations.some((tokens) => tokens.length === 0))
     throw new RangeError("a continuation of no tokens");
-  const { prefix, logits } = await model.prefill(prompt, { signal });
-  const scores = await readLogprobs(
-    model,
-    logits,
-    continuations.map((tokens, index) => ({ row: 0, index, tokenId: tokens[0]! })),
-    continuations.map(() => 0),
-  );
+  const { prefix, logits, sums } = await model.prefill(prompt, { signal });
+  const scores = continuations.map(([first]) => logprobOf(logits[first as number]!, sums));
   const longer = continuations.flatMap((tokens, index) => (tokens.length > 1 ? [{ tokens, index }] : []));
   if (longer.length === 0) return scores;
   const places = longer.flatMap(({ tokens, index }, row) =>
     tokens.slice(1).map((tokenId, offset) => ({ row, offset, index, tokenId })),
   );
-  const { logits: rest } = await extendRows(
+  const rest = await extendRows(
     model.session,
     longer.map(({ tokens }) => tokens.slice(0, -1)),
     { prefix, suffix: emptyKvBlock(model.config, longer.length), predict: places, keepKv: false, signal },
   );
-  return readLogprobs(
-    model,
-    rest,
-    places.map(({ index, tokenId }, row) => ({ row, index, tokenId })),
-    scores,
-  );
+  const size = model.config.vocabularySize;
+  for (const [row, { index, tokenId }] of places.entries())
+    scores[index]! += logprobOf(rest.logits[row * size + tokenId]!, rest.sums[row]!);
+  return scores;
 }
 
 /**
@@ -52,22 +46,4 @@ export async function scoreContinuations(
 export function countShared(promptIds: readonly number[], openingIds: readonly number[]): number {
   const differs = openingIds.findIndex((id, index) => id !== promptIds[index]);
   return differs === -1 ? openingIds.length : differs;
-}
-
-/**
- * Adds the log-probability of each token to its continuation's score.
- * @param logits [rows, V]
- * @param tokens the row that predicts each token, and the continuation that it belongs to
- */
-async function readLogprobs(
-  { vocabulary, config: { vocabularySize: size } }: LanguageModel,
-  logits: Float32Array,
-  tokens: readonly { readonly row: number; readonly index: number; readonly tokenId: number }[],
-  before: readonly number[],
-): Promise<number[]> {
-  const { highest, highestLogprob } = await vocabulary.measure(logits, logits.length / size, 1);
-  const scores = [...before];
-  for (const { row, index, tokenId } of tokens)
-    scores[index]! += logits[row * size + tokenId]! - highest[row]! + highestLogprob[row]!;
-  return scores;
 }

@@ -10,6 +10,7 @@ import { createGraphWeights, findRoot, refuseUnusedWeights } from "./graph-weigh
 import { addAttentionShapes } from "./parts/attention.ts";
 import { addEmbedding, addHead } from "./parts/embedding.ts";
 import { addNorm } from "./parts/residual-block.ts";
+import { addVocabulary } from "./parts/vocabulary.ts";
 import type { StoredWeight, WeightIndex } from "./weights.ts";
 
 /**
@@ -22,8 +23,8 @@ const FEED_FROM_BYTES = 2 ** 24;
 /**
  * Builds the decoder as one ONNX graph that serves chunked prefill, decoding and tracing.
  *
- * Inputs: those of {@link declareDecoderTensors}, and `trace_rows`, `logit_rows` [any]: which of the B * S tokens to
- * read. Outputs: `logits` [rows, V]; `final_norm` [rows, D]; `residual.{l}` [rows, D] for l = 0 .. L (0 = the
+ * Inputs: those of {@link declareDecoderTensors} and {@link addVocabulary}, and `trace_rows`, `logit_rows` [any]: which of
+ * the B * S tokens to read. Outputs: `logits` [rows, V] and what `addVocabulary` reads of them; `final_norm` [rows, D]; `residual.{l}` [rows, D] for l = 0 .. L (0 = the
  * embeddings as the first block receives them, l = after block l, always before the final norm); the new keys and
  * values.
  * @param quantised the quantised weights of the linear layers; null computes them in float32
@@ -92,6 +93,7 @@ export function buildDecoder(
   const predicting = graph.add("Gather", [normed, logitRows], { axis: 0 });
   graph.addNamed("Identity", [addHead(scope, predicting, tensors)], [names.logits]);
   graph.output(names.logits, "float32", ["predicted", vocabularySize]);
+  addVocabulary(graph, names.logits, vocabularySize);
   refuseUnusedWeights(index, { weights, root, ignored: tensors.ignored, modelType: config.modelType });
   return {
     model: { graph: graph.serialize(), sources: weights.sources() },

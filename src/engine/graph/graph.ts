@@ -24,7 +24,10 @@ export type OnnxType = keyof typeof ONNX_TYPES;
 export type TensorName = string;
 
 /** A number is an ONNX int attribute; floats are marked, since 1 and 1.0 are different attribute types. */
-export type Attribute = number | string | readonly number[] | { readonly float: number };
+export type Attribute = number | string | readonly number[] | { readonly float: number } | GraphBody;
+
+/** A serialised graph within the graph. */
+type GraphBody = Uint8Array;
 
 /** A dimension: a fixed size, or the name of one that each run sets. */
 export type Dimension = number | string;
@@ -50,6 +53,15 @@ export interface OnnxGraph {
     inputs: readonly TensorName[],
     outputs: readonly TensorName[],
     attributes?: Readonly<Record<string, Attribute>>,
+  ): void;
+  /**
+   * Adds what is computed row by row: `body` takes one row of each input, and what it returns for all rows is stacked in
+   * outputs of these names. It may read constants and other tensors of the graph, and what it adds is the row's own.
+   */
+  addForRows(
+    inputs: readonly TensorName[],
+    outputs: readonly TensorName[],
+    body: (rows: readonly TensorName[]) => readonly TensorName[],
   ): void;
   /** A fresh tensor name. */
   fresh(): TensorName;
@@ -84,7 +96,8 @@ const CONTRIB_OPS: ReadonlySet<string> = new Set([
  * @param metadata kept in the model file, for whoever reads it
  */
 export function createGraph(name = "graph", metadata: Readonly<Record<string, string>> = {}): OnnxGraph {
-  const nodes: EncodedField[] = [];
+  /** Of the graph, or of the body that is being built. */
+  let nodes: EncodedField[] = [];
   const initializers: EncodedField[] = [];
   const inputs: EncodedField[] = [];
   const outputs: EncodedField[] = [];
@@ -92,6 +105,7 @@ export function createGraph(name = "graph", metadata: Readonly<Record<string, st
   const sharedBytes = new Map<number, TensorName>();
   const sharedScalars = new Map<number, TensorName>();
   let counter = 0;
+  let count = 0;
 
   const graph: OnnxGraph = {
     add(op, nodeInputs, attributes = {}) {
@@ -100,7 +114,21 @@ export function createGraph(name = "graph", metadata: Readonly<Record<string, st
       return output;
     },
     addNamed(op, nodeInputs, nodeOutputs, attributes = {}) {
-      nodes.push(encodeNode(op, `${op}_${nodes.length}`, nodeInputs, nodeOutputs, attributes));
+      nodes.push(encodeNode(op, `${op}_${count++}`, nodeInputs, nodeOutputs, attributes));
+    },
+    addForRows(scanned, stacked, body) {
+      const around = nodes;
+      nodes = [];
+      const rows = scanned.map(() => graph.fresh());
+      const results = body(rows);
+      const inner = concat([
+        ...nodes,
+        textField(2, "row"),
+        ...rows.map((row) => messageField(11, encodeValueInfo(row, "float32", null))),
+        ...results.map((result) => messageField(12, encodeValueInfo(result, "float32", null))),
+      ]);
+      nodes = around;
+      graph.addNamed("Scan", scanned, stacked, { body: inner, num_scan_inputs: scanned.length });
     },
     fresh: () => `t${counter++}`,
     constant(values, dimensions) {
@@ -176,11 +204,12 @@ function encodeNode(
   ]);
 }
 
-/** AttributeProto: f = 2, i = 3, s = 4, ints = 8; type = 20 with FLOAT 1, INT 2, STRING 3, INTS 7. */
+/** AttributeProto: f = 2, i = 3, s = 4, g = 6, ints = 8; type = 20 with FLOAT 1, INT 2, STRING 3, GRAPH 5, INTS 7. */
 function encodeAttribute(name: string, value: Attribute): EncodedField[] {
   const named = textField(1, name);
   if (typeof value === "number") return [named, varintField(3, value), varintField(20, 2)];
   if (typeof value === "string") return [named, textField(4, value), varintField(20, 3)];
+  if (value instanceof Uint8Array) return [named, bytesField(6, value), varintField(20, 5)];
   if ("float" in value) return [named, floatField(2, value.float), varintField(20, 1)];
   return [named, ...value.map((item) => varintField(8, item)), varintField(20, 7)];
 }
@@ -221,7 +250,14 @@ const encodeTensorHead = (
   textField(8, name),
 ];
 
-function encodeValueInfo(name: TensorName, type: OnnxType, dimensions: readonly Dimension[]): EncodedField[] {
+/** @param dimensions null for any */
+function encodeValueInfo(
+  name: TensorName,
+  type: OnnxType,
+  dimensions: readonly Dimension[] | null,
+): EncodedField[] {
+  if (dimensions === null)
+    return [textField(1, name), messageField(2, [messageField(1, [varintField(1, ONNX_TYPES[type])])])];
   const shape = dimensions.map((dimension) =>
     messageField(1, [typeof dimension === "number" ? varintField(1, dimension) : textField(2, dimension)]),
   );

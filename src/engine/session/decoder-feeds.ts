@@ -8,6 +8,7 @@ import { inverseFrequencies, ropeTables, rotaryMagnitude, rotaryPairs } from "..
 import type { StoredWeight } from "../graph/weights.ts";
 import { floatTensor, integerTensor, type Tensor, type Tensors } from "../runtime/runtime.ts";
 import { type KvBlock, kvFeeds } from "./kv-block.ts";
+import type { Drawing } from "./vocabulary.ts";
 
 /** One forward pass over S new tokens in each of B rows. */
 export interface DecoderPass {
@@ -23,6 +24,8 @@ export interface DecoderPass {
   readonly suffix: KvBlock;
   /** Which of the B * S tokens to predict the next token of. */
   readonly logitRows: readonly number[];
+  /** How each of these is drawn; whole logits are read by default. */
+  readonly drawings?: readonly Drawing[] | undefined;
   /** Which of the B * S tokens to read the residual stream at. */
   readonly traceRows: readonly number[];
   /** Residual layers to read, 0 .. L. */
@@ -60,6 +63,7 @@ export function createDecoderFeeds(
       ...kvFeeds(config, "suffix", pass.suffix),
       ...(embeddings === null ? idFeeds(pass) : await embeddingFeeds(pass, embeddings)),
       ...placeFeeds(pass, past),
+      ...drawingFeeds(pass),
       ...slots(pass),
       ...ropes(Math.max(...past) + pass.tokenIds.length / pass.rows),
       ...masks(pass),
@@ -88,6 +92,25 @@ function placeFeeds({ tokenIds, rows, traceRows, logitRows }: DecoderPass, past:
     [names.logitRows]: integerTensor(logitRows.length > 0 ? logitRows : [0], [Math.max(1, logitRows.length)]),
   };
 }
+
+function drawingFeeds({ logitRows, drawings = [] }: DecoderPass): Tensors {
+  const dims = [Math.max(1, logitRows.length)];
+  const feed = (read: (drawing: Drawing) => number): Tensor =>
+    floatTensor(
+      Float32Array.from({ length: dims[0] as number }, (_, row) => read(drawings[row] ?? WHOLE_LOGITS)),
+      dims,
+    );
+  return {
+    [names.inverseTemperature]: feed(({ temperature }) => 1 / (temperature || 1)),
+    [names.window]: feed(({ window }) => window),
+  };
+}
+
+const WHOLE_LOGITS: Drawing = { temperature: 1, window: 0, whole: true };
+
+/** Whether a pass reads all logits of the tokens that it predicts. */
+export const readsWholeLogits = ({ logitRows, drawings }: DecoderPass): boolean =>
+  logitRows.length > 0 && (drawings === undefined || drawings.some(({ whole }) => whole));
 
 /** Which row's queries are in which slot of their group; kept while the rows stay. */
 function createSlotFeeds({ headCount, kvHeadCount: heads }: DecoderConfig): (pass: DecoderPass) => Tensors {

@@ -4,12 +4,21 @@ import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import type { StoredWeight } from "../graph/weights.ts";
 import { blameDevice, type DeviceName, requireContent } from "../runtime/device.ts";
 import { type GraphModel, type Runtime, readFloats } from "../runtime/runtime.ts";
-import { createDecoderFeeds, type DecoderPass, openEmbeddingRows, pastLengths } from "./decoder-feeds.ts";
+import {
+  createDecoderFeeds,
+  type DecoderPass,
+  openEmbeddingRows,
+  pastLengths,
+  readsWholeLogits,
+} from "./decoder-feeds.ts";
 import { type KvStep, kvOutputs, readKvStep } from "./kv-block.ts";
+import { type DrawnSums, readVocabulary, VOCABULARY_OUTPUTS } from "./vocabulary.ts";
 
 export interface DecoderPassResult {
-  /** [logitRows, V] */
+  /** [logitRows, V]; empty where whole logits were not asked for. */
   readonly logits: Float32Array;
+  /** [logitRows] */
+  readonly predicted: readonly DrawnSums[];
   /** Per entry of `layers`: [traceRows, D] */
   readonly residuals: readonly Float32Array[];
   /** [traceRows, D], or null when not asked for. */
@@ -60,8 +69,10 @@ export async function openDecoderSession(
       // a row of the embeddings may be all zeros; what has gone through a block is not
       const readResidual = (layer: number): Float32Array =>
         (layer === 0 ? read : readSum)(names.residual(layer));
+      if (pass.logitRows.length > 0) readSum(names.likelyLogits);
       return {
-        logits: pass.logitRows.length > 0 ? readSum(names.logits) : new Float32Array(0),
+        logits: readsWholeLogits(pass) ? readSum(names.logits) : new Float32Array(0),
+        predicted: pass.logitRows.length > 0 ? readVocabulary(outputs, pass.logitRows.length) : [],
         residuals: pass.traceRows.length > 0 ? pass.layers.map(readResidual) : [],
         finalNorm: pass.finalNorm && pass.traceRows.length > 0 ? readSum(names.finalNorm) : null,
         kv: pass.keepKv ? readKvStep(config, tokens, outputs) : null,
@@ -107,7 +118,8 @@ function requirePositions({ maxPositions, modelType }: DecoderConfig, needed: nu
 }
 
 function outputNames(config: DecoderConfig, pass: DecoderPass): string[] {
-  const wanted: string[] = pass.logitRows.length > 0 ? [names.logits] : [];
+  const wanted: string[] = pass.logitRows.length > 0 ? [...VOCABULARY_OUTPUTS] : [];
+  if (readsWholeLogits(pass)) wanted.push(names.logits);
   if (pass.traceRows.length > 0) {
     wanted.push(...pass.layers.map(names.residual));
     if (pass.finalNorm) wanted.push(names.finalNorm);

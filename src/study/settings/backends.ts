@@ -56,7 +56,7 @@ export const BATCH = {
     z.int().min(1).max(MOST_ROWS).optional(),
     "Answers that a copy of the model generates in one pass.",
     {
-      fallback: "40, or by a trial",
+      fallback: "80, or by a trial",
       backends: ["local"],
     },
   ),

@@ -1,0 +1,79 @@
+import { DECODER_TENSORS as names } from "../decoder-tensors.ts";
+import { ONNX_TYPES, type OnnxGraph, type TensorName } from "../graph.ts";
+
+/** Logits that are looked at together: a block is read if its highest one is. */
+export const LOGIT_BLOCK = 64;
+
+/** Below any logit, so that its weight is zero; not infinite, since infinity times zero is no number. */
+const NO_LOGIT = -1e30;
+
+/**
+ * Adds what sampling needs of whole rows of logits, so that a row's 50,000 to 260,000 numbers need not leave the graph, and
+ * so that their exponentials are taken by vector kernels.
+ *
+ * Inputs `inverse_temperature` and `window` [rows]. Outputs per row: `highest`, the highest logit; sums over the vocabulary of
+ * w = exp(logit - highest) (`mass`), of w ln w (`weighted`), and of w^inverse_temperature (`tempered_mass`); and of the blocks
+ * of {@link LOGIT_BLOCK} logits whose highest one is at most `window` below the row's: row and block `likely_places` [2, n],
+ * ascending, and the blocks `likely_logits` [n, LOGIT_BLOCK], filled up with very low ones.
+ * @param logits [rows, V]
+ */
+export function addVocabulary(graph: OnnxGraph, logits: TensorName, vocabularySize: number): void {
+  const inverseTemperature = graph.input(names.inverseTemperature, "float32", ["predicted"]);
+  const window = graph.input(names.window, "float32", ["predicted"]);
+  const blockCount = Math.ceil(vocabularySize / LOGIT_BLOCK);
+  const missing = blockCount * LOGIT_BLOCK - vocabularySize;
+  const padded = graph.fresh();
+  const blockHighest = graph.fresh();
+  // row by row: what is kept of one row fits into a CPU's cache
+  graph.addForRows(
+    [logits, inverseTemperature],
+    [
+      names.highest,
+      names.mass,
+      names.weighted,
+      names.temperedMass,
+      blockHighest,
+      ...(missing > 0 ? [padded] : []),
+    ],
+    ([row, scale]) => {
+      // A sum starts with the values before the first aligned one, so its last bits depend on where in memory its row lies.
+      // Rows of whole blocks all lie alike: 64 bytes are the widest vectors.
+      const whole =
+        missing > 0
+          ? graph.add("Pad", [row as TensorName, graph.integers([0, missing]), graph.scalar(NO_LOGIT)])
+          : (row as TensorName);
+      const reduce = (op: string, x: TensorName, attributes = { keepdims: 0 }): TensorName =>
+        graph.add(op, [x, graph.integers([-1])], attributes);
+      const blocks = graph.add("Reshape", [whole, graph.integers([blockCount, LOGIT_BLOCK])]);
+      const highestOfBlocks = reduce("ReduceMax", blocks);
+      const highest = reduce("ReduceMax", highestOfBlocks);
+      const below = graph.add("Sub", [whole, highest]);
+      const weights = graph.add("Exp", [below]);
+      const tempered = graph.add("Exp", [graph.add("Mul", [below, scale as TensorName])]);
+      return [
+        highest,
+        reduce("ReduceSum", weights),
+        reduce("ReduceSum", graph.add("Mul", [weights, below])),
+        reduce("ReduceSum", tempered),
+        highestOfBlocks,
+        ...(missing > 0 ? [whole] : []),
+      ];
+    },
+  );
+  for (const name of [names.highest, names.mass, names.weighted, names.temperedMass])
+    graph.output(name, "float32", ["predicted"]);
+  const lowest = graph.add("Unsqueeze", [graph.add("Sub", [names.highest, window]), graph.integers([1])]);
+  const places = graph.add("NonZero", [graph.add("GreaterOrEqual", [blockHighest, lowest])]);
+  graph.addNamed("Cast", [places], [names.likelyPlaces], { to: ONNX_TYPES.int32 });
+  graph.output(names.likelyPlaces, "int32", [2, "likely"]);
+  const rows = graph.add("Reshape", [
+    missing > 0 ? padded : logits,
+    graph.integers([-1, blockCount, LOGIT_BLOCK]),
+  ]);
+  graph.addNamed(
+    "GatherND",
+    [rows, graph.add("Transpose", [places], { perm: [1, 0] })],
+    [names.likelyLogits],
+  );
+  graph.output(names.likelyLogits, "float32", ["likely", LOGIT_BLOCK]);
+}
