@@ -1,6 +1,7 @@
 import { readSync, writeSync } from "node:fs";
 import { Script } from "node:vm";
 import { packError } from "../../engine/runtime/worker-threads-node.ts";
+import type { SandboxReply } from "./sandbox.ts";
 import { createTokenizerServer, type TokenizerRequest } from "./sandboxed-tokenizer.ts";
 
 // The entry point of the process that a tokenizer and a chat template from elsewhere run in. Frames come in on standard
@@ -15,18 +16,20 @@ const takeTurn = new Script("sepSandboxTurn()");
 for (;;) {
   const request = JSON.parse(readFrame().toString("utf8")) as TokenizerRequest;
   const attached = request.method === "open" ? readFrame() : null;
-  let reply: object = {};
+  let reply: SandboxReply = { cpuMs: 0 };
+  const before = process.cpuUsage();
   turn = () => {
     try {
-      reply = { result: answer(request, attached) };
+      reply = { result: answer(request, attached), cpuMs: 0 };
     } catch (error) {
-      reply = { error: packError(error) };
+      reply = { error: packError(error), cpuMs: 0 };
     }
   };
   // Whoever asked kills this process in time. If that one was killed itself, nobody would, and a pattern that never ends
   // would run on. The error of this time limit is not caught, so that it ends the process.
   takeTurn.runInThisContext({ timeout: 2 * request.limitMs });
-  writeFrame(Buffer.from(JSON.stringify(reply)));
+  const { user, system } = process.cpuUsage(before);
+  writeFrame(Buffer.from(JSON.stringify({ ...reply, cpuMs: (user + system) / 1000 } satisfies SandboxReply)));
 }
 
 function readFrame(): Buffer {

@@ -25,6 +25,14 @@ interface Sandbox extends Disposable {
   call(request: object, limits: CallLimits): unknown;
 }
 
+/** What the process answers, as JSON. */
+export interface SandboxReply {
+  readonly result?: unknown;
+  readonly error?: PackedError;
+  /** CPU time that it took. */
+  readonly cpuMs: number;
+}
+
 /** Heap of the process. Tokenizers of 260,000 tokens take some 400 MB. */
 const SANDBOX_HEAP_MB = 1024;
 /** Until a tokenizer is ready; the largest take seconds. */
@@ -32,7 +40,8 @@ const OPEN_LIMIT_MS = 60_000;
 const MOST_OPEN_REPLY_BYTES = 64 << 20;
 /**
  * What all calls between two turns of the event loop may take together, since a signal is only heard when it turns:
- * this, a little for each call, and for each character what the slowest honest tokenizers need on a busy machine.
+ * this, a little for each call, and for each character what the slowest honest tokenizers need on a busy machine. A call that
+ * is answered counts with the CPU time of the process, since on a busy machine most of the waiting is for a CPU.
  */
 const TURN_LIMIT_MS = 5_000;
 const CALL_MS = 10;
@@ -71,7 +80,7 @@ export async function startSandbox(
       mostReplyBytes: MOST_OPEN_REPLY_BYTES,
     } satisfies BrokerRequest);
     const limits: CallLimits = { size: 0, mostReplyBytes: MOST_OPEN_REPLY_BYTES, file, act: OPENING };
-    const opened = readAnswer(await firstAnswer(parts, limits, signal), limits);
+    const opened = resultOf(readReply(await firstAnswer(parts, limits, signal), limits), limits);
     worker.unref();
     const sandbox = createSandbox(parts);
     abandoned.register(sandbox, parts);
@@ -145,7 +154,6 @@ function createSandbox(parts: SandboxParts): Sandbox {
       Atomics.wait(signal, 0, 0, slice);
       waitedMs += Math.min(slice, performance.now() - begin);
     }
-    spentMs += waitedMs;
     return (receiveMessageOnPort(port) as { readonly message: BrokerAnswer }).message;
   };
   return {
@@ -164,16 +172,16 @@ function createSandbox(parts: SandboxParts): Sandbox {
         frames: [encodeJson({ ...request, limitMs })],
         mostReplyBytes: limits.mostReplyBytes,
       } satisfies BrokerRequest);
-      let answer: BrokerAnswer;
+      let reply: SandboxReply;
       try {
-        answer = waitForAnswer(limitMs, limits);
-        if (answer.kind !== "reply") return readAnswer(answer, limits); // throws
+        reply = readReply(waitForAnswer(limitMs, limits), limits);
       } catch (error) {
         failure = error;
         endProcess(parts);
         throw error;
       }
-      return readAnswer(answer, limits);
+      spentMs += reply.cpuMs;
+      return resultOf(reply, limits);
     },
     [Symbol.dispose]() {
       failure ??= new Error("A tokenizer was used after its model was disposed.");
@@ -182,8 +190,8 @@ function createSandbox(parts: SandboxParts): Sandbox {
   };
 }
 
-/** @throws SepError that the process threw, or `bad-tokenizer` around it; `hostile-model` if it gave no answer */
-function readAnswer(answer: BrokerAnswer, limits: CallLimits): unknown {
+/** @throws SepError `hostile-model` if the process gave no answer; `interrupted` */
+function readReply(answer: BrokerAnswer, limits: CallLimits): SandboxReply {
   const { act, mostReplyBytes } = limits;
   if (answer.kind === "too-large")
     throw tooMuch(limits, `${act} gave ${answer.sizeBytes} bytes, at most ${mostReplyBytes}`);
@@ -197,13 +205,15 @@ function readAnswer(answer: BrokerAnswer, limits: CallLimits): unknown {
       limits,
       `${act} ended its process (${answer.how}), which may take ${SANDBOX_HEAP_MB} MB of memory`,
     );
-  const reply = JSON.parse(Buffer.from(answer.bytes).toString("utf8")) as
-    | { readonly result?: unknown }
-    | { readonly error: PackedError };
-  if (!("error" in reply)) return reply.result;
+  return JSON.parse(Buffer.from(answer.bytes).toString("utf8")) as SandboxReply;
+}
+
+/** @throws SepError that the process threw, or `bad-tokenizer` around it */
+function resultOf(reply: SandboxReply, { file, act }: CallLimits): unknown {
+  if (reply.error === undefined) return reply.result;
   const error = unpackError(reply.error);
   if (error instanceof SepError) throw error;
-  throw new SepError("bad-tokenizer", `${limits.file}: ${act} failed: ${error.message}`, { cause: error });
+  throw new SepError("bad-tokenizer", `${file}: ${act} failed: ${error.message}`, { cause: error });
 }
 
 /** What ends a program and all of its processes, such as a service. */

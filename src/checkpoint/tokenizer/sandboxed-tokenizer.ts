@@ -51,6 +51,9 @@ const REPLY_BYTES = 64;
 const LEAST_REPLY_BYTES = 1 << 20;
 /** Texts of tokens are short; a decoder may lengthen them. */
 const TOKEN_BYTES = 1024;
+/** Every step of every answer asks for the text of a token by itself: so many tokens' texts are remembered. */
+const SHORT_TOKENS = 2;
+const MOST_SHORT_TEXTS = 1 << 16;
 /** A template's own words, and how often it may repeat a message, escapes included. */
 const TEMPLATE_BYTES = 32 << 10;
 const MESSAGE_BYTES = 8;
@@ -69,6 +72,7 @@ export async function openInSandbox(
   const call = (method: string, request: object, limits: Omit<CallLimits, "file">): unknown =>
     sandbox.call({ method, ...request }, { file, ...limits });
   const ids = new Map<string, number | null>();
+  const shortTexts = new Map<string, string>();
   const tokenizer: TextTokenizer = {
     sha256: files.sha256,
     endToken,
@@ -80,9 +84,15 @@ export async function openInSandbox(
     },
     decode(tokenIds) {
       if (tokenIds.length === 0) return "";
+      const isShort = tokenIds.length <= SHORT_TOKENS;
+      const key = isShort ? tokenIds.join() : "";
+      const known = shortTexts.get(key);
+      if (known !== undefined) return known;
       const mostReplyBytes = LEAST_REPLY_BYTES + TOKEN_BYTES * tokenIds.length;
       const limits = { size: tokenIds.length, mostReplyBytes, act: "decoding tokens" };
-      return call("decode", { tokenIds }, limits) as string;
+      const text = call("decode", { tokenIds }, limits) as string;
+      if (isShort && shortTexts.size < MOST_SHORT_TEXTS) shortTexts.set(key, text);
+      return text;
     },
     tokenId(token) {
       const known = ids.get(token);

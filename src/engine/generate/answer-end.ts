@@ -63,9 +63,20 @@ export function endsInStopString(
   tokenIds: readonly number[],
   { stopStrings, decode }: Pick<AnswerEnds, "stopStrings" | "decode">,
 ): boolean {
-  if (stopStrings.length === 0) return false;
+  const last = tokenIds.at(-1);
+  if (last === undefined || !stopStrings.some((stop) => mayComplete(last, stop, decode))) return false;
   const tail = decode(tokenIds.slice(-longestStop(stopStrings) - 1));
   return stopStrings.some((stop) => tail.includes(stop));
+}
+
+/**
+ * Whether a stop string may end within a token, by the token's own text: most tokens lack its last character, and need not be
+ * decoded with those before them. Behind another token a token keeps its leading space; one that is part of a character
+ * reads U+FFFD, and one without text may change those before it.
+ */
+function mayComplete(tokenId: number, stop: string, decode: Decode): boolean {
+  const twice = decode([tokenId, tokenId]);
+  return twice === "" || twice.includes("\ufffd") || twice.includes([...stop].at(-1) as string);
 }
 
 /** How many tokens a stop string spans at most: as many as it has bytes; 0 without stop strings. */
