@@ -13,12 +13,13 @@ import { describeCpu } from "./generate/describe-cpu.js";
 // reads no hidden states); other servers of OpenAI's API on the same weights and requests. See README.md.
 //
 //   npm run bench:serve -- --model MODEL.gguf --probe PROBE.json
-//     [--peer "NAME=COMMAND with {port}"]... [--questions FILE.jsonl] [--conversations 1,8,32] [--tokens 64] [--requests 64]
+//     [--peer "NAME=COMMAND with {port}"]... [--peer NAME=http://127.0.0.1:PORT]... [--questions FILE.jsonl] [--conversations 1,8,32] [--tokens 64] [--requests 64]
 
 const { values } = parseArgs({
   options: {
     model: { type: "string", default: "pocket" },
     probe: { type: "string" },
+    /** How a server is started, or where one is that runs already. */
     peer: { type: "string", multiple: true, default: [] },
     /** What peers call the model. */
     "served-name": { type: "string", default: "default" },
@@ -60,7 +61,9 @@ if (values.probe !== undefined) {
 }
 for (const peer of values.peer) {
   const at = peer.indexOf("=");
-  await measureServer(peer.slice(0, at), ["sh", "-c", `exec ${peer.slice(at + 1)}`]);
+  const [name, how] = [peer.slice(0, at), peer.slice(at + 1)];
+  if (URL.canParse(how)) await measureLevels(name, Number(new URL(how).port));
+  else await measureServer(name, ["sh", "-c", `exec ${how}`]);
 }
 rmSync(folder, { recursive: true });
 console.log(
@@ -86,32 +89,36 @@ function withoutStates(probe) {
 }
 
 async function measureServer(name, command) {
-  asked = 0;
   const port = 20_000 + Math.floor(Math.random() * 20_000);
   const [program, ...args] = command.map((part) => part.replaceAll("{port}", String(port)));
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
   try {
     await untilHealthy(port, child);
-    await runLevel(port, 2, 4); // warm
-    for (const conversations of levels) {
-      // short runs are noise: at least as many requests as conversations, four times
-      const count = Math.max(Number(values.requests), 4 * conversations);
-      const { tokens, seconds, first, between } = await runLevel(port, conversations, count);
-      rows.push([
-        name,
-        conversations,
-        (tokens / seconds).toFixed(0),
-        ...[first, between]
-          .flatMap((times) => [quantile(times, 0.5), quantile(times, 0.99)])
-          .map((ms) => ms.toFixed(0)),
-      ]);
-      console.error(rows.at(-1).join("  "));
-    }
+    await measureLevels(name, port);
   } finally {
     child.kill("SIGTERM");
     await new Promise((resolve) =>
       child.exitCode === null && child.signalCode === null ? child.once("close", resolve) : resolve(),
     );
+  }
+}
+
+async function measureLevels(name, port) {
+  asked = 0;
+  await runLevel(port, 2, 4); // warm
+  for (const conversations of levels) {
+    // short runs are noise: at least as many requests as conversations, four times
+    const count = Math.max(Number(values.requests), 4 * conversations);
+    const { tokens, seconds, first, between } = await runLevel(port, conversations, count);
+    rows.push([
+      name,
+      conversations,
+      (tokens / seconds).toFixed(0),
+      ...[first, between]
+        .flatMap((times) => [quantile(times, 0.5), quantile(times, 0.99)])
+        .map((ms) => ms.toFixed(0)),
+    ]);
+    console.error(rows.at(-1).join("  "));
   }
 }
 

@@ -2,11 +2,12 @@ import type { BatchLimits } from "./generate/batch.ts";
 import { type Batcher, createBatcher } from "./generate/batcher.ts";
 import { extendRows } from "./generate/extend-rows.ts";
 import {
+  createPrefill,
   createPromptCache,
   type PrefilledPrompt,
   type PrefillOptions,
   type PromptTokens,
-  prefillPrompt,
+  runPrefill,
 } from "./generate/prefill.ts";
 import type { GenerationDefaults } from "./generate/sampler-settings.ts";
 import type { DecoderConfig } from "./graph/decoder-config.ts";
@@ -132,11 +133,7 @@ export function createLanguageModel(parts: LanguageModelParts): LanguageModel {
     batcher: createBatcher({ session, cache, threads }, limits),
     async prefill(prompt, options) {
       requireTokens(prompt.tokenIds, config);
-      const passes = prefillPrompt(session, prompt, { ...options, cache });
-      for (;;) {
-        const pass = await passes.next();
-        if (pass.done) return pass.value;
-      }
+      return runPrefill(createPrefill(session, prompt, { ...options, cache }));
     },
     async trace(tokenIds, options = {}) {
       requireTokens(tokenIds, config);

@@ -175,6 +175,8 @@ export const TIME_LIMITS: ServerOptions = {
   // for a file of 16 MB over a slow line
   requestTimeout: 120_000,
   connectionsCheckingInterval: 2_000,
+  // longer than the 60 seconds for which proxies keep a connection: a request must not meet one that is being closed
+  keepAliveTimeout: 75_000,
 };
 /** Far more than several browsers open at the same moment. */
 const MAX_PENDING = 64;

@@ -47,19 +47,44 @@ export async function openLocalEngine(
   return startCopies(model, { ...plan, workers });
 }
 
-/** As many threads of their own as the machine offers, so that this one is free for other work. */
+/** An engine for questions whose askers wait, on threads of its own, so that this one is free for other work. */
 export const openServingEngine = async (model: LanguageModel): Promise<LocalEngine> =>
-  canStartWorkers() ? startCopies(model, planOf(model)) : runHere(model);
+  canStartWorkers() ? startCopies(model, servingPlanOf(model)) : runHere(model);
 
 /** How a loaded model generates, unless a trial finds better. */
 export const planOf = ({ workers, limits: { rows } }: LanguageModel): MachinePlan => ({ workers, rows });
 
+/** A plan, and onnxruntime's threads within each copy. */
+interface CopyPlan extends MachinePlan {
+  /** Those of a worker by default. */
+  readonly threads?: number;
+}
+
+/**
+ * Few copies, whose passes are split among the CPUs: one question gets all of them, a prompt is run in a fraction of the time,
+ * and the questions of all askers share a batch. Samples of many questions, for which nobody waits, take a copy per CPU.
+ */
+export function servingPlanOf(model: LanguageModel): CopyPlan {
+  const plan = planOf(model);
+  const { threadsPerPass } = model;
+  if (threadsPerPass === 1) return plan; // too small a model to split
+  const workers = Math.min(model.mostWorkers, Math.ceil(threadsPerPass / MOST_THREADS_PER_PASS));
+  const rows = Math.ceil((plan.rows * plan.workers) / workers);
+  return { workers, rows, threads: Math.floor(threadsPerPass / workers) };
+}
+
+/** Beyond these, the threads of a pass wait for each other longer than they work, as a rule of thumb. */
+const MOST_THREADS_PER_PASS = 8;
+
 /** Starts workers with copies of a loaded model. */
-export function startCopies(model: LanguageModel, { workers, rows }: MachinePlan): Promise<LocalEngine> {
+export function startCopies(
+  model: LanguageModel,
+  { workers, rows, threads = model.threadsPerWorker }: CopyPlan,
+): Promise<LocalEngine> {
   const { id, revision, dtype, device, weights_sha256 } = model.provenance;
   return startModelWorkers(model.path, workers, {
     name: { id, revision },
-    threads: model.threadsPerWorker,
+    threads,
     workers: 1,
     rows,
     kvBytes: (model.limits.kvBytes * model.workers) / workers,

@@ -52,13 +52,19 @@ export interface BatchLimits {
   readonly kvBytes: number;
 }
 
+/** Rows of a job that are to be added. */
+export interface RowClaim<Owner extends BatchOwner> {
+  readonly owner: Owner;
+  readonly rows: number;
+}
+
 /** The rows that run, with their keys and values. */
 export interface Batch<Owner extends BatchOwner> {
   readonly rows: readonly ActiveRow<Owner>[];
   /** Of all rows together. */
   readonly memberCount: number;
-  /** Whether one more of a job's rows fits beside those that run, and `others` that are to be added. */
-  fits(owner: Owner, others?: number): boolean;
+  /** Whether rows of jobs fit beside those that run. */
+  fits(claims: readonly RowClaim<Owner>[]): boolean;
   /** Adds rows of a job that begin after its prompt. */
   add(owner: Owner, members: readonly Member[], prefix: KvBlock): void;
   /** Removes what has ended, and rows of jobs that are over; those whose members go different ways become several. */
@@ -124,14 +130,14 @@ export function createBatch<Owner extends BatchOwner>(
     get memberCount() {
       return countMembers();
     },
-    fits(owner, others = 0) {
-      const members = countMembers() + others;
-      if (members === 0) return true;
-      if (members >= limits.rows) return false;
-      const prompts = holds(owner) ? groups : [...groups, owner];
+    fits(claims) {
+      const members = claims.reduce((sum, claim) => sum + claim.rows, countMembers());
+      if (members === 1) return true;
+      if (members > limits.rows) return false;
+      const owners = [...new Set([...groups, ...claims.map(({ owner }) => owner)])];
       const tokens =
-        prompts.length * capacity(prompts.map(({ job }) => job.prompt.tokenIds.length)) +
-        (members + 1) * capacity([owner, ...groups].map(({ job }) => job.maxTokens));
+        owners.length * capacity(owners.map(({ job }) => job.prompt.tokenIds.length)) +
+        members * capacity(owners.map(({ job }) => job.maxTokens));
       return tokens * kvBytesPerToken(config) <= limits.kvBytes;
     },
     add(owner, members, prefix) {

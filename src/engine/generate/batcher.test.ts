@@ -7,7 +7,7 @@ import type { DecoderSession } from "../session/decoder-session.ts";
 import type { BatchLimits } from "./batch.ts";
 import { type Batcher, createBatcher } from "./batcher.ts";
 import { type SampledAnswer, sampleAnswers } from "./generate.ts";
-import { createPromptCache, type PromptCache, prefillPrompt } from "./prefill.ts";
+import { createPrefill, createPromptCache, type PromptCache, runPrefill } from "./prefill.ts";
 import type { SamplerSettings } from "./sampler-settings.ts";
 
 const SAMPLER: SamplerSettings = {
@@ -114,11 +114,9 @@ describe("a batch of rows after several prompts", () => {
       },
     };
     const run = async (tokenIds: readonly number[], sharedTokens: readonly number[], cache?: PromptCache) => {
-      const passes = prefillPrompt(session, { tokenIds, sharedTokens }, { cache, layers: [1] });
-      for (;;) {
-        const pass = await passes.next();
-        if (pass.done) return [pass.value.logits, pass.value.residual];
-      }
+      const prompt = { tokenIds, sharedTokens };
+      const { logits, residual } = await runPrefill(createPrefill(session, prompt, { cache, layers: [1] }));
+      return [logits, residual];
     };
     const cache = createPromptCache(2 ** 24);
     await run([...turns[0]!, 5, 6, 7], ends.slice(0, 1), cache);
@@ -129,6 +127,52 @@ describe("a batch of rows after several prompts", () => {
     expect(tokens).toBe(43 + 300 + 1 + 35);
     expect(await run(whole, ends)).toEqual(known);
     expect(tokens).toBe(43 + 300 + 1 + 35 + 375);
+  });
+
+  describe("with prompts that wait while rows run", () => {
+    /** What each pass was: a step of so many rows, or so many tokens of a prompt, at most 256 between two steps. */
+    async function watch(lengths: readonly number[]) {
+      await using model = await openTiny("qwen3-tied");
+      const passes: { readonly kind: "step" | "prompt"; readonly count: number }[] = [];
+      const session: DecoderSession = {
+        ...model.session,
+        run: (pass) => {
+          const isStep = pass.prefix.capacity > 0;
+          passes.push({ kind: isStep ? "step" : "prompt", count: isStep ? pass.rows : pass.tokenIds.length });
+          return model.session.run(pass);
+        },
+      };
+      const batcher = createBatcher({ session, threads: 1 }, ROOMY);
+      const sampler = { ...SAMPLER, maxNewTokens: 40, stopTokenIds: [] };
+      const begun: number[] = [];
+      await Promise.all(
+        lengths.map((length) =>
+          sampleAnswers({ ...model, batcher }, promptOf(length, model.config.vocabularySize), {
+            runIds: [0],
+            sampler,
+            seed: 1,
+            streamKey: String(length),
+          }).then(() => begun.push(length)),
+        ),
+      );
+      const prompts = passes
+        .map(({ kind, count }) => (kind === "step" ? "|" : String(count)))
+        .join(" ")
+        .replaceAll(/(\| ?)+/g, "| ");
+      return { prompts: prompts.trim(), ended: begun };
+    }
+
+    it("runs as many prompts between two steps as one chunk of a long prompt has tokens", async () => {
+      // the oldest first, then the shortest that are left; one more would make it 311
+      expect((await watch([60, 65, 61, 62, 64, 63])).prompts).toBe("60 65 61 62 | 63 64 |");
+    });
+
+    it("lets neither a long prompt hold up short ones, nor those a long prompt", async () => {
+      const { prompts, ended } = await watch([5, 300, 12, 13, 256, 14]);
+      // all that is short comes in the gaps that the chunks of the long ones leave
+      expect(prompts).toBe("5 12 13 14 | 256 | 256 | 44 |");
+      expect(ended.slice(0, 4).sort()).toEqual([12, 13, 14, 5]);
+    });
   });
 
   it("counts how full its passes are", async () => {

@@ -1,8 +1,22 @@
 import type { DecoderSession } from "../session/decoder-session.ts";
 import type { LogitReach } from "../session/vocabulary.ts";
-import { type BatchLimits, createBatch, type Member, type RowStep } from "./batch.ts";
+import {
+  type Batch,
+  type BatchLimits,
+  createBatch,
+  type Member,
+  type RowClaim,
+  type RowStep,
+} from "./batch.ts";
 import { type Prediction, predictFirst } from "./prediction.ts";
-import { type PrefilledPrompt, type PromptCache, type PromptTokens, prefillPrompt } from "./prefill.ts";
+import {
+  CHUNK_TOKENS,
+  createPrefill,
+  type Prefill,
+  type PrefilledPrompt,
+  type PromptCache,
+  type PromptTokens,
+} from "./prefill.ts";
 
 /** Rows to generate after one prompt. */
 export interface BatchJob {
@@ -29,8 +43,8 @@ export interface BatchJob {
 
 /**
  * Runs the rows of all jobs in the same passes: a pass of eighty rows takes a fraction of the time of eighty passes. Rows join
- * when others end; a long prompt is run in chunks between the steps of other rows. What a row computes does not depend on
- * the rows beside it, so that rows of a job are run as one until they choose different tokens.
+ * when others end; prompts are run between the steps of other rows, long ones in chunks. What a row computes does not depend
+ * on the rows beside it, so that rows of a job are run as one until they choose different tokens.
  */
 export interface Batcher {
   /** What has run since the batcher was made. */
@@ -51,7 +65,7 @@ export interface BatchUsage {
 /** A job in work. */
 interface RunningJob {
   readonly job: BatchJob;
-  readonly prefilling: AsyncGenerator<void, PrefilledPrompt>;
+  readonly prefill: Prefill;
   /** The prompt, and what it predicts, once it has been run. */
   ready: { readonly prefilled: PrefilledPrompt; readonly first: Prediction } | null;
   /** How many of its rows have begun. */
@@ -68,11 +82,18 @@ export interface BatcherParts {
   readonly threads: number;
 }
 
+/**
+ * Tokens of prompts between two steps: how long the reader of an answer may have to wait for its next token. A chunk of a
+ * long prompt makes them wait as long.
+ */
+const PROMPT_TOKENS_PER_STEP = CHUNK_TOKENS;
+
 export function createBatcher({ session, cache, threads }: BatcherParts, limits: BatchLimits): Batcher {
   let jobs: RunningJob[] = [];
   let usage: BatchUsage = { passes: 0, rows: 0, room: 0 };
   const batch = createBatch<RunningJob>({ session, threads }, limits);
   let isRunning = false;
+  let isOldestFirst = false;
 
   const end = (owner: RunningJob, failure?: { readonly reason: unknown }): void => {
     if (owner.isOver) return;
@@ -93,33 +114,30 @@ export function createBatcher({ session, cache, threads }: BatcherParts, limits:
     }
   };
 
-  /** Begins rows, the first job's first; while rows run, only one pass of a prompt comes between two of theirs. */
+  /** Runs prompts and begins rows, with as many tokens of prompts as may come between two steps. */
   const admit = async (): Promise<void> => {
-    let hasPrefilled = false;
-    for (const owner of jobs) {
-      if (owner.isOver || owner.begun === owner.job.rows) continue;
-      if (!batch.fits(owner)) return;
-      if (owner.ready === null && hasPrefilled && batch.rows.length > 0) return;
+    isOldestFirst = !isOldestFirst;
+    let left = PROMPT_TOKENS_PER_STEP;
+    for (;;) {
+      const waiting = jobs.filter(({ begun, job }) => begun < job.rows);
+      const owner = chooseNext(batch, waiting, { isOldestFirst, left });
+      if (owner === null) return;
       await attempt(owner, async () => {
-        while (owner.ready === null) {
-          const pass = await owner.prefilling.next();
-          hasPrefilled = true;
-          if (pass.done)
-            owner.ready = {
-              prefilled: pass.value,
-              first: predictFirst(pass.value, owner.job.temperature),
-            };
-          else if (batch.rows.length > 0) return;
+        if (owner.ready === null) {
+          const { ran, prefilled } = await owner.prefill.advance();
+          left -= ran;
+          if (prefilled === null) return;
+          owner.ready = { prefilled, first: predictFirst(prefilled, owner.job.temperature) };
         }
         const { prefilled, first } = owner.ready;
+        const oldest = claimOldest(waiting, owner);
         const members: Member[] = [];
-        while (owner.begun < owner.job.rows && batch.fits(owner, members.length)) {
+        while (owner.begun < owner.job.rows && batch.fits([...oldest, { owner, rows: members.length + 1 }])) {
           const index = owner.begun++;
           members.push({ index, step: owner.job.next(index, first) });
         }
         batch.add(owner, members, prefilled.prefix);
       });
-      if (owner.ready === null && !owner.isOver) return;
     }
   };
 
@@ -165,11 +183,10 @@ export function createBatcher({ session, cache, threads }: BatcherParts, limits:
       return usage;
     },
     submit(job) {
-      const prefilling =
-        "prefix" in job.prompt
-          ? runAlready(job.prompt)
-          : prefillPrompt(session, job.prompt, { layers: job.layers, signal: job.signal, cache });
-      const owner: RunningJob = { job, prefilling, ready: null, begun: 0, isOver: false };
+      const { prompt, layers, signal } = job;
+      const prefill =
+        "prefix" in prompt ? runAlready(prompt) : createPrefill(session, prompt, { layers, signal, cache });
+      const owner: RunningJob = { job, prefill, ready: null, begun: 0, isOver: false };
       jobs = [...jobs, owner];
       if (!isRunning) {
         isRunning = true;
@@ -183,6 +200,37 @@ export function createBatcher({ session, cache, threads }: BatcherParts, limits:
   };
 }
 
-async function* runAlready(prompt: PrefilledPrompt): AsyncGenerator<void, PrefilledPrompt> {
-  return prompt;
+/**
+ * Whose prompt is run, or whose rows begin, next. Every other step it is the oldest job's turn first; else those come first
+ * that have the fewest tokens left, so that a question does not wait for a document before it. A younger job may only take
+ * room that the oldest does not need.
+ * @param waiting jobs with rows that have not begun, the oldest first
+ * @returns null if there is none, or no room, or nothing that the rows that run would wait for
+ */
+function chooseNext(
+  batch: Batch<RunningJob>,
+  waiting: readonly RunningJob[],
+  { isOldestFirst, left }: { readonly isOldestFirst: boolean; readonly left: number },
+): RunningJob | null {
+  const [oldest] = waiting;
+  if (oldest === undefined || !batch.fits([{ owner: oldest, rows: 1 }])) return null;
+  const sized = waiting.map((owner) => ({
+    owner,
+    ...(owner.ready === null ? owner.prefill.upcoming() : { pass: 0, left: 0 }),
+  }));
+  const shortestFirst = [...sized].sort((a, b) => a.left - b.left);
+  const candidates = isOldestFirst ? [sized[0] as (typeof sized)[0], ...shortestFirst] : shortestFirst;
+  const chosen = candidates.find(
+    ({ owner, pass }) => pass <= left && batch.fits([...claimOldest(waiting, owner), { owner, rows: 1 }]),
+  );
+  return chosen?.owner ?? null;
 }
+
+/** The room that a job leaves to the oldest of those that wait, if that is another one. */
+const claimOldest = ([oldest]: readonly RunningJob[], owner: RunningJob): readonly RowClaim<RunningJob>[] =>
+  oldest === undefined || oldest === owner ? [] : [{ owner: oldest, rows: 1 }];
+
+const runAlready = (prefilled: PrefilledPrompt): Prefill => ({
+  upcoming: () => ({ pass: 0, left: 0 }),
+  advance: async () => ({ ran: 0, prefilled }),
+});

@@ -63,9 +63,10 @@ describe("generate", () => {
       { role: "user", content: "What is 12 + 7?" },
     ];
     const { answers } = await play(generate(pocket, messages, DRAW));
-    const { tokenIds } = buildPrompt(pocket.tokenizer, messages);
-    expect(answers).toEqual(await sampleAnswers(pocket, tokenIds, DRAW));
-    expect((await play(generate(pocket, await pocket.prefill({ tokenIds }), DRAW))).answers).toEqual(answers);
+    const prompt = buildPrompt(pocket.tokenizer, messages);
+    const { tokenIds, sharedTokens } = prompt;
+    expect(answers).toEqual(await sampleAnswers(pocket, tokenIds, { ...DRAW, sharedTokens }));
+    expect((await play(generate(pocket, await pocket.prefill(prompt), DRAW))).answers).toEqual(answers);
     const one = await play(generate(pocket, [{ role: "user", content: "Hi" }], { sampler: SAMPLER }));
     expect(one.answers).toHaveLength(1);
   });

@@ -27,10 +27,10 @@ interface PrefillPromptOptions extends PrefillOptions {
   readonly cache?: PromptCache | undefined;
 }
 
-/** Fewer tokens take no longer to run again than to look for. */
-const LEAST_SHARED = 32;
+/** A pass of fewer tokens takes about as long as one without them; a system prompt by default has some 20 to 40. */
+const LEAST_SHARED = 16;
 /** Tokens in one pass: it bounds the attention scores, [heads, chunk, context] floats, and how long others wait. */
-const CHUNK_TOKENS = 256;
+export const CHUNK_TOKENS = 256;
 
 /** A prompt to run. */
 export interface PromptTokens {
@@ -89,68 +89,100 @@ function worthKeeping(sharedTokens: readonly number[], promptTokens: number): re
   return kept;
 }
 
+/** A prompt that is run pass by pass, so that whoever runs it can do something else in between. */
+export interface Prefill {
+  /** Tokens of the next pass and of all that are left, with what the cache has by now; 0 if it has the prompt. */
+  upcoming(): { readonly pass: number; readonly left: number };
+  /**
+   * Runs the next pass.
+   * @returns the tokens that it ran and, after the last one, the prompt: its keys and values as a prefix that any number of
+   *   samples share
+   */
+  advance(): Promise<{ readonly ran: number; readonly prefilled: PrefilledPrompt | null }>;
+}
+
 /**
- * Runs a prompt, yielding after each pass but the last, so that whoever runs it can do something else in between. What
- * prompts share is run by itself, whether or not it is in the cache, so that a prompt's numbers do not depend on that.
- * @returns its keys and values as a prefix that any number of samples share
+ * Gets ready to run a prompt. What prompts share is run by itself, whether or not it is in the cache, so that a prompt's
+ * numbers do not depend on that.
  */
-export async function* prefillPrompt(
+export function createPrefill(
   session: DecoderSession,
   { tokenIds, sharedTokens = [] }: PromptTokens,
   { layers = [], signal, cache }: PrefillPromptOptions = {},
-): AsyncGenerator<void, PrefilledPrompt> {
-  const key = `${sharedTokens};${layers};${tokenIds}`;
-  const earlier = cache?.prompts.get(key);
-  if (earlier !== undefined) return earlier;
+): Prefill {
   const { config } = session;
-  const prefix = emptyKvBlock(config, 1);
+  const key = `${sharedTokens};${layers};${tokenIds}`;
   const beginnings = worthKeeping(sharedTokens, tokenIds.length);
+  const ends = [...beginnings, tokenIds.length];
   // where a beginning was cut decides how its sums were rounded
-  const keyOf = (count: number): string =>
-    `${beginnings.slice(0, count)};${tokenIds.slice(0, beginnings[count - 1])}`;
-  let suffix = emptyKvBlock(config, 1);
+  const keys = beginnings.map((end, index) => `${beginnings.slice(0, index + 1)};${tokenIds.slice(0, end)}`);
+  const prefix = emptyKvBlock(config, 1);
+  let suffix = prefix;
   let start = 0;
-  let known = beginnings.length;
-  for (; known > 0; known--) {
-    const block = cache?.beginnings.get(keyOf(known));
-    if (block === undefined) continue;
-    suffix = selectKvRows(config, block, [0]);
-    start = beginnings[known - 1] as number;
-    break;
-  }
-  for (const [index, end] of beginnings.entries()) {
-    if (index < known) continue;
-    for (; start < end; start = Math.min(start + CHUNK_TOKENS, end)) {
+  /** How many beginnings have been run. */
+  let done = 0;
+
+  /** How many beginnings have been run, here or for another prompt. */
+  const known = (): number => {
+    for (let count = beginnings.length; count > done; count--)
+      if (cache?.beginnings.get(keys[count - 1] as string) !== undefined) return count;
+    return done;
+  };
+  const placeOfNext = (count: number): { readonly from: number; readonly to: number } => {
+    const from = count > done ? (beginnings[count - 1] as number) : start;
+    return { from, to: Math.min(from + CHUNK_TOKENS, ends[count] as number) };
+  };
+  return {
+    upcoming() {
+      if (cache?.prompts.get(key) !== undefined) return { pass: 0, left: 0 };
+      const { from, to } = placeOfNext(known());
+      return { pass: to - from, left: tokenIds.length - from };
+    },
+    async advance() {
+      const earlier = cache?.prompts.get(key);
+      if (earlier !== undefined) return { ran: 0, prefilled: earlier };
       signal?.throwIfAborted();
-      const chunk = tokenIds.slice(start, Math.min(start + CHUNK_TOKENS, end));
-      ({ suffix } = await extendRows(session, [chunk], { prefix, suffix }));
-      yield;
-    }
-    const block = cache === undefined ? null : selectKvRows(config, suffix, [0]);
-    if (block !== null) cache?.beginnings.set(keyOf(index + 1), block, kvBytesOf(config, suffix));
-  }
-  for (; ; start += CHUNK_TOKENS) {
-    signal?.throwIfAborted();
-    const chunk = tokenIds.slice(start, start + CHUNK_TOKENS);
-    const isLast = start + CHUNK_TOKENS >= tokenIds.length;
-    const last = isLast ? [{ row: 0, offset: chunk.length - 1 }] : [];
-    const trace = layers.length > 0 ? last : [];
-    const options = { prefix, suffix, predict: last, trace, layers };
-    const pass = await extendRows(session, [chunk], options);
-    suffix = pass.suffix;
-    if (isLast) {
-      const { logits, sums, residuals } = pass;
-      const prompt = {
-        tokenIds,
-        prefix: suffix,
-        logits,
-        sums: sums[0] as TokenSums,
-        layers,
-        residual: residuals[0] ?? null,
-      };
-      cache?.prompts.set(key, prompt, kvBytesOf(config, suffix) + logits.byteLength);
-      return prompt;
-    }
-    yield;
+      const count = known();
+      const { from, to } = placeOfNext(count);
+      if (count > done) {
+        const block = cache?.beginnings.get(keys[count - 1] as string) as KvBlock;
+        suffix = selectKvRows(config, block, [0]);
+        done = count;
+      }
+      const chunk = tokenIds.slice(from, to);
+      const isLast = to === tokenIds.length;
+      const predict = isLast ? [{ row: 0, offset: chunk.length - 1 }] : [];
+      const trace = layers.length > 0 ? predict : [];
+      const pass = await extendRows(session, [chunk], { prefix, suffix, predict, trace, layers });
+      suffix = pass.suffix;
+      start = to;
+      if (isLast) {
+        const { logits, sums, residuals } = pass;
+        const prefilled = {
+          tokenIds,
+          prefix: suffix,
+          logits,
+          sums: sums[0] as TokenSums,
+          layers,
+          residual: residuals[0] ?? null,
+        };
+        cache?.prompts.set(key, prefilled, kvBytesOf(config, suffix) + logits.byteLength);
+        return { ran: chunk.length, prefilled };
+      }
+      if (to === ends[done]) {
+        const block = cache === undefined ? null : selectKvRows(config, suffix, [0]);
+        if (block !== null) cache?.beginnings.set(keys[done] as string, block, kvBytesOf(config, block));
+        done += 1;
+      }
+      return { ran: chunk.length, prefilled: null };
+    },
+  };
+}
+
+/** Runs a prompt at once. */
+export async function runPrefill(prefill: Prefill): Promise<PrefilledPrompt> {
+  for (;;) {
+    const { prefilled } = await prefill.advance();
+    if (prefilled !== null) return prefilled;
   }
 }
