@@ -18,7 +18,7 @@ interface BatchOwner {
     readonly prompt: { readonly tokenIds: readonly number[] };
     readonly maxTokens: number;
     readonly temperature: number;
-    readonly reach: LogitReach;
+    reach(row: number): LogitReach;
     readonly layers: readonly number[];
   };
   readonly isOver: boolean;
@@ -187,6 +187,15 @@ function moveLastTo<T>(items: T[], index: number): void {
   if (index < items.length) items[index] = last;
 }
 
+/** The logits that any member of a row needs. */
+function joinReaches<Owner extends BatchOwner>({ owner, members }: ActiveRow<Owner>): LogitReach {
+  const reaches = members.map(({ index }) => owner.job.reach(index));
+  return {
+    window: Math.max(...reaches.map(({ window }) => window)),
+    whole: reaches.some(({ whole }) => whole),
+  };
+}
+
 const IDLE_TOKEN = 0;
 
 interface BatchState<Owner extends BatchOwner> {
@@ -208,7 +217,9 @@ async function runPass<Owner extends BatchOwner>(
     step: row.members[0]?.step as RowStep,
     job: row.owner.job,
   }));
-  const predicting = at.filter(({ step }) => !step.isLast);
+  const predicting = at
+    .filter(({ step }) => !step.isLast)
+    .map((each) => ({ ...each, reach: joinReaches(each.row) }));
   const tracing = at.filter(({ job }) => job.layers.length > 0);
   const layers = [...new Set(tracing.flatMap(({ job }) => job.layers))];
   const pass = await session.run({
@@ -218,7 +229,7 @@ async function runPass<Owner extends BatchOwner>(
     groupOf: [...idles, ...rows.map(({ owner }) => idle + groups.indexOf(owner))],
     suffix: suffixes.block,
     logitRows: predicting.map(({ index }) => index),
-    drawings: predicting.map(({ job: { temperature, reach } }) => ({ temperature, ...reach })),
+    drawings: predicting.map(({ job: { temperature }, reach }) => ({ temperature, ...reach })),
     traceRows: tracing.map(({ index }) => index),
     layers,
     finalNorm: false,
@@ -237,7 +248,7 @@ async function runPass<Owner extends BatchOwner>(
   }
   const size = session.config.vocabularySize;
   return {
-    predicted: predicting.map(({ row, job: { reach } }, index) => ({
+    predicted: predicting.map(({ row, reach }, index) => ({
       row,
       prediction: predictNext(pass.predicted[index] as DrawnSums, {
         whole: reach.whole ? pass.logits.subarray(index * size, (index + 1) * size) : null,

@@ -26,11 +26,11 @@ export interface BatchJob {
   /** Tokens that a row gets at most. */
   readonly maxTokens: number;
   readonly temperature: number;
-  /** The logits that choosing a token needs. */
-  readonly reach: LogitReach;
   /** Residual layers to read; those of a prompt that was run. */
   readonly layers: readonly number[];
   readonly signal: AbortSignal | undefined;
+  /** The logits that choosing a row's next token needs. */
+  reach(row: number): LogitReach;
   /** Takes a prediction and chooses the token that the row goes on with; null where the row ends without another pass. */
   next(row: number, prediction: Prediction): RowStep | null;
   /** A row has had its last pass, which only read its last token. @param residual [layers * D] */

@@ -48,23 +48,26 @@ export function createTokenChooser(filters: TokenFilters): ChooseToken {
         : sumScores(penalise(requireWhole(given), repetitionPenalty, seen), temperature || 1);
     if (temperature === 0) return highestToken(scores);
     const kept = keptTokens(scores, filters, room);
-    return kept === null ? drawFromAll(scores, temperature, uniform) : draw(kept, uniform);
+    return kept === null ? drawUnfiltered(scores, { temperature, uniform }, room) : draw(kept, uniform);
   };
 }
 
 /**
- * What a token is drawn from with these filters. Top-p and min-p cannot reach below a window that follows from them: outside of it
- * V tokens have weights of at most e^-(window / temperature) each, and the most likely one has 1.
+ * The logits that a token is drawn from with these filters. Outside of a window, V tokens have weights of at most
+ * e^-(window / temperature) each, and the most likely one has 1: so it follows from top-p and min-p how far they can reach, and
+ * without filters from the random number, since tokens are drawn the most likely first.
+ * @param uniform the random number that the token will be drawn with
  */
 export function reachOf(
   { temperature, topP, topK, minP, repetitionPenalty }: TokenFilters,
   vocabularySize: number,
+  uniform: number,
 ): LogitReach {
   if (repetitionPenalty !== 1) return { window: 0, whole: true };
   if (temperature === 0) return { window: 0, whole: false };
   if (topK > 0) return { window: FIRST_WINDOW * temperature, whole: true };
-  if (topP >= 1 && minP === 0) return { window: 0, whole: true };
-  const nats = topP < 1 ? Math.log(vocabularySize / (1 - topP)) : -Math.log(minP);
+  const nats =
+    minP > 0 && topP >= 1 ? -Math.log(minP) : Math.log(vocabularySize / (1 - Math.min(topP, uniform)));
   return { window: Math.min(nats, WIDEST_WINDOW) * temperature * (1 + ROUNDING) + ROUNDING, whole: false };
 }
 
@@ -253,14 +256,20 @@ function draw({ ids, weights }: KeptTokens, uniform: number): number {
   return ids[ids.length - 1] as number; // the rounding of the sum left a rest of about 1e-16
 }
 
-function drawFromAll(scores: TokenScores, temperature: number, uniform: number): number {
-  const all = requireWhole(scores);
+/** Draws by the same rule as from kept tokens: the most likely ones come first. */
+function drawUnfiltered(
+  scores: TokenScores,
+  { temperature, uniform }: { readonly temperature: number; readonly uniform: number },
+  room: SortingRoom,
+): number {
+  const nucleus = { temperature, topP: uniform, topK: 0, minP: 0 };
+  const { ids, weights } = likelyTokens(scores, nucleus, room);
   let rest = uniform * scores.total;
-  for (let id = 0; id < all.length; id++) {
-    rest -= Math.exp(((all[id] as number) - scores.highest) / temperature);
-    if (rest < 0) return id;
+  for (let i = 0; i < ids.length; i++) {
+    rest -= weights[i] as number;
+    if (rest < 0) return ids[i] as number;
   }
-  return argmax(all); // the rounding of the sum left a rest
+  return ids[ids.length - 1] as number; // the rounding of the sum left a rest
 }
 
 /** @throws RangeError where only likely scores were read */

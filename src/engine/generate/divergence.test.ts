@@ -38,7 +38,8 @@ it("samples one answer per prompt, always the same ones, with what the model pre
 });
 
 it("is nothing from the model to itself, and something to the model in int8", async () => {
-  expect((await finish(measureDivergence(exact, references))).result).toBe(0);
+  // (a - b) - a + b of equal numbers, in doubles
+  expect((await finish(measureDivergence(exact, references))).result).toBeLessThan(1e-15);
   const { result, yields } = await finish(measureDivergence(coarse, references));
   expect(yields).toBe(PROMPTS.length);
   expect(result).toBeGreaterThan(0);

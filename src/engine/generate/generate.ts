@@ -142,9 +142,12 @@ export async function* generate(
     rows: runIds.length,
     maxTokens: limit,
     temperature: sampler.temperature,
-    reach: topLogprobs > 0 ? { window: 0, whole: true } : reachOf(sampler, model.config.vocabularySize),
     layers: read,
     signal,
+    reach: (row) =>
+      topLogprobs > 0
+        ? { window: 0, whole: true }
+        : reachOf(sampler, model.config.vocabularySize, (drafts[row] as Draft).uniform),
     next(row, prediction) {
       const draft = drafts[row] as Draft;
       const event = addToken(draft, prediction);
@@ -214,6 +217,8 @@ interface Draft {
   readonly runId: number;
   readonly row: number;
   readonly rng: Rng;
+  /** What its next token will be drawn with. */
+  uniform: number;
   readonly seen: Set<number>;
   /** null if nobody wants the text before the answer has ended. */
   readonly deltas: TextDeltas | null;
@@ -228,6 +233,7 @@ const createDraft = (runId: number, row: number, parts: Pick<Draft, "rng" | "see
   runId,
   row,
   ...parts,
+  uniform: parts.rng.next(),
   tokenIds: [],
   logprobs: [],
   entropies: [],
@@ -253,7 +259,8 @@ function createTokenAdder(
   const ends = { isEndToken, stopStrings, decode };
   return (draft, { scores, entropy, residual, logprob: logprobOf }) => {
     const { runId, row, tokenIds, logprobs, entropies, deltas } = draft;
-    const tokenId = choose(scores, draft.seen, draft.rng.next());
+    const tokenId = choose(scores, draft.seen, draft.uniform);
+    draft.uniform = draft.rng.next();
     const logprob = logprobOf(tokenId);
     tokenIds.push(tokenId);
     logprobs.push(logprob);
