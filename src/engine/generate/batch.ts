@@ -11,11 +11,12 @@ import {
 } from "../session/kv-block.ts";
 import type { DrawnSums, LogitReach } from "../session/vocabulary.ts";
 import { type Prediction, predictNext } from "./prediction.ts";
+import { countCommon, type PromptTokens } from "./prefill.ts";
 
 /** What a batch needs to know of a job. */
 interface BatchOwner {
   readonly job: {
-    readonly prompt: { readonly tokenIds: readonly number[] };
+    readonly prompt: PromptTokens;
     readonly maxTokens: number;
     readonly temperature: number;
     reach(row: number): LogitReach;
@@ -106,6 +107,11 @@ export function createBatch<Owner extends BatchOwner>(
   const groups: Owner[] = [];
   const suffixes = createKvRows(config, limits.rows, suffixCapacityFor);
   const prefixes = createKvRows(config, 1);
+  /** What groups have in common, each once, by its place among the commons; null for nothing. */
+  const shared: (KvBlock | null)[] = [];
+  const commons = createKvRows(config, 1);
+  /** Of each group. */
+  const commonOfGroup: (KvBlock | null)[] = [];
   const idle = countIdleRows(config, threads);
   for (let i = 0; i < idle; i++) {
     suffixes.add();
@@ -123,6 +129,22 @@ export function createBatch<Owner extends BatchOwner>(
     const group = groups.indexOf(owner);
     prefixes.remove(idle + group);
     moveLastTo(groups, group);
+    const common = commonOfGroup[group] as KvBlock | null;
+    moveLastTo(commonOfGroup, group);
+    if (commonOfGroup.includes(common)) return;
+    const place = shared.indexOf(common);
+    commons.remove(place);
+    moveLastTo(shared, place);
+  };
+  const join = (owner: Owner, prefix: KvBlock): void => {
+    const common = prefix.common ?? null;
+    if (!shared.includes(common)) {
+      commons.add(common ?? undefined);
+      shared.push(common);
+    }
+    prefixes.add(prefix);
+    groups.push(owner);
+    commonOfGroup.push(common);
   };
   return {
     rows,
@@ -135,17 +157,17 @@ export function createBatch<Owner extends BatchOwner>(
       if (members === 1) return true;
       if (members > limits.rows) return false;
       const owners = [...new Set([...groups, ...claims.map(({ owner }) => owner)])];
+      const common = Math.max(...owners.map(({ job }) => countCommon(job.prompt)));
       const tokens =
-        owners.length * capacity(owners.map(({ job }) => job.prompt.tokenIds.length)) +
+        (shared.length + 1) * capacity([common]) +
+        owners.length *
+          capacity(owners.map(({ job }) => job.prompt.tokenIds.length - countCommon(job.prompt))) +
         members * capacity(owners.map(({ job }) => job.maxTokens));
       return tokens * kvBytesPerToken(config) <= limits.kvBytes;
     },
     add(owner, members, prefix) {
       for (const own of byStep(members)) {
-        if (!holds(owner)) {
-          prefixes.add(prefix);
-          groups.push(owner);
-        }
+        if (!holds(owner)) join(owner, prefix);
         suffixes.add();
         rows.push({ owner, members: own });
       }
@@ -165,7 +187,10 @@ export function createBatch<Owner extends BatchOwner>(
         }
       }
     },
-    run: () => runPass(session, { rows, groups, idle, prefixes, suffixes }),
+    run: () => {
+      const commonOf = groups.map((_, group) => shared.indexOf(commonOfGroup[group] as KvBlock | null));
+      return runPass(session, { rows, groups, commonOf, idle, commons, prefixes, suffixes });
+    },
   };
 }
 
@@ -201,14 +226,17 @@ const IDLE_TOKEN = 0;
 interface BatchState<Owner extends BatchOwner> {
   readonly rows: readonly ActiveRow<Owner>[];
   readonly groups: readonly Owner[];
+  /** Of each group, its place among the commons. */
+  readonly commonOf: readonly number[];
   readonly idle: number;
+  readonly commons: KvRows;
   readonly prefixes: KvRows;
   readonly suffixes: KvRows;
 }
 
 async function runPass<Owner extends BatchOwner>(
   session: DecoderSession,
-  { rows, groups, idle, prefixes, suffixes }: BatchState<Owner>,
+  { rows, groups, commonOf, idle, commons, prefixes, suffixes }: BatchState<Owner>,
 ): Promise<PassOutcome<Owner>> {
   const idles = Array.from({ length: idle }, (_, index) => index);
   const at = rows.map((row, index) => ({
@@ -217,6 +245,7 @@ async function runPass<Owner extends BatchOwner>(
     step: row.members[0]?.step as RowStep,
     job: row.owner.job,
   }));
+  const groupOf = rows.map(({ owner }) => groups.indexOf(owner));
   const predicting = at
     .filter(({ step }) => !step.isLast)
     .map((each) => ({ ...each, reach: joinReaches(each.row) }));
@@ -225,8 +254,10 @@ async function runPass<Owner extends BatchOwner>(
   const pass = await session.run({
     tokenIds: [...idles.map(() => IDLE_TOKEN), ...at.map(({ step }) => step.tokenId)],
     rows: idle + rows.length,
+    common: commons.block,
+    commonOf: [...idles.map(() => 0), ...groupOf.map((group) => commonOf[group] as number)],
     prefix: prefixes.block,
-    groupOf: [...idles, ...rows.map(({ owner }) => idle + groups.indexOf(owner))],
+    groupOf: [...idles, ...groupOf.map((group) => idle + group)],
     suffix: suffixes.block,
     logitRows: predicting.map(({ index }) => index),
     drawings: predicting.map(({ job: { temperature }, reach }) => ({ temperature, ...reach })),

@@ -70,6 +70,62 @@ describe("a batch of rows after several prompts", () => {
     }
   });
 
+  eachSampled([["qwen3-tied"], ["gemma2-softcaps"], ["gpt2-tied"], ["mistral-window"], ["olmo2-mha"]], {
+    sample: 2,
+  })(
+    "keeps long beginnings once for all prompts that have them, beside prompts with others and with none: %s",
+    async (name) => {
+      await using model = await openTiny(name);
+      const { vocabularySize, maxPositions } = model.config;
+      const [many, few] = [promptOf(140, vocabularySize), promptOf(129, vocabularySize)];
+      const prompts = [
+        ...[1, 9, 70].map((length) => ({ common: many, own: promptOf(length, vocabularySize) })),
+        ...[2, 30].map((length) => ({ common: few, own: promptOf(length, vocabularySize) })),
+        { common: [], own: promptOf(8, vocabularySize) },
+      ].filter(({ common, own }) => common.length + own.length + SAMPLER.maxNewTokens < maxPositions);
+      expect(prompts.length).toBeGreaterThan(2);
+      const drawFrom = (
+        batcher: Batcher,
+        { common, own }: (typeof prompts)[0],
+        isShared: boolean,
+        runIds = [0, 1],
+      ) =>
+        sampleAnswers({ ...model, batcher }, [...common, ...own], {
+          ...{ runIds, sampler: SAMPLER, seed: 3, streamKey: `question ${own.length}` },
+          sharedTokens: isShared ? [common.length] : [],
+        });
+      const open = (session = model.session, limits = ROOMY): Batcher =>
+        createBatcher({ session, cache: createPromptCache(2 ** 24), threads: 1 }, limits);
+      const alone: SampledAnswer[][] = [];
+      for (const prompt of prompts) {
+        const answers: SampledAnswer[] = [];
+        for (const runId of [0, 1]) answers.push(...(await drawFrom(open(), prompt, true, [runId])));
+        alone.push(answers);
+        // the numbers are those of the whole prompt in one piece, but for float32's rounding
+        const whole = await drawFrom(open(), prompt, false);
+        for (const [row, { tokenIds, logprobs }] of whole.entries()) {
+          expect(answers[row]?.tokenIds).toEqual(tokenIds);
+          for (const [at, logprob] of logprobs.entries())
+            expect(Math.abs((answers[row]?.logprobs[at] as number) - logprob)).toBeLessThan(2e-4);
+        }
+      }
+      const commons: number[] = [];
+      const session: DecoderSession = {
+        ...model.session,
+        run: (pass) => {
+          if (pass.prefix.capacity > 0) commons.push(pass.common?.rows as number);
+          return model.session.run(pass);
+        },
+      };
+      for (const limits of [ROOMY, { ...ROOMY, rows: 3 }, { ...ROOMY, kvBytes: 1 }]) {
+        const batcher = open(session, limits);
+        expect(await Promise.all(prompts.map((prompt) => drawFrom(batcher, prompt, true)))).toEqual(alone);
+      }
+      // the two beginnings and nothing, never one for each prompt
+      expect(Math.max(...commons)).toBe(new Set(prompts.map(({ common }) => common)).size);
+    },
+  );
+
   it("runs what prompts begin with once, and gives the bits that each has without", async () => {
     await using model = await openTiny("qwen3-tied");
     const shared = promptOf(70, model.config.vocabularySize);

@@ -81,6 +81,7 @@ export async function extendRows(
         Array.from({ length: end - start }, (_, i) => row[start + i] ?? PADDING_ID),
       ),
       rows: tokens.length,
+      common: prefix.common,
       prefix,
       suffix,
       logitRows: toPredict.map(({ flat }) => flat),

@@ -81,6 +81,15 @@ function createLruCache<Value>(maxBytes: number): LruCache<Value> {
   };
 }
 
+/** A first beginning of fewer tokens is kept with each prompt: every span takes its time in every layer. */
+const LEAST_COMMON = 128;
+
+/** Tokens that a prompt has in common with others, whose keys and values are kept once for all of them. */
+export function countCommon({ tokenIds, sharedTokens = [] }: PromptTokens): number {
+  const [first = 0] = worthKeeping(sharedTokens, tokenIds.length);
+  return first < LEAST_COMMON ? 0 : first;
+}
+
 /** The beginnings that are run by themselves: each some tokens longer than the one before. */
 function worthKeeping(sharedTokens: readonly number[], promptTokens: number): readonly number[] {
   const kept: number[] = [];
@@ -116,8 +125,11 @@ export function createPrefill(
   const ends = [...beginnings, tokenIds.length];
   // where a beginning was cut decides how its sums were rounded
   const keys = beginnings.map((end, index) => `${beginnings.slice(0, index + 1)};${tokenIds.slice(0, end)}`);
-  const prefix = emptyKvBlock(config, 1);
-  let suffix = prefix;
+  const hasCommon = countCommon({ tokenIds, sharedTokens }) > 0;
+  const nothing = emptyKvBlock(config, 1);
+  /** The first beginning, if it is kept for all prompts that have it. */
+  let common: KvBlock | undefined;
+  let suffix = nothing;
   let start = 0;
   /** How many beginnings have been run. */
   let done = 0;
@@ -146,13 +158,15 @@ export function createPrefill(
       const { from, to } = placeOfNext(count);
       if (count > done) {
         const block = cache?.beginnings.get(keys[count - 1] as string) as KvBlock;
-        suffix = selectKvRows(config, block, [0]);
+        common = hasCommon && count === 1 ? block : block.common;
+        suffix = hasCommon && count === 1 ? nothing : selectKvRows(config, block, [0]);
         done = count;
       }
       const chunk = tokenIds.slice(from, to);
       const isLast = to === tokenIds.length;
       const predict = isLast ? [{ row: 0, offset: chunk.length - 1 }] : [];
       const trace = layers.length > 0 ? predict : [];
+      const prefix = { ...nothing, common };
       const pass = await extendRows(session, [chunk], { prefix, suffix, predict, trace, layers });
       suffix = pass.suffix;
       start = to;
@@ -160,7 +174,7 @@ export function createPrefill(
         const { logits, sums, residuals } = pass;
         const prefilled = {
           tokenIds,
-          prefix: suffix,
+          prefix: { ...suffix, common },
           logits,
           sums: sums[0] as TokenSums,
           layers,
@@ -170,9 +184,10 @@ export function createPrefill(
         return { ran: chunk.length, prefilled };
       }
       if (to === ends[done]) {
-        const block = cache === undefined ? null : selectKvRows(config, suffix, [0]);
-        if (block !== null) cache?.beginnings.set(keys[done] as string, block, kvBytesOf(config, block));
+        const block = { ...selectKvRows(config, suffix, [0]), common };
+        cache?.beginnings.set(keys[done] as string, block, kvBytesOf(config, block));
         done += 1;
+        if (hasCommon && done === 1) [common, suffix] = [block, nothing];
       }
       return { ran: chunk.length, prefilled: null };
     },

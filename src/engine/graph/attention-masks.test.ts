@@ -3,7 +3,8 @@ import { attentionMask, paddingFor } from "./attention-masks.ts";
 
 describe("attentionMask", () => {
   // 3 prefix tokens in a capacity of 4, 3 new ones, 2 suffix tokens in a capacity of 4: positions 0-2, 5-7, 3-4
-  const spans = { prefixLength: 3, prefixCapacity: 4, suffixLength: 2, suffixCapacity: 4, tokens: 3 };
+  const own = { prefixLength: 3, prefixCapacity: 4, suffixLength: 2, suffixCapacity: 4, tokens: 3 };
+  const spans = { ...own, commonLength: 0, commonCapacity: 0 };
   const width = 64 + spans.prefixCapacity;
 
   /** 1 where a token may look, row after row: prefix, new tokens, suffix. */
@@ -24,6 +25,21 @@ describe("attentionMask", () => {
     [1, ["0000 100 0000", "0000 010 0000", "0000 001 0000"]],
   ])("with a window of %s tokens", (window, expected) => {
     expect(seen(attentionMask(spans, window))).toEqual(expected);
+  });
+
+  it("puts what is common before everything else", () => {
+    const common = { ...spans, commonLength: 2, commonCapacity: 3 };
+    for (const window of [null, 9, 5, 2]) {
+      const without = attentionMask(spans, window);
+      const mask = attentionMask(common, window);
+      for (let token = 0; token < spans.tokens; token++) {
+        const row = mask.subarray(token * (width + 3), (token + 1) * (width + 3));
+        expect(row.subarray(3)).toEqual(without.subarray(token * width, (token + 1) * width));
+        // at position 7 + token now, after two that it sees as far as the window reaches
+        const sees = [0, 1].map((at) => window === null || 7 + token - at < window);
+        expect([...row.subarray(0, 3)].map((value) => value === 0)).toEqual([...sees, false]);
+      }
+    }
   });
 
   it("hides by finite numbers, since a row of infinities would become NaN", () => {

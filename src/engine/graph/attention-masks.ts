@@ -16,6 +16,8 @@ const MASKED = -1e30;
 
 /** Numbers of tokens in a row's spans; of each capacity, the first so many are in use. */
 interface MaskSpans {
+  readonly commonLength: number;
+  readonly commonCapacity: number;
   readonly prefixLength: number;
   readonly prefixCapacity: number;
   readonly suffixLength: number;
@@ -27,7 +29,7 @@ interface MaskSpans {
 const WIDTH_STEP = 64;
 
 /**
- * The padding behind X, S and T, at least one position. Where only the suffix's capacity differs, scores have the same
+ * The padding behind C, X, S and T, at least one position. Where only the suffix's capacity differs, scores have the same
  * place, and a whole number of {@link WIDTH_STEP} follows the prefix, so that they are summed in the same order.
  */
 export const paddingFor = ({
@@ -37,26 +39,30 @@ export const paddingFor = ({
   WIDTH_STEP - ((tokens + suffixCapacity) % WIDTH_STEP);
 
 /**
- * [S, X + S + T + P] over one row's prefix, new tokens, suffix and padding: every new token sees itself and what is before
+ * [S, C + X + S + T + P] over what one row has in common with others, prefix, new tokens, suffix and padding: every new token sees itself and what is before
  * it, as far back as the window reaches.
  * @param window tokens seen, the token itself included; null: all
  */
 export function attentionMask(spans: MaskSpans, window: number | null): Float32Array {
-  const { prefixLength, prefixCapacity, suffixLength, suffixCapacity, tokens } = spans;
-  const firstOfSuffix = prefixCapacity + tokens;
+  const { commonLength, commonCapacity, prefixLength, prefixCapacity, suffixLength, suffixCapacity, tokens } =
+    spans;
+  const firstNew = commonCapacity + prefixCapacity;
+  const firstOfSuffix = firstNew + tokens;
+  const shared = commonLength + prefixLength;
   const width = firstOfSuffix + suffixCapacity + paddingFor(spans);
   const mask = new Float32Array(tokens * width).fill(MASKED);
   for (let own = 0; own < tokens; own++) {
     const start = own * width;
-    const firstSeen = window === null ? 0 : prefixLength + suffixLength + own - window + 1;
+    const firstSeen = window === null ? 0 : shared + suffixLength + own - window + 1;
     // `before` tokens lie before a span that begins at `column` and of which `length` are seen
     const show = (column: number, length: number, before: number): void => {
       const from = Math.min(length, Math.max(0, firstSeen - before));
       mask.fill(0, start + column + from, start + column + length);
     };
-    show(0, prefixLength, 0);
-    show(firstOfSuffix, suffixLength, prefixLength);
-    show(prefixCapacity, own + 1, prefixLength + suffixLength);
+    show(0, commonLength, 0);
+    show(commonCapacity, prefixLength, commonLength);
+    show(firstOfSuffix, suffixLength, shared);
+    show(firstNew, own + 1, shared + suffixLength);
   }
   return mask;
 }

@@ -3,7 +3,7 @@ import type { GraphModel } from "../runtime/runtime.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import { maskKindOf } from "./attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
-import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
+import { DECODER_TENSORS, declareDecoderTensors, eachSpan } from "./decoder-tensors.ts";
 import { createGraph, type TensorName } from "./graph.ts";
 import type { GraphScope, LinearWeight, QuantisedWeights } from "./graph-scope.ts";
 import { createGraphWeights, findRoot, refuseUnusedWeights } from "./graph-weights.ts";
@@ -57,7 +57,7 @@ export function buildDecoder(
   const shapes = addAttentionShapes(graph, config, {
     positionIds: inputs.positionIds,
     slots: inputs.slots,
-    prefixKeys: names.cache("prefix", 0, "k"),
+    sharedKeys: eachSpan((span) => names.cache(span, 0, "k")),
     suffixKeys: names.cache("suffix", 0, "k"),
     mask: inputs.mask(maskKindOf(config, 0)),
   });

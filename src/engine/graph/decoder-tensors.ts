@@ -4,14 +4,21 @@ import type { OnnxGraph } from "./graph.ts";
 import type { DecoderInputs } from "./graph-scope.ts";
 import { rotaryPairs } from "./rope.ts";
 
+/**
+ * The spans of tokens that rows have in common: `common`, what many prompts begin with, such as examples; and behind it
+ * `prefix`, the rest of one prompt.
+ */
+export const SHARED_SPANS = ["common", "prefix"] as const;
+export type SharedSpan = (typeof SHARED_SPANS)[number];
+
 /** Names of the decoder graph's inputs and outputs, shared with the session that runs it. */
 export const DECODER_TENSORS = {
   tokenIds: "token_ids",
   embeddings: "embeddings",
   positionIds: "position_ids",
   rope: (index: number, half: "cos" | "sin"): string => `rope_${half}.${index}`,
-  slots: "slots",
-  slotOfRow: "slot_of_row",
+  slots: (span: SharedSpan): string => `${span}_slots`,
+  slotOfRow: (span: SharedSpan): string => `${span}_slot_of_row`,
   mask: (kind: MaskKind): string => `${kind}_mask`,
   traceRows: "trace_rows",
   logitRows: "logit_rows",
@@ -26,17 +33,17 @@ export const DECODER_TENSORS = {
   likelyLogits: "likely_logits",
   finalNorm: "final_norm",
   residual: (layer: number): string => `residual.${layer}`,
-  cache: (kind: "prefix" | "suffix" | "new", layer: number, half: "k" | "v"): string =>
+  cache: (kind: SharedSpan | "suffix" | "new", layer: number, half: "k" | "v"): string =>
     `${kind}.${layer}.${half}`,
 } as const;
 
 /**
  * Declares the inputs that a config's graph takes, and the outputs with new keys and values, for B rows of S new tokens,
- * whose prefixes lie in `groups` groups with R slots each:
+ * whose shared spans lie in groups with R slots each, by span:
  * `token_ids` [B, S] or `embeddings` [B * S, D]; `position_ids` [B, S]; per rope `rope_cos.{i}`, `rope_sin.{i}` [positions, pairs];
- * `slots` [groups, kvHeads, R] and `slot_of_row` [B, kvHeads]; by the kinds of masks in use `full_mask` and
- * `sliding_mask` [B, 1, 1, S, X + S + T + P], with P positions of padding; per layer
- * `prefix.{l}.k|v` [groups, kvHeads, X, headSize], `suffix.{l}.k|v` [B, kvHeads, 1, T, headSize] and the output
+ * `common_slots`, `prefix_slots` [groups, kvHeads, R] and `common_slot_of_row`, `prefix_slot_of_row` [B, kvHeads]; by the kinds
+ * of masks in use `full_mask` and `sliding_mask` [B, 1, 1, S, C + X + S + T + P], with P positions of padding; per layer
+ * `common.{l}.k|v` [groups, kvHeads, C, headSize], `prefix.{l}.k|v` [groups, kvHeads, X, headSize], `suffix.{l}.k|v` [B, kvHeads, 1, T, headSize] and the output
  * `new.{l}.k|v` [B, kvHeads, 1, S, headSize].
  */
 export function declareDecoderTensors(
@@ -48,12 +55,18 @@ export function declareDecoderTensors(
   const { kvHeadCount, headSize } = config;
   for (let layer = 0; layer < config.blockCount; layer++) {
     for (const half of ["k", "v"] as const) {
-      graph.input(names.cache("prefix", layer, half), "float32", ["groups", kvHeadCount, "X", headSize]);
+      for (const span of SHARED_SPANS)
+        graph.input(names.cache(span, layer, half), "float32", [
+          `${span}_groups`,
+          kvHeadCount,
+          `${span}_capacity`,
+          headSize,
+        ]);
       graph.input(names.cache("suffix", layer, half), "float32", ["B", kvHeadCount, 1, "T", headSize]);
       graph.output(names.cache("new", layer, half), "float32", ["B", kvHeadCount, 1, "S", headSize]);
     }
   }
-  for (const kind of maskKinds(config)) graph.input(names.mask(kind), "float32", ["B", 1, 1, "S", "XSTP"]);
+  for (const kind of maskKinds(config)) graph.input(names.mask(kind), "float32", ["B", 1, 1, "S", "width"]);
   return {
     tokens: embeddings
       ? { embeddings: graph.input(names.embeddings, "float32", ["BS", config.hiddenSize]) }
@@ -66,8 +79,15 @@ export function declareDecoderTensors(
         sin: graph.input(names.rope(index, "sin"), "float32", shape),
       };
     }),
-    slots: graph.input(names.slots, "int64", ["groups", kvHeadCount, "R"]),
-    slotOfRow: graph.input(names.slotOfRow, "int64", ["B", kvHeadCount]),
+    slots: eachSpan((span) =>
+      graph.input(names.slots(span), "int64", [`${span}_groups`, kvHeadCount, `${span}_slots_per_group`]),
+    ),
+    slotOfRow: eachSpan((span) => graph.input(names.slotOfRow(span), "int64", ["B", kvHeadCount])),
     mask: names.mask,
   };
 }
+
+export const eachSpan = <Value>(make: (span: SharedSpan) => Value): Readonly<Record<SharedSpan, Value>> => ({
+  common: make("common"),
+  prefix: make("prefix"),
+});

@@ -2,6 +2,7 @@ import type { TensorData, TensorSpec } from "../../formats/tensor-bytes.ts";
 import type { DeviceOperators } from "../runtime/device.ts";
 import type { MaskKind } from "./attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
+import type { SharedSpan } from "./decoder-tensors.ts";
 import type { OnnxGraph, OnnxType, TensorName } from "./graph.ts";
 import type { ByteSource, StoredWeight, WeightIndex } from "./weights.ts";
 
@@ -15,7 +16,7 @@ export interface GraphScope extends LinearScope {
   /** Computed once per run and shared by all layers. */
   readonly shapes: AttentionShapes;
   /** Name of a layer's key or value tensor. */
-  readonly cache: (kind: "prefix" | "suffix" | "new", layer: number, half: "k" | "v") => TensorName;
+  readonly cache: (kind: SharedSpan | "suffix" | "new", layer: number, half: "k" | "v") => TensorName;
 }
 
 /** The graph's inputs beside the cache. */
@@ -26,11 +27,11 @@ export interface DecoderInputs {
   readonly positionIds: TensorName;
   /** One for each entry of the config's `ropes`. */
   readonly ropes: readonly RopeTables[];
-  /** [G, kvHeads, R] int64: which of the B * kvHeads bundles of queries is in each slot of a group of rows */
-  readonly slots: TensorName;
-  /** [B, kvHeads] int64: in which of the G * kvHeads * R slots each bundle is */
-  readonly slotOfRow: TensorName;
-  /** [B, 1, 1, S, X + S + T + P] float32: very negative where a new token may not look, in unused capacity and in padding */
+  /** [groups, kvHeads, R] int64: which of the B * kvHeads bundles of queries is in each slot of a group of rows */
+  readonly slots: Readonly<Record<SharedSpan, TensorName>>;
+  /** [B, kvHeads] int64: in which of the groups * kvHeads * R slots each bundle is */
+  readonly slotOfRow: Readonly<Record<SharedSpan, TensorName>>;
+  /** [B, 1, 1, S, C + X + S + T + P] float32: very negative where a new token may not look, in unused capacity and in padding */
   readonly mask: (kind: MaskKind) => TensorName;
 }
 
@@ -52,10 +53,19 @@ export interface AttentionShapes {
   readonly keyHeads: TensorName;
   /** [B, kvHeads, G, S, headSize] */
   readonly grouped: TensorName;
-  /** [B, kvHeads, G, S, X] */
-  readonly prefixScores: TensorName;
   /** [B * kvHeads, G * S * headSize] */
   readonly queryBundles: TensorName;
+  readonly shared: Readonly<Record<SharedSpan, SharedShapes>>;
+  /** [C, X, S, T, P] */
+  readonly spans: TensorName;
+  /** [B, kvHeads, G, S, P] zeros */
+  readonly padding: TensorName;
+}
+
+/** For a span of X tokens that the rows of a group share. */
+export interface SharedShapes {
+  /** [B, kvHeads, G, S, X] */
+  readonly scores: TensorName;
   /** [B * kvHeads, G * S * X] */
   readonly scoreBundles: TensorName;
   /** [groups, kvHeads, R * G * S, headSize] */
@@ -66,10 +76,6 @@ export interface AttentionShapes {
   readonly slotQueryBundles: TensorName;
   /** [groups * kvHeads * R, G * S * X] */
   readonly slotScoreBundles: TensorName;
-  /** [X, S, T, P] */
-  readonly spans: TensorName;
-  /** [B, kvHeads, G, S, P] zeros */
-  readonly padding: TensorName;
 }
 
 /** What a linear layer needs of the graph that it is added to. */

@@ -3,11 +3,11 @@ import type { SafetensorsDtype } from "../../formats/safetensors.ts";
 import { decodeTensor } from "../../formats/tensor-bytes.ts";
 import { attentionMask, maskKinds, paddingFor } from "../graph/attention-masks.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
-import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
+import { eachSpan, DECODER_TENSORS as names, type SharedSpan } from "../graph/decoder-tensors.ts";
 import { inverseFrequencies, ropeTables, rotaryMagnitude, rotaryPairs } from "../graph/rope.ts";
 import type { StoredWeight } from "../graph/weights.ts";
 import { floatTensor, integerTensor, type Tensor, type Tensors } from "../runtime/runtime.ts";
-import { type KvBlock, kvFeeds } from "./kv-block.ts";
+import { emptyKvBlock, type KvBlock, kvFeeds } from "./kv-block.ts";
 import type { Drawing } from "./vocabulary.ts";
 
 /** One forward pass over S new tokens in each of B rows. */
@@ -16,7 +16,11 @@ export interface DecoderPass {
   readonly tokenIds: readonly number[];
   /** B */
   readonly rows: number;
-  /** What rows share, one row per group. */
+  /** What rows of one or several prompts begin with, one row per group; nothing by default. */
+  readonly common?: KvBlock | undefined;
+  /** [B] the group of each row there; all are in the first one by default. */
+  readonly commonOf?: readonly number[] | undefined;
+  /** What rows of one prompt have behind that, one row per group. */
   readonly prefix: KvBlock;
   /** [B] the group of each row; all are in the first one by default. */
   readonly groupOf?: readonly number[] | undefined;
@@ -36,17 +40,34 @@ export interface DecoderPass {
   readonly keepKv: boolean;
 }
 
-/** [B] the group of each row. */
-const groupsOf = ({ rows, groupOf }: DecoderPass): readonly number[] =>
-  groupOf ?? new Array<number>(rows).fill(0);
+/** A span that rows share: one row of the block per group. */
+interface SharedTokens {
+  readonly block: KvBlock;
+  /** [B] the group of each row */
+  readonly groups: readonly number[];
+  /** [B] */
+  readonly lengths: readonly number[];
+}
 
-/** [B] tokens of each row's prefix. */
-const prefixLengths = (pass: DecoderPass): number[] =>
-  groupsOf(pass).map((group) => pass.prefix.lengths[group] as number);
+function sharedTokens(config: DecoderConfig, pass: DecoderPass): Readonly<Record<SharedSpan, SharedTokens>> {
+  const share = (block: KvBlock, groups = new Array<number>(pass.rows).fill(0) as readonly number[]) => ({
+    block,
+    groups,
+    lengths: groups.map((group) => block.lengths[group] as number),
+  });
+  return {
+    common: share(pass.common ?? emptyKvBlock(config, 1), pass.commonOf),
+    prefix: share(pass.prefix, pass.groupOf),
+  };
+}
 
 /** [B] tokens that each row has before its new ones. */
-export const pastLengths = (pass: DecoderPass): number[] =>
-  prefixLengths(pass).map((length, row) => length + (pass.suffix.lengths[row] as number));
+export function pastLengths(config: DecoderConfig, pass: DecoderPass): number[] {
+  const { common, prefix } = sharedTokens(config, pass);
+  return pass.suffix.lengths.map(
+    (length, row) => length + (common.lengths[row] as number) + (prefix.lengths[row] as number),
+  );
+}
 
 /** Makes the graph's inputs for one pass; rotary tables and slots that serve the next pass too are kept. */
 export function createDecoderFeeds(
@@ -55,18 +76,21 @@ export function createDecoderFeeds(
 ): (pass: DecoderPass) => Promise<Tensors> {
   const ropes = createRopeFeeds(config);
   const masks = createMaskFeeds(config);
-  const slots = createSlotFeeds(config);
+  const slots = eachSpan((span) => createSlotFeeds(config, span));
   return async (pass) => {
-    const past = pastLengths(pass);
+    const past = pastLengths(config, pass);
+    const shared = sharedTokens(config, pass);
     return {
-      ...kvFeeds(config, "prefix", pass.prefix),
+      ...kvFeeds(config, "common", shared.common.block),
+      ...kvFeeds(config, "prefix", shared.prefix.block),
       ...kvFeeds(config, "suffix", pass.suffix),
       ...(embeddings === null ? idFeeds(pass) : await embeddingFeeds(pass, embeddings)),
       ...placeFeeds(pass, past),
       ...drawingFeeds(pass),
-      ...slots(pass),
+      ...slots.common(shared.common),
+      ...slots.prefix(shared.prefix),
       ...ropes(Math.max(...past) + pass.tokenIds.length / pass.rows),
-      ...masks(pass),
+      ...masks(pass, shared),
     };
   };
 }
@@ -113,21 +137,25 @@ export const readsWholeLogits = ({ logitRows, drawings }: DecoderPass): boolean 
   logitRows.length > 0 && (drawings === undefined || drawings.some(({ whole }) => whole));
 
 /** Which row's queries are in which slot of their group; kept while the rows stay. */
-function createSlotFeeds({ headCount, kvHeadCount: heads }: DecoderConfig): (pass: DecoderPass) => Tensors {
+function createSlotFeeds(
+  { headCount, kvHeadCount: heads }: DecoderConfig,
+  span: SharedSpan,
+): (shared: SharedTokens) => Tensors {
   // onnxruntime multiplies a single row by another kernel, with another rounding, than two or more
   const leastSlots = headCount === heads ? 2 : 1;
   let key = "";
   let feeds: Tensors = {};
-  return (pass) => {
-    const { rows, prefix } = pass;
-    const groups = groupsOf(pass);
-    const current = `${prefix.rows};${groups}`;
+  return ({ block, groups }) => {
+    const rows = groups.length;
+    const isEmpty = block.capacity === 0;
+    const current = `${isEmpty};${block.rows};${groups}`;
     if (current === key) return feeds;
-    const members: number[][] = Array.from({ length: prefix.rows }, () => []);
-    for (const [row, group] of groups.entries()) (members[group] as number[]).push(row);
+    const members: number[][] = Array.from({ length: block.rows }, () => []);
+    // what is empty gives every row the same nothing, which need not be computed for each of them
+    if (!isEmpty) for (const [row, group] of groups.entries()) (members[group] as number[]).push(row);
     const count = Math.max(leastSlots, ...members.map((own) => own.length));
     // a slot without a row holds the first row's queries, and nobody reads what comes of them
-    const slots = new Array<number>(prefix.rows * heads * count).fill(0);
+    const slots = new Array<number>(block.rows * heads * count).fill(0);
     const slotOfRow = new Array<number>(rows * heads).fill(0);
     for (const [group, own] of members.entries())
       for (const [index, row] of own.entries())
@@ -138,8 +166,8 @@ function createSlotFeeds({ headCount, kvHeadCount: heads }: DecoderConfig): (pas
         }
     key = current;
     feeds = {
-      [names.slots]: integerTensor(slots, [prefix.rows, heads, count]),
-      [names.slotOfRow]: integerTensor(slotOfRow, [rows, heads]),
+      [names.slots(span)]: integerTensor(slots, [block.rows, heads, count]),
+      [names.slotOfRow(span)]: integerTensor(slotOfRow, [rows, heads]),
     };
     return feeds;
   };
@@ -166,21 +194,30 @@ function createRopeFeeds(config: DecoderConfig): (positions: number) => Tensors 
 }
 
 /** The masks that the config's blocks take. */
-function createMaskFeeds(config: DecoderConfig): (pass: DecoderPass) => Tensors {
+function createMaskFeeds(
+  config: DecoderConfig,
+): (pass: DecoderPass, shared: Readonly<Record<SharedSpan, SharedTokens>>) => Tensors {
   const kinds = [...maskKinds(config)];
-  return (pass) => {
-    const { tokenIds, rows, prefix, suffix } = pass;
+  return ({ tokenIds, rows, suffix }, { common, prefix }) => {
     const tokens = tokenIds.length / rows;
-    const lengths = prefixLengths(pass);
-    const spans = { prefixCapacity: prefix.capacity, suffixCapacity: suffix.capacity, tokens };
-    const width = prefix.capacity + tokens + suffix.capacity + paddingFor(spans);
+    const spans = {
+      commonCapacity: common.block.capacity,
+      prefixCapacity: prefix.block.capacity,
+      suffixCapacity: suffix.capacity,
+      tokens,
+    };
+    const width = spans.commonCapacity + spans.prefixCapacity + tokens + suffix.capacity + paddingFor(spans);
     const feeds: Record<string, Tensor> = {};
     for (const kind of kinds) {
       const window = kind === "sliding" ? config.window : null;
       const mask = new Float32Array(rows * tokens * width);
-      for (const [row, prefixLength] of lengths.entries()) {
-        const suffixLength = suffix.lengths[row] as number;
-        mask.set(attentionMask({ ...spans, prefixLength, suffixLength }, window), row * tokens * width);
+      for (const [row, suffixLength] of suffix.lengths.entries()) {
+        const lengths = {
+          commonLength: common.lengths[row] as number,
+          prefixLength: prefix.lengths[row] as number,
+          suffixLength,
+        };
+        mask.set(attentionMask({ ...spans, ...lengths }, window), row * tokens * width);
       }
       feeds[names.mask(kind)] = floatTensor(mask, [rows, 1, 1, tokens, width]);
     }

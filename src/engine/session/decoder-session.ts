@@ -60,7 +60,7 @@ export async function openDecoderSession(
     config,
     async run(pass) {
       const tokens = pass.tokenIds.length / pass.rows;
-      requirePositions(config, Math.max(...pastLengths(pass)) + tokens);
+      requirePositions(config, Math.max(...pastLengths(config, pass)) + tokens);
       const outputs = await session
         .run(await createFeeds(pass), outputNames(config, pass))
         .catch((error) => blameDevice(device, "failed in a forward pass", error));

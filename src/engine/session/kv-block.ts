@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "../graph/decoder-config.ts";
-import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
+import { DECODER_TENSORS as names, type SharedSpan } from "../graph/decoder-tensors.ts";
 import { floatTensor, readFloats, type Tensor, type Tensors } from "../runtime/runtime.ts";
 
 /** What only this file looks into, so that keys and values can stay on a device once a runtime keeps them there. */
@@ -17,6 +17,8 @@ export interface KvBlock {
   /** [B] tokens in use */
   readonly lengths: readonly number[];
   readonly capacity: number;
+  /** What lies before the tokens of this block's only row: a row that other blocks begin with, too. */
+  readonly common?: KvBlock | undefined;
   /** Each of at least so many rows; what is not in use is finite and masked. */
   readonly [STORAGE]: KvArrays;
 }
@@ -271,11 +273,11 @@ const zeros = (size: number): Float32Array => new Float32Array(size);
 /** A block as the decoder graph's inputs. */
 export function kvFeeds(
   { blockCount, kvHeadCount, headSize }: KvSizes,
-  kind: "prefix" | "suffix",
+  kind: SharedSpan | "suffix",
   { rows, capacity, [STORAGE]: { keys, values } }: KvBlock,
 ): Tensors {
-  // the graph folds the rows of a prefix into one product, and has a suffix's heads one by one
-  const lanes = kind === "prefix" ? [rows, kvHeadCount] : [rows, kvHeadCount, 1];
+  // the graph folds the rows of what they share into one product, and has a suffix's heads one by one
+  const lanes = kind === "suffix" ? [rows, kvHeadCount, 1] : [rows, kvHeadCount];
   const size = rows * kvHeadCount * capacity * headSize;
   const shape = [...lanes, capacity, headSize];
   const feed = (array: Float32Array): Tensor => floatTensor(array.subarray(0, size), shape);

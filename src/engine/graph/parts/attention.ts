@@ -1,7 +1,8 @@
 import { maskKindOf } from "../attention-masks.ts";
 import type { BlockSettings, DecoderConfig } from "../decoder-config.ts";
+import { eachSpan, SHARED_SPANS, type SharedSpan } from "../decoder-tensors.ts";
 import type { OnnxGraph, TensorName } from "../graph.ts";
-import type { AttentionShapes, GraphScope, RopeTables } from "../graph-scope.ts";
+import type { AttentionShapes, GraphScope, RopeTables, SharedShapes } from "../graph-scope.ts";
 import { type RopeSettings, rotaryPairs } from "../rope.ts";
 import { addLinear, type LinearLayout, type Projections } from "./linear.ts";
 
@@ -28,10 +29,11 @@ export function addSelfAttention(
 }
 
 /**
- * Causal attention of S new tokens in each of B rows, over three spans whose scores share one softmax: the **prefix** of
- * up to X tokens that the rows of a group have in common, kept once per group; each row's own **suffix** of up to T tokens;
- * and the **new** tokens themselves. The queries of a group's rows are gathered into its R slots, so that they meet their
- * prefix in one product, and what comes out goes back to the rows.
+ * Causal attention of S new tokens in each of B rows, over spans whose scores share one softmax: what rows have in
+ * **common**, up to C tokens with which many prompts begin, and the **prefix**, up to X tokens that one prompt has behind
+ * them, each kept once per group of rows; each row's own **suffix** of up to T tokens; and the **new** tokens themselves. The
+ * queries of a group's rows are gathered into its R slots, so that they meet what they share in one product, and what comes
+ * out goes back to the rows.
  *
  * A row's own spans are multiplied one head at a time: onnxruntime multiplies a vector by a matrix where it lies, but copies
  * a matrix that meets several vectors first, which takes longer than the product with a few. The scores end in padding, so
@@ -50,20 +52,25 @@ export function addAttention(scope: GraphScope, layer: number, { q, k, v }: Proj
   const queries = graph.add("Transpose", [split], { perm: [0, 2, 3, 1, 4] });
 
   const scores = addMaskedScores(scope, layer, [
-    addPrefixScores(scope, layer, queries),
+    ...SHARED_SPANS.map((span) => addSharedScores(scope, layer, span, queries)),
     addKeyProduct(scope, queries, newKeys, 5),
     addKeyProduct(scope, queries, cache("suffix", layer, "k"), 5),
     shapes.padding,
   ]);
   const weights = graph.add("Softmax", [scores], { axis: -1 });
-  const [onPrefix, onNew, onSuffix] = [graph.fresh(), graph.fresh(), graph.fresh()];
-  graph.addNamed("Split", [weights, shapes.spans], [onPrefix, onNew, onSuffix, graph.fresh()], { axis: -1 });
+  const onShared = eachSpan(() => graph.fresh());
+  const [onNew, onSuffix] = [graph.fresh(), graph.fresh()];
+  const parts = [onShared.common, onShared.prefix, onNew, onSuffix, graph.fresh()];
+  graph.addNamed("Split", [weights, shapes.spans], parts, { axis: -1 });
 
   const fromOwn = graph.add("Add", [
     addValueProduct(scope, onSuffix, cache("suffix", layer, "v")),
     graph.add("MatMul", [onNew, newValues]),
   ]);
-  const mixed = graph.add("Add", [addPrefixValues(scope, layer, onPrefix), fromOwn]);
+  const mixed = SHARED_SPANS.reduce(
+    (sum, span) => graph.add("Add", [addSharedValues(scope, layer, span, onShared[span]), sum]),
+    fromOwn,
+  );
   const byToken = graph.add("Transpose", [mixed], { perm: [0, 3, 1, 2, 4] });
   return graph.add("Reshape", [byToken, graph.integers([-1, config.headCount * config.headSize])]);
 }
@@ -75,26 +82,38 @@ function addScale({ graph, config }: GraphScope, layer: number, keys: TensorName
 }
 
 /** @param queries [B, kvHeads, G, S, headSize]; @returns [B, kvHeads, G, S, X] */
-function addPrefixScores(scope: GraphScope, layer: number, queries: TensorName): TensorName {
+function addSharedScores(
+  scope: GraphScope,
+  layer: number,
+  span: SharedSpan,
+  queries: TensorName,
+): TensorName {
   const { graph, shapes, inputs, cache } = scope;
+  const own = shapes.shared[span];
   const bundles = addReshape(graph, queries, shapes.queryBundles);
-  const slots = graph.add("Gather", [bundles, inputs.slots], { axis: 0 });
-  const folded = addReshape(graph, slots, shapes.slotQueries);
-  const scores = addKeyProduct(scope, folded, cache("prefix", layer, "k"), 4);
-  const ofSlots = addReshape(graph, scores, shapes.slotScoreBundles);
-  const ofRows = graph.add("Gather", [ofSlots, inputs.slotOfRow], { axis: 0 });
-  return addReshape(graph, ofRows, shapes.prefixScores);
+  const slots = graph.add("Gather", [bundles, inputs.slots[span]], { axis: 0 });
+  const folded = addReshape(graph, slots, own.slotQueries);
+  const scores = addKeyProduct(scope, folded, cache(span, layer, "k"), 4);
+  const ofSlots = addReshape(graph, scores, own.slotScoreBundles);
+  const ofRows = graph.add("Gather", [ofSlots, inputs.slotOfRow[span]], { axis: 0 });
+  return addReshape(graph, ofRows, own.scores);
 }
 
 /** @param weights [B, kvHeads, G, S, X]; @returns [B, kvHeads, G, S, headSize] */
-function addPrefixValues(scope: GraphScope, layer: number, weights: TensorName): TensorName {
+function addSharedValues(
+  scope: GraphScope,
+  layer: number,
+  span: SharedSpan,
+  weights: TensorName,
+): TensorName {
   const { graph, shapes, inputs, cache } = scope;
-  const bundles = addReshape(graph, weights, shapes.scoreBundles);
-  const slots = graph.add("Gather", [bundles, inputs.slots], { axis: 0 });
-  const folded = addReshape(graph, slots, shapes.slotScores);
-  const mixed = addValueProduct(scope, folded, cache("prefix", layer, "v"));
-  const ofSlots = addReshape(graph, mixed, shapes.slotQueryBundles);
-  const ofRows = graph.add("Gather", [ofSlots, inputs.slotOfRow], { axis: 0 });
+  const own = shapes.shared[span];
+  const bundles = addReshape(graph, weights, own.scoreBundles);
+  const slots = graph.add("Gather", [bundles, inputs.slots[span]], { axis: 0 });
+  const folded = addReshape(graph, slots, own.slotScores);
+  const mixed = addValueProduct(scope, folded, cache(span, layer, "v"));
+  const ofSlots = addReshape(graph, mixed, own.slotQueryBundles);
+  const ofRows = graph.add("Gather", [ofSlots, inputs.slotOfRow[span]], { axis: 0 });
   return addReshape(graph, ofRows, shapes.grouped);
 }
 
@@ -174,10 +193,11 @@ export function addAttentionShapes(
   {
     positionIds,
     slots,
-    prefixKeys,
+    sharedKeys,
     suffixKeys,
     mask,
-  }: Readonly<Record<"positionIds" | "slots" | "prefixKeys" | "suffixKeys" | "mask", TensorName>>,
+  }: Readonly<Record<"positionIds" | "suffixKeys" | "mask", TensorName>> &
+    Readonly<Record<"slots" | "sharedKeys", Readonly<Record<SharedSpan, TensorName>>>>,
 ): AttentionShapes {
   const group = headCount / kvHeadCount;
   const join = (...parts: TensorName[]): TensorName => graph.add("Concat", parts, { axis: 0 });
@@ -190,33 +210,41 @@ export function addAttentionShapes(
   const batch = dimensions(positionIds, 0, 2); // [B, S]
   const rows = dimensions(positionIds, 0, 1);
   const tokens = dimensions(positionIds, 1, 2);
-  const groups = dimensions(slots, 0, 1);
-  const slotsPerGroup = dimensions(slots, 2, 3); // R
-  const prefix = dimensions(prefixKeys, 2, 3); // X
+  const capacities = eachSpan((span) => dimensions(sharedKeys[span], 2, 3)); // C, X
   const suffix = dimensions(suffixKeys, 3, 4); // T
-  const unpadded = graph.add("Add", [graph.add("Add", [prefix, tokens]), suffix]);
+  const unpadded = [capacities.prefix, tokens, suffix].reduce(
+    (sum, span) => graph.add("Add", [sum, span]),
+    capacities.common,
+  );
   const padding = graph.add("Sub", [dimensions(mask, 4, 5), unpadded]); // P
   const [heads, size] = [constant(kvHeadCount), constant(headSize)];
   const queriesPerRow = multiply(tokens, constant(group)); // G * S
-  const slotQueries = multiply(queriesPerRow, slotsPerGroup);
   const rowBundles = multiply(rows, heads);
-  const slotBundles = multiply(groups, heads, slotsPerGroup);
   const queryBundle = multiply(queriesPerRow, size);
-  const scoreBundle = multiply(queriesPerRow, prefix);
+  const shared = eachSpan((span): SharedShapes => {
+    const groups = dimensions(slots[span], 0, 1);
+    const slotsPerGroup = dimensions(slots[span], 2, 3); // R
+    const slotQueries = multiply(queriesPerRow, slotsPerGroup);
+    const slotBundles = multiply(groups, heads, slotsPerGroup);
+    const scoreBundle = multiply(queriesPerRow, capacities[span]);
+    return {
+      scores: join(rows, heads, constant(group), tokens, capacities[span]),
+      scoreBundles: join(rowBundles, scoreBundle),
+      slotQueries: join(groups, heads, slotQueries, size),
+      slotScores: join(groups, heads, slotQueries, capacities[span]),
+      slotQueryBundles: join(slotBundles, queryBundle),
+      slotScoreBundles: join(slotBundles, scoreBundle),
+    };
+  });
   return {
     queries: join(batch, constant(headCount * headSize)),
     keys: join(batch, constant(kvHeadCount * headSize)),
     queryGroups: join(batch, constant(kvHeadCount, group, headSize)),
     keyHeads: join(batch, constant(kvHeadCount, 1, headSize)),
     grouped: join(rows, heads, constant(group), tokens, size),
-    prefixScores: join(rows, heads, constant(group), tokens, prefix),
     queryBundles: join(rowBundles, queryBundle),
-    scoreBundles: join(rowBundles, scoreBundle),
-    slotQueries: join(groups, heads, slotQueries, size),
-    slotScores: join(groups, heads, slotQueries, prefix),
-    slotQueryBundles: join(slotBundles, queryBundle),
-    slotScoreBundles: join(slotBundles, scoreBundle),
-    spans: join(prefix, tokens, suffix, padding),
+    shared,
+    spans: join(capacities.common, capacities.prefix, tokens, suffix, padding),
     padding: graph.add("Expand", [graph.scalar(0), join(rows, heads, constant(group), tokens, padding)]),
   };
 }
