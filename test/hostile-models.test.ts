@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -46,11 +46,6 @@ async function model(change: Change, honest = HONEST): Promise<string> {
   await change(folder);
   return folder;
 }
-
-const childrenOf = (pid: number): string[] =>
-  readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean),
-  );
 
 const template =
   (source: string): Change =>
@@ -188,28 +183,6 @@ describe("a tokenizer", () => {
     const ids = Array.from({ length: 60 }, () => 64);
     expect(() => decoding.decode(ids)).toThrow(expect.objectContaining({ code: "hostile-model" }) as Error);
   });
-
-  it.skipIf(!isLinux)(
-    "that waits for a CPU longer than it may compute is not taken for one that never ends",
-    { tags: ["long"] },
-    async () => {
-      const before = childrenOf(process.pid);
-      const tokenizer = await loadTextTokenizer(await model(() => undefined));
-      const [pid] = childrenOf(process.pid).filter((each) => !before.includes(each));
-      const stopping = spawn("sh", [
-        "-c",
-        `for i in 1 2 3 4; do kill -STOP ${pid}; sleep 1.5; kill -CONT ${pid}; sleep 0.1; done`,
-      ]);
-      const begun = performance.now();
-      // a few calls, without a turn of the event loop
-      const pause = new Int32Array(new SharedArrayBuffer(4));
-      for (let count = 0; performance.now() - begun < 7000; count++) {
-        expect(tokenizer.encode(`1 ${count}`, { specialTokens: false })).not.toEqual([]);
-        Atomics.wait(pause, 0, 0, 80);
-      }
-      stopping.kill();
-    },
-  );
 
   it("that makes a text a million times longer ends its own process only", { tags: ["long"] }, async () => {
     const growing = { type: "Replace", pattern: { String: "a" }, content: "a".repeat(1000) };

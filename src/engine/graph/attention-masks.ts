@@ -1,5 +1,17 @@
 import type { BlockSettings, DecoderConfig } from "./decoder-config.ts";
 
+/**
+ * The spans of tokens that rows have in common: `common`, what many prompts begin with, such as examples; and behind it
+ * `prefix`, the rest of one prompt.
+ */
+export const SHARED_SPANS = ["common", "prefix"] as const;
+export type SharedSpan = (typeof SHARED_SPANS)[number];
+
+export const eachSpan = <Value>(make: (span: SharedSpan) => Value): Readonly<Record<SharedSpan, Value>> => ({
+  common: make("common"),
+  prefix: make("prefix"),
+});
+
 /** How far back a block's tokens see: all that is before them, or a window of it. */
 export type MaskKind = "full" | "sliding";
 

@@ -1,9 +1,9 @@
 import { DEVICES, type DeviceOperators } from "../runtime/device.ts";
 import type { GraphModel } from "../runtime/runtime.ts";
 import type { Architecture } from "./architectures/architecture.ts";
-import { maskKindOf } from "./attention-masks.ts";
+import { eachSpan, maskKindOf } from "./attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
-import { DECODER_TENSORS, declareDecoderTensors, eachSpan } from "./decoder-tensors.ts";
+import { DECODER_TENSORS, declareDecoderTensors } from "./decoder-tensors.ts";
 import { createGraph, type TensorName } from "./graph.ts";
 import type { GraphScope, LinearWeight, QuantisedWeights } from "./graph-scope.ts";
 import { createGraphWeights, findRoot, refuseUnusedWeights } from "./graph-weights.ts";

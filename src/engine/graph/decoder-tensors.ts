@@ -1,15 +1,8 @@
-import { type MaskKind, maskKinds } from "./attention-masks.ts";
+import { eachSpan, type MaskKind, maskKinds, SHARED_SPANS, type SharedSpan } from "./attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { OnnxGraph } from "./graph.ts";
 import type { DecoderInputs } from "./graph-scope.ts";
 import { rotaryPairs } from "./rope.ts";
-
-/**
- * The spans of tokens that rows have in common: `common`, what many prompts begin with, such as examples; and behind it
- * `prefix`, the rest of one prompt.
- */
-export const SHARED_SPANS = ["common", "prefix"] as const;
-export type SharedSpan = (typeof SHARED_SPANS)[number];
 
 /** Names of the decoder graph's inputs and outputs, shared with the session that runs it. */
 export const DECODER_TENSORS = {
@@ -86,8 +79,3 @@ export function declareDecoderTensors(
     mask: names.mask,
   };
 }
-
-export const eachSpan = <Value>(make: (span: SharedSpan) => Value): Readonly<Record<SharedSpan, Value>> => ({
-  common: make("common"),
-  prefix: make("prefix"),
-});

@@ -1,8 +1,7 @@
 import type { TensorData, TensorSpec } from "../../formats/tensor-bytes.ts";
 import type { DeviceOperators } from "../runtime/device.ts";
-import type { MaskKind } from "./attention-masks.ts";
+import type { MaskKind, SharedSpan } from "./attention-masks.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
-import type { SharedSpan } from "./decoder-tensors.ts";
 import type { OnnxGraph, OnnxType, TensorName } from "./graph.ts";
 import type { ByteSource, StoredWeight, WeightIndex } from "./weights.ts";
 

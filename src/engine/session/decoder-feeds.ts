@@ -1,9 +1,9 @@
 import { SepError } from "../../errors.ts";
 import type { SafetensorsDtype } from "../../formats/safetensors.ts";
 import { decodeTensor } from "../../formats/tensor-bytes.ts";
-import { attentionMask, maskKinds, paddingFor } from "../graph/attention-masks.ts";
+import { attentionMask, eachSpan, maskKinds, paddingFor, type SharedSpan } from "../graph/attention-masks.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
-import { eachSpan, DECODER_TENSORS as names, type SharedSpan } from "../graph/decoder-tensors.ts";
+import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { inverseFrequencies, ropeTables, rotaryMagnitude, rotaryPairs } from "../graph/rope.ts";
 import type { StoredWeight } from "../graph/weights.ts";
 import { floatTensor, integerTensor, type Tensor, type Tensors } from "../runtime/runtime.ts";

@@ -1,5 +1,6 @@
+import type { SharedSpan } from "../graph/attention-masks.ts";
 import type { DecoderConfig } from "../graph/decoder-config.ts";
-import { DECODER_TENSORS as names, type SharedSpan } from "../graph/decoder-tensors.ts";
+import { DECODER_TENSORS as names } from "../graph/decoder-tensors.ts";
 import { floatTensor, readFloats, type Tensor, type Tensors } from "../runtime/runtime.ts";
 
 /** What only this file looks into, so that keys and values can stay on a device once a runtime keeps them there. */

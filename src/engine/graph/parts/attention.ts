@@ -1,6 +1,5 @@
-import { maskKindOf } from "../attention-masks.ts";
+import { eachSpan, maskKindOf, SHARED_SPANS, type SharedSpan } from "../attention-masks.ts";
 import type { BlockSettings, DecoderConfig } from "../decoder-config.ts";
-import { eachSpan, SHARED_SPANS, type SharedSpan } from "../decoder-tensors.ts";
 import type { OnnxGraph, TensorName } from "../graph.ts";
 import type { AttentionShapes, GraphScope, RopeTables, SharedShapes } from "../graph-scope.ts";
 import { type RopeSettings, rotaryPairs } from "../rope.ts";
