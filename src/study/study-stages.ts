@@ -17,6 +17,7 @@ import { createMeaningModels, type MeaningModels } from "./meaning/meaning-model
 import { checkMeaningChoice } from "./meaning/open-equivalence.ts";
 import { localDtypeOf, openBackend, openEngine } from "./open-backends.ts";
 import { weightsPathOf } from "./probe-files.ts";
+import { readGivenSplit, readStudySplit } from "./question-splits.ts";
 import type { AdaptiveOptions } from "./sampling/adaptive-k.ts";
 import type { DtypeChoice } from "./sampling/choose-dtype.ts";
 import { openSampling } from "./sampling/open-sampling.ts";
@@ -102,6 +103,7 @@ export async function* openStages(
       chosen === undefined && control.force !== true && (await isHandMade(workspace, workspace.raw(set)));
     if (!isGiven) study.sources.set(set, chosen ?? (set === "math" ? DEFAULT_DATASET : DEFAULT_OOD));
   }
+  await checkSplit(study);
   const parts = createDisposables();
   let isOpen = false;
   try {
@@ -205,6 +207,14 @@ async function loadSource(
   return source === undefined ? undefined : (await loadQuestions(source, { limit })).questions;
 }
 
+/** Answers take hours, and a split that cannot be used should show before. */
+async function checkSplit(study: Study): Promise<void> {
+  if (study.settings.splitRatios !== undefined) return;
+  const questions = await loadSource(study, "math");
+  if (questions === undefined) await readStudySplit(study.workspace);
+  else readGivenSplit(questions);
+}
+
 /** The user's own question file needs no step, but gets its warnings. */
 async function* announceGiven(workspace: Workspace, set: DataSetName): AsyncGenerator<StepEvent, void> {
   yield { kind: "note", step: "prepare", part: set, message: `using ${workspace.raw(set)} as it is` };
@@ -241,7 +251,7 @@ function traceStages(
 }
 
 function probeStages({ workspace, settings, sets, signal }: Study): Stage[] {
-  const { layer } = settings;
+  const { layer, seed, splitSeed } = settings;
   const always = { ...settings, signal };
   const withOod = sets.includes("ood");
   const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
@@ -277,7 +287,7 @@ function probeStages({ workspace, settings, sets, signal }: Study): Stage[] {
       step: "eval",
       reads: [...models, ...datasets, ...states],
       writes: [workspace.probeEval],
-      run: (control) => evaluateProbes(workspace, { signal, seed: settings.seed, ...control }),
+      run: (control) => evaluateProbes(workspace, { signal, seed, splitSeed, ...control }),
     },
     {
       ...common,

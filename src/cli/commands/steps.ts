@@ -8,7 +8,7 @@ import {
   TRAIN_POSITIONS,
   TRAIN_SETTINGS,
 } from "../../study/settings/probes.ts";
-import { DEFAULT_DATASET, DEFAULT_OOD, PREPARE_SETTINGS, SEED } from "../../study/settings/sampling.ts";
+import { DEFAULT_DATASET, DEFAULT_OOD, PREPARE_SETTINGS, SEEDS } from "../../study/settings/sampling.ts";
 import { flag, text } from "../../study/settings/setting.ts";
 import { mergeShards } from "../../study/shards/merge-shards.ts";
 import { buildDatasets } from "../../study/steps/build-datasets.ts";
@@ -69,7 +69,7 @@ export const MERGE: Command = defineCommand({
 export const DATASET: Command = defineCommand({
   name: "dataset",
   summary: "step 5: build the probe data sets, split by question, artifacts/probe_datasets/",
-  options: { ...DATASET_SETTINGS, ...DATASET_LAYER, ...SEED, ...CONFIG, ...OUTPUT },
+  options: { ...DATASET_SETTINGS, ...DATASET_LAYER, ...SEEDS, ...CONFIG, ...OUTPUT },
   examples: [
     { line: "sep dataset", meaning: "hidden states at the default position" },
     { line: "sep dataset --position before-generation", meaning: "what the model knows before it answers" },
@@ -84,7 +84,7 @@ export const DATASET: Command = defineCommand({
 export const TRAIN: Command = defineCommand({
   name: "train",
   summary: "step 6: fit the probes, artifacts/models/",
-  options: { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS, ...TARGETS, ...SEED, ...CONFIG, ...OUTPUT },
+  options: { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS, ...TARGETS, ...SEEDS, ...CONFIG, ...OUTPUT },
   examples: [
     {
       line: "sep train",
@@ -109,7 +109,7 @@ export const TRAIN: Command = defineCommand({
 export const EVAL: Command = defineCommand({
   name: "eval",
   summary: "step 7: score the probes, artifacts/models/probe_eval.json and artifacts/report.html",
-  options: { ...TARGETS, ...REPORT_SETTINGS, ...CONFIG, ...OUTPUT },
+  options: { ...TARGETS, ...SEEDS, ...REPORT_SETTINGS, ...CONFIG, ...OUTPUT },
   examples: [
     { line: "sep eval", meaning: "AUROCs with intervals and p-values, and the report" },
     {

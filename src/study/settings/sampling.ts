@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { PLAIN_PROMPT_FORMATS } from "../../engine/tokenizer/prompt-format.ts";
 import { CORRECTNESS_RULES } from "../../text/open-answer.ts";
-import { flag, setting, text } from "./setting.ts";
+import { flag, redescribe, type SettingsOutput, setting, text } from "./setting.ts";
 
 /** The question sets of a study where nothing else is said. */
 export const DEFAULT_DATASET = "arithmetic";
@@ -27,6 +27,21 @@ export const PREPARE_SETTINGS = {
 export const SEED = {
   seed: setting(z.int().min(0).default(42), "Seed for everything random."),
 };
+
+/** Two seeds: one for what a model samples, one for what is made of the answers. */
+export const SEEDS = {
+  seed: redescribe(SEED.seed, {
+    help: "Seed of the sampling, and of everything else random unless --split-seed is given.",
+  }),
+  splitSeed: setting(
+    z.int().min(0).optional(),
+    "Seed of splits, fits and resampling. Another one samples and traces no answer anew.",
+    { fallback: "as --seed" },
+  ),
+};
+
+/** The seed of splits, fits and resampling. */
+export const splitSeedOf = ({ seed, splitSeed }: SettingsOutput<typeof SEEDS>): number => splitSeed ?? seed;
 
 /** No model of today takes more tokens. */
 const LONGEST_CONTEXT = 10_000_000;

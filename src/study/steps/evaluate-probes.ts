@@ -50,12 +50,12 @@ import {
 } from "../probes/score-study.ts";
 import { findShared } from "../question-overlap.ts";
 import { TARGETS } from "../settings/probes.ts";
-import { SEED } from "../settings/sampling.ts";
+import { SEEDS, splitSeedOf } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 
-const SETTINGS = { ...TARGETS, ...SEED };
+const SETTINGS = { ...TARGETS, ...SEEDS };
 
 export interface EvaluateProbesOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   /** Bootstrap resamples behind each interval. */
@@ -83,7 +83,8 @@ export async function* evaluateProbes(
     ...options
   }: EvaluateProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { targetRisk, targetCoverage, seed } = resolveSettings(SETTINGS, options);
+  const { targetRisk, targetCoverage, ...seeds } = resolveSettings(SETTINGS, options);
+  const seed = splitSeedOf(seeds);
   const withOod = await hasOodSplit(workspace);
   const splits = EVALUATED_SPLITS.filter((split) => withOod || split !== "ood_test");
   const settings = { resamples, permutations, seed };
