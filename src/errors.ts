@@ -68,6 +68,7 @@ export const SEP_ERROR_CODES = [
   "disk-failed",
   "answer-withheld",
   "bad-split",
+  "not-comparable",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

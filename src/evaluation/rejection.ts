@@ -83,6 +83,17 @@ export function augrc(uncertainty: ArrayLike<number>, incorrect: ArrayLike<numbe
   return area / 2 / count ** 2;
 }
 
+/**
+ * AURC: the area under the error rate of the answers given, over the share that is given.
+ * @param uncertainty [n] higher = more uncertain
+ * @param incorrect   [n] 1 = wrong
+ * @returns in [0, 1]; the error rate for a random score; lower is better
+ * @throws RangeError if n = 0 or a score is NaN
+ * @see Geifman, Uziel and El-Yaniv 2019, "Bias-reduced uncertainty estimation for deep neural classifiers"
+ */
+export const aurc = (uncertainty: ArrayLike<number>, incorrect: ArrayLike<number>): number =>
+  1 - meanAccuracy(cumulativeCorrect(uncertainty, incorrect));
+
 /** [n + 1] expected number right among the k least uncertain, for k = 0..n. */
 function cumulativeCorrect(uncertainty: ArrayLike<number>, incorrect: ArrayLike<number>): Float64Array {
   const { order, groupStarts } = rankScores(uncertainty);

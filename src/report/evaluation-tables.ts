@@ -12,7 +12,7 @@ import {
   formatSignificant,
 } from "../text/format-numbers.ts";
 import { HELD_OUT_SPLITS, type HeldOutSplit, SPLIT_QUESTIONS, SPLIT_TITLES, titleOf } from "./figure.ts";
-import type { Cell, Table } from "./table.ts";
+import { type Cell, markBest, type Table } from "./table.ts";
 
 const SHORT: Readonly<Record<EvaluatedSplit, string>> = {
   math_val: "val",
@@ -92,13 +92,6 @@ const groupOf = (name: ScoreName): string => {
   if (kind === "probe") return "From hidden states";
   return kind === "sampling" ? "With further samples" : GROUPS[moment ?? "after"];
 };
-
-/** Marks the highest value of a column; all that are as high. */
-function markBest(cells: readonly Cell[], isLowerBetter = false): Cell[] {
-  const known = cells.flatMap(({ value }) => (typeof value === "number" ? [value] : []));
-  const best = isLowerBetter ? Math.min(...known) : Math.max(...known);
-  return cells.map((cell) => (cell.value === best ? { ...cell, mark: "best" } : cell));
-}
 
 function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
   const names = SCORE_NAMES.filter((name) => own.scores[name].row_count > 0);
