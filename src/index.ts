@@ -142,6 +142,18 @@ export type { CurveBand, ScoreCurves } from "./evaluation/score-curves.ts";
 export type { Moment, ProbeMoments, ProbeName, ScoreInfo, ScoreName } from "./evaluation/score-names.ts";
 export { MOMENTS, PROBE_NAMES, SCORE_INFO, SCORE_NAMES } from "./evaluation/score-names.ts";
 export type {
+  RepeatedSplit,
+  SeedMeasure,
+  SeedRows,
+  SeedScoreSummary,
+  SeedScores,
+  SeedSplitScores,
+  SeedSplitSummary,
+  SeedSpread,
+  SeedsSummary,
+} from "./evaluation/summarise-seeds.ts";
+export { correctedInterval, summariseSeeds } from "./evaluation/summarise-seeds.ts";
+export type {
   OverallMean,
   TransferArea,
   TransferCell,
@@ -291,6 +303,7 @@ export { type EvaluateProbesOptions, evaluateProbes } from "./study/steps/evalua
 export { type FitRouteOptions, type FittedRoute, fitRoute } from "./study/steps/fit-route.ts";
 export { generateRuns } from "./study/steps/generate-runs.ts";
 export { type PrepareQuestionsOptions, prepareQuestions } from "./study/steps/prepare-questions.ts";
+export { type RepeatSeedsOptions, repeatSeeds } from "./study/steps/repeat-seeds.ts";
 export { type TracePlaces, type TraceRunsOptions, traceRuns } from "./study/steps/trace-runs.ts";
 export { type TrainProbesOptions, trainProbes } from "./study/steps/train-probes.ts";
 export { type TransferProbesOptions, transferProbes } from "./study/steps/transfer-probes.ts";

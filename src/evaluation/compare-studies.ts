@@ -1,3 +1,4 @@
+import { hasBothClasses } from "../probes/split-questions.ts";
 import type { ConfidenceInterval } from "./bootstrap-interval.ts";
 import { judgePromise } from "./checks.ts";
 import {
@@ -8,7 +9,7 @@ import {
 } from "./compare-scores.ts";
 import type { InferenceOptions } from "./evaluate-score.ts";
 import type { ProbeEval } from "./probe-eval.ts";
-import { augrc, aurc } from "./rejection.ts";
+import { augrc, aurc, bootstrapAugrc } from "./rejection.ts";
 import type { ScoreName } from "./score-names.ts";
 
 /** Splits on which studies are compared; the others chose thresholds or were trained on. */
@@ -52,6 +53,7 @@ export interface ComparedQuality {
   /** Areas under the risk-coverage curve and its generalisation; lower is better. */
   readonly aurc: number;
   readonly augrc: number;
+  readonly augrc_intervals: readonly ConfidenceInterval[];
   /** Of the probability after Platt's map; null for a score that is none. */
   readonly ece: number | null;
   /** Thresholds that were chosen for the score, and those that are not shown to have missed their target here. */
@@ -107,7 +109,7 @@ export function compareStudies(
     wanted[place]!.flatMap((score) => {
       const splits = Object.fromEntries(
         COMPARED_SPLITS.flatMap((split) => {
-          const quality = describeScore(study, score, split);
+          const quality = describeScore(study, score, split, inference);
           return quality === null ? [] : [[split, quality] as const];
         }),
       );
@@ -143,12 +145,17 @@ function describeScore(
   { evaluation, splits }: StudyToCompare,
   score: ScoreName,
   split: ComparedSplit,
+  { resamples, seed }: InferenceOptions,
 ): ComparedQuality | null {
   const rows = splits[split];
   const own = evaluation[split];
   if (rows === undefined || own === undefined) return null;
   const { scores, labels, questionIds } = rowsWith(rows, score);
   if (labels.length === 0) return null;
+  const drawing = {
+    ...(resamples === undefined ? {} : { resamples }),
+    ...(seed === undefined ? {} : { seed }),
+  };
   const { auc, auc_intervals } = own.scores[score];
   const tried = (evaluation.decisions ?? []).filter(
     (decision) => decision.score === score && decision.threshold !== null,
@@ -161,6 +168,9 @@ function describeScore(
     auc_intervals,
     aurc: aurc(scores, labels),
     augrc: augrc(scores, labels),
+    augrc_intervals: hasBothClasses(labels)
+      ? bootstrapAugrc(scores, labels, questionIds, drawing).intervals
+      : [],
     ece: eceOf(own, score),
     promises: {
       made: tried.length,

@@ -1,4 +1,5 @@
-import { rankScores } from "../math/auroc.ts";
+import { rankedAuroc, rankScores } from "../math/auroc.ts";
+import { type BootstrapOptions, type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
 
 /** What abstaining by a score achieves. */
 export interface RejectionEvaluation {
@@ -81,6 +82,34 @@ export function augrc(uncertainty: ArrayLike<number>, incorrect: ArrayLike<numbe
   for (let given = 1; given <= count; given++)
     area += given - right[given]! + (given - 1 - right[given - 1]!);
   return area / 2 / count ** 2;
+}
+
+/**
+ * AUGRC with an interval that resamples questions.
+ * @param uncertainty [n] higher = more uncertain, no NaN
+ * @param incorrect   [n] 1 = wrong; both present
+ * @param questionIds [n]
+ */
+export function bootstrapAugrc(
+  uncertainty: ArrayLike<number>,
+  incorrect: ArrayLike<number>,
+  questionIds: readonly string[],
+  options: BootstrapOptions = {},
+): BootstrapResult {
+  const ranked = rankScores(uncertainty);
+  return bootstrapInterval(
+    questionIds,
+    (weights) => {
+      let [wrong, total] = [0, 0];
+      for (let row = 0; row < weights.length; row++) {
+        wrong += weights[row]! * incorrect[row]!;
+        total += weights[row]!;
+      }
+      const error = wrong / total;
+      return error ** 2 / 2 + error * (1 - error) * (1 - rankedAuroc(ranked, incorrect, weights));
+    },
+    options,
+  );
 }
 
 /**

@@ -73,6 +73,12 @@ const MEASURES: readonly Measure[] = [
   },
   { title: "AURC", key: "aurc", isLowerBetter: true, cell: (own) => number(own?.aurc) },
   { title: "AUGRC", key: "augrc", isLowerBetter: true, cell: (own) => number(own?.augrc) },
+  {
+    title: "95% interval",
+    key: "augrc_interval",
+    isLowerBetter: null,
+    cell: (own) => text(own === undefined ? "none" : formatInterval(own.augrc_intervals)),
+  },
   { title: "ECE", key: "ece", isLowerBetter: true, cell: (own) => number(own?.ece) },
   {
     title: "Promises kept",

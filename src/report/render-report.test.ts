@@ -146,6 +146,7 @@ describe("renderReport", () => {
       entropies: [],
       questions: {},
       transfer: null,
+      seeds: null,
       settings: [],
     };
     const figures = makeFigures(content);

@@ -96,6 +96,15 @@ function listSections(
       title: "Is the probe better than a score?",
       body: html`<p class="quiet">Differences on the same answers. Intervals resample whole questions; p-values flip the sign of each question's contribution to the difference at random.</p>${compared.length === 0 ? html`<p class="quiet">No two scores can be compared.</p>` : html`${show(compared.slice(0, 1))}${compared.slice(1).map((table) => html`<details class="demand"><summary>The same out of distribution</summary>${show([table])}</details>`)}`}`,
     },
+    ...(content.seeds === null
+      ? []
+      : [
+          {
+            id: "seeds",
+            title: "Over other seeds",
+            body: html`<p class="quiet">The same answers and hidden states, divided and fitted again with seeds ${content.seeds.seeds.join(", ")}. The verdict and everything else on this page are about one split, that of seed ${evaluation.settings.seed}.</p>${show(tables.seeds)}`,
+          },
+        ]),
     { id: "curves", title: "ROC curves", body: charts("roc") },
     { id: "precision", title: "Precision and recall", body: charts("precision-recall") },
     { id: "coverage", title: "Risk and coverage", body: charts("risk-coverage") },

@@ -24,13 +24,14 @@ import { openSampling } from "./sampling/open-sampling.ts";
 import { type GenerateRunsOptions, type ReadPrompt, readPrompt } from "./sampling/plan-generation.ts";
 import { asBest, resolveSampler } from "./sampling/resolve-sampler.ts";
 import { isLocal, refuseIdleSettings } from "./settings/backends.ts";
-import { DEFAULT_DATASET, DEFAULT_OOD } from "./settings/sampling.ts";
+import { DEFAULT_DATASET, DEFAULT_OOD, parseSeeds } from "./settings/sampling.ts";
 import { STUDY, type StudySettings } from "./settings/study.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import { buildDatasets } from "./steps/build-datasets.ts";
 import { evaluateProbes } from "./steps/evaluate-probes.ts";
 import { generateRuns } from "./steps/generate-runs.ts";
 import { prepareQuestions, warnOfOverlap } from "./steps/prepare-questions.ts";
+import { repeatSeeds } from "./steps/repeat-seeds.ts";
 import { traceRuns } from "./steps/trace-runs.ts";
 import { trainProbes } from "./steps/train-probes.ts";
 import { writeReport } from "./steps/write-report.ts";
@@ -251,7 +252,7 @@ function traceStages(
 }
 
 function probeStages({ workspace, settings, sets, signal }: Study): Stage[] {
-  const { layer, seed, splitSeed } = settings;
+  const { layer, seed, splitSeed, seeds } = settings;
   const always = { ...settings, signal };
   const withOod = sets.includes("ood");
   const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
@@ -289,10 +290,29 @@ function probeStages({ workspace, settings, sets, signal }: Study): Stage[] {
       writes: [workspace.probeEval],
       run: (control) => evaluateProbes(workspace, { signal, seed, splitSeed, ...control }),
     },
+    ...(seeds === undefined
+      ? []
+      : [
+          {
+            step: "eval" as const,
+            part: "seeds",
+            keepsWork: false,
+            reads: [workspace.probeEval, ...models, ...datasets, ...states],
+            writes: [workspace.seeds],
+            run: (control: StepControl) =>
+              repeatSeeds(workspace, { seeds: parseSeeds(seeds) ?? [], signal, ...control }),
+          },
+        ]),
     {
       ...common,
       step: "report",
-      reads: [workspace.probeEval, ...models, ...datasets, ...states],
+      reads: [
+        ...(seeds === undefined ? [] : [workspace.seeds]),
+        workspace.probeEval,
+        ...models,
+        ...datasets,
+        ...states,
+      ],
       writes: [workspace.report],
       run: (control) => writeReport(workspace, { ...always, ...control }),
     },

@@ -40,6 +40,41 @@ export const SEEDS = {
   ),
 };
 
+/** Repetitions of what `--split-seed` seeds. */
+export const REPEATS = {
+  seeds: setting(
+    z.string().refine(isSeedList).optional(),
+    "Also repeat splits and fits with each of these seeds, in seeds/SEED/, and report means and intervals; nothing is sampled anew; docs/compare.md.",
+    {
+      placeholder: "LIST",
+      fallback: "no repetition",
+      expected:
+        "two or more different seeds from 0, as ranges and numbers separated by commas, such as 1..5 or 1,2,7",
+    },
+  ),
+};
+
+/** "1..3,8" -> [1, 2, 3, 8] @returns null for what is not such a list */
+export function parseSeeds(text: string): readonly number[] | null {
+  const seeds = text.split(",").flatMap((part) => {
+    const [, first, last = first] = /^\s*(\d{1,9})(?:\.\.(\d{1,9}))?\s*$/.exec(part) ?? [];
+    if (first === undefined) return [Number.NaN];
+    const count = Number(last) - Number(first) + 1;
+    return count < 1 || count > MOST_SEEDS
+      ? [Number.NaN]
+      : Array.from({ length: count }, (_, i) => Number(first) + i);
+  });
+  const isList = seeds.length >= 2 && seeds.length <= MOST_SEEDS && new Set(seeds).size === seeds.length;
+  return isList && !seeds.some(Number.isNaN) ? seeds : null;
+}
+
+/** Each has probes and data sets of its own on the disk. */
+const MOST_SEEDS = 1000;
+
+function isSeedList(text: string): boolean {
+  return parseSeeds(text) !== null;
+}
+
 /** The seed of splits, fits and resampling. */
 export const splitSeedOf = ({ seed, splitSeed }: SettingsOutput<typeof SEEDS>): number => splitSeed ?? seed;
 

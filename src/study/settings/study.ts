@@ -9,7 +9,7 @@ import {
   TRACE_TIME,
   TRAIN_SETTINGS,
 } from "./probes.ts";
-import { GENERATE_SETTINGS, PREPARE_SETTINGS, SEEDS } from "./sampling.ts";
+import { GENERATE_SETTINGS, PREPARE_SETTINGS, REPEATS, SEEDS } from "./sampling.ts";
 import type { SettingsInput, SettingsOutput } from "./setting.ts";
 
 /** All settings of a whole study: of `runPipeline`, `sep run`, and files for `--config`. */
@@ -30,6 +30,7 @@ export const STUDY = {
   ...TRAIN_SETTINGS,
   ...REPORT_SETTINGS,
   ...SEEDS,
+  ...REPEATS,
 };
 
 export type StudyOptions = SettingsInput<typeof STUDY>;
