@@ -9,7 +9,6 @@ import {
   type FigureFormat,
   type FigureName,
   HELD_OUT_SPLITS,
-  SPLIT_TITLES,
   TABLE_FOLDER,
   titleOf,
 } from "./figure.ts";
@@ -218,7 +217,7 @@ function drawFamiliarity(familiarity: ProbeEval["familiarity"]): SafeHtml {
       return counted === undefined
         ? []
         : [
-            `${formatPercent(counted.unfamiliar_share)} of ${counted.question_count} (${SPLIT_TITLES[split].toLowerCase()})`,
+            `${formatPercent(counted.unfamiliar_share)} of ${counted.question_count} ${split === "math_test" ? "test questions" : "out of distribution"}`,
           ];
     });
     return html`<li>${title}: ${shares.join(", ")}</li>`;

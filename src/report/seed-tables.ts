@@ -53,16 +53,13 @@ function makeSeedTable(
       { title: "Mean AUROC", key: "auroc_mean" },
       { title: "SD", key: "auroc_sd" },
       { title: "95% interval", key: "auroc_interval" },
-      { title: "Lowest", key: "auroc_lowest" },
-      { title: "Highest", key: "auroc_highest" },
-      { title: "Mean AURC", key: "aurc_mean" },
-      { title: "Mean AUGRC", key: "augrc_mean" },
-      { title: `${titleOf(summary.probe)} minus it`, key: "difference" },
+      { title: "AURC", key: "aurc_mean" },
+      { title: "AUGRC", key: "augrc_mean" },
+      { title: "Probe minus it", key: "difference" },
       { title: "SD", key: "difference_sd" },
       ...(hasDifferences ? [{ title: "p", key: "difference_p_value" }] : []),
     ],
     rows: known.map(([name, own], i) => {
-      const values = own.auc.values.filter((value) => value !== null);
       const { difference } = own;
       return {
         cells: [
@@ -70,8 +67,6 @@ function makeSeedTable(
           auc[i]!,
           number(own.auc.sd),
           text(formatInterval(own.auc.interval === null ? [] : [own.auc.interval])),
-          number(Math.min(...values)),
-          number(Math.max(...values)),
           number(own.aurc.mean),
           number(own.augrc.mean),
           { text: formatSigned(difference?.mean ?? null), value: difference?.mean ?? null },
@@ -82,7 +77,7 @@ function makeSeedTable(
         ],
       };
     }),
-    note: `Seeds ${summary.seeds.join(", ")}. ${INTERVALS[interval]} SD: over the seeds, which share questions. p-values are not corrected for their number.`,
+    note: `Means over seeds ${summary.seeds.join(", ")}; SD: standard deviation over them. ${INTERVALS[interval]} "Probe minus it": AUROC of ${SCORE_INFO[summary.probe].phrase} minus that of the score.${hasDifferences ? " p-values are not corrected for the number of scores." : ""}`,
   };
 }
 
