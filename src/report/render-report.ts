@@ -70,6 +70,8 @@ function listSections(
   formats: readonly FigureFormat[],
 ): Section[] {
   const { evaluation, transfer } = content;
+  const questionOf = (id: string): string | null =>
+    content.questions.math_test?.find((each) => each.id === id)?.question ?? null;
   const charts = (...starts: readonly string[]): SafeHtml =>
     html`<div class="charts">${[...figures]
       .filter(([name]) => starts.some((start) => name.startsWith(start)))
@@ -124,7 +126,7 @@ function listSections(
     },
     ...(evaluation.units === undefined
       ? []
-      : [{ id: "units", title: "Along the answers", body: drawUnits(evaluation.units) }]),
+      : [{ id: "units", title: "Along the answers", body: drawUnits(evaluation.units, questionOf) }]),
     { id: "entropy", title: "Semantic entropy", body: charts("entropy-") },
     {
       id: "blind-spot",
