@@ -7,17 +7,22 @@ import { rankedAuroc, rankScores } from "../dist/math/auroc.js";
 import { normalCdf, normalQuantile } from "../dist/math/distributions.js";
 import { createRng } from "../dist/math/rng.js";
 import { chooseDecisionThreshold } from "../dist/probes/choose-decision-threshold.js";
+import { printLater } from "./coverage/later.js";
 
 // Do the statistics keep their promises? Synthetic studies whose truth is known by construction: answers of a question
 // share its difficulty, and a score is normal given the label, so that its AUROC is Phi(shift / sqrt(2)) whatever the
 // clusters. Counts how often 90% intervals contain the truth, how often 5% tests reject where there is nothing to
 // find, and how large the losses are that conformal thresholds bound.
 //
-//   npm run bench:coverage -- [--sets 2000]   synthetic data sets of each row; 2000 take about five minutes
+//   npm run bench:coverage -- [--sets 2000] [--only later]
+//     --sets   synthetic data sets of each row; 2000 take about five minutes, and those of later.js as long again
+//     --only   later: only the tables of coverage/later.js
 //
-// Prints the table of docs/statistics.md.
+// Prints the tables of docs/statistics.md.
 
-const { values } = parseArgs({ options: { sets: { type: "string", default: "2000" } } });
+const { values } = parseArgs({
+  options: { sets: { type: "string", default: "2000" }, only: { type: "string" } },
+});
 const SETS = Number(values.sets);
 const PERMUTATIONS = 199; // p-values are exact for any number; more only adds power
 const RESAMPLES = 1000; // as the product
@@ -40,67 +45,76 @@ const started = performance.now();
 console.log(
   `${SETS} data sets a row, Monte Carlo error of 90%: ${percent(Math.sqrt(0.09 / SETS))}, of 5%: ${percent(Math.sqrt(0.0475 / SETS))}\n`,
 );
-console.log(
-  "| questions x answers | AUROC | wrong | 90% interval of AUROC | of a difference | of a difference, coarse score |",
-);
-console.log("|---|---|---|---|---|---|");
-for (const design of DESIGNS) {
-  const shares = average(design, "intervals", (study, set) => [
-    contains(study, (weights) => rankedAuroc(study.ranked.fine, study.labels, weights), design.auroc, set),
-    contains(study, (weights) => difference(study, "steady", weights), 0, set, "percentile"),
-    contains(study, (weights) => difference(study, "coarse", weights), 0, set, "percentile"),
-  ]);
-  console.log(`| ${name(design)} | ${shares.map(percent).join(" | ")} |`);
-}
+if (values.only !== "later") printTables();
+printLater({ sets: SETS, makeStudy, percent });
+console.log(`\n${((performance.now() - started) / 1000).toFixed(0)} s`);
 
-console.log(
-  "\n| questions x answers | AUROC | wrong | permutation test, nothing to find | paired test, equal scores | equal, one coarse | power at the smallest AUROC |",
-);
-console.log("|---|---|---|---|---|---|---|");
-for (const design of DESIGNS) {
-  const shares = average(design, "tests", (study, set) => {
-    const nothing = makeStudy({ ...design, auroc: 0.5 }, ["null", set]);
-    const power = evaluatePower(study.labels, study.questionIds).smallest_auc;
-    const found = power === null ? null : makeStudy({ ...design, auroc: power }, ["power", set]);
-    return [
-      rejects(nothing, "fine", set),
-      comparison(study, "steady", set),
-      comparison(study, "coarse", set),
-      found === null ? Number.NaN : rejects(found, "steady", set),
-    ];
-  });
-  console.log(`| ${name(design)} | ${shares.map(percent).join(" | ")} |`);
-}
+/** Intervals and tests of AUROCs, and thresholds for answering. */
+function printTables() {
+  console.log(
+    "| questions x answers | AUROC | wrong | 90% interval of AUROC | of a difference | of a difference, coarse score |",
+  );
+  console.log("|---|---|---|---|---|---|");
+  for (const design of DESIGNS) {
+    const shares = average(design, "intervals", (study, set) => [
+      contains(study, (weights) => rankedAuroc(study.ranked.fine, study.labels, weights), design.auroc, set),
+      contains(study, (weights) => difference(study, "steady", weights), 0, set, "percentile"),
+      contains(study, (weights) => difference(study, "coarse", weights), 0, set, "percentile"),
+    ]);
+    console.log(`| ${name(design)} | ${shares.map(percent).join(" | ")} |`);
+  }
 
-console.log(
-  "\n| calibration questions x answers | target | mean loss on new questions | allowed | no threshold |",
-);
-console.log("|---|---|---|---|---|");
-for (const { questions, answers } of [
-  { questions: 20, answers: 10 },
-  { questions: 50, answers: 10 },
-  { questions: 50, answers: 1 },
-]) {
-  for (const [kind, target] of [
-    ["risk", 0.1],
-    ["risk", 0.2],
-    ["coverage", 0.8],
-  ]) {
-    const design = { questions, answers, auroc: 0.75, wrong: 0.4 };
-    let none = 0;
-    const [loss] = average(design, `${kind}${target}`, (study, set) => {
-      const { fine } = study.scores;
-      const { threshold } = chooseDecisionThreshold(fine, study.labels, study.questionIds, { kind, target });
-      if (threshold === null) none++;
-      return [lossOf(threshold, kind, makeStudy({ ...design, questions: NEW_QUESTIONS }, ["new", set]))];
+  console.log(
+    "\n| questions x answers | AUROC | wrong | permutation test, nothing to find | paired test, equal scores | equal, one coarse | power at the smallest AUROC |",
+  );
+  console.log("|---|---|---|---|---|---|---|");
+  for (const design of DESIGNS) {
+    const shares = average(design, "tests", (study, set) => {
+      const nothing = makeStudy({ ...design, auroc: 0.5 }, ["null", set]);
+      const power = evaluatePower(study.labels, study.questionIds).smallest_auc;
+      const found = power === null ? null : makeStudy({ ...design, auroc: power }, ["power", set]);
+      return [
+        rejects(nothing, "fine", set),
+        comparison(study, "steady", set),
+        comparison(study, "coarse", set),
+        found === null ? Number.NaN : rejects(found, "steady", set),
+      ];
     });
-    const allowed = kind === "risk" ? target : 1 - target;
-    console.log(
-      `| ${questions} x ${answers} | ${kind} ${target} | ${loss.toFixed(4)} | ${allowed.toFixed(2)} | ${percent(none / SETS)} |`,
-    );
+    console.log(`| ${name(design)} | ${shares.map(percent).join(" | ")} |`);
+  }
+
+  console.log(
+    "\n| calibration questions x answers | target | mean loss on new questions | allowed | no threshold |",
+  );
+  console.log("|---|---|---|---|---|");
+  for (const { questions, answers } of [
+    { questions: 20, answers: 10 },
+    { questions: 50, answers: 10 },
+    { questions: 50, answers: 1 },
+  ]) {
+    for (const [kind, target] of [
+      ["risk", 0.1],
+      ["risk", 0.2],
+      ["coverage", 0.8],
+    ]) {
+      const design = { questions, answers, auroc: 0.75, wrong: 0.4 };
+      let none = 0;
+      const [loss] = average(design, `${kind}${target}`, (study, set) => {
+        const { fine } = study.scores;
+        const { threshold } = chooseDecisionThreshold(fine, study.labels, study.questionIds, {
+          kind,
+          target,
+        });
+        if (threshold === null) none++;
+        return [lossOf(threshold, kind, makeStudy({ ...design, questions: NEW_QUESTIONS }, ["new", set]))];
+      });
+      const allowed = kind === "risk" ? target : 1 - target;
+      console.log(
+        `| ${questions} x ${answers} | ${kind} ${target} | ${loss.toFixed(4)} | ${allowed.toFixed(2)} | ${percent(none / SETS)} |`,
+      );
+    }
   }
 }
-console.log(`\n${((performance.now() - started) / 1000).toFixed(0)} s`);
 
 /** Mean over data sets of each number; NaN ones are left out. */
 function average(design, purpose, measure) {

@@ -67,6 +67,8 @@ export const SEP_ERROR_CODES = [
   "bad-path",
   "disk-failed",
   "answer-withheld",
+  "bad-split",
+  "not-comparable",
 ] as const;
 
 export type SepErrorCode = (typeof SEP_ERROR_CODES)[number];

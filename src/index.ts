@@ -94,8 +94,18 @@ export { bootstrapInterval } from "./evaluation/bootstrap-interval.ts";
 export type { AuditCheck, CheckName } from "./evaluation/checks.ts";
 export { CHECK_NAMES } from "./evaluation/checks.ts";
 export type { UnitExample } from "./evaluation/choose-examples.ts";
-export type { PairedComparison, PairedTestResult } from "./evaluation/compare-scores.ts";
-export { holmCorrect, pairedTest } from "./evaluation/compare-scores.ts";
+export type { LabelledScores, PairedComparison, PairedTestResult } from "./evaluation/compare-scores.ts";
+export { holmCorrect, pairedTest, pairedTestAcross } from "./evaluation/compare-scores.ts";
+export type {
+  ComparedQuality,
+  ComparedScore,
+  ComparedSplit,
+  StudiesComparison,
+  StudyDifference,
+  StudyRows,
+  StudyToCompare,
+} from "./evaluation/compare-studies.ts";
+export { compareStudies } from "./evaluation/compare-studies.ts";
 export type {
   ConsistentlyWrong,
   ConsistentlyWrongQuestion,
@@ -127,10 +137,22 @@ export type {
 } from "./evaluation/probe-eval.ts";
 export { EVALUATED_SPLITS } from "./evaluation/probe-eval.ts";
 export type { RejectionEvaluation } from "./evaluation/rejection.ts";
-export { accuracyAtCoverage, augrc, predictionRejectionRatio } from "./evaluation/rejection.ts";
+export { accuracyAtCoverage, augrc, aurc, predictionRejectionRatio } from "./evaluation/rejection.ts";
 export type { CurveBand, ScoreCurves } from "./evaluation/score-curves.ts";
 export type { Moment, ProbeMoments, ProbeName, ScoreInfo, ScoreName } from "./evaluation/score-names.ts";
 export { MOMENTS, PROBE_NAMES, SCORE_INFO, SCORE_NAMES } from "./evaluation/score-names.ts";
+export type {
+  RepeatedSplit,
+  SeedMeasure,
+  SeedRows,
+  SeedScoreSummary,
+  SeedScores,
+  SeedSplitScores,
+  SeedSplitSummary,
+  SeedSpread,
+  SeedsSummary,
+} from "./evaluation/summarise-seeds.ts";
+export { correctedInterval, summariseSeeds } from "./evaluation/summarise-seeds.ts";
 export type {
   OverallMean,
   TransferArea,
@@ -261,6 +283,7 @@ export { createMeaningModels } from "./study/meaning/meaning-models.ts";
 export { exportProbe, loadProbe, saveProbe } from "./study/probe-files.ts";
 export type { ScoredSplit, ScoredStudy, StudyProbes } from "./study/probes/score-study.ts";
 export { scoreStudy } from "./study/probes/score-study.ts";
+export { readComparedStudy, requireSameKind, type StudyKind } from "./study/read-compared-study.ts";
 export { planPipeline, type RunPipelineOptions, runPipeline } from "./study/run-pipeline.ts";
 export type { AdaptiveOptions } from "./study/sampling/adaptive-k.ts";
 export type { DtypeChoice } from "./study/sampling/choose-dtype.ts";
@@ -280,6 +303,7 @@ export { type EvaluateProbesOptions, evaluateProbes } from "./study/steps/evalua
 export { type FitRouteOptions, type FittedRoute, fitRoute } from "./study/steps/fit-route.ts";
 export { generateRuns } from "./study/steps/generate-runs.ts";
 export { type PrepareQuestionsOptions, prepareQuestions } from "./study/steps/prepare-questions.ts";
+export { type RepeatSeedsOptions, repeatSeeds } from "./study/steps/repeat-seeds.ts";
 export { type TracePlaces, type TraceRunsOptions, traceRuns } from "./study/steps/trace-runs.ts";
 export { type TrainProbesOptions, trainProbes } from "./study/steps/train-probes.ts";
 export { type TransferProbesOptions, transferProbes } from "./study/steps/transfer-probes.ts";

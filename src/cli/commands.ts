@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { CLUSTERS } from "./commands/clusters.ts";
+import { COMPARE } from "./commands/compare.ts";
 import { DOCTOR } from "./commands/doctor.ts";
 import { ENTROPY } from "./commands/entropy.ts";
 import { EXPORT_DATASETS, EXPORT_STATES, EXPORT_TABLE, IMPORT } from "./commands/exchange.ts";
@@ -58,6 +59,7 @@ export const COMMANDS: readonly Command[] = [
   TRAIN,
   EVAL,
   TRANSFER,
+  COMPARE,
   ROUTE,
   EXIT,
   REPORT,

@@ -7,6 +7,7 @@ import type { ScoreEvaluation } from "../evaluation/evaluate-score.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
 import { SCORE_INFO, SCORE_NAMES, type ScoreName, STUDY_SCORE_NAMES } from "../evaluation/score-names.ts";
+import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import {
   formatInterval,
   formatNumber,
@@ -16,13 +17,19 @@ import {
   formatSigned,
   formatSignificant,
 } from "../text/format-numbers.ts";
+import { describeSeeds } from "./describe-seeds.ts";
 import { describeWarnings, type Paint, type Style, wrap } from "./terminal.ts";
 
 /**
  * An evaluation as a table for people: one block per split with each score's AUROC, 95% interval, p-value and
  * counts, then the warnings. The rows fit into 80 columns.
+ * @param seeds repetitions with other seeds, if there are any
  */
-export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string {
+export function describeEvaluation(
+  evaluation: ProbeEval,
+  paint: Paint,
+  seeds: SeedsSummary | null = null,
+): string {
   const blocks = EVALUATED_SPLITS.flatMap((split) => {
     const result = evaluation[split];
     return result === undefined ? [] : [describeSplit(split, result, paint)];
@@ -37,6 +44,7 @@ export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string 
     `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
     ...describeDecisions(shownDecisions(evaluation), paint),
     ...describeFamiliarity(evaluation, paint),
+    ...(seeds === null ? [] : [describeSeeds(seeds, paint)]),
     ...describeWarnings(warningsBesideChecks(evaluation), paint),
     describeAudit(evaluation.audit, paint),
   ].join("\n\n");
@@ -139,9 +147,11 @@ function describeAudit({ verdict, checks }: Audit, paint: Paint): string {
   const [headline = "", ...rest] = verdict;
   return [
     paint("bold", "Checks"),
-    ...checks.map(({ status, question, finding }) => {
+    ...checks.flatMap(({ status, question, finding }) => {
       const [sign, style] = SIGNS[status];
-      return `  ${paint(style, sign)} ${question} ${finding}`;
+      return wrap(`${question} ${finding}`, TEXT_WIDTH - 2).map(
+        (line, i) => `  ${i === 0 ? paint(style, sign) : " "} ${line}`,
+      );
     }),
     "",
     paint("bold", "Verdict"),

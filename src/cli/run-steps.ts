@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
+import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import { withoutRepeats } from "../store/manifest.ts";
 import { fileExists } from "../store/read-file.ts";
-import { requireCurrent } from "../study/chain.ts";
+import { isCurrent, openChain, requireCurrent } from "../study/chain.ts";
 import type { StepPlan } from "../study/decide-step.ts";
 import type { StepEvent, StepResult } from "../study/step.ts";
 import {
@@ -121,16 +122,22 @@ export async function printEvaluation(
   { stdout, env }: CliContext,
 ): Promise<void> {
   if (values.json || values.quiet) return;
-  const { probeEval, report } = openWorkspace(resolve(values.out));
+  const { probeEval, report, seeds } = openWorkspace(resolve(values.out));
   const evaluation = JSON.parse(await readFile(probeEval, "utf8")) as ProbeEval;
   const behind = results.filter(({ step }) => EVALUATED_STEPS.includes(step));
   const warnings = withoutRepeats([...evaluation.warnings, ...behind.flatMap((result) => result.warnings)]);
   const lines = [
     "",
-    describeEvaluation({ ...evaluation, warnings }, createPaint(stdout, env)),
+    describeEvaluation({ ...evaluation, warnings }, createPaint(stdout, env), await readRepetitions(seeds)),
     "",
     `Report  ${relative(process.cwd(), report)}`,
     `Data    ${relative(process.cwd(), probeEval)}`,
   ];
   stdout.write(`${lines.join("\n")}\n`);
+}
+
+/** null where there are no repetitions, or they are of an earlier state of the study. */
+async function readRepetitions(seeds: string): Promise<SeedsSummary | null> {
+  if (!(await fileExists(seeds)) || !isCurrent(await openChain().inspect(seeds))) return null;
+  return JSON.parse(await readFile(seeds, "utf8")) as SeedsSummary;
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { auroc, aurocComponents } from "../math/auroc.ts";
 import { createRng } from "../math/rng.ts";
-import { compareScores, pairedTest } from "./compare-scores.ts";
+import { compareScores, pairedTest, pairedTestAcross } from "./compare-scores.ts";
 
 const QUICK = { resamples: 100, permutations: 199 };
 
@@ -23,6 +23,75 @@ describe("aurocComponents", () => {
       }),
     );
     expect(() => aurocComponents([1, 2], [1, 1])).toThrow(/both classes/);
+  });
+});
+
+describe("pairedTestAcross", () => {
+  const rng = createRng("across");
+  const ids = Array.from({ length: 80 }, (_, row) => `q${row >> 2}`);
+  const labels = ids.map(() => (rng.next() < 0.4 ? 1 : 0));
+  const [good, noise] = [labels.map((label) => label + rng.next()), labels.map(() => rng.next())];
+  const take = (rows: readonly number[], scores: readonly number[]) => ({
+    scores: rows.map((row) => scores[row]!),
+    labels: rows.map((row) => labels[row]!),
+    questionIds: rows.map((row) => ids[row]!),
+  });
+  const all = [...ids.keys()];
+
+  it("is the paired test where both have the same answers, in any order", () => {
+    const expected = pairedTest(good, noise, labels, ids, QUICK);
+    const found = pairedTestAcross(take(all, good), take(all, noise), QUICK)!;
+    expect(found).toEqual(expected);
+    const turned = pairedTestAcross(take(all, good), take(all.toReversed(), noise), QUICK)!;
+    expect(turned.auc_difference.estimate).toBeCloseTo(expected.auc_difference.estimate, 12);
+    expect(turned.auc_difference.intervals[0]!.low).toBeCloseTo(
+      expected.auc_difference.intervals[0]!.low,
+      12,
+    );
+  });
+
+  it("looks at shared questions alone, and at nothing where there are none", () => {
+    const others = { scores: [0, 1], labels: [1, 0], questionIds: ["x", "y"] };
+    const first = take(all, good);
+    const second = take(all.slice(40), noise);
+    const joined = {
+      scores: [...second.scores, ...others.scores],
+      labels: [...second.labels, ...others.labels],
+      questionIds: [...second.questionIds, ...others.questionIds],
+    };
+    expect(pairedTestAcross(first, joined, QUICK)).toEqual(
+      pairedTestAcross(take(all.slice(40), good), second, QUICK),
+    );
+    expect(pairedTestAcross(first, joined, QUICK)!.question_count).toBe(10);
+    expect(pairedTestAcross(first, others, QUICK)).toBeNull();
+  });
+
+  it("rejects about as often as it says for two studies of the same questions", () => {
+    const trials = 300;
+    let rejected = 0;
+    for (let trial = 0; trial < trials; trial++) {
+      const own = createRng("across-null", trial);
+      const difficulty = Array.from({ length: 25 }, () => own.next());
+      const draw = (samples: number) => {
+        const rows = difficulty.flatMap((hard, q) => {
+          const common = own.next();
+          return Array.from({ length: samples }, () => {
+            const label = own.next() < hard ? 1 : 0;
+            return { questionId: `q${q}`, label, score: 0.7 * label + common + own.next() };
+          });
+        });
+        return {
+          scores: rows.map(({ score }) => score),
+          labels: rows.map(({ label }) => label),
+          questionIds: rows.map(({ questionId }) => questionId),
+        };
+      };
+      const found = pairedTestAcross(draw(4), draw(6), { resamples: 1, permutations: 99, seed: trial });
+      if (found !== null && found.p_value! <= 0.05) rejected++;
+    }
+    // 5% of 300 is 15, with a standard deviation of 3.8
+    expect(rejected).toBeLessThan(28);
+    expect(rejected).toBeGreaterThan(3);
   });
 });
 

@@ -90,7 +90,10 @@ export function pairedTest(
   questionIds: readonly string[],
   { resamples, permutations = DEFAULT_PERMUTATIONS, seed = 42 }: InferenceOptions = {},
 ): PairedTestResult {
-  const parts = partsByQuestion(first, second, labels, questionIds);
+  const parts = partsByQuestion(
+    { scores: first, labels, questionIds },
+    { scores: second, labels, questionIds },
+  );
   const ranked = rankScores(first);
   const otherRanked = rankScores(second);
   return {
@@ -128,18 +131,76 @@ export function signFlipTest(
   return (1 + atLeast) / (1 + permutations);
 }
 
+/** Rows with a score and a label each. */
+export interface LabelledScores {
+  /** [n] higher = more uncertain, no NaN */
+  readonly scores: ArrayLike<number>;
+  /** [n] 0 or 1, both present */
+  readonly labels: ArrayLike<number>;
+  /** [n] the question of each row, by a name that other rows share */
+  readonly questionIds: readonly string[];
+}
+
+/**
+ * {@link pairedTest} for scores of different answers to the same questions, such as those of two studies: each has rows and
+ * labels of its own, and what is paired is the question. Intervals resample questions, with all their rows on both sides.
+ * @returns null where no question is shared, or a side lacks a class among those that are
+ */
+export function pairedTestAcross(
+  first: LabelledScores,
+  second: LabelledScores,
+  { resamples, permutations = DEFAULT_PERMUTATIONS, seed = 42 }: InferenceOptions = {},
+): PairedTestResult | null {
+  const others = new Set(second.questionIds);
+  const shared = new Set(first.questionIds.filter((question) => others.has(question)));
+  const [one, other] = [first, second].map((side) => restrict(side, shared)) as [
+    LabelledScores,
+    LabelledScores,
+  ];
+  if (!hasBothClasses(one.labels) || !hasBothClasses(other.labels)) return null;
+  const count = one.questionIds.length;
+  const ranked = rankScores(one.scores);
+  const otherRanked = rankScores(other.scores);
+  const parts = partsByQuestion(one, other);
+  return {
+    auc_difference: bootstrapInterval(
+      [...one.questionIds, ...other.questionIds],
+      (weights) =>
+        rankedAuroc(ranked, one.labels, weights.subarray(0, count)) -
+        rankedAuroc(otherRanked, other.labels, weights.subarray(count)),
+      { method: "percentile", seed, ...(resamples === undefined ? {} : { resamples }) },
+    ),
+    p_value: signFlipTest(parts, { permutations, seed }),
+    permutations,
+    question_count: parts.length,
+  };
+}
+
+function restrict(
+  { scores, labels, questionIds }: LabelledScores,
+  kept: ReadonlySet<string>,
+): LabelledScores {
+  const rows = [...questionIds.keys()].filter((row) => kept.has(questionIds[row]!));
+  return {
+    scores: rows.map((row) => scores[row]!),
+    labels: rows.map((row) => labels[row]!),
+    questionIds: rows.map((row) => questionIds[row]!),
+  };
+}
+
 /** [Q] each question's contribution to the AUROC difference; they sum to it. */
-function partsByQuestion(
-  first: ArrayLike<number>,
-  second: ArrayLike<number>,
-  labels: ArrayLike<number>,
-  questionIds: readonly string[],
-): number[] {
-  const one = aurocComponents(first, labels);
-  const other = aurocComponents(second, labels);
+function partsByQuestion(first: LabelledScores, second: LabelledScores): number[] {
+  const one = aurocComponents(first.scores, first.labels);
+  const other = aurocComponents(second.scores, second.labels);
   const parts = new Map<string, number>();
-  questionIds.forEach((question, row) => {
-    parts.set(question, (parts.get(question) ?? 0) + one.influences[row]! - other.influences[row]!);
+  const add = (question: string, part: number): void => {
+    parts.set(question, (parts.get(question) ?? 0) + part);
+  };
+  first.questionIds.forEach((question, row) => {
+    add(question, one.influences[row]!);
+  });
+  second.questionIds.forEach((question, row) => {
+    add(question, -other.influences[row]!);
   });
   const share = (one.auroc - other.auroc) / parts.size;
   return [...parts.values()].map((part) => part + share);

@@ -1,4 +1,5 @@
-import { rankScores } from "../math/auroc.ts";
+import { rankedAuroc, rankScores } from "../math/auroc.ts";
+import { type BootstrapOptions, type BootstrapResult, bootstrapInterval } from "./bootstrap-interval.ts";
 
 /** What abstaining by a score achieves. */
 export interface RejectionEvaluation {
@@ -82,6 +83,45 @@ export function augrc(uncertainty: ArrayLike<number>, incorrect: ArrayLike<numbe
     area += given - right[given]! + (given - 1 - right[given - 1]!);
   return area / 2 / count ** 2;
 }
+
+/**
+ * AUGRC with an interval that resamples questions.
+ * @param uncertainty [n] higher = more uncertain, no NaN
+ * @param incorrect   [n] 1 = wrong; both present
+ * @param questionIds [n]
+ */
+export function bootstrapAugrc(
+  uncertainty: ArrayLike<number>,
+  incorrect: ArrayLike<number>,
+  questionIds: readonly string[],
+  options: BootstrapOptions = {},
+): BootstrapResult {
+  const ranked = rankScores(uncertainty);
+  return bootstrapInterval(
+    questionIds,
+    (weights) => {
+      let [wrong, total] = [0, 0];
+      for (let row = 0; row < weights.length; row++) {
+        wrong += weights[row]! * incorrect[row]!;
+        total += weights[row]!;
+      }
+      const error = wrong / total;
+      return error ** 2 / 2 + error * (1 - error) * (1 - rankedAuroc(ranked, incorrect, weights));
+    },
+    options,
+  );
+}
+
+/**
+ * AURC: the area under the error rate of the answers given, over the share that is given.
+ * @param uncertainty [n] higher = more uncertain
+ * @param incorrect   [n] 1 = wrong
+ * @returns in [0, 1]; the error rate for a random score; lower is better
+ * @throws RangeError if n = 0 or a score is NaN
+ * @see Geifman, Uziel and El-Yaniv 2019, "Bias-reduced uncertainty estimation for deep neural classifiers"
+ */
+export const aurc = (uncertainty: ArrayLike<number>, incorrect: ArrayLike<number>): number =>
+  1 - meanAccuracy(cumulativeCorrect(uncertainty, incorrect));
 
 /** [n + 1] expected number right among the k least uncertain, for k = 0..n. */
 function cumulativeCorrect(uncertainty: ArrayLike<number>, incorrect: ArrayLike<number>): Float64Array {

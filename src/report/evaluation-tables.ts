@@ -3,6 +3,7 @@ import type { DecisionEvaluation } from "../evaluation/evaluate-decision.ts";
 import type { SplitEvaluation } from "../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeEval } from "../evaluation/probe-eval.ts";
 import { PROBE_NAMES, SCORE_INFO, SCORE_NAMES, type ScoreName } from "../evaluation/score-names.ts";
+import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import {
   formatInterval,
   formatNumber,
@@ -12,7 +13,8 @@ import {
   formatSignificant,
 } from "../text/format-numbers.ts";
 import { HELD_OUT_SPLITS, type HeldOutSplit, SPLIT_QUESTIONS, SPLIT_TITLES, titleOf } from "./figure.ts";
-import type { Cell, Table } from "./table.ts";
+import { listSeedTableNames, makeSeedTables } from "./seed-tables.ts";
+import { type Cell, markBest, type Table } from "./table.ts";
 
 const SHORT: Readonly<Record<EvaluatedSplit, string>> = {
   math_val: "val",
@@ -27,10 +29,12 @@ export interface ReportTables {
   readonly comparisons: readonly Table[];
   readonly decisions: readonly Table[];
   readonly calibration: Table;
+  /** None without repetitions. */
+  readonly seeds: readonly Table[];
 }
 
 /** The evaluation as tables. */
-export const makeTables = (evaluation: ProbeEval): ReportTables => ({
+export const makeTables = (evaluation: ProbeEval, seeds: SeedsSummary | null = null): ReportTables => ({
   scores: (["math_test", "ood_test", "math_val"] as const).flatMap((split) => {
     const own = evaluation[split];
     return own === undefined ? [] : [makeScoreTable(split, own)];
@@ -47,21 +51,26 @@ export const makeTables = (evaluation: ProbeEval): ReportTables => ({
     ),
   ),
   calibration: makeCalibrationTable(evaluation),
+  seeds: seeds === null ? [] : makeSeedTables(seeds),
 });
 
 /** All of them, in the order of the page. */
-export const listTables = ({ scores, added, comparisons, decisions, calibration }: ReportTables): Table[] => [
-  ...scores,
+export const listTables = ({
+  scores,
   added,
-  ...comparisons,
-  ...decisions,
+  comparisons,
+  decisions,
   calibration,
-];
+  seeds,
+}: ReportTables): Table[] => [...scores, added, ...comparisons, ...decisions, calibration, ...seeds];
 
 const KINDS = ["risk", "coverage"] as const;
 
-/** Names of all tables of a study's report, whether they have rows or not. */
-export const listTableNames = (withOod: boolean): string[] => {
+/**
+ * Names of all tables of a study's report, whether they have rows or not.
+ * @param withSeeds whether it has repetitions with other seeds
+ */
+export const listTableNames = (withOod: boolean, withSeeds = false): string[] => {
   const splits = withOod ? ["test", "ood"] : ["test"];
   return [
     ...splits.map((split) => `scores-${split}`),
@@ -70,6 +79,7 @@ export const listTableNames = (withOod: boolean): string[] => {
     ...splits.map((split) => `comparisons-${split}`),
     ...KINDS.map((kind) => `decisions-${kind}`),
     "calibration",
+    ...(withSeeds ? listSeedTableNames(withOod) : []),
   ];
 };
 
@@ -92,13 +102,6 @@ const groupOf = (name: ScoreName): string => {
   if (kind === "probe") return "From hidden states";
   return kind === "sampling" ? "With further samples" : GROUPS[moment ?? "after"];
 };
-
-/** Marks the highest value of a column; all that are as high. */
-function markBest(cells: readonly Cell[], isLowerBetter = false): Cell[] {
-  const known = cells.flatMap(({ value }) => (typeof value === "number" ? [value] : []));
-  const best = isLowerBetter ? Math.min(...known) : Math.max(...known);
-  return cells.map((cell) => (cell.value === best ? { ...cell, mark: "best" } : cell));
-}
 
 function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
   const names = SCORE_NAMES.filter((name) => own.scores[name].row_count > 0);

@@ -28,8 +28,8 @@ export function drawFirstScreen(
   const [headline = "", ...rest] = audit.verdict;
   return html`<header>
 ${drawSubject(subject)}
-<h1>${headline}</h1>
-${rest.length === 0 ? "" : html`<p class="lead">${rest.join(" ")}</p>`}
+<h1>${keepTogether(headline)}</h1>
+${rest.length === 0 ? "" : html`<p class="lead">${keepTogether(rest.join(" "))}</p>`}
 </header>
 <main>
 <div class="overview">
@@ -37,6 +37,12 @@ ${rest.length === 0 ? "" : html`<p class="lead">${rest.join(" ")}</p>`}
 <div>${scores}</div>
 </div>`;
 }
+
+/** No line ends between a name and its number: "AUROC 0.71", "p = 0.03". */
+const keepTogether = (text: string): string =>
+  text.replace(/\b(AUROC|ECE|bias|difference|p [=<≤]|p) (?=[=<≤−+\d])/g, (start) =>
+    start.replaceAll(" ", "\u00a0"),
+  );
 
 function drawSubject({
   model,
@@ -76,5 +82,5 @@ const SIGNS: Readonly<Record<AuditCheck["status"], readonly [sign: string, word:
 const drawChecks = ({ checks }: Audit): SafeHtml =>
   html`<ul class="checks">${checks.map(({ id, question, status, finding }) => {
     const [sign, word] = SIGNS[status];
-    return html`<li class="${status}"><span class="sign" aria-hidden="true">${sign}</span><span><a href="#${EVIDENCE[id]}">${question}</a><span class="unseen"> ${word}.</span> ${finding}</span></li>`;
+    return html`<li class="${status}"><span class="sign" aria-hidden="true">${sign}</span><span><a href="#${EVIDENCE[id]}">${question}</a><span class="unseen"> ${word}.</span> ${keepTogether(finding)}</span></li>`;
   })}</ul>`;

@@ -103,7 +103,7 @@ describe("renderReport", () => {
         renderReport(own, makeFigures(own), makeTables(own.evaluation), ["svg"]),
       ).document.querySelector("main")!.textContent;
     expect(text({ ...content, evaluation: { ...content.evaluation, familiarity } })).toContain(
-      "Accuracy probe: 7% of 45 (test)",
+      "Accuracy probe: 7% of 45 test questions",
     );
     expect(text(content)).not.toContain("Unfamiliar");
   });
@@ -146,6 +146,7 @@ describe("renderReport", () => {
       entropies: [],
       questions: {},
       transfer: null,
+      seeds: null,
       settings: [],
     };
     const figures = makeFigures(content);

@@ -9,7 +9,6 @@ import {
   type FigureFormat,
   type FigureName,
   HELD_OUT_SPLITS,
-  SPLIT_TITLES,
   TABLE_FOLDER,
   titleOf,
 } from "./figure.ts";
@@ -71,6 +70,8 @@ function listSections(
   formats: readonly FigureFormat[],
 ): Section[] {
   const { evaluation, transfer } = content;
+  const questionOf = (id: string): string | null =>
+    content.questions.math_test?.find((each) => each.id === id)?.question ?? null;
   const charts = (...starts: readonly string[]): SafeHtml =>
     html`<div class="charts">${[...figures]
       .filter(([name]) => starts.some((start) => name.startsWith(start)))
@@ -96,6 +97,15 @@ function listSections(
       title: "Is the probe better than a score?",
       body: html`<p class="quiet">Differences on the same answers. Intervals resample whole questions; p-values flip the sign of each question's contribution to the difference at random.</p>${compared.length === 0 ? html`<p class="quiet">No two scores can be compared.</p>` : html`${show(compared.slice(0, 1))}${compared.slice(1).map((table) => html`<details class="demand"><summary>The same out of distribution</summary>${show([table])}</details>`)}`}`,
     },
+    ...(content.seeds === null
+      ? []
+      : [
+          {
+            id: "seeds",
+            title: "Over other seeds",
+            body: html`<p class="quiet">The same answers and hidden states, divided and fitted again with seeds ${content.seeds.seeds.join(", ")}. The verdict and everything else on this page are about one split, that of seed ${evaluation.settings.seed}.</p>${show(tables.seeds)}`,
+          },
+        ]),
     { id: "curves", title: "ROC curves", body: charts("roc") },
     { id: "precision", title: "Precision and recall", body: charts("precision-recall") },
     { id: "coverage", title: "Risk and coverage", body: charts("risk-coverage") },
@@ -116,7 +126,7 @@ function listSections(
     },
     ...(evaluation.units === undefined
       ? []
-      : [{ id: "units", title: "Along the answers", body: drawUnits(evaluation.units) }]),
+      : [{ id: "units", title: "Along the answers", body: drawUnits(evaluation.units, questionOf) }]),
     { id: "entropy", title: "Semantic entropy", body: charts("entropy-") },
     {
       id: "blind-spot",
@@ -209,7 +219,7 @@ function drawFamiliarity(familiarity: ProbeEval["familiarity"]): SafeHtml {
       return counted === undefined
         ? []
         : [
-            `${formatPercent(counted.unfamiliar_share)} of ${counted.question_count} (${SPLIT_TITLES[split].toLowerCase()})`,
+            `${formatPercent(counted.unfamiliar_share)} of ${counted.question_count} ${split === "math_test" ? "test questions" : "out of distribution"}`,
           ];
     });
     return html`<li>${title}: ${shares.join(", ")}</li>`;

@@ -2,6 +2,7 @@ import type { StoredSemanticEntropy } from "../entropy/semantic-entropy-record.t
 import type { SplitScores } from "../evaluation/evaluate-split.ts";
 import type { ProbeEval } from "../evaluation/probe-eval.ts";
 import type { StudyScoreName } from "../evaluation/score-names.ts";
+import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import type { TransferEval } from "../evaluation/transfer-eval.ts";
 import { mean } from "../math/vector.ts";
 import type { LayerScore } from "../probes/probe.ts";
@@ -38,6 +39,8 @@ export interface ReportContent {
   readonly questions: Readonly<Partial<Record<HeldOutSplit, readonly ReportQuestion[]>>>;
   /** A comparison with other data sets; null if there is none. */
   readonly transfer: TransferEval | null;
+  /** Repetitions of splits and fits with other seeds; null if there are none. */
+  readonly seeds: SeedsSummary | null;
   /** Name and value of each setting and origin. */
   readonly settings: readonly (readonly [string, string])[];
 }

@@ -15,6 +15,7 @@ p { margin: .5rem 0; max-width: 44rem; }
 a { color: var(--series-1); }
 .about { color: var(--quiet); font-size: .92rem; margin: 0; max-width: none; overflow-wrap: anywhere; }
 .about b { color: var(--ink); }
+.about time { white-space: nowrap; }
 .toy { display: inline-block; background: var(--warn); color: var(--warn-ink); border-radius: .3rem; padding: 0 .4rem; font-weight: 600; }
 .lead { font-size: 1.05rem; }
 .quiet { color: var(--quiet); font-size: .9em; font-weight: 400; }
@@ -36,7 +37,7 @@ caption { text-align: left; padding: 0 0 .4rem; font-weight: 600; }
 th, td { padding: .32rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
 th:first-child, td:first-child { padding-left: 0; }
 th.left, td.left, .group th { text-align: left; }
-thead th { font-weight: 600; color: var(--quiet); font-size: .84rem; vertical-align: bottom; }
+thead th { font-weight: 600; color: var(--quiet); font-size: .84rem; line-height: 1.3; vertical-align: bottom; white-space: normal; min-width: 4.6rem; }
 tbody th { font-weight: 400; }
 .group th { color: var(--quiet); font-size: .84rem; padding-top: .8rem; font-weight: 600; }
 .under { margin: .3rem 0 0; }
@@ -78,7 +79,8 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--paper); 
 @page { margin: 16mm; }
 @media print {
   :root { color-scheme: light; }
-  body { font-size: 10pt; }
+  html { font-size: 10pt; }
+  body { font-size: 1rem; }
   main, header { max-width: none; padding: 0; }
   h1 { font-size: 16pt; } h2 { font-size: 12pt; margin-top: 1.6rem; }
   h2, h3, caption, figcaption, .group { break-after: avoid; }
@@ -87,7 +89,8 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--paper); 
   .overview { grid-template-columns: 1fr 1fr; gap: 1rem 1.5rem; }
   .charts { grid-template-columns: 1fr 1fr; }
   .wide { overflow: visible; }
-  table { font-size: 8pt; } th, td { padding: .16rem .35rem; } th { white-space: normal; }
+  table { font-size: 8pt; } th, td { padding: .16rem .3rem; } th { white-space: normal; }
+  thead th, .group th { font-size: 8pt; min-width: 0; } tbody th { min-width: 6.5rem; }
   thead { display: table-header-group; }
   .files, .contents, .demand { display: none; }
   pre { max-height: none; }

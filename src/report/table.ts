@@ -36,6 +36,13 @@ export interface Cell {
   readonly mark?: "best" | "missed";
 }
 
+/** Marks the highest value of a column, or the lowest; all that are as good. */
+export function markBest(cells: readonly Cell[], isLowerBetter = false): Cell[] {
+  const known = cells.flatMap(({ value }) => (typeof value === "number" ? [value] : []));
+  const best = isLowerBetter ? Math.min(...known) : Math.max(...known);
+  return cells.map((cell) => (cell.value === best ? { ...cell, mark: "best" } : cell));
+}
+
 /** File formats of tables. */
 export const TABLE_FORMATS = ["csv", "tex", "md"] as const;
 type TableFormat = (typeof TABLE_FORMATS)[number];

@@ -29,15 +29,18 @@ it("chooses the answers with the highest, the middle and the lowest score, in th
 
 it("draws the AUROC along answers and three of them, with everything escaped", () => {
   const evaluation = evaluateUnits(rows, { resamples: 50, seed: 1 });
-  const { markup } = drawUnits({
-    label: "step-incorrect",
+  const units = {
     position: "step-end",
     splits: { math_test: evaluation },
     examples: chooseExamples(rows, (row) => `<b>${row}</b>`),
-  });
+  };
+  const { markup } = drawUnits({ ...units, label: "step-incorrect" }, (id) => `<i>${id}</i>?`);
   expect(markup).toContain("&lt;b&gt;6&lt;/b&gt;");
-  expect(markup).not.toContain("<b>");
+  expect(markup).toContain("<h3>&lt;i&gt;d&lt;/i&gt;?</h3>");
+  expect(markup).not.toMatch(/<[bi]>/);
   expect(markup).toMatch(/within answers<\/th><td>0\.500/);
+  // with one label per answer there is nothing to order within one
+  expect(drawUnits({ ...units, label: "final-incorrect" }).markup).not.toContain("within answers<");
   expect(markup.match(/of the answer<\/th>/g)).toHaveLength(5);
   expect(markup).toContain('title="score 0.80, label 1"');
   expect(markup).toContain("the arithmetic of the row&#39;s text does not hold");

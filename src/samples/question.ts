@@ -10,6 +10,8 @@ export interface Question {
   readonly aliases?: readonly string[];
   /** The worked solution, if the set has it (GSM8K does); shown in worked examples. */
   readonly solution?: string;
+  /** The part of a study that its set puts it in, as it is written there. */
+  readonly split?: string;
 }
 
 /** `plain`: `{id, question, answer}`; `gsm8k`: an answer that explains itself and ends in `#### 18`. */
@@ -33,6 +35,7 @@ export function parseQuestion(
   const question = textOf(row, "question");
   const answer = textOf(row, "answer");
   const aliases = aliasesOf(row);
+  const split = textOf(row, "split", "").trim();
   const solution = format === "gsm8k" ? withoutCalculations(answer) : textOf(row, "solution", "");
   return {
     id,
@@ -40,6 +43,7 @@ export function parseQuestion(
     answer: format === "gsm8k" ? finalAnswer(answer) : answer,
     ...(aliases.length === 0 ? {} : { aliases }),
     ...(solution === "" ? {} : { solution }),
+    ...(split === "" ? {} : { split }),
   };
 }
 

@@ -82,6 +82,18 @@ describe("planPipeline", () => {
       "report  redo",
     ]);
     expect(more[1]?.reasons).toEqual(["runs was 3 and is now 4"]);
+    const split = await finish(planPipeline(study, { ...STUDY, splitSeed: 7 }));
+    expect(split.filter(({ action }) => action !== "keep").map(({ step }) => step)).toEqual([
+      "dataset",
+      "train",
+      "eval",
+      "report",
+    ]);
+    expect(split.find(({ step }) => step === "dataset")?.reasons).toEqual(["seed was 42 and is now 7"]);
+    const sampled = planPipeline(study, { ...STUDY, seed: 7, splitSeed: 42 });
+    await expect(finish(sampled)).rejects.toThrow(
+      /math_runs\.jsonl was made differently: seed was 42 and is now 7/,
+    );
     expect(await readStudy()).toEqual(before);
     const fresh = openWorkspace(join(root, "fresh"));
     const all = await finish(planPipeline(fresh, STUDY));

@@ -17,19 +17,21 @@ import { createMeaningModels, type MeaningModels } from "./meaning/meaning-model
 import { checkMeaningChoice } from "./meaning/open-equivalence.ts";
 import { localDtypeOf, openBackend, openEngine } from "./open-backends.ts";
 import { weightsPathOf } from "./probe-files.ts";
+import { readGivenSplit, readStudySplit } from "./question-splits.ts";
 import type { AdaptiveOptions } from "./sampling/adaptive-k.ts";
 import type { DtypeChoice } from "./sampling/choose-dtype.ts";
 import { openSampling } from "./sampling/open-sampling.ts";
 import { type GenerateRunsOptions, type ReadPrompt, readPrompt } from "./sampling/plan-generation.ts";
 import { asBest, resolveSampler } from "./sampling/resolve-sampler.ts";
 import { isLocal, refuseIdleSettings } from "./settings/backends.ts";
-import { DEFAULT_DATASET, DEFAULT_OOD } from "./settings/sampling.ts";
+import { DEFAULT_DATASET, DEFAULT_OOD, parseSeeds } from "./settings/sampling.ts";
 import { STUDY, type StudySettings } from "./settings/study.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import { buildDatasets } from "./steps/build-datasets.ts";
 import { evaluateProbes } from "./steps/evaluate-probes.ts";
 import { generateRuns } from "./steps/generate-runs.ts";
 import { prepareQuestions, warnOfOverlap } from "./steps/prepare-questions.ts";
+import { repeatSeeds } from "./steps/repeat-seeds.ts";
 import { traceRuns } from "./steps/trace-runs.ts";
 import { trainProbes } from "./steps/train-probes.ts";
 import { writeReport } from "./steps/write-report.ts";
@@ -102,6 +104,7 @@ export async function* openStages(
       chosen === undefined && control.force !== true && (await isHandMade(workspace, workspace.raw(set)));
     if (!isGiven) study.sources.set(set, chosen ?? (set === "math" ? DEFAULT_DATASET : DEFAULT_OOD));
   }
+  await checkSplit(study);
   const parts = createDisposables();
   let isOpen = false;
   try {
@@ -205,6 +208,14 @@ async function loadSource(
   return source === undefined ? undefined : (await loadQuestions(source, { limit })).questions;
 }
 
+/** Answers take hours, and a split that cannot be used should show before. */
+async function checkSplit(study: Study): Promise<void> {
+  if (study.settings.splitRatios !== undefined) return;
+  const questions = await loadSource(study, "math");
+  if (questions === undefined) await readStudySplit(study.workspace);
+  else readGivenSplit(questions);
+}
+
 /** The user's own question file needs no step, but gets its warnings. */
 async function* announceGiven(workspace: Workspace, set: DataSetName): AsyncGenerator<StepEvent, void> {
   yield { kind: "note", step: "prepare", part: set, message: `using ${workspace.raw(set)} as it is` };
@@ -241,7 +252,7 @@ function traceStages(
 }
 
 function probeStages({ workspace, settings, sets, signal }: Study): Stage[] {
-  const { layer } = settings;
+  const { layer, seed, splitSeed, seeds } = settings;
   const always = { ...settings, signal };
   const withOod = sets.includes("ood");
   const splits = PROBE_SPLITS.filter((split) => withOod || split !== "ood_test");
@@ -277,12 +288,31 @@ function probeStages({ workspace, settings, sets, signal }: Study): Stage[] {
       step: "eval",
       reads: [...models, ...datasets, ...states],
       writes: [workspace.probeEval],
-      run: (control) => evaluateProbes(workspace, { signal, seed: settings.seed, ...control }),
+      run: (control) => evaluateProbes(workspace, { signal, seed, splitSeed, ...control }),
     },
+    ...(seeds === undefined
+      ? []
+      : [
+          {
+            step: "eval" as const,
+            part: "seeds",
+            keepsWork: false,
+            reads: [workspace.probeEval, ...models, ...datasets, ...states],
+            writes: [workspace.seeds],
+            run: (control: StepControl) =>
+              repeatSeeds(workspace, { seeds: parseSeeds(seeds) ?? [], signal, ...control }),
+          },
+        ]),
     {
       ...common,
       step: "report",
-      reads: [workspace.probeEval, ...models, ...datasets, ...states],
+      reads: [
+        ...(seeds === undefined ? [] : [workspace.seeds]),
+        workspace.probeEval,
+        ...models,
+        ...datasets,
+        ...states,
+      ],
       writes: [workspace.report],
       run: (control) => writeReport(workspace, { ...always, ...control }),
     },

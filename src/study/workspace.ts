@@ -65,6 +65,10 @@ export interface Workspace {
   readonly exit: string;
   /** The probe that gives one of its scores. */
   exitProbe(score: string): string;
+  /** Of repetitions of splits and fits with other seeds. */
+  readonly seeds: string;
+  /** How good each score is in one repetition. */
+  readonly seedScores: string;
 }
 
 export function openWorkspace(root: string): Workspace {
@@ -94,6 +98,8 @@ export function openWorkspace(root: string): Workspace {
     route: artifacts("route.json"),
     forcedAnswers: (set) => data(`${set}_forced_answers.jsonl`),
     exit: artifacts("exit.json"),
+    seeds: artifacts("seeds.json"),
+    seedScores: artifacts("scores.json"),
     exitProbe: (score) => artifacts("models", `exit_${score.replaceAll("-", "_")}.json`),
   };
 }
@@ -115,11 +121,22 @@ const PRODUCERS: readonly (readonly [RegExp, string])[] = [
   [/^models\/se_threshold\.json$/, "sep train"],
   [/^models\/probe_eval\.json$/, "sep eval"],
   [/^artifacts\/transfer\.json$/, "sep transfer"],
+  [/^artifacts\/(seeds|scores)\.json$/, "sep eval --seeds"],
   [/^artifacts\/route\.json$/, "sep route"],
   [/^data\/(math|ood)_forced_answers\.jsonl$/, "sep exit"],
   [/^artifacts\/exit\.json$/, "sep exit"],
   [/^models\/exit_(settled|right|ends_wrong)_probe\.(json|safetensors)$/, "sep exit"],
 ];
+
+/**
+ * A repetition of a study's splits and fits with another seed: questions, answers and hidden states are the study's; data sets,
+ * probes and scores are its own, in `seeds/SEED/`. Names in manifests are relative to the study's folder.
+ */
+export function openRepetition(study: Workspace, seed: number): Workspace {
+  const own = openWorkspace(join(study.root, "seeds", String(seed)));
+  const { probeDataset, accuracyProbe, seProbe, entropyBaseline, seThreshold, seedScores } = own;
+  return { ...study, probeDataset, accuracyProbe, seProbe, entropyBaseline, seThreshold, seedScores };
+}
 
 /** The folder of a study whose folders each have the files of a shard. */
 export const shardsFolder = (root: string): string => join(root, "shards");

@@ -94,6 +94,7 @@ export function makeReportContent(text: string): ReportContent {
     entropies: [0, 0, 0.3, 0.7, 1.2],
     questions: { math_test: [makeQuestion(text)] },
     transfer: makeTransfer(),
+    seeds: null,
     settings: [[`Name${text}`, `Value${text}`]],
   };
 }

@@ -5,7 +5,8 @@ import type { ExitScore } from "../../study/exit/exit-chains.ts";
 import { openBackend } from "../../study/open-backends.ts";
 import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
 import { EXIT_SETTINGS, FORCE_SETTINGS } from "../../study/settings/exit.ts";
-import { SEED } from "../../study/settings/sampling.ts";
+import { SPLIT } from "../../study/settings/probes.ts";
+import { SEEDS } from "../../study/settings/sampling.ts";
 import { redescribe, type SettingsOutput } from "../../study/settings/setting.ts";
 import { type ExitPolicy, type FittedExit, fitExit } from "../../study/steps/fit-exit.ts";
 import { forceAnswers } from "../../study/steps/force-answers.ts";
@@ -26,7 +27,8 @@ const OPTIONS = {
   ...VLLM_SERVER,
   ...FORCE_SETTINGS,
   ...EXIT_SETTINGS,
-  ...SEED,
+  ...SPLIT,
+  ...SEEDS,
   ...CONFIG,
   ...OUTPUT,
 };

@@ -8,12 +8,20 @@ import {
   TRAIN_POSITIONS,
   TRAIN_SETTINGS,
 } from "../../study/settings/probes.ts";
-import { DEFAULT_DATASET, DEFAULT_OOD, PREPARE_SETTINGS, SEED } from "../../study/settings/sampling.ts";
+import {
+  DEFAULT_DATASET,
+  DEFAULT_OOD,
+  PREPARE_SETTINGS,
+  parseSeeds,
+  REPEATS,
+  SEEDS,
+} from "../../study/settings/sampling.ts";
 import { flag, text } from "../../study/settings/setting.ts";
 import { mergeShards } from "../../study/shards/merge-shards.ts";
 import { buildDatasets } from "../../study/steps/build-datasets.ts";
 import { evaluateProbes } from "../../study/steps/evaluate-probes.ts";
 import { prepareQuestions } from "../../study/steps/prepare-questions.ts";
+import { repeatSeeds } from "../../study/steps/repeat-seeds.ts";
 import { trainProbes } from "../../study/steps/train-probes.ts";
 import { writeReport } from "../../study/steps/write-report.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";
@@ -69,7 +77,7 @@ export const MERGE: Command = defineCommand({
 export const DATASET: Command = defineCommand({
   name: "dataset",
   summary: "step 5: build the probe data sets, split by question, artifacts/probe_datasets/",
-  options: { ...DATASET_SETTINGS, ...DATASET_LAYER, ...SEED, ...CONFIG, ...OUTPUT },
+  options: { ...DATASET_SETTINGS, ...DATASET_LAYER, ...SEEDS, ...CONFIG, ...OUTPUT },
   examples: [
     { line: "sep dataset", meaning: "hidden states at the default position" },
     { line: "sep dataset --position before-generation", meaning: "what the model knows before it answers" },
@@ -84,7 +92,7 @@ export const DATASET: Command = defineCommand({
 export const TRAIN: Command = defineCommand({
   name: "train",
   summary: "step 6: fit the probes, artifacts/models/",
-  options: { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS, ...TARGETS, ...SEED, ...CONFIG, ...OUTPUT },
+  options: { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS, ...TARGETS, ...SEEDS, ...CONFIG, ...OUTPUT },
   examples: [
     {
       line: "sep train",
@@ -109,20 +117,28 @@ export const TRAIN: Command = defineCommand({
 export const EVAL: Command = defineCommand({
   name: "eval",
   summary: "step 7: score the probes, artifacts/models/probe_eval.json and artifacts/report.html",
-  options: { ...TARGETS, ...REPORT_SETTINGS, ...CONFIG, ...OUTPUT },
+  options: { ...TARGETS, ...SEEDS, ...REPEATS, ...REPORT_SETTINGS, ...CONFIG, ...OUTPUT },
   examples: [
     { line: "sep eval", meaning: "AUROCs with intervals and p-values, and the report" },
     {
       line: "sep eval --target-risk 0.05 --target-coverage 0.9",
       meaning: "with thresholds that guarantee these values",
     },
+    {
+      line: "sep eval --seeds 1..5",
+      meaning: "also with five other splits: means and intervals over them",
+    },
     { line: "sep eval --out my-study --json", meaning: "the same for a script" },
   ],
   async run(values, context) {
     const options = { ...values, signal: context.signal };
     const steps = async function* (workspace: Workspace): Steps {
-      const evaluated = yield* evaluateProbes(workspace, options);
-      return [evaluated, yield* writeReport(workspace, options)];
+      const results = [yield* evaluateProbes(workspace, options)];
+      if (values.seeds !== undefined) {
+        const seeds = parseSeeds(values.seeds) ?? [];
+        results.push(yield* repeatSeeds(workspace, { seeds, force: values.force, signal: context.signal }));
+      }
+      return [...results, yield* writeReport(workspace, options)];
     };
     const results = await runSteps(values, context, steps, EVALUATED_STEPS);
     await printEvaluation(values, results, context);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { POSITION_INDICES, SINGLE_POSITIONS, TRACE_POSITIONS, UNIT_POSITIONS } from "../../engine/places.ts";
 import { PROBE_KINDS } from "../../probes/probe-weights.ts";
 import { SE_THRESHOLD_METHODS } from "../../probes/se-threshold.ts";
+import { DEFAULT_RATIOS, type SplitRatios } from "../../probes/split-questions.ts";
 import { ROW_LABELS } from "../../probes/unit-labels.ts";
 import { FIGURE_FORMATS } from "../../report/figure.ts";
 import { STATES_DTYPES } from "../../states/hidden-states.ts";
@@ -86,6 +87,19 @@ export const WITH_STATES = {
   ) as typeof TRACE_SETTINGS & typeof INDICES),
 };
 
+/** How the questions of the first set are divided. */
+export const SPLIT = {
+  splitRatios: setting(
+    z.array(z.number().gt(0)).length(3).refine(addUpToOne).readonly().optional(),
+    "Shares of the questions for training, validation and test, separated by commas; docs/pipeline.md.",
+    {
+      placeholder: "LIST",
+      fallback: "the split column of the questions, else 0.7,0.15,0.15",
+      expected: "three numbers > 0 that add up to 1, such as 0.6,0.2,0.2",
+    },
+  ),
+};
+
 /** Which token's hidden states become the probes' data: step 5. */
 export const DATASET_SETTINGS = {
   position: setting(
@@ -100,7 +114,20 @@ export const DATASET_SETTINGS = {
     z.enum(["drop", "refuse"]).default("drop"),
     "What to do with answers that have no token at that position, for example because their reasoning was cut off: drop and count them, or stop with an error.",
   ),
+  ...SPLIT,
 };
+
+/** By the name of each part; those of a study where nothing else is said. */
+export const namedRatios = (shares: readonly number[] | undefined): SplitRatios => {
+  const { train, val, test } = DEFAULT_RATIOS;
+  const [first = train, second = val, third = test] = shares ?? [];
+  return { train: first, val: second, test: third };
+};
+
+/** Decimal fractions do not add up exactly. */
+function addUpToOne(shares: readonly number[]): boolean {
+  return Math.abs(shares.reduce((sum, share) => sum + share, 0) - 1) < 1e-9;
+}
 
 /** Of `sep dataset` alone. */
 export const DATASET_LAYER = {

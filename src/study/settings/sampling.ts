@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { PLAIN_PROMPT_FORMATS } from "../../engine/tokenizer/prompt-format.ts";
 import { CORRECTNESS_RULES } from "../../text/open-answer.ts";
-import { flag, setting, text } from "./setting.ts";
+import { flag, redescribe, type SettingsOutput, setting, text } from "./setting.ts";
 
 /** The question sets of a study where nothing else is said. */
 export const DEFAULT_DATASET = "arithmetic";
@@ -27,6 +27,56 @@ export const PREPARE_SETTINGS = {
 export const SEED = {
   seed: setting(z.int().min(0).default(42), "Seed for everything random."),
 };
+
+/** Two seeds: one for what a model samples, one for what is made of the answers. */
+export const SEEDS = {
+  seed: redescribe(SEED.seed, {
+    help: "Seed of the sampling, and of everything else random unless --split-seed is given.",
+  }),
+  splitSeed: setting(
+    z.int().min(0).optional(),
+    "Seed of splits, fits and resampling. Another one samples and traces no answer anew.",
+    { fallback: "as --seed" },
+  ),
+};
+
+/** Repetitions of what `--split-seed` seeds. */
+export const REPEATS = {
+  seeds: setting(
+    z.string().refine(isSeedList).optional(),
+    "Also repeat splits and fits with each of these seeds, in seeds/SEED/, and report means and intervals; nothing is sampled anew; docs/compare.md.",
+    {
+      placeholder: "LIST",
+      fallback: "no repetition",
+      expected:
+        "two or more different seeds from 0, as ranges and numbers separated by commas, such as 1..5 or 1,2,7",
+    },
+  ),
+};
+
+/** "1..3,8" -> [1, 2, 3, 8] @returns null for what is not such a list */
+export function parseSeeds(text: string): readonly number[] | null {
+  const seeds = text.split(",").flatMap((part) => {
+    const [, first, last = first] = /^\s*(\d{1,9})(?:\.\.(\d{1,9}))?\s*$/.exec(part) ?? [];
+    if (first === undefined) return [Number.NaN];
+    const count = Number(last) - Number(first) + 1;
+    return count < 1 || count > MOST_SEEDS
+      ? [Number.NaN]
+      : Array.from({ length: count }, (_, i) => Number(first) + i);
+  });
+  const isList = seeds.length >= 2 && seeds.length <= MOST_SEEDS && new Set(seeds).size === seeds.length;
+  return isList && !seeds.some(Number.isNaN) ? seeds : null;
+}
+
+/** Each has probes and data sets of its own on the disk. */
+const MOST_SEEDS = 1000;
+
+function isSeedList(text: string): boolean {
+  return parseSeeds(text) !== null;
+}
+
+/** The seed of splits, fits and resampling. */
+export const splitSeedOf = ({ seed, splitSeed }: SettingsOutput<typeof SEEDS>): number => splitSeed ?? seed;
 
 /** No model of today takes more tokens. */
 const LONGEST_CONTEXT = 10_000_000;

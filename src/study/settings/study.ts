@@ -9,7 +9,7 @@ import {
   TRACE_TIME,
   TRAIN_SETTINGS,
 } from "./probes.ts";
-import { GENERATE_SETTINGS, PREPARE_SETTINGS, SEED } from "./sampling.ts";
+import { GENERATE_SETTINGS, PREPARE_SETTINGS, REPEATS, SEEDS } from "./sampling.ts";
 import type { SettingsInput, SettingsOutput } from "./setting.ts";
 
 /** All settings of a whole study: of `runPipeline`, `sep run`, and files for `--config`. */
@@ -29,7 +29,8 @@ export const STUDY = {
   ...DATASET_SETTINGS,
   ...TRAIN_SETTINGS,
   ...REPORT_SETTINGS,
-  ...SEED,
+  ...SEEDS,
+  ...REPEATS,
 };
 
 export type StudyOptions = SettingsInput<typeof STUDY>;

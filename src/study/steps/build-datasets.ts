@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import type { TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
 import { assembleDataset, type QuestionEntropies, selectUsableRuns } from "../../probes/assemble-dataset.ts";
-import { DEFAULT_RATIOS, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
+import { type QuestionSplit, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
 import { defaultLabel, requireLabel, warnOfUnlabelled } from "../../probes/unit-labels.ts";
 import { createRunsReader, type LoadedRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
@@ -22,8 +22,9 @@ import {
   questionTexts,
   warnOfDuplicates,
 } from "../question-overlap.ts";
-import { DATASET_LAYER, DATASET_SETTINGS } from "../settings/probes.ts";
-import { SEED } from "../settings/sampling.ts";
+import { readStudySplit } from "../question-splits.ts";
+import { DATASET_LAYER, DATASET_SETTINGS, namedRatios } from "../settings/probes.ts";
+import { SEEDS, splitSeedOf } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { tracedAnswersPath } from "../study-answers.ts";
@@ -36,12 +37,11 @@ import {
 } from "../workspace.ts";
 
 /** Layer of the data sets' `X_hidden`. */
-const SETTINGS = { ...DATASET_SETTINGS, ...DATASET_LAYER, ...SEED };
+const SETTINGS = { ...DATASET_SETTINGS, ...DATASET_LAYER, ...SEEDS };
 
 export interface BuildDatasetsOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   /** Question sets to use; by default the first, and the second if it was traced. */
   readonly sets?: readonly DataSetName[] | undefined;
-  readonly ratios?: SplitRatios;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,15 +56,13 @@ const STEP = { step: "dataset", part: "" } as const;
  */
 export async function* buildDatasets(
   workspace: Workspace,
-  { sets: wanted, ratios = DEFAULT_RATIOS, force, plan, signal, ...options }: BuildDatasetsOptions = {},
+  { sets: wanted, force, plan, signal, ...options }: BuildDatasetsOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
-  const {
-    position: asked,
-    label: meaning,
-    layer,
-    missingPosition,
-    seed,
-  } = resolveSettings(SETTINGS, options);
+  const settings = resolveSettings(SETTINGS, options);
+  const { position: asked, label: meaning, layer, missingPosition, splitRatios } = settings;
+  const seed = splitSeedOf(settings);
+  const ratios = namedRatios(splitRatios);
+  const given = splitRatios === undefined ? await readStudySplit(workspace) : null;
   const position = asked === "auto" ? await choosePosition(workspace.hiddenStates("math")) : asked;
   const label = meaning === "auto" ? defaultLabel(position) : meaning;
   requireLabel(label, position);
@@ -83,15 +81,18 @@ export async function* buildDatasets(
   ];
   const definition = {
     ...STEP,
-    inputs: [...(await inputsOf("math", true)), ...(isOodTraced ? await inputsOf("ood", oodEntropies) : [])],
+    inputs: [
+      ...(given === null ? [] : [workspace.raw("math")]),
+      ...(await inputsOf("math", true)),
+      ...(isOodTraced ? await inputsOf("ood", oodEntropies) : []),
+    ],
     outputs: splits.map((split) => workspace.probeDataset(split)),
     settings: {
       position,
       ...(label === "final-incorrect" ? {} : { label }),
       layer,
       missingPosition,
-      ratios: { ...ratios },
-      seed,
+      ...(given === null ? { ratios: { ...ratios }, seed } : { split: "as the questions say" }),
     },
     whenStale: "redo" as const,
   };
@@ -101,6 +102,7 @@ export async function* buildDatasets(
   > {
     yield { kind: "started", ...STEP, unit: "split", done: 0, total: splits.length };
     yield { kind: "note", ...STEP, message: `probes read the ${position} token` };
+    if (given !== null) yield { kind: "note", ...STEP, message: "questions are split as their file says" };
     const counts: Record<string, number> = {};
     const warnings: ManifestWarning[] = [];
     let done = 0;
@@ -119,7 +121,7 @@ export async function* buildDatasets(
       for (const warning of own) yield { kind: "warning", ...STEP, warning };
       warnings.push(...own);
       countDropped(source, counts);
-      for (const [split, questions] of splitSet(source, ratios, seed)) {
+      for (const [split, questions] of splitSet(source, given, { ratios, seed })) {
         signal?.throwIfAborted();
         const wanted = new Set(questions);
         const runs = source.usable.runs.filter((run) => wanted.has(run.question_id));
@@ -265,15 +267,18 @@ async function loadSet(
   };
 }
 
-/** Questions are split before rows are dropped, so that a longer token limit does not move questions around. */
+/**
+ * Questions are split before rows are dropped, so that a longer token limit does not move questions around.
+ * @param given the split that the questions come with; null for one that is drawn
+ */
 function splitSet(
   { set, allRuns, duplicates: { groupOf } }: SourceSet,
-  ratios: SplitRatios,
-  seed: number,
+  given: QuestionSplit | null,
+  drawing: { readonly ratios: SplitRatios; readonly seed: number },
 ): [ProbeSplit, readonly string[]][] {
   const questions = allRuns.map((run) => run.question_id);
   if (set === "ood") return [["ood_test", questions]];
-  const { train, val, test } = splitQuestions(questions, { ratios, seed, groupOf });
+  const { train, val, test } = given ?? splitQuestions(questions, { ...drawing, groupOf });
   return [
     ["math_train", train],
     ["math_val", val],

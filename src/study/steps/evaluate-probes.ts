@@ -1,6 +1,5 @@
 import { ortNode } from "../../engine/runtime/ort-node.ts";
 import { type Audit, auditStudy } from "../../evaluation/audit.ts";
-import { scoreBaselines } from "../../evaluation/baseline-scores.ts";
 import { DEFAULT_RESAMPLES } from "../../evaluation/bootstrap-interval.ts";
 import {
   type ConstantProbe,
@@ -36,7 +35,8 @@ import { writeAtomic } from "../../store/write-atomic.ts";
 import { readProbeDataset } from "../probe-files.ts";
 import { decideSplits, fitCalibrationMaps } from "../probes/decide-splits.ts";
 import { evaluateParts } from "../probes/evaluate-parts.ts";
-import { readStudyAnswers, type StudyAnswers } from "../probes/read-answers.ts";
+import type { StudyAnswers } from "../probes/read-answers.ts";
+import { type ScoredAnswers, scoreAnswers } from "../probes/score-answers.ts";
 import {
   hasOodSplit,
   listStudyInputs,
@@ -45,17 +45,16 @@ import {
   type ScoredSplit,
   type ScoredStudy,
   type StudyProbes,
-  scoreStudy,
   summariseProbe,
 } from "../probes/score-study.ts";
 import { findShared } from "../question-overlap.ts";
 import { TARGETS } from "../settings/probes.ts";
-import { SEED } from "../settings/sampling.ts";
+import { SEEDS, splitSeedOf } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 
-const SETTINGS = { ...TARGETS, ...SEED };
+const SETTINGS = { ...TARGETS, ...SEEDS };
 
 export interface EvaluateProbesOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   /** Bootstrap resamples behind each interval. */
@@ -83,7 +82,8 @@ export async function* evaluateProbes(
     ...options
   }: EvaluateProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { targetRisk, targetCoverage, seed } = resolveSettings(SETTINGS, options);
+  const { targetRisk, targetCoverage, ...seeds } = resolveSettings(SETTINGS, options);
+  const seed = splitSeedOf(seeds);
   const withOod = await hasOodSplit(workspace);
   const splits = EVALUATED_SPLITS.filter((split) => withOod || split !== "ood_test");
   const settings = { resamples, permutations, seed };
@@ -101,15 +101,9 @@ export async function* evaluateProbes(
     // Scoring, then for each split its evaluation, then the thresholds.
     const total = splits.length + 2;
     yield { kind: "started", ...STEP, unit: "part", done: 0, total };
-    const study = await scoreStudy(workspace);
+    const { study, train, answers, scored } = await scoreAnswers(workspace, seed);
     const { probes } = study;
     const controls = await makeControls(workspace, probes, study.splits, seed);
-    const answers = {
-      math: await readStudyAnswers(workspace, "math"),
-      ood: withOod ? await readStudyAnswers(workspace, "ood") : null,
-    };
-    const train = await readProbeDataset(workspace.probeDataset("math_train"));
-    const scored = addBaselines(study.splits, train, answers, seed);
     yield { kind: "advanced", ...STEP, done: 1, total, detail: "scores" };
 
     const validation = scored.find(({ split }) => split === "math_val")!.scores;
@@ -168,28 +162,6 @@ export async function* evaluateProbes(
   });
 }
 
-/** The answers of both question sets. */
-type BothAnswers = Readonly<Record<"math", StudyAnswers> & Record<"ood", StudyAnswers | null>>;
-
-/** The splits with every score: those of the study, and those that need no hidden states. */
-function addBaselines(
-  splits: readonly ScoredSplit[],
-  train: ProbeDataset,
-  { math, ood }: BothAnswers,
-  seed: number,
-): { readonly split: EvaluatedSplit; readonly dataset: ProbeDataset; readonly scores: SplitScores }[] {
-  const baselines = scoreBaselines(
-    math.factsOf(train),
-    splits.map(({ split, dataset }) => (split === "ood_test" ? ood! : math).factsOf(dataset)),
-    { seed },
-  );
-  return splits.map(({ split, dataset, scores }, i) => ({
-    split,
-    dataset,
-    scores: { ...scores, byName: { ...baselines[i]!, ...scores.byName } },
-  }));
-}
-
 const momentOfProbe = (probe: Probe | UntrainedProbe): ProbeMoments["se_probe"] =>
   momentOf(probe.kind === "untrained" ? null : probe.position);
 
@@ -197,7 +169,7 @@ const momentOfProbe = (probe: Probe | UntrainedProbe): ProbeMoments["se_probe"] 
 function findSharedQuestions(
   { questionIds }: ProbeDataset,
   scored: readonly { readonly split: EvaluatedSplit; readonly dataset: ProbeDataset }[],
-  { math, ood }: BothAnswers,
+  { math, ood }: ScoredAnswers["answers"],
 ): string[] {
   const textsOf = (ids: readonly string[], answers: StudyAnswers | null): Map<string, string> =>
     new Map(

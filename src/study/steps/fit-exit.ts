@@ -13,7 +13,12 @@ import { chooseExitThreshold, type ExitTarget } from "../../probes/choose-exit-t
 import { describeProbe } from "../../probes/describe-probe.ts";
 import type { Probe } from "../../probes/probe.ts";
 import { scoreProbe } from "../../probes/score-probe.ts";
-import { DEFAULT_RATIOS, hasBothClasses, splitQuestions } from "../../probes/split-questions.ts";
+import {
+  hasBothClasses,
+  type QuestionSplit,
+  type SplitRatios,
+  splitQuestions,
+} from "../../probes/split-questions.ts";
 import { fitProbes } from "../../probes/sweep/fit-probes-node.ts";
 import type { FittedProbes } from "../../probes/sweep/sweep-probes.ts";
 import type { ChainLabel } from "../../probes/unit-labels.ts";
@@ -40,13 +45,15 @@ import {
 import { saveProbe, weightsPathOf } from "../probe-files.ts";
 import { reportFit } from "../probes/score-study.ts";
 import { groupDuplicates, questionTexts } from "../question-overlap.ts";
+import { readStudySplit } from "../question-splits.ts";
 import { EXIT_SETTINGS } from "../settings/exit.ts";
-import { SEED } from "../settings/sampling.ts";
-import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
+import { namedRatios, SPLIT } from "../settings/probes.ts";
+import { type SEED, SEEDS, splitSeedOf } from "../settings/sampling.ts";
+import { resolveSettings, type SettingsInput, type SettingsOutput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { Workspace } from "../workspace.ts";
 
-const SETTINGS = { ...EXIT_SETTINGS, ...SEED };
+const SETTINGS = { ...EXIT_SETTINGS, ...SPLIT, ...SEEDS };
 
 export interface FitExitOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   readonly signal?: AbortSignal | undefined;
@@ -111,25 +118,29 @@ export async function* fitExit(
   workspace: Workspace,
   { force, plan, signal, ...options }: FitExitOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
-  const settings = resolveSettings(SETTINGS, options);
+  const { splitRatios, ...resolved } = resolveSettings(SETTINGS, options);
+  const { splitSeed: _asked, ...settings } = { ...resolved, seed: splitSeedOf(resolved) };
+  const given = splitRatios === undefined ? await readStudySplit(workspace) : null;
+  const ratios = namedRatios(splitRatios);
   const probes = Object.keys(PROBES).map((score) => workspace.exitProbe(score as ProbeScore));
   const definition = {
     ...STEP,
     inputs: [
+      ...(given === null ? [] : [workspace.raw("math")]),
       workspace.runs("math"),
       workspace.forcedAnswers("math"),
       workspace.hiddenStates("math"),
       workspace.hiddenStatesIndex("math"),
     ],
     outputs: [workspace.exit, ...probes, ...probes.map(weightsPathOf)],
-    settings,
+    settings: { ...settings, ...(splitRatios === undefined ? {} : { ratios: { ...ratios } }) },
     whenStale: "redo" as const,
   };
   return yield* runStep(workspace, definition, { force, plan }, async function* (): AsyncGenerator<
     StepEvent,
     StepOutcome
   > {
-    const loaded = await loadChains(workspace, settings.seed);
+    const loaded = await loadChains(workspace, given, { ratios, seed: settings.seed });
     const { hidden, train } = loaded;
     const rows = rowsOf(
       train.filter(({ isCensored }) => !isCensored),
@@ -167,7 +178,11 @@ interface LoadedChains {
   readonly rowAt: (chain: ForcedChain, step: number) => number;
 }
 
-async function loadChains(workspace: Workspace, seed: number): Promise<LoadedChains> {
+async function loadChains(
+  workspace: Workspace,
+  given: QuestionSplit | null,
+  drawing: { readonly ratios: SplitRatios; readonly seed: number },
+): Promise<LoadedChains> {
   const { runs } = await readRuns(workspace.runs("math"));
   const { rows: forced } = await readJsonl(workspace.forcedAnswers("math"), { parse: parseForcedAnswer });
   const hidden = await openHiddenStates(workspace.hiddenStates("math"));
@@ -179,10 +194,12 @@ async function loadChains(workspace: Workspace, seed: number): Promise<LoadedCha
   const index = await readStateRowIndex(workspace.hiddenStatesIndex("math"));
   const { groupOf } = groupDuplicates(questionTexts(runs)[0]!);
   const chains = gatherChains(runs, forced, groupOf);
-  const split = splitQuestions(
-    runs.map(({ question_id }) => question_id),
-    { ratios: DEFAULT_RATIOS, seed, groupOf },
-  );
+  const split =
+    given ??
+    splitQuestions(
+      runs.map(({ question_id }) => question_id),
+      { ...drawing, groupOf },
+    );
   const take = (ids: readonly string[]): ForcedChain[] => {
     const own = new Set(ids);
     return chains.filter(({ run }) => own.has(run.question_id));
@@ -252,7 +269,7 @@ async function evaluatePolicies(
     confidence,
     resplits,
     seed,
-  }: ReturnType<typeof resolveSettings<typeof SETTINGS>>,
+  }: SettingsOutput<typeof EXIT_SETTINGS & typeof SEED>,
 ): Promise<Omit<FittedExit, "probes" | "warnings">> {
   const known = (chains: readonly ForcedChain[]): ForcedChain[] =>
     chains.filter(({ isCensored }) => !isCensored);

@@ -1,10 +1,12 @@
 import { basename } from "node:path";
+import { SepError } from "../../errors.ts";
 import { loadQuestions, locateQuestions } from "../../samples/load-questions.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
 import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { findShared, groupDuplicates, nameSome, warnOfDuplicates } from "../question-overlap.ts";
+import { readGivenSplit } from "../question-splits.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
@@ -84,8 +86,31 @@ export async function* warnOfOverlap(
   const shared = set === "math" ? [] : findShared(texts, (await readTexts("math")).values());
   const message = `${shared.length} of ${texts.size} questions are also in the first set, word for word or nearly so. \`sep dataset\` leaves them out of the second: ${nameSome(shared)}. Give other questions with --ood.`;
   const warnings = [
+    ...(await warnOfSplit(workspace, set)),
     ...warnOfDuplicates(groupDuplicates(texts)),
     ...(shared.length === 0 ? [] : [{ code: "shared-questions", message }]),
   ];
   for (const warning of warnings) yield { kind: "warning", step: "prepare", part: set, warning };
+}
+
+/** A split is used by `sep dataset`, which may be told to draw another one; only the first set has one. */
+async function warnOfSplit(workspace: Workspace, set: DataSetName): Promise<ManifestWarning[]> {
+  if (!(await fileExists(workspace.raw(set)))) return [];
+  const { questions } = await loadQuestions(workspace.raw(set));
+  if (set === "ood")
+    return questions.every(({ split }) => split === undefined)
+      ? []
+      : [
+          {
+            code: "split-unused",
+            message: "The split column of the second set is not used: all of it is out-of-distribution test.",
+          },
+        ];
+  try {
+    readGivenSplit(questions);
+    return [];
+  } catch (error) {
+    if (!(error instanceof SepError)) throw error;
+    return [{ code: error.code, message: error.message }];
+  }
 }

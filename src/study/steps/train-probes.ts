@@ -21,13 +21,13 @@ import { writeAtomic } from "../../store/write-atomic.ts";
 import { readProbeDataset, saveProbe, weightsPathOf } from "../probe-files.ts";
 import { readQuestionStates, reportFit, scoreStates } from "../probes/score-study.ts";
 import { TARGETS, TRAIN_POSITIONS, TRAIN_SETTINGS } from "../settings/probes.ts";
-import { SEED } from "../settings/sampling.ts";
+import { SEEDS, splitSeedOf } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { tracedAnswersPath } from "../study-answers.ts";
 import type { Workspace } from "../workspace.ts";
 
-const SETTINGS = { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS, ...TARGETS, ...SEED };
+const SETTINGS = { ...TRAIN_SETTINGS, ...TRAIN_POSITIONS, ...TARGETS, ...SEEDS };
 
 export interface TrainProbesOptions extends StepControl, SettingsInput<typeof SETTINGS> {
   readonly signal?: AbortSignal | undefined;
@@ -46,7 +46,8 @@ export async function* trainProbes(
   workspace: Workspace,
   { force, plan, signal, ...options }: TrainProbesOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { probe: kind, c: C, ...settings } = resolveSettings(SETTINGS, options);
+  const { probe: kind, c: C, seed: sampling, splitSeed, ...own } = resolveSettings(SETTINGS, options);
+  const settings = { ...own, seed: splitSeedOf({ seed: sampling, splitSeed }) };
   const { seThreshold, layer, window, positions, classWeight, nested, permutations } = settings;
   const { targetRisk, targetCoverage, seed } = settings;
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];

@@ -7,6 +7,7 @@ import { SepError } from "../../errors.ts";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import type { ProbeEval, ProbeSummary } from "../../evaluation/probe-eval.ts";
 import type { StudyScoreName } from "../../evaluation/score-names.ts";
+import type { SeedsSummary } from "../../evaluation/summarise-seeds.ts";
 import type { TransferEval } from "../../evaluation/transfer-eval.ts";
 import { listTableNames, listTables, makeTables } from "../../report/evaluation-tables.ts";
 import {
@@ -72,7 +73,9 @@ export async function* writeReport(
   const { figures: asked } = resolveSettings(REPORT_SETTINGS, options);
   await requireInput(workspace.probeEval, STEP.step);
   const withOod = await hasOodSplit(workspace);
-  const compared = transfer === undefined ? yield* findOwnTransfer(workspace) : resolve(transfer);
+  const compared =
+    transfer === undefined ? yield* findOwn(workspace.transfer, "sep transfer") : resolve(transfer);
+  const repeated = yield* findOwn(workspace.seeds, "sep eval --seeds");
   const names = listFigures(withOod, compared !== null);
   const previous = await readManifest(manifestPathOf(workspace.report));
   const formats =
@@ -80,7 +83,7 @@ export async function* writeReport(
   const endings = [...formats, "csv"];
   const files = [
     ...names.flatMap((name) => endings.map((ending) => workspace.figure(`${name}.${ending}`))),
-    ...listTableNames(withOod).flatMap((name) =>
+    ...listTableNames(withOod, repeated !== null).flatMap((name) =>
       TABLE_FORMATS.map((ending) => workspace.table(`${name}.${ending}`)),
     ),
   ];
@@ -89,6 +92,7 @@ export async function* writeReport(
     inputs: [
       workspace.probeEval,
       ...(compared === null ? [] : [compared]),
+      ...(repeated === null ? [] : [repeated]),
       ...(await listStudyInputs(workspace, withOod)),
     ],
     outputs: [workspace.report, ...files],
@@ -111,10 +115,12 @@ export async function* writeReport(
     const evaluation = await readArtefact<ProbeEval>(workspace.probeEval, "audit", "sep eval");
     const comparison =
       compared === null ? null : await readArtefact<TransferEval>(compared, "matrix", "sep transfer");
-    const content = await gatherReport(workspace, evaluation, comparison);
+    const seeds =
+      repeated === null ? null : await readArtefact<SeedsSummary>(repeated, "seeds", "sep eval --seeds");
+    const content = await gatherReport(workspace, evaluation, { transfer: comparison, seeds });
     const { figureSvg, makeFigures, renderReport } = await loadDrawing();
     const figures = makeFigures(content);
-    const tables = makeTables(evaluation);
+    const tables = makeTables(evaluation, seeds);
     await writeAtomic(workspace.report, renderReport(content, figures, tables, formats));
     for (const table of listTables(tables))
       for (const format of TABLE_FORMATS)
@@ -138,12 +144,12 @@ export async function* writeReport(
   });
 }
 
-/** A comparison that no longer fits the study is left out; it may cover other studies, so it is not made again here. */
-async function* findOwnTransfer({ transfer }: Workspace): AsyncGenerator<StepEvent, string | null> {
-  if (!(await fileExists(transfer))) return null;
-  const file = await openChain().inspect(transfer);
-  if (isCurrent(file)) return transfer;
-  const message = `${transfer} is ${file.state} (${file.reasons.join(", ")}) and is left out; \`sep transfer\` makes it anew`;
+/** What no longer fits the study is left out; it takes long, or covers other studies, so it is not made again here. */
+async function* findOwn(path: string, maker: string): AsyncGenerator<StepEvent, string | null> {
+  if (!(await fileExists(path))) return null;
+  const file = await openChain().inspect(path);
+  if (isCurrent(file)) return path;
+  const message = `${path} is ${file.state} (${file.reasons.join(", ")}) and is left out; \`${maker}\` makes it anew`;
   yield { kind: "note", ...STEP, message };
   return null;
 }
@@ -192,13 +198,13 @@ async function readArtefact<T>(path: string, key: keyof T & string, maker: strin
 
 /**
  * Collects what the report shows.
- * @param transfer null for none
+ * @param beside what is shown beside the evaluation, null for none
  * @throws SepError `missing-input`, `bad-artefact`, `probe-mismatch`
  */
 async function gatherReport(
   workspace: Workspace,
   evaluation: ProbeEval,
-  transfer: TransferEval | null,
+  beside: Pick<ReportContent, "transfer" | "seeds">,
 ): Promise<ReportContent> {
   const { probes, splits } = await scoreStudy(workspace);
   const scoresOf = (name: string): SplitScores<StudyScoreName> | undefined =>
@@ -219,7 +225,7 @@ async function gatherReport(
       math_test: describe(test, texts),
       ...(ood === undefined || oodTexts === null ? {} : { ood_test: describe(ood, oodTexts) }),
     },
-    transfer,
+    ...beside,
     settings: describeSettings(evaluation, texts.runs),
   };
 }

@@ -1,0 +1,233 @@
+import { mkdir } from "node:fs/promises";
+import { basename, join, relative, resolve } from "node:path";
+import { z } from "zod";
+import { SepError } from "../../errors.ts";
+import {
+  COMPARED_SPLITS,
+  type ComparedScore,
+  compareStudies,
+  type StudiesComparison,
+  type StudyDifference,
+} from "../../evaluation/compare-studies.ts";
+import { SCORE_INFO, SCORE_NAMES } from "../../evaluation/score-names.ts";
+import { type Json, stableStringify } from "../../formats/json.ts";
+import { describePromises, makeComparisonTables } from "../../report/comparison-tables.ts";
+import { formatTable } from "../../report/table.ts";
+import { writeAtomic } from "../../store/write-atomic.ts";
+import { readComparedStudy, requireSameKind } from "../../study/read-compared-study.ts";
+import { SEED } from "../../study/settings/sampling.ts";
+import { operands, setting, text } from "../../study/settings/setting.ts";
+import { formatInterval, formatNumber, formatPValue, formatSigned } from "../../text/format-numbers.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { createPaint, type Paint, wrap } from "../terminal.ts";
+
+/** Ending of each format's files; text is for people only. */
+const ENDINGS = { csv: "csv", latex: "tex", markdown: "md" } as const;
+
+/** Several finished studies in one table. */
+export const COMPARE: Command = defineCommand({
+  name: "compare",
+  summary: "compare finished studies in one table, with paired differences where they share questions",
+  options: {
+    folders: operands("DIRS", "Folders of two or more finished studies."),
+    scores: setting(
+      z
+        .union([
+          z.enum(["probe", "all"]),
+          z
+            .array(z.enum(SCORE_NAMES as [string, ...string[]]))
+            .min(1)
+            .readonly(),
+        ])
+        .default("probe"),
+      "Scores to compare, by their names in probe_eval.json, separated by commas; docs/audit.md. probe: of each study the probe that its verdict is about.",
+      {
+        placeholder: "probe|all|LIST",
+        expected: `probe, all, or some of ${SCORE_NAMES.join(", ")} separated by commas`,
+      },
+    ),
+    format: setting(
+      z.enum(["text", "csv", "latex", "markdown", "json"]).default("text"),
+      "How the comparison is printed.",
+    ),
+    out: text(
+      "DIR",
+      "Folder to write the comparison to, in all formats but text, instead of printing it in one.",
+    ),
+    ...SEED,
+  },
+  examples: [
+    { line: "sep compare small large", meaning: "two models, say, asked the same questions" },
+    {
+      line: "sep compare cold warm hot --scores accuracy_probe,semantic_entropy",
+      meaning: "two scores of studies at three temperatures",
+    },
+    { line: "sep compare small large --format latex", meaning: "the tables of a paper" },
+  ],
+  async run({ folders, scores, format, out, seed }, context) {
+    if (folders.length < 2)
+      throw new SepError(
+        "bad-option",
+        `Got ${folders.length} study, expected two or more. \`sep eval\` shows a single one.`,
+      );
+    const studies = [];
+    for (const [i, folder] of folders.entries()) {
+      context.signal.throwIfAborted();
+      studies.push(await readComparedStudy(resolve(folder), nameStudy(folders, i)));
+    }
+    requireSameKind(studies);
+    const named = scores === "all" ? SCORE_NAMES : (scores as "probe" | typeof SCORE_NAMES);
+    const comparison = compareStudies(studies, { scores: named, seed });
+    if (out !== undefined) {
+      for (const file of await writeComparison(resolve(out), comparison))
+        context.stdout.write(`Wrote ${relative(process.cwd(), file)}\n`);
+      return EXIT.ok;
+    }
+    context.stdout.write(`${render(comparison, format, createPaint(context.stdout, context.env))}\n`);
+    return EXIT.ok;
+  },
+});
+
+/** The folder's name; the path as it was given, where another folder has the same name. */
+function nameStudy(folders: readonly string[], place: number): string {
+  const names = folders.map((folder) => basename(resolve(folder)));
+  const own = names[place]!;
+  return names.filter((name) => name === own).length === 1 ? own : folders[place]!;
+}
+
+function render(
+  comparison: StudiesComparison,
+  format: "text" | "csv" | "latex" | "markdown" | "json",
+  paint: Paint,
+): string {
+  if (format === "text") return describeComparison(comparison, paint);
+  if (format === "json") return stableStringify(comparison as unknown as Json, 2);
+  const tables = makeComparisonTables(comparison).filter(({ rows }) => rows.length > 0);
+  return tables.map((table) => formatTable(table, ENDINGS[format]).trimEnd()).join("\n\n");
+}
+
+/** @returns paths of the files */
+async function writeComparison(folder: string, comparison: StudiesComparison): Promise<readonly string[]> {
+  await mkdir(folder, { recursive: true });
+  const files = [
+    ["comparison.json", `${stableStringify(comparison as unknown as Json, 2)}\n`] as const,
+    ...makeComparisonTables(comparison).flatMap((table) =>
+      Object.values(ENDINGS).map(
+        (ending) => [`${table.name}.${ending}`, formatTable(table, ending)] as const,
+      ),
+    ),
+  ];
+  for (const [name, content] of files) await writeAtomic(join(folder, name), content);
+  return files.map(([name]) => join(folder, name));
+}
+
+/** A comparison as tables for people, in 80 columns: studies by number, with what sets them apart. */
+export function describeComparison(comparison: StudiesComparison, paint: Paint): string {
+  const { studies, differing, rows, differences, notes } = comparison;
+  const list = studies.flatMap(({ name, settings }, i) => {
+    const told = differing.map((key) => `${key} ${settings[key]}`).join(", ");
+    return wrap(`${name}${told === "" ? "" : `: ${told}`}`, TEXT_WIDTH - 5).map(
+      (line, at) => `  ${(at === 0 ? String(i + 1) : "").padEnd(3)}${line}`,
+    );
+  });
+  const title = (row: ComparedScore): string => `  ${row.study + 1}  ${SCORE_INFO[row.score].title}`;
+  const same = differing.length === 0 ? ["  no recorded setting differs"] : [];
+  return [
+    [paint("bold", "Studies"), ...list, ...same].join("\n"),
+    [
+      paint("bold", "Finding wrong answers"),
+      paint("gray", QUALITY_HEADER),
+      ...rows.map((row) => describeQuality(row, title(row))),
+    ].join("\n"),
+    [
+      paint("bold", "Using the score"),
+      paint("gray", USE_HEADER),
+      ...rows.map((row) => describeUse(row, title(row))),
+    ].join("\n"),
+    [paint("bold", "Differences on shared questions"), ...describeDifferences(differences, rows, paint)].join(
+      "\n",
+    ),
+    ...notes.map((note) => wrap(note, TEXT_WIDTH).join("\n")),
+  ].join("\n\n");
+}
+
+const TEXT_WIDTH = 78;
+const NAME_WIDTH = 32;
+
+const describeQuality = ({ splits }: ComparedScore, name: string): string =>
+  [
+    name.padEnd(NAME_WIDTH),
+    ...COMPARED_SPLITS.map((split) => {
+      const own = splits[split];
+      return own === undefined
+        ? "none".padStart(8) + "".padStart(14)
+        : formatNumber(own.auc).padStart(8) + formatInterval(own.auc_intervals).padStart(14);
+    }),
+  ].join("");
+
+const QUALITY_HEADER = [
+  "".padEnd(NAME_WIDTH),
+  "test".padStart(8),
+  "95% interval".padStart(14),
+  "ood".padStart(8),
+  "95% interval".padStart(14),
+].join("");
+
+const describeUse = ({ splits }: ComparedScore, name: string): string =>
+  [
+    name.padEnd(NAME_WIDTH),
+    formatNumber(splits.math_test?.aurc ?? null).padStart(7),
+    formatNumber(splits.math_test?.augrc ?? null).padStart(7),
+    formatNumber(splits.math_test?.ece ?? null).padStart(7),
+    formatNumber(splits.ood_test?.ece ?? null).padStart(9),
+    describePromises(splits.math_test).padStart(9),
+    describePromises(splits.ood_test).padStart(8),
+  ].join("");
+
+const USE_HEADER = [
+  "  test questions, but for ood".padEnd(NAME_WIDTH),
+  "AURC".padStart(7),
+  "AUGRC".padStart(7),
+  "ECE".padStart(7),
+  "ECE ood".padStart(9),
+  "promises".padStart(9),
+  "ood".padStart(8),
+].join("");
+
+function describeDifferences(
+  differences: readonly StudyDifference[],
+  rows: readonly ComparedScore[],
+  paint: Paint,
+): string[] {
+  if (differences.every(({ shared_questions }) => shared_questions === 0))
+    return ["  The studies have no test question in common."];
+  const scores = new Set(rows.map(({ score }) => score));
+  return [
+    paint("gray", DIFFERENCE_HEADER),
+    ...differences.map(({ first, second, split, shared_questions, result, p_value_holm }) => {
+      const [one, other] = [rows[first]!, rows[second]!];
+      const which = scores.size > 1 && one.score === other.score ? ` ${SCORE_INFO[one.score].title}` : "";
+      return [
+        `  ${one.study + 1} − ${other.study + 1}${which}`.slice(0, PAIR_WIDTH - 1).padEnd(PAIR_WIDTH),
+        (split === "math_test" ? "test" : "ood").padEnd(5),
+        String(shared_questions).padStart(6),
+        formatSigned(result?.auc_difference.estimate ?? null).padStart(8),
+        formatInterval(result?.auc_difference.intervals ?? [], { signed: true }).padStart(16),
+        formatPValue(result?.p_value ?? null, result?.permutations ?? null).padStart(9),
+        formatPValue(p_value_holm, null).padStart(9),
+      ].join("");
+    }),
+  ];
+}
+
+const PAIR_WIDTH = 26;
+const DIFFERENCE_HEADER = [
+  "".padEnd(PAIR_WIDTH),
+  "".padEnd(5),
+  "shared".padStart(6),
+  "AUROC".padStart(8),
+  "95% interval".padStart(16),
+  "p".padStart(9),
+  "Holm".padStart(9),
+].join("");

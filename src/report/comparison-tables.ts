@@ -1,0 +1,148 @@
+import {
+  COMPARED_SPLITS,
+  type ComparedQuality,
+  type ComparedScore,
+  type ComparedSplit,
+  type StudiesComparison,
+} from "../evaluation/compare-studies.ts";
+import { formatInterval, formatNumber, formatPValue, formatSigned } from "../text/format-numbers.ts";
+import { titleOf } from "./figure.ts";
+import { type Cell, markBest, type Table } from "./table.ts";
+
+const SHORT: Readonly<Record<ComparedSplit, string>> = { math_test: "test", ood_test: "ood" };
+
+/** A comparison of studies as two tables: each study by itself, and each pair. */
+export const makeComparisonTables = (comparison: StudiesComparison): readonly [Table, Table] => [
+  makeStudiesTable(comparison),
+  makeDifferencesTable(comparison),
+];
+
+function makeStudiesTable({ studies, differing, rows, notes }: StudiesComparison): Table {
+  const splits = COMPARED_SPLITS.filter((split) => rows.some((row) => row.splits[split] !== undefined));
+  const column = (of: (row: ComparedScore) => Cell, isLowerBetter: boolean | null): Cell[] => {
+    const cells = rows.map(of);
+    return isLowerBetter === null || rows.length < 2 ? cells : markBest(cells, isLowerBetter);
+  };
+  const measured = splits.flatMap((split) =>
+    MEASURES.map(({ title, key, isLowerBetter, cell }) => ({
+      title: `${title}, ${SHORT[split]}`,
+      key: `${key}_${SHORT[split]}`,
+      cells: column((row) => cell(row.splits[split]), isLowerBetter),
+    })),
+  );
+  return {
+    name: "studies",
+    title: "Finding wrong answers, by study",
+    columns: [
+      { title: "Study", key: "study", align: "left" },
+      ...differing.map((name) => ({ title: name, key: name, align: "left" as const })),
+      { title: "Score", key: "score", align: "left" },
+      ...measured.map(({ title, key }) => ({ title, key })),
+    ],
+    rows: rows.map(({ study, score }, i) => ({
+      cells: [
+        text(studies[study]!.name),
+        ...differing.map((name) => text(studies[study]!.settings[name]!)),
+        { text: titleOf(score), value: score },
+        ...measured.map(({ cells }) => cells[i]!),
+      ],
+    })),
+    note: [
+      "Test: questions like those of training; ood: the second set. AURC, AUGRC and ECE: lower is better. A promise counts as kept unless its target is shown to be missed.",
+      ...notes,
+    ].join(" "),
+  };
+}
+
+interface Measure {
+  readonly title: string;
+  readonly key: string;
+  /** null where no value is the best. */
+  readonly isLowerBetter: boolean | null;
+  readonly cell: (quality: ComparedQuality | undefined) => Cell;
+}
+
+const MEASURES: readonly Measure[] = [
+  { title: "Questions", key: "questions", isLowerBetter: null, cell: (own) => count(own?.question_count) },
+  { title: "AUROC", key: "auroc", isLowerBetter: false, cell: (own) => number(own?.auc) },
+  {
+    title: "95% interval",
+    key: "auroc_interval",
+    isLowerBetter: null,
+    cell: (own) => text(own === undefined ? "none" : formatInterval(own.auc_intervals)),
+  },
+  { title: "AURC", key: "aurc", isLowerBetter: true, cell: (own) => number(own?.aurc) },
+  { title: "AUGRC", key: "augrc", isLowerBetter: true, cell: (own) => number(own?.augrc) },
+  {
+    title: "95% interval",
+    key: "augrc_interval",
+    isLowerBetter: null,
+    cell: (own) => text(own === undefined ? "none" : formatInterval(own.augrc_intervals)),
+  },
+  { title: "ECE", key: "ece", isLowerBetter: true, cell: (own) => number(own?.ece) },
+  {
+    title: "Promises kept",
+    key: "promises_kept",
+    isLowerBetter: null,
+    cell: (own) => text(describePromises(own)),
+  },
+];
+
+/** "2 of 2"; "none" where nothing was promised. */
+export const describePromises = (own: ComparedQuality | undefined): string =>
+  own === undefined || own.promises.made === 0 ? "none" : `${own.promises.kept} of ${own.promises.made}`;
+
+function makeDifferencesTable({ studies, rows, differences }: StudiesComparison): Table {
+  const nameOf = (place: number): string => {
+    const { study, score } = rows[place]!;
+    return `${studies[study]!.name}, ${titleOf(score).toLowerCase()}`;
+  };
+  let group = "";
+  return {
+    name: "study-differences",
+    title: "AUROC of the first study minus that of the second, on the questions that both have",
+    columns: [
+      { title: "First", key: "first", align: "left" },
+      { title: "Second", key: "second", align: "left" },
+      { title: "Shared questions", key: "shared_questions" },
+      { title: "Difference", key: "auroc_difference" },
+      { title: "95% interval", key: "interval" },
+      { title: "p", key: "p_value" },
+      { title: "p, Holm", key: "p_value_holm" },
+    ],
+    rows: differences.map(({ first, second, split, shared_questions, result, p_value_holm }) => {
+      const next = split === "math_test" ? "Test questions" : "Out of distribution";
+      const isNew = next !== group;
+      group = next;
+      return {
+        ...(isNew ? { group: next } : {}),
+        cells: [
+          text(nameOf(first)),
+          text(nameOf(second)),
+          count(shared_questions),
+          {
+            text: formatSigned(result?.auc_difference.estimate ?? null),
+            value: result?.auc_difference.estimate ?? null,
+          },
+          text(formatInterval(result?.auc_difference.intervals ?? [], { decimals: 3, signed: true })),
+          {
+            text: formatPValue(result?.p_value ?? null, result?.permutations ?? null),
+            value: result?.p_value ?? null,
+          },
+          { text: formatPValue(p_value_holm, null), value: p_value_holm },
+        ],
+      };
+    }),
+    note: "Questions are the same if their words are. Intervals resample the shared questions; Holm's correction is for all pairs on the same kind of questions.",
+  };
+}
+
+const text = (value: string): Cell => ({ text: value, value });
+const number = (value: number | null | undefined): Cell => ({
+  text: formatNumber(value ?? null),
+  value: value ?? null,
+});
+const count = (value: number | undefined): Cell => ({
+  text: value === undefined ? "none" : String(value),
+  value: value ?? null,
+});
