@@ -43,7 +43,7 @@ export async function openEngine(
   choice: EngineChoice,
   report: (progress: { readonly loaded: number; readonly total: number; readonly step: string }) => void,
 ): Promise<OpenEngine> {
-  const refusal = choice === "wasm" ? "WebAssembly was asked for." : await refuseGpu();
+  const refusal = choice === "wasm" ? "WebAssembly was asked for." : await refuseGpu(choice);
   const build: WebBuild = refusal === null ? "webgpu" : "wasm";
   const { model, [build]: runtimeFiles } = await loadArchives(await readSite(), ["model", build], (loaded, total) =>
     report({ loaded, total, step: "Downloading" }),
@@ -121,13 +121,21 @@ async function timePass(model: LanguageModel): Promise<number> {
 
 const TIMED_PASSES = 3;
 
-/** Why WebGPU cannot be used here; null where it can. */
-async function refuseGpu(): Promise<string | null> {
-  const { gpu } = navigator as { readonly gpu?: { requestAdapter(): Promise<object | null> } };
+interface GpuAdapter {
+  readonly info?: { readonly architecture?: string; readonly isFallbackAdapter?: boolean };
+}
+
+/** Why WebGPU is not used here; null where it is tried. */
+async function refuseGpu(choice: EngineChoice): Promise<string | null> {
+  const { gpu } = navigator as { readonly gpu?: { requestAdapter(): Promise<GpuAdapter | null> } };
   if (gpu === undefined) return "This browser has no WebGPU.";
   if (!canWaitForGpu()) return "This browser's WebAssembly cannot wait for WebGPU (JSPI).";
   const adapter = await gpu.requestAdapter().catch(() => null);
-  return adapter === null ? "This browser has WebGPU, but no graphics adapter for it." : null;
+  if (adapter === null) return "This browser has WebGPU, but no graphics adapter for it.";
+  const { architecture, isFallbackAdapter } = adapter.info ?? {};
+  const isImitated = isFallbackAdapter === true || architecture === "swiftshader";
+  // it computes, two hundred times slower
+  return isImitated && choice === "auto" ? "The only graphics adapter here is imitated on the CPU." : null;
 }
 
 /**

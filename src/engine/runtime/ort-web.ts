@@ -48,6 +48,7 @@ export async function openOrtWeb({
         graphOptimizationLevel: optimise ? "all" : "disabled",
         enableMemPattern: memory === "planned",
         enableCpuMemArena: memory !== "returned",
+        logSeverityLevel: 3, // errors; a browser's console shows all else as an error, too
       } as const;
       const session =
         typeof model === "string"

@@ -163,7 +163,7 @@ function Layers({ look, info, answer, layer, acts }: LayersProps): JSX.Element {
               </th>
               <td>{risks[row] == null ? "–" : risks[row]?.toFixed(2)}</td>
               <td>
-                {tokens.map(({ text, probability }, rank) => (
+                {tokens.filter(isLikely).map(({ text, probability }, rank) => (
                   <span
                     key={rank}
                     class={`guess${text === next ? " drawn" : ""}`}
@@ -180,6 +180,10 @@ function Layers({ look, info, answer, layer, acts }: LayersProps): JSX.Element {
     </table>
   );
 }
+
+/** The likeliest token of a layer is shown however unlikely it is. */
+const isLikely = ({ probability }: { readonly probability: number }, rank: number): boolean =>
+  rank === 0 || probability >= 0.005;
 
 const describeShare = (share: number): string =>
   share > 0.995 ? ">99%" : share < 0.01 ? "<1%" : `${Math.round(100 * share)}%`;
