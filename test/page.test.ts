@@ -63,7 +63,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     model = await loadModel("pocket", { threads: 1 });
     probes = {
       answer: await loadProbe(join(POCKET_FOLDER, "probes/accuracy_probe.json")),
-      layers: await Promise.all([1, 2, 3, 4].map((layer) => loadProbe(join(POCKET_FOLDER, `page/layer-${layer}.json`)))),
+      layers: await Promise.all(
+        [1, 2, 3, 4].map((layer) => loadProbe(join(POCKET_FOLDER, `page/layer-${layer}.json`))),
+      ),
     };
   });
   afterAll(async () => {
@@ -110,6 +112,12 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
   const forked = (): Promise<void> => page.locator(".fork svg").waitFor();
   const said = (selector: string): Promise<string> => page.locator(selector).innerText();
 
+  /** Waits for a reply of the worker; the page's policy forbids Playwright's own way of waiting. */
+  const reply = (condition: string, timeout = 30_000): Promise<void> =>
+    expect
+      .poll(() => page.evaluate(`replies.some(({ kind, id, reason }) => ${condition})`), { timeout })
+      .toBe(true);
+
   /** Asks the worker past the page. */
   async function request<Kind extends Reply["kind"]>(
     asked: Extract<Request, { readonly id: number }>,
@@ -117,8 +125,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     timeoutMs = 30_000,
   ): Promise<Extract<Reply, { readonly id: number }>[]> {
     await page.evaluate(`engine.postMessage(${JSON.stringify(asked)})`);
-    const done = `replies.some(({ kind, id }) => id === ${asked.id} && (kind === "${until}" || kind === "failed"))`;
-    await page.waitForFunction(done, null, { timeout: timeoutMs });
+    await reply(`id === ${asked.id} && (kind === "${until}" || kind === "failed")`, timeoutMs);
     return page.evaluate(`replies.filter(({ id }) => id === ${asked.id})`);
   }
 
@@ -152,10 +159,14 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     const replies = await request({ kind: "ask", id, question, seed: SEED }, "answered", timeoutMs);
     const { answer, read } = await answerHere(question);
     const tokens = replies.filter((reply) => reply.kind === "token");
-    expect(tokens.map(({ text }) => text)).toEqual(answer.tokenIds.map((token) => model.tokenizer.decode([token])));
+    expect(tokens.map(({ text }) => text)).toEqual(
+      answer.tokenIds.map((token) => model.tokenizer.decode([token])),
+    );
     expect(tokens.map(({ delta }) => delta).join("")).toBe(answer.text);
     const readings = replies.filter((reply) => reply.kind === "reading") as (Reading & Reply)[];
-    expect(readings.map(({ index }) => index)).toEqual(answer.tokenIds.map((_, index) => index - 1).concat(answer.tokenIds.length - 1));
+    expect(readings.map(({ index }) => index)).toEqual(
+      answer.tokenIds.map((_, index) => index - 1).concat(answer.tokenIds.length - 1),
+    );
     for (const { index, risk, layers } of readings) {
       expect(Math.abs((risk as number) - read(probes.answer, index))).toBeLessThan(RISK_TOLERANCE);
       expect(layers[0]).toBeNull();
@@ -170,11 +181,17 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     ) as Fork[];
     const { prompt, sampler } = await answerHere(question);
     const runIds = Array.from({ length: 10 }, (_, run) => run);
-    const samples = await sampleAnswers(model, prompt.tokenIds, { runIds, sampler, seed: SEED, streamKey: question });
+    const samples = await sampleAnswers(model, prompt.tokenIds, {
+      runIds,
+      sampler,
+      seed: SEED,
+      streamKey: question,
+    });
     const expected = await measureMeanings({
       question,
       texts: samples.map(
-        (sample) => splitReasoning(model.tokenizer, { ...sample, opensReasoning: prompt.opensReasoning }).answerText,
+        (sample) =>
+          splitReasoning(model.tokenizer, { ...sample, opensReasoning: prompt.opensReasoning }).answerText,
       ),
       meanLogprobs: samples.map(({ logprobs }) => mean(logprobs)),
     });
@@ -219,7 +236,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
   it("says what `sep score` says of an answer, and decides by the threshold", async () => {
     await open(`q=${encodeURIComponent(QUESTION)}`);
     await answered();
-    const scorer = createScorer(model, probes.answer, { sampling: "probe", seed: SEED });
+    const scorer = createScorer(model, probes.answer, { sampling: "study", seed: SEED });
     const scored = await scorer.score(QUESTION);
     const verdict = (await page.evaluate(`replies.find(({ kind }) => kind === "answered")`)) as Verdict;
     expect(verdict.text).toBe(scored.output_text);
@@ -234,7 +251,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     expect(page.url()).toContain("threshold=1");
     expect(await slider.getAttribute("aria-valuetext")).toMatch(/at least 9\d% of answers are given/);
     await page.keyboard.press("Home");
-    await expect.poll(() => said(".promise")).toMatch(/0\.00[\s\S]*0% are given[\s\S]*0% are given and wrong/);
+    await expect
+      .poll(() => said(".promise"))
+      .toMatch(/0\.00[\s\S]*0% are given[\s\S]*0% are given and wrong/);
   });
 
   it("forks at a token, beside what the probe says there, and shows what each layer would say", async () => {
@@ -244,13 +263,16 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     await page.locator(".token").nth(4).click();
     await page.getByRole("heading", { name: /What if it went on from/ }).waitFor();
     await forked();
-    const risk = ((await page.evaluate(`replies.find(({ kind, index }) => kind === "reading" && index === 4)`)) as Reading)
-      .risk as number;
+    const risk = (
+      (await page.evaluate(`replies.find(({ kind, index }) => kind === "reading" && index === 4)`)) as Reading
+    ).risk as number;
     expect(await said(".pair")).toContain(risk.toFixed(2));
     expect(await said(".panel")).toMatch(/\d+ meanings|One meaning/);
     const next = await page.locator(".token").nth(5).textContent();
     expect(await page.locator(".lens tbody tr").count()).toBe(5);
-    expect(await page.locator(".lens tbody tr").first().locator(".guess.drawn").innerText()).toContain(next ?? "?");
+    expect(await page.locator(".lens tbody tr").first().locator(".guess.drawn").innerText()).toContain(
+      next ?? "?",
+    );
     const kept = await page.evaluate(`replies.findLast(({ kind }) => kind === "forked").samples.length`);
     expect(kept).toBe(10);
   });
@@ -294,11 +316,15 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
   it("stops, also while it is writing", async () => {
     await open("engine=wasm");
     await ready();
-    await page.evaluate(`engine.postMessage({ kind: "ask", id: 1000, question: "Compute 98765 * 4321.", seed: 1 })`);
-    await page.waitForFunction(`replies.some(({ kind, id }) => id === 1000 && kind === "token")`);
+    await page.evaluate(
+      `engine.postMessage({ kind: "ask", id: 1000, question: "Compute 98765 * 4321.", seed: 1 })`,
+    );
+    await reply(`id === 1000 && kind === "token"`);
     await page.evaluate(`engine.postMessage({ kind: "stop" })`);
-    await page.waitForFunction(`replies.some(({ kind, id, reason }) => id === 1000 && reason === "Stopped.")`);
-    expect(await page.evaluate(`replies.some(({ kind, id }) => id === 1000 && kind === "answered")`)).toBe(false);
+    await reply(`id === 1000 && reason === "Stopped."`);
+    expect(await page.evaluate(`replies.some(({ kind, id }) => id === 1000 && kind === "answered")`)).toBe(
+      false,
+    );
   });
 
   it("says why it does not use WebGPU, and what is wrong when its files are not there", async () => {
@@ -310,7 +336,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     page = await (await browser.newContext()).newPage();
     await page.goto(broken.address);
     await page.getByRole("alert").waitFor();
-    expect(await said("[role=alert]")).toBe("The model could not be opened: /model.zip answers with status 404.");
+    expect(await said("[role=alert]")).toBe(
+      "The model could not be opened: /model.zip answers with status 404.",
+    );
   });
 
   it("loads its archives once, and then from the browser's own store", async () => {
@@ -322,21 +350,26 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     expect(requested.filter((url) => url.includes(".zip"))).toEqual([]);
   });
 
-  eachSampled(VIEWS, { sample: 2 })("has no fault that axe finds, at %i pixels, %s", async (width, colorScheme) => {
-    await open(`q=${encodeURIComponent("Evaluate 407 - 969 - 681.")}`, {
-      viewport: { width, height: 900 },
-      colorScheme,
-    });
-    await answered();
-    await forked();
-    await page.getByText("Read the continuations").click();
-    const wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-    expect(wide).toBeLessThanOrEqual(0);
-    // the page's content policy forbids scripts from outside, and this one comes from the debugger
-    await page.evaluate(axe.source);
-    const faults = await page.evaluate("axe.run().then(({ violations }) => violations)");
-    expect((faults as Fault[]).map(({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html}`)).toEqual([]);
-  });
+  eachSampled(VIEWS, { sample: 2 })(
+    "has no fault that axe finds, at %i pixels, %s",
+    async (width, colorScheme) => {
+      await open(`q=${encodeURIComponent("Evaluate 407 - 969 - 681.")}`, {
+        viewport: { width, height: 900 },
+        colorScheme,
+      });
+      await answered();
+      await forked();
+      await page.getByText("Read the continuations").click();
+      const wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+      expect(wide).toBeLessThanOrEqual(0);
+      // the page's content policy forbids scripts from outside, and this one comes from the debugger
+      await page.evaluate(axe.source);
+      const faults = await page.evaluate("axe.run().then(({ violations }) => violations)");
+      expect((faults as Fault[]).map(({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html}`)).toEqual(
+        [],
+      );
+    },
+  );
 });
 
 /** What is used of a violation that axe finds. */

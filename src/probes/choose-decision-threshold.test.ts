@@ -130,7 +130,8 @@ describe("decisionCurve", () => {
     const curve = decisionCurve(scores, wrong, ids);
     expect(curve.length).toBeGreaterThan(15);
     for (const [index, { threshold, risk, coverage }] of curve.entries()) {
-      const choose = (target: DecisionTarget) => chooseDecisionThreshold(scores, wrong, ids, target).threshold;
+      const choose = (target: DecisionTarget) =>
+        chooseDecisionThreshold(scores, wrong, ids, target).threshold;
       if (risk < 1 && curve[index + 1]?.risk !== risk)
         expect(choose({ kind: "risk", target: risk })?.threshold).toBe(threshold);
       if (coverage > 0 && curve[index - 1]?.coverage !== coverage)

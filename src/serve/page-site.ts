@@ -36,10 +36,7 @@ const MOST_WEIGHTS = 1_200_000_000;
  * @param folder of the model, in Hugging Face format
  * @throws SepError `model-too-large`; `unsupported-model` for a model that is no such folder; `missing-input` where the page is not built
  */
-export async function buildSite(
-  folder: string,
-  { study, probe, layers }: GatheredStudy,
-): Promise<Site> {
+export async function buildSite(folder: string, { study, probe, layers }: GatheredStudy): Promise<Site> {
   const files = await readModel(folder);
   files.set("study.json", jsonBytes(study as unknown as Json));
   addProbe(files, "probe", probe);
@@ -65,7 +62,10 @@ export function encodePageStudy({ study, layers }: GatheredStudy): ReadonlyMap<s
 
 /** Bytes that a visitor loads: everything but the runtime that the browser does not take. */
 export const downloadBytes = (site: Site): number =>
-  [...site].reduce((sum, [name, { length }]) => sum + (name.includes("webgpu") || name.includes("jspi") ? 0 : length), 0);
+  [...site].reduce(
+    (sum, [name, { length }]) => sum + (name.includes("webgpu") || name.includes("jspi") ? 0 : length),
+    0,
+  );
 
 /** Writes a site into a folder, for any server of static files. */
 export async function writeSite(site: Site, folder: string): Promise<void> {
@@ -80,7 +80,10 @@ export function serveSite(site: Site): Hono {
       "content-type": TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream",
       "content-security-policy": POLICY,
     };
-    app.get(name === "index.html" ? "/" : `/${name}`, () => new Response(bytes as Uint8Array<ArrayBuffer>, { headers }));
+    app.get(
+      name === "index.html" ? "/" : `/${name}`,
+      () => new Response(bytes as Uint8Array<ArrayBuffer>, { headers }),
+    );
   }
   return app;
 }

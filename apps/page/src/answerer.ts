@@ -77,7 +77,13 @@ export function createAnswerer(engine: OpenEngine): Answerer {
         return { kind: "reading", index: own.residuals.length - 2, ...read(values) };
       };
       const begun = performance.now();
-      for await (const event of generate(model, prompt, { sampler, seed, streamKey: question, layers, signal })) {
+      for await (const event of generate(model, prompt, {
+        sampler,
+        seed,
+        streamKey: question,
+        layers,
+        signal,
+      })) {
         yield see(event.residual);
         if (event.kind === "token") {
           const { tokenId, delta, logprob } = event;
@@ -160,7 +166,11 @@ function createReader({
 }
 
 /** The part of a token's residual stream that a probe reads. @param residual [layers * D] */
-function statesOf({ config, provenance }: OpenEngine["model"], probe: Probe, residual: Float32Array): PlacedStates {
+function statesOf(
+  { config, provenance }: OpenEngine["model"],
+  probe: Probe,
+  residual: Float32Array,
+): PlacedStates {
   const { hiddenSize: width } = config;
   const { position, layer, layer_count: layerCount } = probe;
   if (position === null || layer === null) throw new Error("The probe reads no hidden state.");
@@ -257,11 +267,15 @@ function describeEngine(engine: OpenEngine): EngineInfo {
     },
     study: {
       calibrationQuestions: study.calibrationQuestions,
-      curve: study.curve.map(({ threshold, ...promise }) => ({ ...promise, threshold: riskOf(probe, threshold) })),
+      curve: study.curve.map(({ threshold, ...promise }) => ({
+        ...promise,
+        threshold: riskOf(probe, threshold),
+      })),
       examples: study.examples,
       blindSpots: study.blindSpots,
     },
   };
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;

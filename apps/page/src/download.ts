@@ -43,7 +43,10 @@ export async function loadArchives<Name extends string>(
     return unzipSync(bytes);
   });
   const archives = await Promise.all(loading);
-  await forgetOthers(store, Object.entries(site.archives).map(([name, { sha256 }]) => `${name}.zip?${sha256.slice(0, 16)}`));
+  await forgetOthers(
+    store,
+    Object.entries(site.archives).map(([name, { sha256 }]) => `${name}.zip?${sha256.slice(0, 16)}`),
+  );
   return Object.fromEntries(names.map((name, index) => [name, archives[index]])) as Record<Name, Files>;
 }
 
@@ -62,7 +65,8 @@ const openStore = async (): Promise<Cache | null> =>
 
 async function forgetOthers(store: Cache | null, wanted: readonly string[]): Promise<void> {
   const known = new Set(wanted.map((address) => new URL(address, location.href).href));
-  for (const request of (await store?.keys()) ?? []) if (!known.has(request.url)) await store?.delete(request);
+  for (const request of (await store?.keys()) ?? [])
+    if (!known.has(request.url)) await store?.delete(request);
 }
 
 async function readBody(response: Response, count: (bytes: number) => void): Promise<Uint8Array> {

@@ -1,4 +1,4 @@
-import { createAnswerer, type Answerer } from "./answerer.ts";
+import { type Answerer, createAnswerer } from "./answerer.ts";
 import type { Reply, Request } from "./messages.ts";
 import { openEngine } from "./open-engine.ts";
 
@@ -27,7 +27,8 @@ async function handle(request: Request): Promise<void> {
     }
     const answerer = await opening;
     if (answerer === null) return;
-    for await (const message of answer(answerer, request, own.signal)) if (!own.signal.aborted) reply(message);
+    for await (const message of answer(answerer, request, own.signal))
+      if (!own.signal.aborted) reply(message);
   } catch (error) {
     if (own.signal.aborted && request.kind !== "ask") return;
     const reason = own.signal.aborted ? "Stopped." : error instanceof Error ? error.message : String(error);
@@ -50,6 +51,7 @@ async function* answer(
   const { id } = request;
   if (request.kind === "ask") {
     for await (const event of answerer.ask(request, signal)) yield { id, ...event };
-  } else if (request.kind === "fork") yield { kind: "forked", id, ...(await answerer.fork(request.at, signal)) };
+  } else if (request.kind === "fork")
+    yield { kind: "forked", id, ...(await answerer.fork(request.at, signal)) };
   else yield { kind: "looked", id, ...(await answerer.look(request.at)) };
 }

@@ -36,7 +36,10 @@ describe("layOutFork", () => {
   it("takes continuations that end where others go on, and none at all", () => {
     const samples = [sample("a", 0), sample("ab", 0)];
     expect(layOutFork({ samples, probabilities: [1] }).branches.map(({ text }) => text)).toEqual(["a", "b"]);
-    expect(layOutFork({ samples: [sample("", 0)], probabilities: [1] })).toMatchObject({ branches: [], depth: 0 });
+    expect(layOutFork({ samples: [sample("", 0)], probabilities: [1] })).toMatchObject({
+      branches: [],
+      depth: 0,
+    });
   });
 
   it("ranks meanings by their samples, and those of as many side by side that begin alike", () => {

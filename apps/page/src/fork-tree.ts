@@ -39,7 +39,9 @@ export interface ForkTree {
 /** Lays continuations out as a tree: a row for each different one, those of a meaning together. */
 export function layOutFork({ samples, probabilities }: Pick<Fork, "samples" | "probabilities">): ForkTree {
   const meanings = rankMeanings(samples, probabilities);
-  const rankOf = new Map(meanings.flatMap(({ members }, rank) => members.map((member) => [member, rank] as const)));
+  const rankOf = new Map(
+    meanings.flatMap(({ members }, rank) => members.map((member) => [member, rank] as const)),
+  );
   const rowOf = new Map<string, number>();
   for (const { members } of meanings)
     for (const text of members.map((member) => textOf(samples[member])).sort())
@@ -79,7 +81,12 @@ export function layOutFork({ samples, probabilities }: Pick<Fork, "samples" | "p
     const rows = rowsOf(meaning.members);
     return { ...meaning, firstRow: Math.min(...rows), lastRow: Math.max(...rows) };
   });
-  return { branches, meanings: placed, rows: rowOf.size, depth: Math.max(0, ...samples.map(({ tokens }) => tokens.length)) };
+  return {
+    branches,
+    meanings: placed,
+    rows: rowOf.size,
+    depth: Math.max(0, ...samples.map(({ tokens }) => tokens.length)),
+  };
 }
 
 const textOf = (sample: Fork["samples"][number] | undefined): string => (sample?.tokens ?? []).join("");
@@ -90,11 +97,13 @@ function rankMeanings(
 ): Omit<Meaning, "firstRow" | "lastRow">[] {
   const firstText = ({ members }: { readonly members: readonly number[] }): string =>
     members.map((member) => textOf(samples[member])).sort()[0] ?? "";
-  return probabilities
-    .map((probability, meaning) => {
-      const members = samples.flatMap((sample, index) => (sample.meaning === meaning ? [index] : []));
-      return { answer: samples[members[0] as number]?.answer ?? null, members, probability };
-    })
-    // of equal ones, those that begin alike side by side
-    .sort((a, b) => b.members.length - a.members.length || (firstText(a) < firstText(b) ? -1 : 1));
+  return (
+    probabilities
+      .map((probability, meaning) => {
+        const members = samples.flatMap((sample, index) => (sample.meaning === meaning ? [index] : []));
+        return { answer: samples[members[0] as number]?.answer ?? null, members, probability };
+      })
+      // of equal ones, those that begin alike side by side
+      .sort((a, b) => b.members.length - a.members.length || (firstText(a) < firstText(b) ? -1 : 1))
+  );
 }

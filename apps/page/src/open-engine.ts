@@ -45,8 +45,10 @@ export async function openEngine(
 ): Promise<OpenEngine> {
   const refusal = choice === "wasm" ? "WebAssembly was asked for." : await refuseGpu(choice);
   const build: WebBuild = refusal === null ? "webgpu" : "wasm";
-  const { model, [build]: runtimeFiles } = await loadArchives(await readSite(), ["model", build], (loaded, total) =>
-    report({ loaded, total, step: "Downloading" }),
+  const { model, [build]: runtimeFiles } = await loadArchives(
+    await readSite(),
+    ["model", build],
+    (loaded, total) => report({ loaded, total, step: "Downloading" }),
   );
   report({ loaded: 1, total: 1, step: "Starting the engine" });
   const runtime = await openRuntime(build, runtimeFiles);
@@ -182,7 +184,8 @@ const readText = (files: Files, name: string): string => new TextDecoder().decod
 
 function requireFile(files: Files, name: string): Uint8Array {
   const bytes = files[name];
-  if (bytes === undefined) throw new Error(`The page's archive has no ${name}. Build it again with sep page.`);
+  if (bytes === undefined)
+    throw new Error(`The page's archive has no ${name}. Build it again with sep page.`);
   return bytes;
 }
 
@@ -195,7 +198,8 @@ function countParameters(files: readonly Uint8Array[]): number {
       string,
       { readonly shape?: readonly number[] }
     >;
-    for (const { shape } of Object.values(header)) if (shape !== undefined) count += shape.reduce((a, b) => a * b, 1);
+    for (const { shape } of Object.values(header))
+      if (shape !== undefined) count += shape.reduce((a, b) => a * b, 1);
   }
   return count;
 }

@@ -79,14 +79,18 @@ function draw(): void {
   isDrawn = false;
   render(<App state={state} acts={acts} />, root);
   const fragment = writeLink(state.link);
-  if (fragment !== location.hash.slice(1)) history.replaceState(null, "", fragment === "" ? location.pathname : `#${fragment}`);
+  if (fragment !== location.hash.slice(1))
+    history.replaceState(null, "", fragment === "" ? location.pathname : `#${fragment}`);
 }
 
 /** Pages that require trusted types take a script's address from a policy only. */
 function trustedAddress(address: string): string {
   const { trustedTypes } = globalThis as unknown as {
     readonly trustedTypes?: {
-      createPolicy(name: string, rules: { createScriptURL(address: string): string }): {
+      createPolicy(
+        name: string,
+        rules: { createScriptURL(address: string): string },
+      ): {
         createScriptURL(address: string): string;
       };
     };

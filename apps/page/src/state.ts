@@ -4,7 +4,12 @@ import type { EngineChoice, EngineInfo, Fork, Look, Reading, Reply, Token, Verdi
 export interface State {
   readonly link: Link;
   readonly engine:
-    | { readonly phase: "loading"; readonly step: string; readonly share: number | null; readonly bytes: number }
+    | {
+        readonly phase: "loading";
+        readonly step: string;
+        readonly share: number | null;
+        readonly bytes: number;
+      }
     | { readonly phase: "ready"; readonly info: EngineInfo }
     | { readonly phase: "failed"; readonly reason: string };
   readonly answer: Answer | null;
@@ -83,6 +88,8 @@ export function reduce(state: State, action: Action): State {
 function receive(state: State, reply: Reply): State {
   const { answer, link } = state;
   if (reply.kind === "progress") {
+    // one of two downloads may go on after the other has failed
+    if (state.engine.phase !== "loading") return state;
     const { loaded, total, step } = reply;
     return { ...state, engine: { phase: "loading", step, share: loaded / total, bytes: total } };
   }

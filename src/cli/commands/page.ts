@@ -3,7 +3,15 @@ import { z } from "zod";
 import { locateCheckpoint } from "../../checkpoint/locate-checkpoint.ts";
 import { reportPull } from "../../checkpoint/opening-event.ts";
 import { listenBehindGate } from "../../net/listen.ts";
-import { buildPocketSite, buildSite, downloadBytes, megabytes, type Site, serveSite, writeSite } from "../../serve/page-site.ts";
+import {
+  buildPocketSite,
+  buildSite,
+  downloadBytes,
+  megabytes,
+  type Site,
+  serveSite,
+  writeSite,
+} from "../../serve/page-site.ts";
 import { type GatheredStudy, gatherPageStudy } from "../../study/page/page-study.ts";
 import { flag, setting, text } from "../../study/settings/setting.ts";
 import type { StepEvent } from "../../study/step.ts";
@@ -31,7 +39,10 @@ export const PAGE: Command = defineCommand({
   },
   examples: [
     { line: "sep page", meaning: "the embedded model, on this machine only" },
-    { line: "sep page --study . --out site", meaning: "a page of the study in this folder, to put on any web server" },
+    {
+      line: "sep page --study . --out site",
+      meaning: "a page of the study in this folder, to put on any web server",
+    },
   ],
   async run(values, context) {
     const { data, env, signal } = context;

@@ -23,11 +23,16 @@ export function AnswerView({ info, answer, link, acts }: AnswerViewProps): JSX.E
     event.preventDefault();
     acts.select(Math.max(0, Math.min(last, at)), link.layer);
   };
+  const choose = ({ target }: Event): void => {
+    const index = target instanceof HTMLElement ? target.dataset.index : undefined;
+    if (index !== undefined) acts.select(Number(index), link.layer);
+  };
   return (
     <section class="card answer" aria-busy={isRunning(answer)}>
       <h2>Answer</h2>
       <p class="quiet hint">
-        Each token is tinted by what the probe says there. Choose one to see what would have happened from there on.
+        Each token is tinted by what the probe says there. Choose one to see what would have happened from
+        there on.
       </p>
       <div
         class="text"
@@ -36,6 +41,7 @@ export function AnswerView({ info, answer, link, acts }: AnswerViewProps): JSX.E
         aria-label="Tokens of the answer; the arrow keys choose one"
         aria-activedescendant={link.at === null || link.at < 0 ? undefined : `token-${link.at}`}
         onKeyDown={move}
+        onClick={choose}
       >
         {tokens.map((token) => (
           <TokenView
@@ -44,7 +50,6 @@ export function AnswerView({ info, answer, link, acts }: AnswerViewProps): JSX.E
             risk={answer.readings[token.index + 1]?.risk ?? null}
             isSelected={token.index === link.at}
             isRead={token.index === verdict?.readAt}
-            select={() => acts.select(token.index, link.layer)}
           />
         ))}
       </div>
@@ -62,10 +67,9 @@ interface TokenViewProps {
   readonly risk: number | null;
   readonly isSelected: boolean;
   readonly isRead: boolean;
-  readonly select: () => void;
 }
 
-function TokenView({ token, risk, isSelected, isRead, select }: TokenViewProps): JSX.Element {
+function TokenView({ token, risk, isSelected, isRead }: TokenViewProps): JSX.Element {
   const name = `${nameToken(token.text)}, ${risk === null ? "not read yet" : `risk ${risk.toFixed(2)}`}`;
   return (
     <span
@@ -76,7 +80,8 @@ function TokenView({ token, risk, isSelected, isRead, select }: TokenViewProps):
       title={name}
       class={`token${isRead ? " read" : ""}${token.delta === "" ? " silent" : ""}`}
       data-step={risk === null ? undefined : stepOf(risk)}
-      onClick={select}
+      data-index={token.index}
+      tabIndex={-1}
     >
       {token.delta === "" ? "•" : token.delta}
     </span>
@@ -114,7 +119,8 @@ function Decision({ info, answer, chosen, acts }: DecisionProps): JSX.Element | 
           {info.probe.isCalibrated
             ? "The risk is the probability that the answer is wrong, calibrated on other questions. "
             : "The probe is not calibrated: its scores rank answers. "}
-          {isUnfamiliar && "The question is unlike those that the probe was trained on, so do not rely on it. "}
+          {isUnfamiliar &&
+            "The question is unlike those that the probe was trained on, so do not rely on it. "}
           {Math.round(tokensPerSecond)} tokens a second.
         </p>
       </div>
@@ -134,7 +140,8 @@ function describeDecision(info: EngineInfo, { verdict }: Answer, chosen: number 
   const threshold = thresholdOf(info, chosen);
   if (verdict === null || threshold === null) return "No decision: the probe has no threshold.";
   const { risk } = verdict;
-  if (risk === null) return `Do not give this answer: it has no token that the probe reads (${info.probe.place}).`;
+  if (risk === null)
+    return `Do not give this answer: it has no token that the probe reads (${info.probe.place}).`;
   return risk <= threshold
     ? `Give this answer: its risk is at most ${threshold.toFixed(2)}.`
     : `Do not give this answer: its risk is above ${threshold.toFixed(2)}.`;

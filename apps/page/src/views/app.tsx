@@ -5,8 +5,8 @@ import { AskForm } from "./ask-form.tsx";
 import { BlindSpots } from "./blind-spots.tsx";
 import { DoubtMap } from "./doubt-map.tsx";
 import { EngineStatus } from "./engine-status.tsx";
-import { TokenPanel } from "./token-panel.tsx";
 import { ThresholdView } from "./threshold-view.tsx";
+import { TokenPanel } from "./token-panel.tsx";
 
 /** What a person can do on the page. */
 export interface Acts {
@@ -51,8 +51,8 @@ export function App({ state, acts }: { readonly state: State; readonly acts: Act
       <footer>
         <p>
           Nothing that you type leaves this page. It is part of{" "}
-          <strong>Semantic Entropy Probes for TypeScript</strong>; <code>npx sep page --study DIR --out SITE</code>{" "}
-          makes one of your own model.
+          <strong>Semantic Entropy Probes for TypeScript</strong>;{" "}
+          <code>npx sep page --study DIR --out SITE</code> makes one of your own model.
         </p>
       </footer>
     </>

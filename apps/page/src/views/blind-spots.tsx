@@ -16,8 +16,8 @@ export function BlindSpots({ info, answer, acts }: BlindSpotsProps): JSX.Element
     <section class="card">
       <h2>What this cannot see</h2>
       <p>
-        A model that is wrong in the same way every time does not disagree with itself: its semantic entropy is zero. Nor does
-        a probe see what it was never shown.
+        A model that is wrong in the same way every time does not disagree with itself: its semantic entropy
+        is zero. Nor does a probe see what it was never shown.
       </p>
       {blindSpots.length > 0 && (
         <>
@@ -30,7 +30,9 @@ export function BlindSpots({ info, answer, acts }: BlindSpotsProps): JSX.Element
                 </button>
                 <span class="quiet">
                   Right is <b>{right}</b>
-                  {answer.question === question && answer.verdict !== null ? "; look at what it says above." : "."}
+                  {answer.question === question && answer.verdict !== null
+                    ? "; look at what it says above."
+                    : "."}
                 </span>
               </li>
             ))}
@@ -38,8 +40,8 @@ export function BlindSpots({ info, answer, acts }: BlindSpotsProps): JSX.Element
         </>
       )}
       <p class="quiet">
-        The probe is a straight line through one layer of one model. Its promise covers questions like those of its study,
-        and no others.
+        The probe is a straight line through one layer of one model. Its promise covers questions like those
+        of its study, and no others.
       </p>
     </section>
   );

@@ -31,19 +31,33 @@ export function DoubtMap({ info, answer, link, acts }: DoubtMapProps): JSX.Eleme
     const at = Math.max(-1, Math.min(last, (link.at ?? -2) + step[0]));
     acts.select(at, Math.max(0, Math.min(top, layer + step[1])));
   };
+  const choose = ({ target }: Event): void => {
+    const { at, layer: own } = target instanceof HTMLElement ? target.dataset : {};
+    if (at !== undefined) acts.select(Number(at), own === undefined ? null : Number(own));
+  };
   const frame = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    frame.current?.querySelector(".here")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    showColumn(frame.current as HTMLDivElement);
   }, [link.at]);
   return (
     <section class="card">
       <h2>Where the doubt is</h2>
       <p class="quiet hint">
         A probe reads every layer at every token. It was fitted at the place called {info.probe.place}
-        {info.probe.layer === null ? "" : ` and does best at layer ${info.probe.layer}`}; elsewhere it says what it
-        would say if the answer had that place there.
+        {info.probe.layer === null ? "" : ` and does best at layer ${info.probe.layer}`}; elsewhere it says
+        what it would say if the answer had that place there.
       </p>
-      <div class="map" tabIndex={0} role="group" aria-label={describeMap(info)} onKeyDown={move} ref={frame}>
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset is of forms */}
+      <div
+        class="map"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys walk over its cells, and the line below says where
+        tabIndex={0}
+        role="group"
+        aria-label={describeMap(info)}
+        onKeyDown={move}
+        onClick={choose}
+        ref={frame}
+      >
         <div class="layers" aria-hidden="true">
           {Array.from({ length: info.layers }, (_, row) => (
             <span key={row} class={top - row === layer ? "current" : ""}>
@@ -59,7 +73,6 @@ export function DoubtMap({ info, answer, link, acts }: DoubtMapProps): JSX.Eleme
             text={reading.index < 0 ? "" : (tokens[reading.index]?.text ?? "")}
             selected={reading.index === link.at ? layer : null}
             isRead={reading.index === verdict?.readAt}
-            select={acts.select}
           />
         ))}
       </div>
@@ -76,7 +89,6 @@ interface ColumnProps {
   /** The layer that is selected in this column. */
   readonly selected: number | null;
   readonly isRead: boolean;
-  readonly select: Acts["select"];
 }
 
 /** Drawn again only when it has changed: every token adds a column, and there may be thousands of cells. */
@@ -86,7 +98,7 @@ class Column extends Component<ColumnProps> {
     return next.text !== text || next.selected !== selected || next.isRead !== isRead;
   }
 
-  override render({ reading, text, selected, isRead, select }: ColumnProps): JSX.Element {
+  override render({ reading, text, selected, isRead }: ColumnProps): JSX.Element {
     const { index, layers } = reading;
     return (
       <div
@@ -100,14 +112,25 @@ class Column extends Component<ColumnProps> {
               key={layer}
               class={layer === selected ? "current" : ""}
               style={risk === null ? undefined : `--risk:${risk.toFixed(3)}`}
-              onClick={() => select(index, layer)}
+              data-at={index}
+              data-layer={layer}
             />
           ))
           .reverse()}
-        <span onClick={() => select(index, null)}>{index < 0 ? "?" : showToken(text)}</span>
+        <span data-at={index}>{index < 0 ? "?" : showToken(text)}</span>
       </div>
     );
   }
+}
+
+/** Scrolls the map, and not the page, to the selected column. */
+function showColumn(frame: HTMLElement): void {
+  const column = frame.querySelector<HTMLElement>(".here");
+  if (column === null) return;
+  const left = column.offsetLeft - frame.offsetLeft;
+  const right = left + column.offsetWidth;
+  if (left < frame.scrollLeft) frame.scrollLeft = left;
+  else if (right > frame.scrollLeft + frame.clientWidth) frame.scrollLeft = right - frame.clientWidth;
 }
 
 const describeMap = (info: EngineInfo): string =>

@@ -9,7 +9,13 @@ const MARGIN = 8;
 const LABELS = 150;
 
 /** The continuations as a tree that parts where they differ, in the colours of what they come to mean. */
-export function ForkDrawing({ tree, samples }: { readonly tree: ForkTree; readonly samples: number }): JSX.Element {
+export function ForkDrawing({
+  tree,
+  samples,
+}: {
+  readonly tree: ForkTree;
+  readonly samples: number;
+}): JSX.Element {
   const [frame, width] = useWidth();
   // two lines of text beside a row, where there are few of them
   const pitch = tree.rows <= 5 ? 46 : 34;

@@ -71,8 +71,9 @@ export function ThresholdView({ info, answer, chosen, acts }: ThresholdViewProps
         <span>1</span>
       </p>
       <p class="quiet">
-        By conformal risk control on {calibrationQuestions} questions that nothing was fitted on. It holds on average for new
-        questions like them and answers sampled as here, for a threshold that is chosen before the answer is seen.
+        By conformal risk control on {calibrationQuestions} questions that nothing was fitted on. It holds on
+        average for new questions like them and answers sampled as here, for a threshold that is chosen before
+        the answer is seen.
       </p>
     </section>
   );

@@ -22,8 +22,8 @@ export function TokenPanel({ info, state, answer, acts }: TokenPanelProps): JSX.
       <section class="card panel empty">
         <h2>What if?</h2>
         <p class="quiet">
-          Choose a token, here or in the map. The model goes on from it ten times, and you see how many different things it
-          would have said.
+          Choose a token, here or in the map. The model goes on from it ten times, and you see how many
+          different things it would have said.
         </p>
         <button type="button" disabled={answer.readings.length === 0} onClick={() => acts.select(-1, null)}>
           Begin at the question
@@ -49,7 +49,13 @@ export function TokenPanel({ info, state, answer, acts }: TokenPanelProps): JSX.
         />
       )}
       {look !== null && (
-        <Layers look={look} info={info} answer={answer} layer={link.layer ?? info.probe.layer ?? 0} acts={acts} />
+        <Layers
+          look={look}
+          info={info}
+          answer={answer}
+          layer={link.layer ?? info.probe.layer ?? 0}
+          acts={acts}
+        />
       )}
     </section>
   );
@@ -87,10 +93,11 @@ function Forked({
       </div>
       <ForkDrawing tree={tree} samples={samples.length} />
       <p class="quiet">
-        {meanings.length === 1 ? "One meaning" : `${meanings.length} meanings`} among {samples.length} continuations,{" "}
-        {equivalence === "math" ? "compared as mathematics" : "compared by their words"}, in{" "}
+        {meanings.length === 1 ? "One meaning" : `${meanings.length} meanings`} among {samples.length}{" "}
+        continuations, {equivalence === "math" ? "compared as mathematics" : "compared by their words"}, in{" "}
         {Math.max(0.01, durationMs / 1000).toFixed(2)} s.{" "}
-        {info.probe.isCalibrated && "Entropy says how much they disagree, the risk how likely the answer is wrong."}
+        {info.probe.isCalibrated &&
+          "Entropy says how much they disagree, the risk how likely the answer is wrong."}
       </p>
       <details>
         <summary>Read the continuations</summary>
