@@ -36,11 +36,9 @@ const MOST_WEIGHTS = 1_200_000_000;
  * @param folder of the model, in Hugging Face format
  * @throws SepError `model-too-large`; `unsupported-model` for a model that is no such folder; `missing-input` where the page is not built
  */
-export async function buildSite(folder: string, { study, probe, layers }: GatheredStudy): Promise<Site> {
-  const files = await readModel(folder);
-  files.set("study.json", jsonBytes(study as unknown as Json));
-  addProbe(files, "probe", probe);
-  for (const each of layers) addProbe(files, `layer-${each.layer}`, each);
+export async function buildSite(folder: string, gathered: GatheredStudy): Promise<Site> {
+  const files = new Map([...(await readModel(folder)), ...encodePageStudy(gathered)]);
+  addProbe(files, "probe", gathered.probe);
   return assembleSite(files);
 }
 

@@ -134,7 +134,7 @@ const LONGEST_QUESTION = 4000;
 export function readLink(fragment: string): Link {
   const fields = new URLSearchParams(fragment.replace(/^#/, ""));
   const number = (name: string, least: number): number | null => {
-    const value = Number(fields.get(name) ?? "nothing");
+    const value = Number(fields.get(name) || "nothing");
     return Number.isFinite(value) && value >= least ? value : null;
   };
   const integer = (name: string, least: number): number | null => {
