@@ -1,7 +1,16 @@
 import { render } from "preact";
 import type { Reply, Request } from "./messages.ts";
-import { type Action, initialState, isRunning, readLink, reduce, type State, writeLink } from "./state.ts";
-import { type Acts, App } from "./views/app.tsx";
+import {
+  type Action,
+  type Acts,
+  initialState,
+  isRunning,
+  readLink,
+  reduce,
+  type State,
+  writeLink,
+} from "./state.ts";
+import { App } from "./views/app.tsx";
 
 /** Joins the worker, the state and its view. */
 

@@ -47,6 +47,18 @@ export interface Answer {
 export const isRunning = (answer: Answer | null): boolean =>
   answer !== null && answer.verdict === null && answer.failure === null;
 
+/** What a person can do on the page. */
+export interface Acts {
+  ask(question: string): void;
+  /** Asks the same question with another seed. */
+  again(): void;
+  stop(): void;
+  /** @param layer null for the probe's own */
+  select(at: number, layer: number | null): void;
+  setThreshold(threshold: number): void;
+  copyLink(): void;
+}
+
 export type Action =
   | { readonly kind: "reply"; readonly reply: Reply }
   | { readonly kind: "asked"; readonly id: number; readonly question: string; readonly seed: number }

@@ -1,8 +1,8 @@
 import type { JSX } from "preact";
+import { useState } from "preact/hooks";
 import { stepOf, thresholdOf, wordOf } from "../decision.ts";
 import type { EngineInfo, Token } from "../messages.ts";
-import { type Answer, isRunning, type Link } from "../state.ts";
-import type { Acts } from "./app.tsx";
+import { type Acts, type Answer, isRunning, type Link } from "../state.ts";
 import { nameToken } from "./token-name.ts";
 
 interface AnswerViewProps {
@@ -128,11 +128,24 @@ function Decision({ info, answer, chosen, acts }: DecisionProps): JSX.Element | 
         <button type="button" onClick={acts.again}>
           Another answer
         </button>
-        <button type="button" onClick={acts.copyLink}>
-          Copy link
-        </button>
+        <CopyLink copy={acts.copyLink} />
       </p>
     </div>
+  );
+}
+
+/** Says that it has, until the pointer or the focus leaves it. */
+function CopyLink({ copy }: { readonly copy: () => void }): JSX.Element {
+  const [isDone, setDone] = useState(false);
+  const press = (): void => {
+    copy();
+    setDone(true);
+  };
+  const leave = (): void => setDone(false);
+  return (
+    <button type="button" onClick={press} onBlur={leave} onPointerLeave={leave}>
+      <span aria-live="polite">{isDone ? "Link copied" : "Copy link"}</span>
+    </button>
   );
 }
 

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { isRunning, type State } from "../state.ts";
+import { type Acts, isRunning, type State } from "../state.ts";
 import { AnswerView } from "./answer-view.tsx";
 import { AskForm } from "./ask-form.tsx";
 import { BlindSpots } from "./blind-spots.tsx";
@@ -7,18 +7,6 @@ import { DoubtMap } from "./doubt-map.tsx";
 import { EngineStatus } from "./engine-status.tsx";
 import { ThresholdView } from "./threshold-view.tsx";
 import { TokenPanel } from "./token-panel.tsx";
-
-/** What a person can do on the page. */
-export interface Acts {
-  ask(question: string): void;
-  /** Asks the same question with another seed. */
-  again(): void;
-  stop(): void;
-  /** @param layer null for the probe's own */
-  select(at: number, layer: number | null): void;
-  setThreshold(threshold: number): void;
-  copyLink(): void;
-}
 
 export function App({ state, acts }: { readonly state: State; readonly acts: Acts }): JSX.Element {
   const { engine, answer, link } = state;

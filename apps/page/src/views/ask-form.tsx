@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { EngineInfo } from "../messages.ts";
-import type { Acts } from "./app.tsx";
+import type { Acts } from "../state.ts";
 
 interface AskFormProps {
   /** null while the model is loading. */

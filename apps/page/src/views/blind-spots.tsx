@@ -1,7 +1,6 @@
 import type { JSX } from "preact";
 import type { EngineInfo } from "../messages.ts";
-import type { Answer } from "../state.ts";
-import type { Acts } from "./app.tsx";
+import type { Acts, Answer } from "../state.ts";
 
 interface BlindSpotsProps {
   readonly info: EngineInfo;

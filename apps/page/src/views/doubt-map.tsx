@@ -1,8 +1,7 @@
 import { Component, type JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { EngineInfo, Reading } from "../messages.ts";
-import type { Answer, Link } from "../state.ts";
-import type { Acts } from "./app.tsx";
+import type { Acts, Answer, Link } from "../state.ts";
 import { nameToken, showToken } from "./token-name.ts";
 
 interface DoubtMapProps {

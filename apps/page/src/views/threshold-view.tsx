@@ -1,8 +1,7 @@
 import type { JSX } from "preact";
 import { percent, promiseAt, thresholdOf } from "../decision.ts";
 import type { CurvePoint, EngineInfo } from "../messages.ts";
-import type { Answer } from "../state.ts";
-import type { Acts } from "./app.tsx";
+import type { Acts, Answer } from "../state.ts";
 
 interface ThresholdViewProps {
   readonly info: EngineInfo;

@@ -2,8 +2,7 @@ import type { JSX } from "preact";
 import { stepOf, wordOf } from "../decision.ts";
 import { layOutFork } from "../fork-tree.ts";
 import type { EngineInfo, Fork, Look } from "../messages.ts";
-import type { Answer, State } from "../state.ts";
-import type { Acts } from "./app.tsx";
+import type { Acts, Answer, State } from "../state.ts";
 import { ForkDrawing } from "./fork-drawing.tsx";
 import { nameToken, showToken } from "./token-name.ts";
 
@@ -92,7 +91,7 @@ function Forked({
         />
       </div>
       <ForkDrawing tree={tree} samples={samples.length} />
-      <p class="quiet">
+      <p class="quiet" aria-live="polite">
         {meanings.length === 1 ? "One meaning" : `${meanings.length} meanings`} among {samples.length}{" "}
         continuations, {equivalence === "math" ? "compared as mathematics" : "compared by their words"}, in{" "}
         {Math.max(0.01, durationMs / 1000).toFixed(2)} s.{" "}
