@@ -4,6 +4,9 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 /** Sources under the names that packages import each other by: what is built is for tests of the command. */
 const alias = [
   ["semantic-entropy-probes", "src/index.ts"],
+  ["semantic-entropy-probes/engine", "src/engine/engine.ts"],
+  ["semantic-entropy-probes/probe", "src/probes/portable-probe.ts"],
+  ["semantic-entropy-probes/entropy", "src/entropy/portable-entropy.ts"],
   ["semantic-entropy-probes/files", "src/files.ts"],
   ["semantic-entropy-probes/serve", "src/serve.ts"],
   ["semantic-entropy-probes/ai-sdk", "src/ai-sdk.ts"],
@@ -32,7 +35,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...shared,
           name: "units",
-          include: ["src/**/*.test.ts", "packages/*/src/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "{packages,apps}/*/src/**/*.test.ts"],
           isolate: false,
         },
       },

@@ -56,7 +56,7 @@ const BARREL = "src/index.ts";
 /** Entries of packages: nothing but what they hand on. */
 const ENTRY = /^(src\/(index|files|serve)|packages\/[^/]+\/src\/index)\.ts$/;
 /** What other packages of this repository, and everybody else, may import. */
-const PUBLIC_ENTRY = /^semantic-entropy-probes(\/(engine|files|probe|serve|ai-sdk))?$/;
+const PUBLIC_ENTRY = /^semantic-entropy-probes(\/(engine|entropy|files|probe|serve|ai-sdk))?$/;
 const MAX_LINES = 400;
 const MAX_BARREL_LINES = 310;
 
@@ -69,7 +69,7 @@ export function findViolations(files: readonly SourceFile[]): string[] {
   const paths = new Set(files.map(({ path }) => path));
   const tested = files.filter(({ path }) => !path.endsWith(".test.ts"));
   const sources = tested.filter(({ path }) => path.startsWith("src/"));
-  const packaged = tested.filter(({ path }) => /^packages\/[^/]+\/src\//.test(path));
+  const packaged = tested.filter(({ path }) => /^(packages|apps)\/[^/]+\/src\//.test(path));
   return [
     ...files.flatMap((file) => [...checkName(file), ...checkLength(file)]),
     ...sources.flatMap((file) => [
@@ -85,7 +85,7 @@ export function findViolations(files: readonly SourceFile[]): string[] {
 }
 
 function checkName({ path }: SourceFile): string[] {
-  const name = basename(path).replace(/(\.test|\.d)?\.ts$/, "");
+  const name = basename(path).replace(/(\.test|\.d)?\.tsx?$/, "");
   return [
     ...(DRAWERS.has(name) ? [`${path}: a file is named for what it holds, not "${name}"`] : []),
     ...(/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) ? [] : [`${path}: file names are kebab-case`]),

@@ -10,4 +10,5 @@ export default function buildPackage(): void {
   node("node_modules/typescript/bin/tsc", "-b", "packages/notebook/tsconfig.build.json");
   node("packages/notebook/build-page.js");
   node("src/serve/page/build-page.js");
+  node("apps/page/build-page.js");
 }

@@ -8,6 +8,7 @@ import { EXIT } from "./commands/exit.ts";
 import { GENERATE } from "./commands/generate.ts";
 import { MODELS_INFO, MODELS_LIST, MODELS_PULL } from "./commands/models.ts";
 import { EDIT, NOTEBOOK_APP, NOTEBOOK_CHECK, NOTEBOOK_EXPORT, NOTEBOOK_RUN } from "./commands/notebook.ts";
+import { PAGE } from "./commands/page.ts";
 import { PROBE_EXPORT, PROBE_INFO } from "./commands/probe.ts";
 import { ROUTE } from "./commands/route.ts";
 import { RUN } from "./commands/run.ts";
@@ -65,6 +66,7 @@ export const COMMANDS: readonly Command[] = [
   REPORT,
   SCORE,
   SERVE,
+  PAGE,
   PROBE_INFO,
   PROBE_EXPORT,
   IMPORT,

@@ -18,3 +18,10 @@ export function openBrowser(address: string, context: CliContext): void {
 /** Whether there is a screen to open a browser on. */
 export const hasScreen = ({ env }: CliContext): boolean =>
   process.platform !== "linux" || env.DISPLAY !== undefined || env.WAYLAND_DISPLAY !== undefined;
+
+/** How long a command that serves runs. */
+export const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });

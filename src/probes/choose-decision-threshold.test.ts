@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createRng } from "../math/rng.ts";
-import { chooseDecisionThreshold, type DecisionTarget } from "./choose-decision-threshold.ts";
+import { chooseDecisionThreshold, type DecisionTarget, decisionCurve } from "./choose-decision-threshold.ts";
 
 const QUESTIONS = ["a", "a", "b", "b", "c", "c", "d", "d"];
 
@@ -118,5 +118,24 @@ describe("chooseDecisionThreshold", () => {
     // Standard error of the mean about 0.004; the most that is given away is about 2 / (Q + 1) and a jump of a third.
     expect(average).toBeLessThan(bound + 0.012);
     expect(average).toBeGreaterThan(bound - 0.09);
+  });
+});
+
+describe("decisionCurve", () => {
+  it("has at each threshold the target that would choose it", () => {
+    const rng = createRng("curve");
+    const ids = Array.from({ length: 60 }, (_, row) => `q${Math.floor(row / 3)}`);
+    const scores = ids.map(() => Math.floor(rng.next() * 25) / 25);
+    const wrong = scores.map((score) => (rng.next() < score ? 1 : 0));
+    const curve = decisionCurve(scores, wrong, ids);
+    expect(curve.length).toBeGreaterThan(15);
+    for (const [index, { threshold, risk, coverage }] of curve.entries()) {
+      const choose = (target: DecisionTarget) =>
+        chooseDecisionThreshold(scores, wrong, ids, target).threshold;
+      if (risk < 1 && curve[index + 1]?.risk !== risk)
+        expect(choose({ kind: "risk", target: risk })?.threshold).toBe(threshold);
+      if (coverage > 0 && curve[index - 1]?.coverage !== coverage)
+        expect(choose({ kind: "coverage", target: coverage })?.threshold).toBe(threshold);
+    }
   });
 });

@@ -78,6 +78,36 @@ export function chooseDecisionThreshold(
   };
 }
 
+/** What answering up to one score promises. */
+export interface DecisionPoint {
+  /** In the units of the score itself, before any calibration map. */
+  readonly threshold: number;
+  /** The least target risk that this threshold keeps: of answers that are given and wrong, of all. */
+  readonly risk: number;
+  /** The highest target coverage that it keeps: of answers that are given. */
+  readonly coverage: number;
+}
+
+/**
+ * What each threshold promises, as {@link chooseDecisionThreshold} would choose it for these targets. A promise holds for a
+ * target that is chosen before anybody looks at the answer.
+ * @returns one point for each distinct score, ascending; risk and coverage never fall
+ */
+export function decisionCurve(
+  scores: ArrayLike<number>,
+  incorrect: ArrayLike<number>,
+  questionIds: readonly string[],
+): DecisionPoint[] {
+  const questions = new Set(questionIds).size;
+  const bound = (loss: number): number => Math.min(1, Math.max(0, (loss + 1) / (questions + 1)));
+  const missing = lossesByThreshold(scores, incorrect, questionIds, "coverage");
+  return lossesByThreshold(scores, incorrect, questionIds, "risk").map(({ score, loss }, index) => ({
+    threshold: score,
+    risk: bound(loss),
+    coverage: 1 - bound(missing[index]!.loss),
+  }));
+}
+
 /**
  * Each distinct score, ascending, with the sum of the questions' losses at that threshold. Losses are monotone in
  * the threshold: more answers, more of them wrong and fewer missing.

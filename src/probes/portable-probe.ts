@@ -13,7 +13,12 @@ export type { PlattScaling } from "../math/logistic.ts";
 export type { ManifestWarning } from "../store/manifest.ts";
 export { type AssessRiskOptions, assessRisk, type RiskAssessment } from "./assess-risk.ts";
 export { applyCalibration, type CalibrationMap } from "./calibration.ts";
-export type { DecisionTarget, DecisionThreshold, ThresholdChoice } from "./choose-decision-threshold.ts";
+export type {
+  DecisionPoint,
+  DecisionTarget,
+  DecisionThreshold,
+  ThresholdChoice,
+} from "./choose-decision-threshold.ts";
 export { type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
 export type { ClassWeight } from "./fit-logistic.ts";
 export type {

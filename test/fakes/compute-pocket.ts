@@ -1,5 +1,6 @@
 import {
   buildPrompt,
+  type DeviceName,
   type LanguageModel,
   type ModelFiles,
   memorySource,
@@ -7,6 +8,7 @@ import {
   openOrtWeb,
   type Runtime,
   sampleAnswers,
+  type WebBuild,
 } from "../../src/engine/engine.ts";
 import { PLAIN_SAMPLER } from "./plain-sampler.ts";
 
@@ -50,6 +52,7 @@ export async function compute(model: LanguageModel): Promise<Computed> {
 export async function openPocket(
   runtime: Runtime,
   read: (name: string) => Promise<Uint8Array>,
+  device: DeviceName = "cpu",
 ): Promise<LanguageModel> {
   const files: ModelFiles = {
     config: await read("config.json"),
@@ -58,16 +61,17 @@ export async function openPocket(
     generationConfig: await read("generation_config.json"),
     weights: [memorySource("model.safetensors", await read("model.safetensors"))],
   };
-  return openModel(runtime, files, { id: "pocket" });
+  return openModel(runtime, files, { id: "pocket", device });
 }
 
 /** In a page that serves the model's folder at /pocket/ and onnxruntime-web at /ort/. */
-export async function computeInPage(): Promise<Computed> {
-  const runtime = await openOrtWeb({ wasmPaths: "/ort/" });
-  const model = await openPocket(runtime, async (name) => {
+export async function computeInPage(build: WebBuild = "wasm"): Promise<Computed> {
+  const runtime = await openOrtWeb({ wasmPaths: "/ort/", build });
+  const read = async (name: string): Promise<Uint8Array> => {
     const response = await fetch(`/pocket/${name}`);
     return new Uint8Array(await response.arrayBuffer());
-  });
+  };
+  const model = await openPocket(runtime, read, build === "webgpu" ? "webgpu" : "cpu");
   const computed = await compute(model);
   await model[Symbol.asyncDispose]();
   return computed;

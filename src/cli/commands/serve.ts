@@ -18,6 +18,7 @@ import { flag, setting, text } from "../../study/settings/setting.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
+import { untilAborted } from "../open-browser.ts";
 import { openProbedModel, PROBED_MODEL } from "../probed-model.ts";
 import { renderProgress } from "../render-progress.ts";
 import { createPaint } from "../terminal.ts";
@@ -222,12 +223,6 @@ function describeServer(
   const names = [`${first?.name} (of requests that name none)`, ...others.map(({ name }) => name)];
   return [`Page    ${address}`, `OpenAI  ${base}`, `Probes  ${names.join(", ")}`];
 }
-
-const untilAborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 
 const describeFailure = (error: unknown): string =>
   error instanceof Error ? `${error.name}: ${error.message}` : String(error);

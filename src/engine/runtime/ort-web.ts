@@ -7,27 +7,48 @@ export interface OpenOrtWebOptions {
   readonly threads?: number;
   /** Folder with onnxruntime-web's `.mjs` and `.wasm` files, or where each of the two is; beside the bundle by default. */
   readonly wasmPaths?: string | { readonly mjs?: string; readonly wasm?: string };
+  /** The build's `.wasm` file, where the page has fetched it itself. */
+  readonly wasmBinary?: ArrayBuffer;
+  /** `webgpu` computes on a GPU as well, and needs a browser whose WebAssembly can wait for it; see {@link canWaitForGpu}. */
+  readonly build?: WebBuild;
 }
+
+/** The builds of onnxruntime-web that are used here. */
+export type WebBuild = "wasm" | "webgpu";
+
+/** Whether WebAssembly can be suspended (JSPI), which onnxruntime's smaller WebGPU build relies on. */
+export const canWaitForGpu = (): boolean =>
+  "Suspending" in (globalThis as unknown as { readonly WebAssembly: object }).WebAssembly;
 
 /**
  * onnxruntime's WebAssembly build, for browsers; it runs in Node too. The package `onnxruntime-web` is loaded here, and
  * only here: who does not call this need not have it. Its integer kernels add in 32 bits and are exact everywhere.
  */
-export async function openOrtWeb({ threads = 1, wasmPaths }: OpenOrtWebOptions = {}): Promise<Runtime> {
-  const { env, InferenceSession, Tensor } = await import("onnxruntime-web/wasm");
+export async function openOrtWeb({
+  threads = 1,
+  wasmPaths,
+  wasmBinary,
+  build = "wasm",
+}: OpenOrtWebOptions = {}): Promise<Runtime> {
+  const { env, InferenceSession, Tensor } = await importBuild(build);
   env.wasm.numThreads = threads;
   env.logLevel = "error";
   if (wasmPaths !== undefined) env.wasm.wasmPaths = wasmPaths;
+  if (wasmBinary !== undefined) env.wasm.wasmBinary = wasmBinary;
   return {
     name: "onnxruntime-web",
     version: env.versions.web ?? "unknown version",
+    // the smaller build lacks kernels that the other has
+    castsHalf: build === "wasm",
     async createSession(model, { device = "cpu", memory = "planned", optimise = true }) {
-      if (device !== "cpu") throw deviceUnavailable(device, "is not part of onnxruntime's WebAssembly build");
+      if (device !== "cpu" && device !== build)
+        throw deviceUnavailable(device, `is not part of onnxruntime's ${BUILD_NAMES[build]} build`);
       const settings = {
-        executionProviders: ["wasm"],
+        executionProviders: [device === "cpu" ? "wasm" : "webgpu"],
         graphOptimizationLevel: optimise ? "all" : "disabled",
         enableMemPattern: memory === "planned",
         enableCpuMemArena: memory !== "returned",
+        logSeverityLevel: 3, // errors; a browser's console shows all else as an error, too
       } as const;
       const session =
         typeof model === "string"
@@ -40,3 +61,8 @@ export async function openOrtWeb({ threads = 1, wasmPaths }: OpenOrtWebOptions =
     },
   };
 }
+
+const BUILD_NAMES = { wasm: "WebAssembly", webgpu: "WebGPU" } as const satisfies Record<WebBuild, string>;
+
+const importBuild = (build: WebBuild): Promise<typeof import("onnxruntime-web/wasm")> =>
+  build === "wasm" ? import("onnxruntime-web/wasm") : import("onnxruntime-web/jspi");

@@ -6,6 +6,8 @@ export interface Runtime {
   /** The package that does it. */
   readonly name: string;
   readonly version: string;
+  /** Whether it reads half-precision constants; true by default. Otherwise weights are widened before it gets them. */
+  readonly castsHalf?: boolean;
   createSession(model: OnnxModel, options: SessionOptions): Promise<Session>;
 }
 

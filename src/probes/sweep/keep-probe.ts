@@ -127,8 +127,11 @@ export function describeKept(
   };
 }
 
+/** Warning code of a probe that reads the same numbers in every row. */
+export const CONSTANT_FEATURES = "constant-features";
+
 const describeConstant = (width: number): ManifestWarning => ({
-  code: "constant-features",
+  code: CONSTANT_FEATURES,
   message: `All ${width} features are the same in every training row, so the probe's scores are all the same.`,
 });
 

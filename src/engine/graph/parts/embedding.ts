@@ -1,6 +1,6 @@
 import type { TensorNames } from "../architectures/architecture.ts";
 import { ONNX_TYPES, type TensorName } from "../graph.ts";
-import type { GraphScope } from "../graph-scope.ts";
+import type { GraphScope, LinearScope } from "../graph-scope.ts";
 import { addLinear } from "./linear.ts";
 
 /**
@@ -37,8 +37,10 @@ function addLookUp(
   return type === "float32" ? rows : graph.add("Cast", [rows], { to: ONNX_TYPES.float32 });
 }
 
+type HeadScope = LinearScope & Pick<GraphScope, "config" | "root">;
+
 /** @param x [N, D] the stream after the final norm; @returns [N, V] logits */
-export function addHead(scope: GraphScope, x: TensorName, tensors: TensorNames): TensorName {
+export function addHead(scope: HeadScope, x: TensorName, tensors: TensorNames): TensorName {
   const { vocabularySize, hiddenSize } = scope.config;
   const name = findHead(scope, tensors);
   return addSoftcap(scope, addLinear(scope, x, name, [vocabularySize, hiddenSize], { isHead: true }));
@@ -48,12 +50,12 @@ export function addHead(scope: GraphScope, x: TensorName, tensors: TensorNames):
  * A head that is stored is taken even where the config ties it to the embeddings: it holds the same values, or the
  * config is wrong, and transformers takes it too.
  */
-function findHead({ weights, config, root }: GraphScope, { heads, embedding }: TensorNames): string {
+function findHead({ weights, config, root }: HeadScope, { heads, embedding }: TensorNames): string {
   const stored = heads.find((head) => weights.has(`${head}.weight`));
   return stored ?? (config.tiedEmbeddings ? `${root}${embedding}` : (heads[0] as string));
 }
 
-function addSoftcap({ graph, config }: GraphScope, logits: TensorName): TensorName {
+function addSoftcap({ graph, config }: HeadScope, logits: TensorName): TensorName {
   if (config.logitSoftcap === null) return logits;
   const cap = graph.scalar(config.logitSoftcap);
   return graph.add("Mul", [graph.add("Tanh", [graph.add("Div", [logits, cap])]), cap]);
