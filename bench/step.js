@@ -1,0 +1,120 @@
+// Where the time of a decoding step goes: milliseconds of each operator, by onnxruntime's profile, on one thread.
+//
+//   npm run bench:step -- --model MODEL.gguf --questions FILE.jsonl [--dtype int8 --rows 80 --tokens 48]
+//
+// A step extends answers to rows / 10 questions, ten samples each, while all of them run. `between` is what is left of a
+// step: choosing tokens, keeping keys and values, and what goes in and out of onnxruntime.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { InferenceSession } from "onnxruntime-node";
+import { loadModel } from "../dist/checkpoint/load-model.js";
+import { createBatcher } from "../dist/engine/generate/batcher.js";
+import { sampleAnswers } from "../dist/engine/generate/generate.js";
+import { buildPrompt } from "../dist/engine/tokenizer/build-prompt.js";
+import { describeCpu } from "./generate/describe-cpu.js";
+
+const SAMPLES = 10;
+/** Fewer are shown together. */
+const SHOWN_MS = 0.5;
+
+const { values } = parseArgs({
+  options: {
+    model: { type: "string", default: "pocket" },
+    questions: { type: "string" },
+    dtype: { type: "string", default: "int8" },
+    rows: { type: "string", default: "80" },
+    tokens: { type: "string", default: "48" },
+  },
+});
+const rows = Number(values.rows);
+const folder = mkdtempSync(join(tmpdir(), "bench-step-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+let opened = 0;
+const create = InferenceSession.create.bind(InferenceSession);
+InferenceSession.create = async (model, options) => {
+  const profileFilePrefix = join(folder, `session-${opened++}`);
+  return create(model, { ...options, enableProfiling: true, profileFilePrefix });
+};
+
+const model = await loadModel(values.model, { threads: 1, dtype: values.dtype });
+/** Of each pass in order: whether it is a step of all rows, and when it began and ended. */
+const passes = [];
+const session = {
+  ...model.session,
+  async run(pass) {
+    const at = {
+      isStep: pass.suffix.rows === rows && pass.tokenIds.length === rows,
+      began: performance.now(),
+      ended: 0,
+    };
+    passes.push(at);
+    try {
+      return await model.session.run(pass);
+    } finally {
+      at.ended = performance.now();
+    }
+  },
+};
+const batcher = createBatcher({ session, threads: 1 }, { rows, kvBytes: 2 ** 31 });
+const questions =
+  values.questions === undefined
+    ? ["What is 17 + 25?"]
+    : readFileSync(values.questions, "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).question);
+const sampler = {
+  ...{ temperature: 0.6, topP: 0.9, topK: 0, minP: 0, repetitionPenalty: 1 },
+  ...{ maxNewTokens: Number(values.tokens), stopStrings: [], stopTokenIds: [] },
+};
+await Promise.all(
+  Array.from({ length: rows / SAMPLES }, (_, index) => {
+    const { tokenIds } = buildPrompt(model.tokenizer, questions[index % questions.length]);
+    const runIds = Array.from({ length: SAMPLES }, (_, run) => run);
+    const own = { ...model, batcher, endTokenIds: new Set() };
+    return sampleAnswers(own, tokenIds, { runIds, sampler, seed: 1, streamKey: String(index) });
+  }),
+);
+await model[Symbol.asyncDispose](); // writes the profile
+
+const events = readdirSync(folder)
+  .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")))
+  .map((all) => all.filter((event) => event.ph === "X"))
+  .find((all) => all.filter(({ name }) => name === "model_run").length === passes.length);
+const runs = events.filter(({ name }) => name === "model_run").sort((a, b) => a.ts - b.ts);
+const steps = passes.flatMap(({ isStep }, index) => (isStep ? [index] : []));
+if (steps.length === 0)
+  throw new Error("No step had all rows: samples agreed to the end. Ask other questions.");
+const spans = steps.map((index) => runs[index]);
+const byOperator = new Map();
+for (const { cat, ts, dur, args } of events) {
+  if (cat !== "Node" || args?.op_name === undefined) continue;
+  if (!spans.some((span) => ts >= span.ts && ts < span.ts + span.dur)) continue;
+  // a body's operators are within it
+  if (args.op_name === "Scan") continue;
+  const before = byOperator.get(args.op_name) ?? { ms: 0, count: 0 };
+  byOperator.set(args.op_name, {
+    ms: before.ms + dur / 1000 / steps.length,
+    count: before.count + 1 / steps.length,
+  });
+}
+const operators = [...byOperator].sort(([, a], [, b]) => b.ms - a.ms);
+const shown = operators.filter(([, { ms }]) => ms >= SHOWN_MS);
+const others = operators.filter(([, { ms }]) => ms < SHOWN_MS);
+const sum = (list) => list.reduce((total, [, { ms }]) => total + ms, 0);
+const gaps = steps.filter((index) => steps.includes(index + 1));
+const stepMs =
+  gaps.reduce((total, index) => total + passes[index + 1].began - passes[index].began, 0) / gaps.length;
+
+console.log(`${describeCpu()}; Node ${process.version}; profiled, which takes time itself`);
+console.log(`${values.model}, ${values.dtype}, ${steps.length} steps of ${rows} rows on one thread\n`);
+console.log("| operator | nodes | ms |\n| --- | --: | --: |");
+for (const [name, { ms, count }] of shown)
+  console.log(`| ${name} | ${count.toFixed(0)} | ${ms.toFixed(1)} |`);
+console.log(`| ${others.length} others | | ${sum(others).toFixed(1)} |`);
+console.log(`| between | | ${(stepMs - sum(operators)).toFixed(1)} |`);
+console.log(`| a step | | ${stepMs.toFixed(1)} |`);
+process.exit(0);
