@@ -41,7 +41,10 @@ export function describeEvaluation(
       ? [`≤ marks the smallest p-value that ${evaluation.settings.permutations} permutations can give.`]
       : []),
     ...[nameObserver(evaluation.source)].flatMap((line) => (line === null ? [] : [`Observer: ${line}.`])),
-    `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
+    wrap(
+      `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
+      TEXT_WIDTH,
+    ).join("\n"),
     ...describeDecisions(shownDecisions(evaluation), paint),
     ...describeFamiliarity(evaluation, paint),
     ...(seeds === null ? [] : [describeSeeds(seeds, paint)]),
@@ -53,7 +56,8 @@ export function describeEvaluation(
 function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, paint: Paint): string {
   const { counts, scores } = evaluation;
   const { rows, questions, incorrect, high_semantic_entropy: high } = counts;
-  const title = `${paint("bold", split)}  ${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
+  const about = `${split}  ${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
+  const title = hang(about, "").join("\n").replace(split, paint("bold", split));
   const table = SCORE_NAMES.filter((key) => isExpected(key) || scores[key].row_count > 0).map((key) =>
     describeScore(nameOf(key), scores[key]),
   );
@@ -269,6 +273,10 @@ function describeFindings(split: SplitEvaluation): string[] {
   ];
 }
 
+/** Text within 80 columns, its further lines indented. */
+const hang = (text: string, indent = "  "): string[] =>
+  wrap(text, TEXT_WIDTH - indent.length - 2).map((line, i) => `${indent}${i === 0 ? "" : "  "}${line}`);
+
 function describeComparison({ paired_comparisons: comparisons }: SplitEvaluation): string[] {
   const found = comparisons.find(({ first, second }) => first === "se_probe" && second === "accuracy_probe");
   if (found === undefined) return [];
@@ -278,7 +286,7 @@ function describeComparison({ paired_comparisons: comparisons }: SplitEvaluation
     found.p_value === null
       ? ""
       : `; ${formatPEquation(found.p_value, found.permutations)}, after Holm for ${comparisons.filter(({ first }) => first === "se_probe").length} pairs ${formatPEquation(found.p_value_holm, null)}`;
-  return [`  SE probe minus accuracy probe: ${formatSigned(estimate)}${range}${p}`];
+  return hang(`SE probe minus accuracy probe: ${formatSigned(estimate)}${range}${p}`);
 }
 
 function describeCalibration({ calibration }: SplitEvaluation): string[] {
@@ -288,7 +296,7 @@ function describeCalibration({ calibration }: SplitEvaluation): string[] {
     const quality = own[method];
     return quality === null ? [] : [`${method} ${formatNumber(quality.ece)}`];
   });
-  return [`  Accuracy probe's calibration error: ${[formatNumber(own.ece), ...after].join(", after ")}`];
+  return hang(`Accuracy probe's calibration error: ${[formatNumber(own.ece), ...after].join(", after ")}`);
 }
 
 function describeBlindSpot(found: ConsistentlyWrong): string[] {
@@ -298,7 +306,9 @@ function describeBlindSpot(found: ConsistentlyWrong): string[] {
     probe.auc === null ? "" : ` Among them the accuracy probe has AUROC ${formatNumber(probe.auc)}.`;
   const share = `${found.low_entropy_incorrect_rows} of ${found.incorrect_rows} wrong answers`;
   return [
-    `  Consistently wrong: ${wrong} of ${low} questions of low semantic entropy, ${found.single_cluster_count} with a single meaning.`,
+    ...hang(
+      `Consistently wrong: ${wrong} of ${low} questions of low semantic entropy, ${found.single_cluster_count} with a single meaning.`,
+    ),
     ...wrap(
       `Semantic entropy cannot see them: ${share} are to questions of low entropy.${auc}`,
       TEXT_WIDTH,

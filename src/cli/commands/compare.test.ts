@@ -78,6 +78,7 @@ describe("sep compare", () => {
     await compare(...folders, "--out", out);
     expect((await readdir(out)).sort()).toEqual(
       [
+        "comparison.html",
         "comparison.json",
         ...["csv", "md", "tex"].flatMap((ending) => [`studies.${ending}`, `study-differences.${ending}`]),
       ].sort(),
@@ -85,6 +86,9 @@ describe("sep compare", () => {
     const [head, first] = (await readFile(join(out, "studies.csv"), "utf8")).split("\n");
     expect(head).toMatch(/^study,split-seed,score,questions_test,auroc_test,/);
     expect(first).toMatch(/^first,1,accuracy_probe,/);
+    const page = await readFile(join(out, "comparison.html"), "utf8");
+    expect(page).toContain("They differ in split-seed.");
+    expect(page).toMatch(/aria-label="AUROC of each study\. first, test: 0\.\d\d/);
     const { stdout } = await compare(...folders, "--format", "latex");
     expect(stdout.match(/\\begin\{table\}/g)).toHaveLength(2);
   });

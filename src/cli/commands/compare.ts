@@ -53,7 +53,7 @@ export const COMPARE: Command = defineCommand({
     ),
     out: text(
       "DIR",
-      "Folder to write the comparison to, in all formats but text, instead of printing it in one.",
+      "Folder to write the comparison to instead of printing it: a page, and its tables in all formats but text.",
     ),
     ...SEED,
   },
@@ -110,7 +110,10 @@ function render(
 /** @returns paths of the files */
 async function writeComparison(folder: string, comparison: StudiesComparison): Promise<readonly string[]> {
   await mkdir(folder, { recursive: true });
+  // what draws takes longer to load than many a command takes
+  const { renderComparison } = await import("../../report/comparison-page.ts");
   const files = [
+    ["comparison.html", renderComparison(comparison)] as const,
     ["comparison.json", `${stableStringify(comparison as unknown as Json, 2)}\n`] as const,
     ...makeComparisonTables(comparison).flatMap((table) =>
       Object.values(ENDINGS).map(

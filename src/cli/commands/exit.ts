@@ -16,7 +16,7 @@ import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { CONFIG, OUTPUT } from "../common-settings.ts";
 import { EXIT as CODES } from "../exit.ts";
 import { runSteps, type Steps } from "../run-steps.ts";
-import { createPaint, describeWarnings, type Paint } from "../terminal.ts";
+import { createPaint, describeWarnings, type Paint, wrap } from "../terminal.ts";
 
 const OPTIONS = {
   ...MODEL,
@@ -76,18 +76,33 @@ export function describeExit(
 ): string {
   const promised =
     targets.promise === "realised" ? `, with ${formatPercent(targets.confidence)} confidence` : "";
+  const own = (action: ExitPolicy["action"]): readonly ExitPolicy[] =>
+    policies.filter((policy) => policy.action === action);
+  const say = (text: string): string[] =>
+    wrap(text, TEXT_WIDTH).map((line, i) => `  ${i === 0 ? "" : "  "}${line}`);
   const table = (action: ExitPolicy["action"], title: string): string =>
     [
       paint("bold", title),
       paint("gray", HEADER),
-      ...policies.filter((policy) => policy.action === action).map(describePolicy),
+      ...own(action).map(describePolicy),
+      ...[...new Set(own(action).flatMap(({ reason }) => reason ?? []))].flatMap((reason) =>
+        wrap(`none: ${reason}`, TEXT_WIDTH).map((line, i) =>
+          paint("gray", `  ${i === 0 ? "" : "  "}${line}`),
+        ),
+      ),
     ].join("\n");
   return [
     [
       paint("bold", "Chains"),
-      `  ${chains.train} for training, ${chains.validation} for calibration, ${chains.test} for the test; ${chains.censored} cut off and left out`,
-      `  answers were settled after ${formatPercent(settlement.mean_share)} of the tokens on average; ${formatPercent(settlement.settled_within / settlement.chains)} of the chains within the reasoning`,
-      `  stopping each just there would save ${formatPercent(settlement.most_saved, 1)} of the tokens: more than that always changes answers`,
+      ...say(
+        `${chains.train} for training, ${chains.validation} for calibration, ${chains.test} for the test; ${chains.censored} cut off and left out`,
+      ),
+      ...say(
+        `answers were settled after ${formatPercent(settlement.mean_share)} of the tokens on average; ${formatPercent(settlement.settled_within / settlement.chains)} of the chains within the reasoning`,
+      ),
+      ...say(
+        `stopping each just there would save ${formatPercent(settlement.most_saved, 1)} of the tokens: more than that always changes answers`,
+      ),
     ].join("\n"),
     table(
       "stop",
@@ -104,13 +119,13 @@ export function describeExit(
 const describePolicy = ({ score, auroc, threshold, test, resplits }: ExitPolicy): string =>
   [
     `  ${SCORES[score]}`.padEnd(NAME_WIDTH),
-    (auroc === null ? "none" : formatNumber(auroc)).padStart(7),
+    (auroc === null ? "none" : formatNumber(auroc)).padStart(6),
     (threshold === null ? "none" : formatNumber(threshold)).padStart(10),
-    formatPercent(test.tokens_saved, 1).padStart(8),
-    formatPercent(test.risk, 1).padStart(8),
-    formatPercent(resplits.tokens_saved.mean, 1).padStart(14),
-    formatPercent(resplits.risk.mean, 1).padStart(8),
-    formatPercent(resplits.share_held, 1).padStart(8),
+    formatPercent(test.tokens_saved, 1).padStart(7),
+    formatPercent(test.risk, 1).padStart(7),
+    formatPercent(resplits.tokens_saved.mean, 1).padStart(9),
+    formatPercent(resplits.risk.mean, 1).padStart(7),
+    formatPercent(resplits.share_held, 1).padStart(7),
   ].join("");
 
 const SCORES = {
@@ -124,13 +139,15 @@ const SCORES = {
 } as const satisfies Record<ExitScore, string>;
 
 const NAME_WIDTH = 27;
+const TEXT_WIDTH = 76;
 const HEADER = [
+  `${"".padEnd(NAME_WIDTH + 16)}${"test".padStart(14)}${"resplits".padStart(23)}\n`,
   "".padEnd(NAME_WIDTH),
-  "AUROC".padStart(7),
+  "AUROC".padStart(6),
   "threshold".padStart(10),
-  "saved".padStart(8),
-  "harm".padStart(8),
-  "resplit saved".padStart(14),
-  "harm".padStart(8),
-  "held".padStart(8),
+  "saved".padStart(7),
+  "harm".padStart(7),
+  "saved".padStart(9),
+  "harm".padStart(7),
+  "held".padStart(7),
 ].join("");

@@ -17,7 +17,7 @@ import { type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { oneStep, runSteps, type Steps } from "../run-steps.ts";
-import { createPaint, describeWarnings, type Paint } from "../terminal.ts";
+import { createPaint, describeWarnings, type Paint, wrap } from "../terminal.ts";
 
 /** A cascade of the study's model and a larger one. */
 export const ROUTE: Command = defineCommand({
@@ -60,10 +60,14 @@ export function describeRoute(route: FittedRoute, paint: Paint): string {
   const { question_count: questions, small_risk, large_risk } = calibration;
   const head = [
     paint("bold", "Route"),
-    `  ${questions} calibration questions: ${formatPercent(small_risk)} of the small model's answers are wrong, ${formatPercent(large_risk)} of the large one's`,
-    threshold === null
-      ? `  ${paint("yellow", "none")}: ${reason}`
-      : `  escalate above score ${formatNumber(threshold.threshold, 4)}: at most ${formatPercent(threshold.target)} wrong answers, whoever gives them`,
+    ...say(
+      `${questions} calibration questions: ${formatPercent(small_risk)} of the small model's answers are wrong, ${formatPercent(large_risk)} of the large one's`,
+    ),
+    ...say(
+      threshold === null
+        ? `none: ${reason}`
+        : `escalate above score ${formatNumber(threshold.threshold, 4)}: at most ${formatPercent(threshold.target)} wrong answers, whoever gives them`,
+    ),
   ].join("\n");
   const blocks = [head];
   if (test !== null) {
@@ -86,6 +90,10 @@ export function describeRoute(route: FittedRoute, paint: Paint): string {
   blocks.push(...describeWarnings(rest, paint));
   return blocks.join("\n\n");
 }
+
+/** Text within 80 columns, its further lines indented. */
+const say = (text: string): string[] =>
+  wrap(text, TEXT_WIDTH).map((line, i) => `  ${i === 0 ? "" : "  "}${line}`);
 
 const describeAchieved = (name: string, { risk, share_escalated, cost_per_answer }: AchievedRoute): string =>
   [
@@ -117,7 +125,8 @@ const RIVALS = {
   token_entropy: "by token entropy",
 } as const satisfies Record<RivalRouter, string>;
 
-const NAME_WIDTH = 22;
+const NAME_WIDTH = 21;
+const TEXT_WIDTH = 76;
 
 const ACHIEVED_HEADER = [
   "".padEnd(NAME_WIDTH),
