@@ -130,11 +130,12 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
   it("stops, also while it is writing", async () => {
     await stage.open("engine=wasm");
     await stage.ready();
-    await stage.page.evaluate(
-      `engine.postMessage({ kind: "ask", id: 1000, question: "Compute 98765 * 4321.", seed: 1 })`,
-    );
-    await stage.reply(`id === 1000 && kind === "token"`);
-    await stage.page.evaluate(`engine.postMessage({ kind: "stop" })`);
+    await stage.page.evaluate(`{
+      engine.addEventListener("message", ({ data: { kind, id, index } }) => {
+        if (id === 1000 && kind === "token" && index === 0) engine.postMessage({ kind: "stop" });
+      });
+      engine.postMessage({ kind: "ask", id: 1000, question: "Compute 98765 * 4321.", seed: 1 });
+    }`);
     await stage.reply(`id === 1000 && reason === "Stopped."`);
     expect(
       await stage.page.evaluate(`replies.some(({ kind, id }) => id === 1000 && kind === "answered")`),

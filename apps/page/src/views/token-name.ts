@@ -4,4 +4,4 @@ export const showToken = (text: string): string =>
 
 /** A token as it is read out. */
 export const nameToken = (text: string): string =>
-  text === "\n" ? "line break" : text.trim() === "" ? "space" : text.trim();
+  /^\n+$/.test(text) ? "line break" : text.trim() === "" ? "space" : text.trim();
