@@ -151,6 +151,7 @@ export type {
   SeedSplitSummary,
   SeedSpread,
   SeedsSummary,
+  SummariseSeedsOptions,
 } from "./evaluation/summarise-seeds.ts";
 export { correctedInterval, summariseSeeds } from "./evaluation/summarise-seeds.ts";
 export type {

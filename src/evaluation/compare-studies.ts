@@ -90,7 +90,7 @@ export interface StudiesComparison {
 }
 
 /** What stands for a setting that a study does not record. */
-export const NOT_RECORDED = "not recorded";
+const NOT_RECORDED = "not recorded";
 
 /**
  * Compares finished studies: every score by itself, and every two studies by the same score on the questions that both have.

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fillScores } from "../../test/fakes/fill-scores.ts";
 import { createRng } from "../math/rng.ts";
-import { parseSeeds } from "../study/settings/sampling.ts";
 import {
   correctedInterval,
   type SeedRows,
@@ -74,11 +73,4 @@ describe("summariseSeeds", () => {
     const { auc } = splits.math_test!.scores.accuracy_probe!;
     expect(auc).toMatchObject({ values: [expect.any(Number), null], sd: 0, interval: null });
   });
-});
-
-it("parseSeeds reads ranges and lists", () => {
-  expect(parseSeeds("1..5")).toEqual([1, 2, 3, 4, 5]);
-  expect(parseSeeds("1..3, 8")).toEqual([1, 2, 3, 8]);
-  for (const wrong of ["1", "5..1", "1,1", "1..", "a,b", "", "1.5,2", "1..2000", "-1..3"])
-    expect(parseSeeds(wrong), wrong).toBeNull();
 });

@@ -12,8 +12,7 @@ export const REPEATED_SPLITS = ["math_test", "ood_test"] as const;
 export type RepeatedSplit = (typeof REPEATED_SPLITS)[number];
 
 /** What is measured in each repetition. */
-export const SEED_MEASURES = ["auc", "aurc", "augrc"] as const;
-export type SeedMeasure = (typeof SEED_MEASURES)[number];
+export type SeedMeasure = "auc" | "aurc" | "augrc";
 
 /** The scores of one repetition on one split. */
 export interface SeedRows {
@@ -97,7 +96,8 @@ export function scoreRepetition({ questionGroups, incorrect, byName }: SeedRows)
   };
 }
 
-interface SummariseSeedsOptions extends InferenceOptions {
+/** What repetitions are summarised with. */
+export interface SummariseSeedsOptions extends InferenceOptions {
   readonly probe: ProbeName;
   readonly isSplitGiven: boolean;
   /** Rows of the second set in each repetition, for its intervals; none without one. */

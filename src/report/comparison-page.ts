@@ -33,7 +33,7 @@ export function renderComparison(comparison: StudiesComparison): string {
 <header><h1>${title}</h1>
 <p class="quiet">${differing.length === 0 ? "No recorded setting differs." : `They differ in ${differing.join(", ")}.`}</p></header>
 <main>
-<ul>${studies.map(({ name, settings }) => html`<li><b>${name}</b>${differing.map((key, i) => `${i === 0 ? ": " : ", "}${key} ${settings[key]}`)}</li>`)}</ul>
+<ul>${studies.map(({ name, settings }) => html`<li><b>${name}</b>${differing.length === 0 ? "" : `: ${differing.map((key) => `${key} ${settings[key]}`).join(", ")}`}</li>`)}</ul>
 ${notes.map((note) => html`<p>${note}</p>`)}
 ${drawForest(comparison)}
 ${tables.map((table) => drawTable(table, { folder: "." }))}

@@ -263,7 +263,7 @@ export async function inspectStudy(workspace: Workspace): Promise<readonly Chain
     ...PROBE_SPLITS.map((split) => workspace.probeDataset(split)),
     ...probes.flatMap((probe) => [probe, weightsPathOf(probe)]),
     ...[workspace.seThreshold, workspace.probeEval, workspace.transfer, workspace.route, workspace.report],
-    ...[workspace.forcedAnswers("math"), workspace.exit],
+    ...[workspace.forcedAnswers("math"), workspace.exit, workspace.seeds],
   ];
   const chain = openChain();
   const files: ChainFile[] = [];

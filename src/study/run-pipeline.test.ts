@@ -90,6 +90,11 @@ describe("planPipeline", () => {
       "report",
     ]);
     expect(split.find(({ step }) => step === "dataset")?.reasons).toEqual(["seed was 42 and is now 7"]);
+    const repeated = await finish(planPipeline(study, { ...STUDY, seeds: "1,2" }));
+    const perSeed = ["dataset make", "train make", "eval make"];
+    expect(
+      repeated.filter(({ action }) => action !== "keep").map(({ step, action }) => `${step} ${action}`),
+    ).toEqual([...perSeed, ...perSeed, "eval make", "report redo"]);
     const sampled = planPipeline(study, { ...STUDY, seed: 7, splitSeed: 42 });
     await expect(finish(sampled)).rejects.toThrow(
       /math_runs\.jsonl was made differently: seed was 42 and is now 7/,

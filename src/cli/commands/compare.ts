@@ -126,7 +126,7 @@ async function writeComparison(folder: string, comparison: StudiesComparison): P
 }
 
 /** A comparison as tables for people, in 80 columns: studies by number, with what sets them apart. */
-export function describeComparison(comparison: StudiesComparison, paint: Paint): string {
+function describeComparison(comparison: StudiesComparison, paint: Paint): string {
   const { studies, differing, rows, differences, notes } = comparison;
   const list = studies.flatMap(({ name, settings }, i) => {
     const told = differing.map((key) => `${key} ${settings[key]}`).join(", ");

@@ -86,7 +86,7 @@ export function describeExit(
       paint("gray", HEADER),
       ...own(action).map(describePolicy),
       ...[...new Set(own(action).flatMap(({ reason }) => reason ?? []))].flatMap((reason) =>
-        wrap(`none: ${reason}`, TEXT_WIDTH).map((line, i) =>
+        wrap(`No threshold: ${reason}`, TEXT_WIDTH).map((line, i) =>
           paint("gray", `  ${i === 0 ? "" : "  "}${line}`),
         ),
       ),

@@ -6,6 +6,7 @@ import { finishStep } from "../../../test/fakes/finish-step.ts";
 import { writeStudy } from "../../../test/fakes/write-study.ts";
 import type { ProbeEval } from "../../evaluation/probe-eval.ts";
 import type { SeedScores, SeedsSummary } from "../../evaluation/summarise-seeds.ts";
+import { parseSeeds } from "../settings/sampling.ts";
 import { openRepetition, openWorkspace, type Workspace } from "../workspace.ts";
 import { buildDatasets } from "./build-datasets.ts";
 import { evaluateProbes } from "./evaluate-probes.ts";
@@ -115,4 +116,11 @@ describe("repeatSeeds", () => {
       /was not made by `sep dataset`, so there is no split to draw again/,
     );
   });
+});
+
+it("parseSeeds reads ranges and lists", () => {
+  expect(parseSeeds("1..5")).toEqual([1, 2, 3, 4, 5]);
+  expect(parseSeeds("1..3, 8")).toEqual([1, 2, 3, 8]);
+  for (const wrong of ["1", "5..1", "1,1", "1..", "a,b", "", "1.5,2", "1..2000", "-1..3"])
+    expect(parseSeeds(wrong), wrong).toBeNull();
 });
