@@ -43,6 +43,7 @@ export type TokenizerRequest = { readonly limitMs: number } & (
 interface Opening {
   readonly addedTokens: readonly (readonly [text: string, token: AddedToken])[];
   readonly endToken: string | null;
+  readonly decodesPiecewise: boolean;
   readonly postProcessor: unknown;
 }
 
@@ -51,6 +52,8 @@ const REPLY_BYTES = 64;
 const LEAST_REPLY_BYTES = 1 << 20;
 /** Texts of tokens are short; a decoder may lengthen them. */
 const TOKEN_BYTES = 1024;
+/** Of a token's text that is kept; real ones are shorter, and a vocabulary of them takes a few megabytes. */
+const MOST_KEPT_LENGTH = 128;
 /** A template's own words, and how often it may repeat a message, escapes included. */
 const TEMPLATE_BYTES = 32 << 10;
 const MESSAGE_BYTES = 8;
@@ -65,10 +68,12 @@ export async function openInSandbox(
 ): Promise<OpenedTokenizer> {
   const { path: file, chatTemplate } = files;
   const { sandbox, opened } = await startSandbox({ method: "open", ...files }, json, { file, signal });
-  const { addedTokens, endToken, postProcessor } = opened as Opening;
+  const { addedTokens, endToken, decodesPiecewise, postProcessor } = opened as Opening;
   const call = (method: string, request: object, limits: Omit<CallLimits, "file">): unknown =>
     sandbox.call({ method, ...request }, { file, ...limits });
   const ids = new Map<string, number | null>();
+  /** Of single tokens: a stream asks for one at a time, and asking the process takes longer than a short step. */
+  const texts = new Map<number, string>();
   const tokenizer: TextTokenizer = {
     sha256: files.sha256,
     endToken,
@@ -79,11 +84,17 @@ export async function openInSandbox(
       return call("encode", { text, specialTokens }, limits) as number[];
     },
     decode(tokenIds) {
-      if (tokenIds.length === 0) return "";
+      const [first] = tokenIds;
+      if (first === undefined) return "";
+      const known = tokenIds.length === 1 ? texts.get(first) : undefined;
+      if (known !== undefined) return known;
       const mostReplyBytes = LEAST_REPLY_BYTES + TOKEN_BYTES * tokenIds.length;
       const limits = { size: tokenIds.length, mostReplyBytes, act: "decoding tokens" };
-      return call("decode", { tokenIds }, limits) as string;
+      const text = call("decode", { tokenIds }, limits) as string;
+      if (tokenIds.length === 1 && text.length <= MOST_KEPT_LENGTH) texts.set(first, text);
+      return text;
     },
+    decodesPiecewise,
     tokenId(token) {
       const known = ids.get(token);
       if (known !== undefined) return known;
@@ -142,9 +153,14 @@ export function createTokenizerServer(): (request: TokenizerRequest, attached: U
     if (request.method === "open") {
       const opened = openHere({ ...request, json: attached as Uint8Array });
       tokenizer = opened.tokenizer;
-      const { addedTokens, endToken } = tokenizer;
+      const { addedTokens, endToken, decodesPiecewise = false } = tokenizer;
       const { postProcessor } = opened;
-      return { addedTokens: [...addedTokens], endToken, postProcessor } satisfies Opening;
+      return {
+        addedTokens: [...addedTokens],
+        endToken,
+        decodesPiecewise,
+        postProcessor,
+      } satisfies Opening;
     }
     const open = tokenizer as TextTokenizer;
     if (request.method === "encode") return open.encode(request.text, request);
