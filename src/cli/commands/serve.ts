@@ -5,7 +5,7 @@ import { POCKET_FOLDER } from "../../checkpoint/locate-checkpoint.ts";
 import { SepError } from "../../errors.ts";
 import { checkExposure } from "../../net/gate.ts";
 import { listenBehindGate } from "../../net/listen.ts";
-import { ApiError } from "../../serve/api-error.ts";
+import { ApiError, describeFailure } from "../../serve/api-error.ts";
 import { ABSTAIN_TEXT, createServer, RESAMPLES, SERVER_LIMITS } from "../../serve/create-server.ts";
 import { openEscalation } from "../../serve/escalate.ts";
 import type { NamedProbe } from "../../serve/served-probe.ts";
@@ -228,9 +228,6 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
-
-const describeFailure = (error: unknown): string =>
-  error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 
 async function readPem(path: string): Promise<string> {
   try {
