@@ -22,6 +22,8 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     VLLM_NO_USAGE_STATS="1",
     VLLM_CPU_KVCACHE_SPACE=os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1"),
+    # it would keep one for its front end, half of a machine of two
+    VLLM_CPU_NUM_OF_RESERVED_CPU="0",
 )
 os.execv(program, [
     *[str(program), "serve", folder, "--host", "127.0.0.1", "--port", port, "--served-model-name", "default"],

@@ -104,7 +104,7 @@ async function* replay(
   answer: SampledAnswer,
   { sampler: { stopStrings }, layers = [], text = true, signal }: Parameters<LiveModel["read"]>[2],
 ): AsyncGenerator<LiveEvent, void> {
-  const deltas = text ? createTextDeltas(model.tokenizer.decode, stopStrings) : null;
+  const deltas = text ? createTextDeltas(model.tokenizer, stopStrings) : null;
   for (const [i, tokenId] of answer.tokenIds.entries()) {
     const isLast = i === answer.tokenIds.length - 1;
     yield {

@@ -63,6 +63,7 @@ export function addAnswerRoutes(app: Hono, parts: RouteParts): void {
 async function* runRequest(
   { maker, admission, metrics, timeLimitMs }: RouteParts,
   prepared: PreparedAnswer,
+  responseId: string,
   signal: AbortSignal,
 ): AsyncGenerator<ServedToken | ServedEnd, void> {
   using deadline = createDeadline(signal, timeLimitMs);
@@ -70,6 +71,7 @@ async function* runRequest(
   using _room = await admission.enter(prepared.request.n, deadline.signal);
   const queueMs = performance.now() - arrived;
   const meter = metrics.beginAnswer(prepared.served, {
+    responseId,
     queueMs,
     promptTokens: prepared.prompt.tokenIds.length,
   });
@@ -88,7 +90,7 @@ async function sendAnswers(
 ): Promise<Response> {
   const tokens = Array.from({ length: prepared.request.n }, (): ServedToken[] => []);
   const answers: WholeAnswer[] = [];
-  for await (const event of runRequest(parts, prepared, c.req.raw.signal)) {
+  for await (const event of runRequest(parts, prepared, head.id, c.req.raw.signal)) {
     if (event.kind === "token") tokens[event.row]?.push(event);
     else answers.push({ tokens: tokens[event.row] ?? [], end: event });
   }
@@ -124,7 +126,7 @@ function streamAnswers(
 ): Promise<Response> {
   const gone = new AbortController();
   onAbort(signal, () => gone.abort(signal.reason));
-  const events = runRequest(parts, prepared, gone.signal);
+  const events = runRequest(parts, prepared, head.id, gone.signal);
   const messages = describeStream(events, prepared, format, head);
   // whoever reads the stream may have stopped at any point, and holds room until it has ended
   gone.signal.addEventListener("abort", () => void messages.return(undefined).catch(() => undefined), {

@@ -69,6 +69,28 @@ export function asApiError(error: unknown): ApiError {
   });
 }
 
+/** Frames of a failure's stack that a log has. */
+const MOST_FRAMES = 3;
+
+/**
+ * A failure for the log: its kind, those of its causes, and where it happened. A message may quote a prompt, an answer or
+ * what another server made of them, so none is in it; the client has it.
+ */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const kinds: string[] = [];
+  for (let at: unknown = error; at instanceof Error && kinds.length < MOST_FRAMES; at = at.cause) {
+    const code = "code" in at && typeof at.code === "string" ? ` ${at.code}` : "";
+    kinds.push(`${at.name}${code}`);
+  }
+  const frames = (error.stack ?? "")
+    .replace(error.message, "")
+    .split("\n")
+    .filter((line) => /^ {4}at /.test(line))
+    .slice(0, MOST_FRAMES);
+  return [kinds.join(" < "), ...frames].join("\n");
+}
+
 /** A mistake of the caller's, by the code with which the library reports it. */
 const STATUS_OF: Partial<Record<SepErrorCode, number>> = {
   "bad-option": 400,

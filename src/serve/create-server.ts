@@ -6,7 +6,7 @@ import type { MeaningChoice } from "../study/meaning/open-equivalence.ts";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import type { AnswerMaker, Policy } from "./answer-request.ts";
 import { addAnswerRoutes, type RouteParts } from "./answer-routes.ts";
-import { ApiError, asApiError } from "./api-error.ts";
+import { ApiError, asApiError, describeFailure } from "./api-error.ts";
 import { addChatPage } from "./chat-page.ts";
 import { createScoreDrift } from "./drift.ts";
 import { createEntropyMeter } from "./entropy-meter.ts";
@@ -29,7 +29,7 @@ export interface CreateServerOptions extends AssessmentChoice, Omit<GenerationCh
   /** What the model is called in answers; its own name by default. */
   readonly modelName?: string | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
-  /** Takes failures that are not a client's; by default they are written to stderr, without anything of the request. */
+  /** Takes failures that are not a client's; by default their kind and place are written to stderr, nothing of the request. */
   report?(error: unknown): void;
 }
 
@@ -104,7 +104,7 @@ export function createServer(options: CreateServerOptions): RiskServer {
     },
   };
   const metrics = createMetrics(admission, drifts);
-  const report = options.report ?? ((error: unknown) => console.error(error));
+  const report = options.report ?? ((error: unknown) => console.error(describeFailure(error)));
   const modelName = options.modelName ?? live.model.provenance.id;
   const parts: RouteParts = {
     maker,

@@ -12,7 +12,7 @@ export interface ServerMetrics {
   countRequest(route: string, status: number, seconds: number): void;
   beginAnswer(
     served: ServedProbe,
-    facts: { readonly queueMs: number; readonly promptTokens: number },
+    facts: { readonly responseId: string; readonly queueMs: number; readonly promptTokens: number },
   ): { count(event: ServedToken | ServedEnd): void };
 }
 
@@ -120,7 +120,7 @@ export function createMetrics(
       requests.inc({ route, status });
       requestSeconds.observe({ route }, seconds);
     },
-    beginAnswer({ name: probe }, { queueMs, promptTokens }) {
+    beginAnswer({ name: probe }, { responseId, queueMs, promptTokens }) {
       queueSeconds.observe(queueMs / 1000);
       tokens.inc({ kind: "prompt" }, promptTokens);
       const begun = performance.now();
@@ -149,6 +149,7 @@ export function createMetrics(
               ...(sep.risk === null ? {} : { "gen_ai.evaluation.score.value": sep.risk }),
               "gen_ai.evaluation.score.label": sep.decision ?? "none",
               "gen_ai.evaluation.explanation": sep.guarantee,
+              "gen_ai.response.id": responseId,
             },
           });
         },

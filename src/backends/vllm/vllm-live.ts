@@ -64,7 +64,7 @@ export async function* openVllmLive({
       async function* answerOne(row: number, stop: AbortSignal): AsyncGenerator<LiveEvent, SampledAnswer> {
         const runId = runIds[row] as number;
         const sampleSeed = sampleSeedOf(seed, streamKey, runId);
-        const deltas = text ? createTextDeltas(model.tokenizer.decode, sampler.stopStrings) : null;
+        const deltas = text ? createTextDeltas(model.tokenizer, sampler.stopStrings) : null;
         const events = createEventQueue();
         const streaming = streamAnswer(streams, prompt, {
           ...{ runId, sampler, sampleSeed, limit, signal: stop },

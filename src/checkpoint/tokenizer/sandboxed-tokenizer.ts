@@ -43,6 +43,7 @@ export type TokenizerRequest = { readonly limitMs: number } & (
 interface Opening {
   readonly addedTokens: readonly (readonly [text: string, token: AddedToken])[];
   readonly endToken: string | null;
+  readonly decodesPiecewise: boolean;
   readonly postProcessor: unknown;
 }
 
@@ -51,9 +52,13 @@ const REPLY_BYTES = 64;
 const LEAST_REPLY_BYTES = 1 << 20;
 /** Texts of tokens are short; a decoder may lengthen them. */
 const TOKEN_BYTES = 1024;
-/** Every step of every answer asks for the text of a token by itself: so many tokens' texts are remembered. */
+/**
+ * Every step of every answer asks for the text of a token by itself, and asking the process takes longer than a short step: the
+ * texts of so many tokens are remembered. Real ones are shorter than the limit, and a vocabulary of them takes a few megabytes.
+ */
 const SHORT_TOKENS = 2;
 const MOST_SHORT_TEXTS = 1 << 16;
+const MOST_KEPT_LENGTH = 256;
 /** A template's own words, and how often it may repeat a message, escapes included. */
 const TEMPLATE_BYTES = 32 << 10;
 const MESSAGE_BYTES = 8;
@@ -68,7 +73,7 @@ export async function openInSandbox(
 ): Promise<OpenedTokenizer> {
   const { path: file, chatTemplate } = files;
   const { sandbox, opened } = await startSandbox({ method: "open", ...files }, json, { file, signal });
-  const { addedTokens, endToken, postProcessor } = opened as Opening;
+  const { addedTokens, endToken, decodesPiecewise, postProcessor } = opened as Opening;
   const call = (method: string, request: object, limits: Omit<CallLimits, "file">): unknown =>
     sandbox.call({ method, ...request }, { file, ...limits });
   const ids = new Map<string, number | null>();
@@ -91,9 +96,11 @@ export async function openInSandbox(
       const mostReplyBytes = LEAST_REPLY_BYTES + TOKEN_BYTES * tokenIds.length;
       const limits = { size: tokenIds.length, mostReplyBytes, act: "decoding tokens" };
       const text = call("decode", { tokenIds }, limits) as string;
-      if (isShort && shortTexts.size < MOST_SHORT_TEXTS) shortTexts.set(key, text);
+      if (isShort && shortTexts.size < MOST_SHORT_TEXTS && text.length <= MOST_KEPT_LENGTH)
+        shortTexts.set(key, text);
       return text;
     },
+    decodesPiecewise,
     tokenId(token) {
       const known = ids.get(token);
       if (known !== undefined) return known;
@@ -152,9 +159,14 @@ export function createTokenizerServer(): (request: TokenizerRequest, attached: U
     if (request.method === "open") {
       const opened = openHere({ ...request, json: attached as Uint8Array });
       tokenizer = opened.tokenizer;
-      const { addedTokens, endToken } = tokenizer;
+      const { addedTokens, endToken, decodesPiecewise = false } = tokenizer;
       const { postProcessor } = opened;
-      return { addedTokens: [...addedTokens], endToken, postProcessor } satisfies Opening;
+      return {
+        addedTokens: [...addedTokens],
+        endToken,
+        decodesPiecewise,
+        postProcessor,
+      } satisfies Opening;
     }
     const open = tokenizer as TextTokenizer;
     if (request.method === "encode") return open.encode(request.text, request);

@@ -5,7 +5,7 @@ import { POCKET_FOLDER } from "../../checkpoint/locate-checkpoint.ts";
 import { SepError } from "../../errors.ts";
 import { checkExposure } from "../../net/gate.ts";
 import { listenBehindGate } from "../../net/listen.ts";
-import { ApiError } from "../../serve/api-error.ts";
+import { ApiError, describeFailure } from "../../serve/api-error.ts";
 import { ABSTAIN_TEXT, createServer, RESAMPLES, SERVER_LIMITS } from "../../serve/create-server.ts";
 import { openEscalation } from "../../serve/escalate.ts";
 import type { NamedProbe } from "../../serve/served-probe.ts";
@@ -223,9 +223,6 @@ function describeServer(
   const names = [`${first?.name} (of requests that name none)`, ...others.map(({ name }) => name)];
   return [`Page    ${address}`, `OpenAI  ${base}`, `Probes  ${names.join(", ")}`];
 }
-
-const describeFailure = (error: unknown): string =>
-  error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 
 async function readPem(path: string): Promise<string> {
   try {

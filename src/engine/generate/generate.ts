@@ -124,7 +124,7 @@ export async function* generate(
     createDraft(runId, row, {
       rng: createRng("sample", seed, streamKey, runId),
       seen: new Set(asked.tokenIds),
-      deltas: text ? createTextDeltas(model.tokenizer.decode, sampler.stopStrings) : null,
+      deltas: text ? createTextDeltas(model.tokenizer, sampler.stopStrings) : null,
     }),
   );
   const events: GenerationEvent[] = [];

@@ -41,7 +41,7 @@ export async function* readAnswer(
   requireRoom(prompt.tokenIds.length, own.length + mayEnd.length, config.maxPositions);
   const prefilled = await model.prefill(prompt, { layers, signal });
   const answer = { tokenIds: [] as number[], logprobs: [] as number[], entropies: [] as number[] };
-  const deltas = hasText ? createTextDeltas(tokenizer.decode, sampler.stopStrings) : null;
+  const deltas = hasText ? createTextDeltas(tokenizer, sampler.stopStrings) : null;
   /** What the last token that has been run predicts. */
   let logits = prefilled.logits;
   let sums = prefilled.sums;

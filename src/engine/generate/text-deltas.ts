@@ -13,10 +13,11 @@ export interface TextDeltas {
 
 /**
  * Joined, the deltas are the answer's text, where the tokenizer decodes a longer sequence to a longer text. Only the
- * last few tokens are decoded again: a decoder may write a token in another way at the beginning of a text.
+ * last few tokens are decoded again, unless the tokenizer decodes piece by piece: a decoder may write a token in another way
+ * at the beginning of a text.
  */
 export function createTextDeltas(
-  decode: TextTokenizer["decode"],
+  { decode, decodesPiecewise = false }: Pick<TextTokenizer, "decode" | "decodesPiecewise">,
   stopStrings: readonly string[],
 ): TextDeltas {
   let shown = "";
@@ -34,7 +35,7 @@ export function createTextDeltas(
       const before = decode(context);
       const whole = decode([...context, ...pending]);
       if (whole.length <= before.length || whole.endsWith(BROKEN)) return "";
-      context = pending;
+      if (!decodesPiecewise) context = pending;
       pending = [];
       held += whole.slice(before.length);
       const certain = held.length - beginningOfStop(held, stopStrings);

@@ -11,6 +11,11 @@ export interface TextTokenizer extends Partial<Disposable> {
   encode(text: string, options: { readonly specialTokens: boolean }): number[];
   /** All tokens as text, special ones included. */
   decode(tokenIds: readonly number[]): string;
+  /**
+   * Whether tokens that decode to whole characters have the same text whatever stands before them, as where tokens are bytes;
+   * not if left out.
+   */
+  readonly decodesPiecewise?: boolean;
   /** The id of a token that stands for exactly this text, or null. */
   tokenId(token: string): number | null;
   /** Tokens that are matched as a whole before the text around them is split, by their text. */
@@ -63,6 +68,7 @@ export function createTextTokenizer(parts: TokenizerParts): TextTokenizer {
             skip_special_tokens: false,
             clean_up_tokenization_spaces: false,
           }),
+    decodesPiecewise: hasByteDecoder(parts.tokenizer),
     tokenId: (token) => tokenizer.token_to_id(token) ?? null,
     addedTokens: new Map(
       [...tokenizer.get_added_tokens_decoder()].map(([id, { content, special }]) => [
@@ -74,6 +80,10 @@ export function createTextTokenizer(parts: TokenizerParts): TextTokenizer {
     renderChat: chatTemplate === null ? null : createChatRenderer(chatTemplate, readTemplateTokens(config)),
   };
 }
+
+/** Other decoders treat a text's first token, or a word's last one, in another way. */
+const hasByteDecoder = ({ decoder }: TokenizerParts["tokenizer"]): boolean =>
+  typeof decoder === "object" && decoder !== null && "type" in decoder && decoder.type === "ByteLevel";
 
 /** What chat templates write at the beginning and the end. */
 function readTemplateTokens(config: Readonly<Record<string, unknown>>): Record<string, string> {
