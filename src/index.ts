@@ -170,11 +170,22 @@ export type { RouteThreshold } from "./probes/choose-route-threshold.ts";
 export type { DesignMatrix } from "./probes/design-matrix.ts";
 export { type ClassWeight, fitLogistic, type LogisticFit, type LogisticTask } from "./probes/fit-logistic.ts";
 export { pickStates, type TracedText } from "./probes/pick-states.ts";
-export type { PlacedStates, Probe } from "./probes/portable-probe.ts";
+export type {
+  PlacedSpans,
+  PlacedStates,
+  PoolingMethod,
+  PoolingProbe,
+  Probe,
+  SpanPool,
+  SpanPooling,
+  SpanValues,
+} from "./probes/portable-probe.ts";
 export {
+  assertSpans,
   assertStates,
   assertThinkEntropies,
   assessRisk,
+  createSpanPool,
   measureFamiliarity,
   parseProbe,
   requireProbeFits,
@@ -184,6 +195,7 @@ export type {
   GenerationConfig,
   LayerScore,
   NestedFold,
+  Optimisation,
   PenaltyScore,
   PermutationEstimate,
   PermutationTest,

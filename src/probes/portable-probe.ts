@@ -16,11 +16,20 @@ export { applyCalibration, type CalibrationMap } from "./calibration.ts";
 export type { DecisionTarget, DecisionThreshold, ThresholdChoice } from "./choose-decision-threshold.ts";
 export { type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
 export type { ClassWeight } from "./fit-logistic.ts";
+export {
+  createSpanPool,
+  type PoolingMethod,
+  type PoolingProbe,
+  type SpanPool,
+  type SpanPooling,
+  type SpanValues,
+} from "./pooling.ts";
 export type {
   Familiarity,
   GenerationConfig,
   LayerScore,
   NestedFold,
+  Optimisation,
   PenaltyScore,
   PermutationEstimate,
   PermutationTest,
@@ -30,11 +39,13 @@ export type {
   ProbeTarget,
   ProbeTraining,
 } from "./probe.ts";
-export type { HiddenLayer } from "./probe-weights.ts";
+export type { HiddenLayer, ProbeWeights } from "./probe-weights.ts";
 export {
+  assertSpans,
   assertStates,
   assertThinkEntropies,
   type FeatureOrigin,
+  type PlacedSpans,
   type PlacedStates,
   type ProbeInput,
   requireProbeFits,

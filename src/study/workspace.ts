@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "node:path";
+import type { MeasuredLabel } from "../probes/unit-labels.ts";
 import { FIGURE_FOLDER, TABLE_FOLDER } from "../report/figure.ts";
 import { fileExists } from "../store/read-file.ts";
 import { type Shard, shardFolder } from "./shards/shard.ts";
@@ -18,6 +19,7 @@ export const STEP_NAMES = [
   "eval",
   "transfer",
   "route",
+  "label",
   "force",
   "exit",
   "import",
@@ -59,6 +61,8 @@ export interface Workspace {
   readonly transfer: string;
   /** Of a cascade of the study's model and a larger one. */
   readonly route: string;
+  /** What was measured of parts of answers, for labels. */
+  unitValues(set: DataSetName, label: MeasuredLabel): string;
   /** What the model answers when its reasoning is closed early, one line per step of a chain. */
   forcedAnswers(set: DataSetName): string;
   /** When to leave a chain of reasoning. */
@@ -92,6 +96,7 @@ export function openWorkspace(root: string): Workspace {
     config: artifacts("config.yaml"),
     transfer: artifacts("transfer.json"),
     route: artifacts("route.json"),
+    unitValues: (set, label) => data(`${set}_units_${label}.jsonl`),
     forcedAnswers: (set) => data(`${set}_forced_answers.jsonl`),
     exit: artifacts("exit.json"),
     exitProbe: (score) => artifacts("models", `exit_${score.replaceAll("-", "_")}.json`),
@@ -116,6 +121,7 @@ const PRODUCERS: readonly (readonly [RegExp, string])[] = [
   [/^models\/probe_eval\.json$/, "sep eval"],
   [/^artifacts\/transfer\.json$/, "sep transfer"],
   [/^artifacts\/route\.json$/, "sep route"],
+  [/^data\/(math|ood)_units_(inconsistent|clusters)\.jsonl$/, "sep label"],
   [/^data\/(math|ood)_forced_answers\.jsonl$/, "sep exit"],
   [/^artifacts\/exit\.json$/, "sep exit"],
   [/^models\/exit_(settled|right|ends_wrong)_probe\.(json|safetensors)$/, "sep exit"],
