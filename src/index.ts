@@ -223,10 +223,11 @@ export type {
 export type {
   ArrayFeatures,
   FileFeatures,
+  PooledRows,
   ProbeFeatures,
   StackedFeatures,
 } from "./probes/sweep/sweep-units.ts";
-export { type ChainLabel, ROW_LABELS, type RowLabel } from "./probes/unit-labels.ts";
+export { type ChainLabel, type MeasuredLabel, ROW_LABELS, type RowLabel } from "./probes/unit-labels.ts";
 export type { ProjectedStates, ProjectionEvent, ProjectStatesOptions } from "./report/project-states.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
 export type { AnswerBackend, AnswerSampler, DrawnAnswer, DrawOptions } from "./samples/answer-backend.ts";
@@ -236,6 +237,7 @@ export type { RunRecord } from "./samples/run-record.ts";
 export type {
   QuestionScorer,
   ScoredQuestion,
+  ScoredToken,
   ScoreOptions,
   ScoreQuestionOptions,
 } from "./serve/score-question.ts";

@@ -53,7 +53,7 @@ export {
   scoreProbe,
   type ThinkEntropies,
 } from "./score-probe.ts";
-export type { ChainLabel, RowLabel } from "./unit-labels.ts";
+export type { ChainLabel, MeasuredLabel, RowLabel } from "./unit-labels.ts";
 export { parseProbe };
 
 /**

@@ -145,15 +145,15 @@ const POOLING = {
   pooling: setting(
     z
       .union([
-        z.literal("all"),
+        z.enum(["token", "all"]),
         z
           .array(z.enum(["token", ...POOLINGS]))
           .min(1)
           .readonly(),
       ])
-      .default(["token"]),
+      .default("token"),
     `Ways of reading an answer (or each step, sentence or span) to choose from, separated by commas. token: the state at one token; ${POOLINGS.join(", ")}: those of all its tokens, which needs --positions every-token in the trace; docs/places.md.`,
-    { placeholder: "LIST|all" },
+    { placeholder: "token|LIST|all" },
   ),
   poolWindow: setting(z.int().min(2).default(10), "Tokens that --pooling rolling-max takes the mean over."),
 };

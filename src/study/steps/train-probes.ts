@@ -79,7 +79,8 @@ export async function* trainProbes(
     const train = await readProbeDataset(workspace.probeDataset("math_train"));
     const hidden = await openHiddenStates(workspace.hiddenStates("math"));
     const { questionIds, questionGroups } = train;
-    const spans = takeSpans(train, hidden, pooling, poolWindow);
+    const readings = listReadings(pooling);
+    const spans = takeSpans(train, hidden, readings, poolWindow);
     const fitting = fitProbes(
       { path: hidden.path, stateRows: takePositions(train, hidden, positions), spans },
       {
@@ -94,7 +95,7 @@ export async function* trainProbes(
         layer,
         window,
         position: positions === "dataset" ? train.position : "best",
-        pooledOnly: pooling !== "all" && !pooling.includes("token"),
+        pooledOnly: !readings.includes("token"),
         classWeight,
         nested,
         permutations,
@@ -166,6 +167,11 @@ function takePositions(
   );
 }
 
+type Reading = "token" | PoolingMethod;
+
+const listReadings = (asked: "all" | "token" | readonly Reading[]): readonly Reading[] =>
+  asked === "all" ? ["token", ...POOLINGS] : asked === "token" ? ["token"] : asked;
+
 /**
  * The spans whose tokens are pooled, each row's own; undefined where none are.
  * @throws SepError `bad-option` where they were not traced, or a row is a single token
@@ -173,10 +179,10 @@ function takePositions(
 function takeSpans(
   { position, spans, tokenRows }: ProbeDataset,
   hidden: HiddenStates,
-  asked: "all" | readonly ("token" | PoolingMethod)[],
+  readings: readonly Reading[],
   window: number,
 ): PooledRows | undefined {
-  const poolings = POOLINGS.filter((method) => asked === "all" || asked.includes(method)).map((method) => ({
+  const poolings = POOLINGS.filter((method) => readings.includes(method)).map((method) => ({
     method,
     window: method === "rolling-max" ? window : null,
   }));
