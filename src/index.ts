@@ -193,11 +193,22 @@ export type { RouteThreshold } from "./probes/choose-route-threshold.ts";
 export type { DesignMatrix } from "./probes/design-matrix.ts";
 export { type ClassWeight, fitLogistic, type LogisticFit, type LogisticTask } from "./probes/fit-logistic.ts";
 export { pickStates, type TracedText } from "./probes/pick-states.ts";
-export type { PlacedStates, Probe } from "./probes/portable-probe.ts";
+export type {
+  PlacedSpans,
+  PlacedStates,
+  PoolingMethod,
+  PoolingProbe,
+  Probe,
+  SpanPool,
+  SpanPooling,
+  SpanValues,
+} from "./probes/portable-probe.ts";
 export {
+  assertSpans,
   assertStates,
   assertThinkEntropies,
   assessRisk,
+  createSpanPool,
   measureFamiliarity,
   parseProbe,
   requireProbeFits,
@@ -207,6 +218,7 @@ export type {
   GenerationConfig,
   LayerScore,
   NestedFold,
+  Optimisation,
   PenaltyScore,
   PermutationEstimate,
   PermutationTest,
@@ -234,10 +246,11 @@ export type {
 export type {
   ArrayFeatures,
   FileFeatures,
+  PooledRows,
   ProbeFeatures,
   StackedFeatures,
 } from "./probes/sweep/sweep-units.ts";
-export { type ChainLabel, ROW_LABELS, type RowLabel } from "./probes/unit-labels.ts";
+export { type ChainLabel, type MeasuredLabel, ROW_LABELS, type RowLabel } from "./probes/unit-labels.ts";
 export type { ProjectedStates, ProjectionEvent, ProjectStatesOptions } from "./report/project-states.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
 export type { AnswerBackend, AnswerSampler, DrawnAnswer, DrawOptions } from "./samples/answer-backend.ts";
@@ -247,6 +260,7 @@ export type { RunRecord } from "./samples/run-record.ts";
 export type {
   QuestionScorer,
   ScoredQuestion,
+  ScoredToken,
   ScoreOptions,
   ScoreQuestionOptions,
 } from "./serve/score-question.ts";

@@ -6,6 +6,7 @@ import { ENTROPY } from "./commands/entropy.ts";
 import { EXPORT_DATASETS, EXPORT_STATES, EXPORT_TABLE, IMPORT } from "./commands/exchange.ts";
 import { EXIT } from "./commands/exit.ts";
 import { GENERATE } from "./commands/generate.ts";
+import { LABEL } from "./commands/label.ts";
 import { MODELS_INFO, MODELS_LIST, MODELS_PULL } from "./commands/models.ts";
 import { EDIT, NOTEBOOK_APP, NOTEBOOK_CHECK, NOTEBOOK_EXPORT, NOTEBOOK_RUN } from "./commands/notebook.ts";
 import { PAGE } from "./commands/page.ts";
@@ -56,6 +57,7 @@ export const COMMANDS: readonly Command[] = [
   TRACE,
   STATUS,
   MERGE,
+  LABEL,
   DATASET,
   TRAIN,
   EVAL,

@@ -45,11 +45,16 @@ export function describeScore(scored: ScoredQuestion, paint: Paint, columns: num
         : paint(colour, `${decision}${abstain_reason === "unfamiliar" ? " (unfamiliar)" : ""}`),
     ],
   ];
+  const byToken = scored.tokens?.map(
+    ({ token, risk: own, score: raw }) =>
+      `${" ".repeat(NAME_WIDTH)}${formatNumber(own ?? raw).padStart(RISK_WIDTH)}  ${JSON.stringify(token)}`,
+  );
   return [
     ...rows.map(([name, value]) => `${paint("bold", name.padEnd(NAME_WIDTH))}${value}`),
     ...[guarantee, ...warnings].flatMap((text) =>
       wrap(text, columns - NAME_WIDTH).map((line) => " ".repeat(NAME_WIDTH) + paint("gray", line)),
     ),
+    ...(byToken === undefined ? [] : [paint("bold", "Tokens"), ...byToken]),
   ].join("\n");
 }
 
@@ -62,6 +67,7 @@ function describeFamiliarity(
 }
 
 const NAME_WIDTH = 10;
+const RISK_WIDTH = 6;
 
 /** What a line of a stream is answered with; `id` is as it was given, null if there was none. */
 export type ScoredLine =
@@ -81,7 +87,15 @@ export type ScoredLine =
 export async function* scoreLines(
   scorer: QuestionScorer,
   stream: AsyncIterable<Uint8Array>,
-  { signal, redact }: { readonly signal: AbortSignal; readonly redact: (message: string) => string },
+  {
+    tokens = false,
+    signal,
+    redact,
+  }: {
+    readonly tokens?: boolean;
+    readonly signal: AbortSignal;
+    readonly redact: (message: string) => string;
+  },
 ): AsyncGenerator<ScoredLine> {
   const score = async ({ line, text }: NumberedLine, abort: AbortSignal): Promise<ScoredLine> => {
     let id: string | number | null = null;
@@ -89,7 +103,10 @@ export async function* scoreLines(
       const row = parseRow(text);
       if (typeof row.id === "string" || typeof row.id === "number") id = row.id;
       const { question, answer } = readQuestion(row);
-      return { id, ...(await scorer.score(question, { id: String(id ?? question), answer, signal: abort })) };
+      return {
+        id,
+        ...(await scorer.score(question, { id: String(id ?? question), answer, tokens, signal: abort })),
+      };
     } catch (error) {
       if (abort.aborted || !(error instanceof SepError)) throw error;
       return { id, line, error: { code: error.code, message: redact(error.message) } };

@@ -41,7 +41,7 @@ export type { ModelFiles } from "./model-files.ts";
 export {
   type Counting,
   indicesOf,
-  locatePosition,
+  locateLast,
   type PlacedAnswer,
   type PositionIndices,
   type TracePosition,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CLOSE, END, MODEL_ENDS, REASONED_RUN } from "../../test/fakes/reasoned-run.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import type { RunRecord } from "../samples/run-record.ts";
-import { locatePosition, type PositionIndices, rowKey, SINGLE_POSITIONS } from "./places.ts";
+import { locateLast, type PositionIndices, rowKey, SINGLE_POSITIONS } from "./places.ts";
 
 const counting = (run: RunRecord, indices: PositionIndices = "exact") => ({
   answerTokens: countAnswerTokens(run, MODEL_ENDS),
@@ -12,10 +12,10 @@ const counting = (run: RunRecord, indices: PositionIndices = "exact") => ({
 
 const locate = (changes: Partial<RunRecord>): (number | null)[] => {
   const run = { ...REASONED_RUN, ...changes };
-  return SINGLE_POSITIONS.map((position) => locatePosition(run, position, counting(run)));
+  return SINGLE_POSITIONS.map((position) => locateLast(run, position, counting(run))?.index ?? null);
 };
 
-describe("locatePosition", () => {
+describe("locateLast", () => {
   it("reads before-generation, second-to-last, think-end, last-token at the right tokens", () => {
     const sequence = [...REASONED_RUN.prompt_tokens, ...REASONED_RUN.tokens];
     const at = locate({});
@@ -42,7 +42,7 @@ describe("locatePosition", () => {
   });
 });
 
-describe("locatePosition as OATML counts", () => {
+describe("locateLast as OATML counts", () => {
   /** Their `predict`, in their own terms: a list of states, of which the k-th is that of token P - 1 + k. */
   function asPublished(
     promptLength: number,
@@ -74,7 +74,7 @@ describe("locatePosition as OATML counts", () => {
       think_token_indices: null,
     } as unknown as RunRecord;
     const own = (position: "last-token" | "second-to-last" | "before-generation"): number | null =>
-      locatePosition(run, position, counting(run, "oatml-compat"));
+      locateLast(run, position, counting(run, "oatml-compat"))?.index ?? null;
     const { last, second } = asPublished(3, tokens.length, answer);
     expect([own("last-token"), own("second-to-last"), own("before-generation")]).toEqual([last, second, 2]);
   });
@@ -84,7 +84,7 @@ describe("locatePosition as OATML counts", () => {
     (stop) => {
       const run = { ...REASONED_RUN, tokens: [6, 7, 5, 4, 3], answer_token_count: 5 - stop };
       const own = (position: "last-token" | "second-to-last"): number | null =>
-        locatePosition(run, position, counting(run, "oatml-compat"));
+        locateLast(run, position, counting(run, "oatml-compat"))?.index ?? null;
       const { last, second } = asPublished(3, 5, 5 - stop);
       expect([own("last-token"), own("second-to-last")]).toEqual([last, second]);
     },

@@ -148,15 +148,12 @@ function many(locate: (text: AnswerText, answer: PlacedAnswer) => readonly Answe
 const NONE: readonly PlacedToken[] = [];
 const one = (index: number): readonly PlacedToken[] => [{ index, span: null, textSpan: null, text: null }];
 
-/**
- * Index in `[...prompt_tokens, ...tokens]` of a place: of one with many tokens per answer, that of the last.
- * @returns null if the answer has no such token
- */
-export const locatePosition = (
+/** The token of a place: of one with many tokens per answer, the last. @returns null if the answer has no such token */
+export const locateLast = (
   answer: PlacedAnswer,
   position: TracePosition,
   counting: Counting,
-): number | null => PLACES[position].tokens(answer, counting).at(-1)?.index ?? null;
+): PlacedToken | null => PLACES[position].tokens(answer, counting).at(-1) ?? null;
 
 /** What tells a row of states or of a data set from the others. */
 export interface RowKey {

@@ -31,9 +31,10 @@ export function encodeTensor(values: TensorData, dtype: SafetensorsDtype): Uint8
   if (values instanceof Float32Array && (dtype === "F16" || dtype === "BF16")) {
     const halves = dtype === "F16" ? encodeFloat16(values) : encodeBfloat16(values);
     const infinity = dtype === "F16" ? 0x7c00 : 0x7f80;
-    const lost = halves.findIndex((half, i) => (half & 0x7fff) === infinity && Number.isFinite(values[i]));
-    if (lost !== -1)
-      throw new SepError("bad-artefact", `${values[lost]} is beyond the range of ${dtype}. Store as F32.`);
+    for (let i = 0; i < halves.length; i++) {
+      if ((halves[i]! & 0x7fff) !== infinity || !Number.isFinite(values[i])) continue;
+      throw new SepError("bad-artefact", `${values[i]} is beyond the range of ${dtype}. Store as F32.`);
+    }
     return bytesOf(halves);
   }
   const expected = ARRAY_OF[dtype];

@@ -5,10 +5,47 @@
  */
 export function encodeFloat16(values: Float32Array): Uint16Array {
   const halves = new Uint16Array(values.length);
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let i = 0; i < halves.length; i++) halves[i] = float16Bits(words[i] as number);
+  encodeFloat16Into(
+    new Uint32Array(values.buffer, values.byteOffset, values.length),
+    0,
+    halves,
+    0,
+    values.length,
+  );
   return halves;
 }
+
+/**
+ * The same for a stretch of an array, into a stretch of another one.
+ * @param words bits of float32 numbers
+ * @returns the largest of the magnitudes' bits, in whose order NaN comes behind infinity
+ */
+export function encodeFloat16Into(
+  words: Uint32Array,
+  from: number,
+  halves: Uint16Array,
+  to: number,
+  count: number,
+): number {
+  let largest = 0;
+  for (let i = 0; i < count; i++) {
+    const word = words[from + i]!;
+    const magnitude = word & 0x7fffffff;
+    if (magnitude > largest) largest = magnitude;
+    // Nearly all numbers are normal in both formats: shift the exponent's bias from 127 to 15, then round 13 bits away, ties
+    // to even. A carry out of the fraction raises the exponent, up to infinity, which is what rounding asks for.
+    if (magnitude >= SMALLEST_NORMAL && magnitude < TOO_LARGE) {
+      const rebiased = magnitude - REBIAS;
+      halves[to + i] = ((word >>> 16) & 0x8000) | ((rebiased + 0xfff + ((rebiased >>> 13) & 1)) >>> 13);
+    } else halves[to + i] = float16Bits(word);
+  }
+  return largest;
+}
+
+/** Bits of float32 numbers: the smallest normal half, 65536, and what the exponents differ by. */
+const SMALLEST_NORMAL = 0x38800000;
+const TOO_LARGE = 0x47800000;
+const REBIAS = 112 << 23;
 
 /** Half precision (binary16) bit patterns to Float32, exactly. */
 export function decodeFloat16(halves: Uint16Array): Float32Array {
@@ -50,18 +87,12 @@ export function decodeBfloat16(halves: Uint16Array): Float32Array {
   return values;
 }
 
-/** @param word bits of a float32 */
+/** @param word bits of a float32 that is not a normal half */
 function float16Bits(word: number): number {
   const sign = (word >>> 16) & 0x8000;
   const magnitude = word & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >>> 13) & 0x1ff); // NaN, made quiet
-  if (magnitude >= 0x47800000) return sign | 0x7c00; // 65536 and above, infinities
-  if (magnitude >= 0x38800000) {
-    // Normal half: shift the exponent's bias from 127 to 15, then round 13 bits away. A carry out of the
-    // fraction raises the exponent, up to infinity, which is what rounding asks for.
-    const rebiased = magnitude - (112 << 23);
-    return sign | roundShift(rebiased, 13);
-  }
+  if (magnitude >= TOO_LARGE) return sign | 0x7c00; // and infinities
   if (magnitude < 0x33000000) return sign; // below half of the smallest subnormal
   const exponent = magnitude >>> 23;
   return sign | roundShift((magnitude & 0x7fffff) | 0x800000, 126 - exponent);

@@ -1,9 +1,10 @@
-import type { TracePosition } from "../engine/places.ts";
+import type { TokenSpan, TracePosition } from "../engine/places.ts";
+import { SepError } from "../errors.ts";
 import type { RunRecord } from "../samples/run-record.ts";
 import type { HiddenStates } from "../states/hidden-states.ts";
 import type { StateRowIndex } from "../states/state-index.ts";
 import type { ProbeDataset } from "./probe-dataset.ts";
-import { labelRow, type RowLabel, type Unlabelled } from "./unit-labels.ts";
+import { labelRow, type MeasuredUnits, type RowLabel, type Unlabelled } from "./unit-labels.ts";
 
 /** The entropies of one question, nats. */
 export interface QuestionEntropies {
@@ -61,11 +62,14 @@ export async function assembleDataset(
     position,
     layer,
     label = "final-incorrect",
+    measured = null,
     groupOf,
   }: {
     readonly position: TracePosition;
     readonly layer: number;
     readonly label?: RowLabel;
+    /** For a label that follows from what was measured. */
+    readonly measured?: MeasuredUnits | null;
     /** Of a question with duplicates, the id of the first of them. */
     readonly groupOf: ReadonlyMap<string, string>;
   },
@@ -73,7 +77,7 @@ export async function assembleDataset(
   const unlabelled = new Map<Unlabelled, number>();
   const rows = runs.flatMap((run) =>
     index.unitsOf(position, run.question_id, run.run_id).flatMap((unit) => {
-      const given = labelRow(label, run, unit);
+      const given = labelRow(label, run, unit, measured);
       if (typeof given === "number") return { run, span: unit?.span ?? null, given };
       unlabelled.set(given, (unlabelled.get(given) ?? 0) + 1);
       return [];
@@ -88,6 +92,7 @@ export async function assembleDataset(
     position,
     layer,
     label,
+    ...(measured === null ? {} : { labelThreshold: measured.threshold }),
     width: hidden.width,
     X: await hidden.read(position, layer, rowsAt(position)),
     correct: Uint8Array.from(rows, ({ given }) => 1 - given),
@@ -98,9 +103,36 @@ export async function assembleDataset(
     questionGroups: rows.map(({ run }) => groupOf.get(run.question_id) ?? run.question_id),
     runIds: Int32Array.from(rows, ({ run }) => run.run_id),
     ...(hasSpans ? { spans: Int32Array.from(rows.flatMap(({ span }) => span ?? [0, 0])) } : {}),
+    ...(hidden.positions.includes("every-token")
+      ? { tokenRows: Int32Array.from(rows.flatMap(({ run, span }) => findTokenRows(index, run, span))) }
+      : {}),
     stateRows: Object.fromEntries(hidden.positions.map((place) => [place, rowsAt(place)])),
   };
   return { dataset, unlabelled };
+}
+
+/**
+ * The rows of `every-token` that hold a span's tokens, or those of the whole answer.
+ * @throws SepError `bad-artefact` if they do not follow each other
+ */
+function findTokenRows(
+  index: StateRowIndex,
+  { question_id: question, run_id: run }: RunRecord,
+  span: TokenSpan | null,
+): readonly [start: number, end: number] {
+  const tokens = index
+    .unitsOf("every-token", question, run)
+    .flatMap((unit) => (unit === null ? [] : [unit.span]))
+    .filter(([start, end]) => span === null || (start >= span[0] && end <= span[1]));
+  if (tokens.length === 0) return [0, 0];
+  const [first, last] = [tokens[0]!, tokens.at(-1)!].map((own) =>
+    index.rowOf("every-token", question, run, own),
+  ) as [number, number];
+  if (last - first === tokens.length - 1) return [first, last + 1];
+  throw new SepError(
+    "bad-artefact",
+    `The every-token rows of answer ${run} to ${question} are ${first} to ${last}, expected ${tokens.length} that follow each other. Make them again with \`sep trace --force\`.`,
+  );
 }
 
 /** Some rows of a data set, in the order given. */
@@ -120,8 +152,8 @@ export function selectRows(dataset: ProbeDataset, rows: readonly number[]): Prob
     questionIds: rows.map((row) => dataset.questionIds[row]!),
     questionGroups: rows.map((row) => dataset.questionGroups[row]!),
     runIds: Int32Array.from(rows, (row) => dataset.runIds[row]!),
-    ...mapSpans(dataset, (spans) =>
-      Int32Array.from(rows.flatMap((row) => [...spans.subarray(2 * row, 2 * row + 2)])),
+    ...mapRanges(dataset, (ranges) =>
+      Int32Array.from(rows.flatMap((row) => [...ranges.subarray(2 * row, 2 * row + 2)])),
     ),
     stateRows: mapStateRows(dataset, (own) => Int32Array.from(rows, (row) => own[row]!)),
   };
@@ -147,7 +179,7 @@ export function joinRows(first: ProbeDataset, second: ProbeDataset): ProbeDatase
     questionIds: [...first.questionIds, ...second.questionIds],
     questionGroups: [...first.questionGroups, ...second.questionGroups],
     runIds: Int32Array.from([...first.runIds, ...second.runIds]),
-    ...mapSpans(first, (spans) => Int32Array.from([...spans, ...(second.spans ?? [])])),
+    ...mapRanges(first, (ranges, name) => Int32Array.from([...ranges, ...(second[name] ?? [])])),
     stateRows: mapStateRows(first, (own, position) => {
       const other = second.stateRows[position];
       return other === undefined ? undefined : Int32Array.from([...own, ...other]);
@@ -155,10 +187,18 @@ export function joinRows(first: ProbeDataset, second: ProbeDataset): ProbeDatase
   };
 }
 
-const mapSpans = (
-  { spans }: ProbeDataset,
-  map: (spans: Int32Array) => Int32Array,
-): Pick<ProbeDataset, "spans"> => (spans === undefined ? {} : { spans: map(spans) });
+type Ranges = "spans" | "tokenRows";
+
+const mapRanges = (
+  dataset: ProbeDataset,
+  map: (ranges: Int32Array, name: Ranges) => Int32Array,
+): Pick<ProbeDataset, Ranges> =>
+  Object.fromEntries(
+    (["spans", "tokenRows"] as const).flatMap((name) => {
+      const ranges = dataset[name];
+      return ranges === undefined ? [] : [[name, map(ranges, name)]];
+    }),
+  );
 
 function mapStateRows(
   { stateRows }: ProbeDataset,

@@ -1,7 +1,9 @@
 import { SepError } from "../errors.ts";
+import { logistic } from "../math/logistic.ts";
 import { applyCalibration } from "./calibration.ts";
 import { type DecisionThreshold, isAnswered } from "./choose-decision-threshold.ts";
-import { type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
+import { assessState, type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
+import type { SpanPool } from "./pooling.ts";
 import type { Probe, ProbeDecision } from "./probe.ts";
 import { type ProbeInput, scoreProbe } from "./score-probe.ts";
 
@@ -36,23 +38,45 @@ export function assessRisk(
   input: ProbeInput,
   { decide = "risk", unfamiliar = "flag" }: AssessRiskOptions = {},
 ): RiskAssessment[] {
-  const threshold = findDecision(probe, decide)?.threshold ?? null;
-  const { calibration_map } = probe;
   requireFamiliarity(probe, unfamiliar);
   const familiarities = measureFamiliarity(probe, input);
-  return Array.from(scoreProbe(probe, input), (score, row) => {
-    const familiarity = familiarities[row] as FamiliarityAssessment | null;
-    const isRefused = unfamiliar === "refuse" && familiarity?.is_unfamiliar === true;
-    const isRisky = threshold !== null && !isAnswered(threshold, score);
-    const reason = isRefused ? "unfamiliar" : !isRisky ? null : Number.isNaN(score) ? "no-state" : "risk";
-    return {
-      score,
-      risk: calibration_map === null ? null : applyCalibration(calibration_map, score),
-      decision: reason !== null ? "abstain" : threshold === null ? null : "answer",
-      abstain_reason: reason,
-      familiarity,
-    };
-  });
+  return Array.from(scoreProbe(probe, input), (score, row) =>
+    assessScore(probe, score, familiarities[row]!, { decide, unfamiliar }),
+  );
+}
+
+/**
+ * Assesses the risk of a span, from its tokens so far.
+ * @throws SepError `bad-option` as `requireFamiliarity`
+ */
+export function assessSpan(
+  probe: Probe,
+  pool: SpanPool,
+  { decide = "risk", unfamiliar = "flag" }: AssessRiskOptions = {},
+): RiskAssessment {
+  requireFamiliarity(probe, unfamiliar);
+  const familiarity = pool.count === 0 ? null : assessState(probe, pool.mean());
+  return assessScore(probe, logistic(pool.score()), familiarity, { decide, unfamiliar });
+}
+
+function assessScore(
+  probe: Probe,
+  score: number,
+  familiarity: FamiliarityAssessment | null,
+  { decide, unfamiliar }: Required<AssessRiskOptions>,
+): RiskAssessment {
+  const threshold = findDecision(probe, decide)?.threshold ?? null;
+  const { calibration_map } = probe;
+  const isRefused = unfamiliar === "refuse" && familiarity?.is_unfamiliar === true;
+  const isRisky = threshold !== null && !isAnswered(threshold, score);
+  const reason = isRefused ? "unfamiliar" : !isRisky ? null : Number.isNaN(score) ? "no-state" : "risk";
+  return {
+    score,
+    risk: calibration_map === null ? null : applyCalibration(calibration_map, score),
+    decision: reason !== null ? "abstain" : threshold === null ? null : "answer",
+    abstain_reason: reason,
+    familiarity,
+  };
 }
 
 /** @throws SepError `bad-option` if what is unfamiliar is to be refused and the probe cannot tell */
@@ -63,7 +87,7 @@ export function requireFamiliarity(
   if (unfamiliar !== "refuse" || familiarity !== null) return;
   const known = warnings.find(({ code }) => code === NO_FAMILIARITY)?.message;
   const reason =
-    known ?? (features === "hidden-state" ? "Its file does not say." : "It reads no hidden state.");
+    known ?? (features === "mean-think-entropy" ? "It reads no hidden state." : "Its file does not say.");
   throw new SepError(
     "bad-option",
     `Unfamiliar questions are to be refused, but the probe cannot tell which ones are. ${reason} Flag them instead, or use another probe.`,

@@ -27,13 +27,15 @@ export function describeProbe(
 ): Probe | UntrainedProbe {
   const { labels, best, nested, permutation } = targets[target]!;
   if (best === null) return describeUntrained(target, labels);
-  const { weights, position, layer, layerCount, C, rows, penaltyScores, relativeError, calibration } = best;
+  const { weights, position, pooling, layer, layerCount, C, rows, penaltyScores, relativeError } = best;
+  const { calibration, optimisation } = best;
   return {
     ...weights,
     kind,
     target,
-    features: "hidden-state",
+    features: pooling === null ? "hidden-state" : "token-states",
     position: position as TracePosition,
+    ...(pooling === null ? {} : { pooling }),
     layer,
     layer_count: layerCount,
     width: weights.mean.length,
@@ -50,6 +52,7 @@ export function describeProbe(
       layer_scores: layerScores as readonly LayerScore[],
       penalty_scores: penaltyScores,
       relative_error: relativeError,
+      ...(optimisation === null ? {} : { optimisation }),
       calibration,
       nested: nested === null ? null : { auroc: nested.auroc, folds: nested.folds },
       permutation,

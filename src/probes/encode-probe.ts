@@ -37,13 +37,14 @@ export function splitProbe(probe: Probe): {
   readonly description: { readonly [key: string]: Json };
   readonly tensors: readonly ProbeTensor[];
 } {
-  const { mean, scale, coefficients, hidden, familiarity, ...rest } = probe;
+  const { mean, scale, coefficients, hidden, query, familiarity, ...rest } = probe;
   const { width } = probe;
   const vector = (name: string, data: Float32Array): ProbeTensor => ({ name, shape: [data.length], data });
   const tensors = [
     vector("mean", mean),
     vector("scale", scale),
     vector("coefficients", coefficients),
+    ...(query === undefined ? [] : [vector("query", query)]),
     ...(hidden === null
       ? []
       : [

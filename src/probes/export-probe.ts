@@ -26,6 +26,7 @@ export function encodeForeignProbe(
   probe: Probe,
   format: Exclude<ProbeExportFormat, "portable">,
 ): string | Uint8Array {
+  if (format !== "npz") requireOneState(probe, format);
   switch (format) {
     case "onnx":
       return buildProbeGraph(probe);
@@ -34,6 +35,15 @@ export function encodeForeignProbe(
     case "sklearn-json":
       return `${stableStringify(toSklearn(probe), 1)}\n`;
   }
+}
+
+/** A file for states, one per row, holds a pooled mean, which is one, and no other pooling. */
+function requireOneState({ pooling }: Probe, format: ProbeExportFormat): void {
+  if (pooling === undefined || pooling.method === "mean") return;
+  throw new SepError(
+    "bad-option",
+    `A probe with ${pooling.method} pooling reads all tokens of a span, but ${format} holds one that reads a single state. Export it as npz or portable.`,
+  );
 }
 
 /**
@@ -167,7 +177,7 @@ function addCalibration(
 
 /** What a reader of the file must know to feed it the right numbers. */
 function describeUse(probe: Probe): Record<string, string> {
-  const { kind, target, features, position, layer, layer_count, source } = probe;
+  const { kind, target, features, position, pooling, layer, layer_count, source } = probe;
   const threshold = findDecision(probe, "risk")?.threshold ?? null;
   return {
     ...source,
@@ -175,6 +185,7 @@ function describeUse(probe: Probe): Record<string, string> {
     target,
     features,
     ...(position === null ? {} : { position }),
+    ...(pooling === undefined ? {} : { pooling: pooling.method }),
     ...(layer === null ? {} : { layer: String(layer), layer_count: String(layer_count) }),
     ...(threshold === null ? {} : { decision: stableStringify({ ...threshold }) }),
   };

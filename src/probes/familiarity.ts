@@ -1,4 +1,5 @@
 import { principalComponents, shrinkVariances } from "../math/principal-components.ts";
+import { meanStates } from "./pooling.ts";
 import type { Familiarity, Probe } from "./probe.ts";
 import { applyScaler } from "./scaler.ts";
 import { type ProbeInput, requireProbeInput } from "./score-probe.ts";
@@ -29,17 +30,34 @@ const FEWEST_VALIDATION_QUESTIONS: number = Math.ceil(1 / FAMILIARITY_LEVEL) - 1
  *   unified framework for detecting out-of-distribution samples", for the distance
  */
 export function measureFamiliarity(probe: Probe, input: ProbeInput): (FamiliarityAssessment | null)[] {
-  const values = requireProbeInput(probe, input);
+  const read = requireProbeInput(probe, input);
   const { familiarity, width } = probe;
-  return Array.from({ length: values.length / width }, (_, row) => {
-    if (familiarity === null) return null;
-    const distance = measureDistance(probe, familiarity, values, row);
-    if (Number.isNaN(distance)) return null;
-    const { distances, level } = familiarity;
-    const beyond = distances.reduce((count, other) => count + (other >= distance ? 1 : 0), 0);
-    const p_value = (1 + beyond) / (1 + distances.length);
-    return { distance, p_value, is_unfamiliar: p_value <= level };
-  });
+  if (familiarity === null) {
+    const count = input.features === "token-states" ? input.starts.length - 1 : read.length / width;
+    return Array.from({ length: count }, () => null);
+  }
+  const values =
+    input.features === "token-states" ? meanStates(probe, { values: read, starts: input.starts }) : read;
+  return Array.from({ length: values.length / width }, (_, row) => assessState(probe, values, row));
+}
+
+/**
+ * The same of one state, or of the mean state of a span that is pooled.
+ * @param values [n, width] of which one row is assessed
+ */
+export function assessState(
+  probe: Pick<Probe, "familiarity" | "mean" | "scale">,
+  values: ArrayLike<number>,
+  row = 0,
+): FamiliarityAssessment | null {
+  const { familiarity } = probe;
+  if (familiarity === null) return null;
+  const distance = measureDistance(probe, familiarity, values, row);
+  if (Number.isNaN(distance)) return null;
+  const { distances, level } = familiarity;
+  const beyond = distances.reduce((count, other) => count + (other >= distance ? 1 : 0), 0);
+  const p_value = (1 + beyond) / (1 + distances.length);
+  return { distance, p_value, is_unfamiliar: p_value <= level };
 }
 
 /** Directions kept: more of them detect little more, and each takes as much of the file as a state. */

@@ -2,6 +2,7 @@ import { dot } from "../math/vector.ts";
 import { createExactProducts, type ExactProducts } from "./design-matrix.ts";
 import { type ClassWeight, EXACT_TOLERANCE, rowCosts } from "./fit-logistic.ts";
 import { meanDifferenceDuals, type SplitTask } from "./fit-split.ts";
+import type { Optimisation } from "./probe.ts";
 import type { HiddenLayer, ProbeKind, ProbeWeights } from "./probe-weights.ts";
 import type { MatrixMultiplier } from "./products/matrix-multiplier.ts";
 import { type Deflation, deflate, ROWS_WORTH_DEFLATING } from "./row-space/deflation.ts";
@@ -18,6 +19,8 @@ export interface FinalFit {
   /** Bound of the coefficients' relative error; null for kinds without an optimum. */
   readonly relativeError: number | null;
   readonly converged: boolean;
+  /** Of a fit that has no bound on its error. */
+  readonly optimisation?: Optimisation;
 }
 
 /** Steps of deflation before fitting a few regressions; more would take longer than they save. */

@@ -75,9 +75,10 @@ describe.each(cases)("scikit-learn's probes, n=$n d=$d", ({ n, d, positives, mov
     const source = { kind: "arrays", layers: [features], rowCount: n } as const;
     const { splits } = (await runProbeJob(
       {
-        ...{ job: "score", source, foldOf, kind, classWeight, seed: 1 },
+        ...{ job: "score", source, pooling: null, foldOf, kind, classWeight, seed: 1 },
         outcomes: [{ labels, values: kind === "ridge" ? rows.values : null }],
         penalties: [C],
+        isTried: [true],
         splits: FOLDS.map((fold) => ({ excluded: [fold], outcomes: [0] })),
         kept: [],
       },
@@ -108,7 +109,7 @@ describe.each(cases)("scikit-learn's probes, n=$n d=$d", ({ n, d, positives, mov
     const source = { kind: "arrays", layers: [features], rowCount: n } as const;
     const settings = { kind: "logistic", classWeight: "none", seed: 1, C: 0.3 } as const;
     const areas = (await runProbeJob(
-      { job: "permute", source, foldOf, folds: FOLDS, draws: [labels, moved], ...settings },
+      { job: "permute", source, pooling: null, foldOf, folds: FOLDS, draws: [labels, moved], ...settings },
       { multiplier, readFeatures },
     )) as readonly Float64Array[];
     const known = probes.find(({ kind, C }) => kind === "logistic" && C === 0.3)!;

@@ -53,7 +53,7 @@ interface SplitFitterOptions {
 export const MEMORY_OF_STATES = "states";
 
 /** The held rows of a split with their scores. */
-interface HeldScores {
+export interface HeldScores {
   /** [m] rows of the excluded folds, fold by fold, ascending in each. */
   readonly held: Int32Array;
   /** [task][m] the higher, the more like label 1; null for a task whose training rows have one class. */

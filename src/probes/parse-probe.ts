@@ -5,6 +5,7 @@ import { parseSafetensors } from "../formats/safetensors.ts";
 import { decodeTensor } from "../formats/tensor-bytes.ts";
 import { showShortly } from "../text/shorten.ts";
 import type { CalibrationMap } from "./calibration.ts";
+import { POOLINGS } from "./pooling.ts";
 import type { DescribedProbe, Familiarity, Probe, UntrainedProbe } from "./probe.ts";
 import { PROBE_KINDS } from "./probe-weights.ts";
 
@@ -59,6 +60,7 @@ export async function parseStoredProbe(
     mean: read("mean", [width]),
     scale: read("scale", [width]),
     coefficients: read("coefficients", [units]),
+    ...(description.pooling?.method === "attention" ? { query: read("query", [width]) } : {}),
     hidden:
       kind === "mlp"
         ? { weights: read("hidden_weights", [width, units]), biases: read("hidden_biases", [units]) }
@@ -125,12 +127,24 @@ function checkTrained(row: Row): void {
   if (width === 0 || layers === 0 || width % layers !== 0)
     throw new TypeError(`"width" is ${width} of ${layers} layers, expected some for each`);
   numberField(row, "intercept");
+  const features = oneOfField(row, "features", ["hidden-state", "token-states", "mean-think-entropy"]);
+  if ((features === "token-states") !== (row.pooling !== undefined))
+    throw new TypeError(
+      `"features" is ${features}, but "pooling" is ${row.pooling === undefined ? "missing" : "there"}`,
+    );
+  if (row.pooling !== undefined) checkPooling(asRow(row.pooling));
   asRow(row.source);
   if (!Array.isArray(row.decisions)) throw new TypeError('"decisions" is not a list');
   if (row.familiarity !== null) checkFamiliarity(asRow(row.familiarity));
   if (row.score_deciles !== null && !isAscending(row.score_deciles))
     throw new TypeError('"score_deciles" is not a list of ascending numbers');
   if (row.calibration_map !== null) checkMap(asRow(row.calibration_map) as Row & Partial<CalibrationMap>);
+}
+
+function checkPooling(row: Row): void {
+  const method = oneOfField(row, "method", POOLINGS);
+  if (method !== "rolling-max") return;
+  if (countField(row, "window") === 0) throw new TypeError('"window" is 0, expected some tokens');
 }
 
 function checkFamiliarity(row: Row): void {

@@ -1,11 +1,11 @@
 import type { SampledAnswer } from "../engine/generate/generate.ts";
 import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 import type { LanguageModel, ModelProvenance, Trace } from "../engine/language-model.ts";
-import { indicesOf, locatePosition } from "../engine/places.ts";
+import { indicesOf, locateLast } from "../engine/places.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import type { Probe } from "./probe.ts";
-import { assertStates, type PlacedStates } from "./score-probe.ts";
+import { assertSpans, assertStates, type PlacedSpans, type PlacedStates } from "./score-probe.ts";
 
 /** What was traced. */
 export interface TracedText {
@@ -16,16 +16,16 @@ export interface TracedText {
 }
 
 /**
- * Picks the state that a probe reads out of a trace of prompt and answer.
+ * Picks the state that a probe reads out of a trace of prompt and answer, or those of all tokens that it pools.
  * @returns null if the answer has no such token: reasoning that was cut off has no `think-end`
  * @throws SepError `probe-mismatch` for a probe that reads no hidden state, and a trace of other tokens or without the
  *   token or the layers that it reads
  */
 export function pickStates(
   trace: Trace,
-  probe: Pick<Probe, "position" | "layer" | "layer_count" | "source">,
+  probe: Pick<Probe, "position" | "pooling" | "layer" | "layer_count" | "source">,
   { model, prompt, answer }: TracedText,
-): PlacedStates | null {
+): PlacedStates | PlacedSpans | null {
   const { position, layer, layer_count: layerCount } = probe;
   const refuse = (message: string): never => {
     throw new SepError("probe-mismatch", message);
@@ -42,7 +42,7 @@ export function pickStates(
     answer === undefined
       ? null
       : splitReasoning(model.tokenizer, { ...answer, opensReasoning: prompt.opensReasoning });
-  const index = locatePosition(
+  const last = locateLast(
     {
       prompt_tokens: prompt.tokenIds,
       tokens,
@@ -57,25 +57,34 @@ export function pickStates(
       decode: model.tokenizer.decode,
     },
   );
-  if (index === null) return null;
-  const row = trace.positions.indexOf(index);
-  if (row < 0)
-    return refuse(
-      `The trace has no state at token ${index}, which is the ${position} one. Trace it with positions: [${index}], or all of them.`,
-    );
+  if (last === null) return null;
   const { hiddenSize: width } = trace;
-  const values = new Float32Array(layerCount * width);
-  for (let l = 0; l < layerCount; l++) {
-    const place = trace.layers.indexOf(layer + l);
-    if (place < 0)
+  // of whole answers, the last token's span is itself
+  const first = position === "every-token" ? 0 : (last.span?.[0] ?? 0);
+  const from = probe.pooling === undefined ? last.index : prompt.tokenIds.length + first;
+  const rowOf = new Map(trace.positions.map((index, row) => [index, row]));
+  const values = new Float32Array((last.index + 1 - from) * layerCount * width);
+  for (let index = from; index <= last.index; index++) {
+    const row = rowOf.get(index);
+    if (row === undefined)
       return refuse(
-        `The trace has layers ${trace.layers.join(", ")}, and the probe reads ${layer + l}. Trace it too.`,
+        `The trace has no state at token ${index}, which is ${probe.pooling === undefined ? `the ${position} one` : "one of those that the probe pools"}. Trace it with positions: [${index}], or all of them.`,
       );
-    const start = (row * trace.layers.length + place) * width;
-    values.set(trace.residuals.subarray(start, start + width), l * width);
+    for (let l = 0; l < layerCount; l++) {
+      const place = trace.layers.indexOf(layer + l);
+      if (place < 0)
+        return refuse(
+          `The trace has layers ${trace.layers.join(", ")}, and the probe reads ${layer + l}. Trace it too.`,
+        );
+      const start = (row * trace.layers.length + place) * width;
+      values.set(trace.residuals.subarray(start, start + width), ((index - from) * layerCount + l) * width);
+    }
   }
   const source = { ...stateSourceOf(trace.provenance), indices: indicesOf(probe.source) };
-  return assertStates(values, { position, layer, layerCount, width, normState: "residual", source });
+  const where = { position, layer, layerCount, width, normState: "residual", source } as const;
+  return probe.pooling === undefined
+    ? assertStates(values, where)
+    : assertSpans(values, [0, last.index + 1 - from], where);
 }
 
 /** What states of a model have in common, by the keys of a trace's metadata. */

@@ -21,11 +21,20 @@ export type {
 } from "./choose-decision-threshold.ts";
 export { type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts";
 export type { ClassWeight } from "./fit-logistic.ts";
+export {
+  createSpanPool,
+  type PoolingMethod,
+  type PoolingProbe,
+  type SpanPool,
+  type SpanPooling,
+  type SpanValues,
+} from "./pooling.ts";
 export type {
   Familiarity,
   GenerationConfig,
   LayerScore,
   NestedFold,
+  Optimisation,
   PenaltyScore,
   PermutationEstimate,
   PermutationTest,
@@ -35,11 +44,13 @@ export type {
   ProbeTarget,
   ProbeTraining,
 } from "./probe.ts";
-export type { HiddenLayer } from "./probe-weights.ts";
+export type { HiddenLayer, ProbeWeights } from "./probe-weights.ts";
 export {
+  assertSpans,
   assertStates,
   assertThinkEntropies,
   type FeatureOrigin,
+  type PlacedSpans,
   type PlacedStates,
   type ProbeInput,
   requireProbeFits,
@@ -47,7 +58,7 @@ export {
   scoreProbe,
   type ThinkEntropies,
 } from "./score-probe.ts";
-export type { ChainLabel, RowLabel } from "./unit-labels.ts";
+export type { ChainLabel, MeasuredLabel, RowLabel } from "./unit-labels.ts";
 export { parseProbe };
 
 /**

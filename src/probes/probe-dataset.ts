@@ -14,6 +14,8 @@ export interface ProbeDataset {
   readonly layer: number;
   /** What `correct` is the opposite of. */
   readonly label: RowLabel;
+  /** Above it, what was measured of a row counts as uncertain; not there for other labels. */
+  readonly labelThreshold?: number;
   readonly width: number;
   /** [n, D] residual stream at `position` and `layer`. */
   readonly X: Float32Array;
@@ -34,6 +36,11 @@ export interface ProbeDataset {
   readonly runIds: Int32Array;
   /** [n, 2] half-open spans of generated tokens; not there where the place has one token per answer. */
   readonly spans?: Int32Array;
+  /**
+   * [n, 2] half-open rows of the `every-token` tensors that hold the tokens of the row's span, or of its whole answer; empty
+   * ranges where it has none; not there where that position was not traced.
+   */
+  readonly tokenRows?: Int32Array;
   /** For each traced position [n]: row in the hidden-state tensors, -1 where the sample has no such token. */
   readonly stateRows: Readonly<Partial<Record<TracePosition, Int32Array>>>;
 }
@@ -56,6 +63,15 @@ export function toDatasetArrays(dataset: ProbeDataset): Record<string, NpyArray>
     ...(dataset.label === "final-incorrect"
       ? {}
       : { label: { dtype: "U", shape: [1], data: [dataset.label] } as const }),
+    ...(dataset.labelThreshold === undefined
+      ? {}
+      : {
+          label_threshold: {
+            dtype: "f8",
+            shape: [1],
+            data: Float64Array.of(dataset.labelThreshold),
+          } as const,
+        }),
     ...Object.fromEntries(
       Object.entries(dataset.stateRows).map(([position, data]): [string, NpyArray] => [
         `rows_${position}`,
@@ -66,6 +82,9 @@ export function toDatasetArrays(dataset: ProbeDataset): Record<string, NpyArray>
     ...(dataset.spans === undefined
       ? {}
       : { row_spans: { dtype: "i4", shape: [count, 2], data: dataset.spans } as const }),
+    ...(dataset.tokenRows === undefined
+      ? {}
+      : { token_rows: { dtype: "i4", shape: [count, 2], data: dataset.tokenRows } as const }),
   };
 }
 
@@ -93,10 +112,10 @@ export function parseDatasetArrays(arrays: NpzArrays, name: string): ProbeDatase
     if (values.length === questionIds.length) return values;
     return fail(`"${key}" has ${values.length} rows, "question_ids" has ${questionIds.length}`);
   };
-  const readSpans = (array: NpyArray): Int32Array =>
+  const readRanges = (name: "row_spans" | "token_rows", array: NpyArray): Int32Array =>
     array.shape.join() === `${questionIds.length},2`
       ? Int32Array.from(npyNumbers(array))
-      : fail(`"row_spans" has shape [${array.shape}], expected [${questionIds.length}, 2]`);
+      : fail(`"${name}" has shape [${array.shape}], expected [${questionIds.length}, 2]`);
   const readLabel = (): RowLabel => {
     if (arrays.label === undefined) return "final-incorrect";
     const [given] = strings("label");
@@ -113,6 +132,9 @@ export function parseDatasetArrays(arrays: NpzArrays, name: string): ProbeDatase
       position ?? fail(`position is "${strings("position")[0]}", expected ${TRACE_POSITIONS.join(", ")}`),
     layer: npyNumbers(find("layer"))[0]!,
     label: readLabel(),
+    ...(arrays.label_threshold === undefined
+      ? {}
+      : { labelThreshold: npyNumbers(arrays.label_threshold)[0]! }),
     width,
     X: hidden.dtype === "f4" ? hidden.data : Float32Array.from(npyNumbers(hidden)),
     correct: Uint8Array.from(numbers("y_correct")),
@@ -122,7 +144,8 @@ export function parseDatasetArrays(arrays: NpzArrays, name: string): ProbeDatase
     questionIds,
     questionGroups,
     runIds: Int32Array.from(numbers("run_ids")),
-    ...(arrays.row_spans === undefined ? {} : { spans: readSpans(arrays.row_spans) }),
+    ...(arrays.row_spans === undefined ? {} : { spans: readRanges("row_spans", arrays.row_spans) }),
+    ...(arrays.token_rows === undefined ? {} : { tokenRows: readRanges("token_rows", arrays.token_rows) }),
     stateRows: Object.fromEntries(
       TRACE_POSITIONS.filter((name) => arrays[`rows_${name}`] !== undefined).map((name) => [
         name,

@@ -11,6 +11,8 @@ export interface ProbeWeights {
   readonly intercept: number;
   /** x' = max(0, weights^T z + biases); null for x' = z. */
   readonly hidden: HiddenLayer | null;
+  /** [width] of a probe that pools by attention: the logit of a token's weight is query · z */
+  readonly query?: Float32Array;
 }
 
 export interface HiddenLayer {

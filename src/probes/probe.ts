@@ -5,6 +5,7 @@ import type { ManifestWarning } from "../store/manifest.ts";
 import type { Calibration, CalibrationMap } from "./calibration.ts";
 import type { DecisionTarget, ThresholdChoice } from "./choose-decision-threshold.ts";
 import type { ClassWeight } from "./fit-logistic.ts";
+import type { SpanPooling } from "./pooling.ts";
 import type { ProbeKind, ProbeWeights } from "./probe-weights.ts";
 import type { ChainLabel, RowLabel } from "./unit-labels.ts";
 
@@ -18,9 +19,16 @@ export interface ProbeDescription {
   readonly target: ProbeTarget;
   /** Of target `incorrect`: what is wrong where label 1 is; without it, the answer. */
   readonly label?: RowLabel | ChainLabel;
-  readonly features: "hidden-state" | "mean-think-entropy";
-  /** null for a probe that reads no hidden state. */
+  /** Above it, what was measured of a part of an answer counts as uncertain; see `UnitValue`. */
+  readonly label_threshold?: number;
+  /** `token-states`: those of all tokens of a span, pooled. */
+  readonly features: "hidden-state" | "token-states" | "mean-think-entropy";
+  /**
+   * null for a probe that reads no hidden state. Of one that pools, what its spans are: `every-token` is the whole answer.
+   */
   readonly position: TracePosition | null;
+  /** How the tokens of a span become one score; without it, the probe reads one token. */
+  readonly pooling?: SpanPooling;
   /**
    * 0 = embeddings, l = residual stream after block l, the first one of a window; null for a probe that reads no
    * hidden state.
@@ -79,6 +87,8 @@ export interface ProbeTraining {
   readonly penalty_scores: readonly PenaltyScore[];
   /** Bound of the coefficients' relative error; null for kinds without an optimum. */
   readonly relative_error: number | null;
+  /** How the fit ended, of a probe whose loss may have several minima. */
+  readonly optimisation?: Optimisation;
   /** What turned the kind's own score into log odds; null for kinds whose score already is. */
   readonly calibration: Calibration | null;
   /** How well the whole procedure, including its choices, does on unseen questions; null if not requested. */
@@ -87,8 +97,18 @@ export interface ProbeTraining {
   readonly permutation: PermutationEstimate | null;
 }
 
+/** How a minimisation ended. */
+export interface Optimisation {
+  readonly method: "l-bfgs";
+  /** Passes over the training spans, of the last stage. */
+  readonly evaluations: number;
+  /** Euclidean norm of the loss's gradient over that of the weights, there. */
+  readonly relative_gradient: number;
+}
+
 /** How well each target can be read at one position and layer, out of fold, at the best penalty there. */
 export interface LayerScore<Target extends string = ProbeTarget> {
+  /** With how its tokens are pooled, if they are: `every-token:max`. */
   readonly position: string;
   /** The first, for a window of layers. */
   readonly layer: number;

@@ -3,6 +3,8 @@ import type { TracePosition } from "../engine/places.ts";
 import { SepError } from "../errors.ts";
 import { logistic } from "../math/logistic.ts";
 import type { NormState } from "../states/state-backend.ts";
+import { showShortly } from "../text/shorten.ts";
+import { type SpanValues, scoreSpans } from "./pooling.ts";
 import type { Probe, ProbeDescription } from "./probe.ts";
 import { scoreRows } from "./probe-weights.ts";
 
@@ -26,6 +28,13 @@ export interface PlacedStates extends Required<FeatureOrigin> {
   readonly values: ArrayLike<number>;
 }
 
+/** Hidden states of all tokens of some spans, one span after the other, for probes that pool them. */
+export interface PlacedSpans extends Required<FeatureOrigin>, SpanValues {
+  readonly features: "token-states";
+  /** [T, layerCount * width] row-major, the layers concatenated. Its `source` has a `norm_state`. */
+  readonly values: ArrayLike<number>;
+}
+
 /** Mean token entropies of reasoning, which the entropy baseline reads. */
 export interface ThinkEntropies {
   readonly features: "mean-think-entropy";
@@ -34,7 +43,7 @@ export interface ThinkEntropies {
 }
 
 /** What probes score. Not a bare array, which does not say where it was read. */
-export type ProbeInput = PlacedStates | ThinkEntropies;
+export type ProbeInput = PlacedStates | PlacedSpans | ThinkEntropies;
 
 /** What must be known of bare hidden states. */
 export interface StatesPlace {
@@ -82,6 +91,29 @@ export function assertStates(
 }
 
 /**
+ * The same for the states of all tokens of spans, which probes with a `pooling` read.
+ * @param values [T, layerCount * width] row-major, one span after the other
+ * @param starts [n + 1] where each span begins in the tokens, and the end of the last
+ * @param place  its `position` is what the spans are: `every-token` for whole answers
+ * @throws SepError `probe-mismatch` if the numbers are not whole rows, or not as many as the spans have
+ */
+export function assertSpans(
+  values: ArrayLike<number>,
+  starts: ArrayLike<number>,
+  place: StatesPlace,
+): PlacedSpans {
+  const states = assertStates(values, place);
+  const tokens = values.length / (states.layerCount * states.width);
+  const isAscending = Array.from(starts).every((start, i) => start >= (i === 0 ? 0 : starts[i - 1]!));
+  if (starts.length > 0 && isAscending && starts[0] === 0 && starts[starts.length - 1] === tokens)
+    return { ...states, features: "token-states", starts };
+  throw new SepError(
+    "probe-mismatch",
+    `Got spans that begin at ${showShortly(Array.from(starts))}, expected ascending numbers from 0 to the ${tokens} tokens. Give the beginning of each span, and the end of the last.`,
+  );
+}
+
+/**
  * Declares that bare numbers are mean token entropies of reasoning, one per answer.
  * @param values [n] nats
  */
@@ -100,13 +132,18 @@ export const layersOf = ({ layer, layer_count: count }: Pick<Probe, "layer" | "l
  * @throws SepError `probe-mismatch` for a bare array, and for what was read elsewhere than the probe reads
  */
 export function scoreProbe(probe: Probe, input: ProbeInput): Float64Array {
-  return scoreRows(probe, requireProbeInput(probe, input)).map(logistic);
+  const values = requireProbeInput(probe, input);
+  const logits =
+    input.features === "token-states"
+      ? scoreSpans(probe, { values, starts: input.starts })
+      : scoreRows(probe, values);
+  return logits.map(logistic);
 }
 
 /** The numbers that a probe is about to score, checked to be what it reads. */
 export function requireProbeInput(probe: Probe, input: ProbeInput): ArrayLike<number> {
   if (input.features !== probe.features) throw new SepError("probe-mismatch", describeOther(probe, input));
-  if (input.features === "hidden-state") {
+  if (input.features !== "mean-think-entropy") {
     if (input.source.norm_state === undefined)
       throw new SepError(
         "probe-mismatch",
@@ -125,11 +162,13 @@ export function requireProbeInput(probe: Probe, input: ProbeInput): ArrayLike<nu
 function describeOther({ features }: Probe, input: ProbeInput | ArrayLike<number>): string {
   if (!("features" in input))
     return `Got ${input.length ?? "no"} bare numbers, which do not say where they were read. Take states from a trace with pickStates, or state their place with assertStates (for reasoning entropies, with assertThinkEntropies).`;
-  return `The probe reads ${FEATURES[features]}, got ${FEATURES[input.features]}. Use another probe.`;
+  const spans = features === "token-states" ? ", as pickStates or assertSpans gives them" : "";
+  return `The probe reads ${FEATURES[features]}${spans}, got ${FEATURES[input.features]}. Use another probe.`;
 }
 
 const FEATURES = {
   "hidden-state": "hidden states",
+  "token-states": "the hidden states of all tokens of a span",
   "mean-think-entropy": "mean token entropies of the reasoning",
 } as const satisfies Record<Probe["features"], string>;
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { labelRow, requireLabel } from "./unit-labels.ts";
 
-const RIGHT = { is_correct: true, finish_reason: "stop" } as const;
+const OF = { question_id: "q", run_id: 0 } as const;
+const RIGHT = { ...OF, is_correct: true, finish_reason: "stop" } as const;
 const unitOf = (text: string) => ({ span: [0, 2], textSpan: [0, text.length], text, label: null }) as const;
 
 describe("labelRow", () => {
@@ -22,8 +23,8 @@ describe("labelRow", () => {
   });
 
   it("takes a chain that was cut off for neither right nor wrong, and a whole answer as it was graded", () => {
-    const wrong = { is_correct: false, finish_reason: "stop" } as const;
-    const cut = { is_correct: false, finish_reason: "length" } as const;
+    const wrong = { ...OF, is_correct: false, finish_reason: "stop" } as const;
+    const cut = { ...OF, is_correct: false, finish_reason: "length" } as const;
     expect(labelRow("final-incorrect", RIGHT, unitOf("a"))).toBe(0);
     expect(labelRow("final-incorrect", wrong, unitOf("a"))).toBe(1);
     expect(labelRow("final-incorrect", cut, unitOf("a"))).toBe("censored");

@@ -6,13 +6,19 @@ import type { ManifestWarning } from "../store/manifest.ts";
 import { findEquations } from "../text/find-steps.ts";
 import { mathEquivalent } from "../text/math-equivalent.ts";
 
+/** Labels that follow from what `sep label` measures. */
+export const MEASURED_LABELS = ["inconsistent", "clusters"] as const;
+export type MeasuredLabel = (typeof MEASURED_LABELS)[number];
+
 /**
  * What label 1 of a row means; a probe's file names it.
  * - `final-incorrect`: the answer that the row is in ends wrong.
  * - `step-incorrect`: the arithmetic of the row's own text does not hold.
  * - `spans`: what the user labelled the marked stretch.
+ * - `inconsistent`: the question's other samples do not entail the row's text; see `UnitValue`.
+ * - `clusters`: answers that go on from the end of the row's text disagree in meaning.
  */
-export const ROW_LABELS = ["final-incorrect", "step-incorrect", "spans"] as const;
+export const ROW_LABELS = ["final-incorrect", "step-incorrect", "spans", ...MEASURED_LABELS] as const;
 export type RowLabel = (typeof ROW_LABELS)[number];
 
 /**
@@ -23,7 +29,18 @@ export type RowLabel = (typeof ROW_LABELS)[number];
 export type ChainLabel = "final-incorrect" | "not-settled" | "forced-incorrect";
 
 /** Why a row has no label. */
-export type Unlabelled = "censored" | "no-equation" | "unmarked";
+export type Unlabelled = "censored" | "no-equation" | "unmarked" | "unmeasured";
+
+/** What was measured of parts of answers, and above what it counts as uncertain. */
+export interface MeasuredUnits {
+  /** @returns undefined for a part that was not measured */
+  measuredAt(run: Pick<RunRecord, "question_id" | "run_id">, unit: StateUnit): number | undefined;
+  readonly threshold: number;
+}
+
+/** Whether a label follows from what `sep label` measured. */
+export const isMeasured = (label: RowLabel): label is MeasuredLabel =>
+  (MEASURED_LABELS as readonly string[]).includes(label);
 
 /**
  * Labels one row.
@@ -32,9 +49,14 @@ export type Unlabelled = "censored" | "no-equation" | "unmarked";
  */
 export function labelRow(
   label: RowLabel,
-  run: Pick<RunRecord, "is_correct" | "finish_reason">,
+  run: Pick<RunRecord, "question_id" | "run_id" | "is_correct" | "finish_reason">,
   unit: StateUnit | null,
+  measured: MeasuredUnits | null = null,
 ): 0 | 1 | Unlabelled {
+  if (isMeasured(label)) {
+    const value = unit === null ? undefined : measured?.measuredAt(run, unit);
+    return value === undefined ? "unmeasured" : value > measured!.threshold ? 1 : 0;
+  }
   if (label === "spans") return unit?.label ?? "unmarked";
   if (label === "step-incorrect") return labelStep(unit?.text ?? "");
   if (unit !== null && run.finish_reason === "length") return "censored";
@@ -54,7 +76,7 @@ export function requireLabel(label: RowLabel, position: TracePosition): void {
   const reason =
     label === "spans" && position !== "spans"
       ? "only marked stretches have it: use --position spans"
-      : label === "step-incorrect" && !isText
+      : (label === "step-incorrect" || isMeasured(label)) && !isText
         ? "it is of a stretch of text: use --position step-end, sentence-end or spans"
         : null;
   if (reason === null) return;
@@ -81,6 +103,7 @@ const WITHOUT_LABEL: Readonly<Record<Unlabelled, string>> = {
     "their answers were cut off by the token limit, so nobody knows whether they would have ended wrong",
   "no-equation": "they have no equation of numbers, so their arithmetic neither holds nor fails",
   unmarked: "the user has not labelled them",
+  unmeasured: "nothing was measured of them",
 };
 
 /** Whether the equations of a step hold, each side against the next. */

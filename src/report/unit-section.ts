@@ -42,6 +42,8 @@ const LABELS = {
   "final-incorrect": "the answer ends wrong",
   "step-incorrect": "the arithmetic of the row's text does not hold",
   spans: "labelled so by the user",
+  inconsistent: "the other samples leave the sentence open or contradict it",
+  clusters: "answers that go on from the sentence disagree in meaning",
 } as const satisfies Record<RowLabel, string>;
 
 const SHORT: Readonly<Record<EvaluatedSplit, string>> = {

@@ -2,14 +2,16 @@ import type { LiveModel, StatesEvent } from "../backends/live-model.ts";
 import type { EndEvent, SampledAnswer, TokenEvent } from "../engine/generate/generate.ts";
 import { findThinkTags, splitReasoning, type ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import type { StateMode } from "../engine/observation.ts";
-import { indicesOf, isUnitPosition, locatePosition, type TracePosition } from "../engine/places.ts";
+import { indicesOf, isUnitPosition, locateLast, type TracePosition } from "../engine/places.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { SepError } from "../errors.ts";
+import { logistic } from "../math/logistic.ts";
 import { mean } from "../math/vector.ts";
 import {
   type AssessRiskOptions,
   assessRisk,
+  assessSpan,
   findDecision,
   NO_FAMILIARITY,
   type RiskAssessment,
@@ -25,6 +27,7 @@ import {
   requireProbeFits,
   scoreProbe,
 } from "../probes/score-probe.ts";
+import { createSpanReader } from "./span-reader.ts";
 
 /** {@link AssessRiskOptions} as a caller may have them. */
 export type AssessmentChoice = {
@@ -62,7 +65,7 @@ export interface AssessedAnswer extends AnswerAssessment {
   readonly think_status: ThinkStatus;
 }
 
-/** What the probe says at one token: as if the answer had its position there. */
+/** What the probe says at one token: as if the answer had its position there, or, of a probe that pools tokens, as if it ended there. */
 export interface TokenRisk {
   /** From 0; -1 is the prompt's last token. */
   readonly index: number;
@@ -110,7 +113,7 @@ export function createMonitor(
   }: AssessmentChoice & { readonly mode?: StateMode } = {},
 ): Monitor {
   const { tokenizer, config } = model.model;
-  const width = probe.features === "hidden-state" ? config.hiddenSize : probe.width;
+  const width = probe.features === "mean-think-entropy" ? probe.width : config.hiddenSize;
   const source = mode === "observer" ? { ...model.source, mode } : model.source;
   requireProbeFits(probe, { width, source: { ...source, norm_state: model.normState } });
   requireOwnEntropies(probe, mode);
@@ -132,17 +135,22 @@ export function createMonitor(
   };
   const at = (index: number, values: Float32Array): TokenRisk => {
     const [score] = scoreProbe(probe, place(values)) as unknown as [number];
-    return {
-      index,
-      score,
-      risk: probe.calibration_map === null ? null : applyCalibration(probe.calibration_map, score),
-    };
+    return scoreAt(index, score);
   };
+  const scoreAt = (index: number, score: number): TokenRisk => ({
+    index,
+    score,
+    risk: probe.calibration_map === null ? null : applyCalibration(probe.calibration_map, score),
+  });
   return {
     probe,
     layers,
     follow(prompt, { stopStrings }) {
       const states = createStateWindow(longestEnd(stopStrings));
+      const pooled =
+        probe.pooling === undefined
+          ? null
+          : createSpanReader(probe, { tokenizer, prompt, endTokens: longestEnd(stopStrings) + SPARE_TOKENS });
       const tokenIds: number[] = [];
       let early: AnswerAssessment | null = null;
 
@@ -151,6 +159,10 @@ export function createMonitor(
       const readsParts = probe.position !== null && isUnitPosition(probe.position);
       const see = (index: number, values: Float32Array | null): readonly TokenRisk[] => {
         if (layers.length === 0 || values === null) return [];
+        if (pooled !== null) {
+          const pool = index < 0 ? null : pooled.see(tokenIds, values);
+          return pool === null ? [] : [scoreAt(index, logistic(pool.score()))];
+        }
         // a model that spells its tags may end its reasoning at any token
         const mayEndThinking = closeId === null || (index >= 0 && tokenIds[index] === closeId);
         const mayBeRead = probe.position === "think-end" ? mayEndThinking : readsParts;
@@ -193,24 +205,27 @@ export function createMonitor(
           const found =
             probe.position === null
               ? null
-              : locatePosition(placed, probe.position, {
+              : locateLast(placed, probe.position, {
                   answerTokens: answer.answerTokenCount,
                   indices: indicesOf(probe.source),
                   decode: tokenizer.decode,
                 });
-          const index = found === null ? null : found - prompt.tokenIds.length;
-          const input =
-            probe.features === "hidden-state"
-              ? index === null
-                ? null
-                : place(states.at(index))
-              : readEntropies(answer.entropies, reasoning.span);
+          const index = found === null ? null : found.index - prompt.tokenIds.length;
+          const assessLast = (): Assessed => {
+            if (probe.features === "mean-think-entropy")
+              return assess(probe, readEntropies(answer.entropies, reasoning.span), assessing);
+            if (found === null || index === null) return assess(probe, null, assessing);
+            if (pooled === null) return assess(probe, place(states.at(index)), assessing);
+            // of whole answers, the last token's span is itself
+            const start = probe.position === "every-token" ? 0 : found.span![0];
+            return assessSpan(probe, pooled.poolOf([start, index + 1]), assessing);
+          };
           return {
             last,
             assessed: {
               answer: reasoning.answerText,
               think_status: reasoning.status,
-              ...(early ?? describeAt(index, assess(probe, input, assessing))),
+              ...(early ?? describeAt(index, assessLast())),
             },
           };
         },
@@ -221,7 +236,7 @@ export function createMonitor(
 
 /** An observer's tokens have entropies too, but those of the writer's tokens are what the baseline was fitted on. */
 function requireOwnEntropies({ features }: Probe, mode: StateMode): void {
-  if (features === "hidden-state" || mode === "generator") return;
+  if (features !== "mean-think-entropy" || mode === "generator") return;
   throw new SepError(
     "probe-mismatch",
     "The probe reads the token entropies of the model that wrote the answers, which a model that reads them does not have. Use a probe that reads hidden states.",

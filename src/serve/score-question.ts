@@ -9,7 +9,13 @@ import { buildPrompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import type { AssessRiskOptions } from "../probes/assess-risk.ts";
 import type { Probe } from "../probes/probe.ts";
-import { type AnswerAssessment, type AssessedAnswer, createMonitor, warnOfGiven } from "./monitor.ts";
+import {
+  type AnswerAssessment,
+  type AssessedAnswer,
+  createMonitor,
+  type TokenRisk,
+  warnOfGiven,
+} from "./monitor.ts";
 import { type GenerationChoice, resolveGeneration } from "./resolve-generation.ts";
 
 export interface ScoreQuestionOptions extends GenerationChoice, AssessRiskOptions {
@@ -35,6 +41,14 @@ export interface ScoredQuestion extends AnswerAssessment {
   readonly finish_reason: "stop" | "length" | null;
   readonly prompt_tokens: number;
   readonly generated_tokens: number;
+  /** At every token of the answer, if asked for. */
+  readonly tokens?: readonly ScoredToken[];
+}
+
+/** What the probe says at a token of an answer. */
+export interface ScoredToken extends TokenRisk {
+  /** The token as text. */
+  readonly token: string;
 }
 
 export interface ScoreOptions {
@@ -45,6 +59,8 @@ export interface ScoreOptions {
    * See docs/probes.md for how it is tokenised, and ended.
    */
   readonly answer?: string | undefined;
+  /** Whether to say what the probe reads at every token; see {@link TokenRisk}. */
+  readonly tokens?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -85,7 +101,7 @@ export function createScorer(
   }
   return {
     notes,
-    async score(question, { id = question, answer: given, signal } = {}) {
+    async score(question, { id = question, answer: given, tokens = false, signal } = {}) {
       if (reading !== null && given === undefined && !isEarly) throw needsAnswer(probe);
       const prompt = buildPrompt(tokenizer, question, prompting);
       const following = monitor.follow(prompt, sampler);
@@ -99,13 +115,16 @@ export function createScorer(
               ...options,
               ending: reading?.ending,
             });
+      const risks: TokenRisk[] = [];
       let end: { readonly event: EndEvent; readonly assessed: AssessedAnswer } | null = null;
       for await (const event of events) {
         if (event.kind === "end") {
-          end = { event, assessed: following.end(event).assessed };
+          const { last, assessed } = following.end(event);
+          risks.push(...last);
+          end = { event, assessed };
           break;
         }
-        following.push(event);
+        risks.push(...following.push(event));
         const early = following.early();
         const isEnough = reading !== null || (skipAbstained && early?.decision === "abstain");
         if (isEnough && !isGiven && early !== null) return { ...head, ...NO_ANSWER, ...early };
@@ -118,6 +137,7 @@ export function createScorer(
         finish_reason: finishReason,
         generated_tokens: isGiven ? 0 : tokenIds.length,
         ...assessed,
+        ...(tokens ? { tokens: nameTokens(risks, tokenIds, tokenizer) } : {}),
         warnings: [
           ...assessed.warnings,
           ...(isGiven ? warnOfGiven(tokenizer, event.answer, { isObserved: reading !== null }) : []),
@@ -135,10 +155,20 @@ export function scoreQuestion(
   model: LanguageModel | LiveModel,
   probe: Probe,
   question: string,
-  { answer, signal, ...options }: ScoreQuestionOptions & Omit<ScoreOptions, "id"> = {},
+  { answer, tokens, signal, ...options }: ScoreQuestionOptions & Omit<ScoreOptions, "id"> = {},
 ): Promise<ScoredQuestion> {
-  return createScorer(model, probe, options).score(question, { answer, signal });
+  return createScorer(model, probe, options).score(question, { answer, tokens, signal });
 }
+
+/** The prompt's last token is no token of the answer. */
+const nameTokens = (
+  risks: readonly TokenRisk[],
+  tokenIds: readonly number[],
+  { decode }: LanguageModel["tokenizer"],
+): readonly ScoredToken[] =>
+  risks
+    .filter(({ index }) => index >= 0)
+    .map((risk) => ({ ...risk, token: decode([tokenIds[risk.index] as number]) }));
 
 const NO_ANSWER = {
   answer: null,

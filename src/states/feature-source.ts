@@ -17,6 +17,15 @@ export type FeatureSource =
       readonly rows: Int32Array;
     }
   | {
+      /** Spans of tokens: a row for the mean state of each, or one for each of their tokens. */
+      readonly kind: "spans";
+      readonly reads: "means" | "tokens";
+      readonly path: string;
+      readonly layers: readonly number[];
+      /** [N,2] half-open rows of the tensors of `every-token`, none empty. */
+      readonly ranges: Int32Array;
+    }
+  | {
       readonly kind: "arrays";
       /** One [N, D] per layer. */
       readonly layers: readonly Float32Array[];
@@ -50,11 +59,48 @@ export async function readFeatures(
     return concatenate(layers.length, rowCount, async (l) => layers[l]!, allocate);
   }
   if (source.kind === "stacked") return stack(source.parts, allocate);
+  if (source.kind === "spans")
+    return source.reads === "means" ? readMeans(source, allocate) : readFeatures(tokensOf(source), allocate);
   const { path, position, layers, rows } = source;
   const hidden = await openHiddenStates(path);
   const read = (l: number, own?: Allocate): Promise<Float32Array> =>
     hidden.read(position, layers[l]!, rows, own);
   return concatenate(layers.length, rows.length, read, allocate);
+}
+
+type Spans = Extract<FeatureSource, { readonly kind: "spans" }>;
+
+function tokensOf({ path, layers, ranges }: Spans): FeatureSource {
+  const rows: number[] = [];
+  for (let span = 0; 2 * span < ranges.length; span++)
+    for (let row = ranges[2 * span]!; row < ranges[2 * span + 1]!; row++) rows.push(row);
+  return { kind: "file", path, position: "every-token", layers, rows: Int32Array.from(rows) };
+}
+
+/** Spans whose tokens are read at once. */
+const SPANS_AT_ONCE = 64;
+
+async function readMeans(source: Spans, allocate: Allocate): Promise<Features> {
+  const { ranges } = source;
+  const count = ranges.length / 2;
+  let features: Float32Array | null = null;
+  let width = 0;
+  for (let first = 0; first < count; first += SPANS_AT_ONCE) {
+    const end = Math.min(first + SPANS_AT_ONCE, count);
+    const own = { ...source, ranges: ranges.subarray(2 * first, 2 * end) };
+    const tokens = await readFeatures(tokensOf(own));
+    width = tokens.width;
+    features ??= allocate(count * width);
+    let token = 0;
+    for (let span = first; span < end; span++) {
+      const size = ranges[2 * span + 1]! - ranges[2 * span]!;
+      const sum = new Float64Array(width);
+      for (let t = 0; t < size; t++, token++)
+        for (let j = 0; j < width; j++) sum[j] = sum[j]! + tokens.features[token * width + j]!;
+      for (let j = 0; j < width; j++) features[span * width + j] = sum[j]! / size;
+    }
+  }
+  return { features: features ?? allocate(0), width };
 }
 
 async function stack(parts: readonly FeatureSource[], allocate: Allocate): Promise<Features> {

@@ -4,11 +4,11 @@ import { TRACE_POSITIONS, type TracePosition } from "../engine/places.ts";
 import { SepError } from "../errors.ts";
 import { layoutSafetensors, type SafetensorsLayout } from "../formats/encode-safetensors.ts";
 import { SAFETENSORS_DTYPE_BYTES, type SafetensorsHeader, type TensorEntry } from "../formats/safetensors.ts";
-import { encodeTensor } from "../formats/tensor-bytes.ts";
+import { encodeFloat16Into } from "../math/half.ts";
 import { type Allocate, allocateNew } from "../math/vector.ts";
 import { makeFolder, withFile } from "../store/file-error.ts";
 import { readSafetensorsHeader, readTensorRows, writeSafetensors } from "../store/safetensors.ts";
-import { writeExactly } from "../store/write-atomic.ts";
+import { writeExactly, writeExactlySync } from "../store/write-atomic.ts";
 import { formatBytes } from "../text/format-numbers.ts";
 
 /** A file of traced hidden states, read one layer at a time. */
@@ -266,16 +266,21 @@ function createWriter(
     async write(rows) {
       for (const group of consecutive(rows)) {
         const [{ position, row }] = group as [StateRow];
+        const words = group.map(
+          ({ residual }) => new Uint32Array(residual.buffer, residual.byteOffset, residual.length),
+        );
         for (const [index, layer] of layers.entries()) {
-          const vectors = new Float32Array(group.length * hiddenSize);
-          for (const [i, { residual }] of group.entries()) {
-            const vector = residual.subarray(index * hiddenSize, (index + 1) * hiddenSize);
-            checkVector(vector, dtype, () => `${position}, layer ${layer}, row ${row + i}`);
-            vectors.set(vector, i * hiddenSize);
+          const count = group.length * hiddenSize;
+          const stored = dtype === "float16" ? new Uint16Array(count) : new Uint32Array(count);
+          for (const [i, own] of words.entries()) {
+            const [from, to] = [index * hiddenSize, i * hiddenSize];
+            const largest = storeVector(own, from, stored, to, hiddenSize);
+            if (!(largest > 0 && largest < (dtype === "float16" ? FLOAT16_OVERFLOW : INFINITY)))
+              throw refuseVector(largest, `${position}, layer ${layer}, row ${row + i}`);
           }
           const { begin } = entries.get(hiddenStatesTensor(position, layer)) as { readonly begin: number };
-          const bytes = encodeTensor(vectors, STORED[dtype]);
-          await withFile(path, () => writeExactly(file, bytes, begin + row * rowBytes));
+          const bytes = new Uint8Array(stored.buffer);
+          await withFile(path, async () => writeExactlySync(file, bytes, begin + row * rowBytes));
         }
       }
     },
@@ -287,6 +292,29 @@ function createWriter(
     },
     [Symbol.asyncDispose]: () => file.close(),
   };
+}
+
+/**
+ * Takes one layer's vector, in the precision of what it is stored in.
+ * @param words bits of float32 numbers
+ * @returns bits of its largest magnitude: they are in the order of magnitudes, and NaN behind infinity
+ */
+function storeVector(
+  words: Uint32Array,
+  from: number,
+  stored: Uint16Array | Uint32Array,
+  to: number,
+  count: number,
+): number {
+  if (stored instanceof Uint16Array) return encodeFloat16Into(words, from, stored, to, count);
+  let largest = 0;
+  for (let j = 0; j < count; j++) {
+    const word = words[from + j]!;
+    stored[to + j] = word;
+    const magnitude = word & 0x7fffffff;
+    if (magnitude > largest) largest = magnitude;
+  }
+  return largest;
 }
 
 /** Rows by position, in stretches without a gap. */
@@ -303,21 +331,20 @@ function consecutive(rows: readonly StateRow[]): StateRow[][] {
   return groups;
 }
 
-function checkVector(vector: Float32Array, dtype: StatesDtype, where: () => string): void {
-  let magnitude = 0;
-  for (const value of vector)
-    magnitude = Math.max(magnitude, Number.isFinite(value) ? Math.abs(value) : Infinity);
-  if (!(magnitude > 0 && magnitude < Infinity))
-    throw new SepError(
+/** @param largest bits of the vector's largest magnitude */
+function refuseVector(largest: number, where: string): SepError {
+  if (largest === 0 || largest >= INFINITY)
+    return new SepError(
       "bad-checkpoint",
-      `The hidden state at ${where()} is ${magnitude === 0 ? "all zero" : "not finite"}. The weights may be damaged.`,
+      `The hidden state at ${where} is ${largest === 0 ? "all zero" : "not finite"}. The weights may be damaged.`,
     );
-  if (dtype === "float16" && magnitude >= FLOAT16_OVERFLOW)
-    throw new SepError(
-      "bad-option",
-      `The hidden state at ${where()} has a number of ${magnitude}, but float16 holds less than ${FLOAT16_OVERFLOW}. Store this model's states with --states-dtype float32.`,
-    );
+  const [magnitude] = new Float32Array(Uint32Array.of(largest).buffer);
+  return new SepError(
+    "bad-option",
+    `The hidden state at ${where} has a number of ${magnitude}, but float16 holds less than 65520. Store this model's states with --states-dtype float32.`,
+  );
 }
 
-/** What rounds to infinity: the largest half, 65504, and half a unit. */
-const FLOAT16_OVERFLOW = 65_520;
+/** Bits of float32 numbers: infinity, and what rounds to infinity in float16 (the largest half, 65504, and half a unit). */
+const INFINITY = 0x7f800000;
+const FLOAT16_OVERFLOW = 0x477ff000;

@@ -1,3 +1,4 @@
+import { rememberDecoded } from "../engine/answer-text.ts";
 import { PLACES, type PositionIndices, type TracePosition } from "../engine/places.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import type { MarkedSpan } from "../samples/marked-spans.ts";
@@ -52,7 +53,7 @@ export function planTrace(
     counts.set(position, before + 1);
     return before;
   };
-  const decode = rememberShort(decodeAnew);
+  const decode = rememberDecoded(decodeAnew);
   const answerTokens = new Map(runs.map((run) => [run, countAnswerTokens(run, { endTokenIds, decode })]));
   const place = (run: TracedRun, position: TracePosition): TraceRow[] => {
     const { isShared, tokens } = PLACES[position];
@@ -94,19 +95,3 @@ function labelOf(marks: readonly MarkedSpan[], textSpan: TextSpan | null): Pick<
   const mark = marks.find(({ span }) => span.join() === textSpan?.join());
   return mark === undefined ? {} : { label: mark.label };
 }
-
-/** Two tokens at a time are decoded for every token of an answer, and most pairs occur again and again. */
-function rememberShort(decode: (tokenIds: readonly number[]) => string): typeof decode {
-  const known = new Map<string, string>();
-  return (tokenIds) => {
-    if (tokenIds.length > LONGEST_REMEMBERED) return decode(tokenIds);
-    const key = tokenIds.join();
-    const text = known.get(key) ?? decode(tokenIds);
-    if (known.size < MOST_REMEMBERED) known.set(key, text);
-    return text;
-  };
-}
-
-const LONGEST_REMEMBERED = 2;
-/** Some megabytes. */
-const MOST_REMEMBERED = 100_000;

@@ -69,5 +69,5 @@ async function readRows(
     isPrompt(row)
       ? beforeGeneration
       : (residuals.get(row.run_id as number)?.get(row.token_index) as Float32Array);
-  return rows.map((row) => ({ ...row, residual: residualOf(row) }));
+  return rows.map((row) => ({ position: row.position, row: row.row, residual: residualOf(row) }));
 }

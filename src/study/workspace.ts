@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "node:path";
+import type { MeasuredLabel } from "../probes/unit-labels.ts";
 import { FIGURE_FOLDER, TABLE_FOLDER } from "../report/figure.ts";
 import { fileExists } from "../store/read-file.ts";
 import { type Shard, shardFolder } from "./shards/shard.ts";
@@ -13,6 +14,7 @@ export const STEP_NAMES = [
   "generate",
   "entropy",
   "trace",
+  "label",
   "dataset",
   "train",
   "eval",
@@ -59,6 +61,8 @@ export interface Workspace {
   readonly transfer: string;
   /** Of a cascade of the study's model and a larger one. */
   readonly route: string;
+  /** What was measured of parts of answers, for labels. */
+  unitValues(set: DataSetName, label: MeasuredLabel): string;
   /** What the model answers when its reasoning is closed early, one line per step of a chain. */
   forcedAnswers(set: DataSetName): string;
   /** When to leave a chain of reasoning. */
@@ -96,6 +100,7 @@ export function openWorkspace(root: string): Workspace {
     config: artifacts("config.yaml"),
     transfer: artifacts("transfer.json"),
     route: artifacts("route.json"),
+    unitValues: (set, label) => data(`${set}_units_${label}.jsonl`),
     forcedAnswers: (set) => data(`${set}_forced_answers.jsonl`),
     exit: artifacts("exit.json"),
     seeds: artifacts("seeds.json"),
@@ -123,6 +128,7 @@ const PRODUCERS: readonly (readonly [RegExp, string])[] = [
   [/^artifacts\/transfer\.json$/, "sep transfer"],
   [/^artifacts\/(seeds|scores)\.json$/, "sep eval --seeds"],
   [/^artifacts\/route\.json$/, "sep route"],
+  [/^data\/(math|ood)_units_(inconsistent|clusters)\.jsonl$/, "sep label"],
   [/^data\/(math|ood)_forced_answers\.jsonl$/, "sep exit"],
   [/^artifacts\/exit\.json$/, "sep exit"],
   [/^models\/exit_(settled|right|ends_wrong)_probe\.(json|safetensors)$/, "sep exit"],

@@ -2,7 +2,7 @@ import {
   buildPrompt,
   generate,
   indicesOf,
-  locatePosition,
+  locateLast,
   type Prompt,
   type PromptFormat,
   type SampledAnswer,
@@ -209,14 +209,14 @@ function judge(
   const found =
     probe.position === null
       ? null
-      : locatePosition(placed, probe.position, {
+      : locateLast(placed, probe.position, {
           answerTokens: answer.answerTokenCount,
           indices: indicesOf(probe.source),
           decode: tokenizer.decode,
         });
   const common = { text: answer.text, finishReason: answer.finishReason };
   if (found === null) return { ...common, readAt: null, risk: null, isUnfamiliar: false };
-  const readAt = found - prompt.tokenIds.length;
+  const readAt = found.index - prompt.tokenIds.length;
   const states = statesOf(model, probe, residuals[readAt + 1] as Float32Array);
   const [score] = scoreProbe(probe, states) as unknown as [number];
   const isUnfamiliar = measureFamiliarity(probe, states)[0]?.is_unfamiliar === true;

@@ -113,7 +113,7 @@ function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [s
       "reads",
       layer === null
         ? "mean token entropy of the reasoning"
-        : `${probe.position}, ${layers}, ${probe.width} numbers, ${source.norm_state ?? "norm state unknown"}`,
+        : `${describePlace(probe)}, ${layers}, ${probe.width} numbers, ${source.norm_state ?? "norm state unknown"}`,
     ],
     ...(
       ["model", "model_revision", "weights_sha256", "tokenizer_sha256", "dtype", "indices"] as const
@@ -149,11 +149,20 @@ function describeProbeFile(probe: Probe | UntrainedProbe): readonly (readonly [s
   ];
 }
 
+function describePlace({ position, pooling }: Probe): string {
+  if (pooling === undefined) return position ?? "nothing";
+  const spans = position === "every-token" ? "the answer" : `each ${position?.replace(/-end$|s$/, "")}`;
+  const window = pooling.window === null ? "" : ` of ${pooling.window} tokens`;
+  return `all tokens of ${spans} (${pooling.method}${window})`;
+}
+
 /** What label 1 is, where it is not of whole answers. */
 const LABELS = {
   "final-incorrect": "incorrect: label 1 is a wrong answer",
   "step-incorrect": "incorrect: label 1 is a step whose arithmetic does not hold",
   spans: "incorrect: label 1 is a stretch that the user labelled so",
+  inconsistent: "incorrect: label 1 is a part of an answer that the question's other samples do not entail",
+  clusters: "incorrect: label 1 is a part of an answer from whose end answers go on to different meanings",
   "not-settled": "incorrect: label 1 is a step from which the model would not answer as it does in the end",
   "forced-incorrect": "incorrect: label 1 is a step from which the model would answer wrong",
 } as const satisfies Record<NonNullable<Probe["label"]>, string>;

@@ -34,6 +34,9 @@ const OPTIONS = {
     'Score a stream: read one {"id"?, "question", "answer"?} per line from stdin, and write one JSON line for each to stdout, in order. If there is an answer, it is scored instead of a generated one.',
   ),
   answer: text("TEXT", "Answer to QUESTION, to be scored in place of a generated one."),
+  tokens: flag(
+    "Also print the risk at every token of the answer: as if the answer had the probe's token there, or, of a probe that pools tokens, as if it ended there.",
+  ),
   decide: setting(
     z.enum(["risk", "coverage"]).default("risk"),
     "Which of the probe's thresholds decides: risk bounds the share of wrong answers, coverage guarantees the share of answers given.",
@@ -105,14 +108,14 @@ export const SCORE: Command = defineCommand({
     );
     const scorer = createScorer(opened.live, probe, await readOptions(values));
     if (!values.quiet && !values.json) for (const note of scorer.notes) context.stderr.write(`${note}\n`);
-    return await (values.stdin ? answerStream(scorer, context) : answerOne(scorer, values, context));
+    return await (values.stdin ? answerStream(scorer, values, context) : answerOne(scorer, values, context));
   },
 });
 
 async function answerOne(scorer: QuestionScorer, values: Values, context: CliContext): Promise<number> {
   const { data, env, signal } = context;
-  const { question, answer } = values;
-  const scored = await scorer.score(question as string, { answer, signal });
+  const { question, answer, tokens } = values;
+  const scored = await scorer.score(question as string, { answer, tokens, signal });
   if (values.json) data.write(`${JSON.stringify({ kind: "score", ...scored, notes: scorer.notes })}\n`);
   else {
     const columns = Math.min(data.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
@@ -126,11 +129,12 @@ const MOST_COLUMNS = 110;
 
 async function answerStream(
   scorer: QuestionScorer,
+  { tokens }: Values,
   { stdin, data, stderr, signal, redactor }: CliContext,
 ): Promise<number> {
   let failed = 0;
   let count = 0;
-  for await (const line of scoreLines(scorer, stdin, { signal, redact: redactor.message })) {
+  for await (const line of scoreLines(scorer, stdin, { tokens, signal, redact: redactor.message })) {
     count += 1;
     if ("error" in line) failed += 1;
     const notes = "error" in line ? {} : { notes: scorer.notes };

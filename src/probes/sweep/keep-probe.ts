@@ -3,7 +3,8 @@ import type { ManifestWarning } from "../../store/manifest.ts";
 import { type Calibration, calibrateScores } from "../calibration.ts";
 import type { FinalFit } from "../fit-final.ts";
 import type { ClassWeight } from "../fit-logistic.ts";
-import type { PenaltyScore } from "../probe.ts";
+import type { SpanPooling } from "../pooling.ts";
+import type { Optimisation, PenaltyScore } from "../probe.ts";
 import { type ProbeKind, type ProbeWeights, scaleScore } from "../probe-weights.ts";
 import type { TargetLabels } from "./outcomes.ts";
 import type { FitJob, KeptProbe, WantedProbe } from "./probe-job.ts";
@@ -12,6 +13,8 @@ import { type ScoreTable, scorePenalties, spreadScores } from "./score-table.ts"
 /** A probe fitted on all rows that have its position. */
 export interface FittedProbe {
   readonly position: string;
+  /** null for a probe that reads one token. */
+  readonly pooling: SpanPooling | null;
   /** The first of its window. */
   readonly layer: number;
   readonly layerCount: number;
@@ -32,6 +35,8 @@ export interface FittedProbe {
   readonly rows: Int32Array;
   /** Bound of the coefficients' relative error; null for kinds without an optimum. */
   readonly relativeError: number | null;
+  /** How the fit ended, of a probe whose loss may have several minima. */
+  readonly optimisation: Optimisation | null;
   readonly warnings: readonly ManifestWarning[];
 }
 
@@ -71,7 +76,7 @@ function planKept(
   base: readonly TargetLabels[],
   settings: KeepSettings,
 ): FitJob {
-  const { present, source } = table.units[unit]!;
+  const { present, source, pooling } = table.units[unit]!;
   const tasks = wanted.map(({ target, penalty }) => {
     const { labels, values } = base[target]!;
     return {
@@ -80,7 +85,7 @@ function planKept(
       C: table.penalties[penalty]!,
     };
   });
-  return { job: "fit", source, tasks, ...settings };
+  return { job: "fit", source, pooling, tasks, ...settings };
 }
 
 interface DescribeKeptOptions {
@@ -98,7 +103,7 @@ export function describeKept(
   { wanted: { target, penalty }, fit }: KeptProbe,
   { labels, foldOf, kind }: DescribeKeptOptions,
 ): FittedProbe {
-  const { position, layer, layerCount, present } = table.units[unit]!;
+  const { position, layer, layerCount, present, pooling } = table.units[unit]!;
   const scores = new Float64Array(foldOf.length).fill(Number.NaN);
   for (let fold = 0; fold < table.foldCount; fold++) {
     spreadScores(scores, table.fitOf(unit, [fold], target, penalty).scores, present, foldOf, fold);
@@ -108,6 +113,7 @@ export function describeKept(
   const width = fit.weights.mean.length;
   return {
     position,
+    pooling,
     layer,
     layerCount,
     C: table.penalties[penalty]!,
@@ -119,9 +125,10 @@ export function describeKept(
     calibration,
     rows: present,
     relativeError: fit.relativeError,
+    optimisation: fit.optimisation ?? null,
     warnings: [
       ...(fit.constantFeatures === width ? [describeConstant(width)] : []),
-      ...(fit.converged ? [] : [describeNotConverged(fit.relativeError ?? Number.NaN)]),
+      ...(fit.converged ? [] : [describeNotConverged(fit)]),
       ...(isCalibrated || calibration !== null ? [] : [NOT_CALIBRATED]),
     ],
   };
@@ -135,9 +142,12 @@ const describeConstant = (width: number): ManifestWarning => ({
   message: `All ${width} features are the same in every training row, so the probe's scores are all the same.`,
 });
 
-const describeNotConverged = (relativeError: number): ManifestWarning => ({
+const describeNotConverged = ({ relativeError, optimisation }: FinalFit): ManifestWarning => ({
   code: "not-converged",
-  message: `The fit stopped with coefficients within ${relativeError.toExponential(1)} of the optimum.`,
+  message:
+    optimisation === undefined
+      ? `The fit stopped with coefficients within ${(relativeError ?? Number.NaN).toExponential(1)} of the optimum.`
+      : `The fit stopped after ${optimisation.evaluations} passes, with a gradient of ${optimisation.relative_gradient.toExponential(1)} of the weights' norm.`,
 });
 
 const NOT_CALIBRATED: ManifestWarning = {

@@ -1,15 +1,19 @@
 import { auroc } from "../../math/auroc.ts";
-import type { Allocate } from "../../math/vector.ts";
+import { type Allocate, allocateNew } from "../../math/vector.ts";
 import type { FeatureSource, Features } from "../../states/feature-source.ts";
 import { type FinalFit, fitFinal } from "../fit-final.ts";
 import { type ClassWeight, sweepTolerance } from "../fit-logistic.ts";
 import {
   createSplitFitter,
+  type HeldScores,
   MEMORY_OF_STATES,
   pickRows,
   type SplitFitter,
   type SplitTask,
 } from "../fit-split.ts";
+import { createPooledFitter } from "../pooled/pooled-fitter.ts";
+import type { SpanSource } from "../pooled/token-blocks.ts";
+import type { SpanPooling } from "../pooling.ts";
 import type { ProbeKind } from "../probe-weights.ts";
 import type { MatrixMultiplier } from "../products/matrix-multiplier.ts";
 import { createScratch, type Scratch } from "../products/scratch.ts";
@@ -26,6 +30,8 @@ import {
 /** What every job on one sweep unit has. A job is plain data, since it may go to another thread. */
 interface JobBase {
   readonly source: FeatureSource;
+  /** null where each row is one state. */
+  readonly pooling: SpanPooling | null;
   readonly kind: ProbeKind;
   readonly classWeight: ClassWeight;
   readonly seed: number;
@@ -39,6 +45,8 @@ export interface ScoreJob extends JobBase {
   /** Vectors [N] that probes are fitted to. */
   readonly outcomes: readonly Omit<SplitTask, "C">[];
   readonly penalties: readonly number[];
+  /** [penalty] whether it is fitted; the others have no scores */
+  readonly isTried: readonly boolean[];
   readonly splits: readonly SweepSplit[];
   /** Outcomes to fit on all rows as well, each at its best penalty. */
   readonly kept: readonly number[];
@@ -147,6 +155,7 @@ export async function runProbeJob(
   signal?: AbortSignal,
 ): Promise<ScoreResult | FitResult | PermuteResult> {
   const { kind, classWeight, seed } = job;
+  if (isTokenwise(job)) return runPooledJob(job, { multiplier, readFeatures }, signal);
   const { features, width } = await readFeatures(job.source, (size) => scratch.take(MEMORY_OF_STATES, size));
   signal?.throwIfAborted();
   const options = { kind, classWeight, seed, signal };
@@ -157,8 +166,11 @@ export async function runProbeJob(
     tolerance: sweepTolerance(job.foldOf.length),
     shares: (job.job === "score" ? job.splits : job.folds).length > 1,
   });
-  if (job.job === "permute") return permute(fitter, job);
-  const splits = await scoreSplits(fitter, job);
+  const fitEach: FitEach = async function* (splits) {
+    for (const { excluded, tasks } of splits) yield await fitter.fit(excluded, tasks);
+  };
+  if (job.job === "permute") return permute(fitEach, job);
+  const splits = await scoreSplits(fitEach, job);
   const wanted = chooseKept(job, splits);
   const fits = wanted.length > 0 ? await fitChosen(multiplier, fitter, job, wanted, signal) : [];
   return {
@@ -167,6 +179,47 @@ export async function runProbeJob(
     kept: wanted.map((own, i) => ({ wanted: own, fit: fits[i]! })),
   };
 }
+
+/** The mean of tokens is one state; other poolings look at every token in every step of a fit. */
+const isTokenwise = (job: ProbeJob): job is PooledJob =>
+  job.source.kind === "spans" && job.pooling !== null && job.pooling.method !== "mean";
+
+type PooledJob = ProbeJob & { readonly source: SpanSource; readonly pooling: SpanPooling };
+
+async function runPooledJob(
+  job: PooledJob,
+  { multiplier, readFeatures }: Pick<JobTools, "multiplier" | "readFeatures">,
+  signal: AbortSignal | undefined,
+): Promise<ScoreResult | FitResult | PermuteResult> {
+  const { source, pooling, kind, classWeight } = job;
+  const foldOf = job.job === "fit" ? new Uint8Array(source.ranges.length / 2) : job.foldOf;
+  const fitter = await createPooledFitter(
+    multiplier,
+    source,
+    foldOf,
+    (each) => readFeatures(each, allocateNew),
+    { pooling, kind, classWeight, signal },
+  );
+  if (job.job === "fit") return fitter.fitAll(job.tasks);
+  if (job.job === "permute") return permute(fitter.fitEach, job);
+  const splits = await scoreSplits(fitter.fitEach, job);
+  const wanted = chooseKept(job, splits);
+  const tasks = wanted.map(({ target, penalty }) => ({
+    ...job.outcomes[target]!,
+    C: job.penalties[penalty]!,
+  }));
+  const fits = tasks.length > 0 ? await fitter.fitAll(tasks) : [];
+  return {
+    constantFeatures: fitter.constantFeatures,
+    splits,
+    kept: wanted.map((own, i) => ({ wanted: own, fit: fits[i]! })),
+  };
+}
+
+/** Fits on all folds except some, one split after the other. */
+type FitEach = (
+  splits: readonly { readonly excluded: readonly number[]; readonly tasks: readonly SplitTask[] }[],
+) => AsyncIterable<HeldScores>;
 
 /** Fits on all rows what the splits' scores have chosen. */
 function fitChosen(
@@ -190,36 +243,39 @@ function chooseKept({ kept, splits, penalties }: ScoreJob, found: SplitFits): Wa
 }
 
 async function scoreSplits(
-  fitter: SplitFitter,
-  { splits, outcomes, penalties, foldOf }: ScoreJob,
+  fitEach: FitEach,
+  { splits, outcomes, penalties, isTried, foldOf }: ScoreJob,
 ): Promise<SplitFit[][][]> {
+  const tried = penalties.filter((_, penalty) => isTried[penalty]);
+  const tasksOf = ({ outcomes: chosen }: SweepSplit): SplitTask[] =>
+    chosen.flatMap((outcome) => tried.map((C) => ({ ...outcomes[outcome]!, C })));
   const results: SplitFit[][][] = [];
-  for (const { excluded, outcomes: chosen } of splits) {
-    const tasks = chosen.flatMap((outcome) => penalties.map((C) => ({ ...outcomes[outcome]!, C })));
-    const { held, scores } = await fitter.fit(excluded, tasks);
-    const fits = tasks.map(({ labels }, task): SplitFit => {
-      const own = scores[task]!;
+  const plans = splits.map((split) => ({ excluded: split.excluded, tasks: tasksOf(split) }));
+  for await (const { held, scores } of fitEach(plans)) {
+    const { excluded, outcomes: chosen } = splits[results.length]!;
+    let next = 0;
+    const fitOf = (outcome: number, isFitted: boolean): SplitFit => {
+      const own = isFitted ? scores[next++]! : null;
+      const { labels } = outcomes[outcome]!;
       return {
         areas: excluded.map((fold) => foldArea(own, labels, held, foldOf, fold)),
         scores: excluded.length === 1 ? own : null,
       };
-    });
-    results.push(chosen.map((_, o) => fits.slice(o * penalties.length, (o + 1) * penalties.length)));
+    };
+    results.push(chosen.map((outcome) => penalties.map((_, penalty) => fitOf(outcome, isTried[penalty]!))));
   }
   return results;
 }
 
-async function permute(
-  fitter: SplitFitter,
-  { folds, draws, C, foldOf }: PermuteJob,
-): Promise<Float64Array[]> {
+async function permute(fitEach: FitEach, { folds, draws, C, foldOf }: PermuteJob): Promise<Float64Array[]> {
   const areas = draws.map(() => new Float64Array(folds.length));
-  for (const [f, fold] of folds.entries()) {
-    const tasks = draws.map((labels) => ({ labels, values: null, C }));
-    const { held, scores } = await fitter.fit([fold], tasks);
+  const tasks = draws.map((labels) => ({ labels, values: null, C }));
+  let f = 0;
+  for await (const { held, scores } of fitEach(folds.map((fold) => ({ excluded: [fold], tasks })))) {
     scores.forEach((own, draw) => {
-      areas[draw]![f] = foldArea(own, draws[draw]!, held, foldOf, fold) ?? Number.NaN;
+      areas[draw]![f] = foldArea(own, draws[draw]!, held, foldOf, folds[f]!) ?? Number.NaN;
     });
+    f += 1;
   }
   return areas;
 }

@@ -1,4 +1,5 @@
 import { mean } from "../../math/vector.ts";
+import { nameReading } from "../pooling.ts";
 import type { LayerScore, NestedFold, PenaltyScore } from "../probe.ts";
 import type { OutcomePlan } from "./outcomes.ts";
 import type { SweepUnit } from "./sweep-units.ts";
@@ -161,7 +162,7 @@ export function scoreLayer(
   constantFeatures: number,
   names: readonly string[],
 ): LayerScore<string> {
-  const { position, layer, present } = table.units[unit]!;
+  const { position, pooling, layer, present } = table.units[unit]!;
   const areas = names.map((name, target): [string, number | null] => {
     const best = choose([unit], table.penalties.length, (own, penalty) =>
       table.meanArea(own, target, penalty),
@@ -169,7 +170,7 @@ export function scoreLayer(
     return [name, best?.area ?? null];
   });
   return {
-    position,
+    position: nameReading(position, pooling),
     layer,
     row_count: present.length,
     constant_features: constantFeatures,
@@ -219,7 +220,8 @@ export function estimateNested(
       ),
     );
     if (chosen === null) return { position: null, layer: null, C: null, threshold, auroc: null };
-    const { position, layer, present } = table.units[chosen.unit]!;
+    const { position: place, pooling, layer, present } = table.units[chosen.unit]!;
+    const position = nameReading(place, pooling);
     const { areas, scores: own } = table.fitOf(chosen.unit, [outer], outcome, chosen.penalty);
     spreadScores(scores, own, present, foldOf, outer);
     return { position, layer, C: table.penalties[chosen.penalty]!, threshold, auroc: areas[0]! };

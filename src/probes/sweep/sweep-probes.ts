@@ -2,6 +2,8 @@ import { pMapIterable } from "p-map";
 import { SepError } from "../../errors.ts";
 import type { HiddenStates } from "../../states/hidden-states.ts";
 import type { ClassWeight } from "../fit-logistic.ts";
+import { POOLED_PENALTIES } from "../pooled/pooled-fitter.ts";
+import { nameReading } from "../pooling.ts";
 import type { LayerScore, PermutationEstimate } from "../probe.ts";
 import { PENALTY_GRIDS, type ProbeKind } from "../probe-weights.ts";
 import type { SeThreshold } from "../se-threshold.ts";
@@ -33,6 +35,8 @@ export interface FitProbesOptions {
    * are scored regardless.
    */
   readonly position?: string;
+  /** Whether a probe may also be kept that reads one token, where the features have spans to pool. */
+  readonly pooledOnly?: boolean;
   /** The same for the layer, the first one of a window. */
   readonly layer?: number | "best";
   readonly classWeight?: ClassWeight;
@@ -132,7 +136,8 @@ export async function* sweepProbes(
     ? planOutcomes(targets, base, questionIds, { foldOf, foldCount: folds.foldCount })
     : { outcomes: base, without: [] };
   const units = await listSweepUnits(features, questionIds.length, options.window ?? 1, platform.openStates);
-  const candidates = findCandidates(units, options.position ?? "best", options.layer ?? "best");
+  requirePoolable(units, kind);
+  const candidates = findCandidates(units, options);
   const penalties = listPenalties(kind, options.c ?? "cv");
   const splits = planSplits(specs.length, plan, folds.foldCount, nested);
   const learnable = [...base.keys()].filter((target) => hasBothClasses(base[target]!.labels));
@@ -161,7 +166,16 @@ export async function* sweepProbes(
   const layerScores: LayerScore<string>[] = [];
   const table = createScoreTable(units, results, splits, penalties, folds.foldCount);
   const kept = keep === "every" ? learnable : [];
-  const jobs = units.map((unit) => scoreJob(unit, foldOf, plan, { penalties, splits, kept, ...settings }));
+  const isGrid = (options.c ?? "cv") === "cv";
+  const jobs = units.map((unit) =>
+    scoreJob(unit, foldOf, plan, {
+      penalties,
+      isTried: penalties.map((C) => !isGrid || !isTokenwise(unit) || POOLED_PENALTIES.includes(C)),
+      splits,
+      kept,
+      ...settings,
+    }),
+  );
   for await (const result of pMapIterable(jobs, engine.score)) {
     const unit = results.push(result) - 1;
     const score = scoreLayer(table, unit, result.constantFeatures, names);
@@ -247,23 +261,37 @@ function assignFolds(
   return { foldOf: groupedStratifiedFolds(groups, joint, foldCount, seed), foldCount };
 }
 
+/** A pooling that looks at every token in every step of a fit. */
+const isTokenwise = ({ pooling }: SweepUnit): boolean => pooling !== null && pooling.method !== "mean";
+
+/** @throws SepError `bad-option` */
+function requirePoolable(units: readonly SweepUnit[], kind: ProbeKind): void {
+  const pooled = units.find(isTokenwise);
+  if (pooled === undefined || kind === "logistic" || kind === "ridge") return;
+  throw new SepError(
+    "bad-option",
+    `Got probes of kind ${kind} with ${pooled.pooling!.method} pooling, which is fitted for logistic and ridge. Pool by the mean, or use one of these kinds.`,
+  );
+}
+
 /**
- * Indices of the units that a probe may be kept at. If the position is to be chosen, only those that most rows have: a
- * position that some rows lack is scored on different rows, and would leave those without a score.
+ * Indices of the units that a probe may be kept at. If the position or the pooling is to be chosen, only those that most rows
+ * have: a place that some rows lack is scored on different rows, and would leave those without a score.
  */
 function findCandidates(
   units: readonly SweepUnit[],
-  position: string,
-  layer: number | "best",
+  { position = "best", layer = "best", pooledOnly = false }: FitProbesOptions,
 ): readonly number[] {
-  const most = Math.max(...units.map(({ present }) => present.length));
-  const found = [...units.keys()].filter((place) => {
+  const allowed = [...units.keys()].filter((place) => {
     const unit = units[place]!;
-    const isPlaced = position === "best" ? unit.present.length === most : unit.position === position;
+    const isPlaced =
+      unit.pooling !== null || (!pooledOnly && (position === "best" || unit.position === position));
     return isPlaced && (layer === "best" || unit.layer === layer);
   });
+  const most = Math.max(...allowed.map((place) => units[place]!.present.length));
+  const found = allowed.filter((place) => units[place]!.present.length === most);
   if (found.length > 0) return found;
-  const positions = [...new Set(units.map((unit) => unit.position))];
+  const positions = [...new Set(units.map(({ position: own, pooling }) => nameReading(own, pooling)))];
   const layers = [...new Set(units.map((unit) => unit.layer))];
   throw new SepError(
     "bad-option",
@@ -288,14 +316,15 @@ function warnOfChoice(target: string, probe: FittedProbe): FittedProbe {
 }
 
 function scoreJob(
-  { source, present }: SweepUnit,
+  { source, present, pooling }: SweepUnit,
   foldOf: Uint8Array,
   { outcomes }: OutcomePlan,
-  settings: Omit<ScoreJob, "job" | "source" | "foldOf" | "outcomes">,
+  settings: Omit<ScoreJob, "job" | "source" | "pooling" | "foldOf" | "outcomes">,
 ): ScoreJob {
   return {
     job: "score",
     source,
+    pooling,
     foldOf: Uint8Array.from(present, (row) => foldOf[row]!),
     outcomes: outcomes.map(({ labels, values }) => ({
       labels: Uint8Array.from(present, (row) => labels[row]!),

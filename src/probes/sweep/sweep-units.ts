@@ -2,12 +2,24 @@ import type { TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
 import type { FeatureSource } from "../../states/feature-source.ts";
 import type { HiddenStates } from "../../states/hidden-states.ts";
+import type { SpanPooling } from "../pooling.ts";
 
 /** Hidden states in a file of `sep trace`; each thread reads its own layers from it. */
 export interface FileFeatures {
   readonly path: string;
   /** For each position to look at [N]: row of the file's tensors, -1 where the sample has no such token. */
   readonly stateRows: Readonly<Partial<Record<TracePosition, Int32Array>>>;
+  /** The tokens of each row's span, to be pooled as well. */
+  readonly spans?: PooledRows | undefined;
+}
+
+/** Spans of tokens, and the ways of pooling them to look at. */
+export interface PooledRows {
+  /** What the spans are: `every-token` is the whole answer. */
+  readonly position: TracePosition;
+  /** [N, 2] half-open rows of the file's `every-token` tensors; an empty range where a sample has no token. */
+  readonly ranges: Int32Array;
+  readonly poolings: readonly SpanPooling[];
 }
 
 /** Hidden states in memory. */
@@ -35,6 +47,8 @@ export interface SweepUnit {
   readonly present: Int32Array;
   /** Features of one layer. */
   readonly width: number;
+  /** null for a row's one state. */
+  readonly pooling: SpanPooling | null;
   readonly source: FeatureSource;
 }
 
@@ -68,12 +82,13 @@ export async function listSweepUnits(
 }
 
 async function listFileUnits(
-  { path, stateRows }: FileFeatures,
+  { path, stateRows, spans }: FileFeatures,
   window: number,
   openStates: OpenStates,
 ): Promise<SweepUnit[]> {
   const hidden = await openStates(path);
-  return hidden.positions.flatMap((position) => {
+  const pooled = spans === undefined ? [] : listPooledUnits(path, spans, window, hidden);
+  const placed = hidden.positions.flatMap((position) => {
     const rows = stateRows[position];
     if (rows === undefined) return [];
     const present = Int32Array.from(rows.keys()).filter((row) => rows[row]! >= 0);
@@ -85,9 +100,38 @@ async function listFileUnits(
       layerCount: window,
       present,
       width: hidden.width,
-      source: { kind: "file", path, position, layers, rows: own },
+      pooling: null,
+      source: { kind: "file", path, position, layers, rows: own } as const,
     }));
   });
+  return [...placed, ...pooled];
+}
+
+function listPooledUnits(
+  path: string,
+  { position, ranges, poolings }: PooledRows,
+  window: number,
+  { layers: traced, width }: Pick<HiddenStates, "layers" | "width">,
+): SweepUnit[] {
+  const present = Int32Array.from({ length: ranges.length / 2 }, (_, row) => row).filter(
+    (row) => ranges[2 * row + 1]! > ranges[2 * row]!,
+  );
+  if (present.length === 0) return [];
+  const own = new Int32Array(2 * present.length);
+  present.forEach((row, i) => {
+    own.set(ranges.subarray(2 * row, 2 * row + 2), 2 * i);
+  });
+  return poolings.flatMap((pooling) =>
+    windowsOf(traced, window).map((layers) => ({
+      position,
+      layer: layers[0]!,
+      layerCount: window,
+      present,
+      width,
+      pooling,
+      source: { kind: "spans", reads: "means", path, layers, ranges: own } as const,
+    })),
+  );
 }
 
 async function listStackedUnits(
@@ -132,6 +176,7 @@ function listArrayUnits({ layersAt }: ArrayFeatures, rowCount: number, window: n
       layerCount: window,
       present: Int32Array.from({ length: rowCount }, (_, row) => row),
       width,
+      pooling: null,
       source: { kind: "arrays", layers: layers.map((layer) => arrays[layer]!), rowCount },
     }));
   });

@@ -80,7 +80,7 @@ export function planPermutations(
 }
 
 function permuteJob(
-  { source, present }: SweepUnit,
+  { source, present, pooling }: SweepUnit,
   foldOf: Uint8Array,
   folds: readonly number[],
   draws: readonly Uint8Array[],
@@ -88,7 +88,7 @@ function permuteJob(
 ): PermuteJob {
   const take = (values: Uint8Array): Uint8Array => Uint8Array.from(present, (row) => values[row]!);
   const own = present.length === foldOf.length ? draws : draws.map(take);
-  return { job: "permute", source, foldOf: take(foldOf), folds, draws: own, ...settings };
+  return { job: "permute", source, pooling, foldOf: take(foldOf), folds, draws: own, ...settings };
 }
 
 /**

@@ -2,17 +2,18 @@ import { readFile } from "node:fs/promises";
 import type { SplitScores } from "../../evaluation/evaluate-split.ts";
 import { EVALUATED_SPLITS, type EvaluatedSplit, type ProbeSummary } from "../../evaluation/probe-eval.ts";
 import type { StudyScoreName } from "../../evaluation/score-names.ts";
+import { nameReading } from "../../probes/pooling.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import {
   assertThinkEntropies,
-  type PlacedStates,
+  type ProbeInput,
   requireProbeFits,
   scoreProbe,
 } from "../../probes/score-probe.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
 import type { FitProbesEvent, FittedProbes } from "../../probes/sweep/sweep-probes.ts";
-import { readFeatures } from "../../states/feature-source.ts";
+import { type FeatureSource, readFeatures } from "../../states/feature-source.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf, nameWithin, wasMade } from "../../store/output-ownership.ts";
@@ -102,14 +103,12 @@ export async function scoreSplit(
 /** The states of those rows of a data set that have one where the probe reads. */
 export interface ProbeStates {
   readonly rows: readonly number[];
-  /** [rows.length, probe.width] */
+  /** [rows.length, probe.width] of a probe that pools tokens, their mean */
   readonly values: Float32Array;
-  /** null for no rows */
-  readonly states: PlacedStates | null;
 }
 
 /**
- * The states that a hidden-state probe reads.
+ * The states that a probe of hidden states reads.
  * @param chosen rows to read; all by default
  * @throws SepError `probe-mismatch`
  */
@@ -120,24 +119,35 @@ export async function readProbeStates(
   chosen: Iterable<number> = dataset.questionIds.keys(),
 ): Promise<ProbeStates> {
   requireProbeFits(probe, { width: hidden.width, source: hidden.metadata });
-  const { position, layer, layer_count: layerCount } = probe;
-  const stateRows = position === null ? undefined : dataset.stateRows[position];
-  const rows = stateRows === undefined ? [] : Array.from(chosen).filter((row) => stateRows[row]! >= 0);
-  if (position === null || layer === null || stateRows === undefined || rows.length === 0)
-    return { rows: [], values: new Float32Array(0), states: null };
-  const { features: values } = await readFeatures({
-    kind: "file",
-    path: hidden.path,
-    position,
-    layers: Array.from({ length: layerCount }, (_, l) => layer + l),
-    rows: Int32Array.from(rows, (row) => stateRows[row]!),
-  });
-  const { width, metadata: source } = hidden;
-  return {
-    rows,
-    values,
-    states: { features: "hidden-state", values, position, layer, layerCount, width, source },
-  };
+  const rows = Array.from(chosen).filter((row) => hasStates(probe, dataset, row));
+  const source = rows.length === 0 ? null : sourceOf(probe, dataset, hidden, rows, "means");
+  return { rows, values: source === null ? new Float32Array(0) : (await readFeatures(source)).features };
+}
+
+function hasStates({ position, pooling }: Probe, dataset: ProbeDataset, row: number): boolean {
+  if (position === null) return false;
+  if (pooling === undefined) return (dataset.stateRows[position]?.[row] ?? -1) >= 0;
+  // a probe of answers reads no data set of their parts, nor the other way round
+  if (position !== (dataset.spans === undefined ? "every-token" : dataset.position)) return false;
+  const { tokenRows } = dataset;
+  return tokenRows !== undefined && tokenRows[2 * row + 1]! > tokenRows[2 * row]!;
+}
+
+/** @param rows that have states */
+function sourceOf(
+  { position, layer, layer_count: layerCount, pooling }: Probe,
+  { stateRows, tokenRows }: ProbeDataset,
+  { path }: HiddenStates,
+  rows: readonly number[],
+  reads: "means" | "tokens",
+): FeatureSource {
+  const layers = Array.from({ length: layerCount }, (_, l) => layer! + l);
+  if (pooling === undefined) {
+    const own = Int32Array.from(rows, (row) => stateRows[position!]![row]!);
+    return { kind: "file", path, position: position!, layers, rows: own };
+  }
+  const ranges = Int32Array.from(rows.flatMap((row) => [...tokenRows!.subarray(2 * row, 2 * row + 2)]));
+  return { kind: "spans", reads, path, layers, ranges };
 }
 
 /** As {@link readProbeStates}, but of each question's first row that has one; duplicates of a question are one. */
@@ -146,14 +156,15 @@ export function readQuestionStates(
   dataset: ProbeDataset,
   hidden: HiddenStates,
 ): Promise<ProbeStates> {
-  const { position } = probe;
-  const stateRows = position === null ? undefined : dataset.stateRows[position];
   const first = new Map<string, number>();
   dataset.questionGroups.forEach((question, row) => {
-    if ((stateRows?.[row] ?? -1) >= 0 && !first.has(question)) first.set(question, row);
+    if (hasStates(probe, dataset, row) && !first.has(question)) first.set(question, row);
   });
   return readProbeStates(probe, dataset, hidden, first.values());
 }
+
+/** Rows whose tokens are read at once. */
+const SPANS_AT_ONCE = 64;
 
 /** P(label 1) of every row by a hidden-state probe; NaN where it was not trained or a row lacks its feature. */
 export async function scoreStates(
@@ -162,13 +173,31 @@ export async function scoreStates(
   hidden: HiddenStates,
 ): Promise<Float64Array> {
   const scores = missingScores(dataset);
-  if (probe.kind === "untrained") return scores;
-  const { rows, states } = await readProbeStates(probe, dataset, hidden);
-  if (states === null) return scores;
-  scoreProbe(probe, states).forEach((score, i) => {
-    scores[rows[i]!] = score;
-  });
+  if (probe.kind === "untrained" || probe.position === null || probe.layer === null) return scores;
+  const { position, layer, layer_count: layerCount } = probe;
+  const { width, metadata: source } = hidden;
+  requireProbeFits(probe, { width, source });
+  const place = { position, layer, layerCount, width, source };
+  const rows = [...scores.keys()].filter((row) => hasStates(probe, dataset, row));
+  const step = probe.pooling === undefined ? rows.length : SPANS_AT_ONCE;
+  for (let first = 0; first < rows.length; first += step) {
+    const own = rows.slice(first, first + step);
+    const { features: values } = await readFeatures(sourceOf(probe, dataset, hidden, own, "tokens"));
+    const input: ProbeInput =
+      probe.pooling === undefined
+        ? { features: "hidden-state", values, ...place }
+        : { features: "token-states", values, starts: startsOf(dataset.tokenRows!, own), ...place };
+    scoreProbe(probe, input).forEach((score, i) => {
+      scores[own[i]!] = score;
+    });
+  }
   return scores;
+}
+
+function startsOf(tokenRows: Int32Array, rows: readonly number[]): Int32Array {
+  const starts = [0];
+  for (const row of rows) starts.push(starts.at(-1)! + tokenRows[2 * row + 1]! - tokenRows[2 * row]!);
+  return Int32Array.from(starts);
 }
 
 const missingScores = (dataset: ProbeDataset): Float64Array =>
@@ -220,9 +249,9 @@ export async function listStudyInputs(workspace: Workspace, withOod: boolean): P
 /** What an evaluation says about the probe it used. @returns null for a probe that could not be trained */
 export function summariseProbe(probe: Probe | UntrainedProbe): ProbeSummary | null {
   if (probe.kind === "untrained") return null;
-  const { position, layer, C, training } = probe;
+  const { position, pooling, layer, C, training } = probe;
   return {
-    position,
+    position: position === null ? null : nameReading(position, pooling),
     layer,
     C,
     training_rows: training.row_count,

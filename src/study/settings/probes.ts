@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { POSITION_INDICES, SINGLE_POSITIONS, TRACE_POSITIONS, UNIT_POSITIONS } from "../../engine/places.ts";
+import { POOLINGS } from "../../probes/pooling.ts";
 import { PROBE_KINDS } from "../../probes/probe-weights.ts";
 import { SE_THRESHOLD_METHODS } from "../../probes/se-threshold.ts";
 import { DEFAULT_RATIOS, type SplitRatios } from "../../probes/split-questions.ts";
@@ -108,7 +109,11 @@ export const DATASET_SETTINGS = {
   ),
   label: setting(
     z.enum(["auto", ...ROW_LABELS]).default("auto"),
-    "What label 1 of a row means: the answer ends wrong, the arithmetic of the step does not hold, or what the user labelled the stretch. auto: spans at that position, else final-incorrect; docs/places.md.",
+    "What label 1 of a row means: the answer ends wrong, the arithmetic of the step does not hold, or what the user labelled the stretch, or what `sep label` measured (inconsistent, clusters). auto: spans at that position, else final-incorrect; docs/places.md.",
+  ),
+  labelThreshold: setting(
+    z.union([z.literal("auto"), z.number().min(0)]).default("auto"),
+    "Above what a measured part counts as label 1, for --label inconsistent or clusters. auto: 0.5 for inconsistent; the best split of the training parts, in nats, for clusters.",
   ),
   missingPosition: setting(
     z.enum(["drop", "refuse"]).default("drop"),
@@ -162,9 +167,28 @@ export const FITTING = {
   classWeight: setting(z.enum(["none", "balanced"]).default("none"), "Class weights in the fit."),
 };
 
+/** How a probe reads the tokens of a span, in `sep train`. */
+const POOLING = {
+  pooling: setting(
+    z
+      .union([
+        z.enum(["token", "all"]),
+        z
+          .array(z.enum(["token", ...POOLINGS]))
+          .min(1)
+          .readonly(),
+      ])
+      .default("token"),
+    `Ways of reading an answer (or each step, sentence or span) to choose from, separated by commas. token: the state at one token; ${POOLINGS.join(", ")}: those of all its tokens, which needs --positions every-token in the trace; docs/places.md.`,
+    { placeholder: "token|LIST|all" },
+  ),
+  poolWindow: setting(z.int().min(2).default(10), "Tokens that --pooling rolling-max takes the mean over."),
+};
+
 /** How the probes are fitted and tested: step 6. */
 export const TRAIN_SETTINGS = {
   ...FITTING,
+  ...POOLING,
   nested: flag(
     "Also estimate the AUROC on new questions by nested cross-validation, which repeats every choice; takes three times as long.",
   ),

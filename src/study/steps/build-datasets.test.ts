@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { TracePosition } from "../../engine/places.ts";
 import { createHiddenStates } from "../../states/hidden-states.ts";
-import { choosePosition } from "./build-datasets.ts";
+import { choosePosition } from "../probes/choose-position.ts";
 
 let folder: string;
 beforeEach(async () => {

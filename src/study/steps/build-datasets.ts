@@ -3,7 +3,13 @@ import type { TracePosition } from "../../engine/places.ts";
 import { SepError } from "../../errors.ts";
 import { assembleDataset, type QuestionEntropies, selectUsableRuns } from "../../probes/assemble-dataset.ts";
 import { type QuestionSplit, type SplitRatios, splitQuestions } from "../../probes/split-questions.ts";
-import { defaultLabel, requireLabel, warnOfUnlabelled } from "../../probes/unit-labels.ts";
+import {
+  defaultLabel,
+  isMeasured,
+  type MeasuredUnits,
+  requireLabel,
+  warnOfUnlabelled,
+} from "../../probes/unit-labels.ts";
 import { createRunsReader, type LoadedRuns } from "../../samples/read-runs.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
@@ -13,6 +19,7 @@ import { manifestPathOf, wasMade } from "../../store/output-ownership.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { readSemanticEntropy } from "../entropy/read-semantic-entropy.ts";
 import { writeProbeDataset } from "../probe-files.ts";
+import { choosePosition } from "../probes/choose-position.ts";
 import {
   type DuplicateGroups,
   findShared,
@@ -28,6 +35,7 @@ import { SEEDS, splitSeedOf } from "../settings/sampling.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import { tracedAnswersPath } from "../study-answers.ts";
+import { chooseUnitThreshold, readUnitValues } from "../units/unit-thresholds.ts";
 import {
   type DataSetName,
   PROBE_SPLITS,
@@ -59,7 +67,7 @@ export async function* buildDatasets(
   { sets: wanted, force, plan, signal, ...options }: BuildDatasetsOptions = {},
 ): AsyncGenerator<StepEvent, StepResult> {
   const settings = resolveSettings(SETTINGS, options);
-  const { position: asked, label: meaning, layer, missingPosition, splitRatios } = settings;
+  const { position: asked, label: meaning, labelThreshold, layer, missingPosition, splitRatios } = settings;
   const seed = splitSeedOf(settings);
   const ratios = namedRatios(splitRatios);
   const given = splitRatios === undefined ? await readStudySplit(workspace) : null;
@@ -78,6 +86,7 @@ export async function* buildDatasets(
     ...(entropies ? [workspace.semanticEntropy(set)] : []),
     workspace.hiddenStates(set),
     workspace.hiddenStatesIndex(set),
+    ...(isMeasured(label) ? [workspace.unitValues(set, label)] : []),
   ];
   const definition = {
     ...STEP,
@@ -90,6 +99,7 @@ export async function* buildDatasets(
     settings: {
       position,
       ...(label === "final-incorrect" ? {} : { label }),
+      ...(isMeasured(label) ? { labelThreshold } : {}),
       layer,
       missingPosition,
       ...(given === null ? { ratios: { ...ratios }, seed } : { split: "as the questions say" }),
@@ -113,6 +123,7 @@ export async function* buildDatasets(
         ]
       : [["math", true]];
     let known: readonly RunRecord[] = [];
+    let threshold: number | null = null;
     for (const [set, entropies] of sets) {
       const source = await loadSet(workspace, set, await readSet(set), { entropies, position, known });
       if (set === "math") known = firstRuns(source.allRuns);
@@ -121,17 +132,22 @@ export async function* buildDatasets(
       for (const warning of own) yield { kind: "warning", ...STEP, warning };
       warnings.push(...own);
       countDropped(source, counts);
+      const measuredAt = isMeasured(label) ? await readUnitValues(workspace.unitValues(set, label)) : null;
       for (const [split, questions] of splitSet(source, given, { ratios, seed })) {
         signal?.throwIfAborted();
         const wanted = new Set(questions);
         const runs = source.usable.runs.filter((run) => wanted.has(run.question_id));
         const chosen = layer === "last" ? source.hidden.layers.at(-1)! : layer;
+        // the first split is the training questions, and the others are not looked at
+        if (measuredAt !== null && isMeasured(label))
+          threshold ??= chooseUnitThreshold(label, labelThreshold, readUnits(runs, source, measuredAt));
+        const measured = measuredAt === null || threshold === null ? null : { measuredAt, threshold };
         const { dataset, unlabelled } = await assembleDataset(
           runs,
           source.hidden,
           source.index,
           source.entropies,
-          { position, layer: chosen, label, groupOf: source.duplicates.groupOf },
+          { position, layer: chosen, label, measured, groupOf: source.duplicates.groupOf },
         );
         for (const [reason, count] of unlabelled) counts[`${split}_without_label_${reason}`] = count;
         const dropped = warnOfUnlabelled(split, unlabelled, dataset.runIds.length);
@@ -170,6 +186,18 @@ export async function* buildDatasets(
     return { counts, warnings };
   });
 }
+
+/** What was measured of the parts of some answers. */
+const readUnits = (
+  runs: readonly RunRecord[],
+  { index, position }: SourceSet,
+  measuredAt: MeasuredUnits["measuredAt"],
+): number[] =>
+  runs.flatMap((run) =>
+    index
+      .unitsOf(position, run.question_id, run.run_id)
+      .flatMap((unit) => (unit === null ? [] : (measuredAt(run, unit) ?? []))),
+  );
 
 /** Probes are compared in and out of distribution, where only the questions should differ. */
 async function warnOfOtherSettings(workspace: Workspace): Promise<ManifestWarning[]> {
@@ -368,21 +396,4 @@ function countDropped(
   counts[`${set}_dropped_without_position`] = usable.withoutPosition;
   counts[`${set}_dropped_truncated`] = usable.truncated;
   counts[`${set}_dropped_without_entropy`] = usable.withoutEntropy;
-}
-
-/** The position that probes read if none is given. */
-const OF_REASONING: TracePosition = "think-end";
-/** The same for models that do not reason. */
-const WITHOUT_REASONING: TracePosition = "second-to-last";
-
-/**
- * Which position probes read if none is given: `think-end`, unless fewer than half of the traced answers have
- * reasoning that ended, since the others would have to be dropped; `second-to-last` then.
- * @param hiddenStates of the training questions; if the file is missing, the step that reads it says so
- */
-export async function choosePosition(hiddenStates: string): Promise<TracePosition> {
-  if (!(await fileExists(hiddenStates))) return OF_REASONING;
-  const { positions, rowCount } = await openHiddenStates(hiddenStates);
-  const rows = (position: TracePosition): number => (positions.includes(position) ? rowCount(position) : 0);
-  return 2 * rows(OF_REASONING) < rows(WITHOUT_REASONING) ? WITHOUT_REASONING : OF_REASONING;
 }

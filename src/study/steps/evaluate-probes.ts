@@ -24,7 +24,7 @@ import {
   type StudyScoreName,
 } from "../../evaluation/score-names.ts";
 import { type Json, stableStringify } from "../../formats/json.ts";
-import { measureFamiliarity } from "../../probes/familiarity.ts";
+import { assessState } from "../../probes/familiarity.ts";
 import type { Probe, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import { createMatrixMultiplier } from "../../probes/products/matrix-multiplier.ts";
@@ -292,8 +292,8 @@ async function countUnfamiliar(
   const { level, distances } = probe.familiarity;
   const splits: Partial<Record<EvaluatedSplit, UnfamiliarCount>> = {};
   for (const { split, dataset, hidden } of held) {
-    const { states } = await readQuestionStates(probe, dataset, hidden);
-    const found = states === null ? [] : measureFamiliarity(probe, states).filter((each) => each !== null);
+    const { rows, values } = await readQuestionStates(probe, dataset, hidden);
+    const found = rows.map((_, i) => assessState(probe, values, i)).filter((each) => each !== null);
     const unfamiliar = found.filter(({ is_unfamiliar }) => is_unfamiliar).length;
     splits[split] = {
       question_count: found.length,
@@ -312,7 +312,7 @@ interface Controls {
   readonly constant: ConstantProbe | null;
 }
 
-/** Refits the accuracy probe on data that it cannot learn from; for logistic probes only. */
+/** Refits the accuracy probe on data that it cannot learn from; for logistic probes of one state, or of a mean of them, only. */
 async function makeControls(
   workspace: Workspace,
   { accuracy }: StudyProbes,
@@ -320,7 +320,9 @@ async function makeControls(
   seed: number,
 ): Promise<Controls> {
   const controls = new Map<EvaluatedSplit, ShuffledControl>();
-  if (accuracy.kind !== "logistic") return { shuffled: controls, constant: null };
+  const isOfOneState =
+    accuracy.kind !== "untrained" && (accuracy.pooling === undefined || accuracy.pooling.method === "mean");
+  if (accuracy.kind !== "logistic" || !isOfOneState) return { shuffled: controls, constant: null };
   const train = await readProbeDataset(workspace.probeDataset("math_train"));
   const { rows, values } = await readProbeStates(accuracy, train, scored[0]!.hidden);
   const labels = Uint8Array.from(rows, (row) => 1 - train.correct[row]!);

@@ -252,7 +252,8 @@ async function* traceMissing(
         question_id: question.questionId,
         sampled: await traceQuestion(question, writer, { reader, sampled, layers, signal: abort }),
       }),
-      { concurrency: reader?.concurrency ?? 1, signal },
+      // one more than are read at a time, so that the model does not wait while states are written
+      { concurrency: (reader?.concurrency ?? 0) + 1, signal },
     );
     for await (const each of traced) {
       await journal.append([each]);

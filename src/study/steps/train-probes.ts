@@ -9,13 +9,15 @@ import { chooseDecisionThreshold, type DecisionTarget } from "../../probes/choos
 import { describeProbe, trainEntropyBaseline } from "../../probes/describe-probe.ts";
 import { fitFamiliarity } from "../../probes/familiarity.ts";
 import { PROBE_FORMAT } from "../../probes/parse-probe.ts";
+import { POOLINGS, type PoolingMethod } from "../../probes/pooling.ts";
 import type { GenerationConfig, Probe, ProbeTarget, UntrainedProbe } from "../../probes/probe.ts";
 import type { ProbeDataset } from "../../probes/probe-dataset.ts";
 import { assertThinkEntropies, scoreProbe } from "../../probes/score-probe.ts";
 import type { SeThreshold } from "../../probes/se-threshold.ts";
 import { fitProbes } from "../../probes/sweep/fit-probes-node.ts";
+import type { PooledRows } from "../../probes/sweep/sweep-units.ts";
 import { type HiddenStates, openHiddenStates } from "../../states/hidden-states.ts";
-import { readManifest, withoutRepeats } from "../../store/manifest.ts";
+import { type ManifestWarning, readManifest, withoutRepeats } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { writeAtomic } from "../../store/write-atomic.ts";
 import { readProbeDataset, saveProbe, weightsPathOf } from "../probe-files.ts";
@@ -49,7 +51,7 @@ export async function* trainProbes(
   const { probe: kind, c: C, seed: sampling, splitSeed, ...own } = resolveSettings(SETTINGS, options);
   const settings = { ...own, seed: splitSeedOf({ seed: sampling, splitSeed }) };
   const { seThreshold, layer, window, positions, classWeight, nested, permutations } = settings;
-  const { targetRisk, targetCoverage, seed } = settings;
+  const { targetRisk, targetCoverage, seed, pooling, poolWindow } = settings;
   const probes = [workspace.accuracyProbe, workspace.seProbe, workspace.entropyBaseline];
   const generationConfig = await readGenerationConfig(workspace);
   const definition = {
@@ -63,6 +65,7 @@ export async function* trainProbes(
     settings: {
       ...settings,
       positions: typeof positions === "string" ? positions : [...positions],
+      pooling: typeof pooling === "string" ? pooling : [...pooling],
       kind,
       C,
       asking: generationConfig as unknown as Json,
@@ -77,8 +80,10 @@ export async function* trainProbes(
     const train = await readProbeDataset(workspace.probeDataset("math_train"));
     const hidden = await openHiddenStates(workspace.hiddenStates("math"));
     const { questionIds, questionGroups } = train;
+    const readings = listReadings(pooling);
+    const spans = takeSpans(train, hidden, readings, poolWindow);
     const fitting = fitProbes(
-      { path: hidden.path, stateRows: takePositions(train, hidden, positions) },
+      { path: hidden.path, stateRows: takePositions(train, hidden, positions), spans },
       {
         incorrect: { labels: train.correct.map((correct) => 1 - correct) },
         "high-semantic-entropy": { values: train.discreteSemanticEntropy, threshold: seThreshold },
@@ -91,6 +96,7 @@ export async function* trainProbes(
         layer,
         window,
         position: positions === "dataset" ? train.position : "best",
+        pooledOnly: !readings.includes("token"),
         classWeight,
         nested,
         permutations,
@@ -101,7 +107,7 @@ export async function* trainProbes(
     const { fitted, total } = yield* reportFit(fitting, STEP, 1);
     const threshold = fitted.targets["high-semantic-entropy" satisfies ProbeTarget]!.threshold!;
     await writeAtomic(workspace.seThreshold, `${stableStringify(threshold as unknown as Json, 2)}\n`);
-    const warnings = [...threshold.warnings];
+    const warnings = [...threshold.warnings, ...warnOfEmptySpans(spans)];
     const source = hidden.metadata;
     const validation = await readProbeDataset(workspace.probeDataset("math_val"));
     const targets = [
@@ -138,8 +144,10 @@ export async function* trainProbes(
 }
 
 /** A probe of another label than that of whole answers says so. */
-const nameLabel = <P extends Probe | UntrainedProbe>(probe: P, { label }: ProbeDataset): P =>
-  label === "final-incorrect" || probe.kind === "untrained" ? probe : { ...probe, label };
+const nameLabel = <P extends Probe | UntrainedProbe>(probe: P, { label, labelThreshold }: ProbeDataset): P =>
+  label === "final-incorrect" || probe.kind === "untrained"
+    ? probe
+    : { ...probe, label, ...(labelThreshold === undefined ? {} : { label_threshold: labelThreshold }) };
 
 /** The swept positions, each with its rows. */
 function takePositions(
@@ -158,6 +166,55 @@ function takePositions(
       );
     }),
   );
+}
+
+type Reading = "token" | PoolingMethod;
+
+const listReadings = (asked: "all" | "token" | readonly Reading[]): readonly Reading[] =>
+  asked === "all" ? ["token", ...POOLINGS] : asked === "token" ? ["token"] : asked;
+
+/**
+ * The spans whose tokens are pooled, each row's own; undefined where none are.
+ * @throws SepError `bad-option` where they were not traced, or a row is a single token
+ */
+function takeSpans(
+  { position, spans, tokenRows }: ProbeDataset,
+  hidden: HiddenStates,
+  readings: readonly Reading[],
+  window: number,
+): PooledRows | undefined {
+  const poolings = POOLINGS.filter((method) => readings.includes(method)).map((method) => ({
+    method,
+    window: method === "rolling-max" ? window : null,
+  }));
+  if (poolings.length === 0) return undefined;
+  const refuse = (reason: string, remedy: string): never => {
+    throw new SepError("bad-option", `Got --pooling ${poolings[0]!.method}, but ${reason}. ${remedy}`);
+  };
+  if (position === "every-token")
+    return refuse(
+      "each row of the data sets is one token",
+      "Make data sets of answers, steps or sentences with `sep dataset --position`.",
+    );
+  if (tokenRows === undefined)
+    return refuse(
+      hidden.positions.includes("every-token")
+        ? "the data sets do not say where the tokens are"
+        : `every-token was not traced in ${hidden.path}`,
+      "Add every-token to `sep trace --positions`, then run `sep dataset`.",
+    );
+  return { position: spans === undefined ? "every-token" : position, ranges: tokenRows, poolings };
+}
+
+function warnOfEmptySpans(spans: PooledRows | undefined): ManifestWarning[] {
+  if (spans === undefined) return [];
+  const rows = spans.ranges.length / 2;
+  const empty = Array.from({ length: rows }, (_, row) => row).filter(
+    (row) => spans.ranges[2 * row] === spans.ranges[2 * row + 1],
+  ).length;
+  if (empty === 0) return [];
+  const message = `${empty} of ${rows} training rows have no token to pool. Pooled probes cannot score such rows, and are only chosen where no place that more rows have may be.`;
+  return [{ code: "empty-spans", message }];
 }
 
 function countTraining(
@@ -195,9 +252,9 @@ async function calibrateProbe(
 ): Promise<Probe | UntrainedProbe> {
   if (probe.kind === "untrained") return probe;
   const scores =
-    probe.features === "hidden-state"
-      ? await scoreStates(probe, validation, hidden)
-      : scoreProbe(probe, assertThinkEntropies(Float32Array.from(validation.meanThinkEntropy)));
+    probe.features === "mean-think-entropy"
+      ? scoreProbe(probe, assertThinkEntropies(Float32Array.from(validation.meanThinkEntropy)))
+      : await scoreStates(probe, validation, hidden);
   const incorrect = validation.correct.map((correct) => 1 - correct);
   const { discreteSemanticEntropy: entropies, questionGroups } = validation;
   const isIncorrectness = probe.target === "incorrect";
@@ -238,7 +295,7 @@ async function recordFamiliarity(
   validation: ProbeDataset,
   hidden: HiddenStates,
 ): Promise<Pick<Probe, "familiarity" | "warnings">> {
-  if (probe.features !== "hidden-state") return { familiarity: null, warnings: [] };
+  if (probe.features === "mean-think-entropy") return { familiarity: null, warnings: [] };
   const { familiarity, reason } = fitFamiliarity(probe, {
     training: (await readQuestionStates(probe, train, hidden)).values,
     validation: (await readQuestionStates(probe, validation, hidden)).values,

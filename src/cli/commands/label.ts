@@ -1,0 +1,72 @@
+import { requirePart } from "../../backends/load-backend.ts";
+import type { AnswerBackend } from "../../samples/answer-backend.ts";
+import { createMeaningModels } from "../../study/meaning/meaning-models.ts";
+import { openBackend } from "../../study/open-backends.ts";
+import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/settings/backends.ts";
+import { LABEL_SETTINGS } from "../../study/settings/label.ts";
+import { MEANING } from "../../study/settings/meaning.ts";
+import { redescribe, type SettingsOutput } from "../../study/settings/setting.ts";
+import { labelUnits } from "../../study/steps/label-units.ts";
+import type { Workspace } from "../../study/workspace.ts";
+import { type CliContext, type Command, defineCommand } from "../command.ts";
+import { CONFIG, OUTPUT, SET } from "../common-settings.ts";
+import { eachSet, runStepCommand, type Steps } from "../run-steps.ts";
+
+const OPTIONS = {
+  ...LABEL_SETTINGS,
+  ...MODEL,
+  threads: redescribe(MODEL.threads, { backends: ["local"] }),
+  ...BATCH,
+  ...VLLM,
+  ...VLLM_ANSWERS,
+  ...VLLM_SERVER,
+  ...MEANING,
+  ...SET,
+  ...CONFIG,
+  ...OUTPUT,
+};
+
+type Values = SettingsOutput<typeof OPTIONS>;
+
+/** What is measured of parts of answers, for labels. */
+export const LABEL: Command = defineCommand({
+  name: "label",
+  summary: "measure sentences or steps, for labels, data/{math,ood}_units_*.jsonl",
+  options: OPTIONS,
+  examples: [
+    {
+      line: "sep label",
+      meaning: "which sentences the other samples do not entail, after `sep trace --positions sentence-end`",
+    },
+    {
+      line: "sep label --label clusters --branch 8 --position step-end",
+      meaning: "how much eight answers that go on from the end of each step disagree",
+    },
+  ],
+  run: (values, context) =>
+    runStepCommand(values, context, (workspace) => labelSets(workspace, values, context)),
+});
+
+async function* labelSets(workspace: Workspace, values: Values, context: CliContext): Steps {
+  if (values.label === "inconsistent") return yield* labelEach(workspace, values, context, undefined);
+  const { signal, env } = context;
+  await using opened = yield* openBackend(values, {
+    root: workspace.root,
+    hub: { env },
+    signal,
+    step: "generate",
+  });
+  return yield* labelEach(workspace, values, context, requirePart(opened, "answers"));
+}
+
+const labelEach = (
+  workspace: Workspace,
+  values: Values,
+  { signal, env }: CliContext,
+  model: AnswerBackend | undefined,
+): Steps => {
+  const models = createMeaningModels({ hub: { env }, threads: values.threads });
+  return eachSet("label", values.set, workspace.hiddenStatesIndex, (set) =>
+    labelUnits(workspace, set, { ...values, model, models, signal }),
+  );
+};
