@@ -60,7 +60,9 @@ describe("sep eval", () => {
     const page = await readFile(join(root, "artifacts", "report.html"), "utf8");
     expect(stdout).toMatch(/≤ 0\.001 +\d+\/\d+/);
     expect(page).toMatch(/<td>≤ 0\.001<\/td>/);
-    expect(stdout).toMatch(/[+−]0\.\d{3} to [+−]0\.\d{3}; p (=|≤|<) 0\.\d{3}, after Holm/);
+    expect(stdout.replace(/\s+/g, " ")).toMatch(
+      /[+−]0\.\d{3} to [+−]0\.\d{3}; p (=|≤|<) 0\.\d{3}, after Holm/,
+    );
     const { document } = parseHTML(page);
     const cells = [...document.querySelectorAll("table:not(.settings) td")].map((cell) => cell.textContent);
     expect(cells.length).toBeGreaterThan(100);
