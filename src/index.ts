@@ -142,19 +142,6 @@ export type { CurveBand, ScoreCurves } from "./evaluation/score-curves.ts";
 export type { Moment, ProbeMoments, ProbeName, ScoreInfo, ScoreName } from "./evaluation/score-names.ts";
 export { MOMENTS, PROBE_NAMES, SCORE_INFO, SCORE_NAMES } from "./evaluation/score-names.ts";
 export type {
-  RepeatedSplit,
-  SeedMeasure,
-  SeedRows,
-  SeedScoreSummary,
-  SeedScores,
-  SeedSplitScores,
-  SeedSplitSummary,
-  SeedSpread,
-  SeedsSummary,
-  SummariseSeedsOptions,
-} from "./evaluation/summarise-seeds.ts";
-export { correctedInterval, summariseSeeds } from "./evaluation/summarise-seeds.ts";
-export type {
   OverallMean,
   TransferArea,
   TransferCell,

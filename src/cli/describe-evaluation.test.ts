@@ -186,7 +186,7 @@ it("says which share of the questions a probe finds unfamiliar", () => {
     [
       "Unfamiliar questions",
       "  States unlike those of the training questions (p ≤ 0.05)",
-      `${"    accuracy probe".padEnd(36)}7% of 45 test, 25% of 150 out of distribution`,
+      `${"    accuracy probe".padEnd(24)}7% of 45 test, 25% of 150 out of distribution`,
     ].join("\n"),
   );
   const { familiarity: _none, ...earlier } = EVALUATION;
@@ -200,6 +200,7 @@ it("ends with the checks and the verdict, and does not repeat what a check says 
   const end = text.slice(text.indexOf("Checks"));
   const { checks, verdict } = EVALUATION.audit;
   expect(checks).toHaveLength(7);
-  for (const { question, finding } of checks) expect(end).toContain(`${question} ${finding}`);
+  const said = end.replace(/\s+/g, " ");
+  for (const { question, finding } of checks) expect(said).toContain(`${question} ${finding}`);
   expect(end.slice(end.indexOf("Verdict")).replace(/\s+/g, " ")).toBe(`Verdict ${verdict.join(" ")}`);
 });

@@ -96,7 +96,7 @@ function describeFamiliarity({ familiarity }: ProbeEval, paint: Paint): string[]
         `${percent(own.unfamiliar_count, own.question_count)} of ${own.question_count} ${TITLES[split]}`,
       ];
     });
-    return [`    ${name}`.padEnd(NAME_WIDTH) + shares.join(", ")];
+    return [`    ${name}`.padEnd(PROBE_WIDTH) + shares.join(", ")];
   });
   if (rows.length === 0) return [];
   const { level } = (familiarity?.accuracy_probe ?? familiarity?.se_probe)!;
@@ -119,6 +119,8 @@ const TITLES: Readonly<Record<EvaluatedSplit, string>> = {
 };
 
 const NAME_WIDTH = 36;
+/** Of the names of probes alone. */
+const PROBE_WIDTH = 24;
 
 /** Those that read hidden states. */
 const PROBES = [

@@ -12,7 +12,7 @@ export const REPEATED_SPLITS = ["math_test", "ood_test"] as const;
 export type RepeatedSplit = (typeof REPEATED_SPLITS)[number];
 
 /** What is measured in each repetition. */
-export type SeedMeasure = "auc" | "aurc" | "augrc";
+type SeedMeasure = "auc" | "aurc" | "augrc";
 
 /** The scores of one repetition on one split. */
 export interface SeedRows {
@@ -32,14 +32,14 @@ export interface SeedScores {
   readonly splits: Readonly<Partial<Record<RepeatedSplit, SeedSplitScores>>>;
 }
 
-export interface SeedSplitScores {
+interface SeedSplitScores {
   readonly questions: number;
   /** null where no row has the score, or its rows have one label only. */
   readonly scores: Readonly<Record<ScoreName, Readonly<Record<SeedMeasure, number>> | null>>;
 }
 
 /** A number over the repetitions. */
-export interface SeedSpread {
+interface SeedSpread {
   /** [J] null where a repetition lacks it. */
   readonly values: readonly (number | null)[];
   readonly mean: number;
@@ -97,7 +97,7 @@ export function scoreRepetition({ questionGroups, incorrect, byName }: SeedRows)
 }
 
 /** What repetitions are summarised with. */
-export interface SummariseSeedsOptions extends InferenceOptions {
+interface SummariseSeedsOptions extends InferenceOptions {
   readonly probe: ProbeName;
   readonly isSplitGiven: boolean;
   /** Rows of the second set in each repetition, for its intervals; none without one. */

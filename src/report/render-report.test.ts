@@ -83,7 +83,9 @@ describe("renderReport", () => {
     const { evaluation } = makeReportContent("");
     expect(document.querySelector("header")!.textContent).toContain("built-in toy model");
     expect(document.querySelector("header")!.textContent).toContain("29 November 2026");
-    expect(document.querySelector("h1")!.textContent).toBe(evaluation.audit.verdict[0]);
+    expect(document.querySelector("h1")!.textContent.replaceAll("\u00a0", " ")).toBe(
+      evaluation.audit.verdict[0],
+    );
     const items = [...document.querySelectorAll(".checks li")];
     expect(items.map((item) => item.getAttribute("class"))).toEqual(
       evaluation.audit.checks.map(({ status }) => status),

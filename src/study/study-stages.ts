@@ -3,7 +3,6 @@ import { createDisposables, type Disposables } from "../backends/disposables.ts"
 import { requirePart } from "../backends/load-backend.ts";
 import type { HubOptions } from "../checkpoint/hub/hub.ts";
 import { openDevice } from "../checkpoint/resolve-device.ts";
-import { SINGLE_POSITIONS, type TracePosition } from "../engine/places.ts";
 import type { ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
@@ -25,7 +24,7 @@ import { type GenerateRunsOptions, type ReadPrompt, readPrompt } from "./samplin
 import { asBest, resolveSampler } from "./sampling/resolve-sampler.ts";
 import { isLocal, refuseIdleSettings } from "./settings/backends.ts";
 import { DEFAULT_DATASET, DEFAULT_OOD, parseSeeds } from "./settings/sampling.ts";
-import { STUDY, type StudySettings } from "./settings/study.ts";
+import { checkPlace, STUDY, type StudySettings } from "./settings/study.ts";
 import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import { buildDatasets } from "./steps/build-datasets.ts";
 import { evaluateProbes } from "./steps/evaluate-probes.ts";
@@ -373,32 +372,6 @@ function requireSamples(runs: number): void {
     "bad-option",
     `Got --runs ${runs}, but semantic entropy compares the answers to a question and needs 2 or more. Give at least --runs 2; papers use 10. \`sep generate --runs 1\` samples single answers without the other steps.`,
   );
-}
-
-/** A slip here should not show after hours. */
-function checkPlace({ positions, position, layers, layer, window }: StudySettings): void {
-  if (positions.includes("spans") || position === "spans")
-    throw new SepError(
-      "bad-option",
-      "Got the position spans, but stretches of answers can be marked only when there are answers. Mark them after this run, and give them to `sep trace --positions spans --spans FILE`.",
-    );
-  const traced: readonly TracePosition[] = positions === "all" ? SINGLE_POSITIONS : positions;
-  if (position !== "auto" && !traced.includes(position)) {
-    throw new SepError(
-      "bad-option",
-      `Got position ${position} for the probes, but hidden states are read only at ${traced.join(", ")}. Add it to --positions.`,
-    );
-  }
-  const names = layers === "all" ? null : layers;
-  const missing = Array.from({ length: window }, (_, i) => (layer as number) + i).filter(
-    (each) => layer !== "best" && names !== null && !names.includes(each),
-  );
-  if (missing.length > 0) {
-    throw new SepError(
-      "bad-option",
-      `Got layer ${missing.join(", ")} for the probes, but hidden states are read only in layers ${names?.join(", ")}. Add it to --layers.`,
-    );
-  }
 }
 
 /** The threshold of a rule is known only after all answers. */

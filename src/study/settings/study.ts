@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { SINGLE_POSITIONS, type TracePosition } from "../../engine/places.ts";
+import { SepError } from "../../errors.ts";
 import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "./backends.ts";
 import { ESTIMATE_SETTINGS, MEANING } from "./meaning.ts";
 import {
@@ -42,3 +44,32 @@ export type StudySettings = SettingsOutput<typeof STUDY>;
  */
 export const settingsSchema = (): z.core.JSONSchema.BaseSchema =>
   z.toJSONSchema(z.strictObject(STUDY), { io: "input" });
+
+/**
+ * Refuses positions and layers of the probes that are not traced: a slip here should not show after hours.
+ * @throws SepError `bad-option`
+ */
+export function checkPlace({ positions, position, layers, layer, window }: StudySettings): void {
+  if (positions.includes("spans") || position === "spans")
+    throw new SepError(
+      "bad-option",
+      "Got the position spans, but stretches of answers can be marked only when there are answers. Mark them after this run, and give them to `sep trace --positions spans --spans FILE`.",
+    );
+  const traced: readonly TracePosition[] = positions === "all" ? SINGLE_POSITIONS : positions;
+  if (position !== "auto" && !traced.includes(position)) {
+    throw new SepError(
+      "bad-option",
+      `Got position ${position} for the probes, but hidden states are read only at ${traced.join(", ")}. Add it to --positions.`,
+    );
+  }
+  const names = layers === "all" ? null : layers;
+  const missing = Array.from({ length: window }, (_, i) => (layer as number) + i).filter(
+    (each) => layer !== "best" && names !== null && !names.includes(each),
+  );
+  if (missing.length > 0) {
+    throw new SepError(
+      "bad-option",
+      `Got layer ${missing.join(", ")} for the probes, but hidden states are read only in layers ${names?.join(", ")}. Add it to --layers.`,
+    );
+  }
+}
