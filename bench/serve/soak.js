@@ -38,7 +38,8 @@ export async function soak({ requests, withUpstream = false, report = () => unde
   const expected = await scoreOffline();
   const upstream = withUpstream ? await startUpstream() : null;
   const server = await startServer(upstream?.port);
-  const dispatcher = new Agent({ connections: CLIENTS, pipelining: 1 });
+  // whatever stops this machine for minutes is not what is tested
+  const dispatcher = new Agent({ connections: CLIENTS, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
   const counts = { answered: 0, escalated: 0, unreached: 0, broken: 0, askedAgain: 0, lost: 0, wrong: 0 };
   const pauses = watchPauses();
   const problems = [];
@@ -106,6 +107,7 @@ export async function soak({ requests, withUpstream = false, report = () => unde
       } else {
         counts.wrong += 1;
         problems.push({ question: wanted.question, text, risk, wanted });
+        report(JSON.stringify(problems.at(-1)));
       }
     } catch (error) {
       // whoever stopped both ends for minutes may have let a connection run out between them
@@ -115,6 +117,7 @@ export async function soak({ requests, withUpstream = false, report = () => unde
       }
       counts.lost += 1;
       problems.push(`${error}: ${error.cause ?? ""}`);
+      report(problems.at(-1));
     }
   }
 
@@ -273,6 +276,7 @@ async function startServer(upstream) {
     process.execPath,
     [
       ...[SEP, "serve", "--port", "0", "--quiet", "--probe", PROBE, "--max-queue", "1000"],
+      ...["--time-limit", "3600"],
       ...(upstream === undefined ? [] : escalate),
     ],
     { stdio: ["ignore", "pipe", "inherit"] },
