@@ -120,7 +120,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the page beside Node", () => {
     expect(Math.abs((fork?.semanticEntropy ?? NaN) - expected.semanticEntropy)).toBeLessThan(RISK_TOLERANCE);
   }
 
-  it("answers as Node does, with the same risks, and the same semantic entropy", { timeout: 300_000 }, async () => {
+  it("answers as Node does, with the same risks, and the same semantic entropy", {
+    timeout: 300_000,
+  }, async () => {
     await stage.open("engine=wasm");
     await stage.ready();
     const { questions } = await loadQuestions("arithmetic", { limit: 2 });

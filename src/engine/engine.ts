@@ -14,6 +14,8 @@ import type { Runtime } from "./runtime/runtime.ts";
 import { openDecoderSession } from "./session/decoder-session.ts";
 import { createVocabularySession } from "./session/vocabulary-session.ts";
 
+export type { TextSpan } from "../text/find-sentences.ts";
+export type { AnswerExtent } from "./generate/answer-end.ts";
 export {
   type EndEvent,
   type GenerateOptions,
