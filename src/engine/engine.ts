@@ -13,6 +13,8 @@ import { DEVICES, type DeviceName } from "./runtime/device.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { openDecoderSession } from "./session/decoder-session.ts";
 
+export type { TextSpan } from "../text/find-sentences.ts";
+export type { AnswerExtent } from "./generate/answer-end.ts";
 export {
   type EndEvent,
   type GenerateOptions,
