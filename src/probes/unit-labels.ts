@@ -23,7 +23,7 @@ export type RowLabel = (typeof ROW_LABELS)[number];
 export type ChainLabel = "final-incorrect" | "not-settled" | "forced-incorrect";
 
 /** Why a row has no label. */
-export type Unlabelled = "censored" | "no-equation" | "unmarked";
+export type Unlabelled = "censored" | "no-equation" | "unmarked" | "ungraded";
 
 /**
  * Labels one row.
@@ -38,6 +38,7 @@ export function labelRow(
   if (label === "spans") return unit?.label ?? "unmarked";
   if (label === "step-incorrect") return labelStep(unit?.text ?? "");
   if (unit !== null && run.finish_reason === "length") return "censored";
+  if (run.is_correct === null) return "ungraded";
   return run.is_correct ? 0 : 1;
 }
 
@@ -81,6 +82,7 @@ const WITHOUT_LABEL: Readonly<Record<Unlabelled, string>> = {
     "their answers were cut off by the token limit, so nobody knows whether they would have ended wrong",
   "no-equation": "they have no equation of numbers, so their arithmetic neither holds nor fails",
   unmarked: "the user has not labelled them",
+  ungraded: "their answers have no grade",
 };
 
 /** Whether the equations of a step hold, each side against the next. */
