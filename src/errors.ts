@@ -32,6 +32,8 @@ export const SEP_ERROR_CODES = [
   "judge-failed",
   "bad-clusters-file",
   "bad-span-file",
+  "bad-labels-file",
+  "dataset-not-cached",
   "unknown-runs-format",
   "bad-notebook",
   "no-such-cell",

@@ -241,7 +241,9 @@ export { type ChainLabel, type MeasuredLabel, ROW_LABELS, type RowLabel } from "
 export type { ProjectedStates, ProjectionEvent, ProjectStatesOptions } from "./report/project-states.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
 export type { AnswerBackend, AnswerSampler, DrawnAnswer, DrawOptions } from "./samples/answer-backend.ts";
+export type { LoadQuestionsOptions } from "./samples/load-questions.ts";
 export type { Question } from "./samples/question.ts";
+export type { Unanswerable } from "./samples/question-formats.ts";
 export { type LoadedRuns, readRuns } from "./samples/read-runs.ts";
 export type { RunRecord } from "./samples/run-record.ts";
 export type {
@@ -289,6 +291,7 @@ export { readComparedStudy, requireSameKind, type StudyKind } from "./study/read
 export { planPipeline, type RunPipelineOptions, runPipeline } from "./study/run-pipeline.ts";
 export type { AdaptiveOptions } from "./study/sampling/adaptive-k.ts";
 export type { DtypeChoice } from "./study/sampling/choose-dtype.ts";
+export type { JudgeChoice } from "./study/sampling/grade-runs.ts";
 export type {
   GenerateRunsOptions,
   StatesWhileSampling,
@@ -316,4 +319,4 @@ export { openWorkspace, STEP_NAMES, type StepName, type Workspace } from "./stud
 export type { AnswerRule, ExtractedAnswer } from "./text/extract-answer.ts";
 export { extractAnswer, extractOpenAnswer } from "./text/extract-answer.ts";
 export { mathEquivalent } from "./text/math-equivalent.ts";
-export { matchesOpenAnswer, type OpenReference, tokenF1 } from "./text/open-answer.ts";
+export { type Grader, matchesOpenAnswer, type OpenReference, tokenF1 } from "./text/open-answer.ts";

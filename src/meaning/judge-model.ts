@@ -11,6 +11,8 @@ export interface JudgeModel {
   /**
    * @param options.labels  the words that the prompt asks for; a model that supports it is constrained to them
    * @param options.opening what the prompt begins with, and others do too; a model may run it once for all of them
+   * @param options.leastProbability a model that knows its probabilities says nothing ("") if those of all labels together are
+   *   lower
    * @returns what it said, decoded greedily
    */
   complete(
@@ -18,6 +20,7 @@ export interface JudgeModel {
     options: {
       readonly labels: readonly JudgeLabel[];
       readonly opening?: string | undefined;
+      readonly leastProbability?: number | undefined;
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<string>;
@@ -37,14 +40,14 @@ export interface JudgeQuestion {
 export async function completeAll(
   model: JudgeModel,
   prompts: readonly JudgeQuestion[],
-  { labels, signal }: Parameters<JudgeModel["complete"]>[1],
+  { labels, leastProbability, signal }: Parameters<JudgeModel["complete"]>[1],
 ): Promise<readonly string[]> {
   const stop = new AbortController();
   const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const asked: Promise<string>[] = [];
   const ask = ({ prompt, opening }: JudgeQuestion): Promise<string> => {
     either.throwIfAborted();
-    const reply = model.complete(prompt, { labels, opening, signal: either });
+    const reply = model.complete(prompt, { labels, opening, leastProbability, signal: either });
     asked.push(reply);
     return reply;
   };

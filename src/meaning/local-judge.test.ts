@@ -37,6 +37,16 @@ test("it replies with the likeliest of the words that are asked for", async () =
   expect(await judge.complete("Same?", { labels: ["no"] })).toBe("no");
 });
 
+test("it says nothing if it would rather say something else than the words", async () => {
+  const judge = createLocalJudge(model);
+  const labels = ["yes", "no"] as const;
+  const total = (await Promise.all(labels.map((label) => probability("Same?\nResponse:", label)))).reduce(
+    (sum, each) => sum + each,
+  );
+  expect(await judge.complete("Same?", { labels, leastProbability: total * 1.01 })).toBe("");
+  expect(labels).toContain(await judge.complete("Same?", { labels, leastProbability: total * 0.99 }));
+});
+
 test("as a relation it always gives a verdict, and its provenance names the weights", async () => {
   const relation = createJudgeEquivalence(createLocalJudge(model));
   const [verdict] = await relation.compare([{ question: "Q", first: "a", second: "b" }]);

@@ -10,8 +10,8 @@ import type { JudgeLabel, JudgeModel } from "./judge-model.ts";
 
 /**
  * A judge on the local engine. It generates nothing: of the words that the prompt asks for, it gives the one with which the
- * model is most likely to begin its reply, counting all its tokens, so every prompt gets an answer. A reasoning model is
- * asked with its reasoning closed.
+ * model is most likely to begin its reply, counting all its tokens, so every prompt gets an answer unless a least probability
+ * is asked for. A reasoning model is asked with its reasoning closed.
  * @throws SepError from `complete`: `prompt-too-long`
  */
 export function createLocalJudge(model: LanguageModel): JudgeModel {
@@ -20,7 +20,7 @@ export function createLocalJudge(model: LanguageModel): JudgeModel {
     name: provenance.id,
     provenance: { engine: "local", scoring: "labels", version: 1, model: { ...provenance } },
     concurrency: 1,
-    async complete(prompt, { labels, opening, signal }) {
+    async complete(prompt, { labels, opening, leastProbability = 0, signal }) {
       const promptIds = encodePrompt(tokenizer, prompt);
       const sharedTokens =
         opening === undefined ? [] : [countShared(promptIds, encodePrompt(tokenizer, opening))];
@@ -36,6 +36,7 @@ export function createLocalJudge(model: LanguageModel): JudgeModel {
         { signal },
       );
       const totals = labels.map((label) => logSumExp(scores.filter((_, i) => spellings[i]!.label === label)));
+      if (logSumExp(totals) < Math.log(leastProbability)) return "";
       return labels[totals.indexOf(Math.max(...totals))]!;
     },
   };

@@ -29,7 +29,7 @@ export type RowLabel = (typeof ROW_LABELS)[number];
 export type ChainLabel = "final-incorrect" | "not-settled" | "forced-incorrect";
 
 /** Why a row has no label. */
-export type Unlabelled = "censored" | "no-equation" | "unmarked" | "unmeasured";
+export type Unlabelled = "censored" | "no-equation" | "unmarked" | "unmeasured" | "ungraded";
 
 /** What was measured of parts of answers, and above what it counts as uncertain. */
 export interface MeasuredUnits {
@@ -60,6 +60,7 @@ export function labelRow(
   if (label === "spans") return unit?.label ?? "unmarked";
   if (label === "step-incorrect") return labelStep(unit?.text ?? "");
   if (unit !== null && run.finish_reason === "length") return "censored";
+  if (run.is_correct === null) return "ungraded";
   return run.is_correct ? 0 : 1;
 }
 
@@ -104,6 +105,7 @@ const WITHOUT_LABEL: Readonly<Record<Unlabelled, string>> = {
   "no-equation": "they have no equation of numbers, so their arithmetic neither holds nor fails",
   unmarked: "the user has not labelled them",
   unmeasured: "nothing was measured of them",
+  ungraded: "their answers have no grade",
 };
 
 /** Whether the equations of a step hold, each side against the next. */

@@ -12,7 +12,11 @@ import { fingerprint } from "../store/fingerprint.ts";
 export function describePromptFormat(format: PromptFormat): Json {
   if (typeof format === "string") return format;
   if (format.kind === "template") return { kind: "template", sha256: fingerprint(format.template.text) };
-  const shots = format.shots.map(({ question, answer }) => ({ question, answer }));
+  const shots = format.shots.map(({ context, question, answer }) => ({
+    ...(context === undefined ? {} : { context }),
+    question,
+    answer,
+  }));
   return { kind: "few-shot", shots: shots.length, sha256: fingerprint(stableStringify(shots)) };
 }
 

@@ -2,14 +2,14 @@ import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { isMathematical } from "../text/math-equivalent.ts";
 import { matchesOpenAnswer, normalizeAnswer } from "../text/open-answer.ts";
-import { locateQuestions } from "./load-questions.ts";
+import { locateFile } from "./locate-questions.ts";
 import { parseQuestion, type Question } from "./question.ts";
 
-const text = await readFile(locateQuestions("general").path, "utf8");
+const text = await readFile(locateFile("general").paths[0]!, "utf8");
 const QUESTIONS: readonly Question[] = text
   .trimEnd()
   .split("\n")
-  .map((line, at) => parseQuestion(JSON.parse(line), { format: "plain", line: at + 1 }));
+  .map((line, at) => parseQuestion(JSON.parse(line), at + 1));
 const accepted = ({ answer, aliases = [] }: Question): string[] => [answer, ...aliases];
 
 it("has at least 220 questions with ids in order, none twice", () => {

@@ -1,12 +1,12 @@
 import { extractAnswer, extractOpenAnswer } from "../text/extract-answer.ts";
 import { isMathematical, mathEquivalent } from "../text/math-equivalent.ts";
-import { type CorrectnessRule, matchesOpenAnswer } from "../text/open-answer.ts";
+import { type CorrectnessRule, type Grader, matchesOpenAnswer } from "../text/open-answer.ts";
 import type { Question } from "./question.ts";
 import type { RunRecord } from "./run-record.ts";
 import type { ExtractedSamples, Samples } from "./samples.ts";
 
 /** The part of a run record that the correctness rule decides. */
-type Grade = Pick<RunRecord, "is_correct" | "correctness" | "extracted_answer">;
+export type Grade = Pick<RunRecord, "is_correct" | "correctness" | "extracted_answer">;
 
 /**
  * Extracts the answer from what the model said after its reasoning and compares it with the reference.
@@ -14,9 +14,9 @@ type Grade = Pick<RunRecord, "is_correct" | "correctness" | "extracted_answer">;
  */
 export function gradeAnswer(
   text: string,
-  { question, answer, aliases = [] }: Question,
+  { question, answer, aliases = [], rejected }: Question,
   correctness: CorrectnessRule,
-): Grade {
+): Grade & { readonly is_correct: boolean } {
   const accepted = [answer, ...aliases];
   if (correctness === "math") {
     const extracted = extractAnswer(text)?.answer ?? null;
@@ -25,8 +25,19 @@ export function gradeAnswer(
     return { is_correct, correctness, extracted_answer: extracted };
   }
   const extracted = extractOpenAnswer(text)?.answer ?? null;
-  const is_correct = extracted !== null && matchesOpenAnswer(correctness, extracted, { accepted, question });
+  const is_correct =
+    extracted !== null && matchesOpenAnswer(correctness, extracted, { accepted, rejected, question });
   return { is_correct, correctness, extracted_answer: extracted };
+}
+
+/** The answer in a text that someone else grades: found as mathematics if the reference answer is, else as an open one. */
+export function leaveUngraded(
+  text: string,
+  { answer }: Pick<Question, "answer">,
+  correctness: Exclude<Grader, CorrectnessRule>,
+): Grade {
+  const extract = isMathematical(answer) ? extractAnswer : extractOpenAnswer;
+  return { is_correct: null, correctness, extracted_answer: extract(text)?.answer ?? null };
 }
 
 /**

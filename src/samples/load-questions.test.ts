@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { BUILT_IN_QUESTIONS, loadQuestions } from "./load-questions.ts";
+import { loadQuestions } from "./load-questions.ts";
+import { BUILT_IN_QUESTIONS } from "./locate-questions.ts";
 
 let folder: string;
 let path: string;
@@ -115,7 +116,7 @@ test("a file without any question, an empty one, a missing one, and a limit of n
   });
   await expect(loadQuestions("arithmetics")).rejects.toMatchObject({
     code: "missing-input",
-    message: /no question file arithmetics\..*arithmetic, word-problems/,
+    message: /no question file arithmetics\..*arithmetic, word-problems.*trivia-qa/,
   });
   for (const limit of [0, -1, 1.5, Number.NaN])
     await expect(loadQuestions(path, { limit })).rejects.toMatchObject({ code: "bad-option" });

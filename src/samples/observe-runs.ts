@@ -59,16 +59,17 @@ interface ObservedRuns {
 export function observeRuns(runs: readonly RunRecord[], { model, prompting }: Observer): ObservedRuns {
   const ends = observerEnds(model, prompting.format);
   const prompts = new Map<string, Prompt>();
-  const ask = (question: string): Prompt => {
-    const prompt = prompts.get(question) ?? buildPrompt(model.tokenizer, question, prompting);
-    prompts.set(question, prompt);
+  const ask = (question: string, context: string | undefined): Prompt => {
+    const key = JSON.stringify([question, context ?? null]);
+    const prompt = prompts.get(key) ?? buildPrompt(model.tokenizer, question, { ...prompting, context });
+    prompts.set(key, prompt);
     return prompt;
   };
   const observed: TracedRun[] = [];
   const leftOut = new Map<string, number>();
   for (const run of runs) {
-    const { question } = run;
-    const read = question === undefined ? NO_QUESTION : readRun(run, ask(question), model, ends);
+    const { question, context } = run;
+    const read = question === undefined ? NO_QUESTION : readRun(run, ask(question, context), model, ends);
     if (typeof read === "string") leftOut.set(read, (leftOut.get(read) ?? 0) + 1);
     else observed.push(read);
   }

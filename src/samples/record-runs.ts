@@ -5,9 +5,9 @@ import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 import { buildPrompt, type Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { PromptFormat } from "../engine/tokenizer/prompt-format.ts";
 import { mean } from "../math/vector.ts";
-import type { CorrectnessRule } from "../text/open-answer.ts";
+import type { Grader } from "../text/open-answer.ts";
 import type { AnswerBackend, AnswerSampler } from "./answer-backend.ts";
-import { gradeAnswer } from "./grade-answer.ts";
+import { type Grade, gradeAnswer, leaveUngraded } from "./grade-answer.ts";
 import type { Question } from "./question.ts";
 import type { RunRecord } from "./run-record.ts";
 
@@ -15,7 +15,8 @@ export interface RecordRunsOptions {
   readonly dataset: string;
   readonly sampler: SamplerSettings;
   readonly seed: number;
-  readonly correctness: CorrectnessRule;
+  /** Answers of `judge` and `labels` have no grade yet. */
+  readonly correctness: Grader;
   readonly promptFormat?: PromptFormat;
   readonly systemPrompt?: string | undefined;
   readonly enableThinking?: boolean | undefined;
@@ -54,8 +55,8 @@ export function createRunRecorder(
     stream,
   }: RecordRunsOptions,
 ): RunRecorder {
-  const ask = ({ question }: Question): Prompt =>
-    buildPrompt(model.tokenizer, question, { format: promptFormat, systemPrompt, enableThinking });
+  const ask = ({ question, context }: Question): Prompt =>
+    buildPrompt(model.tokenizer, question, { format: promptFormat, systemPrompt, enableThinking, context });
   return {
     promptOf: ask,
     async sample({ draw }, question, runIds, signal) {
@@ -74,6 +75,7 @@ export function createRunRecorder(
         prompt: prompt.text,
         ...describeAnswer(model, prompt, answer, question, correctness),
         question: question.question,
+        ...(question.context === undefined ? {} : { context: question.context }),
         prompt_tokens: prompt.tokenIds,
         seed,
         model: model.provenance.id,
@@ -88,18 +90,23 @@ export function createRunRecorder(
       return {
         ...earlier,
         question: question.question,
-        ...gradeAnswer(earlier.answer_text, question, correctness),
+        ...grade(earlier.answer_text, question, correctness),
       };
     },
   };
 }
+
+const grade = (text: string, question: Question, correctness: Grader): Grade =>
+  correctness === "judge" || correctness === "labels"
+    ? leaveUngraded(text, question, correctness)
+    : gradeAnswer(text, question, correctness);
 
 function describeAnswer(
   { tokenizer }: ModelProfile,
   { opensReasoning }: Prompt,
   { text, tokenIds, answerTokenCount, logprobs, entropies, finishReason }: SampledAnswer,
   question: Question,
-  correctness: CorrectnessRule,
+  correctness: Grader,
 ): Omit<
   RunRecord,
   | "dataset"
@@ -107,6 +114,7 @@ function describeAnswer(
   | "run_id"
   | "prompt"
   | "question"
+  | "context"
   | "prompt_tokens"
   | "seed"
   | "model"
@@ -131,7 +139,7 @@ function describeAnswer(
     token_entropies: entropies.map(roundStatistic),
     token_logprobs: logprobs.map(roundStatistic),
     mean_think_entropy: thinkEntropies.length === 0 ? null : roundStatistic(mean(thinkEntropies)),
-    ...gradeAnswer(answerText, question, correctness),
+    ...grade(answerText, question, correctness),
     think_status: status,
     finish_reason: finishReason,
     answer_token_count: answerTokenCount,

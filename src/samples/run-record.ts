@@ -11,7 +11,7 @@ import {
   type Row,
   stringField,
 } from "../formats/row-fields.ts";
-import { CORRECTNESS_RULES, type CorrectnessRule } from "../text/open-answer.ts";
+import { GRADERS, type Grader } from "../text/open-answer.ts";
 
 /**
  * What token entropies are computed over: the whole vocabulary, or the 20 most likely tokens with their probabilities
@@ -50,11 +50,14 @@ export interface RunRecord {
   readonly token_logprobs: readonly number[];
   /** Mean of `token_entropies` over the reasoning span; null if there was none. */
   readonly mean_think_entropy: number | null;
-  readonly is_correct: boolean;
+  /** null if a judge gave no clear verdict, or the user's labels leave the answer out. */
+  readonly is_correct: boolean | null;
   /** What was asked; runs of other tools, and of version 0.1, do not have it. */
   readonly question?: string;
-  /** The rule that extracted and graded the answer. */
-  readonly correctness: CorrectnessRule;
+  /** The text that the question is about, where there is one. */
+  readonly context?: string;
+  /** The rule that extracted and graded the answer, or who graded it. */
+  readonly correctness: Grader;
   /** The answer extracted from `answer_text`; null when none was found. */
   readonly extracted_answer: string | null;
   readonly think_status: ThinkStatus;
@@ -119,15 +122,16 @@ export function parseRun(value: unknown): RunRecord {
     token_entropies: numbersField(row, "token_entropies"),
     token_logprobs: numbersField(row, "token_logprobs"),
     mean_think_entropy: orNull(row, "mean_think_entropy", numberField),
-    is_correct: booleanField(row, "is_correct"),
+    is_correct: orNull(row, "is_correct", booleanField),
     // runs of other tools do not have it, and are graded as mathematics
-    correctness: "correctness" in row ? oneOfField(row, "correctness", CORRECTNESS_RULES) : "math",
+    correctness: "correctness" in row ? oneOfField(row, "correctness", GRADERS) : "math",
     extracted_answer: orNull(row, "extracted_answer", stringField),
     think_status: oneOfField(row, "think_status", THINK_STATUSES),
     finish_reason: oneOfField(row, "finish_reason", ["stop", "length"]),
     ...("answer_token_count" in row ? { answer_token_count: countField(row, "answer_token_count") } : {}),
     // at the place where it is written, so that a run that is read and written again has the same bytes
     ...("question" in row ? { question: stringField(row, "question") } : {}),
+    ...("context" in row ? { context: stringField(row, "context") } : {}),
     prompt_tokens: numbersField(row, "prompt_tokens"),
     seed: numberField(row, "seed"),
     model: stringField(row, "model"),

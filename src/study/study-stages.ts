@@ -5,8 +5,10 @@ import type { HubOptions } from "../checkpoint/hub/hub.ts";
 import { openDevice } from "../checkpoint/resolve-device.ts";
 import type { ModelDtype } from "../engine/runtime/device.ts";
 import { SepError } from "../errors.ts";
+import { drain } from "../net/map-concurrently.ts";
 import type { AnswerBackend } from "../samples/answer-backend.ts";
 import { loadQuestions } from "../samples/load-questions.ts";
+import { locateQuestions } from "../samples/locate-questions.ts";
 import type { Question } from "../samples/question.ts";
 import type { StateBackend } from "../states/state-backend.ts";
 import { isHandMade } from "../store/output-ownership.ts";
@@ -19,6 +21,7 @@ import { weightsPathOf } from "./probe-files.ts";
 import { readGivenSplit, readStudySplit } from "./question-splits.ts";
 import type { AdaptiveOptions } from "./sampling/adaptive-k.ts";
 import type { DtypeChoice } from "./sampling/choose-dtype.ts";
+import { type GradingChoice, resolveGrading } from "./sampling/grade-runs.ts";
 import { openSampling } from "./sampling/open-sampling.ts";
 import { type GenerateRunsOptions, type ReadPrompt, readPrompt } from "./sampling/plan-generation.ts";
 import { asBest, resolveSampler } from "./sampling/resolve-sampler.ts";
@@ -29,7 +32,7 @@ import type { StepControl, StepEvent, StepResult } from "./step.ts";
 import { buildDatasets } from "./steps/build-datasets.ts";
 import { evaluateProbes } from "./steps/evaluate-probes.ts";
 import { generateRuns } from "./steps/generate-runs.ts";
-import { prepareQuestions, warnOfOverlap } from "./steps/prepare-questions.ts";
+import { prepareQuestions, questionChoice, warnOfOverlap } from "./steps/prepare-questions.ts";
 import { repeatSeeds } from "./steps/repeat-seeds.ts";
 import { traceRuns } from "./steps/trace-runs.ts";
 import { trainProbes } from "./steps/train-probes.ts";
@@ -91,11 +94,13 @@ export async function* openStages(
     workspace,
     settings,
     models,
+    hub: control.hub,
     signal: control.signal,
     sets: SPLIT_SOURCES.filter((set) => set === "math" || settings.ood !== "none"),
     sources: new Map(),
-    prompt: await readPrompt(settings),
+    prompt: yield* readPrompt(settings, control),
     adaptive: resolveAdaptive(settings, models),
+    grading: resolveGrading(settings, models),
   };
   for (const set of study.sets) {
     const chosen = set === "math" ? settings.dataset : settings.ood;
@@ -103,7 +108,7 @@ export async function* openStages(
       chosen === undefined && control.force !== true && (await isHandMade(workspace, workspace.raw(set)));
     if (!isGiven) study.sources.set(set, chosen ?? (set === "math" ? DEFAULT_DATASET : DEFAULT_OOD));
   }
-  await checkSplit(study);
+  yield* checkSplit(study);
   const parts = createDisposables();
   let isOpen = false;
   try {
@@ -127,22 +132,25 @@ interface Study {
   readonly workspace: Workspace;
   readonly settings: StudySettings;
   readonly models: MeaningModels;
+  readonly hub: HubOptions | undefined;
   readonly signal: AbortSignal | undefined;
   readonly sets: readonly DataSetName[];
   /** Where each set's questions come from; none for a file that the user has provided. */
   readonly sources: Map<DataSetName, string>;
   readonly prompt: ReadPrompt;
   readonly adaptive: AdaptiveOptions | undefined;
+  readonly grading: GradingChoice;
 }
 
-function prepareStages({ workspace, settings: { limit }, sources }: Study): Stage[] {
+function prepareStages({ workspace, settings, sources, hub, signal }: Study): Stage[] {
   return [...sources].map(([set, source]) => ({
     step: "prepare",
     part: set,
     reads: [],
     writes: [workspace.raw(set)],
     keepsWork: true,
-    run: (control) => prepareQuestions(workspace, set, { source, limit, ...control }),
+    run: (control) =>
+      prepareQuestions(workspace, set, { source, ...questionChoice(settings), hub, signal, ...control }),
   }));
 }
 
@@ -152,17 +160,17 @@ function generateStages(
 ): Stage[] {
   const { workspace, settings, sets, sources, adaptive, signal } = study;
   const { positions, layers } = settings;
-  const { limit, runs, correctness, seed, bestAnswer, bestTemperature } = settings;
+  const { limit, runs, seed, bestAnswer, bestTemperature } = settings;
   const sampler = resolveSampler(backend.model, settings);
   const always = {
     model: backend,
     dtypeChoice,
     ...study.prompt,
+    ...study.grading,
     runs,
     limit,
     sampler: sampler.settings,
     samplerSources: sampler.sources,
-    correctness,
     seed,
     signal,
   } as const;
@@ -176,7 +184,7 @@ function generateStages(
     ...(own.answers === "best" || sources.has(set) ? {} : { announce: () => announceGiven(workspace, set) }),
     async *run(control) {
       const isAhead = control.plan !== undefined && isPending(control.plan, workspace.raw(set));
-      const pendingQuestions = isAhead ? await loadSource(study, set) : undefined;
+      const pendingQuestions = isAhead ? yield* loadSource(study, set) : undefined;
       const traced = await answersToTrace(workspace, set, settings.answers, bestAnswer);
       const isTraced = isOnePass && traced === (own.answers ?? "samples");
       return yield* generateRuns(workspace, set, {
@@ -199,18 +207,20 @@ function generateStages(
 }
 
 /** What a set's question file will hold; undefined for a file of the user's. */
-async function loadSource(
-  { sources, settings: { limit } }: Study,
+async function* loadSource(
+  { sources, settings, hub, signal }: Study,
   set: DataSetName,
-): Promise<readonly Question[] | undefined> {
+): AsyncGenerator<StepEvent, readonly Question[] | undefined> {
   const source = sources.get(set);
-  return source === undefined ? undefined : (await loadQuestions(source, { limit })).questions;
+  if (source === undefined) return undefined;
+  const located = yield* locateQuestions(source, { hub, signal });
+  return (await loadQuestions(located, questionChoice(settings))).questions;
 }
 
 /** Answers take hours, and a split that cannot be used should show before. */
-async function checkSplit(study: Study): Promise<void> {
+async function* checkSplit(study: Study): AsyncGenerator<StepEvent, void> {
   if (study.settings.splitRatios !== undefined) return;
-  const questions = await loadSource(study, "math");
+  const questions = yield* loadSource(study, "math");
   if (questions === undefined) await readStudySplit(study.workspace);
   else readGivenSplit(questions);
 }
@@ -353,7 +363,7 @@ async function* openBackends(
   const device = yield* openDevice(settings.device, { dtype: localDtypeOf(settings.dtype) });
   const { backend, dtypeChoice } = yield* openSampling(settings, {
     ...{ workspace, sets, force, prompt, limit: settings.limit, hub, signal, device, measures },
-    pendingQuestions: (set) => loadSource(study, set),
+    pendingQuestions: (set) => drain(loadSource(study, set)),
   });
   const sampling = keep(backend);
   const [answers, states] = [requirePart(sampling, "answers"), requirePart(sampling, "states")];

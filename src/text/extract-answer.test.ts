@@ -133,25 +133,34 @@ test("5,000 random texts: no error, and nothing that is not in the text", () => 
 });
 
 test.each<[text: string, answer: string, rule: AnswerRule]>([
-  ["Paris", "Paris", "first-sentence"],
-  [" Paris.\nQuestion: What is next?", "Paris", "first-sentence"],
-  ['"**Paris**."', "Paris", "first-sentence"],
+  ["Paris", "Paris", "whole-text"],
+  ['"**Paris**."', "Paris", "whole-text"],
+  // all sentences of a short answer
   [
     "The capital of France is Paris. It lies on the Seine.",
-    "The capital of France is Paris",
-    "first-sentence",
+    "The capital of France is Paris. It lies on the Seine",
+    "whole-text",
   ],
-  ["J. K. Rowling wrote it. She is British.", "J. K. Rowling wrote it", "first-sentence"],
-  ["St. Petersburg. It is in Russia.", "St. Petersburg", "first-sentence"],
-  ["The U.S. dollar. Others too.", "The U.S. dollar", "first-sentence"],
-  ["It is 3.5 metres. Or so.", "It is 3.5 metres", "first-sentence"],
-  ["## Paris\nmore", "Paris", "first-sentence"],
+  ["It is easy to say.\n\nIt is **Paris**.", "It is easy to say. It is Paris", "whole-text"],
+  ["## Paris\nmore", "Paris more", "whole-text"],
+  ["- red\n- blue", "- red - blue", "whole-text"],
+  // a base model asks itself the next question
+  [" Paris.\nQuestion: What is next?", "Paris", "whole-text"],
+  ["Paris.\n\nQ: What is next?\nA: Rome", "Paris", "whole-text"],
+  ["Paris. It is old.\n**Question 2:** And Italy?\nAnswer: Rome", "Paris. It is old", "whole-text"],
+  ["\nQuestion: What is it?\nAnswer: Paris", "Paris", "answer-marker"],
+  ["Any question: ask. Q: no.", "Any question: ask. Q: no", "whole-text"],
+  // an answer that is marked as one
   ["Answer: Paris", "Paris", "answer-marker"],
-  ["**Answer:** Paris. It lies on the Seine.", "Paris", "answer-marker"],
+  ["**Answer:** Paris. It lies on the Seine.", "Paris. It lies on the Seine", "answer-marker"],
+  ["The answer is Paris.\nIt is old.", "Paris. It is old", "answer-marker"],
   ["Let me think. The correct answer is: Paris.", "Paris", "answer-marker"],
+  ["Let me think. The answer is St. Petersburg. It is in Russia.", "St. Petersburg", "answer-marker"],
+  ["Hm. The answer is J. K. Rowling. She is British.", "J. K. Rowling", "answer-marker"],
   ["I wonder.\nFinal answer: Paris\nAnswer: Rome", "Paris", "answer-marker"],
   ["Hm: \\boxed{Lyon}, no, \\boxed{\\text{Paris}}.", "Paris", "boxed"],
-  ["To answer is hard. Paris.", "To answer is hard", "first-sentence"],
+  ["\\boxed{Paris}\nQuestion: and Italy?\n\\boxed{Rome}", "Paris", "boxed"],
+  ["To answer is hard. Paris.", "To answer is hard. Paris", "whole-text"],
 ])("%j", (text, answer, rule) => {
   expect(extractOpenAnswer(text)).toEqual({ answer, rule });
 });
@@ -159,7 +168,7 @@ test.each<[text: string, answer: string, rule: AnswerRule]>([
 test.each(["", " \n\t ", "\\boxed{}\n", "."])("%j has no answer, or only its own text", (text) => {
   const found = extractOpenAnswer(text);
   if (!text.includes("boxed")) expect(found).toBeNull();
-  else expect(found?.rule).toBe("first-sentence");
+  else expect(found?.rule).toBe("whole-text");
 });
 
 test("hostile texts take linear time", () => {
@@ -176,6 +185,8 @@ test("hostile texts take linear time", () => {
     "#",
     " ",
     "\n",
+    "\nq",
+    "\n\t#* ",
   ];
   const startedAt = performance.now();
   for (const piece of hostile) extractOpenAnswer(piece.repeat(30_000));

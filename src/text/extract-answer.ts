@@ -1,6 +1,7 @@
+import { splitSentences } from "./find-sentences.ts";
 import { parseAnswer } from "./math-answer/parse-answer.ts";
 
-/** The pattern that an answer was found by; the last one for open answers only. */
+/** The pattern that an answer was found by; `whole-text` is for open answers only. */
 export type AnswerRule =
   | "boxed"
   | "answer-marker"
@@ -8,7 +9,7 @@ export type AnswerRule =
   | "last-formula"
   | "last-number"
   | "last-line"
-  | "first-sentence";
+  | "whole-text";
 
 export interface ExtractedAnswer {
   readonly answer: string;
@@ -126,43 +127,47 @@ function tidy(line: string): string {
 }
 
 /**
- * The answer in a text that answers an open question. The first rule that finds something wins: the last whole
- * `\boxed{…}`; the first "Answer: …" or "the answer is …"; the first sentence. Emphasis, quotes around it all,
- * and the full stop are not part of it. Time is linear in the text.
+ * The answer in a text that answers an open question. What follows where a base model goes on with a question of its own
+ * ("Question: …", "User: …") is not part of it. The first rule that finds something wins:
+ * 1. `boxed`: the last whole `\boxed{…}`;
+ * 2. `answer-marker`: the sentence behind the first "Answer: …" or "the answer is …" after other text;
+ * 3. `whole-text`: all of it, without an "Answer:" in front.
+ *
+ * Emphasis, quotes around it all, and the full stop are not part of it, and white space is single spaces. Time is linear
+ * in the text.
  * @param text what the model said after its reasoning
  * @returns null if the text is blank
  */
 export function extractOpenAnswer(text: string): ExtractedAnswer | null {
-  const boxed = tidyOpen(lastBoxed(text) ?? "");
+  const own = beforeNextTurn(text);
+  const boxed = tidyOpen(lastBoxed(own) ?? "");
   if (boxed !== "") return { answer: boxed, rule: "boxed" };
-  const marked = tidyOpen(firstSentence(OPEN_MARKER.exec(text)?.[1] ?? ""));
-  if (marked !== "") return { answer: marked, rule: "answer-marker" };
-  const first = tidyOpen(firstSentence(text));
-  return first === "" ? null : { answer: first, rule: "first-sentence" };
+  const said = own.replace(/^[\s*#>]+/, "");
+  const marker = OPEN_MARKER.exec(said);
+  const isFirst = marker !== null && said.slice(0, marker.index).trim() === "";
+  if (marker !== null && !isFirst) {
+    const marked = tidyOpen(splitSentences((marker[1] ?? "").slice(0, MAX_SENTENCE))[0] ?? "");
+    if (marked !== "") return { answer: marked, rule: "answer-marker" };
+  }
+  const begin = isFirst ? marker.index + marker[0].length - (marker[1]?.length ?? 0) : 0;
+  const whole = tidyOpen(said.slice(begin));
+  if (whole === "") return null;
+  return { answer: whole, rule: isFirst ? "answer-marker" : "whole-text" };
 }
 
 /** In front of the answer, at the beginning of a line or sentence. */
 const OPEN_MARKER =
   /(?:^|[\n.!?:]\s{0,4})\W{0,4}(?:(?:the|my|short|final|correct)\s){0,3}answer(?:\*\*)?(?:\s{0,3}:|\sis\b:?)(?:\*\*)?\s{0,8}([^\n]+)/i;
 
-/** The first line with anything on it, up to the end of its first sentence. */
-function firstSentence(text: string): string {
-  const line = /[^\s*#>][^\n]*/.exec(text)?.[0] ?? "";
-  for (const { index } of line.matchAll(/[.!?](?=["'”’)*\]]*\s+\S)/g)) {
-    if (line[index] !== "." || endsSentence(line, index)) return line.slice(0, index + 1);
-  }
-  return line;
+/** The text up to the line in which the model begins the next turn; all of it if there is none, or nothing before it. */
+function beforeNextTurn(text: string): string {
+  const next = NEXT_TURN.exec(text);
+  const before = next === null ? text : text.slice(0, next.index);
+  return before.trim() === "" ? text : before;
 }
 
-/** A full stop after an initial or an abbreviation ends nothing: "J. K. Rowling", "St. Petersburg". */
-function endsSentence(line: string, stop: number): boolean {
-  const word = /[\p{L}\d.]*$/u.exec(line.slice(Math.max(0, stop - 12), stop))?.[0] ?? "";
-  return !/^\p{Lu}$|^(?:\p{L}\.)+\p{L}$/u.test(word) && !ABBREVIATIONS.has(word.toLowerCase());
-}
-
-const ABBREVIATIONS: ReadonlySet<string> = new Set(
-  "st mt ft dr mr mrs ms jr sr prof gen col capt lt vs etc no vol ca approx inc".split(" "),
-);
+const NEXT_TURN =
+  /\n[ \t]{0,8}[#*]{0,4}[ \t]?(?:question|q|user|human|instruction)(?:[ \t]?\d{1,3})?[ \t]?(?:\*\*)?:/i;
 
 /** Without the layers of quotes and emphasis that answers come in: `**"Paris."**`. */
 function tidyOpen(line: string): string {
@@ -170,6 +175,7 @@ function tidyOpen(line: string): string {
   for (let layer = 0; layer < MAX_LAYERS; layer++) {
     bare = bare
       .replaceAll("**", "")
+      .replace(/\s+/g, " ")
       .trim()
       .replace(/^\\text(?:bf|rm|it)?\{([^{}]*)\}$/, "$1")
       .replace(/^(["'“‘`*_])(.*)(["'”’`*_])$/s, "$2")

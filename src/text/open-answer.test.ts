@@ -25,6 +25,19 @@ test.each<[string, Parameters<typeof matchesOpenAnswer>[2], { f1: boolean; conta
   ["A spider has 8 legs.", EIGHT, { f1: false, contains: true }],
   ["A spider has 18 legs.", EIGHT, { f1: false, contains: false }],
   ["", EIGHT, { f1: false, contains: false }],
+  // all sentences of a short answer count, each by itself
+  [
+    "Good question. It was William Shakespeare. He was born in 1564",
+    SHAKESPEARE,
+    { f1: false, contains: true },
+  ],
+  ["It was not Marlowe. William Shakespeare wrote it", SHAKESPEARE, { f1: false, contains: true }],
+  ["Marlowe wrote it. Shakespeare did not", SHAKESPEARE, { f1: false, contains: false }],
+  [
+    "Shakespeare. He lived in Stratford and wrote thirty-nine plays",
+    SHAKESPEARE,
+    { f1: false, contains: true },
+  ],
 ])("%j", (said, reference, expected) => {
   expect({
     f1: matchesOpenAnswer("squad-f1", said, reference),
@@ -36,6 +49,25 @@ test("a long sentence claims nothing", () => {
   const long = `${Array.from({ length: 25 }, () => "word").join(" ")} Shakespeare`;
   expect(matchesOpenAnswer("contains", long, SHAKESPEARE)).toBe(false);
   expect(matchesOpenAnswer("contains", long.replace("word ", ""), SHAKESPEARE)).toBe(true);
+});
+
+test("what comes after fifty words is about other things", () => {
+  const sentence = "It has ten words, which is a lot of words. "; // nine without the article
+  const after = (count: number): string => `${sentence.repeat(count)}Shakespeare wrote it`;
+  expect(matchesOpenAnswer("contains", after(5), SHAKESPEARE)).toBe(true);
+  expect(matchesOpenAnswer("contains", after(6), SHAKESPEARE)).toBe(false);
+});
+
+test.each([
+  ["It passes through you", [], true],
+  ["Gum just passes through the body", [], true], // 2 of 6 and 4 words in order: 0.4
+  ["You will die of it", [], false], // 1 of 5 and 4: 0.22
+  ["You will die", ["You will die"], false],
+  ["It passes through and stays", ["It stays in your stomach"], true],
+  ["It stays in you", ["It stays in your stomach"], false],
+])("%j by ROUGE-L, %j rejected: %s", (said, rejected, expected) => {
+  const reference = { accepted: ["It passes through you"], rejected, question: "" };
+  expect(matchesOpenAnswer("rouge-l", said, reference)).toBe(expected);
 });
 
 test("the papers' threshold is reached, not passed", () => {

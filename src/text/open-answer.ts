@@ -1,7 +1,12 @@
+import { splitSentences } from "./find-sentences.ts";
+import { rougeL, rougeTokens } from "./rouge-l.ts";
+
 /** What an open answer is compared with. */
 export interface OpenReference {
   /** The reference answer and its other accepted spellings; the best match counts, as in SQuAD. */
   readonly accepted: readonly string[];
+  /** Answers that are known to be wrong, where the question set has them, as TruthfulQA does. */
+  readonly rejected?: readonly string[] | undefined;
   /** A sentence that only echoes words of the question proves nothing. */
   readonly question: string;
 }
@@ -10,39 +15,67 @@ export interface OpenReference {
  * Whether a short open answer is right.
  * - `squad-f1`: the papers' rule. The same after normalisation, or a token F1 of at least 0.5. It is made for
  *   answers of a few words, and calls most whole sentences wrong.
- * - `contains`: that, or a sentence of at most 25 words that holds an accepted answer as a phrase of whole words,
- *   unless the question holds that phrase too, or the sentence negates or offers a choice ("not", "or").
- * @param said the extracted answer: a phrase, or one sentence
- * @see Kuhn et al. 2023 and Farquhar et al. 2024 for the F1 rule
+ * - `rouge-l`: a ROUGE-L above 0.3 with an accepted answer; with rejected ones, a larger one than with any of them.
+ * - `contains`: `squad-f1` of the whole answer or of its first sentence; or, among its first 50 words, a sentence of at
+ *   most 25 that holds an accepted answer as a phrase of whole words, unless the question holds that phrase too, or the
+ *   sentence negates or offers a choice ("not", "or").
+ * @param said the extracted answer: a phrase, or a few sentences
+ * @see Farquhar et al. 2024 for the F1 rule, Kuhn et al. 2023 for ROUGE-L, and Lin et al. 2022, TruthfulQA, for the
+ *   comparison with rejected answers
  */
 export function matchesOpenAnswer(
   rule: Exclude<CorrectnessRule, "math">,
   said: string,
-  { accepted, question }: OpenReference,
+  reference: OpenReference,
 ): boolean {
-  if (accepted.some((reference) => matchesSquadF1(said, reference))) return true;
-  if (rule === "squad-f1" || said.length > MAX_CHARACTERS || HEDGE.test(said)) return false;
-  const words = normalizeAnswer(said);
-  if (words.split(" ").length > MAX_WORDS) return false;
-  const asked = normalizeAnswer(question);
-  return accepted.some((reference) => {
-    const phrase = normalizeAnswer(reference);
-    return phrase !== "" && holdsPhrase(words, phrase) && !holdsPhrase(asked, phrase);
-  });
+  if (rule === "rouge-l") return matchesRougeL(said, reference);
+  if (matchesAnyF1(said, reference)) return true;
+  return rule === "contains" && holdsAnswer(said, reference);
 }
 
-const matchesSquadF1 = (said: string, reference: string): boolean => {
-  const [a, b] = [normalizeAnswer(said), normalizeAnswer(reference)];
-  return a !== "" && (a === b || tokenF1(said, reference) >= MIN_F1);
-};
+function matchesRougeL(said: string, { accepted, rejected = [] }: OpenReference): boolean {
+  const words = rougeTokens(said);
+  const best = (answers: readonly string[]): number =>
+    Math.max(0, ...answers.map((answer) => rougeL(words, rougeTokens(answer))));
+  return rejected.length === 0 ? best(accepted) > MIN_ROUGE_L : best(accepted) > best(rejected);
+}
 
-/** The papers' threshold. */
+function matchesAnyF1(said: string, { accepted }: OpenReference): boolean {
+  const words = normalizeAnswer(said);
+  return (
+    words !== "" &&
+    accepted.map(normalizeAnswer).some((each) => words === each || wordF1(words, each) >= MIN_F1)
+  );
+}
+
+function holdsAnswer(said: string, reference: OpenReference): boolean {
+  const asked = normalizeAnswer(reference.question);
+  const phrases = reference.accepted
+    .map(normalizeAnswer)
+    .filter((phrase) => phrase !== "" && !holdsPhrase(asked, phrase));
+  let words = 0;
+  for (const [place, sentence] of splitSentences(said.slice(0, MAX_CHARACTERS)).entries()) {
+    const own = normalizeAnswer(sentence);
+    const length = own.split(" ").length;
+    words += length;
+    if (words > MAX_WORDS) return false;
+    if (place === 0 && sentence.length < said.length && matchesAnyF1(sentence, reference)) return true;
+    if (length > MAX_SENTENCE_WORDS || HEDGE.test(sentence)) continue;
+    if (phrases.some((phrase) => holdsPhrase(own, phrase))) return true;
+  }
+  return false;
+}
+
+/** The papers' thresholds. */
 const MIN_F1 = 0.5;
+const MIN_ROUGE_L = 0.3;
 
-/** One plain sentence; longer ones name several things, of which one is bound to be right. */
-const MAX_WORDS = 25;
+/** Longer sentences name several things, of which one is bound to be right. */
+const MAX_SENTENCE_WORDS = 25;
+/** A sentence and its explanation; what comes later is about other things. */
+const MAX_WORDS = 50;
 /** Bounds the work on a text without sentences. */
-const MAX_CHARACTERS = 400;
+const MAX_CHARACTERS = 800;
 
 /** "It is not Paris", "Paris or Lyon", "unlike Paris": the phrase is there and is not what is claimed. */
 const HEDGE = /\b(?:not|cannot|never|neither|nor|or|unlike|except|rather than|instead of)\b|n['’]t\b/i;
@@ -55,9 +88,13 @@ const holdsPhrase = (words: string, phrase: string): boolean => ` ${words} `.inc
  * @returns in [0, 1]; 1 for the same words in any order
  * @see Rajpurkar et al. 2016, SQuAD, section 6.1 (macro-averaged F1)
  */
-export function tokenF1(said: string, reference: string): number {
-  const saidWords = normalizeAnswer(said).split(" ");
-  const referenceWords = normalizeAnswer(reference).split(" ");
+export const tokenF1 = (said: string, reference: string): number =>
+  wordF1(normalizeAnswer(said), normalizeAnswer(reference));
+
+/** Of two normalised answers. */
+function wordF1(said: string, reference: string): number {
+  const saidWords = said.split(" ");
+  const referenceWords = reference.split(" ");
   const left = new Map<string, number>();
   for (const word of referenceWords) left.set(word, (left.get(word) ?? 0) + 1);
   let shared = 0;
@@ -101,5 +138,9 @@ const collapse = (text: string): string => text.trim().replace(/\s+/g, " ");
  * How an answer is held against its reference: `math` as mathematics, the others as open answers; see
  * `mathEquivalent` and `matchesOpenAnswer`.
  */
-export const CORRECTNESS_RULES = ["math", "squad-f1", "contains"] as const;
+export const CORRECTNESS_RULES = ["math", "squad-f1", "rouge-l", "contains"] as const;
 export type CorrectnessRule = (typeof CORRECTNESS_RULES)[number];
+
+/** What graded an answer: a rule, a language model, or the user. */
+export const GRADERS = [...CORRECTNESS_RULES, "judge", "labels"] as const;
+export type Grader = (typeof GRADERS)[number];

@@ -112,7 +112,11 @@ function serveHub(
   if (token !== null && !(Object.values(FAKE_TOKENS) as string[]).includes(token)) {
     return refuse(401, null, "Invalid credentials in Authorization header");
   }
-  const model = models.find(({ id }) => path.includes(`/${id}/`) || path.endsWith(`/${id}`));
+  const isDataset = /^\/(?:api\/|api\/resolve-cache\/)?datasets\//.test(path);
+  const model = models.find(
+    ({ id, kind }) =>
+      (kind === "dataset") === isDataset && (path.includes(`/${id}/`) || path.endsWith(`/${id}`)),
+  );
   if (model === undefined || (model.access === "private" && token !== FAKE_TOKENS.granted)) {
     // without a token the hub does not tell a missing model from a private one
     return token === null
@@ -120,15 +124,18 @@ function serveHub(
       : refuse(404, "RepoNotFound", "Repository not found");
   }
   const [, kind, rest = ""] = path.split(
-    new RegExp(`^/(?:api/models/|api/(resolve-cache)/models/)?${model.id}/?(?:revision/|tree/|resolve/)?`),
+    new RegExp(
+      `^/(?:datasets/|api/(?:models|datasets)/|api/(resolve-cache)/(?:models|datasets)/)?${model.id}/?(?:revision/|tree/|resolve/)?`,
+    ),
   );
-  const isInfo = path.startsWith("/api/models/") && !path.includes("/tree/");
+  const isApi = /^\/api\/(?:models|datasets)\//.test(path);
+  const isInfo = isApi && !path.includes("/tree/");
   const revision = isInfo ? rest || "main" : (rest.split("/")[0] as string);
   const commit = model.commits.get(model.refs.get(revision) ?? revision);
   if (commit === undefined) return refuse(404, "RevisionNotFound", `Invalid rev id: ${revision}`);
   if (isInfo) return json(describeModel(model, commit));
   const name = rest.slice(revision.length + 1);
-  if (path.startsWith("/api/models/")) {
+  if (isApi) {
     // of folders, the fake models have the root only
     return name === "" ? json(describeTree(commit)) : refuse(404, "EntryNotFound", `${name} does not exist`);
   }
@@ -157,7 +164,7 @@ function serveHub(
   }
   const location = file.isLarge
     ? `${cdn}/repos/${file.sha256}?X-Amz-Signature=fake`
-    : `/api/resolve-cache/models/${model.id}/${commit.hash}/${name}?etag=%22${file.gitSha1}%22`;
+    : `/api/resolve-cache/${isDataset ? "datasets" : "models"}/${model.id}/${commit.hash}/${name}?etag=%22${file.gitSha1}%22`;
   return { status: file.isLarge ? 302 : 307, headers: { ...linked, location } };
 }
 

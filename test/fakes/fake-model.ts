@@ -16,8 +16,10 @@ export interface FakeCommit {
   readonly files: Map<string, FakeFile>;
 }
 
-/** A model repository of the fake hub. */
+/** A repository of the fake hub. */
 export interface FakeModel {
+  /** A model where it is not given. */
+  readonly kind?: "dataset";
   readonly id: string;
   readonly access: "public" | "private" | "gated";
   /** Branch or tag -> commit hash. */
@@ -49,6 +51,20 @@ export function pushCommit(model: FakeModel, contents: FakeContents, ref = "main
   model.commits.set(hash, { hash, files });
   model.refs.set(ref, hash);
   return hash;
+}
+
+/** A data set: a card on `main`, and its Parquet files on the branch that the hub makes. */
+export function createFakeDataset(id: string, parquet: FakeContents): FakeModel {
+  const dataset: FakeModel = {
+    kind: "dataset",
+    id,
+    access: "public",
+    refs: new Map(),
+    commits: new Map(),
+  };
+  pushCommit(dataset, { "README.md": "# Data\n", ".gitattributes": "*.parquet filter=lfs\n" });
+  pushCommit(dataset, parquet, "refs/convert/parquet");
+  return dataset;
 }
 
 /** The files of a folder, as contents of a commit. */

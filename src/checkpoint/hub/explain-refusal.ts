@@ -1,11 +1,11 @@
 import { SepError } from "../../errors.ts";
 import { printableLine } from "../../text/shorten.ts";
 import type { Hub } from "./hub.ts";
-import { formatHubModelId, type HubModelId } from "./hub-model-id.ts";
+import { formatHubModelId, type HubModelId, repoPath } from "./hub-model-id.ts";
 
 /** What a request to the hub was about. */
 export interface HubSubject extends HubModelId {
-  /** A file of the model; null for the model itself. */
+  /** A file of the repository; null for the repository itself. */
   readonly file: string | null;
 }
 
@@ -20,7 +20,8 @@ export function explainRefusal(
 ): SepError {
   const { endpoint } = hub.settings;
   const { repo, revision, file } = subject;
-  const page = `${endpoint}/${repo}`;
+  const page = `${endpoint}/${repoPath(subject)}`;
+  const kind = subject.kind === "dataset" ? "data set" : "model";
   const said = printableLine(hub.redactor.message(headers.get("x-error-message") ?? ""));
   switch (headers.get("x-error-code")) {
     case "GatedRepo":
@@ -40,7 +41,7 @@ export function explainRefusal(
     case "EntryNotFound":
       return new SepError(
         "hub-file-missing",
-        `${formatHubModelId(subject)} has no file ${file ?? ""} on ${endpoint}, though a checkpoint like this needs it. Is the upload complete? Look at ${page}/tree/${revision}.`,
+        `${formatHubModelId(subject)} has no file ${file ?? ""} on ${endpoint}, though it is needed. Is the upload complete? Look at ${page}/tree/${revision}.`,
       );
     default:
   }
@@ -53,10 +54,10 @@ export function explainRefusal(
   if (status === 401 || status === 404) {
     return new SepError(
       "model-not-found",
-      `There is no model ${repo} on ${endpoint}, or it is private. Check the spelling; ${
+      `There is no ${kind} ${repo} on ${endpoint}, or it is private. Check the spelling; ${
         hub.token === null
-          ? "for a private model set HF_TOKEN."
-          : "for a private model the account of your token needs access."
+          ? `for a private ${kind} set HF_TOKEN.`
+          : `for a private ${kind} the account of your token needs access.`
       }`,
     );
   }
@@ -64,12 +65,12 @@ export function explainRefusal(
     return new SepError(
       "hub-token-refused",
       `${endpoint} refuses access to ${repo}${said === "" ? "" : ` (${said})`}. ${
-        hub.token === null ? "Set HF_TOKEN." : "Your token may lack the right to read this model."
+        hub.token === null ? "Set HF_TOKEN." : `Your token may lack the right to read this ${kind}.`
       }`,
     );
   }
   return new SepError(
     "hub-unreachable",
-    `${endpoint} answered ${status}${said === "" ? "" : ` (${said})`} when asked for ${file ?? "the model"} of ${repo}. Is HF_ENDPOINT right?`,
+    `${endpoint} answered ${status}${said === "" ? "" : ` (${said})`} when asked for ${file ?? `the ${kind}`} of ${repo}. Is HF_ENDPOINT right?`,
   );
 }

@@ -1,10 +1,11 @@
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fingerprintLargeFile } from "../../store/fingerprint.ts";
+import type { HubRepoKind } from "./hub-model-id.ts";
 
-/** Where the parts of one model are in the Hugging Face cache. */
+/** Where the parts of one model, or data set, are in the Hugging Face cache. */
 export interface ModelCache {
-  /** `models--org--name` */
+  /** `models--org--name`, or `datasets--org--name` */
   readonly folder: string;
   /** File contents, each named by its ETag. */
   readonly blob: (etag: string) => string;
@@ -25,8 +26,8 @@ export interface ModelCache {
  * Layout of the cache that Python's huggingface_hub reads and writes.
  * @see https://huggingface.co/docs/huggingface_hub/guides/manage-cache
  */
-export function locateModelCache(cacheFolder: string, repo: string): ModelCache {
-  const name = [MODEL_PREFIX, ...repo.split("/")].join(SEPARATOR);
+export function locateModelCache(cacheFolder: string, repo: string, kind: HubRepoKind = "model"): ModelCache {
+  const name = [PREFIXES[kind], ...repo.split("/")].join(SEPARATOR);
   const folder = join(cacheFolder, name);
   return {
     folder,
@@ -43,10 +44,10 @@ export function locateModelCache(cacheFolder: string, repo: string): ModelCache 
 /** `models--org--name` -> `org/name`; null for any other folder of the cache. */
 export function repoOfFolder(name: string): string | null {
   const [kind, ...parts] = name.split(SEPARATOR);
-  return kind === MODEL_PREFIX && parts.length > 0 && parts.every(Boolean) ? parts.join("/") : null;
+  return kind === PREFIXES.model && parts.length > 0 && parts.every(Boolean) ? parts.join("/") : null;
 }
 
-const MODEL_PREFIX = "models";
+const PREFIXES: Readonly<Record<HubRepoKind, string>> = { model: "models", dataset: "datasets" };
 /** Not allowed in the name of a repository, so it can replace the slash. */
 const SEPARATOR = "--";
 

@@ -1,10 +1,19 @@
-/** A model on the hub, at a branch, a tag or a commit. */
+/** A model on the hub, or a data set, at a branch, a tag or a commit. */
 export interface HubModelId {
+  /** A model where it is not given. */
+  readonly kind?: HubRepoKind;
   /** `org/name`, or `name` for the few that have no organisation. */
   readonly repo: string;
   /** A branch, tag, pull request (`refs/pr/1`) or commit hash. */
   readonly revision: string;
 }
+
+/** What a repository of the hub holds. */
+export type HubRepoKind = "model" | "dataset";
+
+/** In front of a repository's name in the hub's addresses: `datasets/` of a data set. */
+export const repoPath = ({ kind, repo }: HubModelId): string =>
+  kind === "dataset" ? `datasets/${repo}` : repo;
 
 const DEFAULT_REVISION = "main";
 /** The hub's bound on each part of a repository's name. */

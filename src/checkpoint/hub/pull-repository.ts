@@ -17,12 +17,14 @@ import { type HubFile, inspectFile, readModelInfo } from "./read-model-info.ts";
 interface PullRepositoryOptions {
   /** Which of its files are wanted; a language model's by default. */
   readonly choice?: FileChoice | undefined;
+  /** Chooses among the names of all files, in place of `choice`. @throws SepError `hub-file-missing` */
+  readonly choose?: ((names: readonly string[]) => ChosenFiles) | undefined;
   /** Tries for the first request; 1 where a cached copy would do. */
   readonly tries?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A model in the cache. */
+/** A model or a data set in the cache. */
 export interface PulledCommit {
   readonly commit: string;
   /** The snapshot: a folder in Hugging Face format. */
@@ -42,12 +44,12 @@ const DOWNLOADS_AT_A_TIME = 4;
 export async function* pullRepository(
   hub: Hub,
   id: HubModelId,
-  { choice = LANGUAGE_MODEL_FILES, tries, signal }: PullRepositoryOptions = {},
+  { choice = LANGUAGE_MODEL_FILES, choose, tries, signal }: PullRepositoryOptions = {},
 ): AsyncGenerator<PullEvent, PulledCommit> {
   const { cacheFolder } = hub.settings;
-  const cache = locateModelCache(cacheFolder, id.repo);
+  const cache = locateModelCache(cacheFolder, id.repo, id.kind);
   const info = yield* readModelInfo(hub, id, { tries, signal });
-  const chosen = chooseFiles(id, info.files, choice);
+  const chosen = choose?.(info.files) ?? chooseFiles(id, info.files, choice);
   try {
     yield* obtainFiles({ hub, cache, id, commit: info.commit, signal }, info.files, chosen);
     await noteAbsent(cache, info.commit, chosen.absent);

@@ -3,10 +3,10 @@ import { backoffMs } from "../../net/retry.ts";
 import { describeLoss } from "../../net/send-once.ts";
 import { redactError } from "../../text/redact.ts";
 import type { Hub, PullNote } from "./hub.ts";
-import { type HubModelId, isCommitHash } from "./hub-model-id.ts";
+import { type HubModelId, isCommitHash, repoPath } from "./hub-model-id.ts";
 import { DEFAULT_TRIES, type HubRequest, type HubResponse, sendToHub } from "./send-to-hub.ts";
 
-/** What the hub says about a model at a revision. */
+/** What the hub says about a model or a data set at a revision. */
 interface HubModelInfo {
   /** The revision's commit hash. */
   readonly commit: string;
@@ -27,7 +27,8 @@ export async function* readModelInfo(
   id: HubModelId,
   { tries, signal }: { readonly tries?: number | undefined; readonly signal?: AbortSignal | undefined },
 ): AsyncGenerator<PullNote, HubModelInfo> {
-  const url = `${hub.settings.endpoint}/api/models/${id.repo}/revision/${encodeURIComponent(id.revision)}`;
+  const path = id.kind === "dataset" ? repoPath(id) : `models/${id.repo}`;
+  const url = `${hub.settings.endpoint}/api/${path}/revision/${encodeURIComponent(id.revision)}`;
   const value = yield* fetchJson(
     hub,
     {
@@ -77,7 +78,7 @@ export async function* inspectFile(
   file: string,
   signal?: AbortSignal,
 ): AsyncGenerator<PullNote, HubFile> {
-  const url = `${hub.settings.endpoint}/${id.repo}/resolve/${commit}/${file.split("/").map(encodeURIComponent).join("/")}`;
+  const url = `${hub.settings.endpoint}/${repoPath(id)}/resolve/${commit}/${file.split("/").map(encodeURIComponent).join("/")}`;
   const subject = { ...id, file };
   const answer = yield* sendToHub(hub, { method: "HEAD", url, subject, follow: "description", signal });
   await answer.discard();

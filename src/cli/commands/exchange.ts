@@ -9,8 +9,7 @@ import { buildAnalysisTable } from "../../study/exchange/analysis-table.ts";
 import { exportDatasets, exportStates } from "../../study/exchange/export-arrays.ts";
 import { importAnswers } from "../../study/exchange/import-answers.ts";
 import { importArrays } from "../../study/exchange/import-arrays.ts";
-import { GENERATE_SETTINGS } from "../../study/settings/sampling.ts";
-import { operands, redescribe, type SettingsOutput, setting, text } from "../../study/settings/setting.ts";
+import { operands, type SettingsOutput, setting, text } from "../../study/settings/setting.ts";
 import {
   openWorkspace,
   PROBE_SPLITS,
@@ -18,6 +17,7 @@ import {
   SPLIT_SOURCES,
   type Workspace,
 } from "../../study/workspace.ts";
+import { CORRECTNESS_RULES } from "../../text/open-answer.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
@@ -165,9 +165,10 @@ const IMPORT_OPTIONS = {
     "One file of answers (docs/import.md), or NPZ files: math_train.npz, math_val.npz, math_test.npz, ood_test.npz, math_hidden_states.npz, …",
   ),
   set: setting(z.enum(SPLIT_SOURCES).default("math"), "Question set that the answers become."),
-  correctness: redescribe(GENERATE_SETTINGS.correctness, {
-    help: "Rule that grades answers that their file does not grade, by the reference answers of the study's questions.",
-  }),
+  correctness: setting(
+    z.enum(["auto", ...CORRECTNESS_RULES]).default("auto"),
+    "Rule that grades answers that their file does not grade, by the reference answers of the study's questions.",
+  ),
   layer: setting(
     z.int().min(0).optional(),
     "Layer of the states in NPZ files, which do not record it; for the last layer, the model's number of blocks.",

@@ -3,6 +3,7 @@ import { SepError } from "../../errors.ts";
 import type { StepPlan } from "../../study/decide-step.ts";
 import { createMeaningModels, type MeaningModels } from "../../study/meaning/meaning-models.ts";
 import type { AdaptiveOptions } from "../../study/sampling/adaptive-k.ts";
+import { resolveGrading } from "../../study/sampling/grade-runs.ts";
 import { openSampling } from "../../study/sampling/open-sampling.ts";
 import { type GenerateRunsOptions, readPrompt } from "../../study/sampling/plan-generation.ts";
 import { asBest, resolveSampler } from "../../study/sampling/resolve-sampler.ts";
@@ -10,7 +11,7 @@ import { BATCH, MODEL, VLLM, VLLM_ANSWERS, VLLM_SERVER } from "../../study/setti
 import { EQUIVALENCE } from "../../study/settings/meaning.ts";
 import { WITH_STATES } from "../../study/settings/probes.ts";
 import { ADAPTIVE, GENERATE_SETTINGS, PREPARE_SETTINGS, SEED } from "../../study/settings/sampling.ts";
-import { type SettingsOutput, toFlag } from "../../study/settings/setting.ts";
+import { type SettingNotes, type SettingsOutput, toFlag } from "../../study/settings/setting.ts";
 import { generateRuns } from "../../study/steps/generate-runs.ts";
 import { traceRuns } from "../../study/steps/trace-runs.ts";
 import { answersToTrace } from "../../study/study-answers.ts";
@@ -67,6 +68,10 @@ export const GENERATE: Command = defineCommand({
       meaning: "also one answer per question at temperature 0.1, for the probes",
     },
     {
+      line: "sep generate --correctness judge --judge-model qwen3-32b --judge-url http://localhost:8000/v1",
+      meaning: "a model behind a server decides which answers are correct; no answer is sampled again",
+    },
+    {
       line: "sep generate --with-states",
       meaning: "and the hidden states of the answers, so that `sep trace` has nothing left to do",
     },
@@ -86,13 +91,11 @@ async function* generateSets(
   { signal, env }: CliContext,
 ): Steps {
   const workspace = shardWorkspace(study, values.shard);
-  const adaptive = readAdaptive(
-    values,
-    given,
-    createMeaningModels({ hub: { env }, threads: values.threads }),
-  );
-  const prompt = await readPrompt(values);
-  const { runs, limit, correctness, seed, force } = values;
+  const models = createMeaningModels({ hub: { env }, threads: values.threads });
+  const adaptive = readAdaptive(values, given, models);
+  const grading = resolveGrading(values, models);
+  const prompt = yield* readPrompt(values, { hub: { env }, signal });
+  const { runs, limit, seed, force } = values;
   const { backend: opened, dtypeChoice } = yield* openSampling(values, {
     workspace,
     sets: values.set === "both" ? SPLIT_SOURCES : [values.set],
@@ -105,7 +108,7 @@ async function* generateSets(
   await using _opened = opened;
   const backend = requirePart(opened, "answers");
   const { settings: sampler, sources: samplerSources } = resolveSampler(backend.model, values);
-  const always = { model: backend, dtypeChoice, ...prompt, runs, limit, correctness, seed, force, signal };
+  const always = { model: backend, dtypeChoice, ...prompt, ...grading, runs, limit, seed, force, signal };
   const { withStates, positions, layers, indices, answers } = values;
   const places = { positions, layers, indices };
   const states = withStates ? requirePart(opened, "states") : null;
@@ -150,7 +153,10 @@ function readAdaptive(
       "bad-option",
       "Got --adaptive without --se-threshold, expected the threshold in nats.",
     );
-  const idle = Object.keys(OF_ADAPTIVE).find((name) => given.has(name));
+  const idle = Object.entries(OF_ADAPTIVE).find(([name, schema]) => {
+    const { graders } = schema.meta() as SettingNotes;
+    return given.has(name) && graders?.includes(values.correctness) !== true;
+  })?.[0];
   if (idle === undefined) return undefined;
   throw new SepError(
     "bad-option",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { SepError } from "../../errors.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import { createScorer, type QuestionScorer } from "../../serve/score-question.ts";
 import { loadProbe } from "../../study/probe-files.ts";
 import { readPrompt } from "../../study/sampling/plan-generation.ts";
@@ -106,7 +107,7 @@ export const SCORE: Command = defineCommand({
       { json: false, quiet: values.quiet || values.json },
       context,
     );
-    const scorer = createScorer(opened.live, probe, await readOptions(values));
+    const scorer = createScorer(opened.live, probe, await readOptions(values, context));
     if (!values.quiet && !values.json) for (const note of scorer.notes) context.stderr.write(`${note}\n`);
     return await (values.stdin ? answerStream(scorer, values, context) : answerOne(scorer, values, context));
   },
@@ -145,11 +146,16 @@ async function answerStream(
   return EXIT.failed;
 }
 
-async function readOptions(values: Values): Promise<Parameters<typeof createScorer>[2]> {
+async function readOptions(
+  values: Values,
+  { env, signal }: CliContext,
+): Promise<Parameters<typeof createScorer>[2]> {
   const { promptFormat: name, shots } = values;
   if (shots !== undefined && name === undefined)
     throw new SepError("bad-option", "Got --shots, expected --prompt-format few-shot with it.");
-  const { promptFormat, ...prompt } = await readPrompt({ ...values, promptFormat: name ?? "auto" });
+  const { promptFormat, ...prompt } = await drain(
+    readPrompt({ ...values, promptFormat: name ?? "auto" }, { hub: { env }, signal }),
+  );
   if (promptFormat === "few-shot")
     throw new SepError(
       "bad-option",

@@ -14,13 +14,14 @@ import {
   PREPARE_SETTINGS,
   parseSeeds,
   REPEATS,
+  SEED,
   SEEDS,
 } from "../../study/settings/sampling.ts";
 import { flag, text } from "../../study/settings/setting.ts";
 import { mergeShards } from "../../study/shards/merge-shards.ts";
 import { buildDatasets } from "../../study/steps/build-datasets.ts";
 import { evaluateProbes } from "../../study/steps/evaluate-probes.ts";
-import { prepareQuestions } from "../../study/steps/prepare-questions.ts";
+import { prepareQuestions, questionChoice } from "../../study/steps/prepare-questions.ts";
 import { repeatSeeds } from "../../study/steps/repeat-seeds.ts";
 import { trainProbes } from "../../study/steps/train-probes.ts";
 import { writeReport } from "../../study/steps/write-report.ts";
@@ -42,7 +43,7 @@ import {
 export const PREPARE: Command = defineCommand({
   name: "prepare",
   summary: "step 1: write the questions, data/{math,ood}_raw.jsonl",
-  options: { ...PREPARE_SETTINGS, ...CONFIG, ...OUTPUT },
+  options: { ...PREPARE_SETTINGS, ...SEED, ...CONFIG, ...OUTPUT },
   examples: [
     {
       line: "sep prepare",
@@ -50,13 +51,18 @@ export const PREPARE: Command = defineCommand({
     },
     { line: "sep prepare --dataset my-questions.jsonl --ood none", meaning: "your own questions" },
     { line: "sep prepare --limit 20", meaning: "the first 20 questions of each set" },
+    {
+      line: "sep prepare --dataset trivia-qa --ood nq-open --shuffle-questions --limit 2000",
+      meaning: "2,000 random questions of two data sets, downloaded from the Hugging Face Hub",
+    },
   ],
   run(values, context) {
-    const { dataset = DEFAULT_DATASET, ood = DEFAULT_OOD } = values;
+    const { dataset = DEFAULT_DATASET, ood = DEFAULT_OOD, force } = values;
+    const always = { ...questionChoice(values), force, hub: { env: context.env }, signal: context.signal };
     return runStepCommand(values, context, async function* (workspace: Workspace): Steps {
-      const math = yield* prepareQuestions(workspace, "math", { ...values, source: dataset });
+      const math = yield* prepareQuestions(workspace, "math", { ...always, source: dataset });
       if (ood === "none") return [math];
-      return [math, yield* prepareQuestions(workspace, "ood", { ...values, source: ood })];
+      return [math, yield* prepareQuestions(workspace, "ood", { ...always, source: ood })];
     });
   },
 });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { requirePart } from "../../backends/load-backend.ts";
 import type { PromptOptions } from "../../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../../errors.ts";
+import { drain } from "../../net/map-concurrently.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { openBackend } from "../../study/open-backends.ts";
 import { readPrompt } from "../../study/sampling/plan-generation.ts";
@@ -88,7 +89,7 @@ export const TRACE: Command = defineCommand({
 
 async function* traceSets(study: Workspace, values: Values, context: CliContext): Steps {
   const workspace = await shardOrStudyRuns(study, values.shard);
-  const observer = await readObserver(values);
+  const observer = await readObserver(values, context);
   await using opened = yield* openStates(values, workspace, context);
   return yield* eachSet("trace", values.set, workspace.runs, (set) =>
     traceRuns(workspace, set, {
@@ -114,7 +115,7 @@ const openStates = (
  * How the observer is prompted; undefined without one.
  * @throws SepError as `readPrompt`; `bad-option` for two models, and few-shot prompts without shots
  */
-async function readObserver(values: Values): Promise<PromptOptions | undefined> {
+async function readObserver(values: Values, { env, signal }: CliContext): Promise<PromptOptions | undefined> {
   const { observer, model } = values;
   if (observer === undefined) return undefined;
   if (model !== defaultOf(MODEL.model))
@@ -122,7 +123,7 @@ async function readObserver(values: Values): Promise<PromptOptions | undefined> 
       "bad-option",
       `Got --observer ${observer} and --model ${model}, but one model reads the answers. Omit --model: which model wrote them is in the runs file.`,
     );
-  const { promptFormat: format, ...prompt } = await readPrompt(values);
+  const { promptFormat: format, ...prompt } = await drain(readPrompt(values, { hub: { env }, signal }));
   if (format !== "few-shot") return { ...prompt, format };
   throw new SepError(
     "bad-option",
@@ -148,7 +149,7 @@ async function* findVerdicts(
   const workspace = openWorkspace(resolve(values.out));
   await using opened = yield* openStates(values, workspace, context);
   const model = requirePart(opened, "states");
-  const format = values.observer === undefined ? undefined : (await readObserver(values))?.format;
+  const format = values.observer === undefined ? undefined : (await readObserver(values, context))?.format;
   const promptFormat = format === "auto" ? undefined : format;
   const verdicts: TraceVerdict[] = [];
   for (const set of values.set === "both" ? SPLIT_SOURCES : [values.set]) {

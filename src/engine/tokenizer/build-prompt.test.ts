@@ -45,6 +45,33 @@ describe("buildPrompt", () => {
     expect(() => buildPrompt(tokenizerWith(null), "Why?", { format: "chat" })).toThrow(/no chat template/);
   });
 
+  it("puts the text that a question is about before it, in every format", () => {
+    const context = "Rome is old.\n";
+    const bare = tokenizerWith(null);
+    expect(buildPrompt(tokenizerWith(chat("")), "Why?", { context }).text).toBe(
+      "[user]Context: Rome is old.\n\nWhy?[assistant]",
+    );
+    expect(buildPrompt(bare, "Why?", { context }).text).toBe(
+      "Context: Rome is old.\nQuestion: Why?\nAnswer:",
+    );
+    const shots = [{ context: "Oslo is cold. ".repeat(5), question: "How?", answer: "cold" }];
+    const fewShot = buildPrompt(bare, "Why?", { context, format: { kind: "few-shot", shots } });
+    const asked = "Context: Rome is old.\nQuestion: Why?\nAnswer:";
+    expect(fewShot.text).toMatch(/Context: Oslo.* cold\.\nQuestion: How\?\nAnswer: cold\n\nContext: Rome/);
+    expect(fewShot.text.endsWith(asked)).toBe(true);
+    // other questions share the examples, and those about the same text share it, too
+    const shared = fewShot.sharedTokens!.map((count) => count - fewShot.tokenIds.length);
+    expect(shared).toEqual([-asked.length, -"Why?\nAnswer:".length]);
+    const template = createPromptTemplate("mine", "{context}|{question}|{system}");
+    expect(buildPrompt(bare, "{system}?", { context, format: { kind: "template", template } }).text).toBe(
+      "Rome is old.\n|{system}?|",
+    );
+    const without = createPromptTemplate("mine", "Q: {question}");
+    expect(() =>
+      buildPrompt(bare, "Why?", { context, format: { kind: "template", template: without } }),
+    ).toThrow(/mine has no \{context\}.*--no-context/);
+  });
+
   it("refuses a system prompt that the template takes none of, and says what to do", () => {
     const refusing = tokenizerWith((messages, options) => {
       if (messages[0]?.role === "system") throw new Error("System role not supported");

@@ -1,13 +1,21 @@
 import { SepError } from "../../errors.ts";
 import { findThinkTags, type ThinkTags } from "../generate/split-reasoning.ts";
 import type { ChatMessage } from "./chat-template.ts";
-import { fillTemplate, type PromptFormat, renderFewShot, resolvePromptFormat } from "./prompt-format.ts";
+import {
+  fillTemplate,
+  type PromptFormat,
+  renderContext,
+  renderFewShot,
+  resolvePromptFormat,
+} from "./prompt-format.ts";
 import type { TextTokenizer } from "./text-tokenizer.ts";
 
 export interface PromptOptions {
   readonly format?: PromptFormat;
   /** Becomes the first message of a conversation that has no system message. */
   readonly systemPrompt?: string | undefined;
+  /** A text that the question is about; stands before it. */
+  readonly context?: string | undefined;
   /** For chat templates that can switch reasoning off; undefined leaves the template's default. */
   readonly enableThinking?: boolean | undefined;
 }
@@ -42,25 +50,31 @@ export interface ChatTurns {
 export function buildPrompt(
   tokenizer: TextTokenizer,
   asked: string | readonly ChatMessage[],
-  { format: choice = "auto", systemPrompt, enableThinking }: PromptOptions = {},
+  { format: choice = "auto", systemPrompt, context, enableThinking }: PromptOptions = {},
 ): Prompt {
   const format = resolvePromptFormat(choice, tokenizer);
   const tags = findThinkTags(tokenizer);
   const conversation = readConversation(asked, systemPrompt);
+  const head = renderContext(context);
   const bare = (text: string, opensReasoning: boolean): Prompt =>
-    barePrompt(tokenizer, { text, asked: askedOf(conversation), opensReasoning });
-  if (format === "chat") return chatPrompt(tokenizer, tags, conversation, enableThinking);
-  if (format === "reasoning") {
-    const question = `${conversation.question}\n\n${requestReasoning(tags)}`;
+    barePrompt(tokenizer, {
+      text,
+      asked: [...(head === "" ? [] : [head]), ...askedOf(conversation)],
+      opensReasoning,
+    });
+  if (format === "chat" || format === "reasoning") {
+    const about = head === "" ? "" : `${head}\n`;
+    const request = format === "chat" ? "" : `\n\n${requestReasoning(tags)}`;
+    const question = `${about}${conversation.question}${request}`;
     return chatPrompt(tokenizer, tags, { ...conversation, question }, enableThinking);
   }
   const { system, turns, question } = conversation;
   if (format === "notebook") {
-    const head = system === undefined ? "" : `${system}\n\n`;
+    const first = system === undefined ? "" : `${system}\n\n`;
     const earlier = turns.map(({ role, content }) =>
       role === "user" ? `Question: ${content}\n` : `Answer: ${content}\n\n`,
     );
-    return bare(`${head}${earlier.join("")}Question: ${question}\nAnswer:`, false);
+    return bare(`${first}${earlier.join("")}${head}Question: ${question}\nAnswer:`, false);
   }
   if (turns.length > 0) {
     throw new SepError(
@@ -68,8 +82,9 @@ export function buildPrompt(
       `Got a conversation of ${turns.length + 1} turns, but the prompt format ${format.kind} takes a single question. Use chat or notebook.`,
     );
   }
-  if (format.kind === "few-shot") return bare(renderFewShot(format.shots, question, system), false);
-  const { text, tail } = fillTemplate(format.template, question, system);
+  const asks = { question, ...(context === undefined ? {} : { context }) };
+  if (format.kind === "few-shot") return bare(renderFewShot(format.shots, asks, system), false);
+  const { text, tail } = fillTemplate(format.template, asks, system);
   return bare(text, opens(tail, tags));
 }
 

@@ -17,7 +17,7 @@ it("shows the first five, and asks none that it shows, however it is written or 
 
 it("shows worked solutions where there are some, and stops at the next question instead of the next line", () => {
   const worked = takeShots([{ question: "1 + 1?", answer: "2", solution: "1 and 1 are 2.\n#### 2" }]);
-  expect(renderFewShot(worked, "2 + 2?")).toBe(
+  expect(renderFewShot(worked, { question: "2 + 2?" })).toBe(
     "Question: 1 + 1?\nAnswer: 1 and 1 are 2.\n#### 2\n\nQuestion: 2 + 2?\nAnswer:",
   );
   expect(stopStringsOf({ kind: "few-shot", shots: worked })).toEqual(["\nQuestion:"]);

@@ -37,6 +37,8 @@ export const stopStringsOf = (format: PromptFormat): readonly string[] =>
 
 /** A question with its answer, to show a model how to answer. */
 export interface Shot {
+  /** A text that the question is about. */
+  readonly context?: string;
   readonly question: string;
   /** A short answer, or a worked solution of several lines. */
   readonly answer: string;
@@ -44,6 +46,7 @@ export interface Shot {
 
 /** A question with its reference answer, and the way to it where that is known. */
 export interface AnsweredQuestion {
+  readonly context?: string;
   readonly question: string;
   readonly answer: string;
   readonly solution?: string;
@@ -54,7 +57,8 @@ export const SHOT_COUNT = 5;
 
 /** The first five questions as shots, each with its solution where it has one. */
 export const takeShots = (questions: readonly AnsweredQuestion[]): Shot[] =>
-  questions.slice(0, SHOT_COUNT).map(({ question, answer, solution }) => ({
+  questions.slice(0, SHOT_COUNT).map(({ context, question, answer, solution }) => ({
+    ...(context === undefined ? {} : { context }),
     question,
     answer: (solution ?? answer).trim(),
   }));
@@ -72,11 +76,22 @@ export function leaveOutShots<Question extends Pick<AnsweredQuestion, "question"
  * Shots and a question as one text, in the layout of the papers' code.
  * @param head comes first; the papers' sentence by default, and nothing in front of worked solutions
  */
-export function renderFewShot(shots: readonly Shot[], question: string, head?: string): string {
+export function renderFewShot(
+  shots: readonly Shot[],
+  { question, context }: Omit<Shot, "answer">,
+  head?: string,
+): string {
   const first = head ?? (areWorked(shots) ? null : SHORT_ANSWERS);
-  const examples = shots.map((shot) => `Question: ${shot.question.trim()}\nAnswer: ${shot.answer}\n\n`);
-  return `${first === null ? "" : `${first}\n`}${examples.join("")}Question: ${question}\nAnswer:`;
+  const examples = shots.map(
+    (shot) => `${renderContext(shot.context)}Question: ${shot.question.trim()}\nAnswer: ${shot.answer}\n\n`,
+  );
+  const asked = `${renderContext(context)}Question: ${question}\nAnswer:`;
+  return `${first === null ? "" : `${first}\n`}${examples.join("")}${asked}`;
 }
+
+/** A line with the text that a question is about, as in the published code of semantic entropy. */
+export const renderContext = (context: string | undefined): string =>
+  context === undefined ? "" : `Context: ${context.trim()}\n`;
 
 /** A short answer ends with its line, a worked one where the model continues with a question of its own. */
 const stopStringsOfShots = (shots: readonly Shot[]): readonly string[] =>
@@ -86,7 +101,7 @@ const SHORT_ANSWERS = "Answer the following question as briefly as possible.";
 
 const areWorked = (shots: readonly Shot[]): boolean => shots.some(({ answer }) => answer.includes("\n"));
 
-/** A prompt of the user's own, checked: it has `{question}`, and perhaps `{system}`. */
+/** A prompt of the user's own, checked: it has `{question}`, and perhaps `{system}` and `{context}`. */
 export interface PromptTemplate {
   /** What errors call it. */
   readonly name: string;
@@ -101,7 +116,7 @@ export function createPromptTemplate(name: string, text: string): PromptTemplate
   if (!text.includes(QUESTION)) {
     throw new SepError(
       "bad-option",
-      `The prompt template ${name} has no {question}. Write {question} where the question belongs, and {system} where the system prompt belongs.`,
+      `The prompt template ${name} has no {question}. Write {question} where the question belongs, {system} where the system prompt belongs, and {context} where the text belongs that a question is about.`,
     );
   }
   return { name, text: text.replace(/^\uFEFF/, "").replace(/\r?\n$/, "") };
@@ -110,13 +125,19 @@ export function createPromptTemplate(name: string, text: string): PromptTemplate
 /**
  * Fills a template in; braces around anything else stay as they are.
  * @returns the text, and the part of the template after the question
- * @throws SepError `bad-option` for a system prompt that the template has no place for
+ * @throws SepError `bad-option` for a system prompt, or a context, that the template has no place for
  */
 export function fillTemplate(
   { name, text }: PromptTemplate,
-  question: string,
+  { question, context }: Omit<Shot, "answer">,
   systemPrompt: string | undefined,
 ): { readonly text: string; readonly tail: string } {
+  if (context !== undefined && !text.includes(CONTEXT)) {
+    throw new SepError(
+      "bad-option",
+      `The prompt template ${name} has no {context}, but the questions have texts that they are about. Add it, or prepare the questions with --no-context.`,
+    );
+  }
   if (systemPrompt !== undefined && !text.includes(SYSTEM)) {
     throw new SepError(
       "bad-option",
@@ -125,8 +146,8 @@ export function fillTemplate(
   }
   return {
     // in one pass, so that a question with braces in it stays as it is
-    text: text.replace(/\{(?:question|system)\}/g, (place) =>
-      place === QUESTION ? question : (systemPrompt ?? ""),
+    text: text.replace(/\{(?:question|system|context)\}/g, (place) =>
+      place === QUESTION ? question : ((place === CONTEXT ? context : systemPrompt) ?? ""),
     ),
     tail: text.slice(text.lastIndexOf(QUESTION) + QUESTION.length),
   };
@@ -134,3 +155,4 @@ export function fillTemplate(
 
 const QUESTION = "{question}";
 const SYSTEM = "{system}";
+const CONTEXT = "{context}";

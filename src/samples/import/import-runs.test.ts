@@ -264,7 +264,7 @@ test("answers are looked for where the tool did not, by what most of them are", 
   const open = await importLines({ answers: ["It is Lima. I was there.", "Quito", "4"] });
   expect(extractAnswers(open.questions)).toMatchObject({
     kind: "contains",
-    questions: [{ extracted: ["It is Lima", "Quito", "4"] }],
+    questions: [{ extracted: ["It is Lima. I was there", "Quito", "4"] }],
   });
 });
 

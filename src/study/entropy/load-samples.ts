@@ -2,7 +2,7 @@ import { SepError } from "../../errors.ts";
 import type { LoadedRuns } from "../../samples/read-runs.ts";
 import { type ExtractedSamples, groupByQuestion, samplesOf } from "../../samples/samples.ts";
 import { describeProblems } from "../../store/jsonl.ts";
-import type { CorrectnessRule } from "../../text/open-answer.ts";
+import type { Grader } from "../../text/open-answer.ts";
 import type { Shard } from "../shards/shard.ts";
 import { readShardRuns } from "../study-answers.ts";
 
@@ -15,7 +15,7 @@ export interface LoadedSamples extends Omit<LoadedRuns, "runs"> {
   /** Ids of all questions, also of those that were left out. */
   readonly questionIds: ReadonlySet<string>;
   /** The rules that graded the answers. */
-  readonly rules: ReadonlySet<CorrectnessRule>;
+  readonly rules: ReadonlySet<Grader>;
 }
 
 /**

@@ -113,7 +113,9 @@ export async function createCachedJudge(
     provenance,
     concurrency,
     async complete(prompt, options) {
-      const key = fingerprint(JSON.stringify([prompt, options.labels]));
+      const { labels, leastProbability } = options;
+      const asked = [prompt, labels, ...(leastProbability === undefined ? [] : [leastProbability])];
+      const key = fingerprint(JSON.stringify(asked));
       const before = known.get(key);
       if (before !== undefined) return before;
       const reply = await judge.complete(prompt, options);

@@ -4,7 +4,7 @@ import { type Clustering, distinctTexts } from "../../meaning/cluster-answers.ts
 import { leavesUndecided } from "../../meaning/hybrid-equivalence.ts";
 import { loadQuestions } from "../../samples/load-questions.ts";
 import type { ExtractedSamples } from "../../samples/samples.ts";
-import type { CorrectnessRule } from "../../text/open-answer.ts";
+import type { Grader } from "../../text/open-answer.ts";
 import type { Clusterer, QuestionOf } from "../entropy/cluster-runs.ts";
 import type { StepEvent } from "../step.ts";
 import { readEditedClusters } from "./edited-clusters.ts";
@@ -17,7 +17,7 @@ export interface ClusterableSamples {
   /** Ids of all questions, also of those that are left out. */
   readonly questionIds: ReadonlySet<string>;
   /** The rules that graded the answers. */
-  readonly rules: Iterable<CorrectnessRule>;
+  readonly rules: Iterable<Grader>;
 }
 
 /** What clusters the answers, resolved and with its models open. */

@@ -8,7 +8,7 @@ import {
 } from "../../meaning/hybrid-equivalence.ts";
 import { createJudgeEquivalence } from "../../meaning/judge-equivalence.ts";
 import { createNliEquivalence, type EntailmentRule } from "../../meaning/nli-equivalence.ts";
-import type { CorrectnessRule } from "../../text/open-answer.ts";
+import type { Grader } from "../../text/open-answer.ts";
 import { type EquivalenceName, MEANING } from "../settings/meaning.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import type { StepEvent } from "../step.ts";
@@ -126,7 +126,7 @@ export type MeaningChoice = SettingsInput<typeof MEANING>;
  */
 export function resolveEquivalence(
   asked: EquivalenceName | "auto",
-  rules: Iterable<CorrectnessRule>,
+  rules: Iterable<Grader>,
 ): EquivalenceName {
   if (asked !== "auto") return asked;
   for (const rule of rules) if (rule !== "math") return "hybrid";

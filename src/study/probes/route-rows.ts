@@ -7,7 +7,7 @@ import { loadQuestions } from "../../samples/load-questions.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists } from "../../store/read-file.ts";
-import { normalizeAnswer } from "../../text/open-answer.ts";
+import { CORRECTNESS_RULES, type CorrectnessRule, normalizeAnswer } from "../../text/open-answer.ts";
 import { warnOfBadRuns } from "../study-answers.ts";
 import type { Workspace } from "../workspace.ts";
 
@@ -40,7 +40,7 @@ export async function readLargeAnswers(
   const imported = await importRuns(file);
   const raw = workspace.raw("math");
   const references = (await fileExists(raw)) ? (await loadQuestions(raw)).questions : [];
-  const graded = gradeImported(imported.questions, references, runs[0]?.correctness ?? "auto", file);
+  const graded = gradeImported(imported.questions, references, ruleOf(runs), file);
   refuseOtherQuestions(file, graded.questions, runs);
   const left = graded.withoutQuestion.length + graded.withoutGrade.length;
   return {
@@ -60,6 +60,10 @@ export async function readLargeAnswers(
     ],
   };
 }
+
+/** The study's rule; the usual one where a judge or the user graded its answers. */
+const ruleOf = ([run]: readonly RunRecord[]): CorrectnessRule | "auto" =>
+  CORRECTNESS_RULES.find((name) => name === run?.correctness) ?? "auto";
 
 const summarise = ({ isCorrect, tokenCounts }: GradedSamples): LargeAnswer => ({
   incorrect: mean(isCorrect.map((correct) => (correct ? 0 : 1))),

@@ -4,7 +4,7 @@ import type { Json } from "../../formats/json.ts";
 import { clusterAnswers } from "../../meaning/cluster-answers.ts";
 import type { Question } from "../../samples/question.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
-import type { CorrectnessRule } from "../../text/open-answer.ts";
+import type { Grader } from "../../text/open-answer.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
 import { type MeaningChoice, openEquivalence, resolveEquivalence } from "../meaning/open-equivalence.ts";
 import type { StepEvent } from "../step.ts";
@@ -36,7 +36,7 @@ export interface AdaptiveK extends AsyncDisposable {
  */
 export async function* openAdaptiveK(
   total: number,
-  correctness: CorrectnessRule,
+  correctness: Grader,
   { seThreshold, meaning = {}, models = createMeaningModels() }: AdaptiveOptions,
   signal?: AbortSignal,
 ): AsyncGenerator<StepEvent, AdaptiveK> {

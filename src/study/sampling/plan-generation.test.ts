@@ -51,6 +51,22 @@ const settings = async () => (await readManifest(manifestPathOf(workspace.runs("
 const runs = async () => (await readRuns(workspace.runs("math"))).runs;
 const started = (events: readonly StepEvent[]) => events.find(({ kind }) => kind === "started");
 
+it("prompts with the texts that questions are about, and shows those of examples only then", async () => {
+  const shots = [{ context: "A zoo.", question: "Which?", answer: "cat" }];
+  const fewShot = { kind: "few-shot", shots } as const;
+  await generate({ promptFormat: fewShot, runs: 1 });
+  expect((await runs())[0]?.prompt).not.toContain("Context:");
+  await writeJsonl(
+    workspace.raw("math"),
+    QUESTIONS.map((each) => ({ ...each, context: "A farm." })),
+  );
+  const { result } = await generate({ promptFormat: fewShot, runs: 1, force: true });
+  expect(result.counts).toMatchObject({ runs: 8 });
+  const [run] = await runs();
+  expect(run).toMatchObject({ context: "A farm.", question: QUESTIONS[0]!.question });
+  expect(run?.prompt).toContain("Context: A zoo.\nQuestion: Which?\nAnswer: cat\n\nContext: A farm.\n");
+});
+
 it("never asks what it shows, stops at the line's end, and records both", async () => {
   const { result } = await generate({ promptFormat: "few-shot" });
   expect(result.counts).toMatchObject({ questions: 3, runs: 6, left_out_as_shots: 5 });

@@ -19,22 +19,24 @@ import type { AnswerBackend } from "../../samples/answer-backend.ts";
 import { describePromptFormat } from "../../samples/describe-prompt-format.ts";
 import { chooseCorrectness } from "../../samples/grade-answer.ts";
 import { type LoadedQuestions, loadQuestions } from "../../samples/load-questions.ts";
+import { type LocateQuestionsOptions, locateQuestions } from "../../samples/locate-questions.ts";
 import type { Question } from "../../samples/question.ts";
 import type { RecordRunsOptions } from "../../samples/record-runs.ts";
 import type { StateBackend } from "../../states/state-backend.ts";
 import { describeProblems } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists, readIfThere } from "../../store/read-file.ts";
-import type { CorrectnessRule } from "../../text/open-answer.ts";
+import type { Grader } from "../../text/open-answer.ts";
 import { GENERATE_SETTINGS, type PROMPT, SEED } from "../settings/sampling.ts";
 import { defaultOf, type SettingsOutput } from "../settings/setting.ts";
 import { isInShard } from "../shards/shard.ts";
-import type { StepControl } from "../step.ts";
+import type { StepControl, StepEvent } from "../step.ts";
 import type { TracePlaces } from "../steps/trace-runs.ts";
 import type { AnswerRole } from "../study-answers.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 import type { AdaptiveOptions } from "./adaptive-k.ts";
 import type { DtypeChoice } from "./choose-dtype.ts";
+import type { JudgeChoice } from "./grade-runs.ts";
 import { describeUnfollowed, type ResolvedSampler } from "./resolve-sampler.ts";
 
 /** A format, or `few-shot` with the set's own first five questions, which are then not asked. */
@@ -63,7 +65,11 @@ export interface GenerateRunsOptions extends StepControl {
   readonly systemPrompt?: string | undefined;
   readonly enableThinking?: boolean | undefined;
   /** `auto`: `math` where most reference answers are mathematical, else `contains`. */
-  readonly correctness?: CorrectnessRule | "auto" | undefined;
+  readonly correctness?: Grader | "auto" | undefined;
+  /** For `judge`. */
+  readonly judge?: JudgeChoice | undefined;
+  /** For `labels`: the path of the user's file; see `readUserLabels`. */
+  readonly labels?: string | undefined;
   /** Sample no more of the `runs` answers than it takes to tell on which side of a threshold a question is. */
   readonly adaptive?: AdaptiveOptions | undefined;
   /** Also read the hidden states that a trace of these answers will take over, in the passes that sample them. */
@@ -195,7 +201,11 @@ function resolveFormat(
   { tokenizer }: ModelProfile,
 ): Exclude<PromptFormat, "auto"> {
   if (asked === "few-shot") return { kind: "few-shot", shots: takeShots(questions) };
-  return resolvePromptFormat(asked, tokenizer);
+  const format = resolvePromptFormat(asked, tokenizer);
+  const showsContexts = questions.some(({ context }) => context !== undefined);
+  return typeof format === "object" && format.kind === "few-shot" && !showsContexts
+    ? { ...format, shots: format.shots.map(({ question, answer }) => ({ question, answer })) }
+    : format;
 }
 
 function warnOfLines(count: number, reasons: string): ManifestWarning[] {
@@ -223,8 +233,9 @@ function warnOfThinking(
   },
 ): ManifestWarning[] {
   if (options.enableThinking === undefined || question === undefined) return [];
-  const asked = buildPrompt(tokenizer, question.question, options);
-  const plain = buildPrompt(tokenizer, question.question, { ...options, enableThinking: undefined });
+  const { question: words, context } = question;
+  const asked = buildPrompt(tokenizer, words, { ...options, context });
+  const plain = buildPrompt(tokenizer, words, { ...options, context, enableThinking: undefined });
   if (options.enableThinking || asked.text !== plain.text) return [];
   return [
     {
@@ -243,21 +254,31 @@ export interface ReadPrompt {
   readonly enableThinking: boolean | undefined;
 }
 
-/** @throws SepError `bad-option` for a file that is not there or not a template; `bad-question-file` for shots */
-export const readPrompt = async (settings: SettingsOutput<typeof PROMPT>): Promise<ReadPrompt> => ({
-  promptFormat: await readPromptFormat(settings.promptFormat, settings.shots),
-  systemPrompt: await readSystemPrompt(settings.systemPrompt),
-  enableThinking: settings.noThinking ? false : undefined,
-});
-
 /**
- * A prompt format by its name, or the template of a file.
- * @throws SepError `bad-option`, `bad-question-file`
+ * @throws SepError `bad-option` for a file that is not there or not a template; as `locateQuestions` and `loadQuestions` for
+ *   shots
  */
-async function readPromptFormat(name: string, shots: string | undefined): Promise<StudyPromptFormat> {
+export async function* readPrompt(
+  settings: SettingsOutput<typeof PROMPT>,
+  options: LocateQuestionsOptions,
+): AsyncGenerator<StepEvent, ReadPrompt> {
+  return {
+    promptFormat: yield* readPromptFormat(settings.promptFormat, settings.shots, options),
+    systemPrompt: await readSystemPrompt(settings.systemPrompt),
+    enableThinking: settings.noThinking ? false : undefined,
+  };
+}
+
+/** A prompt format by its name, or the template of a file. */
+async function* readPromptFormat(
+  name: string,
+  shots: string | undefined,
+  { hub, signal }: LocateQuestionsOptions,
+): AsyncGenerator<StepEvent, StudyPromptFormat> {
   if (name === "few-shot") {
     if (shots === undefined) return name;
-    const { questions } = await loadQuestions(shots, { limit: SHOT_COUNT });
+    const located = yield* locateQuestions(shots, { hub, signal });
+    const { questions } = await loadQuestions(located, { limit: SHOT_COUNT });
     return { kind: "few-shot", shots: takeShots(questions) };
   }
   if (shots !== undefined) {

@@ -248,12 +248,13 @@ function refuseIdleMeaning(
   values: Readonly<Record<string, unknown>>,
   given: ReadonlySet<string>,
 ): void {
-  const { equivalence, estimates = "default", seMode } = values;
+  const { equivalence, estimates = "default", seMode, correctness } = values;
   if (typeof equivalence !== "string") return;
   const hasMeasures = estimates !== "default" || seMode !== undefined;
   for (const [name, schema] of Object.entries(settings)) {
-    const { equivalences, isForMeasures } = schema.meta() as SettingNotes;
+    const { equivalences, graders, isForMeasures } = schema.meta() as SettingNotes;
     if (equivalences === undefined || equivalences.includes(equivalence)) continue;
+    if (typeof correctness === "string" && graders?.includes(correctness)) continue;
     if ((isForMeasures && hasMeasures) || (!given.has(name) && values[name] === defaultOf(schema))) continue;
     const readers = joinWithOr(equivalences.filter((each) => each !== "auto"));
     throw new SepError(

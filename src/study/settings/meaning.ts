@@ -22,6 +22,7 @@ const readBy = <S extends Settings>(equivalences: readonly string[], settings: S
   ) as S;
 
 const FOR_MEASURES = { isForMeasures: true } as const;
+const FOR_GRADES = { graders: ["judge"] } as const;
 
 /** When two answers mean the same. */
 export const EQUIVALENCE = {
@@ -69,11 +70,17 @@ export const EQUIVALENCE = {
     ),
   }),
   ...readBy(["judge"], {
-    judgeModel: text("ID|DIR|NAME", "Language model for judge: as for --model, or its name on --judge-url."),
+    judgeModel: text(
+      "ID|DIR|NAME",
+      "Language model for --equivalence judge and --correctness judge: as for --model, or its name on --judge-url.",
+      undefined,
+      FOR_GRADES,
+    ),
     judgeUrl: text(
       "URL",
-      "Address of an OpenAI-compatible server for judge; its key is read from OPENAI_API_KEY.",
+      "Address of an OpenAI-compatible server for the judge; its key is read from OPENAI_API_KEY.",
       "the local engine",
+      FOR_GRADES,
     ),
     judgePrompt: setting(
       z.enum(JUDGE_PROMPTS).default("entailment"),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PLAIN_PROMPT_FORMATS } from "../../engine/tokenizer/prompt-format.ts";
+import { UNANSWERABLE } from "../../samples/question-formats.ts";
 import { CORRECTNESS_RULES } from "../../text/open-answer.ts";
 import { flag, redescribe, type SettingsOutput, setting, text } from "./setting.ts";
 
@@ -11,17 +12,21 @@ export const DEFAULT_OOD = "word-problems";
 export const PREPARE_SETTINGS = {
   dataset: text(
     "NAME|PATH",
-    "In-distribution questions: arithmetic, word-problems, general, or a JSONL file.",
+    "In-distribution questions: arithmetic, word-problems, general, a data set that is downloaded, such as trivia-qa or squad-2:train, or a file (JSONL, JSON, Parquet); docs/questions.md.",
     DEFAULT_DATASET,
   ),
-  ood: text(
-    "NAME|PATH|none",
-    "Out-of-distribution questions: arithmetic, word-problems, general, a JSONL file, or none.",
-    DEFAULT_OOD,
-  ),
+  ood: text("NAME|PATH|none", "Out-of-distribution questions: as for --dataset, or none.", DEFAULT_OOD),
   limit: setting(z.int().min(1).optional(), "Number of questions to take from each set, from the first on.", {
     fallback: "all",
   }),
+  shuffleQuestions: flag(
+    "Put the questions of each set into a random order, by --seed, before --limit takes the first ones.",
+  ),
+  unanswerable: setting(
+    z.enum(UNANSWERABLE).default("drop"),
+    "What becomes of questions that their set marks as unanswerable, as SQuAD 2 does. keep: the reference answer is then 'unanswerable'.",
+  ),
+  noContext: flag("Leave out the texts that a set's questions are about, as those of SQuAD are."),
 };
 
 export const SEED = {
@@ -153,8 +158,12 @@ export const GENERATE_SETTINGS = {
   ...SAMPLER,
   ...PROMPT,
   correctness: setting(
-    z.enum(["auto", ...CORRECTNESS_RULES]).default("auto"),
-    "Rule that decides whether an answer is correct. auto: math if most reference answers are mathematical, else contains.",
+    z.enum(["auto", ...CORRECTNESS_RULES, "judge"]).default("auto"),
+    "What decides whether an answer is correct: a rule, or judge, a language model (--judge-model). auto: math if most reference answers are mathematical, else contains; docs/prompts.md.",
+  ),
+  labels: text(
+    "FILE",
+    "Grades of your own in place of --correctness: one {question_id, run_id, correct} per line; docs/prompts.md.",
   ),
   adaptive: flag(
     "Stop sampling answers to a question once further answers cannot change whether its entropy is above --se-threshold, in nats; docs/adaptive-k.md.",

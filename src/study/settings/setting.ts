@@ -36,6 +36,8 @@ export interface SettingNotes {
   readonly needs?: string;
   /** The rules of `--equivalence` that use it; others refuse it. */
   readonly equivalences?: readonly string[];
+  /** The values of `--correctness` that use it, too. */
+  readonly graders?: readonly string[];
   /** Whether uncertainty measures beyond the default ones use it, too, whatever the rule. */
   readonly isForMeasures?: boolean;
 }

@@ -26,6 +26,7 @@ import {
 } from "../../store/journal.ts";
 import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
+import { CORRECTNESS_RULES, type CorrectnessRule } from "../../text/open-answer.ts";
 import { FORCE_SETTINGS } from "../settings/exit.ts";
 import { resolveSettings, type SettingsInput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
@@ -221,6 +222,16 @@ async function forceChain(
   return { run, answers: drawn };
 }
 
+/** @throws SepError `bad-option` for grades that no rule gives, and that forced answers cannot have */
+function ruleOf({ correctness }: RunRecord): CorrectnessRule {
+  const rule = CORRECTNESS_RULES.find((name) => name === correctness);
+  if (rule !== undefined) return rule;
+  throw new SepError(
+    "bad-option",
+    `The answers were graded by ${correctness}, but forced answers are graded by a rule. Grade the answers by a rule first: \`sep generate --correctness ${CORRECTNESS_RULES.join("|")}\`.`,
+  );
+}
+
 const greedy = (sampler: SamplerSettings, maxNewTokens: number): SamplerSettings => ({
   ...sampler,
   temperature: 0,
@@ -237,13 +248,14 @@ function describeForced(
   at: Pick<ForcedAnswer, "step" | "span"> & { readonly closeTokens: number },
   { text, tokenIds, answerTokenCount, logprobs, entropies }: SampledAnswer,
 ): ForcedAnswer {
-  const { extracted_answer, is_correct } = gradeAnswer(text.trim(), question, run.correctness);
+  const rule = ruleOf(run);
+  const { extracted_answer, is_correct } = gradeAnswer(text.trim(), question, rule);
   const own = run.extracted_answer;
   const isCensored = run.finish_reason === "length" || run.think_status !== "closed";
   const isFinal =
     own === null || extracted_answer === null
       ? own === extracted_answer
-      : gradeAnswer(text.trim(), { ...question, answer: own, aliases: [] }, run.correctness).is_correct;
+      : gradeAnswer(text.trim(), { ...question, answer: own, aliases: [] }, rule).is_correct;
   const count = Math.max(1, answerTokenCount);
   return {
     question_id: run.question_id,

@@ -23,6 +23,7 @@ import type { StepDefinition } from "../decide-step.ts";
 import { nameSome } from "../question-overlap.ts";
 import { type AdaptiveK, allRunIds, openAdaptiveK, sampleQuestion } from "../sampling/adaptive-k.ts";
 import type { DtypeChoice } from "../sampling/choose-dtype.ts";
+import { openGrader, type RunGrader } from "../sampling/grade-runs.ts";
 import {
   type GenerateRunsOptions,
   type GenerationPlan,
@@ -54,7 +55,11 @@ export async function* generateRuns(
     options.adaptive === undefined
       ? null
       : yield* openAdaptiveK(resolved.runs, resolved.recording.correctness, options.adaptive, options.signal);
-  const plan = { ...resolved, grading: { ...resolved.grading, adaptive: adaptive?.settings ?? null } };
+  await using grader = yield* openGrader(workspace, options, options.signal);
+  const plan = {
+    ...resolved,
+    grading: { ...resolved.grading, adaptive: adaptive?.settings ?? null, ...grader?.settings },
+  };
   const output = answersPath(workspace, set, options.answers);
   const part = options.answers === "best" ? bestPart(set) : set;
   const definition: StepDefinition = {
@@ -70,15 +75,19 @@ export async function* generateRuns(
     cleanUp: () => removeJournal(partialPathOf(output)),
   };
   return yield* runStep(workspace, definition, { force, plan: planned }, () =>
-    sampleMissing(workspace, set, part, { ...options, force }, plan, adaptive),
+    sampleMissing(workspace, set, part, { ...options, force }, plan, { adaptive, grader }),
   );
 }
 
 /** Whether the existing answers are among the requested ones, however they are graded. */
 function sameSampling({ settings }: Manifest, { sampling, grading }: GenerationPlan): boolean {
-  const before = Object.entries(settings).filter(([key]) => !Object.hasOwn(grading, key));
+  const isGrading = (key: string): boolean => Object.hasOwn(grading, key) || GRADER_KEYS.includes(key);
+  const before = Object.entries(settings).filter(([key]) => !isGrading(key));
   return stableStringify(Object.fromEntries(before)) === stableStringify(sampling);
 }
+
+/** Settings of graders, which those of another grader lack. */
+const GRADER_KEYS: readonly string[] = ["judge", "labels_sha256"];
 
 async function* sampleMissing(
   workspace: Workspace,
@@ -86,7 +95,7 @@ async function* sampleMissing(
   part: string,
   { force, answers, states, signal, dtypeChoice }: GenerateRunsOptions & { readonly force: boolean },
   plan: GenerationPlan,
-  adaptive: AdaptiveK | null,
+  { adaptive, grader }: { readonly adaptive: AdaptiveK | null; readonly grader: RunGrader | null },
 ): AsyncGenerator<StepEvent, StepOutcome> {
   const { backend, questions, runs } = plan;
   const output = answersPath(workspace, set, answers);
@@ -150,10 +159,15 @@ async function* sampleMissing(
   const answered = questions.filter(({ id }) => !tooLong.has(id));
   // all questions of a shard may be too long, while the study has others
   if (answered.length === 0 && tooLong.size > 0 && workspace.shard === null) throw noneFits(tooLong);
-  const ordered = answered.flatMap(runsOf);
+  const sampled = answered.flatMap(runsOf);
+  const kind = answers ?? "samples";
+  const { runs: ordered, warnings: ungraded } =
+    grader === null
+      ? { runs: sampled, warnings: [] }
+      : yield* grader.grade(sampled, answered, { part, kind, signal });
   await writeJsonl(output, ordered);
   const left = questions.flatMap(({ id }) => (tooLong.has(id) ? [id] : []));
-  const warnings = [...plan.warnings, ...warnOfTooLong(left), ...warnOfReasoning(ordered)];
+  const warnings = [...plan.warnings, ...warnOfTooLong(left), ...warnOfReasoning(ordered), ...ungraded];
   for (const warning of warnings) yield { kind: "warning", ...event, warning };
   const all = answered.length * runs;
   const saved = all - ordered.length;
@@ -290,10 +304,12 @@ async function readRunsIfThere(path: string): Promise<readonly RunRecord[]> {
 
 function countRuns(questions: number, runs: readonly RunRecord[]): Record<string, number> {
   const count = (test: (run: RunRecord) => boolean): number => runs.filter(test).length;
+  const ungraded = count((run) => run.is_correct === null);
   return {
     questions,
     runs: runs.length,
-    correct: count((run) => run.is_correct),
+    correct: count((run) => run.is_correct === true),
+    ...(ungraded === 0 ? {} : { ungraded }),
     no_answer_found: count((run) => run.extracted_answer === null),
     reasoning_truncated: count((run) => run.think_status === "truncated"),
     reasoning_absent: count((run) => run.think_status === "none"),

@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createFakeDataset } from "../../../test/fakes/fake-model.ts";
+import { createHubStage } from "../../../test/fakes/hub-stage.ts";
 import { readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import type { StepEvent, StepResult } from "../step.ts";
@@ -54,6 +57,31 @@ test("good questions are written in one schema and the bad lines are counted and
   expect(events).toContainEqual({ kind: "warning", step: "prepare", part: "math", warning });
   const manifest = await readFile(manifestPathOf(workspace.raw("math")), "utf8");
   expect(manifest).not.toContain(folder);
+});
+
+test("a downloaded set: its commit, its order and what was left out are in the record", async () => {
+  const parquet = await readFile(
+    new URL("../../../test/fixtures/questions/squad-2.parquet", import.meta.url),
+  );
+  const squad = createFakeDataset("rajpurkar/squad_v2", { "squad_v2/validation/0000.parquet": parquet });
+  await using stage = await createHubStage([squad]);
+  const options = { source: "squad-2", hub: { env: stage.env }, shuffleSeed: 7, noContext: true };
+  const { result, events } = await run(options);
+  expect(result.counts).toEqual({ questions: 2, bad_lines: 0, left_out: 1 });
+  expect(JSON.stringify(events)).toContain("1 questions left out: unanswerable");
+  const manifest = await readManifest(manifestPathOf(workspace.raw("math")));
+  expect(manifest?.settings).toEqual({
+    source: "rajpurkar/squad_v2/squad_v2/validation",
+    source_sha256: createHash("sha256").update(parquet).digest("hex"),
+    commit: squad.refs.get("refs/convert/parquet"),
+    limit: null,
+    shuffle_seed: 7,
+    no_context: true,
+  });
+  stage.fake.clear();
+  expect((await run(options)).result.status).toBe("up-to-date");
+  expect((await run({ ...options, unanswerable: "keep" })).result.counts).toMatchObject({ questions: 3 });
+  expect(stage.fake.requests).toEqual([]);
 });
 
 test("it is up to date until the source or the limit changes", async () => {

@@ -1,32 +1,52 @@
-import { basename } from "node:path";
+import type { HubOptions } from "../../checkpoint/hub/hub.ts";
 import { SepError } from "../../errors.ts";
-import { loadQuestions, locateQuestions } from "../../samples/load-questions.ts";
-import { fingerprintFile } from "../../store/fingerprint.ts";
+import { type LoadQuestionsOptions, loadQuestions } from "../../samples/load-questions.ts";
+import { locateQuestions } from "../../samples/locate-questions.ts";
+import { fingerprint, fingerprintFile } from "../../store/fingerprint.ts";
 import { describeProblems, writeJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { fileExists } from "../../store/read-file.ts";
 import { findShared, groupDuplicates, nameSome, warnOfDuplicates } from "../question-overlap.ts";
 import { readGivenSplit } from "../question-splits.ts";
+import type { PREPARE_SETTINGS, SEED } from "../settings/sampling.ts";
+import type { SettingsOutput } from "../settings/setting.ts";
 import { runStep, type StepControl, type StepEvent, type StepOutcome, type StepResult } from "../step.ts";
 import type { DataSetName, Workspace } from "../workspace.ts";
 
-export interface PrepareQuestionsOptions extends StepControl {
-  /** A built-in set's name, or the path of a JSONL file; see `loadQuestions`. */
+export interface PrepareQuestionsOptions extends StepControl, LoadQuestionsOptions {
+  /** A built-in set, a data set of the hub, or the path of a file; see `locateQuestions`. */
   readonly source: string;
-  /** Take the first so many questions. */
-  readonly limit?: number | undefined;
+  /** Where and how to look for data sets; by default from the environment variables. */
+  readonly hub?: HubOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
+
+/** Which questions of a set are taken, by a study's settings. */
+export const questionChoice = ({
+  limit,
+  shuffleQuestions,
+  unanswerable,
+  noContext,
+  seed,
+}: SettingsOutput<typeof PREPARE_SETTINGS & typeof SEED>): LoadQuestionsOptions => ({
+  limit,
+  shuffleSeed: shuffleQuestions ? seed : undefined,
+  unanswerable,
+  noContext,
+});
 
 /**
  * Step 1: writes one question set to `data/{set}_raw.jsonl`.
- * @throws SepError as `loadQuestions` and `runStep`
+ * @throws SepError as `locateQuestions`, `loadQuestions` and `runStep`
  */
 export async function* prepareQuestions(
   workspace: Workspace,
   set: DataSetName,
-  { source, limit, force, plan }: PrepareQuestionsOptions,
+  { source, hub, signal, force, plan, ...choice }: PrepareQuestionsOptions,
 ): AsyncGenerator<StepEvent, StepResult> {
-  const { questions, problems, format, path } = await loadQuestions(source, { limit });
+  const located = yield* locateQuestions(source, { hub, signal });
+  const { questions, problems, leftOut, format } = await loadQuestions(located, choice);
+  const { limit, shuffleSeed, unanswerable = "drop", noContext = false } = choice;
   const definition = {
     step: "prepare",
     part: set,
@@ -34,9 +54,13 @@ export async function* prepareQuestions(
     inputs: [],
     outputs: [workspace.raw(set)],
     settings: {
-      source: locateQuestions(source).builtIn ? source : basename(path),
-      source_sha256: await fingerprintFile(path),
+      source: located.name,
+      source_sha256: await fingerprintAll(located.paths),
       limit: limit ?? null,
+      ...(located.hub === null ? {} : { commit: located.hub.commit }),
+      ...(shuffleSeed === undefined ? {} : { shuffle_seed: shuffleSeed }),
+      ...(unanswerable === "drop" ? {} : { unanswerable }),
+      ...(noContext ? { no_context: true } : {}),
     },
     whenStale: "redo",
   } as const;
@@ -51,22 +75,35 @@ export async function* prepareQuestions(
       kind: "note",
       step: "prepare",
       part: set,
-      message: `${path}: ${total} questions, format ${format}`,
+      message: `${located.paths.length === 1 ? located.paths[0] : located.name}: ${total} questions, format ${format}`,
     };
+    for (const [reason, count] of leftOut)
+      yield { kind: "note", step: "prepare", part: set, message: `${count} questions left out: ${reason}` };
     if (problems.length > 0) {
       const warning = {
         code: "bad-lines",
-        message: `${problems.length} lines of ${basename(path)} were left out: ${describeProblems(problems)}`,
+        message: `${problems.length} lines of ${located.name} were left out: ${describeProblems(problems)}`,
       };
       warnings.push(warning);
       yield { kind: "warning", step: "prepare", part: set, warning };
     }
     await writeJsonl(workspace.raw(set), questions);
     yield { kind: "advanced", step: "prepare", part: set, done: total, total };
-    return { counts: { questions: total, bad_lines: problems.length }, warnings };
+    return { counts: { questions: total, bad_lines: problems.length, ...countLeftOut(leftOut) }, warnings };
   });
   if (plan === undefined) yield* warnOfOverlap(workspace, set);
   return result;
+}
+
+/** Of one file its own hash, which other tools compute as well. */
+async function fingerprintAll(paths: readonly string[]): Promise<string> {
+  const [first, ...others] = await Promise.all(paths.map(fingerprintFile));
+  return others.length === 0 ? first! : fingerprint([first, ...others].join("\n"));
+}
+
+function countLeftOut(leftOut: ReadonlyMap<string, number>): Record<string, number> {
+  const total = [...leftOut.values()].reduce((sum, count) => sum + count, 0);
+  return total === 0 ? {} : { left_out: total };
 }
 
 /**

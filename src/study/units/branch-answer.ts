@@ -5,7 +5,7 @@ import { type Clustering, clusterAnswers } from "../../meaning/cluster-answers.t
 import type { Equivalence } from "../../meaning/equivalence.ts";
 import { allOrNone } from "../../net/map-concurrently.ts";
 import type { AnswerBackend, AnswerSampler } from "../../samples/answer-backend.ts";
-import { gradeAnswer } from "../../samples/grade-answer.ts";
+import { gradeAnswer, leaveUngraded } from "../../samples/grade-answer.ts";
 import type { Question } from "../../samples/question.ts";
 import type { RunRecord } from "../../samples/run-record.ts";
 
@@ -70,7 +70,12 @@ export async function branchAnswer(
         // reasoning that the prompt opened begins at the first token
         opensReasoning: run.think_token_indices?.[0] === 0,
       });
-      return gradeAnswer(answerText, question, run.correctness).extracted_answer;
+      const { correctness } = run;
+      const isLeft = correctness === "judge" || correctness === "labels";
+      const grade = isLeft
+        ? leaveUngraded(answerText, question, correctness)
+        : gradeAnswer(answerText, question, correctness);
+      return grade.extracted_answer;
     });
     const { clusterIds } = await clusterAnswers(answers, equivalence, {
       question: question.question,
