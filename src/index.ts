@@ -105,7 +105,7 @@ export type {
   StudyRows,
   StudyToCompare,
 } from "./evaluation/compare-studies.ts";
-export { compareStudies } from "./evaluation/compare-studies.ts";
+export { COMPARED_SPLITS, compareStudies } from "./evaluation/compare-studies.ts";
 export type {
   ConsistentlyWrong,
   ConsistentlyWrongQuestion,
@@ -197,6 +197,7 @@ export {
   assessRisk,
   createSpanPool,
   measureFamiliarity,
+  POOLINGS,
   parseProbe,
   requireProbeFits,
   scoreProbe,
@@ -237,13 +238,19 @@ export type {
   ProbeFeatures,
   StackedFeatures,
 } from "./probes/sweep/sweep-units.ts";
-export { type ChainLabel, type MeasuredLabel, ROW_LABELS, type RowLabel } from "./probes/unit-labels.ts";
+export {
+  type ChainLabel,
+  MEASURED_LABELS,
+  type MeasuredLabel,
+  ROW_LABELS,
+  type RowLabel,
+} from "./probes/unit-labels.ts";
 export type { ProjectedStates, ProjectionEvent, ProjectStatesOptions } from "./report/project-states.ts";
 export { PROJECTIONS, projectStates } from "./report/project-states.ts";
 export type { AnswerBackend, AnswerSampler, DrawnAnswer, DrawOptions } from "./samples/answer-backend.ts";
 export type { LoadQuestionsOptions } from "./samples/load-questions.ts";
 export type { Question } from "./samples/question.ts";
-export type { Unanswerable } from "./samples/question-formats.ts";
+export { UNANSWERABLE, type Unanswerable } from "./samples/question-formats.ts";
 export { type LoadedRuns, readRuns } from "./samples/read-runs.ts";
 export type { RunRecord } from "./samples/run-record.ts";
 export type {
@@ -319,4 +326,4 @@ export { openWorkspace, STEP_NAMES, type StepName, type Workspace } from "./stud
 export type { AnswerRule, ExtractedAnswer } from "./text/extract-answer.ts";
 export { extractAnswer, extractOpenAnswer } from "./text/extract-answer.ts";
 export { mathEquivalent } from "./text/math-equivalent.ts";
-export { type Grader, matchesOpenAnswer, type OpenReference, tokenF1 } from "./text/open-answer.ts";
+export { GRADERS, type Grader, matchesOpenAnswer, type OpenReference, tokenF1 } from "./text/open-answer.ts";

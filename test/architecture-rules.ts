@@ -58,7 +58,7 @@ const ENTRY = /^(src\/(index|files|serve)|packages\/[^/]+\/src\/index)\.ts$/;
 /** What other packages of this repository, and everybody else, may import. */
 const PUBLIC_ENTRY = /^semantic-entropy-probes(\/(engine|entropy|files|probe|serve|ai-sdk))?$/;
 const MAX_LINES = 400;
-const MAX_BARREL_LINES = 310;
+const MAX_BARREL_LINES = 360;
 
 /**
  * Where the house's rules are broken. Tests may import whatever they need; the rules about names and length

@@ -45,7 +45,10 @@ export {
   indicesOf,
   locateLast,
   type PlacedAnswer,
+  type PlacedToken,
+  POSITION_INDICES,
   type PositionIndices,
+  type TokenSpan,
   type TracePosition,
 } from "./places.ts";
 export type { LayerName } from "./resolve-layers.ts";

@@ -23,6 +23,7 @@ export { type FamiliarityAssessment, measureFamiliarity } from "./familiarity.ts
 export type { ClassWeight } from "./fit-logistic.ts";
 export {
   createSpanPool,
+  POOLINGS,
   type PoolingMethod,
   type PoolingProbe,
   type SpanPool,
