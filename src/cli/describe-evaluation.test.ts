@@ -143,8 +143,11 @@ it("shows each split's AUROC with interval, p-value and counts, and the warnings
   expect(row("entropy baseline", "math_test")).toMatch(/ 0\.500 {2}0\.50 to 0\.50 +1\.000 +6\/12$/);
   // One class only: nothing is made up.
   expect(row("accuracy probe", "math_val")).toMatch(/ none +none +none +12\/12$/);
-  expect(lines).toContain(
+  expect(lines.join(" ")).toContain(
     "Semantic entropy above 0.512 nats (best-split) counts as high. Hidden states read: the accuracy probe layer 3 at think-end.",
+  );
+  expect(lines.join(" ")).toContain(
+    "AUROC 1.00: of 100 pairs of a wrong and a right answer to test questions, the accuracy probe gives the wrong one the higher score in more than 99; tossing a coin would in 50.",
   );
   expect(lines).toContain("  math_val: 6 questions [few-questions]");
   expect(lines.some((line) => line.startsWith("ood_test"))).toBe(false);
@@ -177,6 +180,9 @@ it("shows what each threshold promised and what came of it", () => {
   expect(lines[from + 1]).toBe("  At most 10% of all answers given and wrong");
   expect(lines[from + 3]).toMatch(/^ {4}accuracy probe +0\.25 +test +50% +10% +20%$/);
   expect(lines[from + 4]).toMatch(/^ {4}SE probe +none: 5 calibration questions are/);
+  expect(lines.join(" ").replace(/\s+/g, " ")).toContain(
+    "By the accuracy probe, of 100 test answers about 50 are given, and about 10 of the 100 are given and wrong.",
+  );
   expect(lines.join(" ").replace(/\s+/g, " ")).toContain("A promise of twenty words.");
   for (const line of lines.slice(from, from + 6)) expect(line.length).toBeLessThanOrEqual(80);
 });
@@ -201,6 +207,7 @@ it("ends with the checks and the verdict, and does not repeat what a check says 
   const end = text.slice(text.indexOf("Checks"));
   const { checks, verdict } = EVALUATION.audit;
   expect(checks).toHaveLength(7);
-  for (const { question, finding } of checks) expect(end).toContain(`${question} ${finding}`);
+  for (const { question, finding } of checks)
+    expect(end.replace(/\s+/g, " ")).toContain(`${question} ${finding}`);
   expect(end.slice(end.indexOf("Verdict")).replace(/\s+/g, " ")).toBe(`Verdict ${verdict.join(" ")}`);
 });

@@ -10,19 +10,24 @@ import { SCORE_INFO, SCORE_NAMES, type ScoreName, STUDY_SCORE_NAMES } from "../e
 import {
   formatInterval,
   formatNumber,
+  formatOfHundred,
   formatPEquation,
   formatPercent,
   formatPValue,
   formatSigned,
   formatSignificant,
 } from "../text/format-numbers.ts";
-import { describeWarnings, type Paint, type Style, wrap } from "./terminal.ts";
+import { describeWarnings, type Look, type Paint, type Style, USUAL_COLUMNS, wrap } from "./terminal.ts";
 
 /**
  * An evaluation as a table for people: one block per split with each score's AUROC, 95% interval, p-value and
- * counts, then the warnings. The rows fit into 80 columns.
+ * counts, then the warnings. The rows fit into 80 columns; texts are wrapped to `columns`.
  */
-export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string {
+export function describeEvaluation(
+  evaluation: ProbeEval,
+  paint: Paint,
+  columns: number = USUAL_COLUMNS,
+): string {
   const blocks = EVALUATED_SPLITS.flatMap((split) => {
     const result = evaluation[split];
     return result === undefined ? [] : [describeSplit(split, result, paint)];
@@ -33,13 +38,27 @@ export function describeEvaluation(evaluation: ProbeEval, paint: Paint): string 
     ...(blocks.some((block) => block.includes("≤"))
       ? [`≤ marks the smallest p-value that ${evaluation.settings.permutations} permutations can give.`]
       : []),
+    ...explainAuroc(evaluation).map((text) => wrap(text, columns).join("\n")),
     ...[nameObserver(evaluation.source)].flatMap((line) => (line === null ? [] : [`Observer: ${line}.`])),
-    `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
+    wrap(
+      `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
+      columns,
+    ).join("\n"),
     ...describeDecisions(shownDecisions(evaluation), paint),
     ...describeFamiliarity(evaluation, paint),
-    ...describeWarnings(warningsBesideChecks(evaluation), paint),
-    describeAudit(evaluation.audit, paint),
+    ...describeWarnings(warningsBesideChecks(evaluation), paint, columns),
+    describeAudit(evaluation.audit, { paint, columns }),
   ].join("\n\n");
+}
+
+/** What the number of the first row means; nothing where there is none. */
+function explainAuroc({ math_test: test }: ProbeEval): string[] {
+  const auc = test?.scores.accuracy_probe.auc ?? null;
+  if (auc === null) return [];
+  const found = formatNumber(auc, 2);
+  return [
+    `AUROC ${found}: of 100 pairs of a wrong and a right answer to test questions, the accuracy probe gives the wrong one the higher score in ${formatOfHundred(auc)}; tossing a coin would in 50.`,
+  ];
 }
 
 function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, paint: Paint): string {
@@ -135,18 +154,19 @@ const SIGNS: Readonly<Record<AuditCheck["status"], readonly [sign: string, style
 };
 
 /** What the report begins with. */
-function describeAudit({ verdict, checks }: Audit, paint: Paint): string {
+function describeAudit({ verdict, checks }: Audit, { paint, columns }: Look): string {
+  const width = Math.min(TEXT_WIDTH, columns - 2);
   const [headline = "", ...rest] = verdict;
   return [
     paint("bold", "Checks"),
     ...checks.map(({ status, question, finding }) => {
       const [sign, style] = SIGNS[status];
-      return `  ${paint(style, sign)} ${question} ${finding}`;
+      return `  ${paint(style, sign)} ${wrap(`${question} ${finding}`, width - 2).join("\n    ")}`;
     }),
     "",
     paint("bold", "Verdict"),
-    ...wrap(headline, TEXT_WIDTH).map((line) => `  ${paint("bold", line)}`),
-    ...rest.flatMap((sentence) => wrap(sentence, TEXT_WIDTH).map((line) => `  ${line}`)),
+    ...wrap(headline, width).map((line) => `  ${paint("bold", line)}`),
+    ...rest.flatMap((sentence) => wrap(sentence, width).map((line) => `  ${line}`)),
   ].join("\n");
 }
 
@@ -197,10 +217,24 @@ function describeTarget(group: readonly Decision[], paint: Paint): string[] {
     title,
     paint("gray", DECISION_HEADER),
     ...group.flatMap(describeDecision),
+    ...explainDecision(group).map((line) => `    ${line}`),
     ...(guarantee === undefined
       ? []
       : wrap(`${guarantee}${onOthers}`, DECISION_WIDTH).map((line) => paint("gray", `    ${line}`))),
   ];
+}
+
+/** The first threshold that holds, in words. */
+function explainDecision(group: readonly Decision[]): string[] {
+  const decision = group.find(({ threshold }) => threshold !== null);
+  const own = decision?.achieved.math_test;
+  if (decision === undefined || own === undefined) return [];
+  const { coverage, risk } = own;
+  if (coverage.estimate === null || risk.estimate === null) return [];
+  return wrap(
+    `By the ${nameOf(decision.score as ScoreName)}, of 100 test answers ${formatOfHundred(coverage.estimate)} are given, and ${formatOfHundred(risk.estimate)} of the 100 are given and wrong.`,
+    DECISION_WIDTH,
+  );
 }
 
 function describeDecision({ score, threshold, reason, achieved }: Decision): string[] {
