@@ -30,7 +30,7 @@ export function describeEvaluation(
 ): string {
   const blocks = EVALUATED_SPLITS.flatMap((split) => {
     const result = evaluation[split];
-    return result === undefined ? [] : [describeSplit(split, result, paint)];
+    return result === undefined ? [] : [describeSplit(split, result, { paint, columns })];
   });
   const { method, threshold } = evaluation.se_threshold;
   return [
@@ -61,15 +61,17 @@ function explainAuroc({ math_test: test }: ProbeEval): string[] {
   ];
 }
 
-function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, paint: Paint): string {
+function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, { paint, columns }: Look): string {
   const { counts, scores } = evaluation;
   const { rows, questions, incorrect, high_semantic_entropy: high } = counts;
-  const title = `${paint("bold", split)}  ${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
+  const facts = `${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
+  const title = `${paint("bold", split)}  ${wrap(facts, columns - split.length - 2).join("\n  ")}`;
   const table = SCORE_NAMES.filter((key) => isExpected(key) || scores[key].row_count > 0).map((key) =>
     describeScore(nameOf(key), scores[key]),
   );
   table.push(describeScore("SE probe: finds high entropy?", scores.se_probe_high_se));
-  return [title, paint("gray", HEADER), ...table, ...describeFindings(evaluation)].join("\n");
+  const findings = describeFindings(evaluation).map((line) => wrap(line, columns).join("\n    "));
+  return [title, paint("gray", HEADER), ...table, ...findings].join("\n");
 }
 
 function describeScore(name: string, score: ScoreEvaluation): string {

@@ -20,9 +20,9 @@ export const createCompletion = (listCommands: () => readonly Command[]): Comman
       }),
     },
     examples: [
-      { line: "sep completion bash >> ~/.bashrc", meaning: "for every new bash" },
-      { line: "sep completion zsh >> ~/.zshrc", meaning: "for every new zsh, below the line with compinit" },
-      { line: "sep completion fish > ~/.config/fish/completions/sep.fish", meaning: "for fish" },
+      { line: "sep completion bash", meaning: "append what it prints to ~/.bashrc" },
+      { line: "sep completion zsh", meaning: "append it to ~/.zshrc, below the line with compinit" },
+      { line: "sep completion fish", meaning: "write it to ~/.config/fish/completions/sep.fish" },
     ],
     async run({ shell }, { stdout }) {
       stdout.write(SCRIPTS[shell](listCommands().map(readWords)));

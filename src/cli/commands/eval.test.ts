@@ -18,7 +18,8 @@ describe("sep eval", () => {
     expect(await runCli([...args, "--out", root], cli.context)).toBe(0);
     return { stdout: cli.stdout(), stderr: cli.stderr() };
   };
-  const countOf = (text: string, part: string): number => text.split(part).length - 1;
+  /** Texts are wrapped. */
+  const countOf = (text: string, part: string): number => text.replace(/\s+/g, " ").split(part).length - 1;
 
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), "sep-eval-"));
@@ -66,7 +67,9 @@ describe("sep eval", () => {
     const page = await readFile(join(root, "artifacts", "report.html"), "utf8");
     expect(stdout).toMatch(/≤ 0\.001 +\d+\/\d+/);
     expect(page).toMatch(/<td>≤ 0\.001<\/td>/);
-    expect(stdout).toMatch(/[+−]0\.\d{3} to [+−]0\.\d{3}; p (=|≤|<) 0\.\d{3}, after Holm/);
+    expect(stdout.replace(/\s+/g, " ")).toMatch(
+      /[+−]0\.\d{3} to [+−]0\.\d{3}; p (=|≤|<) 0\.\d{3}, after Holm/,
+    );
     const { document } = parseHTML(page);
     const cells = [...document.querySelectorAll("table:not(.settings) td")].map((cell) => cell.textContent);
     expect(cells.length).toBeGreaterThan(100);

@@ -25,7 +25,7 @@ export const SETTING_GROUPS = [
   "Access and limits",
   "Study and output",
 ] as const;
-export type SettingGroup = (typeof SETTING_GROUPS)[number];
+type SettingGroup = (typeof SETTING_GROUPS)[number];
 
 /** How a setting reads in help and documentation, where that does not follow from its schema. */
 export interface SettingNotes {
