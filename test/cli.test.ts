@@ -45,7 +45,7 @@ describe("the installed command", () => {
   it("ends with 0, 1 or 2", async () => {
     expect(await sep(["--version"])).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+      stdout: expect.stringMatching(/^semantic-entropy-probes \d+\.\d+\.\d+, Node /),
     });
     expect((await sep(["eval", "--out", join(root, "empty")])).code).toBe(1);
     expect((await sep(["eval", "--ouch"])).code).toBe(2);

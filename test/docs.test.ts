@@ -12,6 +12,8 @@ const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8")
 const PAGES = [
   "README.md",
   "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
   ...readdirSync(new URL("docs/", ROOT))
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`),
@@ -54,6 +56,11 @@ it("docs/architecture.md names files that exist", () => {
   const paths = named.map(([, path]) => path as string);
   expect(paths.length).toBeGreaterThan(60);
   expect(paths.filter((path) => !existsSync(new URL(path, ROOT)))).toEqual([]);
+});
+
+it("CITATION.cff has the version of the package", () => {
+  const { version } = JSON.parse(read("package.json")) as { version: string };
+  expect(read("CITATION.cff")).toContain(`\nversion: ${version}\n`);
 });
 
 it("README.md names every command", () => {

@@ -1,9 +1,10 @@
 import type { Command } from "../src/cli/command.ts";
-import { type DescribedSetting, describeSetting } from "../src/study/settings/setting.ts";
+import { groupOptions } from "../src/cli/help.ts";
+import { type DescribedSetting, describeSetting, SETTING_GROUPS } from "../src/study/settings/setting.ts";
 
 /**
- * The options of all commands as Markdown tables, from their schemas: one table per set of commands that share options, in
- * the order in which the commands have them.
+ * The options of all commands as Markdown tables, from their schemas, under the headings of the help: one table per set of
+ * commands that share options, in the order in which the commands have them.
  */
 export function writeOptionTables(commands: readonly Command[]): string {
   const sharers = new Map<string, string[]>();
@@ -21,7 +22,11 @@ export function writeOptionTables(commands: readonly Command[]): string {
     const heading = names.map((name) => `\`sep ${name}\``).join(", ");
     tables.set(heading, [...(tables.get(heading) ?? []), rows.get(key) as DescribedSetting]);
   }
-  return [...tables].map(([heading, options]) => `${heading}:\n\n${writeTable(options)}`).join("\n");
+  const groups = new Map<string, string[]>();
+  for (const [heading, options] of tables)
+    for (const [group, own] of groupOptions(options))
+      groups.set(group, [...(groups.get(group) ?? []), `${heading}:\n\n${writeTable(own)}`]);
+  return SETTING_GROUPS.map((group) => `#### ${group}\n\n${(groups.get(group) ?? []).join("\n")}`).join("\n");
 }
 
 const writeTable = (options: readonly DescribedSetting[]): string =>

@@ -1,6 +1,7 @@
 import type { Command } from "./command.ts";
 import { CLUSTERS } from "./commands/clusters.ts";
 import { COMPARE } from "./commands/compare.ts";
+import { createCompletion } from "./commands/completion.ts";
 import { DOCTOR } from "./commands/doctor.ts";
 import { ENTROPY } from "./commands/entropy.ts";
 import { EXPORT_DATASETS, EXPORT_STATES, EXPORT_TABLE, IMPORT } from "./commands/exchange.ts";
@@ -19,6 +20,7 @@ import { STATUS } from "./commands/status.ts";
 import { DATASET, EVAL, MERGE, PREPARE, REPORT, TRAIN } from "./commands/steps.ts";
 import { TRACE } from "./commands/trace.ts";
 import { TRANSFER } from "./commands/transfer.ts";
+import { VERSION } from "./commands/version.ts";
 import { VLLM_COMMAND } from "./commands/vllm-command.ts";
 
 /** What the words of a command line begin with. */
@@ -48,42 +50,24 @@ export function findCommand(commands: readonly Command[], words: readonly string
   };
 }
 
+/** Commands under one heading of the help. */
+export interface CommandGroup {
+  readonly title: string;
+  readonly commands: readonly Command[];
+}
+
+const COMPLETION = createCompletion(() => COMMANDS);
+
 /** Every command, in the order that help lists them. */
-export const COMMANDS: readonly Command[] = [
-  RUN,
-  PREPARE,
-  GENERATE,
-  ENTROPY,
-  TRACE,
-  STATUS,
-  MERGE,
-  LABEL,
-  DATASET,
-  TRAIN,
-  EVAL,
-  TRANSFER,
-  COMPARE,
-  ROUTE,
-  EXIT,
-  REPORT,
-  SCORE,
-  SERVE,
-  PAGE,
-  PROBE_INFO,
-  PROBE_EXPORT,
-  IMPORT,
-  EXPORT_TABLE,
-  EXPORT_STATES,
-  EXPORT_DATASETS,
-  CLUSTERS,
-  EDIT,
-  NOTEBOOK_RUN,
-  NOTEBOOK_APP,
-  NOTEBOOK_EXPORT,
-  NOTEBOOK_CHECK,
-  MODELS_LIST,
-  MODELS_INFO,
-  MODELS_PULL,
-  VLLM_COMMAND,
-  DOCTOR,
+export const COMMAND_GROUPS: readonly CommandGroup[] = [
+  { title: "A whole study", commands: [RUN, STATUS, REPORT] },
+  { title: "Its steps", commands: [PREPARE, GENERATE, ENTROPY, TRACE, LABEL, DATASET, TRAIN, EVAL, MERGE] },
+  { title: "Use of its probes", commands: [SCORE, SERVE, PAGE, ROUTE, EXIT, PROBE_INFO, PROBE_EXPORT] },
+  { title: "Comparison", commands: [COMPARE, TRANSFER, CLUSTERS] },
+  { title: "Exchange", commands: [IMPORT, EXPORT_TABLE, EXPORT_STATES, EXPORT_DATASETS] },
+  { title: "Notebooks", commands: [EDIT, NOTEBOOK_RUN, NOTEBOOK_APP, NOTEBOOK_EXPORT, NOTEBOOK_CHECK] },
+  { title: "Models", commands: [MODELS_LIST, MODELS_INFO, MODELS_PULL, VLLM_COMMAND] },
+  { title: "This installation", commands: [DOCTOR, COMPLETION, VERSION] },
 ];
+
+export const COMMANDS: readonly Command[] = COMMAND_GROUPS.flatMap(({ commands }) => commands);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { flag, redescribe, setting, text } from "../study/settings/setting.ts";
+import { flag, inGroup, redescribe, setting, text } from "../study/settings/setting.ts";
 import { parseShard, type Shard } from "../study/shards/shard.ts";
 import { openShard, type Workspace, withStudyRuns } from "../study/workspace.ts";
 
@@ -7,7 +7,7 @@ import { openShard, type Workspace, withStudyRuns } from "../study/workspace.ts"
 const onCommandLine = <S extends z.ZodType>(schema: S): S => redescribe(schema, { inFile: false });
 
 /** Of every step: where it works, and what it prints. */
-export const OUTPUT = {
+export const OUTPUT = inGroup("Study and output", {
   out: onCommandLine(
     setting(z.string().min(1).default("."), "Folder of the study, with data/ and artifacts/ in it.", {
       placeholder: "DIR",
@@ -16,34 +16,34 @@ export const OUTPUT = {
   force: onCommandLine(flag("Replace outputs that were made with other settings or from other inputs.")),
   json: onCommandLine(flag("Print one JSON line per event on stdout, with the result last.")),
   quiet: onCommandLine(flag("Print only warnings and errors.")),
-};
+});
 
 /** Of steps that read settings from a file. */
-export const CONFIG = {
+export const CONFIG = inGroup("Study and output", {
   config: onCommandLine(
     text(
       "FILE",
       "File of settings by option name, in YAML or JSON, such as the artifacts/config.yaml that `sep run` writes. Options on the command line take precedence.",
     ),
   ),
-};
+});
 
 /** Which question set a step works on. */
-export const SET = {
+export const SET = inGroup("Study and output", {
   set: setting(
     z.enum(["both", "math", "ood"]).default("both"),
     "Question set to work on; with both, a missing ood set is skipped with a note.",
   ),
-};
+});
 
 /** Which part of the questions a step works on. */
-export const SHARD = {
+export const SHARD = inGroup("Study and output", {
   shard: setting(
     z.string().refine(isShard).optional(),
     "Work on part I of N of the questions, in shards/I-of-N/; `sep merge` joins the parts; docs/scale.md.",
     { placeholder: "I/N", fallback: "all questions", expected: "I/N with I from 1 to N, such as 2/8" },
   ),
-};
+});
 
 function isShard(text: string): boolean {
   try {

@@ -131,8 +131,8 @@ const EVALUATION: ProbeEval = {
 
 it("shows each split's AUROC with interval, p-value and counts, and the warnings", () => {
   const lines = describeEvaluation(EVALUATION, (_style, text) => text).split("\n");
-  expect(lines).toContain(
-    "math_test  test: 12 answers to 6 questions, 50% wrong, 50% of high semantic entropy",
+  expect(lines.join(" ").replace(/ +/g, " ")).toContain(
+    "math_test test: 12 answers to 6 questions, 50% wrong, 50% of high semantic entropy",
   );
   const row = (name: string, from: string) =>
     lines
@@ -146,6 +146,9 @@ it("shows each split's AUROC with interval, p-value and counts, and the warnings
   expect(lines.join(" ")).toContain(
     "Semantic entropy above 0.512 nats (best-split) counts as high. Hidden states read: the accuracy probe layer 3 at think-end.",
   );
+  expect(lines.join(" ")).toContain(
+    "AUROC 1.00: of 100 pairs of a wrong and a right answer to test questions, the accuracy probe gives the wrong one the higher score in more than 99; tossing a coin would in 50.",
+  );
   expect(lines).toContain("  math_val: 6 questions [few-questions]");
   expect(lines.some((line) => line.startsWith("ood_test"))).toBe(false);
 });
@@ -158,12 +161,12 @@ it("keeps within 80 columns, but for warnings, which are as they are elsewhere",
 
 it("shows below a split how the probes compare and what semantic entropy cannot see", () => {
   const lines = describeEvaluation(EVALUATION, (_style, text) => text).split("\n");
-  const text = lines.join("\n").replace(/\n {4}(?! )/g, " ");
+  const text = lines.join(" ").replace(/ +/g, " ");
   expect(text).toContain(
-    "  SE probe minus accuracy probe: +0.000, +0.000 to +0.000; p = 1.000, after Holm for 4 pairs p = 1.000",
+    "SE probe minus accuracy probe: +0.000, +0.000 to +0.000; p = 1.000, after Holm for 4 pairs p = 1.000",
   );
   expect(text).toContain(
-    "  Consistently wrong: 1 of 2 questions of low semantic entropy, 0 with a single meaning.",
+    "Consistently wrong: 1 of 2 questions of low semantic entropy, 0 with a single meaning.",
   );
   expect(lines).toContain('    q9: mostly "42" (67%), 2 of 2 wrong, accuracy probe 0.90');
   // Six rows of one class have neither.
@@ -176,6 +179,9 @@ it("shows what each threshold promised and what came of it", () => {
   expect(lines[from + 1]).toBe("  At most 10% of all answers given and wrong");
   expect(lines[from + 3]).toMatch(/^ {4}accuracy probe +0\.25 +test +50% +10% +20%$/);
   expect(lines[from + 4]).toMatch(/^ {4}SE probe +none: 5 calibration questions are/);
+  expect(lines.join(" ").replace(/\s+/g, " ")).toContain(
+    "By the accuracy probe, of 100 test answers about 50 are given, and about 10 of the 100 are given and wrong.",
+  );
   expect(lines.join(" ").replace(/\s+/g, " ")).toContain("A promise of twenty words.");
   for (const line of lines.slice(from, from + 6)) expect(line.length).toBeLessThanOrEqual(80);
 });

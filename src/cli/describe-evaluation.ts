@@ -11,6 +11,7 @@ import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import {
   formatInterval,
   formatNumber,
+  formatOfHundred,
   formatPEquation,
   formatPercent,
   formatPValue,
@@ -18,21 +19,20 @@ import {
   formatSignificant,
 } from "../text/format-numbers.ts";
 import { describeSeeds } from "./describe-seeds.ts";
-import { describeWarnings, type Paint, type Style, wrap } from "./terminal.ts";
+import { describeWarnings, type Look, type Paint, type Style, USUAL_COLUMNS, wrap } from "./terminal.ts";
 
 /**
  * An evaluation as a table for people: one block per split with each score's AUROC, 95% interval, p-value and
- * counts, then the warnings. The rows fit into 80 columns.
- * @param seeds repetitions with other seeds, if there are any
+ * counts, then the warnings. The rows fit into 80 columns; texts are wrapped to `columns`.
  */
 export function describeEvaluation(
   evaluation: ProbeEval,
   paint: Paint,
-  seeds: SeedsSummary | null = null,
+  { columns = USUAL_COLUMNS, seeds = null }: DescribeEvaluationOptions = {},
 ): string {
   const blocks = EVALUATED_SPLITS.flatMap((split) => {
     const result = evaluation[split];
-    return result === undefined ? [] : [describeSplit(split, result, paint)];
+    return result === undefined ? [] : [describeSplit(split, result, { paint, columns })];
   });
   const { method, threshold } = evaluation.se_threshold;
   return [
@@ -40,29 +40,47 @@ export function describeEvaluation(
     ...(blocks.some((block) => block.includes("≤"))
       ? [`≤ marks the smallest p-value that ${evaluation.settings.permutations} permutations can give.`]
       : []),
+    ...explainAuroc(evaluation).map((text) => wrap(text, columns).join("\n")),
     ...[nameObserver(evaluation.source)].flatMap((line) => (line === null ? [] : [`Observer: ${line}.`])),
     wrap(
       `Semantic entropy above ${formatNumber(threshold)} nats (${method}) counts as high.${describeProbes(evaluation)}`,
-      TEXT_WIDTH,
+      columns,
     ).join("\n"),
     ...describeDecisions(shownDecisions(evaluation), paint),
     ...describeFamiliarity(evaluation, paint),
     ...(seeds === null ? [] : [describeSeeds(seeds, paint)]),
-    ...describeWarnings(warningsBesideChecks(evaluation), paint),
-    describeAudit(evaluation.audit, paint),
+    ...describeWarnings(warningsBesideChecks(evaluation), paint, columns),
+    describeAudit(evaluation.audit, { paint, columns }),
   ].join("\n\n");
 }
 
-function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, paint: Paint): string {
+interface DescribeEvaluationOptions {
+  readonly columns?: number;
+  /** Repetitions with other seeds, if there are any. */
+  readonly seeds?: SeedsSummary | null;
+}
+
+/** What the number of the first row means; nothing where there is none. */
+function explainAuroc({ math_test: test }: ProbeEval): string[] {
+  const auc = test?.scores.accuracy_probe.auc ?? null;
+  if (auc === null) return [];
+  const found = formatNumber(auc, 2);
+  return [
+    `AUROC ${found}: of 100 pairs of a wrong and a right answer to test questions, the accuracy probe gives the wrong one the higher score in ${formatOfHundred(auc)}; tossing a coin would in 50.`,
+  ];
+}
+
+function describeSplit(split: EvaluatedSplit, evaluation: SplitEvaluation, { paint, columns }: Look): string {
   const { counts, scores } = evaluation;
   const { rows, questions, incorrect, high_semantic_entropy: high } = counts;
-  const about = `${split}  ${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
-  const title = hang(about, "").join("\n").replace(split, paint("bold", split));
+  const facts = `${TITLES[split]}: ${rows} answers to ${questions} questions, ${percent(incorrect, rows)} wrong, ${percent(high, rows)} of high semantic entropy`;
+  const title = `${paint("bold", split)}  ${wrap(facts, columns - split.length - 2).join("\n  ")}`;
   const table = SCORE_NAMES.filter((key) => isExpected(key) || scores[key].row_count > 0).map((key) =>
     describeScore(nameOf(key), scores[key]),
   );
   table.push(describeScore("SE probe: finds high entropy?", scores.se_probe_high_se));
-  return [title, paint("gray", HEADER), ...table, ...describeFindings(evaluation)].join("\n");
+  const findings = describeFindings(evaluation).map((line) => wrap(line, columns).join("\n    "));
+  return [title, paint("gray", HEADER), ...table, ...findings].join("\n");
 }
 
 function describeScore(name: string, score: ScoreEvaluation): string {
@@ -149,20 +167,19 @@ const SIGNS: Readonly<Record<AuditCheck["status"], readonly [sign: string, style
 };
 
 /** What the report begins with. */
-function describeAudit({ verdict, checks }: Audit, paint: Paint): string {
+function describeAudit({ verdict, checks }: Audit, { paint, columns }: Look): string {
+  const width = Math.min(TEXT_WIDTH, columns - 2);
   const [headline = "", ...rest] = verdict;
   return [
     paint("bold", "Checks"),
     ...checks.flatMap(({ status, question, finding }) => {
       const [sign, style] = SIGNS[status];
-      return wrap(`${question} ${finding}`, TEXT_WIDTH - 2).map(
-        (line, i) => `  ${i === 0 ? paint(style, sign) : " "} ${line}`,
-      );
+      return `  ${paint(style, sign)} ${wrap(`${question} ${finding}`, width - 2).join("\n    ")}`;
     }),
     "",
     paint("bold", "Verdict"),
-    ...wrap(headline, TEXT_WIDTH).map((line) => `  ${paint("bold", line)}`),
-    ...rest.flatMap((sentence) => wrap(sentence, TEXT_WIDTH).map((line) => `  ${line}`)),
+    ...wrap(headline, width).map((line) => `  ${paint("bold", line)}`),
+    ...rest.flatMap((sentence) => wrap(sentence, width).map((line) => `  ${line}`)),
   ].join("\n");
 }
 
@@ -213,10 +230,24 @@ function describeTarget(group: readonly Decision[], paint: Paint): string[] {
     title,
     paint("gray", DECISION_HEADER),
     ...group.flatMap(describeDecision),
+    ...explainDecision(group).map((line) => `    ${line}`),
     ...(guarantee === undefined
       ? []
       : wrap(`${guarantee}${onOthers}`, DECISION_WIDTH).map((line) => paint("gray", `    ${line}`))),
   ];
+}
+
+/** The first threshold that holds, in words. */
+function explainDecision(group: readonly Decision[]): string[] {
+  const decision = group.find(({ threshold }) => threshold !== null);
+  const own = decision?.achieved.math_test;
+  if (decision === undefined || own === undefined) return [];
+  const { coverage, risk } = own;
+  if (coverage.estimate === null || risk.estimate === null) return [];
+  return wrap(
+    `By the ${nameOf(decision.score as ScoreName)}, of 100 test answers ${formatOfHundred(coverage.estimate)} are given, and ${formatOfHundred(risk.estimate)} of the 100 are given and wrong.`,
+    DECISION_WIDTH,
+  );
 }
 
 function describeDecision({ score, threshold, reason, achieved }: Decision): string[] {

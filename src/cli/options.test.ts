@@ -8,7 +8,7 @@ import {
   TRAIN_SETTINGS,
 } from "../study/settings/probes.ts";
 import { flag, setting, text } from "../study/settings/setting.ts";
-import { describeOptions, parseOptions } from "./options.ts";
+import { parseOptions } from "./options.ts";
 
 const TABLE = {
   out: setting(z.string().min(1).default("."), "Folder.", { placeholder: "DIR" }),
@@ -163,14 +163,4 @@ it.each([
   [["--threads", "0"], /^Got --threads 0, expected an integer >= 1/],
 ])("refuses %j", (args, message) => {
   expect(() => parseOptions("generate", ENGINE, args)).toThrow(message);
-});
-
-it("describes options within the given width", () => {
-  const help = describeOptions(TABLE, 60);
-  expect(help).toContain("  --temperature N     Heat. [0.6]");
-  expect(help).toContain("  --limit N           How many. [all]");
-  expect(help).toContain("  --backend local|hf  Engine. [local]");
-  const wide = describeOptions({ text: flag("word ".repeat(40).trim()) }, 50);
-  expect(wide.split("\n").length).toBeGreaterThan(3);
-  for (const line of wide.split("\n")) expect(line.length).toBeLessThanOrEqual(50);
 });

@@ -9,7 +9,6 @@ import {
   type SettingsOutput,
 } from "../study/settings/setting.ts";
 import { suggestName } from "../text/suggest-name.ts";
-import { wrap } from "./terminal.ts";
 
 /** A command line that has been read. */
 export interface ParsedOptions<S extends Settings> {
@@ -56,31 +55,7 @@ export function parseOptions<S extends Settings>(
   return { values: values as SettingsOutput<S>, given: new Set(texts.keys()) };
 }
 
-/** The options part of a command's help, one option per paragraph line, wrapped to `width` columns. */
-export function describeOptions(settings: Settings, width: number): string {
-  const rows = listOptions(settings).map(
-    ({ flag, placeholder, operand, isRest, takesValue, help, defaultText }) => ({
-      left:
-        operand !== undefined
-          ? `  ${placeholder}`
-          : isRest
-            ? `  -- ${placeholder}`
-            : `  --${flag}${takesValue ? ` ${placeholder}` : ""}`,
-      right: defaultText === null ? help : `${help} [${defaultText}]`,
-    }),
-  );
-  const column = Math.min(32, Math.max(...rows.map(({ left }) => left.length)) + 2);
-  return rows
-    .map(({ left, right }) => {
-      const lines = wrap(right, width - column);
-      const fits = left.length < column;
-      const first = fits ? left.padEnd(column) + (lines.shift() ?? "") : left;
-      return [first, ...lines.map((line) => " ".repeat(column) + line)].join("\n");
-    })
-    .join("\n");
-}
-
-/** A command's options in the order of its help. */
+/** A command's options, as its schemas describe them. */
 export const listOptions = (settings: Settings): readonly DescribedSetting[] =>
   Object.entries(settings).map(([name, schema]) => describeSetting(name, schema));
 

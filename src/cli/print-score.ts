@@ -3,13 +3,14 @@ import { SepError } from "../errors.ts";
 import { asRow, stringField } from "../formats/row-fields.ts";
 import { mapConcurrently } from "../net/map-concurrently.ts";
 import type { QuestionScorer, ScoredQuestion } from "../serve/score-question.ts";
-import { formatNumber, formatPEquation } from "../text/format-numbers.ts";
+import { formatNumber, formatOfHundred, formatPEquation, formatSignificant } from "../text/format-numbers.ts";
 import { type Paint, wrap } from "./terminal.ts";
 
-const RISKS = {
-  incorrect: "that the answer is wrong",
-  "high-semantic-entropy": "that the model's answers would disagree in meaning",
-} as const satisfies Record<ScoredQuestion["risk_of"], string>;
+/** What a risk means, of as many cases as can be pictured. */
+const MEANINGS = {
+  incorrect: (count) => `of 100 such answers ${count} are wrong`,
+  "high-semantic-entropy": (count) => `of 100 such questions ${count} get answers that disagree in meaning`,
+} as const satisfies Record<ScoredQuestion["risk_of"], (count: string) => string>;
 
 /** One scored question for people. */
 export function describeScore(scored: ScoredQuestion, paint: Paint, columns: number): string {
@@ -32,9 +33,9 @@ export function describeScore(scored: ScoredQuestion, paint: Paint, columns: num
     [
       "Risk",
       risk !== null
-        ? `${formatNumber(risk)} ${RISKS[risk_of]} (score ${formatNumber(score)}${where})`
+        ? `${risk < 0.01 ? formatSignificant(risk, 2) : formatNumber(risk, 2)}: ${MEANINGS[risk_of](formatOfHundred(risk))} (score ${formatNumber(score)}${where})`
         : score !== null
-          ? `not calibrated; score ${formatNumber(score)} ${RISKS[risk_of]}${where}`
+          ? `not calibrated; score ${formatNumber(score)}${where}, higher for ${HIGHER_FOR[risk_of]}`
           : "unknown",
     ],
     ...(familiarity === null ? [] : [["Question", describeFamiliarity(familiarity, paint)] as const]),
@@ -50,13 +51,22 @@ export function describeScore(scored: ScoredQuestion, paint: Paint, columns: num
       `${" ".repeat(NAME_WIDTH)}${formatNumber(own ?? raw).padStart(RISK_WIDTH)}  ${JSON.stringify(token)}`,
   );
   return [
-    ...rows.map(([name, value]) => `${paint("bold", name.padEnd(NAME_WIDTH))}${value}`),
+    ...rows.map(([name, value]) => {
+      // an answer keeps its lines
+      const lines = name === "Answer" ? [value] : wrap(value, columns - NAME_WIDTH);
+      return paint("bold", name.padEnd(NAME_WIDTH)) + lines.join(`\n${" ".repeat(NAME_WIDTH)}`);
+    }),
     ...[guarantee, ...warnings].flatMap((text) =>
       wrap(text, columns - NAME_WIDTH).map((line) => " ".repeat(NAME_WIDTH) + paint("gray", line)),
     ),
     ...(byToken === undefined ? [] : [paint("bold", "Tokens"), ...byToken]),
   ].join("\n");
 }
+
+const HIGHER_FOR = {
+  incorrect: "wrong answers",
+  "high-semantic-entropy": "answers that disagree in meaning",
+} as const satisfies Record<ScoredQuestion["risk_of"], string>;
 
 function describeFamiliarity(
   { distance, p_value, is_unfamiliar }: NonNullable<ScoredQuestion["familiarity"]>,

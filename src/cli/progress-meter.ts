@@ -73,9 +73,11 @@ export function formatLiveLine(progress: PartProgress, columns: number): string 
   return line.length <= columns ? line : `${line.slice(0, Math.max(0, columns - 1))}…`;
 }
 
-/** The line for logs and pipes: no bar, one fact after another. */
+/** The line for logs and pipes: no bar, one fact after another; before anything is done, how much there is to do. */
 export function formatPlainLine(progress: PartProgress): string {
-  const { label, done, total, ratePerSecond, etaMs, elapsedMs } = progress;
+  const { label, unit, done, total, ratePerSecond, etaMs, elapsedMs } = progress;
+  if (done === 0 && total > 0 && unit !== "byte" && elapsedMs < 1000)
+    return `${label}: ${total}${unit === "" ? "" : ` ${unit}s`} to do`;
   const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
   return [
     `${label}: ${countDone(progress)} (${percent}%)`,

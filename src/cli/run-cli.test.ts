@@ -24,8 +24,18 @@ describe("help and version", () => {
     expect(stderr).toContain("Usage: sep COMMAND");
   });
 
-  it.each([["--version"], ["-v"]])("%s prints the version", async (arg) => {
-    expect((await run([arg])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  it.each([["--version"], ["-v"], ["version"]])("%s prints the versions", async (arg) => {
+    expect((await run([arg])).stdout).toMatch(
+      /^semantic-entropy-probes \d+\.\d+\.\d+, Node \d+\.\d+\.\d+, onnxruntime \d+\.\d+\.\d+, \w+ \w+\n$/,
+    );
+  });
+
+  it("version --json has the same for scripts", async () => {
+    expect(JSON.parse((await run(["version", "--json"])).stdout)).toMatchObject({
+      kind: "version",
+      node: process.versions.node,
+      platform: `${process.platform} ${process.arch}`,
+    });
   });
 
   it.each(COMMANDS.map(({ name, options }) => [name, options] as const))(
@@ -39,22 +49,23 @@ describe("help and version", () => {
       );
       for (const { flag, operand, isRest } of listOptions(options))
         if (operand === undefined && !isRest) expect(stdout).toContain(`--${flag}`);
-      expect(stdout).toMatch(new RegExp(`Examples:\n {2}# .+\n {2}sep ${name}`));
+      expect(stdout).toMatch(new RegExp(`Examples:\n( {2}# .+\n)+ {2}sep ${name}`));
       expect(stdout).toBe((await run(["help", ...words])).stdout);
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(112);
     },
   );
 });
 
-it.each([[["models", "--help"]], [["help", "models"]]])(
-  "%j lists the commands that begin so",
-  async (args) => {
-    const { code, stdout } = await run(args);
-    expect(code).toBe(0);
-    const listed = [...stdout.matchAll(/^ {2}([a-z ]+?) {2}/gm)].map(([, name]) => name);
-    expect(listed).toEqual(["models list", "models info", "models pull"]);
-  },
-);
+it.each([
+  [["models", "--help"], 0],
+  [["help", "models"], 0],
+  [["models"], 2],
+] as const)("%j lists the commands that begin so", async (args, status) => {
+  const { code, stdout, stderr } = await run(args);
+  expect(code).toBe(status);
+  const listed = [...(status === 0 ? stdout : stderr).matchAll(/^ {2}([a-z ]+?) {2}/gm)];
+  expect(listed.map(([, name]) => name)).toEqual(["models list", "models info", "models pull"]);
+});
 
 /** Of options that "1" is no value of. */
 const VALUE_OF: Readonly<Record<string, string>> = {
@@ -118,12 +129,10 @@ describe("errors", () => {
     ],
     [["entropy", "--p-true-shot-count", "3"], "Got --p-true-shot-count without --p-true-shots, but it has"],
     [["train", "math"], '`sep train` takes options only, got "math".'],
-    [
-      ["models"],
-      'There is no command "models", expected `sep models list`, `sep models info` or `sep models pull`.',
-    ],
-    [["models", "fetch", "a/b"], 'There is no command "models fetch", expected'],
-    [["help", "models", "fetch"], 'There is no command "models fetch", expected'],
+    [["models", "lst"], 'There is no command "models lst". Did you mean `sep models list`?'],
+    [["modles", "list"], 'There is no command "modles". Did you mean `sep models`?'],
+    [["models", "fetch", "a/b"], 'There is no command "models fetch". See `sep models --help`.'],
+    [["help", "models", "fetch"], 'There is no command "models fetch". See `sep models --help`.'],
     [["models", "pull"], "`sep models pull` needs MODEL."],
     [["models", "pull", "a/b", "c/d"], '`sep models pull` takes one MODEL only, got "c/d".'],
   ])("%j is wrong usage", async (args, message) => {

@@ -1,15 +1,14 @@
 import { openRedactor } from "../checkpoint/hub/hub.ts";
 import { SepError, type SepErrorCode } from "../errors.ts";
 import { explainFileError } from "../store/file-error.ts";
-import { joinWithOr } from "../study/settings/setting.ts";
-import { readTool } from "../study/step.ts";
 import { type Redactor, redactStrings } from "../text/redact.ts";
 import { suggestName } from "../text/suggest-name.ts";
-import type { CliContext, CliWorld, Command } from "./command.ts";
-import { COMMANDS, type FoundCommand, findCommand } from "./commands.ts";
+import type { CliContext, CliWorld } from "./command.ts";
+import { describeVersion } from "./commands/version.ts";
+import { COMMAND_GROUPS, COMMANDS, type FoundCommand, findCommand } from "./commands.ts";
 import { EXIT, exitStatusOf } from "./exit.ts";
-import { describeOptions, listOptions } from "./options.ts";
-import { createPaint, type OutputStream } from "./terminal.ts";
+import { describeCli, describeCommand, describeSubcommands } from "./help.ts";
+import { createPaint, lookOf, type OutputStream } from "./terminal.ts";
 
 /**
  * The command line interface: finds the command, runs it, and turns errors into a line and an exit code.
@@ -20,18 +19,23 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
   const context = await guardOutput(args, world);
   const found = findCommand(COMMANDS, args);
   const { command, name, rest } = found;
-  if (name === "--version" || name === "-v") return print(context, readTool().version);
-  if (name === "--help" || name === "-h") return print(context, describeCli(COMMANDS));
+  if (name === "--version" || name === "-v") return print(context, describeVersion());
+  if (name === "--help" || name === "-h") return printCli(context);
   if (name === "help") return printHelp(rest, context);
   if (name === "") {
-    context.stderr.write(`${describeCli(COMMANDS)}\n`);
+    context.stderr.write(`${describeCli(COMMAND_GROUPS, lookOf(context.stderr, context))}\n`);
     return EXIT.usage;
   }
   if (command === null) {
-    if (found.group.length > 0 && asksForHelp(rest)) return print(context, describeCli(found.group));
+    const isWhole = !name.includes(" ");
+    if (found.group.length > 0 && asksForHelp(rest)) return printGroup(found, context);
+    if (found.group.length > 0 && isWhole && rest.length === 0) {
+      context.stderr.write(`${describeSubcommands(found.group, lookOf(context.stderr, context))}\n`);
+      return EXIT.usage;
+    }
     return fail("sep", unknownCommand(found), rest, context);
   }
-  if (asksForHelp(rest)) return print(context, describeCommand(command, columnsOf(context)));
+  if (asksForHelp(rest)) return print(context, describeCommand(command, lookOf(context.stdout, context)));
   try {
     return await command.run(rest, context);
   } catch (error) {
@@ -40,27 +44,29 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
 }
 
 function printHelp(words: readonly string[], context: CliContext): number {
-  if (words.length === 0) return print(context, describeCli(COMMANDS));
+  if (words.length === 0) return printCli(context);
   const found = findCommand(COMMANDS, words);
   const { command, group } = found;
   if (command === null) {
-    if (group.length > 0 && words.length === 1) return print(context, describeCli(group));
+    if (group.length > 0 && words.length === 1) return printGroup(found, context);
     return fail("sep help", unknownCommand(found), [], context);
   }
-  return print(context, describeCommand(command, columnsOf(context)));
+  return print(context, describeCommand(command, lookOf(context.stdout, context)));
 }
 
+const printCli = (context: CliContext): number =>
+  print(context, describeCli(COMMAND_GROUPS, lookOf(context.stdout, context)));
+
+const printGroup = ({ group }: FoundCommand, context: CliContext): number =>
+  print(context, describeSubcommands(group, lookOf(context.stdout, context)));
+
 function unknownCommand({ name, group }: FoundCommand): SepError {
-  if (group.length > 0) {
-    const known = joinWithOr(group.map((command) => `\`sep ${command.name}\``));
-    return new SepError("bad-option", `There is no command "${name}", expected ${known}.`);
-  }
-  const suggestion = suggestName(
-    name,
-    COMMANDS.map((command: Command) => command.name),
-  );
+  const known = (group.length > 0 ? group : COMMANDS).map((command) => command.name);
+  const words = group.length > 0 ? [] : known.map((each) => each.split(" ")[0] as string);
+  const suggestion = suggestName(name, [...known, ...words]);
   const guess = suggestion === null ? "" : ` Did you mean \`sep ${suggestion}\`?`;
-  return new SepError("bad-option", `There is no command "${name}".${guess} See \`sep --help\`.`);
+  const help = group.length > 0 ? `sep ${name.split(" ")[0]} --help` : "sep --help";
+  return new SepError("bad-option", `There is no command "${name}".${guess} See \`${help}\`.`);
 }
 
 /** One line for people on stderr, one JSON object for machines on stdout, the stack for those who ask. */
@@ -104,43 +110,6 @@ function asksForHelp(args: readonly string[]): boolean {
 function print({ stdout }: CliContext, text: string): number {
   stdout.write(`${text}\n`);
   return EXIT.ok;
-}
-
-const columnsOf = ({ stdout }: CliContext): number => Math.min(stdout.columns ?? 100, 110);
-
-/** The help of `sep` itself. */
-function describeCli(commands: readonly Command[]): string {
-  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
-  return [
-    `sep ${readTool().version}: know when a language model does not know`,
-    "",
-    "Usage: sep COMMAND [options]",
-    "",
-    "Commands:",
-    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`),
-    "",
-    "`sep COMMAND --help` lists a command's options. `sep run` does everything, offline, with the embedded model.",
-  ].join("\n");
-}
-
-/** The help of one command: usage, every option with its default, examples. */
-function describeCommand({ name, summary, options, examples }: Command, columns: number): string {
-  const listed = listOptions(options);
-  const operands = listed.flatMap(({ operand, placeholder }) =>
-    operand === undefined ? [] : [operand === "sentence" ? `[${placeholder}]` : placeholder],
-  );
-  const rest = listed.some(({ isRest }) => isRest) ? " [-- ARGS]" : "";
-  return [
-    `sep ${name}: ${summary}`,
-    "",
-    `Usage: sep ${[name, ...operands].join(" ")} [options]${rest}`,
-    "",
-    "Options:",
-    describeOptions(options, columns),
-    "",
-    "Examples:",
-    ...examples.flatMap(({ line, meaning }) => [`  # ${meaning}`, `  ${line}`]),
-  ].join("\n");
 }
 
 /**

@@ -18,7 +18,7 @@ import type { CliContext } from "./command.ts";
 import { describeEvaluation } from "./describe-evaluation.ts";
 import { EXIT } from "./exit.ts";
 import { renderProgress } from "./render-progress.ts";
-import { createPaint } from "./terminal.ts";
+import { lookOf } from "./terminal.ts";
 
 /** Values of `OUTPUT`. */
 export interface OutputValues {
@@ -100,7 +100,7 @@ export async function* eachSet(
 
 function describeResult({ step, part, status, outputs, counts }: StepResult): string {
   const label = part === "" ? step : `${step} ${part}`;
-  const facts = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
+  const facts = Object.entries(counts).flatMap(([name, count]) => (count === 0 ? [] : [`${name} ${count}`]));
   const files = outputs.map((path) => relative(process.cwd(), path) || path);
   const verb = status === "ran" ? "wrote" : "kept";
   return [
@@ -119,16 +119,18 @@ export const EVALUATED_STEPS: readonly StepName[] = ["dataset", "train", "eval"]
 export async function printEvaluation(
   values: OutputValues,
   results: readonly StepResult[],
-  { stdout, env }: CliContext,
+  context: CliContext,
 ): Promise<void> {
   if (values.json || values.quiet) return;
+  const { stdout } = context;
+  const { paint, columns } = lookOf(stdout, context);
   const { probeEval, report, seeds } = openWorkspace(resolve(values.out));
   const evaluation = JSON.parse(await readFile(probeEval, "utf8")) as ProbeEval;
   const behind = results.filter(({ step }) => EVALUATED_STEPS.includes(step));
   const warnings = withoutRepeats([...evaluation.warnings, ...behind.flatMap((result) => result.warnings)]);
   const lines = [
     "",
-    describeEvaluation({ ...evaluation, warnings }, createPaint(stdout, env), await readRepetitions(seeds)),
+    describeEvaluation({ ...evaluation, warnings }, paint, { columns, seeds: await readRepetitions(seeds) }),
     "",
     `Report  ${relative(process.cwd(), report)}`,
     `Data    ${relative(process.cwd(), probeEval)}`,

@@ -28,6 +28,27 @@ export function createPaint(stream: OutputStream, env: Readonly<Record<string, s
     : (_style, text) => text;
 }
 
+/** How a page of text is set on a stream. */
+export interface Look {
+  /** Characters in a line, at most. */
+  readonly columns: number;
+  readonly paint: Paint;
+}
+
+/** The width and the styles of a stream: 80 columns where it is no terminal, and never more than can be read with ease. */
+export const lookOf = (
+  stream: OutputStream,
+  { env }: { readonly env: Readonly<Record<string, string | undefined>> },
+): Look => ({
+  columns: Math.max(NARROWEST, Math.min(stream.columns ?? USUAL_COLUMNS, WIDEST)),
+  paint: createPaint(stream, env),
+});
+
+const NARROWEST = 40;
+/** Of a pipe. */
+export const USUAL_COLUMNS = 80;
+const WIDEST = 110;
+
 /** Text as lines of at most `width` characters, broken between words; a longer word has a line of its own. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
@@ -40,9 +61,17 @@ export function wrap(text: string, width: number): string[] {
   return lines;
 }
 
-/** A block with a line for each warning; no block if there is none. */
-export function describeWarnings(warnings: readonly ManifestWarning[], paint: Paint): string[] {
+/** A block with each warning once; no block if there is none. */
+export function describeWarnings(
+  warnings: readonly ManifestWarning[],
+  paint: Paint,
+  columns: number = USUAL_COLUMNS,
+): string[] {
   if (warnings.length === 0) return [];
-  const lines = warnings.map(({ code, message }) => `  ${message} ${paint("gray", `[${code}]`)}`);
+  const texts = [...new Set(warnings.map(({ code, message }) => `${message} [${code}]`))];
+  const lines = texts.map((text) => {
+    const wrapped = wrap(text, columns - 4).join("\n    ");
+    return `  ${wrapped.replace(/\[[a-z-]+\]$/, (code) => paint("gray", code))}`;
+  });
   return [[paint("yellow", "Warnings"), ...lines].join("\n")];
 }

@@ -4,12 +4,25 @@ import {
   formatBytes,
   formatInterval,
   formatNumber,
+  formatOfHundred,
   formatPEquation,
   formatPercent,
   formatPValue,
   formatSigned,
   formatSignificant,
 } from "./format-numbers.ts";
+
+it.each([
+  [0, "fewer than 1"],
+  [0.0049, "fewer than 1"],
+  [0.005, "about 1"],
+  [0.22, "about 22"],
+  [0.9949, "about 99"],
+  [0.995, "more than 99"],
+  [1, "more than 99"],
+])("a share of %d is %s of 100", (share, shown) => {
+  expect(formatOfHundred(share)).toBe(shown);
+});
 
 describe("a p-value", () => {
   it.each([

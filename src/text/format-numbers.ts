@@ -18,6 +18,13 @@ export const formatSignificant = (value: number, digits = 3): string =>
 export const formatPercent = (share: number | null, decimals = 0): string =>
   share === null ? MISSING : `${withMinus(String(Number((100 * share).toFixed(decimals)) + 0))}%`;
 
+/** A share as a count that can be pictured, for "of 100 such answers … are wrong": "about 22", "fewer than 1". */
+export function formatOfHundred(share: number): string {
+  // an estimate of 0 or 1 promises neither none nor all
+  if (share < 0.005) return "fewer than 1";
+  return share >= 0.995 ? "more than 99" : `about ${Math.round(100 * share)}`;
+}
+
 /** A difference, with its sign. */
 export function formatSigned(value: number | null, decimals = 3): string {
   if (value === null) return MISSING;

@@ -22,7 +22,7 @@ import {
   checkWorkspace,
 } from "../machine-checks.ts";
 import { renderProgress } from "../render-progress.ts";
-import { createPaint, type Style } from "../terminal.ts";
+import { lookOf, type Style, wrap } from "../terminal.ts";
 
 const { out, json, quiet } = OUTPUT;
 
@@ -62,7 +62,7 @@ export const DOCTOR: Command = defineCommand({
   async run(values, context) {
     if (values.model !== undefined) return await showTrial({ ...values, model: values.model }, context);
     const checks: readonly Check[] = [
-      { name: "semantic-entropy-probes", status: "ok", detail: readTool().version },
+      { name: "package", status: "ok", detail: `${readTool().name} ${readTool().version}` },
       checkNode(),
       checkCpu(),
       checkMemory(),
@@ -122,13 +122,17 @@ const PYTHON: Check = {
   detail: "not needed; neither are torch, transformers, vllm, nnsight, scikit-learn and marimo",
 };
 
-function printChecks(checks: readonly Check[], { stdout, env }: CliContext): void {
-  const paint = createPaint(stdout, env);
+function printChecks(checks: readonly Check[], context: CliContext): void {
+  const { stdout } = context;
+  const { paint, columns } = lookOf(stdout, context);
   const width = Math.max(...checks.map(({ name }) => name.length));
+  const margin = " ".repeat(7 + 1 + width + 2);
   for (const { name, status, detail, advice } of checks) {
     const { style, word } = MARKS[status];
-    stdout.write(`${paint(style, word.padEnd(7))} ${name.padEnd(width)}  ${detail}\n`);
-    if (advice !== undefined) stdout.write(`${" ".repeat(7 + 1 + width + 2)}${paint("gray", advice)}\n`);
+    const lines = wrap(detail, columns - margin.length).join(`\n${margin}`);
+    stdout.write(`${paint(style, word.padEnd(7))} ${name.padEnd(width)}  ${lines}\n`);
+    for (const line of advice === undefined ? [] : wrap(advice, columns - margin.length))
+      stdout.write(`${margin}${paint("gray", line)}\n`);
   }
   const broken = checks.filter(({ status }) => status === "broken");
   stdout.write(

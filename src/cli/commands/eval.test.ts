@@ -47,6 +47,12 @@ describe("sep eval", () => {
     expect(countOf(quiet.stderr, "[few-questions]")).toBeGreaterThan(0);
   });
 
+  it("shows where the report is in one line", async () => {
+    const { stdout, stderr } = await run("report");
+    expect(stdout).toMatch(/^Report {2}file:.*\/artifacts\/report\.html\n$/);
+    expect(stderr).toBe("");
+  });
+
   it("audits the probe: when it is known, a check a question, and a warning for each that is red", () => {
     const { audit, warnings } = evaluation;
     expect(audit.moments).toEqual({ accuracy_probe: "during", se_probe: "during" });

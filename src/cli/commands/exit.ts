@@ -11,7 +11,7 @@ import { redescribe, type SettingsOutput } from "../../study/settings/setting.ts
 import { type ExitPolicy, type FittedExit, fitExit } from "../../study/steps/fit-exit.ts";
 import { forceAnswers } from "../../study/steps/force-answers.ts";
 import { openWorkspace, type Workspace } from "../../study/workspace.ts";
-import { formatNumber, formatPercent } from "../../text/format-numbers.ts";
+import { formatNumber, formatOfHundred, formatPercent } from "../../text/format-numbers.ts";
 import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { CONFIG, OUTPUT } from "../common-settings.ts";
 import { EXIT as CODES } from "../exit.ts";
@@ -85,6 +85,7 @@ export function describeExit(
       paint("bold", title),
       paint("gray", HEADER),
       ...own(action).map(describePolicy),
+      ...explainFirst(own(action)),
       ...[...new Set(own(action).flatMap(({ reason }) => reason ?? []))].flatMap((reason) =>
         wrap(`No threshold: ${reason}`, TEXT_WIDTH).map((line, i) =>
           paint("gray", `  ${i === 0 ? "" : "  "}${line}`),
@@ -114,6 +115,15 @@ export function describeExit(
     ),
     ...describeWarnings(warnings, paint),
   ].join("\n\n");
+}
+
+/** The first policy that acts at all, in words. */
+function explainFirst(policies: readonly ExitPolicy[]): string[] {
+  const policy = policies.find(({ threshold }) => threshold !== null);
+  if (policy === undefined) return [];
+  const { tokens_saved: saved, risk } = policy.test;
+  const harmed = risk === null ? "" : `, and of 100 chains ${formatOfHundred(risk)} are harmed`;
+  return [`  By "${SCORES[policy.score]}": of 100 tokens ${formatOfHundred(saved)} are saved${harmed}.`];
 }
 
 const describePolicy = ({ score, auroc, threshold, test, resplits }: ExitPolicy): string =>

@@ -20,7 +20,7 @@ import { type CliContext, type Command, defineCommand } from "../command.ts";
 import { OUTPUT } from "../common-settings.ts";
 import { EXIT } from "../exit.ts";
 import { renderProgress } from "../render-progress.ts";
-import { createPaint } from "../terminal.ts";
+import { lookOf, wrap } from "../terminal.ts";
 
 /** A model of the cache, and whether the local engine can run it. */
 interface ListedModel extends CachedCommit {
@@ -55,9 +55,10 @@ export const MODELS_LIST: Command = defineCommand({
 function printModels(
   models: readonly ListedModel[],
   { path, reason }: { readonly path: string; readonly reason: string },
-  { stdout, env }: CliContext,
+  context: CliContext,
 ): void {
-  const paint = createPaint(stdout, env);
+  const { stdout } = context;
+  const { paint, columns } = lookOf(stdout, context);
   if (models.length === 0) {
     stdout.write(`No models in ${path} (${reason}). \`sep models pull org/name\` downloads one.\n`);
     return;
@@ -80,7 +81,12 @@ function printModels(
       obstacle === null
         ? paint("green", "runs")
         : `${paint("yellow", "no")}: ${printableLine(obstacle, MAX_OBSTACLE)}`;
-    stdout.write(`${line(rows[index] ?? [])}  ${verdict}\n`);
+    const cells = line(rows[index] ?? []);
+    const reason = obstacle === null ? "" : printableLine(obstacle, MAX_OBSTACLE);
+    const fits = cells.length + 2 + "no: ".length + reason.length <= columns;
+    // a reason that does not fit stands below its model
+    stdout.write(`${cells}  ${reason === "" || fits ? verdict : paint("yellow", "no")}\n`);
+    for (const text of fits || reason === "" ? [] : wrap(reason, columns - 4)) stdout.write(`    ${text}\n`);
   }
   const total = models.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   stdout.write(`\n${formatBytes(total)} in ${path} (${reason})\n`);

@@ -9,6 +9,7 @@ import { openWorkspace, type Workspace } from "../../study/workspace.ts";
 import {
   formatInterval,
   formatNumber,
+  formatOfHundred,
   formatPercent,
   formatPValue,
   formatSigned,
@@ -78,6 +79,7 @@ export function describeRoute(route: FittedRoute, paint: Paint): string {
         describeAchieved("small model alone", test.small_alone),
         describeAchieved("this route", test.route),
         describeAchieved("large model alone", test.large_alone),
+        `  This route: of 100 answers ${formatOfHundred(test.route.risk.estimate)} are wrong, and ${formatOfHundred(test.route.share_escalated.estimate)} come from the large model.`,
       ].join("\n"),
       [
         paint("bold", "Other routes at the same cost"),

@@ -1,4 +1,5 @@
-import { relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
+import { fileExists } from "../../store/read-file.ts";
 import type { PlannedStep } from "../../study/decide-step.ts";
 import { planPipeline, runPipeline } from "../../study/run-pipeline.ts";
 import { flag } from "../../study/settings/setting.ts";
@@ -10,6 +11,7 @@ import { EXIT } from "../exit.ts";
 import { formatDuration } from "../progress-meter.ts";
 import { renderProgress } from "../render-progress.ts";
 import { EVALUATED_STEPS, printEvaluation, runSteps } from "../run-steps.ts";
+import { createPaint, type Paint } from "../terminal.ts";
 
 /** All steps. */
 export const RUN: Command = defineCommand({
@@ -55,11 +57,40 @@ export const RUN: Command = defineCommand({
       EVALUATED_STEPS,
     );
     await printEvaluation(values, results, context);
-    if (!values.json && !values.quiet)
-      context.stdout.write(`Time    ${formatDuration(context.now() - startMs)}\n`);
+    if (!values.json && !values.quiet) {
+      const { stdout } = context;
+      stdout.write(`Time    ${formatDuration(context.now() - startMs)}\n\n`);
+      stdout.write(describeNext(values.out, await fileExists(probeOf(values.out)), createPaint(stdout, env)));
+    }
     return EXIT.ok;
   },
 });
+
+const probeOf = (out: string): string => join(out, "artifacts", "models", "accuracy_probe.json");
+
+/** What can be done with a study, as commands to copy. */
+function describeNext(out: string, hasProbe: boolean, paint: Paint): string {
+  const here = out === "." ? "" : ` --out ${quote(out)}`;
+  const probe = out === "." ? "" : ` --probe ${quote(probeOf(out))}`;
+  const next = [
+    [`sep report --open${here}`, "open the report in the browser"],
+    ...(hasProbe
+      ? [
+          [`sep score "Your question"${probe}`, "ask the model, and read the risk of its answer"],
+          [`sep serve${probe}`, "serve it over OpenAI's API, with a page to try it"],
+        ]
+      : []),
+  ] as const;
+  const lines = next.flatMap(([line, meaning]) => [
+    paint("gray", `  # ${meaning}`),
+    `  ${paint("cyan", line)}`,
+  ]);
+  return `${[paint("bold", "Next"), ...lines].join("\n")}\n`;
+}
+
+/** A path as a word of a shell. */
+const quote = (path: string): string =>
+  /^[\w./~:-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 
 /** One line per step, with its reasons below. */
 function describePlan(plan: readonly PlannedStep[], out: string): string {

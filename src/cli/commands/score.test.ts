@@ -65,7 +65,7 @@ test("one question, for people and for scripts", async () => {
   const { code, stdout, stderr } = await score(["What", "is 2 + 3?"]);
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /^Answer +\\boxed\{5\}\nRisk +0\.\d{3} that the answer is wrong \(score 0\.\d{3}, read at/,
+    /^Answer +\\boxed\{5\}\nRisk +0\.\d+: of 100 such answers about \d+ are\s+wrong\s+\(score\s+0\.\d{3}, read\s+at/,
   );
   expect(stdout).toMatch(/Decision +answer\n +Kept\.\n$/);
   expect(stderr).toContain("does not record how its model was prompted");

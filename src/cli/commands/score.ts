@@ -19,7 +19,7 @@ import { EXIT } from "../exit.ts";
 import { describeScore, type ScoredLine, scoreLines } from "../print-score.ts";
 import { openProbedModel, PROBED_MODEL } from "../probed-model.ts";
 import { renderProgress } from "../render-progress.ts";
-import { createPaint } from "../terminal.ts";
+import { lookOf } from "../terminal.ts";
 
 const OPTIONS = {
   question: setting(z.string().min(1).optional(), "The question to ask; for many questions, use --stdin.", {
@@ -58,6 +58,7 @@ const OPTIONS = {
     describeSetting("promptFormat", PROMPT.promptFormat).placeholder,
     "As for `sep generate`; only for probes that do not record their prompt format.",
     "the probe's",
+    { group: "Prompt" },
   ),
   shots: redescribe(PROMPT.shots, {
     help: "Question set whose first five questions are the examples of --prompt-format few-shot.",
@@ -67,7 +68,7 @@ const OPTIONS = {
   noThinking: PROMPT.noThinking,
   ...PROBED_MODEL,
   ...SEED,
-  json: flag("Print the answer as one JSON line on stdout."),
+  json: redescribe(OUTPUT.json, { help: "Print the answer as one JSON line on stdout." }),
   quiet: OUTPUT.quiet,
 };
 
@@ -114,19 +115,16 @@ export const SCORE: Command = defineCommand({
 });
 
 async function answerOne(scorer: QuestionScorer, values: Values, context: CliContext): Promise<number> {
-  const { data, env, signal } = context;
+  const { data, signal } = context;
   const { question, answer, tokens } = values;
   const scored = await scorer.score(question as string, { answer, tokens, signal });
   if (values.json) data.write(`${JSON.stringify({ kind: "score", ...scored, notes: scorer.notes })}\n`);
   else {
-    const columns = Math.min(data.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
-    data.write(`${describeScore(scored, createPaint(data, env), columns)}\n`);
+    const { paint, columns } = lookOf(data, context);
+    data.write(`${describeScore(scored, paint, columns)}\n`);
   }
   return EXIT.ok;
 }
-
-const DEFAULT_COLUMNS = 80;
-const MOST_COLUMNS = 110;
 
 async function answerStream(
   scorer: QuestionScorer,

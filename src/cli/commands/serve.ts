@@ -49,59 +49,76 @@ const OPTIONS = {
   port: setting(z.int().min(0).max(65_535).default(USUAL_PORT), "Port to listen on; 0 takes a free one."),
   letAnyoneIn: flag(
     "Let everybody who reaches --host use the model without a key. A key is read from SEP_API_KEY.",
+    { group: "Access and limits" },
   ),
   allowHost: setting(
     z.array(z.string().min(1)).readonly().default([]),
     "Name under which clients reach the server, with its port, such as risk.example.org:443; any: all names, behind a proxy that checks them.",
-    { placeholder: "NAME:PORT|any", isRepeatable: true },
+    { placeholder: "NAME:PORT|any", isRepeatable: true, group: "Access and limits" },
   ),
   allowOrigin: setting(
     z.array(z.url()).readonly().default([]),
     "Origin whose web pages may use the server, such as https://example.org.",
-    { placeholder: "ORIGIN", isRepeatable: true },
+    { placeholder: "ORIGIN", isRepeatable: true, group: "Access and limits" },
   ),
-  tlsCert: text("FILE", "Certificate for https, in PEM format, together with --tls-key."),
-  tlsKey: text("FILE", "Private key of --tls-cert."),
+  tlsCert: text("FILE", "Certificate for https, in PEM format, together with --tls-key.", undefined, {
+    group: "Access and limits",
+  }),
+  tlsKey: text("FILE", "Private key of --tls-cert.", undefined, { group: "Access and limits" }),
   policy: setting(
     z.enum(["flag", "abstain", "resample", "escalate"]).default("flag"),
     "What happens to an answer that the probe says not to give. flag: it is given, and its risk said; abstain: it is withheld; resample: more answers are drawn, and the commonest meaning is given; escalate: --escalate answers.",
+    { group: "Decisions" },
   ),
   decide: setting(
     z.enum(["risk", "coverage"]).default("risk"),
     "Which of the probe's thresholds decides: risk bounds the share of wrong answers, coverage guarantees the share of answers given.",
+    { group: "Decisions" },
   ),
   unfamiliar: setting(
     z.enum(["flag", "refuse"]).default("flag"),
     "What to do with a question whose hidden state is unlike those that the probe was trained on: flag it, or decide not to give the answer.",
+    { group: "Decisions" },
   ),
-  abstainText: setting(z.string().min(1).default(ABSTAIN_TEXT), "What a withheld answer says."),
-  resamples: setting(z.int().min(2).max(32).default(RESAMPLES), "Answers that --policy resample draws."),
+  abstainText: setting(z.string().min(1).default(ABSTAIN_TEXT), "What a withheld answer says.", {
+    group: "Decisions",
+  }),
+  resamples: setting(z.int().min(2).max(32).default(RESAMPLES), "Answers that --policy resample draws.", {
+    group: "Decisions",
+  }),
   onError: setting(
     z.enum(["answer", "refuse"]).default("refuse"),
     "What happens where --policy or the measuring of entropy fails. answer: the model's answer is given, with a warning; refuse: the request fails.",
+    { group: "Decisions" },
   ),
   escalate: text(
     "URL",
     "OpenAI-compatible server for --policy escalate; its key is read from OPENAI_API_KEY.",
+    undefined,
+    { group: "Decisions" },
   ),
-  escalateModel: text("NAME", "Model on --escalate."),
+  escalateModel: text("NAME", "Model on --escalate.", undefined, { group: "Decisions" }),
   route: text(
     "FILE",
     "Route that `sep route` fitted for a probe, whose threshold then decides for --policy escalate; docs/route.md.",
     "the probe's own threshold",
+    { group: "Decisions" },
   ),
   ...EQUIVALENCE,
   maxConcurrent: setting(
     z.int().min(1).default(SERVER_LIMITS.concurrent),
     "Answers that are generated in parallel.",
+    { group: "Access and limits" },
   ),
   maxQueue: setting(
     z.int().min(0).default(SERVER_LIMITS.queued),
     "Answers that may wait; beyond that, requests get status 429.",
+    { group: "Access and limits" },
   ),
   maxNewTokens: setting(
     z.int().min(1).default(SERVER_LIMITS.tokens),
     "Most tokens per answer that a request may ask for.",
+    { group: "Access and limits" },
   ),
   timeLimit: setting(
     z
@@ -109,6 +126,7 @@ const OPTIONS = {
       .gt(0)
       .default(SERVER_LIMITS.timeMs / 1000),
     "Time limit per request, in seconds.",
+    { group: "Access and limits" },
   ),
   ...PROBED_MODEL,
   quiet: OUTPUT.quiet,

@@ -182,12 +182,13 @@ export const REPORT: Command = defineCommand({
     },
   ],
   async run(values, context) {
-    const code = await runStepCommand(values, context, (workspace) =>
-      oneStep(writeReport(workspace, { ...values, signal: context.signal })),
-    );
+    const steps = (workspace: Workspace): Steps =>
+      oneStep(writeReport(workspace, { ...values, signal: context.signal }));
+    // seconds of work: its address says all
+    await runSteps({ ...values, quiet: true }, context, steps);
     const address = pathToFileURL(openWorkspace(resolve(values.out)).report).href;
     if (values.open) openBrowser(address, context);
     if (!values.json && !values.quiet) context.stdout.write(`Report  ${address}\n`);
-    return code;
+    return EXIT.ok;
   },
 });

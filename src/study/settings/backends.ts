@@ -7,6 +7,7 @@ import { SepError } from "../../errors.ts";
 import {
   defaultOf,
   flag,
+  inGroup,
   joinWithOr,
   redescribe,
   type SettingNotes,
@@ -16,10 +17,13 @@ import {
   toFlag,
 } from "./setting.ts";
 
-/** Settings that only these backends use. */
-const of = <S extends Settings>(backends: readonly string[], settings: S): S =>
+/** Settings that only this server uses. */
+const of = <S extends Settings>(group: "vLLM" | "nnsight", settings: S): S =>
   Object.fromEntries(
-    Object.entries(settings).map(([name, schema]) => [name, redescribe(schema, { backends })]),
+    Object.entries(settings).map(([name, schema]) => [
+      name,
+      redescribe(schema, { group, backends: [group.toLowerCase()] }),
+    ]),
   ) as S;
 
 /** What vLLM calls its dtypes. */
@@ -29,7 +33,7 @@ export const VLLM_DTYPES = ["auto", "bfloat16", "float16", "half", "float32"] as
 const MOST_ROWS = 1024;
 
 /** How the local engine runs a model. */
-export const ENGINE = {
+export const ENGINE = inGroup("Model and machine", {
   device: setting(
     z.enum(DEVICE_CHOICES).default("cpu"),
     "Device that runs the model. auto picks cuda or dml if it works, else cpu. Requirements of each device: docs/devices.md.",
@@ -43,10 +47,10 @@ export const ENGINE = {
     "Memory in GiB for all copies of the model together; more copies answer more questions in parallel.",
     { fallback: "a quarter of the machine's or container's", backends: ["local"] },
   ),
-};
+});
 
 /** How the local engine generates; docs/batching.md. An answer depends on neither. */
-export const BATCH = {
+export const BATCH = inGroup("Model and machine", {
   workers: setting(
     z.int().min(1).optional(),
     "Copies of the model that generate answers in parallel; docs/batching.md.",
@@ -60,7 +64,7 @@ export const BATCH = {
       backends: ["local"],
     },
   ),
-};
+});
 
 /** A backend's name, or a file with one of the user's. */
 const oneOfBackends = (names: readonly string[]): z.ZodString =>
@@ -77,6 +81,7 @@ export const MODEL = {
     oneOfBackends(["local", "hf", "vllm"]).default("local"),
     "Where the model runs: the local engine (hf is another name for it), vLLM, or your own module; docs/backends.md.",
     {
+      group: "Model and machine",
       placeholder: "local|hf|vllm|FILE",
       expected: "a .js, .mjs or .ts file, or local, hf or vllm",
       hint: "nnsight reads hidden states only",
@@ -85,13 +90,13 @@ export const MODEL = {
   dtype: setting(
     z.enum([...new Set([...MODEL_DTYPES, ...VLLM_DTYPES])]).optional(),
     "Precision of the model while it samples. Local engine: auto (int8 if it is close enough to float32 on your prompts, else float32), float32, int8 (fastest) or int4 (least memory); bfloat16, float16 and half mean float32, and `sep run` always reads hidden states in float32; docs/dtype.md. vLLM: auto, bfloat16, float16, half or float32.",
-    { fallback: "auto", backends: ["local", "vllm", "nnsight"] },
+    { group: "Model and machine", fallback: "auto", backends: ["local", "vllm", "nnsight"] },
   ),
   ...ENGINE,
 };
 
 /** How a vLLM server is started, where this program starts one. */
-export const VLLM_SERVER = of(["vllm"], {
+export const VLLM_SERVER = of("vLLM", {
   gpuMemUtilization: setting(
     z.number().gt(0).max(1).optional(),
     "Share of GPU memory for a vLLM server that `sep` starts.",
@@ -120,7 +125,7 @@ export const VLLM_SERVER = of(["vllm"], {
 });
 
 /** Which vLLM servers, and how requests are sent. */
-export const VLLM = of(["vllm"], {
+export const VLLM = of("vLLM", {
   launch: flag(
     "With --backend vllm, start a vLLM server here and stop it afterwards. This is the default without --vllm-url.",
   ),
@@ -143,7 +148,7 @@ export const VLLM = of(["vllm"], {
 });
 
 /** How vLLM is asked for answers. */
-export const VLLM_ANSWERS = of(["vllm"], {
+export const VLLM_ANSWERS = of("vLLM", {
   vllmApi: setting(
     z.enum(ANSWER_APIS).default("completions"),
     "API for prompts: completions sends token ids, chat sends messages that the server renders with its own template.",
@@ -151,7 +156,7 @@ export const VLLM_ANSWERS = of(["vllm"], {
 });
 
 /** How `sep trace` gets hidden states out of vLLM. */
-export const VLLM_STATES = of(["vllm"], {
+export const VLLM_STATES = of("vLLM", {
   vllmStates: setting(
     z.enum(["extract", "pooling"]).default("extract"),
     "extract reads the residual stream at --layers, which must be the layers that the server was started with; pooling reads the last layer after the final norm.",
@@ -164,11 +169,12 @@ export const NNSIGHT = {
     oneOfBackends(["local", "hf", "vllm", "nnsight"]).default("local"),
     "What reads the hidden states: the local engine (hf is another name for it), vLLM, PyTorch under nnsight (with PyTorch's dtypes), or your own module; docs/backends.md.",
     {
+      group: "Model and machine",
       placeholder: "local|hf|vllm|nnsight|FILE",
       expected: "a .js, .mjs or .ts file, or local, hf, vllm or nnsight",
     },
   ),
-  ...of(["nnsight"], {
+  ...of("nnsight", {
     python: text(
       "PATH",
       "Python interpreter with nnsight, for --backend nnsight.",

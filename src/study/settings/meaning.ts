@@ -5,7 +5,7 @@ import { CLUSTERINGS } from "../../meaning/cluster-answers.ts";
 import { JUDGE_PROMPTS } from "../../meaning/judge-model.ts";
 import { ENTAILMENT_RULES } from "../../meaning/nli-equivalence.ts";
 import { DEFAULT_EMBEDDING_MODEL, DEFAULT_NLI_MODEL } from "../meaning/encoder-models.ts";
-import { redescribe, type Settings, setting, text } from "./setting.ts";
+import { inGroup, redescribe, type Settings, setting, text } from "./setting.ts";
 
 /**
  * When two extracted answers mean the same: `math` equal as mathematics; `exact` the same words; `nli` each entails the
@@ -25,7 +25,7 @@ const FOR_MEASURES = { isForMeasures: true } as const;
 const FOR_GRADES = { graders: ["judge"] } as const;
 
 /** When two answers mean the same. */
-export const EQUIVALENCE = {
+export const EQUIVALENCE = inGroup("Meaning and entropy", {
   equivalence: setting(
     z.enum(["auto", ...EQUIVALENCE_NAMES]).default("auto"),
     "Rule that decides whether two answers mean the same. auto: math for answers graded as mathematics, else hybrid; docs/clusters.md.",
@@ -87,19 +87,21 @@ export const EQUIVALENCE = {
       "entailment asks the judge in both directions whether one answer entails the other; yes-no asks once whether they mean the same.",
     ),
   }),
-};
+});
 
 /** When two answers mean the same, and how pairs become groups: step 3. */
 export const MEANING = {
   ...EQUIVALENCE,
-  clustering: setting(
-    z.enum(CLUSTERINGS).default("greedy"),
-    "How pairs become clusters: greedy compares with each cluster's first answer, components follows chains of pairs, spectral uses the similarities of all answers.",
-  ),
+  ...inGroup("Meaning and entropy", {
+    clustering: setting(
+      z.enum(CLUSTERINGS).default("greedy"),
+      "How pairs become clusters: greedy compares with each cluster's first answer, components follows chains of pairs, spectral uses the similarities of all answers.",
+    ),
+  }),
 };
 
 /** Which numbers step 3 computes of the groups. */
-export const ESTIMATE_SETTINGS = {
+export const ESTIMATE_SETTINGS = inGroup("Meaning and entropy", {
   estimates: setting(
     z.union([z.enum(["all", "default"]), z.array(z.string().min(1)).readonly()]).default("default"),
     "Uncertainty measures to compute, by name and separated by commas. Anything but default also prints what each one costs; docs/estimates.md.",
@@ -110,10 +112,10 @@ export const ESTIMATE_SETTINGS = {
     "Published variant to compute as semantic_entropy: clustering of an NLI model's verdicts, weights and formula.",
     { fallback: "nature's formula, clusters by --equivalence" },
   ),
-};
+});
 
 /** Which language model says how likely answers are true. */
-export const P_TRUE = {
+export const P_TRUE = inGroup("Meaning and entropy", {
   pTrueModel: text(
     "ID|DIR|pocket",
     "Language model that estimates how likely each answer is true, for the measure p_false; given as for --model.",
@@ -125,4 +127,4 @@ export const P_TRUE = {
   pTrueShotCount: setting(z.int().min(1).default(20), "Number of questions from --p-true-shots to show.", {
     needs: "pTrueShots",
   }),
-};
+});

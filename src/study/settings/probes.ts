@@ -8,12 +8,12 @@ import { ROW_LABELS } from "../../probes/unit-labels.ts";
 import { FIGURE_FORMATS } from "../../report/figure.ts";
 import { STATES_DTYPES } from "../../states/hidden-states.ts";
 import { PROMPT } from "./sampling.ts";
-import { flag, redescribe, setting, text } from "./setting.ts";
+import { flag, inGroup, redescribe, setting, text } from "./setting.ts";
 
 const POSITIONS = z.array(z.enum(TRACE_POSITIONS)).min(1).readonly();
 
 /** Which hidden states are read: step 4. */
-export const TRACE_SETTINGS = {
+export const TRACE_SETTINGS = inGroup("Hidden states", {
   positions: setting(
     z.union([z.literal("all"), POSITIONS]).default("all"),
     `Token positions to read, separated by commas: ${SINGLE_POSITIONS.join(", ")} (all: these), and, with many tokens per answer, ${UNIT_POSITIONS.join(", ")}; docs/places.md.`,
@@ -28,37 +28,39 @@ export const TRACE_SETTINGS = {
     z.enum(["auto", "samples", "best"]).default("auto"),
     "Answers whose hidden states are read. auto: the best answers if there are any, else the samples.",
   ),
-};
+});
 
 /** How the states of a trace are stored. */
-export const STATES_STORAGE = {
+export const STATES_STORAGE = inGroup("Hidden states", {
   statesDtype: setting(
     z.enum(STATES_DTYPES).default("float32"),
     "Precision in which hidden states are stored. float16 takes half the space; they are read in float32 in any case.",
   ),
-};
+});
 
 /** Stretches of answers that a user has marked, in `sep trace`. */
-export const MARKED = {
+export const MARKED = inGroup("Hidden states", {
   spans: text(
     "FILE",
     "Stretches of answers to read the end of, for --positions spans: one {question_id, run_id, start, end, label} per line; docs/places.md.",
   ),
-};
+});
 
 /** How `sep trace` counts positions, for numbers that can be compared with those of the published code. */
-export const INDICES = {
+export const INDICES = inGroup("Hidden states", {
   indices: setting(
     z.enum(POSITION_INDICES).default("exact"),
     "How positions are counted. oatml-compat: as in the published code of semantic entropy probes; docs/positions.md.",
   ),
-};
+});
 
 /** A model that reads answers of another one, in `sep trace`. */
 export const OBSERVER = {
   observer: text(
     "ID|DIR|pocket",
     "Model that reads the answers as text that another model wrote, in place of --model; docs/observer.md.",
+    undefined,
+    { group: "Hidden states" },
   ),
   ...(Object.fromEntries(
     Object.entries({
@@ -69,16 +71,17 @@ export const OBSERVER = {
 };
 
 /** When a whole run reads hidden states. */
-export const TRACE_TIME = {
+export const TRACE_TIME = inGroup("Hidden states", {
   withStates: flag(
     "Read hidden states in the passes that sample the answers, which saves a pass over them. They equal those of a separate trace up to rounding, not bit for bit; the model samples in float32; docs/batching.md.",
   ),
-};
+});
 
 /** What `sep generate` reads beside the answers. */
 export const WITH_STATES = {
   withStates: flag(
     "Also do what `sep trace` does, in the passes that sample the answers; not with --dtype int8 or int4; docs/batching.md.",
+    { group: "Hidden states" },
   ),
   ...(Object.fromEntries(
     Object.entries({ ...TRACE_SETTINGS, ...INDICES }).map(([name, schema]) => [
@@ -102,7 +105,7 @@ export const SPLIT = {
 };
 
 /** Which token's hidden states become the probes' data: step 5. */
-export const DATASET_SETTINGS = {
+export const DATASET_SETTINGS = inGroup("Probes", {
   position: setting(
     z.enum(["auto", ...TRACE_POSITIONS]).default("auto"),
     "Token position that the probes read. auto: think-end if answers contain reasoning, else second-to-last.",
@@ -120,7 +123,7 @@ export const DATASET_SETTINGS = {
     "What to do with answers that have no token at that position, for example because their reasoning was cut off: drop and count them, or stop with an error.",
   ),
   ...SPLIT,
-};
+});
 
 /** By the name of each part; those of a study where nothing else is said. */
 export const namedRatios = (shares: readonly number[] | undefined): SplitRatios => {
@@ -135,15 +138,15 @@ function addUpToOne(shares: readonly number[]): boolean {
 }
 
 /** Of `sep dataset` alone. */
-export const DATASET_LAYER = {
+export const DATASET_LAYER = inGroup("Probes", {
   layer: setting(
     z.union([z.literal("last"), z.int().min(0)]).default("last"),
     "Layer stored as X_hidden in the data sets, for other tools. Training reads every traced layer in any case.",
   ),
-};
+});
 
 /** What a probe is and how it is fitted. */
-export const FITTING = {
+export const FITTING = inGroup("Probes", {
   seThreshold: setting(
     z.union([z.enum(SE_THRESHOLD_METHODS), z.number().min(0)]).default("best-split"),
     "Semantic entropy above this threshold counts as high: a rule applied to the training questions, or a number of nats.",
@@ -165,7 +168,7 @@ export const FITTING = {
     "Inverse strength of the L2 penalty. cv: chosen by cross-validation over the training questions.",
   ),
   classWeight: setting(z.enum(["none", "balanced"]).default("none"), "Class weights in the fit."),
-};
+});
 
 /** How a probe reads the tokens of a span, in `sep train`. */
 const POOLING = {
@@ -188,27 +191,29 @@ const POOLING = {
 /** How the probes are fitted and tested: step 6. */
 export const TRAIN_SETTINGS = {
   ...FITTING,
-  ...POOLING,
-  nested: flag(
-    "Also estimate the AUROC on new questions by nested cross-validation, which repeats every choice; takes three times as long.",
-  ),
-  permutations: setting(
-    z.int().min(0).default(0),
-    "Number of label permutations to refit the probes on, for a permutation test; 0 is no test.",
-  ),
+  ...inGroup("Probes", {
+    ...POOLING,
+    nested: flag(
+      "Also estimate the AUROC on new questions by nested cross-validation, which repeats every choice; takes three times as long.",
+    ),
+    permutations: setting(
+      z.int().min(0).default(0),
+      "Number of label permutations to refit the probes on, for a permutation test; 0 is no test.",
+    ),
+  }),
 };
 
 /** Where the probes of `sep train` may read; a whole run traces what its `positions` say. */
-export const TRAIN_POSITIONS = {
+export const TRAIN_POSITIONS = inGroup("Probes", {
   positions: setting(
     z.union([z.enum(["dataset", "all"]), POSITIONS]).default("dataset"),
     "Token positions to choose from, separated by commas. dataset: the position of the data sets.",
     { placeholder: "dataset|LIST|all", inFile: false },
   ),
-};
+});
 
 /** What decisions promise: steps 6 and 7. */
-export const TARGETS = {
+export const TARGETS = inGroup("Decisions", {
   targetRisk: setting(
     z.number().gt(0).lt(1).default(0.1),
     "Largest share of all answers that may be both given and wrong. A threshold that guarantees it is chosen on the validation questions; docs/statistics.md.",
@@ -217,13 +222,13 @@ export const TARGETS = {
     z.number().gt(0).lt(1).default(0.8),
     "Smallest share of all answers to give. A threshold that guarantees it is chosen on the validation questions.",
   ),
-};
+});
 
 /** What the report's figures are written as. */
-export const REPORT_SETTINGS = {
+export const REPORT_SETTINGS = inGroup("Study and output", {
   figures: setting(
     z.array(z.enum(FIGURE_FORMATS)).min(1).readonly().optional(),
     "Formats of the figures besides CSV, separated by commas: svg, pdf, png; docs/report.md.",
     { fallback: "svg, or the formats already there" },
   ),
-};
+});

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { PLAIN_PROMPT_FORMATS } from "../../engine/tokenizer/prompt-format.ts";
 import { UNANSWERABLE } from "../../samples/question-formats.ts";
 import { CORRECTNESS_RULES } from "../../text/open-answer.ts";
-import { flag, redescribe, type SettingsOutput, setting, text } from "./setting.ts";
+import { flag, inGroup, redescribe, type SettingsOutput, setting, text } from "./setting.ts";
 
 /** The question sets of a study where nothing else is said. */
 export const DEFAULT_DATASET = "arithmetic";
@@ -29,9 +29,9 @@ export const PREPARE_SETTINGS = {
   noContext: flag("Leave out the texts that a set's questions are about, as those of SQuAD are."),
 };
 
-export const SEED = {
+export const SEED = inGroup("Study and output", {
   seed: setting(z.int().min(0).default(42), "Seed for everything random."),
-};
+});
 
 /** Two seeds: one for what a model samples, one for what is made of the answers. */
 export const SEEDS = {
@@ -100,7 +100,7 @@ const ofSampler = <S extends z.ZodType>(name: keyof typeof STUDY_SAMPLER, schema
   setting(schema.optional(), help, { fallback: String(STUDY_SAMPLER[name]) });
 
 /** How one answer is sampled. */
-export const SAMPLER = {
+export const SAMPLER = inGroup("Sampling and grading", {
   sampler: setting(
     z.enum(["study", "model"]).default("study"),
     "Source of --temperature, --top-p, --top-k, --min-p and --repetition-penalty where they are not given. study: the defaults shown here; model: the model's generation_config.json; docs/prompts.md.",
@@ -131,10 +131,10 @@ export const SAMPLER = {
     placeholder: "TEXT",
     isRepeatable: true,
   }),
-};
+});
 
 /** How a question becomes a prompt. */
-export const PROMPT = {
+export const PROMPT = inGroup("Prompt", {
   promptFormat: setting(
     z.string().min(1).default("auto"),
     "How a question becomes a prompt. auto: chat (the model's chat template) if there is one, else notebook; FILE: a template that contains {question}; docs/prompts.md.",
@@ -147,7 +147,7 @@ export const PROMPT = {
   ),
   systemPrompt: text("TEXT|@FILE", "System message for every prompt, or a file that contains it."),
   noThinking: flag("Tell the chat template to turn reasoning off."),
-};
+});
 
 /** How answers are sampled and graded: step 2. */
 export const GENERATE_SETTINGS = {
@@ -157,31 +157,33 @@ export const GENERATE_SETTINGS = {
   ),
   ...SAMPLER,
   ...PROMPT,
-  correctness: setting(
-    z.enum(["auto", ...CORRECTNESS_RULES, "judge"]).default("auto"),
-    "What decides whether an answer is correct: a rule, or judge, a language model (--judge-model). auto: math if most reference answers are mathematical, else contains; docs/prompts.md.",
-  ),
-  labels: text(
-    "FILE",
-    "Grades of your own in place of --correctness: one {question_id, run_id, correct} per line; docs/prompts.md.",
-  ),
-  adaptive: flag(
-    "Stop sampling answers to a question once further answers cannot change whether its entropy is above --se-threshold, in nats; docs/adaptive-k.md.",
-  ),
-  bestAnswer: flag(
-    "Also sample one low-temperature answer per question, and train and evaluate the probes on these; docs/best-answers.md.",
-  ),
-  bestTemperature: setting(
-    z.number().min(0).default(0.1),
-    "Sampling temperature of --best-answer; 0 is greedy.",
-    { needs: "bestAnswer" },
-  ),
+  ...inGroup("Sampling and grading", {
+    correctness: setting(
+      z.enum(["auto", ...CORRECTNESS_RULES, "judge"]).default("auto"),
+      "What decides whether an answer is correct: a rule, or judge, a language model (--judge-model). auto: math if most reference answers are mathematical, else contains; docs/prompts.md.",
+    ),
+    labels: text(
+      "FILE",
+      "Grades of your own in place of --correctness: one {question_id, run_id, correct} per line; docs/prompts.md.",
+    ),
+    adaptive: flag(
+      "Stop sampling answers to a question once further answers cannot change whether its entropy is above --se-threshold, in nats; docs/adaptive-k.md.",
+    ),
+    bestAnswer: flag(
+      "Also sample one low-temperature answer per question, and train and evaluate the probes on these; docs/best-answers.md.",
+    ),
+    bestTemperature: setting(
+      z.number().min(0).default(0.1),
+      "Sampling temperature of --best-answer; 0 is greedy.",
+      { needs: "bestAnswer" },
+    ),
+  }),
 };
 
 /** What `sep generate` asks for a threshold in: rules take all answers to work out. */
-export const ADAPTIVE = {
+export const ADAPTIVE = inGroup("Sampling and grading", {
   seThreshold: setting(
     z.number().min(0).optional(),
     "Threshold for --adaptive: discrete semantic entropy in nats.",
   ),
-};
+});

@@ -10,8 +10,26 @@ export type SettingsInput<S extends Settings> = { readonly [Name in keyof S]?: z
 /** All settings, with defaults filled in. */
 export type SettingsOutput<S extends Settings> = { readonly [Name in keyof S]: z.output<S[Name]> };
 
+/** Headings under which help and docs/cli.md list settings, in this order. A setting without one is a main option. */
+export const SETTING_GROUPS = [
+  "Main options",
+  "Decisions",
+  "Sampling and grading",
+  "Prompt",
+  "Meaning and entropy",
+  "Hidden states",
+  "Probes",
+  "Model and machine",
+  "vLLM",
+  "nnsight",
+  "Access and limits",
+  "Study and output",
+] as const;
+type SettingGroup = (typeof SETTING_GROUPS)[number];
+
 /** How a setting reads in help and documentation, where that does not follow from its schema. */
 export interface SettingNotes {
+  readonly group?: SettingGroup;
   /** What stands for the value: "DIR", "NAME|PATH". */
   readonly placeholder?: string;
   /** A default that is worked out later, in words. */
@@ -58,6 +76,12 @@ export const redescribe = <S extends z.ZodType>(
     ...(help === undefined ? {} : { description: help }),
   }) as S;
 };
+
+/** The same settings under a heading of help and documentation. */
+export const inGroup = <S extends Settings>(group: SettingGroup, settings: S): S =>
+  Object.fromEntries(
+    Object.entries(settings).map(([name, schema]) => [name, redescribe(schema, { group })]),
+  ) as S;
 
 /** A setting that is on or off. */
 export const flag = (help: string, notes: SettingNotes = {}): z.ZodDefault<z.ZodBoolean> =>
@@ -112,6 +136,7 @@ export const defaultOf = <S extends z.ZodType>(schema: S): z.output<S> => schema
 
 /** What help, documentation and parsers need to know of one setting. */
 export interface DescribedSetting extends SettingNotes {
+  readonly group: SettingGroup;
   /** As on the command line, without dashes: "max-new-tokens". */
   readonly flag: string;
   readonly help: string;
@@ -120,6 +145,8 @@ export interface DescribedSetting extends SettingNotes {
   readonly placeholder: string;
   /** As help shows it; null if there is nothing to show. */
   readonly defaultText: string | null;
+  /** The words that a value, or an item of a list, may be; there may be other values besides. */
+  readonly choices: readonly string[];
 }
 
 export function describeSetting(name: string, schema: z.ZodType): DescribedSetting {
@@ -132,11 +159,13 @@ export function describeSetting(name: string, schema: z.ZodType): DescribedSetti
   const shown = initial === undefined || !takesValue || Array.isArray(initial) ? null : String(initial);
   return {
     ...notes,
+    group: notes.group ?? "Main options",
     flag: toFlag(name),
     help: notes.isRepeatable ? `${description} Repeatable.` : description,
     takesValue,
     placeholder: takesValue ? (notes.placeholder ?? placeholderOf(shape)) : "",
     defaultText: notes.fallback ?? shown,
+    choices: takesValue ? listChoices(shape, notes.placeholder) : [],
   };
 }
 
@@ -194,6 +223,15 @@ const shapeOf = (schema: z.ZodType): Shape => z.toJSONSchema(schema, { io: "inpu
 /** The words that a shape admits; null if it admits others. */
 const wordsOf = (shape: Shape): readonly string[] | null =>
   shape.enum ?? (shape.const === undefined ? null : [shape.const]);
+
+/** Those that the schema names, and those among the alternatives of a placeholder: "ID|DIR|pocket". */
+function listChoices(shape: Shape, placeholder = ""): string[] {
+  const named = (each: Shape): readonly string[] =>
+    wordsOf(each) ??
+    [...(each.anyOf ?? []), ...(each.items === undefined ? [] : [each.items])].flatMap(named);
+  const alternatives = placeholder.split("|").filter((word) => /^[a-z][a-z0-9-]*$/.test(word));
+  return [...new Set([...named(shape), ...alternatives])];
+}
 
 function placeholderOf(shape: Shape): string {
   const words = wordsOf(shape);
