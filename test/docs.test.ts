@@ -63,8 +63,14 @@ it("CITATION.cff has the version of the package", () => {
   expect(read("CITATION.cff")).toContain(`\nversion: ${version}\n`);
 });
 
-it("README.md names every command", () => {
-  for (const { name } of COMMANDS) expect(read("README.md")).toContain(`sep ${name}`);
+it("docs/cli.md names every command", () => {
+  const [before] = read("docs/cli.md").split("<!-- options -->") as [string];
+  for (const { name } of COMMANDS) expect(before).toContain(`sep ${name}`);
+});
+
+it("docs/index.md leads to every page", () => {
+  const pages = PAGES.filter((page) => page.startsWith("docs/") && page !== "docs/index.md");
+  for (const page of pages) expect(read("docs/index.md")).toContain(`](${page.slice("docs/".length)})`);
 });
 
 it("docs/cli.md has the tables that the options' schemas give; UPDATE_DOCS=1 writes them", () => {
@@ -76,10 +82,12 @@ it("docs/cli.md has the tables that the options' schemas give; UPDATE_DOCS=1 wri
   else expect(page).toBe(current);
 });
 
-it("the examples in TypeScript of README.md and docs/serve.md pass the type checker against the built package", () => {
-  const pages = `${read("README.md")}\n${read("docs/serve.md")}`;
-  const examples = [...pages.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code as string);
-  expect(examples.length).toBeGreaterThan(2);
+it("the examples in TypeScript of README.md, docs/library.md and docs/serve.md pass the type checker against the built package", () => {
+  const pages = ["README.md", "docs/library.md", "docs/serve.md"].map(read).join("\n");
+  const examples = [...pages.matchAll(/^```ts\n(.*?)^```/gms)]
+    .map(([, code]) => code as string)
+    .filter((example) => !example.includes('from "./')); // files of the user's own
+  expect(examples.length).toBeGreaterThan(5);
   for (const example of examples) expect(typeErrors(example)).toEqual([]);
   expect(typeErrors('import { nonsense } from "semantic-entropy-probes";')).toHaveLength(1);
 });

@@ -25,12 +25,12 @@ async function score(question: string, ...options: readonly string[]) {
   return JSON.parse(stdout);
 }
 
-it("README's library sample runs in the folder of a study, and scores what the probe reads", {
+it("docs/library.md's first sample runs in the folder of a study, and scores what the probe reads", {
   tags: ["long"],
   timeout: 120_000,
 }, async () => {
-  const readme = await readFile(join(ROOT, "README.md"), "utf8");
-  const [sample] = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code as string);
+  const page = await readFile(join(ROOT, "docs/library.md"), "utf8");
+  const [sample] = [...page.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code as string);
   await mkdir(join(study, "node_modules"));
   await symlink(ROOT, join(study, "node_modules/semantic-entropy-probes"));
   const { outputText } = ts.transpileModule(sample!, {
