@@ -154,7 +154,7 @@ describe("an output that nobody reads any more", () => {
     const questions = Array.from({ length: 4 }, (_, i) => `{"question": "What is ${i} + 2?"}`).join("\n");
     const input = join(root, "questions.jsonl");
     await writeFile(input, `${questions}\n`);
-    const script = `set -o pipefail; { cat "$1"; sleep 60; } | { "$2" "$3" score --quiet --probe "$4" --stdin; echo "status $?" >&2; kill 0; } | head -n 1`;
+    const script = `set -o pipefail; { cat "$1"; sleep 3; cat "$1"; sleep 60; } | { "$2" "$3" score --quiet --probe "$4" --stdin; echo "status $?" >&2; kill 0; } | head -n 1`;
     const ended = await run("setsid", ["bash", "-c", script, "-", input, process.execPath, SEP, probe]);
     expect(ended.stderr).toBe("status 141\n");
     expect(ended.stdout.split("\n")).toHaveLength(2);

@@ -91,7 +91,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     expect(kept).toBe(10);
   });
 
-  it("comes back from its link as it was left", async () => {
+  it("comes back from its link as it was left", { tags: ["long"] }, async () => {
     await stage.open(`q=${encodeURIComponent(QUESTION)}&seed=7&token=6&layer=2&threshold=0.9`);
     await stage.answered();
     await stage.forked();
@@ -127,7 +127,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     expect(await stage.said("[role=status]")).toMatch(/^Answer: [\s\S]*(Give|Do not give) this answer/);
   });
 
-  it("stops, also while it is writing", async () => {
+  it("stops, also while it is writing", { tags: ["long"] }, async () => {
     await stage.open("engine=wasm");
     await stage.ready();
     await stage.page.evaluate(`{
@@ -142,7 +142,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     ).toBe(false);
   });
 
-  it("says why it does not use WebGPU, and what is wrong when its files are not there", async () => {
+  it("says why it does not use WebGPU, and what is wrong when its files are not there", {
+    tags: ["long"],
+  }, async () => {
     await stage.open("engine=webgpu");
     await stage.ready();
     expect(await stage.said("header")).toMatch(/runs on WebAssembly\s+This browser has/);
@@ -155,7 +157,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     );
   });
 
-  it("loads its archives once, and then from the browser's own store", async () => {
+  it("loads its archives once, and then from the browser's own store", { tags: ["long"] }, async () => {
     await stage.open("engine=wasm");
     await stage.ready();
     stage.takeRequests();

@@ -31,6 +31,10 @@ const acts: Acts = {
     act({ kind: "selected", at, layer });
     explore();
   },
+  move(choose) {
+    const { at, layer } = choose(state.link);
+    acts.select(at, layer);
+  },
   setThreshold: (threshold) => act({ kind: "threshold", threshold }),
   copyLink: () => void navigator.clipboard?.writeText(location.href),
 };

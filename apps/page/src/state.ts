@@ -55,6 +55,8 @@ export interface Acts {
   stop(): void;
   /** @param layer null for the probe's own */
   select(at: number, layer: number | null): void;
+  /** Selects from what is selected by now: keys may come faster than the page is drawn. */
+  move(choose: (link: Link) => Pick<Link, "layer"> & { readonly at: number }): void;
   setThreshold(threshold: number): void;
   copyLink(): void;
 }

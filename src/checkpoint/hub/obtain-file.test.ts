@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-it("waits while the holder's download grows, and gives up when it does not", async () => {
+it("waits while the holder's download grows, and gives up when it does not", { tags: ["long"] }, async () => {
   const lock = join(folder, "lock");
   const growing = join(folder, "growing");
   await using _held = await acquireLock(lock);

@@ -30,7 +30,16 @@ export async function* fitLayerProbes(
     { path: hidden.path, stateRows: { [position]: rows } },
     { [probe.target]: { labels: train.correct.map((correct) => 1 - correct) } },
     train.questionIds,
-    { groups: train.questionGroups, probe: kind, classWeight, seed, folds, keep: "every", signal },
+    {
+      groups: train.questionGroups,
+      probe: kind,
+      c: probe.C,
+      classWeight,
+      seed,
+      folds,
+      keep: "every",
+      signal,
+    },
   );
   const { fitted } = yield* reportFit(fitting, { step: "train", part: "" }, 0);
   const target = fitted.targets[probe.target]!;

@@ -32,7 +32,7 @@ let model: LanguageModel;
 let workspace: Workspace;
 
 beforeAll(async () => {
-  model = await loadModel(CHECKPOINT, { threads: 1 });
+  model = await loadModel(CHECKPOINT, { threads: 1, rows: 40 });
 });
 afterAll(() => model[Symbol.asyncDispose]());
 beforeEach(async () => {
@@ -228,8 +228,10 @@ describe("generateRuns", () => {
   it("stops at an abort and keeps what is finished", async () => {
     const abort = new AbortController();
     const events: StepEvent[] = [];
+    // two questions at a time
+    await using narrow = await loadModel(CHECKPOINT, { threads: 1, rows: 8 });
     const run = async (): Promise<void> => {
-      for await (const event of generate({ signal: abort.signal })) {
+      for await (const event of generate({ model: narrow, signal: abort.signal })) {
         events.push(event);
         if (event.kind === "advanced" && event.done === 2) abort.abort();
       }

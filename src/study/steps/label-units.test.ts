@@ -101,7 +101,9 @@ describe("sep label", () => {
     expect(text).toMatch(/answers were compared by math, which has no NLI model/);
   });
 
-  it("draws the same continuations whatever is sampled beside them, and makes labels of their entropy", async () => {
+  it("draws the same continuations whatever is sampled beside them, and makes labels of their entropy", {
+    tags: ["long"],
+  }, async () => {
     await sep(...BRANCHES);
     const values = await valuesOf("clusters");
     expect(values.some(({ value }) => value > 0)).toBe(true);

@@ -18,10 +18,14 @@ export function AnswerView({ info, answer, link, acts }: AnswerViewProps): JSX.E
   const last = tokens.length - 1;
   const move = (event: KeyboardEvent): void => {
     const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 }[event.key];
-    const at = { Home: 0, End: last }[event.key] ?? (by === undefined ? undefined : (link.at ?? -1) + by);
-    if (at === undefined || last < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+    const end = { Home: 0, End: last }[event.key];
+    if (end === undefined && by === undefined) return;
+    if (last < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    acts.select(Math.max(0, Math.min(last, at)), link.layer);
+    acts.move(({ at, layer }) => {
+      const next = end ?? (at ?? -1) + (by ?? 0);
+      return { at: Math.max(0, Math.min(last, next)), layer };
+    });
   };
   const choose = ({ target }: Event): void => {
     const index = target instanceof HTMLElement ? target.dataset.index : undefined;

@@ -15,7 +15,8 @@ interface DoubtMapProps {
 export function DoubtMap({ info, answer, link, acts }: DoubtMapProps): JSX.Element {
   const { tokens, readings, verdict } = answer;
   const top = info.layers - 1;
-  const layer = Math.min(top, link.layer ?? info.probe.layer ?? top);
+  const layerOf = ({ layer: chosen }: Link): number => Math.min(top, chosen ?? info.probe.layer ?? top);
+  const layer = layerOf(link);
   const last = readings.length - 2;
   const move = (event: KeyboardEvent): void => {
     const steps: Record<string, readonly [number, number]> = {
@@ -27,8 +28,10 @@ export function DoubtMap({ info, answer, link, acts }: DoubtMapProps): JSX.Eleme
     const step = steps[event.key];
     if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    const at = Math.max(-1, Math.min(last, (link.at ?? -2) + step[0]));
-    acts.select(at, Math.max(0, Math.min(top, layer + step[1])));
+    acts.move((now) => ({
+      at: Math.max(-1, Math.min(last, (now.at ?? -2) + step[0])),
+      layer: Math.max(0, Math.min(top, layerOf(now) + step[1])),
+    }));
   };
   const choose = ({ target }: Event): void => {
     const { at, layer: own } = target instanceof HTMLElement ? target.dataset : {};
