@@ -34,8 +34,9 @@ const PEERS = [
     name: "OpenVINO GenAI, continuous batching",
     peer: "peer_openvino",
     dtypes: {
-      float32: { form: "float32.gguf", precision: "f32" },
-      bfloat16: { form: "float32.gguf", precision: "bf16" },
+      // it refuses a GGUF in float32
+      "float16, computed in float32": { form: "float16.gguf", precision: "f32" },
+      "float16, computed in bfloat16": { form: "float16.gguf", precision: "bf16" },
       Q8_0: { form: "q8_0.gguf", precision: "f32" },
       "Q8_0, bfloat16": { form: "q8_0.gguf", precision: "bf16" },
       "the file's": { form: null, precision: "f32" },

