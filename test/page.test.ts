@@ -166,7 +166,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     expect(stage.takeRequests().filter((url) => url.includes(".zip"))).toEqual([]);
   });
 
-  eachSampled(VIEWS, { sample: 2 })(
+  eachSampled(VIEWS, { sample: 1 })(
     "has no fault that axe finds, at %i pixels, %s",
     async (width, colorScheme) => {
       await stage.open(`q=${encodeURIComponent("Evaluate 407 - 969 - 681.")}`, {

@@ -20,6 +20,7 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 it("starts one server for answers and their hidden states, and ends it", {
+  tags: ["long"],
   timeout: 120_000,
 }, async () => {
   const out = join(root, "whole");
