@@ -8,7 +8,7 @@ import { mean } from "../math/vector.ts";
 import type { Grader } from "../text/open-answer.ts";
 import type { AnswerBackend, AnswerSampler } from "./answer-backend.ts";
 import { type Grade, gradeAnswer, leaveUngraded } from "./grade-answer.ts";
-import type { Question } from "./question.ts";
+import { optional, type Question } from "./question.ts";
 import type { RunRecord } from "./run-record.ts";
 
 export interface RecordRunsOptions {
@@ -77,6 +77,7 @@ export function createRunRecorder(
         question: question.question,
         ...(question.context === undefined ? {} : { context: question.context }),
         prompt_tokens: prompt.tokenIds,
+        ...optional("shared_prompt_tokens", prompt.sharedTokens ?? []),
         seed,
         model: model.provenance.id,
         sampler,
@@ -116,6 +117,7 @@ function describeAnswer(
   | "question"
   | "context"
   | "prompt_tokens"
+  | "shared_prompt_tokens"
   | "seed"
   | "model"
   | "sampler"

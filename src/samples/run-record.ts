@@ -69,6 +69,8 @@ export interface RunRecord {
   readonly answer_token_count?: number;
   /** [P] token ids of the prompt. */
   readonly prompt_tokens: readonly number[];
+  /** Lengths of what other prompts of the study begin with, ascending; left out if there is nothing. */
+  readonly shared_prompt_tokens?: readonly number[];
   readonly seed: number;
   readonly model: string;
   readonly sampler: SamplerSettings;
@@ -93,6 +95,7 @@ export type TracedRun = Pick<
   | "run_id"
   | "model"
   | "prompt_tokens"
+  | "shared_prompt_tokens"
   | "tokens"
   | "output_text"
   | "think_token_indices"
@@ -133,6 +136,9 @@ export function parseRun(value: unknown): RunRecord {
     ...("question" in row ? { question: stringField(row, "question") } : {}),
     ...("context" in row ? { context: stringField(row, "context") } : {}),
     prompt_tokens: numbersField(row, "prompt_tokens"),
+    ...("shared_prompt_tokens" in row
+      ? { shared_prompt_tokens: numbersField(row, "shared_prompt_tokens") }
+      : {}),
     seed: numberField(row, "seed"),
     model: stringField(row, "model"),
     sampler: asRow(row.sampler) as unknown as SamplerSettings,

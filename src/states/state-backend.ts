@@ -64,5 +64,7 @@ export interface TracedAnswers {
 export interface ReadStatesOptions {
   /** Residual layers, ascending; 0 is the embeddings. */
   readonly layers: readonly number[];
+  /** Lengths of what other prompts begin with, too, ascending; an engine may read these tokens once for all of them. */
+  readonly sharedTokens?: readonly number[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -7,24 +7,17 @@ import type { AnswerToTrace, ReadStatesOptions, TracedAnswers } from "./state-ba
 const MAX_TOKENS_PER_PASS = 4096;
 
 /**
- * Reads the residual stream of several answers to one prompt. The prompt runs once, and the answers, however
- * long each is, run over its keys and values in parallel.
+ * Reads the residual stream of several answers to one prompt. The prompt runs once, what it shares with others once for all of
+ * them, and the answers, however long each is, run over its keys and values in parallel.
  */
 export async function traceAnswers(
   model: LanguageModel,
   promptIds: readonly number[],
   answers: readonly AnswerToTrace[],
-  { layers, signal }: ReadStatesOptions,
+  { layers, sharedTokens, signal }: ReadStatesOptions,
 ): Promise<TracedAnswers> {
   const { session, config } = model;
-  const prompt = await extendRows(session, [promptIds], {
-    prefix: emptyKvBlock(config, 1),
-    suffix: emptyKvBlock(config, 1),
-    trace: [{ row: 0, offset: promptIds.length - 1 }],
-    layers,
-    signal,
-  });
-  const prefix = prompt.suffix;
+  const { prefix, residual } = await model.prefill({ tokenIds: promptIds, sharedTokens }, { layers, signal });
   const traced: Float32Array[][] = answers.map(() => []);
   for (const batch of batchByLength(answers)) {
     const places = batch.flatMap(({ answer }, row) =>
@@ -39,7 +32,7 @@ export async function traceAnswers(
       traced[batch[row]?.position as number]?.push(residuals[i] as Float32Array);
     });
   }
-  return { beforeGeneration: prompt.residuals[0] as Float32Array, answers: traced };
+  return { beforeGeneration: residual as Float32Array, answers: traced };
 }
 
 /** Answers of like length together, so that little is padded; those with nothing to read are left out. */

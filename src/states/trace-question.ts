@@ -58,7 +58,8 @@ async function readRows(
     tokenIds: tokens,
     indices: [...(indicesOf.get(run_id) as Set<number>)],
   }));
-  const { beforeGeneration, answers } = await reader.read(prompt, asked, options);
+  const sharedTokens = runs[0]?.shared_prompt_tokens;
+  const { beforeGeneration, answers } = await reader.read(prompt, asked, { ...options, sharedTokens });
   const residuals = new Map(
     runs.map(({ run_id }, i) => [
       run_id,
