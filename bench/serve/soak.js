@@ -21,6 +21,9 @@ const QUESTIONS = 150;
 const SHARE_OF_FAULTS = 0.2;
 /** From the second quarter of a run to the last, medians: until then caches and heaps fill up. */
 const MOST_GROWTH_MB = 50;
+/** Shorter runs end before they are full (measured: level from 4,000 requests on). */
+const LONG_REQUESTS = 10_000;
+const MOST_GROWTH_OF_SHORT_MB = 150;
 /** This process was stopped for longer than that: what a server and its clients time meanwhile has run out. */
 const STOPPED_MS = 2_000;
 /** Live risk against an offline score. */
@@ -333,6 +336,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   console.log(JSON.stringify(outcome, null, 1));
   const quarter = Math.floor(outcome.memory.length / 4);
   const growth = median(outcome.memory.slice(-quarter)) - median(outcome.memory.slice(quarter, 2 * quarter));
-  const leaks = outcome.after.descriptors > outcome.before.descriptors || growth > MOST_GROWTH_MB;
+  const mostGrowth = Number(values.requests) < LONG_REQUESTS ? MOST_GROWTH_OF_SHORT_MB : MOST_GROWTH_MB;
+  const leaks = outcome.after.descriptors > outcome.before.descriptors || growth > mostGrowth;
   process.exitCode = outcome.lost + outcome.wrong > 0 || leaks ? 1 : 0;
 }
