@@ -54,14 +54,14 @@ function endsByPieces(tokenIds: readonly number[], decode: Decode): number[] {
   return ends;
 }
 
-/** Two tokens at a time are decoded for every token of an answer, and most pairs occur again and again. */
+/** One or two tokens are decoded for every token of an answer, and most of them occur again and again. */
 export function rememberDecoded(decode: Decode): Decode {
   const known = new Map<string, string>();
   return (tokenIds) => {
     if (tokenIds.length > LONGEST_REMEMBERED) return decode(tokenIds);
     const key = tokenIds.join();
     const text = known.get(key) ?? decode(tokenIds);
-    if (known.size < MOST_REMEMBERED) known.set(key, text);
+    if (known.size < MOST_REMEMBERED && text.length <= LONGEST_TEXT) known.set(key, text);
     return text;
   };
 }
@@ -69,6 +69,8 @@ export function rememberDecoded(decode: Decode): Decode {
 const LONGEST_REMEMBERED = 2;
 /** Some megabytes. */
 const MOST_REMEMBERED = 100_000;
+/** Texts of real tokens are shorter; a tokenizer from elsewhere may have others. */
+const LONGEST_TEXT = 256;
 
 /** What a decoder writes for bytes that are not a whole character. */
 const BROKEN = "\uFFFD";

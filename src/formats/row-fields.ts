@@ -112,6 +112,13 @@ export function looseNumbers(value: unknown, name: string): readonly number[] | 
   return value;
 }
 
+/** Two indices, [start, end]. */
+export function spanField(row: Row, name: string): readonly [number, number] {
+  const span = numbersField(row, name);
+  if (span.length !== 2) throw new TypeError(`"${name}" has ${span.length} numbers, expected [start, end]`);
+  return span as unknown as readonly [number, number];
+}
+
 /** @returns null for what is not a finite number */
 export const finiteOrNull = (value: unknown): number | null =>
   typeof value === "number" && Number.isFinite(value) ? value : null;

@@ -5,9 +5,9 @@ import {
   type ComparedSplit,
   type StudiesComparison,
 } from "../evaluation/compare-studies.ts";
-import { formatInterval, formatNumber, formatPValue, formatSigned } from "../text/format-numbers.ts";
+import { formatInterval, formatPValue, formatSigned } from "../text/format-numbers.ts";
 import { titleOf } from "./figure.ts";
-import { type Cell, markBest, type Table } from "./table.ts";
+import { type Cell, markBest, numberCell, type Table, textCell } from "./table.ts";
 
 const SHORT: Readonly<Record<ComparedSplit, string>> = { math_test: "test", ood_test: "ood" };
 
@@ -41,8 +41,8 @@ function makeStudiesTable({ studies, differing, rows, notes }: StudiesComparison
     ],
     rows: rows.map(({ study, score }, i) => ({
       cells: [
-        text(studies[study]!.name),
-        ...differing.map((name) => text(studies[study]!.settings[name]!)),
+        textCell(studies[study]!.name),
+        ...differing.map((name) => textCell(studies[study]!.settings[name]!)),
         { text: titleOf(score), value: score },
         ...measured.map(({ cells }) => cells[i]!),
       ],
@@ -64,27 +64,27 @@ interface Measure {
 
 const MEASURES: readonly Measure[] = [
   { title: "Questions", key: "questions", isLowerBetter: null, cell: (own) => count(own?.question_count) },
-  { title: "AUROC", key: "auroc", isLowerBetter: false, cell: (own) => number(own?.auc) },
+  { title: "AUROC", key: "auroc", isLowerBetter: false, cell: (own) => numberCell(own?.auc) },
   {
     title: "95% interval",
     key: "auroc_interval",
     isLowerBetter: null,
-    cell: (own) => text(own === undefined ? "none" : formatInterval(own.auc_intervals)),
+    cell: (own) => textCell(own === undefined ? "none" : formatInterval(own.auc_intervals)),
   },
-  { title: "AURC", key: "aurc", isLowerBetter: true, cell: (own) => number(own?.aurc) },
-  { title: "AUGRC", key: "augrc", isLowerBetter: true, cell: (own) => number(own?.augrc) },
+  { title: "AURC", key: "aurc", isLowerBetter: true, cell: (own) => numberCell(own?.aurc) },
+  { title: "AUGRC", key: "augrc", isLowerBetter: true, cell: (own) => numberCell(own?.augrc) },
   {
     title: "95% interval",
     key: "augrc_interval",
     isLowerBetter: null,
-    cell: (own) => text(own === undefined ? "none" : formatInterval(own.augrc_intervals)),
+    cell: (own) => textCell(own === undefined ? "none" : formatInterval(own.augrc_intervals)),
   },
-  { title: "ECE", key: "ece", isLowerBetter: true, cell: (own) => number(own?.ece) },
+  { title: "ECE", key: "ece", isLowerBetter: true, cell: (own) => numberCell(own?.ece) },
   {
     title: "Promises kept",
     key: "promises_kept",
     isLowerBetter: null,
-    cell: (own) => text(describePromises(own)),
+    cell: (own) => textCell(describePromises(own)),
   },
 ];
 
@@ -117,14 +117,14 @@ function makeDifferencesTable({ studies, rows, differences }: StudiesComparison)
       return {
         ...(isNew ? { group: next } : {}),
         cells: [
-          text(nameOf(first)),
-          text(nameOf(second)),
+          textCell(nameOf(first)),
+          textCell(nameOf(second)),
           count(shared_questions),
           {
             text: formatSigned(result?.auc_difference.estimate ?? null),
             value: result?.auc_difference.estimate ?? null,
           },
-          text(formatInterval(result?.auc_difference.intervals ?? [], { decimals: 3, signed: true })),
+          textCell(formatInterval(result?.auc_difference.intervals ?? [], { decimals: 3, signed: true })),
           {
             text: formatPValue(result?.p_value ?? null, result?.permutations ?? null),
             value: result?.p_value ?? null,
@@ -137,11 +137,6 @@ function makeDifferencesTable({ studies, rows, differences }: StudiesComparison)
   };
 }
 
-const text = (value: string): Cell => ({ text: value, value });
-const number = (value: number | null | undefined): Cell => ({
-  text: formatNumber(value ?? null),
-  value: value ?? null,
-});
 const count = (value: number | undefined): Cell => ({
   text: value === undefined ? "none" : String(value),
   value: value ?? null,

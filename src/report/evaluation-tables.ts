@@ -6,7 +6,6 @@ import { PROBE_NAMES, SCORE_INFO, SCORE_NAMES, type ScoreName } from "../evaluat
 import type { SeedsSummary } from "../evaluation/summarise-seeds.ts";
 import {
   formatInterval,
-  formatNumber,
   formatPercent,
   formatPValue,
   formatSigned,
@@ -14,7 +13,7 @@ import {
 } from "../text/format-numbers.ts";
 import { HELD_OUT_SPLITS, type HeldOutSplit, SPLIT_QUESTIONS, SPLIT_TITLES, titleOf } from "./figure.ts";
 import { listSeedTableNames, makeSeedTables } from "./seed-tables.ts";
-import { type Cell, markBest, type Table } from "./table.ts";
+import { type Cell, markBest, numberCell, type Table, textCell } from "./table.ts";
 
 const SHORT: Readonly<Record<EvaluatedSplit, string>> = {
   math_val: "val",
@@ -83,8 +82,6 @@ export const listTableNames = (withOod: boolean, withSeeds = false): string[] =>
   ];
 };
 
-const text = (value: string): Cell => ({ text: value, value });
-const number = (value: number | null, decimals = 3): Cell => ({ text: formatNumber(value, decimals), value });
 const percent = (value: number | null, decimals = 0): Cell => ({
   text: formatPercent(value, decimals),
   value,
@@ -107,9 +104,9 @@ function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
   const names = SCORE_NAMES.filter((name) => own.scores[name].row_count > 0);
   const column = (of: (name: ScoreName) => Cell, isLowerBetter = false): Cell[] =>
     markBest(names.map(of), isLowerBetter);
-  const auc = column((name) => number(own.scores[name].auc));
-  const prr = column((name) => number(own.rejection[name]?.prr ?? null));
-  const augrc = column((name) => number(own.rejection[name]?.augrc ?? null), true);
+  const auc = column((name) => numberCell(own.scores[name].auc));
+  const prr = column((name) => numberCell(own.rejection[name]?.prr ?? null));
+  const augrc = column((name) => numberCell(own.rejection[name]?.augrc ?? null), true);
   const accuracy = column((name) => percent(own.rejection[name]?.accuracy_at_80 ?? null));
   const { questions, rows, incorrect } = own.counts;
   let group = "";
@@ -138,9 +135,9 @@ function makeScoreTable(split: EvaluatedSplit, own: SplitEvaluation): Table {
         cells: [
           { text: titleOf(name), value: name },
           auc[i]!,
-          text(formatInterval(score.auc_intervals)),
+          textCell(formatInterval(score.auc_intervals)),
           { text: formatPValue(p_value, permutations), value: p_value },
-          number(score.auprc),
+          numberCell(score.auprc),
           prr[i]!,
           augrc[i]!,
           accuracy[i]!,
@@ -161,11 +158,11 @@ function makeAddedTable(evaluation: ProbeEval): Table {
         {
           cells: [
             { text: titleOf(probe), value: probe },
-            text(SPLIT_TITLES[split]),
-            number(added.auc_without),
-            number(added.auc_with),
-            number(added.deviance_without),
-            number(added.deviance_with),
+            textCell(SPLIT_TITLES[split]),
+            numberCell(added.auc_without),
+            numberCell(added.auc_with),
+            numberCell(added.deviance_without),
+            numberCell(added.deviance_with),
             percent(added.deviance_reduction, 1),
             { text: formatPValue(added.p_value, added.permutations), value: added.p_value },
           ],
@@ -215,7 +212,7 @@ function makeComparisonTable(split: EvaluatedSplit, { paired_comparisons }: Spli
           cells: [
             { text: titleOf(second), value: second },
             { text: formatSigned(auc_difference.estimate), value: auc_difference.estimate },
-            text(formatInterval(auc_difference.intervals, { decimals: 3, signed: true })),
+            textCell(formatInterval(auc_difference.intervals, { decimals: 3, signed: true })),
             { text: formatPValue(each.p_value, each.permutations), value: each.p_value },
             { text: formatPValue(each.p_value_holm, null), value: each.p_value_holm },
             { text: String(each.row_count), value: each.row_count },
@@ -308,12 +305,12 @@ function makeCalibrationTable(evaluation: ProbeEval): Table {
               {
                 cells: [
                   { text: title, value: key },
-                  text(SPLIT_TITLES[split]),
-                  text(map),
-                  number(quality.ece),
-                  number(quality.brier),
+                  textCell(SPLIT_TITLES[split]),
+                  textCell(map),
+                  numberCell(quality.ece),
+                  numberCell(quality.brier),
                   { text: formatSigned(quality.bias.estimate), value: quality.bias.estimate },
-                  text(formatInterval(quality.bias.intervals, { decimals: 2, signed: true })),
+                  textCell(formatInterval(quality.bias.intervals, { decimals: 2, signed: true })),
                 ],
               },
             ],

@@ -6,9 +6,9 @@ import {
   type SeedSplitSummary,
   type SeedsSummary,
 } from "../evaluation/summarise-seeds.ts";
-import { formatInterval, formatNumber, formatPValue, formatSigned } from "../text/format-numbers.ts";
+import { formatInterval, formatPValue, formatSigned } from "../text/format-numbers.ts";
 import { SPLIT_QUESTIONS, titleOf } from "./figure.ts";
-import { type Cell, markBest, type Table } from "./table.ts";
+import { markBest, numberCell, type Table, textCell } from "./table.ts";
 
 const SHORT: Readonly<Record<RepeatedSplit, string>> = { math_test: "test", ood_test: "ood" };
 
@@ -43,7 +43,7 @@ function makeSeedTable(
     const own = scores[name];
     return own === undefined ? [] : [[name, own]];
   });
-  const auc = markBest(known.map(([, own]) => number(own.auc.mean)));
+  const auc = markBest(known.map(([, own]) => numberCell(own.auc.mean)));
   const hasDifferences = interval === "corrected-resampled-t";
   return {
     name: `seeds-${SHORT[split]}`,
@@ -65,12 +65,12 @@ function makeSeedTable(
         cells: [
           { text: titleOf(name), value: name },
           auc[i]!,
-          number(own.auc.sd),
-          text(formatInterval(own.auc.interval === null ? [] : [own.auc.interval])),
-          number(own.aurc.mean),
-          number(own.augrc.mean),
+          numberCell(own.auc.sd),
+          textCell(formatInterval(own.auc.interval === null ? [] : [own.auc.interval])),
+          numberCell(own.aurc.mean),
+          numberCell(own.augrc.mean),
           { text: formatSigned(difference?.mean ?? null), value: difference?.mean ?? null },
-          number(difference?.sd ?? null),
+          numberCell(difference?.sd ?? null),
           ...(hasDifferences
             ? [{ text: formatPValue(difference?.p_value ?? null, null), value: difference?.p_value ?? null }]
             : []),
@@ -94,6 +94,3 @@ export function pickSeedScores({ scores }: SeedSplitSummary): ScoreName[] {
     ...["confidence", "combined", "sampling"].flatMap(strongest),
   ];
 }
-
-const text = (value: string): Cell => ({ text: value, value });
-const number = (value: number | null): Cell => ({ text: formatNumber(value), value });

@@ -1,4 +1,5 @@
 import { csvFormatRows } from "d3-dsv";
+import { formatNumber } from "../text/format-numbers.ts";
 import { html, type SafeHtml } from "./html.ts";
 
 /** A table of the report: on its page, and as files for papers. */
@@ -35,6 +36,13 @@ export interface Cell {
   /** best: of its column. missed: a target that was not reached. */
   readonly mark?: "best" | "missed";
 }
+
+export const textCell = (value: string): Cell => ({ text: value, value });
+
+export const numberCell = (value: number | null | undefined, decimals = 3): Cell => ({
+  text: formatNumber(value ?? null, decimals),
+  value: value ?? null,
+});
 
 /** Marks the highest value of a column, or the lowest; all that are as good. */
 export function markBest(cells: readonly Cell[], isLowerBetter = false): Cell[] {

@@ -3,8 +3,8 @@ import {
   booleanField,
   countField,
   numberField,
-  numbersField,
   orNull,
+  spanField,
   stringField,
 } from "../formats/row-fields.ts";
 
@@ -33,13 +33,11 @@ export interface ForcedAnswer {
 /** @throws TypeError naming the field that is wrong */
 export function parseForcedAnswer(value: unknown): ForcedAnswer {
   const row = asRow(value);
-  const span = numbersField(row, "span");
-  if (span.length !== 2) throw new TypeError(`"span" has ${span.length} numbers, expected [start, end]`);
   return {
     question_id: stringField(row, "question_id"),
     run_id: countField(row, "run_id"),
     step: countField(row, "step"),
-    span: [span[0]!, span[1]!],
+    span: spanField(row, "span"),
     text: stringField(row, "text"),
     extracted_answer: orNull(row, "extracted_answer", stringField),
     is_correct: booleanField(row, "is_correct"),

@@ -8,7 +8,7 @@ import {
   numbersField,
   oneOfField,
   orNull,
-  type Row,
+  spanField,
   stringField,
 } from "../formats/row-fields.ts";
 import { GRADERS, type Grader } from "../text/open-answer.ts";
@@ -153,12 +153,6 @@ export function parseRun(value: unknown): RunRecord {
 }
 
 const THINK_STATUSES: readonly ThinkStatus[] = ["closed", "truncated", "none"];
-
-function spanField(row: Row, name: string): readonly [number, number] {
-  const span = numbersField(row, name);
-  if (span.length !== 2) throw new TypeError(`"${name}" has ${span.length} numbers, expected [start, end]`);
-  return span as unknown as readonly [number, number];
-}
 
 function checkTokens({
   tokens,

@@ -1,4 +1,4 @@
-import { asRow, countField, numberField, numbersField, stringField } from "../formats/row-fields.ts";
+import { asRow, countField, numberField, spanField, stringField } from "../formats/row-fields.ts";
 
 /** What was measured of one part of an answer. One line of `*_units_inconsistent.jsonl` or `*_units_clusters.jsonl`. */
 export interface UnitValue {
@@ -15,12 +15,10 @@ export interface UnitValue {
 /** @throws TypeError naming the field that is wrong */
 export function parseUnitValue(value: unknown): UnitValue {
   const row = asRow(value);
-  const span = numbersField(row, "span");
-  if (span.length !== 2) throw new TypeError(`"span" has ${span.length} numbers, expected [start, end]`);
   return {
     question_id: stringField(row, "question_id"),
     run_id: countField(row, "run_id"),
-    span: [span[0]!, span[1]!],
+    span: spanField(row, "span"),
     value: numberField(row, "value"),
     count: countField(row, "count"),
   };

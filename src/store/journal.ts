@@ -1,6 +1,8 @@
 import { rm } from "node:fs/promises";
 import { SepError } from "../errors.ts";
 import { type Json, stableStringify } from "../formats/json.ts";
+import { openJsonlAppender } from "./append-jsonl.ts";
+import { readJsonl } from "./jsonl.ts";
 import { readIfThere } from "./read-file.ts";
 import { writeAtomic } from "./write-atomic.ts";
 
@@ -29,6 +31,26 @@ export async function readJournalSettings(journal: string): Promise<Json | null>
 /** Written before the journal's first row. */
 export async function writeJournalSettings(journal: string, settings: Json): Promise<void> {
   await writeAtomic(settingsPathOf(journal), `${stableStringify(settings, 2)}\n`);
+}
+
+/**
+ * Makes a journal ready to be appended to.
+ * @param parse throws TypeError with the reason for a row that is wrong
+ * @returns the rows that an interrupted step of the same settings has left; none of other settings, or with `force`
+ */
+export async function resumeJournal<Row>(
+  journal: string,
+  settings: Json,
+  { force, parse }: { readonly force: boolean; readonly parse: (value: unknown) => Row },
+): Promise<readonly Row[]> {
+  const before = force ? null : await readJournalSettings(journal);
+  if (before === null || stableStringify(before) !== stableStringify(settings)) {
+    await removeJournal(journal);
+    await writeJournalSettings(journal, settings);
+    return [];
+  }
+  await (await openJsonlAppender(journal))[Symbol.asyncDispose](); // mends its end; makes it if it is not there
+  return (await readJsonl(journal, { parse })).rows;
 }
 
 /** Removes a journal when its step is complete. */

@@ -1,3 +1,4 @@
+import { rememberDecoded } from "../../engine/answer-text.ts";
 import type { ChatMessage, ChatOptions } from "../../engine/tokenizer/chat-template.ts";
 import {
   type AddedToken,
@@ -52,13 +53,6 @@ const REPLY_BYTES = 64;
 const LEAST_REPLY_BYTES = 1 << 20;
 /** Texts of tokens are short; a decoder may lengthen them. */
 const TOKEN_BYTES = 1024;
-/**
- * Every step of every answer asks for the text of a token by itself, and asking the process takes longer than a short step: the
- * texts of so many tokens are remembered. Real ones are shorter than the limit, and a vocabulary of them takes a few megabytes.
- */
-const SHORT_TOKENS = 2;
-const MOST_SHORT_TEXTS = 1 << 16;
-const MOST_KEPT_LENGTH = 256;
 /** A template's own words, and how often it may repeat a message, escapes included. */
 const TEMPLATE_BYTES = 32 << 10;
 const MESSAGE_BYTES = 8;
@@ -77,7 +71,6 @@ export async function openInSandbox(
   const call = (method: string, request: object, limits: Omit<CallLimits, "file">): unknown =>
     sandbox.call({ method, ...request }, { file, ...limits });
   const ids = new Map<string, number | null>();
-  const shortTexts = new Map<string, string>();
   const tokenizer: TextTokenizer = {
     sha256: files.sha256,
     endToken,
@@ -87,19 +80,13 @@ export async function openInSandbox(
       const limits = { size: text.length, mostReplyBytes, act: "encoding a text" };
       return call("encode", { text, specialTokens }, limits) as number[];
     },
-    decode(tokenIds) {
+    // every step of every answer asks for the text of a token by itself, which takes the process longer than a short step
+    decode: rememberDecoded((tokenIds) => {
       if (tokenIds.length === 0) return "";
-      const isShort = tokenIds.length <= SHORT_TOKENS;
-      const key = isShort ? tokenIds.join() : "";
-      const known = shortTexts.get(key);
-      if (known !== undefined) return known;
       const mostReplyBytes = LEAST_REPLY_BYTES + TOKEN_BYTES * tokenIds.length;
       const limits = { size: tokenIds.length, mostReplyBytes, act: "decoding tokens" };
-      const text = call("decode", { tokenIds }, limits) as string;
-      if (isShort && shortTexts.size < MOST_SHORT_TEXTS && text.length <= MOST_KEPT_LENGTH)
-        shortTexts.set(key, text);
-      return text;
-    },
+      return call("decode", { tokenIds }, limits) as string;
+    }),
     decodesPiecewise,
     tokenId(token) {
       const known = ids.get(token);

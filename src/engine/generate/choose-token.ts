@@ -48,7 +48,10 @@ export function createTokenChooser(filters: TokenFilters): ChooseToken {
         : sumScores(penalise(requireWhole(given), repetitionPenalty, seen), temperature || 1);
     if (temperature === 0) return highestToken(scores);
     const kept = keptTokens(scores, filters, room);
-    return kept === null ? drawUnfiltered(scores, { temperature, uniform }, room) : draw(kept, uniform);
+    if (kept !== null) return draw(kept, uniform * sum(kept.weights));
+    // the most likely ones come first, as among kept ones
+    const likely = likelyTokens(scores, { temperature, topP: uniform, topK: 0, minP: 0 }, room);
+    return draw(likely, uniform * scores.total);
   };
 }
 
@@ -247,29 +250,14 @@ function countNucleus(weights: Float64Array, mass: number): number {
   return weights.length;
 }
 
-function draw({ ids, weights }: KeptTokens, uniform: number): number {
-  let rest = uniform * sum(weights);
+/** @param mass in front of which the token lies, of the weights in their order */
+function draw({ ids, weights }: KeptTokens, mass: number): number {
+  let rest = mass;
   for (let i = 0; i < ids.length; i++) {
     rest -= weights[i] as number;
     if (rest < 0) return ids[i] as number;
   }
   return ids[ids.length - 1] as number; // the rounding of the sum left a rest of about 1e-16
-}
-
-/** Draws by the same rule as from kept tokens: the most likely ones come first. */
-function drawUnfiltered(
-  scores: TokenScores,
-  { temperature, uniform }: { readonly temperature: number; readonly uniform: number },
-  room: SortingRoom,
-): number {
-  const nucleus = { temperature, topP: uniform, topK: 0, minP: 0 };
-  const { ids, weights } = likelyTokens(scores, nucleus, room);
-  let rest = uniform * scores.total;
-  for (let i = 0; i < ids.length; i++) {
-    rest -= weights[i] as number;
-    if (rest < 0) return ids[i] as number;
-  }
-  return ids[ids.length - 1] as number; // the rounding of the sum left a rest
 }
 
 /** @throws RangeError where only likely scores were read */

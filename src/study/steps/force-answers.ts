@@ -4,7 +4,7 @@ import type { SampledAnswer } from "../../engine/generate/generate.ts";
 import type { SamplerSettings } from "../../engine/generate/sampler-settings.ts";
 import { findThinkTags } from "../../engine/generate/split-reasoning.ts";
 import { SepError } from "../../errors.ts";
-import { type Json, stableStringify } from "../../formats/json.ts";
+import type { Json } from "../../formats/json.ts";
 import { mean } from "../../math/vector.ts";
 import { allOrNone, mapConcurrently } from "../../net/map-concurrently.ts";
 import type { AnswerBackend, AnswerSampler } from "../../samples/answer-backend.ts";
@@ -18,13 +18,8 @@ import type { RunRecord } from "../../samples/run-record.ts";
 import { runKey } from "../../samples/samples.ts";
 import { openJsonlAppender } from "../../store/append-jsonl.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
-import {
-  partialPathOf,
-  readJournalSettings,
-  removeJournal,
-  writeJournalSettings,
-} from "../../store/journal.ts";
-import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
+import { partialPathOf, removeJournal, resumeJournal } from "../../store/journal.ts";
+import { writeJsonl } from "../../store/jsonl.ts";
 import type { ManifestWarning } from "../../store/manifest.ts";
 import { CORRECTNESS_RULES, type CorrectnessRule } from "../../text/open-answer.ts";
 import { FORCE_SETTINGS } from "../settings/exit.ts";
@@ -278,14 +273,8 @@ async function openDone(
   settings: Readonly<Record<string, Json>>,
   force: boolean,
 ): Promise<Map<string, readonly ForcedAnswer[]>> {
-  const before = force ? null : await readJournalSettings(partial);
-  if (before === null || stableStringify(before) !== stableStringify(settings)) {
-    await removeJournal(partial);
-    await writeJournalSettings(partial, settings);
-    return new Map();
-  }
-  await (await openJsonlAppender(partial))[Symbol.asyncDispose](); // mends its end; makes it if it is not there
-  const { rows } = await readJsonl(partial, {
+  const rows = await resumeJournal(partial, settings, {
+    force,
     parse: (value) => {
       const { question_id, run_id, answers } = value as ForcedAnswer & {
         readonly answers: readonly unknown[];

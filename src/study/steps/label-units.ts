@@ -13,13 +13,8 @@ import { parseUnitValue, type UnitValue } from "../../samples/unit-values.ts";
 import { readStateRowIndex, type StateUnit } from "../../states/state-index.ts";
 import { openJsonlAppender } from "../../store/append-jsonl.ts";
 import { fingerprintFile } from "../../store/fingerprint.ts";
-import {
-  partialPathOf,
-  readJournalSettings,
-  removeJournal,
-  writeJournalSettings,
-} from "../../store/journal.ts";
-import { readJsonl, writeJsonl } from "../../store/jsonl.ts";
+import { partialPathOf, removeJournal, resumeJournal } from "../../store/journal.ts";
+import { writeJsonl } from "../../store/jsonl.ts";
 import { type ManifestWarning, readManifest } from "../../store/manifest.ts";
 import { manifestPathOf } from "../../store/output-ownership.ts";
 import { createMeaningModels, type MeaningModels } from "../meaning/meaning-models.ts";
@@ -188,14 +183,8 @@ async function openDone(
   settings: Readonly<Record<string, Json>>,
   force: boolean,
 ): Promise<Map<string, readonly UnitValue[]>> {
-  const before = force ? null : await readJournalSettings(partial);
-  if (before === null || stableStringify(before) !== stableStringify(settings)) {
-    await removeJournal(partial);
-    await writeJournalSettings(partial, settings);
-    return new Map();
-  }
-  await (await openJsonlAppender(partial))[Symbol.asyncDispose](); // mends its end; makes it if it is not there
-  const { rows } = await readJsonl(partial, {
+  const rows = await resumeJournal(partial, settings, {
+    force,
     parse: (value) => {
       const { question_id, run_id, values } = value as UnitValue & { readonly values: readonly unknown[] };
       return [runKey(question_id, run_id), values.map(parseUnitValue)] as const;
