@@ -118,12 +118,14 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     await stage.page.keyboard.press("Home");
     await stage.page.keyboard.press("ArrowRight");
     await stage.page.keyboard.press("ArrowRight");
-    expect(await stage.page.locator(".token[aria-selected='true']").getAttribute("id")).toBe("token-2");
+    await expect
+      .poll(() => stage.page.locator(".token[aria-selected='true']").getAttribute("id"))
+      .toBe("token-2");
     await stage.forked();
     await stage.page.locator(".map").focus();
     await stage.page.keyboard.press("ArrowDown");
     await stage.page.keyboard.press("ArrowLeft");
-    expect(await stage.said(".readout")).toMatch(/^Layer 3 at “.+”: risk 0\.\d\d$/);
+    await expect.poll(() => stage.said(".readout")).toMatch(/^Layer 3 at “.+”: risk 0\.\d\d$/);
     expect(await stage.said("[role=status]")).toMatch(/^Answer: [\s\S]*(Give|Do not give) this answer/);
   });
 
