@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Fork, Reading, Reply } from "../apps/page/src/messages.ts";
 import { loadModel } from "../src/checkpoint/load-model.ts";
 import { POCKET_FOLDER } from "../src/checkpoint/locate-checkpoint.ts";
@@ -15,19 +15,18 @@ import type { Probe } from "../src/probes/probe.ts";
 import { assertStates, scoreProbe } from "../src/probes/score-probe.ts";
 import { loadQuestions } from "../src/samples/load-questions.ts";
 import { loadProbe } from "../src/study/probe-files.ts";
-import { CHROMIUM, type PageStage, SWIFTSHADER, stagePage } from "./fakes/page-stage.ts";
+import { FIREFOX, stageFirefox } from "./fakes/firefox-stage.ts";
+import { CHROMIUM, type EngineStage, SWIFTSHADER, stagePage } from "./fakes/page-stage.ts";
 
 const SEED = 42;
 /** float32 sums in another order, through a probe and a logistic curve. */
 const RISK_TOLERANCE = 1e-4;
 
-describe.skipIf(!existsSync(CHROMIUM))("the page beside Node", () => {
-  let stage: PageStage;
+describe("the page beside Node", () => {
   let model: LanguageModel;
   let probes: { readonly answer: Probe; readonly layers: readonly Probe[] };
 
   beforeAll(async () => {
-    stage = await stagePage();
     model = await loadModel("pocket", { threads: 1 });
     probes = {
       answer: await loadProbe(join(POCKET_FOLDER, "probes/accuracy_probe.json")),
@@ -37,11 +36,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page beside Node", () => {
     };
   }, 180_000);
   afterAll(async () => {
-    await stage[Symbol.asyncDispose]();
     await model[Symbol.asyncDispose]();
-  });
-  afterEach(() => {
-    expect(stage.takeComplaints()).toEqual([]);
   });
 
   /** The same answer with Node's engine, and what the probes say along it. */
@@ -71,12 +66,12 @@ describe.skipIf(!existsSync(CHROMIUM))("the page beside Node", () => {
   }
 
   async function expectSameAnswer(
+    stage: EngineStage,
     question: string,
     id: number,
-    on = stage,
     timeoutMs?: number,
   ): Promise<void> {
-    const replies = await on.request({ kind: "ask", id, question, seed: SEED }, "answered", timeoutMs);
+    const replies = await stage.request({ kind: "ask", id, question, seed: SEED }, "answered", timeoutMs);
     const { answer, read } = await answerHere(question);
     const tokens = replies.filter((reply) => reply.kind === "token");
     expect(tokens.map(({ text }) => text)).toEqual(
@@ -95,7 +90,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page beside Node", () => {
     }
   }
 
-  async function expectSameEntropy(question: string, id: number): Promise<void> {
+  async function expectSameEntropy(stage: EngineStage, question: string, id: number): Promise<void> {
     const [fork] = (await stage.request({ kind: "fork", id, at: -1 }, "forked")).filter(
       (reply) => reply.kind === "forked",
     ) as Fork[];
@@ -120,34 +115,57 @@ describe.skipIf(!existsSync(CHROMIUM))("the page beside Node", () => {
     expect(Math.abs((fork?.semanticEntropy ?? NaN) - expected.semanticEntropy)).toBeLessThan(RISK_TOLERANCE);
   }
 
-  it("answers as Node does, with the same risks, and the same semantic entropy", {
-    timeout: 300_000,
-  }, async () => {
+  /** Asks and forks behind the question, on WebAssembly. */
+  async function expectSameOnAll(stage: EngineStage, questions: readonly string[]): Promise<void> {
     await stage.open("engine=wasm");
     await stage.ready();
-    const { questions } = await loadQuestions("arithmetic", { limit: 2 });
-    for (const [index, { question }] of questions.entries()) {
-      await expectSameAnswer(question, 1000 + index);
-      await expectSameEntropy(question, 1000 + index);
+    for (const [index, question] of questions.entries()) {
+      await expectSameAnswer(stage, question, 1000 + index);
+      await expectSameEntropy(stage, question, 1000 + index);
     }
+    expect(stage.takeComplaints()).toEqual([]);
+  }
+
+  const BROWSERS = [
+    { name: "Chromium", path: CHROMIUM, start: () => stagePage() },
+    { name: "Firefox", path: FIREFOX, start: stageFirefox },
+  ];
+  describe.each(BROWSERS)("in $name", ({ name, path, start }) => {
+    const missing = existsSync(path) ? null : `${name} is not installed at ${path}.`;
+
+    it("answers as Node does, with the same risks, and the same semantic entropy", {
+      timeout: 300_000,
+    }, async ({ skip }) => {
+      if (missing !== null) skip(missing);
+      await using stage = await start();
+      const { questions } = await loadQuestions("arithmetic", { limit: 2 });
+      await expectSameOnAll(
+        stage,
+        questions.map(({ question }) => question),
+      );
+    });
+
+    it("does so for fifty questions", { tags: ["long"], timeout: 900_000 }, async ({ skip }) => {
+      if (missing !== null) skip(missing);
+      await using stage = await start();
+      const { questions } = await loadQuestions("arithmetic", { limit: 300 });
+      await expectSameOnAll(
+        stage,
+        questions.filter((_, at) => at % 6 === 0).map(({ question }) => question),
+      );
+    });
   });
 
-  it("does so for fifty questions", { tags: ["long"], timeout: 900_000 }, async () => {
-    await stage.open("engine=wasm");
-    await stage.ready();
-    const { questions } = await loadQuestions("arithmetic", { limit: 300 });
-    for (const [index, { question }] of questions.filter((_, at) => at % 6 === 0).entries()) {
-      await expectSameAnswer(question, 1000 + index);
-      await expectSameEntropy(question, 1000 + index);
-    }
-  });
-
-  it("does so on WebGPU, which a software adapter has", { tags: ["long"], timeout: 400_000 }, async () => {
+  it("does so on WebGPU, which a software adapter has", {
+    tags: ["long"],
+    timeout: 400_000,
+  }, async ({ skip }) => {
+    if (!existsSync(CHROMIUM)) skip(`Chromium is not installed at ${CHROMIUM}.`);
     await using gpu = await stagePage(SWIFTSHADER);
     await gpu.open("engine=webgpu");
     await gpu.ready();
     expect(await gpu.said("header")).toContain("runs on WebGPU");
-    await expectSameAnswer("Solve 3 * 9.", 1000, gpu, 300_000);
+    await expectSameAnswer(gpu, "Solve 3 * 9.", 1000, 300_000);
     expect(gpu.takeComplaints()).toEqual([]);
   });
 });

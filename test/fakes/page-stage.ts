@@ -20,33 +20,43 @@ interface View {
   readonly colorScheme?: "light" | "dark";
 }
 
-/** The embedded model's page, served and opened in Chromium. */
-export interface PageStage extends AsyncDisposable {
-  readonly site: Site;
-  readonly page: Page;
-  /** What went wrong in pages since the last call, and what they requested from elsewhere. */
-  takeComplaints(): string[];
-  /** Opens a page of its own, and closes the one before. */
-  open(fragment?: string, view?: View): Promise<void>;
-  /** Addresses that were requested since the last call. */
-  takeRequests(): string[];
+/** The page's worker, talked to past the page. */
+interface WorkerTalk {
+  /** Waits until the model is there. */
   ready(): Promise<void>;
-  answered(): Promise<void>;
-  forked(): Promise<void>;
-  /** The text that is shown at a selector. */
-  said(selector: string): Promise<string>;
   /** Waits for a reply of the worker. @param condition on kind, id and reason, in JavaScript */
   reply(condition: string, timeoutMs?: number): Promise<void>;
-  /** Asks the worker past the page. @returns its replies */
+  /** @returns the worker's replies */
   request(
     asked: Extract<Request, { readonly id: number }>,
     until: Reply["kind"],
     timeoutMs?: number,
   ): Promise<Extract<Reply, { readonly id: number }>[]>;
+  /** The text that is shown at a selector. */
+  said(selector: string): Promise<string>;
 }
 
-/** Keeps what the worker says, and gives a way to talk to it. */
-const LISTEN = `{
+/** The embedded model's page, served and opened in a browser. */
+export interface EngineStage extends WorkerTalk, AsyncDisposable {
+  /** What went wrong in pages since the last call, and what they requested from elsewhere. */
+  takeComplaints(): string[];
+  /** Opens a page of its own, and closes the one before. */
+  open(fragment?: string): Promise<void>;
+}
+
+/** The page in Chromium, and what a person does there. */
+export interface PageStage extends EngineStage {
+  readonly site: Site;
+  readonly page: Page;
+  open(fragment?: string, view?: View): Promise<void>;
+  /** Addresses that were requested since the last call. */
+  takeRequests(): string[];
+  answered(): Promise<void>;
+  forked(): Promise<void>;
+}
+
+/** A script that keeps what the worker says, and gives a way to talk to it. */
+export const LISTEN = `{
   const Own = Worker;
   globalThis.replies = [];
   globalThis.Worker = class extends Own {
@@ -57,6 +67,29 @@ const LISTEN = `{
     }
   };
 }`;
+
+/** @param evaluate runs JavaScript in the page */
+export function talkToWorker(evaluate: (source: string) => Promise<unknown>): WorkerTalk {
+  // the page's policy forbids a driver's own way of waiting
+  const wait = (condition: string, timeout = 60_000): Promise<void> =>
+    expect.poll(() => evaluate(condition), { timeout }).toBe(true);
+  const reply = (condition: string, timeoutMs?: number): Promise<void> =>
+    wait(`replies.some(({ kind, id, reason }) => ${condition})`, timeoutMs);
+  return {
+    reply,
+    ready: () => wait(`document.querySelector(".chip") !== null`),
+    said: (selector) =>
+      evaluate(`document.querySelector(${JSON.stringify(selector)}).innerText`) as Promise<string>,
+    async request(asked, until, timeoutMs) {
+      await evaluate(`engine.postMessage(${JSON.stringify(asked)})`);
+      await reply(`id === ${asked.id} && (kind === "${until}" || kind === "failed")`, timeoutMs);
+      return (await evaluate(`replies.filter(({ id }) => id === ${asked.id})`)) as Extract<
+        Reply,
+        { readonly id: number }
+      >[];
+    },
+  };
+}
 
 export async function stagePage(args: readonly string[] = PLAIN): Promise<PageStage> {
   const site = await buildPocketSite();
@@ -69,11 +102,6 @@ export async function stagePage(args: readonly string[] = PLAIN): Promise<PageSt
     if (page === null) throw new Error("No page is open.");
     return page;
   };
-  const reply = (condition: string, timeout = 60_000): Promise<void> =>
-    // the page's policy forbids Playwright's own way of waiting
-    expect
-      .poll(() => shown().evaluate(`replies.some(({ kind, id, reason }) => ${condition})`), { timeout })
-      .toBe(true);
   return {
     site,
     get page() {
@@ -100,16 +128,11 @@ export async function stagePage(args: readonly string[] = PLAIN): Promise<PageSt
       await page.addInitScript(LISTEN);
       await page.goto(`${server.address}${fragment === "" ? "" : `#${fragment}`}`);
     },
-    ready: () => shown().locator(".chip").first().waitFor(),
+    ...talkToWorker((source) => shown().evaluate(source)),
     answered: () => shown().locator(".judged").waitFor(),
     forked: () => shown().locator(".fork svg").waitFor(),
+    // waits for the element, which the worker's own way does not
     said: (selector) => shown().locator(selector).innerText(),
-    reply,
-    async request(asked, until, timeoutMs) {
-      await shown().evaluate(`engine.postMessage(${JSON.stringify(asked)})`);
-      await reply(`id === ${asked.id} && (kind === "${until}" || kind === "failed")`, timeoutMs);
-      return shown().evaluate(`replies.filter(({ id }) => id === ${asked.id})`);
-    },
     async [Symbol.asyncDispose]() {
       await browser.close();
       await server[Symbol.asyncDispose]();
