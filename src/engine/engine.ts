@@ -41,13 +41,12 @@ export type { LanguageModel, ModelName, ModelProvenance, Trace, TraceOptions } f
 export { type LogitLens, openLogitLens } from "./logit-lens.ts";
 export type { ModelFiles } from "./model-files.ts";
 export {
-  type Counting,
+  type AnswerPlaces,
   indicesOf,
-  locateLast,
-  type PlacedAnswer,
   type PlacedToken,
   POSITION_INDICES,
   type PositionIndices,
+  placeAnswer,
   type TokenSpan,
   type TracePosition,
 } from "./places.ts";

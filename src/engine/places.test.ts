@@ -2,7 +2,14 @@ import { describe, expect, it } from "vitest";
 import { CLOSE, END, MODEL_ENDS, REASONED_RUN } from "../../test/fakes/reasoned-run.ts";
 import { countAnswerTokens } from "../samples/count-answer-tokens.ts";
 import type { RunRecord } from "../samples/run-record.ts";
-import { locateLast, type PositionIndices, rowKey, SINGLE_POSITIONS } from "./places.ts";
+import {
+  PLACES,
+  type PositionIndices,
+  placeAnswer,
+  rowKey,
+  SINGLE_POSITIONS,
+  type SinglePosition,
+} from "./places.ts";
 
 const counting = (run: RunRecord, indices: PositionIndices = "exact") => ({
   answerTokens: countAnswerTokens(run, MODEL_ENDS),
@@ -10,12 +17,15 @@ const counting = (run: RunRecord, indices: PositionIndices = "exact") => ({
   decode: MODEL_ENDS.decode,
 });
 
+const lastAt = (run: RunRecord, position: SinglePosition, indices?: PositionIndices): number | null =>
+  PLACES[position].tokens(run, counting(run, indices)).at(-1)?.index ?? null;
+
 const locate = (changes: Partial<RunRecord>): (number | null)[] => {
   const run = { ...REASONED_RUN, ...changes };
-  return SINGLE_POSITIONS.map((position) => locateLast(run, position, counting(run))?.index ?? null);
+  return SINGLE_POSITIONS.map((position) => lastAt(run, position));
 };
 
-describe("locateLast", () => {
+describe("places", () => {
   it("reads before-generation, second-to-last, think-end, last-token at the right tokens", () => {
     const sequence = [...REASONED_RUN.prompt_tokens, ...REASONED_RUN.tokens];
     const at = locate({});
@@ -42,7 +52,7 @@ describe("locateLast", () => {
   });
 });
 
-describe("locateLast as OATML counts", () => {
+describe("places as OATML counts", () => {
   /** Their `predict`, in their own terms: a list of states, of which the k-th is that of token P - 1 + k. */
   function asPublished(
     promptLength: number,
@@ -74,7 +84,7 @@ describe("locateLast as OATML counts", () => {
       think_token_indices: null,
     } as unknown as RunRecord;
     const own = (position: "last-token" | "second-to-last" | "before-generation"): number | null =>
-      locateLast(run, position, counting(run, "oatml-compat"))?.index ?? null;
+      lastAt(run, position, "oatml-compat");
     const { last, second } = asPublished(3, tokens.length, answer);
     expect([own("last-token"), own("second-to-last"), own("before-generation")]).toEqual([last, second, 2]);
   });
@@ -84,11 +94,44 @@ describe("locateLast as OATML counts", () => {
     (stop) => {
       const run = { ...REASONED_RUN, tokens: [6, 7, 5, 4, 3], answer_token_count: 5 - stop };
       const own = (position: "last-token" | "second-to-last"): number | null =>
-        locateLast(run, position, counting(run, "oatml-compat"))?.index ?? null;
+        lastAt(run, position, "oatml-compat");
       const { last, second } = asPublished(3, 5, 5 - stop);
       expect([own("last-token"), own("second-to-last")]).toEqual([last, second]);
     },
   );
+});
+
+describe("placeAnswer", () => {
+  const [OPENING, CLOSING] = [["<think>", 7] as const, ["</think>", CLOSE] as const];
+  const tokenizer = {
+    addedTokens: new Map([OPENING, CLOSING].map(([text, id]) => [text, { id }])) as never,
+    tokenId: (text: string) => new Map<string, number>([OPENING, CLOSING]).get(text) ?? null,
+    decode: MODEL_ENDS.decode,
+  };
+  const { prompt_tokens: tokenIds, tokens } = REASONED_RUN;
+  const place = (answer: readonly number[], answerTokenCount: number) =>
+    placeAnswer(
+      tokenizer,
+      { tokenIds, opensReasoning: true },
+      { tokenIds: answer, text: tokenizer.decode(answer.slice(0, answerTokenCount)), answerTokenCount },
+    );
+
+  it("finds the same tokens as in the record of the run", () => {
+    const { reasoning, lastAt } = place(tokens, 4);
+    expect(reasoning).toMatchObject({ status: "closed", span: [0, 1], answerText: "t6t7" });
+    expect(SINGLE_POSITIONS.map((position) => lastAt(position)?.index)).toEqual(locate({}));
+  });
+
+  it("has the prompt's token alone before there is an answer", () => {
+    const { tokensAt, lastAt } = place([], 0);
+    expect(SINGLE_POSITIONS.map((position) => lastAt(position)?.index ?? null)).toEqual([
+      2,
+      null,
+      null,
+      null,
+    ]);
+    expect(tokensAt("every-token")).toEqual([]);
+  });
 });
 
 it("tells rows apart by place, question, run and span", () => {

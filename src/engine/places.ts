@@ -8,6 +8,7 @@ import {
   locateUnit,
   readAnswerText,
 } from "./answer-text.ts";
+import { type GeneratedAnswer, type Reasoning, splitReasoning } from "./generate/split-reasoning.ts";
 import type { TextTokenizer } from "./tokenizer/text-tokenizer.ts";
 
 /**
@@ -148,12 +149,41 @@ function many(locate: (text: AnswerText, answer: PlacedAnswer) => readonly Answe
 const NONE: readonly PlacedToken[] = [];
 const one = (index: number): readonly PlacedToken[] => [{ index, span: null, textSpan: null, text: null }];
 
-/** The token of a place: of one with many tokens per answer, the last. @returns null if the answer has no such token */
-export const locateLast = (
-  answer: PlacedAnswer,
-  position: TracePosition,
-  counting: Counting,
-): PlacedToken | null => PLACES[position].tokens(answer, counting).at(-1) ?? null;
+/** An answer taken apart, and its tokens at each place. */
+export interface AnswerPlaces {
+  readonly reasoning: Reasoning;
+  tokensAt(position: TracePosition): readonly PlacedToken[];
+  /** The token of a place: of one with many tokens per answer, the last. null if the answer has no such token. */
+  lastAt(position: TracePosition): PlacedToken | null;
+}
+
+/**
+ * Finds the places of an answer that a model has just generated.
+ * @param tokenizer of that model
+ * @param indices how the tokens are counted
+ */
+export function placeAnswer(
+  tokenizer: Pick<TextTokenizer, "tokenId" | "decode" | "addedTokens">,
+  {
+    tokenIds: promptIds,
+    opensReasoning,
+  }: { readonly tokenIds: readonly number[]; readonly opensReasoning: boolean },
+  { tokenIds, text, answerTokenCount }: Omit<GeneratedAnswer, "opensReasoning">,
+  indices: PositionIndices = "exact",
+): AnswerPlaces {
+  const reasoning = splitReasoning(tokenizer, { tokenIds, text, answerTokenCount, opensReasoning });
+  const answer: PlacedAnswer = {
+    prompt_tokens: promptIds,
+    tokens: tokenIds,
+    think_token_indices: reasoning.span,
+    think_status: reasoning.status,
+    output_text: text,
+  };
+  const counting: Counting = { answerTokens: answerTokenCount, indices, decode: tokenizer.decode };
+  const tokensAt = (position: TracePosition): readonly PlacedToken[] =>
+    PLACES[position].tokens(answer, counting);
+  return { reasoning, tokensAt, lastAt: (position) => tokensAt(position).at(-1) ?? null };
+}
 
 /** What tells a row of states or of a data set from the others. */
 export interface RowKey {

@@ -1,7 +1,6 @@
 import type { SampledAnswer } from "../engine/generate/generate.ts";
-import { splitReasoning } from "../engine/generate/split-reasoning.ts";
 import type { LanguageModel, ModelProvenance, Trace } from "../engine/language-model.ts";
-import { indicesOf, locateLast } from "../engine/places.ts";
+import { indicesOf, placeAnswer } from "../engine/places.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import { SepError } from "../errors.ts";
 import type { Probe } from "./probe.ts";
@@ -24,7 +23,7 @@ export interface TracedText {
 export function pickStates(
   trace: Trace,
   probe: Pick<Probe, "position" | "pooling" | "layer" | "layer_count" | "source">,
-  { model, prompt, answer }: TracedText,
+  { model, prompt, answer = NO_ANSWER }: TracedText,
 ): PlacedStates | PlacedSpans | null {
   const { position, layer, layer_count: layerCount } = probe;
   const refuse = (message: string): never => {
@@ -32,31 +31,13 @@ export function pickStates(
   };
   if (position === null || layer === null)
     return refuse("The probe reads no hidden state. Score mean token entropies with assertThinkEntropies.");
-  const tokens = answer?.tokenIds ?? [];
-  const whole = [...prompt.tokenIds, ...tokens];
+  const whole = [...prompt.tokenIds, ...answer.tokenIds];
   if (trace.tokenIds.length !== whole.length || trace.tokenIds.some((id, i) => id !== whole[i]))
     return refuse(
       `The trace is of ${trace.tokenIds.length} tokens, which are not the ${whole.length} of prompt and answer. Trace [...prompt.tokenIds, ...answer.tokenIds].`,
     );
-  const reasoning =
-    answer === undefined
-      ? null
-      : splitReasoning(model.tokenizer, { ...answer, opensReasoning: prompt.opensReasoning });
-  const last = locateLast(
-    {
-      prompt_tokens: prompt.tokenIds,
-      tokens,
-      think_token_indices: reasoning?.span ?? null,
-      think_status: reasoning?.status ?? "none",
-      ...(answer === undefined ? {} : { output_text: answer.text }),
-    },
-    position,
-    {
-      answerTokens: answer?.answerTokenCount ?? 0,
-      indices: indicesOf(probe.source),
-      decode: model.tokenizer.decode,
-    },
-  );
+  const placed = placeAnswer(model.tokenizer, prompt, answer, indicesOf(probe.source));
+  const last = placed.lastAt(position);
   if (last === null) return null;
   const { hiddenSize: width } = trace;
   // of whole answers, the last token's span is itself
@@ -86,6 +67,8 @@ export function pickStates(
     ? assertStates(values, where)
     : assertSpans(values, [0, last.index + 1 - from], where);
 }
+
+const NO_ANSWER = { tokenIds: [], text: "", answerTokenCount: 0 } as const;
 
 /** What states of a model have in common, by the keys of a trace's metadata. */
 export const stateSourceOf = ({

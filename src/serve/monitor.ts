@@ -1,8 +1,8 @@
 import type { LiveModel, StatesEvent } from "../backends/live-model.ts";
 import type { EndEvent, SampledAnswer, TokenEvent } from "../engine/generate/generate.ts";
-import { findThinkTags, splitReasoning, type ThinkStatus } from "../engine/generate/split-reasoning.ts";
+import { findThinkTags, type ThinkStatus } from "../engine/generate/split-reasoning.ts";
 import type { StateMode } from "../engine/observation.ts";
-import { indicesOf, isUnitPosition, locateLast, type TracePosition } from "../engine/places.ts";
+import { indicesOf, isUnitPosition, placeAnswer, type TracePosition } from "../engine/places.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { SepError } from "../errors.ts";
@@ -194,22 +194,8 @@ export function createMonitor(
         early: () => early,
         end({ answer, residual }) {
           const last = see(tokenIds.length - 1, residual);
-          const reasoning = splitReasoning(tokenizer, { ...answer, opensReasoning: prompt.opensReasoning });
-          const placed = {
-            prompt_tokens: prompt.tokenIds,
-            tokens: answer.tokenIds,
-            think_token_indices: reasoning.span,
-            think_status: reasoning.status,
-            output_text: answer.text,
-          };
-          const found =
-            probe.position === null
-              ? null
-              : locateLast(placed, probe.position, {
-                  answerTokens: answer.answerTokenCount,
-                  indices: indicesOf(probe.source),
-                  decode: tokenizer.decode,
-                });
+          const { reasoning, lastAt } = placeAnswer(tokenizer, prompt, answer, indicesOf(probe.source));
+          const found = probe.position === null ? null : lastAt(probe.position);
           const index = found === null ? null : found.index - prompt.tokenIds.length;
           const assessLast = (): Assessed => {
             if (probe.features === "mean-think-entropy")

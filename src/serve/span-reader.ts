@@ -1,6 +1,5 @@
 import { rememberDecoded } from "../engine/answer-text.ts";
-import { splitReasoning } from "../engine/generate/split-reasoning.ts";
-import { PLACES, type PlacedAnswer, type TokenSpan, type UnitPosition } from "../engine/places.ts";
+import { placeAnswer, type TokenSpan, type UnitPosition } from "../engine/places.ts";
 import type { Prompt } from "../engine/tokenizer/build-prompt.ts";
 import type { TextTokenizer } from "../engine/tokenizer/text-tokenizer.ts";
 import { createSpanPool, type SpanPool } from "../probes/pooling.ts";
@@ -57,7 +56,7 @@ function readWhole(probe: Probe, endTokens: number): SpanReader {
 
 /** The last step, sentence or other part, which is known only from the text: its states have to be kept until then. */
 function readUnits(probe: Probe, tokenizer: TextTokenizer, prompt: Prompt): SpanReader {
-  const decode = rememberDecoded(tokenizer.decode);
+  const remembering = { ...tokenizer, decode: rememberDecoded(tokenizer.decode) };
   const position = probe.position as UnitPosition;
   const states: Float32Array[] = [];
   const poolOf = ([start, end]: TokenSpan): SpanPool => {
@@ -70,21 +69,8 @@ function readUnits(probe: Probe, tokenizer: TextTokenizer, prompt: Prompt): Span
       states.push(values);
       const own = tokenIds.slice(0, states.length);
       const text = tokenizer.decode(own);
-      const { span, status } = splitReasoning(tokenizer, {
-        tokenIds: own,
-        text,
-        answerTokenCount: own.length,
-        opensReasoning: prompt.opensReasoning,
-      });
-      const answer: PlacedAnswer = {
-        prompt_tokens: prompt.tokenIds,
-        tokens: own,
-        think_token_indices: span,
-        think_status: status,
-        output_text: text,
-      };
-      const counting = { answerTokens: own.length, indices: "exact", decode } as const;
-      const last = PLACES[position].tokens(answer, counting).at(-1)?.span ?? null;
+      const answer = { tokenIds: own, text, answerTokenCount: own.length };
+      const last = placeAnswer(remembering, prompt, answer).lastAt(position)?.span ?? null;
       return last === null ? null : poolOf(last);
     },
     poolOf,

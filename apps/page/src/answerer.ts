@@ -2,9 +2,9 @@ import {
   buildPrompt,
   generate,
   indicesOf,
-  locateLast,
   type Prompt,
   type PromptFormat,
+  placeAnswer,
   type SampledAnswer,
   type SamplerSettings,
   splitReasoning,
@@ -197,23 +197,8 @@ function judge(
   { prompt, residuals }: Asked,
   answer: SampledAnswer,
 ): Omit<Verdict, "tokensPerSecond"> {
-  const { tokenizer } = model;
-  const reasoning = splitReasoning(tokenizer, { ...answer, opensReasoning: prompt.opensReasoning });
-  const placed = {
-    prompt_tokens: prompt.tokenIds,
-    tokens: answer.tokenIds,
-    think_token_indices: reasoning.span,
-    think_status: reasoning.status,
-    output_text: answer.text,
-  };
-  const found =
-    probe.position === null
-      ? null
-      : locateLast(placed, probe.position, {
-          answerTokens: answer.answerTokenCount,
-          indices: indicesOf(probe.source),
-          decode: tokenizer.decode,
-        });
+  const { lastAt } = placeAnswer(model.tokenizer, prompt, answer, indicesOf(probe.source));
+  const found = probe.position === null ? null : lastAt(probe.position);
   const common = { text: answer.text, finishReason: answer.finishReason };
   if (found === null) return { ...common, readAt: null, risk: null, isUnfamiliar: false };
   const readAt = found.index - prompt.tokenIds.length;

@@ -1,5 +1,5 @@
 import type { LanguageModel } from "../language-model.ts";
-import { isUnitPosition, PLACES, type PositionIndices, type TracePosition } from "../places.ts";
+import { isUnitPosition, type PositionIndices, placeAnswer, type TracePosition } from "../places.ts";
 import type { Prompt } from "../tokenizer/build-prompt.ts";
 import type { TextTokenizer } from "../tokenizer/text-tokenizer.ts";
 import { endsInStopString, longestStop } from "./answer-end.ts";
@@ -145,20 +145,10 @@ function createStateKeeper(
  */
 export function locateStates(
   tokenizer: TextTokenizer,
-  { tokenIds: promptIds, opensReasoning }: Pick<Prompt, "tokenIds" | "opensReasoning">,
-  { text, tokenIds, answerTokenCount }: Pick<SampledAnswer, "text" | "tokenIds" | "answerTokenCount">,
+  prompt: Pick<Prompt, "tokenIds" | "opensReasoning">,
+  answer: Pick<SampledAnswer, "text" | "tokenIds" | "answerTokenCount">,
   { positions, indices }: Pick<StatesToRead, "positions" | "indices">,
 ): readonly number[] {
-  const { status, span } = splitReasoning(tokenizer, { text, tokenIds, answerTokenCount, opensReasoning });
-  const placed = {
-    prompt_tokens: promptIds,
-    tokens: tokenIds,
-    think_status: status,
-    think_token_indices: span,
-    output_text: text,
-  };
-  const decode = (ids: readonly number[]): string => tokenizer.decode(ids);
-  const counting = { answerTokens: answerTokenCount, indices, decode };
-  const wanted = positions.flatMap((position) => PLACES[position].tokens(placed, counting));
+  const wanted = positions.flatMap(placeAnswer(tokenizer, prompt, answer, indices).tokensAt);
   return [...new Set(wanted.map(({ index }) => index))];
 }
