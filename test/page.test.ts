@@ -129,6 +129,36 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
     expect(await stage.said("[role=status]")).toMatch(/^Answer: [\s\S]*(Give|Do not give) this answer/);
   });
 
+  it("runs a model from disk, without a probe and with one, and goes back to its own", async () => {
+    const from = (...names: string[]): string[] => names.map((name) => join(POCKET_FOLDER, name));
+    const model = from("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors");
+    const probe = from("probes/accuracy_probe.json", "probes/accuracy_probe.safetensors");
+    await stage.open(`q=${encodeURIComponent(QUESTION)}&engine=wasm`);
+    await stage.answered();
+    const first = await stage.said(".judged");
+    await stage.page.getByText("Use a model of your own").click();
+    const picker = stage.page.getByLabel("Files of the model");
+    const choose = async (files: string[]): Promise<void> => {
+      await picker.setInputFiles(files);
+      await stage.page.getByText("your model").waitFor();
+      await stage.answered();
+      await stage.forked();
+    };
+    await choose(model);
+    expect(await stage.said(".judged")).toContain("No decision: this model has no probe.");
+    expect(await stage.said(".panel")).not.toContain("Probe");
+    expect(await stage.page.locator(".map").count()).toBe(0);
+    await choose([...model, ...probe]);
+    await expect.poll(() => stage.said(".decision")).toBe(/.*Do not give.*/.exec(first)?.[0]);
+    expect(new URL(stage.page.url()).hash).toBe("");
+    await picker.setInputFiles([...model.slice(0, 3), ...probe]);
+    await expect.poll(() => stage.said("[role=alert]")).toContain("lack model.safetensors");
+    await stage.page.getByRole("button", { name: "Back to this page's model" }).click();
+    await stage.page.getByText("pocket", { exact: true }).waitFor();
+    await stage.answered();
+    expect(stage.page.url()).toContain(encodeURIComponent("892"));
+  });
+
   it("stops, also while it is writing", { tags: ["long"] }, async () => {
     await stage.open("engine=wasm");
     await stage.ready();

@@ -28,7 +28,11 @@ export {
   type TokenEvent,
 } from "./generate/generate.ts";
 export type { PrefilledPrompt, PrefillOptions, PromptTokens } from "./generate/prefill.ts";
-export type { GenerationDefaults, SamplerSettings } from "./generate/sampler-settings.ts";
+export {
+  type GenerationDefaults,
+  type SamplerSettings,
+  WHOLE_DISTRIBUTION,
+} from "./generate/sampler-settings.ts";
 export {
   type GeneratedAnswer,
   type Reasoning,
@@ -52,7 +56,13 @@ export {
 } from "./places.ts";
 export type { LayerName } from "./resolve-layers.ts";
 export { DEVICE_NAMES, type DeviceName, MODEL_DTYPES, type ModelDtype } from "./runtime/device.ts";
-export { canWaitForGpu, type OpenOrtWebOptions, openOrtWeb, type WebBuild } from "./runtime/ort-web.ts";
+export {
+  canWaitForGpu,
+  MOST_WEB_WEIGHTS,
+  type OpenOrtWebOptions,
+  openOrtWeb,
+  type WebBuild,
+} from "./runtime/ort-web.ts";
 export type {
   GraphModel,
   OnnxModel,

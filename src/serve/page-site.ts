@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { zipSync } from "fflate";
 import { Hono } from "hono";
 import { POCKET_FOLDER } from "../checkpoint/locate-checkpoint.ts";
+import { MOST_WEB_WEIGHTS } from "../engine/runtime/ort-web.ts";
 import { SepError } from "../errors.ts";
 import { type Json, stableStringify } from "../formats/json.ts";
 import { encodeProbe } from "../probes/encode-probe.ts";
@@ -24,12 +25,6 @@ const POCKET_PROBE = join(POCKET_FOLDER, "probes", "accuracy_probe");
 /** Of a model's folder, as far as the page reads it. */
 const MODEL_FILE =
   /^(config|tokenizer|tokenizer_config|generation_config)\.json$|^chat_template\.jinja$|^model.*\.safetensors$/;
-
-/**
- * Weights that a page can hold: it has them twice, as they were downloaded and as float32 numbers, which takes three times
- * the bytes of half-precision ones, and WebAssembly has 4 GB.
- */
-const MOST_WEIGHTS = 1_200_000_000;
 
 /**
  * A page of a study: its model, its probes and the page itself.
@@ -109,10 +104,10 @@ async function readModel(folder: string): Promise<Map<string, Uint8Array>> {
     );
   const sizes = await Promise.all(weights.map(async (name) => (await stat(join(folder, name))).size));
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  if (total > MOST_WEIGHTS)
+  if (total > MOST_WEB_WEIGHTS)
     throw new SepError(
       "model-too-large",
-      `The weights in ${folder} take ${megabytes(total)} MB, and a page holds ${megabytes(MOST_WEIGHTS)} MB at most. Use a smaller model, or \`sep serve\`.`,
+      `The weights in ${folder} take ${megabytes(total)} MB, and a page holds ${megabytes(MOST_WEB_WEIGHTS)} MB at most. Use a smaller model, or \`sep serve\`.`,
     );
   return new Map(
     await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))] as const)),

@@ -8,6 +8,7 @@ import {
   type SampledAnswer,
   type SamplerSettings,
   splitReasoning,
+  WHOLE_DISTRIBUTION,
 } from "semantic-entropy-probes/engine";
 import { measureMeanings } from "semantic-entropy-probes/entropy";
 import {
@@ -19,7 +20,7 @@ import {
   scoreProbe,
 } from "semantic-entropy-probes/probe";
 import type { EngineInfo, Fork, Look, Reading, Token, Verdict } from "./messages.ts";
-import type { OpenEngine } from "./open-engine.ts";
+import { type OpenEngine, sourceOf } from "./open-engine.ts";
 
 /** Continuations that a fork draws. */
 export const FORK_SAMPLES = 10;
@@ -56,7 +57,7 @@ interface Asked {
 export function createAnswerer(engine: OpenEngine): Answerer {
   const { model, lens, probe } = engine;
   const { tokenizer, config } = model;
-  const { prompting, sampler } = recordedGeneration(probe);
+  const { prompting, sampler } = probe === null ? usualGeneration(model) : recordedGeneration(probe);
   const layers = Array.from({ length: config.blockCount + 1 }, (_, layer) => layer);
   const read = createReader(engine);
   let asked: Asked | null = null;
@@ -160,7 +161,7 @@ function createReader({
     return riskOf(reader, score);
   };
   return (residual) => ({
-    risk: risk(probe, residual),
+    risk: probe === null ? null : risk(probe, residual),
     layers: layerProbes.map((each) => (each === null ? null : risk(each, residual))),
   });
 }
@@ -172,19 +173,17 @@ function statesOf(
   residual: Float32Array,
 ): PlacedStates {
   const { hiddenSize: width } = config;
-  const { position, layer, layer_count: layerCount } = probe;
-  if (position === null || layer === null) throw new Error("The probe reads no hidden state.");
+  const { layer_count: layerCount } = probe;
+  // that it reads hidden states was checked when it was opened
+  const position = probe.position as NonNullable<Probe["position"]>;
+  const layer = probe.layer as number;
   return assertStates(residual.subarray(layer * width, (layer + layerCount) * width), {
     position,
     layer,
     layerCount,
     width,
     normState: "residual",
-    source: {
-      weights_sha256: provenance.weights_sha256,
-      tokenizer_sha256: provenance.tokenizer_sha256,
-      dtype: provenance.dtype,
-    },
+    source: sourceOf(provenance),
   });
 }
 
@@ -197,10 +196,12 @@ function judge(
   { prompt, residuals }: Asked,
   answer: SampledAnswer,
 ): Omit<Verdict, "tokensPerSecond"> {
-  const { lastAt } = placeAnswer(model.tokenizer, prompt, answer, indicesOf(probe.source));
-  const found = probe.position === null ? null : lastAt(probe.position);
   const common = { text: answer.text, finishReason: answer.finishReason };
-  if (found === null) return { ...common, readAt: null, risk: null, isUnfamiliar: false };
+  const found =
+    probe?.position == null
+      ? null
+      : placeAnswer(model.tokenizer, prompt, answer, indicesOf(probe.source)).lastAt(probe.position);
+  if (probe === null || found === null) return { ...common, readAt: null, risk: null, isUnfamiliar: false };
   const readAt = found.index - prompt.tokenIds.length;
   const states = statesOf(model, probe, residuals[readAt + 1] as Float32Array);
   const [score] = scoreProbe(probe, states) as unknown as [number];
@@ -235,26 +236,41 @@ function recordedGeneration({ asking }: Probe) {
   };
 }
 
+/** As the model's authors sample, else from all that it says. */
+const usualGeneration = ({ generationDefaults }: OpenEngine["model"]) => ({
+  prompting: { format: "auto" as const },
+  sampler: {
+    ...WHOLE_DISTRIBUTION,
+    ...generationDefaults,
+    maxNewTokens: USUAL_TOKENS,
+    stopStrings: [],
+    stopTokenIds: [],
+  },
+});
+
+const USUAL_TOKENS = 200;
+
 function describeEngine(engine: OpenEngine): EngineInfo {
   const { model, probe, study, parameters, device, because } = engine;
-  const decision = probe.decisions.find(({ kind }) => kind === "risk")?.threshold ?? null;
+  const decision = probe?.decisions.find(({ kind }) => kind === "risk")?.threshold ?? null;
+  const inRisks = (score: number): number => (probe === null ? score : riskOf(probe, score));
   return {
     model: study.model,
     parameters,
     layers: model.config.blockCount + 1,
     device,
     because,
-    probe: {
-      place: probe.position ?? "nowhere",
-      layer: probe.layer,
+    probe: probe && {
+      place: probe.position as string,
+      layer: probe.layer as number,
       isCalibrated: probe.calibration_map !== null,
-      threshold: decision === null ? null : riskOf(probe, decision.threshold),
+      threshold: decision === null ? null : inRisks(decision.threshold),
     },
     study: {
       calibrationQuestions: study.calibrationQuestions,
       curve: study.curve.map(({ threshold, ...promise }) => ({
         ...promise,
-        threshold: riskOf(probe, threshold),
+        threshold: inRisks(threshold),
       })),
       examples: study.examples,
       blindSpots: study.blindSpots,

@@ -17,7 +17,7 @@ export function promiseAt(curve: EngineInfo["study"]["curve"], threshold: number
 
 /** The threshold in force: the reader's, or the study's, or none. */
 export const thresholdOf = ({ probe }: EngineInfo, chosen: number | null): number | null =>
-  chosen ?? probe.threshold;
+  chosen ?? probe?.threshold ?? null;
 
 /** Five steps, as in the chat page. */
 const STEPS = ["very low", "low", "medium", "high", "very high"] as const;

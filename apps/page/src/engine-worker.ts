@@ -21,7 +21,7 @@ async function handle(request: Request): Promise<void> {
   const id = request.kind === "open" ? null : request.id;
   try {
     if (request.kind === "open") {
-      opening = open(request.engine);
+      opening = open(request);
       await opening;
       return;
     }
@@ -36,8 +36,8 @@ async function handle(request: Request): Promise<void> {
   }
 }
 
-async function open(choice: Extract<Request, { readonly kind: "open" }>["engine"]): Promise<Answerer> {
-  const engine = await openEngine(choice, (progress) => reply({ kind: "progress", ...progress }));
+async function open(request: Extract<Request, { readonly kind: "open" }>): Promise<Answerer> {
+  const engine = await openEngine(request, (progress) => reply({ kind: "progress", ...progress }));
   const answerer = createAnswerer(engine);
   reply({ kind: "ready", engine: answerer.info });
   return answerer;

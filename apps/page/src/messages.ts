@@ -4,7 +4,8 @@
 export type EngineChoice = "auto" | "webgpu" | "wasm";
 
 export type Request =
-  | { readonly kind: "open"; readonly engine: EngineChoice }
+  /** `files` are those of a model that the reader has chosen; null for the page's own. */
+  | { readonly kind: "open"; readonly engine: EngineChoice; readonly files: readonly File[] | null }
   | { readonly kind: "ask"; readonly id: number; readonly question: string; readonly seed: number }
   /** Draws continuations behind a token of the answer; -1 is the prompt's last token. */
   | { readonly kind: "fork"; readonly id: number; readonly at: number }
@@ -31,13 +32,14 @@ export interface EngineInfo {
   readonly device: "webgpu" | "wasm";
   /** Why that one, in words. */
   readonly because: string;
-  readonly probe: ProbeInfo;
+  /** null for a chosen model without one. */
+  readonly probe: ProbeInfo | null;
   readonly study: StudyInfo;
 }
 
 export interface ProbeInfo {
   readonly place: string;
-  readonly layer: number | null;
+  readonly layer: number;
   /** Whether risks are calibrated probabilities; else they are the probe's own scores. */
   readonly isCalibrated: boolean;
   /** Of a sampled answer that may be given, by the study's own target; null if it has none. */

@@ -9,15 +9,17 @@ import {
   type Runtime,
   type WebBuild,
 } from "semantic-entropy-probes/engine";
-import { type DecisionPoint, type Probe, parseProbe } from "semantic-entropy-probes/probe";
+import { type DecisionPoint, type Probe, parseProbe, requireProbeFits } from "semantic-entropy-probes/probe";
 import { type Files, loadArchives, readSite } from "./download.ts";
-import type { EngineChoice } from "./messages.ts";
+import type { EngineChoice, Request } from "./messages.ts";
+import { readOwnFiles } from "./own-files.ts";
 
 /** The model of this page with everything that is known about it. */
 export interface OpenEngine {
   readonly model: LanguageModel;
   readonly lens: LogitLens;
-  readonly probe: Probe;
+  /** null for a chosen model without one. */
+  readonly probe: Probe | null;
   /** By layer; null where none could be fitted. */
   readonly layerProbes: readonly (Probe | null)[];
   readonly study: PageStudy;
@@ -26,7 +28,7 @@ export interface OpenEngine {
   readonly because: string;
 }
 
-/** `study.json`, as `sep page` writes it. */
+/** `study.json`, as `sep page` writes it; a chosen model has none. */
 interface PageStudy {
   readonly model: string;
   readonly calibrationQuestions: number;
@@ -36,22 +38,24 @@ interface PageStudy {
 }
 
 /**
- * Downloads and opens everything. WebGPU is tried where the browser can, and is taken where a pass is faster on it than on
+ * Downloads and opens everything, or what the reader has chosen. WebGPU is tried where the browser can, and is taken where a pass is faster on it than on
  * WebAssembly, or where it was asked for; `because` says what happened.
  */
 export async function openEngine(
-  choice: EngineChoice,
+  { engine: choice, files: chosen }: Omit<Extract<Request, { readonly kind: "open" }>, "kind">,
   report: (progress: { readonly loaded: number; readonly total: number; readonly step: string }) => void,
 ): Promise<OpenEngine> {
   const refusal = choice === "wasm" ? "WebAssembly was asked for." : await refuseGpu(choice);
   const build: WebBuild = refusal === null ? "webgpu" : "wasm";
-  const { model, [build]: runtimeFiles } = await loadArchives(
+  const own = chosen === null ? null : await readOwnFiles(chosen);
+  const archives = await loadArchives(
     await readSite(),
-    ["model", build],
+    own === null ? [build, "model"] : [build],
     (loaded, total) => report({ loaded, total, step: "Downloading" }),
   );
+  const model = own ?? (archives.model as Files);
   report({ loaded: 1, total: 1, step: "Starting the engine" });
-  const runtime = await openRuntime(build, runtimeFiles);
+  const runtime = await openRuntime(build, archives[build] as Files);
   const weights = Object.entries(model).filter(([name]) => /^model.*\.safetensors$/.test(name));
   const files = {
     config: requireFile(model, "config.json"),
@@ -61,19 +65,29 @@ export async function openEngine(
     generationConfig: model["generation_config.json"],
     weights: weights.map(([name, bytes]) => memorySource(name, bytes)),
   };
-  const study = JSON.parse(readText(model, "study.json")) as PageStudy;
+  const study: PageStudy =
+    model["study.json"] === undefined
+      ? { ...NO_STUDY, model: nameModel(model) }
+      : JSON.parse(readText(model, "study.json"));
   const open = (device: "cpu" | "webgpu"): Promise<LanguageModel> =>
     openModel(runtime, files, { id: study.model, device });
-  const chosen = await chooseDevice(open, { choice, refusal });
-  const { config } = chosen.model;
+  const opened = await chooseDevice(open, { choice, refusal });
+  const { config, provenance } = opened.model;
+  const probe = model["probe.json"] === undefined ? null : await readProbe(model, "probe");
+  if (probe !== null) requireAccuracyProbe(probe, { width: config.hiddenSize, source: sourceOf(provenance) });
   return {
-    ...chosen,
+    ...opened,
     study,
     lens: await openLogitLens(runtime, files),
-    probe: await readProbe(model, "probe"),
+    probe,
     layerProbes: await Promise.all(
       Array.from({ length: config.blockCount + 1 }, (_, layer) =>
-        model[`layer-${layer}.json`] === undefined ? null : readProbe(model, `layer-${layer}`),
+        model[`layer-${layer}.json`] !== undefined
+          ? readProbe(model, `layer-${layer}`)
+          : // a chosen probe comes without those of the other layers
+            layer === probe?.layer && own !== null
+            ? probe
+            : null,
       ),
     ),
     parameters: countParameters(weights.map(([, bytes]) => bytes)),
@@ -177,6 +191,33 @@ function nextTask(): Promise<void> {
   });
 }
 
+/** What a page shows of a model that no study is known of. */
+const NO_STUDY = { calibrationQuestions: 0, curve: [], examples: [], blindSpots: [] } as const;
+
+/** Models that people have trained say where they began; others have no name in their files. */
+function nameModel(files: Files): string {
+  const { _name_or_path: name } = JSON.parse(readText(files, "config.json")) as Record<string, unknown>;
+  return typeof name === "string" && name !== "" ? name : "your model";
+}
+
+/** What of a model tells whether a probe was fitted on its states. */
+export const sourceOf = ({ weights_sha256, tokenizer_sha256, dtype }: LanguageModel["provenance"]) => ({
+  weights_sha256,
+  tokenizer_sha256,
+  dtype,
+});
+
+/** @throws Error, SepError `probe-mismatch` */
+function requireAccuracyProbe(probe: Probe, origin: Parameters<typeof requireProbeFits>[1]): void {
+  if (probe.target !== "incorrect")
+    throw new Error(
+      `The probe predicts "${probe.target}". Choose an accuracy probe, which predicts "incorrect".`,
+    );
+  if (probe.features !== "hidden-state")
+    throw new Error("The probe reads more than one token's hidden state. Choose one that does not.");
+  requireProbeFits(probe, origin);
+}
+
 const readProbe = (files: Files, name: string): Promise<Probe> =>
   parseProbe(readText(files, `${name}.json`), requireFile(files, `${name}.safetensors`));
 
@@ -185,7 +226,7 @@ const readText = (files: Files, name: string): string => new TextDecoder().decod
 function requireFile(files: Files, name: string): Uint8Array {
   const bytes = files[name];
   if (bytes === undefined)
-    throw new Error(`The page's archive has no ${name}. Build it again with sep page.`);
+    throw new Error(`There is no ${name} among the model's files. Build the page again with sep page.`);
   return bytes;
 }
 

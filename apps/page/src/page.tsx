@@ -15,7 +15,8 @@ import { App } from "./views/app.tsx";
 /** Joins the worker, the state and its view. */
 
 const root = document.getElementById("page") as HTMLElement;
-const worker = new Worker(trustedAddress("engine-worker.js"), { type: "module" });
+const address = trustedAddress("engine-worker.js");
+let worker: Worker;
 const send = (request: Request): void => worker.postMessage(request);
 
 let state: State = initialState(readLink(location.hash));
@@ -37,20 +38,12 @@ const acts: Acts = {
   },
   setThreshold: (threshold) => act({ kind: "threshold", threshold }),
   copyLink: () => void navigator.clipboard?.writeText(location.href),
+  openModel(files) {
+    act({ kind: "reopened", isOwn: files !== null });
+    start(files);
+  },
 };
 
-worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
-  act({ kind: "reply", reply });
-  if (reply.kind === "ready" && state.link.question !== "") ask(state.link.question, state.link.seed);
-  if (reply.kind === "answered") {
-    // what else would it have answered? unless the reader looks at something already
-    if (state.link.at === null) acts.select(-1, null);
-    else explore();
-  }
-});
-worker.addEventListener("error", ({ message }) =>
-  act({ kind: "reply", reply: { kind: "failed", id: null, reason: message || "its worker did not start." } }),
-);
 addEventListener("hashchange", () => {
   const link = readLink(location.hash);
   if (writeLink(link) === writeLink(state.link)) return;
@@ -59,7 +52,31 @@ addEventListener("hashchange", () => {
   else ask(link.question, link.seed);
 });
 draw();
-send({ kind: "open", engine: state.link.engine });
+start(null);
+
+/** Starts a worker in place of the one before, whose memory is free then: WebAssembly's never shrinks. */
+function start(files: readonly File[] | null): void {
+  worker?.terminate();
+  worker = new Worker(address, { type: "module" });
+  worker.addEventListener("message", receive);
+  worker.addEventListener("error", ({ message }) =>
+    act({
+      kind: "reply",
+      reply: { kind: "failed", id: null, reason: message || "its worker did not start." },
+    }),
+  );
+  send({ kind: "open", engine: state.link.engine, files });
+}
+
+function receive({ data: reply }: MessageEvent<Reply>): void {
+  act({ kind: "reply", reply });
+  if (reply.kind === "ready" && state.link.question !== "") ask(state.link.question, state.link.seed);
+  if (reply.kind === "answered") {
+    // what else would it have answered? unless the reader looks at something already
+    if (state.link.at === null) acts.select(-1, null);
+    else explore();
+  }
+}
 
 function ask(question: string, seed: number): void {
   const id = ++answers;
@@ -91,7 +108,7 @@ function act(action: Action): void {
 function draw(): void {
   isDrawn = false;
   render(<App state={state} acts={acts} />, root);
-  const fragment = writeLink(state.link);
+  const fragment = state.isOwn ? "" : writeLink(state.link);
   if (fragment !== location.hash.slice(1))
     history.replaceState(null, "", fragment === "" ? location.pathname : `#${fragment}`);
 }

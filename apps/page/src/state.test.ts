@@ -74,6 +74,14 @@ describe("the state", () => {
     expect(reduce(linked, asked(1, "B")).link.at).toBeNull();
   });
 
+  it("begins again with another model, and asks it the same question", () => {
+    const before = stateAfter(asked(1, "A"), { kind: "selected", at: 3, layer: 2 });
+    const own = reduce(before, { kind: "reopened", isOwn: true });
+    expect(own).toMatchObject({ isOwn: true, answer: null, fork: null, engine: { phase: "loading" } });
+    expect(own.link).toMatchObject({ question: "A", seed: 42, at: null, layer: null });
+    expect(reduce(own, { kind: "reopened", isOwn: false }).isOwn).toBe(false);
+  });
+
   it("says why there is no engine, whatever else is there", () => {
     const progress = reply({ kind: "progress", loaded: 1, total: 2, step: "Downloading" });
     const failed = stateAfter(

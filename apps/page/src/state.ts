@@ -3,6 +3,8 @@ import type { EngineChoice, EngineInfo, Fork, Look, Reading, Reply, Token, Verdi
 /** All that the page shows. */
 export interface State {
   readonly link: Link;
+  /** Whether the reader has chosen a model of their own, which no link can hold. */
+  readonly isOwn: boolean;
   readonly engine:
     | {
         readonly phase: "loading";
@@ -59,16 +61,20 @@ export interface Acts {
   move(choose: (link: Link) => Pick<Link, "layer"> & { readonly at: number }): void;
   setThreshold(threshold: number): void;
   copyLink(): void;
+  /** Opens a model from disk in place of the one that is open. @param files null for the page's own model */
+  openModel(files: readonly File[] | null): void;
 }
 
 export type Action =
   | { readonly kind: "reply"; readonly reply: Reply }
   | { readonly kind: "asked"; readonly id: number; readonly question: string; readonly seed: number }
   | { readonly kind: "selected"; readonly at: number; readonly layer: number | null }
-  | { readonly kind: "threshold"; readonly threshold: number };
+  | { readonly kind: "threshold"; readonly threshold: number }
+  | { readonly kind: "reopened"; readonly isOwn: boolean };
 
 export const initialState = (link: Link): State => ({
   link,
+  isOwn: false,
   engine: { phase: "loading", step: "Loading", share: null, bytes: 0 },
   answer: null,
   fork: null,
@@ -94,6 +100,11 @@ export function reduce(state: State, action: Action): State {
     }
     case "threshold":
       return { ...state, link: { ...link, threshold: action.threshold } };
+    case "reopened": {
+      const { question, seed, engine } = state.link;
+      const link = { question, seed, engine, at: null, layer: null, threshold: null };
+      return { ...initialState(link), isOwn: action.isOwn };
+    }
     case "reply":
       return receive(state, action.reply);
   }

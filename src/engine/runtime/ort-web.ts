@@ -13,6 +13,12 @@ export interface OpenOrtWebOptions {
   readonly build?: WebBuild;
 }
 
+/**
+ * Bytes of weights that a page can hold: it has them twice, as they were given and as float32 numbers, which takes three
+ * times the bytes of half-precision ones, and WebAssembly has 4 GB.
+ */
+export const MOST_WEB_WEIGHTS = 1_200_000_000;
+
 /** The builds of onnxruntime-web that are used here. */
 export type WebBuild = "wasm" | "webgpu";
 

@@ -49,6 +49,11 @@ export async function* gatherPageStudy(
       "bad-option",
       `${workspace.accuracyProbe} reads what another model wrote, but on the page the model writes its own answers. Use a study that sampled from the model it traced.`,
     );
+  if (probe.features !== "hidden-state")
+    throw new SepError(
+      "bad-option",
+      `${workspace.accuracyProbe} does not read the hidden state of one token, and the page reads each token on its own. Train one without --pooling, at a place of docs/places.md.`,
+    );
   if (probe.asking === null || !PLAIN_FORMATS.has(probe.asking.prompt_format))
     throw new SepError(
       "bad-option",

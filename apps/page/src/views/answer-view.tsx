@@ -7,13 +7,15 @@ import { nameToken } from "./token-name.ts";
 
 interface AnswerViewProps {
   readonly info: EngineInfo;
+  /** Whether the reader chose the model, which no link can hold. */
+  readonly isOwn: boolean;
   readonly answer: Answer;
   readonly link: Link;
   readonly acts: Acts;
 }
 
 /** The answer, each token tinted by the risk that the probe reads there, and the decision once it is complete. */
-export function AnswerView({ info, answer, link, acts }: AnswerViewProps): JSX.Element {
+export function AnswerView({ info, isOwn, answer, link, acts }: AnswerViewProps): JSX.Element {
   const { tokens, verdict } = answer;
   const last = tokens.length - 1;
   const move = (event: KeyboardEvent): void => {
@@ -35,8 +37,10 @@ export function AnswerView({ info, answer, link, acts }: AnswerViewProps): JSX.E
     <section class="card answer" aria-busy={isRunning(answer)}>
       <h2>Answer</h2>
       <p class="quiet hint">
-        Each token is tinted by what the probe says there. Choose one to see what would have happened from
-        there on.
+        {info.probe === null
+          ? "This model has no probe. Each token is tinted by how improbable the model found it."
+          : "Each token is tinted by the risk that the probe reads there."}{" "}
+        Choose one to see what else might have followed.
       </p>
       <div
         class="text"
@@ -51,14 +55,19 @@ export function AnswerView({ info, answer, link, acts }: AnswerViewProps): JSX.E
           <TokenView
             key={token.index}
             token={token}
-            risk={answer.readings[token.index + 1]?.risk ?? null}
+            tint={
+              info.probe === null
+                ? 1 - Math.exp(token.logprob)
+                : (answer.readings[token.index + 1]?.risk ?? null)
+            }
+            of={info.probe === null ? "improbability" : "risk"}
             isSelected={token.index === link.at}
             isRead={token.index === verdict?.readAt}
           />
         ))}
       </div>
-      <Legend />
-      <Decision info={info} answer={answer} chosen={link.threshold} acts={acts} />
+      <Legend of={info.probe === null ? "Improbability" : "Risk"} />
+      <Decision info={info} isOwn={isOwn} answer={answer} chosen={link.threshold} acts={acts} />
       <p class="unseen" role="status">
         {verdict === null ? "" : `Answer: ${verdict.text} ${describeDecision(info, answer, link.threshold)}`}
       </p>
@@ -68,13 +77,16 @@ export function AnswerView({ info, answer, link, acts }: AnswerViewProps): JSX.E
 
 interface TokenViewProps {
   readonly token: Token;
-  readonly risk: number | null;
+  /** In [0, 1]; null before it is known. */
+  readonly tint: number | null;
+  /** What the tint says. */
+  readonly of: string;
   readonly isSelected: boolean;
   readonly isRead: boolean;
 }
 
-function TokenView({ token, risk, isSelected, isRead }: TokenViewProps): JSX.Element {
-  const name = `${nameToken(token.text)}, ${risk === null ? "not read yet" : `risk ${risk.toFixed(2)}`}`;
+function TokenView({ token, tint, of, isSelected, isRead }: TokenViewProps): JSX.Element {
+  const name = `${nameToken(token.text)}, ${tint === null ? "not read yet" : `${of} ${tint.toFixed(2)}`}`;
   return (
     <span
       id={`token-${token.index}`}
@@ -83,7 +95,7 @@ function TokenView({ token, risk, isSelected, isRead }: TokenViewProps): JSX.Ele
       aria-label={name}
       title={name}
       class={`token${isRead ? " read" : ""}${token.delta === "" ? " silent" : ""}`}
-      data-step={risk === null ? undefined : stepOf(risk)}
+      data-step={tint === null ? undefined : stepOf(tint)}
       data-index={token.index}
       tabIndex={-1}
     >
@@ -92,37 +104,41 @@ function TokenView({ token, risk, isSelected, isRead }: TokenViewProps): JSX.Ele
   );
 }
 
-const Legend = (): JSX.Element => (
+const Legend = ({ of }: { readonly of: string }): JSX.Element => (
   <p class="legend">
-    <span class="quiet">Risk</span>
+    <span class="quiet">{of}</span>
     {[0, 1, 2, 3, 4].map((step) => (
       <span key={step} class="swatch" data-step={step}>
         {step === 0 ? "0" : (step / 5).toFixed(1)}
         <span class="unseen"> and above: {wordOf(step / 5 + 0.05)}</span>
       </span>
     ))}
-    <span class="swatch read">read here</span>
+    {of === "Risk" && <span class="swatch read">read here</span>}
   </p>
 );
 
-type DecisionProps = Pick<AnswerViewProps, "info" | "answer" | "acts"> & { readonly chosen: number | null };
+type DecisionProps = Pick<AnswerViewProps, "info" | "isOwn" | "answer" | "acts"> & {
+  readonly chosen: number | null;
+};
 
-function Decision({ info, answer, chosen, acts }: DecisionProps): JSX.Element | null {
+function Decision({ info, isOwn, answer, chosen, acts }: DecisionProps): JSX.Element | null {
   const { verdict, failure } = answer;
   if (failure !== null) return <p class="failure">{failure}</p>;
   if (verdict === null) return null;
   const { risk, isUnfamiliar, tokensPerSecond } = verdict;
   return (
     <div class="judged">
-      <p class="risk" data-step={risk === null ? undefined : stepOf(risk)}>
-        <b>{risk === null ? "unknown" : risk.toFixed(2)}</b> {risk === null ? "" : wordOf(risk)} risk
-      </p>
+      {info.probe !== null && (
+        <p class="risk" data-step={risk === null ? undefined : stepOf(risk)}>
+          <b>{risk === null ? "unknown" : risk.toFixed(2)}</b> {risk === null ? "" : wordOf(risk)} risk
+        </p>
+      )}
       <div>
         <p class="decision">{describeDecision(info, answer, chosen)}</p>
         <p class="quiet">
-          {info.probe.isCalibrated
-            ? "The risk is the probability that the answer is wrong, calibrated on other questions. "
-            : "The probe is not calibrated: its scores rank answers. "}
+          {info.probe?.isCalibrated === true &&
+            "The risk is the probability that the answer is wrong, calibrated on other questions. "}
+          {info.probe?.isCalibrated === false && "The probe is not calibrated: its scores rank answers. "}
           {isUnfamiliar &&
             "The question is unlike those that the probe was trained on, so do not rely on it. "}
           {Math.round(tokensPerSecond)} tokens a second.
@@ -132,7 +148,7 @@ function Decision({ info, answer, chosen, acts }: DecisionProps): JSX.Element | 
         <button type="button" onClick={acts.again}>
           Another answer
         </button>
-        <CopyLink copy={acts.copyLink} />
+        {!isOwn && <CopyLink copy={acts.copyLink} />}
       </p>
     </div>
   );
@@ -155,11 +171,18 @@ function CopyLink({ copy }: { readonly copy: () => void }): JSX.Element {
 
 function describeDecision(info: EngineInfo, { verdict }: Answer, chosen: number | null): string {
   const threshold = thresholdOf(info, chosen);
+  if (info.probe === null) return "No decision: this model has no probe.";
   if (verdict === null || threshold === null) return "No decision: the probe has no threshold.";
   const { risk } = verdict;
   if (risk === null)
     return `Do not give this answer: it has no token that the probe reads (${info.probe.place}).`;
   return risk <= threshold
     ? `Give this answer: its risk is at most ${threshold.toFixed(2)}.`
-    : `Do not give this answer: its risk is above ${threshold.toFixed(2)}.`;
+    : `Do not give this answer: its risk of ${apart(risk, threshold)} is above ${apart(threshold, risk)}.`;
+}
+
+/** A number with two digits, or as many as tell it from another one. */
+function apart(value: number, other: number): string {
+  const digits = [2, 3, 4, 5].find((count) => value.toFixed(count) !== other.toFixed(count));
+  return value.toFixed(digits ?? 2);
 }

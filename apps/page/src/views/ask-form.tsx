@@ -37,7 +37,7 @@ export function AskForm({ info, question, isBusy, acts }: AskFormProps): JSX.Ele
           </button>
         )}
       </div>
-      {info !== null && (
+      {info !== null && info.study.examples.length > 0 && (
         <p class="examples">
           <span class="quiet">From sure to unsure:</span>
           {info.study.examples.map((example) => (

@@ -38,10 +38,12 @@ export function BlindSpots({ info, answer, acts }: BlindSpotsProps): JSX.Element
           </ul>
         </>
       )}
-      <p class="quiet">
-        The probe is a straight line through one layer of one model. Its promise covers questions like those
-        of its study, and no others.
-      </p>
+      {info.probe !== null && (
+        <p class="quiet">
+          The probe is a straight line through one layer of one model. Its promise covers questions like those
+          of its study, and no others.
+        </p>
+      )}
     </section>
   );
 }

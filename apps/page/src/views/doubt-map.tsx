@@ -1,21 +1,22 @@
 import { Component, type JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { EngineInfo, Reading } from "../messages.ts";
+import type { EngineInfo, ProbeInfo, Reading } from "../messages.ts";
 import type { Acts, Answer, Link } from "../state.ts";
 import { nameToken, showToken } from "./token-name.ts";
 
 interface DoubtMapProps {
   readonly info: EngineInfo;
+  readonly probe: ProbeInfo;
   readonly answer: Answer;
   readonly link: Link;
   readonly acts: Acts;
 }
 
 /** Layers x tokens: how risky each layer's probe finds the answer at each token. */
-export function DoubtMap({ info, answer, link, acts }: DoubtMapProps): JSX.Element {
+export function DoubtMap({ info, probe, answer, link, acts }: DoubtMapProps): JSX.Element {
   const { tokens, readings, verdict } = answer;
   const top = info.layers - 1;
-  const layerOf = ({ layer: chosen }: Link): number => Math.min(top, chosen ?? info.probe.layer ?? top);
+  const layerOf = ({ layer: chosen }: Link): number => Math.min(top, chosen ?? probe.layer);
   const layer = layerOf(link);
   const last = readings.length - 2;
   const move = (event: KeyboardEvent): void => {
@@ -45,9 +46,8 @@ export function DoubtMap({ info, answer, link, acts }: DoubtMapProps): JSX.Eleme
     <section class="card">
       <h2>Where the doubt is</h2>
       <p class="quiet hint">
-        A probe reads every layer at every token. It was fitted at the place called {info.probe.place}
-        {info.probe.layer === null ? "" : ` and does best at layer ${info.probe.layer}`}; elsewhere it says
-        what it would say if the answer had that place there.
+        A probe reads every layer at every token. It was fitted at the place called {probe.place} and does
+        best at layer {probe.layer}; elsewhere it says what it would say if the answer had that place there.
       </p>
       {/* biome-ignore lint/a11y/useSemanticElements: a fieldset is of forms */}
       <div
@@ -142,5 +142,5 @@ function describeCell({ tokens, readings }: Answer, at: number | null, layer: nu
   if (at === null) return "Choose a cell. The column ? is the end of the question.";
   const name = at < 0 ? "end of the question" : nameToken(tokens[at]?.text ?? "");
   const risk = readings[at + 1]?.layers[layer];
-  return `Layer ${layer} at “${name}”: ${risk == null ? "no probe could be fitted here" : `risk ${risk.toFixed(2)}`}`;
+  return `Layer ${layer} at “${name}”: ${risk == null ? "no probe for this layer" : `risk ${risk.toFixed(2)}`}`;
 }

@@ -5,8 +5,8 @@ import type { Branch, ForkTree, Meaning } from "../fork-tree.ts";
 import { showToken } from "./token-name.ts";
 
 const MARGIN = 8;
-/** Room for what the continuations mean. */
-const LABELS = 150;
+/** Room for what the continuations mean, and for how many they are. */
+const [MOST_LABELS, LEAST_LABELS] = [160, 84];
 
 /** The continuations as a tree that parts where they differ, in the colours of what they come to mean. */
 export function ForkDrawing({
@@ -20,7 +20,9 @@ export function ForkDrawing({
   // two lines of text beside a row, where there are few of them
   const pitch = tree.rows <= 5 ? 46 : 34;
   const height = tree.rows * pitch + 2 * MARGIN;
-  const room = Math.max(80, width - LABELS - MARGIN);
+  const letters = Math.max(...tree.meanings.map(({ answer }) => shorten(nameMeaning(answer)).length));
+  const labels = Math.min(MOST_LABELS, Math.max(LEAST_LABELS, 28 + 10 * letters));
+  const room = Math.max(80, width - labels - MARGIN);
   const x = (token: number): number => MARGIN + (room * token) / Math.max(1, tree.depth);
   const y = (row: number): number => MARGIN + (row + 0.5) * pitch;
   return (
@@ -102,7 +104,7 @@ function MeaningLabel({ meaning, rank, at }: MeaningLabelProps): JSX.Element {
     <g data-meaning={rank % 6}>
       <path class="bracket" d={`M${at.x} ${at.top}V${at.bottom}`} />
       <text class="meaning" x={at.x + 10} y={middle}>
-        {shorten(answer ?? "no answer")}
+        {shorten(nameMeaning(answer))}
       </text>
       <text class="count" x={at.x + 10} y={middle + 14}>
         {members.length}× · {percent(probability)}
@@ -111,11 +113,12 @@ function MeaningLabel({ meaning, rank, at }: MeaningLabelProps): JSX.Element {
   );
 }
 
+const nameMeaning = (answer: string | null): string => answer ?? "no answer";
 const shorten = (text: string): string => (text.length > 14 ? `${text.slice(0, 13)}…` : text);
 
 const describeTree = ({ meanings }: ForkTree, samples: number): string =>
   `${samples} continuations: ${meanings
-    .map(({ answer, members }) => `${members.length} mean ${answer ?? "no answer"}`)
+    .map(({ answer, members }) => `${members.length} mean ${nameMeaning(answer)}`)
     .join(", ")}`;
 
 /** The width of an element, also when it changes. */

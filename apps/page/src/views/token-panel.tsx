@@ -52,7 +52,7 @@ export function TokenPanel({ info, state, answer, acts }: TokenPanelProps): JSX.
           look={look}
           info={info}
           answer={answer}
-          layer={link.layer ?? info.probe.layer ?? 0}
+          layer={link.layer ?? info.probe?.layer ?? info.layers - 1}
           acts={acts}
         />
       )}
@@ -82,20 +82,22 @@ function Forked({
           share={semanticEntropy / most}
           note={`of at most ${most.toFixed(2)}, by drawing`}
         />
-        <Measure
-          label={fork.at < 0 ? "Probe, of the answer" : "Probe, at this token"}
-          value={risk === null ? "unknown" : risk.toFixed(2)}
-          share={risk ?? 0}
-          note={risk === null ? "" : `${wordOf(risk)} risk, without drawing`}
-          step={risk === null ? null : stepOf(risk)}
-        />
+        {info.probe !== null && (
+          <Measure
+            label={fork.at < 0 ? "Probe, of the answer" : "Probe, at this token"}
+            value={risk === null ? "unknown" : risk.toFixed(2)}
+            share={risk ?? 0}
+            note={risk === null ? "" : `${wordOf(risk)} risk, without drawing`}
+            step={risk === null ? null : stepOf(risk)}
+          />
+        )}
       </div>
       <ForkDrawing tree={tree} samples={samples.length} />
       <p class="quiet" aria-live="polite">
         {meanings.length === 1 ? "One meaning" : `${meanings.length} meanings`} among {samples.length}{" "}
         continuations, {equivalence === "math" ? "compared as mathematics" : "compared by their words"}, in{" "}
         {Math.max(0.01, durationMs / 1000).toFixed(2)} s.{" "}
-        {info.probe.isCalibrated &&
+        {info.probe?.isCalibrated === true &&
           "Entropy says how much they disagree, the risk how likely the answer is wrong."}
       </p>
       <details>
@@ -154,7 +156,7 @@ function Layers({ look, info, answer, layer, acts }: LayersProps): JSX.Element {
       <thead>
         <tr>
           <th scope="col">Layer</th>
-          <th scope="col">Risk</th>
+          {info.probe !== null && <th scope="col">Risk</th>}
           <th scope="col">Next token, by logit lens</th>
         </tr>
       </thead>
@@ -165,9 +167,9 @@ function Layers({ look, info, answer, layer, acts }: LayersProps): JSX.Element {
               <th scope="row">
                 {row}
                 {row === top && <span class="quiet"> says it</span>}
-                {row === info.probe.layer && row !== top && <span class="quiet"> probe</span>}
+                {row === info.probe?.layer && row !== top && <span class="quiet"> probe</span>}
               </th>
-              <td>{risks[row] == null ? "–" : risks[row]?.toFixed(2)}</td>
+              {info.probe !== null && <td>{risks[row]?.toFixed(2) ?? "–"}</td>}
               <td>
                 {tokens.filter(isLikely).map(({ text, probability }, rank) => (
                   <span
