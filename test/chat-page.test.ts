@@ -56,12 +56,15 @@ describe.skipIf(!existsSync(CHROMIUM))("the chat page in Chromium", () => {
     await page.getByRole("heading", { name: "pocket" }).waitFor();
   }
   async function ask(question = QUESTION): Promise<void> {
+    const asked = page.locator(".asked");
+    const before = await asked.count();
     await page.getByLabel("Question").fill(question);
     await page.keyboard.press("Enter");
+    await expect.poll(() => asked.count()).toBe(before + 1);
   }
   const answers = (): Locator => page.locator("article.answer");
-  const done = (): Promise<void> =>
-    expect.poll(() => page.locator("article.answer[aria-busy='true']").count()).toBe(0);
+  /** Until the page takes another question, which is a little after the answer is complete. */
+  const done = (): Promise<void> => expect.poll(() => page.locator("#send").isEnabled()).toBe(true);
   const said = (): Promise<string> =>
     page.getByRole("status").evaluate((node) => (node as unknown as HTMLToken).textContent);
 
@@ -93,7 +96,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the chat page in Chromium", () => {
     expect(await read.count()).toBe(1);
     expect(await read.getAttribute("data-reading")).toBe(`risk ${sep.risk.toFixed(2)}`);
     // once, when it is complete
-    expect(await said()).toContain(text.trim());
+    await expect.poll(said).toContain(text.trim());
     expect(await said()).toContain("Do not give this answer.");
   });
 
@@ -101,7 +104,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the chat page in Chromium", () => {
     await open();
     await page.getByLabel("Probe").focus();
     await page.keyboard.press("ArrowDown");
-    expect(await page.locator("#about").innerText()).toContain("before-generation");
+    await expect.poll(() => page.locator("#about").innerText()).toContain("before-generation");
     await page.keyboard.press("ArrowUp");
     await ask();
     await done();
@@ -109,17 +112,18 @@ describe.skipIf(!existsSync(CHROMIUM))("the chat page in Chromium", () => {
     await page.keyboard.press("ArrowRight");
     await page.keyboard.press("ArrowRight");
     const second = answers().locator(".token").nth(1);
-    expect(await answers().locator(".readout").innerText()).toBe(
-      `${JSON.stringify(await second.textContent())}: ${await second.getAttribute("data-reading")}`,
-    );
+    await expect
+      .poll(() => answers().locator(".readout").innerText())
+      .toBe(`${JSON.stringify(await second.textContent())}: ${await second.getAttribute("data-reading")}`);
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await answers().locator(".clusters li").first().waitFor();
     const shares = await answers().locator(".clusters .count").allInnerTexts();
     expect(shares.reduce((sum, share) => sum + Number.parseInt(share, 10), 0)).toBe(10);
-    expect(await said()).toMatch(
-      /nats of semantic entropy, of at most 2\.30: \d+ meanings? among 10 answers/,
-    );
+    await expect
+      .poll(said)
+      .toMatch(/nats of semantic entropy, of at most 2\.30: \d+ meanings? among 10 answers/);
+    await done();
     await ask("And what is 3 + 4?");
     await done();
     expect(await answers().count()).toBe(2);
@@ -127,9 +131,11 @@ describe.skipIf(!existsSync(CHROMIUM))("the chat page in Chromium", () => {
     const summary = last.locator("summary");
     await summary.focus();
     await page.keyboard.press("Enter");
-    expect(await last.locator("details").innerText()).toContain("the conversation has several turns");
+    await expect
+      .poll(() => last.locator("details").innerText())
+      .toContain("the conversation has several turns");
     await page.getByRole("button", { name: "New conversation" }).press("Enter");
-    expect(await answers().count()).toBe(0);
+    await expect.poll(() => answers().count()).toBe(0);
   });
 
   it("stops, and what was said stays in the conversation", async () => {
@@ -144,7 +150,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the chat page in Chromium", () => {
     await answers().locator(".token").nth(2).waitFor();
     await page.keyboard.press("Escape");
     await answers().getByText("Stopped.").waitFor();
-    expect(await page.getByRole("button", { name: "Stop" }).isVisible()).toBe(false);
+    await expect.poll(() => page.getByRole("button", { name: "Stop" }).isVisible()).toBe(false);
     await expect.poll(running).toBe(0);
   });
 
@@ -167,7 +173,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the chat page in Chromium", () => {
     await ask();
     await answers().locator(".failure").waitFor();
     expect(await answers().locator(".failure").innerText()).toMatch(/longer than this server's time limit/);
-    expect(await page.getByLabel("Question").inputValue()).toBe(QUESTION);
+    await expect.poll(() => page.getByLabel("Question").inputValue()).toBe(QUESTION);
     complaints.splice(0, 1); // Chromium's own line about status 504
   });
 
@@ -198,6 +204,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the chat page in Chromium", () => {
       await done();
       await page.getByRole("button", { name: /Draw 10 more/ }).click();
       await answers().locator(".clusters li").first().waitFor();
+      await done();
       await ask("And what is 3 + 4?");
       await done();
       // a second turn has a warning

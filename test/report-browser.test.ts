@@ -103,7 +103,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the report in Chromium", () => {
     const closed = page.locator("details:not([open]) > summary").first();
     await closed.focus();
     await page.keyboard.press("Enter");
-    expect(await page.locator("details[open]").count()).toBeGreaterThan(0);
+    await expect.poll(() => page.locator("details[open]").count()).toBeGreaterThan(0);
     await page.close();
   });
 

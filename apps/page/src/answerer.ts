@@ -196,11 +196,11 @@ function judge(
   { prompt, residuals }: Asked,
   answer: SampledAnswer,
 ): Omit<Verdict, "tokensPerSecond"> {
-  const common = { text: answer.text, finishReason: answer.finishReason };
-  const found =
-    probe?.position == null
-      ? null
-      : placeAnswer(model.tokenizer, prompt, answer, indicesOf(probe.source)).lastAt(probe.position);
+  const indices = probe === null ? "exact" : indicesOf(probe.source);
+  const { reasoning, lastAt } = placeAnswer(model.tokenizer, prompt, answer, indices);
+  const { text, finishReason } = answer;
+  const common = { text, finalText: reasoning.answerText, finishReason };
+  const found = probe?.position == null ? null : lastAt(probe.position);
   if (probe === null || found === null) return { ...common, readAt: null, risk: null, isUnfamiliar: false };
   const readAt = found.index - prompt.tokenIds.length;
   const states = statesOf(model, probe, residuals[readAt + 1] as Float32Array);

@@ -83,6 +83,8 @@ export interface Reading {
 
 export interface Verdict {
   readonly text: string;
+  /** What it says after its reasoning. */
+  readonly finalText: string;
   /** Where the answer's own risk was read; null if it has no such token. */
   readonly readAt: number | null;
   readonly risk: number | null;

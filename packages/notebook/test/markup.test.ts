@@ -209,9 +209,9 @@ describe.skipIf(!existsSync(CHROMIUM))("markup in Chromium", () => {
     await page.goto(pathToFileURL(target).href);
     await page.getByRole("heading", { name: "Title" }).waitFor();
     expect(asked).toEqual([""]);
-    expect(await page.locator("svg circle").count()).toBe(2);
-    expect(await page.locator("td").allInnerTexts()).toEqual(["1", "<b>x</b>"]);
-    expect(await page.getByText("K3").count()).toBe(1);
+    await expect.poll(() => page.locator("svg circle").count()).toBe(2);
+    await expect.poll(() => page.locator("td").allInnerTexts()).toEqual(["1", "<b>x</b>"]);
+    await expect.poll(() => page.getByText("K3").count()).toBe(1);
   });
 
   it("has the same frames in an app and in an exported page", { tags: ["long"] }, async () => {
@@ -267,7 +267,7 @@ describe.skipIf(!existsSync(CHROMIUM))("markup in Chromium", () => {
     await page.goto(pathToFileURL(file).href);
     await page.locator("section[data-id='1']").waitFor();
     await entered;
-    expect(page.url()).not.toContain(token);
+    await expect.poll(() => page.url()).not.toContain(token);
     expect(await readFile(stage.path, "utf8")).toContain("<notebook>");
     // somebody else's browser does not come in
     const stranger = await browser.newContext();

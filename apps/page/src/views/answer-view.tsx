@@ -47,6 +47,7 @@ export function AnswerView({ info, isOwn, answer, link, acts }: AnswerViewProps)
         role="listbox"
         tabIndex={0}
         aria-label="Tokens of the answer; the arrow keys choose one"
+        aria-orientation="horizontal"
         aria-activedescendant={link.at === null || link.at < 0 ? undefined : `token-${link.at}`}
         onKeyDown={move}
         onClick={choose}
@@ -69,7 +70,7 @@ export function AnswerView({ info, isOwn, answer, link, acts }: AnswerViewProps)
       <Legend of={info.probe === null ? "Improbability" : "Risk"} />
       <Decision info={info} isOwn={isOwn} answer={answer} chosen={link.threshold} acts={acts} />
       <p class="unseen" role="status">
-        {verdict === null ? "" : `Answer: ${verdict.text} ${describeDecision(info, answer, link.threshold)}`}
+        {verdict === null ? "" : readOut(info, answer, link.threshold)}
       </p>
     </section>
   );
@@ -167,6 +168,14 @@ function CopyLink({ copy }: { readonly copy: () => void }): JSX.Element {
       <span aria-live="polite">{isDone ? "Link copied" : "Copy link"}</span>
     </button>
   );
+}
+
+/** What a screen reader says once the answer is complete. */
+function readOut(info: EngineInfo, answer: Answer, chosen: number | null): string {
+  const { finalText = "", risk = null } = answer.verdict ?? {};
+  const said = finalText === "" ? "There is no answer after the reasoning." : `Answer: ${finalText}.`;
+  const risky = risk === null ? "" : ` Risk ${risk.toFixed(2)}, ${wordOf(risk)}.`;
+  return `${said}${risky} ${describeDecision(info, answer, chosen)}`;
 }
 
 function describeDecision(info: EngineInfo, { verdict }: Answer, chosen: number | null): string {

@@ -11,7 +11,7 @@ interface ThresholdViewProps {
   readonly acts: Acts;
 }
 
-const STEPS = 200;
+const STEP = 0.005;
 const [WIDTH, HEIGHT] = [1000, 260];
 
 /** The threshold, and what it promises by the study's calibration questions. */
@@ -35,7 +35,7 @@ export function ThresholdView({ info, answer, chosen, acts }: ThresholdViewProps
           <b>{percent(risk)}</b> are given and wrong, at most
         </span>
       </p>
-      <div class="curve">
+      <div class="curve" aria-hidden="true">
         <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
           <path class="given" d={drawSteps(curve, ({ coverage }) => coverage)} />
           <path class="wrong" d={drawSteps(curve, ({ risk }) => risk)} />
@@ -57,12 +57,12 @@ export function ThresholdView({ info, answer, chosen, acts }: ThresholdViewProps
       <input
         type="range"
         min="0"
-        max={STEPS}
-        step="1"
-        value={Math.round(threshold * STEPS)}
+        max="1"
+        step={STEP}
+        value={threshold}
         aria-label="Highest risk at which an answer is given"
         aria-valuetext={words}
-        onInput={({ currentTarget }) => acts.setThreshold(Number(currentTarget.value) / STEPS)}
+        onInput={({ currentTarget }) => acts.setThreshold(Number(currentTarget.value))}
       />
       <p class="axis quiet" aria-hidden="true">
         <span>0</span>
