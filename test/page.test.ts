@@ -244,6 +244,9 @@ describe("the page's server", () => {
     const html = await readFile(new URL("../apps/page/src/index.html", import.meta.url), "utf8");
     const own = /content-security-policy" content="([^"]+)"/.exec(html)?.[1];
     expect(policy.replace(" frame-ancestors 'none';", "")).toBe(own);
+    expect((await fetch(new URL("/engine-worker.js", server.address))).headers.get("content-encoding")).toBe(
+      "gzip",
+    );
     expect((await fetch(new URL("/package.json", server.address))).status).toBe(404);
     expect((await fetch(new URL("/../package.json", server.address))).status).toBe(404);
     expect((await fetch(server.address, { method: "POST", body: "x" })).status).toBeGreaterThanOrEqual(400);

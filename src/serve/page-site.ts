@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { zipSync } from "fflate";
 import { Hono } from "hono";
+import { compress } from "hono/compress";
 import { POCKET_FOLDER } from "../checkpoint/locate-checkpoint.ts";
 import { MOST_WEB_WEIGHTS } from "../engine/runtime/ort-web.ts";
 import { SepError } from "../errors.ts";
@@ -68,6 +69,8 @@ export async function writeSite(site: Site, folder: string): Promise<void> {
 /** A site for `listenBehindGate`. The list of files is fixed: no request's path is looked up on disk. */
 export function serveSite(site: Site): Hono {
   const app = new Hono();
+  // as hosts of static files do; the archives are compressed already
+  app.use(compress());
   for (const [name, bytes] of site) {
     const headers = {
       "content-type": TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream",

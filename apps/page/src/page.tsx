@@ -51,8 +51,9 @@ addEventListener("hashchange", () => {
   if (link.question === "") draw();
   else ask(link.question, link.seed);
 });
-draw();
+// first, since it has the most to do
 start(null);
+draw();
 
 /** Starts a worker in place of the one before, whose memory is free then: WebAssembly's never shrinks. */
 function start(files: readonly File[] | null): void {

@@ -3,10 +3,13 @@ import type { Activation } from "../graph/decoder-config.ts";
 import type { TensorName } from "../graph/graph.ts";
 import type { LinearScope } from "../graph/graph-scope.ts";
 
+/** Values of `model_type` that are encoders; a list of its own, so that what runs decoders only need not have their graphs. */
+export const ENCODER_TYPES = ["bert", "roberta", "xlm-roberta", "deberta-v2"] as const;
+
 /** One family of encoder checkpoints. All of them name and order their blocks as BERT does; this is what differs. */
 export interface EncoderArchitecture {
   /** Values of `model_type` in `config.json`. */
-  readonly modelTypes: readonly string[];
+  readonly modelTypes: readonly (typeof ENCODER_TYPES)[number][];
   /**
    * @throws SepError `unsupported-model` naming a field whose value would change the forward pass in a way that the
    *   graph does not compute

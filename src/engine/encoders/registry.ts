@@ -6,10 +6,6 @@ import type { EncoderArchitecture } from "./encoder-architecture.ts";
 
 const ARCHITECTURES: readonly EncoderArchitecture[] = [bert, debertaV2, roberta];
 
-/** Whether checkpoints of a `model_type` are encoders that can be computed. */
-export const isEncoderType = (modelType: string): boolean =>
-  ARCHITECTURES.some((architecture) => architecture.modelTypes.includes(modelType));
-
 /** Fields that mean another forward pass in any encoder, and the values that do not. */
 const GENERAL_LIMITS: readonly (readonly [field: string, harmless: readonly unknown[]])[] = [
   ["quantization_config", [null]],
@@ -24,7 +20,7 @@ const GENERAL_LIMITS: readonly (readonly [field: string, harmless: readonly unkn
  */
 export function findEncoderArchitecture(config: ConfigReader): EncoderArchitecture {
   const modelType = config.text("model_type");
-  const found = ARCHITECTURES.find((architecture) => architecture.modelTypes.includes(modelType));
+  const found = ARCHITECTURES.find(({ modelTypes }) => (modelTypes as readonly string[]).includes(modelType));
   if (found === undefined) {
     const known = ARCHITECTURES.flatMap((architecture) => architecture.modelTypes).join(", ");
     throw new SepError(

@@ -1,5 +1,5 @@
 import { SepError } from "../../../errors.ts";
-import { isEncoderType } from "../../encoders/registry.ts";
+import { ENCODER_TYPES } from "../../encoders/encoder-architecture.ts";
 import type { ConfigReader } from "../config-reader.ts";
 import type { Architecture } from "./architecture.ts";
 import { gemma2 } from "./gemma2.ts";
@@ -49,7 +49,7 @@ const GENERAL_LIMITS: readonly (readonly [field: string, harmless: readonly unkn
 export function findArchitecture(config: ConfigReader): Architecture {
   const modelType = config.text("model_type");
   const found = ARCHITECTURES.find((architecture) => architecture.modelTypes.includes(modelType));
-  if (isEncoderType(modelType)) {
+  if ((ENCODER_TYPES as readonly string[]).includes(modelType)) {
     throw new SepError(
       "unsupported-model",
       `${config.path}: model_type "${modelType}" is an encoder, which cannot generate text. Use it to compare answers; see docs/nli.md.`,
