@@ -213,6 +213,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", () => {
       await stage.answered();
       await stage.forked();
       await stage.page.getByText("Read the continuations").click();
+      await stage.page.getByText("Use a model of your own").click();
       const wide = await stage.page.evaluate("document.documentElement.scrollWidth - innerWidth");
       expect(wide).toBeLessThanOrEqual(0);
       // the page's content policy forbids scripts from outside, and this one comes from the debugger
