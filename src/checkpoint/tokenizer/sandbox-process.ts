@@ -25,18 +25,18 @@ for (;;) {
       reply = { error: packError(error), cpuMs: 0 };
     }
   };
-  while (!finishTurn(request.limitMs, before));
+  for (let waitMs = 2 * request.limitMs; !finishTurn(waitMs, before, request.limitMs); ) waitMs *= 2;
   writeFrame(Buffer.from(JSON.stringify({ ...reply, cpuMs: cpuMsSince(before) } satisfies SandboxReply)));
 }
 
 /**
  * Whoever asked kills this process in time. If that one was killed itself, nobody would, and a pattern that never ends
- * would run on: the error of the time limit here is not caught, and ends the process. A process that used less CPU time than it
- * may was stopped meanwhile, as a container that is paused, and begins the turn again.
+ * would run on: the error of the time limit here is not caught, and ends the process. A process that had less CPU time than it
+ * may begins the turn again: the machine was busy, or stopped it meanwhile, as a container that is paused.
  */
-function finishTurn(limitMs: number, before: NodeJS.CpuUsage): boolean {
+function finishTurn(waitMs: number, before: NodeJS.CpuUsage, limitMs: number): boolean {
   try {
-    takeTurn.runInThisContext({ timeout: 2 * limitMs });
+    takeTurn.runInThisContext({ timeout: waitMs });
     return true;
   } catch (error) {
     if (cpuMsSince(before) >= limitMs) throw error;
